@@ -1,0 +1,21 @@
+// Invariants, asserted in production too: a broken one stops the process before it can spread.
+
+export class AssertionError extends Error {
+  override readonly name = 'AssertionError';
+}
+
+/** Throws {@link AssertionError} unless `condition` holds. One fact per call. */
+export function assert(condition: boolean, message: string): asserts condition {
+  if (!condition) throw new AssertionError(message);
+}
+
+/** For the `default` of an exhaustive switch: does not compile while a case is missing. */
+export function never(value: never): never {
+  throw new AssertionError(`unexpected variant: ${JSON.stringify(value)}`);
+}
+
+/** `value`, which must not be null or undefined. */
+export function present<T>(value: T | null | undefined, what: string): T {
+  if (value === null || value === undefined) throw new AssertionError(`${what} is missing`);
+  return value;
+}

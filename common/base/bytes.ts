@@ -1,0 +1,131 @@
+// Byte strings: order, text forms. Keys are ordered by unsigned bytes; on screens and in znodes a byte string
+// is written as UTF-8 text with `\xNN` for what is not printable text, and `\\` for a backslash. The page uses
+// this file too, so nothing here may need Node.
+
+export type Bytes = Uint8Array;
+
+const encoder = new TextEncoder();
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export const emptyBytes: Bytes = new Uint8Array(0);
+
+/** UTF-8 bytes of a string; bytes are returned as they are. */
+export function toBytes(value: string | Bytes): Bytes {
+  return typeof value === 'string' ? encoder.encode(value) : value;
+}
+
+/** Unsigned lexicographic order: negative, zero or positive. */
+export function compareBytes(a: Bytes, b: Bytes): number {
+  const shared = Math.min(a.length, b.length);
+  for (let i = 0; i < shared; i++) {
+    const difference = (a[i] as number) - (b[i] as number);
+    if (difference !== 0) return difference;
+  }
+  return a.length - b.length;
+}
+
+export function equalBytes(a: Bytes, b: Bytes): boolean {
+  return a.length === b.length && compareBytes(a, b) === 0;
+}
+
+/** The smallest byte string greater than `key`: `key` followed by a zero byte. */
+export function keyAfter(key: Bytes): Bytes {
+  const next = new Uint8Array(key.length + 1);
+  next.set(key);
+  return next;
+}
+
+/** The smallest byte string greater than every string with this prefix; null if there is none (all 0xff). */
+export function prefixEnd(prefix: Bytes): Bytes | null {
+  let length = prefix.length;
+  while (length > 0 && prefix[length - 1] === 0xff) length--;
+  if (length === 0) return null;
+  const end = prefix.slice(0, length);
+  end[length - 1] = (end[length - 1] as number) + 1;
+  return end;
+}
+
+export function toHex(bytes: Bytes): string {
+  let text = '';
+  for (const byte of bytes) text += byte.toString(16).padStart(2, '0');
+  return text;
+}
+
+/** Inverse of {@link toHex}; throws RangeError on anything else. */
+export function fromHex(text: string): Bytes {
+  if (text.length % 2 !== 0 || /[^0-9a-fA-F]/.test(text)) throw new RangeError(`not hexadecimal: ${text}`);
+  const bytes = new Uint8Array(text.length / 2);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(text.slice(i * 2, i * 2 + 2), 16);
+  return bytes;
+}
+
+/** The UTF-8 text of `bytes`, or null where they are not valid UTF-8. */
+export function utf8OrNull(bytes: Bytes): string | null {
+  try {
+    return strictDecoder.decode(bytes);
+  } catch {
+    return null;
+  }
+}
+
+/** One-line text of a byte string; {@link parseBytes} reads it back exactly. */
+export function formatBytes(bytes: Bytes): string {
+  let text = '';
+  for (let i = 0; i < bytes.length; ) {
+    const length = sequenceLength(bytes, i);
+    const character = length === 0 ? null : utf8OrNull(bytes.subarray(i, i + length));
+    if (character === null || !isPrintable(character)) {
+      text += `\\x${(bytes[i] as number).toString(16).padStart(2, '0')}`;
+      i++;
+    } else {
+      text += character === '\\' ? '\\\\' : character;
+      i += length;
+    }
+  }
+  return text;
+}
+
+/** Reads the text form: `\xNN`, `\\`, `\n`, `\t`, `\r`, anything else as UTF-8. Throws RangeError on a bad escape. */
+export function parseBytes(text: string): Bytes {
+  if (!text.includes('\\')) return encoder.encode(text);
+  const out: number[] = [];
+  for (let i = 0; i < text.length; ) {
+    const character = text[i] as string;
+    if (character !== '\\') {
+      const point = text.codePointAt(i) as number;
+      const whole = String.fromCodePoint(point);
+      out.push(...encoder.encode(whole));
+      i += whole.length;
+      continue;
+    }
+    const kind = text[i + 1];
+    const hex = text.slice(i + 2, i + 4);
+    if (kind === 'x' && /^[0-9a-fA-F]{2}$/.test(hex)) {
+      out.push(Number.parseInt(hex, 16));
+      i += 4;
+      continue;
+    }
+    const simple = kind === undefined ? undefined : SIMPLE_ESCAPES[kind];
+    if (simple === undefined)
+      throw new RangeError(`bad escape at ${i} in ${JSON.stringify(text)} (use \\xNN or \\\\)`);
+    out.push(simple);
+    i += 2;
+  }
+  return Uint8Array.from(out);
+}
+
+const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': 0x5c, n: 0x0a, r: 0x0d, t: 0x09 };
+
+function sequenceLength(bytes: Bytes, at: number): number {
+  const lead = bytes[at] as number;
+  if (lead < 0x80) return 1;
+  if (lead >= 0xc2 && lead < 0xe0) return 2;
+  if (lead >= 0xe0 && lead < 0xf0) return 3;
+  if (lead >= 0xf0 && lead < 0xf5) return 4;
+  return 0;
+}
+
+/** Control, format, surrogate, unassigned and line-breaking characters would spoil or disguise a line of output. */
+function isPrintable(character: string): boolean {
+  return !/[\p{C}\p{Zl}\p{Zp}]/u.test(character);
+}

@@ -1,0 +1,88 @@
+// Limits and times with their units, and how they must relate. Times are milliseconds of the monotonic clock.
+
+import { assert } from '../base/assert.ts';
+
+export const LIMITS = {
+  keyBytesMax: 4 * 1024,
+  valueBytesMax: 1024 * 1024,
+  /** Mutations and checks in one batch. */
+  batchOpsMax: 1024,
+  /** Encoded size of one operation (a batch is one entry of the log). */
+  operationBytesMax: 4 * 1024 * 1024,
+  /** One WebSocket message. */
+  messageBytesMax: 16 * 1024 * 1024,
+  /** A page of a scan. */
+  pageRowsMax: 10_000,
+  pageBytesMax: 1024 * 1024,
+  rangesPerNamespaceCreated: 256,
+  namespaceNameMax: 64,
+} as const;
+
+/** How a node behaves in replication (DESIGN.md section 4). */
+export interface ReplicationConfig {
+  /** R5: a member whose oldest unacknowledged entry is older leaves the in-sync set. */
+  readonly lagMs: number;
+  /** R5: an owner that commits nothing for so long while entries wait hands over. */
+  readonly stuckMs: number;
+  /** An owner with nothing to send still sends an empty Append so often: commitSeq, stamps, liveness. */
+  readonly idleAppendMs: number;
+  /** A probe or a lost Append is repeated after so long. */
+  readonly resendMs: number;
+  /** Bytes of entries in flight to one follower. */
+  readonly inflightBytesMax: number;
+  /** Bytes of entries in one Append. */
+  readonly appendBytesMax: number;
+  /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
+  readonly uncommittedEntriesMax: number;
+  readonly uncommittedBytesMax: number;
+}
+
+export const DEFAULT_REPLICATION: ReplicationConfig = {
+  lagMs: 500,
+  stuckMs: 3_000,
+  idleAppendMs: 100,
+  resendMs: 200,
+  inflightBytesMax: 8 * 1024 * 1024,
+  appendBytesMax: 1024 * 1024,
+  uncommittedEntriesMax: 16_384,
+  uncommittedBytesMax: 64 * 1024 * 1024,
+};
+
+export function checkReplication(config: ReplicationConfig): void {
+  assert(config.idleAppendMs < config.lagMs, 'idleAppendMs < lagMs: silence must show before it counts');
+  assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
+  assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');
+  assert(config.appendBytesMax <= config.inflightBytesMax, 'appendBytesMax <= inflightBytesMax');
+  assert(
+    config.appendBytesMax + LIMITS.operationBytesMax <= LIMITS.messageBytesMax,
+    'an Append fits a message',
+  );
+}
+
+/** ZooKeeper session and lease (DESIGN.md section 3). */
+export interface SessionConfig {
+  /** T: the session timeout asked for; the server's answer is what counts. */
+  readonly sessionMs: number;
+  /** Heartbeats are sent every T divided by this. */
+  readonly heartbeatsPerSession: number;
+  /** Subtracted from every lease, beside tickTime/2: clock rates, scheduling. At least 100. */
+  readonly leaseSlackMs: number;
+  /** Every watched path is re-read this often, whatever the watches say. */
+  readonly pollMs: number;
+}
+
+export const DEFAULT_SESSION: SessionConfig = {
+  sessionMs: 4_000,
+  heartbeatsPerSession: 6,
+  leaseSlackMs: 100,
+  pollMs: 5_000,
+};
+
+export function checkSession(config: SessionConfig): void {
+  assert(config.leaseSlackMs >= 100, 'leaseSlackMs >= 100');
+  assert(
+    config.sessionMs / config.heartbeatsPerSession < config.sessionMs / 3,
+    'several heartbeats a session',
+  );
+  assert(config.leaseSlackMs < config.sessionMs / 4, 'leaseSlackMs is small against the session');
+}

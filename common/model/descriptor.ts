@@ -1,0 +1,141 @@
+// A range's truth: who owns it, who holds it, who may be promoted. One znode a range; every change is a
+// compare-and-set on that znode's version, made by one of the functions at the end, so that what may change together
+// is written in one place. `checkDescriptor` states what is true of every image (DESIGN.md section 4).
+
+import { assert } from '../base/assert.ts';
+import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq, SessionId } from './ids.ts';
+import { isEmpty, type KeyRange } from './key-range.ts';
+
+export interface ReplicaRef {
+  readonly node: NodeId;
+  readonly inc: Inc;
+}
+
+/** R1: ownership never survives a session, a restart of the replica's life (inc), or a change of node. */
+export interface Owner extends ReplicaRef {
+  readonly session: SessionId;
+}
+
+/** `serving`; `dropped`: its namespace is going, replicas are wiped; `absorbed`: merged into its left neighbour. */
+export const RANGE_STATES = ['serving', 'dropped', 'absorbed'] as const;
+export type RangeState = (typeof RANGE_STATES)[number];
+
+export interface Descriptor extends KeyRange {
+  readonly namespace: string;
+  readonly namespaceId: NamespaceId;
+  readonly id: RangeId;
+  readonly epoch: Epoch;
+  readonly owner: Owner;
+  readonly replicas: readonly ReplicaRef[];
+  /** R4, R5: every acknowledged write is on all of these; the owner is one of them. Sorted. */
+  readonly inSync: readonly NodeId[];
+  /** m: the in-sync set never has fewer members. Rises with the number of replicas, never falls. */
+  readonly minInSync: number;
+  readonly state: RangeState;
+  /** The inc that the next added replica gets. */
+  readonly nextInc: Inc;
+  /** S2: the last structural operation (split) that the descriptor reflects. */
+  readonly structSeq: Seq;
+  /** Where the log begins: after this position. Origin, or the split that made the range (S5). */
+  readonly base: Position;
+  /** S3: the range it was split from. */
+  readonly parent: { readonly range: RangeId; readonly at: Position } | null;
+  /** The leader's wish that the owner hand over to this in-sync member (R8); cleared by any change of owner. */
+  readonly transferTo: NodeId | null;
+}
+
+/** A descriptor as it was read: `version` is its znode's. Images never go back: the higher version is the newer. */
+export interface DescriptorImage {
+  readonly descriptor: Descriptor;
+  readonly version: number;
+}
+
+/** Default minInSync by number of replicas: an acknowledged write survives `m - 1` lost disks. */
+export function defaultMinInSync(replicas: number): number {
+  return replicas <= 2 ? 1 : Math.floor(replicas / 2) + 1;
+}
+
+export function incOf(descriptor: Descriptor, node: NodeId): Inc | undefined {
+  return descriptor.replicas.find((replica) => replica.node === node)?.inc;
+}
+
+export function isInSync(descriptor: Descriptor, node: NodeId): boolean {
+  return descriptor.inSync.includes(node);
+}
+
+/** Throws AssertionError unless `descriptor` is one that the rules allow. Run on every write and every read. */
+export function checkDescriptor(descriptor: Descriptor): void {
+  const { owner, replicas, inSync, minInSync, epoch } = descriptor;
+  assert(Number.isSafeInteger(descriptor.id) && descriptor.id > 0, 'range id is a positive integer');
+  assert(!isEmpty(descriptor), 'range is not empty');
+  assert(Number.isSafeInteger(epoch) && epoch >= 1, 'epoch is at least 1');
+  assert(new Set(replicas.map((replica) => replica.node)).size === replicas.length, 'one replica a node');
+  assert(
+    replicas.every((replica) => replica.inc < descriptor.nextInc),
+    'incs are below nextInc',
+  );
+  if (descriptor.state === 'dropped') {
+    assert(replicas.length === 0 && inSync.length === 0, 'a dropped range has no replicas');
+    return;
+  }
+  assert(new Set(inSync).size === inSync.length, 'in-sync members are distinct');
+  assert(minInSync >= 1 && inSync.length >= minInSync, 'R5: the in-sync set never falls below m');
+  assert(
+    inSync.every((node) => incOf(descriptor, node) !== undefined),
+    'R9: in-sync members are replicas',
+  );
+  assert(isInSync(descriptor, owner.node), 'the owner is in-sync');
+  assert(incOf(descriptor, owner.node) === owner.inc, 'R1: the owner is a present replica');
+}
+
+function changed(descriptor: Descriptor, change: Partial<Descriptor>): Descriptor {
+  const next = { ...descriptor, ...change };
+  checkDescriptor(next);
+  return next;
+}
+
+/** R7, R8: a new owner in the next epoch. `node` must be in-sync; `session` is its live session. */
+export function withOwner(descriptor: Descriptor, node: NodeId, session: SessionId): Descriptor {
+  const inc = incOf(descriptor, node);
+  assert(inc !== undefined && isInSync(descriptor, node), 'R7: only an in-sync member is promoted');
+  return changed(descriptor, {
+    owner: { node, session, inc },
+    epoch: descriptor.epoch + 1,
+    transferTo: null,
+  });
+}
+
+/** R5, R6: another in-sync set, same owner and epoch. */
+export function withInSync(descriptor: Descriptor, inSync: readonly NodeId[]): Descriptor {
+  return changed(descriptor, { inSync: [...inSync].sort() });
+}
+
+/** R9: one more replica, with an inc that no replica of this range had before. It starts as a learner. */
+export function withReplica(descriptor: Descriptor, node: NodeId): Descriptor {
+  assert(incOf(descriptor, node) === undefined, 'R9: the node holds no replica yet');
+  return changed(descriptor, {
+    replicas: [...descriptor.replicas, { node, inc: descriptor.nextInc }],
+    nextInc: descriptor.nextInc + 1,
+  });
+}
+
+/** R9: only a replica outside the in-sync set may be removed. */
+export function withoutReplica(descriptor: Descriptor, node: NodeId): Descriptor {
+  assert(!isInSync(descriptor, node), 'R9: an in-sync member is not removed');
+  return changed(descriptor, {
+    replicas: descriptor.replicas.filter((replica) => replica.node !== node),
+    transferTo: descriptor.transferTo === node ? null : descriptor.transferTo,
+  });
+}
+
+/** A higher minInSync, once that many members are in-sync. */
+export function withMinInSync(descriptor: Descriptor, minInSync: number): Descriptor {
+  assert(minInSync > descriptor.minInSync, 'minInSync only rises');
+  return changed(descriptor, { minInSync });
+}
+
+/** The leader's wish for a hand-over, or its withdrawal. */
+export function withTransfer(descriptor: Descriptor, node: NodeId | null): Descriptor {
+  assert(node === null || isInSync(descriptor, node), 'R8: hand-over goes to an in-sync member');
+  return changed(descriptor, { transferTo: node });
+}

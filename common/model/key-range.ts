@@ -1,0 +1,46 @@
+// Intervals of keys, `[start, end)`: start may be empty (the first key), end null is unbounded, never empty.
+
+import { type Bytes, compareBytes, emptyBytes, formatBytes } from '../base/bytes.ts';
+
+export interface KeyRange {
+  readonly start: Bytes;
+  readonly end: Bytes | null;
+}
+
+export const wholeKeySpace: KeyRange = { start: emptyBytes, end: null };
+
+export function contains(range: KeyRange, key: Bytes): boolean {
+  return compareBytes(range.start, key) <= 0 && isBefore(key, range.end);
+}
+
+/** Whether `key` lies below the end `end`; every key lies below null. */
+export function isBefore(key: Bytes, end: Bytes | null): boolean {
+  return end === null || compareBytes(key, end) < 0;
+}
+
+/** Order of range ends: null is the greatest. */
+export function compareEnds(a: Bytes | null, b: Bytes | null): number {
+  if (a === null) return b === null ? 0 : 1;
+  return b === null ? -1 : compareBytes(a, b);
+}
+
+export function isEmpty(range: KeyRange): boolean {
+  return range.end !== null && compareBytes(range.start, range.end) >= 0;
+}
+
+export function overlaps(a: KeyRange, b: KeyRange): boolean {
+  return isBefore(a.start, b.end) && isBefore(b.start, a.end);
+}
+
+/** The part that both share; may be empty. */
+export function intersect(a: KeyRange, b: KeyRange): KeyRange {
+  return {
+    start: compareBytes(a.start, b.start) >= 0 ? a.start : b.start,
+    end: compareEnds(a.end, b.end) <= 0 ? a.end : b.end,
+  };
+}
+
+/** For people: `[a, m)`, with `∞` for an unbounded end. */
+export function formatKeyRange(range: KeyRange): string {
+  return `[${formatBytes(range.start)}, ${range.end === null ? '∞' : formatBytes(range.end)})`;
+}

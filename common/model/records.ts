@@ -1,0 +1,100 @@
+// What the znodes other than a range's descriptor hold. Encodings are in common/zk/znodes.ts.
+
+import type { Epoch, NamespaceId, NodeId, RangeId, SessionId } from './ids.ts';
+
+/** `/cluster` */
+export interface ClusterRecord {
+  readonly format: 1;
+  /** 16 hex digits; a node that has joined one cluster refuses another. */
+  readonly clusterId: string;
+  readonly nextNamespaceId: NamespaceId;
+  readonly nextRangeId: RangeId;
+  /** ZooKeeper's tickTime in ms, for the lease; null: taken as half the negotiated session timeout. */
+  readonly tickMs: number | null;
+}
+
+/** `/coordinators/c-...` */
+export interface CoordinatorRecord {
+  readonly host: string;
+  readonly pid: number;
+  /** `host:port` of /livez, /readyz and /metrics. */
+  readonly address: string;
+}
+
+export const NODE_MODES = ['active', 'draining', 'gone'] as const;
+export type NodeMode = (typeof NODE_MODES)[number];
+
+/** `/nodes/<id>` */
+export interface NodeRecord {
+  readonly id: NodeId;
+  /** For people; need not be unique. */
+  readonly name: string;
+  /** Failure domain: replicas of one range are spread over zones. */
+  readonly zone: string;
+  /** Relative share of ranges that the node should hold; 1 is usual. */
+  readonly capacity: number;
+  readonly mode: NodeMode;
+}
+
+/** `/live/<id>`: there while the node's session lives. The session is the znode's ephemeralOwner. */
+export interface LiveRecord {
+  /** `host:port` that clients and other nodes connect to. */
+  readonly address: string;
+  /** Unix ms. */
+  readonly startedAt: number;
+  readonly version: string;
+}
+
+export interface LiveNode extends LiveRecord {
+  readonly id: NodeId;
+  readonly session: SessionId;
+}
+
+/** `/namespaces/<name>` */
+export interface NamespaceRecord {
+  readonly name: string;
+  readonly id: NamespaceId;
+  /** rf: the number of replicas wished for each range. */
+  readonly replicationFactor: number;
+  readonly minInSync: number;
+}
+
+export const TASK_STATES = ['pending', 'running', 'done', 'failed'] as const;
+export type TaskState = (typeof TASK_STATES)[number];
+
+/** What an administrator may ask for. */
+export type TaskRequest =
+  | {
+      readonly kind: 'create-namespace';
+      readonly name: string;
+      readonly replicationFactor: number;
+      readonly minInSync: number | null;
+      /** Keys at which the first ranges meet, in text form (formatBytes); null: evenly over letters and digits. */
+      readonly splitAt: readonly string[] | null;
+    }
+  | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }
+  | { readonly kind: 'set-node-mode'; readonly node: NodeId; readonly mode: NodeMode };
+
+/** `/tasks/<uuid>` */
+export interface TaskRecord {
+  readonly request: TaskRequest;
+  readonly state: TaskState;
+  /** In words, for people. */
+  readonly progress: string;
+  /** Unix ms. */
+  readonly createdAt: number;
+}
+
+/** `/events/e-...`: the timeline. */
+export interface EventRecord {
+  /** Unix ms. */
+  readonly at: number;
+  /** Who says so: `coordinator` or a node id. */
+  readonly by: string;
+  readonly kind: string;
+  /** One sentence with the reason. */
+  readonly text: string;
+  readonly range?: RangeId;
+  readonly node?: NodeId;
+  readonly epoch?: Epoch;
+}

@@ -1,0 +1,46 @@
+// What a node tells of itself on request (JSON in a StatusReply, and behind the web page): nothing here decides anything.
+
+import type { Epoch, Inc, NodeId, RangeId, Seq } from './ids.ts';
+
+/** What a replica is doing at this moment. */
+export type ReplicaRole = 'owner' | 'starting' | 'follower' | 'learner' | 'void';
+
+export interface ReplicaStatus {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly role: ReplicaRole;
+  readonly epochSeen: Epoch;
+  readonly lastSeq: Seq;
+  readonly syncedSeq: Seq;
+  readonly commitSeq: Seq;
+  readonly appliedSeq: Seq;
+  /** Owner only: writes are refused since this Unix ms, because a member is silent at minInSync; null: writable. */
+  readonly readOnlySince: number | null;
+  /** Owner only, one row a follower. */
+  readonly followers: readonly FollowerStatus[];
+  /** Replica only: an upper bound, in ms, of how far its state may be behind; null: not known. */
+  readonly staleMs: number | null;
+}
+
+export interface FollowerStatus {
+  readonly node: NodeId;
+  readonly progress: 'probe' | 'stream' | 'snapshot';
+  /** Acknowledged under the owner's epoch. */
+  readonly ackedSeq: Seq;
+  /** Entries of the owner's log that it has not acknowledged. */
+  readonly lag: number;
+}
+
+export interface NodeStatus {
+  readonly node: NodeId;
+  readonly version: string;
+  /** Unix ms. */
+  readonly startedAt: number;
+  /** How long the ownership lease still lasts, in ms; 0: lapsed. */
+  readonly leaseMs: number;
+  readonly replicas: readonly ReplicaStatus[];
+  /** Replicas on this disk whose znode is missing: kept, listed. */
+  readonly orphans: readonly RangeId[];
+  readonly logBytes: number;
+  readonly memoryBytes: number;
+}

@@ -1,0 +1,34 @@
+// Messages between processes as the rest of the code sees them: whole, in order on one connection, lost with it. The
+// real one is WebSocket (ws-transport.ts); the simulator has a twin, and both pass the same conformance suite.
+
+export interface ConnectionHandlers {
+  /** One whole message. The bytes belong to the receiver until it returns; copy what is kept. */
+  message(bytes: Uint8Array): void;
+  /** Called once, also after a failed attempt to connect. Nothing is called after it. */
+  closed(reason: string): void;
+}
+
+export interface Connection {
+  /** Queues one message; dropped silently once closed. */
+  send(bytes: Uint8Array): void;
+  /** Bytes queued here and not yet handed to the operating system. */
+  readonly queuedBytes: number;
+  /** The other end's address, for logs. */
+  readonly peer: string;
+  /** Ends the connection; `closed` is called, in a later turn. */
+  close(reason: string): void;
+}
+
+export interface Listener {
+  /** `host:port` actually bound. */
+  readonly address: string;
+  close(): Promise<void>;
+}
+
+export interface Transport {
+  /**
+   * Resolves once the connection is open; rejects with RangekeeperError UNREACHABLE after `timeoutMs` or at a refusal.
+   * `handlers.closed` is called only for a connection that was opened.
+   */
+  connect(address: string, timeoutMs: number, handlers: ConnectionHandlers): Promise<Connection>;
+}

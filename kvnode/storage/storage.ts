@@ -1,0 +1,165 @@
+// What a node keeps on disk, as the rest of the node sees it (DESIGN.md section 5). One shared segmented log makes writes
+// durable, a state store behind it holds the rows; both live in one data directory. Everything here that is not a
+// promise takes effect in memory at once, in call order; durability comes with the group (`gathering`, `onSynced`).
+
+import type { Bytes } from '../../common/base/bytes.ts';
+import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
+import type { KeyRange } from '../../common/model/key-range.ts';
+
+/** Kinds of log entries; numbers are those of the wire's EntryKind. */
+export const ENTRY_KINDS = { epochStart: 1, operation: 2 } as const;
+export type EntryKind = (typeof ENTRY_KINDS)[keyof typeof ENTRY_KINDS];
+
+export interface LogEntry {
+  readonly epoch: Epoch;
+  readonly seq: Seq;
+  readonly kind: EntryKind;
+  /** operation: the encoded Operation as its client sent it; epochStart: empty. Owned by the log once appended. */
+  readonly payload: Bytes;
+}
+
+/** A replica's life on this disk: made from a descriptor only (R9). */
+export interface ReplicaMeta extends KeyRange {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly namespace: string;
+  readonly namespaceId: NamespaceId;
+}
+
+/** Consecutive entries of one epoch: from `firstSeq` to the next run's, or to the end of the log. */
+export interface EpochRun {
+  readonly epoch: Epoch;
+  readonly firstSeq: Seq;
+}
+
+/** A replica as found on disk at start. */
+export interface RecoveredReplica extends ReplicaMeta {
+  readonly epochSeen: Epoch;
+  /** The log holds entries after this position. */
+  readonly base: Position;
+  readonly runs: readonly EpochRun[];
+  readonly lastSeq: Seq;
+  /** Through here the state on disk is applied; base <= applied <= last, unless void. */
+  readonly applied: Position;
+  /** A snapshot was being installed: nothing of the state counts, the replica answers for nothing until it has one. */
+  readonly void: boolean;
+}
+
+/** R9: no replica of `range` is ever made here with an inc at or below this one. */
+export interface Tombstone {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly epochSeen: Epoch;
+}
+
+export interface Row {
+  readonly key: Bytes;
+  readonly value: Bytes;
+  readonly revision: Seq;
+}
+
+/** What applying one entry does to one key; `value` null deletes. The revision is the entry's seq. */
+export interface Change {
+  readonly key: Bytes;
+  readonly value: Bytes | null;
+}
+
+export interface ScanOptions {
+  readonly limitRows: number;
+  readonly limitBytes: number;
+  readonly reverse: boolean;
+  readonly keysOnly: boolean;
+  /** Count rows, return none; limitRows and limitBytes still bound the work. */
+  readonly countOnly: boolean;
+}
+
+/** One snapshot of the state. */
+export interface Page {
+  readonly rows: readonly Row[];
+  readonly count: number;
+  /** Forward: all of [start, bound) was read; reverse: all of [bound, end). Never beyond what was asked. */
+  readonly bound: Bytes | null;
+  /** The seq through which the state read was applied. */
+  readonly applied: Seq;
+}
+
+/** Rows of one range as of one durable position, for a learner. The log from there on is kept until close(). */
+export interface SnapshotReader {
+  readonly meta: ReplicaMeta;
+  readonly position: Position;
+  /** Some rows, in key order, of about `bytesMax` bytes; null after the last. */
+  next(bytesMax: number): Promise<readonly Row[] | null>;
+  close(): void;
+}
+
+/** A snapshot being taken in. The replica is void from `begin` until `finish` has resolved. */
+export interface SnapshotWriter {
+  add(rows: readonly Row[]): Promise<void>;
+  /** Durable: the rows, `applied` and the log's base are at the snapshot's position; epochSeen is kept. */
+  finish(): Promise<void>;
+  /** Gives up; the replica stays void. */
+  abandon(): void;
+}
+
+export interface StorageStats {
+  readonly logBytes: number;
+  readonly overlayBytes: number;
+  readonly syncs: number;
+  readonly groups: number;
+  readonly entries: number;
+}
+
+export interface Storage {
+  readonly nodeId: NodeId;
+  /** Null until the node first joined one. */
+  readonly clusterId: string | null;
+  joinCluster(clusterId: string): Promise<void>;
+  readonly recovered: readonly RecoveredReplica[];
+  readonly tombstones: ReadonlyMap<RangeId, Tombstone>;
+
+  // ---- the log -------------------------------------------------------------------------------------------------
+  /** The group that is gathering: what is logged now is durable once a group with this number or a higher one is synced. */
+  readonly gathering: number;
+  /** Called for each synced group, in order. */
+  onSynced(listener: (group: number) => void): void;
+  /** Called once: a write or a sync failed (R12). The process must stop; nothing is acknowledged after it. */
+  onFailure(listener: (error: Error) => void): void;
+
+  /** Makes an empty replica with the log base given (origin, or where a split made the range). */
+  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
+  setEpochSeen(range: RangeId, epoch: Epoch): void;
+  /** Entries continue the log: the first one's seq is one more than the last's. */
+  append(range: RangeId, entries: readonly LogEntry[]): void;
+  /** Drops the entries after `lastKept`, which is at or above what is applied. */
+  truncate(range: RangeId, lastKept: Seq): void;
+  /**
+   * Entries from `from` on, at most `bytesMax` bytes of payload but at least one if there is one; from memory or disk.
+   * Null where the log no longer goes back so far.
+   */
+  read(range: RangeId, from: Seq, bytesMax: number): readonly LogEntry[] | null;
+  /** Some follower may still need the entries after this seq; a hint, overridden by the retention bound. */
+  retainAfter(range: RangeId, seq: Seq): void;
+  /** Called when the log of a range no longer goes back as far: its new base. */
+  onCompacted(listener: (range: RangeId, base: Position) => void): void;
+
+  // ---- the state -----------------------------------------------------------------------------------------------
+  /** The row with every applied change in it. The bytes must not be modified. */
+  get(namespaceId: NamespaceId, key: Bytes): Row | undefined;
+  /** Applies one committed entry, in seq order without gaps; visible to reads at once, written behind. */
+  apply(range: RangeId, position: Position, changes: readonly Change[]): void;
+  /** Too much is waiting to be written behind: new writes should be refused with OVERLOADED. */
+  readonly saturated: boolean;
+  /** One page of `[start, end)` of the range's namespace; the caller has clipped the bounds to the range. */
+  scan(range: RangeId, bounds: KeyRange, options: ScanOptions): Promise<Page>;
+
+  // ---- replicas as a whole ---------------------------------------------------------------------------------------
+  openSnapshot(range: RangeId): Promise<SnapshotReader>;
+  /** Durably void first; then the span is cleared. `bounds` become the replica's. */
+  beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter>;
+  /** R9: a durable tombstone, then the rows are cleared (resumed at the next start if interrupted). */
+  wipe(range: RangeId): Promise<void>;
+
+  readonly stats: StorageStats;
+  /** Everything logged is synced, the state written; the directory is released. */
+  close(): Promise<void>;
+}

@@ -42,6 +42,11 @@ export interface Descriptor extends KeyRange {
   readonly parent: { readonly range: RangeId; readonly at: Position } | null;
   /** The leader's wish that the owner hand over to this in-sync member (R8); cleared by any change of owner. */
   readonly transferTo: NodeId | null;
+  /**
+   * The leader's wish that this member leave the in-sync set, so that it can be removed (R9). The owner takes it out as
+   * in R5 (at least m remain) once every other replica is in-sync, and does not put it back while the wish stands.
+   */
+  readonly retire: NodeId | null;
 }
 
 /** A descriptor as it was read: `version` is its znode's. Images never go back: the higher version is the newer. */
@@ -79,6 +84,10 @@ export function checkDescriptor(descriptor: Descriptor): void {
     return;
   }
   assert(new Set(inSync).size === inSync.length, 'in-sync members are distinct');
+  assert(
+    descriptor.retire === null || incOf(descriptor, descriptor.retire) !== undefined,
+    'what retires is a replica',
+  );
   assert(minInSync >= 1 && inSync.length >= minInSync, 'R5: the in-sync set never falls below m');
   assert(
     inSync.every((node) => incOf(descriptor, node) !== undefined),
@@ -125,7 +134,18 @@ export function withoutReplica(descriptor: Descriptor, node: NodeId): Descriptor
   return changed(descriptor, {
     replicas: descriptor.replicas.filter((replica) => replica.node !== node),
     transferTo: descriptor.transferTo === node ? null : descriptor.transferTo,
+    retire: descriptor.retire === node ? null : descriptor.retire,
   });
+}
+
+/** The leader's wish that this replica make way, or its withdrawal. */
+export function withRetire(descriptor: Descriptor, node: NodeId | null): Descriptor {
+  return changed(descriptor, { retire: node });
+}
+
+/** A move: a new replica on `to`, and once it is in-sync the one on `from` makes way. */
+export function withMove(descriptor: Descriptor, from: NodeId, to: NodeId): Descriptor {
+  return withRetire(withReplica(descriptor, to), from);
 }
 
 /** A higher minInSync, once that many members are in-sync. */

@@ -21,6 +21,14 @@ export interface CoordinatorRecord {
   readonly address: string;
 }
 
+/** `/coordinator-epoch`: the fence. Its znode version is what every write of the leader checks. */
+export interface CoordinatorEpochRecord {
+  /** How many terms there have been. */
+  readonly term: number;
+  /** The session of the term's leader; null before the first. */
+  readonly leader: SessionId | null;
+}
+
 export const NODE_MODES = ['active', 'draining', 'gone'] as const;
 export type NodeMode = (typeof NODE_MODES)[number];
 

@@ -18,6 +18,7 @@ import { checkDescriptor, type Descriptor, type DescriptorImage, RANGE_STATES } 
 import type { NodeId, RangeId } from '../model/ids.ts';
 import type {
   ClusterRecord,
+  CoordinatorEpochRecord,
   CoordinatorRecord,
   EventRecord,
   LiveNode,
@@ -97,6 +98,7 @@ function jsonCodec<T>(): { encode(record: T): Uint8Array; decode(data: Uint8Arra
 
 export const clusterCodec = jsonCodec<ClusterRecord>();
 export const coordinatorCodec = jsonCodec<CoordinatorRecord>();
+export const coordinatorEpochCodec = jsonCodec<CoordinatorEpochRecord>();
 export const nodeCodec = jsonCodec<NodeRecord>();
 export const liveCodec = jsonCodec<LiveRecord>();
 export const namespaceCodec = jsonCodec<NamespaceRecord>();

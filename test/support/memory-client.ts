@@ -1,0 +1,263 @@
+// A `Client` over a sorted array in this process: what the REPL's and the web page's unit tests talk to where a cluster
+// would only add time. It keeps the contract of common/client/api.ts (limits, revisions, conditions, cursors); faults
+// are put in by a test through `beforeCall`, staleness through `staleness`. Nothing of it is used outside test/.
+
+import {
+  type Bytes,
+  compareBytes,
+  emptyBytes,
+  equalBytes,
+  fromHex,
+  prefixEnd,
+  toBytes,
+  toHex,
+} from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type {
+  BatchOp,
+  Client,
+  ClientEvents,
+  Deleted,
+  Found,
+  Freshness,
+  Key,
+  KeyRow,
+  NodeView,
+  Provenance,
+  ReadOptions,
+  ScanOptions,
+  ScanPage,
+  ScanPageOptions,
+  ScanRow,
+  WriteOptions,
+  Written,
+} from '../../common/client/api.ts';
+import { LIMITS } from '../../common/model/config.ts';
+import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import { contains, type KeyRange } from '../../common/model/key-range.ts';
+import type { NamespaceRecord } from '../../common/model/records.ts';
+import type { NodeStatus } from '../../common/model/status.ts';
+
+export type MemoryCall = {
+  readonly method: keyof Client;
+  readonly key: Bytes | null;
+  readonly value?: Bytes;
+};
+
+export class MemoryClient implements Client {
+  readonly namespace: string = 'default';
+  /** In key order. */
+  rows: KeyRow[] = [];
+  revision = 0;
+  closed = false;
+  /** Runs ahead of every call; what it throws, the call rejects with, and nothing is applied. */
+  beforeCall: (call: MemoryCall) => void | Promise<void> = () => {};
+  /** What reads in the modes `fallback` and `stale` say of their age. */
+  staleness: Freshness = { stale: true, staleMs: 120 };
+  images: DescriptorImage[] = [];
+  views: NodeView[] = [];
+  statuses = new Map<NodeId, NodeStatus>();
+  namespaceRecords: NamespaceRecord[] = [{ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }];
+  readonly #listeners = new Map<keyof ClientEvents, Set<(connected: boolean) => void>>();
+
+  async put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
+    const [k, v] = [checkKey(key), checkValue(value)];
+    await this.#enter({ method: 'put', key: k, value: v });
+    this.#expectRevision(k, options.ifRevision);
+    return this.#write([{ put: { key: k, value: v } }]);
+  }
+
+  async get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
+    const k = checkKey(key);
+    await this.#enter({ method: 'get', key: k });
+    const row = this.#find(k);
+    if (row === undefined) return null;
+    return { value: row.value, revision: row.revision, ...this.#freshness(options), ...this.#provenance(k) };
+  }
+
+  async delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
+    const k = checkKey(key);
+    await this.#enter({ method: 'delete', key: k });
+    this.#expectRevision(k, options.ifRevision);
+    const existed = this.#find(k) !== undefined;
+    return { ...this.#write([{ delete: { key: k } }]), existed };
+  }
+
+  async batch(ops: readonly BatchOp[]): Promise<Written> {
+    await this.#enter({ method: 'batch', key: null });
+    for (const op of ops) {
+      if ('put' in op) this.#expectRevision(checkKey(op.put.key), op.put.ifRevision);
+      else if ('delete' in op) this.#expectRevision(checkKey(op.delete.key), op.delete.ifRevision);
+      else this.#expectRevision(checkKey(op.check.key), op.check.revision);
+    }
+    return this.#write(ops);
+  }
+
+  async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
+    let left = options.limit ?? Number.POSITIVE_INFINITY;
+    let cursor: string | null = null;
+    while (left > 0) {
+      const page: ScanPage = await this.scanPage({ ...options, limit: Math.min(left, 100), cursor });
+      for (const row of page.rows) yield { ...row, stale: page.stale, staleMs: page.staleMs };
+      if (page.cursor === null) return;
+      left -= page.rows.length;
+      cursor = page.cursor;
+    }
+  }
+
+  async scanPage(options: ScanPageOptions = {}): Promise<ScanPage> {
+    const bounds = boundsOf(options);
+    await this.#enter({ method: 'scanPage', key: bounds.start });
+    const limit = options.limit ?? 100;
+    const reverse = options.reverse === true;
+    const inside = this.rows.filter((row) => contains(bounds, row.key));
+    if (reverse) inside.reverse();
+    const from = typeof options.cursor === 'string' ? fromHex(options.cursor) : null;
+    const rest =
+      from === null ? inside : inside.filter((row) => compareBytes(row.key, from) * (reverse ? -1 : 1) > 0);
+    const rows = rest.slice(0, limit);
+    const last = rows.at(-1);
+    return {
+      rows: options.keysOnly === true ? rows.map((row) => ({ ...row, value: emptyBytes })) : rows,
+      cursor: last === undefined || rows.length === rest.length ? null : toHex(last.key),
+      ...this.#freshness(options),
+    };
+  }
+
+  async count(options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'> = {}): Promise<number> {
+    const bounds = boundsOf(options);
+    await this.#enter({ method: 'count', key: bounds.start });
+    return this.rows.filter((row) => contains(bounds, row.key)).length;
+  }
+
+  ranges(): readonly DescriptorImage[] {
+    return this.images;
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.views;
+  }
+
+  locate(key: Key): DescriptorImage | undefined {
+    return this.images.find(({ descriptor }) => contains(descriptor, toBytes(key)));
+  }
+
+  async namespaces(): Promise<readonly NamespaceRecord[]> {
+    await this.#enter({ method: 'namespaces', key: null });
+    return this.namespaceRecords;
+  }
+
+  async nodeStatus(node: NodeId): Promise<NodeStatus> {
+    await this.#enter({ method: 'nodeStatus', key: null });
+    const status = this.statuses.get(node);
+    if (status === undefined) throw new RangekeeperError('UNREACHABLE', `node ${node} does not answer`);
+    return status;
+  }
+
+  on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
+    const listeners = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, listeners);
+    listeners.add(listener);
+    return () => listeners.delete(listener);
+  }
+
+  /** Calls the listeners, as a change in the cluster would. `connected` matters to `zookeeper` only. */
+  emit(event: keyof ClientEvents, connected = true): void {
+    for (const listener of this.#listeners.get(event) ?? []) listener(connected);
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  async #enter(call: MemoryCall): Promise<void> {
+    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+    await this.beforeCall(call);
+  }
+
+  #find(key: Bytes): KeyRow | undefined {
+    const row = this.rows[this.#place(key)];
+    return row !== undefined && equalBytes(row.key, key) ? row : undefined;
+  }
+
+  /** Index of the first row at or after `key`. */
+  #place(key: Bytes): number {
+    let low = 0;
+    let high = this.rows.length;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (compareBytes((this.rows[middle] as KeyRow).key, key) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return low;
+  }
+
+  #expectRevision(key: Bytes, expected: number | undefined): void {
+    const revision = this.#find(key)?.revision ?? 0;
+    if (expected === undefined || expected === revision) return;
+    throw new RangekeeperError('CONFLICT', `revision is ${revision}, not ${expected}`, { revision });
+  }
+
+  #write(ops: readonly BatchOp[]): Written {
+    this.revision += 1;
+    const revision = this.revision;
+    let touched = emptyBytes;
+    for (const op of ops) {
+      if ('check' in op) continue;
+      touched = checkKey('put' in op ? op.put.key : op.delete.key);
+      const rows = 'put' in op ? [{ key: touched, value: checkValue(op.put.value), revision }] : [];
+      this.rows.splice(this.#place(touched), this.#find(touched) === undefined ? 0 : 1, ...rows);
+    }
+    return { revision, ...this.#provenance(touched) };
+  }
+
+  #freshness(options: ReadOptions): Freshness {
+    return options.read === undefined || options.read === 'linearizable'
+      ? { stale: false, staleMs: 0 }
+      : this.staleness;
+  }
+
+  #provenance(key: Bytes): Provenance {
+    const descriptor = this.locate(key)?.descriptor;
+    return {
+      range: descriptor?.id ?? 1,
+      epoch: descriptor?.epoch ?? 1,
+      node: descriptor?.owner.node ?? 'n-1',
+    };
+  }
+}
+
+function checkKey(key: Key): Bytes {
+  const bytes = toBytes(key);
+  if (bytes.length === 0) throw new RangekeeperError('INVALID_ARGUMENT', 'the key is empty');
+  if (bytes.length > LIMITS.keyBytesMax)
+    throw new RangekeeperError(
+      'INVALID_ARGUMENT',
+      `the key has ${bytes.length} bytes, at most ${LIMITS.keyBytesMax}`,
+    );
+  return bytes;
+}
+
+function checkValue(value: Key): Bytes {
+  const bytes = toBytes(value);
+  if (bytes.length > LIMITS.valueBytesMax)
+    throw new RangekeeperError(
+      'INVALID_ARGUMENT',
+      `the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax}`,
+    );
+  return bytes;
+}
+
+function boundsOf(options: Pick<ScanOptions, 'prefix' | 'start' | 'end'>): KeyRange {
+  if (options.prefix !== undefined) {
+    if (options.start !== undefined || options.end !== undefined)
+      throw new RangekeeperError('INVALID_ARGUMENT', 'prefix does not go with start or end');
+    const prefix = toBytes(options.prefix);
+    return { start: prefix, end: prefixEnd(prefix) };
+  }
+  return {
+    start: options.start === undefined ? emptyBytes : toBytes(options.start),
+    end: options.end === undefined ? null : toBytes(options.end),
+  };
+}

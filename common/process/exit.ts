@@ -1,0 +1,27 @@
+// How processes end: the exit codes that scripts rely on, and the error that carries one through the stack to runMain.
+
+export const EXIT = {
+  ok: 0,
+  failed: 1,
+  cannotConnect: 2,
+  notFound: 3,
+  conflict: 4,
+  /** No owner, or read-only for now. */
+  unavailable: 5,
+  outcomeUnknown: 6,
+  usage: 64,
+  interrupted: 130,
+} as const;
+
+export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
+
+/** Ends the process with this code when it reaches runMain; the message goes to stdout for code 0, else to stderr. */
+export class ProcessExit extends Error {
+  override readonly name = 'ProcessExit';
+  readonly code: ExitCode;
+
+  constructor(code: ExitCode, message: string) {
+    super(message);
+    this.code = code;
+  }
+}

@@ -1,0 +1,43 @@
+// The one importer of pino. A process makes one logger and hands it down as a `Logger` of common/base:
+//
+//   const logger = createLogger({ name: 'kvnode', level: values.logLevel });
+//
+// Lines are JSON on stderr (stdout belongs to answers), written synchronously: none is lost at exit or in a crash.
+
+import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
+import type { Logger } from '../base/log.ts';
+import type { LogLevel } from './flags.ts';
+
+export interface LoggerOptions {
+  /** Which process: kvnode, coordinator, ... */
+  readonly name: string;
+  readonly level: LogLevel;
+}
+
+const STDERR = 2;
+
+export function createLogger(options: LoggerOptions): Logger {
+  const stream = destination({ dest: STDERR, sync: true });
+  // Whoever read stderr is gone: that must not stop a storage node.
+  stream.on('error', () => {});
+  const logger = pino(
+    {
+      level: options.level,
+      base: { process: options.name, pid: process.pid },
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    stream,
+  );
+  return adapt(logger);
+}
+
+function adapt(logger: PinoLogger): Logger {
+  return {
+    debug: (fields, message) => logger.debug(fields, message),
+    info: (fields, message) => logger.info(fields, message),
+    warn: (fields, message) => logger.warn(fields, message),
+    error: (fields, message) => logger.error(fields, message),
+    child: (fields) => adapt(logger.child(fields)),
+  };
+}

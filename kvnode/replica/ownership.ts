@@ -1,0 +1,343 @@
+// A replica's life as owner in one epoch: what its followers have (R3), what is committed (R4), who is in the in-sync set
+// (R5, R6, R10), and how it hands over (R8). It ends with the epoch; a new epoch makes a new Ownership.
+
+import { assert } from '../../common/base/assert.ts';
+import type { ReplicationConfig } from '../../common/model/config.ts';
+import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../common/model/descriptor.ts';
+import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
+import { ENTRY_KINDS } from '../storage/storage.ts';
+import { committedSeq } from './commit.ts';
+import { type CasOutcome, DescriptorChange, type Purpose } from './descriptor-change.ts';
+import type { LogState } from './log-state.ts';
+import type { AppendAck, Intent, Outgoing, Rejection } from './messages.ts';
+import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
+import { AppendTimes, appendsDue } from './sending.ts';
+
+/** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
+type Phase =
+  | { readonly kind: 'serving' }
+  | { readonly kind: 'draining'; readonly to: NodeId; readonly since: number; askedSession: boolean }
+  | { readonly kind: 'stopped'; readonly to: NodeId };
+
+export class Ownership {
+  readonly epoch: Epoch;
+  /** Seq of this epoch's EpochStart: nothing is served before it is committed (R2). */
+  readonly startSeq: Seq;
+  readonly #self: NodeId;
+  readonly #state: LogState;
+  readonly #config: ReplicationConfig;
+  readonly #followers = new Map<NodeId, FollowerProgress>();
+  readonly #times = new AppendTimes();
+  #image: DescriptorImage;
+  #change: DescriptorChange | null = null;
+  #phase: Phase = { kind: 'serving' };
+  #live: ReadonlySet<NodeId>;
+  #committedAt: number;
+  #tickedAt: number;
+  #readOnlySince: number | null = null;
+  #intents: Intent[] = [];
+
+  /** R2: epochSeen is stored, EpochStart appended; both are durable before anything under this epoch is acknowledged. */
+  constructor(
+    self: NodeId,
+    state: LogState,
+    image: DescriptorImage,
+    live: ReadonlySet<NodeId>,
+    config: ReplicationConfig,
+    now: number,
+  ) {
+    const { epoch } = image.descriptor;
+    assert(image.descriptor.owner.node === self, 'R1: the descriptor names this node');
+    assert(epoch > state.epochSeen, 'R1: an epoch is entered at most once');
+    this.epoch = epoch;
+    this.#self = self;
+    this.#state = state;
+    this.#config = config;
+    this.#image = image;
+    this.#live = live;
+    this.#committedAt = now;
+    this.#tickedAt = now;
+    const before = state.index.last;
+    state.raiseEpochSeen(epoch);
+    this.startSeq = before.seq + 1;
+    state.append([{ epoch, seq: this.startSeq, kind: ENTRY_KINDS.epochStart, payload: new Uint8Array(0) }]);
+    this.#times.appended(this.startSeq, now);
+    this.#adoptFollowers(now);
+  }
+
+  get image(): DescriptorImage {
+    return this.#image;
+  }
+
+  get followers(): Iterable<FollowerProgress> {
+    return this.#followers.values();
+  }
+
+  get readOnlySince(): number | null {
+    return this.#readOnlySince;
+  }
+
+  /** R2: what the log held at the start is committed, so reads see all that was acknowledged before. */
+  get started(): boolean {
+    return this.#state.commitSeq >= this.startSeq;
+  }
+
+  get acceptsWrites(): boolean {
+    return this.#phase.kind === 'serving';
+  }
+
+  get acceptsReads(): boolean {
+    return this.#phase.kind !== 'stopped' && this.started;
+  }
+
+  appended(now: number): void {
+    this.#times.appended(this.#state.index.lastSeq, now);
+  }
+
+  /** R1, R9, R10: a newer image of the same epoch. */
+  adopt(image: DescriptorImage, now: number): void {
+    assert(image.descriptor.epoch === this.epoch, 'only an image of its own epoch is adopted');
+    assert(image.descriptor.owner.node === this.#self, 'one owner an epoch');
+    if (image.version <= this.#image.version) return;
+    this.#image = image;
+    if (this.#change?.settledBy(image)) {
+      this.#change = null;
+      if (this.#phase.kind === 'stopped') this.#phase = { kind: 'serving' };
+    }
+    this.#adoptFollowers(now);
+    this.#commit(now);
+    const wish = image.descriptor.transferTo;
+    if (wish !== null && wish !== this.#self) this.handOver(wish, now);
+  }
+
+  setLive(live: ReadonlySet<NodeId>): void {
+    this.#live = live;
+  }
+
+  /** True: it was this epoch's hand-over, and it took effect: the epoch is over. */
+  casOutcome(expected: number, outcome: CasOutcome, now: number): boolean {
+    const change = this.#change;
+    if (change === null || change.expected !== expected || !change.answered(outcome)) return false;
+    this.#change = null;
+    if (change.purpose.kind === 'hand-over') return true;
+    this.#image = { descriptor: change.next, version: expected + 1 };
+    this.#commit(now);
+    return false;
+  }
+
+  synced(now: number): void {
+    this.#commit(now);
+  }
+
+  /** True: the follower has seen a higher epoch, so this one is over. */
+  receiveAck(from: NodeId, ack: AppendAck, now: number): boolean {
+    const follower = this.#followers.get(from);
+    if (ack.epoch > this.epoch) return true;
+    if (follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch) return false;
+    follower.heardAt = now;
+    follower.stamp = Math.max(follower.stamp ?? 0, ack.stamp);
+    if (ack.rejection !== null) {
+      this.#rejected(follower, ack.rejection);
+      return false;
+    }
+    assert(ack.acked <= this.#state.index.lastSeq, 'nobody acknowledges what was not sent');
+    acknowledge(follower, ack.acked);
+    this.#commit(now);
+    this.#expand(follower);
+    return false;
+  }
+
+  /** A transfer ended; at `position` if it was installed. */
+  snapshotSent(to: NodeId, inc: number, installed: boolean, now: number): void {
+    const follower = this.#followers.get(to);
+    if (follower === undefined || follower.inc !== inc || follower.progress.kind !== 'snapshot') return;
+    if (installed) follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: null };
+    else follower.progress.failedAt = now;
+  }
+
+  /** R8: hands over to `to`, or to whoever is best where `to` is null; does nothing where nobody can take it. */
+  handOver(to: NodeId | null, now: number): void {
+    const target = to ?? this.#bestHeir();
+    if (target === null || this.#phase.kind !== 'serving') return;
+    if (!isInSync(this.#image.descriptor, target) || !this.#live.has(target)) return;
+    this.#phase = { kind: 'draining', to: target, since: now, askedSession: false };
+  }
+
+  /** R8: the target's live session, read after D; null: it has none. */
+  sessionRead(node: NodeId, session: SessionId | null): void {
+    if (this.#phase.kind !== 'draining' || this.#phase.to !== node) return;
+    if (session === null || this.#change !== null || !isInSync(this.#image.descriptor, node)) {
+      this.#phase = { kind: 'serving' };
+      return;
+    }
+    this.#phase = { kind: 'stopped', to: node };
+    this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), 'hand-over');
+  }
+
+  tick(now: number): void {
+    const pausedFor = now - this.#tickedAt;
+    this.#tickedAt = now;
+    // After a pause of this process the others' acknowledgements wait unread: nobody is late before they are read.
+    if (pausedFor < this.#config.lagMs) this.#reviewInSync(now);
+    this.#reviewHandOver(now);
+    this.#retain();
+  }
+
+  /** What to send and to ask for now. */
+  take(now: number, mayVouch: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
+    this.#times.forget(this.#state.commitSeq);
+    const messages: Outgoing[] = [];
+    for (const follower of this.#followers.values()) {
+      const due = appendsDue(follower, this.#state, this.epoch, mayVouch && this.started, this.#config, now);
+      for (const message of due.messages) messages.push({ to: follower.node, message });
+      if (due.needsSnapshot)
+        this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
+    }
+    this.#proceedHandOver(now);
+    if (this.#change !== null) this.#intents.push(...this.#change.due(now, this.#config.resendMs));
+    const intents = this.#intents;
+    this.#intents = [];
+    return { messages, intents };
+  }
+
+  // ---- followers -------------------------------------------------------------------------------------------------
+
+  #adoptFollowers(now: number): void {
+    const { replicas } = this.#image.descriptor;
+    for (const { node, inc } of replicas) {
+      if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;
+      this.#followers.set(node, newFollower(node, inc, this.#state.index.last, now));
+    }
+    for (const node of this.#followers.keys()) {
+      if (!replicas.some((replica) => replica.node === node)) this.#followers.delete(node);
+    }
+  }
+
+  /** R3: the owner backs up to where the logs may meet; where that is nowhere, or no progress, by a snapshot. */
+  #rejected(follower: FollowerProgress, rejection: Rejection): void {
+    const { progress } = follower;
+    if (progress.kind === 'snapshot') return;
+    if (progress.kind === 'probe' && progress.prev.seq !== rejection.prevSeq) return;
+    const { index } = this.#state;
+    const meeting = index.newestAtOrBefore(rejection.newest);
+    const apart = rejection.newest.seq < index.base.seq || meeting.epoch > rejection.newest.epoch;
+    if (apart || meeting.seq === rejection.prevSeq) this.#startSnapshot(follower);
+    else follower.progress = { kind: 'probe', prev: meeting, sentAt: null };
+  }
+
+  #startSnapshot(follower: FollowerProgress): void {
+    follower.progress = { kind: 'snapshot', failedAt: null };
+    this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
+  }
+
+  // ---- commit ------------------------------------------------------------------------------------------------------
+
+  /** R4: the known set, with additions pending; removals count once they are confirmed. */
+  #maximalInSync(): readonly NodeId[] {
+    const { inSync } = this.#image.descriptor;
+    const pending = this.#change?.purpose;
+    return pending?.kind === 'expand' && !inSync.includes(pending.node) ? [...inSync, pending.node] : inSync;
+  }
+
+  #commit(now: number): void {
+    const acked: Seq[] = [];
+    for (const node of this.#maximalInSync()) {
+      if (node !== this.#self) acked.push(this.#followers.get(node)?.acked ?? 0);
+    }
+    const seq = committedSeq(this.#state.syncedSeq, acked);
+    if (seq <= this.#state.commitSeq) return;
+    this.#state.commit(seq);
+    this.#committedAt = now;
+  }
+
+  // ---- the in-sync set -----------------------------------------------------------------------------------------------
+
+  #issue(purpose: Purpose, next: DescriptorImage['descriptor'], why: string): void {
+    assert(this.#change === null, 'R10: one compare-and-set in flight');
+    this.#change = new DescriptorChange(purpose, this.#image, next, why);
+  }
+
+  /** R6: one that holds all that is committed, EpochStart included, counts from now and is then added. */
+  #expand(follower: FollowerProgress): void {
+    const { descriptor } = this.#image;
+    if (this.#change !== null || this.#phase.kind !== 'serving' || isInSync(descriptor, follower.node))
+      return;
+    if (!this.#live.has(follower.node)) return;
+    if (follower.acked < Math.max(this.#state.commitSeq, this.startSeq)) return;
+    const next = withInSync(descriptor, [...descriptor.inSync, follower.node]);
+    this.#issue({ kind: 'expand', node: follower.node }, next, 'it holds every acknowledged write');
+  }
+
+  /** R5: members that went, or are late, leave, while at least m remain; else the range is read-only for now. */
+  #reviewInSync(now: number): void {
+    const { descriptor } = this.#image;
+    let silent: FollowerProgress | null = null;
+    for (const node of descriptor.inSync) {
+      const follower = this.#followers.get(node);
+      if (follower === undefined) continue;
+      if (this.#times.oldestUnacked(follower.acked, now) > this.#config.lagMs || !this.#live.has(node)) {
+        silent = silent === null || follower.acked < silent.acked ? follower : silent;
+      }
+    }
+    if (silent === null) {
+      this.#readOnlySince = null;
+      return;
+    }
+    if (descriptor.inSync.length <= descriptor.minInSync) {
+      this.#readOnlySince ??= now;
+      return;
+    }
+    if (this.#change !== null || this.#phase.kind === 'stopped') return;
+    const { node } = silent;
+    const next = withInSync(
+      descriptor,
+      descriptor.inSync.filter((member) => member !== node),
+    );
+    const why = this.#live.has(node)
+      ? `it acknowledged nothing for ${this.#config.lagMs} ms`
+      : 'its session ended';
+    this.#issue({ kind: 'shrink', node }, next, why);
+  }
+
+  // ---- hand-over -----------------------------------------------------------------------------------------------------
+
+  /** The live in-sync member that is heard most recently. */
+  #bestHeir(): NodeId | null {
+    let best: FollowerProgress | null = null;
+    for (const follower of this.#followers.values()) {
+      if (!isInSync(this.#image.descriptor, follower.node) || !this.#live.has(follower.node)) continue;
+      if (best === null || follower.heardAt > best.heardAt) best = follower;
+    }
+    return best?.node ?? null;
+  }
+
+  /** R5: an owner that commits nothing while entries wait may be the one that is cut off. */
+  #reviewHandOver(now: number): void {
+    const waiting = this.#state.commitSeq < this.#state.index.lastSeq;
+    const since = Math.max(this.#committedAt, now - this.#times.oldestUnacked(this.#state.commitSeq, now));
+    if (waiting && now - since > this.#config.stuckMs) {
+      this.#committedAt = now;
+      this.handOver(null, now);
+      return;
+    }
+    const wish = this.#image.descriptor.transferTo;
+    if (wish !== null && wish !== this.#self) this.handOver(wish, now);
+  }
+
+  /** Once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */
+  #proceedHandOver(now: number): void {
+    const phase = this.#phase;
+    if (phase.kind !== 'draining' || phase.askedSession || this.#change !== null) return;
+    const drained = this.#state.commitSeq === this.#state.index.lastSeq;
+    if (!drained && now - phase.since < this.#config.lagMs) return;
+    phase.askedSession = true;
+    this.#intents.push({ kind: 'read-session', node: phase.to });
+  }
+
+  /** The log is kept for the slowest replica, as far as the retention bound allows. */
+  #retain(): void {
+    let seq = this.#state.commitSeq;
+    for (const follower of this.#followers.values()) seq = Math.min(seq, follower.acked);
+    this.#state.retainAfter(seq);
+  }
+}

@@ -1,0 +1,402 @@
+// One replica of one range: the state machine of DESIGN.md section 4 (rules R1 to R11), without a promise, a clock or a
+// socket in it. The node feeds it events and writes, then calls take() once a turn and carries out what it returns, in
+// the order that messages.ts gives. Everything that it logs goes to the shared log at once, in call order, and counts
+// only when that group is synced.
+//
+// Roles. A replica is a follower until an image of its descriptor names this node, this session and this inc as the
+// owner of an epoch above epochSeen (R1). Then it stores that epoch, appends EpochStart and is owner (R2); an Ownership
+// lives as long as that epoch. It ends when a higher epoch is seen (in the descriptor, in an Append, in an
+// acknowledgement), when the session ends, or when a hand-over took effect. An epoch is entered at most once.
+//
+// Follower. An Append under an epoch below epochSeen is answered with epochSeen; one above raises it, durably, before
+// anything is acknowledged under it. What is acknowledged is min(verified, synced); what is applied min(commitSeq,
+// verified) (R3). follower.ts has the log's side of this.
+//
+// Owner. Entries go to the followers before they are synced here; commit is the least acknowledgement in the maximal
+// in-sync set (R4). Members that are late or gone leave it, learners that have everything enter it, each by one
+// compare-and-set on the descriptor at a time, whose outcome is settled before the next (R5, R6, R10).
+//
+// Reads are allowed to an owner whose EpochStart is committed while its lease is valid, checked after the state was
+// read (R11). A void replica (a snapshot is being installed) answers nothing, acknowledges nothing, counts for nothing.
+
+import { assert, never } from '../../common/base/assert.ts';
+import type { ErrorCode } from '../../common/base/errors.ts';
+import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
+import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
+import {
+  type Epoch,
+  type Inc,
+  type NodeId,
+  origin,
+  type Position,
+  type RangeId,
+  type Seq,
+  type SessionId,
+} from '../../common/model/ids.ts';
+import type { ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
+import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
+import type { CasOutcome } from './descriptor-change.ts';
+import { receiveAppend, rejectVoid, wantsSnapshot } from './follower.ts';
+import { Freshness } from './freshness.ts';
+import { LogState, type ReplicaLog } from './log-state.ts';
+import type { Append, AppendAck, Outgoing, Ready, Rejection } from './messages.ts';
+import { Ownership } from './ownership.ts';
+
+export type ReplicaEvent =
+  /** A read of the range's descriptor, with this node's session at that time. */
+  | { readonly kind: 'image'; readonly image: DescriptorImage; readonly session: SessionId | null }
+  | { readonly kind: 'session-ended' }
+  /** The nodes that have a live znode, as last seen. */
+  | { readonly kind: 'live'; readonly nodes: ReadonlySet<NodeId> }
+  | { readonly kind: 'append'; readonly from: NodeId; readonly message: Append }
+  | { readonly kind: 'append-ack'; readonly from: NodeId; readonly message: AppendAck }
+  | { readonly kind: 'synced'; readonly group: number }
+  | { readonly kind: 'applied'; readonly seq: Seq }
+  | { readonly kind: 'cas-outcome'; readonly expected: number; readonly outcome: CasOutcome }
+  | { readonly kind: 'session-read'; readonly node: NodeId; readonly session: SessionId | null }
+  | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly inc: Inc; readonly installed: boolean }
+  | { readonly kind: 'compacted'; readonly base: Position }
+  /** R8, asked by the node (SIGTERM, draining): to whoever is best. */
+  | { readonly kind: 'hand-over' }
+  | { readonly kind: 'tick' };
+
+export interface ReplicaOptions {
+  readonly self: NodeId;
+  readonly recovered: RecoveredReplica;
+  readonly log: ReplicaLog;
+  readonly config: ReplicationConfig;
+  /** Whether the node's lease is valid at this instant (DESIGN.md section 3). */
+  readonly leaseValid: () => boolean;
+  /** See Freshness. */
+  readonly stampBase: number;
+}
+
+type Role =
+  | { readonly kind: 'follower' }
+  | { readonly kind: 'owner'; readonly ownership: Ownership }
+  | { readonly kind: 'void' };
+
+const FOLLOWER: Role = { kind: 'follower' };
+
+/** Nothing of a void replica's log counts, but its epochSeen does. */
+function emptied(recovered: RecoveredReplica): RecoveredReplica {
+  return { ...recovered, base: origin, runs: [], lastSeq: 0, applied: origin };
+}
+
+export class Replica {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly #self: NodeId;
+  readonly #config: ReplicationConfig;
+  readonly #leaseValid: () => boolean;
+  readonly #state: LogState;
+  readonly #freshness: Freshness;
+  #role: Role;
+  /** The newest image seen; older ones are ignored (R1). */
+  #image: DescriptorImage | null = null;
+  #live: ReadonlySet<NodeId> = new Set();
+  /** The owner to answer, and what the answer says beside what is acknowledged. */
+  #answerTo: NodeId | null = null;
+  #rejection: Rejection | null = null;
+  #answerDue = false;
+  #answered = { acked: -1, at: 0 };
+  #outbox: Outgoing[] = [];
+  #lost: Epoch | null = null;
+  #appliedSeq: Seq;
+
+  constructor(options: ReplicaOptions) {
+    const { recovered } = options;
+    this.range = recovered.range;
+    this.inc = recovered.inc;
+    this.#self = options.self;
+    this.#config = options.config;
+    this.#leaseValid = options.leaseValid;
+    this.#state = new LogState(recovered.void ? emptied(recovered) : recovered, options.log);
+    this.#freshness = new Freshness(options.stampBase);
+    this.#role = recovered.void ? { kind: 'void' } : FOLLOWER;
+    this.#appliedSeq = this.#state.commitSeq;
+  }
+
+  /** The newest image known. */
+  get image(): DescriptorImage | null {
+    return this.#ownership?.image ?? this.#image;
+  }
+
+  get epochSeen(): Epoch {
+    return this.#state.epochSeen;
+  }
+
+  get commitSeq(): Seq {
+    return this.#state.commitSeq;
+  }
+
+  get hasUnsynced(): boolean {
+    return this.#state.hasUnsynced;
+  }
+
+  /** The epoch that this replica owns; null where it is no owner. */
+  get ownedEpoch(): Epoch | null {
+    return this.#ownership?.epoch ?? null;
+  }
+
+  get isVoid(): boolean {
+    return this.#role.kind === 'void';
+  }
+
+  step(event: ReplicaEvent, now: number): void {
+    const ownership = this.#ownership;
+    switch (event.kind) {
+      case 'image':
+        return this.#learn(event.image, event.session, now);
+      case 'session-ended':
+        return this.#stepDown();
+      case 'live':
+        this.#live = event.nodes;
+        return ownership?.setLive(event.nodes);
+      case 'append':
+        return this.#receiveAppend(event.from, event.message, now);
+      case 'append-ack':
+        if (ownership?.receiveAck(event.from, event.message, now)) this.#stepDown();
+        return;
+      case 'synced':
+        this.#state.synced(event.group);
+        ownership?.synced(now);
+        this.#answerDue ||= this.#answerTo !== null;
+        return;
+      case 'applied':
+        this.#appliedSeq = event.seq;
+        return this.#freshness.applied(event.seq);
+      case 'cas-outcome':
+        if (ownership?.casOutcome(event.expected, event.outcome, now)) this.#stepDown();
+        return;
+      case 'session-read':
+        return ownership?.sessionRead(event.node, event.session);
+      case 'snapshot-sent':
+        return ownership?.snapshotSent(event.to, event.inc, event.installed, now);
+      case 'compacted':
+        return this.isVoid ? undefined : this.#state.index.compact(event.base);
+      case 'hand-over':
+        return ownership?.handOver(null, now);
+      case 'tick':
+        return ownership?.tick(now);
+      default:
+        return never(event);
+    }
+  }
+
+  // ---- clients -----------------------------------------------------------------------------------------------------
+
+  /**
+   * Appends one operation; it is answered when commitSeq reaches the seq returned, or never. A code: refused, nothing
+   * appended.
+   * @param payload an encoded Operation; the log keeps it
+   */
+  propose(epoch: Epoch, payload: Uint8Array, now: number): Seq | ErrorCode {
+    const ownership = this.#ownership;
+    if (ownership === null) return 'NOT_OWNER';
+    if (ownership.epoch !== epoch) return 'STALE_EPOCH';
+    if (!ownership.acceptsWrites || !this.#leaseValid()) return 'NOT_READY';
+    if (ownership.readOnlySince !== null) return 'READ_ONLY';
+    const { index, commitSeq } = this.#state;
+    if (index.lastSeq - commitSeq >= this.#config.uncommittedEntriesMax) return 'OVERLOADED';
+    assert(payload.length <= LIMITS.operationBytesMax, 'operations are bounded before they get here');
+    const seq = index.lastSeq + 1;
+    this.#state.append([{ epoch, seq, kind: ENTRY_KINDS.operation, payload }]);
+    ownership.appended(now);
+    return seq;
+  }
+
+  /** R11: asked after the state was read. Null: the answer is linearizable. */
+  readRefusal(epoch: Epoch): ErrorCode | null {
+    const ownership = this.#ownership;
+    if (ownership === null) return 'NOT_OWNER';
+    if (ownership.epoch !== epoch) return 'STALE_EPOCH';
+    if (!ownership.acceptsReads || this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid())
+      return 'NOT_READY';
+    return null;
+  }
+
+  /** For a stale read: upper bound of how far the state is behind, ms; null: not known. An owner that may vouch: 0. */
+  staleMs(now: number): number | null {
+    const epoch = this.ownedEpoch;
+    return epoch !== null && this.readRefusal(epoch) === null ? 0 : this.#freshness.staleMs(now);
+  }
+
+  // ---- snapshots ---------------------------------------------------------------------------------------------------
+
+  /**
+   * A snapshot at `position` is offered under `epoch`. `take`: install it, after becomeVoid(). `have`: acknowledge it
+   * only, the log holds that position (R3). `refuse`: it comes from an owner that is over.
+   */
+  offerSnapshot(epoch: Epoch, position: Position): 'take' | 'have' | 'refuse' {
+    if (epoch < this.#state.epochSeen) return 'refuse';
+    this.#enterEpoch(epoch);
+    if (this.#role.kind === 'owner') return 'refuse';
+    return this.isVoid || wantsSnapshot(this.#state, position) ? 'take' : 'have';
+  }
+
+  becomeVoid(): void {
+    assert(this.#role.kind !== 'owner', 'an owner installs no snapshot');
+    this.#role = { kind: 'void' };
+  }
+
+  /** The snapshot offered under `epoch` is durable. */
+  installed(position: Position): void {
+    assert(this.isVoid, 'only a void replica installs');
+    this.#state.reset(position);
+    this.#appliedSeq = position.seq;
+    this.#role = FOLLOWER;
+  }
+
+  // ---- effects -----------------------------------------------------------------------------------------------------
+
+  /** What has to be done now. The log has everything already (LogState). */
+  take(now: number): Ready {
+    const ownership = this.#ownership;
+    const effects = ownership?.take(now, this.#leaseValid()) ?? { messages: [], intents: [] };
+    const messages = [...this.#outbox, ...effects.messages];
+    this.#outbox = [];
+    if (this.#answerDue && ownership === null) this.#answer(messages, now);
+    const lost = this.#lost;
+    this.#lost = null;
+    return { messages, commitSeq: this.#state.commitSeq, lost, intents: effects.intents };
+  }
+
+  /** @param toUnixMs turns an instant of the monotonic clock into Unix ms */
+  status(now: number, toUnixMs: (at: number) => number): ReplicaStatus {
+    const state = this.#state;
+    const ownership = this.#ownership;
+    const readOnlySince = ownership?.readOnlySince ?? null;
+    return {
+      range: this.range,
+      inc: this.inc,
+      role: this.#roleName(),
+      epochSeen: state.epochSeen,
+      lastSeq: state.index.lastSeq,
+      syncedSeq: state.syncedSeq,
+      commitSeq: state.commitSeq,
+      appliedSeq: this.#appliedSeq,
+      readOnlySince: readOnlySince === null ? null : toUnixMs(readOnlySince),
+      followers: [...(ownership?.followers ?? [])].map((follower) => ({
+        node: follower.node,
+        progress: follower.progress.kind,
+        ackedSeq: follower.acked,
+        lag: state.index.lastSeq - follower.acked,
+      })),
+      staleMs: ownership === null ? this.#freshness.staleMs(now) : null,
+    };
+  }
+
+  #roleName(): ReplicaRole {
+    const ownership = this.#ownership;
+    if (ownership !== null) return ownership.started ? 'owner' : 'starting';
+    if (this.isVoid) return 'void';
+    return this.#image !== null && isInSync(this.#image.descriptor, this.#self) ? 'follower' : 'learner';
+  }
+
+  get #ownership(): Ownership | null {
+    return this.#role.kind === 'owner' ? this.#role.ownership : null;
+  }
+
+  // ---- ownership ---------------------------------------------------------------------------------------------------
+
+  #learn(image: DescriptorImage, session: SessionId | null, now: number): void {
+    const known = this.image;
+    if (known !== null && image.version < known.version) return;
+    this.#image = image;
+    const ownership = this.#ownership;
+    if (ownership !== null) {
+      if (image.descriptor.epoch === ownership.epoch && incOf(image.descriptor, this.#self) === this.inc) {
+        return ownership.adopt(image, now);
+      }
+      this.#stepDown();
+    }
+    if (this.#mayEnter(image, session)) {
+      const { descriptor } = image;
+      this.#answerTo = null;
+      this.#answerDue = false;
+      const entered = new Ownership(
+        this.#self,
+        this.#state,
+        { descriptor, version: image.version },
+        this.#live,
+        this.#config,
+        now,
+      );
+      this.#role = { kind: 'owner', ownership: entered };
+    }
+  }
+
+  /** R1. A void replica holds nothing; it could not be in-sync. */
+  #mayEnter(image: DescriptorImage, session: SessionId | null): boolean {
+    const { owner, epoch, state } = image.descriptor;
+    return (
+      state === 'serving' &&
+      this.#role.kind === 'follower' &&
+      owner.node === this.#self &&
+      owner.session === session &&
+      owner.inc === this.inc &&
+      epoch > this.#state.epochSeen
+    );
+  }
+
+  /** R1: epochSeen stays as it is, or this node could not enter the epoch that deposed it. */
+  #stepDown(): void {
+    const ownership = this.#ownership;
+    if (ownership === null) return;
+    if (this.#image === null || this.#image.version < ownership.image.version) this.#image = ownership.image;
+    this.#lost = ownership.epoch;
+    this.#role = FOLLOWER;
+  }
+
+  // ---- follower ----------------------------------------------------------------------------------------------------
+
+  #enterEpoch(epoch: Epoch): void {
+    if (epoch <= this.#state.epochSeen) return;
+    this.#stepDown();
+    this.#state.raiseEpochSeen(epoch);
+  }
+
+  #receiveAppend(from: NodeId, append: Append, now: number): void {
+    if (append.inc !== this.inc) return;
+    if (append.epoch < this.#state.epochSeen) {
+      if (this.#state.epochSeenDurable) this.#outbox.push({ to: from, message: this.#ack(null, now) });
+      return;
+    }
+    this.#enterEpoch(append.epoch);
+    assert(this.#role.kind !== 'owner', 'two owners of one epoch');
+    this.#answerTo = from;
+    const rejection = this.isVoid ? rejectVoid(append) : receiveAppend(this.#state, append);
+    if (rejection !== null) {
+      this.#rejection = rejection;
+      this.#answerDue = true;
+      return;
+    }
+    this.#rejection = null;
+    if (append.echo !== null) this.#freshness.echoed(append.echo, append.commitSeq, now);
+    const news = this.#state.ackedSeq !== this.#answered.acked;
+    const quiet = now - this.#answered.at >= this.#config.idleAppendMs / 2;
+    if (!this.#state.hasUnsynced && (news || quiet)) this.#answerDue = true;
+  }
+
+  /** Nothing is acknowledged under an epoch that is not on disk (R3); the sync that puts it there comes back here. */
+  #answer(messages: Outgoing[], now: number): void {
+    if (this.#answerTo === null || !this.#state.epochSeenDurable) return;
+    const message = this.#ack(this.#rejection, now);
+    messages.push({ to: this.#answerTo, message });
+    this.#answered = { acked: message.acked, at: now };
+    this.#rejection = null;
+    this.#answerDue = false;
+  }
+
+  #ack(rejection: Rejection | null, now: number): AppendAck {
+    return {
+      kind: 'append-ack',
+      inc: this.inc,
+      epoch: this.#state.epochSeen,
+      acked: this.isVoid ? 0 : this.#state.ackedSeq,
+      rejection,
+      stamp: this.#freshness.stampAt(now),
+    };
+  }
+}

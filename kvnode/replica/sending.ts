@@ -1,0 +1,99 @@
+// When an owner sends what to a follower, and since when an entry waits for its acknowledgement.
+
+import type { ReplicationConfig } from '../../common/model/config.ts';
+import type { Epoch, Position, Seq } from '../../common/model/ids.ts';
+import type { LogEntry } from '../storage/storage.ts';
+import type { LogState } from './log-state.ts';
+import type { Append } from './messages.ts';
+import type { FollowerProgress } from './progress.ts';
+
+/** When entries were appended: one sample a turn, forgotten once committed. */
+export class AppendTimes {
+  readonly #samples: { lastSeq: Seq; readonly at: number }[] = [];
+
+  appended(lastSeq: Seq, at: number): void {
+    const newest = this.#samples.at(-1);
+    if (newest !== undefined && newest.at === at) newest.lastSeq = lastSeq;
+    else this.#samples.push({ lastSeq, at });
+  }
+
+  forget(commitSeq: Seq): void {
+    let done = 0;
+    while ((this.#samples[done]?.lastSeq ?? Number.POSITIVE_INFINITY) <= commitSeq) done++;
+    if (done > 0) this.#samples.splice(0, done);
+  }
+
+  /** Age in ms of the oldest entry after `acked`; 0 where there is none. */
+  oldestUnacked(acked: Seq, now: number): number {
+    const sample = this.#samples.find(({ lastSeq }) => lastSeq > acked);
+    return sample === undefined ? 0 : now - sample.at;
+  }
+}
+
+interface Due {
+  readonly messages: readonly Append[];
+  readonly needsSnapshot: boolean;
+}
+
+const nothing: Due = { messages: [], needsSnapshot: false };
+
+/**
+ * @param mayVouch whether the owner's lease is valid and EpochStart committed: only then may stamps be echoed (R11)
+ */
+export function appendsDue(
+  follower: FollowerProgress,
+  state: LogState,
+  epoch: Epoch,
+  mayVouch: boolean,
+  config: ReplicationConfig,
+  now: number,
+): Due {
+  const { progress } = follower;
+  const echo = mayVouch ? follower.stamp : null;
+  const make = (prev: Position, entries: readonly LogEntry[]): Append => {
+    follower.sentCommit = state.commitSeq;
+    follower.sentAt = now;
+    return { kind: 'append', inc: follower.inc, epoch, prev, entries, commitSeq: state.commitSeq, echo };
+  };
+  switch (progress.kind) {
+    case 'probe':
+      if (progress.sentAt !== null && now - progress.sentAt < config.resendMs) return nothing;
+      if (!state.index.has(progress.prev)) {
+        follower.progress = { kind: 'snapshot', failedAt: null };
+        return { messages: [], needsSnapshot: true };
+      }
+      progress.sentAt = now;
+      return { messages: [make(progress.prev, [])], needsSnapshot: false };
+    case 'snapshot':
+      if (progress.failedAt === null || now - progress.failedAt < config.lagMs) return nothing;
+      progress.failedAt = null;
+      return { messages: [], needsSnapshot: true };
+    case 'stream': {
+      const messages: Append[] = [];
+      while (progress.next <= state.index.lastSeq && progress.inflightBytes < config.inflightBytesMax) {
+        const prev = positionAt(state, progress.next - 1);
+        const entries = prev === null ? null : state.read(progress.next, config.appendBytesMax);
+        if (prev === null || entries === null || entries.length === 0) {
+          follower.progress = { kind: 'snapshot', failedAt: null };
+          return { messages, needsSnapshot: true };
+        }
+        const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+        progress.next += entries.length;
+        progress.inflight.push({ lastSeq: progress.next - 1, bytes });
+        progress.inflightBytes += bytes;
+        messages.push(make(prev, entries));
+      }
+      const idle = follower.sentCommit < state.commitSeq || now - follower.sentAt >= config.idleAppendMs;
+      if (messages.length === 0 && idle) {
+        const prev = positionAt(state, progress.next - 1);
+        if (prev !== null) messages.push(make(prev, []));
+      }
+      return { messages, needsSnapshot: false };
+    }
+  }
+}
+
+function positionAt(state: LogState, seq: Seq): Position | null {
+  const epoch = state.index.epochAt(seq);
+  return epoch === undefined ? null : { epoch, seq };
+}

@@ -262,7 +262,7 @@ export class Ownership {
     const { descriptor } = this.#image;
     if (this.#change !== null || this.#phase.kind !== 'serving' || isInSync(descriptor, follower.node))
       return;
-    if (!this.#live.has(follower.node)) return;
+    if (!this.#live.has(follower.node) || descriptor.retire === follower.node) return;
     if (follower.acked < Math.max(this.#state.commitSeq, this.startSeq)) return;
     const next = withInSync(descriptor, [...descriptor.inSync, follower.node]);
     this.#issue({ kind: 'expand', node: follower.node }, next, 'it holds every acknowledged write');
@@ -281,6 +281,7 @@ export class Ownership {
     }
     if (silent === null) {
       this.#readOnlySince = null;
+      this.#reviewRetiring();
       return;
     }
     if (descriptor.inSync.length <= descriptor.minInSync) {
@@ -297,6 +298,17 @@ export class Ownership {
       ? `it acknowledged nothing for ${this.#config.lagMs} ms`
       : 'its session ended';
     this.#issue({ kind: 'shrink', node }, next, why);
+  }
+
+  /** R9: the member that the leader wants to remove leaves once all others are in-sync. */
+  #reviewRetiring(): void {
+    const { descriptor } = this.#image;
+    const { retire, inSync, replicas, minInSync } = descriptor;
+    if (retire === null || retire === this.#self || !isInSync(descriptor, retire)) return;
+    if (this.#change !== null || this.#phase.kind === 'stopped') return;
+    if (inSync.length < replicas.length || inSync.length <= minInSync) return;
+    const remaining = inSync.filter((member) => member !== retire);
+    this.#issue({ kind: 'shrink', node: retire }, withInSync(descriptor, remaining), 'it makes way');
   }
 
   // ---- hand-over -----------------------------------------------------------------------------------------------------

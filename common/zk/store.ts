@@ -87,6 +87,8 @@ export interface ZkSession {
   get(path: string): Promise<ZkNode | null>;
   /** Names, sorted; null where there is no such znode. */
   children(path: string): Promise<readonly string[] | null>;
+  /** Makes the root of the connect string, and what is above it, where missing. `get('/')` is null before. */
+  createRoot(): Promise<void>;
   /** The path made, with its sequence number. */
   create(path: string, data: Uint8Array, mode: CreateMode): Promise<string>;
   /** Compare-and-set; `version` is what was read (0 is a version like any other). Gives the new version. */
@@ -121,6 +123,11 @@ export interface Zk {
   observeData(path: string, listener: (node: ZkNode | null) => void): Observer;
   /** The same for the sorted names of the children. */
   observeChildren(path: string, listener: (names: readonly string[] | null) => void): Observer;
+  /**
+   * Ends a session that this process had before (one that it gave up may live on at the server), so that its ephemerals
+   * vanish; resolves after a second at the latest. False: the session was never this process's own.
+   */
+  closeFormer(id: SessionId): Promise<boolean>;
   /** Ends the session at the server and stops. */
   close(): Promise<void>;
 }

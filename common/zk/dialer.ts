@@ -1,0 +1,107 @@
+// Gets a link to one of the servers of an ensemble, for a new session or for one that lost its link: one server after
+// another, each handshake with a time limit, with a growing pause between the rounds. It remembers the newest
+// transaction seen over any link, so that no later link, nor the next session, can show this process an older state.
+
+import { never } from '../base/assert.ts';
+import type { Env, Timer } from '../base/env.ts';
+import type { Logger } from '../base/log.ts';
+import type { ConnectString, ServerAddress } from './connect-string.ts';
+import { type Identity, Link } from './link.ts';
+
+export type DialOutcome = { kind: 'up'; link: Link } | { kind: 'expired' };
+
+export interface Dial {
+  /** No outcome after this. */
+  cancel(): void;
+}
+
+const HANDSHAKE_MS_MIN = 500;
+const PAUSE_MS_MIN = 20;
+const PAUSE_MS_MAX = 500;
+
+export class Dialer {
+  readonly #env: Env;
+  readonly #target: ConnectString;
+  readonly #sessionMs: number;
+  readonly #logger: Logger;
+  readonly #servers: readonly ServerAddress[];
+  #next = 0;
+  #seenZxid = 0n;
+
+  constructor(target: ConnectString, sessionMs: number, env: Env, logger: Logger) {
+    this.#target = target;
+    this.#sessionMs = sessionMs;
+    this.#env = env;
+    this.#logger = logger;
+    this.#servers = shuffled(target.servers, env);
+  }
+
+  /** Tries until it has an outcome or is cancelled. */
+  dial(identity: Identity | null, done: (outcome: DialOutcome) => void): Dial {
+    let attempts = 0;
+    let cancelled = false;
+    let pause: Timer | null = null;
+    let link: Link | null = null;
+    const attempt = () => {
+      const dialed = this.#link(identity, (handshake) => {
+        if (cancelled) return;
+        switch (handshake.kind) {
+          case 'up':
+            done({ kind: 'up', link: dialed });
+            return;
+          case 'expired':
+            done(handshake);
+            return;
+          case 'failed':
+            this.#logger.debug({ server: dialed.server, reason: handshake.reason }, 'no link to ZooKeeper');
+            pause = this.#env.after(this.#pauseMs(++attempts), attempt);
+            return;
+          default:
+            never(handshake);
+        }
+      });
+      link = dialed;
+    };
+    attempt();
+    return {
+      cancel: () => {
+        cancelled = true;
+        pause?.cancel();
+        link?.destroy('cancelled');
+      },
+    };
+  }
+
+  /** To be called when a link has ended. */
+  learn(link: Link): void {
+    if (link.seenZxid > this.#seenZxid) this.#seenZxid = link.seenZxid;
+  }
+
+  #link(identity: Identity | null, report: ConstructorParameters<typeof Link>[1]): Link {
+    const server = this.#servers[this.#next++ % this.#servers.length] as ServerAddress;
+    const options = {
+      env: this.#env,
+      server,
+      root: this.#target.root,
+      sessionMs: this.#sessionMs,
+      identity,
+      seenZxid: this.#seenZxid,
+      handshakeMs: Math.max(HANDSHAKE_MS_MIN, this.#sessionMs / 3),
+    };
+    return new Link(options, report);
+  }
+
+  /** Short while there are servers left in this round, then doubling; random, so that many clients spread out. */
+  #pauseMs(attempts: number): number {
+    const rounds = Math.floor(attempts / this.#servers.length);
+    const longest = Math.min(PAUSE_MS_MAX, this.#sessionMs / 8, PAUSE_MS_MIN * 2 ** rounds);
+    return longest * (0.5 + this.#env.random() / 2);
+  }
+}
+
+function shuffled<T>(items: readonly T[], env: Env): T[] {
+  return items
+    .map((item) => ({ item, order: env.random() }))
+    .sort((a, b) => a.order - b.order)
+    .map(({ item }) => item);
+}

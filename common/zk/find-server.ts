@@ -1,0 +1,96 @@
+// Where a ZooKeeper server and a Java to run it can be found on this machine: what the environment names, else what
+// Debian's and Homebrew's packages install. Two errors, each one line that says what to install; nothing is installed here.
+
+import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+/** What starts a server: `java -cp classPath org.apache.zookeeper.server.quorum.QuorumPeerMain zoo.cfg`. */
+export interface ServerProgram {
+  readonly java: string;
+  readonly classPath: string;
+  /** Where it was found, for people. */
+  readonly source: string;
+}
+
+/** Java or ZooKeeper is not there. The message is one line with the cure. */
+export class MissingServerError extends Error {
+  override readonly name = 'MissingServerError';
+  readonly what: 'java' | 'zookeeper';
+
+  constructor(what: 'java' | 'zookeeper', message: string) {
+    super(message);
+    this.what = what;
+  }
+}
+
+type Variables = Readonly<Record<string, string | undefined>>;
+
+const DEBIAN_JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/slf4j-simple.jar'];
+const HOMEBREW_PREFIXES = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
+
+/** Throws {@link MissingServerError}. `variables` is the process environment: ZOOKEEPER_HOME, JAVA_HOME and PATH count. */
+export function findServer(variables: Variables): ServerProgram {
+  const found = findClassPath(variables);
+  return { ...found, java: findJava(variables) };
+}
+
+function findClassPath(variables: Variables): Omit<ServerProgram, 'java'> {
+  const home = variables.ZOOKEEPER_HOME;
+  if (home !== undefined && home !== '') {
+    const found = distribution(home);
+    if (found !== null) return found;
+    throw new MissingServerError(
+      'zookeeper',
+      `ZOOKEEPER_HOME=${home} holds no ZooKeeper (no zookeeper*.jar)`,
+    );
+  }
+  if (DEBIAN_JARS.every((jar) => existsSync(jar))) {
+    return { classPath: DEBIAN_JARS.join(delimiter), source: 'Debian package libzookeeper-java' };
+  }
+  for (const prefix of HOMEBREW_PREFIXES) {
+    const found = distribution(join(prefix, 'opt', 'zookeeper', 'libexec'));
+    if (found !== null) return found;
+  }
+  throw new MissingServerError(
+    'zookeeper',
+    'no ZooKeeper found: install it (Debian: apt-get install libzookeeper-java; macOS: brew install zookeeper), or set ZOOKEEPER_HOME',
+  );
+}
+
+/** An unpacked release of Apache ZooKeeper; its jars are in lib/, in old releases the main one beside it. */
+function distribution(home: string): Omit<ServerProgram, 'java'> | null {
+  const folders = [join(home, 'lib'), home].filter(hasServerJar);
+  if (folders.length === 0) return null;
+  const jars = [join(home, 'lib'), home].map((folder) => join(folder, '*'));
+  return { classPath: [join(home, 'conf'), ...jars].join(delimiter), source: home };
+}
+
+function hasServerJar(folder: string): boolean {
+  if (!existsSync(folder)) return false;
+  return readdirSync(folder).some((name) => /^zookeeper(-[0-9].*)?\.jar$/.test(name));
+}
+
+function findJava(variables: Variables): string {
+  const folders = [
+    ...(variables.JAVA_HOME ? [join(variables.JAVA_HOME, 'bin')] : []),
+    ...(variables.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
+    ...HOMEBREW_PREFIXES.map((prefix) => join(prefix, 'opt', 'openjdk', 'bin')),
+  ];
+  for (const folder of folders) {
+    const java = join(folder, 'java');
+    if (isExecutable(java)) return java;
+  }
+  throw new MissingServerError(
+    'java',
+    'no Java found, which ZooKeeper needs: install it (Debian: apt-get install default-jre-headless; macOS: brew install openjdk), or set JAVA_HOME',
+  );
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}

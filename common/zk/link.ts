@@ -1,0 +1,504 @@
+// One connection to one ZooKeeper server: the only file that knows node-zookeeper-client. Most of the library's traps are
+// in what it keeps from one connection to the next (half a packet, queued operations, watches, its own endless
+// reconnecting), so a Link is a library client used for a single connection and thrown away with it; the session goes
+// on in the next Link by its id and password. The rest is mended here: packets are cut before the library parses them,
+// what it throws is caught, error codes that it does not know are masked, and every operation is answered or failed.
+
+import zookeeper, {
+  type Client,
+  type LibraryError,
+  type LibraryResponse,
+  type LibraryStat,
+} from 'node-zookeeper-client';
+import jute, { type MultiOp } from 'node-zookeeper-client/lib/jute/index.js';
+import { assert, never, present } from '../base/assert.ts';
+import { toHex } from '../base/bytes.ts';
+import type { Env, Timer } from '../base/env.ts';
+import type { SessionId } from '../model/ids.ts';
+import type { ServerAddress } from './connect-string.ts';
+import { PacketCutter } from './packet-cutter.ts';
+import {
+  type CreateMode,
+  ZkError,
+  type ZkFailure,
+  type ZkNode,
+  type ZkOp,
+  type ZkOpResult,
+} from './store.ts';
+
+/** What a session is taken up again, or closed, with. */
+export interface Identity {
+  readonly id: SessionId;
+  readonly password: Uint8Array;
+}
+
+export interface LinkOptions {
+  readonly env: Env;
+  readonly server: ServerAddress;
+  /** Prefix of every path. */
+  readonly root: string;
+  /** Session timeout to ask for, ms. */
+  readonly sessionMs: number;
+  /** null: a new session. */
+  readonly identity: Identity | null;
+  /** The newest transaction that this process has seen; a server that is behind it refuses. */
+  readonly seenZxid: bigint;
+  readonly handshakeMs: number;
+}
+
+/** How an attempt ended: the link is up, or never will be. */
+export type Handshake = { kind: 'up' } | { kind: 'expired' } | { kind: 'failed'; reason: string };
+
+export interface LinkListener {
+  /** Once, and no more calls after it. */
+  down(reason: string): void;
+  /** The server says that the session is over; `down` follows. */
+  expired(): void;
+  /** Something changed at a path that was read with a watch. */
+  changed(path: string): void;
+}
+
+interface PendingOp {
+  readonly path: string;
+  readonly isWrite: boolean;
+  fail(failure: ZkFailure, reason: string): void;
+}
+
+/** Where a library callback hands in what it got; `value` is made only where there is no error. */
+type Done<T> = (error: LibraryError | null | undefined, value: () => T) => void;
+
+type WatchKind = 'data' | 'children';
+
+type State =
+  | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer }
+  | { kind: 'up'; listener: LinkListener | null }
+  | { kind: 'closing'; listener: LinkListener | null }
+  | { kind: 'down'; reason: string };
+
+const MODES: Readonly<Record<CreateMode, number>> = {
+  persistent: zookeeper.CreateMode.PERSISTENT,
+  ephemeral: zookeeper.CreateMode.EPHEMERAL,
+  'persistent-sequential': zookeeper.CreateMode.PERSISTENT_SEQUENTIAL,
+  'ephemeral-sequential': zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL,
+};
+
+const NO_NODE = -101;
+/** ZooKeeper's error codes that have a meaning here. */
+const FAILURES: ReadonlyMap<number, ZkFailure> = new Map([
+  [-4, 'lost'],
+  [-7, 'lost'],
+  [NO_NODE, 'no-node'],
+  [-102, 'no-auth'],
+  [-103, 'bad-version'],
+  [-110, 'node-exists'],
+  [-111, 'not-empty'],
+  [-112, 'ended'],
+  [-115, 'no-auth'],
+]);
+/** What a refused multi says of the operations after the guilty one. */
+const NOT_TRIED = -2;
+const MASK = -1;
+const KNOWN_CODES = new Set(Object.values(zookeeper.Exception).filter((code) => typeof code === 'number'));
+
+/** Larger packets break the connection with all that is in flight (the server's limit is about 1 MB). */
+export const DATA_BYTES_MAX = 512 * 1024;
+
+export class Link {
+  readonly #options: LinkOptions;
+  readonly #client: Client;
+  readonly #cutter = new PacketCutter();
+  readonly #pending = new Set<PendingOp>();
+  /** One function for each path and kind of watch, so that reading a path again does not add another to the library. */
+  readonly #watchers = new Map<string, () => void>();
+  #state: State;
+  #seenZxid: bigint;
+
+  /** Dials at once and calls `report` once, never from inside the constructor. */
+  constructor(options: LinkOptions, report: (handshake: Handshake) => void) {
+    this.#options = options;
+    this.#seenZxid = options.seenZxid;
+    this.#client = this.#makeClient();
+    const timer = options.env.after(options.handshakeMs, () => this.destroy('no handshake in time'));
+    this.#state = { kind: 'dialing', report, timer };
+    this.#client.connect();
+  }
+
+  /** To be set in the turn in which the link comes up. */
+  listen(listener: LinkListener): void {
+    if (this.#state.kind === 'up') this.#state.listener = listener;
+    if (this.#state.kind === 'down') listener.down(this.#state.reason);
+  }
+
+  get identity(): Identity {
+    return { id: toHex(this.#client.getSessionId()), password: this.#client.getSessionPassword() };
+  }
+
+  /** As the server granted it. */
+  get timeoutMs(): number {
+    return this.#client.getSessionTimeout();
+  }
+
+  get seenZxid(): bigint {
+    return this.#seenZxid;
+  }
+
+  get server(): ServerAddress {
+    return this.#options.server;
+  }
+
+  async read(path: string, watch: boolean, timeoutMs: number): Promise<ZkNode | null> {
+    const watcher = watch ? this.#watcher('data', path) : undefined;
+    for (;;) {
+      const node = await this.#call<ZkNode | null>(path, false, timeoutMs, (done) =>
+        this.#client.getData(this.#absolute(path), watcher, (error, data, stat) =>
+          isNoNode(error) ? done(null, () => null) : done(error, () => toNode(data, stat)),
+        ),
+      );
+      if (node !== null || !watch) return node;
+      // Reading an absent znode sets no watch; asking for its existence does.
+      if (!(await this.#exists(path, watcher, timeoutMs))) return null;
+    }
+  }
+
+  async readChildren(path: string, watch: boolean, timeoutMs: number): Promise<readonly string[] | null> {
+    const watcher = watch ? this.#watcher('children', path) : undefined;
+    for (;;) {
+      const names = await this.#call<readonly string[] | null>(path, false, timeoutMs, (done) =>
+        this.#client.getChildren(this.#absolute(path), watcher, (error, children) =>
+          isNoNode(error) ? done(null, () => null) : done(error, () => [...children].sort()),
+        ),
+      );
+      if (names !== null || !watch) return names;
+      if (!(await this.#exists(path, this.#watcher('data', path), timeoutMs))) return null;
+    }
+  }
+
+  /** A read that answers in any case: a heartbeat without a lease. */
+  async ping(timeoutMs: number): Promise<void> {
+    await this.#exists('/', undefined, timeoutMs);
+  }
+
+  create(path: string, data: Uint8Array, mode: CreateMode, timeoutMs: number): Promise<string> {
+    return this.#createAt(path, this.#absolute(path), data, mode, timeoutMs);
+  }
+
+  /** Makes the root of the connect string and what is above it, where missing. */
+  async createRoot(timeoutMs: number): Promise<void> {
+    const names = this.#options.root.split('/').slice(1);
+    for (const [index] of names.entries()) {
+      const path = `/${names.slice(0, index + 1).join('/')}`;
+      try {
+        await this.#createAt(path, path, new Uint8Array(0), 'persistent', timeoutMs);
+      } catch (error) {
+        if (!(error instanceof ZkError && error.failure === 'node-exists')) throw error;
+      }
+    }
+  }
+
+  set(path: string, data: Uint8Array, version: number, timeoutMs: number): Promise<number> {
+    return this.#call<number>(path, true, timeoutMs, (done) =>
+      this.#client.setData(this.#absolute(path), Buffer.from(data), version, (error, stat) =>
+        done(error, () => stat.version),
+      ),
+    );
+  }
+
+  delete(path: string, version: number, timeoutMs: number): Promise<void> {
+    return this.#call<void>(path, true, timeoutMs, (done) =>
+      this.#client.remove(this.#absolute(path), version, (error) => done(error, () => undefined)),
+    );
+  }
+
+  /**
+   * The library's own transactions turn version 0 into -1, which means any: there would be no compare-and-set on a
+   * fresh znode. So the request is built from its records here, with every version as it is.
+   */
+  multi(ops: readonly ZkOp[], timeoutMs: number): Promise<readonly ZkOpResult[]> {
+    const path = ops[0]?.path ?? '/';
+    return this.#call(path, true, timeoutMs, (done) => {
+      const header = new jute.protocol.RequestHeader();
+      header.type = jute.OP_CODES.MULTI;
+      const payload = new jute.TransactionRequest(ops.map((op) => this.#toMultiOp(op)));
+      this.#client.connectionManager.queue(new jute.Request(header, payload), (error, response) =>
+        done(error, () => this.#multiResults(ops, present(response, 'response of a multi').payload.results)),
+      );
+    });
+  }
+
+  /** Ends the session at the server; resolves when the connection is closed, after `timeoutMs` at the latest. */
+  async close(timeoutMs: number): Promise<void> {
+    const state = this.#state;
+    if (state.kind !== 'up') {
+      this.destroy('closed');
+      return;
+    }
+    const { env } = this.#options;
+    await new Promise<void>((resolve) => {
+      const timer = env.after(timeoutMs, () => this.destroy('closed, no answer'));
+      const { listener } = state;
+      const finish = (reason: string) => {
+        timer.cancel();
+        listener?.down(reason);
+        resolve();
+      };
+      const closing: LinkListener = { down: finish, expired: () => {}, changed: () => {} };
+      this.#state = { kind: 'closing', listener: closing };
+      this.#client.close();
+    });
+  }
+
+  /** Drops the connection; what is in flight fails as lost. The session lives on at the server. */
+  destroy(reason: string): void {
+    this.#end(reason, { kind: 'failed', reason });
+  }
+
+  #end(reason: string, handshake: Handshake): void {
+    const state = this.#state;
+    if (state.kind === 'down') return;
+    this.#state = { kind: 'down', reason };
+    const manager = this.#client.connectionManager;
+    manager.onSocketError(new Error(reason));
+    manager.socket?.destroy();
+    for (const op of this.#pending) op.fail('lost', `no answer, ${reason}`);
+    switch (state.kind) {
+      case 'dialing':
+        state.timer.cancel();
+        state.report(handshake);
+        return;
+      case 'up':
+      case 'closing':
+        state.listener?.down(reason);
+        return;
+      default:
+        never(state);
+    }
+  }
+
+  // -- the library, tamed
+
+  #makeClient(): Client {
+    const { server, sessionMs, identity, seenZxid } = this.#options;
+    const client = zookeeper.createClient(`${server.host}:${server.port}`, {
+      sessionTimeout: sessionMs,
+      spinDelay: 0,
+      retries: 0,
+      ...(identity === null
+        ? {}
+        : { sessionId: Buffer.from(identity.id, 'hex'), sessionPassword: Buffer.from(identity.password) }),
+    });
+    const manager = client.connectionManager;
+    manager.zxid.writeBigInt64BE(seenZxid);
+    manager.findNextServer = (found) => found(server);
+    const parse = manager.onSocketData.bind(manager);
+    manager.onSocketData = (chunk) => this.#received(chunk, parse);
+    manager.onSocketClosed = () => this.destroy('connection closed');
+    client.on('state', (state) => this.#stateChanged(state));
+    return client;
+  }
+
+  #received(chunk: Buffer, parse: (packet: Buffer) => void): void {
+    try {
+      this.#cutter.push(chunk);
+      for (;;) {
+        if (this.#state.kind === 'down') return;
+        const packet = this.#cutter.next();
+        if (packet === null) return;
+        if (this.#state.kind !== 'dialing') this.#inspectReply(packet);
+        parse(packet);
+      }
+    } catch (error) {
+      this.destroy(`unreadable answer: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  /** A reply begins with its length, xid (4 bytes), zxid (8) and error code (4). */
+  #inspectReply(packet: Buffer): void {
+    if (packet.length < 20) return;
+    const zxid = packet.readBigInt64BE(8);
+    if (zxid > this.#seenZxid) this.#seenZxid = zxid;
+    if (!KNOWN_CODES.has(packet.readInt32BE(16))) packet.writeInt32BE(MASK, 16);
+  }
+
+  #stateChanged(libraryState: unknown): void {
+    switch (libraryState) {
+      case zookeeper.State.SYNC_CONNECTED:
+        this.#cameUp();
+        return;
+      case zookeeper.State.EXPIRED:
+        this.#expired();
+        return;
+      case zookeeper.State.AUTH_FAILED:
+        this.destroy('ZooKeeper refused the authentication');
+        return;
+      default:
+    }
+  }
+
+  #cameUp(): void {
+    if (this.#state.kind !== 'dialing') return;
+    const { report, timer } = this.#state;
+    timer.cancel();
+    this.#state = { kind: 'up', listener: null };
+    report({ kind: 'up' });
+  }
+
+  #expired(): void {
+    if (this.#state.kind === 'up') this.#state.listener?.expired();
+    this.#end('session expired', { kind: 'expired' });
+  }
+
+  #watcher(kind: WatchKind, path: string): () => void {
+    const key = `${kind} ${path}`;
+    const known = this.#watchers.get(key);
+    if (known !== undefined) return known;
+    const watcher = () => {
+      this.#watchers.delete(key);
+      if (this.#state.kind === 'up') this.#state.listener?.changed(path);
+    };
+    this.#watchers.set(key, watcher);
+    return watcher;
+  }
+
+  #exists(path: string, watcher: (() => void) | undefined, timeoutMs: number): Promise<boolean> {
+    return this.#call<boolean>(path, false, timeoutMs, (done) =>
+      this.#client.exists(this.#absolute(path), watcher, (error, stat) => done(error, () => stat !== null)),
+    );
+  }
+
+  #createAt(
+    path: string,
+    absolute: string,
+    data: Uint8Array,
+    mode: CreateMode,
+    timeoutMs: number,
+  ): Promise<string> {
+    return this.#call<string>(path, true, timeoutMs, (done) =>
+      this.#client.create(
+        absolute,
+        Buffer.from(data),
+        zookeeper.ACL.OPEN_ACL_UNSAFE,
+        MODES[mode],
+        (error, made) => done(error, () => this.#relative(made)),
+      ),
+    );
+  }
+
+  #call<T>(path: string, isWrite: boolean, timeoutMs: number, send: (done: Done<T>) => void): Promise<T> {
+    if (this.#state.kind !== 'up') return Promise.reject(new ZkError('disconnected', path));
+    const { env } = this.#options;
+    return new Promise<T>((resolve, reject) => {
+      const finish = (settle: () => void) => {
+        if (!this.#pending.delete(op)) return;
+        timer.cancel();
+        settle();
+      };
+      const op: PendingOp = {
+        path,
+        isWrite,
+        fail: (failure, reason) => finish(() => reject(unanswered(op, failure, reason))),
+      };
+      // After a stall of this process the answer may be here already, unread: `soon` lets it be read first.
+      const timer = env.after(timeoutMs, () =>
+        env.soon(() => op.fail('timeout', `no answer within ${Math.round(timeoutMs)} ms`)),
+      );
+      this.#pending.add(op);
+      try {
+        send((error, value) =>
+          finish(() => (error ? reject(this.#refused(op, error)) : settleWith(value, resolve, reject))),
+        );
+      } catch (error) {
+        finish(() =>
+          reject(new ZkError('protocol', path, { message: `ZooKeeper: ${String(error)} at ${path}` })),
+        );
+      }
+    });
+  }
+
+  #refused(op: PendingOp, { code, message }: LibraryError): ZkError {
+    const failure = FAILURES.get(code) ?? 'protocol';
+    if (failure === 'ended') this.#options.env.soon(() => this.#expired());
+    // From -100 on the codes are refusals; before that, trouble with an open end.
+    const maybeApplied = op.isWrite && code > -100;
+    return new ZkError(failure, op.path, { maybeApplied, message: `ZooKeeper: ${message} at ${op.path}` });
+  }
+
+  #toMultiOp(op: ZkOp): MultiOp {
+    const path = this.#absolute(op.path);
+    switch (op.kind) {
+      case 'create': {
+        const acls = zookeeper.ACL.OPEN_ACL_UNSAFE;
+        return { type: jute.OP_CODES.CREATE, path, data: Buffer.from(op.data), acls, mode: MODES[op.mode] };
+      }
+      case 'set':
+        return { type: jute.OP_CODES.SET_DATA, path, data: Buffer.from(op.data), version: op.version };
+      case 'delete':
+        return { type: jute.OP_CODES.DELETE, path, version: op.version };
+      case 'check':
+        return { type: jute.OP_CODES.CHECK, path, version: op.version };
+      default:
+        return never(op);
+    }
+  }
+
+  /** A refused multi answers 0 for the operations before the guilty one and "not tried" for those after it. */
+  #multiResults(ops: readonly ZkOp[], results: LibraryResponse['payload']['results']): readonly ZkOpResult[] {
+    const errors = results.map((result) => result.err ?? 0);
+    const opIndex = errors.findIndex((code) => code !== 0 && code !== NOT_TRIED);
+    const guilty = ops[opIndex];
+    if (guilty !== undefined) {
+      const failure = FAILURES.get(errors[opIndex] ?? 0) ?? 'protocol';
+      throw new ZkError(failure, guilty.path, { opIndex });
+    }
+    return results.map((result) => {
+      if (result.type === jute.OP_CODES.ERROR) throw new ZkError('protocol', ops[0]?.path ?? '/');
+      if (result.path !== undefined) return { path: this.#relative(result.path) };
+      return result.stat === undefined ? {} : { version: result.stat.version };
+    });
+  }
+
+  #absolute(path: string): string {
+    const { root } = this.#options;
+    if (path === '/') return root === '' ? '/' : root;
+    return root + path;
+  }
+
+  #relative(absolute: string): string {
+    return absolute.slice(this.#options.root.length);
+  }
+}
+
+function isNoNode(error: LibraryError | null | undefined): boolean {
+  return error?.code === NO_NODE;
+}
+
+function unanswered(op: PendingOp, failure: ZkFailure, reason: string): ZkError {
+  return new ZkError(failure, op.path, {
+    maybeApplied: op.isWrite,
+    message: `ZooKeeper: ${reason}, at ${op.path}`,
+  });
+}
+
+function settleWith<T>(value: () => T, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+  try {
+    resolve(value());
+  } catch (error) {
+    reject(error);
+  }
+}
+
+function toNode(data: Buffer | undefined, stat: LibraryStat): ZkNode {
+  return {
+    data: new Uint8Array(data ?? []),
+    version: stat.version,
+    mzxid: toZxid(stat.mzxid),
+    czxid: toZxid(stat.czxid),
+    ephemeralOwner: stat.ephemeralOwner.readBigInt64BE() === 0n ? null : toHex(stat.ephemeralOwner),
+  };
+}
+
+/** Exact up to two million changes of ZooKeeper's leader. */
+function toZxid(bytes: Buffer): number {
+  const zxid = Number(bytes.readBigInt64BE());
+  assert(Number.isSafeInteger(zxid), 'a zxid is a safe integer');
+  return zxid;
+}

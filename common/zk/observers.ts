@@ -1,0 +1,181 @@
+// Observers: a path's value now and after every change, whatever happens to watches, links and sessions. A watch is only
+// one of five reasons to read again (watch, link regained, new session, kick, slow poll); each just sets the observer's
+// dirty flag, and a single runner reads until it is clean. So events may be lost or doubled, and the last state wins.
+
+import { type Env, every, type Timer } from '../base/env.ts';
+import type { Logger } from '../base/log.ts';
+import type { LiveSession } from './session.ts';
+import { type Observer, ZkError, type ZkNode } from './store.ts';
+
+/** How a kind of value is read, with a watch left behind, and told from the one before. */
+interface Reading<T> {
+  read(session: LiveSession, path: string): Promise<T>;
+  same(a: T, b: T): boolean;
+}
+
+const nodeReading: Reading<ZkNode | null> = {
+  read: (session, path) => session.watch(path),
+  same: (a, b) => a === b || (a !== null && b !== null && a.mzxid === b.mzxid && a.version === b.version),
+};
+
+const childrenReading: Reading<readonly string[] | null> = {
+  read: (session, path) => session.watchChildren(path),
+  same: (a, b) =>
+    a === b ||
+    (a !== null && b !== null && a.length === b.length && a.every((name, index) => name === b[index])),
+};
+
+/** Reads under way at once: after a reconnect thousands want to, and heartbeats must not wait behind them all. */
+const READS_MAX = 64;
+
+export class Observers {
+  readonly #env: Env;
+  readonly #logger: Logger;
+  readonly #pollMs: number;
+  readonly #session: () => LiveSession | null;
+  readonly #byPath = new Map<string, Set<Observer>>();
+  readonly #waiting: (() => void)[] = [];
+  #reading = 0;
+
+  constructor(env: Env, logger: Logger, pollMs: number, session: () => LiveSession | null) {
+    this.#env = env;
+    this.#logger = logger;
+    this.#pollMs = pollMs;
+    this.#session = session;
+  }
+
+  observeData(path: string, listener: (node: ZkNode | null) => void): Observer {
+    return this.#observe(path, nodeReading, listener);
+  }
+
+  observeChildren(path: string, listener: (names: readonly string[] | null) => void): Observer {
+    return this.#observe(path, childrenReading, listener);
+  }
+
+  kick(path: string): void {
+    for (const observer of this.#byPath.get(path) ?? []) observer.kick();
+  }
+
+  kickAll(): void {
+    for (const observers of this.#byPath.values()) for (const observer of observers) observer.kick();
+  }
+
+  closeAll(): void {
+    for (const observers of [...this.#byPath.values()])
+      for (const observer of [...observers]) observer.close();
+  }
+
+  #observe<T>(path: string, reading: Reading<T>, listener: (value: T) => void): Observer {
+    const runner = new Runner(path, reading, listener, {
+      session: this.#session,
+      admit: (task) => this.#admit(task),
+      logger: this.#logger,
+    });
+    const poll: Timer = every(this.#env, this.#pollMs, runner.kick);
+    const observer: Observer = {
+      kick: runner.kick,
+      close: () => {
+        poll.cancel();
+        runner.close();
+        this.#forget(path, observer);
+      },
+    };
+    const others = this.#byPath.get(path);
+    if (others === undefined) this.#byPath.set(path, new Set([observer]));
+    else others.add(observer);
+    runner.kick();
+    return observer;
+  }
+
+  #forget(path: string, observer: Observer): void {
+    const observers = this.#byPath.get(path);
+    observers?.delete(observer);
+    if (observers?.size === 0) this.#byPath.delete(path);
+  }
+
+  async #admit<T>(task: () => Promise<T>): Promise<T> {
+    if (this.#reading >= READS_MAX) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    else this.#reading++;
+    try {
+      return await task();
+    } finally {
+      const next = this.#waiting.shift();
+      if (next === undefined) this.#reading--;
+      else next();
+    }
+  }
+}
+
+interface RunnerDeps {
+  readonly session: () => LiveSession | null;
+  admit<T>(task: () => Promise<T>): Promise<T>;
+  readonly logger: Logger;
+}
+
+class Runner<T> {
+  readonly #path: string;
+  readonly #reading: Reading<T>;
+  readonly #listener: (value: T) => void;
+  readonly #deps: RunnerDeps;
+  #last: { readonly value: T } | null = null;
+  #state: 'idle' | 'running' | 'running-dirty' | 'closed' = 'idle';
+
+  constructor(path: string, reading: Reading<T>, listener: (value: T) => void, deps: RunnerDeps) {
+    this.#path = path;
+    this.#reading = reading;
+    this.#listener = listener;
+    this.#deps = deps;
+  }
+
+  readonly kick = (): void => {
+    if (this.#state === 'running') this.#state = 'running-dirty';
+    if (this.#state !== 'idle') return;
+    this.#state = 'running';
+    void this.#run();
+  };
+
+  close(): void {
+    this.#state = 'closed';
+  }
+
+  async #run(): Promise<void> {
+    do {
+      if (this.#state === 'closed') return;
+      this.#state = 'running';
+      await this.#readOnce();
+    } while (this.#isDirty());
+    if (this.#state === 'running') this.#state = 'idle';
+  }
+
+  #isDirty(): boolean {
+    return this.#state === 'running-dirty';
+  }
+
+  /** Where there is no link nothing is read: the next one kicks every observer. */
+  async #readOnce(): Promise<void> {
+    const session = this.#deps.session();
+    if (session === null || !session.connected) return;
+    try {
+      const value = await this.#deps.admit(() => this.#reading.read(session, this.#path));
+      this.#deliver(value);
+    } catch (error) {
+      if (error instanceof ZkError && isPassing(error)) return;
+      this.#deps.logger.warn({ path: this.#path, error: String(error) }, 'an observed path cannot be read');
+    }
+  }
+
+  #deliver(value: T): void {
+    if (this.#state === 'closed') return;
+    if (this.#last !== null && this.#reading.same(this.#last.value, value)) return;
+    this.#last = { value };
+    try {
+      this.#listener(value);
+    } catch (error) {
+      this.#deps.logger.error({ path: this.#path, error }, 'an observer failed');
+    }
+  }
+}
+
+function isPassing(error: ZkError): boolean {
+  return ['disconnected', 'lost', 'ended', 'timeout'].includes(error.failure);
+}

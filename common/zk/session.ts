@@ -1,0 +1,288 @@
+// A ZooKeeper session as long as it lives: link after link by its id and password, heartbeats, the lease, and one end
+// that comes once. The server may think a session alive that this process has given up, never the other way round
+// while the lease holds. States: up (a link), away (dialing for the next one), ended.
+
+import { assert } from '../base/assert.ts';
+import { type Env, every, type Timer } from '../base/env.ts';
+import type { Logger } from '../base/log.ts';
+import type { SessionConfig } from '../model/config.ts';
+import type { SessionId } from '../model/ids.ts';
+import type { Dial, Dialer } from './dialer.ts';
+import { Lease } from './lease.ts';
+import { DATA_BYTES_MAX, type Identity, type Link } from './link.ts';
+import {
+  type CreateMode,
+  type Unsubscribe,
+  ZkError,
+  type ZkNode,
+  type ZkOp,
+  type ZkOpResult,
+  type ZkSession,
+} from './store.ts';
+
+export interface SessionDeps {
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly config: SessionConfig;
+  readonly dialer: Dialer;
+  /** ZooKeeper's tickTime, ms; null: not known, half of T is taken. */
+  readonly tickMs: () => number | null;
+  /** Something changed at a path read with a watch. */
+  readonly changed: (path: string) => void;
+  /** The session has a link again; changes may have been missed. */
+  readonly resumed: () => void;
+}
+
+type Phase =
+  | { readonly kind: 'up'; readonly link: Link }
+  | { readonly kind: 'away'; readonly dial: Dial; readonly giveUp: Timer }
+  | { readonly kind: 'ended'; readonly reason: string };
+
+const CLOSE_MS_MAX = 1_000;
+/** An operation on a link whose heartbeats are answered is answered sooner; this is the second line. */
+const OPERATION_MS_MIN = 1_000;
+
+export class LiveSession implements ZkSession {
+  readonly id: SessionId;
+  readonly timeoutMs: number;
+  readonly identity: Identity;
+  readonly #deps: SessionDeps;
+  readonly #lease = new Lease();
+  readonly #heartbeats: Timer;
+  readonly #endListeners = new Set<(reason: string) => void>();
+  #leasedPath: string | null = null;
+  #closing: Promise<void> = Promise.resolve();
+  #phase: Phase;
+
+  /** `link` has just come up, for a new session. */
+  constructor(link: Link, deps: SessionDeps) {
+    this.#deps = deps;
+    this.identity = link.identity;
+    this.id = this.identity.id;
+    this.timeoutMs = link.timeoutMs;
+    this.#phase = { kind: 'up', link };
+    this.#heartbeats = every(deps.env, this.timeoutMs / deps.config.heartbeatsPerSession, () => this.#beat());
+    this.#use(link);
+  }
+
+  get ended(): boolean {
+    return this.#phase.kind === 'ended';
+  }
+
+  /** Whether operations are sent now; otherwise they fail at once. */
+  get connected(): boolean {
+    return this.#phase.kind === 'up';
+  }
+
+  onEnd(listener: (reason: string) => void): Unsubscribe {
+    if (this.#phase.kind === 'ended') listener(this.#phase.reason);
+    else this.#endListeners.add(listener);
+    return () => this.#endListeners.delete(listener);
+  }
+
+  leaseUntil(): number {
+    return this.ended ? Number.NEGATIVE_INFINITY : this.#lease.until;
+  }
+
+  startLease(path: string): void {
+    assert(this.#leasedPath === null, 'a session has one lease');
+    this.#leasedPath = path;
+    this.#beat();
+  }
+
+  get(path: string): Promise<ZkNode | null> {
+    return this.#on(path, (link) => link.read(path, false, this.#operationMs));
+  }
+
+  children(path: string): Promise<readonly string[] | null> {
+    return this.#on(path, (link) => link.readChildren(path, false, this.#operationMs));
+  }
+
+  /** For observers: the next change is reported once through `changed`. */
+  watch(path: string): Promise<ZkNode | null> {
+    return this.#on(path, (link) => link.read(path, true, this.#operationMs));
+  }
+
+  watchChildren(path: string): Promise<readonly string[] | null> {
+    return this.#on(path, (link) => link.readChildren(path, true, this.#operationMs));
+  }
+
+  async create(path: string, data: Uint8Array, mode: CreateMode): Promise<string> {
+    checkSize(path, data.length);
+    return this.#on(path, (link) => link.create(path, data, mode, this.#operationMs));
+  }
+
+  createRoot(): Promise<void> {
+    return this.#on('/', (link) => link.createRoot(this.#operationMs));
+  }
+
+  async set(path: string, data: Uint8Array, version: number): Promise<number> {
+    checkSize(path, data.length);
+    return this.#on(path, (link) => link.set(path, data, checkedVersion(version), this.#operationMs));
+  }
+
+  async delete(path: string, version: number): Promise<void> {
+    return this.#on(path, (link) => link.delete(path, checkedVersion(version), this.#operationMs));
+  }
+
+  async multi(ops: readonly ZkOp[]): Promise<readonly ZkOpResult[]> {
+    const first = ops[0];
+    if (first === undefined) return [];
+    checkSize(first.path, totalBytes(ops));
+    for (const op of ops) if (op.kind !== 'create') checkedVersion(op.version);
+    return this.#on(first.path, (link) => link.multi(ops, this.#operationMs));
+  }
+
+  async barrier(): Promise<void> {
+    try {
+      await this.#on('/', (link) => link.multi([existence('/')], this.#operationMs));
+    } catch (error) {
+      // A refusal went through the quorum as well.
+      if (!(error instanceof ZkError && error.failure === 'no-node')) throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    this.end('closed');
+    await this.#closing;
+  }
+
+  /** This process is done with the session. A link that is up is used to close it at the server. */
+  end(reason: string): void {
+    const phase = this.#phase;
+    if (phase.kind === 'ended') return;
+    this.#phase = { kind: 'ended', reason };
+    this.#heartbeats.cancel();
+    if (phase.kind === 'away') {
+      phase.dial.cancel();
+      phase.giveUp.cancel();
+    } else {
+      this.#closing = phase.link.close(CLOSE_MS_MAX);
+    }
+    const listeners = [...this.#endListeners];
+    this.#endListeners.clear();
+    for (const listener of listeners) this.#contained(() => listener(reason));
+  }
+
+  // -- links
+
+  #use(link: Link): void {
+    link.listen({
+      down: (reason) => this.#lost(link, reason),
+      expired: () => this.end('expired at the server'),
+      changed: this.#deps.changed,
+    });
+    this.#beat();
+  }
+
+  #lost(link: Link, reason: string): void {
+    const { env, dialer, logger } = this.#deps;
+    dialer.learn(link);
+    if (this.ended) return;
+    logger.info({ session: this.id, server: link.server, reason }, 'link to ZooKeeper lost');
+    const graceMs = 3 * this.timeoutMs;
+    const giveUp = env.after(graceMs, () => this.end(`no link for ${graceMs} ms`));
+    const dial = dialer.dial(this.identity, (outcome) => {
+      giveUp.cancel();
+      if (outcome.kind === 'expired') this.end('expired at the server');
+      else this.#resume(outcome.link);
+    });
+    this.#phase = { kind: 'away', dial, giveUp };
+  }
+
+  #resume(link: Link): void {
+    this.#phase = { kind: 'up', link };
+    this.#use(link);
+    this.#deps.logger.info({ session: this.id, server: link.server }, 'link to ZooKeeper regained');
+    this.#deps.resumed();
+  }
+
+  // -- heartbeats
+
+  #beat(): void {
+    if (this.#phase.kind !== 'up') return;
+    const { link } = this.#phase;
+    const limitMs = this.timeoutMs / 3;
+    const path = this.#leasedPath;
+    const beat = path === null ? link.ping(limitMs) : this.#leaseBeat(link, path, limitMs);
+    beat.catch((error: unknown) => this.#missed(link, error));
+  }
+
+  async #leaseBeat(link: Link, path: string, limitMs: number): Promise<void> {
+    const { env, config, tickMs } = this.#deps;
+    const sentAt = env.now();
+    await link.multi([existence('/'), existence(path)], limitMs);
+    const terms = {
+      timeoutMs: Math.min(this.timeoutMs, link.timeoutMs),
+      tickMs: tickMs() ?? this.timeoutMs / 2,
+      slackMs: config.leaseSlackMs,
+    };
+    this.#lease.answered({ sentAt, answeredAt: env.now() }, terms);
+  }
+
+  #missed(link: Link, error: unknown): void {
+    const failure = error instanceof ZkError ? error.failure : null;
+    switch (failure) {
+      case 'disconnected':
+      case 'lost':
+      case 'ended':
+        return;
+      case 'timeout':
+        link.destroy('heartbeat unanswered');
+        return;
+      case 'no-node':
+        this.end(`heartbeat: ${String(error)}`);
+        return;
+      default:
+        this.#deps.logger.error({ session: this.id, error: String(error) }, 'heartbeat refused');
+    }
+  }
+
+  // -- operations
+
+  get #operationMs(): number {
+    return Math.max(OPERATION_MS_MIN, this.timeoutMs);
+  }
+
+  #on<T>(path: string, operation: (link: Link) => Promise<T>): Promise<T> {
+    switch (this.#phase.kind) {
+      case 'up':
+        return operation(this.#phase.link);
+      case 'away':
+        return Promise.reject(new ZkError('disconnected', path));
+      case 'ended':
+        return Promise.reject(new ZkError('ended', path));
+    }
+  }
+
+  #contained(task: () => void): void {
+    try {
+      task();
+    } catch (error) {
+      this.#deps.logger.error({ session: this.id, error }, 'a listener failed');
+    }
+  }
+}
+
+function existence(path: string): ZkOp {
+  return { kind: 'check', path, version: ANY_VERSION };
+}
+
+/** Only in checks for existence: a write always names the version that it changes. */
+const ANY_VERSION = -1;
+
+function checkedVersion(version: number): number {
+  assert(Number.isInteger(version) && version >= 0, 'a write names the version that it changes');
+  return version;
+}
+
+function checkSize(path: string, bytes: number): void {
+  if (bytes <= DATA_BYTES_MAX) return;
+  throw new ZkError('too-large', path, {
+    message: `ZooKeeper: ${bytes} bytes at ${path}, at most ${DATA_BYTES_MAX} are allowed`,
+  });
+}
+
+function totalBytes(ops: readonly ZkOp[]): number {
+  return ops.reduce((sum, op) => sum + ('data' in op ? op.data.length : 0), 0);
+}

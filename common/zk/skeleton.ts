@@ -1,0 +1,20 @@
+// The persistent znodes that every cluster has, made by whoever comes first: the root of the connect string, then the
+// folders of the znode table.
+
+import { emptyBytes } from '../base/bytes.ts';
+import { ZkError, type ZkSession } from './store.ts';
+import { SKELETON } from './znodes.ts';
+
+/** Makes what is missing; may be called by several processes at once, and again after a failure (ZkError). */
+export async function ensureSkeleton(session: ZkSession): Promise<void> {
+  await session.createRoot();
+  for (const path of SKELETON) await ensurePersistent(session, path);
+}
+
+async function ensurePersistent(session: ZkSession, path: string): Promise<void> {
+  try {
+    await session.create(path, emptyBytes, 'persistent');
+  } catch (error) {
+    if (!(error instanceof ZkError && error.failure === 'node-exists')) throw error;
+  }
+}

@@ -1,0 +1,157 @@
+// ZooKeeper for the life of a process: one session after another, and observers that outlive them all.
+
+import type { Env } from '../base/env.ts';
+import type { Logger } from '../base/log.ts';
+import { checkSession, type SessionConfig } from '../model/config.ts';
+import type { SessionId } from '../model/ids.ts';
+import { parseConnectString } from './connect-string.ts';
+import { type Dial, Dialer } from './dialer.ts';
+import type { Identity } from './link.ts';
+import { Observers } from './observers.ts';
+import { LiveSession, type SessionDeps } from './session.ts';
+import { type Observer, type Unsubscribe, type Zk, ZkError, type ZkNode, type ZkSession } from './store.ts';
+
+export interface ZkOptions {
+  /** `host:port,host:port/root` */
+  readonly connect: string;
+  readonly config: SessionConfig;
+  readonly env: Env;
+  readonly logger: Logger;
+  /**
+   * ZooKeeper's tickTime in ms, for the lease; read with every heartbeat, so it may be learned later (`/cluster` has it).
+   * Absent or null: half the negotiated session timeout, which is safe as servers allow no session below two ticks.
+   */
+  readonly tickMs?: () => number | null;
+}
+
+/** Starts connecting; throws only for a malformed connect string (INVALID_ARGUMENT). */
+export function connectZk(options: ZkOptions): Zk {
+  checkSession(options.config);
+  return new ConnectedZk(options);
+}
+
+/** Former sessions remembered, to end them where they still hold an ephemeral. */
+const FORMER_MAX = 16;
+const FORMER_CLOSE_MS = 1_000;
+
+class ConnectedZk implements Zk {
+  readonly #env: Env;
+  readonly #logger: Logger;
+  readonly #dialer: Dialer;
+  readonly #observers: Observers;
+  readonly #deps: SessionDeps;
+  readonly #listeners = new Set<(session: ZkSession) => void>();
+  readonly #former = new Map<SessionId, Identity>();
+  #session: LiveSession | null = null;
+  #dial: Dial | null = null;
+  #closed = false;
+
+  constructor({ connect, config, env, logger, tickMs }: ZkOptions) {
+    this.#env = env;
+    this.#logger = logger;
+    this.#dialer = new Dialer(parseConnectString(connect), config.sessionMs, env, logger);
+    this.#observers = new Observers(env, logger, config.pollMs, () => this.#session);
+    this.#deps = {
+      env,
+      logger,
+      config,
+      dialer: this.#dialer,
+      tickMs: tickMs ?? (() => null),
+      changed: (path) => this.#observers.kick(path),
+      resumed: () => this.#observers.kickAll(),
+    };
+    this.#open();
+  }
+
+  get session(): ZkSession | null {
+    return this.#session;
+  }
+
+  onSession(listener: (session: ZkSession) => void): Unsubscribe {
+    this.#listeners.add(listener);
+    if (this.#session !== null) this.#tell(listener, this.#session);
+    return () => this.#listeners.delete(listener);
+  }
+
+  ready(timeoutMs: number): Promise<ZkSession> {
+    if (this.#session !== null) return Promise.resolve(this.#session);
+    return new Promise((resolve, reject) => {
+      const timer = this.#env.after(timeoutMs, () => {
+        forget();
+        reject(new ZkError('timeout', '/', { message: `no ZooKeeper session within ${timeoutMs} ms` }));
+      });
+      const forget = this.onSession((session) => {
+        timer.cancel();
+        this.#env.soon(forget);
+        resolve(session);
+      });
+    });
+  }
+
+  observeData(path: string, listener: (node: ZkNode | null) => void): Observer {
+    return this.#observers.observeData(path, listener);
+  }
+
+  observeChildren(path: string, listener: (names: readonly string[] | null) => void): Observer {
+    return this.#observers.observeChildren(path, listener);
+  }
+
+  async closeFormer(id: SessionId): Promise<boolean> {
+    const identity = this.#former.get(id);
+    if (identity === undefined) return false;
+    await new Promise<void>((resolve) => {
+      const giveUp = this.#env.after(FORMER_CLOSE_MS, () => {
+        dial.cancel();
+        resolve();
+      });
+      const dial = this.#dialer.dial(identity, (outcome) => {
+        giveUp.cancel();
+        if (outcome.kind === 'expired') resolve();
+        else resolve(outcome.link.close(FORMER_CLOSE_MS));
+      });
+    });
+    return true;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#dial?.cancel();
+    this.#observers.closeAll();
+    this.#listeners.clear();
+    await this.#session?.close();
+  }
+
+  #open(): void {
+    this.#dial = this.#dialer.dial(null, (outcome) => {
+      if (outcome.kind === 'expired') this.#open();
+      else this.#started(new LiveSession(outcome.link, this.#deps));
+    });
+  }
+
+  #started(session: LiveSession): void {
+    this.#dial = null;
+    this.#session = session;
+    this.#logger.info({ session: session.id, timeoutMs: session.timeoutMs }, 'ZooKeeper session');
+    session.onEnd((reason) => this.#ended(session, reason));
+    for (const listener of [...this.#listeners]) this.#tell(listener, session);
+    this.#observers.kickAll();
+  }
+
+  #ended(session: LiveSession, reason: string): void {
+    this.#session = null;
+    if (this.#closed) return;
+    this.#logger.warn({ session: session.id, reason }, 'ZooKeeper session ended');
+    this.#former.set(session.id, session.identity);
+    const oldest = this.#former.keys().next().value;
+    if (this.#former.size > FORMER_MAX && oldest !== undefined) this.#former.delete(oldest);
+    this.#open();
+  }
+
+  #tell(listener: (session: ZkSession) => void, session: ZkSession): void {
+    try {
+      listener(session);
+    } catch (error) {
+      this.#logger.error({ session: session.id, error }, 'a session listener failed');
+    }
+  }
+}

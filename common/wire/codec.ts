@@ -1,0 +1,381 @@
+// Envelopes to bytes and back. The two outer levels (Envelope, Frame) are walked here by hand: one pass, no object for
+// a frame but the one handed on, no look at 17 alternatives; the bodies are generated code. Decoding trusts nothing:
+// whatever bytes come in, the result is frames that keep every limit, or RangekeeperError MALFORMED.
+
+import { assert, never } from '../base/assert.ts';
+import { type Bytes, emptyBytes } from '../base/bytes.ts';
+import { ERROR_TABLE, errorCodeFromWire, RangekeeperError } from '../base/errors.ts';
+import { LIMITS } from '../model/config.ts';
+import { rangekeeper as pb } from './generated/rangekeeper.js';
+import type { Body, ErrorReply, Frame, ReadStanding, WireEntry, WireReadMode, WireRow } from './messages.ts';
+import { Reader, Writer } from './protobuf.ts';
+
+/** A name (cluster id, node id) on the wire. */
+const NAME_MAX = 64;
+const ERROR_TEXT_MAX = 64 * 1024;
+const FRAMES_FIELD = 1;
+const ID_FIELD = 1;
+const LENGTH_DELIMITED = 2;
+
+/** Frame's field numbers in rangekeeper.proto. */
+const FIELD = {
+  hello: 2,
+  'hello-reply': 3,
+  error: 4,
+  write: 5,
+  'write-reply': 6,
+  get: 7,
+  'get-reply': 8,
+  scan: 9,
+  'scan-reply': 10,
+  status: 11,
+  'status-reply': 12,
+  append: 13,
+  'append-ack': 14,
+  'snapshot-chunk': 15,
+  'snapshot-ack': 16,
+  ping: 17,
+  pong: 18,
+} as const satisfies Record<Body['kind'], number>;
+
+const KIND_OF_FIELD: readonly (Body['kind'] | undefined)[] = fieldTable();
+
+function fieldTable(): (Body['kind'] | undefined)[] {
+  const table: (Body['kind'] | undefined)[] = [];
+  for (const kind of Object.keys(FIELD) as Body['kind'][]) table[FIELD[kind]] = kind;
+  return table;
+}
+
+/** Gathers frames into one message. */
+export class EnvelopeWriter {
+  private writer: Writer = new Writer();
+  frames = 0;
+
+  /** Bytes gathered so far. */
+  get bytes(): number {
+    return this.writer.pos;
+  }
+
+  /** Copies the frame in. */
+  add(id: number, body: Body): void {
+    const writer = this.writer;
+    writer.uint32((FRAMES_FIELD << 3) | LENGTH_DELIMITED).fork();
+    if (id !== 0) writer.uint32(ID_FIELD << 3).uint64(id);
+    writer.uint32((FIELD[body.kind] << 3) | LENGTH_DELIMITED).fork();
+    encodeBody(body, writer);
+    writer.ldelim().ldelim();
+    this.frames++;
+  }
+
+  /** The message; the writer is empty again. */
+  take(): Bytes {
+    const message = this.writer.written();
+    assert(message.length <= LIMITS.messageBytesMax, 'a message keeps its limit');
+    this.clear();
+    return message;
+  }
+
+  clear(): void {
+    this.writer = new Writer();
+    this.frames = 0;
+  }
+}
+
+export function encodeEnvelope(frames: Iterable<Frame>): Bytes {
+  const writer = new EnvelopeWriter();
+  for (const { id, body } of frames) writer.add(id, body);
+  return writer.take();
+}
+
+/** Byte fields are views into `bytes`. Throws RangekeeperError MALFORMED. */
+export function decodeEnvelope(bytes: Bytes): Frame[] {
+  return decoding(() => {
+    check(bytes.length <= LIMITS.messageBytesMax, 'message too long');
+    const reader = new Reader(bytes);
+    const frames: Frame[] = [];
+    while (reader.pos < reader.len) {
+      check(reader.tag() === ((FRAMES_FIELD << 3) | LENGTH_DELIMITED), 'not an envelope');
+      frames.push(decodeFrame(reader, reader.size()));
+    }
+    return frames;
+  });
+}
+
+/** Runs a decoder; what it throws, the generated code's errors too, becomes MALFORMED. */
+export function decoding<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new RangekeeperError(
+      'MALFORMED',
+      `malformed message: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+/** Throws, for use inside `decoding`. */
+export function check(condition: boolean, fault: string): asserts condition {
+  if (!condition) throw new RangeError(fault);
+}
+
+function decodeFrame(reader: Reader, length: number): Frame {
+  const outerEnd = reader.len;
+  const end = reader.pos + length;
+  check(end <= outerEnd, 'frame cut short');
+  reader.len = end;
+  let id = 0;
+  let body: Body | null = null;
+  while (reader.pos < end) {
+    const tag = reader.tag();
+    if (tag === ID_FIELD << 3) {
+      id = reader.safeInteger();
+      continue;
+    }
+    const kind = (tag & 7) === LENGTH_DELIMITED ? KIND_OF_FIELD[tag >>> 3] : undefined;
+    check(kind !== undefined, `unknown message kind ${tag >>> 3}`);
+    check(body === null, 'two bodies in one frame');
+    body = decodeBody(kind, reader, reader.size());
+  }
+  check(body !== null, 'frame without a body');
+  reader.len = outerEnd;
+  return { id, body };
+}
+
+// ---- bodies ------------------------------------------------------------------------------------------------------
+
+const READ_MODE: Readonly<Record<WireReadMode, number>> = {
+  linearizable: pb.ReadMode.READ_LINEARIZABLE,
+  stale: pb.ReadMode.READ_STALE,
+};
+
+function encodeBody(body: Body, writer: Writer): void {
+  switch (body.kind) {
+    case 'hello':
+      pb.Hello.encode(body, writer);
+      return;
+    case 'hello-reply':
+      pb.HelloReply.encode(body, writer);
+      return;
+    case 'error':
+      encodeError(body, writer);
+      return;
+    case 'write':
+      pb.WriteRequest.encode(body, writer);
+      return;
+    case 'write-reply':
+      pb.WriteReply.encode(body, writer);
+      return;
+    case 'get': {
+      const { range, epoch, key, mode, minSeq } = body;
+      pb.GetRequest.encode({ range, epoch, key, mode: READ_MODE[mode], minSeq }, writer);
+      return;
+    }
+    case 'get-reply': {
+      const { found, value, revision } = body;
+      pb.GetReply.encode({ found, value, revision, ...standingFields(body) }, writer);
+      return;
+    }
+    case 'scan': {
+      const { mode, end, ...rest } = body;
+      const bounds = { end: end ?? emptyBytes, bounded: end !== null };
+      pb.ScanRequest.encode({ ...rest, ...bounds, mode: READ_MODE[mode] }, writer);
+      return;
+    }
+    case 'scan-reply': {
+      const { rows, count, bound } = body;
+      const bounds = { bound: bound ?? emptyBytes, bounded: bound !== null };
+      pb.ScanReply.encode({ rows: [...rows], count, ...bounds, ...standingFields(body) }, writer);
+      return;
+    }
+    case 'status':
+      pb.StatusRequest.encode({}, writer);
+      return;
+    case 'status-reply':
+      pb.StatusReply.encode(body, writer);
+      return;
+    case 'append': {
+      const { range, inc, epoch, prev, entries, commitSeq, echo } = body;
+      const from = { prevEpoch: prev.epoch, prevSeq: prev.seq, entries: [...entries] };
+      const echoed = { echoed: echo !== null, echo: echo ?? 0 };
+      pb.Append.encode({ range, inc, epoch, ...from, commitSeq, ...echoed }, writer);
+      return;
+    }
+    case 'append-ack': {
+      const { last, ...rest } = body;
+      pb.AppendAck.encode({ ...rest, lastEpoch: last.epoch, lastSeq: last.seq }, writer);
+      return;
+    }
+    case 'snapshot-chunk': {
+      const { position, end, rows, ...rest } = body;
+      const at = { lastEpoch: position.epoch, lastSeq: position.seq };
+      const bounds = { end: end ?? emptyBytes, bounded: end !== null };
+      pb.SnapshotChunk.encode({ ...rest, ...at, ...bounds, rows: [...rows] }, writer);
+      return;
+    }
+    case 'snapshot-ack':
+      pb.SnapshotAck.encode(body, writer);
+      return;
+    case 'ping':
+    case 'pong':
+      return;
+    default:
+      never(body);
+  }
+}
+
+function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
+  switch (kind) {
+    case 'hello':
+    case 'hello-reply': {
+      const { protocol, clusterId, nodeId } = pb.Hello.decode(reader, length);
+      check(clusterId.length <= NAME_MAX && nodeId.length <= NAME_MAX, 'name too long');
+      return { kind, protocol, clusterId, nodeId };
+    }
+    case 'error':
+      return decodeError(reader, length);
+    case 'write': {
+      const { range, epoch, operation } = pb.WriteRequest.decode(reader, length);
+      check(operation.length <= LIMITS.operationBytesMax, 'operation too long');
+      return { kind, range, epoch, operation };
+    }
+    case 'write-reply': {
+      const { revision, epoch, deleted } = pb.WriteReply.decode(reader, length);
+      return { kind, revision, epoch, deleted };
+    }
+    case 'get': {
+      const { range, epoch, key, mode, minSeq } = pb.GetRequest.decode(reader, length);
+      checkKey(key);
+      return { kind, range, epoch, key, mode: readMode(mode), minSeq };
+    }
+    case 'get-reply': {
+      const reply = pb.GetReply.decode(reader, length);
+      const { found, value, revision } = reply;
+      check(value.length <= LIMITS.valueBytesMax, 'value too long');
+      return { kind, found, value, revision, ...standing(reply) };
+    }
+    case 'scan':
+      return decodeScan(reader, length);
+    case 'scan-reply': {
+      const reply = pb.ScanReply.decode(reader, length);
+      const bound = reply.bounded ? checkBound(reply.bound) : null;
+      return { kind, rows: reply.rows.map(decodeRow), count: reply.count, bound, ...standing(reply) };
+    }
+    case 'status':
+      pb.StatusRequest.decode(reader, length);
+      return { kind };
+    case 'status-reply':
+      return { kind, json: pb.StatusReply.decode(reader, length).json };
+    case 'append': {
+      const { range, inc, epoch, prevEpoch, prevSeq, entries, commitSeq, echoed, echo } = pb.Append.decode(
+        reader,
+        length,
+      );
+      const prev = { epoch: prevEpoch, seq: prevSeq };
+      check(Number.isFinite(echo), 'echo is not a number');
+      const decoded = entries.map(decodeEntry);
+      return { kind, range, inc, epoch, prev, entries: decoded, commitSeq, echo: echoed ? echo : null };
+    }
+    case 'append-ack': {
+      const { range, inc, epoch, ackedSeq, rejected, lastEpoch, lastSeq, stamp } = pb.AppendAck.decode(
+        reader,
+        length,
+      );
+      check(Number.isFinite(stamp), 'stamp is not a number');
+      return { kind, range, inc, epoch, ackedSeq, rejected, last: { epoch: lastEpoch, seq: lastSeq }, stamp };
+    }
+    case 'snapshot-chunk':
+      return decodeChunk(reader, length);
+    case 'snapshot-ack': {
+      const { range, inc, epoch, snapshot, nextIndex, installed, refused } = pb.SnapshotAck.decode(
+        reader,
+        length,
+      );
+      return { kind, range, inc, epoch, snapshot, nextIndex, installed, refused };
+    }
+    case 'ping':
+      pb.Ping.decode(reader, length);
+      return { kind };
+    case 'pong':
+      pb.Pong.decode(reader, length);
+      return { kind };
+    default:
+      return never(kind);
+  }
+}
+
+function encodeError(body: ErrorReply, writer: Writer): void {
+  const { message, revision, descriptor } = body;
+  const known =
+    descriptor === null ? {} : { descriptor: descriptor.data, descriptorVersion: descriptor.version };
+  pb.ErrorReply.encode({ code: ERROR_TABLE[body.code].wire, message, revision, ...known }, writer);
+}
+
+function decodeError(reader: Reader, length: number): ErrorReply {
+  const { code, message, revision, descriptor, descriptorVersion } = pb.ErrorReply.decode(reader, length);
+  check(message.length <= ERROR_TEXT_MAX, 'error text too long');
+  const known = descriptor.length === 0 ? null : { data: descriptor, version: descriptorVersion };
+  return { kind: 'error', code: errorCodeFromWire(code), message, revision, descriptor: known };
+}
+
+function decodeScan(reader: Reader, length: number): Body {
+  const { range, epoch, start, end, bounded, mode, minSeq, ...rest } = pb.ScanRequest.decode(reader, length);
+  const bounds = { start: checkBound(start), end: bounded ? checkBound(end) : null };
+  const { limitRows = 0, limitBytes = 0, reverse = false, keysOnly = false, countOnly = false } = rest;
+  const limits = { limitRows, limitBytes, reverse, keysOnly, countOnly };
+  return { kind: 'scan', range, epoch, ...bounds, ...limits, mode: readMode(mode), minSeq };
+}
+
+function decodeChunk(reader: Reader, length: number): Body {
+  const chunk = pb.SnapshotChunk.decode(reader, length);
+  const { range, inc, epoch, snapshot, index, last, checksum, clientSessions } = chunk;
+  return {
+    kind: 'snapshot-chunk',
+    ...{ range, inc, epoch, snapshot, index, last, checksum, clientSessions },
+    position: { epoch: chunk.lastEpoch, seq: chunk.lastSeq },
+    start: checkBound(chunk.start),
+    end: chunk.bounded ? checkBound(chunk.end) : null,
+    rows: chunk.rows.map(decodeRow),
+  };
+}
+
+function decodeRow(row: pb.Row.$Properties): WireRow {
+  const { key, value, revision } = row as pb.Row;
+  checkKey(key);
+  check(value.length <= LIMITS.valueBytesMax, 'value too long');
+  return { key, value, revision };
+}
+
+function decodeEntry(entry: pb.Entry.$Properties): WireEntry {
+  const { epoch, seq, kind, payload } = entry as pb.Entry;
+  check(kind === 1 || kind === 2, `unknown entry kind ${kind}`);
+  check(payload.length <= LIMITS.operationBytesMax, 'entry too long');
+  return { epoch, seq, kind, payload };
+}
+
+export function checkKey(key: Bytes): void {
+  check(key.length > 0, 'empty key');
+  check(key.length <= LIMITS.keyBytesMax, 'key too long');
+}
+
+/** Bounds may be one byte longer than a key: "just after this key". */
+function checkBound(bound: Bytes): Bytes {
+  check(bound.length <= LIMITS.keyBytesMax + 1, 'bound too long');
+  return bound;
+}
+
+function readMode(mode: number): WireReadMode {
+  if (mode === pb.ReadMode.READ_LINEARIZABLE) return 'linearizable';
+  check(mode === pb.ReadMode.READ_STALE, `unknown read mode ${mode}`);
+  return 'stale';
+}
+
+function standingFields(reply: ReadStanding) {
+  const { epoch, stale, staleMs, appliedSeq } = reply;
+  return { epoch, stale, staleKnown: staleMs !== null, staleMs: staleMs ?? 0, appliedSeq };
+}
+
+function standing(reply: pb.GetReply | pb.ScanReply): ReadStanding {
+  const { epoch, stale, staleKnown, staleMs, appliedSeq } = reply;
+  check(Number.isFinite(staleMs), 'staleMs is not a number');
+  return { epoch, stale, staleMs: staleKnown ? staleMs : null, appliedSeq };
+}

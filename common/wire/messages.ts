@@ -1,0 +1,231 @@
+// What the protocol's messages hold, as the rest of the code sees them: a union told apart by `kind`, absent things
+// null. rangekeeper.proto says what each field means; codec.ts turns one into the other. Byte fields of a decoded
+// message are views into the received bytes: who keeps one beyond the handler's return copies it (`copyOf`), since a
+// view pins the whole message. Encoding copies, so what was passed in may be reused at once.
+
+import type { Bytes } from '../base/bytes.ts';
+import type { ErrorCode } from '../base/errors.ts';
+import type { Epoch, Inc, NodeId, Position, RangeId, Seq } from '../model/ids.ts';
+
+export const PROTOCOL = 1;
+
+export type WireReadMode = 'linearizable' | 'stale';
+
+export interface Hello {
+  readonly kind: 'hello';
+  readonly protocol: number;
+  readonly clusterId: string;
+  /** Empty for a client. */
+  readonly nodeId: NodeId;
+}
+
+export interface HelloReply {
+  readonly kind: 'hello-reply';
+  readonly protocol: number;
+  readonly clusterId: string;
+  readonly nodeId: NodeId;
+}
+
+export interface ErrorReply {
+  readonly kind: 'error';
+  readonly code: ErrorCode;
+  readonly message: string;
+  /** CONFLICT: the key's revision now. */
+  readonly revision: Seq;
+  /** The newest descriptor that the answering node knows: its znode's bytes and version. */
+  readonly descriptor: { readonly data: Bytes; readonly version: number } | null;
+}
+
+export interface WriteRequest {
+  readonly kind: 'write';
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  /** An encoded Operation (operation.ts); not yet looked into. */
+  readonly operation: Bytes;
+}
+
+export interface WriteReply {
+  readonly kind: 'write-reply';
+  readonly revision: Seq;
+  readonly epoch: Epoch;
+  /** Keys that existed and were deleted. */
+  readonly deleted: number;
+}
+
+export interface GetRequest {
+  readonly kind: 'get';
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly key: Bytes;
+  readonly mode: WireReadMode;
+  readonly minSeq: Seq;
+}
+
+/** How a read's answer stands to the newest state. */
+export interface ReadStanding {
+  readonly epoch: Epoch;
+  readonly stale: boolean;
+  /** How far the answer may be behind, ms; null: not known. */
+  readonly staleMs: number | null;
+  readonly appliedSeq: Seq;
+}
+
+export interface GetReply extends ReadStanding {
+  readonly kind: 'get-reply';
+  readonly found: boolean;
+  readonly value: Bytes;
+  readonly revision: Seq;
+}
+
+export interface ScanRequest {
+  readonly kind: 'scan';
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly start: Bytes;
+  readonly end: Bytes | null;
+  readonly limitRows: number;
+  readonly limitBytes: number;
+  readonly reverse: boolean;
+  readonly keysOnly: boolean;
+  readonly countOnly: boolean;
+  readonly mode: WireReadMode;
+  readonly minSeq: Seq;
+}
+
+export interface WireRow {
+  readonly key: Bytes;
+  readonly value: Bytes;
+  readonly revision: Seq;
+}
+
+export interface ScanReply extends ReadStanding {
+  readonly kind: 'scan-reply';
+  readonly rows: readonly WireRow[];
+  readonly count: number;
+  /** Forward: every key of [start, bound) is answered; reverse: of [bound, end). null: no bound that way. */
+  readonly bound: Bytes | null;
+}
+
+export interface StatusRequest {
+  readonly kind: 'status';
+}
+
+export interface StatusReply {
+  readonly kind: 'status-reply';
+  /** JSON of NodeStatus. */
+  readonly json: Bytes;
+}
+
+/** 1: the start of an epoch; 2: an operation. */
+export type WireEntryKind = 1 | 2;
+
+export interface WireEntry {
+  readonly epoch: Epoch;
+  readonly seq: Seq;
+  readonly kind: WireEntryKind;
+  readonly payload: Bytes;
+}
+
+export interface Append {
+  readonly kind: 'append';
+  readonly range: RangeId;
+  /** Of the replica addressed. */
+  readonly inc: Inc;
+  readonly epoch: Epoch;
+  readonly prev: Position;
+  readonly entries: readonly WireEntry[];
+  readonly commitSeq: Seq;
+  /** The newest stamp that this follower sent; null: the owner cannot vouch. */
+  readonly echo: number | null;
+}
+
+export interface AppendAck {
+  readonly kind: 'append-ack';
+  readonly range: RangeId;
+  readonly inc: Inc;
+  /** The follower's epochSeen. */
+  readonly epoch: Epoch;
+  readonly ackedSeq: Seq;
+  /** The Append's prev was not in the log; `last` is the follower's newest position at or before it. */
+  readonly rejected: boolean;
+  readonly last: Position;
+  /** The follower's monotonic clock, ms. */
+  readonly stamp: number;
+}
+
+export interface SnapshotChunk {
+  readonly kind: 'snapshot-chunk';
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly epoch: Epoch;
+  readonly snapshot: number;
+  readonly index: number;
+  /** What the snapshot reflects. */
+  readonly position: Position;
+  readonly start: Bytes;
+  readonly end: Bytes | null;
+  readonly rows: readonly WireRow[];
+  readonly last: boolean;
+  /** CRC-32C over the rows so far. */
+  readonly checksum: number;
+  readonly clientSessions: Bytes;
+}
+
+export interface SnapshotAck {
+  readonly kind: 'snapshot-ack';
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly epoch: Epoch;
+  readonly snapshot: number;
+  readonly nextIndex: number;
+  readonly installed: boolean;
+  readonly refused: boolean;
+}
+
+export interface Ping {
+  readonly kind: 'ping';
+}
+
+export interface Pong {
+  readonly kind: 'pong';
+}
+
+/** Asks; carries a frame id. */
+export type RequestBody = WriteRequest | GetRequest | ScanRequest | StatusRequest;
+/** Answers a request of the same frame id. */
+export type ReplyBody = WriteReply | GetReply | ScanReply | StatusReply | ErrorReply;
+/** Goes one way, with frame id 0: lost, repeated and reordered ones do no harm. */
+export type OneWayBody = Append | AppendAck | SnapshotChunk | SnapshotAck;
+/** The channel's own. */
+export type ControlBody = Hello | HelloReply | Ping | Pong;
+export type Body = RequestBody | ReplyBody | OneWayBody | ControlBody;
+
+export interface Frame {
+  /** A request's number on its connection, from 1, repeated by its reply; 0: one-way. */
+  readonly id: number;
+  readonly body: Body;
+}
+
+/** The change of one key within an operation. */
+export type Mutation =
+  | { readonly kind: 'put'; readonly key: Bytes; readonly value: Bytes; readonly ifRevision: Seq | null }
+  | { readonly kind: 'delete'; readonly key: Bytes; readonly ifRevision: Seq | null }
+  /** Changes nothing; only its condition counts. */
+  | { readonly kind: 'check'; readonly key: Bytes; readonly ifRevision: Seq };
+
+/** R13: one write as its client encoded it. */
+export interface Operation {
+  /** 16 bytes. */
+  readonly clientId: Bytes;
+  readonly number: number;
+  /** Numbers below are never sent again. */
+  readonly doneBelow: number;
+  /** A seq of the range known when the write was first sent. */
+  readonly base: Seq;
+  readonly mutations: readonly Mutation[];
+}
+
+/** Own bytes, of their own memory, for what is kept. */
+export function copyOf(view: Bytes): Bytes {
+  return new Uint8Array(view);
+}

@@ -19,6 +19,9 @@ export interface Connection {
   close(reason: string): void;
 }
 
+/** Takes in a connection that another process made. */
+export type Accept = (connection: Connection) => ConnectionHandlers;
+
 export interface Listener {
   /** `host:port` actually bound. */
   readonly address: string;

@@ -1,0 +1,413 @@
+// A connection as requests, replies and one-way frames. All frames of one turn of the event loop leave as one message:
+// a socket write costs more than a hundred frames do. Everything waits within bounds: requests by number and deadline,
+// bytes by size; one timer serves all deadlines. A connection that goes silent, or sends what is not this protocol, is
+// closed; what was asked on it then ends as unknown if it may have left this process, as unreachable if it has not.
+
+import { assert } from '../base/assert.ts';
+import type { Env, Timer } from '../base/env.ts';
+import { every } from '../base/env.ts';
+import { type ErrorCode, RangekeeperError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { NodeId } from '../model/ids.ts';
+import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
+import { errorFromReply, replyFromError } from '../wire/error-reply.ts';
+import {
+  type Body,
+  type Frame,
+  type OneWayBody,
+  PROTOCOL,
+  type ReplyBody,
+  type RequestBody,
+} from '../wire/messages.ts';
+import { Deadlines } from './deadlines.ts';
+import { Outbox } from './outbox.ts';
+import type { Connection, ConnectionHandlers, Transport } from './transport.ts';
+
+/** Who speaks. */
+export interface Identity {
+  readonly clusterId: string;
+  /** Empty for a client. */
+  readonly nodeId: NodeId;
+}
+
+export interface ChannelConfig {
+  /** Requests without an answer yet, each way. */
+  readonly inflightMax: number;
+  /** Nothing more is taken while so many bytes wait to leave. */
+  readonly queuedBytesMax: number;
+  /** A gathered message is sent before the turn's end once it has so many bytes. */
+  readonly messageBytesGoal: number;
+  /** A connection on which nothing came for this long, pings unanswered, is closed (at most a quarter later). */
+  readonly silentMs: number;
+}
+
+export const DEFAULT_CHANNEL: ChannelConfig = {
+  inflightMax: 16_384,
+  queuedBytesMax: 64 * 1024 * 1024,
+  messageBytesGoal: 1024 * 1024,
+  silentMs: 2_500,
+};
+
+/** Hears how a request ended: exactly one call, never from within `request`. */
+export interface ReplyHandler {
+  /** Byte fields of the body are views: copy what is kept. */
+  replied(body: Exclude<ReplyBody, { kind: 'error' }>, from: Channel): void;
+  /** The node's error, or this channel's: OUTCOME_UNKNOWN, UNREACHABLE, DEADLINE, OVERLOADED. */
+  failed(error: RangekeeperError, from: Channel): void;
+}
+
+export interface ChannelHandlers {
+  /** Both ends have shaken hands. */
+  opened?(channel: Channel): void;
+  /** A request; answer it with `channel.reply(id, ...)`, now or later. */
+  request?(channel: Channel, id: number, body: RequestBody): void;
+  /** A one-way frame from a node. */
+  received?(channel: Channel, body: OneWayBody): void;
+  /** Called once; nothing is called after it. `error` says it in a code. */
+  closed?(channel: Channel, error: RangekeeperError): void;
+}
+
+export interface ChannelOptions {
+  readonly env: Env;
+  readonly log: Logger;
+  readonly self: Identity;
+  readonly handlers: ChannelHandlers;
+  readonly config?: Partial<ChannelConfig>;
+}
+
+export interface DialOptions extends ChannelOptions {
+  readonly transport: Transport;
+  readonly address: string;
+  readonly connectMs: number;
+  /** The node that must answer there. */
+  readonly node: NodeId;
+}
+
+interface Pending {
+  readonly handler: ReplyHandler;
+  readonly deadline: number;
+}
+
+/** `connecting` gathers; `greeting`: connected, no handshake yet. */
+type State = 'connecting' | 'greeting' | 'open' | 'closed';
+
+export class Channel {
+  /** The other end: a node's id; empty for a client, and before the handshake of an accepted connection. */
+  peerNode: NodeId;
+  private readonly env: Env;
+  private readonly log: Logger;
+  private readonly self: Identity;
+  private readonly handlers: ChannelHandlers;
+  private readonly config: ChannelConfig;
+  private readonly dialled: boolean;
+  private state: State = 'connecting';
+  private connection: Connection | null = null;
+  private heartbeat: Timer | null = null;
+  /** Of a dialled channel that is not open yet. */
+  private dialTimer: Timer | null = null;
+  private quietTicks = 0;
+
+  private readonly outbox: Outbox;
+  private nextId = 1;
+  /** Requests from this id on have not been handed to the connection. */
+  private unsentFrom = 1;
+  private readonly pending = new Map<number, Pending>();
+  private readonly deadlines: Deadlines;
+  /** Requests of the other end without an answer. */
+  private serving = 0;
+
+  private constructor(options: ChannelOptions, peerNode: NodeId, dialled: boolean) {
+    this.env = options.env;
+    this.log = options.log;
+    this.self = options.self;
+    this.handlers = options.handlers;
+    this.config = { ...DEFAULT_CHANNEL, ...options.config };
+    this.peerNode = peerNode;
+    this.dialled = dialled;
+    this.outbox = new Outbox(options.env, this.config.messageBytesGoal, () => {
+      this.unsentFrom = this.nextId;
+    });
+    this.deadlines = new Deadlines(options.env, (now) => this.expire(now));
+  }
+
+  /** A channel that is usable at once: what is asked before the handshake waits for it. */
+  static dial(options: DialOptions): Channel {
+    const channel = new Channel(options, options.node, true);
+    void channel.connect(options);
+    return channel;
+  }
+
+  /** The channel of an accepted connection, from its first message on. */
+  static accept(connection: Connection, options: ChannelOptions): ConnectionHandlers {
+    const channel = new Channel(options, '', false);
+    channel.attach(connection);
+    return channel.receiver();
+  }
+
+  get open(): boolean {
+    return this.state === 'open';
+  }
+
+  get closed(): boolean {
+    return this.state === 'closed';
+  }
+
+  /** Requests under way. */
+  get inflight(): number {
+    return this.pending.size;
+  }
+
+  /** The other end's address, for logs. */
+  get peer(): string {
+    return this.connection?.peer ?? this.peerNode;
+  }
+
+  /** Asks. `deadline` is an instant of Env.now(). */
+  request(body: RequestBody, deadline: number, handler: ReplyHandler): void {
+    const refusal = this.refusal(deadline);
+    if (refusal !== null) {
+      this.env.soon(() => handler.failed(refusal, this));
+      return;
+    }
+    const id = this.nextId++;
+    this.pending.set(id, { handler, deadline });
+    this.deadlines.add(deadline);
+    this.outbox.add(id, body);
+  }
+
+  /** Answers request `id` of the other end. An answer to a closed channel is dropped. */
+  reply(id: number, body: ReplyBody): void {
+    if (this.state === 'closed') return;
+    assert(this.serving > 0, 'one reply a request');
+    this.serving--;
+    this.outbox.add(id, body);
+  }
+
+  /** Sends a one-way frame; false, and nothing is sent, where the channel is not open or too much is queued. */
+  send(body: OneWayBody): boolean {
+    if (this.state !== 'open' || this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;
+    this.outbox.add(0, body);
+    return true;
+  }
+
+  /** Sends what is gathered and ends the connection. Requests under way fail. */
+  close(reason: string): void {
+    this.end(new RangekeeperError('CLOSED', reason));
+  }
+
+  // ---- out -------------------------------------------------------------------------------------------------------
+
+  private refusal(deadline: number): RangekeeperError | null {
+    if (this.state === 'closed') return new RangekeeperError('UNREACHABLE', `no connection to ${this.peer}`);
+    if (this.env.now() >= deadline) return new RangekeeperError('DEADLINE', 'the deadline has passed');
+    if (this.pending.size >= this.config.inflightMax || this.outbox.queuedBytes >= this.config.queuedBytesMax)
+      return new RangekeeperError('OVERLOADED', `too many requests under way to ${this.peer}`);
+    return null;
+  }
+
+  /** One frame outside the gathering, for the handshake. */
+  private sendNow(body: Body): void {
+    this.connection?.send(encodeEnvelope([{ id: 0, body }]));
+  }
+
+  // ---- in --------------------------------------------------------------------------------------------------------
+
+  private receiver(): ConnectionHandlers {
+    return {
+      message: (bytes) => this.message(bytes),
+      closed: (reason) =>
+        this.end(new RangekeeperError('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`)),
+    };
+  }
+
+  private message(bytes: Uint8Array): void {
+    if (this.state === 'closed') return;
+    this.quietTicks = 0;
+    let frames: Frame[];
+    try {
+      frames = decodeEnvelope(bytes);
+    } catch (error) {
+      if (!(error instanceof RangekeeperError)) throw error;
+      this.malformed(error.message);
+      return;
+    }
+    for (const { id, body } of frames) this.frame(id, body);
+  }
+
+  private malformed(fault: string): void {
+    if (this.state === 'closed') return;
+    this.log.warn({ peer: this.peer, node: this.peerNode }, `closing a connection: ${fault}`);
+    this.end(new RangekeeperError('MALFORMED', fault));
+  }
+
+  private frame(id: number, body: Body): void {
+    if (this.state === 'open') this.openFrame(id, body);
+    else if (this.state === 'greeting') this.greetingFrame(body);
+  }
+
+  private openFrame(id: number, body: Body): void {
+    switch (body.kind) {
+      case 'write':
+      case 'get':
+      case 'scan':
+      case 'status':
+        if (id === 0) this.malformed(`${body.kind} without a number`);
+        else this.serve(id, body);
+        return;
+      case 'error':
+      case 'write-reply':
+      case 'get-reply':
+      case 'scan-reply':
+      case 'status-reply':
+        this.settle(id, body);
+        return;
+      case 'append':
+      case 'append-ack':
+      case 'snapshot-chunk':
+      case 'snapshot-ack':
+        if (this.peerNode === '') this.malformed(`${body.kind} from a client`);
+        else this.handlers.received?.(this, body);
+        return;
+      case 'ping':
+        this.outbox.add(0, { kind: 'pong' });
+        return;
+      case 'pong':
+        return;
+      default:
+        this.malformed(`${body.kind} after the handshake`);
+    }
+  }
+
+  private serve(id: number, body: RequestBody): void {
+    this.serving++;
+    const { inflightMax, queuedBytesMax } = this.config;
+    if (this.handlers.request === undefined) {
+      this.reply(id, replyFromError(new RangekeeperError('INVALID_ARGUMENT', 'nothing is served here')));
+    } else if (this.serving > inflightMax || this.outbox.queuedBytes >= queuedBytesMax) {
+      this.reply(
+        id,
+        replyFromError(new RangekeeperError('OVERLOADED', 'too many requests on this connection')),
+      );
+    } else {
+      this.handlers.request(this, id, body);
+    }
+  }
+
+  /** An answer; one that comes after its deadline finds nobody. */
+  private settle(id: number, body: ReplyBody): void {
+    const pending = this.pending.get(id);
+    if (pending === undefined) return;
+    this.pending.delete(id);
+    if (body.kind === 'error') pending.handler.failed(errorFromReply(body), this);
+    else pending.handler.replied(body, this);
+  }
+
+  private expire(now: number): number | null {
+    let next: number | null = null;
+    for (const [id, { deadline, handler }] of this.pending) {
+      if (deadline > now) {
+        next = next === null ? deadline : Math.min(next, deadline);
+        continue;
+      }
+      this.pending.delete(id);
+      handler.failed(this.fate(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
+    }
+    return next;
+  }
+
+  /** How a request ends that will have no answer. */
+  private fate(id: number, text: string, unsent: ErrorCode): RangekeeperError {
+    return new RangekeeperError(id < this.unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
+  }
+
+  // ---- life ------------------------------------------------------------------------------------------------------
+
+  private async connect({ transport, address, connectMs }: DialOptions): Promise<void> {
+    const unreachable = (text: string) => this.end(new RangekeeperError('UNREACHABLE', text));
+    this.dialTimer = this.env.after(connectMs, () => unreachable(`no handshake with ${address} in time`));
+    try {
+      const connection = await transport.connect(address, connectMs, this.receiver());
+      if (this.closed) connection.close('too late');
+      else this.attach(connection);
+    } catch (error) {
+      if (!(error instanceof RangekeeperError)) throw error;
+      unreachable(error.message);
+    }
+  }
+
+  private attach(connection: Connection): void {
+    this.connection = connection;
+    this.state = 'greeting';
+    this.heartbeat = every(this.env, this.config.silentMs / 4, () => this.tick());
+    if (this.dialled) this.sendNow({ kind: 'hello', protocol: PROTOCOL, ...this.self });
+  }
+
+  private greetingFrame(body: Body): void {
+    if (body.kind === 'error') {
+      this.end(errorFromReply(body));
+      return;
+    }
+    if (body.kind !== (this.dialled ? 'hello-reply' : 'hello')) {
+      this.malformed(`${body.kind} before the handshake`);
+      return;
+    }
+    const fault = this.greetingFault(body);
+    if (fault !== null) {
+      this.log.warn({ peer: this.peer, node: body.nodeId }, `refusing a connection: ${fault.message}`);
+      if (!this.dialled) this.sendNow(replyFromError(fault));
+      this.end(fault);
+      return;
+    }
+    this.peerNode = body.nodeId;
+    if (!this.dialled) this.sendNow({ kind: 'hello-reply', protocol: PROTOCOL, ...this.self });
+    this.state = 'open';
+    this.dialTimer?.cancel();
+    if (this.connection !== null) this.outbox.open(this.connection);
+    this.handlers.opened?.(this);
+  }
+
+  private greetingFault(hello: {
+    protocol: number;
+    clusterId: string;
+    nodeId: NodeId;
+  }): RangekeeperError | null {
+    if (hello.protocol !== PROTOCOL)
+      return new RangekeeperError('WRONG_CLUSTER', `protocol ${hello.protocol}, not ${PROTOCOL}`);
+    if (hello.clusterId !== this.self.clusterId)
+      return new RangekeeperError('WRONG_CLUSTER', `cluster ${hello.clusterId}, not ${this.self.clusterId}`);
+    if (this.dialled && hello.nodeId !== this.peerNode)
+      return new RangekeeperError('UNREACHABLE', `node ${hello.nodeId} answers in place of ${this.peerNode}`);
+    return null;
+  }
+
+  /** Counted in ticks, not in time: a pause of this very process must not look like the other end's silence. */
+  private tick(): void {
+    if (this.quietTicks >= 4) {
+      this.end(new RangekeeperError('UNREACHABLE', `${this.peer} has been silent for too long`));
+      return;
+    }
+    if (this.quietTicks > 0 && this.state === 'open') this.outbox.add(0, { kind: 'ping' });
+    this.quietTicks++;
+  }
+
+  private end(error: RangekeeperError): void {
+    if (this.state === 'closed') return;
+    if (error.code === 'CLOSED') this.outbox.flush();
+    this.state = 'closed';
+    this.outbox.close();
+    this.dialTimer?.cancel();
+    this.heartbeat?.cancel();
+    this.deadlines.cancel();
+    this.connection?.close(error.message);
+    const abandoned = [...this.pending];
+    this.pending.clear();
+    for (const [id, { handler }] of abandoned)
+      handler.failed(this.fate(id, error.message, 'UNREACHABLE'), this);
+    this.handlers.closed?.(this, error);
+  }
+}
+
+assert(
+  DEFAULT_CHANNEL.messageBytesGoal < DEFAULT_CHANNEL.queuedBytesMax,
+  'messageBytesGoal < queuedBytesMax',
+);

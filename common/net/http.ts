@@ -1,0 +1,96 @@
+// The HTTP side of every server process: liveness, readiness and metrics for whoever watches over it. A node has its
+// WebSockets on the same port (ws-transport.ts); a coordinator has only this.
+
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { formatAddress, parseAddress } from './address.ts';
+import type { Listener } from './transport.ts';
+
+export interface Pages {
+  /** null: alive; else what is wrong, in a line: answered with 503. */
+  livez(): string | null;
+  /** null: ready for work; else what is missing. */
+  readyz(): string | null;
+  /** Prometheus text. */
+  metrics(): string;
+}
+
+/** Serves the pages on `listen` (`host:port`, port 0: a free one). Rejects with one clear line where it cannot. */
+export async function serveHttp(listen: string, pages: Pages): Promise<Listener> {
+  const server = createPageServer(pages);
+  const address = await bind(server, listen);
+  return { address, close: () => closeServer(server) };
+}
+
+export function createPageServer(pages: Pages): Server {
+  return createServer((request, response) => answer(request, response, pages));
+}
+
+function answer(request: IncomingMessage, response: ServerResponse, pages: Pages): void {
+  if (request.method !== 'GET' && request.method !== 'HEAD') {
+    response.setHeader('allow', 'GET, HEAD');
+    end(response, 405, 'only GET\n');
+    return;
+  }
+  switch (request.url?.split('?', 1)[0]) {
+    case '/livez':
+      endHealth(response, pages.livez());
+      return;
+    case '/readyz':
+      endHealth(response, pages.readyz());
+      return;
+    case '/metrics':
+      end(response, 200, pages.metrics(), 'text/plain; version=0.0.4; charset=utf-8');
+      return;
+    default:
+      end(response, 404, 'here are /livez, /readyz and /metrics\n');
+  }
+}
+
+function endHealth(response: ServerResponse, fault: string | null): void {
+  end(response, fault === null ? 200 : 503, `${fault ?? 'ok'}\n`);
+}
+
+function end(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  type = 'text/plain; charset=utf-8',
+): void {
+  response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+  response.end(text);
+}
+
+/** Resolves with the address bound. */
+export function bind(server: Server, listen: string): Promise<string> {
+  const { host, port } = parseAddress(listen);
+  return new Promise((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(new Error(`cannot listen on ${listen}: ${reasonOf(cause)}`, { cause })),
+    );
+    server.listen(port, host, () => {
+      const bound = server.address();
+      resolve(bound === null || typeof bound === 'string' ? listen : formatAddress(host, bound.port));
+    });
+  });
+}
+
+function reasonOf(error: Error & { code?: string }): string {
+  switch (error.code) {
+    case 'EADDRINUSE':
+      return 'the port is in use';
+    case 'EACCES':
+      return 'not permitted';
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return 'this machine has no such address';
+    default:
+      return error.message;
+  }
+}
+
+export function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

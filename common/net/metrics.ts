@@ -1,0 +1,66 @@
+// Counters and gauges of one process in Prometheus' text form, for /metrics. A family has one help line and, per set of
+// labels, one number; gauges are read when asked.
+
+export type Labels = Readonly<Record<string, string>>;
+
+export interface Counter {
+  add(amount?: number): void;
+  readonly value: number;
+}
+
+interface Family {
+  readonly type: 'counter' | 'gauge';
+  readonly help: string;
+  /** By label text: what gives the number now. */
+  readonly series: Map<string, () => number>;
+}
+
+export class Metrics {
+  private readonly families = new Map<string, Family>();
+
+  /** A number that only rises; by custom its name ends in `_total`. */
+  counter(name: string, help: string, labels: Labels = {}): Counter {
+    const counter = {
+      value: 0,
+      add(amount = 1): void {
+        counter.value += amount;
+      },
+    };
+    this.register('counter', name, help, labels, () => counter.value);
+    return counter;
+  }
+
+  gauge(name: string, help: string, read: () => number, labels: Labels = {}): void {
+    this.register('gauge', name, help, labels, read);
+  }
+
+  /** Prometheus' text exposition format, version 0.0.4. */
+  text(): string {
+    const lines: string[] = [];
+    for (const [name, { type, help, series }] of this.families) {
+      lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
+      for (const [labels, read] of series) lines.push(`${name}${labels} ${read()}`);
+    }
+    return `${lines.join('\n')}\n`;
+  }
+
+  private register(
+    type: Family['type'],
+    name: string,
+    help: string,
+    labels: Labels,
+    read: () => number,
+  ): void {
+    let family = this.families.get(name);
+    if (family === undefined) {
+      family = { type, help, series: new Map() };
+      this.families.set(name, family);
+    }
+    family.series.set(formatLabels(labels), read);
+  }
+}
+
+function formatLabels(labels: Labels): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}

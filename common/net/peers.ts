@@ -1,0 +1,209 @@
+// One channel a node, kept: made at the first use, made again with a jittered, bounded backoff after every loss, for as
+// long as the node has an address. Clients reach nodes through it, and owners their followers. A node may come back at
+// another address; the channel follows.
+
+import type { Env, Timer } from '../base/env.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import type { NodeId } from '../model/ids.ts';
+import type { OneWayBody, RequestBody } from '../wire/messages.ts';
+import {
+  Channel,
+  type ChannelConfig,
+  type ChannelHandlers,
+  type Identity,
+  type ReplyHandler,
+} from './channel.ts';
+import type { Transport } from './transport.ts';
+
+export interface PeersConfig {
+  /** From the first packet to the handshake. */
+  readonly connectMs: number;
+  /** Before the first new attempt, plus or minus a half; doubled for each that fails, up to backoffMaxMs. */
+  readonly backoffMinMs: number;
+  readonly backoffMaxMs: number;
+}
+
+export const DEFAULT_PEERS: PeersConfig = { connectMs: 1_000, backoffMinMs: 20, backoffMaxMs: 1_000 };
+
+export interface PeersOptions {
+  readonly env: Env;
+  readonly log: Logger;
+  readonly transport: Transport;
+  readonly self: Identity;
+  /** Of every channel made here; nodes send no requests over it. */
+  readonly handlers: Omit<ChannelHandlers, 'request'>;
+  readonly config?: Partial<PeersConfig>;
+  readonly channel?: Partial<ChannelConfig>;
+}
+
+export class Peers {
+  private readonly options: PeersOptions;
+  private readonly config: PeersConfig;
+  private readonly peers = new Map<NodeId, Peer>();
+  private closed = false;
+
+  constructor(options: PeersOptions) {
+    this.options = options;
+    this.config = { ...DEFAULT_PEERS, ...options.config };
+  }
+
+  /**
+   * Where a node is to be found, from now on. Null: not known; an open channel lives on, a lost one is not made again. A
+   * changed address ends a channel to the old one.
+   */
+  setAddress(node: NodeId, address: string | null): void {
+    const known = this.peers.get(node);
+    if (known !== undefined) known.setAddress(address);
+    else if (address !== null && !this.closed)
+      this.peers.set(node, new Peer(node, address, this.options, this.config));
+  }
+
+  /** Makes the channel now, and keeps it, without waiting for a first use. */
+  keep(node: NodeId): void {
+    this.peers.get(node)?.connect();
+  }
+
+  /** Whether a channel to the node is open, with the handshake done. */
+  isOpen(node: NodeId): boolean {
+    return this.peers.get(node)?.channel?.open ?? false;
+  }
+
+  /** Whether asking now would fail at once: no address, or the last attempt failed and the next is not due. */
+  isDown(node: NodeId): boolean {
+    return this.peers.get(node)?.down ?? true;
+  }
+
+  /** Asks a node. `deadline` is an instant of Env.now(). While the channel is being made the request waits in it. */
+  request(node: NodeId, body: RequestBody, deadline: number, handler: PeerReplyHandler): void {
+    const channel = this.peers.get(node)?.connect() ?? null;
+    if (channel !== null) {
+      channel.request(body, deadline, handler);
+      return;
+    }
+    const error = new RangekeeperError('UNREACHABLE', `no connection to node ${node}`);
+    this.options.env.soon(() => handler.failed(error, null));
+  }
+
+  /** Sends a one-way frame; false, and nothing is sent, where no channel is open or too much is queued. */
+  send(node: NodeId, body: OneWayBody): boolean {
+    return this.peers.get(node)?.connect()?.send(body) ?? false;
+  }
+
+  close(): void {
+    this.closed = true;
+    for (const peer of this.peers.values()) peer.close();
+    this.peers.clear();
+  }
+}
+
+/** As ReplyHandler, where there may be no channel at all. */
+export interface PeerReplyHandler extends ReplyHandler {
+  failed(error: RangekeeperError, from: Channel | null): void;
+}
+
+type PeerState =
+  | { readonly kind: 'idle' }
+  /** Being made, or open. */
+  | { readonly kind: 'channel'; readonly channel: Channel }
+  | { readonly kind: 'backoff'; readonly timer: Timer };
+
+class Peer {
+  private readonly node: NodeId;
+  private readonly options: PeersOptions;
+  private readonly config: PeersConfig;
+  private address: string | null;
+  private state: PeerState = { kind: 'idle' };
+  /** Attempts in a row that did not lead to a handshake. */
+  private failures = 0;
+
+  constructor(node: NodeId, address: string, options: PeersOptions, config: PeersConfig) {
+    this.node = node;
+    this.address = address;
+    this.options = options;
+    this.config = config;
+  }
+
+  get channel(): Channel | null {
+    return this.state.kind === 'channel' ? this.state.channel : null;
+  }
+
+  get down(): boolean {
+    return this.state.kind === 'backoff' || (this.state.kind === 'idle' && this.address === null);
+  }
+
+  /** The channel, made if need be; null where there is no address or the backoff lasts. */
+  connect(): Channel | null {
+    if (this.state.kind === 'idle') this.dial();
+    return this.channel;
+  }
+
+  setAddress(address: string | null): void {
+    if (address === this.address) return;
+    this.address = address;
+    if (address === null) {
+      this.stopWaiting();
+      return;
+    }
+    const wasUsed = this.state.kind !== 'idle';
+    this.failures = 0;
+    this.stopWaiting();
+    this.channel?.close(`node ${this.node} is now at ${address}`);
+    if (wasUsed) this.redial();
+  }
+
+  close(): void {
+    this.address = null;
+    this.stopWaiting();
+    this.channel?.close('closing');
+  }
+
+  private stopWaiting(): void {
+    if (this.state.kind !== 'backoff') return;
+    this.state.timer.cancel();
+    this.state = { kind: 'idle' };
+  }
+
+  private dial(): void {
+    const { address, options, config } = this;
+    if (address === null) return;
+    const { handlers } = options;
+    const channel = Channel.dial({
+      env: options.env,
+      log: options.log,
+      self: options.self,
+      transport: options.transport,
+      address,
+      connectMs: config.connectMs,
+      node: this.node,
+      ...(options.channel === undefined ? {} : { config: options.channel }),
+      handlers: {
+        opened: (channel) => {
+          this.failures = 0;
+          handlers.opened?.(channel);
+        },
+        received: (channel, body) => handlers.received?.(channel, body),
+        closed: (channel, error) => {
+          this.lost(channel);
+          handlers.closed?.(channel, error);
+        },
+      },
+    });
+    this.state = { kind: 'channel', channel };
+  }
+
+  private lost(channel: Channel): void {
+    if (this.channel !== channel) return;
+    this.state = { kind: 'idle' };
+    if (this.address === null) return;
+    const { env } = this.options;
+    const { backoffMinMs, backoffMaxMs } = this.config;
+    const ms = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.failures++) * (0.5 + env.random());
+    this.state = { kind: 'backoff', timer: env.after(ms, () => this.redial()) };
+  }
+
+  private redial(): void {
+    this.stopWaiting();
+    this.connect();
+  }
+}

@@ -1,0 +1,143 @@
+// Transport over WebSocket: the one file that knows `ws` for this protocol. What goes wrong at that level (a bad frame, a
+// message over the limit, a reset) ends that connection and nothing else. Browsers are turned away: a page of any site
+// could otherwise talk to a node on the reader's own network.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { WebSocket, WebSocketServer } from 'ws';
+import type { Env } from '../base/env.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import { LIMITS } from '../model/config.ts';
+import { formatAddress, parseAddress } from './address.ts';
+import { bind, closeServer, createPageServer, type Pages } from './http.ts';
+import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from './transport.ts';
+
+/** How long a closed socket may take to send what is queued and hear the other end's farewell. */
+const FAREWELL_MS = 1_000;
+
+const SOCKET_OPTIONS = {
+  perMessageDeflate: false,
+  maxPayload: LIMITS.messageBytesMax,
+  closeTimeout: FAREWELL_MS,
+} as const;
+
+export class WsTransport implements Transport {
+  private readonly env: Env;
+
+  constructor(env: Env) {
+    this.env = env;
+  }
+
+  connect(address: string, timeoutMs: number, handlers: ConnectionHandlers): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const refuse = (reason: string) =>
+        reject(new RangekeeperError('UNREACHABLE', `cannot connect to ${address}: ${reason}`));
+      const { host, port } = parseAddress(address);
+      const socket = new WebSocket(`ws://${formatAddress(host, port)}/`, {
+        ...SOCKET_OPTIONS,
+        handshakeTimeout: timeoutMs,
+        // Masking guards caches between browsers and servers; there is none here, and a zero mask costs nothing.
+        generateMask: (mask) => mask.fill(0),
+      });
+      const refused = (error: Error) => refuse(error.message);
+      socket.once('error', refused);
+      socket.once('open', () => {
+        socket.off('error', refused);
+        const connection = new WsConnection(socket, address, this.env);
+        connection.attach(handlers);
+        resolve(connection);
+      });
+    });
+  }
+}
+
+class WsConnection implements Connection {
+  readonly peer: string;
+  private readonly socket: WebSocket;
+  private readonly env: Env;
+  /** Null once closed. */
+  private handlers: ConnectionHandlers | null = null;
+
+  constructor(socket: WebSocket, peer: string, env: Env) {
+    this.socket = socket;
+    this.peer = peer;
+    this.env = env;
+  }
+
+  attach(handlers: ConnectionHandlers): void {
+    this.handlers = handlers;
+    let reason = 'closed by the other end';
+    this.socket.on('message', (data, isBinary) => {
+      if (isBinary && data instanceof Uint8Array) this.handlers?.message(data);
+      else this.close('a text message');
+    });
+    this.socket.on('error', (error) => {
+      reason = error.message;
+    });
+    this.socket.on('close', () => this.detach()?.closed(reason));
+  }
+
+  get queuedBytes(): number {
+    return this.socket.bufferedAmount;
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.handlers !== null && this.socket.readyState === WebSocket.OPEN) this.socket.send(bytes);
+  }
+
+  close(reason: string): void {
+    const handlers = this.detach();
+    if (handlers === null) return;
+    this.env.soon(() => handlers.closed(reason));
+    this.socket.close();
+  }
+
+  private detach(): ConnectionHandlers | null {
+    const { handlers } = this;
+    this.handlers = null;
+    return handlers;
+  }
+}
+
+export interface ServeOptions {
+  /** `host:port`; port 0: a free one. */
+  readonly listen: string;
+  readonly pages: Pages;
+  readonly accept: Accept;
+  readonly env: Env;
+}
+
+/** One port for the pages and the protocol. Rejects with one clear line where it cannot listen. */
+export async function serveWs(options: ServeOptions): Promise<Listener> {
+  const server = createPageServer(options.pages);
+  const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
+  sockets.on('wsClientError', (_error, socket) => refuseUpgrade(socket, '400 Bad Request'));
+  server.on('upgrade', (request, socket, head) => {
+    if (request.headers.origin !== undefined) {
+      refuseUpgrade(socket, '403 Forbidden');
+      return;
+    }
+    sockets.handleUpgrade(request, socket, head, (webSocket) => {
+      const connection = new WsConnection(webSocket, remoteOf(request), options.env);
+      connection.attach(options.accept(connection));
+    });
+  });
+  const address = await bind(server, options.listen);
+  return {
+    address,
+    async close() {
+      for (const socket of sockets.clients) socket.terminate();
+      sockets.close();
+      await closeServer(server);
+    },
+  };
+}
+
+function refuseUpgrade(socket: Duplex, status: string): void {
+  socket.on('error', () => socket.destroy());
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
+
+function remoteOf({ socket }: IncomingMessage): string {
+  return formatAddress(socket.remoteAddress ?? '?', socket.remotePort ?? 0);
+}

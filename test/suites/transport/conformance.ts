@@ -1,0 +1,132 @@
+// What every Transport keeps, real or twin. A harness listens and connects; the suite knows nothing else of it.
+
+import type { TestFn } from 'ava';
+import { RangekeeperError } from '../../../common/base/errors.ts';
+import type {
+  Accept,
+  Connection,
+  ConnectionHandlers,
+  Listener,
+  Transport,
+} from '../../../common/net/transport.ts';
+
+export interface TransportHarness {
+  readonly transport: Transport;
+  listen(accept: Accept): Promise<Listener>;
+  /** An address at which nobody listens. */
+  readonly deadAddress: string;
+  /** Waits for `promise`, moving a virtual clock where there is one. */
+  until<T>(promise: Promise<T>): Promise<T>;
+}
+
+/** One end of a connection under test: what it heard, as promises. */
+class Ear implements ConnectionHandlers {
+  readonly messages: Buffer[] = [];
+  readonly closings: string[] = [];
+  private waiting: (() => void)[] = [];
+
+  message(bytes: Uint8Array): void {
+    this.messages.push(Buffer.from(bytes));
+    this.wake();
+  }
+
+  closed(reason: string): void {
+    this.closings.push(reason);
+    this.wake();
+  }
+
+  async heard(messages: number): Promise<void> {
+    while (this.messages.length < messages) await this.next();
+  }
+
+  async end(): Promise<void> {
+    while (this.closings.length === 0) await this.next();
+  }
+
+  private next(): Promise<void> {
+    return new Promise((resolve) => this.waiting.push(resolve));
+  }
+
+  private wake(): void {
+    for (const resolve of this.waiting.splice(0)) resolve();
+  }
+}
+
+async function pair(harness: TransportHarness) {
+  const there = new Ear();
+  let far: Connection | null = null;
+  const listener = await harness.listen((connection) => {
+    far = connection;
+    return there;
+  });
+  const here = new Ear();
+  const near = await harness.until(harness.transport.connect(listener.address, 1_000, here));
+  near.send(Buffer.from('greeting'));
+  await harness.until(there.heard(1));
+  there.messages.length = 0;
+  if (far === null) throw new Error('a message came without a connection');
+  return { listener, here, there, near, far: far as Connection };
+}
+
+export function transportSuite(test: TestFn, name: string, make: () => TransportHarness): void {
+  const title = (what: string) => `${name}: ${what}`;
+
+  test(title('messages arrive whole and in order, both ways'), async (t) => {
+    const harness = make();
+    const { listener, here, there, near, far } = await pair(harness);
+    const sizes = [0, 1, 125, 126, 65_535, 65_536, 3_000_000];
+    for (const size of sizes) {
+      near.send(Buffer.alloc(size, size % 251));
+      far.send(Buffer.alloc(size, size % 241));
+    }
+    await harness.until(Promise.all([there.heard(sizes.length), here.heard(sizes.length)]));
+    for (const [index, size] of sizes.entries()) {
+      t.true(there.messages[index]?.equals(Buffer.alloc(size, size % 251)), `there: ${size} bytes`);
+      t.true(here.messages[index]?.equals(Buffer.alloc(size, size % 241)), `here: ${size} bytes`);
+    }
+    await harness.until(listener.close());
+  });
+
+  test(title('a close is heard once at each end, in a later turn, and nothing after it'), async (t) => {
+    const harness = make();
+    const { listener, here, there, near, far } = await pair(harness);
+    near.close('enough');
+    near.close('again');
+    t.deepEqual(here.closings, []);
+    far.send(Buffer.from('too late'));
+    near.send(Buffer.from('dropped'));
+    await harness.until(Promise.all([here.end(), there.end()]));
+    far.send(Buffer.from('to nobody'));
+    await harness.until(listener.close());
+    t.deepEqual(here.closings, ['enough']);
+    t.is(there.closings.length, 1);
+    t.deepEqual([here.messages, there.messages], [[], []]);
+  });
+
+  test(title('what was sent before a close arrives'), async (t) => {
+    const harness = make();
+    const { listener, there, near } = await pair(harness);
+    near.send(Buffer.from('last words'));
+    near.close('done');
+    await harness.until(there.end());
+    t.deepEqual(there.messages.map(String), ['last words']);
+    await harness.until(listener.close());
+  });
+
+  test(title('closing the listener ends its connections'), async (t) => {
+    const harness = make();
+    const { listener, here } = await pair(harness);
+    await harness.until(listener.close());
+    await harness.until(here.end());
+    t.is(here.closings.length, 1);
+  });
+
+  test(title('nobody listening is UNREACHABLE, and closed is not called'), async (t) => {
+    const harness = make();
+    const ear = new Ear();
+    const attempt = harness.transport.connect(harness.deadAddress, 1_000, ear);
+    const error = await t.throwsAsync(harness.until(attempt), { instanceOf: RangekeeperError });
+    t.is(error?.code, 'UNREACHABLE');
+    t.deepEqual(ear.closings, []);
+  });
+}

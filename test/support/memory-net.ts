@@ -1,0 +1,128 @@
+// A network in memory, twin of ws-transport.ts under test/suites/transport: whole messages in order, a latency, and
+// hosts that die (connections break at once) or freeze (connections stay, nothing moves, like SIGSTOP).
+
+import type { Env } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type {
+  Accept,
+  Connection,
+  ConnectionHandlers,
+  Listener,
+  Transport,
+} from '../../common/net/transport.ts';
+
+class End implements Connection {
+  readonly queuedBytes = 0;
+  readonly peer: string;
+  readonly env: Env;
+  readonly net: MemoryNet;
+  /** The address listened on, whichever end this is. */
+  readonly host: string;
+  handlers: ConnectionHandlers | null = null;
+  other: End | null = null;
+
+  constructor(net: MemoryNet, env: Env, host: string, peer: string) {
+    this.net = net;
+    this.env = env;
+    this.host = host;
+    this.peer = peer;
+  }
+
+  send(bytes: Uint8Array): void {
+    const { other } = this;
+    if (this.handlers === null || other === null) return;
+    this.net.messages++;
+    const copy = Buffer.from(bytes);
+    this.net.deliver(this.host, () => other.handlers?.message(copy));
+  }
+
+  close(reason: string): void {
+    const { handlers, other } = this;
+    if (handlers === null) return;
+    this.handlers = null;
+    this.env.soon(() => handlers.closed(reason));
+    this.net.deliver(this.host, () => other?.drop('closed by the other end'));
+  }
+
+  drop(reason: string): void {
+    const { handlers } = this;
+    this.handlers = null;
+    handlers?.closed(reason);
+  }
+}
+
+export class MemoryNet implements Transport {
+  /** Sent so far, all connections together. */
+  messages = 0;
+  private readonly env: Env;
+  private readonly latencyMs: number;
+  private readonly hosts = new Map<string, Accept>();
+  private readonly ends = new Set<End>();
+  private readonly frozen = new Map<string, (() => void)[]>();
+  private nextPort = 1;
+
+  constructor(env: Env, latencyMs = 0.2) {
+    this.env = env;
+    this.latencyMs = latencyMs;
+  }
+
+  listen(accept: Accept, address = `memory:${this.nextPort++}`): Listener {
+    this.hosts.set(address, accept);
+    return { address, close: async () => this.kill(address) };
+  }
+
+  connect(address: string, timeoutMs: number, handlers: ConnectionHandlers): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      const fail = (why: string) =>
+        reject(new RangekeeperError('UNREACHABLE', `cannot connect to ${address}: ${why}`));
+      const timer = this.env.after(timeoutMs, () => fail('no answer'));
+      this.deliver(address, () => {
+        timer.cancel();
+        const accept = this.hosts.get(address);
+        if (accept === undefined) {
+          fail('refused');
+          return;
+        }
+        const near = new End(this, this.env, address, address);
+        const far = new End(this, this.env, address, 'memory:client');
+        near.other = far;
+        far.other = near;
+        this.ends.add(near).add(far);
+        near.handlers = handlers;
+        far.handlers = accept(far);
+        resolve(near);
+      });
+    });
+  }
+
+  /** The host dies: its connections break at once, new ones are refused. */
+  kill(address: string): void {
+    this.hosts.delete(address);
+    this.frozen.delete(address);
+    for (const end of this.ends) {
+      if (end.host !== address) continue;
+      this.ends.delete(end);
+      end.drop('connection reset');
+    }
+  }
+
+  /** From now on nothing reaches the host and nothing leaves it. */
+  freeze(address: string): void {
+    this.frozen.set(address, []);
+  }
+
+  thaw(address: string): void {
+    const held = this.frozen.get(address) ?? [];
+    this.frozen.delete(address);
+    for (const act of held) act();
+  }
+
+  /** `act` after the latency, in order. */
+  deliver(host: string, act: () => void): void {
+    this.env.after(this.latencyMs, () => {
+      const held = this.frozen.get(host);
+      if (held === undefined) act();
+      else held.push(act);
+    });
+  }
+}

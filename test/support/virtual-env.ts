@@ -1,0 +1,96 @@
+// A clock that moves only when a test says so. Timers run in order of their instants, ties in order of their making;
+// between two of them all promises that can settle have settled. Randomness comes from a seed.
+
+import type { Env, Timer } from '../../common/base/env.ts';
+
+interface Task {
+  readonly at: number;
+  readonly run: () => void;
+}
+
+export class VirtualEnv implements Env {
+  private clock = 1_000;
+  private tasks: Task[] = [];
+  private turn: (() => void)[] = [];
+  private state: number;
+
+  constructor(seed = 1) {
+    this.state = seed;
+  }
+
+  now(): number {
+    return this.clock;
+  }
+
+  wallNow(): number {
+    return 1_700_000_000_000 + this.clock;
+  }
+
+  after(ms: number, run: () => void): Timer {
+    const task = { at: this.clock + Math.max(0, ms), run };
+    let index = this.tasks.length;
+    while (index > 0 && (this.tasks[index - 1] as Task).at > task.at) index--;
+    this.tasks.splice(index, 0, task);
+    return {
+      cancel: () => {
+        this.tasks = this.tasks.filter((other) => other !== task);
+      },
+    };
+  }
+
+  soon(task: () => void): void {
+    this.turn.push(task);
+  }
+
+  /** mulberry32 */
+  random(): number {
+    this.state = (this.state + 0x6d2b79f5) | 0;
+    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+  }
+
+  randomBytes(length: number): Uint8Array {
+    return Uint8Array.from({ length }, () => Math.floor(this.random() * 256));
+  }
+
+  /** Lets `ms` pass. */
+  async run(ms: number): Promise<void> {
+    const end = this.clock + ms;
+    await this.settle();
+    for (let next = this.tasks[0]; next !== undefined && next.at <= end; next = this.tasks[0]) {
+      this.tasks.shift();
+      this.clock = Math.max(this.clock, next.at);
+      next.run();
+      await this.settle();
+    }
+    this.clock = end;
+  }
+
+  /** Lets time pass until `promise` settles; fails after `limitMs` of it. */
+  async until<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
+    let settled = false;
+    const watch = () => {
+      settled = true;
+    };
+    promise.then(watch, watch);
+    const end = this.clock + limitMs;
+    await this.settle();
+    while (!settled) {
+      const next = this.tasks[0];
+      if (next === undefined || next.at > end)
+        throw new Error(`not settled within ${limitMs} ms of virtual time`);
+      await this.run(next.at - this.clock);
+    }
+    return promise;
+  }
+
+  /** Runs what is due in this instant, promises included. */
+  private async settle(): Promise<void> {
+    do {
+      await new Promise((resolve) => setImmediate(resolve));
+      for (const task of this.turn.splice(0)) task();
+      await new Promise((resolve) => setImmediate(resolve));
+    } while (this.turn.length > 0);
+  }
+}

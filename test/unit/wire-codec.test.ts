@@ -1,0 +1,274 @@
+// The codec against the schema and against bad bytes: what it encodes is what rangekeeper.proto says, what it decodes
+// keeps every limit, and nothing but MALFORMED comes out of garbage.
+
+import test from 'ava';
+import fc from 'fast-check';
+import protobuf from 'protobufjs';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { LIMITS } from '../../common/model/config.ts';
+import { decodeEnvelope, encodeEnvelope } from '../../common/wire/codec.ts';
+import { errorFromReply, replyFromError } from '../../common/wire/error-reply.ts';
+import type { Body, Frame, Mutation, Operation } from '../../common/wire/messages.ts';
+import { decodeOperation, encodeOperation } from '../../common/wire/operation.ts';
+
+const schema = protobuf.loadSync('common/wire/rangekeeper.proto');
+
+const bytes = (text: string) => Buffer.from(text);
+const row = { key: bytes('k'), value: bytes('v'), revision: 2 ** 53 - 1 };
+const standing = { epoch: 3, stale: true, staleMs: 1.5, appliedSeq: 2 ** 32 };
+
+/** One or more of each kind. */
+const SAMPLES: readonly Body[] = [
+  { kind: 'hello', protocol: 1, clusterId: 'c0ffee', nodeId: '' },
+  { kind: 'hello-reply', protocol: 1, clusterId: 'c0ffee', nodeId: 'n-1' },
+  { kind: 'error', code: 'CONFLICT', message: 'no', revision: 7, descriptor: null },
+  {
+    kind: 'error',
+    code: 'NOT_OWNER',
+    message: 'ask there',
+    revision: 0,
+    descriptor: { data: bytes('{}'), version: 4 },
+  },
+  { kind: 'write', range: 1, epoch: 2, operation: bytes('op') },
+  { kind: 'write-reply', revision: 9, epoch: 2, deleted: 1 },
+  { kind: 'get', range: 1, epoch: 2, key: bytes('k'), mode: 'linearizable', minSeq: 0 },
+  { kind: 'get', range: 1, epoch: 2, key: bytes('k'), mode: 'stale', minSeq: 2 ** 40 },
+  { kind: 'get-reply', found: true, value: bytes('v'), revision: 5, ...standing },
+  {
+    kind: 'get-reply',
+    found: false,
+    value: bytes(''),
+    revision: 0,
+    epoch: 1,
+    stale: false,
+    staleMs: null,
+    appliedSeq: 0,
+  },
+  ...[null, bytes('m')].map(
+    (end): Body => ({
+      ...{ kind: 'scan', range: 1, epoch: 2, start: bytes('a'), end, limitRows: 10, limitBytes: 1000 },
+      ...{ reverse: true, keysOnly: false, countOnly: true, mode: 'stale', minSeq: 1 },
+    }),
+  ),
+  ...[null, bytes('m')].map(
+    (bound): Body => ({ kind: 'scan-reply', rows: [row, row], count: 2, bound, ...standing }),
+  ),
+  { kind: 'status' },
+  { kind: 'status-reply', json: bytes('{"a":1}') },
+  ...[null, 12.25].map(
+    (echo): Body => ({
+      ...{ kind: 'append', range: 1, inc: 2, epoch: 3, prev: { epoch: 2, seq: 10 }, commitSeq: 9, echo },
+      entries: [
+        { epoch: 3, seq: 11, kind: 1, payload: bytes('') },
+        { epoch: 3, seq: 12, kind: 2, payload: bytes('op') },
+      ],
+    }),
+  ),
+  {
+    kind: 'append-ack',
+    range: 1,
+    inc: 2,
+    epoch: 3,
+    ackedSeq: 4,
+    rejected: true,
+    last: { epoch: 1, seq: 2 },
+    stamp: 0.5,
+  },
+  ...[null, bytes('z')].map(
+    (end): Body => ({
+      ...{ kind: 'snapshot-chunk', range: 1, inc: 2, epoch: 3, snapshot: 4, index: 5 },
+      ...{ position: { epoch: 3, seq: 100 }, start: bytes(''), end, rows: [row], last: true },
+      ...{ checksum: 0xffffffff, clientSessions: bytes('s') },
+    }),
+  ),
+  {
+    kind: 'snapshot-ack',
+    range: 1,
+    inc: 2,
+    epoch: 3,
+    snapshot: 4,
+    nextIndex: 6,
+    installed: true,
+    refused: false,
+  },
+  { kind: 'ping' },
+  { kind: 'pong' },
+];
+
+const OPERATION: Operation = {
+  clientId: new Uint8Array(16).fill(9),
+  number: 2 ** 53 - 1,
+  doneBelow: 3,
+  base: 0,
+  mutations: [
+    { kind: 'put', key: bytes('a'), value: bytes(''), ifRevision: null },
+    { kind: 'put', key: bytes('b'), value: bytes('v'), ifRevision: 0 },
+    { kind: 'delete', key: bytes('c'), ifRevision: 12 },
+    { kind: 'check', key: bytes('d'), ifRevision: 0 },
+  ],
+};
+
+/** Buffers and views as plain bytes, so that contents are compared and not classes. */
+function plain(value: unknown): unknown {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
+  if (Array.isArray(value)) return value.map(plain);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, plain(part)]));
+}
+
+for (const [index, body] of SAMPLES.entries()) {
+  test(`${body.kind} (${index}) comes back as it was sent`, (t) => {
+    const frames: Frame[] = [{ id: index, body }];
+    t.deepEqual(plain(decodeEnvelope(encodeEnvelope(frames))), plain(frames));
+  });
+}
+
+test('every kind is under the number that the schema gives it', (t) => {
+  const Envelope = schema.lookupType('rangekeeper.Envelope');
+  const frames = SAMPLES.map((body, index) => ({ id: index, body }));
+  const read = Envelope.toObject(Envelope.decode(encodeEnvelope(frames)), { oneofs: true, longs: Number });
+  const kinds = (read.frames as { body: string }[]).map(({ body }) => body);
+  const camel = (kind: string) => kind.replace(/-(.)/g, (_all, letter: string) => letter.toUpperCase());
+  t.deepEqual(
+    kinds,
+    SAMPLES.map(({ kind }) => camel(kind)),
+  );
+});
+
+test('an operation comes back as it was encoded', (t) => {
+  t.deepEqual(plain(decodeOperation(encodeOperation(OPERATION))), plain(OPERATION));
+});
+
+test('an error crosses the wire with its details', (t) => {
+  const descriptor = { data: bytes('{}'), version: 3 };
+  const conflict = new RangekeeperError('CONFLICT', 'revision is 0', { revision: 0 });
+  const moved = new RangekeeperError('NOT_OWNER', 'ask n-2', { descriptor });
+  t.deepEqual(errorFromReply(replyFromError(conflict)).details, { revision: 0 });
+  t.deepEqual(plain(errorFromReply(replyFromError(moved)).details), plain({ descriptor }));
+  t.is(errorFromReply(replyFromError(moved)).code, 'NOT_OWNER');
+});
+
+// ---- what must be refused ----------------------------------------------------------------------------------------
+
+function refuses(name: string, decode: () => unknown): void {
+  test(`MALFORMED: ${name}`, (t) => {
+    const error = t.throws(decode, { instanceOf: RangekeeperError });
+    t.is(error?.code, 'MALFORMED');
+  });
+}
+
+const refusesBytes = (name: string, hex: string) =>
+  refuses(name, () => decodeEnvelope(Buffer.from(hex.replaceAll(' ', ''), 'hex')));
+const refusesBody = (name: string, body: Body) =>
+  refuses(name, () => decodeEnvelope(encodeEnvelope([{ id: 1, body }])));
+
+refusesBytes('another field than frames', '12 00');
+refusesBytes('a frame without a body', '0a 02 08 01');
+refusesBytes('an unknown kind', '0a 03 9a 01 00');
+refusesBytes('two bodies', '0a 06 8a 01 00 92 01 00');
+refusesBytes('a frame longer than the message', '0a 7f 8a 01 00');
+refusesBytes('a body longer than its frame', '0a 03 8a 01 05 00 00 00 00 00');
+refusesBytes('an id above 2^53', '0a 0c 08 ff ff ff ff ff ff ff ff 7f 8a 01 00');
+refusesBytes('an endless varint', '0a 0b 08 80 80 80 80 80 80 80 80 80 80');
+refuses('a message over the limit', () => decodeEnvelope(Buffer.alloc(LIMITS.messageBytesMax + 1)));
+
+const get = { kind: 'get', range: 1, epoch: 1, mode: 'stale', minSeq: 0 } as const;
+refusesBody('an empty key', { ...get, key: bytes('') });
+refusesBody('a key over the limit', { ...get, key: Buffer.alloc(LIMITS.keyBytesMax + 1) });
+refusesBody('an operation over the limit', {
+  ...{ kind: 'write', range: 1, epoch: 1 },
+  operation: Buffer.alloc(LIMITS.operationBytesMax + 1),
+});
+refusesBody('a stamp that is not a number', {
+  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejected: false },
+  ...{ last: { epoch: 0, seq: 0 }, stamp: Number.NaN },
+});
+
+const refusesOperation = (name: string, change: Partial<Operation>) =>
+  refuses(`operation with ${name}`, () => decodeOperation(encodeOperation({ ...OPERATION, ...change })));
+const put = (change: object): Mutation => ({
+  kind: 'put',
+  key: bytes('k'),
+  value: bytes(''),
+  ifRevision: null,
+  ...change,
+});
+
+refusesOperation('a short client id', { clientId: new Uint8Array(15) });
+refusesOperation('no mutation', { mutations: [] });
+refusesOperation('too many mutations', { mutations: Array(LIMITS.batchOpsMax + 1).fill(put({})) });
+refusesOperation('an empty key', { mutations: [put({ key: bytes('') })] });
+refusesOperation('a value over the limit', {
+  mutations: [put({ value: Buffer.alloc(LIMITS.valueBytesMax + 1) })],
+});
+
+test('a number that is not a safe integer is not encoded', (t) => {
+  for (const number of [2 ** 53, -1, 1.5, Number.NaN]) {
+    t.throws(() => encodeOperation({ ...OPERATION, number }), { instanceOf: RangeError }, String(number));
+  }
+});
+
+// ---- fuzz --------------------------------------------------------------------------------------------------------
+
+/** Throws unless `input` is refused as MALFORMED or gives frames that encode again. */
+function decodesOrRefuses(input: Uint8Array): void {
+  let frames: Frame[];
+  try {
+    frames = decodeEnvelope(input);
+  } catch (error) {
+    if (error instanceof RangekeeperError && error.code === 'MALFORMED') return;
+    throw error;
+  }
+  decodeEnvelope(encodeEnvelope(frames));
+}
+
+const RUNS = { numRuns: 3_000 };
+
+test('fuzz: random bytes are frames or MALFORMED', (t) => {
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 200 }), decodesOrRefuses), RUNS);
+  t.pass();
+});
+
+test('fuzz: damaged envelopes are frames or MALFORMED', (t) => {
+  const whole = fc
+    .subarray([...SAMPLES], { minLength: 1 })
+    .map((bodies) => encodeEnvelope(bodies.map((body, id) => ({ id, body }))));
+  const damage = fc.array(
+    fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 }), fc.constantFrom('set', 'cut', 'insert')),
+    {
+      minLength: 1,
+      maxLength: 4,
+    },
+  );
+  fc.assert(
+    fc.property(whole, damage, (message, changes) => {
+      let bytes = Buffer.from(message);
+      for (const [place, value, kind] of changes) {
+        const at = place % (bytes.length + 1);
+        const rest = kind === 'insert' ? at : at + 1;
+        const middle = kind === 'cut' ? [] : [value];
+        bytes = Buffer.concat([bytes.subarray(0, at), Buffer.from(middle), bytes.subarray(rest)]);
+      }
+      decodesOrRefuses(bytes);
+    }),
+    RUNS,
+  );
+  t.pass();
+});
+
+test('fuzz: damaged operations are operations or MALFORMED', (t) => {
+  const good = Buffer.from(encodeOperation(OPERATION));
+  fc.assert(
+    fc.property(fc.nat(good.length - 1), fc.nat(255), fc.nat(good.length), (at, value, length) => {
+      const bytes = Buffer.from(good.subarray(0, length));
+      if (at < length) bytes[at] = value;
+      try {
+        encodeOperation(decodeOperation(bytes));
+      } catch (error) {
+        if (!(error instanceof RangekeeperError && error.code === 'MALFORMED')) throw error;
+      }
+    }),
+    RUNS,
+  );
+  t.pass();
+});

@@ -1,0 +1,20 @@
+// What the npm scripts run: `node bin/bootstrap.js start|test|repl|bench|test:docker [arguments]`. Works on a machine where
+// nothing but Node is there yet, so it uses no package, and no syntax that an old Node would stumble over before it has
+// been told what it is. The work is in setup.js.
+
+const MAJOR_MIN = 20;
+const version = process.versions.node;
+
+if (Number(version.split('.')[0]) < MAJOR_MIN) {
+  process.stderr.write(
+    `Rangekeeper needs Node.js ${MAJOR_MIN} or newer; this is ${version} (${process.execPath})\n`,
+  );
+  process.exitCode = 1;
+} else {
+  import('./setup.js')
+    .then(({ runScript }) => runScript(process.argv[2], process.argv.slice(3)))
+    .catch((error) => {
+      process.stderr.write(`rangekeeper: ${error.isForPeople ? error.message : error.stack}\n`);
+      process.exitCode = 1;
+    });
+}

@@ -1,0 +1,103 @@
+// Builds dist/ from the sources: the wire code, TypeScript, the page. Does nothing when no source has changed since the
+// last build that succeeded, so that a second start takes no time. Output of the compilers goes to stderr.
+
+import { spawn } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const dist = join(root, 'dist');
+const stampFile = join(dist, '.stamp');
+const page = join('webserver', 'ui');
+
+/** What a build depends on, folders with all that is in them. */
+const SOURCES = [
+  ...['common', 'kvnode', 'coordinator', 'webserver', 'repl', 'bench', 'test', 'bin'],
+  ...['package.json', 'package-lock.json', 'tsconfig.json'],
+];
+
+/** Thrown when a compiler has refused the sources, after its own words on stderr. */
+export class BuildError extends Error {
+  name = 'BuildError';
+}
+
+/** Resolves to whether there was anything to do. */
+export async function build() {
+  const stamp = stampOf(SOURCES);
+  if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
+  rmSync(stampFile, { force: true });
+  mkdirSync(dist, { recursive: true });
+  removeOrphans(dist);
+  const { generate } = await import('../common/wire/generate.js');
+  await generate();
+  await Promise.all([compile(), bundle()]);
+  writeFileSync(stampFile, stamp);
+  return true;
+}
+
+function compile() {
+  return run('typescript', 'tsc', []);
+}
+
+async function bundle() {
+  if (!existsSync(join(root, page))) return;
+  const options = ['--outDir', join(dist, page), '--emptyOutDir', '--logLevel', 'warn'];
+  await run('vite', 'vite', ['build', join(root, page), ...options]);
+}
+
+/** Runs an installed package's command with its output on stderr. */
+function run(packageName, command, args) {
+  const folder = join(root, 'node_modules', packageName);
+  const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
+  const script = join(folder, typeof bin === 'string' ? bin : bin[command]);
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 2, 2] });
+    child.once('error', reject);
+    child.once('exit', (code) => {
+      if (code === 0) resolve();
+      else reject(new BuildError(`the build failed in ${command}`));
+    });
+  });
+}
+
+/** Names, sizes and times of all sources; contents are not read. */
+function stampOf(sources) {
+  const hash = createHash('sha256');
+  for (const path of sources.flatMap((name) => filesBelow(join(root, name)))) {
+    const { size, mtimeMs } = statSync(path);
+    hash.update(`${relative(root, path)} ${size} ${mtimeMs}\n`);
+  }
+  return hash.digest('hex');
+}
+
+/** Generated code is an output, made from a source that counts. */
+function filesBelow(path) {
+  if (!existsSync(path)) return [];
+  if (!statSync(path).isDirectory()) return [path];
+  return readdirSync(path)
+    .filter((name) => name !== 'node_modules' && name !== 'generated')
+    .sort()
+    .flatMap((name) => filesBelow(join(path, name)));
+}
+
+/** What the compiler made of sources that are there no more: a deleted test would still run. */
+function removeOrphans(folder) {
+  for (const entry of readdirSync(folder, { withFileTypes: true })) {
+    const path = join(folder, entry.name);
+    const source = join(root, relative(dist, path));
+    if (entry.isDirectory()) {
+      if (relative(dist, path) !== page) removeOrphans(path);
+    } else if (!existsSync(source) && !existsSync(source.replace(/\.(d\.ts|js|js\.map)$/, '.ts'))) {
+      rmSync(path);
+    }
+  }
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  build().catch((error) => {
+    process.stderr.write(`${error instanceof BuildError ? error.message : error.stack}\n`);
+    process.exitCode = 1;
+  });
+}

@@ -1,0 +1,71 @@
+#!/usr/bin/env node
+// The one command. Finds the process named by its first argument in dist/ and runs it; in a clone that was never built it
+// builds first.
+
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+
+const COMMANDS = {
+  repl: {
+    entry: 'repl/main.js',
+    summary: 'reads and writes keys, interactively or with -e, -f or piped input',
+  },
+  dev: { entry: 'bin/dev.js', summary: 'runs a whole cluster on this machine, ZooKeeper included' },
+  kvnode: { entry: 'kvnode/main.js', summary: 'runs a storage node' },
+  coordinator: { entry: 'coordinator/main.js', summary: 'runs a coordinator; several elect a leader' },
+  webserver: { entry: 'webserver/main.js', summary: 'serves the web page' },
+};
+
+const USAGE = [
+  'usage: rangekeeper <command> [flags]',
+  '',
+  ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
+  '',
+  'rangekeeper <command> --help lists the flags of a command.',
+].join('\n');
+
+/** Runs `dist/<entry>` as this process. */
+export async function runEntry(name, entry, argv) {
+  const load = (path) => import(pathToFileURL(join(root, 'dist', path)).href);
+  const [{ runMain }, { main }] = await Promise.all([load('common/process/main.js'), load(entry)]);
+  await runMain(name, main, argv);
+}
+
+/** As the command line does. */
+export async function runCommand([name, ...argv]) {
+  if (name === '--help' || name === '-h' || name === 'help') {
+    process.stdout.write(`${USAGE}\n`);
+    return;
+  }
+  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined;
+  if (command === undefined) {
+    process.stderr.write(`${name === undefined ? '' : `rangekeeper: no command ${name}\n`}${USAGE}\n`);
+    process.exitCode = 64;
+    return;
+  }
+  if (!existsSync(join(root, 'dist', command.entry)) && !(await buildClone())) return;
+  await runEntry(`rangekeeper ${name}`, command.entry, argv);
+}
+
+async function buildClone() {
+  if (!existsSync(join(root, 'node_modules', 'typescript'))) {
+    process.stderr.write(
+      'rangekeeper: not built; `npm start` in the clone installs what is missing and builds\n',
+    );
+    process.exitCode = 1;
+    return false;
+  }
+  const { build } = await import('./build.js');
+  await build();
+  return true;
+}
+
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
+  await runCommand(process.argv.slice(2)).catch((error) => {
+    process.stderr.write(`rangekeeper: ${error.stack ?? error}\n`);
+    process.exitCode = 1;
+  });
+}

@@ -85,8 +85,7 @@ async function checks() {
 /** Packages and build. */
 async function prepare() {
   if (!packagesAreInstalled()) await installPackages();
-  const started = performance.now();
-  if (await build()) say(`built in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+  if (await build()) say('built');
 }
 
 /** Compares what npm says it installed with what the lock file wants; times of files tell little after a checkout. */

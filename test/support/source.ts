@@ -1,0 +1,212 @@
+// The project's own sources as data, for tidy.test.ts: each file's code with comments and the insides of strings blanked
+// (same length, so that offsets and line numbers hold), its strings, and what it imports. A small scanner, not a parser:
+// it knows comments, strings, templates and regular expressions, which is all that the rules need to be told apart.
+
+import { readdirSync, readFileSync } from 'node:fs';
+import { dirname, join, posix, relative, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export interface Quoted {
+  readonly text: string;
+  readonly line: number;
+}
+
+export interface Import {
+  /** As written: `./x.ts`, `node:fs`, `ws`. */
+  readonly specifier: string;
+  readonly line: number;
+  /** `import type`: gone at run time. */
+  readonly typeOnly: boolean;
+  /** What stands between `import` and `from`; empty for `import('x')`. */
+  readonly clause: string;
+}
+
+export interface Source {
+  /** From the project's root, with `/`. */
+  readonly path: string;
+  readonly text: string;
+  /** The text, comments and insides of strings blanked. */
+  readonly code: string;
+  readonly strings: readonly Quoted[];
+  readonly comments: readonly Quoted[];
+  readonly imports: readonly Import[];
+}
+
+/** The clone's folder: compiled tests are in dist/test/support. */
+export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
+
+const SKIPPED = new Set(['node_modules', 'dist', 'generated', '.git', '.rangekeeper']);
+
+/** Paths of all files of the project, from its root. */
+export function projectFiles(folder = ROOT): string[] {
+  return readdirSync(folder, { withFileTypes: true }).flatMap((entry) => {
+    if (SKIPPED.has(entry.name)) return [];
+    const path = join(folder, entry.name);
+    if (entry.isDirectory()) return projectFiles(path);
+    return entry.isFile() ? [relative(ROOT, path).split(sep).join('/')] : [];
+  });
+}
+
+/** All TypeScript and JavaScript of the project. */
+export function projectSources(): Source[] {
+  return projectFiles()
+    .filter((path) => /\.(ts|tsx|js|mjs)$/.test(path))
+    .map((path) => scan(path, readFileSync(join(ROOT, path), 'utf8')));
+}
+
+export function scan(path: string, text: string): Source {
+  const scanner = new Scanner(text);
+  const code = scanner.run();
+  const { strings, comments } = scanner;
+  return { path, text, code, strings, comments, imports: importsOf(text, code) };
+}
+
+export function lineAt(text: string, offset: number): number {
+  return text.slice(0, offset).split('\n').length;
+}
+
+/** The file that a relative import names, from the project's root; null for a package. */
+export function targetOf(from: string, specifier: string): string | null {
+  return specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : null;
+}
+
+/** `@scope/name/deep` → `@scope/name`; null for a relative import and for node's own modules. */
+export function packageOf(specifier: string): string | null {
+  if (specifier.startsWith('.') || specifier.startsWith('node:')) return null;
+  const parts = specifier.split('/');
+  return specifier.startsWith('@') ? parts.slice(0, 2).join('/') : (parts[0] ?? null);
+}
+
+const STATIC_IMPORT = /\b(?:import|export)\s+(type\s+)?([\w*{}\s,$]*?)\bfrom\s*(['"])/g;
+const BARE_IMPORT = /\bimport\s*\(?\s*(['"])/g;
+/** A file that is run, not imported: `new URL('./worker.js', import.meta.url)`. */
+const URL_IMPORT = /\bnew URL\(\s*(['"])/g;
+
+function importsOf(text: string, code: string): Import[] {
+  const found: Import[] = [];
+  const take = (match: RegExpExecArray, quote: string, typeOnly: boolean, clause: string): void => {
+    const start = match.index + match[0].length;
+    const specifier = text.slice(start, text.indexOf(quote, start));
+    found.push({ specifier, line: lineAt(text, match.index), typeOnly, clause });
+  };
+  for (const match of code.matchAll(STATIC_IMPORT)) {
+    take(match, match[3] ?? "'", match[1] !== undefined, (match[2] ?? '').trim());
+  }
+  for (const match of code.matchAll(BARE_IMPORT)) take(match, match[1] ?? "'", false, '');
+  for (const match of code.matchAll(URL_IMPORT)) {
+    const start = match.index + match[0].length;
+    if (text.startsWith('./', start) || text.startsWith('../', start))
+      take(match, match[1] ?? "'", false, '');
+  }
+  return found;
+}
+
+/** After these a slash begins a regular expression, not a division. */
+const BEFORE_REGEX =
+  /(?:^|[(,=:[!&|?{};+\-*%~^<>]|\b(?:return|typeof|case|in|of|do|else|void|yield|await))\s*$/;
+
+class Scanner {
+  readonly strings: Quoted[] = [];
+  readonly comments: Quoted[] = [];
+  readonly #text: string;
+  #code = '';
+  #at = 0;
+
+  constructor(text: string) {
+    this.#text = text;
+  }
+
+  run(): string {
+    this.#scanCode(false);
+    return this.#code;
+  }
+
+  /** Up to the end, or to the brace that closes a `${`. */
+  #scanCode(inTemplate: boolean): void {
+    let depth = 0;
+    while (this.#at < this.#text.length) {
+      const char = this.#text.charAt(this.#at);
+      const two = this.#text.slice(this.#at, this.#at + 2);
+      if (two === '//') this.#hideComment(this.#indexOrEnd('\n'));
+      else if (two === '/*') this.#hideComment(this.#indexOrEnd('*/') + 2);
+      else if (char === "'" || char === '"') this.#scanString(char);
+      else if (char === '`') this.#scanTemplate();
+      else if (char === '/' && BEFORE_REGEX.test(this.#code.slice(-40))) this.#scanRegex();
+      else {
+        if (char === '{') depth++;
+        if (char === '}' && inTemplate && depth === 0) return;
+        if (char === '}') depth--;
+        this.#show();
+      }
+    }
+  }
+
+  #scanString(quote: string): void {
+    const start = this.#at;
+    this.#show();
+    while (this.#at < this.#text.length && this.#text.charAt(this.#at) !== quote) this.#hideOne();
+    this.strings.push({ text: this.#text.slice(start + 1, this.#at), line: lineAt(this.#text, start) });
+    this.#show();
+  }
+
+  /** The text up to the first `${` counts as a string: enough to know how a path begins. */
+  #scanTemplate(): void {
+    const start = this.#at;
+    this.#show();
+    let end: number | null = null;
+    while (this.#at < this.#text.length && this.#text.charAt(this.#at) !== '`') {
+      if (!this.#text.startsWith('${', this.#at)) {
+        this.#hideOne();
+        continue;
+      }
+      end ??= this.#at;
+      this.#show();
+      this.#show();
+      this.#scanCode(true);
+      this.#show();
+    }
+    this.strings.push({
+      text: this.#text.slice(start + 1, end ?? this.#at),
+      line: lineAt(this.#text, start),
+    });
+    this.#show();
+  }
+
+  #scanRegex(): void {
+    let inClass = false;
+    this.#show();
+    while (this.#at < this.#text.length) {
+      const char = this.#text.charAt(this.#at);
+      if (char === '\n' || (char === '/' && !inClass)) break;
+      if (char === '[') inClass = true;
+      if (char === ']') inClass = false;
+      this.#hideOne();
+    }
+    this.#show();
+  }
+
+  #hideComment(end: number): void {
+    this.comments.push({ text: this.#text.slice(this.#at, end), line: lineAt(this.#text, this.#at) });
+    this.#hideTo(end);
+  }
+
+  #indexOrEnd(what: string): number {
+    const index = this.#text.indexOf(what, this.#at);
+    return index < 0 ? this.#text.length : index;
+  }
+
+  #show(): void {
+    this.#code += this.#text.charAt(this.#at);
+    this.#at++;
+  }
+
+  /** One character, or a backslash with the one that it escapes. */
+  #hideOne(): void {
+    this.#hideTo(this.#at + (this.#text.charAt(this.#at) === '\\' ? 2 : 1));
+  }
+
+  #hideTo(end: number): void {
+    this.#code += this.#text.slice(this.#at, end).replace(/[^\n]/g, ' ');
+    this.#at = Math.min(end, this.#text.length);
+  }
+}

@@ -1,0 +1,245 @@
+// The project's rules of style as functions from sources to complaints; tidy.test.ts runs them on the project, and each on
+// a sample that breaks it. A complaint names file and line, and says what to do instead.
+
+import { lineAt, packageOf, type Source, targetOf } from './source.ts';
+
+export type Rule = (sources: readonly Source[]) => string[];
+
+/** Which folders a folder may import from, besides itself. */
+const COMMON = [
+  'common/base',
+  'common/model',
+  'common/wire',
+  'common/net',
+  'common/zk',
+  'common/client',
+  'common/process',
+];
+const LAYERS: Readonly<Record<string, readonly string[]>> = {
+  'common/base': [],
+  'common/model': ['common/base'],
+  'common/wire': ['common/base', 'common/model'],
+  'common/net': ['common/base', 'common/model', 'common/wire'],
+  'common/zk': ['common/base', 'common/model'],
+  'common/process': ['common/base', 'common/model'],
+  'common/client': ['common/base', 'common/model', 'common/wire', 'common/net', 'common/zk'],
+  kvnode: COMMON,
+  coordinator: COMMON,
+  'webserver/ui': ['common/base', 'common/model', 'webserver'],
+  webserver: COMMON,
+  repl: COMMON,
+  bench: COMMON,
+  bin: [...COMMON, 'kvnode', 'coordinator', 'repl', 'webserver'],
+};
+
+/** The longest key of LAYERS that the path lies in; null for tests and configuration. */
+export function layerOf(path: string): string | null {
+  const inside = Object.keys(LAYERS).filter((layer) => path.startsWith(`${layer}/`));
+  return inside.sort((a, b) => b.length - a.length)[0] ?? null;
+}
+
+export const layers: Rule = (sources) =>
+  sources.flatMap((source) => {
+    const layer = layerOf(source.path);
+    if (layer === null) return [];
+    return source.imports.flatMap(({ specifier, line }) => {
+      const target = targetOf(source.path, specifier);
+      if (target === null) return [];
+      const other = layerOf(target);
+      if (other === layer || (other !== null && LAYERS[layer]?.includes(other))) return [];
+      return [`${source.path}:${line}: ${layer} must not import ${target}: it is not in a lower layer`];
+    });
+  });
+
+/** The page shares these, so nothing of Node may be in them. */
+export const pureLayers: Rule = (sources) =>
+  sources
+    .filter(({ path }) => /^(common\/(base|model)|webserver\/ui\/src)\//.test(path))
+    .flatMap((source) => [
+      ...source.imports
+        .filter(({ specifier }) => specifier.startsWith('node:'))
+        .map(({ specifier, line }) => `${source.path}:${line}: ${specifier} is not there in a browser`),
+      ...matches(source, /\b(Buffer|process)\s*\./g, (word) => `${word} is not there in a browser`),
+    ]);
+
+/** Where each package may be imported, and by how many files at most. */
+const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number }[]>> = {
+  'node-zookeeper-client': [{ where: /^common\/zk\//, files: 1 }],
+  protobufjs: [
+    { where: /^common\/wire\//, files: 1 },
+    // The other codec that ours is compared with.
+    { where: /^test\//, files: 1 },
+  ],
+  'protobufjs-cli': [{ where: /^common\/wire\/generate\.js$/, files: 1 }],
+  ws: [
+    { where: /^common\/net\//, files: 1 },
+    { where: /^webserver\/[^/]+$/, files: 1 },
+    { where: /^test\//, files: Number.POSITIVE_INFINITY },
+  ],
+  'csv-parse': [{ where: /^repl\//, files: 1 }],
+  pino: [{ where: /^common\/process\/log\.ts$/, files: 1 }],
+  'classic-level': [{ where: /^kvnode\/storage\//, files: 1 }],
+  fastify: [{ where: /^webserver\/[^/]+$/, files: 1 }],
+  '@fastify/static': [{ where: /^webserver\/[^/]+$/, files: 1 }],
+  preact: [{ where: /^webserver\/ui\//, files: Number.POSITIVE_INFINITY }],
+  vite: [{ where: /^webserver\/ui\/vite\.config\./, files: 1 }],
+  ava: [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
+  'fast-check': [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
+  'playwright-core': [{ where: /^test\//, files: 1 }],
+};
+
+export const packageImporters: Rule = (sources) => {
+  const complaints: string[] = [];
+  const importers = new Map<{ where: RegExp; files: number }, Set<string>>();
+  for (const { path, imports } of sources) {
+    for (const { specifier, line } of imports) {
+      const name = packageOf(specifier);
+      if (name === null) continue;
+      const place = PACKAGES[name]?.find(({ where }) => where.test(path));
+      if (place === undefined) complaints.push(`${path}:${line}: ${name} must not be imported here`);
+      else importers.set(place, (importers.get(place) ?? new Set()).add(path));
+    }
+  }
+  for (const [{ where, files }, paths] of importers) {
+    if (paths.size > files) complaints.push(`${[...paths].join(', ')}: ${where} allows ${files} importer`);
+  }
+  return complaints;
+};
+
+/** A simulator can only hold the world in its hand if nobody reaches past it. */
+const WORLD = [
+  /\bDate\.now\b/g,
+  /\bnew Date\(\s*\)/g,
+  /\bperformance\.now\b/g,
+  /\bprocess\.hrtime\b/g,
+  /(?<![.\w])(setTimeout|setInterval|setImmediate)\b/g,
+  /\bAbortSignal\.timeout\b/g,
+  /\bMath\.random\b/g,
+  /\bcrypto\.(random\w*|getRandomValues)\b/g,
+];
+/** The real world, and its twin for tests. */
+const ENVS = /^(common\/base\/env|test\/support\/virtual-env)\.ts$/;
+const WORLD_MODULES = /^node:(timers|perf_hooks)/;
+const RANDOM_IMPORT = /\b(random\w+|getRandomValues|webcrypto)\b/;
+
+export const worldThroughEnv: Rule = (sources) =>
+  sources
+    .filter(({ path }) => !ENVS.test(path))
+    .flatMap((source) => [
+      ...WORLD.flatMap((pattern) =>
+        matches(source, pattern, (word) => `${word}: take an Env (common/base/env.ts)`),
+      ),
+      ...source.imports
+        .filter(
+          ({ specifier, clause }) =>
+            WORLD_MODULES.test(specifier) || (specifier === 'node:crypto' && RANDOM_IMPORT.test(clause)),
+        )
+        .map(
+          ({ specifier, line }) => `${source.path}:${line}: ${specifier}: take an Env (common/base/env.ts)`,
+        ),
+    ]);
+
+const ZNODE = /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events)(\/|$)/;
+
+export const znodePaths: Rule = (sources) =>
+  sources
+    .filter(({ path }) => path !== 'common/zk/znodes.ts' && !path.startsWith('test/'))
+    .flatMap(({ path, strings }) =>
+      strings
+        .filter(({ text }) => ZNODE.test(text))
+        .map(({ text, line }) => `${path}:${line}: ${text}: paths of znodes are in common/zk/znodes.ts`),
+    );
+
+/** What is started by name and not imported. */
+const ENTRIES =
+  /^((kvnode|coordinator|webserver|repl|bench|test\/docker)\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
+
+/** A product file must be reached from the product: one that only tests reach is dead as well. */
+export const noDeadFile: Rule = (sources) => {
+  const byPath = new Map(sources.map((source) => [source.path, source]));
+  const reached = new Set<string>();
+  const visit = (path: string): void => {
+    const source = byPath.get(path) ?? byPath.get(path.replace(/\.js$/, '.ts'));
+    if (source === undefined || reached.has(source.path)) return;
+    reached.add(source.path);
+    for (const { specifier } of source.imports) {
+      const target = targetOf(source.path, specifier);
+      if (target !== null && (!source.path.startsWith('test/') || target.startsWith('test/'))) visit(target);
+    }
+  };
+  for (const { path } of sources) if (ENTRIES.test(path)) visit(path);
+  return sources
+    .filter(({ path }) => !reached.has(path) && !path.endsWith('.d.ts'))
+    .map(({ path }) => `${path}: nothing that runs imports it`);
+};
+
+const EXPORTED = /^export (?:async )?(?:const|function\*?|class|interface|type|abstract class) (\w+)/gm;
+
+/** Names that other programs use, or that Node, Vite and runMain look for. */
+const OFFERED =
+  /^(common\/client\/(api|index)\.ts|webserver\/ui\/vite\.config\.)|(^|\/)main\.tsx?$|^bin\/dev\.ts$/;
+
+export const noUnusedExport: Rule = (sources) => {
+  const words = new Map<string, number>();
+  for (const { code } of sources) {
+    for (const [word] of code.matchAll(/[A-Za-z_$][\w$]*/g)) words.set(word, (words.get(word) ?? 0) + 1);
+  }
+  return sources
+    .filter(({ path }) => !OFFERED.test(path))
+    .flatMap((source) =>
+      [...source.code.matchAll(EXPORTED)]
+        .filter(([, name = '']) => (words.get(name) ?? 0) < 2)
+        .map((match) => `${source.path}:${lineAt(source.code, match.index)}: nobody uses ${match[1]}`),
+    );
+};
+
+const LINES_MAX = 450;
+
+export const sizes: Rule = (sources) =>
+  sources
+    .map(({ path, text }) => ({ path, lines: text.split('\n').length - 1 }))
+    .filter(({ lines }) => lines > LINES_MAX)
+    .map(({ path, lines }) => `${path}: ${lines} lines, at most ${LINES_MAX}: split it by nouns`);
+
+export const names: Rule = (sources) =>
+  sources
+    .filter(({ path }) => /(^|\/)(utils?|helpers?|misc|stuff)(\/|\.)/.test(path))
+    .map(({ path }) => `${path}: name it after what it is`);
+
+export const heads: Rule = (sources) =>
+  sources
+    .filter(({ text }) => !/^(#![^\n]*\n)?(\/\/|\/\*)/.test(text))
+    .map(({ path }) => `${path}: must begin with a comment that says why it exists`);
+
+/** What the compiler and the linter let pass. */
+const PHRASES: readonly (readonly [RegExp, string])[] = [
+  [/\bas unknown as\b/g, 'narrow the type instead'],
+  [/\btest(?:\.\w+)*\.(?:skip|only|todo|failing)\b/g, 'a test that does not run is a defect'],
+  [/\bconsole\.\w+/g, 'log through a Logger, answer on process.stdout'],
+  [/\benum \w+/g, 'use a union'],
+];
+const COMMENTS: readonly (readonly [RegExp, string])[] = [
+  [/@ts-(?:ignore|expect-error|nocheck)/, 'mend the type instead'],
+  [/\bbiome-ignore\b/, 'mend the code instead'],
+  [/\b(?:TODO|FIXME|XXX)\b/, 'do it, or open an issue'],
+];
+
+export const phrases: Rule = (sources) =>
+  sources.flatMap((source) => [
+    ...PHRASES.flatMap(([pattern, cure]) => matches(source, pattern, (word) => `${word}: ${cure}`)),
+    ...COMMENTS.flatMap(([pattern, cure]) =>
+      source.comments
+        .filter(({ text }) => pattern.test(text))
+        .map(({ line }) => `${source.path}:${line}: ${cure}`),
+    ),
+  ]);
+
+function matches(
+  source: Pick<Source, 'path' | 'code'>,
+  pattern: RegExp,
+  complaint: (word: string) => string,
+): string[] {
+  return [...source.code.matchAll(pattern)].map(
+    (match) => `${source.path}:${lineAt(source.code, match.index)}: ${complaint(match[0].trim())}`,
+  );
+}

@@ -25,16 +25,24 @@ export class MissingServerError extends Error {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-const DEBIAN_JARS = ['/usr/share/java/zookeeper.jar', '/usr/share/java/slf4j-simple.jar'];
-const HOMEBREW_PREFIXES = ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'];
-
-/** Throws {@link MissingServerError}. `variables` is the process environment: ZOOKEEPER_HOME, JAVA_HOME and PATH count. */
-export function findServer(variables: Variables): ServerProgram {
-  const found = findClassPath(variables);
-  return { ...found, java: findJava(variables) };
+/** Where packages install to. */
+export interface PackagePlaces {
+  readonly debianJars: string;
+  readonly homebrewPrefixes: readonly string[];
 }
 
-function findClassPath(variables: Variables): Omit<ServerProgram, 'java'> {
+const PLACES: PackagePlaces = {
+  debianJars: '/usr/share/java',
+  homebrewPrefixes: ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'],
+};
+
+/** Throws {@link MissingServerError}. `variables` is the process environment: ZOOKEEPER_HOME, JAVA_HOME and PATH count. */
+export function findServer(variables: Variables, places: PackagePlaces = PLACES): ServerProgram {
+  const found = findClassPath(variables, places);
+  return { ...found, java: findJava(variables, places) };
+}
+
+function findClassPath(variables: Variables, places: PackagePlaces): Omit<ServerProgram, 'java'> {
   const home = variables.ZOOKEEPER_HOME;
   if (home !== undefined && home !== '') {
     const found = distribution(home);
@@ -44,10 +52,11 @@ function findClassPath(variables: Variables): Omit<ServerProgram, 'java'> {
       `ZOOKEEPER_HOME=${home} holds no ZooKeeper (no zookeeper*.jar)`,
     );
   }
-  if (DEBIAN_JARS.every((jar) => existsSync(jar))) {
-    return { classPath: DEBIAN_JARS.join(delimiter), source: 'Debian package libzookeeper-java' };
+  const jars = ['zookeeper.jar', 'slf4j-simple.jar'].map((name) => join(places.debianJars, name));
+  if (jars.every((jar) => existsSync(jar))) {
+    return { classPath: jars.join(delimiter), source: 'Debian package libzookeeper-java' };
   }
-  for (const prefix of HOMEBREW_PREFIXES) {
+  for (const prefix of places.homebrewPrefixes) {
     const found = distribution(join(prefix, 'opt', 'zookeeper', 'libexec'));
     if (found !== null) return found;
   }
@@ -70,11 +79,11 @@ function hasServerJar(folder: string): boolean {
   return readdirSync(folder).some((name) => /^zookeeper(-[0-9].*)?\.jar$/.test(name));
 }
 
-function findJava(variables: Variables): string {
+function findJava(variables: Variables, places: PackagePlaces): string {
   const folders = [
     ...(variables.JAVA_HOME ? [join(variables.JAVA_HOME, 'bin')] : []),
     ...(variables.PATH ?? '').split(delimiter).filter((folder) => folder !== ''),
-    ...HOMEBREW_PREFIXES.map((prefix) => join(prefix, 'opt', 'openjdk', 'bin')),
+    ...places.homebrewPrefixes.map((prefix) => join(prefix, 'opt', 'openjdk', 'bin')),
   ];
   for (const folder of folders) {
     const java = join(folder, 'java');

@@ -4,17 +4,13 @@
 // on in the next Link by its id and password. The rest is mended here: packets are cut before the library parses them,
 // what it throws is caught, error codes that it does not know are masked, and every operation is answered or failed.
 
-import zookeeper, {
-  type Client,
-  type LibraryError,
-  type LibraryResponse,
-  type LibraryStat,
-} from 'node-zookeeper-client';
+import zookeeper, { type Client, type LibraryError } from 'node-zookeeper-client';
 import jute, { type MultiOp } from 'node-zookeeper-client/lib/jute/index.js';
-import { assert, never, present } from '../base/assert.ts';
+import { never, present } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Env, Timer } from '../base/env.ts';
 import type { SessionId } from '../model/ids.ts';
+import { type Asked, multiResults, NO_NODE, refusal, toNode, unanswered } from './answers.ts';
 import type { ServerAddress } from './connect-string.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import {
@@ -58,9 +54,7 @@ export interface LinkListener {
   changed(path: string): void;
 }
 
-interface PendingOp {
-  readonly path: string;
-  readonly isWrite: boolean;
+interface PendingOp extends Asked {
   fail(failure: ZkFailure, reason: string): void;
 }
 
@@ -82,21 +76,7 @@ const MODES: Readonly<Record<CreateMode, number>> = {
   'ephemeral-sequential': zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL,
 };
 
-const NO_NODE = -101;
-/** ZooKeeper's error codes that have a meaning here. */
-const FAILURES: ReadonlyMap<number, ZkFailure> = new Map([
-  [-4, 'lost'],
-  [-7, 'lost'],
-  [NO_NODE, 'no-node'],
-  [-102, 'no-auth'],
-  [-103, 'bad-version'],
-  [-110, 'node-exists'],
-  [-111, 'not-empty'],
-  [-112, 'ended'],
-  [-115, 'no-auth'],
-]);
-/** What a refused multi says of the operations after the guilty one. */
-const NOT_TRIED = -2;
+/** What the library is shown instead of an error code that it would throw on: a system error. */
 const MASK = -1;
 const KNOWN_CODES = new Set(Object.values(zookeeper.Exception).filter((code) => typeof code === 'number'));
 
@@ -220,7 +200,10 @@ export class Link {
       header.type = jute.OP_CODES.MULTI;
       const payload = new jute.TransactionRequest(ops.map((op) => this.#toMultiOp(op)));
       this.#client.connectionManager.queue(new jute.Request(header, payload), (error, response) =>
-        done(error, () => this.#multiResults(ops, present(response, 'response of a multi').payload.results)),
+        done(error, () => {
+          const { results } = present(response, 'response of a multi').payload;
+          return multiResults(ops, results, (made) => this.#relative(made));
+        }),
       );
     });
   }
@@ -415,11 +398,9 @@ export class Link {
   }
 
   #refused(op: PendingOp, { code, message }: LibraryError): ZkError {
-    const failure = FAILURES.get(code) ?? 'protocol';
-    if (failure === 'ended') this.#options.env.soon(() => this.#expired());
-    // From -100 on the codes are refusals; before that, trouble with an open end.
-    const maybeApplied = op.isWrite && code > -100;
-    return new ZkError(failure, op.path, { maybeApplied, message: `ZooKeeper: ${message} at ${op.path}` });
+    const error = refusal(op, code, message);
+    if (error.failure === 'ended') this.#options.env.soon(() => this.#expired());
+    return error;
   }
 
   #toMultiOp(op: ZkOp): MultiOp {
@@ -440,22 +421,6 @@ export class Link {
     }
   }
 
-  /** A refused multi answers 0 for the operations before the guilty one and "not tried" for those after it. */
-  #multiResults(ops: readonly ZkOp[], results: LibraryResponse['payload']['results']): readonly ZkOpResult[] {
-    const errors = results.map((result) => result.err ?? 0);
-    const opIndex = errors.findIndex((code) => code !== 0 && code !== NOT_TRIED);
-    const guilty = ops[opIndex];
-    if (guilty !== undefined) {
-      const failure = FAILURES.get(errors[opIndex] ?? 0) ?? 'protocol';
-      throw new ZkError(failure, guilty.path, { opIndex });
-    }
-    return results.map((result) => {
-      if (result.type === jute.OP_CODES.ERROR) throw new ZkError('protocol', ops[0]?.path ?? '/');
-      if (result.path !== undefined) return { path: this.#relative(result.path) };
-      return result.stat === undefined ? {} : { version: result.stat.version };
-    });
-  }
-
   #absolute(path: string): string {
     const { root } = this.#options;
     if (path === '/') return root === '' ? '/' : root;
@@ -471,34 +436,10 @@ function isNoNode(error: LibraryError | null | undefined): boolean {
   return error?.code === NO_NODE;
 }
 
-function unanswered(op: PendingOp, failure: ZkFailure, reason: string): ZkError {
-  return new ZkError(failure, op.path, {
-    maybeApplied: op.isWrite,
-    message: `ZooKeeper: ${reason}, at ${op.path}`,
-  });
-}
-
 function settleWith<T>(value: () => T, resolve: (value: T) => void, reject: (error: unknown) => void): void {
   try {
     resolve(value());
   } catch (error) {
     reject(error);
   }
-}
-
-function toNode(data: Buffer | undefined, stat: LibraryStat): ZkNode {
-  return {
-    data: new Uint8Array(data ?? []),
-    version: stat.version,
-    mzxid: toZxid(stat.mzxid),
-    czxid: toZxid(stat.czxid),
-    ephemeralOwner: stat.ephemeralOwner.readBigInt64BE() === 0n ? null : toHex(stat.ephemeralOwner),
-  };
-}
-
-/** Exact up to two million changes of ZooKeeper's leader. */
-function toZxid(bytes: Buffer): number {
-  const zxid = Number(bytes.readBigInt64BE());
-  assert(Number.isSafeInteger(zxid), 'a zxid is a safe integer');
-  return zxid;
 }

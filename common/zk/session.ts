@@ -235,6 +235,7 @@ export class LiveSession implements ZkSession {
         return;
       default:
         this.#deps.logger.error({ session: this.id, error: String(error) }, 'heartbeat refused');
+        link.destroy('heartbeat refused');
     }
   }
 

@@ -1,0 +1,320 @@
+// What node-zookeeper-client does not survive, between a real server and a network that goes wrong: each test is a trap of
+// DESIGN.md section 3.
+
+import { createServer } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { toBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
+
+const data = toBytes('data');
+const PATIENCE_MS = 15_000;
+
+interface World {
+  readonly proxy: TcpProxy;
+  readonly zk: Zk;
+  readonly session: ZkSession;
+  /** Another process's client, beside the proxy. */
+  readonly other: ZkSession;
+  readonly otherZk: Zk;
+}
+
+async function behindProxy(t: ExecutionContext, sessionMs = TEST_SESSION.sessionMs): Promise<World> {
+  const { connect, address } = await startZooKeeper(t);
+  const proxy = await startProxy(t, Number(address.split(':')[1]));
+  const otherZk = openZk(t, connect);
+  const other = await otherZk.ready(PATIENCE_MS);
+  await other.createRoot();
+  const zk = openZk(t, connect.replace(address, proxy.address), { config: { ...TEST_SESSION, sessionMs } });
+  return { proxy, zk, session: await zk.ready(PATIENCE_MS), other, otherZk };
+}
+
+/** Resolves once the session answers again. */
+async function untilAnswering(session: ZkSession): Promise<void> {
+  for (;;) {
+    try {
+      await session.get('/');
+      return;
+    } catch (error) {
+      if (!(error instanceof ZkError) || error.failure === 'ended') throw error;
+      await new Promise<void>((resolve) => realEnv.after(10, resolve));
+    }
+  }
+}
+
+function nextSession(zk: Zk, after: ZkSession): Promise<ZkSession> {
+  return new Promise((resolve) => {
+    const forget = zk.onSession((session) => {
+      if (session.id === after.id) return;
+      realEnv.soon(() => forget());
+      resolve(session);
+    });
+  });
+}
+
+async function failureOf(operation: Promise<unknown>): Promise<ZkError> {
+  try {
+    await operation;
+  } catch (error) {
+    if (error instanceof ZkError) return error;
+    throw error;
+  }
+  throw new Error('it did not fail');
+}
+
+test('a server that accepts and never speaks is left for one that does', async (t) => {
+  const { address, connect } = await startZooKeeper(t);
+  const mute = createServer(() => {});
+  await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => mute.close());
+  const muteAddress = mute.address();
+  t.true(typeof muteAddress === 'object' && muteAddress !== null);
+  const port = typeof muteAddress === 'object' && muteAddress !== null ? muteAddress.port : 0;
+  // The order of servers is random: among eight clients some meet the mute one first.
+  const clients = Array.from({ length: 8 }, () =>
+    openZk(t, connect.replace(address, `127.0.0.1:${port},${address}`)),
+  );
+  const sessions = await Promise.all(clients.map((zk) => zk.ready(PATIENCE_MS)));
+  t.is(sessions.length, 8);
+});
+
+test('a silent cut fails what is in flight, and the session goes on over the next link', async (t) => {
+  const { proxy, session, other } = await behindProxy(t, 3_000);
+  await session.create('/a', data, 'persistent');
+  proxy.hold('to-server', 'to-client');
+  const [write, read] = await Promise.all([
+    failureOf(session.set('/a', data, 0)),
+    failureOf(session.get('/a')),
+  ]);
+  t.is(write.failure, 'lost');
+  t.true(write.maybeApplied);
+  t.is(read.failure, 'lost');
+  t.false(read.maybeApplied);
+  proxy.cut();
+  proxy.release();
+  await untilAnswering(session);
+  t.false(session.ended);
+  t.is((await other.get('/a'))?.version, 0);
+});
+
+test('a write whose answer is lost says that it may have been applied, and here it was', async (t) => {
+  const { proxy, session, other } = await behindProxy(t, 3_000);
+  await session.create('/a', data, 'persistent');
+  proxy.hold('to-client');
+  const error = await failureOf(session.set('/a', data, 0));
+  t.is(error.failure, 'lost');
+  t.true(error.maybeApplied);
+  await other.barrier();
+  t.is((await other.get('/a'))?.version, 1);
+});
+
+test('without a link operations fail at once, and nothing of them is sent later', async (t) => {
+  const { proxy, session, other } = await behindProxy(t, 3_000);
+  await session.create('/a', data, 'persistent');
+  proxy.refusing = true;
+  proxy.cut();
+  await failureOf(session.get('/a'));
+  const failures = await Promise.all([
+    failureOf(session.set('/a', data, 0)),
+    failureOf(session.create('/b', data, 'persistent')),
+    failureOf(session.multi([{ kind: 'delete', path: '/a', version: 0 }])),
+    failureOf(session.barrier()),
+  ]);
+  for (const error of failures) {
+    t.is(error.failure, 'disconnected');
+    t.false(error.maybeApplied);
+  }
+  proxy.refusing = false;
+  await untilAnswering(session);
+  await session.barrier();
+  t.is((await other.get('/a'))?.version, 0);
+  t.is(await other.get('/b'), null);
+});
+
+test('a connection cut in the middle of an answer does not spoil the next one', async (t) => {
+  const { proxy, session } = await behindProxy(t, 3_000);
+  const large = new Uint8Array(100_000).fill(7);
+  await session.create('/a', large, 'persistent');
+  proxy.changeAnswer = (chunk) => (chunk.length > 1_000 ? chunk.subarray(0, 1_000) : chunk);
+  t.is((await failureOf(session.get('/a'))).failure, 'lost');
+  proxy.changeAnswer = (chunk) => chunk;
+  await untilAnswering(session);
+  t.deepEqual((await session.get('/a'))?.data, large);
+  t.false(session.ended);
+});
+
+test('an error code that the library does not know fails the operation and nothing else', async (t) => {
+  const { proxy, session } = await behindProxy(t, 3_000);
+  const NO_NODE = Buffer.from([0xff, 0xff, 0xff, 0x9b]);
+  const accepted = proxy.accepted;
+  proxy.changeAnswer = (chunk) => {
+    const changed = Buffer.from(chunk);
+    // In the answer to a multi it stands twice.
+    for (let at = chunk.indexOf(NO_NODE); at !== -1; at = chunk.indexOf(NO_NODE, at + 4))
+      changed.writeInt32BE(-125, at);
+    return changed;
+  };
+  const error = await failureOf(session.delete('/missing', 0));
+  t.is(error.failure, 'protocol');
+  t.true(error.maybeApplied, 'who knows what it meant');
+  const inMulti = await failureOf(session.multi([{ kind: 'check', path: '/missing', version: 0 }]));
+  t.is(inMulti.failure, 'protocol');
+  t.is(inMulti.opIndex, 0);
+  proxy.changeAnswer = (chunk) => chunk;
+  t.truthy(await session.get('/'));
+  t.is(proxy.accepted, accepted, 'over the same connection');
+});
+
+test('garbage instead of an answer costs the connection, not the process nor the session', async (t) => {
+  const { proxy, session } = await behindProxy(t, 3_000);
+  for (const garbage of [
+    Buffer.from('HTTP/1.1 400 Bad Request\r\n'),
+    Buffer.alloc(64),
+    Buffer.from([0, 0, 0, 1, 9]),
+  ]) {
+    proxy.changeAnswer = (chunk) => (chunk.length >= 16 ? garbage : chunk);
+    t.is((await failureOf(session.get('/'))).failure, 'lost');
+    proxy.changeAnswer = (chunk) => chunk;
+    proxy.cut();
+    await untilAnswering(session);
+  }
+  t.false(session.ended);
+});
+
+test('closing a session whose connection is silent takes no longer than a second and a bit', async (t) => {
+  const { proxy, zk, session } = await behindProxy(t, 30_000);
+  proxy.hold('to-server', 'to-client');
+  const closed = zk.close();
+  t.true(session.ended);
+  await closed;
+  t.is((await failureOf(session.get('/'))).failure, 'ended');
+});
+
+test('closing before, during and after connecting harms nothing', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  await openZk(t, connect).close();
+  for (let turns = 0; turns < 20; turns++) {
+    const zk = openZk(t, connect);
+    for (let turn = 0; turn < turns; turn++) await new Promise<void>((resolve) => realEnv.soon(resolve));
+    await zk.close();
+    t.is(zk.session?.ended ?? true, true);
+  }
+  const nobody = openZk(t, '127.0.0.1:1');
+  await t.throwsAsync(nobody.ready(100), { instanceOf: ZkError });
+  await nobody.close();
+});
+
+test('a session without a link for 3T is given up, and a new one comes when the server is back', async (t) => {
+  const { proxy, zk, session, other } = await behindProxy(t, 500);
+  const reason = new Promise<string>((resolve) => session.onEnd(resolve));
+  proxy.hold('to-server', 'to-client');
+  t.regex(await reason, /no link/);
+  t.is(zk.session, null);
+  proxy.cut();
+  proxy.release();
+  const next = await nextSession(zk, session);
+  t.not(next.id, session.id);
+  await next.create('/a', data, 'persistent');
+  await other.barrier();
+  t.truthy(await other.get('/a'));
+});
+
+test('an expired session ends, and observers go on in the next', async (t) => {
+  const { proxy, zk, session, other, otherZk } = await behindProxy(t, 800);
+  await session.create('/a', data, 'persistent');
+  await session.create('/live', data, 'ephemeral');
+  const versions: number[] = [];
+  let told: () => void = () => {};
+  const observer = zk.observeData('/a', (node) => {
+    versions.push(node?.version ?? -1);
+    told();
+  });
+  while (versions.at(-1) !== 0) await new Promise<void>((resolve) => (told = resolve));
+  proxy.refusing = true;
+  proxy.cut();
+  await new Promise<void>((resolve) => {
+    const watching = otherZk.observeData('/live', (node) => {
+      if (node !== null) return;
+      watching.close();
+      resolve();
+    });
+  });
+  for (let version = 0; version < 5; version++) await other.set('/a', data, version);
+  const reason = new Promise<string>((resolve) => session.onEnd(resolve));
+  proxy.refusing = false;
+  t.is(await reason, 'expired at the server');
+  while (versions.at(-1) !== 5) await new Promise<void>((resolve) => (told = resolve));
+  t.deepEqual(versions, [0, 5]);
+  const next = await zk.ready(PATIENCE_MS);
+  await other.set('/a', data, 5);
+  while (versions.at(-1) !== 6) await new Promise<void>((resolve) => (told = resolve));
+  t.not(next.id, session.id);
+  observer.close();
+});
+
+test('changes during a cut are seen after it, without a poll', async (t) => {
+  const { proxy, zk, session, other } = await behindProxy(t, 3_000);
+  await session.create('/a', data, 'persistent');
+  const versions: number[] = [];
+  let told: () => void = () => {};
+  const observer = zk.observeData('/a', (node) => {
+    versions.push(node?.version ?? -1);
+    told();
+  });
+  while (versions.at(-1) !== 0) await new Promise<void>((resolve) => (told = resolve));
+  proxy.refusing = true;
+  proxy.cut();
+  for (let version = 0; version < 3; version++) await other.set('/a', data, version);
+  proxy.refusing = false;
+  while (versions.at(-1) !== 3) await new Promise<void>((resolve) => (told = resolve));
+  t.false(session.ended);
+  observer.close();
+});
+
+test('500 changes may fold into a few calls, and the last one is always told', async (t) => {
+  const { zk, session, other } = await behindProxy(t, 3_000);
+  await session.create('/a', data, 'persistent');
+  const versions: number[] = [];
+  const last = new Promise<void>((resolve) => {
+    zk.observeData('/a', (node) => {
+      versions.push(node?.version ?? -1);
+      if (node?.version === 500) resolve();
+    });
+  });
+  for (let version = 0; version < 500; version++) void other.set('/a', data, version);
+  await last;
+  t.deepEqual(
+    versions,
+    [...new Set(versions)].sort((a, b) => a - b),
+    'never twice, never back',
+  );
+});
+
+test('a thousand observed paths are all read again after a cut', async (t) => {
+  const { proxy, zk, session, other } = await behindProxy(t, 3_000);
+  await session.create('/many', data, 'persistent');
+  const paths = Array.from({ length: 1_000 }, (_, index) => `/many/${index}`);
+  await Promise.all(paths.map((path) => session.create(path, data, 'persistent')));
+  const versions = new Map<string, number>();
+  let told: () => void = () => {};
+  for (const path of paths) {
+    zk.observeData(path, (node) => {
+      versions.set(path, node?.version ?? -1);
+      told();
+    });
+  }
+  const allAt = async (version: number) => {
+    while (paths.some((path) => versions.get(path) !== version)) {
+      await new Promise<void>((resolve) => (told = resolve));
+    }
+  };
+  await allAt(0);
+  proxy.refusing = true;
+  proxy.cut();
+  await Promise.all(paths.map((path) => other.set(path, data, 0)));
+  proxy.refusing = false;
+  await allAt(1);
+  t.false(session.ended);
+});

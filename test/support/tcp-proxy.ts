@@ -1,0 +1,139 @@
+// A network between a client and a server that can go wrong: silence without a close (as when a cable is cut), silence in
+// one direction, a cut in the middle of an answer, answers changed on the way, slowness.
+
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import type { ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
+
+export type Direction = 'to-server' | 'to-client';
+
+/** One direction of one connection: what cannot go on now waits, a close included. */
+class Pipe {
+  readonly #from: Socket;
+  readonly #to: Socket;
+  readonly #proxy: TcpProxy;
+  readonly #direction: Direction;
+  #waiting: Buffer[] = [];
+  #ended = false;
+
+  constructor(from: Socket, to: Socket, proxy: TcpProxy, direction: Direction) {
+    this.#from = from;
+    this.#to = to;
+    this.#proxy = proxy;
+    this.#direction = direction;
+    from.on('data', (chunk: Buffer) => this.#accept(chunk));
+    from.on('close', () => {
+      this.#ended = true;
+      this.flush();
+    });
+    from.on('error', () => {});
+  }
+
+  flush(): void {
+    if (this.#proxy.isHeld(this.#direction)) return;
+    for (const chunk of this.#waiting.splice(0)) this.#send(chunk);
+    if (this.#ended) this.#to.destroy();
+  }
+
+  destroy(): void {
+    this.#waiting = [];
+    this.#from.destroy();
+  }
+
+  #accept(chunk: Buffer): void {
+    if (this.#proxy.delayMs === 0) return this.#arrive(chunk);
+    realEnv.after(this.#proxy.delayMs, () => this.#arrive(chunk));
+  }
+
+  #arrive(chunk: Buffer): void {
+    this.#waiting.push(chunk);
+    this.flush();
+  }
+
+  #send(chunk: Buffer): void {
+    if (this.#to.destroyed) return;
+    const changed = this.#direction === 'to-client' ? this.#proxy.changeAnswer(chunk) : chunk;
+    this.#to.write(changed);
+    if (changed.length < chunk.length) this.#proxy.cut();
+  }
+}
+
+export class TcpProxy {
+  /** Milliseconds that every chunk takes; set it before connections are made. */
+  delayMs = 0;
+  /** Connections are closed as soon as they are made. */
+  refusing = false;
+  /** Changes what the server says; a shorter result is delivered and then everything is cut. */
+  changeAnswer: (chunk: Buffer) => Buffer = (chunk) => chunk;
+  /** Connections accepted so far. */
+  accepted = 0;
+  readonly #server: Server;
+  readonly #held = new Set<Direction>();
+  readonly #pipes = new Set<Pipe>();
+
+  constructor(targetPort: number) {
+    this.#server = createServer((client) => {
+      this.accepted++;
+      if (this.refusing) {
+        client.destroy();
+        return;
+      }
+      this.#join(client, connect({ host: '127.0.0.1', port: targetPort, noDelay: true }));
+    });
+  }
+
+  /** `host:port` for clients. */
+  get address(): string {
+    const address = this.#server.address();
+    if (address === null || typeof address === 'string') throw new Error('the proxy does not listen');
+    return `127.0.0.1:${address.port}`;
+  }
+
+  listen(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen({ host: '127.0.0.1', port: 0 }, resolve);
+    });
+  }
+
+  /** Silence: nothing gets through, new connections included, and neither side learns of a close. */
+  hold(...directions: Direction[]): void {
+    for (const direction of directions) this.#held.add(direction);
+  }
+
+  /** Delivers what has waited, and goes on. */
+  release(): void {
+    this.#held.clear();
+    for (const pipe of [...this.#pipes]) pipe.flush();
+  }
+
+  isHeld(direction: Direction): boolean {
+    return this.#held.has(direction);
+  }
+
+  /** Closes all present connections; both sides learn of it, and what has waited is gone. */
+  cut(): void {
+    for (const pipe of [...this.#pipes]) pipe.destroy();
+    this.#pipes.clear();
+  }
+
+  close(): void {
+    this.#held.clear();
+    this.cut();
+    this.#server.close();
+  }
+
+  #join(client: Socket, server: Socket): void {
+    client.setNoDelay();
+    this.#pipes.add(new Pipe(client, server, this, 'to-server'));
+    this.#pipes.add(new Pipe(server, client, this, 'to-client'));
+  }
+}
+
+/** A proxy before `targetPort`, closed when the test ends. */
+export async function startProxy(t: ExecutionContext, targetPort: number): Promise<TcpProxy> {
+  const proxy = new TcpProxy(targetPort);
+  await proxy.listen();
+  t.teardown(() => proxy.close());
+  return proxy;
+}

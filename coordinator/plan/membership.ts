@@ -1,0 +1,206 @@
+// Which replicas a range should have, and with them how many must be in-sync: grown to the namespace's wish as nodes
+// come, made anew where a node is lost, trimmed where there are too many. Each rule looks at one range and gives at most
+// one change; the first that applies wins, so the order below is the order of importance.
+
+import {
+  type Descriptor,
+  type DescriptorImage,
+  defaultMinInSync,
+  isInSync,
+  withMinInSync,
+  withoutReplica,
+  withReplica,
+  withRetire,
+  withTransfer,
+} from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { NamespaceRecord } from '../../common/model/records.ts';
+import type { RangeChange } from '../step.ts';
+import { isLost, isUsable, nameOf, ownerIsLive, usableNodes, type View } from '../view.ts';
+import type { Draft } from './draft.ts';
+
+interface Change {
+  readonly change: RangeChange;
+  readonly after: Descriptor;
+  readonly node: NodeId | null;
+  readonly reason: string;
+}
+
+/** A range with what the rules ask about it again and again. */
+interface Case {
+  readonly draft: Draft;
+  readonly view: View;
+  readonly descriptor: Descriptor;
+  readonly namespace: NamespaceRecord;
+  /** Replicas that are neither lost nor making way. */
+  readonly staying: readonly NodeId[];
+  readonly lost: readonly NodeId[];
+}
+
+const RULES: readonly ((range: Case) => Change | null)[] = [
+  keepRetiring,
+  cancelTransfer,
+  raiseMinInSync,
+  addReplica,
+  removeRetired,
+  removeLost,
+  retireSurplus,
+  transferAway,
+];
+
+export function planMembership(draft: Draft, image: DescriptorImage): void {
+  const { view, config } = draft;
+  const { descriptor } = image;
+  const namespace = view.namespaces.get(descriptor.namespace)?.record;
+  if (namespace === undefined) return;
+  const nodes = descriptor.replicas.map((replica) => replica.node);
+  const lost = nodes.filter((node) => isLost(view, node, config.replaceAfterMs));
+  const staying = nodes.filter((node) => node !== descriptor.retire && !lost.includes(node));
+  const range: Case = { draft, view, descriptor, namespace, staying, lost };
+  for (const rule of RULES) {
+    const change = rule(range);
+    if (change === null) continue;
+    const { after, ...why } = change;
+    draft.change(image, after, { ...why, reason: `range ${descriptor.id}: ${why.reason}` });
+    return;
+  }
+}
+
+/** A replica that was to make way is kept when another one is lost meanwhile: cheaper than filling a new one. */
+function keepRetiring({ view, descriptor, namespace, staying, lost }: Case): Change | null {
+  const { retire } = descriptor;
+  if (retire === null || lost.includes(retire) || staying.length >= namespace.replicationFactor) return null;
+  return {
+    change: 'keep-replica',
+    after: withRetire(descriptor, null),
+    node: retire,
+    reason: `${nameOf(view, retire)} keeps its replica: there would be only ${staying.length} others`,
+  };
+}
+
+/** A hand-over that can no longer be, or should not be. */
+function cancelTransfer({ view, descriptor }: Case): Change | null {
+  const { transferTo } = descriptor;
+  if (transferTo === null) return null;
+  const fit = isInSync(descriptor, transferTo) && isUsable(view, transferTo);
+  if (fit && transferTo !== descriptor.retire && transferTo !== descriptor.owner.node) return null;
+  return {
+    change: 'cancel-transfer',
+    after: withTransfer(descriptor, null),
+    node: transferTo,
+    reason: `no hand-over to ${nameOf(view, transferTo)}: it is ${view.live.has(transferTo) ? 'no longer fit' : 'gone'}`,
+  };
+}
+
+/** m as it should be for this many replicas. It only ever rises, and only to what is in-sync already. */
+export function wishedMinInSync(namespace: NamespaceRecord, replicas: number): number {
+  if (replicas >= namespace.replicationFactor) return namespace.minInSync;
+  return Math.min(namespace.minInSync, defaultMinInSync(replicas));
+}
+
+function raiseMinInSync({ descriptor, namespace, staying }: Case): Change | null {
+  const wished = wishedMinInSync(namespace, staying.length);
+  const enough = descriptor.inSync.filter((node) => staying.includes(node)).length >= wished;
+  if (wished <= descriptor.minInSync || !enough) return null;
+  return {
+    change: 'raise-min-in-sync',
+    after: withMinInSync(descriptor, wished),
+    node: null,
+    reason: `${wished} members must hold every write now that ${staying.length} replicas are there`,
+  };
+}
+
+function addReplica({ draft, view, descriptor, namespace, staying, lost }: Case): Change | null {
+  if (staying.length >= namespace.replicationFactor) return null;
+  const held = descriptor.replicas.map((replica) => replica.node);
+  const free = usableNodes(view).filter((node) => !held.includes(node));
+  const place = draft.ledger.bestPlace(free, staying);
+  if (place === undefined || draft.ledger.learners(place) >= draft.config.learnersPerNode) return null;
+  const cause =
+    lost.length === 0
+      ? `${staying.length} of ${namespace.replicationFactor} replicas`
+      : `${lost.map((node) => nameOf(view, node)).join(', ')} is lost`;
+  return {
+    change: 'add-replica',
+    after: withReplica(descriptor, place),
+    node: place,
+    reason: `${nameOf(view, place)} gets a replica: ${cause}`,
+  };
+}
+
+function removeRetired({ view, descriptor }: Case): Change | null {
+  const { retire } = descriptor;
+  if (retire === null || isInSync(descriptor, retire)) return null;
+  return {
+    change: 'remove-replica',
+    after: withoutReplica(descriptor, retire),
+    node: retire,
+    reason: `the replica on ${nameOf(view, retire)} has made way`,
+  };
+}
+
+/** A lost replica goes once the namespace's wish is met without it; a member of the in-sync set has to leave it first. */
+function removeLost(range: Case): Change | null {
+  const { view, descriptor, namespace, staying, lost } = range;
+  const replaced = inSyncAmong(descriptor, staying).length >= namespace.replicationFactor;
+  const victim = lost[0];
+  if (!replaced || victim === undefined) return null;
+  const outside = lost.find((node) => !isInSync(descriptor, node));
+  if (outside !== undefined) {
+    return {
+      change: 'remove-replica',
+      after: withoutReplica(descriptor, outside),
+      node: outside,
+      reason: `the replica on ${nameOf(view, outside)}, which is lost, has been replaced`,
+    };
+  }
+  return retireReplica(range, victim, `${nameOf(view, victim)} is to leave the cluster`);
+}
+
+/** Too many replicas, because a lost node came back: the one that the range can best do without makes way. */
+function retireSurplus(range: Case): Change | null {
+  const { draft, view, descriptor, namespace, staying } = range;
+  const rf = namespace.replicationFactor;
+  if (staying.length <= rf) return null;
+  const candidates = staying.filter(
+    (node) =>
+      node !== descriptor.owner.node &&
+      inSyncAmong(descriptor, staying).filter((member) => member !== node).length >= rf,
+  );
+  const outside = candidates.filter((node) => !isInSync(descriptor, node));
+  const victim = draft.ledger.bestVictim(outside.length > 0 ? outside : candidates, staying);
+  if (victim === undefined) return null;
+  const reason = `${staying.length} replicas where ${rf} are wished for: ${nameOf(view, victim)} gives up its own`;
+  if (isInSync(descriptor, victim)) return retireReplica(range, victim, reason);
+  return { change: 'remove-replica', after: withoutReplica(descriptor, victim), node: victim, reason };
+}
+
+function retireReplica({ descriptor }: Case, victim: NodeId, reason: string): Change | null {
+  if (descriptor.retire !== null) return null;
+  return { change: 'retire-replica', after: withRetire(descriptor, victim), node: victim, reason };
+}
+
+/** R8: an owner that drains, leaves the cluster or makes way hands over to a member that stays. */
+function transferAway({ draft, view, descriptor }: Case): Change | null {
+  const { owner, retire, transferTo } = descriptor;
+  const leaving = !isUsable(view, owner.node) || owner.node === retire;
+  if (!leaving || transferTo !== null || !ownerIsLive(view, descriptor)) return null;
+  const candidates = descriptor.inSync.filter((node) => isUsable(view, node) && node !== retire);
+  const heir = draft.ledger.bestOwner(candidates.filter((node) => node !== owner.node));
+  if (heir === undefined) return null;
+  const cause = owner.node === retire ? 'makes way' : modeWords(view, owner.node);
+  return {
+    change: 'transfer',
+    after: withTransfer(descriptor, heir),
+    node: heir,
+    reason: `${nameOf(view, heir)} is to take over: ${nameOf(view, owner.node)} ${cause}`,
+  };
+}
+
+function modeWords(view: View, node: NodeId): string {
+  return view.nodes.get(node)?.record.mode === 'draining' ? 'drains' : 'is to leave the cluster';
+}
+
+function inSyncAmong(descriptor: Descriptor, nodes: readonly NodeId[]): readonly NodeId[] {
+  return nodes.filter((node) => isInSync(descriptor, node));
+}

@@ -1,0 +1,40 @@
+// R7: a range whose owner's session has no live znode gets a live in-sync member as its owner, in the next epoch. The
+// view that this is decided on must have read the live znodes after the descriptor, in one session (reread.ts).
+
+import { type Descriptor, type DescriptorImage, withOwner } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import { isUsable, nameOf, ownerIsLive, type View } from '../view.ts';
+import type { Draft } from './draft.ts';
+
+export function planPromotion(draft: Draft, image: DescriptorImage): void {
+  const { view } = draft;
+  const { descriptor } = image;
+  if (ownerIsLive(view, descriptor)) return;
+  const candidate = chooseOwner(draft, descriptor);
+  if (candidate === undefined) return;
+  const session = view.live.get(candidate)?.session;
+  if (session === undefined) return;
+  draft.change(image, withOwner(descriptor, candidate, session), {
+    change: 'promote',
+    node: candidate,
+    reason: reasonFor(view, descriptor, candidate),
+  });
+}
+
+/** Live in-sync members; one that is not draining before one that is, the wished-for heir first, then by load. */
+function chooseOwner(draft: Draft, descriptor: Descriptor): NodeId | undefined {
+  const { view, ledger } = draft;
+  const live = descriptor.inSync.filter((node) => view.live.has(node));
+  const staying = live.filter((node) => isUsable(view, node) && node !== descriptor.retire);
+  const candidates = staying.length > 0 ? staying : live;
+  const heir = descriptor.transferTo;
+  return heir !== null && candidates.includes(heir) ? heir : ledger.bestOwner(candidates);
+}
+
+function reasonFor(view: View, descriptor: Descriptor, candidate: NodeId): string {
+  const { owner, id } = descriptor;
+  if (candidate === owner.node) {
+    return `range ${id}: ${nameOf(view, candidate)} owns it again, in the next epoch: its session ${owner.session} has ended`;
+  }
+  return `range ${id}: ${nameOf(view, candidate)} is promoted: the session of its owner ${nameOf(view, owner.node)} has ended`;
+}

@@ -1,0 +1,151 @@
+// Administrators' requests. What a client wrote is checked here, field by field, because anything may be in the znode; a
+// request that cannot be met fails with a sentence that says why. A task's new state is written in the same multi as
+// what it brings about, so it is carried out once.
+
+import { type Bytes, compareBytes, parseBytes } from '../../common/base/bytes.ts';
+import { LIMITS } from '../../common/model/config.ts';
+import { defaultMinInSync, isInSync, withTransfer } from '../../common/model/descriptor.ts';
+import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
+import type { TaskUpdate } from '../step.ts';
+import { isUsable, nameOf, type TaskImage } from '../view.ts';
+import type { Draft } from './draft.ts';
+import { createNamespace, enoughNodes, type NewNamespace } from './first-ranges.ts';
+
+type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
+
+/** A request that cannot be met; the message is the task's outcome. */
+class Refusal extends Error {}
+
+const REPLICATION_FACTOR_MAX = 9;
+/** A name is a znode's name and appears in URLs and metrics. */
+const NAMESPACE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
+
+export function planTask(draft: Draft, task: TaskImage): void {
+  try {
+    carryOut(draft, task);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    draft.add({ kind: 'task', task: update(task, 'failed', error.message), reason: error.message });
+  }
+}
+
+function carryOut(draft: Draft, task: TaskImage): void {
+  const { request } = task.record;
+  switch (request?.kind) {
+    case 'create-namespace':
+      return carryOutCreate(draft, task, request);
+    case 'transfer':
+      return carryOutTransfer(draft, task, request);
+    case 'set-node-mode':
+      return carryOutMode(draft, task, request);
+    case undefined:
+      throw new Refusal('the task has no request');
+    default:
+      throw unknownKind(request);
+  }
+}
+
+/** Complete for this version; another version's client may ask for more. */
+function unknownKind(request: never): Refusal {
+  return new Refusal(`this coordinator knows no such task: ${JSON.stringify(request)}`);
+}
+
+function update(task: TaskImage, state: TaskState, progress: string): TaskUpdate {
+  return { task, after: { ...task.record, state, progress } };
+}
+
+function carryOutCreate(draft: Draft, task: TaskImage, request: Request<'create-namespace'>): void {
+  const wish = checkedNamespace(request);
+  if (draft.view.namespaces.has(wish.name)) throw new Refusal(`namespace ${wish.name} is there already`);
+  if (draft.steps.some((step) => step.kind === 'create-namespace')) return;
+  if (!enoughNodes(draft, wish.replicationFactor)) return;
+  const step = createNamespace(draft, wish, null);
+  draft.add({ ...step, task: update(task, 'done', step.reason) });
+}
+
+function checkedNamespace(request: Request<'create-namespace'>): NewNamespace {
+  const { name, replicationFactor: rf } = request;
+  if (typeof name !== 'string' || !NAMESPACE_NAME.test(name) || name.length > LIMITS.namespaceNameMax) {
+    throw new Refusal(
+      `a namespace's name is 1 to ${LIMITS.namespaceNameMax} of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
+    );
+  }
+  if (!Number.isInteger(rf) || rf < 1 || rf > REPLICATION_FACTOR_MAX) {
+    throw new Refusal(`the replication factor is 1 to ${REPLICATION_FACTOR_MAX}`);
+  }
+  const minInSync = request.minInSync ?? defaultMinInSync(rf);
+  if (!Number.isInteger(minInSync) || minInSync < 1 || minInSync > rf) {
+    throw new Refusal(`minInSync is 1 to the replication factor, ${rf}`);
+  }
+  const splitAt = request.splitAt ?? null;
+  return {
+    name,
+    replicationFactor: rf,
+    minInSync,
+    splitAt: splitAt === null ? null : checkedSplitKeys(splitAt),
+  };
+}
+
+function checkedSplitKeys(texts: readonly string[]): readonly Bytes[] {
+  if (!Array.isArray(texts) || texts.length >= LIMITS.rangesPerNamespaceCreated) {
+    throw new Refusal(`a namespace begins with at most ${LIMITS.rangesPerNamespaceCreated} ranges`);
+  }
+  const keys = texts.map(checkedSplitKey).sort(compareBytes);
+  const double = keys.findIndex((key, i) => compareBytes(key, keys[i + 1] ?? new Uint8Array(0)) === 0);
+  if (double >= 0) throw new Refusal('two split keys are the same');
+  return keys;
+}
+
+function checkedSplitKey(text: unknown): Bytes {
+  if (typeof text !== 'string') throw new Refusal('a split key is a text');
+  let key: Bytes;
+  try {
+    key = parseBytes(text);
+  } catch (error) {
+    throw new Refusal(error instanceof RangeError ? error.message : String(error));
+  }
+  if (key.length === 0 || key.length > LIMITS.keyBytesMax) {
+    throw new Refusal(`a split key is 1 to ${LIMITS.keyBytesMax} bytes`);
+  }
+  return key;
+}
+
+/** Pending until the wish is in the descriptor, running until the owner has handed over. */
+function carryOutTransfer(draft: Draft, task: TaskImage, request: Request<'transfer'>): void {
+  const { view } = draft;
+  const { range, to } = request;
+  const image = view.ranges.find(({ descriptor }) => descriptor.id === range);
+  if (image === undefined) throw new Refusal(`there is no range ${String(range)}`);
+  const { descriptor } = image;
+  if (descriptor.owner.node === to) {
+    const outcome = `range ${range} is owned by ${nameOf(view, to)}, epoch ${descriptor.epoch}`;
+    draft.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
+    return;
+  }
+  if (!isInSync(descriptor, to)) {
+    throw new Refusal(`${nameOf(view, String(to))} is not in the in-sync set of range ${range}`);
+  }
+  if (!isUsable(view, to)) throw new Refusal(`${nameOf(view, to)} is not live, or drains`);
+  if (to === descriptor.retire) throw new Refusal(`the replica on ${nameOf(view, to)} is about to make way`);
+  if (draft.isTouched(range) || descriptor.transferTo === to) return;
+  if (task.record.state === 'running')
+    throw new Refusal('the hand-over was called off: the range changed meanwhile');
+  const reason = `range ${range}: ${nameOf(view, to)} is to take over: an administrator asks for it`;
+  draft.change(image, withTransfer(descriptor, to), {
+    change: 'transfer',
+    node: to,
+    reason,
+    task: update(task, 'running', reason),
+  });
+}
+
+function carryOutMode(draft: Draft, task: TaskImage, request: Request<'set-node-mode'>): void {
+  const { node, mode } = request;
+  const before = draft.view.nodes.get(node);
+  if (before === undefined) throw new Refusal(`there is no node ${String(node)}`);
+  if (!NODE_MODES.includes(mode)) throw new Refusal(`a node's mode is one of ${NODE_MODES.join(', ')}`);
+  const reason = `${nameOf(draft.view, node)} is ${mode} now: an administrator asks for it`;
+  const done = update(task, 'done', reason);
+  if (before.record.mode === mode) draft.add({ kind: 'task', task: done, reason });
+  else draft.add({ kind: 'set-node-mode', before, after: { ...before.record, mode }, task: done, reason });
+}

@@ -1,0 +1,64 @@
+// One step of a plan: what it changes, from which version, and why, in words. Events, logs and the page show the reason;
+// commit.ts turns the change into one fenced multi.
+
+import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
+import type { NodeId } from '../common/model/ids.ts';
+import type { ClusterRecord, NamespaceRecord, NodeRecord, TaskRecord } from '../common/model/records.ts';
+import type { TaskImage, Versioned } from './view.ts';
+
+export type RangeChange =
+  | 'promote'
+  | 'add-replica'
+  | 'move-replica'
+  | 'retire-replica'
+  | 'keep-replica'
+  | 'remove-replica'
+  | 'raise-min-in-sync'
+  | 'transfer'
+  | 'cancel-transfer';
+
+/** A task's next state, written in the same multi as what it brings about. */
+export interface TaskUpdate {
+  readonly task: TaskImage;
+  readonly after: TaskRecord;
+}
+
+/** One compare-and-set of a descriptor. */
+export interface RangeStep {
+  readonly kind: 'range';
+  readonly change: RangeChange;
+  readonly before: DescriptorImage;
+  readonly after: Descriptor;
+  /** The node that gains or loses by it. */
+  readonly node: NodeId | null;
+  readonly task: TaskUpdate | null;
+  readonly reason: string;
+}
+
+/** A namespace with all its ranges; at most one of these in a plan, because each takes ids from the cluster's counters. */
+export interface NamespaceStep {
+  readonly kind: 'create-namespace';
+  readonly before: Versioned<ClusterRecord>;
+  readonly after: ClusterRecord;
+  readonly namespace: NamespaceRecord;
+  readonly ranges: readonly Descriptor[];
+  readonly task: TaskUpdate | null;
+  readonly reason: string;
+}
+
+export interface NodeModeStep {
+  readonly kind: 'set-node-mode';
+  readonly before: Versioned<NodeRecord>;
+  readonly after: NodeRecord;
+  readonly task: TaskUpdate;
+  readonly reason: string;
+}
+
+/** A task goes on, ends or is refused, and nothing else changes. */
+export interface TaskStep {
+  readonly kind: 'task';
+  readonly task: TaskUpdate;
+  readonly reason: string;
+}
+
+export type Step = RangeStep | NamespaceStep | NodeModeStep | TaskStep;

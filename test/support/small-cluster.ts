@@ -1,0 +1,172 @@
+// A cluster small enough for a planner's tests: views, steps carried out as ZooKeeper would, and nodes that do what a
+// descriptor asks of them (join the in-sync set, hand over, make way) without any data. No clock: time is a number.
+
+import { assert, never, present } from '../../common/base/assert.ts';
+import {
+  checkDescriptor,
+  type Descriptor,
+  type DescriptorImage,
+  isInSync,
+  withInSync,
+  withOwner,
+} from '../../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type {
+  ClusterRecord,
+  LiveNode,
+  NamespaceRecord,
+  NodeMode,
+  NodeRecord,
+  TaskRequest,
+} from '../../common/model/records.ts';
+import type { PlanConfig } from '../../coordinator/config.ts';
+import { plan } from '../../coordinator/plan.ts';
+import type { Step } from '../../coordinator/step.ts';
+import type { TaskImage, Versioned, View } from '../../coordinator/view.ts';
+
+export class SmallCluster {
+  time = 0;
+  cluster: Versioned<ClusterRecord> = {
+    record: { format: 1, clusterId: '00112233445566aa', nextNamespaceId: 1, nextRangeId: 1, tickMs: null },
+    version: 0,
+  };
+  readonly nodes = new Map<NodeId, Versioned<NodeRecord>>();
+  readonly live = new Map<NodeId, LiveNode>();
+  readonly namespaces = new Map<string, Versioned<NamespaceRecord>>();
+  readonly ranges = new Map<RangeId, DescriptorImage>();
+  readonly tasks = new Map<string, TaskImage>();
+  readonly #since = new Map<NodeId, number>();
+  readonly #ownedSince = new Map<RangeId, number>();
+  #someNodeSince = 0;
+  #sessions = 0;
+
+  /** Starts a node, or starts it again: a new session. */
+  start(id: NodeId, options: { zone?: string; capacity?: number } = {}): void {
+    if (this.live.size === 0) this.#someNodeSince = this.time;
+    const record: NodeRecord = {
+      id,
+      name: id,
+      zone: options.zone ?? '',
+      capacity: options.capacity ?? 1,
+      mode: 'active',
+    };
+    if (!this.nodes.has(id)) this.nodes.set(id, { record, version: 0 });
+    const session = `s${++this.#sessions}`;
+    this.live.set(id, { id, session, address: `${id}:1`, startedAt: 0, version: 'test' });
+    this.#since.set(id, this.time);
+  }
+
+  stop(id: NodeId): void {
+    this.live.delete(id);
+    this.#since.set(id, this.time);
+  }
+
+  setMode(id: NodeId, mode: NodeMode): void {
+    const { record, version } = present(this.nodes.get(id), id);
+    this.nodes.set(id, { record: { ...record, mode }, version: version + 1 });
+  }
+
+  ask(id: string, request: TaskRequest): void {
+    const record = { request, state: 'pending', progress: '', createdAt: this.tasks.size } as const;
+    this.tasks.set(id, { id, record, version: 0 });
+  }
+
+  get descriptors(): readonly Descriptor[] {
+    return [...this.ranges.values()].map((image) => image.descriptor);
+  }
+
+  view(): View {
+    return {
+      cluster: this.cluster,
+      nodes: new Map(this.nodes),
+      live: new Map(this.live),
+      namespaces: new Map(this.namespaces),
+      ranges: [...this.ranges.values()],
+      tasks: [...this.tasks.values()].filter(({ record }) => ['pending', 'running'].includes(record.state)),
+      sameForMs: new Map([...this.#since].map(([id, since]) => [id, this.time - since])),
+      ownedForMs: new Map([...this.#ownedSince].map(([id, since]) => [id, this.time - since])),
+      someNodeForMs: this.live.size === 0 ? 0 : this.time - this.#someNodeSince,
+    };
+  }
+
+  carryOut(step: Step): void {
+    switch (step.kind) {
+      case 'range':
+        assert(this.ranges.get(step.after.id)?.version === step.before.version, 'planned on what is there');
+        this.learn(step.after);
+        break;
+      case 'create-namespace':
+        assert(this.cluster.version === step.before.version, 'one namespace a plan');
+        this.cluster = { record: step.after, version: this.cluster.version + 1 };
+        this.namespaces.set(step.namespace.name, { record: step.namespace, version: 0 });
+        for (const descriptor of step.ranges) this.learn(descriptor);
+        break;
+      case 'set-node-mode':
+        this.setMode(step.after.id, step.after.mode);
+        break;
+      case 'task':
+        break;
+      default:
+        never(step);
+    }
+    if (step.task === null) return;
+    const { task, after } = step.task;
+    this.tasks.set(task.id, { ...task, record: after, version: task.version + 1 });
+  }
+
+  learn(descriptor: Descriptor): void {
+    checkDescriptor(descriptor);
+    const known = this.ranges.get(descriptor.id);
+    if (known?.descriptor.epoch !== descriptor.epoch) this.#ownedSince.set(descriptor.id, this.time);
+    this.ranges.set(descriptor.id, { descriptor, version: (known?.version ?? -1) + 1 });
+  }
+
+  /** What the nodes do of themselves, all that they can. */
+  nodesAct(): void {
+    for (const descriptor of this.descriptors) {
+      const after = this.#ownerActs(descriptor);
+      if (after !== descriptor) this.learn(after);
+    }
+  }
+
+  /** One plan, carried out, and `ms` later the nodes have done their part. Gives the steps. */
+  round(config: PlanConfig, ms: number): readonly Step[] {
+    const steps = plan(this.view(), config);
+    for (const step of steps) this.carryOut(step);
+    this.nodesAct();
+    this.time += ms;
+    return steps;
+  }
+
+  /** Rounds until nothing has been planned for `quietMs`; fails if that does not come. Gives all the steps. */
+  settle(config: PlanConfig, quietMs: number): readonly Step[] {
+    const all: Step[] = [];
+    const roundMs = 1_000;
+    for (let quiet = 0, rounds = 0; quiet < quietMs; rounds++) {
+      const steps = this.round(config, roundMs);
+      all.push(...steps);
+      quiet = steps.length === 0 ? quiet + roundMs : 0;
+      assert(rounds < 2_000, `plans come to rest; the last: ${steps.map((step) => step.reason).join('; ')}`);
+    }
+    return all;
+  }
+
+  #ownerActs(descriptor: Descriptor): Descriptor {
+    const { owner, transferTo, retire, replicas } = descriptor;
+    if (this.live.get(owner.node)?.session !== owner.session) return descriptor;
+    const heir = transferTo === null ? undefined : this.live.get(transferTo);
+    if (heir !== undefined && isInSync(descriptor, heir.id))
+      return withOwner(descriptor, heir.id, heir.session);
+    const present = replicas.map((replica) => replica.node).filter((node) => this.live.has(node));
+    const joined = present.filter((node) => node !== retire || isInSync(descriptor, node));
+    const members =
+      joined.length >= descriptor.minInSync ? joined : [...new Set([...descriptor.inSync, ...joined])];
+    const othersIn = replicas.every(({ node }) => node === retire || members.includes(node));
+    const makesWay =
+      retire !== null && retire !== owner.node && othersIn && members.length > descriptor.minInSync;
+    const inSync = makesWay ? members.filter((node) => node !== retire) : members;
+    const same =
+      inSync.length === descriptor.inSync.length && inSync.every((node) => isInSync(descriptor, node));
+    return same ? descriptor : withInSync(descriptor, inSync);
+  }
+}

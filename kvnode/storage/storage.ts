@@ -118,7 +118,10 @@ export interface Storage {
   readonly tombstones: ReadonlyMap<RangeId, Tombstone>;
 
   // ---- the log -------------------------------------------------------------------------------------------------
-  /** The group that is gathering: what is logged now is durable once a group with this number or a higher one is synced. */
+  /**
+   * The group that is gathering. Read it after logging: what was logged is durable once a group with this number or a
+   * higher one is synced.
+   */
   readonly gathering: number;
   /** Called for each synced group, in order. */
   onSynced(listener: (group: number) => void): void;

@@ -1,0 +1,160 @@
+// The file system as the log and node.json use it, small enough that a twin with faults can stand in for it. What is
+// written is durable only after `sync` (a file) or `syncDirectory` (its name), and pages that were not synced may
+// persist or not, in any order.
+
+import {
+  close,
+  closeSync,
+  fdatasync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  rmSync,
+  write,
+  writevSync,
+} from 'node:fs';
+import { open } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { assert } from '../../common/base/assert.ts';
+import type { Bytes } from '../../common/base/bytes.ts';
+
+export interface DiskFile {
+  /** Writes the parts one after the other from offset `at`; grows the file if need be. */
+  write(parts: readonly Bytes[], at: number): void;
+  /** Resolves when all that was written is on the disk. */
+  sync(): Promise<void>;
+  /** `length` bytes from `at`, fewer at the end of the file; a buffer of its own. */
+  read(at: number, length: number): Bytes;
+  /** Gives the bytes from `size` on back to the file system. */
+  shrink(size: number): void;
+  close(): void;
+}
+
+export interface Disk {
+  makeDirectory(path: string): void;
+  /** Names in a directory; none if there is no such directory. */
+  list(path: string): readonly string[];
+  /** A whole file; null if there is none. */
+  read(path: string): Bytes | null;
+  /** Puts a file in place atomically and durably. */
+  replace(path: string, bytes: Bytes): Promise<void>;
+  rename(from: string, to: string): void;
+  remove(path: string): void;
+  syncDirectory(path: string): Promise<void>;
+  /** A new file of `size` zeros, durable with its name: writes into it need no new blocks and so sync faster. */
+  create(path: string, size: number): Promise<DiskFile>;
+  open(path: string): DiskFile;
+}
+
+const ZEROS = new Uint8Array(1024 * 1024);
+
+class NodeDiskFile implements DiskFile {
+  readonly #fd: number;
+
+  constructor(fd: number) {
+    this.#fd = fd;
+  }
+
+  write(parts: readonly Bytes[], at: number): void {
+    const bytes = parts.reduce((sum, part) => sum + part.length, 0);
+    const written = writevSync(this.#fd, parts, at);
+    assert(written === bytes, 'a short write: the disk is full');
+  }
+
+  sync(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      fdatasync(this.#fd, (error) => (error ? reject(error) : resolve()));
+    });
+  }
+
+  read(at: number, length: number): Bytes {
+    const bytes = new Uint8Array(length);
+    let have = 0;
+    while (have < length) {
+      const got = readSync(this.#fd, bytes, have, length - have, at + have);
+      if (got === 0) break;
+      have += got;
+    }
+    return have === length ? bytes : bytes.subarray(0, have);
+  }
+
+  shrink(size: number): void {
+    ftruncateSync(this.#fd, size);
+  }
+
+  close(): void {
+    closeSync(this.#fd);
+  }
+}
+
+async function syncDirectory(path: string): Promise<void> {
+  const handle = await open(path, 'r');
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}
+
+async function replace(path: string, bytes: Bytes): Promise<void> {
+  const temporary = `${path}.new`;
+  const handle = await open(temporary, 'w');
+  try {
+    await handle.writeFile(bytes);
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+  renameSync(temporary, path);
+  await syncDirectory(dirname(path));
+}
+
+function writeZeros(fd: number, at: number, size: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const length = Math.min(ZEROS.length, size - at);
+    if (length === 0) return resolve();
+    write(fd, ZEROS, 0, length, at, (error, written) => {
+      if (error) return reject(error);
+      writeZeros(fd, at + written, size).then(resolve, reject);
+    });
+  });
+}
+
+async function create(path: string, size: number): Promise<DiskFile> {
+  const fd = openSync(path, 'wx+');
+  const file = new NodeDiskFile(fd);
+  try {
+    await writeZeros(fd, 0, size);
+    await file.sync();
+    await syncDirectory(dirname(path));
+    return file;
+  } catch (error) {
+    close(fd);
+    throw error;
+  }
+}
+
+function ifPresent<T>(action: () => T, otherwise: T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise;
+    throw error;
+  }
+}
+
+export const realDisk: Disk = {
+  makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+  list: (path) => ifPresent(() => readdirSync(path), []),
+  read: (path) => ifPresent<Bytes | null>(() => readFileSync(path), null),
+  replace,
+  rename: renameSync,
+  remove: (path) => rmSync(path, { recursive: true, force: true }),
+  syncDirectory,
+  create,
+  open: (path) => new NodeDiskFile(openSync(path, 'r+')),
+};

@@ -1,0 +1,48 @@
+// Names of everything in a data directory, written and parsed here only (DESIGN.md section 5):
+//
+//   node.json                     who this directory is
+//   state/                        LevelDB: the rows; its LOCK file locks the whole directory
+//   wal/00000000000000000001.log  segments of the shared log, numbered upwards
+//   aside/<time>-<node id>/       what was here before its log was found corrupt (R12)
+
+import { join } from 'node:path';
+
+export const NODE_FILE = 'node.json';
+export const STATE_DIRECTORY = 'state';
+export const LOG_DIRECTORY = 'wal';
+export const ASIDE_DIRECTORY = 'aside';
+
+const SEGMENT_DIGITS = 20;
+const SEGMENT_NAME = /^(\d{20})\.log$/;
+
+export interface Paths {
+  readonly root: string;
+  readonly node: string;
+  readonly state: string;
+  readonly log: string;
+}
+
+export function pathsOf(root: string): Paths {
+  return {
+    root,
+    node: join(root, NODE_FILE),
+    state: join(root, STATE_DIRECTORY),
+    log: join(root, LOG_DIRECTORY),
+  };
+}
+
+export function segmentPath(paths: Paths, number: number): string {
+  return join(paths.log, `${String(number).padStart(SEGMENT_DIGITS, '0')}.log`);
+}
+
+/** The number of the segment with this file name; null for any other file. */
+export function parseSegmentName(name: string): number | null {
+  const match = SEGMENT_NAME.exec(name);
+  return match === null ? null : Number(match[1]);
+}
+
+/** Where a corrupt directory's content goes. `wallNow` is for people; the node id keeps names apart. */
+export function asidePath(paths: Paths, nodeId: string, wallNow: number): string {
+  const time = new Date(wallNow).toISOString().replaceAll(':', '-');
+  return join(paths.root, ASIDE_DIRECTORY, `${time}-${nodeId}`);
+}

@@ -1,0 +1,231 @@
+// The storage of a node: the shared log, the replicas that it tells of, and the state applied from it. This file is where a
+// change is logged first and takes effect then.
+
+import { assert } from '../../common/base/assert.ts';
+import type { Bytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type { Epoch, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
+import type { KeyRange } from '../../common/model/key-range.ts';
+import { encodeReplica } from './bodies.ts';
+import { InstallQueue } from './install.ts';
+import type { SharedLog } from './log.ts';
+import type { NodeFile } from './node-file.ts';
+import { RECORD_TYPES } from './record.ts';
+import type { Replica, Replicas } from './replicas.ts';
+import type { Retention } from './retention.ts';
+import type { Segments } from './segments.ts';
+import { StoredSnapshot } from './snapshot.ts';
+import type { State } from './state.ts';
+import type { StateEngine } from './state-engine.ts';
+import type {
+  Change,
+  LogEntry,
+  Page,
+  RecoveredReplica,
+  ReplicaMeta,
+  Row,
+  ScanOptions,
+  SnapshotReader,
+  SnapshotWriter,
+  Storage,
+  StorageStats,
+  Tombstone,
+} from './storage.ts';
+
+export interface NodeStorageParts {
+  readonly file: NodeFile;
+  readonly saveFile: (file: NodeFile) => Promise<void>;
+  readonly log: SharedLog;
+  readonly segments: Segments;
+  readonly replicas: Replicas;
+  readonly retention: Retention;
+  readonly state: State;
+  readonly engine: StateEngine;
+}
+
+export class NodeStorage implements Storage {
+  readonly recovered: readonly RecoveredReplica[];
+  readonly #parts: NodeStorageParts;
+  readonly #log: SharedLog;
+  readonly #replicas: Replicas;
+  readonly #state: State;
+  readonly #installs: InstallQueue;
+  #file: NodeFile;
+  #failed = false;
+  #closing: Promise<void> | null = null;
+
+  constructor(parts: NodeStorageParts) {
+    this.#parts = parts;
+    this.#file = parts.file;
+    this.#log = parts.log;
+    this.#replicas = parts.replicas;
+    this.#state = parts.state;
+    this.#installs = new InstallQueue(parts);
+    this.recovered = [...parts.replicas.byRange.values()].map((replica) => replica.recovered);
+    parts.log.onFailure(() => {
+      this.#failed = true;
+    });
+  }
+
+  get nodeId(): NodeId {
+    return this.#file.nodeId;
+  }
+
+  get clusterId(): string | null {
+    return this.#file.clusterId;
+  }
+
+  async joinCluster(clusterId: string): Promise<void> {
+    const known = this.#file.clusterId;
+    if (known === clusterId) return;
+    if (known !== null) {
+      throw new RangekeeperError(
+        'WRONG_CLUSTER',
+        `this node belongs to cluster ${known}, not to ${clusterId}`,
+      );
+    }
+    const file = { ...this.#file, clusterId };
+    await this.#parts.saveFile(file);
+    this.#file = file;
+  }
+
+  get tombstones(): ReadonlyMap<RangeId, Tombstone> {
+    return this.#replicas.tombstones;
+  }
+
+  // ---- the log -------------------------------------------------------------------------------------------------
+
+  get gathering(): number {
+    return this.#log.gathering;
+  }
+
+  onSynced(listener: (group: number) => void): void {
+    this.#log.onSynced(listener);
+  }
+
+  onFailure(listener: (error: Error) => void): void {
+    this.#log.onFailure(listener);
+  }
+
+  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void {
+    const { namespaceId, start, end } = meta;
+    const span = { namespaceId, start, end };
+    const body = { inc: meta.inc, epochSeen, base, last: base, void: false, namespace: meta.namespace, span };
+    this.#replicas.assertNew(meta.range, body);
+    this.#log.put(RECORD_TYPES.create, meta.range, base, encodeReplica(body));
+    this.#replicas.create(meta.range, body);
+  }
+
+  setEpochSeen(range: RangeId, epoch: Epoch): void {
+    const replica = this.#replicas.get(range);
+    assert(epoch >= replica.epochSeen, 'epochSeen never falls');
+    if (epoch === replica.epochSeen) return;
+    this.#log.put(RECORD_TYPES.epochSeen, range, { epoch, seq: 0 }, NO_BODY);
+    replica.epochSeen = epoch;
+  }
+
+  append(range: RangeId, entries: readonly LogEntry[]): void {
+    const replica = this.#whole(range);
+    this.#log.append(range, replica.log, entries);
+  }
+
+  truncate(range: RangeId, lastKept: Seq): void {
+    const replica = this.#whole(range);
+    assert(lastKept >= replica.applied.seq, 'what is applied is never truncated');
+    if (lastKept === replica.log.lastSeq) return;
+    const last = { epoch: replica.log.epochAt(lastKept), seq: lastKept };
+    this.#log.put(RECORD_TYPES.truncate, range, last, NO_BODY);
+    replica.log.truncate(last);
+  }
+
+  read(range: RangeId, from: Seq, bytesMax: number): readonly LogEntry[] | null {
+    return this.#log.read(this.#replicas.get(range).log, from, bytesMax);
+  }
+
+  retainAfter(range: RangeId, seq: Seq): void {
+    this.#replicas.get(range).retainAfter = seq;
+  }
+
+  onCompacted(listener: (range: RangeId, base: Position) => void): void {
+    this.#parts.retention.onCompacted(listener);
+  }
+
+  // ---- the state -----------------------------------------------------------------------------------------------
+
+  get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
+    return this.#state.get(namespaceId, key);
+  }
+
+  apply(range: RangeId, position: Position, changes: readonly Change[]): void {
+    const replica = this.#whole(range);
+    assert(position.seq === replica.applied.seq + 1, 'entries are applied in order, without gaps');
+    assert(position.seq <= replica.log.lastSeq, 'what is applied is in the log');
+    this.#state.apply(replica, position, changes);
+  }
+
+  get saturated(): boolean {
+    return this.#state.saturated;
+  }
+
+  scan(range: RangeId, bounds: KeyRange, options: ScanOptions): Promise<Page> {
+    const replica = this.#whole(range);
+    return this.#state.scan(replica.span.namespaceId, bounds, options, (page) => {
+      if (replica.void || this.#replicas.byRange.get(range) !== replica) {
+        throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} has gone`);
+      }
+      return { ...page, applied: replica.applied.seq };
+    });
+  }
+
+  // ---- replicas as a whole ---------------------------------------------------------------------------------------
+
+  async openSnapshot(range: RangeId): Promise<SnapshotReader> {
+    const replica = this.#whole(range);
+    return new StoredSnapshot(this.#parts.engine, replica, replica.appliedSynced);
+  }
+
+  beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
+    return this.#installs.begin(this.#replicas.get(range), bounds, position);
+  }
+
+  wipe(range: RangeId): Promise<void> {
+    return this.#installs.wipe(this.#replicas.get(range));
+  }
+
+  get stats(): StorageStats {
+    return {
+      logBytes: this.#parts.segments.bytes,
+      overlayBytes: this.#state.overlayBytes,
+      syncs: this.#log.groups,
+      groups: this.#log.groups,
+      entries: this.#log.entries,
+    };
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      if (!this.#failed) {
+        await this.#log.flushed();
+        await this.#state.flush();
+      }
+    } finally {
+      this.#state.close();
+      await this.#log.stopped();
+      await this.#parts.segments.close();
+      await this.#parts.engine.close();
+    }
+  }
+
+  #whole(range: RangeId): Replica {
+    const replica = this.#replicas.get(range);
+    assert(!replica.void, `the replica of range ${range} is void`);
+    return replica;
+  }
+}
+
+const NO_BODY = new Uint8Array(0);

@@ -1,0 +1,282 @@
+// Opening a data directory: lock it, learn who it is, find the log, read it back, and begin a new segment with what is good of
+// the last group. Setting one aside, when what was durable is damaged (R12).
+
+import { join } from 'node:path';
+import type { Env } from '../../common/base/env.ts';
+import type { Logger } from '../../common/base/log.ts';
+import { comparePositions } from '../../common/model/ids.ts';
+import { type Disk, realDisk } from './disk.ts';
+import { CorruptDataError, DataDirectoryLockedError } from './errors.ts';
+import {
+  ASIDE_DIRECTORY,
+  asidePath,
+  LOG_DIRECTORY,
+  NODE_FILE,
+  type Paths,
+  pathsOf,
+  STATE_DIRECTORY,
+  segmentPath,
+} from './files.ts';
+import { InstallQueue } from './install.ts';
+import { openLevel } from './level-engine.ts';
+import { SharedLog } from './log.ts';
+import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
+import { NodeStorage } from './node-storage.ts';
+import { RECORD_TYPES, type RecordCursor, readEntries } from './record.ts';
+import { type FoundLog, findLog, listSegments, readSegment } from './recovery.ts';
+import { type Replica, Replicas } from './replicas.ts';
+import { Retention } from './retention.ts';
+import { Segments } from './segments.ts';
+import { readApplied } from './snapshot.ts';
+import { State } from './state.ts';
+import type { OpenState, StateEngine } from './state-engine.ts';
+import type { LogEntry, Storage } from './storage.ts';
+
+const MB = 1024 * 1024;
+
+export interface StorageLimits {
+  readonly segmentBytes: number;
+  /** Newest bytes of the log kept in memory. */
+  readonly tailBytesMax: number;
+  /** Old log kept in any case, and while a follower needs it. */
+  readonly keepBytes: number;
+  readonly retainBytes: number;
+  /** Applied changes are written to the state store when the oldest has waited so long, or when there are so many. */
+  readonly flushMs: number;
+  readonly flushBytes: number;
+  /** Applied and not yet written; beyond it the storage is saturated. */
+  readonly overlayBytesMax: number;
+}
+
+export const DEFAULT_LIMITS: StorageLimits = {
+  segmentBytes: 16 * MB,
+  tailBytesMax: 16 * MB,
+  keepBytes: 64 * MB,
+  retainBytes: 256 * MB,
+  flushMs: 50,
+  flushBytes: 8 * MB,
+  overlayBytesMax: 64 * MB,
+};
+
+export interface StorageOptions {
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly limits?: Partial<StorageLimits>;
+  /** The real ones unless a twin is given. */
+  readonly disk?: Disk;
+  readonly openState?: OpenState;
+}
+
+/**
+ * Opens the data directory `directory`, made if need be. Throws DataDirectoryLockedError where another process has it,
+ * CorruptDataError where what was durable is damaged: then {@link setAside} it and open it again, as a new node.
+ */
+export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
+  const { disk = realDisk, openState = openLevel } = options;
+  const paths = pathsOf(directory);
+  disk.makeDirectory(directory);
+  const engine = await openState(paths.state);
+  try {
+    return await open(paths, engine, disk, options);
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}
+
+/**
+ * R12: moves what is in the data directory into its folder `aside`, so that it opens as a new, empty node; the old node id
+ * never comes back. Answers where it went.
+ */
+export async function setAside(directory: string, reason: Error, options: StorageOptions): Promise<string> {
+  const { disk = realDisk, openState = openLevel, env, logger } = options;
+  const paths = pathsOf(directory);
+  const lock = await lockDamaged(paths, openState);
+  try {
+    const target = asidePath(paths, nodeIdOf(disk, paths), env.wallNow());
+    disk.makeDirectory(target);
+    // The id goes first and the log last: whatever a crash leaves here is a log without an id, set aside as well.
+    for (const name of [NODE_FILE, STATE_DIRECTORY, LOG_DIRECTORY]) {
+      if (!disk.list(directory).includes(name)) continue;
+      disk.rename(join(directory, name), join(target, name));
+      await disk.syncDirectory(directory);
+    }
+    await disk.syncDirectory(join(directory, ASIDE_DIRECTORY));
+    logger.error(
+      { directory, aside: target, reason: reason.message },
+      'the data directory is damaged and was set aside; this node joins as a new one, empty',
+    );
+    return target;
+  } finally {
+    await lock?.close();
+  }
+}
+
+async function lockDamaged(paths: Paths, openState: OpenState): Promise<StateEngine | null> {
+  try {
+    return await openState(paths.state);
+  } catch (error) {
+    if (error instanceof DataDirectoryLockedError) throw error;
+    return null;
+  }
+}
+
+function nodeIdOf(disk: Disk, paths: Paths): string {
+  try {
+    return readNodeFile(disk, paths)?.nodeId ?? 'unknown';
+  } catch {
+    return 'unknown';
+  }
+}
+
+async function open(
+  paths: Paths,
+  engine: StateEngine,
+  disk: Disk,
+  options: StorageOptions,
+): Promise<Storage> {
+  const { env, logger } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const file = await ownNodeFile(paths, disk, env);
+  disk.makeDirectory(paths.log);
+  await disk.syncDirectory(paths.root);
+  const found = findLog(disk, paths, file.nodeId);
+  if (found.torn)
+    logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut the torn end of the log');
+
+  const segments = new Segments(disk, paths, limits.segmentBytes);
+  try {
+    return await openLog(paths, engine, disk, file, found, segments, limits, env);
+  } catch (error) {
+    await segments.close();
+    throw error;
+  }
+}
+
+async function openLog(
+  paths: Paths,
+  engine: StateEngine,
+  disk: Disk,
+  file: NodeFile,
+  found: FoundLog,
+  segments: Segments,
+  limits: StorageLimits,
+  env: Env,
+): Promise<Storage> {
+  const replicas = new Replicas();
+  readBack(disk, paths, found, replicas, segments);
+  const log = startLog(file, found, replicas, segments, limits, env);
+  relogLastGroup(disk, paths, found, replicas, log);
+  await log.flushed();
+  for (const number of found.leftovers) disk.remove(segmentPath(paths, number));
+  for (const replica of replicas.byRange.values()) attachApplied(replica, engine);
+
+  const retention = new Retention(log, segments, replicas, limits);
+  const state = new State({
+    ...limits,
+    env,
+    engine,
+    logFlushed: () => log.flushed(),
+    onFlushed: () => retention.run(),
+    onFailure: (error) => log.fail(error),
+  });
+  await new InstallQueue({ log, replicas, state, engine }).resume();
+  const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
+  return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine });
+}
+
+async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile> {
+  const file = readNodeFile(disk, paths);
+  if (file !== null) return file;
+  if (listSegments(disk, paths).length > 0)
+    throw new CorruptDataError(`${paths.root} has a log but no ${NODE_FILE}`);
+  const made = newNodeFile(env);
+  await writeNodeFile(disk, paths, made);
+  return made;
+}
+
+/** Reads all that was synced for certain, and the checkpoint that a last segment of one group begins with. */
+function readBack(disk: Disk, paths: Paths, found: FoundLog, replicas: Replicas, segments: Segments): void {
+  for (const { number, end } of found.segments) {
+    segments.adopt(number, end);
+    const cursor = readSegment(disk, paths, number);
+    for (cursor.at = 0; cursor.at < end; cursor.at += cursor.length) {
+      replicas.replay(cursor, { segment: number, offset: cursor.at, chunk: -1, chunkAt: 0 });
+    }
+  }
+  if (found.last === null || found.last.from > 0) return;
+  const cursor = readSegment(disk, paths, found.last.number);
+  const place = { segment: found.last.number, offset: 0, chunk: -1, chunkAt: 0 };
+  for (cursor.at = 0; isOpening(cursor, found.last.to); cursor.at += cursor.length)
+    replicas.replay(cursor, place);
+}
+
+/** Whether the cursor is at a record that only repeats what was so when its segment began. */
+function isOpening(cursor: RecordCursor, to: number): boolean {
+  if (cursor.at >= to) return false;
+  const type = cursor.type;
+  return type === RECORD_TYPES.segment || type === RECORD_TYPES.checkpoint || type === RECORD_TYPES.tombstone;
+}
+
+function startLog(
+  file: NodeFile,
+  found: FoundLog,
+  replicas: Replicas,
+  segments: Segments,
+  limits: StorageLimits,
+  env: Env,
+): SharedLog {
+  const before = found.segments.at(-1);
+  return new SharedLog({
+    env,
+    nodeId: file.nodeId,
+    segments,
+    segmentBytes: limits.segmentBytes,
+    tailBytesMax: limits.tailBytesMax,
+    start: {
+      group: found.group + 1,
+      segment: found.highest + 1,
+      before: before?.number ?? 0,
+      beforeEnd: before?.end ?? 0,
+    },
+    checkpoint: (log) => replicas.checkpoint(log),
+  });
+}
+
+/** Writes what is good of the last group into a new segment: it may not have been synced where it stands. */
+function relogLastGroup(disk: Disk, paths: Paths, found: FoundLog, replicas: Replicas, log: SharedLog): void {
+  log.begin();
+  if (found.last === null) return;
+  const { number, from, to } = found.last;
+  const cursor = readSegment(disk, paths, number);
+  cursor.at = from;
+  if (from === 0) while (isOpening(cursor, to)) cursor.at += cursor.length;
+  for (; cursor.at < to; cursor.at += cursor.length) relog(cursor, replicas, log);
+}
+
+function relog(cursor: RecordCursor, replicas: Replicas, log: SharedLog): void {
+  if (cursor.type === RECORD_TYPES.entries) {
+    const entries: LogEntry[] = [];
+    readEntries(cursor, cursor.seq, cursor.seq + cursor.count - 1, Number.POSITIVE_INFINITY, entries);
+    log.append(cursor.range, replicas.follow(cursor), entries);
+  } else {
+    log.put(cursor.type, cursor.range, { epoch: cursor.epoch, seq: cursor.seq }, cursor.body);
+    replicas.replay(cursor, { segment: 0, offset: 0, chunk: -1, chunkAt: 0 });
+  }
+}
+
+/** The state says through where the log is applied; if it does not fit the log, one of them has lost something. */
+function attachApplied(replica: Replica, engine: StateEngine): void {
+  if (replica.void) return;
+  const { log } = replica;
+  const applied = readApplied(engine, replica) ?? replica.applied;
+  const inLog = applied.seq >= log.base.seq && applied.seq <= log.lastSeq;
+  if (!inLog || comparePositions({ epoch: log.epochAt(applied.seq), seq: applied.seq }, applied) !== 0) {
+    const has = `${log.base.seq} to ${log.lastSeq}`;
+    throw new CorruptDataError(
+      `range ${replica.range} is applied through ${applied.seq}, its log has ${has}`,
+    );
+  }
+  replica.applied = applied;
+  replica.appliedSynced = applied;
+}

@@ -1,0 +1,99 @@
+// Rows that are applied but not in the state store yet: newest version only, found by key in one step, in key order when a
+// scan asks. Overlays form a chain from older to newer: one takes changes while the one before it is written away; a reader
+// that holds an older one reaches all that came after it.
+//
+// Keys are also kept as strings of one character per byte: engines hash and compare those fastest, and their order is that
+// of unsigned bytes. Sorting waits until a scan comes, so writes alone never pay for it.
+
+import type { Bytes } from '../../common/base/bytes.ts';
+import type { NamespaceId, Position, Seq } from '../../common/model/ids.ts';
+import type { Replica } from './replicas.ts';
+
+/** A row, or its absence where `value` is null. Never changed: a newer version takes its place. */
+export interface OverlayRow {
+  readonly key: Bytes;
+  readonly value: Bytes | null;
+  readonly revision: Seq;
+}
+
+/** A key as a string of one character per byte. */
+export type KeyText = string;
+
+/** What a row costs beside its bytes, roughly. */
+const ROW_OVERHEAD_BYTES = 200;
+/** So many new keys are put in their places one by one; more are sorted in together. */
+const SPLICES_MAX = 256;
+
+let scratch = Buffer.allocUnsafe(256);
+
+export function keyText(key: Bytes): KeyText {
+  if (key.length > scratch.length) scratch = Buffer.allocUnsafe(2 * key.length);
+  scratch.set(key);
+  return scratch.toString('latin1', 0, key.length);
+}
+
+export class NamespaceOverlay {
+  readonly rows = new Map<KeyText, OverlayRow>();
+  #sorted: KeyText[] = [];
+  #fresh: KeyText[] = [];
+
+  /** Answers the bytes that were added. */
+  set(text: KeyText, row: OverlayRow): number {
+    const before = this.rows.get(text);
+    this.rows.set(text, row);
+    const bytes = row.value?.length ?? 0;
+    if (before !== undefined) return bytes - (before.value?.length ?? 0);
+    this.#fresh.push(text);
+    return bytes + row.key.length + ROW_OVERHEAD_BYTES;
+  }
+
+  /** All keys in order. Do not modify; the next `set` makes it stale. */
+  sorted(): readonly KeyText[] {
+    if (this.#fresh.length > SPLICES_MAX) {
+      // Two runs: the sort finds them and merges them in one pass.
+      this.#sorted = this.#sorted.concat(this.#fresh.sort()).sort();
+    } else {
+      for (const text of this.#fresh) this.#sorted.splice(lowerBound(this.#sorted, text), 0, text);
+    }
+    this.#fresh = [];
+    return this.#sorted;
+  }
+}
+
+/** Index of the first of the sorted `keys` that is not below `key`. */
+export function lowerBound(keys: readonly KeyText[], key: KeyText): number {
+  let low = 0;
+  let high = keys.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if ((keys[middle] as KeyText) < key) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}
+
+export class Overlay {
+  readonly spaces = new Map<NamespaceId, NamespaceOverlay>();
+  /** The replicas with entries applied in here, and through where once the overlay is frozen. */
+  readonly touched = new Map<Replica, Position>();
+  bytes = 0;
+  /** The overlay that took over when this one was frozen. */
+  newer: Overlay | null = null;
+
+  get isEmpty(): boolean {
+    return this.touched.size === 0;
+  }
+
+  space(namespaceId: NamespaceId): NamespaceOverlay {
+    let space = this.spaces.get(namespaceId);
+    if (space === undefined) {
+      space = new NamespaceOverlay();
+      this.spaces.set(namespaceId, space);
+    }
+    return space;
+  }
+
+  get(namespaceId: NamespaceId, text: KeyText): OverlayRow | undefined {
+    return this.spaces.get(namespaceId)?.rows.get(text);
+  }
+}

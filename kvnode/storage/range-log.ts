@@ -1,0 +1,197 @@
+// Where the entries of one range are: the logical log of a replica as an index over the shared one. One row per record of
+// entries, in one typed array and not an object each, since a node may hold millions of entries.
+
+import { assert } from '../../common/base/assert.ts';
+import type { Position, Seq } from '../../common/model/ids.ts';
+import type { EpochRun } from './storage.ts';
+
+/** Where a record is: in a segment at an offset, and at first in memory too. */
+export interface RecordPlaceInLog {
+  readonly segment: number;
+  readonly offset: number;
+  /** A chunk of the tail and the record's place in it; -1 where it was found on disk at start. */
+  readonly chunk: number;
+  readonly chunkAt: number;
+}
+
+/** One row, as {@link RangeLog.row} hands it out. */
+export interface LogRow extends RecordPlaceInLog {
+  readonly epoch: number;
+  readonly firstSeq: Seq;
+  /** The last entry that counts; the record may hold more that were truncated. */
+  readonly lastSeq: Seq;
+  /** Bytes of the record; 0 while it is still being written to. */
+  readonly length: number;
+}
+
+const FIRST_SEQ = 0;
+const LAST_SEQ = 1;
+const EPOCH = 2;
+const SEGMENT = 3;
+const OFFSET = 4;
+const LENGTH = 5;
+const CHUNK = 6;
+const CHUNK_AT = 7;
+const WIDTH = 8;
+
+const ROWS_MIN = 8;
+
+export class RangeLog {
+  #base: Position;
+  #rows = new Float64Array(ROWS_MIN * WIDTH);
+  /** Rows [first, end) are in use. */
+  #first = 0;
+  #end = 0;
+  #lastEpoch: number;
+  #lastSeq: Seq;
+
+  constructor(base: Position) {
+    this.#base = base;
+    this.#lastEpoch = base.epoch;
+    this.#lastSeq = base.seq;
+  }
+
+  get base(): Position {
+    return this.#base;
+  }
+
+  get lastEpoch(): number {
+    return this.#lastEpoch;
+  }
+
+  get lastSeq(): Seq {
+    return this.#lastSeq;
+  }
+
+  /** A new record whose first entry follows the last one. It has no entry yet. */
+  addRow(epoch: number, firstSeq: Seq, place: RecordPlaceInLog): void {
+    assert(epoch >= this.#lastEpoch, 'epochs do not fall along a log');
+    if (this.#end * WIDTH === this.#rows.length) this.#makeRoom();
+    const at = this.#end++ * WIDTH;
+    this.#rows[at + FIRST_SEQ] = firstSeq;
+    this.#rows[at + LAST_SEQ] = firstSeq - 1;
+    this.#rows[at + EPOCH] = epoch;
+    this.#rows[at + SEGMENT] = place.segment;
+    this.#rows[at + OFFSET] = place.offset;
+    this.#rows[at + LENGTH] = 0;
+    this.#rows[at + CHUNK] = place.chunk;
+    this.#rows[at + CHUNK_AT] = place.chunkAt;
+    this.#lastEpoch = epoch;
+  }
+
+  /** The last row's record holds entries through `seq` now. */
+  extend(seq: Seq): void {
+    this.#rows[(this.#end - 1) * WIDTH + LAST_SEQ] = seq;
+    this.#lastSeq = seq;
+  }
+
+  /** The last row's record is complete. */
+  closeRow(length: number): void {
+    this.#rows[(this.#end - 1) * WIDTH + LENGTH] = length;
+  }
+
+  /** The epoch of the entry at `seq`, which is in the log or at its base. */
+  epochAt(seq: Seq): number {
+    if (seq === this.#base.seq) return this.#base.epoch;
+    const row = this.#find(seq);
+    assert(row < this.#end && this.#at(row, FIRST_SEQ) <= seq, 'the log holds the seq');
+    return this.#at(row, EPOCH);
+  }
+
+  /** Drops the entries after `last`. At or below the base (known only from a checkpoint), the base moves back to it. */
+  truncate(last: Position): void {
+    const cut = this.#find(last.seq + 1);
+    if (cut < this.#end && this.#at(cut, FIRST_SEQ) <= last.seq) {
+      this.#rows[cut * WIDTH + LAST_SEQ] = last.seq;
+      this.#end = cut + 1;
+    } else {
+      this.#end = cut;
+    }
+    if (last.seq < this.#base.seq) this.#base = last;
+    this.#lastEpoch = last.epoch;
+    this.#lastSeq = last.seq;
+  }
+
+  /** Forgets everything; the log goes on after `base`. */
+  reset(base: Position): void {
+    this.#base = base;
+    this.#first = 0;
+    this.#end = 0;
+    this.#lastEpoch = base.epoch;
+    this.#lastSeq = base.seq;
+  }
+
+  /** Forgets what is in segments through `segment`; answers whether the base has moved. */
+  compact(segment: number): boolean {
+    const before = this.#first;
+    while (this.#first < this.#end && this.#at(this.#first, SEGMENT) <= segment) this.#first++;
+    if (this.#first === before) return false;
+    const dropped = this.#first - 1;
+    this.#base = { epoch: this.#at(dropped, EPOCH), seq: this.#at(dropped, LAST_SEQ) };
+    return true;
+  }
+
+  /** The segment of the first entry after `seq`; Infinity where there is none. */
+  segmentAfter(seq: Seq): number {
+    const row = this.#find(seq + 1);
+    return row < this.#end ? this.#at(row, SEGMENT) : Number.POSITIVE_INFINITY;
+  }
+
+  /** Rows from the one that holds `seq` (or the first after it) on. */
+  *rowsFrom(seq: Seq): Generator<LogRow> {
+    for (let row = this.#find(seq); row < this.#end; row++) yield this.#row(row);
+  }
+
+  runs(): EpochRun[] {
+    const runs: EpochRun[] = [];
+    for (let row = this.#first; row < this.#end; row++) {
+      const epoch = this.#at(row, EPOCH);
+      if (runs.at(-1)?.epoch !== epoch) runs.push({ epoch, firstSeq: this.#at(row, FIRST_SEQ) });
+    }
+    return runs;
+  }
+
+  /** The first row whose last seq is at or after `seq`. */
+  #find(seq: Seq): number {
+    let low = this.#first;
+    let high = this.#end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#at(middle, LAST_SEQ) >= seq) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  #at(row: number, column: number): number {
+    return this.#rows[row * WIDTH + column] as number;
+  }
+
+  #row(row: number): LogRow {
+    return {
+      epoch: this.#at(row, EPOCH),
+      firstSeq: this.#at(row, FIRST_SEQ),
+      lastSeq: this.#at(row, LAST_SEQ),
+      segment: this.#at(row, SEGMENT),
+      offset: this.#at(row, OFFSET),
+      length: this.#at(row, LENGTH),
+      chunk: this.#at(row, CHUNK),
+      chunkAt: this.#at(row, CHUNK_AT),
+    };
+  }
+
+  /** Moves the rows to the front, into a larger array unless half of this one is free. */
+  #makeRoom(): void {
+    const used = this.#rows.subarray(this.#first * WIDTH, this.#end * WIDTH);
+    const count = this.#end - this.#first;
+    if (count * 2 * WIDTH > this.#rows.length) {
+      const larger = new Float64Array(this.#rows.length * 2);
+      larger.set(used);
+      this.#rows = larger;
+    } else {
+      this.#rows.copyWithin(0, this.#first * WIDTH, this.#end * WIDTH);
+    }
+    this.#first = 0;
+    this.#end = count;
+  }
+}

@@ -1,0 +1,234 @@
+// The replicas on this node as the log tells of them: what each record does, alike when it is logged and when it is read
+// back at start, and the checkpoint that lets older segments go.
+
+import { assert, never, present } from '../../common/base/assert.ts';
+import { equalBytes } from '../../common/base/bytes.ts';
+import {
+  comparePositions,
+  type Inc,
+  origin,
+  type Position,
+  type RangeId,
+  type Seq,
+} from '../../common/model/ids.ts';
+import { type KeyRange, overlaps } from '../../common/model/key-range.ts';
+import {
+  decodeReplica,
+  decodeSpan,
+  decodeTombstone,
+  encodeReplica,
+  encodeTombstone,
+  type ReplicaBody,
+  type Span,
+  type TombstoneBody,
+} from './bodies.ts';
+import { CorruptDataError } from './errors.ts';
+import type { SharedLog } from './log.ts';
+import { RangeLog, type RecordPlaceInLog } from './range-log.ts';
+import { RECORD_TYPES, type RecordCursor } from './record.ts';
+import type { RecoveredReplica, ReplicaMeta } from './storage.ts';
+
+export class Replica {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly namespace: string;
+  readonly log: RangeLog;
+  span: Span;
+  epochSeen: number;
+  void: boolean;
+  /** Through here entries are applied: visible to reads. */
+  applied: Position;
+  /** Through here a synced batch of the state has them. */
+  appliedSynced: Position;
+  /** Some follower may need the entries after this seq. */
+  retainAfter: Seq = Number.MAX_SAFE_INTEGER;
+  /** Snapshots being sent: the log after these seqs stays. */
+  readonly pins = new Set<{ readonly seq: Seq }>();
+
+  constructor(range: RangeId, body: ReplicaBody) {
+    this.range = range;
+    this.inc = body.inc;
+    this.namespace = body.namespace;
+    this.span = body.span;
+    this.epochSeen = body.epochSeen;
+    this.void = body.void;
+    this.log = new RangeLog(body.last);
+    // Of a checkpoint whose older segments have gone, too low: the state must know better.
+    this.applied = body.base;
+    this.appliedSynced = body.base;
+  }
+
+  get meta(): ReplicaMeta {
+    const { namespaceId, start, end } = this.span;
+    return { range: this.range, inc: this.inc, namespace: this.namespace, namespaceId, start, end };
+  }
+
+  get last(): Position {
+    return { epoch: this.log.lastEpoch, seq: this.log.lastSeq };
+  }
+
+  get recovered(): RecoveredReplica {
+    return {
+      ...this.meta,
+      epochSeen: this.epochSeen,
+      base: this.log.base,
+      runs: this.log.runs(),
+      lastSeq: this.log.lastSeq,
+      applied: this.applied,
+      void: this.void,
+    };
+  }
+
+  /** The entries after this seq must stay, whatever else. */
+  get neededAfter(): Seq {
+    let seq = this.appliedSynced.seq;
+    for (const pin of this.pins) seq = Math.min(seq, pin.seq);
+    return seq;
+  }
+
+  body(): ReplicaBody {
+    const { inc, epochSeen, last, namespace, span } = this;
+    return { inc, epochSeen, base: this.log.base, last, void: this.void, namespace, span };
+  }
+
+  makeVoid(span: KeyRange): void {
+    this.span = { namespaceId: this.span.namespaceId, start: span.start, end: span.end };
+    this.void = true;
+    this.setBase(origin);
+  }
+
+  install(position: Position): void {
+    this.void = false;
+    this.setBase(position);
+  }
+
+  private setBase(position: Position): void {
+    this.log.reset(position);
+    this.applied = position;
+    this.appliedSynced = position;
+  }
+}
+
+export class Replicas {
+  readonly byRange = new Map<RangeId, Replica>();
+  readonly tombstones = new Map<RangeId, TombstoneBody & { readonly range: RangeId }>();
+
+  get(range: RangeId): Replica {
+    return present(this.byRange.get(range), `a replica of range ${range}`);
+  }
+
+  create(range: RangeId, body: ReplicaBody): void {
+    this.assertNew(range, body);
+    this.byRange.set(range, new Replica(range, body));
+  }
+
+  assertNew(range: RangeId, body: ReplicaBody): void {
+    const buried = this.tombstones.get(range);
+    assert(buried === undefined || buried.inc < body.inc, 'R9: no inc at or below the tombstone');
+    assert(!this.byRange.has(range), `range ${range} has no replica here yet`);
+    this.assertFree(body.span, range);
+  }
+
+  /** S8: key spans of replicas on one node never overlap. */
+  assertFree(span: Span, range: RangeId): void {
+    for (const other of this.byRange.values()) {
+      const apart = other.range === range || other.span.namespaceId !== span.namespaceId;
+      assert(apart || !overlaps(other.span, span), `range ${range} overlaps range ${other.range}`);
+    }
+    for (const { range: buried, pending } of this.tombstones.values()) {
+      const apart = pending === null || pending.namespaceId !== span.namespaceId;
+      assert(
+        apart || !overlaps(pending, span),
+        `range ${range} overlaps range ${buried}, which is being wiped`,
+      );
+    }
+  }
+
+  bury(range: RangeId, body: TombstoneBody): void {
+    this.byRange.delete(range);
+    this.tombstones.set(range, { ...body, range });
+  }
+
+  checkpoint(log: SharedLog): void {
+    for (const replica of this.byRange.values()) {
+      log.putCheckpoint(RECORD_TYPES.checkpoint, replica.range, encodeReplica(replica.body()));
+    }
+    for (const tombstone of this.tombstones.values()) {
+      log.putCheckpoint(RECORD_TYPES.tombstone, tombstone.range, encodeTombstone(tombstone));
+    }
+  }
+
+  /** What a record read at start does. `place`: where its entries are found from now on. */
+  replay(cursor: RecordCursor, place: RecordPlaceInLog): void {
+    const range = cursor.range;
+    const type = cursor.type;
+    switch (type) {
+      case RECORD_TYPES.segment:
+        break;
+      case RECORD_TYPES.checkpoint:
+        this.#replayCheckpoint(range, decodeReplica(cursor.body));
+        break;
+      case RECORD_TYPES.create:
+        this.create(range, decodeReplica(cursor.body));
+        break;
+      case RECORD_TYPES.entries:
+        addRow(this.follow(cursor), cursor, place);
+        break;
+      case RECORD_TYPES.epochSeen:
+        this.#found(range).epochSeen = cursor.epoch;
+        break;
+      case RECORD_TYPES.truncate:
+        this.#found(range).log.truncate({ epoch: cursor.epoch, seq: cursor.seq });
+        break;
+      case RECORD_TYPES.void:
+        this.#found(range).makeVoid(decodeSpan(cursor.body));
+        break;
+      case RECORD_TYPES.installed:
+        this.#found(range).install({ epoch: cursor.epoch, seq: cursor.seq });
+        break;
+      case RECORD_TYPES.tombstone:
+        this.bury(range, decodeTombstone(cursor.body));
+        break;
+      default:
+        never(type);
+    }
+  }
+
+  /** The first segment's checkpoint says what there is; those of later segments must agree with what was read. */
+  #replayCheckpoint(range: RangeId, body: ReplicaBody): void {
+    const known = this.byRange.get(range);
+    if (known === undefined) {
+      this.create(range, body);
+      return;
+    }
+    const agrees =
+      known.inc === body.inc &&
+      known.epochSeen === body.epochSeen &&
+      known.void === body.void &&
+      comparePositions(known.last, body.last) === 0 &&
+      equalBytes(known.span.start, body.span.start);
+    if (!agrees)
+      throw new CorruptDataError(`the log's checkpoint of range ${range} differs from its records`);
+  }
+
+  /** The log that a record of entries follows on. */
+  follow(cursor: RecordCursor): RangeLog {
+    const { log } = this.#found(cursor.range);
+    if (cursor.prevSeq !== log.lastSeq || cursor.prevEpoch !== log.lastEpoch) {
+      throw new CorruptDataError(`the log of range ${cursor.range} has a gap after ${log.lastSeq}`);
+    }
+    return log;
+  }
+
+  #found(range: RangeId): Replica {
+    const replica = this.byRange.get(range);
+    if (replica === undefined) throw new CorruptDataError(`the log has no beginning of range ${range}`);
+    return replica;
+  }
+}
+
+function addRow(log: RangeLog, cursor: RecordCursor, place: RecordPlaceInLog): void {
+  log.addRow(cursor.epoch, cursor.seq, place);
+  log.extend(cursor.seq + cursor.count - 1);
+  log.closeRow(cursor.length);
+}

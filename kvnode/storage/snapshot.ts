@@ -1,0 +1,102 @@
+// A replica's rows as a whole, on their way out to a learner and in from an owner (DESIGN.md section 5, S7).
+
+import { assert } from '../../common/base/assert.ts';
+import type { Bytes } from '../../common/base/bytes.ts';
+import type { Inc, Position } from '../../common/model/ids.ts';
+import { contains } from '../../common/model/key-range.ts';
+import type { Span } from './bodies.ts';
+import type { Replica } from './replicas.ts';
+import type { StateBatch, StateCursor, StateEngine, StateSnapshot } from './state-engine.ts';
+import {
+  appliedKey,
+  decodeApplied,
+  encodeApplied,
+  putRowValue,
+  readRow,
+  rowBounds,
+  rowKey,
+  rowValueBytes,
+} from './state-keys.ts';
+import type { ReplicaMeta, Row, SnapshotReader } from './storage.ts';
+
+const CURSOR_BYTES = 1024 * 1024;
+const CURSOR_ROWS = 1000;
+
+/**
+ * Through where the store, or one moment of it, has applied the log of this life of a range; null where it has applied
+ * nothing since the replica was made.
+ */
+export function readApplied(
+  store: Pick<StateEngine, 'get'>,
+  { range, inc }: { readonly range: number; readonly inc: Inc },
+): Position | null {
+  const stored = store.get(appliedKey(range));
+  if (stored === undefined) return null;
+  const applied = decodeApplied(stored);
+  return applied.inc === inc ? applied.position : null;
+}
+
+/** Rows and position of one moment of the store; what is in the overlay only is left to the log. */
+export class StoredSnapshot implements SnapshotReader {
+  readonly meta: ReplicaMeta;
+  readonly position: Position;
+  readonly #snapshot: StateSnapshot;
+  readonly #cursor: StateCursor;
+  readonly #release: () => void;
+  #closed = false;
+
+  constructor(engine: StateEngine, replica: Replica, made: Position) {
+    this.meta = replica.meta;
+    this.#snapshot = engine.snapshot();
+    this.position = readApplied(this.#snapshot, replica) ?? made;
+    this.#cursor = this.#snapshot.open({
+      ...rowBounds(replica.span.namespaceId, replica.span),
+      reverse: false,
+      values: true,
+      bytesMax: CURSOR_BYTES,
+    });
+    const pin = { seq: this.position.seq };
+    replica.pins.add(pin);
+    this.#release = () => void replica.pins.delete(pin);
+  }
+
+  async next(bytesMax: number): Promise<readonly Row[] | null> {
+    assert(!this.#closed, 'the snapshot is open');
+    const rows: Row[] = [];
+    for (let bytes = 0; bytes < bytesMax; ) {
+      const pairs = await this.#cursor.next(CURSOR_ROWS);
+      if (pairs.length === 0) break;
+      for (const [key, value] of pairs) {
+        assert(value !== undefined, 'the cursor reads values');
+        rows.push(readRow(key, value));
+        bytes += key.length + value.length;
+      }
+    }
+    return rows.length === 0 ? null : rows;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cursor.close();
+    this.#snapshot.close();
+    this.#release();
+  }
+}
+
+export function addRows(batch: StateBatch, span: Span, rows: readonly Row[]): void {
+  for (const row of rows) {
+    assert(contains(span, row.key), 'a snapshot holds keys of its range only');
+    batch.put(rowKey(span.namespaceId, row.key), storedValue(row));
+  }
+}
+
+function storedValue(row: Row): Bytes {
+  const bytes = Buffer.allocUnsafe(rowValueBytes(row.value));
+  putRowValue(bytes, row.revision, row.value);
+  return bytes;
+}
+
+export function addApplied(batch: StateBatch, replica: Replica, position: Position): void {
+  batch.put(appliedKey(replica.range), encodeApplied({ position, inc: replica.inc }));
+}

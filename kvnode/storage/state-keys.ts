@@ -1,0 +1,117 @@
+// Keys and values of the state store:
+//
+//   row      := namespaceId:u32be key            → revision:u64be value
+//   applied  := 0:u32be 'a' range:u64be          → epoch:u64be seq:u64be inc:u64be
+//
+// Rows are keyed by namespace and not by range, so that splitting and merging move no data. Namespace 0 is no namespace:
+// what belongs to a replica beside its rows lives there, one letter a kind.
+
+import { assert } from '../../common/base/assert.ts';
+import type { Bytes } from '../../common/base/bytes.ts';
+import type { Inc, NamespaceId, Position, RangeId, Seq } from '../../common/model/ids.ts';
+import type { KeyRange } from '../../common/model/key-range.ts';
+import { viewOf } from './record.ts';
+import type { Row } from './storage.ts';
+
+export const ROW_PREFIX_BYTES = 4;
+export const REVISION_BYTES = 8;
+const NAMESPACE_MAX = 2 ** 32 - 2;
+const APPLIED = 0x61;
+const TWO_32 = 2 ** 32;
+
+function putU64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, (value / TWO_32) >>> 0);
+  view.setUint32(at + 4, value >>> 0);
+}
+
+function getU64(view: DataView, at: number): number {
+  return view.getUint32(at) * TWO_32 + view.getUint32(at + 4);
+}
+
+export function putRowKey(into: Bytes, namespaceId: NamespaceId, key: Bytes): void {
+  assert(namespaceId > 0 && namespaceId <= NAMESPACE_MAX, 'a namespace id is a positive 32-bit number');
+  into[0] = namespaceId >>> 24;
+  into[1] = namespaceId >>> 16;
+  into[2] = namespaceId >>> 8;
+  into[3] = namespaceId;
+  into.set(key, ROW_PREFIX_BYTES);
+}
+
+export function rowKey(namespaceId: NamespaceId, key: Bytes): Bytes {
+  const bytes = new Uint8Array(ROW_PREFIX_BYTES + key.length);
+  putRowKey(bytes, namespaceId, key);
+  return bytes;
+}
+
+/** The keys of a namespace between these bounds. */
+export function rowBounds(namespaceId: NamespaceId, { start, end }: KeyRange): { start: Bytes; end: Bytes } {
+  const from = rowKey(namespaceId, start);
+  if (end !== null) return { start: from, end: rowKey(namespaceId, end) };
+  const next = new Uint8Array(ROW_PREFIX_BYTES);
+  viewOf(next).setUint32(0, namespaceId + 1);
+  return { start: from, end: next };
+}
+
+export function rowValueBytes(value: Bytes): number {
+  return REVISION_BYTES + value.length;
+}
+
+export function putRowValue(into: Bytes, revision: Seq, value: Bytes): void {
+  const high = (revision / TWO_32) >>> 0;
+  into[0] = high >>> 24;
+  into[1] = high >>> 16;
+  into[2] = high >>> 8;
+  into[3] = high;
+  into[4] = revision >>> 24;
+  into[5] = revision >>> 16;
+  into[6] = revision >>> 8;
+  into[7] = revision;
+  into.set(value, REVISION_BYTES);
+}
+
+export function readRevision(stored: Bytes): Seq {
+  const low = word(stored, 4);
+  const high = word(stored, 0);
+  return high * TWO_32 + low;
+}
+
+function word(bytes: Bytes, at: number): number {
+  const low =
+    ((bytes[at + 1] as number) << 16) | ((bytes[at + 2] as number) << 8) | (bytes[at + 3] as number);
+  return (bytes[at] as number) * 0x1000000 + low;
+}
+
+/** The row in a stored pair; shares its bytes. */
+export function readRow(key: Bytes, stored: Bytes): Row {
+  return {
+    key: key.subarray(ROW_PREFIX_BYTES),
+    value: stored.subarray(REVISION_BYTES),
+    revision: readRevision(stored),
+  };
+}
+
+export function appliedKey(range: RangeId): Bytes {
+  const bytes = new Uint8Array(ROW_PREFIX_BYTES + 1 + 8);
+  bytes[ROW_PREFIX_BYTES] = APPLIED;
+  putU64(viewOf(bytes), ROW_PREFIX_BYTES + 1, range);
+  return bytes;
+}
+
+export interface StoredApplied {
+  readonly position: Position;
+  readonly inc: Inc;
+}
+
+export function encodeApplied({ position, inc }: StoredApplied): Bytes {
+  const bytes = new Uint8Array(24);
+  const view = viewOf(bytes);
+  putU64(view, 0, position.epoch);
+  putU64(view, 8, position.seq);
+  putU64(view, 16, inc);
+  return bytes;
+}
+
+export function decodeApplied(bytes: Bytes): StoredApplied {
+  const view = viewOf(bytes);
+  return { position: { epoch: getU64(view, 0), seq: getU64(view, 8) }, inc: getU64(view, 16) };
+}

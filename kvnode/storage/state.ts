@@ -1,0 +1,261 @@
+// The applied state of all ranges: what LevelDB holds, and over it what was applied since (the overlay). A change is visible
+// from the moment it is applied; it is written behind, with many others and merged by key, in one synced batch
+// that also says through where each range is applied.
+//
+// Two rules keep that honest. A batch waits until this node's own log has synced all that was logged when the overlay
+// was frozen: LevelDB never holds an entry that the log could still lose. And overlays form a chain, so that a scan which
+// began before a batch was written still finds what its cursor does not see.
+
+import type { Bytes } from '../../common/base/bytes.ts';
+import type { Env, Timer } from '../../common/base/env.ts';
+import type { NamespaceId, Position } from '../../common/model/ids.ts';
+import type { KeyRange } from '../../common/model/key-range.ts';
+import type { Span } from './bodies.ts';
+import { keyText, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
+import { type MergedPage, mergePage } from './page.ts';
+import type { Replica } from './replicas.ts';
+import type { StateBatch, StateEngine } from './state-engine.ts';
+import {
+  appliedKey,
+  encodeApplied,
+  putRowKey,
+  putRowValue,
+  REVISION_BYTES,
+  ROW_PREFIX_BYTES,
+  readRevision,
+  rowBounds,
+  rowValueBytes,
+} from './state-keys.ts';
+import type { Change, Row, ScanOptions } from './storage.ts';
+
+export interface StateOptions {
+  readonly env: Env;
+  readonly engine: StateEngine;
+  /** Resolves when all that is logged now is synced. */
+  readonly logFlushed: () => Promise<void>;
+  /** A batch is written when the overlay is as old or as large. */
+  readonly flushMs: number;
+  readonly flushBytes: number;
+  /** Beyond it the state is saturated. */
+  readonly overlayBytesMax: number;
+  readonly onFlushed: () => void;
+  readonly onFailure: (error: Error) => void;
+}
+
+/** Rows put into a batch in one turn of the event loop. */
+const ROWS_PER_TURN = 512;
+const CURSOR_ROWS_MIN = 4;
+const CURSOR_ROWS_MAX = 1000;
+const CLEAR_ROWS = 2000;
+
+export class State {
+  readonly #options: StateOptions;
+  readonly #engine: StateEngine;
+  #active = new Overlay();
+  /** The one being written, if any. */
+  #frozen: Overlay | null = null;
+  #writing: Promise<void> | null = null;
+  #timer: Timer | null = null;
+
+  constructor(options: StateOptions) {
+    this.#options = options;
+    this.#engine = options.engine;
+  }
+
+  get overlayBytes(): number {
+    return this.#active.bytes + (this.#frozen?.bytes ?? 0);
+  }
+
+  get saturated(): boolean {
+    return this.overlayBytes > this.#options.overlayBytesMax;
+  }
+
+  get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
+    if (!this.#active.isEmpty || this.#frozen !== null) {
+      const text = keyText(key);
+      const row = this.#active.get(namespaceId, text) ?? this.#frozen?.get(namespaceId, text);
+      if (row !== undefined) return isRow(row) ? row : undefined;
+    }
+    const stored = this.#engine.get(scratchKey(namespaceId, key));
+    if (stored === undefined) return undefined;
+    return { key, value: stored.subarray(REVISION_BYTES), revision: readRevision(stored) };
+  }
+
+  apply(replica: Replica, position: Position, changes: readonly Change[]): void {
+    const overlay = this.#active;
+    const space = overlay.space(replica.span.namespaceId);
+    for (const { key, value } of changes) {
+      overlay.bytes += space.set(keyText(key), { key, value, revision: position.seq });
+    }
+    overlay.touched.set(replica, position);
+    replica.applied = position;
+    if (overlay.bytes >= this.#options.flushBytes) this.#flushNow();
+    else this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
+  }
+
+  // ---- writing behind ------------------------------------------------------------------------------------------
+
+  /** Resolves when all that is applied now is in the store, synced. */
+  async flush(): Promise<void> {
+    while (this.#writing !== null) await this.#writing;
+    if (this.#active.isEmpty) return;
+    this.#writing = this.#writeActive();
+    try {
+      await this.#writing;
+    } finally {
+      this.#writing = null;
+    }
+  }
+
+  #flushNow(): void {
+    if (this.#writing !== null) return;
+    this.flush().then(() => this.#flushAgain(), this.#options.onFailure);
+  }
+
+  /** What was applied meanwhile may be due as well. */
+  #flushAgain(): void {
+    if (this.#active.bytes >= this.#options.flushBytes) this.#flushNow();
+    else if (!this.#active.isEmpty) {
+      this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
+    }
+  }
+
+  async #writeActive(): Promise<void> {
+    this.#timer?.cancel();
+    this.#timer = null;
+    const overlay = this.#active;
+    this.#active = new Overlay();
+    overlay.newer = this.#active;
+    this.#frozen = overlay;
+    await this.#options.logFlushed();
+    const batch = this.#engine.batch();
+    await this.#fill(batch, overlay);
+    await batch.write();
+    this.#frozen = null;
+    for (const [replica, position] of overlay.touched) replica.appliedSynced = position;
+    this.#options.onFlushed();
+  }
+
+  /** In slices, so that a large batch does not hold up the event loop. */
+  async #fill(batch: StateBatch, overlay: Overlay): Promise<void> {
+    let left = ROWS_PER_TURN;
+    for (const [namespaceId, space] of overlay.spaces) {
+      for (const row of space.rows.values()) {
+        const storedKey = scratchKey(namespaceId, row.key);
+        if (isRow(row)) batch.put(storedKey, scratchValue(row));
+        else batch.delete(storedKey);
+        if (--left > 0) continue;
+        await new Promise<void>((resolve) => this.#options.env.soon(resolve));
+        left = ROWS_PER_TURN;
+      }
+    }
+    for (const [replica, position] of overlay.touched) {
+      batch.put(appliedKey(replica.range), encodeApplied({ position, inc: replica.inc }));
+    }
+  }
+
+  // ---- pages ---------------------------------------------------------------------------------------------------
+
+  /** One page; `atOnce` runs in the turn in which it was read, and its result comes with it. */
+  async scan<T>(
+    namespaceId: NamespaceId,
+    bounds: KeyRange,
+    options: ScanOptions,
+    atOnce: (page: MergedPage) => T,
+  ): Promise<T> {
+    const oldest = this.#frozen ?? this.#active;
+    const cursor = this.#engine.open({
+      ...rowBounds(namespaceId, bounds),
+      reverse: options.reverse,
+      values: !options.countOnly,
+      bytesMax: options.limitBytes,
+    });
+    try {
+      const pairs: (readonly [Bytes, Bytes | undefined])[] = [];
+      for (let bytes = 0; ; ) {
+        const wanted = options.limitRows - pairs.length;
+        const more = await cursor.next(Math.min(Math.max(wanted, CURSOR_ROWS_MIN), CURSOR_ROWS_MAX));
+        for (const pair of more) {
+          pairs.push(pair);
+          bytes += pair[0].length + (pair[1]?.length ?? 0);
+        }
+        const ended = more.length === 0;
+        if (!ended && pairs.length < options.limitRows && bytes <= options.limitBytes) continue;
+        const page = mergePage(layersFrom(oldest, namespaceId), { pairs, ended }, bounds, options);
+        if (page !== null) return atOnce(page);
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+
+  /** Deletes the rows of a span from the store; nothing of it may be in the overlay. */
+  async clear(span: Span): Promise<void> {
+    const bounds = rowBounds(span.namespaceId, span);
+    const cursor = this.#engine.open({ ...bounds, reverse: false, values: false, bytesMax: 1024 * 1024 });
+    try {
+      for (;;) {
+        const pairs = await cursor.next(CLEAR_ROWS);
+        if (pairs.length === 0) return;
+        const batch = this.#engine.batch();
+        for (const [key] of pairs) batch.delete(key);
+        await batch.write();
+      }
+    } finally {
+      cursor.close();
+    }
+  }
+
+  close(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+  }
+}
+
+/** Newest first: the overlay given and all that came after it. */
+function layersFrom(oldest: Overlay, namespaceId: NamespaceId): NamespaceOverlay[] {
+  const layers: NamespaceOverlay[] = [];
+  for (let overlay: Overlay | null = oldest; overlay !== null; overlay = overlay.newer) {
+    const space = overlay.spaces.get(namespaceId);
+    if (space !== undefined) layers.unshift(space);
+  }
+  return layers;
+}
+
+function isRow(row: OverlayRow): row is OverlayRow & Row {
+  return row.value !== null;
+}
+
+// ---- scratch: stores copy what they are given, so one buffer serves all rows, with one window per length --------
+
+const SCRATCH_BYTES = 8 * 1024;
+
+class Scratch {
+  readonly #bytes = Buffer.alloc(SCRATCH_BYTES);
+  readonly #windows: Buffer[] = [];
+
+  window(length: number): Buffer {
+    if (length > SCRATCH_BYTES) return Buffer.allocUnsafe(length);
+    let window = this.#windows[length];
+    if (window === undefined) {
+      window = this.#bytes.subarray(0, length);
+      this.#windows[length] = window;
+    }
+    return window;
+  }
+}
+
+const keys = new Scratch();
+const values = new Scratch();
+
+function scratchKey(namespaceId: NamespaceId, key: Bytes): Buffer {
+  const window = keys.window(ROW_PREFIX_BYTES + key.length);
+  putRowKey(window, namespaceId, key);
+  return window;
+}
+
+function scratchValue(row: Row): Buffer {
+  const window = values.window(rowValueBytes(row.value));
+  putRowValue(window, row.revision, row.value);
+  return window;
+}

@@ -6,6 +6,7 @@ import { assert, never } from '../base/assert.ts';
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { ERROR_TABLE, errorCodeFromWire, RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
+import { origin } from '../model/ids.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import type { Body, ErrorReply, Frame, ReadStanding, WireEntry, WireReadMode, WireRow } from './messages.ts';
 import { Reader, Writer } from './protobuf.ts';
@@ -13,6 +14,7 @@ import { Reader, Writer } from './protobuf.ts';
 /** A name (cluster id, node id) on the wire. */
 const NAME_MAX = 64;
 const ERROR_TEXT_MAX = 64 * 1024;
+const NO_REJECTION = { prevSeq: 0, newest: origin };
 const FRAMES_FIELD = 1;
 const ID_FIELD = 1;
 const LENGTH_DELIMITED = 2;
@@ -201,8 +203,10 @@ function encodeBody(body: Body, writer: Writer): void {
       return;
     }
     case 'append-ack': {
-      const { last, ...rest } = body;
-      pb.AppendAck.encode({ ...rest, lastEpoch: last.epoch, lastSeq: last.seq }, writer);
+      const { rejection, ...rest } = body;
+      const { newest, prevSeq } = rejection ?? NO_REJECTION;
+      const rejected = { rejected: rejection !== null, rejectedPrev: prevSeq };
+      pb.AppendAck.encode({ ...rest, ...rejected, lastEpoch: newest.epoch, lastSeq: newest.seq }, writer);
       return;
     }
     case 'snapshot-chunk': {
@@ -276,12 +280,12 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
       return { kind, range, inc, epoch, prev, entries: decoded, commitSeq, echo: echoed ? echo : null };
     }
     case 'append-ack': {
-      const { range, inc, epoch, ackedSeq, rejected, lastEpoch, lastSeq, stamp } = pb.AppendAck.decode(
-        reader,
-        length,
-      );
+      const ack = pb.AppendAck.decode(reader, length);
+      const { range, inc, epoch, ackedSeq, rejected, rejectedPrev, lastEpoch, lastSeq, stamp } = ack;
       check(Number.isFinite(stamp), 'stamp is not a number');
-      return { kind, range, inc, epoch, ackedSeq, rejected, last: { epoch: lastEpoch, seq: lastSeq }, stamp };
+      const newest = { epoch: lastEpoch, seq: lastSeq };
+      const rejection = rejected ? { prevSeq: rejectedPrev, newest } : null;
+      return { kind, range, inc, epoch, ackedSeq, rejection, stamp };
     }
     case 'snapshot-chunk':
       return decodeChunk(reader, length);

@@ -146,9 +146,8 @@ export interface AppendAck {
   /** The follower's epochSeen. */
   readonly epoch: Epoch;
   readonly ackedSeq: Seq;
-  /** The Append's prev was not in the log; `last` is the follower's newest position at or before it. */
-  readonly rejected: boolean;
-  readonly last: Position;
+  /** Null: prev was in the log. Else `newest` is the follower's newest position at or before it. */
+  readonly rejection: { readonly prevSeq: Seq; readonly newest: Position } | null;
   /** The follower's monotonic clock, ms. */
   readonly stamp: number;
 }

@@ -23,8 +23,8 @@ const FOUND: GetReply = {
   ...{ stale: false, staleMs: null, appliedSeq: 1 },
 };
 const ACK: OneWayBody = {
-  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejected: false },
-  ...{ last: { epoch: 0, seq: 0 }, stamp: 1 },
+  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejection: null },
+  ...{ stamp: 1 },
 };
 
 /** How requests ended, in order. */

@@ -70,8 +70,7 @@ const SAMPLES: readonly Body[] = [
     inc: 2,
     epoch: 3,
     ackedSeq: 4,
-    rejected: true,
-    last: { epoch: 1, seq: 2 },
+    rejection: { prevSeq: 9, newest: { epoch: 1, seq: 2 } },
     stamp: 0.5,
   },
   ...[null, bytes('z')].map(
@@ -180,8 +179,8 @@ refusesBody('an operation over the limit', {
   operation: Buffer.alloc(LIMITS.operationBytesMax + 1),
 });
 refusesBody('a stamp that is not a number', {
-  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejected: false },
-  ...{ last: { epoch: 0, seq: 0 }, stamp: Number.NaN },
+  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1 },
+  ...{ rejection: null, stamp: Number.NaN },
 });
 
 const refusesOperation = (name: string, change: Partial<Operation>) =>

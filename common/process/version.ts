@@ -1,0 +1,7 @@
+// This package's version, as package.json has it: two folders above dist/common.
+
+import { readFileSync } from 'node:fs';
+
+const manifest = new URL('../../../package.json', import.meta.url);
+
+export const VERSION: string = (JSON.parse(readFileSync(manifest, 'utf8')) as { version: string }).version;

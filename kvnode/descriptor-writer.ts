@@ -1,0 +1,61 @@
+// Carries out what replicas ask of ZooKeeper: compare-and-sets on descriptors (R10: the outcome is done, refused, or
+// unknown, never guessed), reads of a live session (R8), and the events that tell people of it.
+
+import type { Env } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { Descriptor } from '../common/model/descriptor.ts';
+import type { NodeId, SessionId } from '../common/model/ids.ts';
+import type { EventRecord } from '../common/model/records.ts';
+import { type Zk, ZkError } from '../common/zk/store.ts';
+import { decodeLive, descriptorCodec, eventCodec, paths } from '../common/zk/znodes.ts';
+import type { CasOutcome } from './replica/descriptor-change.ts';
+
+export class DescriptorWriter {
+  readonly #self: NodeId;
+  readonly #zk: Zk;
+  readonly #env: Env;
+  readonly #logger: Logger;
+
+  constructor(self: NodeId, zk: Zk, env: Env, logger: Logger) {
+    this.#self = self;
+    this.#zk = zk;
+    this.#env = env;
+    this.#logger = logger;
+  }
+
+  async compareAndSet(next: Descriptor, expected: number): Promise<CasOutcome> {
+    const { session } = this.#zk;
+    if (session === null) return 'unknown';
+    try {
+      const version = await session.set(
+        paths.range(next.namespace, next.id),
+        descriptorCodec.encode(next),
+        expected,
+      );
+      return version === expected + 1 ? 'done' : 'unknown';
+    } catch (error) {
+      if (!(error instanceof ZkError)) throw error;
+      this.#logger.debug({ range: next.id, failure: error.failure }, 'descriptor not written');
+      return error.failure === 'bad-version' || error.failure === 'no-node' ? 'refused' : 'unknown';
+    }
+  }
+
+  /** R8: the node's live session now; null where it has none, or none that could be read. */
+  async liveSession(node: NodeId): Promise<SessionId | null> {
+    try {
+      const found = await this.#zk.session?.get(paths.live(node));
+      return found === null || found === undefined ? null : decodeLive(node, found).session;
+    } catch (error) {
+      if (!(error instanceof ZkError)) throw error;
+      return null;
+    }
+  }
+
+  /** For people: lost without harm. */
+  tell(event: Omit<EventRecord, 'at' | 'by'>): void {
+    const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };
+    this.#zk.session
+      ?.create(paths.eventPrefix, eventCodec.encode(record), 'persistent-sequential')
+      .catch((error: unknown) => this.#logger.debug({ error: String(error) }, 'event not written'));
+  }
+}

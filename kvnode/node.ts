@@ -1,0 +1,407 @@
+// A node: its replicas and what connects them to the world. Everything that happens (frames, ZooKeeper, syncs, ticks)
+// only feeds a replica and marks its host as touched; once a turn of the event loop each touched replica is asked what
+// to do, and that is carried out in the order that replica/messages.ts gives. That turn is the one place where anything
+// leaves this node.
+
+import { assert, never } from '../common/base/assert.ts';
+import { type Env, every, type Timer } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import { checkReplication, type ReplicationConfig } from '../common/model/config.ts';
+import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
+import { type NodeId, origin, type RangeId, type SessionId } from '../common/model/ids.ts';
+import type { NodeStatus } from '../common/model/status.ts';
+import type { Channel, ChannelHandlers } from '../common/net/channel.ts';
+import { Peers } from '../common/net/peers.ts';
+import type { Transport } from '../common/net/transport.ts';
+import type { OneWayBody } from '../common/wire/messages.ts';
+import { LiveNodes } from '../common/zk/live-nodes.ts';
+import type { Zk, ZkSession } from '../common/zk/store.ts';
+import { Assignments } from './assignments.ts';
+import { ClientService } from './client-service.ts';
+import { DescriptorWriter } from './descriptor-writer.ts';
+import { RangeHost } from './range-host.ts';
+import type { Intent } from './replica/messages.ts';
+import { Replica, type ReplicaEvent } from './replica/replica.ts';
+import { ackFrom, appendFrom, toFrame } from './replica-wire.ts';
+import { SnapshotReceiver } from './snapshot-receiver.ts';
+import { SnapshotSender } from './snapshot-sender.ts';
+import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
+
+/** Replicas are looked at so often, ms, whatever happens. */
+const TICK_MS = 25;
+/** An orderly stop waits no longer than this, ms, for the hand-overs. */
+const HAND_OVER_MS = 2_000;
+
+export interface NodeOptions {
+  readonly clusterId: string;
+  readonly version: string;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly zk: Zk;
+  readonly storage: Storage;
+  readonly transport: Transport;
+  readonly config: ReplicationConfig;
+}
+
+export class KvNode {
+  readonly id: NodeId;
+  readonly #options: NodeOptions;
+  readonly #env: Env;
+  readonly #logger: Logger;
+  readonly #storage: Storage;
+  readonly #hosts = new Map<RangeId, RangeHost>();
+  readonly #touched = new Set<RangeHost>();
+  /** Hosts with something logged that is not synced yet. */
+  readonly #unsynced = new Set<RangeHost>();
+  readonly #peers: Peers;
+  readonly #live: LiveNodes;
+  readonly #assignments: Assignments;
+  readonly #writer: DescriptorWriter;
+  readonly #clients: ClientService;
+  readonly #sender: SnapshotSender;
+  readonly #receiver: SnapshotReceiver;
+  readonly #ticks: Timer;
+  readonly #startedAt: number;
+  readonly #stampBase: number;
+  #session: ZkSession | null = null;
+  #liveIds: ReadonlySet<NodeId> = new Set();
+  #turnDue = false;
+  #closed = false;
+  #idle: (() => void) | null = null;
+
+  constructor(options: NodeOptions) {
+    checkReplication(options.config);
+    const { env, logger, zk, storage, transport } = options;
+    this.#options = options;
+    this.id = storage.nodeId;
+    this.#env = env;
+    this.#logger = logger;
+    this.#storage = storage;
+    this.#startedAt = env.wallNow();
+    this.#stampBase = Math.floor(env.random() * 2 ** 50);
+    this.#peers = new Peers({
+      env,
+      log: logger,
+      transport,
+      self: { clusterId: options.clusterId, nodeId: this.id },
+      handlers: { received: (channel, body) => this.#received(channel, body) },
+    });
+    this.#writer = new DescriptorWriter(this.id, zk, env, logger);
+    const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
+    const touched = (host: RangeHost): void => this.#touch(host);
+    this.#sender = new SnapshotSender({ env, logger, storage, send });
+    this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
+    this.#clients = new ClientService({
+      env,
+      storage,
+      host: (range) => this.#hosts.get(range),
+      touched,
+      status: () => this.status(),
+    });
+    storage.onSynced((group) => this.#synced(group));
+    storage.onCompacted((range, base) => this.#stepRange(range, { kind: 'compacted', base }));
+    for (const replica of storage.recovered) this.#adopt(replica);
+    this.#live = new LiveNodes(zk, () => this.#liveChanged());
+    this.#assignments = new Assignments(this.id, zk, env, logger, {
+      image: (image) => this.#learn(image),
+      missing: (range) => this.#missing(range),
+    });
+    for (const { range, namespace } of storage.recovered) this.#assignments.watch(range, namespace);
+    this.#ticks = every(env, TICK_MS, () => this.#tick());
+  }
+
+  /** What accepted connections are served with. */
+  get handlers(): ChannelHandlers {
+    return {
+      request: (channel, id, body) => this.#clients.serve(channel, id, body),
+      received: (channel, body) => this.#received(channel, body),
+    };
+  }
+
+  /** The session in which this node's live znode exists; null: none (R1: every ownership ends with it). */
+  useSession(session: ZkSession | null): void {
+    if (this.#session !== null && this.#session !== session) this.#stepAll({ kind: 'session-ended' });
+    this.#session = session;
+    if (session === null) return;
+    for (const host of this.#hosts.values()) {
+      const { image } = host.replica;
+      if (image !== null) this.#step(host, { kind: 'image', image, session: session.id });
+      this.#assignments.hint(host.meta.range);
+    }
+  }
+
+  status(): NodeStatus {
+    const now = this.#env.now();
+    const toUnixMs = (at: number): number => this.#env.wallNow() - (now - at);
+    const hosts = [...this.#hosts.values()];
+    return {
+      node: this.id,
+      version: this.#options.version,
+      startedAt: this.#startedAt,
+      leaseMs: Math.max(0, (this.#session?.leaseUntil() ?? 0) - now),
+      replicas: hosts.map((host) => host.replica.status(now, toUnixMs)),
+      orphans: hosts.filter((host) => host.orphan).map((host) => host.meta.range),
+      logBytes: this.#storage.stats.logBytes,
+      memoryBytes: process.memoryUsage.rss(),
+    };
+  }
+
+  /** R8: hands every owned range over, as far as that goes in a while, then stops serving. The storage stays open. */
+  async close(): Promise<void> {
+    await this.#handOverAll();
+    this.#closed = true;
+    this.#ticks.cancel();
+    this.#stepAll({ kind: 'session-ended' });
+    this.#turn();
+    this.#assignments.close();
+    this.#live.close();
+    this.#peers.close();
+  }
+
+  // ---- the turn ----------------------------------------------------------------------------------------------------
+
+  #touch(host: RangeHost): void {
+    this.#touched.add(host);
+    if (this.#turnDue) return;
+    this.#turnDue = true;
+    this.#env.soon(() => this.#turn());
+  }
+
+  #turn(): void {
+    this.#turnDue = false;
+    const now = this.#env.now();
+    for (const host of this.#touched) {
+      this.#touched.delete(host);
+      if (host.wiping) continue;
+      const ready = host.replica.take(now);
+      for (const { to, message } of ready.messages) this.#peers.send(to, toFrame(host.meta.range, message));
+      host.carryOut(ready, now);
+      for (const intent of ready.intents) this.#carryOut(host, intent);
+      if (host.replica.hasUnsynced) this.#unsynced.add(host);
+    }
+    if (
+      this.#idle !== null &&
+      ![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)
+    ) {
+      this.#idle();
+    }
+  }
+
+  #step(host: RangeHost, event: ReplicaEvent): void {
+    if (host.wiping) return;
+    host.replica.step(event, this.#env.now());
+    this.#touch(host);
+  }
+
+  #stepRange(range: RangeId, event: ReplicaEvent): void {
+    const host = this.#hosts.get(range);
+    if (host !== undefined) this.#step(host, event);
+  }
+
+  #stepAll(event: ReplicaEvent): void {
+    for (const host of this.#hosts.values()) this.#step(host, event);
+  }
+
+  /** Owners have times to watch; whoever could not apply all that is committed tries again. */
+  #tick(): void {
+    for (const host of this.#hosts.values()) {
+      if (host.replica.ownedEpoch !== null) this.#step(host, { kind: 'tick' });
+      else if (host.appliedSeq < host.replica.commitSeq) this.#touch(host);
+    }
+  }
+
+  #synced(group: number): void {
+    for (const host of this.#unsynced) {
+      this.#step(host, { kind: 'synced', group });
+      if (!host.replica.hasUnsynced) this.#unsynced.delete(host);
+    }
+  }
+
+  #carryOut(host: RangeHost, intent: Intent): void {
+    const { range, namespace } = host.meta;
+    switch (intent.kind) {
+      case 'compare-and-set':
+        void this.#compareAndSet(host, intent);
+        return;
+      case 'read-image':
+        return this.#assignments.hint(range);
+      case 'read-session':
+        void this.#writer.liveSession(intent.node).then((session) => {
+          this.#step(host, { kind: 'session-read', node: intent.node, session });
+        });
+        return;
+      case 'send-snapshot': {
+        const { to, inc } = intent;
+        const epoch = host.replica.ownedEpoch;
+        if (epoch === null) return;
+        this.#logger.info({ range, namespace, to }, 'sending a snapshot');
+        void this.#sender.transfer({ range, epoch, node: to, inc }).then((installed) => {
+          this.#step(host, { kind: 'snapshot-sent', to, inc, installed });
+        });
+        return;
+      }
+      default:
+        return never(intent);
+    }
+  }
+
+  async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
+    const { next, expected, why } = intent;
+    const before = host.replica.image?.descriptor;
+    const outcome = await this.#writer.compareAndSet(next, expected);
+    this.#step(host, { kind: 'cas-outcome', expected, outcome });
+    if (outcome !== 'done') return this.#assignments.hint(next.id);
+    const text =
+      next.owner.node === this.id
+        ? `in-sync set ${before?.inSync.join(', ')} became ${next.inSync.join(', ')}: ${why}`
+        : `owner ${this.id} handed over to ${next.owner.node}`;
+    this.#logger.info({ range: next.id, epoch: next.epoch }, text);
+    this.#writer.tell({ kind: 'replication', text, range: next.id, node: this.id, epoch: next.epoch });
+  }
+
+  async #handOverAll(): Promise<void> {
+    if (![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)) return;
+    const done = new Promise<void>((resolve) => {
+      this.#idle = resolve;
+    });
+    const patience = new Promise<void>((resolve) => {
+      this.#env.after(HAND_OVER_MS, resolve);
+    });
+    this.#stepAll({ kind: 'hand-over' });
+    await Promise.race([done, patience]);
+    this.#idle = null;
+  }
+
+  // ---- other nodes -------------------------------------------------------------------------------------------------
+
+  #received(channel: Channel, body: OneWayBody): void {
+    if (this.#closed) return;
+    const from = channel.peerNode;
+    const host = this.#hosts.get(body.range);
+    if (host === undefined || host.replica.inc < body.inc) {
+      // R9: a replica is made from a descriptor only, but somebody knows one that this node has not seen.
+      if (body.kind === 'append') this.#assignments.hint(body.range);
+      return;
+    }
+    switch (body.kind) {
+      case 'append':
+        return this.#step(host, { kind: 'append', from, message: appendFrom(body) });
+      case 'append-ack':
+        return this.#step(host, { kind: 'append-ack', from, message: ackFrom(body) });
+      case 'snapshot-chunk':
+        return this.#receiver.receive(host, from, body);
+      case 'snapshot-ack':
+        return this.#sender.receiveAck(from, body);
+      default:
+        return never(body);
+    }
+  }
+
+  #liveChanged(): void {
+    const { nodes } = this.#live;
+    this.#liveIds = new Set(nodes.keys());
+    for (const [id, { address }] of nodes) {
+      if (id !== this.id) this.#peers.setAddress(id, address);
+    }
+    this.#stepAll({ kind: 'live', nodes: this.#liveIds });
+    this.#tick();
+  }
+
+  // ---- replicas ----------------------------------------------------------------------------------------------------
+
+  get #sessionId(): SessionId | null {
+    return this.#session === null || this.#session.ended ? null : this.#session.id;
+  }
+
+  /** The lease [safety]: read at the moment of use. */
+  #leaseValid(): boolean {
+    return this.#session !== null && this.#env.now() < this.#session.leaseUntil();
+  }
+
+  #adopt(recovered: RecoveredReplica): RangeHost {
+    const { range } = recovered;
+    const storage = this.#storage;
+    const replica = new Replica({
+      self: this.id,
+      recovered,
+      log: {
+        get gathering() {
+          return storage.gathering;
+        },
+        setEpochSeen: (epoch) => storage.setEpochSeen(range, epoch),
+        append: (entries) => storage.append(range, entries),
+        truncate: (lastKept) => storage.truncate(range, lastKept),
+        read: (from, bytesMax) => storage.read(range, from, bytesMax),
+        retainAfter: (seq) => storage.retainAfter(range, seq),
+      },
+      config: this.#options.config,
+      leaseValid: () => this.#leaseValid(),
+      stampBase: this.#stampBase,
+    });
+    const host = new RangeHost(replica, recovered, storage, replica.commitSeq);
+    this.#hosts.set(range, host);
+    this.#step(host, { kind: 'live', nodes: this.#liveIds });
+    return host;
+  }
+
+  #learn(image: DescriptorImage): void {
+    if (this.#closed) return;
+    const { descriptor } = image;
+    const inc = incOf(descriptor, this.id);
+    const host = this.#hosts.get(descriptor.id);
+    if (host?.wiping) return;
+    if (host !== undefined) {
+      host.orphan = false;
+      if (inc !== host.replica.inc && descriptor.nextInc > host.replica.inc) void this.#wipe(host);
+      else this.#step(host, { kind: 'image', image, session: this.#sessionId });
+      return;
+    }
+    if (inc !== undefined && descriptor.state === 'serving') this.#create(image, inc);
+  }
+
+  /** R9: made from the descriptor only, never at or below a tombstone's inc. */
+  #create(image: DescriptorImage, inc: number): void {
+    const { id, namespace, namespaceId, start, end, base } = image.descriptor;
+    const tombstone = this.#storage.tombstones.get(id);
+    if (tombstone !== undefined && inc <= tombstone.inc) return;
+    assert(base.seq === origin.seq, 'a range that a split made is not made here');
+    const meta: ReplicaMeta = { range: id, inc, namespace, namespaceId, start, end };
+    const epochSeen = tombstone?.epochSeen ?? 0;
+    this.#storage.createReplica(meta, base, epochSeen);
+    const host = this.#adopt({
+      ...meta,
+      epochSeen,
+      base,
+      runs: [],
+      lastSeq: base.seq,
+      applied: base,
+      void: false,
+    });
+    this.#logger.info({ range: id, inc }, 'replica made');
+    this.#step(host, { kind: 'image', image, session: this.#sessionId });
+  }
+
+  /** R9: this replica is no longer in the descriptor, nor can it come back with this inc. */
+  async #wipe(host: RangeHost): Promise<void> {
+    const { range } = host.meta;
+    this.#step(host, { kind: 'session-ended' });
+    this.#turn();
+    host.wiping = true;
+    this.#unsynced.delete(host);
+    this.#receiver.abandon(range);
+    this.#logger.info({ range, inc: host.replica.inc }, 'replica removed: wiping it');
+    await this.#storage.wipe(range);
+    this.#hosts.delete(range);
+    this.#assignments.unwatch(range);
+    this.#assignments.hint(range);
+  }
+
+  /** A missing znode is no image (ZooKeeper reset, wrong root): nothing is wiped for it (R9). */
+  #missing(range: RangeId): void {
+    const host = this.#hosts.get(range);
+    if (host === undefined || host.orphan) return;
+    host.orphan = true;
+    this.#logger.warn({ range }, 'the descriptor of a replica here is missing: kept as an orphan');
+    this.#step(host, { kind: 'session-ended' });
+  }
+}

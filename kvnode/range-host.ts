@@ -1,0 +1,133 @@
+// One replica with what surrounds it on this node: its rows, the clients that wait for its writes, the snapshot that it
+// takes in. It applies what is committed, in order, and answers; it knows nothing of ZooKeeper or of other nodes.
+
+import { assert } from '../common/base/assert.ts';
+import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
+import type { Seq } from '../common/model/ids.ts';
+import { contains } from '../common/model/key-range.ts';
+import { replyFromError } from '../common/wire/error-reply.ts';
+import type { Operation } from '../common/wire/messages.ts';
+import { decodeOperation } from '../common/wire/operation.ts';
+import { descriptorCodec } from '../common/zk/znodes.ts';
+import { applyOperation, type Outcome } from './apply.ts';
+import type { Ready } from './replica/messages.ts';
+import type { Replica } from './replica/replica.ts';
+import { ENTRY_KINDS, type LogEntry, type ReplicaMeta, type Storage } from './storage/storage.ts';
+import { type Answerable, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
+
+/** Entries read from the log at once to be applied, in bytes. */
+const APPLY_BYTES = 1024 * 1024;
+
+export class RangeHost {
+  readonly replica: Replica;
+  readonly meta: ReplicaMeta;
+  readonly #storage: Storage;
+  readonly #waiting = new WaitingWrites();
+  #appliedSeq: Seq;
+  /** The replica is being wiped (R9): nothing is served or received any more. */
+  wiping = false;
+  /** Its znode is absent: kept, listed, owned by nobody (R9). */
+  orphan = false;
+
+  constructor(replica: Replica, meta: ReplicaMeta, storage: Storage, appliedSeq: Seq) {
+    this.replica = replica;
+    this.meta = meta;
+    this.#storage = storage;
+    this.#appliedSeq = appliedSeq;
+  }
+
+  get appliedSeq(): Seq {
+    return this.#appliedSeq;
+  }
+
+  get waiting(): number {
+    return this.#waiting.size;
+  }
+
+  /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */
+  write(epoch: number, operationBytes: Uint8Array, client: Answerable, requestId: number, now: number): void {
+    const refuse = (code: ErrorCode, message: string) => client.reply(requestId, this.refusal(code, message));
+    let operation: Operation;
+    // The log keeps the bytes: a view would pin the whole message that they came in.
+    const payload = operationBytes.slice();
+    try {
+      operation = decodeOperation(payload);
+    } catch (error) {
+      return refuse('INVALID_ARGUMENT', error instanceof RangekeeperError ? error.message : String(error));
+    }
+    if (!operation.mutations.every(({ key }) => contains(this.meta, key))) {
+      return refuse('WRONG_RANGE', 'a key of the write is outside the range');
+    }
+    if (this.#storage.saturated) return refuse('OVERLOADED', 'the state store is behind');
+    const seq = this.replica.propose(epoch, payload, now);
+    if (typeof seq === 'string') return refuse(seq, `range ${this.meta.range} takes no write here`);
+    this.#waiting.push({ seq, epoch, operation, client, requestId });
+  }
+
+  /** An error that carries the newest descriptor known here, where the asker should look at it. */
+  refusal(code: ErrorCode, message: string) {
+    const { image } = this.replica;
+    const helps =
+      image !== null && (code === 'NOT_OWNER' || code === 'STALE_EPOCH' || code === 'WRONG_RANGE');
+    const details = helps
+      ? { descriptor: { data: descriptorCodec.encode(image.descriptor), version: image.version } }
+      : {};
+    return replyFromError(new RangekeeperError(code, message, details));
+  }
+
+  /** Steps 2 and 3 of a Ready: applies what is committed, answers, gives up what is lost. */
+  carryOut(ready: Ready, now: number): void {
+    if (!this.replica.isVoid) this.#applyThrough(ready.commitSeq, now);
+    if (ready.lost === null) return;
+    for (const { client, requestId } of this.#waiting.takeAll()) {
+      const text = `the owner of range ${this.meta.range} changed while the write was under way`;
+      client.reply(requestId, replyFromError(new RangekeeperError('OUTCOME_UNKNOWN', text)));
+    }
+  }
+
+  /** A snapshot was installed: its rows are the state now. */
+  installed(seq: Seq): void {
+    this.#appliedSeq = seq;
+  }
+
+  /** A follower stops while its state store is behind, and goes on with a later turn; an owner takes no new writes then. */
+  #applyThrough(commitSeq: Seq, now: number): void {
+    const from = this.#appliedSeq;
+    while (this.#appliedSeq < commitSeq) {
+      if (this.#storage.saturated && this.replica.ownedEpoch === null) break;
+      const entries = this.#storage.read(this.meta.range, this.#appliedSeq + 1, APPLY_BYTES);
+      assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
+      for (const entry of entries) {
+        if (entry.seq > commitSeq) break;
+        this.#apply(entry);
+      }
+    }
+    if (this.#appliedSeq > from) this.replica.step({ kind: 'applied', seq: this.#appliedSeq }, now);
+  }
+
+  #apply(entry: LogEntry): void {
+    assert(entry.seq === this.#appliedSeq + 1, 'entries are applied in order, each once');
+    const { epoch, seq } = entry;
+    if (entry.kind === ENTRY_KINDS.epochStart) {
+      this.#storage.apply(this.meta.range, { epoch, seq }, []);
+    } else {
+      const waiting = this.#waiting.take(epoch, seq);
+      const operation = waiting?.operation ?? decodeOperation(entry.payload);
+      const { outcome, changes } = applyOperation(this.#storage, this.meta.namespaceId, operation);
+      this.#storage.apply(this.meta.range, { epoch, seq }, changes);
+      if (waiting !== null) this.#answer(waiting, outcome);
+    }
+    this.#appliedSeq = seq;
+  }
+
+  /** R14: a conflict too is told only now, after commit. */
+  #answer({ client, requestId, seq, epoch }: WaitingWrite, outcome: Outcome): void {
+    if (outcome.kind === 'written') {
+      client.reply(requestId, { kind: 'write-reply', revision: seq, epoch, deleted: outcome.deleted });
+      return;
+    }
+    const { revision } = outcome;
+    const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision });
+    client.reply(requestId, replyFromError(error));
+  }
+}

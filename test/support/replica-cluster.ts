@@ -1,0 +1,362 @@
+// Three replicas of one range without a network, a disk or ZooKeeper: messages, syncs and writes to the descriptor wait
+// in bags until the test lets them happen. A seeded walk lets them happen in any order, loses and repeats them, crashes
+// nodes with loss of what was not synced, ends sessions, and checks after every step what DESIGN.md section 4 promises.
+
+import { assert } from '../../common/base/assert.ts';
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
+import {
+  type Descriptor,
+  type DescriptorImage,
+  incOf,
+  isInSync,
+  withOwner,
+} from '../../common/model/descriptor.ts';
+import { type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
+import type { Intent, Outgoing } from '../../kvnode/replica/messages.ts';
+import { Replica, type ReplicaEvent } from '../../kvnode/replica/replica.ts';
+import { MemoryLog } from './memory-log.ts';
+
+export const NODES = ['a', 'b', 'c'] as const;
+export type NodeName = (typeof NODES)[number];
+
+interface Member {
+  readonly id: NodeId;
+  readonly log: MemoryLog;
+  replica: Replica;
+  /** Null: down. */
+  session: SessionId | null;
+  /** Groups through here are on disk. */
+  syncedGroup: number;
+  applied: Seq;
+}
+
+interface Mail extends Outgoing {
+  readonly from: NodeId;
+}
+
+interface PendingCas {
+  readonly from: NodeId;
+  readonly session: SessionId;
+  readonly intent: Intent & { kind: 'compare-and-set' };
+}
+
+export class ReplicaCluster {
+  now = 1_000;
+  readonly members = new Map<NodeId, Member>();
+  mail: Mail[] = [];
+  casInFlight: PendingCas[] = [];
+  /** Cut off from the others and from ZooKeeper. */
+  cutOff: NodeId | null = null;
+  /** Writes acknowledged to clients: seq → payload. */
+  readonly acknowledged = new Map<Seq, string>();
+  /** The longest committed log ever seen, as epoch/payload. */
+  readonly committed: string[] = [];
+  #descriptor: Descriptor;
+  #version = 0;
+  readonly #history: DescriptorImage[] = [];
+  readonly #liveSessions = new Set<SessionId>();
+  readonly #holders = new Map<SessionId, NodeId>();
+  #sessions = 0;
+  #payloads = 0;
+
+  constructor(minInSync = 2) {
+    const sessions = new Map<NodeId, SessionId>(NODES.map((id) => [id, this.#newSession(id)]));
+    this.#descriptor = {
+      namespace: 'default',
+      namespaceId: 1,
+      id: 1,
+      start: new Uint8Array(0),
+      end: null,
+      epoch: 1,
+      owner: { node: 'a', inc: 1, session: sessions.get('a') ?? '' },
+      replicas: NODES.map((node, at) => ({ node, inc: at + 1 })),
+      inSync: [...NODES],
+      minInSync,
+      state: 'serving',
+      nextInc: 4,
+      structSeq: 0,
+      base: origin,
+      parent: null,
+      transferTo: null,
+      retire: null,
+    };
+    this.#history.push({ descriptor: this.#descriptor, version: 0 });
+    for (const id of NODES) {
+      const log = new MemoryLog();
+      const member: Member = {
+        id,
+        log,
+        replica: this.#makeReplica(id, log, 0),
+        session: sessions.get(id) ?? null,
+        syncedGroup: 0,
+        applied: 0,
+      };
+      this.members.set(id, member);
+    }
+    for (const id of NODES) this.readDescriptor(id);
+  }
+
+  get descriptor(): Descriptor {
+    return this.#descriptor;
+  }
+
+  member(id: NodeId): Member {
+    const member = this.members.get(id);
+    assert(member !== undefined, `no member ${id}`);
+    return member;
+  }
+
+  // ---- what can happen ---------------------------------------------------------------------------------------------
+
+  readDescriptor(id: NodeId, age = 0): void {
+    const image = this.#history[Math.max(0, this.#history.length - 1 - age)];
+    assert(image !== undefined, 'there is an image');
+    if (this.cutOff === id) return;
+    const { session } = this.member(id);
+    this.step(id, { kind: 'live', nodes: this.#liveNodes() });
+    this.step(id, { kind: 'image', image, session });
+  }
+
+  /** The refusal, or the seq at which it was appended. */
+  write(id: NodeId): Seq | string {
+    const { replica } = this.member(id);
+    const payload = new TextEncoder().encode(`w${++this.#payloads}`);
+    const seq = replica.propose(replica.ownedEpoch ?? 0, payload, this.now);
+    this.#take(id);
+    return seq;
+  }
+
+  /** The gathering group is on its way to the disk; what is logged from now on belongs to the next one. */
+  seal(id: NodeId): void {
+    this.member(id).log.seal();
+  }
+
+  /** The oldest group on its way is on disk. */
+  sync(id: NodeId): void {
+    const member = this.member(id);
+    if (member.syncedGroup + 1 >= member.log.gathering) return;
+    member.syncedGroup++;
+    this.step(id, { kind: 'synced', group: member.syncedGroup });
+  }
+
+  syncAll(id: NodeId): void {
+    this.seal(id);
+    while (this.member(id).syncedGroup + 1 < this.member(id).log.gathering) this.sync(id);
+  }
+
+  deliver(at: number, options: { readonly keep?: boolean } = {}): void {
+    const mail = this.mail[at];
+    if (mail === undefined) return;
+    if (options.keep !== true) this.mail.splice(at, 1);
+    const { from, to, message } = mail;
+    if (this.member(to).session === null || this.cutOff === from || this.cutOff === to) return;
+    if (message.kind === 'append') this.step(to, { kind: 'append', from, message });
+    else this.step(to, { kind: 'append-ack', from, message });
+  }
+
+  /** ZooKeeper carries out a compare-and-set; `tell` false: its answer is lost. */
+  carryOutCas(at: number, tell: boolean): void {
+    const [cas] = this.casInFlight.splice(at, 1);
+    if (cas === undefined) return;
+    const { next, expected } = cas.intent;
+    const wins = this.#version === expected;
+    if (wins) this.#install(next);
+    const member = this.member(cas.from);
+    if (member.session !== cas.session) return;
+    const outcome = !tell || this.cutOff === cas.from ? 'unknown' : wins ? 'done' : 'refused';
+    this.step(cas.from, { kind: 'cas-outcome', expected, outcome });
+    if (outcome === 'refused') this.readDescriptor(cas.from);
+  }
+
+  tick(ms: number): void {
+    this.now += ms;
+    for (const id of this.members.keys()) this.step(id, { kind: 'tick' });
+  }
+
+  /** Down, with everything after the last sync lost. Its session lives on until it expires. */
+  crash(id: NodeId): void {
+    this.member(id).session = null;
+  }
+
+  restart(id: NodeId): void {
+    const member = this.member(id);
+    assert(member.session === null, 'only one that is down starts');
+    member.replica = this.#makeReplica(id, member.log, member.syncedGroup);
+    member.applied = 0;
+    member.session = this.#newSession(id);
+    this.readDescriptor(id);
+  }
+
+  /** The session ends at ZooKeeper; a node that is up hears of it later, but its lease is over. */
+  expire(session: SessionId): void {
+    this.#liveSessions.delete(session);
+  }
+
+  expireOwner(): void {
+    this.expire(this.#descriptor.owner.session);
+  }
+
+  /** A node that is up notices that its session is gone and gets another one. */
+  renewSession(id: NodeId): void {
+    const member = this.member(id);
+    if (member.session === null || this.#liveSessions.has(member.session) || this.cutOff === id) return;
+    this.step(id, { kind: 'session-ended' });
+    member.session = this.#newSession(id);
+    this.readDescriptor(id);
+  }
+
+  /** R7. False: nobody to promote, or no need to. */
+  promote(choice: number): boolean {
+    const { owner } = this.#descriptor;
+    if (this.#liveSessions.has(owner.session)) return false;
+    const candidates = [...this.members.values()].filter(
+      ({ id, session }) =>
+        id !== this.cutOff &&
+        session !== null &&
+        this.#liveSessions.has(session) &&
+        isInSync(this.#descriptor, id),
+    );
+    const chosen = candidates[choice % Math.max(1, candidates.length)];
+    if (chosen === undefined || chosen.session === null) return false;
+    this.#install(withOwner(this.#descriptor, chosen.id, chosen.session));
+    return true;
+  }
+
+  handOver(id: NodeId): void {
+    this.step(id, { kind: 'hand-over' });
+  }
+
+  /** Everything up and connected, nothing lost, until nothing more happens. */
+  settle(): void {
+    this.cutOff = null;
+    for (const id of NODES) if (this.member(id).session === null) this.restart(id);
+    for (const member of this.members.values()) {
+      for (const session of this.#sessionsOf(member.id)) if (session !== member.session) this.expire(session);
+      this.renewSession(member.id);
+    }
+    for (let round = 0; round < 60; round++) {
+      while (this.casInFlight.length > 0) this.carryOutCas(0, true);
+      this.promote(0);
+      for (const id of NODES) this.readDescriptor(id);
+      for (const id of NODES) this.syncAll(id);
+      while (this.mail.length > 0) this.deliver(0);
+      this.tick(DEFAULT_REPLICATION.idleAppendMs);
+    }
+  }
+
+  // ---- effects -------------------------------------------------------------------------------------------------------
+
+  step(id: NodeId, event: ReplicaEvent): void {
+    const member = this.member(id);
+    if (member.session === null) return;
+    member.replica.step(event, this.now);
+    this.#take(id);
+  }
+
+  #take(id: NodeId): void {
+    const member = this.member(id);
+    const ready = member.replica.take(this.now);
+    for (const outgoing of ready.messages) this.mail.push({ ...outgoing, from: id });
+    this.#apply(member, ready.commitSeq);
+    for (const intent of ready.intents) this.#carryOutIntent(member, intent);
+    this.#checkReads(member);
+  }
+
+  #apply(member: Member, commitSeq: Seq): void {
+    if (commitSeq <= member.applied) return;
+    const owned = member.replica.ownedEpoch;
+    for (const entry of member.log.entries.slice(member.applied, commitSeq)) {
+      const text = `${entry.epoch}/${new TextDecoder().decode(entry.payload)}`;
+      const known = this.committed[entry.seq - 1];
+      assert(known === undefined || known === text, `P1: ${member.id} applies ${text} where ${known} was`);
+      this.committed[entry.seq - 1] = text;
+      if (owned !== null && entry.epoch === owned) this.acknowledged.set(entry.seq, text);
+    }
+    member.applied = commitSeq;
+    member.replica.step({ kind: 'applied', seq: commitSeq }, this.now);
+  }
+
+  #carryOutIntent(member: Member, intent: Intent): void {
+    if (member.session === null) return;
+    switch (intent.kind) {
+      case 'compare-and-set':
+        this.casInFlight.push({ from: member.id, session: member.session, intent });
+        return;
+      case 'read-image':
+        return this.readDescriptor(member.id);
+      case 'read-session': {
+        const { session } = this.member(intent.node);
+        const live = session !== null && this.#liveSessions.has(session) ? session : null;
+        return this.step(member.id, { kind: 'session-read', node: intent.node, session: live });
+      }
+      case 'send-snapshot':
+        assert(false, 'no log is compacted here, so nobody needs a snapshot');
+    }
+  }
+
+  /** P4: whoever may serve a linearizable read has everything that was acknowledged. */
+  #checkReads(member: Member): void {
+    const { replica } = member;
+    if (replica.ownedEpoch === null || replica.readRefusal(replica.ownedEpoch) !== null) return;
+    const newest = Math.max(0, ...this.acknowledged.keys());
+    assert(
+      member.applied >= newest,
+      `P4: ${member.id} would read at ${member.applied}, ${newest} is acknowledged`,
+    );
+  }
+
+  /** I1: every in-sync member has every acknowledged write on disk. To be called between steps. */
+  checkDurable(): void {
+    for (const id of this.#descriptor.inSync) {
+      const { log, syncedGroup } = this.member(id);
+      const copy = durableCopy(log, syncedGroup);
+      for (const [seq, text] of this.acknowledged) {
+        assert(copy[seq - 1] === text, `I1: in-sync ${id} lacks ${text} at ${seq}`);
+      }
+    }
+  }
+
+  #install(next: Descriptor): void {
+    assert(next.epoch >= this.#descriptor.epoch, 'epochs never fall');
+    this.#descriptor = next;
+    this.#version++;
+    this.#history.push({ descriptor: next, version: this.#version });
+  }
+
+  #liveNodes(): ReadonlySet<NodeId> {
+    const live = [...this.members.values()].filter(
+      ({ session }) => session !== null && this.#liveSessions.has(session),
+    );
+    return new Set(live.map(({ id }) => id));
+  }
+
+  #sessionsOf(id: NodeId): SessionId[] {
+    return [...this.#liveSessions].filter((session) => this.#holders.get(session) === id);
+  }
+
+  #newSession(id: NodeId): SessionId {
+    const session = `s${++this.#sessions}`;
+    this.#liveSessions.add(session);
+    this.#holders.set(session, id);
+    return session;
+  }
+
+  #makeReplica(id: NodeId, log: MemoryLog, syncedGroup: number): Replica {
+    const inc = incOf(this.#descriptor, id) ?? 0;
+    return new Replica({
+      self: id,
+      recovered: log.recover(syncedGroup, { range: 1, inc }),
+      log,
+      config: DEFAULT_REPLICATION,
+      leaseValid: () => {
+        const session = this.members.get(id)?.session ?? null;
+        return session !== null && this.#liveSessions.has(session);
+      },
+      stampBase: 0,
+    });
+  }
+}
+
+function durableCopy(log: MemoryLog, group: number): string[] {
+  return log.durable(group).map(({ epoch, payload }) => `${epoch}/${new TextDecoder().decode(payload)}`);
+}

@@ -1,0 +1,73 @@
+// What a verb gives back, before anyone decides how it looks: a record, rows, or text. The formatters in format/ turn
+// it into a table, JSON, NDJSON or CSV; a verb never prints an answer itself.
+
+import type { Bytes } from '../common/base/bytes.ts';
+import type { NodeId } from '../common/model/ids.ts';
+import type { ExitCode } from '../common/process/exit.ts';
+
+export interface NodeName {
+  readonly id: NodeId;
+  /** For people; the id where the node has none. */
+  readonly name: string;
+}
+
+export type Counts = Readonly<Record<string, number>>;
+
+export type Cell =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly bytes: Bytes }
+  | { readonly kind: 'text'; readonly text: string }
+  | { readonly kind: 'number'; readonly number: number }
+  | { readonly kind: 'flag'; readonly flag: boolean }
+  | { readonly kind: 'nodes'; readonly nodes: readonly NodeName[] }
+  | { readonly kind: 'node'; readonly node: NodeName }
+  | { readonly kind: 'counts'; readonly counts: Counts };
+
+export const none: Cell = { kind: 'none' };
+export const bytes = (value: Bytes | null): Cell => (value === null ? none : { kind: 'bytes', bytes: value });
+export const text = (value: string | null): Cell => (value === null ? none : { kind: 'text', text: value });
+export const number = (value: number | null): Cell =>
+  value === null ? none : { kind: 'number', number: value };
+export const flag = (value: boolean): Cell => ({ kind: 'flag', flag: value });
+export const node = (value: NodeName): Cell => ({ kind: 'node', node: value });
+export const nodes = (value: readonly NodeName[]): Cell => ({ kind: 'nodes', nodes: value });
+export const counts = (value: Counts): Cell => ({ kind: 'counts', counts: value });
+
+export interface Column {
+  /** Field name in JSON and CSV; the table's heading is made from it. */
+  readonly name: string;
+  /** Its cells are byte strings, shown as `name` or, where they are not UTF-8, as base64 in `name64`. */
+  readonly bytes?: true;
+  /** Not in the table, where the reader is told otherwise (a note on stderr). */
+  readonly hidden?: true;
+}
+
+/** One cell a column. */
+export type Row = readonly Cell[];
+
+export type Answer =
+  /** The verb has written all that there is to say. */
+  | { readonly kind: 'silent' }
+  /** The session ends. */
+  | { readonly kind: 'leave' }
+  | { readonly kind: 'text'; readonly text: string }
+  /** `text` is its form for people; row null: nothing was found. */
+  | {
+      readonly kind: 'record';
+      readonly columns: readonly Column[];
+      readonly row: Row | null;
+      readonly text: string;
+      /** Default 0. */
+      readonly exit?: ExitCode;
+    }
+  | {
+      readonly kind: 'rows';
+      readonly columns: readonly Column[];
+      readonly rows: AsyncIterable<Row>;
+      /** Whether a table of it has headings; a bare list has none. */
+      readonly headings: boolean;
+    };
+
+export async function* each<T>(items: Iterable<T>): AsyncIterableIterator<T> {
+  yield* items;
+}

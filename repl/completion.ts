@@ -1,0 +1,117 @@
+// Tab: verbs, options, fixed values, and keys of the cluster. Keys are asked for by prefix and for a short time only:
+// where the cluster does not answer, Tab does nothing.
+
+import { type Bytes, formatBytes, parseBytes } from '../common/base/bytes.ts';
+import { delay } from '../common/base/env.ts';
+import type { Client } from '../common/client/api.ts';
+import type { Option, ValueKind } from './arguments.ts';
+import { quoteWord, readCommands, type Word } from './grammar.ts';
+import type { Session } from './session.ts';
+import type { Verb } from './verbs/verb.ts';
+
+const KEYS_MAX = 100;
+const WAIT_MS = 500;
+
+/** What is being typed: the words before it in its command, and itself, as typed. */
+interface Cursor {
+  readonly before: readonly Word[];
+  readonly raw: string;
+  /** Its text form. */
+  readonly text: string;
+}
+
+/** For readline: what the end of `line` could become, and the part of the line that it replaces. */
+export async function complete(session: Session, line: string): Promise<[string[], string]> {
+  const cursor = cursorOf(line);
+  const candidates = await candidatesFor(session, cursor);
+  // One candidate is the word: what follows is the next.
+  const ended = candidates.length === 1 ? candidates.map((candidate) => `${candidate} `) : candidates;
+  return [ended, cursor.raw];
+}
+
+function cursorOf(line: string): Cursor {
+  const words = readCommands(line).commands.at(-1)?.words ?? [];
+  const last = words.at(-1);
+  if (last === undefined || /[;\n]/.test(line.slice(last.to))) return { before: [], raw: '', text: '' };
+  if (last.to < line.length) return { before: words, raw: '', text: '' };
+  return { before: words.slice(0, -1), raw: line.slice(last.from), text: last.text };
+}
+
+async function candidatesFor(session: Session, cursor: Cursor): Promise<string[]> {
+  const [first, ...rest] = cursor.before;
+  if (first === undefined) return startingWith(cursor.raw, verbNames(session));
+  const verb = session.verbs.find((each) => each.name === first.text || each.aliases?.includes(first.text));
+  if (verb === undefined) return [];
+  const option = optionBefore(verb, rest);
+  if (option?.value !== undefined)
+    return valuesFor(session, cursor, option.value.kind, option.value.choices ?? []);
+  if (cursor.raw.startsWith('--')) return startingWith(cursor.raw, unusedOptions(verb, rest));
+  const parameter = verb.parameters[countPositions(verb, rest)];
+  if (parameter !== undefined) return valuesFor(session, cursor, parameter.kind, []);
+  return cursor.raw === '' ? unusedOptions(verb, rest) : [];
+}
+
+function verbNames(session: Session): string[] {
+  return session.verbs.map((verb) => verb.name);
+}
+
+function startingWith(start: string, names: readonly string[]): string[] {
+  return names.filter((name) => name.startsWith(start));
+}
+
+/** The option whose value is being typed, if any. */
+function optionBefore(verb: Verb, words: readonly Word[]): Option | undefined {
+  const last = words.at(-1);
+  return last?.plain === true ? verb.options.find(({ name }) => last.text === `--${name}`) : undefined;
+}
+
+function unusedOptions(verb: Verb, words: readonly Word[]): string[] {
+  const used = new Set(words.map((word) => word.text));
+  return verb.options.map(({ name }) => `--${name}`).filter((name) => !used.has(name));
+}
+
+function countPositions(verb: Verb, words: readonly Word[]): number {
+  let positions = 0;
+  for (let i = 0; i < words.length; i++) {
+    if (words[i]?.text.startsWith('--') !== true) positions++;
+    else if (optionBefore(verb, words.slice(0, i + 1))?.value !== undefined) i++;
+  }
+  return positions;
+}
+
+async function valuesFor(
+  session: Session,
+  cursor: Cursor,
+  kind: ValueKind,
+  choices: readonly string[],
+): Promise<string[]> {
+  if (kind === 'command') return startingWith(cursor.raw, verbNames(session));
+  if (kind !== 'key') return startingWith(cursor.raw, choices);
+  const keys = await keysBeginning(session, cursor.text);
+  return keys.map((key) => (cursor.raw.startsWith('"') ? alwaysQuoted(key) : quoteWord(formatBytes(key))));
+}
+
+function alwaysQuoted(key: Bytes): string {
+  return `"${formatBytes(key).replaceAll('"', '\\"')}"`;
+}
+
+async function keysBeginning(session: Session, text: string): Promise<readonly Bytes[]> {
+  try {
+    const prefix = parseBytes(text);
+    const found = session.client().then((client) => askKeys(client, prefix));
+    found.catch(() => {});
+    return await Promise.race([found, delay(session.env, WAIT_MS).then(() => [])]);
+  } catch {
+    return [];
+  }
+}
+
+/** The first keys and, where there are more, the last: what these have in common, all have. */
+async function askKeys(client: Client, prefix: Bytes): Promise<readonly Bytes[]> {
+  const options = { prefix, keysOnly: true, read: 'fallback', deadlineMs: WAIT_MS } as const;
+  const page = await client.scanPage({ ...options, limit: KEYS_MAX });
+  const keys = page.rows.map((row) => row.key);
+  if (page.cursor === null) return keys;
+  const last = await client.scanPage({ ...options, limit: 1, reverse: true });
+  return [...keys, ...last.rows.map((row) => row.key)];
+}

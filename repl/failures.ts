@@ -1,0 +1,70 @@
+// How a command ended, as scripts see it (DESIGN.md section 10): errors to exit codes and to a line for people; and the
+// errors that are the REPL's own.
+
+import { never } from '../common/base/assert.ts';
+import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
+import { EXIT, type ExitCode } from '../common/process/exit.ts';
+
+/** The command is not one that this REPL knows, or its words do not fit it. Nothing was sent. */
+export class UsageError extends Error {
+  override readonly name = 'UsageError';
+}
+
+/** Ctrl-C, or a signal to stop. */
+export class Interrupted extends Error {
+  override readonly name = 'Interrupted';
+  constructor(message = 'interrupted') {
+    super(message);
+  }
+}
+
+/** Whoever read our answers has gone (EPIPE): there is nobody left to work for. */
+export class OutputClosed extends Error {
+  override readonly name = 'OutputClosed';
+}
+
+export function exitCodeOf(error: unknown): ExitCode {
+  if (error instanceof UsageError) return EXIT.usage;
+  if (error instanceof Interrupted) return EXIT.interrupted;
+  return error instanceof RangekeeperError ? exitCodeOfCode(error.code) : EXIT.failed;
+}
+
+function exitCodeOfCode(code: ErrorCode): ExitCode {
+  switch (code) {
+    case 'NO_CLUSTER':
+    case 'WRONG_CLUSTER':
+    case 'UNREACHABLE':
+      return EXIT.cannotConnect;
+    case 'CONFLICT':
+      return EXIT.conflict;
+    case 'NO_OWNER':
+    case 'READ_ONLY':
+    case 'NOT_READY':
+      return EXIT.unavailable;
+    case 'OUTCOME_UNKNOWN':
+      return EXIT.outcomeUnknown;
+    case 'INVALID_ARGUMENT':
+    case 'UNKNOWN_NAMESPACE':
+    case 'NOT_OWNER':
+    case 'STALE_EPOCH':
+    case 'WRONG_RANGE':
+    case 'OVERLOADED':
+    case 'CROSS_RANGE':
+    case 'BEHIND':
+    case 'DEADLINE':
+    case 'MALFORMED':
+    case 'CLOSED':
+    case 'INTERNAL':
+      return EXIT.failed;
+    default:
+      return never(code);
+  }
+}
+
+/** One line for stderr: what happened and, of a write, what is known. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof RangekeeperError)) return error instanceof Error ? error.message : String(error);
+  const revision = error.details.revision;
+  const now = revision === undefined ? '' : ` (revision now ${revision}${revision === 0 ? ': absent' : ''})`;
+  return `${error.code}: ${error.message}${now}`;
+}

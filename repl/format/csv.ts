@@ -1,0 +1,65 @@
+// CSV as in RFC 4180: comma, double quotes, CRLF, one line of headings. Every column of byte strings has a twin at the
+// end with `64` behind its name; of the two one is filled, the twin (base64) where the bytes are not UTF-8.
+
+import { never } from '../../common/base/assert.ts';
+import { utf8OrNull } from '../../common/base/bytes.ts';
+import type { Cell, Column, Row } from '../answer.ts';
+import type { Console } from '../console.ts';
+import { base64 } from './json.ts';
+
+export async function writeCsv(
+  console: Console,
+  columns: readonly Column[],
+  rows: AsyncIterable<Row>,
+): Promise<void> {
+  await console.write(csvHeadings(columns));
+  for await (const row of rows) await console.write(csvLine(columns, row));
+}
+
+export function csvHeadings(columns: readonly Column[]): string {
+  const twins = columns.filter((column) => column.bytes === true).map((column) => `${column.name}64`);
+  return line([...columns.map((column) => column.name), ...twins]);
+}
+
+export function csvLine(columns: readonly Column[], row: Row): string {
+  const cells = columns.map((_, i) => row[i] ?? ({ kind: 'none' } as const));
+  const twins = cells.filter((_, i) => columns[i]?.bytes === true);
+  return line([...cells.map(plain), ...twins.map(twin)]);
+}
+
+function line(fields: readonly string[]): string {
+  return `${fields.map(quote).join(',')}\r\n`;
+}
+
+function quote(field: string): string {
+  return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
+}
+
+function twin(cell: Cell): string {
+  return cell.kind === 'bytes' && utf8OrNull(cell.bytes) === null ? base64(cell.bytes) : '';
+}
+
+function plain(cell: Cell): string {
+  switch (cell.kind) {
+    case 'none':
+      return '';
+    case 'bytes':
+      return utf8OrNull(cell.bytes) ?? '';
+    case 'text':
+      return cell.text;
+    case 'number':
+      return String(cell.number);
+    case 'flag':
+      return String(cell.flag);
+    case 'node':
+      return cell.node.id;
+    case 'nodes':
+      return cell.nodes.map((node) => node.id).join(' ');
+    case 'counts':
+      return Object.entries(cell.counts)
+        .map(([name, count]) => `${name}: ${count}`)
+        .join('; ');
+    default:
+      return never(cell);
+  }
+}

@@ -1,0 +1,76 @@
+// The four looks of an answer, and what they share. An answer in `json` is one document, in `ndjson` one line a row;
+// a byte string that is not UTF-8 is shown as base64 in a field of its own (`value` becomes `value64`), so that
+// whatever is shown can be read back exactly. A table shows `\xNN` instead.
+
+import { never } from '../../common/base/assert.ts';
+import type { Answer } from '../answer.ts';
+import type { Console } from '../console.ts';
+import { writeCsv } from './csv.ts';
+import { recordJson, writeJson, writeNdjson } from './json.ts';
+import { writeTable } from './table.ts';
+
+export const OUTPUT_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
+export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
+
+export async function writeAnswer(console: Console, format: OutputFormat, answer: Answer): Promise<void> {
+  switch (answer.kind) {
+    case 'silent':
+    case 'leave':
+      break;
+    case 'text':
+      await console.write(`${answer.text}\n`);
+      break;
+    case 'record':
+      await writeRecord(console, format, answer);
+      break;
+    case 'rows':
+      await writeRows(console, format, answer);
+      break;
+    default:
+      never(answer);
+  }
+  await console.flush();
+}
+
+async function writeRecord(
+  console: Console,
+  format: OutputFormat,
+  answer: Extract<Answer, { kind: 'record' }>,
+): Promise<void> {
+  const { columns, row } = answer;
+  switch (format) {
+    case 'table':
+      return row === null ? undefined : console.write(`${answer.text}\n`);
+    case 'json':
+      return console.write(row === null ? 'null\n' : `${recordJson(columns, row)}\n`);
+    case 'ndjson':
+      return row === null ? undefined : console.write(`${recordJson(columns, row)}\n`);
+    case 'csv':
+      return writeCsv(console, columns, rowsOf(row));
+    default:
+      return never(format);
+  }
+}
+
+async function* rowsOf<T>(row: T | null): AsyncIterableIterator<T> {
+  if (row !== null) yield row;
+}
+
+async function writeRows(
+  console: Console,
+  format: OutputFormat,
+  answer: Extract<Answer, { kind: 'rows' }>,
+): Promise<void> {
+  switch (format) {
+    case 'table':
+      return writeTable(console, answer.columns, answer.rows, answer.headings);
+    case 'json':
+      return writeJson(console, answer.columns, answer.rows);
+    case 'ndjson':
+      return writeNdjson(console, answer.columns, answer.rows);
+    case 'csv':
+      return writeCsv(console, answer.columns, answer.rows);
+    default:
+      return never(format);
+  }
+}

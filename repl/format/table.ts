@@ -1,0 +1,119 @@
+// Tables for people: columns aligned on what the first rows need, numbers to the right, nothing framed. On a terminal a
+// long value is cut, with its length; into a pipe it goes whole. Rows stream: only the first ones are held back.
+
+import { never } from '../../common/base/assert.ts';
+import { formatBytes } from '../../common/base/bytes.ts';
+import type { Cell, Column, Row } from '../answer.ts';
+import type { Console } from '../console.ts';
+
+/** Rows that are looked at for the columns' widths. */
+const SAMPLE_ROWS = 100;
+const SAMPLE_WIDTH_MAX = 48;
+const CUT_MIN = 40;
+const GAP = '  ';
+
+interface Layout {
+  readonly widths: readonly number[];
+  readonly right: readonly boolean[];
+  /** Longest cell, in characters; null: any. */
+  readonly cut: number | null;
+}
+
+export async function writeTable(
+  console: Console,
+  columns: readonly Column[],
+  rows: AsyncIterable<Row>,
+  headings: boolean,
+): Promise<void> {
+  const names = columns.filter(isShown).map((column) => (headings ? heading(column.name) : ''));
+  const cut = console.width === null ? null : Math.max(CUT_MIN, console.width - 20);
+  let sample: Row[] | null = [];
+  let layout: Layout | null = null;
+  const begin = async (): Promise<Layout> => {
+    const begun = measure(names, sample ?? [], cut);
+    if (headings) await console.write(renderLine(names, begun));
+    for (const row of sample ?? []) await console.write(renderRow(row, begun));
+    sample = null;
+    return begun;
+  };
+  for await (const row of rows) {
+    const shown = row.filter((_, i) => isShown(columns[i]));
+    if (sample !== null) sample.push(shown);
+    if (layout !== null) await console.write(renderRow(shown, layout));
+    else if (sample !== null && sample.length === SAMPLE_ROWS) layout = await begin();
+  }
+  if (layout === null) await begin();
+}
+
+function isShown(column: Column | undefined): boolean {
+  return column !== undefined && column.hidden !== true;
+}
+
+/** `inSync` → `IN SYNC` */
+function heading(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase();
+}
+
+function measure(names: readonly string[], sample: readonly Row[], cut: number | null): Layout {
+  const widths = names.map((name, i) =>
+    Math.max(name.length, ...sample.map((row) => Math.min(SAMPLE_WIDTH_MAX, width(shownCell(row[i], cut))))),
+  );
+  const right = names.map((_, i) => {
+    const kinds = sample.map((row) => row[i]?.kind ?? 'none');
+    return kinds.includes('number') && kinds.every((kind) => kind === 'number' || kind === 'none');
+  });
+  return { widths, right, cut };
+}
+
+function renderRow(row: Row, layout: Layout): string {
+  return renderLine(
+    row.map((cell) => shownCell(cell, layout.cut)),
+    layout,
+  );
+}
+
+function renderLine(texts: readonly string[], { widths, right }: Layout): string {
+  const padded = texts.map((text, i) => {
+    const room = ' '.repeat(Math.max(0, (widths[i] ?? 0) - width(text)));
+    if (right[i] === true) return room + text;
+    return i === texts.length - 1 ? text : text + room;
+  });
+  return `${padded.join(GAP)}\n`;
+}
+
+function shownCell(cell: Cell | undefined, cut: number | null): string {
+  const text = cell === undefined ? '' : cellText(cell);
+  if (cut === null || text.length <= cut) return text;
+  const length = cell?.kind === 'bytes' ? `… (${cell.bytes.length} B)` : '…';
+  return [...text].slice(0, cut - length.length).join('') + length;
+}
+
+/** In characters: good enough for what keys and names are made of. */
+function width(text: string): number {
+  return [...text].length;
+}
+
+export function cellText(cell: Cell): string {
+  switch (cell.kind) {
+    case 'none':
+      return '-';
+    case 'bytes':
+      return cell.bytes.length === 0 ? '""' : formatBytes(cell.bytes);
+    case 'text':
+      return cell.text;
+    case 'number':
+      return String(cell.number);
+    case 'flag':
+      return cell.flag ? 'yes' : 'no';
+    case 'node':
+      return cell.node.name;
+    case 'nodes':
+      return cell.nodes.length === 0 ? '-' : cell.nodes.map((node) => node.name).join(' ');
+    case 'counts':
+      return Object.entries(cell.counts)
+        .map(([name, count]) => `${name} ${count}`)
+        .join(', ');
+    default:
+      return never(cell);
+  }
+}

@@ -1,0 +1,92 @@
+// One run of the REPL, whatever its commands come from: builds the session, picks the mode, closes the client. All that
+// belongs to the process (streams, signals, how to connect) is handed in, so that tests run the very same code.
+
+import { createReadStream } from 'node:fs';
+import type { Readable, Writable } from 'node:stream';
+import { delay, type Env } from '../common/base/env.ts';
+import type { Client } from '../common/client/api.ts';
+import { StreamConsole } from './console.ts';
+import { describeError, exitCodeOf } from './failures.ts';
+import type { OutputFormat } from './format/format.ts';
+import { runInteractive } from './interactive.ts';
+import { runScript, type Step, stepsOfStream, stepsOfTexts } from './script.ts';
+import { interruptible, type Session } from './session.ts';
+import { VERBS } from './verbs/verbs.ts';
+
+export interface ReplOptions {
+  /** Where the commands come from. */
+  readonly mode:
+    | { readonly kind: 'texts'; readonly texts: readonly string[] }
+    | { readonly kind: 'file'; readonly path: string }
+    | { readonly kind: 'input' }
+    | { readonly kind: 'interactive'; readonly historyPath: string | null };
+  readonly namespace: string;
+  readonly output: OutputFormat;
+  readonly keepGoing: boolean;
+}
+
+export interface ReplWorld {
+  readonly env: Env;
+  readonly stdin: Readable;
+  readonly stdout: Writable;
+  readonly stderr: Writable;
+  /** Aborted when the process is asked to stop. */
+  readonly signal: AbortSignal;
+  connect(): Promise<Client>;
+}
+
+const CLOSE_MS = 2_000;
+
+/** Resolves with the exit code. */
+export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<number> {
+  let connecting: Promise<Client> | null = null;
+  const session: Session = {
+    env: world.env,
+    console: new StreamConsole(world.stdout, world.stderr),
+    format: options.output,
+    verbs: VERBS,
+    interactive: options.mode.kind === 'interactive',
+    input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
+    client: () => {
+      connecting ??= world.connect();
+      return connecting;
+    },
+  };
+  try {
+    return await runMode(session, options, world);
+  } catch (error) {
+    session.console.say(describeError(error));
+    return exitCodeOf(error);
+  } finally {
+    await closeClient(connecting, world.env);
+  }
+}
+
+async function runMode(session: Session, options: ReplOptions, world: ReplWorld): Promise<number> {
+  const { mode } = options;
+  const run = (steps: AsyncIterable<Step> | Iterable<Step>) =>
+    runScript(session, steps, options.keepGoing, world.signal);
+  switch (mode.kind) {
+    case 'texts':
+      return run(stepsOfTexts(session, mode.texts));
+    case 'file':
+      return run(stepsOfStream(createReadStream(mode.path), mode.path));
+    case 'input':
+      return run(stepsOfStream(world.stdin, 'stdin'));
+    case 'interactive': {
+      const client = await interruptible(world.signal, session.client());
+      const live = client.nodes().filter((view) => view.live !== null).length;
+      session.console.say(`connected: ${client.ranges().length} ranges, ${live} nodes live; try help`);
+      const { namespace } = options;
+      const terminal = { input: world.stdin, output: world.stderr, signal: world.signal, namespace };
+      return runInteractive(session, { ...terminal, historyPath: mode.historyPath });
+    }
+  }
+}
+
+/** Waits for an orderly end, but not for long: the answers are out. */
+async function closeClient(connecting: Promise<Client> | null, env: Env): Promise<void> {
+  if (connecting === null) return;
+  const closed = connecting.then((client) => client.close()).catch(() => {});
+  await Promise.race([closed, delay(env, CLOSE_MS)]);
+}

@@ -1,0 +1,90 @@
+// Commands that nobody types: from `-e`, `-f` and piped input. They run one after the other and stop at the first that
+// does not end with 0, unless told to keep going; the first such code is the code of the whole.
+
+import { describeError, exitCodeOf, Interrupted, OutputClosed, UsageError } from './failures.ts';
+import { type Command, readCommands } from './grammar.ts';
+import { bindCommand, execute, type Session } from './session.ts';
+import { type Line, readLines } from './transfer/lines.ts';
+
+/** A command with the place that errors name; or what is there instead of one. */
+export type Step =
+  | { readonly from: string; readonly command: Command }
+  | { readonly from: string; readonly problem: string };
+
+const COMMAND_BYTES_MAX = 8 * 1024 * 1024;
+
+/** All commands of the `-e` texts. @throws UsageError for the first that is wrong in form: then none is run. */
+export function stepsOfTexts(session: Session, texts: readonly string[]): readonly Step[] {
+  const steps = texts.flatMap((text) => {
+    const { commands, open } = readCommands(text);
+    if (open !== null) throw new UsageError(`a ${open} is not closed: ${text}`);
+    return commands.map((command) => ({ from: '', command }));
+  });
+  for (const { command } of steps) bindCommand(session.verbs, command);
+  return steps;
+}
+
+/** Commands as they come, each as soon as its line is whole. `name` is for error messages. */
+export async function* stepsOfStream(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncIterableIterator<Step> {
+  let text = '';
+  let first = 1;
+  for await (const line of readLines(chunks, COMMAND_BYTES_MAX)) {
+    const problem = problemOf(line, text);
+    if (problem !== null) yield { from: `${name}:${line.number}: `, problem };
+    if (problem !== null || line.problem !== null) {
+      text = '';
+      continue;
+    }
+    if (text === '') first = line.number;
+    text += text === '' ? line.text : `\n${line.text}`;
+    const { commands, open } = readCommands(text);
+    if (open !== null) continue;
+    text = '';
+    for (const command of commands) yield { from: `${name}:${first + command.line - 1}: `, command };
+  }
+  if (text !== '') yield { from: `${name}:${first}: `, problem: 'a quote is not closed' };
+}
+
+function problemOf(line: Line, before: string): string | null {
+  if (line.problem === 'not UTF-8') return 'not UTF-8: write such bytes as \\xNN';
+  if (line.problem !== null || before.length + line.text.length > COMMAND_BYTES_MAX)
+    return 'command too long';
+  return null;
+}
+
+export async function runScript(
+  session: Session,
+  steps: AsyncIterable<Step> | Iterable<Step>,
+  keepGoing: boolean,
+  signal: AbortSignal,
+): Promise<number> {
+  let worst = 0;
+  for await (const step of steps) {
+    const code = await runStep(session, step, signal);
+    if (code.ends) return worst === 0 ? code.code : worst;
+    if (worst === 0) worst = code.code;
+    if (worst !== 0 && !keepGoing) return worst;
+  }
+  return worst;
+}
+
+async function runStep(
+  session: Session,
+  step: Step,
+  signal: AbortSignal,
+): Promise<{ readonly code: number; readonly ends: boolean }> {
+  try {
+    if ('problem' in step) throw new UsageError(step.problem);
+    const code = await execute(session, bindCommand(session.verbs, step.command), signal);
+    return { code: code ?? 0, ends: code === null };
+  } catch (error) {
+    session.console.say(`${step.from}${describeError(error)}`);
+    return {
+      code: exitCodeOf(error),
+      ends: error instanceof Interrupted || error instanceof OutputClosed,
+    };
+  }
+}

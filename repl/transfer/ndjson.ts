@@ -1,0 +1,73 @@
+// NDJSON as `import` reads and `export` writes it: one object a line,
+//
+//   {"key": "user/1", "value": "ada"}            both UTF-8
+//   {"key": "img/1", "value64": "iVBORw0KGgo="}  the value in base64; `key64` likewise
+//
+// Other fields are ignored, blank lines too. A string that is not well-formed Unicode (half a surrogate pair) has no
+// bytes, so its line is refused rather than changed.
+
+import { type Bytes, toBytes } from '../../common/base/bytes.ts';
+import { LIMITS } from '../../common/model/config.ts';
+import { bytesField } from '../format/json.ts';
+import { type Item, rowItem } from './item.ts';
+import { type Line, readLines } from './lines.ts';
+
+/** Every byte of a key and a value may be written as \u00NN; and there may be other fields. */
+const LINE_BYTES_MAX = 6 * (LIMITS.keyBytesMax + LIMITS.valueBytesMax) + 64 * 1024;
+
+class Refusal extends Error {}
+
+export async function* readNdjson(chunks: AsyncIterable<Uint8Array>): AsyncIterableIterator<Item> {
+  for await (const line of readLines(chunks, LINE_BYTES_MAX)) {
+    if (line.problem === null && line.text.trim() === '') continue;
+    yield readLine(line);
+  }
+}
+
+export function ndjsonLine(key: Bytes, value: Bytes): string {
+  return `${JSON.stringify({ ...bytesField('key', key), ...bytesField('value', value) })}\n`;
+}
+
+function readLine(line: Line): Item {
+  const from = `line ${line.number}`;
+  if (line.problem !== null) return { kind: 'refused', reason: line.problem, from };
+  try {
+    const fields = readObject(line.text);
+    return rowItem(readField(fields, 'key'), readField(fields, 'value'), from);
+  } catch (error) {
+    if (!(error instanceof Refusal)) throw error;
+    return { kind: 'refused', reason: error.message, from };
+  }
+}
+
+function readObject(text: string): Readonly<Record<string, unknown>> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(text);
+  } catch {
+    throw new Refusal('not JSON');
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
+    throw new Refusal('not a JSON object');
+  return parsed as Record<string, unknown>;
+}
+
+function readField(fields: Readonly<Record<string, unknown>>, name: string): Bytes {
+  const [text, encoded] = [fields[name], fields[`${name}64`]];
+  if (text !== undefined && encoded !== undefined) throw new Refusal(`both ${name} and ${name}64`);
+  if (encoded !== undefined) {
+    const decoded = typeof encoded === 'string' ? decodeBase64(encoded) : null;
+    if (decoded === null) throw new Refusal(`${name}64 is not base64`);
+    return decoded;
+  }
+  if (text === undefined) throw new Refusal(`no ${name}`);
+  if (typeof text !== 'string') throw new Refusal(`${name} is not a string`);
+  if (/\p{Surrogate}/u.test(text)) throw new Refusal(`${name} is not well-formed Unicode`);
+  return toBytes(text);
+}
+
+/** Null where `text` is not exactly the base64 of some bytes. */
+export function decodeBase64(text: string): Bytes | null {
+  const bytes = Buffer.from(text, 'base64');
+  return bytes.toString('base64') === text ? bytes : null;
+}

@@ -1,0 +1,45 @@
+// Going on through a failover: an operation that may be repeated is tried again, with growing pauses, as long as its
+// error says that time may help. An import may repeat a put whose outcome is unknown, because it writes the same value.
+
+import { delay, type Env } from '../../common/base/env.ts';
+import { type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
+import { interruptible } from '../session.ts';
+
+const WORTH_WAITING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'OUTCOME_UNKNOWN',
+  'NO_OWNER',
+  'READ_ONLY',
+  'OVERLOADED',
+  'NOT_READY',
+  'UNREACHABLE',
+  'DEADLINE',
+]);
+
+const FIRST_PAUSE_MS = 50;
+const PAUSE_MS_MAX = 1_000;
+
+export interface Patience {
+  readonly env: Env;
+  readonly signal: AbortSignal;
+  /** How long after the first failure the last try may begin. */
+  readonly patienceMs: number;
+  onRetry(error: RangekeeperError): void;
+}
+
+/** The first answer of `attempt`. @throws its last error, once that is final or patience is at its end. */
+export async function patiently<T>(patience: Patience, attempt: () => Promise<T>): Promise<T> {
+  const { env, signal } = patience;
+  let failedSince: number | null = null;
+  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+    try {
+      return await interruptible(signal, attempt());
+    } catch (error) {
+      if (!(error instanceof RangekeeperError) || !WORTH_WAITING.has(error.code)) throw error;
+      failedSince ??= env.now();
+      if (env.now() - failedSince > patience.patienceMs) throw error;
+      patience.onRetry(error);
+    }
+    // Spread, so that all that wait for one range do not come back in one moment.
+    await interruptible(signal, delay(env, pauseMs * (0.5 + env.random())));
+  }
+}

@@ -1,0 +1,134 @@
+// What an import or an export has done so far, its progress line about once a second, and the counts at its end.
+
+import { type Env, every } from '../../common/base/env.ts';
+import { EXIT } from '../../common/process/exit.ts';
+import { type Answer, counts, number } from '../answer.ts';
+import type { Console } from '../console.ts';
+
+/** Refusals that are told one by one; the rest is only counted. */
+const TOLD_MAX = 20;
+const PROGRESS_MS = 1_000;
+
+export class Tally {
+  rows = 0;
+  bytes = 0;
+  retried = 0;
+  readonly refused = new Map<string, number>();
+  readonly skipped = new Map<string, number>();
+  readonly #env: Env;
+  readonly #console: Console;
+  readonly #verb: string;
+  readonly #startedAt: number;
+  #told = 0;
+  /** Why the last retry was needed, until something succeeds. */
+  #trouble: string | null = null;
+
+  /** `verb`: `imported`, `exported`. */
+  constructor(env: Env, console: Console, verb: string) {
+    this.#env = env;
+    this.#console = console;
+    this.#verb = verb;
+    this.#startedAt = env.now();
+  }
+
+  get refusals(): number {
+    return sum(this.refused);
+  }
+
+  done(bytes: number): void {
+    this.rows += 1;
+    this.bytes += bytes;
+    this.#trouble = null;
+  }
+
+  retry(trouble: string): void {
+    this.retried += 1;
+    this.#trouble = trouble;
+  }
+
+  refuse(reason: string, from: string): void {
+    bump(this.refused, reason);
+    this.#told += 1;
+    if (this.#told <= TOLD_MAX) this.#console.say(`refused: ${from}: ${reason}`);
+    if (this.#told === TOLD_MAX + 1) this.#console.say('refused: more, only counted from here on');
+  }
+
+  skip(what: string): void {
+    bump(this.skipped, what);
+  }
+
+  /** Runs `work` with a line of progress about once a second, and a last one however it ends. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    const ticking = every(this.#env, PROGRESS_MS, () => this.#console.say(this.#progress()));
+    try {
+      return await work();
+    } finally {
+      ticking.cancel();
+      this.#console.say(this.#progress());
+    }
+  }
+
+  #progress(): string {
+    const seconds = this.#seconds();
+    const rate = seconds === 0 ? 0 : Math.round(this.rows / seconds);
+    const parts = [`${this.#verb} ${grouped(this.rows)} rows`, size(this.bytes), `${grouped(rate)} rows/s`];
+    if (this.refusals > 0) parts.push(`${grouped(this.refusals)} refused`);
+    if (this.retried > 0) parts.push(`${grouped(this.retried)} retries`);
+    return parts.join(', ') + (this.#trouble === null ? '' : `; waiting: ${this.#trouble}`);
+  }
+
+  #seconds(): number {
+    return (this.#env.now() - this.#startedAt) / 1_000;
+  }
+
+  /** The counts; exit code 0 only if nothing was refused. */
+  answer(): Answer {
+    const seconds = Math.round(this.#seconds() * 10) / 10;
+    const lines = [
+      `${this.#verb} ${this.rows} rows, ${this.bytes} bytes of values, in ${seconds} s`,
+      `refused ${this.refusals}${reasons(this.refused)}`,
+      ...(this.skipped.size === 0 ? [] : [`skipped ${sum(this.skipped)}${reasons(this.skipped)}`]),
+      `retried ${this.retried}`,
+    ];
+    return {
+      kind: 'record',
+      columns: [this.#verb, 'bytes', 'refused', 'refusedBy', 'skipped', 'retried', 'seconds'].map((name) => ({
+        name,
+      })),
+      row: [
+        number(this.rows),
+        number(this.bytes),
+        number(this.refusals),
+        counts(Object.fromEntries(this.refused)),
+        counts(Object.fromEntries(this.skipped)),
+        number(this.retried),
+        number(seconds),
+      ],
+      text: lines.join('\n'),
+      exit: this.refusals === 0 ? EXIT.ok : EXIT.failed,
+    };
+  }
+}
+
+function bump(map: Map<string, number>, name: string): void {
+  map.set(name, (map.get(name) ?? 0) + 1);
+}
+
+function sum(map: ReadonlyMap<string, number>): number {
+  let total = 0;
+  for (const count of map.values()) total += count;
+  return total;
+}
+
+function reasons(map: ReadonlyMap<string, number>): string {
+  if (map.size === 0) return '';
+  return ` (${[...map].map(([reason, count]) => `${count} ${reason}`).join(', ')})`;
+}
+
+function grouped(number: number): string {
+  return number.toLocaleString('en-US');
+}
+
+function size(bytes: number): string {
+  return bytes < 1024 * 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / 1024 / 1024).toFixed(1)} MiB`;
+}

@@ -1,0 +1,251 @@
+// The verbs that show the cluster: ranges, nodes, where, namespaces, status.
+
+import { formatBytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type { Client, NodeView } from '../../common/client/api.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+import { formatKeyRange } from '../../common/model/key-range.ts';
+import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
+import {
+  type Answer,
+  bytes,
+  type Column,
+  each,
+  flag,
+  type NodeName,
+  node,
+  nodes,
+  number,
+  type Row,
+  text,
+} from '../answer.ts';
+import { describeError, UsageError } from '../failures.ts';
+import { ask, type Call, nameOf, type Verb } from './verb.ts';
+
+const RANGE_COLUMNS: readonly Column[] = [
+  { name: 'range' },
+  { name: 'start', bytes: true },
+  { name: 'end', bytes: true },
+  { name: 'epoch' },
+  { name: 'owner' },
+  { name: 'ownerLive' },
+  { name: 'replicas' },
+  { name: 'inSync' },
+  { name: 'minInSync' },
+];
+
+function rangeRow(descriptor: Descriptor, views: readonly NodeView[]): Row {
+  return [
+    number(descriptor.id),
+    bytes(descriptor.start),
+    bytes(descriptor.end),
+    number(descriptor.epoch),
+    node(nameOf(descriptor.owner.node, views)),
+    flag(ownerIsLive(descriptor, views)),
+    nodes(descriptor.replicas.map((replica) => nameOf(replica.node, views))),
+    nodes(descriptor.inSync.map((id) => nameOf(id, views))),
+    number(descriptor.minInSync),
+  ];
+}
+
+/** Ownership ends with the session (R1): a node that has come back with a new one does not own the range. */
+function ownerIsLive({ owner }: Descriptor, views: readonly NodeView[]): boolean {
+  return views.some((view) => view.id === owner.node && view.live?.session === owner.session);
+}
+
+const ranges: Verb = {
+  name: 'ranges',
+  summary: 'the ranges of the namespace, who owns and who holds them',
+  parameters: [],
+  options: [],
+  run: (call) =>
+    ask(call, async (client): Promise<Answer> => {
+      const views = client.nodes();
+      const rows = client.ranges().map(({ descriptor }) => rangeRow(descriptor, views));
+      return { kind: 'rows', columns: RANGE_COLUMNS, rows: each(rows), headings: true };
+    }),
+};
+
+const where: Verb = {
+  name: 'where',
+  summary: 'the range that holds a key, its owner and its replicas',
+  parameters: [{ name: 'KEY', kind: 'key' }],
+  options: [],
+  run: (call) =>
+    ask(call, async (client): Promise<Answer> => {
+      const key = call.args.bytes('KEY');
+      const views = client.nodes();
+      const descriptor = client.locate(key)?.descriptor;
+      if (descriptor === undefined)
+        throw new RangekeeperError('NO_OWNER', `no range is known that holds ${formatBytes(key)}`);
+      const address = views.find((view) => view.id === descriptor.owner.node)?.live?.address ?? null;
+      return {
+        kind: 'record',
+        columns: [...RANGE_COLUMNS, { name: 'ownerAddress' }],
+        row: [...rangeRow(descriptor, views), text(address)],
+        text: whereText(descriptor, views, address),
+      };
+    }),
+};
+
+function whereText(descriptor: Descriptor, views: readonly NodeView[], address: string | null): string {
+  const names = (ids: readonly string[]) => ids.map((id) => nameOf(id, views).name).join(' ');
+  const life = ownerIsLive(descriptor, views) ? '' : ', its session has ended';
+  return [
+    `range     ${descriptor.id} ${formatKeyRange(descriptor)} of ${descriptor.namespace}`,
+    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'not live'}${life})`,
+    `epoch     ${descriptor.epoch}`,
+    `replicas  ${names(descriptor.replicas.map((replica) => replica.node))}`,
+    `in-sync   ${names(descriptor.inSync)} (at least ${descriptor.minInSync} for writes)`,
+  ].join('\n');
+}
+
+const nodesVerb: Verb = {
+  name: 'nodes',
+  summary: 'the nodes of the cluster, and how many ranges of the namespace each owns and holds',
+  parameters: [],
+  options: [],
+  run: (call) =>
+    ask(call, async (client): Promise<Answer> => {
+      const rows = client.nodes().map((view) => nodeRow(view, client));
+      const columns = ['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'];
+      return { kind: 'rows', columns: columns.map((name) => ({ name })), rows: each(rows), headings: true };
+    }),
+};
+
+function nodeRow({ id, record, live }: NodeView, client: Client): Row {
+  const descriptors = client.ranges().map((image) => image.descriptor);
+  return [
+    text(record?.name ?? id),
+    text(id),
+    text(record?.zone ?? null),
+    text(record?.mode ?? null),
+    flag(live !== null),
+    text(live?.address ?? null),
+    number(descriptors.filter(({ owner }) => owner.node === id).length),
+    number(descriptors.filter(({ replicas }) => replicas.some((replica) => replica.node === id)).length),
+  ];
+}
+
+const namespaces: Verb = {
+  name: 'namespaces',
+  summary: 'the namespaces of the cluster',
+  parameters: [],
+  options: [],
+  run: (call) =>
+    ask(call, async (client): Promise<Answer> => {
+      const rows = (await client.namespaces()).map(
+        (record): Row => [
+          text(record.name),
+          number(record.id),
+          number(record.replicationFactor),
+          number(record.minInSync),
+        ],
+      );
+      const columns = ['name', 'id', 'replicationFactor', 'minInSync'].map((name) => ({ name }));
+      return { kind: 'rows', columns, rows: each(rows), headings: true };
+    }),
+};
+
+const status: Verb = {
+  name: 'status',
+  summary: 'what each node tells of itself, or one node of its replicas',
+  details: 'NODE is a name or an id, as `nodes` shows it.',
+  parameters: [{ name: 'NODE', kind: 'text', optional: true }],
+  options: [],
+  async run(call): Promise<Answer> {
+    const wanted = call.args.textOrNone('NODE');
+    const client = await ask(call, async (connected) => connected);
+    return wanted === undefined ? clusterStatus(call, client) : replicaStatus(call, client, wanted);
+  },
+};
+
+const CLUSTER_COLUMNS: readonly Column[] = [
+  'node',
+  'version',
+  'upSeconds',
+  'leaseMs',
+  'owned',
+  'replicas',
+  'readOnly',
+  'logBytes',
+  'memoryBytes',
+  'problem',
+].map((name) => ({ name }));
+
+async function clusterStatus(call: Call, client: Client): Promise<Answer> {
+  const rows = client.nodes().map(async (view): Promise<Row> => {
+    const name = node(nameOf(view.id, client.nodes()));
+    const blank = CLUSTER_COLUMNS.slice(2).map(() => text(null));
+    if (view.live === null) return [name, ...blank, text('not live')];
+    try {
+      return statusRow(name, await ask(call, () => client.nodeStatus(view.id)), call);
+    } catch (error) {
+      if (!(error instanceof RangekeeperError)) throw error;
+      return [name, ...blank, text(describeError(error))];
+    }
+  });
+  return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(await Promise.all(rows)), headings: true };
+}
+
+function statusRow(name: Row[number], told: NodeStatus, call: Call): Row {
+  const count = (is: (replica: ReplicaStatus) => boolean) => number(told.replicas.filter(is).length);
+  const orphans = told.orphans.length === 0 ? null : `orphans: ${told.orphans.join(' ')}`;
+  return [
+    name,
+    text(told.version),
+    number(Math.max(0, Math.round((call.session.env.wallNow() - told.startedAt) / 1_000))),
+    number(Math.round(told.leaseMs)),
+    count(({ role }) => role === 'owner' || role === 'starting'),
+    number(told.replicas.length),
+    count(({ readOnlySince }) => readOnlySince !== null),
+    number(told.logBytes),
+    number(told.memoryBytes),
+    text(orphans),
+  ];
+}
+
+const REPLICA_COLUMNS: readonly Column[] = [
+  'range',
+  'role',
+  'epochSeen',
+  'lastSeq',
+  'syncedSeq',
+  'commitSeq',
+  'appliedSeq',
+  'readOnlySince',
+  'staleMs',
+  'followers',
+].map((name) => ({ name }));
+
+async function replicaStatus(call: Call, client: Client, wanted: string): Promise<Answer> {
+  const views = client.nodes();
+  const matching = views.filter((view) => view.id === wanted || view.record?.name === wanted);
+  const [view] = matching;
+  if (view === undefined) throw new UsageError(`there is no node ${wanted}`);
+  if (matching.length > 1) throw new UsageError(`several nodes are called ${wanted}: give an id`);
+  const told = await ask(call, () => client.nodeStatus(view.id));
+  const rows = told.replicas.map((replica) => replicaRow(replica, (id) => nameOf(id, views)));
+  return { kind: 'rows', columns: REPLICA_COLUMNS, rows: each(rows), headings: true };
+}
+
+function replicaRow(replica: ReplicaStatus, name: (id: string) => NodeName): Row {
+  const followers = replica.followers.map((follower) => {
+    const progress = follower.progress === 'stream' ? '' : ` ${follower.progress}`;
+    return `${name(follower.node).name}${progress} lag ${follower.lag}`;
+  });
+  return [
+    number(replica.range),
+    text(replica.role),
+    number(replica.epochSeen),
+    number(replica.lastSeq),
+    number(replica.syncedSeq),
+    number(replica.commitSeq),
+    number(replica.appliedSeq),
+    text(replica.readOnlySince === null ? null : new Date(replica.readOnlySince).toISOString()),
+    number(replica.staleMs === null ? null : Math.ceil(replica.staleMs)),
+    text(followers.length === 0 ? null : followers.join(', ')),
+  ];
+}
+
+export const CLUSTER_VERBS: readonly Verb[] = [ranges, nodesVerb, where, namespaces, status];

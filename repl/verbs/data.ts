@@ -1,0 +1,137 @@
+// The verbs on one key: put, get, del, cas.
+
+import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
+import type { Client, Provenance, WriteOptions } from '../../common/client/api.ts';
+import { EXIT } from '../../common/process/exit.ts';
+import { type Answer, bytes, type Column, flag, node, number, type Row } from '../answer.ts';
+import type { Arguments, Option, Parameter } from '../arguments.ts';
+import {
+  ask,
+  askToWrite,
+  type Call,
+  nameOf,
+  READ_OPTION,
+  readOptions,
+  tell,
+  tellStaleness,
+  type Verb,
+} from './verb.ts';
+
+const KEY: Parameter = { name: 'KEY', kind: 'key' };
+const VALUE: Parameter = { name: 'VALUE', kind: 'bytes' };
+
+const IF_REVISION: Option = {
+  name: 'if-revision',
+  value: { name: 'N', kind: 'integer' },
+  help: 'only if this is the revision of the key now; 0: only if the key is absent',
+};
+
+const PROVENANCE: readonly Column[] = [{ name: 'range' }, { name: 'epoch' }, { name: 'node' }];
+
+function provenance(client: Client, from: Provenance): Row {
+  return [number(from.range), number(from.epoch), node(nameOf(from.node, client.nodes()))];
+}
+
+function tellProvenance(call: Call, client: Client, from: Provenance): void {
+  const { name } = nameOf(from.node, client.nodes());
+  tell(call.session, `range ${from.range}, epoch ${from.epoch}, ${name}`);
+}
+
+function condition(args: Arguments): WriteOptions {
+  const ifRevision = args.integerOrNone('if-revision');
+  return ifRevision === undefined ? {} : { ifRevision };
+}
+
+async function write(call: Call, key: Bytes, value: Bytes, options: WriteOptions): Promise<Answer> {
+  return askToWrite(call, async (client) => {
+    const written = await client.put(key, value, options);
+    tellProvenance(call, client, written);
+    return {
+      kind: 'record',
+      columns: [{ name: 'revision' }, ...PROVENANCE],
+      row: [number(written.revision), ...provenance(client, written)],
+      text: `ok, revision ${written.revision}`,
+    };
+  });
+}
+
+const put: Verb = {
+  name: 'put',
+  summary: 'write a value',
+  parameters: [KEY, VALUE],
+  options: [IF_REVISION],
+  run: (call) => write(call, call.args.bytes('KEY'), call.args.bytes('VALUE'), condition(call.args)),
+};
+
+const cas: Verb = {
+  name: 'cas',
+  summary: 'compare and set: write a value if the key has this revision (0: is absent)',
+  details: 'Ends with CONFLICT (exit code 4) and the revision now, where it is another.',
+  parameters: [KEY, { name: 'REVISION', kind: 'integer' }, VALUE],
+  options: [],
+  run: (call) =>
+    write(call, call.args.bytes('KEY'), call.args.bytes('VALUE'), {
+      ifRevision: call.args.integer('REVISION'),
+    }),
+};
+
+const GET_COLUMNS: readonly Column[] = [
+  { name: 'key', bytes: true },
+  { name: 'value', bytes: true },
+  { name: 'revision' },
+  { name: 'stale' },
+  { name: 'staleMs' },
+  ...PROVENANCE,
+];
+
+const get: Verb = {
+  name: 'get',
+  summary: 'read a value',
+  details: 'Ends with exit code 3 where the key is absent. With --output json the revision is shown too.',
+  parameters: [KEY],
+  options: [READ_OPTION],
+  async run(call): Promise<Answer> {
+    const key = call.args.bytes('KEY');
+    return ask(call, async (client) => {
+      const found = await client.get(key, readOptions(call.args));
+      if (found === null) {
+        call.session.console.say(`not found: ${formatBytes(key)}`);
+        return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
+      }
+      tell(call.session, `revision ${found.revision}`);
+      tellProvenance(call, client, found);
+      tellStaleness(call.session, found);
+      const row = [
+        bytes(key),
+        bytes(found.value),
+        number(found.revision),
+        flag(found.stale),
+        number(found.staleMs),
+        ...provenance(client, found),
+      ];
+      return { kind: 'record', columns: GET_COLUMNS, row, text: formatBytes(found.value) };
+    });
+  },
+};
+
+const del: Verb = {
+  name: 'del',
+  aliases: ['delete'],
+  summary: 'delete a key; it is no error where it is absent',
+  parameters: [KEY],
+  options: [IF_REVISION],
+  async run(call): Promise<Answer> {
+    return askToWrite(call, async (client) => {
+      const deleted = await client.delete(call.args.bytes('KEY'), condition(call.args));
+      tellProvenance(call, client, deleted);
+      return {
+        kind: 'record',
+        columns: [{ name: 'existed' }, { name: 'revision' }, ...PROVENANCE],
+        row: [flag(deleted.existed), number(deleted.revision), ...provenance(client, deleted)],
+        text: `${deleted.existed ? 'deleted' : 'was absent'}, revision ${deleted.revision}`,
+      };
+    });
+  },
+};
+
+export const DATA_VERBS: readonly Verb[] = [put, get, del, cas];

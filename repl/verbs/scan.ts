@@ -1,0 +1,102 @@
+// The verbs on many keys: scan, count.
+
+import type { Client, ScanOptions } from '../../common/client/api.ts';
+import { type Answer, bytes, type Column, flag, number, type Row } from '../answer.ts';
+import type { Arguments } from '../arguments.ts';
+import { UsageError } from '../failures.ts';
+import {
+  ask,
+  BOUND_OPTIONS,
+  boundOptions,
+  type Call,
+  Oldest,
+  READ_OPTION,
+  readOptions,
+  tell,
+  tellStaleness,
+  type Verb,
+} from './verb.ts';
+
+const KEY_COLUMN: Column = { name: 'key', bytes: true };
+const COLUMNS: readonly Column[] = [
+  KEY_COLUMN,
+  { name: 'revision' },
+  { name: 'value', bytes: true },
+  { name: 'stale', hidden: true },
+  { name: 'staleMs', hidden: true },
+];
+const KEYS_ONLY_COLUMNS = COLUMNS.filter(({ name }) => name !== 'value' && name !== 'revision');
+
+const scan: Verb = {
+  name: 'scan',
+  summary: 'list keys and values in order of the keys',
+  details:
+    'Rows come as they are read: each page of them is one moment of its range, the whole is not. --keys alone gives\n' +
+    'one key a line, without headings.',
+  parameters: [],
+  options: [
+    ...BOUND_OPTIONS,
+    { name: 'limit', value: { name: 'N', kind: 'integer' }, help: 'at most so many' },
+    { name: 'reverse', help: 'from the last key to the first' },
+    { name: 'keys', help: 'keys only' },
+    READ_OPTION,
+  ],
+  async run(call): Promise<Answer> {
+    const options = scanOptions(call.args);
+    const client = await ask(call, async (connected) => connected);
+    const keysOnly = options.keysOnly === true;
+    return {
+      kind: 'rows',
+      columns: keysOnly ? KEYS_ONLY_COLUMNS : COLUMNS,
+      rows: scanRows(call, client, options),
+      headings: !keysOnly,
+    };
+  },
+};
+
+function scanOptions(args: Arguments): ScanOptions {
+  checkBounds(args);
+  const limit = args.integerOrNone('limit');
+  return {
+    ...boundOptions(args),
+    ...readOptions(args),
+    ...(limit === undefined ? {} : { limit }),
+    reverse: args.has('reverse'),
+    keysOnly: args.has('keys'),
+  };
+}
+
+function checkBounds(args: Arguments): void {
+  if (args.has('prefix') && (args.has('start') || args.has('end')))
+    throw new UsageError('--prefix does not go with --start or --end');
+}
+
+async function* scanRows(call: Call, client: Client, options: ScanOptions): AsyncIterableIterator<Row> {
+  let rows = 0;
+  const oldest = new Oldest();
+  if (options.limit === 0) return;
+  for await (const row of client.scan(options)) {
+    rows += 1;
+    oldest.add(row);
+    const [key, revision, value] = [bytes(row.key), number(row.revision), bytes(row.value)];
+    const freshness = [flag(row.stale), number(row.staleMs)];
+    yield options.keysOnly === true ? [key, ...freshness] : [key, revision, value, ...freshness];
+  }
+  tell(call.session, rows === 1 ? '1 row' : `${rows} rows`);
+  tellStaleness(call.session, oldest.freshness);
+}
+
+const count: Verb = {
+  name: 'count',
+  summary: 'count keys',
+  parameters: [],
+  options: [...BOUND_OPTIONS, READ_OPTION],
+  async run(call): Promise<Answer> {
+    checkBounds(call.args);
+    const options = { ...boundOptions(call.args), ...readOptions(call.args) };
+    const total = await ask(call, (client) => client.count(options));
+    return { kind: 'record', columns: [{ name: 'count' }], row: [number(total)], text: String(total) };
+  },
+};
+
+export const SCAN_VERBS: readonly Verb[] = [scan, count];

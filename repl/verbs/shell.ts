@@ -1,0 +1,52 @@
+// The verbs that need no cluster: help, exit. And what the words of the language are, for `help`.
+
+import type { Answer } from '../answer.ts';
+import { optionSynopsis, synopsis } from '../arguments.ts';
+import { UsageError } from '../failures.ts';
+import type { Verb } from './verb.ts';
+
+const LANGUAGE = `Commands end with a newline or ; and # begins a comment.
+Words: plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as usual; not inside '…'.
+Keys and values that are not text are shown with \\xNN too; in JSON and CSV as base64 in a field "value64".
+Options may stand anywhere; -- ends them, and quotes keep a key that begins with -- from being one.`;
+
+const exit: Verb = {
+  name: 'exit',
+  aliases: ['quit'],
+  summary: 'leave (also Ctrl-D)',
+  parameters: [],
+  options: [],
+  run: async () => ({ kind: 'leave' }),
+};
+
+/** The table of all verbs: those given, help and exit. */
+export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
+  const help: Verb = {
+    name: 'help',
+    summary: 'this list, or all about one command',
+    parameters: [{ name: 'COMMAND', kind: 'command', optional: true }],
+    options: [],
+    async run({ args }): Promise<Answer> {
+      const name = args.textOrNone('COMMAND');
+      return { kind: 'text', text: name === undefined ? overview(verbs) : detail(verbs, name) };
+    },
+  };
+  const verbs = [...others, help, exit];
+  return verbs;
+}
+
+function overview(verbs: readonly Verb[]): string {
+  const calls = verbs.map((verb) => [verb.name, ...verb.parameters.map(({ name }) => name)].join(' '));
+  const width = Math.max(...calls.map((call) => call.length));
+  const lines = verbs.map((verb, i) => `  ${(calls[i] ?? '').padEnd(width)}  ${verb.summary}`);
+  return [...lines, '', LANGUAGE].join('\n');
+}
+
+function detail(verbs: readonly Verb[], name: string): string {
+  const verb = verbs.find((each) => each.name === name || each.aliases?.includes(name));
+  if (verb === undefined) throw new UsageError(`there is no command ${name}`);
+  const options = verb.options.map((option) => `  ${optionSynopsis(option)}\n      ${option.help}`);
+  const aliases = verb.aliases === undefined ? [] : [`Also: ${verb.aliases.join(', ')}.`];
+  const details = verb.details === undefined ? [] : [verb.details];
+  return [synopsis(verb), `  ${verb.summary}`, ...options, ...details, ...aliases].join('\n');
+}

@@ -1,0 +1,113 @@
+// What a verb is, and what verbs share: asking the cluster so that Ctrl-C is heard, read modes, and how an answer that
+// may be old says so.
+
+import type { Bytes } from '../../common/base/bytes.ts';
+import type {
+  Client,
+  Freshness,
+  NodeView,
+  ReadMode,
+  ReadOptions,
+  ScanOptions,
+} from '../../common/client/api.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { Answer, NodeName } from '../answer.ts';
+import type { Arguments, Option, Signature } from '../arguments.ts';
+import { interruptible, type Session } from '../session.ts';
+
+export interface Call {
+  readonly session: Session;
+  readonly args: Arguments;
+  /** Aborted by Ctrl-C or a signal to stop. */
+  readonly signal: AbortSignal;
+}
+
+export interface Verb extends Signature {
+  readonly aliases?: readonly string[];
+  /** One line. */
+  readonly summary: string;
+  /** More lines, for `help VERB`. */
+  readonly details?: string;
+  run(call: Call): Promise<Answer>;
+}
+
+export const READ_MODES = ['linearizable', 'fallback', 'stale'] as const satisfies readonly ReadMode[];
+
+export const READ_OPTION: Option = {
+  name: 'read',
+  value: { name: 'MODE', kind: 'text', choices: READ_MODES },
+  help: 'who may answer: the owner only (default), a replica where the owner is silent, or the nearest replica',
+};
+
+export const PREFIX_OPTION: Option = {
+  name: 'prefix',
+  value: { name: 'P', kind: 'key' },
+  help: 'keys that begin so',
+};
+
+export const BOUND_OPTIONS: readonly Option[] = [
+  PREFIX_OPTION,
+  { name: 'start', value: { name: 'KEY', kind: 'key' }, help: 'from this key on' },
+  { name: 'end', value: { name: 'KEY', kind: 'key' }, help: 'up to this key, without it' },
+];
+
+/** Asks the cluster; Ctrl-C ends the waiting. */
+export async function ask<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
+  const client = await interruptible(call.signal, call.session.client());
+  return interruptible(call.signal, question(client));
+}
+
+/** As {@link ask}, for a write: to stop waiting is not to undo it. */
+export async function askToWrite<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
+  const client = await interruptible(call.signal, call.session.client());
+  return interruptible(call.signal, question(client), 'interrupted: the write may still be applied');
+}
+
+export function readOptions(args: Arguments): ReadOptions {
+  const read = READ_MODES.find((mode) => mode === args.textOrNone('read'));
+  return read === undefined ? {} : { read };
+}
+
+export function boundOptions(args: Arguments): Pick<ScanOptions, 'prefix' | 'start' | 'end'> {
+  const bounds: { prefix?: Bytes; start?: Bytes; end?: Bytes } = {};
+  for (const name of ['prefix', 'start', 'end'] as const) {
+    const value = args.bytesOrNone(name);
+    if (value !== undefined) bounds[name] = value;
+  }
+  return bounds;
+}
+
+export function describeStaleness(staleMs: number | null): string {
+  return staleMs === null
+    ? 'stale, by how much is not known'
+    : `stale, at most ${Math.ceil(staleMs)} ms behind`;
+}
+
+/** Says on stderr that the answer may be old, where the answer itself does not (a table). */
+export function tellStaleness(session: Session, { stale, staleMs }: Freshness): void {
+  if (stale && session.format === 'table') session.console.say(describeStaleness(staleMs));
+}
+
+/** How old the oldest of many rows may be. */
+export class Oldest {
+  #stale = false;
+  #staleMs: number | null = 0;
+
+  add({ stale, staleMs }: Freshness): void {
+    this.#stale ||= stale;
+    this.#staleMs = this.#staleMs === null || staleMs === null ? null : Math.max(this.#staleMs, staleMs);
+  }
+
+  get freshness(): Freshness {
+    return { stale: this.#stale, staleMs: this.#staleMs };
+  }
+}
+
+/** A remark beside the answer, for a person at the prompt only. */
+export function tell(session: Session, remark: string): void {
+  if (session.interactive && session.format === 'table') session.console.say(remark);
+}
+
+export function nameOf(id: NodeId, views: readonly NodeView[]): NodeName {
+  return { id, name: views.find((view) => view.id === id)?.record?.name ?? id };
+}

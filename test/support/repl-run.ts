@@ -1,0 +1,59 @@
+// Runs the REPL inside this process: over a MemoryClient, with its streams gathered, so that a test says what is typed
+// and looks at what comes out.
+
+import { PassThrough } from 'node:stream';
+import { realEnv } from '../../common/base/env.ts';
+import type { Client } from '../../common/client/api.ts';
+import { type ReplOptions, runRepl } from '../../repl/repl.ts';
+import type { MemoryClient } from './memory-client.ts';
+
+export interface ReplRun {
+  readonly code: number;
+  readonly out: string;
+  readonly outBytes: Buffer;
+  readonly err: string;
+}
+
+export interface RunSettings extends Partial<Omit<ReplOptions, 'mode' | 'namespace'>> {
+  readonly mode?: ReplOptions['mode'];
+  readonly stdin?: string | Uint8Array;
+  readonly signal?: AbortSignal;
+  readonly connect?: () => Promise<Client>;
+}
+
+export async function gather(stream: PassThrough): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** With `-e` for each of `texts`, unless the settings name another mode. */
+export async function runTexts(
+  client: MemoryClient,
+  texts: readonly string[],
+  settings: RunSettings = {},
+): Promise<ReplRun> {
+  const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
+  const gathered = Promise.all([gather(stdout), gather(stderr)]);
+  stdin.end(settings.stdin ?? '');
+  const code = await runRepl(
+    {
+      mode: settings.mode ?? { kind: 'texts', texts },
+      namespace: 'default',
+      output: settings.output ?? 'table',
+      keepGoing: settings.keepGoing ?? false,
+    },
+    {
+      env: realEnv,
+      stdin,
+      stdout,
+      stderr,
+      signal: settings.signal ?? new AbortController().signal,
+      connect: settings.connect ?? (async () => client),
+    },
+  );
+  stdout.end();
+  stderr.end();
+  const [out, err] = await gathered;
+  return { code, out: out.toString(), outBytes: out, err: err.toString() };
+}

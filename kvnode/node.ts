@@ -278,11 +278,10 @@ export class KvNode {
     if (this.#closed) return;
     const from = channel.peerNode;
     const host = this.#hosts.get(body.range);
-    if (host === undefined || host.replica.inc < body.inc) {
-      // R9: a replica is made from a descriptor only, but somebody knows one that this node has not seen.
-      if (body.kind === 'append') this.#assignments.hint(body.range);
-      return;
-    }
+    const toFollower = body.kind === 'append' || body.kind === 'snapshot-chunk';
+    // R9: a replica is made from a descriptor only, but somebody knows one that this node has not seen.
+    if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.#assignments.hint(body.range);
+    if (host === undefined) return;
     switch (body.kind) {
       case 'append':
         return this.#step(host, { kind: 'append', from, message: appendFrom(body) });
@@ -301,7 +300,9 @@ export class KvNode {
     const { nodes } = this.#live;
     this.#liveIds = new Set(nodes.keys());
     for (const [id, { address }] of nodes) {
-      if (id !== this.id) this.#peers.setAddress(id, address);
+      if (id === this.id) continue;
+      this.#peers.setAddress(id, address);
+      this.#peers.keep(id);
     }
     this.#stepAll({ kind: 'live', nodes: this.#liveIds });
     this.#tick();

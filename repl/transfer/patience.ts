@@ -35,8 +35,9 @@ export async function patiently<T>(patience: Patience, attempt: () => Promise<T>
       return await interruptible(signal, attempt());
     } catch (error) {
       if (!(error instanceof RangekeeperError) || !WORTH_WAITING.has(error.code)) throw error;
-      failedSince ??= env.now();
-      if (env.now() - failedSince > patience.patienceMs) throw error;
+      const now = env.now();
+      failedSince ??= now;
+      if (now - failedSince > patience.patienceMs) throw error;
       patience.onRetry(error);
     }
     // Spread, so that all that wait for one range do not come back in one moment.

@@ -1,0 +1,58 @@
+// A new cluster's first znodes. Two coordinators may begin at once: every znode is made by whoever comes first, and
+// `/cluster` comes last, so that whoever sees it sees the rest.
+
+import { toHex } from '../common/base/bytes.ts';
+import type { Env } from '../common/base/env.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import type { ClusterRecord } from '../common/model/records.ts';
+import { ensureSkeleton } from '../common/zk/skeleton.ts';
+import { ZkError, type ZkSession } from '../common/zk/store.ts';
+import { clusterCodec, coordinatorEpochCodec, paths } from '../common/zk/znodes.ts';
+
+const CLUSTER_ID_BYTES = 8;
+
+/** Makes what is missing and gives the cluster's record; NO_CLUSTER where it is of a version that this is not for. */
+export async function ensureCluster(
+  session: ZkSession,
+  env: Env,
+  tickMs: number | null,
+): Promise<ClusterRecord> {
+  const there = await readCluster(session);
+  if (there !== null) return there;
+  await ensureSkeleton(session);
+  await ensureData(session, paths.coordinatorEpoch, coordinatorEpochCodec.encode({ term: 0, leader: null }));
+  const record: ClusterRecord = {
+    format: 1,
+    clusterId: toHex(env.randomBytes(CLUSTER_ID_BYTES)),
+    nextNamespaceId: 1,
+    nextRangeId: 1,
+    tickMs,
+  };
+  await ensureData(session, paths.cluster, clusterCodec.encode(record));
+  // Whose record it is that is there now does not matter, but all must use the same.
+  await session.barrier();
+  const made = await readCluster(session);
+  if (made === null) throw new ZkError('no-node', paths.cluster);
+  return made;
+}
+
+async function readCluster(session: ZkSession): Promise<ClusterRecord | null> {
+  const node = await session.get(paths.cluster);
+  if (node === null) return null;
+  const record = clusterCodec.decode(node.data);
+  if (record.format !== 1) {
+    throw new RangekeeperError(
+      'NO_CLUSTER',
+      `the cluster has format ${String(record.format)}, this is for 1`,
+    );
+  }
+  return record;
+}
+
+async function ensureData(session: ZkSession, path: string, data: Uint8Array): Promise<void> {
+  try {
+    await session.create(path, data, 'persistent');
+  } catch (error) {
+    if (!(error instanceof ZkError && error.failure === 'node-exists')) throw error;
+  }
+}

@@ -1,0 +1,158 @@
+// One step becomes one multi: the check of the coordinator epoch that fences an old leader, the compare-and-sets, and the
+// event that tells what happened and why. So a step is there whole with its story, or not at all.
+
+import { never } from '../common/base/assert.ts';
+import { emptyBytes } from '../common/base/bytes.ts';
+import type { EventRecord } from '../common/model/records.ts';
+import { ZkError, type ZkNode, type ZkOp, type ZkSession } from '../common/zk/store.ts';
+import {
+  clusterCodec,
+  descriptorCodec,
+  eventCodec,
+  namespaceCodec,
+  nodeCodec,
+  paths,
+  taskCodec,
+} from '../common/zk/znodes.ts';
+import type { Picture } from './picture.ts';
+import type { Step } from './step.ts';
+
+/** The version of `/coordinator-epoch` that this leader made: every write of its term checks it. */
+export interface Fence {
+  readonly session: ZkSession;
+  readonly version: number;
+  readonly term: number;
+}
+
+/**
+ * `refused`: something had changed since the view was taken. `fenced`: there is a newer leader. `unknown`: the answer was
+ * lost; a barrier and a reading settle it (R10). `failed`: nothing was sent, or a defect; `error` says which.
+ */
+export type Outcome =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'refused'; readonly error: ZkError }
+  | { readonly kind: 'fenced' }
+  | { readonly kind: 'unknown'; readonly error: ZkError }
+  | { readonly kind: 'failed'; readonly error: ZkError };
+
+const REFUSALS: readonly string[] = ['no-node', 'node-exists', 'bad-version', 'not-empty'];
+
+/** Carries out `ops` under the fence; `at` is Unix ms, for the event. */
+export async function commitStep(fence: Fence, step: Step, at: number): Promise<Outcome> {
+  const event = eventCodec.encode(eventOf(step, at));
+  return commitFenced(fence, [
+    ...opsOf(step),
+    { kind: 'create', path: paths.eventPrefix, data: event, mode: 'persistent-sequential' },
+  ]);
+}
+
+export async function commitFenced(fence: Fence, ops: readonly ZkOp[]): Promise<Outcome> {
+  const check: ZkOp = { kind: 'check', path: paths.coordinatorEpoch, version: fence.version };
+  try {
+    await fence.session.multi([check, ...ops]);
+    return { kind: 'done' };
+  } catch (error) {
+    if (!(error instanceof ZkError)) throw error;
+    if (error.maybeApplied) return { kind: 'unknown', error };
+    if (!REFUSALS.includes(error.failure)) return { kind: 'failed', error };
+    return error.opIndex === 0 ? { kind: 'fenced' } : { kind: 'refused', error };
+  }
+}
+
+function opsOf(step: Step): readonly ZkOp[] {
+  const task = taskOps(step);
+  switch (step.kind) {
+    case 'range': {
+      const { namespace, id } = step.after;
+      const data = descriptorCodec.encode(step.after);
+      return [{ kind: 'set', path: paths.range(namespace, id), data, version: step.before.version }, ...task];
+    }
+    case 'create-namespace':
+      return [...namespaceOps(step), ...task];
+    case 'set-node-mode': {
+      const data = nodeCodec.encode(step.after);
+      return [{ kind: 'set', path: paths.node(step.after.id), data, version: step.before.version }, ...task];
+    }
+    case 'task':
+      return task;
+    default:
+      return never(step);
+  }
+}
+
+function namespaceOps(step: Extract<Step, { kind: 'create-namespace' }>): readonly ZkOp[] {
+  const { namespace, ranges } = step;
+  const make = (path: string, data: Uint8Array): ZkOp => ({ kind: 'create', path, data, mode: 'persistent' });
+  return [
+    { kind: 'set', path: paths.cluster, data: clusterCodec.encode(step.after), version: step.before.version },
+    make(paths.namespace(namespace.name), namespaceCodec.encode(namespace)),
+    make(paths.ranges(namespace.name), emptyBytes),
+    ...ranges.map((range) => make(paths.range(namespace.name, range.id), descriptorCodec.encode(range))),
+  ];
+}
+
+function taskOps({ task: update }: Step): readonly ZkOp[] {
+  if (update === null) return [];
+  const { task, after } = update;
+  return [{ kind: 'set', path: paths.task(task.id), data: taskCodec.encode(after), version: task.version }];
+}
+
+function eventOf(step: Step, at: number): EventRecord {
+  const event = { at, by: 'coordinator', text: step.reason };
+  switch (step.kind) {
+    case 'range': {
+      const { id, epoch } = step.after;
+      const node = step.node === null ? {} : { node: step.node };
+      return { ...event, kind: step.change, range: id, epoch, ...node };
+    }
+    case 'set-node-mode':
+      return { ...event, kind: step.kind, node: step.after.id };
+    case 'create-namespace':
+      return { ...event, kind: step.kind };
+    case 'task':
+      return { ...event, kind: `task-${step.task.after.state}` };
+    default:
+      return never(step);
+  }
+}
+
+/** Reads again what the step writes, so that the next plan sees what came of it, ahead of the observers. */
+export async function rereadStep(session: ZkSession, step: Step, picture: Picture): Promise<void> {
+  const readings: Promise<void>[] = [];
+  if (step.task !== null) {
+    const { id } = step.task.task;
+    readings.push(learn(session, paths.task(id), (node) => picture.learnTask(id, node)));
+  }
+  switch (step.kind) {
+    case 'range': {
+      const { namespace, id } = step.after;
+      readings.push(
+        learn(session, paths.range(namespace, id), (node) => picture.learnRange(step.after, node)),
+      );
+      break;
+    }
+    case 'create-namespace': {
+      const { name } = step.namespace;
+      readings.push(
+        learn(session, paths.cluster, (node) => picture.learnCluster(node)),
+        learn(session, paths.namespace(name), (node) => picture.learnNamespace(name, node)),
+      );
+      break;
+    }
+    case 'set-node-mode': {
+      const { id } = step.after;
+      readings.push(learn(session, paths.node(id), (node) => picture.learnNode(id, node)));
+      break;
+    }
+    case 'task':
+      break;
+    default:
+      never(step);
+  }
+  await Promise.all(readings);
+}
+
+async function learn(session: ZkSession, path: string, tell: (node: ZkNode) => void): Promise<void> {
+  const node = await session.get(path);
+  if (node !== null) tell(node);
+}

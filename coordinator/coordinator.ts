@@ -1,0 +1,119 @@
+// A coordinator's life: for every ZooKeeper session it makes sure that the cluster's znodes are there, stands in the
+// queue, leads when its turn comes, and starts again when a session is over or a newer leader has fenced it.
+
+import type { Env } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { CoordinatorRecord } from '../common/model/records.ts';
+import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import { ensureCluster } from './cluster.ts';
+import type { LeaderConfig } from './config.ts';
+import { campaign, type ElectionDeps, leaveQueue } from './election.ts';
+import { Leader } from './loop.ts';
+import { isEnded, persist } from './persist.ts';
+import type { Step } from './step.ts';
+import type { View } from './view.ts';
+
+export type Role = 'connecting' | 'standby' | 'leader';
+
+export interface CoordinatorOptions {
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly record: CoordinatorRecord;
+  readonly config: LeaderConfig;
+  /** For a cluster made now; null: unset. */
+  readonly tickMs: number | null;
+  readonly roleChanged: (role: Role) => void;
+  readonly committed: (step: Step) => void;
+}
+
+/** So often a coordinator without ZooKeeper says that it is still trying. */
+const COMPLAIN_MS = 10_000;
+
+export class Coordinator {
+  readonly #options: CoordinatorOptions;
+  #role: Role = 'connecting';
+  #leader: Leader | null = null;
+  #closed = false;
+  #giveUp: () => void = () => {};
+
+  constructor(options: CoordinatorOptions) {
+    this.#options = options;
+  }
+
+  get role(): Role {
+    return this.#role;
+  }
+
+  /** What the leader saw last; null on a standby. */
+  get view(): View | null {
+    return this.#leader?.view ?? null;
+  }
+
+  /** Serves until closed. Rejects for what no waiting mends: a cluster of another format, a defect. */
+  async run(): Promise<void> {
+    while (!this.#closed) {
+      try {
+        await this.#serve(await this.#session());
+      } catch (error) {
+        if (!isEnded(error) && !(error instanceof ZkError && error.failure === 'timeout')) throw error;
+      }
+      this.#enter('connecting');
+    }
+  }
+
+  /** Ends the session, so that the next in the queue leads at once. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#leader?.stop();
+    this.#giveUp();
+    await this.#options.zk.close();
+  }
+
+  #session(): Promise<ZkSession> {
+    const { zk, logger } = this.#options;
+    return new Promise((resolve, reject) => {
+      this.#giveUp = () => reject(new ZkError('ended', '/'));
+      zk.ready(COMPLAIN_MS).then(resolve, (error) => {
+        if (!this.#closed) logger.warn({}, 'no ZooKeeper session yet; still trying');
+        reject(error);
+      });
+    });
+  }
+
+  async #serve(session: ZkSession): Promise<void> {
+    const { env, config, tickMs, logger } = this.#options;
+    const cluster = await persist(session, env, config.retryMs, () => ensureCluster(session, env, tickMs));
+    if (tickMs !== null && cluster.tickMs !== tickMs) {
+      logger.warn(
+        { tickMs, cluster: cluster.tickMs },
+        'the cluster has another tickTime; the flag is ignored',
+      );
+    }
+    const election = this.#election();
+    while (!this.#closed) {
+      const fence = await campaign(session, election);
+      this.#leader = new Leader(fence, this.#options);
+      logger.info({ term: fence.term, session: session.id }, 'leading');
+      this.#enter('leader');
+      const end = await this.#leader.run().finally(() => {
+        this.#leader = null;
+      });
+      logger.info({ term: fence.term, end }, 'leads no longer');
+      if (end !== 'fenced') return;
+      await leaveQueue(session, election);
+    }
+  }
+
+  #election(): ElectionDeps {
+    const { zk, env, logger, record, config } = this.#options;
+    const standingBy = () => this.#enter('standby');
+    return { zk, env, logger, record, retryMs: config.retryMs, standingBy };
+  }
+
+  #enter(role: Role): void {
+    if (this.#role === role) return;
+    this.#role = role;
+    this.#options.roleChanged(role);
+  }
+}

@@ -1,0 +1,110 @@
+// Who leads: coordinators queue in `/coordinators`, each with an ephemeral sequential znode, and the first in the queue
+// leads. Each waits for the one before it only. Being first makes nobody safe to write, since a frozen leader believes it
+// too: a new leader takes the next coordinator epoch by compare-and-set, and every write of its term checks that.
+
+import type { Env } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { CoordinatorRecord } from '../common/model/records.ts';
+import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import {
+  coordinatorCodec,
+  coordinatorEpochCodec,
+  paths,
+  sequenceOf,
+  sessionOfCoordinator,
+} from '../common/zk/znodes.ts';
+import type { Fence } from './commit.ts';
+import { persist } from './persist.ts';
+
+export interface ElectionDeps {
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly record: CoordinatorRecord;
+  readonly retryMs: number;
+  /** Called when this coordinator is known to be waiting its turn. */
+  readonly standingBy: () => void;
+}
+
+/** Queues, waits and resolves when this session leads; rejects with ZkError `ended` if it is over before. */
+export async function campaign(session: ZkSession, deps: ElectionDeps): Promise<Fence> {
+  for (;;) {
+    const before = await persist(session, deps.env, deps.retryMs, () => findPredecessor(session, deps));
+    if (before === null) {
+      const fence = await persist(session, deps.env, deps.retryMs, () => takeEpoch(session));
+      if (fence !== null) return fence;
+    } else {
+      deps.standingBy();
+      deps.logger.info({ before }, 'standing by');
+      await untilGone(deps.zk, session, paths.coordinator(before));
+    }
+  }
+}
+
+/** Leaves the queue: a leader that was fenced stands at its end again. Its znode may be gone already. */
+export async function leaveQueue(session: ZkSession, deps: ElectionDeps): Promise<void> {
+  await persist(session, deps.env, deps.retryMs, async () => {
+    await session.barrier();
+    for (const name of await queue(session)) {
+      if (sessionOfCoordinator(name) === session.id) await deleteIfThere(session, paths.coordinator(name));
+    }
+  });
+}
+
+async function deleteIfThere(session: ZkSession, path: string): Promise<void> {
+  try {
+    await session.delete(path, 0);
+  } catch (error) {
+    if (!(error instanceof ZkError && error.failure === 'no-node')) throw error;
+  }
+}
+
+/** The one before this session in the queue; null: none, it is first. Joins the queue where it is not in it. */
+async function findPredecessor(session: ZkSession, deps: ElectionDeps): Promise<string | null> {
+  // After a lost reply the znode may be there: the barrier makes it show in the listing, if it ever will.
+  await session.barrier();
+  const names = await queue(session);
+  const own = names.findIndex((name) => sessionOfCoordinator(name) === session.id);
+  if (own > 0) return names[own - 1] ?? null;
+  if (own === 0) return null;
+  const prefix = paths.coordinatorPrefix(session.id);
+  await session.create(prefix, coordinatorCodec.encode(deps.record), 'ephemeral-sequential');
+  return findPredecessor(session, deps);
+}
+
+/** First to come first. */
+async function queue(session: ZkSession): Promise<readonly string[]> {
+  const names = (await session.children(paths.coordinators)) ?? [];
+  return [...names].sort((a, b) => sequenceOf(a) - sequenceOf(b));
+}
+
+/** null: somebody else took it at the same time, look again. */
+async function takeEpoch(session: ZkSession): Promise<Fence | null> {
+  const node = await session.get(paths.coordinatorEpoch);
+  if (node === null) throw new ZkError('no-node', paths.coordinatorEpoch);
+  const term = coordinatorEpochCodec.decode(node.data).term + 1;
+  const data = coordinatorEpochCodec.encode({ term, leader: session.id });
+  try {
+    const version = await session.set(paths.coordinatorEpoch, data, node.version);
+    return { session, version, term };
+  } catch (error) {
+    if (error instanceof ZkError && error.failure === 'bad-version') return null;
+    throw error;
+  }
+}
+
+/** Resolves when there is no such znode, rejects when the session is over. */
+function untilGone(zk: Zk, session: ZkSession, path: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const observer = zk.observeData(path, (node) => {
+      if (node !== null) return;
+      forget();
+      observer.close();
+      resolve();
+    });
+    const forget = session.onEnd(() => {
+      observer.close();
+      reject(new ZkError('ended', path));
+    });
+  });
+}

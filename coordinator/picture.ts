@@ -1,0 +1,227 @@
+// All that a leader watches, and the view that it makes of it: an immutable picture, taken when everything has been read
+// at least once. Observers keep it up; what matters for safety is read again before it is acted on (reread.ts).
+
+import { assert } from '../common/base/assert.ts';
+import type { Env } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { DescriptorImage } from '../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../common/model/ids.ts';
+import {
+  type ClusterRecord,
+  type LiveNode,
+  type NamespaceRecord,
+  NODE_MODES,
+  type NodeRecord,
+  TASK_STATES,
+  type TaskRecord,
+} from '../common/model/records.ts';
+import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
+import {
+  clusterCodec,
+  decodeLive,
+  descriptorCodec,
+  namespaceCodec,
+  nodeCodec,
+  paths,
+  rangeName,
+  taskCodec,
+} from '../common/zk/znodes.ts';
+import { Durations } from './durations.ts';
+import { Folder } from './folder.ts';
+import type { TaskImage, Versioned, View } from './view.ts';
+
+const UNFINISHED: readonly string[] = ['pending', 'running'];
+/** The one key of a duration that belongs to the cluster as a whole. */
+const SOME_NODE = 'some node';
+
+export class Picture {
+  readonly #zk: Zk;
+  readonly #logger: Logger;
+  readonly #changed: () => void;
+  readonly #cluster: Observer;
+  readonly #nodes: Folder<Versioned<NodeRecord>>;
+  readonly #live: Folder<LiveNode>;
+  readonly #namespaces: Folder<Versioned<NamespaceRecord>>;
+  readonly #tasks: Folder<TaskImage>;
+  readonly #ranges = new Map<string, Folder<DescriptorImage>>();
+  readonly #nodeStates: Durations<NodeId>;
+  readonly #owners: Durations<RangeId>;
+  readonly #someNode: Durations<string>;
+  #clusterNode: ZkNode | null = null;
+
+  /** `changed` is called after every change, also while the first reading is under way. */
+  constructor(zk: Zk, env: Env, logger: Logger, changed: () => void) {
+    this.#zk = zk;
+    this.#logger = logger;
+    this.#changed = changed;
+    this.#nodeStates = new Durations(env);
+    this.#owners = new Durations(env);
+    this.#someNode = new Durations(env);
+    this.#cluster = zk.observeData(paths.cluster, (node) => this.#learnCluster(node));
+    this.#nodes = this.#folder(paths.nodes, paths.node, (id, node) =>
+      versioned(checkedNode(id, nodeCodec.decode(node.data)), node),
+    );
+    this.#live = this.#folder(paths.lives, paths.live, decodeLive);
+    this.#namespaces = this.#folder(paths.namespaces, paths.namespace, (name, node) =>
+      versioned(checkedNamespace(name, namespaceCodec.decode(node.data)), node),
+    );
+    this.#tasks = this.#folder(paths.tasks, paths.task, (id, node) => ({
+      id,
+      ...versioned(checkedTask(taskCodec.decode(node.data)), node),
+    }));
+  }
+
+  /** null until all of it has been read once: a plan on half a picture would move what needs no moving. */
+  view(): View | null {
+    this.#followNamespaces();
+    const folders = [this.#nodes, this.#live, this.#namespaces, this.#tasks, ...this.#ranges.values()];
+    if (this.#clusterNode === null || !folders.every((folder) => folder.loaded)) return null;
+    const live = new Map(this.#live.values.map((node) => [node.id, node]));
+    const nodes = new Map(this.#nodes.values.map((node) => [node.record.id, node]));
+    const ranges = this.#servingRanges();
+    return {
+      cluster: versioned<ClusterRecord>(clusterCodec.decode(this.#clusterNode.data), this.#clusterNode),
+      nodes,
+      live,
+      namespaces: new Map(this.#namespaces.values.map((namespace) => [namespace.record.name, namespace])),
+      ranges,
+      tasks: this.#tasks.values.filter(({ record }) => UNFINISHED.includes(record.state)).sort(olderFirst),
+      sameForMs: this.#nodeStates.update(statesOf(nodes, live, ranges)),
+      ownedForMs: this.#owners.update(
+        new Map(ranges.map(({ descriptor }) => [descriptor.id, String(descriptor.epoch)])),
+      ),
+      someNodeForMs: this.#someNode.update(new Map([[SOME_NODE, String(live.size > 0)]])).get(SOME_NODE) ?? 0,
+    };
+  }
+
+  /** Tasks that are done or have failed, oldest first. */
+  finishedTasks(): readonly TaskImage[] {
+    return this.#tasks.values.filter(({ record }) => !UNFINISHED.includes(record.state)).sort(olderFirst);
+  }
+
+  /** What was read of these znodes just now, ahead of the observers. */
+  learnRange({ namespace, id }: { namespace: string; id: RangeId }, node: ZkNode): void {
+    this.#ranges.get(namespace)?.learn(rangeName(id), node);
+  }
+
+  learnNamespace(name: string, node: ZkNode): void {
+    this.#namespaces.learn(name, node);
+  }
+
+  learnNode(id: NodeId, node: ZkNode): void {
+    this.#nodes.learn(id, node);
+  }
+
+  learnTask(id: string, node: ZkNode): void {
+    this.#tasks.learn(id, node);
+  }
+
+  learnCluster(node: ZkNode): void {
+    this.#learnCluster(node);
+  }
+
+  /** Has the live znodes read again. */
+  kickLive(): void {
+    this.#live.kick();
+  }
+
+  close(): void {
+    this.#cluster.close();
+    for (const folder of [this.#nodes, this.#live, this.#namespaces, this.#tasks]) folder.close();
+    for (const folder of this.#ranges.values()) folder.close();
+  }
+
+  #folder<T>(
+    path: string,
+    childPath: (name: string) => string,
+    decode: (name: string, node: ZkNode) => T,
+  ): Folder<T> {
+    return new Folder({
+      zk: this.#zk,
+      path,
+      childPath,
+      decode,
+      changed: this.#changed,
+      logger: this.#logger,
+    });
+  }
+
+  #learnCluster(node: ZkNode | null): void {
+    if (node === null || (this.#clusterNode !== null && this.#clusterNode.mzxid >= node.mzxid)) return;
+    this.#clusterNode = node;
+    this.#changed();
+  }
+
+  #followNamespaces(): void {
+    const names = this.#namespaces.values.map((namespace) => namespace.record.name);
+    for (const [name, folder] of this.#ranges) {
+      if (names.includes(name)) continue;
+      folder.close();
+      this.#ranges.delete(name);
+    }
+    for (const name of names) {
+      if (this.#ranges.has(name)) continue;
+      const rangePath = (child: string) => `${paths.ranges(name)}/${child}`;
+      this.#ranges.set(
+        name,
+        this.#folder(paths.ranges(name), rangePath, (child, node) =>
+          checkedImage(name, child, descriptorCodec.image(node)),
+        ),
+      );
+    }
+  }
+
+  #servingRanges(): readonly DescriptorImage[] {
+    return [...this.#ranges.values()]
+      .flatMap((folder) => folder.values)
+      .filter(({ descriptor }) => descriptor.state === 'serving')
+      .sort((a, b) => a.descriptor.id - b.descriptor.id);
+  }
+}
+
+// Znodes that clients and nodes write, or people by hand, are not taken at their word. Each of these throws.
+
+function checkedNode(id: NodeId, record: NodeRecord): NodeRecord {
+  assert(record.id === id, 'a node record is under its own id');
+  assert(NODE_MODES.includes(record.mode), 'a node has a mode');
+  return record;
+}
+
+function checkedNamespace(name: string, record: NamespaceRecord): NamespaceRecord {
+  assert(record.name === name, 'a namespace is under its own name');
+  assert(record.replicationFactor >= 1 && record.minInSync >= 1, 'a namespace has a replication factor');
+  return record;
+}
+
+function checkedTask(record: TaskRecord): TaskRecord {
+  assert(TASK_STATES.includes(record.state), 'a task has a state');
+  return record;
+}
+
+function checkedImage(namespace: string, name: string, image: DescriptorImage): DescriptorImage {
+  const { descriptor } = image;
+  assert(descriptor.namespace === namespace, 'a range is under its namespace');
+  assert(rangeName(descriptor.id) === name, 'a range is under its id');
+  return image;
+}
+
+function versioned<T>(record: T, node: ZkNode): Versioned<T> {
+  return { record, version: node.version };
+}
+
+function olderFirst(a: TaskImage, b: TaskImage): number {
+  return a.record.createdAt - b.record.createdAt || (a.id < b.id ? -1 : 1);
+}
+
+/** Every node that is known of, by any znode: its session, or `dead`. */
+function statesOf(
+  nodes: ReadonlyMap<NodeId, unknown>,
+  live: ReadonlyMap<NodeId, LiveNode>,
+  ranges: readonly DescriptorImage[],
+): ReadonlyMap<NodeId, string> {
+  const states = new Map<NodeId, string>();
+  for (const node of nodes.keys()) states.set(node, 'dead');
+  for (const { descriptor } of ranges) for (const { node } of descriptor.replicas) states.set(node, 'dead');
+  for (const { id, session } of live.values()) states.set(id, session);
+  return states;
+}

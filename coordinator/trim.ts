@@ -1,0 +1,37 @@
+// What is kept for people to read must not grow for ever: the oldest events and finished tasks go.
+
+import type { ZkOp } from '../common/zk/store.ts';
+import { paths, sequenceOf } from '../common/zk/znodes.ts';
+import { commitFenced, type Fence, type Outcome } from './commit.ts';
+import type { LeaderConfig } from './config.ts';
+import type { TaskImage } from './view.ts';
+
+/** Deletions in one multi. */
+const BATCH = 100;
+/** Nothing is trimmed for one or two: only once the surplus is a tenth. */
+const SLACK = 1.1;
+
+/** One batch of what is too much; null: nothing is. Rejects with a ZkError where the reading fails. */
+export async function trim(
+  fence: Fence,
+  finishedTasks: readonly TaskImage[],
+  { eventsKept, tasksKept }: Pick<LeaderConfig, 'eventsKept' | 'tasksKept'>,
+): Promise<Outcome | null> {
+  const events = (await fence.session.children(paths.events)) ?? [];
+  const oldest = [...events].sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  // An event is written once, so its version is 0.
+  const ops: readonly ZkOp[] = [
+    ...surplus(oldest, eventsKept).map((name) => deletion(paths.event(name), 0)),
+    ...surplus(finishedTasks, tasksKept).map((task) => deletion(paths.task(task.id), task.version)),
+  ];
+  return ops.length === 0 ? null : commitFenced(fence, ops);
+}
+
+function surplus<T>(oldestFirst: readonly T[], kept: number): readonly T[] {
+  if (oldestFirst.length <= kept * SLACK) return [];
+  return oldestFirst.slice(0, Math.min(oldestFirst.length - kept, BATCH));
+}
+
+function deletion(path: string, version: number): ZkOp {
+  return { kind: 'delete', path, version };
+}

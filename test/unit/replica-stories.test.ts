@@ -1,0 +1,154 @@
+// Single rules of replication as short stories over three replicas (test/support/replica-cluster.ts): a is owner of
+// epoch 1, b and c follow, minInSync is 2.
+
+import test from 'ava';
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
+import { NODES, ReplicaCluster } from '../support/replica-cluster.ts';
+
+/** Everything under way arrives; the descriptor is read after each write to it. */
+function exchange(cluster: ReplicaCluster, rounds = 4): void {
+  for (let round = 0; round < rounds; round++) {
+    for (const id of NODES) cluster.syncAll(id);
+    while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
+    while (cluster.mail.length > 0) cluster.deliver(0);
+    cluster.tick(5);
+  }
+}
+
+function started(): ReplicaCluster {
+  const cluster = new ReplicaCluster();
+  exchange(cluster);
+  return cluster;
+}
+
+const late = DEFAULT_REPLICATION.lagMs + 100;
+
+test('R2: nothing is served before EpochStart is committed', (t) => {
+  const cluster = new ReplicaCluster();
+  const { replica } = cluster.member('a');
+  t.is(replica.readRefusal(1), 'NOT_READY');
+  exchange(cluster);
+  t.is(replica.readRefusal(1), null);
+});
+
+test('R4: a write is acknowledged when every in-sync member has it on disk, and not before', (t) => {
+  const cluster = started();
+  const before = cluster.acknowledged.size;
+  cluster.write('a');
+  while (cluster.mail.length > 0) cluster.deliver(0);
+  cluster.syncAll('a');
+  cluster.syncAll('b');
+  while (cluster.mail.length > 0) cluster.deliver(0);
+  t.is(cluster.acknowledged.size, before, 'c has not synced');
+  cluster.syncAll('c');
+  while (cluster.mail.length > 0) cluster.deliver(0);
+  t.is(cluster.acknowledged.size, before + 1);
+});
+
+test('R5: a member that is late leaves; the next one may not, and writes are refused while reads go on', (t) => {
+  const cluster = started();
+  cluster.crash('c');
+  cluster.write('a');
+  exchange(cluster, 1);
+  cluster.tick(late);
+  exchange(cluster);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b']);
+  cluster.crash('b');
+  cluster.write('a');
+  exchange(cluster, 1);
+  cluster.tick(late);
+  exchange(cluster);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b'], 'never below minInSync');
+  t.is(cluster.write('a'), 'READ_ONLY');
+  t.is(cluster.member('a').replica.readRefusal(1), null);
+});
+
+test('R6: who comes back catches up and joins the in-sync set again', (t) => {
+  const cluster = started();
+  cluster.crash('c');
+  cluster.write('a');
+  exchange(cluster, 1);
+  cluster.tick(late);
+  exchange(cluster);
+  cluster.restart('c');
+  for (const id of NODES) cluster.readDescriptor(id);
+  cluster.tick(DEFAULT_REPLICATION.resendMs);
+  exchange(cluster, 8);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b', 'c']);
+  cluster.checkDurable();
+});
+
+test('R7, R1: after a failover the old owner, back again, follows and drops what nobody acknowledged', (t) => {
+  const cluster = started();
+  cluster.write('a');
+  cluster.syncAll('a');
+  cluster.crash('a');
+  cluster.mail = [];
+  cluster.expireOwner();
+  t.true(cluster.promote(0));
+  for (const id of NODES) cluster.readDescriptor(id);
+  exchange(cluster, 8);
+  t.is(cluster.descriptor.owner.node, 'b');
+  t.is(typeof cluster.write('b'), 'number');
+  exchange(cluster);
+  cluster.restart('a');
+  cluster.settle();
+  const [first, ...others] = NODES.map((id) => {
+    return cluster.member(id).log.entries.map(({ epoch, seq }) => `${epoch}/${seq}`);
+  });
+  for (const other of others) t.deepEqual(other, first);
+  t.is(cluster.member('a').replica.ownedEpoch, null);
+});
+
+test('R8: a hand-over waits for what is under way, stops, and makes the other one owner', (t) => {
+  const cluster = started();
+  cluster.write('a');
+  cluster.handOver('a');
+  t.is(cluster.write('a'), 'NOT_READY', 'new writes wait for the new owner');
+  const before = cluster.acknowledged.size;
+  exchange(cluster);
+  t.is(cluster.acknowledged.size, before + 1, 'what was under way is acknowledged');
+  t.not(cluster.descriptor.owner.node, 'a');
+  t.is(cluster.descriptor.epoch, 2);
+  t.is(cluster.member('a').replica.ownedEpoch, null);
+});
+
+test('R10: a lost answer of a shrink counts the member until an image settles it', (t) => {
+  const cluster = started();
+  cluster.crash('c');
+  cluster.write('a');
+  for (let round = 0; round < 3; round++) {
+    for (const id of NODES) cluster.syncAll(id);
+    while (cluster.mail.length > 0) cluster.deliver(0);
+  }
+  const before = cluster.acknowledged.size;
+  // In two steps: after a gap of its own as long as lagMs an owner blames nobody.
+  cluster.tick(late / 2);
+  cluster.tick(late / 2);
+  cluster.carryOutCas(0, false);
+  exchange(cluster, 1);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b'], 'it took effect');
+  t.is(cluster.acknowledged.size, before, 'but the owner does not know');
+  cluster.readDescriptor('a');
+  t.is(cluster.acknowledged.size, before + 1);
+});
+
+test('R11: an owner without a lease serves no linearizable read', (t) => {
+  const cluster = started();
+  cluster.cutOff = 'a';
+  cluster.expireOwner();
+  t.is(cluster.member('a').replica.readRefusal(1), 'NOT_READY');
+  t.is(cluster.member('a').replica.staleMs(cluster.now), null, 'nor does it vouch for itself');
+});
+
+test('R11: a follower knows how far behind it may be once the owner has echoed its stamp', (t) => {
+  const cluster = started();
+  exchange(cluster, 3);
+  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  exchange(cluster, 2);
+  const { replica } = cluster.member('b');
+  const staleMs = replica.staleMs(cluster.now);
+  t.true(staleMs !== null && staleMs >= 0, `${staleMs}`);
+  const later = cluster.now + 5_000;
+  t.is(replica.staleMs(later), (staleMs ?? 0) + 5_000, 'it grows while nothing is heard');
+});

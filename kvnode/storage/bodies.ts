@@ -132,7 +132,7 @@ class BodyReader {
   string(): Bytes {
     const length = this.u32();
     this.#at += length;
-    return this.#bytes.slice(this.#at - length, this.#at);
+    return new Uint8Array(this.#bytes.subarray(this.#at - length, this.#at));
   }
 
   text(): string {

@@ -1,0 +1,210 @@
+// A twin of the disk with a power switch: what was written and not synced survives a power cut sector by sector, in any
+// combination, or not at all; removed names may come back until their directory is synced. Syncs can be held back and made
+// to fail.
+
+import type { Bytes } from '../../../common/base/bytes.ts';
+import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
+
+const SECTOR_BYTES = 512;
+
+interface Write {
+  readonly at: number;
+  readonly bytes: Bytes;
+}
+
+class FileImage {
+  /** What a reader sees. */
+  bytes: Uint8Array;
+  /** What is on the disk for certain. */
+  durable: Uint8Array;
+  /** Writes since, oldest first. */
+  pending: Write[] = [];
+
+  constructor(bytes: Uint8Array) {
+    this.bytes = bytes;
+    this.durable = bytes.slice();
+  }
+
+  write(write: Write): void {
+    this.bytes = overwrite(this.bytes, write);
+    this.pending.push(write);
+  }
+
+  settle(writes: readonly Write[]): void {
+    for (const write of writes) this.durable = overwrite(this.durable, write);
+    this.pending = this.pending.filter((write) => !writes.includes(write));
+  }
+
+  /** After a power cut; `survives` is asked for each sector of each unsynced write. */
+  afterCut(survives: () => boolean): FileImage {
+    let bytes: Uint8Array = this.durable.slice();
+    for (const write of this.pending) {
+      for (const sector of sectorsOf(write)) if (survives()) bytes = overwrite(bytes, sector);
+    }
+    return new FileImage(bytes);
+  }
+}
+
+function overwrite(bytes: Uint8Array, { at, bytes: part }: Write): Uint8Array {
+  const end = at + part.length;
+  let target = bytes;
+  if (end > bytes.length) {
+    target = new Uint8Array(end);
+    target.set(bytes);
+  }
+  target.set(part, at);
+  return target;
+}
+
+function* sectorsOf({ at, bytes }: Write): Generator<Write> {
+  for (let from = at; from < at + bytes.length; ) {
+    const to = Math.min((Math.floor(from / SECTOR_BYTES) + 1) * SECTOR_BYTES, at + bytes.length);
+    yield { at: from, bytes: bytes.subarray(from - at, to - at) };
+    from = to;
+  }
+}
+
+interface HeldSync {
+  readonly resolve: () => void;
+}
+
+export class MemoryDisk implements Disk {
+  #files = new Map<string, FileImage>();
+  /** Removed, but the directory does not know yet. */
+  readonly #removed = new Map<string, FileImage>();
+  readonly #held: HeldSync[] = [];
+  #holding = false;
+  /** What the next syncs fail with. */
+  syncError: Error | null = null;
+  syncs = 0;
+
+  // ---- the power switch ----------------------------------------------------------------------------------------
+
+  /** The disk after a power cut now; this one is of no more use. */
+  afterPowerCut(survives: () => boolean): MemoryDisk {
+    const disk = new MemoryDisk();
+    for (const [path, file] of this.#files) disk.#files.set(path, file.afterCut(survives));
+    for (const [path, file] of this.#removed) {
+      if (!disk.#files.has(path) && survives()) disk.#files.set(path, file.afterCut(survives));
+    }
+    return disk;
+  }
+
+  /** From now on syncs wait for {@link release}. */
+  hold(): void {
+    this.#holding = true;
+  }
+
+  get heldSyncs(): number {
+    return this.#held.length;
+  }
+
+  /** Lets the oldest held sync end. */
+  releaseOne(): void {
+    this.#held.shift()?.resolve();
+  }
+
+  release(): void {
+    this.#holding = false;
+    while (this.#held.length > 0) this.releaseOne();
+  }
+
+  /** For tests that damage what is there. */
+  contentOf(path: string): Uint8Array {
+    return this.#get(path).bytes;
+  }
+
+  setContent(path: string, bytes: Uint8Array): void {
+    this.#files.set(path, new FileImage(bytes));
+  }
+
+  copy(): MemoryDisk {
+    return this.afterPowerCut(() => true);
+  }
+
+  get paths(): readonly string[] {
+    return [...this.#files.keys()].sort();
+  }
+
+  // ---- Disk ----------------------------------------------------------------------------------------------------
+
+  makeDirectory(): void {}
+
+  list(path: string): readonly string[] {
+    const names = [...this.#files.keys()].filter((file) => file.startsWith(`${path}/`));
+    return [...new Set(names.map((file) => file.slice(path.length + 1).split('/')[0] ?? ''))];
+  }
+
+  read(path: string): Bytes | null {
+    return this.#files.get(path)?.bytes.slice() ?? null;
+  }
+
+  async replace(path: string, bytes: Bytes): Promise<void> {
+    this.#files.set(path, new FileImage(new Uint8Array(bytes)));
+  }
+
+  rename(from: string, to: string): void {
+    for (const [path, file] of [...this.#files]) {
+      if (path !== from && !path.startsWith(`${from}/`)) continue;
+      this.#files.delete(path);
+      this.#files.set(to + path.slice(from.length), file);
+    }
+  }
+
+  remove(path: string): void {
+    const file = this.#files.get(path);
+    if (file === undefined) return;
+    this.#files.delete(path);
+    this.#removed.set(path, file);
+  }
+
+  async syncDirectory(path: string): Promise<void> {
+    for (const name of [...this.#removed.keys()]) if (name.startsWith(`${path}/`)) this.#removed.delete(name);
+  }
+
+  async create(path: string, size: number): Promise<DiskFile> {
+    if (this.#files.has(path)) throw new Error(`${path} exists`);
+    this.#removed.delete(path);
+    const file = new FileImage(new Uint8Array(size));
+    this.#files.set(path, file);
+    return this.#handle(file);
+  }
+
+  open(path: string): DiskFile {
+    return this.#handle(this.#get(path));
+  }
+
+  #get(path: string): FileImage {
+    const file = this.#files.get(path);
+    if (file === undefined) throw Object.assign(new Error(`no file ${path}`), { code: 'ENOENT' });
+    return file;
+  }
+
+  #handle(file: FileImage): DiskFile {
+    return {
+      write: (parts, at) => {
+        let offset = at;
+        for (const part of parts) {
+          file.write({ at: offset, bytes: new Uint8Array(part) });
+          offset += part.length;
+        }
+      },
+      sync: () => this.#sync(file),
+      read: (at, length) => file.bytes.slice(at, at + length),
+      shrink: (size) => {
+        file.bytes = file.bytes.slice(0, size);
+        file.durable = file.durable.slice(0, size);
+        file.pending = file.pending.filter((write) => write.at < size);
+      },
+      close: () => {},
+    };
+  }
+
+  async #sync(file: FileImage): Promise<void> {
+    const writes = [...file.pending];
+    this.syncs++;
+    if (this.#holding) await new Promise<void>((resolve) => this.#held.push({ resolve }));
+    if (this.syncError !== null) throw this.syncError;
+    file.settle(writes);
+  }
+}

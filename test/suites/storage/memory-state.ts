@@ -1,0 +1,124 @@
+// A twin of LevelDB: a sorted array. Every batch is synced when its write resolves; one that is under way at a power cut has
+// happened or has not. Cursors and snapshots see the moment at which they were opened.
+
+import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
+import { DataDirectoryLockedError } from '../../../kvnode/storage/errors.ts';
+import type {
+  CursorOptions,
+  StateBatch,
+  StateCursor,
+  StateEngine,
+} from '../../../kvnode/storage/state-engine.ts';
+
+type Pair = readonly [Bytes, Bytes];
+
+/** What is on the disk; outlives the engines that open it. */
+export class StateImage {
+  pairs: readonly Pair[] = [];
+  /** Batches whose write has begun and not resolved. */
+  readonly underWay = new Set<readonly Operation[]>();
+  locked = false;
+  batches = 0;
+  /** What the next writes fail with. */
+  writeError: Error | null = null;
+  /** Cursors wait for this before they read. */
+  beforeRead: () => Promise<void> = () => Promise.resolve();
+
+  afterPowerCut(survives: () => boolean): StateImage {
+    const image = new StateImage();
+    image.pairs = this.pairs;
+    for (const operations of this.underWay) {
+      if (survives()) image.pairs = apply(image.pairs, operations);
+    }
+    return image;
+  }
+}
+
+interface Operation {
+  readonly key: Bytes;
+  readonly value: Bytes | null;
+}
+
+function find(pairs: readonly Pair[], key: Bytes): { readonly at: number; readonly found: boolean } {
+  let low = 0;
+  let high = pairs.length;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const pair = pairs[middle];
+    if (pair !== undefined && compareBytes(pair[0], key) < 0) low = middle + 1;
+    else high = middle;
+  }
+  const pair = pairs[low];
+  return { at: low, found: pair !== undefined && compareBytes(pair[0], key) === 0 };
+}
+
+function apply(pairs: readonly Pair[], operations: readonly Operation[]): readonly Pair[] {
+  const next = [...pairs];
+  for (const { key, value } of operations) {
+    const { at, found } = find(next, key);
+    next.splice(at, found ? 1 : 0, ...(value === null ? [] : [[key, value] as const]));
+  }
+  return next;
+}
+
+function lookUp(pairs: readonly Pair[], key: Bytes): Bytes | undefined {
+  const { at, found } = find(pairs, key);
+  return found ? pairs[at]?.[1] : undefined;
+}
+
+export async function openMemoryState(image: StateImage, path: string): Promise<StateEngine> {
+  if (image.locked) throw new DataDirectoryLockedError(`${path} is in use by another process`);
+  image.locked = true;
+  return {
+    get: (key) => lookUp(image.pairs, key),
+    batch: () => makeBatch(image),
+    open: (options) => makeCursor(image, image.pairs, options),
+    snapshot: () => {
+      const pairs = image.pairs;
+      return {
+        get: (key) => lookUp(pairs, key),
+        open: (options) => makeCursor(image, pairs, options),
+        close: () => {},
+      };
+    },
+    close: async () => {
+      image.locked = false;
+    },
+  };
+}
+
+function makeBatch(image: StateImage): StateBatch {
+  const operations: Operation[] = [];
+  return {
+    put: (key, value) => void operations.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) }),
+    delete: (key) => void operations.push({ key: Uint8Array.from(key), value: null }),
+    write: async () => {
+      image.underWay.add(operations);
+      await image.beforeRead();
+      if (image.writeError !== null) throw image.writeError;
+      image.underWay.delete(operations);
+      image.pairs = apply(image.pairs, operations);
+      image.batches++;
+    },
+  };
+}
+
+function makeCursor(image: StateImage, pairs: readonly Pair[], options: CursorOptions): StateCursor {
+  const from = find(pairs, options.start).at;
+  const inside = pairs.slice(from, Math.max(from, find(pairs, options.end).at));
+  if (options.reverse) inside.reverse();
+  return {
+    next: async (rows) => {
+      await image.beforeRead();
+      const taken: [Bytes, Bytes | undefined][] = [];
+      for (let bytes = 0; taken.length < rows && (bytes < options.bytesMax || taken.length === 0); ) {
+        const pair = inside.shift();
+        if (pair === undefined) break;
+        taken.push([pair[0], options.values ? pair[1] : undefined]);
+        bytes += pair[0].length + (options.values ? pair[1].length : 0);
+      }
+      return taken;
+    },
+    close: () => {},
+  };
+}

@@ -1,0 +1,297 @@
+// What every Storage promises, whatever disk and state store it stands on.
+
+import type { ExecutionContext, TestFn } from 'ava';
+import { emptyBytes, equalBytes, toBytes } from '../../../common/base/bytes.ts';
+import { origin } from '../../../common/model/ids.ts';
+import { wholeKeySpace } from '../../../common/model/key-range.ts';
+import type { Storage } from '../../../kvnode/storage/storage.ts';
+import {
+  at,
+  createWhole,
+  EVERYTHING,
+  entries,
+  entry,
+  getText,
+  logText,
+  meta,
+  put,
+  remove,
+  rowsText,
+  synced,
+  textOfRow,
+} from './words.ts';
+import type { World } from './world.ts';
+
+type Story = (t: ExecutionContext, storage: Storage, reopen: () => Promise<Storage>) => Promise<void>;
+
+const stories: Readonly<Record<string, Story>> = {
+  'a new directory is a node of its own and stays it': async (t, storage, reopen) => {
+    t.regex(storage.nodeId, /^n-[0-9a-f]{16}$/);
+    t.is(storage.clusterId, null);
+    await storage.joinCluster('c-1');
+    await storage.joinCluster('c-1');
+    await t.throwsAsync(storage.joinCluster('c-2'), {
+      name: 'RangekeeperError',
+      message: /belongs to cluster c-1/,
+    });
+    const again = await reopen();
+    t.is(again.nodeId, storage.nodeId);
+    t.is(again.clusterId, 'c-1');
+  },
+
+  'a replica comes back with its log, its epochs and what is applied': async (t, storage, reopen) => {
+    storage.createReplica(meta(7, 'b', 'm', 3), at(4, 100), 4);
+    storage.setEpochSeen(7, 5);
+    storage.append(7, [entry(5, 101), entry(5, 102)]);
+    storage.setEpochSeen(7, 8);
+    storage.append(7, [entry(8, 103)]);
+    storage.apply(7, at(5, 101), [put('c', 'one')]);
+    const again = await reopen();
+    t.deepEqual(again.recovered, [
+      {
+        ...meta(7, 'b', 'm', 3),
+        epochSeen: 8,
+        base: at(4, 100),
+        runs: [
+          { epoch: 5, firstSeq: 101 },
+          { epoch: 8, firstSeq: 103 },
+        ],
+        lastSeq: 103,
+        applied: at(5, 101),
+        void: false,
+      },
+    ]);
+    t.deepEqual(logText(again, 7, 101), ['5/101:5/101', '5/102:5/102', '8/103:8/103']);
+    t.is(again.read(7, 100, 1000), null);
+    t.is(getText(again, 'c'), 'c=one@101');
+    again.apply(7, at(5, 102), [put('c', 'two')]);
+    t.is(getText(again, 'c'), 'c=two@102');
+  },
+
+  'what was truncated stays away, and other entries take its place': async (t, storage, reopen) => {
+    createWhole(storage);
+    storage.append(1, entries(1, 1, 9));
+    storage.truncate(1, 5);
+    t.deepEqual(logText(storage, 1, 5), ['1/5:1/5']);
+    storage.append(1, entries(2, 6, 7));
+    const expected = ['1/4:1/4', '1/5:1/5', '2/6:2/6', '2/7:2/7'];
+    t.deepEqual(logText(storage, 1, 4), expected);
+    const again = await reopen();
+    t.deepEqual(logText(again, 1, 4), expected);
+    t.deepEqual(again.recovered[0]?.runs, [
+      { epoch: 1, firstSeq: 1 },
+      { epoch: 2, firstSeq: 6 },
+    ]);
+    again.truncate(1, 0);
+    t.deepEqual(logText(again, 1), []);
+    t.is((await reopen()).recovered[0]?.lastSeq, 0);
+  },
+
+  'truncating spares what is applied': async (t, storage) => {
+    createWhole(storage);
+    storage.append(1, entries(1, 1, 3));
+    storage.apply(1, at(1, 1), []);
+    t.throws(() => storage.truncate(1, 0), { name: 'AssertionError' });
+  },
+
+  'a read ends within its bytes, but never with nothing while there is something': async (t, storage) => {
+    createWhole(storage);
+    const sizes = [10, 20, 30, 1000].map((size, i) => entry(1, i + 1, 'x'.repeat(size)));
+    storage.append(1, sizes);
+    await synced(storage);
+    const lengths = (from: number, bytes: number) =>
+      storage.read(1, from, bytes)?.map((one) => one.payload.length);
+    t.deepEqual(lengths(1, 30), [10, 20]);
+    t.deepEqual(lengths(1, 29), [10]);
+    t.deepEqual(lengths(4, 1), [1000]);
+    t.deepEqual(lengths(5, 1), []);
+  },
+
+  'entries of many ranges share the log': async (t, storage, reopen) => {
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    for (const [i, key] of keys.entries()) storage.createReplica(meta(i + 1, key, `${key}~`), origin, 0);
+    for (let seq = 1; seq <= 20; seq++) {
+      for (let range = 1; range <= 5; range++) storage.append(range, [entry(1, seq, `${range}:${seq}`)]);
+      if (seq % 7 === 0) await synced(storage);
+    }
+    const again = await reopen();
+    for (let range = 1; range <= 5; range++) {
+      const payloads = logText(again, range)?.map((text) => text.split(':').slice(1).join(':'));
+      t.deepEqual(
+        payloads,
+        Array.from({ length: 20 }, (_, i) => `${range}:${i + 1}`),
+      );
+    }
+  },
+
+  'large entries come back whole': async (t, storage, reopen) => {
+    createWhole(storage);
+    const large = entry(1, 2, 'L'.repeat(3 * 1024 * 1024));
+    storage.append(1, [entry(1, 1), large, entry(1, 3)]);
+    const again = await reopen();
+    const read = again.read(1, 1, Number.MAX_SAFE_INTEGER) ?? [];
+    t.deepEqual(
+      read.map((one) => one.payload.length),
+      [3, large.payload.length, 3],
+    );
+    t.true(equalBytes(read[1]?.payload ?? emptyBytes, large.payload));
+  },
+
+  'a change is visible at once and after it is written': async (t, storage, reopen) => {
+    createWhole(storage);
+    storage.append(1, entries(1, 1, 3));
+    storage.apply(1, at(1, 1), [put('a', '1'), put('b', '1'), put('é', '1')]);
+    storage.apply(1, at(1, 2), [remove('a'), put('b', '')]);
+    const expected = ['b=@2', 'é=1@1'];
+    t.is(getText(storage, 'a'), undefined);
+    t.is(getText(storage, 'b'), 'b=@2');
+    t.deepEqual(await rowsText(storage), expected);
+    const again = await reopen();
+    t.deepEqual(again.recovered[0]?.applied, at(1, 2));
+    t.is(getText(again, 'a'), undefined);
+    t.is(getText(again, 'b'), 'b=@2');
+    t.deepEqual(await rowsText(again), expected);
+  },
+
+  'entries are applied in order, only such as are in the log': async (t, storage) => {
+    createWhole(storage);
+    storage.append(1, entries(1, 1, 2));
+    t.throws(() => storage.apply(1, at(1, 2), []), { message: /without gaps/ });
+    storage.apply(1, at(1, 1), []);
+    storage.apply(1, at(1, 2), []);
+    t.throws(() => storage.apply(1, at(1, 3), []), { message: /in the log/ });
+  },
+
+  'entries must follow on': async (t, storage) => {
+    createWhole(storage);
+    storage.append(1, entries(3, 1, 2));
+    t.throws(() => storage.append(1, [entry(3, 4)]), { message: /continue the log/ });
+    t.throws(() => storage.append(1, [entry(2, 3)]), { message: /do not fall/ });
+  },
+
+  'pages keep to their bounds and say how far they are complete': async (t, storage) => {
+    createWhole(storage);
+    storage.append(1, entries(1, 1, 1));
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    storage.apply(1, at(1, 1), [...keys.map((key) => put(key, key.repeat(10)))]);
+    const scan = async (start: string, end: string | null, options: Partial<typeof EVERYTHING>) => {
+      const bounds = { start: toBytes(start), end: end === null ? null : toBytes(end) };
+      const page = await storage.scan(1, bounds, { ...EVERYTHING, ...options });
+      const bound = page.bound === null ? null : Buffer.from(page.bound).toString('latin1');
+      return {
+        keys: page.rows.map((row) => Buffer.from(row.key).toString()).join(''),
+        count: page.count,
+        bound,
+      };
+    };
+    t.deepEqual(await scan('b', 'd', {}), { keys: 'bc', count: 2, bound: 'd' });
+    t.deepEqual(await scan('b', 'd', { reverse: true }), { keys: 'cb', count: 2, bound: 'b' });
+    t.deepEqual(await scan('', null, { limitRows: 2 }), { keys: 'ab', count: 2, bound: 'b\0' });
+    t.deepEqual(await scan('', null, { limitRows: 2, reverse: true }), { keys: 'ed', count: 2, bound: 'd' });
+    t.deepEqual(await scan('', null, { limitBytes: 25 }), { keys: 'ab', count: 2, bound: 'c' });
+    t.deepEqual(await scan('', null, { limitBytes: 1 }), { keys: 'a', count: 1, bound: 'b' });
+    t.deepEqual(await scan('', null, { limitBytes: 25, reverse: true }), {
+      keys: 'ed',
+      count: 2,
+      bound: 'c\0',
+    });
+    t.deepEqual(await scan('', null, { countOnly: true }), { keys: '', count: 5, bound: null });
+    t.deepEqual(await scan('', null, { keysOnly: true, limitBytes: 3 }), {
+      keys: 'abc',
+      count: 3,
+      bound: 'd',
+    });
+    t.deepEqual(await scan('x', 'z', {}), { keys: '', count: 0, bound: 'z' });
+    t.deepEqual(await scan('c', 'c', {}), { keys: '', count: 0, bound: 'c' });
+  },
+
+  'a snapshot carries rows and position from node to node': async (t, storage, reopen) => {
+    storage.createReplica(meta(1, '', 'm'), origin, 0);
+    storage.createReplica(meta(2, 'm', null), origin, 0);
+    storage.append(1, entries(1, 1, 3));
+    storage.append(2, entries(1, 1, 1));
+    storage.apply(1, at(1, 1), [put('a', 'old'), put('k', 'old')]);
+    storage.apply(2, at(1, 1), [put('n', 'neighbour')]);
+    const source = await reopen();
+    const reader = await source.openSnapshot(1);
+    t.deepEqual(reader.position, at(1, 1));
+    source.apply(1, at(1, 2), [remove('a')]);
+    const rows = (await reader.next(1_000_000)) ?? [];
+    t.deepEqual(rows.map(textOfRow), ['a=old@1', 'k=old@1']);
+    t.is(await reader.next(1_000_000), null);
+    reader.close();
+
+    // Back into the same storage, as if it came from another node that is far ahead.
+    source.setEpochSeen(1, 6);
+    const writer = await source.beginSnapshot(1, wholeUpTo('m'), at(5, 50));
+    t.deepEqual(await rowsText(source, 2), ['n=neighbour@1']);
+    await writer.add([{ key: toBytes('b'), value: toBytes('new'), revision: 44 }]);
+    await writer.add([{ key: toBytes('c'), value: toBytes('new'), revision: 50 }]);
+    await writer.finish();
+    const expected = ['b=new@44', 'c=new@50', 'n=neighbour@1'];
+    t.deepEqual(await rowsText(source), expected);
+    source.append(1, [entry(6, 51)]);
+    const again = await reopen();
+    const replica = again.recovered.find((one) => one.range === 1);
+    t.deepEqual(await rowsText(again), expected);
+    t.is(replica?.epochSeen, 6);
+    t.deepEqual([replica?.base, replica?.applied, replica?.lastSeq], [at(5, 50), at(5, 50), 51]);
+    t.is(again.read(1, 50, 100), null);
+  },
+
+  'a wiped replica leaves a tombstone and no rows': async (t, storage, reopen) => {
+    storage.createReplica(meta(1, '', 'm', 4), origin, 2);
+    storage.createReplica(meta(2, 'm', null), origin, 0);
+    storage.append(1, entries(2, 1, 1));
+    storage.append(2, entries(2, 1, 1));
+    storage.apply(1, at(2, 1), [put('a', '1')]);
+    storage.apply(2, at(2, 1), [put('n', '1')]);
+    await storage.wipe(1);
+    t.deepEqual(await rowsText(storage, 2), ['n=1@1']);
+    const again = await reopen();
+    t.deepEqual([...again.tombstones.keys()], [1]);
+    t.like(again.tombstones.get(1), { range: 1, inc: 4, epochSeen: 2 });
+    t.deepEqual(
+      again.recovered.map((one) => one.range),
+      [2],
+    );
+    t.deepEqual(await rowsText(again, 2), ['n=1@1']);
+    t.throws(() => again.createReplica(meta(1, '', 'm', 4), origin, 0), { message: /R9/ });
+    again.createReplica(meta(1, '', 'm', 5), origin, 0);
+    t.deepEqual((await reopen()).recovered.map((one) => [one.range, one.inc, one.applied.seq]).sort(), [
+      [1, 5, 0],
+      [2, 1, 1],
+    ]);
+  },
+
+  'replicas of one namespace never overlap': async (t, storage) => {
+    storage.createReplica(meta(1, 'b', 'm'), origin, 0);
+    t.throws(() => storage.createReplica(meta(2, 'l', null), origin, 0), { message: /overlaps range 1/ });
+    storage.createReplica({ ...meta(3, 'l', null), namespaceId: 2 }, origin, 0);
+    storage.createReplica(meta(4, 'm', null), origin, 0);
+    t.throws(() => storage.beginSnapshot(1, wholeKeySpace, at(1, 1)), { message: /overlaps range 4/ });
+  },
+};
+
+function wholeUpTo(end: string) {
+  return { start: toBytes(''), end: toBytes(end) };
+}
+
+/** Registers the suite's tests. */
+export function storageSuite(test: TestFn, name: string, makeWorld: () => Promise<World>): void {
+  for (const [title, story] of Object.entries(stories)) {
+    test(`${name}: ${title}`, async (t) => {
+      const world = await makeWorld();
+      let storage = await world.open();
+      t.teardown(async () => {
+        await storage.close();
+        await world.remove();
+      });
+      await story(t, storage, async () => {
+        await storage.close();
+        storage = await world.open();
+        return storage;
+      });
+    });
+  }
+}

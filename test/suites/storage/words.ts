@@ -1,0 +1,93 @@
+// Short words for storage tests: rows, entries, replicas, and waiting for what is logged.
+
+import { toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
+import { origin, type Position } from '../../../common/model/ids.ts';
+import { wholeKeySpace } from '../../../common/model/key-range.ts';
+import {
+  type Change,
+  ENTRY_KINDS,
+  type LogEntry,
+  type ReplicaMeta,
+  type Row,
+  type ScanOptions,
+  type Storage,
+} from '../../../kvnode/storage/storage.ts';
+
+export function meta(range: number, start = '', end: string | null = null, inc = 1): ReplicaMeta {
+  return {
+    range,
+    inc,
+    namespace: 'default',
+    namespaceId: 1,
+    start: toBytes(start),
+    end: end === null ? null : toBytes(end),
+  };
+}
+
+/** A replica of the whole key space, with nothing in it. */
+export function createWhole(storage: Storage, range = 1): void {
+  storage.createReplica(meta(range), origin, 0);
+}
+
+export function entry(epoch: number, seq: number, payload = `${epoch}/${seq}`): LogEntry {
+  return { epoch, seq, kind: ENTRY_KINDS.operation, payload: toBytes(payload) };
+}
+
+/** Entries of one epoch, seqs from first to last. */
+export function entries(epoch: number, first: number, last: number): LogEntry[] {
+  return Array.from({ length: last - first + 1 }, (_, i) => entry(epoch, first + i));
+}
+
+export function at(epoch: number, seq: number): Position {
+  return { epoch, seq };
+}
+
+export function put(key: string, value: string): Change {
+  return { key: toBytes(key), value: toBytes(value) };
+}
+
+export function remove(key: string): Change {
+  return { key: toBytes(key), value: null };
+}
+
+/** Resolves when all that is logged now is synced. */
+export function synced(storage: Storage): Promise<void> {
+  const group = storage.gathering;
+  return new Promise((resolve, reject) => {
+    storage.onSynced((number) => {
+      if (number >= group) resolve();
+    });
+    storage.onFailure(reject);
+  });
+}
+
+export function textOf(entry: LogEntry): string {
+  return `${entry.epoch}/${entry.seq}:${utf8OrNull(entry.payload)}`;
+}
+
+export function textOfRow(row: Row): string {
+  return `${utf8OrNull(row.key)}=${utf8OrNull(row.value)}@${row.revision}`;
+}
+
+/** All entries of a range's log as text. */
+export function logText(storage: Storage, range: number, from = 1): string[] | null {
+  return storage.read(range, from, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? null;
+}
+
+export const EVERYTHING: ScanOptions = {
+  limitRows: 100_000,
+  limitBytes: 1 << 30,
+  reverse: false,
+  keysOnly: false,
+  countOnly: false,
+};
+
+/** All rows of a range's namespace as text. */
+export async function rowsText(storage: Storage, range = 1): Promise<string[]> {
+  return (await storage.scan(range, wholeKeySpace, EVERYTHING)).rows.map(textOfRow);
+}
+
+export function getText(storage: Storage, key: string): string | undefined {
+  const row = storage.get(1, toBytes(key));
+  return row === undefined ? undefined : textOfRow(row);
+}

@@ -1,0 +1,150 @@
+// Nothing is said to be durable before it is: the order of groups, syncs that fail, power cuts, and what the state store may
+// hold before the log has it.
+
+import test, { type ExecutionContext } from 'ava';
+import { toBytes } from '../../common/base/bytes.ts';
+import type { Storage } from '../../kvnode/storage/storage.ts';
+import { at, createWhole, entries, entry, put, synced } from '../suites/storage/words.ts';
+import { TwinWorld } from '../suites/storage/world.ts';
+
+function turn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
+
+async function until(t: ExecutionContext, what: string, condition: () => boolean): Promise<void> {
+  for (let turns = 0; !condition(); turns++) {
+    if (turns > 10_000) t.fail(what);
+    await turn();
+  }
+}
+
+async function openWithReplica(
+  world: TwinWorld,
+): Promise<{ storage: Storage; groups: number[]; failures: Error[] }> {
+  const storage = await world.open();
+  const groups: number[] = [];
+  const failures: Error[] = [];
+  storage.onSynced((group) => groups.push(group));
+  storage.onFailure((error) => failures.push(error));
+  createWhole(storage);
+  await synced(storage);
+  groups.length = 0;
+  return { storage, groups, failures };
+}
+
+test('a group is told of after its sync only, and the next is written after that only', async (t) => {
+  const world = new TwinWorld();
+  const { storage, groups } = await openWithReplica(world);
+  world.disk.hold();
+  storage.append(1, entries(1, 1, 2));
+  const first = storage.gathering;
+  await until(t, 'the first group is written', () => world.disk.heldSyncs === 1);
+  storage.append(1, entries(1, 3, 4));
+  const second = storage.gathering;
+  storage.append(1, entries(1, 5, 6));
+  t.is(storage.gathering, second, 'what comes while a group is written gathers in one');
+  t.true(second > first);
+  for (let i = 0; i < 20; i++) await turn();
+  t.is(world.disk.heldSyncs, 1, 'one group at a time');
+  t.deepEqual(groups, []);
+  const lost = world.afterPowerCut(() => false);
+  t.is((await lost.open()).recovered[0]?.lastSeq, 0);
+
+  world.disk.releaseOne();
+  await until(t, 'the second group is written', () => world.disk.heldSyncs === 1);
+  t.deepEqual(groups, [first]);
+  const half = world.afterPowerCut(() => false);
+  t.is((await half.open()).recovered[0]?.lastSeq, 2);
+
+  world.disk.release();
+  await until(t, 'the second group is synced', () => groups.length === 2);
+  t.deepEqual(groups, [first, second]);
+  t.is((await world.afterPowerCut(() => false).open()).recovered[0]?.lastSeq, 6);
+});
+
+test('writes of one turn share one sync', async (t) => {
+  const world = new TwinWorld();
+  const { storage } = await openWithReplica(world);
+  const { syncs } = world.disk;
+  for (let seq = 1; seq <= 100; seq++) storage.append(1, [entry(1, seq)]);
+  await synced(storage);
+  t.is(world.disk.syncs, syncs + 1);
+});
+
+test('a failed sync stops everything: nothing is told of, nothing is tried again', async (t) => {
+  const world = new TwinWorld();
+  const { storage, groups, failures } = await openWithReplica(world);
+  world.disk.syncError = new Error('EIO');
+  storage.append(1, entries(1, 1, 2));
+  await until(t, 'the failure is told of', () => failures.length > 0);
+  world.disk.syncError = null;
+  const { syncs } = world.disk;
+  t.throws(() => storage.append(1, entries(1, 3, 3)), { message: /after a failure/ });
+  for (let i = 0; i < 20; i++) await turn();
+  t.is(failures.length, 1);
+  t.deepEqual(groups, []);
+  t.is(world.disk.syncs, syncs);
+  await storage.close();
+});
+
+test('a failed write of the state stops everything', async (t) => {
+  const world = new TwinWorld();
+  const { storage, failures } = await openWithReplica(world);
+  world.image.writeError = new Error('EIO');
+  storage.append(1, entries(1, 1, 1));
+  storage.apply(1, at(1, 1), [put('a', '1')]);
+  await until(t, 'the failure is told of', () => failures.length > 0);
+  t.is(failures.length, 1);
+  t.throws(() => storage.append(1, entries(1, 2, 2)), { message: /after a failure/ });
+});
+
+test('the state store never holds an entry that the log has not synced', async (t) => {
+  const world = new TwinWorld();
+  const { storage } = await openWithReplica(world);
+  const { batches } = world.image;
+  world.disk.hold();
+  storage.append(1, entries(1, 1, 1));
+  storage.apply(1, at(1, 1), [put('a', '1')]);
+  t.is(storage.get(1, toBytes('a'))?.revision, 1);
+  // Long enough for the write-behind to be due many times over.
+  const due = Date.now() + 30;
+  await until(t, 'the time is over', () => Date.now() > due);
+  t.is(world.image.batches, batches);
+  world.disk.release();
+  await until(t, 'the state is written', () => world.image.batches > batches);
+});
+
+test('changes of many entries to one key are written once', async (t) => {
+  const world = new TwinWorld();
+  const { storage } = await openWithReplica(world);
+  storage.append(1, entries(1, 1, 500));
+  for (let seq = 1; seq <= 500; seq++) storage.apply(1, at(1, seq), [put('hot', String(seq))]);
+  const { batches } = world.image;
+  await storage.close();
+  t.is(world.image.batches, batches + 1);
+  t.is(world.image.pairs.length, 2, 'the row and how far the range is applied');
+});
+
+test('when too much waits to be written behind, the storage says so', async (t) => {
+  const world = new TwinWorld({ flushBytes: 1000, overlayBytesMax: 20_000 });
+  const { storage } = await openWithReplica(world);
+  world.disk.hold();
+  storage.append(1, entries(1, 1, 100));
+  t.false(storage.saturated);
+  for (let seq = 1; seq <= 100; seq++) storage.apply(1, at(1, seq), [put(`key ${seq}`, 'x'.repeat(100))]);
+  t.true(storage.saturated);
+  world.disk.release();
+  await until(t, 'the overlay is written', () => storage.stats.overlayBytes === 0);
+  t.false(storage.saturated);
+});
+
+test('closing writes all that is logged and applied', async (t) => {
+  const world = new TwinWorld();
+  const { storage } = await openWithReplica(world);
+  storage.append(1, entries(1, 1, 3));
+  storage.apply(1, at(1, 1), [put('a', '1')]);
+  await storage.close();
+  const again = await world.afterPowerCut(() => false).open();
+  t.is(again.recovered[0]?.lastSeq, 3);
+  t.deepEqual(again.recovered[0]?.applied, at(1, 1));
+});

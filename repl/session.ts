@@ -46,10 +46,12 @@ export async function execute(
   signal: AbortSignal,
 ): Promise<number | null> {
   if (signal.aborted) throw new Interrupted();
-  const answer = await verb.run({ session, args, signal });
+  const remarks: string[] = [];
+  const answer = await verb.run({ session, args, signal, remark: (line) => remarks.push(line) });
   if (answer.kind === 'leave') return null;
   const rows = answer.kind === 'rows' ? { ...answer, rows: interruptibleRows(signal, answer.rows) } : answer;
   await writeAnswer(session.console, session.format, rows);
+  for (const line of remarks) session.console.say(line);
   return answer.kind === 'record' ? (answer.exit ?? 0) : 0;
 }
 

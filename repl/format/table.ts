@@ -1,5 +1,5 @@
 // Tables for people: columns aligned on what the first rows need, numbers to the right, nothing framed. On a terminal a
-// long value is cut, with its length; into a pipe it goes whole. Rows stream: only the first ones are held back.
+// long value is cut to the line, with its length; into a pipe, or alone in its line, it goes whole. Rows stream: only the first ones are held back.
 
 import { never } from '../../common/base/assert.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
@@ -8,15 +8,16 @@ import type { Console } from '../console.ts';
 
 /** Rows that are looked at for the columns' widths. */
 const SAMPLE_ROWS = 100;
+/** A longer cell pushes the rest of its line to the right. */
 const SAMPLE_WIDTH_MAX = 48;
-const CUT_MIN = 40;
+const LAST_MIN = 20;
 const GAP = '  ';
 
 interface Layout {
   readonly widths: readonly number[];
   readonly right: readonly boolean[];
-  /** Longest cell, in characters; null: any. */
-  readonly cut: number | null;
+  /** Longest cell of the last column, in characters; null: any. */
+  readonly lastMax: number | null;
 }
 
 export async function writeTable(
@@ -26,11 +27,10 @@ export async function writeTable(
   headings: boolean,
 ): Promise<void> {
   const names = columns.filter(isShown).map((column) => (headings ? heading(column.name) : ''));
-  const cut = console.width === null ? null : Math.max(CUT_MIN, console.width - 20);
   let sample: Row[] | null = [];
   let layout: Layout | null = null;
   const begin = async (): Promise<Layout> => {
-    const begun = measure(names, sample ?? [], cut);
+    const begun = measure(names, sample ?? [], console.width);
     if (headings) await console.write(renderLine(names, begun));
     for (const row of sample ?? []) await console.write(renderRow(row, begun));
     sample = null;
@@ -54,22 +54,24 @@ function heading(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => ` ${letter}`).toUpperCase();
 }
 
-function measure(names: readonly string[], sample: readonly Row[], cut: number | null): Layout {
+function measure(names: readonly string[], sample: readonly Row[], screen: number | null): Layout {
   const widths = names.map((name, i) =>
-    Math.max(name.length, ...sample.map((row) => Math.min(SAMPLE_WIDTH_MAX, width(shownCell(row[i], cut))))),
+    Math.max(name.length, ...sample.map((row) => Math.min(SAMPLE_WIDTH_MAX, width(shownCell(row[i]))))),
   );
   const right = names.map((_, i) => {
     const kinds = sample.map((row) => row[i]?.kind ?? 'none');
     return kinds.includes('number') && kinds.every((kind) => kind === 'number' || kind === 'none');
   });
-  return { widths, right, cut };
+  const before = widths.slice(0, -1).reduce((total, each) => total + each + GAP.length, 0);
+  const lastMax = screen === null || names.length < 2 ? null : Math.max(LAST_MIN, screen - before);
+  return { widths, right, lastMax };
 }
 
 function renderRow(row: Row, layout: Layout): string {
-  return renderLine(
-    row.map((cell) => shownCell(cell, layout.cut)),
-    layout,
+  const texts = row.map((cell, i) =>
+    i === row.length - 1 ? cutCell(cell, layout.lastMax) : shownCell(cell),
   );
+  return renderLine(texts, layout);
 }
 
 function renderLine(texts: readonly string[], { widths, right }: Layout): string {
@@ -81,11 +83,15 @@ function renderLine(texts: readonly string[], { widths, right }: Layout): string
   return `${padded.join(GAP)}\n`;
 }
 
-function shownCell(cell: Cell | undefined, cut: number | null): string {
-  const text = cell === undefined ? '' : cellText(cell);
-  if (cut === null || text.length <= cut) return text;
-  const length = cell?.kind === 'bytes' ? `… (${cell.bytes.length} B)` : '…';
-  return [...text].slice(0, cut - length.length).join('') + length;
+function shownCell(cell: Cell | undefined): string {
+  return cell === undefined ? '' : cellText(cell);
+}
+
+function cutCell(cell: Cell, max: number | null): string {
+  const text = cellText(cell);
+  if (max === null || text.length <= max) return text;
+  const length = cell.kind === 'bytes' ? `… (${cell.bytes.length} B)` : '…';
+  return [...text].slice(0, max - length.length).join('') + length;
 }
 
 /** In characters: good enough for what keys and names are made of. */

@@ -55,7 +55,7 @@ function ownerIsLive({ owner }: Descriptor, views: readonly NodeView[]): boolean
 
 const ranges: Verb = {
   name: 'ranges',
-  summary: 'the ranges of the namespace, who owns and who holds them',
+  summary: 'the ranges: bounds, owner, replicas, in-sync set',
   parameters: [],
   options: [],
   run: (call) =>
@@ -68,7 +68,7 @@ const ranges: Verb = {
 
 const where: Verb = {
   name: 'where',
-  summary: 'the range that holds a key, its owner and its replicas',
+  summary: 'the range of a key, its owner, its replicas',
   parameters: [{ name: 'KEY', kind: 'key' }],
   options: [],
   run: (call) =>
@@ -102,7 +102,7 @@ function whereText(descriptor: Descriptor, views: readonly NodeView[], address: 
 
 const nodesVerb: Verb = {
   name: 'nodes',
-  summary: 'the nodes of the cluster, and how many ranges of the namespace each owns and holds',
+  summary: 'the nodes: live or not, where, what they own',
   parameters: [],
   options: [],
   run: (call) =>
@@ -149,8 +149,8 @@ const namespaces: Verb = {
 
 const status: Verb = {
   name: 'status',
-  summary: 'what each node tells of itself, or one node of its replicas',
-  details: 'NODE is a name or an id, as `nodes` shows it.',
+  summary: 'what each node tells of itself',
+  details: 'With NODE (a name or an id, as `nodes` shows it): its replicas.',
   parameters: [{ name: 'NODE', kind: 'text', optional: true }],
   options: [],
   async run(call): Promise<Answer> {

@@ -34,7 +34,7 @@ function provenance(client: Client, from: Provenance): Row {
 
 function tellProvenance(call: Call, client: Client, from: Provenance): void {
   const { name } = nameOf(from.node, client.nodes());
-  tell(call.session, `range ${from.range}, epoch ${from.epoch}, ${name}`);
+  tell(call, `range ${from.range}, epoch ${from.epoch}, ${name}`);
 }
 
 function condition(args: Arguments): WriteOptions {
@@ -65,8 +65,9 @@ const put: Verb = {
 
 const cas: Verb = {
   name: 'cas',
-  summary: 'compare and set: write a value if the key has this revision (0: is absent)',
-  details: 'Ends with CONFLICT (exit code 4) and the revision now, where it is another.',
+  summary: 'compare and set: write if this is its revision now',
+  details:
+    'Revision 0: only if the key is absent. Ends with CONFLICT (exit code 4) and the revision now, where it is another.',
   parameters: [KEY, { name: 'REVISION', kind: 'integer' }, VALUE],
   options: [],
   run: (call) =>
@@ -98,9 +99,9 @@ const get: Verb = {
         call.session.console.say(`not found: ${formatBytes(key)}`);
         return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
       }
-      tell(call.session, `revision ${found.revision}`);
+      tell(call, `revision ${found.revision}`);
       tellProvenance(call, client, found);
-      tellStaleness(call.session, found);
+      tellStaleness(call, found);
       const row = [
         bytes(key),
         bytes(found.value),

@@ -82,8 +82,8 @@ async function* scanRows(call: Call, client: Client, options: ScanOptions): Asyn
     const freshness = [flag(row.stale), number(row.staleMs)];
     yield options.keysOnly === true ? [key, ...freshness] : [key, revision, value, ...freshness];
   }
-  tell(call.session, rows === 1 ? '1 row' : `${rows} rows`);
-  tellStaleness(call.session, oldest.freshness);
+  tell(call, rows === 1 ? '1 row' : `${rows} rows`);
+  tellStaleness(call, oldest.freshness);
 }
 
 const count: Verb = {

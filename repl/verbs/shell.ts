@@ -5,10 +5,11 @@ import { optionSynopsis, synopsis } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
 import type { Verb } from './verb.ts';
 
-const LANGUAGE = `Commands end with a newline or ; and # begins a comment.
-Words: plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as usual; not inside '…'.
-Keys and values that are not text are shown with \\xNN too; in JSON and CSV as base64 in a field "value64".
-Options may stand anywhere; -- ends them, and quotes keep a key that begins with -- from being one.`;
+const LANGUAGE = `help COMMAND shows its options. Commands end with a newline or ; and # begins a comment.
+A word is plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as
+usual, but not inside '…'. Bytes that are not text are shown with \\xNN too; in JSON
+and CSV they are base64 in a field of their own ("value64" for "value").
+-- ends the options of a command; a quoted word is never an option.`;
 
 const exit: Verb = {
   name: 'exit',
@@ -36,7 +37,7 @@ export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
 }
 
 function overview(verbs: readonly Verb[]): string {
-  const calls = verbs.map((verb) => [verb.name, ...verb.parameters.map(({ name }) => name)].join(' '));
+  const calls = verbs.map((verb) => synopsis({ ...verb, options: [] }));
   const width = Math.max(...calls.map((call) => call.length));
   const lines = verbs.map((verb, i) => `  ${(calls[i] ?? '').padEnd(width)}  ${verb.summary}`);
   return [...lines, '', LANGUAGE].join('\n');

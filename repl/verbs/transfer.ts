@@ -55,8 +55,8 @@ CSV: headings key,value and, likewise, key64,value64.`;
 
 const importVerb: Verb = {
   name: 'import',
-  summary: 'write the rows of a file (- is stdin), or the files of a directory',
-  details: `${FORMS}
+  summary: 'write the rows of a file, or a tree of files',
+  details: `FILE may be - for standard input. ${FORMS}
 It goes on through the death of an owner, and may be run again. Exit code 0: all was imported. What is refused is
 told, counted, and makes it 1; symbolic links in a tree are left out and counted.`,
   parameters: [FILE],
@@ -93,8 +93,8 @@ function standardInput(session: Session): Readable {
 
 const exportVerb: Verb = {
   name: 'export',
-  summary: 'write all keys and values to a file (default -: stdout), or each value to a file of a directory',
-  details: `${FORMS}
+  summary: 'read all rows into a file, or a tree of files',
+  details: `Without FILE, or with -, to standard output. ${FORMS}
 Each page of rows is one moment of its range, the whole is not. With --tree a key that is no path of a file below
 DIR (absolute, .., empty parts) is refused, counted, and makes the exit code 1. FILE appears when it is whole.`,
   parameters: [FILE],
@@ -144,7 +144,7 @@ async function exportTo(
     await sink.abandon();
     throw error;
   }
-  tellStaleness(call.session, oldest.freshness);
+  tellStaleness(call, oldest.freshness);
 }
 
 function openSink(session: Session, target: Target, prefixLength: number): Promise<RowSink> {

@@ -20,6 +20,8 @@ export interface Call {
   readonly args: Arguments;
   /** Aborted by Ctrl-C or a signal to stop. */
   readonly signal: AbortSignal;
+  /** Says a line on stderr, behind the answer. */
+  remark(line: string): void;
 }
 
 export interface Verb extends Signature {
@@ -84,8 +86,8 @@ export function describeStaleness(staleMs: number | null): string {
 }
 
 /** Says on stderr that the answer may be old, where the answer itself does not (a table). */
-export function tellStaleness(session: Session, { stale, staleMs }: Freshness): void {
-  if (stale && session.format === 'table') session.console.say(describeStaleness(staleMs));
+export function tellStaleness(call: Call, { stale, staleMs }: Freshness): void {
+  if (stale && call.session.format === 'table') call.remark(describeStaleness(staleMs));
 }
 
 /** How old the oldest of many rows may be. */
@@ -104,8 +106,8 @@ export class Oldest {
 }
 
 /** A remark beside the answer, for a person at the prompt only. */
-export function tell(session: Session, remark: string): void {
-  if (session.interactive && session.format === 'table') session.console.say(remark);
+export function tell(call: Call, remark: string): void {
+  if (call.session.interactive && call.session.format === 'table') call.remark(remark);
 }
 
 export function nameOf(id: NodeId, views: readonly NodeView[]): NodeName {

@@ -18,6 +18,8 @@ export interface RunSettings extends Partial<Omit<ReplOptions, 'mode' | 'namespa
   readonly mode?: ReplOptions['mode'];
   readonly stdin?: string | Uint8Array;
   readonly signal?: AbortSignal;
+  /** Width of the terminal that stdout is; absent: it is none. */
+  readonly columns?: number;
   readonly connect?: () => Promise<Client>;
 }
 
@@ -36,6 +38,7 @@ export async function runTexts(
   const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough(), new PassThrough()];
   const gathered = Promise.all([gather(stdout), gather(stderr)]);
   stdin.end(settings.stdin ?? '');
+  if (settings.columns !== undefined) Object.assign(stdout, { isTTY: true, columns: settings.columns });
   const code = await runRepl(
     {
       mode: settings.mode ?? { kind: 'texts', texts },

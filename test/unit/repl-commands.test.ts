@@ -245,3 +245,15 @@ test(exits, 'NO_OWNER', 5);
 test(exits, 'READ_ONLY', 5);
 test(exits, 'NOT_READY', 5);
 test(exits, 'OUTCOME_UNKNOWN', 6);
+
+test('on a terminal a long value is cut to the line, with its length; keys alone never are', async (t) => {
+  const client = new MemoryClient();
+  await client.put('k'.repeat(50), 'é'.repeat(100));
+  const scan = await runTexts(client, ['scan'], { columns: 80 });
+  const [, row = ''] = scan.out.split('\n');
+  t.is([...row].length, 82, 'the key is two characters longer than its column');
+  t.regex(row, /^k{50} {9}1 {2}é+… \(200 B\)$/);
+  client.closed = false;
+  const keys = await runTexts(client, ['scan --keys'], { columns: 20 });
+  t.is(keys.out, `${'k'.repeat(50)}\n`);
+});

@@ -16,8 +16,8 @@ function logOf(epochs: readonly number[], base: Position = origin): LogIndex {
 
 const at = (epoch: number, seq: number): Position => ({ epoch, seq });
 
-const newest = test.macro({
-  exec(t, epochs: readonly number[], limit: Position, expected: Position) {
+const newest = test.macro<[readonly number[], Position, Position]>({
+  exec(t, epochs, limit, expected) {
     t.deepEqual(logOf(epochs).newestAtOrBefore(limit), expected);
   },
   title: (_, epochs, limit, expected) =>

@@ -1,0 +1,171 @@
+// A whole cluster for a test: a ZooKeeper root of its own, coordinators and nodes as processes, and a view of what
+// ZooKeeper says of it. Everything is ended and removed with the test; the logs are told where a test fails.
+
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import { connectZk } from '../../common/zk/zk.ts';
+import { descriptorCodec, parseRangeName, paths } from '../../common/zk/znodes.ts';
+import { TestProcess } from './processes.ts';
+import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
+
+/** T for these clusters, ms. */
+const SESSION_MS = 2_000;
+const PATIENCE_MS = 60_000;
+
+export interface ClusterOptions {
+  readonly nodes?: number;
+  readonly coordinators?: number;
+  /** More flags of the coordinators. */
+  readonly coordinatorArgs?: readonly string[];
+  /** Another ZooKeeper than the file's shared one, with a root. */
+  readonly zk?: string;
+}
+
+export interface NodeProcess {
+  readonly name: string;
+  readonly id: NodeId;
+  process: TestProcess;
+}
+
+export class TestCluster {
+  readonly connect: string;
+  readonly directory: string;
+  readonly nodes: NodeProcess[] = [];
+  readonly coordinators: TestProcess[] = [];
+  readonly #options: ClusterOptions;
+  #zk: Zk | null = null;
+
+  private constructor(connect: string, directory: string, options: ClusterOptions) {
+    this.connect = connect;
+    this.directory = directory;
+    this.#options = options;
+  }
+
+  /** Resolves when every node is up; the first ranges are the coordinator's business. */
+  static async start(t: ExecutionContext, options: ClusterOptions = {}): Promise<TestCluster> {
+    const connect = options.zk ?? (await startZooKeeper(t)).connect;
+    const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-cluster-'));
+    const cluster = new TestCluster(connect, directory, options);
+    t.teardown(() => cluster.#stop(t));
+    for (let i = 0; i < (options.coordinators ?? 1); i++) cluster.startCoordinator();
+    const count = options.nodes ?? 3;
+    await Promise.all(Array.from({ length: count }, (_, at) => cluster.addNode(`n${at + 1}`)));
+    return cluster;
+  }
+
+  startCoordinator(): TestProcess {
+    const { nodes = 3, coordinatorArgs = [] } = this.#options;
+    const name = `c${this.coordinators.length + 1}`;
+    const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
+    const process = this.#spawn('coordinator', name, [...own, ...coordinatorArgs]);
+    this.coordinators.push(process);
+    return process;
+  }
+
+  /** A new node with a directory of its own, registered. */
+  async addNode(name: string): Promise<NodeProcess> {
+    const process = this.#spawnNode(name);
+    const { id } = await process.said('ready');
+    await process.said('registered');
+    const node = { name, id: String(id), process };
+    this.nodes.push(node);
+    return node;
+  }
+
+  /** The node again, from the same directory. */
+  async restart(node: NodeProcess): Promise<void> {
+    node.process = this.#spawnNode(node.name);
+    await node.process.said('registered');
+  }
+
+  node(id: NodeId): NodeProcess {
+    const found = this.nodes.find((node) => node.id === id);
+    if (found === undefined) throw new Error(`no node ${id}`);
+    return found;
+  }
+
+  dataOf(node: NodeProcess): string {
+    return join(this.directory, node.name);
+  }
+
+  // ---- what ZooKeeper says ------------------------------------------------------------------------------------------
+
+  async zkSession(): Promise<ZkSession> {
+    this.#zk ??= connectZk({
+      connect: this.connect,
+      config: { ...TEST_SESSION, sessionMs: 10_000 },
+      env: realEnv,
+      logger: silentLogger,
+    });
+    return this.#zk.ready(10_000);
+  }
+
+  /** In key order; none while there is no cluster. */
+  async descriptors(namespace = 'default'): Promise<readonly DescriptorImage[]> {
+    const session = await this.zkSession();
+    const names = (await session.children(paths.ranges(namespace))) ?? [];
+    const found: DescriptorImage[] = [];
+    for (const name of names) {
+      const id = parseRangeName(name);
+      const node = id === null ? null : await session.get(paths.range(namespace, id));
+      if (node !== null) found.push(descriptorCodec.image(node));
+    }
+    return found;
+  }
+
+  /** Polls until it holds; rejects with what was seen last. */
+  async until(what: string, holds: (images: readonly DescriptorImage[]) => boolean): Promise<void> {
+    const end = realEnv.now() + PATIENCE_MS;
+    for (;;) {
+      const images = await this.descriptors();
+      if (images.length > 0 && holds(images)) return;
+      if (realEnv.now() > end) {
+        const seen = images.map(
+          ({ descriptor: d }) => `${d.id}: epoch ${d.epoch}, owner ${d.owner.node}, in-sync ${d.inSync}`,
+        );
+        throw new Error(`not within ${PATIENCE_MS} ms: ${what}; seen ${seen.join('; ')}`);
+      }
+      await delay(realEnv, 50);
+    }
+  }
+
+  /** Every range has all its replicas in-sync, `count` of them. */
+  allInSync(count = 3): Promise<void> {
+    return this.until(`all replicas in-sync, ${count} a range`, (images) =>
+      images.every(
+        ({ descriptor }) => descriptor.inSync.length === count && descriptor.replicas.length === count,
+      ),
+    );
+  }
+
+  // ---- processes ----------------------------------------------------------------------------------------------------
+
+  #spawnNode(name: string): TestProcess {
+    return this.#spawn('kvnode', name, ['--name', name, '--data', join(this.directory, name)]);
+  }
+
+  #spawn(command: string, name: string, args: readonly string[]): TestProcess {
+    const common = ['--zk', this.connect, '--session-ms', String(SESSION_MS)];
+    return TestProcess.start([command, ...common, ...args], join(this.directory, `${name}.log`));
+  }
+
+  async #stop(t: ExecutionContext): Promise<void> {
+    const processes = [...this.nodes.map(({ process }) => process), ...this.coordinators];
+    await Promise.all(processes.map((process) => process.end('SIGKILL')));
+    await this.#zk?.close();
+    if (!t.passed) for (const { name } of this.nodes) t.log(await this.#tail(name));
+    await rm(this.directory, { recursive: true, force: true });
+  }
+
+  async #tail(name: string): Promise<string> {
+    const text = await readFile(join(this.directory, `${name}.log`), 'utf8').catch(() => '');
+    return `${name}: ${text.split('\n').slice(-15).join('\n')}`;
+  }
+}

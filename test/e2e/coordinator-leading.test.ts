@@ -1,0 +1,230 @@
+// The coordinator's parts on a real ZooKeeper, in the test's own process: fencing, the order of readings before a
+// promotion, tasks, an outage, and what it does with znodes that hold nonsense.
+
+import test from 'ava';
+import { present } from '../../common/base/assert.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { withOwner } from '../../common/model/descriptor.ts';
+import type { TaskRequest } from '../../common/model/records.ts';
+import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import { coordinatorEpochCodec, liveCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
+import { ensureCluster } from '../../coordinator/cluster.ts';
+import { commitStep, type Fence } from '../../coordinator/commit.ts';
+import { DEFAULT_PLAN } from '../../coordinator/config.ts';
+import { isPromotion, plan } from '../../coordinator/plan.ts';
+import { rereadForPromotion } from '../../coordinator/reread.ts';
+import type { RangeStep } from '../../coordinator/step.ts';
+import type { View } from '../../coordinator/view.ts';
+import {
+  readEvents,
+  readQueue,
+  readRanges,
+  startFakeNode,
+  startLocalCoordinator,
+  untilChildren,
+  untilData,
+  untilRange,
+  untilRanges,
+  untilTask,
+  untilTerm,
+} from '../support/coordinator-bench.ts';
+import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.ts';
+
+const text = (value: string) => new TextEncoder().encode(value);
+
+test('many make the same cluster at once, and all get the same', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => openZk(t, connect).ready(20_000)));
+  const records = await Promise.all(sessions.map((session) => ensureCluster(session, realEnv, 200)));
+  t.is(new Set(records.map((record) => record.clusterId)).size, 1);
+});
+
+test('a leader whose place in the queue is taken away is fenced by the next and queues again', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const first = startLocalCoordinator(t, connect);
+  await first.untilRole('leader');
+  const second = startLocalCoordinator(t, connect);
+  await second.untilRole('standby');
+  const nodes = await Promise.all(['n-1', 'n-2', 'n-3'].map((id) => startFakeNode(t, connect, id)));
+  const zk = openZk(t, connect);
+  const session = await zk.ready(20_000);
+  const ranges = await untilRanges(zk);
+  const [leading] = await readQueue(session);
+  await session.delete(paths.coordinator(present(leading, 'leader').name), 0);
+  await second.untilRole('leader');
+  t.is(first.coordinator.role, 'leader', 'it does not know better yet');
+  await nodes[0]?.zk.close();
+  const orphan = present(
+    ranges.find(({ descriptor }) => descriptor.owner.node === 'n-1'),
+    'a range of n-1',
+  );
+  const { descriptor } = await untilRange(zk, orphan, (image) => image.descriptor.epoch > 1);
+  await first.untilRole('standby');
+  t.is(descriptor.epoch, 2, 'promoted once');
+  t.true(second.steps.some((step) => step.kind === 'range' && step.change === 'promote'));
+  t.false(first.steps.some((step) => step.kind === 'range' && step.change === 'promote'));
+});
+
+test('a step is carried out once: overtaken it is refused, of an old leader it is fenced', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
+  await local.untilRole('leader');
+  const node = await startFakeNode(t, connect, 'n-1');
+  const zk = openZk(t, connect);
+  const session = await zk.ready(20_000);
+  const before = present((await untilRanges(zk))[0], 'range');
+  const epoch = present(await session.get(paths.coordinatorEpoch), 'epoch');
+  const fence: Fence = { session, version: epoch.version, term: 1 };
+  const step: RangeStep = {
+    kind: 'range',
+    change: 'promote',
+    before,
+    after: withOwner(before.descriptor, 'n-1', node.session.id),
+    node: 'n-1',
+    task: null,
+    reason: 'a test says so',
+  };
+  t.is((await commitStep(fence, step, 0)).kind, 'done');
+  t.is((await commitStep(fence, step, 0)).kind, 'refused');
+  const events = (await readEvents(session)).length;
+  const fresh = { ...step, before: present((await readRanges(session))[0], 'range') };
+  await session.set(
+    paths.coordinatorEpoch,
+    coordinatorEpochCodec.encode({ term: 2, leader: null }),
+    epoch.version,
+  );
+  t.is((await commitStep(fence, fresh, 0)).kind, 'fenced');
+  t.is((await readRanges(session))[0]?.version, fresh.before.version);
+  t.is((await readEvents(session)).length, events, 'a refused step leaves no event');
+});
+
+/** The session, with the paths that it reads noted in order. */
+function recording(session: ZkSession, log: string[]): ZkSession {
+  return new Proxy(session, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name, target);
+      if (typeof member !== 'function') return member;
+      return (...args: unknown[]) => {
+        log.push(String(args[0]));
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+}
+
+function emptyView(): View {
+  const record = { format: 1, clusterId: '', nextNamespaceId: 1, nextRangeId: 1, tickMs: null } as const;
+  return {
+    cluster: { record, version: 0 },
+    nodes: new Map(),
+    live: new Map(),
+    namespaces: new Map(),
+    ranges: [],
+    tasks: [],
+    sameForMs: new Map(),
+    ownedForMs: new Map(),
+    someNodeForMs: 0,
+  };
+}
+
+test('R7: the live znodes are read after the descriptors, and an unreadable one is live', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
+  await local.untilRole('leader');
+  const node = await startFakeNode(t, connect, 'n-1');
+  const zk = openZk(t, connect);
+  const session = await zk.ready(20_000);
+  const ranges = await untilRanges(zk);
+  await node.session.set(paths.live('n-1'), text('{nonsense'), 0);
+  const log: string[] = [];
+  const stale = { ...emptyView(), ranges };
+  t.is(plan(stale, DEFAULT_PLAN).filter(isPromotion).length, 0, 'nobody is live in it');
+  const view = await rereadForPromotion(recording(session, log), stale, ranges);
+  const range = present(ranges[0], 'range').descriptor;
+  t.deepEqual(log, [paths.range('default', range.id), paths.lives, paths.live('n-1')]);
+  t.is(view.live.get('n-1')?.session, node.session.id);
+});
+
+async function ask(zk: Zk, id: string, request: TaskRequest): Promise<void> {
+  const session = await zk.ready(20_000);
+  const record = { request, state: 'pending', progress: '', createdAt: 0 } as const;
+  await session.create(paths.task(id), taskCodec.encode(record), 'persistent');
+}
+
+test('tasks: a namespace is made, a second of the name is refused, a mode is set', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  startLocalCoordinator(t, connect, { initialNodes: 1, firstRangesAfterMs: 0 });
+  await startFakeNode(t, connect, 'n-1');
+  const zk = openZk(t, connect);
+  await untilRanges(zk);
+  const request = {
+    kind: 'create-namespace',
+    name: 'logs',
+    replicationFactor: 2,
+    minInSync: null,
+    splitAt: ['m'],
+  } as const;
+  await ask(zk, 'a', request);
+  t.is((await untilTask(zk, 'a')).state, 'done');
+  t.is((await readRanges(await zk.ready(20_000), 'logs')).length, 2);
+  await ask(zk, 'b', request);
+  t.like(await untilTask(zk, 'b'), { state: 'failed', progress: 'namespace logs is there already' });
+  await ask(zk, 'c', { kind: 'set-node-mode', node: 'n-1', mode: 'draining' });
+  t.is((await untilTask(zk, 'c')).state, 'done');
+});
+
+test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
+  await local.untilRole('leader');
+  const zk = openZk(t, connect);
+  const session = await zk.ready(20_000);
+  await session.create(paths.task('x'), text('null'), 'persistent');
+  await session.create(paths.task('y'), text('{"state":"pending"}'), 'persistent');
+  await session.create(paths.node('n-9'), text('[]'), 'persistent');
+  await session.create(paths.live('n-9'), text('{'), 'ephemeral');
+  await session.create(
+    paths.live('n-8'),
+    liveCodec.encode({ address: '', startedAt: 0, version: '' }),
+    'persistent',
+  );
+  await startFakeNode(t, connect, 'n-1');
+  const ranges = await untilRanges(zk);
+  t.deepEqual(
+    ranges.map(({ descriptor }) => descriptor.replicas),
+    [[{ node: 'n-1', inc: 1 }]],
+  );
+  t.like(await untilTask(zk, 'y'), { state: 'failed', progress: 'the task has no request' });
+});
+
+test('ZooKeeper goes away and comes back: the leader, or the next, goes on', async (t) => {
+  const server = await startOwnZooKeeper(t);
+  const connect = `${server.address}/outage`;
+  startLocalCoordinator(t, connect);
+  const nodes = await Promise.all(['n-1', 'n-2', 'n-3'].map((id) => startFakeNode(t, connect, id)));
+  const zk = openZk(t, connect);
+  const ranges = await untilRanges(zk);
+  await server.kill();
+  await server.start();
+  await zk.ready(20_000);
+  await nodes[0]?.zk.close();
+  const orphan = present(
+    ranges.find(({ descriptor }) => descriptor.owner.node === 'n-1'),
+    'a range of n-1',
+  );
+  const { descriptor } = await untilRange(zk, orphan, (image) => image.descriptor.owner.node !== 'n-1');
+  t.true(descriptor.epoch > 1);
+});
+
+test('events and finished tasks are kept in bounds', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  startLocalCoordinator(t, connect, { initialNodes: 1, eventsKept: 5, tasksKept: 3, pollMs: 50 });
+  await startFakeNode(t, connect, 'n-1');
+  const zk = openZk(t, connect);
+  await untilRanges(zk);
+  for (let i = 0; i < 8; i++) await ask(zk, `t${i}`, { kind: 'transfer', range: 99, to: 'n-1' });
+  await untilChildren(zk, paths.tasks, (names) => names.length === 3);
+  const kept = await untilChildren(zk, paths.events, (names) => names.length === 5);
+  await untilData(zk, paths.event(kept[0] ?? ''), (node) => node !== null);
+  t.is((await untilTerm(zk, 0)).term, 1);
+});

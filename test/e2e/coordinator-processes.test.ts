@@ -1,0 +1,197 @@
+// Two real coordinator processes on a real ZooKeeper: one leads; killed or frozen, it is followed by the other, and what
+// it does when it wakes changes nothing.
+
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { present } from '../../common/base/assert.ts';
+import { realEnv } from '../../common/base/env.ts';
+import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import { type Child, startChild } from '../../common/process/children.ts';
+import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import { clusterCodec, coordinatorEpochCodec, paths } from '../../common/zk/znodes.ts';
+import {
+  type FakeNode,
+  readEvents,
+  readQueue,
+  readRanges,
+  startFakeNode,
+  untilChildren,
+  untilData,
+  untilRange,
+  untilRanges,
+  untilTerm,
+} from '../support/coordinator-bench.ts';
+import { openZk, startZooKeeper, TICK_MS } from '../support/zookeeper.ts';
+
+const COMMAND = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
+const NODES = ['n-1', 'n-2', 'n-3'];
+
+interface CoordinatorProcess {
+  readonly child: Child;
+  /** Resolves with the first log line, from now or before, that has this message. */
+  logged(message: string): Promise<Record<string, unknown>>;
+}
+
+function startCoordinator(t: ExecutionContext, connect: string): CoordinatorProcess {
+  const flags = ['--zk', connect, '--session-ms', '1000', '--tick-ms', String(TICK_MS)];
+  const child = startChild(realEnv, {
+    argv: [COMMAND, 'coordinator', ...flags],
+    stdout: 'ignore',
+    stderr: 'pipe',
+  });
+  t.teardown(async () => {
+    child.process.kill('SIGKILL');
+    await child.ended;
+  });
+  const lines: Record<string, unknown>[] = [];
+  const waiting = new Set<() => void>();
+  createInterface({ input: present(child.process.stderr, 'stderr') }).on('line', (line) => {
+    lines.push(line.startsWith('{') ? JSON.parse(line) : { msg: line });
+    for (const look of [...waiting]) look();
+  });
+  return {
+    child,
+    logged: (message) =>
+      new Promise((resolve) => {
+        const look = (): void => {
+          const found = lines.find((line) => line.msg === message);
+          if (found === undefined) return;
+          waiting.delete(look);
+          resolve(found);
+        };
+        waiting.add(look);
+        look();
+      }),
+  };
+}
+
+interface Cluster {
+  readonly zk: Zk;
+  readonly session: ZkSession;
+  readonly leader: CoordinatorProcess;
+  readonly standby: CoordinatorProcess;
+  readonly nodes: readonly FakeNode[];
+  readonly ranges: readonly DescriptorImage[];
+}
+
+async function startCluster(t: ExecutionContext): Promise<Cluster> {
+  const { connect } = await startZooKeeper(t);
+  const both = [startCoordinator(t, connect), startCoordinator(t, connect)];
+  await Promise.all(both.map((one) => one.logged('ready')));
+  const zk = openZk(t, connect);
+  const session = await zk.ready(20_000);
+  const nodes = await Promise.all(NODES.map((id) => startFakeNode(t, connect, id)));
+  const ranges = await untilRanges(zk);
+  await untilChildren(zk, paths.coordinators, (names) => names.length === 2);
+  const [first] = await readQueue(session);
+  const leader = present(
+    both.find((one) => one.child.pid === first?.pid),
+    'leader',
+  );
+  const standby = present(
+    both.find((one) => one !== leader),
+    'standby',
+  );
+  return { zk, session, leader, standby, nodes, ranges };
+}
+
+const ownedBy = (ranges: readonly DescriptorImage[], node: string) =>
+  present(
+    ranges.find(({ descriptor }) => descriptor.owner.node === node),
+    `a range of ${node}`,
+  );
+
+test('two coordinators start at once: one cluster, one leader, the first ranges', async (t) => {
+  const { session, ranges, nodes } = await startCluster(t);
+  const cluster = clusterCodec.decode(present(await session.get(paths.cluster), 'cluster').data);
+  t.regex(cluster.clusterId, /^[0-9a-f]{16}$/);
+  t.is(cluster.tickMs, TICK_MS);
+  t.is(cluster.nextRangeId, 4);
+  const epoch = coordinatorEpochCodec.decode(
+    present(await session.get(paths.coordinatorEpoch), 'epoch').data,
+  );
+  t.is(epoch.term, 1);
+  t.deepEqual(ranges.map(({ descriptor }) => descriptor.owner.node).sort(), NODES);
+  for (const { descriptor } of ranges) {
+    t.deepEqual(descriptor.inSync, NODES);
+    t.is(descriptor.epoch, 1);
+    t.is(nodes.find(({ id }) => id === descriptor.owner.node)?.session.id, descriptor.owner.session);
+  }
+  t.deepEqual(
+    (await readEvents(session)).map(({ kind }) => kind),
+    ['create-namespace'],
+  );
+});
+
+test('the leader is killed, then an owner: the standby leads and promotes', async (t) => {
+  const { zk, session, leader, nodes, ranges } = await startCluster(t);
+  leader.child.process.kill('SIGKILL');
+  const orphan = ownedBy(ranges, 'n-1');
+  await nodes[0]?.zk.close();
+  const { descriptor } = await untilRange(zk, orphan, (image) => image.descriptor.epoch > 1);
+  t.is(descriptor.epoch, 2);
+  t.true(['n-2', 'n-3'].includes(descriptor.owner.node));
+  t.is(nodes.find(({ id }) => id === descriptor.owner.node)?.session.id, descriptor.owner.session);
+  t.deepEqual(descriptor.inSync, NODES, 'only the owner changes the in-sync set');
+  const untouched = (await readRanges(session)).filter((image) => image.descriptor.id !== descriptor.id);
+  t.deepEqual(
+    untouched.map(({ version }) => version),
+    [0, 0],
+  );
+  const last = (await readEvents(session)).at(-1);
+  t.is(last?.kind, 'promote');
+  t.regex(last?.text ?? '', /is promoted: the session of its owner n-1 has ended/);
+});
+
+test('the leader is frozen past its session, and wakes: it changes nothing and stands by', async (t) => {
+  const { zk, session, leader, nodes, ranges } = await startCluster(t);
+  leader.child.process.kill('SIGSTOP');
+  await nodes[0]?.zk.close();
+  await untilTerm(zk, 1);
+  await untilRange(zk, ownedBy(ranges, 'n-1'), (image) => image.descriptor.epoch > 1);
+  const before = await readRanges(session);
+  leader.child.process.kill('SIGCONT');
+  await leader.logged('ZooKeeper session ended');
+  await leader.logged('standing by');
+  t.deepEqual(await readRanges(session), before);
+  const epoch = coordinatorEpochCodec.decode(
+    present(await session.get(paths.coordinatorEpoch), 'epoch').data,
+  );
+  t.is(epoch.term, 2);
+  t.is((await readQueue(session)).at(-1)?.pid, leader.child.pid, 'it is last in the queue');
+  t.is((await readEvents(session)).filter(({ kind }) => kind === 'promote').length, 1);
+});
+
+test('told to stop, the leader leaves the queue at once and ends with code 0', async (t) => {
+  const { zk, leader, standby } = await startCluster(t);
+  leader.child.process.kill('SIGTERM');
+  t.deepEqual(await leader.child.ended, { code: 0, signal: null });
+  t.is((await untilTerm(zk, 1)).term, 2);
+  const health = String((await standby.logged('ready')).address);
+  t.is((await fetch(`http://${health}/readyz`)).status, 200);
+  const metrics = await (await fetch(`http://${health}/metrics`)).text();
+  t.regex(metrics, /^rangekeeper_coordinator_leader 1$/m);
+});
+
+test('no ZooKeeper: it says so, is not ready, and stops when told to', async (t) => {
+  const lonely = startCoordinator(t, '127.0.0.1:1/none');
+  await lonely.logged('no ZooKeeper session yet; still trying');
+  lonely.child.process.kill('SIGTERM');
+  t.deepEqual(await lonely.child.ended, { code: 0, signal: null });
+});
+
+test('a cluster of another format is left alone', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const first = startCoordinator(t, connect);
+  await first.logged('ready');
+  const zk = openZk(t, connect);
+  const session = await zk.ready(20_000);
+  const node = present(await session.get(paths.cluster), 'cluster');
+  const newer = new TextEncoder().encode(JSON.stringify({ ...clusterCodec.decode(node.data), format: 2 }));
+  await session.set(paths.cluster, newer, node.version);
+  await untilData(zk, paths.cluster, (found) => found?.version === 1);
+  const second = startCoordinator(t, connect);
+  t.is((await second.child.ended).code, 1);
+  await second.logged('rangekeeper coordinator: the cluster has format 2, this is for 1');
+});

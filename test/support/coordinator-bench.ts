@@ -1,0 +1,194 @@
+// What the coordinator's tests need on a real ZooKeeper: nodes that are nothing but their znodes, and waits for what a
+// cluster comes to, on watches and not on time.
+
+import type { ExecutionContext } from 'ava';
+import { emptyBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import type {
+  CoordinatorEpochRecord,
+  CoordinatorRecord,
+  EventRecord,
+  TaskRecord,
+} from '../../common/model/records.ts';
+import type { Observer, Zk, ZkNode, ZkSession } from '../../common/zk/store.ts';
+import {
+  coordinatorCodec,
+  coordinatorEpochCodec,
+  descriptorCodec,
+  eventCodec,
+  liveCodec,
+  nodeCodec,
+  paths,
+  sequenceOf,
+  taskCodec,
+} from '../../common/zk/znodes.ts';
+import { DEFAULT_LEADER, type LeaderConfig } from '../../coordinator/config.ts';
+import { Coordinator, type Role } from '../../coordinator/coordinator.ts';
+import type { Step } from '../../coordinator/step.ts';
+import { openZk } from './zookeeper.ts';
+
+const READY_MS = 20_000;
+
+/** A node as a coordinator sees it. Ending its session is what killing it comes to. */
+export interface FakeNode {
+  readonly id: string;
+  readonly zk: Zk;
+  readonly session: ZkSession;
+}
+
+/** Registers a node and makes it live; the skeleton must be there. */
+export async function startFakeNode(t: ExecutionContext, connect: string, id: string): Promise<FakeNode> {
+  const zk = openZk(t, connect);
+  const session = await zk.ready(READY_MS);
+  await untilData(zk, paths.cluster, (node) => node !== null);
+  const record = nodeCodec.encode({ id, name: id, zone: '', capacity: 1, mode: 'active' });
+  if ((await session.get(paths.node(id))) === null)
+    await session.create(paths.node(id), record, 'persistent');
+  const live = liveCodec.encode({ address: '127.0.0.1:1', startedAt: 0, version: 'test' });
+  await session.create(paths.live(id), live, 'ephemeral');
+  return { id, zk, session };
+}
+
+/** Resolves with the value once `holds`; the test's own timeout is the limit. */
+export function untilData(
+  zk: Zk,
+  path: string,
+  holds: (node: ZkNode | null) => boolean,
+): Promise<ZkNode | null> {
+  return new Promise((resolve) => {
+    const observer: Observer = zk.observeData(path, (node) => {
+      if (!holds(node)) return;
+      observer.close();
+      resolve(node);
+    });
+  });
+}
+
+export function untilChildren(
+  zk: Zk,
+  path: string,
+  holds: (names: readonly string[]) => boolean,
+): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    const observer: Observer = zk.observeChildren(path, (names) => {
+      if (!holds(names ?? [])) return;
+      observer.close();
+      resolve(names ?? []);
+    });
+  });
+}
+
+export async function readRanges(
+  session: ZkSession,
+  namespace = 'default',
+): Promise<readonly DescriptorImage[]> {
+  const names = (await session.children(paths.ranges(namespace))) ?? [];
+  const nodes = await Promise.all(names.map((name) => session.get(`${paths.ranges(namespace)}/${name}`)));
+  return nodes.flatMap((node) => (node === null ? [] : [descriptorCodec.image(node)]));
+}
+
+/** Waits for the first ranges of a namespace, which come all at once. */
+export async function untilRanges(zk: Zk, namespace = 'default'): Promise<readonly DescriptorImage[]> {
+  await untilChildren(zk, paths.namespaces, (names) => names.includes(namespace));
+  return readRanges(await zk.ready(READY_MS), namespace);
+}
+
+/** Waits until the range is as `holds` wants it. */
+export async function untilRange(
+  zk: Zk,
+  { descriptor }: DescriptorImage,
+  holds: (image: DescriptorImage) => boolean,
+): Promise<DescriptorImage> {
+  const path = paths.range(descriptor.namespace, descriptor.id);
+  const node = await untilData(zk, path, (found) => found !== null && holds(descriptorCodec.image(found)));
+  return descriptorCodec.image(node ?? { data: emptyBytes, version: 0 });
+}
+
+/** Waits for a term after `after`. */
+export async function untilTerm(zk: Zk, after: number): Promise<CoordinatorEpochRecord> {
+  const termOf = (node: ZkNode) => coordinatorEpochCodec.decode(node.data);
+  const node = await untilData(
+    zk,
+    paths.coordinatorEpoch,
+    (found) => found !== null && termOf(found).term > after,
+  );
+  return coordinatorEpochCodec.decode(node?.data ?? emptyBytes);
+}
+
+export async function untilTask(zk: Zk, id: string): Promise<TaskRecord> {
+  const ended = (record: TaskRecord) => record.state === 'done' || record.state === 'failed';
+  const node = await untilData(
+    zk,
+    paths.task(id),
+    (found) => found !== null && ended(taskCodec.decode(found.data)),
+  );
+  return taskCodec.decode(node?.data ?? emptyBytes);
+}
+
+/** The election queue, the leader first. */
+export async function readQueue(
+  session: ZkSession,
+): Promise<readonly (CoordinatorRecord & { name: string })[]> {
+  const names = [...((await session.children(paths.coordinators)) ?? [])];
+  names.sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  const nodes = await Promise.all(names.map((name) => session.get(paths.coordinator(name))));
+  return nodes.flatMap((node, i) =>
+    node === null ? [] : [{ ...coordinatorCodec.decode(node.data), name: names[i] ?? '' }],
+  );
+}
+
+export async function readEvents(session: ZkSession): Promise<readonly EventRecord[]> {
+  const names = [...((await session.children(paths.events)) ?? [])];
+  names.sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  const nodes = await Promise.all(names.map((name) => session.get(paths.event(name))));
+  return nodes.flatMap((node) => (node === null ? [] : [eventCodec.decode(node.data)]));
+}
+
+export interface LocalCoordinator {
+  readonly coordinator: Coordinator;
+  readonly zk: Zk;
+  readonly steps: readonly Step[];
+  /** Resolves when it is in this role, at once if it is. */
+  untilRole(role: Role): Promise<void>;
+}
+
+/** A coordinator within the test's own process; closed when the test ends. */
+export function startLocalCoordinator(
+  t: ExecutionContext,
+  connect: string,
+  config: Partial<LeaderConfig> = {},
+): LocalCoordinator {
+  const zk = openZk(t, connect);
+  const steps: Step[] = [];
+  const waiting = new Map<Role, (() => void)[]>();
+  const coordinator = new Coordinator({
+    zk,
+    env: realEnv,
+    logger: silentLogger,
+    record: { host: 'test', pid: process.pid, address: '127.0.0.1:1' },
+    config: { ...DEFAULT_LEADER, ...config },
+    tickMs: 200,
+    roleChanged(role) {
+      for (const resolve of waiting.get(role)?.splice(0) ?? []) resolve();
+    },
+    committed: (step) => steps.push(step),
+  });
+  const running = coordinator.run();
+  t.teardown(async () => {
+    await coordinator.close();
+    await running;
+  });
+  return {
+    coordinator,
+    zk,
+    steps,
+    untilRole(role) {
+      if (coordinator.role === role) return Promise.resolve();
+      return new Promise((resolve) => {
+        waiting.set(role, [...(waiting.get(role) ?? []), resolve]);
+      });
+    },
+  };
+}

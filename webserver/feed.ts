@@ -1,0 +1,221 @@
+// What a page knows of the cluster, and how it is kept so: one whole `FeedState` when the page connects, then only what
+// changed. The server makes changes with `diff`, the page applies them with `apply`; both use this file, which therefore
+// needs neither Node nor a browser. Keys are in formatBytes' text form; times are Unix ms of the webserver's clock.
+
+import type { Epoch, Inc, NodeId, RangeId, Seq } from '../common/model/ids.ts';
+import type { EventRecord, NamespaceRecord, NodeMode } from '../common/model/records.ts';
+import type { ReplicaRole } from '../common/model/status.ts';
+
+/**
+ * How a range serves at this moment. `serving`: reads and writes. `read-only`: no writes, a member is silent at
+ * minInSync. `no-owner`: the owner's session is gone. `starting`: the owner's EpochStart is not committed. `silent`: the
+ * owner is live but does not answer the webserver. `unknown`: the owner has not been asked yet.
+ */
+export type Condition = 'serving' | 'read-only' | 'no-owner' | 'starting' | 'silent' | 'unknown';
+
+export interface ReplicaRow {
+  readonly node: NodeId;
+  readonly inc: Inc;
+  readonly inSync: boolean;
+  /** What the node says of it; null while it does not answer. */
+  readonly role: ReplicaRole | null;
+  readonly appliedSeq: Seq | null;
+  /** Entries of the owner's log that it has not acknowledged, as the owner counts; null: not known. */
+  readonly lag: number | null;
+  /** Upper bound of how far reads from it may be behind, ms; null: not known. */
+  readonly staleMs: number | null;
+}
+
+export interface RangeRow {
+  readonly id: RangeId;
+  readonly namespace: string;
+  readonly start: string;
+  readonly end: string | null;
+  readonly epoch: Epoch;
+  readonly owner: NodeId;
+  readonly minInSync: number;
+  /** The leader's wishes: hand over to this member, let this one make way. */
+  readonly transferTo: NodeId | null;
+  readonly retire: NodeId | null;
+  readonly replicas: readonly ReplicaRow[];
+  readonly condition: Condition;
+  /** Since when, for a condition other than `serving` and `unknown`; `no-owner` and `silent`: as seen from here. */
+  readonly since: number | null;
+  /** The owner's commit point; null: not known. */
+  readonly commitSeq: Seq | null;
+  /** Entries logged since the range was made: what it weighs in a bar by writes. */
+  readonly entries: number | null;
+}
+
+export interface NodeRow {
+  readonly id: NodeId;
+  readonly name: string;
+  readonly zone: string;
+  readonly capacity: number;
+  readonly mode: NodeMode;
+  readonly alive: boolean;
+  /** When this webserver saw it go; null while it is alive, or where it was gone before. */
+  readonly goneSince: number | null;
+  readonly address: string | null;
+  readonly startedAt: number | null;
+  readonly version: string | null;
+  readonly owned: number;
+  readonly held: number;
+  /** Live, but does not answer the webserver, since then. */
+  readonly silentSince: number | null;
+  /** From the node itself; null while it does not answer. */
+  readonly leaseMs: number | null;
+  readonly logBytes: number | null;
+  readonly memoryBytes: number | null;
+  readonly orphans: readonly RangeId[];
+}
+
+export interface CoordinatorRow {
+  readonly name: string;
+  readonly host: string;
+  readonly pid: number;
+  readonly address: string;
+  readonly leader: boolean;
+}
+
+export interface EventRow extends EventRecord {
+  /** Rises with every event of the cluster. */
+  readonly seq: number;
+}
+
+export interface Overview {
+  readonly zookeeper: boolean;
+  /** Of `zookeeper`, as seen from here. */
+  readonly zookeeperSince: number;
+  /** Null: no cluster under this root (yet). */
+  readonly clusterId: string | null;
+  /** Ranges beyond the number that one webserver watches. */
+  readonly rangesNotShown: number;
+  /** The namespace that the page opens with. */
+  readonly namespace: string;
+}
+
+export interface FeedState {
+  readonly overview: Overview;
+  readonly namespaces: readonly NamespaceRecord[];
+  readonly ranges: readonly RangeRow[];
+  readonly nodes: readonly NodeRow[];
+  readonly coordinators: readonly CoordinatorRow[];
+  /** Newest first, at most EVENTS_SHOWN. */
+  readonly events: readonly EventRow[];
+}
+
+export const EVENTS_SHOWN = 200;
+
+type TableName = Exclude<keyof FeedState, 'overview'>;
+type Key = string | number;
+type Row<T extends TableName> = FeedState[T][number];
+
+interface Table<R> {
+  key(row: R): Key;
+  /** The order of rows in the state. */
+  compare(a: R, b: R): number;
+}
+
+const TABLES: { readonly [T in TableName]: Table<Row<T>> } = {
+  namespaces: { key: (row) => row.name, compare: (a, b) => compareText(a.name, b.name) },
+  ranges: { key: (row) => row.id, compare: (a, b) => a.id - b.id },
+  nodes: {
+    key: (row) => row.id,
+    compare: (a, b) => compareText(a.name, b.name) || compareText(a.id, b.id),
+  },
+  coordinators: { key: (row) => row.name, compare: (a, b) => compareText(a.name, b.name) },
+  events: { key: (row) => row.seq, compare: (a, b) => b.seq - a.seq },
+};
+
+export interface TableChange<R> {
+  /** Rows that are new or other than before. */
+  readonly set: readonly R[];
+  readonly drop: readonly Key[];
+}
+
+export type FeedChange = { readonly overview?: Overview } & {
+  readonly [T in TableName]?: TableChange<Row<T>>;
+};
+
+/**
+ * Server to page. `hello` opens every connection; `change` applies to the state before it; `beat` says that the feed is
+ * alive when nothing changes, so that a page can tell silence from a cut.
+ */
+export type FeedMessage =
+  | { readonly kind: 'hello'; readonly at: number; readonly state: FeedState }
+  | { readonly kind: 'change'; readonly at: number; readonly change: FeedChange }
+  | { readonly kind: 'beat'; readonly at: number };
+
+/** A page that hears nothing for this long takes the feed for cut; the server beats several times as often. */
+export const FEED_SILENCE_MS = 6_000;
+export const FEED_BEAT_MS = 2_000;
+
+/** What leads from `before` to `after`; null where they are equal. */
+export function diff(before: FeedState, after: FeedState): FeedChange | null {
+  const change: FeedChange = {
+    ...(same(before.overview, after.overview) ? {} : { overview: after.overview }),
+    ...tableChange('namespaces', before, after),
+    ...tableChange('ranges', before, after),
+    ...tableChange('nodes', before, after),
+    ...tableChange('coordinators', before, after),
+    ...tableChange('events', before, after),
+  };
+  return Object.keys(change).length === 0 ? null : change;
+}
+
+export function apply(state: FeedState, change: FeedChange): FeedState {
+  return {
+    overview: change.overview ?? state.overview,
+    namespaces: changed(TABLES.namespaces, state.namespaces, change.namespaces),
+    ranges: changed(TABLES.ranges, state.ranges, change.ranges),
+    nodes: changed(TABLES.nodes, state.nodes, change.nodes),
+    coordinators: changed(TABLES.coordinators, state.coordinators, change.coordinators),
+    events: changed(TABLES.events, state.events, change.events),
+  };
+}
+
+/** `rows` in the order that the state keeps them in. */
+export function inOrder<T extends TableName>(name: T, rows: readonly Row<T>[]): readonly Row<T>[] {
+  const table: Table<Row<T>> = TABLES[name];
+  return [...rows].sort((a, b) => table.compare(a, b));
+}
+
+function tableChange<T extends TableName>(
+  name: T,
+  before: FeedState,
+  after: FeedState,
+): { [name in T]?: TableChange<Row<T>> } {
+  const change = compareRows<Row<T>>(TABLES[name], before[name], after[name]);
+  return change === null ? {} : ({ [name]: change } as { [name in T]?: TableChange<Row<T>> });
+}
+
+function compareRows<R>(table: Table<R>, before: readonly R[], after: readonly R[]): TableChange<R> | null {
+  if (before === after) return null;
+  const old = new Map(before.map((row) => [table.key(row), row]));
+  const set: R[] = [];
+  for (const row of after) {
+    const key = table.key(row);
+    const known = old.get(key);
+    old.delete(key);
+    if (known === undefined || !same(known, row)) set.push(row);
+  }
+  return set.length === 0 && old.size === 0 ? null : { set, drop: [...old.keys()] };
+}
+
+function changed<R>(table: Table<R>, rows: readonly R[], change: TableChange<R> | undefined): readonly R[] {
+  if (change === undefined) return rows;
+  const next = new Map(rows.map((row) => [table.key(row), row]));
+  for (const key of change.drop) next.delete(key);
+  for (const row of change.set) next.set(table.key(row), row);
+  return [...next.values()].sort((a, b) => table.compare(a, b));
+}
+
+/** Rows are plain data made by one function each, so their text tells whether they are equal. */
+function same(a: unknown, b: unknown): boolean {
+  return a === b || JSON.stringify(a) === JSON.stringify(b);
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

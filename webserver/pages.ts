@@ -1,0 +1,126 @@
+// The pages that are connected to the feed: hello with the whole state, then changes, then beats while nothing changes.
+// A page that does not take what it is sent is cut off, not waited for; it comes back by itself and starts with a hello.
+
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import { type Env, every, type Timer } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import { FEED_BEAT_MS, type FeedChange, type FeedMessage, type FeedState } from './feed.ts';
+import type { Metrics } from './metrics.ts';
+
+export const FEED_PATH = '/feed';
+
+const PAGES_MAX = 100;
+/** A page behind by more than this many bytes is cut off. */
+const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
+/** So many beats without any sign of life, and the page is taken for gone. */
+const SILENT_BEATS_MAX = 5;
+/** WebSocket close codes. */
+const GOING_AWAY = 1001;
+const POLICY = 1008;
+
+export interface PagesOptions {
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly state: () => FeedState;
+  /** Called when the first page comes and when the last one has gone. */
+  readonly watched: (yes: boolean) => void;
+}
+
+interface Page {
+  readonly socket: WebSocket;
+  silentBeats: number;
+}
+
+export class Pages {
+  readonly #options: PagesOptions;
+  readonly #server = new WebSocketServer({ noServer: true, maxPayload: 1024, perMessageDeflate: false });
+  readonly #pages = new Set<Page>();
+  readonly #beat: Timer;
+
+  constructor(options: PagesOptions) {
+    this.#options = options;
+    this.#beat = every(options.env, FEED_BEAT_MS, () => this.#sendBeat());
+  }
+
+  get count(): number {
+    return this.#pages.size;
+  }
+
+  /** Takes over a connection whose upgrade is allowed. */
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    if (this.#pages.size >= PAGES_MAX) {
+      refuseUpgrade(socket, 503, 'too many pages');
+      return;
+    }
+    this.#server.handleUpgrade(request, socket, head, (opened) => this.#open(opened));
+  }
+
+  publish(change: FeedChange): void {
+    if (this.#pages.size === 0) return;
+    this.#options.metrics.add('feedMessages');
+    this.#sendAll({ kind: 'change', at: this.#options.env.wallNow(), change });
+  }
+
+  close(): void {
+    this.#beat.cancel();
+    for (const { socket } of this.#pages) {
+      socket.close(GOING_AWAY, 'the webserver is stopping');
+      socket.terminate();
+    }
+    this.#server.close();
+  }
+
+  #open(socket: WebSocket): void {
+    const { env, state, watched, metrics, logger } = this.#options;
+    const page: Page = { socket, silentBeats: 0 };
+    this.#pages.add(page);
+    metrics.add('pagesOpened');
+    socket.on('pong', () => {
+      page.silentBeats = 0;
+    });
+    socket.on('message', () => socket.close(POLICY, 'pages only listen'));
+    socket.on('error', (error) => logger.debug({ reason: error.message }, 'a page broke off'));
+    socket.on('close', () => {
+      this.#pages.delete(page);
+      if (this.#pages.size === 0) watched(false);
+    });
+    socket.send(JSON.stringify({ kind: 'hello', at: env.wallNow(), state: state() } satisfies FeedMessage));
+    if (this.#pages.size === 1) watched(true);
+  }
+
+  #sendBeat(): void {
+    for (const page of this.#pages) {
+      page.silentBeats++;
+      if (page.silentBeats > SILENT_BEATS_MAX) this.#drop(page, 'silent');
+      else if (page.socket.readyState === page.socket.OPEN) page.socket.ping();
+    }
+    this.#sendAll({ kind: 'beat', at: this.#options.env.wallNow() });
+  }
+
+  #sendAll(message: FeedMessage): void {
+    const text = JSON.stringify(message);
+    for (const page of this.#pages) {
+      if (page.socket.bufferedAmount > QUEUE_BYTES_MAX) this.#drop(page, 'slow');
+      else page.socket.send(text, () => {});
+    }
+  }
+
+  #drop(page: Page, why: 'slow' | 'silent'): void {
+    this.#options.metrics.add('pagesDropped');
+    this.#options.logger.info({ why, queuedBytes: page.socket.bufferedAmount }, 'a page is cut off');
+    page.socket.terminate();
+  }
+}
+
+/** Answers an upgrade with a plain HTTP error. */
+export function refuseUpgrade(socket: Duplex, status: 403 | 404 | 503, message: string): void {
+  const reasons = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
+  socket.on('error', () => {});
+  socket.end(
+    `HTTP/1.1 ${status} ${reasons[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
+      `Content-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
+  );
+}

@@ -1,0 +1,95 @@
+// Reads what a request asks for, strictly: an unknown or repeated parameter, a bad escape, a number out of bounds is
+// INVALID_ARGUMENT with one sentence. Limits of keys and values are the client's to check.
+
+import { type Bytes, parseBytes } from '../common/base/bytes.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import type { ReadMode } from '../common/client/api.ts';
+import { LIMITS } from '../common/model/config.ts';
+
+const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
+
+function bad(message: string): RangekeeperError {
+  return new RangekeeperError('INVALID_ARGUMENT', message);
+}
+
+/** The query of one request; `names` are all that it may hold. */
+export class Query {
+  readonly #values: ReadonlyMap<string, string>;
+
+  constructor(query: unknown, names: readonly string[]) {
+    const values = new Map<string, string>();
+    for (const [name, value] of Object.entries(query ?? {})) {
+      if (!names.includes(name)) throw bad(`unknown parameter ${name} (there is ${names.join(', ')})`);
+      if (typeof value !== 'string') throw bad(`the parameter ${name} is given more than once`);
+      values.set(name, value);
+    }
+    this.#values = values;
+  }
+
+  text(name: string): string | undefined {
+    return this.#values.get(name);
+  }
+
+  /** A key in formatBytes' text form. */
+  bytes(name: string): Bytes | undefined {
+    const text = this.#values.get(name);
+    if (text === undefined) return undefined;
+    try {
+      return parseBytes(text);
+    } catch (error) {
+      throw bad(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+    }
+  }
+
+  key(): Bytes {
+    const key = this.bytes('key');
+    if (key === undefined) throw bad('the parameter key is missing');
+    return key;
+  }
+
+  integer(name: string, min: number, max: number): number | undefined {
+    const text = this.#values.get(name);
+    if (text === undefined) return undefined;
+    const number = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    if (!(number >= min && number <= max)) throw bad(`${name} is a whole number from ${min} to ${max}`);
+    return number;
+  }
+
+  flag(name: string): boolean {
+    const text = this.#values.get(name);
+    if (text !== undefined && text !== '1' && text !== '0') throw bad(`${name} is 1 or 0`);
+    return text === '1';
+  }
+
+  readMode(): ReadMode {
+    const text = this.#values.get('read') ?? 'linearizable';
+    const mode = READ_MODES.find((candidate) => candidate === text);
+    if (mode === undefined) throw bad(`read is one of ${READ_MODES.join(', ')}`);
+    return mode;
+  }
+}
+
+/** A write's body: its fields may be `names`, no others. */
+export function readBody(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
+  if (typeof body !== 'object' || body === null || Array.isArray(body))
+    throw bad('a write needs a JSON object as its body');
+  const unknown = Object.keys(body).find((name) => !names.includes(name));
+  if (unknown !== undefined) throw bad(`unknown field ${unknown} (there is ${names.join(', ')})`);
+  return body as Readonly<Record<string, unknown>>;
+}
+
+export function readValue(value: unknown): Bytes {
+  if (typeof value !== 'string' || value.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(value))
+    throw bad('value is base64 text');
+  const bytes = Buffer.from(value, 'base64');
+  if (bytes.length > LIMITS.valueBytesMax)
+    throw bad(`the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax}`);
+  return bytes;
+}
+
+export function readRevision(value: unknown): number | undefined {
+  if (value === undefined) return undefined;
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0)
+    throw bad('ifRevision is a whole number, 0 for a key that must be absent');
+  return value;
+}

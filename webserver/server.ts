@@ -1,0 +1,165 @@
+// The webserver's one port: the page's files, the API, the feed's upgrade, health. Every request passes the guard first,
+// and every answer carries the headers that keep the page to itself: it loads nothing from anywhere else.
+
+import type { IncomingMessage } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { Duplex } from 'node:stream';
+import fastifyStatic from '@fastify/static';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import type { Logger } from '../common/base/log.ts';
+import { type ApiOptions, addApi } from './api.ts';
+import type { Guard } from './guard.ts';
+import { type Failure, failure, failureOf, forbidden, notFound } from './http-error.ts';
+import type { Gauge, Metrics } from './metrics.ts';
+import { FEED_PATH, refuseUpgrade } from './pages.ts';
+
+/** The largest value in base64 (4/3 of 1 MiB), and room for the rest of the body. */
+const BODY_BYTES_MAX = 1_500_000;
+/** A key of 4 KiB, escaped as `\xNN` and again for the URL, is 24 KiB. */
+const HEADER_BYTES_MAX = 48 * 1024;
+const CONNECTIONS_MAX = 1_000;
+/** API requests under way at once; each may hold a body and a page of rows. */
+const REQUESTS_MAX = 64;
+const RECEIVE_MS_MAX = 30_000;
+
+const SECURITY_HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
+  'referrer-policy': 'no-referrer',
+  'x-content-type-options': 'nosniff',
+} as const;
+
+export interface ServerOptions extends ApiOptions {
+  /** Folder of the built page. */
+  readonly uiFolder: string;
+  readonly guard: Guard;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  /** Null: ready; else what is missing, in words. */
+  readonly unready: () => string | null;
+  readonly gauges: () => readonly Gauge[];
+  readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
+}
+
+export async function buildServer(options: ServerOptions): Promise<FastifyInstance> {
+  const app = fastify({
+    bodyLimit: BODY_BYTES_MAX,
+    requestTimeout: RECEIVE_MS_MAX,
+    forceCloseConnections: true,
+    http: { maxHeaderSize: HEADER_BYTES_MAX },
+    frameworkErrors: (error, _request, reply) => sendFailure(reply, failureOf(error)),
+  });
+  app.server.maxConnections = CONNECTIONS_MAX;
+  app.removeContentTypeParser('text/plain');
+  addGuard(app, options);
+  addErrors(app, options);
+  addBounds(app);
+  addHealth(app, options);
+  addApi(app, options);
+  addUpgrade(app, options);
+  await app.register(fastifyStatic, {
+    root: options.uiFolder,
+    decorateReply: false,
+    dotfiles: 'ignore',
+    cacheControl: false,
+    setHeaders: (response, path) => {
+      // Names in assets/ hold a hash of the contents.
+      const forGood = path.includes('/assets/');
+      response.setHeader('cache-control', forGood ? 'public, max-age=31536000, immutable' : 'no-cache');
+    },
+  });
+  return app;
+}
+
+/** `host:port` actually bound. */
+export function addressOf(app: FastifyInstance): string {
+  const { address, family, port } = app.server.address() as AddressInfo;
+  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
+function refusalOf({ guard, metrics, logger }: ServerOptions, request: IncomingMessage): string | null {
+  const { host, origin } = request.headers;
+  const refusal = guard.refusal({ host, origin, localAddress: request.socket.localAddress });
+  if (refusal !== null) {
+    metrics.add('refused');
+    logger.info({ host, origin, url: request.url?.slice(0, 200) }, `refused: ${refusal}`);
+  }
+  return refusal;
+}
+
+function addGuard(app: FastifyInstance, options: ServerOptions): void {
+  app.addHook('onRequest', async (request, reply) => {
+    reply.headers(SECURITY_HEADERS);
+    const refusal = refusalOf(options, request.raw);
+    if (refusal !== null) return sendFailure(reply, forbidden(refusal));
+  });
+  app.addHook('onResponse', async (_request, reply) => {
+    options.metrics.add('requests');
+    if (reply.statusCode >= 500) options.metrics.add('failures');
+  });
+}
+
+function addErrors(app: FastifyInstance, { logger }: ServerOptions): void {
+  app.setErrorHandler((error, request, reply) => {
+    const { defect, ...rest } = failureOf(error);
+    if (defect) logger.error({ url: request.url, stack: stackOf(error) }, 'a request failed');
+    return sendFailure(reply, rest);
+  });
+  app.setNotFoundHandler((request, reply) => sendFailure(reply, notFound(`no ${pathOf(request)} here`)));
+}
+
+function addBounds(app: FastifyInstance): void {
+  let underWay = 0;
+  const counted = new WeakSet<FastifyRequest>();
+  app.addHook('onRequest', async (request, reply) => {
+    if (!request.url.startsWith('/api/')) return;
+    if (underWay >= REQUESTS_MAX)
+      return sendFailure(reply, failure('OVERLOADED', 'too many requests at once'));
+    underWay++;
+    counted.add(request);
+  });
+  app.addHook('onResponse', async (request) => {
+    if (counted.delete(request)) underWay--;
+  });
+  app.addHook('onSend', async (request, reply) => {
+    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
+  });
+}
+
+function addHealth(app: FastifyInstance, { unready, metrics, gauges }: ServerOptions): void {
+  app.get('/livez', (_request, reply) => reply.type('text/plain').send('ok\n'));
+  app.get('/readyz', (_request, reply) => {
+    const missing = unready();
+    return reply
+      .code(missing === null ? 200 : 503)
+      .type('text/plain')
+      .send(`${missing ?? 'ok'}\n`);
+  });
+  app.get('/metrics', (_request, reply) =>
+    reply.type('text/plain; version=0.0.4').send(metrics.text(gauges())),
+  );
+}
+
+function addUpgrade(app: FastifyInstance, options: ServerOptions): void {
+  app.server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+    const refusal = refusalOf(options, request);
+    if (refusal !== null) refuseUpgrade(socket, 403, refusal);
+    else if (request.url !== FEED_PATH) refuseUpgrade(socket, 404, `the feed is at ${FEED_PATH}`);
+    else options.upgrade(request, socket, head);
+  });
+}
+
+function sendFailure(reply: FastifyReply, { status, answer }: Failure): FastifyReply {
+  return reply.code(status).headers(SECURITY_HEADERS).send(answer);
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+}
+
+function stackOf(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,85 @@
+// The page: what is wrong first, then the key space, the nodes and what happened, then the keys.
+
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { RangeId } from '../../common/model/ids.ts';
+import type { FeedState } from '../feed.ts';
+import { Banners } from './banners.tsx';
+import { Events } from './events.tsx';
+import { Header } from './header.tsx';
+import { usePage, useServerNow } from './hooks.ts';
+import { KeyBrowser } from './key-browser.tsx';
+import { KeySpace } from './key-space.tsx';
+import { Names } from './names.ts';
+import { Nodes } from './nodes.tsx';
+import type { Store } from './store.ts';
+
+export function App({ store }: { store: Store }) {
+  const { link, feed, clockOffset } = usePage(store);
+  const now = useServerNow(clockOffset);
+  return (
+    <>
+      <Header link={link} feed={feed} now={now} clockOffset={clockOffset} />
+      <main class={link.kind === 'lost' ? 'dated' : ''}>
+        {feed === null ? (
+          <Notice title="Connecting…">The page is waiting for the webserver.</Notice>
+        ) : feed.overview.clusterId === null ? (
+          <NoCluster feed={feed} />
+        ) : (
+          <Cluster feed={feed} now={now} />
+        )}
+      </main>
+    </>
+  );
+}
+
+function Cluster({ feed, now }: { feed: FeedState; now: number }) {
+  const [selected, select] = useState<RangeId | null>(null);
+  const [asked, ask] = useState<{ namespace: string; start: string } | null>(null);
+  const keys = useRef<HTMLDivElement>(null);
+  const names = new Names(feed.nodes);
+  useEffect(() => {
+    if (asked !== null) keys.current?.scrollIntoView({ behavior: 'smooth' });
+  }, [asked]);
+  return (
+    <>
+      <Banners ranges={feed.ranges} names={names} now={now} select={select} />
+      <KeySpace
+        feed={feed}
+        names={names}
+        now={now}
+        selected={selected}
+        select={select}
+        browse={(namespace, start) => ask({ namespace, start })}
+      />
+      <div class="columns">
+        <Nodes nodes={feed.nodes} names={names} now={now} />
+        <Events events={feed.events} names={names} select={select} />
+      </div>
+      <div ref={keys}>
+        <KeyBrowser feed={feed} names={names} asked={asked} />
+      </div>
+    </>
+  );
+}
+
+function NoCluster({ feed }: { feed: FeedState }) {
+  return feed.overview.zookeeper ? (
+    <Notice title="No cluster yet">
+      ZooKeeper answers, but nothing is under this root so far. Start a coordinator and nodes with the same{' '}
+      <code>--zk</code>; this page shows them as they come.
+    </Notice>
+  ) : (
+    <Notice title="ZooKeeper does not answer">
+      The webserver keeps trying to reach it. This page shows the cluster as soon as it can.
+    </Notice>
+  );
+}
+
+function Notice({ title, children }: { title: string; children: preact.ComponentChildren }) {
+  return (
+    <section class="card notice" role="status">
+      <h2>{title}</h2>
+      <p>{children}</p>
+    </section>
+  );
+}

@@ -1,0 +1,56 @@
+// Numbers, times and bytes as people read them.
+
+const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
+
+export function formatSize(bytes: number): string {
+  let value = bytes;
+  let unit = 0;
+  while (value >= 1024 && unit < UNITS.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 || value >= 100 ? Math.round(value) : value.toFixed(1)} ${UNITS[unit]}`;
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString('en');
+}
+
+/** `14 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`. */
+export function formatDuration(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 60) return `${minutes} min ${seconds % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 24) return `${hours} h ${minutes % 60} min`;
+  return `${Math.floor(hours / 24)} d ${hours % 24} h`;
+}
+
+/** `850 ms`, `1.4 s` */
+export function formatMs(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
+}
+
+/** Time of day, 24 h, in this browser's zone. */
+export function formatTime(at: number): string {
+  return new Date(at).toLocaleTimeString('en-GB');
+}
+
+/** Date and time, for a tooltip. */
+export function formatMoment(at: number): string {
+  return new Date(at).toLocaleString('en-GB');
+}
+
+/** The start of a range on screen: the empty key has no text of its own. */
+export function formatStart(start: string): string {
+  return start === '' ? 'first key' : start;
+}
+
+export function formatEnd(end: string | null): string {
+  return end ?? 'last key';
+}
+
+export function plural(count: number, one: string, many = `${one}s`): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}

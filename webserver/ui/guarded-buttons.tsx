@@ -1,0 +1,67 @@
+// Put and delete, with the revision that they expect.
+
+import { useState } from 'preact/hooks';
+import { bytesOf, type Draft } from './draft.ts';
+
+interface GuardedButtonsProps {
+  readonly draft: Draft;
+  readonly change: (draft: Draft) => void;
+  /** Null: there is nothing to delete. */
+  readonly erase: (() => void) | null;
+}
+
+export function GuardedButtons({ draft, change, erase }: GuardedButtonsProps) {
+  const [asking, setAsking] = useState(false);
+  return (
+    <>
+      <div class="guard">
+        <label class="tick">
+          <input
+            type="checkbox"
+            checked={draft.guarded}
+            onChange={(event) => change({ ...draft, guarded: event.currentTarget.checked })}
+          />
+          only if the revision is
+        </label>
+        <input
+          type="number"
+          min={0}
+          step={1}
+          aria-label="Expected revision"
+          value={draft.guard}
+          disabled={!draft.guarded}
+          onInput={(event) => change({ ...draft, guard: Number(event.currentTarget.value) })}
+        />
+        <small class="muted">0: only if the key is absent</small>
+      </div>
+      <div class="buttons">
+        <button type="submit" class="primary" disabled={draft.cut || bytesOf(draft) === null}>
+          Put
+        </button>
+        {erase !== null && !asking && (
+          <button type="button" class="danger" onClick={() => setAsking(true)}>
+            Delete…
+          </button>
+        )}
+        {erase !== null && asking && (
+          <span class="confirm">
+            Delete this key?{' '}
+            <button
+              type="button"
+              class="danger"
+              onClick={() => {
+                setAsking(false);
+                erase();
+              }}
+            >
+              Delete
+            </button>{' '}
+            <button type="button" onClick={() => setAsking(false)}>
+              Keep
+            </button>
+          </span>
+        )}
+      </div>
+    </>
+  );
+}

@@ -1,0 +1,29 @@
+// How components look at the store and at the time.
+
+import { useEffect, useState } from 'preact/hooks';
+import { after, type Timer, wallNow } from './clock.ts';
+import type { PageState, Store } from './store.ts';
+
+export function usePage(store: Store): PageState {
+  const [state, setState] = useState(store.state);
+  useEffect(() => {
+    setState(store.state);
+    return store.subscribe(() => setState(store.state));
+  }, [store]);
+  return state;
+}
+
+/** The webserver's wall clock, for "since" and "for 12 s"; renders anew every second. */
+export function useServerNow(clockOffset: number): number {
+  const [now, setNow] = useState(wallNow());
+  useEffect(() => {
+    let timer: Timer;
+    const tick = (): void => {
+      setNow(wallNow());
+      timer = after(1_000, tick);
+    };
+    tick();
+    return () => timer.cancel();
+  }, []);
+  return now + clockOffset;
+}

@@ -1,0 +1,120 @@
+// The key space: a bar of ranges for each namespace, and the details of the one that is selected.
+
+import { useState } from 'preact/hooks';
+import { compareBytes, parseBytes } from '../../common/base/bytes.ts';
+import type { RangeId } from '../../common/model/ids.ts';
+import type { NamespaceRecord } from '../../common/model/records.ts';
+import type { FeedState, RangeRow } from '../feed.ts';
+import { plural } from './format.ts';
+import type { Names } from './names.ts';
+import { RangeBar } from './range-bar.tsx';
+import { RangeDetails } from './range-details.tsx';
+
+export type Width = 'equal' | 'entries';
+
+interface KeySpaceProps {
+  readonly feed: FeedState;
+  readonly names: Names;
+  readonly now: number;
+  readonly selected: RangeId | null;
+  readonly select: (range: RangeId | null) => void;
+  /** Shows the keys from a range's start on. */
+  readonly browse: (namespace: string, start: string) => void;
+}
+
+export function KeySpace(props: KeySpaceProps) {
+  const { feed } = props;
+  const [width, setWidth] = useState<Width>('equal');
+  return (
+    <section class="card" aria-labelledby="key-space">
+      <div class="card-head">
+        <h2 id="key-space">Key space</h2>
+        <Legend />
+        <fieldset class="choice">
+          <legend>Width</legend>
+          <WidthButton width="equal" now={width} set={setWidth} label="equal" />
+          <WidthButton width="entries" now={width} set={setWidth} label="by writes" />
+        </fieldset>
+      </div>
+      {feed.namespaces.length === 0 && <p class="empty">No namespace yet.</p>}
+      {feed.namespaces.map((namespace) => (
+        <Namespace key={namespace.name} {...props} namespace={namespace} width={width} />
+      ))}
+      {feed.overview.rangesNotShown > 0 && (
+        <p class="empty">{plural(feed.overview.rangesNotShown, 'more range')} not shown.</p>
+      )}
+    </section>
+  );
+}
+
+function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: Width }) {
+  const { feed, names, namespace, width, selected, select } = props;
+  const ranges = rangesOf(feed, namespace.name);
+  const detailed = ranges.find((range) => range.id === selected);
+  return (
+    <div class="namespace">
+      <h3>
+        {namespace.name}
+        <small>
+          {plural(ranges.length, 'range')} · {namespace.replicationFactor}{' '}
+          {namespace.replicationFactor === 1 ? 'copy' : 'copies'} wished · writes on {namespace.minInSync} at
+          least
+        </small>
+      </h3>
+      {ranges.length === 0 ? (
+        <p class="empty">Its first ranges are made once enough nodes are live.</p>
+      ) : (
+        <RangeBar
+          label={`Ranges of ${namespace.name}`}
+          ranges={ranges}
+          names={names}
+          width={width}
+          selected={selected}
+          select={select}
+        />
+      )}
+      {detailed !== undefined && (
+        <RangeDetails
+          range={detailed}
+          names={names}
+          now={props.now}
+          close={() => select(null)}
+          browse={() => props.browse(namespace.name, detailed.start)}
+        />
+      )}
+    </div>
+  );
+}
+
+/** In key order: the feed orders ranges by id, and text forms do not sort as their bytes do. */
+function rangesOf(feed: FeedState, namespace: string): readonly RangeRow[] {
+  return feed.ranges
+    .filter((range) => range.namespace === namespace)
+    .map((range) => ({ range, start: parseBytes(range.start) }))
+    .sort((a, b) => compareBytes(a.start, b.start))
+    .map(({ range }) => range);
+}
+
+function Legend() {
+  return (
+    <ul class="legend" aria-label="Marks of replicas">
+      <li>
+        <span class="pip owner" aria-hidden="true" /> owner
+      </li>
+      <li>
+        <span class="pip in-sync" aria-hidden="true" /> in-sync
+      </li>
+      <li>
+        <span class="pip learner" aria-hidden="true" /> learner
+      </li>
+    </ul>
+  );
+}
+
+function WidthButton(props: { width: Width; now: Width; set: (width: Width) => void; label: string }) {
+  return (
+    <button type="button" aria-pressed={props.width === props.now} onClick={() => props.set(props.width)}>
+      {props.label}
+    </button>
+  );
+}

@@ -1,0 +1,31 @@
+// What a node is called and which colour it has, everywhere on the page.
+
+import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeRow } from '../feed.ts';
+
+const COLOURS = 8;
+
+export class Names {
+  readonly #rows = new Map<NodeId, { readonly row: NodeRow; readonly index: number }>();
+
+  /** Colours go by place in the feed's order of nodes, which is by name. */
+  constructor(nodes: readonly NodeRow[]) {
+    nodes.forEach((row, index) => {
+      this.#rows.set(row.id, { row, index });
+    });
+  }
+
+  of(node: NodeId): string {
+    return this.#rows.get(node)?.row.name ?? node;
+  }
+
+  alive(node: NodeId): boolean {
+    return this.#rows.get(node)?.row.alive ?? false;
+  }
+
+  /** A class that sets `--node`. */
+  colour(node: NodeId): string {
+    const index = this.#rows.get(node)?.index;
+    return index === undefined ? 'node-none' : `node-${index % COLOURS}`;
+  }
+}

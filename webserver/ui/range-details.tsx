@@ -1,0 +1,128 @@
+// All that is known of one range.
+
+import type { RangeRow, ReplicaRow } from '../feed.ts';
+import { formatCount, formatDuration, formatEnd, formatMs, formatStart, formatTime } from './format.ts';
+import type { Names } from './names.ts';
+import { NodeName } from './node-name.tsx';
+import { pipClass } from './range-bar.tsx';
+
+interface RangeDetailsProps {
+  readonly range: RangeRow;
+  readonly names: Names;
+  readonly now: number;
+  readonly close: () => void;
+  readonly browse: () => void;
+}
+
+export function RangeDetails({ range, names, now, close, browse }: RangeDetailsProps) {
+  return (
+    <section class="details" aria-label={`Range ${range.id}`}>
+      <div class="card-head">
+        <h4>
+          Range {range.id} <ConditionPill range={range} now={now} />
+        </h4>
+        <button type="button" onClick={browse}>
+          Browse keys
+        </button>
+        <button type="button" onClick={close} aria-label="Close details">
+          Close
+        </button>
+      </div>
+      <dl class="facts-grid">
+        <Fact term="From">
+          <code>{formatStart(range.start)}</code>
+        </Fact>
+        <Fact term="To (exclusive)">
+          <code>{formatEnd(range.end)}</code>
+        </Fact>
+        <Fact term="Owner">
+          <NodeName node={range.owner} names={names} />
+        </Fact>
+        <Fact term="Epoch">{range.epoch}</Fact>
+        <Fact term="Committed up to">{range.commitSeq === null ? '?' : formatCount(range.commitSeq)}</Fact>
+        <Fact term="Writes since made">{range.entries === null ? '?' : formatCount(range.entries)}</Fact>
+        <Fact term="Least in-sync">{range.minInSync}</Fact>
+        {range.transferTo !== null && (
+          <Fact term="Moving to">
+            <NodeName node={range.transferTo} names={names} />
+          </Fact>
+        )}
+        {range.retire !== null && (
+          <Fact term="Making way">
+            <NodeName node={range.retire} names={names} />
+          </Fact>
+        )}
+      </dl>
+      <div class="scroll-x">
+        <table class="replicas">
+          <thead>
+            <tr>
+              <th scope="col">Replica</th>
+              <th scope="col">Role</th>
+              <th scope="col">In-sync</th>
+              <th scope="col" class="number">
+                Applied
+              </th>
+              <th scope="col" class="number">
+                Lag
+              </th>
+              <th scope="col">Reads from it</th>
+            </tr>
+          </thead>
+          <tbody>
+            {range.replicas.map((replica) => (
+              <ReplicaLine key={replica.node} range={range} replica={replica} names={names} />
+            ))}
+          </tbody>
+        </table>
+      </div>
+    </section>
+  );
+}
+
+function ReplicaLine({ range, replica, names }: { range: RangeRow; replica: ReplicaRow; names: Names }) {
+  return (
+    <tr>
+      <th scope="row">
+        <NodeName node={replica.node} names={names} />
+      </th>
+      <td>{replica.role ?? (names.alive(replica.node) ? 'not known' : 'down')}</td>
+      <td>
+        <span class={`pip ${pipClass(range, replica)} ${names.colour(replica.node)}`} aria-hidden="true" />{' '}
+        {replica.inSync ? 'yes' : 'no'}
+      </td>
+      <td class="number">{replica.appliedSeq === null ? '?' : formatCount(replica.appliedSeq)}</td>
+      <td class="number">{replica.lag === null ? '?' : formatCount(replica.lag)}</td>
+      <td>{freshness(range, replica)}</td>
+    </tr>
+  );
+}
+
+function freshness(range: RangeRow, replica: ReplicaRow): string {
+  if (replica.role === null) return 'none';
+  if (replica.node === range.owner) return range.condition === 'serving' ? 'linearizable' : 'for now stale';
+  return replica.staleMs === null ? 'stale, age not known' : `stale by ${formatMs(replica.staleMs)} at most`;
+}
+
+function ConditionPill({ range, now }: { range: RangeRow; now: number }) {
+  const tone = range.condition === 'serving' ? 'good' : range.condition === 'unknown' ? '' : 'bad';
+  const since =
+    range.since === null
+      ? ''
+      : ` since ${formatTime(range.since)} · ${formatDuration(Math.max(0, now - range.since))}`;
+  return (
+    <span class={`pill ${tone}`}>
+      {range.condition}
+      {since}
+    </span>
+  );
+}
+
+function Fact({ term, children }: { term: string; children: preact.ComponentChildren }) {
+  return (
+    <div>
+      <dt>{term}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}

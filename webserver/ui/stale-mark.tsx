@@ -1,0 +1,13 @@
+// The mark of an answer that may be behind.
+
+import type { Age } from '../answers.ts';
+import { formatMs } from './format.ts';
+
+export function StaleMark({ stale, staleMs }: Age) {
+  if (!stale) return null;
+  return (
+    <span class="pill warn" title="From a replica, or from an owner that could not vouch for it.">
+      stale{staleMs === null ? ', age not known' : ` by ${formatMs(Math.ceil(staleMs))} at most`}
+    </span>
+  );
+}

@@ -1,0 +1,67 @@
+// A value as text or as hex, to read and to edit.
+
+import { useState } from 'preact/hooks';
+import type { Form } from './bytes-text.ts';
+import { bytesOf, type Draft, inForm, typed, uncut } from './draft.ts';
+import { formatSize } from './format.ts';
+
+export function ValueField({ draft, change }: { draft: Draft; change: (draft: Draft) => void }) {
+  const [refused, setRefused] = useState<Form | null>(null);
+  const bytes = bytesOf(draft);
+  const turn = (form: Form): void => {
+    const next = inForm(draft, form);
+    setRefused(next === null ? form : null);
+    if (next !== null) change(next);
+  };
+  return (
+    <div class="value-field">
+      <div class="value-head">
+        <label for="value">Value</label>
+        <small>{bytes === null ? 'not hexadecimal' : sizeOf(draft, bytes.length)}</small>
+        <fieldset class="choice">
+          <legend>Shown as</legend>
+          <button type="button" aria-pressed={draft.form === 'text'} onClick={() => turn('text')}>
+            text
+          </button>
+          <button type="button" aria-pressed={draft.form === 'hex'} onClick={() => turn('hex')}>
+            hex
+          </button>
+        </fieldset>
+      </div>
+      <textarea
+        id="value"
+        rows={8}
+        value={draft.text}
+        readOnly={draft.cut}
+        aria-invalid={bytes === null}
+        onInput={(event) => {
+          setRefused(null);
+          change(typed(draft, event.currentTarget.value));
+        }}
+        spellcheck={false}
+        autocomplete="off"
+        autocapitalize="off"
+      />
+      {refused === 'text' && <p class="hint bad">These bytes are not UTF-8 text.</p>}
+      {refused === 'hex' && <p class="hint bad">This is not hexadecimal.</p>}
+      {draft.cut && (
+        <p class="hint">
+          Only the beginning is shown.{' '}
+          <button type="button" class="link" onClick={() => change(uncut(draft))}>
+            Show all of it, to edit
+          </button>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function sizeOf({ cut, base }: Draft, shownBytes: number): string {
+  // Four characters of base64 are three bytes, less the padding.
+  const whole = cut && base !== null ? (base.value.length / 4) * 3 - paddingOf(base.value) : shownBytes;
+  return cut ? `${formatSize(shownBytes)} of ${formatSize(whole)}` : formatSize(whole);
+}
+
+function paddingOf(base64: string): number {
+  return base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0;
+}

@@ -1,20 +1,11 @@
 // The HTTP API: thin, every request is one call of the smart client of its namespace. Bodies are in answers.ts.
 
-import type { FastifyInstance } from 'fastify';
 import { type Bytes, formatBytes } from '../common/base/bytes.ts';
 import type { Client, Freshness, Provenance, ScanPageOptions } from '../common/client/api.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { NamespaceRecord } from '../common/model/records.ts';
-import type {
-  Age,
-  DeletedAnswer,
-  ErrorAnswer,
-  FoundAnswer,
-  PageAnswer,
-  Whence,
-  WrittenAnswer,
-} from './answers.ts';
-import { notFound } from './http-error.ts';
+import type { Age, DeletedAnswer, FoundAnswer, PageAnswer, Whence, WrittenAnswer } from './answers.ts';
+import { NoSuchKey } from './http-error.ts';
 import { Query, readBody, readRevision, readValue } from './request.ts';
 
 export interface ApiOptions {
@@ -23,62 +14,75 @@ export interface ApiOptions {
   readonly client: (namespace: string) => Promise<Client>;
 }
 
-type InNamespace = { Params: { namespace: string } };
-
 const SCAN_PARAMETERS = ['prefix', 'start', 'end', 'limit', 'cursor', 'reverse', 'read', 'valueBytes'];
 
-export function addApi(app: FastifyInstance, { namespaces, client }: ApiOptions): void {
-  app.get('/api/namespaces', () => namespaces());
+/** What a request brings, not yet checked. */
+export interface Asked {
+  readonly namespace: string;
+  readonly query: unknown;
+  readonly body: unknown;
+}
 
-  app.get<InNamespace>('/api/namespaces/:namespace/keys', async (request): Promise<PageAnswer> => {
-    const query = new Query(request.query, SCAN_PARAMETERS);
-    const options = scanOptions(query);
-    const valueBytes = query.integer('valueBytes', 0, LIMITS.valueBytesMax) ?? LIMITS.valueBytesMax;
-    const page = await (await client(request.params.namespace)).scanPage({
-      ...options,
-      keysOnly: false,
-    });
-    const rows = page.rows.map(({ key, value, revision }) => ({
-      key: formatBytes(key),
-      revision,
-      size: value.length,
-      value: base64(value.subarray(0, valueBytes)),
-    }));
-    return { rows, cursor: page.cursor, ...age(page) };
-  });
+export interface Route {
+  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly path: string;
+  /** The body of the answer. Rejects with RangekeeperError or {@link NoSuchKey}. */
+  readonly handle: (asked: Asked) => Promise<object>;
+}
 
-  app.get<InNamespace>(
-    '/api/namespaces/:namespace/key',
-    async (request, reply): Promise<FoundAnswer | ErrorAnswer> => {
-      const query = new Query(request.query, ['key', 'read']);
-      const key = query.key();
-      const read = query.readMode();
-      const found = await (await client(request.params.namespace)).get(key, { read });
-      if (found !== null) {
-        const { value, revision } = found;
-        return { key: formatBytes(key), value: base64(value), revision, ...age(found), ...whence(found) };
-      }
-      const { status, answer } = notFound(`no key ${formatBytes(key)}`);
-      reply.code(status);
-      return answer;
-    },
-  );
+/** Parameters of a path are `:name`. */
+export function apiRoutes({ namespaces, client }: ApiOptions): readonly Route[] {
+  const keys = '/api/namespaces/:namespace/keys';
+  const key = '/api/namespaces/:namespace/key';
+  return [
+    { method: 'GET', path: '/api/namespaces', handle: namespaces },
+    { method: 'GET', path: keys, handle: (asked) => scan(asked, client) },
+    { method: 'GET', path: key, handle: (asked) => get(asked, client) },
+    { method: 'PUT', path: key, handle: (asked) => put(asked, client) },
+    { method: 'DELETE', path: key, handle: (asked) => remove(asked, client) },
+  ];
+}
 
-  app.put<InNamespace>('/api/namespaces/:namespace/key', async (request): Promise<WrittenAnswer> => {
-    const key = new Query(request.query, ['key']).key();
-    const body = readBody(request.body, ['value', 'ifRevision']);
-    const value = readValue(body.value);
-    const guard = revisionGuard(body.ifRevision);
-    const written = await (await client(request.params.namespace)).put(key, value, guard);
-    return { revision: written.revision, ...whence(written) };
-  });
+type ClientOf = ApiOptions['client'];
 
-  app.delete<InNamespace>('/api/namespaces/:namespace/key', async (request): Promise<DeletedAnswer> => {
-    const key = new Query(request.query, ['key']).key();
-    const guard = revisionGuard(readBody(request.body, ['ifRevision']).ifRevision);
-    const deleted = await (await client(request.params.namespace)).delete(key, guard);
-    return { revision: deleted.revision, existed: deleted.existed, ...whence(deleted) };
-  });
+async function scan({ namespace, query }: Asked, client: ClientOf): Promise<PageAnswer> {
+  const parameters = new Query(query, SCAN_PARAMETERS);
+  const options = scanOptions(parameters);
+  const valueBytes = parameters.integer('valueBytes', 0, LIMITS.valueBytesMax) ?? LIMITS.valueBytesMax;
+  const page = await (await client(namespace)).scanPage(options);
+  const rows = page.rows.map(({ key, value, revision }) => ({
+    key: formatBytes(key),
+    revision,
+    size: value.length,
+    value: base64(value.subarray(0, valueBytes)),
+  }));
+  return { rows, cursor: page.cursor, ...age(page) };
+}
+
+async function get({ namespace, query }: Asked, client: ClientOf): Promise<FoundAnswer> {
+  const parameters = new Query(query, ['key', 'read']);
+  const key = parameters.key();
+  const read = parameters.readMode();
+  const found = await (await client(namespace)).get(key, { read });
+  if (found === null) throw new NoSuchKey(`no key ${formatBytes(key)}`);
+  const { value, revision } = found;
+  return { key: formatBytes(key), value: base64(value), revision, ...age(found), ...whence(found) };
+}
+
+async function put({ namespace, query, body }: Asked, client: ClientOf): Promise<WrittenAnswer> {
+  const key = new Query(query, ['key']).key();
+  const { value, ifRevision } = readBody(body, ['value', 'ifRevision']);
+  const bytes = readValue(value);
+  const guard = revisionGuard(ifRevision);
+  const written = await (await client(namespace)).put(key, bytes, guard);
+  return { revision: written.revision, ...whence(written) };
+}
+
+async function remove({ namespace, query, body }: Asked, client: ClientOf): Promise<DeletedAnswer> {
+  const key = new Query(query, ['key']).key();
+  const guard = revisionGuard(readBody(body, ['ifRevision']).ifRevision);
+  const deleted = await (await client(namespace)).delete(key, guard);
+  return { revision: deleted.revision, existed: deleted.existed, ...whence(deleted) };
 }
 
 function scanOptions(query: Query): ScanPageOptions {

@@ -1,7 +1,6 @@
 // Every failed request ends in the same body: { code, message, applied, retry }. The code is what programs look at; the
 // HTTP status is its nearest relative.
 
-import type { FastifyError } from 'fastify';
 import { ERROR_TABLE, type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import type { ErrorAnswer } from './answers.ts';
 
@@ -27,6 +26,11 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   NO_CLUSTER: 503,
   INTERNAL: 500,
 };
+
+/** An absent key: an answer to the reader, no failure of the store. */
+export class NoSuchKey extends Error {
+  override readonly name = 'NoSuchKey';
+}
 
 export interface Failure {
   readonly status: number;
@@ -57,6 +61,7 @@ export function failureOf(error: unknown): Failure & { readonly defect: boolean 
       defect: error.code === 'INTERNAL',
     };
   }
+  if (error instanceof NoSuchKey) return { ...notFound(error.message), defect: false };
   const status = httpStatus(error);
   // Fastify's own refusals (bad JSON, wrong content type, too large) speak of the request and may be shown.
   if (status >= 400 && status < 500)
@@ -65,8 +70,9 @@ export function failureOf(error: unknown): Failure & { readonly defect: boolean 
 }
 
 function httpStatus(error: unknown): number {
-  const { statusCode } = error as Partial<FastifyError>;
-  return error instanceof Error && typeof statusCode === 'number' ? statusCode : 500;
+  return error instanceof Error && 'statusCode' in error && typeof error.statusCode === 'number'
+    ? error.statusCode
+    : 500;
 }
 
 function messageOf(error: unknown): string {

@@ -6,8 +6,8 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
+import type { Counters } from './counters.ts';
 import { FEED_BEAT_MS, type FeedChange, type FeedMessage, type FeedState } from './feed.ts';
-import type { Metrics } from './metrics.ts';
 
 export const FEED_PATH = '/feed';
 
@@ -23,7 +23,7 @@ const POLICY = 1008;
 export interface PagesOptions {
   readonly env: Env;
   readonly logger: Logger;
-  readonly metrics: Metrics;
+  readonly counters: Counters;
   readonly state: () => FeedState;
   /** Called when the first page comes and when the last one has gone. */
   readonly watched: (yes: boolean) => void;
@@ -60,7 +60,7 @@ export class Pages {
 
   publish(change: FeedChange): void {
     if (this.#pages.size === 0) return;
-    this.#options.metrics.add('feedMessages');
+    this.#options.counters.feedChanges.add();
     this.#sendAll({ kind: 'change', at: this.#options.env.wallNow(), change });
   }
 
@@ -74,10 +74,10 @@ export class Pages {
   }
 
   #open(socket: WebSocket): void {
-    const { env, state, watched, metrics, logger } = this.#options;
+    const { env, state, watched, counters, logger } = this.#options;
     const page: Page = { socket, silentBeats: 0 };
     this.#pages.add(page);
-    metrics.add('pagesOpened');
+    counters.pagesOpened.add();
     socket.on('pong', () => {
       page.silentBeats = 0;
     });
@@ -109,7 +109,7 @@ export class Pages {
   }
 
   #drop(page: Page, why: 'slow' | 'silent'): void {
-    this.#options.metrics.add('pagesDropped');
+    this.#options.counters.pagesDropped.add();
     this.#options.logger.info({ why, queuedBytes: page.socket.bufferedAmount }, 'a page is cut off');
     page.socket.terminate();
   }

@@ -7,10 +7,12 @@ import type { Duplex } from 'node:stream';
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../common/base/log.ts';
-import { type ApiOptions, addApi } from './api.ts';
+import { formatAddress } from '../common/net/address.ts';
+import type { Metrics } from '../common/net/metrics.ts';
+import { type ApiOptions, apiRoutes } from './api.ts';
+import type { Counters } from './counters.ts';
 import type { Guard } from './guard.ts';
 import { type Failure, failure, failureOf, forbidden, notFound } from './http-error.ts';
-import type { Gauge, Metrics } from './metrics.ts';
 import { FEED_PATH, refuseUpgrade } from './pages.ts';
 
 /** The largest value in base64 (4/3 of 1 MiB), and room for the rest of the body. */
@@ -38,9 +40,9 @@ export interface ServerOptions extends ApiOptions {
   readonly guard: Guard;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly counters: Counters;
   /** Null: ready; else what is missing, in words. */
   readonly unready: () => string | null;
-  readonly gauges: () => readonly Gauge[];
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
 
@@ -76,15 +78,15 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
 
 /** `host:port` actually bound. */
 export function addressOf(app: FastifyInstance): string {
-  const { address, family, port } = app.server.address() as AddressInfo;
-  return `${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+  const { address, port } = app.server.address() as AddressInfo;
+  return formatAddress(address, port);
 }
 
-function refusalOf({ guard, metrics, logger }: ServerOptions, request: IncomingMessage): string | null {
+function refusalOf({ guard, counters, logger }: ServerOptions, request: IncomingMessage): string | null {
   const { host, origin } = request.headers;
   const refusal = guard.refusal({ host, origin, localAddress: request.socket.localAddress });
   if (refusal !== null) {
-    metrics.add('refused');
+    counters.refused.add();
     logger.info({ host, origin, url: request.url?.slice(0, 200) }, `refused: ${refusal}`);
   }
   return refusal;
@@ -97,8 +99,8 @@ function addGuard(app: FastifyInstance, options: ServerOptions): void {
     if (refusal !== null) return sendFailure(reply, forbidden(refusal));
   });
   app.addHook('onResponse', async (_request, reply) => {
-    options.metrics.add('requests');
-    if (reply.statusCode >= 500) options.metrics.add('failures');
+    options.counters.requests.add();
+    if (reply.statusCode >= 500) options.counters.failures.add();
   });
 }
 
@@ -129,7 +131,7 @@ function addBounds(app: FastifyInstance): void {
   });
 }
 
-function addHealth(app: FastifyInstance, { unready, metrics, gauges }: ServerOptions): void {
+function addHealth(app: FastifyInstance, { unready, metrics }: ServerOptions): void {
   app.get('/livez', (_request, reply) => reply.type('text/plain').send('ok\n'));
   app.get('/readyz', (_request, reply) => {
     const missing = unready();
@@ -138,9 +140,17 @@ function addHealth(app: FastifyInstance, { unready, metrics, gauges }: ServerOpt
       .type('text/plain')
       .send(`${missing ?? 'ok'}\n`);
   });
-  app.get('/metrics', (_request, reply) =>
-    reply.type('text/plain; version=0.0.4').send(metrics.text(gauges())),
-  );
+  app.get('/metrics', (_request, reply) => reply.type('text/plain; version=0.0.4').send(metrics.text()));
+}
+
+function addApi(app: FastifyInstance, options: ServerOptions): void {
+  for (const { method, path, handle } of apiRoutes(options)) {
+    app.route<{ Params: { namespace?: string } }>({
+      method,
+      url: path,
+      handler: ({ params, query, body }) => handle({ namespace: params.namespace ?? '', query, body }),
+    });
+  }
 }
 
 function addUpgrade(app: FastifyInstance, options: ServerOptions): void {

@@ -1,16 +1,17 @@
 // A whole webserver out of its parts: the view of ZooKeeper, the clients, the live picture, the pages, the HTTP server.
 // It comes up with or without a cluster; what is missing shows on the page and in /readyz, and mends itself.
 
-import { memoryUsage, uptime } from 'node:process';
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Client } from '../common/client/api.ts';
 import type { NodeStatus } from '../common/model/status.ts';
+import { parseAddress } from '../common/net/address.ts';
+import { Metrics } from '../common/net/metrics.ts';
 import { Clients } from './clients.ts';
+import { addGauges, makeCounters } from './counters.ts';
 import { Guard } from './guard.ts';
 import { Live } from './live.ts';
-import { type Gauge, Metrics } from './metrics.ts';
 import { Pages } from './pages.ts';
 import { addressOf, buildServer } from './server.ts';
 import type { ViewSource } from './view.ts';
@@ -27,9 +28,8 @@ export interface WebserverOptions {
   readonly connect: (namespace: string) => Promise<Client>;
   /** The namespace that the page opens with. */
   readonly namespace: string;
-  readonly host: string;
-  /** 0: a free one. */
-  readonly port: number;
+  /** `host:port`; port 0: a free one. */
+  readonly listen: string;
   /** Names under which the page may be opened, beside the listen host and this machine's own. */
   readonly allowHosts: readonly string[];
   readonly uiFolder: string;
@@ -45,7 +45,9 @@ export interface Webserver {
 
 export async function startWebserver(options: WebserverOptions): Promise<Webserver> {
   const { env, logger, source, namespace } = options;
+  const { host, port } = parseAddress(options.listen);
   const metrics = new Metrics();
+  const counters = makeCounters(metrics);
   const clients = new Clients(options.connect, logger);
   const live: Live = new Live({
     env,
@@ -60,18 +62,19 @@ export async function startWebserver(options: WebserverOptions): Promise<Webserv
   const pages: Pages = new Pages({
     env,
     logger,
-    metrics,
+    counters,
     state: () => live.state,
     watched: (yes) => live.watched(yes),
   });
+  addGauges(metrics, () => pages.count);
   const stopFollowing = resetOnOtherCluster(source, clients);
   const app = await buildServer({
     uiFolder: options.uiFolder,
-    guard: new Guard([options.host, ...options.allowHosts]),
+    guard: new Guard([host, ...options.allowHosts]),
     logger,
     metrics,
+    counters,
     unready: () => unready(source),
-    gauges: () => gauges(pages),
     upgrade: (request, socket, head) => pages.upgrade(request, socket, head),
     namespaces: async () => {
       expectCluster(source);
@@ -90,7 +93,7 @@ export async function startWebserver(options: WebserverOptions): Promise<Webserv
     await Promise.all([clients.close(), source.close()]);
   };
   try {
-    await app.listen({ host: options.host, port: options.port });
+    await app.listen({ host, port });
   } catch (error) {
     await close();
     throw error;
@@ -131,14 +134,4 @@ function expectNamespace(source: ViewSource, name: string): void {
   expectCluster(source);
   if (!source.view.namespaces.some((record) => record.name === name))
     throw new RangekeeperError('UNKNOWN_NAMESPACE', `no namespace ${name}`);
-}
-
-function gauges(pages: Pages): readonly Gauge[] {
-  const { rss, heapUsed } = memoryUsage();
-  return [
-    { name: 'pages', help: 'pages connected to the feed', value: pages.count },
-    { name: 'uptime_seconds', help: 'time since this process started', value: Math.round(uptime()) },
-    { name: 'resident_bytes', help: 'resident memory of this process', value: rss },
-    { name: 'heap_bytes', help: 'memory used by the heap', value: heapUsed },
-  ];
 }

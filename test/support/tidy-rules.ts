@@ -117,8 +117,8 @@ const WORLD = [
   /\bMath\.random\b/g,
   /\bcrypto\.(random\w*|getRandomValues)\b/g,
 ];
-/** The real world, and its twin for tests. */
-const ENVS = /^(common\/base\/env|test\/support\/virtual-env)\.ts$/;
+/** The real world, its twin for tests, and the browser's, which has no setImmediate. */
+const ENVS = /^(common\/base\/env|test\/support\/virtual-env|webserver\/ui\/src\/clock)\.ts$/;
 const WORLD_MODULES = /^node:(timers|perf_hooks)/;
 const RANDOM_IMPORT = /\b(random\w+|getRandomValues|webcrypto)\b/;
 

@@ -1,6 +1,6 @@
 // A node's name with the dot in its colour.
 
-import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeId } from '../../../common/model/ids.ts';
 import type { Names } from './names.ts';
 
 export function NodeName({ node, names }: { node: NodeId; names: Names }) {

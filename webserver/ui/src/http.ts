@@ -8,7 +8,7 @@ import type {
   PageAnswer,
   PutBody,
   WrittenAnswer,
-} from '../answers.ts';
+} from '../../answers.ts';
 
 export type Outcome<T> =
   | { readonly kind: 'ok'; readonly answer: T }

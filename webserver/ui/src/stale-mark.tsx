@@ -1,6 +1,6 @@
 // The mark of an answer that may be behind.
 
-import type { Age } from '../answers.ts';
+import type { Age } from '../../answers.ts';
 import { formatMs } from './format.ts';
 
 export function StaleMark({ stale, staleMs }: Age) {

@@ -1,10 +1,10 @@
 // The key space: a bar of ranges for each namespace, and the details of the one that is selected.
 
 import { useState } from 'preact/hooks';
-import { compareBytes, parseBytes } from '../../common/base/bytes.ts';
-import type { RangeId } from '../../common/model/ids.ts';
-import type { NamespaceRecord } from '../../common/model/records.ts';
-import type { FeedState, RangeRow } from '../feed.ts';
+import { compareBytes, parseBytes } from '../../../common/base/bytes.ts';
+import type { RangeId } from '../../../common/model/ids.ts';
+import type { NamespaceRecord } from '../../../common/model/records.ts';
+import type { FeedState, RangeRow } from '../../feed.ts';
 import { plural } from './format.ts';
 import type { Names } from './names.ts';
 import { RangeBar } from './range-bar.tsx';
@@ -56,9 +56,8 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
       <h3>
         {namespace.name}
         <small>
-          {plural(ranges.length, 'range')} · {namespace.replicationFactor}{' '}
-          {namespace.replicationFactor === 1 ? 'copy' : 'copies'} wished · writes on {namespace.minInSync} at
-          least
+          {plural(ranges.length, 'range')} · replicas wished {namespace.replicationFactor} · least in-sync{' '}
+          {namespace.minInSync}
         </small>
       </h3>
       {ranges.length === 0 ? (

@@ -1,7 +1,7 @@
 // A banner for each range that does not take writes for now, with since when and what that means.
 
-import type { RangeId } from '../../common/model/ids.ts';
-import type { Condition, RangeRow } from '../feed.ts';
+import type { RangeId } from '../../../common/model/ids.ts';
+import type { Condition, RangeRow } from '../../feed.ts';
 import { formatDuration, formatEnd, formatStart, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 
@@ -38,7 +38,7 @@ export function Banners({ ranges, names, now, select }: BannersProps) {
           </span>
           <span class="what">{explain(range, names)}</span>
           {range.since !== null && (
-            <span class="since">
+            <span class="since" aria-live="off">
               since {formatTime(range.since)} · {formatDuration(now - range.since)}
             </span>
           )}

@@ -1,8 +1,8 @@
 // The key browser: pages of a scan on the left, one key on the right. What is shown is read again when the ranges'
 // commit points move, so the page stays live without asking for nothing.
 
-import { useEffect, useState } from 'preact/hooks';
-import type { FeedState } from '../feed.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import type { FeedState } from '../../feed.ts';
 import { formatCount } from './format.ts';
 import type { ScanRequest } from './http.ts';
 import { KeyEditor } from './key-editor.tsx';
@@ -48,6 +48,11 @@ export function KeyBrowser({ feed, names, asked }: KeyBrowserProps) {
     }));
   }, [asked]);
   const pulse = `${pulseOf(feed, request.namespace)} ${writes}`;
+  const editor = useRef<HTMLDivElement>(null);
+  useEffect(() => {
+    // Below the list on a narrow screen, where a press on a key would seem to do nothing.
+    if (opened.kind === 'key') editor.current?.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+  }, [opened]);
   const openNew = (): void => {
     open({ kind: 'new', serial: opened.kind === 'new' ? opened.serial + 1 : 0 });
     say(null);
@@ -85,7 +90,7 @@ export function KeyBrowser({ feed, names, asked }: KeyBrowserProps) {
           openKey={opened.kind === 'key' ? opened.key : null}
           open={openKey}
         />
-        <div class="editor">
+        <div class="editor" ref={editor}>
           {said !== null && (
             <p class="note-box good" role="status">
               {said}

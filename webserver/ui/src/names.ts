@@ -1,7 +1,7 @@
 // What a node is called and which colour it has, everywhere on the page.
 
-import type { NodeId } from '../../common/model/ids.ts';
-import type { NodeRow } from '../feed.ts';
+import type { NodeId } from '../../../common/model/ids.ts';
+import type { NodeRow } from '../../feed.ts';
 
 const COLOURS = 8;
 

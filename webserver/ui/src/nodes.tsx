@@ -1,6 +1,6 @@
 // The nodes: who is there, since when, with how much.
 
-import type { NodeRow } from '../feed.ts';
+import type { NodeRow } from '../../feed.ts';
 import { formatDuration, formatMoment, formatMs, formatSize, plural } from './format.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';

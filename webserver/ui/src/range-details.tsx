@@ -1,6 +1,6 @@
 // All that is known of one range.
 
-import type { RangeRow, ReplicaRow } from '../feed.ts';
+import type { RangeRow, ReplicaRow } from '../../feed.ts';
 import { formatCount, formatDuration, formatEnd, formatMs, formatStart, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';

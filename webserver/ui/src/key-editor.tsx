@@ -2,7 +2,7 @@
 // what they have not seen.
 
 import { useEffect, useState } from 'preact/hooks';
-import type { ErrorAnswer, FoundAnswer } from '../answers.ts';
+import type { ErrorAnswer, FoundAnswer } from '../../answers.ts';
 import { useAnswer } from './answer.ts';
 import { toBase64 } from './bytes-text.ts';
 import { ConflictNote } from './conflict-note.tsx';

@@ -1,8 +1,8 @@
 // What is being edited: pure functions from one draft to the next. A draft is based on an answer (or on nothing, for a new
 // key) and follows newer answers for as long as nobody has typed into it.
 
-import type { Bytes } from '../../common/base/bytes.ts';
-import type { FoundAnswer } from '../answers.ts';
+import type { Bytes } from '../../../common/base/bytes.ts';
+import type { FoundAnswer } from '../../answers.ts';
 import { bestForm, type Form, fromBase64, read, show } from './bytes-text.ts';
 
 /** Longer values are shown by their beginning until the reader wants all. */

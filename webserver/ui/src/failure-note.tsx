@@ -1,6 +1,6 @@
 // A failed request, where it was asked: what went wrong, what is known of the write, what helps.
 
-import type { ErrorAnswer } from '../answers.ts';
+import type { ErrorAnswer } from '../../answers.ts';
 
 export function FailureNote({ error }: { error: ErrorAnswer }) {
   return (

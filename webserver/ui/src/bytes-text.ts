@@ -1,6 +1,6 @@
 // Values between the wire (base64), memory (bytes) and the screen (text or hex).
 
-import { type Bytes, fromHex, utf8OrNull } from '../../common/base/bytes.ts';
+import { type Bytes, fromHex, utf8OrNull } from '../../../common/base/bytes.ts';
 
 export type Form = 'text' | 'hex';
 

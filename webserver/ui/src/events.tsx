@@ -1,7 +1,7 @@
 // What happened to whom when, newest first.
 
-import type { RangeId } from '../../common/model/ids.ts';
-import type { EventRow } from '../feed.ts';
+import type { RangeId } from '../../../common/model/ids.ts';
+import type { EventRow } from '../../feed.ts';
 import { formatMoment, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 

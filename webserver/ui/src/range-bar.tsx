@@ -1,8 +1,8 @@
 // One namespace's ranges side by side in key order. One stop for the Tab key; arrows, Home and End move inside.
 
 import { useRef } from 'preact/hooks';
-import type { RangeId } from '../../common/model/ids.ts';
-import type { RangeRow, ReplicaRow } from '../feed.ts';
+import type { RangeId } from '../../../common/model/ids.ts';
+import type { RangeRow, ReplicaRow } from '../../feed.ts';
 import { formatCount, formatEnd, formatStart } from './format.ts';
 import type { Width } from './key-space.tsx';
 import type { Names } from './names.ts';

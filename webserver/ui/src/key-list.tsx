@@ -1,7 +1,7 @@
 // One page of a scan. Pages before are reached by the cursors that led here; the present one is read again on each pulse.
 
 import { useState } from 'preact/hooks';
-import type { RowAnswer } from '../answers.ts';
+import type { RowAnswer } from '../../answers.ts';
 import { useAnswer } from './answer.ts';
 import { fromBase64, preview } from './bytes-text.ts';
 import { FailureNote } from './failure-note.tsx';

@@ -1,6 +1,6 @@
 // The top line: which cluster, who leads, and whether what the page shows is live.
 
-import type { FeedState } from '../feed.ts';
+import type { FeedState } from '../../feed.ts';
 import { formatDuration, formatTime, plural } from './format.ts';
 import type { Link } from './store.ts';
 
@@ -57,9 +57,14 @@ function LinkState({ link, now }: { link: Link; now: number }) {
       );
     case 'lost':
       return (
-        <span class="pill bad" role="status">
-          reconnecting · as of {formatTime(link.since)}, {formatDuration(now - link.since)} ago
-        </span>
+        <>
+          <span class="muted">
+            as of {formatTime(link.since)}, {formatDuration(now - link.since)} ago
+          </span>
+          <span class="pill bad" role="status">
+            reconnecting
+          </span>
+        </>
       );
   }
 }

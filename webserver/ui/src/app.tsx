@@ -1,8 +1,8 @@
 // The page: what is wrong first, then the key space, the nodes and what happened, then the keys.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
-import type { RangeId } from '../../common/model/ids.ts';
-import type { FeedState } from '../feed.ts';
+import type { RangeId } from '../../../common/model/ids.ts';
+import type { FeedState } from '../../feed.ts';
 import { Banners } from './banners.tsx';
 import { Events } from './events.tsx';
 import { Header } from './header.tsx';

@@ -1,7 +1,7 @@
 // The page's one store: the cluster as the feed tells it, and how the feed itself is. The link comes back by itself: it
 // waits a little longer after each failure, and not at all when the page is looked at again or the network returns.
 
-import { apply, FEED_SILENCE_MS, type FeedMessage, type FeedState } from '../feed.ts';
+import { apply, FEED_SILENCE_MS, type FeedMessage, type FeedState } from '../../feed.ts';
 import { after, jittered, type Timer, wallNow } from './clock.ts';
 
 export type Link =

@@ -1,0 +1,241 @@
+// The page in a real browser, over a cluster on paper: what it shows, that it stays live, and what it does to keys.
+
+import test, { type ExecutionContext } from 'ava';
+import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
+import { PaperCluster } from '../support/paper-cluster.ts';
+import { type Locator, openPage, type Page, servePaper, startPaperServer } from '../support/web-page.ts';
+
+async function show(t: ExecutionContext, cluster = new PaperCluster()) {
+  const server = await servePaper(t, cluster);
+  const page = await openPage(t, server.address);
+  return { cluster, server, page };
+}
+
+/** Passes once the element says so; fails when the browser's patience ends. */
+async function says(t: ExecutionContext, element: Locator, text: string | RegExp): Promise<void> {
+  await element.filter({ hasText: text }).first().waitFor();
+  t.pass();
+}
+
+function segment(page: Page, range: number): Locator {
+  return page.locator(`[data-range="${range}"]`);
+}
+
+/** Of the first key, in text form. */
+function firstValue(cluster: PaperCluster): string {
+  return formatBytes(cluster.client.rows[0]?.value ?? emptyBytes);
+}
+
+async function fill(cluster: PaperCluster, count: number): Promise<void> {
+  for (let i = 1; i <= count; i++)
+    await cluster.client.put(`user/${String(i).padStart(3, '0')}`, `value ${i}`);
+}
+
+test.serial('the key space, the nodes and the events are there', async (t) => {
+  const { page } = await show(t);
+  await says(t, page.locator('header'), 'live');
+  t.is(await page.locator('.segment').count(), 4);
+  await says(t, page.locator('.segment.serving').nth(3), 'epoch 1');
+  t.deepEqual(await page.locator('.segment .start').allTextContents(), ['first key', 'g', 'n', 't']);
+  t.deepEqual(await page.locator('.segment .owner-name').allTextContents(), ['anna', 'bert', 'cleo', 'anna']);
+  t.is(await segment(page, 1).locator('.pip.in-sync').count(), 2);
+  const anna = page.locator('[data-node="n-a"]');
+  await says(t, anna, 'up');
+  await says(t, anna.locator('[data-label="Memory"]'), '120 MiB');
+  t.is(await anna.locator('[data-label="Owns"]').innerText(), '2');
+  t.is(await anna.locator('[data-label="Holds"]').innerText(), '4');
+  await says(t, page.locator('.events li'), 'default was made with 4 ranges');
+  t.is(await page.locator('.banner').count(), 0);
+});
+
+test.serial('an owner dies and another is promoted: the page follows by itself', async (t) => {
+  const { page, cluster } = await show(t);
+  await says(t, segment(page, 2), 'bert');
+  cluster.kill('n-b');
+  const banner = page.locator('.banner.no-owner');
+  await says(t, banner, 'Range 2');
+  await says(t, banner.locator('.since'), /since \d\d:\d\d:\d\d · \d+ s/);
+  await says(t, page.locator('[data-node="n-b"]'), 'down');
+  cluster.promote(2, 'n-c');
+  await banner.waitFor({ state: 'detached' });
+  await says(t, segment(page, 2), 'cleo');
+  await says(t, segment(page, 2), 'epoch 2');
+  await says(t, page.locator('.events li').first(), 'cleo owns it now');
+});
+
+test.serial('a read-only range has a banner until it takes writes again', async (t) => {
+  const { page, cluster } = await show(t);
+  await segment(page, 3).waitFor();
+  cluster.readOnly.set(3, Date.UTC(2026, 0, 1));
+  const banner = page.locator('.banner.read-only');
+  await says(t, banner, 'Range 3');
+  await says(t, banner, 'is read-only');
+  await says(t, banner, 'd ');
+  await says(t, segment(page, 3), 'read-only');
+  cluster.readOnly.clear();
+  await banner.waitFor({ state: 'detached' });
+});
+
+test.serial('a range opens for its replicas, their lag and how old their reads may be', async (t) => {
+  const { page, cluster } = await show(t);
+  cluster.lags.set('1 n-c', 17);
+  cluster.inSync(1, ['n-a', 'n-b']);
+  await segment(page, 1).focus();
+  await page.keyboard.press('ArrowRight');
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('Enter');
+  const details = page.getByRole('region', { name: 'Range 1' });
+  const cleo = details.getByRole('row', { name: /cleo/ });
+  await says(t, cleo, 'learner');
+  await says(t, cleo, '17');
+  await says(t, cleo, 'stale by 35 ms at most');
+  await says(t, segment(page, 1), 'lag 17');
+  await details.getByRole('button', { name: 'Close details' }).click();
+  await details.waitFor({ state: 'detached' });
+});
+
+test.serial('widths by writes follow what was written', async (t) => {
+  const { page, cluster } = await show(t);
+  await segment(page, 1).waitFor();
+  await page.getByRole('button', { name: 'by writes' }).click();
+  cluster.change({
+    ranges: cluster.view.ranges.map((image) =>
+      image.descriptor.id === 1
+        ? image
+        : {
+            version: image.version + 1,
+            descriptor: { ...image.descriptor, base: { epoch: 1, seq: 100 } },
+          },
+    ),
+  });
+  await fill(cluster, 100);
+  await page.waitForFunction(
+    `(([first, second]) => first.offsetWidth > 3 * second.offsetWidth)(document.querySelectorAll('.segment'))`,
+  );
+  t.pass();
+});
+
+test.serial('the key browser goes through pages, and shows what others write', async (t) => {
+  const cluster = new PaperCluster();
+  await fill(cluster, 60);
+  const { page } = await show(t, cluster);
+  const keys = page.locator('.keys .key');
+  await says(t, keys, 'user/025');
+  t.is(await keys.count(), 25);
+  await page.getByRole('button', { name: 'Next' }).click();
+  await says(t, keys, 'user/050');
+  await page.getByRole('button', { name: 'Next' }).click();
+  await says(t, keys, 'user/060');
+  t.is(await keys.count(), 10);
+  t.true(await page.getByRole('button', { name: 'Next' }).isDisabled());
+  await cluster.client.put('user/061', 'from elsewhere');
+  await says(t, page.locator('.keys tr'), 'from elsewhere');
+  await page.getByRole('button', { name: 'Previous' }).click();
+  await says(t, keys, 'user/026');
+  await page.getByRole('textbox', { name: 'Prefix' }).fill('user/05');
+  await page.getByRole('button', { name: 'Show', exact: true }).click();
+  await says(t, keys.first(), 'user/050');
+  t.is(await keys.count(), 10);
+});
+
+test.serial('a key is made, changed and deleted', async (t) => {
+  const { page, cluster } = await show(t);
+  await page.getByRole('textbox', { name: 'Key', exact: true }).fill('user/ada');
+  await page.getByLabel('Value').fill('countess');
+  await page.getByRole('button', { name: 'Put' }).click();
+  await says(t, page.getByRole('status'), 'user/ada is at revision 1');
+  await says(t, page.locator('.whence'), 'revision 1');
+  await page.getByLabel('Value').fill('Ada Lovelace');
+  await page.getByRole('button', { name: 'Put' }).click();
+  await says(t, page.getByRole('status'), 'user/ada is at revision 2');
+  await says(t, page.locator('.keys tr'), 'Ada Lovelace');
+  t.is(cluster.client.rows.length, 1);
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  await page.getByRole('button', { name: 'Delete', exact: true }).click();
+  await says(t, page.getByRole('status'), 'Deleted user/ada');
+  await says(t, page.locator('.key-list'), 'No keys here');
+  t.is(cluster.client.rows.length, 0);
+});
+
+test.serial('a put under a revision guard tells of the conflict and the way on', async (t) => {
+  const cluster = new PaperCluster();
+  await cluster.client.put('shared', 'mine');
+  const { page } = await show(t, cluster);
+  await page.locator('.keys .key').click();
+  await says(t, page.locator('.whence'), 'revision 1');
+  await page.getByLabel('Value').fill('my edit');
+  await cluster.client.put('shared', 'theirs');
+  await says(t, page.locator('.editor'), 'at revision 2 now');
+  await page.getByRole('button', { name: 'Put' }).click();
+  const conflict = page.getByRole('alert');
+  await says(t, conflict, 'The key is at revision 2 now, not at 1. Nothing was changed.');
+  t.is(firstValue(cluster), 'theirs');
+  await conflict.getByRole('button', { name: 'Keep my edit, expect 2' }).click();
+  await page.getByRole('button', { name: 'Put' }).click();
+  await says(t, page.getByRole('status'), 'shared is at revision 3');
+  t.is(firstValue(cluster), 'my edit');
+});
+
+test.serial('bytes that are no text are shown as hex and written back exactly', async (t) => {
+  const cluster = new PaperCluster();
+  const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
+  await cluster.client.put(Uint8Array.of(0, 0xff, 0x5c), bytes);
+  const { page } = await show(t, cluster);
+  await says(t, page.locator('.keys .key'), '\\x00\\xff\\\\');
+  await page.locator('.keys .key').click();
+  const value = page.getByLabel('Value');
+  await says(t, page.locator('.editor'), '256 B');
+  t.regex(await value.inputValue(), /^00 01 02 .* 0f\n10 11/);
+  await page.getByRole('button', { name: 'text', exact: true }).click();
+  await says(t, page.locator('.editor'), 'These bytes are not UTF-8 text');
+  await value.fill(`${await value.inputValue()} 2a`);
+  await page.getByRole('button', { name: 'Put' }).click();
+  await says(t, page.getByRole('status'), 'revision 2');
+  t.deepEqual(cluster.client.rows[0]?.value.length, 257);
+  t.deepEqual(cluster.client.rows[0]?.key, Uint8Array.of(0, 0xff, 0x5c));
+});
+
+test.serial('a stale read says so, with its bound', async (t) => {
+  const cluster = new PaperCluster();
+  await cluster.client.put('k', 'v');
+  const { page } = await show(t, cluster);
+  await says(t, page.locator('.keys .key'), 'k');
+  t.is(await page.locator('.pager .pill').count(), 0);
+  await page.getByLabel('Read').selectOption('stale');
+  await says(t, page.locator('.pager .pill'), 'stale by 120 ms at most');
+  await page.locator('.keys .key').click();
+  await says(t, page.locator('.whence .pill'), 'stale by 120 ms at most');
+});
+
+test.serial('a page without a webserver says so, and is live again when it is back', async (t) => {
+  const cluster = new PaperCluster();
+  const first = await startPaperServer(cluster);
+  const page = await openPage(t, first.address);
+  await says(t, page.locator('header'), 'live');
+  await first.close();
+  await says(t, page.locator('header'), 'reconnecting');
+  t.is(await page.locator('.segment').count(), 4);
+  await servePaper(t, cluster, { listen: first.address });
+  await says(t, page.locator('header .pill'), /^live$/);
+  cluster.promote(2, 'n-c');
+  await says(t, segment(page, 2), 'cleo');
+});
+
+test.serial('the page comes up before the cluster does', async (t) => {
+  const { page, cluster } = await show(t, new PaperCluster({ cluster: false }));
+  await says(t, page.locator('main'), 'No cluster yet');
+  cluster.found();
+  await says(t, segment(page, 4), 'anna');
+  cluster.change({ zookeeper: false });
+  await says(t, page.locator('header'), 'ZooKeeper silent for');
+});
+
+test.serial('on a narrow screen nothing is wider than the screen', async (t) => {
+  const cluster = new PaperCluster();
+  await fill(cluster, 30);
+  const server = await servePaper(t, cluster);
+  const page = await openPage(t, server.address, 420);
+  await says(t, page.locator('.keys .key'), 'user/025');
+  await segment(page, 2).click();
+  t.is(await page.evaluate('document.documentElement.scrollWidth'), 420);
+});

@@ -1,0 +1,14 @@
+// Where Chromium is on this machine; `npm test` asks before it runs, and installs what is missing where it may.
+
+import { existsSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+
+const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome'];
+
+/** $CHROMIUM, else the first one in PATH; null where there is none. */
+export function findChromium(environment: Readonly<Record<string, string | undefined>>): string | null {
+  const { CHROMIUM: named, PATH: path = '' } = environment;
+  if (named !== undefined && named !== '') return existsSync(named) ? named : null;
+  const places = path.split(delimiter).flatMap((folder) => COMMANDS.map((command) => join(folder, command)));
+  return places.find((place) => existsSync(place)) ?? null;
+}

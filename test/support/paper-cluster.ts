@@ -1,0 +1,195 @@
+// A cluster on paper for the webserver's tests: three nodes, four ranges, and a client in memory. A test changes it as a
+// real one would change, and looks at what the page makes of that.
+
+import { emptyBytes, toBytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import {
+  type Descriptor,
+  type DescriptorImage,
+  withInSync,
+  withOwner,
+} from '../../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { EventRecord, LiveNode } from '../../common/model/records.ts';
+import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
+import { type ClusterView, emptyView, type ViewSource } from '../../webserver/view.ts';
+import { MemoryClient } from './memory-client.ts';
+
+export const NODES: readonly NodeId[] = ['n-a', 'n-b', 'n-c'];
+const NAMES: Readonly<Record<NodeId, string>> = { 'n-a': 'anna', 'n-b': 'bert', 'n-c': 'cleo' };
+const STARTS = ['', 'g', 'n', 't'];
+/** Unix ms of everything that has happened before a test begins. */
+const BEFORE = Date.UTC(2026, 0, 1, 12, 0, 0);
+
+export class PaperCluster implements ViewSource {
+  view: ClusterView = emptyView;
+  client = new MemoryClient();
+  /** Owners that refuse writes, with since when. */
+  readonly readOnly = new Map<RangeId, number>();
+  /** Nodes that do not answer the webserver. */
+  readonly silent = new Set<NodeId>();
+  /** Entries that a follower has not acknowledged, by `range node`. */
+  readonly lags = new Map<string, number>();
+  readonly #listeners = new Set<() => void>();
+  #session = 0;
+
+  /** With `cluster: false`: ZooKeeper answers, and nothing is there yet. */
+  constructor({ cluster = true }: { cluster?: boolean } = {}) {
+    this.client.nodeStatus = async (node) => this.#status(node);
+    this.view = { ...emptyView, zookeeper: true };
+    if (cluster) this.found();
+  }
+
+  /** The cluster comes into being. */
+  found(): void {
+    const live = NODES.map((id, index) => this.#live(id, index));
+    const images = STARTS.map((_, index) => ({ descriptor: descriptor(index, live), version: 1 }));
+    this.client.images = images;
+    this.change({
+      cluster: { format: 1, clusterId: '00c0ffee00c0ffee', nextNamespaceId: 2, nextRangeId: 5, tickMs: 200 },
+      namespaces: [{ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }],
+      ranges: images,
+      nodes: NODES.map((id) => ({ id, name: NAMES[id] ?? id, zone: 'z1', capacity: 1, mode: 'active' })),
+      live,
+      coordinators: [
+        { name: 'c-1-0000000001', host: 'here', pid: 11, address: '127.0.0.1:7001', leader: true },
+      ],
+      events: [
+        { seq: 1, at: BEFORE, by: 'coordinator', kind: 'namespace', text: 'default was made with 4 ranges' },
+      ],
+    });
+  }
+
+  change(change: Partial<ClusterView>): void {
+    this.view = { ...this.view, ...change };
+    for (const listener of this.#listeners) listener();
+  }
+
+  onChange(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#listeners.clear();
+  }
+
+  /** The node's session ends. */
+  kill(node: NodeId): void {
+    this.change({ live: this.view.live.filter(({ id }) => id !== node) });
+  }
+
+  /** It comes back with another session. */
+  start(node: NodeId): void {
+    this.change({ live: [...this.view.live, this.#live(node, NODES.indexOf(node))] });
+  }
+
+  promote(range: RangeId, node: NodeId): void {
+    const session = this.view.live.find(({ id }) => id === node)?.session ?? '';
+    this.#describe(range, (before) => withOwner(before, node, session));
+    this.event({ kind: 'promoted', text: `${NAMES[node]} owns it now`, range, node });
+  }
+
+  inSync(range: RangeId, nodes: readonly NodeId[]): void {
+    this.#describe(range, (before) => withInSync(before, nodes));
+  }
+
+  event(event: Pick<EventRecord, 'kind' | 'text' | 'range' | 'node'>): void {
+    const seq = (this.view.events[0]?.seq ?? 0) + 1;
+    this.change({
+      events: [{ ...event, seq, at: BEFORE + seq * 1000, by: 'coordinator' }, ...this.view.events],
+    });
+  }
+
+  #describe(range: RangeId, how: (before: Descriptor) => Descriptor): void {
+    const ranges = this.view.ranges.map((image) =>
+      image.descriptor.id === range
+        ? { descriptor: how(image.descriptor), version: image.version + 1 }
+        : image,
+    );
+    this.client.images = ranges;
+    this.change({ ranges });
+  }
+
+  #live(id: NodeId, index: number): LiveNode {
+    this.#session++;
+    return {
+      id,
+      address: `127.0.0.1:${7100 + index}`,
+      startedAt: BEFORE,
+      version: '0.1.0',
+      session: this.#session.toString(16).padStart(16, '0'),
+    };
+  }
+
+  #status(node: NodeId): NodeStatus {
+    if (this.silent.has(node)) throw new RangekeeperError('UNREACHABLE', `${node} does not answer`);
+    const held = this.view.ranges.filter(({ descriptor }) =>
+      descriptor.replicas.some((replica) => replica.node === node),
+    );
+    return {
+      node,
+      version: '0.1.0',
+      startedAt: BEFORE,
+      leaseMs: 1_800,
+      replicas: held.map((image) => this.#replica(image, node)),
+      orphans: [],
+      logBytes: 64 * 1024 * 1024,
+      memoryBytes: 120 * 1024 * 1024,
+    };
+  }
+
+  #replica({ descriptor }: DescriptorImage, node: NodeId): ReplicaStatus {
+    const { id, owner, replicas, inSync, epoch } = descriptor;
+    const lag = (of: NodeId): number => this.lags.get(`${id} ${of}`) ?? 0;
+    const seq = this.client.revision + 1;
+    const owns = owner.node === node;
+    return {
+      range: id,
+      inc: 1,
+      role: owns ? 'owner' : inSync.includes(node) ? 'follower' : 'learner',
+      epochSeen: epoch,
+      lastSeq: seq,
+      syncedSeq: seq,
+      commitSeq: seq,
+      appliedSeq: seq - lag(node),
+      readOnlySince: owns ? (this.readOnly.get(id) ?? null) : null,
+      followers: owns
+        ? replicas
+            .filter((replica) => replica.node !== node)
+            .map((replica) => ({
+              node: replica.node,
+              progress: 'stream',
+              ackedSeq: seq - lag(replica.node),
+              lag: lag(replica.node),
+            }))
+        : [],
+      staleMs: owns ? null : 35,
+    };
+  }
+}
+
+function descriptor(index: number, live: readonly LiveNode[]): Descriptor {
+  const owner = live[index % live.length];
+  const start = STARTS[index] ?? '';
+  const end = STARTS[index + 1];
+  return {
+    namespace: 'default',
+    namespaceId: 1,
+    id: index + 1,
+    start: start === '' ? emptyBytes : toBytes(start),
+    end: end === undefined ? null : toBytes(end),
+    epoch: 1,
+    owner: { node: owner?.id ?? '', session: owner?.session ?? '', inc: 1 },
+    replicas: NODES.map((node) => ({ node, inc: 1 })),
+    inSync: NODES,
+    minInSync: 2,
+    state: 'serving',
+    nextInc: 2,
+    structSeq: 0,
+    base: { epoch: 0, seq: 0 },
+    parent: null,
+    transferTo: null,
+    retire: null,
+  };
+}

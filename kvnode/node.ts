@@ -339,7 +339,8 @@ export class KvNode {
       leaseValid: () => this.#leaseValid(),
       stampBase: this.#stampBase,
     });
-    const host = new RangeHost(replica, recovered, storage, replica.commitSeq);
+    const { uncommittedBytesMax } = this.#options.config;
+    const host = new RangeHost(replica, recovered, storage, replica.commitSeq, uncommittedBytesMax);
     this.#hosts.set(range, host);
     this.#step(host, { kind: 'live', nodes: this.#liveIds });
     return host;

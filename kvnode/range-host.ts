@@ -22,6 +22,7 @@ export class RangeHost {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
+  readonly #waitingBytesMax: number;
   readonly #waiting = new WaitingWrites();
   #appliedSeq: Seq;
   /** The replica is being wiped (R9): nothing is served or received any more. */
@@ -29,19 +30,23 @@ export class RangeHost {
   /** Its znode is absent: kept, listed, owned by nobody (R9). */
   orphan = false;
 
-  constructor(replica: Replica, meta: ReplicaMeta, storage: Storage, appliedSeq: Seq) {
+  /** @param waitingBytesMax bytes of writes that may wait for their commit */
+  constructor(
+    replica: Replica,
+    meta: ReplicaMeta,
+    storage: Storage,
+    appliedSeq: Seq,
+    waitingBytesMax: number,
+  ) {
     this.replica = replica;
     this.meta = meta;
     this.#storage = storage;
     this.#appliedSeq = appliedSeq;
+    this.#waitingBytesMax = waitingBytesMax;
   }
 
   get appliedSeq(): Seq {
     return this.#appliedSeq;
-  }
-
-  get waiting(): number {
-    return this.#waiting.size;
   }
 
   /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */
@@ -58,10 +63,13 @@ export class RangeHost {
     if (!operation.mutations.every(({ key }) => contains(this.meta, key))) {
       return refuse('WRONG_RANGE', 'a key of the write is outside the range');
     }
+    const bytes = payload.length;
+    if (this.#waiting.bytes + bytes > this.#waitingBytesMax)
+      return refuse('OVERLOADED', 'too much waits to commit');
     if (this.#storage.saturated) return refuse('OVERLOADED', 'the state store is behind');
     const seq = this.replica.propose(epoch, payload, now);
     if (typeof seq === 'string') return refuse(seq, `range ${this.meta.range} takes no write here`);
-    this.#waiting.push({ seq, epoch, operation, client, requestId });
+    this.#waiting.push({ seq, epoch, operation, bytes, client, requestId });
   }
 
   /** An error that carries the newest descriptor known here, where the asker should look at it. */

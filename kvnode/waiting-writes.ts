@@ -14,6 +14,8 @@ export interface WaitingWrite {
   readonly epoch: Epoch;
   /** As decoded when it came, so that it is not decoded again to be applied. */
   readonly operation: Operation;
+  /** Of the encoded operation. */
+  readonly bytes: number;
   readonly client: Answerable;
   readonly requestId: number;
 }
@@ -24,13 +26,16 @@ const COMPACT_AT = 1024;
 export class WaitingWrites {
   #writes: WaitingWrite[] = [];
   #front = 0;
+  #bytes = 0;
 
-  get size(): number {
-    return this.#writes.length - this.#front;
+  /** Encoded operations that wait, together. */
+  get bytes(): number {
+    return this.#bytes;
   }
 
   push(write: WaitingWrite): void {
     this.#writes.push(write);
+    this.#bytes += write.bytes;
   }
 
   /** The write at `seq` of `epoch`, if somebody waits for it; those before it have been answered or are lost. */
@@ -38,6 +43,7 @@ export class WaitingWrites {
     const first = this.#writes[this.#front];
     if (first === undefined || first.seq !== seq || first.epoch !== epoch) return null;
     this.#front++;
+    this.#bytes -= first.bytes;
     if (this.#front >= COMPACT_AT && this.#front * 2 >= this.#writes.length) {
       this.#writes = this.#writes.slice(this.#front);
       this.#front = 0;
@@ -50,6 +56,7 @@ export class WaitingWrites {
     const rest = this.#writes.slice(this.#front);
     this.#writes = [];
     this.#front = 0;
+    this.#bytes = 0;
     return rest;
   }
 }

@@ -390,6 +390,11 @@ export class Channel {
     this.quietTicks++;
   }
 
+  /** Closes the channel if nothing has come for half of silentMs: for who has another reason to think the node dead. */
+  closeIfQuiet(reason: string): void {
+    if (this.quietTicks >= 2 || this.state !== 'open') this.end(new RangekeeperError('UNREACHABLE', reason));
+  }
+
   private end(error: RangekeeperError): void {
     if (this.state === 'closed') return;
     if (error.code === 'CLOSED') this.outbox.flush();

@@ -59,6 +59,11 @@ export class Peers {
       this.peers.set(node, new Peer(node, address, this.options, this.config));
   }
 
+  /** There is reason to think the node dead: a channel on which nothing has come lately is closed. */
+  doubt(node: NodeId, reason: string): void {
+    this.peers.get(node)?.channel?.closeIfQuiet(reason);
+  }
+
   /** Makes the channel now, and keeps it, without waiting for a first use. */
   keep(node: NodeId): void {
     this.peers.get(node)?.connect();

@@ -2,6 +2,7 @@
 // between two of them all promises that can settle have settled. Randomness comes from a seed.
 
 import type { Env, Timer } from '../../common/base/env.ts';
+import { type Rng, seededRng } from './rng.ts';
 
 interface Task {
   readonly at: number;
@@ -12,10 +13,10 @@ export class VirtualEnv implements Env {
   private clock = 1_000;
   private tasks: Task[] = [];
   private turn: (() => void)[] = [];
-  private state: number;
+  private readonly rng: Rng;
 
   constructor(seed = 1) {
-    this.state = seed;
+    this.rng = seededRng(seed);
   }
 
   now(): number {
@@ -42,16 +43,12 @@ export class VirtualEnv implements Env {
     this.turn.push(task);
   }
 
-  /** mulberry32 */
   random(): number {
-    this.state = (this.state + 0x6d2b79f5) | 0;
-    let t = Math.imul(this.state ^ (this.state >>> 15), 1 | this.state);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
+    return this.rng.below(2 ** 32) / 2 ** 32;
   }
 
   randomBytes(length: number): Uint8Array {
-    return Uint8Array.from({ length }, () => Math.floor(this.random() * 256));
+    return Uint8Array.from({ length }, () => this.rng.below(256));
   }
 
   /** Lets `ms` pass. */

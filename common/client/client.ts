@@ -1,0 +1,360 @@
+// The client itself: what api.ts promises, put together from the picture of the ranges (directory.ts), the connections
+// (net/peers.ts) and the calls on their way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock
+// come from outside, so that the simulator runs this very code.
+
+import type { Bytes } from '../base/bytes.ts';
+import type { Env } from '../base/env.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { LIMITS } from '../model/config.ts';
+import type { DescriptorImage } from '../model/descriptor.ts';
+import type { NodeId } from '../model/ids.ts';
+import { isEmpty, type KeyRange } from '../model/key-range.ts';
+import type { NamespaceRecord } from '../model/records.ts';
+import type { NodeStatus } from '../model/status.ts';
+import { Peers } from '../net/peers.ts';
+import type { Transport } from '../net/transport.ts';
+import type { Mutation } from '../wire/messages.ts';
+import type { Zk } from '../zk/store.ts';
+import type {
+  BatchOp,
+  CallOptions,
+  Client,
+  ClientEvents,
+  Deleted,
+  Found,
+  Key,
+  NodeView,
+  ReadOptions,
+  ScanOptions,
+  ScanPage,
+  ScanPageOptions,
+  ScanRow,
+  WriteOptions,
+  Written,
+} from './api.ts';
+import {
+  boundsOf,
+  deadlineMsOf,
+  invalid,
+  keyBytes,
+  limitOf,
+  mutationsOf,
+  readModeOf,
+  revisionOf,
+  valueBytes,
+} from './arguments.ts';
+import type { Call, CallContext } from './call.ts';
+import { type Cluster, reachCluster, readNamespaces } from './cluster.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { Directory } from './directory.ts';
+import { NodeHealth } from './health.ts';
+import { Listeners } from './listeners.ts';
+import { NodeList } from './node-list.ts';
+import { ReadCall } from './read-call.ts';
+import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
+import { Seen } from './seen.ts';
+import { askStatus } from './status.ts';
+import { WriteCall, type WriteOutcome } from './write-call.ts';
+import { Writer } from './writer.ts';
+
+/** Operations under way in one client; more are refused with OVERLOADED. */
+const CALLS_MAX = 65_536;
+const PAGE_ROWS = 100;
+/** Rows that `scan` asks for at once. */
+const SCAN_PAGE_ROWS = 1_000;
+
+/** The world that a client lives in. */
+export interface ClientWorld {
+  /** Closed with the client. */
+  readonly zk: Zk;
+  readonly transport: Transport;
+  readonly env: Env;
+  readonly log: Logger;
+}
+
+export interface ClientSettings {
+  readonly namespace: string;
+  readonly deadlineMs: number;
+  readonly connectMs: number;
+  readonly fallbackMs: number;
+}
+
+export const DEFAULT_SETTINGS: ClientSettings = {
+  namespace: 'default',
+  deadlineMs: 10_000,
+  connectMs: 10_000,
+  fallbackMs: 50,
+};
+
+/** A client over any world. Rejects with NO_CLUSTER or UNKNOWN_NAMESPACE; the world's `zk` is then closed as well. */
+export async function openClient(world: ClientWorld, settings: ClientSettings): Promise<Client> {
+  const { zk, env } = world;
+  try {
+    const cluster = await reachCluster(world, settings);
+    const client = new RangekeeperClient(world, settings, cluster);
+    if (await within(env, settings.connectMs, client.loaded())) return client;
+    await client.close();
+    throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper did not tell the nodes in time');
+  } catch (error) {
+    await zk.close();
+    throw error;
+  }
+}
+
+/** Whether `promise` resolves in time. */
+function within(env: Env, ms: number, promise: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = env.after(ms, () => resolve(false));
+    void promise.then(() => {
+      timer.cancel();
+      resolve(true);
+    });
+  });
+}
+
+class RangekeeperClient implements Client, CallContext {
+  readonly namespace: string;
+  readonly env: Env;
+  readonly directory: Directory;
+  readonly peers: Peers;
+  readonly health: NodeHealth;
+  readonly seen = new Seen();
+  readonly pausing = new Set<Call>();
+  closed = false;
+  private readonly zk: Zk;
+  private readonly settings: ClientSettings;
+  private readonly writer: Writer;
+  private readonly nodeList: NodeList;
+  private readonly listeners: Listeners;
+  private underWay = 0;
+
+  constructor({ zk, transport, env, log }: ClientWorld, settings: ClientSettings, cluster: Cluster) {
+    this.namespace = settings.namespace;
+    this.env = env;
+    this.zk = zk;
+    this.settings = settings;
+    this.health = new NodeHealth(env);
+    this.writer = new Writer(env);
+    this.listeners = new Listeners(env);
+    this.peers = new Peers({
+      env,
+      log,
+      transport,
+      self: { clusterId: cluster.id, nodeId: '' },
+      handlers: { opened: ({ peerNode }) => this.health.returned(peerNode) },
+    });
+    const { namespace } = settings;
+    this.directory = new Directory(
+      { zk, env, log, namespace, changed: () => this.rangesChanged() },
+      cluster.images,
+    );
+    this.nodeList = new NodeList(zk, log, {
+      changed: () => this.listeners.changed('nodes'),
+      located: (node, live) => {
+        this.peers.setAddress(node, live?.address ?? null);
+        if (live === null) this.peers.doubt(node, 'its ZooKeeper session has ended');
+      },
+    });
+    zk.onSession((session) => {
+      this.listeners.zookeeperIs(true);
+      session.onEnd(() => this.listeners.zookeeperIs(false));
+    });
+  }
+
+  /** Resolves once the nodes are known. */
+  loaded(): Promise<void> {
+    return this.nodeList.loaded();
+  }
+
+  // ---- writes ----------------------------------------------------------------------------------------------------
+
+  async put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
+    const ifRevision = revisionOf(options.ifRevision);
+    const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
+    return written(await this.write([mutation], options));
+  }
+
+  async delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
+    const mutation = {
+      kind: 'delete',
+      key: keyBytes(key),
+      ifRevision: revisionOf(options.ifRevision),
+    } as const;
+    const outcome = await this.write([mutation], options);
+    return { ...written(outcome), existed: outcome.reply.deleted > 0 };
+  }
+
+  async batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
+    return written(await this.write(mutationsOf(ops), options));
+  }
+
+  private async write(mutations: readonly Mutation[], options: CallOptions): Promise<WriteOutcome> {
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const keys = mutations.map(({ key }) => key);
+    const route = this.directory.locate(keys[0] as Bytes, false);
+    const base = route === undefined ? 0 : this.seen.of(route.descriptor);
+    const { number, operation } = this.writer.begin(mutations, base);
+    try {
+      if (operation.length > LIMITS.operationBytesMax)
+        invalid(`the batch has ${operation.length} bytes, at most ${LIMITS.operationBytesMax} are allowed`);
+      return await this.run(() => WriteCall.run(this, { keys, operation, deadlineMs }));
+    } finally {
+      this.writer.end(number);
+    }
+  }
+
+  // ---- reads -----------------------------------------------------------------------------------------------------
+
+  async get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
+    const bytes = keyBytes(key);
+    const task = {
+      mode: readModeOf(options.read),
+      deadlineMs: deadlineMsOf(options, this.settings.deadlineMs),
+      fallbackMs: this.settings.fallbackMs,
+      route: (directory: Directory, use: boolean) => directory.locate(bytes, use),
+      body: ({ id, epoch }: DescriptorImage['descriptor'], mode: 'linearizable' | 'stale', minSeq: number) =>
+        ({ kind: 'get', range: id, epoch, key: bytes, mode, minSeq }) as const,
+    };
+    const { reply, route, node, freshness } = await this.run(() => ReadCall.run(this, task));
+    if (reply.kind !== 'get-reply')
+      throw new RangekeeperError('MALFORMED', `a get was answered with ${reply.kind}`);
+    if (!reply.found) return null;
+    const { revision, epoch } = reply;
+    // A copy: the reply's value is a view that would pin the whole message.
+    return {
+      value: new Uint8Array(reply.value),
+      revision,
+      ...freshness,
+      range: route.descriptor.id,
+      epoch,
+      node,
+    };
+  }
+
+  async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
+    let left = limitOf(options.limit) ?? Number.POSITIVE_INFINITY;
+    let cursor: string | null = null;
+    while (left > 0) {
+      const page: ScanPage = await this.scanPage({
+        ...options,
+        limit: Math.min(left, SCAN_PAGE_ROWS),
+        cursor,
+      });
+      const { stale, staleMs } = page;
+      for (const row of page.rows) yield { ...row, stale, staleMs };
+      if (page.cursor === null) return;
+      left -= page.rows.length;
+      cursor = page.cursor;
+    }
+  }
+
+  async scanPage(options: ScanPageOptions = {}): Promise<ScanPage> {
+    const plan = this.planOf(options, false);
+    const bounds = boundsOf(options);
+    const rows = Math.min(limitOf(options.limit) ?? PAGE_ROWS, LIMITS.pageRowsMax);
+    const cursor = options.cursor ?? null;
+    const at = cursor === null ? null : decodeCursor(cursor, bounds, plan.reverse);
+    const keys = at === null ? bounds : plan.reverse ? { ...bounds, end: at } : { ...bounds, start: at };
+    const deadline = this.env.now() + deadlineMsOf(options, this.settings.deadlineMs);
+    const page = await this.run(() =>
+      readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline }),
+    );
+    const next = page.rest === null ? null : plan.reverse ? page.rest.end : page.rest.start;
+    return {
+      rows: page.rows,
+      cursor: next === null ? null : encodeCursor(bounds, plan.reverse, next),
+      ...page.freshness,
+    };
+  }
+
+  async count(options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'> = {}): Promise<number> {
+    const plan = this.planOf(options, true);
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const bounds = boundsOf(options);
+    let count = 0;
+    let rest = isEmpty(bounds) ? null : bounds;
+    while (rest !== null) {
+      const limits = {
+        rows: LIMITS.pageRowsMax,
+        bytes: LIMITS.pageBytesMax,
+        deadline: this.env.now() + deadlineMs,
+      };
+      const keys: KeyRange = rest;
+      const piece: Piece = await this.run(() => readPiece(this, plan, keys, limits));
+      count += piece.count;
+      rest = piece.rest;
+    }
+    return count;
+  }
+
+  private planOf(options: ScanOptions, countOnly: boolean): ScanPlan {
+    return {
+      reverse: options.reverse === true,
+      keysOnly: options.keysOnly === true || countOnly,
+      countOnly,
+      mode: readModeOf(options.read),
+      fallbackMs: this.settings.fallbackMs,
+    };
+  }
+
+  // ---- the cluster -----------------------------------------------------------------------------------------------
+
+  ranges(): readonly DescriptorImage[] {
+    return this.directory.images();
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.nodeList.views();
+  }
+
+  locate(key: Key): DescriptorImage | undefined {
+    return this.directory.locate(keyBytes(key), false);
+  }
+
+  async namespaces(): Promise<readonly NamespaceRecord[]> {
+    return this.run(() => readNamespaces(this.zk));
+  }
+
+  async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
+    const deadline = this.env.now() + deadlineMsOf(options, this.settings.deadlineMs);
+    return this.run(() => askStatus(this.peers, node, deadline));
+  }
+
+  on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
+    return this.listeners.on(event, listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.directory.close();
+    this.nodeList.close();
+    this.peers.close();
+    for (const call of [...this.pausing]) call.resume();
+    await this.zk.close();
+  }
+
+  /** One operation: counted, and refused where there are too many or the client is closed. */
+  private async run<T>(operation: () => Promise<T>): Promise<T> {
+    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+    if (this.underWay >= CALLS_MAX)
+      throw new RangekeeperError('OVERLOADED', `this client has ${CALLS_MAX} operations under way`);
+    this.underWay++;
+    try {
+      return await operation();
+    } finally {
+      this.underWay--;
+    }
+  }
+
+  private rangesChanged(): void {
+    for (const call of [...this.pausing]) call.routesChanged();
+    this.listeners.changed('ranges');
+  }
+}
+
+function written({ reply, route }: WriteOutcome): Written {
+  const { id: range, owner } = route.descriptor;
+  return { revision: reply.revision, range, epoch: reply.epoch, node: owner.node };
+}

@@ -1,0 +1,98 @@
+// What a client reads of ZooKeeper once: which cluster this is, and all of the namespace's descriptors. A cluster that is
+// just being set up is waited for.
+
+import { delay, type Env } from '../base/env.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import type { DescriptorImage } from '../model/descriptor.ts';
+import type { NamespaceRecord } from '../model/records.ts';
+import { type Zk, ZkError, type ZkSession } from '../zk/store.ts';
+import { clusterCodec, descriptorCodec, namespaceCodec, parseRangeName, paths } from '../zk/znodes.ts';
+
+/** Descriptors read at once. */
+const READS_AT_ONCE = 64;
+/** How often to look for a cluster that is not there yet. */
+const LOOK_MS = 200;
+
+export interface Cluster {
+  readonly id: string;
+  readonly images: readonly DescriptorImage[];
+}
+
+export interface ReachOptions {
+  readonly namespace: string;
+  /** How long to wait for ZooKeeper and for the cluster. */
+  readonly connectMs: number;
+}
+
+/** Rejects with NO_CLUSTER when `connectMs` is over, with UNKNOWN_NAMESPACE at once where there are others. */
+export async function reachCluster(
+  { zk, env }: { readonly zk: Zk; readonly env: Env },
+  { namespace, connectMs }: ReachOptions,
+): Promise<Cluster> {
+  const end = env.now() + connectMs;
+  for (;;) {
+    const outcome = await tryToReach(zk, namespace, Math.max(1, end - env.now()));
+    if (!(outcome instanceof RangekeeperError)) return outcome;
+    if (outcome.code !== 'NO_CLUSTER' || env.now() + LOOK_MS > end) throw outcome;
+    await delay(env, LOOK_MS);
+  }
+}
+
+async function tryToReach(zk: Zk, namespace: string, timeoutMs: number): Promise<Cluster | RangekeeperError> {
+  try {
+    const session = await zk.ready(timeoutMs);
+    const id = await readClusterId(session);
+    return { id, images: await readDescriptors(session, namespace) };
+  } catch (error) {
+    if (error instanceof RangekeeperError) return error;
+    if (error instanceof ZkError)
+      return new RangekeeperError('NO_CLUSTER', `ZooKeeper did not answer: ${error.message}`);
+    throw error;
+  }
+}
+
+async function readClusterId(session: ZkSession): Promise<string> {
+  const node = await session.get(paths.cluster);
+  if (node === null)
+    throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper has no Rangekeeper cluster under this root');
+  return clusterCodec.decode(node.data).clusterId;
+}
+
+async function readDescriptors(session: ZkSession, namespace: string): Promise<readonly DescriptorImage[]> {
+  const names = await session.children(paths.ranges(namespace));
+  if (names === null) throw await noNamespace(session, namespace);
+  const ids = names.map(parseRangeName).filter((id) => id !== null);
+  const images: DescriptorImage[] = [];
+  for (let i = 0; i < ids.length; i += READS_AT_ONCE) {
+    const reads = ids.slice(i, i + READS_AT_ONCE).map((id) => session.get(paths.range(namespace, id)));
+    for (const node of await Promise.all(reads)) {
+      if (node !== null) images.push(descriptorCodec.image(node));
+    }
+  }
+  return images;
+}
+
+async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
+  const others = (await session.children(paths.namespaces)) ?? [];
+  return others.length === 0
+    ? new RangekeeperError('NO_CLUSTER', 'the cluster has no namespace yet: too few nodes, or no coordinator')
+    : new RangekeeperError(
+        'UNKNOWN_NAMESPACE',
+        `no namespace ${JSON.stringify(namespace)}; there are: ${others.join(', ')}`,
+      );
+}
+
+/** In order of names. Rejects with NO_CLUSTER while ZooKeeper is away. */
+export async function readNamespaces(zk: Zk): Promise<readonly NamespaceRecord[]> {
+  const { session } = zk;
+  if (session === null) throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
+  try {
+    const names = (await session.children(paths.namespaces)) ?? [];
+    const nodes = await Promise.all(names.map((name) => session.get(paths.namespace(name))));
+    return nodes.filter((node) => node !== null).map((node) => namespaceCodec.decode(node.data));
+  } catch (error) {
+    if (error instanceof ZkError)
+      throw new RangekeeperError('NO_CLUSTER', `ZooKeeper did not answer: ${error.message}`);
+    throw error;
+  }
+}

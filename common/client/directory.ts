@@ -1,0 +1,157 @@
+// Where the ranges are, as this client knows it. All descriptors of the namespace are read once; those in use are then
+// watched (range-watch.ts), and errors from nodes carry newer ones. An older image never replaces a newer one. While
+// ZooKeeper is away the picture stays as it is and nodes' answers still mend it: data goes on.
+
+import { type Bytes, compareBytes } from '../base/bytes.ts';
+import type { Env } from '../base/env.ts';
+import type { Logger } from '../base/log.ts';
+import type { DescriptorImage } from '../model/descriptor.ts';
+import type { RangeId } from '../model/ids.ts';
+import { RangeMap } from '../model/range-map.ts';
+import type { Observer, Zk, ZkNode } from '../zk/store.ts';
+import { descriptorCodec, parseRangeName, paths } from '../zk/znodes.ts';
+import { RangeWatch } from './range-watch.ts';
+
+/** A picture in doubt is not read again sooner than this. */
+const REFRESH_MS = 50;
+
+export interface DirectoryOptions {
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly log: Logger;
+  readonly namespace: string;
+  /** Called after every change of the picture. */
+  readonly changed: () => void;
+}
+
+export class Directory {
+  readonly namespace: string;
+  private readonly zk: Zk;
+  private readonly env: Env;
+  private readonly log: Logger;
+  private readonly changed: () => void;
+  private map = RangeMap.empty;
+  private readonly watch: RangeWatch;
+  private readonly names: Observer;
+  /** When a range was last read again for a caller's doubt. */
+  private readonly refreshed = new Map<RangeId, number>();
+  private listedAt = Number.NEGATIVE_INFINITY;
+
+  /** `images`: every descriptor of the namespace, as just read. */
+  constructor(options: DirectoryOptions, images: readonly DescriptorImage[]) {
+    this.namespace = options.namespace;
+    this.zk = options.zk;
+    this.env = options.env;
+    this.log = options.log;
+    this.changed = options.changed;
+    this.map = RangeMap.of(images);
+    this.watch = new RangeWatch(this.env, (range) =>
+      this.zk.observeData(paths.range(this.namespace, range), (node) => this.observed(range, node)),
+    );
+    this.names = this.zk.observeChildren(paths.ranges(this.namespace), (names) => {
+      if (names !== null) void this.list(names);
+    });
+  }
+
+  /** The range that holds `key`. `use`: it is going to be asked, so it is worth watching. */
+  locate(key: Bytes, use: boolean): DescriptorImage | undefined {
+    return this.noteUse(this.map.find(this.namespace, key), use);
+  }
+
+  /** The range that holds the last keys below `end`. */
+  locateBelow(end: Bytes | null, use: boolean): DescriptorImage | undefined {
+    const below = ({ descriptor }: DescriptorImage) =>
+      end === null || compareBytes(descriptor.start, end) < 0;
+    return this.noteUse(this.images().findLast(below), use);
+  }
+
+  private noteUse(image: DescriptorImage | undefined, use: boolean): DescriptorImage | undefined {
+    if (use && image !== undefined) this.watch.use(image.descriptor.id, this.env.now());
+    return image;
+  }
+
+  /** In key order. */
+  images(): readonly DescriptorImage[] {
+    return this.map.images;
+  }
+
+  /** What a node's error told. */
+  learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
+    try {
+      this.learn(descriptorCodec.image(hint));
+    } catch (error) {
+      this.log.warn({ error: String(error) }, 'ignoring a hint that is no descriptor');
+    }
+  }
+
+  /** The range's picture may be old: reads it again, at most every so often. */
+  refresh(range: RangeId): void {
+    const now = this.env.now();
+    if (now - (this.refreshed.get(range) ?? Number.NEGATIVE_INFINITY) < REFRESH_MS) return;
+    this.refreshed.set(range, now);
+    if (!this.watch.kick(range)) void this.read(range);
+  }
+
+  /** A key has no range in this picture: looks for new ones, at most every so often. */
+  refreshList(): void {
+    const now = this.env.now();
+    if (now - this.listedAt < REFRESH_MS) return;
+    this.listedAt = now;
+    void this.readList();
+  }
+
+  close(): void {
+    this.watch.close();
+    this.names.close();
+  }
+
+  private observed(range: RangeId, node: ZkNode | null): void {
+    if (node === null) this.forget(range);
+    else this.learnHint(node);
+  }
+
+  private learn(image: DescriptorImage): void {
+    if (image.descriptor.namespace === this.namespace) this.become(this.map.learn(image));
+  }
+
+  private forget(range: RangeId): void {
+    this.watch.forget(range);
+    this.refreshed.delete(range);
+    this.become(this.map.forget(range));
+  }
+
+  private become(map: RangeMap): void {
+    if (map === this.map) return;
+    this.map = map;
+    this.changed();
+  }
+
+  private async list(names: readonly string[]): Promise<void> {
+    const present = new Set(names.map(parseRangeName));
+    for (const { descriptor } of this.map.images) {
+      if (!present.has(descriptor.id)) this.forget(descriptor.id);
+    }
+    for (const id of present) {
+      if (id !== null && this.map.get(id) === undefined) await this.read(id);
+    }
+  }
+
+  private async readList(): Promise<void> {
+    try {
+      const names = await this.zk.session?.children(paths.ranges(this.namespace));
+      if (names !== undefined && names !== null) await this.list(names);
+    } catch (error) {
+      this.log.debug({ error: String(error) }, 'the list of ranges could not be read');
+    }
+  }
+
+  /** Reads one descriptor; what goes wrong is left to the next occasion. */
+  private async read(range: RangeId): Promise<void> {
+    try {
+      const node = await this.zk.session?.get(paths.range(this.namespace, range));
+      if (node !== undefined) this.observed(range, node);
+    } catch (error) {
+      this.log.debug({ range, error: String(error) }, 'a descriptor could not be read');
+    }
+  }
+}

@@ -1,0 +1,20 @@
+// A client never goes back in time: for every range, the highest seq that an answer has shown. It goes with each stale
+// read, and a replica that has not applied so much answers BEHIND.
+
+import type { Descriptor } from '../model/descriptor.ts';
+import type { RangeId, Seq } from '../model/ids.ts';
+
+export class Seen {
+  private readonly seqs = new Map<RangeId, Seq>();
+
+  note(range: RangeId, seq: Seq): void {
+    if (seq > (this.seqs.get(range) ?? 0)) this.seqs.set(range, seq);
+  }
+
+  /** What an answer for this range must reflect. A split's right half begins with what was seen of the whole (S5). */
+  of({ id, parent }: Descriptor): Seq {
+    const own = this.seqs.get(id) ?? 0;
+    if (parent === null) return own;
+    return Math.max(own, Math.min(this.seqs.get(parent.range) ?? 0, parent.at.seq));
+  }
+}

@@ -1,0 +1,318 @@
+// A cluster that a test scripts, for the client alone: nodes on a network in memory, descriptors in a ZooKeeper in
+// memory, and rows that every node answers from. A node behaves (owner, replica) unless `behave` says otherwise.
+
+import { type Bytes, compareBytes, emptyBytes, keyAfter, toBytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import type { Client } from '../../common/client/api.ts';
+import { type ClientSettings, DEFAULT_SETTINGS, openClient } from '../../common/client/client.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import { contains, isBefore } from '../../common/model/key-range.ts';
+import { Channel } from '../../common/net/channel.ts';
+import { replyFromError } from '../../common/wire/error-reply.ts';
+import type {
+  GetRequest,
+  Mutation,
+  ReplyBody,
+  RequestBody,
+  ScanRequest,
+  WireRow,
+  WriteRequest,
+} from '../../common/wire/messages.ts';
+import { decodeOperation } from '../../common/wire/operation.ts';
+import {
+  clusterCodec,
+  descriptorCodec,
+  liveCodec,
+  namespaceCodec,
+  nodeCodec,
+  paths,
+} from '../../common/zk/znodes.ts';
+import { MemoryNet } from './memory-net.ts';
+import { MemoryZk } from './memory-zk.ts';
+import { VirtualEnv } from './virtual-env.ts';
+
+const CLUSTER_ID = 'c0ffee';
+
+/** What a node does with a request: a reply, nothing ever (`silent`), or what it would do anyway (`default`). */
+export type Behaviour = (request: RequestBody) => ReplyBody | 'silent' | 'default';
+
+export class FakeNode {
+  readonly id: NodeId;
+  address = '';
+  behave: Behaviour = () => 'default';
+  /** Everything that was asked of it. */
+  readonly requests: RequestBody[] = [];
+  /** What a stale answer says of its age. */
+  staleMs: number | null = 5;
+  /** Stale reads show each range through this seq only; null: everything. */
+  appliedThrough: number | null = null;
+
+  constructor(id: NodeId) {
+    this.id = id;
+  }
+
+  asked(kind: RequestBody['kind']): number {
+    return this.requests.filter((request) => request.kind === kind).length;
+  }
+}
+
+interface RangeState {
+  descriptor: Descriptor;
+  seq: number;
+}
+
+export class FakeCluster {
+  readonly env = new VirtualEnv();
+  readonly net = new MemoryNet(this.env);
+  readonly zk = new MemoryZk(this.env);
+  readonly nodes = new Map<NodeId, FakeNode>();
+  /** By key, in order, of the whole namespace. */
+  rows: WireRow[] = [];
+  /** Operations applied, in order. */
+  readonly applied: ReturnType<typeof decodeOperation>[] = [];
+  private readonly ranges = new Map<RangeId, RangeState>();
+
+  /** Nodes n-1 to n-3 and the ranges that meet at `splits`; range i is owned by node n-i (then again from n-1). */
+  constructor(splits: readonly string[] = []) {
+    this.zk.put(
+      paths.cluster,
+      clusterCodec.encode({
+        format: 1,
+        clusterId: CLUSTER_ID,
+        nextNamespaceId: 2,
+        nextRangeId: 99,
+        tickMs: null,
+      }),
+    );
+    for (const id of ['n-1', 'n-2', 'n-3']) this.start(id);
+    this.zk.put(
+      paths.namespace('default'),
+      namespaceCodec.encode({ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }),
+    );
+    this.zk.put(paths.ranges('default'), emptyBytes);
+    const bounds = [emptyBytes, ...splits.map(toBytes)];
+    for (const [index, start] of bounds.entries()) {
+      this.describe(index + 1, {
+        start,
+        end: bounds[index + 1] ?? null,
+        owner: this.ownerOf(`n-${(index % 3) + 1}`),
+      });
+    }
+  }
+
+  node(id: NodeId): FakeNode {
+    const node = this.nodes.get(id);
+    if (node === undefined) throw new Error(`no node ${id}`);
+    return node;
+  }
+
+  range(id: RangeId): Descriptor {
+    return this.state(id).descriptor;
+  }
+
+  state(id: RangeId): RangeState {
+    const state = this.ranges.get(id);
+    if (state === undefined) throw new Error(`no range ${id}`);
+    return state;
+  }
+
+  /** (Re)starts a node at a new address, with a live znode. */
+  start(id: NodeId): FakeNode {
+    const node = this.nodes.get(id) ?? new FakeNode(id);
+    this.nodes.set(id, node);
+    node.address = this.net.listen((connection) =>
+      Channel.accept(connection, {
+        env: this.env,
+        log: silentLogger,
+        self: { clusterId: CLUSTER_ID, nodeId: id },
+        handlers: { request: (channel, number, body) => this.serve(node, channel, number, body) },
+      }),
+    ).address;
+    this.zk.put(paths.node(id), nodeCodec.encode({ id, name: id, zone: '', capacity: 1, mode: 'active' }));
+    const live = { address: node.address, startedAt: 0, version: '0' };
+    this.zk.put(paths.live(id), liveCodec.encode(live), `session-of-${id}`);
+    return node;
+  }
+
+  /** kill -9: connections break now, the live znode stays for the session timeout. */
+  kill(id: NodeId): void {
+    this.net.kill(this.node(id).address);
+  }
+
+  /** Makes or changes a range; watches of its znode fire unless `quietly`. */
+  describe(id: RangeId, change: Partial<Descriptor>, quietly = false): Descriptor {
+    const descriptor = { ...(this.ranges.get(id)?.descriptor ?? blank(id)), ...change };
+    this.ranges.set(id, { seq: this.ranges.get(id)?.seq ?? 0, descriptor });
+    this.zk.put(paths.range('default', id), descriptorCodec.encode(descriptor), null, quietly);
+    return descriptor;
+  }
+
+  /** Another owner, in the next epoch. */
+  promote(id: RangeId, node: NodeId, quietly = false): void {
+    this.describe(id, { owner: this.ownerOf(node), epoch: this.range(id).epoch + 1 }, quietly);
+  }
+
+  async connect(settings: Partial<ClientSettings> = {}): Promise<Client> {
+    const { env, zk, net: transport } = this;
+    return env.until(
+      openClient({ env, zk, transport, log: silentLogger }, { ...DEFAULT_SETTINGS, ...settings }),
+    );
+  }
+
+  ownerOf(node: NodeId): Descriptor['owner'] {
+    return { node, session: `session-of-${node}`, inc: 1 };
+  }
+
+  hint(id: RangeId): { data: Uint8Array; version: number } {
+    return {
+      data: descriptorCodec.encode(this.range(id)),
+      version: this.zk.version(paths.range('default', id)),
+    };
+  }
+
+  // ---- serving ---------------------------------------------------------------------------------------------------
+
+  private serve(node: FakeNode, channel: Channel, id: number, body: RequestBody): void {
+    node.requests.push(body.kind === 'write' ? { ...body, operation: Buffer.from(body.operation) } : body);
+    const behaviour = node.behave(body);
+    if (behaviour !== 'silent')
+      channel.reply(id, behaviour === 'default' ? this.answer(node, body) : behaviour);
+  }
+
+  private answer(node: FakeNode, body: RequestBody): ReplyBody {
+    if (body.kind === 'status')
+      return { kind: 'status-reply', json: Buffer.from(JSON.stringify({ node: node.id })) };
+    const state = this.ranges.get(body.range);
+    const stale = body.kind !== 'write' && body.mode === 'stale';
+    if (state === undefined)
+      return replyFromError(new RangekeeperError('NOT_OWNER', `no range ${body.range} here`));
+    const { owner, epoch } = state.descriptor;
+    if (!stale && (owner.node !== node.id || epoch !== body.epoch)) {
+      const descriptor = this.hint(body.range);
+      return replyFromError(new RangekeeperError('NOT_OWNER', `${owner.node} owns it`, { descriptor }));
+    }
+    switch (body.kind) {
+      case 'write':
+        return this.write(state, body);
+      case 'get':
+        return this.get(node, state, body);
+      case 'scan':
+        return this.scan(node, state, body);
+    }
+  }
+
+  private write(state: RangeState, { operation }: WriteRequest): ReplyBody {
+    const decoded = decodeOperation(Buffer.from(operation));
+    const { descriptor } = state;
+    if (!decoded.mutations.every(({ key }) => contains(descriptor, key))) return this.wrongRange(state);
+    for (const { key, ifRevision } of decoded.mutations) {
+      const revision = this.find(key)?.revision ?? 0;
+      if (ifRevision !== null && ifRevision !== revision)
+        return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision }));
+    }
+    this.applied.push(decoded);
+    const seq = ++state.seq;
+    let deleted = 0;
+    for (const mutation of decoded.mutations) deleted += this.apply(mutation, seq);
+    return { kind: 'write-reply', revision: seq, epoch: descriptor.epoch, deleted };
+  }
+
+  private apply(mutation: Mutation, revision: number): number {
+    if (mutation.kind === 'check') return 0;
+    const { key } = mutation;
+    const existed = this.find(key) !== undefined;
+    this.rows = this.rows.filter((row) => compareBytes(row.key, key) !== 0);
+    if (mutation.kind === 'put') {
+      this.rows.push({ key, value: mutation.value, revision });
+      this.rows.sort((a, b) => compareBytes(a.key, b.key));
+      return 0;
+    }
+    return existed ? 1 : 0;
+  }
+
+  private find(key: Bytes): WireRow | undefined {
+    return this.rows.find((row) => compareBytes(row.key, key) === 0);
+  }
+
+  private get(node: FakeNode, state: RangeState, { key, mode, minSeq }: GetRequest): ReplyBody {
+    const standing = this.standing(node, state, mode, minSeq);
+    if (standing === null) return replyFromError(new RangekeeperError('BEHIND', 'not there yet'));
+    const row = this.find(key);
+    const visible = row !== undefined && row.revision <= standing.appliedSeq;
+    const { value, revision } = visible ? row : { value: emptyBytes, revision: 0 };
+    return { kind: 'get-reply', found: visible, value, revision, ...standing };
+  }
+
+  private scan(node: FakeNode, state: RangeState, request: ScanRequest): ReplyBody {
+    const { descriptor } = state;
+    const { reverse, limitRows, start, end } = request;
+    const inside = reverse ? endsIn(descriptor, end) : contains(descriptor, start);
+    if (!inside) return this.wrongRange(state);
+    const standing = this.standing(node, state, request.mode, request.minSeq);
+    if (standing === null) return replyFromError(new RangekeeperError('BEHIND', 'not there yet'));
+    const all = this.rows.filter(
+      ({ key }) => contains(descriptor, key) && compareBytes(key, start) >= 0 && isBefore(key, end),
+    );
+    if (reverse) all.reverse();
+    const rows = all.slice(0, limitRows);
+    const last = rows.at(-1)?.key;
+    let bound: Bytes | null;
+    if (rows.length < all.length && last !== undefined) bound = reverse ? last : keyAfter(last);
+    else if (reverse) bound = descriptor.start.length === 0 ? null : descriptor.start;
+    else
+      bound =
+        descriptor.end !== null && (end === null || compareBytes(descriptor.end, end) < 0)
+          ? descriptor.end
+          : end;
+    return {
+      kind: 'scan-reply',
+      rows: request.countOnly ? [] : rows,
+      count: rows.length,
+      bound,
+      ...standing,
+    };
+  }
+
+  private standing(node: FakeNode, { seq, descriptor: { epoch } }: RangeState, mode: string, minSeq: number) {
+    if (mode === 'linearizable') return { epoch, stale: false, staleMs: null, appliedSeq: seq };
+    const appliedSeq = Math.min(seq, node.appliedThrough ?? seq);
+    return appliedSeq < minSeq ? null : { epoch, stale: true, staleMs: node.staleMs, appliedSeq };
+  }
+
+  private wrongRange({ descriptor }: RangeState): ReplyBody {
+    const hint = this.hint(descriptor.id);
+    return replyFromError(new RangekeeperError('WRONG_RANGE', 'other bounds', { descriptor: hint }));
+  }
+}
+
+function endsIn(descriptor: Descriptor, end: Bytes | null): boolean {
+  if (end === null) return descriptor.end === null;
+  return (
+    compareBytes(descriptor.start, end) < 0 &&
+    (descriptor.end === null || compareBytes(end, descriptor.end) <= 0)
+  );
+}
+
+function blank(id: RangeId): Descriptor {
+  return {
+    namespace: 'default',
+    namespaceId: 1,
+    id,
+    start: emptyBytes,
+    end: null,
+    epoch: 1,
+    owner: { node: 'n-1', session: 'session-of-n-1', inc: 1 },
+    replicas: ['n-1', 'n-2', 'n-3'].map((node) => ({ node, inc: 1 })),
+    inSync: ['n-1', 'n-2', 'n-3'],
+    minInSync: 2,
+    state: 'serving',
+    nextInc: 2,
+    structSeq: 0,
+    base: { epoch: 0, seq: 0 },
+    parent: null,
+    transferTo: null,
+    retire: null,
+  };
+}

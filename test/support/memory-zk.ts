@@ -1,0 +1,158 @@
+// ZooKeeper for one client in a test: a tree in memory that the test writes, observers that hear of it, and an outage
+// during which nothing is read and nothing is heard. Sequential znodes, conditions and leases are not for here.
+
+import type { Env } from '../../common/base/env.ts';
+import { type Observer, type Zk, ZkError, type ZkNode, type ZkSession } from '../../common/zk/store.ts';
+
+interface MemoryObserver {
+  readonly path: string;
+  tell(): void;
+}
+
+export class MemoryZk implements Zk {
+  /** Reads by path, for tests that count. */
+  readonly reads: string[] = [];
+  away = false;
+  closed = false;
+  private readonly env: Env;
+  private readonly nodes = new Map<string, ZkNode>();
+  private readonly observers = new Set<MemoryObserver>();
+  private zxid = 0;
+
+  constructor(env: Env) {
+    this.env = env;
+  }
+
+  // ---- the test's side -------------------------------------------------------------------------------------------
+
+  /** `quietly`: no watch fires; only who reads again sees it. */
+  put(path: string, data: Uint8Array, ephemeralOwner: string | null = null, quietly = false): void {
+    const known = this.nodes.get(path);
+    const mzxid = ++this.zxid;
+    const version = known === undefined ? 0 : known.version + 1;
+    this.nodes.set(path, { data, version, mzxid, czxid: known?.czxid ?? mzxid, ephemeralOwner });
+    if (!quietly) this.tell();
+  }
+
+  remove(path: string): void {
+    this.nodes.delete(path);
+    this.tell();
+  }
+
+  version(path: string): number {
+    return this.nodes.get(path)?.version ?? -1;
+  }
+
+  observed(prefix: string): number {
+    return [...this.observers].filter(({ path }) => path.startsWith(prefix)).length;
+  }
+
+  back(): void {
+    this.away = false;
+    this.tell();
+  }
+
+  private tell(): void {
+    for (const observer of this.observers) this.env.after(0.5, () => observer.tell());
+  }
+
+  // ---- the client's side -----------------------------------------------------------------------------------------
+
+  readonly session: ZkSession = this.makeSession();
+
+  onSession(listener: (session: ZkSession) => void): () => void {
+    listener(this.session);
+    return () => {};
+  }
+
+  async ready(timeoutMs: number): Promise<ZkSession> {
+    if (!this.away) return this.session;
+    await new Promise<void>((resolve) => {
+      this.env.after(timeoutMs, resolve);
+    });
+    throw new ZkError('timeout', '/');
+  }
+
+  observeData(path: string, listener: (node: ZkNode | null) => void): Observer {
+    return this.observe(
+      path,
+      () => this.nodes.get(path) ?? null,
+      (node) => node?.mzxid ?? 0,
+      listener,
+    );
+  }
+
+  observeChildren(path: string, listener: (names: readonly string[] | null) => void): Observer {
+    return this.observe(path, () => this.list(path), String, listener);
+  }
+
+  async closeFormer(): Promise<boolean> {
+    return false;
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+  }
+
+  private observe<T>(
+    path: string,
+    read: () => T,
+    mark: (value: T) => unknown,
+    listener: (value: T) => void,
+  ): Observer {
+    let told: unknown;
+    const observer = {
+      path,
+      tell: () => {
+        if (this.away || !this.observers.has(observer)) return;
+        const value = read();
+        if (mark(value) === told) return;
+        told = mark(value);
+        listener(value);
+      },
+    };
+    this.observers.add(observer);
+    const kick = () => {
+      this.reads.push(path);
+      this.env.after(0.5, observer.tell);
+    };
+    kick();
+    return { kick, close: () => this.observers.delete(observer) };
+  }
+
+  private list(path: string): readonly string[] | null {
+    const names = new Set<string>();
+    for (const other of this.nodes.keys()) {
+      if (other.startsWith(`${path}/`)) names.add(other.slice(path.length + 1).split('/', 1)[0] as string);
+    }
+    return names.size === 0 && !this.nodes.has(path) ? null : [...names].sort();
+  }
+
+  private makeSession(): ZkSession {
+    const refuse = async (): Promise<never> => {
+      throw new ZkError('protocol', '/', { message: 'a client writes nothing to ZooKeeper' });
+    };
+    const read = async <T>(path: string, value: () => T): Promise<T> => {
+      this.reads.push(path);
+      if (this.away) throw new ZkError('disconnected', path);
+      return value();
+    };
+    return {
+      id: '00000000000000c1',
+      timeoutMs: 10_000,
+      ended: false,
+      onEnd: () => () => {},
+      leaseUntil: () => Number.NEGATIVE_INFINITY,
+      startLease: () => {},
+      get: (path) => read(path, () => this.nodes.get(path) ?? null),
+      children: (path) => read(path, () => this.list(path)),
+      createRoot: refuse,
+      create: refuse,
+      set: refuse,
+      delete: refuse,
+      multi: refuse,
+      barrier: async () => {},
+      close: async () => {},
+    };
+  }
+}

@@ -1,8 +1,7 @@
-#!/usr/bin/env node
 // The one command. Finds the process named by its first argument in dist/ and runs it; in a clone that was never built it
 // builds first.
 
-import { existsSync, realpathSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -34,7 +33,7 @@ export async function runEntry(name, entry, argv) {
   await runMain(name, main, argv);
 }
 
-/** As the command line does. */
+/** What the command line says; errors end in one line and an exit code. */
 export async function runCommand([name, ...argv]) {
   if (name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(`${USAGE}\n`);
@@ -46,8 +45,9 @@ export async function runCommand([name, ...argv]) {
     process.exitCode = 64;
     return;
   }
-  if (!existsSync(join(root, 'dist', command.entry)) && !(await buildClone())) return;
-  await runEntry(`rangekeeper ${name}`, command.entry, argv);
+  if (existsSync(join(root, 'dist', command.entry)) || (await buildClone())) {
+    await runEntry(`rangekeeper ${name}`, command.entry, argv);
+  }
 }
 
 async function buildClone() {
@@ -59,13 +59,16 @@ async function buildClone() {
     return false;
   }
   const { build } = await import('./build.js');
-  await build();
-  return true;
+  return build().then(
+    () => true,
+    (error) => {
+      process.stderr.write(`rangekeeper: ${error.message}\n`);
+      process.exitCode = 1;
+      return false;
+    },
+  );
 }
 
-if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(realpathSync(process.argv[1])).href) {
-  await runCommand(process.argv.slice(2)).catch((error) => {
-    process.stderr.write(`rangekeeper: ${error.stack ?? error}\n`);
-    process.exitCode = 1;
-  });
+if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
+  await runCommand(process.argv.slice(2));
 }

@@ -78,6 +78,13 @@ export class ManagedServer {
     await this.#untilServing(this.#child);
   }
 
+  /** Resolves when the server that was started last has ended, by itself, by a signal or by {@link stop}. */
+  async ended(): Promise<void> {
+    const child = this.#child;
+    if (child === null || hasEnded(child)) return;
+    await new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  }
+
   /** Asks it to end, insists after five seconds, resolves when it is gone. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');

@@ -1,0 +1,159 @@
+// `rangekeeper dev`: a whole cluster on this machine for trying things, and killing them. Says where everything is and
+// what to do next, then reports deaths and returns until it is asked to stop.
+
+import { relative } from 'node:path';
+import { type Env, realEnv } from '../common/base/env.ts';
+import type { Client } from '../common/client/api.ts';
+import { EXIT, ProcessExit } from '../common/process/exit.ts';
+import {
+  type Command,
+  integer,
+  type LogLevel,
+  logLevelFlag,
+  readFlags,
+  text,
+  toggle,
+} from '../common/process/flags.ts';
+import type { ProcessLife } from '../common/process/main.ts';
+import { DevCluster } from './dev/cluster.ts';
+import { DevDirectory } from './dev/directory.ts';
+
+const COMMAND = {
+  name: 'rangekeeper dev',
+  summary: [
+    'Runs a cluster on this machine, on 127.0.0.1 only: ZooKeeper, a coordinator, nodes and the web page, each a process',
+    'of its own. Its data stays in --data; Ctrl-C or SIGTERM stops everything, ZooKeeper last.',
+  ].join('\n'),
+  flags: {
+    nodes: integer({
+      help: 'number of nodes; default: 3, or as many as have data here',
+      min: 1,
+      max: 32,
+      fallback: null,
+    }),
+    data: text({ value: 'DIR', help: 'where everything is kept', fallback: '.rangekeeper' }),
+    zkPort: integer({
+      value: 'P',
+      help: "ZooKeeper's port; 0: any free one",
+      min: 0,
+      max: 65_535,
+      fallback: 2181,
+    }),
+    webPort: integer({
+      value: 'P',
+      help: "the web page's port; 0: any free one",
+      min: 0,
+      max: 65_535,
+      fallback: 8080,
+    }),
+    fresh: toggle({ help: 'removes the data of earlier runs first' }),
+    noRestart: toggle({ help: 'leaves a process that dies down, instead of starting it again after 3 s' }),
+    logLevel: logLevelFlag('info'),
+  },
+} as const satisfies Command;
+
+const NODES = 3;
+/** Longer than it takes the others to notice and take over (T = 2 s). */
+const RESTART_MS = 3_000;
+
+export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
+  const { values } = readFlags(COMMAND, argv);
+  const directory = await DevDirectory.open(values.data);
+  try {
+    if (values.fresh) directory.clear();
+    return await runCluster(directory, values, life, realEnv);
+  } finally {
+    directory.close();
+  }
+}
+
+interface Settings {
+  readonly nodes: number | null;
+  readonly zkPort: number;
+  readonly webPort: number;
+  readonly noRestart: boolean;
+  readonly logLevel: LogLevel;
+}
+
+async function runCluster(
+  directory: DevDirectory,
+  settings: Settings,
+  life: ProcessLife,
+  env: Env,
+): Promise<number> {
+  const started = env.now();
+  const cluster = await DevCluster.prepare({
+    env,
+    directory,
+    nodes: nodeNames(directory, settings.nodes),
+    zkPort: settings.zkPort,
+    webPort: settings.webPort,
+    restartMs: settings.noRestart ? null : RESTART_MS,
+    logLevel: settings.logLevel,
+    say,
+  });
+  try {
+    const client = await Promise.race([cluster.start(), life.stopRequested.then(() => null)]);
+    if (client !== null) {
+      say(report(cluster, directory, client, (env.now() - started) / 1000));
+      await client.close();
+      say(`${await life.stopRequested}: stopping`);
+    }
+    return EXIT.ok;
+  } catch (error) {
+    throw new ProcessExit(EXIT.failed, `rangekeeper dev: ${error instanceof Error ? error.message : error}`);
+  } finally {
+    await cluster.stop();
+  }
+}
+
+/** Fewer nodes than there were would leave ranges without an owner, so only on request. */
+function nodeNames(directory: DevDirectory, wanted: number | null): string[] {
+  const known = directory.nodeNumbers().length;
+  return Array.from({ length: wanted ?? (known || NODES) }, (_, index) => `n${index + 1}`);
+}
+
+const SAMPLE_KEY = 'user/1';
+
+function report(cluster: DevCluster, directory: DevDirectory, client: Client, seconds: number): string {
+  const views = new Map(client.nodes().map((view) => [view.record?.name, view]));
+  const rows = cluster.members.map(({ name, pid }) => {
+    const view = views.get(name);
+    const node = view === undefined ? ['', ''] : [view.live?.address ?? '', `node ${view.id}`];
+    return [name, ...(name === 'webserver' ? [cluster.web, ''] : node), `pid ${pid}`];
+  });
+  const owner = client.locate(SAMPLE_KEY)?.descriptor.owner.node;
+  const ownerName = [...views].find(([, view]) => view.id === owner)?.[0];
+  const ownerPid = cluster.members.find(({ name }) => name === ownerName)?.pid;
+  const repl = `npx rangekeeper repl${cluster.zk === '127.0.0.1:2181/rangekeeper' ? '' : ` --zk ${cluster.zk}`}`;
+  return [
+    `Rangekeeper is up: ${client.ranges().length} ranges take writes, after ${seconds.toFixed(1)} s.`,
+    '',
+    ...columns([['zookeeper', cluster.zk, '', `pid ${cluster.zookeeperPid}`], ...rows]),
+    '',
+    `Logs are in ${relative('.', directory.logs)}. Three things to try, in another terminal:`,
+    '',
+    `  ${repl} -e 'put ${SAMPLE_KEY} ada'`,
+    `  kill -9 ${ownerPid}     the owner of ${SAMPLE_KEY}: watch another take over at ${cluster.web}`,
+    `  ${repl} -e 'get ${SAMPLE_KEY}'`,
+    '',
+    'Ctrl-C stops everything; the data stays.',
+  ].join('\n');
+}
+
+function columns(rows: readonly (readonly string[])[]): string[] {
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
+  return rows.map(
+    (row) =>
+      `  ${row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd()}`,
+  );
+}
+
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
+}

@@ -1,0 +1,110 @@
+// One process of the cluster that `rangekeeper dev` runs: started, watched, started again a while after it dies. People
+// kill owners here on purpose, to see what the others do; the pause is long enough to watch that.
+
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import type { Env, Timer } from '../../common/base/env.ts';
+import { type Child, type Ended, startChild } from '../../common/process/children.ts';
+
+export interface MemberOptions {
+  readonly env: Env;
+  readonly name: string;
+  /** JavaScript file and its arguments. */
+  readonly argv: readonly string[];
+  /** Takes what it says on stdout and stderr. */
+  readonly logFile: string;
+  /** Pause before it is started again, ms; null: it stays down. */
+  readonly restartMs: number | null;
+  /** A line for people: it died, it runs again. */
+  readonly say: (line: string) => void;
+  /** Its process id changed. */
+  readonly changed: () => void;
+}
+
+type State =
+  | { readonly kind: 'running'; readonly child: Child }
+  | { readonly kind: 'pausing'; readonly timer: Timer }
+  | { readonly kind: 'down' }
+  | { readonly kind: 'stopped' };
+
+export class Member {
+  readonly name: string;
+  readonly logFile: string;
+  /** Rejects if it ends before {@link settle} is called; never resolves. */
+  readonly failed: Promise<never>;
+  readonly #options: MemberOptions;
+  #state: State;
+  #fail: ((error: Error) => void) | null = null;
+
+  constructor(options: MemberOptions) {
+    this.name = options.name;
+    this.logFile = options.logFile;
+    this.#options = options;
+    this.failed = new Promise((_, reject) => {
+      this.#fail = reject;
+    });
+    // Whoever waits for it learns of it there; nobody else must.
+    this.failed.catch(() => {});
+    this.#state = this.#run();
+  }
+
+  get pid(): number | null {
+    return this.#state.kind === 'running' ? this.#state.child.pid : null;
+  }
+
+  /** The cluster is up: from now on a death is an experiment, not a failure to start. */
+  settle(): void {
+    this.#fail = null;
+  }
+
+  /** SIGTERM, SIGKILL after `graceMs`; resolves when it is gone. */
+  async stop(graceMs: number): Promise<void> {
+    const state = this.#state;
+    this.#state = { kind: 'stopped' };
+    if (state.kind === 'pausing') state.timer.cancel();
+    if (state.kind === 'running') await state.child.stop(graceMs);
+  }
+
+  #run(): State {
+    const log = openSync(this.logFile, 'a');
+    try {
+      const { env, argv } = this.#options;
+      const child = startChild(env, { argv, stdout: log, stderr: log });
+      void child.ended.then((ended) => this.#ended(child, ended));
+      return { kind: 'running', child };
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  #ended(child: Child, ended: Ended): void {
+    if (this.#state.kind !== 'running' || this.#state.child !== child) return;
+    const how = ended.signal === null ? `ended with code ${ended.code}` : `was ended by ${ended.signal}`;
+    if (this.#fail !== null) {
+      this.#state = { kind: 'down' };
+      this.#fail(new Error(`${this.name} ${how} while starting: ${this.#lastWords()}`));
+      return;
+    }
+    const { env, restartMs, say, changed } = this.#options;
+    if (restartMs === null) {
+      this.#state = { kind: 'down' };
+      say(`${this.name} (pid ${child.pid}) ${how}; it stays down`);
+    } else {
+      this.#state = { kind: 'pausing', timer: env.after(restartMs, () => this.#again()) };
+      say(`${this.name} (pid ${child.pid}) ${how}; it is started again in ${restartMs / 1000} s`);
+    }
+    changed();
+  }
+
+  #again(): void {
+    this.#state = this.#run();
+    this.#options.say(`${this.name} runs again, pid ${this.pid}`);
+    this.#options.changed();
+  }
+
+  /** The last line that it wrote; of a line of the log, the message. */
+  #lastWords(): string {
+    const line = readFileSync(this.logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+    const message = /"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line;
+    return message === '' ? `it said nothing, see ${this.logFile}` : message;
+  }
+}

@@ -43,8 +43,7 @@ function compile() {
 
 async function bundle() {
   if (!existsSync(join(root, page))) return;
-  const options = ['--outDir', join(dist, page), '--emptyOutDir', '--logLevel', 'warn'];
-  await run('vite', 'vite', ['build', join(root, page), ...options]);
+  await run('vite', 'vite', ['build', join(root, page), '--logLevel', 'warn']);
 }
 
 /** Runs an installed package's command with its output on stderr. */

@@ -2,7 +2,7 @@
 // what to do next, then reports deaths and returns until it is asked to stop.
 
 import { relative } from 'node:path';
-import { type Env, realEnv } from '../common/base/env.ts';
+import { delay, type Env, realEnv } from '../common/base/env.ts';
 import type { Client } from '../common/client/api.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import {
@@ -55,15 +55,34 @@ const COMMAND = {
 const NODES = 3;
 /** Longer than it takes the others to notice and take over (T = 2 s). */
 const RESTART_MS = 3_000;
+/** Longer than an orphan lives (common/process/main.ts). */
+const ORPHANS_MS_MAX = 8_000;
+const POLL_MS = 50;
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { values } = readFlags(COMMAND, argv);
   const directory = await DevDirectory.open(values.data);
   try {
+    await lastRunIsGone(directory, realEnv);
     if (values.fresh) directory.clear();
     return await runCluster(directory, values, life, realEnv);
   } finally {
     directory.close();
+  }
+}
+
+/** Children of a dev that was killed with -9 need a moment to notice, and hold data and ports until then. */
+async function lastRunIsGone(directory: DevDirectory, env: Env): Promise<void> {
+  const deadline = env.now() + ORPHANS_MS_MAX;
+  const pids = directory.left?.processes.map(({ pid }) => pid) ?? [];
+  while (pids.some((pid) => pid !== null && isAlive(pid)) && env.now() < deadline) await delay(env, POLL_MS);
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
   }
 }
 

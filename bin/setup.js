@@ -120,7 +120,7 @@ async function needZooKeeper() {
       return error.message;
     }
   };
-  await need(missing, ['libzookeeper-java', 'default-jre-headless']);
+  await need(missing, ['libzookeeper-java', 'default-jre-headless'], process.env.ZOOKEEPER_HOME);
 }
 
 async function needChromium() {
@@ -129,14 +129,17 @@ async function needChromium() {
     findChromium(process.env) === null
       ? 'no Chromium found: install it (Debian: apt-get install chromium), or set CHROMIUM to its path'
       : null;
-  await need(missing, ['chromium']);
+  await need(missing, ['chromium'], process.env.CHROMIUM);
 }
 
-/** Installs Debian packages when `missing` gives a reason; throws the reason where that may not be or does not help. */
-async function need(missing, packages) {
+/**
+ * Installs Debian packages when `missing` gives a reason; throws the reason where that may not be, or does not help, as
+ * where the user has named a place of their own.
+ */
+async function need(missing, packages, named) {
   const reason = missing();
   if (reason === null) return;
-  if (process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new SetupError(reason);
+  if (named || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new SetupError(reason);
   say(`installing ${packages.join(' ')} (apt-get)`);
   const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];

@@ -33,9 +33,13 @@ export class DevDirectory {
   readonly path: string;
   readonly #lock: Server;
 
+  /** What a run that was killed left behind; null after an orderly end. */
+  readonly left: DevRecord | null;
+
   private constructor(path: string, lock: Server) {
     this.path = path;
     this.#lock = lock;
+    this.left = readRecord(path);
   }
 
   /** Makes and locks it; throws {@link ProcessExit} with one line where that cannot be. */
@@ -130,13 +134,18 @@ function answers(socket: string): Promise<boolean> {
   });
 }
 
-function holderOf(path: string): string {
+function readRecord(path: string): DevRecord | null {
   try {
-    return ` (pid ${(JSON.parse(readFileSync(recordFile(path), 'utf8')) as DevRecord).pid})`;
+    return JSON.parse(readFileSync(recordFile(path), 'utf8')) as DevRecord;
   } catch {
-    // It is still starting, and has not written the file.
-    return '';
+    return null;
   }
+}
+
+/** Not known while the holder is still starting. */
+function holderOf(path: string): string {
+  const record = readRecord(path);
+  return record === null ? '' : ` (pid ${record.pid})`;
 }
 
 function refused(reason: string): ProcessExit {

@@ -1,0 +1,116 @@
+// `rangekeeper dev` in stories: what a user sees of it, and what is left on the machine afterwards.
+
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import test from 'ava';
+import { DevDirectory } from '../../bin/dev/directory.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { DevRun, gone, isThere, rangekeeper, temporaryFolder } from '../support/dev-run.ts';
+
+test('data survives an orderly stop, a killed owner and a killed dev; no child does', async (t) => {
+  const data = join(temporaryFolder(t), 'data');
+
+  const first = new DevRun(t, data);
+  const { processes, web } = await first.up();
+  t.deepEqual(
+    processes.map(({ name }) => name),
+    ['zookeeper', 'coordinator', 'n1', 'n2', 'n3', 'webserver'],
+  );
+  t.is((await fetch(web)).status, 200);
+  t.is((await first.repl('put user/1 ada')).code, 0);
+  const children = first.pids();
+  t.true(children.every(isThere));
+  const stopped = await first.stop();
+  t.is(stopped.code, 0);
+  t.regex(stopped.stdout, /SIGTERM: stopping\n$/);
+  t.is(stopped.stderr, '');
+  t.false(children.some(isThere), 'dev ends after its children');
+  t.is(first.record(), null);
+
+  const second = new DevRun(t, data);
+  await second.up();
+  t.is((await second.repl('get user/1')).stdout, 'ada\n');
+  const { owner } = JSON.parse((await second.repl('where user/1', '--output', 'json')).stdout);
+  const victim = second.pidOf(owner.name);
+  process.kill(victim, 'SIGKILL');
+  await second.says(
+    new RegExp(`${owner.name} \\(pid ${victim}\\) was ended by SIGKILL; it is started again in 3 s`),
+  );
+  t.is((await second.repl('put user/1 lovelace')).code, 0);
+  await second.says(new RegExp(`${owner.name} runs again, pid [0-9]+`));
+  const orphans = second.pids();
+  t.false(orphans.includes(victim));
+  second.child.process.kill('SIGKILL');
+
+  // At once: it waits for the orphans, which still hold the data.
+  const third = new DevRun(t, data);
+  await third.up();
+  t.false(orphans.some(isThere));
+  t.is((await third.repl('get user/1')).stdout, 'lovelace\n');
+  t.is((await third.stop()).code, 0);
+});
+
+test('a signal while it starts stops it in order too', async (t) => {
+  const run = new DevRun(t, temporaryFolder(t));
+  while (run.pids().length === 0) await delay(realEnv, 20);
+  const children = run.pids();
+  const { code, stderr } = await run.stop();
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+  await gone(children);
+  t.pass();
+});
+
+test('--nodes and --no-restart do what they say, --fresh forgets', async (t) => {
+  const data = temporaryFolder(t);
+  const one = new DevRun(t, data, '--nodes', '1', '--no-restart');
+  await one.up();
+  t.is((await one.repl('put user/1 ada')).code, 0);
+  process.kill(one.pidOf('n1'), 'SIGKILL');
+  await one.says(/n1 \(pid [0-9]+\) was ended by SIGKILL; it stays down/);
+  await one.stop();
+
+  const again = new DevRun(t, data, '--fresh');
+  const { processes } = await again.up();
+  t.is(processes.filter(({ name }) => name.startsWith('n')).length, 3);
+  t.is((await again.repl('get user/1')).code, 3);
+  await again.stop();
+});
+
+const refused = test.macro({
+  async exec(t, code: number, message: RegExp, ...flags: readonly string[]) {
+    const result = await rangekeeper('dev', '--data', temporaryFolder(t), ...flags);
+    t.is(result.code, code);
+    t.is(result.stdout, '');
+    t.regex(result.stderr, message);
+    t.is(result.stderr.indexOf('\n'), result.stderr.length - 1, 'one line');
+  },
+  title: (title) => `refused in one line: ${title}`,
+});
+
+test('an unknown flag', refused, 64, /^rangekeeper dev: unknown option '--nods'/, '--nods', '3');
+test('no node', refused, 64, /^rangekeeper dev: --nodes: 0 is not a number from 1 to 32/, '--nodes', '0');
+
+for (const flag of ['--zk-port', '--web-port']) {
+  test(`refused in one line: a busy ${flag}`, async (t) => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.teardown(() => server.close());
+    const address = server.address();
+    if (address === null || typeof address === 'string') throw new Error('it listens on a port');
+    const ports = { '--zk-port': '0', '--web-port': '0', [flag]: String(address.port) };
+    const result = await rangekeeper('dev', '--data', temporaryFolder(t), ...Object.entries(ports).flat());
+    t.is(result.code, 1);
+    t.regex(result.stderr, /^rangekeeper dev: port [0-9]+ on 127\.0\.0\.1, wanted for .*, is in use; .*\n$/);
+    t.true(result.stderr.includes(flag));
+  });
+}
+
+test('refused in one line: a data directory that another dev uses', async (t) => {
+  const data = temporaryFolder(t);
+  const holder = await DevDirectory.open(data);
+  t.teardown(() => holder.close());
+  const result = await rangekeeper('dev', '--data', data, '--zk-port', '0', '--web-port', '0');
+  t.is(result.code, 1);
+  t.regex(result.stderr, /^rangekeeper dev: .* is in use by another rangekeeper dev; stop it, .*\n$/);
+});

@@ -1,0 +1,124 @@
+// `rangekeeper dev` as a user runs it: a process of its own on a temporary directory and free ports.
+
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import type { ExecutionContext } from 'ava';
+import type { DevRecord } from '../../bin/dev/directory.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { type Child, startChild } from '../../common/process/children.ts';
+import { ROOT } from './source.ts';
+
+const RANGEKEEPER = join(ROOT, 'bin', 'rangekeeper.cjs');
+const POLL_MS = 20;
+
+export interface Finished {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Runs a command to its end. */
+export async function rangekeeper(...argv: readonly string[]): Promise<Finished> {
+  return finished(startChild(realEnv, { argv: [RANGEKEEPER, ...argv], stdout: 'pipe', stderr: 'pipe' }));
+}
+
+async function finished(child: Child): Promise<Finished> {
+  const { stdout, stderr } = child.process;
+  if (stdout === null || stderr === null) throw new Error('the child has pipes');
+  const [out, err, { code }] = await Promise.all([text(stdout), text(stderr), child.ended]);
+  return { code, stdout: out, stderr: err };
+}
+
+export function temporaryFolder(t: ExecutionContext): string {
+  const folder = mkdtempSync(join(tmpdir(), 'rangekeeper-dev-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+export class DevRun {
+  readonly child: Child;
+  /** Resolves when it has ended. */
+  readonly finished: Promise<Finished>;
+  readonly #data: string;
+  #said = '';
+
+  constructor(t: ExecutionContext, data: string, ...flags: readonly string[]) {
+    const ports = ['--zk-port', '0', '--web-port', '0'];
+    const argv = [RANGEKEEPER, 'dev', '--data', data, ...ports, ...flags];
+    this.#data = data;
+    this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe' });
+    this.finished = finished(this.child);
+    this.child.process.stdout?.on('data', (chunk) => {
+      this.#said += String(chunk);
+    });
+    t.teardown(async () => {
+      const pids = this.pids();
+      this.child.process.kill('SIGKILL');
+      await gone(pids);
+    });
+  }
+
+  /** Resolves when it has said this; rejects when it ends before. */
+  async says(pattern: RegExp): Promise<string> {
+    let ended: Finished | null = null;
+    void this.finished.then((result) => {
+      ended = result;
+    });
+    for (;;) {
+      const match = pattern.exec(this.#said);
+      if (match !== null) return match[0];
+      if (ended !== null) throw new Error(`dev ended: ${JSON.stringify(ended)}`);
+      await delay(realEnv, POLL_MS);
+    }
+  }
+
+  /** Resolves when every range takes writes. */
+  async up(): Promise<DevRecord> {
+    await this.says(/Ctrl-C stops everything/);
+    const record = this.record();
+    if (record === null) throw new Error('a cluster that is up has a dev.json');
+    return record;
+  }
+
+  /** dev.json as it is now. */
+  record(): DevRecord | null {
+    const file = join(this.#data, 'dev.json');
+    return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as DevRecord) : null;
+  }
+
+  /** Of all children, as far as they are known. */
+  pids(): number[] {
+    return this.record()?.processes.flatMap(({ pid }) => (pid === null ? [] : [pid])) ?? [];
+  }
+
+  pidOf(name: string): number {
+    const pid = this.record()?.processes.find((member) => member.name === name)?.pid;
+    if (pid === undefined || pid === null) throw new Error(`${name} does not run`);
+    return pid;
+  }
+
+  repl(command: string, ...flags: readonly string[]): Promise<Finished> {
+    return rangekeeper('repl', '--zk', this.record()?.zk ?? '', ...flags, '-e', command);
+  }
+
+  /** SIGTERM, and its end. */
+  async stop(): Promise<Finished> {
+    this.child.process.kill('SIGTERM');
+    return this.finished;
+  }
+}
+
+/** Resolves when none of these processes is there; never, if one stays (the test's own timeout tells). */
+export async function gone(pids: readonly number[]): Promise<void> {
+  while (pids.some(isThere)) await delay(realEnv, POLL_MS);
+}
+
+export function isThere(pid: number): boolean {
+  try {
+    return process.kill(pid, 0);
+  } catch {
+    return false;
+  }
+}

@@ -19,6 +19,8 @@ export interface Import {
   readonly typeOnly: boolean;
   /** What stands between `import` and `from`; empty for `import('x')`. */
   readonly clause: string;
+  /** `new URL('./x', import.meta.url)`: a file that is run or read, not a module. */
+  readonly isUrl: boolean;
 }
 
 export interface Source {
@@ -79,25 +81,26 @@ export function packageOf(specifier: string): string | null {
 
 const STATIC_IMPORT = /\b(?:import|export)\s+(type\s+)?([\w*{}\s,$]*?)\bfrom\s*(['"])/g;
 const BARE_IMPORT = /\bimport\s*\(?\s*(['"])/g;
-/** A file that is run, not imported: `new URL('./worker.js', import.meta.url)`. */
 const URL_IMPORT = /\bnew URL\(\s*(['"])/g;
 
 function importsOf(text: string, code: string): Import[] {
   const found: Import[] = [];
-  const take = (match: RegExpExecArray, quote: string, typeOnly: boolean, clause: string): void => {
+  const take = (
+    match: RegExpExecArray,
+    quote: string,
+    form: Pick<Import, 'typeOnly' | 'clause' | 'isUrl'>,
+  ): void => {
     const start = match.index + match[0].length;
     const specifier = text.slice(start, text.indexOf(quote, start));
-    found.push({ specifier, line: lineAt(text, match.index), typeOnly, clause });
+    found.push({ specifier, line: lineAt(text, match.index), ...form });
   };
+  const plain = { typeOnly: false, clause: '', isUrl: false };
   for (const match of code.matchAll(STATIC_IMPORT)) {
-    take(match, match[3] ?? "'", match[1] !== undefined, (match[2] ?? '').trim());
+    const [, type, clause = '', quote = "'"] = match;
+    take(match, quote, { typeOnly: type !== undefined, clause: clause.trim(), isUrl: false });
   }
-  for (const match of code.matchAll(BARE_IMPORT)) take(match, match[1] ?? "'", false, '');
-  for (const match of code.matchAll(URL_IMPORT)) {
-    const start = match.index + match[0].length;
-    if (text.startsWith('./', start) || text.startsWith('../', start))
-      take(match, match[1] ?? "'", false, '');
-  }
+  for (const match of code.matchAll(BARE_IMPORT)) take(match, match[1] ?? "'", plain);
+  for (const match of code.matchAll(URL_IMPORT)) take(match, match[1] ?? "'", { ...plain, isUrl: true });
   return found;
 }
 

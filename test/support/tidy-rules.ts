@@ -42,9 +42,9 @@ export const layers: Rule = (sources) =>
   sources.flatMap((source) => {
     const layer = layerOf(source.path);
     if (layer === null) return [];
-    return source.imports.flatMap(({ specifier, line }) => {
+    return source.imports.flatMap(({ specifier, line, isUrl }) => {
       const target = targetOf(source.path, specifier);
-      if (target === null) return [];
+      if (target === null || isUrl) return [];
       const other = layerOf(target);
       if (other === layer || (other !== null && LAYERS[layer]?.includes(other))) return [];
       return [`${source.path}:${line}: ${layer} must not import ${target}: it is not in a lower layer`];
@@ -92,9 +92,9 @@ export const packageImporters: Rule = (sources) => {
   const complaints: string[] = [];
   const importers = new Map<{ where: RegExp; files: number }, Set<string>>();
   for (const { path, imports } of sources) {
-    for (const { specifier, line } of imports) {
+    for (const { specifier, line, isUrl } of imports) {
       const name = packageOf(specifier);
-      if (name === null) continue;
+      if (name === null || isUrl) continue;
       const place = PACKAGES[name]?.find(({ where }) => where.test(path));
       if (place === undefined) complaints.push(`${path}:${line}: ${name} must not be imported here`);
       else importers.set(place, (importers.get(place) ?? new Set()).add(path));
@@ -152,7 +152,7 @@ export const znodePaths: Rule = (sources) =>
 
 /** What is started by name and not imported. */
 const ENTRIES =
-  /^((kvnode|coordinator|webserver|repl|bench|test\/docker)\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
+  /^((kvnode|coordinator|webserver|repl|bench|test\/docker)\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|docker\/ready\.js|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
 
 /** A product file must be reached from the product: one that only tests reach is dead as well. */
 export const noDeadFile: Rule = (sources) => {

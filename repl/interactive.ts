@@ -112,7 +112,7 @@ class Prompt {
       this.#leave(EXIT.interrupted);
     } else {
       this.#warned = true;
-      this.#session.console.say('\n(Ctrl-C again, Ctrl-D or exit to leave)');
+      this.#session.screen.say('\n(Ctrl-C again, Ctrl-D or exit to leave)');
       this.#prompt();
     }
   }
@@ -142,7 +142,7 @@ class Prompt {
       }
     } catch (error) {
       if (error instanceof OutputClosed) this.#leave(EXIT.failed);
-      else this.#session.console.say(describeError(error));
+      else this.#session.screen.say(describeError(error));
     } finally {
       this.#running = null;
     }

@@ -5,10 +5,10 @@ import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import { delay, type Env } from '../common/base/env.ts';
 import type { Client } from '../common/client/api.ts';
-import { StreamConsole } from './console.ts';
 import { describeError, exitCodeOf } from './failures.ts';
 import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';
+import { StreamScreen } from './screen.ts';
 import { runScript, type Step, stepsOfStream, stepsOfTexts } from './script.ts';
 import { interruptible, type Session } from './session.ts';
 import { VERBS } from './verbs/verbs.ts';
@@ -42,7 +42,7 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
   let connecting: Promise<Client> | null = null;
   const session: Session = {
     env: world.env,
-    console: new StreamConsole(world.stdout, world.stderr),
+    screen: new StreamScreen(world.stdout, world.stderr),
     format: options.output,
     verbs: VERBS,
     interactive: options.mode.kind === 'interactive',
@@ -55,7 +55,7 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
   try {
     return await runMode(session, options, world);
   } catch (error) {
-    session.console.say(describeError(error));
+    session.screen.say(describeError(error));
     return exitCodeOf(error);
   } finally {
     await closeClient(connecting, world.env);
@@ -76,7 +76,7 @@ async function runMode(session: Session, options: ReplOptions, world: ReplWorld)
     case 'interactive': {
       const client = await interruptible(world.signal, session.client());
       const live = client.nodes().filter((view) => view.live !== null).length;
-      session.console.say(`connected: ${client.ranges().length} ranges, ${live} nodes live; try help`);
+      session.screen.say(`connected: ${client.ranges().length} ranges, ${live} nodes live; try help`);
       const { namespace } = options;
       const terminal = { input: world.stdin, output: world.stderr, signal: world.signal, namespace };
       return runInteractive(session, { ...terminal, historyPath: mode.historyPath });

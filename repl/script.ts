@@ -81,7 +81,7 @@ async function runStep(
     const code = await execute(session, bindCommand(session.verbs, step.command), signal);
     return { code: code ?? 0, ends: code === null };
   } catch (error) {
-    session.console.say(`${step.from}${describeError(error)}`);
+    session.screen.say(`${step.from}${describeError(error)}`);
     return {
       code: exitCodeOf(error),
       ends: error instanceof Interrupted || error instanceof OutputClosed,

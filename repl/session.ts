@@ -5,15 +5,15 @@ import type { Readable } from 'node:stream';
 import type { Env } from '../common/base/env.ts';
 import type { Client } from '../common/client/api.ts';
 import { type Arguments, bind } from './arguments.ts';
-import type { Console } from './console.ts';
 import { Interrupted, UsageError } from './failures.ts';
 import { type OutputFormat, writeAnswer } from './format/format.ts';
 import type { Command } from './grammar.ts';
+import type { Screen } from './screen.ts';
 import type { Verb } from './verbs/verb.ts';
 
 export interface Session {
   readonly env: Env;
-  readonly console: Console;
+  readonly screen: Screen;
   readonly format: OutputFormat;
   readonly verbs: readonly Verb[];
   /** Whether a person types: then small notes go to stderr as well. */
@@ -50,8 +50,8 @@ export async function execute(
   const answer = await verb.run({ session, args, signal, remark: (line) => remarks.push(line) });
   if (answer.kind === 'leave') return null;
   const rows = answer.kind === 'rows' ? { ...answer, rows: interruptibleRows(signal, answer.rows) } : answer;
-  await writeAnswer(session.console, session.format, rows);
-  for (const line of remarks) session.console.say(line);
+  await writeAnswer(session.screen, session.format, rows);
+  for (const line of remarks) session.screen.say(line);
   return answer.kind === 'record' ? (answer.exit ?? 0) : 0;
 }
 

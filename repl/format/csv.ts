@@ -4,16 +4,16 @@
 import { never } from '../../common/base/assert.ts';
 import { utf8OrNull } from '../../common/base/bytes.ts';
 import type { Cell, Column, Row } from '../answer.ts';
-import type { Console } from '../console.ts';
+import type { Screen } from '../screen.ts';
 import { base64 } from './json.ts';
 
 export async function writeCsv(
-  console: Console,
+  screen: Screen,
   columns: readonly Column[],
   rows: AsyncIterable<Row>,
 ): Promise<void> {
-  await console.write(csvHeadings(columns));
-  for await (const row of rows) await console.write(csvLine(columns, row));
+  await screen.write(csvHeadings(columns));
+  for await (const row of rows) await screen.write(csvLine(columns, row));
 }
 
 export function csvHeadings(columns: readonly Column[]): string {

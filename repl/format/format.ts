@@ -4,7 +4,7 @@
 
 import { never } from '../../common/base/assert.ts';
 import type { Answer } from '../answer.ts';
-import type { Console } from '../console.ts';
+import type { Screen } from '../screen.ts';
 import { writeCsv } from './csv.ts';
 import { recordJson, writeJson, writeNdjson } from './json.ts';
 import { writeTable } from './table.ts';
@@ -12,41 +12,41 @@ import { writeTable } from './table.ts';
 export const OUTPUT_FORMATS = ['table', 'json', 'ndjson', 'csv'] as const;
 export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
-export async function writeAnswer(console: Console, format: OutputFormat, answer: Answer): Promise<void> {
+export async function writeAnswer(screen: Screen, format: OutputFormat, answer: Answer): Promise<void> {
   switch (answer.kind) {
     case 'silent':
     case 'leave':
       break;
     case 'text':
-      await console.write(`${answer.text}\n`);
+      await screen.write(`${answer.text}\n`);
       break;
     case 'record':
-      await writeRecord(console, format, answer);
+      await writeRecord(screen, format, answer);
       break;
     case 'rows':
-      await writeRows(console, format, answer);
+      await writeRows(screen, format, answer);
       break;
     default:
       never(answer);
   }
-  await console.flush();
+  await screen.flush();
 }
 
 async function writeRecord(
-  console: Console,
+  screen: Screen,
   format: OutputFormat,
   answer: Extract<Answer, { kind: 'record' }>,
 ): Promise<void> {
   const { columns, row } = answer;
   switch (format) {
     case 'table':
-      return row === null ? undefined : console.write(`${answer.text}\n`);
+      return row === null ? undefined : screen.write(`${answer.text}\n`);
     case 'json':
-      return console.write(row === null ? 'null\n' : `${recordJson(columns, row)}\n`);
+      return screen.write(row === null ? 'null\n' : `${recordJson(columns, row)}\n`);
     case 'ndjson':
-      return row === null ? undefined : console.write(`${recordJson(columns, row)}\n`);
+      return row === null ? undefined : screen.write(`${recordJson(columns, row)}\n`);
     case 'csv':
-      return writeCsv(console, columns, rowsOf(row));
+      return writeCsv(screen, columns, rowsOf(row));
     default:
       return never(format);
   }
@@ -57,19 +57,19 @@ async function* rowsOf<T>(row: T | null): AsyncIterableIterator<T> {
 }
 
 async function writeRows(
-  console: Console,
+  screen: Screen,
   format: OutputFormat,
   answer: Extract<Answer, { kind: 'rows' }>,
 ): Promise<void> {
   switch (format) {
     case 'table':
-      return writeTable(console, answer.columns, answer.rows, answer.headings);
+      return writeTable(screen, answer.columns, answer.rows, answer.headings);
     case 'json':
-      return writeJson(console, answer.columns, answer.rows);
+      return writeJson(screen, answer.columns, answer.rows);
     case 'ndjson':
-      return writeNdjson(console, answer.columns, answer.rows);
+      return writeNdjson(screen, answer.columns, answer.rows);
     case 'csv':
-      return writeCsv(console, answer.columns, answer.rows);
+      return writeCsv(screen, answer.columns, answer.rows);
     default:
       return never(format);
   }

@@ -4,29 +4,29 @@
 import { never } from '../../common/base/assert.ts';
 import { type Bytes, utf8OrNull } from '../../common/base/bytes.ts';
 import type { Cell, Column, Row } from '../answer.ts';
-import type { Console } from '../console.ts';
+import type { Screen } from '../screen.ts';
 
 type Json = null | string | number | boolean | readonly Json[] | { readonly [name: string]: Json };
 
 export async function writeJson(
-  console: Console,
+  screen: Screen,
   columns: readonly Column[],
   rows: AsyncIterable<Row>,
 ): Promise<void> {
   let before = '[\n  ';
   for await (const row of rows) {
-    await console.write(`${before}${recordJson(columns, row)}`);
+    await screen.write(`${before}${recordJson(columns, row)}`);
     before = ',\n  ';
   }
-  await console.write(before.startsWith('[') ? '[]\n' : '\n]\n');
+  await screen.write(before.startsWith('[') ? '[]\n' : '\n]\n');
 }
 
 export async function writeNdjson(
-  console: Console,
+  screen: Screen,
   columns: readonly Column[],
   rows: AsyncIterable<Row>,
 ): Promise<void> {
-  for await (const row of rows) await console.write(`${recordJson(columns, row)}\n`);
+  for await (const row of rows) await screen.write(`${recordJson(columns, row)}\n`);
 }
 
 export function recordJson(columns: readonly Column[], row: Row): string {

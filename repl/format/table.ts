@@ -4,7 +4,7 @@
 import { never } from '../../common/base/assert.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
 import type { Cell, Column, Row } from '../answer.ts';
-import type { Console } from '../console.ts';
+import type { Screen } from '../screen.ts';
 
 /** Rows that are looked at for the columns' widths. */
 const SAMPLE_ROWS = 100;
@@ -21,7 +21,7 @@ interface Layout {
 }
 
 export async function writeTable(
-  console: Console,
+  screen: Screen,
   columns: readonly Column[],
   rows: AsyncIterable<Row>,
   headings: boolean,
@@ -30,16 +30,16 @@ export async function writeTable(
   let sample: Row[] | null = [];
   let layout: Layout | null = null;
   const begin = async (): Promise<Layout> => {
-    const begun = measure(names, sample ?? [], console.width);
-    if (headings) await console.write(renderLine(names, begun));
-    for (const row of sample ?? []) await console.write(renderRow(row, begun));
+    const begun = measure(names, sample ?? [], screen.width);
+    if (headings) await screen.write(renderLine(names, begun));
+    for (const row of sample ?? []) await screen.write(renderRow(row, begun));
     sample = null;
     return begun;
   };
   for await (const row of rows) {
     const shown = row.filter((_, i) => isShown(columns[i]));
     if (sample !== null) sample.push(shown);
-    if (layout !== null) await console.write(renderRow(shown, layout));
+    if (layout !== null) await screen.write(renderRow(shown, layout));
     else if (sample !== null && sample.length === SAMPLE_ROWS) layout = await begin();
   }
   if (layout === null) await begin();

@@ -3,7 +3,7 @@
 
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { Bytes } from '../../common/base/bytes.ts';
-import type { Console } from '../console.ts';
+import type { Screen } from '../screen.ts';
 
 /** Why a row cannot be kept; null: it is. */
 export type Refusal = string | null;
@@ -24,27 +24,27 @@ export interface TextForm {
 
 const GATHER_CHARACTERS = 256 * 1024;
 
-export class ConsoleSink implements RowSink {
-  readonly #console: Console;
+export class ScreenSink implements RowSink {
+  readonly #screen: Screen;
   readonly #form: TextForm;
 
-  constructor(console: Console, form: TextForm) {
-    this.#console = console;
+  constructor(screen: Screen, form: TextForm) {
+    this.#screen = screen;
     this.#form = form;
   }
 
   async begin(): Promise<this> {
-    await this.#console.write(this.#form.headings);
+    await this.#screen.write(this.#form.headings);
     return this;
   }
 
   async write(key: Bytes, value: Bytes): Promise<null> {
-    await this.#console.write(this.#form.row(key, value));
+    await this.#screen.write(this.#form.row(key, value));
     return null;
   }
 
   finish(): Promise<void> {
-    return this.#console.flush();
+    return this.#screen.flush();
   }
 
   async abandon(): Promise<void> {}

@@ -3,7 +3,7 @@
 import { type Env, every } from '../../common/base/env.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, counts, number } from '../answer.ts';
-import type { Console } from '../console.ts';
+import type { Screen } from '../screen.ts';
 
 /** Refusals that are told one by one; the rest is only counted. */
 const TOLD_MAX = 20;
@@ -16,7 +16,7 @@ export class Tally {
   readonly refused = new Map<string, number>();
   readonly skipped = new Map<string, number>();
   readonly #env: Env;
-  readonly #console: Console;
+  readonly #screen: Screen;
   readonly #verb: string;
   readonly #startedAt: number;
   #told = 0;
@@ -24,9 +24,9 @@ export class Tally {
   #trouble: string | null = null;
 
   /** `verb`: `imported`, `exported`. */
-  constructor(env: Env, console: Console, verb: string) {
+  constructor(env: Env, screen: Screen, verb: string) {
     this.#env = env;
-    this.#console = console;
+    this.#screen = screen;
     this.#verb = verb;
     this.#startedAt = env.now();
   }
@@ -49,8 +49,8 @@ export class Tally {
   refuse(reason: string, from: string): void {
     bump(this.refused, reason);
     this.#told += 1;
-    if (this.#told <= TOLD_MAX) this.#console.say(`refused: ${from}: ${reason}`);
-    if (this.#told === TOLD_MAX + 1) this.#console.say('refused: more, only counted from here on');
+    if (this.#told <= TOLD_MAX) this.#screen.say(`refused: ${from}: ${reason}`);
+    if (this.#told === TOLD_MAX + 1) this.#screen.say('refused: more, only counted from here on');
   }
 
   skip(what: string): void {
@@ -59,12 +59,12 @@ export class Tally {
 
   /** Runs `work` with a line of progress about once a second, and a last one however it ends. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    const ticking = every(this.#env, PROGRESS_MS, () => this.#console.say(this.#progress()));
+    const ticking = every(this.#env, PROGRESS_MS, () => this.#screen.say(this.#progress()));
     try {
       return await work();
     } finally {
       ticking.cancel();
-      this.#console.say(this.#progress());
+      this.#screen.say(this.#progress());
     }
   }
 

@@ -96,7 +96,7 @@ const get: Verb = {
     return ask(call, async (client) => {
       const found = await client.get(key, readOptions(call.args));
       if (found === null) {
-        call.session.console.say(`not found: ${formatBytes(key)}`);
+        call.session.screen.say(`not found: ${formatBytes(key)}`);
         return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
       }
       tell(call, `revision ${found.revision}`);

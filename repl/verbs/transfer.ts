@@ -13,7 +13,7 @@ import { type ExportOptions, exportRows } from '../transfer/exporter.ts';
 import { Importer } from '../transfer/importer.ts';
 import type { Item } from '../transfer/item.ts';
 import { ndjsonLine, readNdjson } from '../transfer/ndjson.ts';
-import { ConsoleSink, FileSink, type RowSink, type TextForm } from '../transfer/sink.ts';
+import { FileSink, type RowSink, ScreenSink, type TextForm } from '../transfer/sink.ts';
 import { Tally } from '../transfer/tally.ts';
 import { readTree } from '../transfer/tree-reader.ts';
 import { TreeWriter } from '../transfer/tree-writer.ts';
@@ -70,7 +70,7 @@ told, counted, and makes it 1; symbolic links in a tree are left out and counted
     const { session, signal, args } = call;
     const items = readSource(session, args);
     const client = await ask(call, async (connected) => connected);
-    const tally = new Tally(session.env, session.console, 'imported');
+    const tally = new Tally(session.env, session.screen, 'imported');
     const importer = new Importer(client, { env: session.env, signal, patienceMs: patienceMs(args) }, tally);
     await tally.during(() => importer.run(items));
     return tally.answer();
@@ -109,7 +109,7 @@ DIR (absolute, .., empty parts) is refused, counted, and makes the exit code 1. 
     const { session, args } = call;
     const target = targetOf(args);
     const client = await ask(call, async (connected) => connected);
-    const tally = new Tally(session.env, session.console, 'exported');
+    const tally = new Tally(session.env, session.screen, 'exported');
     const options: ExportOptions = {
       env: session.env,
       signal: call.signal,
@@ -152,7 +152,7 @@ function openSink(session: Session, target: Target, prefixLength: number): Promi
   const form: TextForm =
     target.format === 'csv' ? { headings: CSV_HEADINGS, row: csvRow } : { headings: '', row: ndjsonLine };
   return target.file === '-'
-    ? new ConsoleSink(session.console, form).begin()
+    ? new ScreenSink(session.screen, form).begin()
     : FileSink.open(target.file, form);
 }
 

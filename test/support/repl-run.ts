@@ -60,3 +60,8 @@ export async function runTexts(
   const [out, err] = await gathered;
   return { code, out: out.toString(), outBytes: out, err: err.toString() };
 }
+
+/** A turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => realEnv.soon(resolve));
+}

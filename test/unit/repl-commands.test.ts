@@ -1,6 +1,7 @@
 // Every verb over a client in memory: what goes to stdout in each format, what to stderr, and the exit code.
 
 import test from 'ava';
+import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { MemoryClient } from '../support/memory-client.ts';
@@ -180,7 +181,7 @@ test('status shows what a node tells, and its replicas one by one', async (t) =>
   client.statuses.set('n-a', {
     node: 'n-a',
     version: '0.1.0',
-    startedAt: Date.now(),
+    startedAt: realEnv.wallNow(),
     leaseMs: 1234.5,
     replicas: [
       {

@@ -210,10 +210,10 @@ test('history: where it is, and that it does not grow for ever', async (t) => {
 });
 
 function session(client: MemoryClient): Session {
-  const console = { write: async () => {}, flush: async () => {}, say: () => {}, width: null };
+  const screen = { write: async () => {}, flush: async () => {}, say: () => {}, width: null };
   return {
     env: realEnv,
-    console,
+    screen,
     format: 'table',
     verbs: VERBS,
     interactive: true,

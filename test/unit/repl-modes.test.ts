@@ -9,7 +9,7 @@ import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { runRepl } from '../../repl/repl.ts';
 import { MemoryClient } from '../support/memory-client.ts';
-import { runTexts } from '../support/repl-run.ts';
+import { runTexts, turn } from '../support/repl-run.ts';
 
 const INPUT = { kind: 'input' } as const;
 
@@ -193,7 +193,7 @@ test('a scan waits for a slow reader instead of filling memory', async (t) => {
     );
   });
   await firstChunk;
-  for (let turn = 0; turn < 50; turn++) await new Promise((resolve) => setImmediate(resolve));
+  for (let i = 0; i < 50; i++) await turn();
   t.is(pages, 1);
   release();
 });

@@ -5,7 +5,7 @@ import type { Writable } from 'node:stream';
 import { toBytes } from '../common/base/bytes.ts';
 import { OutputClosed } from './failures.ts';
 
-export interface Console {
+export interface Screen {
   /** Part of an answer. Gathered; resolves at once unless the reader is slow. */
   write(part: string | Uint8Array): Promise<void>;
   /** Ends an answer: all of it is on its way. */
@@ -19,16 +19,16 @@ export interface Console {
 const GATHER_BYTES = 64 * 1024;
 
 /** A stream that may be a terminal, as process.stdout is. */
-type Screen = Writable & { readonly isTTY?: boolean; readonly columns?: number };
+type Outlet = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
-export class StreamConsole implements Console {
-  readonly #out: Screen;
+export class StreamScreen implements Screen {
+  readonly #out: Outlet;
   readonly #err: Writable;
   #parts: Uint8Array[] = [];
   #gathered = 0;
   #failure: Error | null = null;
 
-  constructor(out: Screen, err: Writable) {
+  constructor(out: Outlet, err: Writable) {
     this.#out = out;
     this.#err = err;
     out.on('error', (error: NodeJS.ErrnoException) => {

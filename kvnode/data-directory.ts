@@ -1,21 +1,18 @@
 // Opening a node's data directory, and what to do where it cannot be opened as it is: a locked one and one of another
 // format end the process with one line; a damaged one is set aside, loudly, and the node starts as a new one (R12).
 
-import type { Env } from '../common/base/env.ts';
-import type { Logger } from '../common/base/log.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { CorruptDataError, DataDirectoryLockedError, DataFormatError } from './storage/errors.ts';
-import { openStorage, setAside } from './storage/open.ts';
+import { openStorage, type StorageOptions, setAside } from './storage/open.ts';
 import type { Storage } from './storage/storage.ts';
 
-export async function openDataDirectory(directory: string, env: Env, logger: Logger): Promise<Storage> {
-  const options = { env, logger };
+export async function openDataDirectory(directory: string, options: StorageOptions): Promise<Storage> {
   try {
     return await openStorage(directory, options);
   } catch (error) {
     if (error instanceof CorruptDataError) {
       const aside = await setAside(directory, error, options);
-      logger.error({ directory, aside, reason: error.message }, 'data directory damaged: set aside');
+      options.logger.error({ directory, aside, reason: error.message }, 'data directory damaged: set aside');
       return openStorage(directory, options);
     }
     if (error instanceof DataDirectoryLockedError || error instanceof DataFormatError) {

@@ -28,7 +28,10 @@ import { clusterCodec, paths } from '../common/zk/znodes.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { KvNode } from './node.ts';
 import { Registration } from './registration.ts';
+import { DEFAULT_LIMITS, type StorageLimits } from './storage/open.ts';
 import type { Storage } from './storage/storage.ts';
+
+const MIB = 1024 * 1024;
 
 const COMMAND = {
   name: 'rangekeeper kvnode',
@@ -44,6 +47,13 @@ const COMMAND = {
     name: text({ help: 'for people; default: the host name', fallback: null }),
     zone: text({ help: 'failure domain: replicas of a range are spread over zones', fallback: 'default' }),
     capacity: integer({ help: 'relative share of ranges to hold', min: 1, max: 1000, fallback: 1 }),
+    logKeepMb: integer({ help: 'old log kept in any case, MiB', min: 1, max: 1_000_000, fallback: 64 }),
+    logRetainMb: integer({
+      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot',
+      min: 1,
+      max: 1_000_000,
+      fallback: 256,
+    }),
     sessionMs: sessionFlag(DEFAULT_SESSION.sessionMs),
     logLevel: logLevelFlag('info'),
   },
@@ -53,7 +63,11 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const { values } = readFlags(COMMAND, argv);
   const name = values.name ?? hostname();
   const logger = createLogger({ name: 'kvnode', level: values.logLevel }).child({ node: name });
-  const storage = await openDataDirectory(values.data, realEnv, logger);
+  const storage = await openDataDirectory(values.data, {
+    env: realEnv,
+    logger,
+    limits: logLimits(values.logKeepMb, values.logRetainMb),
+  });
   storage.onFailure((error) => {
     // R12: what was acknowledged may not be on the disk; nothing more may be said.
     throw error;
@@ -74,6 +88,16 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   await zk.close();
   await storage.close();
   return EXIT.ok;
+}
+
+/** Segments are small enough that keeping so little is possible. */
+function logLimits(keepMb: number, retainMb: number): Partial<StorageLimits> {
+  const keepBytes = keepMb * MIB;
+  return {
+    keepBytes,
+    retainBytes: Math.max(keepBytes, retainMb * MIB),
+    segmentBytes: Math.min(DEFAULT_LIMITS.segmentBytes, Math.max(MIB, keepBytes / 4)),
+  };
 }
 
 /** Served until the process is asked to stop. */

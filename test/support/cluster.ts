@@ -24,6 +24,8 @@ export interface ClusterOptions {
   readonly coordinators?: number;
   /** More flags of the coordinators. */
   readonly coordinatorArgs?: readonly string[];
+  /** More flags of the nodes. */
+  readonly nodeArgs?: readonly string[];
   /** Another ZooKeeper than the file's shared one, with a root. */
   readonly zk?: string;
 }
@@ -148,7 +150,8 @@ export class TestCluster {
   // ---- processes ----------------------------------------------------------------------------------------------------
 
   #spawnNode(name: string): TestProcess {
-    return this.#spawn('kvnode', name, ['--name', name, '--data', join(this.directory, name)]);
+    const own = ['--name', name, '--data', join(this.directory, name)];
+    return this.#spawn('kvnode', name, [...own, ...(this.#options.nodeArgs ?? [])]);
   }
 
   #spawn(command: string, name: string, args: readonly string[]): TestProcess {

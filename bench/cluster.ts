@@ -1,0 +1,122 @@
+// A cluster of real processes for measurements: ZooKeeper, two coordinators, nodes, all on this machine, in a temporary
+// directory, gone afterwards.
+
+import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { assert } from '../common/base/assert.ts';
+import { delay, realEnv } from '../common/base/env.ts';
+import type { Client } from '../common/client/index.ts';
+import type { NodeId } from '../common/model/ids.ts';
+import { type Child, startChild } from '../common/process/children.ts';
+import { findServer } from '../common/zk/find-server.ts';
+import { ManagedServer } from '../common/zk/managed-server.ts';
+import { freePorts } from '../common/zk/server-port.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
+const HOST = '127.0.0.1';
+export const SESSION_MS = 2_000;
+export const TICK_MS = 200;
+
+export class BenchCluster {
+  readonly zk: string;
+  readonly directory: string;
+  readonly #server: ManagedServer;
+  readonly #coordinators: Child[] = [];
+  readonly #nodes = new Map<string, Child>();
+
+  private constructor(server: ManagedServer, directory: string) {
+    this.#server = server;
+    this.directory = directory;
+    this.zk = `${server.address}/bench`;
+  }
+
+  static async start(nodes: number): Promise<BenchCluster> {
+    const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
+    const [port] = await freePorts(HOST, 1);
+    assert(port !== undefined, 'there is a free port');
+    const server = new ManagedServer({
+      program: findServer(process.env),
+      env: realEnv,
+      directory: join(directory, 'zookeeper'),
+      port,
+      tickMs: TICK_MS,
+      sessionMsMin: 2 * TICK_MS,
+      sessionMsMax: 60_000,
+    });
+    await server.start();
+    const cluster = new BenchCluster(server, directory);
+    for (const name of ['c1', 'c2']) {
+      const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
+      cluster.#coordinators.push(cluster.#spawn('coordinator', name, own));
+    }
+    for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
+    return cluster;
+  }
+
+  /** Starts, or starts again, the node with this name. */
+  startNode(name: string): void {
+    this.#nodes.set(
+      name,
+      this.#spawn('kvnode', name, ['--name', name, '--data', join(this.directory, name)]),
+    );
+  }
+
+  /** Sends a signal to a node; after SIGKILL its end is waited for. */
+  async signal(name: string, signal: NodeJS.Signals): Promise<void> {
+    const child = this.#nodes.get(name);
+    assert(child !== undefined, `there is a node ${name}`);
+    child.process.kill(signal);
+    if (signal === 'SIGKILL') await child.ended;
+  }
+
+  async stop(): Promise<void> {
+    const children = [...this.#nodes.values(), ...this.#coordinators];
+    for (const child of children) child.process.kill('SIGKILL');
+    await Promise.all(children.map(({ ended }) => ended));
+    await this.#server.kill();
+    rmSync(this.directory, { recursive: true, force: true });
+  }
+
+  #spawn(command: string, name: string, args: readonly string[]): Child {
+    const log = openSync(join(this.directory, `${name}.log`), 'a');
+    try {
+      const common = ['--zk', this.zk, '--session-ms', String(SESSION_MS)];
+      return startChild(realEnv, {
+        argv: [PROGRAM, command, ...common, ...args],
+        stdout: 'ignore',
+        stderr: log,
+      });
+    } finally {
+      closeSync(log);
+    }
+  }
+}
+
+/** Until every range has `replicas` in-sync replicas and an owner that answers. */
+export async function untilWhole(client: Client, replicas: number): Promise<void> {
+  for (;;) {
+    const ranges = client.ranges();
+    const whole =
+      ranges.length > 0 && ranges.every(({ descriptor }) => descriptor.inSync.length === replicas);
+    if (whole && (await allAnswer(client))) return;
+    await delay(realEnv, 50);
+  }
+}
+
+async function allAnswer(client: Client): Promise<boolean> {
+  try {
+    await client.count();
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The name of a node, by which BenchCluster knows it. */
+export function nameOf(client: Client, id: NodeId): string {
+  const name = client.nodes().find((node) => node.id === id)?.record?.name;
+  assert(name !== undefined, `node ${id} is known`);
+  return name;
+}

@@ -1,0 +1,181 @@
+// What a user of a cluster sees while its processes die: real ZooKeeper, real nodes, T = 2 s. Order and loss are
+// asserted, times are not (npm run bench -- failover measures them).
+
+import test from 'ava';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { type Client, connect } from '../../common/client/index.ts';
+import { TestCluster } from '../support/cluster.ts';
+
+async function open(t: { teardown(fn: () => unknown): void }, cluster: TestCluster): Promise<Client> {
+  const client = await connect({ zk: cluster.connect, connectMs: 30_000, deadlineMs: 30_000 });
+  t.teardown(() => client.close());
+  return client;
+}
+
+/** Puts numbered keys until told to stop; every one acknowledged is remembered. */
+function writing(client: Client, prefix: string): { stop(): Promise<readonly string[]> } {
+  const acknowledged: string[] = [];
+  let stopped = false;
+  const done = (async () => {
+    for (let n = 0; !stopped; n++) {
+      const key = `${prefix}${String(n).padStart(8, '0')}`;
+      try {
+        await client.put(key, key);
+        acknowledged.push(key);
+      } catch (error) {
+        // An outcome that is not known is no promise; everything else is a defect.
+        if (!(error instanceof RangekeeperError && error.applied === 'unknown')) throw error;
+      }
+    }
+  })();
+  return {
+    async stop() {
+      stopped = true;
+      await done;
+      return acknowledged;
+    },
+  };
+}
+
+async function valuesUnder(client: Client, prefix: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  const decoder = new TextDecoder();
+  for await (const row of client.scan({ prefix }))
+    found.set(decoder.decode(row.key), decoder.decode(row.value));
+  return found;
+}
+
+/** Every acknowledged key is there, with its value, once. */
+async function assertKept(
+  t: { deepEqual(a: unknown, b: unknown, message: string): boolean },
+  client: Client,
+  prefix: string,
+  acknowledged: readonly string[],
+): Promise<void> {
+  const found = await valuesUnder(client, prefix);
+  const lost = acknowledged.filter((key) => found.get(key) !== key);
+  t.deepEqual(lost, [], 'acknowledged and lost');
+}
+
+test('an acknowledged write outlives its owner, reads go on meanwhile, and the killed node comes back', async (t) => {
+  const cluster = await TestCluster.start(t);
+  const client = await open(t, cluster);
+  await client.put('k', 'before');
+  await cluster.allInSync();
+  const load = writing(client, 'k/');
+  const before = client.locate('k');
+  const owner = cluster.node(before?.descriptor.owner.node ?? '');
+  await owner.process.end('SIGKILL');
+
+  const read = await client.get('k', { read: 'fallback' });
+  t.is(new TextDecoder().decode(read?.value), 'before', 'a replica answers while nobody owns the range');
+  t.true(
+    read?.stale === false || read?.staleMs === null || (read?.staleMs ?? -1) >= 0,
+    'and says how far behind',
+  );
+
+  const written = await client.put('k', 'after');
+  t.not(written.node, owner.id, 'another node owns the range');
+  t.true(written.epoch > (before?.descriptor.epoch ?? 0), 'in a later epoch');
+  await assertKept(t, client, 'k/', await load.stop());
+  await cluster.restart(owner);
+  await cluster.allInSync();
+  t.is(new TextDecoder().decode((await client.get('k'))?.value), 'after');
+});
+
+test('a stopped replica leaves the in-sync set, writes go on, and it is back after SIGCONT', async (t) => {
+  const cluster = await TestCluster.start(t);
+  const client = await open(t, cluster);
+  await client.put('k', 'v');
+  await cluster.allInSync();
+  const { owner, replicas } = client.locate('k')?.descriptor ?? { owner: null, replicas: [] };
+  const victim = cluster.node(replicas.find(({ node }) => node !== owner?.node)?.node ?? '');
+  const load = writing(client, 'k/');
+  victim.process.signal('SIGSTOP');
+  await cluster.until('the stopped node left', (images) =>
+    images.every(({ descriptor }) => !descriptor.inSync.includes(victim.id)),
+  );
+  await client.put('k', 'while it is away');
+  victim.process.signal('SIGCONT');
+  await cluster.allInSync();
+  await assertKept(t, client, 'k/', await load.stop());
+});
+
+test('the leading coordinator dies: nothing changes for data, and the other one promotes', async (t) => {
+  const cluster = await TestCluster.start(t, { coordinators: 2 });
+  const client = await open(t, cluster);
+  await client.put('k', 'v');
+  await cluster.allInSync();
+  const leading = await Promise.race(
+    cluster.coordinators.map(async (process) => {
+      await process.said('leading');
+      return process;
+    }),
+  );
+  const load = writing(client, 'k/');
+  await leading.end('SIGKILL');
+  await client.put('k', 'without a leader');
+  const owner = cluster.node(client.locate('k')?.descriptor.owner.node ?? '');
+  await owner.process.end('SIGKILL');
+  const written = await client.put('k', 'after');
+  t.not(written.node, owner.id);
+  await assertKept(t, client, 'k/', await load.stop());
+});
+
+test('everything is killed under load and started again: nothing acknowledged is lost', async (t) => {
+  const cluster = await TestCluster.start(t);
+  const client = await open(t, cluster);
+  await client.put('k', 'v');
+  const load = writing(client, 'k/');
+  await client.put('a', 'v');
+  const dead = [...cluster.coordinators, ...cluster.nodes.map(({ process }) => process)];
+  await Promise.all(dead.map((process) => process.end('SIGKILL')));
+  cluster.startCoordinator();
+  await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));
+  await client.put('k', 'again');
+  await cluster.allInSync();
+  await assertKept(t, client, 'k/', await load.stop());
+});
+
+test('SIGTERM hands ranges over before the session ends', async (t) => {
+  const cluster = await TestCluster.start(t);
+  const client = await open(t, cluster);
+  await client.put('k', 'v');
+  await cluster.allInSync();
+  const owner = cluster.node(client.locate('k')?.descriptor.owner.node ?? '');
+  const load = writing(client, 'k/');
+  t.is(await owner.process.end('SIGTERM'), 0, 'it ends well');
+  const images = await cluster.descriptors();
+  t.true(
+    images.every(({ descriptor }) => descriptor.owner.node !== owner.id),
+    'no range waits for a promotion',
+  );
+  await client.put('k', 'after');
+  await assertKept(t, client, 'k/', await load.stop());
+});
+
+test('a node that is gone for good is replaced, by a snapshot where the log no longer reaches back', async (t) => {
+  const cluster = await TestCluster.start(t, {
+    coordinatorArgs: ['--replace-after-ms', '500'],
+    nodeArgs: ['--log-keep-mb', '1', '--log-retain-mb', '2'],
+  });
+  const client = await open(t, cluster);
+  const value = 'v'.repeat(100_000);
+  const keys = Array.from({ length: 120 }, (_, n) => `k/${String(n).padStart(4, '0')}`);
+  for (const key of keys) await client.put(key, value);
+  await cluster.allInSync();
+  const lost = cluster.nodes.find(({ id }) => id !== client.locate('k/')?.descriptor.owner.node);
+  await lost?.process.end('SIGKILL');
+  const fresh = await cluster.addNode('n4');
+  await cluster.until('the new node is in-sync in place of the lost one', (images) =>
+    images.every(({ descriptor }) => {
+      return (
+        descriptor.inSync.includes(fresh.id) && !descriptor.replicas.some(({ node }) => node === lost?.id)
+      );
+    }),
+  );
+  await fresh.process.said('snapshot installed');
+  t.is(await client.count({ prefix: 'k/' }), keys.length);
+  const stale = await client.get(keys[0] ?? '', { read: 'stale' });
+  t.is(stale?.value.length, value.length);
+});

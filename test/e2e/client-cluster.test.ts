@@ -1,0 +1,153 @@
+// The client on a real cluster: ZooKeeper, a coordinator and three nodes as processes, and owners that die or freeze.
+
+import test from 'ava';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { type Client, connect, RangekeeperError } from '../../common/client/index.ts';
+import { TestCluster } from '../support/cluster.ts';
+
+async function start(t: Parameters<typeof TestCluster.start>[0]) {
+  const cluster = await TestCluster.start(t);
+  const client = await connect({ zk: cluster.connect, connectMs: 60_000 });
+  t.teardown(() => client.close());
+  await cluster.allInSync();
+  return { cluster, client };
+}
+
+const text = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
+
+test.serial('every operation, in every mode', async (t) => {
+  const { client } = await start(t);
+  const keys = Array.from({ length: 500 }, (_, i) => `${(i % 36).toString(36)}/${i}`).sort();
+  const done = await Promise.all(keys.map((key) => client.put(key, `of ${key}`)));
+  t.true(new Set(done.map(({ range }) => range)).size >= 3, 'over several ranges');
+
+  const first = keys[0] as string;
+  const found = await client.get(first);
+  t.is(text(found?.value), `of ${first}`);
+  t.is(found?.revision, done[0]?.revision);
+  t.false(found?.stale);
+  t.is(text((await client.get(first, { read: 'fallback' }))?.value), `of ${first}`);
+  t.is(
+    text((await client.get(first, { read: 'stale' }))?.value),
+    `of ${first}`,
+    'never behind its own write',
+  );
+  t.is(await client.get('nothing'), null);
+
+  const scanned: string[] = [];
+  for await (const row of client.scan()) scanned.push(text(row.key));
+  t.deepEqual(scanned, keys);
+  const backwards: string[] = [];
+  for await (const row of client.scan({ reverse: true, limit: 50 })) backwards.push(text(row.key));
+  t.deepEqual(backwards, keys.toReversed().slice(0, 50));
+  t.is(await client.count(), 500);
+  t.is(
+    await client.count({ prefix: 'a/', read: 'stale' }),
+    keys.filter((key) => key.startsWith('a/')).length,
+  );
+
+  const conflict = await t.throwsAsync(client.put(first, 'x', { ifRevision: 0 }), {
+    instanceOf: RangekeeperError,
+  });
+  t.is(conflict?.code, 'CONFLICT');
+  t.is(conflict?.details.revision, found?.revision);
+  t.true((await client.delete(first)).existed);
+  t.false((await client.delete(first)).existed);
+  await client.batch([
+    { put: { key: 'q', value: '1' } },
+    { put: { key: 'q1', value: '2' } },
+    { check: { key: 'q2', revision: 0 } },
+  ]);
+  t.is(text((await client.get('q1'))?.value), '2');
+
+  t.is(client.nodes().filter(({ live }) => live !== null).length, 3);
+  const owner = client.locate('q')?.descriptor.owner.node ?? '';
+  t.is((await client.nodeStatus(owner)).node, owner);
+  t.deepEqual(
+    (await client.namespaces()).map(({ name }) => name),
+    ['default'],
+  );
+});
+
+test.serial('no such namespace, and no cluster', async (t) => {
+  const { cluster } = await start(t);
+  const unknown = await t.throwsAsync(connect({ zk: cluster.connect, namespace: 'nope' }));
+  t.regex(unknown?.message ?? '', /no namespace "nope"; there are: default/);
+  const elsewhere = await t.throwsAsync(connect({ zk: `${cluster.connect}/elsewhere`, connectMs: 1_000 }), {
+    instanceOf: RangekeeperError,
+  });
+  t.is(elsewhere?.code, 'NO_CLUSTER');
+  const nowhere = await t.throwsAsync(connect({ zk: '127.0.0.1:1/x', connectMs: 1_000 }), {
+    instanceOf: RangekeeperError,
+  });
+  t.is(nowhere?.code, 'NO_CLUSTER');
+});
+
+/** Puts and fallback reads of one key in a loop: what was acknowledged, and how reads fared. */
+function underLoad(client: Client, key: string) {
+  let stopped = false;
+  let acknowledged = 0;
+  let failedWrites = 0;
+  let failedReads = 0;
+  let slowestReadMs = 0;
+  const writer = (async () => {
+    for (let i = 1; !stopped; i++) {
+      try {
+        await client.put(key, String(i));
+        acknowledged = i;
+      } catch {
+        failedWrites++;
+      }
+    }
+  })();
+  const reader = (async () => {
+    while (!stopped) {
+      const before = realEnv.now();
+      try {
+        await client.get(key, { read: 'fallback' });
+      } catch {
+        failedReads++;
+      }
+      slowestReadMs = Math.max(slowestReadMs, realEnv.now() - before);
+      await delay(realEnv, 1);
+    }
+  })();
+  return {
+    get acknowledged() {
+      return acknowledged;
+    },
+    async stop() {
+      stopped = true;
+      await Promise.all([writer, reader]);
+      return { acknowledged, failedWrites, failedReads, slowestReadMs };
+    },
+  };
+}
+
+for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
+  test.serial(
+    `the owner gets ${signal}: reads go on, writes go on at the next owner, nothing is lost`,
+    async (t) => {
+      const { cluster, client } = await start(t);
+      const key = 'k';
+      await client.put(key, '0');
+      const load = underLoad(client, key);
+      const before = client.locate(key)?.descriptor;
+      const owner = cluster.node(before?.owner.node ?? '');
+      await delay(realEnv, 500);
+      owner.process.signal(signal);
+      await cluster.until('another owner', (images) =>
+        images.some(({ descriptor }) => descriptor.id === before?.id && descriptor.owner.node !== owner.id),
+      );
+      const acknowledgedThen = load.acknowledged;
+      while (load.acknowledged <= acknowledgedThen) await delay(realEnv, 20);
+      const { acknowledged, failedReads, failedWrites, slowestReadMs } = await load.stop();
+      t.log({ acknowledged, failedReads, failedWrites, slowestReadMs });
+      t.is(failedReads, 0);
+      t.true(slowestReadMs < 2_000, 'no read waited for the next owner');
+      t.true(failedWrites <= 1, 'at most the one that was under way');
+      t.true(Number(text((await client.get(key))?.value)) >= acknowledged);
+      if (signal === 'SIGSTOP') owner.process.signal('SIGCONT');
+    },
+  );
+}

@@ -22,7 +22,7 @@ export interface ReplicaRow {
   readonly appliedSeq: Seq | null;
   /** Entries of the owner's log that it has not acknowledged, as the owner counts; null: not known. */
   readonly lag: number | null;
-  /** Upper bound of how far reads from it may be behind, ms; null: not known. */
+  /** Upper bound of how far reads from it may be behind, ms, in coarse steps; null: not known. */
   readonly staleMs: number | null;
 }
 

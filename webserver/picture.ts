@@ -17,6 +17,8 @@ import {
 } from './feed.ts';
 import type { ClusterView } from './view.ts';
 
+const STALE_STEP_MS = 200;
+
 /** What a node last said of itself, or since when (Unix ms) it has said nothing. */
 export type Word =
   | { readonly kind: 'said'; readonly status: NodeStatus }
@@ -161,7 +163,7 @@ function replicaRows(
       role: own?.role ?? null,
       appliedSeq: own?.appliedSeq ?? null,
       lag: isOwner && owner !== undefined ? 0 : (followers.get(node)?.lag ?? null),
-      staleMs: own === undefined || isOwner ? null : wholeMs(own.staleMs),
+      staleMs: own === undefined || isOwner ? null : bound(own.staleMs),
     };
   });
 }
@@ -195,6 +197,11 @@ function goneSince(node: NodeId, { before, now }: PictureInput): number | null {
   const row = before?.nodes.find(({ id }) => id === node);
   if (row === undefined) return null;
   return row.alive ? now : row.goneSince;
+}
+
+/** Still an upper bound, and the same from second to second, so that an idle range sends nothing to the pages. */
+function bound(staleMs: number | null): number | null {
+  return staleMs === null ? null : Math.ceil(staleMs / STALE_STEP_MS) * STALE_STEP_MS;
 }
 
 function wholeMs(ms: number | null): number | null {

@@ -88,7 +88,7 @@ test.serial('a range opens for its replicas, their lag and how old their reads m
   const cleo = details.getByRole('row', { name: /cleo/ });
   await says(t, cleo, 'learner');
   await says(t, cleo, '17');
-  await says(t, cleo, 'stale by 35 ms at most');
+  await says(t, cleo, 'stale by 200 ms at most');
   await says(t, segment(page, 1), 'lag 17');
   await details.getByRole('button', { name: 'Close details' }).click();
   await details.waitFor({ state: 'detached' });
@@ -109,10 +109,10 @@ test.serial('widths by writes follow what was written', async (t) => {
     ),
   });
   await fill(cluster, 100);
-  await page.waitForFunction(
-    `(([first, second]) => first.offsetWidth > 3 * second.offsetWidth)(document.querySelectorAll('.segment'))`,
-  );
-  t.pass();
+  await page.locator('[data-range="1"][style*="flex-grow: 101"]').waitFor();
+  const width = async (range: number): Promise<number> =>
+    (await segment(page, range).boundingBox())?.width ?? 0;
+  t.true((await width(1)) > 10 * (await width(2)));
 });
 
 test.serial('the key browser goes through pages, and shows what others write', async (t) => {

@@ -63,7 +63,10 @@ export async function servePaper(
 /** A fresh page, which fails the test for every error in it and every request to another place than `address`. */
 export async function openPage(t: ExecutionContext, address: string, width = 1280): Promise<Page> {
   shared ??= launch();
-  const context = await (await shared).newContext({ viewport: { width, height: 900 } });
+  const context = await (await shared).newContext({
+    viewport: { width, height: 900 },
+    reducedMotion: 'reduce',
+  });
   t.teardown(() => context.close());
   const page = await context.newPage();
   page.setDefaultTimeout(15_000);

@@ -1,0 +1,62 @@
+// The page over a real cluster: a webserver process that comes up before there is a cluster, shows it when it is there,
+// writes through it, and follows when the owner of a range is killed.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { TestCluster } from '../support/cluster.ts';
+import { TestProcess } from '../support/processes.ts';
+import { openPage } from '../support/web-page.ts';
+import { startZooKeeper } from '../support/zookeeper.ts';
+
+const PATIENCE_MS = 60_000;
+
+/** `rangekeeper webserver` on a free port, ended with the test. */
+async function startProcess(
+  t: ExecutionContext,
+  zk: string,
+): Promise<{ address: string; process: TestProcess }> {
+  const folder = await mkdtemp(join(tmpdir(), 'rangekeeper-web-'));
+  const process = TestProcess.start(
+    ['webserver', '--zk', zk, '--listen', '127.0.0.1:0'],
+    join(folder, 'webserver.log'),
+  );
+  t.teardown(async () => {
+    await process.end('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
+  const { address } = await process.said('webserver listens');
+  return { address: String(address), process };
+}
+
+test('the page sees a cluster come, and an owner killed and replaced', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const { address, process } = await startProcess(t, connect);
+  const page = await openPage(t, address);
+  page.setDefaultTimeout(PATIENCE_MS);
+  await page.getByText('No cluster yet').waitFor();
+
+  const cluster = await TestCluster.start(t, { zk: connect });
+  await page.locator('.segment.serving').nth(2).waitFor();
+  t.is(await page.locator('[data-node]').count(), 3);
+  await page.getByRole('textbox', { name: 'Key', exact: true }).fill('alpha');
+  await page.getByLabel('Value').fill('one');
+  await page.getByRole('button', { name: 'Put' }).click();
+  await page.getByText('Written: alpha is at revision').waitFor();
+  await page.locator('.keys tr', { hasText: 'one' }).waitFor();
+
+  await cluster.allInSync();
+  const range = (await cluster.descriptors()).find(({ descriptor }) => descriptor.end !== null)?.descriptor;
+  if (range === undefined) return t.fail('a first range with an end');
+  const killed = cluster.node(range.owner.node);
+  await killed.process.end('SIGKILL');
+  await page.locator('.banner.no-owner', { hasText: `Range ${range.id}` }).waitFor();
+  await page.locator(`[data-node="${killed.id}"]`, { hasText: 'down' }).waitFor();
+  await page.locator(`.segment.serving[data-range="${range.id}"]`, { hasNotText: killed.name }).waitFor();
+  await page.getByLabel('Value').fill('two');
+  await page.getByRole('button', { name: 'Put' }).click();
+  await page.locator('.keys tr', { hasText: 'two' }).waitFor();
+
+  t.is(await process.end('SIGTERM'), 0);
+});

@@ -11,8 +11,8 @@ type Trouble = Exclude<Condition, 'serving' | 'unknown'>;
 const PATIENCE: Readonly<Record<Trouble, number>> = {
   'no-owner': 0,
   'read-only': 0,
-  starting: 3_000,
-  silent: 3_000,
+  starting: 2_000,
+  silent: 500,
 };
 
 interface BannersProps {

@@ -13,17 +13,12 @@ export function usePage(store: Store): PageState {
   return state;
 }
 
-/** The webserver's wall clock, for "since" and "for 12 s"; renders anew every second. */
+/** The webserver's wall clock, for "since" and "for 12 s"; renders anew every second at least. */
 export function useServerNow(clockOffset: number): number {
-  const [now, setNow] = useState(wallNow());
+  const [ticks, setTicks] = useState(0);
   useEffect(() => {
-    let timer: Timer;
-    const tick = (): void => {
-      setNow(wallNow());
-      timer = after(1_000, tick);
-    };
-    tick();
+    const timer: Timer = after(1_000, () => setTicks(ticks + 1));
     return () => timer.cancel();
-  }, []);
-  return now + clockOffset;
+  }, [ticks]);
+  return wallNow() + clockOffset;
 }

@@ -53,7 +53,10 @@ test('the page sees a cluster come, and an owner killed and replaced', async (t)
   await killed.process.end('SIGKILL');
   await page.locator(`[data-node="${killed.id}"]`, { hasText: 'down' }).waitFor();
   await page.locator(`.segment.serving[data-range="${range.id}"]`, { hasNotText: killed.name }).waitFor();
-  await page.locator('.events li', { hasText: `range ${range.id}` }).first().waitFor();
+  await page
+    .locator('.events li', { hasText: `range ${range.id}` })
+    .first()
+    .waitFor();
   await page.getByLabel('Value').fill('two');
   await page.getByRole('button', { name: 'Put' }).click();
   await page.locator('.keys tr', { hasText: 'two' }).waitFor();

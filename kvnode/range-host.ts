@@ -6,7 +6,7 @@ import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import type { Seq } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
-import type { Operation } from '../common/wire/messages.ts';
+import { copyOf, type Operation } from '../common/wire/messages.ts';
 import { decodeOperation } from '../common/wire/operation.ts';
 import { descriptorCodec } from '../common/zk/znodes.ts';
 import { applyOperation, type Outcome } from './apply.ts';
@@ -54,7 +54,7 @@ export class RangeHost {
     const refuse = (code: ErrorCode, message: string) => client.reply(requestId, this.refusal(code, message));
     let operation: Operation;
     // The log keeps the bytes: a view would pin the whole message that they came in.
-    const payload = operationBytes.slice();
+    const payload = copyOf(operationBytes);
     try {
       operation = decodeOperation(payload);
     } catch (error) {

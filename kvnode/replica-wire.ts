@@ -1,7 +1,7 @@
 // Between the replica's messages and the wire's frames: the same facts, with the range's id beside them.
 
 import type { RangeId } from '../common/model/ids.ts';
-import type * as wire from '../common/wire/messages.ts';
+import * as wire from '../common/wire/messages.ts';
 import type { Append, AppendAck } from './replica/messages.ts';
 import type { LogEntry } from './storage/storage.ts';
 
@@ -22,7 +22,7 @@ export function toFrame(range: RangeId, message: Append | AppendAck): wire.Appen
 /** The entries' payloads are copied: the log keeps them, the message goes. */
 export function appendFrom(frame: wire.Append): Append {
   const entries: LogEntry[] = frame.entries.map(({ epoch, seq, kind, payload }) => {
-    return { epoch, seq, kind, payload: payload.slice() };
+    return { epoch, seq, kind, payload: wire.copyOf(payload) };
   });
   return { ...frame, entries };
 }

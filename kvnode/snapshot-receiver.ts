@@ -5,7 +5,7 @@
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
-import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../common/wire/messages.ts';
+import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../common/wire/messages.ts';
 import type { RangeHost } from './range-host.ts';
 import { rowsChecksum } from './snapshot-checksum.ts';
 import type { SnapshotWriter, Storage } from './storage/storage.ts';
@@ -75,12 +75,12 @@ export class SnapshotReceiver {
     install.busy = true;
     // The rows are views into a message that is gone after this turn.
     const rows = chunk.rows.map(({ key, value, revision }) => ({
-      key: key.slice(),
-      value: value.slice(),
+      key: copyOf(key),
+      value: copyOf(value),
       revision,
     }));
     const { range, position, start, end } = chunk;
-    const bounds = { start: start.slice(), end: end?.slice() ?? null };
+    const bounds = { start: copyOf(start), end: end === null ? null : copyOf(end) };
     try {
       install.checksum = rowsChecksum(rows, install.checksum);
       if (install.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);

@@ -3,7 +3,7 @@
 
 import { delay, type Env } from '../../common/base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
-import { interruptible } from '../session.ts';
+import { Interrupted } from '../failures.ts';
 
 const WORTH_WAITING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'OUTCOME_UNKNOWN',
@@ -20,6 +20,7 @@ const PAUSE_MS_MAX = 1_000;
 
 export interface Patience {
   readonly env: Env;
+  /** Ends the trying; who waits for an answer listens to it by itself. */
   readonly signal: AbortSignal;
   /** How long after the first failure the last try may begin. */
   readonly patienceMs: number;
@@ -32,7 +33,7 @@ export async function patiently<T>(patience: Patience, attempt: () => Promise<T>
   let failedSince: number | null = null;
   for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
     try {
-      return await interruptible(signal, attempt());
+      return await attempt();
     } catch (error) {
       if (!(error instanceof RangekeeperError) || !WORTH_WAITING.has(error.code)) throw error;
       const now = env.now();
@@ -41,6 +42,7 @@ export async function patiently<T>(patience: Patience, attempt: () => Promise<T>
       patience.onRetry(error);
     }
     // Spread, so that all that wait for one range do not come back in one moment.
-    await interruptible(signal, delay(env, pauseMs * (0.5 + env.random())));
+    await delay(env, pauseMs * (0.5 + env.random()));
+    if (signal.aborted) throw new Interrupted();
   }
 }

@@ -4,6 +4,7 @@ import { formatBytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Client, NodeView } from '../../common/client/api.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
 import { formatKeyRange } from '../../common/model/key-range.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import {
@@ -20,7 +21,7 @@ import {
   text,
 } from '../answer.ts';
 import { describeError, UsageError } from '../failures.ts';
-import { ask, type Call, nameOf, type Verb } from './verb.ts';
+import { ask, type Call, nameOf, namesOf, type Verb } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },
@@ -42,10 +43,14 @@ function rangeRow(descriptor: Descriptor, views: readonly NodeView[]): Row {
     number(descriptor.epoch),
     node(nameOf(descriptor.owner.node, views)),
     flag(ownerIsLive(descriptor, views)),
-    nodes(descriptor.replicas.map((replica) => nameOf(replica.node, views))),
-    nodes(descriptor.inSync.map((id) => nameOf(id, views))),
+    nodes(namesOf(replicaIds(descriptor), views)),
+    nodes(namesOf(descriptor.inSync, views)),
     number(descriptor.minInSync),
   ];
+}
+
+function replicaIds({ replicas }: Descriptor): readonly NodeId[] {
+  return replicas.map((replica) => replica.node);
 }
 
 /** Ownership ends with the session (R1): a node that has come back with a new one does not own the range. */
@@ -89,13 +94,16 @@ const where: Verb = {
 };
 
 function whereText(descriptor: Descriptor, views: readonly NodeView[], address: string | null): string {
-  const names = (ids: readonly string[]) => ids.map((id) => nameOf(id, views).name).join(' ');
+  const names = (ids: readonly NodeId[]) =>
+    namesOf(ids, views)
+      .map(({ name }) => name)
+      .join(' ');
   const life = ownerIsLive(descriptor, views) ? '' : ', its session has ended';
   return [
     `range     ${descriptor.id} ${formatKeyRange(descriptor)} of ${descriptor.namespace}`,
     `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'not live'}${life})`,
     `epoch     ${descriptor.epoch}`,
-    `replicas  ${names(descriptor.replicas.map((replica) => replica.node))}`,
+    `replicas  ${names(replicaIds(descriptor))}`,
     `in-sync   ${names(descriptor.inSync)} (at least ${descriptor.minInSync} for writes)`,
   ].join('\n');
 }
@@ -107,11 +115,16 @@ const nodesVerb: Verb = {
   options: [],
   run: (call) =>
     ask(call, async (client): Promise<Answer> => {
-      const rows = client.nodes().map((view) => nodeRow(view, client));
+      const rows = viewsByName(client).map((view) => nodeRow(view, client));
       const columns = ['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'];
       return { kind: 'rows', columns: columns.map((name) => ({ name })), rows: each(rows), headings: true };
     }),
 };
+
+function viewsByName(client: Client): readonly NodeView[] {
+  const name = ({ id, record }: NodeView) => record?.name ?? id;
+  return [...client.nodes()].sort((a, b) => name(a).localeCompare(name(b)) || a.id.localeCompare(b.id));
+}
 
 function nodeRow({ id, record, live }: NodeView, client: Client): Row {
   const descriptors = client.ranges().map((image) => image.descriptor);
@@ -174,7 +187,7 @@ const CLUSTER_COLUMNS: readonly Column[] = [
 ].map((name) => ({ name }));
 
 async function clusterStatus(call: Call, client: Client): Promise<Answer> {
-  const rows = client.nodes().map(async (view): Promise<Row> => {
+  const rows = viewsByName(client).map(async (view): Promise<Row> => {
     const name = node(nameOf(view.id, client.nodes()));
     const blank = CLUSTER_COLUMNS.slice(2).map(() => text(null));
     if (view.live === null) return [name, ...blank, text('not live')];

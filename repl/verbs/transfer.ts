@@ -7,7 +7,7 @@ import type { Client } from '../../common/client/api.ts';
 import type { Answer } from '../answer.ts';
 import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
-import type { Session } from '../session.ts';
+import { interruptibleRows, type Session } from '../session.ts';
 import { CSV_HEADINGS, csvRow, readCsv } from '../transfer/csv.ts';
 import { type ExportOptions, exportRows } from '../transfer/exporter.ts';
 import { Importer } from '../transfer/importer.ts';
@@ -133,7 +133,7 @@ async function exportTo(
 ): Promise<void> {
   const oldest = new Oldest();
   try {
-    for await (const row of exportRows(client, options, tally)) {
+    for await (const row of interruptibleRows(options.signal, exportRows(client, options, tally))) {
       const refusal = await sink.write(row.key, row.value);
       if (refusal === null) tally.done(row.value.length);
       else tally.refuse(refusal, formatBytes(row.key));

@@ -110,6 +110,11 @@ export function tell(call: Call, remark: string): void {
   if (call.session.interactive && call.session.format === 'table') call.remark(remark);
 }
 
+/** In the order of their names, which is the same in every line. */
+export function namesOf(ids: readonly NodeId[], views: readonly NodeView[]): readonly NodeName[] {
+  return ids.map((id) => nameOf(id, views)).sort((a, b) => a.name.localeCompare(b.name));
+}
+
 export function nameOf(id: NodeId, views: readonly NodeView[]): NodeName {
   return { id, name: views.find((view) => view.id === id)?.record?.name ?? id };
 }

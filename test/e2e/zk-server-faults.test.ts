@@ -5,6 +5,7 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import type { ManagedServer } from '../../common/zk/managed-server.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
 import { openZk, startEnsemble, startOwnZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
 const data = toBytes('data');
@@ -126,4 +127,25 @@ test('a frozen server is left and taken up again, and what was under way is told
   t.is(refused?.failure, 'disconnected');
   server.resume();
   t.is((await untilAnswering(zk)).id, session.id);
+});
+
+test('a server that is behind what this process has seen is not used, not even for a new session', async (t) => {
+  const ahead = await startOwnZooKeeper(t);
+  const behind = await startOwnZooKeeper(t);
+  const proxy = await startProxy(t, behind.port);
+  proxy.refusing = true;
+  const config = { ...TEST_SESSION, sessionMs: 600 };
+  const zk = openZk(t, `${ahead.address},${proxy.address}`, { config });
+  const session = await zk.ready(PATIENCE_MS);
+  await session.create('/a', data, 'persistent');
+  const ended = new Promise<string>((resolve) => session.onEnd(resolve));
+  proxy.refusing = false;
+  await ahead.kill();
+  t.regex(await ended, /no link/);
+  const accepted = proxy.accepted;
+  while (proxy.accepted < accepted + 3) await pause();
+  t.is(zk.session, null);
+  await ahead.start();
+  const next = await untilAnswering(zk);
+  t.truthy(await next.get('/a'));
 });

@@ -2,9 +2,12 @@
 
 import test from 'ava';
 import { registerStoreSuite } from '../suites/zk/store-suite.ts';
-import { openZk, startZooKeeper } from '../support/zookeeper.ts';
+import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
 registerStoreSuite(test, 'ZooKeeper', async (t) => {
   const { connect } = await startZooKeeper(t);
-  return { open: () => openZk(t, connect), patienceMs: 10_000 };
+  return {
+    open: () => openZk(t, connect, { config: { ...TEST_SESSION, sessionMs: 6_000 } }),
+    patienceMs: 10_000,
+  };
 });

@@ -17,9 +17,9 @@ import { connectZk, type ZkOptions } from '../../common/zk/zk.ts';
 export const TICK_MS = 200;
 const HOST = '127.0.0.1';
 
-/** T = 1 s: a dead process shows within 1.2 s. */
+/** T = 2 s: a dead process shows within 2.2 s. */
 export const TEST_SESSION: SessionConfig = {
-  sessionMs: 1_000,
+  sessionMs: 2_000,
   heartbeatsPerSession: 6,
   leaseSlackMs: 100,
   pollMs: 5_000,

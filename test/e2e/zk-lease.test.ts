@@ -1,0 +1,158 @@
+// The lease [safety] against real servers: whatever is cut, frozen or stalled, it ends before anybody else can see the
+// ephemeral vanish. Holders hang on a follower, which answers them although the leader alone decides.
+
+import { fork } from 'node:child_process';
+import test, { type ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
+import type { ManagedServer } from '../../common/zk/managed-server.ts';
+import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import type { HolderMessage } from '../support/lease-holder.ts';
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { openZk, startEnsemble, startOwnZooKeeper, TEST_SESSION, TICK_MS } from '../support/zookeeper.ts';
+
+const PATIENCE_MS = 30_000;
+const nothing = new Uint8Array(0);
+
+const sleep = (ms: number) => new Promise<void>((resolve) => realEnv.after(ms, resolve));
+
+interface Holder {
+  readonly path: string;
+  readonly session: ZkSession;
+  readonly proxy: TcpProxy;
+}
+
+/** A session with its ephemeral and a valid lease, over a proxy of its own. */
+async function holder(t: ExecutionContext, port: number, path: string, sessionMs: number): Promise<Holder> {
+  const proxy = await startProxy(t, port);
+  const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs } });
+  const session = await zk.ready(PATIENCE_MS);
+  await session.create(path, nothing, 'ephemeral');
+  session.startLease(path);
+  while (session.leaseUntil() < realEnv.now()) await sleep(5);
+  return { path, session, proxy };
+}
+
+/** When `observer`'s process saw that `path` is gone. */
+function vanishing(observer: Zk, path: string): Promise<number> {
+  return new Promise((resolve) => {
+    let seen = false;
+    const watching = observer.observeData(path, (node) => {
+      if (node !== null) seen = true;
+      if (node !== null || !seen) return;
+      watching.close();
+      resolve(realEnv.now());
+    });
+  });
+}
+
+/** Cuts each holder off at a moment of its own within a heartbeat's interval, and compares. */
+async function cutAndCompare(t: ExecutionContext, holders: readonly Holder[], observer: Zk): Promise<void> {
+  const gone = holders.map(({ path }) => vanishing(observer, path));
+  await sleep(500);
+  for (const [index, { proxy, session }] of holders.entries()) {
+    await sleep(37 * (index % 4));
+    t.true(session.leaseUntil() > realEnv.now(), 'a lease in good times is valid');
+    if (index % 2 === 0) proxy.hold('to-server', 'to-client');
+    else proxy.hold('to-client');
+  }
+  const times = await Promise.all(gone);
+  for (const [index, { session, path }] of holders.entries()) {
+    const until = session.leaseUntil();
+    const vanishedAt = times[index] ?? Number.NaN;
+    t.true(until < vanishedAt, `${path}: lease until ${until}, vanished at ${vanishedAt}`);
+  }
+}
+
+test('a silent cut from a server that stands alone', async (t) => {
+  const server = await startOwnZooKeeper(t);
+  const observer = openZk(t, server.address);
+  await observer.ready(PATIENCE_MS);
+  const names = Array.from({ length: 6 }, (_, index) => `/live-${index}`);
+  const holders = await Promise.all(names.map((path) => holder(t, server.port, path, 2_000)));
+  await cutAndCompare(t, holders, observer);
+});
+
+async function withModes(
+  servers: readonly ManagedServer[],
+): Promise<{ leader: ManagedServer; follower: ManagedServer }> {
+  const modes = await Promise.all(servers.map((server) => server.mode()));
+  const leader = servers[modes.indexOf('leader')];
+  const follower = servers[modes.indexOf('follower')];
+  if (leader === undefined || follower === undefined) throw new Error(`modes are ${modes.join()}`);
+  return { leader, follower };
+}
+
+interface Remote {
+  readonly path: string;
+  until(): number;
+  /** Stops the whole process for `ms`; resolves once its heartbeats are answered again. */
+  stall(ms: number): Promise<void>;
+}
+
+/** A holder in a process of its own, with a valid lease. */
+async function remoteHolder(t: ExecutionContext, server: ManagedServer, path: string): Promise<Remote> {
+  const script = new URL('../support/lease-holder.js', import.meta.url);
+  const child = fork(script, [server.address, path, '2000', String(TICK_MS)], { stdio: 'inherit' });
+  t.teardown(() => child.kill('SIGKILL'));
+  let until = Number.NEGATIVE_INFINITY;
+  // Between the two clocks; a message takes some time, so it is at most the least that was seen.
+  let offset = Number.POSITIVE_INFINITY;
+  let answered: () => void = () => {};
+  await new Promise<void>((resolve) => {
+    child.on('message', (message: HolderMessage) => {
+      offset = Math.min(offset, realEnv.now() - message.now);
+      until = message.until;
+      if (message.kind === 'answered') answered();
+      if (until > message.now) resolve();
+    });
+  });
+  return {
+    path,
+    until: () => until + offset,
+    async stall(ms) {
+      child.kill('SIGSTOP');
+      await sleep(ms);
+      await new Promise<void>((resolve) => {
+        answered = resolve;
+        child.kill('SIGCONT');
+      });
+    },
+  };
+}
+
+test('an ensemble: cut from a follower, a frozen follower, and a stall, one heartbeat, a frozen follower', async (t) => {
+  const servers = await startEnsemble(t);
+  const { leader, follower } = await withModes(servers);
+  const observer = openZk(t, leader.address);
+  await observer.ready(PATIENCE_MS);
+  const make = (prefix: string, count: number) =>
+    Promise.all(
+      Array.from({ length: count }, (_, index) => holder(t, follower.port, `/${prefix}-${index}`, 2_000)),
+    );
+
+  await cutAndCompare(t, await make('cut', 4), observer);
+
+  const frozen = await make('frozen', 4);
+  const frozenGone = frozen.map(({ path }) => vanishing(observer, path));
+  await sleep(500);
+  follower.pause();
+  const times = await Promise.all(frozenGone);
+  for (const [index, { session }] of frozen.entries()) {
+    t.true(session.leaseUntil() < (times[index] ?? Number.NaN), 'frozen follower');
+  }
+  follower.resume();
+
+  const names = Array.from({ length: 4 }, (_, index) => `/stalled-${index}`);
+  const stalled = await Promise.all(names.map((path) => remoteHolder(t, follower, path)));
+  const stalledGone = stalled.map(({ path }) => vanishing(observer, path));
+  await sleep(500);
+  await Promise.all(stalled.map((remote) => remote.stall(1_500)));
+  follower.pause();
+  const stalledTimes = await Promise.all(stalledGone);
+  for (const [index, remote] of stalled.entries()) {
+    const until = remote.until();
+    const vanishedAt = stalledTimes[index] ?? Number.NaN;
+    t.true(until < vanishedAt, `${remote.path}: lease until ${until}, vanished at ${vanishedAt}`);
+  }
+  follower.resume();
+});

@@ -1,0 +1,148 @@
+// Own ephemerals against one's past and against lost answers.
+
+import test, { type ExecutionContext } from 'ava';
+import { toBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { createOwnEphemeral, createOwnSequential } from '../../common/zk/own-ephemeral.ts';
+import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
+import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
+
+const env = realEnv;
+const mine = toBytes('mine');
+const theirs = toBytes('theirs');
+const PATIENCE_MS = 20_000;
+
+async function ready(zk: Zk): Promise<ZkSession> {
+  const session = await zk.ready(PATIENCE_MS);
+  await session.createRoot();
+  return session;
+}
+
+/** Resolves with the names once there are `count` of them. */
+function untilChildren(zk: Zk, path: string, count: number): Promise<readonly string[]> {
+  return new Promise((resolve) => {
+    const observer = zk.observeChildren(path, (names) => {
+      if (names?.length !== count) return;
+      observer.close();
+      resolve(names);
+    });
+  });
+}
+
+async function lossy(t: ExecutionContext) {
+  const { connect, address } = await startZooKeeper(t);
+  const proxy = await startProxy(t, Number(address.split(':')[1]));
+  const otherZk = openZk(t, connect);
+  const other = await ready(otherZk);
+  const config = { ...TEST_SESSION, sessionMs: 3_000 };
+  const zk = openZk(t, connect.replace(address, proxy.address), { config });
+  return { proxy, other, otherZk, zk, session: await ready(zk) };
+}
+
+test('a live session keeps its znode; the next one gets it when that session ends', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const holderZk = openZk(t, connect);
+  const holder = await ready(holderZk);
+  await holder.create('/live', theirs, 'ephemeral');
+  const zk = openZk(t, connect);
+  const session = await ready(zk);
+  const made = createOwnEphemeral({ zk, session, env }, '/live', mine);
+  for (let reads = 0; reads < 50; reads++) {
+    t.is((await holder.get('/live'))?.ephemeralOwner, holder.id);
+  }
+  await holderZk.close();
+  await made;
+  const node = await session.get('/live');
+  t.is(node?.ephemeralOwner, session.id);
+  t.deepEqual(node?.data, mine);
+});
+
+test('after a lost answer the znode that was made is taken for what it is', async (t) => {
+  const { proxy, other, otherZk, zk, session } = await lossy(t);
+  proxy.hold('to-client');
+  const made = createOwnEphemeral({ zk, session, env }, '/live', mine);
+  await untilChildren(otherZk, '/', 1);
+  const first = await other.get('/live');
+  proxy.cut();
+  proxy.release();
+  await made;
+  const node = await session.get('/live');
+  t.is(node?.ephemeralOwner, session.id);
+  t.is(node?.czxid, first?.czxid);
+});
+
+test('made before with other data, it is brought up to date', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const zk = openZk(t, connect);
+  const session = await ready(zk);
+  await session.create('/live', theirs, 'ephemeral');
+  await createOwnEphemeral({ zk, session, env }, '/live', mine);
+  t.deepEqual((await session.get('/live'))?.data, mine);
+});
+
+test('a sequential znode is made once, though the answer is lost', async (t) => {
+  const { proxy, other, otherZk, zk, session } = await lossy(t);
+  await other.create('/queue', mine, 'persistent');
+  await other.create('/queue/c-0000000000000001-', theirs, 'ephemeral-sequential');
+  const prefix = `/queue/c-${session.id}-`;
+  let lost = 0;
+  // The answer to the creation, and none before it, has the path in it.
+  proxy.changeAnswer = (chunk) => {
+    if (lost > 0 || !chunk.includes(prefix)) return chunk;
+    lost++;
+    return chunk.subarray(0, 8);
+  };
+  t.is(await createOwnSequential({ zk, session, env }, prefix, mine), `${prefix}0000000001`);
+  t.is(lost, 1);
+  t.is((await untilChildren(otherZk, '/queue', 2)).length, 2);
+  t.is(
+    await createOwnSequential({ zk, session, env }, prefix, mine),
+    `${prefix}0000000001`,
+    'nor made again',
+  );
+});
+
+test('a session of this process that still holds the path is closed, not waited for', async (t) => {
+  const server = await startOwnZooKeeper(t);
+  const config = { ...TEST_SESSION, sessionMs: 2_000 };
+  // A foreign session of the same T that nobody closes: its znode shows that no T has passed.
+  const proxy = await startProxy(t, server.port);
+  const witnessZk = openZk(t, proxy.address, { config });
+  const witness = await witnessZk.ready(PATIENCE_MS);
+  const zk = openZk(t, server.address, { config });
+  const former = await zk.ready(PATIENCE_MS);
+  await former.create('/live', theirs, 'ephemeral');
+  await witness.create('/witness', theirs, 'ephemeral');
+  proxy.hold('to-server', 'to-client');
+  const ended = new Promise<string>((resolve) => former.onEnd(resolve));
+  await server.kill();
+  t.regex(await ended, /no link/);
+  // A server that starts gives every session a new T.
+  await server.start();
+  const session = await zk.ready(PATIENCE_MS);
+  await createOwnEphemeral({ zk, session, env }, '/live', mine);
+  t.truthy(await session.get('/witness'), 'sooner than by waiting');
+  t.is((await session.get('/live'))?.ephemeralOwner, session.id);
+});
+
+test('waiting ends with the session; what waiting cannot cure is told at once', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const holder = await ready(openZk(t, connect));
+  await holder.create('/live', theirs, 'ephemeral');
+  await holder.create('/persistent', theirs, 'persistent');
+  const zk = openZk(t, connect);
+  const session = await ready(zk);
+  const failure = async (path: string) => {
+    const error = await t.throwsAsync(createOwnEphemeral({ zk, session, env }, path, mine), {
+      instanceOf: ZkError,
+    });
+    return error?.failure;
+  };
+  t.is(await failure('/no/parent'), 'no-node');
+  t.is(await failure('/persistent'), 'node-exists');
+  const waiting = failure('/live');
+  await session.barrier();
+  await zk.close();
+  t.is(await waiting, 'ended');
+});

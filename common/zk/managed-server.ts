@@ -39,6 +39,7 @@ export class ServerStartError extends Error {
 }
 
 const HOST = '127.0.0.1';
+const CONFIGURATION = 'zoo.cfg';
 const START_MS_MAX = 30_000;
 const STOP_MS_MAX = 5_000;
 const JAVA_FLAGS = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
@@ -115,7 +116,7 @@ export class ManagedServer {
     writeConfiguration(this.#options);
     const log = openSync(this.logFile, 'w');
     const flags = [...JAVA_FLAGS, '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
-    const main = ['org.apache.zookeeper.server.quorum.QuorumPeerMain', configurationFile(directory)];
+    const main = ['org.apache.zookeeper.server.quorum.QuorumPeerMain', `./${CONFIGURATION}`];
     // A process group of its own: a terminal's Ctrl-C must not end it before those that depend on it.
     const child = spawn(program.java, [...flags, '-cp', program.classPath, ...main], {
       detached: true,
@@ -124,7 +125,7 @@ export class ManagedServer {
     });
     closeSync(log);
     child.on('error', () => {});
-    if (child.pid !== undefined) this.#guard = spawnGuard(child.pid);
+    if (child.pid !== undefined) this.#guard = spawnGuard(child, child.pid);
     return child;
   }
 
@@ -175,25 +176,24 @@ function hasEnded(child: ChildProcess): boolean {
   return child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
 }
 
-function spawnGuard(pid: number): ChildProcess {
+function spawnGuard(child: ChildProcess, pid: number): ChildProcess {
   const guard = spawn('sh', ['-c', GUARD, String(pid)], {
     detached: true,
     stdio: ['pipe', 'ignore', 'ignore'],
   });
   guard.on('error', () => {});
   guard.stdin?.on('error', () => {});
+  // Another process may get the number of one that has ended.
+  child.once('exit', () => guard.kill('SIGKILL'));
   return guard;
-}
-
-function configurationFile(directory: string): string {
-  return join(directory, 'zoo.cfg');
 }
 
 function writeConfiguration(options: ServerOptions): void {
   const data = join(options.directory, 'data');
   mkdirSync(data, { recursive: true });
   const lines = [
-    `dataDir=${data}`,
+    // Relative to the working directory: the file is read as Latin-1, and a path may be anything.
+    'dataDir=./data',
     `clientPort=${options.port}`,
     `clientPortAddress=${HOST}`,
     `tickTime=${options.tickMs}`,
@@ -209,7 +209,7 @@ function writeConfiguration(options: ServerOptions): void {
     'preAllocSize=4096',
     ...ensembleLines(options, data),
   ];
-  writeFileSync(configurationFile(options.directory), `${lines.join('\n')}\n`);
+  writeFileSync(join(options.directory, CONFIGURATION), `${lines.join('\n')}\n`);
 }
 
 function ensembleLines({ ensemble, tickMs }: ServerOptions, data: string): string[] {

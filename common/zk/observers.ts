@@ -4,12 +4,19 @@
 
 import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import type { LiveSession } from './session.ts';
 import { type Observer, ZkError, type ZkNode } from './store.ts';
+
+/** What observers need of a session. Reads leave a watch behind. */
+export interface WatchedReads {
+  /** False: reads would fail at once. */
+  readonly connected: boolean;
+  watch(path: string): Promise<ZkNode | null>;
+  watchChildren(path: string): Promise<readonly string[] | null>;
+}
 
 /** How a kind of value is read, with a watch left behind, and told from the one before. */
 interface Reading<T> {
-  read(session: LiveSession, path: string): Promise<T>;
+  read(session: WatchedReads, path: string): Promise<T>;
   same(a: T, b: T): boolean;
 }
 
@@ -32,12 +39,12 @@ export class Observers {
   readonly #env: Env;
   readonly #logger: Logger;
   readonly #pollMs: number;
-  readonly #session: () => LiveSession | null;
+  readonly #session: () => WatchedReads | null;
   readonly #byPath = new Map<string, Set<Observer>>();
   readonly #waiting: (() => void)[] = [];
   #reading = 0;
 
-  constructor(env: Env, logger: Logger, pollMs: number, session: () => LiveSession | null) {
+  constructor(env: Env, logger: Logger, pollMs: number, session: () => WatchedReads | null) {
     this.#env = env;
     this.#logger = logger;
     this.#pollMs = pollMs;
@@ -107,7 +114,7 @@ export class Observers {
 }
 
 interface RunnerDeps {
-  readonly session: () => LiveSession | null;
+  readonly session: () => WatchedReads | null;
   admit<T>(task: () => Promise<T>): Promise<T>;
   readonly logger: Logger;
 }

@@ -10,6 +10,7 @@ import type { SessionId } from '../model/ids.ts';
 import type { Dial, Dialer } from './dialer.ts';
 import { Lease } from './lease.ts';
 import { DATA_BYTES_MAX, type Identity, type Link } from './link.ts';
+import type { WatchedReads } from './observers.ts';
 import {
   type CreateMode,
   type Unsubscribe,
@@ -42,7 +43,7 @@ const CLOSE_MS_MAX = 1_000;
 /** An operation on a link whose heartbeats are answered is answered sooner; this is the second line. */
 const OPERATION_MS_MIN = 1_000;
 
-export class LiveSession implements ZkSession {
+export class LiveSession implements ZkSession, WatchedReads {
   readonly id: SessionId;
   readonly timeoutMs: number;
   readonly identity: Identity;
@@ -98,7 +99,7 @@ export class LiveSession implements ZkSession {
     return this.#on(path, (link) => link.readChildren(path, false, this.#operationMs));
   }
 
-  /** For observers: the next change is reported once through `changed`. */
+  /** The next change is reported once through `changed`. */
   watch(path: string): Promise<ZkNode | null> {
     return this.#on(path, (link) => link.read(path, true, this.#operationMs));
   }

@@ -212,7 +212,7 @@ test('closing before, during and after connecting harms nothing', async (t) => {
 });
 
 test('a session without a link for 3T is given up, and a new one comes when the server is back', async (t) => {
-  const { proxy, zk, session, other } = await behindProxy(t, 500);
+  const { proxy, zk, session } = await behindProxy(t, 1_000);
   const reason = new Promise<string>((resolve) => session.onEnd(resolve));
   proxy.hold('to-server', 'to-client');
   t.regex(await reason, /no link/);
@@ -221,13 +221,11 @@ test('a session without a link for 3T is given up, and a new one comes when the 
   proxy.release();
   const next = await nextSession(zk, session);
   t.not(next.id, session.id);
-  await next.create('/a', data, 'persistent');
-  await other.barrier();
-  t.truthy(await other.get('/a'));
+  await untilAnswering(next);
 });
 
 test('an expired session ends, and observers go on in the next', async (t) => {
-  const { proxy, zk, session, other, otherZk } = await behindProxy(t, 800);
+  const { proxy, zk, session, other, otherZk } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   await session.create('/live', data, 'ephemeral');
   const versions: number[] = [];

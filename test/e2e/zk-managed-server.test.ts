@@ -14,7 +14,7 @@ import { fourLetterWord, freePorts, isPortFree } from '../../common/zk/server-po
 import { openZk, startOwnZooKeeper } from '../support/zookeeper.ts';
 
 async function options(t: ExecutionContext): Promise<ServerOptions> {
-  const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-server-'));
+  const directory = await mkdtemp(join(tmpdir(), 'rangekeeper sérver-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
   const [port] = await freePorts('127.0.0.1', 1);
   return {

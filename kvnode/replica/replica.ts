@@ -373,7 +373,11 @@ export class Replica {
       return;
     }
     this.#rejection = null;
-    if (append.echo !== null) this.#freshness.echoed(append.echo, append.commitSeq, now);
+    if (append.echo !== null) {
+      this.#freshness.echoed(append.echo, append.commitSeq, now);
+      // In an idle range nothing more will be applied: the echo is covered as it comes.
+      this.#freshness.applied(this.#appliedSeq);
+    }
     const news = this.#state.ackedSeq !== this.#answered.acked;
     const quiet = now - this.#answered.at >= this.#config.idleAppendMs / 2;
     if (!this.#state.hasUnsynced && (news || quiet)) this.#answerDue = true;

@@ -152,3 +152,13 @@ test('R11: a follower knows how far behind it may be once the owner has echoed i
   const later = cluster.now + 5_000;
   t.is(replica.staleMs(later), (staleMs ?? 0) + 5_000, 'it grows while nothing is heard');
 });
+
+test('R11: the replica of an idle range stays as fresh as what it hears', (t) => {
+  const cluster = started();
+  for (let beat = 0; beat < 20; beat++) {
+    cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+    exchange(cluster, 1);
+  }
+  const staleMs = cluster.member('b').replica.staleMs(cluster.now);
+  t.true(staleMs !== null && staleMs <= 3 * DEFAULT_REPLICATION.idleAppendMs, `${staleMs}`);
+});

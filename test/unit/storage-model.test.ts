@@ -227,7 +227,7 @@ test('random operations, starts and power cuts agree with an oracle', async (t) 
         await run.take({ kind: 'reopen' });
       },
     ),
-    { numRuns: 60 },
+    { numRuns: 60, endOnFailure: true },
   );
   t.pass();
 });

@@ -109,7 +109,7 @@ test('a group whose pages survived in any combination is cut where the first is 
       t.true(seen === 0 ? last <= 4 : seen === last || seen === last - 1);
       t.is(again.read(1, 1, 1_000_000)?.length, last);
     }),
-    { numRuns: 60 },
+    { numRuns: 60, endOnFailure: true },
   );
 });
 
@@ -141,7 +141,7 @@ test('a power cut while the last group is being rewritten loses nothing', async 
       }
       t.is(await lastSeqOf(world.disk), 9);
     }),
-    { numRuns: 40 },
+    { numRuns: 40, endOnFailure: true },
   );
 });
 

@@ -87,7 +87,7 @@ test('an installation cut off anywhere leaves the replica as it was, void, or in
         t.deepEqual(rows, replica?.applied.seq === 0 ? [] : ['a=old@1', 'l=old@1']);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 150, endOnFailure: true },
   );
   t.deepEqual([...outcomes].sort(), ['as it was', 'installed', 'void']);
 });
@@ -118,7 +118,7 @@ test('a wipe cut off anywhere happens at the next start, or has not begun', asyn
         t.is(again.recovered.length, 2);
       }
     }),
-    { numRuns: 150 },
+    { numRuns: 150, endOnFailure: true },
   );
   t.deepEqual([...outcomes].sort(), ['as it was', 'wiped']);
 });

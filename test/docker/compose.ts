@@ -1,7 +1,9 @@
 // docker compose, or docker-compose where that is what is installed, as a program: one project of its own.
 
-import { spawn } from 'node:child_process';
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import { ROOT } from '../support/source.ts';
@@ -39,9 +41,8 @@ export class Compose {
   }
 
   try(...args: readonly string[]): Promise<Result> {
-    const [program, ...first] = this.#command;
-    const file = join(ROOT, 'docker', 'compose.yaml');
-    return run(program, [...first, '-f', file, '-p', this.#project, ...args]);
+    const [program, ...rest] = this.#words(args);
+    return run(program, rest);
   }
 
   /** What it prints; throws with its complaint where it fails. */
@@ -50,14 +51,55 @@ export class Compose {
     if (code !== 0) throw new Error(`compose ${args.join(' ')} ended with code ${code}:\n${stderr}`);
     return stdout;
   }
+
+  /** A process in a container that answers each line with one. */
+  talk(...args: readonly string[]): Talk {
+    const [program, ...rest] = this.#words(args);
+    return new Talk(program, rest);
+  }
+
+  #words(args: readonly string[]): [string, ...string[]] {
+    const file = join(ROOT, 'docker', 'compose.yaml');
+    return [...this.#command, '-f', file, '-p', this.#project, ...args];
+  }
 }
+
+export class Talk {
+  readonly #child: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #lines: AsyncIterator<string>;
+
+  constructor(program: string, args: readonly string[]) {
+    this.#child = spawn(program, args, {
+      stdio: ['pipe', 'pipe', 'inherit'],
+      detached: true,
+      env: ENVIRONMENT,
+    });
+    // A pipe that broke shows as the end of the answers.
+    this.#child.stdin.on('error', () => {});
+    this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
+  }
+
+  async ask(line: string): Promise<string> {
+    this.#child.stdin.write(`${line}\n`);
+    const { done, value } = await this.#lines.next();
+    if (done === true) throw new Error(`no answer to: ${line}`);
+    return value;
+  }
+
+  close(): void {
+    this.#child.stdin.end();
+  }
+}
+
+/** The page gets any free port. */
+const ENVIRONMENT = { ...process.env, RANGEKEEPER_WEB_PORT: '0' };
 
 async function run(program: string, args: readonly string[]): Promise<Result> {
   // A group of its own: Ctrl-C is for the test, which takes the project down with this very program.
   const child = spawn(program, args, {
     stdio: ['ignore', 'pipe', 'pipe'],
     detached: true,
-    env: { ...process.env, RANGEKEEPER_WEB_PORT: '0' },
+    env: ENVIRONMENT,
   });
   const ended = new Promise<number>((resolve) => {
     child.once('error', () => resolve(127));

@@ -129,11 +129,11 @@ export class SmallCluster {
     }
   }
 
-  /** One plan, carried out, and `ms` later the nodes have done their part. Gives the steps. */
-  round(config: PlanConfig, ms: number): readonly Step[] {
+  /** One plan, carried out, and `ms` later the nodes have done their part, if they are not idle. Gives the steps. */
+  round(config: PlanConfig, ms: number, nodes: 'act' | 'idle' = 'act'): readonly Step[] {
     const steps = plan(this.view(), config);
     for (const step of steps) this.carryOut(step);
-    this.nodesAct();
+    if (nodes === 'act') this.nodesAct();
     this.time += ms;
     return steps;
   }

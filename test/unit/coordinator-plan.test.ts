@@ -5,7 +5,14 @@ import test from 'ava';
 import fc from 'fast-check';
 import { present } from '../../common/base/assert.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
-import { type Descriptor, isInSync, withInSync } from '../../common/model/descriptor.ts';
+import {
+  type Descriptor,
+  isInSync,
+  withInSync,
+  withMove,
+  withOwner,
+  withTransfer,
+} from '../../common/model/descriptor.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
 import { evenSplitKeys } from '../../coordinator/plan/first-ranges.ts';
 import { dueInMs, plan } from '../../coordinator/plan.ts';
@@ -170,6 +177,69 @@ test('a returned node gets its share of owners again, once it has been there for
   t.deepEqual(plan(cluster.view(), config), []);
   cluster.settle(config, QUIET_MS);
   t.deepEqual(ownersOf(cluster).sort(), ['n1', 'n2', 'n3']);
+});
+
+test('owners that have just changed are left in peace for a while', (t) => {
+  const cluster = settled(3);
+  const heir = present(cluster.live.get('n2'), 'n2');
+  for (const descriptor of cluster.descriptors) cluster.learn(withOwner(descriptor, 'n2', heir.session));
+  t.deepEqual(plan(cluster.view(), config), []);
+  t.is(dueInMs(cluster.view(), config), config.balanceAfterMs);
+  cluster.time += config.balanceAfterMs;
+  t.deepEqual(changes(plan(cluster.view(), config)), ['transfer', 'transfer']);
+});
+
+/** Four nodes; each range with a replica on n1 is about to move it to the node that has none. n1 owns nothing. */
+function leavingN1(): SmallCluster {
+  const cluster = settled(4);
+  for (const descriptor of cluster.descriptors) {
+    const [heir] = descriptor.inSync.filter((node) => node !== 'n1');
+    const live = present(cluster.live.get(heir ?? ''), 'heir');
+    const owned = descriptor.owner.node === 'n1' ? withOwner(descriptor, live.id, live.session) : descriptor;
+    const to = present(
+      [...cluster.nodes.keys()].find((node) => !nodesOf(descriptor).includes(node)),
+      'free node',
+    );
+    cluster.learn(to === 'n1' ? owned : withMove(owned, 'n1', to));
+  }
+  cluster.time += config.balanceAfterMs;
+  return cluster;
+}
+
+test('nothing is handed over to a replica that is to make way', (t) => {
+  const steps = rangeSteps(plan(leavingN1().view(), { ...config, movesAtOnce: 1 }));
+  t.deepEqual(
+    steps.filter((step) => step.after.transferTo === 'n1'),
+    [],
+  );
+});
+
+test('a replica that was to make way is kept when another is lost first', (t) => {
+  const cluster = leavingN1();
+  const moving = present(
+    cluster.descriptors.find((descriptor) => descriptor.retire === 'n1'),
+    'a move',
+  );
+  const [victim] = moving.inSync.filter((node) => node !== 'n1' && node !== moving.owner.node);
+  cluster.stop(present(victim, 'victim'));
+  cluster.time += config.replaceAfterMs;
+  const step = rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === moving.id);
+  t.is(step?.change, 'keep-replica');
+  t.is(step?.after.retire, null);
+});
+
+test('a hand-over whose heir is gone is called off', (t) => {
+  const cluster = settled(3);
+  const range = present(
+    cluster.descriptors.find((descriptor) => descriptor.owner.node === 'n1'),
+    'range',
+  );
+  cluster.learn(withTransfer(range, 'n2'));
+  t.deepEqual(plan(cluster.view(), config), []);
+  cluster.stop('n2');
+  const step = rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === range.id);
+  t.is(step?.change, 'cancel-transfer');
+  t.is(step?.after.transferTo, null);
 });
 
 test('a draining node owns nothing and gets nothing, but keeps its replicas', (t) => {

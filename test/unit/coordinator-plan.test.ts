@@ -235,7 +235,6 @@ test('a hand-over whose heir is gone is called off', (t) => {
     'range',
   );
   cluster.learn(withTransfer(range, 'n2'));
-  t.deepEqual(plan(cluster.view(), config), []);
   cluster.stop('n2');
   const step = rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === range.id);
   t.is(step?.change, 'cancel-transfer');
@@ -471,6 +470,6 @@ test('whatever happens, every step keeps the rules, plans come to rest, and all 
     const replicas = counts(cluster.descriptors.flatMap(nodesOf), cluster.nodes.keys());
     if (zones === 1 && spread(replicas) > 1) throw new Error(`replicas are uneven: ${replicas.join()}`);
   });
-  fc.assert(property, { numRuns: 400, includeErrorInReport: true });
+  fc.assert(property, { numRuns: 250, includeErrorInReport: true });
   t.pass();
 });

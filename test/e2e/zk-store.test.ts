@@ -1,13 +1,20 @@
-// The conformance suite of the ZooKeeper layer against a real server.
+// The conformance suite of the ZooKeeper layer against a real server, next door and over a slow network.
 
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { registerStoreSuite } from '../suites/zk/store-suite.ts';
+import { startProxy } from '../support/tcp-proxy.ts';
 import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
-registerStoreSuite(test, 'ZooKeeper', async (t) => {
-  const { connect } = await startZooKeeper(t);
-  return {
-    open: () => openZk(t, connect, { config: { ...TEST_SESSION, sessionMs: 6_000 } }),
-    patienceMs: 10_000,
-  };
+function world(t: ExecutionContext, connect: string) {
+  const config = { ...TEST_SESSION, sessionMs: 6_000 };
+  return { open: () => openZk(t, connect, { config }), patienceMs: 20_000 };
+}
+
+registerStoreSuite(test, 'ZooKeeper', async (t) => world(t, (await startZooKeeper(t)).connect));
+
+registerStoreSuite(test, 'ZooKeeper far away', async (t) => {
+  const { connect, address } = await startZooKeeper(t);
+  const proxy = await startProxy(t, Number(address.split(':')[1]));
+  proxy.delayMs = 5;
+  return world(t, connect.replace(address, proxy.address));
 });

@@ -41,9 +41,8 @@ function compile() {
   return run('typescript', 'tsc', []);
 }
 
-async function bundle() {
-  if (!existsSync(join(root, page))) return;
-  await run('vite', 'vite', ['build', join(root, page), '--logLevel', 'warn']);
+function bundle() {
+  return run('vite', 'vite', ['build', join(root, page), '--logLevel', 'warn']);
 }
 
 /** Runs an installed package's command with its output on stderr. */

@@ -25,6 +25,7 @@ const SESSION_MS_MAX = 60_000;
 /** A cluster that does not take writes after so long will not by itself. */
 const WRITABLE_MS_MAX = 60_000;
 const STOP_MS_MAX = 5_000;
+const PAGE_POLL_MS = 50;
 
 const RANGEKEEPER = fileURLToPath(new URL('../../../bin/rangekeeper.cjs', import.meta.url));
 
@@ -104,7 +105,10 @@ export class DevCluster {
     this.#publish();
     const deadline = env.now() + WRITABLE_MS_MAX;
     const failed = Promise.race(this.#members.map((member) => member.failed));
-    const client = await Promise.race([this.#writable(deadline), failed]);
+    const [client] = await Promise.race([
+      Promise.all([this.#writable(deadline), this.#pageAnswers(deadline)]),
+      failed,
+    ]);
     for (const member of this.#members) member.settle();
     return client;
   }
@@ -145,6 +149,14 @@ export class DevCluster {
     );
   }
 
+  async #pageAnswers(deadline: number): Promise<void> {
+    const { env, directory } = this.#options;
+    while (!(await isReady(this.web))) {
+      if (env.now() > deadline) throw new Error(`the webserver does not answer; see ${directory.logs}`);
+      await delay(env, PAGE_POLL_MS);
+    }
+  }
+
   async #watchZooKeeper(): Promise<void> {
     const { env, restartMs, say } = this.#options;
     while (restartMs !== null) {
@@ -171,6 +183,14 @@ export class DevCluster {
         ...this.#members.map(({ name, pid }) => ({ name, pid })),
       ],
     });
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    return (await fetch(`${url}/readyz`)).ok;
+  } catch {
+    return false;
   }
 }
 

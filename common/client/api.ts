@@ -128,31 +128,84 @@ export interface ClientEvents {
 }
 
 /**
- * Every method rejects with RangekeeperError; `code`, `applied` and `retry` say what is known and what helps
- * (common/base/errors.ts). Writes are sent again only where nothing can have been applied.
+ * A connection to one namespace of a cluster. Safe for any number of operations at once; all requests of one turn of the
+ * event loop to one node travel together, so issue many at once (`Promise.all`) where speed counts.
+ *
+ * Every method rejects with RangekeeperError; its `code`, `applied` and `retry` say what is known and what helps
+ * (common/base/errors.ts). The client has already done what can be done within the deadline: it follows ranges to their
+ * new owners, waits for an owner, repeats reads, and repeats writes where nothing can have been applied. What a caller
+ * should expect of any operation:
+ *
+ * - `INVALID_ARGUMENT`: at once, nothing sent: an empty key, a key over 4 KiB, a value over 1 MiB, bad options.
+ * - `NO_OWNER`: no owner of the range could be reached within the deadline. Nothing was applied.
+ * - `READ_ONLY`, `NOT_READY`, `OVERLOADED`: the owner answered so until the deadline. Nothing was applied.
+ * - `OUTCOME_UNKNOWN`: writes only. The request left and no answer came: it may have been applied. Read, then decide.
+ * - `DEADLINE`: no answer in time; nothing was applied.
+ * - `CLOSED`: the client is closed.
  */
 export interface Client {
   readonly namespace: string;
+
+  /**
+   * Sets a key. Resolves once the write is durable on every in-sync replica and visible to reads.
+   *
+   * Rejects also with CONFLICT where `ifRevision` does not hold; `details.revision` is the key's revision then.
+   */
   put(key: Key, value: Key, options?: WriteOptions): Promise<Written>;
+
+  /**
+   * A key's value and revision; null where there is no such key.
+   *
+   * - `linearizable` (default): the owner's answer, which reflects every write acknowledged before the call.
+   * - `fallback`: the same while the owner answers; when it is down, or silent for `fallbackMs`, a replica's answer,
+   *   marked `stale` with `staleMs`. Rejects with UNREACHABLE where no replica answers either.
+   * - `stale`: the nearest replica's answer, never older than what this client has seen or written itself.
+   */
   get(key: Key, options?: ReadOptions): Promise<Found | null>;
+
+  /** Removes a key; `existed` says whether there was one. Errors as of `put`. */
   delete(key: Key, options?: WriteOptions): Promise<Deleted>;
-  /** All or nothing within one range; CROSS_RANGE where the keys are in several. */
+
+  /**
+   * All or nothing: puts, deletes and checks, decided and applied together, in order. At most 1,024 operations and 4 MiB.
+   *
+   * Rejects also with CROSS_RANGE where the keys are in several ranges, and with CONFLICT where a condition does not hold.
+   */
   batch(ops: readonly BatchOp[], options?: CallOptions): Promise<Written>;
-  /** Rows in key order, page by page as they are asked for. Each page is one snapshot of its range; the whole is not. */
+
+  /**
+   * Rows in key order, page by page as they are asked for. Each piece of a range is one snapshot; the whole is not. Keys
+   * are neither skipped nor doubled when ranges split or move meanwhile. `deadlineMs` is for each page.
+   */
   scan(options?: ScanOptions): AsyncIterableIterator<ScanRow>;
-  /** At most `limit` rows (default 100) and about 1 MiB. */
+
+  /**
+   * At most `limit` rows (default 100, at most 10,000) and about 1 MiB. With the `cursor` of the page before, goes on behind
+   * it; the other options must be the same (`limit` and the read mode may differ), else INVALID_ARGUMENT.
+   */
   scanPage(options?: ScanPageOptions): Promise<ScanPage>;
-  /** Number of keys, page by page at the nodes. */
+
+  /** Number of keys, counted at the nodes, piece by piece. `deadlineMs` is for each piece. */
   count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'>): Promise<number>;
 
-  /** The namespace's ranges as known now, in key order. */
+  /** The namespace's ranges as known now, in key order. Ranges not in use may be out of date; asking them mends it. */
   ranges(): readonly DescriptorImage[];
+
+  /** Every node that is registered or live, in order of ids. */
   nodes(): readonly NodeView[];
-  /** The range that holds this key, as known now. */
+
+  /** The range that holds this key, as known now. Throws INVALID_ARGUMENT. */
   locate(key: Key): DescriptorImage | undefined;
+
+  /** Every namespace of the cluster. Rejects with NO_CLUSTER while ZooKeeper is away. */
   namespaces(): Promise<readonly NamespaceRecord[]>;
-  /** Asks a node about itself. */
+
+  /** Asks a node about itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED. */
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
+
+  /** Calls `listener` at every such event until the function that is given back is called. */
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void;
+
+  /** Ends every connection and the ZooKeeper session. What is under way fails: CLOSED, or OUTCOME_UNKNOWN for sent writes. */
   close(): Promise<void>;
 }

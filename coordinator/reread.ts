@@ -58,6 +58,6 @@ function liveNode(id: NodeId, node: ZkNode): LiveNode | null {
   try {
     return decodeLive(id, node);
   } catch {
-    return { id, session: node.ephemeralOwner, address: '', startedAt: 0, version: '' };
+    return { id, session: node.ephemeralOwner, name: id, address: '', startedAt: 0, version: '' };
   }
 }

@@ -151,12 +151,14 @@ export class Assignments {
 
   #learn(range: RangeId, node: ZkNode | null): void {
     if (node === null) return this.#listener.missing(range);
+    let image: DescriptorImage;
     try {
-      const image = descriptorCodec.image(node);
-      if (incOf(image.descriptor, this.#self) !== undefined) this.watch(range, image.descriptor.namespace);
-      this.#listener.image(image);
+      image = descriptorCodec.image(node);
     } catch (error) {
       this.#logger.error({ range, error: String(error) }, 'descriptor cannot be read');
+      return;
     }
+    if (incOf(image.descriptor, this.#self) !== undefined) this.watch(range, image.descriptor.namespace);
+    this.#listener.image(image);
   }
 }

@@ -151,7 +151,12 @@ async function serve(
     env: realEnv,
     logger,
     record: { id: node.id, name, zone: values.zone, capacity: values.capacity, mode: 'active' },
-    live: { address: values.advertise ?? listener.address, startedAt: realEnv.wallNow(), version: VERSION },
+    live: {
+      name,
+      address: values.advertise ?? listener.address,
+      startedAt: realEnv.wallNow(),
+      version: VERSION,
+    },
     registered: (session) => {
       ready = session !== null;
       node.useSession(session);

@@ -20,7 +20,7 @@ import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
 import { DescriptorWriter } from './descriptor-writer.ts';
 import { RangeHost } from './range-host.ts';
-import type { Intent } from './replica/messages.ts';
+import type { Intent, Purpose } from './replica/messages.ts';
 import { Replica, type ReplicaEvent } from './replica/replica.ts';
 import { ackFrom, appendFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
@@ -246,17 +246,27 @@ export class KvNode {
   }
 
   async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
-    const { next, expected, why } = intent;
-    const before = host.replica.image?.descriptor;
+    const { purpose, next, expected, why } = intent;
     const outcome = await this.#writer.compareAndSet(next, expected);
     this.#step(host, { kind: 'cas-outcome', expected, outcome });
     if (outcome !== 'done') return this.#assignments.hint(next.id);
-    const text =
-      next.owner.node === this.id
-        ? `in-sync set ${before?.inSync.join(', ')} became ${next.inSync.join(', ')}: ${why}`
-        : `owner ${this.id} handed over to ${next.owner.node}`;
+    const text = `range ${next.id}: ${this.#story(purpose)}: ${why}`;
     this.#logger.info({ range: next.id, epoch: next.epoch }, text);
-    this.#writer.tell({ kind: 'replication', text, range: next.id, node: this.id, epoch: next.epoch });
+    this.#writer.tell({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+  }
+
+  #story({ kind, node }: Purpose): string {
+    const name = this.#live.nodes.get(node)?.name ?? node;
+    switch (kind) {
+      case 'shrink':
+        return `${name} leaves the in-sync set`;
+      case 'expand':
+        return `${name} joins the in-sync set`;
+      case 'hand-over':
+        return `its owner hands over to ${name}`;
+      default:
+        return never(kind);
+    }
   }
 
   async #handOverAll(): Promise<void> {

@@ -46,6 +46,8 @@ export interface NodeRecord {
 
 /** `/live/<id>`: there while the node's session lives. The session is the znode's ephemeralOwner. */
 export interface LiveRecord {
+  /** For people, as in the node's lasting record. */
+  readonly name: string;
   /** `host:port` that clients and other nodes connect to. */
   readonly address: string;
   /** Unix ms. */

@@ -5,6 +5,7 @@
 
 import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
+import { contained } from './contained.ts';
 import { type Observer, ZkError, type ZkNode } from './store.ts';
 
 /** What observers need of a session. Reads leave a watch behind. */
@@ -77,6 +78,7 @@ export class Observers {
     const runner = new Runner(path, reading, listener, {
       session: this.#session,
       admit: (task) => this.#admit(task),
+      env: this.#env,
       logger: this.#logger,
     });
     const poll: Timer = every(this.#env, this.#pollMs, runner.kick);
@@ -117,6 +119,7 @@ export class Observers {
 interface RunnerDeps {
   readonly session: () => WatchedReads | null;
   admit<T>(task: () => Promise<T>): Promise<T>;
+  readonly env: Env;
   readonly logger: Logger;
 }
 
@@ -176,11 +179,8 @@ class Runner<T> {
     if (this.#state === 'closed') return;
     if (this.#last !== null && this.#reading.same(this.#last.value, value)) return;
     this.#last = { value };
-    try {
-      this.#listener(value);
-    } catch (error) {
-      this.#deps.logger.error({ path: this.#path, error }, 'an observer failed');
-    }
+    const { env, logger } = this.#deps;
+    contained(env, logger, { path: this.#path }, () => this.#listener(value));
   }
 }
 

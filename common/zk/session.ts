@@ -7,6 +7,7 @@ import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import type { SessionConfig } from '../model/config.ts';
 import type { SessionId } from '../model/ids.ts';
+import { contained } from './contained.ts';
 import type { Dial, Dialer } from './dialer.ts';
 import { Lease } from './lease.ts';
 import { DATA_BYTES_MAX, type Identity, type Link } from './link.ts';
@@ -162,7 +163,8 @@ export class LiveSession implements ZkSession, WatchedReads {
     }
     const listeners = [...this.#endListeners];
     this.#endListeners.clear();
-    for (const listener of listeners) this.#contained(() => listener(reason));
+    for (const listener of listeners)
+      contained(this.#deps.env, this.#deps.logger, { session: this.id }, () => listener(reason));
   }
 
   // -- links
@@ -254,14 +256,6 @@ export class LiveSession implements ZkSession, WatchedReads {
         return Promise.reject(new ZkError('disconnected', path));
       case 'ended':
         return Promise.reject(new ZkError('ended', path));
-    }
-  }
-
-  #contained(task: () => void): void {
-    try {
-      task();
-    } catch (error) {
-      this.#deps.logger.error({ session: this.id, error }, 'a listener failed');
     }
   }
 }

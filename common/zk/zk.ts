@@ -5,6 +5,7 @@ import type { Logger } from '../base/log.ts';
 import { checkSession, type SessionConfig } from '../model/config.ts';
 import type { SessionId } from '../model/ids.ts';
 import { parseConnectString } from './connect-string.ts';
+import { contained } from './contained.ts';
 import { type Dial, Dialer } from './dialer.ts';
 import type { Identity } from './link.ts';
 import { Observers } from './observers.ts';
@@ -148,10 +149,6 @@ class ConnectedZk implements Zk {
   }
 
   #tell(listener: (session: ZkSession) => void, session: ZkSession): void {
-    try {
-      listener(session);
-    } catch (error) {
-      this.#logger.error({ session: session.id, error }, 'a session listener failed');
-    }
+    contained(this.#env, this.#logger, { session: session.id }, () => listener(session));
   }
 }

@@ -3,13 +3,7 @@
 // again, and the caller counts the union of before and after.
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
-import type { Intent } from './messages.ts';
-
-export type Purpose =
-  | { readonly kind: 'shrink'; readonly node: NodeId }
-  | { readonly kind: 'expand'; readonly node: NodeId }
-  | { readonly kind: 'hand-over'; readonly node: NodeId };
+import type { Intent, Purpose } from './messages.ts';
 
 export type CasOutcome = 'done' | 'refused' | 'unknown';
 
@@ -31,12 +25,8 @@ export class DescriptorChange {
 
   /** What to ask of the node now: the write itself at first, then again with a fresh read until it is settled. */
   due(now: number, againAfterMs: number): readonly Intent[] {
-    const write: Intent = {
-      kind: 'compare-and-set',
-      next: this.next,
-      expected: this.expected,
-      why: this.#why,
-    };
+    const { purpose, next, expected } = this;
+    const write: Intent = { kind: 'compare-and-set', purpose, next, expected, why: this.#why };
     if (this.#issuedAt === null) {
       this.#issuedAt = now;
       return [write];

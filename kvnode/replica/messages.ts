@@ -43,11 +43,18 @@ export interface Outgoing {
   readonly message: Append | AppendAck;
 }
 
+/** What a write to the descriptor is for: `node` leaves (R5), joins (R6), or becomes owner (R8). */
+export interface Purpose {
+  readonly kind: 'shrink' | 'expand' | 'hand-over';
+  readonly node: NodeId;
+}
+
 /** What the node must do for a replica; the outcome comes back as an event. */
 export type Intent =
   /** Answer: event `cas-outcome`. */
   | {
       readonly kind: 'compare-and-set';
+      readonly purpose: Purpose;
       readonly next: Descriptor;
       readonly expected: number;
       readonly why: string;

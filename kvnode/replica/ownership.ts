@@ -7,9 +7,9 @@ import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../com
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { committedSeq } from './commit.ts';
-import { type CasOutcome, DescriptorChange, type Purpose } from './descriptor-change.ts';
+import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
 import type { LogState } from './log-state.ts';
-import type { AppendAck, Intent, Outgoing, Rejection } from './messages.ts';
+import type { AppendAck, Intent, Outgoing, Purpose, Rejection } from './messages.ts';
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue } from './sending.ts';
 
@@ -171,7 +171,11 @@ export class Ownership {
       return;
     }
     this.#phase = { kind: 'stopped', to: node };
-    this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), 'hand-over');
+    this.#issue(
+      { kind: 'hand-over', node },
+      withOwner(this.#image.descriptor, node, session),
+      'every write under way is done',
+    );
   }
 
   tick(now: number): void {

@@ -185,7 +185,7 @@ test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
   await session.create(paths.live('n-9'), text('{'), 'ephemeral');
   await session.create(
     paths.live('n-8'),
-    liveCodec.encode({ address: '', startedAt: 0, version: '' }),
+    liveCodec.encode({ name: '', address: '', startedAt: 0, version: '' }),
     'persistent',
   );
   await startFakeNode(t, connect, 'n-1');

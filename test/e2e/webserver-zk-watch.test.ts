@@ -72,7 +72,7 @@ test('all that others write comes into the view', async (t) => {
 
   const node = { id: 'n-b', name: 'bert', zone: 'z', capacity: 1, mode: 'active' } as const;
   await other.create(paths.node('n-b'), nodeCodec.encode(node), 'persistent');
-  const live = { address: '127.0.0.1:1', startedAt: 1, version: '0' };
+  const live = { name: 'n', address: '127.0.0.1:1', startedAt: 1, version: '0' };
   await other.create(paths.live('n-b'), liveCodec.encode(live), 'ephemeral');
   await until(t, view, ({ live, nodes }) => live[0]?.session === other.id && nodes[0]?.name === 'bert');
 

@@ -46,7 +46,7 @@ export async function startFakeNode(t: ExecutionContext, connect: string, id: st
   const record = nodeCodec.encode({ id, name: id, zone: '', capacity: 1, mode: 'active' });
   if ((await session.get(paths.node(id))) === null)
     await session.create(paths.node(id), record, 'persistent');
-  const live = liveCodec.encode({ address: '127.0.0.1:1', startedAt: 0, version: 'test' });
+  const live = liveCodec.encode({ name: '', address: '127.0.0.1:1', startedAt: 0, version: 'test' });
   await session.create(paths.live(id), live, 'ephemeral');
   return { id, zk, session };
 }

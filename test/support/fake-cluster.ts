@@ -131,7 +131,7 @@ export class FakeCluster {
       }),
     ).address;
     this.zk.put(paths.node(id), nodeCodec.encode({ id, name: id, zone: '', capacity: 1, mode: 'active' }));
-    const live = { address: node.address, startedAt: 0, version: '0' };
+    const live = { name: node.id, address: node.address, startedAt: 0, version: '0' };
     this.zk.put(paths.live(id), liveCodec.encode(live), `session-of-${id}`);
     return node;
   }

@@ -116,6 +116,7 @@ export class PaperCluster implements ViewSource {
     return {
       id,
       address: `127.0.0.1:${7100 + index}`,
+      name: id,
       startedAt: BEFORE,
       version: '0.1.0',
       session: this.#session.toString(16).padStart(16, '0'),

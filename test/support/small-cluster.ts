@@ -52,7 +52,7 @@ export class SmallCluster {
     };
     if (!this.nodes.has(id)) this.nodes.set(id, { record, version: 0 });
     const session = `s${++this.#sessions}`;
-    this.live.set(id, { id, session, address: `${id}:1`, startedAt: 0, version: 'test' });
+    this.live.set(id, { id, session, name: id, address: `${id}:1`, startedAt: 0, version: 'test' });
     this.#since.set(id, this.time);
   }
 

@@ -34,7 +34,14 @@ function cluster(): MemoryClient {
   const client = new MemoryClient();
   client.images = [{ descriptor, version: 1 }];
   const record = { zone: 'z', capacity: 1, mode: 'active' } as const;
-  const live = { id: 'n-a', session: 's-a', address: '127.0.0.1:5001', startedAt: 0, version: '1' };
+  const live = {
+    id: 'n-a',
+    session: 's-a',
+    name: 'a',
+    address: '127.0.0.1:5001',
+    startedAt: 0,
+    version: '1',
+  };
   client.views = [
     { id: 'n-a', record: { ...record, id: 'n-a', name: 'kv-1' }, live },
     { id: 'n-b', record: { ...record, id: 'n-b', name: 'kv-2' }, live: null },

@@ -1,0 +1,18 @@
+// Listeners run inside the ZooKeeper layer, whose own state must survive what they throw. An ordinary error is logged; a
+// broken invariant still ends the process, a turn later, where nothing catches it.
+
+import { AssertionError } from '../base/assert.ts';
+import type { Env } from '../base/env.ts';
+import type { Logger } from '../base/log.ts';
+
+export function contained(env: Env, logger: Logger, fields: object, task: () => void): void {
+  try {
+    task();
+  } catch (error) {
+    logger.error({ ...fields, error: String(error) }, 'a listener failed');
+    if (!(error instanceof AssertionError)) return;
+    env.soon(() => {
+      throw error;
+    });
+  }
+}

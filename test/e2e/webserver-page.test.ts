@@ -2,6 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
 import { PaperCluster } from '../support/paper-cluster.ts';
 import { type Locator, openPage, type Page, servePaper, startPaperServer } from '../support/web-page.ts';
 
@@ -238,4 +239,36 @@ test.serial('on a narrow screen nothing is wider than the screen', async (t) => 
   await says(t, page.locator('.keys .key'), 'user/025');
   await segment(page, 2).click();
   t.is(await page.evaluate('document.documentElement.scrollWidth'), 420);
+});
+
+test.serial('what cannot be read or written for now says so, and comes back by itself', async (t) => {
+  const cluster = new PaperCluster();
+  await fill(cluster, 3);
+  const { page } = await show(t, cluster);
+  await says(t, page.locator('.keys .key'), 'user/003');
+  cluster.client.beforeCall = () => {
+    throw new RangekeeperError('NO_OWNER', 'range 4 has no owner');
+  };
+  cluster.kill('n-a');
+  const list = page.locator('.key-list');
+  await says(t, list.getByRole('alert'), 'NO_OWNER range 4 has no owner');
+  await says(t, list.getByRole('alert'), 'A read with fallback may find a replica');
+  await says(t, list.locator('.dated .key'), 'user/003');
+  await page.getByRole('textbox', { name: 'Key', exact: true }).fill('user/new');
+  await page.getByRole('button', { name: 'Put' }).click();
+  await says(t, page.locator('.editor').getByRole('alert'), 'Nothing was changed');
+  cluster.client.beforeCall = () => {};
+  cluster.promote(4, 'n-b');
+  await list.getByRole('alert').waitFor({ state: 'detached' });
+  await page.getByRole('button', { name: 'Put' }).click();
+  await says(t, page.locator('.keys .key'), 'user/new');
+});
+
+test.serial('events name nodes, not their ids', async (t) => {
+  const { page, cluster } = await show(t);
+  const id = 'n-0123456789abcdef';
+  const record = { id, name: 'dora', zone: 'z1', capacity: 1, mode: 'active' } as const;
+  cluster.change({ nodes: [...cluster.view.nodes, record] });
+  cluster.event({ kind: 'promote', text: `dora (${id}) follows ${id}, not n-fedcba9876543210` });
+  await says(t, page.locator('.events li').first(), 'dora follows dora, not n-fedcba9876543210');
 });

@@ -53,7 +53,7 @@ function EventLine({
         )}
         {event.epoch !== undefined && <span class="muted">epoch {event.epoch}</span>}
         <p>
-          {event.text} <span class="muted">· {names.of(event.by)}</span>
+          {names.inText(event.text)} <span class="muted">· {names.of(event.by)}</span>
         </p>
       </div>
     </li>

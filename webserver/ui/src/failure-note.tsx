@@ -1,19 +1,34 @@
-// A failed request, where it was asked: what went wrong, what is known of the write, what helps.
+// A failed request, where it was asked: what went wrong, what is known of a write, what helps.
 
 import type { ErrorAnswer } from '../../answers.ts';
 
-export function FailureNote({ error }: { error: ErrorAnswer }) {
+interface FailureNoteProps {
+  readonly error: ErrorAnswer;
+  readonly asked: 'linearizable read' | 'other read' | 'write';
+}
+
+export function FailureNote({ error, asked }: FailureNoteProps) {
   return (
     <div class="note-box bad" role="alert">
       <strong>{error.code}</strong> {error.message}
       <p class="muted">
-        {error.applied === 'no'
-          ? 'Nothing was changed.'
-          : 'A write may have been applied: read the key to know.'}{' '}
+        {asked === 'write' && `${outcome(error)} `}
         {cure(error)}
+        {asked === 'linearizable read' &&
+          error.retry !== 'never' &&
+          ' A read with fallback may find a replica.'}
       </p>
     </div>
   );
+}
+
+function outcome({ applied }: ErrorAnswer): string {
+  switch (applied) {
+    case 'no':
+      return 'Nothing was changed.';
+    case 'unknown':
+      return 'The write may have been applied: read the key to know.';
+  }
 }
 
 function cure({ retry }: ErrorAnswer): string {

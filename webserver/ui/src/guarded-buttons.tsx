@@ -6,11 +6,12 @@ import { bytesOf, type Draft } from './draft.ts';
 interface GuardedButtonsProps {
   readonly draft: Draft;
   readonly change: (draft: Draft) => void;
+  readonly busy: boolean;
   /** Null: there is nothing to delete. */
   readonly erase: (() => void) | null;
 }
 
-export function GuardedButtons({ draft, change, erase }: GuardedButtonsProps) {
+export function GuardedButtons({ draft, change, busy, erase }: GuardedButtonsProps) {
   const [asking, setAsking] = useState(false);
   return (
     <>
@@ -35,11 +36,11 @@ export function GuardedButtons({ draft, change, erase }: GuardedButtonsProps) {
         <small class="muted">0: only if the key is absent</small>
       </div>
       <div class="buttons">
-        <button type="submit" class="primary" disabled={draft.cut || bytesOf(draft) === null}>
-          Put
+        <button type="submit" class="primary" disabled={busy || draft.cut || bytesOf(draft) === null}>
+          {busy ? 'Writing…' : 'Put'}
         </button>
         {erase !== null && !asking && (
-          <button type="button" class="danger" onClick={() => setAsking(true)}>
+          <button type="button" class="danger" disabled={busy} onClick={() => setAsking(true)}>
             Delete…
           </button>
         )}

@@ -119,16 +119,17 @@ export function KeyBrowser({ feed, names, asked }: KeyBrowserProps) {
   );
 }
 
-/** Changes when something was written into the namespace. */
+/** Changes when something was written into the namespace, or a read may succeed that failed. */
 function pulseOf(feed: FeedState, namespace: string): string {
   return feed.ranges
     .filter((range) => range.namespace === namespace)
-    .map((range) => `${range.id}:${range.epoch}:${range.commitSeq ?? ''}`)
+    .map((range) => `${range.id}:${range.epoch}:${range.condition}:${range.commitSeq ?? ''}`)
     .join(' ');
 }
 
 function entriesOf(feed: FeedState, namespace: string): string {
   const known = feed.ranges.filter((range) => range.namespace === namespace);
   const writes = known.reduce((sum, { entries }) => sum + (entries ?? 0), 0);
-  return writes === 0 ? '' : `${formatCount(writes)} log entries so far`;
+  const all = known.every(({ entries }) => entries !== null);
+  return all && writes > 0 ? `${formatCount(writes)} log entries so far` : '';
 }

@@ -35,6 +35,8 @@ export function KeyEditor(props: KeyEditorProps) {
   const { namespace, read, opened, pulse } = props;
   const [draft, setDraft] = useState<Draft>(newDraft(opened ?? ''));
   const [failed, setFailed] = useState<ErrorAnswer | null>(null);
+  /** A write is under way: it may wait for an owner as long as its deadline allows. */
+  const [busy, setBusy] = useState(false);
   const { value: outcome } = useAnswer(read, pulse, async () =>
     opened === null ? NOTHING : get(namespace, opened, read),
   );
@@ -45,15 +47,19 @@ export function KeyEditor(props: KeyEditorProps) {
   const guard = draft.guarded ? { ifRevision: draft.guard } : {};
   const save = async (): Promise<void> => {
     const bytes = bytesOf(draft);
-    if (bytes === null) return;
+    if (bytes === null || busy) return;
+    setBusy(true);
     const result = await put(namespace, draft.key, { value: toBase64(bytes), ...guard });
+    setBusy(false);
     if (result.kind === 'failed') return setFailed(result.error);
     setFailed(null);
     setDraft((now) => ({ ...now, dirty: false }));
     props.written(draft.key, result.answer.revision);
   };
   const erase = async (): Promise<void> => {
+    setBusy(true);
     const result = await remove(namespace, draft.key, guard);
+    setBusy(false);
     if (result.kind === 'failed') return setFailed(result.error);
     props.deleted(draft.key, result.answer.existed);
   };
@@ -89,7 +95,12 @@ export function KeyEditor(props: KeyEditorProps) {
       </label>
       <ValueField draft={draft} change={setDraft} />
       {opened !== null && draft.base !== null && <Whence base={draft.base} names={props.names} />}
-      {outcome?.kind === 'failed' && !missing && <FailureNote error={outcome.error} />}
+      {outcome?.kind === 'failed' && !missing && (
+        <FailureNote
+          error={outcome.error}
+          asked={read === 'linearizable' ? 'linearizable read' : 'other read'}
+        />
+      )}
       <Elsewhere draft={draft} missing={missing} reload={() => void reload()} />
       {failed?.code === 'CONFLICT' ? (
         <ConflictNote
@@ -102,11 +113,12 @@ export function KeyEditor(props: KeyEditorProps) {
           reload={() => void reload()}
         />
       ) : (
-        failed !== null && <FailureNote error={failed} />
+        failed !== null && <FailureNote error={failed} asked="write" />
       )}
       <GuardedButtons
         draft={draft}
         change={setDraft}
+        busy={busy}
         erase={opened === null || missing ? null : () => void erase()}
       />
     </form>

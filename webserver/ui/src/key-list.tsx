@@ -1,7 +1,8 @@
-// One page of a scan. Pages before are reached by the cursors that led here; the present one is read again on each pulse.
+// One page of a scan. Pages before are reached by the cursors that led here; the present one is read again on each pulse,
+// and stays, paler, where that fails.
 
-import { useState } from 'preact/hooks';
-import type { RowAnswer } from '../../answers.ts';
+import { useRef, useState } from 'preact/hooks';
+import type { PageAnswer, RowAnswer } from '../../answers.ts';
 import { useAnswer } from './answer.ts';
 import { fromBase64, preview } from './bytes-text.ts';
 import { FailureNote } from './failure-note.tsx';
@@ -22,11 +23,23 @@ export function KeyList({ request, pulse, openKey, open }: KeyListProps) {
   const [trail, setTrail] = useState<readonly (string | null)[]>([null]);
   const cursor = trail.at(-1) ?? null;
   const { value: outcome, current } = useAnswer(cursor ?? '', pulse, () => scan(request, cursor));
-  const page = outcome?.kind === 'ok' ? outcome.answer : null;
+  const lastPage = useRef<PageAnswer | null>(null);
+  if (outcome?.kind === 'ok') lastPage.current = outcome.answer;
+  const page = lastPage.current;
+  const dated = !current || outcome?.kind === 'failed';
   return (
-    <div class={current ? 'key-list' : 'key-list dated'} aria-busy={!current}>
-      {outcome?.kind === 'failed' && <FailureNote error={outcome.error} />}
-      {page !== null && <Rows rows={page.rows} openKey={openKey} open={open} />}
+    <div class="key-list" aria-busy={!current}>
+      {outcome?.kind === 'failed' && (
+        <FailureNote
+          error={outcome.error}
+          asked={request.read === 'linearizable' ? 'linearizable read' : 'other read'}
+        />
+      )}
+      {page !== null && (
+        <div class={dated ? 'dated' : ''}>
+          <Rows rows={page.rows} openKey={openKey} open={open} />
+        </div>
+      )}
       <nav class="pager" aria-label="Pages of keys">
         <button type="button" disabled={trail.length === 1} onClick={() => setTrail(trail.slice(0, -1))}>
           Previous
@@ -36,7 +49,7 @@ export function KeyList({ request, pulse, openKey, open }: KeyListProps) {
         </span>
         <button
           type="button"
-          disabled={!current || page === null || page.cursor === null}
+          disabled={dated || page === null || page.cursor === null}
           onClick={() => setTrail([...trail, page?.cursor ?? null])}
         >
           Next

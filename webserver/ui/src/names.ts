@@ -19,6 +19,14 @@ export class Names {
     return this.#rows.get(node)?.row.name ?? node;
   }
 
+  /** A sentence with names in place of node ids, once where it has both. */
+  inText(text: string): string {
+    const named = text.replace(/(\S+) \((n-[0-9a-f]{16})\)/g, (both, name: string, node: string) =>
+      name === this.of(node) ? name : both,
+    );
+    return named.replace(/\bn-[0-9a-f]{16}\b/g, (node) => this.of(node));
+  }
+
   alive(node: NodeId): boolean {
     return this.#rows.get(node)?.row.alive ?? false;
   }

@@ -1,6 +1,9 @@
 // A failed request, where it was asked: what went wrong, what is known of a write, what helps.
 
-import type { ErrorAnswer } from '../../answers.ts';
+import type { AnswerCode, ErrorAnswer } from '../../answers.ts';
+
+/** The owner could not answer; a replica may. */
+const OWNER_AWAY: readonly AnswerCode[] = ['NO_OWNER', 'NOT_READY', 'UNREACHABLE', 'DEADLINE'];
 
 interface FailureNoteProps {
   readonly error: ErrorAnswer;
@@ -15,7 +18,7 @@ export function FailureNote({ error, asked }: FailureNoteProps) {
         {asked === 'write' && `${outcome(error)} `}
         {cure(error)}
         {asked === 'linearizable read' &&
-          error.retry !== 'never' &&
+          OWNER_AWAY.includes(error.code) &&
           ' A read with fallback may find a replica.'}
       </p>
     </div>

@@ -61,10 +61,8 @@ function exitCodeOfCode(code: ErrorCode): ExitCode {
   }
 }
 
-/** One line for stderr: what happened and, of a write, what is known. */
+/** One line for stderr. */
 export function describeError(error: unknown): string {
   if (!(error instanceof RangekeeperError)) return error instanceof Error ? error.message : String(error);
-  const revision = error.details.revision;
-  const now = revision === undefined ? '' : ` (revision now ${revision}${revision === 0 ? ': absent' : ''})`;
-  return `${error.code}: ${error.message}${now}`;
+  return `${error.code}: ${error.message}`;
 }

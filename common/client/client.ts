@@ -45,7 +45,7 @@ import {
   valueBytes,
 } from './arguments.ts';
 import type { Call, CallContext } from './call.ts';
-import { type Cluster, reachCluster, readNamespaces } from './cluster.ts';
+import { type Cluster, reachCluster, readNamespaces, readRanges } from './cluster.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { Directory } from './directory.ts';
 import { NodeHealth } from './health.ts';
@@ -302,6 +302,11 @@ class RangekeeperClient implements Client, CallContext {
 
   ranges(): readonly DescriptorImage[] {
     return this.directory.images();
+  }
+
+  async refresh(): Promise<void> {
+    const known = this.directory.images();
+    this.directory.replace(known, await this.run(() => readRanges(this.zk, this.namespace)));
   }
 
   nodes(): readonly NodeView[] {

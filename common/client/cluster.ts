@@ -83,13 +83,24 @@ async function noNamespace(session: ZkSession, namespace: string): Promise<Range
 }
 
 /** In order of names. Rejects with NO_CLUSTER while ZooKeeper is away. */
-export async function readNamespaces(zk: Zk): Promise<readonly NamespaceRecord[]> {
-  const { session } = zk;
-  if (session === null) throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
-  try {
+export function readNamespaces(zk: Zk): Promise<readonly NamespaceRecord[]> {
+  return withSession(zk, async (session) => {
     const names = (await session.children(paths.namespaces)) ?? [];
     const nodes = await Promise.all(names.map((name) => session.get(paths.namespace(name))));
     return nodes.filter((node) => node !== null).map((node) => namespaceCodec.decode(node.data));
+  });
+}
+
+/** Every descriptor of the namespace. Rejects with NO_CLUSTER while ZooKeeper is away. */
+export function readRanges(zk: Zk, namespace: string): Promise<readonly DescriptorImage[]> {
+  return withSession(zk, (session) => readDescriptors(session, namespace));
+}
+
+async function withSession<T>(zk: Zk, read: (session: ZkSession) => Promise<T>): Promise<T> {
+  const { session } = zk;
+  if (session === null) throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
+  try {
+    return await read(session);
   } catch (error) {
     if (error instanceof ZkError)
       throw new RangekeeperError('NO_CLUSTER', `ZooKeeper did not answer: ${error.message}`);

@@ -75,6 +75,15 @@ export class Directory {
     return this.map.images;
   }
 
+  /** All ranges as they have just been read: what was known when the reading began and is not among them is gone. */
+  replace(known: readonly DescriptorImage[], images: readonly DescriptorImage[]): void {
+    const present = new Set(images.map(({ descriptor }) => descriptor.id));
+    for (const { descriptor } of known) {
+      if (!present.has(descriptor.id)) this.forget(descriptor.id);
+    }
+    for (const image of images) this.learn(image);
+  }
+
   /** What a node's error told. */
   learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
     try {

@@ -135,6 +135,10 @@ export class MemoryClient implements Client {
     return this.images;
   }
 
+  async refresh(): Promise<void> {
+    await this.#enter({ method: 'refresh', key: null });
+  }
+
   nodes(): readonly NodeView[] {
     return this.views;
   }

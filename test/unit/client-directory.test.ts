@@ -61,6 +61,20 @@ test('a change of a watched range, a new range and a lost one are told', async (
   t.is(told, before, 'no longer listening');
 });
 
+test('refresh reads the ranges that nobody uses too', async (t) => {
+  const cluster = new FakeCluster(['m']);
+  const client = await cluster.connect();
+  cluster.promote(1, 'n-3');
+  await cluster.env.run(5);
+  t.is(client.locate('a')?.descriptor.epoch, 1, 'not watched');
+  await cluster.env.until(client.refresh());
+  t.is(client.locate('a')?.descriptor.epoch, 2);
+  cluster.zk.away = true;
+  const error = await t.throwsAsync(cluster.env.until(client.refresh()), { instanceOf: RangekeeperError });
+  t.is(error?.code, 'NO_CLUSTER');
+  t.is(client.ranges().length, 2, 'what was known stays');
+});
+
 test('nodes that come, go and change their mode are told', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();

@@ -21,7 +21,7 @@ import {
   text,
 } from '../answer.ts';
 import { describeError, UsageError } from '../failures.ts';
-import { ask, type Call, nameOf, namesOf, type Verb } from './verb.ts';
+import { ask, askOfRanges, type Call, nameOf, namesOf, type Verb } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },
@@ -64,7 +64,7 @@ const ranges: Verb = {
   parameters: [],
   options: [],
   run: (call) =>
-    ask(call, async (client): Promise<Answer> => {
+    askOfRanges(call, (client): Answer => {
       const views = client.nodes();
       const rows = client.ranges().map(({ descriptor }) => rangeRow(descriptor, views));
       return { kind: 'rows', columns: RANGE_COLUMNS, rows: each(rows), headings: true };
@@ -77,7 +77,7 @@ const where: Verb = {
   parameters: [{ name: 'KEY', kind: 'key' }],
   options: [],
   run: (call) =>
-    ask(call, async (client): Promise<Answer> => {
+    askOfRanges(call, (client): Answer => {
       const key = call.args.bytes('KEY');
       const views = client.nodes();
       const descriptor = client.locate(key)?.descriptor;
@@ -114,7 +114,7 @@ const nodesVerb: Verb = {
   parameters: [],
   options: [],
   run: (call) =>
-    ask(call, async (client): Promise<Answer> => {
+    askOfRanges(call, (client): Answer => {
       const rows = viewsByName(client).map((view) => nodeRow(view, client));
       const columns = ['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'];
       return { kind: 'rows', columns: columns.map((name) => ({ name })), rows: each(rows), headings: true };

@@ -2,6 +2,7 @@
 // may be old says so.
 
 import type { Bytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
 import type {
   Client,
   Freshness,
@@ -63,6 +64,19 @@ export async function ask<T>(call: Call, question: (client: Client) => Promise<T
 export async function askToWrite<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
   const client = await interruptible(call.signal, call.session.client());
   return interruptible(call.signal, question(client), 'interrupted: the write may still be applied');
+}
+
+/** As {@link ask}, with the ranges read anew; as last known, and saying so, where ZooKeeper is away. */
+export async function askOfRanges<T>(call: Call, question: (client: Client) => T): Promise<T> {
+  return ask(call, async (client) => {
+    try {
+      await client.refresh();
+    } catch (error) {
+      if (!(error instanceof RangekeeperError && error.code === 'NO_CLUSTER')) throw error;
+      call.remark(`as last known: ${error.message}`);
+    }
+    return question(client);
+  });
 }
 
 export function readOptions(args: Arguments): ReadOptions {

@@ -265,3 +265,21 @@ test('on a terminal a long value is cut to the line, with its length; keys alone
   const keys = await runTexts(client, ['scan --keys'], { columns: 20 });
   t.is(keys.out, `${'k'.repeat(50)}\n`);
 });
+
+test('ranges are read anew; where ZooKeeper is away they are shown as last known', async (t) => {
+  const client = cluster();
+  client.beforeCall = ({ method }) => {
+    if (method !== 'refresh') return;
+    client.images = [{ descriptor: { ...descriptor, epoch: 8 }, version: 2 }];
+  };
+  const anew = await runTexts(client, ['where a'], { output: 'json' });
+  t.is(JSON.parse(anew.out).epoch, 8);
+  t.is(anew.err, '');
+  client.closed = false;
+  client.beforeCall = () => {
+    throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
+  };
+  const away = await runTexts(client, ['ranges', 'nodes', 'where a']);
+  t.is(away.code, 0);
+  t.is(away.err, 'as last known: no connection to ZooKeeper\n'.repeat(3));
+});

@@ -1,0 +1,254 @@
+// The REPL as its user has it: the real program against a real cluster, over -e, pipes, files and a pseudo-terminal; an
+// import that goes on while an owner is killed, and an export that finds every byte again.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import test, { type ExecutionContext } from 'ava';
+import { TestCluster } from '../support/cluster.ts';
+import { seededRng } from '../support/rng.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
+
+interface Ended {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+class Repl {
+  readonly child: ChildProcess;
+  readonly ended: Promise<Ended>;
+  out = '';
+  err = '';
+  readonly #waiting = new Set<() => void>();
+
+  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+    this.child = spawn(command, args, { env: { ...process.env, ...environment } });
+    this.child.stdout?.on('data', (chunk) => this.#heard('out', chunk));
+    this.child.stderr?.on('data', (chunk) => this.#heard('err', chunk));
+    this.ended = new Promise((resolve) => {
+      this.child.once('close', (code) => resolve({ code, out: this.out, err: this.err }));
+    });
+  }
+
+  static start(cluster: TestCluster, ...args: readonly string[]): Repl {
+    return new Repl(process.execPath, [PROGRAM, 'repl', '--zk', cluster.connect, ...args]);
+  }
+
+  /** Resolves once `text` has come on this stream, behind its first `from` characters; rejects if the program ends first. */
+  async sees(stream: 'out' | 'err', text: string | RegExp, from = 0): Promise<void> {
+    const seen = () => this[stream].slice(from).search(text) >= 0;
+    let gone = false;
+    void this.ended.then(() => {
+      gone = true;
+      this.#wake();
+    });
+    while (!seen()) {
+      if (gone) throw new Error(`ended without ${text}: ${this.out}${this.err}`);
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    }
+  }
+
+  #heard(stream: 'out' | 'err', chunk: Buffer): void {
+    this[stream] += chunk.toString();
+    this.#wake();
+  }
+
+  #wake(): void {
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+}
+
+function run(cluster: TestCluster, commands: string, ...flags: readonly string[]): Promise<Ended> {
+  return Repl.start(cluster, ...flags, '-e', commands).ended;
+}
+
+function pipe(cluster: TestCluster, input: string, ...flags: readonly string[]): Promise<Ended> {
+  const repl = Repl.start(cluster, ...flags);
+  repl.child.stdin?.end(input);
+  return repl.ended;
+}
+
+async function directory(t: ExecutionContext): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'rangekeeper-repl-'));
+  t.teardown(() => rm(path, { recursive: true, force: true }));
+  return path;
+}
+
+test.serial('answers, formats and exit codes', async (t) => {
+  const cluster = await TestCluster.start(t);
+  await cluster.allInSync();
+
+  const written = await run(cluster, 'put a 1; cas a 99 2');
+  t.is(written.code, 4);
+  t.regex(written.out, /^ok, revision \d+\n$/);
+  t.regex(written.err, /^CONFLICT: /);
+  const read = await run(cluster, 'get a', '--output', 'json');
+  const found = JSON.parse(read.out);
+  t.like(found, { key: 'a', value: '1', stale: false, staleMs: 0 });
+  t.is((await run(cluster, `cas a ${found.revision} 2; get a`)).out.split('\n')[1], '2');
+  const stale = JSON.parse((await run(cluster, 'get a --read stale', '--output', 'json')).out);
+  t.is(stale.value, '2');
+  t.true(stale.stale);
+
+  const missing = await run(cluster, 'get nothing');
+  t.deepEqual([missing.code, missing.out], [3, '']);
+  t.is((await run(cluster, 'put a')).code, 64);
+  t.is((await run(cluster, `put ${'k'.repeat(4_097)} v`)).code, 1);
+  t.is((await run(cluster, 'get a', '--namespace', 'nope')).code, 1);
+  const nowhere = await run(cluster, 'get a', '--zk', '127.0.0.1:1/nowhere', '--connect-ms', '1000');
+  t.deepEqual([nowhere.code, nowhere.out], [2, '']);
+
+  const piped = await pipe(
+    cluster,
+    'put "k 1" \\x00\\xff\n# a comment\nget "k 1"; del "k 1"\ncount --prefix k\nget x\ncount',
+  );
+  t.is(piped.code, 3);
+  t.regex(piped.out, /^ok, revision \d+\n\\x00\\xff\ndeleted, revision \d+\n0\n$/);
+
+  const where = JSON.parse((await run(cluster, 'where a', '--output', 'json')).out);
+  const [image] = (await cluster.descriptors()).filter(({ descriptor }) => descriptor.id === where.range);
+  t.is(where.owner.id, image?.descriptor.owner.node);
+  t.is(where.inSync.length, 3);
+  const ranges = await run(cluster, 'ranges', '--output', 'ndjson');
+  t.is(ranges.out.trim().split('\n').length, (await cluster.descriptors()).length);
+  const nodes = JSON.parse((await run(cluster, 'nodes', '--output', 'json')).out);
+  t.deepEqual(
+    nodes.map((node: { name: string; live: boolean }) => [node.name, node.live]),
+    [
+      ['n1', true],
+      ['n2', true],
+      ['n3', true],
+    ],
+  );
+  const status = JSON.parse((await run(cluster, 'status', '--output', 'json')).out);
+  t.deepEqual(
+    status.map((node: { problem: string | null }) => node.problem),
+    [null, null, null],
+  );
+});
+
+test.serial('a reader that goes away, and Ctrl-C while it works', async (t) => {
+  const cluster = await TestCluster.start(t);
+  await cluster.allInSync();
+  const lines = Array.from({ length: 2_000 }, (_, i) => `{"key":"k${i}","value":"${'v'.repeat(1_000)}"}\n`);
+  const imported = Repl.start(cluster, '-e', 'import -');
+  imported.child.stdin?.end(lines.join(''));
+  t.is((await imported.ended).code, 0);
+
+  const deaf = Repl.start(cluster, '-e', 'export', '-e', 'put never 1');
+  await deaf.sees('out', '"k');
+  deaf.child.stdout?.destroy();
+  const gone = await deaf.ended;
+  t.is(gone.code, 1);
+  t.notRegex(gone.err, /EPIPE|at .*\.js/);
+  t.is((await run(cluster, 'get never')).code, 3);
+
+  const waiting = Repl.start(cluster, '-e', 'import -');
+  waiting.child.stdin?.write('{"key":"half","value":"1"}\n');
+  await waiting.sees('err', 'imported 1 rows');
+  waiting.child.kill('SIGINT');
+  const interrupted = await waiting.ended;
+  t.is(interrupted.code, 130);
+  t.regex(interrupted.err, /interrupted: run it again to import the rest\n$/);
+});
+
+test.serial('a tree is imported while an owner is killed, and comes back byte for byte', async (t) => {
+  const cluster = await TestCluster.start(t);
+  await cluster.allInSync();
+  const path = await directory(t);
+  const tree = await growTree(join(path, 'from'));
+
+  const importing = Repl.start(
+    cluster,
+    '--output',
+    'json',
+    '-e',
+    `import --tree ${join(path, 'from')} --prefix t/`,
+  );
+  await importing.sees('err', /imported [1-9]/);
+  const [image] = await cluster.descriptors();
+  const victim = cluster.node(image?.descriptor.owner.node ?? '');
+  t.is(importing.child.exitCode, null, 'still at work');
+  await victim.process.end('SIGKILL');
+  const imported = await importing.ended;
+  t.is(imported.code, 0, imported.err);
+  const counts = JSON.parse(imported.out);
+  t.is(counts.imported, tree.size);
+  t.is(counts.refused, 0);
+
+  t.is((await run(cluster, 'count --prefix t/')).out, `${tree.size}\n`);
+  t.is((await run(cluster, `export --tree ${join(path, 'to')} --prefix t/`)).code, 0);
+  for (const [name, content] of tree) t.deepEqual(await readFile(join(path, 'to', name)), content, name);
+
+  await cluster.restart(victim);
+  await cluster.allInSync();
+  const again = await run(cluster, `import --tree ${join(path, 'from')} --prefix t/; count --prefix t/`);
+  t.is(again.code, 0, again.err);
+  t.true(again.out.endsWith(`\n${tree.size}\n`));
+});
+
+/** Files of many sizes, in so many folders that their keys lie in every range. */
+async function growTree(root: string): Promise<Map<string, Buffer>> {
+  const random = seededRng(7);
+  const files = new Map<string, Buffer>();
+  for (let i = 0; i < 1_500; i++) {
+    const folder = i.toString(36).slice(-1);
+    const size = i % 300 === 0 ? 1024 * 1024 : random.below(20_000);
+    files.set(join(folder, `file-${i}`), Buffer.alloc(size, `${i}:${random.below(1e9)};`));
+  }
+  for (const [name, content] of files) {
+    await mkdir(join(root, name, '..'), { recursive: true });
+    await writeFile(join(root, name), content);
+  }
+  return files;
+}
+
+test.serial('without an owner a put ends with 5, and a fallback read is answered by a replica', async (t) => {
+  const cluster = await TestCluster.start(t);
+  await cluster.allInSync();
+  t.is((await run(cluster, 'put a 1; get a')).code, 0);
+  for (const coordinator of cluster.coordinators) await coordinator.end('SIGKILL');
+  const where = JSON.parse((await run(cluster, 'where a', '--output', 'json')).out);
+  await cluster.node(where.owner.id).process.end('SIGKILL');
+  const put = await run(cluster, 'put a 2', '--deadline-ms', '4000');
+  t.is(put.code, 5, put.err);
+  const read = await run(cluster, 'get a --read fallback', '--deadline-ms', '4000');
+  t.deepEqual([read.code, read.out], [0, '1\n'], read.err);
+  t.regex(read.err, /^stale, /);
+  cluster.startCoordinator();
+  const after = await run(cluster, 'put a 3; get a', '--deadline-ms', '60000');
+  t.is(after.code, 0, after.err);
+  t.true(after.out.endsWith('\n3\n'));
+});
+
+test.serial('at a pseudo-terminal: prompt, history, completion of keys, Ctrl-C and Ctrl-D', async (t) => {
+  const cluster = await TestCluster.start(t);
+  await cluster.allInSync();
+  await run(cluster, 'put user/ada 1815');
+  const home = await directory(t);
+  const command = `exec '${process.execPath}' '${PROGRAM}' repl --zk '${cluster.connect}'`;
+  const at = async (keys: string, text: string | RegExp) => {
+    const from = terminal.out.length;
+    terminal.child.stdin?.write(keys);
+    await terminal.sees('out', text, from);
+  };
+  const environment = { HOME: home, XDG_STATE_HOME: home, TERM: 'xterm', SHELL: '/bin/sh' };
+  const terminal = new Repl('script', ['-qec', command, '/dev/null'], environment);
+  await terminal.sees('out', 'default> ');
+  await at('get us', 'us');
+  await at('\t', 'er/ada ');
+  await at('\r', /1815.*default> /s);
+  await at('put never 1', 'never 1');
+  await at('\x03', /\^C.*default> /s);
+  await at('\x1b[A', 'get user/ada');
+  await at('\r', /1815.*default> /s);
+  terminal.child.stdin?.write('\x04');
+  t.is((await terminal.ended).code, 0);
+  t.is(await readFile(join(home, 'rangekeeper', 'history'), 'utf8'), 'get user/ada \nget user/ada \n');
+  t.is((await run(cluster, 'get never')).code, 3);
+});

@@ -62,7 +62,7 @@ function findClassPath(variables: Variables, places: PackagePlaces): Omit<Server
   }
   throw new MissingServerError(
     'zookeeper',
-    'no ZooKeeper found: install it (Debian: apt-get install libzookeeper-java; macOS: brew install zookeeper), or set ZOOKEEPER_HOME',
+    'no ZooKeeper found: install it (Debian: apt-get install libzookeeper-java default-jre-headless; macOS: brew install zookeeper), or set ZOOKEEPER_HOME',
   );
 }
 

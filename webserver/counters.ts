@@ -1,26 +1,28 @@
 // What the webserver counts for /metrics.
 
 import { memoryUsage } from 'node:process';
-import type { Counter, Metrics } from '../common/net/metrics.ts';
+import type { Counter, Labels, Metrics } from '../common/net/metrics.ts';
 
 export interface Counters {
   readonly requests: Counter;
   readonly failures: Counter;
   readonly refused: Counter;
   readonly pagesOpened: Counter;
-  readonly pagesDropped: Counter;
+  readonly pagesDropped: { readonly slow: Counter; readonly silent: Counter };
   readonly feedChanges: Counter;
 }
 
 export function makeCounters(metrics: Metrics): Counters {
-  const counter = (name: string, help: string) =>
-    metrics.counter(`rangekeeper_webserver_${name}_total`, help);
+  const counter = (name: string, help: string, labels: Labels = {}) =>
+    metrics.counter(`rangekeeper_webserver_${name}_total`, help, labels);
+  const dropped = (why: string) =>
+    counter('pages_dropped', 'Pages cut off because they read too slowly or fell silent', { why });
   return {
     requests: counter('requests', 'HTTP requests answered'),
     failures: counter('failures', 'HTTP requests answered with a 5xx status'),
     refused: counter('refused', 'Requests and upgrades refused for a foreign Host or Origin'),
     pagesOpened: counter('pages_opened', 'Pages that connected to the feed'),
-    pagesDropped: counter('pages_dropped', 'Pages cut off because they read too slowly or fell silent'),
+    pagesDropped: { slow: dropped('slow'), silent: dropped('silent') },
     feedChanges: counter('feed_changes', 'Changes sent to the pages'),
   };
 }

@@ -109,7 +109,7 @@ export class Pages {
   }
 
   #drop(page: Page, why: 'slow' | 'silent'): void {
-    this.#options.counters.pagesDropped.add();
+    this.#options.counters.pagesDropped[why].add();
     this.#options.logger.info({ why, queuedBytes: page.socket.bufferedAmount }, 'a page is cut off');
     page.socket.terminate();
   }

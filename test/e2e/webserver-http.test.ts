@@ -336,7 +336,7 @@ test('a page that does not read is cut off, and the others go on', async (t) => 
   other.on('message', () => changes++);
   const text = 'x'.repeat(100_000);
   const dropped = async (): Promise<boolean> =>
-    /^rangekeeper_webserver_pages_dropped_total 1$/m.test(
+    /^rangekeeper_webserver_pages_dropped_total\{why="slow"\} 1$/m.test(
       await (await fetch(`http://${address}/metrics`)).text(),
     );
   let sent = 0;

@@ -8,6 +8,7 @@ import type { Peers } from '../net/peers.ts';
 import type { Directory } from './directory.ts';
 import type { NodeHealth } from './health.ts';
 import type { Seen } from './seen.ts';
+import type { Writer } from './writer.ts';
 
 const PAUSE_MIN_MS = 10;
 const PAUSE_MAX_MS = 250;
@@ -19,9 +20,13 @@ export interface CallContext {
   readonly peers: Peers;
   readonly health: NodeHealth;
   readonly seen: Seen;
+  readonly writer: Writer;
   /** Calls that pause between attempts. */
   readonly pausing: Set<Call>;
   readonly closed: boolean;
+  /** Counts a call; throws CLOSED, or OVERLOADED where there are too many. */
+  begin(): void;
+  end(): void;
 }
 
 export abstract class Call {
@@ -35,6 +40,7 @@ export abstract class Call {
   private pauseTimer: Timer | null = null;
 
   constructor(context: CallContext, deadlineMs: number) {
+    context.begin();
     this.context = context;
     this.deadline = context.env.now() + deadlineMs;
   }

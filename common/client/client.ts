@@ -2,14 +2,13 @@
 // (net/peers.ts) and the calls on their way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock
 // come from outside, so that the simulator runs this very code.
 
-import type { Bytes } from '../base/bytes.ts';
 import type { Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { LIMITS } from '../model/config.ts';
 import type { DescriptorImage } from '../model/descriptor.ts';
 import type { NodeId } from '../model/ids.ts';
-import { isEmpty, type KeyRange } from '../model/key-range.ts';
+import { isEmpty } from '../model/key-range.ts';
 import type { NamespaceRecord } from '../model/records.ts';
 import type { NodeStatus } from '../model/status.ts';
 import { Peers } from '../net/peers.ts';
@@ -36,7 +35,6 @@ import type {
 import {
   boundsOf,
   deadlineMsOf,
-  invalid,
   keyBytes,
   limitOf,
   mutationsOf,
@@ -48,6 +46,7 @@ import type { Call, CallContext } from './call.ts';
 import { type Cluster, reachCluster, readNamespaces, readRanges } from './cluster.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { Directory } from './directory.ts';
+import { GetTask } from './get-task.ts';
 import { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
 import { NodeList } from './node-list.ts';
@@ -55,7 +54,7 @@ import { ReadCall } from './read-call.ts';
 import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
 import { Seen } from './seen.ts';
 import { askStatus } from './status.ts';
-import { WriteCall, type WriteOutcome } from './write-call.ts';
+import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts';
 import { Writer } from './writer.ts';
 
 /** Operations under way in one client; more are refused with OVERLOADED. */
@@ -124,7 +123,7 @@ class RangekeeperClient implements Client, CallContext {
   closed = false;
   private readonly zk: Zk;
   private readonly settings: ClientSettings;
-  private readonly writer: Writer;
+  readonly writer: Writer;
   private readonly nodeList: NodeList;
   private readonly listeners: Listeners;
   private underWay = 0;
@@ -169,67 +168,37 @@ class RangekeeperClient implements Client, CallContext {
 
   // ---- writes ----------------------------------------------------------------------------------------------------
 
-  async put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
-    const ifRevision = revisionOf(options.ifRevision);
-    const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
-    return written(await this.write([mutation], options));
+  put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
+    return promised(() => {
+      const ifRevision = revisionOf(options.ifRevision);
+      const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
+      return this.write([mutation], options, written);
+    });
   }
 
-  async delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
-    const mutation = {
-      kind: 'delete',
-      key: keyBytes(key),
-      ifRevision: revisionOf(options.ifRevision),
-    } as const;
-    const outcome = await this.write([mutation], options);
-    return { ...written(outcome), existed: outcome.reply.deleted > 0 };
+  delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
+    return promised(() => {
+      const ifRevision = revisionOf(options.ifRevision);
+      return this.write([{ kind: 'delete', key: keyBytes(key), ifRevision }], options, deleted);
+    });
   }
 
-  async batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
-    return written(await this.write(mutationsOf(ops), options));
+  batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
+    return promised(() => this.write(mutationsOf(ops), options, written));
   }
 
-  private async write(mutations: readonly Mutation[], options: CallOptions): Promise<WriteOutcome> {
-    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
-    const keys = mutations.map(({ key }) => key);
-    const route = this.directory.locate(keys[0] as Bytes, false);
-    const base = route === undefined ? 0 : this.seen.of(route.descriptor);
-    const { number, operation } = this.writer.begin(mutations, base);
-    try {
-      if (operation.length > LIMITS.operationBytesMax)
-        invalid(`the batch has ${operation.length} bytes, at most ${LIMITS.operationBytesMax} are allowed`);
-      return await this.run(() => WriteCall.run(this, { keys, operation, deadlineMs }));
-    } finally {
-      this.writer.end(number);
-    }
+  private write<T>(mutations: readonly Mutation[], options: CallOptions, result: WriteResult<T>): Promise<T> {
+    return WriteCall.run(this, mutations, deadlineMsOf(options, this.settings.deadlineMs), result);
   }
 
   // ---- reads -----------------------------------------------------------------------------------------------------
 
-  async get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
-    const bytes = keyBytes(key);
-    const task = {
-      mode: readModeOf(options.read),
-      deadlineMs: deadlineMsOf(options, this.settings.deadlineMs),
-      fallbackMs: this.settings.fallbackMs,
-      route: (directory: Directory, use: boolean) => directory.locate(bytes, use),
-      body: ({ id, epoch }: DescriptorImage['descriptor'], mode: 'linearizable' | 'stale', minSeq: number) =>
-        ({ kind: 'get', range: id, epoch, key: bytes, mode, minSeq }) as const,
-    };
-    const { reply, route, node, freshness } = await this.run(() => ReadCall.run(this, task));
-    if (reply.kind !== 'get-reply')
-      throw new RangekeeperError('MALFORMED', `a get was answered with ${reply.kind}`);
-    if (!reply.found) return null;
-    const { revision, epoch } = reply;
-    // A copy: the reply's value is a view that would pin the whole message.
-    return {
-      value: new Uint8Array(reply.value),
-      revision,
-      ...freshness,
-      range: route.descriptor.id,
-      epoch,
-      node,
-    };
+  get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
+    return promised(() => {
+      const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+      const task = new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.settings.fallbackMs);
+      return ReadCall.run(this, task);
+    });
   }
 
   async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
@@ -257,9 +226,7 @@ class RangekeeperClient implements Client, CallContext {
     const at = cursor === null ? null : decodeCursor(cursor, bounds, plan.reverse);
     const keys = at === null ? bounds : plan.reverse ? { ...bounds, end: at } : { ...bounds, start: at };
     const deadline = this.env.now() + deadlineMsOf(options, this.settings.deadlineMs);
-    const page = await this.run(() =>
-      readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline }),
-    );
+    const page = await readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline });
     const next = page.rest === null ? null : plan.reverse ? page.rest.end : page.rest.start;
     return {
       rows: page.rows,
@@ -280,8 +247,7 @@ class RangekeeperClient implements Client, CallContext {
         bytes: LIMITS.pageBytesMax,
         deadline: this.env.now() + deadlineMs,
       };
-      const keys: KeyRange = rest;
-      const piece: Piece = await this.run(() => readPiece(this, plan, keys, limits));
+      const piece: Piece = await readPiece(this, plan, rest, limits);
       count += piece.count;
       rest = piece.rest;
     }
@@ -318,12 +284,13 @@ class RangekeeperClient implements Client, CallContext {
   }
 
   async namespaces(): Promise<readonly NamespaceRecord[]> {
-    return this.run(() => readNamespaces(this.zk));
+    this.checkOpen();
+    return readNamespaces(this.zk);
   }
 
   async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
-    const deadline = this.env.now() + deadlineMsOf(options, this.settings.deadlineMs);
-    return this.run(() => askStatus(this.peers, node, deadline));
+    this.checkOpen();
+    return askStatus(this.peers, node, this.env.now() + deadlineMsOf(options, this.settings.deadlineMs));
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
@@ -340,17 +307,21 @@ class RangekeeperClient implements Client, CallContext {
     await this.zk.close();
   }
 
-  /** One operation: counted, and refused where there are too many or the client is closed. */
-  private async run<T>(operation: () => Promise<T>): Promise<T> {
-    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+  // ---- for the calls ---------------------------------------------------------------------------------------------
+
+  begin(): void {
+    this.checkOpen();
     if (this.underWay >= CALLS_MAX)
       throw new RangekeeperError('OVERLOADED', `this client has ${CALLS_MAX} operations under way`);
     this.underWay++;
-    try {
-      return await operation();
-    } finally {
-      this.underWay--;
-    }
+  }
+
+  end(): void {
+    this.underWay--;
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
   }
 
   private rangesChanged(): void {
@@ -359,7 +330,20 @@ class RangekeeperClient implements Client, CallContext {
   }
 }
 
+/** `begin`'s promise; what it throws at once becomes a rejection, without the cost of an async function. */
+function promised<T>(begin: () => Promise<T>): Promise<T> {
+  try {
+    return begin();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 function written({ reply, route }: WriteOutcome): Written {
   const { id: range, owner } = route.descriptor;
   return { revision: reply.revision, range, epoch: reply.epoch, node: owner.node };
+}
+
+function deleted(outcome: WriteOutcome): Deleted {
+  return { ...written(outcome), existed: outcome.reply.deleted > 0 };
 }

@@ -22,13 +22,16 @@ const ATTEMPT_MS = 1_000;
 
 export type ReadReply = GetReply | ScanReply;
 
-export interface ReadTask {
+/** What is read, how, and what becomes of the answer. */
+export interface ReadTask<T> {
   readonly mode: ReadMode;
   readonly deadlineMs: number;
   readonly fallbackMs: number;
-  /** The range to ask, by the directory's `locate` (counts as use) or `peek`. */
+  /** The range to ask; `use`: it is asked now. */
   route(directory: Directory, use: boolean): DescriptorImage | undefined;
   body(descriptor: Descriptor, mode: WireReadMode, minSeq: number): RequestBody;
+  /** The answer that the caller gets; what it throws the call rejects with. Byte fields of the reply are views: what is kept is copied. */
+  result(outcome: ReadOutcome): T;
 }
 
 export interface ReadOutcome {
@@ -38,22 +41,24 @@ export interface ReadOutcome {
   readonly freshness: Freshness;
 }
 
-export class ReadCall extends Call {
-  readonly task: ReadTask;
-  private readonly resolve: (outcome: ReadOutcome) => void;
-  private readonly reject: (error: RangekeeperError) => void;
+const NOBODY: readonly NodeId[] = [];
+
+export class ReadCall<T> extends Call {
+  private readonly task: ReadTask<T>;
+  private readonly resolve: (result: T) => void;
+  private readonly reject: (error: unknown) => void;
   /** Attempts without an answer. */
   private outstanding: Attempt[] = [];
   /** Asked in this round, in mode stale. */
-  private asked: NodeId[] = [];
+  private asked: readonly NodeId[] = NOBODY;
   private hedgeTimer: Timer | null = null;
   private done = false;
 
   private constructor(
     context: CallContext,
-    task: ReadTask,
-    resolve: (outcome: ReadOutcome) => void,
-    reject: (error: RangekeeperError) => void,
+    task: ReadTask<T>,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
   ) {
     super(context, task.deadlineMs);
     this.task = task;
@@ -61,7 +66,7 @@ export class ReadCall extends Call {
     this.reject = reject;
   }
 
-  static run(context: CallContext, task: ReadTask): Promise<ReadOutcome> {
+  static run<T>(context: CallContext, task: ReadTask<T>): Promise<T> {
     return new Promise((resolve, reject) => new ReadCall(context, task, resolve, reject).attempt());
   }
 
@@ -73,7 +78,7 @@ export class ReadCall extends Call {
   protected attempt(): void {
     const { context, task } = this;
     this.route = task.route(context.directory, true);
-    this.asked = [];
+    this.asked = NOBODY;
     if (this.route === undefined) {
       this.lastError = new RangekeeperError('NO_OWNER', 'no range holds the key');
       context.directory.refreshList();
@@ -125,7 +130,7 @@ export class ReadCall extends Call {
   private askReplica(route: DescriptorImage): boolean {
     const node = this.nearest(route.descriptor);
     if (node === null) return false;
-    this.asked.push(node);
+    this.asked = [...this.asked, node];
     this.ask(route, node, 'stale');
     return true;
   }
@@ -188,7 +193,12 @@ export class ReadCall extends Call {
     if (!this.finish()) return;
     const staleMs = reply.staleMs === null ? null : reply.staleMs + roundTripMs;
     const freshness = reply.stale ? { stale: true, staleMs } : { stale: false, staleMs: 0 };
-    this.resolve({ reply, route: attempt.route, node: attempt.node, freshness });
+    try {
+      this.resolve(this.task.result({ reply, route: attempt.route, node: attempt.node, freshness }));
+    } catch (error) {
+      // An answer that makes no sense is the call's failure, not this process's.
+      this.reject(error);
+    }
   }
 
   attemptFailed(attempt: Attempt, error: RangekeeperError): void {
@@ -217,6 +227,7 @@ export class ReadCall extends Call {
   private finish(): boolean {
     if (this.done) return false;
     this.done = true;
+    this.context.end();
     this.hedgeTimer?.cancel();
     return true;
   }
@@ -227,15 +238,20 @@ function isFinal({ retry, code }: RangekeeperError): boolean {
   return retry === 'never' && code !== 'OUTCOME_UNKNOWN' && code !== 'DEADLINE' && code !== 'NO_OWNER';
 }
 
+interface AttemptOwner {
+  answered(attempt: Attempt, reply: ReadReply): void;
+  attemptFailed(attempt: Attempt, error: RangekeeperError): void;
+}
+
 /** One request of a call. */
 class Attempt implements PeerReplyHandler {
   readonly route: DescriptorImage;
   readonly node: NodeId;
   readonly mode: WireReadMode;
   readonly sentAt: number;
-  private readonly call: ReadCall;
+  private readonly call: AttemptOwner;
 
-  constructor(call: ReadCall, route: DescriptorImage, node: NodeId, mode: WireReadMode, sentAt: number) {
+  constructor(call: AttemptOwner, route: DescriptorImage, node: NodeId, mode: WireReadMode, sentAt: number) {
     this.call = call;
     this.route = route;
     this.node = node;

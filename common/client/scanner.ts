@@ -2,7 +2,6 @@
 // begins there, never at the bounds of a range as they were known (a split would skip keys). A piece is one snapshot of
 // its range; what is made of several pieces is not.
 
-import { assert } from '../base/assert.ts';
 import { type Bytes, compareBytes } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
@@ -36,7 +35,7 @@ export interface Piece {
 }
 
 /** Reads on from the beginning (reverse: the end) of `keys`, within one range. */
-export async function readPiece(
+export function readPiece(
   context: CallContext,
   plan: ScanPlan,
   keys: KeyRange,
@@ -46,7 +45,7 @@ export async function readPiece(
   const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
   const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
   const what = { start: keys.start, end: keys.end, limitRows, limitBytes, reverse, keysOnly, countOnly };
-  const { reply, freshness } = await ReadCall.run(context, {
+  return ReadCall.run(context, {
     mode,
     fallbackMs,
     deadlineMs: limits.deadline - context.env.now(),
@@ -55,9 +54,17 @@ export async function readPiece(
     body: ({ id: range, epoch }, mode, minSeq): ScanRequest => ({
       ...{ kind: 'scan', range, epoch, ...what, mode, minSeq },
     }),
+    result({ reply, node, freshness }) {
+      if (reply.kind !== 'scan-reply')
+        throw new RangekeeperError('MALFORMED', `node ${node} answered a scan with ${reply.kind}`);
+      return {
+        rows: reply.rows.map(ownRow),
+        count: reply.count,
+        freshness,
+        rest: restOf(keys, reverse, reply),
+      };
+    },
   });
-  assert(reply.kind === 'scan-reply', 'a scan is answered by rows');
-  return { rows: reply.rows.map(ownRow), count: reply.count, freshness, rest: restOf(keys, reverse, reply) };
 }
 
 /** Rows from several pieces, until a limit is reached or nothing is left. At least one piece is read. */

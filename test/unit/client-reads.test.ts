@@ -240,3 +240,30 @@ test('stale: a frozen replica is hedged, then avoided', async (t) => {
   for (let i = 0; i < 50; i++) if ((await timed('stale')).ms > 40) slow++;
   t.true(slow <= 1, `${slow} slow reads`);
 });
+
+test('an answer that makes no sense fails its call, and no more', async (t) => {
+  const { cluster, client, timed } = await withRow();
+  const owner = cluster.node('n-1');
+  const standing = { epoch: 1, stale: false, staleMs: null, appliedSeq: 1 };
+  const replies = [
+    { kind: 'scan-reply', rows: [], count: 0, bound: null, ...standing },
+    { kind: 'scan-reply', rows: [], count: 0, bound: Buffer.from('a'), ...standing },
+    { kind: 'write-reply', revision: 1, epoch: 1, deleted: 0 },
+    { kind: 'status-reply', json: Buffer.from('{') },
+  ] as const;
+  const calls: readonly (() => Promise<unknown>)[] = [
+    () => client.get('a'),
+    () => client.scanPage({ start: 'a', end: 'c' }),
+    () => client.get('a', { deadlineMs: 100 }),
+    () => client.nodeStatus('n-1'),
+  ];
+  const codes: string[] = [];
+  for (const [index, call] of calls.entries()) {
+    owner.behave = () => replies[index] ?? 'default';
+    const error = await t.throwsAsync(cluster.env.until(call()), { instanceOf: RangekeeperError });
+    codes.push(error?.code ?? '');
+  }
+  t.deepEqual(codes, ['MALFORMED', 'INTERNAL', 'MALFORMED', 'MALFORMED']);
+  owner.behave = () => 'default';
+  t.is((await timed('linearizable')).found?.revision, 1);
+});

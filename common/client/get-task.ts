@@ -1,0 +1,40 @@
+// The read of one key.
+
+import type { Bytes } from '../base/bytes.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
+import { copyOf, type GetRequest, type WireReadMode } from '../wire/messages.ts';
+import type { Found, ReadMode } from './api.ts';
+import type { Directory } from './directory.ts';
+import type { ReadOutcome, ReadTask } from './read-call.ts';
+
+export class GetTask implements ReadTask<Found | null> {
+  readonly mode: ReadMode;
+  readonly deadlineMs: number;
+  readonly fallbackMs: number;
+  private readonly key: Bytes;
+
+  constructor(key: Bytes, mode: ReadMode, deadlineMs: number, fallbackMs: number) {
+    this.key = key;
+    this.mode = mode;
+    this.deadlineMs = deadlineMs;
+    this.fallbackMs = fallbackMs;
+  }
+
+  route(directory: Directory, use: boolean): DescriptorImage | undefined {
+    return directory.locate(this.key, use);
+  }
+
+  body({ id: range, epoch }: Descriptor, mode: WireReadMode, minSeq: number): GetRequest {
+    return { kind: 'get', range, epoch, key: this.key, mode, minSeq };
+  }
+
+  result({ reply, route, node, freshness }: ReadOutcome): Found | null {
+    if (reply.kind !== 'get-reply')
+      throw new RangekeeperError('MALFORMED', `node ${node} answered a get with rows`);
+    if (!reply.found) return null;
+    const { revision, epoch } = reply;
+    const { stale, staleMs } = freshness;
+    return { value: copyOf(reply.value), revision, stale, staleMs, range: route.descriptor.id, epoch, node };
+  }
+}

@@ -38,7 +38,7 @@ export interface Column {
   readonly name: string;
   /** Its cells are byte strings, shown as `name` or, where they are not UTF-8, as base64 in `name64`. */
   readonly bytes?: true;
-  /** Not in the table, where the reader is told otherwise (a note on stderr). */
+  /** Not in the table: it would take too much room, or is told on stderr. */
   readonly hidden?: true;
 }
 

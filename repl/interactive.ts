@@ -94,6 +94,8 @@ class Prompt {
 
   /** `exit`, Ctrl-D (lines typed before it still run), or a signal (they do not). */
   #leave(code: number): void {
+    // What follows on the terminal starts on a line of its own.
+    if (this.#exit === null && this.#running === null) this.#terminal.output.write('\n');
     if (code === EXIT.interrupted) {
       this.#lines.length = 0;
       this.#running?.abort();

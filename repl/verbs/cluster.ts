@@ -174,17 +174,17 @@ const status: Verb = {
 };
 
 const CLUSTER_COLUMNS: readonly Column[] = [
-  'node',
-  'version',
-  'upSeconds',
-  'leaseMs',
-  'owned',
-  'replicas',
-  'readOnly',
-  'logBytes',
-  'memoryBytes',
-  'problem',
-].map((name) => ({ name }));
+  { name: 'node' },
+  { name: 'version', hidden: true },
+  { name: 'upSeconds' },
+  { name: 'leaseMs' },
+  { name: 'owned' },
+  { name: 'replicas' },
+  { name: 'readOnly' },
+  { name: 'logBytes' },
+  { name: 'memoryBytes' },
+  { name: 'problem' },
+];
 
 async function clusterStatus(call: Call, client: Client): Promise<Answer> {
   const rows = viewsByName(client).map(async (view): Promise<Row> => {

@@ -32,9 +32,8 @@ function provenance(client: Client, from: Provenance): Row {
   return [number(from.range), number(from.epoch), node(nameOf(from.node, client.nodes()))];
 }
 
-function tellProvenance(call: Call, client: Client, from: Provenance): void {
-  const { name } = nameOf(from.node, client.nodes());
-  tell(call, `range ${from.range}, epoch ${from.epoch}, ${name}`);
+function describeProvenance(client: Client, from: Provenance): string {
+  return `range ${from.range}, epoch ${from.epoch}, ${nameOf(from.node, client.nodes()).name}`;
 }
 
 function condition(args: Arguments): WriteOptions {
@@ -45,7 +44,7 @@ function condition(args: Arguments): WriteOptions {
 async function write(call: Call, key: Bytes, value: Bytes, options: WriteOptions): Promise<Answer> {
   return askToWrite(call, async (client) => {
     const written = await client.put(key, value, options);
-    tellProvenance(call, client, written);
+    tell(call, describeProvenance(client, written));
     return {
       kind: 'record',
       columns: [{ name: 'revision' }, ...PROVENANCE],
@@ -99,8 +98,7 @@ const get: Verb = {
         call.session.screen.say(`not found: ${formatBytes(key)}`);
         return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
       }
-      tell(call, `revision ${found.revision}`);
-      tellProvenance(call, client, found);
+      tell(call, `revision ${found.revision}, ${describeProvenance(client, found)}`);
       tellStaleness(call, found);
       const row = [
         bytes(key),
@@ -124,7 +122,7 @@ const del: Verb = {
   async run(call): Promise<Answer> {
     return askToWrite(call, async (client) => {
       const deleted = await client.delete(call.args.bytes('KEY'), condition(call.args));
-      tellProvenance(call, client, deleted);
+      tell(call, describeProvenance(client, deleted));
       return {
         kind: 'record',
         columns: [{ name: 'existed' }, { name: 'revision' }, ...PROVENANCE],

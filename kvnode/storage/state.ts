@@ -89,8 +89,7 @@ export class State {
     }
     overlay.touched.set(replica, position);
     replica.applied = position;
-    if (overlay.bytes >= this.#options.flushBytes) this.#flushNow();
-    else this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
+    this.#schedule();
   }
 
   // ---- writing behind ------------------------------------------------------------------------------------------
@@ -107,22 +106,22 @@ export class State {
     }
   }
 
-  #flushNow(): void {
-    if (this.#writing !== null) return;
-    this.flush().then(() => this.#flushAgain(), this.#options.onFailure);
+  #schedule(): void {
+    if (this.#active.bytes >= this.#options.flushBytes) this.#flushNow();
+    else this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
   }
 
-  /** What was applied meanwhile may be due as well. */
-  #flushAgain(): void {
-    if (this.#active.bytes >= this.#options.flushBytes) this.#flushNow();
-    else if (!this.#active.isEmpty) {
-      this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
-    }
+  #flushNow(): void {
+    this.#timer?.cancel();
+    this.#timer = null;
+    // What waits while a batch is written is looked at when that has ended.
+    if (this.#writing !== null) return;
+    this.flush().then(() => {
+      if (!this.#active.isEmpty) this.#schedule();
+    }, this.#options.onFailure);
   }
 
   async #writeActive(): Promise<void> {
-    this.#timer?.cancel();
-    this.#timer = null;
     const overlay = this.#active;
     this.#active = new Overlay();
     overlay.newer = this.#active;

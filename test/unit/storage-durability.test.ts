@@ -3,6 +3,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
 import { at, createWhole, entries, entry, put, synced } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
@@ -13,7 +14,7 @@ function turn(): Promise<void> {
 
 async function until(t: ExecutionContext, what: string, condition: () => boolean): Promise<void> {
   for (let turns = 0; !condition(); turns++) {
-    if (turns > 10_000) t.fail(what);
+    if (turns > 1_000_000) t.fail(what);
     await turn();
   }
 }
@@ -107,11 +108,32 @@ test('the state store never holds an entry that the log has not synced', async (
   storage.apply(1, at(1, 1), [put('a', '1')]);
   t.is(storage.get(1, toBytes('a'))?.revision, 1);
   // Long enough for the write-behind to be due many times over.
-  const due = Date.now() + 30;
-  await until(t, 'the time is over', () => Date.now() > due);
+  await delay(realEnv, 30);
   t.is(world.image.batches, batches);
   world.disk.release();
   await until(t, 'the state is written', () => world.image.batches > batches);
+});
+
+test('what is applied while a batch is written is written too, without anything more being applied', async (t) => {
+  const world = new TwinWorld();
+  const { storage } = await openWithReplica(world);
+  storage.append(1, entries(1, 1, 2));
+  await synced(storage);
+  let letWrite = () => {};
+  world.image.beforeRead = () => {
+    return new Promise((resolve) => {
+      letWrite = resolve;
+    });
+  };
+  storage.apply(1, at(1, 1), [put('a', '1')]);
+  await until(t, 'a batch is under way', () => world.image.underWay.size === 1);
+  storage.apply(1, at(1, 2), [put('b', '1')]);
+  // Long enough for the second one to be due while the first is under way.
+  await delay(realEnv, 30);
+  world.image.beforeRead = () => Promise.resolve();
+  letWrite();
+  await until(t, 'all is written', () => storage.stats.overlayBytes === 0);
+  t.is(world.image.pairs.length, 3);
 });
 
 test('changes of many entries to one key are written once', async (t) => {

@@ -271,8 +271,9 @@ class RangekeeperClient implements Client, CallContext {
   }
 
   async refresh(): Promise<void> {
+    this.checkOpen();
     const known = this.directory.images();
-    this.directory.replace(known, await this.run(() => readRanges(this.zk, this.namespace)));
+    this.directory.replace(known, await readRanges(this.zk, this.namespace));
   }
 
   nodes(): readonly NodeView[] {

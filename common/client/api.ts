@@ -188,7 +188,7 @@ export interface Client {
   /** Number of keys, counted at the nodes, piece by piece. `deadlineMs` is for each piece. */
   count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'>): Promise<number>;
 
-/** The namespace's ranges as known now, in key order. Those not in use may be out of date: see `refresh`. */
+  /** The namespace's ranges as known now, in key order. Those not in use may be out of date: see `refresh`. */
   ranges(): readonly DescriptorImage[];
 
   /** Reads all ranges from ZooKeeper again, for somebody who looks at them. Rejects with NO_CLUSTER while it is away. */

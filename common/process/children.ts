@@ -13,6 +13,8 @@ export interface ChildOptions {
   /** Where stdout goes: a file descriptor, or `pipe`. */
   readonly stdout: number | 'pipe' | 'ignore' | 'inherit';
   readonly stderr: number | 'pipe' | 'ignore' | 'inherit';
+  /** Added to this process's environment. */
+  readonly environment?: Readonly<Record<string, string>>;
   /** Options of node itself, before the file. */
   readonly nodeOptions?: readonly string[];
 }
@@ -37,7 +39,7 @@ export function startChild(env: Env, options: ChildOptions): Child {
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), ...options.argv], {
     stdio: ['ignore', options.stdout, options.stderr, 'ipc'],
     detached: true,
-    env: { ...process.env, [TIED_VARIABLE]: '1' },
+    env: { ...process.env, ...options.environment, [TIED_VARIABLE]: '1' },
   });
   const { pid } = child;
   if (pid === undefined) throw new Error(`cannot start ${process.execPath}`);

@@ -3,32 +3,19 @@
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { text } from 'node:stream/consumers';
 import type { ExecutionContext } from 'ava';
 import type { DevRecord } from '../../bin/dev/directory.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { type Child, startChild } from '../../common/process/children.ts';
+import { type Finished, finished, runNode } from './run.ts';
 import { ROOT } from './source.ts';
 
 const RANGEKEEPER = join(ROOT, 'bin', 'rangekeeper.cjs');
 const POLL_MS = 20;
 
-export interface Finished {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
 /** Runs a command to its end. */
-export async function rangekeeper(...argv: readonly string[]): Promise<Finished> {
-  return finished(startChild(realEnv, { argv: [RANGEKEEPER, ...argv], stdout: 'pipe', stderr: 'pipe' }));
-}
-
-async function finished(child: Child): Promise<Finished> {
-  const { stdout, stderr } = child.process;
-  if (stdout === null || stderr === null) throw new Error('the child has pipes');
-  const [out, err, { code }] = await Promise.all([text(stdout), text(stderr), child.ended]);
-  return { code, stdout: out, stderr: err };
+export function rangekeeper(...argv: readonly string[]): Promise<Finished> {
+  return runNode([RANGEKEEPER, ...argv]);
 }
 
 export function temporaryFolder(t: ExecutionContext): string {

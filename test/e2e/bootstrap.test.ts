@@ -1,0 +1,91 @@
+// The way from a bare clone to a running program where something is missing: one line that says what, and an exit code.
+
+import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { temporaryFolder } from '../support/dev-run.ts';
+import { runNode } from '../support/run.ts';
+import { ROOT } from '../support/source.ts';
+
+const BOOTSTRAP = join(ROOT, 'bin', 'bootstrap.js');
+
+/** The sources that run before anything is installed, alone. */
+function bareClone(t: ExecutionContext): string {
+  const clone = temporaryFolder(t);
+  for (const name of ['bin', 'package.json', 'package-lock.json']) {
+    cpSync(join(ROOT, name), join(clone, name), { recursive: true });
+  }
+  return clone;
+}
+
+test('an old Node is told so in one line', async (t) => {
+  const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'18.19.0'})`;
+  const { code, stdout, stderr } = await runNode(['--import', pretend, BOOTSTRAP, 'start']);
+  t.deepEqual([code, stdout], [1, '']);
+  t.regex(stderr, /^Rangekeeper needs Node\.js 20 or newer; this is 18\.19\.0 \(.*\)\n$/);
+});
+
+test('packages that cannot be installed end the start with the exit code of npm', async (t) => {
+  const clone = bareClone(t);
+  const npm = join(clone, 'npm.js');
+  writeFileSync(npm, `console.log(process.argv.slice(2).join(' ')); process.exitCode = 7;`);
+  const result = await runNode([join(clone, 'bin', 'bootstrap.js'), 'start'], { npm_execpath: npm });
+  t.deepEqual([result.code, result.stdout], [1, '']);
+  t.deepEqual(result.stderr.split('\n'), [
+    'rangekeeper: installing packages (npm ci)',
+    'ci --ignore-scripts --include=dev --no-audit --no-fund',
+    'rangekeeper: npm ci failed with exit code 7; what it said is above',
+    '',
+  ]);
+});
+
+test('packages are installed again when the lock file wants others', async (t) => {
+  const clone = bareClone(t);
+  const npm = join(clone, 'npm.js');
+  writeFileSync(npm, 'process.exitCode = 7;');
+  const modules = join(clone, 'node_modules');
+  mkdirSync(modules);
+  const start = () => runNode([join(clone, 'bin', 'bootstrap.js'), 'start'], { npm_execpath: npm });
+
+  cpSync(join(ROOT, 'node_modules', '.package-lock.json'), join(modules, '.package-lock.json'));
+  t.false((await start()).stderr.includes('installing packages'), 'all is there');
+  writeFileSync(join(modules, '.package-lock.json'), JSON.stringify({ packages: {} }));
+  t.true((await start()).stderr.includes('installing packages'), 'nothing is there');
+});
+
+for (const [variable, script] of [
+  ['ZOOKEEPER_HOME', 'start'],
+  ['ZOOKEEPER_HOME', 'test'],
+  ['CHROMIUM', 'test'],
+] as const) {
+  test(`${script} with a wrong ${variable} says so and runs nothing`, async (t) => {
+    const nowhere = join(temporaryFolder(t), 'nowhere');
+    const { code, stdout, stderr } = await runNode([BOOTSTRAP, script], { [variable]: nowhere });
+    t.deepEqual([code, stdout], [1, '']);
+    t.regex(stderr, new RegExp(`(^|\n)rangekeeper: .*${variable}.*\n$`));
+  });
+}
+
+test('the dispatcher knows its commands, and says how to build', async (t) => {
+  const rangekeeper = join(ROOT, 'bin', 'rangekeeper.cjs');
+  const help = await runNode([rangekeeper, '--help']);
+  t.deepEqual([help.code, help.stderr], [0, '']);
+  for (const name of ['repl', 'dev', 'kvnode', 'coordinator', 'webserver']) {
+    t.true(help.stdout.includes(`\n  ${name} `), name);
+    const { code, stdout } = await runNode([rangekeeper, name, '--help']);
+    t.is(code, 0, name);
+    t.true(
+      stdout.includes(`rangekeeper ${name}`) && stdout.includes('RANGEKEEPER_ZK') === (name !== 'dev'),
+      name,
+    );
+  }
+  const none = await runNode([rangekeeper]);
+  t.deepEqual([none.code, none.stdout], [64, '']);
+  const unknown = await runNode([rangekeeper, 'serve']);
+  t.is(unknown.code, 64);
+  t.regex(unknown.stderr, /^rangekeeper: no command serve\nusage: /);
+
+  const bare = await runNode([join(bareClone(t), 'bin', 'rangekeeper.cjs'), 'repl']);
+  t.deepEqual([bare.code, bare.stdout], [1, '']);
+  t.regex(bare.stderr, /^rangekeeper: not built; `npm start` .*\n$/);
+});

@@ -74,10 +74,7 @@ test('the dispatcher knows its commands, and says how to build', async (t) => {
     t.true(help.stdout.includes(`\n  ${name} `), name);
     const { code, stdout } = await runNode([rangekeeper, name, '--help']);
     t.is(code, 0, name);
-    t.true(
-      stdout.includes(`rangekeeper ${name}`) && stdout.includes('RANGEKEEPER_ZK') === (name !== 'dev'),
-      name,
-    );
+    t.true(stdout.includes(`usage: rangekeeper ${name} [flags]`), name);
   }
   const none = await runNode([rangekeeper]);
   t.deepEqual([none.code, none.stdout], [64, '']);

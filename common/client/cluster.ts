@@ -31,7 +31,7 @@ export async function reachCluster(
 ): Promise<Cluster> {
   const end = env.now() + connectMs;
   for (;;) {
-    const outcome = await tryToReach(zk, namespace, Math.max(1, end - env.now()));
+    const outcome = await tryToReach(zk, namespace, Math.max(1, Math.ceil(end - env.now())));
     if (!(outcome instanceof RangekeeperError)) return outcome;
     if (outcome.code !== 'NO_CLUSTER' || env.now() + LOOK_MS > end) throw outcome;
     await delay(env, LOOK_MS);
@@ -73,13 +73,17 @@ async function readDescriptors(session: ZkSession, namespace: string): Promise<r
 }
 
 async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
-  const others = (await session.children(paths.namespaces)) ?? [];
-  return others.length === 0
-    ? new RangekeeperError('NO_CLUSTER', 'the cluster has no namespace yet: too few nodes, or no coordinator')
-    : new RangekeeperError(
-        'UNKNOWN_NAMESPACE',
-        `no namespace ${JSON.stringify(namespace)}; there are: ${others.join(', ')}`,
-      );
+  const names = (await session.children(paths.namespaces)) ?? [];
+  // It may have been made between the two reads: the next look will find it.
+  if (names.length === 0 || names.includes(namespace))
+    return new RangekeeperError(
+      'NO_CLUSTER',
+      'the cluster has no namespace yet: too few nodes, or no coordinator',
+    );
+  return new RangekeeperError(
+    'UNKNOWN_NAMESPACE',
+    `no namespace ${JSON.stringify(namespace)}; there are: ${names.join(', ')}`,
+  );
 }
 
 /** In order of names. Rejects with NO_CLUSTER while ZooKeeper is away. */

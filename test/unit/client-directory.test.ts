@@ -180,3 +180,14 @@ test('connect: an unknown namespace is told at once, with those that exist', asy
   t.is(error?.code, 'UNKNOWN_NAMESPACE');
   t.is(error?.message, 'no namespace "defualt"; there are: default');
 });
+
+test('connect: a namespace that is made while the client looks for it is found', async (t) => {
+  const cluster = new FakeCluster();
+  const { session } = cluster.zk;
+  const children = session.children.bind(session);
+  let looks = 0;
+  session.children = async (path) => (path === RANGES && looks++ === 0 ? null : children(path));
+  const client = await cluster.connect();
+  t.is(looks, 2);
+  t.is(client.ranges().length, 1);
+});

@@ -19,10 +19,13 @@ import type {
   NodeRecord,
   TaskRequest,
 } from '../../common/model/records.ts';
-import type { PlanConfig } from '../../coordinator/config.ts';
+import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
 import { plan } from '../../coordinator/plan.ts';
-import type { Step } from '../../coordinator/step.ts';
+import type { RangeStep, Step } from '../../coordinator/step.ts';
 import type { TaskImage, Versioned, View } from '../../coordinator/view.ts';
+
+/** Longer than every wait of the default configuration. */
+export const QUIET_MS = 75_000;
 
 export class SmallCluster {
   time = 0;
@@ -170,3 +173,46 @@ export class SmallCluster {
     return same ? descriptor : withInSync(descriptor, inSync);
   }
 }
+
+/** Nodes n1, n2, ... that have just started, in so many zones. */
+export function started(count: number, zones = 1): SmallCluster {
+  const cluster = new SmallCluster();
+  for (let i = 1; i <= count; i++) cluster.start(`n${i}`, { zone: `z${i % zones}` });
+  return cluster;
+}
+
+/** The same with their ranges made and evened out. */
+export function settled(count: number): SmallCluster {
+  const cluster = started(count);
+  cluster.settle(DEFAULT_PLAN, QUIET_MS);
+  return cluster;
+}
+
+export function nodesOf(descriptor: Descriptor): readonly NodeId[] {
+  return descriptor.replicas.map((replica) => replica.node).sort();
+}
+
+export function ownersOf(cluster: SmallCluster): readonly NodeId[] {
+  return cluster.descriptors.map((descriptor) => descriptor.owner.node);
+}
+
+/** How often each of `nodes` is among `names`. */
+export function counts(names: readonly NodeId[], nodes: Iterable<NodeId>): readonly number[] {
+  return [...nodes].map((node) => names.filter((name) => name === node).length);
+}
+
+export function rangeSteps(steps: readonly Step[]): readonly RangeStep[] {
+  return steps.filter((step) => step.kind === 'range');
+}
+
+export function changes(steps: readonly Step[]): readonly string[] {
+  return steps.map((step) => (step.kind === 'range' ? step.change : step.kind));
+}
+
+/** The request for namespace `logs`. */
+export function createTask(change: Partial<CreateRequest>): CreateRequest {
+  const request = { name: 'logs', replicationFactor: 3, minInSync: null, splitAt: null };
+  return { kind: 'create-namespace', ...request, ...change };
+}
+
+type CreateRequest = Extract<TaskRequest, { kind: 'create-namespace' }>;

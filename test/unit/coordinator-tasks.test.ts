@@ -1,0 +1,84 @@
+// What administrators may ask for, and how they are told what is wrong with it.
+
+import test from 'ava';
+import { present } from '../../common/base/assert.ts';
+import { formatBytes } from '../../common/base/bytes.ts';
+import { DEFAULT_PLAN } from '../../coordinator/config.ts';
+import { changes, createTask, ownersOf, QUIET_MS, settled } from '../support/small-cluster.ts';
+
+const config = DEFAULT_PLAN;
+
+const refused = test.macro({
+  exec(t, request: object, words: RegExp) {
+    const cluster = settled(3);
+    const before = cluster.descriptors;
+    cluster.tasks.set('t', {
+      id: 't',
+      version: 0,
+      record: {
+        request: request as ReturnType<typeof createTask>,
+        state: 'pending',
+        progress: '',
+        createdAt: 0,
+      },
+    });
+    cluster.settle(config, QUIET_MS);
+    t.is(cluster.tasks.get('t')?.record.state, 'failed');
+    t.regex(cluster.tasks.get('t')?.record.progress ?? '', words);
+    t.deepEqual(cluster.descriptors, before, 'nothing has changed');
+  },
+  title: (_, request: object, words: RegExp) => `${JSON.stringify(request)} is refused: ${words.source}`,
+});
+test(refused, createTask({ name: '../x' }), /name is 1 to 64/);
+test(refused, createTask({ name: 'default' }), /there already/);
+test(refused, createTask({ replicationFactor: 0 }), /replication factor/);
+test(refused, createTask({ minInSync: 4 }), /minInSync/);
+test(refused, createTask({ splitAt: ['m', 'm'] }), /same/);
+test(refused, createTask({ splitAt: [''] }), /1 to 4096 bytes/);
+test(refused, createTask({ splitAt: ['\\q'] }), /bad escape/);
+test(refused, { kind: 'transfer', range: 77, to: 'n1' }, /no range 77/);
+test(refused, { kind: 'transfer', range: 1, to: 'n9' }, /not in the in-sync set/);
+test(refused, { kind: 'set-node-mode', node: 'n9', mode: 'active' }, /no node n9/);
+test(refused, { kind: 'set-node-mode', node: 'n1', mode: 'asleep' }, /mode is one of/);
+test(refused, { kind: 'dance' }, /no such task/);
+
+test('a namespace at given keys', (t) => {
+  const cluster = settled(3);
+  cluster.ask('t', createTask({ minInSync: 3, splitAt: ['m', 'c\\x00'] }));
+  cluster.settle(config, QUIET_MS);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+  const made = cluster.descriptors.filter((descriptor) => descriptor.namespace === 'logs');
+  t.deepEqual(
+    made.map((d) => [formatBytes(d.start), d.end === null ? null : formatBytes(d.end), d.minInSync]),
+    [
+      ['', 'c\\x00', 3],
+      ['c\\x00', 'm', 3],
+      ['m', null, 3],
+    ],
+  );
+});
+
+test('a transfer that an administrator asks for runs, ends, and is said to have ended', (t) => {
+  const cluster = settled(3);
+  const range = present(cluster.descriptors[0], 'range');
+  const to = present(
+    range.inSync.find((node) => node !== range.owner.node),
+    'another',
+  );
+  cluster.ask('t', { kind: 'transfer', range: range.id, to });
+  t.is(changes(cluster.round(config, 0))[0], 'transfer');
+  t.is(cluster.tasks.get('t')?.record.state, 'running');
+  cluster.round(config, 0);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+  cluster.settle(config, QUIET_MS);
+  t.is(cluster.ranges.get(range.id)?.descriptor.owner.node, to, 'balance is found again with other ranges');
+  t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
+});
+
+test('the mode of a node is set by a task', (t) => {
+  const cluster = settled(3);
+  cluster.ask('t', { kind: 'set-node-mode', node: 'n1', mode: 'draining' });
+  cluster.round(config, 0);
+  t.is(cluster.nodes.get('n1')?.record.mode, 'draining');
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+});

@@ -17,9 +17,6 @@ import type { Freshness, ReadMode } from './api.ts';
 import { Call, type CallContext } from './call.ts';
 import type { Directory } from './directory.ts';
 
-/** An attempt that need not be the last one is given up after so long: its connection may be silent. */
-const ATTEMPT_MS = 1_000;
-
 export type ReadReply = GetReply | ScanReply;
 
 /** What is read, how, and what becomes of the answer. */
@@ -140,8 +137,7 @@ export class ReadCall<T> extends Call {
     const attempt = new Attempt(this, route, node, mode, context.env.now());
     this.outstanding.push(attempt);
     const body = task.body(route.descriptor, mode, mode === 'stale' ? context.seen.of(route.descriptor) : 0);
-    const patience = task.mode === 'linearizable' ? Number.POSITIVE_INFINITY : attempt.sentAt + ATTEMPT_MS;
-    context.peers.request(node, body, Math.min(this.deadline, patience), attempt);
+    context.peers.request(node, body, this.deadline, attempt);
   }
 
   /** In-sync before learning, up before down, answering before silent, then near before far; a draw is drawn. */

@@ -64,6 +64,11 @@ export class VirtualEnv implements Env {
     this.clock = end;
   }
 
+  /** The process is paused: time passes and nothing runs; what fell due meanwhile runs late. */
+  stall(ms: number): void {
+    this.clock += ms;
+  }
+
   /** Lets time pass until `promise` settles; fails after `limitMs` of it. */
   async until<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
     let settled = false;

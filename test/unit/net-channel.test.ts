@@ -236,6 +236,15 @@ test('a connection that goes silent is closed; one that is merely idle is not', 
   t.deepEqual([events, answers.log], [['opened', 'UNREACHABLE'], ['OUTCOME_UNKNOWN']]);
 });
 
+test('a pause of this very process does not look like silence of the other end', async (t) => {
+  const world = new World();
+  const { channel } = world.dial();
+  await world.env.run(2_000);
+  world.env.stall(60_000);
+  await world.env.run(20_000);
+  t.true(channel.open);
+});
+
 test('garbage closes the connection with one line in the log, and others go on', async (t) => {
   const world = new World();
   const { channel } = world.dial();

@@ -1,52 +1,18 @@
-// The shared log of a node (DESIGN.md section 5): records of all ranges gather into a group; a group is written at once and
-// synced, and only then is the next one written, so that one sync covers every range's writes of that moment while
-// the next group gathers. Records are laid down in memory (tail.ts) as they will be on disk, the place of each is
-// known from the start; only the checksums are added when the group is sealed.
-//
-// A segment begins with a checkpoint of all replicas. It is taken when the first record of a group starts a segment,
-// before that record has any effect: whoever changes a replica logs first and changes then.
+// The shared log of a node (DESIGN.md section 5): records of all ranges gather into a group (group-builder.ts); a group is
+// written at once and synced, and only then is the next one written, so that one sync covers every range's writes of that
+// moment while the next group gathers.
 
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
-import { encodeSegment, LOG_FORMAT } from './bodies.ts';
 import { CorruptDataError } from './errors.ts';
+import { type Group, GroupBuilder, type LogStart } from './group-builder.ts';
 import type { LogRow, RangeLog } from './range-log.ts';
-import {
-  closeRecord,
-  ENTRIES_HEADER_BYTES,
-  ENTRY_HEADER_BYTES,
-  HEADER_BYTES,
-  padded,
-  putCount,
-  putEntriesHeader,
-  putEntry,
-  putHeader,
-  RECORD_TYPES,
-  RecordCursor,
-  type RecordPlace,
-  type RecordType,
-  readEntries,
-  sealRecord,
-} from './record.ts';
+import { RecordCursor, type RecordType, readEntries } from './record.ts';
 import type { Segments } from './segments.ts';
-import type { EntryKind, LogEntry } from './storage.ts';
-import { type Chunk, LogTail } from './tail.ts';
-
-/** A group is sealed when it is as large. */
-const GROUP_BYTES_MAX = 4 * 1024 * 1024;
-/** A record of entries takes no more entries when it is as large, so that reading one entry never reads much more. */
-const RECORD_BYTES_MAX = 128 * 1024;
-
-/** Where a log goes on after what was found at start. */
-export interface LogStart {
-  readonly group: number;
-  readonly segment: number;
-  /** The segment before the first one to be written, 0 for none, and where in it the log ends. */
-  readonly before: number;
-  readonly beforeEnd: number;
-}
+import type { LogEntry } from './storage.ts';
+import { LogTail } from './tail.ts';
 
 export interface LogOptions {
   readonly env: Env;
@@ -56,33 +22,7 @@ export interface LogOptions {
   readonly tailBytesMax: number;
   readonly start: LogStart;
   /** Logs the checkpoint of every replica as it stands. */
-  readonly checkpoint: (log: SharedLog) => void;
-}
-
-/** Bytes of a group in one chunk. */
-interface Part {
-  readonly chunk: Chunk;
-  readonly from: number;
-  to: number;
-}
-
-interface Group extends RecordPlace {
-  readonly segment: number;
-  /** Whether it opens its segment. */
-  readonly opening: boolean;
-  readonly parts: Part[];
-  /** Bytes of closed records. */
-  bytes: number;
-}
-
-/** The record of entries that can still take more of them. */
-interface OpenRecord {
-  readonly log: RangeLog;
-  readonly epoch: number;
-  readonly chunk: Chunk;
-  readonly at: number;
-  end: number;
-  count: number;
+  readonly checkpoint: (into: GroupBuilder) => void;
 }
 
 interface Waiter {
@@ -92,24 +32,19 @@ interface Waiter {
 }
 
 export class SharedLog {
-  readonly #options: LogOptions;
+  readonly #env: Env;
   readonly #segments: Segments;
   readonly #tail: LogTail;
+  readonly #builder: GroupBuilder;
+  /** Sealed and not yet written. */
   readonly #sealed: Group[] = [];
   readonly #syncedListeners: ((group: number) => void)[] = [];
   readonly #failureListeners: ((error: Error) => void)[] = [];
   #waiters: Waiter[] = [];
-  #gathering: number;
   #synced: number;
   #announced: number;
   /** The segment that the newest synced group is in. */
   #syncedSegment = 0;
-  #segment: number;
-  #offset = 0;
-  #before: number;
-  #beforeEnd: number;
-  #group: Group | null = null;
-  #open: OpenRecord | null = null;
   #writing = false;
   #scheduled = false;
   #failure: Error | null = null;
@@ -118,37 +53,34 @@ export class SharedLog {
   #entries = 0;
 
   constructor(options: LogOptions) {
-    this.#options = options;
+    this.#env = options.env;
     this.#segments = options.segments;
     this.#tail = new LogTail(options.tailBytesMax);
-    this.#gathering = options.start.group;
+    this.#builder = new GroupBuilder({
+      ...options,
+      tail: this.#tail,
+      onBegun: () => this.#schedule(),
+      onFull: (group) => this.#sealed.push(group),
+    });
     this.#synced = options.start.group - 1;
     this.#announced = this.#synced;
-    this.#segment = options.start.segment - 1;
-    this.#before = options.start.before;
-    this.#beforeEnd = options.start.beforeEnd;
-    // So that the first group begins a segment: an old one is never appended to.
-    this.#offset = options.segmentBytes;
   }
 
   /** The group that the next record belongs to. */
   get gathering(): number {
-    return this.#gathering;
-  }
-
-  /** The newest synced group. */
-  get synced(): number {
-    return this.#synced;
+    return this.#builder.gathering;
   }
 
   get syncedSegment(): number {
     return this.#syncedSegment;
   }
 
+  /** Groups synced. */
   get groups(): number {
     return this.#groups;
   }
 
+  /** Entries appended. */
   get entries(): number {
     return this.#entries;
   }
@@ -166,123 +98,22 @@ export class SharedLog {
 
   /** Begins a group even if nothing is logged: the first one begins a segment with a checkpoint. */
   begin(): void {
-    this.#begin();
+    this.#usable().begin();
   }
 
   put(type: RecordType, range: RangeId, at: Position, body: Bytes): void {
-    this.#begin();
-    this.#put(type, range, at, body);
+    this.#usable().put(type, range, at, body);
   }
 
   /** Appends entries after the last of `log`. */
   append(range: RangeId, log: RangeLog, entries: readonly LogEntry[]): void {
-    for (const entry of entries) {
-      assert(entry.seq === log.lastSeq + 1, 'entries continue the log');
-      this.#appendOne(range, log, entry.epoch, entry.kind, entry.payload);
-    }
+    this.#usable().append(range, log, entries);
     this.#entries += entries.length;
   }
 
-  #appendOne(range: RangeId, log: RangeLog, epoch: number, kind: EntryKind, payload: Bytes): void {
-    const bytes = ENTRY_HEADER_BYTES + payload.length;
-    let open = this.#open;
-    if (open === null || open.log !== log || open.epoch !== epoch || !hasRoom(open, bytes)) {
-      open = this.#openRecord(range, log, epoch, bytes);
-    }
-    open.end = putEntry(open.chunk.bytes, open.chunk.view, open.end, kind, payload);
-    open.count++;
-    log.extend(log.lastSeq + 1);
-  }
-
-  #openRecord(range: RangeId, log: RangeLog, epoch: number, bytes: number): OpenRecord {
-    const group = this.#begin();
-    const chunk = this.#reserve(group, padded(ENTRIES_HEADER_BYTES + bytes));
-    const at = chunk.used;
-    putHeader(chunk.view, at, group, RECORD_TYPES.entries, range, epoch, log.lastSeq + 1);
-    putEntriesHeader(chunk.view, at, log.lastEpoch, log.lastSeq);
-    const offset = group.groupStart + group.bytes;
-    log.addRow(epoch, log.lastSeq + 1, { segment: group.segment, offset, chunk: chunk.number, chunkAt: at });
-    const open = { log, epoch, chunk, at, end: at + ENTRIES_HEADER_BYTES, count: 0 };
-    this.#open = open;
-    return open;
-  }
-
-  #put(type: RecordType, range: RangeId, at: Position, body: Bytes): void {
-    const group = present(this.#group, 'an open group');
-    this.#closeOpen();
-    const chunk = this.#reserve(group, padded(HEADER_BYTES + body.length));
-    putHeader(chunk.view, chunk.used, group, type, range, at.epoch, at.seq);
-    chunk.bytes.set(body, chunk.used + HEADER_BYTES);
-    this.#close(group, chunk, chunk.used, chunk.used + HEADER_BYTES + body.length);
-  }
-
-  /** The open group, with nothing half-written in it that could not take a record of entries after it. */
-  #begin(): Group {
+  #usable(): GroupBuilder {
     assert(this.#failure === null, 'nothing is logged after a failure');
-    this.#closeOpen();
-    if (this.#group !== null && this.#group.bytes >= GROUP_BYTES_MAX) this.#seal();
-    if (this.#group === null) this.#beginGroup();
-    return present(this.#group, 'an open group');
-  }
-
-  #beginGroup(): void {
-    const opening = this.#offset >= this.#options.segmentBytes;
-    if (opening) {
-      this.#segment++;
-      this.#segments.roll(this.#segment);
-      this.#offset = 0;
-    }
-    this.#group = {
-      group: this.#gathering,
-      segment: this.#segment,
-      groupStart: this.#offset,
-      opening,
-      parts: [],
-      bytes: 0,
-    };
-    if (opening) this.#putOpening();
-    this.#schedule();
-  }
-
-  #putOpening(): void {
-    const body = encodeSegment({
-      openingLength: 0,
-      format: LOG_FORMAT,
-      nodeId: this.#options.nodeId,
-      before: this.#before,
-      beforeEnd: this.#beforeEnd,
-    });
-    this.#put(RECORD_TYPES.segment, 0, { epoch: 0, seq: 0 }, body);
-    this.#options.checkpoint(this);
-  }
-
-  /** For the checkpoint: into the group that has just begun. */
-  putCheckpoint(type: RecordType, range: RangeId, body: Bytes): void {
-    this.#put(type, range, { epoch: 0, seq: 0 }, body);
-  }
-
-  #reserve(group: Group, bytes: number): Chunk {
-    const chunk = this.#tail.reserve(bytes);
-    if (group.parts.at(-1)?.chunk !== chunk) {
-      group.parts.push({ chunk, from: chunk.used, to: chunk.used });
-    }
-    return chunk;
-  }
-
-  #closeOpen(): void {
-    const open = this.#open;
-    if (open === null) return;
-    this.#open = null;
-    putCount(open.chunk.view, open.at, open.count);
-    open.log.closeRow(this.#close(present(this.#group, 'an open group'), open.chunk, open.at, open.end));
-  }
-
-  #close(group: Group, chunk: Chunk, at: number, end: number): number {
-    const length = closeRecord(chunk.bytes, chunk.view, at, end);
-    chunk.used = at + length;
-    present(group.parts.at(-1), 'a part').to = chunk.used;
-    group.bytes += length;
-    return length;
+    return this.#builder;
   }
 
   // ---- writing -----------------------------------------------------------------------------------------------
@@ -290,31 +121,10 @@ export class SharedLog {
   #schedule(): void {
     if (this.#writing || this.#scheduled) return;
     this.#scheduled = true;
-    this.#options.env.soon(() => {
+    this.#env.soon(() => {
       this.#scheduled = false;
       if (!this.#writing) this.#running = this.#write();
     });
-  }
-
-  #seal(): void {
-    this.#closeOpen();
-    const group = present(this.#group, 'an open group');
-    if (group.opening) setOpeningLength(group);
-    let offset = group.groupStart;
-    for (const { chunk, from, to } of group.parts) {
-      for (let at = from; at < to; ) {
-        const length = sealRecord(chunk.bytes, chunk.view, at, group.segment, offset);
-        at += length;
-        offset += length;
-      }
-    }
-    this.#group = null;
-    this.#sealed.push(group);
-    this.#gathering++;
-    this.#offset = offset;
-    this.#before = group.segment;
-    this.#beforeEnd = offset;
-    this.#segments.setEnd(offset);
   }
 
   /** Writes and syncs group after group until nothing waits. */
@@ -342,9 +152,9 @@ export class SharedLog {
   }
 
   #next(): Group | undefined {
-    if (this.#sealed.length === 0 && this.#group === null) this.#announce();
-    if (this.#sealed.length === 0 && this.#group !== null) this.#seal();
-    return this.#sealed.shift();
+    if (this.#sealed.length === 0 && this.#builder.isEmpty) this.#announce();
+    if (this.#sealed.length > 0) return this.#sealed.shift();
+    return this.#builder.isEmpty ? undefined : this.#builder.seal();
   }
 
   #setSynced(group: Group): void {
@@ -379,7 +189,7 @@ export class SharedLog {
   /** Resolves when all that is logged now is synced; rejects if that fails. */
   flushed(): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
-    const group = this.#group === null ? this.#gathering - 1 : this.#gathering;
+    const group = this.#builder.isEmpty ? this.gathering - 1 : this.gathering;
     if (group <= this.#announced) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiters.push({ group, resolve, reject });
@@ -421,14 +231,4 @@ export class SharedLog {
     }
     return cursor;
   }
-}
-
-function hasRoom(open: OpenRecord, bytes: number): boolean {
-  const end = padded(open.end + bytes);
-  return end <= open.chunk.bytes.length && end - open.at <= RECORD_BYTES_MAX;
-}
-
-function setOpeningLength(group: Group): void {
-  const first = present(group.parts[0], 'a part');
-  first.chunk.view.setUint32(first.from + HEADER_BYTES, group.bytes, true);
 }

@@ -129,6 +129,19 @@ function nodeIdOf(disk: Disk, paths: Paths): string {
   }
 }
 
+/** What the steps of opening share. */
+interface Opening {
+  readonly paths: Paths;
+  readonly disk: Disk;
+  readonly engine: StateEngine;
+  readonly env: Env;
+  readonly limits: StorageLimits;
+  readonly file: NodeFile;
+  readonly found: FoundLog;
+  readonly segments: Segments;
+  readonly replicas: Replicas;
+}
+
 async function open(
   paths: Paths,
   engine: StateEngine,
@@ -143,30 +156,30 @@ async function open(
   const found = findLog(disk, paths, file.nodeId);
   if (found.torn)
     logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut the torn end of the log');
-
   const segments = new Segments(disk, paths, limits.segmentBytes);
   try {
-    return await openLog(paths, engine, disk, file, found, segments, limits, env);
+    return await recover({
+      paths,
+      disk,
+      engine,
+      env,
+      limits,
+      file,
+      found,
+      segments,
+      replicas: new Replicas(),
+    });
   } catch (error) {
     await segments.close();
     throw error;
   }
 }
 
-async function openLog(
-  paths: Paths,
-  engine: StateEngine,
-  disk: Disk,
-  file: NodeFile,
-  found: FoundLog,
-  segments: Segments,
-  limits: StorageLimits,
-  env: Env,
-): Promise<Storage> {
-  const replicas = new Replicas();
-  readBack(disk, paths, found, replicas, segments);
-  const log = startLog(file, found, replicas, segments, limits, env);
-  relogLastGroup(disk, paths, found, replicas, log);
+async function recover(opening: Opening): Promise<Storage> {
+  const { paths, disk, engine, env, limits, file, found, segments, replicas } = opening;
+  readBack(opening);
+  const log = startLog(opening);
+  relogLastGroup(opening, log);
   await log.flushed();
   for (const number of found.leftovers) disk.remove(segmentPath(paths, number));
   for (const replica of replicas.byRange.values()) attachApplied(replica, engine);
@@ -196,7 +209,7 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
 }
 
 /** Reads all that was synced for certain, and the checkpoint that a last segment of one group begins with. */
-function readBack(disk: Disk, paths: Paths, found: FoundLog, replicas: Replicas, segments: Segments): void {
+function readBack({ disk, paths, found, replicas, segments }: Opening): void {
   for (const { number, end } of found.segments) {
     segments.adopt(number, end);
     const cursor = readSegment(disk, paths, number);
@@ -218,14 +231,7 @@ function isOpening(cursor: RecordCursor, to: number): boolean {
   return type === RECORD_TYPES.segment || type === RECORD_TYPES.checkpoint || type === RECORD_TYPES.tombstone;
 }
 
-function startLog(
-  file: NodeFile,
-  found: FoundLog,
-  replicas: Replicas,
-  segments: Segments,
-  limits: StorageLimits,
-  env: Env,
-): SharedLog {
+function startLog({ file, found, replicas, segments, limits, env }: Opening): SharedLog {
   const before = found.segments.at(-1);
   return new SharedLog({
     env,
@@ -239,12 +245,12 @@ function startLog(
       before: before?.number ?? 0,
       beforeEnd: before?.end ?? 0,
     },
-    checkpoint: (log) => replicas.checkpoint(log),
+    checkpoint: (into) => replicas.checkpoint(into),
   });
 }
 
 /** Writes what is good of the last group into a new segment: it may not have been synced where it stands. */
-function relogLastGroup(disk: Disk, paths: Paths, found: FoundLog, replicas: Replicas, log: SharedLog): void {
+function relogLastGroup({ disk, paths, found, replicas }: Opening, log: SharedLog): void {
   log.begin();
   if (found.last === null) return;
   const { number, from, to } = found.last;

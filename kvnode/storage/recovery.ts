@@ -104,7 +104,8 @@ function hasLaterGroup(cursor: RecordCursor, number: number): boolean {
 /** Valid records from `from` on, wherever they stand between bad bytes. */
 function* traces(cursor: RecordCursor, number: number, from: number): Generator<RecordCursor> {
   const start = cursor.at;
-  for (let at = from; at < cursor.bytes.length; ) {
+  const end = contentEnd(cursor);
+  for (let at = from; at < end; ) {
     cursor.at = at;
     if (cursor.isValid(number, at)) {
       yield cursor;
@@ -114,6 +115,14 @@ function* traces(cursor: RecordCursor, number: number, from: number): Generator<
     }
   }
   cursor.at = start;
+}
+
+/** After the last byte that is not zero, rounded up: what was preallocated and never written follows. */
+function contentEnd(cursor: RecordCursor): number {
+  let end = cursor.bytes.length & ~3;
+  if (end < cursor.bytes.length) return cursor.bytes.length;
+  while (end > 0 && cursor.view.getUint32(end - 4) === 0) end -= 4;
+  return end;
 }
 
 interface Tail {
@@ -153,11 +162,7 @@ function checkTorn(cursor: RecordCursor, number: number, group: number, to: numb
     if (torn !== null && torn !== trace.group) throw damaged(number, to);
     torn = trace.group;
   }
-  return torn !== null || hasBytes(cursor, to);
-}
-
-function hasBytes(cursor: RecordCursor, from: number): boolean {
-  return cursor.bytes.subarray(from).some((byte) => byte !== 0);
+  return torn !== null || contentEnd(cursor) > to;
 }
 
 /** The segments that count before the last one, back to the first that is still there. */

@@ -23,7 +23,7 @@ import {
   type TombstoneBody,
 } from './bodies.ts';
 import { CorruptDataError } from './errors.ts';
-import type { SharedLog } from './log.ts';
+import type { GroupBuilder } from './group-builder.ts';
 import { RangeLog, type RecordPlaceInLog } from './range-log.ts';
 import { RECORD_TYPES, type RecordCursor } from './record.ts';
 import type { RecoveredReplica, ReplicaMeta } from './storage.ts';
@@ -94,15 +94,15 @@ export class Replica {
   makeVoid(span: KeyRange): void {
     this.span = { namespaceId: this.span.namespaceId, start: span.start, end: span.end };
     this.void = true;
-    this.setBase(origin);
+    this.#setBase(origin);
   }
 
   install(position: Position): void {
     this.void = false;
-    this.setBase(position);
+    this.#setBase(position);
   }
 
-  private setBase(position: Position): void {
+  #setBase(position: Position): void {
     this.log.reset(position);
     this.applied = position;
     this.appliedSynced = position;
@@ -149,12 +149,12 @@ export class Replicas {
     this.tombstones.set(range, { ...body, range });
   }
 
-  checkpoint(log: SharedLog): void {
+  checkpoint(into: GroupBuilder): void {
     for (const replica of this.byRange.values()) {
-      log.putCheckpoint(RECORD_TYPES.checkpoint, replica.range, encodeReplica(replica.body()));
+      into.putCheckpoint(RECORD_TYPES.checkpoint, replica.range, encodeReplica(replica.body()));
     }
     for (const tombstone of this.tombstones.values()) {
-      log.putCheckpoint(RECORD_TYPES.tombstone, tombstone.range, encodeTombstone(tombstone));
+      into.putCheckpoint(RECORD_TYPES.tombstone, tombstone.range, encodeTombstone(tombstone));
     }
   }
 

@@ -20,7 +20,8 @@ export class Segments {
   readonly #segmentBytes: number;
   /** Oldest first; the last one is written to. */
   readonly #list: Segment[] = [];
-  #next: { readonly number: number; readonly file: Promise<DiskFile> } | null = null;
+  /** Files being made, or made and not yet written to. */
+  readonly #prepared = new Map<number, Promise<DiskFile>>();
 
   constructor(disk: Disk, paths: Paths, segmentBytes: number) {
     this.#disk = disk;
@@ -46,7 +47,7 @@ export class Segments {
   roll(number: number): void {
     const last = this.#list.at(-1);
     assert(last === undefined || last.number < number, 'segments are numbered upwards');
-    if (this.#next === null) this.#prepare(number);
+    this.#prepare(number);
     this.#list.push({ number, file: null, end: 0 });
   }
 
@@ -54,8 +55,7 @@ export class Segments {
   setEnd(end: number): void {
     const last = present(this.#list.at(-1), 'a segment to write to');
     last.end = end;
-    if (this.#next === null && last.file !== null && end > this.#segmentBytes / 2)
-      this.#prepare(last.number + 1);
+    if (end > this.#segmentBytes / 2) this.#prepare(last.number + 1);
   }
 
   /** The file of the newest segments, once it is prepared. */
@@ -65,15 +65,13 @@ export class Segments {
   }
 
   read(number: number, offset: number, length: number): Bytes {
-    const segment = this.#get(number);
-    segment.file ??= this.#disk.open(segmentPath(this.#paths, number));
-    return segment.file.read(offset, length);
+    return this.#opened(this.#get(number)).read(offset, length);
   }
 
   /** Gives back what was preallocated and not used of the segments before `number`. */
   shrinkBefore(number: number): void {
     const before = this.#list.findLast((segment) => segment.number < number);
-    if (before?.file) before.file.shrink(before.end);
+    if (before !== undefined) this.#opened(before).shrink(before.end);
   }
 
   /** Deletes the oldest. */
@@ -89,16 +87,21 @@ export class Segments {
   }
 
   async close(): Promise<void> {
-    const prepared = this.#next;
-    this.#next = null;
-    if (prepared !== null) {
-      (await prepared.file).close();
-      this.#disk.remove(segmentPath(this.#paths, prepared.number));
+    for (const [number, file] of this.#prepared) {
+      // One that could not be made has been told of by whoever waited for it.
+      (await file.catch(() => null))?.close();
+      this.#disk.remove(segmentPath(this.#paths, number));
     }
+    this.#prepared.clear();
     for (const segment of this.#list) {
       segment.file?.close();
       segment.file = null;
     }
+  }
+
+  #opened(segment: Segment): DiskFile {
+    segment.file ??= this.#disk.open(segmentPath(this.#paths, segment.number));
+    return segment.file;
   }
 
   #get(number: number): Segment {
@@ -107,17 +110,16 @@ export class Segments {
   }
 
   #prepare(number: number): void {
+    if (this.#prepared.has(number)) return;
     const file = this.#disk.create(segmentPath(this.#paths, number), this.#segmentBytes);
     // Whoever takes it sees the error; until then it must not count as unhandled.
     file.catch(() => {});
-    this.#next = { number, file };
+    this.#prepared.set(number, file);
   }
 
   async #takePrepared(segment: Segment): Promise<DiskFile> {
-    const prepared = present(this.#next, 'a prepared segment');
-    assert(prepared.number === segment.number, 'segments are prepared in order');
-    segment.file = await prepared.file;
-    this.#next = null;
+    segment.file = await present(this.#prepared.get(segment.number), 'a prepared segment');
+    this.#prepared.delete(segment.number);
     return segment.file;
   }
 }

@@ -137,6 +137,16 @@ const stories: Readonly<Record<string, Story>> = {
     t.true(equalBytes(read[1]?.payload ?? emptyBytes, large.payload));
   },
 
+  'more than groups and segments hold can be appended at once': async (t, storage, reopen) => {
+    createWhole(storage);
+    const many = Array.from({ length: 5 }, (_, i) => entry(1, i + 1, String(i).repeat(2 * 1024 * 1024)));
+    storage.append(1, many);
+    const again = await reopen();
+    const read = again.read(1, 1, Number.MAX_SAFE_INTEGER) ?? [];
+    t.is(read.length, 5);
+    t.true(read.every((one, i) => equalBytes(one.payload, many[i]?.payload ?? emptyBytes)));
+  },
+
   'a change is visible at once and after it is written': async (t, storage, reopen) => {
     createWhole(storage);
     storage.append(1, entries(1, 1, 3));

@@ -121,6 +121,8 @@ export class ManagedServer {
     const child = spawn(program.java, [...flags, '-cp', program.classPath, ...main], {
       detached: true,
       cwd: directory,
+      // Without a locale java could not spell a directory whose name is not ASCII.
+      env: { ...process.env, LC_ALL: 'C.UTF-8' },
       stdio: ['ignore', log, log],
     });
     closeSync(log);

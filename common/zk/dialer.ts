@@ -6,9 +6,9 @@ import { never } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import type { ConnectString, ServerAddress } from './connect-string.ts';
-import { type Identity, Link } from './link.ts';
+import type { Handshake, Identity, OpenLink, ServerLink } from './server-link.ts';
 
-export type DialOutcome = { kind: 'up'; link: Link } | { kind: 'expired' };
+export type DialOutcome = { kind: 'up'; link: ServerLink } | { kind: 'expired' };
 
 export interface Dial {
   /** No outcome after this. */
@@ -25,14 +25,16 @@ export class Dialer {
   readonly #sessionMs: number;
   readonly #logger: Logger;
   readonly #servers: readonly ServerAddress[];
+  readonly #openLink: OpenLink;
   #next = 0;
   #seenZxid = 0n;
 
-  constructor(target: ConnectString, sessionMs: number, env: Env, logger: Logger) {
+  constructor(target: ConnectString, sessionMs: number, env: Env, logger: Logger, openLink: OpenLink) {
     this.#target = target;
     this.#sessionMs = sessionMs;
     this.#env = env;
     this.#logger = logger;
+    this.#openLink = openLink;
     this.#servers = shuffled(target.servers, env);
   }
 
@@ -41,7 +43,7 @@ export class Dialer {
     let attempts = 0;
     let cancelled = false;
     let pause: Timer | null = null;
-    let link: Link | null = null;
+    let link: ServerLink | null = null;
     const attempt = () => {
       const dialed = this.#link(identity, (handshake) => {
         if (cancelled) return;
@@ -73,11 +75,11 @@ export class Dialer {
   }
 
   /** To be called when a link has ended. */
-  learn(link: Link): void {
+  learn(link: ServerLink): void {
     if (link.seenZxid > this.#seenZxid) this.#seenZxid = link.seenZxid;
   }
 
-  #link(identity: Identity | null, report: ConstructorParameters<typeof Link>[1]): Link {
+  #link(identity: Identity | null, report: (handshake: Handshake) => void): ServerLink {
     const server = this.#servers[this.#next++ % this.#servers.length] as ServerAddress;
     const options = {
       env: this.#env,
@@ -88,7 +90,7 @@ export class Dialer {
       seenZxid: this.#seenZxid,
       handshakeMs: Math.max(HANDSHAKE_MS_MIN, this.#sessionMs / 3),
     };
-    return new Link(options, report);
+    return this.#openLink(options, report);
   }
 
   /** Short while there are servers left in this round, then doubling; random, so that many clients spread out. */

@@ -8,11 +8,11 @@ import zookeeper, { type Client, type LibraryError } from 'node-zookeeper-client
 import jute, { type MultiOp } from 'node-zookeeper-client/lib/jute/index.js';
 import { never, present } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
-import type { Env, Timer } from '../base/env.ts';
-import type { SessionId } from '../model/ids.ts';
+import type { Timer } from '../base/env.ts';
 import { type Asked, multiResults, NO_NODE, refusal, toNode, unanswered } from './answers.ts';
 import type { ServerAddress } from './connect-string.ts';
 import { PacketCutter } from './packet-cutter.ts';
+import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
 import {
   type CreateMode,
   ZkError,
@@ -21,38 +21,6 @@ import {
   type ZkOp,
   type ZkOpResult,
 } from './store.ts';
-
-/** What a session is taken up again, or closed, with. */
-export interface Identity {
-  readonly id: SessionId;
-  readonly password: Uint8Array;
-}
-
-export interface LinkOptions {
-  readonly env: Env;
-  readonly server: ServerAddress;
-  /** Prefix of every path. */
-  readonly root: string;
-  /** Session timeout to ask for, ms. */
-  readonly sessionMs: number;
-  /** null: a new session. */
-  readonly identity: Identity | null;
-  /** The newest transaction that this process has seen; a server that is behind it refuses. */
-  readonly seenZxid: bigint;
-  readonly handshakeMs: number;
-}
-
-/** How an attempt ended: the link is up, or never will be. */
-export type Handshake = { kind: 'up' } | { kind: 'expired' } | { kind: 'failed'; reason: string };
-
-export interface LinkListener {
-  /** Once, and no more calls after it. */
-  down(reason: string): void;
-  /** The server says that the session is over; `down` follows. */
-  expired(): void;
-  /** Something changed at a path that was read with a watch. */
-  changed(path: string): void;
-}
 
 interface PendingOp extends Asked {
   fail(failure: ZkFailure, reason: string): void;
@@ -80,10 +48,7 @@ const MODES: Readonly<Record<CreateMode, number>> = {
 const MASK = -1;
 const KNOWN_CODES = new Set(Object.values(zookeeper.Exception).filter((code) => typeof code === 'number'));
 
-/** Larger packets break the connection with all that is in flight (the server's limit is about 1 MB). */
-export const DATA_BYTES_MAX = 512 * 1024;
-
-export class Link {
+export class Link implements ServerLink {
   readonly #options: LinkOptions;
   readonly #client: Client;
   readonly #cutter = new PacketCutter();

@@ -10,8 +10,8 @@ import type { SessionId } from '../model/ids.ts';
 import { contained } from './contained.ts';
 import type { Dial, Dialer } from './dialer.ts';
 import { Lease } from './lease.ts';
-import { DATA_BYTES_MAX, type Identity, type Link } from './link.ts';
 import type { WatchedReads } from './observers.ts';
+import { DATA_BYTES_MAX, type Identity, type ServerLink } from './server-link.ts';
 import {
   type CreateMode,
   type Unsubscribe,
@@ -36,7 +36,7 @@ export interface SessionDeps {
 }
 
 type Phase =
-  | { readonly kind: 'up'; readonly link: Link }
+  | { readonly kind: 'up'; readonly link: ServerLink }
   | { readonly kind: 'away'; readonly dial: Dial; readonly giveUp: Timer }
   | { readonly kind: 'ended'; readonly reason: string };
 
@@ -57,7 +57,7 @@ export class LiveSession implements ZkSession, WatchedReads {
   #phase: Phase;
 
   /** `link` has just come up, for a new session. */
-  constructor(link: Link, deps: SessionDeps) {
+  constructor(link: ServerLink, deps: SessionDeps) {
     this.#deps = deps;
     this.identity = link.identity;
     this.id = this.identity.id;
@@ -169,7 +169,7 @@ export class LiveSession implements ZkSession, WatchedReads {
 
   // -- links
 
-  #use(link: Link): void {
+  #use(link: ServerLink): void {
     link.listen({
       down: (reason) => this.#lost(link, reason),
       expired: () => this.end('expired at the server'),
@@ -178,7 +178,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     this.#beat();
   }
 
-  #lost(link: Link, reason: string): void {
+  #lost(link: ServerLink, reason: string): void {
     const { env, dialer, logger } = this.#deps;
     dialer.learn(link);
     if (this.ended) return;
@@ -193,7 +193,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     this.#phase = { kind: 'away', dial, giveUp };
   }
 
-  #resume(link: Link): void {
+  #resume(link: ServerLink): void {
     this.#phase = { kind: 'up', link };
     this.#use(link);
     this.#deps.logger.info({ session: this.id, server: link.server }, 'link to ZooKeeper regained');
@@ -211,7 +211,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     beat.catch((error: unknown) => this.#missed(link, error));
   }
 
-  async #leaseBeat(link: Link, path: string, limitMs: number): Promise<void> {
+  async #leaseBeat(link: ServerLink, path: string, limitMs: number): Promise<void> {
     const { env, config, tickMs } = this.#deps;
     const sentAt = env.now();
     await link.multi([existence('/'), existence(path)], limitMs);
@@ -223,7 +223,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     this.#lease.answered({ sentAt, answeredAt: env.now() }, terms);
   }
 
-  #missed(link: Link, error: unknown): void {
+  #missed(link: ServerLink, error: unknown): void {
     const failure = error instanceof ZkError ? error.failure : null;
     switch (failure) {
       case 'disconnected':
@@ -248,7 +248,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     return Math.max(OPERATION_MS_MIN, this.timeoutMs);
   }
 
-  #on<T>(path: string, operation: (link: Link) => Promise<T>): Promise<T> {
+  #on<T>(path: string, operation: (link: ServerLink) => Promise<T>): Promise<T> {
     switch (this.#phase.kind) {
       case 'up':
         return operation(this.#phase.link);

@@ -7,8 +7,9 @@ import type { SessionId } from '../model/ids.ts';
 import { parseConnectString } from './connect-string.ts';
 import { contained } from './contained.ts';
 import { type Dial, Dialer } from './dialer.ts';
-import type { Identity } from './link.ts';
+import { Link } from './link.ts';
 import { Observers } from './observers.ts';
+import type { Identity, OpenLink } from './server-link.ts';
 import { LiveSession, type SessionDeps } from './session.ts';
 import { type Observer, type Unsubscribe, type Zk, ZkError, type ZkNode, type ZkSession } from './store.ts';
 
@@ -23,7 +24,11 @@ export interface ZkOptions {
    * Absent or null: half the negotiated session timeout, which is safe as servers allow no session below two ticks.
    */
   readonly tickMs?: () => number | null;
+  /** The real one unless a twin is given. */
+  readonly openLink?: OpenLink;
 }
+
+const openRealLink: OpenLink = (options, report) => new Link(options, report);
 
 /** Starts connecting; throws only for a malformed connect string (INVALID_ARGUMENT). */
 export function connectZk(options: ZkOptions): Zk {
@@ -47,10 +52,10 @@ class ConnectedZk implements Zk {
   #dial: Dial | null = null;
   #closed = false;
 
-  constructor({ connect, config, env, logger, tickMs }: ZkOptions) {
+  constructor({ connect, config, env, logger, tickMs, openLink = openRealLink }: ZkOptions) {
     this.#env = env;
     this.#logger = logger;
-    this.#dialer = new Dialer(parseConnectString(connect), config.sessionMs, env, logger);
+    this.#dialer = new Dialer(parseConnectString(connect), config.sessionMs, env, logger, openLink);
     this.#observers = new Observers(env, logger, config.pollMs, () => this.#session);
     this.#deps = {
       env,

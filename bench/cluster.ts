@@ -24,7 +24,7 @@ export class BenchCluster {
   readonly directory: string;
   readonly #server: ManagedServer;
   readonly #coordinators: Child[] = [];
-  readonly #nodes = new Map<string, Child>();
+  readonly #nodes = new Map<string, { readonly guardian: Child; pid: number | null }>();
 
   private constructor(server: ManagedServer, directory: string) {
     this.#server = server;
@@ -57,26 +57,46 @@ export class BenchCluster {
 
   /** Starts, or starts again, the node with this name. */
   startNode(name: string): void {
-    this.#nodes.set(
-      name,
-      this.#spawn('kvnode', name, ['--name', name, '--data', join(this.directory, name)]),
-    );
+    const args = ['--name', name, '--data', join(this.directory, name)];
+    const node = { guardian: this.#spawn('kvnode', name, args), pid: null as number | null };
+    node.guardian.onWorker((pid) => {
+      node.pid = pid;
+    });
+    this.#nodes.set(name, node);
   }
 
-  /** Sends a signal to a node; after SIGKILL its end is waited for. */
-  async signal(name: string, signal: NodeJS.Signals): Promise<void> {
-    const child = this.#nodes.get(name);
-    assert(child !== undefined, `there is a node ${name}`);
-    child.process.kill(signal);
-    if (signal === 'SIGKILL') await child.ended;
+  /** Sends a signal to the node process itself; its guardian sees what comes of it. */
+  signal(name: string, signal: NodeJS.Signals): void {
+    const { pid } = this.#node(name);
+    assert(pid !== null, `${name} has come up`);
+    process.kill(pid, signal);
+  }
+
+  /** Kills guardian and node, in that order, so that nobody is left to close the node's session. */
+  lose(name: string): void {
+    const { guardian, pid } = this.#node(name);
+    guardian.process.kill('SIGKILL');
+    if (pid === null) return;
+    try {
+      process.kill(pid, 'SIGKILL');
+    } catch {
+      // It was dead already.
+    }
   }
 
   async stop(): Promise<void> {
-    const children = [...this.#nodes.values(), ...this.#coordinators];
-    for (const child of children) child.process.kill('SIGKILL');
-    await Promise.all(children.map(({ ended }) => ended));
+    for (const name of this.#nodes.keys()) this.lose(name);
+    for (const child of this.#coordinators) child.process.kill('SIGKILL');
+    const children = [...this.#nodes.values()].map(({ guardian }) => guardian);
+    await Promise.all([...children, ...this.#coordinators].map(({ ended }) => ended));
     await this.#server.kill();
-    rmSync(this.directory, { recursive: true, force: true });
+    rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  #node(name: string): { readonly guardian: Child; readonly pid: number | null } {
+    const node = this.#nodes.get(name);
+    assert(node !== undefined, `there is a node ${name}`);
+    return node;
   }
 
   #spawn(command: string, name: string, args: readonly string[]): Child {

@@ -2,6 +2,7 @@
 // run counts what was acknowledged and looks for all of it afterwards; a gap is the longest time that one caller waited
 // for its next success.
 
+import { never } from '../common/base/assert.ts';
 import { delay, realEnv } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import { type Client, connect } from '../common/client/index.ts';
@@ -17,13 +18,16 @@ const AFTER_MS = 5_000;
 export interface Scenario {
   readonly name: string;
   readonly victim: 'owner' | 'replica';
-  readonly signal: 'SIGKILL' | 'SIGSTOP';
+  /** `crash`: kill -9 of the node; `loss`: of its guardian as well, first; `stall`: SIGSTOP. */
+  readonly fault: 'crash' | 'loss' | 'stall';
 }
 
 export const SCENARIOS: readonly Scenario[] = [
-  { name: 'owner killed (-9)', victim: 'owner', signal: 'SIGKILL' },
-  { name: 'replica killed (-9)', victim: 'replica', signal: 'SIGKILL' },
-  { name: 'replica stopped (SIGSTOP)', victim: 'replica', signal: 'SIGSTOP' },
+  { name: "owner's process crashes (kill -9)", victim: 'owner', fault: 'crash' },
+  { name: "owner's machine is lost (guardian killed too)", victim: 'owner', fault: 'loss' },
+  { name: "replica's process crashes (kill -9)", victim: 'replica', fault: 'crash' },
+  { name: "replica's machine is lost (guardian killed too)", victim: 'replica', fault: 'loss' },
+  { name: 'replica stalls (SIGSTOP)', victim: 'replica', fault: 'stall' },
 ];
 
 export interface FailoverRun {
@@ -106,13 +110,13 @@ async function runOnce(
     ...Array.from({ length: READERS }, () => read(client, load, `${prefix}/read`)),
   ];
   await delay(realEnv, BEFORE_MS);
-  await cluster.signal(victim, scenario.signal);
+  strike(cluster, victim, scenario.fault);
   await delay(realEnv, AFTER_MS);
   load.stopped = true;
   await Promise.all(callers);
   const restarted = realEnv.now();
-  if (scenario.signal === 'SIGKILL') cluster.startNode(victim);
-  else await cluster.signal(victim, 'SIGCONT');
+  if (scenario.fault === 'stall') cluster.signal(victim, 'SIGCONT');
+  else cluster.startNode(victim);
   await untilWhole(client, NODES);
   return {
     scenario: scenario.name,
@@ -124,6 +128,19 @@ async function runOnce(
     lost: await countLost(client, prefix, load.acknowledged),
     backInSyncMs: realEnv.now() - restarted,
   };
+}
+
+function strike(cluster: BenchCluster, victim: string, fault: Scenario['fault']): void {
+  switch (fault) {
+    case 'crash':
+      return cluster.signal(victim, 'SIGKILL');
+    case 'loss':
+      return cluster.lose(victim);
+    case 'stall':
+      return cluster.signal(victim, 'SIGSTOP');
+    default:
+      return never(fault);
+  }
 }
 
 /** One range after another, so that no node is spared. */

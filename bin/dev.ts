@@ -53,10 +53,10 @@ const COMMAND = {
 } as const satisfies Command;
 
 const NODES = 3;
-/** Longer than it takes the others to notice and take over (T = 2 s). */
+/** Longer than it takes the others to notice and take over, even if the guardian died too (T = 2 s). */
 const RESTART_MS = 3_000;
-/** Longer than an orphan lives (common/process/main.ts). */
-const ORPHANS_MS_MAX = 8_000;
+/** Longer than an orphan lives (common/process/main.ts), and a node under an orphaned guardian. */
+const ORPHANS_MS_MAX = 12_000;
 const POLL_MS = 50;
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {

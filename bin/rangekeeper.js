@@ -13,9 +13,14 @@ const COMMANDS = {
     summary: 'reads and writes keys, interactively or with -e, -f or piped input',
   },
   dev: { entry: 'bin/dev.js', summary: 'runs a whole cluster on this machine, ZooKeeper included' },
-  kvnode: { entry: 'kvnode/main.js', summary: 'runs a storage node' },
+  kvnode: { entry: 'kvnode/guardian/main.js', summary: 'runs a storage node' },
   coordinator: { entry: 'coordinator/main.js', summary: 'runs a coordinator; several elect a leader' },
   webserver: { entry: 'webserver/main.js', summary: 'serves the web page' },
+};
+
+/** Started by other commands only. */
+const INNER_COMMANDS = {
+  'kvnode-process': { entry: 'kvnode/main.js' },
 };
 
 const USAGE = [
@@ -39,7 +44,7 @@ export async function runCommand([name, ...argv]) {
     process.stdout.write(`${USAGE}\n`);
     return;
   }
-  const command = Object.hasOwn(COMMANDS, name ?? '') ? COMMANDS[name] : undefined;
+  const command = new Map(Object.entries({ ...COMMANDS, ...INNER_COMMANDS })).get(name);
   if (command === undefined) {
     process.stderr.write(`${name === undefined ? '' : `rangekeeper: no command ${name}\n`}${USAGE}\n`);
     process.exitCode = 64;

@@ -1,5 +1,5 @@
-// `rangekeeper kvnode`: opens the data directory, waits for the cluster, serves, registers; and all that backwards on
-// the way out, so that its ranges are handed over before its session ends.
+// The node process under `rangekeeper kvnode` (guardian/): opens the data directory, waits for the cluster, serves,
+// registers; and all that backwards on the way out, so that its ranges are handed over before its session ends.
 
 import { hostname } from 'node:os';
 import { realEnv } from '../common/base/env.ts';
@@ -10,54 +10,22 @@ import { Channel } from '../common/net/channel.ts';
 import { Metrics } from '../common/net/metrics.ts';
 import { serveWs, WsTransport } from '../common/net/ws-transport.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
-import {
-  address,
-  integer,
-  logLevelFlag,
-  readFlags,
-  sessionFlag,
-  text,
-  ZK_FLAG,
-} from '../common/process/flags.ts';
+import { readFlags } from '../common/process/flags.ts';
 import { createLogger } from '../common/process/log.ts';
 import type { ProcessLife } from '../common/process/main.ts';
 import { VERSION } from '../common/process/version.ts';
 import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import { clusterCodec, paths } from '../common/zk/znodes.ts';
+import { COMMAND } from './command.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { KvNode } from './node.ts';
 import { Registration } from './registration.ts';
+import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './storage/open.ts';
 import type { Storage } from './storage/storage.ts';
 
 const MIB = 1024 * 1024;
-
-const COMMAND = {
-  name: 'rangekeeper kvnode',
-  summary: 'Stores ranges of keys and replicates them.',
-  flags: {
-    zk: ZK_FLAG,
-    data: text({ value: 'DIR', help: 'data directory; it is the node: another directory is another node' }),
-    listen: address({
-      help: 'where clients and other nodes connect; port 0: a free one',
-      fallback: '127.0.0.1:0',
-    }),
-    advertise: address({ help: 'what others are told to connect to, if it is not --listen', fallback: null }),
-    name: text({ help: 'for people; default: the host name', fallback: null }),
-    zone: text({ help: 'failure domain: replicas of a range are spread over zones', fallback: 'default' }),
-    capacity: integer({ help: 'relative share of ranges to hold', min: 1, max: 1000, fallback: 1 }),
-    logKeepMb: integer({ help: 'old log kept in any case, MiB', min: 1, max: 1_000_000, fallback: 64 }),
-    logRetainMb: integer({
-      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot',
-      min: 1,
-      max: 1_000_000,
-      fallback: 256,
-    }),
-    sessionMs: sessionFlag(DEFAULT_SESSION.sessionMs),
-    logLevel: logLevelFlag('info'),
-  },
-} as const;
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { values } = readFlags(COMMAND, argv);
@@ -72,6 +40,9 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     // R12: what was acknowledged may not be on the disk; nothing more may be said.
     throw error;
   });
+  const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
+  // The lock on the directory is held here: whoever had that session is dead.
+  const left = await readSession(values.data);
   let cluster: ClusterRecord | null = null;
   const zk = connectZk({
     connect: values.zk,
@@ -79,6 +50,8 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     env: realEnv,
     logger,
     tickMs: () => cluster?.tickMs ?? null,
+    former: left?.identity ?? null,
+    identified: (identity) => sessions.write(identity),
   });
   cluster = await Promise.race([clusterRecord(zk, logger), life.stopRequested.then(() => null)]);
   if (cluster !== null) {
@@ -86,6 +59,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     await serve(values, name, logger, storage, zk, cluster, life);
   }
   await zk.close();
+  await sessions.remove();
   await storage.close();
   return EXIT.ok;
 }

@@ -24,7 +24,8 @@ const SESSION_MS = 2_000;
 const SESSION_MS_MAX = 60_000;
 /** A cluster that does not take writes after so long will not by itself. */
 const WRITABLE_MS_MAX = 60_000;
-const STOP_MS_MAX = 5_000;
+/** Longer than a guardian's patience with its node. */
+const STOP_MS_MAX = 10_000;
 const PAGE_POLL_MS = 50;
 
 const RANGEKEEPER = fileURLToPath(new URL('../../../bin/rangekeeper.cjs', import.meta.url));
@@ -131,6 +132,7 @@ export class DevCluster {
       env,
       name,
       argv: [RANGEKEEPER, command, ...common, ...flags],
+      guarded: command === 'kvnode',
       logFile: directory.freshLog(name),
       restartMs,
       say,

@@ -2,6 +2,7 @@
 // kill owners here on purpose, to see what the others do; the pause is long enough to watch that.
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import type { Env, Timer } from '../../common/base/env.ts';
 import { type Child, type Ended, startChild } from '../../common/process/children.ts';
 
@@ -10,6 +11,8 @@ export interface MemberOptions {
   readonly name: string;
   /** JavaScript file and its arguments. */
   readonly argv: readonly string[];
+  /** Whether it is a guardian, which tells the pid of the process that does the work (children.ts). */
+  readonly guarded?: boolean;
   /** Takes what it says on stdout and stderr. */
   readonly logFile: string;
   /** Pause before it is started again, ms; null: it stays down. */
@@ -21,7 +24,7 @@ export interface MemberOptions {
 }
 
 type State =
-  | { readonly kind: 'running'; readonly child: Child }
+  | { readonly kind: 'running'; readonly child: Child; pid: number | null }
   | { readonly kind: 'pausing'; readonly timer: Timer }
   | { readonly kind: 'down' }
   | { readonly kind: 'stopped' };
@@ -33,6 +36,7 @@ export class Member {
   readonly failed: Promise<never>;
   readonly #options: MemberOptions;
   #state: State;
+  #restarted = false;
   #fail: ((error: Error) => void) | null = null;
 
   constructor(options: MemberOptions) {
@@ -47,8 +51,9 @@ export class Member {
     this.#state = this.#run();
   }
 
+  /** Of the process that does the work; null while there is none. */
   get pid(): number | null {
-    return this.#state.kind === 'running' ? this.#state.child.pid : null;
+    return this.#state.kind === 'running' ? this.#state.pid : null;
   }
 
   /** The cluster is up: from now on a death is an experiment, not a failure to start. */
@@ -64,21 +69,30 @@ export class Member {
     if (state.kind === 'running') await state.child.stop(graceMs);
   }
 
-  #run(): State {
+  #run(): State & { readonly kind: 'running' } {
     const log = openSync(this.logFile, 'a');
     try {
-      const { env, argv } = this.#options;
+      const { env, argv, guarded = false } = this.#options;
       const child = startChild(env, { argv, stdout: log, stderr: log });
       void child.ended.then((ended) => this.#ended(child, ended));
-      return { kind: 'running', child };
+      if (guarded) child.onWorker((pid) => this.#worker(child, pid));
+      return { kind: 'running', child, pid: guarded ? null : child.pid };
     } finally {
       closeSync(log);
     }
   }
 
+  #worker(child: Child, pid: number): void {
+    if (this.#state.kind !== 'running' || this.#state.child !== child) return;
+    this.#state.pid = pid;
+    if (this.#restarted) this.#options.say(`${this.name} runs again, pid ${pid}`);
+    this.#options.changed();
+  }
+
   #ended(child: Child, ended: Ended): void {
     if (this.#state.kind !== 'running' || this.#state.child !== child) return;
-    const how = ended.signal === null ? `ended with code ${ended.code}` : `was ended by ${ended.signal}`;
+    const pid = this.#state.pid ?? child.pid;
+    const how = howItEnded(ended);
     if (this.#fail !== null) {
       this.#state = { kind: 'down' };
       this.#fail(new Error(`${this.name} ${how} while starting: ${this.#lastWords()}`));
@@ -87,18 +101,19 @@ export class Member {
     const { env, restartMs, say, changed } = this.#options;
     if (restartMs === null) {
       this.#state = { kind: 'down' };
-      say(`${this.name} (pid ${child.pid}) ${how}; it stays down`);
+      say(`${this.name} (pid ${pid}) ${how}; it stays down`);
     } else {
       this.#state = { kind: 'pausing', timer: env.after(restartMs, () => this.#again()) };
-      say(`${this.name} (pid ${child.pid}) ${how}; it is started again in ${restartMs / 1000} s`);
+      say(`${this.name} (pid ${pid}) ${how}; it is started again in ${restartMs / 1000} s`);
     }
     changed();
   }
 
   #again(): void {
-    this.#state = this.#run();
-    this.#options.say(`${this.name} runs again, pid ${this.pid}`);
-    this.#options.changed();
+    this.#restarted = true;
+    const state = this.#run();
+    this.#state = state;
+    if (state.pid !== null) this.#worker(state.child, state.pid);
   }
 
   /** The last line that it wrote; of a line of the log, the message. */
@@ -107,4 +122,11 @@ export class Member {
     const message = /"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line;
     return message === '' ? `it said nothing, see ${this.logFile}` : message;
   }
+}
+
+/** A guardian's exit code tells which signal ended what it guards, as a shell's does. */
+function howItEnded({ code, signal }: Ended): string {
+  const signals = Object.entries(constants.signals);
+  const name = signal ?? signals.find(([, number]) => code === 128 + number)?.[0];
+  return name === undefined ? `ended with code ${code}` : `was ended by ${name}`;
 }

@@ -1,7 +1,8 @@
 // Node processes that live no longer than this one: `rangekeeper dev` and the tests start the real processes so. The
 // tie is an IPC channel; the kernel closes it when this process dies, however it dies, and the child's runMain
 // (main.ts) notices. A child gets a process group of its own: Ctrl-C in a terminal reaches the parent alone, which
-// stops its children in order.
+// stops its children in order. Where the child is a guardian (kvnode/guardian), the process that does the work is its
+// child in turn; the guardian tells that one's pid over the channel, as it is the one to look at, and to kill.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Env } from '../base/env.ts';
@@ -30,6 +31,8 @@ export interface Child {
   readonly process: ChildProcess;
   /** Resolves when it has ended; never rejects. */
   readonly ended: Promise<Ended>;
+  /** Calls `listener` with the pid of each process that a guardian starts under itself. */
+  onWorker(listener: (pid: number) => void): void;
   /** SIGTERM, and after `graceMs` SIGKILL; resolves when it has ended. */
   stop(graceMs: number): Promise<Ended>;
 }
@@ -50,6 +53,11 @@ export function startChild(env: Env, options: ChildOptions): Child {
     pid,
     process: child,
     ended,
+    onWorker(listener) {
+      child.on('message', (message) => {
+        if (isWorker(message)) listener(message.worker);
+      });
+    },
     async stop(graceMs) {
       child.kill('SIGTERM');
       const timer = env.after(graceMs, () => child.kill('SIGKILL'));
@@ -58,4 +66,20 @@ export function startChild(env: Env, options: ChildOptions): Child {
       return result;
     },
   };
+}
+
+/** Tells whoever started this process which process does its work; without a channel nobody asks. */
+export function tellWorker(pid: number): void {
+  // A parent that is gone is noticed by runMain.
+  process.send?.({ worker: pid }, undefined, undefined, () => {});
+}
+
+/** Whether a message from a child is what {@link tellWorker} sends. */
+export function isWorker(message: unknown): message is { readonly worker: number } {
+  return (
+    typeof message === 'object' &&
+    message !== null &&
+    'worker' in message &&
+    typeof message.worker === 'number'
+  );
 }

@@ -15,7 +15,7 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { EXIT, ProcessExit } from './exit.ts';
 
-interface FlagBase {
+export interface FlagBase {
   /** One line: what it does, with the unit. */
   readonly help: string;
   readonly short?: string | undefined;

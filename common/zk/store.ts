@@ -124,8 +124,9 @@ export interface Zk {
   /** The same for the sorted names of the children. */
   observeChildren(path: string, listener: (names: readonly string[] | null) => void): Observer;
   /**
-   * Ends a session that this process had before (one that it gave up may live on at the server), so that its ephemerals
-   * vanish; resolves after a second at the latest. False: the session was never this process's own.
+   * Ends a session that this process had before (one that it gave up may live on at the server), or that was given to it
+   * as its dead predecessor's, so that its ephemerals vanish; resolves after a second or so at the latest. False: the
+   * session was never this process's own.
    */
   closeFormer(id: SessionId): Promise<boolean>;
   /** Ends the session at the server and stops. */

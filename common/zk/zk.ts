@@ -4,6 +4,7 @@ import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import { checkSession, type SessionConfig } from '../model/config.ts';
 import type { SessionId } from '../model/ids.ts';
+import { closeThrough } from './close-session.ts';
 import { parseConnectString } from './connect-string.ts';
 import { contained } from './contained.ts';
 import { type Dial, Dialer } from './dialer.ts';
@@ -24,6 +25,13 @@ export interface ZkOptions {
    * Absent or null: half the negotiated session timeout, which is safe as servers allow no session below two ticks.
    */
   readonly tickMs?: () => number | null;
+  /**
+   * A session of a process before this one that is known to be dead: it counts as this process's own former one
+   * ({@link Zk.closeFormer}).
+   */
+  readonly former?: Identity | null;
+  /** Told of each new session before anyone else: what it can be closed with from outside. */
+  readonly identified?: (identity: Identity) => void;
   /** The real one unless a twin is given. */
   readonly openLink?: OpenLink;
 }
@@ -48,13 +56,17 @@ class ConnectedZk implements Zk {
   readonly #deps: SessionDeps;
   readonly #listeners = new Set<(session: ZkSession) => void>();
   readonly #former = new Map<SessionId, Identity>();
+  readonly #identified: (identity: Identity) => void;
   #session: LiveSession | null = null;
   #dial: Dial | null = null;
   #closed = false;
 
-  constructor({ connect, config, env, logger, tickMs, openLink = openRealLink }: ZkOptions) {
+  constructor(options: ZkOptions) {
+    const { connect, config, env, logger, tickMs, former = null, openLink = openRealLink } = options;
     this.#env = env;
     this.#logger = logger;
+    this.#identified = options.identified ?? (() => {});
+    if (former !== null) this.#former.set(former.id, former);
     this.#dialer = new Dialer(parseConnectString(connect), config.sessionMs, env, logger, openLink);
     this.#observers = new Observers(env, logger, config.pollMs, () => this.#session);
     this.#deps = {
@@ -105,17 +117,7 @@ class ConnectedZk implements Zk {
   async closeFormer(id: SessionId): Promise<boolean> {
     const identity = this.#former.get(id);
     if (identity === undefined) return false;
-    await new Promise<void>((resolve) => {
-      const giveUp = this.#env.after(FORMER_CLOSE_MS, () => {
-        dial.cancel();
-        resolve();
-      });
-      const dial = this.#dialer.dial(identity, (outcome) => {
-        giveUp.cancel();
-        if (outcome.kind === 'expired') resolve();
-        else resolve(outcome.link.close(FORMER_CLOSE_MS));
-      });
-    });
+    await closeThrough(this.#dialer, identity, FORMER_CLOSE_MS, this.#env);
     return true;
   }
 
@@ -138,6 +140,7 @@ class ConnectedZk implements Zk {
     this.#dial = null;
     this.#session = session;
     this.#logger.info({ session: session.id, timeoutMs: session.timeoutMs }, 'ZooKeeper session');
+    this.#identified(session.identity);
     session.onEnd((reason) => this.#ended(session, reason));
     for (const listener of [...this.#listeners]) this.#tell(listener, session);
     this.#observers.kickAll();

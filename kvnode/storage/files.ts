@@ -1,6 +1,7 @@
 // Names of everything in a data directory, written and parsed here only (DESIGN.md section 5):
 //
 //   node.json                     who this directory is
+//   session.json                  the ZooKeeper session of the process that uses it, or used it last (0600)
 //   state/                        LevelDB: the rows; its LOCK file locks the whole directory
 //   wal/00000000000000000001.log  segments of the shared log, numbered upwards
 //   aside/<time>-<node id>/       what was here before its log was found corrupt (R12)
@@ -8,6 +9,7 @@
 import { join } from 'node:path';
 
 export const NODE_FILE = 'node.json';
+export const SESSION_FILE = 'session.json';
 export const STATE_DIRECTORY = 'state';
 export const LOG_DIRECTORY = 'wal';
 export const ASIDE_DIRECTORY = 'aside';

@@ -161,7 +161,7 @@ export class TestCluster {
 
   async #stop(t: ExecutionContext): Promise<void> {
     const processes = [...this.nodes.map(({ process }) => process), ...this.coordinators];
-    await Promise.all(processes.map((process) => process.end('SIGKILL')));
+    await Promise.all(processes.map((process) => process.lose()));
     await this.#zk?.close();
     if (!t.passed) for (const { name } of this.nodes) t.log(await this.#tail(name));
     await rm(this.directory, { recursive: true, force: true });

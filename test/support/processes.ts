@@ -5,6 +5,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { isWorker } from '../../common/process/children.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
 
@@ -19,17 +20,23 @@ export class TestProcess {
   readonly #waiting = new Set<() => void>();
   readonly #exited: Promise<number | null>;
   readonly #file: WriteStream;
+  /** The node process under a guardian. */
+  #worker: number | null = null;
   #gone = false;
 
   private constructor(child: ChildProcess, logFile: string) {
     this.#child = child;
     this.#file = createWriteStream(logFile, { flags: 'a' });
     this.#exited = new Promise((resolve) => {
-      child.once('exit', (code) => {
+      child.once('exit', () => {
         this.#gone = true;
-        resolve(code);
         this.#wake();
       });
+      // After all that hold its stderr, the node under a guardian too.
+      child.once('close', (code) => resolve(code));
+    });
+    child.on('message', (message) => {
+      if (isWorker(message)) this.#worker = message.worker;
     });
     if (child.stderr !== null) createInterface(child.stderr).on('line', (line) => this.#line(line));
   }
@@ -40,8 +47,9 @@ export class TestProcess {
     return new TestProcess(child, logFile);
   }
 
+  /** Of the process that does the work: a guardian's node, not the guardian. */
   get pid(): number {
-    return this.#child.pid ?? -1;
+    return this.#worker ?? this.#child.pid ?? -1;
   }
 
   /** The first log line with this message; rejects if the process ends without it. */
@@ -54,17 +62,31 @@ export class TestProcess {
     }
   }
 
+  /** To the process that does the work. */
   signal(signal: NodeJS.Signals): void {
-    this.#child.kill(signal);
+    if (!this.#gone) process.kill(this.pid, signal);
   }
 
-  /** Sends a signal and waits for the end; gives the exit code, null after a signal that killed it. */
+  /**
+   * SIGKILL goes to the process that does the work: a crash. Another signal goes to the process that was started. Waits
+   * for the end of both and gives the exit code: a guardian's is 128 + n after signal n, others have null then.
+   */
   async end(signal: NodeJS.Signals): Promise<number | null> {
-    if (!this.#gone) {
+    if (signal === 'SIGKILL') this.signal(signal);
+    else if (!this.#gone) {
       this.#child.kill(signal);
-      if (signal !== 'SIGKILL') this.#child.kill('SIGCONT');
+      this.signal('SIGCONT');
     }
     return this.#exited;
+  }
+
+  /** All of it at once, the guardian first, as when the machine is lost: nobody is left to close the session. */
+  async lose(): Promise<void> {
+    if (!this.#gone) {
+      this.#child.kill('SIGKILL');
+      if (this.#worker !== null) process.kill(this.#worker, 'SIGKILL');
+    }
+    await this.#exited;
   }
 
   #line(text: string): void {

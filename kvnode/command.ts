@@ -1,0 +1,44 @@
+// The command line of `rangekeeper kvnode`, which its guardian and the node process under it read alike.
+
+import { DEFAULT_SESSION } from '../common/model/config.ts';
+import {
+  address,
+  integer,
+  logLevelFlag,
+  sessionFlag,
+  text,
+  toggle,
+  ZK_FLAG,
+} from '../common/process/flags.ts';
+
+export const COMMAND = {
+  name: 'rangekeeper kvnode',
+  summary: [
+    'Stores ranges of keys and replicates them. A small guardian starts the node as a process of its own; when that dies',
+    'by a crash, the guardian closes its ZooKeeper session, so that others take over at once.',
+  ].join('\n'),
+  flags: {
+    zk: ZK_FLAG,
+    data: text({ value: 'DIR', help: 'data directory; it is the node: another directory is another node' }),
+    listen: address({
+      help: 'where clients and other nodes connect; port 0: a free one',
+      fallback: '127.0.0.1:0',
+    }),
+    advertise: address({ help: 'what others are told to connect to, if it is not --listen', fallback: null }),
+    name: text({ help: 'for people; default: the host name', fallback: null }),
+    zone: text({ help: 'failure domain: replicas of a range are spread over zones', fallback: 'default' }),
+    capacity: integer({ help: 'relative share of ranges to hold', min: 1, max: 1000, fallback: 1 }),
+    logKeepMb: integer({ help: 'old log kept in any case, MiB', min: 1, max: 1_000_000, fallback: 64 }),
+    logRetainMb: integer({
+      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot',
+      min: 1,
+      max: 1_000_000,
+      fallback: 256,
+    }),
+    restart: toggle({
+      help: 'starts a node that crashed again, after 0.25 s doubling to 10 s, instead of ending with its exit code',
+    }),
+    sessionMs: sessionFlag(DEFAULT_SESSION.sessionMs),
+    logLevel: logLevelFlag('info'),
+  },
+} as const;

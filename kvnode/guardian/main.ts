@@ -1,0 +1,39 @@
+// `rangekeeper kvnode`: the guardian, and under it the node itself as `rangekeeper kvnode-process` with the same flags.
+
+import { hostname } from 'node:os';
+import { fileURLToPath } from 'node:url';
+import { realEnv } from '../../common/base/env.ts';
+import { startChild, tellWorker } from '../../common/process/children.ts';
+import { readFlags } from '../../common/process/flags.ts';
+import { createLogger } from '../../common/process/log.ts';
+import type { ProcessLife } from '../../common/process/main.ts';
+import { closeSession } from '../../common/zk/close-session.ts';
+import { COMMAND } from '../command.ts';
+import { LAUNCH_VARIABLE, readSession } from '../session-file.ts';
+import { Guardian } from './guardian.ts';
+
+const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.cjs', import.meta.url));
+
+export function main(argv: readonly string[], life: ProcessLife): Promise<number> {
+  const { zk, data, name, sessionMs, restart, logLevel } = readFlags(COMMAND, argv).values;
+  const logger = createLogger({ name: 'guardian', level: logLevel }).child({ node: name ?? hostname() });
+  const guardian = new Guardian({
+    env: realEnv,
+    logger,
+    restart,
+    stopRequested: life.stopRequested,
+    start: (launch) => {
+      const child = startChild(realEnv, {
+        argv: [PROGRAM, 'kvnode-process', ...argv],
+        stdout: 'inherit',
+        stderr: 'inherit',
+        environment: { [LAUNCH_VARIABLE]: launch },
+      });
+      tellWorker(child.pid);
+      return child;
+    },
+    leftSession: () => readSession(data),
+    closeSession: (identity) => closeSession({ connect: zk, identity, sessionMs, env: realEnv, logger }),
+  });
+  return guardian.run();
+}

@@ -51,7 +51,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     logger,
     tickMs: () => cluster?.tickMs ?? null,
     former: left?.identity ?? null,
-    identified: (identity) => sessions.write(identity),
+    identified: (identity) => void sessions.write(identity),
   });
   cluster = await Promise.race([clusterRecord(zk, logger), life.stopRequested.then(() => null)]);
   if (cluster !== null) {

@@ -46,10 +46,10 @@ export class SessionFile {
     this.#logger = logger;
   }
 
-  /** Replaces what was there, soon; without the file a crash is only noticed later, so a failure stops nothing. */
-  write({ id, password }: Identity): void {
+  /** Replaces what was there. Never rejects: without the file a crash is only noticed later. */
+  write({ id, password }: Identity): Promise<void> {
     const text = JSON.stringify({ launch: this.#launch, session: id, password: toHex(password) });
-    this.#then(async () => {
+    return this.#then(async () => {
       const temporary = `${this.#path}.new`;
       await rm(temporary, { force: true });
       await writeFile(temporary, `${text}\n`, { mode: 0o600 });

@@ -15,7 +15,7 @@ import { descriptorCodec, parseRangeName, paths } from '../../common/zk/znodes.t
 import { TestProcess } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 
-/** T for these clusters, ms. */
+/** T for these clusters, ms, unless a test says otherwise. */
 const SESSION_MS = 2_000;
 const PATIENCE_MS = 60_000;
 
@@ -26,6 +26,8 @@ export interface ClusterOptions {
   readonly coordinatorArgs?: readonly string[];
   /** More flags of the nodes. */
   readonly nodeArgs?: readonly string[];
+  /** T, ms. */
+  readonly sessionMs?: number;
   /** Another ZooKeeper than the file's shared one, with a root. */
   readonly zk?: string;
 }
@@ -123,11 +125,14 @@ export class TestCluster {
   }
 
   /** Polls until it holds; rejects with what was seen last. */
-  async until(what: string, holds: (images: readonly DescriptorImage[]) => boolean): Promise<void> {
+  async until(
+    what: string,
+    holds: (images: readonly DescriptorImage[]) => boolean | Promise<boolean>,
+  ): Promise<void> {
     const end = realEnv.now() + PATIENCE_MS;
     for (;;) {
       const images = await this.descriptors();
-      if (images.length > 0 && holds(images)) return;
+      if (images.length > 0 && (await holds(images))) return;
       if (realEnv.now() > end) {
         const seen = images.map(
           ({ descriptor: d }) => `${d.id}: epoch ${d.epoch}, owner ${d.owner.node}, in-sync ${d.inSync}`,
@@ -155,7 +160,7 @@ export class TestCluster {
   }
 
   #spawn(command: string, name: string, args: readonly string[]): TestProcess {
-    const common = ['--zk', this.connect, '--session-ms', String(SESSION_MS)];
+    const common = ['--zk', this.connect, '--session-ms', String(this.#options.sessionMs ?? SESSION_MS)];
     return TestProcess.start([command, ...common, ...args], join(this.directory, `${name}.log`));
   }
 

@@ -80,6 +80,12 @@ export class TestProcess {
     return this.#exited;
   }
 
+  /** Kills a guardian alone and waits for the end of both. */
+  async orphan(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#exited;
+  }
+
   /** All of it at once, the guardian first, as when the machine is lost: nobody is left to close the session. */
   async lose(): Promise<void> {
     if (!this.#gone) {

@@ -1,0 +1,53 @@
+// session.json: what is written is what is read, by its owner only, and anything else counts as nothing.
+
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { silentLogger } from '../../common/base/log.ts';
+import { readSession, SessionFile } from '../../kvnode/session-file.ts';
+
+const PASSWORD = new Uint8Array([1, 2, 3, 254, 255]);
+
+function folder(t: ExecutionContext): string {
+  const path = mkdtempSync(join(tmpdir(), 'rangekeeper-session-'));
+  t.teardown(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+test('the newest session is read back, and nobody else may read it', async (t) => {
+  const directory = folder(t);
+  const file = new SessionFile(directory, 'launch', silentLogger);
+  void file.write({ id: '00000000000000a1', password: PASSWORD });
+  await file.write({ id: '00000000000000b2', password: PASSWORD });
+  t.deepEqual(await readSession(directory), {
+    launch: 'launch',
+    identity: { id: '00000000000000b2', password: PASSWORD },
+  });
+  t.deepEqual(readdirSync(directory), ['session.json']);
+  t.is(statSync(join(directory, 'session.json')).mode & 0o777, 0o600);
+  await file.remove();
+  t.deepEqual(readdirSync(directory), []);
+  t.is(await readSession(directory), null);
+});
+
+test('a directory that cannot be written to stops nothing', async (t) => {
+  const file = new SessionFile(join(folder(t), 'missing'), 'launch', silentLogger);
+  await t.notThrowsAsync(file.write({ id: '00000000000000a1', password: PASSWORD }));
+  await t.notThrowsAsync(file.remove());
+});
+
+for (const text of [
+  '',
+  '{',
+  'null',
+  '{"launch":"x"}',
+  '{"launch":"x","session":"../..","password":"00"}',
+  '{"launch":"x","session":"00000000000000a1","password":"no hex"}',
+]) {
+  test(`nothing can be read from: ${text}`, async (t) => {
+    const directory = folder(t);
+    writeFileSync(join(directory, 'session.json'), text);
+    t.is(await readSession(directory), null);
+  });
+}

@@ -1,0 +1,168 @@
+// Checker 2: is there one order of all operations, each at a moment between its call and its return, in which plain
+// registers with conditions would have given these answers? The search of Wing and Gong with Lowe's memory: events are
+// taken in their order; an operation gets its place when its return is due at the latest, after those that must come
+// before it; configurations that were tried are not tried again.
+//
+// Revisions are not looked at but as names: a condition that names a revision means the value that some answer showed
+// under that name. Keys that no batch joins are searched each for itself; keys that batches join are registers of one
+// search, so that atomicity is searched for as well: let batches join few.
+//
+// A write of unknown outcome may be put anywhere after its call, or nowhere. A search whose steps are used up counts as a
+// failure.
+
+import type { Operation, Violation } from '../history.ts';
+import { describe } from './effects.ts';
+import { type KeyGroup, keyGroups, type RegisterState, Registers, type Step } from './registers.ts';
+
+const CHECKER = 'linearizability';
+/** For each group of keys. */
+const STEPS_MAX = 2_000_000;
+/** Operations shown around the one that has no place. */
+const SHOWN_MAX = 12;
+
+/** A place in the search: all that returned before return `at` have their places; of the others those in `done`. */
+interface Config {
+  readonly at: number;
+  readonly state: RegisterState;
+  /** Sorted. */
+  readonly done: readonly number[];
+}
+
+/** A return of a known outcome. */
+interface Return {
+  readonly operation: number;
+  /** The others of known outcome that are under way then, the first to return first. */
+  readonly open: readonly number[];
+  /** So many of the loose ones have begun. */
+  readonly loose: number;
+}
+
+export function checkLinearizability(
+  operations: readonly Operation[],
+  options: { readonly stepsMax?: number } = {},
+): readonly Violation[] {
+  return keyGroups(operations).flatMap((group) => new Search(group).run(options.stepsMax ?? STEPS_MAX));
+}
+
+class Search {
+  readonly #group: KeyGroup;
+  readonly #steps: readonly Step[];
+  readonly #returns: readonly Return[];
+  /** Operations of unknown outcome in the order of their calls. */
+  readonly #loose: readonly number[];
+  readonly #empty: RegisterState;
+  /** Configurations tried: for each, the sets of loose operations that it was reached with. */
+  readonly #tried = new Map<string, (readonly number[])[]>();
+
+  constructor(group: KeyGroup) {
+    const { operations } = group;
+    const registers = new Registers(group);
+    this.#group = group;
+    this.#empty = registers.empty;
+    this.#steps = operations.map((operation) => registers.step(operation));
+    this.#loose = indexesWhere(operations, ({ outcome }) => outcome.kind === 'unknown');
+    this.#returns = returnsOf(operations, this.#loose);
+  }
+
+  run(stepsMax: number): readonly Violation[] {
+    let steps = 0;
+    let furthest = 0;
+    // The last one is tried next: depth first, without a stack of calls that a long history would overflow.
+    const open: Config[] = [{ at: 0, state: this.#empty, done: [] }];
+    for (let config = open.pop(); config !== undefined; config = open.pop()) {
+      const { at, state, done } = this.#passReturned(config);
+      furthest = Math.max(furthest, at);
+      const due = this.#returns[at];
+      if (due === undefined) return [];
+      if (this.#wasTried(at, state, done)) continue;
+      const candidates = this.#candidates(due, done);
+      steps += candidates.length;
+      if (steps > stepsMax) return [this.#violation(`no answer within ${stepsMax} steps`, furthest)];
+      for (let place = candidates.length - 1; place >= 0; place--) {
+        const operation = candidates[place] as number;
+        const next = this.#steps[operation]?.(state) ?? null;
+        if (next !== null) open.push({ at, state: next, done: withMember(done, operation) });
+      }
+    }
+    return [this.#violation('no order explains the answers', furthest)];
+  }
+
+  /** Goes over the returns of operations that have their places. */
+  #passReturned({ at, state, done }: Config): Config {
+    let next = at;
+    let left = done;
+    for (let due = this.#returns[next]; due !== undefined; due = this.#returns[++next]) {
+      const { operation } = due;
+      if (!left.includes(operation)) break;
+      left = left.filter((member) => member !== operation);
+    }
+    return { at: next, state, done: left };
+  }
+
+  /** What may come next: the one that is due first of all, those of unknown outcome last. */
+  #candidates(due: Return, done: readonly number[]): readonly number[] {
+    const others = [...due.open, ...this.#loose.slice(0, due.loose)];
+    return [due.operation, ...others.filter((operation) => !done.includes(operation))];
+  }
+
+  /** Loose operations need no place: who has used fewer can do all that who has used more can. */
+  #wasTried(at: number, state: RegisterState, done: readonly number[]): boolean {
+    const isLoose = (operation: number) => this.#group.operations[operation]?.outcome.kind === 'unknown';
+    const known = done.filter((operation) => !isLoose(operation));
+    const loose = done.filter(isLoose);
+    const key = `${at}:${state.join()}:${known.join()}`;
+    const tried = this.#tried.get(key);
+    if (tried === undefined) this.#tried.set(key, [loose]);
+    else if (tried.some((fewer) => fewer.every((operation) => loose.includes(operation)))) return true;
+    else tried.push(loose);
+    return false;
+  }
+
+  #violation(what: string, furthest: number): Violation {
+    const { keys, operations } = this.#group;
+    const stuck = operations[this.#returns[furthest]?.operation ?? 0];
+    const until = stuck?.returned ?? Number.POSITIVE_INFINITY;
+    // Those of known outcome that returned last before it, and what was under way with it.
+    const near = operations
+      .filter(({ invoked, returned }) => invoked < until && returned <= until)
+      .sort((a, b) => a.returned - b.returned)
+      .slice(-SHOWN_MAX);
+    const lines = near.map((operation) => `  ${describe(operation)}`).join('\n');
+    return {
+      checker: CHECKER,
+      text: `${what} on ${keys.join(', ')}; the last of these has no place:\n${lines}`,
+      operations: near.map(({ id }) => id),
+    };
+  }
+}
+
+function returnsOf(operations: readonly Operation[], loose: readonly number[]): readonly Return[] {
+  const known = indexesWhere(operations, ({ outcome }) => outcome.kind !== 'unknown');
+  const returnOf = (operation: number) => operations[operation]?.returned ?? 0;
+  const callOf = (operation: number) => operations[operation]?.invoked ?? 0;
+  const byReturn = [...known].sort((a, b) => returnOf(a) - returnOf(b));
+  const open = new Set<number>();
+  let begun = 0;
+  let looseBegun = 0;
+  return byReturn.map((operation) => {
+    const now = returnOf(operation);
+    for (; begun < known.length && callOf(known[begun] as number) < now; begun++) {
+      open.add(known[begun] as number);
+    }
+    while (looseBegun < loose.length && callOf(loose[looseBegun] as number) < now) looseBegun++;
+    open.delete(operation);
+    const others = [...open].sort((a, b) => returnOf(a) - returnOf(b));
+    return { operation, open: others, loose: looseBegun };
+  });
+}
+
+function indexesWhere(
+  operations: readonly Operation[],
+  holds: (operation: Operation) => boolean,
+): readonly number[] {
+  return operations.flatMap((operation, index) => (holds(operation) ? [index] : []));
+}
+
+function withMember(members: readonly number[], member: number): readonly number[] {
+  return [...members, member].sort((a, b) => a - b);
+}

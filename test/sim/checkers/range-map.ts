@@ -1,0 +1,112 @@
+// Checker 6: the range map after each transaction of ZooKeeper, with what its transactions may have done to it: no hole and
+// no overlap, one owner an epoch, an in-sync set that never falls below m and out of which alone owners come. Says it in its
+// own words: the product's checkDescriptor is one of the things that may be broken.
+
+import { compareBytes, equalBytes, formatBytes } from '../../../common/base/bytes.ts';
+import type { Descriptor, DescriptorImage } from '../../../common/model/descriptor.ts';
+import type { RangeId } from '../../../common/model/ids.ts';
+import { formatKeyRange } from '../../../common/model/key-range.ts';
+import type { Violation } from '../history.ts';
+import { groupBy } from './grouping.ts';
+
+const CHECKER = 'range map';
+
+export class RangeMapChecker {
+  readonly violations: Violation[] = [];
+  #images = new Map<RangeId, DescriptorImage>();
+
+  /**
+   * @param when names the transaction in what is found
+   * @param images every range's after it
+   */
+  observe(when: string, images: readonly DescriptorImage[]): void {
+    const next = new Map(images.map((image) => [image.descriptor.id, image]));
+    const found: string[] = [];
+    for (const [id, before] of this.#images) {
+      const after = next.get(id);
+      if (after === undefined) found.push(...vanished(before.descriptor));
+      else if (after.version !== before.version) found.push(...change(before.descriptor, after.descriptor));
+    }
+    const descriptors = images.map(({ descriptor }) => descriptor);
+    for (const descriptor of descriptors) found.push(...alone(descriptor));
+    for (const [, ranges] of groupBy(descriptors, ({ namespace }) => namespace)) found.push(...cover(ranges));
+    this.#images = next;
+    for (const text of found) {
+      this.violations.push({ checker: CHECKER, text: `${when}: ${text}`, operations: [] });
+    }
+  }
+}
+
+/** What is true of every image. */
+function alone({ id, state, owner, replicas, inSync, minInSync, nextInc }: Descriptor): string[] {
+  if (state === 'dropped') return [];
+  const found: string[] = [];
+  const say = (text: string) => found.push(`range ${id}: ${text}`);
+  if (minInSync < 1 || inSync.length < minInSync) say(`${inSync.length} in-sync, m is ${minInSync}`);
+  if (new Set(inSync).size < inSync.length) say('a node is in-sync twice');
+  if (new Set(replicas.map(({ node }) => node)).size < replicas.length) say('a node has two replicas');
+  for (const node of inSync) {
+    if (!replicas.some((replica) => replica.node === node)) say(`in-sync ${node} has no replica`);
+  }
+  if (!inSync.includes(owner.node)) say(`owner ${owner.node} is not in-sync`);
+  if (replicas.find(({ node }) => node === owner.node)?.inc !== owner.inc)
+    say('the owner has another replica');
+  if (replicas.some(({ inc }) => inc >= nextInc)) say('an inc at or above nextInc');
+  return found;
+}
+
+/** What one transaction may make of another image. */
+function change(before: Descriptor, after: Descriptor): string[] {
+  if (after.state === 'dropped') return [];
+  const found: string[] = [];
+  const say = (text: string) => found.push(`range ${before.id}: ${text}`);
+  const incIn = ({ replicas }: Descriptor, node: string) => replicas.find((r) => r.node === node)?.inc;
+  const { owner, epoch } = after;
+  if (epoch === before.epoch) {
+    const same =
+      owner.node === before.owner.node &&
+      owner.session === before.owner.session &&
+      owner.inc === before.owner.inc;
+    if (!same)
+      say(`epoch ${epoch} has two owners: ${JSON.stringify(before.owner)}, ${JSON.stringify(owner)}`);
+  } else if (epoch !== before.epoch + 1) say(`epoch ${before.epoch} became ${epoch}`);
+  else if (!before.inSync.includes(owner.node) || incIn(before, owner.node) !== owner.inc) {
+    say(`epoch ${epoch} went to ${owner.node}, which was not in-sync`);
+  }
+  if (after.minInSync < before.minInSync) say(`m fell from ${before.minInSync} to ${after.minInSync}`);
+  if (after.nextInc < before.nextInc) say('nextInc fell');
+  for (const { node, inc } of after.replicas) {
+    const known = incIn(before, node);
+    if (known !== inc && inc < before.nextInc) say(`inc ${inc} of ${node} is used again`);
+  }
+  for (const { node, inc } of before.replicas) {
+    if (before.inSync.includes(node) && incIn(after, node) !== inc)
+      say(`in-sync ${node} was removed from the replicas`);
+  }
+  for (const node of after.inSync) {
+    if (incIn(before, node) !== incIn(after, node)) say(`${node} became in-sync as it was added`);
+  }
+  return found;
+}
+
+function vanished({ id, state }: Descriptor): string[] {
+  return state === 'serving' ? [`range ${id} is gone, and was serving`] : [];
+}
+
+/** The ranges of a namespace lie side by side from the first key to the last. A namespace that is going has holes. */
+function cover(ranges: readonly Descriptor[]): string[] {
+  if (ranges.some(({ state }) => state === 'dropped')) return [];
+  const sorted = [...ranges].sort((a, b) => compareBytes(a.start, b.start));
+  const found: string[] = [];
+  let end: Descriptor['end'] = new Uint8Array(0);
+  for (const range of sorted) {
+    if (end === null || compareBytes(range.start, end) < 0) {
+      found.push(`range ${range.id} overlaps its neighbour: ${formatKeyRange(range)}`);
+    } else if (!equalBytes(range.start, end)) {
+      found.push(`a hole from ${formatBytes(end)} to ${formatBytes(range.start)}`);
+    }
+    end = range.end;
+  }
+  if (end !== null) found.push(`a hole from ${formatBytes(end)} to the end`);
+  return found;
+}

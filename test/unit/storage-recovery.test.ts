@@ -178,6 +178,29 @@ test('a damaged byte in any older segment is corruption', async (t) => {
   }
 });
 
+test('a segment whose opening is torn still tells how far the one before it was synced', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const storage = await world.open();
+  createWhole(storage);
+  const last = () => findLog(world.disk, paths, storage.nodeId).last;
+  let seq = 0;
+  do {
+    storage.append(1, [entry(1, ++seq, 'x'.repeat(200))]);
+    await synced(storage);
+  } while (last()?.number === 1);
+  t.like(last(), { number: 2, from: 0 });
+  const end = findLog(world.disk, paths, storage.nodeId).segments[0]?.end ?? 0;
+
+  const lastSeqAfter = async (firstEnd: number) => {
+    const torn = world.disk.copy();
+    torn.contentOf('/data/wal/00000000000000000002.log').fill(0, 150);
+    torn.contentOf(FIRST).fill(0, firstEnd);
+    return (await new TwinWorld(LIMITS, torn).open()).recovered[0]?.lastSeq;
+  };
+  t.is(await lastSeqAfter(end), seq - 1);
+  await t.throwsAsync(lastSeqAfter(end - 100), { name: 'CorruptDataError' });
+});
+
 test('a log that is behind its state is corruption', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();

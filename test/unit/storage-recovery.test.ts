@@ -8,7 +8,7 @@ import { openStorage, setAside } from '../../kvnode/storage/open.ts';
 import { findLog } from '../../kvnode/storage/recovery.ts';
 import type { MemoryDisk } from '../suites/storage/memory-disk.ts';
 import { StateImage } from '../suites/storage/memory-state.ts';
-import { at, createWhole, entries, entry, logText, put, synced } from '../suites/storage/words.ts';
+import { at, createWhole, entries, entry, logText, put, synced, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const LIMITS = { segmentBytes: 4096, tailBytesMax: 1 };
@@ -97,7 +97,7 @@ test('a group whose pages survived in any combination is cut where the first is 
     // A record of its own for each.
     storage.setEpochSeen(1, seq);
   }
-  while (world.disk.heldSyncs === 0) await new Promise(setImmediate);
+  while (world.disk.heldSyncs === 0) await turn();
   await fc.assert(
     fc.asyncProperty(fc.infiniteStream(fc.boolean()), async (coins) => {
       const cut = world.afterPowerCut(() => coins.next().value ?? false);
@@ -136,7 +136,7 @@ test('a power cut while the last group is being rewritten loses nothing', async 
       for (let i = 0; i < cuts; i++) {
         world.disk.hold();
         void world.open().catch(() => {});
-        while (world.disk.heldSyncs === 0) await new Promise(setImmediate);
+        while (world.disk.heldSyncs === 0) await turn();
         world = world.afterPowerCut(() => coins.next().value ?? false);
       }
       t.is(await lastSeqOf(world.disk), 9);

@@ -2,12 +2,13 @@
 // nothing but Node is there yet, so it uses no package, and no syntax that an old Node would stumble over before it has
 // been told what it is. The work is in setup.js.
 
-const MAJOR_MIN = 20;
+const MINIMUM = [20, 11];
 const version = process.versions.node;
+const [major, minor] = version.split('.').map(Number);
 
-if (Number(version.split('.')[0]) < MAJOR_MIN) {
+if (major < MINIMUM[0] || (major === MINIMUM[0] && minor < MINIMUM[1])) {
   process.stderr.write(
-    `Rangekeeper needs Node.js ${MAJOR_MIN} or newer; this is ${version} (${process.execPath})\n`,
+    `Rangekeeper needs Node.js ${MINIMUM.join('.')} or newer; this is ${version} (${process.execPath})\n`,
   );
   process.exitCode = 1;
 } else {

@@ -21,6 +21,8 @@ const SOURCES = [
 /** Thrown when a compiler has refused the sources, after its own words on stderr. */
 export class BuildError extends Error {
   name = 'BuildError';
+  /** Its stack would not help. */
+  isForPeople = true;
 }
 
 /** Resolves to whether there was anything to do. */

@@ -30,10 +30,14 @@ export interface ClientServiceOptions {
   status(): NodeStatus;
 }
 
+/** Scans under way at once: each may hold a page. */
+const SCANS_MAX = 128;
+
 const encoder = new TextEncoder();
 
 export class ClientService {
   readonly #options: ClientServiceOptions;
+  #scans = 0;
 
   constructor(options: ClientServiceOptions) {
     this.#options = options;
@@ -81,8 +85,10 @@ export class ClientService {
   }
 
   async #scan(host: RangeHost, client: Answerable, requestId: number, request: ScanRequest): Promise<void> {
-    const fault = scanFault(host, request);
+    const tooMany = this.#scans >= SCANS_MAX;
+    const fault = tooMany ? host.refusal('OVERLOADED', 'too many scans under way') : scanFault(host, request);
     if (fault !== null) return client.reply(requestId, fault);
+    this.#scans++;
     const bounds = intersect({ start: request.start, end: request.end }, host.meta);
     try {
       const page = await this.#options.storage.scan(host.meta.range, bounds, {
@@ -94,10 +100,11 @@ export class ClientService {
       });
       this.#answerScan(host, client, requestId, request, page);
     } catch (error) {
-      client.reply(
-        requestId,
-        replyFromError(new RangekeeperError('INTERNAL', `scan failed: ${String(error)}`)),
-      );
+      // The replica was wiped or voided meanwhile. Anything else is a disk or a defect, and no node goes on with that.
+      if (!(error instanceof RangekeeperError)) throw error;
+      client.reply(requestId, replyFromError(error));
+    } finally {
+      this.#scans--;
     }
   }
 
@@ -140,6 +147,7 @@ export class ClientService {
 const NO_BYTES = new Uint8Array(0);
 
 function scanFault(host: RangeHost, request: ScanRequest): ErrorReply | null {
+  if (host.replica.isVoid) return host.refusal('BEHIND', 'the replica is taking a snapshot in');
   const asked = { start: request.start, end: request.end };
   if (isEmpty(asked) || request.limitRows < 1 || request.limitBytes < 1) {
     return host.refusal('INVALID_ARGUMENT', 'empty bounds or limits');

@@ -2,6 +2,7 @@
 // when everything is durable. A chunk that comes again is answered again; a new snapshot starts over; one from an owner
 // that is over is refused (R3). The replica is void in between.
 
+import { AssertionError } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
@@ -96,6 +97,7 @@ export class SnapshotReceiver {
       this.#options.touched(host);
       this.#options.logger.info({ range, seq: position.seq, from: install.from }, 'snapshot installed');
     } catch (error) {
+      if (error instanceof AssertionError) throw error;
       this.#options.logger.warn({ range, error: String(error) }, 'snapshot refused');
       this.#drop(range);
       this.#answer(install.from, chunk, { refused: true });

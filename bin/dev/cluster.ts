@@ -161,15 +161,17 @@ export class DevCluster {
 
   async #watchZooKeeper(): Promise<void> {
     const { env, restartMs, say } = this.#options;
-    while (restartMs !== null) {
+    for (;;) {
       await this.#zookeeper.ended();
       if (this.#stopping) return;
-      say(`ZooKeeper ended; it is started again in ${restartMs / 1000} s, until then leases lapse`);
+      if (restartMs === null)
+        return say('zookeeper ended; it stays down, and nothing is served once leases end');
+      say(`zookeeper ended; it is started again in ${restartMs / 1000} s`);
       await delay(env, restartMs);
       if (this.#stopping) return;
       await this.#zookeeper.stop();
       await this.#zookeeper.start();
-      say(`ZooKeeper runs again, pid ${this.zookeeperPid}`);
+      say(`zookeeper runs again, pid ${this.zookeeperPid}`);
       this.#publish();
     }
   }

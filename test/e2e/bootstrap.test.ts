@@ -18,12 +18,14 @@ function bareClone(t: ExecutionContext): string {
   return clone;
 }
 
-test('an old Node is told so in one line', async (t) => {
-  const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'18.19.0'})`;
-  const { code, stdout, stderr } = await runNode(['--import', pretend, BOOTSTRAP, 'start']);
-  t.deepEqual([code, stdout], [1, '']);
-  t.regex(stderr, /^Rangekeeper needs Node\.js 20 or newer; this is 18\.19\.0 \(.*\)\n$/);
-});
+for (const version of ['18.19.0', '20.10.0']) {
+  test(`Node ${version} is told to be too old in one line`, async (t) => {
+    const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'${version}'})`;
+    const { code, stdout, stderr } = await runNode(['--import', pretend, BOOTSTRAP, 'start']);
+    t.deepEqual([code, stdout], [1, '']);
+    t.regex(stderr, /^Rangekeeper needs Node\.js 20\.11 or newer; this is [0-9.]+ \(.*\)\n$/);
+  });
+}
 
 test('packages that cannot be installed end the start with the exit code of npm', async (t) => {
   const clone = bareClone(t);

@@ -174,6 +174,40 @@ test.serial('SIGTERM hands ranges over before the session ends', async (t) => {
 });
 
 test.serial(
+  'with one replica left a range is read-only, says so, and takes writes when one is back',
+  async (t) => {
+    const cluster = await TestCluster.start(t);
+    const client = await open(t, cluster);
+    await client.put('k', 'v');
+    await cluster.allInSync();
+    const owner = client.locate('k')?.descriptor.owner.node;
+    const [first, second] = cluster.nodes.filter(({ id }) => id !== owner);
+    await first?.process.end('SIGKILL');
+    await cluster.until('the first one left', (images) =>
+      images.every(({ descriptor }) => !descriptor.inSync.includes(first?.id ?? '')),
+    );
+    await second?.process.end('SIGKILL');
+    await t.throwsAsync(untilRefused(client), { code: 'READ_ONLY' });
+    const found = await client.get('k');
+    t.false(found?.stale, 'linearizable reads go on');
+    if (second !== undefined) await cluster.restart(second);
+    await putSurely(client, 'k', 'writable again');
+    t.is(new TextDecoder().decode((await client.get('k'))?.value), 'writable again');
+  },
+);
+
+/** Puts until one is refused; the first ones may end unknown, as nobody is there to acknowledge them. */
+async function untilRefused(client: Client): Promise<never> {
+  for (;;) {
+    try {
+      await client.put('k', 'v', { deadlineMs: 1_000 });
+    } catch (error) {
+      if (!(error instanceof RangekeeperError && error.applied === 'unknown')) throw error;
+    }
+  }
+}
+
+test.serial(
   'a node that is gone for good is replaced, by a snapshot where the log no longer reaches back',
   async (t) => {
     const cluster = await TestCluster.start(t, {

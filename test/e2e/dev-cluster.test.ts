@@ -61,7 +61,7 @@ test('a signal while it starts stops it in order too', async (t) => {
   t.pass();
 });
 
-test('--nodes and --no-restart do what they say, --fresh forgets', async (t) => {
+test('--nodes and --no-restart do what they say, --fresh forgets; a killed ZooKeeper comes back', async (t) => {
   const data = temporaryFolder(t);
   const one = new DevRun(t, data, '--nodes', '1', '--no-restart');
   await one.up();
@@ -74,6 +74,9 @@ test('--nodes and --no-restart do what they say, --fresh forgets', async (t) => 
   const { processes } = await again.up();
   t.is(processes.filter(({ name }) => name.startsWith('n')).length, 3);
   t.is((await again.repl('get user/1')).code, 3);
+  process.kill(again.pidOf('zookeeper'), 'SIGKILL');
+  await again.says(/zookeeper runs again, pid [0-9]+/);
+  t.is((await again.repl('put user/1 eve')).code, 0);
   await again.stop();
 });
 

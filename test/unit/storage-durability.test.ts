@@ -3,14 +3,9 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
-import { delay, realEnv } from '../../common/base/env.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
-import { at, createWhole, entries, entry, put, synced } from '../suites/storage/words.ts';
+import { at, createWhole, entries, entry, pause, put, synced, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
-
-function turn(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
-}
 
 async function until(t: ExecutionContext, what: string, condition: () => boolean): Promise<void> {
   for (let turns = 0; !condition(); turns++) {
@@ -108,7 +103,7 @@ test('the state store never holds an entry that the log has not synced', async (
   storage.apply(1, at(1, 1), [put('a', '1')]);
   t.is(storage.get(1, toBytes('a'))?.revision, 1);
   // Long enough for the write-behind to be due many times over.
-  await delay(realEnv, 30);
+  await pause(30);
   t.is(world.image.batches, batches);
   world.disk.release();
   await until(t, 'the state is written', () => world.image.batches > batches);
@@ -129,7 +124,7 @@ test('what is applied while a batch is written is written too, without anything 
   await until(t, 'a batch is under way', () => world.image.underWay.size === 1);
   storage.apply(1, at(1, 2), [put('b', '1')]);
   // Long enough for the second one to be due while the first is under way.
-  await delay(realEnv, 30);
+  await pause(30);
   world.image.beforeRead = () => Promise.resolve();
   letWrite();
   await until(t, 'all is written', () => storage.stats.overlayBytes === 0);

@@ -4,7 +4,17 @@ import test from 'ava';
 import fc from 'fast-check';
 import { compareBytes, toBytes } from '../../common/base/bytes.ts';
 import type { Change, Page, Row, ScanOptions, Storage } from '../../kvnode/storage/storage.ts';
-import { at, createWhole, EVERYTHING, entries, put, remove, textOfRow } from '../suites/storage/words.ts';
+import {
+  at,
+  createWhole,
+  EVERYTHING,
+  entries,
+  pause,
+  put,
+  remove,
+  textOfRow,
+  turn,
+} from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const ENTRIES = 400;
@@ -95,7 +105,7 @@ test('pages agree with an oracle while changes come and are written behind', asy
         world.image.beforeRead = async () => {
           const roll: number = dice.next().value ?? 0;
           writer.apply(roll % 4);
-          for (let i = 0; i < roll; i++) await (roll % 3 === 0 ? new Promise(setImmediate) : undefined);
+          for (let i = 0; i < roll; i++) await (roll % 3 === 0 ? turn() : undefined);
           writer.apply(roll % 3);
         };
         for (const one of asks) {
@@ -134,7 +144,7 @@ test('counting and keys agree with rows', async (t) => {
   storage.append(1, entries(1, 1, 60));
   for (let seq = 1; seq <= 60; seq++) {
     storage.apply(1, at(1, seq), [seq % 4 === 0 ? remove(key(seq - 1)) : put(key(seq), 'value')]);
-    if (seq === 30) await new Promise((resolve) => setTimeout(resolve, 10));
+    if (seq === 30) await pause(10);
   }
   const whole = { start: toBytes(''), end: null };
   const rows = await storage.scan(1, whole, EVERYTHING);

@@ -8,7 +8,7 @@ import { openStorage, setAside } from '../../kvnode/storage/open.ts';
 import { findLog } from '../../kvnode/storage/recovery.ts';
 import type { MemoryDisk } from '../suites/storage/memory-disk.ts';
 import { StateImage } from '../suites/storage/memory-state.ts';
-import { at, createWhole, entries, entry, logText, put, synced } from '../suites/storage/words.ts';
+import { at, createWhole, entries, entry, logText, put, synced, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const LIMITS = { segmentBytes: 4096, tailBytesMax: 1 };
@@ -97,7 +97,7 @@ test('a group whose pages survived in any combination is cut where the first is 
     // A record of its own for each.
     storage.setEpochSeen(1, seq);
   }
-  while (world.disk.heldSyncs === 0) await new Promise(setImmediate);
+  while (world.disk.heldSyncs === 0) await turn();
   await fc.assert(
     fc.asyncProperty(fc.infiniteStream(fc.boolean()), async (coins) => {
       const cut = world.afterPowerCut(() => coins.next().value ?? false);
@@ -136,7 +136,7 @@ test('a power cut while the last group is being rewritten loses nothing', async 
       for (let i = 0; i < cuts; i++) {
         world.disk.hold();
         void world.open().catch(() => {});
-        while (world.disk.heldSyncs === 0) await new Promise(setImmediate);
+        while (world.disk.heldSyncs === 0) await turn();
         world = world.afterPowerCut(() => coins.next().value ?? false);
       }
       t.is(await lastSeqOf(world.disk), 9);
@@ -176,6 +176,29 @@ test('a damaged byte in any older segment is corruption', async (t) => {
       await t.throwsAsync(lastSeqOf(copy), { name: 'CorruptDataError' }, `${name} at ${position}`);
     }
   }
+});
+
+test('a segment whose opening is torn still tells how far the one before it was synced', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const storage = await world.open();
+  createWhole(storage);
+  const last = () => findLog(world.disk, paths, storage.nodeId).last;
+  let seq = 0;
+  do {
+    storage.append(1, [entry(1, ++seq, 'x'.repeat(200))]);
+    await synced(storage);
+  } while (last()?.number === 1);
+  t.like(last(), { number: 2, from: 0 });
+  const end = findLog(world.disk, paths, storage.nodeId).segments[0]?.end ?? 0;
+
+  const lastSeqAfter = async (firstEnd: number) => {
+    const torn = world.disk.copy();
+    torn.contentOf('/data/wal/00000000000000000002.log').fill(0, 150);
+    torn.contentOf(FIRST).fill(0, firstEnd);
+    return (await new TwinWorld(LIMITS, torn).open()).recovered[0]?.lastSeq;
+  };
+  t.is(await lastSeqAfter(end), seq - 1);
+  await t.throwsAsync(lastSeqAfter(end - 100), { name: 'CorruptDataError' });
 });
 
 test('a log that is behind its state is corruption', async (t) => {

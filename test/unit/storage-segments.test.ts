@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { origin } from '../../common/model/ids.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
-import { at, createWhole, entry, getText, meta, put, synced } from '../suites/storage/words.ts';
+import { at, createWhole, entry, getText, meta, pause, put, synced } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const KB = 1024;
@@ -34,7 +34,7 @@ const lastSeq = new WeakMap<Storage, Map<number, number>>();
 async function written(t: ExecutionContext, storage: Storage): Promise<void> {
   for (let turns = 0; storage.stats.overlayBytes > 0; turns++) {
     if (turns > 10_000) t.fail('the state is not written');
-    await new Promise((resolve) => setTimeout(resolve, 1));
+    await pause(1);
   }
 }
 

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { toBytes } from '../../common/base/bytes.ts';
 import { origin } from '../../common/model/ids.ts';
 import type { Row, Storage } from '../../kvnode/storage/storage.ts';
-import { at, entries, meta, put, rowsText, synced } from '../suites/storage/words.ts';
+import { at, entries, meta, put, rowsText, synced, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const LEFT = { start: toBytes(''), end: toBytes('m') };
@@ -40,7 +40,7 @@ async function cutDuring(
     done = true;
   });
   // Most steps follow each other within a turn; the log begins its writes at the end of one.
-  for (let i = 0; i < turns && !done; i++) await (i % 8 === 7 ? new Promise(setImmediate) : undefined);
+  for (let i = 0; i < turns && !done; i++) await (i % 8 === 7 ? turn() : undefined);
   const finished = done;
   const after = world.afterPowerCut(survives);
   await ended;

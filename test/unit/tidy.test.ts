@@ -11,12 +11,12 @@ const sources = projectSources();
 const holds = test.macro({
   exec(t, rule: rules.Rule, broken: readonly Source[]) {
     t.deepEqual(rule(sources), []);
-    t.is(rule(broken).length, broken.length, 'the sample must break the rule');
+    for (const sample of broken) t.true(rule([sample]).length > 0, `${sample.path} must break the rule`);
   },
   title: (title) => title ?? '',
 });
 
-/** Each sample breaks its rule once. */
+/** Each breaks the rule by itself. */
 function samples(...files: readonly (readonly [path: string, text: string])[]): Source[] {
   return files.map(([path, text]) => scan(path, text));
 }

@@ -1,6 +1,7 @@
 // Short words for storage tests: rows, entries, replicas, and waiting for what is logged.
 
 import { toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
+import { delay, realEnv } from '../../../common/base/env.ts';
 import { origin, type Position } from '../../../common/model/ids.ts';
 import { wholeKeySpace } from '../../../common/model/key-range.ts';
 import {
@@ -90,4 +91,14 @@ export async function rowsText(storage: Storage, range = 1): Promise<string[]> {
 export function getText(storage: Storage, key: string): string | undefined {
   const row = storage.get(1, toBytes(key));
   return row === undefined ? undefined : textOfRow(row);
+}
+
+/** The rest of this turn of the event loop. */
+export function turn(): Promise<void> {
+  return new Promise((resolve) => realEnv.soon(resolve));
+}
+
+/** At least `ms` milliseconds. */
+export function pause(ms: number): Promise<void> {
+  return delay(realEnv, ms);
 }

@@ -1,18 +1,26 @@
-// One replica with what surrounds it on this node: its rows, the clients that wait for its writes, the snapshot that it
-// takes in. It applies what is committed, in order, and answers; it knows nothing of ZooKeeper or of other nodes.
+// One replica with what surrounds it on this node: its rows and client sessions, the clients that wait for its writes, the
+// snapshot that it takes in. It applies what is committed, in order, and answers; it knows nothing of ZooKeeper or of other nodes.
 
 import { assert } from '../common/base/assert.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
-import type { Seq } from '../common/model/ids.ts';
+import type { Position, Seq } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
 import { copyOf, type Operation } from '../common/wire/messages.ts';
 import { decodeOperation } from '../common/wire/operation.ts';
 import { descriptorCodec } from '../common/zk/znodes.ts';
+import type { Answer } from './answer-window.ts';
 import { applyOperation, type Outcome } from './apply.ts';
+import { ClientSessions } from './client-sessions.ts';
 import type { Ready } from './replica/messages.ts';
 import type { Replica } from './replica/replica.ts';
-import { ENTRY_KINDS, type LogEntry, type ReplicaMeta, type Storage } from './storage/storage.ts';
+import {
+  ENTRY_KINDS,
+  type LogEntry,
+  type ReplicaMeta,
+  type SessionRow,
+  type Storage,
+} from './storage/storage.ts';
 import { type Answerable, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
 /** Entries read from the log at once to be applied, in bytes. */
@@ -24,6 +32,7 @@ export class RangeHost {
   readonly #storage: Storage;
   readonly #waitingBytesMax: number;
   readonly #waiting = new WaitingWrites();
+  readonly #sessions = new ClientSessions();
   #appliedSeq: Seq;
   /** The replica is being wiped (R9): nothing is served or received any more. */
   wiping = false;
@@ -43,6 +52,7 @@ export class RangeHost {
     this.#storage = storage;
     this.#appliedSeq = appliedSeq;
     this.#waitingBytesMax = waitingBytesMax;
+    this.#sessions.load(storage.keepSessions(meta.range, this.#sessions));
   }
 
   get appliedSeq(): Seq {
@@ -93,9 +103,10 @@ export class RangeHost {
     }
   }
 
-  /** A snapshot was installed: its rows are the state now. */
-  installed(seq: Seq): void {
+  /** A snapshot was installed: its rows are the state now, and these the client sessions. */
+  installed(seq: Seq, sessions: readonly SessionRow[]): void {
     this.#appliedSeq = seq;
+    this.#sessions.load(sessions);
   }
 
   /** A follower stops while its state store is behind, and goes on with a later turn; an owner takes no new writes then. */
@@ -121,21 +132,50 @@ export class RangeHost {
     } else {
       const waiting = this.#waiting.take(epoch, seq);
       const operation = waiting?.operation ?? decodeOperation(entry.payload);
-      const { outcome, changes } = applyOperation(this.#storage, this.meta.namespaceId, operation);
-      this.#storage.apply(this.meta.range, { epoch, seq }, changes);
-      if (waiting !== null) this.#answer(waiting, outcome);
+      const verdict = this.#applyOperation(operation, { epoch, seq });
+      if (waiting !== null) this.#answer(waiting, verdict);
     }
     this.#appliedSeq = seq;
   }
 
+  /** R13, R14: what the write is answered, which it may have been before; then nothing happens again. */
+  #applyOperation(operation: Operation, position: Position): Answer | 'forgotten' {
+    const { range, namespaceId } = this.meta;
+    const verdict = this.#sessions.judge(operation);
+    if (verdict !== 'new') {
+      this.#storage.apply(range, position, []);
+      return verdict;
+    }
+    const { outcome, changes } = applyOperation(this.#storage, namespaceId, operation);
+    const answer = answerOf(outcome, position);
+    // Before the rows: a batch may be cut with them.
+    this.#sessions.record(operation, position.seq, answer);
+    this.#storage.apply(range, position, changes);
+    return answer;
+  }
+
   /** R14: a conflict too is told only now, after commit. */
-  #answer({ client, requestId, seq, epoch }: WaitingWrite, outcome: Outcome): void {
-    if (outcome.kind === 'written') {
-      client.reply(requestId, { kind: 'write-reply', revision: seq, epoch, deleted: outcome.deleted });
+  #answer({ client, requestId, seq }: WaitingWrite, answer: Answer | 'forgotten'): void {
+    if (answer === 'forgotten') {
+      const text = `range ${this.meta.range} has forgotten this client`;
+      client.reply(
+        requestId,
+        replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { revision: seq })),
+      );
       return;
     }
-    const { revision } = outcome;
+    const { revision } = answer;
+    if (answer.kind === 'written') {
+      const { epoch, deleted } = answer;
+      client.reply(requestId, { kind: 'write-reply', revision, epoch, deleted });
+      return;
+    }
     const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision });
     client.reply(requestId, replyFromError(error));
   }
+}
+
+function answerOf(outcome: Outcome, { epoch, seq }: Position): Answer {
+  if (outcome.kind === 'conflict') return { kind: 'conflict', revision: outcome.revision };
+  return { kind: 'written', epoch, revision: seq, deleted: outcome.deleted };
 }

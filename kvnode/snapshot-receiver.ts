@@ -8,7 +8,7 @@ import type { Logger } from '../common/base/log.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../common/wire/messages.ts';
 import type { RangeHost } from './range-host.ts';
-import { rowsChecksum } from './snapshot-checksum.ts';
+import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
 import type { SnapshotWriter, Storage } from './storage/storage.ts';
 
 interface Install {
@@ -74,25 +74,29 @@ export class SnapshotReceiver {
 
   async #take(host: RangeHost, install: Install, chunk: SnapshotChunk): Promise<void> {
     install.busy = true;
-    // The rows are views into a message that is gone after this turn.
+    // Views into a message that is gone after this turn.
     const rows = chunk.rows.map(({ key, value, revision }) => ({
       key: copyOf(key),
       value: copyOf(value),
       revision,
     }));
+    const sessions = chunk.clientSessions.map(({ clientId, record }) => ({
+      clientId: copyOf(clientId),
+      record: copyOf(record),
+    }));
     const { range, position, start, end } = chunk;
     const bounds = { start: copyOf(start), end: end === null ? null : copyOf(end) };
     try {
-      install.checksum = rowsChecksum(rows, install.checksum);
+      install.checksum = sessionsChecksum(sessions, rowsChecksum(rows, install.checksum));
       if (install.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
       install.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
       await install.writer.add(rows);
       install.nextIndex = chunk.index + 1;
       if (!chunk.last) return this.#answer(install.from, chunk, { nextIndex: install.nextIndex });
-      await install.writer.finish();
+      await install.writer.finish(sessions);
       this.#installs.delete(range);
       host.replica.installed(position);
-      host.installed(position.seq);
+      host.installed(position.seq, sessions);
       this.#answer(install.from, chunk, { nextIndex: install.nextIndex, installed: true });
       this.#options.touched(host);
       this.#options.logger.info({ range, seq: position.seq, from: install.from }, 'snapshot installed');

@@ -1,13 +1,13 @@
 // Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, one at a time, each
-// acknowledged before the next, so that a slow receiver slows the sender and nothing piles up. What goes wrong ends the
-// transfer; the owner starts another one.
+// acknowledged before the next, so that a slow receiver slows the sender and nothing piles up; with the last one the client
+// sessions of the same moment, which are bounded. What goes wrong ends the transfer; the owner starts another one.
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../common/wire/messages.ts';
-import { rowsChecksum } from './snapshot-checksum.ts';
-import type { Row, SnapshotReader, Storage } from './storage/storage.ts';
+import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
+import type { SnapshotReader, Storage } from './storage/storage.ts';
 
 const CHUNK_BYTES = 512 * 1024;
 /** A chunk without an answer is sent again after so long, ms. */
@@ -75,8 +75,10 @@ export class SnapshotSender {
     let rows = await reader.next(CHUNK_BYTES);
     for (let index = 0; ; index++) {
       const following = rows === null ? null : await reader.next(CHUNK_BYTES);
-      checksum = rowsChecksum(rows ?? [], checksum);
-      const chunk = chunkOf(transfer, reader, index, rows ?? [], following === null, checksum);
+      const clientSessions = following === null ? await reader.sessions() : [];
+      checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
+      const contents = { rows: rows ?? [], last: following === null, checksum, clientSessions };
+      const chunk = chunkOf(transfer, reader, index, contents);
       const ack = await this.#exchange(transfer, chunk);
       if (ack === null || ack.refused) return false;
       if (ack.installed) return true;
@@ -109,9 +111,7 @@ function chunkOf(
   { target, id }: Transfer,
   reader: SnapshotReader,
   index: number,
-  rows: readonly Row[],
-  last: boolean,
-  checksum: number,
+  contents: Pick<SnapshotChunk, 'rows' | 'last' | 'checksum' | 'clientSessions'>,
 ): SnapshotChunk {
   return {
     kind: 'snapshot-chunk',
@@ -123,9 +123,6 @@ function chunkOf(
     position: reader.position,
     start: reader.meta.start,
     end: reader.meta.end,
-    rows,
-    last,
-    checksum,
-    clientSessions: new Uint8Array(0),
+    ...contents,
   };
 }

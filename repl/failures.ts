@@ -42,6 +42,7 @@ function exitCodeOfCode(code: ErrorCode): ExitCode {
     case 'NOT_READY':
       return EXIT.unavailable;
     case 'OUTCOME_UNKNOWN':
+    case 'CLIENT_FORGOTTEN':
       return EXIT.outcomeUnknown;
     case 'INVALID_ARGUMENT':
     case 'UNKNOWN_NAMESPACE':

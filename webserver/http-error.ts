@@ -25,6 +25,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   CLOSED: 503,
   NO_CLUSTER: 503,
   INTERNAL: 500,
+  CLIENT_FORGOTTEN: 504,
 };
 
 /** An absent key: an answer to the reader, no failure of the store. */

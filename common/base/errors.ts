@@ -44,7 +44,10 @@ export const ERROR_TABLE = {
   BEHIND: { wire: 12, applied: 'no', retry: 'elsewhere' },
   /** The deadline passed before the request left this process. */
   DEADLINE: { wire: 13, applied: 'no', retry: 'never' },
-  /** The request left, and no answer came in time or the connection broke: a write may have been applied. */
+  /**
+   * A write may have been applied: it left, no answer came or none that tells, and it was sent again by its number (R13)
+   * as long as there was time. Between a node and its client: of this one attempt.
+   */
   OUTCOME_UNKNOWN: { wire: 14, applied: 'unknown', retry: 'never' },
   /** The peer could not be reached; the request never left. */
   UNREACHABLE: { wire: 15, applied: 'no', retry: 'elsewhere' },
@@ -58,12 +61,17 @@ export const ERROR_TABLE = {
   NO_CLUSTER: { wire: 19, applied: 'no', retry: 'never' },
   /** A defect; the message says where. */
   INTERNAL: { wire: 20, applied: 'unknown', retry: 'never' },
+  /**
+   * R13: the range may have forgotten the answer to this write, and did not apply it now; carries a seq of the range. A
+   * write sent for the first time was not applied and is sent anew with that as its base; one sent before may have been.
+   */
+  CLIENT_FORGOTTEN: { wire: 21, applied: 'unknown', retry: 'never' },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
 export interface ErrorDetails {
-  /** CONFLICT: the key's revision now; 0 where it is absent. */
+  /** CONFLICT: the key's revision now; 0 where it is absent. CLIENT_FORGOTTEN: a seq of the range. */
   readonly revision?: number;
   /** NOT_OWNER, STALE_EPOCH, WRONG_RANGE: the newest descriptor known to the answering node, encoded, with its version. */
   readonly descriptor?: { readonly data: Uint8Array; readonly version: number };

@@ -133,13 +133,14 @@ export interface ClientEvents {
  *
  * Every method rejects with RangekeeperError; its `code`, `applied` and `retry` say what is known and what helps
  * (common/base/errors.ts). The client has already done what can be done within the deadline: it follows ranges to their
- * new owners, waits for an owner, repeats reads, and repeats writes where nothing can have been applied. What a caller
- * should expect of any operation:
+ * new owners, waits for an owner, repeats reads, and repeats writes: each is applied at most once, however often it had to
+ * be sent (R13). What a caller should expect of any operation:
  *
  * - `INVALID_ARGUMENT`: at once, nothing sent: an empty key, a key over 4 KiB, a value over 1 MiB, bad options.
  * - `NO_OWNER`: no owner of the range could be reached within the deadline. Nothing was applied.
  * - `READ_ONLY`, `NOT_READY`, `OVERLOADED`: the owner answered so until the deadline. Nothing was applied.
- * - `OUTCOME_UNKNOWN`: writes only. The request left and no answer came: it may have been applied. Read, then decide.
+ * - `OUTCOME_UNKNOWN`: writes only. It was sent, and until the deadline no answer came, of repetitions neither; or it was
+ *   sent again so late that the range had forgotten this client. It may have been applied. Read, then decide.
  * - `DEADLINE`: no answer in time; nothing was applied.
  * - `CLOSED`: the client is closed.
  */

@@ -8,7 +8,7 @@ import type { Peers } from '../net/peers.ts';
 import type { Directory } from './directory.ts';
 import type { NodeHealth } from './health.ts';
 import type { Seen } from './seen.ts';
-import type { Writer } from './writer.ts';
+import type { Writers } from './writer.ts';
 
 const PAUSE_MIN_MS = 10;
 const PAUSE_MAX_MS = 250;
@@ -20,7 +20,7 @@ export interface CallContext {
   readonly peers: Peers;
   readonly health: NodeHealth;
   readonly seen: Seen;
-  readonly writer: Writer;
+  readonly writers: Writers;
   /** Calls that pause between attempts. */
   readonly pausing: Set<Call>;
   readonly closed: boolean;

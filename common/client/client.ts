@@ -55,7 +55,7 @@ import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
 import { Seen } from './seen.ts';
 import { askStatus } from './status.ts';
 import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts';
-import { Writer } from './writer.ts';
+import { Writers } from './writer.ts';
 
 /** Operations under way in one client; more are refused with OVERLOADED. */
 const CALLS_MAX = 65_536;
@@ -119,11 +119,11 @@ class RangekeeperClient implements Client, CallContext {
   readonly peers: Peers;
   readonly health: NodeHealth;
   readonly seen = new Seen();
+  readonly writers: Writers;
   readonly pausing = new Set<Call>();
   closed = false;
   private readonly zk: Zk;
   private readonly settings: ClientSettings;
-  readonly writer: Writer;
   private readonly nodeList: NodeList;
   private readonly listeners: Listeners;
   private underWay = 0;
@@ -134,7 +134,7 @@ class RangekeeperClient implements Client, CallContext {
     this.zk = zk;
     this.settings = settings;
     this.health = new NodeHealth(env);
-    this.writer = new Writer(env);
+    this.writers = new Writers(env);
     this.listeners = new Listeners(env);
     this.peers = new Peers({
       env,

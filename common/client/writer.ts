@@ -1,39 +1,80 @@
-// R13: who writes. One identity a client, numbers that rise with each write, and the number below which none is under
-// way any more, so that the owner may forget their answers.
+// R13: who writes. For each range an identity of its own, numbers that rise with each write, and the number below which
+// none is under way any more, so that the range may forget their answers. One identity a range, so that a write which waits
+// long in one range keeps no answers alive in others. A number is under way while a request with it may still take effect.
 
 import type { Bytes } from '../base/bytes.ts';
 import type { Env } from '../base/env.ts';
-import type { Seq } from '../model/ids.ts';
-import type { Mutation } from '../wire/messages.ts';
+import { LIMITS } from '../model/config.ts';
+import type { Descriptor } from '../model/descriptor.ts';
+import type { RangeId, Seq } from '../model/ids.ts';
+import { CLIENT_ID_BYTES, type Mutation } from '../wire/messages.ts';
 import { encodeOperation } from '../wire/operation.ts';
 
+/** A write with its number: these bytes and no others are sent while its outcome is not known. */
 export interface NumberedWrite {
+  readonly writer: Writer;
   readonly number: number;
+  /** The range that number and base are of. */
+  readonly range: RangeId;
+  readonly base: Seq;
   /** The encoded Operation. */
   readonly operation: Bytes;
 }
 
-export class Writer {
+/** One identity. */
+class Writer {
   private readonly clientId: Bytes;
   private next = 1;
-  /** Rising, as a Set keeps the order of insertion: the first is the lowest. */
+  private lowest = 1;
   private readonly underWay = new Set<number>();
 
-  constructor(env: Env) {
-    this.clientId = env.randomBytes(16);
+  constructor(clientId: Bytes) {
+    this.clientId = clientId;
   }
 
-  /** Encodes a write, once; `base` is a seq of the range known now. */
-  begin(mutations: readonly Mutation[], base: Seq): NumberedWrite {
+  /** One number more would be too far above the lowest one under way. */
+  get isFull(): boolean {
+    return this.next - this.lowest >= LIMITS.writeWindow;
+  }
+
+  begin(mutations: readonly Mutation[], range: RangeId, base: Seq): NumberedWrite {
     const number = this.next++;
     this.underWay.add(number);
-    const doneBelow = this.underWay.values().next().value ?? number;
-    const { clientId } = this;
-    return { number, operation: encodeOperation({ clientId, number, doneBelow, base, mutations }) };
+    const { clientId, lowest: doneBelow } = this;
+    const operation = encodeOperation({ clientId, number, doneBelow, base, mutations });
+    return { writer: this, number, range, base, operation };
   }
 
-  /** The write has ended and will not be sent again. */
+  /** The number will not be sent again. */
   end(number: number): void {
     this.underWay.delete(number);
+    while (this.lowest < this.next && !this.underWay.has(this.lowest)) this.lowest++;
   }
+}
+
+export class Writers {
+  private readonly env: Env;
+  private readonly writers = new Map<RangeId, Writer>();
+
+  constructor(env: Env) {
+    this.env = env;
+  }
+
+  /** Encodes a write with a new number; `base` is a seq of the range known now. */
+  begin(mutations: readonly Mutation[], range: RangeId, base: Seq): NumberedWrite {
+    let writer = this.writers.get(range);
+    if (writer === undefined || writer.isFull) {
+      writer = new Writer(this.env.randomBytes(CLIENT_ID_BYTES));
+      this.writers.set(range, writer);
+    }
+    return writer.begin(mutations, range, base);
+  }
+}
+
+/**
+ * Whether a write that may have been applied can be sent to this range again: its own, or the right half of it, unless its
+ * base is of after the split, when the number means nothing there.
+ */
+export function knownTo({ range, base }: NumberedWrite, { id, parent }: Descriptor): boolean {
+  return id === range || (parent !== null && parent.range === range && base <= parent.at.seq);
 }

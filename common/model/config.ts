@@ -14,9 +14,17 @@ export const LIMITS = {
   /** A page of a scan. */
   pageRowsMax: 10_000,
   pageBytesMax: 1024 * 1024,
+  /** R13: numbers of one client from the lowest that may be sent again to the highest. */
+  writeWindow: 16_384,
+  /** R13: clients whose answers a range keeps. Alike on every replica, as the next one: a change changes the format. */
+  clientSessionsMax: 1_000,
+  /** R13: answers that a range keeps, of all clients together. */
+  clientAnswersMax: 65_536,
   rangesPerNamespaceCreated: 256,
   namespaceNameMax: 64,
 } as const;
+
+assert(LIMITS.writeWindow <= LIMITS.clientAnswersMax, 'the answers of one client have a place');
 
 /** How a node behaves in replication (DESIGN.md section 4). */
 export interface ReplicationConfig {

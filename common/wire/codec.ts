@@ -8,7 +8,17 @@ import { ERROR_TABLE, errorCodeFromWire, RangekeeperError } from '../base/errors
 import { LIMITS } from '../model/config.ts';
 import { origin } from '../model/ids.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
-import type { Body, ErrorReply, Frame, ReadStanding, WireEntry, WireReadMode, WireRow } from './messages.ts';
+import {
+  type Body,
+  CLIENT_ID_BYTES,
+  type ErrorReply,
+  type Frame,
+  type ReadStanding,
+  type WireEntry,
+  type WireReadMode,
+  type WireRow,
+  type WireSession,
+} from './messages.ts';
 import { Reader, Writer } from './protobuf.ts';
 
 /** A name (cluster id, node id) on the wire. */
@@ -210,10 +220,11 @@ function encodeBody(body: Body, writer: Writer): void {
       return;
     }
     case 'snapshot-chunk': {
-      const { position, end, rows, ...rest } = body;
+      const { position, end, ...rest } = body;
       const at = { lastEpoch: position.epoch, lastSeq: position.seq };
       const bounds = { end: end ?? emptyBytes, bounded: end !== null };
-      pb.SnapshotChunk.encode({ ...rest, ...at, ...bounds, rows: [...rows] }, writer);
+      const lists = { rows: [...body.rows], clientSessions: [...body.clientSessions] };
+      pb.SnapshotChunk.encode({ ...rest, ...at, ...bounds, ...lists }, writer);
       return;
     }
     case 'snapshot-ack':
@@ -331,10 +342,11 @@ function decodeScan(reader: Reader, length: number): Body {
 
 function decodeChunk(reader: Reader, length: number): Body {
   const chunk = pb.SnapshotChunk.decode(reader, length);
-  const { range, inc, epoch, snapshot, index, last, checksum, clientSessions } = chunk;
+  const { range, inc, epoch, snapshot, index, last, checksum } = chunk;
   return {
     kind: 'snapshot-chunk',
-    ...{ range, inc, epoch, snapshot, index, last, checksum, clientSessions },
+    ...{ range, inc, epoch, snapshot, index, last, checksum },
+    clientSessions: chunk.clientSessions.map(decodeSessionRow),
     position: { epoch: chunk.lastEpoch, seq: chunk.lastSeq },
     start: checkBound(chunk.start),
     end: chunk.bounded ? checkBound(chunk.end) : null,
@@ -347,6 +359,12 @@ function decodeRow(row: pb.Row.$Properties): WireRow {
   checkKey(key);
   check(value.length <= LIMITS.valueBytesMax, 'value too long');
   return { key, value, revision };
+}
+
+function decodeSessionRow(row: pb.SessionRow.$Properties): WireSession {
+  const { clientId, record } = row as pb.SessionRow;
+  check(clientId.length === 0 || clientId.length === CLIENT_ID_BYTES, 'client id is not 16 bytes');
+  return { clientId, record };
 }
 
 function decodeEntry(entry: pb.Entry.$Properties): WireEntry {

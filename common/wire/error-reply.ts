@@ -11,7 +11,7 @@ export function replyFromError({ code, message, details }: RangekeeperError): Er
 /** An error of its own memory: nothing in it is a view. */
 export function errorFromReply({ code, message, revision, descriptor }: ErrorReply): RangekeeperError {
   return new RangekeeperError(code, message, {
-    ...(code === 'CONFLICT' ? { revision } : {}),
+    ...(code === 'CONFLICT' || code === 'CLIENT_FORGOTTEN' ? { revision } : {}),
     ...(descriptor === null
       ? {}
       : { descriptor: { data: new Uint8Array(descriptor.data), version: descriptor.version } }),

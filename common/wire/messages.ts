@@ -8,6 +8,8 @@ import type { ErrorCode } from '../base/errors.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq } from '../model/ids.ts';
 
 export const PROTOCOL = 1;
+/** R13: a client's identity, drawn by it. */
+export const CLIENT_ID_BYTES = 16;
 
 export type WireReadMode = 'linearizable' | 'stale';
 
@@ -152,6 +154,13 @@ export interface AppendAck {
   readonly stamp: number;
 }
 
+/** A row of R13's table (kvnode/session-record.ts). */
+export interface WireSession {
+  /** Empty: the table's own row. */
+  readonly clientId: Bytes;
+  readonly record: Bytes;
+}
+
 export interface SnapshotChunk {
   readonly kind: 'snapshot-chunk';
   readonly range: RangeId;
@@ -165,9 +174,10 @@ export interface SnapshotChunk {
   readonly end: Bytes | null;
   readonly rows: readonly WireRow[];
   readonly last: boolean;
-  /** CRC-32C over the rows so far. */
+  /** CRC-32C over the rows and the client sessions so far. */
   readonly checksum: number;
-  readonly clientSessions: Bytes;
+  /** In the last chunk: all of R13's table. */
+  readonly clientSessions: readonly WireSession[];
 }
 
 export interface SnapshotAck {
@@ -214,12 +224,12 @@ export type Mutation =
 
 /** R13: one write as its client encoded it. */
 export interface Operation {
-  /** 16 bytes. */
+  /** CLIENT_ID_BYTES long. */
   readonly clientId: Bytes;
   readonly number: number;
-  /** Numbers below are never sent again. */
+  /** Numbers below are never sent again. At most `number`, and above it less LIMITS.writeWindow. */
   readonly doneBelow: number;
-  /** A seq of the range known when the write was first sent. */
+  /** A seq of the range known when the write was first sent: where it is applied, the seq is higher. */
   readonly base: Seq;
   readonly mutations: readonly Mutation[];
 }

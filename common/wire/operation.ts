@@ -5,10 +5,8 @@ import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkKey, decoding } from './codec.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
-import type { Mutation, Operation } from './messages.ts';
+import { CLIENT_ID_BYTES, type Mutation, type Operation } from './messages.ts';
 import { Reader, Writer } from './protobuf.ts';
-
-const CLIENT_ID_BYTES = 16;
 
 const KIND = {
   put: pb.MutationKind.MUTATION_PUT,
@@ -30,6 +28,7 @@ export function decodeOperation(bytes: Bytes): Operation {
     check(bytes.length <= LIMITS.operationBytesMax, 'operation too long');
     const { clientId, number, doneBelow, base, mutations } = pb.Operation.decode(new Reader(bytes));
     check(clientId.length === CLIENT_ID_BYTES, 'client id is not 16 bytes');
+    check(doneBelow <= number && number - doneBelow < LIMITS.writeWindow, 'number outside its window');
     check(mutations.length > 0, 'operation without a mutation');
     check(mutations.length <= LIMITS.batchOpsMax, 'too many mutations');
     return { clientId, number, doneBelow, base, mutations: mutations.map(decodeMutation) };

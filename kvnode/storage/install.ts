@@ -11,11 +11,11 @@ import { encodeSpan, encodeTombstone, type Span, type TombstoneBody } from './bo
 import type { SharedLog } from './log.ts';
 import { RECORD_TYPES } from './record.ts';
 import type { Replica, Replicas } from './replicas.ts';
-import { addApplied, addRows } from './snapshot.ts';
+import { addApplied, addRows, addSessions } from './snapshot.ts';
 import type { State } from './state.ts';
 import type { StateEngine } from './state-engine.ts';
 import { appliedKey } from './state-keys.ts';
-import type { Row, SnapshotWriter } from './storage.ts';
+import type { Row, SessionRow, SnapshotWriter } from './storage.ts';
 
 const NO_BODY = new Uint8Array(0);
 
@@ -51,12 +51,12 @@ export class InstallQueue {
     if (!replica.void) this.#makeVoid(replica, replica.span);
     return this.#step(replica.range, async () => {
       this.#check(writer);
-      await this.#empty(replica.span);
+      await this.#empty(replica.range, replica.span);
       this.#check(writer);
       if (!sameSpan(span, replica.span)) {
         // Only now that nothing is left in the old span may the log forget it.
         this.#makeVoid(replica, span);
-        await this.#empty(span);
+        await this.#empty(replica.range, span);
       }
       return writer;
     });
@@ -68,10 +68,10 @@ export class InstallQueue {
   }
 
   /** What is logged is synced, then the span is emptied, of what is in the overlay too. */
-  async #empty(span: Span): Promise<void> {
+  async #empty(range: RangeId, span: Span): Promise<void> {
     await this.#log.flushed();
     await this.#state.flush();
-    await this.#guard(this.#state.clear(span));
+    await this.#guard(this.#state.clear(range, span));
   }
 
   add(writer: Writer, rows: readonly Row[]): Promise<void> {
@@ -83,11 +83,12 @@ export class InstallQueue {
     });
   }
 
-  finish(writer: Writer): Promise<void> {
+  finish(writer: Writer, sessions: readonly SessionRow[]): Promise<void> {
     const { replica, position } = writer;
     return this.#step(replica.range, async () => {
       this.#check(writer);
       const batch = this.#engine.batch();
+      addSessions(batch, replica, sessions);
       addApplied(batch, replica, position);
       await this.#guard(batch.write());
       this.#check(writer);
@@ -119,7 +120,7 @@ export class InstallQueue {
   async #clearBuried(range: RangeId): Promise<void> {
     const tombstone = this.#replicas.tombstones.get(range);
     assert(tombstone !== undefined && tombstone.pending !== null, 'the replica is buried');
-    await this.#empty(tombstone.pending);
+    await this.#empty(range, tombstone.pending);
     const batch = this.#engine.batch();
     batch.delete(appliedKey(range));
     await this.#guard(batch.write());
@@ -173,8 +174,8 @@ class Writer implements SnapshotWriter {
     return this.#queue.add(this, rows);
   }
 
-  finish(): Promise<void> {
-    return this.#queue.finish(this);
+  finish(sessions: readonly SessionRow[]): Promise<void> {
+    return this.#queue.finish(this, sessions);
   }
 
   abandon(): void {

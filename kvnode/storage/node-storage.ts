@@ -25,6 +25,8 @@ import type {
   ReplicaMeta,
   Row,
   ScanOptions,
+  SessionRow,
+  SessionTable,
   SnapshotReader,
   SnapshotWriter,
   Storage,
@@ -161,6 +163,14 @@ export class NodeStorage implements Storage {
     assert(position.seq === replica.applied.seq + 1, 'entries are applied in order, without gaps');
     assert(position.seq <= replica.log.lastSeq, 'what is applied is in the log');
     this.#state.apply(replica, position, changes);
+  }
+
+  keepSessions(range: RangeId, table: SessionTable): readonly SessionRow[] {
+    const replica = this.#replicas.get(range);
+    const found = replica.sessionsFound;
+    replica.sessions = table;
+    replica.sessionsFound = [];
+    return found;
   }
 
   get saturated(): boolean {

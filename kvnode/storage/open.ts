@@ -27,7 +27,7 @@ import { type FoundLog, findLog, listSegments, readSegment } from './recovery.ts
 import { type Replica, Replicas } from './replicas.ts';
 import { Retention } from './retention.ts';
 import { Segments } from './segments.ts';
-import { readApplied } from './snapshot.ts';
+import { readApplied, readSessions } from './snapshot.ts';
 import { State } from './state.ts';
 import type { OpenState, StateEngine } from './state-engine.ts';
 import type { LogEntry, Storage } from './storage.ts';
@@ -182,7 +182,7 @@ async function recover(opening: Opening): Promise<Storage> {
   relogLastGroup(opening, log);
   await log.flushed();
   for (const number of found.leftovers) disk.remove(segmentPath(paths, number));
-  for (const replica of replicas.byRange.values()) attachApplied(replica, engine);
+  for (const replica of replicas.byRange.values()) await attachApplied(replica, engine);
 
   const retention = new Retention(log, segments, replicas, limits);
   const state = new State({
@@ -272,10 +272,11 @@ function relog(cursor: RecordCursor, replicas: Replicas, log: SharedLog): void {
 }
 
 /** The state says through where the log is applied; if it does not fit the log, one of them has lost something. */
-function attachApplied(replica: Replica, engine: StateEngine): void {
+async function attachApplied(replica: Replica, engine: StateEngine): Promise<void> {
   if (replica.void) return;
   const { log } = replica;
-  const applied = readApplied(engine, replica) ?? replica.applied;
+  const stored = readApplied(engine, replica);
+  const applied = stored ?? replica.applied;
   const inLog = applied.seq >= log.base.seq && applied.seq <= log.lastSeq;
   if (!inLog || comparePositions({ epoch: log.epochAt(applied.seq), seq: applied.seq }, applied) !== 0) {
     const has = `${log.base.seq} to ${log.lastSeq}`;
@@ -285,4 +286,5 @@ function attachApplied(replica: Replica, engine: StateEngine): void {
   }
   replica.applied = applied;
   replica.appliedSynced = applied;
+  if (stored !== null) replica.sessionsFound = await readSessions(engine, replica.range);
 }

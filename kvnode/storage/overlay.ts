@@ -8,6 +8,7 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId, Position, Seq } from '../../common/model/ids.ts';
 import type { Replica } from './replicas.ts';
+import type { SessionChange } from './storage.ts';
 
 /** A row, or its absence where `value` is null. Never changed: a newer version takes its place. */
 export interface OverlayRow {
@@ -76,12 +77,22 @@ export class Overlay {
   readonly spaces = new Map<NamespaceId, NamespaceOverlay>();
   /** The replicas with entries applied in here, and through where once the overlay is frozen. */
   readonly touched = new Map<Replica, Position>();
+  /** Once frozen: what has changed in the client sessions of those replicas through there. */
+  readonly sessions = new Map<Replica, readonly SessionChange[]>();
   bytes = 0;
   /** The overlay that took over when this one was frozen. */
   newer: Overlay | null = null;
 
   get isEmpty(): boolean {
     return this.touched.size === 0;
+  }
+
+  /** Takes no changes any more: `newer` does. */
+  freeze(newer: Overlay): void {
+    this.newer = newer;
+    for (const replica of this.touched.keys()) {
+      if (replica.sessions !== null) this.sessions.set(replica, replica.sessions.takeChanges());
+    }
   }
 
   space(namespaceId: NamespaceId): NamespaceOverlay {

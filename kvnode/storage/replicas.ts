@@ -26,7 +26,7 @@ import { CorruptDataError } from './errors.ts';
 import type { GroupBuilder } from './group-builder.ts';
 import { RangeLog, type RecordPlaceInLog } from './range-log.ts';
 import { RECORD_TYPES, type RecordCursor } from './record.ts';
-import type { RecoveredReplica, ReplicaMeta } from './storage.ts';
+import type { RecoveredReplica, ReplicaMeta, SessionRow, SessionTable } from './storage.ts';
 
 export class Replica {
   readonly range: RangeId;
@@ -40,6 +40,10 @@ export class Replica {
   applied: Position;
   /** Through here a synced batch of the state has them. */
   appliedSynced: Position;
+  /** Who keeps the client sessions, once somebody does. */
+  sessions: SessionTable | null = null;
+  /** As found on disk at start, until somebody keeps them. */
+  sessionsFound: readonly SessionRow[] = [];
   /** Some follower may need the entries after this seq. */
   retainAfter: Seq = Number.MAX_SAFE_INTEGER;
   /** Snapshots being sent: the log after these seqs stays. */

@@ -2,7 +2,7 @@
 
 import { assert } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
-import type { Inc, Position } from '../../common/model/ids.ts';
+import type { Inc, Position, RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
 import type { Replica } from './replicas.ts';
@@ -13,11 +13,14 @@ import {
   encodeApplied,
   putRowValue,
   readRow,
+  readSession,
   rowBounds,
   rowKey,
   rowValueBytes,
+  sessionBounds,
+  sessionKey,
 } from './state-keys.ts';
-import type { ReplicaMeta, Row, SnapshotReader } from './storage.ts';
+import type { ReplicaMeta, Row, SessionChange, SessionRow, SnapshotReader } from './storage.ts';
 
 const CURSOR_BYTES = 1024 * 1024;
 const CURSOR_ROWS = 1000;
@@ -34,6 +37,32 @@ export function readApplied(
   if (stored === undefined) return null;
   const applied = decodeApplied(stored);
   return applied.inc === inc ? applied.position : null;
+}
+
+/** The client-session table of a range, whole, as the store or one moment of it has it. */
+export async function readSessions(
+  store: Pick<StateEngine, 'open'>,
+  range: RangeId,
+): Promise<readonly SessionRow[]> {
+  const rows: SessionRow[] = [];
+  const cursor = store.open({
+    ...sessionBounds(range),
+    reverse: false,
+    values: true,
+    bytesMax: CURSOR_BYTES,
+  });
+  try {
+    for (;;) {
+      const pairs = await cursor.next(CURSOR_ROWS);
+      if (pairs.length === 0) return rows;
+      for (const [key, value] of pairs) {
+        assert(value !== undefined, 'the cursor reads values');
+        rows.push(readSession(key, value));
+      }
+    }
+  } finally {
+    cursor.close();
+  }
 }
 
 /** Rows and position of one moment of the store; what is in the overlay only is left to the log. */
@@ -75,6 +104,11 @@ export class StoredSnapshot implements SnapshotReader {
     return rows.length === 0 ? null : rows;
   }
 
+  sessions(): Promise<readonly SessionRow[]> {
+    assert(!this.#closed, 'the snapshot is open');
+    return readSessions(this.#snapshot, this.meta.range);
+  }
+
   close(): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -99,4 +133,12 @@ function storedValue(row: Row): Bytes {
 
 export function addApplied(batch: StateBatch, replica: Replica, position: Position): void {
   batch.put(appliedKey(replica.range), encodeApplied({ position, inc: replica.inc }));
+}
+
+export function addSessions(batch: StateBatch, replica: Replica, changes: readonly SessionChange[]): void {
+  for (const { clientId, record } of changes) {
+    const key = sessionKey(replica.range, clientId);
+    if (record === null) batch.delete(key);
+    else batch.put(key, record);
+  }
 }

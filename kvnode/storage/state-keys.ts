@@ -2,21 +2,24 @@
 //
 //   row      := namespaceId:u32be key            → revision:u64be value
 //   applied  := 0:u32be 'a' range:u64be          → epoch:u64be seq:u64be inc:u64be
+//   session  := 0:u32be 's' range:u64be clientId → record            of the table itself: without a client id
 //
 // Rows are keyed by namespace and not by range, so that splitting and merging move no data. Namespace 0 is no namespace:
 // what belongs to a replica beside its rows lives there, one letter a kind.
 
 import { assert } from '../../common/base/assert.ts';
-import type { Bytes } from '../../common/base/bytes.ts';
+import { type Bytes, emptyBytes } from '../../common/base/bytes.ts';
 import type { Inc, NamespaceId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import { viewOf } from './record.ts';
-import type { Row } from './storage.ts';
+import type { Row, SessionRow } from './storage.ts';
 
 export const ROW_PREFIX_BYTES = 4;
 export const REVISION_BYTES = 8;
 const NAMESPACE_MAX = 2 ** 32 - 2;
 const APPLIED = 0x61;
+const SESSION = 0x73;
+const REPLICA_PREFIX_BYTES = ROW_PREFIX_BYTES + 1 + 8;
 const TWO_32 = 2 ** 32;
 
 function putU64(view: DataView, at: number, value: number): void {
@@ -90,11 +93,30 @@ export function readRow(key: Bytes, stored: Bytes): Row {
   };
 }
 
-export function appliedKey(range: RangeId): Bytes {
-  const bytes = new Uint8Array(ROW_PREFIX_BYTES + 1 + 8);
-  bytes[ROW_PREFIX_BYTES] = APPLIED;
+function replicaKey(kind: number, range: RangeId, rest: Bytes = emptyBytes): Bytes {
+  const bytes = new Uint8Array(REPLICA_PREFIX_BYTES + rest.length);
+  bytes[ROW_PREFIX_BYTES] = kind;
   putU64(viewOf(bytes), ROW_PREFIX_BYTES + 1, range);
+  bytes.set(rest, REPLICA_PREFIX_BYTES);
   return bytes;
+}
+
+export function appliedKey(range: RangeId): Bytes {
+  return replicaKey(APPLIED, range);
+}
+
+export function sessionKey(range: RangeId, clientId: Bytes): Bytes {
+  return replicaKey(SESSION, range, clientId);
+}
+
+/** The keys of a range's client sessions. */
+export function sessionBounds(range: RangeId): { start: Bytes; end: Bytes } {
+  return { start: replicaKey(SESSION, range), end: replicaKey(SESSION, range + 1) };
+}
+
+/** The row in a stored pair; shares its bytes. */
+export function readSession(key: Bytes, stored: Bytes): SessionRow {
+  return { clientId: key.subarray(REPLICA_PREFIX_BYTES), record: stored };
 }
 
 export interface StoredApplied {

@@ -8,16 +8,15 @@
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Env, Timer } from '../../common/base/env.ts';
-import type { NamespaceId, Position } from '../../common/model/ids.ts';
+import type { NamespaceId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
 import { keyText, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './page.ts';
 import type { Replica } from './replicas.ts';
+import { addApplied, addSessions } from './snapshot.ts';
 import type { StateBatch, StateEngine } from './state-engine.ts';
 import {
-  appliedKey,
-  encodeApplied,
   putRowKey,
   putRowValue,
   REVISION_BYTES,
@@ -25,6 +24,7 @@ import {
   readRevision,
   rowBounds,
   rowValueBytes,
+  sessionBounds,
 } from './state-keys.ts';
 import type { Change, Row, ScanOptions } from './storage.ts';
 
@@ -124,7 +124,7 @@ export class State {
   async #writeActive(): Promise<void> {
     const overlay = this.#active;
     this.#active = new Overlay();
-    overlay.newer = this.#active;
+    overlay.freeze(this.#active);
     this.#frozen = overlay;
     await this.#options.logFlushed();
     const batch = this.#engine.batch();
@@ -149,8 +149,9 @@ export class State {
       }
     }
     for (const [replica, position] of overlay.touched) {
-      batch.put(appliedKey(replica.range), encodeApplied({ position, inc: replica.inc }));
+      addApplied(batch, replica, position);
     }
+    for (const [replica, changes] of overlay.sessions) addSessions(batch, replica, changes);
   }
 
   // ---- pages ---------------------------------------------------------------------------------------------------
@@ -188,9 +189,13 @@ export class State {
     }
   }
 
-  /** Deletes the rows of a span from the store; nothing of it may be in the overlay. */
-  async clear(span: Span): Promise<void> {
-    const bounds = rowBounds(span.namespaceId, span);
+  /** Deletes the rows of a span and the sessions of a range from the store; nothing of them may be in the overlay. */
+  async clear(range: RangeId, span: Span): Promise<void> {
+    await this.#clear(sessionBounds(range));
+    await this.#clear(rowBounds(span.namespaceId, span));
+  }
+
+  async #clear(bounds: { readonly start: Bytes; readonly end: Bytes }): Promise<void> {
     const cursor = this.#engine.open({ ...bounds, reverse: false, values: false, bytesMax: 1024 * 1024 });
     try {
       for (;;) {

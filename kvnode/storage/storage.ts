@@ -64,6 +64,24 @@ export interface Change {
   readonly value: Bytes | null;
 }
 
+/** A row of a replica's client-session table (R13), opaque here; the table's own row has an empty client id. */
+export interface SessionRow {
+  readonly clientId: Bytes;
+  readonly record: Bytes;
+}
+
+/** `record` null: the client was forgotten. */
+export interface SessionChange {
+  readonly clientId: Bytes;
+  readonly record: Bytes | null;
+}
+
+/** The table itself, kept in memory by who applies entries. */
+export interface SessionTable {
+  /** What has changed since the last call, in an order in which the last one for a client counts. */
+  takeChanges(): readonly SessionChange[];
+}
+
 export interface ScanOptions {
   readonly limitRows: number;
   readonly limitBytes: number;
@@ -89,14 +107,16 @@ export interface SnapshotReader {
   readonly position: Position;
   /** Some rows, in key order, of about `bytesMax` bytes; null after the last. */
   next(bytesMax: number): Promise<readonly Row[] | null>;
+  /** The client-session table of the same moment, whole. */
+  sessions(): Promise<readonly SessionRow[]>;
   close(): void;
 }
 
 /** A snapshot being taken in. The replica is void from `begin` until `finish` has resolved. */
 export interface SnapshotWriter {
   add(rows: readonly Row[]): Promise<void>;
-  /** Durable: the rows, `applied` and the log's base are at the snapshot's position; epochSeen is kept. */
-  finish(): Promise<void>;
+  /** Durable: rows, sessions, `applied` and the log's base are at the snapshot's position; epochSeen is kept. */
+  finish(sessions: readonly SessionRow[]): Promise<void>;
   /** Gives up; the replica stays void. */
   abandon(): void;
 }
@@ -150,6 +170,11 @@ export interface Storage {
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined;
   /** Applies one committed entry, in seq order without gaps; visible to reads at once, written behind. */
   apply(range: RangeId, position: Position, changes: readonly Change[]): void;
+  /**
+   * The replica's client-session table from now on: asked for its changes in the turn in which a batch with entries of this
+   * replica is cut, so that it must be up to date when `apply` is called. Answers the rows found on disk, once.
+   */
+  keepSessions(range: RangeId, table: SessionTable): readonly SessionRow[];
   /** Too much is waiting to be written behind: new writes should be refused with OVERLOADED. */
   readonly saturated: boolean;
   /** One page of `[start, end)` of the range's namespace; the caller has clipped the bounds to the range. */

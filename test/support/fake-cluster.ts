@@ -14,6 +14,7 @@ import { replyFromError } from '../../common/wire/error-reply.ts';
 import type {
   GetRequest,
   Mutation,
+  Operation,
   ReplyBody,
   RequestBody,
   ScanRequest,
@@ -29,14 +30,19 @@ import {
   nodeCodec,
   paths,
 } from '../../common/zk/znodes.ts';
+import type { Answer } from '../../kvnode/answer-window.ts';
+import { ClientSessions, type SessionBounds } from '../../kvnode/client-sessions.ts';
 import { MemoryNet } from './memory-net.ts';
 import { MemoryZk } from './memory-zk.ts';
 import { VirtualEnv } from './virtual-env.ts';
 
 const CLUSTER_ID = 'c0ffee';
 
-/** What a node does with a request: a reply, nothing ever (`silent`), or what it would do anyway (`default`). */
-export type Behaviour = (request: RequestBody) => ReplyBody | 'silent' | 'default';
+/**
+ * What a node does with a request: a reply, nothing ever (`silent`), what it would do anyway (`default`), or that without a
+ * word of it (`mute`).
+ */
+export type Behaviour = (request: RequestBody) => ReplyBody | 'silent' | 'default' | 'mute';
 
 export class FakeNode {
   readonly id: NodeId;
@@ -61,6 +67,8 @@ export class FakeNode {
 interface RangeState {
   descriptor: Descriptor;
   seq: number;
+  /** R13's table: a fake cluster keeps its promises as a real one does. */
+  readonly sessions: ClientSessions;
 }
 
 export class FakeCluster {
@@ -73,9 +81,14 @@ export class FakeCluster {
   /** Operations applied, in order. */
   readonly applied: ReturnType<typeof decodeOperation>[] = [];
   private readonly ranges = new Map<RangeId, RangeState>();
+  private readonly sessionBounds: SessionBounds;
 
   /** Nodes n-1 to n-3 and the ranges that meet at `splits`; range i is owned by node n-i (then again from n-1). */
-  constructor(splits: readonly string[] = []) {
+  constructor(
+    splits: readonly string[] = [],
+    sessionBounds: SessionBounds = { clients: 100, answers: 65_536 },
+  ) {
+    this.sessionBounds = sessionBounds;
     this.zk.put(
       paths.cluster,
       clusterCodec.encode({
@@ -144,7 +157,8 @@ export class FakeCluster {
   /** Makes or changes a range; watches of its znode fire unless `quietly`. */
   describe(id: RangeId, change: Partial<Descriptor>, quietly = false): Descriptor {
     const descriptor = { ...(this.ranges.get(id)?.descriptor ?? blank(id)), ...change };
-    this.ranges.set(id, { seq: this.ranges.get(id)?.seq ?? 0, descriptor });
+    const { seq = 0, sessions = new ClientSessions(this.sessionBounds) } = this.ranges.get(id) ?? {};
+    this.ranges.set(id, { seq, sessions, descriptor });
     this.zk.put(paths.range('default', id), descriptorCodec.encode(descriptor), null, quietly);
     return descriptor;
   }
@@ -177,8 +191,9 @@ export class FakeCluster {
   private serve(node: FakeNode, channel: Channel, id: number, body: RequestBody): void {
     node.requests.push(body.kind === 'write' ? { ...body, operation: Buffer.from(body.operation) } : body);
     const behaviour = node.behave(body);
-    if (behaviour !== 'silent')
-      channel.reply(id, behaviour === 'default' ? this.answer(node, body) : behaviour);
+    if (behaviour === 'silent') return;
+    if (behaviour === 'mute') this.answer(node, body);
+    else channel.reply(id, behaviour === 'default' ? this.answer(node, body) : behaviour);
   }
 
   private answer(node: FakeNode, body: RequestBody): ReplyBody {
@@ -207,16 +222,33 @@ export class FakeCluster {
     const decoded = decodeOperation(Buffer.from(operation));
     const { descriptor } = state;
     if (!decoded.mutations.every(({ key }) => contains(descriptor, key))) return this.wrongRange(state);
-    for (const { key, ifRevision } of decoded.mutations) {
-      const revision = this.find(key)?.revision ?? 0;
-      if (ifRevision !== null && ifRevision !== revision)
-        return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision }));
+    const verdict = state.sessions.judge(decoded);
+    if (verdict === 'forgotten') {
+      const revision = ++state.seq;
+      return replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', 'forgotten', { revision }));
     }
-    this.applied.push(decoded);
+    const answer = verdict === 'new' ? this.applyAll(state, decoded) : verdict;
+    if (answer.kind === 'written') return { ...answer, kind: 'write-reply' };
+    const { revision } = answer;
+    return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision }));
+  }
+
+  private applyAll(state: RangeState, operation: Operation): Answer {
     const seq = ++state.seq;
+    const answer = this.decide(state, operation, seq);
+    state.sessions.record(operation, seq, answer);
+    return answer;
+  }
+
+  private decide({ descriptor }: RangeState, operation: Operation, seq: number): Answer {
+    for (const { key, ifRevision } of operation.mutations) {
+      const revision = this.find(key)?.revision ?? 0;
+      if (ifRevision !== null && ifRevision !== revision) return { kind: 'conflict', revision };
+    }
+    this.applied.push(operation);
     let deleted = 0;
-    for (const mutation of decoded.mutations) deleted += this.apply(mutation, seq);
-    return { kind: 'write-reply', revision: seq, epoch: descriptor.epoch, deleted };
+    for (const mutation of operation.mutations) deleted += this.apply(mutation, seq);
+    return { kind: 'written', epoch: descriptor.epoch, revision: seq, deleted };
   }
 
   private apply(mutation: Mutation, revision: number): number {

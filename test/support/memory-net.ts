@@ -99,6 +99,11 @@ export class MemoryNet implements Transport {
   kill(address: string): void {
     this.hosts.delete(address);
     this.frozen.delete(address);
+    this.reset(address);
+  }
+
+  /** The host's connections break at once; it goes on taking new ones. */
+  reset(address: string): void {
     for (const end of this.ends) {
       if (end.host !== address) continue;
       this.ends.delete(end);

@@ -59,7 +59,7 @@ test('an installation cut off anywhere leaves the replica as it was, void, or in
         const writer = await storage.beginSnapshot(1, LEFT, at(3, 30));
         await writer.add([row('b', 'new', 29)]);
         await writer.add([row('c', 'new', 30)]);
-        await writer.finish();
+        await writer.finish([]);
       };
       const { after, finished } = await cutDuring(world, install, turns, () => coins.next().value ?? false);
       const again = await after.open();
@@ -72,7 +72,7 @@ test('an installation cut off anywhere leaves the replica as it was, void, or in
         // Whatever was left behind, the next snapshot clears it.
         const writer = await again.beginSnapshot(1, LEFT, at(3, 31));
         await writer.add([row('d', 'newer', 31)]);
-        await writer.finish();
+        await writer.finish([]);
         t.deepEqual(
           (await rowsText(again, 1)).filter((text) => text < 'm'),
           ['d=newer@31'],
@@ -128,7 +128,7 @@ test('a snapshot with narrower bounds leaves nothing of the wider ones', async (
   const storage = await twoReplicas(world);
   const writer = await storage.beginSnapshot(1, { start: toBytes(''), end: toBytes('f') }, at(2, 9));
   await writer.add([row('b', 'new', 9)]);
-  await writer.finish();
+  await writer.finish([]);
   storage.createReplica(meta(3, 'f', 'm'), origin, 0);
   t.deepEqual(await rowsText(storage, 3), ['b=new@9', 'n=neighbour@1']);
   await storage.close();
@@ -148,8 +148,8 @@ test('a snapshot given up leaves the replica void, and its writer of no more use
     storage.scan(1, LEFT, { limitRows: 1, limitBytes: 1, reverse: false, keysOnly: false, countOnly: false }),
   );
   const second = await storage.beginSnapshot(1, LEFT, at(2, 10));
-  await t.throwsAsync(first.finish(), { message: /given up/ });
-  await second.finish();
+  await t.throwsAsync(first.finish([]), { message: /given up/ });
+  await second.finish([]);
   t.deepEqual(await rowsText(storage, 1), ['n=neighbour@1']);
 });
 
@@ -165,7 +165,7 @@ test('epochs seen while a replica is void are kept', async (t) => {
   const storage = await twoReplicas(world);
   const writer = await storage.beginSnapshot(1, LEFT, at(2, 9));
   storage.setEpochSeen(1, 5);
-  await writer.finish();
+  await writer.finish([]);
   const again = await world.afterPowerCut(() => false).open();
   t.like(
     again.recovered.find(({ range }) => range === 1),

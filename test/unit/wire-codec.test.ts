@@ -14,6 +14,10 @@ import { decodeOperation, encodeOperation } from '../../common/wire/operation.ts
 const schema = protobuf.loadSync('common/wire/rangekeeper.proto');
 
 const bytes = (text: string) => Buffer.from(text);
+const sessions = [
+  { clientId: bytes(''), record: bytes('r') },
+  { clientId: new Uint8Array(16), record: bytes('') },
+];
 const row = { key: bytes('k'), value: bytes('v'), revision: 2 ** 53 - 1 };
 const standing = { epoch: 3, stale: true, staleMs: 1.5, appliedSeq: 2 ** 32 };
 
@@ -77,7 +81,7 @@ const SAMPLES: readonly Body[] = [
     (end): Body => ({
       ...{ kind: 'snapshot-chunk', range: 1, inc: 2, epoch: 3, snapshot: 4, index: 5 },
       ...{ position: { epoch: 3, seq: 100 }, start: bytes(''), end, rows: [row], last: true },
-      ...{ checksum: 0xffffffff, clientSessions: bytes('s') },
+      ...{ checksum: 0xffffffff, clientSessions: sessions },
     }),
   ),
   {
@@ -97,7 +101,7 @@ const SAMPLES: readonly Body[] = [
 const OPERATION: Operation = {
   clientId: new Uint8Array(16).fill(9),
   number: 2 ** 53 - 1,
-  doneBelow: 3,
+  doneBelow: 2 ** 53 - 1 - 5,
   base: 0,
   mutations: [
     { kind: 'put', key: bytes('a'), value: bytes(''), ifRevision: null },
@@ -194,6 +198,8 @@ const put = (change: object): Mutation => ({
 });
 
 refusesOperation('a short client id', { clientId: new Uint8Array(15) });
+refusesOperation('a number below doneBelow', { number: 2 });
+refusesOperation('a number too far above doneBelow', { number: 1 + LIMITS.writeWindow, doneBelow: 1 });
 refusesOperation('no mutation', { mutations: [] });
 refusesOperation('too many mutations', { mutations: Array(LIMITS.batchOpsMax + 1).fill(put({})) });
 refusesOperation('an empty key', { mutations: [put({ key: bytes('') })] });

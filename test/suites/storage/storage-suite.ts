@@ -237,7 +237,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(await rowsText(source, 2), ['n=neighbour@1']);
     await writer.add([{ key: toBytes('b'), value: toBytes('new'), revision: 44 }]);
     await writer.add([{ key: toBytes('c'), value: toBytes('new'), revision: 50 }]);
-    await writer.finish();
+    await writer.finish([]);
     const expected = ['b=new@44', 'c=new@50', 'n=neighbour@1'];
     t.deepEqual(await rowsText(source), expected);
     source.append(1, [entry(6, 51)]);

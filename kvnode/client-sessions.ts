@@ -8,6 +8,7 @@
 // session began (its floor). The floor stays with the session, because a forgotten client that comes back with a newer
 // write is known again while its older ones stay forgotten.
 
+import { assert } from '../common/base/assert.ts';
 import { type Bytes, equalBytes } from '../common/base/bytes.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Seq } from '../common/model/ids.ts';
@@ -160,7 +161,7 @@ export class ClientSessions implements SessionTable {
     for (const session of this.#sessions.values()) {
       if (oldest === null || session.lastSeq < oldest.lastSeq) oldest = session;
     }
-    if (oldest === null) return;
+    assert(oldest !== null, 'answers are of clients');
     this.#sessions.delete(keyText(oldest.clientId));
     if (this.#recent === oldest) this.#recent = null;
     this.#answers -= oldest.window.span;

@@ -96,3 +96,8 @@ export class VirtualEnv implements Env {
     } while (this.turn.length > 0);
   }
 }
+
+/** Runs `task` when every promise that can settle has settled. */
+export function afterPromises(task: () => void): void {
+  setImmediate(task);
+}

@@ -1,0 +1,283 @@
+// A program that uses the client library: a few calls at a time, of every kind, on few keys, so that they meet. What it
+// asked and what it was told goes into the history.
+
+import { utf8OrNull } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type { BatchOp, Client, ReadMode, Written } from '../../common/client/api.ts';
+import { DEFAULT_SETTINGS, openClient } from '../../common/client/client.ts';
+import { connectZk } from '../../common/zk/zk.ts';
+import type { Action, History, HistoryMutation, Outcome } from './history.ts';
+import type { NodeDeps } from './node-process.ts';
+import type { Host, Process } from './world/host.ts';
+import { linksOf } from './world/zk-link.ts';
+
+const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
+const REOPEN_MS = 500;
+/** Keys in one batch. */
+const GROUP = 2;
+
+/** What a client does at once: a scan is, for the history, a read of each of its keys. */
+export type Request =
+  | Action
+  | { readonly kind: 'scan'; readonly keys: readonly string[]; readonly mode: ReadMode };
+
+type Answer = (outcome: Outcome, at: number) => void;
+
+export interface Workload {
+  readonly history: History;
+  readonly keys: readonly string[];
+  /** False: no new operation is begun. */
+  wanted(): boolean;
+}
+
+export class ClientProcess {
+  readonly host: Host;
+  readonly #deps: Omit<NodeDeps, 'applied'>;
+  readonly #workload: Workload;
+  /** The last revision heard of, for conditions that may hold. */
+  readonly #revisions = new Map<string, number>();
+  #lives = 0;
+  #client: Client | null = null;
+  #underWay = 0;
+
+  constructor(deps: Omit<NodeDeps, 'applied'>, workload: Workload, host: Host) {
+    this.#deps = deps;
+    this.#workload = workload;
+    this.host = host;
+  }
+
+  start(): void {
+    const process = this.host.boot();
+    this.#lives++;
+    this.#client = null;
+    this.#underWay = 0;
+    process.onCrash = (error) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      this.#deps.world.violation('process', `${this.host.name} crashed: ${text}`);
+    };
+    process.gate(() => void this.#main(process).catch((error) => process.crash(error)))();
+  }
+
+  /** Which life this is. */
+  get life(): number {
+    return this.#lives;
+  }
+
+  /** Calls without an answer, of this life. */
+  get underWay(): number {
+    return this.#underWay;
+  }
+
+  /** One more call, besides its own: for the end of a run. Null while it has no client. */
+  ask(request: Action): Promise<Outcome> | null {
+    const { process } = this.host;
+    const client = this.#client;
+    if (client === null || !process.alive) return null;
+    return new Promise((resolve) => {
+      process.gate(
+        () =>
+          void this.#call(process, client, request, 5_000).then(([outcome]) => outcome && resolve(outcome)),
+      )();
+    });
+  }
+
+  async #main(process: Process): Promise<void> {
+    const client = await this.#open(process);
+    this.#client = client;
+    const callers = Array.from({ length: this.#deps.settings.callsPerClient }, () =>
+      this.#loop(process, client),
+    );
+    await Promise.all(callers);
+  }
+
+  async #open(process: Process): Promise<Client> {
+    const { world, ensemble, settings } = this.#deps;
+    for (;;) {
+      const { logger } = this.host;
+      const { env } = process;
+      const zk = connectZk({
+        connect: ensemble.connectString,
+        config: settings.session,
+        env,
+        logger,
+        openLink: linksOf(ensemble, process),
+      });
+      const transport = world.network.transportOf(process);
+      try {
+        return await openClient({ zk, transport, env, log: logger }, DEFAULT_SETTINGS);
+      } catch (error) {
+        if (!(error instanceof RangekeeperError)) throw error;
+        await process.wait(REOPEN_MS);
+      }
+    }
+  }
+
+  async #loop(process: Process, client: Client): Promise<void> {
+    const { world } = this.#deps;
+    for (;;) {
+      await process.wait(world.between(1, 150));
+      if (this.#workload.wanted())
+        await this.#call(process, client, this.#next(), world.rng.pick([500, 2_000, 5_000]));
+    }
+  }
+
+  async #call(
+    process: Process,
+    client: Client,
+    request: Request,
+    deadlineMs: number,
+  ): Promise<readonly Outcome[]> {
+    const { world } = this.#deps;
+    const answers = this.#begin(request, world.clock.now);
+    this.#underWay++;
+    let outcomes: readonly Outcome[];
+    try {
+      outcomes = await this.#perform(client, request, deadlineMs);
+    } catch (error) {
+      if (!(error instanceof RangekeeperError)) throw error;
+      const failure = this.#failure(error);
+      outcomes = answers.map(() => failure);
+    }
+    if (!process.alive) return [];
+    this.#underWay--;
+    for (const [index, answer] of answers.entries()) answer(outcomes[index] as Outcome, world.clock.now);
+    world.clock.mark(outcomes.length);
+    world.story.count(`op ${request.kind} ${outcomes[0]?.kind}`);
+    return outcomes;
+  }
+
+  /** As the history knows it: a client is one life of this process. */
+  #begin(request: Request, at: number): readonly Answer[] {
+    const { history } = this.#workload;
+    const name = `${this.host.name}/${this.#lives}`;
+    if (request.kind !== 'scan') return [history.begin(name, request, at)];
+    const { mode } = request;
+    return request.keys.map((key) => history.begin(name, { kind: 'read', key, mode }, at));
+  }
+
+  #failure(error: RangekeeperError): Outcome {
+    const { world } = this.#deps;
+    if (error.code === 'INTERNAL') world.violation('internal', error.message);
+    world.story.count(`error ${error.code}`);
+    if (error.code === 'CONFLICT') return { kind: 'conflict', revision: error.details.revision ?? 0 };
+    return error.applied === 'no' ? { kind: 'failed', code: error.code } : { kind: 'unknown' };
+  }
+
+  async #perform(client: Client, request: Request, deadlineMs: number): Promise<readonly Outcome[]> {
+    switch (request.kind) {
+      case 'write':
+        return [await this.#write(client, request.mutations, deadlineMs)];
+      case 'read':
+        return [await this.#read(client, request.key, request.mode, deadlineMs)];
+      case 'scan':
+        return this.#scan(client, request.keys, request.mode, deadlineMs);
+    }
+  }
+
+  async #read(client: Client, key: string, mode: ReadMode, deadlineMs: number): Promise<Outcome> {
+    const found = await client.get(key, { read: mode, deadlineMs });
+    this.#revisions.set(key, found?.revision ?? 0);
+    if (found === null) return absent(mode !== 'linearizable', null);
+    const { revision, range, epoch, stale, staleMs } = found;
+    return { kind: 'read', value: text(found.value), revision, range, epoch, stale, staleMs };
+  }
+
+  async #scan(
+    client: Client,
+    keys: readonly string[],
+    mode: ReadMode,
+    deadlineMs: number,
+  ): Promise<readonly Outcome[]> {
+    const start = keys[0] as string;
+    const end = `${keys.at(-1)}\0`;
+    const page = await client.scanPage({ start, end, limit: 1_000, read: mode, deadlineMs });
+    const { stale, staleMs } = page;
+    const rows = new Map(page.rows.map((row) => [text(row.key), row]));
+    return keys.map((key) => {
+      const row = rows.get(key);
+      if (row === undefined) return absent(stale, staleMs);
+      const { value, revision } = row;
+      return { kind: 'read', value: text(value), revision, range: null, epoch: null, stale, staleMs };
+    });
+  }
+
+  async #write(client: Client, mutations: readonly HistoryMutation[], deadlineMs: number): Promise<Outcome> {
+    const [first] = mutations;
+    let written: Written;
+    let existed: boolean | null = null;
+    if (mutations.length === 1 && first?.kind === 'put') {
+      const { ifRevision } = first;
+      written = await client.put(first.key, first.value, {
+        deadlineMs,
+        ...(ifRevision === null ? {} : { ifRevision }),
+      });
+    } else if (mutations.length === 1 && first?.kind === 'delete') {
+      const deleted = await client.delete(first.key, { deadlineMs });
+      existed = deleted.existed;
+      written = deleted;
+    } else {
+      written = await client.batch(mutations.map(toBatchOp), { deadlineMs });
+    }
+    const { range, epoch, revision } = written;
+    for (const mutation of mutations)
+      this.#revisions.set(mutation.key, mutation.kind === 'put' ? revision : 0);
+    return { kind: 'written', range, epoch, revision, existed };
+  }
+
+  // ---- what to ask -------------------------------------------------------------------------------------------------
+
+  #next(): Request {
+    const { rng } = this.#deps.world;
+    const { keys } = this.#workload;
+    const key = rng.pick(keys);
+    const dice = rng.below(100);
+    if (dice < 40) return this.#putsOf([key], null);
+    if (dice < 50) return this.#putsOf([key], rng.pick([0, this.#revisions.get(key) ?? 0]));
+    if (dice < 57) return { kind: 'write', mutations: [{ kind: 'delete', key, ifRevision: null }] };
+    if (dice < 63) return this.#putsOf(this.#group(key), null);
+    const mode = rng.pick(READ_MODES);
+    if (dice < 90) return { kind: 'read', key, mode };
+    return { kind: 'scan', keys: this.#neighbours(key, 12), mode };
+  }
+
+  #putsOf(keys: readonly string[], ifRevision: number | null): Request {
+    const { rng } = this.#deps.world;
+    const id = this.#workload.history.operations.length;
+    const filling = '.'.repeat(rng.below(8) === 0 ? rng.below(1_500) : rng.below(80));
+    const put = (key: string) => ({ kind: 'put', key, value: `${id}${filling}`, ifRevision }) as const;
+    return { kind: 'write', mutations: keys.map(put) };
+  }
+
+  /** Keys that are written together: few, so that the search for an order of all operations stays small. */
+  #group(key: string): readonly string[] {
+    const { keys } = this.#workload;
+    const first = Math.floor(keys.indexOf(key) / GROUP) * GROUP;
+    return keys.slice(first, first + GROUP);
+  }
+
+  #neighbours(key: string, most: number): readonly string[] {
+    const { keys } = this.#workload;
+    const at = keys.indexOf(key);
+    return keys.slice(at, at + 1 + this.#deps.world.rng.below(most));
+  }
+}
+
+function absent(stale: boolean, staleMs: number | null): Outcome {
+  return { kind: 'read', value: null, revision: 0, range: null, epoch: null, stale, staleMs };
+}
+
+function toBatchOp(mutation: HistoryMutation): BatchOp {
+  const { key } = mutation;
+  switch (mutation.kind) {
+    case 'put':
+      return { put: { key, value: mutation.value } };
+    case 'delete':
+      return { delete: { key } };
+    case 'check':
+      return { check: { key, revision: mutation.ifRevision } };
+  }
+}
+
+function text(bytes: Uint8Array): string {
+  return utf8OrNull(bytes) ?? '(not text)';
+}

@@ -1,0 +1,116 @@
+// A whole cluster in one world: ZooKeeper, coordinators, nodes, clients, and the eyes that watch the range map at every
+// transaction.
+
+import { present } from '../../common/base/assert.ts';
+import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
+import { descriptorCodec, parseRangeName } from '../../common/zk/znodes.ts';
+import { AppliedLog } from './applied-log.ts';
+import { RangeMapChecker } from './checkers/range-map.ts';
+import { ClientProcess } from './client-process.ts';
+import { CoordinatorProcess } from './coordinator-process.ts';
+import { History } from './history.ts';
+import { NodeProcess } from './node-process.ts';
+import type { Settings } from './settings.ts';
+import type { Host } from './world/host.ts';
+import type { World } from './world/world.ts';
+import { ZkEnsemble } from './world/zk-ensemble.ts';
+import type { Change } from './world/zk-tree.ts';
+
+const RANGE_PATH = /^\/namespaces\/[^/]+\/ranges\/([^/]+)$/;
+const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
+
+export class Cluster {
+  readonly world: World;
+  readonly settings: Settings;
+  readonly ensemble: ZkEnsemble;
+  readonly history = new History();
+  readonly applied: AppliedLog;
+  readonly nodes: readonly NodeProcess[];
+  readonly coordinators: readonly CoordinatorProcess[];
+  readonly clients: readonly ClientProcess[];
+  readonly keys: readonly string[];
+  /** As committed in ZooKeeper. */
+  readonly ranges = new Map<string, DescriptorImage>();
+  readonly #rangeMap = new RangeMapChecker();
+  /** Whether clients begin new operations. */
+  working = true;
+
+  constructor(world: World, settings: Settings) {
+    this.world = world;
+    this.settings = settings;
+    this.applied = new AppliedLog(world);
+    this.ensemble = new ZkEnsemble(world, hosts(world, 'zk', 3));
+    this.ensemble.onCommit = (changes) => this.#watchRanges(changes);
+    this.keys = Array.from({ length: settings.keys }, (_, index) => {
+      const letter = ALPHABET[Math.floor((index * ALPHABET.length) / settings.keys)];
+      return `${letter}/${String(index).padStart(3, '0')}`;
+    });
+    const deps = { world, settings, ensemble: this.ensemble };
+    this.nodes = hosts(world, 'node', settings.nodes).map(
+      (host) => new NodeProcess({ ...deps, applied: this.applied }, host),
+    );
+    this.coordinators = hosts(world, 'coord', settings.coordinators).map(
+      (host) => new CoordinatorProcess(deps, host),
+    );
+    const workload = { history: this.history, keys: this.keys, wanted: () => this.working };
+    this.clients = hosts(world, 'client', settings.clients).map(
+      (host) => new ClientProcess(deps, workload, host),
+    );
+  }
+
+  start(): void {
+    for (const process of [...this.coordinators, ...this.nodes, ...this.clients]) process.start();
+  }
+
+  node(id: string): NodeProcess | undefined {
+    return this.nodes.find(({ nodeId }) => nodeId === id);
+  }
+
+  /** The ranges as they are in ZooKeeper, in no order that matters. */
+  get descriptors(): readonly Descriptor[] {
+    return [...this.ranges.values()].map(({ descriptor }) => descriptor);
+  }
+
+  #watchRanges(changes: readonly Change[]): void {
+    let any = false;
+    for (const { path, node } of changes) {
+      const name = RANGE_PATH.exec(path)?.[1];
+      if (name === undefined || parseRangeName(name) === null) continue;
+      any = true;
+      if (node === null) {
+        this.ranges.delete(path);
+        continue;
+      }
+      const image = descriptorCodec.image(node);
+      this.#tell(this.ranges.get(path)?.descriptor ?? null, image.descriptor);
+      this.ranges.set(path, image);
+    }
+    if (!any) return;
+    this.#rangeMap.observe(`${this.world.clock.now} ms`, [...this.ranges.values()]);
+    for (const { checker, text } of this.#rangeMap.violations.splice(0)) this.world.violation(checker, text);
+  }
+
+  #tell(before: Descriptor | null, { id, epoch, owner, inSync, replicas }: Descriptor): void {
+    const name = (node: string) => this.node(node)?.host.name ?? node;
+    const of = before === null ? 'is made' : before.epoch === epoch ? 'changes' : 'has a new owner';
+    this.world.story.tell(
+      'zk',
+      `range ${id} ${of}: epoch ${epoch}, owner ${name(owner.node)}, in-sync ${inSync.map(name)}, ` +
+        `replicas ${replicas.map(({ node }) => name(node))}`,
+    );
+    if (before !== null && before.epoch !== epoch) this.world.story.count('owner-changed');
+    if (before !== null && before.inSync.length > inSync.length) this.world.story.count('in-sync-shrunk');
+    if (before !== null && before.inSync.length < inSync.length) this.world.story.count('in-sync-grown');
+    if (before !== null && before.replicas.length !== replicas.length)
+      this.world.story.count('replicas-changed');
+  }
+
+  /** A client that can be asked now. */
+  get anyClient(): ClientProcess {
+    return present(this.clients[0], 'a client');
+  }
+}
+
+function hosts(world: World, kind: string, count: number): readonly Host[] {
+  return Array.from({ length: count }, (_, index) => world.makeHost(`${kind}-${index + 1}`));
+}

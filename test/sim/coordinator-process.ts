@@ -1,0 +1,60 @@
+// A coordinator as `rangekeeper coordinator` puts it together (coordinator/main.ts), over the twins of ZooKeeper and clock.
+
+import { connectZk } from '../../common/zk/zk.ts';
+import { DEFAULT_LEADER } from '../../coordinator/config.ts';
+import { Coordinator } from '../../coordinator/coordinator.ts';
+import type { NodeDeps } from './node-process.ts';
+import type { Host } from './world/host.ts';
+import { linksOf } from './world/zk-link.ts';
+
+export class CoordinatorProcess {
+  readonly host: Host;
+  readonly #deps: Omit<NodeDeps, 'applied'>;
+  #coordinator: Coordinator | null = null;
+
+  constructor(deps: Omit<NodeDeps, 'applied'>, host: Host) {
+    this.#deps = deps;
+    this.host = host;
+  }
+
+  get leads(): boolean {
+    return this.host.process.alive && this.#coordinator?.role === 'leader';
+  }
+
+  start(): void {
+    const { world, ensemble, settings } = this.#deps;
+    const process = this.host.boot();
+    process.onCrash = (error) => {
+      const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+      world.violation('process', `${this.host.name} crashed: ${text}`);
+    };
+    process.gate(() => {
+      const { env } = process;
+      const { logger } = this.host;
+      const zk = connectZk({
+        connect: ensemble.connectString,
+        config: settings.session,
+        env,
+        logger,
+        openLink: linksOf(ensemble, process),
+      });
+      this.#coordinator = new Coordinator({
+        zk,
+        env,
+        logger,
+        record: { host: this.host.name, pid: 1, address: `${this.host.name}:1` },
+        config: {
+          ...DEFAULT_LEADER,
+          pollMs: settings.session.pollMs,
+          initialNodes: settings.nodes,
+          replaceAfterMs: settings.replaceAfterMs,
+          balanceAfterMs: settings.balanceAfterMs,
+        },
+        tickMs: settings.tickMs,
+        roleChanged: (role) => world.story.tell(this.host.name, `is ${role}`),
+        committed: ({ kind }) => world.story.count(`step-${kind}`),
+      });
+      this.#coordinator.run().catch((error) => process.crash(error));
+    })();
+  }
+}

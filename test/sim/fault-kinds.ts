@@ -1,0 +1,321 @@
+// The faults, one entry each: what it does to whom, and how it is undone. A kind that can't strike now, or that would break
+// what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
+
+import type { Cluster } from './cluster.ts';
+import type { NodeProcess } from './node-process.ts';
+import type { Host } from './world/host.ts';
+import type { ZkServer } from './world/zk-server.ts';
+
+interface Fault {
+  readonly text: string;
+  readonly undo: () => void;
+}
+
+export interface FaultKind {
+  readonly name: string;
+  /** One of these is drawn, and of that a tenth to the whole. */
+  readonly lastsMs: readonly number[];
+  strike(cluster: Cluster): Fault | null;
+}
+
+const SHORT = [200, 1_000, 3_000];
+const LONG = [500, 3_000, 9_000];
+const NOTHING = () => {};
+
+function runningNode({ world, nodes }: Cluster): NodeProcess | null {
+  const running = nodes.filter(({ busy, node, host }) => busy && node !== null && !host.process.paused);
+  return running.length === 0 ? null : world.rng.pick(running);
+}
+
+/** Kept down until the fault is over. */
+function down(node: NodeProcess, kind: 'power' | 'process'): Fault {
+  node.kill(kind);
+  node.down = true;
+  return {
+    text: node.host.name,
+    undo: () => {
+      node.down = false;
+      if (!node.busy) node.start();
+    },
+  };
+}
+
+function ofNode(strike: (node: NodeProcess, cluster: Cluster) => Fault | null): FaultKind['strike'] {
+  return (cluster) => {
+    const node = runningNode(cluster);
+    return node === null ? null : strike(node, cluster);
+  };
+}
+
+function pause(host: Host): Fault | null {
+  const { process } = host;
+  if (!process.alive || process.paused) return null;
+  process.pause();
+  return { text: host.name, undo: () => process.alive && process.resume() };
+}
+
+function restart(one: { readonly host: Host; start(): void }): Fault | null {
+  if (!one.host.process.alive) return null;
+  one.host.process.kill(one.host.world.chance(0.5) ? 'told' : 'silent');
+  return { text: one.host.name, undo: () => !one.host.process.alive && one.start() };
+}
+
+/** Two that talk with each other: never two ZooKeeper servers, that is another fault. */
+function talkers({ world, nodes, coordinators, clients, ensemble }: Cluster): readonly [string, string] {
+  const names = (all: readonly { readonly host: Host }[]) => all.map(({ host }) => host.name);
+  const node = world.rng.pick(names(nodes));
+  const others = names(nodes).filter((name) => name !== node);
+  const zk = world.rng.pick(names(ensemble.servers));
+  return world.rng.pick<readonly [string, string]>([
+    [node, world.rng.pick(others)],
+    [node, world.rng.pick(others)],
+    [node, zk],
+    [world.rng.pick(names(clients)), node],
+    [world.rng.pick(names(coordinators)), zk],
+    [world.rng.pick(names(clients)), zk],
+  ]);
+}
+
+function cut({ world: { network } }: Cluster, pairs: readonly (readonly [string, string])[]): () => void {
+  for (const [from, to] of pairs) network.cut(from, to);
+  return () => {
+    for (const [from, to] of pairs) network.mend(from, to);
+  };
+}
+
+function serverOf({ world, ensemble }: Cluster): ZkServer | null {
+  const up = ensemble.servers.filter(({ state }) => state === 'up');
+  return up.length < ensemble.servers.length ? null : world.rng.pick(up);
+}
+
+function ofServer(strike: (server: ZkServer, cluster: Cluster) => () => void): FaultKind['strike'] {
+  return (cluster) => {
+    const server = serverOf(cluster);
+    return server === null ? null : { text: server.host.name, undo: strike(server, cluster) };
+  };
+}
+
+/** Whether every range has, without this disk, another in-sync member whose disk is whole. */
+function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
+  const whole = new Set(
+    nodes.flatMap((node) => (node === lost || node.damaged || node.nodeId === null ? [] : [node.nodeId])),
+  );
+  return descriptors.every(({ inSync }) => inSync.some((id) => whole.has(id)));
+}
+
+export const FAULT_KINDS: readonly FaultKind[] = [
+  { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
+  { name: 'node-power-cut', lastsMs: LONG, strike: ofNode((node) => down(node, 'power')) },
+  {
+    name: 'all-nodes-power-cut',
+    lastsMs: SHORT,
+    strike: ({ nodes }) => {
+      const faults = nodes.filter(({ busy }) => busy).map((node) => down(node, 'power'));
+      return {
+        text: 'all',
+        undo: () => {
+          for (const { undo } of faults) undo();
+        },
+      };
+    },
+  },
+  {
+    name: 'node-stopped',
+    lastsMs: [1],
+    strike: ofNode((node) => {
+      node.stop();
+      return { text: node.host.name, undo: NOTHING };
+    }),
+  },
+  { name: 'node-paused', lastsMs: LONG, strike: ofNode(({ host }) => pause(host)) },
+  {
+    name: 'coordinator-killed',
+    lastsMs: LONG,
+    strike: ({ world, coordinators }) => restart(world.rng.pick(coordinators)),
+  },
+  {
+    name: 'leader-paused',
+    lastsMs: LONG,
+    strike: ({ coordinators }) => {
+      const leader = coordinators.find(({ leads }) => leads);
+      return leader === undefined ? null : pause(leader.host);
+    },
+  },
+  { name: 'client-killed', lastsMs: SHORT, strike: ({ world, clients }) => restart(world.rng.pick(clients)) },
+  {
+    name: 'client-paused',
+    lastsMs: LONG,
+    strike: ({ world, clients }) => pause(world.rng.pick(clients).host),
+  },
+  {
+    name: 'cut-one-way',
+    lastsMs: LONG,
+    strike: (cluster) => {
+      const [a, b] = talkers(cluster);
+      const pair = cluster.world.chance(0.5) ? ([a, b] as const) : ([b, a] as const);
+      return { text: pair.join(' to '), undo: cut(cluster, [pair]) };
+    },
+  },
+  {
+    name: 'cut-both-ways',
+    lastsMs: LONG,
+    strike: (cluster) => {
+      const [a, b] = talkers(cluster);
+      return {
+        text: `${a} and ${b}`,
+        undo: cut(cluster, [
+          [a, b],
+          [b, a],
+        ]),
+      };
+    },
+  },
+  {
+    name: 'node-cut-off',
+    lastsMs: LONG,
+    strike: ofNode(({ host }, cluster) => {
+      const { world, nodes, clients, ensemble } = cluster;
+      const from = world.rng.pick([nodes, ensemble.servers, [...nodes, ...ensemble.servers, ...clients]]);
+      const names = from.map((one) => one.host.name).filter((name) => name !== host.name);
+      const pairs = names.flatMap((name): (readonly [string, string])[] => [
+        [host.name, name],
+        [name, host.name],
+      ]);
+      return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, pairs) };
+    }),
+  },
+  {
+    name: 'connections-broken',
+    lastsMs: [1],
+    strike: (cluster) => {
+      const [a, b] = talkers(cluster);
+      const broken = cluster.world.network.breakBetween(a, b);
+      return broken === 0 ? null : { text: `${a} and ${b}`, undo: NOTHING };
+    },
+  },
+  {
+    name: 'network-slow',
+    lastsMs: LONG,
+    strike: (cluster) => {
+      const { network, rng } = cluster.world;
+      const [a, b] = talkers(cluster);
+      const ms = rng.pick([20, 150, 600]);
+      network.slow(a, b, ms);
+      return { text: `${a} to ${b} by ${ms} ms`, undo: () => network.slow(a, b, 0) };
+    },
+  },
+  {
+    name: 'zk-server-stopped',
+    lastsMs: LONG,
+    strike: ofServer((server, { ensemble }) => {
+      ensemble.stop(server);
+      return () => ensemble.rejoin(server);
+    }),
+  },
+  {
+    name: 'zk-server-cut-off',
+    lastsMs: LONG,
+    strike: ofServer((server, { ensemble }) => {
+      ensemble.isolate(server);
+      return () => ensemble.rejoin(server);
+    }),
+  },
+  {
+    name: 'zk-election',
+    lastsMs: [1],
+    strike: ({ world, ensemble }) => {
+      ensemble.elect(world.between(100, 1_500));
+      return { text: `${ensemble.leader.host.name} leads`, undo: NOTHING };
+    },
+  },
+  {
+    name: 'zk-away',
+    lastsMs: LONG,
+    strike: ({ ensemble }) => {
+      if (!ensemble.hasLeader) return null;
+      for (const server of ensemble.servers) ensemble.stop(server);
+      return {
+        text: 'all servers',
+        undo: () => {
+          for (const server of ensemble.servers) ensemble.rejoin(server);
+        },
+      };
+    },
+  },
+  {
+    name: 'zk-reads-stale',
+    lastsMs: LONG,
+    strike: ofServer((server, { world }) => {
+      server.lagMs = world.rng.pick([100, 500, 900]);
+      return () => {
+        server.lagMs = 2;
+      };
+    }),
+  },
+  {
+    name: 'zk-answers-lost',
+    lastsMs: LONG,
+    strike: ({ ensemble }) => {
+      for (const server of ensemble.servers) server.answerLoss = 0.15;
+      return {
+        text: 'at all servers',
+        undo: () => {
+          for (const server of ensemble.servers) server.answerLoss = 0;
+        },
+      };
+    },
+  },
+  {
+    name: 'zk-watches-lost',
+    lastsMs: LONG,
+    strike: ({ ensemble }) => {
+      for (const server of ensemble.servers) server.watchLoss = 0.5;
+      return {
+        text: 'at all servers',
+        undo: () => {
+          for (const server of ensemble.servers) server.watchLoss = 0;
+        },
+      };
+    },
+  },
+  {
+    name: 'disk-stalls',
+    lastsMs: [1],
+    strike: ofNode(({ host, disk }, { world }) => {
+      const ms = world.rng.pick([200, 1_000, 4_000, 8_000]);
+      disk.stalledUntil = world.clock.now + ms;
+      return { text: `${host.name} for ${ms} ms`, undo: NOTHING };
+    }),
+  },
+  {
+    name: 'disk-sync-fails',
+    lastsMs: [1],
+    strike: ofNode(({ host, disk }) => {
+      disk.failing = true;
+      return { text: host.name, undo: NOTHING };
+    }),
+  },
+  {
+    name: 'disk-full',
+    lastsMs: SHORT,
+    strike: ofNode(({ host, disk }) => {
+      disk.full = true;
+      return {
+        text: host.name,
+        undo: () => {
+          disk.full = false;
+        },
+      };
+    }),
+  },
+  {
+    name: 'bad-block',
+    lastsMs: SHORT,
+    strike: ofNode((node, cluster) => {
+      if (!maySpare(cluster, node)) return null;
+      const fault = down(node, 'power');
+      node.damaged = node.disk.damage();
+      return fault;
+    }),
+  },
+];

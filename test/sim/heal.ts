@@ -1,0 +1,159 @@
+// The end of a run: all faults are over, and within a bound of virtual time the cluster must be whole: every range takes
+// writes, every replica has the same rows at the same seq, and what the clients then read is the last word on what was
+// acknowledged.
+
+import { wholeKeySpace } from '../../common/model/key-range.ts';
+import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
+import type { Row } from '../../kvnode/storage/storage.ts';
+import type { FinalRow } from './checkers/durability.ts';
+import { checkReplicasSettled, type ReplicaSample } from './checkers/replicas.ts';
+import type { Cluster } from './cluster.ts';
+import type { Action, Outcome } from './history.ts';
+import type { NodeProcess } from './node-process.ts';
+
+/** Sessions that ended, nodes that were lost and are replaced, learners: all of it takes its time. */
+const WRITABLE_MS = 20_000;
+const EQUAL_MS = 60_000;
+const STEP_MS = 100;
+const WHOLE = {
+  limitRows: 10_000,
+  limitBytes: 64 * 1024 * 1024,
+  reverse: false,
+  keysOnly: false,
+  countOnly: false,
+};
+
+/** False, with a violation told, where it did not come in time. */
+async function within(
+  cluster: Cluster,
+  ms: number,
+  what: string,
+  holds: () => string | null,
+): Promise<boolean> {
+  const { world } = cluster;
+  const end = world.clock.now + ms;
+  let why: string | null = 'not looked at';
+  while (world.violations.length === 0) {
+    why = holds();
+    if (why === null) return true;
+    if (world.clock.now >= end) break;
+    const next = world.clock.now + STEP_MS;
+    await world.clock.run(() => world.clock.now >= next);
+  }
+  if (world.violations.length === 0) world.violation('liveness', `${what} within ${ms} ms: ${why}`);
+  return false;
+}
+
+/** Gives what the clients read at the end; null where it did not come to that. */
+export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[] | null> {
+  if (!(await becomesWritable(cluster))) return null;
+  cluster.world.story.tell('END', 'every range takes writes', true);
+  const quiet = () =>
+    cluster.clients.some(({ underWay }) => underWay > 0) ? 'operations are under way' : null;
+  if (!(await within(cluster, 20_000, 'all operations of living clients end', quiet))) return null;
+  if (!(await within(cluster, EQUAL_MS, 'all replicas are in-sync and equal', () => unequal(cluster))))
+    return null;
+  cluster.world.story.tell('END', 'all replicas are in-sync', true);
+  await compareRows(cluster);
+  return readAll(cluster);
+}
+
+/** A put to every key is acknowledged. */
+async function becomesWritable(cluster: Cluster): Promise<boolean> {
+  const { world, keys } = cluster;
+  const done = new Set<string>();
+  const asked = new Set<string>();
+  const ask = (key: string): void => {
+    const value = `${cluster.history.operations.length} healed`;
+    const request: Action = { kind: 'write', mutations: [{ kind: 'put', key, value, ifRevision: null }] };
+    const answer = cluster.anyClient.ask(request);
+    if (answer === null) return;
+    asked.add(key);
+    void answer.then((result) => {
+      asked.delete(key);
+      if (result.kind === 'written') done.add(key);
+    });
+  };
+  const begun = world.clock.now;
+  const whole = await within(cluster, WRITABLE_MS, 'every key can be written', () => {
+    const left = keys.filter((key) => !done.has(key));
+    for (const key of left) if (!asked.has(key)) ask(key);
+    return left.length === 0 ? null : `not ${left.join(' ')}`;
+  });
+  world.story.count('heal-ms', Math.round(world.clock.now - begun));
+  return whole;
+}
+
+interface Placed {
+  readonly node: NodeProcess;
+  readonly status: ReplicaStatus;
+}
+
+function statusesOf(cluster: Cluster): ReadonlyMap<number, readonly Placed[]> {
+  const byRange = new Map<number, Placed[]>();
+  for (const node of cluster.nodes) {
+    const status: NodeStatus | undefined = node.node?.status();
+    for (const replica of status?.replicas ?? []) {
+      const placed = byRange.get(replica.range) ?? [];
+      byRange.set(replica.range, [...placed, { node, status: replica }]);
+    }
+  }
+  return byRange;
+}
+
+/** Why the replicas are not yet what they should be; null: they are. */
+function unequal(cluster: Cluster): string | null {
+  const statuses = statusesOf(cluster);
+  for (const { id, replicas, inSync } of cluster.descriptors) {
+    if (inSync.length < Math.min(3, cluster.nodes.length) || inSync.length < replicas.length)
+      return `range ${id} has in-sync ${inSync.length} of ${replicas.length}`;
+    const placed = statuses.get(id) ?? [];
+    if (placed.length !== replicas.length) return `range ${id} is on ${placed.length} nodes`;
+    const places = placed.map(({ status: { lastSeq, appliedSeq } }) => `${lastSeq}/${appliedSeq}`);
+    const seqs = new Set(placed.flatMap(({ status: { lastSeq, appliedSeq } }) => [lastSeq, appliedSeq]));
+    if (seqs.size !== 1) return `range ${id} is at ${places.join(' ')}`;
+  }
+  return null;
+}
+
+async function compareRows(cluster: Cluster): Promise<void> {
+  const { world } = cluster;
+  const samples: (ReplicaSample | null)[] = [];
+  for (const [range, placed] of statusesOf(cluster)) {
+    const bounds = cluster.descriptors.find(({ id }) => id === range) ?? wholeKeySpace;
+    for (const { node } of placed) {
+      const at = samples.push(null) - 1;
+      node.host.process.gate(() => {
+        void node.storage?.scan(range, bounds, WHOLE).then(({ rows, applied: seq }) => {
+          const checksum = rows.map(rowText).join('\n');
+          samples[at] = { node: node.host.name, range, seq, checksum };
+        });
+      })();
+    }
+  }
+  const read = () => (samples.every((sample) => sample !== null) ? null : 'scans are under way');
+  if (!(await within(cluster, 10_000, 'the rows of all replicas are read', read))) return;
+  for (const { checker, text } of checkReplicasSettled(samples.flatMap((sample) => sample ?? [])))
+    world.violation(checker, text);
+}
+
+function rowText({ key, value, revision }: Row): string {
+  return `${Buffer.from(key)}@${revision}=${Buffer.from(value).toString('latin1')}`;
+}
+
+/** Linearizable reads of all keys, for the checkers of the history. */
+async function readAll(cluster: Cluster): Promise<readonly FinalRow[] | null> {
+  const results: (Outcome | null)[] = cluster.keys.map(() => null);
+  for (const [index, key] of cluster.keys.entries()) {
+    const answer = cluster.anyClient.ask({ kind: 'read', key, mode: 'linearizable' });
+    void answer?.then((result) => {
+      results[index] = result;
+    });
+  }
+  const all = () => (results.every((result) => result?.kind === 'read') ? null : 'not all keys were read');
+  if (!(await within(cluster, 10_000, 'every key can be read', all))) return null;
+  return results.flatMap((result, index) => {
+    if (result?.kind !== 'read' || result.value === null) return [];
+    return [{ key: cluster.keys[index] as string, value: result.value, revision: result.revision }];
+  });
+}

@@ -1,0 +1,184 @@
+// A node as `rangekeeper kvnode` puts it together (kvnode/main.ts), over twins: its disk, its ZooKeeper, its network.
+
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
+import type { ClusterRecord } from '../../common/model/records.ts';
+import { Channel } from '../../common/net/channel.ts';
+import type { Listener } from '../../common/net/transport.ts';
+import type { Zk } from '../../common/zk/store.ts';
+import { connectZk } from '../../common/zk/zk.ts';
+import { clusterCodec, paths } from '../../common/zk/znodes.ts';
+import { openDataDirectory } from '../../kvnode/data-directory.ts';
+import { KvNode } from '../../kvnode/node.ts';
+import { Registration } from '../../kvnode/registration.ts';
+import type { Storage } from '../../kvnode/storage/storage.ts';
+import type { AppliedLog } from './applied-log.ts';
+import type { Settings } from './settings.ts';
+import type { Host, Process } from './world/host.ts';
+import { DiskFault, MachineDisk } from './world/machine-disk.ts';
+import type { World } from './world/world.ts';
+import type { ZkEnsemble } from './world/zk-ensemble.ts';
+import { linksOf } from './world/zk-link.ts';
+
+interface Running {
+  readonly node: KvNode;
+  readonly storage: Storage;
+  readonly registration: Registration;
+  readonly listener: Listener;
+  readonly zk: Zk;
+}
+
+export interface NodeDeps {
+  readonly world: World;
+  readonly ensemble: ZkEnsemble;
+  readonly settings: Settings;
+  readonly applied: AppliedLog;
+}
+
+export class NodeProcess {
+  readonly host: Host;
+  readonly disk: MachineDisk;
+  readonly #deps: NodeDeps;
+  #running: Running | null = null;
+  /** The id on this disk; null before the first start. */
+  nodeId: string | null = null;
+  /** It runs, or is on its way up or down in order. */
+  busy = false;
+  /** A fault keeps it down. */
+  down = false;
+  /** Something that was synced is not on its disk any more: it must not come back with its id. */
+  damaged = false;
+
+  constructor(deps: NodeDeps, host: Host) {
+    this.#deps = deps;
+    this.host = host;
+    this.disk = new MachineDisk(deps.world);
+  }
+
+  get node(): KvNode | null {
+    return this.#running?.node ?? null;
+  }
+
+  get storage(): Storage | null {
+    return this.#running?.storage ?? null;
+  }
+
+  start(): void {
+    const process = this.host.boot();
+    this.busy = true;
+    process.onCrash = (error) => this.#crashed(error);
+    process.gate(() => void this.#main(process).catch((error) => process.crash(error)))();
+  }
+
+  /** `power`: the machine's memory is gone as well. */
+  kill(kind: 'power' | 'process'): void {
+    this.host.process.kill(kind === 'power' ? 'silent' : 'told');
+    this.#dead(kind);
+  }
+
+  /** SIGTERM; it is down once the process has ended. */
+  stop(): void {
+    const { process } = this.host;
+    const running = this.#running;
+    if (running === null) return this.kill('process');
+    process.gate(() => void this.#stop(process, running).catch((error) => process.crash(error)))();
+  }
+
+  async #stop(process: Process, { node, registration, listener, zk, storage }: Running): Promise<void> {
+    await node.close();
+    registration.close();
+    await listener.close();
+    await zk.close();
+    await storage.close();
+    process.kill('told');
+    this.#dead('process');
+  }
+
+  #dead(kind: 'power' | 'process'): void {
+    this.#running = null;
+    this.busy = false;
+    this.disk.afterDeath(kind);
+  }
+
+  #crashed(error: unknown): void {
+    const { world } = this.#deps;
+    const expected = error instanceof DiskFault;
+    const text = expected
+      ? error.message
+      : error instanceof Error
+        ? (error.stack ?? error.message)
+        : String(error);
+    world.story.tell(this.host.name, `ends: ${text}`, true);
+    if (expected) world.story.count('node-ended-by-disk');
+    else world.violation('process', `${this.host.name} crashed: ${text}`);
+    this.#dead('process');
+  }
+
+  async #main(process: Process): Promise<void> {
+    const { env } = process;
+    const { logger } = this.host;
+    const { world, ensemble, settings, applied } = this.#deps;
+    const opened = await openDataDirectory(this.disk.directory, {
+      env,
+      logger,
+      limits: settings.limits,
+      disk: this.disk.diskFor(process),
+      openState: this.disk.openStateFor(process),
+    });
+    opened.onFailure((error) => process.crash(error));
+    if (this.damaged && opened.nodeId === this.nodeId)
+      world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
+    this.damaged = false;
+    this.nodeId = opened.nodeId;
+    const storage = applied.watch(this.host.name, opened);
+    let cluster: ClusterRecord | null = null;
+    const zk = connectZk({
+      connect: ensemble.connectString,
+      config: settings.session,
+      env,
+      logger,
+      tickMs: () => cluster?.tickMs ?? null,
+      openLink: linksOf(ensemble, process),
+    });
+    cluster = await clusterRecord(zk);
+    const { clusterId } = cluster;
+    if (storage.clusterId === null) await storage.joinCluster(clusterId);
+    const node = new KvNode({
+      clusterId,
+      version: 'sim',
+      env,
+      logger,
+      zk,
+      storage,
+      transport: world.network.transportOf(process),
+      config: DEFAULT_REPLICATION,
+    });
+    const address = `${this.host.name}:${world.rng.pick([7000, 7000 + world.rng.below(100)])}`;
+    const listener = world.network.listen(process, address, (connection) =>
+      Channel.accept(connection, {
+        env,
+        log: logger,
+        self: { clusterId, nodeId: node.id },
+        handlers: node.handlers,
+      }),
+    );
+    const registration = new Registration({
+      zk,
+      env,
+      logger,
+      record: { id: node.id, name: this.host.name, zone: 'z', capacity: 1, mode: 'active' },
+      live: { name: this.host.name, address, startedAt: env.wallNow(), version: 'sim' },
+      registered: (session) => node.useSession(session),
+    });
+    this.#running = { node, storage, registration, listener, zk };
+  }
+}
+
+function clusterRecord(zk: Zk): Promise<ClusterRecord> {
+  return new Promise((resolve) => {
+    const observer = zk.observeData(paths.cluster, (found) => {
+      if (found === null) return;
+      resolve(clusterCodec.decode(found.data));
+      observer.close();
+    });
+  });
+}

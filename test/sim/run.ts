@@ -1,0 +1,84 @@
+// One seed, from an empty world to the verdict.
+
+import { checkDurability } from './checkers/durability.ts';
+import { describe } from './checkers/effects.ts';
+import { checkLinearizability } from './checkers/linearizability.ts';
+import { checkStaleReads } from './checkers/stale-reads.ts';
+import { checkVersions } from './checkers/versions.ts';
+import { Cluster } from './cluster.ts';
+import { FaultPlan } from './faults.ts';
+import { checkHealed } from './heal.ts';
+import { drawSettings, type RunOptions } from './settings.ts';
+import { World } from './world/world.ts';
+
+export interface RunResult {
+  readonly seed: number;
+  readonly violations: readonly string[];
+  /** Equal for two runs of one seed. */
+  readonly trace: string;
+  readonly virtualMs: number;
+  readonly events: number;
+  readonly operations: number;
+  readonly counters: ReadonlyMap<string, number>;
+  story(lines: number): string;
+  /** Everything that touched this key, a line each. */
+  ofKey(key: string): readonly string[];
+}
+
+/** Virtual time that a run may take before it is healed, ms. */
+const RUN_MS_MAX = 400_000;
+
+export async function runSeed(options: RunOptions): Promise<RunResult> {
+  const world = new World(options.seed);
+  const cluster = new Cluster(world, drawSettings(world));
+  const rejected = (error: unknown) => {
+    if (world.running === null) throw error;
+    world.running.crash(error);
+  };
+  process.on('unhandledRejection', rejected);
+  try {
+    await play(cluster, options);
+  } finally {
+    process.off('unhandledRejection', rejected);
+  }
+  return {
+    seed: options.seed,
+    violations: world.violations,
+    trace: world.clock.trace,
+    virtualMs: world.clock.now,
+    events: world.clock.events,
+    operations: cluster.history.operations.length,
+    counters: world.story.counters,
+    story: (lines) => world.story.text(lines),
+    ofKey: (key) =>
+      cluster.history.operations
+        .filter(({ action }) =>
+          action.kind === 'read' ? action.key === key : action.mutations.some((one) => one.key === key),
+        )
+        .map(describe),
+  };
+}
+
+async function play(cluster: Cluster, options: RunOptions): Promise<void> {
+  const { world, history } = cluster;
+  world.story.tell('RUN', JSON.stringify({ ...options, ...cluster.settings }), true);
+  cluster.start();
+  const broken = () => world.violations.length > 0;
+  await world.clock.run(() => broken() || cluster.ranges.size > 0 || world.clock.now > 60_000);
+  const faults = new FaultPlan(cluster);
+  if (options.faults > 0) faults.begin();
+  const enough = () => history.operations.length >= options.operations && faults.count >= options.faults;
+  await world.clock.run(() => broken() || enough() || world.clock.now > RUN_MS_MAX);
+  world.story.tell('RUN', `${faults.count} faults, ${history.operations.length} operations: all heals`, true);
+  faults.heal();
+  cluster.working = false;
+  const rows = broken() ? null : await checkHealed(cluster);
+  const { operations } = history;
+  const found = [
+    ...checkVersions(operations),
+    ...checkLinearizability(operations),
+    ...checkStaleReads(operations, { clockDrift: 3 * world.clockDrift, slackMs: 1 }),
+    ...(rows === null ? [] : checkDurability(operations, rows)),
+  ];
+  for (const { checker, text } of found) world.violation(checker, text);
+}

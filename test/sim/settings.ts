@@ -1,0 +1,49 @@
+// What a run is set to, drawn from its seed: sizes of the cluster, times, how small the pieces of the log are.
+
+import { DEFAULT_SESSION } from '../../common/model/config.ts';
+import type { StorageLimits } from '../../kvnode/storage/open.ts';
+import { SMALL_LIMITS } from '../suites/storage/world.ts';
+import type { World } from './world/world.ts';
+import { TICK_MS } from './world/zk-ensemble.ts';
+
+export interface RunOptions {
+  readonly seed: number;
+  readonly operations: number;
+  /** At least so many; 0: none at all. */
+  readonly faults: number;
+}
+
+export interface Settings {
+  readonly nodes: number;
+  readonly coordinators: number;
+  readonly clients: number;
+  readonly callsPerClient: number;
+  readonly keys: number;
+  readonly session: typeof DEFAULT_SESSION;
+  readonly tickMs: number;
+  readonly replaceAfterMs: number;
+  readonly balanceAfterMs: number;
+  readonly limits: Partial<StorageLimits>;
+  /** Between two faults, on average, ms. */
+  readonly faultEveryMs: number;
+}
+
+export function drawSettings(world: World): Settings {
+  return {
+    nodes: world.rng.pick([3, 3, 4, 5]),
+    coordinators: 2,
+    clients: world.rng.pick([2, 3, 4]),
+    callsPerClient: world.rng.pick([1, 2, 4]),
+    keys: world.rng.pick([12, 40]),
+    session: { ...DEFAULT_SESSION, sessionMs: 2_000, pollMs: world.rng.pick([2_000, 5_000]) },
+    tickMs: TICK_MS,
+    replaceAfterMs: world.rng.pick([3_000, 6_000, 15_000]),
+    balanceAfterMs: world.rng.pick([1_000, 4_000, 60_000]),
+    limits: world.rng.pick([
+      SMALL_LIMITS,
+      { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
+      {},
+    ]),
+    faultEveryMs: world.rng.pick([600, 1_200, 2_500]),
+  };
+}

@@ -1,0 +1,131 @@
+// A node's disk with time and faults in it: the twins of the storage suite underneath, so that a power cut takes any part of
+// what was not synced; here syncs take a while, stall, fail, and space runs out.
+
+import type { Bytes } from '../../../common/base/bytes.ts';
+import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
+import type { OpenState } from '../../../kvnode/storage/state-engine.ts';
+import { MemoryDisk } from '../../suites/storage/memory-disk.ts';
+import { openMemoryState, StateImage } from '../../suites/storage/memory-state.ts';
+import type { Process } from './host.ts';
+import type { World } from './world.ts';
+
+/** What a fault of the disk throws: a process that ends with it does as it should (R12). */
+export class DiskFault extends Error {
+  override readonly name = 'DiskFault';
+}
+
+const DIRECTORY = '/data';
+
+export class MachineDisk {
+  readonly directory = DIRECTORY;
+  readonly #world: World;
+  #disk = new MemoryDisk();
+  #state = new StateImage();
+  /** No sync ends before this instant of the world. */
+  stalledUntil = 0;
+  failing = false;
+  full = false;
+
+  constructor(world: World) {
+    this.#world = world;
+    this.#disk.hold();
+  }
+
+  // ---- what a process uses -----------------------------------------------------------------------------------------
+
+  diskFor(process: Process): Disk {
+    const disk = this.#disk;
+    const io = (ms: number) => this.#io(process, ms);
+    return {
+      makeDirectory: () => disk.makeDirectory(),
+      list: (path) => (path === DIRECTORY ? [...disk.list(path), 'state'] : disk.list(path)),
+      read: (path) => disk.read(path),
+      rename: (from, to) => {
+        if (from === `${DIRECTORY}/state`) this.#state = new StateImage();
+        else disk.rename(from, to);
+      },
+      remove: (path) => disk.remove(path),
+      replace: async (path, bytes) => {
+        await io(2);
+        this.#checkSpace();
+        await disk.replace(path, bytes);
+      },
+      syncDirectory: async (path) => {
+        await io(1);
+        await disk.syncDirectory(path);
+      },
+      create: async (path, size) => {
+        await io(4);
+        this.#checkSpace();
+        return this.#file(process, await disk.create(path, size));
+      },
+      open: (path) => this.#file(process, disk.open(path)),
+    };
+  }
+
+  openStateFor(process: Process): OpenState {
+    return (path) => {
+      this.#state.beforeRead = () => this.#io(process, 1);
+      return openMemoryState(this.#state, path);
+    };
+  }
+
+  #file(process: Process, file: DiskFile): DiskFile {
+    const disk = this.#disk;
+    return {
+      write: (parts: readonly Bytes[], at: number) => {
+        this.#checkSpace();
+        file.write(parts, at);
+      },
+      sync: async () => {
+        const synced = file.sync();
+        await this.#io(process, 1.5);
+        if (this.failing) disk.syncError = new DiskFault('EIO: the disk failed to sync');
+        disk.releaseOne();
+        await synced;
+      },
+      read: (at, length) => file.read(at, length),
+      shrink: (size) => file.shrink(size),
+      close: () => file.close(),
+    };
+  }
+
+  /** About `ms`, more while the disk stalls; never for a process that is dead by then. */
+  async #io(process: Process, ms: number): Promise<void> {
+    const world = this.#world;
+    await process.wait(world.between(0.3 * ms, ms) + (world.chance(0.01) ? world.between(0, 30) : 0));
+    const stall = this.stalledUntil - world.clock.now;
+    if (stall > 0) await process.wait(stall);
+  }
+
+  #checkSpace(): void {
+    if (this.full) throw new DiskFault('ENOSPC: the disk is full');
+  }
+
+  // ---- the end of a process ----------------------------------------------------------------------------------------
+
+  /** `power`: any part of what was not synced is gone. `process`: the machine has it all. */
+  afterDeath(kind: 'power' | 'process'): void {
+    const chance = () => this.#world.chance(0.5);
+    const unlucky = this.#world.chance(0.3);
+    this.#state = this.#state.afterPowerCut(chance);
+    if (kind === 'power' || this.failing) this.#disk = this.#disk.afterPowerCut(() => !unlucky && chance());
+    else this.#disk.release();
+    this.#disk.hold();
+    this.failing = false;
+  }
+
+  /** Flips a bit of what was synced long ago; false where there is too little. */
+  damage(): boolean {
+    const segments = this.#disk.paths.filter((path) => path.startsWith(`${DIRECTORY}/wal/`));
+    const path = this.#world.rng.pick(segments);
+    if (path === undefined) return false;
+    const bytes = this.#disk.contentOf(path).slice();
+    const used = bytes.findLastIndex((byte) => byte !== 0);
+    if (used < 12 * 1024) return false;
+    const at = this.#world.rng.below(Math.floor(used / 8));
+    bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#world.rng.below(8));
+    this.#disk.setContent(path, bytes);
+    return true;
+  }
+}

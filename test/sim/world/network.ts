@@ -1,0 +1,318 @@
+// The network between hosts, twin of ws-transport.ts and the ground under the ZooKeeper twin. Every connection is two
+// pipes, each in order with a latency. A cut stops one direction between two hosts: what is under way waits, as TCP would
+// have it. Breaks drop what is in flight at each end's own time, so that an old connection's last words can come after a
+// new one's first.
+
+import { RangekeeperError } from '../../../common/base/errors.ts';
+import type {
+  Accept,
+  Connection,
+  ConnectionHandlers,
+  Listener,
+  Transport,
+} from '../../../common/net/transport.ts';
+import type { Process } from './host.ts';
+import type { World } from './world.ts';
+
+/** One direction of one connection. */
+export class Pipe {
+  readonly #network: Network;
+  readonly from: string;
+  readonly to: string;
+  #lastAt = 0;
+  #parked: (() => void)[] = [];
+
+  constructor(network: Network, from: string, to: string) {
+    this.#network = network;
+    this.from = from;
+    this.to = to;
+  }
+
+  send(task: () => void): void {
+    const { clock } = this.#network.world;
+    this.#lastAt = Math.max(this.#lastAt, clock.now + this.#network.latency(this.from, this.to));
+    clock.after(this.#lastAt - clock.now, () => this.#arrive(task));
+  }
+
+  #arrive(task: () => void): void {
+    if (this.#parked.length > 0) {
+      this.#parked.push(task);
+    } else if (this.#network.isCut(this.from, this.to)) {
+      this.#parked.push(task);
+      this.#network.onMend(this.from, this.to, () => this.#release());
+    } else {
+      task();
+    }
+  }
+
+  /** One after the other, in order; what arrives meanwhile stands behind them. */
+  #release(): void {
+    this.#network.world.clock.after(0, () => {
+      if (this.#network.isCut(this.from, this.to)) {
+        this.#network.onMend(this.from, this.to, () => this.#release());
+        return;
+      }
+      this.#parked.shift()?.();
+      if (this.#parked.length > 0) this.#release();
+    });
+  }
+}
+
+/** What the two ends of a broken connection are told. */
+export interface Breakable {
+  readonly hosts: readonly [string, string];
+  /** Breaks it at one end, or at both. */
+  breakAt(host: string, reason: string): void;
+  /** The process at one end is gone; nobody there is told. */
+  died(host: string): void;
+}
+
+export class Network {
+  readonly world: World;
+  readonly #listeners = new Map<string, { readonly process: Process; readonly accept: Accept }>();
+  readonly #connections = new Set<Breakable>();
+  readonly #cuts = new Map<string, number>();
+  readonly #slow = new Map<string, number>();
+  readonly #mends = new Map<string, (() => void)[]>();
+
+  constructor(world: World) {
+    this.world = world;
+  }
+
+  // ---- faults ----------------------------------------------------------------------------------------------------
+
+  isCut(from: string, to: string): boolean {
+    return (this.#cuts.get(`${from}>${to}`) ?? 0) > 0;
+  }
+
+  cut(from: string, to: string): void {
+    const key = `${from}>${to}`;
+    this.#cuts.set(key, (this.#cuts.get(key) ?? 0) + 1);
+  }
+
+  mend(from: string, to: string): void {
+    const key = `${from}>${to}`;
+    const left = (this.#cuts.get(key) ?? 0) - 1;
+    this.#cuts.set(key, Math.max(0, left));
+    if (left > 0) return;
+    const waiting = this.#mends.get(key) ?? [];
+    this.#mends.delete(key);
+    for (const task of waiting) task();
+  }
+
+  onMend(from: string, to: string, task: () => void): void {
+    const key = `${from}>${to}`;
+    this.#mends.set(key, [...(this.#mends.get(key) ?? []), task]);
+  }
+
+  /** Adds to the latency; 0 takes it away. */
+  slow(from: string, to: string, ms: number): void {
+    this.#slow.set(`${from}>${to}`, ms);
+  }
+
+  latency(from: string, to: string): number {
+    const { world } = this;
+    const base = world.chance(0.01) ? world.between(1, 20) : world.between(0.1, 0.6);
+    return base + (this.#slow.get(`${from}>${to}`) ?? 0) * world.random();
+  }
+
+  /** Every connection between the two hosts breaks; each end hears of it in its own time. */
+  breakBetween(a: string, b: string): number {
+    const broken = [...this.#connections].filter(({ hosts }) => hosts.includes(a) && hosts.includes(b));
+    for (const connection of broken) {
+      for (const host of connection.hosts) {
+        this.world.clock.after(this.world.between(0, 5), () =>
+          connection.breakAt(host, 'connection reset by the network'),
+        );
+      }
+    }
+    return broken.length;
+  }
+
+  /** The process on this host is gone; `told`: its machine says so to the others. */
+  processDied(name: string, told: boolean): void {
+    for (const [address, { process }] of this.#listeners) {
+      if (process.host.name === name) this.#listeners.delete(address);
+    }
+    for (const connection of this.#connections) {
+      if (!connection.hosts.includes(name)) continue;
+      const other = connection.hosts[0] === name ? connection.hosts[1] : connection.hosts[0];
+      connection.died(name);
+      if (told) this.#tellReset(connection, name, other);
+      else
+        this.world.clock.after(this.world.between(500, 20_000), () => connection.breakAt(other, 'timed out'));
+    }
+  }
+
+  #tellReset(connection: Breakable, from: string, to: string): void {
+    new Pipe(this, from, to).send(() => connection.breakAt(to, 'connection reset'));
+  }
+
+  register(connection: Breakable): void {
+    this.#connections.add(connection);
+  }
+
+  forget(connection: Breakable): void {
+    this.#connections.delete(connection);
+  }
+
+  // ---- the transport ---------------------------------------------------------------------------------------------
+
+  listen(process: Process, address: string, accept: Accept): Listener {
+    this.#listeners.set(address, { process, accept });
+    return {
+      address,
+      close: async () => {
+        this.#listeners.delete(address);
+        for (const connection of this.#connections) {
+          if (connection instanceof Line && connection.address === address) connection.far.close('closed');
+        }
+      },
+    };
+  }
+
+  transportOf(process: Process): Transport {
+    return {
+      connect: (address, timeoutMs, handlers) => this.#connect(process, address, timeoutMs, handlers),
+    };
+  }
+
+  #connect(
+    process: Process,
+    address: string,
+    timeoutMs: number,
+    handlers: ConnectionHandlers,
+  ): Promise<Connection> {
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const fail = (why: string) => {
+        settled = true;
+        timer.cancel();
+        reject(new RangekeeperError('UNREACHABLE', `cannot connect to ${address}: ${why}`));
+      };
+      const timer = process.env.after(timeoutMs, () => fail('no answer'));
+      const line = new Line(this, process, address);
+      const answered = () => {
+        if (settled) return line.near.out.send(() => line.far.drop('the other end gave up'));
+        settled = true;
+        timer.cancel();
+        line.near.handlers = handlers;
+        resolve(line.near);
+      };
+      line.near.out.send(() => {
+        const listener = this.#listeners.get(address);
+        if (listener === undefined) return line.far.out.send(process.gate(() => settled || fail('refused')));
+        if (!process.alive) return;
+        // A frozen process's kernel accepts for it.
+        line.far.out.send(process.gate(answered));
+        line.far.process = listener.process;
+        this.register(line);
+        listener.process.gate(() => {
+          line.far.handlers = listener.accept(line.far);
+        })();
+      });
+    });
+  }
+}
+
+/** `host:port`, where hosts have no colon in their names. */
+function hostOf(address: string): string {
+  return address.slice(0, address.lastIndexOf(':'));
+}
+
+/** One connection: the end that dialled and the end that accepted. */
+class Line implements Breakable {
+  readonly hosts: readonly [string, string];
+  readonly address: string;
+  readonly near: End;
+  readonly far: End;
+
+  constructor(network: Network, process: Process, address: string) {
+    const there = hostOf(address);
+    const { host } = process;
+    this.address = address;
+    this.hosts = [host.name, there];
+    this.near = new End(this, network, host.name, there, address);
+    this.far = new End(this, network, there, host.name, host.name);
+    this.near.process = process;
+  }
+
+  other(end: End): End {
+    return end === this.near ? this.far : this.near;
+  }
+
+  breakAt(host: string, reason: string): void {
+    const end = this.near.name === host ? this.near : this.far;
+    end.drop(reason);
+  }
+
+  died(host: string): void {
+    (this.near.name === host ? this.near : this.far).die();
+  }
+}
+
+class End implements Connection {
+  readonly queuedBytes = 0;
+  readonly peer: string;
+  readonly name: string;
+  readonly out: Pipe;
+  handlers: ConnectionHandlers | null = null;
+  readonly #line: Line;
+  readonly #network: Network;
+  /** Whose end it is; null before it is accepted. */
+  process: Process | null = null;
+  #gone = false;
+
+  constructor(line: Line, network: Network, name: string, to: string, peer: string) {
+    this.#line = line;
+    this.#network = network;
+    this.name = name;
+    this.peer = peer;
+    this.out = new Pipe(network, name, to);
+  }
+
+  send(bytes: Uint8Array): void {
+    if (this.handlers === null) return;
+    const copy = Buffer.from(bytes);
+    const other = this.#line.other(this);
+    this.out.send(() => other.#receive(copy));
+  }
+
+  close(reason: string): void {
+    const { handlers } = this;
+    if (handlers === null) return;
+    this.handlers = null;
+    this.#forget();
+    this.process?.env.soon(() => handlers.closed(reason));
+    const other = this.#line.other(this);
+    this.out.send(() => other.drop('closed by the other end'));
+  }
+
+  drop(reason: string): void {
+    this.#gate(() => {
+      const { handlers } = this;
+      this.handlers = null;
+      this.#forget();
+      handlers?.closed(reason);
+    });
+  }
+
+  die(): void {
+    this.handlers = null;
+    this.#forget();
+  }
+
+  #receive(bytes: Buffer): void {
+    this.#gate(() => this.handlers?.message(bytes));
+  }
+
+  #gate(task: () => void): void {
+    this.process?.gate(task)();
+  }
+
+  #forget(): void {
+    if (this.#gone) return;
+    this.#gone = true;
+    if (this.#line.other(this).#gone) this.#network.forget(this.#line);
+  }
+}

@@ -1,0 +1,56 @@
+// One world of the simulator: a clock, a source of chance, a network, hosts. All of it comes from one seed.
+
+import { type Rng, seededRng } from '../../support/rng.ts';
+import { Clock } from './clock.ts';
+import { Host, type Process } from './host.ts';
+import { Network } from './network.ts';
+import { Story } from './story.ts';
+
+export class World {
+  readonly seed: number;
+  readonly rng: Rng;
+  readonly clock = new Clock();
+  readonly story = new Story(this.clock);
+  readonly network = new Network(this);
+  /** Clocks run at rates of 1 plus or minus this. */
+  readonly clockDrift: number;
+  /** Whose code ran last. */
+  running: Process | null = null;
+  readonly violations: string[] = [];
+  readonly #hosts = new Map<string, Host>();
+
+  constructor(seed: number) {
+    this.seed = seed;
+    this.rng = seededRng(seed);
+    this.clockDrift = this.rng.pick([0, 0.001, 0.01]);
+  }
+
+  get hosts(): readonly Host[] {
+    return [...this.#hosts.values()];
+  }
+
+  random(): number {
+    return this.rng.below(2 ** 32) / 2 ** 32;
+  }
+
+  /** Uniform in [from, to). */
+  between(from: number, to: number): number {
+    return from + this.random() * (to - from);
+  }
+
+  chance(probability: number): boolean {
+    return this.random() < probability;
+  }
+
+  makeHost(name: string): Host {
+    const host = new Host(this, name, this.#hosts.size + 1);
+    this.#hosts.set(name, host);
+    return host;
+  }
+
+  /** A promise that this world did not keep. The first one ends the run. */
+  violation(checker: string, text: string): void {
+    this.story.tell('CHECKER', `${checker}: ${text}`, true);
+    this.violations.push(`${checker}: ${text}`);
+  }
+}

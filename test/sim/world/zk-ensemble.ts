@@ -1,0 +1,200 @@
+// A ZooKeeper ensemble, twin of three real servers under test/suites/zk: one leader orders the writes, the servers apply
+// them each at its own pace and answer reads from what they have. A session is prolonged only when a server reports it
+// with its answer to the leader's ping, every tickTime/2; it ends at a tick of the leader's clock. A server that is cut
+// off goes on answering reads for a while.
+
+import { toHex } from '../../../common/base/bytes.ts';
+import type { ZkOp, ZkOpResult } from '../../../common/zk/store.ts';
+import type { Host } from './host.ts';
+import type { World } from './world.ts';
+import { ZkServer } from './zk-server.ts';
+import { type Change, type Decision, type Transaction, ZkTree } from './zk-tree.ts';
+
+export const TICK_MS = 200;
+/** A server cut off from its leader drops its clients after so long. */
+const SYNC_LIMIT_MS = 5 * TICK_MS;
+
+export interface ServerSession {
+  readonly id: string;
+  readonly password: string;
+  readonly timeoutMs: number;
+  /** By the leader's clock. */
+  deadline: number;
+  /** The connection that uses it now. */
+  owner: object | null;
+}
+
+export type Committed =
+  | { readonly kind: 'done'; readonly zxid: number; readonly results: readonly ZkOpResult[] }
+  | { readonly kind: 'refused'; readonly zxid: number; readonly decision: Decision & { kind: 'refused' } }
+  | { readonly kind: 'ended'; readonly zxid: number };
+
+export class ZkEnsemble {
+  readonly world: World;
+  readonly servers: readonly ZkServer[];
+  readonly sessions = new Map<string, ServerSession>();
+  /** What is committed. */
+  readonly tree = new ZkTree();
+  readonly log: Transaction[] = [];
+  /** Told of every transaction that changed something. */
+  onCommit: (changes: readonly Change[], tree: ZkTree) => void = () => {};
+  leader: ZkServer;
+  #zxid = 0;
+  #nextSession = 1;
+  /** No leader before this instant of the world. */
+  #electedAt = 0;
+
+  constructor(world: World, hosts: readonly Host[]) {
+    this.world = world;
+    this.servers = hosts.map((host) => new ZkServer(this, host));
+    this.leader = this.servers[0] as ZkServer;
+    world.clock.after(TICK_MS / 2, () => this.#ping());
+    world.clock.after(TICK_MS, () => this.#expire());
+  }
+
+  get connectString(): string {
+    return this.servers.map(({ host }) => `${host.name}:2181`).join(',');
+  }
+
+  get hasLeader(): boolean {
+    return this.world.clock.now >= this.#electedAt && this.leader.state === 'up';
+  }
+
+  server(name: string): ZkServer | undefined {
+    return this.servers.find(({ host }) => host.name === name);
+  }
+
+  /** Whether the server can have a write committed now. */
+  reachesLeader(server: ZkServer): boolean {
+    return this.hasLeader && server.state === 'up';
+  }
+
+  // ---- writes ----------------------------------------------------------------------------------------------------
+
+  openSession(timeoutMs: number): ServerSession {
+    const id = (0x1000_0000_0000n + BigInt(this.#nextSession++)).toString(16).padStart(16, '0');
+    const password = toHex(Uint8Array.from({ length: 16 }, () => this.world.rng.below(256)));
+    const session = { id, password, timeoutMs, deadline: 0, owner: null };
+    this.touch(session);
+    this.sessions.set(id, session);
+    this.#commit([]);
+    return session;
+  }
+
+  closeSession(session: ServerSession): number {
+    if (!this.sessions.delete(session.id)) return this.#zxid;
+    const gone = this.tree.ephemeralsOf(session.id).map((path) => ({ path, node: null }));
+    this.tree.apply(gone);
+    const zxid = this.#commit(gone);
+    for (const server of this.servers) server.sessionClosed(session.id, zxid);
+    return zxid;
+  }
+
+  write(session: ServerSession, ops: readonly ZkOp[]): Committed {
+    if (!this.sessions.has(session.id)) return { kind: 'ended', zxid: this.#zxid };
+    const decision = this.tree.decide(ops, session.id, this.#zxid + 1);
+    if (decision.kind === 'refused') return { kind: 'refused', zxid: this.#commit([]), decision };
+    const zxid = this.#commit(decision.changes);
+    return { kind: 'done', zxid, results: decision.results };
+  }
+
+  #commit(changes: readonly Change[]): number {
+    const transaction = { zxid: ++this.#zxid, changes };
+    this.log.push(transaction);
+    this.world.clock.mark(transaction.zxid);
+    if (changes.length > 0) this.onCommit(changes, this.tree);
+    for (const server of this.servers) server.hear(transaction);
+    return transaction.zxid;
+  }
+
+  // ---- sessions --------------------------------------------------------------------------------------------------
+
+  touch(session: ServerSession): void {
+    const due = this.leader.host.now() + session.timeoutMs;
+    session.deadline = Math.max(session.deadline, Math.ceil(due / TICK_MS) * TICK_MS);
+  }
+
+  /** The leader pings; the answers say which sessions were heard of. */
+  #ping(): void {
+    this.world.clock.after(TICK_MS / 2 / this.leader.host.rate, () => this.#ping());
+    if (!this.hasLeader) return;
+    for (const server of this.servers) {
+      if (server.state !== 'up') continue;
+      const hop = server === this.leader ? 0 : this.world.between(0.2, 3);
+      this.world.clock.after(hop, () => {
+        if (server.state !== 'up') return;
+        const heard = server.takeTouched();
+        this.world.clock.after(hop, () => {
+          if (!this.hasLeader) return;
+          for (const id of heard) {
+            const session = this.sessions.get(id);
+            if (session !== undefined) this.touch(session);
+          }
+        });
+      });
+    }
+  }
+
+  #expire(): void {
+    this.world.clock.after(TICK_MS / this.leader.host.rate, () => this.#expire());
+    if (!this.hasLeader) return;
+    const now = this.leader.host.now();
+    for (const session of [...this.sessions.values()]) {
+      if (session.deadline > now) continue;
+      this.world.story.tell('zk', `session ${session.id} expires`);
+      this.closeSession(session);
+    }
+  }
+
+  // ---- faults ----------------------------------------------------------------------------------------------------
+
+  /** Another server leads after `ms`; every connection is lost, every session gets its whole time again. */
+  elect(ms: number): void {
+    const able = this.servers.filter(({ state }) => state === 'up');
+    this.leader = this.world.rng.pick(able.length > 0 ? able : this.servers);
+    this.#electedAt = this.world.clock.now + ms;
+    for (const server of this.servers) if (server.state === 'up') server.dropClients('no leader');
+    this.world.clock.after(ms, () => {
+      // By another clock than before.
+      for (const session of this.sessions.values()) {
+        session.deadline = 0;
+        this.touch(session);
+      }
+    });
+  }
+
+  /** Cut off from the others: answers reads for a while from what it has, then drops its clients. */
+  isolate(server: ZkServer): void {
+    if (server.state !== 'up') return;
+    server.state = 'isolated';
+    if (server === this.leader) {
+      const electionMs = this.world.between(200, 1_500);
+      this.world.clock.after(this.world.between(0, SYNC_LIMIT_MS), () => {
+        if (server === this.leader && server.state !== 'up') this.#electOther(electionMs);
+      });
+    }
+    this.world.clock.after(SYNC_LIMIT_MS, () => {
+      if (server.state === 'isolated') server.dropClients('lost its leader');
+      if (server.state === 'isolated') server.state = 'down';
+    });
+  }
+
+  stop(server: ZkServer): void {
+    server.state = 'down';
+    server.dropClients('stopped');
+    if (server === this.leader) this.#electOther(this.world.between(200, 1_500));
+  }
+
+  /** It is among the others again, with all that is committed. */
+  rejoin(server: ZkServer): void {
+    if (server.state === 'up') return;
+    server.dropClients('rejoins');
+    server.catchUp(this.log);
+    server.state = 'up';
+    if (this.leader.state !== 'up') this.#electOther(this.world.between(100, 500));
+  }
+
+  #electOther(ms: number): void {
+    if (this.servers.some(({ state }) => state === 'up')) this.elect(ms);
+  }
+}

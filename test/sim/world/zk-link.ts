@@ -1,0 +1,303 @@
+// One connection to one server of the ensemble, twin of common/zk/link.ts: the real sessions, observers and leases use it
+// as they use that one.
+
+import { fromHex, toHex } from '../../../common/base/bytes.ts';
+import type { Timer } from '../../../common/base/env.ts';
+import { type Asked, unanswered } from '../../../common/zk/answers.ts';
+import type { ServerAddress } from '../../../common/zk/connect-string.ts';
+import type {
+  Handshake,
+  Identity,
+  LinkListener,
+  LinkOptions,
+  OpenLink,
+  ServerLink,
+} from '../../../common/zk/server-link.ts';
+import {
+  type CreateMode,
+  ZkError,
+  type ZkFailure,
+  type ZkNode,
+  type ZkOp,
+  type ZkOpResult,
+} from '../../../common/zk/store.ts';
+import type { Process } from './host.ts';
+import { type Breakable, Pipe } from './network.ts';
+import type { ZkEnsemble } from './zk-ensemble.ts';
+import type { ClientEnd, ServerConnection, ZkReply, ZkRequest, ZkServer } from './zk-server.ts';
+
+interface Pending extends Asked {
+  settle(reply: ZkReply): void;
+  fail(failure: ZkFailure, reason: string): void;
+}
+
+type State =
+  | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer }
+  | { kind: 'up' | 'closing'; listener: LinkListener | null }
+  | { kind: 'down'; reason: string };
+
+export function linksOf(ensemble: ZkEnsemble, process: Process): OpenLink {
+  return (options, report) => new TwinLink(ensemble, process, options, report);
+}
+
+class TwinLink implements ServerLink, Breakable, ClientEnd {
+  readonly hosts: readonly [string, string];
+  readonly #ensemble: ZkEnsemble;
+  readonly #process: Process;
+  readonly #options: LinkOptions;
+  readonly #server: ZkServer;
+  readonly #out: Pipe;
+  readonly #in: Pipe;
+  readonly #pending = new Map<number, Pending>();
+  #state: State;
+  #there: ServerConnection | null = null;
+  #identity: Identity = { id: '', password: new Uint8Array(0) };
+  #timeoutMs = 0;
+  #seenZxid: bigint;
+  #nextId = 1;
+
+  constructor(
+    ensemble: ZkEnsemble,
+    process: Process,
+    options: LinkOptions,
+    report: (handshake: Handshake) => void,
+  ) {
+    const server = ensemble.server(options.server.host);
+    if (server === undefined) throw new Error(`no server ${options.server.host}`);
+    this.#ensemble = ensemble;
+    this.#process = process;
+    this.#options = options;
+    this.#server = server;
+    this.#seenZxid = options.seenZxid;
+    this.hosts = [process.host.name, server.host.name];
+    this.#out = new Pipe(ensemble.world.network, process.host.name, server.host.name);
+    this.#in = new Pipe(ensemble.world.network, server.host.name, process.host.name);
+    const timer = options.env.after(options.handshakeMs, () => this.destroy('no handshake in time'));
+    this.#state = { kind: 'dialing', report, timer };
+    ensemble.world.network.register(this);
+    this.#out.send(() => this.#greeted());
+  }
+
+  get identity(): Identity {
+    return this.#identity;
+  }
+
+  get timeoutMs(): number {
+    return this.#timeoutMs;
+  }
+
+  get seenZxid(): bigint {
+    return this.#seenZxid;
+  }
+
+  get server(): ServerAddress {
+    return this.#options.server;
+  }
+
+  // ---- the handshake, at the server ------------------------------------------------------------------------------
+
+  #greeted(): void {
+    const refuse = (reason: string) => this.dropped(reason);
+    if (this.#server.state === 'down') return refuse('refused');
+    if (BigInt(this.#server.applied) < this.#options.seenZxid) return refuse('the server is behind');
+    const { world } = this.#ensemble;
+    // A session is made, or taken up again, by the leader.
+    world.clock.after(world.between(0.2, 2), () => {
+      if (!this.#ensemble.reachesLeader(this.#server)) return;
+      if (this.#state.kind === 'down' || !this.#process.alive) return;
+      const { identity, sessionMs } = this.#options;
+      const session =
+        identity === null ? this.#ensemble.openSession(sessionMs) : this.#ensemble.sessions.get(identity.id);
+      if (session === undefined || (identity !== null && toHex(identity.password) !== session.password)) {
+        return this.#answer(() => this.#expire());
+      }
+      this.#ensemble.touch(session);
+      const connection = this.#server.connect(session, this);
+      this.#answer(() => this.#cameUp(connection));
+    });
+  }
+
+  /** In order, in this process. */
+  #answer(task: () => void): void {
+    this.#in.send(this.#process.gate(task));
+  }
+
+  #cameUp(connection: ServerConnection): void {
+    this.#there = connection;
+    if (this.#state.kind !== 'dialing') return this.#leave();
+    const { report, timer } = this.#state;
+    const { id, password, timeoutMs } = connection.session;
+    this.#identity = { id, password: fromHex(password) };
+    this.#timeoutMs = timeoutMs;
+    timer.cancel();
+    this.#state = { kind: 'up', listener: null };
+    report({ kind: 'up' });
+  }
+
+  // ---- what the server tells -------------------------------------------------------------------------------------
+
+  replied(id: number, reply: ZkReply, zxid: number): void {
+    this.#answer(() => {
+      this.#see(zxid);
+      const pending = this.#pending.get(id);
+      this.#pending.delete(id);
+      pending?.settle(reply);
+    });
+  }
+
+  changed(path: string, zxid: number): void {
+    this.#answer(() => {
+      this.#see(zxid);
+      if (this.#state.kind === 'up') this.#state.listener?.changed(path);
+    });
+  }
+
+  dropped(reason: string): void {
+    this.#answer(() => this.destroy(reason));
+  }
+
+  #see(zxid: number): void {
+    if (BigInt(zxid) > this.#seenZxid) this.#seenZxid = BigInt(zxid);
+  }
+
+  breakAt(host: string, reason: string): void {
+    if (host === this.#process.host.name) this.#process.gate(() => this.destroy(reason))();
+    else if (this.#there !== null) this.#server.forget(this.#there);
+  }
+
+  died(): void {
+    this.#leave();
+    this.#ensemble.world.network.forget(this);
+  }
+
+  /** The server's end hears, when the network lets it, that this one is gone. */
+  #leave(): void {
+    const there = this.#there;
+    if (there !== null) this.#out.send(() => this.#server.forget(there));
+  }
+
+  // ---- ServerLink ------------------------------------------------------------------------------------------------
+
+  listen(listener: LinkListener): void {
+    if (this.#state.kind === 'up') this.#state.listener = listener;
+    if (this.#state.kind === 'down') listener.down(this.#state.reason);
+  }
+
+  async read(path: string, watch: boolean, timeoutMs: number): Promise<ZkNode | null> {
+    const reply = await this.#ask({ path, isWrite: false }, { kind: 'get', path, watch }, timeoutMs);
+    return reply.kind === 'node' ? reply.node : null;
+  }
+
+  async readChildren(path: string, watch: boolean, timeoutMs: number): Promise<readonly string[] | null> {
+    const reply = await this.#ask({ path, isWrite: false }, { kind: 'children', path, watch }, timeoutMs);
+    return reply.kind === 'names' ? reply.names : null;
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    await this.#ask({ path: '/', isWrite: false }, { kind: 'ping' }, timeoutMs);
+  }
+
+  async create(path: string, data: Uint8Array, mode: CreateMode, timeoutMs: number): Promise<string> {
+    const [result] = await this.multi([{ kind: 'create', path, data, mode }], timeoutMs, true);
+    if (result === undefined || !('path' in result)) throw new ZkError('protocol', path);
+    return result.path;
+  }
+
+  async createRoot(): Promise<void> {}
+
+  async set(path: string, data: Uint8Array, version: number, timeoutMs: number): Promise<number> {
+    const [result] = await this.multi([{ kind: 'set', path, data, version }], timeoutMs, true);
+    if (result === undefined || !('version' in result)) throw new ZkError('protocol', path);
+    return result.version;
+  }
+
+  async delete(path: string, version: number, timeoutMs: number): Promise<void> {
+    await this.multi([{ kind: 'delete', path, version }], timeoutMs, true);
+  }
+
+  async multi(ops: readonly ZkOp[], timeoutMs: number, single = false): Promise<readonly ZkOpResult[]> {
+    const path = ops[0]?.path ?? '/';
+    const reply = await this.#ask({ path, isWrite: true }, { kind: 'write', ops }, timeoutMs);
+    if (reply.kind === 'written') return reply.results;
+    if (reply.kind !== 'refused') throw new ZkError('protocol', path);
+    if (reply.failure === 'ended') this.#options.env.soon(() => this.#expire());
+    throw new ZkError(reply.failure, reply.path, single ? {} : { opIndex: reply.opIndex });
+  }
+
+  async close(timeoutMs: number): Promise<void> {
+    if (this.#state.kind !== 'up') return this.destroy('closed');
+    const { listener } = this.#state;
+    await new Promise<void>((resolve) => {
+      const timer = this.#options.env.after(timeoutMs, () => this.destroy('closed, no answer'));
+      const finish = (reason: string) => {
+        timer.cancel();
+        listener?.down(reason);
+        resolve();
+      };
+      this.#send(
+        { kind: 'close' },
+        { path: '/', isWrite: true, settle: () => this.destroy('closed'), fail() {} },
+      );
+      this.#state = { kind: 'closing', listener: { down: finish, expired() {}, changed() {} } };
+    });
+  }
+
+  destroy(reason: string): void {
+    this.#end(reason, { kind: 'failed', reason });
+  }
+
+  #expire(): void {
+    if (this.#state.kind === 'up') this.#state.listener?.expired();
+    this.#end('session expired', { kind: 'expired' });
+  }
+
+  #end(reason: string, handshake: Handshake): void {
+    const state = this.#state;
+    if (state.kind === 'down') return;
+    this.#state = { kind: 'down', reason };
+    this.#leave();
+    this.#ensemble.world.network.forget(this);
+    const abandoned = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const op of abandoned) op.fail('lost', `no answer, ${reason}`);
+    if (state.kind === 'dialing') {
+      state.timer.cancel();
+      state.report(handshake);
+    } else {
+      state.listener?.down(reason);
+    }
+  }
+
+  #ask(asked: Asked, request: ZkRequest, timeoutMs: number): Promise<ZkReply> {
+    if (this.#state.kind !== 'up') return Promise.reject(new ZkError('disconnected', asked.path));
+    const { env } = this.#options;
+    return new Promise((resolve, reject) => {
+      const pending: Pending = {
+        ...asked,
+        settle: (reply) => {
+          timer.cancel();
+          resolve(reply);
+        },
+        fail: (failure, reason) => {
+          timer.cancel();
+          reject(unanswered(asked, failure, reason));
+        },
+      };
+      const id = this.#send(request, pending);
+      const timer = env.after(timeoutMs, () =>
+        env.soon(() => {
+          if (this.#pending.delete(id))
+            pending.fail('timeout', `no answer within ${Math.round(timeoutMs)} ms`);
+        }),
+      );
+    });
+  }
+
+  #send(request: ZkRequest, pending: Pending): number {
+    const id = this.#nextId++;
+    this.#pending.set(id, pending);
+    const there = this.#there;
+    this.#out.send(() => there !== null && this.#server.receive(there, id, request));
+    return id;
+  }
+}

@@ -19,6 +19,7 @@ const SCRIPTS = {
   repl,
   bench,
   'test:docker': testDocker,
+  mutants,
 };
 
 /** A message that says all; its stack would not help. */
@@ -57,6 +58,12 @@ async function bench(argv) {
 async function testDocker(argv) {
   await prepare();
   await runEntry('test:docker', 'test/docker/main.js', argv);
+}
+
+/** Breaks copies of the product and shows which tests find it. */
+async function mutants(argv) {
+  await prepare();
+  await runEntry('mutants', 'test/mutants/main.js', argv);
 }
 
 /** `argv` goes to ava. */

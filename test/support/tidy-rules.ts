@@ -152,7 +152,7 @@ export const znodePaths: Rule = (sources) =>
 
 /** What is started by name and not imported. */
 const ENTRIES =
-  /^((kvnode(\/guardian)?|coordinator|webserver|repl|bench|test\/docker|test\/sim)\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|docker\/ready\.js|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
+  /^((kvnode(\/guardian)?|coordinator|webserver|repl|bench|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|test\/mutants\/campaign\.ts|docker\/ready\.js|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
 
 /** A product file must be reached from the product: one that only tests reach is dead as well. */
 export const noDeadFile: Rule = (sources) => {

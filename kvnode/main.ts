@@ -4,23 +4,18 @@
 import { hostname } from 'node:os';
 import { realEnv } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import { DEFAULT_REPLICATION, DEFAULT_SESSION } from '../common/model/config.ts';
+import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
-import { Channel } from '../common/net/channel.ts';
-import { Metrics } from '../common/net/metrics.ts';
-import { serveWs, WsTransport } from '../common/net/ws-transport.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { readFlags } from '../common/process/flags.ts';
 import { createLogger } from '../common/process/log.ts';
 import type { ProcessLife } from '../common/process/main.ts';
-import { VERSION } from '../common/process/version.ts';
 import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import { clusterCodec, paths } from '../common/zk/znodes.ts';
 import { COMMAND } from './command.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { KvNode } from './node.ts';
-import { Registration } from './registration.ts';
+import { type ServingOptions, serveNode } from './serving.ts';
 import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './storage/open.ts';
 import type { Storage } from './storage/storage.ts';
@@ -38,7 +33,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   });
   storage.onFailure((error) => {
     // R12: what was acknowledged may not be on the disk; nothing more may be said.
-    throw error;
+    throw new ProcessExit(EXIT.failed, `kvnode: ${values.data} cannot be written to: ${error.message}`);
   });
   const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
   // The lock on the directory is held here: whoever had that session is dead.
@@ -56,7 +51,8 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   cluster = await Promise.race([clusterRecord(zk, logger), life.stopRequested.then(() => null)]);
   if (cluster !== null) {
     await join(storage, cluster);
-    await serve(values, name, logger, storage, zk, cluster, life);
+    const { clusterId } = cluster;
+    await serve({ ...values, env: realEnv, logger, storage, zk, clusterId, name }, life);
   }
   await zk.close();
   await sessions.remove();
@@ -75,73 +71,13 @@ function logLimits(keepMb: number, retainMb: number): Partial<StorageLimits> {
 }
 
 /** Served until the process is asked to stop. */
-async function serve(
-  values: {
-    readonly listen: string;
-    readonly advertise: string | null;
-    readonly zone: string;
-    readonly capacity: number;
-  },
-  name: string,
-  logger: Logger,
-  storage: Storage,
-  zk: Zk,
-  cluster: ClusterRecord,
-  life: ProcessLife,
-): Promise<void> {
-  const { clusterId } = cluster;
-  const transport = new WsTransport(realEnv);
-  const config = DEFAULT_REPLICATION;
-  const node = new KvNode({
-    clusterId,
-    version: VERSION,
-    env: realEnv,
-    logger,
-    zk,
-    storage,
-    transport,
-    config,
-  });
-  const metrics = nodeMetrics(node, storage);
-  let ready = false;
-  const listener = await serveWs({
-    listen: values.listen,
-    env: realEnv,
-    pages: {
-      livez: () => null,
-      readyz: () => (ready ? null : 'not registered in ZooKeeper'),
-      metrics: () => metrics.text(),
-    },
-    accept: (connection) =>
-      Channel.accept(connection, {
-        env: realEnv,
-        log: logger,
-        self: { clusterId, nodeId: node.id },
-        handlers: node.handlers,
-      }),
-  });
-  const registration = new Registration({
-    zk,
-    env: realEnv,
-    logger,
-    record: { id: node.id, name, zone: values.zone, capacity: values.capacity, mode: 'active' },
-    live: {
-      name,
-      address: values.advertise ?? listener.address,
-      startedAt: realEnv.wallNow(),
-      version: VERSION,
-    },
-    registered: (session) => {
-      ready = session !== null;
-      node.useSession(session);
-    },
-  });
-  logger.info({ id: node.id, address: listener.address }, 'ready');
+async function serve(options: ServingOptions, life: ProcessLife): Promise<void> {
+  const { logger } = options;
+  const serving = await serveNode(options);
+  logger.info({ id: serving.node.id, address: serving.address }, 'ready');
   const reason = await life.stopRequested;
   logger.info({ reason }, 'stopping');
-  await node.close();
-  registration.close();
-  await listener.close();
+  await serving.close();
 }
 
 /** Waits for the first coordinator to make the cluster. */
@@ -169,25 +105,4 @@ async function join(storage: Storage, { clusterId }: ClusterRecord): Promise<voi
       `kvnode: this data directory belongs to cluster ${storage.clusterId}, ZooKeeper says ${clusterId}`,
     );
   }
-}
-
-function nodeMetrics(node: KvNode, storage: Storage): Metrics {
-  const metrics = new Metrics();
-  const gauge = (name: string, help: string, read: () => number): void => {
-    metrics.gauge(`rangekeeper_node_${name}`, help, read);
-  };
-  gauge('replicas', 'Replicas on this node', () => node.status().replicas.length);
-  gauge('owned_ranges', 'Ranges that this node owns', () => {
-    return node.status().replicas.filter(({ role }) => role === 'owner').length;
-  });
-  gauge('read_only_ranges', 'Owned ranges that take no writes for now', () => {
-    return node.status().replicas.filter(({ readOnlySince }) => readOnlySince !== null).length;
-  });
-  gauge('lease_ms', 'How long the ownership lease still lasts', () => node.status().leaseMs);
-  gauge('memory_bytes', 'Resident memory', () => node.status().memoryBytes);
-  gauge('log_bytes', 'Bytes of log segments on disk', () => storage.stats.logBytes);
-  gauge('overlay_bytes', 'Applied and not yet written to the state store', () => storage.stats.overlayBytes);
-  gauge('log_syncs_total', 'Syncs of the log', () => storage.stats.syncs);
-  gauge('log_entries_total', 'Entries logged', () => storage.stats.entries);
-  return metrics;
 }

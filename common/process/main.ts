@@ -14,6 +14,7 @@
 // races them with life.stopRequested, or throws: ProcessExit ends with its code and message, any other error with one
 // line and code 1. A second signal ends at once. What nobody caught (a rejected promise, an exception in a callback, a
 // failed assertion) ends at once with code 1 after its stack on stderr: a process with a broken invariant must not go on.
+// A ProcessExit thrown there ends at once as well, with its code and message.
 //
 // A process started with RANGEKEEPER_TIED=1 and an IPC channel (see children.ts) also stops when that channel closes, so
 // it does not outlive a parent that was killed with -9.
@@ -104,10 +105,11 @@ function reasonOf(error: unknown): string {
 }
 
 function die(name: string, error: unknown): never {
+  const isExpected = error instanceof ProcessExit;
   const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
   try {
-    process.stderr.write(`${name}: ${text}\n`);
+    process.stderr.write(isExpected ? `${error.message}\n` : `${name}: ${text}\n`);
   } finally {
-    process.exit(EXIT.failed);
+    process.exit(isExpected ? error.code : EXIT.failed);
   }
 }

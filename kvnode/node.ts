@@ -19,6 +19,7 @@ import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
 import { DescriptorWriter } from './descriptor-writer.ts';
+import { DiskWatch } from './disk-watch.ts';
 import { RangeHost } from './range-host.ts';
 import type { Intent, Purpose } from './replica/messages.ts';
 import { Replica, type ReplicaEvent } from './replica/replica.ts';
@@ -60,6 +61,7 @@ export class KvNode {
   readonly #clients: ClientService;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
+  readonly #disk: DiskWatch;
   readonly #ticks: Timer;
   readonly #startedAt: number;
   readonly #stampBase: number;
@@ -71,7 +73,7 @@ export class KvNode {
 
   constructor(options: NodeOptions) {
     checkReplication(options.config);
-    const { env, logger, zk, storage, transport } = options;
+    const { env, logger, zk, storage, transport, config } = options;
     this.#options = options;
     this.id = storage.nodeId;
     this.#env = env;
@@ -98,6 +100,7 @@ export class KvNode {
       touched,
       status: () => this.status(),
     });
+    this.#disk = new DiskWatch({ env, logger, storage, config });
     storage.onSynced((group) => this.#synced(group));
     storage.onCompacted((range, base) => this.#stepRange(range, { kind: 'compacted', base }));
     for (const replica of storage.recovered) this.#adopt(replica);
@@ -144,6 +147,11 @@ export class KvNode {
       logBytes: this.#storage.stats.logBytes,
       memoryBytes: process.memoryUsage.rss(),
     };
+  }
+
+  /** False while the disk stalls or is full, and for a while after. */
+  get diskFit(): boolean {
+    return this.#disk.fit;
   }
 
   /** R8: hands every owned range over, as far as that goes in a while, then stops serving. The storage stays open. */
@@ -204,9 +212,12 @@ export class KvNode {
 
   /** Owners have times to watch; whoever could not apply all that is committed tries again. */
   #tick(): void {
+    this.#disk.look();
     for (const host of this.#hosts.values()) {
-      if (host.replica.ownedEpoch !== null) this.#step(host, { kind: 'tick' });
-      else if (host.appliedSeq < host.replica.commitSeq) this.#touch(host);
+      if (host.replica.ownedEpoch !== null) {
+        if (!this.#disk.fit) this.#step(host, { kind: 'hand-over' });
+        this.#step(host, { kind: 'tick' });
+      } else if (host.appliedSeq < host.replica.commitSeq) this.#touch(host);
     }
   }
 
@@ -347,6 +358,7 @@ export class KvNode {
       },
       config: this.#options.config,
       leaseValid: () => this.#leaseValid(),
+      diskFit: () => this.#disk.fit,
       stampBase: this.#stampBase,
     });
     const { uncommittedBytesMax } = this.#options.config;

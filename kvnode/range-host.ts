@@ -76,6 +76,7 @@ export class RangeHost {
     const bytes = payload.length;
     if (this.#waiting.bytes + bytes > this.#waitingBytesMax)
       return refuse('OVERLOADED', 'too much waits to commit');
+    if (this.#storage.full) return refuse('OVERLOADED', "the owner's disk is full");
     if (this.#storage.saturated) return refuse('OVERLOADED', 'the state store is behind');
     const seq = this.replica.propose(epoch, payload, now);
     if (typeof seq === 'string') return refuse(seq, `range ${this.meta.range} takes no write here`);

@@ -7,7 +7,7 @@ import type { LogEntry } from './storage/storage.ts';
 
 export function toFrame(range: RangeId, message: Append | AppendAck): wire.Append | wire.AppendAck {
   if (message.kind === 'append') return { ...message, range };
-  const { inc, epoch, acked, rejection, stamp } = message;
+  const { inc, epoch, acked, rejection, stamp, unfit } = message;
   return {
     kind: 'append-ack',
     range,
@@ -16,6 +16,7 @@ export function toFrame(range: RangeId, message: Append | AppendAck): wire.Appen
     ackedSeq: acked,
     rejection,
     stamp,
+    unfit,
   };
 }
 
@@ -28,6 +29,6 @@ export function appendFrom(frame: wire.Append): Append {
 }
 
 export function ackFrom(frame: wire.AppendAck): AppendAck {
-  const { inc, epoch, ackedSeq, rejection, stamp } = frame;
-  return { kind: 'append-ack', inc, epoch, acked: ackedSeq, rejection, stamp };
+  const { inc, epoch, ackedSeq, rejection, stamp, unfit } = frame;
+  return { kind: 'append-ack', inc, epoch, acked: ackedSeq, rejection, stamp, unfit };
 }

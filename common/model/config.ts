@@ -32,6 +32,10 @@ export interface ReplicationConfig {
   readonly lagMs: number;
   /** R5: an owner that commits nothing for so long while entries wait hands over. */
   readonly stuckMs: number;
+  /** A disk that lets the log wait for longer is unfit to own ranges on: the node hands over what it owns. */
+  readonly diskStallMs: number;
+  /** And so it stays until it has been well for so long. */
+  readonly diskQuietMs: number;
   /** An owner with nothing to send still sends an empty Append so often: commitSeq, stamps, liveness. */
   readonly idleAppendMs: number;
   /** A probe or a lost Append is repeated after so long. */
@@ -48,6 +52,8 @@ export interface ReplicationConfig {
 export const DEFAULT_REPLICATION: ReplicationConfig = {
   lagMs: 500,
   stuckMs: 3_000,
+  diskStallMs: 1_000,
+  diskQuietMs: 10_000,
   idleAppendMs: 100,
   resendMs: 200,
   inflightBytesMax: 8 * 1024 * 1024,
@@ -60,6 +66,12 @@ export function checkReplication(config: ReplicationConfig): void {
   assert(config.idleAppendMs < config.lagMs, 'idleAppendMs < lagMs: silence must show before it counts');
   assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
   assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');
+  assert(config.lagMs < config.diskStallMs, 'lagMs < diskStallMs: a slow sync is no stall');
+  assert(
+    config.diskStallMs + config.lagMs < config.stuckMs,
+    'diskStallMs + lagMs < stuckMs: the node that knows its disk to stall hands over before one that only guesses',
+  );
+  assert(config.diskStallMs < config.diskQuietMs, 'diskStallMs < diskQuietMs: one good sync is no recovery');
   assert(config.appendBytesMax <= config.inflightBytesMax, 'appendBytesMax <= inflightBytesMax');
   assert(
     config.appendBytesMax + LIMITS.operationBytesMax <= LIMITS.messageBytesMax,

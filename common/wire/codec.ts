@@ -292,11 +292,12 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
     }
     case 'append-ack': {
       const ack = pb.AppendAck.decode(reader, length);
-      const { range, inc, epoch, ackedSeq, rejected, rejectedPrev, lastEpoch, lastSeq, stamp } = ack;
+      const { range, inc, epoch, ackedSeq, rejected, rejectedPrev, lastEpoch, lastSeq } = ack;
+      const { stamp, unfit } = ack;
       check(Number.isFinite(stamp), 'stamp is not a number');
       const newest = { epoch: lastEpoch, seq: lastSeq };
       const rejection = rejected ? { prevSeq: rejectedPrev, newest } : null;
-      return { kind, range, inc, epoch, ackedSeq, rejection, stamp };
+      return { kind, range, inc, epoch, ackedSeq, rejection, stamp, unfit };
     }
     case 'snapshot-chunk':
       return decodeChunk(reader, length);

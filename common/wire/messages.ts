@@ -152,6 +152,8 @@ export interface AppendAck {
   readonly rejection: { readonly prevSeq: Seq; readonly newest: Position } | null;
   /** The follower's monotonic clock, ms. */
   readonly stamp: number;
+  /** The follower's disk stalls or is full: it should own nothing. */
+  readonly unfit: boolean;
 }
 
 /** A row of R13's table (kvnode/session-record.ts). */

@@ -30,6 +30,8 @@ export interface AppendAck {
   readonly rejection: Rejection | null;
   /** The follower's monotonic clock. */
   readonly stamp: number;
+  /** The follower's disk stalls or is full: it should own nothing. */
+  readonly unfit: boolean;
 }
 
 export interface Rejection {

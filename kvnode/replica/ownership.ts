@@ -135,6 +135,7 @@ export class Ownership {
     if (ack.epoch > this.epoch) return true;
     if (follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch) return false;
     follower.heardAt = now;
+    follower.unfit = ack.unfit;
     follower.stamp = Math.max(follower.stamp ?? 0, ack.stamp);
     if (ack.rejection !== null) {
       this.#rejected(follower, ack.rejection);
@@ -160,6 +161,7 @@ export class Ownership {
     const target = to ?? this.#bestHeir();
     if (target === null || this.#phase.kind !== 'serving') return;
     if (!isInSync(this.#image.descriptor, target) || !this.#live.has(target)) return;
+    if (this.#followers.get(target)?.unfit) return;
     this.#phase = { kind: 'draining', to: target, since: now, askedSession: false };
   }
 
@@ -317,11 +319,12 @@ export class Ownership {
 
   // ---- hand-over -----------------------------------------------------------------------------------------------------
 
-  /** The live in-sync member that is heard most recently. */
+  /** The live in-sync member that is heard most recently, with a disk that works. */
   #bestHeir(): NodeId | null {
     let best: FollowerProgress | null = null;
     for (const follower of this.#followers.values()) {
-      if (!isInSync(this.#image.descriptor, follower.node) || !this.#live.has(follower.node)) continue;
+      const { node, unfit } = follower;
+      if (unfit || !isInSync(this.#image.descriptor, node) || !this.#live.has(node)) continue;
       if (best === null || follower.heardAt > best.heardAt) best = follower;
     }
     return best?.node ?? null;

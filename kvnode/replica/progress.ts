@@ -26,6 +26,8 @@ export interface FollowerProgress {
   stamp: number | null;
   /** When it was last heard; the start of the epoch before that. */
   heardAt: number;
+  /** Its disk is in trouble, as it said last: it is handed nothing. */
+  unfit: boolean;
   /** The commitSeq of the last Append sent, and when that was. */
   sentCommit: Seq;
   sentAt: number;
@@ -39,6 +41,7 @@ export function newFollower(node: NodeId, inc: Inc, prev: Position, now: number)
     acked: 0,
     stamp: null,
     heardAt: now,
+    unfit: false,
     sentCommit: 0,
     sentAt: 0,
   };

@@ -56,7 +56,7 @@ export type ReplicaEvent =
   | { readonly kind: 'session-read'; readonly node: NodeId; readonly session: SessionId | null }
   | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly inc: Inc; readonly installed: boolean }
   | { readonly kind: 'compacted'; readonly base: Position }
-  /** R8, asked by the node (SIGTERM, draining): to whoever is best. */
+  /** R8, asked by the node (SIGTERM, draining, a disk in trouble): to whoever is best. */
   | { readonly kind: 'hand-over' }
   | { readonly kind: 'tick' };
 
@@ -67,6 +67,8 @@ export interface ReplicaOptions {
   readonly config: ReplicationConfig;
   /** Whether the node's lease is valid at this instant (DESIGN.md section 3). */
   readonly leaseValid: () => boolean;
+  /** Whether the node's disk is fit to own ranges on. */
+  readonly diskFit: () => boolean;
   /** See Freshness. */
   readonly stampBase: number;
 }
@@ -89,6 +91,7 @@ export class Replica {
   readonly #self: NodeId;
   readonly #config: ReplicationConfig;
   readonly #leaseValid: () => boolean;
+  readonly #diskFit: () => boolean;
   readonly #state: LogState;
   readonly #freshness: Freshness;
   #role: Role;
@@ -111,6 +114,7 @@ export class Replica {
     this.#self = options.self;
     this.#config = options.config;
     this.#leaseValid = options.leaseValid;
+    this.#diskFit = options.diskFit;
     this.#state = new LogState(recovered.void ? emptied(recovered) : recovered, options.log);
     this.#freshness = new Freshness(options.stampBase);
     this.#role = recovered.void ? { kind: 'void' } : FOLLOWER;
@@ -401,6 +405,7 @@ export class Replica {
       acked: this.isVoid ? 0 : this.#state.ackedSeq,
       rejection,
       stamp: this.#freshness.stampAt(now),
+      unfit: !this.#diskFit(),
     };
   }
 }

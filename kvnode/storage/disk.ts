@@ -3,7 +3,6 @@
 // persist or not, in any order.
 
 import {
-  close,
   closeSync,
   fdatasync,
   ftruncateSync,
@@ -19,11 +18,13 @@ import {
 } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { assert } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 
 export interface DiskFile {
-  /** Writes the parts one after the other from offset `at`; grows the file if need be. */
+  /**
+   * Writes the parts one after the other from offset `at`; grows the file if need be. Where there is no room it throws
+   * (isDiskFull in errors.ts) and may have written some; it may be tried again.
+   */
   write(parts: readonly Bytes[], at: number): void;
   /** Resolves when all that was written is on the disk. */
   sync(): Promise<void>;
@@ -45,7 +46,10 @@ export interface Disk {
   rename(from: string, to: string): void;
   remove(path: string): void;
   syncDirectory(path: string): Promise<void>;
-  /** A new file of `size` zeros, durable with its name: writes into it need no new blocks and so sync faster. */
+  /**
+   * A new file of `size` zeros, durable with its name: writes into it need no new blocks and so sync faster, and find
+   * the disk full no more. Leaves nothing where it fails.
+   */
   create(path: string, size: number): Promise<DiskFile>;
   open(path: string): DiskFile;
 }
@@ -62,7 +66,7 @@ class NodeDiskFile implements DiskFile {
   write(parts: readonly Bytes[], at: number): void {
     const bytes = parts.reduce((sum, part) => sum + part.length, 0);
     const written = writevSync(this.#fd, parts, at);
-    assert(written === bytes, 'a short write: the disk is full');
+    if (written < bytes) throw Object.assign(new Error('ENOSPC: a short write'), { code: 'ENOSPC' });
   }
 
   sync(): Promise<void> {
@@ -133,7 +137,9 @@ async function create(path: string, size: number): Promise<DiskFile> {
     await syncDirectory(dirname(path));
     return file;
   } catch (error) {
-    close(fd);
+    file.close();
+    // On a full disk half a file is in the way of everything else.
+    rmSync(path, { force: true });
     throw error;
   }
 }

@@ -10,6 +10,11 @@ export class DataFormatError extends Error {
   override readonly name = 'DataFormatError';
 }
 
+/** Whether the file system refused to grow: no room, or no quota. */
+export function isDiskFull(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+}
+
 /**
  * What was durable is damaged (R12): not a torn tail. The node id must never come back with what is left; set the directory
  * aside and join as a new node.

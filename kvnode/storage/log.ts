@@ -46,6 +46,7 @@ export class SharedLog {
   /** The segment that the newest synced group is in. */
   #syncedSegment = 0;
   #writing = false;
+  #waitingSince: number | null = null;
   #scheduled = false;
   #failure: Error | null = null;
   #running: Promise<void> = Promise.resolve();
@@ -73,6 +74,11 @@ export class SharedLog {
 
   get syncedSegment(): number {
     return this.#syncedSegment;
+  }
+
+  /** Since when the disk has had the group that is being written; null: none is. */
+  get waitingSince(): number | null {
+    return this.#waitingSince;
   }
 
   /** Groups synced. */
@@ -141,13 +147,14 @@ export class SharedLog {
   }
 
   async #writeGroup(group: Group): Promise<void> {
-    const file = await this.#segments.fileOf(group.segment);
+    this.#waitingSince = this.#env.now();
     const parts = group.parts.map(({ chunk, from, to }) => chunk.bytes.subarray(from, to));
-    file.write(parts, group.groupStart);
+    const file = await this.#segments.write(group.segment, parts, group.groupStart);
     const synced = file.sync();
     // While the disk works, the group before this one is told of.
     this.#announce();
     await synced;
+    this.#waitingSince = null;
     this.#setSynced(group);
   }
 

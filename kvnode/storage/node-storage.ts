@@ -152,6 +152,16 @@ export class NodeStorage implements Storage {
     this.#parts.retention.onCompacted(listener);
   }
 
+  // ---- the disk ------------------------------------------------------------------------------------------------
+
+  get waitingSince(): number | null {
+    return this.#log.waitingSince;
+  }
+
+  get full(): boolean {
+    return this.#parts.segments.full;
+  }
+
   // ---- the state -----------------------------------------------------------------------------------------------
 
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
@@ -219,12 +229,14 @@ export class NodeStorage implements Storage {
 
   async #close(): Promise<void> {
     try {
-      if (!this.#failed) {
+      // On a full disk that would never end; what is not synced was never acknowledged.
+      if (!this.#failed && !this.full) {
         await this.#log.flushed();
         await this.#state.flush();
       }
     } finally {
       this.#state.close();
+      this.#parts.segments.giveUp();
       await this.#log.stopped();
       await this.#parts.segments.close();
       await this.#parts.engine.close();

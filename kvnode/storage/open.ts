@@ -156,7 +156,7 @@ async function open(
   const found = findLog(disk, paths, file.nodeId);
   if (found.torn)
     logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut the torn end of the log');
-  const segments = new Segments(disk, paths, limits.segmentBytes);
+  const segments = new Segments({ env, logger, disk, paths, segmentBytes: limits.segmentBytes });
   try {
     return await recover({
       paths,
@@ -194,6 +194,7 @@ async function recover(opening: Opening): Promise<Storage> {
     onFailure: (error) => log.fail(error),
   });
   await new InstallQueue({ log, replicas, state, engine }).resume();
+  segments.waitForRoom();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
   return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine });
 }

@@ -1,9 +1,13 @@
 // The files of the shared log. One is written to, the next one is prepared (zeros, synced) while this one fills, older
-// ones are only read until they are deleted, oldest first.
+// ones are only read until they are deleted, oldest first. So a full disk is met while there is still room in the segment
+// that is written to. Then the next one is tried again and again, and nobody fails: the log waits where it must.
 
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
+import { delay, type Env } from '../../common/base/env.ts';
+import type { Logger } from '../../common/base/log.ts';
 import type { Disk, DiskFile } from './disk.ts';
+import { isDiskFull } from './errors.ts';
 import { type Paths, segmentPath } from './files.ts';
 
 interface Segment {
@@ -14,7 +18,18 @@ interface Segment {
   end: number;
 }
 
+export interface SegmentsOptions {
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly disk: Disk;
+  readonly paths: Paths;
+  readonly segmentBytes: number;
+}
+
+const FULL_RETRY_MS = 500;
+
 export class Segments {
+  readonly #options: SegmentsOptions;
   readonly #disk: Disk;
   readonly #paths: Paths;
   readonly #segmentBytes: number;
@@ -23,10 +38,31 @@ export class Segments {
   /** Files being made, or made and not yet written to. */
   readonly #prepared = new Map<number, Promise<DiskFile>>();
 
-  constructor(disk: Disk, paths: Paths, segmentBytes: number) {
-    this.#disk = disk;
-    this.#paths = paths;
-    this.#segmentBytes = segmentBytes;
+  /** Whether a full disk is waited for. At a start it is an error; whoever starts it can read that. */
+  #patient = false;
+  /** What waits for room: the next segment, a write beyond the end of the present one. */
+  #waiting = 0;
+
+  constructor(options: SegmentsOptions) {
+    this.#options = options;
+    this.#disk = options.disk;
+    this.#paths = options.paths;
+    this.#segmentBytes = options.segmentBytes;
+  }
+
+  /** There is no room for what has to be written now, or soon. */
+  get full(): boolean {
+    return this.#waiting > 0;
+  }
+
+  /** From now on a full disk is waited for. */
+  waitForRoom(): void {
+    this.#patient = true;
+  }
+
+  /** No longer; who waits for a segment gets the error. */
+  giveUp(): void {
+    this.#patient = false;
   }
 
   get numbers(): readonly number[] {
@@ -43,7 +79,7 @@ export class Segments {
     this.#list.push({ number, file: null, end });
   }
 
-  /** The one written to becomes `number`; writing waits for {@link fileOf}. */
+  /** The one written to becomes `number`; writing waits in {@link write}. */
   roll(number: number): void {
     const last = this.#list.at(-1);
     assert(last === undefined || last.number < number, 'segments are numbered upwards');
@@ -58,10 +94,13 @@ export class Segments {
     if (end > this.#segmentBytes / 2) this.#prepare(last.number + 1);
   }
 
-  /** The file of the newest segments, once it is prepared. */
-  fileOf(number: number): DiskFile | Promise<DiskFile> {
+  /** Writes into one of the newest segments, once it is prepared; gives the file, to be synced. */
+  async write(number: number, parts: readonly Bytes[], at: number): Promise<DiskFile> {
     const segment = this.#get(number);
-    return segment.file ?? this.#takePrepared(segment);
+    const file = segment.file ?? (await this.#takePrepared(segment));
+    // The last group of a segment may reach beyond what was made ready.
+    await this.#withRoom(() => file.write(parts, at));
+    return file;
   }
 
   read(number: number, offset: number, length: number): Bytes {
@@ -111,10 +150,29 @@ export class Segments {
 
   #prepare(number: number): void {
     if (this.#prepared.has(number)) return;
-    const file = this.#disk.create(segmentPath(this.#paths, number), this.#segmentBytes);
+    const path = segmentPath(this.#paths, number);
+    const file = this.#withRoom(() => this.#disk.create(path, this.#segmentBytes));
     // Whoever takes it sees the error; until then it must not count as unhandled.
     file.catch(() => {});
     this.#prepared.set(number, file);
+  }
+
+  /** Tried until there is room. What was half written is written over: unlike a failed sync that loses nothing. */
+  async #withRoom<T>(action: () => T | Promise<T>): Promise<T> {
+    const { env, logger } = this.#options;
+    for (let waits = false; ; ) {
+      try {
+        const result = await action();
+        if (waits && --this.#waiting === 0) logger.info({}, 'there is room on the disk again');
+        return result;
+      } catch (error) {
+        if (!isDiskFull(error) || !this.#patient) throw error;
+        if (!waits && ++this.#waiting === 1)
+          logger.error({ directory: this.#paths.root }, 'the disk is full: no room for more log');
+        waits = true;
+      }
+      await delay(env, FULL_RETRY_MS);
+    }
   }
 
   async #takePrepared(segment: Segment): Promise<DiskFile> {

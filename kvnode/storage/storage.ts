@@ -165,6 +165,12 @@ export interface Storage {
   /** Called when the log of a range no longer goes back as far: its new base. */
   onCompacted(listener: (range: RangeId, base: Position) => void): void;
 
+  // ---- the disk ------------------------------------------------------------------------------------------------
+  /** Since when (Env.now()) the log waits for the disk to take or to sync a group; null: it does not. */
+  readonly waitingSince: number | null;
+  /** No room for more log: new writes should be refused with OVERLOADED. It is tried again until there is some. */
+  readonly full: boolean;
+
   // ---- the state -----------------------------------------------------------------------------------------------
   /** The row with every applied change in it. The bytes must not be modified. */
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined;

@@ -4,6 +4,7 @@ import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { ClusterRecord } from '../../common/model/records.ts';
 import { Channel } from '../../common/net/channel.ts';
 import type { Listener } from '../../common/net/transport.ts';
+import { ProcessExit } from '../../common/process/exit.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
@@ -101,7 +102,7 @@ export class NodeProcess {
 
   #crashed(error: unknown): void {
     const { world } = this.#deps;
-    const expected = error instanceof DiskFault;
+    const expected = error instanceof DiskFault || error instanceof ProcessExit;
     const text = expected
       ? error.message
       : error instanceof Error

@@ -47,6 +47,8 @@ export class ReplicaCluster {
   casInFlight: PendingCas[] = [];
   /** Cut off from the others and from ZooKeeper. */
   cutOff: NodeId | null = null;
+  /** Members whose disk is in trouble. */
+  readonly unfit = new Set<NodeId>();
   /** Writes acknowledged to clients: seq → payload. */
   readonly acknowledged = new Map<Seq, string>();
   /** The longest committed log ever seen, as epoch/payload. */
@@ -352,6 +354,7 @@ export class ReplicaCluster {
         const session = this.members.get(id)?.session ?? null;
         return session !== null && this.#liveSessions.has(session);
       },
+      diskFit: () => !this.unfit.has(id),
       stampBase: 0,
     });
   }

@@ -24,7 +24,7 @@ const FOUND: GetReply = {
 };
 const ACK: OneWayBody = {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejection: null },
-  ...{ stamp: 1 },
+  ...{ stamp: 1, unfit: false },
 };
 
 /** How requests ended, in order. */

@@ -52,6 +52,7 @@ async function stage(): Promise<Stage> {
     },
     config: DEFAULT_REPLICATION,
     leaseValid: () => stage.leased,
+    diskFit: () => true,
     stampBase: 0,
   });
   const host = new RangeHost(replica, META, storage, 0, 1_000_000);

@@ -162,3 +162,34 @@ test('R11: the replica of an idle range stays as fresh as what it hears', (t) =>
   const staleMs = cluster.member('b').replica.staleMs(cluster.now);
   t.true(staleMs !== null && staleMs <= 3 * DEFAULT_REPLICATION.idleAppendMs, `${staleMs}`);
 });
+
+test('R8: an owner whose disk stalls hands over to a member whose disk works, though its entries cannot commit', (t) => {
+  const cluster = started();
+  cluster.unfit.add('a');
+  cluster.unfit.add('b');
+  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  exchange(cluster);
+  cluster.write('a');
+  const before = cluster.acknowledged.size;
+  cluster.handOver('a');
+  cluster.tick(late);
+  while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
+  t.is(cluster.descriptor.owner.node, 'c');
+  t.is(cluster.acknowledged.size, before, 'nothing was acknowledged that a had not on its disk');
+});
+
+test('R8: nothing is handed over where every other disk is in trouble as well', (t) => {
+  const cluster = started();
+  for (const id of NODES) cluster.unfit.add(id);
+  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  exchange(cluster);
+  cluster.handOver('a');
+  exchange(cluster);
+  t.is(cluster.descriptor.owner.node, 'a');
+  cluster.unfit.clear();
+  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  exchange(cluster);
+  cluster.handOver('a');
+  exchange(cluster);
+  t.not(cluster.descriptor.owner.node, 'a', 'until one is well again');
+});

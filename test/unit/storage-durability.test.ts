@@ -3,6 +3,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
 import { at, createWhole, entries, entry, pause, put, synced, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
@@ -164,4 +165,18 @@ test('closing writes all that is logged and applied', async (t) => {
   const again = await world.afterPowerCut(() => false).open();
   t.is(again.recovered[0]?.lastSeq, 3);
   t.deepEqual(again.recovered[0]?.applied, at(1, 1));
+});
+
+test('how long the disk has had a group is told', async (t) => {
+  const world = new TwinWorld();
+  const { storage } = await openWithReplica(world);
+  t.is(storage.waitingSince, null);
+  world.disk.hold();
+  const before = realEnv.now();
+  storage.append(1, entries(1, 1, 2));
+  await until(t, 'the group is written', () => world.disk.heldSyncs === 1);
+  const since = storage.waitingSince;
+  t.true(since !== null && since >= before && since <= realEnv.now());
+  world.disk.release();
+  await until(t, 'it is synced', () => storage.waitingSince === null);
 });

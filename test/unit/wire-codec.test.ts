@@ -76,6 +76,7 @@ const SAMPLES: readonly Body[] = [
     ackedSeq: 4,
     rejection: { prevSeq: 9, newest: { epoch: 1, seq: 2 } },
     stamp: 0.5,
+    unfit: true,
   },
   ...[null, bytes('z')].map(
     (end): Body => ({
@@ -184,7 +185,7 @@ refusesBody('an operation over the limit', {
 });
 refusesBody('a stamp that is not a number', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1 },
-  ...{ rejection: null, stamp: Number.NaN },
+  ...{ rejection: null, stamp: Number.NaN, unfit: false },
 });
 
 const refusesOperation = (name: string, change: Partial<Operation>) =>

@@ -12,6 +12,13 @@ import type { World } from './world.ts';
 /** What a fault of the disk throws: a process that ends with it does as it should (R12). */
 export class DiskFault extends Error {
   override readonly name = 'DiskFault';
+  /** As Node gives it. */
+  readonly code: 'EIO' | 'ENOSPC';
+
+  constructor(code: 'EIO' | 'ENOSPC', message: string) {
+    super(`${code}: ${message}`);
+    this.code = code;
+  }
 }
 
 const DIRECTORY = '/data';
@@ -74,13 +81,15 @@ export class MachineDisk {
     const disk = this.#disk;
     return {
       write: (parts: readonly Bytes[], at: number) => {
-        this.#checkSpace();
+        // What is within the file has its place already.
+        const end = parts.reduce((sum, part) => sum + part.length, at);
+        if (file.read(end - 1, 1).length === 0) this.#checkSpace();
         file.write(parts, at);
       },
       sync: async () => {
         const synced = file.sync();
         await this.#io(process, 1.5);
-        if (this.failing) disk.syncError = new DiskFault('EIO: the disk failed to sync');
+        if (this.failing) disk.syncError = new DiskFault('EIO', 'the disk failed to sync');
         disk.releaseOne();
         await synced;
       },
@@ -99,7 +108,7 @@ export class MachineDisk {
   }
 
   #checkSpace(): void {
-    if (this.full) throw new DiskFault('ENOSPC: the disk is full');
+    if (this.full) throw new DiskFault('ENOSPC', 'the disk is full');
   }
 
   // ---- the end of a process ----------------------------------------------------------------------------------------

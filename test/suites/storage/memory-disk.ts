@@ -1,6 +1,6 @@
 // A twin of the disk with a power switch: what was written and not synced survives a power cut sector by sector, in any
 // combination, or not at all; removed names may come back until their directory is synced. Syncs can be held back and made
-// to fail.
+// to fail; it can be full.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
@@ -64,6 +64,10 @@ function* sectorsOf({ at, bytes }: Write): Generator<Write> {
   }
 }
 
+function noRoom(): Error {
+  return Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+}
+
 interface HeldSync {
   readonly resolve: () => void;
 }
@@ -76,6 +80,8 @@ export class MemoryDisk implements Disk {
   #holding = false;
   /** What the next syncs fail with. */
   syncError: Error | null = null;
+  /** No file is made and none grows. */
+  full = false;
   syncs = 0;
 
   // ---- the power switch ----------------------------------------------------------------------------------------
@@ -164,6 +170,7 @@ export class MemoryDisk implements Disk {
 
   async create(path: string, size: number): Promise<DiskFile> {
     if (this.#files.has(path)) throw new Error(`${path} exists`);
+    if (this.full) throw noRoom();
     this.#removed.delete(path);
     const file = new FileImage(new Uint8Array(size));
     this.#files.set(path, file);
@@ -183,6 +190,8 @@ export class MemoryDisk implements Disk {
   #handle(file: FileImage): DiskFile {
     return {
       write: (parts, at) => {
+        const end = parts.reduce((sum, part) => sum + part.length, at);
+        if (this.full && end > file.bytes.length) throw noRoom();
         let offset = at;
         for (const part of parts) {
           file.write({ at: offset, bytes: new Uint8Array(part) });

@@ -1,0 +1,95 @@
+// A node whose disk stalls gives its ranges up, though its process and its session are well: real ZooKeeper, two real
+// nodes, and a third one in this process, on a disk whose syncs can be held back.
+
+import test, { type ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import { type Client, connect } from '../../common/client/index.ts';
+import { clusterCodec, paths } from '../../common/zk/znodes.ts';
+import { type ServingNode, serveNode } from '../../kvnode/serving.ts';
+import { DEFAULT_LIMITS } from '../../kvnode/storage/open.ts';
+import { TwinWorld } from '../suites/storage/world.ts';
+import { TestCluster } from '../support/cluster.ts';
+import { openZk } from '../support/zookeeper.ts';
+
+async function clusterId(cluster: TestCluster): Promise<string> {
+  const session = await cluster.zkSession();
+  for (;;) {
+    const found = await session.get(paths.cluster);
+    if (found !== null) return clusterCodec.decode(found.data).clusterId;
+  }
+}
+
+async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinWorld): Promise<ServingNode> {
+  const storage = await world.open();
+  const id = await clusterId(cluster);
+  await storage.joinCluster(id);
+  const serving = await serveNode({
+    env: realEnv,
+    logger: silentLogger,
+    storage,
+    zk: openZk(t, cluster.connect),
+    clusterId: id,
+    name: 'here',
+    zone: 'here',
+    capacity: 1,
+    listen: '127.0.0.1:0',
+    advertise: null,
+  });
+  t.teardown(async () => {
+    world.disk.release();
+    await serving.close();
+    await storage.close();
+  });
+  return serving;
+}
+
+/** Puts until it is acknowledged: the same value twice does no harm here. */
+async function putSurely(client: Client, key: string, value: string): Promise<string> {
+  for (;;) {
+    try {
+      return (await client.put(key, value)).node;
+    } catch (error) {
+      if (!(error instanceof RangekeeperError && error.applied === 'unknown')) throw error;
+    }
+  }
+}
+
+test.serial(
+  'a stalled disk: its ranges move, it leaves the in-sync sets, and is back when it works',
+  async (t) => {
+    const cluster = await TestCluster.start(t, { nodes: 2, coordinatorArgs: ['--initial-nodes', '3'] });
+    const world = new TwinWorld(DEFAULT_LIMITS);
+    const { node } = await startHere(t, cluster, world);
+    await cluster.allInSync();
+    const client = await connect({ zk: cluster.connect, connectMs: 30_000, deadlineMs: 30_000 });
+    t.teardown(() => client.close());
+    const images = await cluster.descriptors();
+    const owned = images.find(({ descriptor }) => descriptor.owner.node === node.id)?.descriptor;
+    if (owned === undefined) throw new Error('it owns a range');
+    const key = `${new TextDecoder().decode(owned.start)}!disk`;
+    t.is(await putSurely(client, key, 'before'), node.id);
+
+    world.disk.hold();
+    t.not(await putSurely(client, key, 'while it stalls'), node.id);
+    t.false(node.diskFit);
+    await cluster.until('it owns nothing and holds nothing up', (now) =>
+      now.every(({ descriptor }) => descriptor.owner.node !== node.id),
+    );
+    await cluster.until('the range goes on without it', (now) =>
+      now.every(({ descriptor }) => descriptor.id !== owned.id || !descriptor.inSync.includes(node.id)),
+    );
+
+    world.disk.release();
+    await cluster.until('it is in-sync again', (now) =>
+      now.every(({ descriptor }) => descriptor.inSync.includes(node.id)),
+    );
+    t.is(new TextDecoder().decode((await client.get(key))?.value), 'while it stalls');
+    await cluster.until('and owns again, after a quiet time', (now) => {
+      const owns = now.some(({ descriptor }) => descriptor.owner.node === node.id);
+      t.true(!owns || node.diskFit, 'not before');
+      return owns;
+    });
+  },
+);

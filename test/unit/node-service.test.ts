@@ -81,10 +81,13 @@ async function stage(): Promise<Stage> {
   return Object.assign(stage, { ask, put });
 }
 
+/** Each write is one of its own, not the last one sent again (R13). */
+let writes = 0;
+
 function write(mutations: readonly Mutation[], epoch = EPOCH, range = 1): RequestBody {
   const operation = encodeOperation({
     clientId: new Uint8Array(16),
-    number: 1,
+    number: ++writes,
     doneBelow: 1,
     base: 0,
     mutations,

@@ -1,4 +1,4 @@
-// What the npm scripts run: `node bin/bootstrap.js start|test|repl|bench|test:docker [arguments]`. Works on a machine where
+// What the npm scripts run: `node bin/bootstrap.js start|test|repl|bench|sim|test:docker [arguments]`. Works on a machine where
 // nothing but Node is there yet, so it uses no package, and no syntax that an old Node would stumble over before it has
 // been told what it is. The work is in setup.js.
 

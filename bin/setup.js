@@ -18,6 +18,7 @@ const SCRIPTS = {
   check,
   repl,
   bench,
+  sim,
   'test:docker': testDocker,
   mutants,
 };
@@ -53,6 +54,12 @@ async function bench(argv) {
   await prepare();
   await needZooKeeper();
   await runEntry('rangekeeper bench', 'bench/main.js', argv);
+}
+
+/** A campaign of the simulator, or one seed again. */
+async function sim(argv) {
+  await prepare();
+  await runEntry('rangekeeper sim', 'test/sim/main.js', argv);
 }
 
 async function testDocker(argv) {

@@ -13,6 +13,8 @@ import { linksOf } from './world/zk-link.ts';
 
 const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
 const REOPEN_MS = 500;
+/** Between two calls of a caller at most, for each caller that there is: so that all together ask as often. */
+const THINK_MS = 25;
 /** Keys in one batch. */
 const GROUP = 2;
 
@@ -113,9 +115,10 @@ export class ClientProcess {
   }
 
   async #loop(process: Process, client: Client): Promise<void> {
-    const { world } = this.#deps;
+    const { world, settings } = this.#deps;
+    const thinkMs = THINK_MS * settings.clients * settings.callsPerClient;
     for (;;) {
-      await process.wait(world.between(1, 150));
+      await process.wait(world.between(1, thinkMs));
       if (this.#workload.wanted())
         await this.#call(process, client, this.#next(), world.rng.pick([500, 2_000, 5_000]));
     }

@@ -1,61 +1,67 @@
 // `npm run sim -- --seeds N --seed S`: a campaign of the simulator, or one seed again.
 
 import { realEnv } from '../../common/base/env.ts';
+import { EXIT } from '../../common/process/exit.ts';
+import {
+  type Command,
+  integer,
+  type ParsedFlags,
+  readFlags,
+  text,
+  toggle,
+} from '../../common/process/flags.ts';
 import { type RunResult, runSeed } from './run.ts';
 
-const USAGE =
-  'sim [--seed S] [--seeds N] [--budget-ms MS] [--operations N] [--faults N] [--story LINES] [--key KEY] [--verbose]';
+const SEEDS_MAX = 2 ** 31;
 
-interface Arguments {
-  readonly seed: number;
-  readonly seeds: number;
-  readonly budgetMs: number;
-  readonly operations: number;
-  readonly faults: number;
-  readonly story: number;
-  readonly verbose: boolean;
-  /** Show all that touched it. */
-  readonly key: string | null;
-}
+const COMMAND = {
+  name: 'rangekeeper sim',
+  summary:
+    'Runs the whole cluster in virtual time under faults, one seed after another, and judges what happened.',
+  flags: {
+    seed: integer<number | null>({
+      help: 'the first seed; default: a fresh one',
+      min: 0,
+      max: SEEDS_MAX,
+      fallback: null,
+    }),
+    seeds: integer<number | null>({
+      help: 'how many; default: one, or with --budget-ms as many as fit',
+      min: 1,
+      max: SEEDS_MAX,
+      fallback: null,
+    }),
+    budgetMs: integer<number | null>({
+      help: 'no seed is begun after so long, ms',
+      min: 1,
+      max: SEEDS_MAX,
+      fallback: null,
+    }),
+    operations: integer<number>({
+      help: 'client operations of a seed, at least',
+      min: 1,
+      max: 1_000_000,
+      fallback: 2_000,
+    }),
+    faults: integer<number>({
+      help: 'faults of a seed, at least; 0: none',
+      min: 0,
+      max: 10_000,
+      fallback: 20,
+    }),
+    story: integer<number>({ help: 'lines told of a seed that fails', min: 0, max: 100_000, fallback: 200 }),
+    key: text<string | null>({ help: 'shows every operation on this key', fallback: null }),
+    verbose: toggle({ help: 'tells of every seed' }),
+  },
+} as const satisfies Command;
 
-function parse(argv: readonly string[]): Arguments {
-  const values = new Map<string, number>();
-  const names = ['--seed', '--seeds', '--budget-ms', '--operations', '--faults', '--story'];
-  let verbose = false;
-  let key: string | null = null;
-  for (let at = 0; at < argv.length; at++) {
-    const name = argv[at] ?? '';
-    if (name === '--verbose') {
-      verbose = true;
-      continue;
-    }
-    if (name === '--key') {
-      key = argv[++at] ?? null;
-      continue;
-    }
-    const value = Number(argv[++at]);
-    if (!names.includes(name) || !Number.isSafeInteger(value) || value < 0)
-      throw new Error(`usage: ${USAGE}`);
-    values.set(name, value);
-  }
-  const seed = values.get('--seed') ?? Math.floor(realEnv.random() * 2 ** 31);
-  return {
-    seed,
-    seeds: values.get('--seeds') ?? (values.has('--budget-ms') ? Number.POSITIVE_INFINITY : 1),
-    budgetMs: values.get('--budget-ms') ?? Number.POSITIVE_INFINITY,
-    operations: values.get('--operations') ?? 2_000,
-    faults: values.get('--faults') ?? 20,
-    story: values.get('--story') ?? 200,
-    verbose,
-    key,
-  };
-}
+type Values = ParsedFlags<typeof COMMAND>['values'];
 
 function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function report(result: RunResult, { operations, faults, story, verbose, key }: Arguments): void {
+function report(result: RunResult, { operations, faults, story, verbose, key }: Values): void {
   const { seed, trace, virtualMs, events, violations } = result;
   if (verbose || violations.length > 0) {
     const virtual = (virtualMs / 1000).toFixed(1);
@@ -71,32 +77,47 @@ function report(result: RunResult, { operations, faults, story, verbose, key }: 
   say(`again:  npm run sim -- --seed ${seed} --operations ${operations} --faults ${faults}`);
 }
 
-async function main(): Promise<void> {
-  const options = parse(process.argv.slice(2));
+export async function main(argv: readonly string[]): Promise<number> {
+  const { values } = readFlags(COMMAND, argv);
+  const first = values.seed ?? Math.floor(realEnv.random() * SEEDS_MAX);
+  const budgetMs = values.budgetMs ?? Number.POSITIVE_INFINITY;
+  const wanted = values.seeds ?? (values.budgetMs === null ? 1 : Number.POSITIVE_INFINITY);
   const begun = realEnv.now();
-  const counters = new Map<string, number>();
-  const failed: number[] = [];
-  let seeds = 0;
-  let virtualMs = 0;
-  let operations = 0;
-  say(`seeds from ${options.seed}`);
-  for (; seeds < options.seeds && realEnv.now() - begun < options.budgetMs; seeds++) {
-    const result = await runSeed({ ...options, seed: options.seed + seeds });
-    for (const [what, count] of result.counters) counters.set(what, (counters.get(what) ?? 0) + count);
-    virtualMs += result.virtualMs;
-    operations += result.operations;
-    report(result, options);
-    if (result.violations.length > 0) failed.push(result.seed);
+  const campaign = new Campaign();
+  say(`seeds from ${first}`);
+  for (let done = 0; done < wanted && realEnv.now() - begun < budgetMs; done++) {
+    const result = await runSeed({ ...values, seed: (first + done) % SEEDS_MAX });
+    report(result, values);
+    campaign.add(result);
   }
-  for (const [what, count] of [...counters].sort(([a], [b]) => (a < b ? -1 : 1)))
-    say(`  ${what.padEnd(32)} ${count}`);
-  const minutes = (realEnv.now() - begun) / 60_000;
-  say(
-    `${seeds} seeds from ${options.seed}, ${operations} operations, ${(virtualMs / 3_600_000).toFixed(2)} virtual hours ` +
-      `in ${minutes.toFixed(2)} min (${(seeds / minutes).toFixed(0)} seeds a minute): ${failed.length} failed` +
-      (failed.length > 0 ? `: ${failed.join(' ')}` : ''),
-  );
-  if (failed.length > 0) process.exitCode = 1;
+  say(campaign.summary(realEnv.now() - begun));
+  return campaign.failed.length === 0 ? EXIT.ok : EXIT.failed;
 }
 
-await main();
+class Campaign {
+  readonly failed: number[] = [];
+  readonly #counters = new Map<string, number>();
+  #seeds = 0;
+  #operations = 0;
+  #virtualMs = 0;
+
+  add({ seed, counters, operations, virtualMs, violations }: RunResult): void {
+    for (const [what, count] of counters) this.#counters.set(what, (this.#counters.get(what) ?? 0) + count);
+    this.#seeds++;
+    this.#operations += operations;
+    this.#virtualMs += virtualMs;
+    if (violations.length > 0) this.failed.push(seed);
+  }
+
+  /** What has happened how often, and one line with the figures. */
+  summary(tookMs: number): string {
+    const minutes = tookMs / 60_000;
+    const counters = [...this.#counters].sort(([a], [b]) => (a < b ? -1 : 1));
+    const hours = (this.#virtualMs / 3_600_000).toFixed(2);
+    return [
+      ...counters.map(([what, count]) => `  ${what.padEnd(32)} ${count}`),
+      `${this.#seeds} seeds, ${this.#operations} operations, ${hours} virtual hours in ${minutes.toFixed(2)} min ` +
+        `(${(this.#seeds / minutes).toFixed(0)} seeds a minute): ${this.failed.length} failed ${this.failed.join(' ')}`,
+    ].join('\n');
+  }
+}

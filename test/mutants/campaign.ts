@@ -3,6 +3,7 @@
 // a crash finds nothing.
 
 import { realEnv } from '../../common/base/env.ts';
+import { runSeed as simulate } from '../sim/run.ts';
 import { walk } from '../support/replica-walk.ts';
 
 /** What a campaign prints. */
@@ -19,8 +20,11 @@ export interface CampaignResult {
 /** Null: nothing found. Throws where a seed crashes. */
 type RunSeed = (seed: number) => Promise<string | null>;
 
-const LAYERS: Readonly<Record<string, () => Promise<RunSeed>>> = {
-  walk: async () => async (seed) => {
+const OPERATIONS = 2_000;
+const FAULTS = 20;
+
+const LAYERS: Readonly<Record<string, RunSeed>> = {
+  walk: async (seed) => {
     try {
       walk(seed);
       return null;
@@ -29,12 +33,15 @@ const LAYERS: Readonly<Record<string, () => Promise<RunSeed>>> = {
       throw error;
     }
   },
+  simulator: async (seed) => {
+    const { violations } = await simulate({ seed, operations: OPERATIONS, faults: FAULTS });
+    return violations[0]?.split('\n')[0] ?? null;
+  },
 };
 
 async function main([layer = '', first, count, budgetMs]: readonly string[]): Promise<void> {
-  const make = LAYERS[layer];
-  if (make === undefined) throw new Error(`no layer ${layer}`);
-  const runSeed = await make();
+  const runSeed = LAYERS[layer];
+  if (runSeed === undefined) throw new Error(`no layer ${layer}`);
   const until = realEnv.now() + Number(budgetMs);
   let seeds = 0;
   let crashes = 0;

@@ -16,27 +16,39 @@ export interface Finding {
 export interface LayerOptions {
   readonly seed: number;
   readonly walks: number;
+  readonly simulations: number;
 }
 
 export interface Layer {
   readonly name: string;
-  run(tree: MutantTree, options: LayerOptions): Promise<Finding>;
+  /** @param file the one that is broken; null: none */
+  run(tree: MutantTree, options: LayerOptions, file: string | null): Promise<Finding>;
 }
 
-const UNIT_TESTS =
-  'dist/test/unit/{replica-stories,replica-log-index,node-*,storage-*,client-*,zk-lease,zk-observers,coordinator-*}.test.js';
+/** The unit tests of the part of the product that a file belongs to; the first prefix counts. */
+const UNIT_TESTS: readonly (readonly [prefix: string, tests: string])[] = [
+  ['kvnode/replica/', 'replica-stories,replica-log-index'],
+  ['kvnode/storage/', 'storage-*'],
+  ['kvnode/', 'node-*'],
+  ['coordinator/', 'coordinator-*'],
+  ['common/client/', 'client-*'],
+  ['common/zk/', 'zk-*'],
+];
 const UNIT_MS = 180_000;
-const CAMPAIGN_MS = 120_000;
+const CAMPAIGN_MS = 180_000;
 
 const stories: Layer = {
   name: 'stories and tables',
-  async run(tree) {
-    const args = ['--tap', '-c', '2', UNIT_TESTS];
+  async run(tree, _, file) {
+    const own = UNIT_TESTS.filter(([prefix]) => file === null || file.startsWith(prefix));
+    const names = file === null ? own.map(([, tests]) => tests).join() : (own[0]?.[1] ?? '');
+    const args = ['--tap', '-c', '2', `dist/test/unit/{${names},}.test.js`];
     const { output, timedOut } = await tree.run('node_modules/ava/entrypoints/cli.mjs', args, UNIT_MS);
     const failed = failedTests(output);
     const first = failed.find(({ isVerdict }) => isVerdict);
     const others = failed.filter(({ isVerdict }) => !isVerdict).length;
     const remark = [timedOut ? 'timed out' : '', others > 0 ? `${others} crashed` : ''].filter(Boolean);
+    if (!/^# tests [1-9]/m.test(output) && !timedOut) remark.push('no test ran');
     return { verdict: first?.title ?? null, seeds: null, remark: remark.join(', ') };
   },
 };
@@ -46,7 +58,12 @@ const walks: Layer = {
   run: (tree, { seed, walks: count }) => campaign(tree, 'walk', seed, count),
 };
 
-export const LAYERS: readonly Layer[] = [stories, walks];
+const simulations: Layer = {
+  name: 'simulator',
+  run: (tree, { seed, simulations: count }) => campaign(tree, 'simulator', seed, count),
+};
+
+export const LAYERS: readonly Layer[] = [stories, walks, simulations];
 
 async function campaign(tree: MutantTree, layer: string, seed: number, count: number): Promise<Finding> {
   const args = [layer, seed, count, CAMPAIGN_MS].map(String);

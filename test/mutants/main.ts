@@ -1,4 +1,4 @@
-// `npm run mutants [-- --only TEXT] [--seed S] [--walks N]`: breaks a copy of the product in one line at a time and shows
+// `npm run mutants [-- --only TEXT] [--seed S] [--walks N] [--simulations N]`: breaks a copy of the product in one line at a time and shows
 // which layer of tests finds it, by which verdict, after how many seeds. The unbroken copy must pass the same seeds. Exit
 // code 0: all found, and nothing found in what is not broken.
 
@@ -18,11 +18,17 @@ interface Row {
 export async function main(argv: readonly string[]): Promise<number> {
   const { values } = parseArgs({
     args: [...argv],
-    options: { only: { type: 'string' }, seed: { type: 'string' }, walks: { type: 'string' } },
+    options: {
+      only: { type: 'string' },
+      seed: { type: 'string' },
+      walks: { type: 'string' },
+      simulations: { type: 'string' },
+    },
   });
   const options: LayerOptions = {
     seed: Number(values.seed ?? Math.floor(realEnv.random() * 2 ** 31)),
     walks: Number(values.walks ?? 400),
+    simulations: Number(values.simulations ?? 20),
   };
   const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
   say(`seeds from ${options.seed}`);
@@ -43,7 +49,7 @@ export async function main(argv: readonly string[]): Promise<number> {
 async function unbroken(tree: MutantTree, options: LayerOptions): Promise<boolean> {
   let sound = true;
   for (const layer of LAYERS) {
-    const finding = await layer.run(tree, options);
+    const finding = await layer.run(tree, options, null);
     sound &&= finding.verdict === null && finding.remark === '';
     report({ name: '(nothing broken)', layer: layer.name, finding });
   }
@@ -55,7 +61,7 @@ async function hunt(tree: MutantTree, mutant: Mutant, options: LayerOptions): Pr
   return tree.broken(mutant, async () => {
     let row: Row | null = null;
     for (const layer of LAYERS) {
-      row = { name: mutant.name, layer: layer.name, finding: await layer.run(tree, options) };
+      row = { name: mutant.name, layer: layer.name, finding: await layer.run(tree, options, mutant.file) };
       report(row);
       if (row.finding.verdict !== null) return row;
     }

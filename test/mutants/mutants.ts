@@ -48,11 +48,11 @@ export const MUTANTS: readonly Mutant[] = [
       "if (node !== this.#self && !(this.#change?.purpose.kind === 'shrink' && this.#change.purpose.node === node)) acked.push",
   },
   {
-    name: 'settle a lost outcome by any image',
-    rule: 'R10: only an image with a higher version settles it',
+    name: 'take a lost answer for a yes',
+    rule: 'R10: settled only by an image of a higher version',
     file: 'kvnode/replica/descriptor-change.ts',
-    text: 'return image.version > this.expected;',
-    replacement: 'return image.version >= this.expected;',
+    text: "return outcome === 'done';",
+    replacement: "return outcome !== 'refused';",
   },
   {
     name: 'enter an epoch twice',
@@ -99,10 +99,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ignore inc',
-    rule: 'R3: ignores another inc',
-    file: 'kvnode/replica/replica.ts',
-    text: 'if (append.inc !== this.inc) return;',
-    replacement: 'if (append.inc < 0) return;',
+    rule: "R9: what an earlier replica acknowledged is not the new one's",
+    file: 'kvnode/replica/ownership.ts',
+    text: 'follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch',
+    replacement: 'follower === undefined || ack.epoch < this.epoch',
   },
   {
     name: 'keep what is known of a replica whose inc changed',
@@ -159,6 +159,20 @@ export const MUTANTS: readonly Mutant[] = [
     file: 'kvnode/apply.ts',
     text: 'if (revision !== ifRevision) return',
     replacement: 'if (revision < ifRevision) return',
+  },
+  {
+    name: 'retry without the request number',
+    rule: 'R13: the same bytes are sent again',
+    file: 'common/client/write-call.ts',
+    text: 'if (this.inDoubt || this.number(',
+    replacement: 'if (this.number(',
+  },
+  {
+    name: 'snapshot without client sessions',
+    rule: 'R13: the answers are in snapshots',
+    file: 'kvnode/snapshot-sender.ts',
+    text: 'following === null ? await reader.sessions() : []',
+    replacement: 'following === null ? [] : []',
   },
   {
     name: 'trust a watch without a re-read',

@@ -19,7 +19,14 @@ export class MemoryLog implements ReplicaLog {
   gathering = 1;
   /** All that was ever logged, by group. */
   #records: { readonly group: number; readonly record: Record }[] = [];
-  #contents: Contents = { epochSeen: 0, entries: [] };
+  #contents: Contents;
+  /** What a tombstone remembered. */
+  readonly #firstEpochSeen: Epoch;
+
+  constructor(epochSeen: Epoch = 0) {
+    this.#firstEpochSeen = epochSeen;
+    this.#contents = { epochSeen, entries: [] };
+  }
 
   get entries(): readonly LogEntry[] {
     return this.#contents.entries;
@@ -57,7 +64,7 @@ export class MemoryLog implements ReplicaLog {
 
   /** The entries that a restart would find if the groups through `group` reached the disk. */
   durable(group: number): readonly LogEntry[] {
-    const contents: Contents = { epochSeen: 0, entries: [] };
+    const contents: Contents = { epochSeen: this.#firstEpochSeen, entries: [] };
     for (const logged of this.#records) if (logged.group <= group) carryOut(contents, logged.record);
     return contents.entries;
   }
@@ -65,7 +72,7 @@ export class MemoryLog implements ReplicaLog {
   /** What a restart finds when only the groups through `group` reached the disk. */
   recover(group: number, meta: Pick<RecoveredReplica, 'range' | 'inc'>): RecoveredReplica {
     this.#records = this.#records.filter((logged) => logged.group <= group);
-    this.#contents = { epochSeen: 0, entries: [] };
+    this.#contents = { epochSeen: this.#firstEpochSeen, entries: [] };
     for (const { record } of this.#records) carryOut(this.#contents, record);
     this.gathering = group + 1;
     const { epochSeen, entries } = this.#contents;

@@ -10,8 +10,10 @@ import {
   incOf,
   isInSync,
   withOwner,
+  withoutReplica,
+  withReplica,
 } from '../../common/model/descriptor.ts';
-import { type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
+import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
 import type { Intent, Outgoing } from '../../kvnode/replica/messages.ts';
 import { Replica, type ReplicaEvent } from '../../kvnode/replica/replica.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -21,7 +23,11 @@ export type NodeName = (typeof NODES)[number];
 
 interface Member {
   readonly id: NodeId;
-  readonly log: MemoryLog;
+  /** Of the replica here, or of the last one that was (its tombstone's). */
+  inc: Inc;
+  /** The replica was removed, and wiped. */
+  absent: boolean;
+  log: MemoryLog;
   replica: Replica;
   /** Null: down. */
   session: SessionId | null;
@@ -83,12 +89,14 @@ export class ReplicaCluster {
       retire: null,
     };
     this.#history.push({ descriptor: this.#descriptor, version: 0 });
-    for (const id of NODES) {
+    for (const { node: id, inc } of this.#descriptor.replicas) {
       const log = new MemoryLog();
       const member: Member = {
         id,
+        inc,
+        absent: false,
         log,
-        replica: this.#makeReplica(id, log, 0),
+        replica: this.#makeReplica(id, inc, log, 0),
         session: sessions.get(id) ?? null,
         syncedGroup: 0,
         applied: 0,
@@ -113,15 +121,17 @@ export class ReplicaCluster {
   readDescriptor(id: NodeId, age = 0): void {
     const image = this.#history[Math.max(0, this.#history.length - 1 - age)];
     assert(image !== undefined, 'there is an image');
-    if (this.cutOff === id) return;
     const { session } = this.member(id);
+    if (this.cutOff === id || session === null) return;
+    this.#adoptMembership(this.member(id), image.descriptor);
     this.step(id, { kind: 'live', nodes: this.#liveNodes() });
     this.step(id, { kind: 'image', image, session });
   }
 
   /** The refusal, or the seq at which it was appended. */
   write(id: NodeId): Seq | string {
-    const { replica } = this.member(id);
+    const { replica, absent } = this.member(id);
+    if (absent) return 'NOT_OWNER';
     const payload = new TextEncoder().encode(`w${++this.#payloads}`);
     const seq = replica.propose(replica.ownedEpoch ?? 0, payload, this.now);
     this.#take(id);
@@ -183,7 +193,7 @@ export class ReplicaCluster {
   restart(id: NodeId): void {
     const member = this.member(id);
     if (member.session !== null) return;
-    member.replica = this.#makeReplica(id, member.log, member.syncedGroup);
+    if (!member.absent) member.replica = this.#makeReplica(id, member.inc, member.log, member.syncedGroup);
     member.applied = 0;
     member.session = this.#newSession(id);
     this.readDescriptor(id);
@@ -224,6 +234,16 @@ export class ReplicaCluster {
     return true;
   }
 
+  /** R9: only one that is not in-sync. */
+  removeReplica(id: NodeId): void {
+    if (incOf(this.#descriptor, id) === undefined || isInSync(this.#descriptor, id)) return;
+    this.#install(withoutReplica(this.#descriptor, id));
+  }
+
+  addReplica(id: NodeId): void {
+    if (incOf(this.#descriptor, id) === undefined) this.#install(withReplica(this.#descriptor, id));
+  }
+
   handOver(id: NodeId): void {
     this.step(id, { kind: 'hand-over' });
   }
@@ -239,6 +259,7 @@ export class ReplicaCluster {
     for (let round = 0; round < 60; round++) {
       while (this.casInFlight.length > 0) this.carryOutCas(0, true);
       this.promote(0);
+      for (const id of NODES) this.addReplica(id);
       for (const id of NODES) this.readDescriptor(id);
       for (const id of NODES) this.syncAll(id);
       while (this.mail.length > 0) this.deliver(0);
@@ -250,7 +271,7 @@ export class ReplicaCluster {
 
   step(id: NodeId, event: ReplicaEvent): void {
     const member = this.member(id);
-    if (member.session === null) return;
+    if (member.session === null || member.absent) return;
     member.replica.step(event, this.now);
     this.#take(id);
   }
@@ -318,6 +339,19 @@ export class ReplicaCluster {
     }
   }
 
+  /** R9, as the node does it: wiped for an image that lacks this inc, made anew from one that names a later one. */
+  #adoptMembership(member: Member, descriptor: Descriptor): void {
+    const inc = incOf(descriptor, member.id);
+    if (!member.absent && inc !== member.inc && descriptor.nextInc > member.inc) {
+      this.step(member.id, { kind: 'session-ended' });
+      member.absent = true;
+    }
+    if (!member.absent || inc === undefined || inc <= member.inc) return;
+    const log = new MemoryLog(member.replica.epochSeen);
+    const replica = this.#makeReplica(member.id, inc, log, 0);
+    Object.assign(member, { inc, log, replica, absent: false, syncedGroup: 0, applied: 0 });
+  }
+
   #install(next: Descriptor): void {
     assert(next.epoch >= this.#descriptor.epoch, 'epochs never fall');
     this.#descriptor = next;
@@ -343,8 +377,7 @@ export class ReplicaCluster {
     return session;
   }
 
-  #makeReplica(id: NodeId, log: MemoryLog, syncedGroup: number): Replica {
-    const inc = incOf(this.#descriptor, id) ?? 0;
+  #makeReplica(id: NodeId, inc: Inc, log: MemoryLog, syncedGroup: number): Replica {
     return new Replica({
       self: id,
       recovered: log.recover(syncedGroup, { range: 1, inc }),

@@ -35,6 +35,8 @@ const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
   [0.3, (c) => c.expireOwner()],
   [0.3, (c, r) => c.crash(node(r))],
   [0.5, cutOrHeal],
+  [1, (c, r) => c.removeReplica(node(r))],
+  [2, (c, r) => c.addReplica(node(r))],
 ];
 const TOTAL = ACTIONS.reduce((sum, [weight]) => sum + weight, 0);
 

@@ -100,6 +100,34 @@ test('R7, R1: after a failover the old owner, back again, follows and drops what
   t.is(cluster.member('a').replica.ownedEpoch, null);
 });
 
+/** b is owner of epoch 2; c has its first Append, but not on disk. */
+function entered(): ReplicaCluster {
+  const cluster = started();
+  cluster.expireOwner();
+  cluster.promote(0);
+  cluster.readDescriptor('b');
+  cluster.mail = cluster.mail.filter(({ from, to }) => from === 'b' && to === 'c');
+  while (cluster.mail.length > 0 && cluster.member('c').replica.epochSeen < 2) cluster.deliver(0);
+  return cluster;
+}
+
+test('R3: nothing is acknowledged under an epoch that is not on disk', (t) => {
+  const cluster = entered();
+  const answers = () => cluster.mail.filter(({ from }) => from === 'c').length;
+  t.is(cluster.member('c').replica.epochSeen, 2);
+  t.is(answers(), 0);
+  cluster.syncAll('c');
+  t.is(answers(), 1);
+});
+
+test('R3: a restart does not forget an epoch that was on disk', (t) => {
+  const cluster = entered();
+  cluster.syncAll('c');
+  cluster.crash('c');
+  cluster.restart('c');
+  t.is(cluster.member('c').replica.epochSeen, 2);
+});
+
 test('R8: a hand-over waits for what is under way, stops, and makes the other one owner', (t) => {
   const cluster = started();
   cluster.write('a');

@@ -189,12 +189,12 @@ export class Ownership {
     this.#retain();
   }
 
-  /** What to send and to ask for now. */
+  /** What to send and to ask for now. `mayVouch`: reads here are linearizable at this instant (R11). */
   take(now: number, mayVouch: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
     this.#times.forget(this.#state.commitSeq);
     const messages: Outgoing[] = [];
     for (const follower of this.#followers.values()) {
-      const due = appendsDue(follower, this.#state, this.epoch, mayVouch && this.started, this.#config, now);
+      const due = appendsDue(follower, this.#state, this.epoch, mayVouch, this.#config, now);
       for (const message of due.messages) messages.push({ to: follower.node, message });
       if (due.needsSnapshot)
         this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });

@@ -254,10 +254,18 @@ export class Replica {
 
   // ---- effects -----------------------------------------------------------------------------------------------------
 
+  /** R11: what this owner would tell a follower holds for itself, and for its answers once it may no longer vouch. */
+  #vouched(now: number): void {
+    this.#freshness.echoed(this.#freshness.stampAt(now), this.#state.commitSeq, now);
+    this.#freshness.applied(this.#appliedSeq);
+  }
+
   /** What has to be done now. The log has everything already (LogState). */
   take(now: number): Ready {
     const ownership = this.#ownership;
-    const effects = ownership?.take(now, this.#leaseValid()) ?? { messages: [], intents: [] };
+    const mayVouch = this.#leaseValid() && ownership?.acceptsReads === true;
+    if (mayVouch) this.#vouched(now);
+    const effects = ownership?.take(now, mayVouch) ?? { messages: [], intents: [] };
     const messages = [...this.#outbox, ...effects.messages];
     this.#outbox = [];
     if (this.#answerDue && ownership === null) this.#answer(messages, now);

@@ -11,7 +11,13 @@ import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
-import { descriptorCodec, parseRangeName, paths } from '../../common/zk/znodes.ts';
+import {
+  coordinatorCodec,
+  coordinatorEpochCodec,
+  descriptorCodec,
+  parseRangeName,
+  paths,
+} from '../../common/zk/znodes.ts';
 import { TestProcess } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 
@@ -28,6 +34,8 @@ export interface ClusterOptions {
   readonly nodeArgs?: readonly string[];
   /** T, ms. */
   readonly sessionMs?: number;
+  /** More flags of one process (n1, c1, ...), asked for before its first start: the wires to it, say. */
+  readonly flagsOf?: (name: string) => Promise<readonly string[]>;
   /** Another ZooKeeper than the file's shared one, with a root. */
   readonly zk?: string;
 }
@@ -35,6 +43,7 @@ export interface ClusterOptions {
 export interface NodeProcess {
   readonly name: string;
   readonly id: NodeId;
+  readonly flags: readonly string[];
   process: TestProcess;
 }
 
@@ -58,34 +67,46 @@ export class TestCluster {
     const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-cluster-'));
     const cluster = new TestCluster(connect, directory, options);
     t.teardown(() => cluster.#stop(t));
-    for (let i = 0; i < (options.coordinators ?? 1); i++) cluster.startCoordinator();
+    for (let i = 1; i <= (options.coordinators ?? 1); i++) {
+      cluster.startCoordinator(await options.flagsOf?.(`c${i}`));
+    }
     const count = options.nodes ?? 3;
     await Promise.all(Array.from({ length: count }, (_, at) => cluster.addNode(`n${at + 1}`)));
     return cluster;
   }
 
-  startCoordinator(): TestProcess {
+  startCoordinator(flags: readonly string[] = []): TestProcess {
     const { nodes = 3, coordinatorArgs = [] } = this.#options;
     const name = `c${this.coordinators.length + 1}`;
     const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
-    const process = this.#spawn('coordinator', name, [...own, ...coordinatorArgs]);
+    const process = this.#spawn('coordinator', name, [...own, ...coordinatorArgs, ...flags]);
     this.coordinators.push(process);
     return process;
   }
 
   /** A new node with a directory of its own, registered. */
   async addNode(name: string): Promise<NodeProcess> {
-    const process = this.#spawnNode(name);
+    const flags = (await this.#options.flagsOf?.(name)) ?? [];
+    const process = this.#spawnNode(name, flags);
     const { id } = await process.said('ready');
     await process.said('registered');
-    const node = { name, id: String(id), process };
+    const node = { name, id: String(id), flags, process };
     this.nodes.push(node);
     return node;
   }
 
+  /** As {@link restart}, where the directory opens as another node: the entry of the node that was is replaced. */
+  async restartAsAnother(node: NodeProcess): Promise<NodeProcess> {
+    await this.restart(node);
+    const { id } = await node.process.said('ready');
+    const other = { ...node, id: String(id) };
+    this.nodes[this.nodes.indexOf(node)] = other;
+    return other;
+  }
+
   /** The node again, from the same directory. */
   async restart(node: NodeProcess): Promise<void> {
-    node.process = this.#spawnNode(node.name);
+    node.process = this.#spawnNode(node.name, node.flags);
     await node.process.said('registered');
   }
 
@@ -93,6 +114,24 @@ export class TestCluster {
     const found = this.nodes.find((node) => node.id === id);
     if (found === undefined) throw new Error(`no node ${id}`);
     return found;
+  }
+
+  /** The coordinator that leads by what ZooKeeper says; waits for one that is not `former`. */
+  async leadingCoordinator(former?: TestProcess): Promise<TestProcess> {
+    const end = realEnv.now() + PATIENCE_MS;
+    for (;;) {
+      const session = await this.zkSession();
+      const term = await session.get(paths.coordinatorEpoch);
+      const leader = term === null ? null : coordinatorEpochCodec.decode(term.data).leader;
+      const queue = (await session.children(paths.coordinators)) ?? [];
+      const place = queue.find((name) => leader !== null && name.includes(leader));
+      const record = place === undefined ? null : await session.get(paths.coordinator(place));
+      const pid = record === null ? null : coordinatorCodec.decode(record.data).pid;
+      const found = this.coordinators.find((process) => process.pid === pid);
+      if (found !== undefined && found !== former) return found;
+      if (realEnv.now() > end) throw new Error('no coordinator leads');
+      await delay(realEnv, 50);
+    }
   }
 
   dataOf(node: NodeProcess): string {
@@ -143,6 +182,15 @@ export class TestCluster {
     }
   }
 
+  /** The node's session has ended. */
+  async untilGone(node: NodeProcess): Promise<void> {
+    const end = realEnv.now() + PATIENCE_MS;
+    while ((await (await this.zkSession()).get(paths.live(node.id))) !== null) {
+      if (realEnv.now() > end) throw new Error(`${node.name} is still live`);
+      await delay(realEnv, 50);
+    }
+  }
+
   /** Every range has all its replicas in-sync, `count` of them. */
   allInSync(count = 3): Promise<void> {
     return this.until(`all replicas in-sync, ${count} a range`, (images) =>
@@ -154,9 +202,9 @@ export class TestCluster {
 
   // ---- processes ----------------------------------------------------------------------------------------------------
 
-  #spawnNode(name: string): TestProcess {
+  #spawnNode(name: string, flags: readonly string[]): TestProcess {
     const own = ['--name', name, '--data', join(this.directory, name)];
-    return this.#spawn('kvnode', name, [...own, ...(this.#options.nodeArgs ?? [])]);
+    return this.#spawn('kvnode', name, [...own, ...(this.#options.nodeArgs ?? []), ...flags]);
   }
 
   #spawn(command: string, name: string, args: readonly string[]): TestProcess {

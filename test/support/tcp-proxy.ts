@@ -1,5 +1,5 @@
 // A network between a client and a server that can go wrong: silence without a close (as when a cable is cut), silence in
-// one direction, a cut in the middle of an answer, answers changed on the way, slowness.
+// one direction, a cut in the middle of an answer, answers changed on the way, slowness; for all who call, or for one caller.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
@@ -7,16 +7,24 @@ import { realEnv } from '../../common/base/env.ts';
 
 export type Direction = 'to-server' | 'to-client';
 
+/** One connection. */
+interface Link {
+  /** Undefined until the proxy knows. */
+  caller: string | undefined;
+}
+
 /** One direction of one connection: what cannot go on now waits, a close included. */
 class Pipe {
   readonly #from: Socket;
   readonly #to: Socket;
   readonly #proxy: TcpProxy;
   readonly #direction: Direction;
+  readonly #link: Link;
   #waiting: Buffer[] = [];
   #ended = false;
 
-  constructor(from: Socket, to: Socket, proxy: TcpProxy, direction: Direction) {
+  constructor(from: Socket, to: Socket, proxy: TcpProxy, direction: Direction, link: Link) {
+    this.#link = link;
     this.#from = from;
     this.#to = to;
     this.#proxy = proxy;
@@ -30,7 +38,7 @@ class Pipe {
   }
 
   flush(): void {
-    if (this.#proxy.isHeld(this.#direction)) return;
+    if (this.#proxy.isHeld(this.#direction, this.#link.caller)) return;
     for (const chunk of this.#waiting.splice(0)) this.#send(chunk);
     if (this.#ended) this.#to.destroy();
   }
@@ -41,6 +49,7 @@ class Pipe {
   }
 
   #accept(chunk: Buffer): void {
+    if (this.#direction === 'to-server') this.#link.caller ??= this.#proxy.callerOf(chunk);
     if (this.#proxy.delayMs === 0) return this.#arrive(chunk);
     realEnv.after(this.#proxy.delayMs, () => this.#arrive(chunk));
   }
@@ -65,10 +74,13 @@ export class TcpProxy {
   refusing = false;
   /** Changes what the server says; a shorter result is delivered and then everything is cut. */
   changeAnswer: (chunk: Buffer) => Buffer = (chunk) => chunk;
+  /** Who calls, as told by what a connection brings first; undefined while that cannot be told. */
+  callerOf: (chunk: Buffer) => string | undefined = () => undefined;
   /** Connections accepted so far. */
   accepted = 0;
   readonly #server: Server;
   readonly #held = new Set<Direction>();
+  readonly #heldCallers = new Map<string, ReadonlySet<Direction>>();
   readonly #pipes = new Set<Pipe>();
 
   constructor(targetPort: number) {
@@ -101,14 +113,21 @@ export class TcpProxy {
     for (const direction of directions) this.#held.add(direction);
   }
 
+  /** The same for one caller's connections, once they have told who calls. */
+  holdCaller(caller: string, ...directions: Direction[]): void {
+    this.#heldCallers.set(caller, new Set(directions));
+  }
+
   /** Delivers what has waited, and goes on. */
   release(): void {
     this.#held.clear();
+    this.#heldCallers.clear();
     for (const pipe of [...this.#pipes]) pipe.flush();
   }
 
-  isHeld(direction: Direction): boolean {
-    return this.#held.has(direction);
+  isHeld(direction: Direction, caller: string | undefined): boolean {
+    if (this.#held.has(direction)) return true;
+    return caller !== undefined && (this.#heldCallers.get(caller)?.has(direction) ?? false);
   }
 
   /** Closes all present connections; both sides learn of it, and what has waited is gone. */
@@ -119,14 +138,16 @@ export class TcpProxy {
 
   close(): void {
     this.#held.clear();
+    this.#heldCallers.clear();
     this.cut();
     this.#server.close();
   }
 
   #join(client: Socket, server: Socket): void {
     client.setNoDelay();
-    this.#pipes.add(new Pipe(client, server, this, 'to-server'));
-    this.#pipes.add(new Pipe(server, client, this, 'to-client'));
+    const link: Link = { caller: undefined };
+    this.#pipes.add(new Pipe(client, server, this, 'to-server', link));
+    this.#pipes.add(new Pipe(server, client, this, 'to-client', link));
   }
 }
 

@@ -1,0 +1,81 @@
+// A node's disk lies, at the level of a whole node: one representative of each kind. Every byte and every record are
+// gone through at the level of storage, in test/unit/storage-recovery.test.ts.
+
+import test, { type ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
+import type { NodeProcess } from '../support/cluster.ts';
+import { cutSegment, flipSyncedBit, tearNextGroup } from '../support/log-damage.ts';
+import { type Rng, seededRng } from '../support/rng.ts';
+import { WatchedCluster } from '../support/watched-cluster.ts';
+
+/** A lost node is replaced as soon as there is another one. */
+const REPLACE_SOON = ['--replace-after-ms', '500'];
+
+function seeded(t: ExecutionContext): Rng {
+  const seed = Math.floor(realEnv.random() * 2 ** 32);
+  t.log(`seed ${seed}`);
+  return seededRng(seed);
+}
+
+async function restartDamaged({ cluster }: WatchedCluster, node: NodeProcess): Promise<NodeProcess> {
+  const another = await cluster.restartAsAnother(node);
+  await another.process.said('data directory damaged: set aside');
+  await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
+    images.every(
+      ({ descriptor: { inSync, replicas } }) =>
+        inSync.includes(another.id) && !replicas.some((replica) => replica.node === node.id),
+    ),
+  );
+  return another;
+}
+
+test.serial(
+  'an in-sync node finds a flipped bit in what it had synced: it joins as another node',
+  async (t) => {
+    const rng = seeded(t);
+    const watched = await WatchedCluster.start(t, { coordinatorArgs: REPLACE_SOON });
+    for (const role of ['owner', 'follower'] as const) {
+      const { owner, followers } = await watched.parts();
+      const node = role === 'owner' ? owner : rng.pick(followers);
+      await node.process.end('SIGKILL');
+      t.log(await flipSyncedBit(watched.cluster.dataOf(node), rng));
+      const another = await restartDamaged(watched, node);
+      t.not(another.id, node.id);
+      await watched.healed();
+    }
+    await watched.judge(t);
+  },
+);
+
+test.serial('half a group at the end of the log is cut, and the node stays who it was', async (t) => {
+  const rng = seeded(t);
+  const watched = await WatchedCluster.start(t);
+  const { owner } = await watched.parts();
+  await owner.process.end('SIGKILL');
+  t.log(await tearNextGroup(watched.cluster.dataOf(owner), rng));
+  await watched.cluster.restart(owner);
+  await owner.process.said('cut the torn end of the log');
+  t.is((await owner.process.said('ready')).id, owner.id);
+  await watched.judge(t);
+});
+
+test.serial('a learner whose log ends anywhere comes back, as itself or as another node', async (t) => {
+  const rng = seeded(t);
+  const watched = await WatchedCluster.start(t, { coordinatorArgs: REPLACE_SOON });
+  const { cluster, register } = watched;
+  for (let round = 0; round < 2; round++) {
+    const { followers } = await watched.parts();
+    const node = rng.pick(followers);
+    await node.process.end('SIGKILL');
+    // Out of every in-sync set first: what is cut here counted, and a disk that forgets what counted is another node (R12).
+    await cluster.until('it left every in-sync set', (images) =>
+      images.every(({ descriptor }) => !descriptor.inSync.includes(node.id)),
+    );
+    t.log(await cutSegment(cluster.dataOf(node), rng));
+    const back = await cluster.restartAsAnother(node);
+    t.log(back.id === node.id ? 'itself' : 'another');
+    await register.nextWrite();
+    await cluster.allInSync();
+  }
+  await watched.judge(t);
+});

@@ -1,0 +1,125 @@
+// Wires that go silent without a close: between an owner and ZooKeeper, its followers, its clients, everybody; one way and
+// both ways. Who answers as fresh must always be the only one; who was cut off must come back by itself.
+
+import test, { type ExecutionContext } from 'ava';
+import type { NodeProcess } from '../support/cluster.ts';
+import type { Direction } from '../support/tcp-proxy.ts';
+import { WatchedCluster } from '../support/watched-cluster.ts';
+
+/**
+ * The owner is asked past all proxies while it is cut off. That its last fresh answer comes before the first of the next
+ * owner is in the history's verdict; here, that it did answer before, and did refuse after.
+ */
+async function deposed(
+  t: ExecutionContext,
+  watched: WatchedCluster,
+  cut: (owner: NodeProcess, followers: readonly NodeProcess[]) => void,
+): Promise<NodeProcess> {
+  const { register, asker } = watched;
+  const { owner, followers, descriptor } = await watched.parts();
+  const of = `linearizable at ${owner.name}`;
+  register.readAt(asker, owner, 'linearizable', descriptor);
+  t.is((await register.nextTold(of)).epoch, descriptor.epoch);
+  cut(owner, followers);
+  await watched.untilAnotherOwner(owner.id);
+  t.true((await register.nextWrite()).epoch > descriptor.epoch, 'the next owner serves in a later epoch');
+  await register.nextFailure(of);
+  return owner;
+}
+
+const WAYS: readonly (readonly Direction[])[] = [['to-server', 'to-client'], ['to-server'], ['to-client']];
+
+test.serial('an owner cut from ZooKeeper only, both ways and one way', async (t) => {
+  const { watched, wires } = await WatchedCluster.startWired(t);
+  for (const ways of WAYS) {
+    await deposed(t, watched, (owner) => wires.cutFromZooKeeper(owner, ...ways));
+    wires.heal();
+    await watched.healed();
+  }
+  t.is(watched.register.failuresOf('fallback'), 0, 'fallback reads went on');
+  await watched.judge(t);
+});
+
+test.serial('an owner cut from its followers only, both ways and one way, hands over', async (t) => {
+  const { watched, wires } = await WatchedCluster.startWired(t);
+  const cuts = [
+    (owner: NodeProcess, follower: NodeProcess) => wires.cutBetween(owner, follower),
+    (owner: NodeProcess, follower: NodeProcess) => wires.cutOneWay(owner, follower),
+    (owner: NodeProcess, follower: NodeProcess) => wires.cutOneWay(follower, owner),
+  ];
+  for (const cut of cuts) {
+    const owner = await deposed(t, watched, (from, followers) => {
+      for (const follower of followers) cut(from, follower);
+    });
+    await watched.untilLeft(owner);
+    wires.heal();
+    await watched.healed();
+  }
+  t.is(watched.register.failuresOf('fallback'), 0, 'fallback reads went on');
+  await watched.judge(t);
+});
+
+test.serial('an owner cut from everybody is deposed and comes back as a follower', async (t) => {
+  const { watched, wires } = await WatchedCluster.startWired(t);
+  const owner = await deposed(t, watched, (node) => wires.isolate(node, watched.cluster.nodes));
+  wires.heal();
+  await watched.healed();
+  t.not((await watched.descriptor()).owner.node, owner.id);
+  await watched.judge(t);
+});
+
+test.serial('a follower cut from its owner makes way, and is back; the epoch stays', async (t) => {
+  const { watched, wires } = await WatchedCluster.startWired(t);
+  const { owner, followers, descriptor } = await watched.parts();
+  const [follower] = followers;
+  if (follower === undefined) throw new Error('no follower');
+  const cuts = [
+    () => wires.cutBetween(owner, follower),
+    () => wires.cutOneWay(owner, follower),
+    () => wires.cutOneWay(follower, owner),
+  ];
+  for (const cut of cuts) {
+    cut();
+    await watched.untilLeft(follower);
+    await watched.register.nextWrite();
+    wires.heal();
+    await watched.healed();
+  }
+  t.is((await watched.descriptor()).epoch, descriptor.epoch);
+  t.is(watched.register.failuresOf('fallback') + watched.register.failuresOf('linearizable'), 0);
+  await watched.judge(t);
+});
+
+test.serial(
+  'clients cut from the owner read from replicas, marked, and write again when the wire is back',
+  async (t) => {
+    const { watched, wires } = await WatchedCluster.startWired(t);
+    const { register } = watched;
+    const { owner, descriptor } = await watched.parts();
+    wires.cutFromClients(owner);
+    await register.nextFailure('writes');
+    await register.nextTold('fallback', ({ stale, staleMs }) => stale && staleMs !== null);
+    wires.heal();
+    await watched.healed();
+    t.is((await watched.descriptor()).epoch, descriptor.epoch, 'the cluster saw no fault');
+    t.is(register.failuresOf('fallback'), 0, 'fallback reads went on');
+    await watched.judge(t);
+  },
+);
+
+test.serial('the leading coordinator cut from ZooKeeper: the other one promotes', async (t) => {
+  const { watched, wires } = await WatchedCluster.startWired(t, { coordinators: 2 });
+  const { cluster, register } = watched;
+  const leading = await cluster.leadingCoordinator();
+  wires.cutFromZooKeeper({ name: `c${cluster.coordinators.indexOf(leading) + 1}` });
+  await cluster.leadingCoordinator(leading);
+  await register.nextWrite();
+  t.is(register.failures.size, 0, 'data did not notice');
+  const { owner, descriptor } = await watched.parts();
+  await owner.process.end('SIGKILL');
+  await watched.untilAnotherOwner(owner.id);
+  wires.heal();
+  await cluster.restart(owner);
+  await watched.judge(t);
+  t.is((await watched.descriptor()).epoch, descriptor.epoch + 1, 'promoted once');
+});

@@ -1,0 +1,87 @@
+// Every role killed, and frozen past its session: owner, follower, leading coordinator, standby. A client writes and others
+// read in every mode all the while.
+
+import test from 'ava';
+import { WatchedCluster } from '../support/watched-cluster.ts';
+
+test.serial(
+  'an owner killed, and the next frozen past its session: never two that answer as fresh',
+  async (t) => {
+    const watched = await WatchedCluster.start(t);
+    const { cluster, register, asker } = watched;
+    const { owner: first } = await watched.parts();
+    await first.process.end('SIGKILL');
+    await watched.untilAnotherOwner(first.id);
+    await cluster.restart(first);
+    await watched.healed();
+
+    const { owner: second, descriptor } = await watched.parts();
+    register.readAt(asker, second, 'linearizable', descriptor);
+    await register.nextTold(`linearizable at ${second.name}`);
+    second.process.signal('SIGSTOP');
+    await cluster.untilGone(second);
+    await watched.untilAnotherOwner(second.id);
+    second.process.signal('SIGCONT');
+    await register.nextFailure(`linearizable at ${second.name}`);
+    t.is(register.failuresOf('fallback'), 0, 'fallback reads went on through all of it');
+    await watched.judge(t);
+    t.true((await watched.descriptor()).epoch >= descriptor.epoch + 1);
+  },
+);
+
+test.serial('a follower killed, and frozen past its session: writes go on in the same epoch', async (t) => {
+  const watched = await WatchedCluster.start(t);
+  const { cluster, register } = watched;
+  const { followers, descriptor } = await watched.parts();
+  const [victim] = followers;
+  if (victim === undefined) throw new Error('no follower');
+  await victim.process.end('SIGKILL');
+  await watched.untilLeft(victim);
+  await register.nextWrite();
+  await cluster.restart(victim);
+  await watched.healed();
+
+  victim.process.signal('SIGSTOP');
+  await cluster.untilGone(victim);
+  await watched.untilLeft(victim);
+  await register.nextWrite();
+  victim.process.signal('SIGCONT');
+  await watched.judge(t);
+  t.is(register.failuresOf('linearizable') + register.failuresOf('fallback'), 0, 'no read failed');
+  t.is((await watched.descriptor()).owner.node, descriptor.owner.node);
+});
+
+test.serial(
+  'coordinators killed and frozen past their session, in both roles: data does not notice',
+  async (t) => {
+    const watched = await WatchedCluster.start(t, { coordinators: 2 });
+    const { cluster, register } = watched;
+    const before = await watched.descriptor();
+    const first = await cluster.leadingCoordinator();
+    const standby = cluster.coordinators.find((process) => process !== first);
+    await standby?.end('SIGKILL');
+    await register.nextWrite();
+    const second = cluster.startCoordinator();
+    await second.said('standing by');
+    first.signal('SIGSTOP');
+    await second.said('leading');
+    first.signal('SIGCONT');
+    await first.said('leads no longer');
+    // The one that stands by now freezes and wakes; then the leader is killed.
+    first.signal('SIGSTOP');
+    await register.nextWrite();
+    first.signal('SIGCONT');
+    await second.end('SIGKILL');
+    t.is(await cluster.leadingCoordinator(second), first);
+    await register.nextWrite();
+    t.is(register.failures.size, 0, 'nothing failed so far');
+    t.is((await watched.descriptor()).epoch, before.epoch, 'nor was anybody promoted');
+
+    const owner = cluster.node(before.owner.node);
+    await owner.process.end('SIGKILL');
+    await watched.untilAnotherOwner(owner.id);
+    t.is((await watched.descriptor()).epoch, before.epoch + 1, 'promoted once');
+    await cluster.restart(owner);
+    await watched.judge(t);
+  },
+);

@@ -1,0 +1,42 @@
+// Everything dies at once, ZooKeeper too, while several clients race for the same keys by compare-and-set; and again before
+// it has healed. What was acknowledged stays, and every chain of conditions is whole.
+
+import test from 'ava';
+import { TestCluster } from '../support/cluster.ts';
+import { Register } from '../support/register.ts';
+import { openClient } from '../support/watched-cluster.ts';
+import { startOwnZooKeeper } from '../support/zookeeper.ts';
+
+/** Of three ranges. */
+const KEYS = ['b', 'k', 't'];
+const RACERS = 3;
+const ROUNDS = 2;
+
+test.serial('everything is killed at once under chains of compare-and-set, twice', async (t) => {
+  const server = await startOwnZooKeeper(t);
+  const cluster = await TestCluster.start(t, { zk: `${server.address}/rangekeeper`, coordinators: 2 });
+  const registers = KEYS.map((key) => new Register(t, key));
+  for (let racer = 1; racer <= RACERS; racer++) {
+    const client = await openClient(t, cluster);
+    for (const register of registers) register.raceBy(client, `racer ${racer}`);
+  }
+  const allRun = () => Promise.all(registers.map((register) => register.nextWrite()));
+  await allRun();
+  for (let round = 0; round < ROUNDS; round++) {
+    const processes = [...cluster.coordinators, ...cluster.nodes.map(({ process }) => process)];
+    await Promise.all([server.kill(), ...processes.map((process) => process.lose())]);
+    await server.start();
+    cluster.startCoordinator();
+    await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));
+    await allRun();
+  }
+  await cluster.allInSync();
+  await allRun();
+  const last = await openClient(t, cluster);
+  for (const register of registers) {
+    await register.stop();
+    t.log(`${register.key}: ${register.summary}`);
+    t.deepEqual(register.violations(), []);
+    t.true(((await last.get(register.key))?.revision ?? 0) >= register.lastRevision, 'the end of the chain');
+  }
+});

@@ -1,0 +1,35 @@
+// What a stale answer says of its age is never less than the truth, at any replica, while an owner is cut off and after:
+// whatever was acknowledged longer ago than the bound is in the answer. One process records both, on one clock.
+
+import test from 'ava';
+import { WatchedCluster } from '../support/watched-cluster.ts';
+
+/** So slow that a bound that leaves out a trip is too small. */
+const WIRE_MS = 10;
+
+test.serial('the age of stale answers at every replica, whoever is cut off from whom', async (t) => {
+  const { watched, wires } = await WatchedCluster.startWired(t, {}, WIRE_MS);
+  const { register, asker, cluster } = watched;
+  const first = await watched.parts();
+  for (const node of cluster.nodes) register.readAt(asker, node, 'stale', first.descriptor);
+  const [follower] = first.followers;
+  if (follower === undefined) throw new Error('no follower');
+  const isOld = (of: string) =>
+    register.nextTold(`stale at ${of}`, ({ stale, staleMs }) => stale && (staleMs ?? 0) > 1_000);
+
+  wires.cutBetween(first.owner, follower);
+  await watched.untilLeft(follower);
+  await isOld(follower.name);
+  await register.nextWrite();
+  wires.heal();
+  await watched.healed();
+
+  const { owner, followers } = await watched.parts();
+  wires.isolate(owner, cluster.nodes);
+  await Promise.all(followers.map(({ name }) => isOld(name)));
+  await watched.untilAnotherOwner(owner.id);
+  await isOld(owner.name);
+  await register.nextWrite();
+  wires.heal();
+  await watched.judge(t);
+});

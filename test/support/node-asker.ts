@@ -1,0 +1,57 @@
+// Asks a node of one's choice, whatever the picture of the ranges says, at the address where it listens, past any proxy.
+
+import type { ExecutionContext } from 'ava';
+import { toBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+import { Peers } from '../../common/net/peers.ts';
+import { WsTransport } from '../../common/net/ws-transport.ts';
+import type { GetReply, WireReadMode } from '../../common/wire/messages.ts';
+import { clusterCodec, paths } from '../../common/zk/znodes.ts';
+import type { NodeProcess, TestCluster } from './cluster.ts';
+
+const DEADLINE_MS = 1_500;
+
+/** What a question says of the range. */
+export type RangeAsked = Pick<Descriptor, 'id' | 'epoch'>;
+
+export class NodeAsker {
+  readonly #peers: Peers;
+
+  private constructor(peers: Peers) {
+    this.#peers = peers;
+  }
+
+  static async open(t: ExecutionContext, cluster: TestCluster): Promise<NodeAsker> {
+    const record = await (await cluster.zkSession()).get(paths.cluster);
+    if (record === null) throw new Error('no cluster');
+    const { clusterId } = clusterCodec.decode(record.data);
+    const peers = new Peers({
+      env: realEnv,
+      log: silentLogger,
+      transport: new WsTransport(realEnv),
+      self: { clusterId, nodeId: '' },
+      handlers: {},
+    });
+    t.teardown(() => peers.close());
+    return new NodeAsker(peers);
+  }
+
+  /** At the node's newest address. Rejects with RangekeeperError. */
+  async get(node: NodeProcess, mode: WireReadMode, as: RangeAsked, key: string): Promise<GetReply> {
+    const { address } = await node.process.said('ready');
+    this.#peers.setAddress(node.id, String(address));
+    const { id: range, epoch } = as;
+    const body = { kind: 'get', range, epoch, key: toBytes(key), mode, minSeq: 0 } as const;
+    return new Promise((resolve, reject) => {
+      this.#peers.request(node.id, body, realEnv.now() + DEADLINE_MS, {
+        replied: (reply) => {
+          if (reply.kind === 'get-reply') resolve(reply);
+          else reject(new Error(`a get was answered with ${reply.kind}`));
+        },
+        failed: reject,
+      });
+    });
+  }
+}

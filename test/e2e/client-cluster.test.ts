@@ -145,7 +145,7 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
       t.log({ acknowledged, failedReads, failedWrites, slowestReadMs });
       t.is(failedReads, 0);
       t.true(slowestReadMs < 2_000, 'no read waited for the next owner');
-      t.true(failedWrites <= 1, 'at most the one that was under way');
+      t.is(failedWrites, 0, 'R13: the one that was under way is answered as well');
       t.true(Number(text((await client.get(key))?.value)) >= acknowledged);
       if (signal === 'SIGSTOP') owner.process.signal('SIGCONT');
     },

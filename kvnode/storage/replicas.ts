@@ -148,8 +148,10 @@ export class Replicas {
     }
   }
 
+  /** R9: what lived with that inc, or before, goes; a checkpoint has tombstones of earlier lives beside a later one. */
   bury(range: RangeId, body: TombstoneBody): void {
-    this.byRange.delete(range);
+    const replica = this.byRange.get(range);
+    if (replica !== undefined && replica.inc <= body.inc) this.byRange.delete(range);
     this.tombstones.set(range, { ...body, range });
   }
 

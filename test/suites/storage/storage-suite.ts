@@ -274,6 +274,27 @@ const stories: Readonly<Record<string, Story>> = {
     ]);
   },
 
+  'a replica made anew after a wipe stays, beside the tombstone of its earlier life': async (
+    t,
+    storage,
+    reopen,
+  ) => {
+    storage.createReplica(meta(1, '', null, 4), origin, 2);
+    await storage.wipe(1);
+    storage.createReplica(meta(1, '', null, 5), origin, 2);
+    storage.append(1, entries(3, 1, 2));
+    // From the second start on, the log begins with a checkpoint that names both.
+    for (let start = 0; start < 3; start++) {
+      const again = await reopen();
+      t.deepEqual(
+        again.recovered.map(({ range, inc, lastSeq }) => ({ range, inc, lastSeq })),
+        [{ range: 1, inc: 5, lastSeq: 2 }],
+      );
+      t.is(again.tombstones.get(1)?.inc, 4);
+      t.deepEqual(logText(again, 1), ['3/1:3/1', '3/2:3/2']);
+    }
+  },
+
   'replicas of one namespace never overlap': async (t, storage) => {
     storage.createReplica(meta(1, 'b', 'm'), origin, 0);
     t.throws(() => storage.createReplica(meta(2, 'l', null), origin, 0), { message: /overlaps range 1/ });

@@ -52,6 +52,11 @@ export class TestProcess {
     return this.#worker ?? this.#child.pid ?? -1;
   }
 
+  /** Whether it has ended. */
+  get ended(): boolean {
+    return this.#gone;
+  }
+
   /** The first log line with this message; rejects if the process ends without it. */
   async said(message: string): Promise<LogLine> {
     for (;;) {

@@ -1,0 +1,98 @@
+// A node on a small file system that fills up under load: the others go on, nothing is lost, it says what is wrong in a line,
+// and comes back when there is room. Needs the right to mount; where that is missing only the twin's tests
+// (test/unit/storage-full.test.ts) tell of full disks, and this one says so.
+
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { type Client, connect } from '../../common/client/index.ts';
+import { type NodeProcess, TestCluster } from '../support/cluster.ts';
+import { SmallDisk } from '../support/small-disk.ts';
+
+const MB = 1024 * 1024;
+
+interface Scene {
+  readonly cluster: TestCluster;
+  readonly client: Client;
+  readonly disk: SmallDisk;
+  readonly small: NodeProcess;
+}
+
+/** Three nodes, the last of them on a small disk; null where none can be mounted. */
+async function scene(t: ExecutionContext): Promise<Scene | null> {
+  const nodeArgs = ['--log-keep-mb', '1', '--log-retain-mb', '2'];
+  const coordinatorArgs = ['--initial-nodes', '3'];
+  const cluster = await TestCluster.start(t, { nodes: 2, nodeArgs, coordinatorArgs });
+  const disk = SmallDisk.mount(t, join(cluster.directory, 'n3'), 48);
+  if (disk === null) {
+    t.log('this process may not mount a tmpfs: full disks are tested on the twin only');
+    t.pass();
+    return null;
+  }
+  const small = await cluster.addNode('n3');
+  const client = await connect({ zk: cluster.connect, connectMs: 30_000, deadlineMs: 30_000 });
+  t.teardown(() => client.close());
+  await cluster.allInSync();
+  return { cluster, client, disk, small };
+}
+
+/** Puts until it is acknowledged. */
+async function putSurely(client: Client, key: string, value: string): Promise<void> {
+  for (;;) {
+    try {
+      await client.put(key, value);
+      return;
+    } catch (error) {
+      if (!(error instanceof RangekeeperError && error.applied === 'unknown')) throw error;
+    }
+  }
+}
+
+/** What it wrote on stderr that is no line of its log. */
+function lastWords(cluster: TestCluster, { name }: NodeProcess): string[] {
+  const lines = readFileSync(join(cluster.directory, `${name}.log`), 'utf8').split('\n');
+  return lines.filter((line) => line !== '' && !line.startsWith('{'));
+}
+
+test.serial('a disk that fills up under load: the others go on, and nothing is lost', async (t) => {
+  const found = await scene(t);
+  if (found === null) return;
+  const { cluster, client, disk, small } = found;
+  disk.fill(2 * MB);
+  const value = 'v'.repeat(100_000);
+  // Under every range.
+  const keys = Array.from({ length: 120 }, (_, n) => `${'05anz'[n % 5]}/${String(n).padStart(4, '0')}`);
+  for (const key of keys) await putSurely(client, key, value);
+  await cluster.until('nothing is owned on the full disk', (images) =>
+    images.every(({ descriptor }) => descriptor.owner.node !== small.id),
+  );
+  await small.process.said('the disk is full: no room for more log').catch(() => {
+    // The state store needed the room first: then the process stops, and says so.
+    t.regex(lastWords(cluster, small).join('\n'), /^kvnode: .* cannot be written to: .*No space left.*$/);
+  });
+  disk.free();
+  if (small.process.ended) await cluster.restart(small);
+  await cluster.allInSync();
+  t.is(await client.count({}), keys.length);
+  t.is(await small.process.end('SIGTERM'), 0);
+});
+
+test.serial(
+  'on a full disk it does not start, says why in a line, and starts when there is room',
+  async (t) => {
+    const found = await scene(t);
+    if (found === null) return;
+    const { cluster, disk, small } = found;
+    t.is(await small.process.end('SIGTERM'), 0);
+    disk.fill(0);
+    await t.throwsAsync(cluster.restart(small));
+    t.is(await small.process.end('SIGTERM'), 1);
+    const words = lastWords(cluster, small);
+    t.is(words.length, 1, words.join('\n'));
+    t.regex(words[0] ?? '', /room|No space left/);
+    disk.free();
+    await cluster.restart(small);
+    await cluster.allInSync();
+  },
+);

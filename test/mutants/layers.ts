@@ -48,7 +48,7 @@ const stories: Layer = {
     const first = failed.find(({ isVerdict }) => isVerdict);
     const others = failed.filter(({ isVerdict }) => !isVerdict).length;
     const remark = [timedOut ? 'timed out' : '', others > 0 ? `${others} crashed` : ''].filter(Boolean);
-    if (!/^# tests [1-9]/m.test(output) && !timedOut) remark.push('no test ran');
+    if (!/^(not )?ok /m.test(output)) remark.push('no test ran');
     return { verdict: first?.title ?? null, seeds: null, remark: remark.join(', ') };
   },
 };

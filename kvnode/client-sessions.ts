@@ -14,8 +14,8 @@ import { LIMITS } from '../common/model/config.ts';
 import type { Seq } from '../common/model/ids.ts';
 import { copyOf, type Operation } from '../common/wire/messages.ts';
 import { type Answer, AnswerWindow } from './answer-window.ts';
+import { ClientIndex } from './client-index.ts';
 import { decodeSession, decodeTable, encodeSession, encodeTable } from './session-record.ts';
-import { keyText } from './storage/overlay.ts';
 import type { SessionChange, SessionRow, SessionTable } from './storage/storage.ts';
 
 /** All replicas must have the same bounds: a change is a change of the format. */
@@ -49,7 +49,7 @@ const NO_CLIENT = new Uint8Array(0);
 
 export class ClientSessions implements SessionTable {
   readonly #bounds: SessionBounds;
-  readonly #sessions = new Map<string, ClientSession>();
+  readonly #sessions = new ClientIndex<ClientSession>();
   #evictedThrough: Seq = 0;
   #answers = 0;
   /** The last one asked for: mostly the next one as well. */
@@ -128,7 +128,7 @@ export class ClientSessions implements SessionTable {
         continue;
       }
       const session = decodeSession(copyOf(clientId), record);
-      this.#sessions.set(keyText(clientId), session);
+      this.#sessions.add(session);
       this.#answers += session.window.span;
     }
   }
@@ -136,7 +136,7 @@ export class ClientSessions implements SessionTable {
   #find(clientId: Bytes): ClientSession | null {
     const recent = this.#recent;
     if (recent !== null && equalBytes(recent.clientId, clientId)) return recent;
-    const session = this.#sessions.get(keyText(clientId)) ?? null;
+    const session = this.#sessions.get(clientId);
     if (session !== null) this.#recent = session;
     return session;
   }
@@ -150,7 +150,7 @@ export class ClientSessions implements SessionTable {
       lastSeq: 0,
       changed: false,
     };
-    this.#sessions.set(keyText(clientId), session);
+    this.#sessions.add(session);
     this.#recent = session;
     return session;
   }
@@ -162,7 +162,7 @@ export class ClientSessions implements SessionTable {
       if (oldest === null || session.lastSeq < oldest.lastSeq) oldest = session;
     }
     assert(oldest !== null, 'answers are of clients');
-    this.#sessions.delete(keyText(oldest.clientId));
+    this.#sessions.delete(oldest);
     if (this.#recent === oldest) this.#recent = null;
     this.#answers -= oldest.window.span;
     this.#evictedThrough = Math.max(this.#evictedThrough, oldest.lastSeq);

@@ -141,6 +141,16 @@ test('R8: a hand-over waits for what is under way, stops, and makes the other on
   t.is(cluster.member('a').replica.ownedEpoch, null);
 });
 
+test('R8: while its hand-over is out an owner serves no reads either', (t) => {
+  const cluster = started();
+  const { replica } = cluster.member('a');
+  cluster.handOver('a');
+  t.is(cluster.casInFlight.length, 1);
+  t.is(replica.readRefusal(1), 'NOT_READY');
+  cluster.carryOutCas(0, false);
+  t.is(replica.readRefusal(1), 'NOT_READY', 'nor while nobody knows what became of it');
+});
+
 test('R10: a lost answer of a shrink counts the member until an image settles it', (t) => {
   const cluster = started();
   cluster.crash('c');
@@ -186,6 +196,15 @@ test('R11: an owner that has stopped for a hand-over vouches for nothing, whatev
   cluster.carryOutCas(0, false);
   t.not(cluster.descriptor.owner.node, 'a');
   t.deepEqual(echoes(), [false, false], 'the other one may have acknowledged writes');
+});
+
+test('R11: an owner without a lease echoes no stamp', (t) => {
+  const cluster = started();
+  cluster.expireOwner();
+  cluster.mail = [];
+  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  const echoes = cluster.mail.map(({ message }) => (message.kind === 'append' ? message.echo : undefined));
+  t.deepEqual(echoes, [null, null]);
 });
 
 test('R11: a follower knows how far behind it may be once the owner has echoed its stamp', (t) => {

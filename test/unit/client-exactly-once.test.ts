@@ -196,3 +196,40 @@ test('beyond the window above a write in doubt a client goes on as another one',
   t.is(last?.doneBelow, last?.number);
   t.is(await codeOf(cluster, stuck), 'OUTCOME_UNKNOWN');
 });
+
+const laterWays: readonly (readonly [string, (cluster: FakeCluster) => () => void])[] = [
+  [
+    'refused',
+    (cluster) => {
+      cluster.node('n-1').behave = () => overloaded;
+      return () => (cluster.node('n-1').behave = () => 'default');
+    },
+  ],
+  [
+    'without a range',
+    (cluster) => {
+      const { end } = cluster.range(1);
+      cluster.describe(1, { end: Buffer.from('a') });
+      return () => cluster.describe(1, { end });
+    },
+  ],
+];
+for (const [how, arrange] of laterWays) {
+  test(`a write that was ${how} at first goes with the bytes that the caller gave, whatever became of its buffers`, async (t) => {
+    const cluster = new FakeCluster();
+    const client = await cluster.connect();
+    const mend = arrange(cluster);
+    await cluster.env.run(10);
+    const [key, value] = [Buffer.from('key'), Buffer.from('value')];
+    const write = client.put(key, value);
+    key.fill('x');
+    value.fill('x');
+    await cluster.env.run(100);
+    mend();
+    await cluster.env.until(write);
+    t.deepEqual(
+      cluster.rows.map((row) => `${Buffer.from(row.key)}=${Buffer.from(row.value)}`),
+      ['key=value'],
+    );
+  });
+}

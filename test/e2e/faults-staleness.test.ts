@@ -4,7 +4,7 @@
 import test from 'ava';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
-/** So slow that a bound that leaves out a trip is too small. */
+/** Slow enough for what is on its way to count. */
 const WIRE_MS = 10;
 
 test.serial('the age of stale answers at every replica, whoever is cut off from whom', async (t) => {

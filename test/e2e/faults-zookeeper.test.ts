@@ -9,6 +9,7 @@ import { WatchedCluster } from '../support/watched-cluster.ts';
 import { startEnsemble, startOwnZooKeeper } from '../support/zookeeper.ts';
 
 const SESSION_MS = 2_000;
+const SHORT_SESSION_MS = 1_000;
 
 /** The member with this role; waits for one. */
 async function memberThatIs(role: string, members: readonly ManagedServer[]): Promise<ManagedServer> {
@@ -23,9 +24,21 @@ async function memberThatIs(role: string, members: readonly ManagedServer[]): Pr
 const connectTo = (members: readonly ManagedServer[]) =>
   `${members.map(({ address }) => address).join(',')}/rangekeeper`;
 
-/** Writes and fresh reads end, stale reads go on and say that they are stale. */
-async function onlyStaleReads(t: ExecutionContext, { register }: WatchedCluster): Promise<void> {
+/**
+ * Writes and fresh reads end, stale reads go on and say that they are stale. `gone`: an instant at which ZooKeeper was away;
+ * no heartbeat was answered after it, so no lease reaches further than a session from there.
+ */
+async function onlyStaleReads(
+  t: ExecutionContext,
+  { register }: WatchedCluster,
+  gone: number,
+  sessionMs = SESSION_MS,
+): Promise<void> {
   await Promise.all([register.nextFailure('linearizable'), register.nextFailure('writes')]);
+  for (const who of ['linearizable', 'writes']) {
+    const last = register.lastTold(who)?.sent ?? Number.POSITIVE_INFINITY;
+    t.true(last < gone + sessionMs, `${who} went on for ${last - gone} ms`);
+  }
   const writes = register.acknowledged;
   const { staleMs } = await register.nextTold('stale', ({ stale }) => stale);
   t.true(staleMs !== null && staleMs > 0, 'a stale read says how far behind it may be');
@@ -62,7 +75,8 @@ test.serial('an ensemble without its quorum, and with it again', async (t) => {
   const watched = await WatchedCluster.start(t, { zk: connectTo(members), coordinators: 2 });
   const lost = members.slice(0, 2);
   await Promise.all(lost.map((member) => member.kill()));
-  await onlyStaleReads(t, watched);
+  const gone = realEnv.now();
+  await onlyStaleReads(t, watched, gone);
   await Promise.all(lost.map((member) => member.start()));
   await watched.judge(t);
   t.is(watched.register.failuresOf('stale'), 0, 'stale reads went on');
@@ -70,17 +84,21 @@ test.serial('an ensemble without its quorum, and with it again', async (t) => {
 
 test.serial('all of ZooKeeper is down for ten sessions', async (t) => {
   const server = await startOwnZooKeeper(t);
-  const watched = await WatchedCluster.start(t, { zk: connectTo([server]) });
+  const watched = await WatchedCluster.start(t, {
+    zk: connectTo([server]),
+    sessionMs: SHORT_SESSION_MS,
+  });
   const { register } = watched;
   const { descriptor } = await watched.parts();
   await server.kill();
-  await onlyStaleReads(t, watched);
+  const gone = realEnv.now();
+  await onlyStaleReads(t, watched, gone, SHORT_SESSION_MS);
   const writes = register.acknowledged;
-  await delay(realEnv, 10 * SESSION_MS);
-  await onlyStaleReads(t, watched);
+  await delay(realEnv, 10 * SHORT_SESSION_MS);
+  await onlyStaleReads(t, watched, gone, SHORT_SESSION_MS);
   t.is(register.acknowledged, writes, 'nothing was acknowledged in all that time');
   const { staleMs } = await register.nextTold('stale', ({ stale }) => stale);
-  t.true((staleMs ?? 0) >= 9 * SESSION_MS, 'and the answers say their age');
+  t.true((staleMs ?? 0) >= 9 * SHORT_SESSION_MS, 'and the answers say their age');
   await server.start();
   await watched.judge(t);
   t.true((await watched.descriptor()).epoch > descriptor.epoch);

@@ -17,7 +17,7 @@ const PATIENCE_MS = 60_000;
 /** Between two operations of one loop, so that watching leaves the machine to those who are watched. */
 const PAUSE_MS = 3;
 /** One operation; a loop that meets an outage goes round in it. */
-const DEADLINE_MS = 1_500;
+const DEADLINE_MS = 2_500;
 /** An answer may be noted so much later than it came; the wires of the test of ages are slower than that. */
 const SLACK_MS = 5;
 
@@ -134,6 +134,11 @@ export class Register {
       const told = this.#newest.get(who);
       return told !== undefined && told.sent >= from && holds(told) ? told : undefined;
     });
+  }
+
+  /** What this loop was told last; undefined before the first answer. */
+  lastTold(who: string): Told | undefined {
+    return this.#newest.get(who);
   }
 
   /** Resolves at the next failure in this loop. */

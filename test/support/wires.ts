@@ -82,6 +82,11 @@ export class Wires {
     this.cutFromZooKeeper(node);
   }
 
+  /** Every connection breaks, and both ends learn of it. */
+  reset(): void {
+    for (const { inward, zk } of this.#nodes.values()) for (const proxy of [inward, ...zk]) proxy.cut();
+  }
+
   /** All wires work again; what was held is delivered, as late as that is. */
   heal(): void {
     for (const { inward, zk } of this.#nodes.values()) for (const proxy of [inward, ...zk]) proxy.release();

@@ -1,6 +1,6 @@
 // session.json: what is written is what is read, by its owner only, and anything else counts as nothing.
 
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -31,23 +31,39 @@ test('the newest session is read back, and nobody else may read it', async (t) =
   t.is(await readSession(directory), null);
 });
 
+test('in a copy of the directory there is none: who had it may live', async (t) => {
+  const directory = folder(t);
+  const copy = folder(t);
+  await new SessionFile(directory, 'launch', silentLogger).write({
+    id: '00000000000000a1',
+    password: PASSWORD,
+  });
+  cpSync(directory, copy, { recursive: true });
+  t.not(await readSession(directory), null);
+  t.is(await readSession(copy), null);
+});
+
 test('a directory that cannot be written to stops nothing', async (t) => {
   const file = new SessionFile(join(folder(t), 'missing'), 'launch', silentLogger);
   await t.notThrowsAsync(file.write({ id: '00000000000000a1', password: PASSWORD }));
   await t.notThrowsAsync(file.remove());
 });
 
-for (const text of [
-  '',
-  '{',
-  'null',
-  '{"launch":"x"}',
-  '{"launch":"x","session":"../..","password":"00"}',
-  '{"launch":"x","session":"00000000000000a1","password":"no hex"}',
-]) {
+for (const text of ['', '{', 'null']) {
   test(`nothing can be read from: ${text}`, async (t) => {
     const directory = folder(t);
     writeFileSync(join(directory, 'session.json'), text);
+    t.is(await readSession(directory), null);
+  });
+}
+
+for (const change of [{ launch: 1 }, { session: '../..' }, { session: null }, { password: 'no hex' }]) {
+  test(`nothing can be read from one with ${JSON.stringify(change)}`, async (t) => {
+    const directory = folder(t);
+    const file = new SessionFile(directory, 'launch', silentLogger);
+    await file.write({ id: '00000000000000a1', password: PASSWORD });
+    const path = join(directory, 'session.json');
+    writeFileSync(path, JSON.stringify({ ...JSON.parse(readFileSync(path, 'utf8')), ...change }));
     t.is(await readSession(directory), null);
   });
 }

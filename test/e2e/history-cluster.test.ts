@@ -1,0 +1,111 @@
+// Several clients with every kind of operation on a real cluster, an owner killed with -9 in the middle of it and started
+// again; what they were told is judged by checkers 1 to 4. The seed of the work is printed.
+
+import test, { type ExecutionContext } from 'ava';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { type Client, connect } from '../../common/client/index.ts';
+import { History } from '../sim/history.ts';
+import { TestCluster } from '../support/cluster.ts';
+import { finalRows, judge, RecordingClient } from '../support/recording-client.ts';
+import { type Rng, seededRng } from '../support/rng.ts';
+
+const CLIENTS = 4;
+/** Few, so that clients meet on them; the last two are written by batches together. */
+const KEYS = ['k/1', 'k/2', 'k/3', 'k/pair-a', 'k/pair-b'];
+const PAUSE_MS = 2;
+const QUIET_MS = 1_500;
+
+async function open(t: ExecutionContext, cluster: TestCluster): Promise<Client> {
+  const client = await connect({ zk: cluster.connect, connectMs: 30_000, deadlineMs: 20_000 });
+  t.teardown(() => client.close());
+  return client;
+}
+
+class Worker {
+  readonly #client: RecordingClient;
+  readonly #rng: Rng;
+  readonly #known = new Map<string, number>();
+  #numbers = 0;
+  #stopped = false;
+  readonly done: Promise<void>;
+
+  constructor(client: RecordingClient, rng: Rng) {
+    this.#client = client;
+    this.#rng = rng;
+    this.done = this.#work();
+  }
+
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  async #work(): Promise<void> {
+    while (!this.#stopped) {
+      try {
+        await this.#step(this.#rng.pick(KEYS));
+      } catch (error) {
+        // Conflicts, and what a killed owner leaves behind: it is all in the history.
+        if (!(error instanceof RangekeeperError)) throw error;
+      }
+      await delay(realEnv, PAUSE_MS);
+    }
+  }
+
+  async #step(key: string): Promise<void> {
+    const client = this.#client;
+    const value = `${client.name}-${++this.#numbers}`;
+    switch (this.#rng.below(8)) {
+      case 0:
+        this.#known.set(key, (await client.put(key, value)).revision);
+        return;
+      case 1:
+      case 2:
+        await client.put(key, value, { ifRevision: this.#known.get(key) ?? 0 });
+        return;
+      case 3:
+        await client.delete(key);
+        return;
+      case 4:
+        await client.batch(['k/pair-a', 'k/pair-b'].map((each) => ({ put: { key: each, value } })));
+        return;
+      default: {
+        const read = this.#rng.pick(['linearizable', 'linearizable', 'fallback', 'stale'] as const);
+        this.#known.set(key, (await client.get(key, { read }))?.revision ?? 0);
+      }
+    }
+  }
+}
+
+test.serial('what clients are told while an owner dies keeps every promise', async (t) => {
+  const seed = Math.floor(realEnv.random() * 2 ** 31);
+  t.log(`seed ${seed}`);
+  const cluster = await TestCluster.start(t);
+  const reader = await open(t, cluster);
+  await reader.put('warm', 'up');
+  await cluster.allInSync();
+  const history = new History();
+  const workers: Worker[] = [];
+  for (let at = 0; at < CLIENTS; at++) {
+    const client = new RecordingClient(`client ${at}`, await open(t, cluster), history, realEnv);
+    workers.push(new Worker(client, seededRng(seed + at)));
+  }
+  await delay(realEnv, QUIET_MS);
+  const owner = cluster.node(reader.locate('k/1')?.descriptor.owner.node ?? '');
+  await owner.process.end('SIGKILL');
+  await cluster.untilGone(owner);
+  await delay(realEnv, QUIET_MS);
+  await cluster.restart(owner);
+  await cluster.allInSync();
+  await delay(realEnv, QUIET_MS);
+  for (const worker of workers) worker.stop();
+  for (const worker of workers) await worker.done;
+
+  const rows = (await finalRows(reader)).filter(({ key }) => key !== 'warm');
+  const { operations } = history;
+  const written = operations.filter(({ outcome }) => outcome.kind === 'written').length;
+  t.log(`${operations.length} operations, ${written} acknowledged writes`);
+  t.deepEqual(judge(operations, rows), []);
+  const epochs = operations.flatMap(({ outcome }) => (outcome.kind === 'written' ? [outcome.epoch] : []));
+  t.true(Math.max(...epochs) > Math.min(...epochs), 'there was another owner meanwhile');
+});

@@ -310,6 +310,7 @@ export class Channel {
         continue;
       }
       this.pending.delete(id);
+      if (id >= this.unsentFrom) this.outbox.withdraw(id);
       handler.failed(this.fate(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
     }
     return next;

@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../base/bytes.ts';
 import type { Env } from '../base/env.ts';
-import { EnvelopeWriter } from '../wire/codec.ts';
+import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../wire/codec.ts';
 import type { Body } from '../wire/messages.ts';
 import type { Connection } from './transport.ts';
 
@@ -15,6 +15,8 @@ export class Outbox {
   /** Whole messages that wait for the connection. */
   private held: Bytes[] = [];
   private heldBytes = 0;
+  /** Requests that must not leave any more. */
+  private readonly withdrawn = new Set<number>();
   private connection: Connection | null = null;
   private flushDue = false;
 
@@ -48,11 +50,20 @@ export class Outbox {
 
   flush(): void {
     if (this.connection === null) return;
-    for (const message of this.held) this.connection.send(message);
+    if (this.gathered.frames > 0) this.held.push(this.gathered.take());
+    for (const message of this.held) {
+      const left = this.withdrawn.size === 0 ? message : without(message, this.withdrawn);
+      if (left !== null) this.connection.send(left);
+    }
     this.held = [];
     this.heldBytes = 0;
-    if (this.gathered.frames > 0) this.connection.send(this.gathered.take());
+    this.withdrawn.clear();
     this.onFlush();
+  }
+
+  /** Takes back a request that has not been handed to the connection: its asker is told that it never left. */
+  withdraw(id: number): void {
+    this.withdrawn.add(id);
   }
 
   /** Nothing leaves any more. */
@@ -69,4 +80,14 @@ export class Outbox {
     this.heldBytes += message.length;
     if (this.connection !== null) this.flush();
   }
+}
+
+/** The message without these requests; null: nothing is left of it. */
+function without(message: Bytes, requests: ReadonlySet<number>): Bytes | null {
+  const frames = decodeEnvelope(message).filter(({ id, body }) => !(isRequest(body) && requests.has(id)));
+  return frames.length === 0 ? null : encodeEnvelope(frames);
+}
+
+function isRequest({ kind }: Body): boolean {
+  return kind === 'write' || kind === 'get' || kind === 'scan' || kind === 'status';
 }

@@ -162,6 +162,22 @@ test('a request without an answer ends at its deadline, as unknown; a later one 
   t.deepEqual([early.log.length, late.log.length], [1, 1], 'a late answer finds nobody');
 });
 
+test('what passed its deadline before it could leave never leaves', async (t) => {
+  const world = new World();
+  const answers = new Answers();
+  const { channel } = world.dial();
+  world.net.freeze(world.address);
+  const now = world.env.now();
+  channel.request(write(3), now + 100, answers);
+  channel.request(GET, now + 900, answers);
+  await world.env.run(200);
+  t.deepEqual(answers.log, ['DEADLINE']);
+  world.net.thaw(world.address);
+  await world.env.run(100);
+  t.deepEqual(answers.log, ['DEADLINE', 'get-reply']);
+  t.deepEqual(world.unanswered, []);
+});
+
 test('a lost connection ends what was sent as unknown, what was not as unreachable', async (t) => {
   const world = new World();
   const [sent, unsent, after] = [new Answers(), new Answers(), new Answers()];

@@ -79,6 +79,7 @@ export async function readPage(
   let bytesLeft = limits.bytes;
   let freshness: Freshness = { stale: false, staleMs: 0 };
   const rows: KeyRow[] = [];
+  let readAt = context.env.now();
   while (rest !== null && rowsLeft > 0 && bytesLeft > 0) {
     const piece: Piece = await readPiece(context, plan, rest, {
       rows: rowsLeft,
@@ -90,7 +91,10 @@ export async function readPage(
       bytesLeft -= row.key.length + row.value.length;
     }
     rowsLeft -= piece.rows.length;
-    freshness = leastFresh(freshness, piece.freshness);
+    // What was read before has grown older while this piece was asked for.
+    const now = context.env.now();
+    freshness = leastFresh(aged(freshness, now - readAt), piece.freshness);
+    readAt = now;
     rest = piece.rest;
   }
   return { rows, count: rows.length, freshness, rest };
@@ -116,6 +120,11 @@ function checkProgress(progress: boolean, bound: Bytes): void {
 /** A row of its own memory: a view would pin the whole message. */
 function ownRow({ key, value, revision }: KeyRow): KeyRow {
   return { key: new Uint8Array(key), value: new Uint8Array(value), revision };
+}
+
+function aged(freshness: Freshness, ms: number): Freshness {
+  const { stale, staleMs } = freshness;
+  return stale && staleMs !== null ? { stale, staleMs: staleMs + ms } : freshness;
 }
 
 function leastFresh(a: Freshness, b: Freshness): Freshness {

@@ -87,7 +87,10 @@ export class FaultPlan {
     for (const server of ensemble.servers) ensemble.rejoin(server);
     for (const { host } of [...nodes, ...coordinators, ...clients])
       if (host.process.paused) host.process.resume();
-    for (const node of nodes) if (!node.busy) node.start();
+    for (const node of nodes) {
+      node.disk.mend();
+      if (!node.busy) node.start();
+    }
     for (const one of [...coordinators, ...clients]) if (!one.host.process.alive) one.start();
   }
 }

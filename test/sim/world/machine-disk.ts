@@ -124,6 +124,13 @@ export class MachineDisk {
     this.failing = false;
   }
 
+  /** From now on it is a good disk again. */
+  mend(): void {
+    this.stalledUntil = 0;
+    this.failing = false;
+    this.full = false;
+  }
+
   /** Flips a bit of what was synced long ago; false where there is too little. */
   damage(): boolean {
     const segments = this.#disk.paths.filter((path) => path.startsWith(`${DIRECTORY}/wal/`));

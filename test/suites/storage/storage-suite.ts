@@ -282,7 +282,9 @@ const stories: Readonly<Record<string, Story>> = {
     storage.createReplica(meta(1, '', null, 4), origin, 2);
     await storage.wipe(1);
     storage.createReplica(meta(1, '', null, 5), origin, 2);
+    await synced(storage);
     storage.append(1, entries(3, 1, 2));
+    await synced(storage);
     // From the second start on, the log begins with a checkpoint that names both.
     for (let start = 0; start < 3; start++) {
       const again = await reopen();

@@ -10,7 +10,7 @@
 
 import { assert } from '../common/base/assert.ts';
 import { type Bytes, equalBytes } from '../common/base/bytes.ts';
-import { LIMITS } from '../common/model/config.ts';
+import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Seq } from '../common/model/ids.ts';
 import { copyOf, type Operation } from '../common/wire/messages.ts';
 import { type Answer, AnswerWindow } from './answer-window.ts';
@@ -18,14 +18,8 @@ import { ClientIndex } from './client-index.ts';
 import { decodeSession, decodeTable, encodeSession, encodeTable } from './session-record.ts';
 import type { SessionChange, SessionRow, SessionTable } from './storage/storage.ts';
 
-/** All replicas must have the same bounds: a change is a change of the format. */
-export interface SessionBounds {
-  readonly clients: number;
-  /** Answers of all clients together, by the spans of their numbers. At least one client's window. */
-  readonly answers: number;
-}
-
-const BOUNDS: SessionBounds = { clients: LIMITS.clientSessionsMax, answers: LIMITS.clientAnswersMax };
+/** All replicas must have the same ones. */
+export type SessionBounds = Pick<ReplicationConfig, 'clientSessionsMax' | 'clientAnswersMax'>;
 
 /** One client as a range knows it. */
 export interface ClientSession {
@@ -58,7 +52,7 @@ export class ClientSessions implements SessionTable {
   /** Forgotten since the changes were taken the last time. */
   #evicted: ClientSession[] = [];
 
-  constructor(bounds: SessionBounds = BOUNDS) {
+  constructor(bounds: SessionBounds) {
     this.#bounds = bounds;
   }
 
@@ -92,7 +86,8 @@ export class ClientSessions implements SessionTable {
       session.changed = true;
       this.#changed.push(session);
     }
-    while (this.#sessions.size > this.#bounds.clients || this.#answers > this.#bounds.answers) this.#evict();
+    const { clientSessionsMax, clientAnswersMax } = this.#bounds;
+    while (this.#sessions.size > clientSessionsMax || this.#answers > clientAnswersMax) this.#evict();
   }
 
   takeChanges(): readonly SessionChange[] {

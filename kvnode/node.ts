@@ -361,8 +361,7 @@ export class KvNode {
       diskFit: () => this.#disk.fit,
       stampBase: this.#stampBase,
     });
-    const { uncommittedBytesMax } = this.#options.config;
-    const host = new RangeHost(replica, recovered, storage, replica.commitSeq, uncommittedBytesMax);
+    const host = new RangeHost(replica, recovered, storage, replica.commitSeq, this.#options.config);
     this.#hosts.set(range, host);
     this.#step(host, { kind: 'live', nodes: this.#liveIds });
     return host;

@@ -3,6 +3,7 @@
 
 import { assert } from '../common/base/assert.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
+import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Position, Seq } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
@@ -11,7 +12,7 @@ import { decodeOperation } from '../common/wire/operation.ts';
 import { descriptorCodec } from '../common/zk/znodes.ts';
 import type { Answer } from './answer-window.ts';
 import { applyOperation, type Outcome } from './apply.ts';
-import { ClientSessions } from './client-sessions.ts';
+import { ClientSessions, type SessionBounds } from './client-sessions.ts';
 import type { Ready } from './replica/messages.ts';
 import type { Replica } from './replica/replica.ts';
 import {
@@ -26,32 +27,35 @@ import { type Answerable, type WaitingWrite, WaitingWrites } from './waiting-wri
 /** Entries read from the log at once to be applied, in bytes. */
 const APPLY_BYTES = 1024 * 1024;
 
+type RangeHostConfig = SessionBounds & Pick<ReplicationConfig, 'uncommittedBytesMax'>;
+
 export class RangeHost {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
+  /** Of writes that wait for their commit. */
   readonly #waitingBytesMax: number;
   readonly #waiting = new WaitingWrites();
-  readonly #sessions = new ClientSessions();
+  readonly #sessions: ClientSessions;
   #appliedSeq: Seq;
   /** The replica is being wiped (R9): nothing is served or received any more. */
   wiping = false;
   /** Its znode is absent: kept, listed, owned by nobody (R9). */
   orphan = false;
 
-  /** @param waitingBytesMax bytes of writes that may wait for their commit */
   constructor(
     replica: Replica,
     meta: ReplicaMeta,
     storage: Storage,
     appliedSeq: Seq,
-    waitingBytesMax: number,
+    config: RangeHostConfig,
   ) {
     this.replica = replica;
     this.meta = meta;
     this.#storage = storage;
     this.#appliedSeq = appliedSeq;
-    this.#waitingBytesMax = waitingBytesMax;
+    this.#waitingBytesMax = config.uncommittedBytesMax;
+    this.#sessions = new ClientSessions(config);
     this.#sessions.load(storage.keepSessions(meta.range, this.#sessions));
   }
 

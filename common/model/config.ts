@@ -16,18 +16,16 @@ export const LIMITS = {
   pageBytesMax: 1024 * 1024,
   /** R13: numbers of one client from the lowest that may be sent again to the highest. */
   writeWindow: 16_384,
-  /** R13: clients whose answers a range keeps. Alike on every replica, as the next one: a change changes the format. */
-  clientSessionsMax: 1_000,
-  /** R13: answers that a range keeps, of all clients together. */
-  clientAnswersMax: 65_536,
   rangesPerNamespaceCreated: 256,
   namespaceNameMax: 64,
 } as const;
 
-assert(LIMITS.writeWindow <= LIMITS.clientAnswersMax, 'the answers of one client have a place');
-
 /** How a node behaves in replication (DESIGN.md section 4). */
 export interface ReplicationConfig {
+  /** R13: clients whose answers a range keeps. As the next one, the same on every node of a cluster for ever. */
+  readonly clientSessionsMax: number;
+  /** R13: answers that a range keeps, of all clients together. */
+  readonly clientAnswersMax: number;
   /** R5: a member whose oldest unacknowledged entry is older leaves the in-sync set. */
   readonly lagMs: number;
   /** R5: an owner that commits nothing for so long while entries wait hands over. */
@@ -50,6 +48,8 @@ export interface ReplicationConfig {
 }
 
 export const DEFAULT_REPLICATION: ReplicationConfig = {
+  clientSessionsMax: 1_000,
+  clientAnswersMax: 65_536,
   lagMs: 500,
   stuckMs: 3_000,
   diskStallMs: 1_000,
@@ -63,6 +63,8 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
 };
 
 export function checkReplication(config: ReplicationConfig): void {
+  assert(config.clientSessionsMax > 0, 'some client is remembered');
+  assert(LIMITS.writeWindow <= config.clientAnswersMax, 'the answers of one client have a place');
   assert(config.idleAppendMs < config.lagMs, 'idleAppendMs < lagMs: silence must show before it counts');
   assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
   assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');

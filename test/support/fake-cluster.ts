@@ -6,6 +6,7 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import type { Client } from '../../common/client/api.ts';
 import { type ClientSettings, DEFAULT_SETTINGS, openClient } from '../../common/client/client.ts';
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, isBefore } from '../../common/model/key-range.ts';
@@ -84,10 +85,7 @@ export class FakeCluster {
   private readonly sessionBounds: SessionBounds;
 
   /** Nodes n-1 to n-3 and the ranges that meet at `splits`; range i is owned by node n-i (then again from n-1). */
-  constructor(
-    splits: readonly string[] = [],
-    sessionBounds: SessionBounds = { clients: 100, answers: 65_536 },
-  ) {
+  constructor(splits: readonly string[] = [], sessionBounds: SessionBounds = DEFAULT_REPLICATION) {
     this.sessionBounds = sessionBounds;
     this.zk.put(
       paths.cluster,

@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import { LIMITS } from '../../common/model/config.ts';
+import { DEFAULT_REPLICATION, LIMITS } from '../../common/model/config.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
 import type { ReplyBody } from '../../common/wire/messages.ts';
 import { FakeCluster } from '../support/fake-cluster.ts';
@@ -133,7 +133,7 @@ test('a write that waits in one range keeps no answers alive in another', async 
 });
 
 test('a first attempt that the range may have forgotten goes again with a newer base, at once', async (t) => {
-  const cluster = new FakeCluster([], { clients: 1, answers: 65_536 });
+  const cluster = new FakeCluster([], { ...DEFAULT_REPLICATION, clientSessionsMax: 1 });
   const [first, second] = [await cluster.connect(), await cluster.connect()];
   const { env } = cluster;
   await env.until(first.put('a', '1'));
@@ -146,7 +146,7 @@ test('a first attempt that the range may have forgotten goes again with a newer 
 });
 
 test('a repetition that the range may have forgotten ends as unknown, and is not applied again', async (t) => {
-  const cluster = new FakeCluster([], { clients: 1, answers: 65_536 });
+  const cluster = new FakeCluster([], { ...DEFAULT_REPLICATION, clientSessionsMax: 1 });
   const [first, second] = [await cluster.connect(), await cluster.connect()];
   const { env } = cluster;
   const owner = cluster.node('n-1');

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { LIMITS } from '../../common/model/config.ts';
+import { DEFAULT_REPLICATION, LIMITS } from '../../common/model/config.ts';
 import type { Answer } from '../../kvnode/answer-window.ts';
 import { ClientSessions, type SessionBounds, type WriteId } from '../../kvnode/client-sessions.ts';
 import type { SessionRow } from '../../kvnode/storage/storage.ts';
@@ -35,7 +35,7 @@ function textOf(rows: readonly SessionRow[]): string[] {
 
 /** Before: client 1 wrote 3 (seq 10) and 5 (seq 12), client 2 wrote 1 (seq 11) and was then forgotten; it came back with 9. */
 function example(): ClientSessions {
-  const sessions = new ClientSessions({ clients: 2, answers: LIMITS.clientAnswersMax });
+  const sessions = new ClientSessions({ ...DEFAULT_REPLICATION, clientSessionsMax: 2 });
   sessions.record(id(1, 3, 2, 0), 10, { kind: 'conflict', revision: 4 });
   sessions.record(id(2, 1, 1, 0), 11, written(11));
   sessions.record(id(1, 5, 3, 10), 12, written(12));
@@ -69,7 +69,7 @@ test(
 test('a client that was forgotten and came back, with a newer base', judged, id(2, 10, 1, 14), 'new');
 
 test('the client with the lowest last seq is forgotten, whoever came first', (t) => {
-  const sessions = new ClientSessions({ clients: 2, answers: LIMITS.clientAnswersMax });
+  const sessions = new ClientSessions({ ...DEFAULT_REPLICATION, clientSessionsMax: 2 });
   sessions.record(id(1, 1, 1, 0), 1, written(1));
   sessions.record(id(2, 1, 1, 0), 2, written(2));
   sessions.record(id(1, 2, 2, 1), 3, written(3));
@@ -80,7 +80,7 @@ test('the client with the lowest last seq is forgotten, whoever came first', (t)
 });
 
 test('too many answers together: clients are forgotten as well', (t) => {
-  const sessions = new ClientSessions({ clients: 100, answers: 10 });
+  const sessions = new ClientSessions({ clientSessionsMax: 100, clientAnswersMax: 10 });
   for (let n = 1; n <= 6; n++) sessions.record(id(1, n, 1, 0), n, written(n));
   sessions.record(id(2, 1, 1, 0), 7, written(7));
   for (let n = 2; n <= 5; n++) sessions.record(id(2, n, 1, 0), 6 + n, written(6 + n));
@@ -89,7 +89,7 @@ test('too many answers together: clients are forgotten as well', (t) => {
 });
 
 test('a window as wide as a client may have, in and out of order', (t) => {
-  const sessions = new ClientSessions();
+  const sessions = new ClientSessions(DEFAULT_REPLICATION);
   const last = LIMITS.writeWindow;
   for (let n = last; n >= 1; n--) sessions.record(id(1, n, 1, 0), 1 + last - n, written(1 + last - n));
   t.deepEqual(sessions.judge(id(1, 1, 1, 0)), written(last));
@@ -97,7 +97,7 @@ test('a window as wide as a client may have, in and out of order', (t) => {
   sessions.record(id(1, last + 1, last, 0), last + 1, written(last + 1));
   t.is(sessions.judge(id(1, last - 1, 1, 0)), 'forgotten');
   t.deepEqual(sessions.judge(id(1, last, last, 0)), written(1));
-  const again = new ClientSessions();
+  const again = new ClientSessions(DEFAULT_REPLICATION);
   again.load(sessions.rows());
   t.deepEqual(textOf(again.rows()), textOf(sessions.rows()));
 });
@@ -109,7 +109,7 @@ test('a window as wide as a client may have, in and out of order', (t) => {
  * delays everything without bound. The model remembers every write that was ever applied.
  */
 class Story {
-  readonly bounds: SessionBounds = { clients: 3, answers: 9 };
+  readonly bounds: SessionBounds = { clientSessionsMax: 3, clientAnswersMax: 9 };
   readonly sessions = new ClientSessions(this.bounds);
   seq = 0;
   readonly answers = new Map<string, Answer>();
@@ -145,7 +145,7 @@ class Story {
       if (JSON.stringify(verdict) !== JSON.stringify(before)) throw new Error(`${key} has another answer`);
     }
     client.ended(write.number);
-    if (this.sessions.clients > this.bounds.clients) throw new Error('too many clients');
+    if (this.sessions.clients > this.bounds.clientSessionsMax) throw new Error('too many clients');
   }
 }
 
@@ -249,6 +249,6 @@ for (const [what, record] of [
 ] as const) {
   test(`a record of ${what} is refused`, (t) => {
     const row = { clientId: clientId(1), record: Uint8Array.from(record) };
-    t.throws(() => new ClientSessions().load([row]), { instanceOf: RangeError });
+    t.throws(() => new ClientSessions(DEFAULT_REPLICATION).load([row]), { instanceOf: RangeError });
   });
 }

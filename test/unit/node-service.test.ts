@@ -55,7 +55,7 @@ async function stage(): Promise<Stage> {
     diskFit: () => true,
     stampBase: 0,
   });
-  const host = new RangeHost(replica, META, storage, 0, 1_000_000);
+  const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION);
   const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now());
   storage.onSynced((group) => {
     replica.step({ kind: 'synced', group }, realEnv.now());

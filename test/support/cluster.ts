@@ -9,7 +9,7 @@ import { delay, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import {
   coordinatorCodec,
@@ -150,8 +150,20 @@ export class TestCluster {
     return this.#zk.ready(10_000);
   }
 
-  /** In key order; none while there is no cluster. */
+  /** In key order; none while there is no cluster. Patient with a ZooKeeper that is away for a while. */
   async descriptors(namespace = 'default'): Promise<readonly DescriptorImage[]> {
+    const end = realEnv.now() + PATIENCE_MS;
+    for (;;) {
+      try {
+        return await this.#readDescriptors(namespace);
+      } catch (error) {
+        if (!(error instanceof ZkError) || realEnv.now() > end) throw error;
+        await delay(realEnv, 50);
+      }
+    }
+  }
+
+  async #readDescriptors(namespace: string): Promise<readonly DescriptorImage[]> {
     const session = await this.zkSession();
     const names = (await session.children(paths.ranges(namespace))) ?? [];
     const found: DescriptorImage[] = [];

@@ -224,6 +224,8 @@ export class Ownership {
     const { progress } = follower;
     if (progress.kind === 'snapshot') return;
     if (progress.kind === 'probe' && progress.prev.seq !== rejection.prevSeq) return;
+    // R12 says that no log loses what it acknowledged. Should one have, nothing that it said before counts for R6.
+    follower.acked = Math.min(follower.acked, rejection.newest.seq);
     const { index } = this.#state;
     const meeting = index.newestAtOrBefore(rejection.newest);
     const apart = rejection.newest.seq < index.base.seq || meeting.epoch > rejection.newest.epoch;

@@ -78,6 +78,28 @@ test('R6: who comes back catches up and joins the in-sync set again', (t) => {
   cluster.checkDurable();
 });
 
+test('R6: what a learner acknowledged counts for nothing once its log has lost it', (t) => {
+  const cluster = started();
+  for (let n = 0; n < 5; n++) cluster.write('a');
+  exchange(cluster);
+  cluster.crash('c');
+  cluster.write('a');
+  exchange(cluster, 1);
+  cluster.tick(late);
+  exchange(cluster);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b']);
+  // The disk forgot what it had confirmed (R12): never an in-sync member's, but a learner's may be.
+  cluster.member('c').syncedGroup = 0;
+  cluster.restart('c');
+  for (const id of NODES) cluster.readDescriptor(id);
+  cluster.tick(DEFAULT_REPLICATION.resendMs);
+  for (let round = 0; round < 20; round++) {
+    exchange(cluster, 1);
+    cluster.checkDurable();
+  }
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b', 'c']);
+});
+
 test('R7, R1: after a failover the old owner, back again, follows and drops what nobody acknowledged', (t) => {
   const cluster = started();
   cluster.write('a');

@@ -7,7 +7,11 @@ import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
 function world(t: ExecutionContext, connect: string) {
   const config = { ...TEST_SESSION, sessionMs: 6_000 };
-  return { open: () => openZk(t, connect, { config }), patienceMs: 20_000 };
+  return {
+    open: () => openZk(t, connect, { config }),
+    patienceMs: 20_000,
+    until: <T>(promise: Promise<T>) => promise,
+  };
 }
 
 registerStoreSuite(test, 'ZooKeeper', async (t) => world(t, (await startZooKeeper(t)).connect));

@@ -13,10 +13,15 @@ engineSuite(test, 'LevelDB', async () => {
   return {
     open: () => openLevel(join(directory, 'state')),
     remove: () => rm(directory, { recursive: true }),
+    until: (promise) => promise,
   };
 });
 
 engineSuite(test, 'twin', async () => {
   const image = new StateImage();
-  return { open: () => openMemoryState(image, 'twin'), remove: async () => {} };
+  return {
+    open: () => openMemoryState(image, 'twin'),
+    remove: async () => {},
+    until: (promise) => promise,
+  };
 });

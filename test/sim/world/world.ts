@@ -48,6 +48,19 @@ export class World {
     return host;
   }
 
+  /** Lets time pass until `promise` settles; rejects after `limitMs` of it. */
+  async until<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
+    let settled = false;
+    const settle = () => {
+      settled = true;
+    };
+    promise.then(settle, settle);
+    const end = this.clock.now + limitMs;
+    await this.clock.run(() => settled || this.clock.now >= end);
+    if (!settled) throw new Error(`not settled within ${limitMs} ms of virtual time`);
+    return promise;
+  }
+
   /** A promise that this world did not keep. The first one ends the run. */
   violation(checker: string, text: string): void {
     this.story.tell('CHECKER', `${checker}: ${text}`, true);

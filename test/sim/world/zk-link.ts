@@ -31,6 +31,8 @@ interface Pending extends Asked {
   fail(failure: ZkFailure, reason: string): void;
 }
 
+type Refused = ZkReply & { readonly kind: 'refused' };
+
 type State =
   | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer }
   | { kind: 'up' | 'closing'; listener: LinkListener | null }
@@ -148,7 +150,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   changed(path: string, zxid: number): void {
     this.#answer(() => {
       this.#see(zxid);
-      if (this.#state.kind === 'up') this.#state.listener?.changed(path);
+      if (this.#state.kind === 'up') this.#state.listener?.changed(this.#relative(path));
     });
   }
 
@@ -184,12 +186,17 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   }
 
   async read(path: string, watch: boolean, timeoutMs: number): Promise<ZkNode | null> {
-    const reply = await this.#ask({ path, isWrite: false }, { kind: 'get', path, watch }, timeoutMs);
+    const reply = await this.#ask(
+      { path, isWrite: false },
+      { kind: 'get', path: this.#absolute(path), watch },
+      timeoutMs,
+    );
     return reply.kind === 'node' ? reply.node : null;
   }
 
   async readChildren(path: string, watch: boolean, timeoutMs: number): Promise<readonly string[] | null> {
-    const reply = await this.#ask({ path, isWrite: false }, { kind: 'children', path, watch }, timeoutMs);
+    const request = { kind: 'children', path: this.#absolute(path), watch } as const;
+    const reply = await this.#ask({ path, isWrite: false }, request, timeoutMs);
     return reply.kind === 'names' ? reply.names : null;
   }
 
@@ -198,30 +205,66 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   }
 
   async create(path: string, data: Uint8Array, mode: CreateMode, timeoutMs: number): Promise<string> {
-    const [result] = await this.multi([{ kind: 'create', path, data, mode }], timeoutMs, true);
+    const [result] = await this.#single({ kind: 'create', path, data, mode }, timeoutMs);
     if (result === undefined || !('path' in result)) throw new ZkError('protocol', path);
     return result.path;
   }
 
-  async createRoot(): Promise<void> {}
+  async createRoot(timeoutMs: number): Promise<void> {
+    const names = this.#options.root.split('/').slice(1);
+    for (const [index] of names.entries()) {
+      const path = `/${names.slice(0, index + 1).join('/')}`;
+      const op: ZkOp = { kind: 'create', path, data: new Uint8Array(0), mode: 'persistent' };
+      const reply = await this.#ask({ path, isWrite: true }, { kind: 'write', ops: [op] }, timeoutMs);
+      if (reply.kind === 'refused' && reply.failure !== 'node-exists') throw this.#refusal(reply, {});
+    }
+  }
 
   async set(path: string, data: Uint8Array, version: number, timeoutMs: number): Promise<number> {
-    const [result] = await this.multi([{ kind: 'set', path, data, version }], timeoutMs, true);
+    const [result] = await this.#single({ kind: 'set', path, data, version }, timeoutMs);
     if (result === undefined || !('version' in result)) throw new ZkError('protocol', path);
     return result.version;
   }
 
   async delete(path: string, version: number, timeoutMs: number): Promise<void> {
-    await this.multi([{ kind: 'delete', path, version }], timeoutMs, true);
+    await this.#single({ kind: 'delete', path, version }, timeoutMs);
   }
 
-  async multi(ops: readonly ZkOp[], timeoutMs: number, single = false): Promise<readonly ZkOpResult[]> {
+  multi(ops: readonly ZkOp[], timeoutMs: number): Promise<readonly ZkOpResult[]> {
+    return this.#write(ops, timeoutMs, (opIndex) => ({ opIndex }));
+  }
+
+  #single(op: ZkOp, timeoutMs: number): Promise<readonly ZkOpResult[]> {
+    return this.#write([op], timeoutMs, () => ({}));
+  }
+
+  /** @param guilt what a refusal says of the operation with that index */
+  async #write(
+    ops: readonly ZkOp[],
+    timeoutMs: number,
+    guilt: (opIndex: number) => { readonly opIndex?: number },
+  ): Promise<readonly ZkOpResult[]> {
     const path = ops[0]?.path ?? '/';
-    const reply = await this.#ask({ path, isWrite: true }, { kind: 'write', ops }, timeoutMs);
-    if (reply.kind === 'written') return reply.results;
-    if (reply.kind !== 'refused') throw new ZkError('protocol', path);
-    if (reply.failure === 'ended') this.#options.env.soon(() => this.#expire());
-    throw new ZkError(reply.failure, reply.path, single ? {} : { opIndex: reply.opIndex });
+    const absolute = ops.map((op) => ({ ...op, path: this.#absolute(op.path) }));
+    const reply = await this.#ask({ path, isWrite: true }, { kind: 'write', ops: absolute }, timeoutMs);
+    if (reply.kind === 'refused') throw this.#refusal(reply, guilt(reply.opIndex));
+    if (reply.kind !== 'written') throw new ZkError('protocol', path);
+    return reply.results.map((result) => ('path' in result ? { path: this.#relative(result.path) } : result));
+  }
+
+  #refusal({ failure, path }: Refused, guilt: { readonly opIndex?: number }): ZkError {
+    if (failure === 'ended') this.#options.env.soon(() => this.#expire());
+    return new ZkError(failure, this.#relative(path), guilt);
+  }
+
+  #absolute(path: string): string {
+    const { root } = this.#options;
+    if (path === '/') return root === '' ? '/' : root;
+    return root + path;
+  }
+
+  #relative(absolute: string): string {
+    return absolute.slice(this.#options.root.length);
   }
 
   async close(timeoutMs: number): Promise<void> {

@@ -7,6 +7,8 @@ import type { CursorOptions, StateCursor, StateEngine } from '../../../kvnode/st
 export interface EngineWorld {
   open(): Promise<StateEngine>;
   remove(): Promise<void>;
+  /** Waits for `promise`, moving a virtual clock where there is one. */
+  until<T>(promise: Promise<T>): Promise<T>;
 }
 
 const ALL: CursorOptions = {
@@ -128,7 +130,7 @@ export function engineSuite(test: TestFn, name: string, makeWorld: () => Promise
     test(`${name}: ${title}`, async (t) => {
       const world = await makeWorld();
       t.teardown(() => world.remove());
-      await story(t, world);
+      await world.until(story(t, world));
     });
   }
 }

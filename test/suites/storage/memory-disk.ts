@@ -68,6 +68,10 @@ function noRoom(): Error {
   return Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
 }
 
+function noFile(path: string): Error {
+  return Object.assign(new Error(`no file ${path}`), { code: 'ENOENT' });
+}
+
 interface HeldSync {
   readonly resolve: () => void;
 }
@@ -150,18 +154,24 @@ export class MemoryDisk implements Disk {
   }
 
   rename(from: string, to: string): void {
-    for (const [path, file] of [...this.#files]) {
-      if (path !== from && !path.startsWith(`${from}/`)) continue;
+    const moved = this.#under(from);
+    if (moved.length === 0) throw noFile(from);
+    for (const [path, file] of moved) {
       this.#files.delete(path);
       this.#files.set(to + path.slice(from.length), file);
     }
   }
 
   remove(path: string): void {
-    const file = this.#files.get(path);
-    if (file === undefined) return;
-    this.#files.delete(path);
-    this.#removed.set(path, file);
+    for (const [name, file] of this.#under(path)) {
+      this.#files.delete(name);
+      this.#removed.set(name, file);
+    }
+  }
+
+  /** The file itself, or all that is in the directory. */
+  #under(path: string): readonly (readonly [string, FileImage])[] {
+    return [...this.#files].filter(([name]) => name === path || name.startsWith(`${path}/`));
   }
 
   async syncDirectory(path: string): Promise<void> {
@@ -169,7 +179,7 @@ export class MemoryDisk implements Disk {
   }
 
   async create(path: string, size: number): Promise<DiskFile> {
-    if (this.#files.has(path)) throw new Error(`${path} exists`);
+    if (this.#files.has(path)) throw Object.assign(new Error(`${path} exists`), { code: 'EEXIST' });
     if (this.full) throw noRoom();
     this.#removed.delete(path);
     const file = new FileImage(new Uint8Array(size));
@@ -183,7 +193,7 @@ export class MemoryDisk implements Disk {
 
   #get(path: string): FileImage {
     const file = this.#files.get(path);
-    if (file === undefined) throw Object.assign(new Error(`no file ${path}`), { code: 'ENOENT' });
+    if (file === undefined) throw noFile(path);
     return file;
   }
 

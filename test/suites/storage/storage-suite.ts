@@ -311,20 +311,25 @@ function wholeUpTo(end: string) {
 }
 
 /** Registers the suite's tests. */
-export function storageSuite(test: TestFn, name: string, makeWorld: () => Promise<World>): void {
+export function storageSuite(
+  test: TestFn,
+  name: string,
+  makeWorld: () => Promise<Pick<World, 'open' | 'remove' | 'until'>>,
+): void {
   for (const [title, story] of Object.entries(stories)) {
     test(`${name}: ${title}`, async (t) => {
       const world = await makeWorld();
-      let storage = await world.open();
+      let storage = await world.until(world.open());
       t.teardown(async () => {
-        await storage.close();
+        await world.until(storage.close());
         await world.remove();
       });
-      await story(t, storage, async () => {
+      const reopen = async () => {
         await storage.close();
         storage = await world.open();
         return storage;
-      });
+      };
+      await world.until(story(t, storage, reopen));
     });
   }
 }

@@ -28,6 +28,8 @@ export interface World {
   readonly options: StorageOptions;
   open(): Promise<Storage>;
   remove(): Promise<void>;
+  /** Waits for `promise`, moving a virtual clock where there is one. */
+  until<T>(promise: Promise<T>): Promise<T>;
 }
 
 export async function realWorld(limits: Partial<StorageLimits> = SMALL_LIMITS): Promise<World> {
@@ -38,6 +40,7 @@ export async function realWorld(limits: Partial<StorageLimits> = SMALL_LIMITS): 
     options,
     open: () => openStorage(directory, options),
     remove: () => rm(directory, { recursive: true }),
+    until: (promise) => promise,
   };
 }
 
@@ -69,6 +72,10 @@ export class TwinWorld implements World {
   }
 
   async remove(): Promise<void> {}
+
+  until<T>(promise: Promise<T>): Promise<T> {
+    return promise;
+  }
 
   afterPowerCut(survives: () => boolean): TwinWorld {
     return new TwinWorld(

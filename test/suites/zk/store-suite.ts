@@ -9,6 +9,8 @@ export interface StoreWorld {
   open(): Zk;
   /** The time within which things that must happen do. Generous. */
   readonly patienceMs: number;
+  /** Waits for `promise`, moving a virtual clock where there is one. */
+  until<T>(promise: Promise<T>): Promise<T>;
 }
 
 type Story = (t: ExecutionContext, world: StoreWorld) => Promise<void>;
@@ -175,11 +177,28 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(await session.multi([]), []);
   },
 
-  'sequential znodes get rising numbers': async (t, world) => {
+  'an operation of a multi sees what those before it did': async (t, world) => {
+    const { session } = await opened(world);
+    const results = await session.multi([
+      { kind: 'create', path: '/a', data, mode: 'persistent' },
+      { kind: 'create', path: '/a/b', data, mode: 'persistent' },
+      { kind: 'set', path: '/a', data: toBytes('1'), version: 0 },
+      { kind: 'set', path: '/a', data: toBytes('2'), version: 1 },
+      { kind: 'delete', path: '/a/b', version: 0 },
+      { kind: 'check', path: '/a', version: 2 },
+    ]);
+    t.deepEqual(results, [{ path: '/a' }, { path: '/a/b' }, { version: 1 }, { version: 2 }, {}, {}]);
+    t.deepEqual((await session.get('/a'))?.data, toBytes('2'));
+    t.is(await session.get('/a/b'), null);
+  },
+
+  'sequential znodes get rising numbers, also after one is deleted': async (t, world) => {
     const { session } = await opened(world);
     await session.create('/q', data, 'persistent');
     t.is(await session.create('/q/e-', data, 'persistent-sequential'), '/q/e-0000000000');
     t.is(await session.create('/q/e-', data, 'ephemeral-sequential'), '/q/e-0000000001');
+    await session.delete('/q/e-0000000001', 0);
+    t.is(await session.create('/q/e-', data, 'persistent-sequential'), '/q/e-0000000002');
   },
 
   'data over the limit is refused and the session goes on': async (t, world) => {
@@ -364,7 +383,8 @@ export function registerStoreSuite(
 ): void {
   for (const [title, story] of Object.entries(stories)) {
     test(`${name}: ${title}`, async (t) => {
-      await story(t, await world(t));
+      const made = await world(t);
+      await made.until(story(t, made));
     });
   }
 }

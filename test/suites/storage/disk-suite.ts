@@ -1,0 +1,144 @@
+// What every Disk promises while the power is on: the file system and its twins. What a power cut leaves is the twins' own
+// matter; no test can cut the real one's.
+
+import type { ExecutionContext, TestFn } from 'ava';
+import { type Bytes, toBytes } from '../../../common/base/bytes.ts';
+import type { Disk } from '../../../kvnode/storage/disk.ts';
+
+export interface DiskWorld {
+  readonly disk: Disk;
+  /** An empty directory on it. */
+  readonly directory: string;
+  remove(): Promise<void>;
+  /** Waits for `promise`, moving a virtual clock where there is one. */
+  until<T>(promise: Promise<T>): Promise<T>;
+}
+
+function textOf(bytes: Bytes | null): string | null {
+  return bytes === null ? null : Buffer.from(bytes).toString('latin1');
+}
+
+const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: string) => Promise<void>>> = {
+  'what is not there is nothing, and cannot be opened': async (t, disk, at) => {
+    t.deepEqual(disk.list(`${at}/absent`), []);
+    t.is(disk.read(`${at}/absent`), null);
+    t.throws(() => disk.open(`${at}/absent`), { code: 'ENOENT' });
+    t.throws(() => disk.rename(`${at}/absent`, `${at}/other`), { code: 'ENOENT' });
+    t.notThrows(() => disk.remove(`${at}/absent`));
+  },
+
+  'a directory that exists may be made again, and lists what is in it': async (t, disk, at) => {
+    disk.makeDirectory(`${at}/d`);
+    disk.makeDirectory(`${at}/d`);
+    t.deepEqual(disk.list(`${at}/d`), []);
+    (await disk.create(`${at}/d/b`, 1)).close();
+    (await disk.create(`${at}/d/a`, 1)).close();
+    await disk.syncDirectory(`${at}/d`);
+    t.deepEqual([...disk.list(`${at}/d`)].sort(), ['a', 'b']);
+  },
+
+  'a file is replaced whole': async (t, disk, at) => {
+    await disk.replace(`${at}/f`, toBytes('a long first text'));
+    await disk.replace(`${at}/f`, toBytes('short'));
+    t.is(textOf(disk.read(`${at}/f`)), 'short');
+    t.deepEqual(disk.list(at), ['f']);
+  },
+
+  'a new file holds zeros, and no other takes its place': async (t, disk, at) => {
+    const file = await disk.create(`${at}/f`, 3);
+    t.deepEqual([...(disk.read(`${at}/f`) ?? [])], [0, 0, 0]);
+    file.write([toBytes('abc')], 0);
+    await t.throwsAsync(disk.create(`${at}/f`, 3), { code: 'EEXIST' });
+    t.is(textOf(disk.read(`${at}/f`)), 'abc');
+    file.close();
+  },
+
+  'parts are written one after the other, over what is there and beyond it': async (t, disk, at) => {
+    const file = await disk.create(`${at}/f`, 4);
+    file.write([toBytes('ab'), toBytes(''), toBytes('cd')], 0);
+    file.write([toBytes('X'), toBytes('YZ')], 3);
+    await file.sync();
+    t.is(textOf(disk.read(`${at}/f`)), 'abcXYZ');
+    file.write([toBytes('!')], 8);
+    t.is(textOf(disk.read(`${at}/f`)), 'abcXYZ\0\0!');
+    file.close();
+  },
+
+  'a read ends with the file, in a buffer of its own': async (t, disk, at) => {
+    const file = await disk.create(`${at}/f`, 0);
+    file.write([toBytes('abcdef')], 0);
+    t.is(textOf(file.read(2, 3)), 'cde');
+    t.is(textOf(file.read(4, 10)), 'ef');
+    t.is(textOf(file.read(6, 1)), '');
+    t.is(textOf(file.read(60, 1)), '');
+    file.read(0, 6).fill(0);
+    t.is(textOf(file.read(0, 6)), 'abcdef');
+    file.close();
+  },
+
+  'what was written does not follow the buffer that it came from': async (t, disk, at) => {
+    const file = await disk.create(`${at}/f`, 3);
+    const scratch = toBytes('abc');
+    file.write([scratch], 0);
+    const whole = toBytes('xyz');
+    await disk.replace(`${at}/g`, whole);
+    scratch.fill(0);
+    whole.fill(0);
+    t.is(textOf(file.read(0, 3)), 'abc');
+    t.is(textOf(disk.read(`${at}/g`)), 'xyz');
+    file.close();
+  },
+
+  'a file that is opened again goes on where it was, cut where it was cut': async (t, disk, at) => {
+    const first = await disk.create(`${at}/f`, 6);
+    first.write([toBytes('abcdef')], 0);
+    await first.sync();
+    first.shrink(4);
+    first.close();
+    const again = disk.open(`${at}/f`);
+    t.is(textOf(again.read(0, 10)), 'abcd');
+    again.write([toBytes('E')], 4);
+    await again.sync();
+    t.is(textOf(disk.read(`${at}/f`)), 'abcdE');
+    again.close();
+  },
+
+  'a rename takes the place of what was there, a directory goes with all that is in it': async (
+    t,
+    disk,
+    at,
+  ) => {
+    await disk.replace(`${at}/a`, toBytes('a'));
+    await disk.replace(`${at}/b`, toBytes('b'));
+    disk.rename(`${at}/a`, `${at}/b`);
+    t.deepEqual([disk.read(`${at}/a`), textOf(disk.read(`${at}/b`))], [null, 'a']);
+    disk.makeDirectory(`${at}/d`);
+    await disk.replace(`${at}/d/f`, toBytes('f'));
+    disk.rename(`${at}/d`, `${at}/e`);
+    t.deepEqual([disk.list(`${at}/d`), disk.list(`${at}/e`)], [[], ['f']]);
+    t.is(textOf(disk.read(`${at}/e/f`)), 'f');
+  },
+
+  'what is removed is gone, a directory with all that is in it': async (t, disk, at) => {
+    await disk.replace(`${at}/a`, toBytes('a'));
+    disk.makeDirectory(`${at}/d`);
+    await disk.replace(`${at}/d/f`, toBytes('f'));
+    disk.remove(`${at}/a`);
+    disk.remove(`${at}/d`);
+    await disk.syncDirectory(at);
+    t.deepEqual(disk.list(at), []);
+    t.is(disk.read(`${at}/d/f`), null);
+    (await disk.create(`${at}/a`, 1)).close();
+  },
+};
+
+/** Registers the suite's tests. */
+export function diskSuite(test: TestFn, name: string, makeWorld: () => Promise<DiskWorld>): void {
+  for (const [title, story] of Object.entries(stories)) {
+    test(`${name}: ${title}`, async (t) => {
+      const world = await makeWorld();
+      t.teardown(() => world.remove());
+      await world.until(story(t, world.disk, world.directory));
+    });
+  }
+}

@@ -10,6 +10,9 @@ import {
   text,
   toggle,
 } from '../../common/process/flags.ts';
+import { FAULT_KINDS } from './fault-kinds.ts';
+import { RuleCounters } from './rule-counters.ts';
+import { BRANCHES } from './rules.ts';
 import { type RunResult, runSeed } from './run.ts';
 
 const SEEDS_MAX = 2 ** 31;
@@ -51,7 +54,8 @@ const COMMAND = {
     }),
     story: integer<number>({ help: 'lines told of a seed that fails', min: 0, max: 100_000, fallback: 200 }),
     key: text<string | null>({ help: 'shows every operation on this key', fallback: null }),
-    verbose: toggle({ help: 'tells of every seed' }),
+    verbose: toggle({ help: 'tells of every seed, and how often each branch of the rules was taken' }),
+    allFired: toggle({ help: 'fails where a kind of fault or a branch of the rules never occurred' }),
   },
 } as const satisfies Command;
 
@@ -84,15 +88,25 @@ export async function main(argv: readonly string[]): Promise<number> {
   const wanted = values.seeds ?? (values.budgetMs === null ? 1 : Number.POSITIVE_INFINITY);
   const begun = realEnv.now();
   const campaign = new Campaign();
+  const rules = new RuleCounters();
+  await rules.start();
   say(`seeds from ${first}`);
   for (let done = 0; done < wanted && realEnv.now() - begun < budgetMs; done++) {
-    const result = await runSeed({ ...values, seed: (first + done) % SEEDS_MAX });
+    const result = await runSeed({ ...values, seed: (first + done) % SEEDS_MAX }, rules);
     report(result, values);
     campaign.add(result);
   }
-  say(campaign.summary(realEnv.now() - begun));
-  return campaign.failed.length === 0 ? EXIT.ok : EXIT.failed;
+  say(campaign.summary(realEnv.now() - begun, values.verbose));
+  const complete = !values.allFired || campaign.unfired.length === 0;
+  return campaign.failed.length === 0 && complete ? EXIT.ok : EXIT.failed;
 }
+
+/** Everything that a campaign is to have met: counters that must not be 0 at its end. */
+const EXPECTED = [
+  ...FAULT_KINDS.map(({ name }) => `fault ${name}`),
+  'fault clocks-drift',
+  ...BRANCHES.map(({ name }) => `rule ${name}`),
+];
 
 class Campaign {
   readonly failed: number[] = [];
@@ -109,13 +123,21 @@ class Campaign {
     if (violations.length > 0) this.failed.push(seed);
   }
 
-  /** What has happened how often, and one line with the figures. */
-  summary(tookMs: number): string {
+  get unfired(): readonly string[] {
+    return EXPECTED.filter((what) => (this.#counters.get(what) ?? 0) === 0);
+  }
+
+  /** What has happened how often, what never, and one line with the figures. */
+  summary(tookMs: number, verbose: boolean): string {
     const minutes = tookMs / 60_000;
-    const counters = [...this.#counters].sort(([a], [b]) => (a < b ? -1 : 1));
+    const counters = [...this.#counters]
+      .filter(([what]) => verbose || !what.startsWith('rule '))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
     const hours = (this.#virtualMs / 3_600_000).toFixed(2);
     return [
       ...counters.map(([what, count]) => `  ${what.padEnd(32)} ${count}`),
+      `${EXPECTED.length - this.unfired.length} of ${EXPECTED.length} faults and branches of the rules occurred; never:`,
+      ...this.unfired.map((what) => `  ${what}`),
       `${this.#seeds} seeds, ${this.#operations} operations, ${hours} virtual hours in ${minutes.toFixed(2)} min ` +
         `(${(this.#seeds / minutes).toFixed(0)} seeds a minute): ${this.failed.length} failed ${this.failed.join(' ')}`,
     ].join('\n');

@@ -8,6 +8,7 @@ import { checkVersions } from './checkers/versions.ts';
 import { Cluster } from './cluster.ts';
 import { FaultPlan } from './faults.ts';
 import { checkHealed } from './heal.ts';
+import type { RuleCounters } from './rule-counters.ts';
 import { drawSettings, type RunOptions } from './settings.ts';
 import { World } from './world/world.ts';
 
@@ -28,7 +29,8 @@ export interface RunResult {
 /** Virtual time that a run may take before it is healed, ms. */
 const RUN_MS_MAX = 400_000;
 
-export async function runSeed(options: RunOptions): Promise<RunResult> {
+/** @param rules counts what the run does of each rule */
+export async function runSeed(options: RunOptions, rules?: RuleCounters): Promise<RunResult> {
   const world = new World(options.seed);
   const cluster = new Cluster(world, drawSettings(world));
   const rejected = (error: unknown) => {
@@ -41,6 +43,7 @@ export async function runSeed(options: RunOptions): Promise<RunResult> {
   } finally {
     process.off('unhandledRejection', rejected);
   }
+  for (const [branch, count] of (await rules?.take()) ?? []) world.story.count(`rule ${branch}`, count);
   return {
     seed: options.seed,
     violations: world.violations,

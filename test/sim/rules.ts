@@ -1,0 +1,270 @@
+// The branches of rules R1 to R14 that a campaign must have taken, each recognised by the place in the product that is it:
+// rule-counters.ts reads from V8 how often a place ran, so the product knows nothing of it. A place is a piece of code that is
+// found once in its file and ends inside the branch; spaces do not count. With a second piece, `but`, the branch is that the
+// first one ran and the second, which follows it, did not.
+
+export interface Place {
+  readonly file: string;
+  readonly text: string;
+  readonly but?: string;
+}
+
+export interface Branch extends Place {
+  /** `R5 a late member is taken out` */
+  readonly name: string;
+}
+
+type Row = readonly [file: string, text: string, but?: string];
+
+const REPLICA = 'kvnode/replica/replica';
+const OWNERSHIP = 'kvnode/replica/ownership';
+const FOLLOWER = 'kvnode/replica/follower';
+const CHANGE = 'kvnode/replica/descriptor-change';
+const SENDING = 'kvnode/replica/sending';
+const FRESHNESS = 'kvnode/replica/freshness';
+const NODE = 'kvnode/node';
+const HOST = 'kvnode/range-host';
+const SERVICE = 'kvnode/client-service';
+const WRITER = 'kvnode/descriptor-writer';
+const SESSIONS = 'kvnode/client-sessions';
+const RECEIVER = 'kvnode/snapshot-receiver';
+const SENDER = 'kvnode/snapshot-sender';
+const WRITE_CALL = 'common/client/write-call';
+const MEMBERSHIP = 'coordinator/plan/membership';
+const PROMOTE = 'coordinator/plan/promote';
+const COMMIT = 'coordinator/commit';
+
+const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
+  R1: {
+    'an epoch is entered': [REPLICA, 'const entered = new Ownership('],
+    'an epoch of a session before this one is not entered': [
+      REPLICA,
+      'owner.session === session',
+      '&& owner.inc === this.inc',
+    ],
+    'an epoch is not entered twice': [
+      REPLICA,
+      '&& epoch > this.#state.epochSeen',
+      'const entered = new Ownership(',
+    ],
+    'an older image is ignored': [REPLICA, 'image.version < known.version) return;'],
+    'a higher epoch in an image ends an ownership': [
+      REPLICA,
+      'return ownership.adopt(image, now); } this.#stepDown();',
+    ],
+    'the end of a session ends what is owned': [REPLICA, "case 'session-ended': return this.#stepDown();"],
+    'a higher epoch in an acknowledgement ends an ownership': [
+      OWNERSHIP,
+      'if (ack.epoch > this.epoch) return true;',
+    ],
+    'an ownership ends': [REPLICA, 'this.#lost = ownership.epoch;'],
+  },
+  R2: {
+    'EpochStart is appended': [OWNERSHIP, 'kind: ENTRY_KINDS.epochStart,'],
+    'a read waits for EpochStart': [REPLICA, 'if (!ownership.acceptsReads', '|| this.#appliedSeq < '],
+  },
+  R3: {
+    'an Append for another life of the replica is ignored': [REPLICA, 'if (append.inc !== this.inc) return;'],
+    'an Append of an epoch that is over is refused': [REPLICA, 'if (append.epoch < this.#state.epochSeen) {'],
+    'epochSeen rises': [REPLICA, 'this.#state.raiseEpochSeen(epoch);'],
+    'an acknowledgement waits until epochSeen is durable': [
+      REPLICA,
+      '!this.#state.epochSeenDurable) return;',
+    ],
+    'prev is not in the log': [FOLLOWER, 'return { prevSeq: prev.seq,'],
+    'an Append that ends before the log begins is ignored': [FOLLOWER, 'end < index.base.seq) return null;'],
+    'entries that are in the log are skipped': [
+      FOLLOWER,
+      'index.epochAt(entry.seq) === entry.epoch) continue;',
+    ],
+    'the log is truncated where epochs differ': [FOLLOWER, 'state.truncate(entry.seq - 1);'],
+    'the owner backs up': [
+      OWNERSHIP,
+      "else follower.progress = { kind: 'probe', prev: meeting, sentAt: null };",
+    ],
+    'the logs meet nowhere': [OWNERSHIP, 'meeting.seq === rejection.prevSeq) this.#startSnapshot(follower);'],
+    'a refusal of an older question is ignored': [
+      OWNERSHIP,
+      'progress.prev.seq !== rejection.prevSeq) return;',
+    ],
+    'a follower is probed again': [SENDING, 'now - progress.sentAt < config.resendMs) return nothing;'],
+    'the log no longer reaches back to a follower that is probed': [
+      SENDING,
+      "if (!state.index.has(progress.prev)) { follower.progress = { kind: 'snapshot',",
+    ],
+    'the log no longer reaches back to a follower that was followed': [
+      SENDING,
+      'return { messages, needsSnapshot: true };',
+    ],
+    'a snapshot that failed is tried again': [SENDING, 'progress.failedAt = null;'],
+    'a replica without contents refuses': [REPLICA, '? rejectVoid(append)'],
+    'a snapshot of an epoch that is over is refused': [
+      REPLICA,
+      "if (epoch < this.#state.epochSeen) return 'refuse';",
+    ],
+    'a snapshot adds nothing': [RECEIVER, "if (decision === 'have') return"],
+    'a snapshot is installed': [RECEIVER, 'host.replica.installed(position);'],
+    'a snapshot is overtaken by a new epoch': [RECEIVER, 'if (chunk.epoch !== host.replica.epochSeen) {'],
+    'a chunk comes again': [RECEIVER, 'if (chunk.index < install.nextIndex) return'],
+    'a chunk of a snapshot that is not known is refused': [RECEIVER, 'if (chunk.index !== 0) return'],
+    'a chunk is never answered, or refused': [SENDER, 'if (ack === null || ack.refused) return false;'],
+  },
+  R4: {
+    'an acknowledgement commits': [OWNERSHIP, 'this.#state.commit(seq);'],
+    'an acknowledgement commits nothing yet': [OWNERSHIP, 'if (seq <= this.#state.commitSeq) return;'],
+    'a member that is pending counts': [OWNERSHIP, '? [...inSync, pending.node]'],
+    'writes under way at the end of an ownership are in doubt': [HOST, 'was under way`;'],
+  },
+  R5: {
+    'a late member leaves': [OWNERSHIP, '? `it acknowledged nothing for'],
+    'a member whose session ended leaves': [OWNERSHIP, ": 'its session ended'"],
+    'at m the range is read-only': [OWNERSHIP, 'this.#readOnlySince ??= now;'],
+    'a write finds it read-only': [REPLICA, "return 'READ_ONLY';"],
+    'an owner that was paused blames nobody': [
+      OWNERSHIP,
+      'const pausedFor = now - this.#tickedAt;',
+      'this.#reviewInSync(now);',
+    ],
+    'an owner that commits nothing hands over': [
+      OWNERSHIP,
+      'this.#committedAt = now; this.handOver(null, now);',
+    ],
+  },
+  R6: {
+    'a learner that has everything is added': [
+      OWNERSHIP,
+      "this.#issue({ kind: 'expand', node: follower.node }",
+    ],
+    'a learner that lacks something is not': [OWNERSHIP, 'this.#state.commitSeq, this.startSeq)) return;'],
+    'a learner that is not live, or makes way, is not': [
+      OWNERSHIP,
+      'descriptor.retire === follower.node) return;',
+    ],
+  },
+  R7: {
+    'a live owner stays': [PROMOTE, 'if (ownerIsLive(view, descriptor)) return;'],
+    'a member is promoted': [PROMOTE, "{ change: 'promote',"],
+    'the same node again, in a new session': [PROMOTE, 'if (candidate === owner.node) { return'],
+    'no member is live': [PROMOTE, 'if (candidate === undefined) return;'],
+    'a promotion is decided on what is read again': [
+      'coordinator/reread',
+      'const live = await readLive(session);',
+    ],
+  },
+  R8: {
+    'the node asks for it': [REPLICA, "case 'hand-over': return"],
+    'the leader wishes it': [
+      OWNERSHIP,
+      'this.#commit(now); const wish = image.descriptor.transferTo; if (wish !== null && wish !== this.#self) this.handOver(wish, now);',
+    ],
+    'nobody can take it': [OWNERSHIP, "if (target === null || this.#phase.kind !== 'serving') return;"],
+    'the heir is not in-sync, or not live': [OWNERSHIP, '!this.#live.has(target)) return;'],
+    'the disk of the heir is in trouble': [OWNERSHIP, 'if (this.#followers.get(target)?.unfit) return;'],
+    'new writes wait': [
+      REPLICA,
+      'if (!ownership.acceptsWrites',
+      '!ownership.acceptsWrites || !this.#leaseValid()',
+    ],
+    'it waits until what is under way is committed': [
+      OWNERSHIP,
+      'now - phase.since < this.#config.lagMs) return;',
+    ],
+    'the heir has no session': [OWNERSHIP, "this.#phase = { kind: 'serving' }; return; }"],
+    'reads end, and the descriptor is written': [OWNERSHIP, "this.#phase = { kind: 'stopped',"],
+    'it took effect': [OWNERSHIP, "if (change.purpose.kind === 'hand-over') return true;"],
+    'it did not, and the owner serves again': [
+      OWNERSHIP,
+      "if (this.#phase.kind === 'stopped') this.#phase = { kind: 'serving' };",
+    ],
+  },
+  R9: {
+    'a replica is made from the descriptor': [NODE, 'this.#storage.createReplica('],
+    'a replica is not made again at or below its tombstone': [NODE, 'inc <= tombstone.inc) return;'],
+    'an Append hints at a replica': [
+      NODE,
+      'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',
+    ],
+    'a replica is wiped': [NODE, 'await this.#storage.wipe(range);'],
+    'the owner forgets a replica': [OWNERSHIP, 'this.#followers.delete(node);'],
+    'an acknowledgement of another life counts for nothing': [
+      OWNERSHIP,
+      'ack.epoch < this.epoch) return false;',
+    ],
+    'a replica is added': [MEMBERSHIP, "{ change: 'add-replica',"],
+    'a member that is to make way leaves': [OWNERSHIP, "'it makes way')"],
+    'a replica that has made way is removed': [MEMBERSHIP, 'node: retire, reason: `the replica on'],
+    'a lost replica is removed': [MEMBERSHIP, 'node: outside,'],
+    'a replica makes way': [MEMBERSHIP, "return { change: 'retire-replica',"],
+    'a replica that was to make way is kept': [MEMBERSHIP, "{ change: 'keep-replica',"],
+  },
+  R10: {
+    'a compare-and-set is done': [WRITER, "? 'done'"],
+    'it is refused': [WRITER, "? 'refused'"],
+    'its outcome is unknown': [WRITER, "'no-node' ? 'refused' : 'unknown'"],
+    'an image settles it': [OWNERSHIP, 'if (this.#change?.settledBy(image)) { this.#change = null;'],
+    'it is issued again': [CHANGE, "return [{ kind: 'read-image' }, write];"],
+    'a second one waits': [OWNERSHIP, "this.#phase.kind === 'stopped') return; const { node } = silent;"],
+    "a leader's outcome is unknown": [COMMIT, "if (error.maybeApplied) return { kind: 'unknown',"],
+    'a leader is overtaken': [COMMIT, ": { kind: 'refused', error }"],
+    'an old leader is fenced': [COMMIT, "? { kind: 'fenced' }"],
+  },
+  R11: {
+    'a read is linearizable': [REPLICA, "return 'NOT_READY'; return null;"],
+    'a read is refused without a lease, or before it is applied': [
+      REPLICA,
+      'this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid()',
+      "return 'NOT_READY'; return null;",
+    ],
+    'an owner may vouch': [SENDING, 'mayVouch ? follower.stamp'],
+    'an owner may not vouch': [SENDING, 'mayVouch ? follower.stamp : null'],
+    'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
+    'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
+    'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
+    'a replica behind what its reader has seen says so': [
+      SERVICE,
+      "return host.refusal('BEHIND', `the replica is at",
+    ],
+  },
+  R12: {
+    'a failed sync ends the process': ['kvnode/storage/log', 'this.#failure = error;'],
+    'damage sets the directory aside': ['kvnode/data-directory', 'error instanceof CorruptDataError) {'],
+    'the disk is full, and waited for': ['kvnode/storage/segments', 'waits = true;'],
+    'a disk in trouble owns nothing': ['kvnode/disk-watch', 'if (trouble !== null) {'],
+    'a disk is well again': ['kvnode/disk-watch', 'this.#troubleAt >= config.diskQuietMs) {'],
+  },
+  R13: {
+    'a write that comes again is answered as before': [SESSIONS, 'if (answer !== null) return answer;'],
+    'a client that is not known may have been forgotten': [
+      SESSIONS,
+      "base < this.#evictedThrough ? 'forgotten'",
+    ],
+    'a number may have been forgotten': [SESSIONS, "base < session.floor ? 'forgotten'"],
+    'the oldest client is forgotten': [SESSIONS, 'this.#evicted.push(oldest);'],
+    'the same bytes are sent again': [WRITE_CALL, 'this.inDoubt = true;'],
+    'a first attempt that is told so takes a newer base': [
+      WRITE_CALL,
+      'error.details.revision ?? 0); this.endNumber();',
+    ],
+    'a retry that is told so ends': [WRITE_CALL, 'if (this.inDoubt || write === null) { this.end(error);'],
+    'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
+  },
+  R14: {
+    'a condition does not hold': ['kvnode/apply', 'if (revision !== ifRevision) return'],
+    'a condition holds': [
+      'kvnode/apply',
+      'if (revision !== ifRevision',
+      "return { outcome: { kind: 'conflict',",
+    ],
+    'a conflict is told after commit': [HOST, "new RangekeeperError('CONFLICT',"],
+    'a write that comes again changes nothing': [HOST, "if (verdict !== 'new') {"],
+  },
+};
+
+export const BRANCHES: readonly Branch[] = Object.entries(RULES).flatMap(([rule, rows]) =>
+  Object.entries(rows).map(([what, [file, text, but]]) => ({
+    name: `${rule} ${what}`,
+    file: `${file}.js`,
+    text,
+    ...(but === undefined ? {} : { but }),
+  })),
+);

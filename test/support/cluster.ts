@@ -120,13 +120,7 @@ export class TestCluster {
   async leadingCoordinator(former?: TestProcess): Promise<TestProcess> {
     const end = realEnv.now() + PATIENCE_MS;
     for (;;) {
-      const session = await this.zkSession();
-      const term = await session.get(paths.coordinatorEpoch);
-      const leader = term === null ? null : coordinatorEpochCodec.decode(term.data).leader;
-      const queue = (await session.children(paths.coordinators)) ?? [];
-      const place = queue.find((name) => leader !== null && name.includes(leader));
-      const record = place === undefined ? null : await session.get(paths.coordinator(place));
-      const pid = record === null ? null : coordinatorCodec.decode(record.data).pid;
+      const pid = await this.#patiently((session) => leadersPid(session));
       const found = this.coordinators.find((process) => process.pid === pid);
       if (found !== undefined && found !== former) return found;
       if (realEnv.now() > end) throw new Error('no coordinator leads');
@@ -138,7 +132,7 @@ export class TestCluster {
     return join(this.directory, node.name);
   }
 
-  // ---- what ZooKeeper says ------------------------------------------------------------------------------------------
+  // ---- what ZooKeeper says; patient with one that is away for a while ------------------------------------------------------------------------------------------
 
   async zkSession(): Promise<ZkSession> {
     this.#zk ??= connectZk({
@@ -150,29 +144,21 @@ export class TestCluster {
     return this.#zk.ready(10_000);
   }
 
-  /** In key order; none while there is no cluster. Patient with a ZooKeeper that is away for a while. */
-  async descriptors(namespace = 'default'): Promise<readonly DescriptorImage[]> {
+  /** In key order; none while there is no cluster. */
+  descriptors(namespace = 'default'): Promise<readonly DescriptorImage[]> {
+    return this.#patiently((session) => readDescriptors(session, namespace));
+  }
+
+  async #patiently<Found>(read: (session: ZkSession) => Promise<Found>): Promise<Found> {
     const end = realEnv.now() + PATIENCE_MS;
     for (;;) {
       try {
-        return await this.#readDescriptors(namespace);
+        return await read(await this.zkSession());
       } catch (error) {
         if (!(error instanceof ZkError) || realEnv.now() > end) throw error;
         await delay(realEnv, 50);
       }
     }
-  }
-
-  async #readDescriptors(namespace: string): Promise<readonly DescriptorImage[]> {
-    const session = await this.zkSession();
-    const names = (await session.children(paths.ranges(namespace))) ?? [];
-    const found: DescriptorImage[] = [];
-    for (const name of names) {
-      const id = parseRangeName(name);
-      const node = id === null ? null : await session.get(paths.range(namespace, id));
-      if (node !== null) found.push(descriptorCodec.image(node));
-    }
-    return found;
   }
 
   /** Polls until it holds; rejects with what was seen last. */
@@ -197,7 +183,7 @@ export class TestCluster {
   /** The node's session has ended. */
   async untilGone(node: NodeProcess): Promise<void> {
     const end = realEnv.now() + PATIENCE_MS;
-    while ((await (await this.zkSession()).get(paths.live(node.id))) !== null) {
+    while ((await this.#patiently((session) => session.get(paths.live(node.id)))) !== null) {
       if (realEnv.now() > end) throw new Error(`${node.name} is still live`);
       await delay(realEnv, 50);
     }
@@ -236,4 +222,25 @@ export class TestCluster {
     const text = await readFile(join(this.directory, `${name}.log`), 'utf8').catch(() => '');
     return `${name}: ${text.split('\n').slice(-15).join('\n')}`;
   }
+}
+
+/** The pid of the coordinator that leads; null: none does. */
+async function leadersPid(session: ZkSession): Promise<number | null> {
+  const term = await session.get(paths.coordinatorEpoch);
+  const leader = term === null ? null : coordinatorEpochCodec.decode(term.data).leader;
+  const queue = (await session.children(paths.coordinators)) ?? [];
+  const place = queue.find((name) => leader !== null && name.includes(leader));
+  const record = place === undefined ? null : await session.get(paths.coordinator(place));
+  return record === null ? null : coordinatorCodec.decode(record.data).pid;
+}
+
+async function readDescriptors(session: ZkSession, namespace: string): Promise<readonly DescriptorImage[]> {
+  const names = (await session.children(paths.ranges(namespace))) ?? [];
+  const found: DescriptorImage[] = [];
+  for (const name of names) {
+    const id = parseRangeName(name);
+    const node = id === null ? null : await session.get(paths.range(namespace, id));
+    if (node !== null) found.push(descriptorCodec.image(node));
+  }
+  return found;
 }

@@ -8,7 +8,7 @@ import type { Logger } from '../base/log.ts';
 import { parseConnectString } from './connect-string.ts';
 import { Dialer } from './dialer.ts';
 import { Link } from './link.ts';
-import type { Identity } from './server-link.ts';
+import type { Identity, OpenLink } from './server-link.ts';
 
 export interface CloseOptions {
   /** `host:port,host:port/root` */
@@ -18,7 +18,11 @@ export interface CloseOptions {
   readonly sessionMs: number;
   readonly env: Env;
   readonly logger: Logger;
+  /** The real one unless a twin is given. */
+  readonly openLink?: OpenLink;
 }
+
+const openRealLink: OpenLink = (options, report) => new Link(options, report);
 
 /** `closed`: by this call. `over`: it had ended before. `unreachable`: no server answered in time. */
 export type CloseOutcome = 'closed' | 'over' | 'unreachable';
@@ -29,14 +33,9 @@ export function closeSession({
   sessionMs,
   env,
   logger,
+  openLink = openRealLink,
 }: CloseOptions): Promise<CloseOutcome> {
-  const dialer = new Dialer(
-    parseConnectString(connect),
-    sessionMs,
-    env,
-    logger,
-    (options, report) => new Link(options, report),
-  );
+  const dialer = new Dialer(parseConnectString(connect), sessionMs, env, logger, openLink);
   return closeThrough(dialer, identity, sessionMs, env);
 }
 

@@ -16,7 +16,7 @@ export interface GuardianOptions {
   readonly env: Env;
   readonly logger: Logger;
   /** Starts a node process that writes `launch` beside its session (session-file.ts). */
-  readonly start: (launch: string) => Child;
+  readonly start: (launch: string) => Pick<Child, 'pid' | 'ended' | 'stop'>;
   /** The session last written in the data directory. */
   readonly leftSession: () => Promise<LeftSession | null>;
   readonly closeSession: (identity: Identity) => Promise<CloseOutcome>;

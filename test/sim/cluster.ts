@@ -4,6 +4,7 @@
 import { present } from '../../common/base/assert.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
 import { descriptorCodec, parseRangeName } from '../../common/zk/znodes.ts';
+import { AdminProcess } from './admin-process.ts';
 import { AppliedLog } from './applied-log.ts';
 import { RangeMapChecker } from './checkers/range-map.ts';
 import { ClientProcess } from './client-process.ts';
@@ -28,6 +29,7 @@ export class Cluster {
   readonly nodes: readonly NodeProcess[];
   readonly coordinators: readonly CoordinatorProcess[];
   readonly clients: readonly ClientProcess[];
+  readonly admin: AdminProcess;
   readonly keys: readonly string[];
   /** As committed in ZooKeeper. */
   readonly ranges = new Map<string, DescriptorImage>();
@@ -56,10 +58,11 @@ export class Cluster {
     this.clients = hosts(world, 'client', settings.clients).map(
       (host) => new ClientProcess(deps, workload, host),
     );
+    this.admin = new AdminProcess(deps, world.makeHost('admin'));
   }
 
   start(): void {
-    for (const process of [...this.coordinators, ...this.nodes, ...this.clients]) process.start();
+    for (const process of [...this.coordinators, ...this.nodes, ...this.clients, this.admin]) process.start();
   }
 
   node(id: string): NodeProcess | undefined {

@@ -1,6 +1,7 @@
 // The faults, one entry each: what it does to whom, and how it is undone. A kind that can't strike now, or that would break
 // what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
 
+import type { NodeMode } from '../../common/model/records.ts';
 import type { Cluster } from './cluster.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Host } from './world/host.ts';
@@ -101,6 +102,16 @@ function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
     nodes.flatMap((node) => (node === lost || node.damaged || node.nodeId === null ? [] : [node.nodeId])),
   );
   return descriptors.every(({ inSync }) => inSync.some((id) => whole.has(id)));
+}
+
+/** An administrator's wish for a node, until it is active again. */
+function mode(wished: 'draining' | 'gone'): FaultKind['strike'] {
+  return ofNode(({ host, nodeId }, { admin }) => {
+    if (nodeId === null) return null;
+    const ask = (mode: NodeMode) => admin.ask({ kind: 'set-node-mode', node: nodeId, mode });
+    ask(wished);
+    return { text: host.name, undo: () => ask('active') };
+  });
 }
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -308,6 +319,41 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       };
     }),
   },
+  {
+    name: 'messages-doubled',
+    lastsMs: LONG,
+    strike: ({ world: { network } }) => {
+      network.doubling = 0.05;
+      return {
+        text: 'between all nodes',
+        undo: () => {
+          network.doubling = 0;
+        },
+      };
+    },
+  },
+  {
+    name: 'transfer-asked',
+    lastsMs: [1],
+    strike: ({ world, descriptors, admin }) => {
+      const { id, inSync } = world.rng.pick(descriptors);
+      const to = world.rng.pick(inSync);
+      admin.ask({ kind: 'transfer', range: id, to });
+      return { text: `range ${id} to ${to}`, undo: NOTHING };
+    },
+  },
+  {
+    name: 'two-leaders',
+    lastsMs: [1],
+    strike: ({ admin, coordinators }) => {
+      const leader = coordinators.find(({ leads }) => leads);
+      if (leader === undefined) return null;
+      admin.ask({ kind: 'unseat-leader' });
+      return { text: leader.host.name, undo: NOTHING };
+    },
+  },
+  { name: 'drain-asked', lastsMs: LONG, strike: mode('draining') },
+  { name: 'leave-asked', lastsMs: LONG, strike: mode('gone') },
   {
     name: 'bad-block',
     lastsMs: SHORT,

@@ -151,7 +151,7 @@ export class NodeProcess {
       zk,
       storage,
       transport: world.network.transportOf(process),
-      config: DEFAULT_REPLICATION,
+      config: { ...DEFAULT_REPLICATION, clientSessionsMax: settings.clientSessionsMax },
     });
     const address = `${this.host.name}:${world.rng.pick([7000, 7000 + world.rng.below(100)])}`;
     const listener = world.network.listen(process, address, (connection) =>

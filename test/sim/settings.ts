@@ -1,6 +1,6 @@
 // What a run is set to, drawn from its seed: sizes of the cluster, times, how small the pieces of the log are.
 
-import { DEFAULT_SESSION } from '../../common/model/config.ts';
+import { DEFAULT_REPLICATION, DEFAULT_SESSION } from '../../common/model/config.ts';
 import type { StorageLimits } from '../../kvnode/storage/open.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import type { World } from './world/world.ts';
@@ -24,6 +24,8 @@ export interface Settings {
   readonly replaceAfterMs: number;
   readonly balanceAfterMs: number;
   readonly limits: Partial<StorageLimits>;
+  /** R13: clients whose answers a range keeps; few, so that some are forgotten. */
+  readonly clientSessionsMax: number;
   /** Between two faults, on average, ms. */
   readonly faultEveryMs: number;
 }
@@ -44,6 +46,7 @@ export function drawSettings(world: World): Settings {
       { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
       {},
     ]),
+    clientSessionsMax: world.rng.pick([2, 3, DEFAULT_REPLICATION.clientSessionsMax]),
     faultEveryMs: world.rng.pick([600, 1_200, 2_500]),
   };
 }

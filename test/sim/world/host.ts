@@ -17,6 +17,8 @@ const TURN_MS = 0.05;
 
 export class Host {
   readonly name: string;
+  /** What the network knows it by: two hosts of one machine are reached, or not, alike. */
+  readonly machine: string;
   readonly world: World;
   readonly index: number;
   /** Seconds of its own clock in a second of the world. */
@@ -26,8 +28,9 @@ export class Host {
   /** The newest process; it may be dead. */
   process: Process;
 
-  constructor(world: World, name: string, index: number) {
+  constructor(world: World, name: string, index: number, machine: string) {
     this.name = name;
+    this.machine = machine;
     this.world = world;
     this.index = index;
     this.rate = 1 + (world.random() - 0.5) * 2 * world.clockDrift;

@@ -74,6 +74,10 @@ export class Network {
   readonly #cuts = new Map<string, number>();
   readonly #slow = new Map<string, number>();
   readonly #mends = new Map<string, (() => void)[]>();
+  /** Hosts that ever listened. */
+  readonly #servers = new Set<string>();
+  /** Messages between nodes come twice with this probability, the second time late. */
+  doubling = 0;
 
   constructor(world: World) {
     this.world = world;
@@ -114,6 +118,30 @@ export class Network {
     const { world } = this;
     const base = world.chance(0.01) ? world.between(1, 20) : world.between(0.1, 0.6);
     return base + (this.#slow.get(`${from}>${to}`) ?? 0) * world.random();
+  }
+
+  /** Nodes allow for it (R3). A client relies on its transport: a request that was refused comes to nobody else later. */
+  mayRepeat(from: string, to: string): boolean {
+    return this.#servers.has(from) && this.#servers.has(to) && this.world.chance(this.doubling);
+  }
+
+  /** Late, and on a newer connection of the same two processes where theirs is gone: after what was sent later. */
+  repeat(bytes: Buffer, there: End): void {
+    this.world.clock.after(this.world.between(0, 1_500), () => {
+      const end = there.ended ? this.#successorOf(there) : there;
+      if (end === null) return;
+      this.world.story.count('message-doubled');
+      if (end !== there) this.world.story.count('message-doubled-on-next-connection');
+      end.receive(bytes);
+    });
+  }
+
+  #successorOf(old: End): End | null {
+    for (const line of this.#connections) {
+      if (!(line instanceof Line)) continue;
+      for (const end of [line.near, line.far]) if (end.follows(old)) return end;
+    }
+    return null;
   }
 
   /** Every connection between the two hosts breaks; each end hears of it in its own time. */
@@ -160,6 +188,7 @@ export class Network {
 
   listen(process: Process, address: string, accept: Accept): Listener {
     this.#listeners.set(address, { process, accept });
+    this.#servers.add(process.host.name);
     return {
       address,
       close: async () => {
@@ -262,6 +291,8 @@ class End implements Connection {
   /** Whose end it is; null before it is accepted. */
   process: Process | null = null;
   #gone = false;
+  #sent = 0;
+  #received = 0;
 
   constructor(line: Line, network: Network, name: string, to: string, peer: string) {
     this.#line = line;
@@ -275,7 +306,9 @@ class End implements Connection {
     if (this.handlers === null) return;
     const copy = Buffer.from(bytes);
     const other = this.#line.other(this);
-    this.out.send(() => other.#receive(copy));
+    this.out.send(() => other.receive(copy));
+    // The first one greets.
+    if (this.#sent++ > 0 && this.#network.mayRepeat(this.name, other.name)) this.#network.repeat(copy, other);
   }
 
   close(reason: string): void {
@@ -302,8 +335,26 @@ class End implements Connection {
     this.#forget();
   }
 
-  #receive(bytes: Buffer): void {
+  receive(bytes: Buffer): void {
+    this.#received++;
     this.#gate(() => this.handlers?.message(bytes));
+  }
+
+  /** Nothing arrives here any more. */
+  get ended(): boolean {
+    return this.handlers === null;
+  }
+
+  /** Whether this is the same end of a later connection of the same two processes, past its greeting. */
+  follows(old: End): boolean {
+    const [other, oldOther] = [this.#line.other(this), old.#line.other(old)];
+    const same = this.process === old.process && other.process === oldOther.process;
+    return same && this.dialled === old.dialled && !this.ended && this.#received > 0;
+  }
+
+  /** Whether this is the end that dialled. */
+  get dialled(): boolean {
+    return this.#line.near === this;
   }
 
   #gate(task: () => void): void {

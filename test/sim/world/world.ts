@@ -42,8 +42,8 @@ export class World {
     return this.random() < probability;
   }
 
-  makeHost(name: string): Host {
-    const host = new Host(this, name, this.#hosts.size + 1);
+  makeHost(name: string, machine = name): Host {
+    const host = new Host(this, name, this.#hosts.size + 1, machine);
     this.#hosts.set(name, host);
     return host;
   }

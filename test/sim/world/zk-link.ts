@@ -72,8 +72,8 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     this.#server = server;
     this.#seenZxid = options.seenZxid;
     this.hosts = [process.host.name, server.host.name];
-    this.#out = new Pipe(ensemble.world.network, process.host.name, server.host.name);
-    this.#in = new Pipe(ensemble.world.network, server.host.name, process.host.name);
+    this.#out = new Pipe(ensemble.world.network, process.host.machine, server.host.name);
+    this.#in = new Pipe(ensemble.world.network, server.host.name, process.host.machine);
     const timer = options.env.after(options.handshakeMs, () => this.destroy('no handshake in time'));
     this.#state = { kind: 'dialing', report, timer };
     ensemble.world.network.register(this);

@@ -99,6 +99,9 @@ function nodeMetrics(node: KvNode, storage: Storage): Metrics {
     return node.diskFit ? 0 : 1;
   });
   gauge('log_bytes', 'Bytes of log segments on disk', () => storage.stats.logBytes);
+  gauge('log_carried_bytes_total', 'Bytes of log written again so that old segments could go', () => {
+    return storage.stats.carriedBytes;
+  });
   gauge('overlay_bytes', 'Applied and not yet written to the state store', () => storage.stats.overlayBytes);
   gauge('log_syncs_total', 'Syncs of the log', () => storage.stats.syncs);
   gauge('log_entries_total', 'Entries logged', () => storage.stats.entries);

@@ -16,7 +16,10 @@ import type { Inc, NamespaceId, Position } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import { getU64, putU64, viewOf } from './record.ts';
 
-export const LOG_FORMAT = 1;
+/** 2 has carried records. */
+export const LOG_FORMAT = 2;
+/** The oldest that can be read. */
+export const LOG_FORMAT_MIN = 1;
 
 /** Keys of one namespace. */
 export interface Span extends KeyRange {

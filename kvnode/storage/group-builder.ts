@@ -132,6 +132,35 @@ export class GroupBuilder {
     }
   }
 
+  /** Writes entries of `log` again, which follow `prev`, so that they are found here from now on. */
+  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[]): void {
+    let before = prev;
+    for (let from = 0; from < entries.length; ) {
+      const to = from + recordful(entries, from);
+      this.#carryRecord(range, log, before, entries.slice(from, to));
+      const last = present(entries[to - 1], 'a carried entry');
+      before = { epoch: last.epoch, seq: last.seq };
+      from = to;
+    }
+  }
+
+  #carryRecord(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[]): void {
+    const { epoch, seq } = present(entries[0], 'a carried entry');
+    const group = this.#begin();
+    const bytes = entries.reduce((sum, { payload }) => sum + ENTRY_HEADER_BYTES + payload.length, 0);
+    const chunk = this.#reserve(group, padded(ENTRIES_HEADER_BYTES + bytes));
+    const at = chunk.used;
+    const offset = group.groupStart + group.bytes;
+    putHeader(chunk.view, at, group, RECORD_TYPES.carried, range, epoch, seq);
+    putEntriesHeader(chunk.view, at, prev.epoch, prev.seq);
+    let end = at + ENTRIES_HEADER_BYTES;
+    for (const { kind, payload } of entries) end = putEntry(chunk.bytes, chunk.view, end, kind, payload);
+    putCount(chunk.view, at, entries.length);
+    const length = this.#close(group, chunk, at, end);
+    const place = { segment: group.segment, offset, chunk: chunk.number, chunkAt: at };
+    log.carry({ prev, epoch, count: entries.length, length, place });
+  }
+
   #appendOne(range: RangeId, log: RangeLog, epoch: number, kind: EntryKind, payload: Bytes): void {
     const bytes = ENTRY_HEADER_BYTES + payload.length;
     let open = this.#open;
@@ -253,6 +282,18 @@ export class GroupBuilder {
     this.#beforeEnd = offset;
     this.#options.segments.setEnd(offset);
     return group;
+  }
+}
+
+/** How many of the entries from `from` on go into one record: of one epoch, and not too many bytes. */
+function recordful(entries: readonly LogEntry[], from: number): number {
+  const epoch = entries[from]?.epoch;
+  let count = 0;
+  for (let bytes = ENTRIES_HEADER_BYTES; ; count++) {
+    const entry = entries[from + count];
+    if (entry === undefined || entry.epoch !== epoch) return count;
+    bytes += ENTRY_HEADER_BYTES + entry.payload.length;
+    if (count > 0 && padded(bytes) > RECORD_BYTES_MAX) return count;
   }
 }
 

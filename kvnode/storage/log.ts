@@ -117,6 +117,11 @@ export class SharedLog {
     this.#entries += entries.length;
   }
 
+  /** Writes entries of `log` that are in it again, after `prev`: a carry, of one or more calls, goes on to its end. */
+  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[]): void {
+    this.#usable().carry(range, log, prev, entries);
+  }
+
   #usable(): GroupBuilder {
     assert(this.#failure === null, 'nothing is logged after a failure');
     return this.#builder;

@@ -215,6 +215,7 @@ export class NodeStorage implements Storage {
   get stats(): StorageStats {
     return {
       logBytes: this.#parts.segments.bytes,
+      carriedBytes: this.#parts.retention.carriedBytes,
       overlayBytes: this.#state.overlayBytes,
       syncs: this.#log.groups,
       groups: this.#log.groups,

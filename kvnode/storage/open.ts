@@ -263,13 +263,20 @@ function relogLastGroup({ disk, paths, found, replicas }: Opening, log: SharedLo
 
 function relog(cursor: RecordCursor, replicas: Replicas, log: SharedLog): void {
   if (cursor.type === RECORD_TYPES.entries) {
-    const entries: LogEntry[] = [];
-    readEntries(cursor, cursor.seq, cursor.seq + cursor.count - 1, Number.POSITIVE_INFINITY, entries);
-    log.append(cursor.range, replicas.follow(cursor), entries);
+    log.append(cursor.range, replicas.follow(cursor), entriesOf(cursor));
+  } else if (cursor.type === RECORD_TYPES.carried) {
+    const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
+    log.carry(cursor.range, replicas.get(cursor.range).log, prev, entriesOf(cursor));
   } else {
     log.put(cursor.type, cursor.range, { epoch: cursor.epoch, seq: cursor.seq }, cursor.body);
     replicas.replay(cursor, { segment: 0, offset: 0, chunk: -1, chunkAt: 0 });
   }
+}
+
+function entriesOf(cursor: RecordCursor): readonly LogEntry[] {
+  const entries: LogEntry[] = [];
+  readEntries(cursor, cursor.seq, cursor.seq + cursor.count - 1, Number.POSITIVE_INFINITY, entries);
+  return entries;
 }
 
 /** The state says through where the log is applied; if it does not fit the log, one of them has lost something. */

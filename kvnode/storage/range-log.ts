@@ -36,6 +36,16 @@ const WIDTH = 8;
 
 const ROWS_MIN = 8;
 
+/** A record that holds again what the log has already. */
+export interface CarriedRecord {
+  /** Of its first entry. */
+  readonly prev: Position;
+  readonly epoch: number;
+  readonly count: number;
+  readonly length: number;
+  readonly place: RecordPlaceInLog;
+}
+
 export class RangeLog {
   #base: Position;
   #rows = new Float64Array(ROWS_MIN * WIDTH);
@@ -44,6 +54,8 @@ export class RangeLog {
   #end = 0;
   #lastEpoch: number;
   #lastSeq: Seq;
+  /** Records of a carry that has not reached the end of the log yet: they follow one another. */
+  #carried: CarriedRecord[] = [];
 
   constructor(base: Position) {
     this.#base = base;
@@ -90,6 +102,36 @@ export class RangeLog {
     this.#rows[(this.#end - 1) * WIDTH + LENGTH] = length;
   }
 
+  /**
+   * What the record holds counts from now on where it stands, once the records of its carry have reached the end of the
+   * log. A carry that was cut short stays without effect; the next one begins anew.
+   */
+  carry(record: CarriedRecord): void {
+    const before = this.#carried.at(-1);
+    if (before !== undefined && before.prev.seq + before.count !== record.prev.seq) this.#carried = [];
+    this.#carried.push(record);
+    const end = record.prev.seq + record.count;
+    assert(end <= this.#lastSeq, 'what is carried is in the log');
+    if (end < this.#lastSeq) return;
+    const records = this.#carried;
+    const first = records[0] as CarriedRecord;
+    const lastEpoch = this.#lastEpoch;
+    this.truncate(first.prev);
+    for (const { prev, epoch, count, length, place } of records) {
+      this.addRow(epoch, prev.seq + 1, place);
+      this.extend(prev.seq + count);
+      this.closeRow(length);
+    }
+    assert(this.#lastEpoch === lastEpoch, 'what is carried is what the log had');
+  }
+
+  /** Bytes of the records with entries after `seq`. */
+  bytesAfter(seq: Seq): number {
+    let bytes = 0;
+    for (let row = this.#find(seq + 1); row < this.#end; row++) bytes += this.#at(row, LENGTH);
+    return bytes;
+  }
+
   /** The epoch of the entry at `seq`, which is in the log or at its base. */
   epochAt(seq: Seq): number {
     if (seq === this.#base.seq) return this.#base.epoch;
@@ -110,6 +152,7 @@ export class RangeLog {
     if (last.seq < this.#base.seq) this.#base = last;
     this.#lastEpoch = last.epoch;
     this.#lastSeq = last.seq;
+    this.#carried = [];
   }
 
   /** Forgets everything; the log goes on after `base`. */
@@ -119,6 +162,7 @@ export class RangeLog {
     this.#end = 0;
     this.#lastEpoch = base.epoch;
     this.#lastSeq = base.seq;
+    this.#carried = [];
   }
 
   /** Forgets what is in segments through `segment`; answers whether the base has moved. */

@@ -12,6 +12,9 @@
 //   entries  := prevEpoch:u64 prevSeq:u64 count:u32 entry+      body of an `entries` record: entries of one range and one
 //               epoch, seq rising by one from the header's; the predecessor is explicit, since a merge will jump
 //   entry    := length:u32 kind:u8 payload
+//   carried  := entries         body of a `carried` record: entries that the log has had before and still needs, written
+//               again so that the segment they stood in may go. The records of one carry follow one another in seq order
+//               and count once the last of them reaches the end of the range's log: until then the old ones do
 //
 // The bodies of the rarer records are in bodies.ts.
 
@@ -38,10 +41,11 @@ export const RECORD_TYPES = {
   installed: 8,
   /** A replica wiped: its rows are still to be cleared, or no longer. */
   tombstone: 9,
+  carried: 10,
 } as const;
 export type RecordType = (typeof RECORD_TYPES)[keyof typeof RECORD_TYPES];
 
-const LAST_TYPE = RECORD_TYPES.tombstone;
+const LAST_TYPE = RECORD_TYPES.carried;
 
 export const HEADER_BYTES = 48;
 export const ENTRIES_HEADER_BYTES = HEADER_BYTES + 20;

@@ -10,7 +10,7 @@
 // What is good of the last group may have been synced or not; the caller writes it into a new segment and syncs it before
 // anything counts.
 
-import { decodeSegment, LOG_FORMAT, type SegmentBody } from './bodies.ts';
+import { decodeSegment, LOG_FORMAT, LOG_FORMAT_MIN, type SegmentBody } from './bodies.ts';
 import type { Disk } from './disk.ts';
 import { CorruptDataError, DataFormatError } from './errors.ts';
 import { type Paths, parseSegmentName, segmentPath } from './files.ts';
@@ -80,7 +80,7 @@ function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Ope
     return { kind: 'nothing' };
   }
   const body = decodeSegment(cursor.body);
-  if (body.format !== LOG_FORMAT)
+  if (body.format < LOG_FORMAT_MIN || body.format > LOG_FORMAT)
     throw new DataFormatError(`the log has format ${body.format}, not ${LOG_FORMAT}`);
   if (body.nodeId !== nodeId)
     throw new CorruptDataError(`the log is that of ${body.nodeId}, not of ${nodeId}`);

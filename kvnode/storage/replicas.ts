@@ -46,7 +46,7 @@ export class Replica {
   sessionsFound: readonly SessionRow[] = [];
   /** Some follower may need the entries after this seq. */
   retainAfter: Seq = Number.MAX_SAFE_INTEGER;
-  /** Snapshots being sent: the log after these seqs stays. */
+  /** Snapshots being sent: the log after these seqs stays, within a bound. */
   readonly pins = new Set<{ readonly seq: Seq }>();
 
   constructor(range: RangeId, body: ReplicaBody) {
@@ -83,9 +83,9 @@ export class Replica {
     };
   }
 
-  /** The entries after this seq must stay, whatever else. */
-  get neededAfter(): Seq {
-    let seq = this.appliedSynced.seq;
+  /** A snapshot that is being sent goes on from the entries after this seq. */
+  get pinnedAfter(): Seq {
+    let seq = Number.MAX_SAFE_INTEGER;
     for (const pin of this.pins) seq = Math.min(seq, pin.seq);
     return seq;
   }
@@ -180,6 +180,9 @@ export class Replicas {
       case RECORD_TYPES.entries:
         addRow(this.follow(cursor), cursor, place);
         break;
+      case RECORD_TYPES.carried:
+        carry(this.#found(range).log, cursor, place);
+        break;
       case RECORD_TYPES.epochSeen:
         this.#found(range).epochSeen = cursor.epoch;
         break;
@@ -231,6 +234,15 @@ export class Replicas {
     if (replica === undefined) throw new CorruptDataError(`the log has no beginning of range ${range}`);
     return replica;
   }
+}
+
+/** Throws CorruptDataError where the entries are not those of the log. */
+function carry(log: RangeLog, cursor: RecordCursor, place: RecordPlaceInLog): void {
+  if (cursor.seq + cursor.count - 1 > log.lastSeq) {
+    throw new CorruptDataError(`the log of range ${cursor.range} has carried what it never had`);
+  }
+  const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
+  log.carry({ prev, epoch: cursor.epoch, count: cursor.count, length: cursor.length, place });
 }
 
 function addRow(log: RangeLog, cursor: RecordCursor, place: RecordPlaceInLog): void {

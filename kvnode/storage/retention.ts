@@ -1,8 +1,13 @@
-// Which old segments of the log may go (DESIGN.md section 5). Never one that holds an entry which is not applied by a synced
-// batch of the state, or after which a snapshot that is being sent goes on; those that are free so far are kept within two
-// bounds: some history always, so that a new owner can feed its followers, and more of it while a follower asks for it.
+// Which old segments of the log may go (DESIGN.md section 5). Some history is always kept, so that a new owner can feed its
+// followers; more of it while a follower asks for it or a snapshot that is being sent goes on from it. That is bounded in
+// bytes: beyond the bound a follower is brought up to date by a snapshot, once more if need be.
+//
+// An entry that no synced batch of the state has applied can't go. So that a range which does not commit, while others go
+// on, does not keep the log of the whole node: beyond the bound what such ranges still need is carried, written again at
+// the end of the log, and the segment goes once that is synced. It is done only while others have most of the log, or
+// carrying would feed itself.
 
-import type { Position, RangeId } from '../../common/model/ids.ts';
+import type { Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { SharedLog } from './log.ts';
 import type { Replica, Replicas } from './replicas.ts';
 import type { Segments } from './segments.ts';
@@ -14,48 +19,117 @@ export interface RetentionBounds {
   readonly retainBytes: number;
 }
 
+/** While a snapshot is being sent so many times the retained bytes are kept: the log that goes on from it grows meanwhile. */
+const PINNED_FACTOR = 2;
+/** Others have to have so many times the bytes that are carried. */
+const CARRY_FACTOR = 2;
+/** Read and written again at once. */
+const CARRY_READ_BYTES = 1024 * 1024;
+/** No further range is carried in a turn that has carried so much. */
+const CARRY_TURN_BYTES = 4 * 1024 * 1024;
+
+/** The first segments that are needed, each for its reason. */
+interface Needs {
+  readonly synced: number;
+  readonly applied: number;
+  readonly pinned: number;
+  readonly wanted: number;
+}
+
 export class Retention {
   readonly #log: SharedLog;
   readonly #segments: Segments;
   readonly #replicas: Replicas;
   readonly #bounds: RetentionBounds;
   readonly #listeners: ((range: RangeId, base: Position) => void)[] = [];
+  /** What was decided waits until all that was logged then is synced. */
+  #deciding = false;
+  #carriedBytes = 0;
 
   constructor(log: SharedLog, segments: Segments, replicas: Replicas, bounds: RetentionBounds) {
     this.#log = log;
     this.#segments = segments;
     this.#replicas = replicas;
     this.#bounds = bounds;
+    let segment = log.syncedSegment;
+    log.onSynced(() => {
+      if (log.syncedSegment === segment) return;
+      segment = log.syncedSegment;
+      this.run();
+    });
+  }
+
+  /** Bytes of records carried so far. */
+  get carriedBytes(): number {
+    return this.#carriedBytes;
   }
 
   onCompacted(listener: (range: RangeId, base: Position) => void): void {
     this.#listeners.push(listener);
   }
 
-  /** Deletes what may go. */
+  /**
+   * Deletes what may go, and sees to it that what is beyond the bound may go soon. Decided now, done when all that is logged
+   * now is synced: an entry truncated, wiped or carried is needed where it was until the log says so on the disk.
+   */
   run(): void {
-    if (this.#segments.bytes - this.#segments.firstBytes < this.#bounds.keepBytes) return;
-    // The segment after it has its checkpoint synced.
-    const free = Math.min(
-      this.#log.syncedSegment,
-      this.#firstNeeded((replica) => replica.neededAfter),
+    if (this.#deciding || this.#left < this.#bounds.keepBytes) return;
+    const needs = this.#needs();
+    const carried = this.#isStuck(needs) && this.#carryFrom(needs.applied);
+    if (!carried && !this.#mayGo(needs)) return;
+    this.#deciding = true;
+    this.#log.flushed().then(
+      () => {
+        this.#deciding = false;
+        this.#delete(needs);
+        if (carried) this.run();
+      },
+      // The log has told of it: the process stops.
+      () => {},
     );
-    const wanted = this.#firstNeeded((replica) => replica.retainAfter);
+  }
+
+  #needs(): Needs {
+    return {
+      // The segment after it has its checkpoint synced.
+      synced: this.#log.syncedSegment,
+      applied: this.#firstNeeded((replica) => replica.appliedSynced.seq),
+      pinned: this.#firstNeeded((replica) => replica.pinnedAfter),
+      wanted: this.#firstNeeded((replica) => replica.retainAfter),
+    };
+  }
+
+  /** Whether the oldest segment may go. */
+  #mayGo({ synced, applied, pinned, wanted }: Needs): boolean {
+    const first = this.#segments.numbers[0];
+    if (first === undefined || first >= synced || first >= applied) return false;
+    const { keepBytes, retainBytes } = this.#bounds;
+    const left = this.#left;
+    if (left < keepBytes || (first >= wanted && left < retainBytes)) return false;
+    return first < pinned || left >= PINNED_FACTOR * retainBytes;
+  }
+
+  /** Whether it would have to go, but for entries that are not applied. */
+  #isStuck({ synced, applied }: Needs): boolean {
+    const first = this.#segments.numbers[0];
+    return first === applied && first < synced && this.#left >= this.#bounds.retainBytes;
+  }
+
+  #delete(needs: Needs): void {
     let deleted = 0;
-    for (const number of [...this.#segments.numbers]) {
-      if (number >= free || !this.#isOver(number >= wanted)) break;
+    while (this.#mayGo(needs)) {
+      deleted = this.#segments.numbers[0] as number;
       this.#segments.deleteFirst();
-      deleted = number;
     }
     if (deleted > 0) this.#compact(deleted);
   }
 
-  #isOver(wanted: boolean): boolean {
-    const left = this.#segments.bytes - this.#segments.firstBytes;
-    return left >= (wanted ? this.#bounds.retainBytes : this.#bounds.keepBytes);
+  /** Bytes that would be left without the oldest segment. */
+  get #left(): number {
+    return this.#segments.bytes - this.#segments.firstBytes;
   }
 
-  #firstNeeded(after: (replica: Replica) => number): number {
+  #firstNeeded(after: (replica: Replica) => Seq): number {
     let first = Number.POSITIVE_INFINITY;
     for (const replica of this.#replicas.byRange.values()) {
       first = Math.min(first, replica.log.segmentAfter(after(replica)));
@@ -67,6 +141,36 @@ export class Retention {
     for (const replica of this.#replicas.byRange.values()) {
       if (!replica.log.compact(deleted)) continue;
       for (const listener of this.#listeners) listener(replica.range, replica.log.base);
+    }
+  }
+
+  // ---- carrying ----------------------------------------------------------------------------------------------------
+
+  /** Whether it was worth it. */
+  #carryFrom(segment: number): boolean {
+    const waiting = [...this.#replicas.byRange.values()].filter(
+      ({ log, appliedSynced }) => log.lastSeq > appliedSynced.seq,
+    );
+    const bytesOf = ({ log, appliedSynced }: Replica): number => log.bytesAfter(appliedSynced.seq);
+    const needed = waiting.reduce((sum, replica) => sum + bytesOf(replica), 0);
+    if (this.#segments.bytes < (1 + CARRY_FACTOR) * needed) return false;
+    let carried = 0;
+    for (const replica of waiting) {
+      if (replica.log.segmentAfter(replica.appliedSynced.seq) > segment) continue;
+      carried += bytesOf(replica);
+      this.#carry(replica);
+      if (carried >= CARRY_TURN_BYTES) break;
+    }
+    this.#carriedBytes += carried;
+    return true;
+  }
+
+  #carry({ range, log, appliedSynced }: Replica): void {
+    const last = log.lastSeq;
+    for (let prev = appliedSynced.seq; prev < last; ) {
+      const entries = this.#log.read(log, prev + 1, CARRY_READ_BYTES) ?? [];
+      this.#log.carry(range, log, { epoch: log.epochAt(prev), seq: prev }, entries);
+      prev += entries.length;
     }
   }
 }

@@ -123,6 +123,8 @@ export interface SnapshotWriter {
 
 export interface StorageStats {
   readonly logBytes: number;
+  /** Of the log, written again so that the segments they stood in could go. */
+  readonly carriedBytes: number;
   readonly overlayBytes: number;
   readonly syncs: number;
   readonly groups: number;

@@ -3,9 +3,21 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
-import { origin } from '../../common/model/ids.ts';
+import { origin, type Position } from '../../common/model/ids.ts';
+import { RangeLog } from '../../kvnode/storage/range-log.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
-import { at, createWhole, entry, getText, meta, pause, put, synced } from '../suites/storage/words.ts';
+import {
+  at,
+  createWhole,
+  entry,
+  getText,
+  logText,
+  meta,
+  pause,
+  put,
+  synced,
+  turn,
+} from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const KB = 1024;
@@ -92,7 +104,7 @@ test('what only the overlay has applied stays', async (t) => {
   t.is((await world.afterPowerCut(() => false).open()).read(1, 1, 1_000_000)?.length, 100);
 });
 
-test('a range that rests does not hold the log back, one that waits does', async (t) => {
+test('a range that rests does not hold the log back, one that waits does within the bound', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   const compacted = bases(storage);
@@ -104,11 +116,210 @@ test('a range that rests does not hold the log back, one that waits does', async
   t.is(compacted.get(2), 2, 'all of it is applied');
   await fill(storage, 2, 1, false);
   const before = compacted.get(1) ?? 0;
-  await fill(storage, 1, 100, true);
+  await fill(storage, 1, 40, true);
   await written(t, storage);
   t.true((compacted.get(1) ?? 0) < before + 20);
+  t.is(storage.stats.carriedBytes, 0);
   const again = await world.afterPowerCut(() => false).open();
   t.is(again.read(2, 3, 100_000)?.length, 1);
+});
+
+/** Range 1 goes on and on, ranges 2 and 3 wait with what they have. */
+async function openWithWaiting(world: TwinWorld): Promise<Storage> {
+  const storage = await world.open();
+  storage.createReplica(meta(1, '', 'm'), origin, 0);
+  storage.createReplica(meta(2, 'm', 'p'), origin, 0);
+  storage.createReplica(meta(3, 'p', null), origin, 0);
+  storage.append(2, [entry(1, 1), entry(1, 2), entry(2, 3)]);
+  for (let seq = 1; seq <= 2; seq++) storage.apply(2, at(1, seq), [put('n', String(seq))]);
+  storage.append(2, [entry(2, 4), entry(5, 5)]);
+  storage.append(3, [entry(1, 1, 'z'.repeat(9 * KB))]);
+  await synced(storage);
+  return storage;
+}
+
+const WAITING = ['2/3:2/3', '2/4:2/4', '5/5:5/5'];
+
+test('ranges that cannot commit do not keep the log of the node: what they need is carried', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const storage = await openWithWaiting(world);
+  const compacted = bases(storage);
+  for (let i = 0; i < 100; i++) {
+    await fill(storage, 1, 5, true);
+    await written(t, storage);
+    t.true(
+      storage.stats.logBytes <= LIMITS.retainBytes + 3 * LIMITS.segmentBytes,
+      `${storage.stats.logBytes} bytes`,
+    );
+  }
+  t.true(storage.stats.carriedBytes > 2 * 9 * KB, 'what was carried is carried again');
+  t.true((compacted.get(1) ?? 0) > 400);
+  t.is(compacted.get(2), 2);
+  t.deepEqual(logText(storage, 2, 3), WAITING);
+  t.is(storage.read(2, 2, 1000), null);
+  const cut = await world.afterPowerCut(() => false).open();
+  t.like(
+    cut.recovered.find(({ range }) => range === 2),
+    { base: at(1, 2), lastSeq: 5, applied: at(1, 2) },
+  );
+  t.like(
+    cut.recovered.find(({ range }) => range === 3),
+    { base: origin, lastSeq: 1 },
+  );
+  t.deepEqual(logText(cut, 2, 3), WAITING);
+  storage.append(2, [entry(6, 6)]);
+  storage.truncate(3, 0);
+  for (const [epoch, seq] of [
+    [2, 3],
+    [2, 4],
+    [5, 5],
+    [6, 6],
+  ] as const)
+    storage.apply(2, at(epoch, seq), [put('n', `${seq}`)]);
+  await fill(storage, 1, 100, true);
+  await storage.close();
+  const again = await world.open();
+  t.is(getText(again, 'n'), 'n=6@6');
+  t.is(again.recovered.find(({ range }) => range === 3)?.lastSeq, 0);
+});
+
+test('a power cut at any time while ranges wait and are carried loses nothing of them', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const storage = await openWithWaiting(world);
+  let tosses = 0;
+  let last = 5;
+  const check = async (): Promise<void> => {
+    const again = await world.afterPowerCut(() => (tosses++ * 7) % 3 === 0).open();
+    t.deepEqual(logText(again, 2, 3)?.slice(0, 3), WAITING);
+    t.is(again.recovered.find(({ range }) => range === 2)?.lastSeq, last);
+    t.is(again.read(3, 1, 1)?.[0]?.payload.length, 9 * KB);
+    await again.close();
+  };
+  for (let i = 1; i <= 120; i++) {
+    await fill(storage, 1, 3, true);
+    if (i % 40 === 0) {
+      storage.append(2, [entry(7, ++last)]);
+      await synced(storage);
+    }
+    await check();
+  }
+  t.true(storage.stats.carriedBytes > 0);
+});
+
+test('what is carried stays where it was until it is synced where it is', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const storage = await openWithWaiting(world);
+  await fill(storage, 1, 40, true);
+  await written(t, storage);
+  world.disk.hold();
+  // Three groups, each in a segment of its own, that nobody needs; what is carried comes after them.
+  const big = 'x'.repeat(4096 * KB);
+  storage.append(1, [entry(1, 41, big), entry(1, 42, big), entry(1, 43, big)]);
+  storage.truncate(1, 40);
+  for (let group = 0; group < 8; group++) {
+    for (let turns = 0; turns < 50; turns++) await turn();
+    const again = await world.afterPowerCut(() => false).open();
+    t.deepEqual(logText(again, 2, 3), WAITING);
+    await again.close();
+    world.disk.releaseOne();
+  }
+  t.true(storage.stats.carriedBytes > 0);
+  world.disk.release();
+  await fill(storage, 1, 20, true);
+  await written(t, storage);
+  t.true(storage.stats.logBytes < 9 * 1024 * KB);
+});
+
+test('what is truncated or wiped keeps its segments until the log says so on the disk', async (t) => {
+  for (const end of ['truncate', 'wipe'] as const) {
+    const world = new TwinWorld({ ...LIMITS, retainBytes: 1024 * KB });
+    const storage = await openWithWaiting(world);
+    await fill(storage, 1, 60, true);
+    await written(t, storage);
+    let letWrite = () => {};
+    world.image.beforeRead = () =>
+      new Promise((resolve) => {
+        letWrite = resolve;
+      });
+    storage.append(1, [entry(1, 61)]);
+    storage.apply(1, at(1, 61), [put('a', '1')]);
+    while (world.image.underWay.size === 0) await turn();
+    world.disk.hold();
+    storage.truncate(3, 0);
+    if (end === 'truncate') storage.truncate(2, 2);
+    else void storage.wipe(2).catch(() => {});
+    world.image.beforeRead = () => Promise.resolve();
+    letWrite();
+    while (world.image.underWay.size > 0) await turn();
+    for (let turns = 0; turns < 50; turns++) await turn();
+    const again = await world.afterPowerCut(() => false).open();
+    t.deepEqual(logText(again, 2, 3), WAITING);
+    await again.close();
+    world.disk.release();
+    await storage.close();
+  }
+});
+
+const place = (segment: number) => ({ segment, offset: 0, chunk: -1, chunkAt: 0 });
+
+/** Entries 1 to 30, of epochs 1, 1 and 2, in three records in three segments. */
+function threeRecords(): RangeLog {
+  const log = new RangeLog(origin);
+  for (const [i, epoch] of [1, 1, 2].entries()) {
+    log.addRow(epoch, 10 * i + 1, place(i + 1));
+    log.extend(10 * i + 10);
+    log.closeRow(100);
+  }
+  return log;
+}
+
+const carried = (epoch: number, prev: Position, count: number, segment: number) => ({
+  prev,
+  epoch,
+  count,
+  length: 100,
+  place: place(segment),
+});
+
+test('a carry that was cut short counts for nothing, the whole one after it does', (t) => {
+  const log = threeRecords();
+  log.carry(carried(1, at(1, 5), 5, 4));
+  log.carry(carried(1, at(1, 10), 10, 4));
+  t.is(log.segmentAfter(5), 1);
+  log.carry(carried(1, at(1, 8), 12, 5));
+  t.is(log.segmentAfter(8), 1);
+  log.carry(carried(2, at(1, 20), 10, 6));
+  t.is(log.segmentAfter(8), 5);
+  t.is(log.segmentAfter(20), 6);
+  t.is(log.segmentAfter(7), 1, 'what was not carried is where it was');
+  t.true(log.compact(3));
+  t.deepEqual(log.base, at(1, 8));
+  t.deepEqual(log.runs(), [
+    { epoch: 1, firstSeq: 9 },
+    { epoch: 2, firstSeq: 21 },
+  ]);
+  t.is(log.bytesAfter(20), 100);
+});
+
+test('a truncation ends a carry that was cut short', (t) => {
+  const log = threeRecords();
+  log.carry(carried(1, at(1, 5), 15, 4));
+  log.truncate(at(1, 20));
+  log.addRow(3, 21, place(4));
+  log.extend(30);
+  log.carry(carried(3, at(1, 20), 10, 5));
+  t.is(log.segmentAfter(5), 1);
+  t.is(log.segmentAfter(20), 5);
+});
+
+test('what is carried reaches down below what a checkpoint knows', (t) => {
+  const log = new RangeLog(at(2, 30));
+  log.carry(carried(1, at(1, 5), 15, 4));
+  t.deepEqual(log.base, at(2, 30));
+  log.carry(carried(2, at(1, 20), 10, 4));
+  t.deepEqual(log.base, at(1, 5));
+  t.is(log.lastSeq, 30);
+  t.is(log.epochAt(20), 1);
 });
 
 test('what a follower may need stays within the larger bound', async (t) => {
@@ -126,7 +337,7 @@ test('what a follower may need stays within the larger bound', async (t) => {
   t.true(storage.stats.logBytes <= LIMITS.retainBytes + 2 * LIMITS.segmentBytes);
 });
 
-test('a snapshot that is being sent keeps the log after its position until it is closed', async (t) => {
+test('a snapshot that is being sent keeps the log after its position', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   const compacted = bases(storage);
@@ -135,16 +346,30 @@ test('a snapshot that is being sent keeps the log after its position until it is
   await written(t, storage);
   const reader = await storage.openSnapshot(1);
   t.deepEqual(reader.position, at(1, 10));
-  await fill(storage, 1, 150, true);
+  await fill(storage, 1, 100, true);
   await written(t, storage);
   t.true((compacted.get(1) ?? 0) <= 10);
-  t.is(storage.read(1, 11, 1_000_000)?.length, 150);
+  t.is(storage.read(1, 11, 1_000_000)?.length, 100);
   t.deepEqual((await reader.next(1_000_000))?.map((row) => row.revision).sort((a, b) => a - b)[9], 10);
   reader.close();
   reader.close();
-  await fill(storage, 1, 1, true);
+  await fill(storage, 1, 20, true);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) > 100);
+  t.true((compacted.get(1) ?? 0) > 80);
+});
+
+test('a snapshot that is being sent for ever does not keep the log for ever', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const storage = await world.open();
+  createWhole(storage);
+  await fill(storage, 1, 10, true);
+  await written(t, storage);
+  const reader = await storage.openSnapshot(1);
+  await fill(storage, 1, 300, true);
+  await written(t, storage);
+  t.true(storage.stats.logBytes <= 2 * LIMITS.retainBytes + 2 * LIMITS.segmentBytes);
+  t.is(storage.read(1, 11, 1_000), null);
+  reader.close();
 });
 
 test('tombstones and epochs outlive the segments that they were logged in', async (t) => {

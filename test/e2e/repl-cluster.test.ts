@@ -1,67 +1,13 @@
 // The REPL as its user has it: the real program against a real cluster, over -e, pipes, files and a pseudo-terminal; an
 // import that goes on while an owner is killed, and an export that finds every byte again.
 
-import { type ChildProcess, spawn } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { TestCluster } from '../support/cluster.ts';
+import { type Ended, PROGRAM, Repl } from '../support/repl-process.ts';
 import { seededRng } from '../support/rng.ts';
-
-const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
-
-interface Ended {
-  readonly code: number | null;
-  readonly out: string;
-  readonly err: string;
-}
-
-class Repl {
-  readonly child: ChildProcess;
-  readonly ended: Promise<Ended>;
-  out = '';
-  err = '';
-  readonly #waiting = new Set<() => void>();
-
-  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(command, args, { env: { ...process.env, ...environment } });
-    this.child.stdout?.on('data', (chunk) => this.#heard('out', chunk));
-    this.child.stderr?.on('data', (chunk) => this.#heard('err', chunk));
-    this.ended = new Promise((resolve) => {
-      this.child.once('close', (code) => resolve({ code, out: this.out, err: this.err }));
-    });
-  }
-
-  static start(cluster: TestCluster, ...args: readonly string[]): Repl {
-    return new Repl(process.execPath, [PROGRAM, 'repl', '--zk', cluster.connect, ...args]);
-  }
-
-  /** Resolves once `text` has come on this stream, behind its first `from` characters; rejects if the program ends first. */
-  async sees(stream: 'out' | 'err', text: string | RegExp, from = 0): Promise<void> {
-    const seen = () => this[stream].slice(from).search(text) >= 0;
-    let gone = false;
-    void this.ended.then(() => {
-      gone = true;
-      this.#wake();
-    });
-    while (!seen()) {
-      if (gone) throw new Error(`ended without ${text}: ${this.out}${this.err}`);
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
-    }
-  }
-
-  #heard(stream: 'out' | 'err', chunk: Buffer): void {
-    this[stream] += chunk.toString();
-    this.#wake();
-  }
-
-  #wake(): void {
-    for (const wake of this.#waiting) wake();
-    this.#waiting.clear();
-  }
-}
 
 function run(cluster: TestCluster, commands: string, ...flags: readonly string[]): Promise<Ended> {
   return Repl.start(cluster, ...flags, '-e', commands).ended;

@@ -1,38 +1,17 @@
 // The page over a real cluster: a webserver process that comes up before there is a cluster, shows it when it is there,
 // writes through it, and follows when the owner of a range is killed.
 
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { TestCluster } from '../support/cluster.ts';
-import { TestProcess } from '../support/processes.ts';
 import { openPage } from '../support/web-page.ts';
+import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 const PATIENCE_MS = 60_000;
 
-/** `rangekeeper webserver` on a free port, ended with the test. */
-async function startProcess(
-  t: ExecutionContext,
-  zk: string,
-): Promise<{ address: string; process: TestProcess }> {
-  const folder = await mkdtemp(join(tmpdir(), 'rangekeeper-web-'));
-  const process = TestProcess.start(
-    ['webserver', '--zk', zk, '--listen', '127.0.0.1:0'],
-    join(folder, 'webserver.log'),
-  );
-  t.teardown(async () => {
-    await process.end('SIGKILL');
-    await rm(folder, { recursive: true, force: true });
-  });
-  const { address } = await process.said('webserver listens');
-  return { address: String(address), process };
-}
-
 test('the page sees a cluster come, and an owner killed and replaced', async (t) => {
   const { connect } = await startZooKeeper(t);
-  const { address, process } = await startProcess(t, connect);
+  const { address, process } = await startWebserver(t, connect);
   const page = await openPage(t, address);
   page.setDefaultTimeout(PATIENCE_MS);
   await page.getByText('No cluster yet').waitFor();

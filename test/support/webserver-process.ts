@@ -1,0 +1,27 @@
+// The webserver as a process of its own, for tests that look at its page while it, or the cluster, is in trouble.
+
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { ExecutionContext } from 'ava';
+import { TestProcess } from './processes.ts';
+
+/** `rangekeeper webserver` on a free port unless `listen` names one, ended with the test. */
+export async function startWebserver(
+  t: ExecutionContext,
+  zk: string,
+  flags: readonly string[] = [],
+  listen = '127.0.0.1:0',
+): Promise<{ address: string; process: TestProcess }> {
+  const folder = await mkdtemp(join(tmpdir(), 'rangekeeper-web-'));
+  const process = TestProcess.start(
+    ['webserver', '--zk', zk, '--listen', listen, ...flags],
+    join(folder, 'webserver.log'),
+  );
+  t.teardown(async () => {
+    await process.end('SIGKILL');
+    await rm(folder, { recursive: true, force: true });
+  });
+  const { address } = await process.said('webserver listens');
+  return { address: String(address), process };
+}

@@ -30,6 +30,8 @@ export class AnswerWindow {
   #mask = SLOTS_MIN - 1;
   #from: number;
   #end: number;
+  /** Numbers forgotten since the slots were last of use. */
+  #spare = 0;
 
   constructor(doneBelow: number) {
     this.#from = doneBelow;
@@ -80,9 +82,13 @@ export class AnswerWindow {
     for (let number = this.#from; number < end; number++) {
       this.#slots[(number & this.#mask) * WIDTH + OUTCOME] = NONE;
     }
+    // A client that sends many at once and waits for all comes here with few left, over and over: that is no reason yet.
+    this.#spare = this.span * 8 > this.#mask ? 0 : this.#spare + 1;
     this.#from = doneBelow;
     this.#end = Math.max(doneBelow, this.#end);
-    if (this.#mask >= SLOTS_MIN && this.span * 8 <= this.#mask) this.#resize((this.#mask + 1) / 2);
+    if (this.#mask < SLOTS_MIN || this.#spare <= 2 * this.#mask) return;
+    this.#spare = 0;
+    this.#resize((this.#mask + 1) / 2);
   }
 
   /** In order of numbers. */

@@ -1,20 +1,34 @@
 // Envelopes to bytes and back. The two outer levels (Envelope, Frame) are walked here by hand: one pass, no object for
-// a frame but the one handed on, no look at 17 alternatives; the bodies are generated code. Decoding trusts nothing:
-// whatever bytes come in, the result is frames that keep every limit, or RangekeeperError MALFORMED.
+// a frame but the one handed on, no look at 17 alternatives. So are the bodies that every request passes through
+// (hand-laid.ts); the others are generated code. Decoding trusts nothing: whatever bytes come in, the result is frames that
+// keep every limit, or RangekeeperError MALFORMED.
 
 import { assert, never } from '../base/assert.ts';
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
-import { ERROR_TABLE, errorCodeFromWire, RangekeeperError } from '../base/errors.ts';
+import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { origin } from '../model/ids.ts';
+import { check, checkKey, checkValue, decoding } from './checks.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
+import {
+  limit,
+  putAppend,
+  putGet,
+  putGetReply,
+  putWrite,
+  putWriteReply,
+  readAppend,
+  readGet,
+  readGetReply,
+  readWrite,
+  readWriteReply,
+} from './hand-laid.ts';
 import {
   type Body,
   CLIENT_ID_BYTES,
   type ErrorReply,
   type Frame,
   type ReadStanding,
-  type WireEntry,
   type WireReadMode,
   type WireRow,
   type WireSession,
@@ -58,6 +72,9 @@ function fieldTable(): (Body['kind'] | undefined)[] {
   return table;
 }
 
+/** What is not laid by hand. */
+type GeneratedBody = Exclude<Body, { kind: 'write' | 'write-reply' | 'get' | 'get-reply' | 'append' }>;
+
 /** Gathers frames into one message. */
 export class EnvelopeWriter {
   private writer: Writer = new Writer();
@@ -70,13 +87,31 @@ export class EnvelopeWriter {
 
   /** Copies the frame in. */
   add(id: number, body: Body): void {
-    const writer = this.writer;
+    const { writer } = this;
+    this.frames++;
+    switch (body.kind) {
+      case 'write':
+        return putWrite(writer, id, FIELD.write, body);
+      case 'write-reply':
+        return putWriteReply(writer, id, FIELD['write-reply'], body);
+      case 'get':
+        return putGet(writer, id, FIELD.get, body);
+      case 'get-reply':
+        return putGetReply(writer, id, FIELD['get-reply'], body);
+      case 'append':
+        return putAppend(writer, id, FIELD.append, body);
+      default:
+        this.addGenerated(id, body);
+    }
+  }
+
+  private addGenerated(id: number, body: GeneratedBody): void {
+    const { writer } = this;
     writer.uint32((FRAMES_FIELD << 3) | LENGTH_DELIMITED).fork();
     if (id !== 0) writer.uint32(ID_FIELD << 3).uint64(id);
     writer.uint32((FIELD[body.kind] << 3) | LENGTH_DELIMITED).fork();
     encodeBody(body, writer);
     writer.ldelim().ldelim();
-    this.frames++;
   }
 
   /** The message; the writer is empty again. */
@@ -113,23 +148,6 @@ export function decodeEnvelope(bytes: Bytes): Frame[] {
   });
 }
 
-/** Runs a decoder; what it throws, the generated code's errors too, becomes MALFORMED. */
-export function decoding<T>(decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    throw new RangekeeperError(
-      'MALFORMED',
-      `malformed message: ${error instanceof Error ? error.message : error}`,
-    );
-  }
-}
-
-/** Throws, for use inside `decoding`. */
-export function check(condition: boolean, fault: string): asserts condition {
-  if (!condition) throw new RangeError(fault);
-}
-
 function decodeFrame(reader: Reader, length: number): Frame {
   const outerEnd = reader.len;
   const end = reader.pos + length;
@@ -147,6 +165,7 @@ function decodeFrame(reader: Reader, length: number): Frame {
     check(kind !== undefined, `unknown message kind ${tag >>> 3}`);
     check(body === null, 'two bodies in one frame');
     body = decodeBody(kind, reader, reader.size());
+    reader.len = end;
   }
   check(body !== null, 'frame without a body');
   reader.len = outerEnd;
@@ -160,7 +179,7 @@ const READ_MODE: Readonly<Record<WireReadMode, number>> = {
   stale: pb.ReadMode.READ_STALE,
 };
 
-function encodeBody(body: Body, writer: Writer): void {
+function encodeBody(body: GeneratedBody, writer: Writer): void {
   switch (body.kind) {
     case 'hello':
       pb.Hello.encode(body, writer);
@@ -171,22 +190,6 @@ function encodeBody(body: Body, writer: Writer): void {
     case 'error':
       encodeError(body, writer);
       return;
-    case 'write':
-      pb.WriteRequest.encode(body, writer);
-      return;
-    case 'write-reply':
-      pb.WriteReply.encode(body, writer);
-      return;
-    case 'get': {
-      const { range, epoch, key, mode, minSeq } = body;
-      pb.GetRequest.encode({ range, epoch, key, mode: READ_MODE[mode], minSeq }, writer);
-      return;
-    }
-    case 'get-reply': {
-      const { found, value, revision } = body;
-      pb.GetReply.encode({ found, value, revision, ...standingFields(body) }, writer);
-      return;
-    }
     case 'scan': {
       const { mode, end, ...rest } = body;
       const bounds = { end: end ?? emptyBytes, bounded: end !== null };
@@ -205,13 +208,6 @@ function encodeBody(body: Body, writer: Writer): void {
     case 'status-reply':
       pb.StatusReply.encode(body, writer);
       return;
-    case 'append': {
-      const { range, inc, epoch, prev, entries, commitSeq, echo } = body;
-      const from = { prevEpoch: prev.epoch, prevSeq: prev.seq, entries: [...entries] };
-      const echoed = { echoed: echo !== null, echo: echo ?? 0 };
-      pb.Append.encode({ range, inc, epoch, ...from, commitSeq, ...echoed }, writer);
-      return;
-    }
     case 'append-ack': {
       const { rejection, ...rest } = body;
       const { newest, prevSeq } = rejection ?? NO_REJECTION;
@@ -248,26 +244,14 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
     }
     case 'error':
       return decodeError(reader, length);
-    case 'write': {
-      const { range, epoch, operation } = pb.WriteRequest.decode(reader, length);
-      check(operation.length <= LIMITS.operationBytesMax, 'operation too long');
-      return { kind, range, epoch, operation };
-    }
-    case 'write-reply': {
-      const { revision, epoch, deleted } = pb.WriteReply.decode(reader, length);
-      return { kind, revision, epoch, deleted };
-    }
-    case 'get': {
-      const { range, epoch, key, mode, minSeq } = pb.GetRequest.decode(reader, length);
-      checkKey(key);
-      return { kind, range, epoch, key, mode: readMode(mode), minSeq };
-    }
-    case 'get-reply': {
-      const reply = pb.GetReply.decode(reader, length);
-      const { found, value, revision } = reply;
-      check(value.length <= LIMITS.valueBytesMax, 'value too long');
-      return { kind, found, value, revision, ...standing(reply) };
-    }
+    case 'write':
+      return readWrite(reader, limit(reader, length));
+    case 'write-reply':
+      return readWriteReply(reader, limit(reader, length));
+    case 'get':
+      return readGet(reader, limit(reader, length));
+    case 'get-reply':
+      return readGetReply(reader, limit(reader, length));
     case 'scan':
       return decodeScan(reader, length);
     case 'scan-reply': {
@@ -280,16 +264,8 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
       return { kind };
     case 'status-reply':
       return { kind, json: pb.StatusReply.decode(reader, length).json };
-    case 'append': {
-      const { range, inc, epoch, prevEpoch, prevSeq, entries, commitSeq, echoed, echo } = pb.Append.decode(
-        reader,
-        length,
-      );
-      const prev = { epoch: prevEpoch, seq: prevSeq };
-      check(Number.isFinite(echo), 'echo is not a number');
-      const decoded = entries.map(decodeEntry);
-      return { kind, range, inc, epoch, prev, entries: decoded, commitSeq, echo: echoed ? echo : null };
-    }
+    case 'append':
+      return readAppend(reader, limit(reader, length));
     case 'append-ack': {
       const ack = pb.AppendAck.decode(reader, length);
       const { range, inc, epoch, ackedSeq, rejected, rejectedPrev, lastEpoch, lastSeq } = ack;
@@ -358,7 +334,7 @@ function decodeChunk(reader: Reader, length: number): Body {
 function decodeRow(row: pb.Row.$Properties): WireRow {
   const { key, value, revision } = row as pb.Row;
   checkKey(key);
-  check(value.length <= LIMITS.valueBytesMax, 'value too long');
+  checkValue(value);
   return { key, value, revision };
 }
 
@@ -366,18 +342,6 @@ function decodeSessionRow(row: pb.SessionRow.$Properties): WireSession {
   const { clientId, record } = row as pb.SessionRow;
   check(clientId.length === 0 || clientId.length === CLIENT_ID_BYTES, 'client id is not 16 bytes');
   return { clientId, record };
-}
-
-function decodeEntry(entry: pb.Entry.$Properties): WireEntry {
-  const { epoch, seq, kind, payload } = entry as pb.Entry;
-  check(kind === 1 || kind === 2, `unknown entry kind ${kind}`);
-  check(payload.length <= LIMITS.operationBytesMax, 'entry too long');
-  return { epoch, seq, kind, payload };
-}
-
-export function checkKey(key: Bytes): void {
-  check(key.length > 0, 'empty key');
-  check(key.length <= LIMITS.keyBytesMax, 'key too long');
 }
 
 /** Bounds may be one byte longer than a key: "just after this key". */
@@ -397,7 +361,7 @@ function standingFields(reply: ReadStanding) {
   return { epoch, stale, staleKnown: staleMs !== null, staleMs: staleMs ?? 0, appliedSeq };
 }
 
-function standing(reply: pb.GetReply | pb.ScanReply): ReadStanding {
+function standing(reply: pb.ScanReply): ReadStanding {
   const { epoch, stale, staleKnown, staleMs, appliedSeq } = reply;
   check(Number.isFinite(staleMs), 'staleMs is not a number');
   return { epoch, stale, staleMs: staleKnown ? staleMs : null, appliedSeq };

@@ -1,20 +1,35 @@
 // protobufjs as the codec and the generated code see it: 64-bit integers are plain, safe numbers. The library itself
 // would hand out Long objects, or round above 2^53 without a word; it is shared with whatever else the process runs,
 // so it is not reconfigured: the reader and the writer here are subclasses, and what generated code is told of the
-// library is this file's default export.
+// library is this file's default export. What both add is for messages laid by hand (hand-laid.ts).
 
 import protobuf from 'protobufjs/minimal.js';
+
+const SCRATCH_BYTES = 8;
+const scratch = new Uint8Array(SCRATCH_BYTES);
+const scratchView = new DataView(scratch.buffer);
 
 export class Reader extends protobuf.Reader {
   /** Reads a varint that must be a safe integer; throws RangeError otherwise. */
   safeInteger(): number {
     const { buf, len } = this;
+    let at = this.pos;
+    // Most numbers are short: no multiplication for the first four bytes.
     let value = 0;
-    let scale = 1;
-    for (let i = 0; i < 8 && this.pos < len; i++) {
-      const byte = buf[this.pos++] as number;
+    for (let shift = 0; shift < 28 && at < len; shift += 7) {
+      const byte = buf[at++] as number;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) {
+        this.pos = at;
+        return value;
+      }
+    }
+    let scale = 2 ** 28;
+    for (let i = 4; i < 8 && at < len; i++) {
+      const byte = buf[at++] as number;
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
+        this.pos = at;
         if (value > Number.MAX_SAFE_INTEGER) break;
         return value;
       }
@@ -22,11 +37,35 @@ export class Reader extends protobuf.Reader {
     }
     throw new RangeError('a 64-bit integer is cut short or above 2^53');
   }
+
+  /** Reads a tag; of one byte where the field's number is below 16. */
+  shortTag(): number {
+    const byte = this.pos < this.len ? (this.buf[this.pos] as number) : 0x80;
+    if (byte >= 0x80) return this.tag();
+    this.pos++;
+    return byte;
+  }
+
+  /** Reads a bytes field; what it gives is a view. */
+  bytesView(): Uint8Array {
+    const length = this.size();
+    const at = this.pos;
+    if (length > this.len - at) throw new RangeError('bytes are cut short');
+    this.pos = at + length;
+    return new Uint8Array(this.buf.buffer, this.buf.byteOffset + at, length);
+  }
 }
 // What generated code calls. The base class declares a Long here, hence no ordinary override.
 Object.defineProperty(Reader.prototype, 'uint64', { value: Reader.prototype.safeInteger });
 
 export class Writer extends protobuf.BufferWriter {
+  /** Starts over, in `bytes` of new memory. */
+  begin(bytes: number): void {
+    this.buf = Buffer.allocUnsafe(bytes);
+    this.pos = 0;
+    this.view = null;
+  }
+
   /** What was written, without a copy: write nothing more. */
   written(): Uint8Array {
     return this.buf.subarray(0, this.pos);
@@ -37,6 +76,87 @@ export class Writer extends protobuf.BufferWriter {
       throw new RangeError(`${value} is not a safe integer`);
     return (value as number) < 0x1_0000_0000 ? this.uint32(value as number) : super.uint64(value);
   }
+
+  /** Makes room for `bytes` more: `put…` below do not look. */
+  reserve(bytes: number): void {
+    const need = this.pos + bytes;
+    if (need <= this.buf.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(need, this.buf.length * 2));
+    larger.set(this.buf.subarray(0, this.pos));
+    this.buf = larger;
+    this.view = null;
+  }
+
+  putByte(byte: number): void {
+    this.buf[this.pos++] = byte;
+  }
+
+  putVarint(value: number): void {
+    const { buf } = this;
+    let at = this.pos;
+    let rest = value;
+    while (rest >= 0x8000_0000) {
+      buf[at++] = (rest & 0x7f) | 0x80;
+      rest = Math.floor(rest / 0x80);
+    }
+    while (rest >= 0x80) {
+      buf[at++] = (rest & 0x7f) | 0x80;
+      rest >>>= 7;
+    }
+    buf[at++] = rest;
+    this.pos = at;
+  }
+
+  /** A field of an integer; nothing for 0, which is what an absent one means. */
+  putInteger(tag: number, value: number): void {
+    if (value === 0) return;
+    this.buf[this.pos++] = tag;
+    this.putVarint(value);
+  }
+
+  putBytes(tag: number, bytes: Uint8Array): void {
+    this.putHead(tag, bytes.length);
+    this.buf.set(bytes, this.pos);
+    this.pos += bytes.length;
+  }
+
+  /** Of a field of `length` bytes that follow. */
+  putHead(tag: number, length: number): void {
+    this.buf[this.pos++] = tag;
+    this.putVarint(length);
+  }
+
+  putDouble(tag: number, value: number): void {
+    scratchView.setFloat64(0, value, true);
+    this.buf[this.pos++] = tag;
+    this.buf.set(scratch, this.pos);
+    this.pos += SCRATCH_BYTES;
+  }
 }
+
+/** Bytes that a varint takes. Throws RangeError for what is no safe integer. */
+export function varintBytes(value: number): number {
+  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a safe integer`);
+  if (value < 0x80) return 1;
+  if (value < 0x4000) return 2;
+  if (value < 0x20_0000) return 3;
+  if (value < 0x1000_0000) return 4;
+  let bytes = 4;
+  for (let rest = value / 0x1000_0000; rest >= 1; rest /= 0x80) bytes++;
+  return bytes;
+}
+
+/** What {@link Writer.putInteger} writes, with a tag of one byte. */
+export function integerBytes(value: number): number {
+  return value === 0 ? 0 : 1 + varintBytes(value);
+}
+
+/** What {@link Writer.putBytes} writes for so many bytes, with a tag of one byte. */
+export function bytesBytes(length: number): number {
+  return 1 + varintBytes(length) + length;
+}
+
+/** What {@link Writer.putDouble} writes, with a tag of one byte. */
+export const DOUBLE_BYTES = 1 + SCRATCH_BYTES;
 
 export default { Reader, Writer, util: { ...protobuf.util, Long: undefined }, roots: {} };

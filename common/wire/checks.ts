@@ -1,0 +1,31 @@
+// What decoders ask of what comes in. They throw RangeError, and whoever runs one makes MALFORMED of whatever it throws.
+
+import type { Bytes } from '../base/bytes.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import { LIMITS } from '../model/config.ts';
+
+/** Runs a decoder; what it throws, the generated code's errors too, becomes MALFORMED. */
+export function decoding<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    throw new RangekeeperError(
+      'MALFORMED',
+      `malformed message: ${error instanceof Error ? error.message : error}`,
+    );
+  }
+}
+
+/** Throws, for use inside `decoding`. */
+export function check(condition: boolean, fault: string): asserts condition {
+  if (!condition) throw new RangeError(fault);
+}
+
+export function checkKey(key: Bytes): void {
+  check(key.length > 0, 'empty key');
+  check(key.length <= LIMITS.keyBytesMax, 'key too long');
+}
+
+export function checkValue(value: Bytes): void {
+  check(value.length <= LIMITS.valueBytesMax, 'value too long');
+}

@@ -91,7 +91,7 @@ export class KvNode {
     this.#writer = new DescriptorWriter(this.id, zk, env, logger);
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
     const touched = (host: RangeHost): void => this.#touch(host);
-    this.#sender = new SnapshotSender({ env, logger, storage, send });
+    this.#sender = new SnapshotSender({ env, logger, storage, config, send });
     this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
     this.#clients = new ClientService({
       env,

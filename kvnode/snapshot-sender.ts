@@ -4,12 +4,12 @@
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
+import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../common/wire/messages.ts';
 import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
 import type { SnapshotReader, Storage } from './storage/storage.ts';
 
-const CHUNK_BYTES = 512 * 1024;
 /** A chunk without an answer is sent again after so long, ms. */
 const RESEND_MS = 1_000;
 const ATTEMPTS_MAX = 10;
@@ -25,6 +25,7 @@ export interface SnapshotSenderOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly storage: Storage;
+  readonly config: Pick<ReplicationConfig, 'snapshotChunkBytes'>;
   send(to: NodeId, body: OneWayBody): boolean;
 }
 
@@ -71,10 +72,11 @@ export class SnapshotSender {
   }
 
   async #sendAll(transfer: Transfer, reader: SnapshotReader): Promise<boolean> {
+    const { snapshotChunkBytes } = this.#options.config;
     let checksum = 0;
-    let rows = await reader.next(CHUNK_BYTES);
+    let rows = await reader.next(snapshotChunkBytes);
     for (let index = 0; ; index++) {
-      const following = rows === null ? null : await reader.next(CHUNK_BYTES);
+      const following = rows === null ? null : await reader.next(snapshotChunkBytes);
       const clientSessions = following === null ? await reader.sessions() : [];
       checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
       const contents = { rows: rows ?? [], last: following === null, checksum, clientSessions };

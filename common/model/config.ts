@@ -42,6 +42,8 @@ export interface ReplicationConfig {
   readonly inflightBytesMax: number;
   /** Bytes of entries in one Append. */
   readonly appendBytesMax: number;
+  /** Bytes of rows in one chunk of a snapshot; one chunk is in flight to a receiver. */
+  readonly snapshotChunkBytes: number;
   /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
   readonly uncommittedEntriesMax: number;
   readonly uncommittedBytesMax: number;
@@ -58,6 +60,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   resendMs: 200,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024,
+  snapshotChunkBytes: 512 * 1024,
   uncommittedEntriesMax: 16_384,
   uncommittedBytesMax: 64 * 1024 * 1024,
 };
@@ -79,6 +82,7 @@ export function checkReplication(config: ReplicationConfig): void {
     config.appendBytesMax + LIMITS.operationBytesMax <= LIMITS.messageBytesMax,
     'an Append fits a message',
   );
+  assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
 }
 
 /** ZooKeeper session and lease (DESIGN.md section 3). */

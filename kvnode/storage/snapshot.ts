@@ -72,6 +72,9 @@ export class StoredSnapshot implements SnapshotReader {
   readonly #snapshot: StateSnapshot;
   readonly #cursor: StateCursor;
   readonly #release: () => void;
+  /** Read from the store; handed on up to `#handed`. */
+  #ahead: Awaited<ReturnType<StateCursor['next']>> = [];
+  #handed = 0;
   #closed = false;
 
   constructor(engine: StateEngine, replica: Replica, made: Position) {
@@ -93,13 +96,17 @@ export class StoredSnapshot implements SnapshotReader {
     assert(!this.#closed, 'the snapshot is open');
     const rows: Row[] = [];
     for (let bytes = 0; bytes < bytesMax; ) {
-      const pairs = await this.#cursor.next(CURSOR_ROWS);
-      if (pairs.length === 0) break;
-      for (const [key, value] of pairs) {
-        assert(value !== undefined, 'the cursor reads values');
-        rows.push(readRow(key, value));
-        bytes += key.length + value.length;
+      if (this.#handed === this.#ahead.length) {
+        this.#ahead = await this.#cursor.next(CURSOR_ROWS);
+        this.#handed = 0;
       }
+      const pair = this.#ahead[this.#handed];
+      if (pair === undefined) break;
+      this.#handed++;
+      const [key, value] = pair;
+      assert(value !== undefined, 'the cursor reads values');
+      rows.push(readRow(key, value));
+      bytes += key.length + value.length;
     }
     return rows.length === 0 ? null : rows;
   }

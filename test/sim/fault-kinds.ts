@@ -3,7 +3,7 @@
 
 import type { NodeMode } from '../../common/model/records.ts';
 import type { Cluster } from './cluster.ts';
-import type { NodeProcess } from './node-process.ts';
+import type { Death, NodeProcess } from './node-process.ts';
 import type { Host } from './world/host.ts';
 import type { ZkServer } from './world/zk-server.ts';
 
@@ -29,7 +29,7 @@ function runningNode({ world, nodes }: Cluster): NodeProcess | null {
 }
 
 /** Kept down until the fault is over. */
-function down(node: NodeProcess, kind: 'power' | 'process'): Fault {
+function down(node: NodeProcess, kind: Death): Fault {
   node.kill(kind);
   node.down = true;
   return {
@@ -116,6 +116,32 @@ function mode(wished: 'draining' | 'gone'): FaultKind['strike'] {
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
+  { name: 'node-and-guardian-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'container')) },
+  {
+    name: 'guardian-killed',
+    lastsMs: [1],
+    strike: ofNode((node) => {
+      node.loseGuardian();
+      return { text: node.host.name, undo: NOTHING };
+    }),
+  },
+  {
+    name: 'guardian-late',
+    lastsMs: LONG,
+    strike: ofNode((node) => {
+      const { process } = node.guardian.host;
+      process.pause();
+      node.kill('process');
+      node.down = true;
+      return {
+        text: node.host.name,
+        undo: () => {
+          node.down = false;
+          process.resume();
+        },
+      };
+    }),
+  },
   { name: 'node-power-cut', lastsMs: LONG, strike: ofNode((node) => down(node, 'power')) },
   {
     name: 'all-nodes-power-cut',

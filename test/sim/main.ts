@@ -105,6 +105,9 @@ export async function main(argv: readonly string[]): Promise<number> {
 const EXPECTED = [
   ...FAULT_KINDS.map(({ name }) => `fault ${name}`),
   'fault clocks-drift',
+  'guardian closed',
+  'guardian unreachable',
+  'message-doubled-on-next-connection',
   ...BRANCHES.map(({ name }) => `rule ${name}`),
 ];
 

@@ -1,9 +1,9 @@
 // A node as `rangekeeper kvnode` puts it together (kvnode/main.ts), over twins: its disk, its ZooKeeper, its network.
 
-import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { ClusterRecord } from '../../common/model/records.ts';
 import { Channel } from '../../common/net/channel.ts';
 import type { Listener } from '../../common/net/transport.ts';
+import type { Ended } from '../../common/process/children.ts';
 import { ProcessExit } from '../../common/process/exit.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
@@ -13,6 +13,7 @@ import { KvNode } from '../../kvnode/node.ts';
 import { Registration } from '../../kvnode/registration.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
 import type { AppliedLog } from './applied-log.ts';
+import { NodeGuardian } from './node-guardian.ts';
 import type { Settings } from './settings.ts';
 import type { Host, Process } from './world/host.ts';
 import { DiskFault, MachineDisk } from './world/machine-disk.ts';
@@ -35,8 +36,12 @@ export interface NodeDeps {
   readonly applied: AppliedLog;
 }
 
+/** `container`: its guardian with it. `power`: the machine with all that was in its memory. */
+export type Death = 'process' | 'container' | 'power';
+
 export class NodeProcess {
   readonly host: Host;
+  readonly guardian: NodeGuardian;
   readonly disk: MachineDisk;
   readonly #deps: NodeDeps;
   #running: Running | null = null;
@@ -52,6 +57,7 @@ export class NodeProcess {
   constructor(deps: NodeDeps, host: Host) {
     this.#deps = deps;
     this.host = host;
+    this.guardian = new NodeGuardian(deps, deps.world.makeHost(`${host.name}-guard`, host.machine));
     this.disk = new MachineDisk(deps.world);
   }
 
@@ -64,16 +70,25 @@ export class NodeProcess {
   }
 
   start(): void {
-    const process = this.host.boot();
     this.busy = true;
-    process.onCrash = (error) => this.#crashed(error);
-    process.gate(() => void this.#main(process).catch((error) => process.crash(error)))();
+    this.guardian.watch((launch) => {
+      const process = this.host.boot();
+      process.onCrash = (error) => this.#crashed(error);
+      process.gate(() => void this.#main(process, launch).catch((error) => process.crash(error)))();
+    });
   }
 
-  /** `power`: the machine's memory is gone as well. */
-  kill(kind: 'power' | 'process'): void {
-    this.host.process.kill(kind === 'power' ? 'silent' : 'told');
-    this.#dead(kind);
+  kill(kind: Death): void {
+    const how = kind === 'power' ? 'silent' : 'told';
+    if (kind !== 'process') this.guardian.host.process.kill(how);
+    this.host.process.kill(how);
+    this.#dead(kind, { code: null, signal: 'SIGKILL' });
+  }
+
+  /** Its guardian dies, and the node follows in order. */
+  loseGuardian(): void {
+    this.guardian.host.process.kill('told');
+    this.stop();
   }
 
   /** SIGTERM; it is down once the process has ended. */
@@ -89,15 +104,17 @@ export class NodeProcess {
     registration.close();
     await listener.close();
     await zk.close();
+    this.guardian.forget();
     await storage.close();
     process.kill('told');
-    this.#dead('process');
+    this.#dead('process', { code: 0, signal: null });
   }
 
-  #dead(kind: 'power' | 'process'): void {
+  #dead(kind: Death, ended: Ended): void {
     this.#running = null;
     this.busy = false;
-    this.disk.afterDeath(kind);
+    this.disk.afterDeath(kind === 'power' ? 'power' : 'process');
+    this.guardian.reap(ended);
   }
 
   #crashed(error: unknown): void {
@@ -111,10 +128,10 @@ export class NodeProcess {
     world.story.tell(this.host.name, `ends: ${text}`, true);
     if (expected) world.story.count('node-ended-by-disk');
     else world.violation('process', `${this.host.name} crashed: ${text}`);
-    this.#dead('process');
+    this.#dead('process', { code: 1, signal: null });
   }
 
-  async #main(process: Process): Promise<void> {
+  async #main(process: Process, launch: string): Promise<void> {
     const { env } = process;
     const { logger } = this.host;
     const { world, ensemble, settings, applied } = this.#deps;
@@ -138,6 +155,8 @@ export class NodeProcess {
       env,
       logger,
       tickMs: () => cluster?.tickMs ?? null,
+      former: this.guardian.left?.identity ?? null,
+      identified: this.guardian.noteFor(process, launch),
       openLink: linksOf(ensemble, process),
     });
     cluster = await clusterRecord(zk);
@@ -151,7 +170,7 @@ export class NodeProcess {
       zk,
       storage,
       transport: world.network.transportOf(process),
-      config: { ...DEFAULT_REPLICATION, clientSessionsMax: settings.clientSessionsMax },
+      config: settings.replication,
     });
     const address = `${this.host.name}:${world.rng.pick([7000, 7000 + world.rng.below(100)])}`;
     const listener = world.network.listen(process, address, (connection) =>

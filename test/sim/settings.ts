@@ -1,6 +1,6 @@
 // What a run is set to, drawn from its seed: sizes of the cluster, times, how small the pieces of the log are.
 
-import { DEFAULT_REPLICATION, DEFAULT_SESSION } from '../../common/model/config.ts';
+import { DEFAULT_REPLICATION, DEFAULT_SESSION, type ReplicationConfig } from '../../common/model/config.ts';
 import type { StorageLimits } from '../../kvnode/storage/open.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import type { World } from './world/world.ts';
@@ -24,8 +24,7 @@ export interface Settings {
   readonly replaceAfterMs: number;
   readonly balanceAfterMs: number;
   readonly limits: Partial<StorageLimits>;
-  /** R13: clients whose answers a range keeps; few, so that some are forgotten. */
-  readonly clientSessionsMax: number;
+  readonly replication: ReplicationConfig;
   /** Between two faults, on average, ms. */
   readonly faultEveryMs: number;
 }
@@ -44,9 +43,24 @@ export function drawSettings(world: World): Settings {
     limits: world.rng.pick([
       SMALL_LIMITS,
       { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
+      { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
       {},
     ]),
-    clientSessionsMax: world.rng.pick([2, 3, DEFAULT_REPLICATION.clientSessionsMax]),
+    replication: drawReplication(world),
     faultEveryMs: world.rng.pick([600, 1_200, 2_500]),
+  };
+}
+
+/** Bounds so small that they are met: clients are forgotten, windows close, snapshots have many chunks. */
+function drawReplication({ rng }: World): ReplicationConfig {
+  const { clientSessionsMax, snapshotChunkBytes, inflightBytesMax, appendBytesMax } = DEFAULT_REPLICATION;
+  return {
+    ...DEFAULT_REPLICATION,
+    clientSessionsMax: rng.pick([2, 3, clientSessionsMax]),
+    snapshotChunkBytes: rng.pick([128, 1_024, snapshotChunkBytes]),
+    ...rng.pick([
+      { inflightBytesMax: 4 * 1024, appendBytesMax: 1024 },
+      { inflightBytesMax, appendBytesMax },
+    ]),
   };
 }

@@ -4,6 +4,7 @@ import test from 'ava';
 import { toBytes, toHex } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { SnapshotChunk } from '../../common/wire/messages.ts';
 import { SnapshotSender } from '../../kvnode/snapshot-sender.ts';
 import type { SessionChange } from '../../kvnode/storage/storage.ts';
@@ -34,6 +35,7 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
     env: realEnv,
     logger: silentLogger,
     storage,
+    config: DEFAULT_REPLICATION,
     send(to, body) {
       if (body.kind !== 'snapshot-chunk') return false;
       chunks.push(body);

@@ -224,12 +224,19 @@ const stories: Readonly<Record<string, Story>> = {
     storage.apply(2, at(1, 1), [put('n', 'neighbour')]);
     const source = await reopen();
     const reader = await source.openSnapshot(1);
+    const slow = await source.openSnapshot(1);
     t.deepEqual(reader.position, at(1, 1));
     source.apply(1, at(1, 2), [remove('a')]);
     const rows = (await reader.next(1_000_000)) ?? [];
     t.deepEqual(rows.map(textOfRow), ['a=old@1', 'k=old@1']);
     t.is(await reader.next(1_000_000), null);
     reader.close();
+    const byRow = [await slow.next(1), await slow.next(1), await slow.next(1)];
+    t.deepEqual(
+      byRow.map((some) => some?.map(textOfRow)),
+      [['a=old@1'], ['k=old@1'], undefined],
+    );
+    slow.close();
 
     // Back into the same storage, as if it came from another node that is far ahead.
     source.setEpochSeen(1, 6);

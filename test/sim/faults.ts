@@ -64,10 +64,9 @@ export class FaultPlan {
     world.clock.after(lastsMs, lasting.undo);
   }
 
-  /** Nodes that ended because of their disks, or by a stop, start again in a while. */
+  /** Nodes that ended because of their disks, or by a stop, start again in a while; also one that still stops as all heals. */
   #revive(): void {
     const { world, nodes } = this.#cluster;
-    if (this.#over) return;
     for (const node of nodes) {
       if (node.busy || node.down || this.#starting.has(node)) continue;
       this.#starting.add(node);
@@ -81,7 +80,6 @@ export class FaultPlan {
   /** All faults are undone, everybody runs. */
   heal(): void {
     this.#over = true;
-    this.#starting.clear();
     for (const { undo } of [...this.#lasting]) undo();
     const { nodes, coordinators, clients, ensemble } = this.#cluster;
     for (const server of ensemble.servers) ensemble.rejoin(server);

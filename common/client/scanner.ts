@@ -77,10 +77,10 @@ export async function readPage(
   let rest: KeyRange | null = isEmpty(keys) ? null : keys;
   let rowsLeft = limits.rows;
   let bytesLeft = limits.bytes;
-  let freshness: Freshness = { stale: false, staleMs: 0 };
+  const age = new PageAge();
   const rows: KeyRow[] = [];
-  let readAt = context.env.now();
   while (rest !== null && rowsLeft > 0 && bytesLeft > 0) {
+    const askedAt = context.env.now();
     const piece: Piece = await readPiece(context, plan, rest, {
       rows: rowsLeft,
       bytes: bytesLeft,
@@ -91,13 +91,31 @@ export async function readPage(
       bytesLeft -= row.key.length + row.value.length;
     }
     rowsLeft -= piece.rows.length;
-    // What was read before has grown older while this piece was asked for.
-    const now = context.env.now();
-    freshness = leastFresh(aged(freshness, now - readAt), piece.freshness);
-    readAt = now;
+    age.add(piece.freshness, askedAt, context.env.now());
     rest = piece.rest;
   }
-  return { rows, count: rows.length, freshness, rest };
+  return { rows, count: rows.length, freshness: age.at(context.env.now()), rest };
+}
+
+/**
+ * R11 for what is made of several pieces: a page with one stale piece is as old as its oldest piece is when the page is done,
+ * and an owner's piece, which shows all that was acknowledged before it was asked for, ages from then on.
+ */
+class PageAge {
+  #stale = false;
+  /** The page shows all that was acknowledged before this instant of Env.now(); null: not known. */
+  #asOf: number | null = Number.POSITIVE_INFINITY;
+
+  add({ stale, staleMs }: Freshness, askedAt: number, now: number): void {
+    this.#stale ||= stale;
+    const age = stale ? staleMs : now - askedAt;
+    this.#asOf = this.#asOf === null || age === null ? null : Math.min(this.#asOf, now - age);
+  }
+
+  at(now: number): Freshness {
+    if (!this.#stale) return { stale: false, staleMs: 0 };
+    return { stale: true, staleMs: this.#asOf === null ? null : now - this.#asOf };
+  }
 }
 
 function restOf(keys: KeyRange, reverse: boolean, { bound }: ScanReply): KeyRange | null {
@@ -120,18 +138,4 @@ function checkProgress(progress: boolean, bound: Bytes): void {
 /** A row of its own memory: a view would pin the whole message. */
 function ownRow({ key, value, revision }: KeyRow): KeyRow {
   return { key: new Uint8Array(key), value: new Uint8Array(value), revision };
-}
-
-function aged(freshness: Freshness, ms: number): Freshness {
-  const { stale, staleMs } = freshness;
-  return stale && staleMs !== null ? { stale, staleMs: staleMs + ms } : freshness;
-}
-
-function leastFresh(a: Freshness, b: Freshness): Freshness {
-  if (!a.stale) return b;
-  if (!b.stale) return a;
-  return {
-    stale: true,
-    staleMs: a.staleMs === null || b.staleMs === null ? null : Math.max(a.staleMs, b.staleMs),
-  };
 }

@@ -90,6 +90,17 @@ test('a scan in mode fallback goes on at replicas when an owner dies', async (t)
   t.deepEqual(await collect(cluster, client.scan({ read: 'fallback' })), KEYS);
 });
 
+test('R11: what an owner answered grows older while a replica is asked for the rest of a page', async (t) => {
+  const { cluster, client } = await withKeys(['h']);
+  cluster.node('n-2').behave = () => 'silent';
+  const askedAt = cluster.env.now();
+  const page = await cluster.env.until(client.scanPage({ read: 'fallback' }));
+  t.is(page.rows.length, KEYS.length);
+  t.true(page.stale);
+  t.true((page.staleMs ?? 0) >= 50, 'the replica, 5 ms behind, was asked 50 ms after the first owner');
+  t.true((page.staleMs ?? 0) <= cluster.env.now() - askedAt);
+});
+
 for (const reverse of [false, true]) {
   test(`a split and a move between two pages skip nothing and double nothing${reverse ? ', reverse' : ''}`, async (t) => {
     const { cluster, client } = await withKeys([]);

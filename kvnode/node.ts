@@ -23,7 +23,7 @@ import { DiskWatch } from './disk-watch.ts';
 import { RangeHost } from './range-host.ts';
 import type { Intent, Purpose } from './replica/messages.ts';
 import { Replica, type ReplicaEvent } from './replica/replica.ts';
-import { ackFrom, appendFrom, toFrame } from './replica-wire.ts';
+import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
@@ -305,7 +305,7 @@ export class KvNode {
     if (host === undefined) return;
     switch (body.kind) {
       case 'append':
-        return this.#step(host, { kind: 'append', from, message: appendFrom(body) });
+        return this.#step(host, { kind: 'append', from, message: body });
       case 'append-ack':
         return this.#step(host, { kind: 'append-ack', from, message: ackFrom(body) });
       case 'snapshot-chunk':

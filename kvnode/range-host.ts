@@ -7,7 +7,7 @@ import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Position, Seq } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
-import { copyOf, type Operation } from '../common/wire/messages.ts';
+import type { ErrorReply, Operation } from '../common/wire/messages.ts';
 import { decodeOperation } from '../common/wire/operation.ts';
 import { descriptorCodec } from '../common/zk/znodes.ts';
 import type { Answer } from './answer-window.ts';
@@ -65,30 +65,39 @@ export class RangeHost {
 
   /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */
   write(epoch: number, operationBytes: Uint8Array, client: Answerable, requestId: number, now: number): void {
-    const refuse = (code: ErrorCode, message: string) => client.reply(requestId, this.refusal(code, message));
+    // What waits outlives the message that it came in, and a view would pin all of that.
+    const payload = Buffer.from(operationBytes);
     let operation: Operation;
-    // The log keeps the bytes: a view would pin the whole message that they came in.
-    const payload = copyOf(operationBytes);
     try {
       operation = decodeOperation(payload);
     } catch (error) {
-      return refuse('INVALID_ARGUMENT', error instanceof RangekeeperError ? error.message : String(error));
+      const fault = error instanceof RangekeeperError ? error.message : String(error);
+      return client.reply(requestId, this.refusal('INVALID_ARGUMENT', fault));
     }
-    if (!operation.mutations.every(({ key }) => contains(this.meta, key))) {
-      return refuse('WRONG_RANGE', 'a key of the write is outside the range');
-    }
-    const bytes = payload.length;
-    if (this.#waiting.bytes + bytes > this.#waitingBytesMax)
-      return refuse('OVERLOADED', 'too much waits to commit');
-    if (this.#storage.full) return refuse('OVERLOADED', "the owner's disk is full");
-    if (this.#storage.saturated) return refuse('OVERLOADED', 'the state store is behind');
+    const refusal = this.#writeRefusal(operation, payload.length);
+    if (refusal !== null) return client.reply(requestId, refusal);
     const seq = this.replica.propose(epoch, payload, now);
-    if (typeof seq === 'string') return refuse(seq, `range ${this.meta.range} takes no write here`);
-    this.#waiting.push({ seq, epoch, operation, bytes, client, requestId });
+    if (typeof seq === 'string') {
+      const text = `range ${this.meta.range} takes no write here`;
+      return client.reply(requestId, this.refusal(seq, text));
+    }
+    this.#waiting.push({ seq, epoch, operation, bytes: payload.length, client, requestId });
+  }
+
+  #writeRefusal({ mutations }: Operation, bytes: number): ErrorReply | null {
+    for (const { key } of mutations) {
+      if (!contains(this.meta, key))
+        return this.refusal('WRONG_RANGE', 'a key of the write is outside the range');
+    }
+    if (this.#waiting.bytes + bytes > this.#waitingBytesMax)
+      return this.refusal('OVERLOADED', 'too much waits to commit');
+    if (this.#storage.full) return this.refusal('OVERLOADED', "the owner's disk is full");
+    if (this.#storage.saturated) return this.refusal('OVERLOADED', 'the state store is behind');
+    return null;
   }
 
   /** An error that carries the newest descriptor known here, where the asker should look at it. */
-  refusal(code: ErrorCode, message: string) {
+  refusal(code: ErrorCode, message: string): ErrorReply {
     const { image } = this.replica;
     const helps =
       image !== null && (code === 'NOT_OWNER' || code === 'STALE_EPOCH' || code === 'WRONG_RANGE');
@@ -119,27 +128,37 @@ export class RangeHost {
     const from = this.#appliedSeq;
     while (this.#appliedSeq < commitSeq) {
       if (this.#storage.saturated && this.replica.ownedEpoch === null) break;
-      const entries = this.#storage.read(this.meta.range, this.#appliedSeq + 1, APPLY_BYTES);
-      assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
-      for (const entry of entries) {
-        if (entry.seq > commitSeq) break;
-        this.#apply(entry);
-      }
+      if (!this.#applyWaiting()) this.#applyLogged(commitSeq);
     }
     if (this.#appliedSeq > from) this.replica.step({ kind: 'applied', seq: this.#appliedSeq }, now);
+  }
+
+  /** The next entry, where a client waits for it: it is at hand as it was decoded when it came. */
+  #applyWaiting(): boolean {
+    const seq = this.#appliedSeq + 1;
+    const epoch = this.replica.epochAt(seq);
+    const waiting = epoch === undefined ? null : this.#waiting.take(epoch, seq);
+    if (waiting === null) return false;
+    this.#answer(waiting, this.#applyOperation(waiting.operation, waiting));
+    this.#appliedSeq = seq;
+    return true;
+  }
+
+  #applyLogged(commitSeq: Seq): void {
+    const entries = this.#storage.read(this.meta.range, this.#appliedSeq + 1, APPLY_BYTES);
+    assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
+    for (const entry of entries) {
+      if (entry.seq > commitSeq || this.#applyWaiting()) return;
+      this.#apply(entry);
+    }
   }
 
   #apply(entry: LogEntry): void {
     assert(entry.seq === this.#appliedSeq + 1, 'entries are applied in order, each once');
     const { epoch, seq } = entry;
-    if (entry.kind === ENTRY_KINDS.epochStart) {
-      this.#storage.apply(this.meta.range, { epoch, seq }, []);
-    } else {
-      const waiting = this.#waiting.take(epoch, seq);
-      const operation = waiting?.operation ?? decodeOperation(entry.payload);
-      const verdict = this.#applyOperation(operation, { epoch, seq });
-      if (waiting !== null) this.#answer(waiting, verdict);
-    }
+    const position = { epoch, seq };
+    if (entry.kind === ENTRY_KINDS.epochStart) this.#storage.apply(this.meta.range, position, []);
+    else this.#applyOperation(decodeOperation(entry.payload), position);
     this.#appliedSeq = seq;
   }
 

@@ -20,12 +20,14 @@ export interface WaitingWrite {
   readonly requestId: number;
 }
 
-/** Slots before the front are given back once there are so many. */
-const COMPACT_AT = 1024;
+const SLOTS_MIN = 64;
 
 export class WaitingWrites {
-  #writes: WaitingWrite[] = [];
+  /** A ring, whose slots are emptied as writes are taken: nothing that was answered stays alive. */
+  #ring: (WaitingWrite | null)[] = slots(SLOTS_MIN);
+  /** Writes in [front, end), counted from the first one ever. */
   #front = 0;
+  #end = 0;
   #bytes = 0;
 
   /** Encoded operations that wait, together. */
@@ -34,29 +36,49 @@ export class WaitingWrites {
   }
 
   push(write: WaitingWrite): void {
-    this.#writes.push(write);
+    if (this.#end - this.#front === this.#ring.length) this.#widen();
+    this.#ring[this.#end++ & (this.#ring.length - 1)] = write;
     this.#bytes += write.bytes;
   }
 
   /** The write at `seq` of `epoch`, if somebody waits for it; those before it have been answered or are lost. */
   take(epoch: Epoch, seq: Seq): WaitingWrite | null {
-    const first = this.#writes[this.#front];
-    if (first === undefined || first.seq !== seq || first.epoch !== epoch) return null;
+    const at = this.#front & (this.#ring.length - 1);
+    const first = this.#ring[at] ?? null;
+    if (first === null || first.seq !== seq || first.epoch !== epoch) return null;
+    this.#ring[at] = null;
     this.#front++;
     this.#bytes -= first.bytes;
-    if (this.#front >= COMPACT_AT && this.#front * 2 >= this.#writes.length) {
-      this.#writes = this.#writes.slice(this.#front);
-      this.#front = 0;
-    }
     return first;
   }
 
   /** All that still wait. */
   takeAll(): readonly WaitingWrite[] {
-    const rest = this.#writes.slice(this.#front);
-    this.#writes = [];
+    const rest = this.#all();
+    this.#ring = slots(SLOTS_MIN);
     this.#front = 0;
+    this.#end = 0;
     this.#bytes = 0;
     return rest;
   }
+
+  #all(): WaitingWrite[] {
+    const all: WaitingWrite[] = [];
+    for (let at = this.#front; at < this.#end; at++) {
+      const write = this.#ring[at & (this.#ring.length - 1)] ?? null;
+      if (write !== null) all.push(write);
+    }
+    return all;
+  }
+
+  #widen(): void {
+    const all = this.#all();
+    this.#ring = [...all, ...slots(this.#ring.length)];
+    this.#front = 0;
+    this.#end = all.length;
+  }
+}
+
+function slots(count: number): (WaitingWrite | null)[] {
+  return new Array<WaitingWrite | null>(count).fill(null);
 }

@@ -21,12 +21,15 @@ export interface NumberedWrite {
   readonly operation: Bytes;
 }
 
+const SLOTS_MIN = 64;
+
 /** One identity. */
 class Writer {
   private readonly clientId: Bytes;
   private next = 1;
   private lowest = 1;
-  private readonly underWay = new Set<number>();
+  /** Of each number from `lowest` on, in a ring: 1 where it is under way. */
+  private underWay = new Uint8Array(SLOTS_MIN);
 
   constructor(clientId: Bytes) {
     this.clientId = clientId;
@@ -39,7 +42,8 @@ class Writer {
 
   begin(mutations: readonly Mutation[], range: RangeId, base: Seq): NumberedWrite {
     const number = this.next++;
-    this.underWay.add(number);
+    if (number - this.lowest >= this.underWay.length) this.widen();
+    this.underWay[number & (this.underWay.length - 1)] = 1;
     const { clientId, lowest: doneBelow } = this;
     const operation = encodeOperation({ clientId, number, doneBelow, base, mutations });
     return { writer: this, number, range, base, operation };
@@ -47,8 +51,18 @@ class Writer {
 
   /** The number will not be sent again. */
   end(number: number): void {
-    this.underWay.delete(number);
-    while (this.lowest < this.next && !this.underWay.has(this.lowest)) this.lowest++;
+    const { underWay } = this;
+    const mask = underWay.length - 1;
+    underWay[number & mask] = 0;
+    while (this.lowest < this.next && underWay[this.lowest & mask] === 0) this.lowest++;
+  }
+
+  private widen(): void {
+    const before = this.underWay;
+    this.underWay = new Uint8Array(before.length * 2);
+    for (let number = this.lowest; number < this.lowest + before.length; number++) {
+      this.underWay[number & (this.underWay.length - 1)] = before[number & (before.length - 1)] as number;
+    }
   }
 }
 

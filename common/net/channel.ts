@@ -21,6 +21,7 @@ import {
 } from '../wire/messages.ts';
 import { Deadlines } from './deadlines.ts';
 import { Outbox } from './outbox.ts';
+import { PendingRequests } from './requests.ts';
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts';
 
 /** Who speaks. */
@@ -83,11 +84,6 @@ export interface DialOptions extends ChannelOptions {
   readonly node: NodeId;
 }
 
-interface Pending {
-  readonly handler: ReplyHandler;
-  readonly deadline: number;
-}
-
 /** `connecting` gathers; `greeting`: connected, no handshake yet. */
 type State = 'connecting' | 'greeting' | 'open' | 'closed';
 
@@ -111,7 +107,7 @@ export class Channel {
   private nextId = 1;
   /** Requests from this id on have not been handed to the connection. */
   private unsentFrom = 1;
-  private readonly pending = new Map<number, Pending>();
+  private pending = new PendingRequests();
   private readonly deadlines: Deadlines;
   /** Requests of the other end without an answer. */
   private serving = 0;
@@ -170,7 +166,7 @@ export class Channel {
       return;
     }
     const id = this.nextId++;
-    this.pending.set(id, { handler, deadline });
+    this.pending.add(id, handler, deadline);
     this.deadlines.add(deadline);
     this.outbox.add(id, body);
   }
@@ -295,21 +291,20 @@ export class Channel {
 
   /** An answer; one that comes after its deadline finds nobody. */
   private settle(id: number, body: ReplyBody): void {
-    const pending = this.pending.get(id);
-    if (pending === undefined) return;
-    this.pending.delete(id);
+    const pending = this.pending.take(id);
+    if (pending === null) return;
     if (body.kind === 'error') pending.handler.failed(errorFromReply(body), this);
     else pending.handler.replied(body, this);
   }
 
   private expire(now: number): number | null {
     let next: number | null = null;
-    for (const [id, { deadline, handler }] of this.pending) {
+    for (const { id, deadline, handler } of this.pending.all()) {
       if (deadline > now) {
         next = next === null ? deadline : Math.min(next, deadline);
         continue;
       }
-      this.pending.delete(id);
+      this.pending.take(id);
       if (id >= this.unsentFrom) this.outbox.withdraw(id);
       handler.failed(this.fate(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
     }
@@ -405,9 +400,9 @@ export class Channel {
     this.heartbeat?.cancel();
     this.deadlines.cancel();
     this.connection?.close(error.message);
-    const abandoned = [...this.pending];
-    this.pending.clear();
-    for (const [id, { handler }] of abandoned)
+    const abandoned = this.pending;
+    this.pending = new PendingRequests();
+    for (const { id, handler } of abandoned.all())
       handler.failed(this.fate(id, error.message, 'UNREACHABLE'), this);
     this.handlers.closed?.(this, error);
   }

@@ -9,11 +9,14 @@ export function decoding<T>(decode: () => T): T {
   try {
     return decode();
   } catch (error) {
-    throw new RangekeeperError(
-      'MALFORMED',
-      `malformed message: ${error instanceof Error ? error.message : error}`,
-    );
+    throw malformed(error);
   }
+}
+
+/** What a decoder threw, as the rest of the code is told. */
+export function malformed(error: unknown): RangekeeperError {
+  const fault = error instanceof Error ? error.message : error;
+  return new RangekeeperError('MALFORMED', `malformed message: ${fault}`);
 }
 
 /** Throws, for use inside `decoding`. */

@@ -3,7 +3,7 @@
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
-import { check, checkKey, checkValue, decoding } from './checks.ts';
+import { check, checkKey, checkValue, malformed } from './checks.ts';
 import { limit, skip } from './hand-laid.ts';
 import { CLIENT_ID_BYTES, type Mutation, type Operation } from './messages.ts';
 import { bytesBytes, integerBytes, Reader, Writer } from './protobuf.ts';
@@ -56,10 +56,12 @@ function valueBytes(mutation: Mutation): Bytes {
 
 /** Byte fields are views into `bytes`. Throws RangekeeperError MALFORMED where a rule or a limit is broken. */
 export function decodeOperation(bytes: Bytes): Operation {
-  return decoding(() => {
+  try {
     check(bytes.length <= LIMITS.operationBytesMax, 'operation too long');
     return readOperation(new Reader(bytes));
-  });
+  } catch (error) {
+    throw malformed(error);
+  }
 }
 
 function readOperation(reader: Reader): Operation {

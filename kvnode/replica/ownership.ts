@@ -11,7 +11,7 @@ import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
 import type { LogState } from './log-state.ts';
 import type { AppendAck, Intent, Outgoing, Purpose, Rejection } from './messages.ts';
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
-import { AppendTimes, appendsDue } from './sending.ts';
+import { AppendTimes, appendsDue, SharedRead } from './sending.ts';
 
 /** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
 type Phase =
@@ -193,8 +193,9 @@ export class Ownership {
   take(now: number, mayVouch: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
     this.#times.forget(this.#state.commitSeq);
     const messages: Outgoing[] = [];
+    const read = new SharedRead(this.#state, this.#config.appendBytesMax);
     for (const follower of this.#followers.values()) {
-      const due = appendsDue(follower, this.#state, this.epoch, mayVouch, this.#config, now);
+      const due = appendsDue(follower, this.#state, read, this.epoch, mayVouch, this.#config, now);
       for (const message of due.messages) messages.push({ to: follower.node, message });
       if (due.needsSnapshot)
         this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });

@@ -134,6 +134,11 @@ export class Replica {
     return this.#state.commitSeq;
   }
 
+  /** Of the entry at `seq`; undefined where the log holds none. */
+  epochAt(seq: Seq): Epoch | undefined {
+    return this.#state.index.epochAt(seq);
+  }
+
   get hasUnsynced(): boolean {
     return this.#state.hasUnsynced;
   }

@@ -30,6 +30,27 @@ export class AppendTimes {
   }
 }
 
+/** Entries read once for all followers that want the same, which is what most of them do. */
+export class SharedRead {
+  readonly #state: LogState;
+  readonly #bytesMax: number;
+  #from: Seq = 0;
+  #entries: readonly LogEntry[] | null = null;
+
+  constructor(state: LogState, bytesMax: number) {
+    this.#state = state;
+    this.#bytesMax = bytesMax;
+  }
+
+  from(seq: Seq): readonly LogEntry[] | null {
+    if (this.#entries === null || this.#from !== seq) {
+      this.#from = seq;
+      this.#entries = this.#state.read(seq, this.#bytesMax);
+    }
+    return this.#entries;
+  }
+}
+
 interface Due {
   readonly messages: readonly Append[];
   readonly needsSnapshot: boolean;
@@ -43,6 +64,7 @@ const nothing: Due = { messages: [], needsSnapshot: false };
 export function appendsDue(
   follower: FollowerProgress,
   state: LogState,
+  read: SharedRead,
   epoch: Epoch,
   mayVouch: boolean,
   config: ReplicationConfig,
@@ -72,12 +94,13 @@ export function appendsDue(
       const messages: Append[] = [];
       while (progress.next <= state.index.lastSeq && progress.inflightBytes < config.inflightBytesMax) {
         const prev = positionAt(state, progress.next - 1);
-        const entries = prev === null ? null : state.read(progress.next, config.appendBytesMax);
+        const entries = prev === null ? null : read.from(progress.next);
         if (prev === null || entries === null || entries.length === 0) {
           follower.progress = { kind: 'snapshot', failedAt: null };
           return { messages, needsSnapshot: true };
         }
-        const bytes = entries.reduce((sum, entry) => sum + entry.payload.length, 0);
+        let bytes = 0;
+        for (const { payload } of entries) bytes += payload.length;
         progress.next += entries.length;
         progress.inflight.push({ lastSeq: progress.next - 1, bytes });
         progress.inflightBytes += bytes;

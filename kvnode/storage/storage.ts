@@ -153,7 +153,7 @@ export interface Storage {
   /** Makes an empty replica with the log base given (origin, or where a split made the range). */
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
   setEpochSeen(range: RangeId, epoch: Epoch): void;
-  /** Entries continue the log: the first one's seq is one more than the last's. */
+  /** Entries continue the log: the first one's seq is one more than the last's. Their payloads are copied. */
   append(range: RangeId, entries: readonly LogEntry[]): void;
   /** Drops the entries after `lastKept`, which is at or above what is applied. */
   truncate(range: RangeId, lastKept: Seq): void;

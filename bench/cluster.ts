@@ -16,8 +16,16 @@ import { freePorts } from '../common/zk/server-port.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
 const HOST = '127.0.0.1';
+const REPLICATION_FACTOR = 3;
 export const SESSION_MS = 2_000;
 export const TICK_MS = 200;
+
+export interface ClusterOptions {
+  /** Of the namespace `default`. */
+  readonly replicationFactor?: number;
+  /** A node dead for so long is replaced, ms. */
+  readonly replaceAfterMs?: number;
+}
 
 export class BenchCluster {
   readonly zk: string;
@@ -32,7 +40,7 @@ export class BenchCluster {
     this.zk = `${server.address}/bench`;
   }
 
-  static async start(nodes: number): Promise<BenchCluster> {
+  static async start(nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
     const [port] = await freePorts(HOST, 1);
     assert(port !== undefined, 'there is a free port');
@@ -49,7 +57,10 @@ export class BenchCluster {
     const cluster = new BenchCluster(server, directory);
     for (const name of ['c1', 'c2']) {
       const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
-      cluster.#coordinators.push(cluster.#spawn('coordinator', name, own));
+      const factor = ['--replication-factor', String(options.replicationFactor ?? REPLICATION_FACTOR)];
+      const replace =
+        options.replaceAfterMs === undefined ? [] : ['--replace-after-ms', String(options.replaceAfterMs)];
+      cluster.#coordinators.push(cluster.#spawn('coordinator', name, [...own, ...factor, ...replace]));
     }
     for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
     return cluster;
@@ -63,6 +74,18 @@ export class BenchCluster {
       node.pid = pid;
     });
     this.#nodes.set(name, node);
+  }
+
+  /** Of every process: nodes and their guardians, coordinators, ZooKeeper. */
+  get pids(): readonly number[] {
+    const nodes = [...this.#nodes.values()].flatMap(({ guardian, pid }) => [guardian.pid, pid]);
+    const others = [...this.#coordinators.map(({ pid }) => pid), this.#server.pid];
+    return [...nodes, ...others].filter((pid) => pid !== null && pid !== undefined);
+  }
+
+  /** Of the node processes alone. */
+  get nodePids(): readonly number[] {
+    return [...this.#nodes.values()].map(({ pid }) => pid).filter((pid) => pid !== null);
   }
 
   /** Sends a signal to the node process itself; its guardian sees what comes of it. */

@@ -8,6 +8,7 @@ import { RangekeeperError } from '../common/base/errors.ts';
 import { type Client, connect } from '../common/client/index.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
 import { BenchCluster, nameOf, untilWhole } from './cluster.ts';
+import { spreadOf } from './stats/summary.ts';
 
 const NODES = 3;
 const WRITERS = 8;
@@ -15,14 +16,14 @@ const READERS = 4;
 const BEFORE_MS = 1_000;
 const AFTER_MS = 5_000;
 
-export interface Scenario {
+interface Scenario {
   readonly name: string;
   readonly victim: 'owner' | 'replica';
   /** `crash`: kill -9 of the node; `loss`: of its guardian as well, first; `stall`: SIGSTOP. */
   readonly fault: 'crash' | 'loss' | 'stall';
 }
 
-export const SCENARIOS: readonly Scenario[] = [
+const SCENARIOS: readonly Scenario[] = [
   { name: "owner's process crashes (kill -9)", victim: 'owner', fault: 'crash' },
   { name: "owner's machine is lost (guardian killed too)", victim: 'owner', fault: 'loss' },
   { name: "replica's process crashes (kill -9)", victim: 'replica', fault: 'crash' },
@@ -199,4 +200,44 @@ async function countLost(client: Client, prefix: string, acknowledged: readonly 
   for await (const row of client.scan({ prefix: `${prefix}/`, keysOnly: true }))
     present.add(decoder.decode(row.key));
   return acknowledged.filter((key) => !present.has(key)).length;
+}
+
+/** One run in a line. */
+export function describeFailover(run: FailoverRun): string {
+  const parts = [
+    `write gap ${ms(run.writeGapMs)}`,
+    `read gap ${ms(run.readGapMs)}`,
+    `${run.acknowledged} acknowledged`,
+    `${run.unknown} unknown`,
+    `${run.lost} lost`,
+    `${run.failedReads} failed reads`,
+    `in-sync again after ${ms(run.backInSyncMs)}`,
+  ];
+  return `  ${run.scenario}: ${parts.join(', ')}`;
+}
+
+/** All runs of each scenario together. */
+export function summarizeFailover(runs: readonly FailoverRun[]): string[] {
+  return SCENARIOS.flatMap(({ name }) => summary(name, runs));
+}
+
+function summary(scenario: string, all: readonly FailoverRun[]): string[] {
+  const runs = all.filter((run) => run.scenario === scenario);
+  const figure = (of: (run: FailoverRun) => number): string => {
+    const { median, max } = spreadOf(runs.map(of));
+    return `median ${ms(median)}, worst ${ms(max)}`;
+  };
+  const lost = runs.reduce((sum, run) => sum + run.lost, 0);
+  const failed = runs.reduce((sum, run) => sum + run.failedReads, 0);
+  return [
+    `${scenario}, ${runs.length} runs:`,
+    `  writes: ${figure((run) => run.writeGapMs)}`,
+    `  fallback reads: ${figure((run) => run.readGapMs)}`,
+    `  in-sync again: ${figure((run) => run.backInSyncMs)}`,
+    `  ${lost} acknowledged writes lost, ${failed} fallback reads failed`,
+  ];
+}
+
+function ms(value: number): string {
+  return `${Math.round(value)} ms`;
 }

@@ -21,6 +21,7 @@ const COMMANDS = {
 /** Started by other commands only. */
 const INNER_COMMANDS = {
   'kvnode-process': { entry: 'kvnode/main.js' },
+  'bench-load': { entry: 'bench/load/main.js' },
 };
 
 const USAGE = [

@@ -28,7 +28,8 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'webserver/ui': ['common/base', 'common/model', 'webserver'],
   webserver: COMMON,
   repl: COMMON,
-  bench: COMMON,
+  // Storage and replication are measured alone as well.
+  bench: [...COMMON, 'kvnode'],
   bin: [...COMMON, 'kvnode', 'coordinator', 'repl', 'webserver'],
 };
 
@@ -74,8 +75,11 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   ws: [
     { where: /^common\/net\//, files: 1 },
     { where: /^webserver\/[^/]+$/, files: 1 },
+    // The raw limit that our protocol is compared with.
+    { where: /^bench\//, files: 1 },
     { where: /^test\//, files: Number.POSITIVE_INFINITY },
   ],
+  ioredis: [{ where: /^bench\//, files: 1 }],
   'csv-parse': [{ where: /^repl\//, files: 1 }],
   pino: [{ where: /^common\/process\/log\.ts$/, files: 1 }],
   'classic-level': [{ where: /^kvnode\/storage\//, files: 1 }],
@@ -152,7 +156,7 @@ export const znodePaths: Rule = (sources) =>
 
 /** What is started by name and not imported. */
 const ENTRIES =
-  /^((kvnode(\/guardian)?|coordinator|webserver|repl|bench|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|test\/mutants\/campaign\.ts|docker\/ready\.js|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
+  /^((kvnode(\/guardian)?|coordinator|webserver|repl|bench(\/load)?|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|test\/mutants\/campaign\.ts|docker\/ready\.js|common\/client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
 
 /** A product file must be reached from the product: one that only tests reach is dead as well. */
 export const noDeadFile: Rule = (sources) => {

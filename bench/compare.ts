@@ -1,0 +1,147 @@
+// One comparison: the same slot for every contender, interleaved in rounds, with what each round cost and how calm the
+// machine was; and what a comparison gives: rows, and verdicts on goals.
+
+import { realEnv } from '../common/base/env.ts';
+import type { Contender } from './contender.ts';
+import type { Verified } from './load/ledger.ts';
+import type { SlotResult, SlotSpec } from './load/slot.ts';
+import type { Calm } from './machine.ts';
+import { cpuSecondsOf, cpuSecondsOfEnded, residentBytesOf } from './processes.ts';
+import type { Rig } from './rig.ts';
+import { interleaved, ratioOf, type Spread, spreadOf } from './stats/summary.ts';
+
+export interface Row {
+  readonly work: string;
+  /** What of the work: `64 in flight`. */
+  readonly variant: string;
+  readonly contender: string;
+  readonly client: string;
+  /** `ops/s`, `rows/s`, `MB/s`, `ms`, ... */
+  readonly unit: string;
+  /** One value a round. */
+  readonly values: readonly number[];
+  readonly spread: Spread;
+  /** Medians over rounds of the latency quantiles (stats/histogram.ts), ms; empty where latency was not taken. */
+  readonly quantiles: readonly number[];
+  /** CPU cores busy with the load generator, and with the servers; null where not known. */
+  readonly clientCores: number | null;
+  readonly serverCores: number | null;
+  readonly serverBytes: number | null;
+  readonly errors: Readonly<Record<string, number>>;
+  readonly verified: Verified | null;
+  readonly note: string;
+}
+
+export interface Verdict {
+  readonly work: string;
+  readonly variant: string;
+  readonly goal: string;
+  readonly measured: Spread;
+  readonly unit: string;
+  readonly met: boolean;
+}
+
+export interface Found {
+  readonly rows: readonly Row[];
+  readonly verdicts: readonly Verdict[];
+  readonly calm: readonly Calm[];
+}
+
+export interface Comparison {
+  readonly work: string;
+  readonly variant: string;
+  readonly contenders: readonly (Contender | null)[];
+  readonly spec: SlotSpec;
+  readonly unit: string;
+  /** The value of a round. */
+  readonly value: (result: SlotResult) => number;
+}
+
+export function perSecond({ done, seconds }: SlotResult): number {
+  return done / seconds;
+}
+
+export function rowsPerSecond({ rows, seconds }: SlotResult): number {
+  return rows / seconds;
+}
+
+interface Taken {
+  readonly results: SlotResult[];
+  readonly clientCores: number[];
+  readonly serverCores: number[];
+}
+
+export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Found, 'verdicts'>> {
+  const contenders = comparison.contenders.filter((contender) => contender !== null);
+  const { spec } = comparison;
+  for (const contender of contenders) await contender.run({ ...spec, ms: spec.warmUpMs * 2 });
+  const taken = new Map<Contender, Taken>(
+    contenders.map((contender) => [contender, { results: [], clientCores: [], serverCores: [] }]),
+  );
+  const calm = [rig.calm.look()];
+  for (const { round, contender } of interleaved(contenders, rig.scale.rounds)) {
+    await measure(contender, { ...spec, seed: spec.seed + round * 1_000 }, taken.get(contender));
+    if (contender === contenders.at(-1)) calm.push(rig.calm.look());
+  }
+  const rows: Row[] = [];
+  for (const contender of contenders) {
+    const memory = residentBytesOf(contender.serverPids());
+    const verified = await contender.verify(rig.scale.verified);
+    rows.push(rowOf(comparison, contender, taken.get(contender), memory, verified));
+  }
+  return { rows, calm };
+}
+
+async function measure(contender: Contender, spec: SlotSpec, taken: Taken | undefined): Promise<void> {
+  const cost = costs(contender);
+  const begin = realEnv.now();
+  const result = await contender.run(spec);
+  const seconds = (realEnv.now() - begin) / 1_000;
+  const after = costs(contender);
+  taken?.results.push(result);
+  if (cost === null || after === null) return;
+  taken?.clientCores.push((after.client - cost.client) / seconds);
+  taken?.serverCores.push((after.server - cost.server) / seconds);
+}
+
+function costs(contender: Contender): { readonly client: number; readonly server: number } | null {
+  const pids = contender.clientPids();
+  const client = pids.length === 0 ? cpuSecondsOfEnded() : cpuSecondsOf(pids);
+  const server = cpuSecondsOf(contender.serverPids());
+  return client === null || server === null ? null : { client, server };
+}
+
+function rowOf(
+  { work, variant, unit, value }: Comparison,
+  { name, client }: Contender,
+  taken: Taken | undefined,
+  serverBytes: number | null,
+  verified: Verified,
+): Row {
+  const { results = [], clientCores = [], serverCores = [] } = taken ?? {};
+  const values = results.map(value);
+  const errors: Record<string, number> = {};
+  for (const result of results) {
+    for (const [code, count] of Object.entries(result.errors)) errors[code] = (errors[code] ?? 0) + count;
+  }
+  const quantiles = (results[0]?.quantiles ?? []).map(
+    (_, at) => spreadOf(results.map((result) => result.quantiles[at] ?? 0)).median,
+  );
+  return {
+    ...{ work, variant, contender: name, client, unit, values, spread: spreadOf(values), quantiles },
+    clientCores: clientCores.length === 0 ? null : spreadOf(clientCores).median,
+    serverCores: serverCores.length === 0 ? null : spreadOf(serverCores).median,
+    ...{ serverBytes, errors, verified, note: '' },
+  };
+}
+
+/** The first row at so many times each other whose name begins so, or more; nothing where there is no such row. */
+export function atLeast(rows: readonly Row[], times: number, peer: string): readonly Verdict[] {
+  const [own] = rows;
+  const others = rows.filter((row) => row !== own && row.contender.startsWith(peer));
+  const best = others.sort((a, b) => b.spread.median - a.spread.median)[0];
+  if (own === undefined || best === undefined) return [];
+  const measured = ratioOf(own.values, best.values);
+  const goal = `at least ${times} × ${best.contender} (${best.client})`;
+  return [{ work: own.work, variant: own.variant, goal, measured, unit: '×', met: measured.median >= times }];
+}

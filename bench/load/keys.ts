@@ -1,0 +1,30 @@
+// Keys and values of every contender: keys of 24 bytes, values drawn from a pool made once, as making them must cost the
+// load generator nothing. A value says which of the pool it is, so that reading back tells whether it is the last one
+// acknowledged.
+
+import { type Random, seeded } from '../stats/random.ts';
+
+export const KEY_BYTES = 24;
+const DIGITS = 20;
+const POOL_BYTES_MAX = 16 * 1024 * 1024;
+const POOL_MAX = 4_096;
+const SYMBOLS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
+
+/** Four letters and twenty digits; in the order of indexes. */
+export function keyOf(prefix: string, index: number): string {
+  return prefix + String(index).padStart(DIGITS, '0');
+}
+
+/** `bytes` long each, ASCII that does not compress below three quarters; no two alike. */
+export function valuePool(bytes: number): readonly string[] {
+  const count = Math.max(4, Math.min(POOL_MAX, Math.floor(POOL_BYTES_MAX / bytes)));
+  const random = seeded(bytes);
+  return Array.from({ length: count }, (_, i) =>
+    `${i.toString(36)}/`.padEnd(bytes, symbols(random, bytes)).slice(0, bytes),
+  );
+}
+
+function symbols(random: Random, length: number): string {
+  const block = Array.from({ length: Math.min(length, 4_096) }, () => SYMBOLS[Math.floor(random() * 64)]);
+  return block.join('').repeat(Math.ceil(length / block.length));
+}

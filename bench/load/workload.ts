@@ -1,0 +1,139 @@
+// What callers do: draws the next operation of a slot's mix, carries it out through a driver, and keeps the ledger of
+// what was acknowledged. Each caller updates keys of its own and reads any.
+
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { type Random, seeded } from '../stats/random.ts';
+import { scatter, Zipf } from '../stats/zipf.ts';
+import { type Driver, Refused } from './driver.ts';
+import { keyOf, valuePool } from './keys.ts';
+import type { Ledger } from './ledger.ts';
+import type { Mix, SlotSpec } from './slot.ts';
+
+type Action = keyof Mix;
+const ACTIONS: readonly Action[] = ['read', 'update', 'insert', 'scan', 'modify'];
+
+export class Workload {
+  rows = 0;
+  readonly errors: Record<string, number> = {};
+  readonly #spec: SlotSpec;
+  readonly #driver: Driver;
+  readonly #ledger: Ledger;
+  readonly #random: Random;
+  readonly #values: readonly string[];
+  readonly #zipf: Zipf | null;
+  /** Loaded or inserted, and acknowledged: what may be read. */
+  #present: number;
+  #inserted: number;
+
+  constructor(spec: SlotSpec, driver: Driver, ledger: Ledger) {
+    this.#spec = spec;
+    this.#driver = driver;
+    this.#ledger = ledger;
+    this.#random = seeded(spec.seed);
+    this.#values = valuePool(spec.valueBytes);
+    this.#present = spec.keys;
+    this.#inserted = spec.keys;
+    this.#zipf = spec.draw === 'uniform' ? null : new Zipf(spec.keys);
+  }
+
+  /** Resolves when it is answered; an error is counted under its code. Resolves to whether it went well. */
+  async one(caller: number): Promise<boolean> {
+    try {
+      await this.#act(this.#action(), caller);
+      return true;
+    } catch (error) {
+      const code = codeOf(error);
+      this.errors[code] = (this.errors[code] ?? 0) + 1;
+      return false;
+    }
+  }
+
+  #action(): Action {
+    let draw = this.#random();
+    for (const action of ACTIONS) {
+      draw -= this.#spec.mix[action] ?? 0;
+      if (draw < 0) return action;
+    }
+    return 'read';
+  }
+
+  #act(action: Action, caller: number): Promise<unknown> {
+    switch (action) {
+      case 'read':
+        return this.#read(caller, this.#pick());
+      case 'update':
+        return this.#write(caller, this.#own(this.#pick(), caller));
+      case 'insert':
+        return this.#insert(caller);
+      case 'scan':
+        return this.#scan(caller, this.#pick());
+      case 'modify':
+        return this.#modify(caller, this.#own(this.#pick(), caller));
+    }
+  }
+
+  async #read(caller: number, key: number): Promise<void> {
+    const found = await this.#driver.get(caller, keyOf(this.#spec.prefix, key));
+    if (found === null) throw new Refused('MISSING');
+    if (found.length !== this.#spec.valueBytes) throw new Refused('WRONG_VALUE');
+  }
+
+  async #write(caller: number, key: number): Promise<void> {
+    const value = Math.floor(this.#random() * this.#values.length);
+    try {
+      await this.#driver.put(caller, keyOf(this.#spec.prefix, key), this.#values[value] ?? '');
+    } catch (error) {
+      if (!wasNotApplied(error)) this.#ledger.unknown(key);
+      throw error;
+    }
+    this.#ledger.acknowledged(key, value);
+  }
+
+  async #modify(caller: number, key: number): Promise<void> {
+    await this.#read(caller, key);
+    await this.#write(caller, key);
+  }
+
+  async #insert(caller: number): Promise<void> {
+    const key = this.#inserted++;
+    await this.#write(caller, key);
+    if (key !== this.#present) return;
+    this.#present++;
+    this.#zipf?.grow(this.#present);
+  }
+
+  async #scan(caller: number, start: number): Promise<void> {
+    const { pageRows, pageUpTo, prefix, keys } = this.#spec;
+    if (this.#driver.scan === undefined) throw new Refused('NO_SCAN');
+    const rows = pageUpTo ? 1 + Math.floor(this.#random() * pageRows) : pageRows;
+    // A page always finds its rows.
+    const first = Math.max(0, Math.min(start, keys - rows));
+    const found = await this.#driver.scan(caller, keyOf(prefix, first), rows);
+    if (found !== Math.min(rows, keys) && !pageUpTo) throw new Refused('SHORT_PAGE');
+    this.rows += found;
+  }
+
+  /** Any key that is there. */
+  #pick(): number {
+    const { draw } = this.#spec;
+    if (this.#zipf === null) return Math.floor(this.#random() * this.#present);
+    const rank = this.#zipf.next(this.#random);
+    return draw === 'latest' ? this.#present - 1 - rank : scatter(rank, this.#present);
+  }
+
+  /** The nearest key that belongs to this caller alone. */
+  #own(key: number, caller: number): number {
+    const { callers, keys } = this.#spec;
+    const own = key - (key % callers) + caller;
+    return own < keys ? own : caller;
+  }
+}
+
+function codeOf(error: unknown): string {
+  if (error instanceof RangekeeperError || error instanceof Refused) return error.code;
+  return error instanceof Error ? error.message : String(error);
+}
+
+function wasNotApplied(error: unknown): boolean {
+  return error instanceof Refused || (error instanceof RangekeeperError && error.applied === 'no');
+}

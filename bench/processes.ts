@@ -1,0 +1,100 @@
+// Foreign server processes of a measurement, and what processes cost. The kernel counts in /proc; where there is none
+// (macOS), costs are not known and reports leave them out.
+
+import { type ChildProcess, spawn } from 'node:child_process';
+import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { delimiter, join } from 'node:path';
+import { realEnv } from '../common/base/env.ts';
+
+/** USER_HZ, the same on every Linux. */
+const TICKS_PER_SECOND = 100;
+const STOP_MS = 5_000;
+/** In /proc/PID/stat behind the command's name: user and system time, own and of children that ended. */
+const FIELD = { user: 11, system: 12, childUser: 13, childSystem: 14 } as const;
+
+/** A program's path; null where PATH holds none. */
+export function findProgram(name: string): string | null {
+  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const found = [...folders, '/usr/sbin', '/usr/local/sbin']
+    .map((folder) => join(folder, name))
+    .find(isExecutable);
+  return found ?? null;
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A server that is no Node program; it ends with `stop`, or with this process's orderly end. */
+export class ServerProcess {
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<void>;
+  readonly #kill = (): void => void this.#child.kill('SIGKILL');
+
+  constructor(program: string, args: readonly string[], logFile: string) {
+    const log = openSync(logFile, 'a');
+    this.#child = spawn(program, args, { stdio: ['ignore', log, log] });
+    closeSync(log);
+    this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
+    process.once('exit', this.#kill);
+  }
+
+  get pids(): readonly number[] {
+    return this.#child.pid === undefined ? [] : [this.#child.pid];
+  }
+
+  async stop(): Promise<void> {
+    process.off('exit', this.#kill);
+    if (this.#child.exitCode !== null) return;
+    this.#child.kill('SIGTERM');
+    const insist = realEnv.after(STOP_MS, () => this.#child.kill('SIGKILL'));
+    await this.#ended;
+    insist.cancel();
+  }
+}
+
+/** CPU seconds used so far by all of them together; null where the kernel does not tell. */
+export function cpuSecondsOf(pids: readonly number[]): number | null {
+  return sum(pids.map((pid) => stat(`/proc/${pid}/stat`, [FIELD.user, FIELD.system])));
+}
+
+/** CPU seconds of children of this process that have ended. */
+export function cpuSecondsOfEnded(): number | null {
+  return stat('/proc/self/stat', [FIELD.childUser, FIELD.childSystem]);
+}
+
+/** Resident memory of all of them together, bytes. */
+export function residentBytesOf(pids: readonly number[]): number | null {
+  return sum(
+    pids.map((pid) => {
+      const kib = /^VmRSS:\s+(\d+) kB/m.exec(readProc(`/proc/${pid}/status`) ?? '')?.[1];
+      return kib === undefined ? null : Number(kib) * 1024;
+    }),
+  );
+}
+
+function sum(values: readonly (number | null)[]): number | null {
+  if (!existsSync('/proc/self/stat')) return null;
+  return values.reduce<number>((total, value) => total + (value ?? 0), 0);
+}
+
+function stat(path: string, fields: readonly number[]): number | null {
+  const text = readProc(path);
+  if (text === null) return null;
+  const values = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return fields.reduce((total, field) => total + Number(values[field] ?? 0), 0) / TICKS_PER_SECOND;
+}
+
+/** Null where the process is gone, or there is no /proc. */
+function readProc(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return null;
+  }
+}

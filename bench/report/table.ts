@@ -1,0 +1,91 @@
+// A report as lines for a terminal.
+
+import type { Row, Verdict } from '../compare.ts';
+import type { Calm, Machine } from '../machine.ts';
+import { QUANTILES } from '../stats/histogram.ts';
+import { type Spread, spreadOf } from '../stats/summary.ts';
+import { type Report, verifiedIn } from './report.ts';
+
+/** The lines of one comparison. */
+export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict[]): string[] {
+  const [first] = rows;
+  if (first === undefined) return [];
+  const head = `${first.work}, ${first.variant}`;
+  return [
+    head,
+    ...rows.map((row) => `  ${rowLine(row)}`),
+    ...verdicts.map((verdict) => `  ${verdictLine(verdict)}`),
+  ];
+}
+
+function rowLine(row: Row): string {
+  const { spread, unit, quantiles, errors, verified } = row;
+  const parts = [`${figure(spread.median)} ${unit} [${figure(spread.min)} .. ${figure(spread.max)}]`];
+  const shown = ([0.5, 0.99] as const).map((share) => quantiles[QUANTILES.indexOf(share)]);
+  const [median, tail] = shown;
+  if (median !== undefined && tail !== undefined)
+    parts.push(`p50 ${figure(median)} ms, p99 ${figure(tail)} ms`);
+  if (row.clientCores !== null && row.serverCores !== null)
+    parts.push(`cores: client ${row.clientCores.toFixed(2)}, servers ${row.serverCores.toFixed(2)}`);
+  for (const [code, count] of Object.entries(errors)) parts.push(`${code} ${count}`);
+  if (verified !== null && verified.checked > 0)
+    parts.push(`${verified.checked} acknowledged looked for, ${verified.lost} lost`);
+  if (row.note !== '') parts.push(row.note);
+  return `${`${row.contender} (${row.client})`.padEnd(62)} ${parts.join('; ')}`;
+}
+
+export function verdictLine({ goal, measured, unit, met }: Verdict): string {
+  return `${met ? 'met   ' : 'missed'} ${goal}: ${spreadText(measured)} ${unit}`;
+}
+
+export function machineLines(machine: Machine): string[] {
+  const { cpu, cores, memoryGib, kernel, filesystem, node, peers } = machine;
+  const lines = [
+    `${cpu}, ${cores} cores for servers and load together, ${memoryGib} GiB, ${kernel}, data on ${filesystem}, Node ${node}`,
+    ...Object.entries(peers).map(([name, version]) => `${name}: ${version}`),
+  ];
+  if (machine.isMemory)
+    lines.push(
+      `WARNING: ${filesystem} is memory: syncs cost nothing there, and figures of writes are worth nothing`,
+    );
+  return lines;
+}
+
+export function calmLine(calm: readonly Calm[]): string {
+  const of = (value: (look: Calm) => number): Spread => spreadOf(calm.map(value));
+  const loop = of((look) => look.loop);
+  const steal = Math.max(0, ...calm.map((look) => look.steal ?? 0));
+  return [
+    `calibration between rounds: fixed loop ${spreadText(loop)} million/s (slowest ${percent(1 - loop.min / loop.max)} below fastest)`,
+    `fdatasync of 4 KiB ${spreadText(of((look) => look.syncMs))} ms`,
+    `load average ${spreadText(of((look) => look.load))}`,
+    `stolen CPU time at most ${percent(steal)}`,
+  ].join('; ');
+}
+
+/** What stands at the end of a run. */
+export function closingLines({ rows, verdicts, calm, minutes }: Report): string[] {
+  const { checked, lost } = verifiedIn(rows);
+  const met = verdicts.filter((verdict) => verdict.met).length;
+  return [
+    '',
+    ...verdicts.map((verdict) => `${verdict.work}, ${verdict.variant}: ${verdictLine(verdict)}`),
+    '',
+    `${met} of ${verdicts.length} goals met; ${checked} acknowledged writes looked for, ${lost} lost; ${minutes.toFixed(1)} min`,
+    calmLine(calm),
+  ];
+}
+
+function spreadText({ median, min, max }: Spread): string {
+  return `${figure(median)} [${figure(min)} .. ${figure(max)}]`;
+}
+
+/** Three digits that count, thousands in one piece. */
+export function figure(value: number): string {
+  if (value >= 100) return String(Math.round(value));
+  return Number(value.toPrecision(3)).toString();
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}

@@ -1,0 +1,55 @@
+// A run of works on one rig: each told when it is done, all of it in one report.
+
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { realEnv } from '../common/base/env.ts';
+import type { Row, Verdict } from './compare.ts';
+import { type Calm, CalmMeter, describeMachine } from './machine.ts';
+import type { Report } from './report/report.ts';
+import { comparisonLines, machineLines } from './report/table.ts';
+import { findPrograms, type Programs, Rig, type Scale } from './rig.ts';
+import type { Work } from './works/all.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Data lies below TMPDIR while it runs. */
+export async function runWorks(
+  works: readonly Work[],
+  scale: Scale,
+  say: (line: string) => void,
+): Promise<Report> {
+  const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
+  const programs = findPrograms();
+  const machine = describeMachine(directory, peersOf(programs));
+  for (const line of machineLines(machine)) say(line);
+  const rig = new Rig({ scale, directory, programs, calm: new CalmMeter(realEnv, directory), say });
+  const begin = realEnv.now();
+  const startedAt = new Date(realEnv.wallNow()).toISOString();
+  const rows: Row[] = [];
+  const verdicts: Verdict[] = [];
+  const calm: Calm[] = [];
+  try {
+    for (const work of works) {
+      const found = await work.run(rig);
+      rows.push(...found.rows);
+      verdicts.push(...found.verdicts);
+      calm.push(...found.calm);
+      for (const line of comparisonLines(found.rows, found.verdicts)) say(line);
+    }
+  } finally {
+    await rig.stop();
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+  const minutes = (realEnv.now() - begin) / MINUTE_MS;
+  return { scale: scale.name, startedAt, minutes, machine, rows, verdicts, calm };
+}
+
+function peersOf({ etcd, h2load, redis, java }: Programs) {
+  return [
+    { name: 'etcd', program: etcd, args: ['--version'] },
+    { name: 'h2load', program: h2load, args: ['--version'] },
+    { name: 'Redis', program: redis, args: ['--version'] },
+    { name: `ZooKeeper of ${java.source}, Java`, program: java.java, args: ['--version'] },
+  ];
+}

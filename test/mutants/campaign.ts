@@ -34,7 +34,7 @@ const LAYERS: Readonly<Record<string, RunSeed>> = {
     }
   },
   simulator: async (seed) => {
-    const { violations } = await simulate({ seed, operations: OPERATIONS, faults: FAULTS });
+    const { violations } = await simulate({ seed, operations: OPERATIONS, faults: FAULTS, only: null });
     return violations[0]?.split('\n')[0] ?? null;
   },
 };

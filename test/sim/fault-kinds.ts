@@ -4,6 +4,7 @@
 import type { NodeMode } from '../../common/model/records.ts';
 import type { Cluster } from './cluster.ts';
 import type { Death, NodeProcess } from './node-process.ts';
+import type { Dice } from './world/dice.ts';
 import type { Host } from './world/host.ts';
 import type { ZkServer } from './world/zk-server.ts';
 
@@ -16,16 +17,16 @@ export interface FaultKind {
   readonly name: string;
   /** One of these is drawn, and of that a tenth to the whole. */
   readonly lastsMs: readonly number[];
-  strike(cluster: Cluster): Fault | null;
+  strike(cluster: Cluster, dice: Dice): Fault | null;
 }
 
 const SHORT = [200, 1_000, 3_000];
 const LONG = [500, 3_000, 9_000];
 const NOTHING = () => {};
 
-function runningNode({ world, nodes }: Cluster): NodeProcess | null {
+function runningNode({ nodes }: Cluster, { rng }: Dice): NodeProcess | null {
   const running = nodes.filter(({ busy, node, host }) => busy && node !== null && !host.process.paused);
-  return running.length === 0 ? null : world.rng.pick(running);
+  return running.length === 0 ? null : rng.pick(running);
 }
 
 /** Kept down until the fault is over. */
@@ -41,10 +42,12 @@ function down(node: NodeProcess, kind: Death): Fault {
   };
 }
 
-function ofNode(strike: (node: NodeProcess, cluster: Cluster) => Fault | null): FaultKind['strike'] {
-  return (cluster) => {
-    const node = runningNode(cluster);
-    return node === null ? null : strike(node, cluster);
+function ofNode(
+  strike: (node: NodeProcess, cluster: Cluster, dice: Dice) => Fault | null,
+): FaultKind['strike'] {
+  return (cluster, dice) => {
+    const node = runningNode(cluster, dice);
+    return node === null ? null : strike(node, cluster, dice);
   };
 }
 
@@ -55,25 +58,28 @@ function pause(host: Host): Fault | null {
   return { text: host.name, undo: () => process.alive && process.resume() };
 }
 
-function restart(one: { readonly host: Host; start(): void }): Fault | null {
+function restart(one: { readonly host: Host; start(): void }, dice: Dice): Fault | null {
   if (!one.host.process.alive) return null;
-  one.host.process.kill(one.host.world.chance(0.5) ? 'told' : 'silent');
+  one.host.process.kill(dice.chance(0.5) ? 'told' : 'silent');
   return { text: one.host.name, undo: () => !one.host.process.alive && one.start() };
 }
 
 /** Two that talk with each other: never two ZooKeeper servers, that is another fault. */
-function talkers({ world, nodes, coordinators, clients, ensemble }: Cluster): readonly [string, string] {
+function talkers(
+  { nodes, coordinators, clients, ensemble }: Cluster,
+  { rng }: Dice,
+): readonly [string, string] {
   const names = (all: readonly { readonly host: Host }[]) => all.map(({ host }) => host.name);
-  const node = world.rng.pick(names(nodes));
+  const node = rng.pick(names(nodes));
   const others = names(nodes).filter((name) => name !== node);
-  const zk = world.rng.pick(names(ensemble.servers));
-  return world.rng.pick<readonly [string, string]>([
-    [node, world.rng.pick(others)],
-    [node, world.rng.pick(others)],
+  const zk = rng.pick(names(ensemble.servers));
+  return rng.pick<readonly [string, string]>([
+    [node, rng.pick(others)],
+    [node, rng.pick(others)],
     [node, zk],
-    [world.rng.pick(names(clients)), node],
-    [world.rng.pick(names(coordinators)), zk],
-    [world.rng.pick(names(clients)), zk],
+    [rng.pick(names(clients)), node],
+    [rng.pick(names(coordinators)), zk],
+    [rng.pick(names(clients)), zk],
   ]);
 }
 
@@ -84,15 +90,17 @@ function cut({ world: { network } }: Cluster, pairs: readonly (readonly [string,
   };
 }
 
-function serverOf({ world, ensemble }: Cluster): ZkServer | null {
+function serverOf({ ensemble }: Cluster, { rng }: Dice): ZkServer | null {
   const up = ensemble.servers.filter(({ state }) => state === 'up');
-  return up.length < ensemble.servers.length ? null : world.rng.pick(up);
+  return up.length < ensemble.servers.length ? null : rng.pick(up);
 }
 
-function ofServer(strike: (server: ZkServer, cluster: Cluster) => () => void): FaultKind['strike'] {
-  return (cluster) => {
-    const server = serverOf(cluster);
-    return server === null ? null : { text: server.host.name, undo: strike(server, cluster) };
+function ofServer(
+  strike: (server: ZkServer, cluster: Cluster, dice: Dice) => () => void,
+): FaultKind['strike'] {
+  return (cluster, dice) => {
+    const server = serverOf(cluster, dice);
+    return server === null ? null : { text: server.host.name, undo: strike(server, cluster, dice) };
   };
 }
 
@@ -168,7 +176,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'coordinator-killed',
     lastsMs: LONG,
-    strike: ({ world, coordinators }) => restart(world.rng.pick(coordinators)),
+    strike: ({ coordinators }, dice) => restart(dice.rng.pick(coordinators), dice),
   },
   {
     name: 'leader-paused',
@@ -178,26 +186,30 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       return leader === undefined ? null : pause(leader.host);
     },
   },
-  { name: 'client-killed', lastsMs: SHORT, strike: ({ world, clients }) => restart(world.rng.pick(clients)) },
+  {
+    name: 'client-killed',
+    lastsMs: SHORT,
+    strike: ({ clients }, dice) => restart(dice.rng.pick(clients), dice),
+  },
   {
     name: 'client-paused',
     lastsMs: LONG,
-    strike: ({ world, clients }) => pause(world.rng.pick(clients).host),
+    strike: ({ clients }, { rng }) => pause(rng.pick(clients).host),
   },
   {
     name: 'cut-one-way',
     lastsMs: LONG,
-    strike: (cluster) => {
-      const [a, b] = talkers(cluster);
-      const pair = cluster.world.chance(0.5) ? ([a, b] as const) : ([b, a] as const);
+    strike: (cluster, dice) => {
+      const [a, b] = talkers(cluster, dice);
+      const pair = dice.chance(0.5) ? ([a, b] as const) : ([b, a] as const);
       return { text: pair.join(' to '), undo: cut(cluster, [pair]) };
     },
   },
   {
     name: 'cut-both-ways',
     lastsMs: LONG,
-    strike: (cluster) => {
-      const [a, b] = talkers(cluster);
+    strike: (cluster, dice) => {
+      const [a, b] = talkers(cluster, dice);
       return {
         text: `${a} and ${b}`,
         undo: cut(cluster, [
@@ -210,9 +222,14 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'node-cut-off',
     lastsMs: LONG,
-    strike: ofNode(({ host }, cluster) => {
-      const { world, nodes, clients, ensemble } = cluster;
-      const from = world.rng.pick([nodes, ensemble.servers, [...nodes, ...ensemble.servers, ...clients]]);
+    strike: ofNode(({ host }, cluster, { rng }) => {
+      const { nodes, clients, ensemble } = cluster;
+      const from = rng.pick([
+        nodes,
+        ensemble.servers,
+        [...ensemble.servers, rng.pick(nodes)],
+        [...nodes, ...ensemble.servers, ...clients],
+      ]);
       const names = from.map((one) => one.host.name).filter((name) => name !== host.name);
       const pairs = names.flatMap((name): (readonly [string, string])[] => [
         [host.name, name],
@@ -224,8 +241,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'connections-broken',
     lastsMs: [1],
-    strike: (cluster) => {
-      const [a, b] = talkers(cluster);
+    strike: (cluster, dice) => {
+      const [a, b] = talkers(cluster, dice);
       const broken = cluster.world.network.breakBetween(a, b);
       return broken === 0 ? null : { text: `${a} and ${b}`, undo: NOTHING };
     },
@@ -233,10 +250,10 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'network-slow',
     lastsMs: LONG,
-    strike: (cluster) => {
-      const { network, rng } = cluster.world;
-      const [a, b] = talkers(cluster);
-      const ms = rng.pick([20, 150, 600]);
+    strike: (cluster, dice) => {
+      const { network } = cluster.world;
+      const [a, b] = talkers(cluster, dice);
+      const ms = dice.rng.pick([20, 150, 600]);
       network.slow(a, b, ms);
       return { text: `${a} to ${b} by ${ms} ms`, undo: () => network.slow(a, b, 0) };
     },
@@ -260,8 +277,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'zk-election',
     lastsMs: [1],
-    strike: ({ world, ensemble }) => {
-      ensemble.elect(world.between(100, 1_500));
+    strike: ({ ensemble }, dice) => {
+      ensemble.elect(dice.between(100, 1_500));
       return { text: `${ensemble.leader.host.name} leads`, undo: NOTHING };
     },
   },
@@ -282,8 +299,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'zk-reads-stale',
     lastsMs: LONG,
-    strike: ofServer((server, { world }) => {
-      server.lagMs = world.rng.pick([100, 500, 900]);
+    strike: ofServer((server, _, { rng }) => {
+      server.lagMs = rng.pick([100, 500, 900]);
       return () => {
         server.lagMs = 2;
       };
@@ -318,8 +335,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'disk-stalls',
     lastsMs: [1],
-    strike: ofNode(({ host, disk }, { world }) => {
-      const ms = world.rng.pick([200, 1_000, 4_000, 8_000]);
+    strike: ofNode(({ host, disk }, { world }, { rng }) => {
+      const ms = rng.pick([200, 1_000, 4_000, 8_000]);
       disk.stalledUntil = world.clock.now + ms;
       return { text: `${host.name} for ${ms} ms`, undo: NOTHING };
     }),
@@ -361,9 +378,9 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'transfer-asked',
     lastsMs: [1],
-    strike: ({ world, descriptors, admin }) => {
-      const { id, inSync } = world.rng.pick(descriptors);
-      const to = world.rng.pick(inSync);
+    strike: ({ descriptors, admin }, { rng }) => {
+      const { id, inSync } = rng.pick(descriptors);
+      const to = rng.pick(inSync);
       admin.ask({ kind: 'transfer', range: id, to });
       return { text: `range ${id} to ${to}`, undo: NOTHING };
     },

@@ -1,9 +1,11 @@
 // Everything bad that happens in a run, at times drawn from the seed. A fault begins, lasts for a while and is undone; at
-// the end all of them are. fault-kinds.ts has what each of them does.
+// the end all of them are. fault-kinds.ts has what each of them does. Each fault has a number, and its time, its kind and
+// its victim come from the seed and that number alone, so that a run with some of them left out is still the same plan.
 
 import type { Cluster } from './cluster.ts';
-import { FAULT_KINDS, type FaultKind } from './fault-kinds.ts';
+import { FAULT_KINDS } from './fault-kinds.ts';
 import type { NodeProcess } from './node-process.ts';
+import { Dice } from './world/dice.ts';
 
 /** So many last at the same time at most. */
 const AT_ONCE = 4;
@@ -11,52 +13,59 @@ const AT_ONCE = 4;
 const REVIVE_MS = 300;
 
 interface Lasting {
-  readonly kind: string;
   readonly undo: () => void;
 }
 
 export class FaultPlan {
-  /** Begun so far. */
-  count = 0;
+  /** The numbers of those that have begun. */
+  readonly begun: number[] = [];
+  /** The number of the next one. */
+  next = 0;
   readonly #cluster: Cluster;
+  /** Null: all of them. */
+  readonly #only: ReadonlySet<number> | null;
   readonly #lasting = new Set<Lasting>();
   /** Nodes whose start is due. */
   readonly #starting = new Set<NodeProcess>();
   #over = false;
 
-  constructor(cluster: Cluster) {
+  constructor(cluster: Cluster, only: readonly number[] | null) {
     this.#cluster = cluster;
+    this.#only = only === null ? null : new Set(only);
   }
 
   begin(): void {
     const { clock } = this.#cluster.world;
     if (this.#cluster.world.clockDrift > 0) this.#cluster.world.story.count('fault clocks-drift');
     clock.after(REVIVE_MS, () => this.#revive());
-    this.#next();
+    this.#await();
   }
 
-  #next(): void {
+  #await(): void {
     const { world, settings } = this.#cluster;
-    world.clock.after(settings.faultEveryMs * world.between(0.1, 1.9), () => {
+    const dice = diceOf(world.seed, this.next);
+    world.clock.after(settings.faultEveryMs * dice.between(0.1, 1.9), () => {
       if (this.#over) return;
-      if (this.#lasting.size < AT_ONCE) this.#strike(world.rng.pick(FAULT_KINDS));
-      this.#next();
+      const number = this.next++;
+      if (this.#lasting.size < AT_ONCE && (this.#only?.has(number) ?? true)) this.#strike(number, dice);
+      this.#await();
     });
   }
 
-  #strike(kind: FaultKind): void {
+  #strike(number: number, dice: Dice): void {
     const { world } = this.#cluster;
-    const fault = kind.strike(this.#cluster);
+    const kind = dice.rng.pick(FAULT_KINDS);
+    const fault = kind.strike(this.#cluster, dice);
     if (fault === null) return;
-    this.count++;
-    const lastsMs = world.between(0.1, 1) * world.rng.pick(kind.lastsMs);
+    this.begun.push(number);
+    const lastsMs = dice.between(0.1, 1) * dice.rng.pick(kind.lastsMs);
+    const text = `#${number} ${kind.name}: ${fault.text}`;
     world.story.count(`fault ${kind.name}`);
-    world.story.tell('FAULT', `${kind.name}: ${fault.text}, for ${Math.round(lastsMs)} ms`, true);
+    world.story.tell('FAULT', `${text}, for ${Math.round(lastsMs)} ms`, true);
     const lasting: Lasting = {
-      kind: kind.name,
       undo: () => {
         if (!this.#lasting.delete(lasting)) return;
-        world.story.tell('FAULT', `${kind.name}: ${fault.text}: over`);
+        world.story.tell('FAULT', `${text}: over`);
         fault.undo();
       },
     };
@@ -91,4 +100,9 @@ export class FaultPlan {
     }
     for (const one of [...coordinators, ...clients]) if (!one.host.process.alive) one.start();
   }
+}
+
+/** Of one fault alone. */
+function diceOf(seed: number, number: number): Dice {
+  return new Dice((Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b)) >>> 0);
 }

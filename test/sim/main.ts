@@ -1,7 +1,7 @@
 // `npm run sim -- --seeds N --seed S`: a campaign of the simulator, or one seed again.
 
 import { realEnv } from '../../common/base/env.ts';
-import { EXIT } from '../../common/process/exit.ts';
+import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import {
   type Command,
   integer,
@@ -14,6 +14,8 @@ import { FAULT_KINDS } from './fault-kinds.ts';
 import { RuleCounters } from './rule-counters.ts';
 import { BRANCHES } from './rules.ts';
 import { type RunResult, runSeed } from './run.ts';
+import type { RunOptions } from './settings.ts';
+import { shrink } from './shrink.ts';
 
 const SEEDS_MAX = 2 ** 31;
 
@@ -52,6 +54,11 @@ const COMMAND = {
       max: 10_000,
       fallback: 20,
     }),
+    only: text<string | null>({
+      help: 'numbers of the faults that strike, by commas, or none; default: all',
+      fallback: null,
+    }),
+    shrink: toggle({ help: 'looks for a smaller run that fails as the first failing seed does' }),
     story: integer<number>({ help: 'lines told of a seed that fails', min: 0, max: 100_000, fallback: 200 }),
     key: text<string | null>({ help: 'shows every operation on this key', fallback: null }),
     verbose: toggle({ help: 'tells of every seed, and how often each branch of the rules was taken' }),
@@ -65,7 +72,48 @@ function say(text: string): void {
   process.stdout.write(`${text}\n`);
 }
 
-function report(result: RunResult, { operations, faults, story, verbose, key }: Values): void {
+/** Of `--only`; throws where it is something else. */
+function faultNumbers(given: string | null): readonly number[] | null {
+  if (given === null) return null;
+  if (given === 'none') return [];
+  if (!/^\d+(,\d+)*$/.test(given))
+    throw new ProcessExit(EXIT.usage, `--only ${given}: numbers, by commas, or none`);
+  return given.split(',').map(Number);
+}
+
+/** The command that runs it again. */
+function again({ seed, operations, faults, only }: RunOptions): string {
+  const some = only === null ? '' : ` --only ${only.length === 0 ? 'none' : only.join()}`;
+  return `npm run sim -- --seed ${seed} --operations ${operations} --faults ${faults}${some}`;
+}
+
+const SHRINK_RUNS = 300;
+
+/** Shrinks a run that failed and tells of the smallest one. */
+async function shrinkRun(options: RunOptions, result: RunResult, values: Values): Promise<void> {
+  const checker = checkerOf(result);
+  let runs = 0;
+  say(`shrinking: ${result.faults.length} faults, ${options.operations} operations`);
+  const size = await shrink(
+    { operations: options.operations, only: result.faults },
+    SHRINK_RUNS,
+    async (size) => {
+      runs++;
+      const fails = checkerOf(await runSeed({ ...options, ...size })) === checker;
+      if (fails) say(`  ${size.only.length} faults, ${size.operations} operations: fails`);
+      return fails;
+    },
+  );
+  const smallest = { ...options, ...size };
+  say(`the smallest of ${runs} runs:`);
+  report(await runSeed(smallest), smallest, values);
+}
+
+function checkerOf({ violations }: RunResult): string | undefined {
+  return violations[0]?.split(':')[0];
+}
+
+function report(result: RunResult, options: RunOptions, { story, verbose, key }: Values): void {
   const { seed, trace, virtualMs, events, violations } = result;
   if (verbose || violations.length > 0) {
     const virtual = (virtualMs / 1000).toFixed(1);
@@ -78,7 +126,7 @@ function report(result: RunResult, { operations, faults, story, verbose, key }: 
   if (violations.length === 0) return;
   say(result.story(story));
   for (const violation of violations.slice(0, 10)) say(`FAILED  ${violation}`);
-  say(`again:  npm run sim -- --seed ${seed} --operations ${operations} --faults ${faults}`);
+  say(`again:  ${again(options)}`);
 }
 
 export async function main(argv: readonly string[]): Promise<number> {
@@ -87,14 +135,20 @@ export async function main(argv: readonly string[]): Promise<number> {
   const budgetMs = values.budgetMs ?? Number.POSITIVE_INFINITY;
   const wanted = values.seeds ?? (values.budgetMs === null ? 1 : Number.POSITIVE_INFINITY);
   const begun = realEnv.now();
+  const only = faultNumbers(values.only);
   const campaign = new Campaign();
   const rules = new RuleCounters();
   await rules.start();
   say(`seeds from ${first}`);
   for (let done = 0; done < wanted && realEnv.now() - begun < budgetMs; done++) {
-    const result = await runSeed({ ...values, seed: (first + done) % SEEDS_MAX }, rules);
-    report(result, values);
+    const { operations, faults } = values;
+    const options = { operations, faults, only, seed: (first + done) % SEEDS_MAX };
+    const result = await runSeed(options, { rules });
+    report(result, options, values);
     campaign.add(result);
+    if (!values.shrink || result.violations.length === 0) continue;
+    await shrinkRun(options, result, values);
+    break;
   }
   say(campaign.summary(realEnv.now() - begun, values.verbose));
   const complete = !values.allFired || campaign.unfired.length === 0;

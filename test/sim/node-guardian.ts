@@ -38,7 +38,8 @@ export class NodeGuardian {
       start: (launch) => {
         start(launch);
         const ended = new Promise<Ended>((resolve) => {
-          this.#reap = (how) => process.gate(() => resolve(how))();
+          const reaped = (how: Ended) => process.gate(() => resolve(how));
+          this.#reap = (how) => void world.clock.after(world.between(0.1, 2), reaped(how));
         });
         return { pid: 1, ended, stop: () => ended };
       },

@@ -21,6 +21,8 @@ export interface RunResult {
   readonly events: number;
   readonly operations: number;
   readonly counters: ReadonlyMap<string, number>;
+  /** The numbers of the faults that struck. */
+  readonly faults: readonly number[];
   story(lines: number): string;
   /** Everything that touched this key, a line each. */
   ofKey(key: string): readonly string[];
@@ -29,17 +31,25 @@ export interface RunResult {
 /** Virtual time that a run may take before it is healed, ms. */
 const RUN_MS_MAX = 400_000;
 
-/** @param rules counts what the run does of each rule */
-export async function runSeed(options: RunOptions, rules?: RuleCounters): Promise<RunResult> {
+export interface Tools {
+  /** Counts what the run does of each rule. */
+  readonly rules?: RuleCounters;
+  /** Told of the cluster before it starts. */
+  readonly prepare?: (cluster: Cluster) => void;
+}
+
+export async function runSeed(options: RunOptions, { rules, prepare }: Tools = {}): Promise<RunResult> {
   const world = new World(options.seed);
   const cluster = new Cluster(world, drawSettings(world));
+  const faults = new FaultPlan(cluster, options.only);
+  prepare?.(cluster);
   const rejected = (error: unknown) => {
     if (world.running === null) throw error;
     world.running.crash(error);
   };
   process.on('unhandledRejection', rejected);
   try {
-    await play(cluster, options);
+    await play(cluster, faults, options);
   } finally {
     process.off('unhandledRejection', rejected);
   }
@@ -52,6 +62,7 @@ export async function runSeed(options: RunOptions, rules?: RuleCounters): Promis
     events: world.clock.events,
     operations: cluster.history.operations.length,
     counters: world.story.counters,
+    faults: faults.begun,
     story: (lines) => world.story.text(lines),
     ofKey: (key) =>
       cluster.history.operations
@@ -62,17 +73,23 @@ export async function runSeed(options: RunOptions, rules?: RuleCounters): Promis
   };
 }
 
-async function play(cluster: Cluster, options: RunOptions): Promise<void> {
+async function play(cluster: Cluster, faults: FaultPlan, options: RunOptions): Promise<void> {
   const { world, history } = cluster;
   world.story.tell('RUN', JSON.stringify({ ...options, ...cluster.settings }), true);
   cluster.start();
   const broken = () => world.violations.length > 0;
   await world.clock.run(() => broken() || cluster.ranges.size > 0 || world.clock.now > 60_000);
-  const faults = new FaultPlan(cluster);
   if (options.faults > 0) faults.begin();
-  const enough = () => history.operations.length >= options.operations && faults.count >= options.faults;
+  const { only } = options;
+  const enoughFaults = () =>
+    only === null ? faults.begun.length >= options.faults : faults.next > Math.max(-1, ...only);
+  const enough = () => history.operations.length >= options.operations && enoughFaults();
   await world.clock.run(() => broken() || enough() || world.clock.now > RUN_MS_MAX);
-  world.story.tell('RUN', `${faults.count} faults, ${history.operations.length} operations: all heals`, true);
+  world.story.tell(
+    'RUN',
+    `${faults.begun.length} faults, ${history.operations.length} operations: all heals`,
+    true,
+  );
   faults.heal();
   cluster.working = false;
   const rows = broken() ? null : await checkHealed(cluster);

@@ -11,6 +11,8 @@ export interface RunOptions {
   readonly operations: number;
   /** At least so many; 0: none at all. */
   readonly faults: number;
+  /** Only the faults with these numbers strike; null: all. */
+  readonly only: readonly number[] | null;
 }
 
 export interface Settings {

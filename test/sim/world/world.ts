@@ -1,14 +1,13 @@
 // One world of the simulator: a clock, a source of chance, a network, hosts. All of it comes from one seed.
 
-import { type Rng, seededRng } from '../../support/rng.ts';
 import { Clock } from './clock.ts';
+import { Dice } from './dice.ts';
 import { Host, type Process } from './host.ts';
 import { Network } from './network.ts';
 import { Story } from './story.ts';
 
-export class World {
+export class World extends Dice {
   readonly seed: number;
-  readonly rng: Rng;
   readonly clock = new Clock();
   readonly story = new Story(this.clock);
   readonly network = new Network(this);
@@ -20,26 +19,13 @@ export class World {
   readonly #hosts = new Map<string, Host>();
 
   constructor(seed: number) {
+    super(seed);
     this.seed = seed;
-    this.rng = seededRng(seed);
     this.clockDrift = this.rng.pick([0, 0.001, 0.01]);
   }
 
   get hosts(): readonly Host[] {
     return [...this.#hosts.values()];
-  }
-
-  random(): number {
-    return this.rng.below(2 ** 32) / 2 ** 32;
-  }
-
-  /** Uniform in [from, to). */
-  between(from: number, to: number): number {
-    return from + this.random() * (to - from);
-  }
-
-  chance(probability: number): boolean {
-    return this.random() < probability;
   }
 
   makeHost(name: string, machine = name): Host {

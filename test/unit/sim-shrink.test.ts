@@ -1,0 +1,58 @@
+// A failing run of the simulator is made smaller: in theory, and with a world that breaks when two kinds of fault have met.
+
+import test from 'ava';
+import type { Cluster } from '../sim/cluster.ts';
+import { runSeed } from '../sim/run.ts';
+import { type Size, shrink } from '../sim/shrink.ts';
+
+const twenty = Array.from({ length: 20 }, (_, index) => index);
+
+test('what is not needed goes', async (t) => {
+  const cases: readonly (readonly number[])[] = [[], [0], [19], [3, 7], [0, 9, 10, 19], twenty];
+  for (const needed of cases) {
+    const size = await shrink({ operations: 2_000, only: twenty }, 1_000, async ({ operations, only }) => {
+      return operations >= 120 && needed.every((fault) => only.includes(fault));
+    });
+    t.deepEqual(size, { operations: 125, only: needed });
+  }
+});
+
+test('the tries are bounded, and the last size that failed is told', async (t) => {
+  const failed: Size[] = [];
+  let tries = 0;
+  const size = await shrink({ operations: 2_000, only: twenty }, 5, async (tried) => {
+    tries++;
+    if (tried.only.includes(3)) failed.push(tried);
+    return tried.only.includes(3);
+  });
+  t.is(tries, 5);
+  t.deepEqual(size, failed.at(-1));
+});
+
+/** Whoever pauses a node after ZooKeeper has had an election breaks this world. */
+function breakWhenBothMeet({ world, history }: Cluster): void {
+  const had = (kind: string) => (world.story.counters.get(`fault ${kind}`) ?? 0) > 0;
+  const look = () => {
+    if (had('zk-election') && had('node-paused') && history.operations.length > 100)
+      world.violation('synthetic', 'they met');
+    else world.clock.after(10, look);
+  };
+  look();
+}
+
+test('a run shrinks to the faults that break it, and that run can be run again', async (t) => {
+  t.timeout(120_000);
+  const run = (operations: number, only: readonly number[] | null) =>
+    runSeed({ seed: 5, operations, faults: 20, only }, { prepare: breakWhenBothMeet });
+  const whole = await run(2_000, null);
+  t.deepEqual(whole.violations, ['synthetic: they met']);
+  const size = await shrink({ operations: 2_000, only: whole.faults }, 100, async ({ operations, only }) => {
+    return (await run(operations, only)).violations[0] === 'synthetic: they met';
+  });
+  t.is(size.only.length, 2, size.only.join());
+  t.true(size.only.every((fault) => whole.faults.includes(fault)));
+  t.true(size.operations < 2_000);
+  const [first, again] = [await run(size.operations, size.only), await run(size.operations, size.only)];
+  t.deepEqual(first.violations, ['synthetic: they met']);
+  t.is(again.trace, first.trace);
+});

@@ -25,7 +25,7 @@ export interface ClientServiceOptions {
   readonly env: Env;
   readonly storage: Storage;
   host(range: RangeId): RangeHost | undefined;
-  /** Something was proposed to this host: it has something to take. */
+  /** Something is being proposed to this host: it will have something to take. */
   touched(host: RangeHost): void;
   status(): NodeStatus;
 }
@@ -64,8 +64,8 @@ export class ClientService {
   }
 
   #write(host: RangeHost, client: Answerable, requestId: number, request: WriteRequest): void {
-    host.write(request.epoch, request.operation, client, requestId, this.#options.env.now());
     this.#options.touched(host);
+    host.write(request.epoch, request.operation, client, requestId, this.#options.env.now());
   }
 
   #get(host: RangeHost, client: Answerable, requestId: number, request: GetRequest): void {

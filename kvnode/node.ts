@@ -21,7 +21,7 @@ import { ClientService } from './client-service.ts';
 import { DescriptorWriter } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { RangeHost } from './range-host.ts';
-import type { Intent, Purpose } from './replica/messages.ts';
+import type { Intent, Purpose, Ready } from './replica/messages.ts';
 import { Replica, type ReplicaEvent } from './replica/replica.ts';
 import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
@@ -175,14 +175,20 @@ export class KvNode {
     this.#env.soon(() => this.#turn());
   }
 
+  /** All that goes to other nodes leaves before anything is applied and answered, and before the disk is busy with it. */
   #turn(): void {
     this.#turnDue = false;
     const now = this.#env.now();
+    const due: (readonly [RangeHost, Ready])[] = [];
     for (const host of this.#touched) {
       this.#touched.delete(host);
       if (host.wiping) continue;
       const ready = host.replica.take(now);
       for (const { to, message } of ready.messages) this.#peers.send(to, toFrame(host.meta.range, message));
+      due.push([host, ready]);
+    }
+    this.#peers.flush();
+    for (const [host, ready] of due) {
       host.carryOut(ready, now);
       for (const intent of ready.intents) this.#carryOut(host, intent);
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
@@ -197,8 +203,9 @@ export class KvNode {
 
   #step(host: RangeHost, event: ReplicaEvent): void {
     if (host.wiping) return;
-    host.replica.step(event, this.#env.now());
+    // First, so that the turn comes before the log begins to write what this event logs.
     this.#touch(host);
+    host.replica.step(event, this.#env.now());
   }
 
   #stepRange(range: RangeId, event: ReplicaEvent): void {

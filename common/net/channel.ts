@@ -186,6 +186,11 @@ export class Channel {
     return true;
   }
 
+  /** What is gathered leaves now, not at the turn's end. */
+  flush(): void {
+    if (this.state === 'open') this.outbox.flush();
+  }
+
   /** Sends what is gathered and ends the connection. Requests under way fail. */
   close(reason: string): void {
     this.end(new RangekeeperError('CLOSED', reason));

@@ -49,7 +49,7 @@ export class Outbox {
   }
 
   flush(): void {
-    if (this.connection === null) return;
+    if (this.connection === null || (this.gathered.frames === 0 && this.held.length === 0)) return;
     if (this.gathered.frames > 0) this.held.push(this.gathered.take());
     for (const message of this.held) {
       const left = this.withdrawn.size === 0 ? message : without(message, this.withdrawn);

@@ -95,6 +95,11 @@ export class Peers {
     return this.peers.get(node)?.connect()?.send(body) ?? false;
   }
 
+  /** What is gathered for the nodes leaves now, not at the turn's end. */
+  flush(): void {
+    for (const peer of this.peers.values()) peer.channel?.flush();
+  }
+
   close(): void {
     this.closed = true;
     for (const peer of this.peers.values()) peer.close();

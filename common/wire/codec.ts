@@ -72,23 +72,33 @@ function fieldTable(): (Body['kind'] | undefined)[] {
   return table;
 }
 
+/** Room for a message, to begin with. */
+const MESSAGE_BYTES_MIN = 256;
+
 /** What is not laid by hand. */
 type GeneratedBody = Exclude<Body, { kind: 'write' | 'write-reply' | 'get' | 'get-reply' | 'append' }>;
 
 /** Gathers frames into one message. */
 export class EnvelopeWriter {
-  private writer: Writer = new Writer();
+  private readonly writer = new Writer();
+  /** The next message will have about as many bytes as the last one. */
+  private bytesExpected = MESSAGE_BYTES_MIN;
   frames = 0;
 
   /** Bytes gathered so far. */
   get bytes(): number {
-    return this.writer.pos;
+    return this.frames === 0 ? 0 : this.writer.pos;
   }
 
   /** Copies the frame in. */
   add(id: number, body: Body): void {
-    const { writer } = this;
+    if (this.frames === 0) this.writer.begin(this.bytesExpected);
+    this.put(id, body);
     this.frames++;
+  }
+
+  private put(id: number, body: Body): void {
+    const { writer } = this;
     switch (body.kind) {
       case 'write':
         return putWrite(writer, id, FIELD.write, body);
@@ -101,11 +111,11 @@ export class EnvelopeWriter {
       case 'append':
         return putAppend(writer, id, FIELD.append, body);
       default:
-        this.addGenerated(id, body);
+        this.putGenerated(id, body);
     }
   }
 
-  private addGenerated(id: number, body: GeneratedBody): void {
+  private putGenerated(id: number, body: GeneratedBody): void {
     const { writer } = this;
     writer.uint32((FRAMES_FIELD << 3) | LENGTH_DELIMITED).fork();
     if (id !== 0) writer.uint32(ID_FIELD << 3).uint64(id);
@@ -116,14 +126,14 @@ export class EnvelopeWriter {
 
   /** The message; the writer is empty again. */
   take(): Bytes {
-    const message = this.writer.written();
+    const message = this.frames === 0 ? emptyBytes : this.writer.written();
+    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, message.length + (message.length >>> 3));
     assert(message.length <= LIMITS.messageBytesMax, 'a message keeps its limit');
     this.clear();
     return message;
   }
 
   clear(): void {
-    this.writer = new Writer();
     this.frames = 0;
   }
 }

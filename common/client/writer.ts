@@ -2,6 +2,7 @@
 // none is under way any more, so that the range may forget their answers. One identity a range, so that a write which waits
 // long in one range keeps no answers alive in others. A number is under way while a request with it may still take effect.
 
+import { assert } from '../base/assert.ts';
 import type { Bytes } from '../base/bytes.ts';
 import type { Env } from '../base/env.ts';
 import { LIMITS } from '../model/config.ts';
@@ -53,6 +54,7 @@ class Writer {
   end(number: number): void {
     const { underWay } = this;
     const mask = underWay.length - 1;
+    assert(number >= this.lowest && underWay[number & mask] === 1, 'R13: a number ends once');
     underWay[number & mask] = 0;
     while (this.lowest < this.next && underWay[this.lowest & mask] === 0) this.lowest++;
   }

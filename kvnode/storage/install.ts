@@ -91,6 +91,7 @@ export class InstallQueue {
       addSessions(batch, replica, sessions);
       addApplied(batch, replica, position);
       await this.#guard(batch.write());
+      this.#state.storeReplaced();
       this.#check(writer);
       this.#writers.delete(replica.range);
       this.#log.put(RECORD_TYPES.installed, replica.range, position, NO_BODY);

@@ -217,6 +217,8 @@ export class NodeStorage implements Storage {
       logBytes: this.#parts.segments.bytes,
       carriedBytes: this.#parts.retention.carriedBytes,
       overlayBytes: this.#state.overlayBytes,
+      rowCacheHits: this.#state.rowCache.hits,
+      rowCacheMisses: this.#state.rowCache.misses,
       syncs: this.#log.groups,
       groups: this.#log.groups,
       entries: this.#log.entries,
@@ -229,6 +231,7 @@ export class NodeStorage implements Storage {
   }
 
   async #close(): Promise<void> {
+    this.#parts.retention.close();
     try {
       // On a full disk that would never end; what is not synced was never acknowledged.
       if (!this.#failed && !this.full) {

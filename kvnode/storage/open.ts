@@ -46,6 +46,8 @@ export interface StorageLimits {
   readonly flushBytes: number;
   /** Applied and not yet written; beyond it the storage is saturated. */
   readonly overlayBytesMax: number;
+  /** Rows kept in memory that were read from the state store. */
+  readonly rowCacheBytes: number;
 }
 
 export const DEFAULT_LIMITS: StorageLimits = {
@@ -56,6 +58,7 @@ export const DEFAULT_LIMITS: StorageLimits = {
   flushMs: 50,
   flushBytes: 8 * MB,
   overlayBytesMax: 64 * MB,
+  rowCacheBytes: 96 * MB,
 };
 
 export interface StorageOptions {

@@ -44,6 +44,7 @@ export class Retention {
   readonly #listeners: ((range: RangeId, base: Position) => void)[] = [];
   /** What was decided waits until all that was logged then is synced. */
   #deciding = false;
+  #closed = false;
   #carriedBytes = 0;
 
   constructor(log: SharedLog, segments: Segments, replicas: Replicas, bounds: RetentionBounds) {
@@ -57,6 +58,11 @@ export class Retention {
       segment = log.syncedSegment;
       this.run();
     });
+  }
+
+  /** Nothing is logged or deleted any more. */
+  close(): void {
+    this.#closed = true;
   }
 
   /** Bytes of records carried so far. */
@@ -73,7 +79,7 @@ export class Retention {
    * now is synced: an entry truncated, wiped or carried is needed where it was until the log says so on the disk.
    */
   run(): void {
-    if (this.#deciding || this.#left < this.#bounds.keepBytes) return;
+    if (this.#closed || this.#deciding || this.#left < this.#bounds.keepBytes) return;
     const needs = this.#needs();
     const carried = this.#isStuck(needs) && this.#carryFrom(needs.applied);
     if (!carried && !this.#mayGo(needs)) return;
@@ -81,6 +87,7 @@ export class Retention {
     this.#log.flushed().then(
       () => {
         this.#deciding = false;
+        if (this.#closed) return;
         this.#delete(needs);
         if (carried) this.run();
       },

@@ -14,6 +14,7 @@ import type { Span } from './bodies.ts';
 import { keyText, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './page.ts';
 import type { Replica } from './replicas.ts';
+import { RowCache } from './row-cache.ts';
 import { addApplied, addSessions } from './snapshot.ts';
 import type { StateBatch, StateEngine } from './state-engine.ts';
 import {
@@ -38,6 +39,8 @@ export interface StateOptions {
   readonly flushBytes: number;
   /** Beyond it the state is saturated. */
   readonly overlayBytesMax: number;
+  /** Rows of the store kept in memory. */
+  readonly rowCacheBytes: number;
   readonly onFlushed: () => void;
   readonly onFailure: (error: Error) => void;
 }
@@ -51,6 +54,7 @@ const CLEAR_ROWS = 2000;
 export class State {
   readonly #options: StateOptions;
   readonly #engine: StateEngine;
+  readonly #cache: RowCache;
   #active = new Overlay();
   /** The one being written, if any. */
   #frozen: Overlay | null = null;
@@ -60,10 +64,15 @@ export class State {
   constructor(options: StateOptions) {
     this.#options = options;
     this.#engine = options.engine;
+    this.#cache = new RowCache(options.rowCacheBytes);
   }
 
   get overlayBytes(): number {
     return this.#active.bytes + (this.#frozen?.bytes ?? 0);
+  }
+
+  get rowCache(): Pick<RowCache, 'hits' | 'misses'> {
+    return this.#cache;
   }
 
   get saturated(): boolean {
@@ -76,9 +85,18 @@ export class State {
       const row = this.#active.get(namespaceId, text) ?? this.#frozen?.get(namespaceId, text);
       if (row !== undefined) return isRow(row) ? row : undefined;
     }
+    const cached = this.#cache.get(namespaceId, key);
+    if (cached !== undefined) return cached;
     const stored = this.#engine.get(scratchKey(namespaceId, key));
     if (stored === undefined) return undefined;
-    return { key, value: stored.subarray(REVISION_BYTES), revision: readRevision(stored) };
+    const row = { key, value: stored.subarray(REVISION_BYTES), revision: readRevision(stored) };
+    this.#cache.add(namespaceId, row);
+    return row;
+  }
+
+  /** Rows of the store were replaced by others than this. */
+  storeReplaced(): void {
+    this.#cache.clear();
   }
 
   apply(replica: Replica, position: Position, changes: readonly Change[]): void {
@@ -143,6 +161,8 @@ export class State {
         const storedKey = scratchKey(namespaceId, row.key);
         if (isRow(row)) batch.put(storedKey, scratchValue(row));
         else batch.delete(storedKey);
+        // Ahead of the store: until that has the batch, the overlay answers.
+        this.#cache.changed(namespaceId, row.key, isRow(row) ? row : null);
         if (--left > 0) continue;
         await new Promise<void>((resolve) => this.#options.env.soon(resolve));
         left = ROWS_PER_TURN;
@@ -193,6 +213,7 @@ export class State {
   async clear(range: RangeId, span: Span): Promise<void> {
     await this.#clear(sessionBounds(range));
     await this.#clear(rowBounds(span.namespaceId, span));
+    this.storeReplaced();
   }
 
   async #clear(bounds: { readonly start: Bytes; readonly end: Bytes }): Promise<void> {

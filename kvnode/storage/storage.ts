@@ -126,6 +126,9 @@ export interface StorageStats {
   /** Of the log, written again so that the segments they stood in could go. */
   readonly carriedBytes: number;
   readonly overlayBytes: number;
+  /** Reads of the state beneath the overlay: answered from memory, or by the store. */
+  readonly rowCacheHits: number;
+  readonly rowCacheMisses: number;
   readonly syncs: number;
   readonly groups: number;
   readonly entries: number;

@@ -57,6 +57,7 @@ interface Due {
 }
 
 const nothing: Due = { messages: [], needsSnapshot: false };
+const snapshotOnly: Due = { messages: [], needsSnapshot: true };
 
 /**
  * @param mayVouch whether the owner's lease is valid and EpochStart committed: only then may stamps be echoed (R11)
@@ -109,7 +110,12 @@ export function appendsDue(
       const idle = follower.sentCommit < state.commitSeq || now - follower.sentAt >= config.idleAppendMs;
       if (messages.length === 0 && idle) {
         const prev = positionAt(state, progress.next - 1);
-        if (prev !== null) messages.push(make(prev, []));
+        if (prev === null) {
+          // It was away while the log went on without what is in flight.
+          follower.progress = { kind: 'snapshot', failedAt: null };
+          return snapshotOnly;
+        }
+        messages.push(make(prev, []));
       }
       return { messages, needsSnapshot: false };
     }

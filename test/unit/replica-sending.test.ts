@@ -1,0 +1,49 @@
+// What an owner sends to a follower that answers nothing while the log goes on.
+
+import test from 'ava';
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
+import { origin, type Seq } from '../../common/model/ids.ts';
+import { LogState } from '../../kvnode/replica/log-state.ts';
+import { newFollower, startStream } from '../../kvnode/replica/progress.ts';
+import { appendsDue, SharedRead } from '../../kvnode/replica/sending.ts';
+import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
+import { MemoryLog } from '../support/memory-log.ts';
+
+const config = { ...DEFAULT_REPLICATION, inflightBytesMax: 100, appendBytesMax: 50 };
+
+function ownerWith(entries: Seq) {
+  const log = new MemoryLog();
+  const recovered = log.recover(0, { range: 1, inc: 1 });
+  const state = new LogState(recovered, log);
+  state.raiseEpochSeen(1);
+  for (let seq = 1; seq <= entries; seq++) {
+    state.append([{ epoch: 1, seq, kind: ENTRY_KINDS.operation, payload: new Uint8Array(25) }]);
+  }
+  const follower = newFollower('b', 1, origin, 0);
+  startStream(follower);
+  const read = () => new SharedRead(state, config.appendBytesMax);
+  const due = (now: number) => appendsDue(follower, state, read(), 1, false, config, now);
+  return { state, follower, due };
+}
+
+test('a follower with a full window is asked again and again whether it is there', (t) => {
+  const { due } = ownerWith(20);
+  t.deepEqual(
+    due(1_000).messages.map(({ entries }) => entries.length),
+    [2, 2],
+  );
+  t.deepEqual(due(1_001).messages, []);
+  t.like(due(1_000 + config.idleAppendMs).messages, [{ prev: { epoch: 1, seq: 4 }, entries: [] }]);
+});
+
+test('once the log no longer has what is in flight, a follower that came back needs a snapshot', (t) => {
+  const { state, follower, due } = ownerWith(20);
+  due(1_000);
+  state.index.compact({ epoch: 1, seq: 4 });
+  t.false(due(1_000 + config.idleAppendMs).needsSnapshot, 'the log still meets what it would have');
+  state.index.compact({ epoch: 1, seq: 5 });
+  t.false(due(1_001 + config.idleAppendMs).needsSnapshot, 'not before it is silent for a while');
+  const later = due(1_000 + 2 * config.idleAppendMs);
+  t.deepEqual([later.needsSnapshot, later.messages], [true, []]);
+  t.is(follower.progress.kind, 'snapshot');
+});

@@ -263,6 +263,7 @@ export class KvNode {
     }
   }
 
+  /** R10: where the answer is not `done`, the descriptor is read, as only an image settles what became of it. */
   async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
     const { purpose, next, expected, why } = intent;
     const outcome = await this.#writer.compareAndSet(next, expected);
@@ -287,6 +288,7 @@ export class KvNode {
     }
   }
 
+  /** R8. */
   async #handOverAll(): Promise<void> {
     if (![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)) return;
     const done = new Promise<void>((resolve) => {
@@ -342,7 +344,7 @@ export class KvNode {
     return this.#session === null || this.#session.ended ? null : this.#session.id;
   }
 
-  /** The lease [safety]: read at the moment of use. */
+  /** R11, the lease [safety]: read at the moment of use. */
   #leaseValid(): boolean {
     return this.#session !== null && this.#env.now() < this.#session.leaseUntil();
   }
@@ -374,6 +376,7 @@ export class KvNode {
     return host;
   }
 
+  /** R9: wiped only on an image newer than the addition and lacking it; made only from an image that names it. */
   #learn(image: DescriptorImage): void {
     if (this.#closed) return;
     const { descriptor } = image;

@@ -107,7 +107,7 @@ export class RangeHost {
     return replyFromError(new RangekeeperError(code, message, details));
   }
 
-  /** Steps 2 and 3 of a Ready: applies what is committed, answers, gives up what is lost. */
+  /** Steps 2 and 3 of a Ready: applies what is committed, then answers (R4); what is lost ends UNKNOWN (R5). */
   carryOut(ready: Ready, now: number): void {
     if (!this.replica.isVoid) this.#applyThrough(ready.commitSeq, now);
     if (ready.lost === null) return;

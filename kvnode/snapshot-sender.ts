@@ -77,6 +77,7 @@ export class SnapshotSender {
     let rows = await reader.next(snapshotChunkBytes);
     for (let index = 0; ; index++) {
       const following = rows === null ? null : await reader.next(snapshotChunkBytes);
+      // R13: rows and answers are of one moment.
       const clientSessions = following === null ? await reader.sessions() : [];
       checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
       const contents = { rows: rows ?? [], last: following === null, checksum, clientSessions };

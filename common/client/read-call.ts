@@ -187,6 +187,7 @@ export class ReadCall<T> extends Call {
     context.health.answered(attempt.node, roundTripMs);
     context.seen.note(attempt.route.descriptor.id, reply.appliedSeq);
     if (!this.finish()) return;
+    // R11: how far it may be behind when it is here.
     const staleMs = reply.staleMs === null ? null : reply.staleMs + roundTripMs;
     const freshness = reply.stale ? { stale: true, staleMs } : { stale: false, staleMs: 0 };
     try {

@@ -110,6 +110,7 @@ function raiseMinInSync({ descriptor, namespace, staying }: Case): Change | null
   };
 }
 
+/** R9: under an inc that no replica of the range had before. */
 function addReplica({ draft, view, descriptor, namespace, staying, lost }: Case): Change | null {
   if (staying.length >= namespace.replicationFactor) return null;
   const held = descriptor.replicas.map((replica) => replica.node);
@@ -128,6 +129,7 @@ function addReplica({ draft, view, descriptor, namespace, staying, lost }: Case)
   };
 }
 
+/** R9: only once it is out of the in-sync set. */
 function removeRetired({ view, descriptor }: Case): Change | null {
   const { retire } = descriptor;
   if (retire === null || isInSync(descriptor, retire)) return null;
@@ -139,7 +141,7 @@ function removeRetired({ view, descriptor }: Case): Change | null {
   };
 }
 
-/** A lost replica goes once the namespace's wish is met without it; a member of the in-sync set has to leave it first. */
+/** R9: a lost replica goes once the namespace's wish is met without it; a member of the in-sync set has to leave it first. */
 function removeLost(range: Case): Change | null {
   const { view, descriptor, namespace, staying, lost } = range;
   const replaced = inSyncAmong(descriptor, staying).length >= namespace.replicationFactor;

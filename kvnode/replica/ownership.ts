@@ -82,10 +82,12 @@ export class Ownership {
     return this.#state.commitSeq >= this.startSeq;
   }
 
+  /** R8: not while a hand-over is being prepared, or out. */
   get acceptsWrites(): boolean {
     return this.#phase.kind === 'serving';
   }
 
+  /** R2, R8, R11. */
   get acceptsReads(): boolean {
     return this.#phase.kind !== 'stopped' && this.started;
   }
@@ -114,7 +116,7 @@ export class Ownership {
     this.#live = live;
   }
 
-  /** True: it was this epoch's hand-over, and it took effect: the epoch is over. */
+  /** R10: `done` settles it, anything else waits for an image. True: it was this epoch's hand-over (R8), and it took effect: the epoch is over. */
   casOutcome(expected: number, outcome: CasOutcome, now: number): boolean {
     const change = this.#change;
     if (change === null || change.expected !== expected || !change.answered(outcome)) return false;
@@ -129,7 +131,7 @@ export class Ownership {
     this.#commit(now);
   }
 
-  /** True: the follower has seen a higher epoch, so this one is over. */
+  /** R4: counts for this life of the follower (R9) under this epoch. True: it has seen a higher one, so this is over (R1). */
   receiveAck(from: NodeId, ack: AppendAck, now: number): boolean {
     const follower = this.#followers.get(from);
     if (ack.epoch > this.epoch) return true;
@@ -209,6 +211,7 @@ export class Ownership {
 
   // ---- followers -------------------------------------------------------------------------------------------------
 
+  /** R9: what is known of a replica is forgotten with its inc. */
   #adoptFollowers(now: number): void {
     const { replicas } = this.#image.descriptor;
     for (const { node, inc } of replicas) {
@@ -322,7 +325,7 @@ export class Ownership {
 
   // ---- hand-over -----------------------------------------------------------------------------------------------------
 
-  /** The live in-sync member that is heard most recently, with a disk that works. */
+  /** R8: the live in-sync member that is heard most recently, with a disk that works. */
   #bestHeir(): NodeId | null {
     let best: FollowerProgress | null = null;
     for (const follower of this.#followers.values()) {
@@ -346,7 +349,7 @@ export class Ownership {
     if (wish !== null && wish !== this.#self) this.handOver(wish, now);
   }
 
-  /** Once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */
+  /** R8: once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */
   #proceedHandOver(now: number): void {
     const phase = this.#phase;
     if (phase.kind !== 'draining' || phase.askedSession || this.#change !== null) return;

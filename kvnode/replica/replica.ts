@@ -196,7 +196,7 @@ export class Replica {
   // ---- clients -----------------------------------------------------------------------------------------------------
 
   /**
-   * Appends one operation; it is answered when commitSeq reaches the seq returned, or never. A code: refused, nothing
+   * Appends one operation where this owner serves (R8) under a lease and is not read-only (R5); it is answered when commitSeq reaches the seq returned, or never. A code: refused, nothing
    * appended.
    * @param payload an encoded Operation; the log keeps it
    */
@@ -368,12 +368,14 @@ export class Replica {
 
   // ---- follower ----------------------------------------------------------------------------------------------------
 
+  /** R3: epochSeen is raised before anything else is done under that epoch; whoever owned a lower one is deposed (R1). */
   #enterEpoch(epoch: Epoch): void {
     if (epoch <= this.#state.epochSeen) return;
     this.#stepDown();
     this.#state.raiseEpochSeen(epoch);
   }
 
+  /** R3: for another life of this replica (R9) ignored, of an epoch that is over refused, else taken in (follower.ts). */
   #receiveAppend(from: NodeId, append: Append, now: number): void {
     if (append.inc !== this.inc) return;
     if (append.epoch < this.#state.epochSeen) {

@@ -60,6 +60,7 @@ const nothing: Due = { messages: [], needsSnapshot: false };
 const snapshotOnly: Due = { messages: [], needsSnapshot: true };
 
 /**
+ * R3, the sending side: what a follower is due now.
  * @param mayVouch whether the owner's lease is valid and EpochStart committed: only then may stamps be echoed (R11)
  */
 export function appendsDue(

@@ -268,3 +268,9 @@ export const BRANCHES: readonly Branch[] = Object.entries(RULES).flatMap(([rule,
     ...(but === undefined ? {} : { but }),
   })),
 );
+
+/**
+ * Those that only a guard against the unforeseen ever takes: ZooKeeper shows one session nothing older than it has seen, and a
+ * connection keeps its messages in order. The random walk (support/replica-walk.ts) does bring them about; no campaign has to.
+ */
+export const WALKED: readonly string[] = ['R1 an epoch is not entered twice', 'R1 an older image is ignored'];

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { endOf, findSpot, RuleCounters } from '../sim/rule-counters.ts';
-import { BRANCHES } from '../sim/rules.ts';
+import { BRANCHES, WALKED } from '../sim/rules.ts';
 
 test('every branch is found once in the product', (t) => {
   for (const branch of BRANCHES) t.notThrows(() => findSpot(branch), branch.name);
@@ -24,26 +24,33 @@ test('a place is found whatever its spaces, and only where it is there once', (t
   t.throws(() => endOf('return 3', source, 'file'), { message: /not once/ });
 });
 
-test.serial('what runs is counted, since the last time, and what does not is not', async (t) => {
-  const rules = new RuleCounters();
-  await rules.start();
-  // Not before: what was compiled before the counters began is not counted.
-  const { applyOperation } = await import('../../kvnode/apply.ts');
-  const write = (ifRevision: number) =>
-    applyOperation({ get: () => undefined }, 1, {
-      clientId: new Uint8Array(16),
-      number: 1,
-      doneBelow: 1,
-      base: 0,
-      mutations: [{ kind: 'check', key: Uint8Array.of(1), ifRevision }],
-    });
-  for (const ifRevision of [0, 7, 7]) write(ifRevision);
-  const first = await rules.take();
-  t.is(first.get('R14 a condition does not hold'), 2);
-  t.is(first.get('R14 a condition holds'), 1);
-  t.is(first.get('R1 an epoch is entered'), 0);
-  write(0);
-  const second = await rules.take();
-  t.is(second.get('R14 a condition does not hold'), 0);
-  t.is(second.get('R14 a condition holds'), 1);
-});
+test.serial(
+  'what runs is counted, since the last time; a walk takes the branches that no campaign has to',
+  async (t) => {
+    const rules = new RuleCounters();
+    await rules.start();
+    // Not before: what was compiled before the counters began is not counted.
+    const { applyOperation } = await import('../../kvnode/apply.ts');
+    const write = (ifRevision: number) =>
+      applyOperation({ get: () => undefined }, 1, {
+        clientId: new Uint8Array(16),
+        number: 1,
+        doneBelow: 1,
+        base: 0,
+        mutations: [{ kind: 'check', key: Uint8Array.of(1), ifRevision }],
+      });
+    for (const ifRevision of [0, 7, 7]) write(ifRevision);
+    const first = await rules.take();
+    t.is(first.get('R14 a condition does not hold'), 2);
+    t.is(first.get('R14 a condition holds'), 1);
+    t.is(first.get('R1 an epoch is entered'), 0);
+    write(0);
+    const second = await rules.take();
+    t.is(second.get('R14 a condition does not hold'), 0);
+    t.is(second.get('R14 a condition holds'), 1);
+    const { walk } = await import('../support/replica-walk.ts');
+    for (let seed = 1; seed <= 20; seed++) walk(seed);
+    const walked = await rules.take();
+    for (const branch of WALKED) t.true((walked.get(branch) ?? 0) > 0, branch);
+  },
+);

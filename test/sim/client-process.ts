@@ -14,7 +14,7 @@ import { linksOf } from './world/zk-link.ts';
 const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
 const REOPEN_MS = 500;
 /** Between two calls of a caller at most, for each caller that there is: so that all together ask as often. */
-const THINK_MS = 25;
+const THINK_MS = 18;
 /** Keys in one batch. */
 const GROUP = 2;
 

@@ -46,10 +46,11 @@ export function drawSettings(world: World): Settings {
       SMALL_LIMITS,
       { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
       { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
-      {},
+      // A run writes little: segments of the usual 16 MiB would only be copied about.
+      { segmentBytes: 256 * 1024 },
     ]),
     replication: drawReplication(world),
-    faultEveryMs: world.rng.pick([600, 1_200, 2_500]),
+    faultEveryMs: world.rng.pick([400, 800, 1_600]),
   };
 }
 

@@ -1,0 +1,52 @@
+// What the seeds of a campaign add up to: how often everything has happened, and what has not happened at all.
+
+import { FAULT_KINDS } from './fault-kinds.ts';
+import { BRANCHES, WALKED } from './rules.ts';
+import type { SeedReport } from './seed-report.ts';
+
+/** Everything that a campaign is to have met: counters that must not be 0 at its end. */
+const EXPECTED = [
+  ...FAULT_KINDS.map(({ name }) => `fault ${name}`),
+  'fault clocks-drift',
+  'guardian closed',
+  'guardian unreachable',
+  'message-doubled-on-next-connection',
+  ...BRANCHES.filter(({ name }) => !WALKED.includes(name)).map(({ name }) => `rule ${name}`),
+];
+
+export class Campaign {
+  readonly failed: SeedReport[] = [];
+  readonly #counters = new Map<string, number>();
+  #seeds = 0;
+  #operations = 0;
+  #virtualMs = 0;
+
+  add(report: SeedReport): void {
+    const { counters, operations, virtualMs } = report;
+    for (const [what, count] of counters) this.#counters.set(what, (this.#counters.get(what) ?? 0) + count);
+    this.#seeds++;
+    this.#operations += operations;
+    this.#virtualMs += virtualMs;
+    if (report.checker !== null) this.failed.push(report);
+  }
+
+  get unfired(): readonly string[] {
+    return EXPECTED.filter((what) => (this.#counters.get(what) ?? 0) === 0);
+  }
+
+  /** What has happened how often, what never, and one line with the figures. */
+  summary(tookMs: number, verbose: boolean): string {
+    const minutes = tookMs / 60_000;
+    const counters = [...this.#counters]
+      .filter(([what]) => verbose || !what.startsWith('rule '))
+      .sort(([a], [b]) => (a < b ? -1 : 1));
+    const hours = (this.#virtualMs / 3_600_000).toFixed(2);
+    return [
+      ...counters.map(([what, count]) => `  ${what.padEnd(32)} ${count}`),
+      `${EXPECTED.length - this.unfired.length} of ${EXPECTED.length} faults and branches of the rules occurred; never:`,
+      ...this.unfired.map((what) => `  ${what}`),
+      `${this.#seeds} seeds, ${this.#operations} operations, ${hours} virtual hours in ${minutes.toFixed(2)} min ` +
+        `(${(this.#seeds / minutes).toFixed(0)} seeds a minute): ${this.failed.length} failed ${this.failed.map(({ seed }) => seed).join(' ')}`,
+    ].join('\n');
+  }
+}

@@ -1,0 +1,31 @@
+// A process that runs seeds for a campaign (seed-runners.ts), one after the other, as its parent asks. It ends with its
+// parent.
+
+import { RuleCounters } from './rule-counters.ts';
+import { type ReportOptions, reportSeed, type SeedReport } from './seed-report.ts';
+
+export interface SeedOrder {
+  readonly seed: number;
+  readonly options: ReportOptions;
+}
+
+const rules = new RuleCounters();
+const started = rules.start();
+
+async function carryOut({ seed, options }: SeedOrder): Promise<SeedReport> {
+  await started;
+  return reportSeed(seed, options, rules);
+}
+
+// Ctrl-C reaches the whole group; the parent wants the seed that is under way.
+process.on('SIGINT', () => {});
+process.on('disconnect', () => process.exit());
+process.on('message', (order: SeedOrder) => {
+  carryOut(order).then(
+    (report) => process.connected && process.send?.(report),
+    (error) => {
+      process.stderr.write(`seed ${order.seed}: ${error instanceof Error ? error.stack : error}\n`);
+      process.exit(1);
+    },
+  );
+});

@@ -145,3 +145,11 @@ export function atLeast(rows: readonly Row[], times: number, peer: string): read
   const goal = `at least ${times} × ${best.contender} (${best.client})`;
   return [{ work: own.work, variant: own.variant, goal, measured, unit: '×', met: measured.median >= times }];
 }
+
+export function together(found: readonly Found[]): Found {
+  return {
+    rows: found.flatMap(({ rows }) => rows),
+    verdicts: found.flatMap(({ verdicts }) => verdicts),
+    calm: found.flatMap(({ calm }) => calm),
+  };
+}

@@ -17,6 +17,8 @@ export interface Contender {
   /** Of the client where it is a process that stays. */
   clientPids(): readonly number[];
   run(spec: SlotSpec): Promise<SlotResult>;
+  /** Sets the keys from 0 to `keys` - 1 under the prefix. */
+  fill(prefix: string, keys: number, valueBytes: number): Promise<void>;
   /** Looks whether what was acknowledged since the last time is there. */
   verify(max: number): Promise<Verified>;
 }
@@ -34,6 +36,7 @@ async function programmed(rig: Rig, driver: DriverSpec, described: Described): P
     ...described,
     clientPids: () => program.pids,
     run: (spec) => program.slot(spec),
+    fill: (prefix, keys, valueBytes) => program.fill(prefix, 0, keys, valueBytes),
     verify: (max) => program.verify(max),
   };
 }
@@ -54,10 +57,15 @@ export function rangekeeperOn(
   name: string,
   namespaces: readonly string[],
   connections = 1,
+  deadlineMs = 10_000,
 ): Promise<Contender> {
   const client = connections === 1 ? 'its client, one object' : `its client, ${connections} connections`;
   const described = { name, client, serverPids: () => cluster.pids };
-  return programmed(rig, { kind: 'rangekeeper', zk: cluster.zk, namespaces, connections }, described);
+  return programmed(
+    rig,
+    { kind: 'rangekeeper', zk: cluster.zk, namespaces, connections, deadlineMs },
+    described,
+  );
 }
 
 export async function zookeeper(rig: Rig, connections = 1): Promise<Contender> {
@@ -166,6 +174,11 @@ export async function etcd(rig: Rig): Promise<Contender | null> {
       const known = written.get(key + spec.valueBytes);
       if (known !== undefined) known.acknowledged += result.done;
       return spec.mix.scan === 1 ? { ...result, rows: result.done * spec.pageRows } : result;
+    },
+    async fill(prefix, keys, valueBytes) {
+      const values = valuePool(valueBytes);
+      const names = Array.from({ length: keys }, (_, i) => keyOf(prefix, i));
+      await cluster.fill(names, (i) => values[i % values.length] ?? '');
     },
     async verify() {
       let lost = 0;

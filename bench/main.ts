@@ -4,7 +4,9 @@ import { writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
+import type { ProcessLife } from '../common/process/main.ts';
 import { describeFailover, measureFailover, summarizeFailover } from './failover.ts';
+import { pageOf } from './report/page.ts';
 import { verifiedIn } from './report/report.ts';
 import { closingLines } from './report/table.ts';
 import { FULL, QUICK } from './rig.ts';
@@ -27,6 +29,7 @@ const COMMAND = {
       fallback: null,
     }),
     json: text<string | null>({ value: 'FILE', help: 'writes all that was measured there', fallback: null }),
+    html: text<string | null>({ value: 'FILE', help: 'writes a page with plots there', fallback: null }),
     runs: integer<number>({ help: 'failover: runs of each scenario', min: 1, max: 1000, fallback: 20 }),
   },
   epilog: `works: ${WORKS.map(({ name }) => name).join(', ')}`,
@@ -34,10 +37,10 @@ const COMMAND = {
 
 type Values = ParsedFlags<typeof COMMAND>['values'];
 
-export async function main(argv: readonly string[]): Promise<number> {
+export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { values, positionals } = readFlags(COMMAND, argv);
   const [what, ...more] = positionals;
-  if (more.length === 0 && what === undefined) return compareAll(values);
+  if (more.length === 0 && what === undefined) return compareAll(values, life);
   if (more.length === 0 && what === 'failover') return failover(values);
   throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing or failover');
 }
@@ -46,15 +49,16 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function compareAll(values: Values): Promise<number> {
-  const report = await runWorks(chosen(values), values.quick ? QUICK : FULL, say);
+async function compareAll(values: Values, { stopRequested }: ProcessLife): Promise<number> {
+  const report = await runWorks(chosen(values), values.quick ? QUICK : FULL, say, stopRequested);
   for (const line of closingLines(report)) say(line);
   if (values.json !== null) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
+  if (values.html !== null) writeFileSync(values.html, pageOf(report));
   return verifiedIn(report.rows).lost === 0 ? EXIT.ok : EXIT.failed;
 }
 
 function chosen({ only, quick }: Values): readonly Work[] {
-  if (only === null) return WORKS.filter((work) => !quick || work.quick);
+  if (only === null) return WORKS.filter(({ part }) => part === 'quick' || (part === 'full' && !quick));
   try {
     return worksNamed(only);
   } catch (error) {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { realEnv } from '../common/base/env.ts';
 import { connect } from '../common/client/index.ts';
 import { findServer, type ServerProgram } from '../common/zk/find-server.ts';
-import { BenchCluster, untilWhole } from './cluster.ts';
+import { BenchCluster, type ClusterOptions, untilWhole } from './cluster.ts';
 import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
 import { LoadProgram } from './load-program.ts';
@@ -96,12 +96,29 @@ export class Rig {
   rangekeeper(replicas: 2 | 3): Promise<BenchCluster> {
     return this.#once(`rangekeeper-${replicas}`, async () => {
       const cluster = await BenchCluster.start(replicas, { replicationFactor: replicas });
-      const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
-      await untilWhole(client, replicas);
-      await client.close();
-      await this.#fill({ kind: 'rangekeeper', zk: cluster.zk, namespaces: ['default'], connections: 1 });
+      await whole(cluster, replicas);
+      await this.#fill(defaultDriver(cluster));
       return cluster;
     });
+  }
+
+  /** Another cluster of three nodes, of its own name, with so many keys under the prefix `user`. */
+  otherCluster(name: string, keys: number, options: ClusterOptions = {}): Promise<BenchCluster> {
+    return this.#once(name, async () => {
+      const cluster = await BenchCluster.start(3, options);
+      await whole(cluster, 3);
+      await this.#fill(defaultDriver(cluster), keys);
+      return cluster;
+    });
+  }
+
+  /** Stops what goes by this name, and the load programs of that cluster, before the run ends. */
+  async dismissCluster(name: string, cluster: BenchCluster): Promise<void> {
+    for (const program of [...this.#standing.keys()]) {
+      if (program.startsWith('program') && program.includes(JSON.stringify(cluster.zk)))
+        await this.#stop(program);
+    }
+    await this.#stop(name);
   }
 
   /** Null where etcd or h2load is not installed. */
@@ -153,10 +170,7 @@ export class Rig {
 
   /** Stops one load program early: its sockets and heap would be in the way. */
   async dismiss(driver: DriverSpec): Promise<void> {
-    const name = `program ${JSON.stringify(driver)}`;
-    const program = await this.#standing.get(name);
-    this.#standing.delete(name);
-    await program?.stop();
+    await this.#stop(`program ${JSON.stringify(driver)}`);
   }
 
   /** Load programs first, then servers. */
@@ -169,6 +183,12 @@ export class Rig {
       const started = await starting.catch(() => null);
       await started?.stop();
     }
+  }
+
+  async #stop(name: string): Promise<void> {
+    const standing = await this.#standing.get(name);
+    this.#standing.delete(name);
+    await standing?.stop();
   }
 
   async #fill(driver: DriverSpec, keys: number = this.scale.keys): Promise<void> {
@@ -202,4 +222,14 @@ export class Rig {
     mkdirSync(path);
     return path;
   }
+}
+
+function defaultDriver({ zk }: BenchCluster): DriverSpec {
+  return { kind: 'rangekeeper', zk, namespaces: ['default'], connections: 1, deadlineMs: 10_000 };
+}
+
+async function whole(cluster: BenchCluster, replicas: number): Promise<void> {
+  const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
+  await untilWhole(client, replicas);
+  await client.close();
 }

@@ -4,6 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realEnv } from '../common/base/env.ts';
+import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import type { Row, Verdict } from './compare.ts';
 import { type Calm, CalmMeter, describeMachine } from './machine.ts';
 import type { Report } from './report/report.ts';
@@ -18,6 +19,7 @@ export async function runWorks(
   works: readonly Work[],
   scale: Scale,
   say: (line: string) => void,
+  stopRequested: Promise<unknown>,
 ): Promise<Report> {
   const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
   const programs = findPrograms();
@@ -29,9 +31,12 @@ export async function runWorks(
   const rows: Row[] = [];
   const verdicts: Verdict[] = [];
   const calm: Calm[] = [];
+  const stopped = stopRequested.then((): never => {
+    throw new ProcessExit(EXIT.interrupted, 'rangekeeper bench: stopped');
+  });
   try {
     for (const work of works) {
-      const found = await work.run(rig);
+      const found = await Promise.race([work.run(rig), stopped]);
       rows.push(...found.rows);
       verdicts.push(...found.verdicts);
       calm.push(...found.calm);

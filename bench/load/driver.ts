@@ -9,6 +9,8 @@ export type DriverSpec =
       readonly namespaces: readonly string[];
       /** Clients, each with its own connections and its own ZooKeeper session. */
       readonly connections: number;
+      /** Of each operation, retries included. */
+      readonly deadlineMs: number;
     }
   | {
       readonly kind: 'redis';

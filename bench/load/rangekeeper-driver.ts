@@ -5,8 +5,9 @@ import { assert } from '../../common/base/assert.ts';
 import { type Client, connect } from '../../common/client/index.ts';
 import type { Driver, DriverSpec } from './driver.ts';
 
-/** Operations of one batch when filling. */
+/** Operations, and bytes of values, of one batch when filling. */
 const FILL_OPS = 256;
+const FILL_BYTES = 1_000_000;
 const FILLS_AT_ONCE = 16;
 
 export class RangekeeperDriver implements Driver {
@@ -21,7 +22,7 @@ export class RangekeeperDriver implements Driver {
     const clients: Client[][] = [];
     for (let i = 0; i < spec.connections; i++) {
       const opened = spec.namespaces.map((namespace) =>
-        connect({ zk: spec.zk, namespace, connectMs: 30_000 }),
+        connect({ zk: spec.zk, namespace, deadlineMs: spec.deadlineMs, connectMs: 30_000 }),
       );
       clients.push(await Promise.all(opened));
     }
@@ -42,7 +43,8 @@ export class RangekeeperDriver implements Driver {
   }
 
   async fill(keys: readonly string[], values: readonly string[]): Promise<void> {
-    const groups = this.#groups(keys);
+    const opsMax = Math.max(1, Math.min(FILL_OPS, Math.floor(FILL_BYTES / (values[0]?.length || 1))));
+    const groups = this.#groups(keys, opsMax);
     let next = 0;
     const filler = async (): Promise<void> => {
       for (let group = groups[next++]; group !== undefined; group = groups[next++]) {
@@ -57,15 +59,18 @@ export class RangekeeperDriver implements Driver {
     await Promise.all(this.#clients.flat().map((client) => client.close()));
   }
 
-  /** A batch stays inside one range, and below a megabyte or so. */
-  #groups(keys: readonly string[]): { readonly client: Client; readonly indexes: number[] }[] {
+  /** A batch stays inside one range. */
+  #groups(
+    keys: readonly string[],
+    opsMax: number,
+  ): { readonly client: Client; readonly indexes: number[] }[] {
     const groups: { client: Client; indexes: number[] }[] = [];
     const open = new Map<number, number[]>();
     keys.forEach((key, index) => {
       const client = this.#of(0, key);
       const range = client.locate(key)?.descriptor.id ?? 0;
       const indexes = open.get(range);
-      if (indexes !== undefined && indexes.length < FILL_OPS) indexes.push(index);
+      if (indexes !== undefined && indexes.length < opsMax) indexes.push(index);
       else {
         const fresh = [index];
         open.set(range, fresh);

@@ -1,6 +1,6 @@
 // Rows that are applied but not in the state store yet: newest version only, found by key in one step, in key order when a
-// scan asks. Overlays form a chain from older to newer: one takes changes while the one before it is written away; a reader
-// that holds an older one reaches all that came after it.
+// scan asks. One overlay takes changes while the one before it is written away. None knows another: a link from an old one,
+// dead but not yet collected, to the next would keep every row that ever passed through alive for as long.
 //
 // Keys are also kept as strings of one character per byte: engines hash and compare those fastest, and their order is that
 // of unsigned bytes. Sorting waits until a scan comes, so writes alone never pay for it.
@@ -80,16 +80,12 @@ export class Overlay {
   /** Once frozen: what has changed in the client sessions of those replicas through there. */
   readonly sessions = new Map<Replica, readonly SessionChange[]>();
   bytes = 0;
-  /** The overlay that took over when this one was frozen. */
-  newer: Overlay | null = null;
-
   get isEmpty(): boolean {
     return this.touched.size === 0;
   }
 
-  /** Takes no changes any more: `newer` does. */
-  freeze(newer: Overlay): void {
-    this.newer = newer;
+  /** Takes no changes any more. */
+  freeze(): void {
     for (const replica of this.touched.keys()) {
       if (replica.sessions !== null) this.sessions.set(replica, replica.sessions.takeChanges());
     }

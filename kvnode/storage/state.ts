@@ -3,8 +3,8 @@
 // that also says through where each range is applied.
 //
 // Two rules keep that honest. A batch waits until this node's own log has synced all that was logged when the overlay
-// was frozen: LevelDB never holds an entry that the log could still lose. And overlays form a chain, so that a scan which
-// began before a batch was written still finds what its cursor does not see.
+// was frozen: LevelDB never holds an entry that the log could still lose. And a scan which began before a batch was written
+// keeps the overlays from then on, so that it still finds what its cursor does not see.
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Env, Timer } from '../../common/base/env.ts';
@@ -60,6 +60,8 @@ export class State {
   #frozen: Overlay | null = null;
   #writing: Promise<void> | null = null;
   #timer: Timer | null = null;
+  /** Of each scan under way, the overlays that its cursor does not see, newest first. */
+  readonly #scans = new Set<Overlay[]>();
 
   constructor(options: StateOptions) {
     this.#options = options;
@@ -142,8 +144,9 @@ export class State {
   async #writeActive(): Promise<void> {
     const overlay = this.#active;
     this.#active = new Overlay();
-    overlay.freeze(this.#active);
+    overlay.freeze();
     this.#frozen = overlay;
+    for (const layers of this.#scans) layers.unshift(this.#active);
     await this.#options.logFlushed();
     const batch = this.#engine.batch();
     await this.#fill(batch, overlay);
@@ -183,13 +186,14 @@ export class State {
     options: ScanOptions,
     atOnce: (page: MergedPage) => T,
   ): Promise<T> {
-    const oldest = this.#frozen ?? this.#active;
+    const layers = this.#frozen === null ? [this.#active] : [this.#active, this.#frozen];
     const cursor = this.#engine.open({
       ...rowBounds(namespaceId, bounds),
       reverse: options.reverse,
       values: !options.countOnly,
       bytesMax: options.limitBytes,
     });
+    this.#scans.add(layers);
     try {
       const pairs: (readonly [Bytes, Bytes | undefined])[] = [];
       for (let bytes = 0; ; ) {
@@ -201,10 +205,11 @@ export class State {
         }
         const ended = more.length === 0;
         if (!ended && pairs.length < options.limitRows && bytes <= options.limitBytes) continue;
-        const page = mergePage(layersFrom(oldest, namespaceId), { pairs, ended }, bounds, options);
+        const page = mergePage(spacesOf(layers, namespaceId), { pairs, ended }, bounds, options);
         if (page !== null) return atOnce(page);
       }
     } finally {
+      this.#scans.delete(layers);
       cursor.close();
     }
   }
@@ -237,14 +242,9 @@ export class State {
   }
 }
 
-/** Newest first: the overlay given and all that came after it. */
-function layersFrom(oldest: Overlay, namespaceId: NamespaceId): NamespaceOverlay[] {
-  const layers: NamespaceOverlay[] = [];
-  for (let overlay: Overlay | null = oldest; overlay !== null; overlay = overlay.newer) {
-    const space = overlay.spaces.get(namespaceId);
-    if (space !== undefined) layers.unshift(space);
-  }
-  return layers;
+function spacesOf(layers: readonly Overlay[], namespaceId: NamespaceId): NamespaceOverlay[] {
+  const spaces = layers.map((overlay) => overlay.spaces.get(namespaceId));
+  return spaces.filter((space) => space !== undefined);
 }
 
 function isRow(row: OverlayRow): row is OverlayRow & Row {

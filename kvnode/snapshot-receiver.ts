@@ -1,6 +1,6 @@
 // Takes a snapshot in: chunk after chunk in order, each answered when its rows are with the state store, the last one
-// when everything is durable. A chunk that comes again is answered again; a new snapshot starts over; one from an owner
-// that is over is refused (R3). The replica is void in between.
+// when everything is durable. A few chunks wait meanwhile, as many as the sender has on their way. A chunk that comes again
+// is answered again; a new snapshot starts over; one from an owner that is over is refused (R3). The replica is void in between.
 
 import { AssertionError } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
@@ -14,12 +14,15 @@ import type { SnapshotWriter, Storage } from './storage/storage.ts';
 interface Install {
   readonly snapshot: number;
   readonly from: NodeId;
+  /** Chunks below are with the state store. */
   nextIndex: number;
+  /** Chunks below have come. */
+  taken: number;
   checksum: number;
   /** Null until the void record is durable. */
   writer: SnapshotWriter | null;
-  /** A chunk is being taken in: another one is ignored, its sender repeats it. */
-  busy: boolean;
+  /** Ends when all that has come is taken in. */
+  work: Promise<void>;
 }
 
 export interface SnapshotReceiverOptions {
@@ -42,7 +45,9 @@ export class SnapshotReceiver {
   receive(host: RangeHost, from: NodeId, chunk: SnapshotChunk): void {
     if (host.wiping || chunk.inc !== host.replica.inc) return;
     let install = this.#installs.get(chunk.range);
-    if (install?.busy) return;
+    const other = install?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
+    // Nothing begins or ends while something is being taken in: its sender repeats it.
+    if (other && install !== undefined && install.nextIndex < install.taken) return;
     if (install?.snapshot !== chunk.snapshot) {
       if (chunk.index !== 0) return this.#answer(from, chunk, { refused: true });
       const decision = host.replica.offerSnapshot(chunk.epoch, chunk.position);
@@ -50,7 +55,9 @@ export class SnapshotReceiver {
       if (decision === 'have') return this.#answer(from, chunk, { installed: true });
       if (decision === 'refuse') return this.#answer(from, chunk, { refused: true });
       install?.writer?.abandon();
-      install = { snapshot: chunk.snapshot, from, nextIndex: 0, checksum: 0, writer: null, busy: false };
+      const { snapshot } = chunk;
+      const work = Promise.resolve();
+      install = { snapshot, from, nextIndex: 0, taken: 0, checksum: 0, writer: null, work };
       this.#installs.set(chunk.range, install);
       host.replica.becomeVoid();
     }
@@ -58,8 +65,12 @@ export class SnapshotReceiver {
       this.#drop(chunk.range);
       return this.#answer(from, chunk, { refused: true });
     }
-    if (chunk.index < install.nextIndex) return this.#answer(from, chunk, { nextIndex: install.nextIndex });
-    if (chunk.index === install.nextIndex) void this.#take(host, install, chunk);
+    if (chunk.index < install.taken) return this.#answer(from, chunk, { nextIndex: install.nextIndex });
+    if (chunk.index > install.taken) return;
+    install.taken++;
+    const current = install;
+    const own = ownChunk(chunk);
+    current.work = current.work.then(() => this.#take(host, current, own));
   }
 
   /** The replica is being wiped, or the node stops. */
@@ -73,40 +84,29 @@ export class SnapshotReceiver {
   }
 
   async #take(host: RangeHost, install: Install, chunk: SnapshotChunk): Promise<void> {
-    install.busy = true;
-    // Views into a message that is gone after this turn.
-    const rows = chunk.rows.map(({ key, value, revision }) => ({
-      key: copyOf(key),
-      value: copyOf(value),
-      revision,
-    }));
-    const sessions = chunk.clientSessions.map(({ clientId, record }) => ({
-      clientId: copyOf(clientId),
-      record: copyOf(record),
-    }));
-    const { range, position, start, end } = chunk;
-    const bounds = { start: copyOf(start), end: end === null ? null : copyOf(end) };
+    const { range, position, rows, clientSessions } = chunk;
+    if (this.#installs.get(range) !== install) return;
     try {
-      install.checksum = sessionsChecksum(sessions, rowsChecksum(rows, install.checksum));
+      install.checksum = sessionsChecksum(clientSessions, rowsChecksum(rows, install.checksum));
       if (install.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
+      const bounds = { start: chunk.start, end: chunk.end };
       install.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
+      if (this.#installs.get(range) !== install) return install.writer.abandon();
       await install.writer.add(rows);
+      if (chunk.last) await install.writer.finish(clientSessions);
       install.nextIndex = chunk.index + 1;
       if (!chunk.last) return this.#answer(install.from, chunk, { nextIndex: install.nextIndex });
-      await install.writer.finish(sessions);
-      this.#installs.delete(range);
+      if (this.#installs.get(range) === install) this.#installs.delete(range);
       host.replica.installed(position);
-      host.installed(position.seq, sessions);
+      host.installed(position.seq, clientSessions);
       this.#answer(install.from, chunk, { nextIndex: install.nextIndex, installed: true });
       this.#options.touched(host);
       this.#options.logger.info({ range, seq: position.seq, from: install.from }, 'snapshot installed');
     } catch (error) {
       if (error instanceof AssertionError) throw error;
       this.#options.logger.warn({ range, error: String(error) }, 'snapshot refused');
-      this.#drop(range);
+      if (this.#installs.get(range) === install) this.#drop(range);
       this.#answer(install.from, chunk, { refused: true });
-    } finally {
-      install.busy = false;
     }
   }
 
@@ -124,4 +124,22 @@ export class SnapshotReceiver {
       ...what,
     });
   }
+}
+
+/** With memory of its own: what came is a view into a message that is gone after this turn. */
+function ownChunk(chunk: SnapshotChunk): SnapshotChunk {
+  return {
+    ...chunk,
+    start: copyOf(chunk.start),
+    end: chunk.end === null ? null : copyOf(chunk.end),
+    rows: chunk.rows.map(({ key, value, revision }) => ({
+      key: copyOf(key),
+      value: copyOf(value),
+      revision,
+    })),
+    clientSessions: chunk.clientSessions.map(({ clientId, record }) => ({
+      clientId: copyOf(clientId),
+      record: copyOf(record),
+    })),
+  };
 }

@@ -1,8 +1,10 @@
-// Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, one at a time, each
-// acknowledged before the next, so that a slow receiver slows the sender and nothing piles up; with the last one the client
-// sessions of the same moment, which are bounded. What goes wrong ends the transfer; the owner starts another one.
+// Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, a few of them on their
+// way at a time, so that reading, sending and writing overlap and yet a slow receiver slows the sender; with the last one
+// the client sessions of the same moment, which are bounded. Only so many ranges are brought to one node at a time: a node
+// that lost everything asks for all of them at once. What goes wrong ends the transfer; the owner starts another one.
 
-import { delay, type Env } from '../common/base/env.ts';
+import { present } from '../common/base/assert.ts';
+import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../common/model/ids.ts';
@@ -10,7 +12,11 @@ import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../common/wire/mess
 import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
 import type { SnapshotReader, Storage } from './storage/storage.ts';
 
-/** A chunk without an answer is sent again after so long, ms. */
+/** Chunks sent and not acknowledged. */
+const WINDOW = 4;
+/** Transfers to one node at a time. */
+const TRANSFERS_MAX = 4;
+/** Chunks are sent again after so long without an answer, ms. */
 const RESEND_MS = 1_000;
 const ATTEMPTS_MAX = 10;
 
@@ -32,12 +38,18 @@ export interface SnapshotSenderOptions {
 interface Transfer {
   readonly target: SnapshotTarget;
   readonly id: number;
-  answered: (ack: SnapshotAck | null) => void;
+  /** Sent and not acknowledged, in order. */
+  readonly unacked: SnapshotChunk[];
+  /** Set by the acknowledgement that ends it. */
+  outcome: 'installed' | 'refused' | null;
+  /** Something was acknowledged. */
+  answered: () => void;
 }
 
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<string, Transfer>();
+  readonly #queues = new Map<NodeId, Queue>();
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
@@ -48,9 +60,10 @@ export class SnapshotSender {
     const key = keyOf(target.range, target.node);
     if (this.#transfers.has(key)) return false;
     const id = 1 + Math.floor(this.#options.env.random() * 2 ** 48);
-    const transfer: Transfer = { target, id, answered: () => {} };
+    const transfer: Transfer = { target, id, unacked: [], outcome: null, answered: () => {} };
     this.#transfers.set(key, transfer);
     const { range, node, epoch } = target;
+    await this.#turnFor(node);
     try {
       const reader = await this.#options.storage.openSnapshot(range);
       try {
@@ -63,47 +76,85 @@ export class SnapshotSender {
       return false;
     } finally {
       this.#transfers.delete(key);
+      this.#endTurn(node);
     }
   }
 
   receiveAck(from: NodeId, ack: SnapshotAck): void {
     const transfer = this.#transfers.get(keyOf(ack.range, from));
-    if (transfer?.id === ack.snapshot) transfer.answered(ack);
+    if (transfer?.id !== ack.snapshot) return;
+    const { unacked } = transfer;
+    while (unacked[0] !== undefined && unacked[0].index < ack.nextIndex) unacked.shift();
+    if (ack.installed) transfer.outcome = 'installed';
+    else if (ack.refused) transfer.outcome = 'refused';
+    transfer.answered();
   }
 
+  // ---- so many at a time -------------------------------------------------------------------------------------------
+
+  async #turnFor(node: NodeId): Promise<void> {
+    const queue = this.#queues.get(node) ?? { running: 0, waiting: [] };
+    this.#queues.set(node, queue);
+    if (queue.running < TRANSFERS_MAX) queue.running++;
+    else await new Promise<void>((resolve) => queue.waiting.push(resolve));
+  }
+
+  #endTurn(node: NodeId): void {
+    const queue = present(this.#queues.get(node), 'a queue for the node');
+    const next = queue.waiting.shift();
+    if (next !== undefined) next();
+    else if (--queue.running === 0) this.#queues.delete(node);
+  }
+
+  // ---- one transfer ------------------------------------------------------------------------------------------------
+
   async #sendAll(transfer: Transfer, reader: SnapshotReader): Promise<boolean> {
-    const { snapshotChunkBytes } = this.#options.config;
+    const bytes = this.#options.config.snapshotChunkBytes;
     let checksum = 0;
-    let rows = await reader.next(snapshotChunkBytes);
-    for (let index = 0; ; index++) {
-      const following = rows === null ? null : await reader.next(snapshotChunkBytes);
+    let rows = await reader.next(bytes);
+    for (let index = 0; transfer.outcome === null; index++) {
+      const following = rows === null ? null : await reader.next(bytes);
       // R13: rows and answers are of one moment.
       const clientSessions = following === null ? await reader.sessions() : [];
       checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
-      const contents = { rows: rows ?? [], last: following === null, checksum, clientSessions };
+      const last = following === null;
+      const contents = { rows: rows ?? [], last, checksum, clientSessions };
       const chunk = chunkOf(transfer, reader, index, contents);
-      const ack = await this.#exchange(transfer, chunk);
-      if (ack === null || ack.refused) return false;
-      if (ack.installed) return true;
+      transfer.unacked.push(chunk);
+      this.#options.send(transfer.target.node, chunk);
+      if (!(await this.#acknowledged(transfer, last ? 0 : WINDOW - 1))) return false;
       rows = following;
     }
+    return transfer.outcome === 'installed';
   }
 
-  /** Sends until the chunk is acknowledged; null: never. */
-  async #exchange(transfer: Transfer, chunk: SnapshotChunk): Promise<SnapshotAck | null> {
-    for (let attempt = 0; attempt < ATTEMPTS_MAX; attempt++) {
-      const answer = new Promise<SnapshotAck | null>((resolve) => {
-        transfer.answered = (ack) => {
-          if (ack === null || ack.refused || ack.installed || ack.nextIndex > chunk.index) resolve(ack);
+  /**
+   * Resolves when no more than `left` chunks wait, or the transfer is over; false: nothing is heard. With none left it waits for
+   * the outcome.
+   */
+  async #acknowledged(transfer: Transfer, left: number): Promise<boolean> {
+    const { env, send } = this.#options;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; ) {
+      if (transfer.outcome !== null || (left > 0 && transfer.unacked.length <= left)) return true;
+      const timedOut = await new Promise<boolean>((resolve) => {
+        const timer = env.after(RESEND_MS, () => resolve(true));
+        transfer.answered = () => {
+          timer.cancel();
+          resolve(false);
         };
-        void delay(this.#options.env, RESEND_MS).then(() => resolve(null));
       });
-      this.#options.send(transfer.target.node, chunk);
-      const ack = await answer;
-      if (ack !== null) return ack;
+      attempt = timedOut ? attempt + 1 : 0;
+      if (timedOut) for (const chunk of transfer.unacked) send(transfer.target.node, chunk);
     }
-    return null;
+    return false;
   }
+}
+
+interface Queue {
+  /** Transfers under way. */
+  running: number;
+  /** Those that wait, in order. */
+  readonly waiting: (() => void)[];
 }
 
 function keyOf(range: RangeId, node: NodeId): string {

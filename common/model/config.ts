@@ -42,7 +42,7 @@ export interface ReplicationConfig {
   readonly inflightBytesMax: number;
   /** Bytes of entries in one Append. */
   readonly appendBytesMax: number;
-  /** Bytes of rows in one chunk of a snapshot; one chunk is in flight to a receiver. */
+  /** Bytes of rows in one chunk of a snapshot; a few chunks are in flight to a receiver. */
   readonly snapshotChunkBytes: number;
   /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
   readonly uncommittedEntriesMax: number;

@@ -105,9 +105,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a snapshot adds nothing': [RECEIVER, "if (decision === 'have') return"],
     'a snapshot is installed': [RECEIVER, 'host.replica.installed(position);'],
     'a snapshot is overtaken by a new epoch': [RECEIVER, 'if (chunk.epoch !== host.replica.epochSeen) {'],
-    'a chunk comes again': [RECEIVER, 'if (chunk.index < install.nextIndex) return'],
+    'a chunk comes again': [RECEIVER, 'if (chunk.index < install.taken) return'],
     'a chunk of a snapshot that is not known is refused': [RECEIVER, 'if (chunk.index !== 0) return'],
-    'a chunk is never answered, or refused': [SENDER, 'if (ack === null || ack.refused) return false;'],
+    'a chunk comes before the one ahead of it': [RECEIVER, 'if (chunk.index > install.taken) return'],
+    'chunks are sent again': [SENDER, 'if (timedOut)'],
+    'a snapshot is refused': [SENDER, "transfer.outcome = 'refused';"],
   },
   R4: {
     'an acknowledgement commits': [OWNERSHIP, 'this.#state.commit(seq);'],

@@ -2,14 +2,15 @@
 
 import test from 'ava';
 import { toBytes, toHex } from '../../common/base/bytes.ts';
-import { realEnv } from '../../common/base/env.ts';
+import { type Env, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
-import type { SnapshotChunk } from '../../common/wire/messages.ts';
+import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../../common/wire/messages.ts';
 import { SnapshotSender } from '../../kvnode/snapshot-sender.ts';
 import type { SessionChange } from '../../kvnode/storage/storage.ts';
-import { at, createWhole, entries, put } from '../suites/storage/words.ts';
+import { at, createWhole, entries, put, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
+import { VirtualEnv } from '../support/virtual-env.ts';
 
 test('a snapshot brings the rows, and the clients with the last of them', async (t) => {
   const world = new TwinWorld();
@@ -61,4 +62,80 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
     last?.clientSessions.map(({ clientId, record }) => [toHex(clientId), toHex(record)]),
     [[toHex(toBytes('ada')), toHex(toBytes('7'))]],
   );
+});
+
+const rowsOf = (chunk: SnapshotChunk) => chunk.rows.map(({ key }) => Buffer.from(key).toString());
+
+/** A storage with `count` rows and a sender of chunks of one row; what it sends is `sent`, answered by the test. */
+async function senderOf(count: number, env: Env = realEnv) {
+  const world = new TwinWorld();
+  const before = await world.open();
+  createWhole(before);
+  before.append(1, entries(1, 1, count));
+  for (let seq = 1; seq <= count; seq++) before.apply(1, at(1, seq), [put(`row ${seq}`, '1')]);
+  await before.close();
+  const storage = await world.open();
+  const sent: SnapshotChunk[] = [];
+  const config = { ...DEFAULT_REPLICATION, snapshotChunkBytes: 1 };
+  const send = (_: string, body: OneWayBody) => {
+    if (body.kind === 'snapshot-chunk') sent.push(body);
+    return true;
+  };
+  const sender = new SnapshotSender({ env, logger: silentLogger, storage, config, send });
+  const answer = (chunk: SnapshotChunk, what: Partial<SnapshotAck>) => {
+    const { range, inc, epoch, snapshot } = chunk;
+    const ack = { nextIndex: 0, installed: false, refused: false, ...what };
+    sender.receiveAck('b', { kind: 'snapshot-ack', range, inc, epoch, snapshot, ...ack });
+  };
+  return { sender, storage, sent, answer };
+}
+
+async function settled(): Promise<void> {
+  for (let turns = 0; turns < 50; turns++) await turn();
+}
+
+test('a few chunks are on their way at a time, and more as they are acknowledged', async (t) => {
+  const { sender, sent, answer } = await senderOf(6);
+  const outcome = sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
+  await settled();
+  t.deepEqual(sent.flatMap(rowsOf), ['row 1', 'row 2', 'row 3', 'row 4']);
+  const [first] = sent;
+  if (first === undefined) return t.fail('nothing was sent');
+  answer(first, { nextIndex: 1 });
+  await settled();
+  t.is(sent.length, 5);
+  answer(first, { nextIndex: 5 });
+  await settled();
+  t.is(sent.length, 6);
+  t.true(sent[5]?.last);
+  answer(first, { nextIndex: 6, installed: true });
+  t.true(await outcome);
+});
+
+test('what is not answered is sent again, from the first on that is missing', async (t) => {
+  const env = new VirtualEnv();
+  const { sender, sent, answer } = await senderOf(3, env);
+  const outcome = sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
+  await settled();
+  const [first] = sent;
+  if (first === undefined) return t.fail('nothing was sent');
+  answer(first, { nextIndex: 1 });
+  await settled();
+  sent.length = 0;
+  await env.run(1_000);
+  await settled();
+  t.deepEqual(sent.flatMap(rowsOf), ['row 2', 'row 3']);
+  answer(first, { refused: true });
+  t.false(await outcome);
+});
+
+test('one that hears nothing gives up', async (t) => {
+  const env = new VirtualEnv();
+  const { sender } = await senderOf(1, env);
+  const outcome = sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
+  for (let i = 0; i < 10; i++) {
+    await settled();
+    await env.run(1_000);
+  }
+  t.false(await outcome);
 });

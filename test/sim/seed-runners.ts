@@ -2,7 +2,7 @@
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { RuleCounters } from './rule-counters.ts';
+import { countersFor } from './rule-counters.ts';
 import { type ReportOptions, reportSeed, type SeedReport } from './seed-report.ts';
 import type { SeedOrder } from './seed-worker.ts';
 
@@ -23,8 +23,7 @@ export async function openRunners(jobs: number, options: ReportOptions): Promise
 }
 
 async function runnerHere(options: ReportOptions): Promise<SeedRunner> {
-  const rules = new RuleCounters();
-  await rules.start();
+  const rules = await countersFor(options);
   return { run: (seed) => reportSeed(seed, options, rules), close: () => {} };
 }
 

@@ -1,7 +1,7 @@
 // A process that runs seeds for a campaign (seed-runners.ts), one after the other, as its parent asks. It ends with its
 // parent.
 
-import { RuleCounters } from './rule-counters.ts';
+import { countersFor, type RuleCounters } from './rule-counters.ts';
 import { type ReportOptions, reportSeed, type SeedReport } from './seed-report.ts';
 
 export interface SeedOrder {
@@ -9,12 +9,11 @@ export interface SeedOrder {
   readonly options: ReportOptions;
 }
 
-const rules = new RuleCounters();
-const started = rules.start();
+let rules: Promise<RuleCounters | undefined> | null = null;
 
 async function carryOut({ seed, options }: SeedOrder): Promise<SeedReport> {
-  await started;
-  return reportSeed(seed, options, rules);
+  rules ??= countersFor(options);
+  return reportSeed(seed, options, await rules);
 }
 
 // Ctrl-C reaches the whole group; the parent wants the seed that is under way.

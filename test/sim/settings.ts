@@ -42,16 +42,21 @@ export function drawSettings(world: World): Settings {
     tickMs: TICK_MS,
     replaceAfterMs: world.rng.pick([3_000, 6_000, 15_000]),
     balanceAfterMs: world.rng.pick([1_000, 4_000, 60_000]),
-    limits: world.rng.pick([
-      SMALL_LIMITS,
-      { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
-      { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
-      // A run writes little: segments of the usual 16 MiB would only be copied about.
-      { segmentBytes: 256 * 1024 },
-    ]),
+    limits: drawLimits(world),
     replication: drawReplication(world),
     faultEveryMs: world.rng.pick([400, 800, 1_600]),
   };
+}
+
+/** A run writes little: the usual segments of 16 MiB and cache of 96 would only be made, copied and collected. */
+function drawLimits(world: World): Partial<StorageLimits> {
+  const limits = world.rng.pick([
+    SMALL_LIMITS,
+    { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
+    { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
+    { segmentBytes: 256 * 1024 },
+  ]);
+  return { ...limits, rowCacheBytes: world.rng.pick([0, 2 * 1024 * 1024]) };
 }
 
 /** Bounds so small that they are met: clients are forgotten, windows close, snapshots have many chunks. */

@@ -1,126 +1,29 @@
 // The faults, one entry each: what it does to whom, and how it is undone. A kind that can't strike now, or that would break
 // what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
 
-import type { NodeMode } from '../../common/model/records.ts';
-import type { Cluster } from './cluster.ts';
-import type { Death, NodeProcess } from './node-process.ts';
-import type { Dice } from './world/dice.ts';
-import type { Host } from './world/host.ts';
-import type { ZkServer } from './world/zk-server.ts';
-
-interface Fault {
-  readonly text: string;
-  readonly undo: () => void;
-}
+import {
+  cut,
+  down,
+  maySpare,
+  mode,
+  ofNode,
+  ofServer,
+  pause,
+  restart,
+  type Strike,
+  talkers,
+} from './fault-targets.ts';
 
 export interface FaultKind {
   readonly name: string;
   /** One of these is drawn, and of that a tenth to the whole. */
   readonly lastsMs: readonly number[];
-  strike(cluster: Cluster, dice: Dice): Fault | null;
+  readonly strike: Strike;
 }
 
 const SHORT = [200, 1_000, 3_000];
 const LONG = [500, 3_000, 9_000];
 const NOTHING = () => {};
-
-function runningNode({ nodes }: Cluster, { rng }: Dice): NodeProcess | null {
-  const running = nodes.filter(({ busy, node, host }) => busy && node !== null && !host.process.paused);
-  return running.length === 0 ? null : rng.pick(running);
-}
-
-/** Kept down until the fault is over. */
-function down(node: NodeProcess, kind: Death): Fault {
-  node.kill(kind);
-  node.down = true;
-  return {
-    text: node.host.name,
-    undo: () => {
-      node.down = false;
-      if (!node.busy) node.start();
-    },
-  };
-}
-
-function ofNode(
-  strike: (node: NodeProcess, cluster: Cluster, dice: Dice) => Fault | null,
-): FaultKind['strike'] {
-  return (cluster, dice) => {
-    const node = runningNode(cluster, dice);
-    return node === null ? null : strike(node, cluster, dice);
-  };
-}
-
-function pause(host: Host): Fault | null {
-  const { process } = host;
-  if (!process.alive || process.paused) return null;
-  process.pause();
-  return { text: host.name, undo: () => process.alive && process.resume() };
-}
-
-function restart(one: { readonly host: Host; start(): void }, dice: Dice): Fault | null {
-  if (!one.host.process.alive) return null;
-  one.host.process.kill(dice.chance(0.5) ? 'told' : 'silent');
-  return { text: one.host.name, undo: () => !one.host.process.alive && one.start() };
-}
-
-/** Two that talk with each other: never two ZooKeeper servers, that is another fault. */
-function talkers(
-  { nodes, coordinators, clients, ensemble }: Cluster,
-  { rng }: Dice,
-): readonly [string, string] {
-  const names = (all: readonly { readonly host: Host }[]) => all.map(({ host }) => host.name);
-  const node = rng.pick(names(nodes));
-  const others = names(nodes).filter((name) => name !== node);
-  const zk = rng.pick(names(ensemble.servers));
-  return rng.pick<readonly [string, string]>([
-    [node, rng.pick(others)],
-    [node, rng.pick(others)],
-    [node, zk],
-    [rng.pick(names(clients)), node],
-    [rng.pick(names(coordinators)), zk],
-    [rng.pick(names(clients)), zk],
-  ]);
-}
-
-function cut({ world: { network } }: Cluster, pairs: readonly (readonly [string, string])[]): () => void {
-  for (const [from, to] of pairs) network.cut(from, to);
-  return () => {
-    for (const [from, to] of pairs) network.mend(from, to);
-  };
-}
-
-function serverOf({ ensemble }: Cluster, { rng }: Dice): ZkServer | null {
-  const up = ensemble.servers.filter(({ state }) => state === 'up');
-  return up.length < ensemble.servers.length ? null : rng.pick(up);
-}
-
-function ofServer(
-  strike: (server: ZkServer, cluster: Cluster, dice: Dice) => () => void,
-): FaultKind['strike'] {
-  return (cluster, dice) => {
-    const server = serverOf(cluster, dice);
-    return server === null ? null : { text: server.host.name, undo: strike(server, cluster, dice) };
-  };
-}
-
-/** Whether every range has, without this disk, another in-sync member whose disk is whole. */
-function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
-  const whole = new Set(
-    nodes.flatMap((node) => (node === lost || node.damaged || node.nodeId === null ? [] : [node.nodeId])),
-  );
-  return descriptors.every(({ inSync }) => inSync.some((id) => whole.has(id)));
-}
-
-/** An administrator's wish for a node, until it is active again. */
-function mode(wished: 'draining' | 'gone'): FaultKind['strike'] {
-  return ofNode(({ host, nodeId }, { admin }) => {
-    if (nodeId === null) return null;
-    const ask = (mode: NodeMode) => admin.ask({ kind: 'set-node-mode', node: nodeId, mode });
-    ask(wished);
-    return { text: host.name, undo: () => ask('active') };
-  });
-}
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },

@@ -1,0 +1,113 @@
+// Whom a fault strikes, and the pieces that several kinds of fault are made of. All chance is the fault's own.
+
+import type { NodeMode } from '../../common/model/records.ts';
+import type { Cluster } from './cluster.ts';
+import type { Death, NodeProcess } from './node-process.ts';
+import type { Dice } from './world/dice.ts';
+import type { Host } from './world/host.ts';
+import type { ZkServer } from './world/zk-server.ts';
+
+export interface Fault {
+  readonly text: string;
+  readonly undo: () => void;
+}
+
+/** Null: it can't strike now. */
+export type Strike = (cluster: Cluster, dice: Dice) => Fault | null;
+
+function runningNode({ nodes }: Cluster, { rng }: Dice): NodeProcess | null {
+  const running = nodes.filter(({ busy, node, host }) => busy && node !== null && !host.process.paused);
+  return running.length === 0 ? null : rng.pick(running);
+}
+
+/** Kept down until the fault is over. */
+export function down(node: NodeProcess, kind: Death): Fault {
+  node.kill(kind);
+  node.down = true;
+  return {
+    text: node.host.name,
+    undo: () => {
+      node.down = false;
+      if (!node.busy) node.start();
+    },
+  };
+}
+
+export function ofNode(strike: (node: NodeProcess, cluster: Cluster, dice: Dice) => Fault | null): Strike {
+  return (cluster, dice) => {
+    const node = runningNode(cluster, dice);
+    return node === null ? null : strike(node, cluster, dice);
+  };
+}
+
+export function pause(host: Host): Fault | null {
+  const { process } = host;
+  if (!process.alive || process.paused) return null;
+  process.pause();
+  return { text: host.name, undo: () => process.alive && process.resume() };
+}
+
+export function restart(one: { readonly host: Host; start(): void }, dice: Dice): Fault | null {
+  if (!one.host.process.alive) return null;
+  one.host.process.kill(dice.chance(0.5) ? 'told' : 'silent');
+  return { text: one.host.name, undo: () => !one.host.process.alive && one.start() };
+}
+
+/** Two that talk with each other: never two ZooKeeper servers, that is another fault. */
+export function talkers(
+  { nodes, coordinators, clients, ensemble }: Cluster,
+  { rng }: Dice,
+): readonly [string, string] {
+  const names = (all: readonly { readonly host: Host }[]) => all.map(({ host }) => host.name);
+  const node = rng.pick(names(nodes));
+  const others = names(nodes).filter((name) => name !== node);
+  const zk = rng.pick(names(ensemble.servers));
+  return rng.pick<readonly [string, string]>([
+    [node, rng.pick(others)],
+    [node, rng.pick(others)],
+    [node, zk],
+    [rng.pick(names(clients)), node],
+    [rng.pick(names(coordinators)), zk],
+    [rng.pick(names(clients)), zk],
+  ]);
+}
+
+export function cut(
+  { world: { network } }: Cluster,
+  pairs: readonly (readonly [string, string])[],
+): () => void {
+  for (const [from, to] of pairs) network.cut(from, to);
+  return () => {
+    for (const [from, to] of pairs) network.mend(from, to);
+  };
+}
+
+function serverOf({ ensemble }: Cluster, { rng }: Dice): ZkServer | null {
+  const up = ensemble.servers.filter(({ state }) => state === 'up');
+  return up.length < ensemble.servers.length ? null : rng.pick(up);
+}
+
+export function ofServer(strike: (server: ZkServer, cluster: Cluster, dice: Dice) => () => void): Strike {
+  return (cluster, dice) => {
+    const server = serverOf(cluster, dice);
+    return server === null ? null : { text: server.host.name, undo: strike(server, cluster, dice) };
+  };
+}
+
+/** Whether every range has, without this disk, another in-sync member whose disk is whole. */
+export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
+  const whole = new Set(
+    nodes.flatMap((node) => (node === lost || node.damaged || node.nodeId === null ? [] : [node.nodeId])),
+  );
+  return descriptors.every(({ inSync }) => inSync.some((id) => whole.has(id)));
+}
+
+/** An administrator's wish for a node, until it is active again. */
+export function mode(wished: 'draining' | 'gone'): Strike {
+  return ofNode(({ host, nodeId }, { admin }) => {
+    if (nodeId === null) return null;
+    const ask = (mode: NodeMode) => admin.ask({ kind: 'set-node-mode', node: nodeId, mode });
+    ask(wished);
+    return { text: host.name, undo: () => ask('active') };
+  });
+}

@@ -245,6 +245,20 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     }),
   },
   {
+    name: 'disk-slow',
+    lastsMs: LONG,
+    strike: ofNode(({ host, disk }, _, { rng }) => {
+      const ms = rng.pick([30, 300, 1_200]);
+      disk.slowMs = ms;
+      return {
+        text: `${host.name} by ${ms} ms`,
+        undo: () => {
+          disk.slowMs = 0;
+        },
+      };
+    }),
+  },
+  {
     name: 'disk-sync-fails',
     lastsMs: [1],
     strike: ofNode(({ host, disk }) => {

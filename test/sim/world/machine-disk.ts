@@ -30,6 +30,8 @@ export class MachineDisk {
   #state = new StateImage();
   /** No sync ends before this instant of the world. */
   stalledUntil = 0;
+  /** Everything takes up to so much longer, ms. */
+  slowMs = 0;
   failing = false;
   full = false;
 
@@ -102,7 +104,8 @@ export class MachineDisk {
   /** About `ms`, more while the disk stalls; never for a process that is dead by then. */
   async #io(process: Process, ms: number): Promise<void> {
     const world = this.#world;
-    await process.wait(world.between(0.3 * ms, ms) + (world.chance(0.01) ? world.between(0, 30) : 0));
+    const more = this.slowMs + (world.chance(0.01) ? 30 : 0);
+    await process.wait(world.between(0.3 * ms, ms) + world.between(0, more));
     const stall = this.stalledUntil - world.clock.now;
     if (stall > 0) await process.wait(stall);
   }
@@ -127,6 +130,7 @@ export class MachineDisk {
   /** From now on it is a good disk again. */
   mend(): void {
     this.stalledUntil = 0;
+    this.slowMs = 0;
     this.failing = false;
     this.full = false;
   }

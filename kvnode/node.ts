@@ -13,6 +13,7 @@ import type { NodeStatus } from '../common/model/status.ts';
 import type { Channel, ChannelHandlers } from '../common/net/channel.ts';
 import { Peers } from '../common/net/peers.ts';
 import type { Transport } from '../common/net/transport.ts';
+import { TurnEnd } from '../common/net/turn-end.ts';
 import type { OneWayBody } from '../common/wire/messages.ts';
 import { LiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
@@ -46,6 +47,8 @@ export interface NodeOptions {
 
 export class KvNode {
   readonly id: NodeId;
+  /** Of all channels of this node, accepted ones too: the turn sends what it has gathered. */
+  readonly turnEnd: TurnEnd;
   readonly #options: NodeOptions;
   readonly #env: Env;
   readonly #logger: Logger;
@@ -81,7 +84,9 @@ export class KvNode {
     this.#storage = storage;
     this.#startedAt = env.wallNow();
     this.#stampBase = Math.floor(env.random() * 2 ** 50);
+    this.turnEnd = new TurnEnd(env);
     this.#peers = new Peers({
+      turnEnd: this.turnEnd,
       env,
       log: logger,
       transport,
@@ -187,12 +192,13 @@ export class KvNode {
       for (const { to, message } of ready.messages) this.#peers.send(to, toFrame(host.meta.range, message));
       due.push([host, ready]);
     }
-    this.#peers.flush();
+    this.turnEnd.flush();
     for (const [host, ready] of due) {
       host.carryOut(ready, now);
       for (const intent of ready.intents) this.#carryOut(host, intent);
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
     }
+    this.turnEnd.flush();
     if (
       this.#idle !== null &&
       ![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)

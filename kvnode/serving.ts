@@ -56,6 +56,7 @@ export async function serveNode(options: ServingOptions): Promise<ServingNode> {
         log: logger,
         self: { clusterId, nodeId: node.id },
         handlers: node.handlers,
+        turnEnd: node.turnEnd,
       }),
   });
   const address = options.advertise ?? listener.address;

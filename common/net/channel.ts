@@ -23,6 +23,7 @@ import { Deadlines } from './deadlines.ts';
 import { Outbox } from './outbox.ts';
 import { PendingRequests } from './requests.ts';
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts';
+import { TurnEnd } from './turn-end.ts';
 
 /** Who speaks. */
 export interface Identity {
@@ -74,6 +75,8 @@ export interface ChannelOptions {
   readonly self: Identity;
   readonly handlers: ChannelHandlers;
   readonly config?: Partial<ChannelConfig>;
+  /** Shared with other channels; else its own. */
+  readonly turnEnd?: TurnEnd;
 }
 
 export interface DialOptions extends ChannelOptions {
@@ -120,9 +123,13 @@ export class Channel {
     this.config = { ...DEFAULT_CHANNEL, ...options.config };
     this.peerNode = peerNode;
     this.dialled = dialled;
-    this.outbox = new Outbox(options.env, this.config.messageBytesGoal, () => {
-      this.unsentFrom = this.nextId;
-    });
+    this.outbox = new Outbox(
+      options.turnEnd ?? new TurnEnd(options.env),
+      this.config.messageBytesGoal,
+      () => {
+        this.unsentFrom = this.nextId;
+      },
+    );
     this.deadlines = new Deadlines(options.env, (now) => this.expire(now));
   }
 
@@ -184,11 +191,6 @@ export class Channel {
     if (this.state !== 'open' || this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;
     this.outbox.add(0, body);
     return true;
-  }
-
-  /** What is gathered leaves now, not at the turn's end. */
-  flush(): void {
-    if (this.state === 'open') this.outbox.flush();
   }
 
   /** Sends what is gathered and ends the connection. Requests under way fail. */

@@ -2,13 +2,13 @@
 // where they outgrow the goal. Nothing leaves before `open`; from then on everything leaves at the turn's end.
 
 import type { Bytes } from '../base/bytes.ts';
-import type { Env } from '../base/env.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../wire/codec.ts';
 import type { Body } from '../wire/messages.ts';
 import type { Connection } from './transport.ts';
+import type { Gathered, TurnEnd } from './turn-end.ts';
 
-export class Outbox {
-  private readonly env: Env;
+export class Outbox implements Gathered {
+  private readonly turnEnd: TurnEnd;
   private readonly messageBytesGoal: number;
   private readonly onFlush: () => void;
   private readonly gathered = new EnvelopeWriter();
@@ -21,8 +21,8 @@ export class Outbox {
   private flushDue = false;
 
   /** `onFlush` is called whenever everything added so far has been handed to the connection. */
-  constructor(env: Env, messageBytesGoal: number, onFlush: () => void) {
-    this.env = env;
+  constructor(turnEnd: TurnEnd, messageBytesGoal: number, onFlush: () => void) {
+    this.turnEnd = turnEnd;
     this.messageBytesGoal = messageBytesGoal;
     this.onFlush = onFlush;
   }
@@ -37,10 +37,7 @@ export class Outbox {
     if (this.gathered.bytes >= this.messageBytesGoal) this.seal();
     if (this.flushDue || this.connection === null) return;
     this.flushDue = true;
-    this.env.soon(() => {
-      this.flushDue = false;
-      this.flush();
-    });
+    this.turnEnd.add(this);
   }
 
   open(connection: Connection): void {
@@ -49,6 +46,7 @@ export class Outbox {
   }
 
   flush(): void {
+    this.flushDue = false;
     if (this.connection === null || (this.gathered.frames === 0 && this.held.length === 0)) return;
     if (this.gathered.frames > 0) this.held.push(this.gathered.take());
     for (const message of this.held) {

@@ -15,6 +15,7 @@ import {
   type ReplyHandler,
 } from './channel.ts';
 import type { Transport } from './transport.ts';
+import { TurnEnd } from './turn-end.ts';
 
 export interface PeersConfig {
   /** From the first packet to the handshake. */
@@ -35,6 +36,8 @@ export interface PeersOptions {
   readonly handlers: Omit<ChannelHandlers, 'request'>;
   readonly config?: Partial<PeersConfig>;
   readonly channel?: Partial<ChannelConfig>;
+  /** Shared with channels made elsewhere. */
+  readonly turnEnd?: TurnEnd;
 }
 
 export class Peers {
@@ -44,7 +47,7 @@ export class Peers {
   private closed = false;
 
   constructor(options: PeersOptions) {
-    this.options = options;
+    this.options = { ...options, turnEnd: options.turnEnd ?? new TurnEnd(options.env) };
     this.config = { ...DEFAULT_PEERS, ...options.config };
   }
 
@@ -93,11 +96,6 @@ export class Peers {
   /** Sends a one-way frame; false, and nothing is sent, where no channel is open or too much is queued. */
   send(node: NodeId, body: OneWayBody): boolean {
     return this.peers.get(node)?.connect()?.send(body) ?? false;
-  }
-
-  /** What is gathered for the nodes leaves now, not at the turn's end. */
-  flush(): void {
-    for (const peer of this.peers.values()) peer.channel?.flush();
   }
 
   close(): void {
@@ -187,6 +185,7 @@ class Peer {
       connectMs: config.connectMs,
       node: this.node,
       ...(options.channel === undefined ? {} : { config: options.channel }),
+      ...(options.turnEnd === undefined ? {} : { turnEnd: options.turnEnd }),
       handlers: {
         opened: (channel) => {
           this.failures = 0;

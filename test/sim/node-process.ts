@@ -179,6 +179,7 @@ export class NodeProcess {
         log: logger,
         self: { clusterId, nodeId: node.id },
         handlers: node.handlers,
+        turnEnd: node.turnEnd,
       }),
     );
     const registration = new Registration({

@@ -96,6 +96,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       SENDING,
       'return { messages, needsSnapshot: true };',
     ],
+    'the log no longer has what is in flight to a follower': [SENDING, 'return snapshotOnly;'],
     'a snapshot that failed is tried again': [SENDING, 'progress.failedAt = null;'],
     'a replica without contents refuses': [REPLICA, '? rejectVoid(append)'],
     'a snapshot of an epoch that is over is refused': [

@@ -28,6 +28,7 @@ import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
+import { WaitingBytes } from './waiting-writes.ts';
 
 /** Replicas are looked at so often, ms, whatever happens. */
 const TICK_MS = 25;
@@ -54,6 +55,7 @@ export class KvNode {
   readonly #logger: Logger;
   readonly #storage: Storage;
   readonly #hosts = new Map<RangeId, RangeHost>();
+  readonly #waiting = new WaitingBytes();
   readonly #touched = new Set<RangeHost>();
   /** Hosts with something logged that is not synced yet. */
   readonly #unsynced = new Set<RangeHost>();
@@ -376,7 +378,8 @@ export class KvNode {
       diskFit: () => this.#disk.fit,
       stampBase: this.#stampBase,
     });
-    const host = new RangeHost(replica, recovered, storage, replica.commitSeq, this.#options.config);
+    const { config } = this.#options;
+    const host = new RangeHost(replica, recovered, storage, replica.commitSeq, config, this.#waiting);
     this.#hosts.set(range, host);
     this.#step(host, { kind: 'live', nodes: this.#liveIds });
     return host;

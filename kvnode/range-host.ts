@@ -22,12 +22,13 @@ import {
   type SessionRow,
   type Storage,
 } from './storage/storage.ts';
-import { type Answerable, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
+import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
 /** Entries read from the log at once to be applied, in bytes. */
 const APPLY_BYTES = 1024 * 1024;
 
-type RangeHostConfig = SessionBounds & Pick<ReplicationConfig, 'uncommittedBytesMax'>;
+type RangeHostConfig = SessionBounds &
+  Pick<ReplicationConfig, 'uncommittedBytesMax' | 'uncommittedNodeBytesMax'>;
 
 export class RangeHost {
   readonly replica: Replica;
@@ -35,7 +36,10 @@ export class RangeHost {
   readonly #storage: Storage;
   /** Of writes that wait for their commit. */
   readonly #waitingBytesMax: number;
-  readonly #waiting = new WaitingWrites();
+  /** And of those in all ranges of this node. */
+  readonly #waitingOnNode: WaitingBytes;
+  readonly #waitingOnNodeMax: number;
+  readonly #waiting: WaitingWrites;
   readonly #sessions: ClientSessions;
   #appliedSeq: Seq;
   /** The replica is being wiped (R9): nothing is served or received any more. */
@@ -49,12 +53,16 @@ export class RangeHost {
     storage: Storage,
     appliedSeq: Seq,
     config: RangeHostConfig,
+    waitingOnNode: WaitingBytes,
   ) {
     this.replica = replica;
     this.meta = meta;
     this.#storage = storage;
     this.#appliedSeq = appliedSeq;
     this.#waitingBytesMax = config.uncommittedBytesMax;
+    this.#waitingOnNode = waitingOnNode;
+    this.#waitingOnNodeMax = config.uncommittedNodeBytesMax;
+    this.#waiting = new WaitingWrites(waitingOnNode);
     this.#sessions = new ClientSessions(config);
     this.#sessions.load(storage.keepSessions(meta.range, this.#sessions));
   }
@@ -91,6 +99,8 @@ export class RangeHost {
     }
     if (this.#waiting.bytes + bytes > this.#waitingBytesMax)
       return this.refusal('OVERLOADED', 'too much waits to commit');
+    if (this.#waitingOnNode.all + bytes > this.#waitingOnNodeMax)
+      return this.refusal('OVERLOADED', 'too much waits to commit in all ranges of the node');
     if (this.#storage.full) return this.refusal('OVERLOADED', "the owner's disk is full");
     if (this.#storage.saturated) return this.refusal('OVERLOADED', 'the state store is behind');
     return null;

@@ -20,6 +20,11 @@ export interface WaitingWrite {
   readonly requestId: number;
 }
 
+/** Bytes of the encoded operations that wait in all ranges of a node. */
+export class WaitingBytes {
+  all = 0;
+}
+
 const SLOTS_MIN = 64;
 
 export class WaitingWrites {
@@ -29,6 +34,11 @@ export class WaitingWrites {
   #front = 0;
   #end = 0;
   #bytes = 0;
+  readonly #node: WaitingBytes;
+
+  constructor(node: WaitingBytes) {
+    this.#node = node;
+  }
 
   /** Encoded operations that wait, together. */
   get bytes(): number {
@@ -39,6 +49,7 @@ export class WaitingWrites {
     if (this.#end - this.#front === this.#ring.length) this.#widen();
     this.#ring[this.#end++ & (this.#ring.length - 1)] = write;
     this.#bytes += write.bytes;
+    this.#node.all += write.bytes;
   }
 
   /** The write at `seq` of `epoch`, if somebody waits for it; those before it have been answered or are lost. */
@@ -49,6 +60,7 @@ export class WaitingWrites {
     this.#ring[at] = null;
     this.#front++;
     this.#bytes -= first.bytes;
+    this.#node.all -= first.bytes;
     return first;
   }
 
@@ -58,6 +70,7 @@ export class WaitingWrites {
     this.#ring = slots(SLOTS_MIN);
     this.#front = 0;
     this.#end = 0;
+    this.#node.all -= this.#bytes;
     this.#bytes = 0;
     return rest;
   }

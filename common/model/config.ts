@@ -47,6 +47,8 @@ export interface ReplicationConfig {
   /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
   readonly uncommittedEntriesMax: number;
   readonly uncommittedBytesMax: number;
+  /** Bytes of the writes that wait in all ranges that a node owns: many ranges that cannot commit fill no memory. */
+  readonly uncommittedNodeBytesMax: number;
 }
 
 export const DEFAULT_REPLICATION: ReplicationConfig = {
@@ -63,6 +65,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   snapshotChunkBytes: 512 * 1024,
   uncommittedEntriesMax: 16_384,
   uncommittedBytesMax: 64 * 1024 * 1024,
+  uncommittedNodeBytesMax: 128 * 1024 * 1024,
 };
 
 export function checkReplication(config: ReplicationConfig): void {
@@ -81,6 +84,10 @@ export function checkReplication(config: ReplicationConfig): void {
   assert(
     config.appendBytesMax + LIMITS.operationBytesMax <= LIMITS.messageBytesMax,
     'an Append fits a message',
+  );
+  assert(
+    config.uncommittedBytesMax <= config.uncommittedNodeBytesMax,
+    'uncommittedBytesMax <= uncommittedNodeBytesMax',
   );
   assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
 }

@@ -12,6 +12,7 @@ import { encodeOperation } from '../../common/wire/operation.ts';
 import { ClientService } from '../../kvnode/client-service.ts';
 import { RangeHost } from '../../kvnode/range-host.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
+import { WaitingBytes } from '../../kvnode/waiting-writes.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 const EPOCH = 3;
@@ -30,13 +31,16 @@ interface Stage {
   ask(request: RequestBody): Promise<ReplyBody>;
   put(key: string, value: string, ifRevision?: number | null): Promise<ReplyBody>;
   leased: boolean;
+  /** Of all ranges of the node. */
+  readonly waiting: WaitingBytes;
 }
 
 /** The node, without its network and without ZooKeeper: turns are taken when something was touched or synced. */
 async function stage(): Promise<Stage> {
   const storage = await new TwinWorld().open();
   storage.createReplica(META, origin, 0);
-  const stage = { leased: true };
+  const waiting = new WaitingBytes();
+  const stage = { leased: true, waiting };
   const replica = new Replica({
     self: 'n',
     recovered: { ...META, ...EMPTY },
@@ -55,7 +59,7 @@ async function stage(): Promise<Stage> {
     diskFit: () => true,
     stampBase: 0,
   });
-  const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION);
+  const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, waiting);
   const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now());
   storage.onSynced((group) => {
     replica.step({ kind: 'synced', group }, realEnv.now());
@@ -201,4 +205,16 @@ test('scans beyond what the node holds at once are turned away, and taken again 
   const outcomes = new Set(replies.map(told));
   t.deepEqual([...outcomes].sort(), [' | y', 'OVERLOADED']);
   t.is(told(await ask(scan('b', null))), ' | y');
+});
+
+test('writes are turned away while too much waits in all ranges of the node, and taken again after it', async (t) => {
+  const { put, waiting } = await stage();
+  const { uncommittedNodeBytesMax } = DEFAULT_REPLICATION;
+  waiting.all = uncommittedNodeBytesMax;
+  t.is(told(await put('b', '1')), 'OVERLOADED');
+  waiting.all = uncommittedNodeBytesMax - 1_500;
+  t.is(told(await put('b', '1')), 'written at 2');
+  t.is(waiting.all, uncommittedNodeBytesMax - 1_500, 'what was answered waits no more');
+  const both = [put('b', 'x'.repeat(1_000)), put('b', 'x'.repeat(1_000))];
+  t.deepEqual((await Promise.all(both)).map(told), ['written at 3', 'OVERLOADED']);
 });

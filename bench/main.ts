@@ -6,8 +6,9 @@ import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
 import { describeFailover, measureFailover, summarizeFailover } from './failover.ts';
+import { runMicro } from './micro/micro.ts';
 import { pageOf } from './report/page.ts';
-import { verifiedIn } from './report/report.ts';
+import { type Report, verifiedIn } from './report/report.ts';
 import { closingLines } from './report/table.ts';
 import { FULL, QUICK } from './rig.ts';
 import { runWorks } from './run.ts';
@@ -17,7 +18,8 @@ const COMMAND = {
   name: 'rangekeeper bench',
   summary: [
     'Measures Rangekeeper beside etcd, ZooKeeper, Redis and the raw limits on this machine, all equally durable, in',
-    'rounds that take turns. WHAT: nothing, for that; failover, for how long a range is away when a process dies.',
+    'rounds that take turns. WHAT: nothing, for that; failover, for how long a range is away when a process dies;',
+    'micro, for single parts of a node beside their raw limits.',
     'Peers that are not installed are left out. Data lies below TMPDIR, which should be a disk.',
   ].join('\n'),
   positionals: '[WHAT]',
@@ -42,7 +44,8 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const [what, ...more] = positionals;
   if (more.length === 0 && what === undefined) return compareAll(values, life);
   if (more.length === 0 && what === 'failover') return failover(values);
-  throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing or failover');
+  if (more.length === 0 && what === 'micro') return finish(await runMicro(values.quick, say), values);
+  throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing, failover or micro');
 }
 
 function say(line: string): void {
@@ -50,7 +53,11 @@ function say(line: string): void {
 }
 
 async function compareAll(values: Values, { stopRequested }: ProcessLife): Promise<number> {
-  const report = await runWorks(chosen(values), values.quick ? QUICK : FULL, say, stopRequested);
+  return finish(await runWorks(chosen(values), values.quick ? QUICK : FULL, say, stopRequested), values);
+}
+
+/** Tells the end of it, and writes what was asked for. */
+function finish(report: Report, values: Values): number {
   for (const line of closingLines(report)) say(line);
   if (values.json !== null) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
   if (values.html !== null) writeFileSync(values.html, pageOf(report));

@@ -9,6 +9,7 @@ import type { SlotResult, SlotSpec } from './slot.ts';
 import type { Workload } from './workload.ts';
 
 const SECOND_MS = 1_000;
+const REFUSED_MS = 1;
 
 export function runSlot(env: Env, spec: SlotSpec, work: Workload): Promise<SlotResult> {
   return spec.arrivals === null ? closedLoop(env, spec, work) : openLoop(env, spec, spec.arrivals, work);
@@ -25,8 +26,8 @@ async function closedLoop(env: Env, spec: SlotSpec, work: Workload): Promise<Slo
       const now = env.now();
       if (well && now >= begin && now < end) latencies.record(now - sent);
       sent = now;
-      // A refusal that comes at once must not keep the event loop from reading answers.
-      if (!well) await turn(env);
+      // A refusal may come at once: whoever is refused waits a little, as a user would.
+      if (!well) await delay(env, REFUSED_MS);
     }
   };
   const callers = Array.from({ length: spec.callers }, (_, number) => caller(number));
@@ -83,12 +84,6 @@ async function openLoop(env: Env, spec: SlotSpec, perSecond: number, work: Workl
 /** To the next arrival of a Poisson process, ms. */
 function gap(random: Random, perSecond: number): number {
   return (-Math.log(1 - random()) * SECOND_MS) / perSecond;
-}
-
-function turn(env: Env): Promise<void> {
-  return new Promise((resolve) => {
-    env.soon(resolve);
-  });
 }
 
 function resultOf(

@@ -1,0 +1,153 @@
+// The core of replication without any I/O: an owner and two followers that hand their messages to each other and whose logs
+// are synced at once.
+
+import { assert } from '../../common/base/assert.ts';
+import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+import { origin, type Seq } from '../../common/model/ids.ts';
+import type { ReplicaLog } from '../../kvnode/replica/log-state.ts';
+import type { Outgoing } from '../../kvnode/replica/messages.ts';
+import { Replica } from '../../kvnode/replica/replica.ts';
+import type { LogEntry } from '../../kvnode/storage/storage.ts';
+import type { OpenParts } from './part.ts';
+
+const NODES = ['a', 'b', 'c'] as const;
+const OWNER = 'a';
+const SESSION = '1';
+const ENTRIES = 64;
+const PAYLOAD = new Uint8Array(160);
+const KEPT = 1_024;
+const EMPTY = new Uint8Array(0);
+/** Of the clock, ms, from one look at everybody to the next. */
+const ROUND_MS = 1;
+/** Rounds until the owner has found where the logs of its followers meet its own; it waits before it asks again. */
+const START_ROUNDS = 1_000;
+
+const DESCRIPTOR: Descriptor = {
+  ...{ namespace: 'default', namespaceId: 1, id: 1, start: EMPTY, end: null, epoch: 1 },
+  owner: { node: OWNER, inc: 1, session: SESSION },
+  replicas: NODES.map((node, i) => ({ node, inc: i + 1 })),
+  inSync: NODES,
+  ...{ minInSync: 2, state: 'serving', nextInc: 4, structSeq: 0, base: origin },
+  ...{ parent: null, transferTo: null, retire: null },
+};
+
+/** The newest entries of one replica; what is logged counts as synced with the next event `synced`. */
+class ShortLog implements ReplicaLog {
+  gathering = 1;
+  #entries: LogEntry[] = [];
+
+  setEpochSeen(): void {}
+
+  append(entries: readonly LogEntry[]): void {
+    for (const entry of entries) this.#entries.push(entry);
+    if (this.#entries.length > 2 * KEPT) this.#entries = this.#entries.slice(-KEPT);
+  }
+
+  truncate(): void {
+    throw new Error('nothing is ever truncated here');
+  }
+
+  read(from: Seq): readonly LogEntry[] | null {
+    const [first] = this.#entries;
+    return first === undefined || from < first.seq ? null : this.#entries.slice(from - first.seq);
+  }
+
+  retainAfter(): void {}
+}
+
+class Trio {
+  readonly #replicas = new Map<string, { readonly replica: Replica; readonly log: ShortLog }>();
+  #committed: Seq = 0;
+  #now = 0;
+
+  constructor() {
+    for (const [i, node] of NODES.entries()) {
+      const log = new ShortLog();
+      const meta = { range: 1, inc: i + 1, namespace: 'default', namespaceId: 1, start: EMPTY, end: null };
+      const recovered = {
+        ...meta,
+        epochSeen: 0,
+        base: origin,
+        runs: [],
+        lastSeq: 0,
+        applied: origin,
+        void: false,
+      };
+      const always = (): boolean => true;
+      const replica = new Replica({
+        ...{ self: node, recovered, log, config: DEFAULT_REPLICATION },
+        ...{ leaseValid: always, diskFit: always, stampBase: 0 },
+      });
+      this.#replicas.set(node, { replica, log });
+      replica.step({ kind: 'live', nodes: new Set(NODES) }, this.#now);
+      replica.step(
+        { kind: 'image', image: { descriptor: DESCRIPTOR, version: 1 }, session: SESSION },
+        this.#now,
+      );
+    }
+    for (let round = 0; round < START_ROUNDS && this.#committed === 0; round++) this.#settle();
+  }
+
+  /** Through commit on all three; gives their number. */
+  replicate(): number {
+    const { replica } = this.#of(OWNER);
+    const before = this.#committed;
+    for (let i = 0; i < ENTRIES; i++) {
+      const seq = replica.propose(1, PAYLOAD, this.#now);
+      assert(typeof seq === 'number', `the owner takes writes: ${seq}`);
+    }
+    this.#settle();
+    assert(this.#committed - before === ENTRIES, 'all that was proposed is committed');
+    return ENTRIES;
+  }
+
+  /** Until nobody has anything to say. */
+  #settle(): void {
+    for (let quiet = false; !quiet; this.#now += ROUND_MS) {
+      quiet = true;
+      for (const node of NODES) if (this.#turn(node)) quiet = false;
+    }
+  }
+
+  #turn(node: string): boolean {
+    const { replica, log } = this.#of(node);
+    const { messages, commitSeq } = replica.take(this.#now);
+    for (const { to, message } of messages) this.#deliver(node, to, message);
+    const synced = replica.hasUnsynced;
+    if (synced) replica.step({ kind: 'synced', group: log.gathering++ }, this.#now);
+    replica.step({ kind: 'applied', seq: commitSeq }, this.#now);
+    if (node === OWNER) this.#committed = commitSeq;
+    return synced || messages.length > 0;
+  }
+
+  #deliver(from: string, to: string, message: Outgoing['message']): void {
+    const { replica } = this.#of(to);
+    if (message.kind === 'append') replica.step({ kind: 'append', from, message }, this.#now);
+    else replica.step({ kind: 'append-ack', from, message }, this.#now);
+  }
+
+  #of(node: string): { readonly replica: Replica; readonly log: ShortLog } {
+    const found = this.#replicas.get(node);
+    assert(found !== undefined, `there is a replica on ${node}`);
+    return found;
+  }
+}
+
+export const corePart: OpenParts = async () => {
+  const trio = new Trio();
+  const logs: LogEntry[][] = NODES.map(() => []);
+  const pushRaw = (): number => {
+    for (const log of logs) {
+      if (log.length > KEPT) log.length = 0;
+      for (let seq = 0; seq < ENTRIES; seq++) log.push({ epoch: 1, seq, kind: 2, payload: PAYLOAD });
+    }
+    return ENTRIES;
+  };
+  const sides = [
+    { name: 'replica core', how: 'an owner, two followers, no I/O', run: () => trio.replicate() },
+    { name: 'raw limit', how: 'an object for each entry in three arrays', run: pushRaw },
+  ];
+  const variant = `${ENTRIES} entries a turn`;
+  return { parts: [{ name: 'replica core', variant, unit: 'entries/s', sides }], close: async () => {} };
+};

@@ -5,7 +5,7 @@ import test from 'ava';
 import type { ReplyHandler } from '../../common/net/channel.ts';
 import { PendingRequests } from '../../common/net/requests.ts';
 import { decodeOperation, encodeOperation } from '../../common/wire/operation.ts';
-import { type WaitingWrite, WaitingWrites } from '../../kvnode/waiting-writes.ts';
+import { WaitingBytes, type WaitingWrite, WaitingWrites } from '../../kvnode/waiting-writes.ts';
 
 const handler: ReplyHandler = { replied() {}, failed() {} };
 
@@ -55,19 +55,20 @@ const waiting = (seq: number): WaitingWrite => ({
 });
 
 test('writes wait in the order of the log, and only the next one of its epoch is taken', (t) => {
-  const writes = new WaitingWrites();
+  const node = new WaitingBytes();
+  const writes = new WaitingWrites(node);
   for (let seq = 1; seq <= 40; seq++) writes.push(waiting(seq));
   t.is(writes.take(2, 1), null, 'another epoch');
   t.is(writes.take(3, 2), null, 'not the next one');
   for (let seq = 1; seq <= 30; seq++) t.is(writes.take(3, seq)?.requestId, seq);
   // The ring is full in its middle and has to widen there.
   for (let seq = 41; seq <= 200; seq++) writes.push(waiting(seq));
-  t.is(writes.bytes, 170 * 10);
+  t.deepEqual([writes.bytes, node.all], [170 * 10, 170 * 10]);
   for (let seq = 31; seq <= 150; seq++) t.is(writes.take(3, seq)?.requestId, seq);
   t.deepEqual(
     writes.takeAll().map(({ seq }) => seq),
     Array.from({ length: 50 }, (_, index) => 151 + index),
   );
-  t.is(writes.bytes, 0);
+  t.deepEqual([writes.bytes, node.all], [0, 0]);
   t.is(writes.take(3, 201), null);
 });

@@ -6,16 +6,17 @@ import { QUANTILES } from '../stats/histogram.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
 import { type Report, verifiedIn } from './report.ts';
 
-/** The lines of one comparison. */
+/** By title, each with its rows and then its verdicts. */
 export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict[]): string[] {
-  const [first] = rows;
-  if (first === undefined) return [];
-  const head = `${first.work}, ${first.variant}`;
-  return [
-    head,
-    ...rows.map((row) => `  ${rowLine(row)}`),
-    ...verdicts.map((verdict) => `  ${verdictLine(verdict)}`),
-  ];
+  const sections = new Map<string, string[]>();
+  const add = (title: string, line: string): void => {
+    const section = sections.get(title) ?? [title];
+    section.push(`  ${line}`);
+    sections.set(title, section);
+  };
+  for (const row of rows) add(`${row.work}, ${row.variant}`, rowLine(row));
+  for (const verdict of verdicts) add(`${verdict.work}, ${verdict.variant}`, verdictLine(verdict));
+  return [...sections.values()].flat();
 }
 
 function rowLine(row: Row): string {

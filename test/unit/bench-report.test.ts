@@ -90,6 +90,12 @@ test('the lines of a comparison hold each contender, its spread, its errors and 
   t.regex(verdict ?? '', /missed at least 4 × Redis <1>/);
 });
 
+test('rows of several comparisons stand under their own titles', (t) => {
+  const rows = [row('a', [1]), row('b', [1], { work: 'GET' }), row('c', [1])];
+  const titles = comparisonLines(rows, []).map((line) => line.slice(0, 3));
+  t.deepEqual(titles, ['PUT', '  a', '  c', 'GET', '  b']);
+});
+
 test('the end says how many goals were met and what was lost', (t) => {
   const rows = [row('Rangekeeper', [1], { verified: { checked: 7, lost: 2, unknown: 0 } })];
   const text = closingLines(report({ rows })).join('\n');

@@ -204,6 +204,16 @@ test('counts a search that it had to give up as a failure', (t) => {
   t.regex(violation?.text ?? '', /no answer within 1000 steps/);
 });
 
+test('of many writes at once that one was the last which a read shows is found at once', (t) => {
+  const operations = history(
+    ...Array.from({ length: 16 }, (_, at) => put(`c${at}`, [at, 100 + at], 'x', `v${at}`, 16 - at)),
+    ...Array.from({ length: 8 }, (_, at) => put(`d${at}`, [16 + at, null], 'x', `u${at}`, 'unknown')),
+    get('r', [200, 201], 'x', 'v0', 16),
+    get('r', [202, 203], 'x', 'u3', 17),
+  );
+  t.deepEqual(checkLinearizability(operations, { stepsMax: 1_000 }), []);
+});
+
 test('refuses to check conditions where they do not name values', (t) => {
   const operations = history(
     put('a', [0, 1], 'x', 'same', 1),

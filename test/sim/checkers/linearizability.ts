@@ -4,13 +4,14 @@
 // before it; configurations that were tried are not tried again.
 //
 // Revisions are not looked at but as names: a condition that names a revision means the value that some answer showed
-// under that name. Keys that no batch joins are searched each for itself; keys that batches join are registers of one
+// under that name. Which order is tried first follows them too, as the right one is mostly theirs; what is found does not
+// depend on that. What changes nothing and fits is placed at once: wherever else it may fit, it fits here. Keys that no batch joins are searched each for itself; keys that batches join are registers of one
 // search, so that atomicity is searched for as well: let batches join few.
 //
 // A write of unknown outcome may be put anywhere after its call, or nowhere. A search whose steps are used up counts as a
 // failure.
 
-import type { Operation, Violation } from '../history.ts';
+import type { Operation, Text, Violation } from '../history.ts';
 import { describe } from './effects.ts';
 import { type KeyGroup, keyGroups, type RegisterState, Registers, type Step } from './registers.ts';
 
@@ -51,6 +52,8 @@ class Search {
   /** Operations of unknown outcome in the order of their calls. */
   readonly #loose: readonly number[];
   readonly #empty: RegisterState;
+  /** Where each operation is to be tried. */
+  readonly #ranks: readonly number[];
   /** Configurations tried: for each, the sets of loose operations that it was reached with. */
   readonly #tried = new Map<string, (readonly number[])[]>();
 
@@ -62,6 +65,7 @@ class Search {
     this.#steps = operations.map((operation) => registers.step(operation));
     this.#loose = indexesWhere(operations, ({ outcome }) => outcome.kind === 'unknown');
     this.#returns = returnsOf(operations, this.#loose);
+    this.#ranks = ranksOf(operations);
   }
 
   run(stepsMax: number): readonly Violation[] {
@@ -78,11 +82,7 @@ class Search {
       const candidates = this.#candidates(due, done);
       steps += candidates.length;
       if (steps > stepsMax) return [this.#violation(`no answer within ${stepsMax} steps`, furthest)];
-      for (let place = candidates.length - 1; place >= 0; place--) {
-        const operation = candidates[place] as number;
-        const next = this.#steps[operation]?.(state) ?? null;
-        if (next !== null) open.push({ at, state: next, done: withMember(done, operation) });
-      }
+      open.push(...this.#nextOf({ at, state, done }, candidates));
     }
     return [this.#violation('no order explains the answers', furthest)];
   }
@@ -99,10 +99,25 @@ class Search {
     return { at: next, state, done: left };
   }
 
-  /** What may come next: the one that is due first of all, those of unknown outcome last. */
+  /** With each that fits, the first to be tried last; with one alone that fits and changes nothing, where there is one. */
+  #nextOf({ at, state, done }: Config, candidates: readonly number[]): readonly Config[] {
+    const configs: Config[] = [];
+    for (const operation of candidates) {
+      const next = this.#steps[operation]?.(state) ?? null;
+      if (next === null) continue;
+      const config = { at, state: next, done: withMember(done, operation) };
+      if (next === state) return [config];
+      configs.push(config);
+    }
+    return configs.reverse();
+  }
+
+  /** What may come next, by revisions; what has none after that: the one that is due first, those of unknown outcome last. */
   #candidates(due: Return, done: readonly number[]): readonly number[] {
     const others = [...due.open, ...this.#loose.slice(0, due.loose)];
-    return [due.operation, ...others.filter((operation) => !done.includes(operation))];
+    const left = [due.operation, ...others.filter((operation) => !done.includes(operation))];
+    const rank = (operation: number) => this.#ranks[operation] ?? Number.MAX_VALUE;
+    return left.sort((a, b) => rank(a) - rank(b));
   }
 
   /** Loose operations need no place: who has used fewer can do all that who has used more can. */
@@ -134,6 +149,23 @@ class Search {
       operations: near.map(({ id }) => id),
     };
   }
+}
+
+/** Revisions as far as answers tell them: of a write of unknown outcome, where somebody has read what it wrote. */
+function ranksOf(operations: readonly Operation[]): readonly number[] {
+  const shown = new Map<Text, number>();
+  for (const { outcome } of operations) {
+    if (outcome.kind === 'read' && outcome.value !== null) shown.set(outcome.value, outcome.revision);
+  }
+  return operations.map(({ action, outcome }) => {
+    if (outcome.kind === 'written') return outcome.revision;
+    if (outcome.kind === 'read' && outcome.value !== null) return outcome.revision;
+    if (action.kind === 'read') return Number.MAX_VALUE;
+    const seen = action.mutations.flatMap((mutation) =>
+      mutation.kind === 'put' ? (shown.get(mutation.value) ?? []) : [],
+    );
+    return Math.min(Number.MAX_VALUE, ...seen);
+  });
 }
 
 function returnsOf(operations: readonly Operation[], loose: readonly number[]): readonly Return[] {

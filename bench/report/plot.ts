@@ -6,7 +6,7 @@ const WIDTH = 560;
 const BAR = 18;
 const GAP = 6;
 const LABEL = 250;
-const PLOT = { left: 56, top: 12, width: 470, height: 220 };
+const PLOT = { left: 56, top: 26, width: 470, height: 220 };
 const COLOURS = ['#2456a6', '#c2571a', '#3b8f4a', '#8a4fa3', '#777777', '#a8323a', '#1d8a99', '#b58900'];
 
 export interface Bar {
@@ -79,7 +79,7 @@ export function lines(
     ({ label }, i) =>
       `<text x="${PLOT.left + 8}" y="${PLOT.top + PLOT.height + 36 + i * 15}" fill="${colourOf(i)}">${escapeHtml(label)}</text>`,
   );
-  const axis = `<text x="4" y="${PLOT.top}">${escapeHtml(unit)}</text>`;
+  const axis = `<text x="4" y="${PLOT.top - 14}">${escapeHtml(unit)}</text>`;
   return svg(
     WIDTH,
     PLOT.top + PLOT.height + 40 + all.length * 15,

@@ -170,7 +170,7 @@ test('a bar is as long as its value, and a curve is inside its frame', (t) => {
   const path = /<path d="M([^"]*L[^"]*)"/.exec(curve)?.[1] ?? '';
   const points = path.split('L').map((point) => point.split(' ').map(Number));
   t.is(points.length, 3);
-  for (const [x = -1, y = -1] of points) t.true(x >= 56 && x <= 526.1 && y >= 12 && y <= 232.1, `${x} ${y}`);
+  for (const [x = -1, y = -1] of points) t.true(x >= 56 && x <= 526.1 && y >= 26 && y <= 246.1, `${x} ${y}`);
   t.false(curve.includes('NaN'));
   t.is(lines([], [], 'ms'), '');
 });

@@ -6,7 +6,7 @@ import { wholeKeySpace } from '../../common/model/key-range.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import type { Row } from '../../kvnode/storage/storage.ts';
 import type { FinalRow } from './checkers/durability.ts';
-import { checkReplicasSettled, type ReplicaSample } from './checkers/replicas.ts';
+import { checkReplicasAgree, checkReplicasSettled, type ReplicaSample } from './checkers/replicas.ts';
 import type { Cluster } from './cluster.ts';
 import type { Action, Outcome } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
@@ -15,6 +15,8 @@ import type { NodeProcess } from './node-process.ts';
 const WRITABLE_MS = 20_000;
 const EQUAL_MS = 60_000;
 const STEP_MS = 100;
+/** Ranges find their places in fewer. */
+const LOOKS_MAX = 20;
 const WHOLE = {
   limitRows: 10_000,
   limitBytes: 64 * 1024 * 1024,
@@ -51,8 +53,7 @@ export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[]
   const quiet = () =>
     cluster.clients.some(({ underWay }) => underWay > 0) ? 'operations are under way' : null;
   if (!(await within(cluster, 20_000, 'all operations of living clients end', quiet))) return null;
-  if (!(await within(cluster, EQUAL_MS, 'all replicas are in-sync and equal', () => unequal(cluster))))
-    return null;
+  if (!(await becomesEqual(cluster))) return null;
   cluster.world.story.tell('END', 'all replicas are in-sync', true);
   await compareRows(cluster);
   return readAll(cluster);
@@ -117,8 +118,32 @@ function unequal(cluster: Cluster): string | null {
   return null;
 }
 
+function becomesEqual(cluster: Cluster): Promise<boolean> {
+  return within(cluster, EQUAL_MS, 'all replicas are in-sync and equal', () => unequal(cluster));
+}
+
+/** Who differs at one seq is wrong at once; who is behind, only where nothing has moved between two looks. */
 async function compareRows(cluster: Cluster): Promise<void> {
-  const { world } = cluster;
+  for (let looks = 1; ; looks++) {
+    const before = lastSeqs(cluster);
+    const samples = await sampleRows(cluster);
+    if (samples === null) return;
+    // The leader may give a range to another node meanwhile, whose EpochStart is an entry.
+    const moved = lastSeqs(cluster) !== before;
+    const found = moved && looks < LOOKS_MAX ? checkReplicasAgree(samples) : checkReplicasSettled(samples);
+    for (const { checker, text } of found) cluster.world.violation(checker, text);
+    if (!moved || looks === LOOKS_MAX || !(await becomesEqual(cluster))) return;
+  }
+}
+
+function lastSeqs(cluster: Cluster): string {
+  const ofRange = ([range, placed]: readonly [number, readonly Placed[]]) =>
+    `${range}: ${placed.map(({ status: { lastSeq, appliedSeq } }) => `${lastSeq}/${appliedSeq}`).join()}`;
+  return [...statusesOf(cluster)].map(ofRange).join();
+}
+
+/** One of each replica; null, with a violation told, where they cannot be read. */
+async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | null> {
   const samples: (ReplicaSample | null)[] = [];
   for (const [range, placed] of statusesOf(cluster)) {
     const bounds = cluster.descriptors.find(({ id }) => id === range) ?? wholeKeySpace;
@@ -133,9 +158,8 @@ async function compareRows(cluster: Cluster): Promise<void> {
     }
   }
   const read = () => (samples.every((sample) => sample !== null) ? null : 'scans are under way');
-  if (!(await within(cluster, 10_000, 'the rows of all replicas are read', read))) return;
-  for (const { checker, text } of checkReplicasSettled(samples.flatMap((sample) => sample ?? [])))
-    world.violation(checker, text);
+  if (!(await within(cluster, 10_000, 'the rows of all replicas are read', read))) return null;
+  return samples.flatMap((sample) => sample ?? []);
 }
 
 function rowText({ key, value, revision }: Row): string {

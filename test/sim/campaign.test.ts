@@ -1,14 +1,15 @@
-// The simulator in a process of its own: there a rejection that nobody caught belongs to the simulated process that ran
-// last. A seed that fails prints its story and the command that runs it again. By default the same few seeds each time;
-// with RANGEKEEPER_SIM_MS fresh ones for so long, in ms of real time: about one in 25 of those fails still (NOTES.md, Known
-// limits), and a test that fails by chance would hide what a change has broken.
+// The simulator in processes of its own: there a rejection that nobody caught belongs to the simulated process that ran
+// last. Fresh seeds for 90 s of real time, or RANGEKEEPER_SIM_MS, in ms; the first is printed, and a seed that fails prints
+// its story and the command that runs it again.
 
 import { spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
-const BUDGET_MS = Number(process.env.RANGEKEEPER_SIM_MS ?? 0);
-const SEEDS = ['--seed', '1', '--seeds', '10'];
+const BUDGET_MS = Number(process.env.RANGEKEEPER_SIM_MS ?? 90_000);
+/** Behind the tests with real processes and real time that run beside it. */
+const NICENESS = 10;
 const BOOTSTRAP = fileURLToPath(new URL('../../../bin/bootstrap.js', import.meta.url));
 
 interface Ended {
@@ -19,6 +20,7 @@ interface Ended {
 function simulate(args: readonly string[]): Promise<Ended> {
   return new Promise((resolve, reject) => {
     const child = spawn(process.execPath, ['--enable-source-maps', BOOTSTRAP, 'sim', ...args]);
+    if (child.pid !== undefined) setPriority(child.pid, NICENESS);
     let output = '';
     child.stdout.on('data', (chunk) => {
       output += chunk;
@@ -33,7 +35,7 @@ function simulate(args: readonly string[]): Promise<Ended> {
 
 test('seeds with all faults keep every promise', async (t) => {
   t.timeout(BUDGET_MS + 240_000);
-  const { code, output } = await simulate(BUDGET_MS > 0 ? ['--budget-ms', String(BUDGET_MS)] : SEEDS);
+  const { code, output } = await simulate(['--budget-ms', String(BUDGET_MS)]);
   t.log(output.trimEnd().split('\n').at(0), output.trimEnd().split('\n').at(-1));
   t.is(code, 0, output);
 });

@@ -1,6 +1,7 @@
 // Carries out what replicas ask of ZooKeeper: compare-and-sets on descriptors (R10: the outcome is done, refused, or
 // unknown, never guessed), reads of a live session (R8), and the events that tell people of it.
 
+import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';
@@ -9,6 +10,7 @@ import type { EventRecord } from '../common/model/records.ts';
 import { type Zk, ZkError } from '../common/zk/store.ts';
 import { decodeLive, descriptorCodec, eventCodec, paths } from '../common/zk/znodes.ts';
 import type { CasOutcome } from './replica/descriptor-change.ts';
+import type { Purpose } from './replica/messages.ts';
 
 export class DescriptorWriter {
   readonly #self: NodeId;
@@ -57,5 +59,19 @@ export class DescriptorWriter {
     this.#zk.session
       ?.create(paths.eventPrefix, eventCodec.encode(record), 'persistent-sequential')
       .catch((error: unknown) => this.#logger.debug({ error: String(error) }, 'event not written'));
+  }
+}
+
+/** What a change by its owner does to a range, in words; `name`: the member's. */
+export function storyOf({ kind }: Purpose, name: string): string {
+  switch (kind) {
+    case 'shrink':
+      return `${name} leaves the in-sync set`;
+    case 'expand':
+      return `${name} joins the in-sync set`;
+    case 'hand-over':
+      return `its owner hands over to ${name}`;
+    default:
+      return never(kind);
   }
 }

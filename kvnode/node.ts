@@ -19,15 +19,16 @@ import { LiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
-import { DescriptorWriter } from './descriptor-writer.ts';
+import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { RangeHost } from './range-host.ts';
-import type { Intent, Purpose, Ready } from './replica/messages.ts';
+import type { Intent, Ready } from './replica/messages.ts';
 import { Replica, type ReplicaEvent } from './replica/replica.ts';
 import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
+import { TickPace } from './tick-pace.ts';
 import { WaitingBytes } from './waiting-writes.ts';
 
 /** Replicas are looked at so often, ms, whatever happens. */
@@ -68,6 +69,7 @@ export class KvNode {
   readonly #receiver: SnapshotReceiver;
   readonly #disk: DiskWatch;
   readonly #ticks: Timer;
+  readonly #pace: TickPace;
   readonly #startedAt: number;
   readonly #stampBase: number;
   #session: ZkSession | null = null;
@@ -117,6 +119,7 @@ export class KvNode {
       missing: (range) => this.#missing(range),
     });
     for (const { range, namespace } of storage.recovered) this.#assignments.watch(range, namespace);
+    this.#pace = new TickPace(config);
     this.#ticks = every(env, TICK_MS, () => this.#tick());
   }
 
@@ -228,10 +231,13 @@ export class KvNode {
   /** Owners have times to watch; whoever could not apply all that is committed tries again. */
   #tick(): void {
     this.#disk.look();
-    for (const host of this.#hosts.values()) {
+    const hosts = [...this.#hosts.values()];
+    this.#pace.begin(hosts.filter(({ replica }) => replica.ownedEpoch !== null).length);
+    for (const host of hosts) {
       if (host.replica.ownedEpoch !== null) {
+        if (!this.#pace.isDue(host.meta.range)) continue;
         if (!this.#disk.fit) this.#step(host, { kind: 'hand-over' });
-        this.#step(host, { kind: 'tick' });
+        this.#step(host, { kind: 'tick', quietMs: this.#pace.quietMs });
       } else if (host.appliedSeq < host.replica.commitSeq) this.#touch(host);
     }
   }
@@ -277,23 +283,10 @@ export class KvNode {
     const outcome = await this.#writer.compareAndSet(next, expected);
     this.#step(host, { kind: 'cas-outcome', expected, outcome });
     if (outcome !== 'done') return this.#assignments.hint(next.id);
-    const text = `range ${next.id}: ${this.#story(purpose)}: ${why}`;
+    const member = this.#live.nodes.get(purpose.node)?.name ?? purpose.node;
+    const text = `range ${next.id}: ${storyOf(purpose, member)}: ${why}`;
     this.#logger.info({ range: next.id, epoch: next.epoch }, text);
     this.#writer.tell({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
-  }
-
-  #story({ kind, node }: Purpose): string {
-    const name = this.#live.nodes.get(node)?.name ?? node;
-    switch (kind) {
-      case 'shrink':
-        return `${name} leaves the in-sync set`;
-      case 'expand':
-        return `${name} joins the in-sync set`;
-      case 'hand-over':
-        return `its owner hands over to ${name}`;
-      default:
-        return never(kind);
-    }
   }
 
   /** R8. */

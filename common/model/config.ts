@@ -36,6 +36,11 @@ export interface ReplicationConfig {
   readonly diskQuietMs: number;
   /** An owner with nothing to send still sends an empty Append so often: commitSeq, stamps, liveness. */
   readonly idleAppendMs: number;
+  /**
+   * A follower that has all of its range is sent one only so often for each range that the node owns, where that is less
+   * often: many quiet ranges leave a node time for the busy ones.
+   */
+  readonly quietAppendMsPerRange: number;
   /** A probe or a lost Append is repeated after so long. */
   readonly resendMs: number;
   /** Bytes of entries in flight to one follower. */
@@ -59,6 +64,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   diskStallMs: 1_000,
   diskQuietMs: 10_000,
   idleAppendMs: 100,
+  quietAppendMsPerRange: 3,
   resendMs: 200,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024,

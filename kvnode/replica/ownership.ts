@@ -34,6 +34,7 @@ export class Ownership {
   #live: ReadonlySet<NodeId>;
   #committedAt: number;
   #tickedAt: number;
+  #quietMs: number;
   #readOnlySince: number | null = null;
   #intents: Intent[] = [];
 
@@ -57,6 +58,7 @@ export class Ownership {
     this.#live = live;
     this.#committedAt = now;
     this.#tickedAt = now;
+    this.#quietMs = config.idleAppendMs;
     const before = state.index.last;
     state.raiseEpochSeen(epoch);
     this.startSeq = before.seq + 1;
@@ -182,7 +184,9 @@ export class Ownership {
     );
   }
 
-  tick(now: number): void {
+  /** `quietMs`: see Sending. */
+  tick(now: number, quietMs: number): void {
+    this.#quietMs = quietMs;
     const pausedFor = now - this.#tickedAt;
     this.#tickedAt = now;
     // After a pause of this process the others' acknowledgements wait unread: nobody is late before they are read.
@@ -197,7 +201,13 @@ export class Ownership {
     const messages: Outgoing[] = [];
     const read = new SharedRead(this.#state, this.#config.appendBytesMax);
     for (const follower of this.#followers.values()) {
-      const due = appendsDue(follower, this.#state, read, this.epoch, mayVouch, this.#config, now);
+      const due = appendsDue(follower, this.#state, read, {
+        epoch: this.epoch,
+        mayVouch,
+        config: this.#config,
+        quietMs: this.#quietMsOf(follower),
+        now,
+      });
       for (const message of due.messages) messages.push({ to: follower.node, message });
       if (due.needsSnapshot)
         this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
@@ -207,6 +217,12 @@ export class Ownership {
     const intents = this.#intents;
     this.#intents = [];
     return { messages, intents };
+  }
+
+  /** One that may still be added (R6), or whose change is under way, is asked often. */
+  #quietMsOf({ node }: FollowerProgress): number {
+    const settled = this.#change === null && isInSync(this.#image.descriptor, node);
+    return settled ? this.#quietMs : this.#config.idleAppendMs;
   }
 
   // ---- followers -------------------------------------------------------------------------------------------------

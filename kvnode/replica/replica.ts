@@ -58,7 +58,8 @@ export type ReplicaEvent =
   | { readonly kind: 'compacted'; readonly base: Position }
   /** R8, asked by the node (SIGTERM, draining, a disk in trouble): to whoever is best. */
   | { readonly kind: 'hand-over' }
-  | { readonly kind: 'tick' };
+  /** `quietMs`: how long followers that have everything may be left in silence. */
+  | { readonly kind: 'tick'; readonly quietMs: number };
 
 export interface ReplicaOptions {
   readonly self: NodeId;
@@ -187,7 +188,7 @@ export class Replica {
       case 'hand-over':
         return ownership?.handOver(null, now);
       case 'tick':
-        return ownership?.tick(now);
+        return ownership?.tick(now, event.quietMs);
       default:
         return never(event);
     }

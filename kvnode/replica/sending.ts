@@ -59,18 +59,22 @@ interface Due {
 const nothing: Due = { messages: [], needsSnapshot: false };
 const snapshotOnly: Due = { messages: [], needsSnapshot: true };
 
-/**
- * R3, the sending side: what a follower is due now.
- * @param mayVouch whether the owner's lease is valid and EpochStart committed: only then may stamps be echoed (R11)
- */
+export interface Sending {
+  readonly epoch: Epoch;
+  /** The owner's lease is valid and EpochStart committed: only then may stamps be echoed (R11). */
+  readonly mayVouch: boolean;
+  readonly config: ReplicationConfig;
+  /** A follower that has everything may be left in silence for so long, ms. */
+  readonly quietMs: number;
+  readonly now: number;
+}
+
+/** R3, the sending side: what a follower is due now. */
 export function appendsDue(
   follower: FollowerProgress,
   state: LogState,
   read: SharedRead,
-  epoch: Epoch,
-  mayVouch: boolean,
-  config: ReplicationConfig,
-  now: number,
+  { epoch, mayVouch, config, quietMs, now }: Sending,
 ): Due {
   const { progress } = follower;
   const echo = mayVouch ? follower.stamp : null;
@@ -108,7 +112,8 @@ export function appendsDue(
         progress.inflightBytes += bytes;
         messages.push(make(prev, entries));
       }
-      const idle = follower.sentCommit < state.commitSeq || now - follower.sentAt >= config.idleAppendMs;
+      const idleMs = follower.acked === state.index.lastSeq ? quietMs : config.idleAppendMs;
+      const idle = follower.sentCommit < state.commitSeq || now - follower.sentAt >= idleMs;
       if (messages.length === 0 && idle) {
         const prev = positionAt(state, progress.next - 1);
         if (prev === null) {

@@ -61,10 +61,12 @@ function drawLimits(world: World): Partial<StorageLimits> {
 
 /** Bounds so small that they are met: clients are forgotten, windows close, snapshots have many chunks. */
 function drawReplication({ rng }: World): ReplicationConfig {
-  const { clientSessionsMax, snapshotChunkBytes, inflightBytesMax, appendBytesMax } = DEFAULT_REPLICATION;
+  const { clientSessionsMax, snapshotChunkBytes, inflightBytesMax, appendBytesMax, quietAppendMsPerRange } =
+    DEFAULT_REPLICATION;
   return {
     ...DEFAULT_REPLICATION,
     clientSessionsMax: rng.pick([2, 3, clientSessionsMax]),
+    quietAppendMsPerRange: rng.pick([quietAppendMsPerRange, 400]),
     snapshotChunkBytes: rng.pick([128, 1_024, snapshotChunkBytes]),
     ...rng.pick([
       { inflightBytesMax: 4 * 1024, appendBytesMax: 1024 },

@@ -182,7 +182,8 @@ export class ReplicaCluster {
 
   tick(ms: number): void {
     this.now += ms;
-    for (const id of this.members.keys()) this.step(id, { kind: 'tick' });
+    for (const id of this.members.keys())
+      this.step(id, { kind: 'tick', quietMs: DEFAULT_REPLICATION.idleAppendMs });
   }
 
   /** Down, with everything after the last sync lost. Its session lives on until it expires. */

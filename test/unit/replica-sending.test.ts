@@ -4,14 +4,14 @@ import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import { origin, type Seq } from '../../common/model/ids.ts';
 import { LogState } from '../../kvnode/replica/log-state.ts';
-import { newFollower, startStream } from '../../kvnode/replica/progress.ts';
+import { acknowledge, newFollower, startStream } from '../../kvnode/replica/progress.ts';
 import { appendsDue, SharedRead } from '../../kvnode/replica/sending.ts';
 import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 
 const config = { ...DEFAULT_REPLICATION, inflightBytesMax: 100, appendBytesMax: 50 };
 
-function ownerWith(entries: Seq) {
+function ownerWith(entries: Seq, quietMs = config.idleAppendMs) {
   const log = new MemoryLog();
   const recovered = log.recover(0, { range: 1, inc: 1 });
   const state = new LogState(recovered, log);
@@ -22,7 +22,8 @@ function ownerWith(entries: Seq) {
   const follower = newFollower('b', 1, origin, 0);
   startStream(follower);
   const read = () => new SharedRead(state, config.appendBytesMax);
-  const due = (now: number) => appendsDue(follower, state, read(), 1, false, config, now);
+  const due = (now: number) =>
+    appendsDue(follower, state, read(), { epoch: 1, mayVouch: false, config, quietMs, now });
   return { state, follower, due };
 }
 
@@ -46,4 +47,18 @@ test('once the log no longer has what is in flight, a follower that came back ne
   const later = due(1_000 + 2 * config.idleAppendMs);
   t.deepEqual([later.needsSnapshot, later.messages], [true, []]);
   t.is(follower.progress.kind, 'snapshot');
+});
+
+test('a follower that has everything is left in silence for longer, until there is something to tell', (t) => {
+  const quietMs = 10 * config.idleAppendMs;
+  const { state, follower, due } = ownerWith(2, quietMs);
+  due(1_000);
+  t.is(due(1_000 + config.idleAppendMs).messages.length, 1, 'it has not acknowledged yet');
+  acknowledge(follower, 2);
+  t.deepEqual(due(1_000 + 2 * config.idleAppendMs).messages, []);
+  state.synced(1);
+  state.commit(2);
+  t.is(due(1_000 + 2 * config.idleAppendMs).messages.length, 1, 'a new commitSeq is told at once');
+  t.deepEqual(due(1_000 + quietMs).messages, []);
+  t.is(due(1_000 + 2 * config.idleAppendMs + quietMs).messages.length, 1);
 });

@@ -8,12 +8,20 @@
 // depend on that. What changes nothing and fits is placed at once: wherever else it may fit, it fits here. Keys that no batch joins are searched each for itself; keys that batches join are registers of one
 // search, so that atomicity is searched for as well: let batches join few.
 //
-// A write of unknown outcome may be put anywhere after its call, or nowhere. A search whose steps are used up counts as a
-// failure.
+// A write of unknown outcome may be put anywhere after its call, or nowhere. It is put only right before what could not be
+// there, or would end otherwise, without it: from any other order it can be moved on, or left out, until that is so. A
+// search whose steps are used up counts as a failure.
 
 import type { Operation, Text, Violation } from '../history.ts';
 import { describe } from './effects.ts';
-import { type KeyGroup, keyGroups, type RegisterState, Registers, type Step } from './registers.ts';
+import {
+  type Footprint,
+  type KeyGroup,
+  keyGroups,
+  type RegisterState,
+  Registers,
+  type Step,
+} from './registers.ts';
 
 const CHECKER = 'linearizability';
 /** For each group of keys. */
@@ -27,6 +35,13 @@ interface Config {
   readonly state: RegisterState;
   /** Sorted. */
   readonly done: readonly number[];
+  /** The writes of unknown outcome that were put last, and nothing else since. */
+  readonly pending: readonly Pending[];
+}
+
+interface Pending {
+  readonly operation: number;
+  readonly before: RegisterState;
 }
 
 /** A return of a known outcome. */
@@ -48,6 +63,7 @@ export function checkLinearizability(
 class Search {
   readonly #group: KeyGroup;
   readonly #steps: readonly Step[];
+  readonly #footprints: readonly Footprint[];
   readonly #returns: readonly Return[];
   /** Operations of unknown outcome in the order of their calls. */
   readonly #loose: readonly number[];
@@ -63,6 +79,7 @@ class Search {
     this.#group = group;
     this.#empty = registers.empty;
     this.#steps = operations.map((operation) => registers.step(operation));
+    this.#footprints = operations.map((operation) => registers.footprint(operation));
     this.#loose = indexesWhere(operations, ({ outcome }) => outcome.kind === 'unknown');
     this.#returns = returnsOf(operations, this.#loose);
     this.#ranks = ranksOf(operations);
@@ -72,23 +89,24 @@ class Search {
     let steps = 0;
     let furthest = 0;
     // The last one is tried next: depth first, without a stack of calls that a long history would overflow.
-    const open: Config[] = [{ at: 0, state: this.#empty, done: [] }];
+    const open: Config[] = [{ at: 0, state: this.#empty, done: [], pending: [] }];
     for (let config = open.pop(); config !== undefined; config = open.pop()) {
-      const { at, state, done } = this.#passReturned(config);
+      const passed = this.#passReturned(config);
+      const { at, done } = passed;
       furthest = Math.max(furthest, at);
       const due = this.#returns[at];
       if (due === undefined) return [];
-      if (this.#wasTried(at, state, done)) continue;
+      if (this.#wasTried(passed)) continue;
       const candidates = this.#candidates(due, done);
       steps += candidates.length;
       if (steps > stepsMax) return [this.#violation(`no answer within ${stepsMax} steps`, furthest)];
-      open.push(...this.#nextOf({ at, state, done }, candidates));
+      open.push(...this.#nextOf(passed, candidates));
     }
     return [this.#violation('no order explains the answers', furthest)];
   }
 
   /** Goes over the returns of operations that have their places. */
-  #passReturned({ at, state, done }: Config): Config {
+  #passReturned({ at, state, done, pending }: Config): Config {
     let next = at;
     let left = done;
     for (let due = this.#returns[next]; due !== undefined; due = this.#returns[++next]) {
@@ -96,20 +114,44 @@ class Search {
       if (!left.includes(operation)) break;
       left = left.filter((member) => member !== operation);
     }
-    return { at: next, state, done: left };
+    return { at: next, state, done: left, pending };
   }
 
   /** With each that fits, the first to be tried last; with one alone that fits and changes nothing, where there is one. */
-  #nextOf({ at, state, done }: Config, candidates: readonly number[]): readonly Config[] {
+  #nextOf({ at, state, done, pending }: Config, candidates: readonly number[]): readonly Config[] {
     const configs: Config[] = [];
     for (const operation of candidates) {
       const next = this.#steps[operation]?.(state) ?? null;
-      if (next === null) continue;
-      const config = { at, state: next, done: withMember(done, operation) };
+      if (next === null || !this.#mayFollow(operation, pending)) continue;
+      const isLoose = this.#isLoose(operation);
+      if (isLoose && next.every((value, place) => value === state[place])) continue;
+      const config = {
+        at,
+        state: next,
+        done: withMember(done, operation),
+        pending: isLoose ? [...pending, { operation, before: state }] : [],
+      };
       if (next === state) return [config];
       configs.push(config);
     }
     return configs.reverse();
+  }
+
+  /** Whether it makes a difference that what is pending comes before it: that it does so for each of them. */
+  #mayFollow(operation: number, pending: readonly Pending[]): boolean {
+    const over = this.#footprints[operation]?.written ?? [];
+    return pending.every(({ operation: loose, before }) => {
+      if (this.#steps[operation]?.(before) === null) return true;
+      const { touched = [], written = [] } = this.#footprints[loose] ?? {};
+      if (written.every((place) => over.includes(place))) return false;
+      if (touched.some((place) => over.includes(place))) return true;
+      // Neither minds the other: of two loose ones the order of calls is tried.
+      return this.#isLoose(operation) && operation > loose;
+    });
+  }
+
+  #isLoose(operation: number): boolean {
+    return this.#group.operations[operation]?.outcome.kind === 'unknown';
   }
 
   /** What may come next, by revisions; what has none after that: the one that is due first, those of unknown outcome last. */
@@ -121,11 +163,11 @@ class Search {
   }
 
   /** Loose operations need no place: who has used fewer can do all that who has used more can. */
-  #wasTried(at: number, state: RegisterState, done: readonly number[]): boolean {
-    const isLoose = (operation: number) => this.#group.operations[operation]?.outcome.kind === 'unknown';
-    const known = done.filter((operation) => !isLoose(operation));
-    const loose = done.filter(isLoose);
-    const key = `${at}:${state.join()}:${known.join()}`;
+  #wasTried({ at, state, done, pending }: Config): boolean {
+    const known = done.filter((operation) => !this.#isLoose(operation));
+    const loose = done.filter((operation) => this.#isLoose(operation));
+    const after = pending.map(({ operation }) => operation).join();
+    const key = `${at}:${state.join()}:${known.join()}:${after}`;
     const tried = this.#tried.get(key);
     if (tried === undefined) this.#tried.set(key, [loose]);
     else if (tried.some((fewer) => fewer.every((operation) => loose.includes(operation)))) return true;

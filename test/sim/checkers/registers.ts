@@ -11,6 +11,12 @@ export type RegisterState = readonly number[];
 /** The state after the operation; null: it cannot have been answered so in this state. */
 export type Step = (state: RegisterState) => RegisterState | null;
 
+/** The places that an operation looks at or writes, and those that it writes. */
+export interface Footprint {
+  readonly touched: readonly number[];
+  readonly written: readonly number[];
+}
+
 export interface KeyGroup {
   readonly keys: readonly Text[];
   /** In the order of their calls. */
@@ -80,6 +86,14 @@ export class Registers {
     this.#places = new Map(keys.map((key, place) => [key, place]));
     for (const operation of operations) this.#name(operation);
     if (operations.some(isConditional)) checkValuesDiffer(operations);
+  }
+
+  footprint({ action }: Operation): Footprint {
+    if (action.kind === 'read') return { touched: [this.#place(action.key)], written: [] };
+    return {
+      touched: action.mutations.map(({ key }) => this.#place(key)),
+      written: this.#effects(action.mutations).map(({ place }) => place),
+    };
   }
 
   step({ action, outcome }: Operation): Step {

@@ -2,9 +2,10 @@
 // (macOS), costs are not known and reports leave them out.
 
 import { type ChildProcess, spawn } from 'node:child_process';
-import { accessSync, closeSync, constants, existsSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { realEnv } from '../common/base/env.ts';
+import { isExecutable } from '../common/zk/find-server.ts';
 
 /** USER_HZ, the same on every Linux. */
 const TICKS_PER_SECOND = 100;
@@ -19,15 +20,6 @@ export function findProgram(name: string): string | null {
     .map((folder) => join(folder, name))
     .find(isExecutable);
   return found ?? null;
-}
-
-function isExecutable(path: string): boolean {
-  try {
-    accessSync(path, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 /** A server that is no Node program; it ends with `stop`, or with this process's orderly end. */

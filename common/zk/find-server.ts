@@ -95,7 +95,8 @@ function findJava(variables: Variables, places: PackagePlaces): string {
   );
 }
 
-function isExecutable(path: string): boolean {
+/** Whether this process may run what is there. */
+export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);
     return true;

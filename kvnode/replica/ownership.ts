@@ -118,7 +118,10 @@ export class Ownership {
     this.#live = live;
   }
 
-  /** R10: `done` settles it, anything else waits for an image. True: it was this epoch's hand-over (R8), and it took effect: the epoch is over. */
+  /**
+   * R10: `done` settles it, anything else waits for an image. True: it was this epoch's hand-over (R8), and it took effect:
+   * the epoch is over.
+   */
   casOutcome(expected: number, outcome: CasOutcome, now: number): boolean {
     const change = this.#change;
     if (change === null || change.expected !== expected || !change.answered(outcome)) return false;

@@ -197,7 +197,8 @@ export class Replica {
   // ---- clients -----------------------------------------------------------------------------------------------------
 
   /**
-   * Appends one operation where this owner serves (R8) under a lease and is not read-only (R5); it is answered when commitSeq reaches the seq returned, or never. A code: refused, nothing
+   * Appends one operation where this owner serves (R8) under a lease and is not read-only (R5); it is answered when
+   * commitSeq reaches the seq returned, or never. A code: refused, nothing
    * appended.
    * @param payload an encoded Operation; the log keeps it
    */

@@ -6,8 +6,7 @@ import { delay } from '../common/base/env.ts';
 import type { Client } from '../common/client/api.ts';
 import type { Option, ValueKind } from './arguments.ts';
 import { quoteWord, readCommands, type Word } from './grammar.ts';
-import type { Session } from './session.ts';
-import type { Verb } from './verbs/verb.ts';
+import type { Session, Verb } from './session.ts';
 
 const KEYS_MAX = 100;
 const WAIT_MS = 500;

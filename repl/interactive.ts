@@ -6,10 +6,11 @@ import { createInterface, type Interface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { EXIT } from '../common/process/exit.ts';
 import { complete } from './completion.ts';
+import { bindCommand, execute } from './execute.ts';
 import { describeError, OutputClosed } from './failures.ts';
 import { readCommands } from './grammar.ts';
 import { HISTORY_LINES_MAX, loadHistory, saveToHistory } from './history.ts';
-import { bindCommand, execute, type Session } from './session.ts';
+import type { Session } from './session.ts';
 
 export interface Terminal {
   readonly input: Readable;

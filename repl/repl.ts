@@ -8,9 +8,10 @@ import type { Client } from '../common/client/api.ts';
 import { describeError, exitCodeOf } from './failures.ts';
 import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';
+import { interruptible } from './interruption.ts';
 import { StreamScreen } from './screen.ts';
 import { runScript, type Step, stepsOfStream, stepsOfTexts } from './script.ts';
-import { interruptible, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { VERBS } from './verbs/verbs.ts';
 
 export interface ReplOptions {

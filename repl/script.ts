@@ -1,9 +1,10 @@
 // Commands that nobody types: from `-e`, `-f` and piped input. They run one after the other and stop at the first that
 // does not end with 0, unless told to keep going; the first such code is the code of the whole.
 
+import { bindCommand, execute } from './execute.ts';
 import { describeError, exitCodeOf, Interrupted, OutputClosed, UsageError } from './failures.ts';
 import { type Command, readCommands } from './grammar.ts';
-import { bindCommand, execute, type Session } from './session.ts';
+import type { Session } from './session.ts';
 import { type Line, readLines } from './transfer/lines.ts';
 
 /** A command with the place that errors name; or what is there instead of one. */

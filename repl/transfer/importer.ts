@@ -7,7 +7,7 @@ import type { Env } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Client } from '../../common/client/api.ts';
 import { describeError, Interrupted } from '../failures.ts';
-import { interruptible, interruptibleRows } from '../session.ts';
+import { interruptible, interruptibleRows } from '../interruption.ts';
 import type { Item } from './item.ts';
 import { patiently } from './patience.ts';
 import type { Tally } from './tally.ts';

@@ -21,7 +21,8 @@ import {
   text,
 } from '../answer.ts';
 import { describeError, UsageError } from '../failures.ts';
-import { ask, askOfRanges, type Call, nameOf, namesOf, type Verb } from './verb.ts';
+import type { Call, Verb } from '../session.ts';
+import { ask, askOfRanges, nameOf, namesOf } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },

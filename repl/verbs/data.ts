@@ -5,17 +5,8 @@ import type { Client, Provenance, WriteOptions } from '../../common/client/api.t
 import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, bytes, type Column, flag, node, number, type Row } from '../answer.ts';
 import type { Arguments, Option, Parameter } from '../arguments.ts';
-import {
-  ask,
-  askToWrite,
-  type Call,
-  nameOf,
-  READ_OPTION,
-  readOptions,
-  tell,
-  tellStaleness,
-  type Verb,
-} from './verb.ts';
+import type { Call, Verb } from '../session.ts';
+import { ask, askToWrite, nameOf, READ_OPTION, readOptions, tell, tellStaleness } from './verb.ts';
 
 const KEY: Parameter = { name: 'KEY', kind: 'key' };
 const VALUE: Parameter = { name: 'VALUE', kind: 'bytes' };

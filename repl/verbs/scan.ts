@@ -4,17 +4,16 @@ import type { Client, ScanOptions } from '../../common/client/api.ts';
 import { type Answer, bytes, type Column, flag, number, type Row } from '../answer.ts';
 import type { Arguments } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
+import type { Call, Verb } from '../session.ts';
 import {
   ask,
   BOUND_OPTIONS,
   boundOptions,
-  type Call,
   Oldest,
   READ_OPTION,
   readOptions,
   tell,
   tellStaleness,
-  type Verb,
 } from './verb.ts';
 
 const KEY_COLUMN: Column = { name: 'key', bytes: true };

@@ -3,7 +3,7 @@
 import type { Answer } from '../answer.ts';
 import { optionSynopsis, synopsis } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
-import type { Verb } from './verb.ts';
+import type { Verb } from '../session.ts';
 
 const LANGUAGE = `help COMMAND shows its options. Commands end with a newline or ; and # begins a comment.
 A word is plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as

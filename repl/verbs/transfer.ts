@@ -7,7 +7,8 @@ import type { Client } from '../../common/client/api.ts';
 import type { Answer } from '../answer.ts';
 import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
-import { interruptibleRows, type Session } from '../session.ts';
+import { interruptibleRows } from '../interruption.ts';
+import type { Call, Session, Verb } from '../session.ts';
 import { CSV_HEADINGS, csvRow, readCsv } from '../transfer/csv.ts';
 import { type ExportOptions, exportRows } from '../transfer/exporter.ts';
 import { Importer } from '../transfer/importer.ts';
@@ -17,16 +18,7 @@ import { FileSink, type RowSink, ScreenSink, type TextForm } from '../transfer/s
 import { Tally } from '../transfer/tally.ts';
 import { readTree } from '../transfer/tree-reader.ts';
 import { TreeWriter } from '../transfer/tree-writer.ts';
-import {
-  ask,
-  type Call,
-  Oldest,
-  PREFIX_OPTION,
-  READ_OPTION,
-  readOptions,
-  tellStaleness,
-  type Verb,
-} from './verb.ts';
+import { ask, Oldest, PREFIX_OPTION, READ_OPTION, readOptions, tellStaleness } from './verb.ts';
 
 const FORMATS = ['ndjson', 'csv'] as const;
 type FileFormat = (typeof FORMATS)[number];

@@ -1,4 +1,4 @@
-// What a verb is, and what verbs share: asking the cluster so that Ctrl-C is heard, read modes, and how an answer that
+// What verbs share: asking the cluster so that Ctrl-C is heard, read modes, and how an answer that
 // may be old says so.
 
 import type { Bytes } from '../../common/base/bytes.ts';
@@ -12,27 +12,10 @@ import type {
   ScanOptions,
 } from '../../common/client/api.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import type { Answer, NodeName } from '../answer.ts';
-import type { Arguments, Option, Signature } from '../arguments.ts';
-import { interruptible, type Session } from '../session.ts';
-
-export interface Call {
-  readonly session: Session;
-  readonly args: Arguments;
-  /** Aborted by Ctrl-C or a signal to stop. */
-  readonly signal: AbortSignal;
-  /** Says a line on stderr, behind the answer. */
-  remark(line: string): void;
-}
-
-export interface Verb extends Signature {
-  readonly aliases?: readonly string[];
-  /** One line. */
-  readonly summary: string;
-  /** More lines, for `help VERB`. */
-  readonly details?: string;
-  run(call: Call): Promise<Answer>;
-}
+import type { NodeName } from '../answer.ts';
+import type { Arguments, Option } from '../arguments.ts';
+import { interruptible } from '../interruption.ts';
+import type { Call } from '../session.ts';
 
 export const READ_MODES = ['linearizable', 'fallback', 'stale'] as const satisfies readonly ReadMode[];
 

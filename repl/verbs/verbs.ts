@@ -1,11 +1,11 @@
 // All verbs, in the order of `help`. A new one is an entry in the table of its file.
 
+import type { Verb } from '../session.ts';
 import { CLUSTER_VERBS } from './cluster.ts';
 import { DATA_VERBS } from './data.ts';
 import { SCAN_VERBS } from './scan.ts';
 import { withShellVerbs } from './shell.ts';
 import { TRANSFER_VERBS } from './transfer.ts';
-import type { Verb } from './verb.ts';
 
 export const VERBS: readonly Verb[] = withShellVerbs([
   ...DATA_VERBS,

@@ -7,10 +7,8 @@ import type { NamespaceRecord } from '../../../common/model/records.ts';
 import type { FeedState, RangeRow } from '../../feed.ts';
 import { plural } from './format.ts';
 import type { Names } from './names.ts';
-import { RangeBar } from './range-bar.tsx';
+import { RangeBar, type Width } from './range-bar.tsx';
 import { RangeDetails } from './range-details.tsx';
-
-export type Width = 'equal' | 'entries';
 
 interface KeySpaceProps {
   readonly feed: FeedState;

@@ -4,8 +4,10 @@ import { useRef } from 'preact/hooks';
 import type { RangeId } from '../../../common/model/ids.ts';
 import type { RangeRow, ReplicaRow } from '../../feed.ts';
 import { formatCount, formatEnd, formatStart } from './format.ts';
-import type { Width } from './key-space.tsx';
 import type { Names } from './names.ts';
+
+/** What a range's width in the bar stands for. */
+export type Width = 'equal' | 'entries';
 
 interface RangeBarProps {
   readonly label: string;

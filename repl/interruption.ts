@@ -1,0 +1,32 @@
+// How Ctrl-C and a signal to stop are heard in the midst of waiting.
+
+import { Interrupted } from './failures.ts';
+
+/** `work`, unless the signal comes first; `work` itself goes on unseen. */
+export function interruptible<T>(signal: AbortSignal, work: Promise<T>, message?: string): Promise<T> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new Interrupted(message));
+    if (signal.aborted) stop();
+    signal.addEventListener('abort', stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', stop));
+  });
+}
+
+export async function* interruptibleRows<T>(
+  signal: AbortSignal,
+  rows: AsyncIterable<T>,
+): AsyncIterableIterator<T> {
+  const iterator = rows[Symbol.asyncIterator]();
+  let ended = false;
+  try {
+    while (true) {
+      const next = await interruptible(signal, iterator.next());
+      ended = next.done === true;
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    // Not awaited: after an interruption the iterator may be waiting for an answer that does not come.
+    if (!ended) void iterator.return?.().catch(() => {});
+  }
+}

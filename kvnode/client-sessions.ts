@@ -15,23 +15,17 @@ import type { Seq } from '../common/model/ids.ts';
 import { copyOf, type Operation } from '../common/wire/messages.ts';
 import { type Answer, AnswerWindow } from './answer-window.ts';
 import { ClientIndex } from './client-index.ts';
-import { decodeSession, decodeTable, encodeSession, encodeTable } from './session-record.ts';
+import {
+  type ClientSession,
+  decodeSession,
+  decodeTable,
+  encodeSession,
+  encodeTable,
+} from './session-record.ts';
 import type { SessionChange, SessionRow, SessionTable } from './storage/storage.ts';
 
 /** All replicas must have the same ones. */
 export type SessionBounds = Pick<ReplicationConfig, 'clientSessionsMax' | 'clientAnswersMax'>;
-
-/** One client as a range knows it. */
-export interface ClientSession {
-  readonly clientId: Bytes;
-  /** A number without an answer is new only from this base on. */
-  readonly floor: Seq;
-  readonly window: AnswerWindow;
-  /** Of its newest entry that counted. */
-  lastSeq: Seq;
-  /** Since the changes were taken the last time. */
-  changed: boolean;
-}
 
 /** `new`: to be applied. `forgotten`: nobody can say whether it was, so it is not. */
 export type Verdict = Answer | 'new' | 'forgotten';

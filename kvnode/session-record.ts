@@ -9,9 +9,20 @@ import type { Bytes } from '../common/base/bytes.ts';
 import type { Seq } from '../common/model/ids.ts';
 import { Reader, Writer } from '../common/wire/protobuf.ts';
 import { type Answer, AnswerWindow } from './answer-window.ts';
-import type { ClientSession } from './client-sessions.ts';
 
 const CONFLICT = 0;
+
+/** One client as a range knows it. */
+export interface ClientSession {
+  readonly clientId: Bytes;
+  /** A number without an answer is new only from this base on. */
+  readonly floor: Seq;
+  readonly window: AnswerWindow;
+  /** Of its newest entry that counted. */
+  lastSeq: Seq;
+  /** Since the changes were taken the last time. */
+  changed: boolean;
+}
 
 export function encodeTable(evictedThrough: Seq): Bytes {
   const writer = new Writer();

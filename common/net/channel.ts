@@ -110,7 +110,7 @@ export class Channel {
   private nextId = 1;
   /** Requests from this id on have not been handed to the connection. */
   private unsentFrom = 1;
-  private pending = new PendingRequests();
+  private pending = new PendingRequests<ReplyHandler>();
   private readonly deadlines: Deadlines;
   /** Requests of the other end without an answer. */
   private serving = 0;
@@ -408,7 +408,7 @@ export class Channel {
     this.deadlines.cancel();
     this.connection?.close(error.message);
     const abandoned = this.pending;
-    this.pending = new PendingRequests();
+    this.pending = new PendingRequests<ReplyHandler>();
     for (const { id, handler } of abandoned.all())
       handler.failed(this.fate(id, error.message, 'UNREACHABLE'), this);
     this.handlers.closed?.(this, error);

@@ -3,30 +3,28 @@
 // tables which a busy Map has outgrown stay linked to the next one: once old, they keep what passed through it from being
 // collected young.
 
-import type { ReplyHandler } from './channel.ts';
-
-export interface PendingRequest {
+export interface PendingRequest<Handler> {
   readonly id: number;
-  readonly handler: ReplyHandler;
+  readonly handler: Handler;
   /** An instant of Env.now(). */
   readonly deadline: number;
 }
 
 const SLOTS_MIN = 64;
 
-export class PendingRequests {
-  private ring: (PendingRequest | null)[] = slots(SLOTS_MIN);
-  private readonly stragglers = new Map<number, PendingRequest>();
+export class PendingRequests<Handler> {
+  private ring: (PendingRequest<Handler> | null)[] = slots(SLOTS_MIN);
+  private readonly stragglers = new Map<number, PendingRequest<Handler>>();
   size = 0;
 
   /** `id` is higher than any before. */
-  add(id: number, handler: ReplyHandler, deadline: number): void {
+  add(id: number, handler: Handler, deadline: number): void {
     if (++this.size * 2 > this.ring.length) this.widen();
     this.place({ id, handler, deadline });
   }
 
   /** Takes the request out; null where it is not, or no longer, under way. */
-  take(id: number): PendingRequest | null {
+  take(id: number): PendingRequest<Handler> | null {
     const at = id & (this.ring.length - 1);
     const found = this.ring[at] ?? null;
     if (found?.id === id) {
@@ -40,12 +38,12 @@ export class PendingRequests {
   }
 
   /** All that are under way, by number. */
-  all(): PendingRequest[] {
+  all(): PendingRequest<Handler>[] {
     const found = [...this.stragglers.values(), ...this.ring];
     return found.filter((request) => request !== null).sort((a, b) => a.id - b.id);
   }
 
-  private place(request: PendingRequest): void {
+  private place(request: PendingRequest<Handler>): void {
     const at = request.id & (this.ring.length - 1);
     const older = this.ring[at] ?? null;
     if (older !== null) this.stragglers.set(older.id, older);
@@ -60,6 +58,6 @@ export class PendingRequests {
   }
 }
 
-function slots(count: number): (PendingRequest | null)[] {
-  return new Array<PendingRequest | null>(count).fill(null);
+function slots<Handler>(count: number): (PendingRequest<Handler> | null)[] {
+  return new Array<PendingRequest<Handler> | null>(count).fill(null);
 }

@@ -52,6 +52,31 @@ export const layers: Rule = (sources) =>
     });
   });
 
+/** Files in a circle could not be read, or tried, one by one. A simulated world and what lives in it know each other. */
+export const circles: Rule = (sources) => {
+  const imported = new Map(
+    sources
+      .filter(({ path }) => !path.startsWith('test/sim/'))
+      .map(({ path, imports }) => [
+        path,
+        imports.filter(({ isUrl }) => !isUrl).map(({ specifier }) => targetOf(path, specifier)),
+      ]),
+  );
+  const complaints: string[] = [];
+  const done = new Set<string>();
+  const follow = (path: string, way: readonly string[]): void => {
+    if (way.includes(path)) {
+      complaints.push(`${[...way.slice(way.indexOf(path)), path].join(' → ')}: imports go in a circle`);
+      return;
+    }
+    if (done.has(path)) return;
+    for (const target of imported.get(path) ?? []) if (target !== null) follow(target, [...way, path]);
+    done.add(path);
+  };
+  for (const path of imported.keys()) follow(path, []);
+  return complaints;
+};
+
 /** The page shares these, so nothing of Node may be in them. */
 export const pureLayers: Rule = (sources) =>
   sources

@@ -34,6 +34,17 @@ test(
   ),
 );
 
+test('imports go in no circle', holds, rules.circles, samples(['kvnode/a.ts', `import './a.ts';`]));
+
+test('a circle over several files is found once', (t) => {
+  const three = samples(
+    ['repl/a.ts', `import type { B } from './b.ts';`],
+    ['repl/b.ts', `import { c } from './c.ts';`],
+    ['repl/c.ts', `import { b } from './b.ts';`],
+  );
+  t.deepEqual(rules.circles(three), ['repl/b.ts → repl/c.ts → repl/b.ts: imports go in a circle']);
+});
+
 test(
   'what the page shares uses nothing of Node',
   holds,

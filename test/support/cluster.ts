@@ -5,10 +5,12 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { toBytes } from '../../common/base/bytes.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import type { DescriptorImage } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
+import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import { contains } from '../../common/model/key-range.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import {
@@ -17,6 +19,7 @@ import {
   descriptorCodec,
   parseRangeName,
   paths,
+  taskCodec,
 } from '../../common/zk/znodes.ts';
 import { TestProcess } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
@@ -24,6 +27,12 @@ import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 /** T for these clusters, ms, unless a test says otherwise. */
 const SESSION_MS = 2_000;
 const PATIENCE_MS = 60_000;
+const POLL_MS = 50;
+/**
+ * Without a test's asking the coordinator moves nothing for balance, and makes the first ranges on all nodes or not at all:
+ * both waits are 10 s by default, which a busy machine reaches in the middle of a test.
+ */
+const STEADY = ['--balance-after-ms', '86400000', '--first-ranges-after-ms', '3600000'];
 
 export interface ClusterOptions {
   readonly nodes?: number;
@@ -78,7 +87,7 @@ export class TestCluster {
   startCoordinator(flags: readonly string[] = []): TestProcess {
     const { nodes = 3, coordinatorArgs = [] } = this.#options;
     const name = `c${this.coordinators.length + 1}`;
-    const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
+    const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS), ...STEADY];
     const process = this.#spawn('coordinator', name, [...own, ...coordinatorArgs, ...flags]);
     this.coordinators.push(process);
     return process;
@@ -124,7 +133,7 @@ export class TestCluster {
       const found = this.coordinators.find((process) => process.pid === pid);
       if (found !== undefined && found !== former) return found;
       if (realEnv.now() > end) throw new Error('no coordinator leads');
-      await delay(realEnv, 50);
+      await delay(realEnv, POLL_MS);
     }
   }
 
@@ -149,6 +158,18 @@ export class TestCluster {
     return this.#patiently((session) => readDescriptors(session, namespace));
   }
 
+  /** Of the range that holds the key, in namespace `default`. */
+  async descriptorOf(key: string): Promise<Descriptor> {
+    const found = (await this.descriptors()).find(({ descriptor }) => contains(descriptor, toBytes(key)));
+    if (found === undefined) throw new Error(`no range holds ${key}`);
+    return found.descriptor;
+  }
+
+  /** By ZooKeeper; what a client believes may be older. */
+  async ownerOf(key: string): Promise<NodeProcess> {
+    return this.node((await this.descriptorOf(key)).owner.node);
+  }
+
   async #patiently<Found>(read: (session: ZkSession) => Promise<Found>): Promise<Found> {
     const end = realEnv.now() + PATIENCE_MS;
     for (;;) {
@@ -156,7 +177,7 @@ export class TestCluster {
         return await read(await this.zkSession());
       } catch (error) {
         if (!(error instanceof ZkError) || realEnv.now() > end) throw error;
-        await delay(realEnv, 50);
+        await delay(realEnv, POLL_MS);
       }
     }
   }
@@ -176,8 +197,39 @@ export class TestCluster {
         );
         throw new Error(`not within ${PATIENCE_MS} ms: ${what}; seen ${seen.join('; ')}`);
       }
-      await delay(realEnv, 50);
+      await delay(realEnv, POLL_MS);
     }
+  }
+
+  /**
+   * Asks the coordinator, as an administrator does, to have `to` own the range of `key`; resolves once ZooKeeper says so. A
+   * task is refused where `to` is not in-sync at that moment: then it is asked again.
+   */
+  async transfer(key: string, to: Pick<NodeProcess, 'id' | 'name'>): Promise<void> {
+    const end = realEnv.now() + PATIENCE_MS;
+    let refused = '';
+    for (let task: string | null = null; ; await delay(realEnv, POLL_MS)) {
+      const { id, owner } = await this.descriptorOf(key);
+      if (owner.node === to.id) return;
+      if (realEnv.now() > end) throw new Error(`range ${id} does not go to ${to.name}; refused: ${refused}`);
+      task ??= await this.#askTransfer(id, to.id);
+      const record = await this.#patiently((session) => session.get(paths.task(task ?? '')));
+      const { state, progress } =
+        record === null ? { state: 'trimmed', progress: '' } : taskCodec.decode(record.data);
+      if (state === 'pending' || state === 'running') continue;
+      refused = `${state} ${progress}`;
+      task = null;
+    }
+  }
+
+  async #askTransfer(range: RangeId, to: NodeId): Promise<string> {
+    const request = { kind: 'transfer', range, to } as const;
+    const record = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() } as const;
+    const id = Buffer.from(realEnv.randomBytes(16)).toString('hex');
+    await this.#patiently((session) =>
+      session.create(paths.task(id), taskCodec.encode(record), 'persistent'),
+    );
+    return id;
   }
 
   /** The node's session has ended. */
@@ -185,7 +237,7 @@ export class TestCluster {
     const end = realEnv.now() + PATIENCE_MS;
     while ((await this.#patiently((session) => session.get(paths.live(node.id)))) !== null) {
       if (realEnv.now() > end) throw new Error(`${node.name} is still live`);
-      await delay(realEnv, 50);
+      await delay(realEnv, POLL_MS);
     }
   }
 
@@ -214,7 +266,11 @@ export class TestCluster {
     const processes = [...this.nodes.map(({ process }) => process), ...this.coordinators];
     await Promise.all(processes.map((process) => process.lose()));
     await this.#zk?.close();
-    if (!t.passed) for (const { name } of this.nodes) t.log(await this.#tail(name));
+    if (!t.passed) {
+      const coordinators = this.coordinators.map((_, at) => `c${at + 1}`);
+      for (const name of [...this.nodes.map((node) => node.name), ...coordinators])
+        t.log(await this.#tail(name));
+    }
     await rm(this.directory, { recursive: true, force: true });
   }
 

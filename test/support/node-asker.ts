@@ -7,11 +7,18 @@ import { silentLogger } from '../../common/base/log.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { Peers } from '../../common/net/peers.ts';
 import { WsTransport } from '../../common/net/ws-transport.ts';
-import type { GetReply, WireReadMode } from '../../common/wire/messages.ts';
+import type {
+  GetReply,
+  ReplyBody,
+  RequestBody,
+  WireReadMode,
+  WriteReply,
+} from '../../common/wire/messages.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
 import type { NodeProcess, TestCluster } from './cluster.ts';
 
-const DEADLINE_MS = 1_500;
+const READ_MS = 1_500;
+const WRITE_MS = 10_000;
 
 /** What a question says of the range. */
 export type RangeAsked = Pick<Descriptor, 'id' | 'epoch'>;
@@ -40,18 +47,26 @@ export class NodeAsker {
 
   /** At the node's newest address. Rejects with RangekeeperError. */
   async get(node: NodeProcess, mode: WireReadMode, as: RangeAsked, key: string): Promise<GetReply> {
-    const { address } = await node.process.said('ready');
-    this.#peers.setAddress(node.id, String(address));
     const { id: range, epoch } = as;
     const body = { kind: 'get', range, epoch, key: toBytes(key), mode, minSeq: 0 } as const;
-    return new Promise((resolve, reject) => {
-      this.#peers.request(node.id, body, realEnv.now() + DEADLINE_MS, {
-        replied: (reply) => {
-          if (reply.kind === 'get-reply') resolve(reply);
-          else reject(new Error(`a get was answered with ${reply.kind}`));
-        },
-        failed: reject,
-      });
+    const reply = await this.#ask(node, body, READ_MS);
+    if (reply.kind !== 'get-reply') throw new Error(`a get was answered with ${reply.kind}`);
+    return reply;
+  }
+
+  /** The same, with a write as the bytes that they are. */
+  async write(node: NodeProcess, as: RangeAsked, operation: Uint8Array): Promise<WriteReply> {
+    const { id: range, epoch } = as;
+    const reply = await this.#ask(node, { kind: 'write', range, epoch, operation }, WRITE_MS);
+    if (reply.kind !== 'write-reply') throw new Error(`a write was answered with ${reply.kind}`);
+    return reply;
+  }
+
+  async #ask(node: NodeProcess, body: RequestBody, deadlineMs: number): Promise<ReplyBody> {
+    const { address } = await node.process.said('ready');
+    this.#peers.setAddress(node.id, String(address));
+    return new Promise((replied, failed) => {
+      this.#peers.request(node.id, body, realEnv.now() + deadlineMs, { replied, failed });
     });
   }
 }

@@ -64,10 +64,11 @@ interface Load {
   readonly readGaps: Gaps[];
 }
 
-/** Runs every scenario `runs` times on one cluster; `told` hears of each run. */
+/** Runs every scenario `runs` times on one cluster; `told` hears of each run. Rejects as `stopped` does. */
 export async function measureFailover(
   runs: number,
   told: (run: FailoverRun) => void,
+  stopped: Promise<never>,
 ): Promise<readonly FailoverRun[]> {
   const cluster = await BenchCluster.start(NODES);
   const results: FailoverRun[] = [];
@@ -76,7 +77,8 @@ export async function measureFailover(
     await untilWhole(client, NODES);
     for (let round = 0; round < runs; round++) {
       for (const scenario of SCENARIOS) {
-        const run = await runOnce(cluster, client, scenario, `${round}-${SCENARIOS.indexOf(scenario)}`);
+        const running = runOnce(cluster, client, scenario, `${round}-${SCENARIOS.indexOf(scenario)}`);
+        const run = await Promise.race([running, stopped]);
         results.push(run);
         told(run);
       }

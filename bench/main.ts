@@ -42,9 +42,15 @@ type Values = ParsedFlags<typeof COMMAND>['values'];
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { values, positionals } = readFlags(COMMAND, argv);
   const [what, ...more] = positionals;
-  if (more.length === 0 && what === undefined) return compareAll(values, life);
-  if (more.length === 0 && what === 'failover') return failover(values);
-  if (more.length === 0 && what === 'micro') return finish(await runMicro(values.quick, say), values);
+  const stopped = life.stopRequested.then((): never => {
+    throw new ProcessExit(EXIT.interrupted, 'rangekeeper bench: stopped');
+  });
+  // Heard where the work can be left in order.
+  stopped.catch(() => {});
+  if (more.length === 0 && what === undefined) return compareAll(values, stopped);
+  if (more.length === 0 && what === 'failover') return failover(values, stopped);
+  if (more.length === 0 && what === 'micro')
+    return finish(await runMicro(values.quick, say, stopped), values);
   throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing, failover or micro');
 }
 
@@ -52,8 +58,8 @@ function say(line: string): void {
   process.stdout.write(`${line}\n`);
 }
 
-async function compareAll(values: Values, { stopRequested }: ProcessLife): Promise<number> {
-  return finish(await runWorks(chosen(values), values.quick ? QUICK : FULL, say, stopRequested), values);
+async function compareAll(values: Values, stopped: Promise<never>): Promise<number> {
+  return finish(await runWorks(chosen(values), values.quick ? QUICK : FULL, say, stopped), values);
 }
 
 /** Tells the end of it, and writes what was asked for. */
@@ -76,10 +82,10 @@ function chosen({ only, quick }: Values): readonly Work[] {
   }
 }
 
-async function failover(values: Values): Promise<number> {
+async function failover(values: Values, stopped: Promise<never>): Promise<number> {
   const machine = `Node ${process.version}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
   say(`failover: 3 nodes, T = 2 s, 8 writers and 4 fallback readers on one range; ${machine}`);
-  const runs = await measureFailover(values.runs, (run) => say(describeFailover(run)));
+  const runs = await measureFailover(values.runs, (run) => say(describeFailover(run)), stopped);
   for (const line of summarizeFailover(runs)) say(line);
   if (values.json !== null) writeFileSync(values.json, `${JSON.stringify({ machine, runs }, null, 2)}\n`);
   const sound = runs.every(({ lost, failedReads }) => lost === 0 && failedReads === 0);

@@ -4,7 +4,6 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { realEnv } from '../common/base/env.ts';
-import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import type { Row, Verdict } from './compare.ts';
 import { type Calm, CalmMeter, describeMachine } from './machine.ts';
 import type { Report } from './report/report.ts';
@@ -14,12 +13,12 @@ import type { Work } from './works/all.ts';
 
 const MINUTE_MS = 60_000;
 
-/** Data lies below TMPDIR while it runs. */
+/** Data lies below TMPDIR while it runs. Rejects as `stopped` does, everything stopped and removed. */
 export async function runWorks(
   works: readonly Work[],
   scale: Scale,
   say: (line: string) => void,
-  stopRequested: Promise<unknown>,
+  stopped: Promise<never>,
 ): Promise<Report> {
   const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
   const programs = findPrograms();
@@ -31,9 +30,6 @@ export async function runWorks(
   const rows: Row[] = [];
   const verdicts: Verdict[] = [];
   const calm: Calm[] = [];
-  const stopped = stopRequested.then((): never => {
-    throw new ProcessExit(EXIT.interrupted, 'rangekeeper bench: stopped');
-  });
   try {
     for (const work of works) {
       const found = await Promise.race([work.run(rig), stopped]);

@@ -4,7 +4,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type Env, realEnv } from '../../common/base/env.ts';
+import { delay, type Env, realEnv } from '../../common/base/env.ts';
 import type { Row } from '../compare.ts';
 import { type Calm, CalmMeter, describeMachine } from '../machine.ts';
 import type { Report } from '../report/report.ts';
@@ -21,7 +21,12 @@ const QUICK = { rounds: 3, ms: 200 };
 const FULL = { rounds: 7, ms: 1_000 };
 const MINUTE_MS = 60_000;
 
-export async function runMicro(quick: boolean, say: (line: string) => void): Promise<Report> {
+/** Rejects as `stopped` does, after the part that was under way. */
+export async function runMicro(
+  quick: boolean,
+  say: (line: string) => void,
+  stopped: Promise<never>,
+): Promise<Report> {
   const { rounds, ms } = quick ? QUICK : FULL;
   const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-micro-'));
   const machine = describeMachine(directory, []);
@@ -39,6 +44,7 @@ export async function runMicro(quick: boolean, say: (line: string) => void): Pro
         rows.push(...found);
         calm.push(meter.look());
         for (const line of comparisonLines(found, [])) say(line);
+        await Promise.race([stopped, delay(realEnv, 0)]);
       }
       await close();
     }

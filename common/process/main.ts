@@ -5,7 +5,7 @@
 //     const { values } = readFlags(COMMAND, argv);            // may throw ProcessExit: let it pass
 //     const logger = createLogger({ name: 'kvnode', level: values.logLevel });
 //     const node = await startNode({ ...values, logger });
-//     const reason = await life.stopRequested;                // SIGINT, SIGTERM, SIGHUP, or the parent is gone
+//     const reason = await life.stopRequested;                // a signal, or the parent or the output's reader is gone
 //     await node.close();                                     // orderly: hand over, flush, close the session
 //     return EXIT.ok;
 //   }
@@ -22,7 +22,7 @@
 import { realEnv } from '../base/env.ts';
 import { EXIT, ProcessExit } from './exit.ts';
 
-export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent gone';
+export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent gone' | 'reader gone';
 
 export interface ProcessLife {
   /** Resolves once, when the process is asked to stop in order; never rejects. */
@@ -42,8 +42,6 @@ const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 /** Runs `main` as this process: signals, errors, exit code. Does not return before the process ends. */
 export async function runMain(name: string, main: Main, argv: readonly string[]): Promise<never> {
   process.on('uncaughtException', (error) => die(name, error));
-  // A reader that went away (`| head`) ends the output, not in a crash.
-  process.stdout.on('error', () => process.exit(EXIT.failed));
   process.stderr.on('error', () => {});
   const life = { stopRequested: stopRequests() };
   try {
@@ -69,6 +67,8 @@ function stopRequests(): Promise<StopReason> {
         resolve(signal);
       });
     }
+    // A reader that went away (`| head`) ends the process in order, not in a crash.
+    process.stdout.on('error', () => resolve('reader gone'));
     if (process.env[TIED_VARIABLE] !== '1') return;
     // The tie is to this process: its own children decide for themselves.
     delete process.env[TIED_VARIABLE];

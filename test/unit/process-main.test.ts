@@ -121,6 +121,17 @@ test('a child stops when its parent is gone', async (t) => {
   t.true(stdout.endsWith('stopped: parent gone\n'));
 });
 
+test('a reader that goes away is a reason to stop, in order', async (t) => {
+  const child = start(`${KEEP} process.stdout.write('up'); setInterval(() => process.stdout.write('more'), 1);
+    console.error('stopped: ' + await life.stopRequested); return 4;`);
+  await speaks(child);
+  child.process.stdout?.destroy();
+  const { stderr } = child.process;
+  if (stderr === null) throw new Error('the child has a pipe');
+  t.is(await text(stderr), 'stopped: reader gone\n');
+  t.deepEqual(await child.ended, { code: 4, signal: null });
+});
+
 test('much output is written to its end before the process ends', async (t) => {
   const { stdout } = await outcome(start(`process.stdout.write('x'.repeat(1_000_000)); return 0;`));
   t.is(stdout.length, 1_000_000);

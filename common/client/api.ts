@@ -66,6 +66,7 @@ export interface Freshness {
 }
 
 export interface Found extends Provenance, Freshness {
+  /** May be a view into the memory that it was received in, up to 64 KiB or twice its length: copy what is kept long in numbers. */
   readonly value: Bytes;
   readonly revision: Seq;
 }

@@ -31,7 +31,8 @@ export interface CallContext {
 
 export abstract class Call {
   protected readonly context: CallContext;
-  /** An instant of Env.now(). */
+  /** Instants of Env.now(). */
+  protected readonly startedAt: number;
   protected readonly deadline: number;
   /** The picture that the last attempt went by. */
   protected route: DescriptorImage | undefined;
@@ -42,12 +43,13 @@ export abstract class Call {
   constructor(context: CallContext, deadlineMs: number) {
     context.begin();
     this.context = context;
-    this.deadline = context.env.now() + deadlineMs;
+    this.startedAt = context.env.now();
+    this.deadline = this.startedAt + deadlineMs;
   }
 
   /** Where the call goes by the picture now, without counting as use. */
   protected abstract peek(): DescriptorImage | undefined;
-  protected abstract attempt(): void;
+  protected abstract attempt(now: number): void;
   /** No time is left, or the client is closing: the call ends. */
   protected abstract giveUp(error: RangekeeperError): void;
 
@@ -76,7 +78,7 @@ export abstract class Call {
     if (this.overdue) this.giveUp(this.finalError());
     else if (this.pauses < 3 && this.routeChanged) {
       this.pauses++;
-      this.attempt();
+      this.attempt(this.context.env.now());
     } else this.pause();
   }
 
@@ -99,7 +101,7 @@ export abstract class Call {
     this.pauseTimer = null;
     if (!this.context.pausing.delete(this)) return;
     if (this.overdue) this.giveUp(this.finalError());
-    else this.attempt();
+    else this.attempt(this.context.env.now());
   }
 
   /** What is said of a call that ran out of time with nothing under way. */

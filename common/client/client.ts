@@ -50,7 +50,7 @@ import { GetTask } from './get-task.ts';
 import { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
 import { NodeList } from './node-list.ts';
-import { ReadCall } from './read-call.ts';
+import { read } from './read.ts';
 import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
 import { Seen } from './seen.ts';
 import { askStatus } from './status.ts';
@@ -194,11 +194,16 @@ class RangekeeperClient implements Client, CallContext {
   // ---- reads -----------------------------------------------------------------------------------------------------
 
   get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
-    return promised(() => {
-      const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
-      const task = new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.settings.fallbackMs);
-      return ReadCall.run(this, task);
-    });
+    const { settings } = this;
+    try {
+      const deadlineMs = deadlineMsOf(options, settings.deadlineMs);
+      return read(
+        this,
+        new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, settings.fallbackMs),
+      );
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {

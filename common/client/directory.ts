@@ -66,7 +66,7 @@ export class Directory {
   }
 
   private noteUse(image: DescriptorImage | undefined, use: boolean): DescriptorImage | undefined {
-    if (use && image !== undefined) this.watch.use(image.descriptor.id, this.env.now());
+    if (use && image !== undefined) this.watch.use(image.descriptor.id);
     return image;
   }
 

@@ -3,10 +3,14 @@
 import type { Bytes } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
+import type { NodeId } from '../model/ids.ts';
 import { copyOf, type GetRequest, type WireReadMode } from '../wire/messages.ts';
-import type { Found, ReadMode } from './api.ts';
+import type { Found, Freshness, ReadMode } from './api.ts';
 import type { Directory } from './directory.ts';
-import type { ReadOutcome, ReadTask } from './read-call.ts';
+import type { ReadReply, ReadTask } from './read-call.ts';
+
+/** A value may keep as much received memory alive: what a socket gives at once. */
+const PINNED_BYTES_MAX = 64 * 1024;
 
 export class GetTask implements ReadTask<Found | null> {
   readonly mode: ReadMode;
@@ -29,12 +33,18 @@ export class GetTask implements ReadTask<Found | null> {
     return { kind: 'get', range, epoch, key: this.key, mode, minSeq };
   }
 
-  result({ reply, route, node, freshness }: ReadOutcome): Found | null {
+  result(reply: ReadReply, { id: range }: Descriptor, node: NodeId, freshness: Freshness): Found | null {
     if (reply.kind !== 'get-reply')
       throw new RangekeeperError('MALFORMED', `node ${node} answered a get with rows`);
     if (!reply.found) return null;
-    const { revision, epoch } = reply;
+    const { value, revision, epoch } = reply;
     const { stale, staleMs } = freshness;
-    return { value: copyOf(reply.value), revision, stale, staleMs, range: route.descriptor.id, epoch, node };
+    return { value: keepable(value), revision, stale, staleMs, range, epoch, node };
   }
+}
+
+/** The value itself, or a copy where it is a small part of much memory. */
+function keepable(value: Bytes): Bytes {
+  const { byteLength } = value.buffer;
+  return byteLength <= PINNED_BYTES_MAX || value.length * 2 >= byteLength ? value : copyOf(value);
 }

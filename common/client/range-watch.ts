@@ -8,6 +8,8 @@ import type { Observer } from '../zk/store.ts';
 export const WATCH = { idleMs: 60_000, sweepMs: 10_000, rangesMax: 1_000 } as const;
 
 interface Watched {
+  /** Since the last sweep, which then notes when that was: a use costs no look at the clock. */
+  used: boolean;
   usedAt: number;
   readonly observer: Observer;
 }
@@ -28,12 +30,12 @@ export class RangeWatch {
     return this.watched.size;
   }
 
-  /** The range is being used at `now`. */
-  use(range: RangeId, now: number): void {
+  /** The range is being used. */
+  use(range: RangeId): void {
     const watched = this.watched.get(range);
-    if (watched !== undefined) watched.usedAt = now;
+    if (watched !== undefined) watched.used = true;
     else if (this.watched.size < WATCH.rangesMax)
-      this.watched.set(range, { usedAt: now, observer: this.observe(range) });
+      this.watched.set(range, { used: false, usedAt: this.env.now(), observer: this.observe(range) });
   }
 
   /** Reads the descriptor again, soon; false where it is not watched. */
@@ -55,8 +57,10 @@ export class RangeWatch {
 
   private sweep(): void {
     const now = this.env.now();
-    for (const [range, { usedAt }] of this.watched) {
-      if (now - usedAt > WATCH.idleMs) this.forget(range);
+    for (const [range, watched] of this.watched) {
+      if (watched.used) watched.usedAt = now;
+      watched.used = false;
+      if (now - watched.usedAt > WATCH.idleMs) this.forget(range);
     }
   }
 }

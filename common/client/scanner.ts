@@ -9,7 +9,7 @@ import { compareEnds, isEmpty, type KeyRange } from '../model/key-range.ts';
 import type { ScanReply, ScanRequest } from '../wire/messages.ts';
 import type { Freshness, KeyRow, ReadMode } from './api.ts';
 import type { CallContext } from './call.ts';
-import { ReadCall } from './read-call.ts';
+import { read } from './read.ts';
 
 export interface ScanPlan {
   readonly reverse: boolean;
@@ -45,7 +45,7 @@ export function readPiece(
   const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
   const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
   const what = { start: keys.start, end: keys.end, limitRows, limitBytes, reverse, keysOnly, countOnly };
-  return ReadCall.run(context, {
+  return read(context, {
     mode,
     fallbackMs,
     deadlineMs: limits.deadline - context.env.now(),
@@ -54,7 +54,7 @@ export function readPiece(
     body: ({ id: range, epoch }, mode, minSeq): ScanRequest => ({
       ...{ kind: 'scan', range, epoch, ...what, mode, minSeq },
     }),
-    result({ reply, node, freshness }) {
+    result(reply, _descriptor, node, freshness) {
       if (reply.kind !== 'scan-reply')
         throw new RangekeeperError('MALFORMED', `node ${node} answered a scan with ${reply.kind}`);
       return {

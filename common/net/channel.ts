@@ -9,18 +9,11 @@ import { every } from '../base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { NodeId } from '../model/ids.ts';
-import { decodeEnvelope, encodeEnvelope } from '../wire/codec.ts';
+import { EnvelopeReader, encodeEnvelope } from '../wire/codec.ts';
 import { errorFromReply, replyFromError } from '../wire/error-reply.ts';
-import {
-  type Body,
-  type Frame,
-  type OneWayBody,
-  PROTOCOL,
-  type ReplyBody,
-  type RequestBody,
-} from '../wire/messages.ts';
+import { type Body, type OneWayBody, PROTOCOL, type ReplyBody, type RequestBody } from '../wire/messages.ts';
 import { Deadlines } from './deadlines.ts';
-import { Outbox } from './outbox.ts';
+import { type MessageGoals, Outbox } from './outbox.ts';
 import { PendingRequests } from './requests.ts';
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts';
 import { TurnEnd } from './turn-end.ts';
@@ -32,13 +25,11 @@ export interface Identity {
   readonly nodeId: NodeId;
 }
 
-export interface ChannelConfig {
+export interface ChannelConfig extends MessageGoals {
   /** Requests without an answer yet, each way. */
   readonly inflightMax: number;
   /** Nothing more is taken while so many bytes wait to leave. */
   readonly queuedBytesMax: number;
-  /** A gathered message is sent before the turn's end once it has so many bytes. */
-  readonly messageBytesGoal: number;
   /** A connection on which nothing came for this long, pings unanswered, is closed (at most a quarter later). */
   readonly silentMs: number;
 }
@@ -47,6 +38,7 @@ export const DEFAULT_CHANNEL: ChannelConfig = {
   inflightMax: 16_384,
   queuedBytesMax: 64 * 1024 * 1024,
   messageBytesGoal: 1024 * 1024,
+  messageGetsGoal: 24,
   silentMs: 2_500,
 };
 
@@ -93,6 +85,8 @@ type State = 'connecting' | 'greeting' | 'open' | 'closed';
 export class Channel {
   /** The other end: a node's id; empty for a client, and before the handshake of an accepted connection. */
   peerNode: NodeId;
+  /** When the newest message came, an instant of Env.now(). */
+  receivedAt = Number.NEGATIVE_INFINITY;
   private readonly env: Env;
   private readonly log: Logger;
   private readonly self: Identity;
@@ -123,13 +117,9 @@ export class Channel {
     this.config = { ...DEFAULT_CHANNEL, ...options.config };
     this.peerNode = peerNode;
     this.dialled = dialled;
-    this.outbox = new Outbox(
-      options.turnEnd ?? new TurnEnd(options.env),
-      this.config.messageBytesGoal,
-      () => {
-        this.unsentFrom = this.nextId;
-      },
-    );
+    this.outbox = new Outbox(options.turnEnd ?? new TurnEnd(options.env), this.config, () => {
+      this.unsentFrom = this.nextId;
+    });
     this.deadlines = new Deadlines(options.env, (now) => this.expire(now));
   }
 
@@ -167,7 +157,7 @@ export class Channel {
 
   /** Asks. `deadline` is an instant of Env.now(). */
   request(body: RequestBody, deadline: number, handler: ReplyHandler): void {
-    const refusal = this.refusal(deadline);
+    const refusal = this.refusal();
     if (refusal !== null) {
       this.env.soon(() => handler.failed(refusal, this));
       return;
@@ -200,9 +190,8 @@ export class Channel {
 
   // ---- out -------------------------------------------------------------------------------------------------------
 
-  private refusal(deadline: number): RangekeeperError | null {
+  private refusal(): RangekeeperError | null {
     if (this.state === 'closed') return new RangekeeperError('UNREACHABLE', `no connection to ${this.peer}`);
-    if (this.env.now() >= deadline) return new RangekeeperError('DEADLINE', 'the deadline has passed');
     if (this.pending.size >= this.config.inflightMax || this.outbox.queuedBytes >= this.config.queuedBytesMax)
       return new RangekeeperError('OVERLOADED', `too many requests under way to ${this.peer}`);
     return null;
@@ -226,15 +215,20 @@ export class Channel {
   private message(bytes: Uint8Array): void {
     if (this.state === 'closed') return;
     this.quietTicks = 0;
-    let frames: Frame[];
+    this.receivedAt = this.env.now();
+    const frames = new EnvelopeReader(bytes);
+    for (let body = this.next(frames); body !== null; body = this.next(frames)) this.frame(frames.id, body);
+  }
+
+  /** Null at the end, and where what comes makes no sense. */
+  private next(frames: EnvelopeReader): Body | null {
     try {
-      frames = decodeEnvelope(bytes);
+      return frames.next();
     } catch (error) {
       if (!(error instanceof RangekeeperError)) throw error;
       this.malformed(error.message);
-      return;
+      return null;
     }
-    for (const { id, body } of frames) this.frame(id, body);
   }
 
   private malformed(fault: string): void {
@@ -298,10 +292,10 @@ export class Channel {
 
   /** An answer; one that comes after its deadline finds nobody. */
   private settle(id: number, body: ReplyBody): void {
-    const pending = this.pending.take(id);
-    if (pending === null) return;
-    if (body.kind === 'error') pending.handler.failed(errorFromReply(body), this);
-    else pending.handler.replied(body, this);
+    const handler = this.pending.take(id);
+    if (handler === null) return;
+    if (body.kind === 'error') handler.failed(errorFromReply(body), this);
+    else handler.replied(body, this);
   }
 
   private expire(now: number): number | null {

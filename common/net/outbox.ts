@@ -7,9 +7,16 @@ import type { Body } from '../wire/messages.ts';
 import type { Connection } from './transport.ts';
 import type { Gathered, TurnEnd } from './turn-end.ts';
 
+/** A gathered message is sent before the turn's end once it has so much. */
+export interface MessageGoals {
+  readonly messageBytesGoal: number;
+  /** Frames, where they are gets or their answers: the other end works on these while more gather here. */
+  readonly messageGetsGoal: number;
+}
+
 export class Outbox implements Gathered {
   private readonly turnEnd: TurnEnd;
-  private readonly messageBytesGoal: number;
+  private readonly goals: MessageGoals;
   private readonly onFlush: () => void;
   private readonly gathered = new EnvelopeWriter();
   /** Whole messages that wait for the connection. */
@@ -21,9 +28,9 @@ export class Outbox implements Gathered {
   private flushDue = false;
 
   /** `onFlush` is called whenever everything added so far has been handed to the connection. */
-  constructor(turnEnd: TurnEnd, messageBytesGoal: number, onFlush: () => void) {
+  constructor(turnEnd: TurnEnd, goals: MessageGoals, onFlush: () => void) {
     this.turnEnd = turnEnd;
-    this.messageBytesGoal = messageBytesGoal;
+    this.goals = goals;
     this.onFlush = onFlush;
   }
 
@@ -34,10 +41,11 @@ export class Outbox implements Gathered {
   /** Copies the frame in. */
   add(id: number, body: Body): void {
     this.gathered.add(id, body);
-    if (this.gathered.bytes >= this.messageBytesGoal) this.seal();
-    if (this.flushDue || this.connection === null) return;
-    this.flushDue = true;
-    this.turnEnd.add(this);
+    if (this.isFull(body)) this.seal();
+    else if (!this.flushDue && this.connection !== null) {
+      this.flushDue = true;
+      this.turnEnd.add(this);
+    }
   }
 
   open(connection: Connection): void {
@@ -47,16 +55,7 @@ export class Outbox implements Gathered {
 
   flush(): void {
     this.flushDue = false;
-    if (this.connection === null || (this.gathered.frames === 0 && this.held.length === 0)) return;
-    if (this.gathered.frames > 0) this.held.push(this.gathered.take());
-    for (const message of this.held) {
-      const left = this.withdrawn.size === 0 ? message : without(message, this.withdrawn);
-      if (left !== null) this.connection.send(left);
-    }
-    this.held = [];
-    this.heldBytes = 0;
-    this.withdrawn.clear();
-    this.onFlush();
+    this.sendAll();
   }
 
   /** Takes back a request that has not been handed to the connection: its asker is told that it never left. */
@@ -72,11 +71,30 @@ export class Outbox implements Gathered {
     this.gathered.clear();
   }
 
+  private isFull({ kind }: Body): boolean {
+    const { bytes, frames } = this.gathered;
+    if (bytes >= this.goals.messageBytesGoal) return true;
+    return frames >= this.goals.messageGetsGoal && (kind === 'get' || kind === 'get-reply');
+  }
+
   private seal(): void {
     const message = this.gathered.take();
     this.held.push(message);
     this.heldBytes += message.length;
-    if (this.connection !== null) this.flush();
+    this.sendAll();
+  }
+
+  private sendAll(): void {
+    if (this.connection === null || (this.gathered.frames === 0 && this.held.length === 0)) return;
+    if (this.gathered.frames > 0) this.held.push(this.gathered.take());
+    for (const message of this.held) {
+      const left = this.withdrawn.size === 0 ? message : without(message, this.withdrawn);
+      if (left !== null) this.connection.send(left);
+    }
+    this.held = [];
+    this.heldBytes = 0;
+    this.withdrawn.clear();
+    this.onFlush();
   }
 }
 

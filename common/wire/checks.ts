@@ -4,22 +4,13 @@ import type { Bytes } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 
-/** Runs a decoder; what it throws, the generated code's errors too, becomes MALFORMED. */
-export function decoding<T>(decode: () => T): T {
-  try {
-    return decode();
-  } catch (error) {
-    throw malformed(error);
-  }
-}
-
-/** What a decoder threw, as the rest of the code is told. */
+/** What a decoder threw, the generated code's errors too, as the rest of the code is told. */
 export function malformed(error: unknown): RangekeeperError {
   const fault = error instanceof Error ? error.message : error;
   return new RangekeeperError('MALFORMED', `malformed message: ${fault}`);
 }
 
-/** Throws, for use inside `decoding`. */
+/** Throws, for use inside a decoder. */
 export function check(condition: boolean, fault: string): asserts condition {
   if (!condition) throw new RangeError(fault);
 }

@@ -8,7 +8,7 @@ import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { origin } from '../model/ids.ts';
-import { check, checkKey, checkValue, decoding } from './checks.ts';
+import { check, checkKey, checkValue, malformed } from './checks.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import {
   limit,
@@ -144,42 +144,61 @@ export function encodeEnvelope(frames: Iterable<Frame>): Bytes {
   return writer.take();
 }
 
-/** Byte fields are views into `bytes`. Throws RangekeeperError MALFORMED. */
-export function decodeEnvelope(bytes: Bytes): Frame[] {
-  return decoding(() => {
-    check(bytes.length <= LIMITS.messageBytesMax, 'message too long');
-    const reader = new Reader(bytes);
-    const frames: Frame[] = [];
-    while (reader.pos < reader.len) {
-      check(reader.tag() === ((FRAMES_FIELD << 3) | LENGTH_DELIMITED), 'not an envelope');
-      frames.push(decodeFrame(reader, reader.size()));
+/** Reads the frames of one message, one after the other. Byte fields are views into the message. */
+export class EnvelopeReader {
+  /** Of the frame that was read last. */
+  id = 0;
+  private readonly reader: Reader;
+
+  constructor(message: Bytes) {
+    this.reader = new Reader(message);
+  }
+
+  /** The next frame's body; null behind the last one. Throws RangekeeperError MALFORMED; read nothing more then. */
+  next(): Body | null {
+    const { reader } = this;
+    try {
+      if (reader.pos === 0) check(reader.len <= LIMITS.messageBytesMax, 'message too long');
+      if (reader.pos >= reader.len) return null;
+      check(reader.shortTag() === ((FRAMES_FIELD << 3) | LENGTH_DELIMITED), 'not an envelope');
+      return this.frame(reader.size());
+    } catch (error) {
+      throw malformed(error);
     }
-    return frames;
-  });
+  }
+
+  private frame(length: number): Body {
+    const { reader } = this;
+    const outerEnd = reader.len;
+    const end = reader.pos + length;
+    check(end <= outerEnd, 'frame cut short');
+    reader.len = end;
+    this.id = 0;
+    let body: Body | null = null;
+    while (reader.pos < end) {
+      const tag = reader.tag();
+      if (tag === ID_FIELD << 3) {
+        this.id = reader.safeInteger();
+        continue;
+      }
+      const kind = (tag & 7) === LENGTH_DELIMITED ? KIND_OF_FIELD[tag >>> 3] : undefined;
+      if (kind === undefined) throw new RangeError(`unknown message kind ${tag >>> 3}`);
+      check(body === null, 'two bodies in one frame');
+      body = decodeBody(kind, reader, reader.size());
+      reader.len = end;
+    }
+    if (body === null) throw new RangeError('frame without a body');
+    reader.len = outerEnd;
+    return body;
+  }
 }
 
-function decodeFrame(reader: Reader, length: number): Frame {
-  const outerEnd = reader.len;
-  const end = reader.pos + length;
-  check(end <= outerEnd, 'frame cut short');
-  reader.len = end;
-  let id = 0;
-  let body: Body | null = null;
-  while (reader.pos < end) {
-    const tag = reader.tag();
-    if (tag === ID_FIELD << 3) {
-      id = reader.safeInteger();
-      continue;
-    }
-    const kind = (tag & 7) === LENGTH_DELIMITED ? KIND_OF_FIELD[tag >>> 3] : undefined;
-    check(kind !== undefined, `unknown message kind ${tag >>> 3}`);
-    check(body === null, 'two bodies in one frame');
-    body = decodeBody(kind, reader, reader.size());
-    reader.len = end;
-  }
-  check(body !== null, 'frame without a body');
-  reader.len = outerEnd;
-  return { id, body };
+/** All frames of a message. Throws RangekeeperError MALFORMED. */
+export function decodeEnvelope(message: Bytes): Frame[] {
+  const reader = new EnvelopeReader(message);
+  const frames: Frame[] = [];
+  for (let body = reader.next(); body !== null; body = reader.next()) frames.push({ id: reader.id, body });
+  return frames;
 }
 
 // ---- bodies ------------------------------------------------------------------------------------------------------

@@ -31,7 +31,7 @@ test('all descriptors are read at the start; those in use are watched, until a m
 
 test('no more than so many are watched at once', (t) => {
   const watch = new RangeWatch(new VirtualEnv(), () => ({ kick() {}, close() {} }));
-  for (let range = 1; range <= WATCH.rangesMax + 10; range++) watch.use(range, 0);
+  for (let range = 1; range <= WATCH.rangesMax + 10; range++) watch.use(range);
   t.is(watch.size, WATCH.rangesMax);
 });
 

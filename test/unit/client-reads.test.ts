@@ -37,11 +37,15 @@ test('each mode asks where it should, and says how fresh the answer is', async (
   t.is(await cluster.env.until(client.get('nothing')), null);
 });
 
-test('bytes that come back are plain and of their own', async (t) => {
-  const { timed } = await withRow();
+test('bytes that come back are plain, and keep no large message alive', async (t) => {
+  const { cluster, client, timed } = await withRow();
   const { found } = await timed('linearizable');
   t.is(found?.value.constructor, Uint8Array);
-  t.is(found?.value.buffer.byteLength, 1);
+  await cluster.env.until(client.put('b', Buffer.alloc(500_000)));
+  const [small, large] = await cluster.env.until(Promise.all([client.get('a'), client.get('b')]));
+  t.is(small?.value.buffer.byteLength, 1, 'of its own memory, as it came with half a megabyte');
+  t.is(large?.value.length, 500_000);
+  t.true((large?.value.buffer.byteLength ?? 0) <= 1_000_000);
 });
 
 test('a stale answer of unknown age says so', async (t) => {

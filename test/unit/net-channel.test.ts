@@ -3,7 +3,7 @@
 import test from 'ava';
 import type { RangekeeperError } from '../../common/base/errors.ts';
 import { type Logger, silentLogger } from '../../common/base/log.ts';
-import { Channel, type ChannelConfig, type ReplyHandler } from '../../common/net/channel.ts';
+import { Channel, type ChannelConfig, DEFAULT_CHANNEL, type ReplyHandler } from '../../common/net/channel.ts';
 import { Peers } from '../../common/net/peers.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
 import type { GetReply, OneWayBody, RequestBody, WriteRequest } from '../../common/wire/messages.ts';
@@ -99,10 +99,26 @@ test('the frames of one turn leave as one message, requests and replies alike', 
   const { channel } = world.dial();
   await world.env.run(10);
   const before = world.net.messages;
-  for (let i = 0; i < 100; i++) channel.request(GET, world.in(1_000), answers);
+  for (let i = 0; i < 20; i++) channel.request(GET, world.in(1_000), answers);
   await world.env.run(10);
-  t.is(answers.log.filter((kind) => kind === 'get-reply').length, 100);
+  t.is(answers.log.filter((kind) => kind === 'get-reply').length, 20);
   t.is(world.net.messages - before, 2);
+});
+
+test('many gets leave in several messages, and so do their answers, but writes in one', async (t) => {
+  const world = new World();
+  const answers = new Answers();
+  const { channel } = world.dial();
+  await world.env.run(10);
+  const before = world.net.messages;
+  const { messageGetsGoal } = DEFAULT_CHANNEL;
+  for (let i = 0; i < 3 * messageGetsGoal; i++) channel.request(GET, world.in(1_000), answers);
+  await world.env.run(10);
+  t.is(answers.log.filter((kind) => kind === 'get-reply').length, 3 * messageGetsGoal);
+  t.is(world.net.messages - before, 2 * 3);
+  for (let i = 0; i < 3 * messageGetsGoal; i++) channel.request(write(10), world.in(1_000), answers);
+  await world.env.run(10);
+  t.is(world.net.messages - before, 2 * 3 + 1);
 });
 
 test('frames that outgrow the goal leave in several messages', async (t) => {

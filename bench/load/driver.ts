@@ -30,10 +30,17 @@ export type DriverSpec =
       readonly valueBytes: number;
     };
 
+/** What a client gives for a key: a value, or something that holds it. */
+export type Got = string | Uint8Array | { readonly value: Uint8Array };
+
+export function valueIn(got: Got): string | Uint8Array {
+  return typeof got === 'object' && 'value' in got ? got.value : got;
+}
+
 export interface Driver {
   put(caller: number, key: string, value: string): Promise<unknown>;
   /** Null where there is no such key. */
-  get(caller: number, key: string): Promise<string | Uint8Array | null>;
+  get(caller: number, key: string): Promise<Got | null>;
   /** Number of rows of one page; absent where the contender has no ordered keys. */
   scan?(caller: number, start: string, rows: number): Promise<number>;
   /** Sets many keys, as fast as can be; their durability is the servers'. */

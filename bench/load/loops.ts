@@ -20,16 +20,21 @@ async function closedLoop(env: Env, spec: SlotSpec, work: Workload): Promise<Slo
   const begin = env.now() + spec.warmUpMs;
   const end = begin + spec.ms;
   let rowsBefore = 0;
-  const caller = async (number: number): Promise<void> => {
-    for (let sent = env.now(); sent < end; ) {
-      const well = await work.one(number);
-      const now = env.now();
-      if (well && now >= begin && now < end) latencies.record(now - sent);
-      sent = now;
-      // A refusal may come at once: whoever is refused waits a little, as a user would.
-      if (!well) await delay(env, REFUSED_MS);
-    }
-  };
+  const caller = (number: number): Promise<void> =>
+    new Promise((resolve) => {
+      let sent = env.now();
+      const next = (): void => work.one(number, ended);
+      const ended = (well: boolean): void => {
+        const now = env.now();
+        if (well && now >= begin && now < end) latencies.record(now - sent);
+        sent = now;
+        if (now >= end) resolve();
+        else if (well) next();
+        // A refusal may come at once: whoever is refused waits a little, as a user would.
+        else env.after(REFUSED_MS, next);
+      };
+      next();
+    });
   const callers = Array.from({ length: spec.callers }, (_, number) => caller(number));
   env.after(spec.warmUpMs, () => {
     rowsBefore = work.rows;
@@ -52,7 +57,7 @@ async function openLoop(env: Env, spec: SlotSpec, perSecond: number, work: Workl
   let answered = 0;
   const send = (due: number, number: number): void => {
     underWay++;
-    void work.one(number).then((well) => {
+    work.one(number, (well) => {
       underWay--;
       const now = env.now();
       if (well && due >= begin && due < end) latencies.record(now - due);

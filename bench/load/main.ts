@@ -5,7 +5,7 @@ import { never } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import type { ProcessLife } from '../../common/process/main.ts';
-import type { Driver, DriverSpec } from './driver.ts';
+import { type Driver, type DriverSpec, valueIn } from './driver.ts';
 import { EchoDriver, serveEcho } from './echo.ts';
 import { keyOf, valuePool } from './keys.ts';
 import { Ledger, type Verified } from './ledger.ts';
@@ -92,7 +92,8 @@ class Program {
     for (const { ledger, spec } of ledgers) {
       const numbers = new Map(valuePool(spec.valueBytes).map((value, number) => [value, number]));
       const found = await ledger.verify(max, async (key) => {
-        const value = await this.#opened().get(key, keyOf(spec.prefix, key));
+        const got = await this.#opened().get(key, keyOf(spec.prefix, key));
+        const value = got === null ? null : valueIn(got);
         const text = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value;
         return text === null ? null : (numbers.get(text) ?? null);
       });

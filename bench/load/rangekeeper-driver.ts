@@ -2,7 +2,7 @@
 // ranges one namespace would not hold them all.
 
 import { assert } from '../../common/base/assert.ts';
-import { type Client, connect } from '../../common/client/index.ts';
+import { type Client, connect, type Found } from '../../common/client/index.ts';
 import type { Driver, DriverSpec } from './driver.ts';
 
 /** Operations, and bytes of values, of one batch when filling. */
@@ -33,8 +33,8 @@ export class RangekeeperDriver implements Driver {
     return this.#of(caller, key).put(key, value);
   }
 
-  get(caller: number, key: string): Promise<Uint8Array | null> {
-    return this.#of(caller, key).get(key).then(valueIn);
+  get(caller: number, key: string): Promise<Found | null> {
+    return this.#of(caller, key).get(key);
   }
 
   async scan(caller: number, start: string, rows: number): Promise<number> {
@@ -86,8 +86,4 @@ export class RangekeeperDriver implements Driver {
     assert(client !== undefined, 'there is a client for every caller');
     return client;
   }
-}
-
-function valueIn(found: { readonly value: Uint8Array } | null): Uint8Array | null {
-  return found === null ? null : found.value;
 }

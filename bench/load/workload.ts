@@ -4,7 +4,7 @@
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { type Random, seeded } from '../stats/random.ts';
 import { scatter, Zipf } from '../stats/zipf.ts';
-import { type Driver, Refused } from './driver.ts';
+import { type Driver, type Got, Refused, valueIn } from './driver.ts';
 import { keyOf, valuePool } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { Mix, SlotSpec } from './slot.ts';
@@ -36,16 +36,19 @@ export class Workload {
     this.#zipf = spec.draw === 'uniform' ? null : new Zipf(spec.keys);
   }
 
-  /** Resolves when it is answered; an error is counted under its code. Resolves to whether it went well. */
-  async one(caller: number): Promise<boolean> {
-    try {
-      await this.#act(this.#action(), caller);
-      return true;
-    } catch (error) {
-      const code = codeOf(error);
-      this.errors[code] = (this.errors[code] ?? 0) + 1;
-      return false;
-    }
+  /** Calls `ended` when it is answered, with whether it went well. Callbacks, as promises of our own would be measured too. */
+  one(caller: number, ended: (well: boolean) => void): void {
+    const failed = (error: unknown): void => {
+      this.#count(codeOf(error));
+      ended(false);
+    };
+    const action = this.#action();
+    if (action !== 'read') this.#act(action, caller).then(() => ended(true), failed);
+    else this.#get(caller, this.#pick()).then((got) => ended(this.#isRight(got)), failed);
+  }
+
+  #count(code: string): void {
+    this.errors[code] = (this.errors[code] ?? 0) + 1;
   }
 
   #action(): Action {
@@ -57,10 +60,8 @@ export class Workload {
     return 'read';
   }
 
-  #act(action: Action, caller: number): Promise<unknown> {
+  #act(action: Exclude<Action, 'read'>, caller: number): Promise<unknown> {
     switch (action) {
-      case 'read':
-        return this.#read(caller, this.#pick());
       case 'update':
         return this.#write(caller, this.#own(this.#pick(), caller));
       case 'insert':
@@ -72,10 +73,15 @@ export class Workload {
     }
   }
 
-  async #read(caller: number, key: number): Promise<void> {
-    const found = await this.#driver.get(caller, keyOf(this.#spec.prefix, key));
-    if (found === null) throw new Refused('MISSING');
-    if (found.length !== this.#spec.valueBytes) throw new Refused('WRONG_VALUE');
+  #get(caller: number, key: number): Promise<Got | null> {
+    return this.#driver.get(caller, keyOf(this.#spec.prefix, key));
+  }
+
+  /** What is not right is counted. */
+  #isRight(got: Got | null): boolean {
+    if (got !== null && valueIn(got).length === this.#spec.valueBytes) return true;
+    this.#count(got === null ? 'MISSING' : 'WRONG_VALUE');
+    return false;
   }
 
   async #write(caller: number, key: number): Promise<void> {
@@ -90,7 +96,8 @@ export class Workload {
   }
 
   async #modify(caller: number, key: number): Promise<void> {
-    await this.#read(caller, key);
+    const got = await this.#get(caller, key);
+    if (got === null) throw new Refused('MISSING');
     await this.#write(caller, key);
   }
 

@@ -42,7 +42,7 @@ export class BenchCluster {
 
   static async start(nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
     const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
-    const [port] = await freePorts(HOST, 1);
+    const [port] = await freePorts(realEnv, HOST, 1);
     assert(port !== undefined, 'there is a free port');
     const server = new ManagedServer({
       program: findServer(process.env),

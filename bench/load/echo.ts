@@ -18,7 +18,7 @@ const NUMBERS = 0x3fff_ffff;
 export async function serveEcho(valueBytes: number): Promise<number> {
   const [value = ''] = valuePool(valueBytes);
   const bytes = Buffer.from(value, 'latin1');
-  const [port] = await freePorts(HOST, 1);
+  const [port] = await freePorts(realEnv, HOST, 1);
   assert(port !== undefined, 'there is a free port');
   const server = new WebSocketServer({ host: HOST, port, perMessageDeflate: false });
   await once(server, 'listening');

@@ -34,7 +34,7 @@ export class EtcdCluster {
   }
 
   static async start(program: string, directory: string): Promise<EtcdCluster> {
-    const ports = await freePorts('127.0.0.1', 2 * MEMBERS);
+    const ports = await freePorts(realEnv, '127.0.0.1', 2 * MEMBERS);
     const url = (index: number): string => `http://127.0.0.1:${ports[index]}`;
     const cluster = Array.from({ length: MEMBERS }, (_, i) => `m${i}=${url(MEMBERS + i)}`).join(',');
     const members = Array.from({ length: MEMBERS }, (_, i) => {

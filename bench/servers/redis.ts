@@ -20,7 +20,7 @@ export class RedisPair {
   }
 
   static async start(program: string, directory: string): Promise<RedisPair> {
-    const [primary = 0, replica = 0] = await freePorts('127.0.0.1', 2);
+    const [primary = 0, replica = 0] = await freePorts(realEnv, '127.0.0.1', 2);
     const servers = [primary, replica].map((port, i) => {
       const dir = join(directory, `redis-${i + 1}`);
       mkdirSync(dir);

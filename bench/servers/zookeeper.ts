@@ -21,7 +21,7 @@ export class ZookeeperEnsemble {
   }
 
   static async start(program: ServerProgram, directory: string): Promise<ZookeeperEnsemble> {
-    const ports = await freePorts('127.0.0.1', 3 * SERVERS);
+    const ports = await freePorts(realEnv, '127.0.0.1', 3 * SERVERS);
     const port = (index: number): number => ports[index] ?? 0;
     const peers = Array.from({ length: SERVERS }, (_, i) => ({
       id: i + 1,

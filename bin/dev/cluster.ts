@@ -22,8 +22,8 @@ const ROOT = 'rangekeeper';
 const TICK_MS = 200;
 const SESSION_MS = 2_000;
 const SESSION_MS_MAX = 60_000;
-/** A cluster that does not take writes after so long will not by itself. */
-const WRITABLE_MS_MAX = 60_000;
+/** A cluster that does not take writes after so long, even on a busy machine, will not by itself. */
+const WRITABLE_MS_MAX = 180_000;
 /** Longer than a guardian's patience with its node. */
 const STOP_MS_MAX = 10_000;
 const PAGE_POLL_MS = 50;
@@ -69,7 +69,7 @@ export class DevCluster {
 
   /** Port 0 becomes a free one. Throws {@link ProcessExit} where a port is taken. */
   static async prepare(options: DevOptions): Promise<DevCluster> {
-    const [first = 0, second = 0] = await freePorts(HOST, 2);
+    const [first = 0, second = 0] = await freePorts(options.env, HOST, 2);
     const zkPort = options.zkPort || first;
     const webPort = options.webPort || second;
     await mustBeFree(zkPort, 'ZooKeeper', '--zk-port');

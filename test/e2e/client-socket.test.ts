@@ -14,6 +14,7 @@ import { Metrics } from '../../common/net/metrics.ts';
 import { serveWs, WsTransport } from '../../common/net/ws-transport.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
 import { PROTOCOL } from '../../common/wire/messages.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
 
 const SELF = { clusterId: 'c0ffee', nodeId: 'n-1' };
 const STATUS = Buffer.from('{"node":"n-1"}');
@@ -50,7 +51,7 @@ function dial(address: string): Channel {
     log: silentLogger,
     transport: new WsTransport(realEnv),
     address,
-    connectMs: 5_000,
+    connectMs: PATIENCE_MS,
     node: 'n-1',
     self: { clusterId: 'c0ffee', nodeId: '' },
     handlers: {},
@@ -59,7 +60,7 @@ function dial(address: string): Channel {
 
 function status(channel: Channel): Promise<string> {
   return new Promise((resolve, reject) => {
-    channel.request({ kind: 'status' }, realEnv.now() + 5_000, {
+    channel.request({ kind: 'status' }, realEnv.now() + PATIENCE_MS, {
       replied: (body) =>
         resolve(body.kind === 'status-reply' ? Buffer.from(body.json).toString() : body.kind),
       failed: (error: RangekeeperError) => reject(error),

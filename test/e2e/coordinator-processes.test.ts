@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { present } from '../../common/base/assert.ts';
-import { realEnv } from '../../common/base/env.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import { type Child, startChild } from '../../common/process/children.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
@@ -22,6 +22,7 @@ import {
   untilRanges,
   untilTerm,
 } from '../support/coordinator-bench.ts';
+import { PATIENCE_MS, untilStopped } from '../support/processes.ts';
 import { openZk, startZooKeeper, TICK_MS } from '../support/zookeeper.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
@@ -34,7 +35,7 @@ interface CoordinatorProcess {
 }
 
 function startCoordinator(t: ExecutionContext, connect: string): CoordinatorProcess {
-  const flags = ['--zk', connect, '--session-ms', '1000', '--tick-ms', String(TICK_MS)];
+  const flags = ['--zk', connect, '--session-ms', '4000', '--tick-ms', String(TICK_MS)];
   const child = startChild(realEnv, {
     argv: [COMMAND, 'coordinator', ...flags],
     stdout: 'ignore',
@@ -80,7 +81,7 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
   const both = [startCoordinator(t, connect), startCoordinator(t, connect)];
   await Promise.all(both.map((one) => one.logged('ready')));
   const zk = openZk(t, connect);
-  const session = await zk.ready(20_000);
+  const session = await zk.ready(PATIENCE_MS);
   const nodes = await Promise.all(NODES.map((id) => startFakeNode(t, connect, id)));
   const ranges = await untilRanges(zk);
   await untilChildren(zk, paths.coordinators, (names) => names.length === 2);
@@ -94,6 +95,15 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
     'standby',
   );
   return { zk, session, leader, standby, nodes, ranges };
+}
+
+/** Waits until the pids in the election queue, the leader's first, are so; last in it stands who came last. */
+async function untilQueue(zk: Zk, holds: (pids: readonly number[]) => boolean): Promise<void> {
+  for (;;) {
+    const session = await zk.ready(PATIENCE_MS);
+    if (holds((await readQueue(session)).map(({ pid }) => pid))) return;
+    await delay(realEnv, 20);
+  }
 }
 
 const ownedBy = (ranges: readonly DescriptorImage[], node: string) =>
@@ -131,7 +141,7 @@ test('the leader is killed, then an owner: the standby leads and promotes', asyn
   await nodes[0]?.zk.close();
   const { descriptor } = await untilRange(zk, orphan, (image) => image.descriptor.epoch > 1);
   t.is(descriptor.epoch, 2);
-  t.true(['n-2', 'n-3'].includes(descriptor.owner.node));
+  t.true(['n-2', 'n-3'].includes(descriptor.owner.node), descriptor.owner.node);
   t.is(nodes.find(({ id }) => id === descriptor.owner.node)?.session.id, descriptor.owner.session);
   t.deepEqual(descriptor.inSync, NODES, 'only the owner changes the in-sync set');
   const untouched = (await readRanges(session)).filter((image) => image.descriptor.id !== descriptor.id);
@@ -147,19 +157,19 @@ test('the leader is killed, then an owner: the standby leads and promotes', asyn
 test('the leader is frozen past its session, and wakes: it changes nothing and stands by', async (t) => {
   const { zk, session, leader, nodes, ranges } = await startCluster(t);
   leader.child.process.kill('SIGSTOP');
+  await untilStopped(leader.child.pid);
   await nodes[0]?.zk.close();
   await untilTerm(zk, 1);
   await untilRange(zk, ownedBy(ranges, 'n-1'), (image) => image.descriptor.epoch > 1);
   const before = await readRanges(session);
   leader.child.process.kill('SIGCONT');
   await leader.logged('ZooKeeper session ended');
-  await leader.logged('standing by');
+  await untilQueue(zk, (pids) => pids.at(-1) === leader.child.pid && pids.length === 2);
   t.deepEqual(await readRanges(session), before);
   const epoch = coordinatorEpochCodec.decode(
     present(await session.get(paths.coordinatorEpoch), 'epoch').data,
   );
   t.is(epoch.term, 2);
-  t.is((await readQueue(session)).at(-1)?.pid, leader.child.pid, 'it is last in the queue');
   t.is((await readEvents(session)).filter(({ kind }) => kind === 'promote').length, 1);
 });
 
@@ -168,6 +178,7 @@ test('told to stop, the leader leaves the queue at once and ends with code 0', a
   leader.child.process.kill('SIGTERM');
   t.deepEqual(await leader.child.ended, { code: 0, signal: null });
   t.is((await untilTerm(zk, 1)).term, 2);
+  await standby.logged('leading');
   const health = String((await standby.logged('ready')).address);
   t.is((await fetch(`http://${health}/readyz`)).status, 200);
   const metrics = await (await fetch(`http://${health}/metrics`)).text();
@@ -186,7 +197,7 @@ test('a cluster of another format is left alone', async (t) => {
   const first = startCoordinator(t, connect);
   await first.logged('ready');
   const zk = openZk(t, connect);
-  const session = await zk.ready(20_000);
+  const session = await zk.ready(PATIENCE_MS);
   const node = present(await session.get(paths.cluster), 'cluster');
   const newer = new TextEncoder().encode(JSON.stringify({ ...clusterCodec.decode(node.data), format: 2 }));
   await session.set(paths.cluster, newer, node.version);

@@ -3,6 +3,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import type { NodeProcess } from '../support/cluster.ts';
+import { SHORT_DEADLINE_MS } from '../support/register.ts';
 import type { Direction } from '../support/tcp-proxy.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
@@ -27,13 +28,13 @@ async function deposed(
   return owner;
 }
 
-/** Where nobody is to lose a session, however busy the machine is. */
-const PATIENT = { sessionMs: 6_000 };
+/** Where somebody is to be deposed for having lost its session. */
+const SHORT = { sessionMs: 3_000 };
 
 const WAYS: readonly (readonly Direction[])[] = [['to-server', 'to-client'], ['to-server'], ['to-client']];
 
 test.serial('an owner cut from ZooKeeper only, both ways and one way', async (t) => {
-  const { watched, wires } = await WatchedCluster.startWired(t);
+  const { watched, wires } = await WatchedCluster.startWired(t, SHORT);
   for (const ways of WAYS) {
     await deposed(t, watched, (owner) => wires.cutFromZooKeeper(owner, ...ways));
     wires.heal();
@@ -63,7 +64,7 @@ test.serial('an owner cut from its followers only, both ways and one way, hands 
 });
 
 test.serial('an owner cut from everybody is deposed and comes back as a follower', async (t) => {
-  const { watched, wires } = await WatchedCluster.startWired(t);
+  const { watched, wires } = await WatchedCluster.startWired(t, SHORT);
   const owner = await deposed(t, watched, (node) => wires.isolate(node, watched.cluster.nodes));
   wires.heal();
   await watched.healed();
@@ -72,7 +73,7 @@ test.serial('an owner cut from everybody is deposed and comes back as a follower
 });
 
 test.serial('a follower cut from its owner makes way, and is back; the epoch stays', async (t) => {
-  const { watched, wires } = await WatchedCluster.startWired(t, PATIENT);
+  const { watched, wires } = await WatchedCluster.startWired(t);
   const { owner, followers, descriptor } = await watched.parts();
   const [follower] = followers;
   if (follower === undefined) throw new Error('no follower');
@@ -96,7 +97,7 @@ test.serial('a follower cut from its owner makes way, and is back; the epoch sta
 test.serial(
   'clients cut from the owner read from replicas, marked, and write again when the wire is back',
   async (t) => {
-    const { watched, wires } = await WatchedCluster.startWired(t, PATIENT);
+    const { watched, wires } = await WatchedCluster.startWired(t, { deadlineMs: SHORT_DEADLINE_MS });
     const { register } = watched;
     const { owner, descriptor } = await watched.parts();
     wires.cutFromClients(owner);
@@ -111,7 +112,7 @@ test.serial(
 );
 
 test.serial('all connections break again and again: nobody is deposed for it', async (t) => {
-  const { watched, wires } = await WatchedCluster.startWired(t, PATIENT);
+  const { watched, wires } = await WatchedCluster.startWired(t);
   const { descriptor } = await watched.parts();
   for (let round = 0; round < 10; round++) {
     wires.reset();

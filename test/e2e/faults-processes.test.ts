@@ -4,10 +4,13 @@
 import test from 'ava';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
+/** Long enough for those who are not frozen, however busy the machine is; short enough to wait for. */
+const FREEZING = { sessionMs: 6_000 };
+
 test.serial(
   'an owner killed, and the next frozen past its session: never two that answer as fresh',
   async (t) => {
-    const watched = await WatchedCluster.start(t);
+    const watched = await WatchedCluster.start(t, FREEZING);
     const { cluster, register, asker } = watched;
     const { owner: first } = await watched.parts();
     await first.process.end('SIGKILL');
@@ -18,7 +21,7 @@ test.serial(
     const { owner: second, descriptor } = await watched.parts();
     register.readAt(asker, second, 'linearizable', descriptor);
     await register.nextTold(`linearizable at ${second.name}`);
-    second.process.signal('SIGSTOP');
+    await second.process.freeze();
     await cluster.untilGone(second);
     await watched.untilAnotherOwner(second.id);
     second.process.signal('SIGCONT');
@@ -30,7 +33,7 @@ test.serial(
 );
 
 test.serial('a follower killed, and frozen past its session: writes go on in the same epoch', async (t) => {
-  const watched = await WatchedCluster.start(t);
+  const watched = await WatchedCluster.start(t, FREEZING);
   const { cluster, register } = watched;
   const { followers, descriptor } = await watched.parts();
   const [victim] = followers;
@@ -41,7 +44,7 @@ test.serial('a follower killed, and frozen past its session: writes go on in the
   await cluster.restart(victim);
   await watched.healed();
 
-  victim.process.signal('SIGSTOP');
+  await victim.process.freeze();
   await cluster.untilGone(victim);
   await watched.untilLeft(victim);
   await register.nextWrite();
@@ -63,12 +66,12 @@ test.serial(
     await register.nextWrite();
     const second = cluster.startCoordinator();
     await second.said('standing by');
-    first.signal('SIGSTOP');
+    await first.freeze();
     await second.said('leading');
     first.signal('SIGCONT');
     await first.said('leads no longer');
     // The one that stands by now freezes and wakes; then the leader is killed.
-    first.signal('SIGSTOP');
+    await first.freeze();
     await register.nextWrite();
     first.signal('SIGCONT');
     await second.end('SIGKILL');

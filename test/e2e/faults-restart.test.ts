@@ -2,9 +2,8 @@
 // it has healed. What was acknowledged stays, and every chain of conditions is whole.
 
 import test from 'ava';
-import { TestCluster } from '../support/cluster.ts';
+import { openClient, TestCluster } from '../support/cluster.ts';
 import { Register } from '../support/register.ts';
-import { openClient } from '../support/watched-cluster.ts';
 import { startOwnZooKeeper } from '../support/zookeeper.ts';
 
 /** Of three ranges. */

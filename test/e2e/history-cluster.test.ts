@@ -1,12 +1,11 @@
 // Several clients with every kind of operation on a real cluster, an owner killed with -9 in the middle of it and started
 // again; what they were told is judged by checkers 1 to 4. The seed of the work is printed.
 
-import test, { type ExecutionContext } from 'ava';
+import test from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import { type Client, connect } from '../../common/client/index.ts';
 import { History } from '../sim/history.ts';
-import { TestCluster } from '../support/cluster.ts';
+import { openClient, TestCluster } from '../support/cluster.ts';
 import { finalRows, judge, RecordingClient } from '../support/recording-client.ts';
 import { type Rng, seededRng } from '../support/rng.ts';
 
@@ -14,13 +13,8 @@ const CLIENTS = 4;
 /** Few, so that clients meet on them; the last two are written by batches together. */
 const KEYS = ['k/1', 'k/2', 'k/3', 'k/pair-a', 'k/pair-b'];
 const PAUSE_MS = 2;
-const QUIET_MS = 1_500;
-
-async function open(t: ExecutionContext, cluster: TestCluster): Promise<Client> {
-  const client = await connect({ zk: cluster.connect, connectMs: 30_000, deadlineMs: 20_000 });
-  t.teardown(() => client.close());
-  return client;
-}
+/** Acknowledged between two events of the story. */
+const WRITES = 200;
 
 class Worker {
   readonly #client: RecordingClient;
@@ -81,30 +75,33 @@ test.serial('what clients are told while an owner dies keeps every promise', asy
   const seed = Math.floor(realEnv.random() * 2 ** 31);
   t.log(`seed ${seed}`);
   const cluster = await TestCluster.start(t);
-  const reader = await open(t, cluster);
+  const reader = await openClient(t, cluster);
   await reader.put('warm', 'up');
   await cluster.allInSync();
   const history = new History();
   const workers: Worker[] = [];
   for (let at = 0; at < CLIENTS; at++) {
-    const client = new RecordingClient(`client ${at}`, await open(t, cluster), history, realEnv);
+    const client = new RecordingClient(`client ${at}`, await openClient(t, cluster), history, realEnv);
     workers.push(new Worker(client, seededRng(seed + at)));
   }
-  await delay(realEnv, QUIET_MS);
-  const owner = cluster.node(reader.locate('k/1')?.descriptor.owner.node ?? '');
+  const written = () => history.operations.filter(({ outcome }) => outcome.kind === 'written').length;
+  const more = async () => {
+    for (const from = written(); written() < from + WRITES; ) await delay(realEnv, 50);
+  };
+  await more();
+  const owner = await cluster.ownerOf('k/1');
   await owner.process.end('SIGKILL');
   await cluster.untilGone(owner);
-  await delay(realEnv, QUIET_MS);
+  await more();
   await cluster.restart(owner);
   await cluster.allInSync();
-  await delay(realEnv, QUIET_MS);
+  await more();
   for (const worker of workers) worker.stop();
   for (const worker of workers) await worker.done;
 
   const rows = (await finalRows(reader)).filter(({ key }) => key !== 'warm');
   const { operations } = history;
-  const written = operations.filter(({ outcome }) => outcome.kind === 'written').length;
-  t.log(`${operations.length} operations, ${written} acknowledged writes`);
+  t.log(`${operations.length} operations, ${written()} acknowledged writes`);
   t.deepEqual(judge(operations, rows), []);
   const epochs = operations.flatMap(({ outcome }) => (outcome.kind === 'written' ? [outcome.epoch] : []));
   t.true(Math.max(...epochs) > Math.min(...epochs), 'there was another owner meanwhile');

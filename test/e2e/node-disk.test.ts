@@ -5,20 +5,18 @@ import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import { type Client, connect } from '../../common/client/index.ts';
+import type { Client } from '../../common/client/index.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
 import { type ServingNode, serveNode } from '../../kvnode/serving.ts';
 import { DEFAULT_LIMITS } from '../../kvnode/storage/open.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
-import { TestCluster } from '../support/cluster.ts';
+import { openClient, TestCluster } from '../support/cluster.ts';
 import { openZk } from '../support/zookeeper.ts';
 
 async function clusterId(cluster: TestCluster): Promise<string> {
-  const session = await cluster.zkSession();
-  for (;;) {
-    const found = await session.get(paths.cluster);
-    if (found !== null) return clusterCodec.decode(found.data).clusterId;
-  }
+  const record = await (await cluster.zkSession()).get(paths.cluster);
+  if (record === null) throw new Error('nodes register in a cluster that is there');
+  return clusterCodec.decode(record.data).clusterId;
 }
 
 async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinWorld): Promise<ServingNode> {
@@ -65,8 +63,7 @@ test.serial(
     const world = new TwinWorld(DEFAULT_LIMITS);
     const { node } = await startHere(t, cluster, world);
     await cluster.allInSync();
-    const client = await connect({ zk: cluster.connect, connectMs: 30_000, deadlineMs: 30_000 });
-    t.teardown(() => client.close());
+    const client = await openClient(t, cluster);
     const here = { id: node.id, name: 'here' };
     do await cluster.transfer(KEY, here);
     while ((await putSurely(client, KEY, 'before')) !== node.id);

@@ -7,13 +7,10 @@ import { openPage } from '../support/web-page.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-const PATIENCE_MS = 60_000;
-
 test('the page sees a cluster come, and an owner killed and replaced', async (t) => {
   const { connect } = await startZooKeeper(t);
   const { address, process } = await startWebserver(t, connect);
   const page = await openPage(t, address);
-  page.setDefaultTimeout(PATIENCE_MS);
   await page.getByText('No cluster yet').waitFor();
 
   const cluster = await TestCluster.start(t, { zk: connect });

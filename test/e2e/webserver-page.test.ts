@@ -2,7 +2,9 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
+import { freePorts } from '../../common/zk/server-port.ts';
 import { PaperCluster } from '../support/paper-cluster.ts';
 import { type Locator, openPage, type Page, servePaper, startPaperServer } from '../support/web-page.ts';
 
@@ -210,13 +212,15 @@ test.serial('a stale read says so, with its bound', async (t) => {
 
 test.serial('a page without a webserver says so, and is live again when it is back', async (t) => {
   const cluster = new PaperCluster();
-  const first = await startPaperServer(cluster);
+  const [port] = await freePorts(realEnv, '127.0.0.1', 1);
+  const listen = `127.0.0.1:${port}`;
+  const first = await startPaperServer(cluster, { listen });
   const page = await openPage(t, first.address);
   await says(t, page.locator('header'), 'live');
   await first.close();
   await says(t, page.locator('header'), 'reconnecting');
   t.is(await page.locator('.segment').count(), 4);
-  await servePaper(t, cluster, { listen: first.address });
+  await servePaper(t, cluster, { listen });
   await says(t, page.locator('header .pill'), /^live$/);
   cluster.promote(2, 'n-c');
   await says(t, segment(page, 2), 'cleo');

@@ -22,9 +22,8 @@ import { EVENTS_SHOWN } from '../../webserver/feed.ts';
 import type { ClusterView } from '../../webserver/view.ts';
 import { ZkWatch } from '../../webserver/zk-watch.ts';
 import { PaperCluster } from '../support/paper-cluster.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.ts';
-
-const PATIENCE_MS = 15_000;
 
 async function watch(t: ExecutionContext, connect: string): Promise<{ watch: ZkWatch; other: ZkSession }> {
   const other = await openZk(t, connect).ready(PATIENCE_MS);

@@ -6,11 +6,11 @@ import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
 const data = toBytes('data');
-const PATIENCE_MS = 15_000;
 
 interface World {
   readonly proxy: TcpProxy;
@@ -21,10 +21,10 @@ interface World {
   readonly otherZk: Zk;
 }
 
-async function behindProxy(t: ExecutionContext, sessionMs = TEST_SESSION.sessionMs): Promise<World> {
+async function behindProxy(t: ExecutionContext, sessionMs = 6_000): Promise<World> {
   const { connect, address } = await startZooKeeper(t);
   const proxy = await startProxy(t, Number(address.split(':')[1]));
-  const otherZk = openZk(t, connect, { config: { ...TEST_SESSION, sessionMs: 20_000 } });
+  const otherZk = openZk(t, connect, { config: { ...TEST_SESSION, sessionMs: 30_000 } });
   const other = await otherZk.ready(PATIENCE_MS);
   await other.createRoot();
   const zk = openZk(t, connect.replace(address, proxy.address), {
@@ -84,7 +84,7 @@ test('a server that accepts and never speaks is left for one that does', async (
 });
 
 test('a silent cut fails what is in flight, and the session goes on over the next link', async (t) => {
-  const { proxy, session, other } = await behindProxy(t, 3_000);
+  const { proxy, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   proxy.hold('to-server', 'to-client');
   const [write, read] = await Promise.all([
@@ -103,7 +103,7 @@ test('a silent cut fails what is in flight, and the session goes on over the nex
 });
 
 test('a write whose answer is lost says that it may have been applied, and here it was', async (t) => {
-  const { proxy, session, other } = await behindProxy(t, 3_000);
+  const { proxy, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   proxy.hold('to-client');
   const error = await failureOf(session.set('/a', data, 0));
@@ -114,7 +114,7 @@ test('a write whose answer is lost says that it may have been applied, and here 
 });
 
 test('without a link operations fail at once, and nothing of them is sent later', async (t) => {
-  const { proxy, session, other } = await behindProxy(t, 3_000);
+  const { proxy, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   proxy.refusing = true;
   proxy.cut();
@@ -137,7 +137,7 @@ test('without a link operations fail at once, and nothing of them is sent later'
 });
 
 test('a connection cut in the middle of an answer does not spoil the next one', async (t) => {
-  const { proxy, session } = await behindProxy(t, 3_000);
+  const { proxy, session } = await behindProxy(t);
   const large = new Uint8Array(100_000).fill(7);
   await session.create('/a', large, 'persistent');
   proxy.changeAnswer = (chunk) => (chunk.length > 1_000 ? chunk.subarray(0, 1_000) : chunk);
@@ -149,7 +149,7 @@ test('a connection cut in the middle of an answer does not spoil the next one', 
 });
 
 test('an error code that the library does not know fails the operation and nothing else', async (t) => {
-  const { proxy, session } = await behindProxy(t, 3_000);
+  const { proxy, session } = await behindProxy(t);
   const NO_NODE = Buffer.from([0xff, 0xff, 0xff, 0x9b]);
   const accepted = proxy.accepted;
   proxy.changeAnswer = (chunk) => {
@@ -171,7 +171,7 @@ test('an error code that the library does not know fails the operation and nothi
 });
 
 test('garbage instead of an answer costs the connection, not the process nor the session', async (t) => {
-  const { proxy, session } = await behindProxy(t, 3_000);
+  const { proxy, session } = await behindProxy(t);
   for (const garbage of [
     Buffer.from('HTTP/1.1 400 Bad Request\r\n'),
     Buffer.alloc(64),
@@ -212,7 +212,7 @@ test('closing before, during and after connecting harms nothing', async (t) => {
 });
 
 test('a session without a link for 3T is given up, and a new one comes when the server is back', async (t) => {
-  const { proxy, zk, session } = await behindProxy(t, 1_000);
+  const { proxy, zk, session } = await behindProxy(t, 2_000);
   const reason = new Promise<string>((resolve) => session.onEnd(resolve));
   proxy.hold('to-server', 'to-client');
   t.regex(await reason, /no link/);
@@ -225,7 +225,7 @@ test('a session without a link for 3T is given up, and a new one comes when the 
 });
 
 test('an expired session ends, and observers go on in the next', async (t) => {
-  const { proxy, zk, session, other, otherZk } = await behindProxy(t);
+  const { proxy, zk, session, other, otherZk } = await behindProxy(t, 6_000);
   await session.create('/a', data, 'persistent');
   await session.create('/live', data, 'ephemeral');
   const versions: number[] = [];
@@ -258,7 +258,7 @@ test('an expired session ends, and observers go on in the next', async (t) => {
 });
 
 test('changes during a cut are seen after it, without a poll', async (t) => {
-  const { proxy, zk, session, other } = await behindProxy(t, 3_000);
+  const { proxy, zk, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   const versions: number[] = [];
   let told: () => void = () => {};
@@ -277,7 +277,7 @@ test('changes during a cut are seen after it, without a poll', async (t) => {
 });
 
 test('500 changes may fold into a few calls, and the last one is always told', async (t) => {
-  const { zk, session, other } = await behindProxy(t, 3_000);
+  const { zk, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   const versions: number[] = [];
   const last = new Promise<void>((resolve) => {
@@ -296,7 +296,7 @@ test('500 changes may fold into a few calls, and the last one is always told', a
 });
 
 test('a thousand observed paths are all read again after a cut', async (t) => {
-  const { proxy, zk, session, other } = await behindProxy(t, 3_000);
+  const { proxy, zk, session, other } = await behindProxy(t);
   await session.create('/many', data, 'persistent');
   const paths = Array.from({ length: 1_000 }, (_, index) => `/many/${index}`);
   await Promise.all(paths.map((path) => session.create(path, data, 'persistent')));

@@ -11,12 +11,13 @@ import { realEnv } from '../../common/base/env.ts';
 import { findServer } from '../../common/zk/find-server.ts';
 import { ManagedServer, type ServerOptions, ServerStartError } from '../../common/zk/managed-server.ts';
 import { fourLetterWord, freePorts, isPortFree } from '../../common/zk/server-port.ts';
-import { openZk, startOwnZooKeeper } from '../support/zookeeper.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
+import { freeze, memberThatIs, openZk, startOwnZooKeeper } from '../support/zookeeper.ts';
 
 async function options(t: ExecutionContext): Promise<ServerOptions> {
   const directory = await mkdtemp(join(tmpdir(), 'rangekeeper sérver-'));
   t.teardown(() => rm(directory, { recursive: true, force: true }));
-  const [port] = await freePorts('127.0.0.1', 1);
+  const [port] = await freePorts(realEnv, '127.0.0.1', 1);
   return {
     program: findServer(process.env),
     env: realEnv,
@@ -30,10 +31,10 @@ async function options(t: ExecutionContext): Promise<ServerOptions> {
 
 test('data survives a stop and a kill; a second start is refused; two stops are one', async (t) => {
   const server = await startOwnZooKeeper(t);
-  t.is(await server.mode(), 'standalone');
+  await memberThatIs('standalone', [server]);
   await t.throwsAsync(server.start(), { instanceOf: ServerStartError });
   const zk = openZk(t, server.address);
-  const session = await zk.ready(10_000);
+  const session = await zk.ready(PATIENCE_MS);
   await session.create('/kept', toBytes('1'), 'persistent');
   await server.stop();
   await server.stop();
@@ -41,7 +42,7 @@ test('data survives a stop and a kill; a second start is refused; two stops are 
   await server.start();
   await server.kill();
   await server.start();
-  const again = await openZk(t, server.address).ready(10_000);
+  const again = await openZk(t, server.address).ready(PATIENCE_MS);
   t.deepEqual((await again.get('/kept'))?.data, toBytes('1'));
 });
 
@@ -79,16 +80,16 @@ test('no address of this machine but 127.0.0.1 reaches it', async (t) => {
     .filter((address) => address !== '127.0.0.1');
   for (const address of others)
     t.is(await fourLetterWord(realEnv, address, server.port, 'srvr'), '', address);
-  t.is(await server.mode(), 'standalone');
+  await memberThatIs('standalone', [server]);
 });
 
 test('a paused server answers nothing until it is resumed, and can be stopped while paused', async (t) => {
   const server = await startOwnZooKeeper(t);
-  server.pause();
+  await freeze(server);
   t.is(await fourLetterWord(realEnv, '127.0.0.1', server.port, 'ruok'), '');
   server.resume();
-  t.is(await server.mode(), 'standalone');
-  server.pause();
+  await memberThatIs('standalone', [server]);
+  await freeze(server);
   await server.stop();
   t.true(await isPortFree('127.0.0.1', server.port));
 });

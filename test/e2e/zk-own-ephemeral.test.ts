@@ -5,13 +5,13 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { createOwnEphemeral, createOwnSequential } from '../../common/zk/own-ephemeral.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
 const env = realEnv;
 const mine = toBytes('mine');
 const theirs = toBytes('theirs');
-const PATIENCE_MS = 20_000;
 
 async function ready(zk: Zk): Promise<ZkSession> {
   const session = await zk.ready(PATIENCE_MS);
@@ -35,8 +35,7 @@ async function lossy(t: ExecutionContext) {
   const proxy = await startProxy(t, Number(address.split(':')[1]));
   const otherZk = openZk(t, connect);
   const other = await ready(otherZk);
-  const config = { ...TEST_SESSION, sessionMs: 3_000 };
-  const zk = openZk(t, connect.replace(address, proxy.address), { config });
+  const zk = openZk(t, connect.replace(address, proxy.address));
   return { proxy, other, otherZk, zk, session: await ready(zk) };
 }
 
@@ -105,8 +104,8 @@ test('a sequential znode is made once, though the answer is lost', async (t) => 
 
 test('a session of this process that still holds the path is closed, not waited for', async (t) => {
   const server = await startOwnZooKeeper(t);
-  // Longer than a busy machine stalls between the server's start and the last line.
-  const config = { ...TEST_SESSION, sessionMs: 4_000 };
+  // Longer than a busy machine takes from the server's start to the last line.
+  const config = { ...TEST_SESSION, sessionMs: 10_000 };
   // A foreign session of the same T that nobody closes: its znode shows that no T has passed.
   const proxy = await startProxy(t, server.port);
   const witnessZk = openZk(t, proxy.address, { config });

@@ -2,14 +2,14 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { registerStoreSuite } from '../suites/zk/store-suite.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
-import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
+import { openZk, startZooKeeper } from '../support/zookeeper.ts';
 
 function world(t: ExecutionContext, connect: string) {
-  const config = { ...TEST_SESSION, sessionMs: 6_000 };
   return {
-    open: () => openZk(t, connect, { config }),
-    patienceMs: 20_000,
+    open: () => openZk(t, connect),
+    patienceMs: PATIENCE_MS,
     until: <T>(promise: Promise<T>) => promise,
   };
 }

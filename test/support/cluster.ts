@@ -8,8 +8,9 @@ import type { ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
+import { type Client, connect } from '../../common/client/index.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { NodeId, RangeId, SessionId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
@@ -21,12 +22,16 @@ import {
   paths,
   taskCodec,
 } from '../../common/zk/znodes.ts';
-import { TestProcess } from './processes.ts';
+import { PATIENCE_MS, TestProcess } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 
-/** T for these clusters, ms, unless a test says otherwise. */
-const SESSION_MS = 2_000;
-const PATIENCE_MS = 60_000;
+/**
+ * T of nodes, ms, unless a test says otherwise: no session ends because the machine is busy. A killed node is noticed at
+ * once all the same, by its guardian; who freezes one, cuts it off or loses its guardian waits for T, and asks for less.
+ */
+const NODE_SESSION_MS = 10_000;
+/** T of coordinators, which have no guardian: the next one leads after T, and data does not care who. */
+const COORDINATOR_SESSION_MS = 2_000;
 const POLL_MS = 50;
 /**
  * Without a test's asking the coordinator moves nothing for balance, and makes the first ranges on all nodes or not at all:
@@ -41,7 +46,7 @@ export interface ClusterOptions {
   readonly coordinatorArgs?: readonly string[];
   /** More flags of the nodes. */
   readonly nodeArgs?: readonly string[];
-  /** T, ms. */
+  /** T of all processes, ms. */
   readonly sessionMs?: number;
   /** More flags of one process (n1, c1, ...), asked for before its first start: the wires to it, say. */
   readonly flagsOf?: (name: string) => Promise<readonly string[]>;
@@ -88,7 +93,11 @@ export class TestCluster {
     const { nodes = 3, coordinatorArgs = [] } = this.#options;
     const name = `c${this.coordinators.length + 1}`;
     const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS), ...STEADY];
-    const process = this.#spawn('coordinator', name, [...own, ...coordinatorArgs, ...flags]);
+    const process = this.#spawn('coordinator', name, COORDINATOR_SESSION_MS, [
+      ...own,
+      ...coordinatorArgs,
+      ...flags,
+    ]);
     this.coordinators.push(process);
     return process;
   }
@@ -146,11 +155,11 @@ export class TestCluster {
   async zkSession(): Promise<ZkSession> {
     this.#zk ??= connectZk({
       connect: this.connect,
-      config: { ...TEST_SESSION, sessionMs: 10_000 },
+      config: TEST_SESSION,
       env: realEnv,
       logger: silentLogger,
     });
-    return this.#zk.ready(10_000);
+    return this.#zk.ready(PATIENCE_MS);
   }
 
   /** In key order; none while there is no cluster. */
@@ -232,10 +241,15 @@ export class TestCluster {
     return id;
   }
 
+  /** The session of its live znode; null where there is none. */
+  async liveSession(node: NodeProcess): Promise<SessionId | null> {
+    return (await this.#patiently((session) => session.get(paths.live(node.id))))?.ephemeralOwner ?? null;
+  }
+
   /** The node's session has ended. */
   async untilGone(node: NodeProcess): Promise<void> {
     const end = realEnv.now() + PATIENCE_MS;
-    while ((await this.#patiently((session) => session.get(paths.live(node.id)))) !== null) {
+    while ((await this.liveSession(node)) !== null) {
       if (realEnv.now() > end) throw new Error(`${node.name} is still live`);
       await delay(realEnv, POLL_MS);
     }
@@ -254,11 +268,15 @@ export class TestCluster {
 
   #spawnNode(name: string, flags: readonly string[]): TestProcess {
     const own = ['--name', name, '--data', join(this.directory, name)];
-    return this.#spawn('kvnode', name, [...own, ...(this.#options.nodeArgs ?? []), ...flags]);
+    return this.#spawn('kvnode', name, NODE_SESSION_MS, [
+      ...own,
+      ...(this.#options.nodeArgs ?? []),
+      ...flags,
+    ]);
   }
 
-  #spawn(command: string, name: string, args: readonly string[]): TestProcess {
-    const common = ['--zk', this.connect, '--session-ms', String(this.#options.sessionMs ?? SESSION_MS)];
+  #spawn(command: string, name: string, sessionMs: number, args: readonly string[]): TestProcess {
+    const common = ['--zk', this.connect, '--session-ms', String(this.#options.sessionMs ?? sessionMs)];
     return TestProcess.start([command, ...common, ...args], join(this.directory, `${name}.log`));
   }
 
@@ -278,6 +296,17 @@ export class TestCluster {
     const text = await readFile(join(this.directory, `${name}.log`), 'utf8').catch(() => '');
     return `${name}: ${text.split('\n').slice(-15).join('\n')}`;
   }
+}
+
+/** Patient with the start, and with outages. */
+export async function openClient(t: ExecutionContext, cluster: TestCluster): Promise<Client> {
+  const client = await connect({
+    zk: cluster.connect,
+    connectMs: PATIENCE_MS,
+    deadlineMs: PATIENCE_MS,
+  });
+  t.teardown(() => client.close());
+  return client;
 }
 
 /** The pid of the coordinator that leads; null: none does. */

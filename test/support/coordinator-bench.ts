@@ -27,9 +27,8 @@ import {
 import { DEFAULT_LEADER, type LeaderConfig } from '../../coordinator/config.ts';
 import { Coordinator, type Role } from '../../coordinator/coordinator.ts';
 import type { Step } from '../../coordinator/step.ts';
+import { PATIENCE_MS } from './processes.ts';
 import { openZk } from './zookeeper.ts';
-
-const READY_MS = 20_000;
 
 /** A node as a coordinator sees it. Ending its session is what killing it comes to. */
 export interface FakeNode {
@@ -41,7 +40,7 @@ export interface FakeNode {
 /** Registers a node and makes it live; the skeleton must be there. */
 export async function startFakeNode(t: ExecutionContext, connect: string, id: string): Promise<FakeNode> {
   const zk = openZk(t, connect);
-  const session = await zk.ready(READY_MS);
+  const session = await zk.ready(PATIENCE_MS);
   await untilData(zk, paths.cluster, (node) => node !== null);
   const record = nodeCodec.encode({ id, name: id, zone: '', capacity: 1, mode: 'active' });
   if ((await session.get(paths.node(id))) === null)
@@ -92,7 +91,7 @@ export async function readRanges(
 /** Waits for the first ranges of a namespace, which come all at once. */
 export async function untilRanges(zk: Zk, namespace = 'default'): Promise<readonly DescriptorImage[]> {
   await untilChildren(zk, paths.namespaces, (names) => names.includes(namespace));
-  return readRanges(await zk.ready(READY_MS), namespace);
+  return readRanges(await zk.ready(PATIENCE_MS), namespace);
 }
 
 /** Waits until the range is as `holds` wants it. */

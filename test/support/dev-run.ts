@@ -7,6 +7,7 @@ import type { ExecutionContext } from 'ava';
 import type { DevRecord } from '../../bin/dev/directory.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { type Child, startChild } from '../../common/process/children.ts';
+import { PATIENT } from './repl-process.ts';
 import { type Finished, finished, runNode } from './run.ts';
 import { ROOT } from './source.ts';
 
@@ -15,7 +16,7 @@ const POLL_MS = 20;
 
 /** Runs a command to its end. */
 export function rangekeeper(...argv: readonly string[]): Promise<Finished> {
-  return runNode([RANGEKEEPER, ...argv]);
+  return runNode([RANGEKEEPER, ...argv], PATIENT);
 }
 
 export function temporaryFolder(t: ExecutionContext): string {

@@ -5,7 +5,7 @@ import { realEnv as env, every } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 
-/** `until` on each change; `answered`: after a stall of over a second, heartbeats are answered again. */
+/** `until` on each change; `answered`: after a stall of over a second, heartbeats are answered again or never will be. */
 export interface HolderMessage {
   readonly kind: 'until' | 'answered';
   /** The lease, and the present, by this process's clock. */
@@ -41,8 +41,12 @@ async function hold(): Promise<void> {
     }
     if (stalledMs < 1_000) return;
     // The overdue heartbeat is on its way before the second barrier, and answers come in order.
-    await session.barrier();
-    await session.barrier();
+    try {
+      await session.barrier();
+      await session.barrier();
+    } catch {
+      // The session did not outlive the stall; its lease must not have either.
+    }
     tell('answered');
   });
 }

@@ -3,26 +3,53 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { delay, realEnv } from '../../common/base/env.ts';
 import { isWorker } from '../../common/process/children.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
+
+/** How long a test waits for what must come, ms: it ends a test that hangs, and judges nobody's speed. */
+export const PATIENCE_MS = 120_000;
 
 interface LogLine {
   readonly msg?: string;
   readonly [field: string]: unknown;
 }
 
+/**
+ * Resolves when no thread of the process runs any more. One of them takes the SIGSTOP, and on a busy machine the others go
+ * on until it gets the time to. Where there is no /proc, it resolves at once.
+ */
+export async function untilStopped(pid: number): Promise<void> {
+  const tasks = `/proc/${pid}/task`;
+  const isStill = async (task: string) => {
+    const stat = await readFile(join(tasks, task, 'stat'), 'utf8').catch(() => ') X');
+    return /^[TtXZ]/.test(stat.slice(stat.lastIndexOf(')') + 2));
+  };
+  for (;;) {
+    const names = await readdir(tasks).catch(() => []);
+    if ((await Promise.all(names.map(isStill))).every(Boolean)) return;
+    await delay(realEnv, 5);
+  }
+}
+
 export class TestProcess {
   readonly #child: ChildProcess;
   readonly #seen: LogLine[] = [];
+  readonly #words: string[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #exited: Promise<number | null>;
   readonly #file: WriteStream;
   /** The node process under a guardian. */
   #worker: number | null = null;
+  /** There is no such process any more. */
   #gone = false;
+  /** And all that it has written is read: a process may write and end at once. */
+  #silent = false;
 
   private constructor(child: ChildProcess, logFile: string) {
     this.#child = child;
@@ -30,10 +57,13 @@ export class TestProcess {
     this.#exited = new Promise((resolve) => {
       child.once('exit', () => {
         this.#gone = true;
-        this.#wake();
       });
       // After all that hold its stderr, the node under a guardian too.
-      child.once('close', (code) => resolve(code));
+      child.once('close', (code) => {
+        this.#silent = true;
+        this.#wake();
+        resolve(code);
+      });
     });
     child.on('message', (message) => {
       if (isWorker(message)) this.#worker = message.worker;
@@ -52,24 +82,49 @@ export class TestProcess {
     return this.#worker ?? this.#child.pid ?? -1;
   }
 
-  /** Whether it has ended. */
+  /** Whether it has ended, and all that it said is known. */
   get ended(): boolean {
-    return this.#gone;
+    return this.#silent;
+  }
+
+  /** What it wrote on stderr that is no line of its log. */
+  get words(): readonly string[] {
+    return this.#words;
   }
 
   /** The first log line with this message; rejects if the process ends without it. */
   async said(message: string): Promise<LogLine> {
-    for (;;) {
-      const found = this.#seen.find(({ msg }) => msg === message);
-      if (found !== undefined) return found;
-      if (this.#gone) throw new Error(`ended without saying "${message}"`);
-      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+    let late = false;
+    const timer = realEnv.after(PATIENCE_MS, () => {
+      late = true;
+      this.#wake();
+    });
+    try {
+      for (;;) {
+        const found = this.#seen.find(({ msg }) => msg === message);
+        if (found !== undefined) return found;
+        if (this.#silent) throw new Error(`ended without saying "${message}"; ${this.#last()}`);
+        if (late) throw new Error(`"${message}" not said within ${PATIENCE_MS} ms; ${this.#last()}`);
+        await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      }
+    } finally {
+      timer.cancel();
     }
+  }
+
+  #last(): string {
+    return `last: ${[...this.#seen.slice(-3).map(({ msg }) => msg), ...this.#words.slice(-3)].join(' | ')}`;
   }
 
   /** To the process that does the work. */
   signal(signal: NodeJS.Signals): void {
     if (!this.#gone) process.kill(this.pid, signal);
+  }
+
+  /** SIGSTOP to the process that does the work; resolves when it has stopped. */
+  async freeze(): Promise<void> {
+    this.signal('SIGSTOP');
+    await untilStopped(this.pid);
   }
 
   /**
@@ -102,7 +157,10 @@ export class TestProcess {
 
   #line(text: string): void {
     this.#file.write(`${text}\n`);
-    if (!text.startsWith('{')) return;
+    if (!text.startsWith('{')) {
+      if (text !== '') this.#words.push(text);
+      return;
+    }
     this.#seen.push(JSON.parse(text) as LogLine);
     this.#wake();
   }

@@ -12,14 +12,16 @@ import { checkVersions } from '../sim/checkers/versions.ts';
 import { type Action, History, type Outcome } from '../sim/history.ts';
 import type { NodeProcess } from './cluster.ts';
 import type { NodeAsker, RangeAsked } from './node-asker.ts';
+import { PATIENCE_MS } from './processes.ts';
 
-const PATIENCE_MS = 60_000;
 /** Between two operations of one loop, so that watching leaves the machine to those who are watched. */
 const PAUSE_MS = 3;
-/** One operation; a loop that meets an outage goes round in it. */
-const DEADLINE_MS = 2_500;
-/** An answer may be noted so much later than it came; the wires of the test of ages are slower than that. */
-const SLACK_MS = 5;
+/** One operation: longer than any outage, so that what fails is a fault. */
+const DEADLINE_MS = 30_000;
+/** The same where writes and linearizable reads are to fail in an outage and to go round in it. */
+export const SHORT_DEADLINE_MS = 2_500;
+/** So late a busy machine may note an answer that came; the wires of the test of ages are slower than that. */
+const SLACK_MS = 50;
 
 /** What a loop was told last. */
 export interface Told extends Freshness {
@@ -31,6 +33,7 @@ export interface Told extends Freshness {
 
 export class Register {
   readonly key: string;
+  readonly #deadlineMs: number;
   /** Failed operations by loop and error code. */
   readonly failures = new Map<string, number>();
   readonly #history = new History();
@@ -41,8 +44,10 @@ export class Register {
   #asked = 0;
   #stopped = false;
 
-  constructor(t: ExecutionContext, key: string) {
+  /** `deadlineMs`: of writes and linearizable reads. */
+  constructor(t: ExecutionContext, key: string, deadlineMs = DEADLINE_MS) {
     this.key = key;
+    this.#deadlineMs = deadlineMs;
     t.teardown(() => this.stop());
   }
 
@@ -53,7 +58,7 @@ export class Register {
       const value = String(++number);
       const mutation = { kind: 'put', key: this.key, value, ifRevision: null } as const;
       await this.#record('writes', 'writer', { kind: 'write', mutations: [mutation] }, async () => {
-        const written = await client.put(this.key, value, { deadlineMs: DEADLINE_MS });
+        const written = await client.put(this.key, value, { deadlineMs: this.#deadlineMs });
         this.#acknowledged++;
         const { range, epoch, revision } = written;
         return { kind: 'written', range, epoch, revision, existed: null };
@@ -64,7 +69,7 @@ export class Register {
   /** Reads and puts on the condition that nobody else has, in a race with all who do the same here. */
   raceBy(client: Client, name: string): void {
     let number = 0;
-    const options = { deadlineMs: DEADLINE_MS };
+    const options = { deadlineMs: this.#deadlineMs };
     this.#loop(async () => {
       let revision = 0;
       const read = { kind: 'read', key: this.key, mode: 'linearizable' } as const;
@@ -86,9 +91,10 @@ export class Register {
   }
 
   readBy(client: Client, mode: ReadMode): void {
+    const deadlineMs = mode === 'linearizable' ? this.#deadlineMs : DEADLINE_MS;
     this.#loop(() =>
       this.#record(mode, `reads ${mode}`, { kind: 'read', key: this.key, mode }, async () => {
-        const found = await client.get(this.key, { read: mode, deadlineMs: DEADLINE_MS });
+        const found = await client.get(this.key, { read: mode, deadlineMs });
         if (found === null) throw new Error(`${mode}: the key is gone`);
         return { kind: 'read', ...found, value: text(found.value) };
       }),

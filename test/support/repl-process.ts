@@ -3,8 +3,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { TestCluster } from './cluster.ts';
+import { PATIENCE_MS } from './processes.ts';
 
 export const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
+
+/** However busy the machine is; a flag of the test's own goes before. */
+export const PATIENT = {
+  RANGEKEEPER_CONNECT_MS: String(PATIENCE_MS),
+  RANGEKEEPER_DEADLINE_MS: String(PATIENCE_MS),
+};
 
 export interface Ended {
   readonly code: number | null;
@@ -29,7 +36,7 @@ export class Repl {
   }
 
   static start(cluster: TestCluster, ...args: readonly string[]): Repl {
-    return new Repl(process.execPath, [PROGRAM, 'repl', '--zk', cluster.connect, ...args]);
+    return new Repl(process.execPath, [PROGRAM, 'repl', '--zk', cluster.connect, ...args], PATIENT);
   }
 
   /** Resolves once `text` has come on this stream, behind its first `from` characters; rejects if the program ends first. */

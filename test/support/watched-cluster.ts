@@ -4,17 +4,22 @@
 import type { ExecutionContext } from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import { type Client, connect } from '../../common/client/index.ts';
+import type { Client } from '../../common/client/index.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { type ClusterOptions, type NodeProcess, TestCluster } from './cluster.ts';
+import { type ClusterOptions, type NodeProcess, openClient, TestCluster } from './cluster.ts';
 import { NodeAsker } from './node-asker.ts';
+import { PATIENCE_MS } from './processes.ts';
 import { Register } from './register.ts';
 import { Wires } from './wires.ts';
 import { startZooKeeper } from './zookeeper.ts';
 
 const KEY = 'k';
-const PATIENCE_MS = 60_000;
+
+export interface WatchOptions extends ClusterOptions {
+  /** Of writes and linearizable reads; by default longer than any outage. */
+  readonly deadlineMs?: number;
+}
 
 export class WatchedCluster {
   readonly cluster: TestCluster;
@@ -30,11 +35,11 @@ export class WatchedCluster {
   }
 
   /** Three nodes, all in-sync; one client writes, others read in each mode. */
-  static async start(t: ExecutionContext, options: ClusterOptions = {}): Promise<WatchedCluster> {
+  static async start(t: ExecutionContext, options: WatchOptions = {}): Promise<WatchedCluster> {
     const cluster = await TestCluster.start(t, options);
     const open = () => openClient(t, cluster);
     const client = await open();
-    const register = new Register(t, KEY);
+    const register = new Register(t, KEY, options.deadlineMs);
     register.writeBy(client);
     await register.nextWrite();
     await cluster.allInSync();
@@ -48,7 +53,7 @@ export class WatchedCluster {
   /** The same with every process on wires of its own. */
   static async startWired(
     t: ExecutionContext,
-    options: ClusterOptions = {},
+    options: WatchOptions = {},
     delayMs = 0,
   ): Promise<{ watched: WatchedCluster; wires: Wires }> {
     const zk = options.zk ?? (await startZooKeeper(t)).connect;
@@ -126,11 +131,4 @@ export class WatchedCluster {
       throw error;
     }
   }
-}
-
-/** Patient with the start, and with outages. */
-export async function openClient(t: ExecutionContext, cluster: TestCluster): Promise<Client> {
-  const client = await connect({ zk: cluster.connect, connectMs: 60_000, deadlineMs: 30_000 });
-  t.teardown(() => client.close());
-  return client;
 }

@@ -8,6 +8,7 @@ import { silentLogger } from '../../common/base/log.ts';
 import { startWebserver, type Webserver, type WebserverOptions } from '../../webserver/webserver.ts';
 import { findChromium } from './chromium.ts';
 import type { PaperCluster } from './paper-cluster.ts';
+import { PATIENCE_MS } from './processes.ts';
 
 export type { Locator, Page } from 'playwright-core';
 
@@ -69,7 +70,7 @@ export async function openPage(t: ExecutionContext, address: string, width = 128
   });
   t.teardown(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(15_000);
+  page.setDefaultTimeout(PATIENCE_MS);
   page.on('pageerror', (error) => t.fail(`an error in the page: ${error.message}`));
   page.on('request', (request) => {
     const url = request.url();
@@ -83,5 +84,5 @@ async function launch(): Promise<Browser> {
   const executablePath = findChromium(process.env);
   if (executablePath === null)
     throw new Error('no Chromium in PATH: install it (Debian: apt-get install chromium)');
-  return chromium.launch({ executablePath, args: FLAGS });
+  return chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE_MS });
 }

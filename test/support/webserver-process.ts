@@ -6,16 +6,15 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { TestProcess } from './processes.ts';
 
-/** `rangekeeper webserver` on a free port unless `listen` names one, ended with the test. */
+/** `rangekeeper webserver` on a free port unless a flag says otherwise, ended with the test. */
 export async function startWebserver(
   t: ExecutionContext,
   zk: string,
   flags: readonly string[] = [],
-  listen = '127.0.0.1:0',
 ): Promise<{ address: string; process: TestProcess }> {
   const folder = await mkdtemp(join(tmpdir(), 'rangekeeper-web-'));
   const process = TestProcess.start(
-    ['webserver', '--zk', zk, '--listen', listen, ...flags],
+    ['webserver', '--zk', zk, '--listen', '127.0.0.1:0', ...flags],
     join(folder, 'webserver.log'),
   );
   t.teardown(async () => {

@@ -3,6 +3,7 @@
 // read from the handshake, so that the wire between two nodes can go silent while all others work.
 
 import type { ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
 import type { NodeProcess } from './cluster.ts';
@@ -38,7 +39,7 @@ export class Wires {
 
   /** For a node or a coordinator: all that it is to be started with to hang on these wires alone. */
   async flags(name: string): Promise<readonly string[]> {
-    const [port = 0] = await freePorts('127.0.0.1', 1);
+    const [port = 0] = await freePorts(realEnv, '127.0.0.1', 1);
     const inward = await startProxy(this.#t, port);
     inward.callerOf = callerInHandshake;
     const zk = await Promise.all(this.#zkPorts.map((server) => startProxy(this.#t, server)));

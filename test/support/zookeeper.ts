@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { realEnv } from '../../common/base/env.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import type { SessionConfig } from '../../common/model/config.ts';
 import { findServer } from '../../common/zk/find-server.ts';
@@ -13,13 +13,14 @@ import { ManagedServer, type Peer } from '../../common/zk/managed-server.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk, type ZkOptions } from '../../common/zk/zk.ts';
+import { PATIENCE_MS, untilStopped } from './processes.ts';
 
 export const TICK_MS = 200;
 const HOST = '127.0.0.1';
 
-/** T = 2 s: a dead process shows within 2.2 s. */
+/** T is so long that no session ends because the machine is busy; who waits for an end asks for a shorter one. */
 export const TEST_SESSION: SessionConfig = {
-  sessionMs: 2_000,
+  sessionMs: 10_000,
   heartbeatsPerSession: 6,
   leaseSlackMs: 100,
   pollMs: 5_000,
@@ -45,7 +46,7 @@ export async function startZooKeeper(_t: ExecutionContext): Promise<TestZooKeepe
 
 async function startShared(): Promise<ManagedServer> {
   directory = await mkdtemp(join(tmpdir(), 'rangekeeper-zk-'));
-  const [port] = await freePorts(HOST, 1);
+  const [port] = await freePorts(realEnv, HOST, 1);
   return startServer(directory, port ?? 0);
 }
 
@@ -74,6 +75,24 @@ export async function startEnsemble(t: ExecutionContext, size = 3): Promise<Mana
   return servers;
 }
 
+/** {@link ManagedServer.pause}, and resolves when it has stopped. */
+export async function freeze(server: ManagedServer): Promise<void> {
+  server.pause();
+  await untilStopped(server.pid ?? 0);
+}
+
+/** The member with this role, `standalone` of one that is alone; waits for it. */
+export async function memberThatIs(role: string, members: readonly ManagedServer[]): Promise<ManagedServer> {
+  const end = realEnv.now() + PATIENCE_MS;
+  for (;;) {
+    const modes = await Promise.all(members.map((member) => member.mode()));
+    const found = members[modes.indexOf(role)];
+    if (found !== undefined) return found;
+    if (realEnv.now() > end) throw new Error(`no ${role} among ${modes.join()}`);
+    await delay(realEnv, 50);
+  }
+}
+
 /** A client that is closed when the test ends. */
 export function openZk(t: ExecutionContext, connect: string, options: Partial<ZkOptions> = {}): Zk {
   const zk = connectZk({
@@ -90,7 +109,7 @@ export function openZk(t: ExecutionContext, connect: string, options: Partial<Zk
 
 async function prepare(t: ExecutionContext, size: number, tickMs: number): Promise<ManagedServer[]> {
   const base = await mkdtemp(join(tmpdir(), 'rangekeeper-zk-'));
-  const ports = await freePorts(HOST, size * 3);
+  const ports = await freePorts(realEnv, HOST, size * 3);
   const peers: Peer[] = Array.from({ length: size }, (_, index) => ({
     id: index + 1,
     quorumPort: ports[size + index] ?? 0,

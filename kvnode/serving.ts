@@ -108,6 +108,11 @@ function nodeMetrics(node: KvNode, storage: Storage): Metrics {
   gauge('row_cache_misses_total', 'Reads of the state answered by the store', () => {
     return storage.stats.rowCacheMisses;
   });
+  gauge('leaf_cache_bytes', 'Rows in key order in memory', () => storage.stats.leafCacheBytes);
+  gauge('leaf_cache_hits_total', 'Leaves that scans found in memory', () => storage.stats.leafCacheHits);
+  gauge('leaf_cache_misses_total', 'Gaps between leaves that scans went on in the store for', () => {
+    return storage.stats.leafCacheMisses;
+  });
   gauge('log_syncs_total', 'Syncs of the log', () => storage.stats.syncs);
   gauge('log_entries_total', 'Entries logged', () => storage.stats.entries);
   return metrics;

@@ -78,7 +78,7 @@ export const stateParts: OpenParts = async (directory) => {
     let rows = 0;
     for (let i = 0; i < PAGES; i++) {
       const bounds = { start: keyAt(Math.floor(random() * (KEYS - PAGE))), end: null };
-      rows += (await storage.scan(META.range, bounds, { ...ALL, limitRows: PAGE })).rows.length;
+      rows += (await storage.scan(META.range, bounds, { ...ALL, limitRows: PAGE })).count;
     }
     return rows;
   };

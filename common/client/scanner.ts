@@ -58,7 +58,7 @@ export function readPiece(
       if (reply.kind !== 'scan-reply')
         throw new RangekeeperError('MALFORMED', `node ${node} answered a scan with ${reply.kind}`);
       return {
-        rows: reply.rows.map(ownRow),
+        rows: reply.rows.decode(),
         count: reply.count,
         freshness,
         rest: restOf(keys, reverse, reply),
@@ -133,9 +133,4 @@ function restOf(keys: KeyRange, reverse: boolean, { bound }: ScanReply): KeyRang
 function checkProgress(progress: boolean, bound: Bytes): void {
   if (!progress)
     throw new RangekeeperError('INTERNAL', `a scan stands still at ${Buffer.from(bound).toString('hex')}`);
-}
-
-/** A row of its own memory: a view would pin the whole message. */
-function ownRow({ key, value, revision }: KeyRow): KeyRow {
-  return { key: new Uint8Array(key), value: new Uint8Array(value), revision };
 }

@@ -23,3 +23,9 @@ export function checkKey(key: Bytes): void {
 export function checkValue(value: Bytes): void {
   check(value.length <= LIMITS.valueBytesMax, 'value too long');
 }
+
+/** Bounds may be one byte longer than a key: "just after this key". */
+export function checkBound(bound: Bytes): Bytes {
+  check(bound.length <= LIMITS.keyBytesMax + 1, 'bound too long');
+  return bound;
+}

@@ -8,29 +8,30 @@ import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { origin } from '../model/ids.ts';
-import { check, checkKey, checkValue, malformed } from './checks.ts';
+import { check, checkBound, checkKey, checkValue, malformed } from './checks.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import {
   limit,
   putAppend,
   putGet,
   putGetReply,
+  putScanReply,
   putWrite,
   putWriteReply,
   readAppend,
   readGet,
   readGetReply,
+  readScanReply,
   readWrite,
   readWriteReply,
 } from './hand-laid.ts';
+import type { WireRow } from './laid-rows.ts';
 import {
   type Body,
   CLIENT_ID_BYTES,
   type ErrorReply,
   type Frame,
-  type ReadStanding,
   type WireReadMode,
-  type WireRow,
   type WireSession,
 } from './messages.ts';
 import { Reader, Writer } from './protobuf.ts';
@@ -76,7 +77,10 @@ function fieldTable(): (Body['kind'] | undefined)[] {
 const MESSAGE_BYTES_MIN = 256;
 
 /** What is not laid by hand. */
-type GeneratedBody = Exclude<Body, { kind: 'write' | 'write-reply' | 'get' | 'get-reply' | 'append' }>;
+type GeneratedBody = Exclude<
+  Body,
+  { kind: 'write' | 'write-reply' | 'get' | 'get-reply' | 'scan-reply' | 'append' }
+>;
 
 /** Gathers frames into one message. */
 export class EnvelopeWriter {
@@ -108,6 +112,8 @@ export class EnvelopeWriter {
         return putGet(writer, id, FIELD.get, body);
       case 'get-reply':
         return putGetReply(writer, id, FIELD['get-reply'], body);
+      case 'scan-reply':
+        return putScanReply(writer, id, FIELD['scan-reply'], body);
       case 'append':
         return putAppend(writer, id, FIELD.append, body);
       default:
@@ -225,12 +231,6 @@ function encodeBody(body: GeneratedBody, writer: Writer): void {
       pb.ScanRequest.encode({ ...rest, ...bounds, mode: READ_MODE[mode] }, writer);
       return;
     }
-    case 'scan-reply': {
-      const { rows, count, bound } = body;
-      const bounds = { bound: bound ?? emptyBytes, bounded: bound !== null };
-      pb.ScanReply.encode({ rows: [...rows], count, ...bounds, ...standingFields(body) }, writer);
-      return;
-    }
     case 'status':
       pb.StatusRequest.encode({}, writer);
       return;
@@ -283,11 +283,8 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
       return readGetReply(reader, limit(reader, length));
     case 'scan':
       return decodeScan(reader, length);
-    case 'scan-reply': {
-      const reply = pb.ScanReply.decode(reader, length);
-      const bound = reply.bounded ? checkBound(reply.bound) : null;
-      return { kind, rows: reply.rows.map(decodeRow), count: reply.count, bound, ...standing(reply) };
-    }
+    case 'scan-reply':
+      return readScanReply(reader, limit(reader, length));
     case 'status':
       pb.StatusRequest.decode(reader, length);
       return { kind };
@@ -373,25 +370,8 @@ function decodeSessionRow(row: pb.SessionRow.$Properties): WireSession {
   return { clientId, record };
 }
 
-/** Bounds may be one byte longer than a key: "just after this key". */
-function checkBound(bound: Bytes): Bytes {
-  check(bound.length <= LIMITS.keyBytesMax + 1, 'bound too long');
-  return bound;
-}
-
 function readMode(mode: number): WireReadMode {
   if (mode === pb.ReadMode.READ_LINEARIZABLE) return 'linearizable';
   check(mode === pb.ReadMode.READ_STALE, `unknown read mode ${mode}`);
   return 'stale';
-}
-
-function standingFields(reply: ReadStanding) {
-  const { epoch, stale, staleMs, appliedSeq } = reply;
-  return { epoch, stale, staleKnown: staleMs !== null, staleMs: staleMs ?? 0, appliedSeq };
-}
-
-function standing(reply: pb.ScanReply): ReadStanding {
-  const { epoch, stale, staleKnown, staleMs, appliedSeq } = reply;
-  check(Number.isFinite(staleMs), 'staleMs is not a number');
-  return { epoch, stale, staleMs: staleKnown ? staleMs : null, appliedSeq };
 }

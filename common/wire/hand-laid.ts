@@ -6,11 +6,13 @@
 
 import { emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
-import { check, checkKey, checkValue } from './checks.ts';
+import { check, checkBound, checkKey, checkValue } from './checks.ts';
+import { LaidRows } from './laid-rows.ts';
 import type {
   Append,
   GetReply,
   GetRequest,
+  ScanReply,
   WireEntry,
   WireReadMode,
   WriteReply,
@@ -165,6 +167,68 @@ export function readGetReply(reader: Reader, end: number): GetReply {
   check(Number.isFinite(staleMs), 'staleMs is not a number');
   const known = staleKnown ? staleMs : null;
   return { kind: 'get-reply', found, value, revision, epoch, stale, staleMs: known, appliedSeq };
+}
+
+// ---- scans -------------------------------------------------------------------------------------------------------
+
+export function putScanReply(writer: Writer, id: number, field: number, body: ScanReply): void {
+  const { rows, count, bound, epoch, stale, staleMs, appliedSeq } = body;
+  const flags = (bound === null ? 0 : 2) + (stale ? 2 : 0) + (staleMs === null ? 0 : 2);
+  const numbers = integerBytes(count) + integerBytes(epoch) + integerBytes(appliedSeq);
+  const age = staleMs ?? 0;
+  const rest = (bound === null ? 0 : bytesBytes(bound.length)) + (age === 0 ? 0 : DOUBLE_BYTES);
+  putFrameHead(writer, id, field, rows.bytes.length + flags + numbers + rest);
+  writer.putLaid(rows.bytes);
+  writer.putInteger(integer(2), count);
+  if (bound !== null) {
+    writer.putBytes(bytes(3), bound);
+    writer.putInteger(integer(4), 1);
+  }
+  writer.putInteger(integer(5), epoch);
+  if (stale) writer.putInteger(integer(6), 1);
+  if (staleMs !== null) writer.putInteger(integer(7), 1);
+  if (age !== 0) writer.putDouble(double(8), age);
+  writer.putInteger(integer(9), appliedSeq);
+}
+
+export function readScanReply(reader: Reader, end: number): ScanReply {
+  const rowsAt = reader.pos;
+  passRows(reader, end);
+  const rows = new LaidRows(reader.viewFrom(rowsAt));
+  let count = 0;
+  let bound = emptyBytes;
+  let bounded = false;
+  let epoch = 0;
+  let stale = false;
+  let staleKnown = false;
+  let staleMs = 0;
+  let appliedSeq = 0;
+  while (reader.pos < end) {
+    const tag = reader.shortTag();
+    check(tag !== bytes(1), 'rows behind other fields');
+    if (tag === integer(2)) count = reader.safeInteger();
+    else if (tag === bytes(3)) bound = checkBound(reader.bytesView());
+    else if (tag === integer(4)) bounded = reader.bool();
+    else if (tag === integer(5)) epoch = reader.safeInteger();
+    else if (tag === integer(6)) stale = reader.bool();
+    else if (tag === integer(7)) staleKnown = reader.bool();
+    else if (tag === double(8)) staleMs = reader.double();
+    else if (tag === integer(9)) appliedSeq = reader.safeInteger();
+    else skip(reader, tag);
+  }
+  check(Number.isFinite(staleMs), 'staleMs is not a number');
+  const standing = { epoch, stale, staleMs: staleKnown ? staleMs : null, appliedSeq };
+  return { kind: 'scan-reply', rows, count, bound: bounded ? bound : null, ...standing };
+}
+
+/** The rows come first and stand together. */
+function passRows(reader: Reader, end: number): void {
+  while (reader.pos < end && reader.buf[reader.pos] === bytes(1)) {
+    reader.pos++;
+    const length = reader.size();
+    check(length <= end - reader.pos, 'a row is cut short');
+    reader.pos += length;
+  }
 }
 
 // ---- appends -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq } from '../model/ids.ts';
+import type { LaidRows, WireRow } from './laid-rows.ts';
 
 export const PROTOCOL = 1;
 /** R13: a client's identity, drawn by it. */
@@ -94,15 +95,9 @@ export interface ScanRequest {
   readonly minSeq: Seq;
 }
 
-export interface WireRow {
-  readonly key: Bytes;
-  readonly value: Bytes;
-  readonly revision: Seq;
-}
-
 export interface ScanReply extends ReadStanding {
   readonly kind: 'scan-reply';
-  readonly rows: readonly WireRow[];
+  readonly rows: LaidRows;
   readonly count: number;
   /** Forward: every key of [start, bound) is answered; reverse: of [bound, end). null: no bound that way. */
   readonly bound: Bytes | null;

@@ -54,6 +54,11 @@ export class Reader extends protobuf.Reader {
     this.pos = at + length;
     return new Uint8Array(this.buf.buffer, this.buf.byteOffset + at, length);
   }
+
+  /** What was read from a place on, as a view. */
+  viewFrom(at: number): Uint8Array {
+    return new Uint8Array(this.buf.buffer, this.buf.byteOffset + at, this.pos - at);
+  }
 }
 // What generated code calls. The base class declares a Long here, hence no ordinary override.
 Object.defineProperty(Reader.prototype, 'uint64', { value: Reader.prototype.safeInteger });
@@ -116,6 +121,12 @@ export class Writer extends protobuf.BufferWriter {
 
   putBytes(tag: number, bytes: Uint8Array): void {
     this.putHead(tag, bytes.length);
+    this.buf.set(bytes, this.pos);
+    this.pos += bytes.length;
+  }
+
+  /** Fields that are laid already. */
+  putLaid(bytes: Uint8Array): void {
     this.buf.set(bytes, this.pos);
     this.pos += bytes.length;
   }

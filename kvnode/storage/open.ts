@@ -48,6 +48,8 @@ export interface StorageLimits {
   readonly overlayBytesMax: number;
   /** Rows kept in memory that were read from the state store. */
   readonly rowCacheBytes: number;
+  /** The same in the order of their keys, as scans read them. */
+  readonly leafCacheBytes: number;
 }
 
 export const DEFAULT_LIMITS: StorageLimits = {
@@ -59,6 +61,7 @@ export const DEFAULT_LIMITS: StorageLimits = {
   flushBytes: 8 * MB,
   overlayBytesMax: 64 * MB,
   rowCacheBytes: 96 * MB,
+  leafCacheBytes: 96 * MB,
 };
 
 export interface StorageOptions {

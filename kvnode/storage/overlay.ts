@@ -100,6 +100,13 @@ export class Overlay {
     return space;
   }
 
+  /** Whether a row of it, or the absence of one, is in [start, end). */
+  hasWithin(namespaceId: NamespaceId, start: KeyText, end: KeyText | null): boolean {
+    const sorted = this.spaces.get(namespaceId)?.sorted() ?? [];
+    const first = sorted[lowerBound(sorted, start)];
+    return first !== undefined && (end === null || first < end);
+  }
+
   get(namespaceId: NamespaceId, text: KeyText): OverlayRow | undefined {
     return this.spaces.get(namespaceId)?.rows.get(text);
   }

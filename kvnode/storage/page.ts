@@ -1,22 +1,25 @@
 // One page of a scan: rows of the state store merged with the overlays that are newer than it. Pure; state.ts calls it in the
-// turn in which the store's rows arrived, so that the page is the state of one moment.
+// turn in which the store's rows arrived, so that the page is the state of one moment. Rows are copied as they are laid, many
+// at once where no overlay has anything between them.
 
-import { type Bytes, compareBytes, keyAfter } from '../../common/base/bytes.ts';
+import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../common/base/bytes.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
+import { LaidRows, laidBytes, layRow, RowWalk } from '../../common/wire/laid-rows.ts';
+import { copyOf } from '../../common/wire/messages.ts';
 import { type KeyText, keyText, lowerBound, type NamespaceOverlay, type OverlayRow } from './overlay.ts';
-import { ROW_PREFIX_BYTES, readRow } from './state-keys.ts';
-import type { Row, ScanOptions } from './storage.ts';
+import type { Run } from './run.ts';
+import type { ScanOptions } from './storage.ts';
 
-/** What the store holds from the beginning of the scan on, in scan order. */
+/** What the store holds from the beginning of the scan on, all of it in the bounds. */
 export interface StoredRows {
-  readonly pairs: readonly (readonly [Bytes, Bytes | undefined])[];
+  readonly runs: readonly Run[];
   /** There is no more in the bounds. */
   readonly ended: boolean;
 }
 
 /** A page without the position of its replica. */
 export interface MergedPage {
-  readonly rows: readonly Row[];
+  readonly rows: LaidRows;
   readonly count: number;
   readonly bound: Bytes | null;
 }
@@ -28,93 +31,140 @@ export function mergePage(
   bounds: KeyRange,
   options: ScanOptions,
 ): MergedPage | null {
-  const page = new PageBuilder(bounds, options);
+  const page = new PageBuilder(bounds, options, stored.runs);
   const overlaid = new LayerWalk(layers, bounds, options.reverse);
-  const sign = options.reverse ? -1 : 1;
-  for (let next = 0; ; ) {
-    const pair = stored.pairs[next];
-    if (pair === undefined && !stored.ended) return null;
-    const row = overlaid.row;
-    if (row === null) {
-      if (pair === undefined) return page.complete();
-      next++;
-      if (!page.addStored(pair[0], pair[1])) return page.stopped();
-      continue;
-    }
-    const order = pair === undefined ? 1 : sign * compareStored(pair[0], row.key);
-    if (order < 0 && pair !== undefined) {
-      next++;
-      if (!page.addStored(pair[0], pair[1])) return page.stopped();
-      continue;
-    }
-    if (order === 0) next++;
-    if (row.value !== null && !page.add(row.key, row.value, row.revision)) return page.stopped();
-    overlaid.step();
+  for (const run of stored.runs) {
+    if (overlaid.isBehind(run) && page.addRun(run)) continue;
+    if (!mergeRun(page, overlaid, run, options.reverse ? -1 : 1)) return page.stopped();
   }
+  if (!stored.ended) return null;
+  for (let row = overlaid.row; row !== null; row = overlaid.step()) {
+    if (!page.addOverlaid(row)) return page.stopped();
+  }
+  return page.complete();
 }
 
-/** Like compareBytes, of a stored key without its namespace. */
-function compareStored(stored: Bytes, key: Bytes): number {
-  const length = stored.length - ROW_PREFIX_BYTES;
-  const shared = Math.min(length, key.length);
-  for (let i = 0; i < shared; i++) {
-    const difference = (stored[i + ROW_PREFIX_BYTES] as number) - (key[i] as number);
-    if (difference !== 0) return difference;
+/** Row by row; false where the page has no room for another one. */
+function mergeRun(page: PageBuilder, overlaid: LayerWalk, run: Run, sign: 1 | -1): boolean {
+  const walk = new RowWalk(run.rows);
+  let row = overlaid.row;
+  while (walk.next()) {
+    let order = row === null ? -1 : sign * walk.compareKey(row.key);
+    for (; order > 0 && row !== null; order = row === null ? -1 : sign * walk.compareKey(row.key)) {
+      if (!page.addOverlaid(row)) return false;
+      row = overlaid.step();
+    }
+    if (order < 0 && !page.addStored(walk)) return false;
+    if (order !== 0 || row === null) continue;
+    // The overlay has a newer version of this very row.
+    if (!page.addOverlaid(row)) return false;
+    row = overlaid.step();
   }
-  return length - key.length;
+  return true;
 }
 
 class PageBuilder {
   readonly #bounds: KeyRange;
   readonly #options: ScanOptions;
-  readonly #rows: Row[] = [];
+  #laid: Buffer;
+  #length = 0;
   #count = 0;
   #bytes = 0;
   #bound: Bytes | null = null;
+  /** Stored rows that are to be copied next: a part of a run. */
+  #pending: Bytes = emptyBytes;
+  #from = 0;
+  #to = 0;
 
-  constructor(bounds: KeyRange, options: ScanOptions) {
+  constructor(bounds: KeyRange, options: ScanOptions, runs: readonly Run[]) {
     this.#bounds = bounds;
     this.#options = options;
+    let bytes = 0;
+    if (!options.countOnly) for (const { rows } of runs) bytes += rows.length;
+    this.#laid = Buffer.allocUnsafe(bytes);
   }
 
-  /** Whether there may be room for another one. */
-  addStored(storedKey: Bytes, stored: Bytes | undefined): boolean {
-    if (stored === undefined) {
-      const key = storedKey.subarray(ROW_PREFIX_BYTES);
-      return this.#take(key, key.length) && this.#hasRoom(key);
-    }
-    const row = readRow(storedKey, stored);
-    return this.#add(row);
-  }
-
-  add(key: Bytes, value: Bytes, revision: number): boolean {
-    if (this.#options.countOnly) return this.#take(key, key.length) && this.#hasRoom(key);
-    return this.#add({ key, value, revision });
-  }
-
-  #add(row: Row): boolean {
-    const { keysOnly } = this.#options;
-    const bytes = keysOnly ? row.key.length : row.key.length + row.value.length;
-    if (!this.#take(row.key, bytes)) return false;
-    this.#rows.push(keysOnly ? { ...row, value: emptyValue } : row);
-    return this.#hasRoom(row.key);
-  }
-
-  /** Counts the row; false where it is one too many. */
-  #take(key: Bytes, bytes: number): boolean {
-    if (this.#count > 0 && this.#bytes + bytes > this.#options.limitBytes) {
-      this.#bound = this.#options.reverse ? keyAfter(key) : key;
-      return false;
-    }
-    this.#count++;
+  /** All of the run; false where it would fill the page or goes not as a whole, and nothing of it is added. */
+  addRun({ rows, count, bytes }: Run): boolean {
+    const { limitRows, limitBytes, keysOnly, countOnly } = this.#options;
+    if (this.#count + count >= limitRows || this.#bytes + bytes >= limitBytes || keysOnly) return false;
+    this.#count += count;
     this.#bytes += bytes;
+    if (!countOnly) this.#copyLater(rows, 0, rows.length);
     return true;
   }
 
-  #hasRoom(key: Bytes): boolean {
-    if (this.#count < this.#options.limitRows) return true;
-    this.#bound = this.#options.reverse ? key : keyAfter(key);
+  /** The row that the walk is at. Whether there may be room for another one. */
+  addStored(walk: RowWalk): boolean {
+    const { limitRows, keysOnly, countOnly } = this.#options;
+    const bytes = keysOnly ? walk.keyLength : walk.keyLength + walk.valueLength;
+    if (this.#isOver(bytes)) return this.#stopBefore(walk.key);
+    this.#count++;
+    this.#bytes += bytes;
+    if (keysOnly && !countOnly) this.#lay(walk.key, emptyBytes, walk.revision);
+    else if (!countOnly) this.#copyLater(walk.bytes, walk.at, walk.end);
+    return this.#count < limitRows || this.#stopBehind(walk.key);
+  }
+
+  /** Nothing where the row is deleted. Whether there may be room for another one. */
+  addOverlaid({ key, value, revision }: OverlayRow): boolean {
+    if (value === null) return true;
+    const { limitRows, keysOnly, countOnly } = this.#options;
+    const bytes = keysOnly || countOnly ? key.length : key.length + value.length;
+    if (this.#isOver(bytes)) return this.#stopBefore(key);
+    this.#count++;
+    this.#bytes += bytes;
+    if (!countOnly) this.#lay(key, keysOnly ? emptyBytes : value, revision);
+    return this.#count < limitRows || this.#stopBehind(key);
+  }
+
+  #isOver(bytes: number): boolean {
+    return this.#count > 0 && this.#bytes + bytes > this.#options.limitBytes;
+  }
+
+  #stopBefore(key: Bytes): false {
+    this.#bound = this.#options.reverse ? keyAfter(key) : copyOf(key);
     return false;
+  }
+
+  #stopBehind(key: Bytes): false {
+    this.#bound = this.#options.reverse ? copyOf(key) : keyAfter(key);
+    return false;
+  }
+
+  #lay(key: Bytes, value: Bytes, revision: number): void {
+    this.#copyNow();
+    const length = laidBytes(key.length, value.length, revision);
+    this.#reserve(length);
+    layRow(this.#laid, this.#length, key, 0, value, 0, revision);
+    this.#length += length;
+  }
+
+  #copyLater(bytes: Bytes, from: number, to: number): void {
+    if (this.#pending !== bytes || this.#to !== from) {
+      this.#copyNow();
+      this.#pending = bytes;
+      this.#from = from;
+    }
+    this.#to = to;
+  }
+
+  #copyNow(): void {
+    const length = this.#to - this.#from;
+    if (length === 0) return;
+    this.#reserve(length);
+    const all = length === this.#pending.length;
+    this.#laid.set(all ? this.#pending : this.#pending.subarray(this.#from, this.#to), this.#length);
+    this.#length += length;
+    this.#from = this.#to;
+  }
+
+  #reserve(bytes: number): void {
+    const need = this.#length + bytes;
+    if (need <= this.#laid.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(need, 2 * this.#laid.length));
+    larger.set(this.#laid.subarray(0, this.#length));
+    this.#laid = larger;
   }
 
   stopped(): MergedPage {
@@ -131,11 +181,10 @@ class PageBuilder {
   }
 
   #page(bound: Bytes | null): MergedPage {
-    return { rows: this.#rows, count: this.#count, bound };
+    this.#copyNow();
+    return { rows: new LaidRows(this.#laid.subarray(0, this.#length)), count: this.#count, bound };
   }
 }
-
-const emptyValue = new Uint8Array(0);
 
 interface Layer {
   readonly rows: ReadonlyMap<KeyText, OverlayRow>;
@@ -170,12 +219,18 @@ class LayerWalk {
     this.#find();
   }
 
+  /** Whether the walk has nothing between the rows of the run, nor before them. */
+  isBehind({ end }: Run): boolean {
+    return this.#text === null || (end !== null && this.#text >= end);
+  }
+
   /** On to the next key. */
-  step(): void {
+  step(): OverlayRow | null {
     for (const layer of this.#layers) {
       if (layer.at !== layer.stop && layer.sorted[layer.at] === this.#text) layer.at += this.#step;
     }
     this.#find();
+    return this.row;
   }
 
   #find(): void {

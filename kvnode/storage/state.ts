@@ -11,6 +11,7 @@ import type { Env, Timer } from '../../common/base/env.ts';
 import type { NamespaceId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
+import { LeafCache } from './leaf-cache.ts';
 import { keyText, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './page.ts';
 import type { Replica } from './replicas.ts';
@@ -28,6 +29,7 @@ import {
   sessionBounds,
 } from './state-keys.ts';
 import type { Change, Row, ScanOptions } from './storage.ts';
+import { StoredScan } from './stored-scan.ts';
 
 export interface StateOptions {
   readonly env: Env;
@@ -41,20 +43,21 @@ export interface StateOptions {
   readonly overlayBytesMax: number;
   /** Rows of the store kept in memory. */
   readonly rowCacheBytes: number;
+  /** Leaves of the store kept in memory. */
+  readonly leafCacheBytes: number;
   readonly onFlushed: () => void;
   readonly onFailure: (error: Error) => void;
 }
 
 /** Rows put into a batch in one turn of the event loop. */
 const ROWS_PER_TURN = 512;
-const CURSOR_ROWS_MIN = 4;
-const CURSOR_ROWS_MAX = 1000;
 const CLEAR_ROWS = 2000;
 
 export class State {
   readonly #options: StateOptions;
   readonly #engine: StateEngine;
   readonly #cache: RowCache;
+  readonly #leaves: LeafCache;
   #active = new Overlay();
   /** The one being written, if any. */
   #frozen: Overlay | null = null;
@@ -67,6 +70,7 @@ export class State {
     this.#options = options;
     this.#engine = options.engine;
     this.#cache = new RowCache(options.rowCacheBytes);
+    this.#leaves = new LeafCache(options.leafCacheBytes);
   }
 
   get overlayBytes(): number {
@@ -75,6 +79,10 @@ export class State {
 
   get rowCache(): Pick<RowCache, 'hits' | 'misses'> {
     return this.#cache;
+  }
+
+  get leafCache(): Pick<LeafCache, 'bytes' | 'hits' | 'misses'> {
+    return this.#leaves;
   }
 
   get saturated(): boolean {
@@ -99,6 +107,7 @@ export class State {
   /** Rows of the store were replaced by others than this. */
   storeReplaced(): void {
     this.#cache.clear();
+    this.#leaves.clear();
   }
 
   apply(replica: Replica, position: Position, changes: readonly Change[]): void {
@@ -160,12 +169,14 @@ export class State {
   async #fill(batch: StateBatch, overlay: Overlay): Promise<void> {
     let left = ROWS_PER_TURN;
     for (const [namespaceId, space] of overlay.spaces) {
-      for (const row of space.rows.values()) {
+      for (const [text, row] of space.rows) {
         const storedKey = scratchKey(namespaceId, row.key);
-        if (isRow(row)) batch.put(storedKey, scratchValue(row));
+        const now = isRow(row) ? row : null;
+        if (now !== null) batch.put(storedKey, scratchValue(now));
         else batch.delete(storedKey);
         // Ahead of the store: until that has the batch, the overlay answers.
-        this.#cache.changed(namespaceId, row.key, isRow(row) ? row : null);
+        this.#cache.changed(namespaceId, row.key, now);
+        if (!this.#leaves.isEmpty) this.#leaves.changed(namespaceId, text, row.key, now);
         if (--left > 0) continue;
         await new Promise<void>((resolve) => this.#options.env.soon(resolve));
         left = ROWS_PER_TURN;
@@ -187,30 +198,24 @@ export class State {
     atOnce: (page: MergedPage) => T,
   ): Promise<T> {
     const layers = this.#frozen === null ? [this.#active] : [this.#active, this.#frozen];
-    const cursor = this.#engine.open({
-      ...rowBounds(namespaceId, bounds),
-      reverse: options.reverse,
-      values: !options.countOnly,
-      bytesMax: options.limitBytes,
+    const stored = new StoredScan({
+      ...{ engine: this.#engine, leaves: this.#leaves, namespaceId, bounds, scan: options },
+      unchanged: (start, end) => !layers.slice(1).some((layer) => layer.hasWithin(namespaceId, start, end)),
     });
     this.#scans.add(layers);
     try {
-      const pairs: (readonly [Bytes, Bytes | undefined])[] = [];
-      for (let bytes = 0; ; ) {
-        const wanted = options.limitRows - pairs.length;
-        const more = await cursor.next(Math.min(Math.max(wanted, CURSOR_ROWS_MIN), CURSOR_ROWS_MAX));
-        for (const pair of more) {
-          pairs.push(pair);
-          bytes += pair[0].length + (pair[1]?.length ?? 0);
+      for (let rowsMin = 0; ; ) {
+        if (!stored.takeKnown(rowsMin)) {
+          await stored.read();
+          continue;
         }
-        const ended = more.length === 0;
-        if (!ended && pairs.length < options.limitRows && bytes <= options.limitBytes) continue;
-        const page = mergePage(spacesOf(layers, namespaceId), { pairs, ended }, bounds, options);
+        const page = mergePage(spacesOf(layers, namespaceId), stored, bounds, options);
         if (page !== null) return atOnce(page);
+        rowsMin = stored.count + 1;
       }
     } finally {
       this.#scans.delete(layers);
-      cursor.close();
+      stored.close();
     }
   }
 

@@ -5,6 +5,7 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
+import type { LaidRows } from '../../common/wire/laid-rows.ts';
 
 /** Kinds of log entries; numbers are those of the wire's EntryKind. */
 export const ENTRY_KINDS = { epochStart: 1, operation: 2 } as const;
@@ -93,7 +94,7 @@ export interface ScanOptions {
 
 /** One snapshot of the state. */
 export interface Page {
-  readonly rows: readonly Row[];
+  readonly rows: LaidRows;
   readonly count: number;
   /** Forward: all of [start, bound) was read; reverse: all of [bound, end). Never beyond what was asked. */
   readonly bound: Bytes | null;
@@ -129,6 +130,10 @@ export interface StorageStats {
   /** Reads of the state beneath the overlay: answered from memory, or by the store. */
   readonly rowCacheHits: number;
   readonly rowCacheMisses: number;
+  /** Of leaves in memory; how many of them scans have used, and how often one had to read the store. */
+  readonly leafCacheBytes: number;
+  readonly leafCacheHits: number;
+  readonly leafCacheMisses: number;
   readonly syncs: number;
   readonly groups: number;
   readonly entries: number;

@@ -151,7 +151,7 @@ async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | 
       const at = samples.push(null) - 1;
       node.host.process.gate(() => {
         void node.storage?.scan(range, bounds, WHOLE).then(({ rows, applied: seq }) => {
-          const checksum = rows.map(rowText).join('\n');
+          const checksum = rows.decode().map(rowText).join('\n');
           samples[at] = { node: node.host.name, range, seq, checksum };
         });
       })();

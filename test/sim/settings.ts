@@ -56,7 +56,11 @@ function drawLimits(world: World): Partial<StorageLimits> {
     { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
     { segmentBytes: 256 * 1024 },
   ]);
-  return { ...limits, rowCacheBytes: world.rng.pick([0, 2 * 1024 * 1024]) };
+  return {
+    ...limits,
+    rowCacheBytes: world.rng.pick([0, 2 * 1024 * 1024]),
+    leafCacheBytes: world.rng.pick([0, 1_500, 1024 * 1024]),
+  };
 }
 
 /** Bounds so small that they are met: clients are forgotten, windows close, snapshots have many chunks. */

@@ -12,6 +12,7 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, isBefore } from '../../common/model/key-range.ts';
 import { Channel } from '../../common/net/channel.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
+import { LaidRows, type WireRow } from '../../common/wire/laid-rows.ts';
 import type {
   GetRequest,
   Mutation,
@@ -19,7 +20,6 @@ import type {
   ReplyBody,
   RequestBody,
   ScanRequest,
-  WireRow,
   WriteRequest,
 } from '../../common/wire/messages.ts';
 import { decodeOperation } from '../../common/wire/operation.ts';
@@ -298,7 +298,7 @@ export class FakeCluster {
           : end;
     return {
       kind: 'scan-reply',
-      rows: request.countOnly ? [] : rows,
+      rows: LaidRows.of(request.countOnly ? [] : rows),
       count: rows.length,
       bound,
       ...standing,

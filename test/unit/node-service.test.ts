@@ -136,7 +136,10 @@ function told(reply: ReplyBody): string {
       return `${reply.found ? formatBytes(reply.value) : 'nothing'}${reply.stale ? ', stale' : ''}`;
     case 'scan-reply': {
       const bound = reply.bound === null ? '∞' : formatBytes(reply.bound);
-      return `${reply.rows.map(({ key }) => formatBytes(key)).join(' ')} | ${bound}`;
+      return `${reply.rows
+        .decode()
+        .map(({ key }) => formatBytes(key))
+        .join(' ')} | ${bound}`;
     }
     default:
       return reply.kind;

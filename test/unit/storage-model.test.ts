@@ -232,7 +232,7 @@ class Run {
   async #check(storage: Storage): Promise<void> {
     const { oracle } = this;
     const page = await storage.scan(1, { start: toBytes(''), end: null }, EVERYTHING);
-    equal(page.rows.map(textOfRow), oracle.rows(page.applied), 'rows');
+    equal(page.rows.decode().map(textOfRow), oracle.rows(page.applied), 'rows');
     const log = storage.read(1, this.#base + 1, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? [];
     equal(log, oracle.state.log.slice(this.#base), 'log');
     for (const row of oracle.rows(oracle.applied)) {

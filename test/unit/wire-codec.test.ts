@@ -3,15 +3,14 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import protobuf from 'protobufjs';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { decodeEnvelope, encodeEnvelope } from '../../common/wire/codec.ts';
 import { errorFromReply, replyFromError } from '../../common/wire/error-reply.ts';
+import { LaidRows } from '../../common/wire/laid-rows.ts';
 import type { Body, Frame, Mutation, Operation } from '../../common/wire/messages.ts';
 import { decodeOperation, encodeOperation } from '../../common/wire/operation.ts';
-
-const schema = protobuf.loadSync('common/wire/rangekeeper.proto');
+import { schema } from '../support/schema.ts';
 
 const bytes = (text: string) => Buffer.from(text);
 const sessions = [
@@ -55,7 +54,13 @@ const SAMPLES: readonly Body[] = [
     }),
   ),
   ...[null, bytes('m')].map(
-    (bound): Body => ({ kind: 'scan-reply', rows: [row, row], count: 2, bound, ...standing }),
+    (bound): Body => ({
+      kind: 'scan-reply',
+      rows: LaidRows.of([row, { ...row, value: bytes('v'.repeat(200)) }]),
+      count: 2,
+      bound,
+      ...standing,
+    }),
   ),
   { kind: 'status' },
   { kind: 'status-reply', json: bytes('{"a":1}') },
@@ -221,6 +226,7 @@ function decodesOrRefuses(input: Uint8Array): void {
   let frames: Frame[];
   try {
     frames = decodeEnvelope(input);
+    for (const { body } of frames) if (body.kind === 'scan-reply') body.rows.decode();
   } catch (error) {
     if (error instanceof RangekeeperError && error.code === 'MALFORMED') return;
     throw error;

@@ -189,7 +189,10 @@ const stories: Readonly<Record<string, Story>> = {
       const page = await storage.scan(1, bounds, { ...EVERYTHING, ...options });
       const bound = page.bound === null ? null : Buffer.from(page.bound).toString('latin1');
       return {
-        keys: page.rows.map((row) => Buffer.from(row.key).toString()).join(''),
+        keys: page.rows
+          .decode()
+          .map((row) => Buffer.from(row.key).toString())
+          .join(''),
         count: page.count,
         bound,
       };

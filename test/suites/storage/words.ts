@@ -85,7 +85,7 @@ export const EVERYTHING: ScanOptions = {
 
 /** All rows of a range's namespace as text. */
 export async function rowsText(storage: Storage, range = 1): Promise<string[]> {
-  return (await storage.scan(range, wholeKeySpace, EVERYTHING)).rows.map(textOfRow);
+  return (await storage.scan(range, wholeKeySpace, EVERYTHING)).rows.decode().map(textOfRow);
 }
 
 export function getText(storage: Storage, key: string): string | undefined {

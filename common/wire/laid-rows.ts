@@ -1,0 +1,201 @@
+// Rows as they stand in a message: field 1 of a ScanReply, again and again, one row behind the other. A node keeps and merges
+// rows in this form and copies them into the answer as they are; nobody makes an object of a row before the caller
+// that asked for it gets one.
+//
+//   laid row := 0x0a length:varint  0x0a length:varint key  0x12 length:varint value  0x18 revision:varint
+//
+// This is how we lay one; `decode` takes whatever the schema allows of a Row.
+
+import { type Bytes, emptyBytes } from '../base/bytes.ts';
+import type { Seq } from '../model/ids.ts';
+import { check, checkKey, checkValue, malformed } from './checks.ts';
+import { bytesBytes, integerBytes, Reader } from './protobuf.ts';
+
+export interface WireRow {
+  readonly key: Bytes;
+  readonly value: Bytes;
+  readonly revision: Seq;
+}
+
+const ROW = 0x0a;
+const KEY = 0x0a;
+const VALUE = 0x12;
+const REVISION = 0x18;
+
+/** Fewer bytes are copied one by one: for so few a call costs more. */
+const COPIED_BY_CALL_MIN = 48;
+
+export class LaidRows {
+  static readonly none = new LaidRows(emptyBytes);
+  /** Not looked into yet where they came in a message; then a view of that. */
+  readonly bytes: Bytes;
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
+  }
+
+  static of(rows: Iterable<WireRow>): LaidRows {
+    const laid: Bytes[] = [];
+    for (const { key, value, revision } of rows) {
+      const bytes = new Uint8Array(laidBytes(key.length, value.length, revision));
+      layRow(bytes, 0, key, 0, value, 0, revision);
+      laid.push(bytes);
+    }
+    return new LaidRows(Buffer.concat(laid));
+  }
+
+  /** The rows, in memory of their own that they share: one row keeps all of it. Throws RangekeeperError MALFORMED. */
+  decode(): WireRow[] {
+    const rows: WireRow[] = [];
+    const reader = new Reader(new Uint8Array(this.bytes));
+    const { len } = reader;
+    try {
+      while (reader.pos < len) {
+        check(reader.shortTag() === ROW, 'not a row');
+        rows.push(readRow(reader));
+        reader.len = len;
+      }
+    } catch (error) {
+      throw malformed(error);
+    }
+    return rows;
+  }
+}
+
+function readRow(reader: Reader): WireRow {
+  const end = reader.size() + reader.pos;
+  check(end <= reader.len, 'a row is cut short');
+  reader.len = end;
+  let key = emptyBytes;
+  let value = emptyBytes;
+  let revision = 0;
+  while (reader.pos < end) {
+    const tag = reader.shortTag();
+    if (tag === KEY) key = reader.bytesView();
+    else if (tag === VALUE) value = reader.bytesView();
+    else if (tag === REVISION) revision = reader.safeInteger();
+    else reader.skipType(tag & 7, 0, tag >>> 3);
+  }
+  checkKey(key);
+  checkValue(value);
+  return { key, value, revision };
+}
+
+// ---- laying ------------------------------------------------------------------------------------------------------
+
+/** Bytes that a row takes. */
+export function laidBytes(keyLength: number, valueLength: number, revision: Seq): number {
+  return bytesBytes(bodyBytes(keyLength, valueLength, revision));
+}
+
+function bodyBytes(keyLength: number, valueLength: number, revision: Seq): number {
+  return bytesBytes(keyLength) + bytesBytes(valueLength) + integerBytes(revision);
+}
+
+/** Lays a row at `at`: of `key` and of `value` what is there from an index on. Answers where it ends. */
+export function layRow(
+  into: Bytes,
+  at: number,
+  key: Bytes,
+  keyFrom: number,
+  value: Bytes,
+  valueFrom: number,
+  revision: Seq,
+): number {
+  const keyLength = key.length - keyFrom;
+  const valueLength = value.length - valueFrom;
+  let end = putField(into, at, ROW, bodyBytes(keyLength, valueLength, revision));
+  end = copy(key, keyFrom, into, putField(into, end, KEY, keyLength));
+  end = copy(value, valueFrom, into, putField(into, end, VALUE, valueLength));
+  return revision === 0 ? end : putField(into, end, REVISION, revision);
+}
+
+function putField(into: Bytes, at: number, tag: number, value: number): number {
+  into[at] = tag;
+  let end = at + 1;
+  let rest = value;
+  while (rest >= 0x80) {
+    into[end++] = (rest % 0x80) | 0x80;
+    rest = rest < 0x8000_0000 ? rest >>> 7 : Math.floor(rest / 0x80);
+  }
+  into[end++] = rest;
+  return end;
+}
+
+function copy(from: Bytes, start: number, into: Bytes, at: number): number {
+  const length = from.length - start;
+  if (length < COPIED_BY_CALL_MIN) for (let i = 0; i < length; i++) into[at + i] = from[start + i] as number;
+  else into.set(start === 0 ? from : from.subarray(start), at);
+  return at + length;
+}
+
+// ---- walking -----------------------------------------------------------------------------------------------------
+
+/** Goes over rows that we have laid, without an object for any: begins ahead of the first. */
+export class RowWalk {
+  readonly bytes: Bytes;
+  /** Of the row that it is at: where it begins, where the next one does, and its parts. */
+  at = 0;
+  end = 0;
+  keyAt = 0;
+  keyLength = 0;
+  valueAt = 0;
+  valueLength = 0;
+  #pos = 0;
+
+  constructor(bytes: Bytes) {
+    this.bytes = bytes;
+  }
+
+  /** On to the next row; false where there is none. */
+  next(): boolean {
+    if (this.end === this.bytes.length) return false;
+    this.at = this.end;
+    this.#pos = this.end;
+    const length = this.#field();
+    this.end = this.#pos + length;
+    this.keyLength = this.#field();
+    this.keyAt = this.#pos;
+    this.#pos += this.keyLength;
+    this.valueLength = this.#field();
+    this.valueAt = this.#pos;
+    return true;
+  }
+
+  get revision(): Seq {
+    this.#pos = this.valueAt + this.valueLength;
+    return this.#pos === this.end ? 0 : this.#field();
+  }
+
+  /** A view. */
+  get key(): Bytes {
+    return this.bytes.subarray(this.keyAt, this.keyAt + this.keyLength);
+  }
+
+  /** As compareBytes. */
+  compareKey(key: Bytes): number {
+    const { bytes, keyAt, keyLength } = this;
+    const shared = Math.min(keyLength, key.length);
+    for (let i = 0; i < shared; i++) {
+      const difference = (bytes[keyAt + i] as number) - (key[i] as number);
+      if (difference !== 0) return difference;
+    }
+    return keyLength - key.length;
+  }
+
+  /** Passes a tag, gives the number behind it. */
+  #field(): number {
+    const { bytes } = this;
+    let value = 0;
+    let scale = 1;
+    for (let at = this.#pos + 1; ; at++) {
+      const byte = bytes[at] as number;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) {
+        this.#pos = at + 1;
+        return value;
+      }
+      scale *= 0x80;
+    }
+  }
+}

@@ -174,6 +174,7 @@ test.serial(
 
     const value = 'v'.repeat(100_000);
     for (let n = 0; n < 120; n++) await client.put(`k/${n}`, value);
+    await cluster.untilLogsAreShort(6_000_000);
     const last = await cluster.ownerOf('k');
     const lost = cluster.nodes.find((node) => node !== last);
     await lost?.process.end('SIGKILL');

@@ -155,7 +155,8 @@ export class TestCluster {
   async zkSession(): Promise<ZkSession> {
     this.#zk ??= connectZk({
       connect: this.connect,
-      config: TEST_SESSION,
+      // Every use is patient, and a server that a test froze is to be left soon.
+      config: { ...TEST_SESSION, sessionMs: 10_000 },
       env: realEnv,
       logger: silentLogger,
     });
@@ -255,6 +256,14 @@ export class TestCluster {
     }
   }
 
+  /** No node's log holds more than this any more: what was written before is in the state, and given by a snapshot only. */
+  untilLogsAreShort(bytesMax: number): Promise<void> {
+    return this.until(`logs of at most ${bytesMax} bytes`, async () => {
+      const sizes = await Promise.all(this.nodes.map(logBytes));
+      return sizes.every((size) => size <= bytesMax);
+    });
+  }
+
   /** Every range has all its replicas in-sync, `count` of them. */
   allInSync(count = 3): Promise<void> {
     return this.until(`all replicas in-sync, ${count} a range`, (images) =>
@@ -296,6 +305,13 @@ export class TestCluster {
     const text = await readFile(join(this.directory, `${name}.log`), 'utf8').catch(() => '');
     return `${name}: ${text.split('\n').slice(-15).join('\n')}`;
   }
+}
+
+/** By its page for operators. */
+async function logBytes({ process }: NodeProcess): Promise<number> {
+  const { address } = await process.said('ready');
+  const text = await (await fetch(`http://${address}/metrics`)).text();
+  return Number(/^rangekeeper_node_log_bytes (\d+)$/m.exec(text)?.[1]);
 }
 
 /** Patient with the start, and with outages. */

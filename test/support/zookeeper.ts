@@ -18,9 +18,12 @@ import { PATIENCE_MS, untilStopped } from './processes.ts';
 export const TICK_MS = 200;
 const HOST = '127.0.0.1';
 
-/** T is so long that no session ends because the machine is busy; who waits for an end asks for a shorter one. */
+/**
+ * T is so long that on a busy machine no session ends and no answer is given up (after T/3); who waits for either asks for
+ * a shorter one.
+ */
 export const TEST_SESSION: SessionConfig = {
-  sessionMs: 10_000,
+  sessionMs: 30_000,
   heartbeatsPerSession: 6,
   leaseSlackMs: 100,
   pollMs: 5_000,

@@ -9,6 +9,7 @@ import type { Calm } from './machine.ts';
 import { cpuSecondsOf, cpuSecondsOfEnded, residentBytesOf } from './processes.ts';
 import type { Rig } from './rig.ts';
 import { interleaved, ratioOf, type Spread, spreadOf } from './stats/summary.ts';
+import { warmUp } from './warm-up.ts';
 
 export interface Row {
   readonly work: string;
@@ -74,7 +75,7 @@ interface Taken {
 export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Found, 'verdicts'>> {
   const contenders = comparison.contenders.filter((contender) => contender !== null);
   const { spec } = comparison;
-  for (const contender of contenders) await contender.run({ ...spec, ms: spec.warmUpMs * 2 });
+  for (const contender of contenders) await warmUp(rig, contender, spec);
   const taken = new Map<Contender, Taken>(
     contenders.map((contender) => [contender, { results: [], clientCores: [], serverCores: [] }]),
   );

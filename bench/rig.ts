@@ -81,6 +81,8 @@ export class Rig {
   readonly calm: CalmMeter;
   /** A line for people. */
   readonly say: (line: string) => void;
+  /** Which processes were warmed up for which work (warm-up.ts). */
+  readonly warm = new Set<string>();
   readonly #standing = new Map<string, Promise<Stoppable>>();
   readonly #told = new Set<string>();
 

@@ -43,7 +43,7 @@ export const WORKS: readonly Work[] = [
     work(
       `ycsb-${letter.letter}`,
       `YCSB ${letter.letter.toUpperCase()}: ${letter.text}`,
-      'ace'.includes(letter.letter) ? 'quick' : 'full',
+      'ae'.includes(letter.letter) ? 'quick' : 'full',
       (rig) => ycsb(rig, letter),
     ),
   ),

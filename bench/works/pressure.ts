@@ -8,6 +8,7 @@ import { GETS, type Mix, PUTS, type SlotSpec } from '../load/slot.ts';
 import { residentBytesOf } from '../processes.ts';
 import type { Rig } from '../rig.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
+import { warmUp } from '../warm-up.ts';
 import { slotOf } from './put.ts';
 
 const CALLERS = 256;
@@ -94,6 +95,7 @@ export async function overload(rig: Rig): Promise<Found> {
 /** Operations a second that callers who wait for their answers can get. */
 async function highestOf(rig: Rig, contender: Contender, mix: Mix, callers: number): Promise<number> {
   const spec: SlotSpec = slotOf(rig, { mix, callers });
+  await warmUp(rig, contender, spec);
   const rates: number[] = [];
   for (let round = 0; round < rig.scale.rounds; round++) rates.push(perSecond(await contender.run(spec)));
   return spreadOf(rates).median;

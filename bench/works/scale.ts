@@ -17,6 +17,7 @@ import { GETS, PUTS, SLOT } from '../load/slot.ts';
 import { residentBytesOf } from '../processes.ts';
 import { PREFIX, type Rig } from '../rig.ts';
 import { ratioOf, type Spread, spreadOf } from '../stats/summary.ts';
+import { warmUp } from '../warm-up.ts';
 import { slotOf } from './put.ts';
 
 const CALLERS = 64;
@@ -169,7 +170,7 @@ export async function recovery(rig: Rig): Promise<Found> {
   const contender = await rangekeeperOn(rig, cluster, 'Rangekeeper, 3 replicas', ['default']);
   await contender.fill(LOST_PREFIX, LOST_KEYS, LOST_VALUE_BYTES);
   const spec = slotOf(rig, { mix: PUTS, callers: CALLERS, keys: FEW_KEYS });
-  await contender.run(spec);
+  await warmUp(rig, contender, spec);
   const before = [perSecond(await contender.run(spec)), perSecond(await contender.run(spec))];
   const client = await connect({ zk: cluster.zk });
   cluster.lose('n3');

@@ -5,6 +5,7 @@ import { Histogram, QUANTILES } from '../../bench/stats/histogram.ts';
 import { seeded } from '../../bench/stats/random.ts';
 import { interleaved, ratioOf, spreadOf } from '../../bench/stats/summary.ts';
 import { scatter, YCSB_THETA, Zipf } from '../../bench/stats/zipf.ts';
+import { isSteady } from '../../bench/warm-up.ts';
 
 const spread = test.macro({
   exec(t, values: readonly number[], median: number, min: number, max: number) {
@@ -23,6 +24,22 @@ test('a ratio is taken round by round, and rounds without a peer do not count', 
   t.deepEqual(ratioOf([10, 40], [10, 0]), { median: 1, min: 1, max: 1 });
   t.deepEqual(ratioOf([10, 40], []), { median: 0, min: 0, max: 0 });
 });
+
+const steady = test.macro({
+  exec(t, rates: readonly number[], expected: boolean) {
+    t.is(isSteady(rates), expected);
+  },
+  title: (_, rates: readonly number[], expected: boolean) =>
+    `rates of [${rates.join(', ')}] are ${expected ? 'steady' : 'not steady yet'}`,
+});
+
+test(steady, [], false);
+test(steady, [10, 10, 10, 10], false);
+test(steady, [10, 10, 10, 10, 10], true);
+test(steady, [10, 9, 8, 10.4, 9], true);
+test(steady, [10, 9, 8, 10.6, 9], false);
+test(steady, [5, 10, 20, 40, 41, 40, 42], false);
+test(steady, [5, 10, 20, 40, 41, 40, 42, 38], true);
 
 test('contenders take turns within every round', (t) => {
   const order = [...interleaved(['a', 'b', 'c'], 2)].map(({ round, contender }) => `${round}${contender}`);

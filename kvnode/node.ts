@@ -4,7 +4,7 @@
 // leaves this node.
 
 import { assert, never } from '../common/base/assert.ts';
-import { type Env, every, type Timer } from '../common/base/env.ts';
+import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import { checkReplication, type ReplicationConfig } from '../common/model/config.ts';
 import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
@@ -31,8 +31,6 @@ import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.t
 import { TickPace } from './tick-pace.ts';
 import { WaitingBytes } from './waiting-writes.ts';
 
-/** Replicas are looked at so often, ms, whatever happens. */
-const TICK_MS = 25;
 /** An orderly stop waits no longer than this, ms, for the hand-overs. */
 const HAND_OVER_MS = 2_000;
 
@@ -68,7 +66,6 @@ export class KvNode {
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
   readonly #disk: DiskWatch;
-  readonly #ticks: Timer;
   readonly #pace: TickPace;
   readonly #startedAt: number;
   readonly #stampBase: number;
@@ -119,8 +116,7 @@ export class KvNode {
       missing: (range) => this.#missing(range),
     });
     for (const { range, namespace } of storage.recovered) this.#assignments.watch(range, namespace);
-    this.#pace = new TickPace(config);
-    this.#ticks = every(env, TICK_MS, () => this.#tick());
+    this.#pace = new TickPace(env, config, () => this.#tick(false));
   }
 
   /** What accepted connections are served with. */
@@ -168,7 +164,7 @@ export class KvNode {
   async close(): Promise<void> {
     await this.#handOverAll();
     this.#closed = true;
-    this.#ticks.cancel();
+    this.#pace.close();
     this.#stepAll({ kind: 'session-ended' });
     this.#turn();
     this.#assignments.close();
@@ -202,6 +198,7 @@ export class KvNode {
       host.carryOut(ready, now);
       for (const intent of ready.intents) this.#carryOut(host, intent);
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
+      this.#pace.lookAgain(host);
     }
     this.turnEnd.flush();
     if (
@@ -229,16 +226,13 @@ export class KvNode {
   }
 
   /** Owners have times to watch; whoever could not apply all that is committed tries again. */
-  #tick(): void {
+  #tick(allOwners: boolean): void {
     this.#disk.look();
-    const hosts = [...this.#hosts.values()];
-    this.#pace.begin(hosts.filter(({ replica }) => replica.ownedEpoch !== null).length);
-    for (const host of hosts) {
-      if (host.replica.ownedEpoch !== null) {
-        if (!this.#pace.isDue(host.meta.range)) continue;
-        if (!this.#disk.fit) this.#step(host, { kind: 'hand-over' });
-        this.#step(host, { kind: 'tick', quietMs: this.#pace.quietMs });
-      } else if (host.appliedSeq < host.replica.commitSeq) this.#touch(host);
+    const { fit } = this.#disk;
+    const { due, pausedMs } = this.#pace.begin(this.#hosts.values(), allOwners || !fit);
+    for (const host of due) {
+      if (!fit) this.#step(host, { kind: 'hand-over' });
+      this.#step(host, { kind: 'tick', quietMs: this.#pace.quietMs, pausedMs });
     }
   }
 
@@ -336,7 +330,7 @@ export class KvNode {
       this.#peers.keep(id);
     }
     this.#stepAll({ kind: 'live', nodes: this.#liveIds });
-    this.#tick();
+    this.#tick(true);
   }
 
   // ---- replicas ----------------------------------------------------------------------------------------------------

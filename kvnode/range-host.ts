@@ -4,7 +4,7 @@
 import { assert } from '../common/base/assert.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
-import type { Position, Seq } from '../common/model/ids.ts';
+import type { Position, RangeId, Seq } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
 import type { ErrorReply, Operation } from '../common/wire/messages.ts';
@@ -22,6 +22,7 @@ import {
   type SessionRow,
   type Storage,
 } from './storage/storage.ts';
+import type { Ticked } from './tick-pace.ts';
 import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
 /** Entries read from the log at once to be applied, in bytes. */
@@ -30,7 +31,7 @@ const APPLY_BYTES = 1024 * 1024;
 type RangeHostConfig = SessionBounds &
   Pick<ReplicationConfig, 'uncommittedBytesMax' | 'uncommittedNodeBytesMax'>;
 
-export class RangeHost {
+export class RangeHost implements Ticked {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
@@ -42,6 +43,8 @@ export class RangeHost {
   readonly #waiting: WaitingWrites;
   readonly #sessions: ClientSessions;
   #appliedSeq: Seq;
+  /** See TickPace. */
+  lookAt = Number.POSITIVE_INFINITY;
   /** The replica is being wiped (R9): nothing is served or received any more. */
   wiping = false;
   /** Its znode is absent: kept, listed, owned by nobody (R9). */
@@ -69,6 +72,22 @@ export class RangeHost {
 
   get appliedSeq(): Seq {
     return this.#appliedSeq;
+  }
+
+  get range(): RangeId {
+    return this.meta.range;
+  }
+
+  get isOwner(): boolean {
+    return this.replica.ownedEpoch !== null;
+  }
+
+  get busy(): boolean {
+    return this.replica.busy;
+  }
+
+  get quietUntil(): number {
+    return this.replica.quietUntil;
   }
 
   /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */

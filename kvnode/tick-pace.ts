@@ -1,39 +1,113 @@
-// How often a node looks at the replicas that it owns, and how long it leaves their followers in silence. A node with many
-// ranges owns mostly quiet ones: looked at and talked to as often as the few of a small node, they would take the
-// time of those that are busy.
+// When a node looks at its replicas, and how long it leaves the followers of those that it owns in silence. Only those with
+// something under way are looked at often; the others when their followers are due to hear from them. A node with many
+// ranges owns mostly quiet ones: looked at and talked to as often as the few of a small node, they would take the time
+// of those that are busy.
 
+import type { Env, Timer } from '../common/base/env.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
 import type { RangeId } from '../common/model/ids.ts';
 
-/** So many owners are looked at in one tick, unless it would be the turn of each only every TURNS_MAX ticks. */
-const OWNERS_A_TICK = 64;
+/** What waits for a tick waits for one of those that are so far apart, ms: one tick serves many. */
+const TICK_MS = 25;
+/** There is one so often in any case: how long this process was paused shows in that. */
+const IDLE_TICK_MS = 250;
+/** So many with something under way are looked at in one tick, unless it would be the turn of each only every TURNS_MAX ticks. */
+const BUSY_A_TICK = 64;
 const TURNS_MAX = 4;
 
+/** A replica, as far as ticks go. */
+export interface Ticked {
+  readonly range: RangeId;
+  readonly isOwner: boolean;
+  /** Something is under way that a tick must look at. */
+  readonly busy: boolean;
+  /** When there is something to do although nothing is under way; infinity: never. */
+  readonly quietUntil: number;
+  /** When it is looked at next; this file's. */
+  lookAt: number;
+}
+
 export class TickPace {
+  readonly #env: Env;
   readonly #config: Pick<ReplicationConfig, 'idleAppendMs' | 'quietAppendMsPerRange'>;
-  #ticks = 0;
+  readonly #tick: () => void;
+  #timer: Timer;
+  #at: number;
+  #tickedAt: number;
   #turns = 1;
-  #owned = 0;
+  #quietMs: number;
 
-  constructor(config: Pick<ReplicationConfig, 'idleAppendMs' | 'quietAppendMsPerRange'>) {
+  constructor(
+    env: Env,
+    config: Pick<ReplicationConfig, 'idleAppendMs' | 'quietAppendMsPerRange'>,
+    tick: () => void,
+  ) {
+    this.#env = env;
     this.#config = config;
-  }
-
-  /** A tick begins; `owned`: ranges owned now. */
-  begin(owned: number): void {
-    this.#owned = owned;
-    this.#turns = Math.min(TURNS_MAX, Math.max(1, Math.ceil(owned / OWNERS_A_TICK)));
-    this.#ticks++;
-  }
-
-  /** Whether it is this range's turn. */
-  isDue(range: RangeId): boolean {
-    return range % this.#turns === this.#ticks % this.#turns;
+    this.#tick = tick;
+    this.#quietMs = config.idleAppendMs;
+    this.#tickedAt = env.now();
+    this.#at = this.#tickedAt + IDLE_TICK_MS;
+    this.#timer = env.after(IDLE_TICK_MS, tick);
   }
 
   /** How long followers that have everything may be left in silence, ms. */
   get quietMs(): number {
+    return this.#quietMs;
+  }
+
+  /** A tick, on time or for another reason: those that it looks at, and for how long there was none, ms. */
+  begin<T extends Ticked>(
+    replicas: Iterable<T>,
+    allOwners: boolean,
+  ): { readonly due: readonly T[]; readonly pausedMs: number } {
+    const now = this.#env.now();
+    const pausedMs = now - this.#tickedAt;
+    this.#tickedAt = now;
+    const due: T[] = [];
+    let owned = 0;
+    let soon = 0;
+    let next = now + IDLE_TICK_MS;
+    for (const replica of replicas) {
+      if (replica.isOwner) owned++;
+      if (replica.lookAt <= now + TURNS_MAX * TICK_MS) soon++;
+      if (replica.lookAt > now && !(allOwners && replica.isOwner)) next = Math.min(next, replica.lookAt);
+      else {
+        replica.lookAt = Number.POSITIVE_INFINITY;
+        due.push(replica);
+      }
+    }
+    this.#turns = Math.min(TURNS_MAX, Math.max(1, Math.ceil(soon / BUSY_A_TICK)));
     const { idleAppendMs, quietAppendMsPerRange } = this.#config;
-    return Math.max(idleAppendMs, this.#owned * quietAppendMsPerRange);
+    this.#quietMs = Math.max(idleAppendMs, owned * quietAppendMsPerRange);
+    this.#arm(next, now);
+    return { due, pausedMs };
+  }
+
+  /** Something happened to the replica: a tick will look at it when that is needed, and not because it was needed before. */
+  lookAgain(replica: Ticked): void {
+    const now = this.#env.now();
+    const at = replica.busy ? this.#turnOf(replica.range, now) : replica.quietUntil;
+    if (at >= replica.lookAt) return;
+    replica.lookAt = at;
+    if (at < this.#at) this.#arm(at, now);
+  }
+
+  close(): void {
+    this.#timer.cancel();
+  }
+
+  /** Ranges have their turns in different ticks. */
+  #turnOf(range: RangeId, now: number): number {
+    const next = Math.floor(now / TICK_MS) + 1;
+    const turns = this.#turns;
+    return (next + ((range + turns - (next % turns)) % turns)) * TICK_MS;
+  }
+
+  #arm(at: number, now: number): void {
+    this.#timer.cancel();
+    this.#at = Math.ceil(at / TICK_MS) * TICK_MS;
+    // A timer may be early by the part of a ms that its clock does not tell.
+    this.#timer = this.#env.after(Math.max(0, this.#at - now) + 1, this.#tick);
   }
 }

@@ -41,6 +41,8 @@ export interface ReplicationConfig {
    * often: many quiet ranges leave a node time for the busy ones.
    */
   readonly quietAppendMsPerRange: number;
+  /** And the less often the longer nothing was written to the range, but so often. */
+  readonly quietAppendMsMax: number;
   /** A probe or a lost Append is repeated after so long. */
   readonly resendMs: number;
   /** Bytes of entries in flight to one follower. */
@@ -65,6 +67,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   diskQuietMs: 10_000,
   idleAppendMs: 100,
   quietAppendMsPerRange: 3,
+  quietAppendMsMax: 1_000,
   resendMs: 200,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024,
@@ -78,6 +81,7 @@ export function checkReplication(config: ReplicationConfig): void {
   assert(config.clientSessionsMax > 0, 'some client is remembered');
   assert(LIMITS.writeWindow <= config.clientAnswersMax, 'the answers of one client have a place');
   assert(config.idleAppendMs < config.lagMs, 'idleAppendMs < lagMs: silence must show before it counts');
+  assert(config.idleAppendMs <= config.quietAppendMsMax, 'idleAppendMs <= quietAppendMsMax');
   assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
   assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');
   assert(config.lagMs < config.diskStallMs, 'lagMs < diskStallMs: a slow sync is no stall');

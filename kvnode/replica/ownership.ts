@@ -13,6 +13,9 @@ import type { AppendAck, Intent, Outgoing, Purpose, Rejection } from './messages
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue, SharedRead } from './sending.ts';
 
+/** Followers are left in silence for one part in so many of the time for which nothing was written. */
+const QUIET_SHARE = 4;
+
 /** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
 type Phase =
   | { readonly kind: 'serving' }
@@ -33,7 +36,6 @@ export class Ownership {
   #phase: Phase = { kind: 'serving' };
   #live: ReadonlySet<NodeId>;
   #committedAt: number;
-  #tickedAt: number;
   #quietMs: number;
   #readOnlySince: number | null = null;
   #intents: Intent[] = [];
@@ -57,7 +59,6 @@ export class Ownership {
     this.#image = image;
     this.#live = live;
     this.#committedAt = now;
-    this.#tickedAt = now;
     this.#quietMs = config.idleAppendMs;
     const before = state.index.last;
     state.raiseEpochSeen(epoch);
@@ -187,13 +188,12 @@ export class Ownership {
     );
   }
 
-  /** `quietMs`: see Sending. */
-  tick(now: number, quietMs: number): void {
+  /** `quietMs`: see Sending. `pausedMs`: since the node's last tick. */
+  tick(now: number, quietMs: number, pausedMs: number): void {
     this.#quietMs = quietMs;
-    const pausedFor = now - this.#tickedAt;
-    this.#tickedAt = now;
+    const wasPaused = pausedMs >= this.#config.lagMs;
     // After a pause of this process the others' acknowledgements wait unread: nobody is late before they are read.
-    if (pausedFor < this.#config.lagMs) this.#reviewInSync(now);
+    if (!wasPaused) this.#reviewInSync(now);
     this.#reviewHandOver(now);
     this.#retain();
   }
@@ -223,9 +223,31 @@ export class Ownership {
   }
 
   /** One that may still be added (R6), or whose change is under way, is asked often. */
-  #quietMsOf({ node }: FollowerProgress): number {
-    const settled = this.#change === null && isInSync(this.#image.descriptor, node);
-    return settled ? this.#quietMs : this.#config.idleAppendMs;
+  #quietMsOf({ node, sentAt }: FollowerProgress): number {
+    const { idleAppendMs, quietAppendMsMax } = this.#config;
+    if (this.#change !== null || !isInSync(this.#image.descriptor, node)) return idleAppendMs;
+    return Math.max(this.#quietMs, Math.min(quietAppendMsMax, (sentAt - this.#committedAt) / QUIET_SHARE));
+  }
+
+  /** Nothing is under way, and everybody has everything: there is nothing to do until `quietUntil`, or until something happens. */
+  get settled(): boolean {
+    const { transferTo, retire } = this.#image.descriptor;
+    const { lastSeq } = this.#state.index;
+    if (this.#change !== null || this.#phase.kind !== 'serving' || this.#readOnlySince !== null) return false;
+    if (transferTo !== null || retire !== null || this.#state.commitSeq < lastSeq) return false;
+    for (const follower of this.#followers.values()) {
+      if (follower.progress.kind !== 'stream' || follower.acked < lastSeq) return false;
+      if (!this.#live.has(follower.node) || !isInSync(this.#image.descriptor, follower.node)) return false;
+    }
+    return true;
+  }
+
+  /** When the first of the followers has been left in silence for long enough. */
+  get quietUntil(): number {
+    let at = Number.POSITIVE_INFINITY;
+    for (const follower of this.#followers.values())
+      at = Math.min(at, follower.sentAt + this.#quietMsOf(follower));
+    return at;
   }
 
   // ---- followers -------------------------------------------------------------------------------------------------

@@ -58,8 +58,11 @@ export type ReplicaEvent =
   | { readonly kind: 'compacted'; readonly base: Position }
   /** R8, asked by the node (SIGTERM, draining, a disk in trouble): to whoever is best. */
   | { readonly kind: 'hand-over' }
-  /** `quietMs`: how long followers that have everything may be left in silence. */
-  | { readonly kind: 'tick'; readonly quietMs: number };
+  /**
+   * `quietMs`: how long followers that have everything may be left in silence. `pausedMs`: how long there was no tick on this
+   * node.
+   */
+  | { readonly kind: 'tick'; readonly quietMs: number; readonly pausedMs: number };
 
 export interface ReplicaOptions {
   readonly self: NodeId;
@@ -153,6 +156,17 @@ export class Replica {
     return this.#role.kind === 'void';
   }
 
+  /** Something is under way that a tick must look at. */
+  get busy(): boolean {
+    const ownership = this.#ownership;
+    return ownership === null ? this.#appliedSeq < this.#state.commitSeq : !ownership.settled;
+  }
+
+  /** When a tick finds something to do where nothing is under way; infinity: never. */
+  get quietUntil(): number {
+    return this.#ownership?.quietUntil ?? Number.POSITIVE_INFINITY;
+  }
+
   step(event: ReplicaEvent, now: number): void {
     const ownership = this.#ownership;
     switch (event.kind) {
@@ -188,7 +202,7 @@ export class Replica {
       case 'hand-over':
         return ownership?.handOver(null, now);
       case 'tick':
-        return ownership?.tick(now, event.quietMs);
+        return ownership?.tick(now, event.quietMs, event.pausedMs);
       default:
         return never(event);
     }

@@ -125,7 +125,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a write finds it read-only': [REPLICA, "return 'READ_ONLY';"],
     'an owner that was paused blames nobody': [
       OWNERSHIP,
-      'const pausedFor = now - this.#tickedAt;',
+      'const wasPaused = pausedMs >= this.#config.lagMs;',
       'this.#reviewInSync(now);',
     ],
     'an owner that commits nothing hands over': [

@@ -65,12 +65,19 @@ function drawLimits(world: World): Partial<StorageLimits> {
 
 /** Bounds so small that they are met: clients are forgotten, windows close, snapshots have many chunks. */
 function drawReplication({ rng }: World): ReplicationConfig {
-  const { clientSessionsMax, snapshotChunkBytes, inflightBytesMax, appendBytesMax, quietAppendMsPerRange } =
-    DEFAULT_REPLICATION;
+  const {
+    clientSessionsMax,
+    snapshotChunkBytes,
+    inflightBytesMax,
+    appendBytesMax,
+    quietAppendMsPerRange,
+    quietAppendMsMax,
+  } = DEFAULT_REPLICATION;
   return {
     ...DEFAULT_REPLICATION,
     clientSessionsMax: rng.pick([2, 3, clientSessionsMax]),
     quietAppendMsPerRange: rng.pick([quietAppendMsPerRange, 400]),
+    quietAppendMsMax: rng.pick([DEFAULT_REPLICATION.idleAppendMs, quietAppendMsMax]),
     snapshotChunkBytes: rng.pick([128, 1_024, snapshotChunkBytes]),
     ...rng.pick([
       { inflightBytesMax: 4 * 1024, appendBytesMax: 1024 },

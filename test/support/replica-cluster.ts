@@ -183,7 +183,7 @@ export class ReplicaCluster {
   tick(ms: number): void {
     this.now += ms;
     for (const id of this.members.keys())
-      this.step(id, { kind: 'tick', quietMs: DEFAULT_REPLICATION.idleAppendMs });
+      this.step(id, { kind: 'tick', quietMs: DEFAULT_REPLICATION.idleAppendMs, pausedMs: ms });
   }
 
   /** Down, with everything after the last sync lost. Its session lives on until it expires. */

@@ -41,11 +41,14 @@ export function delay(env: Env, ms: number): Promise<void> {
   });
 }
 
-/** Calls `task` every `ms` milliseconds, plus or minus a tenth so that many processes spread out, until cancelled. */
-export function every(env: Env, ms: number, task: () => void): Timer {
+/**
+ * Calls `task` every `ms` milliseconds, plus or minus a tenth so that many processes spread out, until cancelled. A function
+ * is asked before each wait.
+ */
+export function every(env: Env, ms: number | (() => number), task: () => void): Timer {
   let timer = env.after(jitter(), run);
   function jitter(): number {
-    return ms * (0.9 + env.random() * 0.2);
+    return (typeof ms === 'number' ? ms : ms()) * (0.9 + env.random() * 0.2);
   }
   function run(): void {
     timer = env.after(jitter(), run);

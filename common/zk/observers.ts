@@ -34,6 +34,9 @@ const childrenReading: Reading<readonly string[] | null> = {
     (a !== null && b !== null && a.length === b.length && a.every((name, index) => name === b[index])),
 };
 
+/** Polls of all paths together are so far apart, ms: very many paths are polled more slowly, or that is all that goes on. */
+const POLL_GAP_MS = 20;
+
 /** Reads under way at once: after a reconnect thousands want to, and heartbeats must not wait behind them all. */
 const READS_MAX = 64;
 
@@ -81,7 +84,8 @@ export class Observers {
       env: this.#env,
       logger: this.#logger,
     });
-    const poll: Timer = every(this.#env, this.#pollMs, runner.kick);
+    const pollMs = (): number => Math.max(this.#pollMs, this.#byPath.size * POLL_GAP_MS);
+    const poll: Timer = every(this.#env, pollMs, runner.kick);
     const observer: Observer = {
       kick: runner.kick,
       close: () => {

@@ -88,6 +88,25 @@ test('the slow poll reads again, and an unchanged value is not told', async (t) 
   t.deepEqual(told, [1, 2]);
 });
 
+test('very many paths are polled so slowly that the polls of all are not too many', async (t) => {
+  const { env, observers, reads, listener } = world();
+  const paths = 1_000;
+  for (let path = 0; path < paths; path++) observers.observeData(`/${path}`, listener);
+  let answered = 0;
+  const answer = async (ms: number): Promise<void> => {
+    for (const end = env.now() + ms; env.now() < end; await env.run(50)) {
+      for (; answered < reads.made.length; answered++) reads.nth(answered).answer(1);
+    }
+  };
+  await answer(1_000);
+  t.is(reads.made.length, paths, 'each is read at once');
+  await answer(25_000);
+  const before = reads.made.length;
+  await answer(20_000);
+  const polled = reads.made.length - before;
+  t.true(polled > 0.9 * paths && polled < 1.1 * paths, `${polled}`);
+});
+
 for (const failure of ['lost', 'timeout', 'disconnected', 'ended', 'protocol'] as const) {
   test(`a read that ends ${failure} tells nothing; the next kick reads again`, async (t) => {
     const { env, observers, reads, told, listener } = world();

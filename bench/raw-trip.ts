@@ -1,53 +1,59 @@
 // What one durable write cannot be faster than: one fdatasync of a log's block, and a request to the owner and one to a
-// replica and back, measured on this machine.
+// replica and back, measured on this machine. The three are done one after the other, over and over, as one operation: each
+// alone in a loop of its own finds processes and caches that no single write finds.
 
 import { closeSync, fdatasync, openSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { realEnv } from '../common/base/env.ts';
-import { echo } from './contender.ts';
-import { GETS, SLOT } from './load/slot.ts';
-import type { Rig } from './rig.ts';
+import { EchoDriver } from './load/echo.ts';
+import { keyOf } from './load/keys.ts';
+import { PREFIX, type Rig, VALUE_BYTES } from './rig.ts';
 import { spreadOf } from './stats/summary.ts';
 
-const SYNCS = 200;
 const ENTRY_BYTES = 256;
-const FILE_BYTES = SYNCS * ENTRY_BYTES;
+/** Written over and over: preallocated blocks, as a log's. */
+const FILE_BYTES = 1024 * 1024;
 
 /** One value a round, ms. */
 export async function rawTrip(rig: Rig): Promise<number[]> {
-  const raw = await echo(rig, 1, false);
-  const values: number[] = [];
-  for (let round = 0; round < rig.scale.rounds; round++) {
-    const { quantiles } = await raw.run({
-      ...SLOT,
-      mix: GETS,
-      callers: 1,
-      warmUpMs: rig.scale.warmUpMs,
-      ms: rig.scale.ms,
-    });
-    const trip = quantiles[0] ?? 0;
-    values.push((await syncMs(join(rig.directory, 'raw-log'))) + 2 * trip);
-  }
-  return values;
-}
-
-/** Median of writing an entry into a preallocated file and syncing it off the event loop. */
-async function syncMs(path: string): Promise<number> {
-  const file = openSync(path, 'w');
+  const { port } = await rig.echo();
+  const echo = await EchoDriver.open({
+    kind: 'echo',
+    port,
+    connections: 2,
+    gathered: false,
+    valueBytes: VALUE_BYTES,
+  });
+  const file = openSync(join(rig.directory, 'raw-log'), 'w');
   try {
     writeSync(file, Buffer.alloc(FILE_BYTES));
     await promisify(fdatasync)(file);
-    const entry = Buffer.alloc(ENTRY_BYTES, 7);
-    const times: number[] = [];
-    for (let i = 0; i < SYNCS; i++) {
-      const begin = realEnv.now();
-      await promisify(write)(file, entry, 0, ENTRY_BYTES, i * ENTRY_BYTES);
-      await promisify(fdatasync)(file);
-      times.push(realEnv.now() - begin);
-    }
-    return spreadOf(times).median;
+    const values: number[] = [];
+    await tripMs(echo, file, rig.scale.warmUpMs);
+    for (let round = 0; round < rig.scale.rounds; round++)
+      values.push(await tripMs(echo, file, rig.scale.ms));
+    return values;
   } finally {
     closeSync(file);
+    await echo.close();
   }
+}
+
+/** Median over so long. */
+async function tripMs(echo: EchoDriver, file: number, ms: number): Promise<number> {
+  const key = keyOf(PREFIX, 0);
+  const entry = Buffer.alloc(ENTRY_BYTES, 7);
+  const times: number[] = [];
+  const end = realEnv.now() + ms;
+  for (let begin = realEnv.now(); begin < end; ) {
+    await promisify(write)(file, entry, 0, ENTRY_BYTES, (times.length * ENTRY_BYTES) % FILE_BYTES);
+    await promisify(fdatasync)(file);
+    await echo.get(0, key);
+    await echo.get(1, key);
+    const now = realEnv.now();
+    times.push(now - begin);
+    begin = now;
+  }
+  return spreadOf(times).median;
 }

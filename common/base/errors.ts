@@ -77,6 +77,17 @@ export interface ErrorDetails {
   readonly descriptor?: { readonly data: Uint8Array; readonly version: number };
 }
 
+/** Where V8 keeps how much of the stack an error takes down. */
+const traces: { stackTraceLimit?: number | undefined } = Error;
+
+/**
+ * Only what is wrong in a program says where it was made. The rest tells of the cluster, and comes by the hundred thousand
+ * where that is overloaded: a client that takes the stack down for each has no time left for anything else.
+ */
+function isTraced(code: ErrorCode): boolean {
+  return code === 'INVALID_ARGUMENT' || code === 'INTERNAL';
+}
+
 /** The one error class of the public API and of the wire. */
 export class RangekeeperError extends Error {
   override readonly name = 'RangekeeperError';
@@ -84,7 +95,10 @@ export class RangekeeperError extends Error {
   readonly details: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    const limit = traces.stackTraceLimit;
+    if (!isTraced(code)) traces.stackTraceLimit = 0;
     super(message);
+    traces.stackTraceLimit = limit;
     this.code = code;
     this.details = details;
   }

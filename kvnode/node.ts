@@ -10,7 +10,7 @@ import { checkReplication, type ReplicationConfig } from '../common/model/config
 import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId, type SessionId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
-import type { Channel, ChannelHandlers } from '../common/net/channel.ts';
+import type { Channel, ChannelConfig, ChannelHandlers } from '../common/net/channel.ts';
 import { Peers } from '../common/net/peers.ts';
 import type { Transport } from '../common/net/transport.ts';
 import { TurnEnd } from '../common/net/turn-end.ts';
@@ -43,6 +43,8 @@ export interface NodeOptions {
   readonly storage: Storage;
   readonly transport: Transport;
   readonly config: ReplicationConfig;
+  /** Of the channels that this node dials. */
+  readonly channel?: Partial<ChannelConfig>;
 }
 
 export class KvNode {
@@ -93,6 +95,7 @@ export class KvNode {
       transport,
       self: { clusterId: options.clusterId, nodeId: this.id },
       handlers: { received: (channel, body) => this.#received(channel, body) },
+      ...(options.channel === undefined ? {} : { channel: options.channel }),
     });
     this.#writer = new DescriptorWriter(this.id, zk, env, logger);
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);

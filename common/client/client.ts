@@ -11,6 +11,7 @@ import type { NodeId } from '../model/ids.ts';
 import { isEmpty } from '../model/key-range.ts';
 import type { NamespaceRecord } from '../model/records.ts';
 import type { NodeStatus } from '../model/status.ts';
+import type { ChannelConfig } from '../net/channel.ts';
 import { Peers } from '../net/peers.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Mutation } from '../wire/messages.ts';
@@ -70,6 +71,7 @@ export interface ClientWorld {
   readonly transport: Transport;
   readonly env: Env;
   readonly log: Logger;
+  readonly channel?: Partial<ChannelConfig>;
 }
 
 export interface ClientSettings {
@@ -128,7 +130,7 @@ class RangekeeperClient implements Client, CallContext {
   private readonly listeners: Listeners;
   private underWay = 0;
 
-  constructor({ zk, transport, env, log }: ClientWorld, settings: ClientSettings, cluster: Cluster) {
+  constructor({ zk, transport, env, log, channel }: ClientWorld, settings: ClientSettings, cluster: Cluster) {
     this.namespace = settings.namespace;
     this.env = env;
     this.zk = zk;
@@ -142,6 +144,7 @@ class RangekeeperClient implements Client, CallContext {
       transport,
       self: { clusterId: cluster.id, nodeId: '' },
       handlers: { opened: ({ peerNode }) => this.health.returned(peerNode) },
+      ...(channel === undefined ? {} : { channel }),
     });
     const { namespace } = settings;
     this.directory = new Directory(

@@ -178,7 +178,8 @@ export class Channel {
 
   /** Sends a one-way frame; false, and nothing is sent, where the channel is not open or too much is queued. */
   send(body: OneWayBody): boolean {
-    if (this.state !== 'open' || this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;
+    if (this.state !== 'open') return false;
+    if (this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;
     this.outbox.add(0, body);
     return true;
   }

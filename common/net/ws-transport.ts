@@ -15,9 +15,6 @@ import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from
 /** How long a closed socket may take to send what is queued and hear the other end's farewell. */
 const FAREWELL_MS = 1_000;
 
-/** Messages up to this size leave in one piece with their head. */
-const JOINED_BYTES_MAX = 256;
-
 const SOCKET_OPTIONS = {
   perMessageDeflate: false,
   maxPayload: LIMITS.messageBytesMax,
@@ -36,17 +33,17 @@ export class WsTransport implements Transport {
       const refuse = (reason: string) =>
         reject(new RangekeeperError('UNREACHABLE', `cannot connect to ${address}: ${reason}`));
       const { host, port } = parseAddress(address);
-      const masking = new Masking();
       const socket = new WebSocket(`ws://${formatAddress(host, port)}/`, {
         ...SOCKET_OPTIONS,
         handshakeTimeout: timeoutMs,
-        generateMask: masking.next,
+        // Masking guards caches between browsers and servers; there is none here, and a zero mask costs nothing.
+        generateMask: (mask) => mask.fill(0),
       });
       const refused = (error: Error) => refuse(error.message);
       socket.once('error', refused);
       socket.once('open', () => {
         socket.off('error', refused);
-        const connection = new WsConnection(socket, address, this.env, masking);
+        const connection = new WsConnection(socket, address, this.env);
         connection.attach(handlers);
         resolve(connection);
       });
@@ -54,38 +51,17 @@ export class WsTransport implements Transport {
   }
 }
 
-/**
- * The mask of each message that a connecting end sends. Masking guards caches between browsers and servers; there is none
- * here, and a mask of zeros costs nothing, but then head and content are two pieces for the socket. A small message gets
- * another mask, as ws then joins the two: that is cheaper.
- */
-class Masking {
-  private byte = 0;
-
-  /** A message of `bytes` is about to be sent. */
-  sending(bytes: number): void {
-    this.byte = bytes <= JOINED_BYTES_MAX ? 1 : 0;
-  }
-
-  readonly next = (mask: Buffer): void => {
-    for (let i = 0; i < mask.length; i++) mask[i] = this.byte;
-  };
-}
-
 class WsConnection implements Connection {
   readonly peer: string;
   private readonly socket: WebSocket;
   private readonly env: Env;
-  /** Null at the accepting end, which masks nothing. */
-  private readonly masking: Masking | null;
   /** Null once closed. */
   private handlers: ConnectionHandlers | null = null;
 
-  constructor(socket: WebSocket, peer: string, env: Env, masking: Masking | null = null) {
+  constructor(socket: WebSocket, peer: string, env: Env) {
     this.socket = socket;
     this.peer = peer;
     this.env = env;
-    this.masking = masking;
   }
 
   attach(handlers: ConnectionHandlers): void {
@@ -106,9 +82,7 @@ class WsConnection implements Connection {
   }
 
   send(bytes: Uint8Array): void {
-    if (this.handlers === null || this.socket.readyState !== WebSocket.OPEN) return;
-    this.masking?.sending(bytes.length);
-    this.socket.send(bytes);
+    if (this.handlers !== null && this.socket.readyState === WebSocket.OPEN) this.socket.send(bytes);
   }
 
   close(reason: string): void {

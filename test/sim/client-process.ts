@@ -106,7 +106,8 @@ export class ClientProcess {
       });
       const transport = world.network.transportOf(process);
       try {
-        return await openClient({ zk, transport, env, log: logger }, DEFAULT_SETTINGS);
+        const { channel } = settings;
+        return await openClient({ zk, transport, env, log: logger, channel }, DEFAULT_SETTINGS);
       } catch (error) {
         if (!(error instanceof RangekeeperError)) throw error;
         await process.wait(REOPEN_MS);

@@ -1,6 +1,7 @@
 // What a run is set to, drawn from its seed: sizes of the cluster, times, how small the pieces of the log are.
 
 import { DEFAULT_REPLICATION, DEFAULT_SESSION, type ReplicationConfig } from '../../common/model/config.ts';
+import type { ChannelConfig } from '../../common/net/channel.ts';
 import type { StorageLimits } from '../../kvnode/storage/open.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import type { World } from './world/world.ts';
@@ -27,6 +28,7 @@ export interface Settings {
   readonly balanceAfterMs: number;
   readonly limits: Partial<StorageLimits>;
   readonly replication: ReplicationConfig;
+  readonly channel: Partial<ChannelConfig>;
   /** Between two faults, on average, ms. */
   readonly faultEveryMs: number;
 }
@@ -44,6 +46,7 @@ export function drawSettings(world: World): Settings {
     balanceAfterMs: world.rng.pick([1_000, 4_000, 60_000]),
     limits: drawLimits(world),
     replication: drawReplication(world),
+    channel: drawChannel(world),
     faultEveryMs: world.rng.pick([400, 800, 1_600]),
   };
 }
@@ -54,6 +57,8 @@ function drawLimits(world: World): Partial<StorageLimits> {
     SMALL_LIMITS,
     { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
     { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
+    // Whoever is away for a moment is out of the log's reach.
+    { ...SMALL_LIMITS, segmentBytes: 4 * 1024, keepBytes: 1024, retainBytes: 2 * 1024 },
     { segmentBytes: 256 * 1024 },
   ]);
   return {
@@ -81,7 +86,24 @@ function drawReplication({ rng }: World): ReplicationConfig {
     snapshotChunkBytes: rng.pick([128, 1_024, snapshotChunkBytes]),
     ...rng.pick([
       { inflightBytesMax: 4 * 1024, appendBytesMax: 1024 },
+      { inflightBytesMax: 512, appendBytesMax: 256 },
       { inflightBytesMax, appendBytesMax },
     ]),
+    ...rng.pick([
+      { uncommittedEntriesMax: 4 },
+      { uncommittedBytesMax: 2 * 1024 },
+      { uncommittedBytesMax: 2 * 1024, uncommittedNodeBytesMax: 2 * 1024 },
+      {},
+    ]),
   };
+}
+
+/** Queues between processes so short that a narrow way, or a process that reads nothing, fills them. */
+function drawChannel({ rng }: World): Partial<ChannelConfig> {
+  return rng.pick([
+    {},
+    { queuedBytesMax: 2 * 1024, messageBytesGoal: 1024 },
+    { queuedBytesMax: 8 * 1024, messageBytesGoal: 2 * 1024 },
+    { queuedBytesMax: 8 * 1024, messageBytesGoal: 2 * 1024, inflightMax: 2 },
+  ]);
 }

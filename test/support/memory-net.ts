@@ -12,7 +12,8 @@ import type {
 } from '../../common/net/transport.ts';
 
 class End implements Connection {
-  readonly queuedBytes = 0;
+  /** Sent, and not yet delivered. */
+  queuedBytes = 0;
   readonly peer: string;
   readonly env: Env;
   readonly net: MemoryNet;
@@ -33,7 +34,11 @@ class End implements Connection {
     if (this.handlers === null || other === null) return;
     this.net.messages++;
     const copy = Buffer.from(bytes);
-    this.net.deliver(this.host, () => other.handlers?.message(copy));
+    this.queuedBytes += copy.length;
+    this.net.deliver(this.host, () => {
+      this.queuedBytes -= copy.length;
+      other.handlers?.message(copy);
+    });
   }
 
   close(reason: string): void {

@@ -1,7 +1,8 @@
 // The network between hosts, twin of ws-transport.ts and the ground under the ZooKeeper twin. Every connection is two
 // pipes, each in order with a latency. A cut stops one direction between two hosts: what is under way waits, as TCP would
-// have it. Breaks drop what is in flight at each end's own time, so that an old connection's last words can come after a
-// new one's first.
+// have it. A narrow way takes its time for every byte, and what has not been read at the other end is queued at this one.
+// Breaks drop what is in flight at each end's own time, so that an old connection's last words can come after a new one's
+// first.
 
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import type {
@@ -14,12 +15,22 @@ import type {
 import type { Process } from './host.ts';
 import type { World } from './world.ts';
 
+/** So often a message on a narrow way looks whether it is wider now, ms. */
+const NARROW_STEP_MS = 50;
+
+interface Leaving {
+  readonly task: () => void;
+  bytesLeft: number;
+}
+
 /** One direction of one connection. */
 export class Pipe {
   readonly #network: Network;
   readonly from: string;
   readonly to: string;
   #lastAt = 0;
+  /** Not yet all on its way. */
+  readonly #leaving: Leaving[] = [];
   #parked: (() => void)[] = [];
 
   constructor(network: Network, from: string, to: string) {
@@ -28,7 +39,28 @@ export class Pipe {
     this.to = to;
   }
 
-  send(task: () => void): void {
+  send(task: () => void, bytes = 0): void {
+    this.#leaving.push({ task, bytesLeft: bytes });
+    if (this.#leaving.length === 1) this.#leave();
+  }
+
+  #leave(): void {
+    for (let first = this.#leaving[0]; first !== undefined; first = this.#leaving[0]) {
+      const leaving = first;
+      const bytesPerMs = this.#network.width(this.from, this.to);
+      if (leaving.bytesLeft > 0 && bytesPerMs !== null) {
+        const ms = Math.min(NARROW_STEP_MS, leaving.bytesLeft / bytesPerMs);
+        return void this.#network.world.clock.after(ms, () => {
+          leaving.bytesLeft -= ms * bytesPerMs;
+          this.#leave();
+        });
+      }
+      this.#fly(leaving.task);
+      this.#leaving.shift();
+    }
+  }
+
+  #fly(task: () => void): void {
     const { clock } = this.#network.world;
     this.#lastAt = Math.max(this.#lastAt, clock.now + this.#network.latency(this.from, this.to));
     clock.after(this.#lastAt - clock.now, () => this.#arrive(task));
@@ -73,6 +105,7 @@ export class Network {
   readonly #connections = new Set<Breakable>();
   readonly #cuts = new Map<string, number>();
   readonly #slow = new Map<string, number>();
+  readonly #narrow = new Map<string, number>();
   readonly #mends = new Map<string, (() => void)[]>();
   /** Hosts that ever listened. */
   readonly #servers = new Set<string>();
@@ -112,6 +145,16 @@ export class Network {
   /** Adds to the latency; 0 takes it away. */
   slow(from: string, to: string, ms: number): void {
     this.#slow.set(`${from}>${to}`, ms);
+  }
+
+  /** Lets so many bytes through in a millisecond, on each connection; null: as many as there are. */
+  narrow(from: string, to: string, bytesPerMs: number | null): void {
+    if (bytesPerMs === null) this.#narrow.delete(`${from}>${to}`);
+    else this.#narrow.set(`${from}>${to}`, bytesPerMs);
+  }
+
+  width(from: string, to: string): number | null {
+    return this.#narrow.get(`${from}>${to}`) ?? null;
   }
 
   latency(from: string, to: string): number {
@@ -281,7 +324,8 @@ class Line implements Breakable {
 }
 
 class End implements Connection {
-  readonly queuedBytes = 0;
+  /** Sent, and not yet read by the process at the other end: there is no kernel here whose buffers take it meanwhile. */
+  queuedBytes = 0;
   readonly peer: string;
   readonly name: string;
   readonly out: Pipe;
@@ -306,7 +350,11 @@ class End implements Connection {
     if (this.handlers === null) return;
     const copy = Buffer.from(bytes);
     const other = this.#line.other(this);
-    this.out.send(() => other.receive(copy));
+    this.queuedBytes += copy.length;
+    const read = () => {
+      this.queuedBytes -= copy.length;
+    };
+    this.out.send(() => other.receive(copy, read), copy.length);
     // The first one greets.
     if (this.#sent++ > 0 && this.#network.mayRepeat(this.name, other.name)) this.#network.repeat(copy, other);
   }
@@ -335,9 +383,12 @@ class End implements Connection {
     this.#forget();
   }
 
-  receive(bytes: Buffer): void {
+  receive(bytes: Buffer, read: () => void = () => {}): void {
     this.#received++;
-    this.#gate(() => this.handlers?.message(bytes));
+    this.#gate(() => {
+      read();
+      this.handlers?.message(bytes);
+    });
   }
 
   /** Nothing arrives here any more. */

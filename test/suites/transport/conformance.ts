@@ -87,6 +87,20 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     await harness.until(listener.close());
   });
 
+  test(title('what has not left yet is queued'), async (t) => {
+    const harness = make();
+    const { listener, here, there, near, far } = await pair(harness);
+    const size = 12_000_000;
+    t.is(near.queuedBytes, 0);
+    for (let count = 0; count < 3; count++) near.send(Buffer.alloc(size));
+    t.true(near.queuedBytes > size, `${near.queuedBytes} bytes queued`);
+    await harness.until(there.heard(3));
+    far.send(Buffer.from('read'));
+    await harness.until(here.heard(1));
+    t.is(near.queuedBytes, 0);
+    await harness.until(listener.close());
+  });
+
   test(title('a close is heard once at each end, in a later turn, and nothing after it'), async (t) => {
     const harness = make();
     const { listener, here, there, near, far } = await pair(harness);

@@ -4,22 +4,19 @@
 import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { realEnv } from '../common/base/env.ts';
-import type { Logger } from '../common/base/log.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { readFlags } from '../common/process/flags.ts';
 import { createLogger } from '../common/process/log.ts';
 import type { ProcessLife } from '../common/process/main.ts';
-import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
-import { clusterCodec, paths } from '../common/zk/znodes.ts';
 import { COMMAND } from './command.ts';
 import { openDataDirectory } from './data-directory.ts';
+import { admit, joinCluster } from './membership.ts';
 import { type ServingOptions, serveNode } from './serving.ts';
 import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './storage/open.ts';
-import type { Storage } from './storage/storage.ts';
 
 const MIB = 1024 * 1024;
 
@@ -42,6 +39,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
   // The lock on the directory is held here: whoever had that session is dead.
   const left = await readSession(values.data);
+  const membership = { storage, env: realEnv, logger };
   let cluster: ClusterRecord | null = null;
   const zk = connectZk({
     connect: values.zk,
@@ -51,10 +49,10 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     tickMs: () => cluster?.tickMs ?? null,
     former: left?.identity ?? null,
     identified: (identity) => void sessions.write(identity),
+    admit: (session) => admit(session, membership),
   });
-  cluster = await Promise.race([clusterRecord(zk, logger), life.stopRequested.then(() => null)]);
+  cluster = await Promise.race([joinCluster(zk, membership), life.stopRequested.then(() => null)]);
   if (cluster !== null) {
-    await join(storage, cluster);
     const { clusterId } = cluster;
     await serve({ ...values, env: realEnv, logger, storage, zk, clusterId, name }, life);
   }
@@ -82,31 +80,4 @@ async function serve(options: ServingOptions, life: ProcessLife): Promise<void> 
   const reason = await life.stopRequested;
   logger.info({ reason }, 'stopping');
   await serving.close();
-}
-
-/** Waits for the first coordinator to make the cluster. */
-function clusterRecord(zk: Zk, logger: Logger): Promise<ClusterRecord> {
-  return new Promise((resolve) => {
-    let told = false;
-    const observer = zk.observeData(paths.cluster, (found) => {
-      if (found === null) {
-        if (!told) logger.info({}, 'waiting for a coordinator to make the cluster');
-        told = true;
-        return;
-      }
-      resolve(clusterCodec.decode(found.data));
-      observer.close();
-    });
-  });
-}
-
-/** R9: a data directory that joined one cluster refuses another. */
-async function join(storage: Storage, { clusterId }: ClusterRecord): Promise<void> {
-  if (storage.clusterId === null) return storage.joinCluster(clusterId);
-  if (storage.clusterId !== clusterId) {
-    throw new ProcessExit(
-      EXIT.failed,
-      `kvnode: this data directory belongs to cluster ${storage.clusterId}, ZooKeeper says ${clusterId}`,
-    );
-  }
 }

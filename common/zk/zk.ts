@@ -32,6 +32,8 @@ export interface ZkOptions {
   readonly former?: Identity | null;
   /** Told of each new session before anyone else: what it can be closed with from outside. */
   readonly identified?: (identity: Identity) => void;
+  /** A new session is used once this has resolved, if it has not ended by then. A rejection is not caught: it ends the process. */
+  readonly admit?: (session: ZkSession) => Promise<void>;
   /** The real one unless a twin is given. */
   readonly openLink?: OpenLink;
 }
@@ -57,6 +59,9 @@ class ConnectedZk implements Zk {
   readonly #listeners = new Set<(session: ZkSession) => void>();
   readonly #former = new Map<SessionId, Identity>();
   readonly #identified: (identity: Identity) => void;
+  readonly #admit: ((session: ZkSession) => Promise<void>) | null;
+  /** It may not be admitted yet. */
+  #newest: LiveSession | null = null;
   #session: LiveSession | null = null;
   #dial: Dial | null = null;
   #closed = false;
@@ -66,6 +71,7 @@ class ConnectedZk implements Zk {
     this.#env = env;
     this.#logger = logger;
     this.#identified = options.identified ?? (() => {});
+    this.#admit = options.admit ?? null;
     if (former !== null) this.#former.set(former.id, former);
     this.#dialer = new Dialer(parseConnectString(connect), config.sessionMs, env, logger, openLink);
     this.#observers = new Observers(env, logger, config.pollMs, () => this.#session);
@@ -126,27 +132,41 @@ class ConnectedZk implements Zk {
     this.#dial?.cancel();
     this.#observers.closeAll();
     this.#listeners.clear();
-    await this.#session?.close();
+    await this.#newest?.close();
   }
 
   #open(): void {
     this.#dial = this.#dialer.dial(null, (outcome) => {
       if (outcome.kind === 'expired') this.#open();
-      else this.#started(new LiveSession(outcome.link, this.#deps));
+      else this.#begun(new LiveSession(outcome.link, this.#deps));
     });
   }
 
-  #started(session: LiveSession): void {
+  #begun(session: LiveSession): void {
     this.#dial = null;
-    this.#session = session;
+    this.#newest = session;
     this.#logger.info({ session: session.id, timeoutMs: session.timeoutMs }, 'ZooKeeper session');
     this.#identified(session.identity);
     session.onEnd((reason) => this.#ended(session, reason));
+    if (this.#admit === null) return this.#use(session);
+    this.#admit(session).then(
+      () => this.#use(session),
+      (error: unknown) =>
+        this.#env.soon(() => {
+          throw error;
+        }),
+    );
+  }
+
+  #use(session: LiveSession): void {
+    if (session.ended || this.#closed) return;
+    this.#session = session;
     for (const listener of [...this.#listeners]) this.#tell(listener, session);
     this.#observers.kickAll();
   }
 
   #ended(session: LiveSession, reason: string): void {
+    this.#newest = null;
     this.#session = null;
     if (this.#closed) return;
     this.#logger.warn({ session: session.id, reason }, 'ZooKeeper session ended');

@@ -182,10 +182,17 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: "if (this.#state === 'running') return;",
   },
   {
+    name: 'use the sessions of another cluster',
+    rule: 'R9: a node refuses a cluster id other than its own',
+    file: 'kvnode/membership.ts',
+    text: '!session.ended && storage.clusterId !== null;',
+    replacement: "!session.ended && storage.clusterId === '';",
+  },
+  {
     name: 'let a client go back in time',
     rule: 'section 7: stale reads carry the highest seq seen',
-    file: 'common/client/read-call.ts',
-    text: "mode === 'stale' ? context.seen.of(route.descriptor) : 0",
+    file: 'common/client/hedged-read.ts',
+    text: "mode === 'stale' ? context.seen.of(descriptor) : 0",
     replacement: "mode === 'stale' ? 0 : 0",
   },
 ];

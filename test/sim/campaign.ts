@@ -1,7 +1,7 @@
 // What the seeds of a campaign add up to: how often everything has happened, and what has not happened at all.
 
 import { FAULT_KINDS } from './fault-kinds.ts';
-import { BRANCHES, WALKED } from './rules.ts';
+import { BRANCHES, GUARDS } from './rules.ts';
 import type { ReportOptions, SeedReport } from './seed-report.ts';
 
 /** Everything that a campaign is to have met: counters that must not be 0 at its end. */
@@ -12,7 +12,7 @@ const FAULTS = [
   'guardian unreachable',
   'message-doubled-on-next-connection',
 ];
-const RULES = BRANCHES.filter(({ name }) => !WALKED.includes(name)).map(({ name }) => `rule ${name}`);
+const RULES = BRANCHES.filter(({ name }) => !GUARDS.includes(name)).map(({ name }) => `rule ${name}`);
 
 export class Campaign {
   readonly failed: SeedReport[] = [];

@@ -162,6 +162,32 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   {
+    name: 'network-narrow',
+    lastsMs: LONG,
+    strike: (cluster, dice) => {
+      const { network } = cluster.world;
+      const [a, b] = talkers(cluster, dice);
+      const bytesPerMs = dice.rng.pick([1, 4, 12]);
+      network.narrow(a, b, bytesPerMs);
+      return { text: `${a} to ${b}, ${bytesPerMs} bytes a ms`, undo: () => network.narrow(a, b, null) };
+    },
+  },
+  {
+    name: 'node-narrow',
+    lastsMs: LONG,
+    strike: ofNode(({ host }, { nodes, world: { network } }, { rng }) => {
+      const others = nodes.map((other) => other.host.name).filter((name) => name !== host.name);
+      const bytesPerMs = rng.pick([2, 5, 12]);
+      for (const name of others) network.narrow(name, host.name, bytesPerMs);
+      return {
+        text: `all others to ${host.name}, ${bytesPerMs} bytes a ms`,
+        undo: () => {
+          for (const name of others) network.narrow(name, host.name, null);
+        },
+      };
+    }),
+  },
+  {
     name: 'zk-server-stopped',
     lastsMs: LONG,
     strike: ofServer((server, { ensemble }) => {
@@ -197,6 +223,18 @@ export const FAULT_KINDS: readonly FaultKind[] = [
           for (const server of ensemble.servers) ensemble.rejoin(server);
         },
       };
+    },
+  },
+  {
+    // As when an administrator has lost its disks, and finds a copy of them.
+    name: 'zk-emptied',
+    lastsMs: LONG,
+    strike: ({ ensemble, nodes }) => {
+      // A node that is new then belongs to the other cluster for good.
+      if (ensemble.isEmptied || nodes.some(({ damaged, nodeId, joinedAs }) => damaged || joinedAs !== nodeId))
+        return null;
+      ensemble.empty();
+      return { text: 'all servers', undo: () => ensemble.restore() };
     },
   },
   {
@@ -318,7 +356,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     name: 'bad-block',
     lastsMs: SHORT,
     strike: ofNode((node, cluster) => {
-      if (!maySpare(cluster, node)) return null;
+      if (cluster.ensemble.isEmptied || !maySpare(cluster, node)) return null;
       const fault = down(node, 'power');
       node.damaged = node.disk.damage();
       return fault;

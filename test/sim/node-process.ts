@@ -7,8 +7,8 @@ import type { Ended } from '../../common/process/children.ts';
 import { ProcessExit } from '../../common/process/exit.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
-import { clusterCodec, paths } from '../../common/zk/znodes.ts';
 import { openDataDirectory } from '../../kvnode/data-directory.ts';
+import { admit, joinCluster } from '../../kvnode/membership.ts';
 import { KvNode } from '../../kvnode/node.ts';
 import { Registration } from '../../kvnode/registration.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
@@ -47,6 +47,8 @@ export class NodeProcess {
   #running: Running | null = null;
   /** The id on this disk; null before the first start. */
   nodeId: string | null = null;
+  /** The id under which it has joined the cluster; of the disk before this one where it is new. */
+  joinedAs: string | null = null;
   /** It runs, or is on its way up or down in order. */
   busy = false;
   /** A fault keeps it down. */
@@ -148,6 +150,7 @@ export class NodeProcess {
     this.damaged = false;
     this.nodeId = opened.nodeId;
     const storage = applied.watch(this.host.name, opened);
+    const membership = { storage, env, logger };
     let cluster: ClusterRecord | null = null;
     const zk = connectZk({
       connect: ensemble.connectString,
@@ -157,11 +160,12 @@ export class NodeProcess {
       tickMs: () => cluster?.tickMs ?? null,
       former: this.guardian.left?.identity ?? null,
       identified: this.guardian.noteFor(process, launch),
+      admit: (session) => admit(session, membership),
       openLink: linksOf(ensemble, process),
     });
-    cluster = await clusterRecord(zk);
+    cluster = await joinCluster(zk, membership);
     const { clusterId } = cluster;
-    if (storage.clusterId === null) await storage.joinCluster(clusterId);
+    this.joinedAs = opened.nodeId;
     const node = new KvNode({
       clusterId,
       version: 'sim',
@@ -171,6 +175,7 @@ export class NodeProcess {
       storage,
       transport: world.network.transportOf(process),
       config: settings.replication,
+      channel: settings.channel,
     });
     const address = `${this.host.name}:${world.rng.pick([7000, 7000 + world.rng.below(100)])}`;
     const listener = world.network.listen(process, address, (connection) =>
@@ -180,6 +185,7 @@ export class NodeProcess {
         self: { clusterId, nodeId: node.id },
         handlers: node.handlers,
         turnEnd: node.turnEnd,
+        config: settings.channel,
       }),
     );
     const registration = new Registration({
@@ -192,14 +198,4 @@ export class NodeProcess {
     });
     this.#running = { node, storage, registration, listener, zk };
   }
-}
-
-function clusterRecord(zk: Zk): Promise<ClusterRecord> {
-  return new Promise((resolve) => {
-    const observer = zk.observeData(paths.cluster, (found) => {
-      if (found === null) return;
-      resolve(clusterCodec.decode(found.data));
-      observer.close();
-    });
-  });
 }

@@ -1,4 +1,4 @@
-// The branches of rules R1 to R14 that a campaign must have taken, each recognised by the place in the product that is it:
+// The branches of rules R1 to R14, and the bounds of queues, that a campaign must have met, each recognised by the place in the product that is it:
 // rule-counters.ts reads from V8 how often a place ran, so the product knows nothing of it. A place is a piece of code that is
 // found once in its file and ends inside the branch; spaces do not count. With a second piece, `but`, the branch is that the
 // first one ran and the second, which follows it, did not.
@@ -29,6 +29,7 @@ const WRITER = 'kvnode/descriptor-writer';
 const SESSIONS = 'kvnode/client-sessions';
 const RECEIVER = 'kvnode/snapshot-receiver';
 const SENDER = 'kvnode/snapshot-sender';
+const CHANNEL = 'common/net/channel';
 const WRITE_CALL = 'common/client/write-call';
 const MEMBERSHIP = 'coordinator/plan/membership';
 const PROMOTE = 'coordinator/plan/promote';
@@ -261,6 +262,35 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a conflict is told after commit': [HOST, "new RangekeeperError('CONFLICT',"],
     'a write that comes again changes nothing': [HOST, "if (verdict !== 'new') {"],
   },
+  Bounds: {
+    'a connection takes no more': [
+      CHANNEL,
+      'this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;',
+    ],
+    'a request finds a connection full': [
+      CHANNEL,
+      "return new RangekeeperError('OVERLOADED', `too many requests",
+    ],
+    'a request comes where answers wait': [
+      CHANNEL,
+      "new RangekeeperError('OVERLOADED', 'too many requests on",
+    ],
+    'too many entries of a range wait': [REPLICA, "return 'OVERLOADED';"],
+    'too many bytes of a range wait': [
+      HOST,
+      "return this.refusal('OVERLOADED', 'too much waits to commit');",
+    ],
+    'too many bytes of all ranges wait': [HOST, "'too much waits to commit in all ranges of the node');"],
+    'a write finds the disk full': [HOST, `return this.refusal('OVERLOADED', "the owner's disk is full");`],
+    'a write finds the state store behind': [HOST, "'the state store is behind');"],
+    'a follower stops where its state store is behind': [HOST, 'this.replica.ownedEpoch === null) break;'],
+    'a window to a follower is full': [
+      SENDING,
+      '<= state.index.lastSeq && progress.inflightBytes <',
+      'const prev = positionAt(state, progress.next - 1); const entries',
+    ],
+    'what a stuck range needs is carried': ['kvnode/storage/retention', 'this.#carry(replica);'],
+  },
 };
 
 export const BRANCHES: readonly Branch[] = Object.entries(RULES).flatMap(([rule, rows]) =>
@@ -273,7 +303,12 @@ export const BRANCHES: readonly Branch[] = Object.entries(RULES).flatMap(([rule,
 );
 
 /**
- * Those that only a guard against the unforeseen ever takes: ZooKeeper shows one session nothing older than it has seen, and a
- * connection keeps its messages in order. The random walk (support/replica-walk.ts) does bring them about; no campaign has to.
+ * Those that only a guard against the unforeseen ever takes: ZooKeeper shows a process nothing older than it has seen, nor a new
+ * session anything older than its own beginning; and a connection keeps its messages in order. What can bring the last one about
+ * is a ZooKeeper restored from a backup. No campaign has to meet them, a unit test does (unit/sim-rules).
  */
-export const WALKED: readonly string[] = ['R1 an epoch is not entered twice', 'R1 an older image is ignored'];
+export const GUARDS: readonly string[] = [
+  'R1 an epoch is not entered twice',
+  'R1 an older image is ignored',
+  'R9 a replica is not made again at or below its tombstone',
+];

@@ -32,9 +32,10 @@ export type Committed =
 export class ZkEnsemble {
   readonly world: World;
   readonly servers: readonly ZkServer[];
-  readonly sessions = new Map<string, ServerSession>();
-  /** What is committed. */
-  readonly tree = new ZkTree();
+  #sessions = new Map<string, ServerSession>();
+  #tree = new ZkTree();
+  /** What there was before all data was lost; null: they are there. */
+  #lost: { readonly sessions: Map<string, ServerSession>; readonly tree: ZkTree } | null = null;
   readonly log: Transaction[] = [];
   /** Told of every transaction that changed something. */
   onCommit: (changes: readonly Change[], tree: ZkTree) => void = () => {};
@@ -50,6 +51,20 @@ export class ZkEnsemble {
     this.leader = this.servers[0] as ZkServer;
     world.clock.after(TICK_MS / 2, () => this.#ping());
     world.clock.after(TICK_MS, () => this.#expire());
+  }
+
+  get sessions(): ReadonlyMap<string, ServerSession> {
+    return this.#sessions;
+  }
+
+  /** What is committed. */
+  get tree(): ZkTree {
+    return this.#tree;
+  }
+
+  /** Its data are lost, for now. */
+  get isEmptied(): boolean {
+    return this.#lost !== null;
   }
 
   get connectString(): string {
@@ -76,13 +91,13 @@ export class ZkEnsemble {
     const password = toHex(Uint8Array.from({ length: 16 }, () => this.world.rng.below(256)));
     const session = { id, password, timeoutMs, deadline: 0, owner: null };
     this.touch(session);
-    this.sessions.set(id, session);
+    this.#sessions.set(id, session);
     this.#commit([]);
     return session;
   }
 
   closeSession(session: ServerSession): number {
-    if (!this.sessions.delete(session.id)) return this.#zxid;
+    if (!this.#sessions.delete(session.id)) return this.#zxid;
     const gone = this.tree.ephemeralsOf(session.id).map((path) => ({ path, node: null }));
     this.tree.apply(gone);
     const zxid = this.#commit(gone);
@@ -102,7 +117,7 @@ export class ZkEnsemble {
     const transaction = { zxid: ++this.#zxid, changes };
     this.log.push(transaction);
     this.world.clock.mark(transaction.zxid);
-    if (changes.length > 0) this.onCommit(changes, this.tree);
+    if (changes.length > 0 && !this.isEmptied) this.onCommit(changes, this.tree);
     for (const server of this.servers) server.hear(transaction);
     return transaction.zxid;
   }
@@ -161,6 +176,33 @@ export class ZkEnsemble {
         this.touch(session);
       }
     });
+  }
+
+  /** All servers start again with nothing, and ahead of all that their clients have seen: nobody can tell by that. */
+  empty(): void {
+    this.#lost = { sessions: this.#sessions, tree: this.#tree };
+    this.#startAnew(new Map(), new ZkTree());
+  }
+
+  /** And again with what they had; whoever has seen more since finds them ahead of that too. */
+  restore(): void {
+    if (this.#lost === null) return;
+    const { sessions, tree } = this.#lost;
+    this.#lost = null;
+    this.#startAnew(sessions, tree);
+  }
+
+  #startAnew(sessions: Map<string, ServerSession>, tree: ZkTree): void {
+    this.#sessions = sessions;
+    this.#tree = tree;
+    const transaction = { zxid: ++this.#zxid, changes: [], anew: tree.copy() };
+    this.log.push(transaction);
+    this.world.clock.mark(transaction.zxid);
+    for (const server of this.servers) {
+      if (server.state === 'isolated') this.stop(server);
+      if (server.state === 'up') server.startAnew(this.log);
+    }
+    this.#electOther(this.world.between(200, 1_500));
   }
 
   /** Cut off from the others: answers reads for a while from what it has, then drops its clients. */

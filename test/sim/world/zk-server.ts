@@ -82,6 +82,12 @@ export class ZkServer {
     this.#scheduleApply();
   }
 
+  /** Starts again on what the ensemble has now; its clients' connections are gone. */
+  startAnew(log: readonly Transaction[]): void {
+    this.dropClients('started again on other data');
+    this.catchUp(log);
+  }
+
   catchUp(log: readonly Transaction[]): void {
     this.#inbox = [];
     for (const transaction of log.slice(this.#applied)) this.#apply(transaction);
@@ -124,7 +130,8 @@ export class ZkServer {
     });
   }
 
-  #apply({ zxid, changes }: Transaction): void {
+  #apply({ zxid, changes, anew }: Transaction): void {
+    if (anew !== undefined) this.#tree = anew.copy();
     for (const change of changes) {
       const existed = this.#tree.get(change.path) !== null;
       this.#tree.apply([change]);

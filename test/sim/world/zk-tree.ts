@@ -20,6 +20,8 @@ export interface Change {
 export interface Transaction {
   readonly zxid: number;
   readonly changes: readonly Change[];
+  /** Everything is replaced by this: the servers started again on other data. */
+  readonly anew?: ZkTree;
 }
 
 export type Decision =
@@ -47,6 +49,13 @@ export class ZkTree {
   constructor() {
     const node = { data: NO_DATA, version: 0, mzxid: 0, czxid: 0, ephemeralOwner: null };
     this.#entries.set('/', { node, children: new Set(), made: 0 });
+  }
+
+  copy(): ZkTree {
+    const copy = new ZkTree();
+    for (const [path, entry] of this.#entries)
+      copy.#entries.set(path, { ...entry, children: new Set(entry.children) });
+    return copy;
   }
 
   get(path: string): ZkNode | null {

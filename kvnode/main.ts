@@ -62,13 +62,14 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   return EXIT.ok;
 }
 
-/** Segments are small enough that keeping so little is possible. */
+/** Segments, and what waits to be written to the state, are small enough that keeping so little is possible. */
 function logLimits(keepMb: number, retainMb: number): Partial<StorageLimits> {
   const keepBytes = keepMb * MIB;
   return {
     keepBytes,
     retainBytes: Math.max(keepBytes, retainMb * MIB),
     segmentBytes: Math.min(DEFAULT_LIMITS.segmentBytes, Math.max(MIB, keepBytes / 4)),
+    flushBytes: Math.min(DEFAULT_LIMITS.flushBytes, keepBytes / 4),
   };
 }
 

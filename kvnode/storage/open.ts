@@ -41,7 +41,10 @@ export interface StorageLimits {
   /** Old log kept in any case, and while a follower needs it. */
   readonly keepBytes: number;
   readonly retainBytes: number;
-  /** Applied changes are written to the state store when the oldest has waited so long, or when there are so many. */
+  /**
+   * Applied changes are written to the state store when the oldest has waited so long, or when so many were applied: late
+   * enough that many of them replace each other, early enough that a start has little to replay.
+   */
   readonly flushMs: number;
   readonly flushBytes: number;
   /** Applied and not yet written; beyond it the storage is saturated. */
@@ -57,7 +60,7 @@ export const DEFAULT_LIMITS: StorageLimits = {
   tailBytesMax: 16 * MB,
   keepBytes: 64 * MB,
   retainBytes: 256 * MB,
-  flushMs: 50,
+  flushMs: 1_000,
   flushBytes: 8 * MB,
   overlayBytesMax: 64 * MB,
   rowCacheBytes: 96 * MB,

@@ -33,6 +33,10 @@ export function keyText(key: Bytes): KeyText {
   return scratch.toString('latin1', 0, key.length);
 }
 
+function bytesOf({ key, value }: OverlayRow): number {
+  return key.length + (value?.length ?? 0) + ROW_OVERHEAD_BYTES;
+}
+
 export class NamespaceOverlay {
   readonly rows = new Map<KeyText, OverlayRow>();
   #sorted: KeyText[] = [];
@@ -42,10 +46,9 @@ export class NamespaceOverlay {
   set(text: KeyText, row: OverlayRow): number {
     const before = this.rows.get(text);
     this.rows.set(text, row);
-    const bytes = row.value?.length ?? 0;
-    if (before !== undefined) return bytes - (before.value?.length ?? 0);
+    if (before !== undefined) return bytesOf(row) - bytesOf(before);
     this.#fresh.push(text);
-    return bytes + row.key.length + ROW_OVERHEAD_BYTES;
+    return bytesOf(row);
   }
 
   /** All keys in order. Do not modify; the next `set` makes it stale. */
@@ -79,7 +82,11 @@ export class Overlay {
   readonly touched = new Map<Replica, Position>();
   /** Once frozen: what has changed in the client sessions of those replicas through there. */
   readonly sessions = new Map<Replica, readonly SessionChange[]>();
+  /** Of the rows in it. */
   bytes = 0;
+  /** Of all rows that were set, those that newer ones replaced too: the log behind it grows with these. */
+  appliedBytes = 0;
+
   get isEmpty(): boolean {
     return this.touched.size === 0;
   }
@@ -105,6 +112,12 @@ export class Overlay {
     const sorted = this.spaces.get(namespaceId)?.sorted() ?? [];
     const first = sorted[lowerBound(sorted, start)];
     return first !== undefined && (end === null || first < end);
+  }
+
+  /** `space` is one of its own. */
+  set(space: NamespaceOverlay, row: OverlayRow): void {
+    this.bytes += space.set(keyText(row.key), row);
+    this.appliedBytes += bytesOf(row);
   }
 
   get(namespaceId: NamespaceId, text: KeyText): OverlayRow | undefined {

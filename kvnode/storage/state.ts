@@ -36,7 +36,7 @@ export interface StateOptions {
   readonly engine: StateEngine;
   /** Resolves when all that is logged now is synced. */
   readonly logFlushed: () => Promise<void>;
-  /** A batch is written when the overlay is as old or as large. */
+  /** A batch is written when the overlay is as old, or as much was applied to it. */
   readonly flushMs: number;
   readonly flushBytes: number;
   /** Beyond it the state is saturated. */
@@ -113,9 +113,7 @@ export class State {
   apply(replica: Replica, position: Position, changes: readonly Change[]): void {
     const overlay = this.#active;
     const space = overlay.space(replica.span.namespaceId);
-    for (const { key, value } of changes) {
-      overlay.bytes += space.set(keyText(key), { key, value, revision: position.seq });
-    }
+    for (const { key, value } of changes) overlay.set(space, { key, value, revision: position.seq });
     overlay.touched.set(replica, position);
     replica.applied = position;
     this.#schedule();
@@ -136,7 +134,7 @@ export class State {
   }
 
   #schedule(): void {
-    if (this.#active.bytes >= this.#options.flushBytes) this.#flushNow();
+    if (this.#active.appliedBytes >= this.#options.flushBytes) this.#flushNow();
     else this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
   }
 

@@ -133,7 +133,7 @@ test('what is applied while a batch is written is written too, without anything 
 });
 
 test('changes of many entries to one key are written once', async (t) => {
-  const world = new TwinWorld();
+  const world = new TwinWorld({ flushBytes: 1024 * 1024 });
   const { storage } = await openWithReplica(world);
   storage.append(1, entries(1, 1, 500));
   for (let seq = 1; seq <= 500; seq++) storage.apply(1, at(1, seq), [put('hot', String(seq))]);
@@ -141,6 +141,18 @@ test('changes of many entries to one key are written once', async (t) => {
   await storage.close();
   t.is(world.image.batches, batches + 1);
   t.is(world.image.pairs.length, 2, 'the row and how far the range is applied');
+});
+
+test('what replaces the same key over and over is written before the log behind it is long', async (t) => {
+  const world = new TwinWorld({ flushBytes: 10_000, flushMs: 1_000_000 });
+  const { storage } = await openWithReplica(world);
+  const { batches } = world.image;
+  for (let seq = 1; seq <= 100; seq++) {
+    storage.append(1, entries(1, seq, seq));
+    storage.apply(1, at(1, seq), [put('hot', 'x'.repeat(100))]);
+  }
+  await until(t, 'a batch is written', () => world.image.batches > batches);
+  t.true(storage.stats.overlayBytes < 1_000, 'it is one row, however often it was written');
 });
 
 test('when too much waits to be written behind, the storage says so', async (t) => {

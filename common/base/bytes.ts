@@ -43,6 +43,15 @@ export function equalBytes(a: Bytes, b: Bytes): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
+/** What is kept of a message may keep as much of it alive: what a socket gives at once. */
+const PINNED_BYTES_MAX = 64 * 1024;
+
+/** The view itself, or a copy where it is a small part of much memory. */
+export function keepable(view: Bytes): Bytes {
+  const { byteLength } = view.buffer;
+  return byteLength <= PINNED_BYTES_MAX || view.length * 2 >= byteLength ? view : new Uint8Array(view);
+}
+
 /** The smallest byte string greater than `key`: `key` followed by a zero byte. */
 export function keyAfter(key: Bytes): Bytes {
   const next = new Uint8Array(key.length + 1);

@@ -71,6 +71,7 @@ export interface Found extends Provenance, Freshness {
   readonly revision: Seq;
 }
 
+/** Rows of a page share memory, and one keeps all of it alive (64 KiB, or about as much as the page has): copy what is kept long. */
 export interface KeyRow {
   readonly key: Bytes;
   /** Empty in a scan with `keysOnly`. */

@@ -1,16 +1,13 @@
 // The read of one key.
 
-import type { Bytes } from '../base/bytes.ts';
+import { type Bytes, keepable } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
 import type { NodeId } from '../model/ids.ts';
-import { copyOf, type GetRequest, type WireReadMode } from '../wire/messages.ts';
+import type { GetRequest, WireReadMode } from '../wire/messages.ts';
 import type { Found, Freshness, ReadMode } from './api.ts';
 import type { Directory } from './directory.ts';
 import type { ReadReply, ReadTask } from './read-call.ts';
-
-/** A value may keep as much received memory alive: what a socket gives at once. */
-const PINNED_BYTES_MAX = 64 * 1024;
 
 export class GetTask implements ReadTask<Found | null> {
   readonly mode: ReadMode;
@@ -41,10 +38,4 @@ export class GetTask implements ReadTask<Found | null> {
     const { stale, staleMs } = freshness;
     return { value: keepable(value), revision, stale, staleMs, range, epoch, node };
   }
-}
-
-/** The value itself, or a copy where it is a small part of much memory. */
-function keepable(value: Bytes): Bytes {
-  const { byteLength } = value.buffer;
-  return byteLength <= PINNED_BYTES_MAX || value.length * 2 >= byteLength ? value : copyOf(value);
 }

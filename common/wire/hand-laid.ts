@@ -177,8 +177,8 @@ export function putScanReply(writer: Writer, id: number, field: number, body: Sc
   const numbers = integerBytes(count) + integerBytes(epoch) + integerBytes(appliedSeq);
   const age = staleMs ?? 0;
   const rest = (bound === null ? 0 : bytesBytes(bound.length)) + (age === 0 ? 0 : DOUBLE_BYTES);
-  putFrameHead(writer, id, field, rows.bytes.length + flags + numbers + rest);
-  writer.putLaid(rows.bytes);
+  putFrameHead(writer, id, field, rows.length + flags + numbers + rest);
+  for (const part of rows.parts) writer.putLaid(part);
   writer.putInteger(integer(2), count);
   if (bound !== null) {
     writer.putBytes(bytes(3), bound);
@@ -194,7 +194,7 @@ export function putScanReply(writer: Writer, id: number, field: number, body: Sc
 export function readScanReply(reader: Reader, end: number): ScanReply {
   const rowsAt = reader.pos;
   passRows(reader, end);
-  const rows = new LaidRows(reader.viewFrom(rowsAt));
+  const rows = new LaidRows([reader.viewFrom(rowsAt)]);
   let count = 0;
   let bound = emptyBytes;
   let bounded = false;

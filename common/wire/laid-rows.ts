@@ -6,7 +6,7 @@
 //
 // This is how we lay one; `decode` takes whatever the schema allows of a Row.
 
-import { type Bytes, emptyBytes } from '../base/bytes.ts';
+import { type Bytes, emptyBytes, keepable } from '../base/bytes.ts';
 import type { Seq } from '../model/ids.ts';
 import { check, checkKey, checkValue, malformed } from './checks.ts';
 import { bytesBytes, integerBytes, Reader } from './protobuf.ts';
@@ -26,39 +26,53 @@ const REVISION = 0x18;
 const COPIED_BY_CALL_MIN = 48;
 
 export class LaidRows {
-  static readonly none = new LaidRows(emptyBytes);
-  /** Not looked into yet where they came in a message; then a view of that. */
-  readonly bytes: Bytes;
+  static readonly none = new LaidRows([]);
+  /** Whole rows each, in order; not looked into yet, and a view, where they came in a message. */
+  readonly parts: readonly Bytes[];
 
-  constructor(bytes: Bytes) {
-    this.bytes = bytes;
+  constructor(parts: readonly Bytes[]) {
+    this.parts = parts;
   }
 
   static of(rows: Iterable<WireRow>): LaidRows {
-    const laid: Bytes[] = [];
-    for (const { key, value, revision } of rows) {
-      const bytes = new Uint8Array(laidBytes(key.length, value.length, revision));
-      layRow(bytes, 0, key, 0, value, 0, revision);
-      laid.push(bytes);
-    }
-    return new LaidRows(Buffer.concat(laid));
+    return new LaidRows([layRows(rows)]);
   }
 
-  /** The rows, in memory of their own that they share: one row keeps all of it. Throws RangekeeperError MALFORMED. */
+  get length(): number {
+    let length = 0;
+    for (const part of this.parts) length += part.length;
+    return length;
+  }
+
+  /** The rows, which share memory: one keeps its part of them alive. Throws RangekeeperError MALFORMED. */
   decode(): WireRow[] {
     const rows: WireRow[] = [];
-    const reader = new Reader(new Uint8Array(this.bytes));
-    const { len } = reader;
     try {
-      while (reader.pos < len) {
-        check(reader.shortTag() === ROW, 'not a row');
-        rows.push(readRow(reader));
-        reader.len = len;
-      }
+      for (const part of this.parts) decodePart(keepable(part), rows);
     } catch (error) {
       throw malformed(error);
     }
     return rows;
+  }
+}
+
+export function layRows(rows: Iterable<WireRow>): Bytes {
+  const laid: Bytes[] = [];
+  for (const { key, value, revision } of rows) {
+    const bytes = new Uint8Array(laidBytes(key.length, value.length, revision));
+    layRow(bytes, 0, key, 0, value, 0, revision);
+    laid.push(bytes);
+  }
+  return Buffer.concat(laid);
+}
+
+function decodePart(part: Bytes, into: WireRow[]): void {
+  const reader = new Reader(part);
+  const { len } = reader;
+  while (reader.pos < len) {
+    check(reader.shortTag() === ROW, 'not a row');
+    into.push(readRow(reader));
+    reader.len = len;
   }
 }
 

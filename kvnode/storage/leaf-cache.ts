@@ -57,27 +57,20 @@ class KeptLeaf implements Leaf {
     while (order < 0 && walk.next()) order = walk.compareKey(key);
     const from = order < 0 ? this.rows.length : walk.at;
     const to = order === 0 ? walk.end : from;
-    const valueLength = order === 0 ? walk.valueLength : 0;
     const length = row === null ? 0 : laidBytes(key.length, row.value.length, row.revision);
-    // A scan may hold these very bytes; a row of the same form is what its overlays have for it as well.
-    const sameForm = order === 0 && length === to - from && row?.value.length === valueLength;
-    if (!sameForm) this.#make(from, to, length);
-    if (row !== null) layRow(this.rows, from, key, 0, row.value, 0, row.revision);
-    if (order === 0) this.#counted(-1, key.length + valueLength);
+    // Other memory: pages that are being answered are views of this.
+    const rows = Buffer.allocUnsafeSlow(this.rows.length - (to - from) + length);
+    rows.set(this.rows.subarray(0, from));
+    rows.set(this.rows.subarray(to), from + length);
+    if (row !== null) layRow(rows, from, key, 0, row.value, 0, row.revision);
+    this.rows = rows;
+    if (order === 0) this.#counted(-1, key.length + walk.valueLength);
     if (row !== null) this.#counted(1, key.length + row.value.length);
   }
 
   #counted(sign: 1 | -1, bytes: number): void {
     this.count += sign;
     this.bytes += sign * bytes;
-  }
-
-  /** Other memory, with room for `length` bytes in place of those in [from, to). */
-  #make(from: number, to: number, length: number): void {
-    const rows = Buffer.allocUnsafeSlow(this.rows.length - (to - from) + length);
-    rows.set(this.rows.subarray(0, from));
-    rows.set(this.rows.subarray(to), from + length);
-    this.rows = rows;
   }
 }
 

@@ -1,6 +1,6 @@
 // One page of a scan: rows of the state store merged with the overlays that are newer than it. Pure; state.ts calls it in the
-// turn in which the store's rows arrived, so that the page is the state of one moment. Rows are copied as they are laid, many
-// at once where no overlay has anything between them.
+// turn in which the store's rows arrived, so that the page is the state of one moment. It is made of parts of the store's runs,
+// whole runs where no overlay has anything between their rows, and nothing is copied before the answer is written.
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../common/base/bytes.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
@@ -31,7 +31,7 @@ export function mergePage(
   bounds: KeyRange,
   options: ScanOptions,
 ): MergedPage | null {
-  const page = new PageBuilder(bounds, options, stored.runs);
+  const page = new PageBuilder(bounds, options);
   const overlaid = new LayerWalk(layers, bounds, options.reverse);
   for (const run of stored.runs) {
     if (overlaid.isBehind(run) && page.addRun(run)) continue;
@@ -63,25 +63,27 @@ function mergeRun(page: PageBuilder, overlaid: LayerWalk, run: Run, sign: 1 | -1
   return true;
 }
 
+/** Rows that are not in a run as the page needs them are laid in pieces of memory so large. */
+const SHEET_BYTES = 4 * 1024;
+
 class PageBuilder {
   readonly #bounds: KeyRange;
   readonly #options: ScanOptions;
-  #laid: Buffer;
-  #length = 0;
+  readonly #parts: Bytes[] = [];
   #count = 0;
   #bytes = 0;
   #bound: Bytes | null = null;
-  /** Stored rows that are to be copied next: a part of a run. */
-  #pending: Bytes = emptyBytes;
+  /** The part that grows: of a run, or of rows laid here. */
+  #source: Bytes = emptyBytes;
   #from = 0;
   #to = 0;
+  /** Where the next row is laid, if it finds room there. */
+  #sheet: Bytes = emptyBytes;
+  #laid = 0;
 
-  constructor(bounds: KeyRange, options: ScanOptions, runs: readonly Run[]) {
+  constructor(bounds: KeyRange, options: ScanOptions) {
     this.#bounds = bounds;
     this.#options = options;
-    let bytes = 0;
-    if (!options.countOnly) for (const { rows } of runs) bytes += rows.length;
-    this.#laid = Buffer.allocUnsafe(bytes);
   }
 
   /** All of the run; false where it would fill the page or goes not as a whole, and nothing of it is added. */
@@ -90,7 +92,7 @@ class PageBuilder {
     if (this.#count + count >= limitRows || this.#bytes + bytes >= limitBytes || keysOnly) return false;
     this.#count += count;
     this.#bytes += bytes;
-    if (!countOnly) this.#copyLater(rows, 0, rows.length);
+    if (!countOnly) this.#extend(rows, 0, rows.length);
     return true;
   }
 
@@ -102,7 +104,7 @@ class PageBuilder {
     this.#count++;
     this.#bytes += bytes;
     if (keysOnly && !countOnly) this.#lay(walk.key, emptyBytes, walk.revision);
-    else if (!countOnly) this.#copyLater(walk.bytes, walk.at, walk.end);
+    else if (!countOnly) this.#extend(walk.bytes, walk.at, walk.end);
     return this.#count < limitRows || this.#stopBehind(walk.key);
   }
 
@@ -133,38 +135,31 @@ class PageBuilder {
   }
 
   #lay(key: Bytes, value: Bytes, revision: number): void {
-    this.#copyNow();
     const length = laidBytes(key.length, value.length, revision);
-    this.#reserve(length);
-    layRow(this.#laid, this.#length, key, 0, value, 0, revision);
-    this.#length += length;
+    if (this.#laid + length > this.#sheet.length) {
+      this.#sheet = Buffer.allocUnsafe(Math.max(length, SHEET_BYTES));
+      this.#laid = 0;
+    }
+    const at = this.#laid;
+    this.#laid = layRow(this.#sheet, at, key, 0, value, 0, revision);
+    this.#extend(this.#sheet, at, this.#laid);
   }
 
-  #copyLater(bytes: Bytes, from: number, to: number): void {
-    if (this.#pending !== bytes || this.#to !== from) {
-      this.#copyNow();
-      this.#pending = bytes;
+  /** The page goes on with these bytes. */
+  #extend(source: Bytes, from: number, to: number): void {
+    if (this.#source !== source || this.#to !== from) {
+      this.#finishPart();
+      this.#source = source;
       this.#from = from;
     }
     this.#to = to;
   }
 
-  #copyNow(): void {
-    const length = this.#to - this.#from;
-    if (length === 0) return;
-    this.#reserve(length);
-    const all = length === this.#pending.length;
-    this.#laid.set(all ? this.#pending : this.#pending.subarray(this.#from, this.#to), this.#length);
-    this.#length += length;
+  #finishPart(): void {
+    if (this.#from === this.#to) return;
+    const whole = this.#from === 0 && this.#to === this.#source.length;
+    this.#parts.push(whole ? this.#source : this.#source.subarray(this.#from, this.#to));
     this.#from = this.#to;
-  }
-
-  #reserve(bytes: number): void {
-    const need = this.#length + bytes;
-    if (need <= this.#laid.length) return;
-    const larger = Buffer.allocUnsafe(Math.max(need, 2 * this.#laid.length));
-    larger.set(this.#laid.subarray(0, this.#length));
-    this.#laid = larger;
   }
 
   stopped(): MergedPage {
@@ -181,8 +176,8 @@ class PageBuilder {
   }
 
   #page(bound: Bytes | null): MergedPage {
-    this.#copyNow();
-    return { rows: new LaidRows(this.#laid.subarray(0, this.#length)), count: this.#count, bound };
+    this.#finishPart();
+    return { rows: new LaidRows(this.#parts), count: this.#count, bound };
   }
 }
 

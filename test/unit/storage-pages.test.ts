@@ -157,7 +157,7 @@ test('counting and keys agree with rows', async (t) => {
     keys.rows.decode().map((row) => [Buffer.from(row.key).toString(), row.value.length, row.revision]),
     rows.rows.decode().map((row) => [Buffer.from(row.key).toString(), 0, row.revision]),
   );
-  t.is(count.rows.bytes.length, 0);
+  t.is(count.rows.length, 0);
   const some = await storage.scan(1, whole, { ...EVERYTHING, countOnly: true, limitRows: 7, reverse: true });
   t.is(some.count, 7);
   t.deepEqual(some.bound, rows.rows.decode().at(-7)?.key ?? null);

@@ -182,6 +182,13 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: "if (this.#state === 'running') return;",
   },
   {
+    name: 'delete what was to be carried',
+    rule: 'section 5: a segment goes once all that it holds is applied, or stands elsewhere',
+    file: 'kvnode/storage/retention.ts',
+    text: 'first >= synced || first >= applied',
+    replacement: 'first >= synced',
+  },
+  {
     name: 'use the sessions of another cluster',
     rule: 'R9: a node refuses a cluster id other than its own',
     file: 'kvnode/membership.ts',

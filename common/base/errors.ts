@@ -77,8 +77,12 @@ export interface ErrorDetails {
   readonly descriptor?: { readonly data: Uint8Array; readonly version: number };
 }
 
-/** Where V8 keeps how much of the stack an error takes down. */
-const traces: { stackTraceLimit?: number | undefined } = Error;
+interface Traces {
+  stackTraceLimit?: number | undefined;
+}
+
+/** Where V8 keeps how much of the stack an error takes down; other engines have no such thing. */
+const traces: Traces = Error as ErrorConstructor & Traces;
 
 /**
  * Only what is wrong in a program says where it was made. The rest tells of the cluster, and comes by the hundred thousand

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { assert } from '../common/base/assert.ts';
 import { delay, realEnv } from '../common/base/env.ts';
-import type { Client } from '../common/client/index.ts';
+import { type Client, connect } from '../common/client/index.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
@@ -27,12 +27,21 @@ export interface ClusterOptions {
   readonly replaceAfterMs?: number;
 }
 
+/** What ZooKeeper says of the replicas of the namespace `default`. */
+export interface InSync {
+  /** Ranges that lack an in-sync replica of those they should have. */
+  readonly short: number;
+  /** Grows with each change of a range. */
+  readonly changes: number;
+}
+
 export class BenchCluster {
   readonly zk: string;
   readonly directory: string;
   readonly #server: ManagedServer;
   readonly #coordinators: Child[] = [];
   readonly #nodes = new Map<string, { readonly guardian: Child; pid: number | null }>();
+  #watching: Promise<Client> | null = null;
 
   private constructor(server: ManagedServer, directory: string) {
     this.#server = server;
@@ -88,6 +97,18 @@ export class BenchCluster {
     return [...this.#nodes.values()].map(({ pid }) => pid).filter((pid) => pid !== null);
   }
 
+  /** Fresh from ZooKeeper. */
+  async inSync(): Promise<InSync> {
+    this.#watching ??= connect({ zk: this.zk, connectMs: 30_000 });
+    const client = await this.#watching;
+    await client.refresh();
+    const images = client.ranges();
+    return {
+      short: images.filter(({ descriptor: { inSync, replicas } }) => inSync.length < replicas.length).length,
+      changes: images.reduce((sum, { version }) => sum + version, 0),
+    };
+  }
+
   /** Sends a signal to the node process itself; its guardian sees what comes of it. */
   signal(name: string, signal: NodeJS.Signals): void {
     const { pid } = this.#node(name);
@@ -108,6 +129,7 @@ export class BenchCluster {
   }
 
   async stop(): Promise<void> {
+    await (await this.#watching?.catch(() => null))?.close();
     for (const name of this.#nodes.keys()) this.lose(name);
     for (const child of this.#coordinators) child.process.kill('SIGKILL');
     const children = [...this.#nodes.values()].map(({ guardian }) => guardian);

@@ -70,6 +70,8 @@ interface Taken {
   readonly results: SlotResult[];
   readonly clientCores: number[];
   readonly serverCores: number[];
+  /** Rounds in which a range had too few in-sync replicas, or changed its owner or its replicas. */
+  disturbed: number;
 }
 
 export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Found, 'verdicts'>> {
@@ -77,7 +79,10 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Fo
   const { spec } = comparison;
   for (const contender of contenders) await warmUp(rig, contender, spec);
   const taken = new Map<Contender, Taken>(
-    contenders.map((contender) => [contender, { results: [], clientCores: [], serverCores: [] }]),
+    contenders.map((contender) => [
+      contender,
+      { results: [], clientCores: [], serverCores: [], disturbed: 0 },
+    ]),
   );
   const calm = [rig.calm.look()];
   for (const { round, contender } of interleaved(contenders, rig.scale.rounds)) {
@@ -94,15 +99,20 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Fo
 }
 
 async function measure(contender: Contender, spec: SlotSpec, taken: Taken | undefined): Promise<void> {
+  if (taken === undefined) return;
+  const inSync = await contender.inSync?.();
   const cost = costs(contender);
   const begin = realEnv.now();
   const result = await contender.run(spec);
   const seconds = (realEnv.now() - begin) / 1_000;
   const after = costs(contender);
-  taken?.results.push(result);
+  const inSyncAfter = await contender.inSync?.();
+  taken.results.push(result);
+  if (inSyncAfter !== undefined && (inSyncAfter.short > 0 || inSyncAfter.changes !== inSync?.changes))
+    taken.disturbed++;
   if (cost === null || after === null) return;
-  taken?.clientCores.push((after.client - cost.client) / seconds);
-  taken?.serverCores.push((after.server - cost.server) / seconds);
+  taken.clientCores.push((after.client - cost.client) / seconds);
+  taken.serverCores.push((after.server - cost.server) / seconds);
 }
 
 function costs(contender: Contender): { readonly client: number; readonly server: number } | null {
@@ -119,7 +129,7 @@ function rowOf(
   serverBytes: number | null,
   verified: Verified,
 ): Row {
-  const { results = [], clientCores = [], serverCores = [] } = taken ?? {};
+  const { results = [], clientCores = [], serverCores = [], disturbed = 0 } = taken ?? {};
   const values = results.map(value);
   const errors: Record<string, number> = {};
   for (const result of results) {
@@ -132,7 +142,9 @@ function rowOf(
     ...{ work, variant, contender: name, client, unit, values, spread: spreadOf(values), quantiles },
     clientCores: clientCores.length === 0 ? null : spreadOf(clientCores).median,
     serverCores: serverCores.length === 0 ? null : spreadOf(serverCores).median,
-    ...{ serverBytes, errors, verified, note: '' },
+    ...{ serverBytes, errors, verified },
+    note:
+      disturbed === 0 ? '' : `in-sync replicas missing or changed in ${disturbed} of ${values.length} rounds`,
   };
 }
 

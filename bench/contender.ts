@@ -1,6 +1,6 @@
 // A contender of one comparison: some servers and the client that loads them. Each is told by name, with its client.
 
-import type { BenchCluster } from './cluster.ts';
+import type { BenchCluster, InSync } from './cluster.ts';
 import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
 import type { Verified } from './load/ledger.ts';
@@ -17,6 +17,8 @@ export interface Contender {
   /** Of the client where it is a process that stays. */
   clientPids(): readonly number[];
   run(spec: SlotSpec): Promise<SlotResult>;
+  /** Of Rangekeeper: a set of replicas that shrinks makes writes cheaper, which a row must tell. */
+  inSync?(): Promise<InSync>;
   /** Sets the keys from 0 to `keys` - 1 under the prefix. */
   fill(prefix: string, keys: number, valueBytes: number): Promise<void>;
   /** Looks whether what was acknowledged since the last time is there. */
@@ -51,7 +53,7 @@ export async function rangekeeper(rig: Rig, replicas: 2 | 3, connections = 1): P
   );
 }
 
-export function rangekeeperOn(
+export async function rangekeeperOn(
   rig: Rig,
   cluster: BenchCluster,
   name: string,
@@ -61,11 +63,8 @@ export function rangekeeperOn(
 ): Promise<Contender> {
   const client = connections === 1 ? 'its client, one object' : `its client, ${connections} connections`;
   const described = { name, client, serverPids: () => cluster.pids };
-  return programmed(
-    rig,
-    { kind: 'rangekeeper', zk: cluster.zk, namespaces, connections, deadlineMs },
-    described,
-  );
+  const driver = { kind: 'rangekeeper', zk: cluster.zk, namespaces, connections, deadlineMs } as const;
+  return { ...(await programmed(rig, driver, described)), inSync: () => cluster.inSync() };
 }
 
 export async function zookeeper(rig: Rig, connections = 1): Promise<Contender> {

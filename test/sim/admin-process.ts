@@ -84,7 +84,7 @@ export class AdminProcess {
 
   /** Makes the task where it is not there; whether the leader is done with it. */
   async #isAnswered(session: ZkSession, path: string, request: TaskRequest): Promise<boolean> {
-    const { world } = this.#deps;
+    const { world, ensemble } = this.#deps;
     const found = await session.get(path);
     if (found === null) {
       const createdAt = this.host.process.env.wallNow();
@@ -94,6 +94,8 @@ export class AdminProcess {
     }
     const { state, progress } = taskCodec.decode(found.data);
     if (state !== 'done' && state !== 'failed') return false;
+    // What was done in a cluster that stood in for this one is gone with it.
+    if (ensemble.isEmptied) return false;
     world.story.tell(this.host.name, `${state}: ${progress}`);
     world.story.count(`task ${request.kind} ${state}`);
     return true;

@@ -92,6 +92,8 @@ async function ensembleStory(t: ExecutionContext): Promise<void> {
   if (writer === undefined || client === undefined) throw new Error('no session');
   await writer.createRoot();
   await writer.create('/a', data, 'persistent');
+  // Behind a barrier, which each answer stands for: else a server that is behind may say first that it is absent.
+  await Promise.all(clients.map(untilAnswering));
   const watching = clients.map((zk) => watched(zk, '/a'));
   await Promise.all(watching.map((watch) => watch.until(0)));
 

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import type { Cluster } from '../sim/cluster.ts';
-import { runSeed } from '../sim/run.ts';
+import { type RunResult, runSeed } from '../sim/run.ts';
 import { type Size, shrink } from '../sim/shrink.ts';
 
 const twenty = Array.from({ length: 20 }, (_, index) => index);
@@ -40,19 +40,31 @@ function breakWhenBothMeet({ world, history }: Cluster): void {
   look();
 }
 
+function run(seed: number, { operations, only }: { operations: number; only: readonly number[] | null }) {
+  return runSeed({ seed, operations, faults: 20, only }, { prepare: breakWhenBothMeet });
+}
+
+/** Which seeds meet both changes with the kinds of faults that there are. */
+async function firstBroken(): Promise<RunResult> {
+  for (let seed = 1; seed <= 50; seed++) {
+    const whole = await run(seed, { operations: 2_000, only: null });
+    if (whole.violations.length > 0) return whole;
+  }
+  throw new Error('both kinds have met in no seed');
+}
+
 test('a run shrinks to the faults that break it, and that run can be run again', async (t) => {
-  t.timeout(120_000);
-  const run = (operations: number, only: readonly number[] | null) =>
-    runSeed({ seed: 5, operations, faults: 20, only }, { prepare: breakWhenBothMeet });
-  const whole = await run(2_000, null);
+  t.timeout(240_000);
+  const whole = await firstBroken();
   t.deepEqual(whole.violations, ['synthetic: they met']);
-  const size = await shrink({ operations: 2_000, only: whole.faults }, 100, async ({ operations, only }) => {
-    return (await run(operations, only)).violations[0] === 'synthetic: they met';
+  const { seed } = whole;
+  const size = await shrink({ operations: 2_000, only: whole.faults }, 100, async (tried) => {
+    return (await run(seed, tried)).violations[0] === 'synthetic: they met';
   });
   t.is(size.only.length, 2, size.only.join());
   t.true(size.only.every((fault) => whole.faults.includes(fault)));
   t.true(size.operations < 2_000);
-  const [first, again] = [await run(size.operations, size.only), await run(size.operations, size.only)];
+  const [first, again] = [await run(seed, size), await run(seed, size)];
   t.deepEqual(first.violations, ['synthetic: they met']);
   t.is(again.trace, first.trace);
 });

@@ -195,6 +195,8 @@ export async function etcd(rig: Rig): Promise<Contender | null> {
 
 function requestOf(spec: SlotSpec, key: string, value: string): H2loadRequest {
   if (spec.mix.update === 1) return putRequest(key, value);
-  if (spec.mix.scan === 1) return rangeRequest(keyOf(spec.prefix, 0), `${spec.prefix}~`, spec.pageRows);
+  // It ends where the page does: etcd would count every row up to a later end.
+  if (spec.mix.scan === 1)
+    return rangeRequest(keyOf(spec.prefix, 0), keyOf(spec.prefix, spec.pageRows), spec.pageRows);
   return getRequest(key);
 }

@@ -104,6 +104,7 @@ function nodeMetrics(node: KvNode, storage: Storage): Metrics {
     return storage.stats.carriedBytes;
   });
   gauge('overlay_bytes', 'Applied and not yet written to the state store', () => storage.stats.overlayBytes);
+  gauge('row_cache_bytes', 'Rows by key in memory', () => storage.stats.rowCacheBytes);
   gauge('row_cache_hits_total', 'Reads of the state answered from memory', () => storage.stats.rowCacheHits);
   gauge('row_cache_misses_total', 'Reads of the state answered by the store', () => {
     return storage.stats.rowCacheMisses;

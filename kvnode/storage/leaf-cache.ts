@@ -82,6 +82,7 @@ interface Shelf {
 
 export class LeafCache {
   readonly #bytesMax: number;
+  readonly #grown: () => void;
   readonly #shelves = new Map<NamespaceId, Shelf>();
   readonly #all = new Map<KeptLeaf, Shelf>();
   /** Where it goes on to look for leaves that are not used. */
@@ -91,8 +92,12 @@ export class LeafCache {
   #hits = 0;
   #misses = 0;
 
-  /** @param bytesMax of leaves; 0: nothing is kept */
-  constructor(bytesMax: number) {
+  /**
+   * @param bytesMax of leaves; 0: nothing is kept
+   * @param grown told when there may be more bytes than before
+   */
+  constructor(bytesMax: number, grown: () => void = () => {}) {
+    this.#grown = grown;
     this.#bytesMax = bytesMax;
   }
 
@@ -158,7 +163,7 @@ export class LeafCache {
       this.#bytes += leaf.size;
     }
     for (const leaf of fresh) if (leaf.size > LEAF_BYTES_MAX) this.#drop(leaf, shelf);
-    while (this.#bytes > this.#bytesMax) this.#evict();
+    this.#settle();
   }
 
   /** The store has this row now, or none where it is null. */
@@ -170,7 +175,7 @@ export class LeafCache {
     this.#bytes += leaf.size;
     if (++leaf.changes > CHANGES_MAX || leaf.size > LEAF_BYTES_MAX)
       this.#drop(leaf, this.#shelfOf(namespaceId));
-    while (this.#bytes > this.#bytesMax) this.#evict();
+    this.#settle();
   }
 
   clear(): void {
@@ -197,7 +202,13 @@ export class LeafCache {
     return shelf;
   }
 
-  #evict(): void {
+  #settle(): void {
+    while (this.#bytes > this.#bytesMax) this.evict();
+    this.#grown();
+  }
+
+  /** Drops a leaf, or notes of one that was used that it has had its turn. */
+  evict(): void {
     let next = this.#hand.next();
     if (next.done === true) {
       this.#hand = this.#all.entries();

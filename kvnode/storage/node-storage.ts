@@ -217,6 +217,7 @@ export class NodeStorage implements Storage {
       logBytes: this.#parts.segments.bytes,
       carriedBytes: this.#parts.retention.carriedBytes,
       overlayBytes: this.#state.overlayBytes,
+      rowCacheBytes: this.#state.rowCache.bytes,
       rowCacheHits: this.#state.rowCache.hits,
       rowCacheMisses: this.#state.rowCache.misses,
       leafCacheBytes: this.#state.leafCache.bytes,

@@ -49,10 +49,8 @@ export interface StorageLimits {
   readonly flushBytes: number;
   /** Applied and not yet written; beyond it the storage is saturated. */
   readonly overlayBytesMax: number;
-  /** Rows kept in memory that were read from the state store. */
-  readonly rowCacheBytes: number;
-  /** The same in the order of their keys, as scans read them. */
-  readonly leafCacheBytes: number;
+  /** Rows of the state store kept in memory. */
+  readonly cacheBytes: number;
 }
 
 export const DEFAULT_LIMITS: StorageLimits = {
@@ -63,8 +61,7 @@ export const DEFAULT_LIMITS: StorageLimits = {
   flushMs: 1_000,
   flushBytes: 8 * MB,
   overlayBytesMax: 64 * MB,
-  rowCacheBytes: 96 * MB,
-  leafCacheBytes: 96 * MB,
+  cacheBytes: 160 * MB,
 };
 
 export interface StorageOptions {

@@ -1,7 +1,7 @@
-// Rows of the state store that were read, in memory, so that reading one again costs a tenth of what the store asks for it. The
-// rows stand one after the other in large pieces of memory outside the heap; a table of their places, four to a bucket,
-// finds them. The oldest piece goes when there are too many bytes; what a full bucket has no place for is forgotten: both
-// are only a row to be read from the store again.
+// Rows of the state store that were read or written lately, in memory, so that reading one costs a tenth of what the store asks
+// for it. The rows stand one after the other in large pieces of memory outside the heap; a table of their places, four to a
+// bucket, finds them. The oldest piece goes when there are too many bytes; what a full bucket has no place for is
+// forgotten: both are only a row to be read from the store again.
 //
 // It tells what the store holds now: whoever changes a row in the store tells it, or clears it.
 
@@ -33,21 +33,34 @@ interface Piece {
 }
 
 export class RowCache {
+  /** A ring; the pieces that are kept follow each other in it. */
   readonly #pieces: (Piece | undefined)[];
+  readonly #grown: () => void;
   /** Places in bytes since the beginning, never reused; 0: none. */
   #slots: Float64Array;
   readonly #mask: number;
   /** The next row comes here. */
   #head = ALIGNMENT;
+  /** Number of the oldest piece that is kept, counted since the beginning, and how many are kept. */
+  #oldest = 0;
+  #kept = 0;
   #hits = 0;
   #misses = 0;
 
-  /** @param bytesMax of rows; 0: nothing is kept */
-  constructor(bytesMax: number) {
+  /**
+   * @param bytesMax of rows; 0: nothing is kept
+   * @param grown told after a row for which another piece was needed
+   */
+  constructor(bytesMax: number, grown: () => void = () => {}) {
+    this.#grown = grown;
     this.#pieces = new Array<Piece | undefined>(Math.floor(bytesMax / PIECE_BYTES)).fill(undefined);
     const slots = this.#pieces.length === 0 ? WAYS : 2 ** Math.ceil(Math.log2(bytesMax / BYTES_PER_SLOT));
     this.#slots = new Float64Array(slots);
     this.#mask = slots / WAYS - 1;
+  }
+
+  get bytes(): number {
+    return this.#kept * PIECE_BYTES;
   }
 
   get hits(): number {
@@ -74,11 +87,12 @@ export class RowCache {
     return { key, value, revision: view.getFloat64(at + REVISION) };
   }
 
-  /** A row that was read from the store. */
+  /** A row that the store has. */
   add(namespaceId: NamespaceId, row: Row): void {
     const { key, value, revision } = row;
     const size = (HEADER_BYTES + key.length + value.length + ALIGNMENT - 1) & -ALIGNMENT;
     if (size > ROW_BYTES_MAX || this.#pieces.length === 0) return;
+    const keptBefore = this.#kept;
     const place = this.#reserve(size);
     const { bytes, view } = this.#pieceOf(place);
     const at = place % PIECE_BYTES;
@@ -89,14 +103,23 @@ export class RowCache {
     bytes.set(key, at + HEADER_BYTES);
     bytes.set(value, at + HEADER_BYTES + key.length);
     this.#slots[this.#slotFor(namespaceId, key)] = place;
+    if (this.#kept > keptBefore) this.#grown();
   }
 
-  /** The store has this row now, or none where it is null; what is not known here stays unknown. */
+  /** The store has this row now, or none where it is null. */
   changed(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
     const slot = this.#find(namespaceId, key);
-    if (slot < 0) return;
-    this.#slots[slot] = 0;
+    if (slot >= 0) this.#slots[slot] = 0;
     if (row !== null) this.add(namespaceId, row);
+  }
+
+  /** Forgets the rows of the oldest piece; where it is the only one, the next row begins another. */
+  dropOldest(): void {
+    if (this.#kept === 0) return;
+    this.#pieces[this.#oldest % this.#pieces.length] = undefined;
+    this.#oldest++;
+    this.#kept--;
+    this.#head = Math.max(this.#head, this.#oldest * PIECE_BYTES);
   }
 
   clear(): void {
@@ -104,6 +127,8 @@ export class RowCache {
     this.#slots = new Float64Array(this.#slots.length);
     this.#pieces.fill(undefined);
     this.#head = ALIGNMENT;
+    this.#oldest = 0;
+    this.#kept = 0;
   }
 
   /** The slot of the row; -1: none. */
@@ -129,8 +154,7 @@ export class RowCache {
 
   /** What is below is gone. */
   get #tail(): number {
-    const pieces = Math.floor(this.#head / PIECE_BYTES) + 1 - this.#pieces.length;
-    return Math.max(ALIGNMENT, pieces * PIECE_BYTES);
+    return Math.max(ALIGNMENT, this.#oldest * PIECE_BYTES);
   }
 
   #isOf(place: number, namespaceId: NamespaceId, key: Bytes): boolean {
@@ -155,11 +179,13 @@ export class RowCache {
     let place = this.#head;
     const left = PIECE_BYTES - (place % PIECE_BYTES);
     if (size > left) place += left;
-    const index = Math.floor(place / PIECE_BYTES) % this.#pieces.length;
-    if (this.#pieces[index] === undefined || place % PIECE_BYTES === 0) {
+    const number = Math.floor(place / PIECE_BYTES);
+    if (number === this.#oldest + this.#kept) {
+      if (this.#kept === this.#pieces.length) this.dropOldest();
       // A new one, not the old one again: somebody may hold a value of that.
       const bytes = Buffer.allocUnsafeSlow(PIECE_BYTES);
-      this.#pieces[index] = { bytes, view: viewOf(bytes) };
+      this.#pieces[number % this.#pieces.length] = { bytes, view: viewOf(bytes) };
+      this.#kept++;
     }
     this.#head = place + size;
     return place;

@@ -11,11 +11,12 @@ import type { Env, Timer } from '../../common/base/env.ts';
 import type { NamespaceId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
-import { LeafCache } from './leaf-cache.ts';
+import { Caches } from './caches.ts';
+import type { LeafCache } from './leaf-cache.ts';
 import { keyText, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './page.ts';
 import type { Replica } from './replicas.ts';
-import { RowCache } from './row-cache.ts';
+import type { RowCache } from './row-cache.ts';
 import { addApplied, addSessions } from './snapshot.ts';
 import type { StateBatch, StateEngine } from './state-engine.ts';
 import {
@@ -41,10 +42,8 @@ export interface StateOptions {
   readonly flushBytes: number;
   /** Beyond it the state is saturated. */
   readonly overlayBytesMax: number;
-  /** Rows of the store kept in memory. */
-  readonly rowCacheBytes: number;
-  /** Leaves of the store kept in memory. */
-  readonly leafCacheBytes: number;
+  /** Of the store, kept in memory. */
+  readonly cacheBytes: number;
   readonly onFlushed: () => void;
   readonly onFailure: (error: Error) => void;
 }
@@ -56,8 +55,7 @@ const CLEAR_ROWS = 2000;
 export class State {
   readonly #options: StateOptions;
   readonly #engine: StateEngine;
-  readonly #cache: RowCache;
-  readonly #leaves: LeafCache;
+  readonly #caches: Caches;
   #active = new Overlay();
   /** The one being written, if any. */
   #frozen: Overlay | null = null;
@@ -69,20 +67,19 @@ export class State {
   constructor(options: StateOptions) {
     this.#options = options;
     this.#engine = options.engine;
-    this.#cache = new RowCache(options.rowCacheBytes);
-    this.#leaves = new LeafCache(options.leafCacheBytes);
+    this.#caches = new Caches(options.cacheBytes);
   }
 
   get overlayBytes(): number {
     return this.#active.bytes + (this.#frozen?.bytes ?? 0);
   }
 
-  get rowCache(): Pick<RowCache, 'hits' | 'misses'> {
-    return this.#cache;
+  get rowCache(): Pick<RowCache, 'bytes' | 'hits' | 'misses'> {
+    return this.#caches.rows;
   }
 
   get leafCache(): Pick<LeafCache, 'bytes' | 'hits' | 'misses'> {
-    return this.#leaves;
+    return this.#caches.leaves;
   }
 
   get saturated(): boolean {
@@ -95,19 +92,18 @@ export class State {
       const row = this.#active.get(namespaceId, text) ?? this.#frozen?.get(namespaceId, text);
       if (row !== undefined) return isRow(row) ? row : undefined;
     }
-    const cached = this.#cache.get(namespaceId, key);
+    const cached = this.#caches.rows.get(namespaceId, key);
     if (cached !== undefined) return cached;
     const stored = this.#engine.get(scratchKey(namespaceId, key));
     if (stored === undefined) return undefined;
     const row = { key, value: stored.subarray(REVISION_BYTES), revision: readRevision(stored) };
-    this.#cache.add(namespaceId, row);
+    this.#caches.rows.add(namespaceId, row);
     return row;
   }
 
   /** Rows of the store were replaced by others than this. */
   storeReplaced(): void {
-    this.#cache.clear();
-    this.#leaves.clear();
+    this.#caches.clear();
   }
 
   apply(replica: Replica, position: Position, changes: readonly Change[]): void {
@@ -165,6 +161,7 @@ export class State {
 
   /** In slices, so that a large batch does not hold up the event loop. */
   async #fill(batch: StateBatch, overlay: Overlay): Promise<void> {
+    const { rows, leaves } = this.#caches;
     let left = ROWS_PER_TURN;
     for (const [namespaceId, space] of overlay.spaces) {
       for (const [text, row] of space.rows) {
@@ -173,8 +170,8 @@ export class State {
         if (now !== null) batch.put(storedKey, scratchValue(now));
         else batch.delete(storedKey);
         // Ahead of the store: until that has the batch, the overlay answers.
-        this.#cache.changed(namespaceId, row.key, now);
-        if (!this.#leaves.isEmpty) this.#leaves.changed(namespaceId, text, row.key, now);
+        rows.changed(namespaceId, row.key, now);
+        if (!leaves.isEmpty) leaves.changed(namespaceId, text, row.key, now);
         if (--left > 0) continue;
         await new Promise<void>((resolve) => this.#options.env.soon(resolve));
         left = ROWS_PER_TURN;
@@ -197,7 +194,7 @@ export class State {
   ): Promise<T> {
     const layers = this.#frozen === null ? [this.#active] : [this.#active, this.#frozen];
     const stored = new StoredScan({
-      ...{ engine: this.#engine, leaves: this.#leaves, namespaceId, bounds, scan: options },
+      ...{ engine: this.#engine, leaves: this.#caches.leaves, namespaceId, bounds, scan: options },
       unchanged: (start, end) => !layers.slice(1).some((layer) => layer.hasWithin(namespaceId, start, end)),
     });
     this.#scans.add(layers);

@@ -128,6 +128,7 @@ export interface StorageStats {
   readonly carriedBytes: number;
   readonly overlayBytes: number;
   /** Reads of the state beneath the overlay: answered from memory, or by the store. */
+  readonly rowCacheBytes: number;
   readonly rowCacheHits: number;
   readonly rowCacheMisses: number;
   /** Of leaves in memory; how many of them scans have used, and how often one had to read the store. */

@@ -63,8 +63,7 @@ function drawLimits(world: World): Partial<StorageLimits> {
   ]);
   return {
     ...limits,
-    rowCacheBytes: world.rng.pick([0, 2 * 1024 * 1024]),
-    leafCacheBytes: world.rng.pick([0, 1_500, 1024 * 1024]),
+    cacheBytes: world.rng.pick([0, 1_500, 2 * 1024 * 1024, 4 * 1024 * 1024]),
   };
 }
 

@@ -95,9 +95,9 @@ test('pages agree with an oracle while changes come and are written behind', asy
       fc.array(ask, { minLength: 5, maxLength: 30 }),
       fc.infiniteStream(fc.nat(9)),
       fc.constantFrom(0, 1_500, 1_000_000),
-      async (choices, asks, dice, leafCacheBytes) => {
+      async (choices, asks, dice, cacheBytes) => {
         const changes = choices.map(([n, isPut], i) => (isPut ? put(key(n), `v${i}`) : remove(key(n))));
-        const world = new TwinWorld({ flushBytes: 1500, flushMs: 1, leafCacheBytes });
+        const world = new TwinWorld({ flushBytes: 1500, flushMs: 1, cacheBytes });
         const storage = await world.open();
         createWhole(storage);
         storage.append(1, entries(1, 1, ENTRIES));

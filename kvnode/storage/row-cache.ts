@@ -14,7 +14,7 @@ import type { Row } from './storage.ts';
 /** A piece of memory is as large; one row never crosses its end. */
 const PIECE_BYTES = 1024 * 1024;
 /** A row that is larger with its key is not kept. */
-const ROW_BYTES_MAX = 16 * 1024;
+const ROW_BYTES_MAX = 128 * 1024;
 /** Rows are at multiples of it, so that their places are small numbers. */
 const ALIGNMENT = 8;
 /** The table has a slot for so many bytes. */

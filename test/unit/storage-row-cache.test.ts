@@ -38,7 +38,7 @@ test('a cache of nothing knows nothing, and a row that is too large is not kept'
   none.changed(1, toBytes('a'), row('a', 2));
   t.is(text(none, 1, 'a'), undefined);
   const cache = new RowCache(MB);
-  cache.add(1, row('a', 1, 17_000));
+  cache.add(1, row('a', 1, 140_000));
   t.is(text(cache, 1, 'a'), undefined);
 });
 

@@ -25,7 +25,7 @@ import {
 
 const CHECKER = 'linearizability';
 /** For each group of keys. */
-const STEPS_MAX = 2_000_000;
+const STEPS_MAX = 8_000_000;
 /** Operations shown around the one that has no place. */
 const SHOWN_MAX = 12;
 

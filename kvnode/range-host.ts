@@ -92,6 +92,8 @@ export class RangeHost implements Ticked {
 
   /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */
   write(epoch: number, operationBytes: Uint8Array, client: Answerable, requestId: number, now: number): void {
+    const full = this.#fullFor(operationBytes.length);
+    if (full !== null) return client.reply(requestId, this.refusal('OVERLOADED', full));
     // What waits outlives the message that it came in, and a view would pin all of that.
     const payload = Buffer.from(operationBytes);
     let operation: Operation;
@@ -101,8 +103,9 @@ export class RangeHost implements Ticked {
       const fault = error instanceof RangekeeperError ? error.message : String(error);
       return client.reply(requestId, this.refusal('INVALID_ARGUMENT', fault));
     }
-    const refusal = this.#writeRefusal(operation, payload.length);
-    if (refusal !== null) return client.reply(requestId, refusal);
+    if (!operation.mutations.every(({ key }) => contains(this.meta, key))) {
+      return client.reply(requestId, this.refusal('WRONG_RANGE', 'a key of the write is outside the range'));
+    }
     const seq = this.replica.propose(epoch, payload, now);
     if (typeof seq === 'string') {
       const text = `range ${this.meta.range} takes no write here`;
@@ -111,17 +114,13 @@ export class RangeHost implements Ticked {
     this.#waiting.push({ seq, epoch, operation, bytes: payload.length, client, requestId });
   }
 
-  #writeRefusal({ mutations }: Operation, bytes: number): ErrorReply | null {
-    for (const { key } of mutations) {
-      if (!contains(this.meta, key))
-        return this.refusal('WRONG_RANGE', 'a key of the write is outside the range');
-    }
-    if (this.#waiting.bytes + bytes > this.#waitingBytesMax)
-      return this.refusal('OVERLOADED', 'too much waits to commit');
+  /** What has no room for a write of so many bytes: asked before anything is done for it. */
+  #fullFor(bytes: number): string | null {
+    if (this.#waiting.bytes + bytes > this.#waitingBytesMax) return 'too much waits to commit';
     if (this.#waitingOnNode.all + bytes > this.#waitingOnNodeMax)
-      return this.refusal('OVERLOADED', 'too much waits to commit in all ranges of the node');
-    if (this.#storage.full) return this.refusal('OVERLOADED', "the owner's disk is full");
-    if (this.#storage.saturated) return this.refusal('OVERLOADED', 'the state store is behind');
+      return 'too much waits to commit in all ranges of the node';
+    if (this.#storage.full) return "the owner's disk is full";
+    if (this.#storage.saturated) return 'the state store is behind';
     return null;
   }
 

@@ -141,6 +141,8 @@ export interface ClientEvents {
  * - `INVALID_ARGUMENT`: at once, nothing sent: an empty key, a key over 4 KiB, a value over 1 MiB, bad options.
  * - `NO_OWNER`: no owner of the range could be reached within the deadline. Nothing was applied.
  * - `READ_ONLY`, `NOT_READY`, `OVERLOADED`: the owner answered so until the deadline. Nothing was applied.
+ * - `OVERLOADED` at once, nothing sent: the calls that this client has under way would, at the rate at which calls are
+ *   answered, take more than a quarter of the deadline (common/client/admission.ts). Fewer than 1,024 are never refused so.
  * - `OUTCOME_UNKNOWN`: writes only. It was sent, and until the deadline no answer came, of repetitions neither; or it was
  *   sent again so late that the range had forgotten this client. It may have been applied. Read, then decide.
  * - `DEADLINE`: no answer in time; nothing was applied.

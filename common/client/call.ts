@@ -24,9 +24,10 @@ export interface CallContext {
   /** Calls that pause between attempts. */
   readonly pausing: Set<Call>;
   readonly closed: boolean;
-  /** Counts a call; throws CLOSED, or OVERLOADED where there are too many. */
+  /** Counts a call; throws CLOSED. */
   begin(): void;
-  end(): void;
+  /** `answered`: the cluster has done what it could. */
+  end(answered: boolean): void;
 }
 
 export abstract class Call {

@@ -16,6 +16,7 @@ import { Peers } from '../net/peers.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Mutation } from '../wire/messages.ts';
 import type { Zk } from '../zk/store.ts';
+import { Admission } from './admission.ts';
 import type {
   BatchOp,
   CallOptions,
@@ -58,8 +59,6 @@ import { askStatus } from './status.ts';
 import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts';
 import { Writers } from './writer.ts';
 
-/** Operations under way in one client; more are refused with OVERLOADED. */
-const CALLS_MAX = 65_536;
 const PAGE_ROWS = 100;
 /** Rows that `scan` asks for at once. */
 const SCAN_PAGE_ROWS = 1_000;
@@ -128,7 +127,7 @@ class RangekeeperClient implements Client, CallContext {
   private readonly settings: ClientSettings;
   private readonly nodeList: NodeList;
   private readonly listeners: Listeners;
-  private underWay = 0;
+  private readonly admission = new Admission();
 
   constructor({ zk, transport, env, log, channel }: ClientWorld, settings: ClientSettings, cluster: Cluster) {
     this.namespace = settings.namespace;
@@ -172,41 +171,34 @@ class RangekeeperClient implements Client, CallContext {
   // ---- writes ----------------------------------------------------------------------------------------------------
 
   put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
-    return promised(() => {
+    return this.admitted(options, (deadlineMs) => {
       const ifRevision = revisionOf(options.ifRevision);
       const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
-      return this.write([mutation], options, written);
+      return this.write([mutation], deadlineMs, written);
     });
   }
 
   delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
-    return promised(() => {
+    return this.admitted(options, (deadlineMs) => {
       const ifRevision = revisionOf(options.ifRevision);
-      return this.write([{ kind: 'delete', key: keyBytes(key), ifRevision }], options, deleted);
+      return this.write([{ kind: 'delete', key: keyBytes(key), ifRevision }], deadlineMs, deleted);
     });
   }
 
   batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
-    return promised(() => this.write(mutationsOf(ops), options, written));
+    return this.admitted(options, (deadlineMs) => this.write(mutationsOf(ops), deadlineMs, written));
   }
 
-  private write<T>(mutations: readonly Mutation[], options: CallOptions, result: WriteResult<T>): Promise<T> {
-    return WriteCall.run(this, mutations, deadlineMsOf(options, this.settings.deadlineMs), result);
+  private write<T>(mutations: readonly Mutation[], deadlineMs: number, result: WriteResult<T>): Promise<T> {
+    return WriteCall.run(this, mutations, deadlineMs, result);
   }
 
   // ---- reads -----------------------------------------------------------------------------------------------------
 
   get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
-    const { settings } = this;
-    try {
-      const deadlineMs = deadlineMsOf(options, settings.deadlineMs);
-      return read(
-        this,
-        new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, settings.fallbackMs),
-      );
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    return this.admitted(options, (deadlineMs) =>
+      read(this, new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.settings.fallbackMs)),
+    );
   }
 
   async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
@@ -233,7 +225,10 @@ class RangekeeperClient implements Client, CallContext {
     const cursor = options.cursor ?? null;
     const at = cursor === null ? null : decodeCursor(cursor, bounds, plan.reverse);
     const keys = at === null ? bounds : plan.reverse ? { ...bounds, end: at } : { ...bounds, start: at };
-    const deadline = this.env.now() + deadlineMsOf(options, this.settings.deadlineMs);
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const now = this.env.now();
+    if (!this.admission.hasRoom(deadlineMs, now)) return refused();
+    const deadline = now + deadlineMs;
     const page = await readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline });
     const next = page.rest === null ? null : plan.reverse ? page.rest.end : page.rest.start;
     return {
@@ -320,13 +315,21 @@ class RangekeeperClient implements Client, CallContext {
 
   begin(): void {
     this.checkOpen();
-    if (this.underWay >= CALLS_MAX)
-      throw new RangekeeperError('OVERLOADED', `this client has ${CALLS_MAX} operations under way`);
-    this.underWay++;
+    this.admission.begun();
   }
 
-  end(): void {
-    this.underWay--;
+  end(answered: boolean): void {
+    this.admission.ended(answered);
+  }
+
+  /** `begin`'s promise, if there is room for the call; what it throws at once becomes a rejection. */
+  private admitted<T>(options: CallOptions, begin: (deadlineMs: number) => Promise<T>): Promise<T> {
+    try {
+      const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+      return this.admission.hasRoom(deadlineMs, this.env.now()) ? begin(deadlineMs) : refused();
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   private checkOpen(): void {
@@ -339,13 +342,10 @@ class RangekeeperClient implements Client, CallContext {
   }
 }
 
-/** `begin`'s promise; what it throws at once becomes a rejection, without the cost of an async function. */
-function promised<T>(begin: () => Promise<T>): Promise<T> {
-  try {
-    return begin();
-  } catch (error) {
-    return Promise.reject(error);
-  }
+/** Not rejected before its asker listens: Node would look for who does not, at several times the cost. */
+async function refused(): Promise<never> {
+  await null;
+  throw new RangekeeperError('OVERLOADED', 'this client has more calls under way than are answered in time');
 }
 
 function written({ reply, route }: WriteOutcome): Written {

@@ -37,8 +37,8 @@ export class HedgedRead<T> extends ReadCall<T> {
     return new RangekeeperError('UNREACHABLE', `no replica answered in time; last: ${last.message}`);
   }
 
-  protected override finish(): boolean {
-    const ended = super.finish();
+  protected override finish(answered: boolean): boolean {
+    const ended = super.finish(answered);
     if (ended) this.hedgeTimer?.cancel();
     return ended;
   }

@@ -67,7 +67,7 @@ export abstract class ReadCall<T> extends Call {
     const { health, seen } = this.context;
     health.answered(node, roundTripMs);
     seen.note(descriptor.id, reply.appliedSeq);
-    if (!this.finish()) return;
+    if (!this.finish(true)) return;
     try {
       this.resolve(this.task.result(reply, descriptor, node, freshnessOf(reply, roundTripMs)));
     } catch (error) {
@@ -77,7 +77,7 @@ export abstract class ReadCall<T> extends Call {
   }
 
   protected giveUp(error: RangekeeperError): void {
-    if (this.finish()) this.reject(error);
+    if (this.finish(false)) this.reject(error);
   }
 
   protected override unreached(last: RangekeeperError): RangekeeperError {
@@ -86,11 +86,11 @@ export abstract class ReadCall<T> extends Call {
     return super.unreached(last);
   }
 
-  /** False where the call has ended before. */
-  protected finish(): boolean {
+  /** False where the call has ended before; `answered`: it has an answer. */
+  protected finish(answered: boolean): boolean {
     if (this.done) return false;
     this.done = true;
-    this.context.end();
+    this.context.end(answered);
     return true;
   }
 }

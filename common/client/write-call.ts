@@ -78,7 +78,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     context.health.answered(from.peerNode, context.env.now() - this.sentAt);
     context.seen.note(route.descriptor.id, reply.revision);
     this.endNumber();
-    context.end();
+    context.end(true);
     this.resolve(this.result({ reply, route }));
   }
 
@@ -151,7 +151,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
 
   protected giveUp(error: RangekeeperError): void {
     this.endNumber();
-    this.context.end();
+    this.context.end(error.code === 'CONFLICT');
     this.reject(error);
   }
 

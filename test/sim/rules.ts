@@ -276,13 +276,13 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       "new RangekeeperError('OVERLOADED', 'too many requests on",
     ],
     'too many entries of a range wait': [REPLICA, "return 'OVERLOADED';"],
-    'too many bytes of a range wait': [
+    'too many bytes of a range wait': [HOST, "return 'too much waits to commit';"],
+    'too many bytes of all ranges wait': [
       HOST,
-      "return this.refusal('OVERLOADED', 'too much waits to commit');",
+      "return 'too much waits to commit in all ranges of the node';",
     ],
-    'too many bytes of all ranges wait': [HOST, "'too much waits to commit in all ranges of the node');"],
-    'a write finds the disk full': [HOST, `return this.refusal('OVERLOADED', "the owner's disk is full");`],
-    'a write finds the state store behind': [HOST, "'the state store is behind');"],
+    'a write finds the disk full': [HOST, `return "the owner's disk is full";`],
+    'a write finds the state store behind': [HOST, "return 'the state store is behind';"],
     'a follower stops where its state store is behind': [HOST, 'this.replica.ownedEpoch === null) break;'],
     'a window to a follower is full': [
       SENDING,

@@ -13,9 +13,10 @@ import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
 import { ManagedServer } from '../common/zk/managed-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
+import { inspectable } from './profile/inspector.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
-const HOST = '127.0.0.1';
+export const HOST = '127.0.0.1';
 const REPLICATION_FACTOR = 3;
 export const SESSION_MS = 2_000;
 export const TICK_MS = 200;
@@ -25,6 +26,17 @@ export interface ClusterOptions {
   readonly replicationFactor?: number;
   /** A node dead for so long is replaced, ms. */
   readonly replaceAfterMs?: number;
+  /** Whether profiles may be taken of nodes (profile/profiler.ts). */
+  readonly inspectable?: boolean;
+}
+
+/** One process of a cluster. */
+interface ClusterProcess {
+  readonly role: 'node' | 'guardian' | 'coordinator' | 'ZooKeeper';
+  readonly name: string;
+  readonly pid: number;
+  /** Where its inspector listens once it is opened; null where it can't be. */
+  readonly inspectPort: number | null;
 }
 
 /** What ZooKeeper says of the replicas of the namespace `default`. */
@@ -41,6 +53,7 @@ export class BenchCluster {
   readonly #server: ManagedServer;
   readonly #coordinators: Child[] = [];
   readonly #nodes = new Map<string, { readonly guardian: Child; pid: number | null }>();
+  readonly #inspectPorts = new Map<string, number>();
   #watching: Promise<Client> | null = null;
 
   private constructor(server: ManagedServer, directory: string) {
@@ -71,36 +84,72 @@ export class BenchCluster {
         options.replaceAfterMs === undefined ? [] : ['--replace-after-ms', String(options.replaceAfterMs)];
       cluster.#coordinators.push(cluster.#spawn('coordinator', name, [...own, ...factor, ...replace]));
     }
-    for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
+    const names = Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
+    if (options.inspectable === true) {
+      const ports = await freePorts(realEnv, HOST, nodes);
+      ports.forEach((inspectPort, i) => {
+        cluster.#inspectPorts.set(names[i] ?? '', inspectPort);
+      });
+    }
+    for (const name of names) cluster.startNode(name);
     return cluster;
   }
 
   /** Starts, or starts again, the node with this name. */
   startNode(name: string): void {
     const args = ['--name', name, '--data', join(this.directory, name)];
-    const node = { guardian: this.#spawn('kvnode', name, args), pid: null as number | null };
+    const inspectPort = this.#inspectPorts.get(name);
+    // The guardian hands its environment on, and is never sent the signal that would open the port.
+    const environment = inspectPort === undefined ? {} : inspectable(inspectPort);
+    const guardian = this.#spawn('kvnode', name, args, environment);
+    const node = { guardian, pid: null as number | null };
     node.guardian.onWorker((pid) => {
       node.pid = pid;
     });
     this.#nodes.set(name, node);
   }
 
-  /** Of every process: nodes and their guardians, coordinators, ZooKeeper. */
+  /** Until every node that was started has a process. */
+  async started(): Promise<void> {
+    while ([...this.#nodes.values()].some(({ pid }) => pid === null)) await delay(realEnv, 5);
+  }
+
+  get processes(): readonly ClusterProcess[] {
+    const nodes = [...this.#nodes].flatMap(([name, { guardian, pid }]) => [
+      { role: 'guardian' as const, name, pid: guardian.pid, inspectPort: null },
+      { role: 'node' as const, name, pid, inspectPort: this.#inspectPorts.get(name) ?? null },
+    ]);
+    const others = [
+      ...this.#coordinators.map(({ pid }) => ({ role: 'coordinator' as const, name: 'coordinator', pid })),
+      { role: 'ZooKeeper' as const, name: 'ZooKeeper', pid: this.#server.pid },
+    ].map((process) => ({ ...process, inspectPort: null }));
+    return [...nodes, ...others].flatMap(({ pid, ...process }) =>
+      pid === null || pid === undefined ? [] : [{ ...process, pid }],
+    );
+  }
+
   get pids(): readonly number[] {
-    const nodes = [...this.#nodes.values()].flatMap(({ guardian, pid }) => [guardian.pid, pid]);
-    const others = [...this.#coordinators.map(({ pid }) => pid), this.#server.pid];
-    return [...nodes, ...others].filter((pid) => pid !== null && pid !== undefined);
+    return this.processes.map(({ pid }) => pid);
   }
 
   /** Of the node processes alone. */
   get nodePids(): readonly number[] {
-    return [...this.#nodes.values()].map(({ pid }) => pid).filter((pid) => pid !== null);
+    return this.processes.filter(({ role }) => role === 'node').map(({ pid }) => pid);
+  }
+
+  /** Of the live nodes, by name. */
+  async addresses(): Promise<ReadonlyMap<string, string>> {
+    const client = await this.#client();
+    return new Map(
+      client
+        .nodes()
+        .flatMap(({ record, live }) => (live === null ? [] : [[record?.name ?? live.name, live.address]])),
+    );
   }
 
   /** Fresh from ZooKeeper. */
   async inSync(): Promise<InSync> {
-    this.#watching ??= connect({ zk: this.zk, connectMs: 30_000 });
-    const client = await this.#watching;
+    const client = await this.#client();
     await client.refresh();
     const images = client.ranges();
     return {
@@ -138,13 +187,23 @@ export class BenchCluster {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
+  #client(): Promise<Client> {
+    this.#watching ??= connect({ zk: this.zk, connectMs: 30_000 });
+    return this.#watching;
+  }
+
   #node(name: string): { readonly guardian: Child; readonly pid: number | null } {
     const node = this.#nodes.get(name);
     assert(node !== undefined, `there is a node ${name}`);
     return node;
   }
 
-  #spawn(command: string, name: string, args: readonly string[]): Child {
+  #spawn(
+    command: string,
+    name: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+  ): Child {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
     try {
       const common = ['--zk', this.zk, '--session-ms', String(SESSION_MS)];
@@ -152,6 +211,7 @@ export class BenchCluster {
         argv: [PROGRAM, command, ...common, ...args],
         stdout: 'ignore',
         stderr: log,
+        environment,
       });
     } finally {
       closeSync(log);

@@ -7,7 +7,9 @@ import type { Verified } from './load/ledger.ts';
 import type { SlotResult, SlotSpec } from './load/slot.ts';
 import type { Calm } from './machine.ts';
 import { cpuSecondsOf, cpuSecondsOfEnded, residentBytesOf } from './processes.ts';
+import type { Profile } from './profile/profile.ts';
 import type { Rig } from './rig.ts';
+import { QUANTILES } from './stats/histogram.ts';
 import { interleaved, ratioOf, type Spread, spreadOf } from './stats/summary.ts';
 import { warmUp } from './warm-up.ts';
 
@@ -31,6 +33,8 @@ export interface Row {
   readonly errors: Readonly<Record<string, number>>;
   readonly verified: Verified | null;
   readonly note: string;
+  /** Of one more slot; null where none was asked for, and for peers. */
+  readonly profile: Profile | null;
 }
 
 export interface Verdict {
@@ -91,9 +95,10 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Fo
   }
   const rows: Row[] = [];
   for (const contender of contenders) {
+    const profile = await profileOf(rig, contender, spec);
     const memory = residentBytesOf(contender.serverPids());
     const verified = await contender.verify(rig.scale.verified);
-    rows.push(rowOf(comparison, contender, taken.get(contender), memory, verified));
+    rows.push({ ...rowOf(comparison, contender, taken.get(contender), memory, verified), profile });
   }
   return { rows, calm };
 }
@@ -115,6 +120,18 @@ async function measure(contender: Contender, spec: SlotSpec, taken: Taken | unde
   taken.serverCores.push((after.server - cost.server) / seconds);
 }
 
+/** Short slots would give few samples. */
+const PROFILE_MS_MIN = 1_500;
+
+async function profileOf(rig: Rig, contender: Contender, spec: SlotSpec): Promise<Profile | null> {
+  if (contender.subject === undefined) return null;
+  const slot = { ...spec, warmUpMs: 0, ms: Math.max(spec.ms, PROFILE_MS_MIN) };
+  return rig.profile(contender.subject, async () => {
+    const { done, quantiles } = await contender.run(slot);
+    return { operations: done, median: quantiles[QUANTILES.indexOf(0.5)] ?? null };
+  });
+}
+
 function costs(contender: Contender): { readonly client: number; readonly server: number } | null {
   const pids = contender.clientPids();
   const client = pids.length === 0 ? cpuSecondsOfEnded() : cpuSecondsOf(pids);
@@ -128,7 +145,7 @@ function rowOf(
   taken: Taken | undefined,
   serverBytes: number | null,
   verified: Verified,
-): Row {
+): Omit<Row, 'profile'> {
   const { results = [], clientCores = [], serverCores = [], disturbed = 0 } = taken ?? {};
   const values = results.map(value);
   const errors: Record<string, number> = {};

@@ -5,6 +5,7 @@ import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
 import type { Verified } from './load/ledger.ts';
 import type { SlotResult, SlotSpec } from './load/slot.ts';
+import type { Subject } from './profile/profiler.ts';
 import { PREFIX, type Rig } from './rig.ts';
 import { getRequest, type H2loadRequest, putRequest, rangeRequest, runH2load } from './servers/h2load.ts';
 
@@ -19,6 +20,8 @@ export interface Contender {
   run(spec: SlotSpec): Promise<SlotResult>;
   /** Of Rangekeeper: a set of replicas that shrinks makes writes cheaper, which a row must tell. */
   inSync?(): Promise<InSync>;
+  /** Of Rangekeeper: whose processes a profile looks into. */
+  readonly subject?: Subject;
   /** Sets the keys from 0 to `keys` - 1 under the prefix. */
   fill(prefix: string, keys: number, valueBytes: number): Promise<void>;
   /** Looks whether what was acknowledged since the last time is there. */
@@ -64,7 +67,8 @@ export async function rangekeeperOn(
   const client = connections === 1 ? 'its client, one object' : `its client, ${connections} connections`;
   const described = { name, client, serverPids: () => cluster.pids };
   const driver = { kind: 'rangekeeper', zk: cluster.zk, namespaces, connections, deadlineMs } as const;
-  return { ...(await programmed(rig, driver, described)), inSync: () => cluster.inSync() };
+  const subject = { name, cluster, program: await rig.program(driver) };
+  return { ...(await programmed(rig, driver, described)), subject, inSync: () => cluster.inSync() };
 }
 
 export async function zookeeper(rig: Rig, connections = 1): Promise<Contender> {

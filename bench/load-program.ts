@@ -1,5 +1,6 @@
 // A load program (load/main.ts) as the benchmark holds it: started, told one thing at a time, stopped.
 
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { realEnv } from '../common/base/env.ts';
 import { type Child, startChild } from '../common/process/children.ts';
@@ -7,24 +8,36 @@ import type { DriverSpec } from './load/driver.ts';
 import type { Verified } from './load/ledger.ts';
 import type { LoadCommand, LoadReply } from './load/messages.ts';
 import type { SlotResult, SlotSpec } from './load/slot.ts';
+import { inspectable } from './profile/inspector.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
 
+const INSPECTOR_SAYS = /^(Debugger |For help, see: )/;
+
 export class LoadProgram {
+  /** Where its inspector listens once it is opened; null where it can't be. */
+  readonly inspectPort: number | null;
   readonly #child: Child;
 
-  private constructor(child: Child) {
+  private constructor(child: Child, inspectPort: number | null) {
     this.#child = child;
+    this.inspectPort = inspectPort;
   }
 
-  static start(): LoadProgram {
-    const environment = { UV_THREADPOOL_SIZE: '4' };
+  static start(inspectPort: number | null = null): LoadProgram {
+    const environment = {
+      UV_THREADPOOL_SIZE: '4',
+      ...(inspectPort === null ? {} : inspectable(inspectPort)),
+    };
     const argv = [PROGRAM, 'bench-load'];
-    return new LoadProgram(startChild(realEnv, { argv, stdout: 'inherit', stderr: 'inherit', environment }));
+    const stderr = inspectPort === null ? 'inherit' : 'pipe';
+    const child = startChild(realEnv, { argv, stdout: 'inherit', stderr, environment });
+    passOn(child);
+    return new LoadProgram(child, inspectPort);
   }
 
-  static async open(driver: DriverSpec): Promise<LoadProgram> {
-    const program = LoadProgram.start();
+  static async open(driver: DriverSpec, inspectPort: number | null): Promise<LoadProgram> {
+    const program = LoadProgram.start(inspectPort);
     await program.#ask({ kind: 'open', driver });
     return program;
   }
@@ -73,6 +86,14 @@ export class LoadProgram {
       child.send(command);
     });
   }
+}
+
+/** All that it says but what Node tells of its inspector. */
+function passOn({ process: { stderr } }: Child): void {
+  if (stderr === null) return;
+  createInterface(stderr).on('line', (line) => {
+    if (!INSPECTOR_SAYS.test(line)) process.stderr.write(`${line}\n`);
+  });
 }
 
 function fail(reply: LoadReply): never {

@@ -30,6 +30,7 @@ const COMMAND = {
       help: 'only these works, or groups of them',
       fallback: null,
     }),
+    profile: toggle({ help: 'one more slot of each work of Rangekeeper, told where its time goes' }),
     json: text<string | null>({ value: 'FILE', help: 'writes all that was measured there', fallback: null }),
     html: text<string | null>({ value: 'FILE', help: 'writes a page with plots there', fallback: null }),
     runs: integer<number>({ help: 'failover: runs of each scenario', min: 1, max: 1000, fallback: 20 }),
@@ -59,7 +60,10 @@ function say(line: string): void {
 }
 
 async function compareAll(values: Values, stopped: Promise<never>): Promise<number> {
-  return finish(await runWorks(chosen(values), values.quick ? QUICK : FULL, say, stopped), values);
+  return finish(
+    await runWorks(chosen(values), values.quick ? QUICK : FULL, values.profile, say, stopped),
+    values,
+  );
 }
 
 /** Tells the end of it, and writes what was asked for. */

@@ -8,7 +8,7 @@ import { realEnv } from '../common/base/env.ts';
 import { isExecutable } from '../common/zk/find-server.ts';
 
 /** USER_HZ, the same on every Linux. */
-const TICKS_PER_SECOND = 100;
+export const TICKS_PER_SECOND = 100;
 const STOP_MS = 5_000;
 /** In /proc/PID/stat behind the command's name: user and system time, own and of children that ended. */
 const FIELD = { user: 11, system: 12, childUser: 13, childSystem: 14 } as const;
@@ -83,7 +83,7 @@ function stat(path: string, fields: readonly number[]): number | null {
 }
 
 /** Null where the process is gone, or there is no /proc. */
-function readProc(path: string): string | null {
+export function readProc(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -6,12 +6,15 @@ import { join } from 'node:path';
 import { realEnv } from '../common/base/env.ts';
 import { connect } from '../common/client/index.ts';
 import { findServer, type ServerProgram } from '../common/zk/find-server.ts';
-import { BenchCluster, type ClusterOptions, untilWhole } from './cluster.ts';
+import { freePorts } from '../common/zk/server-port.ts';
+import { BenchCluster, type ClusterOptions, HOST, untilWhole } from './cluster.ts';
 import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
 import { LoadProgram } from './load-program.ts';
 import type { CalmMeter } from './machine.ts';
 import { findProgram } from './processes.ts';
+import type { Profile } from './profile/profile.ts';
+import type { Done, Profiler, Subject } from './profile/profiler.ts';
 import { EtcdCluster } from './servers/etcd.ts';
 import { RedisPair } from './servers/redis.ts';
 import { ZookeeperEnsemble } from './servers/zookeeper.ts';
@@ -79,6 +82,8 @@ export class Rig {
   readonly directory: string;
   readonly programs: Programs;
   readonly calm: CalmMeter;
+  /** Null where no profiles are wished for. */
+  readonly profiler: Profiler | null;
   /** A line for people. */
   readonly say: (line: string) => void;
   /** Which processes were warmed up for which work (warm-up.ts). */
@@ -86,18 +91,19 @@ export class Rig {
   readonly #standing = new Map<string, Promise<Stoppable>>();
   readonly #told = new Set<string>();
 
-  constructor(options: Pick<Rig, 'scale' | 'directory' | 'programs' | 'calm' | 'say'>) {
+  constructor(options: Pick<Rig, 'scale' | 'directory' | 'programs' | 'calm' | 'profiler' | 'say'>) {
     this.scale = options.scale;
     this.directory = options.directory;
     this.programs = options.programs;
     this.calm = options.calm;
+    this.profiler = options.profiler;
     this.say = options.say;
   }
 
   /** Three nodes with three replicas of each range, or two with two; filled. */
   rangekeeper(replicas: 2 | 3): Promise<BenchCluster> {
     return this.#once(`rangekeeper-${replicas}`, async () => {
-      const cluster = await BenchCluster.start(replicas, { replicationFactor: replicas });
+      const cluster = await this.#startCluster(replicas, { replicationFactor: replicas });
       await whole(cluster, replicas);
       await this.#fill(defaultDriver(cluster));
       return cluster;
@@ -107,7 +113,7 @@ export class Rig {
   /** Another cluster of three nodes, of its own name, with so many keys under the prefix `user`. */
   otherCluster(name: string, keys: number, options: ClusterOptions = {}): Promise<BenchCluster> {
     return this.#once(name, async () => {
-      const cluster = await BenchCluster.start(3, options);
+      const cluster = await this.#startCluster(3, options);
       await whole(cluster, 3);
       await this.#fill(defaultDriver(cluster), keys);
       return cluster;
@@ -167,7 +173,29 @@ export class Rig {
 
   /** The load program with this driver; the same one for the same driver. */
   program(driver: DriverSpec): Promise<LoadProgram> {
-    return this.#once(`program ${JSON.stringify(driver)}`, () => LoadProgram.open(driver));
+    return this.#once(`program ${JSON.stringify(driver)}`, async () => {
+      const [port] = this.#isProfiled(driver) ? await freePorts(realEnv, HOST, 1) : [];
+      return LoadProgram.open(driver, port ?? null);
+    });
+  }
+
+  /**
+   * Where profiles are wished for: what Rangekeeper and its client spend their time with in `action`; `begin` comes first,
+   * where processes begin by it. To be called when all that counts has been measured, for it costs time.
+   */
+  async profile(
+    subject: Subject,
+    action: () => Promise<Done>,
+    begin: () => Promise<void> = async () => {},
+  ): Promise<Profile | null> {
+    if (this.profiler === null) return null;
+    try {
+      await begin();
+      return await this.profiler.profile(subject, action);
+    } catch (error) {
+      this.say(`  no profile of ${subject.name}: ${error instanceof Error ? error.message : error}`);
+      return null;
+    }
   }
 
   /** Stops one load program early: its sockets and heap would be in the way. */
@@ -191,6 +219,14 @@ export class Rig {
     const standing = await this.#standing.get(name);
     this.#standing.delete(name);
     await standing?.stop();
+  }
+
+  #startCluster(nodes: number, options: ClusterOptions): Promise<BenchCluster> {
+    return BenchCluster.start(nodes, { ...options, inspectable: this.profiler !== null });
+  }
+
+  #isProfiled({ kind }: DriverSpec): boolean {
+    return this.profiler !== null && kind === 'rangekeeper';
   }
 
   async #fill(driver: DriverSpec, keys: number = this.scale.keys): Promise<void> {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { realEnv } from '../common/base/env.ts';
 import type { Row, Verdict } from './compare.ts';
 import { type Calm, CalmMeter, describeMachine } from './machine.ts';
+import { Profiler } from './profile/profiler.ts';
 import type { Report } from './report/report.ts';
 import { comparisonLines, machineLines } from './report/table.ts';
 import { findPrograms, type Programs, Rig, type Scale } from './rig.ts';
@@ -17,6 +18,7 @@ const MINUTE_MS = 60_000;
 export async function runWorks(
   works: readonly Work[],
   scale: Scale,
+  profiled: boolean,
   say: (line: string) => void,
   stopped: Promise<never>,
 ): Promise<Report> {
@@ -24,18 +26,20 @@ export async function runWorks(
   const programs = findPrograms();
   const machine = describeMachine(directory, peersOf(programs));
   for (const line of machineLines(machine)) say(line);
-  const rig = new Rig({ scale, directory, programs, calm: new CalmMeter(realEnv, directory), say });
+  const profiler = profiled ? new Profiler(realEnv) : null;
+  const calm = new CalmMeter(realEnv, directory);
+  const rig = new Rig({ scale, directory, programs, calm, profiler, say });
   const begin = realEnv.now();
   const startedAt = new Date(realEnv.wallNow()).toISOString();
   const rows: Row[] = [];
   const verdicts: Verdict[] = [];
-  const calm: Calm[] = [];
+  const looks: Calm[] = [];
   try {
     for (const work of works) {
       const found = await Promise.race([work.run(rig), stopped]);
       rows.push(...found.rows);
       verdicts.push(...found.verdicts);
-      calm.push(...found.calm);
+      looks.push(...found.calm);
       for (const line of comparisonLines(found.rows, found.verdicts)) say(line);
     }
   } finally {
@@ -43,7 +47,7 @@ export async function runWorks(
     rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
   }
   const minutes = (realEnv.now() - begin) / MINUTE_MS;
-  return { scale: scale.name, startedAt, minutes, machine, rows, verdicts, calm };
+  return { scale: scale.name, startedAt, minutes, machine, rows, verdicts, calm: looks };
 }
 
 function peersOf({ etcd, h2load, redis, java }: Programs) {

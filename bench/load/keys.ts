@@ -15,8 +15,16 @@ export function keyOf(prefix: string, index: number): string {
   return prefix + String(index).padStart(DIGITS, '0');
 }
 
+const pools = new Map<number, readonly string[]>();
+
 /** `bytes` long each, ASCII that does not compress below three quarters; no two alike. */
 export function valuePool(bytes: number): readonly string[] {
+  const pool = pools.get(bytes) ?? makePool(bytes);
+  pools.set(bytes, pool);
+  return pool;
+}
+
+function makePool(bytes: number): readonly string[] {
   const count = Math.max(4, Math.min(POOL_MAX, Math.floor(POOL_BYTES_MAX / bytes)));
   const random = seeded(bytes);
   return Array.from({ length: count }, (_, i) =>

@@ -96,6 +96,6 @@ function rowOf(part: Part, side: Side, values: readonly number[]): Row {
       serverCores: null,
       serverBytes: null,
     },
-    ...{ errors: {}, verified: null, note: '' },
+    ...{ errors: {}, verified: null, note: '', profile: null },
   };
 }

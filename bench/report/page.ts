@@ -4,6 +4,7 @@
 import type { Row, Verdict } from '../compare.ts';
 import { QUANTILES } from '../stats/histogram.ts';
 import { bars, escapeHtml, type Line, lines } from './plot.ts';
+import { profileLines } from './profile-lines.ts';
 import { type Report, verifiedIn } from './report.ts';
 import { calmLine, figure, machineLines } from './table.ts';
 
@@ -12,6 +13,7 @@ const STYLE = [
   'h2{margin-top:2em;border-bottom:1px solid #ccc}svg{font:11px system-ui,sans-serif;max-width:100%;height:auto}',
   'table{border-collapse:collapse;font-size:12px;margin:.6em 0}td,th{padding:2px 8px;text-align:right;border-bottom:1px solid #eee}',
   'td:first-child,th:first-child{text-align:left}.met{color:#22702f}.missed{color:#a8323a}.plots{display:flex;flex-wrap:wrap;gap:1em}',
+  'pre{white-space:pre-wrap;font-size:12px}summary{cursor:pointer}',
 ].join('');
 
 export function pageOf(report: Report): string {
@@ -99,7 +101,17 @@ function comparisonOf(title: string, rows: readonly Row[]): string {
     );
   const ticks = QUANTILES.map((share) => [rarity(share), `p${share * 100}`] as const);
   const plots = [bars(throughput, unit), lines(latencies, ticks, 'latency, ms')];
-  return `<h2>${escapeHtml(title)}</h2><div class="plots">${plots.map((plot) => `<div>${plot}</div>`).join('')}</div>${tableOf(rows)}`;
+  return `<h2>${escapeHtml(title)}</h2><div class="plots">${plots.map((plot) => `<div>${plot}</div>`).join('')}</div>${tableOf(rows)}${profilesOf(rows)}`;
+}
+
+function profilesOf(rows: readonly Row[]): string {
+  return rows
+    .flatMap(({ profile }) => (profile === null ? [] : [profileLines(profile)]))
+    .map(([head = '', ...lines]) => {
+      const text = lines.map(escapeHtml).join('\n');
+      return `<details><summary>${escapeHtml(head)}</summary><pre>${text}</pre></details>`;
+    })
+    .join('');
 }
 
 /** How many operations there are for each one beyond the percentile. */

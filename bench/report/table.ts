@@ -2,8 +2,10 @@
 
 import type { Row, Verdict } from '../compare.ts';
 import type { Calm, Machine } from '../machine.ts';
+import type { Profile } from '../profile/profile.ts';
 import { QUANTILES } from '../stats/histogram.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
+import { profileLines } from './profile-lines.ts';
 import { type Report, verifiedIn } from './report.ts';
 
 /** By title, each with its rows and then its verdicts. */
@@ -16,6 +18,13 @@ export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict
   };
   for (const row of rows) add(`${row.work}, ${row.variant}`, rowLine(row));
   for (const verdict of verdicts) add(`${verdict.work}, ${verdict.variant}`, verdictLine(verdict));
+  const told = new Set<Profile>();
+  for (const { work, variant, profile } of rows) {
+    // Rows of one work may share one.
+    if (profile === null || told.has(profile)) continue;
+    told.add(profile);
+    for (const line of profileLines(profile)) add(`${work}, ${variant}`, line);
+  }
   return [...sections.values()].flat();
 }
 

@@ -73,6 +73,7 @@ export async function putOne(rig: Rig): Promise<Found> {
     ...own,
     ...{ contender: 'raw limit', client: 'one fdatasync and two ws round trips', values: raw, spread },
     ...{ quantiles: [], clientCores: null, serverCores: null, serverBytes: null, errors: {}, verified: null },
+    profile: null,
   };
   const measured = spreadOf(own.values.map((value) => value / spread.median));
   const verdict = {

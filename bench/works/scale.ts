@@ -13,8 +13,9 @@ import type { BenchCluster } from '../cluster.ts';
 import { compare, type Found, perSecond, type Row, together, type Verdict } from '../compare.ts';
 import { type Contender, rangekeeperOn } from '../contender.ts';
 import { keyOf } from '../load/keys.ts';
-import { GETS, PUTS, SLOT } from '../load/slot.ts';
+import { GETS, PUTS, SLOT, type SlotResult } from '../load/slot.ts';
 import { residentBytesOf } from '../processes.ts';
+import type { Profile } from '../profile/profile.ts';
 import { PREFIX, type Rig } from '../rig.ts';
 import { ratioOf, type Spread, spreadOf } from '../stats/summary.ts';
 import { warmUp } from '../warm-up.ts';
@@ -72,26 +73,37 @@ export async function scaleKeys(rig: Rig, many: number): Promise<Found> {
       memory,
       `at most ${NODE_MIB_MAX} MiB`,
       (spread) => spread.max <= NODE_MIB_MAX,
+      // What it is made of was seen when reads were done.
+      found.at(-1)?.rows[0]?.profile ?? null,
     ),
   );
-  found.push(await restarts(large, many));
+  found.push(await restarts(rig, large, many));
   await rig.dismissCluster('few keys', small);
   await rig.dismissCluster(`${many} keys`, large);
   return together(found);
 }
 
 /** Each node killed and started again in turn, until every range has all its replicas in-sync. */
-async function restarts(cluster: BenchCluster, keys: number): Promise<Found> {
+async function restarts(rig: Rig, cluster: BenchCluster, keys: number): Promise<Found> {
   const client = await connect({ zk: cluster.zk });
   const times: number[] = [];
-  for (const name of ['n1', 'n2', 'n3']) {
+  const restart = async (name: string): Promise<void> => {
     cluster.signal(name, 'SIGKILL');
     await until(client, (inSync) => inSync < 3);
-    const begin = realEnv.now();
     cluster.startNode(name);
-    await until(client, (inSync) => inSync === 3);
+  };
+  const whole = (): Promise<void> => until(client, (inSync) => inSync === 3);
+  for (const name of ['n1', 'n2', 'n3']) {
+    await restart(name);
+    const begin = realEnv.now();
+    await whole();
     times.push(realEnv.now() - begin);
   }
+  const profile = await rig.profile(
+    { name: 'restart of n1', cluster, program: null },
+    () => whole().then(() => ({ operations: null, median: null })),
+    () => restart('n1'),
+  );
   await client.close();
   return single(
     'restart of a node',
@@ -100,6 +112,7 @@ async function restarts(cluster: BenchCluster, keys: number): Promise<Found> {
     times,
     `under ${RESTART_MS_MAX} ms`,
     (spread) => spread.max < RESTART_MS_MAX,
+    profile,
   );
 }
 
@@ -173,21 +186,41 @@ export async function recovery(rig: Rig): Promise<Found> {
   await warmUp(rig, contender, spec);
   const before = [perSecond(await contender.run(spec)), perSecond(await contender.run(spec))];
   const client = await connect({ zk: cluster.zk });
-  cluster.lose('n3');
-  await until(client, (inSync) => inSync === 2);
-  rmSync(join(cluster.directory, 'n3'), { recursive: true, force: true, maxRetries: 5 });
+  const replace = async (): Promise<void> => {
+    cluster.lose('n3');
+    await until(client, (inSync) => inSync === 2);
+    rmSync(join(cluster.directory, 'n3'), { recursive: true, force: true, maxRetries: 5 });
+    cluster.startNode('n3');
+  };
+  /** Slots done until the new node has all. */
+  const loaded = async (): Promise<{ readonly slots: readonly SlotResult[]; readonly seconds: number }> => {
+    const begin = realEnv.now();
+    let recovered = false;
+    const recovering = until(client, (inSync) => inSync === 3, RECOVERY_MS_MAX).then(() => {
+      recovered = true;
+      return (realEnv.now() - begin) / 1_000;
+    });
+    const slots: SlotResult[] = [];
+    while (!recovered) slots.push(await contender.run({ ...spec, warmUpMs: 0, ms: 500 }));
+    return { slots, seconds: await recovering };
+  };
   const calm = [rig.calm.look()];
-  const begin = realEnv.now();
-  cluster.startNode('n3');
-  let recovered = false;
-  const recovering = until(client, (inSync) => inSync === 3, RECOVERY_MS_MAX).then(() => {
-    recovered = true;
-    return (realEnv.now() - begin) / 1_000;
-  });
-  const during: number[] = [];
-  while (!recovered) during.push(perSecond(await contender.run({ ...spec, warmUpMs: 0, ms: 500 })));
-  const rate = (LOST_KEYS * LOST_VALUE_BYTES) / MB / (await recovering);
+  await replace();
+  const { slots, seconds } = await loaded();
+  const during = slots.map(perSecond);
+  const rate = (LOST_KEYS * LOST_VALUE_BYTES) / MB / seconds;
   calm.push(rig.calm.look());
+  const profile =
+    contender.subject === undefined
+      ? null
+      : await rig.profile(
+          contender.subject,
+          async () => {
+            const again = await loaded();
+            return { operations: again.slots.reduce((sum, { done }) => sum + done, 0), median: null };
+          },
+          replace,
+        );
   const verified = await contender.verify(rig.scale.verified);
   await client.close();
   await rig.dismissCluster('recovery', cluster);
@@ -198,6 +231,7 @@ export async function recovery(rig: Rig): Promise<Found> {
     [rate],
     `at least ${RECOVERY_MB_WANTED} MB/s`,
     (spread) => spread.median >= RECOVERY_MB_WANTED,
+    profile,
   );
   const usual = spreadOf(before).median;
   const kept = during.map((value) => value / usual);
@@ -208,6 +242,7 @@ export async function recovery(rig: Rig): Promise<Found> {
     kept,
     `at least ${FOREGROUND_KEEP} × before`,
     (spread) => spread.median >= FOREGROUND_KEEP,
+    profile,
   );
   const rows = loss.rows.map((row) => ({ ...row, verified }));
   return together([
@@ -251,6 +286,7 @@ function single(
   values: readonly number[],
   goal: string,
   isMet: (spread: Spread) => boolean,
+  profile: Profile | null,
 ): Found {
   const spread = spreadOf(values);
   const row: Row = {
@@ -264,7 +300,15 @@ function single(
       client: '-',
       quantiles: [],
     },
-    ...{ clientCores: null, serverCores: null, serverBytes: null, errors: {}, verified: null, note: '' },
+    ...{
+      clientCores: null,
+      serverCores: null,
+      serverBytes: null,
+      errors: {},
+      verified: null,
+      note: '',
+      profile,
+    },
   };
   return {
     rows: [row],

@@ -100,6 +100,8 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   ws: [
     { where: /^common\/net\//, files: 1 },
     { where: /^webserver\/[^/]+$/, files: 1 },
+    // The inspectors of processes that are looked into.
+    { where: /^bench\/profile\//, files: 1 },
     // The raw limit that our protocol is compared with.
     { where: /^bench\//, files: 1 },
     { where: /^test\//, files: Number.POSITIVE_INFINITY },

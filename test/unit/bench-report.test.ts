@@ -8,6 +8,7 @@ import type { Report } from '../../bench/report/report.ts';
 import { closingLines, comparisonLines, figure, machineLines } from '../../bench/report/table.ts';
 import { spreadOf } from '../../bench/stats/summary.ts';
 import { worksNamed } from '../../bench/works/all.ts';
+import { processProfile, slotProfile } from '../support/profiles.ts';
 
 function row(contender: string, values: readonly number[], change: Partial<Row> = {}): Row {
   return {
@@ -27,7 +28,7 @@ function row(contender: string, values: readonly number[], change: Partial<Row> 
       serverBytes: 2 ** 20,
       errors: {},
     },
-    ...{ verified: { checked: 10, lost: 0, unknown: 0 }, note: '' },
+    ...{ verified: { checked: 10, lost: 0, unknown: 0 }, note: '', profile: null },
     ...change,
   };
 }
@@ -136,6 +137,17 @@ test('the page is whole, needs nothing else, and lets no text become markup', (t
   for (const tag of ['table', 'svg', 'div', 'tr', 'h2']) {
     t.is(page.split(`<${tag}`).length, page.split(`</${tag}>`).length, tag);
   }
+});
+
+test('a profile that several rows share is told once, and is on the page', (t) => {
+  const profile = slotProfile({ processes: [processProfile({ running: 0.5, waiting: 0 })], idle: 1 });
+  const rows = [row('Rangekeeper', [1], { profile }), row('Rangekeeper', [1], { profile, variant: 'again' })];
+  const told = comparisonLines(rows, []).filter((line) => line.includes('where the time went'));
+  t.is(told.length, 1);
+  t.regex(
+    pageOf(report({ rows })),
+    /<details><summary>where the time went.*<\/summary><pre>.*limit: waiting/s,
+  );
 });
 
 test('a bar is as long as its value, and a curve is inside its frame', (t) => {

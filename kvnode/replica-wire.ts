@@ -5,18 +5,12 @@ import type * as wire from '../common/wire/messages.ts';
 import type { Append, AppendAck } from './replica/messages.ts';
 
 export function toFrame(range: RangeId, message: Append | AppendAck): wire.Append | wire.AppendAck {
-  if (message.kind === 'append') return { ...message, range };
+  if (message.kind === 'append') {
+    const { inc, epoch, prev, entries, commitSeq, echo } = message;
+    return { kind: 'append', range, inc, epoch, prev, entries, commitSeq, echo };
+  }
   const { inc, epoch, acked, rejection, stamp, unfit } = message;
-  return {
-    kind: 'append-ack',
-    range,
-    inc,
-    epoch,
-    ackedSeq: acked,
-    rejection,
-    stamp,
-    unfit,
-  };
+  return { kind: 'append-ack', range, inc, epoch, ackedSeq: acked, rejection, stamp, unfit };
 }
 
 export function ackFrom(frame: wire.AppendAck): AppendAck {

@@ -7,18 +7,19 @@ import { assert, never } from '../base/assert.ts';
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
-import { origin } from '../model/ids.ts';
 import { check, checkBound, checkKey, checkValue, malformed } from './checks.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import {
   limit,
   putAppend,
+  putAppendAck,
   putGet,
   putGetReply,
   putScanReply,
   putWrite,
   putWriteReply,
   readAppend,
+  readAppendAck,
   readGet,
   readGetReply,
   readScanReply,
@@ -39,7 +40,6 @@ import { Reader, Writer } from './protobuf.ts';
 /** A name (cluster id, node id) on the wire. */
 const NAME_MAX = 64;
 const ERROR_TEXT_MAX = 64 * 1024;
-const NO_REJECTION = { prevSeq: 0, newest: origin };
 const FRAMES_FIELD = 1;
 const ID_FIELD = 1;
 const LENGTH_DELIMITED = 2;
@@ -79,7 +79,7 @@ const MESSAGE_BYTES_MIN = 256;
 /** What is not laid by hand. */
 type GeneratedBody = Exclude<
   Body,
-  { kind: 'write' | 'write-reply' | 'get' | 'get-reply' | 'scan-reply' | 'append' }
+  { kind: 'write' | 'write-reply' | 'get' | 'get-reply' | 'scan-reply' | 'append' | 'append-ack' }
 >;
 
 /** Gathers frames into one message. */
@@ -116,6 +116,8 @@ export class EnvelopeWriter {
         return putScanReply(writer, id, FIELD['scan-reply'], body);
       case 'append':
         return putAppend(writer, id, FIELD.append, body);
+      case 'append-ack':
+        return putAppendAck(writer, id, FIELD['append-ack'], body);
       default:
         this.putGenerated(id, body);
     }
@@ -237,13 +239,6 @@ function encodeBody(body: GeneratedBody, writer: Writer): void {
     case 'status-reply':
       pb.StatusReply.encode(body, writer);
       return;
-    case 'append-ack': {
-      const { rejection, ...rest } = body;
-      const { newest, prevSeq } = rejection ?? NO_REJECTION;
-      const rejected = { rejected: rejection !== null, rejectedPrev: prevSeq };
-      pb.AppendAck.encode({ ...rest, ...rejected, lastEpoch: newest.epoch, lastSeq: newest.seq }, writer);
-      return;
-    }
     case 'snapshot-chunk': {
       const { position, end, ...rest } = body;
       const at = { lastEpoch: position.epoch, lastSeq: position.seq };
@@ -292,15 +287,8 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
       return { kind, json: pb.StatusReply.decode(reader, length).json };
     case 'append':
       return readAppend(reader, limit(reader, length));
-    case 'append-ack': {
-      const ack = pb.AppendAck.decode(reader, length);
-      const { range, inc, epoch, ackedSeq, rejected, rejectedPrev, lastEpoch, lastSeq } = ack;
-      const { stamp, unfit } = ack;
-      check(Number.isFinite(stamp), 'stamp is not a number');
-      const newest = { epoch: lastEpoch, seq: lastSeq };
-      const rejection = rejected ? { prevSeq: rejectedPrev, newest } : null;
-      return { kind, range, inc, epoch, ackedSeq, rejection, stamp, unfit };
-    }
+    case 'append-ack':
+      return readAppendAck(reader, limit(reader, length));
     case 'snapshot-chunk':
       return decodeChunk(reader, length);
     case 'snapshot-ack': {

@@ -1,4 +1,4 @@
-// The messages that every request passes through, laid down and read by hand: a write, a get, their answers, an Append.
+// The messages that every request passes through, laid down and read by hand: writes, gets, scans' answers, Appends.
 // Generated code makes an object and looks through all fields of a message at every level; here the length of a message
 // is added up first, then its bytes go to their places, and what is read is at once what the rest of the code
 // sees. Field numbers are rangekeeper.proto's; all are below 16, so a tag is one byte. test/unit/wire-codec.test.ts holds
@@ -10,6 +10,7 @@ import { check, checkBound, checkKey, checkValue } from './checks.ts';
 import { LaidRows } from './laid-rows.ts';
 import type {
   Append,
+  AppendAck,
   GetReply,
   GetRequest,
   ScanReply,
@@ -312,6 +313,59 @@ function readEntry(reader: Reader): WireEntry {
   check(kind === 1 || kind === 2, `unknown entry kind ${kind}`);
   check(payload.length <= LIMITS.operationBytesMax, 'entry too long');
   return { epoch, seq, kind, payload };
+}
+
+export function putAppendAck(writer: Writer, id: number, field: number, body: AppendAck): void {
+  const { range, inc, epoch, ackedSeq, rejection, stamp, unfit } = body;
+  const numbers = integerBytes(range) + integerBytes(inc) + integerBytes(epoch) + integerBytes(ackedSeq);
+  const flags = (rejection === null ? 0 : 2 + rejectionBytes(rejection)) + (unfit ? 2 : 0);
+  putFrameHead(writer, id, field, numbers + flags + DOUBLE_BYTES);
+  writer.putInteger(integer(1), range);
+  writer.putInteger(integer(2), inc);
+  writer.putInteger(integer(3), epoch);
+  writer.putInteger(integer(4), ackedSeq);
+  if (rejection !== null) {
+    writer.putInteger(integer(5), 1);
+    writer.putInteger(integer(6), rejection.newest.epoch);
+    writer.putInteger(integer(7), rejection.newest.seq);
+    writer.putInteger(integer(9), rejection.prevSeq);
+  }
+  writer.putDouble(double(8), stamp);
+  if (unfit) writer.putInteger(integer(10), 1);
+}
+
+function rejectionBytes({ prevSeq, newest }: NonNullable<AppendAck['rejection']>): number {
+  return integerBytes(newest.epoch) + integerBytes(newest.seq) + integerBytes(prevSeq);
+}
+
+export function readAppendAck(reader: Reader, end: number): AppendAck {
+  let range = 0;
+  let inc = 0;
+  let epoch = 0;
+  let ackedSeq = 0;
+  let rejected = false;
+  let lastEpoch = 0;
+  let lastSeq = 0;
+  let prevSeq = 0;
+  let stamp = 0;
+  let unfit = false;
+  while (reader.pos < end) {
+    const tag = reader.shortTag();
+    if (tag === integer(1)) range = reader.safeInteger();
+    else if (tag === integer(2)) inc = reader.safeInteger();
+    else if (tag === integer(3)) epoch = reader.safeInteger();
+    else if (tag === integer(4)) ackedSeq = reader.safeInteger();
+    else if (tag === integer(5)) rejected = reader.bool();
+    else if (tag === integer(6)) lastEpoch = reader.safeInteger();
+    else if (tag === integer(7)) lastSeq = reader.safeInteger();
+    else if (tag === double(8)) stamp = reader.double();
+    else if (tag === integer(9)) prevSeq = reader.safeInteger();
+    else if (tag === integer(10)) unfit = reader.bool();
+    else skip(reader, tag);
+  }
+  check(Number.isFinite(stamp), 'stamp is not a number');
+  const rejection = rejected ? { prevSeq, newest: { epoch: lastEpoch, seq: lastSeq } } : null;
+  return { kind: 'append-ack', range, inc, epoch, ackedSeq, rejection, stamp, unfit };
 }
 
 // ---- reading -----------------------------------------------------------------------------------------------------

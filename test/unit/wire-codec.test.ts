@@ -83,6 +83,10 @@ const SAMPLES: readonly Body[] = [
     stamp: 0.5,
     unfit: true,
   },
+  {
+    ...{ kind: 'append-ack', range: 1, inc: 2, epoch: 3, ackedSeq: 4 },
+    ...{ rejection: null, stamp: 0, unfit: false },
+  },
   ...[null, bytes('z')].map(
     (end): Body => ({
       ...{ kind: 'snapshot-chunk', range: 1, inc: 2, epoch: 3, snapshot: 4, index: 5 },

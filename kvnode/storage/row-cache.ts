@@ -1,7 +1,8 @@
 // Rows of the state store that were read or written lately, in memory, so that reading one costs a tenth of what the store asks
 // for it. The rows stand one after the other in large pieces of memory outside the heap; a table of their places, four to a
-// bucket, finds them. The oldest piece goes when there are too many bytes; what a full bucket has no place for is
-// forgotten: both are only a row to be read from the store again.
+// bucket, finds them. Beside each place is a tag, eight bits of the key's hash, so that hardly a row is looked at in vain:
+// that is a miss of the processor's cache each. The oldest piece goes when there are too many bytes; what a full bucket has
+// no place for is forgotten, and what has the tag of a row that changed: each is only a row to be read from the store again.
 //
 // It tells what the store holds now: whoever changes a row in the store tells it, or clears it.
 
@@ -20,6 +21,8 @@ const ALIGNMENT = 8;
 /** The table has a slot for so many bytes. */
 const BYTES_PER_SLOT = 128;
 const WAYS = 4;
+/** A tag is what is left of a hash; the bucket comes from the other end. */
+const TAG_SHIFT = 24;
 
 const KEY_LENGTH = 0;
 const VALUE_LENGTH = 4;
@@ -38,6 +41,8 @@ export class RowCache {
   readonly #grown: () => void;
   /** Places in bytes since the beginning, never reused; 0: none. */
   #slots: Float64Array;
+  /** Of each slot; of an empty one it means nothing. */
+  readonly #tags: Uint8Array;
   readonly #mask: number;
   /** The next row comes here. */
   #head = ALIGNMENT;
@@ -56,6 +61,7 @@ export class RowCache {
     this.#pieces = new Array<Piece | undefined>(Math.floor(bytesMax / PIECE_BYTES)).fill(undefined);
     const slots = this.#pieces.length === 0 ? WAYS : 2 ** Math.ceil(Math.log2(bytesMax / BYTES_PER_SLOT));
     this.#slots = new Float64Array(slots);
+    this.#tags = new Uint8Array(slots);
     this.#mask = slots / WAYS - 1;
   }
 
@@ -73,13 +79,12 @@ export class RowCache {
 
   /** The row as the store has it; undefined: not known here. The value is not overwritten while somebody holds it. */
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
-    const slot = this.#find(namespaceId, key);
-    if (slot < 0) {
+    const place = this.#find(namespaceId, key);
+    if (place === 0) {
       this.#misses++;
       return undefined;
     }
     this.#hits++;
-    const place = this.#slots[slot] as number;
     const { bytes, view } = this.#pieceOf(place);
     const at = place % PIECE_BYTES;
     const start = at + HEADER_BYTES + key.length;
@@ -87,9 +92,22 @@ export class RowCache {
     return { key, value, revision: view.getFloat64(at + REVISION) };
   }
 
-  /** A row that the store has. */
+  /** A row that the store has, of which nothing is known here. */
   add(namespaceId: NamespaceId, row: Row): void {
-    const { key, value, revision } = row;
+    this.#add(hashOf(namespaceId, row.key), namespaceId, row);
+  }
+
+  /** The store has this row now, or none where it is null. */
+  changed(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
+    const hash = hashOf(namespaceId, key);
+    const first = this.#firstSlot(hash);
+    for (let slot = first; slot < first + WAYS; slot++) {
+      if (this.#tags[slot] === hash >>> TAG_SHIFT) this.#slots[slot] = 0;
+    }
+    if (row !== null) this.#add(hash, namespaceId, row);
+  }
+
+  #add(hash: number, namespaceId: NamespaceId, { key, value, revision }: Row): void {
     const size = (HEADER_BYTES + key.length + value.length + ALIGNMENT - 1) & -ALIGNMENT;
     if (size > ROW_BYTES_MAX || this.#pieces.length === 0) return;
     const keptBefore = this.#kept;
@@ -102,15 +120,10 @@ export class RowCache {
     view.setFloat64(at + REVISION, revision);
     bytes.set(key, at + HEADER_BYTES);
     bytes.set(value, at + HEADER_BYTES + key.length);
-    this.#slots[this.#slotFor(namespaceId, key)] = place;
+    const slot = this.#oldestSlot(this.#firstSlot(hash));
+    this.#slots[slot] = place;
+    this.#tags[slot] = hash >>> TAG_SHIFT;
     if (this.#kept > keptBefore) this.#grown();
-  }
-
-  /** The store has this row now, or none where it is null. */
-  changed(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
-    const slot = this.#find(namespaceId, key);
-    if (slot >= 0) this.#slots[slot] = 0;
-    if (row !== null) this.add(namespaceId, row);
   }
 
   /** Forgets the rows of the oldest piece; where it is the only one, the next row begins another. */
@@ -131,20 +144,25 @@ export class RowCache {
     this.#kept = 0;
   }
 
-  /** The slot of the row; -1: none. */
+  /** The place of the row; 0: none. */
   #find(namespaceId: NamespaceId, key: Bytes): number {
-    const first = this.#bucketOf(namespaceId, key);
+    const hash = hashOf(namespaceId, key);
+    const first = this.#firstSlot(hash);
     const tail = this.#tail;
     for (let slot = first; slot < first + WAYS; slot++) {
+      if (this.#tags[slot] !== hash >>> TAG_SHIFT) continue;
       const place = this.#slots[slot] as number;
-      if (place >= tail && this.#isOf(place, namespaceId, key)) return slot;
+      if (place >= tail && this.#isOf(place, namespaceId, key)) return place;
     }
-    return -1;
+    return 0;
   }
 
-  /** A slot for a row that has none: a free one, or that of the oldest row. */
-  #slotFor(namespaceId: NamespaceId, key: Bytes): number {
-    const first = this.#bucketOf(namespaceId, key);
+  #firstSlot(hash: number): number {
+    return (hash & this.#mask) * WAYS;
+  }
+
+  /** Of a bucket, the one for the next row: a free one, or that of the oldest row. */
+  #oldestSlot(first: number): number {
     let oldest = first;
     for (let slot = first; slot < first + WAYS; slot++) {
       if ((this.#slots[slot] as number) < (this.#slots[oldest] as number)) oldest = slot;
@@ -165,14 +183,6 @@ export class RowCache {
     const start = at + HEADER_BYTES;
     for (let i = 0; i < key.length; i++) if (bytes[start + i] !== key[i]) return false;
     return true;
-  }
-
-  /** FNV-1a. */
-  #bucketOf(namespaceId: NamespaceId, key: Bytes): number {
-    let hash = 0x811c9dc5 ^ namespaceId;
-    for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] as number), 0x01000193);
-    hash ^= hash >>> 15;
-    return (hash & this.#mask) * WAYS;
   }
 
   #reserve(size: number): number {
@@ -196,4 +206,11 @@ export class RowCache {
     assert(piece !== undefined, 'a place is in a piece');
     return piece;
   }
+}
+
+/** FNV-1a, 32 bits. */
+function hashOf(namespaceId: NamespaceId, key: Bytes): number {
+  let hash = 0x811c9dc5 ^ namespaceId;
+  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] as number), 0x01000193);
+  return hash ^ (hash >>> 15);
 }

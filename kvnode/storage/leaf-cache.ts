@@ -9,7 +9,7 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId } from '../../common/model/ids.ts';
 import { laidBytes, layRow, RowWalk } from '../../common/wire/laid-rows.ts';
-import type { KeyText } from './overlay.ts';
+import type { KeyText } from './key-text.ts';
 import type { Run } from './run.ts';
 import type { Row } from './storage.ts';
 

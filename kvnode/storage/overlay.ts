@@ -2,12 +2,13 @@
 // scan asks. One overlay takes changes while the one before it is written away. None knows another: a link from an old one,
 // dead but not yet collected, to the next would keep every row that ever passed through alive for as long.
 //
-// Keys are also kept as strings of one character per byte: engines hash and compare those fastest, and their order is that
-// of unsigned bytes. Sorting waits until a scan comes, so writes alone never pay for it.
+// Sorting waits until a scan comes, so writes alone never pay for it.
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId, Position, Seq } from '../../common/model/ids.ts';
+import { type KeyText, keyText, lowerBound } from './key-text.ts';
 import type { Replica } from './replicas.ts';
+import { RowTable } from './row-table.ts';
 import type { SessionChange } from './storage.ts';
 
 /** A row, or its absence where `value` is null. Never changed: a newer version takes its place. */
@@ -17,63 +18,48 @@ export interface OverlayRow {
   readonly revision: Seq;
 }
 
-/** A key as a string of one character per byte. */
-export type KeyText = string;
-
 /** What a row costs beside its bytes, roughly. */
 const ROW_OVERHEAD_BYTES = 200;
 /** So many new keys are put in their places one by one; more are sorted in together. */
 const SPLICES_MAX = 256;
-
-let scratch = Buffer.allocUnsafe(256);
-
-export function keyText(key: Bytes): KeyText {
-  if (key.length > scratch.length) scratch = Buffer.allocUnsafe(2 * key.length);
-  scratch.set(key);
-  return scratch.toString('latin1', 0, key.length);
-}
 
 function bytesOf({ key, value }: OverlayRow): number {
   return key.length + (value?.length ?? 0) + ROW_OVERHEAD_BYTES;
 }
 
 export class NamespaceOverlay {
-  readonly rows = new Map<KeyText, OverlayRow>();
+  readonly #table = new RowTable<OverlayRow>();
   #sorted: KeyText[] = [];
-  #fresh: KeyText[] = [];
+
+  get rows(): readonly OverlayRow[] {
+    return this.#table.rows;
+  }
+
+  get(key: Bytes): OverlayRow | undefined {
+    return this.#table.get(key);
+  }
+
+  getByText(text: KeyText): OverlayRow | undefined {
+    return this.#table.getByText(text);
+  }
 
   /** Answers the bytes that were added. */
-  set(text: KeyText, row: OverlayRow): number {
-    const before = this.rows.get(text);
-    this.rows.set(text, row);
-    if (before !== undefined) return bytesOf(row) - bytesOf(before);
-    this.#fresh.push(text);
-    return bytesOf(row);
+  set(row: OverlayRow): number {
+    const before = this.#table.set(row);
+    return before === undefined ? bytesOf(row) : bytesOf(row) - bytesOf(before);
   }
 
   /** All keys in order. Do not modify; the next `set` makes it stale. */
   sorted(): readonly KeyText[] {
-    if (this.#fresh.length > SPLICES_MAX) {
+    const fresh = this.rows.slice(this.#sorted.length).map(({ key }) => keyText(key));
+    if (fresh.length > SPLICES_MAX) {
       // Two runs: the sort finds them and merges them in one pass.
-      this.#sorted = this.#sorted.concat(this.#fresh.sort()).sort();
+      this.#sorted = this.#sorted.concat(fresh.sort()).sort();
     } else {
-      for (const text of this.#fresh) this.#sorted.splice(lowerBound(this.#sorted, text), 0, text);
+      for (const text of fresh) this.#sorted.splice(lowerBound(this.#sorted, text), 0, text);
     }
-    this.#fresh = [];
     return this.#sorted;
   }
-}
-
-/** Index of the first of the sorted `keys` that is not below `key`. */
-export function lowerBound(keys: readonly KeyText[], key: KeyText): number {
-  let low = 0;
-  let high = keys.length;
-  while (low < high) {
-    const middle = (low + high) >>> 1;
-    if ((keys[middle] as KeyText) < key) low = middle + 1;
-    else high = middle;
-  }
-  return low;
 }
 
 export class Overlay {
@@ -116,11 +102,11 @@ export class Overlay {
 
   /** `space` is one of its own. */
   set(space: NamespaceOverlay, row: OverlayRow): void {
-    this.bytes += space.set(keyText(row.key), row);
+    this.bytes += space.set(row);
     this.appliedBytes += bytesOf(row);
   }
 
-  get(namespaceId: NamespaceId, text: KeyText): OverlayRow | undefined {
-    return this.spaces.get(namespaceId)?.rows.get(text);
+  get(namespaceId: NamespaceId, key: Bytes): OverlayRow | undefined {
+    return this.spaces.get(namespaceId)?.get(key);
   }
 }

@@ -6,7 +6,8 @@ import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../common/bas
 import type { KeyRange } from '../../common/model/key-range.ts';
 import { LaidRows, laidBytes, layRow, RowWalk } from '../../common/wire/laid-rows.ts';
 import { copyOf } from '../../common/wire/messages.ts';
-import { type KeyText, keyText, lowerBound, type NamespaceOverlay, type OverlayRow } from './overlay.ts';
+import { type KeyText, keyText, lowerBound } from './key-text.ts';
+import type { NamespaceOverlay, OverlayRow } from './overlay.ts';
 import type { Run } from './run.ts';
 import type { ScanOptions } from './storage.ts';
 
@@ -182,7 +183,7 @@ class PageBuilder {
 }
 
 interface Layer {
-  readonly rows: ReadonlyMap<KeyText, OverlayRow>;
+  readonly overlay: NamespaceOverlay;
   readonly sorted: readonly KeyText[];
   at: number;
   /** Where the bounds end: the first index that is outside. */
@@ -205,7 +206,7 @@ class LayerWalk {
       const to = bounds.end === null ? sorted.length : lowerBound(sorted, keyText(bounds.end));
       if (from >= to) continue;
       this.#layers.push({
-        rows: layer.rows,
+        overlay: layer,
         sorted,
         at: reverse ? to - 1 : from,
         stop: reverse ? from - 1 : to,
@@ -237,7 +238,7 @@ class LayerWalk {
       const first = this.#text === null || (this.#step > 0 ? text < this.#text : text > this.#text);
       if (!first) continue;
       this.#text = text;
-      this.row = layer.rows.get(text) ?? null;
+      this.row = layer.overlay.getByText(text) ?? null;
     }
   }
 }

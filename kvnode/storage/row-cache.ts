@@ -9,6 +9,7 @@
 import { assert } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId } from '../../common/model/ids.ts';
+import { keyHash } from './key-text.ts';
 import { viewOf } from './record.ts';
 import type { Row } from './storage.ts';
 
@@ -94,12 +95,12 @@ export class RowCache {
 
   /** A row that the store has, of which nothing is known here. */
   add(namespaceId: NamespaceId, row: Row): void {
-    this.#add(hashOf(namespaceId, row.key), namespaceId, row);
+    this.#add(keyHash(row.key, namespaceId), namespaceId, row);
   }
 
   /** The store has this row now, or none where it is null. */
   changed(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
-    const hash = hashOf(namespaceId, key);
+    const hash = keyHash(key, namespaceId);
     const first = this.#firstSlot(hash);
     for (let slot = first; slot < first + WAYS; slot++) {
       if (this.#tags[slot] === hash >>> TAG_SHIFT) this.#slots[slot] = 0;
@@ -146,7 +147,7 @@ export class RowCache {
 
   /** The place of the row; 0: none. */
   #find(namespaceId: NamespaceId, key: Bytes): number {
-    const hash = hashOf(namespaceId, key);
+    const hash = keyHash(key, namespaceId);
     const first = this.#firstSlot(hash);
     const tail = this.#tail;
     for (let slot = first; slot < first + WAYS; slot++) {
@@ -206,11 +207,4 @@ export class RowCache {
     assert(piece !== undefined, 'a place is in a piece');
     return piece;
   }
-}
-
-/** FNV-1a, 32 bits. */
-function hashOf(namespaceId: NamespaceId, key: Bytes): number {
-  let hash = 0x811c9dc5 ^ namespaceId;
-  for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] as number), 0x01000193);
-  return hash ^ (hash >>> 15);
 }

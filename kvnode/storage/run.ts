@@ -2,7 +2,7 @@
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import { laidBytes, layRow, RowWalk } from '../../common/wire/laid-rows.ts';
-import type { KeyText } from './overlay.ts';
+import type { KeyText } from './key-text.ts';
 import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './state-keys.ts';
 
 /** A stored key and its value, undefined where values were not read. */

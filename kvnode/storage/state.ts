@@ -12,8 +12,9 @@ import type { NamespaceId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
 import { Caches } from './caches.ts';
+import { keyText } from './key-text.ts';
 import type { LeafCache } from './leaf-cache.ts';
-import { keyText, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
+import { type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './page.ts';
 import type { Replica } from './replicas.ts';
 import type { RowCache } from './row-cache.ts';
@@ -88,8 +89,7 @@ export class State {
 
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
     if (!this.#active.isEmpty || this.#frozen !== null) {
-      const text = keyText(key);
-      const row = this.#active.get(namespaceId, text) ?? this.#frozen?.get(namespaceId, text);
+      const row = this.#active.get(namespaceId, key) ?? this.#frozen?.get(namespaceId, key);
       if (row !== undefined) return isRow(row) ? row : undefined;
     }
     const cached = this.#caches.rows.get(namespaceId, key);
@@ -164,14 +164,14 @@ export class State {
     const { rows, leaves } = this.#caches;
     let left = ROWS_PER_TURN;
     for (const [namespaceId, space] of overlay.spaces) {
-      for (const [text, row] of space.rows) {
+      for (const row of space.rows) {
         const storedKey = scratchKey(namespaceId, row.key);
         const now = isRow(row) ? row : null;
         if (now !== null) batch.put(storedKey, scratchValue(now));
         else batch.delete(storedKey);
         // Ahead of the store: until that has the batch, the overlay answers.
         rows.changed(namespaceId, row.key, now);
-        if (!leaves.isEmpty) leaves.changed(namespaceId, text, row.key, now);
+        if (!leaves.isEmpty) leaves.changed(namespaceId, keyText(row.key), row.key, now);
         if (--left > 0) continue;
         await new Promise<void>((resolve) => this.#options.env.soon(resolve));
         left = ROWS_PER_TURN;

@@ -5,8 +5,8 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
+import { type KeyText, keyText } from './key-text.ts';
 import { LEAF_BYTES, type Leaf, type LeafCache } from './leaf-cache.ts';
-import { type KeyText, keyText } from './overlay.ts';
 import { layRun, type Run, type StoredPair, within } from './run.ts';
 import type { StateCursor, StateEngine } from './state-engine.ts';
 import { ROW_PREFIX_BYTES, rowBounds } from './state-keys.ts';

@@ -4,7 +4,7 @@ import test from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { layRows } from '../../common/wire/laid-rows.ts';
 import { Caches } from '../../kvnode/storage/caches.ts';
-import { keyText } from '../../kvnode/storage/overlay.ts';
+import { keyText } from '../../kvnode/storage/key-text.ts';
 
 const MB = 1024 * 1024;
 const MAX = 8 * MB;

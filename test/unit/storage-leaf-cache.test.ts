@@ -5,8 +5,8 @@ import fc from 'fast-check';
 import { toBytes } from '../../common/base/bytes.ts';
 import { wholeKeySpace } from '../../common/model/key-range.ts';
 import { LaidRows, layRows } from '../../common/wire/laid-rows.ts';
+import { keyText } from '../../kvnode/storage/key-text.ts';
 import { type Leaf, LeafCache } from '../../kvnode/storage/leaf-cache.ts';
-import { keyText } from '../../kvnode/storage/overlay.ts';
 import type { Row, Storage } from '../../kvnode/storage/storage.ts';
 import {
   at,

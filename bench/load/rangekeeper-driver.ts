@@ -11,7 +11,7 @@ const FILL_BYTES = 1_000_000;
 const FILLS_AT_ONCE = 16;
 
 export class RangekeeperDriver implements Driver {
-  /** One list a connection: a client for each namespace. */
+  /** One list a connection: a client for each namespace, all over that connection. */
   readonly #clients: readonly (readonly Client[])[];
 
   private constructor(clients: readonly (readonly Client[])[]) {
@@ -21,10 +21,11 @@ export class RangekeeperDriver implements Driver {
   static async open(spec: Extract<DriverSpec, { kind: 'rangekeeper' }>): Promise<RangekeeperDriver> {
     const clients: Client[][] = [];
     for (let i = 0; i < spec.connections; i++) {
-      const opened = spec.namespaces.map((namespace) =>
-        connect({ zk: spec.zk, namespace, deadlineMs: spec.deadlineMs, connectMs: 30_000 }),
-      );
-      clients.push(await Promise.all(opened));
+      const [namespace, ...others] = spec.namespaces;
+      assert(namespace !== undefined, 'there is a namespace to load');
+      const { zk, deadlineMs } = spec;
+      const first = await connect({ zk, namespace, deadlineMs, connectMs: 30_000 });
+      clients.push([first, ...(await Promise.all(others.map((name) => first.inNamespace(name))))]);
     }
     return new RangekeeperDriver(clients);
   }
@@ -56,7 +57,7 @@ export class RangekeeperDriver implements Driver {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#clients.flat().map((client) => client.close()));
+    await Promise.all(this.#clients.map(([first]) => first?.close()));
   }
 
   /** A batch stays inside one range. */

@@ -130,7 +130,7 @@ export interface ClientEvents {
 }
 
 /**
- * A connection to one namespace of a cluster. Safe for any number of operations at once; all requests of one turn of the
+ * A client of one namespace of a cluster. Safe for any number of operations at once; all requests of one turn of the
  * event loop to one node travel together, so issue many at once (`Promise.all`) where speed counts.
  *
  * Every method rejects with RangekeeperError; its `code`, `applied` and `retry` say what is known and what helps
@@ -208,12 +208,24 @@ export interface Client {
   /** Every namespace of the cluster. Rejects with NO_CLUSTER while ZooKeeper is away. */
   namespaces(): Promise<readonly NamespaceRecord[]>;
 
+  /**
+   * A client of another namespace of this cluster, with the same options, over the same connections and ZooKeeper session:
+   * requests of both travel together. Closing it leaves this one as it is: what is under way there still ends with its
+   * answer, but is not sent again. Closing the client that `connect` gave closes all that were made from it.
+   *
+   * Rejects with UNKNOWN_NAMESPACE, and with NO_CLUSTER while ZooKeeper is away.
+   */
+  inNamespace(namespace: string): Promise<Client>;
+
   /** Asks a node about itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED. */
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
 
   /** Calls `listener` at every such event until the function that is given back is called. */
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void;
 
-  /** Ends every connection and the ZooKeeper session. What is under way fails: CLOSED, or OUTCOME_UNKNOWN for sent writes. */
+  /**
+   * Ends every connection and the ZooKeeper session, and the clients made by `inNamespace` with them. What is under way
+   * fails: CLOSED, or OUTCOME_UNKNOWN for sent writes.
+   */
   close(): Promise<void>;
 }

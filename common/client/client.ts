@@ -1,21 +1,17 @@
-// The client itself: what api.ts promises, put together from the picture of the ranges (directory.ts), the connections
-// (net/peers.ts) and the calls on their way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock
-// come from outside, so that the simulator runs this very code.
+// The client itself: what api.ts promises, put together from the picture of the ranges (directory.ts), what it shares with
+// clients of other namespaces (cluster-connection.ts) and the calls on their way (write-call.ts, read-call.ts, scanner.ts).
+// ZooKeeper, transport and clock come from outside, so that the simulator runs this very code.
 
 import type { Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
-import type { Logger } from '../base/log.ts';
 import { LIMITS } from '../model/config.ts';
 import type { DescriptorImage } from '../model/descriptor.ts';
 import type { NodeId } from '../model/ids.ts';
 import { isEmpty } from '../model/key-range.ts';
 import type { NamespaceRecord } from '../model/records.ts';
 import type { NodeStatus } from '../model/status.ts';
-import type { ChannelConfig } from '../net/channel.ts';
-import { Peers } from '../net/peers.ts';
-import type { Transport } from '../net/transport.ts';
+import type { Peers } from '../net/peers.ts';
 import type { Mutation } from '../wire/messages.ts';
-import type { Zk } from '../zk/store.ts';
 import { Admission } from './admission.ts';
 import type {
   BatchOp,
@@ -45,13 +41,13 @@ import {
   valueBytes,
 } from './arguments.ts';
 import type { Call, CallContext } from './call.ts';
-import { type Cluster, reachCluster, readNamespaces, readRanges } from './cluster.ts';
+import { reachCluster, readNamespaces, readRanges } from './cluster.ts';
+import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { Directory } from './directory.ts';
 import { GetTask } from './get-task.ts';
-import { NodeHealth } from './health.ts';
+import type { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
-import { NodeList } from './node-list.ts';
 import { read } from './read.ts';
 import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
 import { Seen } from './seen.ts';
@@ -62,16 +58,6 @@ import { Writers } from './writer.ts';
 const PAGE_ROWS = 100;
 /** Rows that `scan` asks for at once. */
 const SCAN_PAGE_ROWS = 1_000;
-
-/** The world that a client lives in. */
-export interface ClientWorld {
-  /** Closed with the client. */
-  readonly zk: Zk;
-  readonly transport: Transport;
-  readonly env: Env;
-  readonly log: Logger;
-  readonly channel?: Partial<ChannelConfig>;
-}
 
 export interface ClientSettings {
   readonly namespace: string;
@@ -91,9 +77,10 @@ export const DEFAULT_SETTINGS: ClientSettings = {
 export async function openClient(world: ClientWorld, settings: ClientSettings): Promise<Client> {
   const { zk, env } = world;
   try {
-    const cluster = await reachCluster(world, settings);
-    const client = new RangekeeperClient(world, settings, cluster);
-    if (await within(env, settings.connectMs, client.loaded())) return client;
+    const { id, images } = await reachCluster(world, settings);
+    const connection = new ClusterConnection(world, id);
+    const client = new RangekeeperClient(connection, settings, images, true);
+    if (await within(env, settings.connectMs, connection.nodes.loaded())) return client;
     await client.close();
     throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper did not tell the nodes in time');
   } catch (error) {
@@ -113,7 +100,7 @@ function within(env: Env, ms: number, promise: Promise<void>): Promise<boolean> 
   });
 }
 
-class RangekeeperClient implements Client, CallContext {
+class RangekeeperClient implements Client, CallContext, ConnectionUser {
   readonly namespace: string;
   readonly env: Env;
   readonly directory: Directory;
@@ -123,49 +110,33 @@ class RangekeeperClient implements Client, CallContext {
   readonly writers: Writers;
   readonly pausing = new Set<Call>();
   closed = false;
-  private readonly zk: Zk;
+  private readonly connection: ClusterConnection;
   private readonly settings: ClientSettings;
-  private readonly nodeList: NodeList;
+  /** `connect` gave it: its connection ends with it. */
+  private readonly isFirst: boolean;
   private readonly listeners: Listeners;
   private readonly admission = new Admission();
 
-  constructor({ zk, transport, env, log, channel }: ClientWorld, settings: ClientSettings, cluster: Cluster) {
-    this.namespace = settings.namespace;
+  /** `images`: every descriptor of the namespace, as just read. */
+  constructor(
+    connection: ClusterConnection,
+    settings: ClientSettings,
+    images: readonly DescriptorImage[],
+    isFirst: boolean,
+  ) {
+    const { zk, env, log, peers, health } = connection;
+    const { namespace } = settings;
+    this.namespace = namespace;
     this.env = env;
-    this.zk = zk;
+    this.peers = peers;
+    this.health = health;
+    this.connection = connection;
     this.settings = settings;
-    this.health = new NodeHealth(env);
+    this.isFirst = isFirst;
     this.writers = new Writers(env);
     this.listeners = new Listeners(env);
-    this.peers = new Peers({
-      env,
-      log,
-      transport,
-      self: { clusterId: cluster.id, nodeId: '' },
-      handlers: { opened: ({ peerNode }) => this.health.returned(peerNode) },
-      ...(channel === undefined ? {} : { channel }),
-    });
-    const { namespace } = settings;
-    this.directory = new Directory(
-      { zk, env, log, namespace, changed: () => this.rangesChanged() },
-      cluster.images,
-    );
-    this.nodeList = new NodeList(zk, log, {
-      changed: () => this.listeners.changed('nodes'),
-      located: (node, live) => {
-        this.peers.setAddress(node, live?.address ?? null);
-        if (live === null) this.peers.doubt(node, 'its ZooKeeper session has ended');
-      },
-    });
-    zk.onSession((session) => {
-      this.listeners.zookeeperIs(true);
-      session.onEnd(() => this.listeners.zookeeperIs(false));
-    });
-  }
-
-  /** Resolves once the nodes are known. */
-  loaded(): Promise<void> {
-    return this.nodeList.loaded();
+    this.directory = new Directory({ zk, env, log, namespace, changed: () => this.rangesChanged() }, images);
+    connection.join(this);
   }
 
   // ---- writes ----------------------------------------------------------------------------------------------------
@@ -276,11 +247,11 @@ class RangekeeperClient implements Client, CallContext {
   async refresh(): Promise<void> {
     this.checkOpen();
     const known = this.directory.images();
-    this.directory.replace(known, await readRanges(this.zk, this.namespace));
+    this.directory.replace(known, await readRanges(this.connection.zk, this.namespace));
   }
 
   nodes(): readonly NodeView[] {
-    return this.nodeList.views();
+    return this.connection.nodes.views();
   }
 
   locate(key: Key): DescriptorImage | undefined {
@@ -289,7 +260,14 @@ class RangekeeperClient implements Client, CallContext {
 
   async namespaces(): Promise<readonly NamespaceRecord[]> {
     this.checkOpen();
-    return readNamespaces(this.zk);
+    return readNamespaces(this.connection.zk);
+  }
+
+  async inNamespace(namespace: string): Promise<Client> {
+    this.checkOpen();
+    const images = await readRanges(this.connection.zk, namespace);
+    this.checkOpen();
+    return new RangekeeperClient(this.connection, { ...this.settings, namespace }, images, false);
   }
 
   async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
@@ -305,10 +283,20 @@ class RangekeeperClient implements Client, CallContext {
     if (this.closed) return;
     this.closed = true;
     this.directory.close();
-    this.nodeList.close();
-    this.peers.close();
+    this.connection.leave(this);
+    const whole = this.isFirst ? this.connection.close() : null;
     for (const call of [...this.pausing]) call.resume();
-    await this.zk.close();
+    await whole;
+  }
+
+  // ---- for the connection ----------------------------------------------------------------------------------------
+
+  nodesChanged(): void {
+    this.listeners.changed('nodes');
+  }
+
+  zookeeperIs(connected: boolean): void {
+    this.listeners.zookeeperIs(connected);
   }
 
   // ---- for the calls ---------------------------------------------------------------------------------------------

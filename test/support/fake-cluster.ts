@@ -77,7 +77,7 @@ export class FakeCluster {
   readonly net = new MemoryNet(this.env);
   readonly zk = new MemoryZk(this.env);
   readonly nodes = new Map<NodeId, FakeNode>();
-  /** By key, in order, of the whole namespace. */
+  /** By key, in order, of all namespaces. */
   rows: WireRow[] = [];
   /** Operations applied, in order. */
   readonly applied: ReturnType<typeof decodeOperation>[] = [];
@@ -98,11 +98,7 @@ export class FakeCluster {
       }),
     );
     for (const id of ['n-1', 'n-2', 'n-3']) this.start(id);
-    this.zk.put(
-      paths.namespace('default'),
-      namespaceCodec.encode({ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }),
-    );
-    this.zk.put(paths.ranges('default'), emptyBytes);
+    this.makeNamespace('default', 1);
     const bounds = [emptyBytes, ...splits.map(toBytes)];
     for (const [index, start] of bounds.entries()) {
       this.describe(index + 1, {
@@ -111,6 +107,13 @@ export class FakeCluster {
         owner: this.ownerOf(`n-${(index % 3) + 1}`),
       });
     }
+  }
+
+  /** Without a range. */
+  makeNamespace(name: string, id: number): void {
+    const record = namespaceCodec.encode({ name, id, replicationFactor: 3, minInSync: 2 });
+    this.zk.put(paths.namespace(name), record);
+    this.zk.put(paths.ranges(name), emptyBytes);
   }
 
   node(id: NodeId): FakeNode {
@@ -157,7 +160,7 @@ export class FakeCluster {
     const descriptor = { ...(this.ranges.get(id)?.descriptor ?? blank(id)), ...change };
     const { seq = 0, sessions = new ClientSessions(this.sessionBounds) } = this.ranges.get(id) ?? {};
     this.ranges.set(id, { seq, sessions, descriptor });
-    this.zk.put(paths.range('default', id), descriptorCodec.encode(descriptor), null, quietly);
+    this.zk.put(paths.range(descriptor.namespace, id), descriptorCodec.encode(descriptor), null, quietly);
     return descriptor;
   }
 
@@ -178,9 +181,10 @@ export class FakeCluster {
   }
 
   hint(id: RangeId): { data: Uint8Array; version: number } {
+    const descriptor = this.range(id);
     return {
-      data: descriptorCodec.encode(this.range(id)),
-      version: this.zk.version(paths.range('default', id)),
+      data: descriptorCodec.encode(descriptor),
+      version: this.zk.version(paths.range(descriptor.namespace, id)),
     };
   }
 

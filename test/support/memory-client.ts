@@ -152,6 +152,13 @@ export class MemoryClient implements Client {
     return this.namespaceRecords;
   }
 
+  /** Itself: it knows no other rows. */
+  async inNamespace(namespace: string): Promise<Client> {
+    await this.#enter({ method: 'inNamespace', key: null });
+    if (this.namespaceRecords.some(({ name }) => name === namespace)) return this;
+    throw new RangekeeperError('UNKNOWN_NAMESPACE', `no namespace ${namespace}`);
+  }
+
   async nodeStatus(node: NodeId): Promise<NodeStatus> {
     await this.#enter({ method: 'nodeStatus', key: null });
     const status = this.statuses.get(node);

@@ -59,6 +59,8 @@ class End implements Connection {
 export class MemoryNet implements Transport {
   /** Sent so far, all connections together. */
   messages = 0;
+  /** Connections made so far. */
+  dialled = 0;
   private readonly env: Env;
   private readonly latencyMs: number;
   private readonly hosts = new Map<string, Accept>();
@@ -93,6 +95,7 @@ export class MemoryNet implements Transport {
         near.other = far;
         far.other = near;
         this.ends.add(near).add(far);
+        this.dialled++;
         near.handlers = handlers;
         far.handlers = accept(far);
         resolve(near);

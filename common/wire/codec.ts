@@ -32,6 +32,7 @@ import {
   CLIENT_ID_BYTES,
   type ErrorReply,
   type Frame,
+  type ScanRequest,
   type WireReadMode,
   type WireSession,
 } from './messages.ts';
@@ -227,12 +228,8 @@ function encodeBody(body: GeneratedBody, writer: Writer): void {
     case 'error':
       encodeError(body, writer);
       return;
-    case 'scan': {
-      const { mode, end, ...rest } = body;
-      const bounds = { end: end ?? emptyBytes, bounded: end !== null };
-      pb.ScanRequest.encode({ ...rest, ...bounds, mode: READ_MODE[mode] }, writer);
-      return;
-    }
+    case 'scan':
+      return encodeScan(body, writer);
     case 'status':
       pb.StatusRequest.encode({}, writer);
       return;
@@ -321,6 +318,18 @@ function decodeError(reader: Reader, length: number): ErrorReply {
   check(message.length <= ERROR_TEXT_MAX, 'error text too long');
   const known = descriptor.length === 0 ? null : { data: descriptor, version: descriptorVersion };
   return { kind: 'error', code: errorCodeFromWire(code), message, revision, descriptor: known };
+}
+
+/** Field by field: to spread objects into one another costs some 10 µs here. */
+function encodeScan(body: ScanRequest, writer: Writer): void {
+  const { range, epoch, start, limitRows, limitBytes, reverse, keysOnly, countOnly, minSeq } = body;
+  const end = body.end ?? emptyBytes;
+  const bounded = body.end !== null;
+  const mode = READ_MODE[body.mode];
+  pb.ScanRequest.encode(
+    { range, epoch, start, end, bounded, limitRows, limitBytes, reverse, keysOnly, countOnly, mode, minSeq },
+    writer,
+  );
 }
 
 function decodeScan(reader: Reader, length: number): Body {

@@ -27,6 +27,8 @@ import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } 
 
 /** Entries read from the log at once to be applied, in bytes. */
 const APPLY_BYTES = 1024 * 1024;
+/** To copy a longer operation costs more than to decode it twice. */
+const LARGE_BYTES = 4096;
 
 type RangeHostConfig = SessionBounds &
   Pick<ReplicationConfig, 'uncommittedBytesMax' | 'uncommittedNodeBytesMax'>;
@@ -94,8 +96,9 @@ export class RangeHost implements Ticked {
   write(epoch: number, operationBytes: Uint8Array, client: Answerable, requestId: number, now: number): void {
     const full = this.#fullFor(operationBytes.length);
     if (full !== null) return client.reply(requestId, this.refusal('OVERLOADED', full));
-    // What waits outlives the message that it came in, and a view would pin all of that.
-    const payload = Buffer.from(operationBytes);
+    // What waits outlives the message that it came in, and a view would pin all of that. A large one is read from the log.
+    const isLarge = operationBytes.length >= LARGE_BYTES;
+    const payload = isLarge ? operationBytes : Buffer.from(operationBytes);
     let operation: Operation;
     try {
       operation = decodeOperation(payload);
@@ -111,7 +114,8 @@ export class RangeHost implements Ticked {
       const text = `range ${this.meta.range} takes no write here`;
       return client.reply(requestId, this.refusal(seq, text));
     }
-    this.#waiting.push({ seq, epoch, operation, bytes: payload.length, client, requestId });
+    const kept = isLarge ? null : operation;
+    this.#waiting.push({ seq, epoch, operation: kept, bytes: payload.length, client, requestId });
   }
 
   /** What has no room for a write of so many bytes: asked before anything is done for it. */
@@ -167,9 +171,16 @@ export class RangeHost implements Ticked {
     const epoch = this.replica.epochAt(seq);
     const waiting = epoch === undefined ? null : this.#waiting.take(epoch, seq);
     if (waiting === null) return false;
-    this.#answer(waiting, this.#applyOperation(waiting.operation, waiting));
+    const operation = waiting.operation ?? this.#logged(seq);
+    this.#answer(waiting, this.#applyOperation(operation, waiting));
     this.#appliedSeq = seq;
     return true;
+  }
+
+  #logged(seq: Seq): Operation {
+    const entry = this.#storage.read(this.meta.range, seq, 0)?.[0];
+    assert(entry?.seq === seq, 'what is not applied is in the log');
+    return decodeOperation(entry.payload);
   }
 
   #applyLogged(commitSeq: Seq): void {

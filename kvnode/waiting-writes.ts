@@ -12,8 +12,8 @@ export interface Answerable {
 export interface WaitingWrite {
   readonly seq: Seq;
   readonly epoch: Epoch;
-  /** As decoded when it came, so that it is not decoded again to be applied. */
-  readonly operation: Operation;
+  /** As decoded when it came, so that it is not decoded again to be applied; null: to be read from the log. */
+  readonly operation: Operation | null;
   /** Of the encoded operation. */
   readonly bytes: number;
   readonly client: Answerable;

@@ -76,6 +76,8 @@ function fieldTable(): (Body['kind'] | undefined)[] {
 
 /** Room for a message, to begin with. */
 const MESSAGE_BYTES_MIN = 256;
+/** So many messages in a row may leave most of the room unused before there is less of it. */
+const SMALL_MESSAGES_MAX = 16;
 
 /** What is not laid by hand. */
 type GeneratedBody = Exclude<
@@ -86,8 +88,11 @@ type GeneratedBody = Exclude<
 /** Gathers frames into one message. */
 export class EnvelopeWriter {
   private readonly writer = new Writer();
-  /** The next message will have about as many bytes as the last one. */
+  /** The next message will have about as many bytes as the last one that was not small. */
   private bytesExpected = MESSAGE_BYTES_MIN;
+  /** Whether the writer's memory has been given away with a message. */
+  private given = true;
+  private smallMessages = 0;
   frames = 0;
 
   /** Bytes gathered so far. */
@@ -97,9 +102,15 @@ export class EnvelopeWriter {
 
   /** Copies the frame in. */
   add(id: number, body: Body): void {
-    if (this.frames === 0) this.writer.begin(this.bytesExpected);
+    if (this.frames === 0) this.begin();
     this.put(id, body);
     this.frames++;
+  }
+
+  private begin(): void {
+    if (this.given) this.writer.begin(this.bytesExpected);
+    else this.writer.beginAgain();
+    this.given = false;
   }
 
   private put(id: number, body: Body): void {
@@ -135,11 +146,22 @@ export class EnvelopeWriter {
 
   /** The message; the writer is empty again. */
   take(): Bytes {
-    const message = this.frames === 0 ? emptyBytes : this.writer.written();
-    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, message.length + (message.length >>> 3));
+    const message = this.frames === 0 ? emptyBytes : this.give();
     assert(message.length <= LIMITS.messageBytesMax, 'a message keeps its limit');
     this.clear();
     return message;
+  }
+
+  /** Large messages take turns with small ones, which are copied out: large memory for each would only feed the collector. */
+  private give(): Bytes {
+    const written = this.writer.written();
+    const { length } = written;
+    const isSmall = length < this.writer.buf.length / 4 && this.smallMessages < SMALL_MESSAGES_MAX;
+    this.smallMessages = isSmall ? this.smallMessages + 1 : 0;
+    if (isSmall) return Buffer.from(written);
+    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3));
+    this.given = true;
+    return written;
   }
 
   clear(): void {

@@ -67,6 +67,11 @@ export class Writer extends protobuf.BufferWriter {
   /** Starts over, in `bytes` of new memory. */
   begin(bytes: number): void {
     this.buf = Buffer.allocUnsafe(bytes);
+    this.beginAgain();
+  }
+
+  /** Starts over in the same memory: nobody may have what was written there. */
+  beginAgain(): void {
     this.pos = 0;
     this.view = null;
   }

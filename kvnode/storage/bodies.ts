@@ -17,7 +17,7 @@ import type { KeyRange } from '../../common/model/key-range.ts';
 import { getU64, putU64, viewOf } from './record.ts';
 
 /** 2 has carried records. */
-export const LOG_FORMAT = 2;
+export const LOG_FORMAT = 3;
 /** The oldest that can be read. */
 export const LOG_FORMAT_MIN = 1;
 

@@ -2,8 +2,8 @@
 // zeros follow. Integers are little-endian; u64 stays below 2^53. This file both writes and reads them.
 //
 //   record   := length:u32 crc:u32 group:u64 groupStart:u32 type:u8 0 0 0 range:u64 epoch:u64 seq:u64 body 0*
-//               length counts all of it, padding too; crc is CRC-32C over segment number, offset, then everything
-//               after the crc, so that a record is valid in its own place only
+//               length counts all of it, padding too; crc is CRC-32 over segment number, offset, then everything
+//               after the crc, so that a record is valid in its own place only; CRC-32C in formats 1 and 2
 //   group    := record+        numbered upwards by one, written at once, synced before the next one is written;
 //               never crosses a segment; groupStart is where in the segment it starts, so that whichever of its
 //               records survive tell which bytes were synced before it
@@ -18,6 +18,7 @@
 //
 // The bodies of the rarer records are in bodies.ts.
 
+import { crc32 } from 'node:zlib';
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { crc32c } from './crc32c.ts';
@@ -136,9 +137,19 @@ const placeBytes = new Uint8Array(8);
 const placeView = viewOf(placeBytes);
 
 function checksum(bytes: Bytes, at: number, length: number, segment: number, offset: number): number {
+  setPlace(segment, offset);
+  return crc32(bytes.subarray(at + GROUP, at + length), crc32(placeBytes));
+}
+
+/** Of formats 1 and 2. */
+function oldChecksum(bytes: Bytes, at: number, length: number, segment: number, offset: number): number {
+  setPlace(segment, offset);
+  return crc32c(bytes, at + GROUP, at + length, crc32c(placeBytes));
+}
+
+function setPlace(segment: number, offset: number): void {
   placeView.setUint32(0, segment, true);
   placeView.setUint32(4, offset, true);
-  return crc32c(bytes, at + GROUP, at + length, crc32c(placeBytes));
 }
 
 /** Seals a closed record that will stand at `offset` of `segment`; answers its length. */
@@ -233,8 +244,10 @@ export class RecordCursor {
   }
 
   matches(segment: number, offset: number): boolean {
-    const stored = this.view.getUint32(this.at + CRC, true);
-    return stored === checksum(this.bytes, this.at, this.length, segment, offset);
+    const { bytes, at, length } = this;
+    const stored = this.view.getUint32(at + CRC, true);
+    if (stored === checksum(bytes, at, length, segment, offset)) return true;
+    return stored === oldChecksum(bytes, at, length, segment, offset);
   }
 }
 

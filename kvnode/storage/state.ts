@@ -8,6 +8,7 @@
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Env, Timer } from '../../common/base/env.ts';
+import { LIMITS } from '../../common/model/config.ts';
 import type { NamespaceId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
@@ -254,19 +255,29 @@ function isRow(row: OverlayRow): row is OverlayRow & Row {
 // ---- scratch: stores copy what they are given, so one buffer serves all rows, with one window per length --------
 
 const SCRATCH_BYTES = 8 * 1024;
+/** Windows that are longer have a buffer of their own, which grows to this and is not let go of. */
+const LONG_SCRATCH_BYTES = LIMITS.valueBytesMax + SCRATCH_BYTES;
 
 class Scratch {
   readonly #bytes = Buffer.alloc(SCRATCH_BYTES);
   readonly #windows: Buffer[] = [];
+  #long = Buffer.alloc(0);
 
   window(length: number): Buffer {
-    if (length > SCRATCH_BYTES) return Buffer.allocUnsafe(length);
+    if (length > SCRATCH_BYTES) return this.#longWindow(length);
     let window = this.#windows[length];
     if (window === undefined) {
       window = this.#bytes.subarray(0, length);
       this.#windows[length] = window;
     }
     return window;
+  }
+
+  #longWindow(length: number): Buffer {
+    if (length > this.#long.length) {
+      this.#long = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, LONG_SCRATCH_BYTES)));
+    }
+    return this.#long.subarray(0, length);
   }
 }
 

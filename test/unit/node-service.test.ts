@@ -159,6 +159,22 @@ const put = (key: string, ifRevision: number | null = null): Mutation => {
   return { kind: 'put', key: toBytes(key), value: toBytes('v'), ifRevision };
 };
 
+test('a large write is kept without the message that it came in', async (t) => {
+  const { ask } = await stage();
+  const values = ['small', 'x'.repeat(5_000), 'y'.repeat(200_000)];
+  const asked = values.map((value, i) => {
+    const request = write([{ kind: 'put', key: toBytes(`c${i}`), value: toBytes(value), ifRevision: null }]);
+    const answer = ask(request);
+    if (request.kind === 'write') request.operation.fill(0);
+    return answer;
+  });
+  for (const answer of asked) t.is((await answer).kind, 'write-reply');
+  for (const [i, value] of values.entries()) {
+    const found = await ask(get(`c${i}`));
+    t.is(found.kind === 'get-reply' ? formatBytes(found.value) : null, value);
+  }
+});
+
 test('a read', answers, get('c'), 'C');
 test('a read of an absent key', answers, get('x'), 'nothing');
 test('a read outside the range', answers, get('z'), 'WRONG_RANGE');

@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
-import { decodeEnvelope, encodeEnvelope } from '../../common/wire/codec.ts';
+import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../../common/wire/codec.ts';
 import { errorFromReply, replyFromError } from '../../common/wire/error-reply.ts';
 import { LaidRows } from '../../common/wire/laid-rows.ts';
 import type { Body, Frame, Mutation, Operation } from '../../common/wire/messages.ts';
@@ -287,4 +287,19 @@ test('fuzz: damaged operations are operations or MALFORMED', (t) => {
     RUNS,
   );
   t.pass();
+});
+
+test('messages of one writer, large and small in turns, stay as they were', (t) => {
+  const writer = new EnvelopeWriter();
+  const sizes = [40_000, 10, 20, 200_000, ...Array.from({ length: 40 }, (_, i) => i), 100_000, 0, 60_000];
+  const bodies = sizes.map((size, i): Body => {
+    return { kind: 'write', range: 1, epoch: 2, operation: new Uint8Array(size).fill(i) };
+  });
+  const messages = bodies.map((body, id) => {
+    writer.add(id, body);
+    return writer.take();
+  });
+  messages.forEach((message, i) => {
+    t.deepEqual(decodeEnvelope(message), [{ id: i, body: bodies[i] }] as Frame[]);
+  });
 });

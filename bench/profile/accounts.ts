@@ -39,7 +39,7 @@ export function accountOf(seen: SeenProcess, seconds: number): ProcessProfile {
   const main = mainThread(own, samples, seconds);
   // In the share of samples that JavaScript had, and so in sum its time.
   const coresOf = (count: number): number =>
-    samples.javascript === 0 ? 0 : (main.javascript * count) / samples.javascript;
+    samples.told === 0 ? 0 : (main.javascript * count) / samples.told;
   return {
     ...{ name, owned, main, memory },
     cores: sum(spent.map((thread) => thread.spent.ran)) / seconds,

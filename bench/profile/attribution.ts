@@ -26,39 +26,49 @@ export interface Attribution {
   readonly all: number;
   readonly javascript: number;
   readonly garbage: number;
+  /** Of `javascript`, those that groups and functions are told by. */
+  readonly told: number;
   readonly groups: readonly Omit<Counted, 'where'>[];
   readonly functions: readonly Counted[];
 }
 
 const MICROS = 1e6;
+/**
+ * A sample so long after the one before was due while the thread had no core, and is taken where it lost it: most often in a
+ * system call that woke another thread. It says that code ran, and little of which.
+ */
+const LATE_MICROS = 2_000;
 const COLLECTOR = '(garbage collector)';
 /** Neither is JavaScript; what is native is told better by the kernel: a sleeping thread's reads count as idle here. */
 const OUTSIDE = ['(program)', '(idle)', '(root)'];
 
 export function attribute(profile: Profiler.Profile, locate: Locate): Attribution {
+  const { samples = [], timeDeltas = [] } = profile;
+  const nodes = new Map(profile.nodes.map((node) => [node.id, node.callFrame]));
   const groups = new Map<string, number>();
   const functions = new Map<string, Counted>();
-  let all = 0;
-  let garbage = 0;
-  let javascript = 0;
-  for (const { callFrame, hitCount: samples = 0 } of profile.nodes) {
-    const name = callFrame.functionName || '(anonymous)';
-    all += samples;
-    if (samples === 0 || OUTSIDE.includes(name)) continue;
+  const sums = { javascript: 0, garbage: 0, told: 0 };
+  samples.forEach((id, at) => {
+    const frame = nodes.get(id);
+    const name = frame?.functionName || '(anonymous)';
+    if (frame === undefined || OUTSIDE.includes(name)) return;
     if (name === COLLECTOR) {
-      garbage += samples;
-      continue;
+      sums.garbage++;
+      return;
     }
-    const { group, where } = locate(callFrame);
-    javascript += samples;
-    groups.set(group, (groups.get(group) ?? 0) + samples);
-    const id = `${name} ${where}`;
-    functions.set(id, { name, where, samples: samples + (functions.get(id)?.samples ?? 0) });
-  }
+    sums.javascript++;
+    if ((timeDeltas[at] ?? 0) > LATE_MICROS) return;
+    sums.told++;
+    const { group, where } = locate(frame);
+    groups.set(group, (groups.get(group) ?? 0) + 1);
+    const known = `${name} ${where}`;
+    functions.set(known, { name, where, samples: 1 + (functions.get(known)?.samples ?? 0) });
+  });
   return {
     seconds: (profile.endTime - profile.startTime) / MICROS,
-    ...{ all, javascript, garbage },
-    groups: largestFirst([...groups].map(([name, samples]) => ({ name, samples }))),
+    all: samples.length,
+    ...sums,
+    groups: largestFirst([...groups].map(([name, count]) => ({ name, samples: count }))),
     functions: largestFirst([...functions.values()]),
   };
 }

@@ -32,18 +32,28 @@ function headOf({ subject, seconds, operations, median }: Profile): string {
 }
 
 function limitText(profile: Profile): string {
-  const limit = limitOf(profile);
   const foreign = sum(profile.machine.others);
-  const taken = foreign > QUIET_MAX ? `; NOT QUIET: other programs had ${foreign.toFixed(2)} of them` : '';
+  const noise = foreign > QUIET_MAX ? `; NOT QUIET: other programs had ${foreign.toFixed(2)} cores` : '';
+  return `${limitItself(profile)}${noise}`;
+}
+
+function limitItself(profile: Profile): string {
+  const limit = limitOf(profile);
   switch (limit.kind) {
     case 'thread':
       return `one thread: the main thread of ${limit.names.join(' and of ')} never sleeps`;
     case 'cores':
       return limit.names.length === 0
-        ? `the cores: none is idle${taken}`
-        : `the cores: the main thread of ${limit.names.join(' and of ')} never sleeps, but waits for a core${taken}`;
-    case 'waiting':
-      return `waiting: ${limit.idle.toFixed(2)} of ${profile.machine.cores} cores are idle, and no main thread is busy all the time`;
+        ? 'the cores: none is idle'
+        : `the cores: the main thread of ${limit.names.join(' and of ')} never sleeps, but waits for a core`;
+    case 'waiting': {
+      const least = [...profile.processes].sort((a, b) => a.main.sleeping - b.main.sleeping)[0];
+      const busiest =
+        least === undefined
+          ? ''
+          : `; the busiest main thread, that of ${least.name}, sleeps ${least.main.sleeping.toFixed(2)} of the time`;
+      return `waiting: ${limit.idle.toFixed(2)} of ${profile.machine.cores} cores are idle${busiest}`;
+    }
     default:
       return never(limit);
   }
@@ -109,7 +119,7 @@ function runningLines({ main, groups, hottest }: ProcessProfile, running: number
     [one.name, ...(one.where === '' ? [] : [one.where]), percent(one.cores, running)].join(' '),
   );
   return [
-    `that runs: JavaScript ${percent(main.javascript, running)} (${shares(groups)}), garbage collector ${percent(main.garbage, running)}, neither ${percent(main.native, running)}`,
+    `while it runs: JavaScript ${percent(main.javascript, running)} (${shares(groups)}), garbage collector ${percent(main.garbage, running)}, else ${percent(main.native, running)}`,
     `hottest: ${hot.join('; ')}`,
   ];
 }

@@ -105,23 +105,24 @@ export function machineOf(
     ...{ pid, name: process.name, isKernel: process.isKernel },
     cores: Math.max(0, process.seconds - (before.processes.get(pid)?.seconds ?? 0)) / seconds,
   }));
-  const of = (isOne: (process: (typeof spent)[number]) => boolean): Part[] =>
-    parts(
-      spent
-        .filter(isOne)
-        .map(({ pid, name, isKernel, cores }) => [
-          roles.get(pid) ?? (isKernel ? (name.split(/[/:]/)[0] ?? name) : name),
-          cores,
-        ]),
-    );
+  const of = (isOne: (process: (typeof spent)[number]) => boolean): [name: string, cores: number][] =>
+    spent
+      .filter(isOne)
+      .map(({ pid, name, isKernel, cores }) => [
+        roles.get(pid) ?? (isKernel ? (name.split(/[/:]/)[0] ?? name) : name),
+        cores,
+      ]);
+  // Whatever began and ended in between, compilers and their like, is in no list of processes.
+  const ended = (after.busy - before.busy) / seconds - sum(spent.map(({ cores }) => cores));
+  const others = of(({ pid, isKernel }) => !isKernel && !roles.has(pid));
   return {
     cores: after.cores,
     idle: (after.idle - before.idle) / seconds,
     interrupts: (after.interrupts - before.interrupts) / seconds,
     stolen: (after.stolen - before.stolen) / seconds,
-    helpers: of(({ pid }) => (roles.get(pid) ?? null) !== null),
-    kernel: of(({ pid, isKernel }) => isKernel && !roles.has(pid)),
-    others: of(({ pid, isKernel }) => !isKernel && !roles.has(pid)),
+    helpers: parts(of(({ pid }) => (roles.get(pid) ?? null) !== null)),
+    kernel: parts(of(({ pid, isKernel }) => isKernel && !roles.has(pid))),
+    others: parts([...others, ['ended meanwhile', ended]]),
   };
 }
 

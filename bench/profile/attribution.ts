@@ -50,7 +50,7 @@ export function attribute(profile: Profiler.Profile, locate: Locate): Attributio
   const sums = { javascript: 0, garbage: 0, told: 0 };
   samples.forEach((id, at) => {
     const frame = nodes.get(id);
-    const name = frame?.functionName || '(anonymous)';
+    const name = frame?.functionName || (frame?.url === '' ? '(unnamed native)' : '(anonymous)');
     if (frame === undefined || OUTSIDE.includes(name)) return;
     if (name === COLLECTOR) {
       sums.garbage++;

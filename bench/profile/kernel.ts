@@ -62,7 +62,8 @@ export interface ProcessLook {
 
 export interface MachineLook {
   readonly cores: number;
-  /** Core seconds so far. */
+  /** Core seconds so far; `busy`: of all processes, those that have ended too. */
+  readonly busy: number;
   readonly idle: number;
   readonly interrupts: number;
   readonly stolen: number;
@@ -75,7 +76,9 @@ const KERNEL_PID = 2;
 
 export function lookAtMachine(): MachineLook {
   const lines = (readProc('/proc/stat') ?? '').split('\n');
-  const [, , , idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = (lines[0] ?? '')
+  const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = (
+    lines[0] ?? ''
+  )
     .split(/\s+/)
     .slice(1)
     .map((ticks) => Number(ticks) / TICKS_PER_SECOND);
@@ -87,7 +90,8 @@ export function lookAtMachine(): MachineLook {
     processes.set(pid, { name: stat.name, isKernel, seconds: stat.user + stat.system });
   }
   const cores = lines.filter((line) => /^cpu\d/.test(line)).length;
-  return { cores, idle: idle + iowait, interrupts: irq + softirq, stolen: steal, processes };
+  const busy = user + nice + system;
+  return { cores, busy, idle: idle + iowait, interrupts: irq + softirq, stolen: steal, processes };
 }
 
 /** Resident bytes by what they are backed by. */

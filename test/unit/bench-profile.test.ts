@@ -183,8 +183,8 @@ test('threads are told by what is known of them and by what they have ever writt
 });
 
 test('the machine is divided among the contender, its helpers, kernel threads and others', (t) => {
-  const machine = (seconds: readonly number[], idle: number): MachineLook => ({
-    ...{ cores: 2, idle, interrupts: 0, stolen: 0 },
+  const machine = (seconds: readonly number[], idle: number, busy: number): MachineLook => ({
+    ...{ cores: 2, idle, busy, interrupts: 0, stolen: 0 },
     processes: new Map(
       (
         [
@@ -201,13 +201,13 @@ test('the machine is divided among the contender, its helpers, kernel threads an
     [0, null],
     [1, 'ZooKeeper'],
   ]);
-  const found = machineOf(machine([5, 5, 5, 5, 5], 1), machine([9, 6, 6, 7, 5], 2), roles, 2);
+  const found = machineOf(machine([5, 5, 5, 5, 5], 1, 90), machine([9, 6, 6, 7, 5], 2, 100), roles, 2);
   t.deepEqual(found, {
     ...{ cores: 2, idle: 0.5, interrupts: 0, stolen: 0 },
     ...{
       helpers: [{ name: 'ZooKeeper', cores: 0.5 }],
       kernel: [{ name: 'kworker', cores: 1.5 }],
-      others: [],
+      others: [{ name: 'ended meanwhile', cores: 1 }],
     },
   });
 });

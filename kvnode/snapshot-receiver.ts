@@ -69,8 +69,8 @@ export class SnapshotReceiver {
     if (chunk.index > install.taken) return;
     install.taken++;
     const current = install;
-    const own = ownChunk(chunk);
-    current.work = current.work.then(() => this.#take(host, current, own));
+    const kept = keepChunk(chunk);
+    current.work = current.work.then(() => this.#take(host, current, kept));
   }
 
   /** The replica is being wiped, or the node stops. */
@@ -126,20 +126,14 @@ export class SnapshotReceiver {
   }
 }
 
-/** With memory of its own: what came is a view into a message that is gone after this turn. */
-function ownChunk(chunk: SnapshotChunk): SnapshotChunk {
-  return {
-    ...chunk,
-    start: copyOf(chunk.start),
-    end: chunk.end === null ? null : copyOf(chunk.end),
-    rows: chunk.rows.map(({ key, value, revision }) => ({
-      key: copyOf(key),
-      value: copyOf(value),
-      revision,
-    })),
-    clientSessions: chunk.clientSessions.map(({ clientId, record }) => ({
-      clientId: copyOf(clientId),
-      record: copyOf(record),
-    })),
-  };
+/**
+ * Rows are most of the message that they are views of, and keep it until the store has them; client sessions are little of it,
+ * and stay.
+ */
+function keepChunk(chunk: SnapshotChunk): SnapshotChunk {
+  const clientSessions = chunk.clientSessions.map(({ clientId, record }) => ({
+    clientId: copyOf(clientId),
+    record: copyOf(record),
+  }));
+  return { ...chunk, clientSessions };
 }

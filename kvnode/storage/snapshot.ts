@@ -1,22 +1,19 @@
 // A replica's rows as a whole, on their way out to a learner and in from an owner (DESIGN.md section 5, S7).
 
 import { assert } from '../../common/base/assert.ts';
-import type { Bytes } from '../../common/base/bytes.ts';
 import type { Inc, Position, RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
 import type { Replica } from './replicas.ts';
+import { scratchKey, scratchValue } from './scratch-row.ts';
 import type { StateBatch, StateCursor, StateEngine, StateSnapshot } from './state-engine.ts';
 import {
   appliedKey,
   decodeApplied,
   encodeApplied,
-  putRowValue,
   readRow,
   readSession,
   rowBounds,
-  rowKey,
-  rowValueBytes,
   sessionBounds,
   sessionKey,
 } from './state-keys.ts';
@@ -128,14 +125,8 @@ export class StoredSnapshot implements SnapshotReader {
 export function addRows(batch: StateBatch, span: Span, rows: readonly Row[]): void {
   for (const row of rows) {
     assert(contains(span, row.key), 'a snapshot holds keys of its range only');
-    batch.put(rowKey(span.namespaceId, row.key), storedValue(row));
+    batch.put(scratchKey(span.namespaceId, row.key), scratchValue(row));
   }
-}
-
-function storedValue(row: Row): Bytes {
-  const bytes = Buffer.allocUnsafe(rowValueBytes(row.value));
-  putRowValue(bytes, row.revision, row.value);
-  return bytes;
 }
 
 export function addApplied(batch: StateBatch, replica: Replica, position: Position): void {

@@ -8,7 +8,6 @@
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Env, Timer } from '../../common/base/env.ts';
-import { LIMITS } from '../../common/model/config.ts';
 import type { NamespaceId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Span } from './bodies.ts';
@@ -19,18 +18,10 @@ import { type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './page.ts';
 import type { Replica } from './replicas.ts';
 import type { RowCache } from './row-cache.ts';
+import { scratchKey, scratchValue } from './scratch-row.ts';
 import { addApplied, addSessions } from './snapshot.ts';
 import type { StateBatch, StateEngine } from './state-engine.ts';
-import {
-  putRowKey,
-  putRowValue,
-  REVISION_BYTES,
-  ROW_PREFIX_BYTES,
-  readRevision,
-  rowBounds,
-  rowValueBytes,
-  sessionBounds,
-} from './state-keys.ts';
+import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './state-keys.ts';
 import type { Change, Row, ScanOptions } from './storage.ts';
 import { StoredScan } from './stored-scan.ts';
 
@@ -250,48 +241,4 @@ function spacesOf(layers: readonly Overlay[], namespaceId: NamespaceId): Namespa
 
 function isRow(row: OverlayRow): row is OverlayRow & Row {
   return row.value !== null;
-}
-
-// ---- scratch: stores copy what they are given, so one buffer serves all rows, with one window per length --------
-
-const SCRATCH_BYTES = 8 * 1024;
-/** Windows that are longer have a buffer of their own, which grows to this and is not let go of. */
-const LONG_SCRATCH_BYTES = LIMITS.valueBytesMax + SCRATCH_BYTES;
-
-class Scratch {
-  readonly #bytes = Buffer.alloc(SCRATCH_BYTES);
-  readonly #windows: Buffer[] = [];
-  #long = Buffer.alloc(0);
-
-  window(length: number): Buffer {
-    if (length > SCRATCH_BYTES) return this.#longWindow(length);
-    let window = this.#windows[length];
-    if (window === undefined) {
-      window = this.#bytes.subarray(0, length);
-      this.#windows[length] = window;
-    }
-    return window;
-  }
-
-  #longWindow(length: number): Buffer {
-    if (length > this.#long.length) {
-      this.#long = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, LONG_SCRATCH_BYTES)));
-    }
-    return this.#long.subarray(0, length);
-  }
-}
-
-const keys = new Scratch();
-const values = new Scratch();
-
-function scratchKey(namespaceId: NamespaceId, key: Bytes): Buffer {
-  const window = keys.window(ROW_PREFIX_BYTES + key.length);
-  putRowKey(window, namespaceId, key);
-  return window;
-}
-
-function scratchValue(row: Row): Buffer {
-  const window = values.window(rowValueBytes(row.value));
-  putRowValue(window, row.revision, row.value);
-  return window;
 }

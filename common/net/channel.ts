@@ -39,6 +39,7 @@ export const DEFAULT_CHANNEL: ChannelConfig = {
   queuedBytesMax: 64 * 1024 * 1024,
   messageBytesGoal: 1024 * 1024,
   messageGetsGoal: 24,
+  messageValuesGoal: 48 * 1024,
   silentMs: 2_500,
 };
 

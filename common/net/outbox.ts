@@ -12,6 +12,11 @@ export interface MessageGoals {
   readonly messageBytesGoal: number;
   /** Frames, where they are gets or their answers: the other end works on these while more gather here. */
   readonly messageGetsGoal: number;
+  /**
+   * Bytes, where they are answers to gets: such a message comes out of one read of the other end's socket, uncopied, and
+   * is small enough that the values in it are kept as they are (base/bytes.ts `keepable`).
+   */
+  readonly messageValuesGoal: number;
 }
 
 export class Outbox implements Gathered {
@@ -74,6 +79,7 @@ export class Outbox implements Gathered {
   private isFull({ kind }: Body): boolean {
     const { bytes, frames } = this.gathered;
     if (bytes >= this.goals.messageBytesGoal) return true;
+    if (kind === 'get-reply' && bytes >= this.goals.messageValuesGoal) return true;
     return frames >= this.goals.messageGetsGoal && (kind === 'get' || kind === 'get-reply');
   }
 

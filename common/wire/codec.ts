@@ -159,7 +159,8 @@ export class EnvelopeWriter {
     const isSmall = length < this.writer.buf.length / 4 && this.smallMessages < SMALL_MESSAGES_MAX;
     this.smallMessages = isSmall ? this.smallMessages + 1 : 0;
     if (isSmall) return Buffer.from(written);
-    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3));
+    const faded = this.bytesExpected - (this.bytesExpected >>> 3);
+    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3), faded);
     this.given = true;
     return written;
   }

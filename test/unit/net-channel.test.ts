@@ -46,6 +46,8 @@ class World {
   readonly unanswered: { channel: Channel; id: number }[] = [];
   readonly received: string[] = [];
   readonly accepted: Channel[] = [];
+  /** The value that every get finds. */
+  value: Buffer = Buffer.from('v');
   readonly log: Logger = { ...silentLogger, warn: (_fields, message) => this.warnings.push(message) };
   address: string;
 
@@ -57,7 +59,7 @@ class World {
     const handlers = {
       opened: (channel: Channel) => this.accepted.push(channel),
       request: (channel: Channel, id: number, body: RequestBody) => {
-        if (body.kind === 'get') channel.reply(id, FOUND);
+        if (body.kind === 'get') channel.reply(id, { ...FOUND, value: this.value });
         else this.unanswered.push({ channel, id });
       },
       received: (_channel: Channel, body: OneWayBody) => this.received.push(body.kind),
@@ -119,6 +121,20 @@ test('many gets leave in several messages, and so do their answers, but writes i
   for (let i = 0; i < 3 * messageGetsGoal; i++) channel.request(write(10), world.in(1_000), answers);
   await world.env.run(10);
   t.is(world.net.messages - before, 2 * 3 + 1);
+});
+
+test('answers with long values leave as soon as a read of a socket is full of them', async (t) => {
+  const world = new World();
+  world.value = Buffer.alloc(20_000);
+  const answers = new Answers();
+  const { channel } = world.dial();
+  await world.env.run(10);
+  const before = world.net.messages;
+  for (let i = 0; i < 10; i++) channel.request(GET, world.in(1_000), answers);
+  await world.env.run(10);
+  t.is(answers.log.filter((kind) => kind === 'get-reply').length, 10);
+  // Three of them are above the goal of 48 KiB.
+  t.is(world.net.messages - before, 1 + 4);
 });
 
 test('frames that outgrow the goal leave in several messages', async (t) => {

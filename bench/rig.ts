@@ -186,12 +186,11 @@ export class Rig {
   async profile(
     subject: Subject,
     action: () => Promise<Done>,
-    begin: () => Promise<void> = async () => {},
+    begin: (() => Promise<void>) | null = null,
   ): Promise<Profile | null> {
     if (this.profiler === null) return null;
     try {
-      await begin();
-      return await this.profiler.profile(subject, action);
+      return await this.profiler.profile(subject, action, begin);
     } catch (error) {
       this.say(`  no profile of ${subject.name}: ${error instanceof Error ? error.message : error}`);
       return null;

@@ -3,8 +3,7 @@
 export type Numbers = Readonly<Record<string, number>>;
 
 /** Empty where nobody answers. */
-export async function metricsAt(address: string | null): Promise<Numbers> {
-  if (address === null) return {};
+export async function metricsAt(address: string): Promise<Numbers> {
   try {
     return numbersIn(await (await fetch(`http://${address}/metrics`)).text());
   } catch {
@@ -26,5 +25,15 @@ export function riseOf(before: Numbers, after: Numbers): Numbers {
     Object.entries(after)
       .filter(([name]) => name.endsWith('_total'))
       .map(([name, value]) => [name.slice(0, -'_total'.length), value - (before[name] ?? 0)]),
+  );
+}
+
+/** Bytes kept in memory, by what they are. */
+export function cachesOf(numbers: Numbers): Numbers {
+  return Object.fromEntries(
+    Object.entries(numbers).flatMap(([name, value]) => {
+      const kept = /^(\w+_cache|overlay)_bytes$/.exec(name)?.[1];
+      return kept === undefined ? [] : [[kept.replaceAll('_', ' '), value]];
+    }),
   );
 }

@@ -54,6 +54,8 @@ export interface Memory {
   /** Of `own`: V8's heap, and buffers outside of it. */
   readonly heap: number;
   readonly buffers: number;
+  /** What a node counts of itself, in either, by name. */
+  readonly caches: Readonly<Record<string, number>>;
 }
 
 export interface ProcessProfile {
@@ -93,6 +95,7 @@ export interface Profile {
   readonly operations: number | null;
   /** Of their latency, ms. */
   readonly median: number | null;
+  /** Of those that JavaScript runs in; the busiest first. */
   readonly processes: readonly ProcessProfile[];
   readonly machine: MachineProfile;
 }

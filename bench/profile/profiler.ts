@@ -8,7 +8,7 @@ import { accountOf, machineOf, type Roles, type SeenProcess } from './accounts.t
 import { attribute } from './attribution.ts';
 import { Inspector } from './inspector.ts';
 import { lookAtMachine, lookAtMemory, lookAtThreads, type MachineLook, type ThreadLooks } from './kernel.ts';
-import { metricsAt, type Numbers, riseOf } from './metrics-page.ts';
+import { cachesOf, metricsAt, type Numbers, riseOf } from './metrics-page.ts';
 import { locator, mappedLines } from './places.ts';
 import { POOL_THREADS, WATCH, WATCHED, type Watched } from './probe.ts';
 import type { Profile } from './profile.ts';
@@ -33,17 +33,18 @@ interface Target {
 /** One process while its profile is taken. */
 interface Opened extends Target {
   readonly inspector: Inspector;
-  /** Threads before anything was opened, and those of libuv's pool. */
-  readonly threads: ReadonlySet<number>;
-  readonly pool: ReadonlySet<number>;
+  /** Threads that were not there before it was opened. */
+  readonly appeared: readonly number[];
 }
 
 /** All that is counted outside of the processes, at one moment. */
 interface Look {
   readonly now: number;
   readonly machine: MachineLook;
-  readonly threads: readonly ThreadLooks[];
-  readonly pages: readonly Numbers[];
+  /** By pid. */
+  readonly threads: ReadonlyMap<number, ThreadLooks>;
+  /** Of nodes by name. */
+  readonly pages: ReadonlyMap<string, Numbers>;
 }
 
 const ROOT = new URL('../../../', import.meta.url).href;
@@ -59,70 +60,95 @@ export class Profiler {
     this.#env = env;
   }
 
-  async profile(subject: Subject, action: () => Promise<Done>): Promise<Profile> {
-    await subject.cluster.started();
+  /**
+   * What `action` costs. Where processes begin by `begin`, all counts from there; their samples come a moment later, once a
+   * process can be looked into.
+   */
+  async profile(
+    subject: Subject,
+    action: () => Promise<Done>,
+    begin: (() => Promise<void>) | null = null,
+  ): Promise<Profile> {
     const opened: Opened[] = [];
+    const open = async (): Promise<void> => {
+      await subject.cluster.started();
+      const opening = targetsOf(subject).map(async (target) => {
+        opened.push(await this.#open(target));
+      });
+      // All of them, so that what did open is closed again.
+      const failed = (await Promise.allSettled(opening)).find(({ status }) => status === 'rejected');
+      if (failed?.status === 'rejected') throw failed.reason;
+    };
     try {
-      for (const target of targetsOf(subject)) opened.push(await this.#open(target));
-      await Promise.all(opened.map(({ inspector }) => inspector.startProfile()));
-      return await this.#measure(subject, opened, action);
+      if (begin === null) await open();
+      await begin?.();
+      const before = await this.#look(subject);
+      if (begin !== null) await open();
+      const done = await action();
+      const after = await this.#look(subject);
+      return await this.#tell(subject, opened, done, before, after);
     } finally {
       for (const { inspector } of opened) inspector.close();
     }
   }
 
   async #open(target: Target): Promise<Opened> {
-    const threads = new Set(lookAtThreads(target.pid).keys());
+    const threads = lookAtThreads(target.pid);
     const inspector = await Inspector.open(this.#env, target.pid, target.port);
-    const pool = new Set((await inspector.evaluate(POOL_THREADS)) as number[]);
     await inspector.evaluate(WATCH);
-    return { ...target, inspector, threads, pool };
+    await inspector.startProfile();
+    const appeared = [...lookAtThreads(target.pid).keys()].filter((tid) => !threads.has(tid));
+    return { ...target, inspector, appeared };
   }
 
-  async #measure(
+  async #look(subject: Subject): Promise<Look> {
+    const { cluster } = subject;
+    await cluster.started();
+    const addresses = await cluster.addresses();
+    const pages = await Promise.all(
+      [...addresses].map(async ([name, address]) => [name, await metricsAt(address)] as const),
+    );
+    const threads = targetsOf(subject).map(({ pid }) => [pid, lookAtThreads(pid)] as const);
+    return {
+      ...{ now: this.#env.now(), machine: lookAtMachine() },
+      ...{ threads: new Map(threads), pages: new Map(pages) },
+    };
+  }
+
+  async #tell(
     { name, cluster, program }: Subject,
     opened: readonly Opened[],
-    action: () => Promise<Done>,
+    done: Done,
+    before: Look,
+    after: Look,
   ): Promise<Profile> {
-    const before = await this.#look(cluster, opened);
-    const done = await action();
-    const after = await this.#look(cluster, opened);
     const seconds = (after.now - before.now) / MS;
-    const processes = await Promise.all(
-      opened.map(async (one, at) => accountOf(await this.#seen(one, at, before, after), seconds)),
-    );
+    const seen = await Promise.all(opened.map((one) => this.#seen(one, before, after)));
+    const processes = seen.map((one) => accountOf(one, seconds)).sort((a, b) => b.cores - a.cores);
     const machine = machineOf(before.machine, after.machine, rolesOf(cluster, program), seconds);
     return { subject: name, seconds, ...done, processes, machine };
   }
 
-  async #look(cluster: BenchCluster, opened: readonly Opened[]): Promise<Look> {
-    const addresses = await cluster.addresses();
-    const pages = await Promise.all(opened.map(({ name }) => metricsAt(addresses.get(name) ?? null)));
-    const threads = opened.map(({ pid }) => lookAtThreads(pid));
-    return { now: this.#env.now(), machine: lookAtMachine(), threads, pages };
-  }
-
-  async #seen(one: Opened, at: number, before: Look, after: Look): Promise<SeenProcess> {
-    const { name, pid, inspector, pool } = one;
+  async #seen({ name, pid, inspector, appeared }: Opened, before: Look, after: Look): Promise<SeenProcess> {
     const samples = attribute(await inspector.stopProfile(), this.#locate);
-    const watched = (await inspector.evaluate(WATCHED)) as Watched;
-    const { heap, buffers, ...counts } = watched;
-    const begin: ThreadLooks = before.threads[at] ?? new Map();
-    const page = after.pages[at] ?? {};
+    const resident = lookAtMemory(pid);
+    const { heap, buffers, ...counts } = (await inspector.evaluate(WATCHED)) as Watched;
+    const pool = new Set((await inspector.evaluate(POOL_THREADS)) as number[]);
+    const page = after.pages.get(name) ?? {};
     return {
-      ...{ name, pid, pool, samples, instruments: this.#instrumentsOf(one, begin) },
-      ...{ before: begin, after: after.threads[at] ?? new Map() },
+      ...{ name, pid, pool, samples, instruments: this.#instrumentsOf(pid, appeared, pool) },
+      before: before.threads.get(pid) ?? new Map(),
+      after: after.threads.get(pid) ?? new Map(),
       owned: page.owned_ranges ?? null,
-      memory: { ...lookAtMemory(pid), heap, buffers },
-      counts: { ...counts, counters: riseOf(before.pages[at] ?? {}, page) },
+      memory: { ...resident, heap, buffers, caches: cachesOf(page) },
+      counts: { ...counts, counters: riseOf(before.pages.get(name) ?? {}, page) },
     };
   }
 
-  /** What has appeared since nothing was open yet, libuv's pool apart, which may begin as late. */
-  #instrumentsOf({ pid, threads, pool }: Opened, begin: ThreadLooks): ReadonlySet<number> {
+  /** libuv's pool may begin as late. */
+  #instrumentsOf(pid: number, appeared: readonly number[], pool: ReadonlySet<number>): ReadonlySet<number> {
     const known = this.#instruments.get(pid) ?? new Set();
-    const appeared = [...begin.keys()].filter((tid) => !threads.has(tid) && !pool.has(tid));
-    const instruments = new Set([...known, ...appeared]);
+    const instruments = new Set([...known, ...appeared.filter((tid) => !pool.has(tid))]);
     this.#instruments.set(pid, instruments);
     return instruments;
   }

@@ -154,9 +154,10 @@ function cacheTexts(counters: Readonly<Record<string, number>>): string[] {
   });
 }
 
-function memoryText({ own, files, heap, buffers }: Memory): string {
+function memoryText({ own, files, heap, buffers, caches }: Memory): string {
   const mib = (bytes: number): string => `${Math.round(bytes / MIB)} MiB`;
-  return `memory: ${mib(own)} (heap ${mib(heap)}, buffers outside of it ${mib(buffers)}), and ${mib(files)} of mapped files`;
+  const kept = Object.entries(caches).map(([name, bytes]) => `, ${name} ${mib(bytes)}`);
+  return `memory: ${mib(own)} (heap ${mib(heap)}, buffers outside of it ${mib(buffers)}), and ${mib(files)} of mapped files${kept.join('')}`;
 }
 
 function withParts(parts: readonly Part[]): string {

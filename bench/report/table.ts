@@ -18,12 +18,15 @@ export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict
   };
   for (const row of rows) add(`${row.work}, ${row.variant}`, rowLine(row));
   for (const verdict of verdicts) add(`${verdict.work}, ${verdict.variant}`, verdictLine(verdict));
-  const told = new Set<Profile>();
+  // Rows of one work may share a profile.
+  const told = new Map<Profile, string>();
   for (const { work, variant, profile } of rows) {
-    // Rows of one work may share one.
-    if (profile === null || told.has(profile)) continue;
-    told.add(profile);
-    for (const line of profileLines(profile)) add(`${work}, ${variant}`, line);
+    if (profile === null) continue;
+    const title = `${work}, ${variant}`;
+    const known = told.get(profile);
+    if (known === undefined) for (const line of profileLines(profile)) add(title, line);
+    else add(title, `where the time went: as under ${known}`);
+    told.set(profile, known ?? title);
   }
   return [...sections.values()].flat();
 }

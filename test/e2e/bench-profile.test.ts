@@ -8,7 +8,7 @@ import { connect } from '../../common/client/index.ts';
 
 const WRITES = 300;
 
-test('a node is looked into while it serves, once and again', async (t) => {
+test.serial('a node is looked into while it serves, once and again', async (t) => {
   const cluster = await BenchCluster.start(1, { replicationFactor: 1, inspectable: true });
   t.teardown(() => cluster.stop());
   const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
@@ -33,7 +33,29 @@ test('a node is looked into while it serves, once and again', async (t) => {
   }
 });
 
-test('a cluster that was not started for it has no profile', async (t) => {
+test.serial('a process that begins is counted from its begin', async (t) => {
+  const cluster = await BenchCluster.start(1, { replicationFactor: 1, inspectable: true });
+  t.teardown(() => cluster.stop());
+  const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
+  t.teardown(() => client.close());
+  await untilWhole(client, 1);
+  const { processes } = await new Profiler(realEnv).profile(
+    { name: 'restart', cluster, program: null },
+    () => untilWhole(client, 1).then(() => ({ operations: null, median: null })),
+    async () => {
+      cluster.signal('n1', 'SIGKILL');
+      cluster.startNode('n1');
+    },
+  );
+  t.deepEqual(
+    processes.map(({ name }) => name),
+    ['n1'],
+  );
+  t.true((processes[0]?.work.readBytes ?? 0) > 0);
+  t.true((processes[0]?.hottest.length ?? 0) > 0);
+});
+
+test.serial('a cluster that was not started for it has no profile', async (t) => {
   const cluster = await BenchCluster.start(1, { replicationFactor: 1 });
   t.teardown(() => cluster.stop());
   const profiling = new Profiler(realEnv).profile({ name: 'x', cluster, program: null }, () =>

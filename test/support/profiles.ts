@@ -26,7 +26,7 @@ export function processProfile({
       ...{ pauses: 1, longestPauseMs: 1, lateMs: 1, latestMs: 2 },
       counters: { log_entries: 100_000, log_syncs: 2_000 },
     },
-    memory: { files: 1, own: 1, heap: 1, buffers: 1 },
+    memory: { files: 1, own: 1, heap: 1, buffers: 1, caches: { 'row cache': 5 * 2 ** 20 } },
   };
 }
 

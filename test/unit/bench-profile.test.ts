@@ -10,7 +10,7 @@ import { accountOf, machineOf, type SeenProcess } from '../../bench/profile/acco
 import { type Attribution, attribute } from '../../bench/profile/attribution.ts';
 import type { MachineLook, ThreadLook } from '../../bench/profile/kernel.ts';
 import { limitOf } from '../../bench/profile/limit.ts';
-import { numbersIn, riseOf } from '../../bench/profile/metrics-page.ts';
+import { cachesOf, numbersIn, riseOf } from '../../bench/profile/metrics-page.ts';
 import { locator, mappedLines } from '../../bench/profile/places.ts';
 import { profileLines } from '../../bench/report/profile-lines.ts';
 import { processProfile, slotProfile } from '../support/profiles.ts';
@@ -121,7 +121,7 @@ function seen(change: Partial<SeenProcess> = {}): SeenProcess {
     ...{ name: 'n1', pid: 7, owned: 1, pool: new Set([8, 9]), instruments: new Set([10]) },
     ...{ before: new Map([[7, look({ ran: 100, waited: 50, sleeps: 5 })]]), samples: SAMPLES },
     after: new Map([[7, look({ ran: 101, waited: 50, user: 1, system: 3, sleeps: 25 })]]),
-    memory: { files: 1, own: 2, heap: 1, buffers: 1 },
+    memory: { files: 1, own: 2, heap: 1, buffers: 1, caches: {} },
     counts: { pauses: 1, longestPauseMs: 2, lateMs: 3, latestMs: 4, counters: {} },
     ...change,
   };
@@ -212,6 +212,11 @@ test('the machine is divided among the contender, its helpers, kernel threads an
   });
 });
 
+test('a metrics page tells what is kept in memory', (t) => {
+  const page = { row_cache_bytes: 7, overlay_bytes: 3, memory_bytes: 100, log_bytes: 50 };
+  t.deepEqual(cachesOf(page), { 'row cache': 7, overlay: 3 });
+});
+
 test('what rises on a metrics page is told by how much', (t) => {
   const page = (syncs: number): string =>
     `# HELP rangekeeper_node_log_syncs_total Syncs\nrangekeeper_node_log_syncs_total ${syncs}\nrangekeeper_node_replicas 3\nx_total{kind="a"} 1\nx_total{kind="b"} 2\n`;
@@ -244,6 +249,7 @@ test('the lines tell the limit, what an operation costs, and each process', (t) 
   t.regex(text, /JavaScript 50 % \(kvnode 50 %\), garbage collector 0 %, else 50 %/);
   t.regex(text, /hottest: turn kvnode\/node\.ts:1 25 %/);
   t.regex(text, /1 logged, 50 a sync/);
+  t.regex(text, /mapped files, row cache 5 MiB/);
   t.is(text.split('while it runs:').length, 2, 'a process that does next to nothing has one line');
 });
 

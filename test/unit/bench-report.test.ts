@@ -143,7 +143,8 @@ test('a profile that several rows share is told once, and is on the page', (t) =
   const profile = slotProfile({ processes: [processProfile({ running: 0.5, waiting: 0 })], idle: 1 });
   const rows = [row('Rangekeeper', [1], { profile }), row('Rangekeeper', [1], { profile, variant: 'again' })];
   const told = comparisonLines(rows, []).filter((line) => line.includes('where the time went'));
-  t.is(told.length, 1);
+  t.is(told.length, 2);
+  t.regex(told[1] ?? '', /as under PUT, 64 callers/);
   t.regex(
     pageOf(report({ rows })),
     /<details><summary>where the time went.*<\/summary><pre>.*limit: waiting/s,

@@ -70,7 +70,9 @@ function mainThread(
 ): MainThread {
   const waiting = Math.min(1, waited / seconds);
   const running = Math.min(1 - waiting, ran / seconds);
-  const sampled = samples.all === 0 ? 0 : (samples.seconds - waited) / seconds / samples.all;
+  // Samples may have begun a little before what is counted, or after it.
+  const lacking = waiting * Math.min(seconds, samples.seconds);
+  const sampled = samples.all === 0 ? 0 : (samples.seconds - lacking) / seconds / samples.all;
   const both = (samples.javascript + samples.garbage) * sampled;
   const scale = both > running ? (sampled * running) / both : sampled;
   const javascript = samples.javascript * scale;

@@ -95,8 +95,7 @@ export class Profiler {
   async #open(target: Target): Promise<Opened> {
     const threads = lookAtThreads(target.pid);
     const inspector = await Inspector.open(this.#env, target.pid, target.port);
-    await inspector.evaluate(WATCH);
-    await inspector.startProfile();
+    await Promise.all([inspector.startProfile(), inspector.evaluate(WATCH)]);
     const appeared = [...lookAtThreads(target.pid).keys()].filter((tid) => !threads.has(tid));
     return { ...target, inspector, appeared };
   }

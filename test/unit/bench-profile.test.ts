@@ -152,6 +152,14 @@ test('samples come while a thread runs or sleeps, not while it waits for a core'
   near(t, main.sleeping, 0);
 });
 
+test('samples of a part of the time tell of that part', (t) => {
+  const after = new Map([[7, look({ ran: 101, waited: 51 })]]);
+  const samples = { ...SAMPLES, seconds: 0.5, all: 500, javascript: 200, garbage: 0 };
+  const { main } = accountOf(seen({ after, samples }), 2);
+  near(t, main.waiting, 0.5);
+  near(t, main.javascript, 0.05);
+});
+
 test('JavaScript and the collector have no more than what the thread ran', (t) => {
   const after = new Map([[7, look({ ran: 100.07 })]]);
   const { main } = accountOf(seen({ after }), 2);

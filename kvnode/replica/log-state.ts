@@ -117,14 +117,16 @@ export class LogState {
     this.#log.retainAfter(seq);
   }
 
-  /** Groups through `group` are on disk. */
-  synced(group: number): void {
+  /** Groups through `group` are on disk. False: nothing of this range was in them. */
+  synced(group: number): boolean {
+    const before = this.#pending.length;
     while (this.#pending[0] !== undefined && this.#pending[0].group <= group) {
       const done = this.#pending.shift();
       this.#syncedSeq = Math.max(this.#syncedSeq, done?.lastSeq ?? 0);
       this.#epochSeenSynced = Math.max(this.#epochSeenSynced, done?.epochSeen ?? 0);
     }
     assert(this.#syncedSeq <= this.index.lastSeq, 'nothing is synced beyond the log');
+    return this.#pending.length < before;
   }
 
   get hasUnsynced(): boolean {

@@ -11,7 +11,7 @@ import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
 import type { LogState } from './log-state.ts';
 import type { AppendAck, Intent, Outgoing, Purpose, Rejection } from './messages.ts';
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
-import { AppendTimes, appendsDue, SharedRead } from './sending.ts';
+import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
 const QUIET_SHARE = 4;
@@ -196,6 +196,15 @@ export class Ownership {
     if (!wasPaused) this.#reviewInSync(now);
     this.#reviewHandOver(now);
     this.#retain();
+  }
+
+  /** False: take() would find nothing to do, unless time has passed. */
+  get due(): boolean {
+    if (this.#intents.length > 0 || this.#change !== null || this.#phase.kind !== 'serving') return true;
+    for (const follower of this.#followers.values()) {
+      if (hasDue(follower, this.#state, this.#config)) return true;
+    }
+    return false;
   }
 
   /** What to send and to ask for now. `mayVouch`: reads here are linearizable at this instant (R11). */

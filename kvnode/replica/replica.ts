@@ -83,6 +83,7 @@ type Role =
   | { readonly kind: 'void' };
 
 const FOLLOWER: Role = { kind: 'follower' };
+const NOTHING_ANSWERED = -1;
 
 /** Nothing of a void replica's log counts, but its epochSeen does. */
 function emptied(recovered: RecoveredReplica): RecoveredReplica {
@@ -106,7 +107,7 @@ export class Replica {
   #answerTo: NodeId | null = null;
   #rejection: Rejection | null = null;
   #answerDue = false;
-  #answered = { acked: -1, at: 0 };
+  #answered = { acked: NOTHING_ANSWERED, at: 0 };
   #outbox: Outgoing[] = [];
   #lost: Epoch | null = null;
   #appliedSeq: Seq;
@@ -183,7 +184,7 @@ export class Replica {
         if (ownership?.receiveAck(event.from, event.message, now)) this.#stepDown();
         return;
       case 'synced':
-        this.#state.synced(event.group);
+        if (!this.#state.synced(event.group)) return;
         ownership?.synced(now);
         this.#answerDue ||= this.#answerTo !== null;
         return;
@@ -279,6 +280,12 @@ export class Replica {
   #vouched(now: number): void {
     this.#freshness.echoed(this.#freshness.stampAt(now), this.#state.commitSeq, now);
     this.#freshness.applied(this.#appliedSeq);
+  }
+
+  /** False: take() would find nothing to do, unless time has passed (then a tick comes). */
+  get due(): boolean {
+    const waits = this.#outbox.length > 0 || this.#lost !== null;
+    return waits || this.#state.commitSeq > this.#appliedSeq || (this.#ownership?.due ?? this.#answerDue);
   }
 
   /** What has to be done now. The log has everything already (LogState). */
@@ -423,7 +430,8 @@ export class Replica {
     if (this.#answerTo === null || !this.#state.epochSeenDurable) return;
     const message = this.#ack(this.#rejection, now);
     messages.push({ to: this.#answerTo, message });
-    this.#answered = { acked: message.acked, at: now };
+    // After a rejection the owner waits to hear where the logs meet, even if nothing more is acknowledged there.
+    this.#answered = { acked: this.#rejection === null ? message.acked : NOTHING_ANSWERED, at: now };
     this.#rejection = null;
     this.#answerDue = false;
   }

@@ -69,6 +69,16 @@ export interface Sending {
   readonly now: number;
 }
 
+/** Whether a follower is due something whatever the time is; one that does not stream always may be. */
+export function hasDue(
+  { progress, sentCommit }: FollowerProgress,
+  state: LogState,
+  { inflightBytesMax }: ReplicationConfig,
+): boolean {
+  if (progress.kind !== 'stream' || sentCommit < state.commitSeq) return true;
+  return progress.inflightBytes < inflightBytesMax && progress.next <= state.index.lastSeq;
+}
+
 /** R3, the sending side: what a follower is due now. */
 export function appendsDue(
   follower: FollowerProgress,

@@ -34,8 +34,10 @@ const childrenReading: Reading<readonly string[] | null> = {
     (a !== null && b !== null && a.length === b.length && a.every((name, index) => name === b[index])),
 };
 
-/** Polls of all paths together are so far apart, ms: very many paths are polled more slowly, or that is all that goes on. */
+/** Polls are so far apart in the mean, ms: very many paths are polled more slowly, or that is all that goes on. */
 const POLL_GAP_MS = 20;
+/** And are made in rounds so far apart: a read along with others costs half of one alone, here and in ZooKeeper. */
+const ROUND_MS = 500;
 
 /** Reads under way at once: after a reconnect thousands want to, and heartbeats must not wait behind them all. */
 const READS_MAX = 64;
@@ -47,6 +49,9 @@ export class Observers {
   readonly #session: () => WatchedReads | null;
   readonly #byPath = new Map<string, Set<Observer>>();
   readonly #waiting: (() => void)[] = [];
+  /** Kicks of all observers, of the one polled longest ago first. */
+  readonly #turns = new Set<() => void>();
+  #polls: Timer | null = null;
   #reading = 0;
 
   constructor(env: Env, logger: Logger, pollMs: number, session: () => WatchedReads | null) {
@@ -84,12 +89,16 @@ export class Observers {
       env: this.#env,
       logger: this.#logger,
     });
-    const pollMs = (): number => Math.max(this.#pollMs, this.#byPath.size * POLL_GAP_MS);
-    const poll: Timer = every(this.#env, pollMs, runner.kick);
+    this.#turns.add(runner.kick);
+    this.#polls ??= every(
+      this.#env,
+      () => this.#roundGapMs(),
+      () => this.#pollRound(),
+    );
     const observer: Observer = {
       kick: runner.kick,
       close: () => {
-        poll.cancel();
+        this.#turns.delete(runner.kick);
         runner.close();
         this.#forget(path, observer);
       },
@@ -105,6 +114,29 @@ export class Observers {
     const observers = this.#byPath.get(path);
     observers?.delete(observer);
     if (observers?.size === 0) this.#byPath.delete(path);
+    if (this.#turns.size > 0) return;
+    this.#polls?.cancel();
+    this.#polls = null;
+  }
+
+  /** All are polled once in so long. */
+  get #periodMs(): number {
+    return Math.max(this.#pollMs, this.#turns.size * POLL_GAP_MS);
+  }
+
+  #roundGapMs(): number {
+    return Math.max(Math.min(ROUND_MS, this.#pollMs), this.#periodMs / this.#turns.size);
+  }
+
+  #pollRound(): void {
+    const share = Math.min(ROUND_MS, this.#pollMs) / this.#periodMs;
+    let left = Math.ceil(this.#turns.size * share);
+    for (const poll of this.#turns) {
+      if (left-- === 0) return;
+      this.#turns.delete(poll);
+      this.#turns.add(poll);
+      poll();
+    }
   }
 
   async #admit<T>(task: () => Promise<T>): Promise<T> {

@@ -69,6 +69,28 @@ test.serial('every operation, in every mode', async (t) => {
   );
 });
 
+test.serial(
+  'another namespace over the same connections: its own keys, and an owner of its own that dies',
+  async (t) => {
+    const { cluster, client } = await start(t);
+    await cluster.makeNamespace('orders');
+    const orders = await client.inNamespace('orders');
+    await Promise.all([client.put('7', 'seven'), orders.put('7', 'nails')]);
+    t.is(text((await client.get('7'))?.value), 'seven');
+    t.is(text((await orders.get('7'))?.value), 'nails');
+    const owner = cluster.nodes.find(({ id }) => id === orders.locate('7')?.descriptor.owner.node);
+    await owner?.process.end('SIGKILL');
+    t.not((await orders.put('7', 'screws')).node, owner?.id);
+    await client.put('7', 'sieben');
+    const unknown = await t.throwsAsync(client.inNamespace('ordesr'), { instanceOf: RangekeeperError });
+    t.is(unknown?.code, 'UNKNOWN_NAMESPACE');
+    await orders.close();
+    t.is(text((await client.get('7'))?.value), 'sieben');
+    const further = await client.inNamespace('orders');
+    t.is(text((await further.get('7'))?.value), 'screws');
+  },
+);
+
 test.serial('no such namespace, and no cluster', async (t) => {
   const { cluster } = await start(t);
   const unknown = await t.throwsAsync(

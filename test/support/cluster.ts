@@ -10,8 +10,9 @@ import { delay, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { type Client, connect } from '../../common/client/index.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import type { NodeId, RangeId, SessionId } from '../../common/model/ids.ts';
+import type { NodeId, SessionId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
+import type { TaskRequest } from '../../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import {
@@ -222,7 +223,7 @@ export class TestCluster {
       const { id, owner } = await this.descriptorOf(key);
       if (owner.node === to.id) return;
       if (realEnv.now() > end) throw new Error(`range ${id} does not go to ${to.name}; refused: ${refused}`);
-      task ??= await this.#askTransfer(id, to.id);
+      task ??= await this.#ask({ kind: 'transfer', range: id, to: to.id });
       const record = await this.#patiently((session) => session.get(paths.task(task ?? '')));
       const { state, progress } =
         record === null ? { state: 'trimmed', progress: '' } : taskCodec.decode(record.data);
@@ -232,8 +233,20 @@ export class TestCluster {
     }
   }
 
-  async #askTransfer(range: RangeId, to: NodeId): Promise<string> {
-    const request = { kind: 'transfer', range, to } as const;
+  /** Asks for a namespace, and waits until it has all its ranges. */
+  async makeNamespace(name: string): Promise<void> {
+    const settings = { replicationFactor: 3, minInSync: null, splitAt: null };
+    const task = await this.#ask({ kind: 'create-namespace', name, ...settings });
+    const end = realEnv.now() + PATIENCE_MS;
+    for (;;) {
+      const record = await this.#patiently((session) => session.get(paths.task(task)));
+      if (record === null || taskCodec.decode(record.data).state === 'done') return;
+      if (realEnv.now() > end) throw new Error(`no namespace ${name} within ${PATIENCE_MS} ms`);
+      await delay(realEnv, POLL_MS);
+    }
+  }
+
+  async #ask(request: TaskRequest): Promise<string> {
     const record = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() } as const;
     const id = Buffer.from(realEnv.randomBytes(16)).toString('hex');
     await this.#patiently((session) =>

@@ -14,7 +14,7 @@ import {
   withReplica,
 } from '../../common/model/descriptor.ts';
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
-import type { Intent, Outgoing } from '../../kvnode/replica/messages.ts';
+import type { Intent, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
 import { Replica, type ReplicaEvent } from '../../kvnode/replica/replica.ts';
 import { MemoryLog } from './memory-log.ts';
 
@@ -274,16 +274,19 @@ export class ReplicaCluster {
     const member = this.member(id);
     if (member.session === null || member.absent) return;
     member.replica.step(event, this.now);
-    this.#take(id);
+    const asked = !LIGHT.has(event.kind) || member.replica.due;
+    const ready = this.#take(id);
+    assert(asked || isEmpty(ready), `${id} had something to do after ${event.kind}, and did not say so`);
   }
 
-  #take(id: NodeId): void {
+  #take(id: NodeId): Ready {
     const member = this.member(id);
     const ready = member.replica.take(this.now);
     for (const outgoing of ready.messages) this.mail.push({ ...outgoing, from: id });
     this.#apply(member, ready.commitSeq);
     for (const intent of ready.intents) this.#carryOutIntent(member, intent);
     this.#checkReads(member);
+    return ready;
   }
 
   #apply(member: Member, commitSeq: Seq): void {
@@ -392,6 +395,13 @@ export class ReplicaCluster {
       stampBase: 0,
     });
   }
+}
+
+/** After these a node asks a replica what to do only if it says that there is something. */
+const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced']);
+
+function isEmpty({ messages, intents, lost }: Ready): boolean {
+  return messages.length === 0 && intents.length === 0 && lost === null;
 }
 
 function durableCopy(log: MemoryLog, group: number): string[] {

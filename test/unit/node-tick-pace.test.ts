@@ -99,6 +99,25 @@ test('all owners are looked at where that is asked for', (t) => {
   );
 });
 
+test('quiet replicas of a large node are looked at together, hardly later than they could be', async (t) => {
+  const looked: { readonly at: number; readonly dueAt: number }[] = [];
+  const { env, replicas, pace, tick } = nodeWith(1_000, (replica) => {
+    looked.push({ at: env.now(), dueAt: replica.quietUntil });
+    replica.quietUntil = Number.POSITIVE_INFINITY;
+  });
+  tick(false);
+  looked.length = 0;
+  for (const replica of replicas) {
+    replica.quietUntil = env.now() + pace.quietMs + replica.range;
+    pace.lookAgain(replica);
+  }
+  await env.run(2 * pace.quietMs);
+  t.is(looked.length, replicas.length);
+  t.true(new Set(looked.map(({ at }) => at)).size <= 5, 'in a few ticks');
+  t.true(Math.max(...looked.map(({ at, dueAt }) => at - dueAt)) <= pace.quietMs / 8 + 25);
+  t.true(looked.every(({ at, dueAt }) => at >= dueAt));
+});
+
 test('how long there was no tick is told, and on an idle node that is never long', async (t) => {
   const { env, pauses } = nodeWith(1);
   await env.run(5_000);

@@ -107,6 +107,20 @@ test('very many paths are polled so slowly that the polls of all are not too man
   t.true(polled > 0.9 * paths && polled < 1.1 * paths, `${polled}`);
 });
 
+test('polls come in rounds, and each path has its turn within the time of all', async (t) => {
+  const { env, observers, reads, listener } = world();
+  for (let path = 0; path < 100; path++) observers.observeData(`/${path}`, listener);
+  let rounds = 0;
+  for (let answered = 0; env.now() < POLL_MS * 2.5; await env.run(10)) {
+    if (reads.made.length > answered) rounds++;
+    for (; answered < reads.made.length; answered++) reads.nth(answered).answer(1);
+  }
+  const turns = new Map<string, number>();
+  for (const { path } of reads.made) turns.set(path, (turns.get(path) ?? 0) + 1);
+  t.true(Math.min(...turns.values()) >= 2, 'read at once, then polled');
+  t.true(rounds < 30, `${rounds} rounds`);
+});
+
 for (const failure of ['lost', 'timeout', 'disconnected', 'ended', 'protocol'] as const) {
   test(`a read that ends ${failure} tells nothing; the next kick reads again`, async (t) => {
     const { env, observers, reads, told, listener } = world();

@@ -22,7 +22,8 @@ export const openLevel: OpenState = async (path) => {
   const level: Level = new ClassicLevel<Bytes, Bytes>(path, {
     keyEncoding: 'buffer',
     valueEncoding: 'buffer',
-    cacheSize: 64 * MB,
+    // Rows are kept above it (caches.ts); this one is for blocks that a compaction or a scan is at.
+    cacheSize: 16 * MB,
     writeBufferSize: 16 * MB,
     maxFileSize: 8 * MB,
   });

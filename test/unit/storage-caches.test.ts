@@ -10,18 +10,22 @@ const MB = 1024 * 1024;
 const MAX = 8 * MB;
 const VALUE = new Uint8Array(10_000);
 
-/** So many megabytes of rows, each of another key. */
-function readByKey({ rows }: Caches, megabytes: number): void {
-  for (let n = 0; n < megabytes * 100; n++)
-    rows.add(1, { key: toBytes(`row ${n}`), value: VALUE, revision: n + 1 });
+/** So many megabytes of rows, each of another key; `again`: and so often read once more. */
+function readByKey({ rows }: Caches, megabytes: number, again = 0): void {
+  for (let n = 0; n < megabytes * 100; n++) {
+    const key = toBytes(`row ${n}`);
+    rows.add(1, { key, value: VALUE, revision: n + 1 });
+    for (let i = 0; i < again; i++) rows.get(1, key);
+  }
 }
 
-function scan({ leaves }: Caches, megabytes: number): void {
+function scan({ leaves }: Caches, megabytes: number, again = 0): void {
   for (let n = 0; n < megabytes * 100; n++) {
     const key = toBytes(`leaf ${String(n).padStart(6, '0')}`);
     const rows = layRows([{ key, value: VALUE, revision: 1 }]);
     const [start, end] = [keyText(key), `${keyText(key)}\0`];
     leaves.add(1, [{ start, end, rows, count: 1, bytes: key.length + VALUE.length }]);
+    for (let i = 0; i < again; i++) leaves.find(1, start);
   }
 }
 
@@ -29,7 +33,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
   ['rows alone have all of it', (caches) => readByKey(caches, 20), 8, 0],
   ['leaves alone have all of it', (caches) => scan(caches, 20), 0, 8],
   [
-    'rows give way to leaves, down to half',
+    'of no use, rows give way to leaves, down to half',
     (caches) => {
       readByKey(caches, 20);
       scan(caches, 20);
@@ -38,13 +42,51 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     4,
   ],
   [
-    'leaves give way to rows, down to half',
+    'of no use, leaves give way to rows, down to half',
     (caches) => {
       scan(caches, 20);
       readByKey(caches, 20);
     },
     4,
     4,
+  ],
+  [
+    'rows that are not read give way to leaves that are, down to an eighth',
+    (caches) => {
+      readByKey(caches, 20);
+      scan(caches, 40, 10);
+    },
+    1,
+    7,
+  ],
+  [
+    'leaves that are not read give way to rows that are, down to an eighth',
+    (caches) => {
+      scan(caches, 20);
+      readByKey(caches, 40, 50);
+    },
+    7,
+    1,
+  ],
+  [
+    'what was of use long ago gives way too',
+    (caches) => {
+      readByKey(caches, 20, 50);
+      scan(caches, 40, 50);
+    },
+    1,
+    7,
+  ],
+  [
+    'a scan of what is not read again takes an eighth',
+    (caches) => {
+      readByKey(caches, 20, 50);
+      scan(caches, 1);
+      readByKey(caches, 20, 50);
+      scan(caches, 40);
+    },
+    7,
+    1,
   ],
   [
     "what one leaves is the other's",

@@ -1,7 +1,7 @@
 // From what was seen of a slot to where its time went. Pure.
 
 import type { Attribution } from './attribution.ts';
-import type { MachineLook, ThreadLook, ThreadLooks } from './kernel.ts';
+import type { MachineLook, ProcessLook, ThreadLook, ThreadLooks } from './kernel.ts';
 import type { MachineProfile, MainThread, Memory, Part, ProcessProfile, Work } from './profile.ts';
 
 export interface SeenProcess {
@@ -105,7 +105,7 @@ export function machineOf(
 ): MachineProfile {
   const spent = [...after.processes].map(([pid, process]) => ({
     ...{ pid, name: process.name, isKernel: process.isKernel },
-    cores: Math.max(0, process.seconds - (before.processes.get(pid)?.seconds ?? 0)) / seconds,
+    cores: Math.max(0, process.seconds - secondsAt(before, pid, process)) / seconds,
   }));
   const of = (isOne: (process: (typeof spent)[number]) => boolean): [name: string, cores: number][] =>
     spent
@@ -114,7 +114,7 @@ export function machineOf(
         roles.get(pid) ?? (isKernel ? (name.split(/[/:]/)[0] ?? name) : name),
         cores,
       ]);
-  // Whatever began and ended in between, compilers and their like, is in no list of processes.
+  // Whatever began and ended in between, compilers and their like, is in neither list of processes.
   const ended = (after.busy - before.busy) / seconds - sum(spent.map(({ cores }) => cores));
   const others = of(({ pid, isKernel }) => !isKernel && !roles.has(pid));
   return {
@@ -126,6 +126,11 @@ export function machineOf(
     kernel: parts(of(({ pid, isKernel }) => isKernel && !roles.has(pid))),
     others: parts([...others, ['ended meanwhile', ended]]),
   };
+}
+
+/** On a busy machine a list of processes may lack some: what one of those had is not known, and counted as nothing. */
+function secondsAt(before: MachineLook, pid: number, { beganAt, seconds }: ProcessLook): number {
+  return before.processes.get(pid)?.seconds ?? (beganAt < before.now ? seconds : 0);
 }
 
 /** Summed by name, largest first; what did nothing is left out. */

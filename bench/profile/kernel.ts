@@ -56,11 +56,15 @@ function lookAtThread(path: string): ThreadLook | null {
 export interface ProcessLook {
   readonly name: string;
   readonly isKernel: boolean;
+  /** Since the machine's start. */
+  readonly beganAt: number;
   /** CPU time of all threads. */
   readonly seconds: number;
 }
 
 export interface MachineLook {
+  /** Since the machine's start, seconds. */
+  readonly now: number;
   readonly cores: number;
   /** Core seconds so far; `busy`: of all processes, those that have ended too. */
   readonly busy: number;
@@ -75,6 +79,7 @@ export interface MachineLook {
 const KERNEL_PID = 2;
 
 export function lookAtMachine(): MachineLook {
+  const now = Number((readProc('/proc/uptime') ?? '').split(' ')[0]);
   const lines = (readProc('/proc/stat') ?? '').split('\n');
   const [user = 0, nice = 0, system = 0, idle = 0, iowait = 0, irq = 0, softirq = 0, steal = 0] = (
     lines[0] ?? ''
@@ -87,11 +92,12 @@ export function lookAtMachine(): MachineLook {
     const stat = readStat(`/proc/${pid}`);
     if (stat === null) continue;
     const isKernel = pid === KERNEL_PID || stat.parent === KERNEL_PID;
-    processes.set(pid, { name: stat.name, isKernel, seconds: stat.user + stat.system });
+    const { name, beganAt, user, system } = stat;
+    processes.set(pid, { name, isKernel, beganAt, seconds: user + system });
   }
   const cores = lines.filter((line) => /^cpu\d/.test(line)).length;
   const busy = user + nice + system;
-  return { cores, busy, idle: idle + iowait, interrupts: irq + softirq, stolen: steal, processes };
+  return { now, cores, busy, idle: idle + iowait, interrupts: irq + softirq, stolen: steal, processes };
 }
 
 /** Resident bytes by what they are backed by. */
@@ -104,6 +110,7 @@ export function lookAtMemory(pid: number): { readonly files: number; readonly ow
 interface Stat {
   readonly name: string;
   readonly parent: number;
+  readonly beganAt: number;
   readonly user: number;
   readonly system: number;
 }
@@ -116,7 +123,7 @@ function readStat(path: string): Stat | null {
   const name = text.slice(text.indexOf('(') + 1, text.lastIndexOf(')'));
   const values = text.slice(text.lastIndexOf(')') + 2).split(' ');
   const seconds = (at: number): number => Number(values[at]) / TICKS_PER_SECOND;
-  return { name, parent: Number(values[1]), user: seconds(11), system: seconds(12) };
+  return { name, parent: Number(values[1]), beganAt: seconds(19), user: seconds(11), system: seconds(12) };
 }
 
 function field(text: string, name: string): number {

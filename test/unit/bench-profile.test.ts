@@ -192,7 +192,7 @@ test('threads are told by what is known of them and by what they have ever writt
 
 test('the machine is divided among the contender, its helpers, kernel threads and others', (t) => {
   const machine = (seconds: readonly number[], idle: number, busy: number): MachineLook => ({
-    ...{ cores: 2, idle, busy, interrupts: 0, stolen: 0 },
+    ...{ now: 0, cores: 2, idle, busy, interrupts: 0, stolen: 0 },
     processes: new Map(
       (
         [
@@ -202,7 +202,7 @@ test('the machine is divided among the contender, its helpers, kernel threads an
           ['kworker/1:2', true],
           ['redis', false],
         ] as const
-      ).map(([name, isKernel], pid) => [pid, { name, isKernel, seconds: seconds[pid] ?? 0 }]),
+      ).map(([name, isKernel], pid) => [pid, { name, isKernel, beganAt: 0, seconds: seconds[pid] ?? 0 }]),
     ),
   });
   const roles = new Map([
@@ -218,6 +218,19 @@ test('the machine is divided among the contender, its helpers, kernel threads an
       others: [{ name: 'ended meanwhile', cores: 1 }],
     },
   });
+});
+
+test('a process that was overlooked at first is not taken for a new one', (t) => {
+  const at = (now: number, processes: MachineLook['processes']): MachineLook => {
+    return { ...{ now, cores: 2, busy: 0, idle: 0, interrupts: 0, stolen: 0 }, processes };
+  };
+  const process = { name: 'node', isKernel: false, seconds: 2 };
+  const after = new Map([
+    [1, { ...process, beganAt: 50 }],
+    [2, { ...process, beganAt: 101 }],
+  ]);
+  const { others } = machineOf(at(100, new Map()), at(104, after), new Map(), 4);
+  t.deepEqual(others, [{ name: 'node', cores: 0.5 }]);
 });
 
 test('a metrics page tells what is kept in memory', (t) => {

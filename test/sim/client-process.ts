@@ -36,16 +36,19 @@ export class ClientProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
   readonly #workload: Workload;
+  /** Works through a client made from another one, over that one's connections. */
+  readonly #isFurther: boolean;
   /** The last revision heard of, for conditions that may hold. */
   readonly #revisions = new Map<string, number>();
   #lives = 0;
   #client: Client | null = null;
   #underWay = 0;
 
-  constructor(deps: Omit<NodeDeps, 'applied'>, workload: Workload, host: Host) {
+  constructor(deps: Omit<NodeDeps, 'applied'>, workload: Workload, host: Host, isFurther: boolean) {
     this.#deps = deps;
     this.#workload = workload;
     this.host = host;
+    this.#isFurther = isFurther;
   }
 
   start(): void {
@@ -107,7 +110,8 @@ export class ClientProcess {
       const transport = world.network.transportOf(process);
       try {
         const { channel } = settings;
-        return await openClient({ zk, transport, env, log: logger, channel }, DEFAULT_SETTINGS);
+        const client = await openClient({ zk, transport, env, log: logger, channel }, DEFAULT_SETTINGS);
+        return this.#isFurther ? await further(client) : client;
       } catch (error) {
         if (!(error instanceof RangekeeperError)) throw error;
         await process.wait(REOPEN_MS);
@@ -284,4 +288,14 @@ function toBatchOp(mutation: HistoryMutation): BatchOp {
 
 function text(bytes: Uint8Array): string {
   return utf8OrNull(bytes) ?? '(not text)';
+}
+
+/** Another client of the same namespace, over the same connections. */
+async function further(client: Client): Promise<Client> {
+  try {
+    return await client.inNamespace(client.namespace);
+  } catch (error) {
+    await client.close();
+    throw error;
+  }
 }

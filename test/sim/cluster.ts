@@ -56,7 +56,7 @@ export class Cluster {
     );
     const workload = { history: this.history, keys: this.keys, wanted: () => this.working };
     this.clients = hosts(world, 'client', settings.clients).map(
-      (host) => new ClientProcess(deps, workload, host),
+      (host, index) => new ClientProcess(deps, workload, host, index % 2 === 1),
     );
     this.admin = new AdminProcess(deps, world.makeHost('admin'));
   }

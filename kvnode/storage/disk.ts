@@ -16,7 +16,7 @@ import {
   write,
   writevSync,
 } from 'node:fs';
-import { open } from 'node:fs/promises';
+import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Bytes } from '../../common/base/bytes.ts';
 
@@ -44,7 +44,8 @@ export interface Disk {
   /** Puts a file in place atomically and durably. */
   replace(path: string, bytes: Bytes): Promise<void>;
   rename(from: string, to: string): void;
-  remove(path: string): void;
+  /** A file, or a directory with all that is in it. Deleting a large file takes a disk some 10 ms. */
+  remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   /**
    * A new file of `size` zeros, durable with its name: writes into it need no new blocks and so sync faster, and find
@@ -159,7 +160,7 @@ export const realDisk: Disk = {
   read: (path) => ifPresent<Bytes | null>(() => readFileSync(path), null),
   replace,
   rename: renameSync,
-  remove: (path) => rmSync(path, { recursive: true, force: true }),
+  remove: (path) => rm(path, { recursive: true, force: true }),
   syncDirectory,
   create,
   open: (path) => new NodeDiskFile(openSync(path, 'r+')),

@@ -187,7 +187,7 @@ async function recover(opening: Opening): Promise<Storage> {
   const log = startLog(opening);
   relogLastGroup(opening, log);
   await log.flushed();
-  for (const number of found.leftovers) disk.remove(segmentPath(paths, number));
+  for (const number of found.leftovers) await disk.remove(segmentPath(paths, number));
   for (const replica of replicas.byRange.values()) await attachApplied(replica, engine);
 
   const retention = new Retention(log, segments, replicas, limits);

@@ -38,6 +38,9 @@ export class Segments {
   /** Files being made, or made and not yet written to. */
   readonly #prepared = new Map<number, Promise<DiskFile>>();
 
+  /** Under way. */
+  readonly #deletions = new Set<Promise<void>>();
+
   /** Whether a full disk is waited for. At a start it is an error; whoever starts it can read that. */
   #patient = false;
   /** What waits for room: the next segment, a write beyond the end of the present one. */
@@ -113,11 +116,21 @@ export class Segments {
     if (before !== undefined) this.#opened(before).shrink(before.end);
   }
 
-  /** Deletes the oldest. */
+  /**
+   * Deletes the oldest, in the background: whatever of several is gone first, recovery goes back only to where one is
+   * missing, and takes away what is older.
+   */
   deleteFirst(): void {
     const first = present(this.#list.shift(), 'a segment to delete');
     first.file?.close();
-    this.#disk.remove(segmentPath(this.#paths, first.number));
+    const deleted = this.#disk.remove(segmentPath(this.#paths, first.number)).catch((error: unknown) => {
+      this.#options.logger.warn(
+        { segment: first.number, error: String(error) },
+        'cannot delete a segment of the log',
+      );
+    });
+    this.#deletions.add(deleted);
+    void deleted.then(() => this.#deletions.delete(deleted));
   }
 
   /** Bytes of records in the oldest. */
@@ -129,9 +142,10 @@ export class Segments {
     for (const [number, file] of this.#prepared) {
       // One that could not be made has been told of by whoever waited for it.
       (await file.catch(() => null))?.close();
-      this.#disk.remove(segmentPath(this.#paths, number));
+      await this.#disk.remove(segmentPath(this.#paths, number));
     }
     this.#prepared.clear();
+    await Promise.all(this.#deletions);
     for (const segment of this.#list) {
       segment.file?.close();
       segment.file = null;

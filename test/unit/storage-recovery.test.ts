@@ -251,7 +251,7 @@ test('a log that is behind its state is corruption', async (t) => {
 test('a log without its node.json, or of another node, is refused', async (t) => {
   const { disk } = await smallLog();
   const nameless = disk.copy();
-  nameless.remove(paths.node);
+  await nameless.remove(paths.node);
   await t.throwsAsync(lastSeqOf(nameless), { name: 'CorruptDataError', message: /no node.json/ });
   const renamed = disk.copy();
   const text = Buffer.from(disk.contentOf(paths.node)).toString();

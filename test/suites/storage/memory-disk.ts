@@ -162,7 +162,7 @@ export class MemoryDisk implements Disk {
     }
   }
 
-  remove(path: string): void {
+  async remove(path: string): Promise<void> {
     for (const [name, file] of this.#under(path)) {
       this.#files.delete(name);
       this.#removed.set(name, file);

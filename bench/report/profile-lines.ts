@@ -59,16 +59,17 @@ function limitItself(profile: Profile): string {
   }
 }
 
-/** What an operation costs, and how many there could be at that. */
-function costLines({ operations, seconds, processes, machine }: Profile): string[] {
+/** What an operation costs; and how many there could be at that, where nothing else keeps them from it. */
+function costLines(profile: Profile): string[] {
+  const { operations, seconds, processes, machine } = profile;
   if (operations === null || operations === 0) return [];
   const micros = (cores: number): number => (cores * seconds * MICROS) / operations;
   const rest = sum(machine.helpers) + sum(machine.kernel) + machine.interrupts;
   const all = processes.reduce((total, { cores }) => total + cores, rest);
-  const each = [...processes.map(({ name, cores }) => `${name} ${short(micros(cores))}`)];
-  const most = Math.round((machine.cores * MICROS) / micros(all));
+  const each = processes.map(({ name, cores }) => `${name} ${short(micros(cores))}`);
+  const most = `; ${machine.cores} cores could do ${Math.round((machine.cores * MICROS) / micros(all))}/s at that`;
   return [
-    `  CPU of an operation: ${short(micros(all))} µs (${each.join(', ')}, else ${short(micros(rest))}); ${machine.cores} cores could do ${most}/s at that`,
+    `  CPU of an operation: ${short(micros(all))} µs (${each.join(', ')}, else ${short(micros(rest))})${limitOf(profile).kind === 'waiting' ? '' : most}`,
   ];
 }
 

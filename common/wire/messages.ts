@@ -171,7 +171,7 @@ export interface SnapshotChunk {
   readonly end: Bytes | null;
   readonly rows: readonly WireRow[];
   readonly last: boolean;
-  /** CRC-32C over the rows and the client sessions so far. */
+  /** Over the rows and the client sessions so far. */
   readonly checksum: number;
   /** In the last chunk: all of R13's table. */
   readonly clientSessions: readonly WireSession[];

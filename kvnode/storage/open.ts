@@ -47,6 +47,7 @@ export interface StorageLimits {
    */
   readonly flushMs: number;
   readonly flushBytes: number;
+  readonly flushRows: number;
   /** Applied and not yet written; beyond it the storage is saturated. */
   readonly overlayBytesMax: number;
   /** Rows of the state store kept in memory. */
@@ -59,7 +60,8 @@ export const DEFAULT_LIMITS: StorageLimits = {
   keepBytes: 64 * MB,
   retainBytes: 256 * MB,
   flushMs: 1_000,
-  flushBytes: 8 * MB,
+  flushBytes: 16 * MB,
+  flushRows: 24_000,
   overlayBytesMax: 64 * MB,
   cacheBytes: 160 * MB,
 };

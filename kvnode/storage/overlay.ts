@@ -72,6 +72,8 @@ export class Overlay {
   bytes = 0;
   /** Of all rows that were set, those that newer ones replaced too: the log behind it grows with these. */
   appliedBytes = 0;
+  /** How many they were: the first scan after them sorts as many keys at once. */
+  appliedRows = 0;
 
   get isEmpty(): boolean {
     return this.touched.size === 0;
@@ -104,6 +106,7 @@ export class Overlay {
   set(space: NamespaceOverlay, row: OverlayRow): void {
     this.bytes += space.set(row);
     this.appliedBytes += bytesOf(row);
+    this.appliedRows++;
   }
 
   get(namespaceId: NamespaceId, key: Bytes): OverlayRow | undefined {

@@ -1,6 +1,7 @@
 // The files of the shared log. One is written to, the next one is prepared (zeros, synced) while this one fills, older
 // ones are only read until they are deleted, oldest first. So a full disk is met while there is still room in the segment
-// that is written to. Then the next one is tried again and again, and nobody fails: the log waits where it must.
+// that is written to. Then the next one is tried again and again, and nobody fails: the log waits where it must. Where
+// groups are large the next one begins empty, and a full disk is met by a write, which is tried again alike.
 
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
@@ -14,8 +15,9 @@ interface Segment {
   readonly number: number;
   /** Null until it is first needed, or while it is being prepared. */
   file: DiskFile | null;
-  /** Bytes of records in it. */
+  /** Bytes of records in it, written in so many groups. */
   end: number;
+  groups: number;
 }
 
 export interface SegmentsOptions {
@@ -27,6 +29,11 @@ export interface SegmentsOptions {
 }
 
 const FULL_RETRY_MS = 500;
+/**
+ * Where groups are as large, the next segment is not filled with zeros first: that makes small syncs fast, and these take as
+ * long as the disk needs for their bytes.
+ */
+const LARGE_GROUP_BYTES = 128 * 1024;
 
 export class Segments {
   readonly #options: SegmentsOptions;
@@ -79,7 +86,7 @@ export class Segments {
 
   /** A segment found at start, in order. */
   adopt(number: number, end: number): void {
-    this.#list.push({ number, file: null, end });
+    this.#list.push({ number, file: null, end, groups: 0 });
   }
 
   /** The one written to becomes `number`; writing waits in {@link write}. */
@@ -87,13 +94,14 @@ export class Segments {
     const last = this.#list.at(-1);
     assert(last === undefined || last.number < number, 'segments are numbered upwards');
     this.#prepare(number);
-    this.#list.push({ number, file: null, end: 0 });
+    this.#list.push({ number, file: null, end: 0, groups: 0 });
   }
 
-  /** Records of the newest segment end at `end`; the next segment is prepared when half of this one is used. */
+  /** A group of the newest segment ends at `end`; the next segment is prepared when half of this one is used. */
   setEnd(end: number): void {
     const last = present(this.#list.at(-1), 'a segment to write to');
     last.end = end;
+    last.groups++;
     if (end > this.#segmentBytes / 2) this.#prepare(last.number + 1);
   }
 
@@ -165,10 +173,17 @@ export class Segments {
   #prepare(number: number): void {
     if (this.#prepared.has(number)) return;
     const path = segmentPath(this.#paths, number);
-    const file = this.#withRoom(() => this.#disk.create(path, this.#segmentBytes));
+    const file = this.#withRoom(() => this.#disk.create(path, this.#bytesToPrepare()));
     // Whoever takes it sees the error; until then it must not count as unhandled.
     file.catch(() => {});
     this.#prepared.set(number, file);
+  }
+
+  #bytesToPrepare(): number {
+    const last = this.#list.at(-1);
+    const hasLargeGroups =
+      last !== undefined && last.end >= LARGE_GROUP_BYTES * last.groups && last.groups > 0;
+    return hasLargeGroups ? 0 : this.#segmentBytes;
   }
 
   /** Tried until there is room. What was half written is written over: unlike a failed sync that loses nothing. */

@@ -33,6 +33,7 @@ export interface StateOptions {
   /** A batch is written when the overlay is as old, or as much was applied to it. */
   readonly flushMs: number;
   readonly flushBytes: number;
+  readonly flushRows: number;
   /** Beyond it the state is saturated. */
   readonly overlayBytesMax: number;
   /** Of the store, kept in memory. */
@@ -122,8 +123,9 @@ export class State {
   }
 
   #schedule(): void {
-    if (this.#active.appliedBytes >= this.#options.flushBytes) this.#flushNow();
-    else this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
+    const { flushBytes, flushRows, flushMs, env } = this.#options;
+    if (this.#active.appliedBytes >= flushBytes || this.#active.appliedRows >= flushRows) this.#flushNow();
+    else this.#timer ??= env.after(flushMs, () => this.#flushNow());
   }
 
   #flushNow(): void {

@@ -155,6 +155,18 @@ test('what replaces the same key over and over is written before the log behind 
   t.true(storage.stats.overlayBytes < 1_000, 'it is one row, however often it was written');
 });
 
+test('many small rows are written before they are many bytes', async (t) => {
+  const world = new TwinWorld({ flushRows: 50, flushBytes: 1024 * 1024, flushMs: 1_000_000 });
+  const { storage } = await openWithReplica(world);
+  storage.append(1, entries(1, 1, 50));
+  for (let seq = 1; seq < 50; seq++) storage.apply(1, at(1, seq), [put(`key ${seq}`, 'v')]);
+  const { batches } = world.image;
+  await turn();
+  t.is(world.image.batches, batches);
+  storage.apply(1, at(1, 50), [put('key 50', 'v')]);
+  await until(t, 'all is written', () => storage.stats.overlayBytes === 0);
+});
+
 test('when too much waits to be written behind, the storage says so', async (t) => {
   const world = new TwinWorld({ flushBytes: 1000, overlayBytesMax: 20_000 });
   const { storage } = await openWithReplica(world);

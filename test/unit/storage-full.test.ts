@@ -19,7 +19,7 @@ interface Filled {
   readonly failures: Error[];
   /** Seqs synced so far. */
   syncedSeq(): number;
-  append(count: number): void;
+  append(count: number, payload?: string): void;
 }
 
 async function opened(world: TwinWorld): Promise<Filled> {
@@ -38,8 +38,8 @@ async function opened(world: TwinWorld): Promise<Filled> {
     storage,
     failures,
     syncedSeq: () => done,
-    append(count) {
-      for (let i = 0; i < count; i++) storage.append(1, [entry(1, ++last, PAYLOAD)]);
+    append(count, payload = PAYLOAD) {
+      for (let i = 0; i < count; i++) storage.append(1, [entry(1, ++last, payload)]);
       groups.push({ group: storage.gathering, seq: last });
     },
   };
@@ -65,6 +65,31 @@ test('the disk is found full while there is room in the segment, the log waits, 
   t.deepEqual(failures, []);
   await storage.close();
   t.is((await world.afterPowerCut(() => false).open()).recovered[0]?.lastSeq, 10);
+});
+
+test('a segment after large groups begins empty; a disk that is full then is waited for', async (t) => {
+  const world = new TwinWorld({ segmentBytes: 1024 * 1024 });
+  const { storage, failures, syncedSeq, append } = await opened(world);
+  const second = '/data/wal/00000000000000000002.log';
+  const payload = 'y'.repeat(300_000);
+  for (const seq of [1, 2, 3]) {
+    append(1, payload);
+    await until(t, 'it is synced', () => syncedSeq() === seq);
+  }
+  t.is(world.disk.contentOf(second).length, 0);
+  append(1, payload);
+  await until(t, 'the second segment has begun', () => syncedSeq() === 4);
+  append(1, payload);
+  await until(t, 'and is written to', () => syncedSeq() === 5);
+  world.disk.full = true;
+  append(1, payload);
+  await until(t, 'the log waits', () => storage.full && storage.waitingSince !== null);
+  t.is(syncedSeq(), 5);
+  world.disk.full = false;
+  await until(t, 'it goes on by itself', () => syncedSeq() === 6);
+  t.deepEqual(failures, []);
+  await storage.close();
+  t.is((await world.afterPowerCut(() => false).open()).recovered[0]?.lastSeq, 6);
 });
 
 test('a storage on a full disk can be closed, and opened when there is room', async (t) => {

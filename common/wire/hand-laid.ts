@@ -13,6 +13,7 @@ import type {
   AppendAck,
   GetReply,
   GetRequest,
+  ReadStanding,
   ScanReply,
   WireEntry,
   WireReadMode,
@@ -127,20 +128,30 @@ function readMode(mode: number): WireReadMode {
 }
 
 export function putGetReply(writer: Writer, id: number, field: number, body: GetReply): void {
-  const { found, value, revision, epoch, stale, staleMs, appliedSeq } = body;
-  const flags = (found ? 2 : 0) + (stale ? 2 : 0) + (staleMs === null ? 0 : 2);
-  const numbers = integerBytes(revision) + integerBytes(epoch) + integerBytes(appliedSeq);
-  const age = staleMs ?? 0;
-  const rest = bytesBytes(value.length) + (age === 0 ? 0 : DOUBLE_BYTES);
-  putFrameHead(writer, id, field, flags + numbers + rest);
+  const { found, value, revision } = body;
+  const row = (found ? 2 : 0) + bytesBytes(value.length) + integerBytes(revision);
+  putFrameHead(writer, id, field, row + standingBytes(body));
   if (found) writer.putInteger(integer(1), 1);
   writer.putBytes(bytes(2), value);
   writer.putInteger(integer(3), revision);
-  writer.putInteger(integer(4), epoch);
-  if (stale) writer.putInteger(integer(5), 1);
-  if (staleMs !== null) writer.putInteger(integer(6), 1);
-  if (age !== 0) writer.putDouble(double(7), age);
-  writer.putInteger(integer(8), appliedSeq);
+  putStanding(writer, 4, body);
+}
+
+/** What every answer to a read says of itself. */
+function standingBytes({ epoch, stale, staleMs, appliedSeq }: ReadStanding): number {
+  const flags = (stale ? 2 : 0) + (staleMs === null ? 0 : 2);
+  return flags + integerBytes(epoch) + ((staleMs ?? 0) === 0 ? 0 : DOUBLE_BYTES) + integerBytes(appliedSeq);
+}
+
+/** Its five fields, from number `first` on. */
+function putStanding(writer: Writer, first: number, body: ReadStanding): void {
+  const { epoch, stale, staleMs, appliedSeq } = body;
+  const age = staleMs ?? 0;
+  writer.putInteger(integer(first), epoch);
+  if (stale) writer.putInteger(integer(first + 1), 1);
+  if (staleMs !== null) writer.putInteger(integer(first + 2), 1);
+  if (age !== 0) writer.putDouble(double(first + 3), age);
+  writer.putInteger(integer(first + 4), appliedSeq);
 }
 
 export function readGetReply(reader: Reader, end: number): GetReply {
@@ -173,23 +184,16 @@ export function readGetReply(reader: Reader, end: number): GetReply {
 // ---- scans -------------------------------------------------------------------------------------------------------
 
 export function putScanReply(writer: Writer, id: number, field: number, body: ScanReply): void {
-  const { rows, count, bound, epoch, stale, staleMs, appliedSeq } = body;
-  const flags = (bound === null ? 0 : 2) + (stale ? 2 : 0) + (staleMs === null ? 0 : 2);
-  const numbers = integerBytes(count) + integerBytes(epoch) + integerBytes(appliedSeq);
-  const age = staleMs ?? 0;
-  const rest = (bound === null ? 0 : bytesBytes(bound.length)) + (age === 0 ? 0 : DOUBLE_BYTES);
-  putFrameHead(writer, id, field, rows.length + flags + numbers + rest);
+  const { rows, count, bound } = body;
+  const page = rows.length + integerBytes(count) + (bound === null ? 0 : bytesBytes(bound.length) + 2);
+  putFrameHead(writer, id, field, page + standingBytes(body));
   for (const part of rows.parts) writer.putLaid(part);
   writer.putInteger(integer(2), count);
   if (bound !== null) {
     writer.putBytes(bytes(3), bound);
     writer.putInteger(integer(4), 1);
   }
-  writer.putInteger(integer(5), epoch);
-  if (stale) writer.putInteger(integer(6), 1);
-  if (staleMs !== null) writer.putInteger(integer(7), 1);
-  if (age !== 0) writer.putDouble(double(8), age);
-  writer.putInteger(integer(9), appliedSeq);
+  putStanding(writer, 5, body);
 }
 
 export function readScanReply(reader: Reader, end: number): ScanReply {

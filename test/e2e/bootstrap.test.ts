@@ -18,12 +18,12 @@ function bareClone(t: ExecutionContext): string {
   return clone;
 }
 
-for (const version of ['18.19.0', '20.10.0']) {
+for (const version of ['18.19.0', '20.14.0']) {
   test(`Node ${version} is told to be too old in one line`, async (t) => {
     const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'${version}'})`;
     const { code, stdout, stderr } = await runNode(['--import', pretend, BOOTSTRAP, 'start']);
     t.deepEqual([code, stdout], [1, '']);
-    t.regex(stderr, /^Rangekeeper needs Node\.js 20\.11 or newer; this is [0-9.]+ \(.*\)\n$/);
+    t.regex(stderr, /^Rangekeeper needs Node\.js 20\.15 or newer; this is [0-9.]+ \(.*\)\n$/);
   });
 }
 

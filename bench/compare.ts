@@ -8,6 +8,7 @@ import type { SlotResult, SlotSpec } from './load/slot.ts';
 import type { Calm } from './machine.ts';
 import { cpuSecondsOf, cpuSecondsOfEnded, residentBytesOf } from './processes.ts';
 import type { Profile } from './profile/profile.ts';
+import { untilQuiet } from './quiet.ts';
 import type { Rig } from './rig.ts';
 import { QUANTILES } from './stats/histogram.ts';
 import { interleaved, ratioOf, type Spread, spreadOf } from './stats/summary.ts';
@@ -90,6 +91,8 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Fo
   );
   const calm = [rig.calm.look()];
   for (const { round, contender } of interleaved(contenders, rig.scale.rounds)) {
+    const others = contenders.filter((other) => other !== contender).flatMap(pidsOf);
+    if (others.length > 0) await untilQuiet(realEnv, () => cpuSecondsOf(others), rig.scale.ms);
     await measure(contender, { ...spec, seed: spec.seed + round * 1_000 }, taken.get(contender));
     if (contender === contenders.at(-1)) calm.push(rig.calm.look());
   }
@@ -130,6 +133,10 @@ async function profileOf(rig: Rig, contender: Contender, spec: SlotSpec): Promis
     const { done, quantiles } = await contender.run(slot);
     return { operations: done, median: quantiles[QUANTILES.indexOf(0.5)] ?? null };
   });
+}
+
+function pidsOf(contender: Contender): readonly number[] {
+  return [...contender.serverPids(), ...contender.clientPids()];
 }
 
 function costs(contender: Contender): { readonly client: number; readonly server: number } | null {

@@ -56,6 +56,9 @@ export const FULL: Scale = {
 export const VALUE_BYTES = 100;
 export const PREFIX = 'user';
 
+/** How the names of load programs begin. */
+const PROGRAM = 'program ';
+
 /** Something that was started and must be stopped. */
 interface Stoppable {
   stop(): Promise<void>;
@@ -120,13 +123,18 @@ export class Rig {
     });
   }
 
-  /** Stops what goes by this name, and the load programs of that cluster, before the run ends. */
-  async dismissCluster(name: string, cluster: BenchCluster): Promise<void> {
-    for (const program of [...this.#standing.keys()]) {
-      if (program.startsWith('program') && program.includes(JSON.stringify(cluster.zk)))
-        await this.#stop(program);
+  /** Stops all but this cluster and its load programs, early: what idles costs time too. Anything can be asked for again. */
+  async leaveOnly(cluster: BenchCluster | null): Promise<void> {
+    const servers: Stoppable[] = [];
+    for (const [name, starting] of [...this.#standing]) {
+      const standing = await starting.catch(() => null);
+      if (cluster !== null && (standing === cluster || isProgramOf(name, cluster))) continue;
+      this.#standing.delete(name);
+      if (standing === null) continue;
+      if (isProgram(name)) await standing.stop();
+      else servers.push(standing);
     }
-    await this.#stop(name);
+    for (const server of servers) await server.stop();
   }
 
   /** Null where etcd or h2load is not installed. */
@@ -173,7 +181,7 @@ export class Rig {
 
   /** The load program with this driver; the same one for the same driver. */
   program(driver: DriverSpec): Promise<LoadProgram> {
-    return this.#once(`program ${JSON.stringify(driver)}`, async () => {
+    return this.#once(`${PROGRAM}${JSON.stringify(driver)}`, async () => {
       const [port] = this.#isProfiled(driver) ? await freePorts(realEnv, HOST, 1) : [];
       return LoadProgram.open(driver, port ?? null);
     });
@@ -199,25 +207,17 @@ export class Rig {
 
   /** Stops one load program early: its sockets and heap would be in the way. */
   async dismiss(driver: DriverSpec): Promise<void> {
-    await this.#stop(`program ${JSON.stringify(driver)}`);
-  }
-
-  /** Load programs first, then servers. */
-  async stop(): Promise<void> {
-    const all = [...this.#standing.entries()].sort(
-      ([a], [b]) => Number(b.startsWith('program')) - Number(a.startsWith('program')),
-    );
-    this.#standing.clear();
-    for (const [, starting] of all) {
-      const started = await starting.catch(() => null);
-      await started?.stop();
-    }
+    await this.#stop(`${PROGRAM}${JSON.stringify(driver)}`);
   }
 
   async #stop(name: string): Promise<void> {
     const standing = await this.#standing.get(name);
     this.#standing.delete(name);
     await standing?.stop();
+  }
+
+  stop(): Promise<void> {
+    return this.leaveOnly(null);
   }
 
   #startCluster(nodes: number, options: ClusterOptions): Promise<BenchCluster> {
@@ -239,7 +239,7 @@ export class Rig {
     const begin = realEnv.now();
     const starting = start();
     this.#standing.set(name, starting);
-    if (!name.startsWith('program')) {
+    if (!isProgram(name)) {
       void starting.then(
         () => this.say(`  ${name}: up and filled after ${((realEnv.now() - begin) / 1_000).toFixed(1)} s`),
         () => {},
@@ -259,6 +259,14 @@ export class Rig {
     mkdirSync(path);
     return path;
   }
+}
+
+function isProgram(name: string): boolean {
+  return name.startsWith(PROGRAM);
+}
+
+function isProgramOf(name: string, { zk }: BenchCluster): boolean {
+  return isProgram(name) && name.includes(JSON.stringify(zk));
 }
 
 function defaultDriver({ zk }: BenchCluster): DriverSpec {

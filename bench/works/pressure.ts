@@ -29,6 +29,7 @@ const MIB = 2 ** 20;
 export async function tail(rig: Rig, kind: 'PUT' | 'GET'): Promise<Found> {
   const mix = kind === 'PUT' ? PUTS : GETS;
   const contender = await rangekeeper(rig, 3);
+  await rig.leaveOnly(await rig.rangekeeper(3));
   const highest = await highestOf(rig, contender, mix, CALLERS);
   const arrivals = Math.round(highest * LOAD);
   const { rows, calm } = await compare(rig, {
@@ -54,6 +55,7 @@ export async function tail(rig: Rig, kind: 'PUT' | 'GET'): Promise<Found> {
 
 export async function overload(rig: Rig): Promise<Found> {
   const cluster = await rig.rangekeeper(3);
+  await rig.leaveOnly(cluster);
   const name = 'Rangekeeper, 3 replicas';
   const contender = await rangekeeperOn(rig, cluster, name, ['default'], 1, DEADLINE_MS);
   const highest = await highestOf(rig, contender, PUTS, CALLERS_MAX);

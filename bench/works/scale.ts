@@ -42,6 +42,7 @@ const RECOVERY_MS_MAX = 240_000;
 
 /** Two clusters, interleaved: one with few keys, one with many; then the larger one's memory and a restart. */
 export async function scaleKeys(rig: Rig, many: number): Promise<Found> {
+  await rig.stop();
   const small = await rig.otherCluster('few keys', FEW_KEYS);
   const large = await rig.otherCluster(`${many} keys`, many);
   const contenders = [
@@ -78,8 +79,6 @@ export async function scaleKeys(rig: Rig, many: number): Promise<Found> {
     ),
   );
   found.push(await restarts(rig, large, many));
-  await rig.dismissCluster('few keys', small);
-  await rig.dismissCluster(`${many} keys`, large);
   return together(found);
 }
 
@@ -118,6 +117,7 @@ async function restarts(rig: Rig, cluster: BenchCluster, keys: number): Promise<
 
 /** One cluster: with one range for the load, then with many more. The two are not interleaved: idle ranges cost. */
 export async function scaleRanges(rig: Rig): Promise<Found> {
+  await rig.stop();
   const cluster = await rig.otherCluster('ranges', rig.scale.keys);
   const found: Found[] = [];
   const one = await rangekeeperOn(rig, cluster, 'Rangekeeper, 1 range', ['default']);
@@ -132,7 +132,6 @@ export async function scaleRanges(rig: Rig): Promise<Found> {
     const calm = [...(before[i]?.calm ?? []), ...grown.calm];
     found.push({ rows, calm, verdicts: keeps(rows, RANGES_KEEP, 'of one range') });
   });
-  await rig.dismissCluster('ranges', cluster);
   return together(found);
 }
 
@@ -179,6 +178,7 @@ async function makeNamespaces(cluster: BenchCluster, names: readonly string[], k
 
 /** A node is killed with all that it had; an empty one takes its place while writes go on. */
 export async function recovery(rig: Rig): Promise<Found> {
+  await rig.stop();
   const cluster = await rig.otherCluster('recovery', FEW_KEYS, { replaceAfterMs: REPLACE_AFTER_MS });
   const contender = await rangekeeperOn(rig, cluster, 'Rangekeeper, 3 replicas', ['default']);
   await contender.fill(LOST_PREFIX, LOST_KEYS, LOST_VALUE_BYTES);
@@ -223,7 +223,6 @@ export async function recovery(rig: Rig): Promise<Found> {
         );
   const verified = await contender.verify(rig.scale.verified);
   await client.close();
-  await rig.dismissCluster('recovery', cluster);
   const speed = single(
     'recovery of a node',
     '1 GB lost',

@@ -41,6 +41,7 @@ export const LETTERS: readonly Letter[] = [
 const CALLERS = 64;
 
 export async function ycsb(rig: Rig, { letter, text, mix, draw }: Letter): Promise<Found> {
+  await rig.leaveOnly(await rig.rangekeeper(3));
   const { rows, calm } = await compare(rig, {
     work: `YCSB ${letter.toUpperCase()}`,
     variant: `${text}, ${CALLERS} callers`,

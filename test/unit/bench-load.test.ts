@@ -9,6 +9,7 @@ import { Ledger } from '../../bench/load/ledger.ts';
 import { runSlot } from '../../bench/load/loops.ts';
 import { SLOT, type SlotSpec } from '../../bench/load/slot.ts';
 import { Workload } from '../../bench/load/workload.ts';
+import { untilQuiet } from '../../bench/quiet.ts';
 import { delay, type Env } from '../../common/base/env.ts';
 import { VirtualEnv } from '../support/virtual-env.ts';
 
@@ -175,3 +176,30 @@ test('an echo is read as it was written, however long', (t) => {
   );
   t.throws(() => readEchoes(Buffer.from([1, 2, 3]), () => {}), { message: 'not an echo' });
 });
+
+/** Cores that processes use, a look at them each 200 ms; and for how long they are waited for, at most 1.5 s. */
+const quiet = test.macro({
+  async exec(t, cores: readonly (number | null)[], expected: number) {
+    const env = new VirtualEnv();
+    let used: number | null = 0;
+    const begin = env.now();
+    const waited = untilQuiet(
+      env,
+      () => {
+        const now = cores[Math.floor((env.now() - begin) / 200) - 1];
+        used = used === null || now === null ? null : used + 0.2 * (now ?? 0);
+        return used;
+      },
+      1_500,
+    );
+    await env.until(waited);
+    t.is(env.now() - begin, expected);
+  },
+  title: (_, cores: readonly (number | null)[]) =>
+    `waits for processes that use ${cores.map(String).join(', ')} cores`,
+});
+
+test(quiet, [0.1], 200);
+test(quiet, [1.5, 0.7, 0.3, 0], 800);
+test(quiet, [1, 1, 1, 1, 1, 1, 1, 1, 1], 1_600);
+test(quiet, [null], 200);

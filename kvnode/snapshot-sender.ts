@@ -1,7 +1,8 @@
 // Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, a few of them on their
 // way at a time, so that reading, sending and writing overlap and yet a slow receiver slows the sender; with the last one
 // the client sessions of the same moment, which are bounded. Only so many ranges are brought to one node at a time: a node
-// that lost everything asks for all of them at once. What goes wrong ends the transfer; the owner starts another one.
+// that lost everything asks for all of them at once; all that leaves here keeps one pace (snapshot-pace.ts). What goes wrong
+// ends the transfer; the owner starts another one.
 
 import { present } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
@@ -10,7 +11,8 @@ import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../common/wire/messages.ts';
 import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
-import type { SnapshotReader, Storage } from './storage/storage.ts';
+import { SnapshotPace } from './snapshot-pace.ts';
+import type { Row, SnapshotReader, Storage, StorageStats } from './storage/storage.ts';
 
 /** Chunks sent and not acknowledged. */
 const WINDOW = 4;
@@ -31,7 +33,7 @@ export interface SnapshotSenderOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly storage: Storage;
-  readonly config: Pick<ReplicationConfig, 'snapshotChunkBytes'>;
+  readonly config: Pick<ReplicationConfig, 'snapshotChunkBytes' | 'snapshotBytesPerSecond'>;
   send(to: NodeId, body: OneWayBody): boolean;
 }
 
@@ -50,9 +52,13 @@ export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<string, Transfer>();
   readonly #queues = new Map<NodeId, Queue>();
+  readonly #pace: SnapshotPace;
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
+    const { env, storage, config } = options;
+    const work = () => workOf(storage.stats);
+    this.#pace = new SnapshotPace({ env, bytesPerSecond: config.snapshotBytesPerSecond, work });
   }
 
   /** True: the target has installed it, durably. One transfer a target at a time; false at once for a second. */
@@ -116,6 +122,8 @@ export class SnapshotSender {
       const following = rows === null ? null : await reader.next(bytes);
       // R13: rows and answers are of one moment.
       const clientSessions = following === null ? await reader.sessions() : [];
+      await this.#pace.turn(bytesOf(rows ?? []));
+      if (transfer.outcome !== null) break;
       checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
       const last = following === null;
       const contents = { rows: rows ?? [], last, checksum, clientSessions };
@@ -155,6 +163,16 @@ interface Queue {
   running: number;
   /** Those that wait, in order. */
   readonly waiting: (() => void)[];
+}
+
+function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+}
+
+/** Writes logged, rows looked for, leaves scanned: as good as all that a node does for clients. */
+function workOf(stats: StorageStats): number {
+  const { entries, rowCacheHits, rowCacheMisses, leafCacheHits, leafCacheMisses } = stats;
+  return entries + rowCacheHits + rowCacheMisses + leafCacheHits + leafCacheMisses;
 }
 
 function keyOf(range: RangeId, node: NodeId): string {

@@ -51,6 +51,8 @@ export interface ReplicationConfig {
   readonly appendBytesMax: number;
   /** Bytes of rows in one chunk of a snapshot; a few chunks are in flight to a receiver. */
   readonly snapshotChunkBytes: number;
+  /** Of rows in all snapshots that a node sends, while it has work for clients; else they leave as fast as they can. */
+  readonly snapshotBytesPerSecond: number;
   /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
   readonly uncommittedEntriesMax: number;
   readonly uncommittedBytesMax: number;
@@ -72,6 +74,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024,
   snapshotChunkBytes: 512 * 1024,
+  snapshotBytesPerSecond: 58_000_000,
   uncommittedEntriesMax: 16_384,
   uncommittedBytesMax: 64 * 1024 * 1024,
   uncommittedNodeBytesMax: 128 * 1024 * 1024,
@@ -100,6 +103,7 @@ export function checkReplication(config: ReplicationConfig): void {
     'uncommittedBytesMax <= uncommittedNodeBytesMax',
   );
   assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
+  assert(config.snapshotBytesPerSecond > 0, 'a snapshot goes on, whatever else there is to do');
 }
 
 /** ZooKeeper session and lease (DESIGN.md section 3). */

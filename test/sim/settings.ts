@@ -72,6 +72,7 @@ function drawReplication({ rng }: World): ReplicationConfig {
   const {
     clientSessionsMax,
     snapshotChunkBytes,
+    snapshotBytesPerSecond,
     inflightBytesMax,
     appendBytesMax,
     quietAppendMsPerRange,
@@ -83,6 +84,7 @@ function drawReplication({ rng }: World): ReplicationConfig {
     quietAppendMsPerRange: rng.pick([quietAppendMsPerRange, 400]),
     quietAppendMsMax: rng.pick([DEFAULT_REPLICATION.idleAppendMs, quietAppendMsMax]),
     snapshotChunkBytes: rng.pick([128, 1_024, snapshotChunkBytes]),
+    snapshotBytesPerSecond: rng.pick([4_096, snapshotBytesPerSecond]),
     ...rng.pick([
       { inflightBytesMax: 4 * 1024, appendBytesMax: 1024 },
       { inflightBytesMax: 512, appendBytesMax: 256 },

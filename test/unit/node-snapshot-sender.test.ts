@@ -67,7 +67,7 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
 const rowsOf = (chunk: SnapshotChunk) => chunk.rows.map(({ key }) => Buffer.from(key).toString());
 
 /** A storage with `count` rows and a sender of chunks of one row; what it sends is `sent`, answered by the test. */
-async function senderOf(count: number, env: Env = realEnv) {
+async function senderOf(count: number, env: Env = realEnv, snapshotBytesPerSecond = 1_000_000) {
   const world = new TwinWorld();
   const before = await world.open();
   createWhole(before);
@@ -76,7 +76,7 @@ async function senderOf(count: number, env: Env = realEnv) {
   await before.close();
   const storage = await world.open();
   const sent: SnapshotChunk[] = [];
-  const config = { ...DEFAULT_REPLICATION, snapshotChunkBytes: 1 };
+  const config = { snapshotChunkBytes: 1, snapshotBytesPerSecond };
   const send = (_: string, body: OneWayBody) => {
     if (body.kind === 'snapshot-chunk') sent.push(body);
     return true;
@@ -138,4 +138,49 @@ test('one that hears nothing gives up', async (t) => {
     await env.run(1_000);
   }
   t.false(await outcome);
+});
+
+/** A row has six bytes, or seven from the tenth on: one leaves about every 100 ms; what has left after `ms` more, each acknowledged at once. */
+async function pacedSender(count: number) {
+  const env = new VirtualEnv();
+  const { sender, storage, sent, answer } = await senderOf(count, env, 60);
+  const sentAfter = async (ms: number): Promise<number> => {
+    await env.run(ms);
+    for (let i = 0; i < 5; i++) {
+      const [first] = sent;
+      if (first !== undefined) answer(first, { nextIndex: sent.length });
+      await settled();
+    }
+    return sent.length;
+  };
+  return { env, sender, storage, sentAfter };
+}
+
+test('while clients are served chunks leave at a rate, whatever is acknowledged', async (t) => {
+  const { env, sender, storage, sentAfter } = await pacedSender(9);
+  storage.get(1, toBytes('row 1'));
+  void sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
+  t.is(await sentAfter(0), 1);
+  t.is(await sentAfter(40), 1);
+  t.is(await sentAfter(20), 2);
+  t.is(await sentAfter(80), 2);
+  env.stall(40);
+  t.is(await sentAfter(0), 3);
+  t.is(await sentAfter(60), 3);
+  t.is(await sentAfter(20), 4, 'one was late: the next is not');
+  env.stall(500);
+  t.is(await sentAfter(0), 6);
+  t.is(await sentAfter(40), 6, 'most of what was missed for longer does not leave at once');
+});
+
+test('where clients ask nothing chunks leave as fast as they are acknowledged', async (t) => {
+  const { sender, storage, sentAfter } = await pacedSender(60);
+  void sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
+  const begun = await sentAfter(0);
+  t.true(begun > 5);
+  storage.get(1, toBytes('row 1'));
+  const told = await sentAfter(0);
+  t.true(told - begun <= 1);
+  for (let second = 0; second < 2; second++) await sentAfter(500);
+  t.true((await sentAfter(200)) > told + 15);
 });

@@ -74,12 +74,13 @@ export class InstallQueue {
     await this.#guard(this.#state.clear(range, span));
   }
 
+  /** Not yet durable: the replica is void until `finish`, and the next snapshot clears what a power cut has left of them. */
   add(writer: Writer, rows: readonly Row[]): Promise<void> {
     return this.#step(writer.replica.range, async () => {
       this.#check(writer);
       const batch = this.#engine.batch();
       addRows(batch, writer.replica.span, rows);
-      await this.#guard(batch.write());
+      await this.#guard(batch.writeUnsynced());
     });
   }
 
@@ -87,6 +88,7 @@ export class InstallQueue {
     const { replica, position } = writer;
     return this.#step(replica.range, async () => {
       this.#check(writer);
+      await this.#guard(this.#engine.settle());
       const batch = this.#engine.batch();
       addSessions(batch, replica, sessions);
       addApplied(batch, replica, position);

@@ -1,5 +1,5 @@
-// The state in LevelDB. Every batch is written with sync: LevelDB does not sync its old log file when it starts a new
-// one, so after a power cut an unsynced older batch could be gone while a newer, synced one is there.
+// The state in LevelDB. What must not be lost is written with sync: LevelDB does not sync its old log file when it starts a
+// new one, so after a power cut an unsynced older batch could be gone while a newer, synced one is there.
 
 import { ClassicLevel } from 'classic-level';
 import type { Bytes } from '../../common/base/bytes.ts';
@@ -17,6 +17,8 @@ type Level = ClassicLevel<Bytes, Bytes>;
 type Snapshot = ReturnType<Level['snapshot']>;
 
 const MB = 1024 * 1024;
+/** A span above every key of the state (state-keys.ts). */
+const BEYOND = [Uint8Array.of(0xff, 0xff, 0xff, 0xff), Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff)] as const;
 
 export const openLevel: OpenState = async (path) => {
   const level: Level = new ClassicLevel<Bytes, Bytes>(path, {
@@ -62,6 +64,7 @@ class LevelEngine implements StateEngine {
       put: (key, value) => void batch.put(key, value),
       delete: (key) => void batch.del(key),
       write: () => batch.write({ sync: true }),
+      writeUnsynced: () => batch.write(),
     };
   }
 
@@ -76,6 +79,11 @@ class LevelEngine implements StateEngine {
       open: (options) => openCursor(this.#level, options, snapshot),
       close: () => void snapshot.close(),
     };
+  }
+
+  /** Before it compacts anything, here nothing, LevelDB writes all that is in its memory into tables and syncs them. */
+  settle(): Promise<void> {
+    return this.#level.compactRange(...BEYOND);
   }
 
   close(): Promise<void> {

@@ -9,6 +9,8 @@ export interface StateBatch {
   delete(key: Bytes): void;
   /** Resolves when they are on the disk. The byte strings may be reused once this has been called. */
   write(): Promise<void>;
+  /** Without waiting for the disk: after a power cut they may be gone, whatever was written later, until {@link StateEngine.settle}. */
+  writeUnsynced(): Promise<void>;
 }
 
 export interface CursorOptions {
@@ -41,6 +43,8 @@ export interface StateEngine {
   batch(): StateBatch;
   open(options: CursorOptions): StateCursor;
   snapshot(): StateSnapshot;
+  /** Resolves when all that was written is on the disk; where that fails, so does every later write of a batch. */
+  settle(): Promise<void>;
   close(): Promise<void>;
 }
 

@@ -1,5 +1,6 @@
-// A twin of LevelDB: a sorted array. Every batch is synced when its write resolves; one that is under way at a power cut has
-// happened or has not. Cursors and snapshots see the moment at which they were opened.
+// A twin of LevelDB: a sorted array. A batch that is under way at a power cut has happened or has not, and so has every one
+// that was written without sync since all was settled, whatever was written after it. Cursors and snapshots see the moment at
+// which they were opened.
 
 import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
 import { DataDirectoryLockedError } from '../../../kvnode/storage/errors.ts';
@@ -15,6 +16,9 @@ type Pair = readonly [Bytes, Bytes];
 /** What is on the disk; outlives the engines that open it. */
 export class StateImage {
   pairs: readonly Pair[] = [];
+  /** Without what was written since the oldest batch that is not on the disk. */
+  #settled: readonly Pair[] = [];
+  #since: Written[] = [];
   /** Batches whose write has begun and not resolved. */
   readonly underWay = new Set<readonly Operation[]>();
   locked = false;
@@ -24,14 +28,36 @@ export class StateImage {
   /** Cursors wait for this before they read. */
   beforeRead: () => Promise<void> = () => Promise.resolve();
 
+  write(written: Written): void {
+    this.pairs = apply(this.pairs, written.operations);
+    this.batches++;
+    if (!written.synced || this.#since.length > 0) this.#since.push(written);
+    else this.#settled = this.pairs;
+  }
+
+  settle(): void {
+    this.#settled = this.pairs;
+    this.#since = [];
+  }
+
   afterPowerCut(survives: () => boolean): StateImage {
     const image = new StateImage();
-    image.pairs = this.pairs;
-    for (const operations of this.underWay) {
-      if (survives()) image.pairs = apply(image.pairs, operations);
+    let pairs = this.#settled;
+    for (const { operations, synced } of this.#since) {
+      if (synced || survives()) pairs = apply(pairs, operations);
     }
+    for (const operations of this.underWay) {
+      if (survives()) pairs = apply(pairs, operations);
+    }
+    image.pairs = pairs;
+    image.settle();
     return image;
   }
+}
+
+interface Written {
+  readonly operations: readonly Operation[];
+  readonly synced: boolean;
 }
 
 interface Operation {
@@ -81,6 +107,10 @@ export async function openMemoryState(image: StateImage, path: string): Promise<
         close: () => {},
       };
     },
+    settle: async () => {
+      await image.beforeRead();
+      image.settle();
+    },
     close: async () => {
       image.locked = false;
     },
@@ -89,17 +119,18 @@ export async function openMemoryState(image: StateImage, path: string): Promise<
 
 function makeBatch(image: StateImage): StateBatch {
   const operations: Operation[] = [];
+  const write = async (synced: boolean): Promise<void> => {
+    image.underWay.add(operations);
+    await image.beforeRead();
+    if (image.writeError !== null) throw image.writeError;
+    image.underWay.delete(operations);
+    image.write({ operations, synced });
+  };
   return {
     put: (key, value) => void operations.push({ key: Uint8Array.from(key), value: Uint8Array.from(value) }),
     delete: (key) => void operations.push({ key: Uint8Array.from(key), value: null }),
-    write: async () => {
-      image.underWay.add(operations);
-      await image.beforeRead();
-      if (image.writeError !== null) throw image.writeError;
-      image.underWay.delete(operations);
-      image.pairs = apply(image.pairs, operations);
-      image.batches++;
-    },
+    write: () => write(true),
+    writeUnsynced: () => write(false),
   };
 }
 

@@ -1,16 +1,27 @@
 // An immutable picture of a namespace's (or a cluster's) ranges, as a client knows it. Learning a descriptor gives a
 // new map; an older image never replaces a newer one. Shared by client, web page and coordinator.
 
-import { type Bytes, compareBytes } from '../base/bytes.ts';
+import { type Bytes, compareBytes, equalBytes } from '../base/bytes.ts';
 import type { DescriptorImage } from './descriptor.ts';
 import type { RangeId } from './ids.ts';
-import { contains, overlaps } from './key-range.ts';
+import { isBefore, overlaps } from './key-range.ts';
+import { SortedKeys } from './sorted-keys.ts';
+
+/** The ranges of one namespace, in order. */
+interface Space {
+  readonly images: readonly DescriptorImage[];
+  readonly starts: SortedKeys;
+  /** 1 where a range ends at the start of the next: whatever is below that is in it. */
+  readonly meetsNext: Uint8Array;
+}
 
 export class RangeMap {
   static readonly empty = new RangeMap([]);
 
   /** In order of (namespace, start). Ranges in state `dropped` or `absorbed` are not in it. */
   readonly images: readonly DescriptorImage[];
+  /** By name, once something is looked for. */
+  #spaces: ReadonlyMap<string, Space> | null = null;
 
   private constructor(images: readonly DescriptorImage[]) {
     this.images = images;
@@ -26,20 +37,15 @@ export class RangeMap {
     return this.images.find((image) => image.descriptor.id === id);
   }
 
-  /** The range that holds `key`, or undefined where the map has a gap. Binary search. */
+  /** The range that holds `key`, or undefined where the map has a gap. */
   find(namespace: string, key: Bytes): DescriptorImage | undefined {
-    let low = 0;
-    let high = this.images.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      const { descriptor } = this.images[middle] as DescriptorImage;
-      const order = compareNames(descriptor.namespace, namespace) || compareBytes(descriptor.start, key);
-      if (order <= 0) low = middle + 1;
-      else high = middle;
-    }
-    const image = this.images[low - 1];
-    if (image === undefined || image.descriptor.namespace !== namespace) return undefined;
-    return contains(image.descriptor, key) ? image : undefined;
+    this.#spaces ??= spacesOf(this.images);
+    const space = this.#spaces.get(namespace);
+    if (space === undefined) return undefined;
+    const at = space.starts.lastAtOrBelow(key);
+    const image = space.images[at];
+    if (image === undefined) return undefined;
+    return space.meetsNext[at] === 1 || isBefore(key, image.descriptor.end) ? image : undefined;
   }
 
   ofNamespace(namespace: string): readonly DescriptorImage[] {
@@ -78,4 +84,21 @@ export class RangeMap {
 
 function compareNames(a: string, b: string): number {
   return a < b ? -1 : a > b ? 1 : 0;
+}
+
+function spacesOf(images: readonly DescriptorImage[]): Map<string, Space> {
+  const spaces = new Map<string, Space>();
+  for (const name of new Set(images.map(({ descriptor }) => descriptor.namespace))) {
+    const own = images.filter(({ descriptor }) => descriptor.namespace === name);
+    const meetsNext = Uint8Array.from(own, ({ descriptor: { end } }, at) => {
+      const next = own[at + 1]?.descriptor.start;
+      return end !== null && next !== undefined && equalBytes(end, next) ? 1 : 0;
+    });
+    spaces.set(name, {
+      images: own,
+      starts: new SortedKeys(own.map(({ descriptor }) => descriptor.start)),
+      meetsNext,
+    });
+  }
+  return spaces;
 }

@@ -21,6 +21,7 @@ import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
 import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { LogOfRange } from './log-of-range.ts';
 import { RangeHost } from './range-host.ts';
 import type { Intent, Ready } from './replica/messages.ts';
 import { Replica, type ReplicaEvent } from './replica/replica.ts';
@@ -363,16 +364,7 @@ export class KvNode {
     const replica = new Replica({
       self: this.id,
       recovered,
-      log: {
-        get gathering() {
-          return storage.gathering;
-        },
-        setEpochSeen: (epoch) => storage.setEpochSeen(range, epoch),
-        append: (entries) => storage.append(range, entries),
-        truncate: (lastKept) => storage.truncate(range, lastKept),
-        read: (from, bytesMax) => storage.read(range, from, bytesMax),
-        retainAfter: (seq) => storage.retainAfter(range, seq),
-      },
+      log: new LogOfRange(storage, range),
       config: this.#options.config,
       leaseValid: () => this.#leaseValid(),
       diskFit: () => this.#disk.fit,

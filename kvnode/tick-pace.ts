@@ -37,6 +37,8 @@ export class TickPace {
   #at: number;
   #tickedAt: number;
   #turns = 1;
+  /** Owned ones are counted as rarely as that: whether one is owned is looked up far from what else is asked of it. */
+  #countedAt = Number.NEGATIVE_INFINITY;
   #quietMs: number;
 
   constructor(
@@ -67,11 +69,12 @@ export class TickPace {
     const pausedMs = now - this.#tickedAt;
     this.#tickedAt = now;
     const due: T[] = [];
+    const counts = allOwners || now - this.#countedAt >= IDLE_TICK_MS;
     let owned = 0;
     let soon = 0;
     let next = now + IDLE_TICK_MS;
     for (const replica of replicas) {
-      if (replica.isOwner) owned++;
+      if (counts && replica.isOwner) owned++;
       if (replica.lookAt <= now + TURNS_MAX * TICK_MS) soon++;
       if (replica.lookAt > now && !(allOwners && replica.isOwner)) next = Math.min(next, replica.lookAt);
       else {
@@ -80,8 +83,7 @@ export class TickPace {
       }
     }
     this.#turns = Math.min(TURNS_MAX, Math.max(1, Math.ceil(soon / BUSY_A_TICK)));
-    const { idleAppendMs, quietAppendMsPerRange } = this.#config;
-    this.#quietMs = Math.max(idleAppendMs, owned * quietAppendMsPerRange);
+    if (counts) this.#counted(owned, now);
     this.#arm(next, now);
     return { due, pausedMs };
   }
@@ -97,6 +99,12 @@ export class TickPace {
 
   close(): void {
     this.#timer.cancel();
+  }
+
+  #counted(owned: number, now: number): void {
+    const { idleAppendMs, quietAppendMsPerRange } = this.#config;
+    this.#countedAt = now;
+    this.#quietMs = Math.max(idleAppendMs, owned * quietAppendMsPerRange);
   }
 
   /** Ranges have their turns in different ticks. */

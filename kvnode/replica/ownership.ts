@@ -302,6 +302,7 @@ export class Ownership {
   }
 
   #commit(now: number): void {
+    if (this.#state.syncedSeq <= this.#state.commitSeq) return;
     const acked: Seq[] = [];
     for (const node of this.#maximalInSync()) {
       if (node !== this.#self) acked.push(this.#followers.get(node)?.acked ?? 0);

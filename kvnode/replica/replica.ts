@@ -84,6 +84,7 @@ type Role =
 
 const FOLLOWER: Role = { kind: 'follower' };
 const NOTHING_ANSWERED = -1;
+const NO_EFFECTS: Pick<Ready, 'messages' | 'intents'> = { messages: [], intents: [] };
 
 /** Nothing of a void replica's log counts, but its epochSeen does. */
 function emptied(recovered: RecoveredReplica): RecoveredReplica {
@@ -213,8 +214,7 @@ export class Replica {
 
   /**
    * Appends one operation where this owner serves (R8) under a lease and is not read-only (R5); it is answered when
-   * commitSeq reaches the seq returned, or never. A code: refused, nothing
-   * appended.
+   * commitSeq reaches the seq returned, or never. A code: refused, nothing appended.
    * @param payload an encoded Operation; the log keeps it
    */
   propose(epoch: Epoch, payload: Uint8Array, now: number): Seq | ErrorCode {
@@ -293,11 +293,11 @@ export class Replica {
     const ownership = this.#ownership;
     const mayVouch = this.#leaseValid() && ownership?.acceptsReads === true;
     if (mayVouch) this.#vouched(now);
-    const effects = ownership?.take(now, mayVouch) ?? { messages: [], intents: [] };
-    const messages = [...this.#outbox, ...effects.messages];
-    this.#outbox = [];
-    if (this.#answerDue && ownership === null) this.#answer(messages, now);
+    if (this.#answerDue && ownership === null) this.#answer(now);
+    const effects = ownership?.take(now, mayVouch) ?? NO_EFFECTS;
+    const messages = this.#outbox.length === 0 ? effects.messages : [...this.#outbox, ...effects.messages];
     const lost = this.#lost;
+    if (this.#outbox.length > 0) this.#outbox = [];
     this.#lost = null;
     return { messages, commitSeq: this.#state.commitSeq, lost, intents: effects.intents };
   }
@@ -426,10 +426,10 @@ export class Replica {
   }
 
   /** Nothing is acknowledged under an epoch that is not on disk (R3); the sync that puts it there comes back here. */
-  #answer(messages: Outgoing[], now: number): void {
+  #answer(now: number): void {
     if (this.#answerTo === null || !this.#state.epochSeenDurable) return;
     const message = this.#ack(this.#rejection, now);
-    messages.push({ to: this.#answerTo, message });
+    this.#outbox.push({ to: this.#answerTo, message });
     // After a rejection the owner waits to hear where the logs meet, even if nothing more is acknowledged there.
     this.#answered = { acked: this.#rejection === null ? message.acked : NOTHING_ANSWERED, at: now };
     this.#rejection = null;

@@ -84,15 +84,10 @@ export function appendsDue(
   follower: FollowerProgress,
   state: LogState,
   read: SharedRead,
-  { epoch, mayVouch, config, quietMs, now }: Sending,
+  sending: Sending,
 ): Due {
   const { progress } = follower;
-  const echo = mayVouch ? follower.stamp : null;
-  const make = (prev: Position, entries: readonly LogEntry[]): Append => {
-    follower.sentCommit = state.commitSeq;
-    follower.sentAt = now;
-    return { kind: 'append', inc: follower.inc, epoch, prev, entries, commitSeq: state.commitSeq, echo };
-  };
+  const { config, quietMs, now } = sending;
   switch (progress.kind) {
     case 'probe':
       if (progress.sentAt !== null && now - progress.sentAt < config.resendMs) return nothing;
@@ -101,41 +96,59 @@ export function appendsDue(
         return { messages: [], needsSnapshot: true };
       }
       progress.sentAt = now;
-      return { messages: [make(progress.prev, [])], needsSnapshot: false };
+      return { messages: [append(follower, state, sending, progress.prev, [])], needsSnapshot: false };
     case 'snapshot':
       if (progress.failedAt === null || now - progress.failedAt < config.lagMs) return nothing;
       progress.failedAt = null;
       return { messages: [], needsSnapshot: true };
     case 'stream': {
-      const messages: Append[] = [];
+      let messages: Append[] | null = null;
       while (progress.next <= state.index.lastSeq && progress.inflightBytes < config.inflightBytesMax) {
         const prev = positionAt(state, progress.next - 1);
         const entries = prev === null ? null : read.from(progress.next);
         if (prev === null || entries === null || entries.length === 0) {
           follower.progress = { kind: 'snapshot', failedAt: null };
-          return { messages, needsSnapshot: true };
+          return { messages: messages ?? [], needsSnapshot: true };
         }
         let bytes = 0;
         for (const { payload } of entries) bytes += payload.length;
         progress.next += entries.length;
         progress.inflight.push({ lastSeq: progress.next - 1, bytes });
         progress.inflightBytes += bytes;
-        messages.push(make(prev, entries));
+        const message = append(follower, state, sending, prev, entries);
+        // Mostly there is one, and a list that was pushed to has room for many.
+        if (messages === null) messages = [message];
+        else messages.push(message);
       }
+      if (messages !== null) return { messages, needsSnapshot: false };
       const idleMs = follower.acked === state.index.lastSeq ? quietMs : config.idleAppendMs;
       const idle = follower.sentCommit < state.commitSeq || now - follower.sentAt >= idleMs;
-      if (messages.length === 0 && idle) {
-        const prev = positionAt(state, progress.next - 1);
-        if (prev === null) {
-          // It was away while the log went on without what is in flight.
-          follower.progress = { kind: 'snapshot', failedAt: null };
-          return snapshotOnly;
-        }
-        messages.push(make(prev, []));
+      if (!idle) return nothing;
+      const prev = positionAt(state, progress.next - 1);
+      if (prev === null) {
+        // It was away while the log went on without what is in flight.
+        follower.progress = { kind: 'snapshot', failedAt: null };
+        return snapshotOnly;
       }
-      return { messages, needsSnapshot: false };
+      return { messages: [append(follower, state, sending, prev, [])], needsSnapshot: false };
     }
   }
+}
+
+/** Told here: what the follower is sent it knows of. */
+function append(
+  follower: FollowerProgress,
+  state: LogState,
+  { epoch, mayVouch, now }: Sending,
+  prev: Position,
+  entries: readonly LogEntry[],
+): Append {
+  const { inc } = follower;
+  const echo = mayVouch ? follower.stamp : null;
+  const { commitSeq } = state;
+  follower.sentCommit = commitSeq;
+  follower.sentAt = now;
+  return { kind: 'append', inc, epoch, prev, entries, commitSeq, echo };
 }
 
 function positionAt(state: LogState, seq: Seq): Position | null {

@@ -220,7 +220,8 @@ export class SharedLog {
     if (from <= log.base.seq) return null;
     const entries: LogEntry[] = [];
     let bytes = 0;
-    for (const row of log.rowsFrom(from)) {
+    let at = log.rowOf(from);
+    for (let row = log.row(at); row !== undefined; row = log.row(++at)) {
       const cursor = this.#recordOf(row);
       const start = Math.max(from, row.firstSeq);
       const before = entries.length;
@@ -233,7 +234,7 @@ export class SharedLog {
   #recordOf(row: LogRow): RecordCursor {
     const chunk = this.#tail.get(row.chunk);
     if (chunk !== undefined) {
-      const cursor = new RecordCursor(chunk.bytes);
+      const cursor = new RecordCursor(chunk.bytes, chunk.view);
       cursor.at = row.chunkAt;
       return cursor;
     }

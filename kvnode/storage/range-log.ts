@@ -181,9 +181,14 @@ export class RangeLog {
     return row < this.#end ? this.#at(row, SEGMENT) : Number.POSITIVE_INFINITY;
   }
 
-  /** Rows from the one that holds `seq` (or the first after it) on. */
-  *rowsFrom(seq: Seq): Generator<LogRow> {
-    for (let row = this.#find(seq); row < this.#end; row++) yield this.#row(row);
+  /** Which row holds `seq`, or is the first after it. */
+  rowOf(seq: Seq): number {
+    return this.#find(seq);
+  }
+
+  /** Undefined behind the last one. */
+  row(row: number): LogRow | undefined {
+    return row < this.#end ? this.#row(row) : undefined;
   }
 
   runs(): EpochRun[] {

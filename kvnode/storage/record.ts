@@ -174,9 +174,9 @@ export class RecordCursor {
   /** Where the record starts in `bytes`. */
   at = 0;
 
-  constructor(bytes: Bytes) {
+  constructor(bytes: Bytes, view: DataView = viewOf(bytes)) {
     this.bytes = bytes;
-    this.view = viewOf(bytes);
+    this.view = view;
   }
 
   get length(): number {

@@ -95,7 +95,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'the log no longer reaches back to a follower that was followed': [
       SENDING,
-      'return { messages, needsSnapshot: true };',
+      'return { messages: messages ?? [], needsSnapshot: true };',
     ],
     'the log no longer has what is in flight to a follower': [SENDING, 'return snapshotOnly;'],
     'a snapshot that failed is tried again': [SENDING, 'progress.failedAt = null;'],

@@ -54,14 +54,15 @@ export class RangeHost implements Ticked {
 
   constructor(
     replica: Replica,
-    meta: ReplicaMeta,
+    { range, inc, namespace, namespaceId, start, end }: ReplicaMeta,
     storage: Storage,
     appliedSeq: Seq,
     config: RangeHostConfig,
     waitingOnNode: WaitingBytes,
   ) {
     this.replica = replica;
-    this.meta = meta;
+    // Not what was given, which was put together from parts: each such object has a hidden class of its own.
+    this.meta = { range, inc, namespace, namespaceId, start, end };
     this.#storage = storage;
     this.#appliedSeq = appliedSeq;
     this.#waitingBytesMax = config.uncommittedBytesMax;
@@ -69,7 +70,7 @@ export class RangeHost implements Ticked {
     this.#waitingOnNodeMax = config.uncommittedNodeBytesMax;
     this.#waiting = new WaitingWrites(waitingOnNode);
     this.#sessions = new ClientSessions(config);
-    this.#sessions.load(storage.keepSessions(meta.range, this.#sessions));
+    this.#sessions.load(storage.keepSessions(range, this.#sessions));
   }
 
   get appliedSeq(): Seq {

@@ -80,6 +80,7 @@ export class InstallQueue {
       this.#check(writer);
       const batch = this.#engine.batch();
       addRows(batch, writer.replica.span, rows);
+      this.#state.takesSnapshot();
       await this.#guard(batch.writeUnsynced());
     });
   }

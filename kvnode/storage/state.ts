@@ -45,6 +45,10 @@ export interface StateOptions {
 /** Rows put into a batch in one turn of the event loop: some 0.3 ms, for which whoever waits for this node waits longer. */
 const ROWS_PER_TURN = 64;
 const CLEAR_ROWS = 2000;
+/** So many times as rarely is written behind while a snapshot is taken in. */
+const RARELY = 8;
+/** Until so long after its last rows, ms. */
+const RARE_MS = 2_000;
 
 export class State {
   readonly #options: StateOptions;
@@ -55,6 +59,8 @@ export class State {
   #frozen: Overlay | null = null;
   #writing: Promise<void> | null = null;
   #timer: Timer | null = null;
+  /** An instant of Env.now(). */
+  #rareUntil = Number.NEGATIVE_INFINITY;
   /** Of each scan under way, the overlays that its cursor does not see, newest first. */
   readonly #scans = new Set<Overlay[]>();
 
@@ -122,10 +128,24 @@ export class State {
     }
   }
 
+  /**
+   * Rows of a snapshot go past the overlay, in key order, into tables that overlap nothing. A batch from here among them spans
+   * them all, and LevelDB merges what it has of the snapshot once more with each.
+   */
+  takesSnapshot(): void {
+    this.#rareUntil = this.#options.env.now() + RARE_MS;
+  }
+
   #schedule(): void {
     const { flushBytes, flushRows, flushMs, env } = this.#options;
-    if (this.#active.appliedBytes >= flushBytes || this.#active.appliedRows >= flushRows) this.#flushNow();
-    else this.#timer ??= env.after(flushMs, () => this.#flushNow());
+    const { bytes, appliedBytes, appliedRows } = this.#active;
+    const much = appliedBytes >= flushBytes || appliedRows >= flushRows;
+    if (!much && this.#timer !== null) return;
+    const times = env.now() < this.#rareUntil ? RARELY : 1;
+    // The rows themselves are never more in memory than else.
+    const due = bytes >= flushBytes || appliedBytes >= times * flushBytes || appliedRows >= times * flushRows;
+    if (much && due) this.#flushNow();
+    else this.#timer ??= env.after(times * flushMs, () => this.#flushNow());
   }
 
   #flushNow(): void {

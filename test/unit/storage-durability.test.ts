@@ -4,8 +4,9 @@
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
+import { origin } from '../../common/model/ids.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
-import { at, createWhole, entries, entry, pause, put, synced, turn } from '../suites/storage/words.ts';
+import { at, createWhole, entries, entry, meta, pause, put, synced, turn } from '../suites/storage/words.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 
 async function until(t: ExecutionContext, what: string, condition: () => boolean): Promise<void> {
@@ -141,6 +142,26 @@ test('changes of many entries to one key are written once', async (t) => {
   await storage.close();
   t.is(world.image.batches, batches + 1);
   t.is(world.image.pairs.length, 2, 'the row and how far the range is applied');
+});
+
+test('while a snapshot is taken in, what others apply is written behind an eighth as often', async (t) => {
+  const world = new TwinWorld({ flushBytes: 10_000, flushRows: 10, flushMs: 1_000_000 });
+  const storage = await world.open();
+  storage.createReplica(meta(1, '', 'm'), origin, 1);
+  storage.createReplica(meta(2, 'm', null), origin, 1);
+  const writer = await storage.beginSnapshot(2, { start: toBytes('m'), end: null }, at(1, 9));
+  await writer.add([{ key: toBytes('n'), value: toBytes('1'), revision: 9 }]);
+  const { batches } = world.image;
+  storage.append(1, entries(1, 1, 80));
+  await synced(storage);
+  const applyThrough = async (last: number, from: number) => {
+    for (let seq = from; seq <= last; seq++) storage.apply(1, at(1, seq), [put('hot', String(seq))]);
+    await pause(30);
+  };
+  await applyThrough(79, 1);
+  t.is(world.image.batches, batches);
+  await applyThrough(80, 80);
+  await until(t, 'the state is written', () => world.image.batches > batches);
 });
 
 test('what replaces the same key over and over is written before the log behind it is long', async (t) => {

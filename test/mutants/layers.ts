@@ -1,6 +1,8 @@
 // The layers of tests that look for a mutant, the cheapest first, and what of each counts as found: the verdict of a named
 // test or checker, or a broken invariant of the product by its words. Crashes and time-outs do not count.
 
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
 import type { CampaignResult } from './campaign.ts';
 import type { MutantTree } from './tree.ts';
 
@@ -25,15 +27,16 @@ export interface Layer {
   run(tree: MutantTree, options: LayerOptions, file: string | null): Promise<Finding>;
 }
 
-/** The unit tests of the part of the product that a file belongs to; the first prefix counts. */
-const UNIT_TESTS: readonly (readonly [prefix: string, tests: string])[] = [
-  ['kvnode/replica/', 'replica-stories,replica-log-index'],
-  ['kvnode/storage/', 'storage-*'],
-  ['kvnode/', 'node-*'],
-  ['coordinator/', 'coordinator-*'],
-  ['common/client/', 'client-*'],
-  ['common/zk/', 'zk-*'],
+/** The unit tests of the part of the product that a file belongs to, by how their names begin; the first prefix counts. */
+const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])[] = [
+  ['kvnode/replica/', ['replica-stories', 'replica-log-index']],
+  ['kvnode/storage/', ['storage-']],
+  ['kvnode/', ['node-']],
+  ['coordinator/', ['coordinator-']],
+  ['common/client/', ['client-']],
+  ['common/zk/', ['zk-']],
 ];
+const UNIT_FOLDER = 'dist/test/unit';
 const UNIT_MS = 180_000;
 const CAMPAIGN_MS = 180_000;
 
@@ -41,17 +44,38 @@ const stories: Layer = {
   name: 'stories and tables',
   async run(tree, _, file) {
     const own = UNIT_TESTS.filter(([prefix]) => file === null || file.startsWith(prefix));
-    const names = file === null ? own.map(([, tests]) => tests).join() : (own[0]?.[1] ?? '');
-    const args = ['--tap', '-c', '2', `dist/test/unit/{${names},}.test.js`];
-    const { output, timedOut } = await tree.run('node_modules/ava/entrypoints/cli.mjs', args, UNIT_MS);
-    const failed = failedTests(output);
-    const first = failed.find(({ isVerdict }) => isVerdict);
-    const others = failed.filter(({ isVerdict }) => !isVerdict).length;
-    const remark = [timedOut ? 'timed out' : '', others > 0 ? `${others} crashed` : ''].filter(Boolean);
-    if (!/^(not )?ok /m.test(output)) remark.push('no test ran');
-    return { verdict: first?.title ?? null, seeds: null, remark: remark.join(', ') };
+    const begins = (file === null ? own : own.slice(0, 1)).flatMap(([, tests]) => tests);
+    const remarks: string[] = [];
+    for (const tests of testFiles(tree, begins)) {
+      const { verdict, remark } = await testsIn(tree, tests);
+      if (verdict !== null) return { verdict, seeds: null, remark };
+      if (remark !== '') remarks.push(`${tests}: ${remark}`);
+    }
+    return { verdict: null, seeds: null, remark: remarks.join('; ') };
   },
 };
+
+function testFiles(tree: MutantTree, begins: readonly string[]): readonly string[] {
+  return readdirSync(join(tree.root, UNIT_FOLDER))
+    .filter((name) => name.endsWith('.test.js') && begins.some((begin) => name.startsWith(begin)))
+    .sort();
+}
+
+/** Each file in a run of its own: a crash that ava cannot tell of ends ava, and with it what other files would have found. */
+async function testsIn(tree: MutantTree, tests: string): Promise<Omit<Finding, 'seeds'>> {
+  const args = ['--tap', `${UNIT_FOLDER}/${tests}`];
+  const { output, timedOut } = await tree.run('node_modules/ava/entrypoints/cli.mjs', args, UNIT_MS);
+  const failed = failedTests(output);
+  const first = failed.find(({ isVerdict }) => isVerdict);
+  const others = failed.filter(({ isVerdict }) => !isVerdict).length;
+  const remark = [
+    timedOut ? 'timed out' : '',
+    others > 0 ? `${others} crashed` : '',
+    /^# tests /m.test(output) || timedOut ? '' : 'ava did not come to an end',
+  ];
+  const verdict = first === undefined ? null : `${tests.slice(0, -'.test.js'.length)} › ${first.title}`;
+  return { verdict, remark: remark.filter(Boolean).join(', ') };
+}
 
 const walks: Layer = {
   name: 'replica walk',

@@ -14,7 +14,7 @@ import {
   withReplica,
 } from '../../common/model/descriptor.ts';
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
-import type { Intent, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
+import type { Append, Intent, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
 import { Replica, type ReplicaEvent } from '../../kvnode/replica/replica.ts';
 import { MemoryLog } from './memory-log.ts';
 
@@ -64,6 +64,8 @@ export class ReplicaCluster {
   readonly #history: DescriptorImage[] = [];
   readonly #liveSessions = new Set<SessionId>();
   readonly #holders = new Map<SessionId, NodeId>();
+  /** Terms of the last Append from one to another. */
+  readonly #told = new Map<string, string>();
   #sessions = 0;
   #payloads = 0;
 
@@ -275,14 +277,24 @@ export class ReplicaCluster {
     if (member.session === null || member.absent) return;
     member.replica.step(event, this.now);
     const asked = !LIGHT.has(event.kind) || member.replica.due;
-    const ready = this.#take(id);
-    assert(asked || isEmpty(ready), `${id} had something to do after ${event.kind}, and did not say so`);
+    const toldBefore = new Map(this.#told);
+    const { messages, intents, lost } = this.#take(id);
+    const isDue = ({ to, message }: Outgoing): boolean =>
+      message.kind !== 'append' ||
+      message.entries.length > 0 ||
+      toldBefore.get(`${id} to ${to}`) !== termsOf(message);
+    const late = messages.some(isDue) || intents.length > 0 || lost !== null;
+    assert(asked || !late, `${id} had something to do after ${event.kind}, and did not say so`);
   }
 
   #take(id: NodeId): Ready {
     const member = this.member(id);
     const ready = member.replica.take(this.now);
-    for (const outgoing of ready.messages) this.mail.push({ ...outgoing, from: id });
+    for (const outgoing of ready.messages) {
+      this.mail.push({ ...outgoing, from: id });
+      const { to, message } = outgoing;
+      if (message.kind === 'append') this.#told.set(`${id} to ${to}`, termsOf(message));
+    }
     this.#apply(member, ready.commitSeq);
     for (const intent of ready.intents) this.#carryOutIntent(member, intent);
     this.#checkReads(member);
@@ -400,8 +412,9 @@ export class ReplicaCluster {
 /** After these a node asks a replica what to do only if it says that there is something. */
 const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced']);
 
-function isEmpty({ messages, intents, lost }: Ready): boolean {
-  return messages.length === 0 && intents.length === 0 && lost === null;
+/** An Append without entries and with the terms of the one before it tells nothing new: it was due by time alone, for a tick. */
+function termsOf({ epoch, inc, commitSeq }: Append): string {
+  return `${epoch}/${inc}/${commitSeq}`;
 }
 
 function durableCopy(log: MemoryLog, group: number): string[] {

@@ -91,19 +91,24 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Fo
   );
   const calm = [rig.calm.look()];
   for (const { round, contender } of interleaved(contenders, rig.scale.rounds)) {
-    const others = contenders.filter((other) => other !== contender).flatMap(pidsOf);
-    if (others.length > 0) await untilQuiet(realEnv, () => cpuSecondsOf(others), rig.scale.ms);
+    await othersAtRest(rig, contenders, contender);
     await measure(contender, { ...spec, seed: spec.seed + round * 1_000 }, taken.get(contender));
     if (contender === contenders.at(-1)) calm.push(rig.calm.look());
   }
   const rows: Row[] = [];
   for (const contender of contenders) {
+    if (rig.profiler !== null) await othersAtRest(rig, contenders, contender);
     const profile = await profileOf(rig, contender, spec);
     const memory = residentBytesOf(contender.serverPids());
     const verified = await contender.verify(rig.scale.verified);
     rows.push({ ...rowOf(comparison, contender, taken.get(contender), memory, verified), profile });
   }
   return { rows, calm };
+}
+
+async function othersAtRest(rig: Rig, all: readonly Contender[], contender: Contender): Promise<void> {
+  const others = all.filter((other) => other !== contender).flatMap(pidsOf);
+  if (others.length > 0) await untilQuiet(realEnv, () => cpuSecondsOf(others), rig.scale.ms);
 }
 
 async function measure(contender: Contender, spec: SlotSpec, taken: Taken | undefined): Promise<void> {

@@ -20,7 +20,7 @@ const PIECE_BYTES = 1024 * 1024;
 /** A row that is larger with its key is not kept. */
 const ROW_BYTES_MAX = 128 * 1024;
 /** A value that is not larger is copied for who reads it, and may be written over. */
-const COPIED_BYTES_MAX = 1_024;
+const COPIED_BYTES_MAX = 256;
 /** Rows are at multiples of it, so that their places are small numbers. */
 const ALIGNMENT = 8;
 /** The table has a slot for so many bytes. */

@@ -1,8 +1,9 @@
 // Rows of the state store that were read or written lately, in memory, so that reading one costs a tenth of what the store asks
 // for it. The rows stand one after the other in large pieces of memory outside the heap; a table of their places, eight to a
-// bucket, finds them (with four, one row in 28 had none). Beside each place is a tag, half of the key's hash, so that hardly
+// bucket, finds them; each key has a second bucket for when its first one is full (with four to a bucket one row in 28 had no
+// place, with eight one in 150). Beside each place is a tag, half of the key's hash, so that hardly
 // a row is looked at in vain: that is a miss of the processor's cache each. The oldest piece goes when there are too many
-// bytes, and what a full bucket has no place for is forgotten: each is only a row to be read from the store again. A small
+// bytes, and what two full buckets have no place for is forgotten: each is only a row to be read from the store again. A small
 // row that changes is written over where it stands. With the new one at the end instead, a million keys that had been put
 // once more lost one row in ten to those of which nobody can read anything.
 //
@@ -28,6 +29,8 @@ const BYTES_PER_SLOT = 128;
 const WAYS = 8;
 /** A tag is the upper half of a hash; the bucket comes from the other end. */
 const TAG_SHIFT = 16;
+/** Spreads tags over buckets: keys of one first bucket have many second ones. */
+const SECOND_FACTOR = 0x9e3779b1;
 
 const KEY_LENGTH = 0;
 const VALUE_LENGTH = 4;
@@ -140,7 +143,7 @@ export class RowCache {
     view.setFloat64(at + REVISION, revision);
     bytes.set(key, at + HEADER_BYTES);
     bytes.set(value, at + HEADER_BYTES + key.length);
-    const slot = this.#oldestSlot(this.#firstSlot(hash));
+    const slot = this.#slotFor(hash);
     this.#slots[slot] = place;
     this.#tags[slot] = hash >>> TAG_SHIFT;
     if (this.#kept > keptBefore) this.#grown();
@@ -166,9 +169,15 @@ export class RowCache {
 
   /** Where the place of the row is; null: nowhere. */
   #slotOf(hash: number, namespaceId: NamespaceId, key: Bytes): number | null {
-    const first = this.#firstSlot(hash);
+    return (
+      this.#slotIn(this.#firstBucket(hash), hash, namespaceId, key) ??
+      this.#slotIn(this.#secondBucket(hash), hash, namespaceId, key)
+    );
+  }
+
+  #slotIn(bucket: number, hash: number, namespaceId: NamespaceId, key: Bytes): number | null {
     const tail = this.#tail;
-    for (let slot = first; slot < first + WAYS; slot++) {
+    for (let slot = bucket; slot < bucket + WAYS; slot++) {
       if (this.#tags[slot] !== hash >>> TAG_SHIFT) continue;
       const place = this.#slots[slot] as number;
       if (place >= tail && this.#isOf(place, namespaceId, key)) return slot;
@@ -176,14 +185,27 @@ export class RowCache {
     return null;
   }
 
-  #firstSlot(hash: number): number {
+  /** Its first slot. */
+  #firstBucket(hash: number): number {
     return (hash & this.#mask) * WAYS;
   }
 
-  /** Of a bucket, the one for the next row: a free one, or that of the oldest row. */
-  #oldestSlot(first: number): number {
-    let oldest = first;
-    for (let slot = first; slot < first + WAYS; slot++) {
+  #secondBucket(hash: number): number {
+    return ((hash ^ Math.imul((hash >>> TAG_SHIFT) + 1, SECOND_FACTOR)) & this.#mask) * WAYS;
+  }
+
+  /** The one for the next row: a free one, in the first bucket if there is one, or that of the oldest row of both. */
+  #slotFor(hash: number): number {
+    const first = this.#oldestSlot(this.#firstBucket(hash));
+    if ((this.#slots[first] as number) < this.#tail) return first;
+    const second = this.#oldestSlot(this.#secondBucket(hash));
+    return (this.#slots[second] as number) < (this.#slots[first] as number) ? second : first;
+  }
+
+  /** Of a bucket: a free one, or that of the oldest row. */
+  #oldestSlot(bucket: number): number {
+    let oldest = bucket;
+    for (let slot = bucket; slot < bucket + WAYS; slot++) {
       if ((this.#slots[slot] as number) < (this.#slots[oldest] as number)) oldest = slot;
     }
     return oldest;

@@ -42,6 +42,14 @@ test('a cache of nothing knows nothing, and a row that is too large is not kept'
   t.is(text(cache, 1, 'a'), undefined);
 });
 
+test('nearly every row has a place in a table that is half full', (t) => {
+  const cache = new RowCache(16 * MB);
+  const keys = Array.from({ length: 62_000 }, (_, i) => `user${String(i).padStart(20, '0')}`);
+  for (const [i, key] of keys.entries()) cache.changed(1, toBytes(key), row(key, i + 1, 100));
+  for (const key of keys) cache.get(1, toBytes(key));
+  t.true(cache.misses < 60, `${cache.misses} of ${keys.length} are not found`);
+});
+
 test('against a map: what it knows is right, whatever it has forgotten, and values that are held stay', (t) => {
   let known = 0;
   const step = fc.record({

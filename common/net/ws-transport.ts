@@ -5,6 +5,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import { assert } from '../base/assert.ts';
 import type { Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
@@ -14,6 +15,9 @@ import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from
 
 /** How long a closed socket may take to send what is queued and hear the other end's farewell. */
 const FAREWELL_MS = 1_000;
+
+/** Bytes of a message that leaves in one piece with its head: what, head included, Node's pool of small buffers holds. */
+const JOINED_BYTES_MAX = 4_000;
 
 const SOCKET_OPTIONS = {
   perMessageDeflate: false,
@@ -40,10 +44,15 @@ export class WsTransport implements Transport {
         generateMask: (mask) => mask.fill(0),
       });
       const refused = (error: Error) => refuse(error.message);
+      let stream: Duplex | null = null;
       socket.once('error', refused);
+      socket.once('upgrade', (response) => {
+        stream = response.socket;
+      });
       socket.once('open', () => {
+        assert(stream !== null, 'a WebSocket opens after its upgrade');
         socket.off('error', refused);
-        const connection = new WsConnection(socket, address, this.env);
+        const connection = new WsConnection({ socket, stream, isMasked: true, peer: address, env: this.env });
         connection.attach(handlers);
         resolve(connection);
       });
@@ -51,15 +60,29 @@ export class WsTransport implements Transport {
   }
 }
 
+interface WsEnd {
+  readonly socket: WebSocket;
+  /** What `socket` writes to. */
+  readonly stream: Duplex;
+  /** The connecting end masks what it sends (RFC 6455, 5.3). */
+  readonly isMasked: boolean;
+  readonly peer: string;
+  readonly env: Env;
+}
+
 class WsConnection implements Connection {
   readonly peer: string;
   private readonly socket: WebSocket;
+  private readonly stream: Duplex;
+  private readonly isMasked: boolean;
   private readonly env: Env;
   /** Null once closed. */
   private handlers: ConnectionHandlers | null = null;
 
-  constructor(socket: WebSocket, peer: string, env: Env) {
+  constructor({ socket, stream, isMasked, peer, env }: WsEnd) {
     this.socket = socket;
+    this.stream = stream;
+    this.isMasked = isMasked;
     this.peer = peer;
     this.env = env;
   }
@@ -81,8 +104,14 @@ class WsConnection implements Connection {
     return this.socket.bufferedAmount;
   }
 
+  /**
+   * ws hands the stream a message's head and its content as two pieces, which for a small message is most of what sending it
+   * costs. Without compression ws writes at once, so that both ways keep their order.
+   */
   send(bytes: Uint8Array): void {
-    if (this.handlers !== null && this.socket.readyState === WebSocket.OPEN) this.socket.send(bytes);
+    if (this.handlers === null || this.socket.readyState !== WebSocket.OPEN) return;
+    if (bytes.length > JOINED_BYTES_MAX) this.socket.send(bytes);
+    else this.stream.write(frameOf(bytes, this.isMasked));
   }
 
   close(reason: string): void {
@@ -97,6 +126,22 @@ class WsConnection implements Connection {
     this.handlers = null;
     return handlers;
   }
+}
+
+const LENGTH_FOLLOWS = 126;
+
+/** One whole binary message as a frame (RFC 6455, 5.2), its mask zeros as above. */
+function frameOf(bytes: Uint8Array, isMasked: boolean): Buffer {
+  const { length } = bytes;
+  const hasLength = length >= LENGTH_FOLLOWS;
+  const head = 2 + (hasLength ? 2 : 0) + (isMasked ? 4 : 0);
+  const frame = Buffer.allocUnsafe(head + length);
+  frame[0] = 0x82;
+  frame[1] = (isMasked ? 0x80 : 0) | (hasLength ? LENGTH_FOLLOWS : length);
+  if (hasLength) frame.writeUInt16BE(length, 2);
+  if (isMasked) frame.fill(0, head - 4, head);
+  frame.set(bytes, head);
+  return frame;
 }
 
 export interface ServeOptions {
@@ -118,7 +163,10 @@ export async function serveWs(options: ServeOptions): Promise<Listener> {
       return;
     }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
-      const connection = new WsConnection(webSocket, remoteOf(request), options.env);
+      const connection = new WsConnection({
+        ...{ socket: webSocket, stream: socket, isMasked: false },
+        ...{ peer: remoteOf(request), env: options.env },
+      });
       connection.attach(options.accept(connection));
     });
   });

@@ -74,7 +74,7 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
   test(title('messages arrive whole and in order, both ways'), async (t) => {
     const harness = make();
     const { listener, here, there, near, far } = await pair(harness);
-    const sizes = [0, 1, 125, 126, 65_535, 65_536, 3_000_000];
+    const sizes = [0, 1, 125, 126, 3_000_000, 127, 4_000, 4_001, 2, 65_535, 65_536, 3];
     for (const size of sizes) {
       near.send(Buffer.alloc(size, size % 251));
       far.send(Buffer.alloc(size, size % 241));

@@ -40,6 +40,7 @@ export const DEFAULT_CHANNEL: ChannelConfig = {
   messageBytesGoal: 1024 * 1024,
   messageGetsGoal: 24,
   messageValuesGoal: 48 * 1024,
+  messagePagesGoal: 4,
   silentMs: 2_500,
 };
 

@@ -17,6 +17,8 @@ export interface MessageGoals {
    * is small enough that the values in it are kept as they are (base/bytes.ts `keepable`).
    */
   readonly messageValuesGoal: number;
+  /** Frames, where they are pages of scans and of messageValuesGoal bytes together, for the same reason as with gets. */
+  readonly messagePagesGoal: number;
 }
 
 export class Outbox implements Gathered {
@@ -78,9 +80,18 @@ export class Outbox implements Gathered {
 
   private isFull({ kind }: Body): boolean {
     const { bytes, frames } = this.gathered;
-    if (bytes >= this.goals.messageBytesGoal) return true;
-    if (kind === 'get-reply' && bytes >= this.goals.messageValuesGoal) return true;
-    return frames >= this.goals.messageGetsGoal && (kind === 'get' || kind === 'get-reply');
+    const { messageBytesGoal, messageGetsGoal, messageValuesGoal, messagePagesGoal } = this.goals;
+    if (bytes >= messageBytesGoal) return true;
+    switch (kind) {
+      case 'get':
+        return frames >= messageGetsGoal;
+      case 'get-reply':
+        return frames >= messageGetsGoal || bytes >= messageValuesGoal;
+      case 'scan-reply':
+        return frames >= messagePagesGoal && bytes >= messageValuesGoal;
+      default:
+        return false;
+    }
   }
 
   private seal(): void {

@@ -6,7 +6,14 @@ import { type Logger, silentLogger } from '../../common/base/log.ts';
 import { Channel, type ChannelConfig, DEFAULT_CHANNEL, type ReplyHandler } from '../../common/net/channel.ts';
 import { Peers } from '../../common/net/peers.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
-import type { GetReply, OneWayBody, RequestBody, WriteRequest } from '../../common/wire/messages.ts';
+import { LaidRows } from '../../common/wire/laid-rows.ts';
+import type {
+  GetReply,
+  OneWayBody,
+  RequestBody,
+  ScanReply,
+  WriteRequest,
+} from '../../common/wire/messages.ts';
 import { MemoryNet } from '../support/memory-net.ts';
 import { VirtualEnv } from '../support/virtual-env.ts';
 
@@ -22,6 +29,22 @@ const FOUND: GetReply = {
   ...{ kind: 'get-reply', found: true, value: Buffer.from('v'), revision: 1, epoch: 1 },
   ...{ stale: false, staleMs: null, appliedSeq: 1 },
 };
+const SCAN: RequestBody = {
+  ...{
+    kind: 'scan',
+    range: 1,
+    epoch: 1,
+    start: Buffer.from('a'),
+    end: null,
+    limitRows: 100,
+    limitBytes: 100_000,
+  },
+  ...{ reverse: false, keysOnly: false, countOnly: false, mode: 'stale', minSeq: 0 },
+};
+const page = (bytes: number): ScanReply => ({
+  ...{ kind: 'scan-reply', count: 1, bound: null, epoch: 1, stale: false, staleMs: null, appliedSeq: 1 },
+  rows: LaidRows.of([{ key: Buffer.from('k'), value: Buffer.alloc(bytes), revision: 1 }]),
+});
 const ACK: OneWayBody = {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejection: null },
   ...{ stamp: 1, unfit: false },
@@ -38,7 +61,7 @@ class Answers implements ReplyHandler {
   }
 }
 
-/** One node that answers every get at once and keeps everything else for the test to see. */
+/** One node that answers every get and scan at once and keeps everything else for the test to see. */
 class World {
   readonly env = new VirtualEnv();
   readonly net = new MemoryNet(this.env);
@@ -46,7 +69,7 @@ class World {
   readonly unanswered: { channel: Channel; id: number }[] = [];
   readonly received: string[] = [];
   readonly accepted: Channel[] = [];
-  /** The value that every get finds. */
+  /** What every get finds, and every scan. */
   value: Buffer = Buffer.from('v');
   readonly log: Logger = { ...silentLogger, warn: (_fields, message) => this.warnings.push(message) };
   address: string;
@@ -60,6 +83,7 @@ class World {
       opened: (channel: Channel) => this.accepted.push(channel),
       request: (channel: Channel, id: number, body: RequestBody) => {
         if (body.kind === 'get') channel.reply(id, { ...FOUND, value: this.value });
+        else if (body.kind === 'scan') channel.reply(id, page(this.value.length));
         else this.unanswered.push({ channel, id });
       },
       received: (_channel: Channel, body: OneWayBody) => this.received.push(body.kind),
@@ -136,6 +160,25 @@ test('answers with long values leave as soon as a read of a socket is full of th
   // Three of them are above the goal of 48 KiB.
   t.is(world.net.messages - before, 1 + 4);
 });
+
+for (const [what, bytes, messages] of [
+  ['short pages leave in one message', 1_000, 1],
+  ['pages that are 48 KiB together leave four at a time', 13_000, 3],
+  ['long ones too, not each by itself', 130_000, 3],
+] as const) {
+  test(`of twelve scans, ${what}`, async (t) => {
+    const world = new World();
+    world.value = Buffer.alloc(bytes);
+    const answers = new Answers();
+    const { channel } = world.dial();
+    await world.env.run(10);
+    const before = world.net.messages;
+    for (let i = 0; i < 12; i++) channel.request(SCAN, world.in(1_000), answers);
+    await world.env.run(10);
+    t.is(answers.log.filter((kind) => kind === 'scan-reply').length, 12);
+    t.is(world.net.messages - before, 1 + messages);
+  });
+}
 
 test('frames that outgrow the goal leave in several messages', async (t) => {
   const world = new World();

@@ -14,6 +14,9 @@ import { QUANTILES } from './stats/histogram.ts';
 import { interleaved, ratioOf, type Spread, spreadOf } from './stats/summary.ts';
 import { warmUp } from './warm-up.ts';
 
+/** The others' rest is waited for as long as so many slots last, at most. */
+const REST_SLOTS_MAX = 3;
+
 export interface Row {
   readonly work: string;
   /** What of the work: `64 in flight`. */
@@ -108,7 +111,7 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Omit<Fo
 
 async function othersAtRest(rig: Rig, all: readonly Contender[], contender: Contender): Promise<void> {
   const others = all.filter((other) => other !== contender).flatMap(pidsOf);
-  if (others.length > 0) await untilQuiet(realEnv, () => cpuSecondsOf(others), rig.scale.ms);
+  if (others.length > 0) await untilQuiet(realEnv, () => cpuSecondsOf(others), REST_SLOTS_MAX * rig.scale.ms);
 }
 
 async function measure(contender: Contender, spec: SlotSpec, taken: Taken | undefined): Promise<void> {

@@ -15,7 +15,7 @@ const FIELD = { user: 11, system: 12, childUser: 13, childSystem: 14 } as const;
 
 /** A program's path; null where PATH holds none. */
 export function findProgram(name: string): string | null {
-  const folders = (process.env.PATH ?? '').split(delimiter).filter((folder) => folder !== '');
+  const folders = (process.env.PATH ?? '').split(delimiter).filter(isNotEmpty);
   const found = [...folders, '/usr/sbin', '/usr/local/sbin']
     .map((folder) => join(folder, name))
     .find(isExecutable);
@@ -50,9 +50,19 @@ export class ServerProcess {
   }
 }
 
-/** CPU seconds used so far by all of them together; null where the kernel does not tell. */
+/**
+ * CPU seconds used so far by all of them together and by their children, as Redis has one write its log anew; null where the
+ * kernel does not tell.
+ */
 export function cpuSecondsOf(pids: readonly number[]): number | null {
-  return sum(pids.map((pid) => stat(`/proc/${pid}/stat`, [FIELD.user, FIELD.system])));
+  const all = new Set(pids.flatMap((pid) => [pid, ...childrenOf(pid)]));
+  return sum([...all].map((pid) => stat(`/proc/${pid}/stat`, Object.values(FIELD))));
+}
+
+/** Those that its main thread started and that run. */
+function childrenOf(pid: number): number[] {
+  const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';
+  return text.split(' ').filter(isNotEmpty).map(Number);
 }
 
 /** CPU seconds of children of this process that have ended. */
@@ -73,6 +83,10 @@ export function residentBytesOf(pids: readonly number[]): number | null {
 function sum(values: readonly (number | null)[]): number | null {
   if (!existsSync('/proc/self/stat')) return null;
   return values.reduce<number>((total, value) => total + (value ?? 0), 0);
+}
+
+function isNotEmpty(text: string): boolean {
+  return text !== '';
 }
 
 function stat(path: string, fields: readonly number[]): number | null {

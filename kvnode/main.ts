@@ -16,6 +16,7 @@ import { openDataDirectory } from './data-directory.ts';
 import { admit, joinCluster } from './membership.ts';
 import { type ServingOptions, serveNode } from './serving.ts';
 import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
+import { CorruptDataError } from './storage/errors.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './storage/open.ts';
 
 const MIB = 1024 * 1024;
@@ -32,10 +33,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     logger,
     limits: logLimits(values.logKeepMb, values.logRetainMb),
   });
-  storage.onFailure((error) => {
-    // R12: what was acknowledged may not be on the disk; nothing more may be said.
-    throw new ProcessExit(EXIT.failed, `kvnode: ${values.data} cannot be written to: ${error.message}`);
-  });
+  storage.onFailure((error) => endAfter(error, values.data));
   const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
   // The lock on the directory is held here: whoever had that session is dead.
   const left = await readSession(values.data);
@@ -60,6 +58,20 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   await sessions.remove();
   await storage.close();
   return EXIT.ok;
+}
+
+/**
+ * R12: what was acknowledged may not be on the disk, or what is there may be wrong; nothing more may be said. Thrown on its own,
+ * so that nobody who waits for the storage can catch it.
+ */
+function endAfter(error: Error, directory: string): void {
+  const text =
+    error instanceof CorruptDataError
+      ? `${directory} is damaged and will be set aside at the next start: ${error.message}`
+      : `${directory} cannot be written to: ${error.message}`;
+  queueMicrotask(() => {
+    throw new ProcessExit(EXIT.failed, `kvnode: ${text}`);
+  });
 }
 
 /** Segments, and what waits to be written to the state, are small enough that keeping so little is possible. */

@@ -371,7 +371,7 @@ export class KvNode {
       stampBase: this.#stampBase,
     });
     const { config } = this.#options;
-    const host = new RangeHost(replica, recovered, storage, replica.commitSeq, config, this.#waiting);
+    const host = new RangeHost(replica, recovered, storage, recovered.applied.seq, config, this.#waiting);
     this.#hosts.set(range, host);
     this.#step(host, { kind: 'live', nodes: this.#liveIds });
     return host;
@@ -409,6 +409,7 @@ export class KvNode {
       runs: [],
       lastSeq: base.seq,
       applied: base,
+      committed: base.seq,
       void: false,
     });
     this.#logger.info({ range: id, inc }, 'replica made');

@@ -72,6 +72,7 @@ class Trio {
         runs: [],
         lastSeq: 0,
         applied: origin,
+        committed: 0,
         void: false,
       };
       const always = (): boolean => true;

@@ -40,8 +40,9 @@ export class LogState {
     this.#epochSeen = recovered.epochSeen;
     this.#epochSeenSynced = recovered.epochSeen;
     this.#syncedSeq = recovered.lastSeq;
-    this.#commitSeq = Math.max(recovered.applied.seq, recovered.base.seq);
-    assert(this.#commitSeq <= recovered.lastSeq, 'what is applied is in the log');
+    // What was known to be committed still is; the state may be behind it.
+    this.#commitSeq = Math.max(recovered.committed, recovered.applied.seq, recovered.base.seq);
+    assert(this.#commitSeq <= recovered.lastSeq, 'what is committed is in the log');
   }
 
   get epochSeen(): Epoch {

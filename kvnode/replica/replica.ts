@@ -88,7 +88,7 @@ const NO_EFFECTS: Pick<Ready, 'messages' | 'intents'> = { messages: [], intents:
 
 /** Nothing of a void replica's log counts, but its epochSeen does. */
 function emptied(recovered: RecoveredReplica): RecoveredReplica {
-  return { ...recovered, base: origin, runs: [], lastSeq: 0, applied: origin };
+  return { ...recovered, base: origin, runs: [], lastSeq: 0, applied: origin, committed: 0 };
 }
 
 export class Replica {
@@ -124,7 +124,7 @@ export class Replica {
     this.#state = new LogState(recovered.void ? emptied(recovered) : recovered, options.log);
     this.#freshness = new Freshness(options.stampBase);
     this.#role = recovered.void ? { kind: 'void' } : FOLLOWER;
-    this.#appliedSeq = this.#state.commitSeq;
+    this.#appliedSeq = recovered.void ? 0 : recovered.applied.seq;
   }
 
   /** The newest image known. */

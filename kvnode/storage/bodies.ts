@@ -1,25 +1,29 @@
 // Bodies of the log's rarer records (record.ts has the grammar around them).
 //
-//   segment    := openingLength:u32 format:u32 nodeId:string before:u64 beforeEnd:u32
+//   segment    := openingLength:u32 format:u32 nodeId:string before:u64 beforeEnd:u32 stateBatch:u64
 //                 openingLength: of the first group, the segment counts only if all of it is valid; before: the
 //                 segment that comes before (0: none), which counts up to beforeEnd
-//   checkpoint, create := inc:u64 epochSeen:u64 base:position last:position void:u8 namespace:string span
+//   checkpoint, create := inc:u64 epochSeen:u64 base:position last:position committed:u64 void:u8 stateRequired:u8
+//                 namespace:string span
+//                 stateRequired: the rows came by a snapshot, so without an applied position the state has lost them
 //   void       := span
-//   tombstone  := inc:u64 epochSeen:u64 pending:u8 span?         pending: the rows in the span are not cleared yet
+//   installed  := stateBatch:u64
+//   tombstone  := inc:u64 epochSeen:u64 pending:u8 span? stateBatch:u64
+//                 pending: the rows in the span are not cleared yet
+//
+//   stateBatch: the state store had written the batch with this number (checked-engine.ts). One that is behind it now has
+//   lost something: rows of a snapshot, or the clearing of what was wiped, which the log does not hold.
 //
 //   position := epoch:u64 seq:u64      span := namespaceId:u64 start:string bounded:u8 end:string?
 //   string   := length:u32 byte*
 
 import { present } from '../../common/base/assert.ts';
 import { type Bytes, toBytes, utf8OrNull } from '../../common/base/bytes.ts';
-import type { Inc, NamespaceId, Position } from '../../common/model/ids.ts';
+import type { Inc, NamespaceId, Position, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import { getU64, putU64, viewOf } from './record.ts';
 
-/** 2 has carried records. */
-export const LOG_FORMAT = 3;
-/** The oldest that can be read. */
-export const LOG_FORMAT_MIN = 1;
+export const LOG_FORMAT = 4;
 
 /** Keys of one namespace. */
 export interface Span extends KeyRange {
@@ -32,6 +36,7 @@ export interface SegmentBody {
   readonly nodeId: string;
   readonly before: number;
   readonly beforeEnd: number;
+  readonly stateBatch: number;
 }
 
 export interface ReplicaBody {
@@ -39,7 +44,11 @@ export interface ReplicaBody {
   readonly epochSeen: number;
   readonly base: Position;
   readonly last: Position;
+  /** The replica knew that the entries through this seq are committed. */
+  readonly committed: Seq;
   readonly void: boolean;
+  /** The state must have an applied position: a snapshot was installed. */
+  readonly stateRequired: boolean;
   readonly namespace: string;
   readonly span: Span;
 }
@@ -49,6 +58,7 @@ export interface TombstoneBody {
   readonly epochSeen: number;
   /** Rows still to be cleared. */
   readonly pending: Span | null;
+  readonly stateBatch: number;
 }
 
 class BodyWriter {
@@ -158,6 +168,7 @@ export function encodeSegment(body: SegmentBody): Bytes {
     .string(toBytes(body.nodeId))
     .u64(body.before)
     .u32(body.beforeEnd)
+    .u64(body.stateBatch)
     .done();
 }
 
@@ -169,6 +180,7 @@ export function decodeSegment(bytes: Bytes): SegmentBody {
     nodeId: reader.text(),
     before: reader.u64(),
     beforeEnd: reader.u32(),
+    stateBatch: reader.u64(),
   };
 }
 
@@ -178,7 +190,9 @@ export function encodeReplica(body: ReplicaBody): Bytes {
     .u64(body.epochSeen)
     .position(body.base)
     .position(body.last)
+    .u64(body.committed)
     .u8(body.void ? 1 : 0)
+    .u8(body.stateRequired ? 1 : 0)
     .string(toBytes(body.namespace))
     .span(body.span)
     .done();
@@ -191,7 +205,9 @@ export function decodeReplica(bytes: Bytes): ReplicaBody {
     epochSeen: reader.u64(),
     base: reader.position(),
     last: reader.position(),
+    committed: reader.u64(),
     void: reader.u8() === 1,
+    stateRequired: reader.u8() === 1,
     namespace: reader.text(),
     span: reader.span(),
   };
@@ -207,10 +223,22 @@ export function decodeSpan(bytes: Bytes): Span {
 
 export function encodeTombstone(body: TombstoneBody): Bytes {
   const writer = new BodyWriter().u64(body.inc).u64(body.epochSeen);
-  return body.pending === null ? writer.u8(0).done() : writer.u8(1).span(body.pending).done();
+  const span = body.pending === null ? writer.u8(0) : writer.u8(1).span(body.pending);
+  return span.u64(body.stateBatch).done();
 }
 
 export function decodeTombstone(bytes: Bytes): TombstoneBody {
   const reader = new BodyReader(bytes);
-  return { inc: reader.u64(), epochSeen: reader.u64(), pending: reader.u8() === 0 ? null : reader.span() };
+  const inc = reader.u64();
+  const epochSeen = reader.u64();
+  const pending = reader.u8() === 0 ? null : reader.span();
+  return { inc, epochSeen, pending, stateBatch: reader.u64() };
+}
+
+export function encodeInstalled(stateBatch: number): Bytes {
+  return new BodyWriter().u64(stateBatch).done();
+}
+
+export function decodeInstalled(bytes: Bytes): number {
+  return new BodyReader(bytes).u64();
 }

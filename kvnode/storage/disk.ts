@@ -5,6 +5,7 @@
 import {
   closeSync,
   fdatasync,
+  fsyncSync,
   ftruncateSync,
   mkdirSync,
   openSync,
@@ -14,6 +15,7 @@ import {
   renameSync,
   rmSync,
   write,
+  writeFileSync,
   writevSync,
 } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
@@ -43,6 +45,8 @@ export interface Disk {
   read(path: string): Bytes | null;
   /** Puts a file in place atomically and durably. */
   replace(path: string, bytes: Bytes): Promise<void>;
+  /** As {@link replace}, before it returns: for a process that is about to end. */
+  replaceNow(path: string, bytes: Bytes): void;
   rename(from: string, to: string): void;
   /** A file, or a directory with all that is in it. Deleting a large file takes a disk some 10 ms. */
   remove(path: string): Promise<void>;
@@ -118,6 +122,22 @@ async function replace(path: string, bytes: Bytes): Promise<void> {
   await syncDirectory(dirname(path));
 }
 
+function replaceNow(path: string, bytes: Bytes): void {
+  const temporary = `${path}.new`;
+  writeAndSync(openSync(temporary, 'w'), (fd) => writeFileSync(fd, bytes));
+  renameSync(temporary, path);
+  writeAndSync(openSync(dirname(path), 'r'), () => {});
+}
+
+function writeAndSync(fd: number, write: (fd: number) => void): void {
+  try {
+    write(fd);
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function writeZeros(fd: number, at: number, size: number): Promise<void> {
   return new Promise((resolve, reject) => {
     const length = Math.min(ZEROS.length, size - at);
@@ -159,6 +179,7 @@ export const realDisk: Disk = {
   list: (path) => ifPresent(() => readdirSync(path), []),
   read: (path) => ifPresent<Bytes | null>(() => readFileSync(path), null),
   replace,
+  replaceNow,
   rename: renameSync,
   remove: (path) => rm(path, { recursive: true, force: true }),
   syncDirectory,

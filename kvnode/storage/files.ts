@@ -2,15 +2,19 @@
 //
 //   node.json                     who this directory is
 //   session.json                  the ZooKeeper session of the process that uses it, or used it last (0600)
-//   state/                        LevelDB: the rows; its LOCK file locks the whole directory
+//   state/                        LevelDB: the rows
+//   lock/                         an empty LevelDB, whose LOCK file locks the whole directory
+//   damage.json                   a running node met damage here: the next start sets all of it aside (R12)
 //   wal/00000000000000000001.log  segments of the shared log, numbered upwards
-//   aside/<time>-<node id>/       what was here before its log was found corrupt (R12)
+//   aside/<time>-<node id>/       what was here before it was found damaged (R12)
 
 import { join } from 'node:path';
 
 export const NODE_FILE = 'node.json';
 export const SESSION_FILE = 'session.json';
 export const STATE_DIRECTORY = 'state';
+export const LOCK_DIRECTORY = 'lock';
+export const DAMAGE_FILE = 'damage.json';
 export const LOG_DIRECTORY = 'wal';
 export const ASIDE_DIRECTORY = 'aside';
 
@@ -21,6 +25,8 @@ export interface Paths {
   readonly root: string;
   readonly node: string;
   readonly state: string;
+  readonly lock: string;
+  readonly damage: string;
   readonly log: string;
 }
 
@@ -29,6 +35,8 @@ export function pathsOf(root: string): Paths {
     root,
     node: join(root, NODE_FILE),
     state: join(root, STATE_DIRECTORY),
+    lock: join(root, LOCK_DIRECTORY),
+    damage: join(root, DAMAGE_FILE),
     log: join(root, LOG_DIRECTORY),
   };
 }

@@ -6,7 +6,7 @@
 
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
-import type { NodeId, Position, RangeId } from '../../common/model/ids.ts';
+import type { NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import { encodeSegment, LOG_FORMAT } from './bodies.ts';
 import type { RangeLog } from './range-log.ts';
 import {
@@ -25,7 +25,7 @@ import {
   sealRecord,
 } from './record.ts';
 import type { Segments } from './segments.ts';
-import type { EntryKind, LogEntry } from './storage.ts';
+import type { LogEntry } from './storage.ts';
 import type { Chunk, LogTail } from './tail.ts';
 
 /** A group is sealed when it is as large. */
@@ -50,6 +50,8 @@ export interface GroupOptions {
   readonly start: LogStart;
   /** Logs the checkpoint of every replica as it stands. */
   readonly checkpoint: (into: GroupBuilder) => void;
+  /** The newest batch that the state store has on the disk. */
+  readonly stateBatch: () => number;
   /** A group has got its first record. */
   readonly onBegun: () => void;
   /** A group was sealed because it is large; another one gathers. */
@@ -80,6 +82,7 @@ interface OpenRecord {
   readonly at: number;
   end: number;
   count: number;
+  committed: Seq;
 }
 
 export class GroupBuilder {
@@ -125,26 +128,32 @@ export class GroupBuilder {
   }
 
   /** Appends entries after the last of `log`. */
-  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[]): void {
+  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[], committed: Seq): void {
     for (const entry of entries) {
       assert(entry.seq === log.lastSeq + 1, 'entries continue the log');
-      this.#appendOne(range, log, entry.epoch, entry.kind, entry.payload);
+      this.#appendOne(range, log, entry, committed);
     }
   }
 
   /** Writes entries of `log` again, which follow `prev`, so that they are found here from now on. */
-  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[]): void {
+  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[], committed: Seq): void {
     let before = prev;
     for (let from = 0; from < entries.length; ) {
       const to = from + recordful(entries, from);
-      this.#carryRecord(range, log, before, entries.slice(from, to));
+      this.#carryRecord(range, log, before, entries.slice(from, to), committed);
       const last = present(entries[to - 1], 'a carried entry');
       before = { epoch: last.epoch, seq: last.seq };
       from = to;
     }
   }
 
-  #carryRecord(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[]): void {
+  #carryRecord(
+    range: RangeId,
+    log: RangeLog,
+    prev: Position,
+    entries: readonly LogEntry[],
+    committed: Seq,
+  ): void {
     const { epoch, seq } = present(entries[0], 'a carried entry');
     const group = this.#begin();
     const bytes = entries.reduce((sum, { payload }) => sum + ENTRY_HEADER_BYTES + payload.length, 0);
@@ -155,13 +164,13 @@ export class GroupBuilder {
     putEntriesHeader(chunk.view, at, prev.epoch, prev.seq);
     let end = at + ENTRIES_HEADER_BYTES;
     for (const { kind, payload } of entries) end = putEntry(chunk.bytes, chunk.view, end, kind, payload);
-    putCount(chunk.view, at, entries.length);
+    putCount(chunk.view, at, entries.length, committed);
     const length = this.#close(group, chunk, at, end);
     const place = { segment: group.segment, offset, chunk: chunk.number, chunkAt: at };
     log.carry({ prev, epoch, count: entries.length, length, place });
   }
 
-  #appendOne(range: RangeId, log: RangeLog, epoch: number, kind: EntryKind, payload: Bytes): void {
+  #appendOne(range: RangeId, log: RangeLog, { epoch, kind, payload }: LogEntry, committed: Seq): void {
     const bytes = ENTRY_HEADER_BYTES + payload.length;
     let open = this.#open;
     if (open === null || open.log !== log || open.epoch !== epoch || !hasRoom(open, bytes)) {
@@ -169,6 +178,7 @@ export class GroupBuilder {
     }
     open.end = putEntry(open.chunk.bytes, open.chunk.view, open.end, kind, payload);
     open.count++;
+    open.committed = committed;
     log.extend(log.lastSeq + 1);
   }
 
@@ -180,7 +190,7 @@ export class GroupBuilder {
     putEntriesHeader(chunk.view, at, log.lastEpoch, log.lastSeq);
     const offset = group.groupStart + group.bytes;
     log.addRow(epoch, log.lastSeq + 1, { segment: group.segment, offset, chunk: chunk.number, chunkAt: at });
-    const open = { log, epoch, chunk, at, end: at + ENTRIES_HEADER_BYTES, count: 0 };
+    const open = { log, epoch, chunk, at, end: at + ENTRIES_HEADER_BYTES, count: 0, committed: 0 };
     this.#open = open;
     return open;
   }
@@ -228,6 +238,7 @@ export class GroupBuilder {
       nodeId: this.#options.nodeId,
       before: this.#before,
       beforeEnd: this.#beforeEnd,
+      stateBatch: this.#options.stateBatch(),
     });
     this.#put(RECORD_TYPES.segment, 0, { epoch: 0, seq: 0 }, body);
     this.#options.checkpoint(this);
@@ -250,7 +261,7 @@ export class GroupBuilder {
     const open = this.#open;
     if (open === null) return;
     this.#open = null;
-    putCount(open.chunk.view, open.at, open.count);
+    putCount(open.chunk.view, open.at, open.count, open.committed);
     open.log.closeRow(this.#close(present(this.#group, 'an open group'), open.chunk, open.at, open.end));
   }
 
@@ -270,7 +281,7 @@ export class GroupBuilder {
     let offset = group.groupStart;
     for (const { chunk, from, to } of group.parts) {
       for (let at = from; at < to; ) {
-        const length = sealRecord(chunk.bytes, chunk.view, at, group.segment, offset);
+        const length = sealRecord(chunk.bytes, chunk.view, at, group.segment, offset, group.bytes);
         at += length;
         offset += length;
       }

@@ -7,30 +7,28 @@ import { equalBytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { origin, type Position, type RangeId } from '../../common/model/ids.ts';
 import { compareEnds, type KeyRange } from '../../common/model/key-range.ts';
-import { encodeSpan, encodeTombstone, type Span, type TombstoneBody } from './bodies.ts';
+import { encodeInstalled, encodeSpan, encodeTombstone, type Span, type TombstoneBody } from './bodies.ts';
+import type { CheckedEngine } from './checked-engine.ts';
 import type { SharedLog } from './log.ts';
 import { RECORD_TYPES } from './record.ts';
 import type { Replica, Replicas } from './replicas.ts';
 import { addApplied, addRows, addSessions } from './snapshot.ts';
 import type { State } from './state.ts';
-import type { StateEngine } from './state-engine.ts';
 import { appliedKey } from './state-keys.ts';
 import type { Row, SessionRow, SnapshotWriter } from './storage.ts';
-
-const NO_BODY = new Uint8Array(0);
 
 interface InstallParts {
   readonly log: SharedLog;
   readonly replicas: Replicas;
   readonly state: State;
-  readonly engine: StateEngine;
+  readonly engine: CheckedEngine;
 }
 
 export class InstallQueue {
   readonly #log: SharedLog;
   readonly #replicas: Replicas;
   readonly #state: State;
-  readonly #engine: StateEngine;
+  readonly #engine: CheckedEngine;
   /** The writer that may still add rows to a range. */
   readonly #writers = new Map<RangeId, Writer>();
   /** The last step of each range. */
@@ -97,7 +95,8 @@ export class InstallQueue {
       this.#state.storeReplaced();
       this.#check(writer);
       this.#writers.delete(replica.range);
-      this.#log.put(RECORD_TYPES.installed, replica.range, position, NO_BODY);
+      const installed = encodeInstalled(this.#engine.newestBatch);
+      this.#log.put(RECORD_TYPES.installed, replica.range, position, installed);
       replica.install(position);
       await this.#log.flushed();
     });
@@ -110,7 +109,7 @@ export class InstallQueue {
   wipe(replica: Replica): Promise<void> {
     const { range, inc, epochSeen, span } = replica;
     this.#writers.delete(range);
-    this.#bury(range, { inc, epochSeen, pending: span });
+    this.#bury(range, { inc, epochSeen, pending: span, stateBatch: 0 });
     return this.#step(range, () => this.#clearBuried(range));
   }
 
@@ -128,7 +127,8 @@ export class InstallQueue {
     const batch = this.#engine.batch();
     batch.delete(appliedKey(range));
     await this.#guard(batch.write());
-    this.#bury(range, { inc: tombstone.inc, epochSeen: tombstone.epochSeen, pending: null });
+    const { inc, epochSeen } = tombstone;
+    this.#bury(range, { inc, epochSeen, pending: null, stateBatch: this.#engine.newestBatch });
   }
 
   #bury(range: RangeId, body: TombstoneBody): void {

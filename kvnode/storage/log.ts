@@ -23,6 +23,10 @@ export interface LogOptions {
   readonly start: LogStart;
   /** Logs the checkpoint of every replica as it stands. */
   readonly checkpoint: (into: GroupBuilder) => void;
+  /** The newest batch that the state store has on the disk. */
+  readonly stateBatch: () => number;
+  /** The log on the disk is not what was written. It does not return. */
+  readonly onDamage: (error: CorruptDataError) => void;
 }
 
 interface Waiter {
@@ -36,6 +40,7 @@ export class SharedLog {
   readonly #segments: Segments;
   readonly #tail: LogTail;
   readonly #builder: GroupBuilder;
+  readonly #onDamage: (error: CorruptDataError) => void;
   /** Sealed and not yet written. */
   readonly #sealed: Group[] = [];
   readonly #syncedListeners: ((group: number) => void)[] = [];
@@ -56,6 +61,7 @@ export class SharedLog {
   constructor(options: LogOptions) {
     this.#env = options.env;
     this.#segments = options.segments;
+    this.#onDamage = options.onDamage;
     this.#tail = new LogTail(options.tailBytesMax);
     this.#builder = new GroupBuilder({
       ...options,
@@ -70,6 +76,11 @@ export class SharedLog {
   /** The group that the next record belongs to. */
   get gathering(): number {
     return this.#builder.gathering;
+  }
+
+  /** The newest group that is synced. */
+  get synced(): number {
+    return this.#synced;
   }
 
   get syncedSegment(): number {
@@ -111,15 +122,15 @@ export class SharedLog {
     this.#usable().put(type, range, at, body);
   }
 
-  /** Appends entries after the last of `log`. */
-  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[]): void {
-    this.#usable().append(range, log, entries);
+  /** Appends entries after the last of `log`. @param committed the replica knows that entries through it are committed */
+  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[], committed: Seq): void {
+    this.#usable().append(range, log, entries, committed);
     this.#entries += entries.length;
   }
 
   /** Writes entries of `log` that are in it again, after `prev`: a carry, of one or more calls, goes on to its end. */
-  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[]): void {
-    this.#usable().carry(range, log, prev, entries);
+  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[], committed: Seq): void {
+    this.#usable().carry(range, log, prev, entries, committed);
   }
 
   #usable(): GroupBuilder {
@@ -134,7 +145,7 @@ export class SharedLog {
     this.#scheduled = true;
     this.#env.soon(() => {
       this.#scheduled = false;
-      if (!this.#writing) this.#running = this.#write();
+      if (!this.#writing && this.#failure === null) this.#running = this.#write();
     });
   }
 
@@ -164,6 +175,7 @@ export class SharedLog {
   }
 
   #next(): Group | undefined {
+    if (this.#failure !== null) return undefined;
     if (this.#sealed.length === 0 && this.#builder.isEmpty) this.#announce();
     if (this.#sealed.length > 0) return this.#sealed.shift();
     return this.#builder.isEmpty ? undefined : this.#builder.seal();
@@ -240,7 +252,9 @@ export class SharedLog {
     }
     const cursor = new RecordCursor(this.#segments.read(row.segment, row.offset, row.length));
     if (!cursor.isValid(row.segment, row.offset)) {
-      throw new CorruptDataError(`the log is damaged in segment ${row.segment} at ${row.offset}`);
+      const error = new CorruptDataError(`the log is damaged in segment ${row.segment} at ${row.offset}`);
+      this.#onDamage(error);
+      throw error;
     }
     return cursor;
   }

@@ -6,8 +6,10 @@ import type { Bytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Epoch, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
-import { encodeReplica } from './bodies.ts';
+import { encodeReplica, type ReplicaBody } from './bodies.ts';
+import type { CheckedEngine } from './checked-engine.ts';
 import { InstallQueue } from './install.ts';
+import type { DirectoryLock } from './lock.ts';
 import type { SharedLog } from './log.ts';
 import type { NodeFile } from './node-file.ts';
 import { RECORD_TYPES } from './record.ts';
@@ -16,7 +18,6 @@ import type { Retention } from './retention.ts';
 import type { Segments } from './segments.ts';
 import { StoredSnapshot } from './snapshot.ts';
 import type { State } from './state.ts';
-import type { StateEngine } from './state-engine.ts';
 import type {
   Change,
   LogEntry,
@@ -42,7 +43,9 @@ export interface NodeStorageParts {
   readonly replicas: Replicas;
   readonly retention: Retention;
   readonly state: State;
-  readonly engine: StateEngine;
+  readonly engine: CheckedEngine;
+  /** Of the data directory. */
+  readonly lock: DirectoryLock;
 }
 
 export class NodeStorage implements Storage {
@@ -112,7 +115,17 @@ export class NodeStorage implements Storage {
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void {
     const { namespaceId, start, end } = meta;
     const span = { namespaceId, start, end };
-    const body = { inc: meta.inc, epochSeen, base, last: base, void: false, namespace: meta.namespace, span };
+    const body: ReplicaBody = {
+      inc: meta.inc,
+      epochSeen,
+      base,
+      last: base,
+      committed: base.seq,
+      void: false,
+      stateRequired: false,
+      namespace: meta.namespace,
+      span,
+    };
     this.#replicas.assertNew(meta.range, body);
     this.#log.put(RECORD_TYPES.create, meta.range, base, encodeReplica(body));
     this.#replicas.create(meta.range, body);
@@ -128,12 +141,12 @@ export class NodeStorage implements Storage {
 
   append(range: RangeId, entries: readonly LogEntry[]): void {
     const replica = this.#whole(range);
-    this.#log.append(range, replica.log, entries);
+    this.#log.append(range, replica.log, entries, replica.committed);
   }
 
   truncate(range: RangeId, lastKept: Seq): void {
     const replica = this.#whole(range);
-    assert(lastKept >= replica.applied.seq, 'what is applied is never truncated');
+    assert(lastKept >= replica.committed, 'what is committed is never truncated');
     if (lastKept === replica.log.lastSeq) return;
     const last = { epoch: replica.log.epochAt(lastKept), seq: lastKept };
     this.#log.put(RECORD_TYPES.truncate, range, last, NO_BODY);
@@ -248,6 +261,7 @@ export class NodeStorage implements Storage {
       await this.#log.stopped();
       await this.#parts.segments.close();
       await this.#parts.engine.close();
+      await this.#parts.lock.release();
     }
   }
 

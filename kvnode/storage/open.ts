@@ -5,11 +5,14 @@ import { join } from 'node:path';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import { comparePositions } from '../../common/model/ids.ts';
+import { type BatchesFound, CheckedEngine } from './checked-engine.ts';
+import { checkDamageMark, DamageReport } from './damage.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { CorruptDataError, DataDirectoryLockedError } from './errors.ts';
+import { CorruptDataError } from './errors.ts';
 import {
   ASIDE_DIRECTORY,
   asidePath,
+  DAMAGE_FILE,
   LOG_DIRECTORY,
   NODE_FILE,
   type Paths,
@@ -19,6 +22,7 @@ import {
 } from './files.ts';
 import { InstallQueue } from './install.ts';
 import { openLevel } from './level-engine.ts';
+import { type DirectoryLock, type LockDirectory, lockDirectory } from './lock.ts';
 import { SharedLog } from './log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
 import { NodeStorage } from './node-storage.ts';
@@ -73,6 +77,7 @@ export interface StorageOptions {
   /** The real ones unless a twin is given. */
   readonly disk?: Disk;
   readonly openState?: OpenState;
+  readonly lock?: LockDirectory;
 }
 
 /**
@@ -80,31 +85,50 @@ export interface StorageOptions {
  * CorruptDataError where what was durable is damaged: then {@link setAside} it and open it again, as a new node.
  */
 export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
-  const { disk = realDisk, openState = openLevel } = options;
+  const { disk = realDisk } = options;
   const paths = pathsOf(directory);
   disk.makeDirectory(directory);
-  const engine = await openState(paths.state);
+  const lock = await (options.lock ?? lockDirectory)(paths.lock);
   try {
-    return await open(paths, engine, disk, options);
+    checkDamageMark(disk, paths);
+    return await openState(paths, lock, disk, options);
   } catch (error) {
-    await engine.close();
+    await lock.release();
+    throw error;
+  }
+}
+
+async function openState(
+  paths: Paths,
+  lock: DirectoryLock,
+  disk: Disk,
+  options: StorageOptions,
+): Promise<Storage> {
+  const damage = new DamageReport(disk, paths, options.env);
+  const store = await (options.openState ?? openLevel)(paths.state);
+  try {
+    const onDamage = (error: CorruptDataError): void => damage.report(error);
+    const { engine, found: batches } = await CheckedEngine.open(store, { onDamage });
+    return await open({ paths, lock, disk, damage, engine, batches }, options);
+  } catch (error) {
+    await store.close();
     throw error;
   }
 }
 
 /**
  * R12: moves what is in the data directory into its folder `aside`, so that it opens as a new, empty node; the old node id
- * never comes back. Answers where it went.
+ * never comes back. Returns where it went.
  */
 export async function setAside(directory: string, reason: Error, options: StorageOptions): Promise<string> {
-  const { disk = realDisk, openState = openLevel, env, logger } = options;
+  const { disk = realDisk, env, logger } = options;
   const paths = pathsOf(directory);
-  const lock = await lockDamaged(paths, openState);
+  const lock = await (options.lock ?? lockDirectory)(paths.lock);
   try {
     const target = asidePath(paths, nodeIdOf(disk, paths), env.wallNow());
     disk.makeDirectory(target);
-    // The id goes first and the log last: whatever a crash leaves here is a log without an id, set aside as well.
-    for (const name of [NODE_FILE, STATE_DIRECTORY, LOG_DIRECTORY]) {
+    // The id goes first and the log after it: whatever a crash leaves here is a log without an id, or a mark: set aside as well.
+    for (const name of [NODE_FILE, STATE_DIRECTORY, LOG_DIRECTORY, DAMAGE_FILE]) {
       if (!disk.list(directory).includes(name)) continue;
       disk.rename(join(directory, name), join(target, name));
       await disk.syncDirectory(directory);
@@ -116,16 +140,7 @@ export async function setAside(directory: string, reason: Error, options: Storag
     );
     return target;
   } finally {
-    await lock?.close();
-  }
-}
-
-async function lockDamaged(paths: Paths, openState: OpenState): Promise<StateEngine | null> {
-  try {
-    return await openState(paths.state);
-  } catch (error) {
-    if (error instanceof DataDirectoryLockedError) throw error;
-    return null;
+    await lock.release();
   }
 }
 
@@ -137,11 +152,18 @@ function nodeIdOf(disk: Disk, paths: Paths): string {
   }
 }
 
-/** What the steps of opening share. */
-interface Opening {
+/** The data directory, locked, with its state store open. */
+interface Opened {
   readonly paths: Paths;
+  readonly lock: DirectoryLock;
   readonly disk: Disk;
-  readonly engine: StateEngine;
+  readonly damage: DamageReport;
+  readonly engine: CheckedEngine;
+  readonly batches: BatchesFound;
+}
+
+/** What the steps of opening share. */
+interface Opening extends Opened {
   readonly env: Env;
   readonly limits: StorageLimits;
   readonly file: NodeFile;
@@ -150,12 +172,8 @@ interface Opening {
   readonly replicas: Replicas;
 }
 
-async function open(
-  paths: Paths,
-  engine: StateEngine,
-  disk: Disk,
-  options: StorageOptions,
-): Promise<Storage> {
+async function open(opened: Opened, options: StorageOptions): Promise<Storage> {
+  const { paths, disk } = opened;
   const { env, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const file = await ownNodeFile(paths, disk, env);
@@ -166,17 +184,7 @@ async function open(
     logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut the torn end of the log');
   const segments = new Segments({ env, logger, disk, paths, segmentBytes: limits.segmentBytes });
   try {
-    return await recover({
-      paths,
-      disk,
-      engine,
-      env,
-      limits,
-      file,
-      found,
-      segments,
-      replicas: new Replicas(),
-    });
+    return await recover({ ...opened, env, limits, file, found, segments, replicas: new Replicas() });
   } catch (error) {
     await segments.close();
     throw error;
@@ -184,10 +192,27 @@ async function open(
 }
 
 async function recover(opening: Opening): Promise<Storage> {
-  const { paths, disk, engine, env, limits, file, found, segments, replicas } = opening;
+  checkLogReach(opening.found, opening.batches);
   readBack(opening);
   const log = startLog(opening);
+  try {
+    return await continueLog(opening, log);
+  } catch (error) {
+    // Its files are closed next: nothing may be written to them then.
+    log.fail(error instanceof Error ? error : new Error(String(error)));
+    await log.stopped();
+    throw error;
+  }
+}
+
+/** Begins a new segment of the log, and attaches the state to it. */
+async function continueLog(opening: Opening, log: SharedLog): Promise<Storage> {
+  const { paths, lock, disk, damage, engine, batches, env, limits, file, found, segments, replicas } =
+    opening;
+  damage.begin((error) => log.fail(error));
+  engine.begin(() => log.synced);
   relogLastGroup(opening, log);
+  checkStateReach(replicas, batches);
   await log.flushed();
   for (const number of found.leftovers) await disk.remove(segmentPath(paths, number));
   for (const replica of replicas.byRange.values()) await attachApplied(replica, engine);
@@ -204,7 +229,7 @@ async function recover(opening: Opening): Promise<Storage> {
   await new InstallQueue({ log, replicas, state, engine }).resume();
   segments.waitForRoom();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
-  return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine });
+  return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine, lock });
 }
 
 async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile> {
@@ -215,6 +240,22 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
   const made = newNodeFile(env);
   await writeNodeFile(disk, paths, made);
   return made;
+}
+
+/** The state never holds what the log had not synced: a log that ends before that has lost its end. */
+function checkLogReach(found: FoundLog, { newest, group }: BatchesFound): void {
+  if (newest === 0 || found.group > group || (found.group === group && found.whole)) return;
+  throw new CorruptDataError(
+    `the log ends in group ${found.group}, but the state store holds what came from group ${group}`,
+  );
+}
+
+/** What the log relies on and does not hold itself: rows of snapshots, and that rows were cleared. */
+function checkStateReach({ stateBatch }: Replicas, { newest }: BatchesFound): void {
+  if (newest >= stateBatch) return;
+  throw new CorruptDataError(
+    `the state store ends with batch ${newest}, but the log knows of batch ${stateBatch}`,
+  );
 }
 
 /** Reads all that was synced for certain, and the checkpoint that a last segment of one group begins with. */
@@ -240,7 +281,7 @@ function isOpening(cursor: RecordCursor, to: number): boolean {
   return type === RECORD_TYPES.segment || type === RECORD_TYPES.checkpoint || type === RECORD_TYPES.tombstone;
 }
 
-function startLog({ file, found, replicas, segments, limits, env }: Opening): SharedLog {
+function startLog({ file, found, replicas, segments, limits, env, engine, damage }: Opening): SharedLog {
   const before = found.segments.at(-1);
   return new SharedLog({
     env,
@@ -255,6 +296,8 @@ function startLog({ file, found, replicas, segments, limits, env }: Opening): Sh
       beforeEnd: before?.end ?? 0,
     },
     checkpoint: (into) => replicas.checkpoint(into),
+    stateBatch: () => engine.newestBatch,
+    onDamage: (error) => damage.report(error),
   });
 }
 
@@ -271,10 +314,12 @@ function relogLastGroup({ disk, paths, found, replicas }: Opening, log: SharedLo
 
 function relog(cursor: RecordCursor, replicas: Replicas, log: SharedLog): void {
   if (cursor.type === RECORD_TYPES.entries) {
-    log.append(cursor.range, replicas.follow(cursor), entriesOf(cursor));
+    const replica = replicas.follow(cursor);
+    log.append(cursor.range, replica.log, entriesOf(cursor), replica.committed);
   } else if (cursor.type === RECORD_TYPES.carried) {
     const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
-    log.carry(cursor.range, replicas.get(cursor.range).log, prev, entriesOf(cursor));
+    const replica = replicas.get(cursor.range);
+    log.carry(cursor.range, replica.log, prev, entriesOf(cursor), replica.committed);
   } else {
     log.put(cursor.type, cursor.range, { epoch: cursor.epoch, seq: cursor.seq }, cursor.body);
     replicas.replay(cursor, { segment: 0, offset: 0, chunk: -1, chunkAt: 0 });
@@ -292,6 +337,11 @@ async function attachApplied(replica: Replica, engine: StateEngine): Promise<voi
   if (replica.void) return;
   const { log } = replica;
   const stored = readApplied(engine, replica);
+  if (stored === null && replica.stateRequired) {
+    throw new CorruptDataError(
+      `the state store has nothing of range ${replica.range}, whose rows came by a snapshot`,
+    );
+  }
   const applied = stored ?? replica.applied;
   const inLog = applied.seq >= log.base.seq && applied.seq <= log.lastSeq;
   if (!inLog || comparePositions({ epoch: log.epochAt(applied.seq), seq: applied.seq }, applied) !== 0) {
@@ -302,5 +352,6 @@ async function attachApplied(replica: Replica, engine: StateEngine): Promise<voi
   }
   replica.applied = applied;
   replica.appliedSynced = applied;
+  replica.committed = Math.max(replica.committed, applied.seq);
   if (stored !== null) replica.sessionsFound = await readSessions(engine, replica.range);
 }

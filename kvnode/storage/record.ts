@@ -1,16 +1,18 @@
 // The bytes of the log. A segment is a file of records, each at an offset that is a multiple of 8, one after the other;
 // zeros follow. Integers are little-endian; u64 stays below 2^53. This file both writes and reads them.
 //
-//   record   := length:u32 crc:u32 group:u64 groupStart:u32 type:u8 0 0 0 range:u64 epoch:u64 seq:u64 body 0*
+//   record   := length:u32 crc:u32 group:u64 groupStart:u32 type:u8 groupLength:u24 range:u64 epoch:u64 seq:u64 body 0*
 //               length counts all of it, padding too; crc is CRC-32 over segment number, offset, then everything
-//               after the crc, so that a record is valid in its own place only; CRC-32C in formats 1 and 2
+//               after the crc, so that a record is valid in its own place only
 //   group    := record+        numbered upwards by one, written at once, synced before the next one is written;
 //               never crosses a segment; groupStart is where in the segment it starts, so that whichever of its
-//               records survive tell which bytes were synced before it
+//               records survive tell which bytes were synced before it; groupLength, in units of 8 bytes, says
+//               whether all of them survived
 //   segment  := opening group*
 //   opening  := segment checkpoint* tombstone* record*     one group, counts only as a whole
-//   entries  := prevEpoch:u64 prevSeq:u64 count:u32 entry+      body of an `entries` record: entries of one range and one
-//               epoch, seq rising by one from the header's; the predecessor is explicit, since a merge will jump
+//   entries  := prevEpoch:u64 prevSeq:u64 committed:u64 count:u32 entry+      body of an `entries` record: entries of one range
+//               and one epoch, seq rising by one from the header's; committed: the replica knew that the entries through
+//               this seq are committed when it logged the last of these
 //   entry    := length:u32 kind:u8 payload
 //   carried  := entries         body of a `carried` record: entries that the log has had before and still needs, written
 //               again so that the segment they stood in may go. The records of one carry follow one another in seq order
@@ -21,7 +23,6 @@
 import { crc32 } from 'node:zlib';
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
-import { crc32c } from './crc32c.ts';
 import { ENTRY_KINDS, type EntryKind, type LogEntry } from './storage.ts';
 
 export const RECORD_TYPES = {
@@ -38,7 +39,7 @@ export const RECORD_TYPES = {
   truncate: 6,
   /** A snapshot is being installed: the replica holds nothing. */
   void: 7,
-  /** (epoch, seq): the snapshot is in; the log goes on after this position. */
+  /** (epoch, seq): the snapshot is in; the log continues after this position. */
   installed: 8,
   /** A replica wiped: its rows are still to be cleared, or no longer. */
   tombstone: 9,
@@ -49,7 +50,7 @@ export type RecordType = (typeof RECORD_TYPES)[keyof typeof RECORD_TYPES];
 const LAST_TYPE = RECORD_TYPES.carried;
 
 export const HEADER_BYTES = 48;
-export const ENTRIES_HEADER_BYTES = HEADER_BYTES + 20;
+export const ENTRIES_HEADER_BYTES = HEADER_BYTES + 28;
 export const ENTRY_HEADER_BYTES = 5;
 
 const LENGTH = 0;
@@ -62,7 +63,12 @@ const EPOCH = 32;
 const SEQ = 40;
 const PREV_EPOCH = 48;
 const PREV_SEQ = 56;
-const COUNT = 64;
+const COMMITTED = 64;
+const COUNT = 72;
+
+/** Groups are multiples of 8 bytes, and their length has 24 bits. */
+const GROUP_UNIT_BYTES = 8;
+const GROUP_UNITS_MAX = 2 ** 24 - 1;
 
 const TWO_32 = 2 ** 32;
 
@@ -90,7 +96,7 @@ export interface RecordPlace {
   readonly groupStart: number;
 }
 
-/** Everything of the header but length and crc, which {@link sealRecord} adds. */
+/** Everything of the header but length, group length and crc, which {@link sealRecord} adds. */
 export function putHeader(
   view: DataView,
   at: number,
@@ -121,7 +127,9 @@ export function putEntry(bytes: Bytes, view: DataView, at: number, kind: EntryKi
   return at + ENTRY_HEADER_BYTES + payload.length;
 }
 
-export function putCount(view: DataView, at: number, count: number): void {
+/** What is known of a record of entries only once it is complete. */
+export function putCount(view: DataView, at: number, count: number, committed: number): void {
+  putU64(view, at + COMMITTED, committed);
   view.setUint32(at + COUNT, count, true);
 }
 
@@ -141,25 +149,23 @@ function checksum(bytes: Bytes, at: number, length: number, segment: number, off
   return crc32(bytes.subarray(at + GROUP, at + length), crc32(placeBytes));
 }
 
-/** Of formats 1 and 2. */
-function oldChecksum(bytes: Bytes, at: number, length: number, segment: number, offset: number): number {
-  setPlace(segment, offset);
-  return crc32c(bytes, at + GROUP, at + length, crc32c(placeBytes));
-}
-
 function setPlace(segment: number, offset: number): void {
   placeView.setUint32(0, segment, true);
   placeView.setUint32(4, offset, true);
 }
 
-/** Seals a closed record that will stand at `offset` of `segment`; answers its length. */
+/** Seals a closed record that will stand at `offset` of `segment` in a group of `groupBytes`. Returns its length. */
 export function sealRecord(
   bytes: Bytes,
   view: DataView,
   at: number,
   segment: number,
   offset: number,
+  groupBytes: number,
 ): number {
+  const units = groupBytes / GROUP_UNIT_BYTES;
+  assert(Number.isInteger(units) && units <= GROUP_UNITS_MAX, 'the length of a group fits its field');
+  view.setUint32(at + TYPE, (bytes[at + TYPE] as number) | (units << 8), true);
   const length = view.getUint32(at + LENGTH, true);
   view.setUint32(at + CRC, checksum(bytes, at, length, segment, offset), true);
   return length;
@@ -191,8 +197,13 @@ export class RecordCursor {
     return this.view.getUint32(this.at + GROUP_START, true);
   }
 
+  /** Bytes of the group that this record belongs to. */
+  get groupLength(): number {
+    return (this.view.getUint32(this.at + TYPE, true) >>> 8) * GROUP_UNIT_BYTES;
+  }
+
   get type(): RecordType {
-    return this.view.getUint32(this.at + TYPE, true) as RecordType;
+    return this.view.getUint8(this.at + TYPE) as RecordType;
   }
 
   get range(): number {
@@ -213,6 +224,10 @@ export class RecordCursor {
 
   get prevSeq(): number {
     return getU64(this.view, this.at + PREV_SEQ);
+  }
+
+  get committed(): number {
+    return getU64(this.view, this.at + COMMITTED);
   }
 
   get count(): number {
@@ -245,9 +260,7 @@ export class RecordCursor {
 
   matches(segment: number, offset: number): boolean {
     const { bytes, at, length } = this;
-    const stored = this.view.getUint32(at + CRC, true);
-    if (stored === checksum(bytes, at, length, segment, offset)) return true;
-    return stored === oldChecksum(bytes, at, length, segment, offset);
+    return this.view.getUint32(at + CRC, true) === checksum(bytes, at, length, segment, offset);
   }
 }
 

@@ -10,7 +10,7 @@
 // What is good of the last group may have been synced or not; the caller writes it into a new segment and syncs it before
 // anything counts.
 
-import { decodeSegment, LOG_FORMAT, LOG_FORMAT_MIN, type SegmentBody } from './bodies.ts';
+import { decodeSegment, LOG_FORMAT, type SegmentBody } from './bodies.ts';
 import type { Disk } from './disk.ts';
 import { CorruptDataError, DataFormatError } from './errors.ts';
 import { type Paths, parseSegmentName, segmentPath } from './files.ts';
@@ -29,6 +29,8 @@ export interface FoundLog {
   readonly last: { readonly number: number; readonly from: number; readonly to: number } | null;
   /** The last group's number; 0 where there is no log. */
   readonly group: number;
+  /** Whether all of the last group is there. */
+  readonly whole: boolean;
   /** The highest number of any file, counting or not. */
   readonly highest: number;
   /** Bytes of the torn group that were cut, if any: for the log line. */
@@ -58,6 +60,7 @@ export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
     if (opening.kind === 'whole') {
       const reach = mustReach?.number === number ? mustReach.end : 0;
       const tail = findEnd(cursor, number, reach);
+      checkConsecutive(numbers.slice(numbers.indexOf(number)));
       return { ...chain(disk, paths, numbers, number, opening.body, tail), highest };
     }
     if (opening.kind === 'torn') mustReach = { number: opening.body.before, end: opening.body.beforeEnd };
@@ -65,7 +68,17 @@ export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
   if (mustReach !== null && mustReach.number !== 0) {
     throw new CorruptDataError(`segment ${mustReach.number} of the log is lost or damaged`);
   }
-  return { segments: [], last: null, group: 0, highest, torn: false, leftovers: numbers };
+  // What the first start of this node left when it was killed before it had begun its log.
+  checkConsecutive([0, ...numbers]);
+  return { segments: [], last: null, group: 0, whole: true, highest, torn: false, leftovers: numbers };
+}
+
+/** After the newest segment that counts come only files that were prepared to follow it, one after the other. */
+function checkConsecutive(numbers: readonly number[]): void {
+  const first = numbers[0] ?? 0;
+  numbers.forEach((number, i) => {
+    if (number !== first + i) throw new CorruptDataError(`segment ${first + i} of the log is missing`);
+  });
 }
 
 type Opening =
@@ -80,7 +93,7 @@ function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Ope
     return { kind: 'nothing' };
   }
   const body = decodeSegment(cursor.body);
-  if (body.format < LOG_FORMAT_MIN || body.format > LOG_FORMAT)
+  if (body.format !== LOG_FORMAT)
     throw new DataFormatError(`the log has format ${body.format}, not ${LOG_FORMAT}`);
   if (body.nodeId !== nodeId)
     throw new CorruptDataError(`the log is that of ${body.nodeId}, not of ${nodeId}`);
@@ -129,6 +142,7 @@ interface Tail {
   readonly group: number;
   readonly from: number;
   readonly to: number;
+  readonly whole: boolean;
   readonly torn: boolean;
 }
 
@@ -136,12 +150,15 @@ interface Tail {
 function findEnd(cursor: RecordCursor, number: number, mustReach: number): Tail {
   cursor.at = 0;
   let group = cursor.group;
+  let groupEnd = cursor.groupLength;
   let from = 0;
   while (cursor.isValid(number, cursor.at)) {
     if (cursor.group !== group) {
-      if (cursor.group !== group + 1 || cursor.groupStart !== cursor.at) throw damaged(number, cursor.at);
+      const follows = cursor.group === group + 1 && cursor.groupStart === cursor.at;
+      if (!follows || cursor.at !== groupEnd) throw damaged(number, cursor.at);
       group = cursor.group;
       from = cursor.at;
+      groupEnd = from + cursor.groupLength;
     } else if (cursor.groupStart !== from) {
       throw damaged(number, cursor.at);
     }
@@ -149,7 +166,7 @@ function findEnd(cursor: RecordCursor, number: number, mustReach: number): Tail 
   }
   const to = cursor.at;
   if (to < mustReach) throw damaged(number, to);
-  return { group, from, to, torn: checkTorn(cursor, number, group, to) };
+  return { group, from, to, whole: to === groupEnd, torn: checkTorn(cursor, number, group, to) };
 }
 
 /** Whether bad bytes at `to`, after good records of `group`, are a torn end; throws if they were synced once. */
@@ -186,6 +203,7 @@ function chain(
     segments,
     last: { number: last, from: tail.from, to: tail.to },
     group: tail.group,
+    whole: tail.whole,
     torn: tail.torn,
     leftovers: numbers.filter((number) => !counting.has(number)),
   };

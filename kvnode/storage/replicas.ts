@@ -13,7 +13,9 @@ import {
 } from '../../common/model/ids.ts';
 import { type KeyRange, overlaps } from '../../common/model/key-range.ts';
 import {
+  decodeInstalled,
   decodeReplica,
+  decodeSegment,
   decodeSpan,
   decodeTombstone,
   encodeReplica,
@@ -36,6 +38,10 @@ export class Replica {
   span: Span;
   epochSeen: number;
   void: boolean;
+  /** The state must have an applied position of this replica. */
+  stateRequired: boolean;
+  /** Through here entries are known to be committed; at least what is applied. Never falls but for a snapshot. */
+  committed: Seq;
   /** Through here entries are applied: visible to reads. */
   applied: Position;
   /** Through here a synced batch of the state has them. */
@@ -56,6 +62,8 @@ export class Replica {
     this.span = body.span;
     this.epochSeen = body.epochSeen;
     this.void = body.void;
+    this.stateRequired = body.stateRequired;
+    this.committed = body.committed;
     this.log = new RangeLog(body.last);
     // Of a checkpoint whose older segments have gone, too low: the state must know better.
     this.applied = body.base;
@@ -79,6 +87,7 @@ export class Replica {
       runs: this.log.runs(),
       lastSeq: this.log.lastSeq,
       applied: this.applied,
+      committed: this.committed,
       void: this.void,
     };
   }
@@ -91,23 +100,27 @@ export class Replica {
   }
 
   body(): ReplicaBody {
-    const { inc, epochSeen, last, namespace, span } = this;
-    return { inc, epochSeen, base: this.log.base, last, void: this.void, namespace, span };
+    const { inc, epochSeen, last, committed, stateRequired, namespace, span } = this;
+    const base = this.log.base;
+    return { inc, epochSeen, base, last, committed, void: this.void, stateRequired, namespace, span };
   }
 
   makeVoid(span: KeyRange): void {
     this.span = { namespaceId: this.span.namespaceId, start: span.start, end: span.end };
     this.void = true;
+    this.stateRequired = false;
     this.#setBase(origin);
   }
 
   install(position: Position): void {
     this.void = false;
+    this.stateRequired = true;
     this.#setBase(position);
   }
 
   #setBase(position: Position): void {
     this.log.reset(position);
+    this.committed = position.seq;
     this.applied = position;
     this.appliedSynced = position;
   }
@@ -116,6 +129,8 @@ export class Replica {
 export class Replicas {
   readonly byRange = new Map<RangeId, Replica>();
   readonly tombstones = new Map<RangeId, TombstoneBody & { readonly range: RangeId }>();
+  /** As read at start: the log relies on this batch of the state store and on those before it. */
+  stateBatch = 0;
 
   get(range: RangeId): Replica {
     return present(this.byRange.get(range), `a replica of range ${range}`);
@@ -170,6 +185,7 @@ export class Replicas {
     const type = cursor.type;
     switch (type) {
       case RECORD_TYPES.segment:
+        this.#requireState(decodeSegment(cursor.body).stateBatch);
         break;
       case RECORD_TYPES.checkpoint:
         this.#replayCheckpoint(range, decodeReplica(cursor.body));
@@ -178,7 +194,7 @@ export class Replicas {
         this.create(range, decodeReplica(cursor.body));
         break;
       case RECORD_TYPES.entries:
-        addRow(this.follow(cursor), cursor, place);
+        addRow(this.follow(cursor).log, cursor, place);
         break;
       case RECORD_TYPES.carried:
         carry(this.#found(range).log, cursor, place);
@@ -187,17 +203,21 @@ export class Replicas {
         this.#found(range).epochSeen = cursor.epoch;
         break;
       case RECORD_TYPES.truncate:
-        this.#found(range).log.truncate({ epoch: cursor.epoch, seq: cursor.seq });
+        this.#truncate(this.#found(range), { epoch: cursor.epoch, seq: cursor.seq });
         break;
       case RECORD_TYPES.void:
         this.#found(range).makeVoid(decodeSpan(cursor.body));
         break;
       case RECORD_TYPES.installed:
+        this.#requireState(decodeInstalled(cursor.body));
         this.#found(range).install({ epoch: cursor.epoch, seq: cursor.seq });
         break;
-      case RECORD_TYPES.tombstone:
-        this.bury(range, decodeTombstone(cursor.body));
+      case RECORD_TYPES.tombstone: {
+        const body = decodeTombstone(cursor.body);
+        this.#requireState(body.stateBatch);
+        this.bury(range, body);
         break;
+      }
       default:
         never(type);
     }
@@ -220,13 +240,28 @@ export class Replicas {
       throw new CorruptDataError(`the log's checkpoint of range ${range} differs from its records`);
   }
 
-  /** The log that a record of entries follows on. */
-  follow(cursor: RecordCursor): RangeLog {
-    const { log } = this.#found(cursor.range);
+  #requireState(batch: number): void {
+    this.stateBatch = Math.max(this.stateBatch, batch);
+  }
+
+  #truncate({ range, log, committed }: Replica, last: Position): void {
+    if (last.seq < committed) {
+      throw new CorruptDataError(
+        `the log of range ${range} was cut at ${last.seq}, before ${committed}, which is committed`,
+      );
+    }
+    log.truncate(last);
+  }
+
+  /** The replica whose log a record of entries continues; it then knows what the record says is committed. */
+  follow(cursor: RecordCursor): Replica {
+    const replica = this.#found(cursor.range);
+    const { log } = replica;
     if (cursor.prevSeq !== log.lastSeq || cursor.prevEpoch !== log.lastEpoch) {
       throw new CorruptDataError(`the log of range ${cursor.range} has a gap after ${log.lastSeq}`);
     }
-    return log;
+    replica.committed = Math.max(replica.committed, cursor.committed);
+    return replica;
   }
 
   #found(range: RangeId): Replica {

@@ -172,11 +172,11 @@ export class Retention {
     return true;
   }
 
-  #carry({ range, log, appliedSynced }: Replica): void {
+  #carry({ range, log, appliedSynced, committed }: Replica): void {
     const last = log.lastSeq;
     for (let prev = appliedSynced.seq; prev < last; ) {
       const entries = this.#log.read(log, prev + 1, CARRY_READ_BYTES) ?? [];
-      this.#log.carry(range, log, { epoch: log.epochAt(prev), seq: prev }, entries);
+      this.#log.carry(range, log, { epoch: log.epochAt(prev), seq: prev }, entries, committed);
       prev += entries.length;
     }
   }

@@ -5,7 +5,7 @@ import { laidBytes, layRow, RowWalk } from '../../common/wire/laid-rows.ts';
 import type { KeyText } from './key-text.ts';
 import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './state-keys.ts';
 
-/** A stored key and its value, undefined where values were not read. */
+/** A stored key and its value; undefined where nobody wants it. */
 export type StoredPair = readonly [Bytes, Bytes | undefined];
 
 /** Consecutive rows of the store, laid, in the order of the scan. */

@@ -11,7 +11,8 @@ const SCRATCH_BYTES = 8 * 1024;
 /** Windows that are longer have a buffer of their own, which grows to this and is not let go of. */
 const LONG_SCRATCH_BYTES = LIMITS.valueBytesMax + SCRATCH_BYTES;
 
-class Scratch {
+/** Memory that is used again and again: a window is valid until the next one is taken. */
+export class Scratch {
   readonly #bytes = Buffer.alloc(SCRATCH_BYTES);
   /** One per length. */
   readonly #windows: Buffer[] = [];

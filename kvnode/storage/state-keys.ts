@@ -3,6 +3,9 @@
 //   row      := namespaceId:u32be key            → revision:u64be value
 //   applied  := 0:u32be 'a' range:u64be          → epoch:u64be seq:u64be inc:u64be
 //   session  := 0:u32be 's' range:u64be clientId → record            of the table itself: without a client id
+//   batch    := 0:u32be 'b' number:u64be         → first:u64be group:u64be       which batches were written
+//
+// On the disk a checksum precedes each value (checked-engine.ts).
 //
 // Rows are keyed by namespace and not by range, so that splitting and merging move no data. Namespace 0 is no namespace:
 // what belongs to a replica beside its rows lives there, one letter a kind.
@@ -19,6 +22,7 @@ export const REVISION_BYTES = 8;
 const NAMESPACE_MAX = 2 ** 32 - 2;
 const APPLIED = 0x61;
 const SESSION = 0x73;
+const BATCH = 0x62;
 const REPLICA_PREFIX_BYTES = ROW_PREFIX_BYTES + 1 + 8;
 const TWO_32 = 2 ** 32;
 
@@ -93,10 +97,11 @@ export function readRow(key: Bytes, stored: Bytes): Row {
   };
 }
 
-function replicaKey(kind: number, range: RangeId, rest: Bytes = emptyBytes): Bytes {
+/** @param id of a range, or the number of a batch */
+function replicaKey(kind: number, id: number, rest: Bytes = emptyBytes): Bytes {
   const bytes = new Uint8Array(REPLICA_PREFIX_BYTES + rest.length);
   bytes[ROW_PREFIX_BYTES] = kind;
-  putU64(viewOf(bytes), ROW_PREFIX_BYTES + 1, range);
+  putU64(viewOf(bytes), ROW_PREFIX_BYTES + 1, id);
   bytes.set(rest, REPLICA_PREFIX_BYTES);
   return bytes;
 }
@@ -136,4 +141,35 @@ export function encodeApplied({ position, inc }: StoredApplied): Bytes {
 export function decodeApplied(bytes: Bytes): StoredApplied {
   const view = viewOf(bytes);
   return { position: { epoch: getU64(view, 0), seq: getU64(view, 8) }, inc: getU64(view, 16) };
+}
+
+/** What a batch says of itself (checked-engine.ts). */
+export interface BatchMark {
+  /** Marks of older batches than this one may be gone. */
+  readonly first: number;
+  /** The log was synced through this group when the batch was written. */
+  readonly group: number;
+}
+
+export function batchKey(number: number): Bytes {
+  return replicaKey(BATCH, number);
+}
+
+/** The keys of all batches. */
+export const BATCH_BOUNDS = { start: replicaKey(BATCH, 0), end: replicaKey(BATCH + 1, 0) };
+
+export function batchNumber(key: Bytes): number {
+  return getU64(viewOf(key), ROW_PREFIX_BYTES + 1);
+}
+
+export function encodeBatchMark({ first, group }: BatchMark): Bytes {
+  const bytes = new Uint8Array(16);
+  putU64(viewOf(bytes), 0, first);
+  putU64(viewOf(bytes), 8, group);
+  return bytes;
+}
+
+export function decodeBatchMark(bytes: Bytes): BatchMark {
+  const view = viewOf(bytes);
+  return { first: getU64(view, 0), group: getU64(view, 8) };
 }

@@ -111,6 +111,7 @@ export class State {
     for (const { key, value } of changes) overlay.set(space, { key, value, revision: position.seq });
     overlay.touched.set(replica, position);
     replica.applied = position;
+    replica.committed = Math.max(replica.committed, position.seq);
     this.#schedule();
   }
 

@@ -42,6 +42,8 @@ export interface RecoveredReplica extends ReplicaMeta {
   readonly lastSeq: Seq;
   /** Through here the state on disk is applied; base <= applied <= last, unless void. */
   readonly applied: Position;
+  /** The replica knew that the entries through this seq are committed; at least what is applied, at most the last. */
+  readonly committed: Seq;
   /** A snapshot was being installed: nothing of the state counts, the replica answers for nothing until it has one. */
   readonly void: boolean;
 }

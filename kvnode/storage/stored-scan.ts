@@ -69,13 +69,19 @@ export class StoredScan {
     this.#gap ??= this.#open();
     const { cursor, end } = this.#gap;
     const wanted = Math.max(scan.limitRows - this.count, CURSOR_ROWS_MIN);
-    const pairs = await cursor.next(Math.min(wanted, CURSOR_ROWS_MAX));
+    const pairs = await this.#next(cursor, Math.min(wanted, CURSOR_ROWS_MAX));
     const known = this.#byLeaves ? this.#leavesOf(pairs, end) : [layRun(pairs, 0, Number.POSITIVE_INFINITY)];
     for (const run of known) this.#take(run);
     if (pairs.length === 0) {
       this.close();
       this.#goOnAt(end);
     }
+  }
+
+  /** A count reads the values too, since their checksums cover the keys, and keeps none. */
+  async #next(cursor: StateCursor, rows: number): Promise<readonly StoredPair[]> {
+    const pairs = await cursor.next(rows);
+    return this.#options.scan.countOnly ? pairs.map(([key]) => [key, undefined]) : pairs;
   }
 
   close(): void {
@@ -110,7 +116,7 @@ export class StoredScan {
         end: endsBefore ? bytesOf(known) : bounds.end,
       }),
       reverse: scan.reverse,
-      values: !scan.countOnly,
+      values: true,
       bytesMax: scan.limitBytes,
     });
     return { cursor, end, era: leaves.era };

@@ -11,7 +11,9 @@ import { openDataDirectory } from '../../kvnode/data-directory.ts';
 import { admit, joinCluster } from '../../kvnode/membership.ts';
 import { KvNode } from '../../kvnode/node.ts';
 import { Registration } from '../../kvnode/registration.ts';
+import { CorruptDataError } from '../../kvnode/storage/errors.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
+import { noLock } from '../suites/storage/memory-state.ts';
 import type { AppliedLog } from './applied-log.ts';
 import { NodeGuardian } from './node-guardian.ts';
 import type { Settings } from './settings.ts';
@@ -121,7 +123,8 @@ export class NodeProcess {
 
   #crashed(error: unknown): void {
     const { world } = this.#deps;
-    const expected = error instanceof DiskFault || error instanceof ProcessExit;
+    const expected =
+      error instanceof DiskFault || error instanceof ProcessExit || error instanceof CorruptDataError;
     const text = expected
       ? error.message
       : error instanceof Error
@@ -143,6 +146,7 @@ export class NodeProcess {
       limits: settings.limits,
       disk: this.disk.diskFor(process),
       openState: this.disk.openStateFor(process),
+      lock: noLock,
     });
     opened.onFailure((error) => process.crash(error));
     if (this.damaged && opened.nodeId === this.nodeId)

@@ -85,6 +85,7 @@ export class MemoryLog implements ReplicaLog {
       runs: runsOf(entries),
       lastSeq: entries.length,
       applied: origin,
+      committed: 0,
       void: false,
     };
   }

@@ -114,6 +114,8 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
     // The raw limit that our state is compared with.
     { where: /^bench\//, files: 1 },
   ],
+  '@node-rs/crc32': [{ where: /^kvnode\/storage\/crc32c\.ts$/, files: 1 }],
+  snappyjs: [{ where: /^kvnode\/storage\/level\//, files: 1 }],
   fastify: [{ where: /^webserver\/[^/]+$/, files: 1 }],
   '@fastify/static': [{ where: /^webserver\/[^/]+$/, files: 1 }],
   preact: [{ where: /^webserver\/ui\//, files: Number.POSITIVE_INFINITY }],

@@ -18,7 +18,15 @@ import { TwinWorld } from '../suites/storage/world.ts';
 const EPOCH = 3;
 const BOUNDS = { start: toBytes('b'), end: toBytes('y') };
 const META = { range: 1, inc: 1, namespace: 'default', namespaceId: 1, ...BOUNDS };
-const EMPTY = { epochSeen: 0, base: origin, runs: [], lastSeq: 0, applied: origin, void: false };
+const EMPTY = {
+  epochSeen: 0,
+  base: origin,
+  runs: [],
+  lastSeq: 0,
+  applied: origin,
+  committed: 0,
+  void: false,
+};
 
 const DESCRIPTOR: Descriptor = {
   ...{ namespace: 'default', namespaceId: 1, id: 1, ...BOUNDS },

@@ -9,6 +9,7 @@ import { TICK_MS, ZkEnsemble } from '../sim/world/zk-ensemble.ts';
 import { linksOf } from '../sim/world/zk-link.ts';
 import { diskSuite } from '../suites/storage/disk-suite.ts';
 import { engineSuite } from '../suites/storage/engine-suite.ts';
+import { noLock } from '../suites/storage/memory-state.ts';
 import { storageSuite } from '../suites/storage/storage-suite.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import { transportSuite } from '../suites/transport/conformance.ts';
@@ -64,6 +65,7 @@ for (const seed of SEEDS) {
           limits: SMALL_LIMITS,
           disk: disk.diskFor(process),
           openState: disk.openStateFor(process),
+          lock: noLock,
         }),
       remove: async () => {},
       until: (promise) => world.until(promise),

@@ -25,7 +25,7 @@ test('in two parts it is the same as in one', (t) => {
   fc.assert(
     fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(64), (bytes, cut) => {
       const middle = Math.min(cut, bytes.length);
-      return crc32c(bytes, middle, bytes.length, crc32c(bytes, 0, middle)) === crc32c(bytes);
+      return crc32c(bytes.subarray(middle), crc32c(bytes.subarray(0, middle))) === crc32c(bytes);
     }),
   );
   t.pass();

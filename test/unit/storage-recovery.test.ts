@@ -3,10 +3,8 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { crc32c } from '../../kvnode/storage/crc32c.ts';
 import { pathsOf } from '../../kvnode/storage/files.ts';
 import { openStorage, setAside } from '../../kvnode/storage/open.ts';
-import { HEADER_BYTES, RecordCursor } from '../../kvnode/storage/record.ts';
 import { findLog } from '../../kvnode/storage/recovery.ts';
 import type { MemoryDisk } from '../suites/storage/memory-disk.ts';
 import { StateImage } from '../suites/storage/memory-state.ts';
@@ -66,34 +64,6 @@ test('the last group torn at any byte is cut, and nothing before it', async (t) 
   }
   t.is(await lastSeqOf(disk), 9);
 });
-
-test('a log of format 2, whose checksums are of another polynomial, is read; torn, it is cut', async (t) => {
-  const { disk, starts, end } = await smallLog();
-  const old = disk.copy();
-  old.setContent(FIRST, asFormat2(disk.contentOf(FIRST), end));
-  t.is(await lastSeqOf(old.copy()), 9);
-  // The last eight bytes are padding.
-  for (let from = starts[2] ?? 0; from < end - 8; from += 8) {
-    t.is(await lastSeqOf(damaged(old, (bytes) => bytes.fill(0, from))), 6, `zeros from ${from}`);
-  }
-  const unsealed = damaged(old, (bytes) => {
-    bytes[(starts[1] ?? 0) + 4] = 1 ^ (bytes[(starts[1] ?? 0) + 4] ?? 0);
-  });
-  await t.throwsAsync(lastSeqOf(unsealed), { name: 'CorruptDataError' });
-});
-
-/** The first segment as it was written before format 3. */
-function asFormat2(segment: Uint8Array, end: number): Uint8Array {
-  const bytes = Uint8Array.from(segment);
-  const cursor = new RecordCursor(bytes);
-  cursor.view.setUint32(HEADER_BYTES + 4, 2, true);
-  for (; cursor.at < end; cursor.at += cursor.length) {
-    const place = new Uint8Array(Uint32Array.of(1, cursor.at).buffer);
-    const crc = crc32c(bytes, cursor.at + 8, cursor.at + cursor.length, crc32c(place));
-    cursor.view.setUint32(cursor.at + 4, crc, true);
-  }
-  return bytes;
-}
 
 test('a byte flipped in the last group cuts it, one in an earlier group is corruption', async (t) => {
   const { disk, starts, end } = await smallLog();

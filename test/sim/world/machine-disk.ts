@@ -59,6 +59,7 @@ export class MachineDisk {
         this.#checkSpace();
         await disk.replace(path, bytes);
       },
+      replaceNow: (path, bytes) => disk.replaceNow(path, bytes),
       syncDirectory: async (path) => {
         await io(1);
         await disk.syncDirectory(path);

@@ -153,6 +153,10 @@ export class MemoryDisk implements Disk {
     this.#files.set(path, new FileImage(new Uint8Array(bytes)));
   }
 
+  replaceNow(path: string, bytes: Bytes): void {
+    this.#files.set(path, new FileImage(new Uint8Array(bytes)));
+  }
+
   rename(from: string, to: string): void {
     const moved = this.#under(from);
     if (moved.length === 0) throw noFile(from);

@@ -4,6 +4,7 @@
 
 import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
 import { DataDirectoryLockedError } from '../../../kvnode/storage/errors.ts';
+import type { LockDirectory } from '../../../kvnode/storage/lock.ts';
 import type {
   CursorOptions,
   StateBatch,
@@ -91,6 +92,9 @@ function lookUp(pairs: readonly Pair[], key: Bytes): Bytes | undefined {
   const { at, found } = find(pairs, key);
   return found ? pairs[at]?.[1] : undefined;
 }
+
+/** The image itself has a lock. */
+export const noLock: LockDirectory = async () => ({ release: async () => {} });
 
 export async function openMemoryState(image: StateImage, path: string): Promise<StateEngine> {
   if (image.locked) throw new DataDirectoryLockedError(`${path} is in use by another process`);

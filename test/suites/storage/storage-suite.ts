@@ -58,6 +58,7 @@ const stories: Readonly<Record<string, Story>> = {
         ],
         lastSeq: 103,
         applied: at(5, 101),
+        committed: 101,
         void: false,
       },
     ]);

@@ -11,7 +11,7 @@ import { openLevel } from '../../../kvnode/storage/level-engine.ts';
 import { openStorage, type StorageLimits, type StorageOptions } from '../../../kvnode/storage/open.ts';
 import type { Storage } from '../../../kvnode/storage/storage.ts';
 import { MemoryDisk } from './memory-disk.ts';
-import { openMemoryState, StateImage } from './memory-state.ts';
+import { noLock, openMemoryState, StateImage } from './memory-state.ts';
 
 /** Small, so that little data makes many segments and batches. */
 export const SMALL_LIMITS: Partial<StorageLimits> = {
@@ -64,6 +64,7 @@ export class TwinWorld implements World {
       limits,
       disk,
       openState: (path) => openMemoryState(image, path),
+      lock: noLock,
     };
   }
 

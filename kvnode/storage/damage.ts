@@ -1,0 +1,56 @@
+// What happens when a running node meets damage: a durable mark says so, then the log fails, which stops the process (R12).
+// The next start finds the mark and sets the data directory aside, even if it would not meet the damage itself. Nothing
+// here may wait: the caller is about to use what is damaged.
+
+import { toBytes } from '../../common/base/bytes.ts';
+import type { Env } from '../../common/base/env.ts';
+import type { Disk } from './disk.ts';
+import { CorruptDataError } from './errors.ts';
+import type { Paths } from './files.ts';
+
+export class DamageReport {
+  readonly #disk: Disk;
+  readonly #paths: Paths;
+  readonly #env: Env;
+  #stop: (error: Error) => void = () => {};
+  #reported = false;
+
+  constructor(disk: Disk, paths: Paths, env: Env) {
+    this.#disk = disk;
+    this.#paths = paths;
+    this.#env = env;
+  }
+
+  /** @param stop ends all use of the data directory; it may throw */
+  begin(stop: (error: Error) => void): void {
+    this.#stop = stop;
+  }
+
+  /** Damage was met. The first one counts. */
+  report(error: CorruptDataError): void {
+    if (this.#reported) return;
+    this.#reported = true;
+    const mark = { at: new Date(this.#env.wallNow()).toISOString(), reason: error.message };
+    try {
+      this.#disk.replaceNow(this.#paths.damage, toBytes(`${JSON.stringify(mark, null, 2)}\n`));
+    } catch {
+      // A disk that takes no mark is met again by the next start.
+    }
+    this.#stop(error);
+  }
+}
+
+/** Throws CorruptDataError where an earlier process has marked the data directory as damaged. */
+export function checkDamageMark(disk: Disk, paths: Paths): void {
+  const bytes = disk.read(paths.damage);
+  if (bytes === null) return;
+  throw new CorruptDataError(`damage was met before: ${reasonIn(Buffer.from(bytes).toString('utf8'))}`);
+}
+
+function reasonIn(text: string): string {
+  try {
+    return String(Object(JSON.parse(text)).reason);
+  } catch {
+    return text;
+  }
+}

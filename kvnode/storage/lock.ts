@@ -1,0 +1,16 @@
+// The lock of a data directory: one process at a time uses it. Node has no file lock of its own; LevelDB has one, so an
+// empty LevelDB in the folder `lock` stands for it. It ends with the process that holds it, however that ends.
+
+import { openLevelLock } from './level-engine.ts';
+
+export interface DirectoryLock {
+  release(): Promise<void>;
+}
+
+/** Takes the lock in the folder `path`. Throws DataDirectoryLockedError where another process has it. */
+export type LockDirectory = (path: string) => Promise<DirectoryLock>;
+
+export const lockDirectory: LockDirectory = async (path) => {
+  const level = await openLevelLock(path);
+  return { release: () => level.close() };
+};

@@ -1,0 +1,92 @@
+// A small data directory in which everything that a disk can lose matters: rows that came by a snapshot and are in no log, rows
+// that were wiped and must stay away, rows in tables, and rows in batches that are in no table yet.
+
+import { toBytes, utf8OrNull } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { origin } from '../../common/model/ids.ts';
+import type { KeyRange } from '../../common/model/key-range.ts';
+import type { Change, LogEntry, Storage } from '../../kvnode/storage/storage.ts';
+import { at, EVERYTHING, entry, meta, put, textOfRow } from '../suites/storage/words.ts';
+
+/** Its rows came by a snapshot. */
+const INSTALLED: KeyRange = { start: toBytes('m'), end: toBytes('t') };
+
+/** One step of the story; the storage is closed after each. */
+export const STEPS: readonly ((storage: Storage) => Promise<void>)[] = [
+  async (storage) => {
+    storage.createReplica(meta(1, '', 'm'), origin, 0);
+    await write(storage, 1, 1, ['a=1', 'b=1', 'c=1', 'a=2']);
+    storage.createReplica(meta(3, 't', null), origin, 0);
+    await write(storage, 3, 1, ['u=ghost', 'v=ghost']);
+  },
+  async (storage) => {
+    storage.createReplica(meta(2, 'm', 't'), origin, 0);
+    const writer = await storage.beginSnapshot(2, INSTALLED, at(1, 9));
+    await writer.add(['n', 'o', 'p'].map((key) => ({ key: toBytes(key), value: toBytes('9'), revision: 9 })));
+    await writer.finish([{ clientId: toBytes('client'), record: toBytes('record') }]);
+  },
+  async (storage) => {
+    await storage.wipe(3);
+    storage.createReplica(meta(4, 't', null), origin, 0);
+  },
+  async (storage) => {
+    await write(storage, 1, 5, ['c=5', 'd=5']);
+    await write(storage, 2, 10, ['o=10']);
+    await write(storage, 1, 7, ['a=7']);
+  },
+];
+
+/** All rows when the steps through `last` are done. */
+export const ROWS: readonly (readonly string[])[] = [
+  ['a=2@4', 'b=1@2', 'c=1@3', 'u=ghost@1', 'v=ghost@2'],
+  ['a=2@4', 'b=1@2', 'c=1@3', 'n=9@9', 'o=9@9', 'p=9@9', 'u=ghost@1', 'v=ghost@2'],
+  ['a=2@4', 'b=1@2', 'c=1@3', 'n=9@9', 'o=9@9', 'p=9@9'],
+  ['a=7@7', 'b=1@2', 'c=5@5', 'd=5@6', 'n=9@9', 'o=10@10', 'p=9@9'],
+];
+
+/** Entries logged, applied, and written to the state store in a batch of their own. */
+async function write(
+  storage: Storage,
+  range: number,
+  first: number,
+  texts: readonly string[],
+): Promise<void> {
+  const entries = texts.map((text, i) => entry(1, first + i, text));
+  storage.append(range, entries);
+  applyAll(storage, range, entries);
+  while (storage.stats.overlayBytes > 0) await new Promise<void>((resolve) => realEnv.soon(resolve));
+}
+
+function applyAll(storage: Storage, range: number, entries: readonly LogEntry[]): void {
+  for (const { epoch, seq, payload } of entries) storage.apply(range, at(epoch, seq), [changeOf(payload)]);
+}
+
+function changeOf(payload: Uint8Array): Change {
+  const [key = '', value = ''] = (utf8OrNull(payload) ?? '').split('=');
+  return put(key, value);
+}
+
+/** All rows that can be read, by scans and by lookups, once what the log holds beyond the state is applied, as at a start. */
+export async function readRows(storage: Storage, keys: readonly string[]): Promise<readonly string[]> {
+  const rows: string[] = [];
+  for (const replica of storage.recovered) {
+    const { range, applied, start, end } = replica;
+    applyAll(storage, range, storage.read(range, applied.seq + 1, 1 << 20) ?? []);
+    const page = await storage.scan(range, { start, end }, EVERYTHING);
+    rows.push(...page.rows.decode().map(textOfRow));
+  }
+  const looked = keys.map((key) => storage.get(1, toBytes(key))).filter((row) => row !== undefined);
+  const found = rows.toSorted();
+  const same = JSON.stringify(looked.map(textOfRow)) === JSON.stringify(found);
+  return same ? found : [...found, 'but lookups give', ...looked.map(textOfRow)];
+}
+
+/** Every key that any step writes. */
+export const KEYS: readonly string[] = ['a', 'b', 'c', 'd', 'n', 'o', 'p', 'u', 'v'];
+
+/** The sessions of the range that was installed: they came with its snapshot. */
+export function sessionsOf(storage: Storage): string {
+  if (!storage.recovered.some(({ range }) => range === 2)) return '';
+  const rows = storage.keepSessions(2, { takeChanges: () => [] });
+  return rows.map(({ clientId, record }) => `${utf8OrNull(clientId)}=${utf8OrNull(record)}`).join();
+}

@@ -3,8 +3,8 @@
 
 import {
   cut,
+  damage,
   down,
-  maySpare,
   mode,
   ofNode,
   ofServer,
@@ -231,7 +231,10 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     lastsMs: LONG,
     strike: ({ ensemble, nodes }) => {
       // A node that is new then belongs to the other cluster for good.
-      if (ensemble.isEmptied || nodes.some(({ damaged, nodeId, joinedAs }) => damaged || joinedAs !== nodeId))
+      if (
+        ensemble.isEmptied ||
+        nodes.some(({ damaged, nodeId, joinedAs }) => damaged !== null || joinedAs !== nodeId)
+      )
         return null;
       ensemble.empty();
       return { text: 'all servers', undo: () => ensemble.restore() };
@@ -352,14 +355,13 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   { name: 'drain-asked', lastsMs: LONG, strike: mode('draining') },
   { name: 'leave-asked', lastsMs: LONG, strike: mode('gone') },
+  { name: 'bad-block', lastsMs: SHORT, strike: damage((disk) => disk.flipLogBit(), 'at the start') },
+  { name: 'log-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseLog(), 'at the start') },
+  { name: 'state-bit-flipped', lastsMs: SHORT, strike: damage((disk) => disk.flipStateBit(), 'latent') },
   {
-    name: 'bad-block',
+    name: 'state-batch-lost',
     lastsMs: SHORT,
-    strike: ofNode((node, cluster) => {
-      if (cluster.ensemble.isEmptied || !maySpare(cluster, node)) return null;
-      const fault = down(node, 'power');
-      node.damaged = node.disk.damage();
-      return fault;
-    }),
+    strike: damage((disk) => disk.loseStateBatch(), 'at the start'),
   },
+  { name: 'state-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseState(), 'at the start') },
 ];

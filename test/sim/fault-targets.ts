@@ -5,6 +5,7 @@ import type { Cluster } from './cluster.ts';
 import type { Death, NodeProcess } from './node-process.ts';
 import type { Dice } from './world/dice.ts';
 import type { Host } from './world/host.ts';
+import type { MachineDisk } from './world/machine-disk.ts';
 import type { ZkServer } from './world/zk-server.ts';
 
 export interface Fault {
@@ -97,9 +98,26 @@ export function ofServer(strike: (server: ZkServer, cluster: Cluster, dice: Dice
 /** Whether every range has, without this disk, another in-sync member whose disk is whole. */
 export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
   const whole = new Set(
-    nodes.flatMap((node) => (node === lost || node.damaged || node.nodeId === null ? [] : [node.nodeId])),
+    nodes.flatMap((node) =>
+      node === lost || node.damaged !== null || node.nodeId === null ? [] : [node.nodeId],
+    ),
   );
   return descriptors.every(({ inSync }) => inSync.some((id) => whole.has(id)));
+}
+
+/**
+ * Something that was synced is not on the disk any more when the machine comes back. `latent`: the start need not meet it, only
+ * who reads just that. Null where a range would be left without a whole copy.
+ */
+export function damage(spoil: (disk: MachineDisk) => boolean, met: 'at the start' | 'latent'): Strike {
+  return ofNode((node, cluster) => {
+    if (cluster.ensemble.isEmptied || !maySpare(cluster, node)) return null;
+    const fault = down(node, 'power');
+    if (!spoil(node.disk)) return fault;
+    node.damaged = met;
+    cluster.world.story.count(`damage met ${met}`);
+    return { ...fault, text: `${fault.text}, damaged` };
+  });
 }
 
 /** An administrator's wish for a node, until it is active again. */

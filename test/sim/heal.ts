@@ -10,6 +10,7 @@ import { checkReplicasAgree, checkReplicasSettled, type ReplicaSample } from './
 import type { Cluster } from './cluster.ts';
 import type { Action, Outcome } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
+import type { Process } from './world/host.ts';
 
 /** Sessions that ended, nodes that were lost and are replaced, learners: all of it takes its time. */
 const WRITABLE_MS = 20_000;
@@ -48,6 +49,7 @@ async function within(
 
 /** Gives what the clients read at the end; null where it did not come to that. */
 export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[] | null> {
+  await meetLatentDamage(cluster);
   if (!(await becomesWritable(cluster))) return null;
   cluster.world.story.tell('END', 'every range takes writes', true);
   const quiet = () =>
@@ -57,6 +59,27 @@ export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[]
   cluster.world.story.tell('END', 'all replicas are in-sync', true);
   await compareRows(cluster);
   return readAll(cluster);
+}
+
+/** As a scrub does: all that is on a disk with latent damage is read, so that nobody counts on it for ever. */
+async function meetLatentDamage(cluster: Cluster): Promise<void> {
+  const damaged = cluster.nodes.filter((node) => node.damaged === 'latent');
+  const scans: { readonly process: Process; ended: boolean }[] = [];
+  for (const { host, node, storage } of damaged) {
+    const { process } = host;
+    for (const { range, role } of node?.status().replicas ?? []) {
+      if (role === 'void') continue;
+      const scan = { process, ended: false };
+      scans.push(scan);
+      const end = (): void => {
+        scan.ended = true;
+      };
+      process.gate(() => void storage?.scan(range, wholeKeySpace, WHOLE).then(end, end))();
+    }
+  }
+  const underWay = () => scans.some(({ process, ended }) => process.alive && !ended);
+  await within(cluster, 10_000, 'what is damaged is read', () => (underWay() ? 'scans are under way' : null));
+  for (const node of damaged) node.damaged = null;
 }
 
 /** A put to every key is acknowledged. */

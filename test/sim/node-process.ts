@@ -55,8 +55,8 @@ export class NodeProcess {
   busy = false;
   /** A fault keeps it down. */
   down = false;
-  /** Something that was synced is not on its disk any more: it must not come back with its id. */
-  damaged = false;
+  /** Something that was synced is not on its disk any more: whoever meets that must set the disk aside. */
+  damaged: 'at the start' | 'latent' | null = null;
 
   constructor(deps: NodeDeps, host: Host) {
     this.#deps = deps;
@@ -149,9 +149,11 @@ export class NodeProcess {
       lock: noLock,
     });
     opened.onFailure((error) => process.crash(error));
-    if (this.damaged && opened.nodeId === this.nodeId)
+    const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
+    if (setAside) world.story.count('data-set-aside');
+    else if (this.damaged === 'at the start')
       world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
-    this.damaged = false;
+    if (setAside || this.damaged !== 'latent') this.damaged = null;
     this.nodeId = opened.nodeId;
     const storage = applied.watch(this.host.name, opened);
     const membership = { storage, env, logger };

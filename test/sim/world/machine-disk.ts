@@ -136,10 +136,11 @@ export class MachineDisk {
     this.full = false;
   }
 
-  /** Flips a bit of what was synced long ago; false where there is too little. */
-  damage(): boolean {
-    const segments = this.#disk.paths.filter((path) => path.startsWith(`${DIRECTORY}/wal/`));
-    const path = this.#world.rng.pick(segments);
+  // ---- damage to what was synced: each gives false where there is too little to damage -----------------------------
+
+  /** Flips a bit of the log. */
+  flipLogBit(): boolean {
+    const path = this.#world.rng.pick(this.#logFiles());
     if (path === undefined) return false;
     const bytes = this.#disk.contentOf(path).slice();
     const used = bytes.findLastIndex((byte) => byte !== 0);
@@ -148,5 +149,38 @@ export class MachineDisk {
     bytes[at] = (bytes[at] ?? 0) ^ (1 << this.#world.rng.below(8));
     this.#disk.setContent(path, bytes);
     return true;
+  }
+
+  /** One bit of a stored row, session, or position is not what was written. */
+  flipStateBit(): boolean {
+    const { rng } = this.#world;
+    if (this.#state.pairs.length === 0) return false;
+    this.#state.flipBit(rng.below(this.#state.pairs.length), rng.below(8 * 1024));
+    return true;
+  }
+
+  /** A batch is gone and newer ones are there; false where there is none that a newer one follows. */
+  loseStateBatch(): boolean {
+    if (this.#state.batchesInLog < 2) return false;
+    this.#state.loseBatch(this.#world.rng.below(this.#state.batchesInLog - 1));
+    return true;
+  }
+
+  loseState(): boolean {
+    if (this.#state.pairs.length === 0) return false;
+    this.#state = new StateImage();
+    return true;
+  }
+
+  /** All of the log, while the state store holds what came from it. */
+  loseLog(): boolean {
+    if (this.#state.pairs.length === 0) return false;
+    for (const path of this.#logFiles()) void this.#disk.remove(path);
+    void this.#disk.syncDirectory(`${DIRECTORY}/wal`);
+    return true;
+  }
+
+  #logFiles(): readonly string[] {
+    return this.#disk.paths.filter((path) => path.startsWith(`${DIRECTORY}/wal/`));
   }
 }

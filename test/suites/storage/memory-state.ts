@@ -17,9 +17,11 @@ type Pair = readonly [Bytes, Bytes];
 /** What is on the disk; outlives the engines that open it. */
 export class StateImage {
   pairs: readonly Pair[] = [];
-  /** Without what was written since the oldest batch that is not on the disk. */
-  #settled: readonly Pair[] = [];
+  /** What was written since the oldest batch that may not be on the disk. */
   #since: Written[] = [];
+  /** What LevelDB has in tables, and the batches in its log since: only those can be lost one by one. */
+  #tables: readonly Pair[] = [];
+  #log: Written[] = [];
   /** Batches whose write has begun and not resolved. */
   readonly underWay = new Set<readonly Operation[]>();
   locked = false;
@@ -32,26 +34,61 @@ export class StateImage {
   write(written: Written): void {
     this.pairs = apply(this.pairs, written.operations);
     this.batches++;
+    this.#log.push(written);
     if (!written.synced || this.#since.length > 0) this.#since.push(written);
-    else this.#settled = this.pairs;
   }
 
   settle(): void {
-    this.#settled = this.pairs;
     this.#since = [];
+    this.moveToTables();
+  }
+
+  /** As LevelDB does when it is opened. */
+  moveToTables(): void {
+    this.#tables = this.pairs;
+    this.#log = [];
+  }
+
+  // ---- damage ----------------------------------------------------------------------------------------------------
+
+  /** How many batches could be lost one by one. */
+  get batchesInLog(): number {
+    return this.#log.length;
+  }
+
+  /** The batch is gone, and those after it are not. */
+  loseBatch(index: number): void {
+    this.#log.splice(index, 1);
+    this.#replay();
+  }
+
+  #replay(): void {
+    this.pairs = this.#log.reduce((pairs, { operations }) => apply(pairs, operations), this.#tables);
+    this.#since = [];
+  }
+
+  /** One bit of one stored value is not what was written. */
+  flipBit(index: number, bit: number): void {
+    this.pairs = this.pairs.map(([key, value], at) => {
+      if (at !== index || value.length === 0) return [key, value];
+      const bytes = Uint8Array.from(value);
+      const byte = (bit >>> 3) % bytes.length;
+      bytes[byte] = (bytes[byte] ?? 0) ^ (1 << (bit & 7));
+      return [key, bytes];
+    });
+    this.settle();
   }
 
   afterPowerCut(survives: () => boolean): StateImage {
     const image = new StateImage();
-    let pairs = this.#settled;
-    for (const { operations, synced } of this.#since) {
-      if (synced || survives()) pairs = apply(pairs, operations);
-    }
+    image.#tables = this.#tables;
+    image.#log = this.#log.filter((written) => {
+      return written.synced || !this.#since.includes(written) || survives();
+    });
     for (const operations of this.underWay) {
-      if (survives()) pairs = apply(pairs, operations);
+      if (survives()) image.#log.push({ operations, synced: true });
     }
-    image.pairs = pairs;
-    image.settle();
+    image.#replay();
     return image;
   }
 }
@@ -99,6 +136,7 @@ export const noLock: LockDirectory = async () => ({ release: async () => {} });
 export async function openMemoryState(image: StateImage, path: string): Promise<StateEngine> {
   if (image.locked) throw new DataDirectoryLockedError(`${path} is in use by another process`);
   image.locked = true;
+  image.moveToTables();
   return {
     get: (key) => lookUp(image.pairs, key),
     batch: () => makeBatch(image),

@@ -139,6 +139,23 @@ test('LevelDB drops a batch with a flipped bit and keeps a newer one: found at t
   await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /lost batch 2 of 4/ });
 });
 
+test('a flipped bit in a table of LevelDB is found at the start', async (t) => {
+  const world = await realWorld();
+  t.teardown(() => world.remove());
+  const storage = await world.open();
+  createWhole(storage);
+  await write(storage, 1, 'key', 'value');
+  await storage.close();
+  // Moves all that LevelDB has in its log into a table.
+  await (await world.open()).close();
+  const state = join(world.directory, 'state');
+  const table = (await readdir(state)).find((name) => name.endsWith('.ldb')) ?? '';
+  const bytes = await readFile(join(state, table));
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  await writeFile(join(state, table), bytes);
+  await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /damaged in its block at 0/ });
+});
+
 // ---- state and log without each other --------------------------------------------------------------------------------------
 
 test('without the state, rows that came by a snapshot are lost: damage', async (t) => {

@@ -11,8 +11,7 @@ export async function openDataDirectory(directory: string, options: StorageOptio
     return await openStorage(directory, options);
   } catch (error) {
     if (error instanceof CorruptDataError) {
-      const aside = await setAside(directory, error, options);
-      options.logger.error({ directory, aside, reason: error.message }, 'data directory damaged: set aside');
+      await setAside(directory, error, options);
       return openStorage(directory, options);
     }
     if (error instanceof DataDirectoryLockedError || error instanceof DataFormatError) {

@@ -136,7 +136,7 @@ export async function setAside(directory: string, reason: Error, options: Storag
     await disk.syncDirectory(join(directory, ASIDE_DIRECTORY));
     logger.error(
       { directory, aside: target, reason: reason.message },
-      'the data directory is damaged and was set aside; this node joins as a new one, empty',
+      'data directory damaged: set aside; this node joins as a new one, empty',
     );
     return target;
   } finally {

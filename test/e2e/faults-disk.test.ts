@@ -19,7 +19,7 @@ function seeded(t: ExecutionContext): Rng {
 
 async function restartDamaged({ cluster }: WatchedCluster, node: NodeProcess): Promise<NodeProcess> {
   const another = await cluster.restartAsAnother(node);
-  await another.process.said('data directory damaged: set aside');
+  await another.process.said('data directory damaged: set aside; this node joins as a new one, empty');
   await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
     images.every(
       ({ descriptor: { inSync, replicas } }) =>

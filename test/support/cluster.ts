@@ -272,8 +272,16 @@ export class TestCluster {
   /** No node's log holds more than this any more: what was written before is in the state, and given by a snapshot only. */
   untilLogsAreShort(bytesMax: number): Promise<void> {
     return this.until(`logs of at most ${bytesMax} bytes`, async () => {
-      const sizes = await Promise.all(this.nodes.map(logBytes));
+      const sizes = await Promise.all(this.nodes.map((node) => metricOf(node, 'log_bytes')));
       return sizes.every((size) => size <= bytesMax);
+    });
+  }
+
+  /** Every node has all that it applied in its state store. */
+  writtenBehind(): Promise<void> {
+    return this.until('everything is written behind', async () => {
+      const sizes = await Promise.all(this.nodes.map((node) => metricOf(node, 'overlay_bytes')));
+      return sizes.every((size) => size === 0);
     });
   }
 
@@ -321,10 +329,10 @@ export class TestCluster {
 }
 
 /** By its page for operators. */
-async function logBytes({ process }: NodeProcess): Promise<number> {
+async function metricOf({ process }: NodeProcess, name: string): Promise<number> {
   const { address } = await process.said('ready');
   const text = await (await fetch(`http://${address}/metrics`)).text();
-  return Number(/^rangekeeper_node_log_bytes (\d+)$/m.exec(text)?.[1]);
+  return Number(new RegExp(`^rangekeeper_node_${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
 
 /** Patient with the start, and with outages. */

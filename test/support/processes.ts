@@ -87,6 +87,11 @@ export class TestProcess {
     return this.#silent;
   }
 
+  /** Resolves with its exit code when it has ended by itself. */
+  get exited(): Promise<number | null> {
+    return this.#exited;
+  }
+
   /** What it wrote on stderr that is no line of its log. */
   get words(): readonly string[] {
     return this.#words;

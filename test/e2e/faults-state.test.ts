@@ -1,0 +1,107 @@
+// A node's disk lies about the state store, at the level of a whole node: one representative of each kind. Every byte and every
+// file are gone through at the level of storage, in test/e2e/storage-damage.test.ts.
+
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
+import type { Client } from '../../common/client/index.ts';
+import { LOG_DIRECTORY, STATE_DIRECTORY } from '../../kvnode/storage/files.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
+import { seededRng } from '../support/rng.ts';
+import { changeRows, flipBatchBit } from '../support/state-damage.ts';
+
+const ROWS = 200;
+const textIn = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
+const keyOf = (i: number) => `key ${String(i).padStart(4, '0')}`;
+const textOf = (i: number) => `value of ${keyOf(i)}`;
+
+interface Story {
+  readonly cluster: TestCluster;
+  readonly client: Client;
+}
+
+/** Three nodes with acknowledged rows, all of them in the state stores. */
+async function start(t: ExecutionContext, nodeArgs: readonly string[] = []): Promise<Story> {
+  const cluster = await TestCluster.start(t, { nodeArgs });
+  const client = await openClient(t, cluster);
+  await cluster.allInSync();
+  for (let i = 0; i < ROWS; i++) await client.put(keyOf(i), textOf(i));
+  await cluster.writtenBehind();
+  return { cluster, client };
+}
+
+async function checkRows(t: ExecutionContext, { client }: Story): Promise<void> {
+  let i = 0;
+  for await (const { key, value } of client.scan({ prefix: 'key ', limit: ROWS })) {
+    t.is(`${textIn(key)}=${textIn(value)}`, `${keyOf(i)}=${textOf(i)}`);
+    i++;
+  }
+  t.is(i, ROWS);
+}
+
+/** The node comes back as another one, which is in-sync, while the one that was is in no descriptor any more. */
+async function comesBackAsAnother({ cluster }: Story, node: NodeProcess): Promise<NodeProcess> {
+  const another = await cluster.restartAsAnother(node);
+  await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
+    images.every(
+      ({ descriptor: { inSync, replicas } }) =>
+        inSync.includes(another.id) && !replicas.some((replica) => replica.node === node.id),
+    ),
+  );
+  return another;
+}
+
+test.serial('a flipped bit in the state stores of two of three nodes loses no row', async (t) => {
+  const story = await start(t);
+  const { cluster } = story;
+  const seed = Math.floor(realEnv.random() * 2 ** 32);
+  t.log(`seed ${seed}`);
+  const rng = seededRng(seed);
+  const damaged = cluster.nodes.slice(0, 2);
+  for (const node of damaged) await node.process.end('SIGKILL');
+  for (const node of damaged) t.log(await flipBatchBit(cluster.dataOf(node), rng));
+  for (const node of damaged) await cluster.restartAsAnother(node);
+  await cluster.allInSync();
+  await checkRows(t, story);
+});
+
+test.serial(
+  'a log that is gone, then a state store whose rows no log has: another node each time',
+  async (t) => {
+    const story = await start(t, ['--log-keep-mb', '1', '--log-retain-mb', '2']);
+    const { cluster, client } = story;
+    const filler = 'x'.repeat(50_000);
+    for (let i = 0; i < 200; i++) await client.put(`filler ${i}`, filler);
+    await cluster.untilLogsAreShort(5_000_000);
+    let node = cluster.nodes[1] as NodeProcess;
+    for (const lost of [LOG_DIRECTORY, STATE_DIRECTORY]) {
+      await node.process.end('SIGKILL');
+      await rm(join(cluster.dataOf(node), lost), { recursive: true });
+      const another = await comesBackAsAnother(story, node);
+      t.not(another.id, node.id, `without ${lost}`);
+      node = another;
+    }
+    await checkRows(t, story);
+  },
+);
+
+test.serial(
+  'a wrong row that a running node meets ends it, and it is set aside at the next start',
+  async (t) => {
+    const story = await start(t);
+    const { cluster, client } = story;
+    const owner = await cluster.ownerOf(keyOf(7));
+    await owner.process.end('SIGTERM');
+    t.is(await changeRows(cluster.dataOf(owner), textOf(7)), 1);
+    await cluster.restart(owner);
+    await cluster.allInSync();
+    await cluster.transfer(keyOf(7), owner);
+    // Whoever reads it gets no answer from this node; another one has the row.
+    const reading = client.get(keyOf(7));
+    t.is(await owner.process.exited, 1);
+    t.is(textIn((await reading)?.value), textOf(7));
+    await comesBackAsAnother(story, owner);
+    await checkRows(t, story);
+  },
+);

@@ -97,10 +97,12 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const { values } = readFlags(COMMAND, argv);
   const name = values.name ?? hostname();
   const logger = createLogger({ name: 'coordinator', level: values.logLevel }).child({ name });
+  life.logTo(logger);
   const config = leaderConfig(values);
   let coordinator: Coordinator | null = null;
   const metrics = new CoordinatorMetrics(() => coordinator);
   const listener = await serveHttp(values.listen, metrics.pages);
+  logger.info({ address: listener.address }, 'listening');
   const advertised = values.advertise ?? listener.address;
   const started = makeCoordinator(values, config, { name, address: advertised }, logger, metrics);
   coordinator = started;

@@ -50,9 +50,10 @@ const UI_FOLDER = join(import.meta.dirname, 'ui');
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { zk, listen, namespace, allowHost, sessionMs, logLevel } = readFlags(COMMAND, argv).values;
+  const logger = createLogger({ name: 'webserver', level: logLevel });
+  life.logTo(logger);
   if (!existsSync(join(UI_FOLDER, 'index.html')))
     throw new ProcessExit(EXIT.failed, `${COMMAND.name}: the page is not built (npm run build)`);
-  const logger = createLogger({ name: 'webserver', level: logLevel });
   const watch = new ZkWatch(
     connectZk({ connect: zk, config: { ...DEFAULT_SESSION, sessionMs }, env: realEnv, logger }),
     realEnv,
@@ -68,9 +69,9 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     allowHosts: allowHost.flatMap((names) => names.split(',')),
     uiFolder: UI_FOLDER,
   });
-  logger.info({ address: server.address }, 'webserver listens');
+  logger.info({ address: server.address }, 'listening');
   const reason = await life.stopRequested;
-  logger.info({ reason }, 'webserver stops');
+  logger.info({ reason }, 'stopping');
   await server.close();
   return EXIT.ok;
 }

@@ -14,15 +14,21 @@ export interface LoggerOptions {
   readonly level: LogLevel;
 }
 
+/** What a process has beside a {@link Logger}: a line for its own end, written at every level, `silent` too. */
+export interface ProcessLogger extends Logger {
+  fatal(fields: object, message: string): void;
+  child(fields: object): ProcessLogger;
+}
+
 const STDERR = 2;
 
-export function createLogger(options: LoggerOptions): Logger {
+export function createLogger(options: LoggerOptions): ProcessLogger {
   const stream = destination({ dest: STDERR, sync: true });
   // Whoever read stderr is gone: that must not stop a storage node.
   stream.on('error', () => {});
   const logger = pino(
     {
-      level: options.level,
+      level: options.level === 'silent' ? 'fatal' : options.level,
       base: { process: options.name, pid: process.pid },
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
@@ -32,12 +38,13 @@ export function createLogger(options: LoggerOptions): Logger {
   return adapt(logger);
 }
 
-function adapt(logger: PinoLogger): Logger {
+function adapt(logger: PinoLogger): ProcessLogger {
   return {
     debug: (fields, message) => logger.debug(fields, message),
     info: (fields, message) => logger.info(fields, message),
     warn: (fields, message) => logger.warn(fields, message),
     error: (fields, message) => logger.error(fields, message),
+    fatal: (fields, message) => logger.fatal(fields, message),
     child: (fields) => adapt(logger.child(fields)),
   };
 }

@@ -4,6 +4,7 @@
 //   export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
 //     const { values } = readFlags(COMMAND, argv);            // may throw ProcessExit: let it pass
 //     const logger = createLogger({ name: 'kvnode', level: values.logLevel });
+//     life.logTo(logger);                                     // a server's last words are a line of its log, too
 //     const node = await startNode({ ...values, logger });
 //     const reason = await life.stopRequested;                // a signal, or the parent or the output's reader is gone
 //     await node.close();                                     // orderly: hand over, flush, close the session
@@ -11,22 +12,29 @@
 //   }
 //
 // and does not run by itself: bin/rangekeeper.js calls runMain with it. A main that must end early for its own reasons
-// races them with life.stopRequested, or throws: ProcessExit ends with its code and message, any other error with one
-// line and code 1. A second signal ends at once. What nobody caught (a rejected promise, an exception in a callback, a
-// failed assertion) ends at once with code 1 after its stack on stderr: a process with a broken invariant must not go on.
+// races them with life.stopRequested, or throws: ProcessExit ends with its code and message, any other error with its
+// message and code 1. A second signal ends at once. What nobody caught (a rejected promise, an exception in a callback, a
+// failed assertion) ends at once with code 1 after its stack: a process with a broken invariant must not go on.
 // A ProcessExit thrown there ends at once as well, with its code and message.
+//
+// All that goes to stderr: as plain text for a person, or, once the main has called life.logTo, as one line of its log with
+// level `fatal`, the exit code and the stack. Whoever collects the logs of servers finds every line in one form.
 //
 // A process started with RANGEKEEPER_TIED=1 and an IPC channel (see children.ts) also stops when that channel closes, so
 // it does not outlive a parent that was killed with -9.
 
+import { inspect } from 'node:util';
 import { realEnv } from '../base/env.ts';
 import { EXIT, ProcessExit } from './exit.ts';
+import type { ProcessLogger } from './log.ts';
 
 export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent gone' | 'reader gone';
 
 export interface ProcessLife {
   /** Resolves once, when the process is asked to stop in order; never rejects. */
   readonly stopRequested: Promise<StopReason>;
+  /** From now on what ends the process by a fault, and what Node itself warns of, are lines of this log. */
+  logTo(logger: ProcessLogger): void;
 }
 
 export type Main = (argv: readonly string[], life: ProcessLife) => Promise<number>;
@@ -41,20 +49,51 @@ const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Runs `main` as this process: signals, errors, exit code. Does not return before the process ends. */
 export async function runMain(name: string, main: Main, argv: readonly string[]): Promise<never> {
-  process.on('uncaughtException', (error) => die(name, error));
+  const words = new LastWords(name);
+  process.on('uncaughtException', (error) => die(words, error));
   process.stderr.on('error', () => {});
-  const life = { stopRequested: stopRequests() };
+  const life: ProcessLife = { stopRequested: stopRequests(), logTo: (logger) => words.logTo(logger) };
   try {
     await exitWith(await main(argv, life));
   } catch (error) {
-    if (!(error instanceof ProcessExit))
-      await finish(EXIT.failed, process.stderr, `${name}: ${reasonOf(error)}\n`);
-    else {
-      const stream = error.code === EXIT.ok ? process.stdout : process.stderr;
-      await finish(error.code, stream, `${error.message}\n`);
-    }
+    const code = error instanceof ProcessExit ? error.code : EXIT.failed;
+    if (code === EXIT.ok) process.stdout.write(`${messageOf(error)}\n`);
+    else words.end(error, code);
+    await exitWith(code);
   }
   process.exit(EXIT.failed);
+}
+
+/** How a process says why it ends. */
+class LastWords {
+  readonly #name: string;
+  #logger: ProcessLogger | null = null;
+
+  constructor(name: string) {
+    this.#name = name;
+  }
+
+  logTo(logger: ProcessLogger): void {
+    this.#logger = logger;
+    // Node prints its warnings as text by a listener of its own.
+    process.removeAllListeners('warning');
+    process.on('warning', (warning) => logger.warn({ stack: inspect(warning) }, warning.message));
+  }
+
+  /** An error that `main` ended with. */
+  end(error: unknown, code: number): void {
+    const isExpected = error instanceof ProcessExit;
+    const text = isExpected ? error.message : `${this.#name}: ${messageOf(error)}`;
+    if (this.#logger === null) process.stderr.write(`${text}\n`);
+    else this.#logger.fatal(isExpected ? { code } : { code, stack: inspect(error) }, text);
+  }
+
+  /** An error that nobody caught. */
+  uncaught(error: unknown): void {
+    const stack = inspect(error);
+    if (this.#logger === null) process.stderr.write(`${this.#name}: ${stack}\n`);
+    else this.#logger.fatal({ code: EXIT.failed, stack }, `${this.#name}: ${messageOf(error)}`);
+  }
 }
 
 function stopRequests(): Promise<StopReason> {
@@ -88,11 +127,6 @@ async function exitWith(code: number): Promise<never> {
   process.exit(code);
 }
 
-async function finish(code: number, stream: NodeJS.WriteStream, message: string): Promise<never> {
-  stream.write(message);
-  return exitWith(code);
-}
-
 function flushed(stream: NodeJS.WriteStream): Promise<void> {
   return new Promise((resolve) => {
     if (!stream.writable) resolve();
@@ -100,16 +134,16 @@ function flushed(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-function reasonOf(error: unknown): string {
+function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function die(name: string, error: unknown): never {
-  const isExpected = error instanceof ProcessExit;
-  const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+function die(words: LastWords, error: unknown): never {
+  const code = error instanceof ProcessExit ? error.code : EXIT.failed;
   try {
-    process.stderr.write(isExpected ? `${error.message}\n` : `${name}: ${text}\n`);
+    if (error instanceof ProcessExit) words.end(error, code);
+    else words.uncaught(error);
   } finally {
-    process.exit(isExpected ? error.code : EXIT.failed);
+    process.exit(code);
   }
 }

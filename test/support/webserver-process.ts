@@ -21,6 +21,6 @@ export async function startWebserver(
     await process.end('SIGKILL');
     await rm(folder, { recursive: true, force: true });
   });
-  const { address } = await process.said('webserver listens');
+  const { address } = await process.said('listening');
   return { address: String(address), process };
 }

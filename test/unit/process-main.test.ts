@@ -156,3 +156,81 @@ test('log lines are JSON on stderr, and the last one before a crash is there', a
     },
   );
 });
+
+/** A server: it logs, and its last words are a line of its log. */
+const SERVER = `const logger = createLogger({ name: 'kvnode', level: argv[0] ?? 'info' }).child({ node: 'n1' });
+  life.logTo(logger);`;
+
+const endsInJson = test.macro({
+  async exec(t, body: string, argv: readonly string[], expected: object, stack: RegExp | null) {
+    const { code, stdout, stderr } = await outcome(start(`${SERVER} ${body}`, argv));
+    t.is(stdout, '');
+    const lines = stderr.trimEnd().split('\n');
+    t.is(lines.length, 1, stderr);
+    const line = JSON.parse(lines[0] ?? '');
+    const { level, process, node, msg } = line;
+    t.deepEqual(
+      { level, process, node, msg, code: line.code, exit: code },
+      {
+        ...{ level: 'fatal', process: 'kvnode', node: 'n1' },
+        ...expected,
+      },
+    );
+    if (stack === null) t.false('stack' in line);
+    else t.regex(line.stack, stack);
+  },
+  title: (title) => `a process that logs ends with one line of its log: ${title}`,
+});
+
+const BROKEN = { msg: 'sample: broken', code: 1, exit: 1 };
+const STACK = /^Error: broken\n {4}at /;
+
+test('an error at its start', endsInJson, `throw new Error('broken');`, [], BROKEN, STACK);
+test(
+  'a refusal in words',
+  endsInJson,
+  `throw new ProcessExit(64, 'kvnode: the directory is in use');`,
+  [],
+  { msg: 'kvnode: the directory is in use', code: 64, exit: 64 },
+  null,
+);
+test(
+  'an exception in a callback',
+  endsInJson,
+  `setImmediate(() => { throw new Error('broken'); }); ${KEEP} await life.stopRequested;`,
+  [],
+  BROKEN,
+  STACK,
+);
+test(
+  'a rejection that nobody handles',
+  endsInJson,
+  `Promise.reject(new Error('broken')); ${KEEP} await life.stopRequested;`,
+  [],
+  BROKEN,
+  STACK,
+);
+test(
+  'a ProcessExit in a callback',
+  endsInJson,
+  `setImmediate(() => { throw new ProcessExit(5, 'no room on the disk'); }); ${KEEP} await life.stopRequested;`,
+  [],
+  { msg: 'no room on the disk', code: 5, exit: 5 },
+  null,
+);
+test('even where it logs nothing else', endsInJson, `throw new Error('broken');`, ['silent'], BROKEN, STACK);
+test(
+  'with what caused it',
+  endsInJson,
+  `throw new Error('broken', { cause: new Error('the disk') });`,
+  [],
+  BROKEN,
+  /\[cause\]: Error: the disk\n/,
+);
+
+test('what Node warns of is a line of the log as well', async (t) => {
+  const body = `process.emitWarning('too many listeners'); await new Promise(setImmediate); return 0;`;
+  const { stderr } = await outcome(start(`${SERVER} ${body}`));
+  const { level, msg } = JSON.parse(stderr);
+  t.deepEqual({ level, msg }, { level: 'warn', msg: 'too many listeners' });
+});

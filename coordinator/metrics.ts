@@ -18,7 +18,7 @@ export class CoordinatorMetrics {
     const view = () => coordinator()?.view ?? null;
     this.pages = {
       livez: () => null,
-      readyz: () => (role() === 'connecting' ? 'no ZooKeeper session' : null),
+      readyz: () => (role() === 'connecting' ? 'waiting for ZooKeeper' : null),
       metrics: () => this.#metrics.text(),
     };
     const gauge = (name: string, help: string, read: (view: View) => number) => {

@@ -28,10 +28,11 @@ export interface ClientServiceOptions {
   /** Something is being proposed to this host: it will have something to take. */
   touched(host: RangeHost): void;
   status(): NodeStatus;
+  /** Scans under way at once: each may hold a page. */
+  readonly scansMax?: number | undefined;
 }
 
-/** Scans under way at once: each may hold a page. */
-const SCANS_MAX = 128;
+export const SCANS_MAX = 128;
 
 const encoder = new TextEncoder();
 
@@ -89,7 +90,7 @@ export class ClientService {
   }
 
   async #scan(host: RangeHost, client: Answerable, requestId: number, request: ScanRequest): Promise<void> {
-    const tooMany = this.#scans >= SCANS_MAX;
+    const tooMany = this.#scans >= (this.#options.scansMax ?? SCANS_MAX);
     const fault = tooMany ? host.refusal('OVERLOADED', 'too many scans under way') : scanFault(host, request);
     if (fault !== null) return client.reply(requestId, fault);
     this.#scans++;

@@ -3,6 +3,7 @@
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import {
   address,
+  byteSize,
   integer,
   logLevelFlag,
   sessionFlag,
@@ -10,6 +11,7 @@ import {
   toggle,
   ZK_FLAG,
 } from '../common/process/flags.ts';
+import { memoryFault } from './memory.ts';
 
 export const COMMAND = {
   name: 'rangekeeper kvnode',
@@ -28,12 +30,22 @@ export const COMMAND = {
     name: text({ help: 'for people; default: the host name', fallback: null }),
     zone: text({ help: 'failure domain: replicas of a range are spread over zones', fallback: 'default' }),
     capacity: integer({ help: 'relative share of ranges to hold', min: 1, max: 1000, fallback: 1 }),
-    logKeepMb: integer({ help: 'old log kept in any case, MiB', min: 1, max: 1_000_000, fallback: 64 }),
-    logRetainMb: integer({
-      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot',
+    memory: byteSize({
+      help: "memory for node and guardian: 512MB, 1GiB; default: the container's limit, or half of the machine's memory",
+      faultOf: memoryFault,
+      fallback: null,
+    }),
+    logKeepMb: integer({
+      help: 'old log kept in any case, MiB; default by --memory, at most 64',
       min: 1,
       max: 1_000_000,
-      fallback: 256,
+      fallback: null,
+    }),
+    logRetainMb: integer({
+      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot; default: 4 times as much',
+      min: 1,
+      max: 1_000_000,
+      fallback: null,
     }),
     restart: toggle({
       help: 'starts a node that crashed again, after 0.25 s doubling to 10 s, instead of ending with its exit code',

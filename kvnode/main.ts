@@ -1,63 +1,110 @@
-// The node process under `rangekeeper kvnode` (guardian/): opens the data directory, waits for the cluster, serves,
-// registers; and all that backwards on the way out, so that its ranges are handed over before its session ends.
+// The node process under `rangekeeper kvnode` (guardian/). What is started in which order, each on top of what came before:
+//
+//   1. the port     answers /livez at once, and /readyz with what the process still waits for
+//   2. the data     opened, locked, read back: who this node is, and what it holds
+//   3. ZooKeeper    a session, and in it the cluster that a coordinator has made
+//   4. the node     serves on the port, then registers in ZooKeeper, so that others learn of it
+//
+// and all that backwards on the way out: its ranges are handed over before its session ends, and the port closes last.
 
 import { hostname } from 'node:os';
 import { setFlagsFromString } from 'node:v8';
 import { realEnv } from '../common/base/env.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
+import { Metrics } from '../common/net/metrics.ts';
+import { serveWs, type WsListener } from '../common/net/ws-transport.ts';
+import { availableMemory } from '../common/process/available-memory.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
-import { readFlags } from '../common/process/flags.ts';
-import { createLogger } from '../common/process/log.ts';
+import { type ParsedFlags, readFlags } from '../common/process/flags.ts';
+import { createLogger, type ProcessLogger } from '../common/process/log.ts';
 import type { ProcessLife } from '../common/process/main.ts';
+import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import { COMMAND } from './command.ts';
 import { openDataDirectory } from './data-directory.ts';
-import { admit, joinCluster } from './membership.ts';
-import { type ServingOptions, serveNode } from './serving.ts';
+import { admit, joinCluster, type MembershipDeps } from './membership.ts';
+import { MEMORY_BYTES_LEAST, memoryBytes, type NodeMemory, nodeMemory } from './memory.ts';
+import { serveNode } from './serving.ts';
 import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
+import { Stage } from './stage.ts';
 import { CorruptDataError } from './storage/errors.ts';
-import { DEFAULT_LIMITS, type StorageLimits } from './storage/open.ts';
+import { levelWith } from './storage/level-engine.ts';
+import type { StorageLimits } from './storage/limits.ts';
+import type { Storage } from './storage/storage.ts';
 
 const MIB = 1024 * 1024;
 
+type Values = ParsedFlags<typeof COMMAND>['values'];
+
+/** What all steps share. */
+interface Setting {
+  readonly values: Values;
+  readonly name: string;
+  readonly logger: ProcessLogger;
+  readonly memory: NodeMemory;
+  readonly stage: Stage;
+  readonly metrics: Metrics;
+  readonly life: ProcessLife;
+}
+
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
+  const setting = readSetting(argv, life);
+  const { values, logger, stage } = setting;
+  const listener = await openPort(setting);
+  stage.enter('opening the data directory');
+  const storage = await openData(setting);
+  stage.enter('waiting for ZooKeeper');
+  const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
+  const { zk, joined } = await enterCluster(setting, storage, sessions);
+  const cluster = await Promise.race([joined, life.stopRequested.then(() => null)]);
+  if (cluster !== null) await serve(setting, { listener, storage, zk, clusterId: cluster.clusterId });
+  stage.enter('stopping');
+  await zk.close();
+  await sessions.remove();
+  await storage.close();
+  await listener.close();
+  return EXIT.ok;
+}
+
+function readSetting(argv: readonly string[], life: ProcessLife): Setting {
   const { values } = readFlags(COMMAND, argv);
   // Young garbage is collected by this thread alone. It waits for helpers otherwise, and on a machine whose processors are
   // all at work those get one late: pauses of 2 ms became 40.
   setFlagsFromString('--no-parallel-scavenge');
   const name = values.name ?? hostname();
   const logger = createLogger({ name: 'kvnode', level: values.logLevel }).child({ node: name });
+  life.logTo(logger);
+  const memory = readMemory(values.memory, logger);
+  return { values, name, logger, memory, stage: new Stage(), metrics: new Metrics(), life };
+}
+
+function readMemory(given: number | null, logger: ProcessLogger): NodeMemory {
+  const bytes = memoryBytes(given, availableMemory());
+  const least = MEMORY_BYTES_LEAST;
+  if (bytes < least)
+    logger.warn({ bytes, least }, 'less memory than a node needs: it may be killed under load');
+  return nodeMemory(Math.max(least, bytes));
+}
+
+/** 1. */
+async function openPort({ values, logger, stage, metrics }: Setting): Promise<WsListener> {
+  const pages = { livez: () => null, readyz: () => stage.missing, metrics: () => metrics.text() };
+  const listener = await serveWs({ listen: values.listen, env: realEnv, pages, accept: null });
+  logger.info({ address: listener.address }, 'listening');
+  return listener;
+}
+
+/** 2. */
+async function openData({ values, logger, memory }: Setting): Promise<Storage> {
   const storage = await openDataDirectory(values.data, {
     env: realEnv,
     logger,
-    limits: logLimits(values.logKeepMb, values.logRetainMb),
+    limits: { ...memory.storage, ...logLimits(values, memory.storage) },
+    openState: levelWith(memory.level),
   });
   storage.onFailure((error) => endAfter(error, values.data));
-  const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
-  // The lock on the directory is held here: whoever had that session is dead.
-  const left = await readSession(values.data);
-  const membership = { storage, env: realEnv, logger };
-  let cluster: ClusterRecord | null = null;
-  const zk = connectZk({
-    connect: values.zk,
-    config: { ...DEFAULT_SESSION, sessionMs: values.sessionMs },
-    env: realEnv,
-    logger,
-    tickMs: () => cluster?.tickMs ?? null,
-    former: left?.identity ?? null,
-    identified: (identity) => void sessions.write(identity),
-    admit: (session) => admit(session, membership),
-  });
-  cluster = await Promise.race([joinCluster(zk, membership), life.stopRequested.then(() => null)]);
-  if (cluster !== null) {
-    const { clusterId } = cluster;
-    await serve({ ...values, env: realEnv, logger, storage, zk, clusterId, name }, life);
-  }
-  await zk.close();
-  await sessions.remove();
-  await storage.close();
-  return EXIT.ok;
+  return storage;
 }
 
 /**
@@ -74,23 +121,59 @@ function endAfter(error: Error, directory: string): void {
   });
 }
 
-/** Segments, and what waits to be written to the state, are small enough that keeping so little is possible. */
-function logLimits(keepMb: number, retainMb: number): Partial<StorageLimits> {
-  const keepBytes = keepMb * MIB;
+/** What was asked for by flags. Segments, and what waits to be written to the state, are small enough that it is possible. */
+function logLimits({ logKeepMb, logRetainMb }: Values, fallback: StorageLimits): Partial<StorageLimits> {
+  const keepBytes = logKeepMb === null ? fallback.keepBytes : logKeepMb * MIB;
+  const retainBytes = logRetainMb === null ? 4 * keepBytes : logRetainMb * MIB;
   return {
     keepBytes,
-    retainBytes: Math.max(keepBytes, retainMb * MIB),
-    segmentBytes: Math.min(DEFAULT_LIMITS.segmentBytes, Math.max(MIB, keepBytes / 4)),
-    flushBytes: Math.min(DEFAULT_LIMITS.flushBytes, keepBytes / 4),
+    retainBytes: Math.max(keepBytes, retainBytes),
+    segmentBytes: Math.min(fallback.segmentBytes, Math.max(MIB, keepBytes / 4)),
+    flushBytes: Math.min(fallback.flushBytes, keepBytes / 4),
   };
 }
 
-/** Served until the process is asked to stop. */
-async function serve(options: ServingOptions, life: ProcessLife): Promise<void> {
-  const { logger } = options;
-  const serving = await serveNode(options);
-  logger.info({ id: serving.node.id, address: serving.address }, 'ready');
+/** 3. `joined` resolves when there is a cluster, which may be never. */
+async function enterCluster(
+  { values, logger, stage }: Setting,
+  storage: Storage,
+  sessions: SessionFile,
+): Promise<{ zk: Zk; joined: Promise<ClusterRecord> }> {
+  // The lock on the directory is held here: whoever had that session is dead.
+  const left = await readSession(values.data);
+  const membership: MembershipDeps = { storage, env: realEnv, logger, stage };
+  let cluster: ClusterRecord | null = null;
+  const zk = connectZk({
+    connect: values.zk,
+    config: { ...DEFAULT_SESSION, sessionMs: values.sessionMs },
+    env: realEnv,
+    logger,
+    tickMs: () => cluster?.tickMs ?? null,
+    former: left?.identity ?? null,
+    identified: (identity) => void sessions.write(identity),
+    admit: (session) => admit(session, membership),
+  });
+  const joined = joinCluster(zk, membership).then((found) => {
+    cluster = found;
+    return found;
+  });
+  return { zk, joined };
+}
+
+interface Ground {
+  readonly listener: WsListener;
+  readonly storage: Storage;
+  readonly zk: Zk;
+  readonly clusterId: string;
+}
+
+/** 4. Until the process is asked to stop. */
+async function serve({ life, ...setting }: Setting, ground: Ground): Promise<void> {
+  const { values, logger, stage } = setting;
+  const serving = serveNode({ ...values, ...setting, ...ground, env: realEnv });
+  logger.info({ id: serving.node.id, address: ground.listener.address }, 'ready');
   const reason = await life.stopRequested;
   logger.info({ reason }, 'stopping');
+  stage.enter('handing its ranges over');
   await serving.close();
 }

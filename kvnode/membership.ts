@@ -8,24 +8,30 @@ import type { ClusterRecord } from '../common/model/records.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { clusterCodec, paths } from '../common/zk/znodes.ts';
+import type { Stage } from './stage.ts';
 import type { Storage } from './storage/storage.ts';
 
 const RETRY_MS = 250;
+const WAITING_FOR_CLUSTER = 'waiting for a coordinator to make the cluster';
 
 export interface MembershipDeps {
   readonly storage: Pick<Storage, 'clusterId' | 'joinCluster'>;
   readonly env: Env;
   readonly logger: Logger;
+  /** Shows what is waited for. */
+  readonly stage: Stage;
 }
 
 /** Resolves once the session is of this node's cluster, or has ended; rejects with ProcessExit where it is of another one. */
-export async function admit(session: ZkSession, { storage, env, logger }: MembershipDeps): Promise<void> {
+export async function admit(session: ZkSession, deps: MembershipDeps): Promise<void> {
+  const { storage, env, logger, stage } = deps;
   for (let told = false; !session.ended && storage.clusterId !== null; await delay(env, RETRY_MS)) {
     const cluster = await recordIn(session);
     if (cluster === 'not read') continue;
     if (cluster !== null) return checkSame(storage, cluster);
     if (!told) logger.warn({}, 'ZooKeeper has lost the cluster: waiting for it to come back');
     told = true;
+    stage.enter('waiting for ZooKeeper to have the cluster again: it was lost there');
   }
 }
 
@@ -40,20 +46,22 @@ async function recordIn(session: ZkSession): Promise<ClusterRecord | null | 'not
 }
 
 /** Waits for the first coordinator to make the cluster, and joins it; rejects with ProcessExit where it is another one. */
-export async function joinCluster(zk: Zk, { storage, logger }: MembershipDeps): Promise<ClusterRecord> {
-  const cluster = await clusterRecord(zk, logger);
+export async function joinCluster(zk: Zk, deps: MembershipDeps): Promise<ClusterRecord> {
+  const { storage } = deps;
+  const cluster = await clusterRecord(zk, deps);
   if (storage.clusterId === null) await storage.joinCluster(cluster.clusterId);
   checkSame(storage, cluster);
   return cluster;
 }
 
-function clusterRecord(zk: Zk, logger: Logger): Promise<ClusterRecord> {
+function clusterRecord(zk: Zk, { logger, stage }: MembershipDeps): Promise<ClusterRecord> {
   return new Promise((resolve) => {
     let told = false;
     const observer = zk.observeData(paths.cluster, (found) => {
       if (found === null) {
-        if (!told) logger.info({}, 'waiting for a coordinator to make the cluster');
+        if (!told) logger.info({}, WAITING_FOR_CLUSTER);
         told = true;
+        stage.enter(WAITING_FOR_CLUSTER);
         return;
       }
       resolve(clusterCodec.decode(found.data));

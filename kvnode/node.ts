@@ -46,6 +46,8 @@ export interface NodeOptions {
   readonly config: ReplicationConfig;
   /** Of the channels that this node dials. */
   readonly channel?: Partial<ChannelConfig>;
+  /** Scans of clients under way at once; absent: the default of ClientService. */
+  readonly scansMax?: number;
 }
 
 export class KvNode {
@@ -109,6 +111,7 @@ export class KvNode {
       host: (range) => this.#hosts.get(range),
       touched,
       status: () => this.status(),
+      scansMax: options.scansMax,
     });
     this.#disk = new DiskWatch({ env, logger, storage, config });
     storage.onSynced((group) => this.#synced(group));

@@ -148,12 +148,19 @@ export interface ServeOptions {
   /** `host:port`; port 0: a free one. */
   readonly listen: string;
   readonly pages: Pages;
-  readonly accept: Accept;
+  /** null: connections are refused until {@link WsListener.accept} says how they are served. */
+  readonly accept: Accept | null;
   readonly env: Env;
 }
 
+export interface WsListener extends Listener {
+  /** Connections are served so from now on. null: those that are there end, and new ones are refused; the pages go on. */
+  accept(accept: Accept | null): void;
+}
+
 /** One port for the pages and the protocol. Rejects with one clear line where it cannot listen. */
-export async function serveWs(options: ServeOptions): Promise<Listener> {
+export async function serveWs(options: ServeOptions): Promise<WsListener> {
+  let { accept } = options;
   const server = createPageServer(options.pages);
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
   sockets.on('wsClientError', (_error, socket) => refuseUpgrade(socket, '400 Bad Request'));
@@ -162,19 +169,31 @@ export async function serveWs(options: ServeOptions): Promise<Listener> {
       refuseUpgrade(socket, '403 Forbidden');
       return;
     }
+    const serve = accept;
+    if (serve === null) {
+      refuseUpgrade(socket, '503 Service Unavailable');
+      return;
+    }
     sockets.handleUpgrade(request, socket, head, (webSocket) => {
       const connection = new WsConnection({
         ...{ socket: webSocket, stream: socket, isMasked: false },
         ...{ peer: remoteOf(request), env: options.env },
       });
-      connection.attach(options.accept(connection));
+      connection.attach(serve(connection));
     });
   });
   const address = await bind(server, options.listen);
+  const endAll = (): void => {
+    for (const socket of sockets.clients) socket.terminate();
+  };
   return {
     address,
+    accept(next) {
+      accept = next;
+      if (next === null) endAll();
+    },
     async close() {
-      for (const socket of sockets.clients) socket.terminate();
+      endAll();
       sockets.close();
       await closeServer(server);
     },

@@ -13,6 +13,7 @@
 // into the end of the process, so a main lets it pass.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
+import { parseByteSize } from '../base/byte-size.ts';
 import { EXIT, ProcessExit } from './exit.ts';
 
 export interface FlagBase {
@@ -107,6 +108,19 @@ export function integer<F extends number | null = number>(
     const number = /^-?[0-9]{1,15}$/.test(given) ? Number(given) : Number.NaN;
     if (!(number >= min && number <= max)) throw new Error(`${given} is not a number from ${min} to ${max}`);
     return number;
+  });
+}
+
+/** An amount of memory or disk in bytes, such as 512MB or 1GiB. `faultOf` says why an amount will not do; null: it will. */
+export function byteSize<F extends number | null = number>(
+  options: Common<F> & { readonly faultOf: (bytes: number) => string | null },
+): Single<number | F> {
+  return single<number, F>(options, 'BYTES', (given) => {
+    const bytes = parseByteSize(given);
+    if (bytes === null) throw new Error(`${given} is not an amount such as 512MB or 1GiB`);
+    const fault = options.faultOf(bytes);
+    if (fault !== null) throw new Error(fault);
+    return bytes;
   });
 }
 

@@ -3,22 +3,18 @@
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { realEnv } from '../../common/base/env.ts';
+import { availableMemory } from '../../common/process/available-memory.ts';
 import { startChild, tellWorker } from '../../common/process/children.ts';
 import { readFlags } from '../../common/process/flags.ts';
 import { createLogger } from '../../common/process/log.ts';
 import type { ProcessLife } from '../../common/process/main.ts';
 import { closeSession } from '../../common/zk/close-session.ts';
 import { COMMAND } from '../command.ts';
+import { heapFlags, MEMORY_BYTES_LEAST, memoryBytes, nodeMemory } from '../memory.ts';
 import { LAUNCH_VARIABLE, readSession } from '../session-file.ts';
 import { Guardian } from './guardian.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.cjs', import.meta.url));
-
-/**
- * The node's heap is small, and V8 allows a small heap few megabytes, buffers outside it included, before it marks all of
- * it again: with values of 16 KB six times a second, two fifths of the node's time. It marks nothing below this.
- */
-const OLD_SPACE_MIB = 64;
 
 /**
  * glibc's malloc gives each thread a pool of its own: with a million keys 50 MB of a node's memory lay there, hardly used. One
@@ -27,8 +23,10 @@ const OLD_SPACE_MIB = 64;
 const MALLOC_POOLS = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1' };
 
 export function main(argv: readonly string[], life: ProcessLife): Promise<number> {
-  const { zk, data, name, sessionMs, restart, logLevel } = readFlags(COMMAND, argv).values;
+  const { zk, data, name, sessionMs, restart, logLevel, memory } = readFlags(COMMAND, argv).values;
   const logger = createLogger({ name: 'guardian', level: logLevel }).child({ node: name ?? hostname() });
+  life.logTo(logger);
+  const bytes = memoryBytes(memory, availableMemory());
   const guardian = new Guardian({
     env: realEnv,
     logger,
@@ -36,7 +34,7 @@ export function main(argv: readonly string[], life: ProcessLife): Promise<number
     stopRequested: life.stopRequested,
     start: (launch) => {
       const child = startChild(realEnv, {
-        nodeOptions: [`--initial-old-space-size=${OLD_SPACE_MIB}`],
+        nodeOptions: heapFlags(nodeMemory(Math.max(MEMORY_BYTES_LEAST, bytes))),
         argv: [PROGRAM, 'kvnode-process', ...argv],
         stdout: 'inherit',
         stderr: 'inherit',

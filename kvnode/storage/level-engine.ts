@@ -7,6 +7,7 @@ import { ClassicLevel } from 'classic-level';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { CorruptDataError, DataDirectoryLockedError } from './errors.ts';
 import { verifyLevel } from './level/verify.ts';
+import { DEFAULT_LEVEL, type LevelLimits } from './limits.ts';
 import type {
   CursorOptions,
   OpenState,
@@ -19,28 +20,32 @@ import type {
 type Level = ClassicLevel<Bytes, Bytes>;
 type Snapshot = ReturnType<Level['snapshot']>;
 
-const MB = 1024 * 1024;
 /** A span above every key of the state (state-keys.ts). */
 const BEYOND = [Uint8Array.of(0xff, 0xff, 0xff, 0xff), Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff)] as const;
 
-/** Verifies the files and opens them. The caller holds the lock of the data directory. */
-export const openLevel: OpenState = async (path) => {
-  await verifyLevel(path);
-  const level: Level = new ClassicLevel<Bytes, Bytes>(path, {
-    keyEncoding: 'buffer',
-    valueEncoding: 'buffer',
-    // Rows are kept above it (caches.ts); this one is for blocks that a compaction or a scan is at.
-    cacheSize: 16 * MB,
-    writeBufferSize: 16 * MB,
-    maxFileSize: 8 * MB,
-  });
-  try {
-    await level.open();
-  } catch (error) {
-    throw openError(path, error);
-  }
-  return new LevelEngine(level);
-};
+const FILE_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What is opened is verified before. The caller holds the lock of the data directory. */
+export function levelWith({ cacheBytes, writeBufferBytes }: LevelLimits): OpenState {
+  return async (path) => {
+    await verifyLevel(path);
+    const level: Level = new ClassicLevel<Bytes, Bytes>(path, {
+      keyEncoding: 'buffer',
+      valueEncoding: 'buffer',
+      cacheSize: cacheBytes,
+      writeBufferSize: writeBufferBytes,
+      maxFileSize: FILE_BYTES_MAX,
+    });
+    try {
+      await level.open();
+    } catch (error) {
+      throw openError(path, error);
+    }
+    return new LevelEngine(level);
+  };
+}
+
+export const openLevel: OpenState = levelWith(DEFAULT_LEVEL);
 
 /** The files that a process with a damaged lock leaves; the lock itself is the file LOCK. */
 const LOCK_CONTENT = /^(CURRENT|LOG|LOG\.old|MANIFEST-[0-9]+|[0-9]+\.(log|ldb|dbtmp))$/;

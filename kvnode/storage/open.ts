@@ -22,6 +22,7 @@ import {
 } from './files.ts';
 import { InstallQueue } from './install.ts';
 import { openLevel } from './level-engine.ts';
+import { DEFAULT_LIMITS, type StorageLimits } from './limits.ts';
 import { type DirectoryLock, type LockDirectory, lockDirectory } from './lock.ts';
 import { SharedLog } from './log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
@@ -35,40 +36,6 @@ import { readApplied, readSessions } from './snapshot.ts';
 import { State } from './state.ts';
 import type { OpenState, StateEngine } from './state-engine.ts';
 import type { LogEntry, Storage } from './storage.ts';
-
-const MB = 1024 * 1024;
-
-export interface StorageLimits {
-  readonly segmentBytes: number;
-  /** Newest bytes of the log kept in memory. */
-  readonly tailBytesMax: number;
-  /** Old log kept in any case, and while a follower needs it. */
-  readonly keepBytes: number;
-  readonly retainBytes: number;
-  /**
-   * Applied changes are written to the state store when the oldest has waited so long, or when so many were applied: late
-   * enough that many of them replace each other, early enough that a start has little to replay.
-   */
-  readonly flushMs: number;
-  readonly flushBytes: number;
-  readonly flushRows: number;
-  /** Applied and not yet written; beyond it the storage is saturated. */
-  readonly overlayBytesMax: number;
-  /** Rows of the state store kept in memory. */
-  readonly cacheBytes: number;
-}
-
-export const DEFAULT_LIMITS: StorageLimits = {
-  segmentBytes: 16 * MB,
-  tailBytesMax: 16 * MB,
-  keepBytes: 64 * MB,
-  retainBytes: 256 * MB,
-  flushMs: 1_000,
-  flushBytes: 16 * MB,
-  flushRows: 24_000,
-  overlayBytesMax: 64 * MB,
-  cacheBytes: 160 * MB,
-};
 
 export interface StorageOptions {
   readonly env: Env;

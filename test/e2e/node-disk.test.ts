@@ -6,9 +6,13 @@ import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import type { Client } from '../../common/client/index.ts';
+import { Metrics } from '../../common/net/metrics.ts';
+import { serveWs } from '../../common/net/ws-transport.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
+import { MEMORY_BYTES_MOST, nodeMemory } from '../../kvnode/memory.ts';
 import { type ServingNode, serveNode } from '../../kvnode/serving.ts';
-import { DEFAULT_LIMITS } from '../../kvnode/storage/open.ts';
+import { Stage } from '../../kvnode/stage.ts';
+import { DEFAULT_LIMITS } from '../../kvnode/storage/limits.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
 import { openClient, TestCluster } from '../support/cluster.ts';
 import { openZk } from '../support/zookeeper.ts';
@@ -23,7 +27,10 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
   const storage = await world.open();
   const id = await clusterId(cluster);
   await storage.joinCluster(id);
-  const serving = await serveNode({
+  const stage = new Stage();
+  const pages = { livez: () => null, readyz: () => stage.missing, metrics: () => '' };
+  const listener = await serveWs({ listen: '127.0.0.1:0', env: realEnv, pages, accept: null });
+  const serving = serveNode({
     env: realEnv,
     logger: silentLogger,
     storage,
@@ -32,12 +39,16 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
     name: 'here',
     zone: 'here',
     capacity: 1,
-    listen: '127.0.0.1:0',
     advertise: null,
+    memory: nodeMemory(MEMORY_BYTES_MOST),
+    listener,
+    stage,
+    metrics: new Metrics(),
   });
   t.teardown(async () => {
     world.disk.release();
     await serving.close();
+    await listener.close();
     await storage.close();
   });
   return serving;

@@ -11,6 +11,7 @@ import { openDataDirectory } from '../../kvnode/data-directory.ts';
 import { admit, joinCluster } from '../../kvnode/membership.ts';
 import { KvNode } from '../../kvnode/node.ts';
 import { Registration } from '../../kvnode/registration.ts';
+import { Stage } from '../../kvnode/stage.ts';
 import { CorruptDataError } from '../../kvnode/storage/errors.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
 import { noLock } from '../suites/storage/memory-state.ts';
@@ -156,7 +157,7 @@ export class NodeProcess {
     if (setAside || this.damaged !== 'latent') this.damaged = null;
     this.nodeId = opened.nodeId;
     const storage = applied.watch(this.host.name, opened);
-    const membership = { storage, env, logger };
+    const membership = { storage, env, logger, stage: new Stage() };
     let cluster: ClusterRecord | null = null;
     const zk = connectZk({
       connect: ensemble.connectString,

@@ -2,7 +2,7 @@
 
 import { DEFAULT_REPLICATION, DEFAULT_SESSION, type ReplicationConfig } from '../../common/model/config.ts';
 import type { ChannelConfig } from '../../common/net/channel.ts';
-import type { StorageLimits } from '../../kvnode/storage/open.ts';
+import type { StorageLimits } from '../../kvnode/storage/limits.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import type { World } from './world/world.ts';
 import { TICK_MS } from './world/zk-ensemble.ts';

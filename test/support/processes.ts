@@ -92,6 +92,11 @@ export class TestProcess {
     return this.#exited;
   }
 
+  /** The lines of its log so far. */
+  get lines(): readonly LogLine[] {
+    return this.#seen;
+  }
+
   /** What it wrote on stderr that is no line of its log. */
   get words(): readonly string[] {
     return this.#words;
@@ -142,6 +147,11 @@ export class TestProcess {
       this.#child.kill(signal);
       this.signal('SIGCONT');
     }
+    return this.#exited;
+  }
+
+  /** Resolves with its exit code once it has ended by itself. */
+  untilEnded(): Promise<number | null> {
     return this.#exited;
   }
 

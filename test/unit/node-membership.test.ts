@@ -6,6 +6,7 @@ import { ProcessExit } from '../../common/process/exit.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
 import { admit } from '../../kvnode/membership.ts';
+import { Stage } from '../../kvnode/stage.ts';
 import { World } from '../sim/world/world.ts';
 import { ZkEnsemble } from '../sim/world/zk-ensemble.ts';
 import { linksOf } from '../sim/world/zk-link.ts';
@@ -19,13 +20,14 @@ function nodeOf(own: string | null) {
   const ended: unknown[] = [];
   process.onCrash = (error) => ended.push(error);
   const storage = { clusterId: own, joinCluster: async () => {} };
+  const stage = new Stage();
   const zk = connectZk({
     connect: ensemble.connectString,
     config: DEFAULT_SESSION,
     env,
     logger,
     openLink: linksOf(ensemble, process),
-    admit: (session) => admit(session, { storage, env, logger }),
+    admit: (session) => admit(session, { storage, env, logger, stage }),
   });
   const pass = async (ms: number) => {
     const end = world.clock.now + ms;
@@ -42,7 +44,7 @@ function nodeOf(own: string | null) {
     const session = ensemble.openSession(10_000);
     ensemble.write(session, [{ kind: 'create', path: paths.cluster, data, mode: 'persistent' }]);
   };
-  return { zk, ensemble, pass, makeCluster, ended };
+  return { zk, ensemble, pass, makeCluster, ended, stage };
 }
 
 test('a session of its own cluster is used', async (t) => {
@@ -59,9 +61,10 @@ test('so is any by a node that has not joined one yet', async (t) => {
 });
 
 test('one without a cluster is used once its own is there', async (t) => {
-  const { zk, pass, makeCluster, ended } = nodeOf('c-1');
+  const { zk, pass, makeCluster, ended, stage } = nodeOf('c-1');
   await pass(20_000);
   t.is(zk.session, null);
+  t.regex(String(stage.missing), /^waiting for ZooKeeper to have the cluster again/);
   makeCluster('c-1');
   await pass(1_000);
   t.not(zk.session, null);

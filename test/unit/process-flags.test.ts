@@ -4,6 +4,7 @@ import test from 'ava';
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import {
   address,
+  byteSize,
   choice,
   integer,
   list,
@@ -25,6 +26,11 @@ const COMMAND = {
     nodes: integer({ help: 'nodes', min: 1, max: 9, fallback: 3 }),
     sessionMs: sessionFlag(4_000),
     output: choice({ help: 'form', words: ['table', 'json'], fallback: 'table' }),
+    memory: byteSize({
+      help: 'memory',
+      faultOf: (bytes) => (bytes < 1_000 ? 'is too little' : null),
+      fallback: null,
+    }),
     fresh: toggle({ help: 'empty it first' }),
     execute: list({ help: 'a command', value: 'TEXT', short: 'e' }),
   },
@@ -64,6 +70,9 @@ test(gives, [], { RANGEKEEPER_ZONE: '' }, 'zone', null);
 test(gives, ['--nodes', '9'], NONE, 'nodes', 9);
 test(gives, [], { RANGEKEEPER_SESSION_MS: '2000' }, 'sessionMs', 2000);
 test(gives, ['--output', 'json'], NONE, 'output', 'json');
+test(gives, [], NONE, 'memory', null);
+test(gives, ['--memory', '512MB'], NONE, 'memory', 512_000_000);
+test(gives, [], { RANGEKEEPER_MEMORY: '1GiB' }, 'memory', 1024 ** 3);
 test(gives, [], NONE, 'fresh', false);
 test(gives, ['--fresh'], NONE, 'fresh', true);
 test(gives, [], { RANGEKEEPER_FRESH: 'yes' }, 'fresh', true);
@@ -93,6 +102,8 @@ test(refused, ['--listen', ':80'], NONE, '--listen: :80 is not host:port');
 test(refused, ['--zk', 'a:1,b/root'], NONE, '--zk: b is not host:port');
 test(refused, ['--zk', 'a:1/'], NONE, '--zk: a:1/ has an empty root');
 test(refused, ['--output', 'xml'], NONE, '--output: xml is none of table, json');
+test(refused, ['--memory', 'much'], NONE, '--memory: much is not an amount such as 512MB or 1GiB');
+test(refused, [], { RANGEKEEPER_MEMORY: '999' }, 'RANGEKEEPER_MEMORY: is too little');
 test(refused, ['--zone='], NONE, '--zone: is empty');
 test(refused, [], { RANGEKEEPER_FRESH: 'maybe' }, 'RANGEKEEPER_FRESH: maybe is neither 1 nor 0');
 

@@ -1,6 +1,7 @@
 // A directory tree as rows: the path of each file relative to the directory, with `/`, is the key; its bytes are the
 // value. Names are bytes, as the file system has them, in their order. Symbolic links and what is neither file nor
-// directory are left out and counted; a file that cannot be a value, or cannot be read, is refused and counted.
+// directory are left out and counted; a file that cannot be a value, or cannot be read, is refused and counted. Of a file
+// only the bytes are kept: a row has no place for its mode, so that of a file which may be executed is counted as left out.
 
 import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { type Bytes, compareBytes, formatBytes } from '../../common/base/bytes.ts';
@@ -8,6 +9,9 @@ import { LIMITS } from '../../common/model/config.ts';
 import { type Item, rowItem, VALUE_TOO_LONG } from './item.ts';
 
 const SLASH = Buffer.from('/');
+/** Mode bits: somebody may execute it. */
+const EXECUTABLE = 0o111;
+const EXECUTABLE_LOST = 'permission to execute a file';
 
 /** @throws Error where `root` is no directory or cannot be read. */
 export async function* readTree(root: string, prefix: Bytes): AsyncIterableIterator<Item> {
@@ -22,7 +26,7 @@ async function* readDirectory(path: Buffer, key: Buffer): AsyncIterableIterator<
     const below = Buffer.concat([path, SLASH, entry.name]);
     const name = Buffer.concat([key, entry.name]);
     if (entry.isSymbolicLink()) yield { kind: 'skipped', what: 'symbolic link' };
-    else if (entry.isFile()) yield await readFileItem(below, name);
+    else if (entry.isFile()) yield* readFileItems(below, name);
     else if (!entry.isDirectory()) yield { kind: 'skipped', what: 'neither file nor directory' };
     else yield* guardedDirectory(below, Buffer.concat([name, SLASH]));
   }
@@ -37,21 +41,29 @@ async function* guardedDirectory(path: Buffer, key: Buffer): AsyncIterableIterat
   }
 }
 
-async function readFileItem(path: Buffer, key: Buffer): Promise<Item> {
+/** The row, and beside it what of the file has no place in a row and would be missed. */
+async function* readFileItems(path: Buffer, key: Buffer): AsyncIterableIterator<Item> {
   const from = formatBytes(path);
   try {
     // Asked first, so that a big file is not opened, and one that has become a pipe does not hang the open.
     const about = await lstat(path);
-    if (!about.isFile()) return { kind: 'skipped', what: 'neither file nor directory' };
-    if (about.size > LIMITS.valueBytesMax) return { kind: 'refused', reason: VALUE_TOO_LONG, from };
-    const file = await open(path, 'r');
-    try {
-      return rowItem(key, await readValue(file, about.size), from);
-    } finally {
-      await file.close();
+    if (!about.isFile()) yield { kind: 'skipped', what: 'neither file nor directory' };
+    else if (about.size > LIMITS.valueBytesMax) yield { kind: 'refused', reason: VALUE_TOO_LONG, from };
+    else {
+      yield rowItem(key, await readWhole(path, about.size), from);
+      if ((about.mode & EXECUTABLE) !== 0) yield { kind: 'skipped', what: EXECUTABLE_LOST };
     }
   } catch (error) {
-    return unreadable(path, error);
+    yield unreadable(path, error);
+  }
+}
+
+async function readWhole(path: Buffer, size: number): Promise<Bytes> {
+  const file = await open(path, 'r');
+  try {
+    return await readValue(file, size);
+  } finally {
+    await file.close();
   }
 }
 

@@ -50,7 +50,8 @@ const importVerb: Verb = {
   summary: 'write the rows of a file, or a tree of files',
   details: `FILE may be - for standard input. ${FORMS}
 It goes on through the death of an owner, and may be run again. Exit code 0: all was imported. What is refused is
-told, counted, and makes it 1; symbolic links in a tree are left out and counted.`,
+told, counted, and makes it 1; symbolic links in a tree are left out and counted. Of a file in a tree only the bytes are
+kept, not its mode, owner or times; files that may be executed are counted as skipped permissions.`,
   parameters: [FILE],
   options: [
     TREE_OPTION,
@@ -88,7 +89,8 @@ const exportVerb: Verb = {
   summary: 'read all rows into a file, or a tree of files',
   details: `Without FILE, or with -, to standard output. ${FORMS}
 Each page of rows is one moment of its range, the whole is not. With --tree a key that is no path of a file below
-DIR (absolute, .., empty parts) is refused, counted, and makes the exit code 1. FILE appears when it is whole.`,
+DIR (absolute, .., empty parts) is refused, counted, and makes the exit code 1. Files get the usual mode (0666 less the umask): modes are not kept.
+FILE appears when it is whole.`,
   parameters: [FILE],
   options: [
     TREE_OPTION,

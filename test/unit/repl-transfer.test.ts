@@ -1,6 +1,16 @@
 // Import and export: round trips of any bytes, what is refused and why, directory trees, and going on through failures.
 
-import { chmod, mkdir, mkdtemp, readdir, readFile, symlink, truncate, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  stat,
+  symlink,
+  truncate,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
@@ -283,6 +293,7 @@ test('of a tree: links are left out, big and unreadable files refused, and all i
   await truncate(join(from, 'big'), (1 << 20) + 1);
   await symlink('ok', join(from, 'link'));
   await symlink('.', join(from, 'loop'));
+  await writeFile(join(from, 'script'), '#!/bin/sh\n', { mode: 0o755 });
   await writeFile(join(from, 'secret'), 's');
   await chmod(join(from, 'secret'), 0);
   const result = await runTexts(new MemoryClient(), [`import --tree ${from}`], { output: 'json' });
@@ -290,9 +301,24 @@ test('of a tree: links are left out, big and unreadable files refused, and all i
   // Root reads what nobody may.
   const unreadable = process.getuid?.() === 0 ? {} : { 'cannot be read (EACCES)': 1 };
   t.deepEqual(counts.refusedBy, { 'value over 1048576 bytes': 1, ...unreadable });
-  t.deepEqual(counts.skipped, { 'symbolic link': 2 });
+  t.deepEqual(counts.skipped, { 'symbolic link': 2, 'permission to execute a file': 1 });
   t.is(result.code, 1);
   t.regex(result.err, /refused: .*\/big: value over 1048576 bytes/);
+});
+
+test('the help of both says that modes are not kept, and an export gives files the usual one', async (t) => {
+  for (const verb of ['import', 'export']) {
+    const { out } = await runTexts(new MemoryClient(), [`help ${verb}`]);
+    t.regex(out, /\bmodes?\b[^.]*\bnot\b|\bnot\b[^.]*\bmode\b/, verb);
+  }
+  const from = await directory();
+  await writeFile(join(from, 'script'), '#!/bin/sh\n', { mode: 0o755 });
+  const client = new MemoryClient();
+  t.is((await runTexts(client, [`import --tree ${from}`])).code, 0);
+  const to = await directory();
+  client.closed = false;
+  t.is((await runTexts(client, [`export --tree ${to}`])).code, 0);
+  t.is((await stat(join(to, 'script'))).mode & 0o111, 0);
 });
 
 test('import --tree of what is no directory fails', async (t) => {

@@ -42,7 +42,7 @@ export const COMMAND = {
       fallback: null,
     }),
     logRetainMb: integer({
-      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot; default: 4 times as much',
+      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot; default by --memory, at most 256',
       min: 1,
       max: 1_000_000,
       fallback: null,

@@ -24,16 +24,13 @@ import { connectZk } from '../common/zk/zk.ts';
 import { COMMAND } from './command.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { admit, joinCluster, type MembershipDeps } from './membership.ts';
-import { MEMORY_BYTES_LEAST, memoryBytes, type NodeMemory, nodeMemory } from './memory.ts';
+import { keepingLog, MEMORY_BYTES_LEAST, memoryBytes, type NodeMemory, nodeMemory } from './memory.ts';
 import { serveNode } from './serving.ts';
 import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
 import { Stage } from './stage.ts';
 import { CorruptDataError } from './storage/errors.ts';
 import { levelWith } from './storage/level-engine.ts';
-import type { StorageLimits } from './storage/limits.ts';
 import type { Storage } from './storage/storage.ts';
-
-const MIB = 1024 * 1024;
 
 type Values = ParsedFlags<typeof COMMAND>['values'];
 
@@ -100,7 +97,7 @@ async function openData({ values, logger, memory }: Setting): Promise<Storage> {
   const storage = await openDataDirectory(values.data, {
     env: realEnv,
     logger,
-    limits: { ...memory.storage, ...logLimits(values, memory.storage) },
+    limits: keepingLog(memory.storage, values.logKeepMb, values.logRetainMb),
     openState: levelWith(memory.level),
   });
   storage.onFailure((error) => endAfter(error, values.data));
@@ -119,18 +116,6 @@ function endAfter(error: Error, directory: string): void {
   queueMicrotask(() => {
     throw new ProcessExit(EXIT.failed, `kvnode: ${text}`);
   });
-}
-
-/** What was asked for by flags. Segments, and what waits to be written to the state, are small enough that it is possible. */
-function logLimits({ logKeepMb, logRetainMb }: Values, fallback: StorageLimits): Partial<StorageLimits> {
-  const keepBytes = logKeepMb === null ? fallback.keepBytes : logKeepMb * MIB;
-  const retainBytes = logRetainMb === null ? 4 * keepBytes : logRetainMb * MIB;
-  return {
-    keepBytes,
-    retainBytes: Math.max(keepBytes, retainBytes),
-    segmentBytes: Math.min(fallback.segmentBytes, Math.max(MIB, keepBytes / 4)),
-    flushBytes: Math.min(fallback.flushBytes, keepBytes / 4),
-  };
 }
 
 /** 3. `joined` resolves when there is a cluster, which may be never. */

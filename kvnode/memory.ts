@@ -166,6 +166,28 @@ function storageLimits(parts: NodeMemory['parts']): StorageLimits {
   };
 }
 
+/**
+ * The limits where somebody has said how much of the log is kept, in MiB; null: as it is. Segments, and what waits to be
+ * written to the state, are then small enough that it is possible.
+ */
+export function keepingLog(
+  limits: StorageLimits,
+  keepMib: number | null,
+  retainMib: number | null,
+): StorageLimits {
+  if (keepMib === null && retainMib === null) return limits;
+  const keepBytes = keepMib === null ? Math.min(limits.keepBytes, (retainMib ?? 0) * MIB) : keepMib * MIB;
+  const retainBytes = retainMib === null ? limits.retainBytes : retainMib * MIB;
+  const quarter = Math.floor(keepBytes / 4);
+  return {
+    ...limits,
+    keepBytes,
+    retainBytes: Math.max(keepBytes, retainBytes),
+    segmentBytes: Math.min(limits.segmentBytes, Math.max(MIB, quarter)),
+    flushBytes: Math.min(limits.flushBytes, quarter),
+  };
+}
+
 /** Four equal shares: blocks, the table being filled, the one being written, a batch. */
 function levelLimits(bytes: number): LevelLimits {
   const share = Math.floor(bytes / 4);
@@ -194,6 +216,10 @@ function check(memory: NodeMemory): void {
   const { parts, storage, level, replication } = memory;
   const sum = NAMES.reduce((total, name) => total + parts[name], 0);
   assert(sum <= memory.bytes, 'the parts are no more than the whole');
+  assert(
+    Object.values({ ...storage, ...level, ...replication }).every(Number.isInteger),
+    'limits are whole numbers',
+  );
   assert(storage.cacheBytes <= parts.caches, 'rows in memory fit their part');
   assert(storage.flushBytes < storage.overlayBytesMax, 'the state is written before the overlay is full');
   assert(storage.flushBytes <= parts.level / 4, 'a batch fits the part of LevelDB');

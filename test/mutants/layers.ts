@@ -35,6 +35,7 @@ const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])
   ['coordinator/', ['coordinator-']],
   ['common/client/', ['client-']],
   ['common/zk/', ['zk-']],
+  ['common/process/', ['process-', 'available-memory']],
 ];
 const UNIT_FOLDER = 'dist/test/unit';
 const UNIT_MS = 180_000;

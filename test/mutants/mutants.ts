@@ -258,4 +258,25 @@ export const MUTANTS: readonly Mutant[] = [
     text: 'replica.committed = Math.max(replica.committed, cursor.committed);',
     replacement: 'void cursor.committed;',
   },
+  {
+    name: 'give every node the limits of a large one',
+    rule: 'section 9, --memory: the parts add up to what was given',
+    file: 'kvnode/memory.ts',
+    text: 'const t = Math.min(1, (bytes - MEMORY_BYTES_LEAST) / (MEMORY_BYTES_MOST - MEMORY_BYTES_LEAST));',
+    replacement: 'const t = 1;',
+  },
+  {
+    name: 'look for the limit at the path of the group only',
+    rule: "section 9, --memory: the container's limit by default",
+    file: 'common/process/available-memory.ts',
+    text: 'for (let depth = parts.length; depth >= 0; depth--) {',
+    replacement: 'for (let depth = parts.length; depth >= parts.length; depth--) {',
+  },
+  {
+    name: 'say the last words as plain text',
+    rule: 'what ends a process that logs JSON is a line of its log',
+    file: 'common/process/main.ts',
+    text: 'this.#logger = logger;',
+    replacement: 'void logger;',
+  },
 ];

@@ -9,6 +9,7 @@ import { SCANS_MAX } from '../../kvnode/client-service.ts';
 import { COMMAND } from '../../kvnode/command.ts';
 import {
   heapFlags,
+  keepingLog,
   MEMORY_BYTES_LEAST,
   MEMORY_BYTES_MOST,
   memoryBytes,
@@ -91,4 +92,26 @@ test('too little is refused in one line', (t) => {
     'rangekeeper kvnode: --memory: 128 MiB is too little: a node needs 200 MiB or more (see rangekeeper kvnode --help)',
   );
   t.throws(() => read(String(MEMORY_BYTES_LEAST - 1)), { instanceOf: ProcessExit });
+});
+
+test('how much of the log is kept can be said, and the rest of the storage fits that', (t) => {
+  for (const bytes of sizes()) {
+    const { storage } = nodeMemory(bytes);
+    t.is(keepingLog(storage, null, null), storage);
+    for (const [keep, retain] of [
+      [1, null],
+      [3, 1],
+      [null, 1],
+      [64, 256],
+      [7, 1000],
+      [1000, null],
+    ] as const) {
+      const limits = keepingLog(storage, keep, retain);
+      t.true(Object.values(limits).every(Number.isInteger), JSON.stringify(limits));
+      if (keep !== null) t.is(limits.keepBytes, keep * MIB);
+      t.true(limits.retainBytes >= limits.keepBytes);
+      t.true(limits.flushBytes <= limits.keepBytes / 4);
+      t.true(limits.segmentBytes >= MIB && limits.segmentBytes <= Math.max(MIB, limits.keepBytes / 4));
+    }
+  }
 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable, Writable } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { pipeline } from 'node:stream/promises';
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import { ROOT } from '../support/source.ts';
 
@@ -14,25 +15,30 @@ export interface Result {
   readonly stderr: string;
 }
 
+export type Environment = Readonly<Record<string, string>>;
+
 const COMMANDS: readonly (readonly [string, ...string[]])[] = [['docker', 'compose'], ['docker-compose']];
 
 export class Compose {
+  readonly project: string;
   readonly #command: readonly [string, ...string[]];
-  readonly #project: string;
+  readonly #environment: Environment;
 
-  private constructor(command: readonly [string, ...string[]], project: string) {
+  private constructor(command: readonly [string, ...string[]], project: string, environment: Environment) {
     this.#command = command;
-    this.#project = project;
+    this.project = project;
+    this.#environment = environment;
   }
 
-  /** Throws {@link ProcessExit} where there is no Docker that answers. */
-  static async find(project: string): Promise<Compose> {
+  /** `environment`: what the compose file is filled in with. Throws {@link ProcessExit} where there is no Docker that answers. */
+  static async find(project: string, environment: Environment): Promise<Compose> {
     if ((await run('docker', ['info'])).code !== 0) {
       throw new ProcessExit(EXIT.failed, 'test:docker: no Docker engine answers (`docker info` fails)');
     }
     for (const command of COMMANDS) {
       const [program, ...args] = command;
-      if ((await run(program, [...args, 'version'])).code === 0) return new Compose(command, project);
+      if ((await run(program, [...args, 'version'])).code === 0)
+        return new Compose(command, project, environment);
     }
     throw new ProcessExit(
       EXIT.failed,
@@ -40,39 +46,69 @@ export class Compose {
     );
   }
 
+  /** The same project with more in its environment. */
+  with(environment: Environment): Compose {
+    return new Compose(this.#command, this.project, { ...this.#environment, ...environment });
+  }
+
   try(...args: readonly string[]): Promise<Result> {
     const [program, ...rest] = this.#words(args);
-    return run(program, rest);
+    return run(program, rest, { environment: this.#environment });
   }
 
   /** What it prints; throws with its complaint where it fails. */
   async do(...args: readonly string[]): Promise<string> {
-    const { code, stdout, stderr } = await this.try(...args);
-    if (code !== 0) throw new Error(`compose ${args.join(' ')} ended with code ${code}:\n${stderr}`);
-    return stdout;
+    return printed(`compose ${args.join(' ')}`, await this.try(...args));
+  }
+
+  /** As {@link do}, with something to read on its stdin. What it prints on stdout is not kept. */
+  async feed(input: Readable, ...args: readonly string[]): Promise<void> {
+    const [program, ...rest] = this.#words(args);
+    printed(
+      `compose ${args.join(' ')}`,
+      await run(program, rest, { environment: this.#environment, input, keepsOutput: false }),
+    );
   }
 
   /** A process in a container that answers each line with one. */
   talk(...args: readonly string[]): Talk {
     const [program, ...rest] = this.#words(args);
-    return new Talk(program, rest);
+    return new Talk(program, rest, this.#environment);
+  }
+
+  /** Ids of its containers, of one service or of all. */
+  async containers(...services: readonly string[]): Promise<string[]> {
+    return (await this.do('ps', '-q', ...services))
+      .split('\n')
+      .filter((id) => id !== '')
+      .sort();
   }
 
   #words(args: readonly string[]): [string, ...string[]] {
     const file = join(ROOT, 'docker', 'compose.yaml');
-    return [...this.#command, '-f', file, '-p', this.#project, ...args];
+    return [...this.#command, '-f', file, '-p', this.project, ...args];
   }
+}
+
+/** `docker ...`; throws with its complaint where it fails. */
+export async function docker(...args: readonly string[]): Promise<string> {
+  return printed(`docker ${args.join(' ')}`, await run('docker', args));
+}
+
+function printed(what: string, { code, stdout, stderr }: Result): string {
+  if (code !== 0) throw new Error(`${what} ended with code ${code}:\n${stderr}`);
+  return stdout;
 }
 
 export class Talk {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
-  constructor(program: string, args: readonly string[]) {
+  constructor(program: string, args: readonly string[], environment: Environment) {
     this.#child = spawn(program, args, {
       stdio: ['pipe', 'pipe', 'inherit'],
       detached: true,
-      env: ENVIRONMENT,
+      env: { ...process.env, ...environment },
     });
     // A pipe that broke shows as the end of the answers.
     this.#child.stdin.on('error', () => {});
@@ -91,20 +127,33 @@ export class Talk {
   }
 }
 
-/** The page gets any free port. */
-const ENVIRONMENT = { ...process.env, RANGEKEEPER_WEB_PORT: '0' };
+interface RunOptions {
+  readonly environment?: Environment;
+  readonly input?: Readable;
+  readonly keepsOutput?: boolean;
+}
 
-async function run(program: string, args: readonly string[]): Promise<Result> {
+async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
+  const { environment = {}, input, keepsOutput = true } = options;
   // A group of its own: Ctrl-C is for the test, which takes the project down with this very program.
   const child = spawn(program, args, {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
-    env: ENVIRONMENT,
+    env: { ...process.env, ...environment },
   });
   const ended = new Promise<number>((resolve) => {
     child.once('error', () => resolve(127));
     child.once('close', (code) => resolve(code ?? 1));
   });
-  const [stdout, stderr, code] = await Promise.all([text(child.stdout), text(child.stderr), ended]);
+  // A program that reads no more ends with a code that tells.
+  if (input === undefined) child.stdin.end();
+  else pipeline(input, child.stdin).catch(() => {});
+  const output = keepsOutput ? text(child.stdout) : drained(child.stdout);
+  const [stdout, stderr, code] = await Promise.all([output, text(child.stderr), ended]);
   return { code, stdout, stderr };
+}
+
+async function drained(output: Readable): Promise<string> {
+  for await (const _ of output);
+  return '';
 }

@@ -1,0 +1,42 @@
+// Names and addresses inside the network: a container that was cut off and is connected again under its name, and two that come
+// back with each other's addresses.
+
+import { type Deployment, eventually, must, nameIn, say, UP_MS_MAX } from '../deployment.ts';
+
+const KEY = 'network/1';
+const IP = '{{range .NetworkSettings.Networks}}{{.IPAddress}}{{end}}';
+
+export async function network(deployment: Deployment): Promise<void> {
+  await cutOff(deployment);
+  await swapped(deployment);
+}
+
+async function cutOff(deployment: Deployment): Promise<void> {
+  const first = await eventually('a write', UP_MS_MAX, () => deployment.answer(`put ${KEY} 1`));
+  const owner = nameIn(first.node);
+  say(`cutting ${owner} off the network`);
+  await deployment.cutOff(owner);
+  const second = await eventually('a write without it', UP_MS_MAX, () => deployment.answer(`put ${KEY} 2`));
+  must(nameIn(second.node) !== owner, 'another node took the write');
+  await deployment.rejoin(owner);
+  await deployment.inSyncAgain(KEY, owner);
+  say(`${owner} is connected under its name, and in-sync again`);
+}
+
+/** Docker gives the lowest free address: who starts first gets that of who was first. */
+async function swapped(deployment: Deployment): Promise<void> {
+  const { compose } = deployment;
+  const before = await addresses(deployment);
+  await compose.do('stop', 'n1', 'n2');
+  await compose.do('start', 'n2');
+  await compose.do('start', 'n1');
+  const after = await addresses(deployment);
+  must(before.join() !== after.join(), `n1 and n2 have other addresses than before: ${after.join(', ')}`);
+  await eventually('a write', UP_MS_MAX, () => deployment.answer(`put ${KEY} 3`));
+  for (const node of ['n1', 'n2']) await deployment.inSyncAgain(KEY, node);
+  say(`n1 and n2 were at ${before.join(', ')}, are at ${after.join(', ')}, and in-sync`);
+}
+
+async function addresses(deployment: Deployment): Promise<string[]> {
+  return [await deployment.inspect('n1', IP), await deployment.inspect('n2', IP)];
+}

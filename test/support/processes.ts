@@ -97,6 +97,11 @@ export class TestProcess {
     return this.#seen;
   }
 
+  /** Why it ended, by the line of its log with level `fatal`; null where there is none. */
+  get lastWords(): string | null {
+    return this.#seen.find(({ level }) => level === 'fatal')?.msg ?? null;
+  }
+
   /** What it wrote on stderr that is no line of its log. */
   get words(): readonly string[] {
     return this.#words;

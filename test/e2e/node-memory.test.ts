@@ -1,0 +1,59 @@
+// Nodes with little memory take in more rows than fit into it, and give them out again: real processes with `--memory 256MB`,
+// looked at by their own counters and, where there is /proc, by the kernel's.
+
+import { readFile } from 'node:fs/promises';
+import test from 'ava';
+import { nodeMemory } from '../../kvnode/memory.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
+
+const MEMORY = 256_000_000;
+/** In batches: of one moment's writes the node holds several copies. */
+const BATCHES = 600;
+const ROWS = 100;
+const VALUE = new Uint8Array(1_500).fill(7);
+
+async function countersOf(node: NodeProcess): Promise<ReadonlyMap<string, number>> {
+  const { address } = await node.process.said('listening');
+  const text = await (await fetch(`http://${address}/metrics`)).text();
+  const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
+  return new Map(
+    lines.map((line) => {
+      const [name = '', value = ''] = line.split(' ');
+      return [name.replace('rangekeeper_node_', ''), Number(value)] as const;
+    }),
+  );
+}
+
+/** What the process has for itself: pages of files, which the kernel takes back, are not in it. Null without /proc. */
+async function ownBytes(pid: number): Promise<number | null> {
+  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '');
+  const kib = /^RssAnon:\s+([0-9]+) kB$/m.exec(status)?.[1];
+  return kib === undefined ? null : Number(kib) * 1024;
+}
+
+test.serial('90 MB of rows go through nodes of 256 MB each', async (t) => {
+  const cluster = await TestCluster.start(t, { nodeArgs: ['--memory', `${MEMORY}`] });
+  await cluster.allInSync();
+  const client = await openClient(t, cluster);
+  const { parts, storage } = nodeMemory(MEMORY);
+  for (let batch = 0; batch < BATCHES; batch++) {
+    await Promise.all(Array.from({ length: ROWS }, (_, row) => client.put(`row/${batch}/${row}`, VALUE)));
+  }
+  let rows = 0;
+  for await (const { value } of client.scan({ prefix: 'row/' })) {
+    rows++;
+    if (value.length !== VALUE.length) t.fail('a value is as it was written');
+  }
+  t.is(rows, BATCHES * ROWS);
+
+  for (const node of cluster.nodes) {
+    const counters = await countersOf(node);
+    const of = (name: string) => counters.get(name) ?? Number.NaN;
+    t.is(of('memory_limit_bytes'), MEMORY);
+    t.true(of('row_cache_bytes') + of('leaf_cache_bytes') <= storage.cacheBytes);
+    t.true(of('overlay_bytes') <= parts.overlay + parts.waiting);
+    t.true(of('log_bytes') <= 2 * storage.retainBytes, 'and the log is as short as its index must be');
+    const own = await ownBytes(node.process.pid);
+    if (own !== null) t.true(own <= MEMORY - parts.processes / 2, `${node.name} has ${own} bytes for itself`);
+  }
+});

@@ -6,6 +6,7 @@ import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
 import { describeFailover, measureFailover, summarizeFailover } from './failover.ts';
+import { describeManyRanges, MANY_RANGES, measureManyRanges, summarizeManyRanges } from './many-ranges.ts';
 import { runMicro } from './micro/micro.ts';
 import { pageOf } from './report/page.ts';
 import { type Report, verifiedIn } from './report/report.ts';
@@ -91,7 +92,13 @@ async function failover(values: Values, stopped: Promise<never>): Promise<number
   say(`failover: 3 nodes, T = 2 s, 8 writers and 4 fallback readers on one range; ${machine}`);
   const runs = await measureFailover(values.runs, (run) => say(describeFailover(run)), stopped);
   for (const line of summarizeFailover(runs)) say(line);
-  if (values.json !== null) writeFileSync(values.json, `${JSON.stringify({ machine, runs }, null, 2)}\n`);
-  const sound = runs.every(({ lost, failedReads }) => lost === 0 && failedReads === 0);
+  say(`failover of many ranges: ${MANY_RANGES}`);
+  const many = await measureManyRanges(values.runs, (run) => say(describeManyRanges(run)), stopped);
+  for (const line of summarizeManyRanges(many)) say(line);
+  if (values.json !== null)
+    writeFileSync(values.json, `${JSON.stringify({ machine, runs, many }, null, 2)}\n`);
+  const sound =
+    runs.every(({ lost, failedReads }) => lost === 0 && failedReads === 0) &&
+    many.every(({ lost }) => lost === 0);
   return sound ? EXIT.ok : EXIT.failed;
 }

@@ -1,10 +1,11 @@
-// One step becomes one multi: the check of the coordinator epoch that fences an old leader, the compare-and-sets, and the
-// event that tells what happened and why. So a step is there whole with its story, or not at all.
+// How steps take effect: each with its compare-and-sets and the event that tells what happened and why, whole or not at all;
+// many of them in one multi, which begins with the check of the coordinator epoch that fences an old leader.
 
 import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
 import type { EventRecord } from '../common/model/records.ts';
-import { ZkError, type ZkNode, type ZkOp, type ZkSession } from '../common/zk/store.ts';
+import { commitParts, gatheredCount, type Part, type PartOutcome } from '../common/zk/gathered.ts';
+import type { ZkError, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
 import {
   clusterCodec,
   descriptorCodec,
@@ -37,26 +38,41 @@ export type Outcome =
 
 const REFUSALS: readonly string[] = ['no-node', 'node-exists', 'bad-version', 'not-empty'];
 
-/** Carries out `ops` under the fence; `at` is Unix ms, for the event. */
-export async function commitStep(fence: Fence, step: Step, at: number): Promise<Outcome> {
-  const event = eventCodec.encode(eventOf(step, at));
-  return commitFenced(fence, [
-    ...opsOf(step),
-    { kind: 'create', path: paths.eventPrefix, data: event, mode: 'persistent-sequential' },
-  ]);
+/** `steps` in order, in batches that fit one multi each. */
+export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] {
+  const parts = steps.map((step) => partOf(step, 0));
+  const batches: (readonly Step[])[] = [];
+  for (let start = 0; start < steps.length; start += batches.at(-1)?.length ?? 0) {
+    batches.push(steps.slice(start, start + gatheredCount(parts.slice(start))));
+  }
+  return batches;
 }
 
-export async function commitFenced(fence: Fence, ops: readonly ZkOp[]): Promise<Outcome> {
+/** Carries out a batch under the fence; one outcome a step, in order. `at` is Unix ms, for the events. */
+export function commitSteps(fence: Fence, batch: readonly Step[], at: number): Promise<readonly Outcome[]> {
+  return commitFenced(
+    fence,
+    batch.map((step) => partOf(step, at)),
+  );
+}
+
+export async function commitFenced(fence: Fence, parts: readonly Part[]): Promise<readonly Outcome[]> {
   const check: ZkOp = { kind: 'check', path: paths.coordinatorEpoch, version: fence.version };
-  try {
-    await fence.session.multi([check, ...ops]);
-    return { kind: 'done' };
-  } catch (error) {
-    if (!(error instanceof ZkError)) throw error;
-    if (error.maybeApplied) return { kind: 'unknown', error };
-    if (!REFUSALS.includes(error.failure)) return { kind: 'failed', error };
-    return error.opIndex === 0 ? { kind: 'fenced' } : { kind: 'refused', error };
-  }
+  return (await commitParts(fence.session, parts, [check])).map(outcomeOf);
+}
+
+function outcomeOf(outcome: PartOutcome): Outcome {
+  if (outcome.kind === 'done') return { kind: 'done' };
+  const { error } = outcome;
+  if (error.maybeApplied) return { kind: 'unknown', error };
+  if (!REFUSALS.includes(error.failure)) return { kind: 'failed', error };
+  return outcome.kind === 'refused' ? { kind: 'refused', error } : { kind: 'fenced' };
+}
+
+/** A step with its story. */
+function partOf(step: Step, at: number): Part {
+  const data = eventCodec.encode(eventOf(step, at));
+  return [...opsOf(step), { kind: 'create', path: paths.eventPrefix, data, mode: 'persistent-sequential' }];
 }
 
 function opsOf(step: Step): readonly ZkOp[] {

@@ -2,11 +2,12 @@
 // what came of it, and looks again until there is nothing left to do. So nothing runs twice at a time and nothing depends
 // on an event having been seen: a lost watch costs a slow poll, never a step.
 
+import { present } from '../common/base/assert.ts';
 import { delay, type Env, every } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
-import { commitStep, type Fence, type Outcome, rereadStep } from './commit.ts';
+import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
 import { isEnded, isPassing } from './persist.ts';
 import { Picture } from './picture.ts';
@@ -153,11 +154,14 @@ export class Leader {
     const { env, config } = this.#deps;
     this.#unread = steps;
     let anyDone = false;
-    await inParallel(steps, config.commitsAtOnce, async (step) => {
+    await inParallel(batchesOf(steps), config.commitsAtOnce, async (batch) => {
       if (this.#end !== null) return;
-      const outcome = await commitStep(this.#fence, step, env.wallNow());
-      anyDone ||= outcome.kind === 'done';
-      this.#note(step, outcome);
+      const outcomes = await commitSteps(this.#fence, batch, env.wallNow());
+      for (const [index, step] of batch.entries()) {
+        const outcome = present(outcomes[index], 'each step has an outcome');
+        anyDone ||= outcome.kind === 'done';
+        this.#note(step, outcome);
+      }
     });
     if (this.#end !== null) return;
     await this.#readUnread();

@@ -24,7 +24,9 @@ export async function trim(
     ...surplus(oldest, eventsKept).map((name) => deletion(paths.event(name), 0)),
     ...surplus(finishedTasks, tasksKept).map((task) => deletion(paths.task(task.id), task.version)),
   ];
-  return ops.length === 0 ? null : commitFenced(fence, ops);
+  if (ops.length === 0) return null;
+  const [outcome] = await commitFenced(fence, [ops]);
+  return outcome ?? null;
 }
 
 function surplus<T>(oldestFirst: readonly T[], kept: number): readonly T[] {

@@ -1,45 +1,87 @@
-// Carries out what replicas ask of ZooKeeper: compare-and-sets on descriptors (R10: the outcome is done, refused, or
-// unknown, never guessed), reads of a live session (R8), and the events that tell people of it.
+// What replicas ask of ZooKeeper: compare-and-sets on descriptors (R10: the outcome is done, refused, or unknown, never
+// guessed), and reads of a live session (R8). The compare-and-sets of one turn leave together: a machine that is lost shrinks
+// the in-sync sets of all its ranges at once. R10 stays each replica's own business: it asks for one at a time, and gets
+// one outcome for each that it asked for.
 
-import { never } from '../common/base/assert.ts';
-import type { Env } from '../common/base/env.ts';
+import { never, present } from '../common/base/assert.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';
-import type { NodeId, SessionId } from '../common/model/ids.ts';
-import type { EventRecord } from '../common/model/records.ts';
-import { type Zk, ZkError } from '../common/zk/store.ts';
-import { decodeLive, descriptorCodec, eventCodec, paths } from '../common/zk/znodes.ts';
+import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
+import { commitParts, gatheredCount, type Part, type PartOutcome } from '../common/zk/gathered.ts';
+import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import { decodeLive, descriptorCodec, paths } from '../common/zk/znodes.ts';
 import type { CasOutcome } from './replica/descriptor-change.ts';
 import type { Purpose } from './replica/messages.ts';
 
-export class DescriptorWriter {
-  readonly #self: NodeId;
-  readonly #zk: Zk;
-  readonly #env: Env;
-  readonly #logger: Logger;
+/** Multis under way at once. Beyond it what comes is gathered until one of them is answered. */
+const MULTIS_MAX = 4;
 
-  constructor(self: NodeId, zk: Zk, env: Env, logger: Logger) {
-    this.#self = self;
+interface Asked {
+  readonly range: RangeId;
+  readonly expected: number;
+  readonly part: Part;
+  /** The one in which it was asked for: what outlives it is not sent in the next. */
+  readonly session: ZkSession;
+  settle(outcome: CasOutcome): void;
+}
+
+export class DescriptorWriter {
+  readonly #zk: Zk;
+  readonly #logger: Logger;
+  #asked: Asked[] = [];
+  #underWay = 0;
+
+  constructor(zk: Zk, logger: Logger) {
     this.#zk = zk;
-    this.#env = env;
     this.#logger = logger;
   }
 
-  async compareAndSet(next: Descriptor, expected: number): Promise<CasOutcome> {
+  /** Leaves with the next flush(). */
+  compareAndSet(next: Descriptor, expected: number): Promise<CasOutcome> {
     const { session } = this.#zk;
-    if (session === null) return 'unknown';
-    try {
-      const version = await session.set(
-        paths.range(next.namespace, next.id),
-        descriptorCodec.encode(next),
-        expected,
-      );
-      return version === expected + 1 ? 'done' : 'unknown';
-    } catch (error) {
-      if (!(error instanceof ZkError)) throw error;
-      this.#logger.debug({ range: next.id, failure: error.failure }, 'descriptor not written');
-      return error.failure === 'bad-version' || error.failure === 'no-node' ? 'refused' : 'unknown';
+    if (session === null) return Promise.resolve('unknown');
+    const { namespace, id: range } = next;
+    const data = descriptorCodec.encode(next);
+    const part: Part = [{ kind: 'set', path: paths.range(namespace, range), data, version: expected }];
+    return new Promise((settle) => {
+      this.#asked.push({ range, expected, part, session, settle });
+    });
+  }
+
+  /** Sends what was asked for in this turn. */
+  flush(): void {
+    while (this.#asked.length > 0 && this.#underWay < MULTIS_MAX) void this.#sendNext();
+  }
+
+  async #sendNext(): Promise<void> {
+    const { session } = present(this.#asked[0], 'something was asked for');
+    const another = this.#asked.findIndex((asked) => asked.session !== session);
+    const same = another < 0 ? this.#asked : this.#asked.slice(0, another);
+    const batch = this.#asked.splice(0, gatheredCount(same.map(({ part }) => part)));
+    this.#underWay++;
+    const outcomes = await commitParts(
+      session,
+      batch.map(({ part }) => part),
+    );
+    this.#underWay--;
+    for (const [index, asked] of batch.entries()) {
+      asked.settle(this.#outcomeOf(asked, present(outcomes[index], 'each part has an outcome')));
     }
+    this.flush();
+  }
+
+  /** R10: `refused` is what ZooKeeper said of this very compare-and-set; whatever else happened, an image has to tell. */
+  #outcomeOf({ range, expected }: Asked, outcome: PartOutcome): CasOutcome {
+    if (outcome.kind === 'done') {
+      const [result] = outcome.results;
+      return result !== undefined && 'version' in result && result.version === expected + 1
+        ? 'done'
+        : 'unknown';
+    }
+    const { kind, error } = outcome;
+    this.#logger.debug({ range, failure: error.failure }, 'descriptor not written');
+    const saidNo = error.failure === 'bad-version' || error.failure === 'no-node';
+    return kind === 'refused' && saidNo ? 'refused' : 'unknown';
   }
 
   /** R8: the node's live session now; null where it has none, or none that could be read. */
@@ -51,14 +93,6 @@ export class DescriptorWriter {
       if (!(error instanceof ZkError)) throw error;
       return null;
     }
-  }
-
-  /** For people: lost without harm. */
-  tell(event: Omit<EventRecord, 'at' | 'by'>): void {
-    const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };
-    this.#zk.session
-      ?.create(paths.eventPrefix, eventCodec.encode(record), 'persistent-sequential')
-      .catch((error: unknown) => this.#logger.debug({ error: String(error) }, 'event not written'));
   }
 }
 

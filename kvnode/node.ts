@@ -21,6 +21,7 @@ import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
 import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { EventWriter } from './event-writer.ts';
 import { LogOfRange } from './log-of-range.ts';
 import { RangeHost } from './range-host.ts';
 import type { Intent, Ready } from './replica/messages.ts';
@@ -67,6 +68,7 @@ export class KvNode {
   readonly #live: LiveNodes;
   readonly #assignments: Assignments;
   readonly #writer: DescriptorWriter;
+  readonly #events: EventWriter;
   readonly #clients: ClientService;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
@@ -100,7 +102,8 @@ export class KvNode {
       handlers: { received: (channel, body) => this.#received(channel, body) },
       ...(options.channel === undefined ? {} : { channel: options.channel }),
     });
-    this.#writer = new DescriptorWriter(this.id, zk, env, logger);
+    this.#writer = new DescriptorWriter(zk, logger);
+    this.#events = new EventWriter(this.id, zk, env, logger);
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
     const touched = (host: RangeHost): void => this.#touch(host);
     this.#sender = new SnapshotSender({ env, logger, storage, config, send });
@@ -207,6 +210,7 @@ export class KvNode {
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
       this.#pace.lookAgain(host);
     }
+    this.#writer.flush();
     this.turnEnd.flush();
     if (
       this.#idle !== null &&
@@ -297,7 +301,7 @@ export class KvNode {
     const member = this.#live.nodes.get(purpose.node)?.name ?? purpose.node;
     const text = `range ${next.id}: ${storyOf(purpose, member)}: ${why}`;
     this.#logger.info({ range: next.id, epoch: next.epoch }, text);
-    this.#writer.tell({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+    this.#events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
   }
 
   /** R8. */

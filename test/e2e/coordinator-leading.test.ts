@@ -9,7 +9,7 @@ import type { TaskRequest } from '../../common/model/records.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
 import { coordinatorEpochCodec, liveCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
 import { ensureCluster } from '../../coordinator/cluster.ts';
-import { commitStep, type Fence } from '../../coordinator/commit.ts';
+import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
 import { isPromotion, plan } from '../../coordinator/plan.ts';
 import { rereadForPromotion } from '../../coordinator/reread.ts';
@@ -85,8 +85,8 @@ test('a step is carried out once: overtaken it is refused, of an old leader it i
     task: null,
     reason: 'a test says so',
   };
-  t.is((await commitStep(fence, step, 0)).kind, 'done');
-  t.is((await commitStep(fence, step, 0)).kind, 'refused');
+  t.is((await commitOne(fence, step)).kind, 'done');
+  t.is((await commitOne(fence, step)).kind, 'refused');
   const events = (await readEvents(session)).length;
   const fresh = { ...step, before: present((await readRanges(session))[0], 'range') };
   await session.set(
@@ -94,10 +94,15 @@ test('a step is carried out once: overtaken it is refused, of an old leader it i
     coordinatorEpochCodec.encode({ term: 2, leader: null }),
     epoch.version,
   );
-  t.is((await commitStep(fence, fresh, 0)).kind, 'fenced');
+  t.is((await commitOne(fence, fresh)).kind, 'fenced');
   t.is((await readRanges(session))[0]?.version, fresh.before.version);
   t.is((await readEvents(session)).length, events, 'a refused step leaves no event');
 });
+
+async function commitOne(fence: Fence, step: RangeStep): Promise<Outcome> {
+  const [outcome] = await commitSteps(fence, [step], 0);
+  return present(outcome, 'an outcome');
+}
 
 /** The session, with the paths that it reads noted in order. */
 function recording(session: ZkSession, log: string[]): ZkSession {

@@ -55,6 +55,36 @@ export const MUTANTS: readonly Mutant[] = [
     replacement: "return outcome !== 'refused';",
   },
   {
+    name: 'take a lost multi for done',
+    rule: 'R10: an outcome that is not known is never guessed',
+    file: 'kvnode/descriptor-writer.ts',
+    text: "return kind === 'refused' && saidNo ? 'refused' : 'unknown';",
+    replacement: "return kind === 'refused' && saidNo ? 'refused' : error.maybeApplied ? 'done' : 'unknown';",
+  },
+  {
+    name: 'take a refused multi for a refusal of all in it',
+    rule: 'R10: each compare-and-set has its own outcome',
+    file: 'common/zk/gathered.ts',
+    text: 'const others = await commitHalves(session, parts.toSpliced(guilty, 1), fence);',
+    replacement:
+      "const others = parts.toSpliced(guilty, 1).map((): PartOutcome => ({ kind: 'refused', error }));",
+  },
+  {
+    name: 'take a refused multi for done but for the guilty one',
+    rule: 'R10: ZooKeeper refuses a multi as a whole',
+    file: 'common/zk/gathered.ts',
+    text: 'const others = await commitHalves(session, parts.toSpliced(guilty, 1), fence);',
+    replacement:
+      "const others = parts.toSpliced(guilty, 1).map((part): PartOutcome => ({ kind: 'done', results: part.map((op) => ('version' in op ? { version: op.version + 1 } : {})) }));",
+  },
+  {
+    name: 'send again after a refusal without the fence',
+    rule: 'section 3: every write of a leader checks its epoch',
+    file: 'common/zk/gathered.ts',
+    text: 'commitParts(session, half, fence)',
+    replacement: 'commitParts(session, half, fence.slice(1))',
+  },
+  {
     name: 'enter an epoch twice',
     rule: 'R1: only if epochSeen < E',
     file: 'kvnode/replica/replica.ts',

@@ -63,6 +63,16 @@ export class Cluster {
 
   start(): void {
     for (const process of [...this.coordinators, ...this.nodes, ...this.clients, this.admin]) process.start();
+    const { idleRanges } = this.settings;
+    if (idleRanges === 0) return;
+    const splitAt = Array.from({ length: idleRanges - 1 }, (_, index) => String(index).padStart(4, '0'));
+    const request = {
+      kind: 'create-namespace',
+      name: 'idle',
+      replicationFactor: 3,
+      minInSync: null,
+    } as const;
+    this.admin.ask({ ...request, splitAt });
   }
 
   node(id: string): NodeProcess | undefined {

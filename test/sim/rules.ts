@@ -34,6 +34,7 @@ const WRITE_CALL = 'common/client/write-call';
 const MEMBERSHIP = 'coordinator/plan/membership';
 const PROMOTE = 'coordinator/plan/promote';
 const COMMIT = 'coordinator/commit';
+const GATHERED = 'common/zk/gathered';
 
 const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   R1: {
@@ -203,14 +204,15 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R10: {
     'a compare-and-set is done': [WRITER, "? 'done'"],
-    'it is refused': [WRITER, "? 'refused'"],
-    'its outcome is unknown': [WRITER, "'no-node' ? 'refused' : 'unknown'"],
+    'it is refused': [WRITER, "saidNo ? 'refused'"],
+    'its outcome is unknown': [WRITER, "saidNo ? 'refused' : 'unknown'"],
+    'what shared a multi with a refused one is sent again': [GATHERED, 'commitParts(session, half, fence)'],
     'an image settles it': [OWNERSHIP, 'if (this.#change?.settledBy(image)) { this.#change = null;'],
     'it is issued again': [CHANGE, "return [{ kind: 'read-image' }, write];"],
     'a second one waits': [OWNERSHIP, "this.#phase.kind === 'stopped') return; const { node } = silent;"],
     "a leader's outcome is unknown": [COMMIT, "if (error.maybeApplied) return { kind: 'unknown',"],
-    'a leader is overtaken': [COMMIT, ": { kind: 'refused', error }"],
-    'an old leader is fenced': [COMMIT, "? { kind: 'fenced' }"],
+    'a leader is overtaken': [COMMIT, "? { kind: 'refused', error }"],
+    'an old leader is fenced': [COMMIT, ": { kind: 'fenced' }"],
   },
   R11: {
     'a read is linearizable': [REPLICA, "return 'NOT_READY'; return null;"],

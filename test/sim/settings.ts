@@ -31,6 +31,8 @@ export interface Settings {
   readonly channel: Partial<ChannelConfig>;
   /** Between two faults, on average, ms. */
   readonly faultEveryMs: number;
+  /** Ranges beside those that clients use: what happens to a node happens to many at once. */
+  readonly idleRanges: number;
 }
 
 export function drawSettings(world: World): Settings {
@@ -48,6 +50,7 @@ export function drawSettings(world: World): Settings {
     replication: drawReplication(world),
     channel: drawChannel(world),
     faultEveryMs: world.rng.pick([400, 800, 1_600]),
+    idleRanges: world.rng.pick([0, 0, 0, 20]),
   };
 }
 

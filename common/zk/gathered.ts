@@ -1,0 +1,89 @@
+// Many changes that do not depend on each other, gathered into few multis: what happens to a machine happens to hundreds of
+// ranges at the same moment, and one write each would put the last of them behind all the others. ZooKeeper refuses a multi
+// as a whole. So a refusal is about one part only, and nothing of the other parts took effect: they are sent again, in halves,
+// so that many refused parts cost a logarithm of round trips. An answer that is lost settles no part (R10).
+
+import { assert } from '../base/assert.ts';
+import { ZkError, type ZkOp, type ZkOpResult, type ZkSession } from './store.ts';
+
+/** Operations that take effect together or not at all. */
+export type Part = readonly ZkOp[];
+
+export type PartOutcome =
+  | { readonly kind: 'done'; readonly results: readonly ZkOpResult[] }
+  /** ZooKeeper refused an operation of this part: it did not take effect. */
+  | { readonly kind: 'refused'; readonly error: ZkError }
+  /** The whole multi failed: `error` says whether it may have taken effect, and with `opIndex` that the fence was refused. */
+  | { readonly kind: 'failed'; readonly error: ZkError };
+
+/** Of one multi, unless a single part is larger. ZooKeeper's own limit is some 1 MB for all of a request. */
+const OPS_MAX = 128;
+const BYTES_MAX = 128 * 1024;
+
+/** How many of `parts`, from the first on, go into one multi; at least one. */
+export function gatheredCount(parts: readonly Part[]): number {
+  let ops = 0;
+  let bytes = 0;
+  for (const [index, part] of parts.entries()) {
+    ops += part.length;
+    bytes += bytesOf(part);
+    if (index > 0 && (ops > OPS_MAX || bytes > BYTES_MAX)) return index;
+  }
+  return parts.length;
+}
+
+/** Sends `parts` as one multi behind `fence`, and again where it was refused for another part. One outcome a part, in order. */
+export async function commitParts(
+  session: ZkSession,
+  parts: readonly Part[],
+  fence: readonly ZkOp[] = [],
+): Promise<readonly PartOutcome[]> {
+  try {
+    const results = await session.multi([...fence, ...parts.flat()]);
+    return doneParts(parts, results.slice(fence.length));
+  } catch (error) {
+    if (!(error instanceof ZkError)) throw error;
+    const guilty = guiltyPart(parts, fence, error);
+    if (guilty === null) return parts.map(() => ({ kind: 'failed', error }));
+    const others = await commitHalves(session, parts.toSpliced(guilty, 1), fence);
+    return others.toSpliced(guilty, 0, { kind: 'refused', error });
+  }
+}
+
+async function commitHalves(
+  session: ZkSession,
+  parts: readonly Part[],
+  fence: readonly ZkOp[],
+): Promise<readonly PartOutcome[]> {
+  const middle = Math.ceil(parts.length / 2);
+  const halves = [parts.slice(0, middle), parts.slice(middle)].filter((half) => half.length > 0);
+  const outcomes = await Promise.all(halves.map((half) => commitParts(session, half, fence)));
+  return outcomes.flat();
+}
+
+/** The part that ZooKeeper refused the multi for; null: the fence, or it is not known whether the multi took effect. */
+function guiltyPart(parts: readonly Part[], fence: readonly ZkOp[], error: ZkError): number | null {
+  if (error.opIndex === undefined || error.maybeApplied) return null;
+  let end = fence.length;
+  if (error.opIndex < end) return null;
+  return parts.findIndex((part) => {
+    end += part.length;
+    return (error.opIndex ?? 0) < end;
+  });
+}
+
+function doneParts(parts: readonly Part[], results: readonly ZkOpResult[]): readonly PartOutcome[] {
+  let start = 0;
+  const outcomes = parts.map((part): PartOutcome => {
+    const end = start + part.length;
+    const own = results.slice(start, end);
+    start = end;
+    return { kind: 'done', results: own };
+  });
+  assert(start === results.length, 'a multi that is done has a result for each operation');
+  return outcomes;
+}
+
+function bytesOf(part: Part): number {
+  return part.reduce((sum, op) => sum + ('data' in op ? op.data.length : 0), 0);
+}

@@ -1,0 +1,30 @@
+// Descriptors of ranges of one namespace, next to each other, as they are when just made on three nodes.
+
+import { toBytes } from '../../common/base/bytes.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+
+export const PLAIN_NODES = ['n-1', 'n-2', 'n-3'];
+
+/** The range with this id, from 1 on; owned by n-1 in session `s-1`. */
+export function plainRange(id: number): Descriptor {
+  const key = (at: number) => toBytes(String(at).padStart(4, '0'));
+  return {
+    namespace: 'default',
+    namespaceId: 1,
+    id,
+    start: key(id),
+    end: key(id + 1),
+    epoch: 1,
+    owner: { node: 'n-1', session: 's-1', inc: 1 },
+    replicas: PLAIN_NODES.map((node) => ({ node, inc: 1 })),
+    inSync: PLAIN_NODES,
+    minInSync: 2,
+    state: 'serving',
+    nextInc: 2,
+    structSeq: 0,
+    base: { epoch: 0, seq: 0 },
+    parent: null,
+    transferTo: null,
+    retire: null,
+  };
+}

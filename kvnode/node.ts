@@ -19,13 +19,13 @@ import { LiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
-import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
-import { EventWriter } from './event-writer.ts';
+import { Intents } from './intents.ts';
 import { LogOfRange } from './log-of-range.ts';
 import { RangeHost } from './range-host.ts';
-import type { Intent, Ready } from './replica/messages.ts';
-import { Replica, type ReplicaEvent } from './replica/replica.ts';
+import type { ReplicaEvent } from './replica/events.ts';
+import type { Ready } from './replica/messages.ts';
+import { Replica } from './replica/replica.ts';
 import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
@@ -67,8 +67,7 @@ export class KvNode {
   readonly #peers: Peers;
   readonly #live: LiveNodes;
   readonly #assignments: Assignments;
-  readonly #writer: DescriptorWriter;
-  readonly #events: EventWriter;
+  readonly #intents: Intents;
   readonly #clients: ClientService;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
@@ -99,14 +98,21 @@ export class KvNode {
       log: logger,
       transport,
       self: { clusterId: options.clusterId, nodeId: this.id },
-      handlers: { received: (channel, body) => this.#received(channel, body) },
+      handlers: {
+        opened: (channel) => this.#opened(channel),
+        received: (channel, body) => this.#received(channel, body),
+      },
       ...(options.channel === undefined ? {} : { channel: options.channel }),
     });
-    this.#writer = new DescriptorWriter(zk, logger);
-    this.#events = new EventWriter(this.id, zk, env, logger);
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
     const touched = (host: RangeHost): void => this.#touch(host);
     this.#sender = new SnapshotSender({ env, logger, storage, config, send });
+    this.#intents = new Intents({
+      ...{ self: this.id, zk, env, logger, sender: this.#sender },
+      step: (host, event) => this.#step(host, event),
+      readAgain: (range) => this.#assignments.hint(range),
+      nameOf: (node) => this.#live.nodes.get(node)?.name ?? node,
+    });
     this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
     this.#clients = new ClientService({
       env,
@@ -132,6 +138,7 @@ export class KvNode {
   /** What accepted connections are served with. */
   get handlers(): ChannelHandlers {
     return {
+      opened: (channel) => this.#opened(channel),
       request: (channel, id, body) => this.#clients.serve(channel, id, body),
       received: (channel, body) => this.#received(channel, body),
     };
@@ -206,11 +213,11 @@ export class KvNode {
     this.turnEnd.flush();
     for (const [host, ready] of due) {
       host.carryOut(ready, now);
-      for (const intent of ready.intents) this.#carryOut(host, intent);
+      for (const intent of ready.intents) this.#intents.carryOut(host, intent);
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
       this.#pace.lookAgain(host);
     }
-    this.#writer.flush();
+    this.#intents.flush();
     this.turnEnd.flush();
     if (
       this.#idle !== null &&
@@ -264,46 +271,6 @@ export class KvNode {
     }
   }
 
-  #carryOut(host: RangeHost, intent: Intent): void {
-    const { range, namespace } = host.meta;
-    switch (intent.kind) {
-      case 'compare-and-set':
-        void this.#compareAndSet(host, intent);
-        return;
-      case 'read-image':
-        return this.#assignments.hint(range);
-      case 'read-session':
-        void this.#writer.liveSession(intent.node).then((session) => {
-          this.#step(host, { kind: 'session-read', node: intent.node, session });
-        });
-        return;
-      case 'send-snapshot': {
-        const { to, inc } = intent;
-        const epoch = host.replica.ownedEpoch;
-        if (epoch === null) return;
-        this.#logger.info({ range, namespace, to }, 'sending a snapshot');
-        void this.#sender.transfer({ range, epoch, node: to, inc }).then((installed) => {
-          this.#step(host, { kind: 'snapshot-sent', to, inc, installed });
-        });
-        return;
-      }
-      default:
-        return never(intent);
-    }
-  }
-
-  /** R10: where the answer is not `done`, the descriptor is read, as only an image settles what became of it. */
-  async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
-    const { purpose, next, expected, why } = intent;
-    const outcome = await this.#writer.compareAndSet(next, expected);
-    this.#step(host, { kind: 'cas-outcome', expected, outcome });
-    if (outcome !== 'done') return this.#assignments.hint(next.id);
-    const member = this.#live.nodes.get(purpose.node)?.name ?? purpose.node;
-    const text = `range ${next.id}: ${storyOf(purpose, member)}: ${why}`;
-    this.#logger.info({ range: next.id, epoch: next.epoch }, text);
-    this.#events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
-  }
-
   /** R8. */
   async #handOverAll(): Promise<void> {
     if (![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)) return;
@@ -319,6 +286,12 @@ export class KvNode {
   }
 
   // ---- other nodes -------------------------------------------------------------------------------------------------
+
+  /** One way of two: what is sent one way is answered the other, so each of them counts. */
+  #opened({ peerNode }: Channel): void {
+    if (peerNode === '') return;
+    for (const host of this.#hosts.values()) this.#stepLightly(host, { kind: 'reachable', node: peerNode });
+  }
 
   #received(channel: Channel, body: OneWayBody): void {
     if (this.#closed) return;
@@ -345,9 +318,9 @@ export class KvNode {
   #liveChanged(): void {
     const { nodes } = this.#live;
     this.#liveIds = new Set(nodes.keys());
-    for (const [id, { address }] of nodes) {
+    for (const [id, { address, session }] of nodes) {
       if (id === this.id) continue;
-      this.#peers.setAddress(id, address);
+      this.#peers.setAddress(id, address, session);
       this.#peers.keep(id);
     }
     this.#stepAll({ kind: 'live', nodes: this.#liveIds });

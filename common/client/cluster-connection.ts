@@ -52,7 +52,7 @@ export class ClusterConnection {
     this.nodes = new NodeList(zk, log, {
       changed: () => this.tell((user) => user.nodesChanged()),
       located: (node, live) => {
-        this.peers.setAddress(node, live?.address ?? null);
+        this.peers.setAddress(node, live?.address ?? null, live?.session ?? null);
         if (live === null) this.peers.doubt(node, 'its ZooKeeper session has ended');
       },
     });

@@ -1,6 +1,7 @@
 // One channel a node, kept: made at the first use, made again with a jittered, bounded backoff after every loss, for as
 // long as the node has an address. Clients reach nodes through it, and owners their followers. A node may come back at
-// another address; the channel follows.
+// another address; the channel follows. One that comes back at the same address is dialled at once as well: nobody waits
+// out a backoff that counts the failures of before.
 
 import type { Env, Timer } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
@@ -53,13 +54,13 @@ export class Peers {
 
   /**
    * Where a node is to be found, from now on. Null: not known; an open channel lives on, a lost one is not made again. A
-   * changed address ends a channel to the old one.
+   * changed address ends a channel to the old one. `life`: changes each time the node comes up, so that it is dialled again.
    */
-  setAddress(node: NodeId, address: string | null): void {
+  setAddress(node: NodeId, address: string | null, life: string | null = null): void {
     const known = this.peers.get(node);
-    if (known !== undefined) known.setAddress(address);
+    if (known !== undefined) known.setAddress(address, life);
     else if (address !== null && !this.closed)
-      this.peers.set(node, new Peer(node, address, this.options, this.config));
+      this.peers.set(node, new Peer(node, address, life, this.options, this.config));
   }
 
   /** There is reason to think the node dead: a channel on which nothing has come lately is closed. */
@@ -121,13 +122,21 @@ class Peer {
   private readonly options: PeersOptions;
   private readonly config: PeersConfig;
   private address: string | null;
+  private life: string | null;
   private state: PeerState = { kind: 'idle' };
   /** Attempts in a row that did not lead to a handshake. */
   private failures = 0;
 
-  constructor(node: NodeId, address: string, options: PeersOptions, config: PeersConfig) {
+  constructor(
+    node: NodeId,
+    address: string,
+    life: string | null,
+    options: PeersOptions,
+    config: PeersConfig,
+  ) {
     this.node = node;
     this.address = address;
+    this.life = life;
     this.options = options;
     this.config = config;
   }
@@ -146,9 +155,11 @@ class Peer {
     return this.channel;
   }
 
-  setAddress(address: string | null): void {
-    if (address === this.address) return;
+  setAddress(address: string | null, life: string | null): void {
+    const moved = address !== this.address;
+    if (!moved && life === this.life) return;
     this.address = address;
+    this.life = life;
     if (address === null) {
       this.stopWaiting();
       return;
@@ -156,7 +167,8 @@ class Peer {
     const wasUsed = this.state.kind !== 'idle';
     this.failures = 0;
     this.stopWaiting();
-    this.channel?.close(`node ${this.node} is now at ${address}`);
+    // An attempt that is under way was begun before the node came up. An open channel that leads nowhere shows by itself.
+    if (moved || this.channel?.open === false) this.channel?.close(`node ${this.node} is now at ${address}`);
     if (wasUsed) this.redial();
   }
 

@@ -2,13 +2,13 @@
 
 import { hostname } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { present } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { availableMemory } from '../../common/process/available-memory.ts';
 import { startChild, tellWorker } from '../../common/process/children.ts';
 import { readFlags } from '../../common/process/flags.ts';
 import { createLogger } from '../../common/process/log.ts';
 import type { ProcessLife } from '../../common/process/main.ts';
-import { closeSession } from '../../common/zk/close-session.ts';
 import { COMMAND } from '../command.ts';
 import { heapFlags, MEMORY_BYTES_LEAST, memoryBytes, nodeMemory } from '../memory.ts';
 import { LAUNCH_VARIABLE, readSession } from '../session-file.ts';
@@ -27,6 +27,7 @@ export function main(argv: readonly string[], life: ProcessLife): Promise<number
   const logger = createLogger({ name: 'guardian', level: logLevel }).child({ node: name ?? hostname() });
   life.logTo(logger);
   const bytes = memoryBytes(memory, availableMemory());
+  let closing: Promise<typeof import('../../common/zk/close-session.ts')> | null = null;
   const guardian = new Guardian({
     env: realEnv,
     logger,
@@ -41,10 +42,15 @@ export function main(argv: readonly string[], life: ProcessLife): Promise<number
         environment: { ...MALLOC_POOLS, [LAUNCH_VARIABLE]: launch },
       });
       tellWorker(child.pid);
+      // Not before: the node is what everybody waits for. And not when it is needed: the files may be others by then.
+      closing ??= import('../../common/zk/close-session.ts');
       return child;
     },
     leftSession: () => readSession(data),
-    closeSession: (identity) => closeSession({ connect: zk, identity, sessionMs, env: realEnv, logger }),
+    closeSession: async (identity) => {
+      const { closeSession } = await present(closing, 'a node was started');
+      return closeSession({ connect: zk, identity, sessionMs, env: realEnv, logger });
+    },
   });
   return guardian.run();
 }

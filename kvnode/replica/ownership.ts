@@ -120,6 +120,19 @@ export class Ownership {
   }
 
   /**
+   * There is a new connection to the follower; entries in flight on the one before do not arrive. It is probed at once, where
+   * it is known to have everything: the next idle Append and its rejection would take two round trips more.
+   */
+  reachable(node: NodeId): void {
+    const follower = this.#followers.get(node);
+    if (follower === undefined || follower.progress.kind === 'snapshot') return;
+    const { acked } = follower;
+    const epoch = acked === 0 ? undefined : this.#state.index.epochAt(acked);
+    const prev = epoch === undefined ? this.#state.index.last : { epoch, seq: acked };
+    follower.progress = { kind: 'probe', prev, sentAt: null };
+  }
+
+  /**
    * R10: `done` settles it, anything else waits for an image. True: it was this epoch's hand-over (R8), and it took effect:
    * the epoch is over.
    */

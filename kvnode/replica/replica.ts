@@ -35,34 +35,12 @@ import {
 } from '../../common/model/ids.ts';
 import type { ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
 import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
-import type { CasOutcome } from './descriptor-change.ts';
+import type { ReplicaEvent } from './events.ts';
 import { receiveAppend, rejectVoid, wantsSnapshot } from './follower.ts';
 import { Freshness } from './freshness.ts';
 import { LogState, type ReplicaLog } from './log-state.ts';
 import type { Append, AppendAck, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
-
-export type ReplicaEvent =
-  /** A read of the range's descriptor, with this node's session at that time. */
-  | { readonly kind: 'image'; readonly image: DescriptorImage; readonly session: SessionId | null }
-  | { readonly kind: 'session-ended' }
-  /** The nodes that have a live znode, as last seen. */
-  | { readonly kind: 'live'; readonly nodes: ReadonlySet<NodeId> }
-  | { readonly kind: 'append'; readonly from: NodeId; readonly message: Append }
-  | { readonly kind: 'append-ack'; readonly from: NodeId; readonly message: AppendAck }
-  | { readonly kind: 'synced'; readonly group: number }
-  | { readonly kind: 'applied'; readonly seq: Seq }
-  | { readonly kind: 'cas-outcome'; readonly expected: number; readonly outcome: CasOutcome }
-  | { readonly kind: 'session-read'; readonly node: NodeId; readonly session: SessionId | null }
-  | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly inc: Inc; readonly installed: boolean }
-  | { readonly kind: 'compacted'; readonly base: Position }
-  /** R8, asked by the node (SIGTERM, draining, a disk in trouble): to whoever is best. */
-  | { readonly kind: 'hand-over' }
-  /**
-   * `quietMs`: how long followers that have everything may be left in silence. `pausedMs`: how long there was no tick on this
-   * node.
-   */
-  | { readonly kind: 'tick'; readonly quietMs: number; readonly pausedMs: number };
 
 export interface ReplicaOptions {
   readonly self: NodeId;
@@ -179,6 +157,10 @@ export class Replica {
       case 'live':
         this.#live = event.nodes;
         return ownership?.setLive(event.nodes);
+      case 'reachable':
+        // The owner probes; what this follower answered last may be lost as well.
+        if (event.node === this.#answerTo) this.#answered = { acked: NOTHING_ANSWERED, at: now };
+        return ownership?.reachable(event.node);
       case 'append':
         return this.#receiveAppend(event.from, event.message, now);
       case 'append-ack':

@@ -14,8 +14,9 @@ import {
   withReplica,
 } from '../../common/model/descriptor.ts';
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
+import type { ReplicaEvent } from '../../kvnode/replica/events.ts';
 import type { Append, Intent, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
-import { Replica, type ReplicaEvent } from '../../kvnode/replica/replica.ts';
+import { Replica } from '../../kvnode/replica/replica.ts';
 import { MemoryLog } from './memory-log.ts';
 
 export const NODES = ['a', 'b', 'c'] as const;
@@ -410,7 +411,7 @@ export class ReplicaCluster {
 }
 
 /** After these a node asks a replica what to do only if it says that there is something. */
-const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced']);
+const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced', 'reachable']);
 
 /** An Append without entries and with the terms of the one before it tells nothing new: it was due by time alone, for a tick. */
 function termsOf({ epoch, inc, commitSeq }: Append): string {

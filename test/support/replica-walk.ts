@@ -27,6 +27,7 @@ const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
   [5, (c, r) => c.tick(r.below(10) === 0 ? r.below(600) : r.below(40))],
   [3, (c, r) => c.readDescriptor(node(r), r.below(3))],
   [3, (c) => c.readDescriptor(owner(c))],
+  [2, (c, r) => c.step(node(r), { kind: 'reachable', node: node(r) })],
   [6, (c, r) => c.carryOutCas(r.below(c.casInFlight.length + 1), r.below(3) > 0)],
   [3, (c, r) => c.promote(r.below(3))],
   [3, (c, r) => c.renewSession(node(r))],

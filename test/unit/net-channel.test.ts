@@ -5,6 +5,7 @@ import type { RangekeeperError } from '../../common/base/errors.ts';
 import { type Logger, silentLogger } from '../../common/base/log.ts';
 import { Channel, type ChannelConfig, DEFAULT_CHANNEL, type ReplyHandler } from '../../common/net/channel.ts';
 import { Peers } from '../../common/net/peers.ts';
+import type { Connection } from '../../common/net/transport.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
 import { LaidRows } from '../../common/wire/laid-rows.ts';
 import type {
@@ -78,7 +79,11 @@ class World {
     this.address = this.listen(config, self);
   }
 
-  listen(config: Partial<ChannelConfig> = {}, self = { clusterId: CLUSTER, nodeId: 'n-1' }): string {
+  listen(
+    config: Partial<ChannelConfig> = {},
+    self = { clusterId: CLUSTER, nodeId: 'n-1' },
+    address?: string,
+  ): string {
     const handlers = {
       opened: (channel: Channel) => this.accepted.push(channel),
       request: (channel: Channel, id: number, body: RequestBody) => {
@@ -89,8 +94,9 @@ class World {
       received: (_channel: Channel, body: OneWayBody) => this.received.push(body.kind),
     };
     const { env, log } = this;
-    return this.net.listen((connection) => Channel.accept(connection, { env, log, self, handlers, config }))
-      .address;
+    const accept = (connection: Connection) =>
+      Channel.accept(connection, { env, log, self, handlers, config });
+    return this.net.listen(accept, address).address;
   }
 
   dial(
@@ -409,4 +415,28 @@ test('attempts on a dead node are spaced out, and one succeeds soon after it is 
   peers.setAddress('n-1', null);
   await world.env.run(1);
   t.true(peers.isOpen('n-1'), 'an open channel outlives the live znode');
+});
+
+test('a node that comes up again at its address is dialled at once, whatever failed before', async (t) => {
+  const world = new World();
+  const peers = peersOf(world);
+  peers.setAddress('n-1', world.address, 'first');
+  peers.keep('n-1');
+  await world.env.run(1);
+  const [opened] = world.accepted;
+  peers.setAddress('n-1', world.address, 'second');
+  await world.env.run(1);
+  t.is(world.accepted.length, 1, 'an open channel stays');
+  t.truthy(opened);
+  world.net.kill(world.address);
+  await world.env.run(20_000);
+  t.false(peers.isOpen('n-1'));
+  world.listen({}, undefined, world.address);
+  peers.setAddress('n-1', world.address, 'second');
+  await world.env.run(1);
+  t.false(peers.isOpen('n-1'), 'nothing is news: the backoff lasts');
+  peers.setAddress('n-1', world.address, 'third');
+  await world.env.run(1);
+  t.true(peers.isOpen('n-1'));
+  peers.close();
 });

@@ -78,6 +78,66 @@ test('R6: who comes back catches up and joins the in-sync set again', (t) => {
   cluster.checkDurable();
 });
 
+/** Entries that c is sent from now on, all of them delivered, with no time passing. */
+function sentToC(cluster: ReplicaCluster): number {
+  let entries = 0;
+  while (cluster.mail.length > 0 || cluster.casInFlight.length > 0) {
+    for (let mail = cluster.mail[0]; mail !== undefined; mail = cluster.mail[0]) {
+      if (mail.to === 'c' && mail.message.kind === 'append') entries += mail.message.entries.length;
+      cluster.deliver(0);
+    }
+    for (const id of NODES) cluster.syncAll(id);
+    while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
+  }
+  return entries;
+}
+
+test('R3: what was lost with a connection is sent again as soon as there is a new one, and no more than that', (t) => {
+  const cluster = started();
+  for (let n = 0; n < 5; n++) cluster.write('a');
+  exchange(cluster);
+  for (let n = 0; n < 3; n++) cluster.write('a');
+  cluster.mail = cluster.mail.filter(({ to }) => to !== 'c');
+  sentToC(cluster);
+  const before = cluster.acknowledged.size;
+  cluster.step('c', { kind: 'reachable', node: 'a' });
+  cluster.step('a', { kind: 'reachable', node: 'c' });
+  t.is(sentToC(cluster), 3);
+  t.is(cluster.acknowledged.size, before + 3);
+});
+
+test('R6: who comes back is found by its connection and is in-sync again without a tick', (t) => {
+  const cluster = started();
+  for (let n = 0; n < 5; n++) cluster.write('a');
+  exchange(cluster);
+  cluster.crash('c');
+  cluster.write('a');
+  exchange(cluster, 1);
+  cluster.tick(late);
+  exchange(cluster);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b']);
+  cluster.restart('c');
+  for (const id of NODES) cluster.readDescriptor(id);
+  cluster.mail = [];
+  cluster.step('a', { kind: 'reachable', node: 'c' });
+  t.is(sentToC(cluster), 1, 'what it missed');
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b', 'c']);
+});
+
+test('R3: a follower that acknowledged nothing yet is probed at the end of the log, not sent all of it', (t) => {
+  const cluster = started();
+  for (let n = 0; n < 5; n++) cluster.write('a');
+  exchange(cluster);
+  cluster.crash('a');
+  cluster.expireOwner();
+  t.true(cluster.promote(0));
+  cluster.mail = [];
+  cluster.readDescriptor('b');
+  cluster.mail = [];
+  cluster.step('b', { kind: 'reachable', node: 'c' });
+  t.is(sentToC(cluster), 1, 'EpochStart');
+});
+
 test('R6: what a learner acknowledged counts for nothing once its log has lost it', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');

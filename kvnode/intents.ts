@@ -1,0 +1,89 @@
+// What replicas ask for beyond messages: changes and readings of ZooKeeper, snapshots to others. Each is done outside the turn;
+// what came of it goes back to the replica as an event.
+
+import { never } from '../common/base/assert.ts';
+import type { Env } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { NodeId, RangeId } from '../common/model/ids.ts';
+import type { Zk } from '../common/zk/store.ts';
+import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
+import { EventWriter } from './event-writer.ts';
+import type { RangeHost } from './range-host.ts';
+import type { ReplicaEvent } from './replica/events.ts';
+import type { Intent } from './replica/messages.ts';
+import type { SnapshotSender } from './snapshot-sender.ts';
+
+export interface IntentDeps {
+  readonly self: NodeId;
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly sender: SnapshotSender;
+  readonly step: (host: RangeHost, event: ReplicaEvent) => void;
+  /** Has the range's descriptor read again. */
+  readonly readAgain: (range: RangeId) => void;
+  /** Of a node, for people. */
+  readonly nameOf: (node: NodeId) => string;
+}
+
+export class Intents {
+  readonly #deps: IntentDeps;
+  readonly #writer: DescriptorWriter;
+  readonly #events: EventWriter;
+
+  constructor(deps: IntentDeps) {
+    const { self, zk, env, logger } = deps;
+    this.#deps = deps;
+    this.#writer = new DescriptorWriter(zk, logger);
+    this.#events = new EventWriter(self, zk, env, logger);
+  }
+
+  /** Compare-and-sets wait for flush(). */
+  carryOut(host: RangeHost, intent: Intent): void {
+    const { step, readAgain } = this.#deps;
+    switch (intent.kind) {
+      case 'compare-and-set':
+        void this.#compareAndSet(host, intent);
+        return;
+      case 'read-image':
+        return readAgain(host.meta.range);
+      case 'read-session':
+        void this.#writer.liveSession(intent.node).then((session) => {
+          step(host, { kind: 'session-read', node: intent.node, session });
+        });
+        return;
+      case 'send-snapshot':
+        return this.#sendSnapshot(host, intent);
+      default:
+        return never(intent);
+    }
+  }
+
+  /** Sends the compare-and-sets of the turn. */
+  flush(): void {
+    this.#writer.flush();
+  }
+
+  /** R10: where the answer is not `done`, the descriptor is read, as only an image settles what became of it. */
+  async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
+    const { logger, step, readAgain, nameOf } = this.#deps;
+    const { purpose, next, expected, why } = intent;
+    const outcome = await this.#writer.compareAndSet(next, expected);
+    step(host, { kind: 'cas-outcome', expected, outcome });
+    if (outcome !== 'done') return readAgain(next.id);
+    const text = `range ${next.id}: ${storyOf(purpose, nameOf(purpose.node))}: ${why}`;
+    logger.info({ range: next.id, epoch: next.epoch }, text);
+    this.#events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+  }
+
+  #sendSnapshot(host: RangeHost, { to, inc }: Intent & { kind: 'send-snapshot' }): void {
+    const { logger, sender, step } = this.#deps;
+    const { range, namespace } = host.meta;
+    const epoch = host.replica.ownedEpoch;
+    if (epoch === null) return;
+    logger.info({ range, namespace, to }, 'sending a snapshot');
+    void sender.transfer({ range, epoch, node: to, inc }).then((installed) => {
+      step(host, { kind: 'snapshot-sent', to, inc, installed });
+    });
+  }
+}

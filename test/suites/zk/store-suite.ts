@@ -2,6 +2,7 @@
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
+import { commitParts, type Part } from '../../../common/zk/gathered.ts';
 import { type Zk, ZkError, type ZkFailure, type ZkOp, type ZkSession } from '../../../common/zk/store.ts';
 
 /** A world with an own, empty root for one test; `open` makes one more process's client of it. */
@@ -175,6 +176,26 @@ const stories: Readonly<Record<string, Story>> = {
     ]);
     t.deepEqual(results, [{}, { version: 1 }, { path: '/b' }, { path: '/b/s-0000000000' }, {}]);
     t.deepEqual(await session.multi([]), []);
+  },
+
+  'of many parts in one multi each is done or refused by itself': async (t, world) => {
+    const { session } = await opened(world);
+    const paths = Array.from({ length: 100 }, (_, index) => `/p${index}`);
+    for (const path of paths) await session.create(path, data, 'persistent');
+    for (const path of ['/p0', '/p41', '/p99']) await session.set(path, toBytes('other'), 0);
+    await session.delete('/p42', 0);
+    const parts = paths.map((path): Part => [{ kind: 'set', path, data: toBytes('own'), version: 0 }]);
+    const outcomes = await commitParts(session, parts, [{ kind: 'check', path: '/p0', version: 1 }]);
+    t.deepEqual(
+      outcomes.flatMap((outcome, index) => (outcome.kind === 'done' ? [] : [[index, outcome.kind]])),
+      [0, 41, 42, 99].map((index) => [index, 'refused']),
+    );
+    t.deepEqual(outcomes[1], { kind: 'done', results: [{ version: 1 }] });
+    const read = await Promise.all(paths.map((path) => session.get(path)));
+    t.deepEqual(
+      read.map((node) => node?.version),
+      paths.map((path) => (path === '/p42' ? undefined : 1)),
+    );
   },
 
   'an operation of a multi sees what those before it did': async (t, world) => {

@@ -179,6 +179,7 @@ export class Leader {
         committed(step);
         return;
       case 'fenced':
+        if (this.#end === 'fenced') return;
         logger.warn(what, 'there is a newer leader: this one steps down, nothing was changed');
         this.#over('fenced');
         return;

@@ -64,6 +64,9 @@ export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[]
 /** As a scrub does: all that is on a disk with latent damage is read, so that nobody counts on it for ever. */
 async function meetLatentDamage(cluster: Cluster): Promise<void> {
   const damaged = cluster.nodes.filter((node) => node.damaged === 'latent');
+  // One that was struck just now starts again; it may find the damage itself.
+  const starting = () => damaged.some((node) => node.damaged === 'latent' && node.node === null);
+  await within(cluster, WRITABLE_MS, 'damaged nodes are up', () => (starting() ? 'some are not' : null));
   const scans: { readonly process: Process; ended: boolean }[] = [];
   for (const { host, node, storage } of damaged) {
     const { process } = host;

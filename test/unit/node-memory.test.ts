@@ -102,6 +102,7 @@ test('how much of the log is kept can be said, and the rest of the storage fits 
       [1, null],
       [3, 1],
       [null, 1],
+      [null, 1000],
       [64, 256],
       [7, 1000],
       [1000, null],

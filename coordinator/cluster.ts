@@ -5,7 +5,7 @@ import { toHex } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
-import { ensureSkeleton } from '../common/zk/skeleton.ts';
+import { ensureSkeleton, hasSkeleton } from '../common/zk/skeleton.ts';
 import { ZkError, type ZkSession } from '../common/zk/store.ts';
 import { clusterCodec, coordinatorEpochCodec, paths } from '../common/zk/znodes.ts';
 
@@ -18,8 +18,9 @@ export async function ensureCluster(
   tickMs: number | null,
 ): Promise<ClusterRecord> {
   const there = await readCluster(session);
+  // A cluster that an earlier version made lacks the folders that are new.
+  if (there === null || !(await hasSkeleton(session))) await ensureSkeleton(session);
   if (there !== null) return there;
-  await ensureSkeleton(session);
   await ensureData(session, paths.coordinatorEpoch, coordinatorEpochCodec.encode({ term: 0, leader: null }));
   const record: ClusterRecord = {
     format: 1,

@@ -3,7 +3,7 @@
 
 import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
-import type { EventRecord } from '../common/model/records.ts';
+import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../common/model/records.ts';
 import { commitParts, gatheredCount, type Part, type PartOutcome } from '../common/zk/gathered.ts';
 import type { ZkError, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
 import {
@@ -16,7 +16,7 @@ import {
   taskCodec,
 } from '../common/zk/znodes.ts';
 import type { Picture } from './picture.ts';
-import type { Step } from './step.ts';
+import type { NoteStep, Step } from './step.ts';
 
 /** The version of `/coordinator-epoch` that this leader made: every write of its term checks it. */
 export interface Fence {
@@ -72,10 +72,13 @@ function outcomeOf(outcome: PartOutcome): Outcome {
 /** A step with its story. */
 function partOf(step: Step, at: number): Part {
   const data = eventCodec.encode(eventOf(step, at));
-  return [...opsOf(step), { kind: 'create', path: paths.eventPrefix, data, mode: 'persistent-sequential' }];
+  return [
+    ...opsOf(step, at),
+    { kind: 'create', path: paths.eventPrefix, data, mode: 'persistent-sequential' },
+  ];
 }
 
-function opsOf(step: Step): readonly ZkOp[] {
+function opsOf(step: Step, at: number): readonly ZkOp[] {
   const task = taskOps(step);
   switch (step.kind) {
     case 'range': {
@@ -89,11 +92,30 @@ function opsOf(step: Step): readonly ZkOp[] {
       const data = nodeCodec.encode(step.after);
       return [{ kind: 'set', path: paths.node(step.after.id), data, version: step.before.version }, ...task];
     }
+    case 'note-node': {
+      const data = nodeCodec.encode(noted(step, at));
+      return [{ kind: 'set', path: paths.node(step.before.record.id), data, version: step.before.version }];
+    }
+    case 'forget-node': {
+      const { record, version } = step.before;
+      return [{ kind: 'delete', path: paths.node(record.id), version }, ...task];
+    }
     case 'task':
       return task;
     default:
       return never(step);
   }
+}
+
+/** `at`: Unix ms now, from which the step's durations count back. What was noted before keeps its time. */
+export function noted({ before, note }: NoteStep, at: number): NodeRecord {
+  const known = before.record.noted ?? NOTHING_NOTED;
+  const { downForMs, apart, stuckIn } = note;
+  const downSince = downForMs === null ? null : (known.downSince ?? Math.round(at - downForMs));
+  if (apart === null) return { ...before.record, noted: { downSince, unreachable: null, stuckIn } };
+  const { by, cutOff, forMs } = apart;
+  const since = known.unreachable?.since ?? Math.round(at - forMs);
+  return { ...before.record, noted: { downSince, unreachable: { by, since, cutOff }, stuckIn } };
 }
 
 function namespaceOps(step: Extract<Step, { kind: 'create-namespace' }>): readonly ZkOp[] {
@@ -123,6 +145,10 @@ function eventOf(step: Step, at: number): EventRecord {
     }
     case 'set-node-mode':
       return { ...event, kind: step.kind, node: step.after.id };
+    case 'note-node':
+      return { ...event, kind: step.change, node: step.before.record.id };
+    case 'forget-node':
+      return { ...event, kind: step.kind, node: step.before.record.id };
     case 'create-namespace':
       return { ...event, kind: step.kind };
     case 'task':
@@ -160,6 +186,15 @@ export async function rereadStep(session: ZkSession, step: Step, picture: Pictur
       readings.push(learn(session, paths.node(id), (node) => picture.learnNode(id, node)));
       break;
     }
+    case 'note-node': {
+      const { id } = step.before.record;
+      readings.push(learn(session, paths.node(id), (node) => picture.learnNode(id, node)));
+      break;
+    }
+    case 'forget-node':
+      // Gone, or not: the observers tell.
+      picture.kickNodes();
+      break;
     case 'task':
       break;
     default:

@@ -10,8 +10,13 @@ export interface PlanConfig {
   readonly initialNodes: number | null;
   /** They wait no longer than this (ms) after the first node was seen, and are made on whatever nodes are there. */
   readonly firstRangesAfterMs: number;
-  /** A node gone for so long (ms) is taken for lost: its replicas are made anew elsewhere. */
+  /**
+   * A node gone for so long (ms) is taken for lost: its replicas are made anew elsewhere. So is a replica that its owner cannot
+   * reach, or that has caught up with nothing, for so long.
+   */
   readonly replaceAfterMs: number;
+  /** The leader notes in a node's record that it is down, or who cannot connect to it, once that has lasted for so long (ms). */
+  readonly noteAfterMs: number;
   /** Nothing is moved for balance to a node, nor away from an owner, that has not been there for so long (ms). */
   readonly balanceAfterMs: number;
   /** Learners that one live node may be filling at once. */
@@ -27,6 +32,7 @@ export const DEFAULT_PLAN: PlanConfig = {
   initialNodes: null,
   firstRangesAfterMs: 10_000,
   replaceAfterMs: 60_000,
+  noteAfterMs: 3_000,
   balanceAfterMs: 10_000,
   learnersPerNode: 16,
   movesAtOnce: 8,
@@ -40,6 +46,7 @@ export function checkPlan(config: PlanConfig): void {
   assert(config.movesAtOnce >= 1, 'movesAtOnce is at least 1');
   assert(config.transfersAtOnce >= 1, 'transfersAtOnce is at least 1');
   assert(config.firstRangesAfterMs >= 0 && config.balanceAfterMs >= 0, 'waits are not negative');
+  assert(config.noteAfterMs >= 0, 'noteAfterMs is not negative');
   assert(config.replaceAfterMs >= 0, 'replaceAfterMs is not negative');
 }
 

@@ -4,10 +4,10 @@
 import type { Env } from '../common/base/env.ts';
 
 export class Durations<K> {
-  readonly #env: Env;
+  readonly #env: Pick<Env, 'now'>;
   readonly #since = new Map<K, { state: string; at: number }>();
 
-  constructor(env: Env) {
+  constructor(env: Pick<Env, 'now'>) {
     this.#env = env;
   }
 

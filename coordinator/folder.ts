@@ -41,7 +41,10 @@ export class Folder<T> {
   /** What could be read, by name in order. */
   get values(): readonly T[] {
     const names = [...this.#children.keys()].sort();
-    return names.flatMap((name) => this.#children.get(name)?.value ?? []);
+    return names.flatMap((name) => {
+      const value = this.#children.get(name)?.value ?? null;
+      return value === null ? [] : [value];
+    });
   }
 
   /** Takes what was read of one child elsewhere, if it is news. */

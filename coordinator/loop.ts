@@ -172,10 +172,12 @@ export class Leader {
 
   #note(step: Step, outcome: Outcome): void {
     const { logger, committed } = this.#deps;
-    const what = { step: step.kind === 'range' ? step.change : step.kind, term: this.#fence.term };
+    const change = step.kind === 'range' || step.kind === 'note-node' ? step.change : step.kind;
+    const what = { step: change, term: this.#fence.term };
     switch (outcome.kind) {
       case 'done':
-        logger.info(what, step.reason);
+        if (change === 'node-unreachable' || change === 'node-stuck') logger.warn(what, step.reason);
+        else logger.info(what, step.reason);
         committed(step);
         return;
       case 'fenced':

@@ -2,7 +2,7 @@
 
 import { isInSync } from '../common/model/descriptor.ts';
 import type { Pages } from '../common/net/http.ts';
-import { type Counter, Metrics } from '../common/net/metrics.ts';
+import { type Counter, type Labels, Metrics } from '../common/net/metrics.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Step } from './step.ts';
 import { ownerIsLive, type View } from './view.ts';
@@ -33,11 +33,17 @@ export class CoordinatorMetrics {
     gauge('live_nodes', 'Nodes with a live session, as the leader sees it.', (seen) => seen.live.size);
     gauge('ranges', 'Ranges, as the leader sees it.', (seen) => seen.ranges.length);
     gauge('ownerless_ranges', 'Ranges whose owner has no live session.', countOwnerless);
+    this.#metrics.gauges(
+      'rangekeeper_coordinator_node_unreachable',
+      'Of live nodes that others have no connection with: how many those are.',
+      () => unreachableNodes(view()),
+    );
+    gauge('stuck_replicas', 'Replicas that catch up with nothing, as their owners report.', countStuck);
     gauge('lagging_replicas', 'Replicas outside the in-sync set of their range.', countLagging);
   }
 
   count(step: Step): void {
-    const kind = step.kind === 'range' ? step.change : step.kind;
+    const kind = step.kind === 'range' || step.kind === 'note-node' ? step.change : step.kind;
     const known = this.#steps.get(kind);
     const counter = known ?? this.#stepCounter(kind);
     counter.add();
@@ -61,4 +67,17 @@ function countLagging(view: View): number {
     count += descriptor.replicas.filter(({ node }) => !isInSync(descriptor, node)).length;
   }
   return count;
+}
+
+function countStuck(view: View): number {
+  let count = 0;
+  for (const ranges of view.stuckForMs.values()) count += ranges.size;
+  return count;
+}
+
+function unreachableNodes(view: View | null): readonly (readonly [Labels, number])[] {
+  return [...(view?.nodes ?? [])].flatMap(([node, { record }]) => {
+    const by = view?.reach.apartFrom(node) ?? [];
+    return by.length === 0 ? [] : [[{ node, name: record.name }, by.length] as const];
+  });
 }

@@ -8,6 +8,7 @@ import type { DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import {
   type ClusterRecord,
+  type HealthRecord,
   type LiveNode,
   type NamespaceRecord,
   NODE_MODES,
@@ -20,6 +21,7 @@ import {
   clusterCodec,
   decodeLive,
   descriptorCodec,
+  healthCodec,
   namespaceCodec,
   nodeCodec,
   paths,
@@ -28,6 +30,7 @@ import {
 } from '../common/zk/znodes.ts';
 import { Durations } from './durations.ts';
 import { Folder } from './folder.ts';
+import { HealthTimes } from './health-times.ts';
 import type { TaskImage, Versioned, View } from './view.ts';
 
 const UNFINISHED: readonly string[] = ['pending', 'running'];
@@ -41,11 +44,13 @@ export class Picture {
   readonly #cluster: Observer;
   readonly #nodes: Folder<Versioned<NodeRecord>>;
   readonly #live: Folder<LiveNode>;
+  readonly #health: Folder<{ readonly id: NodeId; readonly record: HealthRecord }>;
   readonly #namespaces: Folder<Versioned<NamespaceRecord>>;
   readonly #tasks: Folder<TaskImage>;
   readonly #ranges = new Map<string, Folder<DescriptorImage>>();
   readonly #nodeStates: Durations<NodeId>;
   readonly #owners: Durations<RangeId>;
+  readonly #reports: HealthTimes;
   readonly #someNode: Durations<string>;
   #clusterNode: ZkNode | null = null;
 
@@ -56,12 +61,17 @@ export class Picture {
     this.#changed = changed;
     this.#nodeStates = new Durations(env);
     this.#owners = new Durations(env);
+    this.#reports = new HealthTimes(env);
     this.#someNode = new Durations(env);
     this.#cluster = zk.observeData(paths.cluster, (node) => this.#learnCluster(node));
     this.#nodes = this.#folder(paths.nodes, paths.node, (id, node) =>
       versioned(checkedNode(id, nodeCodec.decode(node.data)), node),
     );
     this.#live = this.#folder(paths.lives, paths.live, decodeLive);
+    this.#health = this.#folder(paths.healths, paths.health, (id, node) => ({
+      id,
+      record: healthCodec.decode(node.data),
+    }));
     this.#namespaces = this.#folder(paths.namespaces, paths.namespace, (name, node) =>
       versioned(checkedNamespace(name, namespaceCodec.decode(node.data)), node),
     );
@@ -74,17 +84,26 @@ export class Picture {
   /** null until all of it has been read once: a plan on half a picture would move what needs no moving. */
   view(): View | null {
     this.#followNamespaces();
-    const folders = [this.#nodes, this.#live, this.#namespaces, this.#tasks, ...this.#ranges.values()];
+    const folders = [
+      ...[this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks],
+      ...this.#ranges.values(),
+    ];
     if (this.#clusterNode === null || !folders.every((folder) => folder.loaded)) return null;
     const live = new Map(this.#live.values.map((node) => [node.id, node]));
     const nodes = new Map(this.#nodes.values.map((node) => [node.record.id, node]));
-    const ranges = this.#servingRanges();
+    const images = this.#images();
+    const ranges = images.filter(({ descriptor }) => descriptor.state === 'serving');
+    const reports = this.#health.values.filter(({ id }) => live.has(id));
+    const health = new Map(reports.map(({ id, record }) => [id, record]));
     return {
       cluster: versioned<ClusterRecord>(clusterCodec.decode(this.#clusterNode.data), this.#clusterNode),
       nodes,
       live,
       namespaces: new Map(this.#namespaces.values.map((namespace) => [namespace.record.name, namespace])),
       ranges,
+      otherRanges: images.filter(({ descriptor }) => descriptor.state !== 'serving'),
+      health,
+      ...this.#reports.update(nodes, live, health, ranges),
       tasks: this.#tasks.values.filter(({ record }) => UNFINISHED.includes(record.state)).sort(olderFirst),
       sameForMs: this.#nodeStates.update(statesOf(nodes, live, ranges)),
       ownedForMs: this.#owners.update(
@@ -120,6 +139,11 @@ export class Picture {
     this.#learnCluster(node);
   }
 
+  /** Has the list of nodes read again. */
+  kickNodes(): void {
+    this.#nodes.kick();
+  }
+
   /** Has the live znodes read again. */
   kickLive(): void {
     this.#live.kick();
@@ -127,7 +151,8 @@ export class Picture {
 
   close(): void {
     this.#cluster.close();
-    for (const folder of [this.#nodes, this.#live, this.#namespaces, this.#tasks]) folder.close();
+    for (const folder of [this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks])
+      folder.close();
     for (const folder of this.#ranges.values()) folder.close();
   }
 
@@ -171,10 +196,9 @@ export class Picture {
     }
   }
 
-  #servingRanges(): readonly DescriptorImage[] {
+  #images(): readonly DescriptorImage[] {
     return [...this.#ranges.values()]
       .flatMap((folder) => folder.values)
-      .filter(({ descriptor }) => descriptor.state === 'serving')
       .sort((a, b) => a.descriptor.id - b.descriptor.id);
   }
 }

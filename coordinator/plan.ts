@@ -7,6 +7,7 @@ import type { PlanConfig } from './config.ts';
 import { Draft } from './plan/draft.ts';
 import { planDefaultNamespace } from './plan/first-ranges.ts';
 import { planMembership } from './plan/membership.ts';
+import { planNotes } from './plan/notes.ts';
 import { planPromotion } from './plan/promote.ts';
 import { planOwnerSpread } from './plan/spread-owners.ts';
 import { planReplicaSpread } from './plan/spread-replicas.ts';
@@ -25,6 +26,7 @@ export function plan(view: View, config: PlanConfig): readonly Step[] {
   for (const task of view.tasks) planTask(draft, task);
   if (draft.steps.length === 0) planReplicaSpread(draft);
   if (!draft.steps.some(isPromotion)) planOwnerSpread(draft);
+  planNotes(draft);
   return draft.steps;
 }
 
@@ -39,7 +41,12 @@ export function dueInMs(view: View, config: PlanConfig): number | null {
     waits.push(config.firstRangesAfterMs - view.someNodeForMs);
   for (const [node, sameForMs] of view.sameForMs) {
     waits.push((view.live.has(node) ? config.balanceAfterMs : config.replaceAfterMs) - sameForMs);
+    if (!view.live.has(node)) waits.push(config.noteAfterMs - sameForMs);
   }
+  for (const forMs of view.apartForMs.values()) waits.push(config.noteAfterMs - forMs);
+  waits.push(...view.reach.waitsFor(config.replaceAfterMs));
+  for (const ranges of view.stuckForMs.values())
+    for (const forMs of ranges.values()) waits.push(config.replaceAfterMs - forMs);
   for (const ownedForMs of view.ownedForMs.values()) waits.push(config.balanceAfterMs - ownedForMs);
   const ahead = waits.filter((wait) => wait > 0);
   return ahead.length === 0 ? null : Math.min(...ahead);

@@ -2,8 +2,14 @@
 // commit.ts turns the change into one fenced multi.
 
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
-import type { NodeId } from '../common/model/ids.ts';
-import type { ClusterRecord, NamespaceRecord, NodeRecord, TaskRecord } from '../common/model/records.ts';
+import type { NodeId, SessionId } from '../common/model/ids.ts';
+import type {
+  ClusterRecord,
+  NamespaceRecord,
+  NodeRecord,
+  TaskRecord,
+  Unreachable,
+} from '../common/model/records.ts';
 import type { TaskImage, Versioned } from './view.ts';
 
 export type RangeChange =
@@ -54,6 +60,39 @@ export interface NodeModeStep {
   readonly reason: string;
 }
 
+export type NoteChange =
+  | 'node-down'
+  | 'node-up'
+  | 'node-unreachable'
+  | 'node-reachable'
+  | 'node-stuck'
+  | 'node-unstuck';
+
+/** A NodeNote with durations, ms, in place of times of day, which commit.ts makes of them. */
+export interface Noted {
+  readonly downForMs: number | null;
+  readonly apart: (Omit<Unreachable, 'since'> & { readonly forMs: number }) | null;
+  readonly stuckIn: SessionId | null;
+}
+
+/** What the leader notes of a node in its record. */
+export interface NoteStep {
+  readonly kind: 'note-node';
+  /** What is new, for the event. */
+  readonly change: NoteChange;
+  readonly before: Versioned<NodeRecord>;
+  readonly note: Noted;
+  readonly task: null;
+  readonly reason: string;
+}
+
+export interface ForgetStep {
+  readonly kind: 'forget-node';
+  readonly before: Versioned<NodeRecord>;
+  readonly task: TaskUpdate;
+  readonly reason: string;
+}
+
 /** A task goes on, ends or is refused, and nothing else changes. */
 export interface TaskStep {
   readonly kind: 'task';
@@ -61,4 +100,4 @@ export interface TaskStep {
   readonly reason: string;
 }
 
-export type Step = RangeStep | NamespaceStep | NodeModeStep | TaskStep;
+export type Step = RangeStep | NamespaceStep | NodeModeStep | NoteStep | ForgetStep | TaskStep;

@@ -84,11 +84,16 @@ export class DescriptorWriter {
     return kind === 'refused' && saidNo ? 'refused' : 'unknown';
   }
 
-  /** R8: the node's live session now; null where it has none, or none that could be read. */
+  /**
+   * R8: the session of a live node that may take over, now; null where it has none, none that could be read, or is about to
+   * stop. A node says so before it hands over: of two that stop at once, one at least learns of the other here.
+   */
   async liveSession(node: NodeId): Promise<SessionId | null> {
     try {
       const found = await this.#zk.session?.get(paths.live(node));
-      return found === null || found === undefined ? null : decodeLive(node, found).session;
+      if (found === null || found === undefined) return null;
+      const { session, standing } = decodeLive(node, found);
+      return standing === 'stopping' ? null : session;
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
       return null;

@@ -19,6 +19,7 @@ export class DiskWatch {
   #lookedAt: number;
   /** When the disk was last found unfit; null: it may own. */
   #troubleAt: number | null = null;
+  #troubleText: string | null = null;
 
   constructor(options: DiskWatchOptions) {
     this.#options = options;
@@ -27,6 +28,11 @@ export class DiskWatch {
 
   get fit(): boolean {
     return this.#troubleAt === null;
+  }
+
+  /** What is, or lately was, wrong with the disk; null: it is fit. */
+  get trouble(): string | null {
+    return this.fit ? null : this.#troubleText;
   }
 
   /** To be called often. */
@@ -41,6 +47,7 @@ export class DiskWatch {
     if (trouble !== null) {
       if (this.#troubleAt === null) logger.error({}, `${trouble}: handing over what is owned here`);
       this.#troubleAt = now;
+      this.#troubleText = trouble;
     } else if (this.#troubleAt !== null && now - this.#troubleAt >= config.diskQuietMs) {
       logger.info({}, 'the disk has been well for a while: ranges may be owned here again');
       this.#troubleAt = null;

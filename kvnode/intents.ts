@@ -22,6 +22,8 @@ export interface IntentDeps {
   readonly step: (host: RangeHost, event: ReplicaEvent) => void;
   /** Has the range's descriptor read again. */
   readonly readAgain: (range: RangeId) => void;
+  /** Has the node's live znode read again: what is known of it seems to be old. */
+  readonly readNodeAgain: (node: NodeId) => void;
   /** Of a node, for people. */
   readonly nameOf: (node: NodeId) => string;
 }
@@ -40,7 +42,7 @@ export class Intents {
 
   /** Compare-and-sets wait for flush(). */
   carryOut(host: RangeHost, intent: Intent): void {
-    const { step, readAgain } = this.#deps;
+    const { step, readAgain, readNodeAgain } = this.#deps;
     switch (intent.kind) {
       case 'compare-and-set':
         void this.#compareAndSet(host, intent);
@@ -49,6 +51,7 @@ export class Intents {
         return readAgain(host.meta.range);
       case 'read-session':
         void this.#writer.liveSession(intent.node).then((session) => {
+          if (session === null) readNodeAgain(intent.node);
           step(host, { kind: 'session-read', node: intent.node, session });
         });
         return;

@@ -20,7 +20,10 @@ export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage,
   gauge('memory_bytes', 'Resident memory', () => node.status().memoryBytes);
   gauge('memory_limit_bytes', 'Memory that node and guardian may use (--memory)', () => memory.bytes);
   gauge('disk_unfit', 'Whether the disk stalls or is full, or was so just now: 1 or 0', () => {
-    return node.diskFit ? 0 : 1;
+    return node.unfit === null ? 0 : 1;
+  });
+  gauge('unreachable_peers', 'Live nodes that this one has no connection with', () => {
+    return node.status().unreachable?.length ?? 0;
   });
   gauge('log_bytes', 'Bytes of log segments on disk', () => storage.stats.logBytes);
   gauge('log_carried_bytes_total', 'Bytes of log written again so that old segments could go', () => {

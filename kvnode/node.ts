@@ -15,14 +15,15 @@ import { Peers } from '../common/net/peers.ts';
 import type { Transport } from '../common/net/transport.ts';
 import { TurnEnd } from '../common/net/turn-end.ts';
 import type { OneWayBody } from '../common/wire/messages.ts';
-import { LiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Intents } from './intents.ts';
 import { LogOfRange } from './log-of-range.ts';
+import { nodeStatus } from './node-status.ts';
 import { RangeHost } from './range-host.ts';
+import { type Ownership, ownershipOf } from './readiness.ts';
 import type { ReplicaEvent } from './replica/events.ts';
 import type { Ready } from './replica/messages.ts';
 import { Replica } from './replica/replica.ts';
@@ -30,6 +31,8 @@ import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
+import { stuckReplicas } from './stuck-replicas.ts';
+import { Surroundings } from './surroundings.ts';
 import { TickPace } from './tick-pace.ts';
 import { WaitingBytes } from './waiting-writes.ts';
 
@@ -65,7 +68,7 @@ export class KvNode {
   /** Hosts with something logged that is not synced yet. */
   readonly #unsynced = new Set<RangeHost>();
   readonly #peers: Peers;
-  readonly #live: LiveNodes;
+  readonly #surroundings: Surroundings;
   readonly #assignments: Assignments;
   readonly #intents: Intents;
   readonly #clients: ClientService;
@@ -76,8 +79,9 @@ export class KvNode {
   readonly #startedAt: number;
   readonly #stampBase: number;
   #session: ZkSession | null = null;
-  #liveIds: ReadonlySet<NodeId> = new Set();
   #turnDue = false;
+  /** It hands over whatever it owns. */
+  #stopping = false;
   #closed = false;
   #idle: (() => void) | null = null;
 
@@ -111,7 +115,8 @@ export class KvNode {
       ...{ self: this.id, zk, env, logger, sender: this.#sender },
       step: (host, event) => this.#step(host, event),
       readAgain: (range) => this.#assignments.hint(range),
-      nameOf: (node) => this.#live.nodes.get(node)?.name ?? node,
+      readNodeAgain: (node) => this.#surroundings.readAgain(node),
+      nameOf: (node) => this.#surroundings.nameOf(node),
     });
     this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
     this.#clients = new ClientService({
@@ -125,8 +130,15 @@ export class KvNode {
     this.#disk = new DiskWatch({ env, logger, storage, config });
     storage.onSynced((group) => this.#synced(group));
     storage.onCompacted((range, base) => this.#stepRange(range, { kind: 'compacted', base }));
+    this.#surroundings = new Surroundings({
+      ...{ self: this.id, env, logger, zk, peers: this.#peers },
+      changed: () => this.#liveChanged(),
+      ownReport: (isLive) => ({
+        stuck: stuckReplicas(this.#hosts.values(), isLive, this.#sender, env.now()),
+        unfit: this.unfit,
+      }),
+    });
     for (const replica of storage.recovered) this.#adopt(replica);
-    this.#live = new LiveNodes(zk, () => this.#liveChanged());
     this.#assignments = new Assignments(this.id, zk, env, logger, {
       image: (image) => this.#learn(image),
       missing: (range) => this.#missing(range),
@@ -148,6 +160,7 @@ export class KvNode {
   useSession(session: ZkSession | null): void {
     if (this.#session !== null && this.#session !== session) this.#stepAll({ kind: 'session-ended' });
     this.#session = session;
+    this.#surroundings.useSession(session);
     if (session === null) return;
     for (const host of this.#hosts.values()) {
       const { image } = host.replica;
@@ -157,35 +170,32 @@ export class KvNode {
   }
 
   status(): NodeStatus {
-    const now = this.#env.now();
-    const toUnixMs = (at: number): number => this.#env.wallNow() - (now - at);
-    const hosts = [...this.#hosts.values()];
-    return {
-      node: this.id,
-      version: this.#options.version,
-      startedAt: this.#startedAt,
-      leaseMs: Math.max(0, (this.#session?.leaseUntil() ?? 0) - now),
-      replicas: hosts.map((host) => host.replica.status(now, toUnixMs)),
-      orphans: hosts.filter((host) => host.orphan).map((host) => host.meta.range),
-      logBytes: this.#storage.stats.logBytes,
-      memoryBytes: process.memoryUsage.rss(),
-    };
+    return nodeStatus({
+      ...{ node: this.id, version: this.#options.version, startedAt: this.#startedAt },
+      ...{ env: this.#env, session: this.#session, storage: this.#storage, hosts: this.#hosts.values() },
+      ...{ unreachable: this.#surroundings.unreachable, unfit: this.unfit },
+    });
   }
 
-  /** False while the disk stalls or is full, and for a while after. */
-  get diskFit(): boolean {
-    return this.#disk.fit;
+  /** Why nothing should be owned here, in words; null: the disk is well, and has been for a while. */
+  get unfit(): string | null {
+    return this.#disk.trouble;
+  }
+
+  ownership(): Ownership {
+    return ownershipOf(this.id, this.#hosts.values());
   }
 
   /** R8: hands every owned range over, as far as that goes in a while, then stops serving. The storage stays open. */
   async close(): Promise<void> {
+    this.#stopping = true;
     await this.#handOverAll();
     this.#closed = true;
     this.#pace.close();
     this.#stepAll({ kind: 'session-ended' });
     this.#turn();
     this.#assignments.close();
-    this.#live.close();
+    this.#surroundings.close();
     this.#peers.close();
   }
 
@@ -219,12 +229,12 @@ export class KvNode {
     }
     this.#intents.flush();
     this.turnEnd.flush();
-    if (
-      this.#idle !== null &&
-      ![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)
-    ) {
-      this.#idle();
-    }
+    if (this.#idle !== null && !this.#handsOver) this.#idle();
+  }
+
+  /** There is a range to hand over, and somebody to hand it to. */
+  get #handsOver(): boolean {
+    return [...this.#hosts.values()].some(({ replica }) => replica.hasSuccessor);
   }
 
   #step(host: RangeHost, event: ReplicaEvent): void {
@@ -247,9 +257,10 @@ export class KvNode {
   #tick(allOwners: boolean): void {
     this.#disk.look();
     const { fit } = this.#disk;
-    const { due, pausedMs } = this.#pace.begin(this.#hosts.values(), allOwners || !fit);
+    const leaves = !fit || this.#stopping;
+    const { due, pausedMs } = this.#pace.begin(this.#hosts.values(), allOwners || leaves);
     for (const host of due) {
-      if (!fit) this.#step(host, { kind: 'hand-over' });
+      if (leaves) this.#step(host, { kind: 'hand-over' });
       this.#step(host, { kind: 'tick', quietMs: this.#pace.quietMs, pausedMs });
     }
   }
@@ -273,7 +284,7 @@ export class KvNode {
 
   /** R8. */
   async #handOverAll(): Promise<void> {
-    if (![...this.#hosts.values()].some(({ replica }) => replica.ownedEpoch !== null)) return;
+    if (!this.#handsOver) return;
     const done = new Promise<void>((resolve) => {
       this.#idle = resolve;
     });
@@ -316,14 +327,7 @@ export class KvNode {
   }
 
   #liveChanged(): void {
-    const { nodes } = this.#live;
-    this.#liveIds = new Set(nodes.keys());
-    for (const [id, { address, session }] of nodes) {
-      if (id === this.id) continue;
-      this.#peers.setAddress(id, address, session);
-      this.#peers.keep(id);
-    }
-    this.#stepAll({ kind: 'live', nodes: this.#liveIds });
+    this.#stepAll({ kind: 'live', nodes: this.#surroundings.standings });
     this.#tick(true);
   }
 
@@ -353,7 +357,7 @@ export class KvNode {
     const { config } = this.#options;
     const host = new RangeHost(replica, recovered, storage, recovered.applied.seq, config, this.#waiting);
     this.#hosts.set(range, host);
-    this.#step(host, { kind: 'live', nodes: this.#liveIds });
+    this.#step(host, { kind: 'live', nodes: this.#surroundings.standings });
     return host;
   }
 

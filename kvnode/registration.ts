@@ -1,22 +1,40 @@
-// The node's place in ZooKeeper: its lasting record, and in every session its live znode with the lease that hangs on
-// it. Whoever uses the session hears of it only when both are there, and of its end at once.
+// The node's place in ZooKeeper: its lasting record, and in every session its live znode with the lease that hangs on it.
+// Whoever uses the session hears of it only when both are there, and of its end at once. The live znode says whether the node
+// stays: others see in it that it drains or is about to stop, before they hand it anything.
 
+import { equalBytes } from '../common/base/bytes.ts';
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import type { LiveRecord, NodeRecord } from '../common/model/records.ts';
+import {
+  type LiveRecord,
+  NODE_MODES,
+  type NodeMode,
+  type NodeRecord,
+  type Standing,
+  type Unreachable,
+} from '../common/model/records.ts';
 import { createOwnEphemeral } from '../common/zk/own-ephemeral.ts';
-import { type Unsubscribe, type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import {
+  type Observer,
+  type Unsubscribe,
+  type Zk,
+  ZkError,
+  type ZkNode,
+  type ZkSession,
+} from '../common/zk/store.ts';
 import { liveCodec, nodeCodec, paths } from '../common/zk/znodes.ts';
 
 const RETRY_MS = 250;
+/** A stop waits no longer than this, ms, until it is announced. */
+const ANNOUNCE_MS = 500;
 
 export interface RegistrationOptions {
   readonly zk: Zk;
   readonly env: Env;
   readonly logger: Logger;
-  /** As it is made for a new node; of a known one the mode in ZooKeeper stays. */
+  /** As it is made for a new node; of a known one the mode in ZooKeeper stays, and what the leader has noted. */
   readonly record: NodeRecord;
-  readonly live: LiveRecord;
+  readonly live: Omit<LiveRecord, 'standing'>;
   /** The session in which the live znode exists; null: there is none any more. */
   readonly registered: (session: ZkSession | null) => void;
 }
@@ -24,16 +42,43 @@ export interface RegistrationOptions {
 export class Registration {
   readonly #options: RegistrationOptions;
   readonly #unsubscribe: Unsubscribe;
+  readonly #observer: Observer;
+  /** Registered in it. */
+  #session: ZkSession | null = null;
+  #mode: NodeMode;
+  #unreachable: Unreachable | null = null;
+  #stopping = false;
   #closed = false;
 
   constructor(options: RegistrationOptions) {
+    const { zk, record } = options;
     this.#options = options;
-    this.#unsubscribe = options.zk.onSession((session) => void this.#register(session));
+    this.#mode = record.mode;
+    this.#unsubscribe = zk.onSession((session) => void this.#register(session));
+    this.#observer = zk.observeData(paths.node(record.id), (node) => this.#learn(node));
+  }
+
+  /** What the leader has noted of this node's connections. */
+  get unreachable(): Unreachable | null {
+    return this.#unreachable;
+  }
+
+  /** Tells everybody that this node is about to stop; resolves once ZooKeeper has it, or after a bounded wait. */
+  async announceStop(): Promise<void> {
+    const { env } = this.#options;
+    this.#stopping = true;
+    await Promise.race([this.#tellStanding(), delay(env, ANNOUNCE_MS)]);
   }
 
   close(): void {
     this.#closed = true;
     this.#unsubscribe();
+    this.#observer.close();
+  }
+
+  get #standing(): Standing {
+    if (this.#stopping) return 'stopping';
+    return this.#mode === 'active' ? 'staying' : 'draining';
   }
 
   async #register(session: ZkSession): Promise<void> {
@@ -42,13 +87,18 @@ export class Registration {
     while (!session.ended && !this.#closed) {
       try {
         await this.#writeRecord(session);
-        await createOwnEphemeral({ zk, session, env }, path, liveCodec.encode(live));
+        await createOwnEphemeral({ zk, session, env }, path, this.#liveData());
         session.startLease(path);
-        session.onEnd(() => registered(null));
+        session.onEnd(() => {
+          if (this.#session === session) this.#session = null;
+          registered(null);
+        });
         if (session.ended) return;
         logger.info({ session: session.id, address: live.address }, 'registered');
+        this.#session = session;
         registered(session);
-        return;
+        // The mode or the intention to stop may have changed on the way.
+        return await this.#tellStanding();
       } catch (error) {
         if (!(error instanceof ZkError)) throw error;
         if (session.ended) return;
@@ -58,7 +108,11 @@ export class Registration {
     }
   }
 
-  /** Name, zone and capacity are the node's to say, the mode is the cluster's. */
+  #liveData(): Uint8Array {
+    return liveCodec.encode({ ...this.#options.live, standing: this.#standing });
+  }
+
+  /** Name, zone and capacity are the node's to say, the mode and the note are the cluster's. */
   async #writeRecord(session: ZkSession): Promise<void> {
     const { record } = this.#options;
     const path = paths.node(record.id);
@@ -67,8 +121,56 @@ export class Registration {
       await session.create(path, nodeCodec.encode(record), 'persistent');
       return;
     }
-    const { mode } = nodeCodec.decode(known.data);
-    const wanted = nodeCodec.encode({ ...record, mode });
-    if (Buffer.compare(wanted, known.data) !== 0) await session.set(path, wanted, known.version);
+    const { mode, noted } = decoded(known) ?? record;
+    const wanted = nodeCodec.encode({ ...record, mode, ...(noted === undefined ? {} : { noted }) });
+    if (!equalBytes(wanted, known.data)) await session.set(path, wanted, known.version);
+  }
+
+  #learn(node: ZkNode | null): void {
+    const session = this.#session;
+    if (node === null) {
+      // An administrator had it forgotten as it came back: without its record nobody would use it.
+      if (session !== null) void this.#eventually(session, () => this.#writeRecord(session));
+      return;
+    }
+    const { mode, noted } = decoded(node) ?? this.#options.record;
+    this.#unreachable = noted?.unreachable ?? null;
+    this.#mode = mode;
+    void this.#tellStanding();
+  }
+
+  /** Resolves once the live znode says what is so, or its session has ended. */
+  #tellStanding(): Promise<void> {
+    const session = this.#session;
+    if (session === null) return Promise.resolve();
+    const path = paths.live(this.#options.record.id);
+    return this.#eventually(session, async () => {
+      const found = await session.get(path);
+      const data = this.#liveData();
+      if (found === null || found.ephemeralOwner !== session.id || equalBytes(found.data, data)) return;
+      await session.set(path, data, found.version);
+    });
+  }
+
+  /** Until it succeeds, or the session has ended. */
+  async #eventually(session: ZkSession, write: () => Promise<void>): Promise<void> {
+    while (!session.ended && !this.#closed) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!(error instanceof ZkError)) throw error;
+        await delay(this.#options.env, RETRY_MS);
+      }
+    }
+  }
+}
+
+/** Null: it holds what it should not. */
+function decoded(node: ZkNode): NodeRecord | null {
+  try {
+    const record = nodeCodec.decode(node.data);
+    return NODE_MODES.includes(record.mode) ? record : null;
+  } catch {
+    return null;
   }
 }

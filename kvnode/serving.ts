@@ -11,6 +11,7 @@ import type { Zk } from '../common/zk/store.ts';
 import type { NodeMemory } from './memory.ts';
 import { addNodeMetrics } from './metrics.ts';
 import { KvNode } from './node.ts';
+import { whyNotReady } from './readiness.ts';
 import { Registration } from './registration.ts';
 import type { Stage } from './stage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -60,7 +61,7 @@ export function serveNode(options: ServingOptions): ServingNode {
   );
   stage.enter('registering in ZooKeeper');
   const address = options.advertise ?? listener.address;
-  const registration = new Registration({
+  const registration: Registration = new Registration({
     zk,
     env,
     logger,
@@ -68,13 +69,14 @@ export function serveNode(options: ServingOptions): ServingNode {
     live: { name, address, startedAt: env.wallNow(), version: VERSION },
     registered: (session) => {
       if (session === null) stage.enter('not registered in ZooKeeper');
-      else stage.ready();
+      else stage.ready(() => whyNotReady(node, registration.unreachable));
       node.useSession(session);
     },
   });
   return {
     node,
     async close() {
+      await registration.announceStop();
       await node.close();
       registration.close();
       listener.accept(null);

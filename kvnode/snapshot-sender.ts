@@ -42,6 +42,10 @@ interface Transfer {
   readonly id: number;
   /** Sent and not acknowledged, in order. */
   readonly unacked: SnapshotChunk[];
+  /** Its turn has come. */
+  running: boolean;
+  /** When the receiver last took something in; when the turn began before that. */
+  progressAt: number;
   /** Set by the acknowledgement that ends it. */
   outcome: 'installed' | 'refused' | null;
   /** Something was acknowledged. */
@@ -66,10 +70,20 @@ export class SnapshotSender {
     const key = keyOf(target.range, target.node);
     if (this.#transfers.has(key)) return false;
     const id = 1 + Math.floor(this.#options.env.random() * 2 ** 48);
-    const transfer: Transfer = { target, id, unacked: [], outcome: null, answered: () => {} };
+    const transfer: Transfer = {
+      target,
+      id,
+      unacked: [],
+      running: false,
+      progressAt: this.#options.env.now(),
+      outcome: null,
+      answered: () => {},
+    };
     this.#transfers.set(key, transfer);
     const { range, node, epoch } = target;
     await this.#turnFor(node);
+    transfer.running = true;
+    transfer.progressAt = this.#options.env.now();
     try {
       const reader = await this.#options.storage.openSnapshot(range);
       try {
@@ -90,10 +104,25 @@ export class SnapshotSender {
     const transfer = this.#transfers.get(keyOf(ack.range, from));
     if (transfer?.id !== ack.snapshot) return;
     const { unacked } = transfer;
+    if (unacked[0] !== undefined && unacked[0].index < ack.nextIndex)
+      transfer.progressAt = this.#options.env.now();
     while (unacked[0] !== undefined && unacked[0].index < ack.nextIndex) unacked.shift();
     if (ack.installed) transfer.outcome = 'installed';
     else if (ack.refused) transfer.outcome = 'refused';
     transfer.answered();
+  }
+
+  /**
+   * When the node last took something of this range's snapshot in, or of another one that this one waits for; null: there is
+   * no transfer.
+   */
+  progressAt(range: RangeId, node: NodeId): number | null {
+    const transfer = this.#transfers.get(keyOf(range, node));
+    if (transfer === undefined || transfer.running) return transfer?.progressAt ?? null;
+    let newest = transfer.progressAt;
+    for (const { target, running, progressAt } of this.#transfers.values())
+      if (running && target.node === node) newest = Math.max(newest, progressAt);
+    return newest;
   }
 
   // ---- so many at a time -------------------------------------------------------------------------------------------

@@ -81,7 +81,7 @@ class Trio {
         ...{ leaseValid: always, diskFit: always, stampBase: 0 },
       });
       this.#replicas.set(node, { replica, log });
-      replica.step({ kind: 'live', nodes: new Set(NODES) }, this.#now);
+      replica.step({ kind: 'live', nodes: new Map(NODES.map((id) => [id, 'staying'])) }, this.#now);
       replica.step(
         { kind: 'image', image: { descriptor: DESCRIPTOR, version: 1 }, session: SESSION },
         this.#now,

@@ -42,7 +42,38 @@ export interface NodeRecord {
   /** Relative share of ranges that the node should hold; 1 is usual. */
   readonly capacity: number;
   readonly mode: NodeMode;
+  /** The leader's; absent: it has noted nothing. */
+  readonly noted?: NodeNote;
 }
+
+/** What the leader has noticed of a node: written when it changes, so that everybody who lists nodes can show it. */
+export interface NodeNote {
+  /** Unix ms; since then the node has had no live session. Null: it is live, or has not been away for long. */
+  readonly downSince: number | null;
+  /** Null: all other live nodes have a connection with it, as far as is known. */
+  readonly unreachable: Unreachable | null;
+  /** The session of the node in which replicas on it caught up with nothing: it gets no more of them for a while. Null: none. */
+  readonly stuckIn: SessionId | null;
+}
+
+export const NOTHING_NOTED: NodeNote = { downSince: null, unreachable: null, stuckIn: null };
+
+/** A live node that other live nodes have no connection with. */
+export interface Unreachable {
+  /** Those others, sorted. */
+  readonly by: readonly NodeId[];
+  /** Unix ms. */
+  readonly since: number;
+  /** No connection leads from it to most of the cluster: nothing is placed on it, and it should own nothing. */
+  readonly cutOff: boolean;
+}
+
+/**
+ * Whether a live node stays. `draining`: an administrator wants it to own nothing. `stopping`: its process is about to end;
+ * nothing is handed to it any more.
+ */
+export const STANDINGS = ['staying', 'draining', 'stopping'] as const;
+export type Standing = (typeof STANDINGS)[number];
 
 /** `/live/<id>`: there while the node's session lives. The session is the znode's ephemeralOwner. */
 export interface LiveRecord {
@@ -53,11 +84,23 @@ export interface LiveRecord {
   /** Unix ms. */
   readonly startedAt: number;
   readonly version: string;
+  /** Absent: `staying`. */
+  readonly standing?: Standing;
 }
 
 export interface LiveNode extends LiveRecord {
   readonly id: NodeId;
   readonly session: SessionId;
+}
+
+/** `/health/<id>`: what a node says of its surroundings, for the leader to plan by. Written on change, at most every few seconds. */
+export interface HealthRecord {
+  /** Live nodes that it has had no connection to for a while. Sorted. */
+  readonly unreachable: readonly NodeId[];
+  /** Replicas outside the in-sync set of ranges that it owns, by their node, which have caught up with nothing for a while. */
+  readonly stuck: Readonly<Record<NodeId, readonly RangeId[]>>;
+  /** Why nothing should be owned or placed there; null: it is healthy. */
+  readonly unfit: string | null;
 }
 
 /** `/namespaces/<name>` */
@@ -83,7 +126,9 @@ export type TaskRequest =
       readonly splitAt: readonly string[] | null;
     }
   | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }
-  | { readonly kind: 'set-node-mode'; readonly node: NodeId; readonly mode: NodeMode };
+  | { readonly kind: 'set-node-mode'; readonly node: NodeId; readonly mode: NodeMode }
+  /** Remove the record of a node that is not live and holds no replica. */
+  | { readonly kind: 'forget-node'; readonly node: NodeId };
 
 /** `/tasks/<uuid>` */
 export interface TaskRecord {

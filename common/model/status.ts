@@ -41,6 +41,10 @@ export interface NodeStatus {
   readonly replicas: readonly ReplicaStatus[];
   /** Replicas on this disk whose znode is missing: kept, listed. */
   readonly orphans: readonly RangeId[];
+  /** Live nodes that it has no connection with. Absent in the status of an earlier version, as the next one. */
+  readonly unreachable?: readonly NodeId[];
+  /** Why it owns nothing, in words; null: it is healthy. */
+  readonly unfit?: string | null;
   readonly logBytes: number;
   readonly memoryBytes: number;
 }

@@ -13,6 +13,8 @@ interface Family {
   readonly help: string;
   /** By label text: what gives the number now. */
   readonly series: Map<string, () => number>;
+  /** Those whose labels are known only when asked. */
+  readonly found: () => Iterable<readonly [Labels, number]>;
 }
 
 export class Metrics {
@@ -34,12 +36,18 @@ export class Metrics {
     this.register('gauge', name, help, labels, read);
   }
 
+  /** A gauge for each of what is there when asked, by its labels. */
+  gauges(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void {
+    this.families.set(name, { type: 'gauge', help, series: new Map(), found: read });
+  }
+
   /** Prometheus' text exposition format, version 0.0.4. */
   text(): string {
     const lines: string[] = [];
-    for (const [name, { type, help, series }] of this.families) {
+    for (const [name, { type, help, series, found }] of this.families) {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
       for (const [labels, read] of series) lines.push(`${name}${labels} ${read()}`);
+      for (const [labels, value] of found()) lines.push(`${name}${formatLabels(labels)} ${value}`);
     }
     return `${lines.join('\n')}\n`;
   }
@@ -53,7 +61,7 @@ export class Metrics {
   ): void {
     let family = this.families.get(name);
     if (family === undefined) {
-      family = { type, help, series: new Map() };
+      family = { type, help, series: new Map(), found: () => [] };
       this.families.set(name, family);
     }
     family.series.set(formatLabels(labels), read);

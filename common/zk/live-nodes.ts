@@ -24,9 +24,9 @@ export class LiveNodes {
     return this.#live;
   }
 
-  /** Asks for a re-read now. */
-  kick(): void {
-    this.#children.kick();
+  /** Asks for a re-read of this node's znode now. */
+  kick(node: NodeId): void {
+    this.#observers.get(node)?.kick();
   }
 
   close(): void {

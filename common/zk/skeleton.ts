@@ -11,6 +11,12 @@ export async function ensureSkeleton(session: ZkSession): Promise<void> {
   for (const path of SKELETON) await ensurePersistent(session, path);
 }
 
+/** Whether every folder is there. */
+export async function hasSkeleton(session: ZkSession): Promise<boolean> {
+  const found = await Promise.all(SKELETON.map((path) => session.get(path)));
+  return found.every((node) => node !== null);
+}
+
 async function ensurePersistent(session: ZkSession, path: string): Promise<void> {
   try {
     await session.create(path, emptyBytes, 'persistent');

@@ -5,8 +5,9 @@
 //   /cluster                      first coordinator; leader (ids)    -
 //   /coordinators/c-...           coordinators (ephemeral seq.)      coordinators, webserver
 //   /coordinator-epoch            each new leader                    - (checked in every leader's multi)
-//   /nodes/<id>                   the node; leader, admin: mode      leader, webserver
+//   /nodes/<id>                   the node; leader: mode, note       leader, clients, webserver, the node
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
+//   /health/<id>                  the node (ephemeral)               leader
 //   /namespaces/<name>            leader                             leader, nodes, clients (children)
 //   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it
 //   /tasks/<uuid>                 client, then leader                leader, the client
@@ -21,6 +22,7 @@ import type {
   CoordinatorEpochRecord,
   CoordinatorRecord,
   EventRecord,
+  HealthRecord,
   LiveNode,
   LiveRecord,
   NamespaceRecord,
@@ -40,6 +42,9 @@ export const paths = {
   node: (id: NodeId) => `/nodes/${id}`,
   lives: '/live',
   live: (id: NodeId) => `/live/${id}`,
+  /** Apart from the live znodes, which every node and client watches: a cut changes what many nodes have to say at once. */
+  healths: '/health',
+  health: (id: NodeId) => `/health/${id}`,
   namespaces: '/namespaces',
   namespace: (name: string) => `/namespaces/${name}`,
   ranges: (namespace: string) => `/namespaces/${namespace}/ranges`,
@@ -56,6 +61,7 @@ export const SKELETON: readonly string[] = [
   paths.coordinators,
   paths.nodes,
   paths.lives,
+  paths.healths,
   paths.namespaces,
   paths.tasks,
   paths.events,
@@ -101,9 +107,25 @@ export const coordinatorCodec = jsonCodec<CoordinatorRecord>();
 export const coordinatorEpochCodec = jsonCodec<CoordinatorEpochRecord>();
 export const nodeCodec = jsonCodec<NodeRecord>();
 export const liveCodec = jsonCodec<LiveRecord>();
+export const healthCodec = {
+  encode: (record: HealthRecord): Uint8Array => encodeJson(record),
+  /** Throws on what is no such record. */
+  decode(data: Uint8Array): HealthRecord {
+    const { unreachable, stuck, unfit } = decodeJson<HealthRecord>(data);
+    assert(isListOf('string', unreachable), 'unreachable nodes are listed by id');
+    assert(typeof stuck === 'object' && stuck !== null, 'stuck replicas are listed by node');
+    for (const ranges of Object.values(stuck)) assert(isListOf('number', ranges), 'ranges are listed by id');
+    assert(unfit === null || typeof unfit === 'string', 'why a node is unfit is a text');
+    return { unreachable, stuck, unfit };
+  },
+};
 export const namespaceCodec = jsonCodec<NamespaceRecord>();
 export const taskCodec = jsonCodec<TaskRecord>();
 export const eventCodec = jsonCodec<EventRecord>();
+
+function isListOf(type: 'string' | 'number', list: unknown): boolean {
+  return Array.isArray(list) && list.every((one) => typeof one === type);
+}
 
 /** A live znode as a fact: the node, and the session that it lives in. */
 export function decodeLive(id: NodeId, node: ZkNode): LiveNode {

@@ -111,7 +111,7 @@ function firstDescriptor(
 ): Descriptor {
   const { view, ledger } = draft;
   const nodes = choosePlaces(draft, namespace.replicationFactor);
-  const owner = ledger.bestOwner(nodes);
+  const owner = ledger.bestOwner(nodes, nodes);
   assert(owner !== undefined, 'a range has a replica');
   const replicas = nodes.map((node, i) => ({ node, inc: i + 1 }));
   return {
@@ -134,14 +134,17 @@ function firstDescriptor(
   };
 }
 
-/** As many nodes as are wished for, or all there are, each in the best place beside those before it. */
+/**
+ * As many nodes as are wished for, or all there are that can talk to each other, each in the best place beside those before it:
+ * a member that the others cannot reach would keep the range from starting.
+ */
 function choosePlaces({ view, ledger }: Draft, count: number): readonly NodeId[] {
   const chosen: NodeId[] = [];
   for (let free = usableNodes(view); chosen.length < count; ) {
     const place = ledger.bestPlace(free, chosen);
     if (place === undefined) break;
     chosen.push(place);
-    free = free.filter((node) => node !== place);
+    free = free.filter((node) => node !== place && view.reach.canTalk(node, place));
   }
   return chosen;
 }

@@ -61,14 +61,27 @@ export class Ledger {
     return others.filter((other) => other !== node && zoneOf(this.#view, other) === zone).length;
   }
 
-  /** The best place for one more replica beside `others`: zones first, then load. Undefined without candidates. */
+  /**
+   * The best place for one more replica beside `others`: one that can talk to them, then zones, then load. Undefined without
+   * candidates.
+   */
   bestPlace(candidates: readonly NodeId[], others: readonly NodeId[]): NodeId | undefined {
-    return least(candidates, (node) => [this.zonePeers(node, others), this.replicaCost(node)]);
+    const { reach } = this.#view;
+    return least(candidates, (node) => [
+      reach.outOfReach(node, others).length,
+      this.zonePeers(node, others),
+      this.replicaCost(node),
+    ]);
   }
 
-  /** The member that should own one more range. */
-  bestOwner(candidates: readonly NodeId[]): NodeId | undefined {
-    return least(candidates, (node) => [this.ownerCost(node), this.replicaCost(node)]);
+  /** The member that should own one more range beside `others`: one that can talk to them, then by load. */
+  bestOwner(candidates: readonly NodeId[], others: readonly NodeId[] = []): NodeId | undefined {
+    const { reach } = this.#view;
+    return least(candidates, (node) => [
+      reach.outOfReach(node, others).length,
+      this.ownerCost(node),
+      this.replicaCost(node),
+    ]);
   }
 
   /** Of `candidates`, all replicas of one range, the one that it can best do without. */

@@ -16,7 +16,17 @@ import {
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import type { RangeChange } from '../step.ts';
-import { isLost, isUsable, nameOf, ownerIsLive, usableNodes, type View } from '../view.ts';
+import {
+  isBarren,
+  isLeaving,
+  isLost,
+  isUsable,
+  nameOf,
+  ownerIsLive,
+  usableNodes,
+  type View,
+  whyUseless,
+} from '../view.ts';
 import type { Draft } from './draft.ts';
 
 interface Change {
@@ -34,7 +44,8 @@ interface Case {
   readonly namespace: NamespaceRecord;
   /** Replicas that are neither lost nor making way. */
   readonly staying: readonly NodeId[];
-  readonly lost: readonly NodeId[];
+  /** Replicas that must be made anew elsewhere, with the reason: a clause about the node. */
+  readonly lost: ReadonlyMap<NodeId, string>;
 }
 
 const RULES: readonly ((range: Case) => Change | null)[] = [
@@ -54,8 +65,14 @@ export function planMembership(draft: Draft, image: DescriptorImage): void {
   const namespace = view.namespaces.get(descriptor.namespace)?.record;
   if (namespace === undefined) return;
   const nodes = descriptor.replicas.map((replica) => replica.node);
-  const lost = nodes.filter((node) => isLost(view, node, config.replaceAfterMs));
-  const staying = nodes.filter((node) => node !== descriptor.retire && !lost.includes(node));
+  const lost = new Map<NodeId, string>();
+  for (const node of nodes) {
+    const why = isLost(view, node, config.replaceAfterMs)
+      ? 'is lost'
+      : whyUseless(view, descriptor, node, config.replaceAfterMs);
+    if (why !== null) lost.set(node, why);
+  }
+  const staying = nodes.filter((node) => node !== descriptor.retire && !lost.has(node));
   const range: Case = { draft, view, descriptor, namespace, staying, lost };
   for (const rule of RULES) {
     const change = rule(range);
@@ -69,7 +86,7 @@ export function planMembership(draft: Draft, image: DescriptorImage): void {
 /** A replica that was to make way is kept when another one is lost meanwhile: cheaper than filling a new one. */
 function keepRetiring({ view, descriptor, namespace, staying, lost }: Case): Change | null {
   const { retire } = descriptor;
-  if (retire === null || lost.includes(retire) || staying.length >= namespace.replicationFactor) return null;
+  if (retire === null || lost.has(retire) || staying.length >= namespace.replicationFactor) return null;
   return {
     change: 'keep-replica',
     after: withRetire(descriptor, null),
@@ -114,13 +131,19 @@ function raiseMinInSync({ descriptor, namespace, staying }: Case): Change | null
 function addReplica({ draft, view, descriptor, namespace, staying, lost }: Case): Change | null {
   if (staying.length >= namespace.replicationFactor) return null;
   const held = descriptor.replicas.map((replica) => replica.node);
-  const free = usableNodes(view).filter((node) => !held.includes(node));
+  const { learnersPerNode, replaceAfterMs } = draft.config;
+  const free = usableNodes(view).filter(
+    (node) =>
+      !held.includes(node) &&
+      view.reach.canTalk(descriptor.owner.node, node) &&
+      !isBarren(view, node, replaceAfterMs),
+  );
   const place = draft.ledger.bestPlace(free, staying);
-  if (place === undefined || draft.ledger.learners(place) >= draft.config.learnersPerNode) return null;
+  if (place === undefined || draft.ledger.learners(place) >= learnersPerNode) return null;
   const cause =
-    lost.length === 0
+    lost.size === 0
       ? `${staying.length} of ${namespace.replicationFactor} replicas`
-      : `${lost.map((node) => nameOf(view, node)).join(', ')} is lost`;
+      : [...lost].map(([node, why]) => `${nameOf(view, node)} ${why}`).join(', ');
   return {
     change: 'add-replica',
     after: withReplica(descriptor, place),
@@ -145,18 +168,22 @@ function removeRetired({ view, descriptor }: Case): Change | null {
 function removeLost(range: Case): Change | null {
   const { view, descriptor, namespace, staying, lost } = range;
   const replaced = inSyncAmong(descriptor, staying).length >= namespace.replicationFactor;
-  const victim = lost[0];
+  const [victim] = lost.keys();
   if (!replaced || victim === undefined) return null;
-  const outside = lost.find((node) => !isInSync(descriptor, node));
+  const outside = [...lost.keys()].find((node) => !isInSync(descriptor, node));
   if (outside !== undefined) {
     return {
       change: 'remove-replica',
       after: withoutReplica(descriptor, outside),
       node: outside,
-      reason: `the replica on ${nameOf(view, outside)}, which is lost, has been replaced`,
+      reason: `the replica on ${nameOf(view, outside)}, which ${lost.get(outside)}, has been replaced`,
     };
   }
-  return retireReplica(range, victim, `${nameOf(view, victim)} is to leave the cluster`);
+  return retireReplica(
+    range,
+    victim,
+    `the replica on ${nameOf(view, victim)}, which ${lost.get(victim)}, has been replaced`,
+  );
 }
 
 /** Too many replicas, because a lost node came back: the one that the range can best do without makes way. */
@@ -182,13 +209,21 @@ function retireReplica({ descriptor }: Case, victim: NodeId, reason: string): Ch
   return { change: 'retire-replica', after: withRetire(descriptor, victim), node: victim, reason };
 }
 
-/** R8: an owner that drains, leaves the cluster or makes way hands over to a member that stays. */
+/**
+ * R8: an owner that drains, leaves the cluster, is cut off from the other nodes, or makes way hands over to a member that stays.
+ * One whose process stops, or whose disk is unfit, chooses by itself: a request would only cross its own change.
+ */
 function transferAway({ draft, view, descriptor }: Case): Change | null {
   const { owner, retire, transferTo } = descriptor;
-  const leaving = !isUsable(view, owner.node) || owner.node === retire;
-  if (!leaving || transferTo !== null || !ownerIsLive(view, descriptor)) return null;
+  const unwanted = !isUsable(view, owner.node) || owner.node === retire;
+  if (!unwanted || isLeaving(view, owner.node)) return null;
+  if (transferTo !== null || !ownerIsLive(view, descriptor)) return null;
   const candidates = descriptor.inSync.filter((node) => isUsable(view, node) && node !== retire);
-  const heir = draft.ledger.bestOwner(candidates.filter((node) => node !== owner.node));
+  const others = descriptor.inSync.filter((node) => node !== owner.node);
+  const heir = draft.ledger.bestOwner(
+    candidates.filter((node) => node !== owner.node),
+    others,
+  );
   if (heir === undefined) return null;
   const cause = owner.node === retire ? 'makes way' : modeWords(view, owner.node);
   return {
@@ -200,7 +235,9 @@ function transferAway({ draft, view, descriptor }: Case): Change | null {
 }
 
 function modeWords(view: View, node: NodeId): string {
-  return view.nodes.get(node)?.record.mode === 'draining' ? 'drains' : 'is to leave the cluster';
+  const mode = view.nodes.get(node)?.record.mode;
+  if (mode === 'draining') return 'drains';
+  return mode === 'gone' ? 'is to leave the cluster' : 'is cut off from most other nodes';
 }
 
 function inSyncAmong(descriptor: Descriptor, nodes: readonly NodeId[]): readonly NodeId[] {

@@ -3,7 +3,7 @@
 
 import { type Descriptor, type DescriptorImage, withOwner } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isUsable, nameOf, ownerIsLive, type View } from '../view.ts';
+import { isLeaving, isUsable, nameOf, ownerIsLive, type View } from '../view.ts';
 import type { Draft } from './draft.ts';
 
 export function planPromotion(draft: Draft, image: DescriptorImage): void {
@@ -21,14 +21,20 @@ export function planPromotion(draft: Draft, image: DescriptorImage): void {
   });
 }
 
-/** Live in-sync members; one that is not draining before one that is, the wished-for heir first, then by load. */
+/**
+ * Of the live in-sync members those that are to stay and healthy, else those that will at least be there for a while, else any:
+ * a range with a poor owner is better than one without. The transferee that was asked for comes first, then reach and load.
+ */
 function chooseOwner(draft: Draft, descriptor: Descriptor): NodeId | undefined {
   const { view, ledger } = draft;
-  const live = descriptor.inSync.filter((node) => view.live.has(node));
-  const staying = live.filter((node) => isUsable(view, node) && node !== descriptor.retire);
-  const candidates = staying.length > 0 ? staying : live;
-  const heir = descriptor.transferTo;
-  return heir !== null && candidates.includes(heir) ? heir : ledger.bestOwner(candidates);
+  const { inSync, retire, transferTo } = descriptor;
+  const live = inSync.filter((node) => view.live.has(node));
+  const lasting = live.filter((node) => !isLeaving(view, node) && !view.reach.cutOff.has(node));
+  const staying = lasting.filter((node) => isUsable(view, node) && node !== retire);
+  const candidates = [staying, lasting, live].find((some) => some.length > 0) ?? [];
+  return transferTo !== null && candidates.includes(transferTo)
+    ? transferTo
+    : ledger.bestOwner(candidates, inSync);
 }
 
 function reasonFor(view: View, descriptor: Descriptor, candidate: NodeId): string {

@@ -50,7 +50,8 @@ function movable(draft: Draft, heirs: readonly NodeId[]): Map<NodeId, HandOver[]
     const handOvers = byOwner.get(from) ?? [];
     byOwner.set(from, handOvers);
     for (const to of descriptor.inSync) {
-      if (to !== from && to !== descriptor.retire && heirs.includes(to)) handOvers.push({ image, from, to });
+      if (to === from || to === descriptor.retire || !heirs.includes(to)) continue;
+      if (view.reach.outOfReach(to, descriptor.inSync).length === 0) handOvers.push({ image, from, to });
     }
   }
   return byOwner;

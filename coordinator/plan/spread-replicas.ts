@@ -3,7 +3,7 @@
 
 import { type Descriptor, type DescriptorImage, withMove } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../view.ts';
+import { isBarren, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../view.ts';
 import type { Draft } from './draft.ts';
 
 interface Move {
@@ -21,7 +21,9 @@ export function planReplicaSpread(draft: Draft): void {
   const { view, config } = draft;
   const underWay = view.ranges.filter(({ descriptor }) => descriptor.retire !== null).length;
   const targets = usableNodes(view).filter(
-    (node) => (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs,
+    (node) =>
+      (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs &&
+      !isBarren(view, node, config.replaceAfterMs),
   );
   for (let moves = underWay; moves < config.movesAtOnce; moves++) {
     const move = bestMove(draft, targets);
@@ -64,10 +66,14 @@ function isAtRest({ view }: Draft, descriptor: Descriptor): boolean {
   );
 }
 
-function* movesOf({ ledger }: Draft, image: DescriptorImage, targets: readonly NodeId[]): Generator<Move> {
+function* movesOf(
+  { ledger, view }: Draft,
+  image: DescriptorImage,
+  targets: readonly NodeId[],
+): Generator<Move> {
   const held = image.descriptor.inSync;
   for (const to of targets) {
-    if (held.includes(to)) continue;
+    if (held.includes(to) || view.reach.outOfReach(to, held).length > 0) continue;
     for (const from of held) {
       const others = held.filter((node) => node !== from);
       const zoneGain = ledger.zonePeers(from, others) - ledger.zonePeers(to, others);

@@ -2,11 +2,13 @@
 // request that cannot be met fails with a sentence that says why. A task's new state is written in the same multi as
 // what it brings about, so it is carried out once.
 
+import { never } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes, parseBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
-import { defaultMinInSync, isInSync, withTransfer } from '../../common/model/descriptor.ts';
+import { defaultMinInSync, incOf, isInSync, withTransfer } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
 import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
-import type { TaskUpdate } from '../step.ts';
+import type { Step, TaskUpdate } from '../step.ts';
 import { isUsable, nameOf, type TaskImage } from '../view.ts';
 import type { Draft } from './draft.ts';
 import { createNamespace, enoughNodes, type NewNamespace } from './first-ranges.ts';
@@ -38,6 +40,8 @@ function carryOut(draft: Draft, task: TaskImage): void {
       return carryOutTransfer(draft, task, request);
     case 'set-node-mode':
       return carryOutMode(draft, task, request);
+    case 'forget-node':
+      return carryOutForget(draft, task, request);
     case undefined:
       throw new Refusal('the task has no request');
     default:
@@ -148,4 +152,43 @@ function carryOutMode(draft: Draft, task: TaskImage, request: Request<'set-node-
   const done = update(task, 'done', reason);
   if (before.record.mode === mode) draft.add({ kind: 'task', task: done, reason });
   else draft.add({ kind: 'set-node-mode', before, after: { ...before.record, mode }, task: done, reason });
+}
+
+/** Only a record that nothing refers to goes; a node that comes back after all makes its own anew. */
+function carryOutForget(draft: Draft, task: TaskImage, request: Request<'forget-node'>): void {
+  const { view } = draft;
+  const { node } = request;
+  const before = view.nodes.get(node);
+  if (before === undefined) throw new Refusal(`there is no node ${String(node)}`);
+  const name = nameOf(view, node);
+  if (view.live.has(node)) throw new Refusal(`${name} is live: only a node that is gone can be forgotten`);
+  const held = [...view.ranges, ...view.otherRanges].filter(
+    ({ descriptor }) => incOf(descriptor, node) !== undefined,
+  );
+  const [first] = held;
+  if (first !== undefined) {
+    const more = held.length === 1 ? '' : ` and ${held.length - 1} more`;
+    throw new Refusal(`${name} still holds a replica of range ${first.descriptor.id}${more}`);
+  }
+  // Steps of this plan may be about to give it one, or to change its record.
+  if (draft.steps.some((step) => concerns(step, node))) return;
+  const reason = `${name} is forgotten: an administrator asks for it`;
+  draft.add({ kind: 'forget-node', before, task: update(task, 'done', reason), reason });
+}
+
+function concerns(step: Step, node: NodeId): boolean {
+  switch (step.kind) {
+    case 'range':
+      return incOf(step.after, node) !== undefined;
+    case 'create-namespace':
+      return step.ranges.some((range) => incOf(range, node) !== undefined);
+    case 'set-node-mode':
+    case 'note-node':
+    case 'forget-node':
+      return step.before.record.id === node;
+    case 'task':
+      return false;
+    default:
+      return never(step);
+  }
 }

@@ -3,14 +3,13 @@
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { Inc, NodeId, Position, Seq, SessionId } from '../../common/model/ids.ts';
 import type { CasOutcome } from './descriptor-change.ts';
-import type { Append, AppendAck } from './messages.ts';
+import type { Append, AppendAck, LiveStandings } from './messages.ts';
 
 export type ReplicaEvent =
   /** A read of the range's descriptor, with this node's session at that time. */
   | { readonly kind: 'image'; readonly image: DescriptorImage; readonly session: SessionId | null }
   | { readonly kind: 'session-ended' }
-  /** The nodes that have a live znode, as last seen. */
-  | { readonly kind: 'live'; readonly nodes: ReadonlySet<NodeId> }
+  | { readonly kind: 'live'; readonly nodes: LiveStandings }
   /** There is a new connection to this node: what was sent before may be lost. */
   | { readonly kind: 'reachable'; readonly node: NodeId }
   | { readonly kind: 'append'; readonly from: NodeId; readonly message: Append }

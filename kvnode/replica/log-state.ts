@@ -3,7 +3,7 @@
 // synced only when its group is.
 
 import { assert } from '../../common/base/assert.ts';
-import type { Epoch, Position, Seq } from '../../common/model/ids.ts';
+import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
 import type { LogEntry, RecoveredReplica } from '../storage/storage.ts';
 import { LogIndex } from './log-index.ts';
 
@@ -22,6 +22,11 @@ interface PendingSync {
   readonly group: number;
   lastSeq: Seq;
   epochSeen: Epoch;
+}
+
+/** Nothing of a void replica's log counts, but its epochSeen does. */
+export function emptied(recovered: RecoveredReplica): RecoveredReplica {
+  return { ...recovered, base: origin, runs: [], lastSeq: 0, applied: origin, committed: 0 };
 }
 
 export class LogState {

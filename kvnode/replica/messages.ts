@@ -3,7 +3,11 @@
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { Epoch, Inc, NodeId, Position, Seq } from '../../common/model/ids.ts';
+import type { Standing } from '../../common/model/records.ts';
 import type { LogEntry } from '../storage/storage.ts';
+
+/** The nodes that have a live znode, as last seen, and whether they stay. */
+export type LiveStandings = ReadonlyMap<NodeId, Standing>;
 
 /** R3, owner to follower. One-way: lost, repeated or reordered ones do no harm. */
 export interface Append {

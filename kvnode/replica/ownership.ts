@@ -9,9 +9,10 @@ import { ENTRY_KINDS } from '../storage/storage.ts';
 import { committedSeq } from './commit.ts';
 import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
 import type { LogState } from './log-state.ts';
-import type { AppendAck, Intent, Outgoing, Purpose, Rejection } from './messages.ts';
+import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose, Rejection } from './messages.ts';
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
+import { bestTransferee, lasts } from './transferee.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
 const QUIET_SHARE = 4;
@@ -34,7 +35,7 @@ export class Ownership {
   #image: DescriptorImage;
   #change: DescriptorChange | null = null;
   #phase: Phase = { kind: 'serving' };
-  #live: ReadonlySet<NodeId>;
+  #live: LiveStandings;
   #committedAt: number;
   #quietMs: number;
   #readOnlySince: number | null = null;
@@ -45,7 +46,7 @@ export class Ownership {
     self: NodeId,
     state: LogState,
     image: DescriptorImage,
-    live: ReadonlySet<NodeId>,
+    live: LiveStandings,
     config: ReplicationConfig,
     now: number,
   ) {
@@ -74,6 +75,16 @@ export class Ownership {
 
   get followers(): Iterable<FollowerProgress> {
     return this.#followers.values();
+  }
+
+  /** Replicas outside the in-sync set that lack something which would let them in (R6), and since when they caught up with nothing. */
+  *lagging(): Iterable<{ readonly node: NodeId; readonly since: number }> {
+    const { descriptor } = this.#image;
+    const needed = Math.max(this.#state.commitSeq, this.startSeq);
+    for (const { node, acked, caughtUpAt } of this.#followers.values()) {
+      if (isInSync(descriptor, node) || descriptor.retire === node || acked >= needed) continue;
+      yield { node, since: caughtUpAt };
+    }
   }
 
   get readOnlySince(): number | null {
@@ -115,7 +126,7 @@ export class Ownership {
     if (wish !== null && wish !== this.#self) this.handOver(wish, now);
   }
 
-  setLive(live: ReadonlySet<NodeId>): void {
+  setLive(live: LiveStandings): void {
     this.#live = live;
   }
 
@@ -163,7 +174,7 @@ export class Ownership {
       return false;
     }
     assert(ack.acked <= this.#state.index.lastSeq, 'nobody acknowledges what was not sent');
-    acknowledge(follower, ack.acked);
+    acknowledge(follower, ack.acked, now);
     this.#commit(now);
     this.#expand(follower);
     return false;
@@ -173,20 +184,27 @@ export class Ownership {
   snapshotSent(to: NodeId, inc: number, installed: boolean, now: number): void {
     const follower = this.#followers.get(to);
     if (follower === undefined || follower.inc !== inc || follower.progress.kind !== 'snapshot') return;
-    if (installed) follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: null };
-    else follower.progress.failedAt = now;
+    if (installed) {
+      follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: null };
+      follower.caughtUpAt = now;
+    } else follower.progress.failedAt = now;
+  }
+
+  /** Some other replica's node is live and not about to stop: it may take over now, or once it is in-sync. */
+  get hasSuccessor(): boolean {
+    return this.#image.descriptor.replicas.some(({ node }) => node !== this.#self && lasts(this.#live, node));
   }
 
   /** R8: hands over to `to`, or to whoever is best where `to` is null; does nothing where nobody can take it. */
   handOver(to: NodeId | null, now: number): void {
-    const target = to ?? this.#bestHeir();
+    const target = to ?? bestTransferee(this.#followers.values(), this.#image.descriptor, this.#live);
     if (target === null || this.#phase.kind !== 'serving') return;
-    if (!isInSync(this.#image.descriptor, target) || !this.#live.has(target)) return;
+    if (!isInSync(this.#image.descriptor, target) || !lasts(this.#live, target)) return;
     if (this.#followers.get(target)?.unfit) return;
     this.#phase = { kind: 'draining', to: target, since: now, askedSession: false };
   }
 
-  /** R8: the target's live session, read after D; null: it has none. */
+  /** R8: the target's live session, read after D; null: it has none, or is about to stop. */
   sessionRead(node: NodeId, session: SessionId | null): void {
     if (this.#phase.kind !== 'draining' || this.#phase.to !== node) return;
     if (session === null || this.#change !== null || !isInSync(this.#image.descriptor, node)) {
@@ -388,17 +406,6 @@ export class Ownership {
   }
 
   // ---- hand-over -----------------------------------------------------------------------------------------------------
-
-  /** R8: the live in-sync member that is heard most recently, with a disk that works. */
-  #bestHeir(): NodeId | null {
-    let best: FollowerProgress | null = null;
-    for (const follower of this.#followers.values()) {
-      const { node, unfit } = follower;
-      if (unfit || !isInSync(this.#image.descriptor, node) || !this.#live.has(node)) continue;
-      if (best === null || follower.heardAt > best.heardAt) best = follower;
-    }
-    return best?.node ?? null;
-  }
 
   /** R5: an owner that commits nothing while entries wait may be the one that is cut off. */
   #reviewHandOver(now: number): void {

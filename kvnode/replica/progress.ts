@@ -26,6 +26,8 @@ export interface FollowerProgress {
   stamp: number | null;
   /** When it was last heard; the start of the epoch before that. */
   heardAt: number;
+  /** When it last acknowledged more than before; when the owner began to look at it before that. */
+  caughtUpAt: number;
   /** Its disk is in trouble, as it said last: it is handed nothing. */
   unfit: boolean;
   /** The commitSeq of the last Append sent, and when that was. */
@@ -41,6 +43,7 @@ export function newFollower(node: NodeId, inc: Inc, prev: Position, now: number)
     acked: 0,
     stamp: null,
     heardAt: now,
+    caughtUpAt: now,
     unfit: false,
     sentCommit: 0,
     sentAt: 0,
@@ -52,7 +55,8 @@ export function startStream(follower: FollowerProgress): void {
   follower.progress = { kind: 'stream', next: follower.acked + 1, inflight: [], inflightBytes: 0 };
 }
 
-export function acknowledge(follower: FollowerProgress, acked: Seq): void {
+export function acknowledge(follower: FollowerProgress, acked: Seq, now: number): void {
+  if (acked > follower.acked) follower.caughtUpAt = now;
   follower.acked = Math.max(follower.acked, acked);
   const { progress } = follower;
   if (progress.kind === 'probe') return startStream(follower);

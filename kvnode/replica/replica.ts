@@ -23,23 +23,14 @@ import { assert, never } from '../../common/base/assert.ts';
 import type { ErrorCode } from '../../common/base/errors.ts';
 import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
-import {
-  type Epoch,
-  type Inc,
-  type NodeId,
-  origin,
-  type Position,
-  type RangeId,
-  type Seq,
-  type SessionId,
-} from '../../common/model/ids.ts';
+import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
 import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
 import type { ReplicaEvent } from './events.ts';
 import { receiveAppend, rejectVoid, wantsSnapshot } from './follower.ts';
 import { Freshness } from './freshness.ts';
-import { LogState, type ReplicaLog } from './log-state.ts';
-import type { Append, AppendAck, Outgoing, Ready, Rejection } from './messages.ts';
+import { emptied, LogState, type ReplicaLog } from './log-state.ts';
+import type { Append, AppendAck, LiveStandings, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
 
 export interface ReplicaOptions {
@@ -64,11 +55,6 @@ const FOLLOWER: Role = { kind: 'follower' };
 const NOTHING_ANSWERED = -1;
 const NO_EFFECTS: Pick<Ready, 'messages' | 'intents'> = { messages: [], intents: [] };
 
-/** Nothing of a void replica's log counts, but its epochSeen does. */
-function emptied(recovered: RecoveredReplica): RecoveredReplica {
-  return { ...recovered, base: origin, runs: [], lastSeq: 0, applied: origin, committed: 0 };
-}
-
 export class Replica {
   readonly range: RangeId;
   readonly inc: Inc;
@@ -81,7 +67,7 @@ export class Replica {
   #role: Role;
   /** The newest image seen; older ones are ignored (R1). */
   #image: DescriptorImage | null = null;
-  #live: ReadonlySet<NodeId> = new Set();
+  #live: LiveStandings = new Map();
   /** The owner to answer, and what the answer says beside what is acknowledged. */
   #answerTo: NodeId | null = null;
   #rejection: Rejection | null = null;
@@ -130,6 +116,15 @@ export class Replica {
   /** The epoch that this replica owns; null where it is no owner. */
   get ownedEpoch(): Epoch | null {
     return this.#ownership?.epoch ?? null;
+  }
+
+  /** What only an owner can say: see Ownership. */
+  get lagging(): ReturnType<Ownership['lagging']> {
+    return this.#ownership?.lagging() ?? [];
+  }
+
+  get hasSuccessor(): boolean {
+    return this.#ownership?.hasSuccessor ?? false;
   }
 
   get isVoid(): boolean {

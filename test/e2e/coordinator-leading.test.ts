@@ -12,6 +12,7 @@ import { ensureCluster } from '../../coordinator/cluster.ts';
 import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
 import { isPromotion, plan } from '../../coordinator/plan.ts';
+import { Reach } from '../../coordinator/reach.ts';
 import { rereadForPromotion } from '../../coordinator/reread.ts';
 import type { RangeStep } from '../../coordinator/step.ts';
 import type { View } from '../../coordinator/view.ts';
@@ -124,6 +125,12 @@ function emptyView(): View {
     cluster: { record, version: 0 },
     nodes: new Map(),
     live: new Map(),
+    health: new Map(),
+    reach: new Reach([], new Map()),
+    apartForMs: new Map(),
+    stuckForMs: new Map(),
+    stuckNotedForMs: new Map(),
+    otherRanges: [],
     namespaces: new Map(),
     ranges: [],
     tasks: [],

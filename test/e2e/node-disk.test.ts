@@ -82,7 +82,7 @@ test.serial(
     world.disk.hold();
     t.not(await putSurely(client, KEY, 'while it stalls'), node.id);
     const { id } = await cluster.descriptorOf(KEY);
-    await cluster.until('its node knows', () => !node.diskFit);
+    await cluster.until('its node knows', () => node.unfit !== null);
     await cluster.until('it owns nothing and holds nothing up', (now) =>
       now.every(({ descriptor }) => descriptor.owner.node !== node.id),
     );
@@ -96,6 +96,6 @@ test.serial(
     );
     t.is(new TextDecoder().decode((await client.get(KEY))?.value), 'while it stalls');
     await cluster.transfer(KEY, here);
-    t.true(node.diskFit, 'it owns again, and not before its disk was well for a while');
+    t.is(node.unfit, null, 'it owns again, and not before its disk was well for a while');
   },
 );

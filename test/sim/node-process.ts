@@ -32,6 +32,9 @@ interface Running {
   readonly zk: Zk;
 }
 
+/** Nobody listens there. */
+const NOWHERE = 'nowhere:1';
+
 export interface NodeDeps {
   readonly world: World;
   readonly ensemble: ZkEnsemble;
@@ -56,6 +59,8 @@ export class NodeProcess {
   busy = false;
   /** A fault keeps it down. */
   down = false;
+  /** It starts with an address at which it does not listen. */
+  wrongAddress = false;
   /** Something that was synced is not on its disk any more: whoever meets that must set the disk aside. */
   damaged: 'at the start' | 'latent' | null = null;
 
@@ -105,6 +110,7 @@ export class NodeProcess {
   }
 
   async #stop(process: Process, { node, registration, listener, zk, storage }: Running): Promise<void> {
+    await registration.announceStop();
     await node.close();
     registration.close();
     await listener.close();
@@ -200,7 +206,12 @@ export class NodeProcess {
       env,
       logger,
       record: { id: node.id, name: this.host.name, zone: 'z', capacity: 1, mode: 'active' },
-      live: { name: this.host.name, address, startedAt: env.wallNow(), version: 'sim' },
+      live: {
+        name: this.host.name,
+        address: this.wrongAddress ? NOWHERE : address,
+        startedAt: env.wallNow(),
+        version: 'sim',
+      },
       registered: (session) => node.useSession(session),
     });
     this.#running = { node, storage, registration, listener, zk };

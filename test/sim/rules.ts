@@ -163,7 +163,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'this.#commit(now); const wish = image.descriptor.transferTo; if (wish !== null && wish !== this.#self) this.handOver(wish, now);',
     ],
     'nobody can take it': [OWNERSHIP, "if (target === null || this.#phase.kind !== 'serving') return;"],
-    'the heir is not in-sync, or not live': [OWNERSHIP, '!this.#live.has(target)) return;'],
+    'the heir is not in-sync, not live, or about to stop': [OWNERSHIP, '!lasts(this.#live, target)) return;'],
     'the disk of the heir is in trouble': [OWNERSHIP, 'if (this.#followers.get(target)?.unfit) return;'],
     'new writes wait': [
       REPLICA,

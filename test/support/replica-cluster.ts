@@ -14,8 +14,9 @@ import {
   withReplica,
 } from '../../common/model/descriptor.ts';
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
+import type { Standing } from '../../common/model/records.ts';
 import type { ReplicaEvent } from '../../kvnode/replica/events.ts';
-import type { Append, Intent, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
+import type { Append, Intent, LiveStandings, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
 import { MemoryLog } from './memory-log.ts';
 
@@ -54,6 +55,10 @@ export class ReplicaCluster {
   casInFlight: PendingCas[] = [];
   /** Cut off from the others and from ZooKeeper. */
   cutOff: NodeId | null = null;
+  /** Of members that do not stay. */
+  readonly standings = new Map<NodeId, Standing>();
+  /** What a member says of itself has not reached the others; whoever reads its live znode still sees it. */
+  standingsUnseen = false;
   /** Members whose disk is in trouble. */
   readonly unfit = new Set<NodeId>();
   /** Writes acknowledged to clients: seq → payload. */
@@ -326,7 +331,8 @@ export class ReplicaCluster {
         return this.readDescriptor(member.id);
       case 'read-session': {
         const { session } = this.member(intent.node);
-        const live = session !== null && this.#liveSessions.has(session) ? session : null;
+        const takes = this.standings.get(intent.node) !== 'stopping';
+        const live = takes && session !== null && this.#liveSessions.has(session) ? session : null;
         return this.step(member.id, { kind: 'session-read', node: intent.node, session: live });
       }
       case 'send-snapshot':
@@ -376,11 +382,12 @@ export class ReplicaCluster {
     this.#history.push({ descriptor: next, version: this.#version });
   }
 
-  #liveNodes(): ReadonlySet<NodeId> {
+  #liveNodes(): LiveStandings {
     const live = [...this.members.values()].filter(
       ({ session }) => session !== null && this.#liveSessions.has(session),
     );
-    return new Set(live.map(({ id }) => id));
+    const seen = this.standingsUnseen ? new Map<NodeId, Standing>() : this.standings;
+    return new Map(live.map(({ id }) => [id, seen.get(id) ?? 'staying']));
   }
 
   #sessionsOf(id: NodeId): SessionId[] {

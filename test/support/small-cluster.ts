@@ -13,13 +13,17 @@ import {
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type {
   ClusterRecord,
+  HealthRecord,
   LiveNode,
   NamespaceRecord,
   NodeMode,
   NodeRecord,
+  Standing,
   TaskRequest,
 } from '../../common/model/records.ts';
+import { noted } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
+import { HealthTimes } from '../../coordinator/health-times.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
 import type { TaskImage, Versioned, View } from '../../coordinator/view.ts';
@@ -38,6 +42,12 @@ export class SmallCluster {
   readonly namespaces = new Map<string, Versioned<NamespaceRecord>>();
   readonly ranges = new Map<RangeId, DescriptorImage>();
   readonly tasks = new Map<string, TaskImage>();
+  /** Who reports that it cannot connect to whom. */
+  readonly unreachable = new Map<NodeId, Set<NodeId>>();
+  /** Nodes on which no new replica catches up with anything. */
+  readonly stuck = new Set<NodeId>();
+  readonly unfit = new Set<NodeId>();
+  readonly #healthTimes = new HealthTimes({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();
   readonly #ownedSince = new Map<RangeId, number>();
   #someNodeSince = 0;
@@ -64,6 +74,59 @@ export class SmallCluster {
     this.#since.set(id, this.time);
   }
 
+  /** `from` cannot connect to `to` any more; the other way works. */
+  cutOneWay(from: NodeId, to: NodeId): void {
+    const known = this.unreachable.get(from) ?? new Set();
+    this.unreachable.set(from, known.add(to));
+  }
+
+  /** Neither can connect to the other. */
+  cut(a: NodeId, b: NodeId): void {
+    this.cutOneWay(a, b);
+    this.cutOneWay(b, a);
+  }
+
+  /** Between this node and all others. */
+  isolate(id: NodeId): void {
+    for (const other of this.nodes.keys()) if (other !== id) this.cut(id, other);
+  }
+
+  mend(): void {
+    this.unreachable.clear();
+    this.stuck.clear();
+    this.unfit.clear();
+  }
+
+  setStanding(id: NodeId, standing: Standing): void {
+    this.live.set(id, { ...present(this.live.get(id), id), standing });
+  }
+
+  canTalk(a: NodeId, b: NodeId): boolean {
+    return !this.unreachable.get(a)?.has(b) && !this.unreachable.get(b)?.has(a);
+  }
+
+  /** What the live nodes report. */
+  get health(): ReadonlyMap<NodeId, HealthRecord> {
+    return new Map([...this.live.keys()].map((id) => [id, this.#healthOf(id)]));
+  }
+
+  #healthOf(id: NodeId): HealthRecord {
+    const stuck: Record<NodeId, RangeId[]> = {};
+    for (const descriptor of this.descriptors) {
+      if (descriptor.owner.node !== id) continue;
+      for (const { node } of descriptor.replicas) {
+        if (isInSync(descriptor, node) || !this.live.has(node) || this.#catchesUp(id, node)) continue;
+        stuck[node] = [...(stuck[node] ?? []), descriptor.id];
+      }
+    }
+    const unreachable = [...(this.unreachable.get(id) ?? [])].filter((node) => this.live.has(node)).sort();
+    return { unreachable, stuck, unfit: this.unfit.has(id) ? 'the disk is full' : null };
+  }
+
+  #catchesUp(owner: NodeId, node: NodeId): boolean {
+    return this.canTalk(owner, node) && !this.stuck.has(node);
+  }
+
   setMode(id: NodeId, mode: NodeMode): void {
     const { record, version } = present(this.nodes.get(id), id);
     this.nodes.set(id, { record: { ...record, mode }, version: version + 1 });
@@ -85,6 +148,9 @@ export class SmallCluster {
       live: new Map(this.live),
       namespaces: new Map(this.namespaces),
       ranges: [...this.ranges.values()],
+      otherRanges: [],
+      health: this.health,
+      ...this.#healthTimes.update(this.nodes, this.live, this.health, [...this.ranges.values()]),
       tasks: [...this.tasks.values()].filter(({ record }) => ['pending', 'running'].includes(record.state)),
       sameForMs: new Map([...this.#since].map(([id, since]) => [id, this.time - since])),
       ownedForMs: new Map([...this.#ownedSince].map(([id, since]) => [id, this.time - since])),
@@ -107,6 +173,19 @@ export class SmallCluster {
       case 'set-node-mode':
         this.setMode(step.after.id, step.after.mode);
         break;
+      case 'note-node': {
+        const { record, version } = step.before;
+        assert(this.nodes.get(record.id)?.version === version, 'planned on what is there');
+        this.nodes.set(record.id, { record: noted(step, this.time), version: version + 1 });
+        break;
+      }
+      case 'forget-node': {
+        const { id } = step.before.record;
+        assert(this.nodes.get(id)?.version === step.before.version, 'planned on what is there');
+        this.nodes.delete(id);
+        this.#since.delete(id);
+        break;
+      }
       case 'task':
         break;
       default:
@@ -158,10 +237,13 @@ export class SmallCluster {
     const { owner, transferTo, retire, replicas } = descriptor;
     if (this.live.get(owner.node)?.session !== owner.session) return descriptor;
     const heir = transferTo === null ? undefined : this.live.get(transferTo);
-    if (heir !== undefined && isInSync(descriptor, heir.id))
-      return withOwner(descriptor, heir.id, heir.session);
+    const takes = heir !== undefined && heir.standing !== 'stopping' && !this.unfit.has(heir.id);
+    if (takes && isInSync(descriptor, heir.id)) return withOwner(descriptor, heir.id, heir.session);
     const present = replicas.map((replica) => replica.node).filter((node) => this.live.has(node));
-    const joined = present.filter((node) => node !== retire || isInSync(descriptor, node));
+    const inTouch = present.filter((node) => node === owner.node || this.canTalk(owner.node, node));
+    const joined = inTouch.filter((node) =>
+      isInSync(descriptor, node) ? true : node !== retire && this.#catchesUp(owner.node, node),
+    );
     const members =
       joined.length >= descriptor.minInSync ? joined : [...new Set([...descriptor.inSync, ...joined])];
     const othersIn = replicas.every(({ node }) => node === retire || members.includes(node));

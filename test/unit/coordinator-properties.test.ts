@@ -23,6 +23,8 @@ const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...
 
 type Happening =
   | { readonly kind: 'start' | 'stop' | 'drain' | 'activate' | 'leave'; readonly node: number }
+  | { readonly kind: 'cut' | 'cut-one-way' | 'mend'; readonly node: number; readonly other: number }
+  | { readonly kind: 'isolate' | 'stick' | 'unfit' | 'stopping'; readonly node: number }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'namespace'; readonly rf: number; readonly ranges: number };
 
@@ -35,6 +37,15 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
       'activate' as const,
       'leave' as const,
     ),
+    node: fc.integer({ min: 1, max: 6 }),
+  }),
+  fc.record({
+    kind: fc.constantFrom('cut' as const, 'cut-one-way' as const, 'mend' as const),
+    node: fc.integer({ min: 1, max: 6 }),
+    other: fc.integer({ min: 1, max: 6 }),
+  }),
+  fc.record({
+    kind: fc.constantFrom('isolate' as const, 'stick' as const, 'unfit' as const, 'stopping' as const),
     node: fc.integer({ min: 1, max: 6 }),
   }),
   fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(0, 100, 15_000, 70_000) }),
@@ -57,6 +68,25 @@ function happen(cluster: SmallCluster, event: Happening, zones: number): void {
       return setMode(cluster, event.node, 'active');
     case 'leave':
       return setMode(cluster, event.node, 'gone');
+    case 'cut':
+      if (event.node !== event.other) cluster.cut(`n${event.node}`, `n${event.other}`);
+      return;
+    case 'cut-one-way':
+      if (event.node !== event.other) cluster.cutOneWay(`n${event.node}`, `n${event.other}`);
+      return;
+    case 'mend':
+      return cluster.mend();
+    case 'isolate':
+      return cluster.isolate(`n${event.node}`);
+    case 'stick':
+      cluster.stuck.add(`n${event.node}`);
+      return;
+    case 'unfit':
+      cluster.unfit.add(`n${event.node}`);
+      return;
+    case 'stopping':
+      if (cluster.live.has(`n${event.node}`)) cluster.setStanding(`n${event.node}`, 'stopping');
+      return;
     case 'pass':
       cluster.time += event.ms;
       return;
@@ -91,10 +121,25 @@ function stepBreaks(cluster: SmallCluster, step: RangeStep): string | null {
   if (step.change === 'transfer' && cluster.nodes.get(transferTo ?? '')?.record.mode !== 'active') {
     return 'a hand-over goes to an active node';
   }
+  if (step.change === 'add-replica' || step.change === 'move-replica') {
+    const { node } = step;
+    const owner = before.owner.node;
+    if (node === null || (cluster.live.has(owner) && !cluster.canTalk(owner, node)))
+      return 'a replica goes where its owner can reach it';
+    if (isPoor(cluster, node)) return 'a replica goes to a node that stays and is healthy';
+  }
+  if (step.change === 'transfer' && isPoor(cluster, transferTo ?? ''))
+    return 'a hand-over goes to a node that stays and is healthy';
   if (transferTo !== null && transferTo === after.retire && step.change !== 'retire-replica') {
     return 'a hand-over does not go to one that makes way';
   }
   return null;
+}
+
+/** Not live, about to stop, or unfit. */
+function isPoor(cluster: SmallCluster, node: string): boolean {
+  const live = cluster.live.get(node);
+  return live === undefined || live.standing === 'stopping' || cluster.unfit.has(node);
 }
 
 test('whatever happens, every step keeps the rules, plans come to rest, and all is as even as it can be', (t) => {
@@ -111,6 +156,8 @@ test('whatever happens, every step keeps the rules, plans come to rest, and all 
       }
       cluster.round(config, 10, nodes);
     }
+    cluster.settle(config, QUIET_MS);
+    cluster.mend();
     for (let i = 1; i <= 6; i++) {
       cluster.start(`n${i}`, { zone: `z${i % zones}` });
       cluster.setMode(`n${i}`, 'active');

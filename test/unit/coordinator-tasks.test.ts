@@ -4,6 +4,7 @@ import test from 'ava';
 import { present } from '../../common/base/assert.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
+import { plan } from '../../coordinator/plan.ts';
 import { changes, createTask, ownersOf, QUIET_MS, settled } from '../support/small-cluster.ts';
 
 const config = DEFAULT_PLAN;
@@ -40,6 +41,8 @@ test(refused, { kind: 'transfer', range: 77, to: 'n1' }, /no range 77/);
 test(refused, { kind: 'transfer', range: 1, to: 'n9' }, /not in the in-sync set/);
 test(refused, { kind: 'set-node-mode', node: 'n9', mode: 'active' }, /no node n9/);
 test(refused, { kind: 'set-node-mode', node: 'n1', mode: 'asleep' }, /mode is one of/);
+test(refused, { kind: 'forget-node', node: 'n9' }, /no node n9/);
+test(refused, { kind: 'forget-node', node: 'n1' }, /n1 is live: only a node that is gone/);
 test(refused, { kind: 'dance' }, /no such task/);
 
 test('a namespace at given keys', (t) => {
@@ -81,4 +84,36 @@ test('the mode of a node is set by a task', (t) => {
   cluster.round(config, 0);
   t.is(cluster.nodes.get('n1')?.record.mode, 'draining');
   t.is(cluster.tasks.get('t')?.record.state, 'done');
+});
+
+test('a node that is gone is forgotten once it holds no replica, and not before', (t) => {
+  const cluster = settled(4);
+  cluster.stop('n1');
+  cluster.time += config.noteAfterMs;
+  cluster.round(config, 0);
+  cluster.ask('early', { kind: 'forget-node', node: 'n1' });
+  cluster.round(config, 0);
+  t.is(cluster.tasks.get('early')?.record.state, 'failed');
+  t.regex(cluster.tasks.get('early')?.record.progress ?? '', /n1 still holds a replica of range \d/);
+  cluster.settle(config, QUIET_MS);
+  cluster.ask('late', { kind: 'forget-node', node: 'n1' });
+  cluster.round(config, 0);
+  t.is(cluster.tasks.get('late')?.record.state, 'done');
+  t.false(cluster.nodes.has('n1'));
+});
+
+test('a replica in a range that serves no more keeps its node from being forgotten', (t) => {
+  const cluster = settled(4);
+  cluster.stop('n1');
+  cluster.settle(config, QUIET_MS);
+  cluster.ask('t', { kind: 'forget-node', node: 'n1' });
+  const range = present([...cluster.ranges.values()][0], 'a range');
+  const replicas = [{ node: 'n1', inc: 1 }];
+  const other = {
+    ...range,
+    descriptor: { ...range.descriptor, id: 99, state: 'absorbed' as const, replicas },
+  };
+  const steps = plan({ ...cluster.view(), otherRanges: [other] }, config);
+  t.deepEqual(changes(steps), ['task']);
+  t.regex(present(steps[0], 'a step').reason, /still holds a replica of range 99/);
 });

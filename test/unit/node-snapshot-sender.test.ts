@@ -184,3 +184,27 @@ test('where clients ask nothing chunks leave as fast as they are acknowledged', 
   for (let second = 0; second < 2; second++) await sentAfter(500);
   t.true((await sentAfter(200)) > told + 15);
 });
+
+test('a transfer got on when something was last taken in; one that waits for its turn, when another to that node did', async (t) => {
+  const env = new VirtualEnv();
+  const { sender, sent, answer } = await senderOf(6, env);
+  const begin = (range: number) => void sender.transfer({ range, epoch: 1, node: 'b', inc: 2 });
+  t.is(sender.progressAt(1, 'b'), null);
+  const begun = env.now();
+  begin(1);
+  await settled();
+  env.stall(700);
+  t.is(sender.progressAt(1, 'b'), begun, 'nothing was taken in');
+  const [first] = sent;
+  if (first === undefined) return t.fail('nothing was sent');
+  answer(first, { nextIndex: 0 });
+  t.is(sender.progressAt(1, 'b'), begun, 'an answer without news is no progress');
+  answer(first, { nextIndex: 1 });
+  t.is(sender.progressAt(1, 'b'), env.now());
+
+  // Four are served at a time: these take the other three turns, and the last one waits.
+  for (const range of [2, 3, 4, 5]) void sender.transfer({ range, epoch: 1, node: 'b', inc: 2 });
+  env.stall(700);
+  answer(first, { nextIndex: 2 });
+  t.is(sender.progressAt(5, 'b'), env.now());
+});

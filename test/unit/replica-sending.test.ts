@@ -54,7 +54,7 @@ test('a follower that has everything is left in silence for longer, until there 
   const { state, follower, due } = ownerWith(2, quietMs);
   due(1_000);
   t.is(due(1_000 + config.idleAppendMs).messages.length, 1, 'it has not acknowledged yet');
-  acknowledge(follower, 2);
+  acknowledge(follower, 2, 0);
   t.deepEqual(due(1_000 + 2 * config.idleAppendMs).messages, []);
   state.synced(1);
   state.commit(2);

@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
-import { NODES, ReplicaCluster } from '../support/replica-cluster.ts';
+import { NODES, type NodeName, ReplicaCluster } from '../support/replica-cluster.ts';
 
 /** Everything under way arrives; the descriptor is read after each write to it. */
 function exchange(cluster: ReplicaCluster, rounds = 4): void {
@@ -361,4 +361,85 @@ test('R8: nothing is handed over where every other disk is in trouble as well', 
   cluster.handOver('a');
   exchange(cluster);
   t.not(cluster.descriptor.owner.node, 'a', 'until one is well again');
+});
+
+test('R8: nothing is handed to a member that is about to stop, also where only its live znode says so yet', (t) => {
+  for (const unseen of [false, true]) {
+    const cluster = started();
+    const [first] = [heirOf(cluster)];
+    cluster.standings.set(first, 'stopping');
+    cluster.standingsUnseen = unseen;
+    for (const id of NODES) cluster.readDescriptor(id);
+    cluster.handOver('a');
+    exchange(cluster);
+    if (unseen) {
+      t.is(cluster.descriptor.owner.node, 'a', 'the read of its session tells, and a serves on');
+      t.is(cluster.member('a').replica.readRefusal(1), null);
+      cluster.standingsUnseen = false;
+      cluster.readDescriptor('a');
+      cluster.handOver('a');
+      exchange(cluster);
+    }
+    t.false([first, 'a'].includes(cluster.descriptor.owner.node));
+  }
+});
+
+test('R8: a member that is to be emptied takes over only where there is no other', (t) => {
+  const cluster = started();
+  const first = heirOf(cluster);
+  const second = NODES.find((id) => id !== 'a' && id !== first) ?? '';
+  cluster.standings.set(first, 'draining');
+  cluster.readDescriptor('a');
+  cluster.handOver('a');
+  exchange(cluster);
+  t.is(cluster.descriptor.owner.node, second);
+
+  const other = started();
+  other.standings.set('b', 'draining').set('c', 'draining');
+  other.readDescriptor('a');
+  other.handOver('a');
+  exchange(other);
+  t.not(other.descriptor.owner.node, 'a');
+});
+
+test('an owner has a successor to wait for as long as another replica lives and does not stop', (t) => {
+  const cluster = started();
+  const { replica } = cluster.member('a');
+  t.true(replica.hasSuccessor);
+  cluster.standings.set('b', 'stopping');
+  cluster.readDescriptor('a');
+  t.true(replica.hasSuccessor, 'c stays');
+  cluster.standings.set('c', 'stopping');
+  cluster.readDescriptor('a');
+  t.false(replica.hasSuccessor);
+  t.false(cluster.member('b').replica.hasSuccessor, 'only an owner hands over');
+});
+
+/** Who would take over from a, were all the same. */
+function heirOf(before: ReplicaCluster): NodeName {
+  const cluster = started();
+  cluster.handOver('a');
+  exchange(cluster);
+  const { node } = cluster.descriptor.owner;
+  const heir = NODES.find((id) => id === node && id !== before.descriptor.owner.node);
+  if (heir === undefined) throw new Error(`${node} is no heir`);
+  return heir;
+}
+
+test('a learner lags from when it last acknowledged something until it could be in-sync', (t) => {
+  const cluster = started();
+  const lagging = () => [...cluster.member('a').replica.lagging].map(({ node }) => node);
+  t.deepEqual(lagging(), [], 'members of the in-sync set do not');
+  cluster.crash('c');
+  cluster.write('a');
+  exchange(cluster, 1);
+  cluster.tick(late);
+  exchange(cluster);
+  t.deepEqual(cluster.descriptor.inSync, ['a', 'b']);
+  t.deepEqual(lagging(), ['c']);
+  const [before] = cluster.member('a').replica.lagging;
+  cluster.tick(1_000);
+  t.is([...cluster.member('a').replica.lagging][0]?.since, before?.since, 'it caught up with nothing');
+  cluster.settle();
+  t.deepEqual(lagging(), []);
 });

@@ -1,0 +1,29 @@
+// What a node says of itself to whoever asks: put together from its parts, in one place.
+
+import type { Env } from '../common/base/env.ts';
+import type { NodeStatus } from '../common/model/status.ts';
+import type { ZkSession } from '../common/zk/store.ts';
+import type { RangeHost } from './range-host.ts';
+import type { Storage } from './storage/storage.ts';
+
+export interface StatusParts
+  extends Pick<NodeStatus, 'node' | 'version' | 'startedAt' | 'unreachable' | 'unfit'> {
+  readonly env: Env;
+  readonly session: ZkSession | null;
+  readonly hosts: Iterable<RangeHost>;
+  readonly storage: Storage;
+}
+
+export function nodeStatus({ env, session, hosts, storage, ...own }: StatusParts): NodeStatus {
+  const now = env.now();
+  const toUnixMs = (at: number): number => env.wallNow() - (now - at);
+  const all = [...hosts];
+  return {
+    ...own,
+    leaseMs: Math.max(0, (session?.leaseUntil() ?? 0) - now),
+    replicas: all.map(({ replica }) => replica.status(now, toUnixMs)),
+    orphans: all.filter(({ orphan }) => orphan).map(({ range }) => range),
+    logBytes: storage.stats.logBytes,
+    memoryBytes: process.memoryUsage.rss(),
+  };
+}

@@ -45,6 +45,7 @@ function exitCodeOfCode(code: ErrorCode): ExitCode {
     case 'CLIENT_FORGOTTEN':
       return EXIT.outcomeUnknown;
     case 'INVALID_ARGUMENT':
+    case 'REFUSED':
     case 'UNKNOWN_NAMESPACE':
     case 'NOT_OWNER':
     case 'STALE_EPOCH':

@@ -3,7 +3,13 @@
 // needs neither Node nor a browser. Keys are in formatBytes' text form; times are Unix ms of the webserver's clock.
 
 import type { Epoch, Inc, NodeId, RangeId, Seq } from '../common/model/ids.ts';
-import type { EventRecord, NamespaceRecord, NodeMode } from '../common/model/records.ts';
+import type {
+  EventRecord,
+  NamespaceRecord,
+  NodeMode,
+  Standing,
+  Unreachable,
+} from '../common/model/records.ts';
 import type { ReplicaRole } from '../common/model/status.ts';
 
 /**
@@ -54,8 +60,13 @@ export interface NodeRow {
   readonly capacity: number;
   readonly mode: NodeMode;
   readonly alive: boolean;
-  /** When this webserver saw it go; null while it is alive, or where it was gone before. */
+  /** As the leader noted it, else when this webserver saw it go; null while it is alive, or where neither is known. */
   readonly goneSince: number | null;
+  readonly standing: Standing;
+  /** Who has no connection with it, as the leader noted it. */
+  readonly unreachable: Unreachable | null;
+  /** The leader has noted that replicas on it catch up with nothing. */
+  readonly stuck: boolean;
   readonly address: string | null;
   readonly startedAt: number | null;
   readonly version: string | null;

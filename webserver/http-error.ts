@@ -26,6 +26,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   NO_CLUSTER: 503,
   INTERNAL: 500,
   CLIENT_FORGOTTEN: 504,
+  REFUSED: 409,
 };
 
 /** An absent key: an answer to the reader, no failure of the store. */

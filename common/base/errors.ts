@@ -66,6 +66,8 @@ export const ERROR_TABLE = {
    * write sent for the first time was not applied and is sent anew with that as its base; one sent before may have been.
    */
   CLIENT_FORGOTTEN: { wire: 21, applied: 'unknown', retry: 'never' },
+  /** The leading coordinator does not do what an administrator asks for; the message says why. Nothing was changed. */
+  REFUSED: { wire: 22, applied: 'no', retry: 'never' },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

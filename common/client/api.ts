@@ -220,6 +220,13 @@ export interface Client {
   /** Asks a node about itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED. */
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
 
+  /**
+   * Asks the leading coordinator to remove the record of a node that is not live and holds no replica; resolves with what was done,
+   * in words. Rejects with REFUSED and the reason, NO_CLUSTER while ZooKeeper is away, and OUTCOME_UNKNOWN where no coordinator
+   * has answered in time.
+   */
+  forgetNode(node: NodeId, options?: CallOptions): Promise<string>;
+
   /** Calls `listener` at every such event until the function that is given back is called. */
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void;
 

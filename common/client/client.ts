@@ -12,6 +12,7 @@ import type { NamespaceRecord } from '../model/records.ts';
 import type { NodeStatus } from '../model/status.ts';
 import type { Peers } from '../net/peers.ts';
 import type { Mutation } from '../wire/messages.ts';
+import { askLeader } from './admin.ts';
 import { Admission } from './admission.ts';
 import type {
   BatchOp,
@@ -273,6 +274,12 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
     this.checkOpen();
     return askStatus(this.peers, node, this.env.now() + deadlineMsOf(options, this.settings.deadlineMs));
+  }
+
+  async forgetNode(node: NodeId, options: CallOptions = {}): Promise<string> {
+    this.checkOpen();
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    return askLeader(this.connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {

@@ -1,11 +1,13 @@
 // The verbs that show the cluster: ranges, nodes, where, namespaces, status.
 
 import { formatBytes } from '../../common/base/bytes.ts';
+import { formatDuration } from '../../common/base/duration.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Client, NodeView } from '../../common/client/api.ts';
-import type { Descriptor } from '../../common/model/descriptor.ts';
+import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { formatKeyRange } from '../../common/model/key-range.ts';
+import { nodeRemarks } from '../../common/model/node-remarks.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import {
   type Answer,
@@ -20,9 +22,9 @@ import {
   type Row,
   text,
 } from '../answer.ts';
-import { describeError, UsageError } from '../failures.ts';
+import { describeError } from '../failures.ts';
 import type { Call, Verb } from '../session.ts';
-import { ask, askOfRanges, nameOf, namesOf } from './verb.ts';
+import { ask, askOfRanges, askToWrite, factsOf, nameOf, namesOf, nodeNamed } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },
@@ -34,6 +36,7 @@ const RANGE_COLUMNS: readonly Column[] = [
   { name: 'replicas' },
   { name: 'inSync' },
   { name: 'minInSync' },
+  { name: 'problem' },
 ];
 
 function rangeRow(descriptor: Descriptor, views: readonly NodeView[]): Row {
@@ -47,7 +50,26 @@ function rangeRow(descriptor: Descriptor, views: readonly NodeView[]): Row {
     nodes(namesOf(replicaIds(descriptor), views)),
     nodes(namesOf(descriptor.inSync, views)),
     number(descriptor.minInSync),
+    text(problemsOf(descriptor, views)),
   ];
+}
+
+/** Which replicas are out of reach and why, in words; null: none is. */
+function problemsOf(descriptor: Descriptor, views: readonly NodeView[]): string | null {
+  const problems = replicaIds(descriptor).flatMap((id) => {
+    const view = views.find((one) => one.id === id);
+    const { name } = nameOf(id, views);
+    if (view === undefined || view.live === null) return [`${name} is gone`];
+    const others = view.record?.noted?.unreachable?.by ?? [];
+    const met = others.filter((other) => incOf(descriptor, other) !== undefined);
+    if (met.length === 0) return [];
+    return [
+      `${name} has no connection with ${namesOf(met, views)
+        .map((other) => other.name)
+        .join(', ')}`,
+    ];
+  });
+  return problems.length === 0 ? null : problems.join('; ');
 }
 
 function replicaIds({ replicas }: Descriptor): readonly NodeId[] {
@@ -116,18 +138,28 @@ const nodesVerb: Verb = {
   options: [],
   run: (call) =>
     askOfRanges(call, (client): Answer => {
-      const rows = viewsByName(client).map((view) => nodeRow(view, client));
-      const columns = ['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'];
-      return { kind: 'rows', columns: columns.map((name) => ({ name })), rows: each(rows), headings: true };
+      const now = call.session.env.wallNow();
+      const rows = viewsByName(client).map((view) => nodeRow(view, client, now));
+      return { kind: 'rows', columns: NODE_COLUMNS, rows: each(rows), headings: true };
     }),
 };
+
+const NODE_COLUMNS: readonly Column[] = [
+  ...['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'].map((name) => ({ name })),
+  { name: 'downSince', hidden: true },
+  { name: 'remark' },
+];
 
 function viewsByName(client: Client): readonly NodeView[] {
   const name = ({ id, record }: NodeView) => record?.name ?? id;
   return [...client.nodes()].sort((a, b) => name(a).localeCompare(name(b)) || a.id.localeCompare(b.id));
 }
 
-function nodeRow({ id, record, live }: NodeView, client: Client): Row {
+function nodeRow(view: NodeView, client: Client, now: number): Row {
+  const { id, record, live } = view;
+  const downSince = live === null ? (record?.noted?.downSince ?? null) : null;
+  const gone = downSince === null ? [] : [`gone for ${formatDuration(now - downSince)}`];
+  const remarks = [...gone, ...nodeRemarks(factsOf(view), client.nodes().map(factsOf), now)];
   const descriptors = client.ranges().map((image) => image.descriptor);
   return [
     text(record?.name ?? id),
@@ -138,6 +170,8 @@ function nodeRow({ id, record, live }: NodeView, client: Client): Row {
     text(live?.address ?? null),
     number(descriptors.filter(({ owner }) => owner.node === id).length),
     number(descriptors.filter(({ replicas }) => replicas.some((replica) => replica.node === id)).length),
+    text(downSince === null ? null : new Date(downSince).toISOString()),
+    text(remarks.length === 0 ? null : remarks.join('; ')),
   ];
 }
 
@@ -193,7 +227,7 @@ async function clusterStatus(call: Call, client: Client): Promise<Answer> {
     const blank = CLUSTER_COLUMNS.slice(2).map(() => text(null));
     if (view.live === null) return [name, ...blank, text('not live')];
     try {
-      return statusRow(name, await ask(call, () => client.nodeStatus(view.id)), call);
+      return statusRow(name, await ask(call, () => client.nodeStatus(view.id)), call, client.nodes());
     } catch (error) {
       if (!(error instanceof RangekeeperError)) throw error;
       return [name, ...blank, text(describeError(error))];
@@ -202,9 +236,14 @@ async function clusterStatus(call: Call, client: Client): Promise<Answer> {
   return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(await Promise.all(rows)), headings: true };
 }
 
-function statusRow(name: Row[number], told: NodeStatus, call: Call): Row {
+function statusRow(name: Row[number], told: NodeStatus, call: Call, views: readonly NodeView[]): Row {
   const count = (is: (replica: ReplicaStatus) => boolean) => number(told.replicas.filter(is).length);
-  const orphans = told.orphans.length === 0 ? null : `orphans: ${told.orphans.join(' ')}`;
+  const others = namesOf(told.unreachable ?? [], views).map((other) => other.name);
+  const problems = [
+    ...(told.orphans.length === 0 ? [] : [`orphans: ${told.orphans.join(' ')}`]),
+    ...(others.length === 0 ? [] : [`no connection with ${others.join(', ')}`]),
+    ...(told.unfit ? [told.unfit] : []),
+  ];
   return [
     name,
     text(told.version),
@@ -215,7 +254,7 @@ function statusRow(name: Row[number], told: NodeStatus, call: Call): Row {
     count(({ readOnlySince }) => readOnlySince !== null),
     number(told.logBytes),
     number(told.memoryBytes),
-    text(orphans),
+    text(problems.length === 0 ? null : problems.join('; ')),
   ];
 }
 
@@ -234,10 +273,7 @@ const REPLICA_COLUMNS: readonly Column[] = [
 
 async function replicaStatus(call: Call, client: Client, wanted: string): Promise<Answer> {
   const views = client.nodes();
-  const matching = views.filter((view) => view.id === wanted || view.record?.name === wanted);
-  const [view] = matching;
-  if (view === undefined) throw new UsageError(`there is no node ${wanted}`);
-  if (matching.length > 1) throw new UsageError(`several nodes are called ${wanted}: give an id`);
+  const view = nodeNamed(wanted, views);
   const told = await ask(call, () => client.nodeStatus(view.id));
   const rows = told.replicas.map((replica) => replicaRow(replica, (id) => nameOf(id, views)));
   return { kind: 'rows', columns: REPLICA_COLUMNS, rows: each(rows), headings: true };
@@ -262,4 +298,25 @@ function replicaRow(replica: ReplicaStatus, name: (id: string) => NodeName): Row
   ];
 }
 
-export const CLUSTER_VERBS: readonly Verb[] = [ranges, nodesVerb, where, namespaces, status];
+const forget: Verb = {
+  name: 'forget',
+  summary: 'remove the record of a node that is gone for good',
+  details:
+    'NODE is a name, or an id as `nodes` shows it. A node that is live, or still holds a replica of a range, is not forgotten.',
+  parameters: [{ name: 'NODE', kind: 'text' }],
+  options: [],
+  run: (call) =>
+    askToWrite(call, async (client): Promise<Answer> => {
+      const views = client.nodes();
+      const { id } = nodeNamed(call.args.text('NODE'), views);
+      const outcome = await client.forgetNode(id);
+      return {
+        kind: 'record',
+        columns: [{ name: 'node' }, { name: 'outcome' }],
+        row: [node(nameOf(id, views)), text(outcome)],
+        text: outcome,
+      };
+    }),
+};
+
+export const CLUSTER_VERBS: readonly Verb[] = [ranges, nodesVerb, where, namespaces, status, forget];

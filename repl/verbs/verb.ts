@@ -12,8 +12,10 @@ import type {
   ScanOptions,
 } from '../../common/client/api.ts';
 import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeFacts } from '../../common/model/node-remarks.ts';
 import type { NodeName } from '../answer.ts';
 import type { Arguments, Option } from '../arguments.ts';
+import { UsageError } from '../failures.ts';
 import { interruptible } from '../interruption.ts';
 import type { Call } from '../session.ts';
 
@@ -114,4 +116,27 @@ export function namesOf(ids: readonly NodeId[], views: readonly NodeView[]): rea
 
 export function nameOf(id: NodeId, views: readonly NodeView[]): NodeName {
   return { id, name: views.find((view) => view.id === id)?.record?.name ?? id };
+}
+
+/** The node that a NODE argument means: an id, or a name that only one node has. Throws UsageError. */
+export function nodeNamed(wanted: string, views: readonly NodeView[]): NodeView {
+  const byId = views.find(({ id }) => id === wanted);
+  if (byId !== undefined) return byId;
+  const [first, ...others] = views.filter(({ record }) => record?.name === wanted);
+  if (first === undefined) throw new UsageError(`there is no node ${wanted}`);
+  if (others.length === 0) return first;
+  const ids = [first, ...others].map(({ id, live }) => `${id} (${live === null ? 'gone' : 'live'})`);
+  throw new UsageError(`several nodes are called ${wanted}, give an id: ${ids.join(', ')}`);
+}
+
+export function factsOf({ id, record, live }: NodeView): NodeFacts {
+  const noted = record?.noted;
+  return {
+    id,
+    name: record?.name ?? id,
+    alive: live !== null,
+    standing: live?.standing ?? 'staying',
+    unreachable: noted?.unreachable ?? null,
+    stuck: live !== null && noted?.stuckIn === live.session,
+  };
 }

@@ -103,9 +103,9 @@ export class TestCluster {
     return process;
   }
 
-  /** A new node with a directory of its own, registered. */
-  async addNode(name: string): Promise<NodeProcess> {
-    const flags = (await this.#options.flagsOf?.(name)) ?? [];
+  /** A new node with a directory of its own, registered. `more` flags count over all others. */
+  async addNode(name: string, more: readonly string[] = []): Promise<NodeProcess> {
+    const flags = [...((await this.#options.flagsOf?.(name)) ?? []), ...more];
     const process = this.#spawnNode(name, flags);
     const { id } = await process.said('ready');
     await process.said('registered');

@@ -159,6 +159,15 @@ export class MemoryClient implements Client {
     throw new RangekeeperError('UNKNOWN_NAMESPACE', `no namespace ${namespace}`);
   }
 
+  /** What it is asked to forget, it forgets; it refuses a live node. */
+  async forgetNode(node: NodeId): Promise<string> {
+    await this.#enter({ method: 'forgetNode', key: null });
+    const view = this.views.find(({ id }) => id === node);
+    if (view?.live !== null) throw new RangekeeperError('REFUSED', `${node} is live`);
+    this.views = this.views.filter(({ id }) => id !== node);
+    return `${node} is forgotten`;
+  }
+
   async nodeStatus(node: NodeId): Promise<NodeStatus> {
     await this.#enter({ method: 'nodeStatus', key: null });
     const status = this.statuses.get(node);

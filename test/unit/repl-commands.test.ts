@@ -144,12 +144,12 @@ test(answers, { run: 'count', out: '3\n' });
 test(answers, { run: 'count --prefix c', output: 'json', out: '{"count":1}\n' });
 test(answers, {
   run: 'ranges',
-  out: 'RANGE  START  END  EPOCH  OWNER  OWNER LIVE  REPLICAS   IN SYNC  MIN IN SYNC\n    4  ""     -        7  kv-1   yes         kv-1 kv-2  kv-1               1\n',
+  out: 'RANGE  START  END  EPOCH  OWNER  OWNER LIVE  REPLICAS   IN SYNC  MIN IN SYNC  PROBLEM\n    4  ""     -        7  kv-1   yes         kv-1 kv-2  kv-1               1  kv-2 is gone\n',
 });
 test(answers, {
   run: 'ranges',
   output: 'ndjson',
-  out: '{"range":4,"start":"","end":null,"epoch":7,"owner":{"id":"n-a","name":"kv-1"},"ownerLive":true,"replicas":[{"id":"n-a","name":"kv-1"},{"id":"n-b","name":"kv-2"}],"inSync":[{"id":"n-a","name":"kv-1"}],"minInSync":1}\n',
+  out: '{"range":4,"start":"","end":null,"epoch":7,"owner":{"id":"n-a","name":"kv-1"},"ownerLive":true,"replicas":[{"id":"n-a","name":"kv-1"},{"id":"n-b","name":"kv-2"}],"inSync":[{"id":"n-a","name":"kv-1"}],"minInSync":1,"problem":"kv-2 is gone"}\n',
 });
 test(answers, {
   run: 'where a',
@@ -158,7 +158,7 @@ test(answers, {
 test(answers, {
   run: 'nodes',
   output: 'csv',
-  out: 'name,id,zone,mode,live,address,owned,replicas\r\nkv-1,n-a,z,active,true,127.0.0.1:5001,1,1\r\nkv-2,n-b,z,active,false,,0,1\r\n',
+  out: 'name,id,zone,mode,live,address,owned,replicas,downSince,remark\r\nkv-1,n-a,z,active,true,127.0.0.1:5001,1,1,,\r\nkv-2,n-b,z,active,false,,0,1,,\r\n',
 });
 test(answers, {
   run: 'namespaces',
@@ -170,6 +170,10 @@ test(answers, {
   output: 'csv',
   out: 'node,version,upSeconds,leaseMs,owned,replicas,readOnly,logBytes,memoryBytes,problem\r\nn-a,,,,,,,,,UNREACHABLE: node n-a does not answer\r\nn-b,,,,,,,,,not live\r\n',
 });
+test(answers, { run: 'forget kv-9', code: 64, err: /there is no node kv-9/ });
+test(answers, { run: 'forget kv-1', code: 1, err: /^REFUSED: n-a is live\n$/ });
+test(answers, { run: 'forget kv-2', out: 'n-b is forgotten\n' });
+test(answers, { run: 'forget n-b', output: 'csv', out: 'node,outcome\r\nn-b,n-b is forgotten\r\n' });
 test(answers, { run: 'status kv-9', code: 64, err: /there is no node kv-9/ });
 test(answers, { run: 'status kv-1', code: 2, err: /UNREACHABLE/ });
 test(answers, { run: 'put "" 1', code: 1, err: /^INVALID_ARGUMENT: the key is empty\n$/ });
@@ -206,14 +210,81 @@ test('status shows what a node tells, and its replicas one by one', async (t) =>
       },
     ],
     orphans: [9],
+    unreachable: ['n-b'],
+    unfit: 'the disk is full',
     logBytes: 10,
     memoryBytes: 20,
   });
   const all = await runTexts(client, ['status'], { output: 'csv' });
-  t.regex(all.out, /\r\nn-a,0\.1\.0,0,1235,1,1,1,10,20,orphans: 9\r\n/);
+  t.regex(
+    all.out,
+    /\r\nn-a,0\.1\.0,0,1235,1,1,1,10,20,orphans: 9; no connection with kv-2; the disk is full\r\n/,
+  );
   client.closed = false;
   const one = await runTexts(client, ['status kv-1'], { output: 'csv' });
   t.is(one.out.split('\r\n')[1], '4,owner,7,12,12,11,11,1970-01-01T00:00:00.000Z,,kv-2 probe lag 9');
+});
+
+/** Three that are called kv-1: one serves, one is out of reach, one is gone; and what the leader has noted of them. */
+function confusing(): MemoryClient {
+  const client = cluster();
+  const record = { zone: 'z', capacity: 1, mode: 'active', name: 'kv-1' } as const;
+  const [first] = client.views;
+  if (first?.live == null) throw new Error('a live node');
+  const since = realEnv.wallNow() - 65_000;
+  const unreachable = { by: ['n-a'], since, cutOff: true };
+  const nothing = { downSince: null, unreachable: null, stuckIn: null };
+  client.views = [
+    first,
+    {
+      id: 'n-c',
+      record: { ...record, id: 'n-c', noted: { ...nothing, unreachable, stuckIn: 's-c' } },
+      live: { ...first.live, id: 'n-c', session: 's-c', standing: 'stopping' },
+    },
+    { id: 'n-d', record: { ...record, id: 'n-d', noted: { ...nothing, downSince: since } }, live: null },
+  ];
+  return client;
+}
+
+test('nodes tells apart what is called the same, and says what is wrong with each', async (t) => {
+  const { out } = await runTexts(confusing(), ['nodes'], { output: 'json' });
+  const rows: { id: string; remark: string; downSince: string | null }[] = JSON.parse(out);
+  t.deepEqual(
+    rows.map(({ id }) => id),
+    ['n-a', 'n-c', 'n-d'],
+  );
+  const [a, c, d] = rows;
+  t.is(a?.remark, 'same name as n-c, n-d');
+  t.regex(c?.remark ?? '', /^stopping; no connection with kv-1 for 1 min 5 s, so it gets no replicas/);
+  t.regex(c?.remark ?? '', /replicas on it catch up with nothing.*; same name as n-a, n-d$/);
+  t.regex(d?.remark ?? '', /^gone for 1 min 5 s; same name as n-a, n-c$/);
+  t.is(typeof d?.downSince, 'string');
+});
+
+test('a name of several nodes is refused with their ids; an id is not', async (t) => {
+  const refused = await runTexts(confusing(), ['forget kv-1']);
+  t.is(refused.code, 64);
+  t.regex(refused.err, /several nodes are called kv-1.*: n-a \(live\), n-c \(live\), n-d \(gone\)/);
+  const client = confusing();
+  t.is((await runTexts(client, ['forget n-d'])).out, 'n-d is forgotten\n');
+  t.is((await runTexts(confusing(), ['status kv-1'])).code, 64);
+});
+
+test('ranges names the replicas of a range that cannot reach each other', async (t) => {
+  const client = cluster();
+  const [a, b] = client.views;
+  if (a?.live == null || b?.record == null) throw new Error('two nodes');
+  const unreachable = { by: ['n-a', 'n-x'], since: 0, cutOff: true };
+  client.views = [
+    a,
+    {
+      id: b.id,
+      record: { ...b.record, noted: { downSince: null, unreachable, stuckIn: null } },
+      live: { ...a.live, id: b.id, session: 's-b' },
+    },
+  ];
+  const { out } = await runTexts(client, ['ranges'], { output: 'ndjson' });
+  t.is(JSON.parse(out).problem, 'kv-2 has no connection with kv-1');
 });
 
 test('help lists every verb and tells all about one, without a cluster', async (t) => {

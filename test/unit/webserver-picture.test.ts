@@ -136,3 +136,28 @@ test('ranges that do not serve any more are not shown', async (t) => {
   t.is(state.ranges.length, 3);
   t.is(state.nodes.find(({ id }) => id === 'n-a')?.owned, 1);
 });
+
+test('what the leader has noted of a node, and what the node says of itself in its live znode, is on its row', async (t) => {
+  const cluster = new PaperCluster();
+  const unreachable = { by: ['n-a'], since: NOW - 9_000, cutOff: true };
+  const note = { downSince: null, unreachable, stuckIn: null };
+  cluster.change({
+    nodes: cluster.view.nodes.map((record) => (record.id === 'n-b' ? { ...record, noted: note } : record)),
+    live: cluster.view.live.map((live) => (live.id === 'n-c' ? { ...live, standing: 'stopping' } : live)),
+  });
+  const rows = new Map((await draw(cluster)).nodes.map((row) => [row.id, row]));
+  t.deepEqual(rows.get('n-b')?.unreachable, unreachable);
+  t.is(rows.get('n-c')?.standing, 'stopping');
+  t.is(rows.get('n-a')?.unreachable, null);
+});
+
+test('a node that was gone before this webserver looked is gone since the leader noted it', async (t) => {
+  const cluster = new PaperCluster();
+  cluster.kill('n-b');
+  t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, null);
+  const noted = { downSince: NOW - 70_000, unreachable: null, stuckIn: null };
+  cluster.change({
+    nodes: cluster.view.nodes.map((record) => (record.id === 'n-b' ? { ...record, noted } : record)),
+  });
+  t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, NOW - 70_000);
+});

@@ -1,8 +1,9 @@
 // A banner for each range that does not take writes for now, with since when and what that means.
 
+import { formatDuration } from '../../../common/base/duration.ts';
 import type { RangeId } from '../../../common/model/ids.ts';
 import type { Condition, RangeRow } from '../../feed.ts';
-import { formatDuration, formatEnd, formatStart, formatTime } from './format.ts';
+import { formatEnd, formatStart, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 
 type Trouble = Exclude<Condition, 'serving' | 'unknown'>;

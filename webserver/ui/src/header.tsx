@@ -1,7 +1,8 @@
 // The top line: which cluster, who leads, and whether what the page shows is live.
 
+import { formatDuration } from '../../../common/base/duration.ts';
 import type { FeedState } from '../../feed.ts';
-import { formatDuration, formatTime, plural } from './format.ts';
+import { formatTime, plural } from './format.ts';
 import type { Link } from './store.ts';
 
 interface HeaderProps {

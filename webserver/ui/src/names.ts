@@ -31,6 +31,11 @@ export class Names {
     return this.#rows.get(node)?.row.alive ?? false;
   }
 
+  /** It is alive, and others have no connection with it. */
+  unreachable(node: NodeId): boolean {
+    return (this.#rows.get(node)?.row.unreachable ?? null) !== null;
+  }
+
   /** A class that sets `--node`. */
   colour(node: NodeId): string {
     const index = this.#rows.get(node)?.index;

@@ -1,7 +1,9 @@
 // The nodes: who is there, since when, with how much.
 
+import { formatDuration } from '../../../common/base/duration.ts';
+import { type NodeFacts, nodeRemarks } from '../../../common/model/node-remarks.ts';
 import type { NodeRow } from '../../feed.ts';
-import { formatDuration, formatMoment, formatMs, formatSize, plural } from './format.ts';
+import { formatMoment, formatMs, formatSize, plural } from './format.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';
 
@@ -50,7 +52,7 @@ export function Nodes({ nodes, names, now }: NodesProps) {
           </thead>
           <tbody>
             {nodes.map((node) => (
-              <NodeLine key={node.id} node={node} names={names} now={now} />
+              <NodeLine key={node.id} node={node} nodes={nodes} names={names} now={now} />
             ))}
           </tbody>
         </table>
@@ -59,7 +61,8 @@ export function Nodes({ nodes, names, now }: NodesProps) {
   );
 }
 
-function NodeLine({ node, names, now }: { node: NodeRow; names: Names; now: number }) {
+function NodeLine({ node, nodes, names, now }: NodesProps & { readonly node: NodeRow }) {
+  const remarks = nodeRemarks(factsOf(node), nodes.map(factsOf), now);
   return (
     <tr class={node.alive ? '' : 'down'} data-node={node.id}>
       <th scope="row">
@@ -72,6 +75,11 @@ function NodeLine({ node, names, now }: { node: NodeRow; names: Names; now: numb
       </th>
       <td data-label="State">
         <NodeState node={node} now={now} />
+        {remarks.map((remark) => (
+          <small key={remark} class="warn remark">
+            {remark}
+          </small>
+        ))}
       </td>
       <td data-label="Zone">{node.zone}</td>
       <td data-label="Address">
@@ -94,6 +102,10 @@ function NodeLine({ node, names, now }: { node: NodeRow; names: Names; now: numb
       </td>
     </tr>
   );
+}
+
+function factsOf({ id, name, alive, standing, unreachable, stuck }: NodeRow): NodeFacts {
+  return { id, name, alive, standing, unreachable, stuck };
 }
 
 function NodeState({ node, now }: { node: NodeRow; now: number }) {

@@ -1,7 +1,8 @@
 // All that is known of one range.
 
+import { formatDuration } from '../../../common/base/duration.ts';
 import type { RangeRow, ReplicaRow } from '../../feed.ts';
-import { formatCount, formatDuration, formatEnd, formatMs, formatStart, formatTime } from './format.ts';
+import { formatCount, formatEnd, formatMs, formatStart, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';
 import { pipClass } from './range-bar.tsx';
@@ -86,7 +87,10 @@ function ReplicaLine({ range, replica, names }: { range: RangeRow; replica: Repl
       <th scope="row">
         <NodeName node={replica.node} names={names} />
       </th>
-      <td>{replica.role ?? (names.alive(replica.node) ? 'not known' : 'down')}</td>
+      <td>
+        {replica.role ?? (names.alive(replica.node) ? 'not known' : 'down')}
+        {names.unreachable(replica.node) && <small class="warn"> others cannot reach it</small>}
+      </td>
       <td>
         <span class={`pip ${pipClass(range, replica)} ${names.colour(replica.node)}`} aria-hidden="true" />{' '}
         {replica.inSync ? 'yes' : 'no'}

@@ -11,6 +11,9 @@ const FAULTS = [
   'guardian closed',
   'guardian unreachable',
   'message-doubled-on-next-connection',
+  'noted unreachable',
+  'noted cut off',
+  'replaced on a live node',
 ];
 const RULES = BRANCHES.filter(({ name }) => !GUARDS.includes(name)).map(({ name }) => `rule ${name}`);
 

@@ -3,7 +3,7 @@
 
 import { present } from '../../common/base/assert.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import { descriptorCodec, parseRangeName } from '../../common/zk/znodes.ts';
+import { descriptorCodec, nodeCodec, parseRangeName } from '../../common/zk/znodes.ts';
 import { AdminProcess } from './admin-process.ts';
 import { AppliedLog } from './applied-log.ts';
 import { RangeMapChecker } from './checkers/range-map.ts';
@@ -17,6 +17,7 @@ import type { World } from './world/world.ts';
 import { ZkEnsemble } from './world/zk-ensemble.ts';
 import type { Change } from './world/zk-tree.ts';
 
+const NODE_PATH = /^\/nodes\/([^/]+)$/;
 const RANGE_PATH = /^\/namespaces\/[^/]+\/ranges\/([^/]+)$/;
 const ALPHABET = '0123456789abcdefghijklmnopqrstuvwxyz';
 
@@ -33,6 +34,9 @@ export class Cluster {
   readonly keys: readonly string[];
   /** As committed in ZooKeeper. */
   readonly ranges = new Map<string, DescriptorImage>();
+  readonly #nodeIds = new Set<string>();
+  /** Live nodes that the leader has noted as out of reach, in ZooKeeper. */
+  readonly noted = new Set<string>();
   readonly #rangeMap = new RangeMapChecker();
   /** Whether clients begin new operations. */
   working = true;
@@ -42,7 +46,10 @@ export class Cluster {
     this.settings = settings;
     this.applied = new AppliedLog(world);
     this.ensemble = new ZkEnsemble(world, hosts(world, 'zk', 3));
-    this.ensemble.onCommit = (changes) => this.#watchRanges(changes);
+    this.ensemble.onCommit = (changes) => {
+      this.#watchRanges(changes);
+      this.#watchNodes(changes);
+    };
     this.keys = Array.from({ length: settings.keys }, (_, index) => {
       const letter = ALPHABET[Math.floor((index * ALPHABET.length) / settings.keys)];
       return `${letter}/${String(index).padStart(3, '0')}`;
@@ -79,9 +86,29 @@ export class Cluster {
     return this.nodes.find(({ nodeId }) => nodeId === id);
   }
 
+  /** Of every node that there ever was. */
+  get everyNodeId(): readonly string[] {
+    return [...new Set([...this.#nodeIds, ...this.nodes.flatMap(({ nodeId }) => nodeId ?? [])])];
+  }
+
   /** The ranges as they are in ZooKeeper, in no order that matters. */
   get descriptors(): readonly Descriptor[] {
     return [...this.ranges.values()].map(({ descriptor }) => descriptor);
+  }
+
+  #watchNodes(changes: readonly Change[]): void {
+    for (const { path, node } of changes) {
+      const id = NODE_PATH.exec(path)?.[1];
+      if (id === undefined) continue;
+      this.#nodeIds.add(id);
+      const unreachable = node === null ? null : (nodeCodec.decode(node.data).noted?.unreachable ?? null);
+      if (unreachable === null) this.noted.delete(id);
+      else {
+        if (!this.noted.has(id)) this.world.story.count('noted unreachable');
+        if (unreachable.cutOff) this.world.story.count('noted cut off');
+        this.noted.add(id);
+      }
+    }
   }
 
   #watchRanges(changes: readonly Change[]): void {

@@ -7,6 +7,9 @@ import type { NodeDeps } from './node-process.ts';
 import type { Host } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
 
+/** Why a replica is made anew although the node that has one lives. */
+const LIVES = /has had no connection with its owner|has caught up with nothing/;
+
 export class CoordinatorProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
@@ -52,7 +55,11 @@ export class CoordinatorProcess {
         },
         tickMs: settings.tickMs,
         roleChanged: (role) => world.story.tell(this.host.name, `is ${role}`),
-        committed: ({ kind }) => world.story.count(`step-${kind}`),
+        committed: (step) => {
+          world.story.count(`step-${step.kind}`);
+          if (step.kind === 'range' && step.change === 'add-replica' && LIVES.test(step.reason))
+            world.story.count('replaced on a live node');
+        },
       });
       this.#coordinator.run().catch((error) => process.crash(error));
     })();

@@ -23,6 +23,8 @@ export interface FaultKind {
 
 const SHORT = [200, 1_000, 3_000];
 const LONG = [500, 3_000, 9_000];
+/** Long enough for a node out of reach to be replaced (replaceAfterMs), and for that to be over before the cut is. */
+const LASTING = [20_000, 60_000];
 const NOTHING = () => {};
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -139,6 +141,45 @@ export const FAULT_KINDS: readonly FaultKind[] = [
         [name, host.name],
       ]);
       return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, pairs) };
+    }),
+  },
+  {
+    // Each node goes on with ZooKeeper and the clients: only what nodes report tells of the cut.
+    name: 'node-out-of-reach',
+    lastsMs: LASTING,
+    strike: ofNode(({ host }, cluster, dice) => {
+      const others = cluster.nodes.map((other) => other.host.name).filter((name) => name !== host.name);
+      const from = dice.chance(0.7) ? others : [dice.rng.pick(others)];
+      const oneWay = dice.chance(0.3);
+      const pairs = from.flatMap((name): (readonly [string, string])[] =>
+        oneWay
+          ? [[name, host.name]]
+          : [
+              [host.name, name],
+              [name, host.name],
+            ],
+      );
+      return {
+        text: `${host.name} from ${from.join(' ')}${oneWay ? ', one way' : ''}`,
+        undo: cut(cluster, pairs),
+      };
+    }),
+  },
+  {
+    // As an administrator who starts a node with an address at which nobody finds it; mended with the next start.
+    name: 'address-wrong',
+    lastsMs: LASTING,
+    strike: ofNode((node) => {
+      // Whoever is down for no fault's sake starts again in a while.
+      node.wrongAddress = true;
+      node.kill('process');
+      return {
+        text: node.host.name,
+        undo: () => {
+          node.wrongAddress = false;
+          if (node.busy) node.kill('process');
+        },
+      };
     }),
   },
   {
@@ -351,6 +392,15 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       if (leader === undefined) return null;
       admin.ask({ kind: 'unseat-leader' });
       return { text: leader.host.name, undo: NOTHING };
+    },
+  },
+  {
+    name: 'forget-asked',
+    lastsMs: [1],
+    strike: ({ admin, everyNodeId }, { rng }) => {
+      const node = rng.pick(everyNodeId);
+      admin.ask({ kind: 'forget-node', node });
+      return { text: node, undo: NOTHING };
     },
   },
   { name: 'drain-asked', lastsMs: LONG, strike: mode('draining') },

@@ -130,6 +130,7 @@ function statusesOf(cluster: Cluster): ReadonlyMap<number, readonly Placed[]> {
 
 /** Why the replicas are not yet what they should be; null: they are. */
 function unequal(cluster: Cluster): string | null {
+  if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as out of reach`;
   if (cluster.admin.busy) return "an administrator's task is under way";
   const statuses = statusesOf(cluster);
   for (const { id, replicas, inSync } of cluster.descriptors) {

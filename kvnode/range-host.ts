@@ -224,7 +224,7 @@ export class RangeHost implements Ticked {
       const text = `range ${this.meta.range} has forgotten this client`;
       client.reply(
         requestId,
-        replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { revision: seq })),
+        replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { seq })),
       );
       return;
     }
@@ -234,7 +234,8 @@ export class RangeHost implements Ticked {
       client.reply(requestId, { kind: 'write-reply', revision, epoch, deleted });
       return;
     }
-    const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision });
+    // Answered again, it is as good as decided here: the range's state at `seq` is no older than where it was decided.
+    const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
     client.reply(requestId, replyFromError(error));
   }
 }

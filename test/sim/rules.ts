@@ -224,6 +224,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
     'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
     'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
+    'an error counts as seen': ['common/client/call', 'this.context.seen.note(this.route.descriptor.id, seq);'],
     'a replica behind what its reader has seen says so': [
       SERVICE,
       "return host.refusal('BEHIND', `the replica is at",
@@ -247,9 +248,13 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'the same bytes are sent again': [WRITE_CALL, 'this.inDoubt = true;'],
     'a first attempt that is told so takes a newer base': [
       WRITE_CALL,
-      'error.details.revision ?? 0); this.endNumber();',
+      'this.lastError = error; this.endNumber();',
     ],
-    'a retry that is told so ends': [WRITE_CALL, 'if (this.inDoubt || write === null) { this.end(error);'],
+    'a write that waits at a deposed owner is sent to the next one': [
+      CHANNEL,
+      "const error = this.fate(id, reason, 'UNREACHABLE');",
+    ],
+    'a retry that is told so ends': [WRITE_CALL, 'if (this.inDoubt || this.write === null) { this.end(error);'],
     'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
   },
   R14: {

@@ -10,7 +10,7 @@ import type { EventRecord } from '../common/model/records.ts';
 import { type Zk, ZkError } from '../common/zk/store.ts';
 import { decodeLive, descriptorCodec, eventCodec, paths } from '../common/zk/znodes.ts';
 import type { CasOutcome } from './replica/descriptor-change.ts';
-import type { Purpose } from './replica/messages.ts';
+import type { Intent, Purpose } from './replica/messages.ts';
 
 export class DescriptorWriter {
   readonly #self: NodeId;
@@ -74,4 +74,14 @@ export function storyOf({ kind }: Purpose, name: string): string {
     default:
       return never(kind);
   }
+}
+
+/** Why an owner that commits nothing keeps the range, in words; `silent`: the names of who acknowledges nothing. */
+export function storyOfStuck(
+  { inVain, waitMs }: Intent & { kind: 'report-stuck' },
+  silent: readonly string[],
+): string {
+  const who = silent.length === 0 ? 'its own disk is behind' : `${silent.join(', ')} acknowledge nothing`;
+  const times = inVain === 1 ? 'once' : `${inVain} times`;
+  return `nothing commits here, as ${who}; it was handed over ${times} in vain, so it stays for up to ${waitMs / 1_000} s`;
 }

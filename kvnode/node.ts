@@ -19,7 +19,7 @@ import { LiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
-import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
+import { DescriptorWriter, storyOf, storyOfStuck } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { LogOfRange } from './log-of-range.ts';
 import { RangeHost } from './range-host.ts';
@@ -270,6 +270,13 @@ export class KvNode {
           this.#step(host, { kind: 'session-read', node: intent.node, session });
         });
         return;
+      case 'report-stuck': {
+        const silent = intent.silent.map((node) => this.#nameOf(node));
+        const text = `range ${range}: ${storyOfStuck(intent, silent)}`;
+        this.#logger.warn({ range, namespace, silent }, text);
+        this.#writer.tell({ kind: 'stuck', text, range, node: this.id, epoch: host.replica.epochSeen });
+        return;
+      }
       case 'send-snapshot': {
         const { to, inc } = intent;
         const epoch = host.replica.ownedEpoch;
@@ -291,10 +298,13 @@ export class KvNode {
     const outcome = await this.#writer.compareAndSet(next, expected);
     this.#step(host, { kind: 'cas-outcome', expected, outcome });
     if (outcome !== 'done') return this.#assignments.hint(next.id);
-    const member = this.#live.nodes.get(purpose.node)?.name ?? purpose.node;
-    const text = `range ${next.id}: ${storyOf(purpose, member)}: ${why}`;
+    const text = `range ${next.id}: ${storyOf(purpose, this.#nameOf(purpose.node))}: ${why}`;
     this.#logger.info({ range: next.id, epoch: next.epoch }, text);
     this.#writer.tell({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+  }
+
+  #nameOf(node: NodeId): string {
+    return this.#live.nodes.get(node)?.name ?? node;
   }
 
   /** R8. */

@@ -222,10 +222,7 @@ export class RangeHost implements Ticked {
   #answer({ client, requestId, seq }: WaitingWrite, answer: Answer | 'forgotten'): void {
     if (answer === 'forgotten') {
       const text = `range ${this.meta.range} has forgotten this client`;
-      client.reply(
-        requestId,
-        replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { seq })),
-      );
+      client.reply(requestId, replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { seq })));
       return;
     }
     const { revision } = answer;

@@ -12,6 +12,7 @@ import type { LogState } from './log-state.ts';
 import type { AppendAck, Intent, Outgoing, Purpose, Rejection } from './messages.ts';
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
+import type { StuckHandOvers } from './stuck-hand-overs.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
 const QUIET_SHARE = 4;
@@ -19,7 +20,14 @@ const QUIET_SHARE = 4;
 /** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
 type Phase =
   | { readonly kind: 'serving' }
-  | { readonly kind: 'draining'; readonly to: NodeId; readonly since: number; askedSession: boolean }
+  | {
+      readonly kind: 'draining';
+      readonly to: NodeId;
+      readonly since: number;
+      /** R5: because nothing commits. */
+      readonly isStuck: boolean;
+      askedSession: boolean;
+    }
   | { readonly kind: 'stopped'; readonly to: NodeId };
 
 export class Ownership {
@@ -38,6 +46,8 @@ export class Ownership {
   #committedAt: number;
   #quietMs: number;
   #readOnlySince: number | null = null;
+  readonly #stuck: StuckHandOvers;
+  #saidStuck = false;
   #intents: Intent[] = [];
 
   /** R2: epochSeen is stored, EpochStart appended; both are durable before anything under this epoch is acknowledged. */
@@ -47,6 +57,7 @@ export class Ownership {
     image: DescriptorImage,
     live: ReadonlySet<NodeId>,
     config: ReplicationConfig,
+    stuck: StuckHandOvers,
     now: number,
   ) {
     const { epoch } = image.descriptor;
@@ -56,6 +67,7 @@ export class Ownership {
     this.#self = self;
     this.#state = state;
     this.#config = config;
+    this.#stuck = stuck;
     this.#image = image;
     this.#live = live;
     this.#committedAt = now;
@@ -165,12 +177,12 @@ export class Ownership {
   }
 
   /** R8: hands over to `to`, or to whoever is best where `to` is null; does nothing where nobody can take it. */
-  handOver(to: NodeId | null, now: number): void {
+  handOver(to: NodeId | null, now: number, isStuck = false): void {
     const target = to ?? this.#bestHeir();
     if (target === null || this.#phase.kind !== 'serving') return;
     if (!isInSync(this.#image.descriptor, target) || !this.#live.has(target)) return;
     if (this.#followers.get(target)?.unfit) return;
-    this.#phase = { kind: 'draining', to: target, since: now, askedSession: false };
+    this.#phase = { kind: 'draining', to: target, since: now, isStuck, askedSession: false };
   }
 
   /** R8: the target's live session, read after D; null: it has none. */
@@ -180,12 +192,11 @@ export class Ownership {
       this.#phase = { kind: 'serving' };
       return;
     }
+    const { isStuck } = this.#phase;
+    if (isStuck) this.#stuck.handedOver(this.#state.commitSeq);
     this.#phase = { kind: 'stopped', to: node };
-    this.#issue(
-      { kind: 'hand-over', node },
-      withOwner(this.#image.descriptor, node, session),
-      'every write under way is done',
-    );
+    const why = isStuck ? 'it commits nothing' : 'every write under way is done';
+    this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), why);
   }
 
   /** `quietMs`: see Sending. `pausedMs`: since the node's last tick. */
@@ -391,13 +402,27 @@ export class Ownership {
   #reviewHandOver(now: number): void {
     const waiting = this.#state.commitSeq < this.#state.index.lastSeq;
     const since = Math.max(this.#committedAt, now - this.#times.oldestUnacked(this.#state.commitSeq, now));
-    if (waiting && now - since > this.#config.stuckMs) {
+    const waitMs = this.#stuck.waitMs(this.#state.commitSeq, this.#config);
+    if (waiting && now - since > waitMs) {
       this.#committedAt = now;
-      this.handOver(null, now);
+      this.handOver(null, now, true);
       return;
     }
+    if (waiting && now - since > this.#config.stuckMs) this.#reportStuck(waitMs);
     const wish = this.#image.descriptor.transferTo;
     if (wish !== null && wish !== this.#self) this.handOver(wish, now);
+  }
+
+  /** Once in an ownership: the range stays here although nothing commits, as it did not help to hand it over. */
+  #reportStuck(waitMs: number): void {
+    if (this.#saidStuck) return;
+    this.#saidStuck = true;
+    const { lastSeq } = this.#state.index;
+    const silent = this.#maximalInSync().filter(
+      (node) => (this.#followers.get(node)?.acked ?? lastSeq) < lastSeq,
+    );
+    const inVain = this.#stuck.inVain(this.#state.commitSeq);
+    this.#intents.push({ kind: 'report-stuck', silent, inVain, waitMs });
   }
 
   /** R8: once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */

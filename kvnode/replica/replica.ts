@@ -41,6 +41,7 @@ import { Freshness } from './freshness.ts';
 import { LogState, type ReplicaLog } from './log-state.ts';
 import type { Append, AppendAck, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
+import { StuckHandOvers } from './stuck-hand-overs.ts';
 
 export type ReplicaEvent =
   /** A read of the range's descriptor, with this node's session at that time. */
@@ -100,6 +101,7 @@ export class Replica {
   readonly #diskFit: () => boolean;
   readonly #state: LogState;
   readonly #freshness: Freshness;
+  readonly #stuck = new StuckHandOvers();
   #role: Role;
   /** The newest image seen; older ones are ignored (R1). */
   #image: DescriptorImage | null = null;
@@ -177,6 +179,7 @@ export class Replica {
       case 'session-ended':
         return this.#stepDown();
       case 'live':
+        if (this.#someMemberCame(event.nodes)) this.#stuck.forget();
         this.#live = event.nodes;
         return ownership?.setLive(event.nodes);
       case 'append':
@@ -361,10 +364,16 @@ export class Replica {
         { descriptor, version: image.version },
         this.#live,
         this.#config,
+        this.#stuck,
         now,
       );
       this.#role = { kind: 'owner', ownership: entered };
     }
+  }
+
+  #someMemberCame(live: ReadonlySet<NodeId>): boolean {
+    const replicas = this.image?.descriptor.replicas ?? [];
+    return replicas.some(({ node }) => live.has(node) && !this.#live.has(node));
   }
 
   /** R1. A void replica holds nothing; it could not be in-sync. */

@@ -131,7 +131,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'an owner that commits nothing hands over': [
       OWNERSHIP,
-      'this.#committedAt = now; this.handOver(null, now);',
+      'this.#committedAt = now; this.handOver(null, now, true);',
+    ],
+    'a hand-over is put off, as the last one did not help': [
+      OWNERSHIP,
+      "this.#intents.push({ kind: 'report-stuck',",
     ],
   },
   R6: {
@@ -224,7 +228,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
     'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
     'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
-    'an error counts as seen': ['common/client/call', 'this.context.seen.note(this.route.descriptor.id, seq);'],
+    'an error counts as seen': [
+      'common/client/call',
+      'this.context.seen.note(this.route.descriptor.id, seq);',
+    ],
     'a replica behind what its reader has seen says so': [
       SERVICE,
       "return host.refusal('BEHIND', `the replica is at",
@@ -254,7 +261,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       CHANNEL,
       "const error = this.fate(id, reason, 'UNREACHABLE');",
     ],
-    'a retry that is told so ends': [WRITE_CALL, 'if (this.inDoubt || this.write === null) { this.end(error);'],
+    'a retry that is told so ends': [
+      WRITE_CALL,
+      'if (this.inDoubt || this.write === null) { this.end(error);',
+    ],
     'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
   },
   R14: {

@@ -53,6 +53,8 @@ export class ReplicaCluster {
   casInFlight: PendingCas[] = [];
   /** Cut off from the others and from ZooKeeper. */
   cutOff: NodeId | null = null;
+  /** What owners that commit nothing have said. */
+  readonly reports: (Intent & { kind: 'report-stuck' })[] = [];
   /** Members whose disk is in trouble. */
   readonly unfit = new Set<NodeId>();
   /** Writes acknowledged to clients: seq → payload. */
@@ -320,6 +322,9 @@ export class ReplicaCluster {
     switch (intent.kind) {
       case 'compare-and-set':
         this.casInFlight.push({ from: member.id, session: member.session, intent });
+        return;
+      case 'report-stuck':
+        this.reports.push(intent);
         return;
       case 'read-image':
         return this.readDescriptor(member.id);

@@ -255,7 +255,11 @@ test('stale: nor behind a conflict that said that a key is absent, or was told a
   const asked = [...cluster.nodes.values()].flatMap(({ requests }) =>
     requests.flatMap((request) => (request.kind === 'get' ? [request.minSeq] : [])),
   );
-  t.deepEqual([...new Set(asked)], [cluster.state(1).seq], 'each stale read names where the conflict was told');
+  t.deepEqual(
+    [...new Set(asked)],
+    [cluster.state(1).seq],
+    'each stale read names where the conflict was told',
+  );
 });
 
 test('stale: goes on with every other node dead, and with ZooKeeper away', async (t) => {

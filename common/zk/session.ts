@@ -16,7 +16,8 @@ import { contained } from './contained.ts';
 import type { Dial, Dialer } from './dialer.ts';
 import { Lease } from './lease.ts';
 import type { WatchedReads } from './observers.ts';
-import { DATA_BYTES_MAX, type Identity, type ServerLink } from './server-link.ts';
+import { checkedVersion, checkSize, existence, totalBytes } from './op-checks.ts';
+import type { Identity, ServerLink } from './server-link.ts';
 import {
   type CreateMode,
   type Unsubscribe,
@@ -308,27 +309,4 @@ export class LiveSession implements ZkSession, WatchedReads {
         return Promise.reject(new ZkError('ended', path));
     }
   }
-}
-
-function existence(path: string): ZkOp {
-  return { kind: 'check', path, version: ANY_VERSION };
-}
-
-/** Only in checks for existence: a write always names the version that it changes. */
-const ANY_VERSION = -1;
-
-function checkedVersion(version: number): number {
-  assert(Number.isInteger(version) && version >= 0, 'a write names the version that it changes');
-  return version;
-}
-
-function checkSize(path: string, bytes: number): void {
-  if (bytes <= DATA_BYTES_MAX) return;
-  throw new ZkError('too-large', path, {
-    message: `ZooKeeper: ${bytes} bytes at ${path}, at most ${DATA_BYTES_MAX} are allowed`,
-  });
-}
-
-function totalBytes(ops: readonly ZkOp[]): number {
-  return ops.reduce((sum, op) => sum + ('data' in op ? op.data.length : 0), 0);
 }

@@ -2,12 +2,14 @@
 // what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
 
 import {
+  apart,
   cut,
   damage,
   down,
   mode,
   ofNode,
   ofServer,
+  ofZooKeeperClient,
   pause,
   restart,
   type Strike,
@@ -23,6 +25,8 @@ export interface FaultKind {
 
 const SHORT = [200, 1_000, 3_000];
 const LONG = [500, 3_000, 9_000];
+/** Longer than it takes an owner that commits nothing to hand over a few times. */
+const VERY_LONG = [6_000, 12_000, 24_000];
 const NOTHING = () => {};
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -140,6 +144,34 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       ]);
       return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, pairs) };
     }),
+  },
+  {
+    // What it sends arrives, and it hears nothing.
+    name: 'zk-answers-cut',
+    lastsMs: LONG,
+    strike: ofZooKeeperClient((name, server) => [server, name]),
+  },
+  {
+    name: 'zk-requests-cut',
+    lastsMs: LONG,
+    strike: ofZooKeeperClient((name, server) => [name, server]),
+  },
+  {
+    name: 'two-nodes-apart',
+    lastsMs: VERY_LONG,
+    strike: ofNode(({ host }, cluster, { rng }) => {
+      const others = cluster.nodes.filter((other) => other.host !== host);
+      return apart(cluster, [host.name, rng.pick(others).host.name]);
+    }),
+  },
+  {
+    name: 'all-nodes-apart',
+    lastsMs: VERY_LONG,
+    strike: (cluster) =>
+      apart(
+        cluster,
+        cluster.nodes.map(({ host }) => host.name),
+      ),
   },
   {
     name: 'connections-broken',

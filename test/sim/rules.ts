@@ -277,6 +277,18 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a conflict is told after commit': [HOST, "new RangekeeperError('CONFLICT',"],
     'a write that comes again changes nothing': [HOST, "if (verdict !== 'new') {"],
   },
+  Sessions: {
+    'one that nobody answers is given up': ['common/zk/session', 'this.end(`no heartbeat answered'],
+    'and closed, over the link that was and by id': [
+      'common/zk/session',
+      'const overLink = last.close(CLOSE_MS_MAX);',
+    ],
+    'a link that goes silent is parked': ['common/zk/session', "link.park('heartbeat unanswered');"],
+    'a server that is slow to answer a handshake gets more time': [
+      'common/zk/dialer',
+      'if (handshake.slow) slow++;',
+    ],
+  },
   Bounds: {
     'a connection takes no more': [
       CHANNEL,

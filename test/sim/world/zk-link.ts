@@ -325,7 +325,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     if (state.kind === 'down') return;
     this.#state = { kind: 'down', reason };
     if (state.kind === 'dialing' && this.#options.identity === null) this.#out.send(() => this.#farewell());
-    this.#leave();
+    else this.#leave();
     this.#ensemble.world.network.forget(this);
     this.#failPending(reason);
     if (state.kind === 'dialing') {

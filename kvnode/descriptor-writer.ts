@@ -5,7 +5,7 @@ import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';
-import type { NodeId, SessionId } from '../common/model/ids.ts';
+import type { Epoch, NodeId, RangeId, SessionId } from '../common/model/ids.ts';
 import type { EventRecord } from '../common/model/records.ts';
 import { type Zk, ZkError } from '../common/zk/store.ts';
 import { decodeLive, descriptorCodec, eventCodec, paths } from '../common/zk/znodes.ts';
@@ -53,6 +53,23 @@ export class DescriptorWriter {
     }
   }
 
+  /** An owner that commits nothing keeps the range, as handing it over has not helped: a line in the log, and an event. */
+  tellStuck(
+    range: RangeId,
+    epoch: Epoch,
+    { silent, inVain, waitMs }: Intent & { kind: 'report-stuck' },
+    nameOf: (node: NodeId) => string,
+  ): void {
+    const names = silent.map(nameOf);
+    const who = names.length === 0 ? 'its own disk is behind' : `${names.join(', ')} acknowledge nothing`;
+    const times = inVain === 1 ? 'once' : `${inVain} times`;
+    const text =
+      `range ${range}: nothing commits, as ${who}; its owner here has handed over ${times} in vain, ` +
+      `and keeps it for up to ${waitMs / 1_000} s`;
+    this.#logger.warn({ range, epoch, silent: names }, text);
+    this.tell({ kind: 'stuck', text, range, node: this.#self, epoch });
+  }
+
   /** For people: lost without harm. */
   tell(event: Omit<EventRecord, 'at' | 'by'>): void {
     const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };
@@ -74,14 +91,4 @@ export function storyOf({ kind }: Purpose, name: string): string {
     default:
       return never(kind);
   }
-}
-
-/** Why an owner that commits nothing keeps the range, in words; `silent`: the names of who acknowledges nothing. */
-export function storyOfStuck(
-  { inVain, waitMs }: Intent & { kind: 'report-stuck' },
-  silent: readonly string[],
-): string {
-  const who = silent.length === 0 ? 'its own disk is behind' : `${silent.join(', ')} acknowledge nothing`;
-  const times = inVain === 1 ? 'once' : `${inVain} times`;
-  return `nothing commits here, as ${who}; it was handed over ${times} in vain, so it stays for up to ${waitMs / 1_000} s`;
 }

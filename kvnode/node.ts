@@ -19,7 +19,7 @@ import { LiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
-import { DescriptorWriter, storyOf, storyOfStuck } from './descriptor-writer.ts';
+import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { LogOfRange } from './log-of-range.ts';
 import { RangeHost } from './range-host.ts';
@@ -270,13 +270,8 @@ export class KvNode {
           this.#step(host, { kind: 'session-read', node: intent.node, session });
         });
         return;
-      case 'report-stuck': {
-        const silent = intent.silent.map((node) => this.#nameOf(node));
-        const text = `range ${range}: ${storyOfStuck(intent, silent)}`;
-        this.#logger.warn({ range, namespace, silent }, text);
-        this.#writer.tell({ kind: 'stuck', text, range, node: this.id, epoch: host.replica.epochSeen });
-        return;
-      }
+      case 'report-stuck':
+        return this.#writer.tellStuck(range, host.replica.epochSeen, intent, (node) => this.#nameOf(node));
       case 'send-snapshot': {
         const { to, inc } = intent;
         const epoch = host.replica.ownedEpoch;

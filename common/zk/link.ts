@@ -11,6 +11,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
 import { type Asked, multiResults, NO_NODE, refusal, toNode, unanswered } from './answers.ts';
 import type { ServerAddress } from './connect-string.ts';
+import { bidFarewell, CLOSE_REQUEST } from './farewell.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
 import {
@@ -37,11 +38,6 @@ type State =
   | { kind: 'parked'; reason: string }
   | { kind: 'closing'; listener: LinkListener | null }
   | { kind: 'down'; reason: string };
-
-/** A whole request to close the session: length, xid 0, type -11. The library sends none before the handshake is answered. */
-const CLOSE_REQUEST = Buffer.from('0000000800000000fffffff5', 'hex');
-/** A connection that is left with a last request is kept for so long, ms: a reset could overtake that. */
-const FAREWELL_MS = 30_000;
 
 const MODES: Readonly<Record<CreateMode, number>> = {
   persistent: zookeeper.CreateMode.PERSISTENT,
@@ -222,7 +218,7 @@ export class Link implements ServerLink {
     this.#state = { kind: 'down', reason };
     const { socket } = this.#client.connectionManager;
     this.#client.connectionManager.onSocketError(new Error(reason));
-    if (state.kind === 'dialing' && state.greeted && this.#options.identity === null) this.#bidFarewell();
+    if (state.kind === 'dialing' && state.greeted && this.#options.identity === null) bidFarewell(socket);
     else socket?.destroy();
     this.#failPending(reason);
     switch (state.kind) {
@@ -243,14 +239,6 @@ export class Link implements ServerLink {
 
   #failPending(reason: string): void {
     for (const op of this.#pending) op.fail('lost', `no answer, ${reason}`);
-  }
-
-  /** The server may be making a session that nobody will use: it is asked to close it, and its answer is not waited for. */
-  #bidFarewell(): void {
-    const { socket } = this.#client.connectionManager;
-    socket?.unref();
-    socket?.setTimeout(FAREWELL_MS, () => socket.destroy());
-    socket?.end(CLOSE_REQUEST);
   }
 
   // -- the library, tamed

@@ -30,6 +30,13 @@ type Phase =
     }
   | { readonly kind: 'stopped'; readonly to: NodeId };
 
+/** What an ownership takes over from its replica. */
+export interface OwnershipParts {
+  readonly live: ReadonlySet<NodeId>;
+  readonly config: ReplicationConfig;
+  readonly stuck: StuckHandOvers;
+}
+
 export class Ownership {
   readonly epoch: Epoch;
   /** Seq of this epoch's EpochStart: nothing is served before it is committed (R2). */
@@ -55,9 +62,7 @@ export class Ownership {
     self: NodeId,
     state: LogState,
     image: DescriptorImage,
-    live: ReadonlySet<NodeId>,
-    config: ReplicationConfig,
-    stuck: StuckHandOvers,
+    { live, config, stuck }: OwnershipParts,
     now: number,
   ) {
     const { epoch } = image.descriptor;

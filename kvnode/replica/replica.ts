@@ -179,7 +179,7 @@ export class Replica {
       case 'session-ended':
         return this.#stepDown();
       case 'live':
-        if (this.#someMemberCame(event.nodes)) this.#stuck.forget();
+        this.#stuck.setLive(event.nodes, this.image?.descriptor);
         this.#live = event.nodes;
         return ownership?.setLive(event.nodes);
       case 'append':
@@ -355,25 +355,12 @@ export class Replica {
       this.#stepDown();
     }
     if (this.#mayEnter(image, session)) {
-      const { descriptor } = image;
       this.#answerTo = null;
       this.#answerDue = false;
-      const entered = new Ownership(
-        this.#self,
-        this.#state,
-        { descriptor, version: image.version },
-        this.#live,
-        this.#config,
-        this.#stuck,
-        now,
-      );
+      const parts = { live: this.#live, config: this.#config, stuck: this.#stuck };
+      const entered = new Ownership(this.#self, this.#state, image, parts, now);
       this.#role = { kind: 'owner', ownership: entered };
     }
-  }
-
-  #someMemberCame(live: ReadonlySet<NodeId>): boolean {
-    const replicas = this.image?.descriptor.replicas ?? [];
-    return replicas.some(({ node }) => live.has(node) && !this.#live.has(node));
   }
 
   /** R1. A void replica holds nothing; it could not be in-sync. */

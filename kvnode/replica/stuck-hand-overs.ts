@@ -4,7 +4,8 @@
 // one, up to a bound. There is one of these for each replica, and it outlives its ownerships: a node counts its own hand-overs.
 
 import type { ReplicationConfig } from '../../common/model/config.ts';
-import type { Seq } from '../../common/model/ids.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+import type { NodeId, Seq } from '../../common/model/ids.ts';
 
 type Waits = Pick<ReplicationConfig, 'stuckMs' | 'stuckMsMax'>;
 
@@ -12,6 +13,7 @@ export class StuckHandOvers {
   #inVain = 0;
   /** What was committed here at the last one. */
   #commitSeq: Seq = 0;
+  #live: ReadonlySet<NodeId> = new Set();
 
   /** How many there have been since something was committed. */
   inVain(commitSeq: Seq): number {
@@ -28,8 +30,10 @@ export class StuckHandOvers {
     this.#commitSeq = commitSeq;
   }
 
-  /** Things have changed: a hand-over may help now. */
-  forget(): void {
-    this.#inVain = 0;
+  /** Where a member has come back, a hand-over may help again. */
+  setLive(live: ReadonlySet<NodeId>, range: Descriptor | undefined): void {
+    const someCame = range?.replicas.some(({ node }) => live.has(node) && !this.#live.has(node));
+    if (someCame) this.#inVain = 0;
+    this.#live = live;
   }
 }

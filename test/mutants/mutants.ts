@@ -297,8 +297,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'leave what an abandoned handshake has made',
     rule: 'section 3: no session is left behind',
     file: 'common/zk/link.ts',
-    text: 'state.greeted && this.#options.identity === null) this.#bidFarewell();',
-    replacement: 'state.greeted && this.#options.identity !== null) this.#bidFarewell();',
+    text: 'state.greeted && this.#options.identity === null) bidFarewell(socket);',
+    replacement: 'state.greeted && this.#options.identity !== null) bidFarewell(socket);',
   },
   {
     name: 'let a link that was given up go on pinging',

@@ -25,8 +25,11 @@ export interface FaultKind {
 
 const SHORT = [200, 1_000, 3_000];
 const LONG = [500, 3_000, 9_000];
-/** Longer than it takes an owner that commits nothing to hand over a few times. */
-const VERY_LONG = [6_000, 12_000, 24_000];
+/**
+ * Longer than it takes owners that commit nothing to hand over a few times. Not longer still: the search for an order of all
+ * operations does not come to an end where too many writes of unknown outcome may come in anywhere.
+ */
+const VERY_LONG = [6_000, 12_000, 16_000];
 const NOTHING = () => {};
 
 export const FAULT_KINDS: readonly FaultKind[] = [

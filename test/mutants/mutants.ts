@@ -262,8 +262,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'forget what an error has shown',
     rule: 'section 7: a client never goes back in time',
     file: 'common/client/call.ts',
-    text: 'if (seq !== undefined && this.route',
-    replacement: 'if (seq === undefined && this.route',
+    text: 'this.context.seen.note(this.route.descriptor.id, seq);',
+    replacement: 'this.context.seen.note(this.route.descriptor.id, 0);',
   },
   {
     name: 'tell a conflict without where it was decided',

@@ -9,7 +9,7 @@ import { fourLetterWord } from '../../common/zk/server-port.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
-import { openZk, startOwnZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
+import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
 const SESSION_MS = 2_000;
 const data = toBytes('data');

@@ -44,44 +44,42 @@ const CUTS: Readonly<Record<string, (proxy: TcpProxy) => void>> = {
   },
 };
 
+const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>(async (t, cut, leased) => {
+  const { connect, address } = await startZooKeeper(t);
+  const port = Number(address.split(':')[1]);
+  const [proxy, silence] = [await startProxy(t, port), await startProxy(t, port)];
+  const watcher = openZk(t, connect);
+  const other = await watcher.ready(PATIENCE_MS);
+  await other.createRoot();
+  const zk = openZk(t, connect.replace(address, proxy.address), {
+    config: { ...TEST_SESSION, sessionMs: SESSION_MS },
+  });
+  const measure = openZk(t, connect.replace(address, silence.address), {
+    config: { ...TEST_SESSION, sessionMs: SESSION_MS + 1_000, heartbeatsPerSession: 30 },
+  });
+  const session = await zk.ready(PATIENCE_MS);
+  await session.create('/subject', data, 'ephemeral');
+  await (await measure.ready(PATIENCE_MS)).create('/measure', data, 'ephemeral');
+  if (leased) await leasedAt(session, '/subject');
+  const ended = new Promise<string>((resolve) => session.onEnd(resolve));
+  cut(proxy);
+  silence.hold('to-server', 'to-client');
+  const begun = realEnv.now();
+  await gone(watcher, '/subject');
+  t.log(`gone after ${Math.round(realEnv.now() - begun)} ms`);
+  t.not(await other.get('/measure'), null, 'before a session of T + 1 s that fell silent at the same time');
+  t.regex(await ended, /no heartbeat answered/);
+  t.is(session.leaseUntil(), Number.NEGATIVE_INFINITY);
+  proxy.changeAnswer = (chunk) => chunk;
+  proxy.refusing = false;
+  proxy.cut();
+  proxy.release();
+  t.not((await zk.ready(PATIENCE_MS)).id, session.id, 'and it comes back in a session of its own');
+});
+
 for (const [what, cut] of Object.entries(CUTS)) {
-  for (const leased of [true, false]) {
-    test.serial(
-      `${what}: a session ${leased ? 'with' : 'without'} a lease is over within T + 1 s`,
-      async (t) => {
-        const { address, port } = await startOwnZooKeeper(t);
-        const [proxy, silence] = [await startProxy(t, port), await startProxy(t, port)];
-        const watcher = openZk(t, address);
-        const other = await watcher.ready(PATIENCE_MS);
-        const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: SESSION_MS } });
-        const measure = openZk(t, silence.address, {
-          config: { ...TEST_SESSION, sessionMs: SESSION_MS + 1_000, heartbeatsPerSession: 30 },
-        });
-        const session = await zk.ready(PATIENCE_MS);
-        await session.create('/subject', data, 'ephemeral');
-        await (await measure.ready(PATIENCE_MS)).create('/measure', data, 'ephemeral');
-        if (leased) await leasedAt(session, '/subject');
-        const ended = new Promise<string>((resolve) => session.onEnd(resolve));
-        cut(proxy);
-        silence.hold('to-server', 'to-client');
-        const begun = realEnv.now();
-        await gone(watcher, '/subject');
-        t.log(`gone after ${Math.round(realEnv.now() - begun)} ms`);
-        t.not(
-          await other.get('/measure'),
-          null,
-          'before a session of T + 1 s that fell silent at the same time',
-        );
-        t.regex(await ended, /no heartbeat answered/);
-        t.is(session.leaseUntil(), Number.NEGATIVE_INFINITY);
-        proxy.changeAnswer = (chunk) => chunk;
-        proxy.refusing = false;
-        proxy.cut();
-        proxy.release();
-        t.not((await zk.ready(PATIENCE_MS)).id, session.id, 'and it comes back in a session of its own');
-      },
-    );
-  }
+  test(`${what}: a session with a lease is over within T + 1 s`, overInTime, cut, true);
+  test(`${what}: a session without a lease is over within T + 1 s`, overInTime, cut, false);
 }
 
 /** With a valid lease on the znode. */
@@ -99,16 +97,13 @@ async function sessionsAt(t: ExecutionContext, port: number): Promise<number> {
   return Number(count);
 }
 
-test.serial(
-  'a ZooKeeper that is slow to answer handshakes is reached, and no session is left behind',
-  async (t) => {
-    const { port } = await startOwnZooKeeper(t);
-    const proxy = await startProxy(t, port);
-    // A handshake takes 2.4 s; the first one is given T/3 = 2 s.
-    proxy.delayMs = 1_200;
-    const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: 6_000 } });
-    await zk.ready(PATIENCE_MS);
-    t.is(proxy.accepted, 2, 'the second one had the time');
-    t.is(await sessionsAt(t, port), 1, 'what the first one began is closed');
-  },
-);
+test('a ZooKeeper that is slow to answer handshakes is reached, and no session is left behind', async (t) => {
+  const { port } = await startOwnZooKeeper(t);
+  const proxy = await startProxy(t, port);
+  // A handshake takes 2.4 s; the first one is given T/3 = 2 s.
+  proxy.delayMs = 1_200;
+  const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: 6_000 } });
+  await zk.ready(PATIENCE_MS);
+  t.is(proxy.accepted, 2, 'the second one had the time');
+  t.is(await sessionsAt(t, port), 1, 'what the first one began is closed');
+});

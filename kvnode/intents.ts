@@ -55,6 +55,8 @@ export class Intents {
           step(host, { kind: 'session-read', node: intent.node, session });
         });
         return;
+      case 'report-stuck':
+        return this.#reportStuck(host, intent);
       case 'send-snapshot':
         return this.#sendSnapshot(host, intent);
       default:
@@ -77,6 +79,21 @@ export class Intents {
     const text = `range ${next.id}: ${storyOf(purpose, nameOf(purpose.node))}: ${why}`;
     logger.info({ range: next.id, epoch: next.epoch }, text);
     this.#events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+  }
+
+  /** An owner that commits nothing keeps the range, as handing it over has not helped: a line in the log, and an event. */
+  #reportStuck(host: RangeHost, { silent, inVain, waitMs }: Intent & { kind: 'report-stuck' }): void {
+    const { self, logger, nameOf } = this.#deps;
+    const { range } = host.meta;
+    const epoch = host.replica.epochSeen;
+    const names = silent.map(nameOf);
+    const who = names.length === 0 ? 'its own disk is behind' : `${names.join(', ')} acknowledge nothing`;
+    const times = inVain === 1 ? 'once' : `${inVain} times`;
+    const text =
+      `range ${range}: nothing commits, as ${who}; its owner here has handed over ${times} in vain, ` +
+      `and keeps it for up to ${waitMs / 1_000} s`;
+    logger.warn({ range, epoch, silent: names }, text);
+    this.#events.report({ kind: 'stuck', text, range, node: self, epoch });
   }
 
   #sendSnapshot(host: RangeHost, { to, inc }: Intent & { kind: 'send-snapshot' }): void {

@@ -222,10 +222,7 @@ export class RangeHost implements Ticked {
   #answer({ client, requestId, seq }: WaitingWrite, answer: Answer | 'forgotten'): void {
     if (answer === 'forgotten') {
       const text = `range ${this.meta.range} has forgotten this client`;
-      client.reply(
-        requestId,
-        replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { revision: seq })),
-      );
+      client.reply(requestId, replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { seq })));
       return;
     }
     const { revision } = answer;
@@ -234,7 +231,8 @@ export class RangeHost implements Ticked {
       client.reply(requestId, { kind: 'write-reply', revision, epoch, deleted });
       return;
     }
-    const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision });
+    // Answered again, it is as good as decided here: the range's state at `seq` is no older than where it was decided.
+    const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
     client.reply(requestId, replyFromError(error));
   }
 }

@@ -36,7 +36,7 @@ export const ERROR_TABLE = {
   NOT_READY: { wire: 8, applied: 'no', retry: 'backoff' },
   /** A queue is full. */
   OVERLOADED: { wire: 9, applied: 'no', retry: 'backoff' },
-  /** A condition (ifRevision, check) did not hold; carries the current revision. */
+  /** A condition (ifRevision, check) did not hold; carries the key's revision, and the seq at which that was so. */
   CONFLICT: { wire: 10, applied: 'no', retry: 'never' },
   /** A batch touches more than one range. */
   CROSS_RANGE: { wire: 11, applied: 'no', retry: 'never' },
@@ -73,8 +73,13 @@ export const ERROR_TABLE = {
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
 export interface ErrorDetails {
-  /** CONFLICT: the key's revision now; 0 where it is absent. CLIENT_FORGOTTEN: a seq of the range. */
+  /** CONFLICT: the key's revision at `seq`; 0 where it was absent. */
   readonly revision?: number;
+  /**
+   * CONFLICT, CLIENT_FORGOTTEN: the seq of the range at which this was decided. Whoever has the error has seen the range's
+   * state there, so no later answer to the same client may be older.
+   */
+  readonly seq?: number;
   /** NOT_OWNER, STALE_EPOCH, WRONG_RANGE: the newest descriptor known to the answering node, encoded, with its version. */
   readonly descriptor?: { readonly data: Uint8Array; readonly version: number };
 }

@@ -3,7 +3,7 @@
 
 import type { Env, Timer } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
-import type { DescriptorImage } from '../model/descriptor.ts';
+import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
 import type { Peers } from '../net/peers.ts';
 import type { Directory } from './directory.ts';
 import type { NodeHealth } from './health.ts';
@@ -54,9 +54,15 @@ export abstract class Call {
   /** No time is left, or the client is closing: the call ends. */
   protected abstract giveUp(error: RangekeeperError): void;
 
+  /** An error shows something of the range as an answer does. */
+  protected noteSeen({ details: { seq } }: RangekeeperError): void {
+    if (seq !== undefined && this.route !== undefined) this.context.seen.note(this.route.descriptor.id, seq);
+  }
+
   /** Learns what the error tells and asks ZooKeeper too where the route is in doubt. */
   protected learnFrom(error: RangekeeperError): void {
     this.lastError = error;
+    this.noteSeen(error);
     const { directory } = this.context;
     if (error.details.descriptor !== undefined) directory.learnHint(error.details.descriptor);
     const inDoubt = error.retry !== 'backoff' && error.code !== 'BEHIND';
@@ -67,6 +73,12 @@ export abstract class Call {
   protected get routeChanged(): boolean {
     const [now, then] = [this.peek()?.descriptor, this.route?.descriptor];
     return now?.id !== then?.id || now?.epoch !== then?.epoch || now?.owner.node !== then?.owner.node;
+  }
+
+  /** Whether the last attempt went to an earlier owner of this range. */
+  wasSentBefore({ id, epoch }: Descriptor): boolean {
+    const sent = this.route?.descriptor;
+    return sent?.id === id && sent.epoch < epoch;
   }
 
   protected get overdue(): boolean {

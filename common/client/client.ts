@@ -5,7 +5,7 @@
 import type { Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
-import type { DescriptorImage } from '../model/descriptor.ts';
+import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
 import type { NodeId } from '../model/ids.ts';
 import { isEmpty } from '../model/key-range.ts';
 import type { NamespaceRecord } from '../model/records.ts';
@@ -41,7 +41,7 @@ import {
   revisionOf,
   valueBytes,
 } from './arguments.ts';
-import type { Call, CallContext } from './call.ts';
+import { Call, type CallContext } from './call.ts';
 import { reachCluster, readNamespaces, readRanges } from './cluster.ts';
 import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -136,7 +136,9 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.isFirst = isFirst;
     this.writers = new Writers(env);
     this.listeners = new Listeners(env);
-    this.directory = new Directory({ zk, env, log, namespace, changed: () => this.rangesChanged() }, images);
+    const changed = () => this.rangesChanged();
+    const deposed = (range: Descriptor, before: NodeId) => this.ownerChanged(range, before);
+    this.directory = new Directory({ zk, env, log, namespace, changed, deposed }, images);
     connection.join(this);
   }
 
@@ -334,6 +336,12 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   private rangesChanged(): void {
     for (const call of [...this.pausing]) call.routesChanged();
     this.listeners.changed('ranges');
+  }
+
+  /** What still waits at the deposed owner, which may answer for long yet never this, is asked of the new one at once. */
+  private ownerChanged(range: Descriptor, before: NodeId): void {
+    const waits = (handler: object) => handler instanceof Call && handler.wasSentBefore(range);
+    this.peers.giveUp(before, waits, `range ${range.id} has another owner in epoch ${range.epoch}`);
   }
 }
 

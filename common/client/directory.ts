@@ -5,8 +5,8 @@
 import { type Bytes, compareBytes } from '../base/bytes.ts';
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import type { DescriptorImage } from '../model/descriptor.ts';
-import type { RangeId } from '../model/ids.ts';
+import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
+import type { NodeId, RangeId } from '../model/ids.ts';
 import { RangeMap } from '../model/range-map.ts';
 import type { Observer, Zk, ZkNode } from '../zk/store.ts';
 import { descriptorCodec, parseRangeName, paths } from '../zk/znodes.ts';
@@ -22,6 +22,8 @@ export interface DirectoryOptions {
   readonly namespace: string;
   /** Called after every change of the picture. */
   readonly changed: () => void;
+  /** Called when a range has a new owner, with its descriptor and the node that owned it before. */
+  readonly deposed: (descriptor: Descriptor, before: NodeId) => void;
 }
 
 export class Directory {
@@ -30,6 +32,7 @@ export class Directory {
   private readonly env: Env;
   private readonly log: Logger;
   private readonly changed: () => void;
+  private readonly deposed: DirectoryOptions['deposed'];
   private map = RangeMap.empty;
   private readonly watch: RangeWatch;
   private readonly names: Observer;
@@ -44,6 +47,7 @@ export class Directory {
     this.env = options.env;
     this.log = options.log;
     this.changed = options.changed;
+    this.deposed = options.deposed;
     this.map = RangeMap.of(images);
     this.watch = new RangeWatch(this.env, (range) =>
       this.zk.observeData(paths.range(this.namespace, range), (node) => this.observed(range, node)),
@@ -120,7 +124,12 @@ export class Directory {
   }
 
   private learn(image: DescriptorImage): void {
-    if (image.descriptor.namespace === this.namespace) this.become(this.map.learn(image));
+    const { descriptor } = image;
+    if (descriptor.namespace !== this.namespace) return;
+    const before = this.map.get(descriptor.id)?.descriptor;
+    this.become(this.map.learn(image));
+    if (before === undefined || before.epoch >= descriptor.epoch) return;
+    if (before.owner.node !== descriptor.owner.node) this.deposed(descriptor, before.owner.node);
   }
 
   private forget(range: RangeId): void {

@@ -1,5 +1,11 @@
-// A client never goes back in time: for every range, the highest seq that an answer has shown. It goes with each stale
-// read, and a replica that has not applied so much answers BEHIND.
+// A client never goes back in time: for every range, the highest seq whose state it has been shown. It goes with each stale
+// read, and a replica that has not applied so much answers BEHIND. What shows a range's state, and where:
+//
+//   get-reply, scan-reply        appliedSeq, that there is no such key included
+//   write-reply                  revision: the seq of the write, also where it is answered again (R13)
+//   CONFLICT, CLIENT_FORGOTTEN   seq: where it was decided, or where that was told again
+//
+// All other errors, and a node's status, show nothing of what the keys hold.
 
 import type { Descriptor } from '../model/descriptor.ts';
 import type { RangeId, Seq } from '../model/ids.ts';

@@ -83,6 +83,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   }
 
   failed(error: RangekeeperError): void {
+    this.noteSeen(error);
     if (error.code === 'CONFLICT') {
       // Decided when this number was applied, whichever attempt that was.
       this.giveUp(error);
@@ -173,13 +174,11 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
 
   /** What was sent for the first time goes with the newer base at once; of what was sent before, nobody knows any more. */
   private forgotten(error: RangekeeperError): void {
-    const { write, context } = this;
-    if (this.inDoubt || write === null) {
+    if (this.inDoubt || this.write === null) {
       this.end(error);
       return;
     }
     this.lastError = error;
-    context.seen.note(write.range, error.details.revision ?? 0);
     this.endNumber();
     if (this.overdue) this.giveUp(this.finalError());
     else this.attempt();

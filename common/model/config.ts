@@ -30,6 +30,8 @@ export interface ReplicationConfig {
   readonly lagMs: number;
   /** R5: an owner that commits nothing for so long while entries wait hands over. */
   readonly stuckMs: number;
+  /** The same where handing over has not helped: twice as long each time, and at most so long. */
+  readonly stuckMsMax: number;
   /** A disk that lets the log wait for longer is unfit to own ranges on: the node hands over what it owns. */
   readonly diskStallMs: number;
   /** And so it stays until it has been well for so long. */
@@ -65,6 +67,7 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   clientAnswersMax: 65_536,
   lagMs: 500,
   stuckMs: 3_000,
+  stuckMsMax: 30_000,
   diskStallMs: 1_000,
   diskQuietMs: 10_000,
   idleAppendMs: 100,
@@ -88,6 +91,7 @@ export function checkReplication(config: ReplicationConfig): void {
   assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
   assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');
   assert(config.lagMs < config.diskStallMs, 'lagMs < diskStallMs: a slow sync is no stall');
+  assert(config.stuckMs <= config.stuckMsMax, 'stuckMs <= stuckMsMax');
   assert(
     config.diskStallMs + config.lagMs < config.stuckMs,
     'diskStallMs + lagMs < stuckMs: the node that knows its disk to stall hands over before one that only guesses',

@@ -186,6 +186,16 @@ export class Channel {
     return true;
   }
 
+  /** Gives up the requests that `which` chooses: they fail as if the connection had been lost, and no answer to them is heard. */
+  giveUp(which: (handler: ReplyHandler) => boolean, reason: string): void {
+    for (const { id, handler } of this.pending.all()) {
+      if (!which(handler) || this.pending.take(id) === null) continue;
+      const error = this.fate(id, reason, 'UNREACHABLE');
+      if (id >= this.unsentFrom) this.outbox.withdraw(id);
+      handler.failed(error, this);
+    }
+  }
+
   /** Sends what is gathered and ends the connection. Requests under way fail. */
   close(reason: string): void {
     this.end(new RangekeeperError('CLOSED', reason));

@@ -68,6 +68,11 @@ export class Peers {
     this.peers.get(node)?.channel?.closeIfQuiet(reason);
   }
 
+  /** Gives up the requests to the node that `which` chooses; see {@link Channel.giveUp}. */
+  giveUp(node: NodeId, which: (handler: PeerReplyHandler) => boolean, reason: string): void {
+    this.peers.get(node)?.channel?.giveUp(which, reason);
+  }
+
   /** Makes the channel now, and keeps it, without waiting for a first use. */
   keep(node: NodeId): void {
     this.peers.get(node)?.connect();

@@ -330,17 +330,20 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
 }
 
 function encodeError(body: ErrorReply, writer: Writer): void {
-  const { message, revision, descriptor } = body;
+  const { message, revision, seq, descriptor } = body;
   const known =
     descriptor === null ? {} : { descriptor: descriptor.data, descriptorVersion: descriptor.version };
-  pb.ErrorReply.encode({ code: ERROR_TABLE[body.code].wire, message, revision, ...known }, writer);
+  pb.ErrorReply.encode({ code: ERROR_TABLE[body.code].wire, message, revision, seq, ...known }, writer);
 }
 
 function decodeError(reader: Reader, length: number): ErrorReply {
-  const { code, message, revision, descriptor, descriptorVersion } = pb.ErrorReply.decode(reader, length);
+  const { code, message, revision, seq, descriptor, descriptorVersion } = pb.ErrorReply.decode(
+    reader,
+    length,
+  );
   check(message.length <= ERROR_TEXT_MAX, 'error text too long');
   const known = descriptor.length === 0 ? null : { data: descriptor, version: descriptorVersion };
-  return { kind: 'error', code: errorCodeFromWire(code), message, revision, descriptor: known };
+  return { kind: 'error', code: errorCodeFromWire(code), message, revision, seq, descriptor: known };
 }
 
 /** Field by field: to spread objects into one another costs some 10 µs here. */

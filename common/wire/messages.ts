@@ -33,8 +33,10 @@ export interface ErrorReply {
   readonly kind: 'error';
   readonly code: ErrorCode;
   readonly message: string;
-  /** CONFLICT: the key's revision now. */
+  /** CONFLICT: the key's revision; else 0. */
   readonly revision: Seq;
+  /** CONFLICT, CLIENT_FORGOTTEN: where it was decided; else 0. */
+  readonly seq: Seq;
   /** The newest descriptor that the answering node knows: its znode's bytes and version. */
   readonly descriptor: { readonly data: Bytes; readonly version: number } | null;
 }

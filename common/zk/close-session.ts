@@ -6,7 +6,7 @@
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import { parseConnectString } from './connect-string.ts';
-import { Dialer } from './dialer.ts';
+import { Dialer, type DialOutcome } from './dialer.ts';
 import { Link } from './link.ts';
 import type { Identity, OpenLink } from './server-link.ts';
 
@@ -39,7 +39,10 @@ export function closeSession({
   return closeThrough(dialer, identity, sessionMs, env);
 }
 
-/** Attaches to the session in a link of its own and closes it; resolves after about `timeoutMs` at the latest. */
+/**
+ * Attaches to the session in a link of its own and closes it; resolves after about `timeoutMs` at the latest. What is sent closes the
+ * session also where no answer comes back.
+ */
 export function closeThrough(
   dialer: Dialer,
   identity: Identity,
@@ -51,10 +54,11 @@ export function closeThrough(
       dial.cancel();
       resolve('unreachable');
     });
-    const dial = dialer.dial(identity, (outcome) => {
+    const closed = (outcome: DialOutcome) => {
       giveUp.cancel();
       if (outcome.kind === 'expired') resolve('over');
       else outcome.link.close(timeoutMs).then(() => resolve('closed'));
-    });
+    };
+    const dial = dialer.dial(identity, closed, true);
   });
 }

@@ -1,12 +1,13 @@
 // Gets a link to one of the servers of an ensemble, for a new session or for one that lost its link: one server after
-// another, each handshake with a time limit, with a growing pause between the rounds. It remembers the newest
-// transaction seen over any link, so that no later link, nor the next session, can show this process an older state.
+// another, each handshake with a time limit, with a growing pause between the rounds. Where servers take connections and do
+// not answer in time, they get more time in the next round, for they may just be slow. It remembers the newest transaction
+// seen over any link, so that no later link, nor the next session, can show this process an older state.
 
 import { never } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import type { ConnectString, ServerAddress } from './connect-string.ts';
-import type { Handshake, Identity, OpenLink, ServerLink } from './server-link.ts';
+import type { Handshake, Identity, LinkOptions, OpenLink, ServerLink } from './server-link.ts';
 
 export type DialOutcome = { kind: 'up'; link: ServerLink } | { kind: 'expired' };
 
@@ -16,6 +17,8 @@ export interface Dial {
 }
 
 const HANDSHAKE_MS_MIN = 500;
+/** Handshakes get so many times the session's timeout at most. */
+const HANDSHAKE_SESSIONS_MAX = 2;
 const PAUSE_MS_MIN = 20;
 const PAUSE_MS_MAX = 500;
 
@@ -38,14 +41,19 @@ export class Dialer {
     this.#servers = shuffled(target.servers, env);
   }
 
-  /** Tries until it has an outcome or is cancelled. */
-  dial(identity: Identity | null, done: (outcome: DialOutcome) => void): Dial {
+  /**
+   * Tries until it has an outcome or is cancelled.
+   * @param identity null: a new session
+   * @param closing the session is taken up to be closed ({@link LinkOptions.closing})
+   */
+  dial(identity: Identity | null, done: (outcome: DialOutcome) => void, closing = false): Dial {
     let attempts = 0;
+    let slow = 0;
     let cancelled = false;
     let pause: Timer | null = null;
     let link: ServerLink | null = null;
     const attempt = () => {
-      const dialed = this.#link(identity, (handshake) => {
+      const dialed = this.#link({ identity, closing, handshakeMs: this.#handshakeMs(slow) }, (handshake) => {
         if (cancelled) return;
         switch (handshake.kind) {
           case 'up':
@@ -55,6 +63,7 @@ export class Dialer {
             done(handshake);
             return;
           case 'failed':
+            if (handshake.slow) slow++;
             this.#logger.debug({ server: dialed.server, reason: handshake.reason }, 'no link to ZooKeeper');
             pause = this.#env.after(this.#pauseMs(++attempts), attempt);
             return;
@@ -79,18 +88,28 @@ export class Dialer {
     if (link.seenZxid > this.#seenZxid) this.#seenZxid = link.seenZxid;
   }
 
-  #link(identity: Identity | null, report: (handshake: Handshake) => void): ServerLink {
+  #link(
+    what: Pick<LinkOptions, 'identity' | 'closing' | 'handshakeMs'>,
+    report: (handshake: Handshake) => void,
+  ): ServerLink {
     const server = this.#servers[this.#next++ % this.#servers.length] as ServerAddress;
     const options = {
       env: this.#env,
       server,
       root: this.#target.root,
       sessionMs: this.#sessionMs,
-      identity,
       seenZxid: this.#seenZxid,
-      handshakeMs: Math.max(HANDSHAKE_MS_MIN, this.#sessionMs / 3),
+      connectMs: this.#handshakeMs(0),
+      ...what,
     };
     return this.#openLink(options, report);
+  }
+
+  /** Doubles for each round in which the servers were slow. */
+  #handshakeMs(slow: number): number {
+    const rounds = Math.floor(slow / this.#servers.length);
+    const longest = HANDSHAKE_SESSIONS_MAX * this.#sessionMs;
+    return Math.max(HANDSHAKE_MS_MIN, Math.min(longest, (this.#sessionMs / 3) * 2 ** rounds));
   }
 
   /** Short while there are servers left in this round, then doubling; random, so that many clients spread out. */

@@ -11,6 +11,7 @@ import { toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
 import { type Asked, multiResults, NO_NODE, refusal, toNode, unanswered } from './answers.ts';
 import type { ServerAddress } from './connect-string.ts';
+import { bidFarewell, CLOSE_REQUEST } from './farewell.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
 import {
@@ -32,8 +33,9 @@ type Done<T> = (error: LibraryError | null | undefined, value: () => T) => void;
 type WatchKind = 'data' | 'children';
 
 type State =
-  | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer }
+  | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer; greeted: boolean }
   | { kind: 'up'; listener: LinkListener | null }
+  | { kind: 'parked'; reason: string }
   | { kind: 'closing'; listener: LinkListener | null }
   | { kind: 'down'; reason: string };
 
@@ -63,15 +65,15 @@ export class Link implements ServerLink {
     this.#options = options;
     this.#seenZxid = options.seenZxid;
     this.#client = this.#makeClient();
-    const timer = options.env.after(options.handshakeMs, () => this.destroy('no handshake in time'));
-    this.#state = { kind: 'dialing', report, timer };
+    const timer = options.env.after(options.connectMs, () => this.destroy('no connection in time'));
+    this.#state = { kind: 'dialing', report, timer, greeted: false };
     this.#client.connect();
   }
 
   /** To be set in the turn in which the link comes up. */
   listen(listener: LinkListener): void {
     if (this.#state.kind === 'up') this.#state.listener = listener;
-    if (this.#state.kind === 'down') listener.down(this.#state.reason);
+    if (this.#state.kind === 'down' || this.#state.kind === 'parked') listener.down(this.#state.reason);
   }
 
   get identity(): Identity {
@@ -176,38 +178,49 @@ export class Link implements ServerLink {
   /** Ends the session at the server; resolves when the connection is closed, after `timeoutMs` at the latest. */
   async close(timeoutMs: number): Promise<void> {
     const state = this.#state;
-    if (state.kind !== 'up') {
+    if (state.kind !== 'up' && state.kind !== 'parked') {
       this.destroy('closed');
       return;
     }
-    const { env } = this.#options;
+    const { env, closing } = this.#options;
     await new Promise<void>((resolve) => {
       const timer = env.after(timeoutMs, () => this.destroy('closed, no answer'));
-      const { listener } = state;
+      const listener = state.kind === 'up' ? state.listener : null;
       const finish = (reason: string) => {
         timer.cancel();
         listener?.down(reason);
         resolve();
       };
-      const closing: LinkListener = { down: finish, expired: () => {}, changed: () => {} };
-      this.#state = { kind: 'closing', listener: closing };
-      this.#client.close();
+      this.#state = { kind: 'closing', listener: { down: finish, expired: () => {}, changed: () => {} } };
+      // A closing link has asked for it together with the handshake.
+      if (!closing) this.#client.close();
     });
   }
 
   /** Drops the connection; what is in flight fails as lost. The session lives on at the server. */
   destroy(reason: string): void {
-    this.#end(reason, { kind: 'failed', reason });
+    this.#end(reason, { kind: 'failed', reason, slow: false });
+  }
+
+  park(reason: string): void {
+    if (this.#state.kind !== 'up') return this.destroy(reason);
+    const { listener } = this.#state;
+    this.#state = { kind: 'parked', reason };
+    // The library would ping, which prolongs the session.
+    this.#client.connectionManager.socket?.setTimeout(0);
+    this.#failPending(reason);
+    listener?.down(reason);
   }
 
   #end(reason: string, handshake: Handshake): void {
     const state = this.#state;
     if (state.kind === 'down') return;
     this.#state = { kind: 'down', reason };
-    const manager = this.#client.connectionManager;
-    manager.onSocketError(new Error(reason));
-    manager.socket?.destroy();
-    for (const op of this.#pending) op.fail('lost', `no answer, ${reason}`);
+    const { socket } = this.#client.connectionManager;
+    this.#client.connectionManager.onSocketError(new Error(reason));
+    if (state.kind === 'dialing' && state.greeted && this.#options.identity === null) bidFarewell(socket);
+    else socket?.destroy();
+    this.#failPending(reason);
     switch (state.kind) {
       case 'dialing':
         state.timer.cancel();
@@ -217,9 +230,15 @@ export class Link implements ServerLink {
       case 'closing':
         state.listener?.down(reason);
         return;
+      case 'parked':
+        return;
       default:
         never(state);
     }
+  }
+
+  #failPending(reason: string): void {
+    for (const op of this.#pending) op.fail('lost', `no answer, ${reason}`);
   }
 
   // -- the library, tamed
@@ -237,11 +256,30 @@ export class Link implements ServerLink {
     const manager = client.connectionManager;
     manager.zxid.writeBigInt64BE(seenZxid);
     manager.findNextServer = (found) => found(server);
+    const greet = manager.onSocketConnected.bind(manager);
+    manager.onSocketConnected = () => this.#connected(greet);
     const parse = manager.onSocketData.bind(manager);
     manager.onSocketData = (chunk) => this.#received(chunk, parse);
     manager.onSocketClosed = () => this.destroy('connection closed');
     client.on('state', (state) => this.#stateChanged(state));
     return client;
+  }
+
+  /** The handshake leaves, in one piece with what follows it. */
+  #connected(greet: () => void): void {
+    if (this.#state.kind !== 'dialing') return;
+    const { env, handshakeMs, closing } = this.#options;
+    const { socket } = this.#client.connectionManager;
+    socket?.cork();
+    greet();
+    if (closing) socket?.write(CLOSE_REQUEST);
+    socket?.uncork();
+    const reason = 'no handshake in time';
+    this.#state.greeted = true;
+    this.#state.timer.cancel();
+    this.#state.timer = env.after(handshakeMs, () =>
+      this.#end(reason, { kind: 'failed', reason, slow: true }),
+    );
   }
 
   #received(chunk: Buffer, parse: (packet: Buffer) => void): void {

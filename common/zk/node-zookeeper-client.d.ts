@@ -31,6 +31,8 @@ declare module 'node-zookeeper-client' {
     socket: Socket | undefined;
     zxid: Buffer;
     findNextServer(found: (server: { host: string; port: number }) => void): void;
+    /** Sends the handshake. */
+    onSocketConnected(): void;
     onSocketData(chunk: Buffer): void;
     onSocketClosed(hadError: boolean): void;
     /** Clears the library's connect timer, and nothing else. */

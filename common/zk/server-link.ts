@@ -23,11 +23,23 @@ export interface LinkOptions {
   readonly identity: Identity | null;
   /** The newest transaction that this process has seen; a server that is behind it refuses. */
   readonly seenZxid: bigint;
+  /** How long the server has to take the connection, and then to answer the handshake, ms. */
+  readonly connectMs: number;
   readonly handshakeMs: number;
+  /**
+   * The session is taken up to be closed: the request for that goes out together with the handshake, so that it takes effect
+   * even where no answer comes back, and a handshake alone does not prolong the session.
+   */
+  readonly closing: boolean;
 }
 
-/** How an attempt ended: the link is up, or never will be. */
-export type Handshake = { kind: 'up' } | { kind: 'expired' } | { kind: 'failed'; reason: string };
+/**
+ * How an attempt ended: the link is up, or never will be. `slow`: the server took the connection and did not answer in time.
+ */
+export type Handshake =
+  | { kind: 'up' }
+  | { kind: 'expired' }
+  | { kind: 'failed'; reason: string; slow: boolean };
 
 export interface LinkListener {
   /** Once, and no more calls after it. */
@@ -60,8 +72,16 @@ export interface ServerLink {
   multi(ops: readonly ZkOp[], timeoutMs: number): Promise<readonly ZkOpResult[]>;
   /** Ends the session at the server; resolves when the connection is closed, after `timeoutMs` at the latest. */
   close(timeoutMs: number): Promise<void>;
-  /** Drops the connection; what is in flight fails as lost. The session lives on at the server. */
+  /**
+   * Drops the connection; what is in flight fails as lost. The session lives on at the server, unless it was to be a new one and
+   * the handshake is not answered yet: then the server is asked to close what it may have made.
+   */
   destroy(reason: string): void;
+  /**
+   * To be used for a link that has gone silent: as `destroy`, but the connection stays, and sends nothing more, so that `close`
+   * may still reach the server.
+   */
+  park(reason: string): void;
 }
 
 /** Dials at once and calls `report` once, never before it has returned. */

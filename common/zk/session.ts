@@ -1,17 +1,23 @@
 // A ZooKeeper session as long as it lives: link after link by its id and password, heartbeats, the lease, and one end
 // that comes once. The server may think a session alive that this process has given up, never the other way round
 // while the lease holds. States: up (a link), away (dialing for the next one), ended.
+//
+// A session whose heartbeats nobody answers is given up after T, when the lease is certainly over. Who only does not hear the
+// answers would prolong the session by every attempt to take it up again, for as long as it tried. So it is also closed,
+// over the link that has gone silent and by id, in case what this process sends does arrive.
 
 import { assert } from '../base/assert.ts';
 import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import type { SessionConfig } from '../model/config.ts';
 import type { SessionId } from '../model/ids.ts';
+import { closeThrough } from './close-session.ts';
 import { contained } from './contained.ts';
 import type { Dial, Dialer } from './dialer.ts';
 import { Lease } from './lease.ts';
 import type { WatchedReads } from './observers.ts';
-import { DATA_BYTES_MAX, type Identity, type ServerLink } from './server-link.ts';
+import { checkedVersion, checkSize, existence, totalBytes } from './op-checks.ts';
+import type { Identity, ServerLink } from './server-link.ts';
 import {
   type CreateMode,
   type Unsubscribe,
@@ -37,7 +43,13 @@ export interface SessionDeps {
 
 type Phase =
   | { readonly kind: 'up'; readonly link: ServerLink }
-  | { readonly kind: 'away'; readonly dial: Dial; readonly giveUp: Timer }
+  /** `last`: the link that there was. `dial` null: the session is about to be given up. */
+  | {
+      readonly kind: 'away';
+      readonly last: ServerLink;
+      readonly dial: Dial | null;
+      readonly giveUp: Timer;
+    }
   | { readonly kind: 'ended'; readonly reason: string };
 
 const CLOSE_MS_MAX = 1_000;
@@ -52,6 +64,8 @@ export class LiveSession implements ZkSession, WatchedReads {
   readonly #lease = new Lease();
   readonly #heartbeats: Timer;
   readonly #endListeners = new Set<(reason: string) => void>();
+  /** When the newest heartbeat that was answered was sent; at first, when the link had come up. */
+  #heardAt: number;
   #leasedPath: string | null = null;
   #closing: Promise<void> = Promise.resolve();
   #phase: Phase;
@@ -62,6 +76,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     this.identity = link.identity;
     this.id = this.identity.id;
     this.timeoutMs = link.timeoutMs;
+    this.#heardAt = deps.env.now();
     this.#phase = { kind: 'up', link };
     this.#heartbeats = every(deps.env, this.timeoutMs / deps.config.heartbeatsPerSession, () => this.#beat());
     this.#use(link);
@@ -149,22 +164,46 @@ export class LiveSession implements ZkSession, WatchedReads {
     await this.#closing;
   }
 
-  /** This process is done with the session. A link that is up is used to close it at the server. */
+  /** This process is done with the session, which is closed at the server. */
   end(reason: string): void {
     const phase = this.#phase;
     if (phase.kind === 'ended') return;
+    this.#leave(reason);
+    this.#closing = phase.kind === 'up' ? phase.link.close(CLOSE_MS_MAX) : this.#closeUnheard(phase.last);
+    this.#tellEnd(reason);
+  }
+
+  /** The server has ended the session. */
+  #expired(): void {
+    if (this.ended) return;
+    const reason = 'expired at the server';
+    const phase = this.#phase;
+    this.#leave(reason);
+    if (phase.kind === 'away') phase.last.destroy(reason);
+    this.#tellEnd(reason);
+  }
+
+  #leave(reason: string): void {
+    const phase = this.#phase;
     this.#phase = { kind: 'ended', reason };
     this.#heartbeats.cancel();
-    if (phase.kind === 'away') {
-      phase.dial.cancel();
-      phase.giveUp.cancel();
-    } else {
-      this.#closing = phase.link.close(CLOSE_MS_MAX);
-    }
+    if (phase.kind !== 'away') return;
+    phase.dial?.cancel();
+    phase.giveUp.cancel();
+  }
+
+  #tellEnd(reason: string): void {
     const listeners = [...this.#endListeners];
     this.#endListeners.clear();
     for (const listener of listeners)
       contained(this.#deps.env, this.#deps.logger, { session: this.id }, () => listener(reason));
+  }
+
+  async #closeUnheard(last: ServerLink): Promise<void> {
+    const { dialer, env } = this.#deps;
+    const overLink = last.close(CLOSE_MS_MAX);
+    await closeThrough(dialer, this.identity, CLOSE_MS_MAX, env);
+    await overLink;
   }
 
   // -- links
@@ -172,7 +211,7 @@ export class LiveSession implements ZkSession, WatchedReads {
   #use(link: ServerLink): void {
     link.listen({
       down: (reason) => this.#lost(link, reason),
-      expired: () => this.end('expired at the server'),
+      expired: () => this.#expired(),
       changed: this.#deps.changed,
     });
     this.#beat();
@@ -183,17 +222,23 @@ export class LiveSession implements ZkSession, WatchedReads {
     dialer.learn(link);
     if (this.ended) return;
     logger.info({ session: this.id, server: link.server, reason }, 'link to ZooKeeper lost');
-    const graceMs = 3 * this.timeoutMs;
-    const giveUp = env.after(graceMs, () => this.end(`no link for ${graceMs} ms`));
-    const dial = dialer.dial(this.identity, (outcome) => {
-      giveUp.cancel();
-      if (outcome.kind === 'expired') this.end('expired at the server');
+    const leftMs = Math.max(0, this.#heardAt + this.timeoutMs - env.now());
+    const giveUp = env.after(leftMs, () => this.end(`no heartbeat answered for ${this.timeoutMs} ms`));
+    this.#phase = { kind: 'away', last: link, dial: leftMs > 0 ? this.#dial() : null, giveUp };
+  }
+
+  #dial(): Dial {
+    return this.#deps.dialer.dial(this.identity, (outcome) => {
+      if (outcome.kind === 'expired') this.#expired();
       else this.#resume(outcome.link);
     });
-    this.#phase = { kind: 'away', dial, giveUp };
   }
 
   #resume(link: ServerLink): void {
+    if (this.#phase.kind === 'away') {
+      this.#phase.giveUp.cancel();
+      this.#phase.last.destroy('the session has another link');
+    }
     this.#phase = { kind: 'up', link };
     this.#use(link);
     this.#deps.logger.info({ session: this.id, server: link.server }, 'link to ZooKeeper regained');
@@ -207,8 +252,14 @@ export class LiveSession implements ZkSession, WatchedReads {
     const { link } = this.#phase;
     const limitMs = this.timeoutMs / 3;
     const path = this.#leasedPath;
+    const sentAt = this.#deps.env.now();
     const beat = path === null ? link.ping(limitMs) : this.#leaseBeat(link, path, limitMs);
-    beat.catch((error: unknown) => this.#missed(link, error));
+    beat.then(
+      () => {
+        this.#heardAt = Math.max(this.#heardAt, sentAt);
+      },
+      (error: unknown) => this.#missed(link, error),
+    );
   }
 
   async #leaseBeat(link: ServerLink, path: string, limitMs: number): Promise<void> {
@@ -231,7 +282,7 @@ export class LiveSession implements ZkSession, WatchedReads {
       case 'ended':
         return;
       case 'timeout':
-        link.destroy('heartbeat unanswered');
+        link.park('heartbeat unanswered');
         return;
       case 'no-node':
         this.end(`heartbeat: ${String(error)}`);
@@ -258,27 +309,4 @@ export class LiveSession implements ZkSession, WatchedReads {
         return Promise.reject(new ZkError('ended', path));
     }
   }
-}
-
-function existence(path: string): ZkOp {
-  return { kind: 'check', path, version: ANY_VERSION };
-}
-
-/** Only in checks for existence: a write always names the version that it changes. */
-const ANY_VERSION = -1;
-
-function checkedVersion(version: number): number {
-  assert(Number.isInteger(version) && version >= 0, 'a write names the version that it changes');
-  return version;
-}
-
-function checkSize(path: string, bytes: number): void {
-  if (bytes <= DATA_BYTES_MAX) return;
-  throw new ZkError('too-large', path, {
-    message: `ZooKeeper: ${bytes} bytes at ${path}, at most ${DATA_BYTES_MAX} are allowed`,
-  });
-}
-
-function totalBytes(ops: readonly ZkOp[]): number {
-  return ops.reduce((sum, op) => sum + ('data' in op ? op.data.length : 0), 0);
 }

@@ -69,6 +69,16 @@ export type Intent =
   | { readonly kind: 'read-image' }
   /** R8: read the live session of `node` now, after D. Answer: event `session-read`. */
   | { readonly kind: 'read-session'; readonly node: NodeId }
+  /**
+   * People are to hear that this owner commits nothing, as `silent` acknowledge nothing, and that it keeps the range for up to
+   * `waitMs` because it was handed over `inVain` times. No answer.
+   */
+  | {
+      readonly kind: 'report-stuck';
+      readonly silent: readonly NodeId[];
+      readonly inVain: number;
+      readonly waitMs: number;
+    }
   /** Answer: event `snapshot-sent`. */
   | { readonly kind: 'send-snapshot'; readonly to: NodeId; readonly inc: Inc };
 

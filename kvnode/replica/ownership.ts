@@ -8,10 +8,12 @@ import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { committedSeq } from './commit.ts';
 import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
+import { membersBehind, retiringMember, silentMember } from './in-sync-review.ts';
 import type { LogState } from './log-state.ts';
 import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose, Rejection } from './messages.ts';
 import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
+import type { StuckHandOvers } from './stuck-hand-overs.ts';
 import { bestTransferee, lasts } from './transferee.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
@@ -20,8 +22,22 @@ const QUIET_SHARE = 4;
 /** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
 type Phase =
   | { readonly kind: 'serving' }
-  | { readonly kind: 'draining'; readonly to: NodeId; readonly since: number; askedSession: boolean }
+  | {
+      readonly kind: 'draining';
+      readonly to: NodeId;
+      readonly since: number;
+      /** R5: because nothing commits. */
+      readonly isStuck: boolean;
+      askedSession: boolean;
+    }
   | { readonly kind: 'stopped'; readonly to: NodeId };
+
+/** What an ownership takes over from its replica. */
+export interface OwnershipParts {
+  readonly live: LiveStandings;
+  readonly config: ReplicationConfig;
+  readonly stuck: StuckHandOvers;
+}
 
 export class Ownership {
   readonly epoch: Epoch;
@@ -39,6 +55,8 @@ export class Ownership {
   #committedAt: number;
   #quietMs: number;
   #readOnlySince: number | null = null;
+  readonly #stuck: StuckHandOvers;
+  #saidStuck = false;
   #intents: Intent[] = [];
 
   /** R2: epochSeen is stored, EpochStart appended; both are durable before anything under this epoch is acknowledged. */
@@ -46,8 +64,7 @@ export class Ownership {
     self: NodeId,
     state: LogState,
     image: DescriptorImage,
-    live: LiveStandings,
-    config: ReplicationConfig,
+    { live, config, stuck }: OwnershipParts,
     now: number,
   ) {
     const { epoch } = image.descriptor;
@@ -57,6 +74,7 @@ export class Ownership {
     this.#self = self;
     this.#state = state;
     this.#config = config;
+    this.#stuck = stuck;
     this.#image = image;
     this.#live = live;
     this.#committedAt = now;
@@ -196,12 +214,12 @@ export class Ownership {
   }
 
   /** R8: hands over to `to`, or to whoever is best where `to` is null; does nothing where nobody can take it. */
-  handOver(to: NodeId | null, now: number): void {
+  handOver(to: NodeId | null, now: number, isStuck = false): void {
     const target = to ?? bestTransferee(this.#followers.values(), this.#image.descriptor, this.#live);
     if (target === null || this.#phase.kind !== 'serving') return;
     if (!isInSync(this.#image.descriptor, target) || !lasts(this.#live, target)) return;
     if (this.#followers.get(target)?.unfit) return;
-    this.#phase = { kind: 'draining', to: target, since: now, askedSession: false };
+    this.#phase = { kind: 'draining', to: target, since: now, isStuck, askedSession: false };
   }
 
   /** R8: the target's live session, read after D; null: it has none, or is about to stop. */
@@ -211,12 +229,11 @@ export class Ownership {
       this.#phase = { kind: 'serving' };
       return;
     }
+    const { isStuck } = this.#phase;
+    if (isStuck) this.#stuck.handedOver(this.#state.commitSeq);
     this.#phase = { kind: 'stopped', to: node };
-    this.#issue(
-      { kind: 'hand-over', node },
-      withOwner(this.#image.descriptor, node, session),
-      'every write under way is done',
-    );
+    const why = isStuck ? 'it commits nothing' : 'every write under way is done';
+    this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), why);
   }
 
   /** `quietMs`: see Sending. `pausedMs`: since the node's last tick. */
@@ -365,44 +382,27 @@ export class Ownership {
   /** R5: members that went, or are late, leave, while at least m remain; else the range is read-only for now. */
   #reviewInSync(now: number): void {
     const { descriptor } = this.#image;
-    let silent: FollowerProgress | null = null;
-    for (const node of descriptor.inSync) {
-      const follower = this.#followers.get(node);
-      if (follower === undefined) continue;
-      if (this.#times.oldestUnacked(follower.acked, now) > this.#config.lagMs || !this.#live.has(node)) {
-        silent = silent === null || follower.acked < silent.acked ? follower : silent;
-      }
-    }
+    const { lagMs } = this.#config;
+    const silent = silentMember(descriptor, this.#followers, ({ node, acked }) => {
+      return this.#times.oldestUnacked(acked, now) > lagMs || !this.#live.has(node);
+    });
     if (silent === null) {
       this.#readOnlySince = null;
-      this.#reviewRetiring();
-      return;
-    }
-    if (descriptor.inSync.length <= descriptor.minInSync) {
+      const retiring = retiringMember(descriptor, this.#self);
+      if (retiring !== null) this.#shrink(retiring, 'it makes way');
+    } else if (descriptor.inSync.length <= descriptor.minInSync) {
       this.#readOnlySince ??= now;
-      return;
+    } else {
+      const isLive = this.#live.has(silent);
+      this.#shrink(silent, isLive ? `it acknowledged nothing for ${lagMs} ms` : 'its session ended');
     }
-    if (this.#change !== null || this.#phase.kind === 'stopped') return;
-    const { node } = silent;
-    const next = withInSync(
-      descriptor,
-      descriptor.inSync.filter((member) => member !== node),
-    );
-    const why = this.#live.has(node)
-      ? `it acknowledged nothing for ${this.#config.lagMs} ms`
-      : 'its session ended';
-    this.#issue({ kind: 'shrink', node }, next, why);
   }
 
-  /** R9: the member that the leader wants to remove leaves once all others are in-sync. */
-  #reviewRetiring(): void {
-    const { descriptor } = this.#image;
-    const { retire, inSync, replicas, minInSync } = descriptor;
-    if (retire === null || retire === this.#self || !isInSync(descriptor, retire)) return;
+  #shrink(node: NodeId, why: string): void {
     if (this.#change !== null || this.#phase.kind === 'stopped') return;
-    if (inSync.length < replicas.length || inSync.length <= minInSync) return;
-    const remaining = inSync.filter((member) => member !== retire);
-    this.#issue({ kind: 'shrink', node: retire }, withInSync(descriptor, remaining), 'it makes way');
+    const { descriptor } = this.#image;
+    const remaining = descriptor.inSync.filter((member) => member !== node);
+    this.#issue({ kind: 'shrink', node }, withInSync(descriptor, remaining), why);
   }
 
   // ---- hand-over -----------------------------------------------------------------------------------------------------
@@ -411,13 +411,24 @@ export class Ownership {
   #reviewHandOver(now: number): void {
     const waiting = this.#state.commitSeq < this.#state.index.lastSeq;
     const since = Math.max(this.#committedAt, now - this.#times.oldestUnacked(this.#state.commitSeq, now));
-    if (waiting && now - since > this.#config.stuckMs) {
+    const waitMs = this.#stuck.waitMs(this.#state.commitSeq, this.#config);
+    if (waiting && now - since > waitMs) {
       this.#committedAt = now;
-      this.handOver(null, now);
+      this.handOver(null, now, true);
       return;
     }
+    if (waiting && now - since > this.#config.stuckMs) this.#reportStuck(waitMs);
     const wish = this.#image.descriptor.transferTo;
     if (wish !== null && wish !== this.#self) this.handOver(wish, now);
+  }
+
+  /** Once in an ownership: the range stays here although nothing commits, as it did not help to hand it over. */
+  #reportStuck(waitMs: number): void {
+    if (this.#saidStuck) return;
+    this.#saidStuck = true;
+    const silent = membersBehind(this.#maximalInSync(), this.#followers, this.#state.index.lastSeq);
+    const inVain = this.#stuck.inVain(this.#state.commitSeq);
+    this.#intents.push({ kind: 'report-stuck', silent, inVain, waitMs });
   }
 
   /** R8: once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */

@@ -32,6 +32,7 @@ import { Freshness } from './freshness.ts';
 import { emptied, LogState, type ReplicaLog } from './log-state.ts';
 import type { Append, AppendAck, LiveStandings, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
+import { StuckHandOvers } from './stuck-hand-overs.ts';
 
 export interface ReplicaOptions {
   readonly self: NodeId;
@@ -64,6 +65,7 @@ export class Replica {
   readonly #diskFit: () => boolean;
   readonly #state: LogState;
   readonly #freshness: Freshness;
+  readonly #stuck = new StuckHandOvers();
   #role: Role;
   /** The newest image seen; older ones are ignored (R1). */
   #image: DescriptorImage | null = null;
@@ -150,6 +152,7 @@ export class Replica {
       case 'session-ended':
         return this.#stepDown();
       case 'live':
+        this.#stuck.setLive(event.nodes, this.image?.descriptor);
         this.#live = event.nodes;
         return ownership?.setLive(event.nodes);
       case 'reachable':
@@ -329,17 +332,10 @@ export class Replica {
       this.#stepDown();
     }
     if (this.#mayEnter(image, session)) {
-      const { descriptor } = image;
       this.#answerTo = null;
       this.#answerDue = false;
-      const entered = new Ownership(
-        this.#self,
-        this.#state,
-        { descriptor, version: image.version },
-        this.#live,
-        this.#config,
-        now,
-      );
+      const parts = { live: this.#live, config: this.#config, stuck: this.#stuck };
+      const entered = new Ownership(this.#self, this.#state, image, parts, now);
       this.#role = { kind: 'owner', ownership: entered };
     }
   }

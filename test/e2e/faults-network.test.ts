@@ -2,6 +2,7 @@
 // both ways. Who answers as fresh must always be the only one; who was cut off must come back by itself.
 
 import test, { type ExecutionContext } from 'ava';
+import { realEnv } from '../../common/base/env.ts';
 import type { NodeProcess } from '../support/cluster.ts';
 import { SHORT_DEADLINE_MS } from '../support/register.ts';
 import type { Direction } from '../support/tcp-proxy.ts';
@@ -71,6 +72,32 @@ test.serial('an owner cut from everybody is deposed and comes back as a follower
   t.not((await watched.descriptor()).owner.node, owner.id);
   await watched.judge(t);
 });
+
+test.serial(
+  'an owner cut from all but its clients: what waits there is sent to the next owner once that is known',
+  async (t) => {
+    // Left there, a write would end with an unknown outcome.
+    const { watched, wires } = await WatchedCluster.startWired(t, { ...SHORT, deadlineMs: 10_000 });
+    const { client, register } = watched;
+    const { owner, followers, descriptor } = await watched.parts();
+    const known = new Promise<number>((resolve) => {
+      const forget = client.on('ranges', () => {
+        if ((client.locate('k')?.descriptor.epoch ?? 0) <= descriptor.epoch) return;
+        forget();
+        resolve(realEnv.now());
+      });
+    });
+    wires.cutFromZooKeeper(owner);
+    for (const follower of followers) wires.cutBetween(owner, follower);
+    const knownAt = await known;
+    const { epoch } = await register.nextWrite();
+    t.log(`written ${Math.round(realEnv.now() - knownAt)} ms after the client knew the new epoch`);
+    t.true(epoch > descriptor.epoch);
+    t.is(register.failuresOf('writes'), 0);
+    wires.heal();
+    await watched.judge(t);
+  },
+);
 
 test.serial('a follower cut from its owner makes way, and is back; the epoch stays', async (t) => {
   const { watched, wires } = await WatchedCluster.startWired(t);

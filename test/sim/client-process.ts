@@ -227,8 +227,8 @@ export class ClientProcess {
       written = await client.batch(mutations.map(toBatchOp), { deadlineMs });
     }
     const { range, epoch, revision } = written;
-    for (const mutation of mutations)
-      this.#revisions.set(mutation.key, mutation.kind === 'put' ? revision : 0);
+    for (const { kind, key } of mutations)
+      if (kind !== 'check') this.#revisions.set(key, kind === 'put' ? revision : 0);
     return { kind: 'written', range, epoch, revision, existed };
   }
 
@@ -242,18 +242,34 @@ export class ClientProcess {
     if (dice < 40) return this.#putsOf([key], null);
     if (dice < 50) return this.#putsOf([key], rng.pick([0, this.#revisions.get(key) ?? 0]));
     if (dice < 57) return { kind: 'write', mutations: [{ kind: 'delete', key, ifRevision: null }] };
-    if (dice < 63) return this.#putsOf(this.#group(key), null);
+    if (dice < 61) return this.#putsOf(this.#group(key), null);
+    if (dice < 63) return this.#guarded(this.#group(key));
     const mode = rng.pick(READ_MODES);
     if (dice < 90) return { kind: 'read', key, mode };
     return { kind: 'scan', keys: this.#neighbours(key, 12), mode };
   }
 
   #putsOf(keys: readonly string[], ifRevision: number | null): Request {
+    const value = this.#value();
+    return { kind: 'write', mutations: keys.map((key) => ({ kind: 'put', key, value, ifRevision })) };
+  }
+
+  /** One that no other operation of the history writes. */
+  #value(): string {
     const { rng } = this.#deps.world;
     const id = this.#workload.history.operations.length;
-    const filling = '.'.repeat(rng.below(8) === 0 ? rng.below(1_500) : rng.below(80));
-    const put = (key: string) => ({ kind: 'put', key, value: `${id}${filling}`, ifRevision }) as const;
-    return { kind: 'write', mutations: keys.map(put) };
+    return `${id}${'.'.repeat(rng.below(8) === 0 ? rng.below(1_500) : rng.below(80))}`;
+  }
+
+  /** The last of the keys is written if the others are as this client knows them, or absent. */
+  #guarded(keys: readonly string[]): Request {
+    const { rng } = this.#deps.world;
+    const checks = keys.slice(0, -1).map((key) => {
+      const ifRevision = rng.pick([0, this.#revisions.get(key) ?? 0]);
+      return { kind: 'check', key, ifRevision } as const;
+    });
+    const put = { kind: 'put', key: keys.at(-1) as string, value: this.#value(), ifRevision: null } as const;
+    return { kind: 'write', mutations: [...checks, put] };
   }
 
   /** Keys that are written together: few, so that the search for an order of all operations stays small. */

@@ -1,31 +1,9 @@
 // The faults, one entry each: what it does to whom, and how it is undone. A kind that can't strike now, or that would break
 // what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
 
-import {
-  cut,
-  damage,
-  down,
-  mode,
-  ofNode,
-  ofServer,
-  pause,
-  restart,
-  type Strike,
-  talkers,
-} from './fault-targets.ts';
-
-export interface FaultKind {
-  readonly name: string;
-  /** One of these is drawn, and of that a tenth to the whole. */
-  readonly lastsMs: readonly number[];
-  readonly strike: Strike;
-}
-
-const SHORT = [200, 1_000, 3_000];
-const LONG = [500, 3_000, 9_000];
-/** Long enough for a node out of reach to be replaced (replaceAfterMs), and for that to be over before the cut is. */
-const LASTING = [20_000, 60_000];
-const NOTHING = () => {};
+import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
+import { damage, down, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
+import { NETWORK_FAULTS } from './network-faults.ts';
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
@@ -101,133 +79,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     lastsMs: LONG,
     strike: ({ clients }, { rng }) => pause(rng.pick(clients).host),
   },
-  {
-    name: 'cut-one-way',
-    lastsMs: LONG,
-    strike: (cluster, dice) => {
-      const [a, b] = talkers(cluster, dice);
-      const pair = dice.chance(0.5) ? ([a, b] as const) : ([b, a] as const);
-      return { text: pair.join(' to '), undo: cut(cluster, [pair]) };
-    },
-  },
-  {
-    name: 'cut-both-ways',
-    lastsMs: LONG,
-    strike: (cluster, dice) => {
-      const [a, b] = talkers(cluster, dice);
-      return {
-        text: `${a} and ${b}`,
-        undo: cut(cluster, [
-          [a, b],
-          [b, a],
-        ]),
-      };
-    },
-  },
-  {
-    name: 'node-cut-off',
-    lastsMs: LONG,
-    strike: ofNode(({ host }, cluster, { rng }) => {
-      const { nodes, clients, ensemble } = cluster;
-      const from = rng.pick([
-        nodes,
-        ensemble.servers,
-        [...ensemble.servers, rng.pick(nodes)],
-        [...nodes, ...ensemble.servers, ...clients],
-      ]);
-      const names = from.map((one) => one.host.name).filter((name) => name !== host.name);
-      const pairs = names.flatMap((name): (readonly [string, string])[] => [
-        [host.name, name],
-        [name, host.name],
-      ]);
-      return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, pairs) };
-    }),
-  },
-  {
-    // Each node goes on with ZooKeeper and the clients: only what nodes report tells of the cut.
-    name: 'node-out-of-reach',
-    lastsMs: LASTING,
-    strike: ofNode(({ host }, cluster, dice) => {
-      const others = cluster.nodes.map((other) => other.host.name).filter((name) => name !== host.name);
-      const from = dice.chance(0.7) ? others : [dice.rng.pick(others)];
-      const oneWay = dice.chance(0.3);
-      const pairs = from.flatMap((name): (readonly [string, string])[] =>
-        oneWay
-          ? [[name, host.name]]
-          : [
-              [host.name, name],
-              [name, host.name],
-            ],
-      );
-      return {
-        text: `${host.name} from ${from.join(' ')}${oneWay ? ', one way' : ''}`,
-        undo: cut(cluster, pairs),
-      };
-    }),
-  },
-  {
-    // As an administrator who starts a node with an address at which nobody finds it; mended with the next start.
-    name: 'address-wrong',
-    lastsMs: LASTING,
-    strike: ofNode((node) => {
-      // Whoever is down for no fault's sake starts again in a while.
-      node.wrongAddress = true;
-      node.kill('process');
-      return {
-        text: node.host.name,
-        undo: () => {
-          node.wrongAddress = false;
-          if (node.busy) node.kill('process');
-        },
-      };
-    }),
-  },
-  {
-    name: 'connections-broken',
-    lastsMs: [1],
-    strike: (cluster, dice) => {
-      const [a, b] = talkers(cluster, dice);
-      const broken = cluster.world.network.breakBetween(a, b);
-      return broken === 0 ? null : { text: `${a} and ${b}`, undo: NOTHING };
-    },
-  },
-  {
-    name: 'network-slow',
-    lastsMs: LONG,
-    strike: (cluster, dice) => {
-      const { network } = cluster.world;
-      const [a, b] = talkers(cluster, dice);
-      const ms = dice.rng.pick([20, 150, 600]);
-      network.slow(a, b, ms);
-      return { text: `${a} to ${b} by ${ms} ms`, undo: () => network.slow(a, b, 0) };
-    },
-  },
-  {
-    name: 'network-narrow',
-    lastsMs: LONG,
-    strike: (cluster, dice) => {
-      const { network } = cluster.world;
-      const [a, b] = talkers(cluster, dice);
-      const bytesPerMs = dice.rng.pick([1, 4, 12]);
-      network.narrow(a, b, bytesPerMs);
-      return { text: `${a} to ${b}, ${bytesPerMs} bytes a ms`, undo: () => network.narrow(a, b, null) };
-    },
-  },
-  {
-    name: 'node-narrow',
-    lastsMs: LONG,
-    strike: ofNode(({ host }, { nodes, world: { network } }, { rng }) => {
-      const others = nodes.map((other) => other.host.name).filter((name) => name !== host.name);
-      const bytesPerMs = rng.pick([2, 5, 12]);
-      for (const name of others) network.narrow(name, host.name, bytesPerMs);
-      return {
-        text: `all others to ${host.name}, ${bytesPerMs} bytes a ms`,
-        undo: () => {
-          for (const name of others) network.narrow(name, host.name, null);
-        },
-      };
-    }),
-  },
+  ...NETWORK_FAULTS,
   {
     name: 'zk-server-stopped',
     lastsMs: LONG,

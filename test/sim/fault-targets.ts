@@ -83,6 +83,24 @@ export function cut(
   };
 }
 
+/** None of these hears another; ZooKeeper and the clients they reach. */
+export function apart(cluster: Cluster, names: readonly string[]): Fault {
+  const pairs = names.flatMap((from) =>
+    names.filter((to) => to !== from).map((to): readonly [string, string] => [from, to]),
+  );
+  return { text: names.join(' '), undo: cut(cluster, pairs) };
+}
+
+/** One way of a node, a coordinator or a client to all ZooKeeper servers is cut; `way` says which, for each server. */
+export function ofZooKeeperClient(way: (name: string, server: string) => readonly [string, string]): Strike {
+  return (cluster, { rng }) => {
+    const { nodes, coordinators, clients, ensemble } = cluster;
+    const { name } = rng.pick([...nodes, ...nodes, ...nodes, ...coordinators, ...clients]).host;
+    const pairs = ensemble.servers.map(({ host }) => way(name, host.name));
+    return { text: name, undo: cut(cluster, pairs) };
+  };
+}
+
 function serverOf({ ensemble }: Cluster, { rng }: Dice): ZkServer | null {
   const up = ensemble.servers.filter(({ state }) => state === 'up');
   return up.length < ensemble.servers.length ? null : rng.pick(up);

@@ -132,7 +132,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'an owner that commits nothing hands over': [
       OWNERSHIP,
-      'this.#committedAt = now; this.handOver(null, now);',
+      'this.#committedAt = now; this.handOver(null, now, true);',
+    ],
+    'a hand-over is put off, as the last one did not help': [
+      OWNERSHIP,
+      "this.#intents.push({ kind: 'report-stuck',",
     ],
   },
   R6: {
@@ -209,7 +213,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'what shared a multi with a refused one is sent again': [GATHERED, 'commitParts(session, half, fence)'],
     'an image settles it': [OWNERSHIP, 'if (this.#change?.settledBy(image)) { this.#change = null;'],
     'it is issued again': [CHANGE, "return [{ kind: 'read-image' }, write];"],
-    'a second one waits': [OWNERSHIP, "this.#phase.kind === 'stopped') return; const { node } = silent;"],
+    'a second one waits': [
+      OWNERSHIP,
+      "this.#phase.kind === 'stopped') return; const { descriptor } = this.#image;",
+    ],
     "a leader's outcome is unknown": [COMMIT, "if (error.maybeApplied) return { kind: 'unknown',"],
     'a leader is overtaken': [COMMIT, "? { kind: 'refused', error }"],
     'an old leader is fenced': [COMMIT, ": { kind: 'fenced' }"],
@@ -226,6 +233,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
     'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
     'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
+    'an error counts as seen': [
+      'common/client/call',
+      'this.context.seen.note(this.route.descriptor.id, seq);',
+    ],
     'a replica behind what its reader has seen says so': [
       SERVICE,
       "return host.refusal('BEHIND', `the replica is at",
@@ -249,9 +260,16 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'the same bytes are sent again': [WRITE_CALL, 'this.inDoubt = true;'],
     'a first attempt that is told so takes a newer base': [
       WRITE_CALL,
-      'error.details.revision ?? 0); this.endNumber();',
+      'this.lastError = error; this.endNumber();',
     ],
-    'a retry that is told so ends': [WRITE_CALL, 'if (this.inDoubt || write === null) { this.end(error);'],
+    'a write that waits at a deposed owner is sent to the next one': [
+      CHANNEL,
+      "const error = this.fate(id, reason, 'UNREACHABLE');",
+    ],
+    'a retry that is told so ends': [
+      WRITE_CALL,
+      'if (this.inDoubt || this.write === null) { this.end(error);',
+    ],
     'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
   },
   R14: {
@@ -263,6 +281,18 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a conflict is told after commit': [HOST, "new RangekeeperError('CONFLICT',"],
     'a write that comes again changes nothing': [HOST, "if (verdict !== 'new') {"],
+  },
+  Sessions: {
+    'one that nobody answers is given up': ['common/zk/session', 'this.end(`no heartbeat answered'],
+    'and closed, over the link that was and by id': [
+      'common/zk/session',
+      'const overLink = last.close(CLOSE_MS_MAX);',
+    ],
+    'a link that goes silent is parked': ['common/zk/session', "link.park('heartbeat unanswered');"],
+    'a server that is slow to answer a handshake gets more time': [
+      'common/zk/dialer',
+      'if (handshake.slow) slow++;',
+    ],
   },
   Bounds: {
     'a connection takes no more': [

@@ -226,13 +226,14 @@ export class FakeCluster {
     if (!decoded.mutations.every(({ key }) => contains(descriptor, key))) return this.wrongRange(state);
     const verdict = state.sessions.judge(decoded);
     if (verdict === 'forgotten') {
-      const revision = ++state.seq;
-      return replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', 'forgotten', { revision }));
+      const seq = ++state.seq;
+      return replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', 'forgotten', { seq }));
     }
     const answer = verdict === 'new' ? this.applyAll(state, decoded) : verdict;
     if (answer.kind === 'written') return { ...answer, kind: 'write-reply' };
     const { revision } = answer;
-    return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision }));
+    const { seq } = state;
+    return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision, seq }));
   }
 
   private applyAll(state: RangeState, operation: Operation): Answer {

@@ -59,6 +59,8 @@ export class ReplicaCluster {
   readonly standings = new Map<NodeId, Standing>();
   /** What a member says of itself has not reached the others; whoever reads its live znode still sees it. */
   standingsUnseen = false;
+  /** What owners that commit nothing have said. */
+  readonly reports: (Intent & { kind: 'report-stuck' })[] = [];
   /** Members whose disk is in trouble. */
   readonly unfit = new Set<NodeId>();
   /** Writes acknowledged to clients: seq → payload. */
@@ -326,6 +328,9 @@ export class ReplicaCluster {
     switch (intent.kind) {
       case 'compare-and-set':
         this.casInFlight.push({ from: member.id, session: member.session, intent });
+        return;
+      case 'report-stuck':
+        this.reports.push(intent);
         return;
       case 'read-image':
         return this.readDescriptor(member.id);

@@ -30,10 +30,12 @@ class Pipe {
     this.#proxy = proxy;
     this.#direction = direction;
     from.on('data', (chunk: Buffer) => this.#accept(chunk));
-    from.on('close', () => {
-      this.#ended = true;
-      this.flush();
-    });
+    from.on('close', () =>
+      this.#later(() => {
+        this.#ended = true;
+        this.flush();
+      }),
+    );
     from.on('error', () => {});
   }
 
@@ -50,13 +52,15 @@ class Pipe {
 
   #accept(chunk: Buffer): void {
     if (this.#direction === 'to-server') this.#link.caller ??= this.#proxy.callerOf(chunk);
-    if (this.#proxy.delayMs === 0) return this.#arrive(chunk);
-    realEnv.after(this.#proxy.delayMs, () => this.#arrive(chunk));
+    this.#later(() => {
+      this.#waiting.push(chunk);
+      this.flush();
+    });
   }
 
-  #arrive(chunk: Buffer): void {
-    this.#waiting.push(chunk);
-    this.flush();
+  #later(task: () => void): void {
+    if (this.#proxy.delayMs === 0) task();
+    else realEnv.after(this.#proxy.delayMs, task);
   }
 
   #send(chunk: Buffer): void {

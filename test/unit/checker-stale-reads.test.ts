@@ -100,6 +100,61 @@ test(
   history(...two, stale('a', [150, 160], 'x', null, 0, null)),
   /back in time/,
 );
+const refused = (span: readonly [number, number], conflict: number) =>
+  put('b', span, 'x', 'v', { conflict }, { ifRevision: 9 });
+test(
+  'a client that goes back behind a conflict',
+  refuses,
+  history(...two, refused([101, 102], 2), stale('b', [103, 104], 'x', 'v1', 1, null)),
+  /back in time/,
+);
+test(
+  'a client that goes back behind a conflict on another key of the range',
+  refuses,
+  history(
+    ...two,
+    put('a', [110, 120], 'y', 'w', 3),
+    put('b', [121, 122], 'y', 'v', { conflict: 3 }, { ifRevision: 9 }),
+    stale('b', [123, 124], 'x', 'v1', 1, null),
+  ),
+  /back in time/,
+);
+test(
+  'a key that comes back after a conflict said that it is absent',
+  refuses,
+  history(
+    ...two,
+    remove('a', [110, 120], 'x', 3),
+    refused([121, 122], 0),
+    stale('b', [123, 124], 'x', 'v2', 2, null),
+  ),
+  /told that the key was absent/,
+);
+test(
+  'a key that comes back after a replica showed its client that it had gone',
+  refuses,
+  history(
+    ...two,
+    stale('b', [101, 102], 'x', 'v2', 2, null),
+    remove('a', [110, 120], 'x', 'unknown'),
+    stale('b', [121, 122], 'x', null, 0, null),
+    stale('b', [123, 124], 'x', 'v2', 2, null),
+  ),
+  /told that the key was absent/,
+);
+test(
+  'a key that is written anew after it was absent, or was absent for a replica that is far behind',
+  accepts,
+  history(
+    ...two,
+    stale('b', [101, 102], 'x', null, 0, null),
+    stale('b', [103, 104], 'x', 'v1', 1, null),
+    remove('a', [110, 120], 'x', 3),
+    refused([121, 122], 0),
+    put('a', [130, 140], 'x', 'v4', 4),
+    stale('b', [141, 142], 'x', 'v4', 4, null),
+  ),
+);
 test(
   'what was written elsewhere at that revision',
   refuses,

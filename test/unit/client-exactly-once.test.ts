@@ -61,6 +61,42 @@ test('the owner dies before applying: the next one applies it', async (t) => {
   t.is(cluster.applied.length, 1);
 });
 
+/** The next owner is made known while a write waits at the old one, which is there and says nothing. */
+for (const behaviour of ['silent', 'mute'] as const) {
+  test(`a deposed owner that keeps a write waiting (${behaviour}): the next one is asked at once`, async (t) => {
+    const cluster = new FakeCluster();
+    const client = await cluster.connect();
+    await cluster.env.until(client.put('b', '0'));
+    const deposed = cluster.node('n-1');
+    deposed.behave = () => behaviour;
+    const write = client.put('a', '1', { ifRevision: 0 });
+    await cluster.env.run(1_000);
+    const before = cluster.env.now();
+    cluster.promote(1, 'n-2');
+    t.is((await cluster.env.until(write)).revision, 2);
+    t.true(cluster.env.now() - before < 20, `${cluster.env.now() - before} ms`);
+    t.is(cluster.applied.length, 2, 'once');
+    const [, first, ...again] = sent(cluster);
+    t.deepEqual(again, [first], 'the same bytes, once more');
+    t.is(deposed.asked('write'), 2);
+    t.is(cluster.net.dialled, 2, 'the connection to the old owner stays');
+  });
+}
+
+test('a write that waits at an owner is left alone when another range changes hands', async (t) => {
+  const cluster = new FakeCluster(['m']);
+  cluster.describe(2, { owner: cluster.ownerOf('n-1') });
+  const client = await cluster.connect();
+  cluster.node('n-1').behave = () => 'silent';
+  const stays = client.put('a', '1', { deadlineMs: 5_000 });
+  const moves = client.put('x', '1', { deadlineMs: 5_000 });
+  await cluster.env.run(1_000);
+  cluster.promote(2, 'n-2');
+  t.is((await cluster.env.until(moves)).node, 'n-2');
+  t.is(await codeOf(cluster, stays), 'OUTCOME_UNKNOWN');
+  t.is(cluster.node('n-1').asked('write'), 2, 'each was sent there once');
+});
+
 test('a conflict that was decided the first time is told the second time', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();

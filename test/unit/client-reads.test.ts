@@ -229,6 +229,39 @@ test('stale: nor behind what it has read elsewhere', async (t) => {
   for (let i = 0; i < 20; i++) t.is((await timed('stale')).found?.revision, 2);
 });
 
+test('stale: nor behind what an error has shown', async (t) => {
+  const { cluster, client, timed } = await withRow();
+  const other = await cluster.connect();
+  await withLaggards(other, cluster, ['n-2', 'n-3']);
+  await t.throwsAsync(cluster.env.until(client.put('a', '3', { ifRevision: 1 })), { code: 'CONFLICT' });
+  for (let i = 0; i < 20; i++) t.is((await timed('stale')).found?.revision, 2);
+});
+
+test('stale: nor behind a conflict that said that a key is absent, or was told a second time', async (t) => {
+  const { cluster, client } = await withRow();
+  const other = await cluster.connect();
+  await cluster.env.until(other.delete('a'));
+  const conflict = client.batch([{ put: { key: 'b', value: '' } }, { check: { key: 'a', revision: 1 } }]);
+  await t.throwsAsync(cluster.env.until(conflict), { code: 'CONFLICT' });
+  const owner = cluster.node('n-1');
+  owner.behave = () => 'mute';
+  const again = client.put('c', '', { ifRevision: 7 });
+  await cluster.env.run(20);
+  owner.behave = () => 'default';
+  await cluster.env.until(other.put('d', ''));
+  cluster.net.reset(owner.address);
+  await t.throwsAsync(cluster.env.until(again), { code: 'CONFLICT' });
+  for (let i = 0; i < 20; i++) await cluster.env.until(client.get('a', { read: 'stale' }));
+  const asked = [...cluster.nodes.values()].flatMap(({ requests }) =>
+    requests.flatMap((request) => (request.kind === 'get' ? [request.minSeq] : [])),
+  );
+  t.deepEqual(
+    [...new Set(asked)],
+    [cluster.state(1).seq],
+    'each stale read names where the conflict was told',
+  );
+});
+
 test('stale: goes on with every other node dead, and with ZooKeeper away', async (t) => {
   const { cluster, timed } = await withRow();
   cluster.zk.away = true;

@@ -52,7 +52,7 @@ test('deletes tell whether there was something; conditions conflict with the rev
     instanceOf: RangekeeperError,
   });
   t.is(error?.code, 'CONFLICT');
-  t.deepEqual(error?.details, { revision: 4 });
+  t.deepEqual(error?.details, { revision: 4, seq: 5 });
 });
 
 test('a batch is one operation in one range, or CROSS_RANGE', async (t) => {

@@ -137,7 +137,9 @@ function scan(
 function told(reply: ReplyBody): string {
   switch (reply.kind) {
     case 'error':
-      return reply.code === 'CONFLICT' ? `CONFLICT at ${reply.revision}` : reply.code;
+      return reply.code === 'CONFLICT'
+        ? `CONFLICT at ${reply.revision}, decided at ${reply.seq}`
+        : reply.code;
     case 'write-reply':
       return `written at ${reply.revision}`;
     case 'get-reply':
@@ -201,7 +203,25 @@ test(
   'INVALID_ARGUMENT',
 );
 test('a write whose condition holds', answers, write([put('c', 2)]), 'written at 5');
-test('a write whose condition does not hold', answers, write([put('c', 7)]), 'CONFLICT at 2');
+test('a write whose condition does not hold', answers, write([put('c', 7)]), 'CONFLICT at 2, decided at 5');
+test('a condition on an absent key', answers, write([put('x', 7)]), 'CONFLICT at 0, decided at 5');
+test(
+  'a check in a batch that does not hold',
+  answers,
+  write([put('d'), { kind: 'check', key: toBytes('c'), ifRevision: 1 }]),
+  'CONFLICT at 2, decided at 5',
+);
+
+test('a conflict that is told again says where it was told again, never an older place', async (t) => {
+  const { ask, put: putRow } = await stage();
+  await putRow('c', '1');
+  const conflicting = write([put('c', 7)]);
+  const first = await ask(conflicting);
+  await putRow('d', '2');
+  const again = await ask(conflicting);
+  t.is(told(first), 'CONFLICT at 2, decided at 3');
+  t.is(told(again), 'CONFLICT at 2, decided at 5');
+});
 test('a scan ends where the range ends', answers, scan('b', null), 'c d e | y');
 test('a scan ends where it was told to', answers, scan('b', 'e'), 'c d | e');
 test('a page that is full says how far it got', answers, scan('b', null, { limitRows: 2 }), 'c d | d\\x00');

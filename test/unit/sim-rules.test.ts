@@ -12,7 +12,10 @@ test('every branch is found once in the product', (t) => {
 
 test('every rule has branches', (t) => {
   const rules = new Set(BRANCHES.map(({ name }) => name.split(' ')[0]));
-  t.deepEqual([...rules], [...Array.from({ length: 14 }, (_, index) => `R${index + 1}`), 'Bounds']);
+  t.deepEqual(
+    [...rules],
+    [...Array.from({ length: 14 }, (_, index) => `R${index + 1}`), 'Sessions', 'Bounds'],
+  );
   t.is(new Set(BRANCHES.map(({ name }) => name)).size, BRANCHES.length);
 });
 

@@ -24,12 +24,13 @@ const standing = { epoch: 3, stale: true, staleMs: 1.5, appliedSeq: 2 ** 32 };
 const SAMPLES: readonly Body[] = [
   { kind: 'hello', protocol: 1, clusterId: 'c0ffee', nodeId: '' },
   { kind: 'hello-reply', protocol: 1, clusterId: 'c0ffee', nodeId: 'n-1' },
-  { kind: 'error', code: 'CONFLICT', message: 'no', revision: 7, descriptor: null },
+  { kind: 'error', code: 'CONFLICT', message: 'no', revision: 7, seq: 2 ** 40, descriptor: null },
   {
     kind: 'error',
     code: 'NOT_OWNER',
     message: 'ask there',
     revision: 0,
+    seq: 0,
     descriptor: { data: bytes('{}'), version: 4 },
   },
   { kind: 'write', range: 1, epoch: 2, operation: bytes('op') },
@@ -154,9 +155,9 @@ test('an operation comes back as it was encoded', (t) => {
 
 test('an error crosses the wire with its details', (t) => {
   const descriptor = { data: bytes('{}'), version: 3 };
-  const conflict = new RangekeeperError('CONFLICT', 'revision is 0', { revision: 0 });
+  const conflict = new RangekeeperError('CONFLICT', 'revision is 0', { revision: 0, seq: 9 });
   const moved = new RangekeeperError('NOT_OWNER', 'ask n-2', { descriptor });
-  t.deepEqual(errorFromReply(replyFromError(conflict)).details, { revision: 0 });
+  t.deepEqual(errorFromReply(replyFromError(conflict)).details, { revision: 0, seq: 9 });
   t.deepEqual(plain(errorFromReply(replyFromError(moved)).details), plain({ descriptor }));
   t.is(errorFromReply(replyFromError(moved)).code, 'NOT_OWNER');
 });

@@ -2,7 +2,7 @@
 // it may be behind tells the truth; and it shows nothing that was never committed.
 
 import type { Operation, Outcome, Text, Violation } from '../history.ts';
-import { describe } from './effects.ts';
+import { describe, eachEffect } from './effects.ts';
 import { groupBy } from './grouping.ts';
 import { type CommitTimes, KeyWrites, writesByKey } from './writes.ts';
 
@@ -25,14 +25,14 @@ export function checkStaleReads(
   operations: readonly Operation[],
   options: StaleReadOptions = {},
 ): readonly Violation[] {
-  const writes = writesByKey(operations, options.commitTimes);
-  const ranges = rangesOf(operations);
+  const history = { writes: writesByKey(operations, options.commitTimes), rangeOf: rangesOf(operations) };
   const violations: Violation[] = [];
   for (const [, own] of groupBy(operations, ({ client }) => client)) {
-    for (const { read, outcome, key, floor } of staleReadsOf(own, ranges)) {
-      const keyWrites = writes.get(key) ?? NO_WRITES;
+    for (const { read, outcome, key, floor } of staleReadsOf(own, history)) {
+      const keyWrites = history.writes.get(key) ?? NO_WRITES;
       const why =
         checkMonotonic(read, outcome, keyWrites, floor) ??
+        checkGone(read, outcome, keyWrites, floor) ??
         checkBound(read, outcome, keyWrites, options) ??
         checkCommitted(read, outcome, keyWrites);
       if (why !== null) violations.push(why);
@@ -41,12 +41,19 @@ export function checkStaleReads(
   return violations;
 }
 
+interface Known {
+  readonly writes: ReadonlyMap<Text, KeyWrites>;
+  readonly rangeOf: ReadonlyMap<Text, number>;
+}
+
 /** What a client had been told when it asked. */
 interface Floor {
   /** The highest revision of the key's range. */
   readonly range: number;
   /** The highest one of the key. */
   readonly key: number;
+  /** Through this revision whatever the key had held was gone. */
+  readonly gone: number;
 }
 
 interface StaleRead {
@@ -56,33 +63,81 @@ interface StaleRead {
   readonly floor: Floor;
 }
 
-function* staleReadsOf(
-  operations: readonly Operation[],
-  rangeOf: ReadonlyMap<Text, number>,
-): Generator<StaleRead> {
+function* staleReadsOf(operations: readonly Operation[], history: Known): Generator<StaleRead> {
   const byCall = [...operations].sort((a, b) => a.invoked - b.invoked);
   const byReturn = [...operations].sort((a, b) => a.returned - b.returned);
-  const ranges = new Map<number, number>();
-  const keys = new Map<Text, number>();
+  const told = new Told(history);
   let next = 0;
   for (const read of byCall) {
     for (; (byReturn[next]?.returned ?? Infinity) < read.invoked; next++) {
-      note(byReturn[next] as Operation, ranges, keys);
+      told.note(byReturn[next] as Operation);
     }
+    told.begins(read);
     const { action, outcome } = read;
     if (action.kind !== 'read' || outcome.kind !== 'read' || !outcome.stale) continue;
-    const range = rangeOf.get(action.key);
-    const floor = { range: (range && ranges.get(range)) || 0, key: keys.get(action.key) ?? 0 };
-    yield { read, outcome, key: action.key, floor };
+    yield { read, outcome, key: action.key, floor: told.floorOf(action.key) };
   }
 }
 
-function note({ action, outcome }: Operation, ranges: Map<number, number>, keys: Map<Text, number>): void {
-  if ((outcome.kind !== 'read' && outcome.kind !== 'written') || outcome.range === null) return;
-  const { range, revision } = outcome;
-  ranges.set(range, Math.max(ranges.get(range) ?? 0, revision));
-  const told = action.kind === 'read' ? [action.key] : action.mutations.map(({ key }) => key);
-  for (const key of told) keys.set(key, Math.max(keys.get(key) ?? 0, revision));
+/** What one client has been told so far. */
+class Told {
+  readonly #history: Known;
+  readonly #ranges = new Map<number, number>();
+  readonly #keys = new Map<Text, number>();
+  readonly #gone = new Map<Text, number>();
+  /** Of operations under way: the highest revision of their key that was known when they began. */
+  readonly #atCall = new Map<number, number>();
+
+  constructor(history: Known) {
+    this.#history = history;
+  }
+
+  floorOf(key: Text): Floor {
+    const range = this.#history.rangeOf.get(key);
+    const ofRange = range === undefined ? 0 : (this.#ranges.get(range) ?? 0);
+    return { range: ofRange, key: this.#keys.get(key) ?? 0, gone: this.#gone.get(key) ?? 0 };
+  }
+
+  begins({ id, action }: Operation): void {
+    const [only, ...others] = keysOf(action);
+    if (only !== undefined && others.length === 0) this.#atCall.set(id, this.#keys.get(only) ?? 0);
+  }
+
+  note(operation: Operation): void {
+    const { action, outcome } = operation;
+    if (outcome.kind === 'failed' || outcome.kind === 'unknown') return;
+    const keys = keysOf(action);
+    const [first, ...others] = keys;
+    if (first === undefined) return;
+    const { revision } = outcome;
+    const range = this.#history.rangeOf.get(first);
+    if (range !== undefined) raise(this.#ranges, range, revision);
+    if (outcome.kind === 'written') return this.#noteWritten(action, revision);
+    // Which key of several a conflict is about is not told.
+    if (others.length > 0) return;
+    if (revision === 0) this.#noteGone(first, operation);
+    else raise(this.#keys, first, revision);
+  }
+
+  #noteWritten(action: Operation['action'], revision: number): void {
+    if (action.kind === 'write') eachEffect(action.mutations, (key) => raise(this.#keys, key, revision));
+  }
+
+  /** Who was told that a key is absent has seen all go that it knew of, and what was acknowledged before, if the answer is fresh. */
+  #noteGone(key: Text, { id, outcome, invokedAt }: Operation): void {
+    raise(this.#gone, key, this.#atCall.get(id) ?? 0);
+    if (outcome.kind === 'read' && outcome.stale) return;
+    const newest = this.#history.writes.get(key)?.newestCommittedBefore(invokedAt);
+    raise(this.#gone, key, newest?.revision ?? 0);
+  }
+}
+
+function keysOf(action: Operation['action']): readonly Text[] {
+  return action.kind === 'read' ? [action.key] : action.mutations.map(({ key }) => key);
+}
+
+function raise<K>(floors: Map<K, number>, of: K, to: number): void {
+  if (to > (floors.get(of) ?? 0)) floors.set(of, to);
 }
 
 /** An answer that there is no such key does not name its range: others about the key do. */
@@ -90,8 +145,7 @@ function rangesOf(operations: readonly Operation[]): ReadonlyMap<Text, number> {
   const ranges = new Map<Text, number>();
   for (const { action, outcome } of operations) {
     if ((outcome.kind !== 'read' && outcome.kind !== 'written') || outcome.range === null) continue;
-    const keys = action.kind === 'read' ? [action.key] : action.mutations.map(({ key }) => key);
-    for (const key of keys) ranges.set(key, outcome.range);
+    for (const key of keysOf(action)) ranges.set(key, outcome.range);
   }
   return ranges;
 }
@@ -102,6 +156,12 @@ function checkMonotonic(read: Operation, outcome: Read, writes: KeyWrites, floor
   if (reaches(read, outcome, writes, needed)) return null;
   const shown = writes.at(needed)?.operation;
   return violation(`a client went back in time: it had been told of revision ${needed}`, read, shown);
+}
+
+function checkGone(read: Operation, outcome: Read, writes: KeyWrites, { gone }: Floor): Violation | null {
+  if (outcome.revision === 0 || outcome.revision > gone) return null;
+  const text = `a client went back in time: it had been told that the key was absent, after revision ${gone}`;
+  return violation(text, read, writes.at(outcome.revision)?.operation);
 }
 
 function checkBound(

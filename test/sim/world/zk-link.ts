@@ -36,7 +36,11 @@ type Refused = ZkReply & { readonly kind: 'refused' };
 type State =
   | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer }
   | { kind: 'up' | 'closing'; listener: LinkListener | null }
+  | { kind: 'parked'; reason: string }
   | { kind: 'down'; reason: string };
+
+/** Of a request whose answer nobody waits for. */
+const UNASKED = 0;
 
 export function linksOf(ensemble: ZkEnsemble, process: Process): OpenLink {
   return (options, report) => new TwinLink(ensemble, process, options, report);
@@ -52,7 +56,10 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   readonly #in: Pipe;
   readonly #pending = new Map<number, Pending>();
   #state: State;
+  /** The server's end, once the server has taken the session up; this end may not know of it. */
   #there: ServerConnection | null = null;
+  /** At the server: a request to close the session has come, maybe before there is one. */
+  #mayClose = false;
   #identity: Identity = { id: '', password: new Uint8Array(0) };
   #timeoutMs = 0;
   #seenZxid: bigint;
@@ -74,7 +81,10 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     this.hosts = [process.host.name, server.host.name];
     this.#out = new Pipe(ensemble.world.network, process.host.machine, server.host.name);
     this.#in = new Pipe(ensemble.world.network, server.host.name, process.host.machine);
-    const timer = options.env.after(options.handshakeMs, () => this.destroy('no handshake in time'));
+    const reason = 'no handshake in time';
+    const timer = options.env.after(options.handshakeMs, () =>
+      this.#end(reason, { kind: 'failed', reason, slow: true }),
+    );
     this.#state = { kind: 'dialing', report, timer };
     ensemble.world.network.register(this);
     this.#out.send(() => this.#greeted());
@@ -106,8 +116,8 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     // A session is made, or taken up again, by the leader.
     world.clock.after(world.between(0.2, 2), () => {
       if (!this.#ensemble.reachesLeader(this.#server)) return;
-      if (this.#state.kind === 'down' || !this.#process.alive) return;
-      const { identity, sessionMs } = this.#options;
+      // Whether anybody still waits for the answer the server cannot know.
+      const { identity, sessionMs, closing } = this.#options;
       const session =
         identity === null ? this.#ensemble.openSession(sessionMs) : this.#ensemble.sessions.get(identity.id);
       if (session === undefined || (identity !== null && toHex(identity.password) !== session.password)) {
@@ -115,8 +125,18 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
       }
       this.#ensemble.touch(session);
       const connection = this.#server.connect(session, this);
+      this.#there = connection;
       this.#answer(() => this.#cameUp(connection));
+      if (closing || this.#mayClose) this.#server.receive(connection, UNASKED, { kind: 'close' });
     });
+  }
+
+  /** The last request of a process that waits no longer for its new session. */
+  #farewell(): void {
+    this.#mayClose = true;
+    if (this.#there === null) return;
+    this.#ensemble.world.story.count('zk-orphan-closed');
+    this.#server.receive(this.#there, UNASKED, { kind: 'close' });
   }
 
   /** In order, in this process. */
@@ -125,7 +145,6 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   }
 
   #cameUp(connection: ServerConnection): void {
-    this.#there = connection;
     if (this.#state.kind !== 'dialing') return this.#leave();
     const { report, timer } = this.#state;
     const { id, password, timeoutMs } = connection.session;
@@ -182,7 +201,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
 
   listen(listener: LinkListener): void {
     if (this.#state.kind === 'up') this.#state.listener = listener;
-    if (this.#state.kind === 'down') listener.down(this.#state.reason);
+    if (this.#state.kind === 'down' || this.#state.kind === 'parked') listener.down(this.#state.reason);
   }
 
   async read(path: string, watch: boolean, timeoutMs: number): Promise<ZkNode | null> {
@@ -268,8 +287,9 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   }
 
   async close(timeoutMs: number): Promise<void> {
-    if (this.#state.kind !== 'up') return this.destroy('closed');
-    const { listener } = this.#state;
+    const state = this.#state;
+    if (state.kind !== 'up' && state.kind !== 'parked') return this.destroy('closed');
+    const listener = state.kind === 'up' ? state.listener : null;
     await new Promise<void>((resolve) => {
       const timer = this.#options.env.after(timeoutMs, () => this.destroy('closed, no answer'));
       const finish = (reason: string) => {
@@ -277,16 +297,22 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
         listener?.down(reason);
         resolve();
       };
-      this.#send(
-        { kind: 'close' },
-        { path: '/', isWrite: true, settle: () => this.destroy('closed'), fail() {} },
-      );
+      const asked: Pending = { path: '/', isWrite: true, settle: () => this.destroy('closed'), fail() {} };
+      if (!this.#options.closing) this.#send({ kind: 'close' }, asked);
       this.#state = { kind: 'closing', listener: { down: finish, expired() {}, changed() {} } };
     });
   }
 
   destroy(reason: string): void {
-    this.#end(reason, { kind: 'failed', reason });
+    this.#end(reason, { kind: 'failed', reason, slow: false });
+  }
+
+  park(reason: string): void {
+    if (this.#state.kind !== 'up') return this.destroy(reason);
+    const { listener } = this.#state;
+    this.#state = { kind: 'parked', reason };
+    this.#failPending(reason);
+    listener?.down(reason);
   }
 
   #expire(): void {
@@ -298,17 +324,22 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     const state = this.#state;
     if (state.kind === 'down') return;
     this.#state = { kind: 'down', reason };
-    this.#leave();
+    if (state.kind === 'dialing' && this.#options.identity === null) this.#out.send(() => this.#farewell());
+    else this.#leave();
     this.#ensemble.world.network.forget(this);
-    const abandoned = [...this.#pending.values()];
-    this.#pending.clear();
-    for (const op of abandoned) op.fail('lost', `no answer, ${reason}`);
+    this.#failPending(reason);
     if (state.kind === 'dialing') {
       state.timer.cancel();
       state.report(handshake);
-    } else {
+    } else if (state.kind !== 'parked') {
       state.listener?.down(reason);
     }
+  }
+
+  #failPending(reason: string): void {
+    const abandoned = [...this.#pending.values()];
+    this.#pending.clear();
+    for (const op of abandoned) op.fail('lost', `no answer, ${reason}`);
   }
 
   #ask(asked: Asked, request: ZkRequest, timeoutMs: number): Promise<ZkReply> {

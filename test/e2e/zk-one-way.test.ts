@@ -1,0 +1,109 @@
+// Cuts between a process and ZooKeeper of every kind, one way ones first of all: whoever hears no answers must not keep its session
+// alive by what it sends. That it ends within T + 1 s is measured by ZooKeeper itself: a session of another process with that
+// timeout is silenced for good at the same moment, and must outlive it.
+
+import test, { type ExecutionContext } from 'ava';
+import { toBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { fourLetterWord } from '../../common/zk/server-port.ts';
+import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import { PATIENCE_MS } from '../support/processes.ts';
+import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
+import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
+
+const SESSION_MS = 2_000;
+const data = toBytes('data');
+
+/** Resolves when the znode is gone. */
+function gone(zk: Zk, path: string): Promise<void> {
+  return new Promise((resolve) => {
+    const observer = zk.observeData(path, (node) => {
+      if (node !== null) return;
+      observer.close();
+      resolve();
+    });
+  });
+}
+
+const nothing = (): Buffer => Buffer.alloc(0);
+
+const CUTS: Readonly<Record<string, (proxy: TcpProxy) => void>> = {
+  'answers are lost': (proxy) => proxy.hold('to-client'),
+  'answers are lost, and nobody is connected any more': (proxy) => {
+    proxy.hold('to-client');
+    proxy.refusing = true;
+  },
+  'connections break instead of an answer': (proxy) => {
+    proxy.changeAnswer = nothing;
+  },
+  'requests are lost': (proxy) => proxy.hold('to-server'),
+  'both are lost': (proxy) => proxy.hold('to-server', 'to-client'),
+  'connections break, and are refused': (proxy) => {
+    proxy.refusing = true;
+    proxy.cut();
+  },
+};
+
+const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>(async (t, cut, leased) => {
+  const { connect, address } = await startZooKeeper(t);
+  const port = Number(address.split(':')[1]);
+  const [proxy, silence] = [await startProxy(t, port), await startProxy(t, port)];
+  const watcher = openZk(t, connect);
+  const other = await watcher.ready(PATIENCE_MS);
+  await other.createRoot();
+  const zk = openZk(t, connect.replace(address, proxy.address), {
+    config: { ...TEST_SESSION, sessionMs: SESSION_MS },
+  });
+  const measure = openZk(t, connect.replace(address, silence.address), {
+    config: { ...TEST_SESSION, sessionMs: SESSION_MS + 1_000, heartbeatsPerSession: 30 },
+  });
+  const session = await zk.ready(PATIENCE_MS);
+  await session.create('/subject', data, 'ephemeral');
+  await (await measure.ready(PATIENCE_MS)).create('/measure', data, 'ephemeral');
+  if (leased) await leasedAt(session, '/subject');
+  const ended = new Promise<string>((resolve) => session.onEnd(resolve));
+  cut(proxy);
+  silence.hold('to-server', 'to-client');
+  const begun = realEnv.now();
+  await gone(watcher, '/subject');
+  t.log(`gone after ${Math.round(realEnv.now() - begun)} ms`);
+  t.not(await other.get('/measure'), null, 'before a session of T + 1 s that fell silent at the same time');
+  t.regex(await ended, /no heartbeat answered/);
+  t.is(session.leaseUntil(), Number.NEGATIVE_INFINITY);
+  proxy.changeAnswer = (chunk) => chunk;
+  proxy.refusing = false;
+  proxy.cut();
+  proxy.release();
+  t.not((await zk.ready(PATIENCE_MS)).id, session.id, 'and it comes back in a session of its own');
+});
+
+for (const [what, cut] of Object.entries(CUTS)) {
+  test(`${what}: a session with a lease is over within T + 1 s`, overInTime, cut, true);
+  test(`${what}: a session without a lease is over within T + 1 s`, overInTime, cut, false);
+}
+
+/** With a valid lease on the znode. */
+async function leasedAt(session: ZkSession, path: string): Promise<void> {
+  session.startLease(path);
+  while (session.leaseUntil() < realEnv.now()) {
+    await new Promise<void>((resolve) => realEnv.after(20, resolve));
+  }
+}
+
+async function sessionsAt(t: ExecutionContext, port: number): Promise<number> {
+  const answer = await fourLetterWord(realEnv, '127.0.0.1', port, 'mntr');
+  const count = /^zk_global_sessions\t(\d+)/m.exec(answer ?? '')?.[1];
+  t.truthy(count, answer ?? 'no answer');
+  return Number(count);
+}
+
+test('a ZooKeeper that is slow to answer handshakes is reached, and no session is left behind', async (t) => {
+  const { port } = await startOwnZooKeeper(t);
+  const proxy = await startProxy(t, port);
+  // A handshake takes 2.4 s; the first one is given T/3 = 2 s.
+  proxy.delayMs = 1_200;
+  const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: 6_000 } });
+  await zk.ready(PATIENCE_MS);
+  t.is(proxy.accepted, 2, 'the second one had the time');
+  t.is(await sessionsAt(t, port), 1, 'what the first one began is closed');
+});

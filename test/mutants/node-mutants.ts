@@ -1,0 +1,83 @@
+// Breakages of a node around its replicas.
+
+import type { Mutant } from './mutant.ts';
+
+export const NODE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'take a lost multi for done',
+    rule: 'R10: an outcome that is not known is never guessed',
+    file: 'kvnode/descriptor-writer.ts',
+    text: "return kind === 'refused' && saidNo ? 'refused' : 'unknown';",
+    replacement: "return kind === 'refused' && saidNo ? 'refused' : error.maybeApplied ? 'done' : 'unknown';",
+  },
+  {
+    name: 'apply a write whose condition does not hold',
+    rule: 'R14: all conditions hold, or nothing changes',
+    file: 'kvnode/apply.ts',
+    text: 'if (revision !== ifRevision) return',
+    replacement: 'if (revision < ifRevision) return',
+  },
+  {
+    name: 'snapshot without client sessions',
+    rule: 'R13: the answers are in snapshots',
+    file: 'kvnode/snapshot-sender.ts',
+    text: 'following === null ? await reader.sessions() : []',
+    replacement: 'following === null ? [] : []',
+  },
+  {
+    name: 'use the sessions of another cluster',
+    rule: 'R9: a node refuses a cluster id other than its own',
+    file: 'kvnode/membership.ts',
+    text: '!session.ended && storage.clusterId !== null;',
+    replacement: "!session.ended && storage.clusterId === '';",
+  },
+  {
+    name: 'give every node the limits of a large one',
+    rule: 'section 9, --memory: the parts add up to what was given',
+    file: 'kvnode/memory.ts',
+    text: 'const t = Math.min(1, (bytes - MEMORY_BYTES_LEAST) / (MEMORY_BYTES_MOST - MEMORY_BYTES_LEAST));',
+    replacement: 'const t = 1;',
+  },
+  {
+    name: 'call a lagging replica stuck at once',
+    rule: 'reports: only what catches up with nothing for a while is stuck',
+    file: 'kvnode/stuck-replicas.ts',
+    text: '|| now - progressAt < STUCK_MS) continue;',
+    replacement: ') continue;',
+  },
+  {
+    name: 'forget the snapshot of a lagging replica',
+    rule: 'reports: a snapshot on its way is progress',
+    file: 'kvnode/stuck-replicas.ts',
+    text: 'Math.max(since, snapshots.progressAt(range, node) ?? since)',
+    replacement: 'since',
+  },
+  {
+    name: 'call a node unreachable after a single look',
+    rule: 'reports: only what lasts is reported',
+    file: 'kvnode/peer-watch.ts',
+    text: 'looks >= LOOKS_WITHOUT ? [node] : []',
+    replacement: 'looks > 0 ? [node] : []',
+  },
+  {
+    name: 'report at every look',
+    rule: 'reports: written at most every few seconds',
+    file: 'kvnode/health-report.ts',
+    text: 'this.#pause = LOOKS_BETWEEN_WRITES;',
+    replacement: 'this.#pause = 0;',
+  },
+  {
+    name: 'be ready without serving anything owned',
+    rule: '/readyz: no while none of the owned ranges is served',
+    file: 'kvnode/readiness.ts',
+    text: 'if (owned > 0 && served === 0)',
+    replacement: 'if (owned > 0 && served < 0)',
+  },
+  {
+    name: 'tell a conflict without where it was decided',
+    rule: 'section 7, R14: every answer that shows something says where',
+    file: 'kvnode/range-host.ts',
+    text: '{ revision, seq });',
+    replacement: '{ revision });',
+  },
+];

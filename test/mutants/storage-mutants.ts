@@ -1,0 +1,76 @@
+// Breakages of what a node keeps on its disk.
+
+import type { Mutant } from './mutant.ts';
+
+export const STORAGE_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'skip a sync',
+    rule: 'section 5: a group counts once it is synced',
+    file: 'kvnode/storage/log.ts',
+    text: 'await synced;',
+    replacement: 'void synced;',
+  },
+  {
+    name: 'delete what was to be carried',
+    rule: 'section 5: a segment goes once all that it holds is applied, or stands elsewhere',
+    file: 'kvnode/storage/retention.ts',
+    text: 'first >= synced || first >= applied',
+    replacement: 'first >= synced',
+  },
+  {
+    name: 'use a row without its checksum',
+    rule: 'R12: damage in the state store is found before a wrong answer leaves',
+    file: 'kvnode/storage/checked-engine.ts',
+    text: 'if (!whole) throw new CorruptDataError',
+    replacement: 'if (!whole && stored.length === 0) throw new CorruptDataError',
+  },
+  {
+    name: 'overlook a lost batch',
+    rule: 'R12: a batch of the state store that is gone between others is damage',
+    file: 'kvnode/storage/checked-engine.ts',
+    text: 'if (!marks.has(number)) {',
+    replacement: 'if (number < 0) {',
+  },
+  {
+    name: 'open LevelDB without a look at its files',
+    rule: 'R12: damage in the state store is found before a wrong answer leaves',
+    file: 'kvnode/storage/level-engine.ts',
+    text: 'await verifyLevel(path);',
+    replacement: 'void verifyLevel;',
+  },
+  {
+    name: 'believe a log that ends before its state',
+    rule: 'R12: a log that lost its end is damage',
+    file: 'kvnode/storage/open.ts',
+    text: 'if (newest === 0 || found.group > group ||',
+    replacement: 'if (newest === 0 || found.group >= 0 ||',
+  },
+  {
+    name: 'believe a state that ends before its log',
+    rule: 'R12: a state store that lost its end is damage where the log relies on it',
+    file: 'kvnode/storage/open.ts',
+    text: 'if (newest >= stateBatch) return;',
+    replacement: 'if (newest >= 0) return;',
+  },
+  {
+    name: 'forget that damage was met',
+    rule: 'R12: damage that a running node meets is set aside at the next start',
+    file: 'kvnode/storage/open.ts',
+    text: 'checkDamageMark(disk, paths);',
+    replacement: 'void checkDamageMark;',
+  },
+  {
+    name: 'overlook a missing segment',
+    rule: 'R12: a log that lost its newest segment is damage',
+    file: 'kvnode/storage/recovery.ts',
+    text: 'if (number !== first + i) throw',
+    replacement: 'if (number < first + i) throw',
+  },
+  {
+    name: 'forget what is committed',
+    rule: 'R3: what is committed is never truncated, after a restart neither',
+    file: 'kvnode/storage/replicas.ts',
+    text: 'replica.committed = Math.max(replica.committed, cursor.committed);',
+    replacement: 'void cursor.committed;',
+  },
+];

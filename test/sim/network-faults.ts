@@ -1,0 +1,170 @@
+// Faults of the network: messages that are cut off, late, or broken off, and addresses at which nobody is found.
+
+import { type FaultKind, LONG, NOTHING } from './fault-kind.ts';
+import { apart, cut, ofNode, ofZooKeeperClient, talkers } from './fault-targets.ts';
+
+/** Long enough for a node out of reach to be replaced (replaceAfterMs), and for that to be over before the cut is. */
+const LASTING = [20_000, 60_000];
+/**
+ * Longer than it takes owners that commit nothing to hand over a few times. Not longer still: the search for an order of all
+ * operations does not come to an end where too many writes of unknown outcome may come in anywhere.
+ */
+const VERY_LONG = [6_000, 12_000, 16_000];
+
+export const NETWORK_FAULTS: readonly FaultKind[] = [
+  {
+    name: 'cut-one-way',
+    lastsMs: LONG,
+    strike: (cluster, dice) => {
+      const [a, b] = talkers(cluster, dice);
+      const pair = dice.chance(0.5) ? ([a, b] as const) : ([b, a] as const);
+      return { text: pair.join(' to '), undo: cut(cluster, [pair]) };
+    },
+  },
+  {
+    name: 'cut-both-ways',
+    lastsMs: LONG,
+    strike: (cluster, dice) => {
+      const [a, b] = talkers(cluster, dice);
+      return {
+        text: `${a} and ${b}`,
+        undo: cut(cluster, [
+          [a, b],
+          [b, a],
+        ]),
+      };
+    },
+  },
+  {
+    name: 'node-cut-off',
+    lastsMs: LONG,
+    strike: ofNode(({ host }, cluster, { rng }) => {
+      const { nodes, clients, ensemble } = cluster;
+      const from = rng.pick([
+        nodes,
+        ensemble.servers,
+        [...ensemble.servers, rng.pick(nodes)],
+        [...nodes, ...ensemble.servers, ...clients],
+      ]);
+      const names = from.map((one) => one.host.name).filter((name) => name !== host.name);
+      const pairs = names.flatMap((name): (readonly [string, string])[] => [
+        [host.name, name],
+        [name, host.name],
+      ]);
+      return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, pairs) };
+    }),
+  },
+  {
+    // Each node goes on with ZooKeeper and the clients: only what nodes report tells of the cut.
+    name: 'node-out-of-reach',
+    lastsMs: LASTING,
+    strike: ofNode(({ host }, cluster, dice) => {
+      const others = cluster.nodes.map((other) => other.host.name).filter((name) => name !== host.name);
+      const from = dice.chance(0.7) ? others : [dice.rng.pick(others)];
+      const oneWay = dice.chance(0.3);
+      const pairs = from.flatMap((name): (readonly [string, string])[] =>
+        oneWay
+          ? [[name, host.name]]
+          : [
+              [host.name, name],
+              [name, host.name],
+            ],
+      );
+      return {
+        text: `${host.name} from ${from.join(' ')}${oneWay ? ', one way' : ''}`,
+        undo: cut(cluster, pairs),
+      };
+    }),
+  },
+  {
+    // As an administrator who starts a node with an address at which nobody finds it; mended with the next start.
+    name: 'address-wrong',
+    lastsMs: LASTING,
+    strike: ofNode((node) => {
+      // Whoever is down for no fault's sake starts again in a while.
+      node.wrongAddress = true;
+      node.kill('process');
+      return {
+        text: node.host.name,
+        undo: () => {
+          node.wrongAddress = false;
+          if (node.busy) node.kill('process');
+        },
+      };
+    }),
+  },
+  {
+    // What it sends arrives, and it hears nothing.
+    name: 'zk-answers-cut',
+    lastsMs: LONG,
+    strike: ofZooKeeperClient((name, server) => [server, name]),
+  },
+  {
+    name: 'zk-requests-cut',
+    lastsMs: LONG,
+    strike: ofZooKeeperClient((name, server) => [name, server]),
+  },
+  {
+    name: 'two-nodes-apart',
+    lastsMs: VERY_LONG,
+    strike: ofNode(({ host }, cluster, { rng }) => {
+      const others = cluster.nodes.filter((other) => other.host !== host);
+      return apart(cluster, [host.name, rng.pick(others).host.name]);
+    }),
+  },
+  {
+    name: 'all-nodes-apart',
+    lastsMs: VERY_LONG,
+    strike: (cluster) =>
+      apart(
+        cluster,
+        cluster.nodes.map(({ host }) => host.name),
+      ),
+  },
+  {
+    name: 'connections-broken',
+    lastsMs: [1],
+    strike: (cluster, dice) => {
+      const [a, b] = talkers(cluster, dice);
+      const broken = cluster.world.network.breakBetween(a, b);
+      return broken === 0 ? null : { text: `${a} and ${b}`, undo: NOTHING };
+    },
+  },
+  {
+    name: 'network-slow',
+    lastsMs: LONG,
+    strike: (cluster, dice) => {
+      const { network } = cluster.world;
+      const [a, b] = talkers(cluster, dice);
+      const ms = dice.rng.pick([20, 150, 600]);
+      network.slow(a, b, ms);
+      return { text: `${a} to ${b} by ${ms} ms`, undo: () => network.slow(a, b, 0) };
+    },
+  },
+  {
+    name: 'network-narrow',
+    lastsMs: LONG,
+    strike: (cluster, dice) => {
+      const { network } = cluster.world;
+      const [a, b] = talkers(cluster, dice);
+      const bytesPerMs = dice.rng.pick([1, 4, 12]);
+      network.narrow(a, b, bytesPerMs);
+      return { text: `${a} to ${b}, ${bytesPerMs} bytes a ms`, undo: () => network.narrow(a, b, null) };
+    },
+  },
+  {
+    name: 'node-narrow',
+    lastsMs: LONG,
+    strike: ofNode(({ host }, { nodes, world: { network } }, { rng }) => {
+      const others = nodes.map((other) => other.host.name).filter((name) => name !== host.name);
+      const bytesPerMs = rng.pick([2, 5, 12]);
+      for (const name of others) network.narrow(name, host.name, bytesPerMs);
+      return {
+        text: `all others to ${host.name}, ${bytesPerMs} bytes a ms`,
+        undo: () => {
+          for (const name of others) network.narrow(name, host.name, null);
+        },
+      };
+    }),
+  },
+];

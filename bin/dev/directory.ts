@@ -1,19 +1,15 @@
-// What `rangekeeper dev` keeps on disk, and the lock that keeps two of it apart. The lock is a listening Unix socket: the
-// kernel ends it with the process, however that dies, so a lock that nobody holds is told from one that somebody does
-// without guessing from process ids.
+// What `rangekeeper dev` keeps on disk, and the lock that keeps two of it apart (lock.ts). Only its user may look into it.
 //
 //   zookeeper/        ZooKeeper's configuration, log file and data
 //   n1/ n2/ ...       a storage node each
 //   logs/NAME.log     what the process says, since it was started; NAME.log.1 the run before
 //   dev.json          addresses and process ids, while the cluster runs
-//   dev.lock          the socket
+//   dev.lock.ID       the lock, and who tries to get it
 
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { connect, createServer, type Server } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
+import { DirectoryLock } from './lock.ts';
 
 /** dev.json: how tools find the cluster without flags. */
 export interface DevRecord {
@@ -25,18 +21,18 @@ export interface DevRecord {
   readonly processes: readonly { readonly name: string; readonly pid: number | null }[];
 }
 
-/** Addresses of Unix sockets end at 104 bytes on macOS, 108 on Linux. */
-const SOCKET_PATH_MAX = 100;
+/** For this user alone: what is kept here is other people's data. */
+const PRIVATE = 0o700;
 
 export class DevDirectory {
   /** Absolute. */
   readonly path: string;
-  readonly #lock: Server;
+  readonly #lock: DirectoryLock;
 
   /** What a run that was killed left behind; null after an orderly end. */
   readonly left: DevRecord | null;
 
-  private constructor(path: string, lock: Server) {
+  private constructor(path: string, lock: DirectoryLock) {
     this.path = path;
     this.#lock = lock;
     this.left = readRecord(path);
@@ -46,7 +42,7 @@ export class DevDirectory {
   static async open(given: string): Promise<DevDirectory> {
     const path = resolve(given);
     try {
-      mkdirSync(join(path, 'logs'), { recursive: true });
+      mkdirSync(join(path, 'logs'), { recursive: true, mode: PRIVATE });
     } catch (error) {
       throw refused(`cannot use ${given} as data directory: ${reasonOf(error)}`);
     }
@@ -77,7 +73,7 @@ export class DevDirectory {
   clear(): void {
     for (const number of this.nodeNumbers()) rmSync(this.node(`n${number}`), { recursive: true });
     for (const name of [this.zookeeper, this.logs]) rmSync(name, { recursive: true, force: true });
-    mkdirSync(this.logs);
+    mkdirSync(this.logs, { mode: PRIVATE });
   }
 
   /** The file for what a process says; the one of the run before is kept aside. */
@@ -95,7 +91,7 @@ export class DevDirectory {
 
   close(): void {
     rmSync(recordFile(this.path), { force: true });
-    this.#lock.close();
+    this.#lock.release();
   }
 }
 
@@ -103,35 +99,17 @@ function recordFile(path: string): string {
   return join(path, 'dev.json');
 }
 
-async function lock(path: string, given: string): Promise<Server> {
-  const socket = socketPath(path);
-  if (await answers(socket)) {
-    throw refused(
-      `${given} is in use by another rangekeeper dev${holderOf(path)}; stop it, or choose another --data`,
-    );
+async function lock(path: string, given: string): Promise<DirectoryLock> {
+  let taken: DirectoryLock | null;
+  try {
+    taken = await DirectoryLock.take(path);
+  } catch (error) {
+    throw refused(`cannot lock ${given}: ${reasonOf(error)}`);
   }
-  rmSync(socket, { force: true });
-  return new Promise((locked, failed) => {
-    const server = createServer((connection) => connection.destroy());
-    server.once('error', (error) => failed(refused(`cannot lock ${given}: ${reasonOf(error)}`)));
-    server.listen(socket, () => locked(server));
-  });
-}
-
-function socketPath(path: string): string {
-  const inside = join(path, 'dev.lock');
-  if (Buffer.byteLength(inside) <= SOCKET_PATH_MAX) return inside;
-  return join(tmpdir(), `rangekeeper-${createHash('sha256').update(path).digest('hex').slice(0, 16)}.lock`);
-}
-
-function answers(socket: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const probe = connect(socket, () => {
-      probe.destroy();
-      resolve(true);
-    });
-    probe.once('error', () => resolve(false));
-  });
+  if (taken !== null) return taken;
+  throw refused(
+    `${given} is in use by another rangekeeper dev${holderOf(path)}; stop it, or choose another --data`,
+  );
 }
 
 function readRecord(path: string): DevRecord | null {

@@ -196,7 +196,7 @@ function spawnGuard(child: ChildProcess, pid: number): ChildProcess {
 
 function writeConfiguration(options: ServerOptions): void {
   const data = join(options.directory, 'data');
-  mkdirSync(data, { recursive: true });
+  mkdirSync(data, { recursive: true, mode: 0o700 });
   const lines = [
     // Relative to the working directory: the file is read as Latin-1, and a path may be anything.
     'dataDir=./data',

@@ -174,8 +174,11 @@ function ifPresent<T>(action: () => T, otherwise: T): T {
   }
 }
 
+/** For this user alone: rows and logs are other people's data. */
+const PRIVATE = 0o700;
+
 export const realDisk: Disk = {
-  makeDirectory: (path) => void mkdirSync(path, { recursive: true }),
+  makeDirectory: (path) => void mkdirSync(path, { recursive: true, mode: PRIVATE }),
   list: (path) => ifPresent(() => readdirSync(path), []),
   read: (path) => ifPresent<Bytes | null>(() => readFileSync(path), null),
   replace,

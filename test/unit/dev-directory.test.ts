@@ -1,5 +1,6 @@
 // The data directory of `rangekeeper dev`: its lock, and what it keeps and clears.
 
+import { once } from 'node:events';
 import {
   existsSync,
   mkdirSync,
@@ -7,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -31,6 +33,60 @@ function folder(t: ExecutionContext): string {
   t.teardown(() => rmSync(path, { recursive: true, force: true }));
   return path;
 }
+
+function locks(path: string): string[] {
+  return readdirSync(path).filter((name) => name.startsWith('dev.lock.'));
+}
+
+test('of many that open a directory at one moment exactly one gets it, the others end with one line', async (t) => {
+  for (let round = 0; round < 10; round++) {
+    const path = folder(t);
+    const all = await Promise.allSettled(Array.from({ length: 8 }, () => DevDirectory.open(path)));
+    const opened = all.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    t.is(opened.length, 1);
+    for (const one of all) {
+      if (one.status === 'fulfilled') continue;
+      t.true(one.reason instanceof ProcessExit);
+      t.regex(one.reason.message, /^rangekeeper dev: [^\n]+ is in use by another rangekeeper dev; [^\n]+$/);
+    }
+    opened[0]?.close();
+  }
+});
+
+test('of many processes that open it at one moment exactly one gets it, beside what a killed one left', async (t) => {
+  const path = folder(t);
+  writeFileSync(join(path, 'dev.lock.00000000'), '');
+  const script = `
+    const { DevDirectory } = await import(${JSON.stringify(MODULE)});
+    process.send('ready');
+    await new Promise((resolve) => process.once('message', resolve));
+    const taken = await DevDirectory.open(${JSON.stringify(path)}).then(() => true, () => false);
+    process.send(taken ? 'taken' : 'refused');
+    await new Promise(() => process.once('disconnect', () => process.exit()));`;
+  const racers = Array.from({ length: 4 }, () =>
+    startChild(realEnv, {
+      nodeOptions: ['--input-type=module'],
+      argv: ['--eval', script],
+      stdout: 'ignore',
+      stderr: 'inherit',
+    }),
+  );
+  t.teardown(() => Promise.all(racers.map((racer) => racer.stop(0))));
+  const said = () => Promise.all(racers.map(({ process }) => once(process, 'message')));
+  await said();
+  const outcomes = said();
+  for (const { process } of racers) process.send('go');
+  t.deepEqual((await outcomes).flat().toSorted().slice(0, 4), [...Array(3).fill('refused'), 'taken']);
+});
+
+test("what it makes is its user's alone", async (t) => {
+  const path = join(folder(t), 'data');
+  const directory = await DevDirectory.open(path);
+  for (const made of [path, directory.logs]) t.is(statSync(made).mode & 0o777, 0o700, made);
+  directory.clear();
+  t.is(statSync(directory.logs).mode & 0o777, 0o700);
+  directory.close();
+});
 
 test('a directory that is open is refused in one line that names who has it', async (t) => {
   const path = join(folder(t), 'data');
@@ -70,8 +126,10 @@ test('the lock of a process that was killed is free', async (t) => {
     stderr: 'inherit',
   });
   t.is((await holder.ended).signal, 'SIGKILL');
-  t.true(existsSync(join(path, 'dev.lock')), 'it left its socket behind');
-  (await DevDirectory.open(path)).close();
+  t.is(locks(path).length, 1, 'it left its socket behind');
+  const next = await DevDirectory.open(path);
+  t.is(locks(path).length, 1, 'the left one is gone');
+  next.close();
 });
 
 test('a place that cannot be a directory is refused in one line', async (t) => {
@@ -91,7 +149,7 @@ test('clear removes what dev makes and nothing else', async (t) => {
   t.deepEqual(directory.nodeNumbers(), [1, 12]);
   directory.clear();
   t.deepEqual(directory.nodeNumbers(), []);
-  t.deepEqual(readdirSync(path).sort(), ['dev.lock', 'logs', 'n1-copy', 'notes']);
+  t.deepEqual(readdirSync(path).sort(), [...locks(path), 'logs', 'n1-copy', 'notes']);
   directory.close();
 });
 

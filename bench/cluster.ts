@@ -143,7 +143,9 @@ export class BenchCluster {
     return new Map(
       client
         .nodes()
-        .flatMap(({ record, live }) => (live === null ? [] : [[record?.name ?? live.name, live.address]])),
+        .flatMap(({ record, live }) =>
+          live === null || live.address === null ? [] : [[record?.name ?? live.name, live.address]],
+        ),
     );
   }
 

@@ -3,7 +3,6 @@
 
 import { toHex } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
 import { ensureSkeleton, hasSkeleton } from '../common/zk/skeleton.ts';
 import { ZkError, type ZkSession } from '../common/zk/store.ts';
@@ -11,7 +10,7 @@ import { clusterCodec, coordinatorEpochCodec, paths } from '../common/zk/znodes.
 
 const CLUSTER_ID_BYTES = 8;
 
-/** Makes what is missing and gives the cluster's record; NO_CLUSTER where it is of a version that this is not for. */
+/** Makes what is missing and gives the cluster's record; rejects with BadDataError where that cannot be read. */
 export async function ensureCluster(
   session: ZkSession,
   env: Env,
@@ -40,14 +39,7 @@ export async function ensureCluster(
 async function readCluster(session: ZkSession): Promise<ClusterRecord | null> {
   const node = await session.get(paths.cluster);
   if (node === null) return null;
-  const record = clusterCodec.decode(node.data);
-  if (record.format !== 1) {
-    throw new RangekeeperError(
-      'NO_CLUSTER',
-      `the cluster has format ${String(record.format)}, this is for 1`,
-    );
-  }
-  return record;
+  return clusterCodec.decode(node.data);
 }
 
 async function ensureData(session: ZkSession, path: string, data: Uint8Array): Promise<void> {

@@ -5,7 +5,7 @@ import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
 import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../common/model/records.ts';
 import { commitParts, gatheredCount, type Part, type PartOutcome } from '../common/zk/gathered.ts';
-import type { ZkError, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
+import type { ZkError, ZkFailure, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
 import {
   clusterCodec,
   descriptorCodec,
@@ -27,16 +27,19 @@ export interface Fence {
 
 /**
  * `refused`: something had changed since the view was taken. `fenced`: there is a newer leader. `unknown`: the answer was
- * lost; a barrier and a reading settle it (R10). `failed`: nothing was sent, or a defect; `error` says which.
+ * lost; a barrier and a reading settle it (R10). `hopeless`: it is too large, or not permitted, and will be the next time.
+ * `failed`: nothing was sent, or a defect; `error` says which.
  */
 export type Outcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly error: ZkError }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'unknown'; readonly error: ZkError }
+  | { readonly kind: 'hopeless'; readonly error: ZkError }
   | { readonly kind: 'failed'; readonly error: ZkError };
 
-const REFUSALS: readonly string[] = ['no-node', 'node-exists', 'bad-version', 'not-empty'];
+const REFUSALS: readonly ZkFailure[] = ['no-node', 'node-exists', 'bad-version', 'not-empty'];
+const HOPELESS: readonly ZkFailure[] = ['too-large', 'no-auth', 'protocol'];
 
 /** `steps` in order, in batches that fit one multi each. */
 export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] {
@@ -65,6 +68,7 @@ function outcomeOf(outcome: PartOutcome): Outcome {
   if (outcome.kind === 'done') return { kind: 'done' };
   const { error } = outcome;
   if (error.maybeApplied) return { kind: 'unknown', error };
+  if (HOPELESS.includes(error.failure)) return { kind: 'hopeless', error };
   if (!REFUSALS.includes(error.failure)) return { kind: 'failed', error };
   return outcome.kind === 'refused' ? { kind: 'refused', error } : { kind: 'fenced' };
 }

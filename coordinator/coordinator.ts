@@ -2,9 +2,12 @@
 // queue, leads when its turn comes, and starts again when a session is over or a newer leader has fenced it.
 
 import type { Env } from '../common/base/env.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
-import type { CoordinatorRecord } from '../common/model/records.ts';
+import { BadDataError, UnknownFormatError } from '../common/model/fields.ts';
+import type { ClusterRecord, CoordinatorRecord } from '../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import { paths } from '../common/zk/znodes.ts';
 import { ensureCluster } from './cluster.ts';
 import type { LeaderConfig } from './config.ts';
 import { campaign, type ElectionDeps, leaveQueue } from './election.ts';
@@ -35,6 +38,8 @@ export class Coordinator {
   #role: Role = 'connecting';
   #leader: Leader | null = null;
   #closed = false;
+  /** Some session has been served. */
+  #served = false;
   #giveUp: () => void = () => {};
 
   constructor(options: CoordinatorOptions) {
@@ -82,14 +87,15 @@ export class Coordinator {
   }
 
   async #serve(session: ZkSession): Promise<void> {
-    const { env, config, tickMs, logger } = this.#options;
-    const cluster = await persist(session, env, config.retryMs, () => ensureCluster(session, env, tickMs));
-    if (tickMs !== null && cluster.tickMs !== tickMs) {
+    const { tickMs, logger } = this.#options;
+    const cluster = await this.#cluster(session);
+    if (tickMs !== null && cluster !== null && cluster.tickMs !== tickMs) {
       logger.warn(
         { tickMs, cluster: cluster.tickMs },
         'the cluster has another tickTime; the flag is ignored',
       );
     }
+    this.#served = true;
     const election = this.#election();
     while (!this.#closed) {
       const fence = await campaign(session, election);
@@ -102,6 +108,23 @@ export class Coordinator {
       logger.info({ term: fence.term, end }, 'leads no longer');
       if (end !== 'fenced') return;
       await leaveQueue(session, election);
+    }
+  }
+
+  /**
+   * Null: there is one, and its record cannot be read. Ranges need a leader all the same. Rejects with NO_CLUSTER where this
+   * coordinator has just been started for a cluster of another format.
+   */
+  async #cluster(session: ZkSession): Promise<ClusterRecord | null> {
+    const { env, config, tickMs, logger } = this.#options;
+    try {
+      return await persist(session, env, config.retryMs, () => ensureCluster(session, env, tickMs));
+    } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
+      if (error instanceof UnknownFormatError && !this.#served)
+        throw new RangekeeperError('NO_CLUSTER', error.message);
+      logger.error({ path: paths.cluster, reason: error.message }, 'a znode cannot be read');
+      return null;
     }
   }
 

@@ -4,13 +4,14 @@
 
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { CoordinatorRecord } from '../common/model/records.ts';
-import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import { type Zk, ZkError, type ZkNode, type ZkSession } from '../common/zk/store.ts';
 import {
   coordinatorCodec,
   coordinatorEpochCodec,
+  inSequence,
   paths,
-  sequenceOf,
   sessionOfCoordinator,
 } from '../common/zk/znodes.ts';
 import type { Fence } from './commit.ts';
@@ -65,8 +66,7 @@ async function findPredecessor(session: ZkSession, deps: ElectionDeps): Promise<
   await session.barrier();
   const names = await queue(session);
   const own = names.findIndex((name) => sessionOfCoordinator(name) === session.id);
-  if (own > 0) return names[own - 1] ?? null;
-  if (own === 0) return null;
+  if (own >= 0) return nearest(session, names.slice(0, own));
   const prefix = paths.coordinatorPrefix(session.id);
   await session.create(prefix, coordinatorCodec.encode(deps.record), 'ephemeral-sequential');
   return findPredecessor(session, deps);
@@ -74,15 +74,23 @@ async function findPredecessor(session: ZkSession, deps: ElectionDeps): Promise<
 
 /** First to come first. */
 async function queue(session: ZkSession): Promise<readonly string[]> {
-  const names = (await session.children(paths.coordinators)) ?? [];
-  return [...names].sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  return inSequence((await session.children(paths.coordinators)) ?? []);
+}
+
+/** The last of them that stands in the queue: a persistent znode is nobody who could ever leave it. */
+async function nearest(session: ZkSession, names: readonly string[]): Promise<string | null> {
+  for (const name of [...names].reverse()) {
+    const node = await session.get(paths.coordinator(name));
+    if (node !== null && node.ephemeralOwner !== null) return name;
+  }
+  return null;
 }
 
 /** null: somebody else took it at the same time, look again. */
 async function takeEpoch(session: ZkSession): Promise<Fence | null> {
   const node = await session.get(paths.coordinatorEpoch);
   if (node === null) throw new ZkError('no-node', paths.coordinatorEpoch);
-  const term = coordinatorEpochCodec.decode(node.data).term + 1;
+  const term = termIn(node) + 1;
   const data = coordinatorEpochCodec.encode({ term, leader: session.id });
   try {
     const version = await session.set(paths.coordinatorEpoch, data, node.version);
@@ -90,6 +98,16 @@ async function takeEpoch(session: ZkSession): Promise<Fence | null> {
   } catch (error) {
     if (error instanceof ZkError && error.failure === 'bad-version') return null;
     throw error;
+  }
+}
+
+/** How many terms there have been. Only for people, so where it cannot be read the znode's version tells: one for each term. */
+function termIn({ data, version }: ZkNode): number {
+  try {
+    return coordinatorEpochCodec.decode(data).term;
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    return version;
   }
 }
 

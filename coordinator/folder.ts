@@ -1,14 +1,16 @@
 // A folder of znodes as it is now: which names are in it and what each of them holds, kept up by observers. Of two
-// readings of a znode the one of the later change stays, so that a direct read may run ahead of the observers.
+// readings of a znode the one of the later change stays, so that a direct read may run ahead of the observers. Where a
+// znode cannot be read, what it held before stays: rubbish says nothing about the cluster.
 
 import type { Logger } from '../common/base/log.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
 
 interface Child<T> {
   readonly observer: Observer;
   /** mzxid of what was read; -1: nothing yet. */
   change: number;
-  /** null: not there (any more), or not readable. */
+  /** What could be read last; null: nothing yet, or it is not there (any more). */
   value: T | null;
 }
 
@@ -16,8 +18,8 @@ export interface FolderOptions<T> {
   readonly zk: Zk;
   readonly path: string;
   readonly childPath: (name: string) => string;
-  /** Throws on bytes that are not what the folder should hold: logged, and the znode counts as absent. */
-  readonly decode: (name: string, node: ZkNode) => T;
+  /** Null: as good as absent. Throws BadDataError for what the folder should not hold: logged once. */
+  readonly decode: (name: string, node: ZkNode) => T | null;
   readonly changed: () => void;
   readonly logger: Logger;
 }
@@ -38,10 +40,14 @@ export class Folder<T> {
     return this.#listed && [...this.#children.values()].every((child) => child.change >= 0);
   }
 
+  /** All that is listed, readable or not, in order. */
+  get names(): readonly string[] {
+    return [...this.#children.keys()].sort();
+  }
+
   /** What could be read, by name in order. */
   get values(): readonly T[] {
-    const names = [...this.#children.keys()].sort();
-    return names.flatMap((name) => {
+    return this.names.flatMap((name) => {
       const value = this.#children.get(name)?.value ?? null;
       return value === null ? [] : [value];
     });
@@ -52,7 +58,7 @@ export class Folder<T> {
     const child = this.#children.get(name) ?? this.#observe(name);
     if (child.change >= node.mzxid) return;
     child.change = node.mzxid;
-    child.value = this.#decoded(name, node);
+    child.value = this.#decoded(name, node, child.value);
     this.#options.changed();
   }
 
@@ -96,16 +102,17 @@ export class Folder<T> {
     this.#options.changed();
   }
 
-  #decoded(name: string, node: ZkNode): T | null {
+  #decoded(name: string, node: ZkNode, known: T | null): T | null {
     try {
       return this.#options.decode(name, node);
     } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
       const path = this.#options.childPath(name);
       this.#options.logger.error(
-        { path, error: String(error) },
-        'a znode holds what it should not; left alone',
+        { path, reason: error.message },
+        'a znode cannot be read: left as it was known',
       );
-      return null;
+      return known;
     }
   }
 }

@@ -11,8 +11,10 @@ import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './
 import type { LeaderConfig } from './config.ts';
 import { isEnded, isPassing } from './persist.ts';
 import { Picture } from './picture.ts';
+import { failedTask } from './plan/tasks.ts';
 import { dueInMs, isPromotion, plan } from './plan.ts';
 import { rereadForPromotion } from './reread.ts';
+import { SetAside } from './set-aside.ts';
 import type { Step } from './step.ts';
 import { trim } from './trim.ts';
 import type { View } from './view.ts';
@@ -37,6 +39,7 @@ export class Leader {
   readonly #fence: Fence;
   readonly #deps: LeaderDeps;
   readonly #picture: Picture;
+  readonly #setAside: SetAside;
   #wake: () => void = () => {};
   #dirty = true;
   #pollDue = false;
@@ -50,6 +53,7 @@ export class Leader {
     this.#fence = fence;
     this.#deps = deps;
     this.#picture = new Picture(deps.zk, deps.env, deps.logger, () => this.#hint());
+    this.#setAside = new SetAside(deps.env);
   }
 
   /** What it saw last; null before the first whole picture. */
@@ -132,7 +136,7 @@ export class Leader {
   async #round(): Promise<void> {
     await this.#readUnread();
     const begun = this.#deps.env.now();
-    this.#view = this.#picture.view();
+    this.#view = this.#picture.view(this.#setAside.current());
     if (this.#view === null) return;
     const steps = plan(this.#view, this.#deps.config);
     this.#planMs = this.#deps.env.now() - begun;
@@ -155,19 +159,36 @@ export class Leader {
     this.#unread = steps;
     let anyDone = false;
     await inParallel(batchesOf(steps), config.commitsAtOnce, async (batch) => {
-      if (this.#end !== null) return;
-      const outcomes = await commitSteps(this.#fence, batch, env.wallNow());
-      for (const [index, step] of batch.entries()) {
-        const outcome = present(outcomes[index], 'each step has an outcome');
-        anyDone ||= outcome.kind === 'done';
-        this.#note(step, outcome);
-      }
+      anyDone = (await this.#commit(batch)) || anyDone;
     });
     if (this.#end !== null) return;
     await this.#readUnread();
     // Nothing came of it: look again, but not in a tight circle.
     if (!anyDone) await delay(env, config.retryMs);
     this.#dirty = true;
+  }
+
+  /** True: one of them is done, or the task that asks for what cannot be done has ended. */
+  async #commit(batch: readonly Step[]): Promise<boolean> {
+    if (this.#end !== null) return false;
+    const outcomes = await commitSteps(this.#fence, batch, this.#deps.env.wallNow());
+    // What ZooKeeper refuses as a whole may be one step's fault: each is tried alone.
+    if (batch.length > 1 && outcomes.every(({ kind }) => kind === 'hopeless')) return this.#commitEach(batch);
+    const failures: Step[] = [];
+    for (const [index, step] of batch.entries()) {
+      const outcome = present(outcomes[index], 'each step has an outcome');
+      this.#note(step, outcome);
+      if (outcome.kind !== 'hopeless' || step.kind === 'task' || step.task === null) continue;
+      failures.push(failedTask(step.task.task, `ZooKeeper refuses it: ${outcome.error.message}`));
+    }
+    const anyFailed = failures.length > 0 && (await this.#commitEach(failures));
+    return anyFailed || outcomes.some(({ kind }) => kind === 'done');
+  }
+
+  async #commitEach(steps: readonly Step[]): Promise<boolean> {
+    let anyDone = false;
+    for (const step of steps) anyDone = (await this.#commit([step])) || anyDone;
+    return anyDone;
   }
 
   #note(step: Step, outcome: Outcome): void {
@@ -178,6 +199,7 @@ export class Leader {
       case 'done':
         if (change === 'node-unreachable' || change === 'node-stuck') logger.warn(what, step.reason);
         else logger.info(what, step.reason);
+        this.#setAside.done(step);
         committed(step);
         return;
       case 'fenced':
@@ -185,9 +207,21 @@ export class Leader {
         logger.warn(what, 'there is a newer leader: this one steps down, nothing was changed');
         this.#over('fenced');
         return;
-      case 'refused':
-        logger.debug({ ...what, error: outcome.error.message }, `overtaken, planned anew: ${step.reason}`);
+      case 'refused': {
+        const pauseMs = this.#setAside.refused(step);
+        const error = outcome.error.message;
+        if (pauseMs === null) logger.debug({ ...what, error }, `overtaken, planned anew: ${step.reason}`);
+        else logger.warn({ ...what, error, pauseMs }, `refused again and again, set aside: ${step.reason}`);
         return;
+      }
+      case 'hopeless': {
+        const pauseMs = this.#setAside.hopeless(step);
+        logger.error(
+          { ...what, error: outcome.error.message, pauseMs },
+          `not possible, set aside: ${step.reason}`,
+        );
+        return;
+      }
       case 'unknown':
         logger.warn({ ...what, error: outcome.error.message }, `outcome unknown, read again: ${step.reason}`);
         return;

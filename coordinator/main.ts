@@ -8,7 +8,9 @@ import { serveHttp } from '../common/net/http.ts';
 import { EXIT } from '../common/process/exit.ts';
 import {
   address,
+  advertised,
   type Command,
+  checkAdvertised,
   integer,
   logLevelFlag,
   type ParsedFlags,
@@ -40,7 +42,7 @@ const COMMAND = {
       help: 'where /livez, /readyz and /metrics are served',
       fallback: '127.0.0.1:0',
     }),
-    advertise: address<string | null>({
+    advertise: advertised<string | null>({
       help: 'that address as others reach it; default: as bound',
       fallback: null,
     }),
@@ -95,6 +97,7 @@ type Values = ParsedFlags<typeof COMMAND>['values'];
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { values } = readFlags(COMMAND, argv);
+  checkAdvertised(COMMAND, values);
   const name = values.name ?? hostname();
   const logger = createLogger({ name: 'coordinator', level: values.logLevel }).child({ name });
   life.logTo(logger);
@@ -103,8 +106,8 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const metrics = new CoordinatorMetrics(() => coordinator);
   const listener = await serveHttp(values.listen, metrics.pages);
   logger.info({ address: listener.address }, 'listening');
-  const advertised = values.advertise ?? listener.address;
-  const started = makeCoordinator(values, config, { name, address: advertised }, logger, metrics);
+  const published = values.advertise ?? listener.address;
+  const started = makeCoordinator(values, config, { name, address: published }, logger, metrics);
   coordinator = started;
   const running = started.run();
   const stopped = life.stopRequested.then(async (reason) => {

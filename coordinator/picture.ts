@@ -1,29 +1,29 @@
 // All that a leader watches, and the view that it makes of it: an immutable picture, taken when everything has been read
 // at least once. Observers keep it up; what matters for safety is read again before it is acted on (reread.ts).
 
-import { assert } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
+import { LIMITS } from '../common/model/config.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
-import {
-  type ClusterRecord,
-  type HealthRecord,
-  type LiveNode,
-  type NamespaceRecord,
-  NODE_MODES,
-  type NodeRecord,
-  TASK_STATES,
-  type TaskRecord,
+import type {
+  ClusterRecord,
+  HealthRecord,
+  LiveNode,
+  NamespaceRecord,
+  NodeRecord,
+  TaskRecord,
 } from '../common/model/records.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
 import {
   clusterCodec,
+  decodeImage,
   decodeLive,
-  descriptorCodec,
+  decodeNamespace,
+  decodeNode,
   healthCodec,
-  namespaceCodec,
-  nodeCodec,
+  parseRangeName,
   paths,
   rangeName,
   taskCodec,
@@ -53,6 +53,8 @@ export class Picture {
   readonly #reports: HealthTimes;
   readonly #someNode: Durations<string>;
   #clusterNode: ZkNode | null = null;
+  /** Null: it could never be read. */
+  #clusterRecord: Versioned<ClusterRecord> | null = null;
 
   /** `changed` is called after every change, also while the first reading is under way. */
   constructor(zk: Zk, env: Env, logger: Logger, changed: () => void) {
@@ -64,25 +66,23 @@ export class Picture {
     this.#reports = new HealthTimes(env);
     this.#someNode = new Durations(env);
     this.#cluster = zk.observeData(paths.cluster, (node) => this.#learnCluster(node));
-    this.#nodes = this.#folder(paths.nodes, paths.node, (id, node) =>
-      versioned(checkedNode(id, nodeCodec.decode(node.data)), node),
-    );
+    this.#nodes = this.#folder(paths.nodes, paths.node, (id, node) => versioned(decodeNode(id, node), node));
     this.#live = this.#folder(paths.lives, paths.live, decodeLive);
-    this.#health = this.#folder(paths.healths, paths.health, (id, node) => ({
-      id,
-      record: healthCodec.decode(node.data),
-    }));
+    // What a persistent znode says, no node says.
+    this.#health = this.#folder(paths.healths, paths.health, (id, node) =>
+      node.ephemeralOwner === null ? null : { id, record: healthCodec.decode(node.data) },
+    );
     this.#namespaces = this.#folder(paths.namespaces, paths.namespace, (name, node) =>
-      versioned(checkedNamespace(name, namespaceCodec.decode(node.data)), node),
+      versioned(decodeNamespace(name, node), node),
     );
     this.#tasks = this.#folder(paths.tasks, paths.task, (id, node) => ({
       id,
-      ...versioned(checkedTask(taskCodec.decode(node.data)), node),
+      ...versioned(taskIn(node), node),
     }));
   }
 
   /** null until all of it has been read once: a plan on half a picture would move what needs no moving. */
-  view(): View | null {
+  view(setAside: ReadonlySet<string>): View | null {
     this.#followNamespaces();
     const folders = [
       ...[this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks],
@@ -91,15 +91,19 @@ export class Picture {
     if (this.#clusterNode === null || !folders.every((folder) => folder.loaded)) return null;
     const live = new Map(this.#live.values.map((node) => [node.id, node]));
     const nodes = new Map(this.#nodes.values.map((node) => [node.record.id, node]));
+    const namespaces = new Map(
+      this.#namespaces.values.map((namespace) => [namespace.record.name, namespace]),
+    );
     const images = this.#images();
     const ranges = images.filter(({ descriptor }) => descriptor.state === 'serving');
     const reports = this.#health.values.filter(({ id }) => live.has(id));
     const health = new Map(reports.map(({ id, record }) => [id, record]));
     return {
-      cluster: versioned<ClusterRecord>(clusterCodec.decode(this.#clusterNode.data), this.#clusterNode),
+      cluster: this.#clusterRecord,
       nodes,
       live,
-      namespaces: new Map(this.#namespaces.values.map((namespace) => [namespace.record.name, namespace])),
+      namespaces,
+      unreadableNamespaces: new Set(this.#namespaces.names.filter((name) => !namespaces.has(name))),
       ranges,
       otherRanges: images.filter(({ descriptor }) => descriptor.state !== 'serving'),
       health,
@@ -109,6 +113,7 @@ export class Picture {
       ownedForMs: this.#owners.update(
         new Map(ranges.map(({ descriptor }) => [descriptor.id, String(descriptor.epoch)])),
       ),
+      setAside,
       someNodeForMs: this.#someNode.update(new Map([[SOME_NODE, String(live.size > 0)]])).get(SOME_NODE) ?? 0,
     };
   }
@@ -159,7 +164,7 @@ export class Picture {
   #folder<T>(
     path: string,
     childPath: (name: string) => string,
-    decode: (name: string, node: ZkNode) => T,
+    decode: (name: string, node: ZkNode) => T | null,
   ): Folder<T> {
     return new Folder({
       zk: this.#zk,
@@ -174,11 +179,21 @@ export class Picture {
   #learnCluster(node: ZkNode | null): void {
     if (node === null || (this.#clusterNode !== null && this.#clusterNode.mzxid >= node.mzxid)) return;
     this.#clusterNode = node;
+    try {
+      this.#clusterRecord = versioned(clusterCodec.decode(node.data), node);
+    } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
+      this.#logger.error(
+        { path: paths.cluster, reason: error.message },
+        'a znode cannot be read: left as it was known',
+      );
+    }
     this.#changed();
   }
 
+  /** Of those too whose own znode cannot be read: their ranges need owners all the same. */
   #followNamespaces(): void {
-    const names = this.#namespaces.values.map((namespace) => namespace.record.name);
+    const { names } = this.#namespaces;
     for (const [name, folder] of this.#ranges) {
       if (names.includes(name)) continue;
       folder.close();
@@ -190,7 +205,7 @@ export class Picture {
       this.#ranges.set(
         name,
         this.#folder(paths.ranges(name), rangePath, (child, node) =>
-          checkedImage(name, child, descriptorCodec.image(node)),
+          decodeImage(name, parseRangeName(child) ?? 0, node),
         ),
       );
     }
@@ -203,30 +218,19 @@ export class Picture {
   }
 }
 
-// Znodes that clients and nodes write, or people by hand, are not taken at their word. Each of these throws.
-
-function checkedNode(id: NodeId, record: NodeRecord): NodeRecord {
-  assert(record.id === id, 'a node record is under its own id');
-  assert(NODE_MODES.includes(record.mode), 'a node has a mode');
-  return record;
-}
-
-function checkedNamespace(name: string, record: NamespaceRecord): NamespaceRecord {
-  assert(record.name === name, 'a namespace is under its own name');
-  assert(record.replicationFactor >= 1 && record.minInSync >= 1, 'a namespace has a replication factor');
-  return record;
-}
-
-function checkedTask(record: TaskRecord): TaskRecord {
-  assert(TASK_STATES.includes(record.state), 'a task has a state');
-  return record;
-}
-
-function checkedImage(namespace: string, name: string, image: DescriptorImage): DescriptorImage {
-  const { descriptor } = image;
-  assert(descriptor.namespace === namespace, 'a range is under its namespace');
-  assert(rangeName(descriptor.id) === name, 'a range is under its id');
-  return image;
+/**
+ * A task that cannot be read has a client that waits for it, so it is a task without a request: it fails, in words
+ * (plan/tasks.ts), and goes in the end like every other.
+ */
+function taskIn({ data }: ZkNode): TaskRecord {
+  try {
+    if (data.length > LIMITS.taskBytesMax)
+      throw new BadDataError(`it has ${data.length} bytes, at most ${LIMITS.taskBytesMax} are allowed`);
+    return taskCodec.decode(data);
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    return { request: null, state: 'pending', progress: error.message, createdAt: 0 };
+  }
 }
 
 function versioned<T>(record: T, node: ZkNode): Versioned<T> {

@@ -2,10 +2,11 @@
 // the observers have gathered is only the reason to look; this reading is what a promotion is decided on.
 
 import type { DescriptorImage } from '../common/model/descriptor.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { LiveNode } from '../common/model/records.ts';
-import type { ZkNode, ZkSession } from '../common/zk/store.ts';
-import { decodeLive, descriptorCodec, paths } from '../common/zk/znodes.ts';
+import type { ZkSession } from '../common/zk/store.ts';
+import { decodeImage, decodeLive, paths } from '../common/zk/znodes.ts';
 import type { View } from './view.ts';
 
 /** The view with `images` read again, and with the live nodes read after them. */
@@ -34,8 +35,9 @@ async function rereadRange(
   const node = await session.get(paths.range(descriptor.namespace, descriptor.id));
   if (node === null) return null;
   try {
-    return descriptorCodec.image(node);
-  } catch {
+    return decodeImage(descriptor.namespace, descriptor.id, node);
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
     // Spoiled since the picture was taken, which says so in the log: left alone.
     return null;
   }
@@ -46,18 +48,8 @@ async function readLive(session: ZkSession): Promise<ReadonlyMap<NodeId, LiveNod
   const read = await Promise.all(
     ids.map(async (id) => {
       const node = await session.get(paths.live(id));
-      return node === null ? null : liveNode(id, node);
+      return node === null ? null : decodeLive(id, node);
     }),
   );
   return new Map(read.flatMap((node) => (node === null ? [] : [[node.id, node]])));
-}
-
-/** A live znode whose data nobody can read is a live znode all the same: its session must not be taken for ended. */
-function liveNode(id: NodeId, node: ZkNode): LiveNode | null {
-  if (node.ephemeralOwner === null) return null;
-  try {
-    return decodeLive(id, node);
-  } catch {
-    return { id, session: node.ephemeralOwner, name: id, address: '', startedAt: 0, version: '' };
-  }
 }

@@ -24,7 +24,8 @@ export interface TaskImage extends Versioned<TaskRecord> {
 }
 
 export interface View {
-  readonly cluster: Versioned<ClusterRecord>;
+  /** Null: it could never be read. */
+  readonly cluster: Versioned<ClusterRecord> | null;
   readonly nodes: ReadonlyMap<NodeId, Versioned<NodeRecord>>;
   readonly live: ReadonlyMap<NodeId, LiveNode>;
   /** What live nodes report of themselves; a node that has reported nothing yet is missing. */
@@ -32,6 +33,8 @@ export interface View {
   /** Which live nodes can talk to each other. */
   readonly reach: Reach;
   readonly namespaces: ReadonlyMap<string, Versioned<NamespaceRecord>>;
+  /** Names that are taken by znodes which could never be read. */
+  readonly unreadableNamespaces: ReadonlySet<string>;
   /** Ranges in state `serving`, by id. */
   readonly ranges: readonly DescriptorImage[];
   /** Ranges in any other state: they may still name replicas. */
@@ -48,6 +51,8 @@ export interface View {
   readonly stuckNotedForMs: ReadonlyMap<NodeId, number>;
   /** How long this leader has seen the range's present epoch, ms. */
   readonly ownedForMs: ReadonlyMap<RangeId, number>;
+  /** Steps that are left out for a while, by what they are about (set-aside.ts). */
+  readonly setAside: ReadonlySet<string>;
   /** How long this leader has seen at least one live node, ms; 0 where there is none. */
   readonly someNodeForMs: number;
 }

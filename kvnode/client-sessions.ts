@@ -33,6 +33,30 @@ export type Verdict = Answer | 'new' | 'forgotten';
 /** Of an operation: who sends it again, and what it knew. */
 export type WriteId = Pick<Operation, 'clientId' | 'number' | 'doneBelow' | 'base'>;
 
+/** A whole table as it was read. */
+export interface SessionsRead {
+  readonly evictedThrough: Seq;
+  readonly sessions: readonly ClientSession[];
+}
+
+/** Throws RangeError where the rows are not a table of the entries through `seq`. */
+export function readSessions(rows: readonly SessionRow[], seq: Seq): SessionsRead {
+  const known = new ClientIndex<ClientSession>();
+  let evictedThrough = 0;
+  for (const { clientId, record } of rows) {
+    if (clientId.length === 0) {
+      evictedThrough = decodeTable(record);
+      continue;
+    }
+    const session = decodeSession(copyOf(clientId), record);
+    if (session.lastSeq > seq) throw new RangeError('a client has a write that is not in the snapshot');
+    if (known.get(session.clientId) !== null) throw new RangeError('a client has two rows');
+    known.add(session);
+  }
+  if (evictedThrough > seq) throw new RangeError('a client was forgotten after the snapshot');
+  return { evictedThrough, sessions: [...known.values()] };
+}
+
 const NO_CLIENT = new Uint8Array(0);
 
 export class ClientSessions implements SessionTable {
@@ -105,18 +129,18 @@ export class ClientSessions implements SessionTable {
 
   /** Takes the place of all that was here. Throws RangeError where a row is not what {@link rows} gives. */
   load(rows: readonly SessionRow[]): void {
+    this.become(readSessions(rows, Number.MAX_SAFE_INTEGER));
+  }
+
+  /** Takes the place of all that was here. */
+  become({ evictedThrough, sessions }: SessionsRead): void {
     this.#sessions.clear();
-    this.#evictedThrough = 0;
+    this.#evictedThrough = evictedThrough;
     this.#answers = 0;
     this.#recent = null;
     this.#changed = [];
     this.#evicted = [];
-    for (const { clientId, record } of rows) {
-      if (clientId.length === 0) {
-        this.#evictedThrough = decodeTable(record);
-        continue;
-      }
-      const session = decodeSession(copyOf(clientId), record);
+    for (const session of sessions) {
       this.#sessions.add(session);
       this.#answers += session.window.span;
     }

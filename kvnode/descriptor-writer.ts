@@ -91,9 +91,8 @@ export class DescriptorWriter {
   async liveSession(node: NodeId): Promise<SessionId | null> {
     try {
       const found = await this.#zk.session?.get(paths.live(node));
-      if (found === null || found === undefined) return null;
-      const { session, standing } = decodeLive(node, found);
-      return standing === 'stopping' ? null : session;
+      const live = found === null || found === undefined ? null : decodeLive(node, found);
+      return live === null || live.standing === 'stopping' ? null : live.session;
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
       return null;

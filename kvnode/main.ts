@@ -13,15 +13,15 @@ import { realEnv } from '../common/base/env.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
 import { Metrics } from '../common/net/metrics.ts';
+import { Reception } from '../common/net/reception.ts';
 import { serveWs, type WsListener } from '../common/net/ws-transport.ts';
 import { availableMemory } from '../common/process/available-memory.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
-import { type ParsedFlags, readFlags } from '../common/process/flags.ts';
 import { createLogger, type ProcessLogger } from '../common/process/log.ts';
 import type { ProcessLife } from '../common/process/main.ts';
 import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
-import { COMMAND } from './command.ts';
+import { type NodeFlags, readNodeFlags } from './command.ts';
 import { openDataDirectory } from './data-directory.ts';
 import { admit, joinCluster, type MembershipDeps } from './membership.ts';
 import { keepingLog, MEMORY_BYTES_LEAST, memoryBytes, type NodeMemory, nodeMemory } from './memory.ts';
@@ -32,16 +32,15 @@ import { CorruptDataError } from './storage/errors.ts';
 import { levelWith } from './storage/level-engine.ts';
 import type { Storage } from './storage/storage.ts';
 
-type Values = ParsedFlags<typeof COMMAND>['values'];
-
 /** What all steps share. */
 interface Setting {
-  readonly values: Values;
+  readonly values: NodeFlags;
   readonly name: string;
   readonly logger: ProcessLogger;
   readonly memory: NodeMemory;
   readonly stage: Stage;
   readonly metrics: Metrics;
+  readonly reception: Reception;
   readonly life: ProcessLife;
 }
 
@@ -65,7 +64,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
 }
 
 function readSetting(argv: readonly string[], life: ProcessLife): Setting {
-  const { values } = readFlags(COMMAND, argv);
+  const values = readNodeFlags(argv);
   // Young garbage is collected by this thread alone. It waits for helpers otherwise, and on a machine whose processors are
   // all at work those get one late: pauses of 2 ms became 40.
   setFlagsFromString('--no-parallel-scavenge');
@@ -73,7 +72,13 @@ function readSetting(argv: readonly string[], life: ProcessLife): Setting {
   const logger = createLogger({ name: 'kvnode', level: values.logLevel }).child({ node: name });
   life.logTo(logger);
   const memory = readMemory(values.memory, logger);
-  return { values, name, logger, memory, stage: new Stage(), metrics: new Metrics(), life };
+  const reception = new Reception({
+    env: realEnv,
+    log: logger,
+    channelBytesMax: memory.queuedBytesMax,
+    config: { clientsMax: values.clientsMax, queuedBytesMax: memory.parts.outgoing },
+  });
+  return { values, name, logger, memory, stage: new Stage(), metrics: new Metrics(), reception, life };
 }
 
 function readMemory(given: number | null, logger: ProcessLogger): NodeMemory {
@@ -85,9 +90,12 @@ function readMemory(given: number | null, logger: ProcessLogger): NodeMemory {
 }
 
 /** 1. */
-async function openPort({ values, logger, stage, metrics }: Setting): Promise<WsListener> {
+async function openPort({ values, logger, stage, metrics, reception }: Setting): Promise<WsListener> {
   const pages = { livez: () => null, readyz: () => stage.missing, metrics: () => metrics.text() };
-  const listener = await serveWs({ listen: values.listen, env: realEnv, pages, accept: null });
+  const listener = await serveWs({
+    ...{ listen: values.listen, env: realEnv, pages, accept: null },
+    bound: { connectionsMax: reception.connectionsMax, turnedAway: () => reception.turnedAway() },
+  });
   logger.info({ address: listener.address }, 'listening');
   return listener;
 }

@@ -4,6 +4,7 @@
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
@@ -12,6 +13,7 @@ import type { Stage } from './stage.ts';
 import type { Storage } from './storage/storage.ts';
 
 const RETRY_MS = 250;
+const WAITING_FOR_RECORD = 'waiting for ZooKeeper to have the cluster again: it was lost there';
 const WAITING_FOR_CLUSTER = 'waiting for a coordinator to make the cluster';
 
 export interface MembershipDeps {
@@ -25,24 +27,33 @@ export interface MembershipDeps {
 /** Resolves once the session is of this node's cluster, or has ended; rejects with ProcessExit where it is of another one. */
 export async function admit(session: ZkSession, deps: MembershipDeps): Promise<void> {
   const { storage, env, logger, stage } = deps;
-  for (let told = false; !session.ended && storage.clusterId !== null; await delay(env, RETRY_MS)) {
-    const cluster = await recordIn(session);
-    if (cluster === 'not read') continue;
+  let told = '';
+  const tell = (what: string) => {
+    if (what !== told) logger.warn({}, what);
+    told = what;
+    stage.enter(WAITING_FOR_RECORD);
+  };
+  for (; !session.ended && storage.clusterId !== null; await delay(env, RETRY_MS)) {
+    const cluster = await recordIn(session, tell);
     if (cluster !== null) return checkSame(storage, cluster);
-    if (!told) logger.warn({}, 'ZooKeeper has lost the cluster: waiting for it to come back');
-    told = true;
-    stage.enter('waiting for ZooKeeper to have the cluster again: it was lost there');
   }
 }
 
-async function recordIn(session: ZkSession): Promise<ClusterRecord | null | 'not read'> {
+/** Null: not now; where waiting for a connection is not all there is to it, `tell` is told why. */
+async function recordIn(session: ZkSession, tell: (what: string) => void): Promise<ClusterRecord | null> {
   try {
     const found = await session.get(paths.cluster);
-    return found === null ? null : clusterCodec.decode(found.data);
+    if (found !== null) return clusterCodec.decode(found.data);
+    tell('ZooKeeper has lost the cluster: waiting for it to come back');
   } catch (error) {
-    if (error instanceof ZkError) return 'not read';
-    throw error;
+    if (error instanceof BadDataError) tell(unreadable(error));
+    else if (!(error instanceof ZkError)) throw error;
   }
+  return null;
+}
+
+function unreadable({ message }: BadDataError): string {
+  return `the cluster's record cannot be read, waiting until it can: ${message}`;
 }
 
 /** Waits for the first coordinator to make the cluster, and joins it; rejects with ProcessExit where it is another one. */
@@ -64,8 +75,13 @@ function clusterRecord(zk: Zk, { logger, stage }: MembershipDeps): Promise<Clust
         stage.enter(WAITING_FOR_CLUSTER);
         return;
       }
-      resolve(clusterCodec.decode(found.data));
-      observer.close();
+      try {
+        resolve(clusterCodec.decode(found.data));
+        observer.close();
+      } catch (error) {
+        if (!(error instanceof BadDataError)) throw error;
+        logger.error({}, unreadable(error));
+      }
     });
   });
 }

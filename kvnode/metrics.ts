@@ -1,6 +1,7 @@
 // What a node shows of itself at /metrics.
 
 import type { Metrics } from '../common/net/metrics.ts';
+import type { Reception } from '../common/net/reception.ts';
 import type { NodeMemory } from './memory.ts';
 import type { KvNode } from './node.ts';
 import type { Storage } from './storage/storage.ts';
@@ -42,4 +43,18 @@ export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage,
   });
   gauge('log_syncs_total', 'Syncs of the log', () => storage.stats.syncs);
   gauge('log_entries_total', 'Entries logged', () => storage.stats.entries);
+}
+
+/** What comes in from outside, and what is kept from it. */
+export function addReceptionMetrics(metrics: Metrics, reception: Reception): void {
+  const gauge = (name: string, help: string, read: () => number): void => {
+    metrics.gauge(`rangekeeper_node_${name}`, help, read);
+  };
+  gauge('connections', 'Open connections that this node has accepted', () => reception.connections);
+  gauge('clients', 'Of these, of clients', () => reception.clients);
+  gauge('queued_reply_bytes', 'Answers that wait for their askers to read', () => reception.queuedBytes);
+  gauge('connections_cut_total', 'Connections cut because too many answers waited', () => reception.cut);
+  gauge('connections_refused_total', 'Connections refused because there were too many', () => {
+    return reception.refused;
+  });
 }

@@ -3,12 +3,12 @@
 // to do, and that is carried out in the order that replica/messages.ts gives. That turn is the one place where anything
 // leaves this node.
 
-import { assert, never } from '../common/base/assert.ts';
+import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import { checkReplication, type ReplicationConfig } from '../common/model/config.ts';
 import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
-import { type NodeId, origin, type RangeId, type SessionId } from '../common/model/ids.ts';
+import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Channel, ChannelConfig, ChannelHandlers } from '../common/net/channel.ts';
 import { Peers } from '../common/net/peers.ts';
@@ -18,6 +18,7 @@ import type { OneWayBody } from '../common/wire/messages.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
+import { Creation } from './creation.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { Intents } from './intents.ts';
 import { LogOfRange } from './log-of-range.ts';
@@ -30,7 +31,7 @@ import { Replica } from './replica/replica.ts';
 import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
-import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
+import type { RecoveredReplica, Storage } from './storage/storage.ts';
 import { stuckReplicas } from './stuck-replicas.ts';
 import { Surroundings } from './surroundings.ts';
 import { TickPace } from './tick-pace.ts';
@@ -70,6 +71,7 @@ export class KvNode {
   readonly #peers: Peers;
   readonly #surroundings: Surroundings;
   readonly #assignments: Assignments;
+  readonly #creation: Creation;
   readonly #intents: Intents;
   readonly #clients: ClientService;
   readonly #sender: SnapshotSender;
@@ -108,6 +110,7 @@ export class KvNode {
       },
       ...(options.channel === undefined ? {} : { channel: options.channel }),
     });
+    this.#creation = new Creation(storage, logger);
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
     const touched = (host: RangeHost): void => this.#touch(host);
     this.#sender = new SnapshotSender({ env, logger, storage, config, send });
@@ -377,27 +380,13 @@ export class KvNode {
     if (inc !== undefined && descriptor.state === 'serving') this.#create(image, inc);
   }
 
-  /** R9: made from the descriptor only, never at or below a tombstone's inc. */
   #create(image: DescriptorImage, inc: number): void {
-    const { id, namespace, namespaceId, start, end, base } = image.descriptor;
-    const tombstone = this.#storage.tombstones.get(id);
-    if (tombstone !== undefined && inc <= tombstone.inc) return;
-    assert(base.seq === origin.seq, 'a range that a split made is not made here');
-    const meta: ReplicaMeta = { range: id, inc, namespace, namespaceId, start, end };
-    const epochSeen = tombstone?.epochSeen ?? 0;
-    this.#storage.createReplica(meta, base, epochSeen);
-    const host = this.#adopt({
-      ...meta,
-      epochSeen,
-      base,
-      runs: [],
-      lastSeq: base.seq,
-      applied: base,
-      committed: base.seq,
-      void: false,
-    });
-    this.#logger.info({ range: id, inc }, 'replica made');
-    this.#step(host, { kind: 'image', image, session: this.#sessionId });
+    const made = this.#creation.create(image, inc);
+    if (made === null) return;
+    const { base } = image.descriptor;
+    const { seq } = base;
+    const empty = { base, runs: [], lastSeq: seq, applied: base, committed: seq, void: false };
+    this.#step(this.#adopt({ ...made, ...empty }), { kind: 'image', image, session: this.#sessionId });
   }
 
   /** R9: this replica is no longer in the descriptor, nor can it come back with this inc. */

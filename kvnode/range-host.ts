@@ -12,16 +12,10 @@ import { decodeOperation } from '../common/wire/operation.ts';
 import { descriptorCodec } from '../common/zk/znodes.ts';
 import type { Answer } from './answer-window.ts';
 import { applyOperation, type Outcome } from './apply.ts';
-import { ClientSessions, type SessionBounds } from './client-sessions.ts';
+import { ClientSessions, type SessionBounds, type SessionsRead } from './client-sessions.ts';
 import type { Ready } from './replica/messages.ts';
 import type { Replica } from './replica/replica.ts';
-import {
-  ENTRY_KINDS,
-  type LogEntry,
-  type ReplicaMeta,
-  type SessionRow,
-  type Storage,
-} from './storage/storage.ts';
+import { ENTRY_KINDS, type LogEntry, type ReplicaMeta, type Storage } from './storage/storage.ts';
 import type { Ticked } from './tick-pace.ts';
 import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
@@ -151,9 +145,9 @@ export class RangeHost implements Ticked {
   }
 
   /** A snapshot was installed: its rows are the state now, and these the client sessions. */
-  installed(seq: Seq, sessions: readonly SessionRow[]): void {
+  installed(seq: Seq, sessions: SessionsRead): void {
     this.#appliedSeq = seq;
-    this.#sessions.load(sessions);
+    this.#sessions.become(sessions);
   }
 
   /** A follower stops while its state store is behind, and goes on with a later turn; an owner takes no new writes then. */

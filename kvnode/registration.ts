@@ -5,14 +5,8 @@
 import { equalBytes } from '../common/base/bytes.ts';
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import {
-  type LiveRecord,
-  NODE_MODES,
-  type NodeMode,
-  type NodeRecord,
-  type Standing,
-  type Unreachable,
-} from '../common/model/records.ts';
+import { BadDataError } from '../common/model/fields.ts';
+import type { LiveRecord, NodeMode, NodeRecord, Standing, Unreachable } from '../common/model/records.ts';
 import { createOwnEphemeral } from '../common/zk/own-ephemeral.ts';
 import {
   type Observer,
@@ -22,7 +16,7 @@ import {
   type ZkNode,
   type ZkSession,
 } from '../common/zk/store.ts';
-import { liveCodec, nodeCodec, paths } from '../common/zk/znodes.ts';
+import { decodeNode, liveCodec, nodeCodec, paths } from '../common/zk/znodes.ts';
 
 const RETRY_MS = 250;
 /** A stop waits no longer than this, ms, until it is announced. */
@@ -84,6 +78,7 @@ export class Registration {
   async #register(session: ZkSession): Promise<void> {
     const { zk, env, logger, record, live, registered } = this.#options;
     const path = paths.live(record.id);
+    let told = '';
     while (!session.ended && !this.#closed) {
       try {
         await this.#writeRecord(session);
@@ -102,7 +97,9 @@ export class Registration {
       } catch (error) {
         if (!(error instanceof ZkError)) throw error;
         if (session.ended) return;
-        logger.warn({ failure: error.failure, path: error.path }, 'not registered yet');
+        if (told !== error.message)
+          logger.warn({ failure: error.failure, path: error.path }, 'not registered yet');
+        told = error.message;
         await delay(env, RETRY_MS);
       }
     }
@@ -121,7 +118,8 @@ export class Registration {
       await session.create(path, nodeCodec.encode(record), 'persistent');
       return;
     }
-    const { mode, noted } = decoded(known) ?? record;
+    // One that cannot be read is written anew.
+    const { mode, noted } = this.#decoded(known) ?? { ...record, mode: this.#mode };
     const wanted = nodeCodec.encode({ ...record, mode, ...(noted === undefined ? {} : { noted }) });
     if (!equalBytes(wanted, known.data)) await session.set(path, wanted, known.version);
   }
@@ -133,7 +131,9 @@ export class Registration {
       if (session !== null) void this.#eventually(session, () => this.#writeRecord(session));
       return;
     }
-    const { mode, noted } = decoded(node) ?? this.#options.record;
+    const record = this.#decoded(node);
+    if (record === null) return;
+    const { mode, noted } = record;
     this.#unreachable = noted?.unreachable ?? null;
     this.#mode = mode;
     void this.#tellStanding();
@@ -163,14 +163,16 @@ export class Registration {
       }
     }
   }
-}
 
-/** Null: it holds what it should not. */
-function decoded(node: ZkNode): NodeRecord | null {
-  try {
-    const record = nodeCodec.decode(node.data);
-    return NODE_MODES.includes(record.mode) ? record : null;
-  } catch {
-    return null;
+  /** Null: it cannot be read, so what was known stays. */
+  #decoded(node: ZkNode): NodeRecord | null {
+    const { record, logger } = this.#options;
+    try {
+      return decodeNode(record.id, node);
+    } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
+      logger.error({ path: paths.node(record.id), reason: error.message }, 'a znode cannot be read');
+      return null;
+    }
   }
 }

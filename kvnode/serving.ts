@@ -3,13 +3,13 @@
 
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import { Channel } from '../common/net/channel.ts';
 import type { Metrics } from '../common/net/metrics.ts';
+import type { Reception } from '../common/net/reception.ts';
 import { type WsListener, WsTransport } from '../common/net/ws-transport.ts';
 import { VERSION } from '../common/process/version.ts';
 import type { Zk } from '../common/zk/store.ts';
 import type { NodeMemory } from './memory.ts';
-import { addNodeMetrics } from './metrics.ts';
+import { addNodeMetrics, addReceptionMetrics } from './metrics.ts';
 import { KvNode } from './node.ts';
 import { whyNotReady } from './readiness.ts';
 import { Registration } from './registration.ts';
@@ -27,6 +27,8 @@ export interface ServingOptions {
   readonly zone: string;
   readonly capacity: number;
   readonly listener: WsListener;
+  /** Bounds what comes in at the listener. */
+  readonly reception: Reception;
   /** What others are told to connect to; null: where it listens. */
   readonly advertise: string | null;
   /** Shown to operators: what the node lacks, and what it counts. */
@@ -43,14 +45,16 @@ export interface ServingNode {
 export function serveNode(options: ServingOptions): ServingNode {
   const { env, logger, memory, storage, zk, clusterId, name, zone, capacity, listener, stage } = options;
   const { replication: config, queuedBytesMax, scansMax } = memory;
+  const { reception } = options;
   const node = new KvNode({
     ...{ clusterId, version: VERSION, env, logger, zk, storage, config, scansMax },
     transport: new WsTransport(env),
     channel: { queuedBytesMax },
   });
   addNodeMetrics(options.metrics, node, storage, memory);
+  addReceptionMetrics(options.metrics, reception);
   listener.accept((connection) =>
-    Channel.accept(connection, {
+    reception.accept(connection, {
       env,
       log: logger,
       self: { clusterId, nodeId: node.id },

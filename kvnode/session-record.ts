@@ -6,6 +6,7 @@
 //               the revision; outcome 0: conflict, else written, that many keys deleted and one, with the epoch
 
 import type { Bytes } from '../common/base/bytes.ts';
+import { LIMITS } from '../common/model/config.ts';
 import type { Seq } from '../common/model/ids.ts';
 import { Reader, Writer } from '../common/wire/protobuf.ts';
 import { type Answer, AnswerWindow } from './answer-window.ts';
@@ -50,6 +51,7 @@ export function encodeSession({ lastSeq, floor, window }: ClientSession): Bytes 
   return writer.written();
 }
 
+/** Throws RangeError where the record is not what {@link encodeSession} gives. */
 export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
   const reader = new Reader(record);
   const lastSeq = reader.safeInteger();
@@ -58,6 +60,7 @@ export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
   const window = new AnswerWindow(doneBelow);
   for (let number = doneBelow; reader.pos < reader.len; ) {
     number += reader.safeInteger();
+    if (number - doneBelow >= LIMITS.writeWindow) throw new RangeError('an answer is outside the window');
     window.set(number, decodeAnswer(reader, lastSeq));
   }
   return { clientId, floor, window, lastSeq, changed: false };
@@ -66,6 +69,7 @@ export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
 function decodeAnswer(reader: Reader, lastSeq: Seq): Answer {
   const outcome = reader.safeInteger();
   const revision = lastSeq - reader.safeInteger();
+  if (revision < 0) throw new RangeError('an answer is older than the range');
   if (outcome === CONFLICT) return { kind: 'conflict', revision };
   return { kind: 'written', epoch: reader.safeInteger(), revision, deleted: outcome - 1 };
 }

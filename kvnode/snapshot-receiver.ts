@@ -1,12 +1,17 @@
 // Takes a snapshot in: chunk after chunk in order, each answered when its rows are with the state store, the last one
 // when everything is durable. A few chunks wait meanwhile, as many as the sender has on their way. A chunk that comes again
 // is answered again; a new snapshot starts over; one from an owner that is over is refused (R3). The replica is void in between.
+// A snapshot that contradicts itself, or is of other keys than the replica's, is refused as well: nothing that another
+// node sends may reach the rows of other ranges, or end this process.
 
 import { AssertionError } from '../common/base/assert.ts';
+import { type Bytes, compareBytes, emptyBytes, equalBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import type { NodeId, RangeId } from '../common/model/ids.ts';
+import { comparePositions, type NodeId, type Position, type RangeId } from '../common/model/ids.ts';
+import { compareEnds } from '../common/model/key-range.ts';
 import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../common/wire/messages.ts';
+import { readSessions } from './client-sessions.ts';
 import type { RangeHost } from './range-host.ts';
 import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
 import type { SnapshotWriter, Storage } from './storage/storage.ts';
@@ -14,6 +19,10 @@ import type { SnapshotWriter, Storage } from './storage/storage.ts';
 interface Install {
   readonly snapshot: number;
   readonly from: NodeId;
+  /** As the first chunk has it; all others must have the same. */
+  readonly position: Position;
+  /** Of the newest row. */
+  lastKey: Bytes;
   /** Chunks below are with the state store. */
   nextIndex: number;
   /** Chunks below have come. */
@@ -44,6 +53,8 @@ export class SnapshotReceiver {
 
   receive(host: RangeHost, from: NodeId, chunk: SnapshotChunk): void {
     if (host.wiping || chunk.inc !== host.replica.inc) return;
+    const fault = spanFault(host, chunk);
+    if (fault !== null) return this.#refuse(from, chunk, fault);
     let install = this.#installs.get(chunk.range);
     const other = install?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
     // Nothing begins or ends while something is being taken in: its sender repeats it.
@@ -57,7 +68,9 @@ export class SnapshotReceiver {
       install?.writer?.abandon();
       const { snapshot } = chunk;
       const work = Promise.resolve();
-      install = { snapshot, from, nextIndex: 0, taken: 0, checksum: 0, writer: null, work };
+      const { position } = chunk;
+      const counts = { nextIndex: 0, taken: 0, checksum: 0 };
+      install = { snapshot, from, position, lastKey: emptyBytes, ...counts, writer: null, work };
       this.#installs.set(chunk.range, install);
       host.replica.becomeVoid();
     }
@@ -89,25 +102,32 @@ export class SnapshotReceiver {
     try {
       install.checksum = sessionsChecksum(clientSessions, rowsChecksum(rows, install.checksum));
       if (install.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
+      checkFollows(install, chunk);
+      // Before anything is final: what cannot be read must not be the state of this replica.
+      const sessions = chunk.last ? readSessions(clientSessions, position.seq) : null;
       const bounds = { start: chunk.start, end: chunk.end };
       install.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
       if (this.#installs.get(range) !== install) return install.writer.abandon();
       await install.writer.add(rows);
-      if (chunk.last) await install.writer.finish(clientSessions);
+      if (sessions !== null) await install.writer.finish(clientSessions);
       install.nextIndex = chunk.index + 1;
-      if (!chunk.last) return this.#answer(install.from, chunk, { nextIndex: install.nextIndex });
+      if (sessions === null) return this.#answer(install.from, chunk, { nextIndex: install.nextIndex });
       if (this.#installs.get(range) === install) this.#installs.delete(range);
       host.replica.installed(position);
-      host.installed(position.seq, clientSessions);
+      host.installed(position.seq, sessions);
       this.#answer(install.from, chunk, { nextIndex: install.nextIndex, installed: true });
       this.#options.touched(host);
       this.#options.logger.info({ range, seq: position.seq, from: install.from }, 'snapshot installed');
     } catch (error) {
       if (error instanceof AssertionError) throw error;
-      this.#options.logger.warn({ range, error: String(error) }, 'snapshot refused');
       if (this.#installs.get(range) === install) this.#drop(range);
-      this.#answer(install.from, chunk, { refused: true });
+      this.#refuse(install.from, chunk, error instanceof Error ? error.message : String(error));
     }
+  }
+
+  #refuse(from: NodeId, chunk: SnapshotChunk, reason: string): void {
+    this.#options.logger.warn({ range: chunk.range, from, reason }, 'snapshot refused');
+    this.#answer(from, chunk, { refused: true });
   }
 
   #answer(to: NodeId, chunk: SnapshotChunk, what: Partial<SnapshotAck>): void {
@@ -124,6 +144,23 @@ export class SnapshotReceiver {
       ...what,
     });
   }
+}
+
+/** A replica's keys are those that it was made with. */
+function spanFault(host: RangeHost, { start, end }: SnapshotChunk): string | null {
+  const same = equalBytes(start, host.meta.start) && compareEnds(end, host.meta.end) === 0;
+  return same ? null : 'it is of other keys than this replica';
+}
+
+/** Throws where the chunk is not of the snapshot that has begun. That its own rows rise is the codec's to check. */
+function checkFollows(install: Install, { index, position, rows }: SnapshotChunk): void {
+  if (comparePositions(position, install.position) !== 0)
+    throw new Error(`chunk ${index} is of another position`);
+  const first = rows[0]?.key;
+  if (first === undefined) return;
+  if (install.lastKey.length > 0 && compareBytes(install.lastKey, first) >= 0)
+    throw new Error(`chunk ${index} goes back in the keys`);
+  install.lastKey = copyOf(rows.at(-1)?.key ?? first);
 }
 
 /**

@@ -34,7 +34,7 @@ export class Surroundings {
   constructor(options: SurroundingsOptions) {
     const { self, env, logger, zk, peers, ownReport } = options;
     this.#options = options;
-    this.#live = new LiveNodes(zk, () => this.#liveChanged());
+    this.#live = new LiveNodes(zk, logger, () => this.#liveChanged());
     this.#watch = new PeerWatch({
       self,
       logger,
@@ -81,6 +81,7 @@ export class Surroundings {
   #liveChanged(): void {
     const { self, peers, changed } = this.#options;
     const { nodes } = this.#live;
+    for (const id of this.#standings.keys()) if (!nodes.has(id)) peers.setAddress(id, null);
     this.#standings = new Map([...nodes].map(([id, { standing }]) => [id, standing ?? 'staying']));
     for (const [id, { address, session }] of nodes) {
       if (id === self) continue;

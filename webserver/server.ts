@@ -7,7 +7,7 @@ import type { Duplex } from 'node:stream';
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../common/base/log.ts';
-import { formatAddress } from '../common/net/address.ts';
+import { formatAddress } from '../common/model/address.ts';
 import type { Metrics } from '../common/net/metrics.ts';
 import { type ApiOptions, apiRoutes } from './api.ts';
 import type { Counters } from './counters.ts';

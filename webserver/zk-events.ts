@@ -3,8 +3,9 @@
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { Observer, Zk } from '../common/zk/store.ts';
-import { eventCodec, paths, sequenceOf } from '../common/zk/znodes.ts';
+import { eventCodec, inSequence, paths, sequenceOf } from '../common/zk/znodes.ts';
 import { EVENTS_SHOWN, type EventRow } from './feed.ts';
 
 /** Reads under way at once. */
@@ -79,12 +80,13 @@ export class ZkEvents {
     try {
       return { ...eventCodec.decode(data), seq: sequenceOf(name) };
     } catch (error) {
-      this.#logger.warn({ path: paths.event(name), reason: String(error) }, 'an event cannot be read');
+      if (!(error instanceof BadDataError)) throw error;
+      this.#logger.warn({ path: paths.event(name), reason: error.message }, 'an event cannot be read');
       return null;
     }
   }
 }
 
 function newest(names: readonly string[]): readonly string[] {
-  return [...names].sort((a, b) => sequenceOf(b) - sequenceOf(a)).slice(0, EVENTS_SHOWN);
+  return inSequence(names).slice(-EVENTS_SHOWN).toReversed();
 }

@@ -2,13 +2,15 @@
 // its own. What cannot be decoded is logged and left as it was: one bad znode must not hide the others.
 
 import type { Logger } from '../common/base/log.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
 
 export interface FamilyOptions<T> {
   readonly parent: string;
   /** The path of a child by its name. */
   readonly child: (name: string) => string;
-  readonly decode: (name: string, node: ZkNode) => T;
+  /** Null: as good as absent. Throws BadDataError. */
+  readonly decode: (name: string, node: ZkNode) => T | null;
   /** Children beyond these many are not observed, in the order of their names. */
   readonly max: number;
   readonly logger: Logger;
@@ -61,9 +63,12 @@ export class Family<T> {
     if (node === null) this.rows.delete(name);
     else {
       try {
-        this.rows.set(name, decode(name, node));
+        const row = decode(name, node);
+        if (row === null) this.rows.delete(name);
+        else this.rows.set(name, row);
       } catch (error) {
-        logger.warn({ path: child(name), reason: String(error) }, 'a znode cannot be read');
+        if (!(error instanceof BadDataError)) throw error;
+        logger.warn({ path: child(name), reason: error.message }, 'a znode cannot be read');
       }
     }
     changed();

@@ -5,17 +5,19 @@
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
+import { BadDataError } from '../common/model/fields.ts';
 import type { ClusterRecord, LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import type { Zk, ZkNode } from '../common/zk/store.ts';
 import {
   clusterCodec,
   coordinatorCodec,
+  decodeImage,
   decodeLive,
-  descriptorCodec,
-  namespaceCodec,
-  nodeCodec,
+  decodeNamespace,
+  decodeNode,
+  inSequence,
+  parseRangeName,
   paths,
-  sequenceOf,
 } from '../common/zk/znodes.ts';
 import type { CoordinatorRow } from './feed.ts';
 import { type ClusterView, emptyView, type ViewSource } from './view.ts';
@@ -58,10 +60,8 @@ export class ZkWatch implements ViewSource {
       this.#readCluster(node);
       this.#changed();
     });
-    this.#namespaces = this.#family(paths.namespaces, paths.namespace, (_, node) =>
-      namespaceCodec.decode(node.data),
-    );
-    this.#nodes = this.#family(paths.nodes, paths.node, (_, node) => nodeCodec.decode(node.data));
+    this.#namespaces = this.#family(paths.namespaces, paths.namespace, decodeNamespace);
+    this.#nodes = this.#family(paths.nodes, paths.node, decodeNode);
     this.#live = this.#family(paths.lives, paths.live, decodeLive);
     this.#coordinators = this.#family(paths.coordinators, paths.coordinator, (name, node) => {
       const { host, pid, address } = coordinatorCodec.decode(node.data);
@@ -112,7 +112,8 @@ export class ZkWatch implements ViewSource {
     try {
       this.#cluster = node === null ? null : clusterCodec.decode(node.data);
     } catch (error) {
-      this.#logger.warn({ path: paths.cluster, reason: String(error) }, 'a znode cannot be read');
+      if (!(error instanceof BadDataError)) throw error;
+      this.#logger.warn({ path: paths.cluster, reason: error.message }, 'a znode cannot be read');
     }
   }
 
@@ -133,7 +134,7 @@ export class ZkWatch implements ViewSource {
     const made = this.#family(
       paths.ranges(name),
       (child) => `${paths.ranges(name)}/${child}`,
-      (_, node) => descriptorCodec.image(node),
+      (child, node) => decodeImage(name, parseRangeName(child) ?? 0, node),
       Math.max(0, RANGES_MAX - watched),
     );
     this.#ranges.set(name, made);
@@ -186,6 +187,6 @@ export class ZkWatch implements ViewSource {
 
 /** The election's rule: the lowest sequence number leads. */
 function withLeader(rows: readonly Omit<CoordinatorRow, 'leader'>[]): readonly CoordinatorRow[] {
-  const lowest = Math.min(...rows.map(({ name }) => sequenceOf(name)));
-  return rows.map((row) => ({ ...row, leader: sequenceOf(row.name) === lowest }));
+  const [first] = inSequence(rows.map(({ name }) => name));
+  return rows.map((row) => ({ ...row, leader: row.name === first }));
 }

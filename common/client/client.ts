@@ -250,7 +250,7 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   async refresh(): Promise<void> {
     this.checkOpen();
     const known = this.directory.images();
-    this.directory.replace(known, await readRanges(this.connection.zk, this.namespace));
+    this.directory.replace(known, await readRanges(this.connection.zk, this.connection.log, this.namespace));
   }
 
   nodes(): readonly NodeView[] {
@@ -263,12 +263,12 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
 
   async namespaces(): Promise<readonly NamespaceRecord[]> {
     this.checkOpen();
-    return readNamespaces(this.connection.zk);
+    return readNamespaces(this.connection.zk, this.connection.log);
   }
 
   async inNamespace(namespace: string): Promise<Client> {
     this.checkOpen();
-    const images = await readRanges(this.connection.zk, namespace);
+    const images = await readRanges(this.connection.zk, this.connection.log, namespace);
     this.checkOpen();
     return new RangekeeperClient(this.connection, { ...this.settings, namespace }, images, false);
   }

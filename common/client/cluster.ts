@@ -3,10 +3,12 @@
 
 import { delay, type Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
 import type { DescriptorImage } from '../model/descriptor.ts';
+import { BadDataError } from '../model/fields.ts';
 import type { NamespaceRecord } from '../model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../zk/store.ts';
-import { clusterCodec, descriptorCodec, namespaceCodec, parseRangeName, paths } from '../zk/znodes.ts';
+import { clusterCodec, decodeImage, decodeNamespace, parseRangeName, paths } from '../zk/znodes.ts';
 
 /** Descriptors read at once. */
 const READS_AT_ONCE = 64;
@@ -26,27 +28,34 @@ export interface ReachOptions {
 
 /** Rejects with NO_CLUSTER when `connectMs` is over, with UNKNOWN_NAMESPACE at once where there are others. */
 export async function reachCluster(
-  { zk, env }: { readonly zk: Zk; readonly env: Env },
+  { zk, env, log }: { readonly zk: Zk; readonly env: Env; readonly log: Logger },
   { namespace, connectMs }: ReachOptions,
 ): Promise<Cluster> {
   const end = env.now() + connectMs;
   for (;;) {
-    const outcome = await tryToReach(zk, namespace, Math.max(1, Math.ceil(end - env.now())));
+    const outcome = await tryToReach(zk, log, namespace, Math.max(1, Math.ceil(end - env.now())));
     if (!(outcome instanceof RangekeeperError)) return outcome;
     if (outcome.code !== 'NO_CLUSTER' || env.now() + LOOK_MS > end) throw outcome;
     await delay(env, LOOK_MS);
   }
 }
 
-async function tryToReach(zk: Zk, namespace: string, timeoutMs: number): Promise<Cluster | RangekeeperError> {
+async function tryToReach(
+  zk: Zk,
+  log: Logger,
+  namespace: string,
+  timeoutMs: number,
+): Promise<Cluster | RangekeeperError> {
   try {
     const session = await zk.ready(timeoutMs);
     const id = await readClusterId(session);
-    return { id, images: await readDescriptors(session, namespace) };
+    return { id, images: await readDescriptors(session, log, namespace) };
   } catch (error) {
     if (error instanceof RangekeeperError) return error;
     if (error instanceof ZkError)
       return new RangekeeperError('NO_CLUSTER', `ZooKeeper did not answer: ${error.message}`);
+    if (error instanceof BadDataError)
+      return new RangekeeperError('NO_CLUSTER', `the cluster's record cannot be read: ${error.message}`);
     throw error;
   }
 }
@@ -58,18 +67,36 @@ async function readClusterId(session: ZkSession): Promise<string> {
   return clusterCodec.decode(node.data).clusterId;
 }
 
-async function readDescriptors(session: ZkSession, namespace: string): Promise<readonly DescriptorImage[]> {
+/** Those that can be read. */
+async function readDescriptors(
+  session: ZkSession,
+  log: Logger,
+  namespace: string,
+): Promise<readonly DescriptorImage[]> {
   const names = await session.children(paths.ranges(namespace));
   if (names === null) throw await noNamespace(session, namespace);
   const ids = names.map(parseRangeName).filter((id) => id !== null);
   const images: DescriptorImage[] = [];
   for (let i = 0; i < ids.length; i += READS_AT_ONCE) {
-    const reads = ids.slice(i, i + READS_AT_ONCE).map((id) => session.get(paths.range(namespace, id)));
-    for (const node of await Promise.all(reads)) {
-      if (node !== null) images.push(descriptorCodec.image(node));
-    }
+    const reads = ids.slice(i, i + READS_AT_ONCE).map(async (id) => {
+      const path = paths.range(namespace, id);
+      const node = await session.get(path);
+      return node === null ? null : readable(log, path, () => decodeImage(namespace, id, node));
+    });
+    for (const image of await Promise.all(reads)) if (image !== null) images.push(image);
   }
   return images;
+}
+
+/** Null, with a line in the log, where the znode holds what it should not: the others are of use without it. */
+function readable<T>(log: Logger, path: string, decode: () => T): T | null {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    log.warn({ path, reason: error.message }, 'ignoring a znode that cannot be read');
+    return null;
+  }
 }
 
 async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
@@ -87,17 +114,23 @@ async function noNamespace(session: ZkSession, namespace: string): Promise<Range
 }
 
 /** In order of names. Rejects with NO_CLUSTER while ZooKeeper is away. */
-export function readNamespaces(zk: Zk): Promise<readonly NamespaceRecord[]> {
+export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceRecord[]> {
   return withSession(zk, async (session) => {
     const names = (await session.children(paths.namespaces)) ?? [];
-    const nodes = await Promise.all(names.map((name) => session.get(paths.namespace(name))));
-    return nodes.filter((node) => node !== null).map((node) => namespaceCodec.decode(node.data));
+    const read = await Promise.all(
+      names.map(async (name) => {
+        const path = paths.namespace(name);
+        const node = await session.get(path);
+        return node === null ? null : readable(log, path, () => decodeNamespace(name, node));
+      }),
+    );
+    return read.filter((record) => record !== null);
   });
 }
 
 /** Every descriptor of the namespace. Rejects with NO_CLUSTER while ZooKeeper is away. */
-export function readRanges(zk: Zk, namespace: string): Promise<readonly DescriptorImage[]> {
-  return withSession(zk, (session) => readDescriptors(session, namespace));
+export function readRanges(zk: Zk, log: Logger, namespace: string): Promise<readonly DescriptorImage[]> {
+  return withSession(zk, (session) => readDescriptors(session, log, namespace));
 }
 
 async function withSession<T>(zk: Zk, read: (session: ZkSession) => Promise<T>): Promise<T> {

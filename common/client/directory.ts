@@ -6,10 +6,11 @@ import { type Bytes, compareBytes } from '../base/bytes.ts';
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
+import { BadDataError } from '../model/fields.ts';
 import type { NodeId, RangeId } from '../model/ids.ts';
 import { RangeMap } from '../model/range-map.ts';
 import type { Observer, Zk, ZkNode } from '../zk/store.ts';
-import { descriptorCodec, parseRangeName, paths } from '../zk/znodes.ts';
+import { decodeImage, descriptorCodec, parseRangeName, paths } from '../zk/znodes.ts';
 import { RangeWatch } from './range-watch.ts';
 
 /** A picture in doubt is not read again sooner than this. */
@@ -90,11 +91,7 @@ export class Directory {
 
   /** What a node's error told. */
   learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
-    try {
-      this.learn(descriptorCodec.image(hint));
-    } catch (error) {
-      this.log.warn({ error: String(error) }, 'ignoring a hint that is no descriptor');
-    }
+    this.learnIfReadable(() => descriptorCodec.image(hint));
   }
 
   /** The range's picture may be old: reads it again, at most every so often. */
@@ -120,7 +117,17 @@ export class Directory {
 
   private observed(range: RangeId, node: ZkNode | null): void {
     if (node === null) this.forget(range);
-    else this.learnHint(node);
+    else this.learnIfReadable(() => decodeImage(this.namespace, range, node));
+  }
+
+  /** What cannot be read says nothing new. */
+  private learnIfReadable(decode: () => DescriptorImage): void {
+    try {
+      this.learn(decode());
+    } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
+      this.log.warn({ namespace: this.namespace, reason: error.message }, 'ignoring what is no descriptor');
+    }
   }
 
   private learn(image: DescriptorImage): void {

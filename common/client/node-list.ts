@@ -1,10 +1,11 @@
 // The cluster's nodes as ZooKeeper lists them: who is registered, who is live, and where. Each is watched; there are few.
 
 import type { Logger } from '../base/log.ts';
+import { BadDataError } from '../model/fields.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { LiveNode, NodeRecord } from '../model/records.ts';
 import type { Observer, Zk, ZkNode } from '../zk/store.ts';
-import { decodeLive, nodeCodec, paths } from '../zk/znodes.ts';
+import { decodeLive, decodeNode, paths } from '../zk/znodes.ts';
 import type { NodeView } from './api.ts';
 
 export interface NodeListListener {
@@ -54,14 +55,19 @@ export class NodeList {
   }
 
   private recorded(id: NodeId, node: ZkNode | null): void {
-    const record = node === null ? null : this.decode(id, () => nodeCodec.decode(node.data));
-    if (record === null) this.records.delete(id);
-    else this.records.set(id, record);
+    if (node === null) this.records.delete(id);
+    else {
+      const record = this.decode(id, () => decodeNode(id, node));
+      // What cannot be read says nothing new.
+      if (record !== null) this.records.set(id, record);
+    }
     this.listener.changed();
   }
 
   private lived(id: NodeId, node: ZkNode | null): void {
-    const live = node === null ? null : this.decode(id, () => decodeLive(id, node));
+    const live = node === null ? null : decodeLive(id, node);
+    if (live?.address === null)
+      this.log.warn({ node: id }, 'a live znode cannot be read: nobody knows where the node is');
     if (live === null) this.lives.delete(id);
     else this.lives.set(id, live);
     this.listener.located(id, live);
@@ -72,7 +78,8 @@ export class NodeList {
     try {
       return decode();
     } catch (error) {
-      this.log.warn({ node: id, error: String(error) }, 'ignoring a znode that cannot be read');
+      if (!(error instanceof BadDataError)) throw error;
+      this.log.warn({ node: id, reason: error.message }, 'ignoring a znode that cannot be read');
       return null;
     }
   }

@@ -1,22 +1,28 @@
 // Asking a node about itself.
 
+import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
+import { BadDataError } from '../model/fields.ts';
 import type { NodeId } from '../model/ids.ts';
-import type { NodeStatus } from '../model/status.ts';
+import { decodeStatus, type NodeStatus } from '../model/status.ts';
 import type { Peers } from '../net/peers.ts';
 
 /** `deadline` is an instant of Env.now(). Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. */
 export async function askStatus(peers: Peers, node: NodeId, deadline: number): Promise<NodeStatus> {
-  const json = await new Promise<string>((resolve, reject) => {
+  const json = await new Promise<Bytes>((resolve, reject) => {
     peers.request(node, { kind: 'status' }, deadline, {
-      replied: (body) => resolve(body.kind === 'status-reply' ? Buffer.from(body.json).toString() : ''),
+      replied: (body) => resolve(body.kind === 'status-reply' ? new Uint8Array(body.json) : emptyBytes),
       failed: (error) => reject(error.code === 'OUTCOME_UNKNOWN' ? unanswered(node, error) : error),
     });
   });
   try {
-    return JSON.parse(json) as NodeStatus;
-  } catch {
-    throw new RangekeeperError('MALFORMED', `node ${node} told its status in no form that can be read`);
+    return decodeStatus(json);
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    throw new RangekeeperError(
+      'MALFORMED',
+      `node ${node} said of itself what makes no sense: ${error.message}`,
+    );
   }
 }
 

@@ -18,6 +18,15 @@ export const LIMITS = {
   writeWindow: 16_384,
   rangesPerNamespaceCreated: 256,
   namespaceNameMax: 64,
+  replicationFactorMax: 9,
+  /** A namespace's id is stored in 4 bytes of each key. */
+  namespaceIdMax: 2 ** 32 - 1,
+  /** A range's id has at most so many digits in its znode's name. */
+  rangeIdMax: 10 ** 15 - 1,
+  /** A counter of ids is taken for rubbish where fewer than so many are left. */
+  idsLeftMin: 2 ** 20,
+  /** A task's znode: what administrators ask for is small, and is written again with each change of its state. */
+  taskBytesMax: 64 * 1024,
 } as const;
 
 /** How a node behaves in replication (DESIGN.md section 4). */
@@ -108,6 +117,31 @@ export function checkReplication(config: ReplicationConfig): void {
   );
   assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
   assert(config.snapshotBytesPerSecond > 0, 'a snapshot goes on, whatever else there is to do');
+}
+
+/** What a node takes in from outside (common/net/reception.ts). */
+export interface ReceptionConfig {
+  /** Connections of clients at once; one more is refused. */
+  readonly clientsMax: number;
+  /** Beside them: of nodes, of probes, and of whoever has not said yet who it is. */
+  readonly otherConnectionsMax: number;
+  /** Bytes of answers that wait for all connections together; beyond it the fullest connection is cut. */
+  readonly queuedBytesMax: number;
+}
+
+export const DEFAULT_RECEPTION: ReceptionConfig = {
+  clientsMax: 2_000,
+  otherConnectionsMax: 256,
+  queuedBytesMax: 128 * 1024 * 1024,
+};
+
+/** `channelBytesMax`: what may wait for one connection before its requests are refused. */
+export function checkReception(config: ReceptionConfig, channelBytesMax: number): void {
+  assert(config.clientsMax > 0 && config.otherConnectionsMax > 0, 'somebody is let in');
+  assert(
+    2 * channelBytesMax <= config.queuedBytesMax,
+    'two connections may be full: a lone slow reader is refused, not cut',
+  );
 }
 
 /** ZooKeeper session and lease (DESIGN.md section 3). */

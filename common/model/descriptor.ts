@@ -1,6 +1,6 @@
 // A range's truth: who owns it, who holds it, who may be promoted. One znode a range; every change is a
 // compare-and-set on that znode's version, made by one of the functions at the end, so that what may change together
-// is written in one place. `checkDescriptor` states what is true of every image (DESIGN.md section 4).
+// is written in one place. `descriptorFault` states what is true of every image (DESIGN.md section 4).
 
 import { assert } from '../base/assert.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq, SessionId } from './ids.ts';
@@ -68,33 +68,34 @@ export function isInSync(descriptor: Descriptor, node: NodeId): boolean {
   return descriptor.inSync.includes(node);
 }
 
-/** Throws AssertionError unless `descriptor` is one that the rules allow. Run on every write and every read. */
-export function checkDescriptor(descriptor: Descriptor): void {
-  const { owner, replicas, inSync, minInSync, epoch } = descriptor;
-  assert(Number.isSafeInteger(descriptor.id) && descriptor.id > 0, 'range id is a positive integer');
-  assert(!isEmpty(descriptor), 'range is not empty');
-  assert(Number.isSafeInteger(epoch) && epoch >= 1, 'epoch is at least 1');
-  assert(new Set(replicas.map((replica) => replica.node)).size === replicas.length, 'one replica a node');
-  assert(
-    replicas.every((replica) => replica.inc < descriptor.nextInc),
-    'incs are below nextInc',
-  );
+/**
+ * What is true of every descriptor (DESIGN.md section 4). Null: it holds; else the first rule that is broken, in words. One
+ * that was read is refused for it; one that is about to be written is a broken invariant ({@link checkDescriptor}).
+ */
+export function descriptorFault(descriptor: Descriptor): string | null {
+  const { owner, replicas, inSync, minInSync, epoch, retire, transferTo } = descriptor;
+  if (!(Number.isSafeInteger(descriptor.id) && descriptor.id > 0)) return 'range id is a positive integer';
+  if (isEmpty(descriptor)) return 'range is not empty';
+  if (!(Number.isSafeInteger(epoch) && epoch >= 1)) return 'epoch is at least 1';
+  if (new Set(replicas.map((replica) => replica.node)).size < replicas.length) return 'one replica a node';
+  if (replicas.some((replica) => replica.inc >= descriptor.nextInc)) return 'incs are below nextInc';
   if (descriptor.state === 'dropped') {
-    assert(replicas.length === 0 && inSync.length === 0, 'a dropped range has no replicas');
-    return;
+    return replicas.length > 0 || inSync.length > 0 ? 'a dropped range has no replicas' : null;
   }
-  assert(new Set(inSync).size === inSync.length, 'in-sync members are distinct');
-  assert(
-    descriptor.retire === null || incOf(descriptor, descriptor.retire) !== undefined,
-    'what retires is a replica',
-  );
-  assert(minInSync >= 1 && inSync.length >= minInSync, 'R5: the in-sync set never falls below m');
-  assert(
-    inSync.every((node) => incOf(descriptor, node) !== undefined),
-    'R9: in-sync members are replicas',
-  );
-  assert(isInSync(descriptor, owner.node), 'the owner is in-sync');
-  assert(incOf(descriptor, owner.node) === owner.inc, 'R1: the owner is a present replica');
+  if (new Set(inSync).size < inSync.length) return 'in-sync members are distinct';
+  if (retire !== null && incOf(descriptor, retire) === undefined) return 'what retires is a replica';
+  if (transferTo !== null && incOf(descriptor, transferTo) === undefined)
+    return 'R8: a hand-over goes to a replica';
+  if (!(minInSync >= 1 && inSync.length >= minInSync)) return 'R5: the in-sync set never falls below m';
+  if (inSync.some((node) => incOf(descriptor, node) === undefined)) return 'R9: in-sync members are replicas';
+  if (!isInSync(descriptor, owner.node)) return 'the owner is in-sync';
+  return incOf(descriptor, owner.node) === owner.inc ? null : 'R1: the owner is a present replica';
+}
+
+/** Throws AssertionError unless `descriptor` is one that the rules allow. Run on every write. */
+export function checkDescriptor(descriptor: Descriptor): void {
+  const fault = descriptorFault(descriptor);
+  assert(fault === null, fault ?? '');
 }
 
 function changed(descriptor: Descriptor, change: Partial<Descriptor>): Descriptor {

@@ -88,9 +88,12 @@ export interface LiveRecord {
   readonly standing?: Standing;
 }
 
-export interface LiveNode extends LiveRecord {
+/** A live znode as a fact: the node, and the session that it lives in. */
+export interface LiveNode extends Omit<LiveRecord, 'address'> {
   readonly id: NodeId;
   readonly session: SessionId;
+  /** Null: the znode's data cannot be read. The session lives all the same, but nobody knows where the node is. */
+  readonly address: string | null;
 }
 
 /** `/health/<id>`: what a node says of its surroundings, for the leader to plan by. Written on change, at most every few seconds. */
@@ -132,7 +135,8 @@ export type TaskRequest =
 
 /** `/tasks/<uuid>` */
 export interface TaskRecord {
-  readonly request: TaskRequest;
+  /** Null: what was asked could not be read; such a task has failed, or is about to. */
+  readonly request: TaskRequest | null;
   readonly state: TaskState;
   /** In words, for people. */
   readonly progress: string;

@@ -1,9 +1,12 @@
 // What a node tells of itself on request (JSON in a StatusReply, and behind the web page): nothing here decides anything.
 
+import type { Bytes } from '../base/bytes.ts';
+import { Field } from './fields.ts';
 import type { Epoch, Inc, NodeId, RangeId, Seq } from './ids.ts';
 
 /** What a replica is doing at this moment. */
-export type ReplicaRole = 'owner' | 'starting' | 'follower' | 'learner' | 'void';
+export const REPLICA_ROLES = ['owner', 'starting', 'follower', 'learner', 'void'] as const;
+export type ReplicaRole = (typeof REPLICA_ROLES)[number];
 
 export interface ReplicaStatus {
   readonly range: RangeId;
@@ -47,4 +50,51 @@ export interface NodeStatus {
   readonly unfit?: string | null;
   readonly logBytes: number;
   readonly memoryBytes: number;
+}
+
+const RANGES_MAX = 1_000_000;
+const FOLLOWERS_MAX = 1_000;
+const NODES_MAX = 10_000;
+const SENTENCE_MAX = 8_192;
+
+/** What a node said of itself; throws BadDataError where that is something else. */
+export function decodeStatus(json: Bytes): NodeStatus {
+  const field = Field.parse(json);
+  return {
+    node: field.get('node').id(),
+    version: field.get('version').line(),
+    startedAt: field.get('startedAt').time(),
+    leaseMs: field.get('leaseMs').amount(),
+    replicas: field.get('replicas').list(RANGES_MAX, readReplica),
+    orphans: field.get('orphans').list(RANGES_MAX, (range) => range.integer()),
+    logBytes: field.get('logBytes').amount(),
+    memoryBytes: field.get('memoryBytes').amount(),
+    unreachable: field.get('unreachable').orNull((list) => list.list(NODES_MAX, (node) => node.id())) ?? [],
+    unfit: field.get('unfit').orNull((reason) => reason.text(SENTENCE_MAX)),
+  };
+}
+
+function readReplica(field: Field): ReplicaStatus {
+  return {
+    range: field.get('range').integer(),
+    inc: field.get('inc').integer(),
+    role: field.get('role').word(REPLICA_ROLES),
+    epochSeen: field.get('epochSeen').integer(),
+    lastSeq: field.get('lastSeq').integer(),
+    syncedSeq: field.get('syncedSeq').integer(),
+    commitSeq: field.get('commitSeq').integer(),
+    appliedSeq: field.get('appliedSeq').integer(),
+    readOnlySince: field.get('readOnlySince').orNull((at) => at.time()),
+    followers: field.get('followers').list(FOLLOWERS_MAX, readFollower),
+    staleMs: field.get('staleMs').orNull((ms) => ms.amount()),
+  };
+}
+
+function readFollower(field: Field): FollowerStatus {
+  return {
+    node: field.get('node').id(),
+    progress: field.get('progress').word(['probe', 'stream', 'snapshot']),
+    ackedSeq: field.get('ackedSeq').integer(),
+    lag: field.get('lag').integer(),
+  };
 }

@@ -3,7 +3,7 @@
 // bytes by size; one timer serves all deadlines. A connection that goes silent, or sends what is not this protocol, is
 // closed; what was asked on it then ends as unknown if it may have left this process, as unreachable if it has not.
 
-import { assert } from '../base/assert.ts';
+import { AssertionError, assert } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
 import { every } from '../base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../base/errors.ts';
@@ -71,6 +71,10 @@ export interface ChannelOptions {
   readonly config?: Partial<ChannelConfig>;
   /** Shared with other channels; else its own. */
   readonly turnEnd?: TurnEnd;
+  /** Of an accepted connection, whose other end has just said who it is; an error refuses it. */
+  readonly admit?: (node: NodeId) => RangekeeperError | null;
+  /** Called whenever something was handed to the connection. */
+  readonly flushed?: (channel: Channel) => void;
 }
 
 export interface DialOptions extends ChannelOptions {
@@ -93,6 +97,7 @@ export class Channel {
   private readonly log: Logger;
   private readonly self: Identity;
   private readonly handlers: ChannelHandlers;
+  private readonly admit: ((node: NodeId) => RangekeeperError | null) | undefined;
   private readonly config: ChannelConfig;
   private readonly dialled: boolean;
   private state: State = 'connecting';
@@ -116,11 +121,13 @@ export class Channel {
     this.log = options.log;
     this.self = options.self;
     this.handlers = options.handlers;
+    this.admit = options.admit;
     this.config = { ...DEFAULT_CHANNEL, ...options.config };
     this.peerNode = peerNode;
     this.dialled = dialled;
     this.outbox = new Outbox(options.turnEnd ?? new TurnEnd(options.env), this.config, () => {
       this.unsentFrom = this.nextId;
+      options.flushed?.(this);
     });
     this.deadlines = new Deadlines(options.env, (now) => this.expire(now));
   }
@@ -150,6 +157,11 @@ export class Channel {
   /** Requests under way. */
   get inflight(): number {
     return this.pending.size;
+  }
+
+  /** Bytes that wait to leave. */
+  get queuedBytes(): number {
+    return this.outbox.queuedBytes;
   }
 
   /** The other end's address, for logs. */
@@ -201,6 +213,12 @@ export class Channel {
     this.end(new RangekeeperError('CLOSED', reason));
   }
 
+  /** Ends the connection at once, with all that is queued. Requests under way fail. */
+  cut(reason: string): void {
+    this.connection?.cut(reason);
+    this.end(new RangekeeperError('UNREACHABLE', reason));
+  }
+
   // ---- out -------------------------------------------------------------------------------------------------------
 
   private refusal(): RangekeeperError | null {
@@ -220,8 +238,10 @@ export class Channel {
   private receiver(): ConnectionHandlers {
     return {
       message: (bytes) => this.message(bytes),
-      closed: (reason) =>
-        this.end(new RangekeeperError('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`)),
+      closed: (reason, violation = false) => {
+        if (violation) this.malformed(reason);
+        else this.end(new RangekeeperError('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`));
+      },
     };
   }
 
@@ -340,8 +360,8 @@ export class Channel {
       if (this.closed) connection.close('too late');
       else this.attach(connection);
     } catch (error) {
-      if (!(error instanceof RangekeeperError)) throw error;
-      unreachable(error.message);
+      if (error instanceof AssertionError) throw error;
+      unreachable(error instanceof Error ? error.message : String(error));
     }
   }
 
@@ -366,6 +386,12 @@ export class Channel {
       this.log.warn({ peer: this.peer, node: body.nodeId }, `refusing a connection: ${fault.message}`);
       if (!this.dialled) this.sendNow(replyFromError(fault));
       this.end(fault);
+      return;
+    }
+    const refusal = this.admit?.(body.nodeId) ?? null;
+    if (refusal !== null) {
+      this.sendNow(replyFromError(refusal));
+      this.end(refusal);
       return;
     }
     this.peerNode = body.nodeId;

@@ -2,7 +2,7 @@
 // WebSockets on the same port (ws-transport.ts); a coordinator has only this.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
-import { formatAddress, parseAddress } from './address.ts';
+import { formatAddress, parseAddress } from '../model/address.ts';
 import type { Listener } from './transport.ts';
 
 export interface Pages {
@@ -14,9 +14,13 @@ export interface Pages {
   metrics(): string;
 }
 
+/** Connections at once, where there are only pages. */
+const PROBES_MAX = 256;
+
 /** Serves the pages on `listen` (`host:port`, port 0: a free one). Rejects with one clear line where it cannot. */
 export async function serveHttp(listen: string, pages: Pages): Promise<Listener> {
   const server = createPageServer(pages);
+  server.maxConnections = PROBES_MAX;
   const address = await bind(server, listen);
   return { address, close: () => closeServer(server) };
 }
@@ -64,10 +68,13 @@ function end(
 export function bind(server: Server, listen: string): Promise<string> {
   const { host, port } = parseAddress(listen);
   return new Promise((resolve, reject) => {
-    server.once('error', (cause) =>
-      reject(new Error(`cannot listen on ${listen}: ${reasonOf(cause)}`, { cause })),
-    );
+    const refused = (cause: Error) =>
+      reject(new Error(`cannot listen on ${listen}: ${reasonOf(cause)}`, { cause }));
+    server.once('error', refused);
     server.listen(port, host, () => {
+      server.off('error', refused);
+      // From here on it is a connection that could not be accepted, such as for want of a file descriptor: that one's loss.
+      server.on('error', () => {});
       const bound = server.address();
       resolve(bound === null || typeof bound === 'string' ? listen : formatAddress(host, bound.port));
     });

@@ -1,7 +1,8 @@
 // One channel a node, kept: made at the first use, made again with a jittered, bounded backoff after every loss, for as
 // long as the node has an address. Clients reach nodes through it, and owners their followers. A node may come back at
 // another address; the channel follows. One that comes back at the same address is dialled at once as well: nobody waits
-// out a backoff that counts the failures of before.
+// out a backoff that counts the failures of before. A node without an address is forgotten with its last channel: ids of
+// nodes that are gone for good neither cost anything nor are dialled.
 
 import type { Env, Timer } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
@@ -60,7 +61,19 @@ export class Peers {
     const known = this.peers.get(node);
     if (known !== undefined) known.setAddress(address, life);
     else if (address !== null && !this.closed)
-      this.peers.set(node, new Peer(node, address, life, this.options, this.config));
+      this.peers.set(
+        node,
+        new Peer(node, address, life, this.options, this.config, (peer) => this.forget(peer)),
+      );
+  }
+
+  private forget(peer: Peer): void {
+    if (this.peers.get(peer.node) === peer) this.peers.delete(peer.node);
+  }
+
+  /** Nodes with an address, or with a channel that has outlived it. */
+  get known(): readonly NodeId[] {
+    return [...this.peers.keys()];
   }
 
   /** There is reason to think the node dead: a channel on which nothing has come lately is closed. */
@@ -123,27 +136,31 @@ type PeerState =
   | { readonly kind: 'backoff'; readonly timer: Timer };
 
 class Peer {
-  private readonly node: NodeId;
+  readonly node: NodeId;
   private readonly options: PeersOptions;
   private readonly config: PeersConfig;
+  private readonly forget: (peer: Peer) => void;
   private address: string | null;
   private life: string | null;
   private state: PeerState = { kind: 'idle' };
   /** Attempts in a row that did not lead to a handshake. */
   private failures = 0;
 
+  /** `forget` is called once it has neither an address nor a channel. */
   constructor(
     node: NodeId,
     address: string,
     life: string | null,
     options: PeersOptions,
     config: PeersConfig,
+    forget: (peer: Peer) => void,
   ) {
     this.node = node;
     this.address = address;
     this.life = life;
     this.options = options;
     this.config = config;
+    this.forget = forget;
   }
 
   get channel(): Channel | null {
@@ -167,6 +184,7 @@ class Peer {
     this.life = life;
     if (address === null) {
       this.stopWaiting();
+      if (this.state.kind === 'idle') this.forget(this);
       return;
     }
     const wasUsed = this.state.kind !== 'idle';
@@ -221,7 +239,10 @@ class Peer {
   private lost(channel: Channel): void {
     if (this.channel !== channel) return;
     this.state = { kind: 'idle' };
-    if (this.address === null) return;
+    if (this.address === null) {
+      this.forget(this);
+      return;
+    }
     const { env } = this.options;
     const { backoffMinMs, backoffMaxMs } = this.config;
     const ms = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.failures++) * (0.5 + env.random());

@@ -4,8 +4,8 @@
 export interface ConnectionHandlers {
   /** One whole message. The bytes belong to the receiver until it returns; copy what is kept. */
   message(bytes: Uint8Array): void;
-  /** Called once, also after a failed attempt to connect. Nothing is called after it. */
-  closed(reason: string): void;
+  /** Called once. Nothing is called after it. `violation`: the other end sent what this kind of connection does not allow. */
+  closed(reason: string, violation?: boolean): void;
 }
 
 export interface Connection {
@@ -17,6 +17,8 @@ export interface Connection {
   readonly peer: string;
   /** Ends the connection; `closed` is called, in a later turn. */
   close(reason: string): void;
+  /** As `close`, without a wait for what is queued: it is dropped, and its memory free. */
+  cut(reason: string): void;
 }
 
 /** Takes in a connection that another process made. */

@@ -8,8 +8,8 @@ import { WebSocket, WebSocketServer } from 'ws';
 import { assert } from '../base/assert.ts';
 import type { Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
+import { formatAddress, parseAddress } from '../model/address.ts';
 import { LIMITS } from '../model/config.ts';
-import { formatAddress, parseAddress } from './address.ts';
 import { bind, closeServer, createPageServer, type Pages } from './http.ts';
 import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from './transport.ts';
 
@@ -36,13 +36,8 @@ export class WsTransport implements Transport {
     return new Promise((resolve, reject) => {
       const refuse = (reason: string) =>
         reject(new RangekeeperError('UNREACHABLE', `cannot connect to ${address}: ${reason}`));
-      const { host, port } = parseAddress(address);
-      const socket = new WebSocket(`ws://${formatAddress(host, port)}/`, {
-        ...SOCKET_OPTIONS,
-        handshakeTimeout: timeoutMs,
-        // Masking guards caches between browsers and servers; there is none here, and a zero mask costs nothing.
-        generateMask: (mask) => mask.fill(0),
-      });
+      const socket = dial(address, timeoutMs, refuse);
+      if (socket === null) return;
       const refused = (error: Error) => refuse(error.message);
       let stream: Duplex | null = null;
       socket.once('error', refused);
@@ -57,6 +52,22 @@ export class WsTransport implements Transport {
         resolve(connection);
       });
     });
+  }
+}
+
+/** Null, after a call of `refuse`, where nothing can even be tried: the address came from elsewhere, and may be anything. */
+function dial(address: string, timeoutMs: number, refuse: (reason: string) => void): WebSocket | null {
+  try {
+    const { host, port } = parseAddress(address);
+    return new WebSocket(`ws://${formatAddress(host, port)}/`, {
+      ...SOCKET_OPTIONS,
+      handshakeTimeout: timeoutMs,
+      // Masking guards caches between browsers and servers; there is none here, and a zero mask costs nothing.
+      generateMask: (mask) => mask.fill(0),
+    });
+  } catch (error) {
+    refuse(error instanceof Error ? error.message : String(error));
+    return null;
   }
 }
 
@@ -90,14 +101,19 @@ class WsConnection implements Connection {
   attach(handlers: ConnectionHandlers): void {
     this.handlers = handlers;
     let reason = 'closed by the other end';
+    let violation = false;
     this.socket.on('message', (data, isBinary) => {
       if (isBinary && data instanceof Uint8Array) this.handlers?.message(data);
-      else this.close('a text message');
+      else {
+        this.detach()?.closed('a text message', true);
+        this.socket.close();
+      }
     });
-    this.socket.on('error', (error) => {
+    this.socket.on('error', (error: Error & { code?: string }) => {
       reason = error.message;
+      violation = error.code?.startsWith('WS_ERR_') ?? false;
     });
-    this.socket.on('close', () => this.detach()?.closed(reason));
+    this.socket.on('close', () => this.detach()?.closed(reason, violation));
   }
 
   get queuedBytes(): number {
@@ -115,10 +131,19 @@ class WsConnection implements Connection {
   }
 
   close(reason: string): void {
+    if (this.leave(reason)) this.socket.close();
+  }
+
+  cut(reason: string): void {
+    if (this.leave(reason)) this.socket.terminate();
+  }
+
+  /** False where it had ended before. */
+  private leave(reason: string): boolean {
     const handlers = this.detach();
-    if (handlers === null) return;
+    if (handlers === null) return false;
     this.env.soon(() => handlers.closed(reason));
-    this.socket.close();
+    return true;
   }
 
   private detach(): ConnectionHandlers | null {
@@ -151,6 +176,8 @@ export interface ServeOptions {
   /** null: connections are refused until {@link WsListener.accept} says how they are served. */
   readonly accept: Accept | null;
   readonly env: Env;
+  /** Connections at once, of any kind; one more is closed as it comes, and `turnedAway` called. Absent: as many as there are. */
+  readonly bound?: { readonly connectionsMax: number; readonly turnedAway: () => void };
 }
 
 export interface WsListener extends Listener {
@@ -161,7 +188,12 @@ export interface WsListener extends Listener {
 /** One port for the pages and the protocol. Rejects with one clear line where it cannot listen. */
 export async function serveWs(options: ServeOptions): Promise<WsListener> {
   let { accept } = options;
+  const { bound } = options;
   const server = createPageServer(options.pages);
+  if (bound !== undefined) {
+    server.maxConnections = bound.connectionsMax;
+    server.on('drop', () => bound.turnedAway());
+  }
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
   sockets.on('wsClientError', (_error, socket) => refuseUpgrade(socket, '400 Bad Request'));
   server.on('upgrade', (request, socket, head) => {

@@ -14,6 +14,8 @@
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseByteSize } from '../base/byte-size.ts';
+import { isEveryAddress, isReachable, parseAddress } from '../model/address.ts';
+import { parseConnectString } from '../model/connect-string.ts';
 import { EXIT, ProcessExit } from './exit.ts';
 
 export interface FlagBase {
@@ -138,7 +140,7 @@ export function choice<const W extends string, F extends W | null = W>(
 /** `host:port`; port 0 picks a free one. */
 export function address<F extends string | null = string>(options: Common<F>): Single<string | F> {
   return single<string, F>(options, 'HOST:PORT', (given) => {
-    checkAddress(given);
+    parseAddress(given);
     return given;
   });
 }
@@ -165,14 +167,12 @@ export function list(options: {
   };
 }
 
-const HOST = /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+)$/;
-
-function checkAddress(given: string): void {
-  const colon = given.lastIndexOf(':');
-  const port = given.slice(colon + 1);
-  if (colon < 1 || !HOST.test(given.slice(0, colon)) || !/^[0-9]{1,5}$/.test(port) || Number(port) > 65_535) {
-    throw new Error(`${given} is not host:port`);
-  }
+/** `host:port` that others are told to connect to: one host, and a port other than 0. */
+export function advertised<F extends string | null = string>(options: Common<F>): Single<string | F> {
+  return single<string, F>(options, 'HOST:PORT', (given) => {
+    if (!isReachable(parseAddress(given))) throw new Error(`nobody can connect to ${given}`);
+    return given;
+  });
 }
 
 /** Where ZooKeeper is: the same flag in every process. */
@@ -183,12 +183,22 @@ export const ZK_FLAG = single<string, string>(
   },
   'HOST:PORT,.../ROOT',
   (given) => {
-    const [servers = '', ...root] = given.split('/');
-    for (const server of servers.split(',')) checkAddress(server);
-    if (root.length > 0 && root.some((part) => part === '')) throw new Error(`${given} has an empty root`);
+    parseConnectString(given);
     return given;
   },
 );
+
+/**
+ * For a process that tells others where it listens. Throws {@link ProcessExit} where that is every address of the machine and
+ * nothing says which of them others should connect to.
+ */
+export function checkAdvertised(
+  command: Command,
+  { listen, advertise }: { readonly listen: string; readonly advertise: string | null },
+): void {
+  if (advertise === null && isEveryAddress(parseAddress(listen).host))
+    throw usage(command, `--listen ${listen} names no host that others can connect to: give --advertise`);
+}
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];

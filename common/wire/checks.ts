@@ -16,12 +16,20 @@ export function check(condition: boolean, fault: string): asserts condition {
 }
 
 export function checkKey(key: Bytes): void {
-  check(key.length > 0, 'empty key');
-  check(key.length <= LIMITS.keyBytesMax, 'key too long');
+  checkKeyLength(key.length);
+}
+
+export function checkKeyLength(length: number): void {
+  check(length > 0, 'empty key');
+  check(length <= LIMITS.keyBytesMax, 'key too long');
 }
 
 export function checkValue(value: Bytes): void {
-  check(value.length <= LIMITS.valueBytesMax, 'value too long');
+  checkValueLength(value.length);
+}
+
+export function checkValueLength(length: number): void {
+  check(length <= LIMITS.valueBytesMax, 'value too long');
 }
 
 /** Bounds may be one byte longer than a key: "just after this key". */

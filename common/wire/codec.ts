@@ -8,6 +8,7 @@ import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkBound, checkKey, checkValue, malformed } from './checks.ts';
+import { checkAck, checkAppend, checkChunk, checkSnapshotAck } from './claims.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import {
   limit,
@@ -33,13 +34,14 @@ import {
   type ErrorReply,
   type Frame,
   type ScanRequest,
+  type SnapshotChunk,
   type WireReadMode,
   type WireSession,
 } from './messages.ts';
 import { Reader, Writer } from './protobuf.ts';
 
-/** A name (cluster id, node id) on the wire. */
-const NAME_MAX = 64;
+/** A cluster's or a node's id on the wire; a client has none. */
+const NAME = /^[A-Za-z0-9._:-]{0,64}$/;
 const ERROR_TEXT_MAX = 64 * 1024;
 const FRAMES_FIELD = 1;
 const ID_FIELD = 1;
@@ -283,7 +285,7 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
     case 'hello':
     case 'hello-reply': {
       const { protocol, clusterId, nodeId } = pb.Hello.decode(reader, length);
-      check(clusterId.length <= NAME_MAX && nodeId.length <= NAME_MAX, 'name too long');
+      check(NAME.test(clusterId) && NAME.test(nodeId), 'no name');
       return { kind, protocol, clusterId, nodeId };
     }
     case 'error':
@@ -306,17 +308,17 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
     case 'status-reply':
       return { kind, json: pb.StatusReply.decode(reader, length).json };
     case 'append':
-      return readAppend(reader, limit(reader, length));
+      return checked(readAppend(reader, limit(reader, length)), checkAppend);
     case 'append-ack':
-      return readAppendAck(reader, limit(reader, length));
+      return checked(readAppendAck(reader, limit(reader, length)), checkAck);
     case 'snapshot-chunk':
-      return decodeChunk(reader, length);
+      return checked(decodeChunk(reader, length), checkChunk);
     case 'snapshot-ack': {
       const { range, inc, epoch, snapshot, nextIndex, installed, refused } = pb.SnapshotAck.decode(
         reader,
         length,
       );
-      return { kind, range, inc, epoch, snapshot, nextIndex, installed, refused };
+      return checked({ kind, range, inc, epoch, snapshot, nextIndex, installed, refused }, checkSnapshotAck);
     }
     case 'ping':
       pb.Ping.decode(reader, length);
@@ -327,6 +329,11 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
     default:
       return never(kind);
   }
+}
+
+function checked<B extends Body>(body: B, check: (body: B) => void): B {
+  check(body);
+  return body;
 }
 
 function encodeError(body: ErrorReply, writer: Writer): void {
@@ -366,7 +373,7 @@ function decodeScan(reader: Reader, length: number): Body {
   return { kind: 'scan', range, epoch, ...bounds, ...limits, mode: readMode(mode), minSeq };
 }
 
-function decodeChunk(reader: Reader, length: number): Body {
+function decodeChunk(reader: Reader, length: number): SnapshotChunk {
   const chunk = pb.SnapshotChunk.decode(reader, length);
   const { range, inc, epoch, snapshot, index, last, checksum } = chunk;
   return {

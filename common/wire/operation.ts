@@ -3,7 +3,7 @@
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
-import { check, checkKey, checkValue, malformed } from './checks.ts';
+import { check, checkKeyLength, checkValueLength, malformed } from './checks.ts';
 import { limit, skip } from './hand-laid.ts';
 import { CLIENT_ID_BYTES, type Mutation, type Operation } from './messages.ts';
 import { bytesBytes, integerBytes, Reader, Writer } from './protobuf.ts';
@@ -57,66 +57,101 @@ function valueBytes(mutation: Mutation): Bytes {
 /** Byte fields are views into `bytes`. Throws RangekeeperError MALFORMED where a rule or a limit is broken. */
 export function decodeOperation(bytes: Bytes): Operation {
   try {
-    check(bytes.length <= LIMITS.operationBytesMax, 'operation too long');
-    return readOperation(new Reader(bytes));
+    const reader = new Reader(bytes);
+    const mutations: Mutation[] = [];
+    walk(reader, mutations);
+    const { number, doneBelow, base } = found;
+    return { clientId: reader.viewOf(found.clientAt, CLIENT_ID_BYTES), number, doneBelow, base, mutations };
   } catch (error) {
     throw malformed(error);
   }
 }
 
-function readOperation(reader: Reader): Operation {
-  const end = reader.len;
-  let clientId = emptyBytes;
-  let number = 0;
-  let doneBelow = 0;
-  let base = 0;
-  const mutations: Mutation[] = [];
-  while (reader.pos < end) {
-    const tag = reader.shortTag();
-    if (tag === OPERATION.clientId) clientId = reader.bytesView();
-    else if (tag === OPERATION.number) number = reader.safeInteger();
-    else if (tag === OPERATION.doneBelow) doneBelow = reader.safeInteger();
-    else if (tag === OPERATION.base) base = reader.safeInteger();
-    else if (tag === OPERATION.mutations) mutations.push(readMutation(reader));
-    else skip(reader, tag);
-  }
-  check(clientId.length === CLIENT_ID_BYTES, 'client id is not 16 bytes');
-  check(doneBelow <= number && number - doneBelow < LIMITS.writeWindow, 'number outside its window');
-  check(mutations.length > 0, 'operation without a mutation');
-  check(mutations.length <= LIMITS.batchOpsMax, 'too many mutations');
-  return { clientId, number, doneBelow, base, mutations };
+/**
+ * Throws RangeError where {@link decodeOperation} would refuse, and makes no object: for operations on their way from node
+ * to node, which are decoded when they are applied, where it is too late to refuse them.
+ */
+export function checkOperation(bytes: Bytes): void {
+  walk(new Reader(bytes), null);
 }
 
-function readMutation(reader: Reader): Mutation {
-  const outerEnd = reader.len;
-  const end = limit(reader, reader.size());
-  let kind = 0;
-  let key = emptyBytes;
-  let value = emptyBytes;
-  let guarded = false;
-  let ifRevision = 0;
+/** What `walk` has found in the operation, and what is found in the mutation that it is at: one for all. */
+const found = { clientAt: 0, number: 0, doneBelow: 0, base: 0 };
+const part = { kind: 0, keyAt: 0, keyLength: 0, valueAt: 0, valueLength: 0, guarded: false, ifRevision: 0 };
+
+/** Reads and checks all of it; the mutations go into `into`, if that is given. */
+function walk(reader: Reader, into: Mutation[] | null): void {
+  check(reader.len <= LIMITS.operationBytesMax, 'operation too long');
+  const end = reader.len;
+  let clientLength = 0;
+  let mutations = 0;
+  found.clientAt = 0;
+  found.number = 0;
+  found.doneBelow = 0;
+  found.base = 0;
   while (reader.pos < end) {
     const tag = reader.shortTag();
-    if (tag === MUTATION.kind) kind = reader.safeInteger();
-    else if (tag === MUTATION.key) key = reader.bytesView();
-    else if (tag === MUTATION.value) value = reader.bytesView();
-    else if (tag === MUTATION.guarded) guarded = reader.bool();
-    else if (tag === MUTATION.ifRevision) ifRevision = reader.safeInteger();
+    if (tag === OPERATION.clientId) {
+      clientLength = reader.passBytes();
+      found.clientAt = reader.pos - clientLength;
+    } else if (tag === OPERATION.number) found.number = reader.safeInteger();
+    else if (tag === OPERATION.doneBelow) found.doneBelow = reader.safeInteger();
+    else if (tag === OPERATION.base) found.base = reader.safeInteger();
+    else if (tag === OPERATION.mutations) {
+      mutations++;
+      walkMutation(reader);
+      into?.push(mutationIn(reader));
+    } else skip(reader, tag);
+  }
+  const { number, doneBelow } = found;
+  check(clientLength === CLIENT_ID_BYTES, 'client id is not 16 bytes');
+  check(doneBelow <= number && number - doneBelow < LIMITS.writeWindow, 'number outside its window');
+  check(mutations > 0, 'operation without a mutation');
+  check(mutations <= LIMITS.batchOpsMax, 'too many mutations');
+}
+
+function walkMutation(reader: Reader): void {
+  const outerEnd = reader.len;
+  const end = limit(reader, reader.size());
+  part.kind = 0;
+  part.keyLength = 0;
+  part.valueLength = 0;
+  part.guarded = false;
+  part.ifRevision = 0;
+  while (reader.pos < end) {
+    const tag = reader.shortTag();
+    if (tag === MUTATION.kind) part.kind = reader.safeInteger();
+    else if (tag === MUTATION.key) {
+      part.keyLength = reader.passBytes();
+      part.keyAt = reader.pos - part.keyLength;
+    } else if (tag === MUTATION.value) {
+      part.valueLength = reader.passBytes();
+      part.valueAt = reader.pos - part.valueLength;
+    } else if (tag === MUTATION.guarded) part.guarded = reader.bool();
+    else if (tag === MUTATION.ifRevision) part.ifRevision = reader.safeInteger();
     else skip(reader, tag);
   }
   reader.len = outerEnd;
-  checkKey(key);
-  const condition = guarded ? ifRevision : null;
-  switch (kind) {
+  checkKeyLength(part.keyLength);
+  switch (part.kind) {
     case KIND.put:
-      checkValue(value);
-      return { kind: 'put', key, value, ifRevision: condition };
+      return checkValueLength(part.valueLength);
     case KIND.delete:
-      return { kind: 'delete', key, ifRevision: condition };
+      return;
     case KIND.check:
-      check(guarded, 'a check without a revision');
-      return { kind: 'check', key, ifRevision };
+      return check(part.guarded, 'a check without a revision');
     default:
-      throw new RangeError(`unknown mutation kind ${kind}`);
+      throw new RangeError(`unknown mutation kind ${part.kind}`);
   }
+}
+
+/** Of what `walkMutation` found. */
+function mutationIn(reader: Reader): Mutation {
+  const { kind, keyLength, valueLength, guarded, ifRevision } = part;
+  const key = reader.viewOf(part.keyAt, keyLength);
+  const condition = guarded ? ifRevision : null;
+  if (kind === KIND.check) return { kind: 'check', key, ifRevision };
+  if (kind === KIND.delete) return { kind: 'delete', key, ifRevision: condition };
+  const value = valueLength === 0 ? emptyBytes : reader.viewOf(part.valueAt, valueLength);
+  return { kind: 'put', key, value, ifRevision: condition };
 }

@@ -48,10 +48,20 @@ export class Reader extends protobuf.Reader {
 
   /** Reads a bytes field; what it gives is a view. */
   bytesView(): Uint8Array {
+    const length = this.passBytes();
+    return this.viewOf(this.pos - length, length);
+  }
+
+  /** Passes a bytes field; answers its length. It ends where the reader is then. */
+  passBytes(): number {
     const length = this.size();
-    const at = this.pos;
-    if (length > this.len - at) throw new RangeError('bytes are cut short');
-    this.pos = at + length;
+    if (length > this.len - this.pos) throw new RangeError('bytes are cut short');
+    this.pos += length;
+    return length;
+  }
+
+  /** Bytes that were passed, as a view. */
+  viewOf(at: number, length: number): Uint8Array {
     return new Uint8Array(this.buf.buffer, this.buf.byteOffset + at, length);
   }
 

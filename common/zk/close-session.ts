@@ -5,7 +5,7 @@
 
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import { parseConnectString } from './connect-string.ts';
+import { parseConnectString } from '../model/connect-string.ts';
 import { Dialer, type DialOutcome } from './dialer.ts';
 import { Link } from './link.ts';
 import type { Identity, OpenLink } from './server-link.ts';

@@ -6,7 +6,8 @@
 import { never } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import type { ConnectString, ServerAddress } from './connect-string.ts';
+import type { Address } from '../model/address.ts';
+import type { ConnectString } from '../model/connect-string.ts';
 import type { Handshake, Identity, LinkOptions, OpenLink, ServerLink } from './server-link.ts';
 
 export type DialOutcome = { kind: 'up'; link: ServerLink } | { kind: 'expired' };
@@ -27,7 +28,7 @@ export class Dialer {
   readonly #target: ConnectString;
   readonly #sessionMs: number;
   readonly #logger: Logger;
-  readonly #servers: readonly ServerAddress[];
+  readonly #servers: readonly Address[];
   readonly #openLink: OpenLink;
   #next = 0;
   #seenZxid = 0n;
@@ -92,7 +93,7 @@ export class Dialer {
     what: Pick<LinkOptions, 'identity' | 'closing' | 'handshakeMs'>,
     report: (handshake: Handshake) => void,
   ): ServerLink {
-    const server = this.#servers[this.#next++ % this.#servers.length] as ServerAddress;
+    const server = this.#servers[this.#next++ % this.#servers.length] as Address;
     const options = {
       env: this.#env,
       server,

@@ -9,8 +9,8 @@ import jute, { type MultiOp } from 'node-zookeeper-client/lib/jute/index.js';
 import { never, present } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
+import { type Address, formatAddress } from '../model/address.ts';
 import { type Asked, multiResults, NO_NODE, refusal, toNode, unanswered } from './answers.ts';
-import type { ServerAddress } from './connect-string.ts';
 import { bidFarewell, CLOSE_REQUEST } from './farewell.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
@@ -89,7 +89,7 @@ export class Link implements ServerLink {
     return this.#seenZxid;
   }
 
-  get server(): ServerAddress {
+  get server(): Address {
     return this.#options.server;
   }
 
@@ -245,7 +245,7 @@ export class Link implements ServerLink {
 
   #makeClient(): Client {
     const { server, sessionMs, identity, seenZxid } = this.#options;
-    const client = zookeeper.createClient(`${server.host}:${server.port}`, {
+    const client = zookeeper.createClient(formatAddress(server.host, server.port), {
       sessionTimeout: sessionMs,
       spinDelay: 0,
       retries: 0,
@@ -390,7 +390,7 @@ export class Link implements ServerLink {
       this.#pending.add(op);
       try {
         send((error, value) =>
-          finish(() => (error ? reject(this.#refused(op, error)) : settleWith(value, resolve, reject))),
+          finish(() => (error ? reject(this.#refused(op, error)) : settleWith(op, value, resolve, reject))),
         );
       } catch (error) {
         finish(() =>
@@ -439,10 +439,19 @@ function isNoNode(error: LibraryError | null | undefined): boolean {
   return error?.code === NO_NODE;
 }
 
-function settleWith<T>(value: () => T, resolve: (value: T) => void, reject: (error: unknown) => void): void {
+/** An answer in which something is missing or impossible is the operation's failure. */
+function settleWith<T>(
+  asked: Asked,
+  value: () => T,
+  resolve: (value: T) => void,
+  reject: (error: ZkError) => void,
+): void {
   try {
     resolve(value());
   } catch (error) {
-    reject(error);
+    const reason = error instanceof Error ? error.message : String(error);
+    reject(
+      error instanceof ZkError ? error : unanswered(asked, 'protocol', `an answer makes no sense: ${reason}`),
+    );
   }
 }

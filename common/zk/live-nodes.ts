@@ -1,6 +1,7 @@
 // The nodes that have a live znode, with their sessions and addresses, kept up to date. Shared by nodes and clients. One
 // observer on the children, one on each child: a node that came back between two reads shows by its new znode.
 
+import type { Logger } from '../base/log.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { LiveNode } from '../model/records.ts';
 import type { Observer, Zk, ZkNode } from './store.ts';
@@ -8,14 +9,16 @@ import { decodeLive, paths } from './znodes.ts';
 
 export class LiveNodes {
   readonly #zk: Zk;
+  readonly #logger: Logger;
   readonly #changed: () => void;
   readonly #children: Observer;
   readonly #observers = new Map<NodeId, Observer>();
   readonly #live = new Map<NodeId, LiveNode>();
 
   /** @param changed called after every change */
-  constructor(zk: Zk, changed: () => void) {
+  constructor(zk: Zk, logger: Logger, changed: () => void) {
     this.#zk = zk;
+    this.#logger = logger;
     this.#changed = changed;
     this.#children = zk.observeChildren(paths.lives, (names) => this.#adopt(names ?? []));
   }
@@ -51,8 +54,17 @@ export class LiveNodes {
   }
 
   #learn(id: NodeId, node: ZkNode | null): void {
-    if (node === null) this.#live.delete(id);
-    else this.#live.set(id, decodeLive(id, node));
+    const live = node === null ? null : this.#decoded(id, node);
+    if (live === null) this.#live.delete(id);
+    else this.#live.set(id, live);
     this.#changed();
+  }
+
+  #decoded(id: NodeId, node: ZkNode): LiveNode | null {
+    const live = decodeLive(id, node);
+    if (live === null) this.#logger.warn({ node: id }, 'ignoring a live znode that is persistent');
+    else if (live.address === null)
+      this.#logger.warn({ node: id }, 'a live znode cannot be read: nobody knows where the node is');
+    return live;
   }
 }

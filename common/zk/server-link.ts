@@ -2,8 +2,8 @@
 // has a twin, so that the sessions, observers and leases above run there as they are.
 
 import type { Env } from '../base/env.ts';
+import type { Address } from '../model/address.ts';
 import type { SessionId } from '../model/ids.ts';
-import type { ServerAddress } from './connect-string.ts';
 import type { CreateMode, ZkNode, ZkOp, ZkOpResult } from './store.ts';
 
 /** What a session is taken up again, or closed, with. */
@@ -14,7 +14,7 @@ export interface Identity {
 
 export interface LinkOptions {
   readonly env: Env;
-  readonly server: ServerAddress;
+  readonly server: Address;
   /** Prefix of every path. */
   readonly root: string;
   /** Session timeout to ask for, ms. */
@@ -56,7 +56,7 @@ export interface ServerLink {
   /** As the server granted it. */
   readonly timeoutMs: number;
   readonly seenZxid: bigint;
-  readonly server: ServerAddress;
+  readonly server: Address;
   /** To be set in the turn in which the link comes up. */
   listen(listener: LinkListener): void;
   /** With `watch`, the next change at the path is told once. */

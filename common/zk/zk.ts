@@ -3,9 +3,9 @@
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import { checkSession, type SessionConfig } from '../model/config.ts';
+import { parseConnectString } from '../model/connect-string.ts';
 import type { SessionId } from '../model/ids.ts';
 import { closeThrough } from './close-session.ts';
-import { parseConnectString } from './connect-string.ts';
 import { contained } from './contained.ts';
 import { type Dial, Dialer } from './dialer.ts';
 import { Link } from './link.ts';

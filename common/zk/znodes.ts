@@ -1,5 +1,7 @@
 // Every znode in one table: path, encoding, who writes it, who watches it. No path is spelled anywhere else. Znodes hold
-// JSON, so that people can read a cluster with any ZooKeeper tool; byte strings are in formatBytes' text form.
+// JSON, so that people can read a cluster with any ZooKeeper tool; byte strings are in formatBytes' text form. What is read is
+// checked field by field (record-readers.ts): every decoder here throws BadDataError, and nothing else, for what does not fit.
+// Who reads a znode says so in the log and goes on with what it knew before.
 //
 //   path                          written by                         watched by
 //   /cluster                      first coordinator; leader (ids)    -
@@ -13,22 +15,23 @@
 //   /tasks/<uuid>                 client, then leader                leader, the client
 //   /events/e-...                 leader, owners (sequential)        webserver
 
-import { assert } from '../base/assert.ts';
-import { formatBytes, parseBytes } from '../base/bytes.ts';
-import { checkDescriptor, type Descriptor, type DescriptorImage, RANGE_STATES } from '../model/descriptor.ts';
+import { formatBytes } from '../base/bytes.ts';
+import { checkDescriptor, type Descriptor, type DescriptorImage } from '../model/descriptor.ts';
+import { BadDataError, Field } from '../model/fields.ts';
 import type { NodeId, RangeId } from '../model/ids.ts';
-import type {
-  ClusterRecord,
-  CoordinatorEpochRecord,
-  CoordinatorRecord,
-  EventRecord,
-  HealthRecord,
-  LiveNode,
-  LiveRecord,
-  NamespaceRecord,
-  NodeRecord,
-  TaskRecord,
-} from '../model/records.ts';
+import type { LiveNode, NamespaceRecord, NodeRecord } from '../model/records.ts';
+import {
+  readCluster,
+  readCoordinator,
+  readCoordinatorEpoch,
+  readDescriptor,
+  readEvent,
+  readHealth,
+  readLive,
+  readNamespace,
+  readNode,
+  readTask,
+} from './record-readers.ts';
 import type { ZkNode } from './store.ts';
 
 export const paths = {
@@ -77,7 +80,14 @@ export function parseRangeName(name: string): RangeId | null {
   return /^[0-9]{10,15}$/.test(name) ? Number(name) : null;
 }
 
-/** The sequence number that ZooKeeper appended to a name. */
+const SEQUENTIAL_NAME = /^[ce]-(?:.*-)?([0-9]{10})$/;
+
+/** Of the names in `/coordinators` or `/events`, those that are of that kind, in the order in which they were made. */
+export function inSequence(names: readonly string[]): readonly string[] {
+  return names.filter((name) => SEQUENTIAL_NAME.test(name)).sort((a, b) => sequenceOf(a) - sequenceOf(b));
+}
+
+/** The sequence number that ZooKeeper appended to a name of {@link inSequence}. */
 export function sequenceOf(name: string): number {
   return Number(name.slice(-10));
 }
@@ -87,50 +97,59 @@ export function sessionOfCoordinator(name: string): string {
   return name.slice(2, -11);
 }
 
+interface Codec<T> {
+  encode(record: T): Uint8Array;
+  /** Throws BadDataError. */
+  decode(data: Uint8Array): T;
+}
+
 const encoder = new TextEncoder();
-const decoder = new TextDecoder();
 
 function encodeJson(value: unknown): Uint8Array {
   return encoder.encode(JSON.stringify(value));
 }
 
-function decodeJson<T>(data: Uint8Array): T {
-  return JSON.parse(decoder.decode(data)) as T;
+function codec<T>(read: (field: Field) => T): Codec<T> {
+  return { encode: encodeJson, decode: (data) => read(Field.parse(data)) };
 }
 
-function jsonCodec<T>(): { encode(record: T): Uint8Array; decode(data: Uint8Array): T } {
-  return { encode: encodeJson, decode: (data) => decodeJson<T>(data) };
+export const clusterCodec = codec(readCluster);
+export const coordinatorCodec = codec(readCoordinator);
+export const coordinatorEpochCodec = codec(readCoordinatorEpoch);
+export const nodeCodec = codec(readNode);
+export const liveCodec = codec(readLive);
+export const healthCodec = codec(readHealth);
+export const namespaceCodec = codec(readNamespace);
+export const taskCodec = codec(readTask);
+export const eventCodec = codec(readEvent);
+
+/** The node's record under its own path. Throws BadDataError. */
+export function decodeNode(id: NodeId, node: ZkNode): NodeRecord {
+  const record = nodeCodec.decode(node.data);
+  if (record.id !== id) throw new BadDataError(`the record is of node ${record.id}`);
+  return record;
 }
 
-export const clusterCodec = jsonCodec<ClusterRecord>();
-export const coordinatorCodec = jsonCodec<CoordinatorRecord>();
-export const coordinatorEpochCodec = jsonCodec<CoordinatorEpochRecord>();
-export const nodeCodec = jsonCodec<NodeRecord>();
-export const liveCodec = jsonCodec<LiveRecord>();
-export const healthCodec = {
-  encode: (record: HealthRecord): Uint8Array => encodeJson(record),
-  /** Throws on what is no such record. */
-  decode(data: Uint8Array): HealthRecord {
-    const { unreachable, stuck, unfit } = decodeJson<HealthRecord>(data);
-    assert(isListOf('string', unreachable), 'unreachable nodes are listed by id');
-    assert(typeof stuck === 'object' && stuck !== null, 'stuck replicas are listed by node');
-    for (const ranges of Object.values(stuck)) assert(isListOf('number', ranges), 'ranges are listed by id');
-    assert(unfit === null || typeof unfit === 'string', 'why a node is unfit is a text');
-    return { unreachable, stuck, unfit };
-  },
-};
-export const namespaceCodec = jsonCodec<NamespaceRecord>();
-export const taskCodec = jsonCodec<TaskRecord>();
-export const eventCodec = jsonCodec<EventRecord>();
-
-function isListOf(type: 'string' | 'number', list: unknown): boolean {
-  return Array.isArray(list) && list.every((one) => typeof one === type);
+/** The namespace's record under its own path. Throws BadDataError. */
+export function decodeNamespace(name: string, node: ZkNode): NamespaceRecord {
+  const record = namespaceCodec.decode(node.data);
+  if (record.name !== name) throw new BadDataError(`the record is of namespace ${record.name}`);
+  return record;
 }
 
-/** A live znode as a fact: the node, and the session that it lives in. */
-export function decodeLive(id: NodeId, node: ZkNode): LiveNode {
-  assert(node.ephemeralOwner !== null, 'a live znode is ephemeral');
-  return { ...liveCodec.decode(node.data), id, session: node.ephemeralOwner };
+/**
+ * A live znode as a fact; null for a persistent one, behind which there is no session. What it says may be unreadable: then
+ * the node lives all the same (R7), without an address. Never throws.
+ */
+export function decodeLive(id: NodeId, node: ZkNode): LiveNode | null {
+  const session = node.ephemeralOwner;
+  if (session === null) return null;
+  try {
+    return { ...liveCodec.decode(node.data), id, session };
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    return { id, session, name: id, address: null, startedAt: 0, version: '' };
+  }
 }
 
 interface DescriptorJson extends Omit<Descriptor, 'start' | 'end'> {
@@ -148,19 +167,21 @@ export const descriptorCodec = {
     };
     return encodeJson(json);
   },
-  /** Throws on bytes that are no descriptor, or one that the rules forbid. */
+  /** Throws BadDataError for what is no descriptor, or one that the rules forbid. */
   decode(data: Uint8Array): Descriptor {
-    const json = decodeJson<DescriptorJson>(data);
-    assert(RANGE_STATES.includes(json.state), `unknown range state ${String(json.state)}`);
-    const descriptor = {
-      ...json,
-      start: parseBytes(json.start),
-      end: json.end === null ? null : parseBytes(json.end),
-    };
-    checkDescriptor(descriptor);
-    return descriptor;
+    return readDescriptor(Field.parse(data));
   },
+  /** As {@link descriptorCodec.decode}. */
   image(node: Pick<ZkNode, 'data' | 'version'>): DescriptorImage {
     return { descriptor: descriptorCodec.decode(node.data), version: node.version };
   },
 };
+
+/** The range's image under its own path. Throws BadDataError. */
+export function decodeImage(namespace: string, id: RangeId, node: ZkNode): DescriptorImage {
+  const image = descriptorCodec.image(node);
+  const { descriptor } = image;
+  if (descriptor.id !== id || descriptor.namespace !== namespace)
+    throw new BadDataError(`the descriptor is of range ${descriptor.id} in ${descriptor.namespace}`);
+  return image;
+}

@@ -1,10 +1,12 @@
 // A plan in the making: the steps so far, and the loads as they will be once these are done, so that each decision sees
-// the ones before it. A range is changed at most once in a plan: the next plan sees what came of it.
+// the ones before it. A range is changed at most once in a plan: the next plan sees what came of it. What is set aside
+// (set-aside.ts) is left out here, whichever rule asks for it.
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { PlanConfig } from '../config.ts';
-import type { RangeChange, Step, TaskUpdate } from '../step.ts';
+import { keyOf } from '../set-aside.ts';
+import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
 import type { View } from '../view.ts';
 import { Ledger } from './ledger.ts';
 
@@ -36,13 +38,15 @@ export class Draft {
     after: Descriptor,
     why: { change: RangeChange; node: NodeId | null; reason: string; task?: TaskUpdate },
   ): void {
+    const step: RangeStep = { kind: 'range', before, after, task: null, ...why };
+    if (this.view.setAside.has(keyOf(step))) return;
     this.ledger.count(before.descriptor, -1);
     this.ledger.count(after, 1);
     this.#after.set(after.id, after);
-    this.steps.push({ kind: 'range', before, after, task: null, ...why });
+    this.steps.push(step);
   }
 
   add(step: Exclude<Step, { kind: 'range' }>): void {
-    this.steps.push(step);
+    if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);
   }
 }

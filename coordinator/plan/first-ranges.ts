@@ -6,7 +6,8 @@ import { type Bytes, emptyBytes, toBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
-import type { NamespaceRecord } from '../../common/model/records.ts';
+import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.ts';
+import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
 import { usableNodes, type View } from '../view.ts';
 import type { Draft } from './draft.ts';
@@ -52,7 +53,7 @@ export interface NewNamespace {
 /** The namespace `default` is there from the start: as soon as there are nodes for it. */
 export function planDefaultNamespace(draft: Draft, minInSync: number): void {
   const { view, config } = draft;
-  if (view.namespaces.has(DEFAULT_NAMESPACE)) return;
+  if (isTaken(view, DEFAULT_NAMESPACE)) return;
   if (!enoughNodes(draft, config.initialNodes ?? config.replicationFactor)) return;
   const wish = {
     name: DEFAULT_NAMESPACE,
@@ -60,17 +61,28 @@ export function planDefaultNamespace(draft: Draft, minInSync: number): void {
     minInSync,
     splitAt: null,
   };
-  draft.add(createNamespace(draft, wish, null));
+  const step = createNamespace(draft, wish, null);
+  if (step !== null) draft.add(step);
 }
 
-/** The step that makes a namespace; needs at least one usable node. */
-export function createNamespace(draft: Draft, wish: NewNamespace, task: TaskUpdate | null): NamespaceStep {
+/** Whether a namespace of that name is there, be its record readable or not. */
+export function isTaken(view: View, name: string): boolean {
+  return view.namespaces.has(name) || view.unreadableNamespaces.has(name);
+}
+
+/** The step that makes a namespace; needs at least one usable node. Null: not now, the ids or ZooKeeper forbid it. */
+export function createNamespace(
+  draft: Draft,
+  wish: NewNamespace,
+  task: TaskUpdate | null,
+): NamespaceStep | null {
   const { view } = draft;
   const nodes = usableNodes(view);
   assert(nodes.length > 0, 'first ranges need a node');
   const splitKeys = wish.splitAt ?? evenSplitKeys(Math.min(nodes.length, LIMITS.rangesPerNamespaceCreated));
   assert(splitKeys.length < LIMITS.rangesPerNamespaceCreated, 'one multi holds so many ranges');
-  const { record } = view.cluster;
+  if (view.cluster === null || view.setAside.has(namespaceKey(wish.name))) return null;
+  const record = withFreeIds(view.cluster.record, view);
   const namespace: NamespaceRecord = {
     name: wish.name,
     id: record.nextNamespaceId,
@@ -101,6 +113,23 @@ export function createNamespace(draft: Draft, wish: NewNamespace, task: TaskUpda
       `namespace ${wish.name} is made with ${ranges.length} range${ranges.length === 1 ? '' : 's'} ` +
       `on ${nodes.length} node${nodes.length === 1 ? '' : 's'}`,
   };
+}
+
+/** Ids are never used twice: the counters do not count below what is there, whatever `/cluster` holds. */
+function withFreeIds(record: ClusterRecord, { namespaces, ranges }: View): ClusterRecord {
+  const namespaceIds = [...namespaces.values()].map((namespace) => namespace.record.id);
+  for (const { descriptor } of ranges) namespaceIds.push(descriptor.namespaceId);
+  const rangeIds = ranges.map(({ descriptor }) => descriptor.id);
+  return {
+    ...record,
+    nextNamespaceId: above(namespaceIds, record.nextNamespaceId, LIMITS.namespaceIdMax),
+    nextRangeId: above(rangeIds, record.nextRangeId, LIMITS.rangeIdMax),
+  };
+}
+
+/** `next`, or what follows the highest id that no hand has put at the end of the numbers. */
+function above(ids: readonly number[], next: number, max: number): number {
+  return ids.reduce((free, id) => (id < max - LIMITS.idsLeftMin ? Math.max(free, id + 1) : free), next);
 }
 
 function firstDescriptor(

@@ -8,17 +8,18 @@ import { LIMITS } from '../../common/model/config.ts';
 import { defaultMinInSync, incOf, isInSync, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
-import type { Step, TaskUpdate } from '../step.ts';
+import type { Step, TaskStep, TaskUpdate } from '../step.ts';
 import { isUsable, nameOf, type TaskImage } from '../view.ts';
 import type { Draft } from './draft.ts';
-import { createNamespace, enoughNodes, type NewNamespace } from './first-ranges.ts';
+import { createNamespace, enoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
 
 /** A request that cannot be met; the message is the task's outcome. */
 class Refusal extends Error {}
 
-const REPLICATION_FACTOR_MAX = 9;
+/** Of the sentence that says why a task failed. */
+const FAULT_MAX = 300;
 /** A name is a znode's name and appears in URLs and metrics. */
 const NAMESPACE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
@@ -27,13 +28,20 @@ export function planTask(draft: Draft, task: TaskImage): void {
     carryOut(draft, task);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    draft.add({ kind: 'task', task: update(task, 'failed', error.message), reason: error.message });
+    draft.add(failedTask(task, error.message));
   }
 }
 
+/** The step that ends a task with what is wrong with it, shortly. */
+export function failedTask(task: TaskImage, fault: string): TaskStep {
+  const reason = fault.length > FAULT_MAX ? `${fault.slice(0, FAULT_MAX)}...` : fault;
+  return { kind: 'task', task: update(task, 'failed', reason), reason };
+}
+
 function carryOut(draft: Draft, task: TaskImage): void {
-  const { request } = task.record;
-  switch (request?.kind) {
+  const { request, progress } = task.record;
+  if (request === null) throw new Refusal(`the request cannot be read: ${progress}`);
+  switch (request.kind) {
     case 'create-namespace':
       return carryOutCreate(draft, task, request);
     case 'transfer':
@@ -42,8 +50,6 @@ function carryOut(draft: Draft, task: TaskImage): void {
       return carryOutMode(draft, task, request);
     case 'forget-node':
       return carryOutForget(draft, task, request);
-    case undefined:
-      throw new Refusal('the task has no request');
     default:
       throw unknownKind(request);
   }
@@ -60,11 +66,11 @@ function update(task: TaskImage, state: TaskState, progress: string): TaskUpdate
 
 function carryOutCreate(draft: Draft, task: TaskImage, request: Request<'create-namespace'>): void {
   const wish = checkedNamespace(request);
-  if (draft.view.namespaces.has(wish.name)) throw new Refusal(`namespace ${wish.name} is there already`);
+  if (isTaken(draft.view, wish.name)) throw new Refusal(`namespace ${wish.name} is there already`);
   if (draft.steps.some((step) => step.kind === 'create-namespace')) return;
   if (!enoughNodes(draft, wish.replicationFactor)) return;
   const step = createNamespace(draft, wish, null);
-  draft.add({ ...step, task: update(task, 'done', step.reason) });
+  if (step !== null) draft.add({ ...step, task: update(task, 'done', step.reason) });
 }
 
 function checkedNamespace(request: Request<'create-namespace'>): NewNamespace {
@@ -74,8 +80,8 @@ function checkedNamespace(request: Request<'create-namespace'>): NewNamespace {
       `a namespace's name is 1 to ${LIMITS.namespaceNameMax} of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
     );
   }
-  if (!Number.isInteger(rf) || rf < 1 || rf > REPLICATION_FACTOR_MAX) {
-    throw new Refusal(`the replication factor is 1 to ${REPLICATION_FACTOR_MAX}`);
+  if (!Number.isInteger(rf) || rf < 1 || rf > LIMITS.replicationFactorMax) {
+    throw new Refusal(`the replication factor is 1 to ${LIMITS.replicationFactorMax}`);
   }
   const minInSync = request.minInSync ?? defaultMinInSync(rf);
   if (!Number.isInteger(minInSync) || minInSync < 1 || minInSync > rf) {

@@ -6,10 +6,9 @@ import { present } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { availableMemory } from '../../common/process/available-memory.ts';
 import { startChild, tellWorker } from '../../common/process/children.ts';
-import { readFlags } from '../../common/process/flags.ts';
 import { createLogger } from '../../common/process/log.ts';
 import type { ProcessLife } from '../../common/process/main.ts';
-import { COMMAND } from '../command.ts';
+import { readNodeFlags } from '../command.ts';
 import { heapFlags, MEMORY_BYTES_LEAST, memoryBytes, nodeMemory } from '../memory.ts';
 import { LAUNCH_VARIABLE, readSession } from '../session-file.ts';
 import { Guardian } from './guardian.ts';
@@ -23,7 +22,7 @@ const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.cjs', import.met
 const MALLOC_POOLS = { MALLOC_ARENA_MAX: process.env.MALLOC_ARENA_MAX ?? '1' };
 
 export function main(argv: readonly string[], life: ProcessLife): Promise<number> {
-  const { zk, data, name, sessionMs, restart, logLevel, memory } = readFlags(COMMAND, argv).values;
+  const { zk, data, name, sessionMs, restart, logLevel, memory } = readNodeFlags(argv);
   const logger = createLogger({ name: 'guardian', level: logLevel }).child({ node: name ?? hostname() });
   life.logTo(logger);
   const bytes = memoryBytes(memory, availableMemory());

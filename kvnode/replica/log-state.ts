@@ -141,11 +141,21 @@ export class LogState {
 
   /** The log was replaced by a snapshot at `base`, which is durable and committed, so it needs no verifying. */
   reset(base: Position): void {
-    assert(base.seq > this.#commitSeq || !this.index.has(base), 'R3: a snapshot never shortens a log');
+    assert(base.seq >= this.#commitSeq, 'R3: a snapshot never shortens a log');
+    this.#startOver(base);
+    this.#verifiedSeq = base.seq;
+  }
+
+  /** The log is void: a snapshot, at whatever position, is to take its place. */
+  empty(): void {
+    this.#startOver(origin);
+    this.#verifiedSeq = 0;
+  }
+
+  #startOver(base: Position): void {
     this.index.reset(base);
     for (const pending of this.#pending) pending.lastSeq = base.seq;
     this.#syncedSeq = base.seq;
-    this.#verifiedSeq = base.seq;
     this.#commitSeq = base.seq;
   }
 

@@ -22,7 +22,7 @@
 import { assert, never } from '../../common/base/assert.ts';
 import type { ErrorCode } from '../../common/base/errors.ts';
 import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
-import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
+import { type DescriptorImage, isInSync } from '../../common/model/descriptor.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
 import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
@@ -241,9 +241,12 @@ export class Replica {
     return this.isVoid || wantsSnapshot(this.#state, position) ? 'take' : 'have';
   }
 
+  /** Nothing of its log counts from here on, as after a restart in this state. */
   becomeVoid(): void {
     assert(this.#role.kind !== 'owner', 'an owner installs no snapshot');
     this.#role = { kind: 'void' };
+    this.#state.empty();
+    this.#appliedSeq = 0;
   }
 
   /** The snapshot offered under `epoch` is durable. */
@@ -326,9 +329,7 @@ export class Replica {
     this.#image = image;
     const ownership = this.#ownership;
     if (ownership !== null) {
-      if (image.descriptor.epoch === ownership.epoch && incOf(image.descriptor, this.#self) === this.inc) {
-        return ownership.adopt(image, now);
-      }
+      if (ownership.isConfirmedBy(image)) return ownership.adopt(image, now);
       this.#stepDown();
     }
     if (this.#mayEnter(image, session)) {
@@ -379,15 +380,15 @@ export class Replica {
       return;
     }
     this.#enterEpoch(append.epoch);
-    assert(this.#role.kind !== 'owner', 'two owners of one epoch');
+    // R1: an epoch has one owner, and it is this replica. Whoever else claims it is not answered.
+    if (this.#role.kind === 'owner') return;
     this.#answerTo = from;
     const rejection = this.isVoid ? rejectVoid(append) : receiveAppend(this.#state, append);
+    this.#rejection = rejection;
     if (rejection !== null) {
-      this.#rejection = rejection;
       this.#answerDue = true;
       return;
     }
-    this.#rejection = null;
     if (append.echo !== null) {
       this.#freshness.echoed(append.echo, append.commitSeq, now);
       // In an idle range nothing more will be applied: the echo is covered as it comes.

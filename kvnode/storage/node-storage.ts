@@ -112,6 +112,10 @@ export class NodeStorage implements Storage {
     this.#log.onFailure(listener);
   }
 
+  overlapping({ range, namespaceId, start, end }: ReplicaMeta): RangeId | null {
+    return this.#replicas.overlapping({ namespaceId, start, end }, range);
+  }
+
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void {
     const { namespaceId, start, end } = meta;
     const span = { namespaceId, start, end };

@@ -150,17 +150,19 @@ export class Replicas {
 
   /** S8: key spans of replicas on one node never overlap. */
   assertFree(span: Span, range: RangeId): void {
+    const other = this.overlapping(span, range);
+    assert(other === null, `range ${range} overlaps range ${other}`);
+  }
+
+  /** Another replica than that of `range`, or one that is being wiped, with keys in the span. */
+  overlapping(span: Span, range: RangeId): RangeId | null {
     for (const other of this.byRange.values()) {
-      const apart = other.range === range || other.span.namespaceId !== span.namespaceId;
-      assert(apart || !overlaps(other.span, span), `range ${range} overlaps range ${other.range}`);
+      if (other.range !== range && meet(other.span, span)) return other.range;
     }
     for (const { range: buried, pending } of this.tombstones.values()) {
-      const apart = pending === null || pending.namespaceId !== span.namespaceId;
-      assert(
-        apart || !overlaps(pending, span),
-        `range ${range} overlaps range ${buried}, which is being wiped`,
-      );
+      if (pending !== null && meet(pending, span)) return buried;
     }
+    return null;
   }
 
   /** R9: what lived with that inc, or before, goes; a checkpoint has tombstones of earlier lives beside a later one. */
@@ -269,6 +271,10 @@ export class Replicas {
     if (replica === undefined) throw new CorruptDataError(`the log has no beginning of range ${range}`);
     return replica;
   }
+}
+
+function meet(a: Span, b: Span): boolean {
+  return a.namespaceId === b.namespaceId && overlaps(a, b);
 }
 
 /** Throws CorruptDataError where the entries are not those of the log. */

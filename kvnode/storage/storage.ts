@@ -161,6 +161,8 @@ export interface Storage {
   /** Called once: a write or a sync failed (R12). The process must stop; nothing is acknowledged after it. */
   onFailure(listener: (error: Error) => void): void;
 
+  /** Another range here, or one that is being wiped, whose keys overlap these: no replica can be made beside it (S8). */
+  overlapping(meta: ReplicaMeta): RangeId | null;
   /** Makes an empty replica with the log base given (origin, or where a split made the range). */
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
   setEpochSeen(range: RangeId, epoch: Epoch): void;

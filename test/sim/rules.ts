@@ -23,6 +23,7 @@ const CHANGE = 'kvnode/replica/descriptor-change';
 const SENDING = 'kvnode/replica/sending';
 const FRESHNESS = 'kvnode/replica/freshness';
 const NODE = 'kvnode/node';
+const CREATION = 'kvnode/creation';
 const HOST = 'kvnode/range-host';
 const SERVICE = 'kvnode/client-service';
 const WRITER = 'kvnode/descriptor-writer';
@@ -52,7 +53,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an older image is ignored': [REPLICA, 'image.version < known.version) return;'],
     'a higher epoch in an image ends an ownership': [
       REPLICA,
-      'return ownership.adopt(image, now); } this.#stepDown();',
+      'return ownership.adopt(image, now); this.#stepDown();',
     ],
     'the end of a session ends what is owned': [REPLICA, "case 'session-ended': return this.#stepDown();"],
     'a higher epoch in an acknowledgement ends an ownership': [
@@ -187,8 +188,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
   },
   R9: {
-    'a replica is made from the descriptor': [NODE, 'this.#storage.createReplica('],
-    'a replica is not made again at or below its tombstone': [NODE, 'inc <= tombstone.inc) return;'],
+    'a replica is made from the descriptor': [CREATION, 'this.#storage.createReplica('],
+    'a replica is not made again at or below its tombstone': [CREATION, 'inc <= tombstone.inc) return null;'],
     'an Append hints at a replica': [
       NODE,
       'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',

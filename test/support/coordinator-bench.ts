@@ -12,7 +12,7 @@ import type {
   EventRecord,
   TaskRecord,
 } from '../../common/model/records.ts';
-import type { Observer, Zk, ZkNode, ZkSession } from '../../common/zk/store.ts';
+import type { Observer, Zk, ZkNode, ZkOp, ZkSession } from '../../common/zk/store.ts';
 import {
   coordinatorCodec,
   coordinatorEpochCodec,
@@ -153,13 +153,38 @@ export interface LocalCoordinator {
   untilRole(role: Role): Promise<void>;
 }
 
+function inspected(zk: Zk, inspect: (ops: readonly ZkOp[]) => void): Zk {
+  const multi = (session: ZkSession) => async (ops: readonly ZkOp[]) => {
+    inspect(ops);
+    return session.multi(ops);
+  };
+  return overriding(zk, {
+    ready: async (timeoutMs: number) => {
+      const session = await zk.ready(timeoutMs);
+      return overriding(session, { multi: multi(session) });
+    },
+  });
+}
+
+/** `target` with other methods of these names. */
+function overriding<T extends object>(target: T, methods: Record<string, unknown>): T {
+  return new Proxy(target, {
+    get(_, name) {
+      const member: unknown = methods[String(name)] ?? Reflect.get(target, name, target);
+      return typeof member === 'function' && !(String(name) in methods) ? member.bind(target) : member;
+    },
+  });
+}
+
 /** A coordinator within the test's own process; closed when the test ends. */
 export function startLocalCoordinator(
   t: ExecutionContext,
   connect: string,
   config: Partial<LeaderConfig> = {},
+  /** Sees every multi of the coordinator ahead of ZooKeeper; what it throws is the answer. */
+  inspect: (ops: readonly ZkOp[]) => void = () => {},
 ): LocalCoordinator {
-  const zk = openZk(t, connect);
+  const zk = inspected(openZk(t, connect), inspect);
   const steps: Step[] = [];
   const waiting = new Map<Role, (() => void)[]>();
   const coordinator = new Coordinator({

@@ -49,6 +49,10 @@ class End implements Connection {
     this.net.deliver(this.host, () => other?.drop('closed by the other end'));
   }
 
+  cut(reason: string): void {
+    this.close(reason);
+  }
+
   drop(reason: string): void {
     const { handlers } = this;
     this.handlers = null;

@@ -3,3 +3,5 @@
 import protobuf from 'protobufjs';
 
 export const schema = protobuf.loadSync('common/wire/rangekeeper.proto');
+
+export type { Field, Type } from 'protobufjs';

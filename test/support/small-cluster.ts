@@ -40,6 +40,8 @@ export class SmallCluster {
   readonly nodes = new Map<NodeId, Versioned<NodeRecord>>();
   readonly live = new Map<NodeId, LiveNode>();
   readonly namespaces = new Map<string, Versioned<NamespaceRecord>>();
+  readonly unreadableNamespaces = new Set<string>();
+  readonly setAside = new Set<string>();
   readonly ranges = new Map<RangeId, DescriptorImage>();
   readonly tasks = new Map<string, TaskImage>();
   /** Who reports that it cannot connect to whom. */
@@ -147,6 +149,8 @@ export class SmallCluster {
       nodes: new Map(this.nodes),
       live: new Map(this.live),
       namespaces: new Map(this.namespaces),
+      unreadableNamespaces: this.unreadableNamespaces,
+      setAside: this.setAside,
       ranges: [...this.ranges.values()],
       otherRanges: [],
       health: this.health,

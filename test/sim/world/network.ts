@@ -369,6 +369,10 @@ class End implements Connection {
     this.out.send(() => other.drop('closed by the other end'));
   }
 
+  cut(reason: string): void {
+    this.close(reason);
+  }
+
   drop(reason: string): void {
     this.#gate(() => {
       const { handlers } = this;

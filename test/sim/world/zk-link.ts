@@ -3,8 +3,8 @@
 
 import { fromHex, toHex } from '../../../common/base/bytes.ts';
 import type { Timer } from '../../../common/base/env.ts';
+import type { Address } from '../../../common/model/address.ts';
 import { type Asked, unanswered } from '../../../common/zk/answers.ts';
-import type { ServerAddress } from '../../../common/zk/connect-string.ts';
 import type {
   Handshake,
   Identity,
@@ -102,7 +102,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     return this.#seenZxid;
   }
 
-  get server(): ServerAddress {
+  get server(): Address {
     return this.#options.server;
   }
 

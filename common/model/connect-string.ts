@@ -1,21 +1,18 @@
-// `host:port,host:port/root`: the servers of an ensemble, and the znode under which all of a cluster's znodes are.
+// `host:port,host:port/root`: the servers of an ensemble, and the znode under which all of a cluster's znodes are. The flag
+// --zk and the ZooKeeper client read it with this one parser.
 
 import { RangekeeperError } from '../base/errors.ts';
-
-export interface ServerAddress {
-  readonly host: string;
-  readonly port: number;
-}
+import { type Address, readAddress } from './address.ts';
 
 export interface ConnectString {
-  readonly servers: readonly ServerAddress[];
+  readonly servers: readonly Address[];
   /** Without a slash at the end; empty: the root of ZooKeeper itself. */
   readonly root: string;
 }
 
 const DEFAULT_PORT = 2181;
 
-/** Throws INVALID_ARGUMENT with the reason. IPv6 addresses stand in brackets. */
+/** Throws RangekeeperError INVALID_ARGUMENT with the reason. IPv6 addresses stand in brackets. */
 export function parseConnectString(text: string): ConnectString {
   const slash = text.indexOf('/');
   const hosts = slash === -1 ? text : text.slice(0, slash);
@@ -25,12 +22,10 @@ export function parseConnectString(text: string): ConnectString {
   return { servers, root };
 }
 
-function parseServer(text: string, part: string): ServerAddress {
-  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:[\]\s]+))(?::([0-9]{1,5}))?$/.exec(part);
-  if (match === null) refuse(text, `${JSON.stringify(part)} is not host:port`);
-  const port = match[3] === undefined ? DEFAULT_PORT : Number(match[3]);
-  if (port < 1 || port > 65_535) refuse(text, `port ${port} is not between 1 and 65535`);
-  return { host: match[1] ?? match[2] ?? '', port };
+function parseServer(text: string, part: string): Address {
+  const server = readAddress(part, DEFAULT_PORT);
+  if (server === null || server.port === 0) refuse(text, `${JSON.stringify(part)} is not host:port`);
+  return server;
 }
 
 /** As ZooKeeper has it: names between single slashes, none empty, `.` or `..`. */

@@ -1,0 +1,156 @@
+// All connections that a node has accepted, within bounds: how many clients there are, and how many bytes of answers wait for
+// those that do not read them. A client that asks for much and reads slowly costs itself its connection, not the node its
+// memory: once too much waits in all, the connection with the most is cut, at once and with all that is queued for it.
+// Nodes are let in beyond the bound of clients, as a cluster must not stand still for the clients it has.
+
+import type { Env } from '../base/env.ts';
+import { RangekeeperError } from '../base/errors.ts';
+import type { Logger } from '../base/log.ts';
+import { checkReception, DEFAULT_RECEPTION, type ReceptionConfig } from '../model/config.ts';
+import type { NodeId } from '../model/ids.ts';
+import { Channel, type ChannelOptions, DEFAULT_CHANNEL } from './channel.ts';
+import type { Connection, ConnectionHandlers } from './transport.ts';
+
+/** Refusals are logged no more often than this, ms: each with how many there were. */
+const SAY_MS = 1_000;
+
+export interface ReceptionOptions {
+  readonly env: Env;
+  readonly log: Logger;
+  readonly config?: Partial<ReceptionConfig>;
+  /** What may wait for one connection before its requests are refused; absent: as channels have it. */
+  readonly channelBytesMax?: number;
+}
+
+export class Reception {
+  readonly config: ReceptionConfig;
+  /** Connections that were cut, or refused, since the start. */
+  cut = 0;
+  refused = 0;
+  readonly #env: Env;
+  readonly #log: Logger;
+  /** Bytes queued for each open connection when it sent something last: since then it can only have become less. */
+  readonly #queued = new Map<Channel, number>();
+  /** Their sum. */
+  #queuedBytes = 0;
+  #clients = 0;
+  #saidAt = Number.NEGATIVE_INFINITY;
+  #unsaid = 0;
+
+  constructor({ env, log, config, channelBytesMax = DEFAULT_CHANNEL.queuedBytesMax }: ReceptionOptions) {
+    this.config = { ...DEFAULT_RECEPTION, ...config };
+    checkReception(this.config, channelBytesMax);
+    this.#env = env;
+    this.#log = log;
+  }
+
+  /** Connections at once, of any kind. */
+  get connectionsMax(): number {
+    return this.config.clientsMax + this.config.otherConnectionsMax;
+  }
+
+  /** Open connections, of clients and nodes. */
+  get connections(): number {
+    return this.#queued.size;
+  }
+
+  get clients(): number {
+    return this.#clients;
+  }
+
+  /** Bytes that wait for all of them at this moment. */
+  get queuedBytes(): number {
+    this.#count();
+    return this.#queuedBytes;
+  }
+
+  /** The handlers of an accepted connection. */
+  accept(connection: Connection, options: Omit<ChannelOptions, 'admit' | 'flushed'>): ConnectionHandlers {
+    const { handlers } = options;
+    return Channel.accept(connection, {
+      ...options,
+      admit: (node) => this.#admit(node),
+      flushed: (channel) => this.#flushed(channel),
+      handlers: {
+        ...handlers,
+        opened: (channel) => {
+          this.#queued.set(channel, 0);
+          if (channel.peerNode === '') this.#clients++;
+          handlers.opened?.(channel);
+        },
+        closed: (channel, error) => {
+          this.#forget(channel);
+          handlers.closed?.(channel, error);
+        },
+      },
+    });
+  }
+
+  /** A connection was turned away before it could say who it is. */
+  turnedAway(): void {
+    this.refused++;
+    this.#unsaid++;
+    const now = this.#env.now();
+    if (now - this.#saidAt < SAY_MS) return;
+    this.#log.warn(
+      { refused: this.#unsaid, clients: this.#clients },
+      'connections refused: there are too many',
+    );
+    this.#saidAt = now;
+    this.#unsaid = 0;
+  }
+
+  #admit(node: NodeId): RangekeeperError | null {
+    const { clientsMax } = this.config;
+    if (node !== '' || this.#clients < clientsMax) return null;
+    this.turnedAway();
+    return new RangekeeperError('OVERLOADED', `the node has ${clientsMax} clients already`);
+  }
+
+  #flushed(channel: Channel): void {
+    const before = this.#queued.get(channel);
+    if (before === undefined) return;
+    const now = channel.queuedBytes;
+    this.#queued.set(channel, now);
+    this.#queuedBytes += now - before;
+    if (this.#queuedBytes > this.config.queuedBytesMax) this.#relieve();
+  }
+
+  /** Until what really waits is within the bound, the fullest first. */
+  #relieve(): void {
+    this.#count();
+    while (this.#queuedBytes > this.config.queuedBytesMax) {
+      let fullest: Channel | null = null;
+      let most = 0;
+      for (const [channel, bytes] of this.#queued) {
+        if (bytes <= most) continue;
+        fullest = channel;
+        most = bytes;
+      }
+      if (fullest === null) return;
+      this.cut++;
+      this.#log.warn(
+        { peer: fullest.peer, bytes: most, all: this.#queuedBytes },
+        'cutting a connection that does not read its answers',
+      );
+      fullest.cut('it does not read its answers');
+    }
+  }
+
+  #count(): void {
+    this.#queuedBytes = 0;
+    for (const channel of this.#queued.keys()) {
+      const bytes = channel.queuedBytes;
+      this.#queued.set(channel, bytes);
+      this.#queuedBytes += bytes;
+    }
+  }
+
+  #forget(channel: Channel): void {
+    const bytes = this.#queued.get(channel);
+    if (bytes === undefined) return;
+    this.#queued.delete(channel);
+    this.#queuedBytes -= bytes;
+    if (channel.peerNode === '') this.#clients--;
+  }
+}

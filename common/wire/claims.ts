@@ -1,0 +1,70 @@
+// What a message of one node to another can be known to be wrong by itself, without looking at any replica: entries that do
+// not follow on each other, rows outside the snapshot's bounds, numbers that leave no room to count on. Such a message is
+// refused as a whole and its connection closed, so that replicas may rely on what holds within one message. What depends
+// on the receiver's own log is the receiver's to check.
+
+import { compareBytes } from '../base/bytes.ts';
+import { COUNTER_MAX } from '../model/fields.ts';
+import { contains, isEmpty } from '../model/key-range.ts';
+import { check } from './checks.ts';
+import type { Append, AppendAck, SnapshotAck, SnapshotChunk } from './messages.ts';
+import { checkOperation } from './operation.ts';
+
+const EPOCH_START = 1;
+
+/** R3: the entries continue the log after prev, under epochs that never fall and are not above the owner's. */
+export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: Append): void {
+  checkAddress(range, inc, epoch);
+  checkCounter(prev.seq + entries.length, 'seq');
+  checkCounter(commitSeq, 'commitSeq');
+  let lastEpoch = prev.epoch;
+  let { seq } = prev;
+  for (const entry of entries) {
+    check(entry.seq === ++seq, 'entries do not follow on each other');
+    check(entry.epoch >= lastEpoch, 'epochs fall along the entries');
+    lastEpoch = entry.epoch;
+    if (entry.kind === EPOCH_START) check(entry.payload.length === 0, 'an EpochStart holds something');
+    else checkOperation(entry.payload);
+  }
+  check(lastEpoch <= epoch, "an entry's epoch is above the owner's");
+}
+
+/** R3: what the follower has at or before prev is not after it. */
+export function checkAck({ range, inc, epoch, ackedSeq, rejection }: AppendAck): void {
+  checkAddress(range, inc, epoch);
+  checkCounter(ackedSeq, 'ackedSeq');
+  if (rejection === null) return;
+  checkCounter(rejection.prevSeq, 'prevSeq');
+  check(rejection.newest.seq <= rejection.prevSeq, 'a rejection names what comes after prev');
+}
+
+/** Rows rise and are within the bounds; client sessions come last. */
+export function checkChunk(chunk: SnapshotChunk): void {
+  const { range, inc, epoch, position, rows, last, clientSessions } = chunk;
+  checkAddress(range, inc, epoch);
+  checkCounter(position.seq, 'seq');
+  check(position.epoch <= epoch, "a snapshot's epoch is above the owner's");
+  check(!isEmpty(chunk), 'a snapshot of no keys');
+  check(last || clientSessions.length === 0, 'client sessions before the last chunk');
+  rows.forEach((row, index) => {
+    const before = rows[index - 1];
+    check(before === undefined || compareBytes(before.key, row.key) < 0, 'rows do not rise');
+    check(row.revision <= position.seq, 'a row is newer than its snapshot');
+  });
+  for (const row of [rows[0], rows.at(-1)])
+    check(row === undefined || contains(chunk, row.key), "a row outside the snapshot's bounds");
+}
+
+export function checkSnapshotAck({ range, inc, epoch }: SnapshotAck): void {
+  checkAddress(range, inc, epoch);
+}
+
+function checkAddress(range: number, inc: number, epoch: number): void {
+  check(range > 0, 'no range');
+  checkCounter(inc, 'inc');
+  checkCounter(epoch, 'epoch');
+}
+
+function checkCounter(value: number, name: string): void {
+  check(value <= COUNTER_MAX, `${name} is too high`);
+}

@@ -1,0 +1,232 @@
+// What each znode must hold, field by field: who reads one gets a record that keeps its type and its bounds, or a
+// BadDataError. Znodes are written by processes of other versions, by administrators and by whoever reaches ZooKeeper.
+
+import { isReachable, readAddress } from '../model/address.ts';
+import { LIMITS } from '../model/config.ts';
+import { type Descriptor, descriptorFault, RANGE_STATES, type ReplicaRef } from '../model/descriptor.ts';
+import { BadDataError, type Field, UnknownFormatError } from '../model/fields.ts';
+import type { Position } from '../model/ids.ts';
+import {
+  type ClusterRecord,
+  type CoordinatorEpochRecord,
+  type CoordinatorRecord,
+  type EventRecord,
+  type HealthRecord,
+  type LiveRecord,
+  type NamespaceRecord,
+  NODE_MODES,
+  type NodeNote,
+  type NodeRecord,
+  STANDINGS,
+  TASK_STATES,
+  type TaskRecord,
+  type TaskRequest,
+} from '../model/records.ts';
+
+/** The only version of what `/cluster` and all below it hold. */
+export const FORMAT = 1;
+
+const TICK_MS_MAX = 3_600_000;
+const PID_MAX = 2 ** 32;
+const CAPACITY_MAX = 1e6;
+/** Replicas of one range; more than a move and a replacement add to the highest replication factor. */
+const REPLICAS_MAX = 64;
+/** Of one cluster. */
+const NODES_MAX = 10_000;
+/** Named in one record. */
+const RANGES_MAX = 100_000;
+/** A sentence for people: an event, a task's progress. */
+const SENTENCE_MAX = 8_192;
+
+export function readCluster(field: Field): ClusterRecord {
+  const format = field.get('format').integer();
+  if (format !== FORMAT)
+    throw new UnknownFormatError(`the cluster has format ${format}, this is for ${FORMAT}`);
+  return {
+    format,
+    clusterId: field.get('clusterId').id(),
+    nextNamespaceId: field.get('nextNamespaceId').integer(1, LIMITS.namespaceIdMax - LIMITS.idsLeftMin),
+    nextRangeId: field.get('nextRangeId').integer(1, LIMITS.rangeIdMax - LIMITS.idsLeftMin),
+    tickMs: field.get('tickMs').orNull((tick) => tick.integer(1, TICK_MS_MAX)),
+  };
+}
+
+export function readCoordinator(field: Field): CoordinatorRecord {
+  return {
+    host: field.get('host').line(),
+    pid: field.get('pid').integer(0, PID_MAX),
+    address: readReachable(field.get('address')),
+  };
+}
+
+export function readCoordinatorEpoch(field: Field): CoordinatorEpochRecord {
+  return { term: field.get('term').integer(), leader: field.get('leader').orNull((leader) => leader.id()) };
+}
+
+export function readNode(field: Field): NodeRecord {
+  const capacity = field.get('capacity').amount();
+  if (capacity > CAPACITY_MAX) throw field.get('capacity').bad(`more than ${CAPACITY_MAX}`);
+  return {
+    id: field.get('id').id(),
+    name: field.get('name').line(),
+    zone: field.get('zone').line(),
+    capacity,
+    mode: field.get('mode').word(NODE_MODES),
+    ...optional('noted', field.get('noted').orNull(readNote)),
+  };
+}
+
+function readNote(field: Field): NodeNote {
+  return {
+    downSince: field.get('downSince').orNull((at) => at.time()),
+    unreachable: field.get('unreachable').orNull((unreachable) => ({
+      by: unreachable.get('by').list(NODES_MAX, (node) => node.id()),
+      since: unreachable.get('since').time(),
+      cutOff: unreachable.get('cutOff').flag(),
+    })),
+    stuckIn: field.get('stuckIn').orNull((session) => session.id()),
+  };
+}
+
+export function readHealth(field: Field): HealthRecord {
+  return {
+    unreachable: field.get('unreachable').list(NODES_MAX, (node) => node.id()),
+    stuck: field
+      .get('stuck')
+      .byId(NODES_MAX, (ranges) => ranges.list(RANGES_MAX, (id) => id.integer(1, LIMITS.rangeIdMax))),
+    unfit: field.get('unfit').orNull((reason) => reason.text(SENTENCE_MAX)),
+  };
+}
+
+export function readLive(field: Field): LiveRecord {
+  return {
+    name: field.get('name').line(),
+    address: readReachable(field.get('address')),
+    startedAt: field.get('startedAt').time(),
+    version: field.get('version').line(),
+    ...optional(
+      'standing',
+      field.get('standing').orNull((standing) => standing.word(STANDINGS)),
+    ),
+  };
+}
+
+export function readNamespace(field: Field): NamespaceRecord {
+  const replicationFactor = field.get('replicationFactor').integer(1, LIMITS.replicationFactorMax);
+  return {
+    name: readNamespaceName(field.get('name')),
+    id: field.get('id').integer(1, LIMITS.namespaceIdMax),
+    replicationFactor,
+    minInSync: field.get('minInSync').integer(1, replicationFactor),
+  };
+}
+
+export function readEvent(field: Field): EventRecord {
+  return {
+    at: field.get('at').time(),
+    by: field.get('by').line(),
+    kind: field.get('kind').line(),
+    text: field.get('text').text(SENTENCE_MAX),
+    ...optional(
+      'range',
+      field.get('range').orNull((id) => id.integer(1, LIMITS.rangeIdMax)),
+    ),
+    ...optional(
+      'node',
+      field.get('node').orNull((id) => id.id()),
+    ),
+    ...optional(
+      'epoch',
+      field.get('epoch').orNull((number) => number.integer()),
+    ),
+  };
+}
+
+export function readTask(field: Field): TaskRecord {
+  return {
+    request: field.get('request').orNull(readRequest),
+    state: field.get('state').word(TASK_STATES),
+    progress: field.get('progress').text(SENTENCE_MAX),
+    createdAt: field.get('createdAt').time(),
+  };
+}
+
+/** Types and sizes only: whether a request makes sense is the planner's to say (coordinator/plan/tasks.ts). */
+function readRequest(field: Field): TaskRequest {
+  const kind = field.get('kind').word(['create-namespace', 'transfer', 'set-node-mode', 'forget-node']);
+  switch (kind) {
+    case 'create-namespace':
+      return {
+        kind,
+        name: field.get('name').line(),
+        replicationFactor: field.get('replicationFactor').integer(),
+        minInSync: field.get('minInSync').orNull((number) => number.integer()),
+        splitAt: field
+          .get('splitAt')
+          .orNull((list) =>
+            list.list(LIMITS.rangesPerNamespaceCreated, (key) => key.text(4 * LIMITS.keyBytesMax)),
+          ),
+      };
+    case 'transfer':
+      return { kind, range: field.get('range').integer(), to: field.get('to').id() };
+    case 'set-node-mode':
+      return { kind, node: field.get('node').id(), mode: field.get('mode').word(NODE_MODES) };
+    case 'forget-node':
+      return { kind, node: field.get('node').id() };
+  }
+}
+
+export function readDescriptor(field: Field): Descriptor {
+  const descriptor: Descriptor = {
+    namespace: readNamespaceName(field.get('namespace')),
+    namespaceId: field.get('namespaceId').integer(1, LIMITS.namespaceIdMax),
+    id: field.get('id').integer(1, LIMITS.rangeIdMax),
+    start: field.get('start').bytes(LIMITS.keyBytesMax),
+    end: field.get('end').orNull((end) => end.bytes(LIMITS.keyBytesMax)),
+    epoch: field.get('epoch').integer(1),
+    owner: { ...readReplica(field.get('owner')), session: field.get('owner').get('session').id() },
+    replicas: field.get('replicas').list(REPLICAS_MAX, readReplica),
+    inSync: field.get('inSync').list(REPLICAS_MAX, (node) => node.id()),
+    minInSync: field.get('minInSync').integer(1),
+    state: field.get('state').word(RANGE_STATES),
+    nextInc: field.get('nextInc').integer(1),
+    structSeq: field.get('structSeq').integer(),
+    base: readPosition(field.get('base')),
+    parent: field.get('parent').orNull((parent) => ({
+      range: parent.get('range').integer(1, LIMITS.rangeIdMax),
+      at: readPosition(parent.get('at')),
+    })),
+    transferTo: field.get('transferTo').orNull((node) => node.id()),
+    retire: field.get('retire').orNull((node) => node.id()),
+  };
+  const fault = descriptorFault(descriptor);
+  if (fault !== null) throw new BadDataError(`the descriptor breaks a rule: ${fault}`);
+  return descriptor;
+}
+
+/** An optional field; absent where there is nothing. */
+function optional<K extends string, V>(name: K, value: V | null): { readonly [name in K]?: V } {
+  return value === null ? {} : ({ [name]: value } as { readonly [name in K]?: V });
+}
+
+function readReplica(field: Field): ReplicaRef {
+  return { node: field.get('node').id(), inc: field.get('inc').integer(1) };
+}
+
+function readPosition(field: Field): Position {
+  return { epoch: field.get('epoch').integer(), seq: field.get('seq').integer() };
+}
+
+function readNamespaceName(field: Field): string {
+  const name = field.text(LIMITS.namespaceNameMax);
+  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) throw field.bad('no name of a namespace');
+  return name;
+}
+
+/** One that can be dialled as it is. */
+function readReachable(field: Field): string {
+  const text = field.line();
+  const address = readAddress(text, null);
+  if (address === null || !isReachable(address)) throw field.bad('no host:port that one can connect to');
+  return text;
+}

@@ -6,7 +6,7 @@ import { present } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { withOwner } from '../../common/model/descriptor.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
-import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import { type Zk, ZkError, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
 import { coordinatorEpochCodec, liveCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
 import { ensureCluster } from '../../coordinator/cluster.ts';
 import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
@@ -136,6 +136,8 @@ function emptyView(): View {
     tasks: [],
     sameForMs: new Map(),
     ownedForMs: new Map(),
+    unreadableNamespaces: new Set<string>(),
+    setAside: new Set<string>(),
     someNodeForMs: 0,
   };
 }
@@ -186,6 +188,49 @@ test('tasks: a namespace is made, a second of the name is refused, a mode is set
   t.is((await untilTask(zk, 'c')).state, 'done');
 });
 
+test('a task that is too large fails in short words, and those after it go on', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  startLocalCoordinator(t, connect, { initialNodes: 1, firstRangesAfterMs: 0 });
+  await startFakeNode(t, connect, 'n-1');
+  const zk = openZk(t, connect);
+  await untilRanges(zk);
+  const splitAt = Array.from(
+    { length: 250 },
+    (_, at) => `${'\\x00'.repeat(80)}${String(at).padStart(3, '0')}`,
+  );
+  const wish = { kind: 'create-namespace', replicationFactor: 1, minInSync: null } as const;
+  await ask(zk, 'a', { ...wish, name: 'large', splitAt });
+  await ask(zk, 'b', { ...wish, name: 'small', splitAt: null });
+  t.is((await untilTask(zk, 'b')).state, 'done');
+  const { state, progress } = await untilTask(zk, 'a');
+  t.is(state, 'failed');
+  t.regex(progress, /^the request cannot be read: it has \d+ bytes, at most 65536 are allowed$/);
+});
+
+test('what ZooKeeper refuses for good ends its task, and stands before nothing', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const tried: string[] = [];
+  const inspect = (ops: readonly ZkOp[]) => {
+    const path = ops.find(({ kind }) => kind === 'create')?.path ?? '';
+    if (ops.every((op) => !op.path.includes('poison'))) return;
+    tried.push(path);
+    throw new ZkError('too-large', path, { message: `ZooKeeper: 600000 bytes at ${path}` });
+  };
+  startLocalCoordinator(t, connect, { initialNodes: 1, firstRangesAfterMs: 0 }, inspect);
+  await startFakeNode(t, connect, 'n-1');
+  const zk = openZk(t, connect);
+  await untilRanges(zk);
+  const wish = { kind: 'create-namespace', replicationFactor: 1, minInSync: null, splitAt: null } as const;
+  await ask(zk, 'a', { ...wish, name: 'poison' });
+  await ask(zk, 'b', { ...wish, name: 'other' });
+  t.is((await untilTask(zk, 'b')).state, 'done');
+  t.like(await untilTask(zk, 'a'), {
+    state: 'failed',
+    progress: 'ZooKeeper refuses it: ZooKeeper: 600000 bytes at /namespaces/poison',
+  });
+  t.deepEqual(tried, ['/namespaces/poison'], 'once');
+});
+
 test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
   const { connect } = await startZooKeeper(t);
   const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
@@ -207,7 +252,11 @@ test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
     ranges.map(({ descriptor }) => descriptor.replicas),
     [[{ node: 'n-1', inc: 1 }]],
   );
-  t.like(await untilTask(zk, 'y'), { state: 'failed', progress: 'the task has no request' });
+  for (const [task, fault] of [
+    ['x', 'the request cannot be read: the data is no object: null'],
+    ['y', 'the request cannot be read: progress is no text: null'],
+  ] as const)
+    t.deepEqual(await untilTask(zk, task), { request: null, state: 'failed', progress: fault, createdAt: 0 });
 });
 
 test('ZooKeeper goes away and comes back: the leader, or the next, goes on', async (t) => {

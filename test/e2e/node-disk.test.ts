@@ -7,6 +7,7 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import type { Client } from '../../common/client/index.ts';
 import { Metrics } from '../../common/net/metrics.ts';
+import { Reception } from '../../common/net/reception.ts';
 import { serveWs } from '../../common/net/ws-transport.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
 import { MEMORY_BYTES_MOST, nodeMemory } from '../../kvnode/memory.ts';
@@ -44,6 +45,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
     listener,
     stage,
     metrics: new Metrics(),
+    reception: new Reception({ env: realEnv, log: silentLogger }),
   });
   t.teardown(async () => {
     world.disk.release();

@@ -36,6 +36,9 @@ const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])
   ['common/client/', ['client-']],
   ['common/zk/', ['zk-']],
   ['common/process/', ['process-', 'available-memory']],
+  ['common/net/', ['net-']],
+  ['common/wire/', ['wire-']],
+  ['common/model/', ['address']],
 ];
 const UNIT_FOLDER = 'dist/test/unit';
 const UNIT_MS = 180_000;

@@ -45,6 +45,56 @@ test(refused, { kind: 'forget-node', node: 'n9' }, /no node n9/);
 test(refused, { kind: 'forget-node', node: 'n1' }, /n1 is live: only a node that is gone/);
 test(refused, { kind: 'dance' }, /no such task/);
 
+test('a request that cannot be read fails the task, in short words', (t) => {
+  const cluster = settled(3);
+  const record = { request: null, state: 'pending', progress: 'x'.repeat(5_000), createdAt: 0 } as const;
+  cluster.tasks.set('t', { id: 't', version: 0, record });
+  cluster.settle(config, QUIET_MS);
+  const { state, progress = '' } = cluster.tasks.get('t')?.record ?? {};
+  t.is(state, 'failed');
+  t.regex(progress, /^the request cannot be read: x+\.\.\.$/);
+  t.true(progress.length < 310);
+});
+
+test('a name that is taken by a znode which nobody can read is taken', (t) => {
+  const cluster = settled(3);
+  cluster.unreadableNamespaces.add('logs');
+  cluster.ask('t', createTask({}));
+  cluster.settle(config, QUIET_MS);
+  t.regex(cluster.tasks.get('t')?.record.progress ?? '', /there already/);
+});
+
+test('a step that is set aside stands before no other', (t) => {
+  const cluster = settled(3);
+  cluster.ask('a', createTask({ name: 'poison' }));
+  cluster.ask('b', createTask({ name: 'other' }));
+  const range = present(cluster.descriptors[0], 'range');
+  cluster.ask('c', { kind: 'transfer', range: range.id, to: present(range.inSync[1], 'another') });
+  cluster.ask('d', { kind: 'set-node-mode', node: 'n1', mode: 'draining' });
+  for (const key of ['namespace poison', `range ${range.id}`, 'node n1']) cluster.setAside.add(key);
+  cluster.round(config, 0);
+  t.deepEqual(
+    ['a', 'b', 'c', 'd'].map((id) => cluster.tasks.get(id)?.record.state),
+    ['pending', 'done', 'pending', 'pending'],
+  );
+  cluster.setAside.clear();
+  cluster.settle(config, QUIET_MS);
+  for (const id of ['a', 'd']) t.is(cluster.tasks.get(id)?.record.state, 'done');
+});
+
+test('ids are not used twice, whatever the counters say', (t) => {
+  const cluster = settled(3);
+  const taken = new Set(cluster.descriptors.map(({ id }) => id));
+  cluster.cluster = {
+    ...cluster.cluster,
+    record: { ...cluster.cluster.record, nextNamespaceId: 1, nextRangeId: 1 },
+  };
+  cluster.ask('t', createTask({}));
+  cluster.round(config, 0);
+  const made = cluster.descriptors.filter(({ namespace }) => namespace === 'logs');
+  t.true(made.length > 0 && made.every(({ id, namespaceId }) => !taken.has(id) && namespaceId === 2));
+});
+
 test('a namespace at given keys', (t) => {
   const cluster = settled(3);
   cluster.ask('t', createTask({ minInSync: 3, splitAt: ['m', 'c\\x00'] }));

@@ -416,27 +416,3 @@ test('attempts on a dead node are spaced out, and one succeeds soon after it is 
   await world.env.run(1);
   t.true(peers.isOpen('n-1'), 'an open channel outlives the live znode');
 });
-
-test('a node that comes up again at its address is dialled at once, whatever failed before', async (t) => {
-  const world = new World();
-  const peers = peersOf(world);
-  peers.setAddress('n-1', world.address, 'first');
-  peers.keep('n-1');
-  await world.env.run(1);
-  const [opened] = world.accepted;
-  peers.setAddress('n-1', world.address, 'second');
-  await world.env.run(1);
-  t.is(world.accepted.length, 1, 'an open channel stays');
-  t.truthy(opened);
-  world.net.kill(world.address);
-  await world.env.run(20_000);
-  t.false(peers.isOpen('n-1'));
-  world.listen({}, undefined, world.address);
-  peers.setAddress('n-1', world.address, 'second');
-  await world.env.run(1);
-  t.false(peers.isOpen('n-1'), 'nothing is news: the backoff lasts');
-  peers.setAddress('n-1', world.address, 'third');
-  await world.env.run(1);
-  t.true(peers.isOpen('n-1'));
-  peers.close();
-});

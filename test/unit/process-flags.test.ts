@@ -4,7 +4,9 @@ import test from 'ava';
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import {
   address,
+  advertised,
   byteSize,
+  checkAdvertised,
   choice,
   integer,
   list,
@@ -23,6 +25,7 @@ const COMMAND = {
     data: text({ value: 'DIR', help: 'data directory' }),
     zone: text({ help: 'zone', fallback: null }),
     listen: address({ help: 'where to listen', fallback: '127.0.0.1:0' }),
+    advertise: advertised({ help: 'what others are told', fallback: null }),
     nodes: integer({ help: 'nodes', min: 1, max: 9, fallback: 3 }),
     sessionMs: sessionFlag(4_000),
     output: choice({ help: 'form', words: ['table', 'json'], fallback: 'table' }),
@@ -96,16 +99,43 @@ test(refused, ['--nodes', '10'], NONE, '--nodes: 10 is not a number from 1 to 9'
 test(refused, ['--nodes', '2x'], NONE, '--nodes: 2x is not a number from 1 to 9');
 test(refused, ['--nodes='], NONE, '--nodes:  is not a number from 1 to 9');
 test(refused, [], { RANGEKEEPER_NODES: 'many' }, 'RANGEKEEPER_NODES: many is not a number from 1 to 9');
-test(refused, ['--listen', '127.0.0.1'], NONE, '--listen: 127.0.0.1 is not host:port');
-test(refused, ['--listen', '127.0.0.1:65536'], NONE, '--listen: 127.0.0.1:65536 is not host:port');
-test(refused, ['--listen', ':80'], NONE, '--listen: :80 is not host:port');
-test(refused, ['--zk', 'a:1,b/root'], NONE, '--zk: b is not host:port');
-test(refused, ['--zk', 'a:1/'], NONE, '--zk: a:1/ has an empty root');
+test(refused, ['--listen', '127.0.0.1'], NONE, '--listen: "127.0.0.1" is not host:port');
+test(refused, ['--listen', '127.0.0.1:65536'], NONE, '--listen: "127.0.0.1:65536" is not host:port');
+test(refused, ['--listen', ':80'], NONE, '--listen: ":80" is not host:port');
+test(refused, ['--listen', 'node.4:80'], NONE, '--listen: "node.4:80" is not host:port');
+test(refused, ['--advertise', '0.0.0.0:80'], NONE, '--advertise: nobody can connect to 0.0.0.0:80');
+test(refused, ['--advertise', 'a:0'], NONE, '--advertise: nobody can connect to a:0');
+test(
+  refused,
+  ['--zk', 'a:1,:2/root'],
+  NONE,
+  '--zk: ZooKeeper connect string "a:1,:2/root": ":2" is not host:port (expected host:port,host:port/root)',
+);
 test(refused, ['--output', 'xml'], NONE, '--output: xml is none of table, json');
 test(refused, ['--memory', 'much'], NONE, '--memory: much is not an amount such as 512MB or 1GiB');
 test(refused, [], { RANGEKEEPER_MEMORY: '999' }, 'RANGEKEEPER_MEMORY: is too little');
 test(refused, ['--zone='], NONE, '--zone: is empty');
 test(refused, [], { RANGEKEEPER_FRESH: 'maybe' }, 'RANGEKEEPER_FRESH: maybe is neither 1 nor 0');
+
+const published = test.macro({
+  exec(t, argv: readonly string[], isRefused: boolean) {
+    const given = values(argv);
+    if (!isRefused) return t.notThrows(() => checkAdvertised(COMMAND, given));
+    const error = t.throws(() => checkAdvertised(COMMAND, given), { instanceOf: ProcessExit });
+    t.is(error.code, EXIT.usage);
+    t.regex(error.message, /^rangekeeper sample: --listen \S+ names no host [^\n]+ give --advertise/);
+  },
+  title: (_, argv: readonly string[], isRefused) =>
+    `[${argv.join(' ')}] ${isRefused ? 'names no host' : 'names one'}`,
+});
+
+test(published, ['--listen', '0.0.0.0:7400'], true);
+test(published, ['--listen', '0:7400'], true);
+test(published, ['--listen', '[::]:7400'], true);
+test(published, ['--listen', '[0:0::0]:0'], true);
+test(published, ['--listen', '0.0.0.0:7400', '--advertise', 'a:7400'], false);
+test(published, ['--listen', '[::1]:7400'], false);
+test(published, [], false);
 
 test('a flag without a default must be given', (t) => {
   const error = t.throws(() => readFlags(COMMAND, [], NONE), { instanceOf: ProcessExit });

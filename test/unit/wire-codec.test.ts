@@ -7,12 +7,20 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../../common/wire/codec.ts';
 import { errorFromReply, replyFromError } from '../../common/wire/error-reply.ts';
-import { LaidRows } from '../../common/wire/laid-rows.ts';
-import type { Body, Frame, Mutation, Operation } from '../../common/wire/messages.ts';
-import { decodeOperation, encodeOperation } from '../../common/wire/operation.ts';
+import { LaidRows, type WireRow } from '../../common/wire/laid-rows.ts';
+import type { Append, Body, Frame, Mutation, Operation, SnapshotChunk } from '../../common/wire/messages.ts';
+import { checkOperation, decodeOperation, encodeOperation } from '../../common/wire/operation.ts';
 import { schema } from '../support/schema.ts';
+import { wireRubbishOf } from '../support/wire-rubbish.ts';
 
 const bytes = (text: string) => Buffer.from(text);
+const operation = encodeOperation({
+  clientId: new Uint8Array(16),
+  number: 1,
+  doneBelow: 1,
+  base: 0,
+  mutations: [{ kind: 'put', key: bytes('k'), value: bytes('v'), ifRevision: null }],
+});
 const sessions = [
   { clientId: bytes(''), record: bytes('r') },
   { clientId: new Uint8Array(16), record: bytes('') },
@@ -70,7 +78,7 @@ const SAMPLES: readonly Body[] = [
       ...{ kind: 'append', range: 1, inc: 2, epoch: 3, prev: { epoch: 2, seq: 10 }, commitSeq: 9, echo },
       entries: [
         { epoch: 3, seq: 11, kind: 1, payload: bytes('') },
-        { epoch: 3, seq: 12, kind: 2, payload: bytes('op') },
+        { epoch: 3, seq: 12, kind: 2, payload: operation },
       ],
     }),
   ),
@@ -91,7 +99,13 @@ const SAMPLES: readonly Body[] = [
   ...[null, bytes('z')].map(
     (end): Body => ({
       ...{ kind: 'snapshot-chunk', range: 1, inc: 2, epoch: 3, snapshot: 4, index: 5 },
-      ...{ position: { epoch: 3, seq: 100 }, start: bytes(''), end, rows: [row], last: true },
+      ...{
+        position: { epoch: 3, seq: 100 },
+        start: bytes(''),
+        end,
+        rows: [{ ...row, revision: 100 }],
+        last: true,
+      },
       ...{ checksum: 0xffffffff, clientSessions: sessions },
     }),
   ),
@@ -198,6 +212,65 @@ refusesBody('a stamp that is not a number', {
   ...{ rejection: null, stamp: Number.NaN, unfit: false },
 });
 
+const entry = { epoch: 3, seq: 11, kind: 2, payload: operation } as const;
+const append: Append = {
+  ...{ kind: 'append', range: 1, inc: 2, epoch: 3, prev: { epoch: 2, seq: 10 }, commitSeq: 9, echo: null },
+  entries: [entry, { ...entry, seq: 12 }],
+};
+const chunk: SnapshotChunk = {
+  ...{ kind: 'snapshot-chunk', range: 1, inc: 2, epoch: 3, snapshot: 4, index: 5, checksum: 0, last: false },
+  ...{ position: { epoch: 3, seq: 100 }, start: bytes('b'), end: bytes('y'), clientSessions: [] },
+  rows: [
+    { key: bytes('k'), value: bytes(''), revision: 1 },
+    { key: bytes('l'), value: bytes(''), revision: 2 },
+  ],
+};
+const [low, high] = chunk.rows as [WireRow, WireRow];
+const HIGH = 2 ** 52 + 1;
+
+refusesBody('an Append whose entries leave a gap', { ...append, entries: [entry, { ...entry, seq: 13 }] });
+refusesBody('an Append whose entries come twice', { ...append, entries: [entry, entry] });
+refusesBody('an Append whose first entry does not follow prev', { ...append, prev: { epoch: 2, seq: 11 } });
+refusesBody('an Append whose epochs fall', { ...append, entries: [entry, { ...entry, seq: 12, epoch: 2 }] });
+refusesBody('an Append whose first epoch is below that of prev', { ...append, prev: { epoch: 4, seq: 10 } });
+refusesBody("an Append with an entry above the owner's epoch", {
+  ...append,
+  entries: [{ ...entry, epoch: 4 }],
+});
+refusesBody("an Append whose prev is above the owner's epoch", {
+  ...append,
+  prev: { epoch: 4, seq: 10 },
+  entries: [],
+});
+refusesBody('an Append with what is no operation', {
+  ...append,
+  entries: [{ ...entry, payload: bytes('op') }],
+});
+refusesBody('an Append with an EpochStart that holds something', {
+  ...append,
+  entries: [{ ...entry, kind: 1 }],
+});
+refusesBody('an Append to no range', { ...append, range: 0 });
+for (const field of ['inc', 'epoch', 'commitSeq'] as const)
+  refusesBody(`an Append whose ${field} is too high`, { ...append, [field]: HIGH });
+refusesBody('an acknowledgement that is too high', {
+  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: HIGH },
+  ...{ rejection: null, stamp: 0, unfit: false },
+});
+refusesBody('a rejection that names what comes after prev', {
+  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, stamp: 0, unfit: false },
+  rejection: { prevSeq: 4, newest: { epoch: 1, seq: 5 } },
+});
+refusesBody('a snapshot whose rows fall', { ...chunk, rows: [high, low] });
+refusesBody('a snapshot whose rows come twice', { ...chunk, rows: [low, low] });
+refusesBody('a snapshot with a row below its keys', { ...chunk, rows: [{ ...low, key: bytes('a') }] });
+refusesBody('a snapshot with a row above its keys', { ...chunk, rows: [low, { ...high, key: bytes('y') }] });
+refusesBody('a snapshot with a row newer than itself', { ...chunk, rows: [{ ...low, revision: 101 }] });
+refusesBody('a snapshot of no keys', { ...chunk, end: bytes('b'), rows: [] });
+refusesBody("a snapshot above the owner's epoch", { ...chunk, position: { epoch: 4, seq: 100 } });
+refusesBody('a snapshot with sessions before its end', { ...chunk, clientSessions: sessions });
+refusesBody('a name that is none', { kind: 'hello', protocol: 1, clusterId: 'c0ffee', nodeId: 'n 1' });
+
 const refusesOperation = (name: string, change: Partial<Operation>) =>
   refuses(`operation with ${name}`, () => decodeOperation(encodeOperation({ ...OPERATION, ...change })));
 const put = (change: object): Mutation => ({
@@ -288,6 +361,47 @@ test('fuzz: damaged operations are operations or MALFORMED', (t) => {
     RUNS,
   );
   t.pass();
+});
+
+test('every extreme in every field of the schema is a message or MALFORMED', (t) => {
+  let refused = 0;
+  let taken = 0;
+  for (const body of SAMPLES) {
+    for (const { what, message } of wireRubbishOf(7, body)) {
+      try {
+        const frames = decodeEnvelope(message);
+        for (const frame of frames) if (frame.body.kind === 'scan-reply') frame.body.rows.decode();
+        t.deepEqual(plain(decodeEnvelope(encodeEnvelope(frames))), plain(frames), what);
+        taken++;
+      } catch (error) {
+        if (!(error instanceof RangekeeperError && error.code === 'MALFORMED')) throw error;
+        refused++;
+      }
+    }
+  }
+  t.true(refused > 100 && taken > 300, `${refused} refused, ${taken} taken`);
+});
+
+test('what decodes as an operation passes the check without one, and nothing else does', (t) => {
+  const good = Buffer.from(encodeOperation(OPERATION));
+  const passes = (run: () => void): boolean => {
+    try {
+      run();
+      return true;
+    } catch {
+      return false;
+    }
+  };
+  for (let at = 0; at < good.length; at++) {
+    for (const value of [0, 1, 0x7f, 0x80, 0xff, (good[at] as number) ^ 1, (good[at] as number) ^ 8]) {
+      const damaged = Buffer.from(good);
+      damaged[at] = value;
+      t.is(
+        passes(() => checkOperation(damaged)),
+        passes(() => decodeOperation(damaged)),
+      );
+    }
+  }
 });
 
 test('messages of one writer, large and small in turns, stay as they were', (t) => {

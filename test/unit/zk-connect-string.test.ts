@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import { type ConnectString, parseConnectString } from '../../common/zk/connect-string.ts';
+import { type ConnectString, parseConnectString } from '../../common/model/connect-string.ts';
 
 const good: readonly (readonly [text: string, parsed: ConnectString])[] = [
   ['localhost', { servers: [{ host: 'localhost', port: 2181 }], root: '' }],

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { silentLogger } from '../../common/base/log.ts';
-import { parseConnectString } from '../../common/zk/connect-string.ts';
+import { parseConnectString } from '../../common/model/connect-string.ts';
 import { Dialer } from '../../common/zk/dialer.ts';
 import type { Handshake, LinkOptions, ServerLink } from '../../common/zk/server-link.ts';
 import { ZkError } from '../../common/zk/store.ts';

@@ -127,6 +127,22 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     await harness.until(listener.close());
   });
 
+  test(title('a cut is heard once at each end, in a later turn, and nothing after it'), async (t) => {
+    const harness = make();
+    const { listener, here, there, near, far } = await pair(harness);
+    near.cut('enough');
+    near.cut('again');
+    near.close('and again');
+    t.deepEqual(here.closings, []);
+    far.send(Buffer.from('too late'));
+    near.send(Buffer.from('dropped'));
+    await harness.until(Promise.all([here.end(), there.end()]));
+    await harness.until(listener.close());
+    t.deepEqual(here.closings, ['enough']);
+    t.is(there.closings.length, 1);
+    t.deepEqual([here.messages, there.messages], [[], []]);
+  });
+
   test(title('closing the listener ends its connections'), async (t) => {
     const harness = make();
     const { listener, here } = await pair(harness);

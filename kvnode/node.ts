@@ -10,7 +10,8 @@ import { checkReplication, type ReplicationConfig } from '../common/model/config
 import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
-import type { Channel, ChannelConfig, ChannelHandlers } from '../common/net/channel.ts';
+import type { Channel, ChannelHandlers } from '../common/net/channel.ts';
+import type { ChannelConfig } from '../common/net/channel-config.ts';
 import { Peers } from '../common/net/peers.ts';
 import type { Transport } from '../common/net/transport.ts';
 import { TurnEnd } from '../common/net/turn-end.ts';

@@ -3,7 +3,7 @@
 
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import type { ChannelConfig } from '../net/channel.ts';
+import type { ChannelConfig } from '../net/channel-config.ts';
 import { Peers } from '../net/peers.ts';
 import type { Transport } from '../net/transport.ts';
 import type { Zk } from '../zk/store.ts';

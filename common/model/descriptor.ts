@@ -68,6 +68,13 @@ export function isInSync(descriptor: Descriptor, node: NodeId): boolean {
   return descriptor.inSync.includes(node);
 }
 
+/** R1: the same owner in the same epoch. One epoch with two owners breaks a rule, but may be read. */
+export function isSameTerm(a: Descriptor, b: Descriptor): boolean {
+  const isSameOwner =
+    a.owner.node === b.owner.node && a.owner.inc === b.owner.inc && a.owner.session === b.owner.session;
+  return isSameOwner && a.epoch === b.epoch;
+}
+
 /**
  * What is true of every descriptor (DESIGN.md section 4). Null: it holds; else the first rule that is broken, in words. One
  * that was read is refused for it; one that is about to be written is a broken invariant ({@link checkDescriptor}).

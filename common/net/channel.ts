@@ -12,8 +12,9 @@ import type { NodeId } from '../model/ids.ts';
 import { EnvelopeReader, encodeEnvelope } from '../wire/codec.ts';
 import { errorFromReply, replyFromError } from '../wire/error-reply.ts';
 import { type Body, type OneWayBody, PROTOCOL, type ReplyBody, type RequestBody } from '../wire/messages.ts';
+import { type ChannelConfig, DEFAULT_CHANNEL } from './channel-config.ts';
 import { Deadlines } from './deadlines.ts';
-import { type MessageGoals, Outbox } from './outbox.ts';
+import { Outbox } from './outbox.ts';
 import { PendingRequests } from './requests.ts';
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts';
 import { TurnEnd } from './turn-end.ts';
@@ -24,25 +25,6 @@ export interface Identity {
   /** Empty for a client. */
   readonly nodeId: NodeId;
 }
-
-export interface ChannelConfig extends MessageGoals {
-  /** Requests without an answer yet, each way. */
-  readonly inflightMax: number;
-  /** Nothing more is taken while so many bytes wait to leave. */
-  readonly queuedBytesMax: number;
-  /** A connection on which nothing came for this long, pings unanswered, is closed (at most a quarter later). */
-  readonly silentMs: number;
-}
-
-export const DEFAULT_CHANNEL: ChannelConfig = {
-  inflightMax: 16_384,
-  queuedBytesMax: 64 * 1024 * 1024,
-  messageBytesGoal: 1024 * 1024,
-  messageGetsGoal: 24,
-  messageValuesGoal: 48 * 1024,
-  messagePagesGoal: 4,
-  silentMs: 2_500,
-};
 
 /** Hears how a request ended: exactly one call, never from within `request`. */
 export interface ReplyHandler {
@@ -447,8 +429,3 @@ export class Channel {
     this.handlers.closed?.(this, error);
   }
 }
-
-assert(
-  DEFAULT_CHANNEL.messageBytesGoal < DEFAULT_CHANNEL.queuedBytesMax,
-  'messageBytesGoal < queuedBytesMax',
-);

@@ -9,13 +9,8 @@ import { RangekeeperError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { OneWayBody, RequestBody } from '../wire/messages.ts';
-import {
-  Channel,
-  type ChannelConfig,
-  type ChannelHandlers,
-  type Identity,
-  type ReplyHandler,
-} from './channel.ts';
+import { Channel, type ChannelHandlers, type Identity, type ReplyHandler } from './channel.ts';
+import type { ChannelConfig } from './channel-config.ts';
 import type { Transport } from './transport.ts';
 import { TurnEnd } from './turn-end.ts';
 

@@ -8,7 +8,8 @@ import { RangekeeperError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { checkReception, DEFAULT_RECEPTION, type ReceptionConfig } from '../model/config.ts';
 import type { NodeId } from '../model/ids.ts';
-import { Channel, type ChannelOptions, DEFAULT_CHANNEL } from './channel.ts';
+import { Channel, type ChannelOptions } from './channel.ts';
+import { DEFAULT_CHANNEL } from './channel-config.ts';
 import type { Connection, ConnectionHandlers } from './transport.ts';
 
 /** Refusals are logged no more often than this, ms: each with how many there were. */

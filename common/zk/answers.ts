@@ -101,3 +101,20 @@ function toZxid(bytes: Buffer): number {
   assert(Number.isSafeInteger(zxid), 'a zxid is a safe integer');
   return zxid;
 }
+
+/** An answer in which something is missing or impossible is the operation's failure. */
+export function settleWith<T>(
+  asked: Asked,
+  value: () => T,
+  resolve: (value: T) => void,
+  reject: (error: ZkError) => void,
+): void {
+  try {
+    resolve(value());
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error);
+    reject(
+      error instanceof ZkError ? error : unanswered(asked, 'protocol', `an answer makes no sense: ${reason}`),
+    );
+  }
+}

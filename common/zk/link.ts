@@ -10,7 +10,7 @@ import { never, present } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
 import { type Address, formatAddress } from '../model/address.ts';
-import { type Asked, multiResults, NO_NODE, refusal, toNode, unanswered } from './answers.ts';
+import { type Asked, multiResults, NO_NODE, refusal, settleWith, toNode, unanswered } from './answers.ts';
 import { bidFarewell, CLOSE_REQUEST } from './farewell.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
@@ -437,21 +437,4 @@ export class Link implements ServerLink {
 
 function isNoNode(error: LibraryError | null | undefined): boolean {
   return error?.code === NO_NODE;
-}
-
-/** An answer in which something is missing or impossible is the operation's failure. */
-function settleWith<T>(
-  asked: Asked,
-  value: () => T,
-  resolve: (value: T) => void,
-  reject: (error: ZkError) => void,
-): void {
-  try {
-    resolve(value());
-  } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error);
-    reject(
-      error instanceof ZkError ? error : unanswered(asked, 'protocol', `an answer makes no sense: ${reason}`),
-    );
-  }
 }

@@ -128,14 +128,6 @@ export class Ownership {
     this.#times.appended(this.#state.index.lastSeq, now);
   }
 
-  /** R1: an image that gives the same epoch to somebody else breaks a rule, and ends the ownership like a higher one. */
-  isConfirmedBy({ descriptor }: DescriptorImage): boolean {
-    const { node, inc, session } = descriptor.owner;
-    const { owner } = this.#image.descriptor;
-    const isOwner = node === this.#self && inc === owner.inc && session === owner.session;
-    return isOwner && descriptor.epoch === this.epoch;
-  }
-
   /** R1, R9, R10: a newer image of the same epoch. */
   adopt(image: DescriptorImage, now: number): void {
     assert(image.descriptor.epoch === this.epoch, 'only an image of its own epoch is adopted');
@@ -199,8 +191,7 @@ export class Ownership {
       this.#rejected(follower, ack.rejection);
       return false;
     }
-    // Nobody acknowledges what was not sent.
-    if (ack.acked > this.#state.index.lastSeq) return false;
+    if (ack.acked > this.#state.index.lastSeq) return false; // It was never sent.
     acknowledge(follower, ack.acked, now);
     this.#commit(now);
     this.#expand(follower);

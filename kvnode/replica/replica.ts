@@ -22,7 +22,7 @@
 import { assert, never } from '../../common/base/assert.ts';
 import type { ErrorCode } from '../../common/base/errors.ts';
 import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
-import { type DescriptorImage, isInSync } from '../../common/model/descriptor.ts';
+import { type DescriptorImage, isInSync, isSameTerm } from '../../common/model/descriptor.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
 import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
@@ -329,7 +329,7 @@ export class Replica {
     this.#image = image;
     const ownership = this.#ownership;
     if (ownership !== null) {
-      if (ownership.isConfirmedBy(image)) return ownership.adopt(image, now);
+      if (isSameTerm(image.descriptor, ownership.image.descriptor)) return ownership.adopt(image, now);
       this.#stepDown();
     }
     if (this.#mayEnter(image, session)) {

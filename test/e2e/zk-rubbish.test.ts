@@ -14,6 +14,7 @@ import {
   decodeNamespace,
   decodeNode,
   eventCodec,
+  healthCodec,
   liveCodec,
   nodeCodec,
   paths,
@@ -27,11 +28,13 @@ const STRANGER = 'n-0000000000000bad';
 const NODE = { id: STRANGER, name: 'x', zone: 'x', capacity: 1, mode: 'active' } as const;
 const LIVE = { name: 'x', address: '127.0.0.1:1', startedAt: 1, version: '1' };
 const EVENT = { at: 1, by: 'x', kind: 'x', text: 'x', range: 1, node: STRANGER, epoch: 1 };
+const HEALTH = { unreachable: [STRANGER], stuck: { [STRANGER]: [1] }, unfit: 'x' };
 const COORDINATOR = { host: 'x', pid: 1, address: '127.0.0.1:1' };
 const REQUESTS: readonly TaskRecord['request'][] = [
   { kind: 'create-namespace', name: '-', replicationFactor: 3, minInSync: 2, splitAt: ['a', 'b'] },
   { kind: 'transfer', range: 1, to: STRANGER },
   { kind: 'set-node-mode', node: STRANGER, mode: 'draining' },
+  { kind: 'forget-node', node: 'n-nobody' },
 ];
 
 const UNREADABLE = "the cluster's record cannot be read, waiting until it can: not JSON";
@@ -137,6 +140,18 @@ test('a cluster serves whatever stands in its znodes', async (t) => {
       async () => {
         await session.create(paths.live('n-persistent'), liveCodec.encode(LIVE), 'persistent');
         await spoil(session, paths.live('n-persistent'));
+      },
+    ],
+    [
+      'health',
+      async () => {
+        for (const [name, mode] of [
+          [STRANGER, 'ephemeral'],
+          ['n-persistent', 'persistent'],
+        ] as const) {
+          await session.create(paths.health(name), healthCodec.encode(HEALTH), mode);
+          await spoil(session, paths.health(name));
+        }
       },
     ],
     [

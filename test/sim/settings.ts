@@ -1,7 +1,7 @@
 // What a run is set to, drawn from its seed: sizes of the cluster, times, how small the pieces of the log are.
 
 import { DEFAULT_REPLICATION, DEFAULT_SESSION, type ReplicationConfig } from '../../common/model/config.ts';
-import type { ChannelConfig } from '../../common/net/channel.ts';
+import type { ChannelConfig } from '../../common/net/channel-config.ts';
 import type { StorageLimits } from '../../kvnode/storage/limits.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import type { World } from './world/world.ts';

@@ -3,7 +3,8 @@
 import test from 'ava';
 import type { RangekeeperError } from '../../common/base/errors.ts';
 import { type Logger, silentLogger } from '../../common/base/log.ts';
-import { Channel, type ChannelConfig, DEFAULT_CHANNEL, type ReplyHandler } from '../../common/net/channel.ts';
+import { Channel, type ReplyHandler } from '../../common/net/channel.ts';
+import { type ChannelConfig, DEFAULT_CHANNEL } from '../../common/net/channel-config.ts';
 import { Peers } from '../../common/net/peers.ts';
 import type { Connection } from '../../common/net/transport.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';

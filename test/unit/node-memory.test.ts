@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { checkReplication, DEFAULT_REPLICATION, LIMITS } from '../../common/model/config.ts';
-import { DEFAULT_CHANNEL } from '../../common/net/channel.ts';
+import { DEFAULT_CHANNEL } from '../../common/net/channel-config.ts';
 import { ProcessExit } from '../../common/process/exit.ts';
 import { readFlags } from '../../common/process/flags.ts';
 import { SCANS_MAX } from '../../kvnode/client-service.ts';

@@ -18,6 +18,7 @@ import {
   decodeNode,
   descriptorCodec,
   eventCodec,
+  healthCodec,
   inSequence,
   liveCodec,
   namespaceCodec,
@@ -74,6 +75,8 @@ const STATUS: NodeStatus = {
   orphans: [3],
   logBytes: 1,
   memoryBytes: 1,
+  unreachable: ['n2'],
+  unfit: 'its disk is full',
 };
 
 const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[] = [
@@ -85,6 +88,16 @@ const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[]
   ['coordinator', coordinatorCodec, { host: 'h', pid: 1, address: '127.0.0.1:1' }],
   ['coordinator epoch', coordinatorEpochCodec, { term: 1, leader: '00aa' }],
   ['node', nodeCodec, { id: 'n1', name: 'n 1', zone: '', capacity: 1.5, mode: 'active' }],
+  [
+    'node with a note',
+    nodeCodec,
+    {
+      ...{ id: 'n1', name: 'n 1', zone: '', capacity: 1, mode: 'draining' },
+      noted: { downSince: 5, unreachable: { by: ['n2'], since: 4, cutOff: true }, stuckIn: '00aa' },
+    },
+  ],
+  ['health', healthCodec, { unreachable: ['n2'], stuck: { n2: [1, 2] }, unfit: 'its disk is full' }],
+  ['stopping', liveCodec, { name: 'n', address: 'a:1', startedAt: 12, version: '1.0', standing: 'stopping' }],
   ['live', liveCodec, { name: 'n 1', address: '[::1]:7400', startedAt: 12, version: '1.0' }],
   ['namespace', namespaceCodec, { name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }],
   [
@@ -102,6 +115,7 @@ const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[]
     },
     { kind: 'transfer', range: 1, to: 'n1' },
     { kind: 'set-node-mode', node: 'n1', mode: 'gone' },
+    { kind: 'forget-node', node: 'n1' },
   ].map(
     (request) =>
       [

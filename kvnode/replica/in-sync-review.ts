@@ -4,19 +4,27 @@ import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId, Seq } from '../../common/model/ids.ts';
 import type { FollowerProgress } from './progress.ts';
 
-/** R5: of the members that are silent, the one that is furthest behind; null: none is. */
+export interface SilentMember {
+  readonly node: NodeId;
+  /** Its session has ended; else it lives, and is late. */
+  readonly isGone: boolean;
+}
+
+/**
+ * R5: the silent member that leaves first; null: none is silent. One that is gone leaves before one that is only late, as the
+ * late one may come back with what it has; among the same kind the one that is furthest behind.
+ */
 export function silentMember(
   { inSync }: Descriptor,
   followers: ReadonlyMap<NodeId, FollowerProgress>,
-  isSilent: (follower: FollowerProgress) => boolean,
-): NodeId | null {
-  let furthest: FollowerProgress | null = null;
-  for (const node of inSync) {
-    const follower = followers.get(node);
-    if (follower === undefined || !isSilent(follower)) continue;
-    if (furthest === null || follower.acked < furthest.acked) furthest = follower;
-  }
-  return furthest?.node ?? null;
+  isLive: (node: NodeId) => boolean,
+  isLate: (follower: FollowerProgress) => boolean,
+): SilentMember | null {
+  const members = inSync.flatMap((node) => followers.get(node) ?? []);
+  const gone = members.filter(({ node }) => !isLive(node));
+  const candidates = gone.length > 0 ? gone : members.filter(isLate);
+  const [first] = candidates.toSorted((a, b) => a.acked - b.acked);
+  return first === undefined ? null : { node: first.node, isGone: gone.length > 0 };
 }
 
 /** R9: the member that the leader wants to remove, once all others are in-sync; null: none, or not yet. */

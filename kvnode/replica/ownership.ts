@@ -383,9 +383,9 @@ export class Ownership {
   #reviewInSync(now: number): void {
     const { descriptor } = this.#image;
     const { lagMs } = this.#config;
-    const silent = silentMember(descriptor, this.#followers, ({ node, acked }) => {
-      return this.#times.oldestUnacked(acked, now) > lagMs || !this.#live.has(node);
-    });
+    const isLive = (node: NodeId): boolean => this.#live.has(node);
+    const isLate = ({ acked }: FollowerProgress) => this.#times.oldestUnacked(acked, now) > lagMs;
+    const silent = silentMember(descriptor, this.#followers, isLive, isLate);
     if (silent === null) {
       this.#readOnlySince = null;
       const retiring = retiringMember(descriptor, this.#self);
@@ -393,8 +393,8 @@ export class Ownership {
     } else if (descriptor.inSync.length <= descriptor.minInSync) {
       this.#readOnlySince ??= now;
     } else {
-      const isLive = this.#live.has(silent);
-      this.#shrink(silent, isLive ? `it acknowledged nothing for ${lagMs} ms` : 'its session ended');
+      const { node, isGone } = silent;
+      this.#shrink(node, !isGone ? `it acknowledged nothing for ${lagMs} ms` : 'its session ended');
     }
   }
 

@@ -113,14 +113,16 @@ export function ofServer(strike: (server: ZkServer, cluster: Cluster, dice: Dice
   };
 }
 
-/** Whether every range has, without this disk, another in-sync member whose disk is whole. */
+/** R12: an acknowledged write survives minInSync - 1 lost disks. Whether this one may be lost too. */
 export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
   const whole = new Set(
     nodes.flatMap((node) =>
       node === lost || node.damaged !== null || node.nodeId === null ? [] : [node.nodeId],
     ),
   );
-  return descriptors.every(({ inSync }) => inSync.some((id) => whole.has(id)));
+  return descriptors.every(({ inSync, minInSync }) => {
+    return inSync.filter((id) => !whole.has(id)).length < Math.max(minInSync, 1);
+  });
 }
 
 /**

@@ -15,7 +15,7 @@ export interface SilentMember {
  * late one may come back with what it has; among the same kind the one that is furthest behind.
  */
 export function silentMember(
-  { inSync }: Descriptor,
+  { inSync }: Pick<Descriptor, 'inSync'>,
   followers: ReadonlyMap<NodeId, FollowerProgress>,
   isLive: (node: NodeId) => boolean,
   isLate: (follower: FollowerProgress) => boolean,

@@ -2,7 +2,6 @@
 // and `~` where the member is late.
 
 import test from 'ava';
-import type { Descriptor } from '../../common/model/descriptor.ts';
 import { silentMember } from '../../kvnode/replica/in-sync-review.ts';
 import { type FollowerProgress, newFollower } from '../../kvnode/replica/progress.ts';
 
@@ -20,7 +19,7 @@ const leaves = test.macro({
       followers.set(node, follower);
     }
     const row = (node: string) => rows.find((one) => one.node === node);
-    const descriptor = { inSync: ['owner', ...rows.map(({ node }) => node)] } as unknown as Descriptor;
+    const descriptor = { inSync: ['owner', ...rows.map(({ node }) => node)] };
     const found = silentMember(
       descriptor,
       followers,

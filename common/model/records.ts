@@ -88,6 +88,13 @@ export interface LiveRecord {
   readonly standing?: Standing;
 }
 
+/** `/generations/<id>`: the newest generation of the node's data directory that ZooKeeper was told of. */
+export interface GenerationRecord {
+  readonly generation: number;
+  /** Drawn by the process that raised it. */
+  readonly writer: string;
+}
+
 export interface LiveNode extends LiveRecord {
   readonly id: NodeId;
   readonly session: SessionId;

@@ -8,6 +8,7 @@
 //   /nodes/<id>                   the node; leader: mode, note       leader, clients, webserver, the node
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
 //   /health/<id>                  the node (ephemeral)               leader
+//   /generations/<id>             the node                           - (read by it before it registers)
 //   /namespaces/<name>            leader                             leader, nodes, clients (children)
 //   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it
 //   /tasks/<uuid>                 client, then leader                leader, the client
@@ -22,6 +23,7 @@ import type {
   CoordinatorEpochRecord,
   CoordinatorRecord,
   EventRecord,
+  GenerationRecord,
   HealthRecord,
   LiveNode,
   LiveRecord,
@@ -45,6 +47,8 @@ export const paths = {
   /** Apart from the live znodes, which every node and client watches: a cut changes what many nodes have to say at once. */
   healths: '/health',
   health: (id: NodeId) => `/health/${id}`,
+  generations: '/generations',
+  generation: (id: NodeId) => `/generations/${id}`,
   namespaces: '/namespaces',
   namespace: (name: string) => `/namespaces/${name}`,
   ranges: (namespace: string) => `/namespaces/${namespace}/ranges`,
@@ -62,6 +66,7 @@ export const SKELETON: readonly string[] = [
   paths.nodes,
   paths.lives,
   paths.healths,
+  paths.generations,
   paths.namespaces,
   paths.tasks,
   paths.events,
@@ -117,6 +122,16 @@ export const healthCodec = {
     for (const ranges of Object.values(stuck)) assert(isListOf('number', ranges), 'ranges are listed by id');
     assert(unfit === null || typeof unfit === 'string', 'why a node is unfit is a text');
     return { unreachable, stuck, unfit };
+  },
+};
+export const generationCodec = {
+  encode: (record: GenerationRecord): Uint8Array => encodeJson(record),
+  /** Throws on bytes that are none. */
+  decode(data: Uint8Array): GenerationRecord {
+    const { generation, writer } = Object(decodeJson<unknown>(data));
+    assert(Number.isSafeInteger(generation) && generation >= 1, 'a generation is a positive integer');
+    assert(typeof writer === 'string', 'a generation has a writer');
+    return { generation, writer };
   },
 };
 export const namespaceCodec = jsonCodec<NamespaceRecord>();

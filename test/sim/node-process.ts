@@ -7,8 +7,9 @@ import type { Ended } from '../../common/process/children.ts';
 import { ProcessExit } from '../../common/process/exit.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
-import { openDataDirectory } from '../../kvnode/data-directory.ts';
-import { admit, joinCluster } from '../../kvnode/membership.ts';
+import { openDataDirectory, replaceDataDirectory } from '../../kvnode/data-directory.ts';
+import { type JoiningDeps, join } from '../../kvnode/joining.ts';
+import { admit } from '../../kvnode/membership.ts';
 import { KvNode } from '../../kvnode/node.ts';
 import { Registration } from '../../kvnode/registration.ts';
 import { Stage } from '../../kvnode/stage.ts';
@@ -112,7 +113,7 @@ export class NodeProcess {
   async #stop(process: Process, { node, registration, listener, zk, storage }: Running): Promise<void> {
     await registration.announceStop();
     await node.close();
-    registration.close();
+    await registration.close();
     await listener.close();
     await zk.close();
     this.guardian.forget();
@@ -147,23 +148,35 @@ export class NodeProcess {
     const { env } = process;
     const { logger } = this.host;
     const { world, ensemble, settings, applied } = this.#deps;
-    const opened = await openDataDirectory(this.disk.directory, {
+    const { directory } = this.disk;
+    const opening = {
       env,
       logger,
       limits: settings.limits,
       disk: this.disk.diskFor(process),
       openState: this.disk.openStateFor(process),
       lock: noLock,
-    });
-    opened.onFailure((error) => process.crash(error));
-    const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
-    if (setAside) world.story.count('data-set-aside');
-    else if (this.damaged === 'at the start')
-      world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
-    if (setAside || this.damaged !== 'latent') this.damaged = null;
-    this.nodeId = opened.nodeId;
-    const storage = applied.watch(this.host.name, opened);
-    const membership = { storage, env, logger, stage: new Stage() };
+    };
+    const use = (opened: Storage): Storage => {
+      opened.onFailure((error) => process.crash(error));
+      const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
+      if (setAside) world.story.count('data-set-aside');
+      else if (this.damaged === 'at the start')
+        world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
+      if (setAside || this.damaged !== 'latent') this.damaged = null;
+      this.nodeId = opened.nodeId;
+      return applied.watch(this.host.name, opened);
+    };
+    const joining: JoiningDeps = {
+      env,
+      logger,
+      stage: new Stage(),
+      storage: use(await openDataDirectory(directory, opening)),
+      replace: async (storage, reason) => {
+        world.story.count('directory-set-aside-as-a-copy');
+        return use(await replaceDataDirectory(directory, storage, reason, opening));
+      },
+    };
     let cluster: ClusterRecord | null = null;
     const zk = connectZk({
       connect: ensemble.connectString,
@@ -173,12 +186,13 @@ export class NodeProcess {
       tickMs: () => cluster?.tickMs ?? null,
       former: this.guardian.left?.identity ?? null,
       identified: this.guardian.noteFor(process, launch),
-      admit: (session) => admit(session, membership),
+      admit: (session) => admit(session, joining),
       openLink: linksOf(ensemble, process),
     });
-    cluster = await joinCluster(zk, membership);
+    cluster = await join(zk, joining);
     const { clusterId } = cluster;
-    this.joinedAs = opened.nodeId;
+    const { storage } = joining;
+    this.joinedAs = storage.nodeId;
     const node = new KvNode({
       clusterId,
       version: 'sim',
@@ -205,6 +219,7 @@ export class NodeProcess {
       zk,
       env,
       logger,
+      storage,
       record: { id: node.id, name: this.host.name, zone: 'z', capacity: 1, mode: 'active' },
       live: {
         name: this.host.name,

@@ -233,7 +233,18 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R12: {
     'a failed sync ends the process': ['kvnode/storage/log', 'this.#failure = error;'],
-    'damage sets the directory aside': ['kvnode/data-directory', 'error instanceof CorruptDataError) {'],
+    'damage sets the directory aside': [
+      'kvnode/data-directory',
+      'return startAnew(directory, error, options);',
+    ],
+    'an older copy of a directory is set aside': [
+      'kvnode/joining',
+      'deps.storage = await deps.replace(deps.storage, error);',
+    ],
+    'a generation is raised in the directory, then in ZooKeeper': [
+      'kvnode/generation',
+      'await session.multi([await this.mirror(session)]);',
+    ],
     'the disk is full, and waited for': ['kvnode/storage/segments', 'waits = true;'],
     'a disk in trouble owns nothing': ['kvnode/disk-watch', 'if (trouble !== null) {'],
     'a disk is well again': ['kvnode/disk-watch', 'this.#troubleAt >= config.diskQuietMs) {'],

@@ -5,6 +5,8 @@ import {
   cut,
   damage,
   down,
+  isOlder,
+  maySpare,
   mode,
   ofNode,
   ofServer,
@@ -414,4 +416,22 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     strike: damage((disk) => disk.loseStateBatch(), 'at the start'),
   },
   { name: 'state-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseState(), 'at the start') },
+  {
+    // A snapshot of its volume is made, and some time later put back.
+    name: 'directory-rolled-back',
+    lastsMs: [9_000, 20_000, 40_000],
+    strike: ofNode((node, cluster) => {
+      const id = node.nodeId;
+      if (id === null || node.damaged !== null) return null;
+      const copy = node.disk.copy();
+      return {
+        text: node.host.name,
+        undo: () => {
+          if (cluster.ensemble.isEmptied || !isOlder(cluster, id, copy) || !maySpare(cluster, node)) return;
+          node.rollBackTo(copy, id);
+          cluster.world.story.count('directory-rolled-back');
+        },
+      };
+    }),
+  },
 ];

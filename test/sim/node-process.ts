@@ -20,7 +20,7 @@ import type { AppliedLog } from './applied-log.ts';
 import { NodeGuardian } from './node-guardian.ts';
 import type { Settings } from './settings.ts';
 import type { Host, Process } from './world/host.ts';
-import { DiskFault, MachineDisk } from './world/machine-disk.ts';
+import { type DiskCopy, DiskFault, MachineDisk } from './world/machine-disk.ts';
 import type { World } from './world/world.ts';
 import type { ZkEnsemble } from './world/zk-ensemble.ts';
 import { linksOf } from './world/zk-link.ts';
@@ -64,6 +64,8 @@ export class NodeProcess {
   wrongAddress = false;
   /** Something that was synced is not on its disk any more: whoever meets that must set the disk aside. */
   damaged: 'at the start' | 'latent' | null = null;
+  /** The id on its disk when that went back to an older copy: nobody may join under it again. */
+  rolledBack: string | null = null;
 
   constructor(deps: NodeDeps, host: Host) {
     this.#deps = deps;
@@ -94,6 +96,14 @@ export class NodeProcess {
     if (kind !== 'process') this.guardian.host.process.kill(how);
     this.host.process.kill(how);
     this.#dead(kind, { code: null, signal: 'SIGKILL' });
+  }
+
+  /** The machine loses its power and comes back with an older copy of its disk. */
+  rollBackTo(copy: DiskCopy, id: string): void {
+    if (this.busy) this.kill('power');
+    this.disk.rollBackTo(copy);
+    this.rolledBack = id;
+    this.damaged = 'at the start';
   }
 
   /** Its guardian dies, and the node follows in order. */
@@ -161,9 +171,9 @@ export class NodeProcess {
       opened.onFailure((error) => process.crash(error));
       const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
       if (setAside) world.story.count('data-set-aside');
-      else if (this.damaged === 'at the start')
+      else if (this.damaged === 'at the start' && this.rolledBack === null)
         world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
-      if (setAside || this.damaged !== 'latent') this.damaged = null;
+      if (this.rolledBack === null && (setAside || this.damaged !== 'latent')) this.damaged = null;
       this.nodeId = opened.nodeId;
       return applied.watch(this.host.name, opened);
     };
@@ -193,6 +203,10 @@ export class NodeProcess {
     const { clusterId } = cluster;
     const { storage } = joining;
     this.joinedAs = storage.nodeId;
+    if (this.rolledBack === storage.nodeId)
+      world.violation('rollback', `${this.host.name} joins with an older copy of its directory`);
+    if (this.rolledBack !== null) this.damaged = null;
+    this.rolledBack = null;
     const node = new KvNode({
       clusterId,
       version: 'sim',

@@ -2,22 +2,22 @@
 // what came of it goes back to the replica as an event.
 
 import { never } from '../common/base/assert.ts';
-import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
+import type { ConflictWatch } from './conflict-watch.ts';
 import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
-import { EventWriter } from './event-writer.ts';
+import type { EventWriter } from './event-writer.ts';
 import type { RangeHost } from './range-host.ts';
 import type { ReplicaEvent } from './replica/events.ts';
 import type { Intent } from './replica/messages.ts';
 import type { SnapshotSender } from './snapshot-sender.ts';
 
 export interface IntentDeps {
-  readonly self: NodeId;
   readonly zk: Zk;
-  readonly env: Env;
   readonly logger: Logger;
+  readonly events: Pick<EventWriter, 'report'>;
+  readonly conflicts: Pick<ConflictWatch, 'report'>;
   readonly sender: SnapshotSender;
   readonly step: (host: RangeHost, event: ReplicaEvent) => void;
   /** Has the range's descriptor read again. */
@@ -31,13 +31,10 @@ export interface IntentDeps {
 export class Intents {
   readonly #deps: IntentDeps;
   readonly #writer: DescriptorWriter;
-  readonly #events: EventWriter;
 
   constructor(deps: IntentDeps) {
-    const { self, zk, env, logger } = deps;
     this.#deps = deps;
-    this.#writer = new DescriptorWriter(zk, logger);
-    this.#events = new EventWriter(self, zk, env, logger);
+    this.#writer = new DescriptorWriter(deps.zk, deps.logger);
   }
 
   /** Compare-and-sets wait for flush(). */
@@ -55,6 +52,8 @@ export class Intents {
           step(host, { kind: 'session-read', node: intent.node, session });
         });
         return;
+      case 'report':
+        return this.#deps.conflicts.report(host.meta.range, intent.conflict);
       case 'send-snapshot':
         return this.#sendSnapshot(host, intent);
       default:
@@ -69,14 +68,14 @@ export class Intents {
 
   /** R10: where the answer is not `done`, the descriptor is read, as only an image settles what became of it. */
   async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
-    const { logger, step, readAgain, nameOf } = this.#deps;
+    const { logger, events, step, readAgain, nameOf } = this.#deps;
     const { purpose, next, expected, why } = intent;
     const outcome = await this.#writer.compareAndSet(next, expected);
     step(host, { kind: 'cas-outcome', expected, outcome });
     if (outcome !== 'done') return readAgain(next.id);
     const text = `range ${next.id}: ${storyOf(purpose, nameOf(purpose.node))}: ${why}`;
     logger.info({ range: next.id, epoch: next.epoch }, text);
-    this.#events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+    events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
   }
 
   #sendSnapshot(host: RangeHost, { to, inc }: Intent & { kind: 'send-snapshot' }): void {

@@ -3,12 +3,12 @@
 // to do, and that is carried out in the order that replica/messages.ts gives. That turn is the one place where anything
 // leaves this node.
 
-import { assert, never } from '../common/base/assert.ts';
+import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import { checkReplication, type ReplicationConfig } from '../common/model/config.ts';
 import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
-import { type NodeId, origin, type RangeId, type SessionId } from '../common/model/ids.ts';
+import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Channel, ChannelConfig, ChannelHandlers } from '../common/net/channel.ts';
 import { Peers } from '../common/net/peers.ts';
@@ -18,9 +18,12 @@ import type { OneWayBody } from '../common/wire/messages.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
+import { ConflictWatch } from './conflict-watch.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { EventWriter } from './event-writer.ts';
 import { Intents } from './intents.ts';
 import { LogOfRange } from './log-of-range.ts';
+import { newReplica } from './new-replica.ts';
 import { nodeStatus } from './node-status.ts';
 import { RangeHost } from './range-host.ts';
 import { type Ownership, ownershipOf } from './readiness.ts';
@@ -30,7 +33,7 @@ import { Replica } from './replica/replica.ts';
 import { ackFrom, toFrame } from './replica-wire.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
-import type { RecoveredReplica, ReplicaMeta, Storage } from './storage/storage.ts';
+import type { RecoveredReplica, Storage } from './storage/storage.ts';
 import { stuckReplicas } from './stuck-replicas.ts';
 import { Surroundings } from './surroundings.ts';
 import { TickPace } from './tick-pace.ts';
@@ -76,6 +79,7 @@ export class KvNode {
   readonly #receiver: SnapshotReceiver;
   readonly #disk: DiskWatch;
   readonly #pace: TickPace;
+  readonly #conflicts: ConflictWatch;
   readonly #startedAt: number;
   readonly #stampBase: number;
   #session: ZkSession | null = null;
@@ -111,18 +115,23 @@ export class KvNode {
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
     const touched = (host: RangeHost): void => this.#touch(host);
     this.#sender = new SnapshotSender({ env, logger, storage, config, send });
+    const events = new EventWriter(this.id, zk, env, logger);
+    const nameOf = (node: NodeId): string => this.#surroundings.nameOf(node);
+    this.#conflicts = new ConflictWatch({
+      ...{ env, logger, events, self: this.id, nameOf },
+      replicas: () => this.#hosts.values(),
+    });
     this.#intents = new Intents({
-      ...{ self: this.id, zk, env, logger, sender: this.#sender },
+      ...{ zk, logger, events, conflicts: this.#conflicts, sender: this.#sender, nameOf },
       step: (host, event) => this.#step(host, event),
       readAgain: (range) => this.#assignments.hint(range),
       readNodeAgain: (node) => this.#surroundings.readAgain(node),
-      nameOf: (node) => this.#surroundings.nameOf(node),
     });
     this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
     this.#clients = new ClientService({
       env,
       storage,
-      host: (range) => this.#hosts.get(range),
+      host: (range) => this.#usable(range),
       touched,
       status: () => this.status(),
       scansMax: options.scansMax,
@@ -164,7 +173,8 @@ export class KvNode {
     if (session === null) return;
     for (const host of this.#hosts.values()) {
       const { image } = host.replica;
-      if (image !== null) this.#step(host, { kind: 'image', image, session: session.id });
+      if (image !== null && host.foreign === null)
+        this.#step(host, { kind: 'image', image, session: session.id });
       this.#assignments.hint(host.meta.range);
     }
   }
@@ -192,6 +202,7 @@ export class KvNode {
     await this.#handOverAll();
     this.#closed = true;
     this.#pace.close();
+    this.#conflicts.close();
     this.#stepAll({ kind: 'session-ended' });
     this.#turn();
     this.#assignments.close();
@@ -307,7 +318,8 @@ export class KvNode {
   #received(channel: Channel, body: OneWayBody): void {
     if (this.#closed) return;
     const from = channel.peerNode;
-    const host = this.#hosts.get(body.range);
+    const host = this.#usable(body.range);
+    if (host === undefined && this.#hosts.has(body.range)) return;
     const toFollower = body.kind === 'append' || body.kind === 'snapshot-chunk';
     // R9: a replica is made from a descriptor only, but somebody knows one that this node has not seen.
     if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.#assignments.hint(body.range);
@@ -361,41 +373,38 @@ export class KvNode {
     return host;
   }
 
+  /** What serves and receives: not before its descriptor was read, which may turn out to be another range's. */
+  #usable(range: RangeId): RangeHost | undefined {
+    const host = this.#hosts.get(range);
+    return host?.isOwn ? host : undefined;
+  }
+
   /** R9: wiped only on an image newer than the addition and lacking it; made only from an image that names it. */
   #learn(image: DescriptorImage): void {
     if (this.#closed) return;
     const { descriptor } = image;
     const inc = incOf(descriptor, this.id);
     const host = this.#hosts.get(descriptor.id);
+    this.#conflicts.notMade(descriptor.id, null);
     if (host?.wiping) return;
     if (host !== undefined) {
       host.orphan = false;
-      if (inc !== host.replica.inc && descriptor.nextInc > host.replica.inc) void this.#wipe(host);
+      host.compare(descriptor);
+      if (host.foreign !== null) return this.#step(host, { kind: 'session-ended' });
+      if (host.isRemovedBy(descriptor, inc)) void this.#wipe(host);
       else this.#step(host, { kind: 'image', image, session: this.#sessionId });
       return;
     }
     if (inc !== undefined && descriptor.state === 'serving') this.#create(image, inc);
   }
 
-  /** R9: made from the descriptor only, never at or below a tombstone's inc. */
   #create(image: DescriptorImage, inc: number): void {
-    const { id, namespace, namespaceId, start, end, base } = image.descriptor;
-    const tombstone = this.#storage.tombstones.get(id);
-    if (tombstone !== undefined && inc <= tombstone.inc) return;
-    assert(base.seq === origin.seq, 'a range that a split made is not made here');
-    const meta: ReplicaMeta = { range: id, inc, namespace, namespaceId, start, end };
-    const epochSeen = tombstone?.epochSeen ?? 0;
-    this.#storage.createReplica(meta, base, epochSeen);
-    const host = this.#adopt({
-      ...meta,
-      epochSeen,
-      base,
-      runs: [],
-      lastSeq: base.seq,
-      applied: base,
-      committed: base.seq,
-      void: false,
-    });
+    const { id } = image.descriptor;
+    const made = newReplica(image.descriptor, inc, this.#storage.tombstones.get(id));
+    if (typeof made === 'string') return this.#conflicts.notMade(id, made);
+    this.#storage.createReplica(made, made.base, made.epochSeen);
+    const host = this.#adopt(made);
+    host.compare(image.descriptor);
     this.#logger.info({ range: id, inc }, 'replica made');
     this.#step(host, { kind: 'image', image, session: this.#sessionId });
   }

@@ -1,6 +1,7 @@
 // What a node tells of itself on request (JSON in a StatusReply, and behind the web page): nothing here decides anything.
 
 import type { Epoch, Inc, NodeId, RangeId, Seq } from './ids.ts';
+import type { NodeReport, ReplicaReport } from './records.ts';
 
 /** What a replica is doing at this moment. */
 export type ReplicaRole = 'owner' | 'starting' | 'follower' | 'learner' | 'void';
@@ -10,6 +11,10 @@ export interface ReplicaStatus {
   readonly inc: Inc;
   readonly role: ReplicaRole;
   readonly epochSeen: Epoch;
+  /** Of the newest descriptor that the node has read; null: none yet. */
+  readonly descriptorEpoch: Epoch | null;
+  /** Of the log's last entry, which is at lastSeq. */
+  readonly lastEpoch: Epoch;
   readonly lastSeq: Seq;
   readonly syncedSeq: Seq;
   readonly commitSeq: Seq;
@@ -20,6 +25,11 @@ export interface ReplicaStatus {
   readonly followers: readonly FollowerStatus[];
   /** Replica only: an upper bound, in ms, of how far its state may be behind; null: not known. */
   readonly staleMs: number | null;
+  /**
+   * What this replica, its owner or the descriptor says that the rules exclude, in words: a disk or ZooKeeper went back to
+   * an older state, and a person has to look at it. Null: nothing.
+   */
+  readonly conflict: string | null;
 }
 
 export interface FollowerStatus {
@@ -39,7 +49,7 @@ export interface NodeStatus {
   /** How long the ownership lease still lasts, in ms; 0: lapsed. */
   readonly leaseMs: number;
   readonly replicas: readonly ReplicaStatus[];
-  /** Replicas on this disk whose znode is missing: kept, listed. */
+  /** Replicas on this disk whose znode is missing, or is another range's: kept, listed, not used. */
   readonly orphans: readonly RangeId[];
   /** Live nodes that it has no connection with. Absent in the status of an earlier version, as the next one. */
   readonly unreachable?: readonly NodeId[];
@@ -47,4 +57,16 @@ export interface NodeStatus {
   readonly unfit?: string | null;
   readonly logBytes: number;
   readonly memoryBytes: number;
+}
+
+/** What the request `raise-epochs` says of a node; without replicas that it does not use. */
+export function reportOf({ node, replicas, orphans }: NodeStatus): NodeReport {
+  const used = replicas.filter(({ range }) => !orphans.includes(range));
+  return {
+    node,
+    replicas: used.map(({ range, inc, epochSeen, lastEpoch, lastSeq, role }): ReplicaReport => {
+      const standing = role === 'owner' || role === 'starting' ? 'owner' : role === 'void' ? 'void' : 'holds';
+      return { range, inc, epochSeen, lastEpoch, lastSeq, role: standing };
+    }),
+  };
 }

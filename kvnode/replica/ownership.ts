@@ -7,21 +7,16 @@ import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../com
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { committedSeq } from './commit.ts';
+import { Contest } from './contest.ts';
 import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
 import type { LogState } from './log-state.ts';
 import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose, Rejection } from './messages.ts';
-import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
+import { acknowledge, type FollowerProgress, haveAll, lateMember, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
-import { bestTransferee, lasts } from './transferee.ts';
+import { bestTransferee, type HandOverPhase, lasts } from './transferee.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
 const QUIET_SHARE = 4;
-
-/** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
-type Phase =
-  | { readonly kind: 'serving' }
-  | { readonly kind: 'draining'; readonly to: NodeId; readonly since: number; askedSession: boolean }
-  | { readonly kind: 'stopped'; readonly to: NodeId };
 
 export class Ownership {
   readonly epoch: Epoch;
@@ -34,11 +29,12 @@ export class Ownership {
   readonly #times = new AppendTimes();
   #image: DescriptorImage;
   #change: DescriptorChange | null = null;
-  #phase: Phase = { kind: 'serving' };
+  #phase: HandOverPhase = { kind: 'serving' };
   #live: LiveStandings;
   #committedAt: number;
   #quietMs: number;
   #readOnlySince: number | null = null;
+  readonly #contest = new Contest();
   #intents: Intent[] = [];
 
   /** R2: epochSeen is stored, EpochStart appended; both are durable before anything under this epoch is acknowledged. */
@@ -96,14 +92,18 @@ export class Ownership {
     return this.#state.commitSeq >= this.startSeq;
   }
 
+  get contested(): Contest['conflict'] {
+    return this.#contest.conflict;
+  }
+
   /** R8: not while a hand-over is being prepared, or out. */
   get acceptsWrites(): boolean {
-    return this.#phase.kind === 'serving';
+    return this.#phase.kind === 'serving' && this.contested === null;
   }
 
   /** R2, R8, R11. */
   get acceptsReads(): boolean {
-    return this.#phase.kind !== 'stopped' && this.started;
+    return this.#phase.kind !== 'stopped' && this.contested === null && this.started;
   }
 
   appended(now: number): void {
@@ -169,11 +169,17 @@ export class Ownership {
     follower.heardAt = now;
     follower.unfit = ack.unfit;
     follower.stamp = Math.max(follower.stamp ?? 0, ack.stamp);
+    // Nobody acknowledges what was not sent.
+    const { lastSeq } = this.#state.index;
+    const contradiction = ack.contradiction ?? (ack.acked > lastSeq ? lastSeq + 1 : null);
+    if (contradiction !== null) {
+      this.#contradicted(follower, contradiction, now);
+      return false;
+    }
     if (ack.rejection !== null) {
       this.#rejected(follower, ack.rejection);
       return false;
     }
-    assert(ack.acked <= this.#state.index.lastSeq, 'nobody acknowledges what was not sent');
     acknowledge(follower, ack.acked, now);
     this.#commit(now);
     this.#expand(follower);
@@ -224,7 +230,7 @@ export class Ownership {
     this.#quietMs = quietMs;
     const wasPaused = pausedMs >= this.#config.lagMs;
     // After a pause of this process the others' acknowledgements wait unread: nobody is late before they are read.
-    if (!wasPaused) this.#reviewInSync(now);
+    if (!wasPaused && this.contested === null) this.#reviewInSync(now);
     this.#reviewHandOver(now);
     this.#retain();
   }
@@ -273,13 +279,10 @@ export class Ownership {
   get settled(): boolean {
     const { transferTo, retire } = this.#image.descriptor;
     const { lastSeq } = this.#state.index;
-    if (this.#change !== null || this.#phase.kind !== 'serving' || this.#readOnlySince !== null) return false;
+    if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
     if (transferTo !== null || retire !== null || this.#state.commitSeq < lastSeq) return false;
-    for (const follower of this.#followers.values()) {
-      if (follower.progress.kind !== 'stream' || follower.acked < lastSeq) return false;
-      if (!this.#live.has(follower.node) || !isInSync(this.#image.descriptor, follower.node)) return false;
-    }
-    return true;
+    const isMember = (node: NodeId) => this.#live.has(node) && isInSync(this.#image.descriptor, node);
+    return haveAll(this.#followers.values(), lastSeq, isMember);
   }
 
   /** When the first of the followers has been left in silence for long enough. */
@@ -318,6 +321,21 @@ export class Ownership {
     else follower.progress = { kind: 'probe', prev: meeting, sentAt: null };
   }
 
+  /** See contest.ts. */
+  #contradicted(follower: FollowerProgress, seq: Seq, now: number): void {
+    const { node } = follower;
+    follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: now };
+    const conflict = this.#contest.raise(node, this.epoch, seq, isInSync(this.#image.descriptor, node));
+    if (conflict !== null) this.#intents.push({ kind: 'report', conflict });
+    this.#giveUpContested(now);
+  }
+
+  /** Not drained first: nothing more commits. */
+  #giveUpContested(now: number): void {
+    const better = this.#contest.better(this.#state.commitSeq);
+    if (better !== null) this.handOver(better, now - this.#config.lagMs);
+  }
+
   #startSnapshot(follower: FollowerProgress): void {
     follower.progress = { kind: 'snapshot', failedAt: null };
     this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
@@ -333,6 +351,7 @@ export class Ownership {
   }
 
   #commit(now: number): void {
+    if (this.contested !== null) return;
     if (this.#state.syncedSeq <= this.#state.commitSeq) return;
     const acked: Seq[] = [];
     for (const node of this.#maximalInSync()) {
@@ -354,8 +373,7 @@ export class Ownership {
   /** R6: one that holds all that is committed, EpochStart included, counts from now and is then added. */
   #expand(follower: FollowerProgress): void {
     const { descriptor } = this.#image;
-    if (this.#change !== null || this.#phase.kind !== 'serving' || isInSync(descriptor, follower.node))
-      return;
+    if (this.#change !== null || !this.acceptsWrites || isInSync(descriptor, follower.node)) return;
     if (!this.#live.has(follower.node) || descriptor.retire === follower.node) return;
     if (follower.acked < Math.max(this.#state.commitSeq, this.startSeq)) return;
     const next = withInSync(descriptor, [...descriptor.inSync, follower.node]);
@@ -365,14 +383,9 @@ export class Ownership {
   /** R5: members that went, or are late, leave, while at least m remain; else the range is read-only for now. */
   #reviewInSync(now: number): void {
     const { descriptor } = this.#image;
-    let silent: FollowerProgress | null = null;
-    for (const node of descriptor.inSync) {
-      const follower = this.#followers.get(node);
-      if (follower === undefined) continue;
-      if (this.#times.oldestUnacked(follower.acked, now) > this.#config.lagMs || !this.#live.has(node)) {
-        silent = silent === null || follower.acked < silent.acked ? follower : silent;
-      }
-    }
+    const silent = lateMember(descriptor.inSync, this.#followers, ({ node, acked }) => {
+      return this.#times.oldestUnacked(acked, now) > this.#config.lagMs || !this.#live.has(node);
+    });
     if (silent === null) {
       this.#readOnlySince = null;
       this.#reviewRetiring();
@@ -384,14 +397,11 @@ export class Ownership {
     }
     if (this.#change !== null || this.#phase.kind === 'stopped') return;
     const { node } = silent;
-    const next = withInSync(
-      descriptor,
-      descriptor.inSync.filter((member) => member !== node),
-    );
+    const remaining = descriptor.inSync.filter((member) => member !== node);
     const why = this.#live.has(node)
       ? `it acknowledged nothing for ${this.#config.lagMs} ms`
       : 'its session ended';
-    this.#issue({ kind: 'shrink', node }, next, why);
+    this.#issue({ kind: 'shrink', node }, withInSync(descriptor, remaining), why);
   }
 
   /** R9: the member that the leader wants to remove leaves once all others are in-sync. */
@@ -409,6 +419,7 @@ export class Ownership {
 
   /** R5: an owner that commits nothing while entries wait may be the one that is cut off. */
   #reviewHandOver(now: number): void {
+    if (this.contested !== null) return this.#giveUpContested(now);
     const waiting = this.#state.commitSeq < this.#state.index.lastSeq;
     const since = Math.max(this.#committedAt, now - this.#times.oldestUnacked(this.#state.commitSeq, now));
     if (waiting && now - since > this.#config.stuckMs) {

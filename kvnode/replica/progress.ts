@@ -66,3 +66,30 @@ export function acknowledge(follower: FollowerProgress, acked: Seq, now: number)
     progress.inflightBytes -= progress.inflight.shift()?.bytes ?? 0;
   }
 }
+
+/** R5: of the members that are late the one that has least; null: none is. */
+export function lateMember(
+  inSync: readonly NodeId[],
+  followers: ReadonlyMap<NodeId, FollowerProgress>,
+  isLate: (member: FollowerProgress) => boolean,
+): FollowerProgress | null {
+  let least: FollowerProgress | null = null;
+  for (const node of inSync) {
+    const member = followers.get(node);
+    if (member === undefined || !isLate(member)) continue;
+    if (least === null || member.acked < least.acked) least = member;
+  }
+  return least;
+}
+
+/** Whether all of them are members, are sent things as they come, and have acknowledged everything. */
+export function haveAll(
+  followers: Iterable<FollowerProgress>,
+  lastSeq: Seq,
+  isMember: (node: NodeId) => boolean,
+): boolean {
+  for (const { node, progress, acked } of followers) {
+    if (progress.kind !== 'stream' || acked < lastSeq || !isMember(node)) return false;
+  }
+  return true;
+}

@@ -6,7 +6,8 @@ import { parseArgs } from 'node:util';
 import { realEnv } from '../../common/base/env.ts';
 import { ROOT } from '../support/source.ts';
 import { type Finding, LAYERS, type LayerOptions } from './layers.ts';
-import { MUTANTS, type Mutant } from './mutants.ts';
+import type { Mutant } from './mutant.ts';
+import { MUTANTS } from './mutants.ts';
 import { MutantTree } from './tree.ts';
 
 interface Row {

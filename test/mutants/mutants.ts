@@ -1,14 +1,8 @@
 // One-line breakages of the product, each of one rule of DESIGN.md: what the tests are worth shows in whether they find
 // them (`npm run mutants`). `text` is found exactly once in `file`; a unit test sees to it, so the list cannot rot.
 
-export interface Mutant {
-  readonly name: string;
-  /** What is broken. */
-  readonly rule: string;
-  readonly file: string;
-  readonly text: string;
-  readonly replacement: string;
-}
+import { MUTANTS_OF_LOST_PROMISES } from './lost-promises.ts';
+import type { Mutant } from './mutant.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   {
@@ -173,8 +167,8 @@ export const MUTANTS: readonly Mutant[] = [
     name: 'serve reads while the hand-over is out',
     rule: 'R8: the owner stops serving first',
     file: 'kvnode/replica/ownership.ts',
-    text: "return this.#phase.kind !== 'stopped' && this.started;",
-    replacement: 'return this.started;',
+    text: "return this.#phase.kind !== 'stopped' && this.contested === null && this.started;",
+    replacement: 'return this.contested === null && this.started;',
   },
   {
     name: 'promote past a live owner',
@@ -421,4 +415,5 @@ export const MUTANTS: readonly Mutant[] = [
     text: 'if (view.live.has(node)) throw new Refusal(',
     replacement: 'if (view.ranges.length > 9_999) throw new Refusal(',
   },
+  ...MUTANTS_OF_LOST_PROMISES,
 ];

@@ -52,7 +52,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an older image is ignored': [REPLICA, 'image.version < known.version) return;'],
     'a higher epoch in an image ends an ownership': [
       REPLICA,
-      'return ownership.adopt(image, now); } this.#stepDown();',
+      'return ownership.adopt(image, now); this.#stepDown();',
     ],
     'the end of a session ends what is owned': [REPLICA, "case 'session-ended': return this.#stepDown();"],
     'a higher epoch in an acknowledgement ends an ownership': [
@@ -184,7 +184,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R9: {
     'a replica is made from the descriptor': [NODE, 'this.#storage.createReplica('],
-    'a replica is not made again at or below its tombstone': [NODE, 'inc <= tombstone.inc) return;'],
+    'a replica is not made again at or below its tombstone': [
+      'kvnode/new-replica',
+      'inc <= tombstone.inc) {',
+    ],
     'an Append hints at a replica': [
       NODE,
       'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',

@@ -4,24 +4,7 @@
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import { NODES, type NodeName, ReplicaCluster } from '../support/replica-cluster.ts';
-
-/** Everything under way arrives; the descriptor is read after each write to it. */
-function exchange(cluster: ReplicaCluster, rounds = 4): void {
-  for (let round = 0; round < rounds; round++) {
-    for (const id of NODES) cluster.syncAll(id);
-    while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
-    while (cluster.mail.length > 0) cluster.deliver(0);
-    cluster.tick(5);
-  }
-}
-
-function started(): ReplicaCluster {
-  const cluster = new ReplicaCluster();
-  exchange(cluster);
-  return cluster;
-}
-
-const late = DEFAULT_REPLICATION.lagMs + 100;
+import { exchange, late, started } from '../support/replica-steps.ts';
 
 test('R2: nothing is served before EpochStart is committed', (t) => {
   const cluster = new ReplicaCluster();

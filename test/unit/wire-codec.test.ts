@@ -82,10 +82,11 @@ const SAMPLES: readonly Body[] = [
     rejection: { prevSeq: 9, newest: { epoch: 1, seq: 2 } },
     stamp: 0.5,
     unfit: true,
+    contradiction: 77,
   },
   {
     ...{ kind: 'append-ack', range: 1, inc: 2, epoch: 3, ackedSeq: 4 },
-    ...{ rejection: null, stamp: 0, unfit: false },
+    ...{ rejection: null, stamp: 0, unfit: false, contradiction: null },
   },
   ...[null, bytes('z')].map(
     (end): Body => ({
@@ -194,7 +195,7 @@ refusesBody('an operation over the limit', {
 });
 refusesBody('a stamp that is not a number', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1 },
-  ...{ rejection: null, stamp: Number.NaN, unfit: false },
+  ...{ rejection: null, stamp: Number.NaN, unfit: false, contradiction: null },
 });
 
 const refusesOperation = (name: string, change: Partial<Operation>) =>

@@ -50,8 +50,9 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(again.clusterId, 'c-1');
     t.deepEqual(again.lineage, { generation: 2, runs: [{ from: 1, writer: 'a' }] });
     await again.raiseGeneration('b');
-    t.deepEqual(again.lineage.runs.at(-1), { from: 3, writer: 'b' });
-    t.is(again.lineage.generation, 3);
+    const last = await reopen();
+    t.deepEqual(last.lineage.runs.at(-1), { from: 3, writer: 'b' });
+    t.is(last.lineage.generation, 3);
   },
 
   'a replica comes back with its log, its epochs and what is applied': async (t, storage, reopen) => {

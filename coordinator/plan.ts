@@ -30,8 +30,9 @@ export function plan(view: View, config: PlanConfig): readonly Step[] {
   return draft.steps;
 }
 
+/** Decided on live znodes that are read after the descriptor (reread.ts). */
 export function isPromotion(step: Step): step is RangeStep {
-  return step.kind === 'range' && step.change === 'promote';
+  return step.kind === 'range' && (step.change === 'promote' || step.change === 'raise-epoch');
 }
 
 /** In how many ms the mere passing of time may change the plan; null: not at all. */

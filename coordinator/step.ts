@@ -14,6 +14,7 @@ import type { TaskImage, Versioned } from './view.ts';
 
 export type RangeChange =
   | 'promote'
+  | 'raise-epoch'
   | 'add-replica'
   | 'move-replica'
   | 'retire-replica'

@@ -18,6 +18,7 @@ import type {
   WriteRequest,
 } from '../common/wire/messages.ts';
 import type { RangeHost } from './range-host.ts';
+import { CorruptDataError } from './storage/errors.ts';
 import type { Page, Storage } from './storage/storage.ts';
 import type { Answerable } from './waiting-writes.ts';
 
@@ -105,7 +106,9 @@ export class ClientService {
       });
       this.#answerScan(host, client, requestId, request, page);
     } catch (error) {
-      // The replica was wiped or voided meanwhile. Anything else is a disk or a defect, and no node goes on with that.
+      // The storage has reported it, and stops this node: nobody gets an answer any more.
+      if (error instanceof CorruptDataError) return;
+      // The replica was wiped or voided meanwhile. Anything else is a defect, and no node goes on with that.
       if (!(error instanceof RangekeeperError)) throw error;
       client.reply(requestId, replyFromError(error));
     } finally {

@@ -1,5 +1,6 @@
 // Opening a node's data directory, and what to do where it cannot be opened as it is: a locked one, one of another
 // format and one on a full disk end the process with one line; a damaged one is set aside, loudly, and the node starts as a new one (R12).
+// So is one that turns out to be an older copy, which only ZooKeeper can tell (generation.ts).
 
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { CorruptDataError, DataDirectoryLockedError, DataFormatError, isDiskFull } from './storage/errors.ts';
@@ -10,10 +11,7 @@ export async function openDataDirectory(directory: string, options: StorageOptio
   try {
     return await openStorage(directory, options);
   } catch (error) {
-    if (error instanceof CorruptDataError) {
-      await setAside(directory, error, options);
-      return openStorage(directory, options);
-    }
+    if (error instanceof CorruptDataError) return startAnew(directory, error, options);
     if (error instanceof DataDirectoryLockedError || error instanceof DataFormatError) {
       throw new ProcessExit(EXIT.failed, `kvnode: ${error.message}`);
     }
@@ -25,4 +23,24 @@ export async function openDataDirectory(directory: string, options: StorageOptio
     }
     throw error;
   }
+}
+
+/** An open directory that must not be used as the node that it was (R12): closed, set aside, and opened as a new node. */
+export async function replaceDataDirectory(
+  directory: string,
+  storage: Storage,
+  reason: CorruptDataError,
+  options: StorageOptions,
+): Promise<Storage> {
+  await storage.close();
+  return startAnew(directory, reason, options);
+}
+
+async function startAnew(
+  directory: string,
+  reason: CorruptDataError,
+  options: StorageOptions,
+): Promise<Storage> {
+  await setAside(directory, reason, options);
+  return openStorage(directory, options);
 }

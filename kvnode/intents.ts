@@ -2,12 +2,12 @@
 // what came of it goes back to the replica as an event.
 
 import { never } from '../common/base/assert.ts';
-import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
+import type { ConflictWatch } from './conflict-watch.ts';
 import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
-import { EventWriter } from './event-writer.ts';
+import type { EventWriter } from './event-writer.ts';
 import type { RangeHost } from './range-host.ts';
 import type { ReplicaEvent } from './replica/events.ts';
 import type { Intent } from './replica/messages.ts';
@@ -16,8 +16,9 @@ import type { SnapshotSender } from './snapshot-sender.ts';
 export interface IntentDeps {
   readonly self: NodeId;
   readonly zk: Zk;
-  readonly env: Env;
   readonly logger: Logger;
+  readonly events: Pick<EventWriter, 'report'>;
+  readonly conflicts: Pick<ConflictWatch, 'report'>;
   readonly sender: SnapshotSender;
   readonly step: (host: RangeHost, event: ReplicaEvent) => void;
   /** Has the range's descriptor read again. */
@@ -31,13 +32,10 @@ export interface IntentDeps {
 export class Intents {
   readonly #deps: IntentDeps;
   readonly #writer: DescriptorWriter;
-  readonly #events: EventWriter;
 
   constructor(deps: IntentDeps) {
-    const { self, zk, env, logger } = deps;
     this.#deps = deps;
-    this.#writer = new DescriptorWriter(zk, logger);
-    this.#events = new EventWriter(self, zk, env, logger);
+    this.#writer = new DescriptorWriter(deps.zk, deps.logger);
   }
 
   /** Compare-and-sets wait for flush(). */
@@ -57,6 +55,8 @@ export class Intents {
         return;
       case 'report-stuck':
         return this.#reportStuck(host, intent);
+      case 'report':
+        return this.#deps.conflicts.report(host.meta.range, intent.conflict);
       case 'send-snapshot':
         return this.#sendSnapshot(host, intent);
       default:
@@ -71,19 +71,19 @@ export class Intents {
 
   /** R10: where the answer is not `done`, the descriptor is read, as only an image settles what became of it. */
   async #compareAndSet(host: RangeHost, intent: Intent & { kind: 'compare-and-set' }): Promise<void> {
-    const { logger, step, readAgain, nameOf } = this.#deps;
+    const { logger, events, step, readAgain, nameOf } = this.#deps;
     const { purpose, next, expected, why } = intent;
     const outcome = await this.#writer.compareAndSet(next, expected);
     step(host, { kind: 'cas-outcome', expected, outcome });
     if (outcome !== 'done') return readAgain(next.id);
     const text = `range ${next.id}: ${storyOf(purpose, nameOf(purpose.node))}: ${why}`;
     logger.info({ range: next.id, epoch: next.epoch }, text);
-    this.#events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
+    events.report({ kind: purpose.kind, text, range: next.id, node: purpose.node, epoch: next.epoch });
   }
 
   /** An owner that commits nothing keeps the range, as handing it over has not helped: a line in the log, and an event. */
   #reportStuck(host: RangeHost, { silent, inVain, waitMs }: Intent & { kind: 'report-stuck' }): void {
-    const { self, logger, nameOf } = this.#deps;
+    const { self, logger, events, nameOf } = this.#deps;
     const { range } = host.meta;
     const epoch = host.replica.epochSeen;
     const names = silent.map(nameOf);
@@ -93,7 +93,7 @@ export class Intents {
       `range ${range}: nothing commits, as ${who}; its owner here has handed over ${times} in vain, ` +
       `and keeps it for up to ${waitMs / 1_000} s`;
     logger.warn({ range, epoch, silent: names }, text);
-    this.#events.report({ kind: 'stuck', text, range, node: self, epoch });
+    events.report({ kind: 'stuck', text, range, node: self, epoch });
   }
 
   #sendSnapshot(host: RangeHost, { to, inc }: Intent & { kind: 'send-snapshot' }): void {

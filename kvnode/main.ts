@@ -22,8 +22,9 @@ import type { ProcessLife } from '../common/process/main.ts';
 import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import { type NodeFlags, readNodeFlags } from './command.ts';
-import { openDataDirectory } from './data-directory.ts';
-import { admit, joinCluster, type MembershipDeps } from './membership.ts';
+import { openDataDirectory, replaceDataDirectory } from './data-directory.ts';
+import { type JoiningDeps, join } from './joining.ts';
+import { admit } from './membership.ts';
 import { keepingLog, MEMORY_BYTES_LEAST, memoryBytes, type NodeMemory, nodeMemory } from './memory.ts';
 import { serveNode } from './serving.ts';
 import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
@@ -49,16 +50,19 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const { values, logger, stage } = setting;
   const listener = await openPort(setting);
   stage.enter('opening the data directory');
-  const storage = await openData(setting);
+  const joining = await openData(setting);
   stage.enter('waiting for ZooKeeper');
   const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
-  const { zk, joined } = await enterCluster(setting, storage, sessions);
+  const { zk, joined } = await enterCluster(setting, joining, sessions);
   const cluster = await Promise.race([joined, life.stopRequested.then(() => null)]);
-  if (cluster !== null) await serve(setting, { listener, storage, zk, clusterId: cluster.clusterId });
+  if (cluster !== null) {
+    const { storage } = joining;
+    await serve(setting, { listener, storage, zk, clusterId: cluster.clusterId });
+  }
   stage.enter('stopping');
   await zk.close();
   await sessions.remove();
-  await storage.close();
+  await joining.storage.close();
   await listener.close();
   return EXIT.ok;
 }
@@ -101,15 +105,25 @@ async function openPort({ values, logger, stage, metrics, reception }: Setting):
 }
 
 /** 2. */
-async function openData({ values, logger, memory }: Setting): Promise<Storage> {
-  const storage = await openDataDirectory(values.data, {
+async function openData({ values, logger, memory, stage }: Setting): Promise<JoiningDeps> {
+  const { data } = values;
+  const opening = {
     env: realEnv,
     logger,
     limits: keepingLog(memory.storage, values.logKeepMb, values.logRetainMb),
     openState: levelWith(memory.level),
-  });
-  storage.onFailure((error) => endAfter(error, values.data));
-  return storage;
+  };
+  const watched = (storage: Storage): Storage => {
+    storage.onFailure((error) => endAfter(error, data));
+    return storage;
+  };
+  return {
+    env: realEnv,
+    logger,
+    stage,
+    storage: watched(await openDataDirectory(data, opening)),
+    replace: async (storage, reason) => watched(await replaceDataDirectory(data, storage, reason, opening)),
+  };
 }
 
 /**
@@ -128,13 +142,12 @@ function endAfter(error: Error, directory: string): void {
 
 /** 3. `joined` resolves when there is a cluster, which may be never. */
 async function enterCluster(
-  { values, logger, stage }: Setting,
-  storage: Storage,
+  { values, logger }: Setting,
+  joining: JoiningDeps,
   sessions: SessionFile,
 ): Promise<{ zk: Zk; joined: Promise<ClusterRecord> }> {
   // The lock on the directory is held here: whoever had that session is dead.
   const left = await readSession(values.data);
-  const membership: MembershipDeps = { storage, env: realEnv, logger, stage };
   let cluster: ClusterRecord | null = null;
   const zk = connectZk({
     connect: values.zk,
@@ -144,9 +157,9 @@ async function enterCluster(
     tickMs: () => cluster?.tickMs ?? null,
     former: left?.identity ?? null,
     identified: (identity) => void sessions.write(identity),
-    admit: (session) => admit(session, membership),
+    admit: (session) => admit(session, joining),
   });
-  const joined = joinCluster(zk, membership).then((found) => {
+  const joined = join(zk, joining).then((found) => {
     cluster = found;
     return found;
   });

@@ -17,6 +17,9 @@ export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage,
   gauge('read_only_ranges', 'Owned ranges that take no writes for now', () => {
     return node.status().replicas.filter(({ readOnlySince }) => readOnlySince !== null).length;
   });
+  gauge('conflicts', 'Replicas that found something that the rules exclude; see status', () => {
+    return node.status().replicas.filter(({ conflict }) => conflict !== null).length;
+  });
   gauge('lease_ms', 'How long the ownership lease still lasts', () => node.status().leaseMs);
   gauge('memory_bytes', 'Resident memory', () => node.status().memoryBytes);
   gauge('memory_limit_bytes', 'Memory that node and guardian may use (--memory)', () => memory.bytes);

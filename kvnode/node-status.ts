@@ -21,8 +21,8 @@ export function nodeStatus({ env, session, hosts, storage, ...own }: StatusParts
   return {
     ...own,
     leaseMs: Math.max(0, (session?.leaseUntil() ?? 0) - now),
-    replicas: all.map(({ replica }) => replica.status(now, toUnixMs)),
-    orphans: all.filter(({ orphan }) => orphan).map(({ range }) => range),
+    replicas: all.map((host) => host.status(now, toUnixMs)),
+    orphans: all.filter(({ orphan, foreign }) => orphan || foreign !== null).map(({ range }) => range),
     logBytes: storage.stats.logBytes,
     memoryBytes: process.memoryUsage.rss(),
   };

@@ -19,10 +19,12 @@ import type { OneWayBody } from '../common/wire/messages.ts';
 import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { Assignments } from './assignments.ts';
 import { ClientService } from './client-service.ts';
-import { Creation } from './creation.ts';
+import { ConflictWatch } from './conflict-watch.ts';
 import { DiskWatch } from './disk-watch.ts';
+import { EventWriter } from './event-writer.ts';
 import { Intents } from './intents.ts';
 import { LogOfRange } from './log-of-range.ts';
+import { newReplica } from './new-replica.ts';
 import { nodeStatus } from './node-status.ts';
 import { RangeHost } from './range-host.ts';
 import { type Ownership, ownershipOf } from './readiness.ts';
@@ -72,13 +74,13 @@ export class KvNode {
   readonly #peers: Peers;
   readonly #surroundings: Surroundings;
   readonly #assignments: Assignments;
-  readonly #creation: Creation;
   readonly #intents: Intents;
   readonly #clients: ClientService;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
   readonly #disk: DiskWatch;
   readonly #pace: TickPace;
+  readonly #conflicts: ConflictWatch;
   readonly #startedAt: number;
   readonly #stampBase: number;
   #session: ZkSession | null = null;
@@ -111,22 +113,26 @@ export class KvNode {
       },
       ...(options.channel === undefined ? {} : { channel: options.channel }),
     });
-    this.#creation = new Creation(storage, logger);
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
     const touched = (host: RangeHost): void => this.#touch(host);
     this.#sender = new SnapshotSender({ env, logger, storage, config, send });
+    const events = new EventWriter(this.id, zk, env, logger);
+    const nameOf = (node: NodeId): string => this.#surroundings.nameOf(node);
+    this.#conflicts = new ConflictWatch({
+      ...{ env, logger, events, self: this.id, nameOf },
+      replicas: () => this.#hosts.values(),
+    });
     this.#intents = new Intents({
-      ...{ self: this.id, zk, env, logger, sender: this.#sender },
+      ...{ self: this.id, zk, logger, events, conflicts: this.#conflicts, sender: this.#sender, nameOf },
       step: (host, event) => this.#step(host, event),
       readAgain: (range) => this.#assignments.hint(range),
       readNodeAgain: (node) => this.#surroundings.readAgain(node),
-      nameOf: (node) => this.#surroundings.nameOf(node),
     });
     this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
     this.#clients = new ClientService({
       env,
       storage,
-      host: (range) => this.#hosts.get(range),
+      host: (range) => this.#usable(range),
       touched,
       status: () => this.status(),
       scansMax: options.scansMax,
@@ -168,7 +174,8 @@ export class KvNode {
     if (session === null) return;
     for (const host of this.#hosts.values()) {
       const { image } = host.replica;
-      if (image !== null) this.#step(host, { kind: 'image', image, session: session.id });
+      if (image !== null && host.foreign === null)
+        this.#step(host, { kind: 'image', image, session: session.id });
       this.#assignments.hint(host.meta.range);
     }
   }
@@ -196,6 +203,7 @@ export class KvNode {
     await this.#handOverAll();
     this.#closed = true;
     this.#pace.close();
+    this.#conflicts.close();
     this.#stepAll({ kind: 'session-ended' });
     this.#turn();
     this.#assignments.close();
@@ -311,7 +319,8 @@ export class KvNode {
   #received(channel: Channel, body: OneWayBody): void {
     if (this.#closed) return;
     const from = channel.peerNode;
-    const host = this.#hosts.get(body.range);
+    const host = this.#usable(body.range);
+    if (host === undefined && this.#hosts.has(body.range)) return;
     const toFollower = body.kind === 'append' || body.kind === 'snapshot-chunk';
     // R9: a replica is made from a descriptor only, but somebody knows one that this node has not seen.
     if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.#assignments.hint(body.range);
@@ -365,16 +374,25 @@ export class KvNode {
     return host;
   }
 
+  /** What serves and receives: not before its descriptor was read, which may turn out to be another range's. */
+  #usable(range: RangeId): RangeHost | undefined {
+    const host = this.#hosts.get(range);
+    return host?.isOwn ? host : undefined;
+  }
+
   /** R9: wiped only on an image newer than the addition and lacking it; made only from an image that names it. */
   #learn(image: DescriptorImage): void {
     if (this.#closed) return;
     const { descriptor } = image;
     const inc = incOf(descriptor, this.id);
     const host = this.#hosts.get(descriptor.id);
+    this.#conflicts.notMade(descriptor.id, null);
     if (host?.wiping) return;
     if (host !== undefined) {
       host.orphan = false;
-      if (inc !== host.replica.inc && descriptor.nextInc > host.replica.inc) void this.#wipe(host);
+      host.compare(descriptor);
+      if (host.foreign !== null) return this.#step(host, { kind: 'session-ended' });
+      if (host.isRemovedBy(descriptor, inc)) void this.#wipe(host);
       else this.#step(host, { kind: 'image', image, session: this.#sessionId });
       return;
     }
@@ -382,12 +400,14 @@ export class KvNode {
   }
 
   #create(image: DescriptorImage, inc: number): void {
-    const made = this.#creation.create(image, inc);
-    if (made === null) return;
-    const { base } = image.descriptor;
-    const { seq } = base;
-    const empty = { base, runs: [], lastSeq: seq, applied: base, committed: seq, void: false };
-    this.#step(this.#adopt({ ...made, ...empty }), { kind: 'image', image, session: this.#sessionId });
+    const { id } = image.descriptor;
+    const made = newReplica(image.descriptor, inc, this.#storage);
+    if (typeof made === 'string') return this.#conflicts.notMade(id, made);
+    this.#storage.createReplica(made, made.base, made.epochSeen);
+    const host = this.#adopt(made);
+    host.compare(image.descriptor);
+    this.#logger.info({ range: id, inc }, 'replica made');
+    this.#step(host, { kind: 'image', image, session: this.#sessionId });
   }
 
   /** R9: this replica is no longer in the descriptor, nor can it come back with this inc. */

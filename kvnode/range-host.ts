@@ -2,10 +2,13 @@
 // snapshot that it takes in. It applies what is committed, in order, and answers; it knows nothing of ZooKeeper or of other nodes.
 
 import { assert } from '../common/base/assert.ts';
+import { type Bytes, compareBytes } from '../common/base/bytes.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
-import type { Position, RangeId, Seq } from '../common/model/ids.ts';
-import { contains } from '../common/model/key-range.ts';
+import type { Descriptor } from '../common/model/descriptor.ts';
+import type { Inc, Position, RangeId, Seq } from '../common/model/ids.ts';
+import { contains, formatKeyRange } from '../common/model/key-range.ts';
+import type { ReplicaStatus } from '../common/model/status.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
 import type { ErrorReply, Operation } from '../common/wire/messages.ts';
 import { decodeOperation } from '../common/wire/operation.ts';
@@ -45,6 +48,10 @@ export class RangeHost implements Ticked {
   wiping = false;
   /** Its znode is absent: kept, listed, owned by nobody (R9). */
   orphan = false;
+  /** The znode under its id is another range's, in words; null: it is its own. Kept and listed, and not used for anything. */
+  foreign: string | null = null;
+  /** A descriptor was read, so that `foreign` means something. */
+  #compared = false;
 
   constructor(
     replica: Replica,
@@ -77,6 +84,44 @@ export class RangeHost implements Ticked {
 
   get isOwner(): boolean {
     return this.replica.ownedEpoch !== null;
+  }
+
+  /**
+   * R9: an image newer than the addition, and lacking it; `inc` is what it names here. One of an epoch below one that the
+   * replica has seen is older than that, whatever its nextInc says: ZooKeeper was restored to an older state.
+   */
+  isRemovedBy({ nextInc, epoch }: Descriptor, inc: Inc | undefined): boolean {
+    const { replica } = this;
+    return inc !== replica.inc && nextInc > replica.inc && epoch >= replica.epochSeen;
+  }
+
+  get isOwn(): boolean {
+    return this.#compared && this.foreign === null;
+  }
+
+  /** See ConflictWatch. */
+  get misfit(): string | null {
+    return this.foreign ?? this.replica.misfit;
+  }
+
+  status(now: number, toUnixMs: (at: number) => number): ReplicaStatus {
+    const status = this.replica.status(now, toUnixMs);
+    return this.foreign === null ? status : { ...status, conflict: this.foreign };
+  }
+
+  /**
+   * After ZooKeeper was restored to an older state its id counters give ids again that are in use here. A descriptor is
+   * this replica's only if it is of the same namespace and has the same bounds, which never change.
+   */
+  compare({ namespaceId, start, end }: Descriptor): void {
+    const own = this.meta;
+    this.#compared = true;
+    const isSame =
+      namespaceId === own.namespaceId && compareBytes(start, own.start) === 0 && sameEnd(end, own.end);
+    this.foreign = isSame
+      ? null
+      : `the descriptor is of another range, ${formatKeyRange({ start, end })} of namespace ${namespaceId}: this replica is ` +
+        `of ${formatKeyRange(own)} of namespace ${own.namespaceId}, and is kept aside`;
   }
 
   get busy(): boolean {
@@ -229,6 +274,10 @@ export class RangeHost implements Ticked {
     const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
     client.reply(requestId, replyFromError(error));
   }
+}
+
+function sameEnd(a: Bytes | null, b: Bytes | null): boolean {
+  return a === null || b === null ? a === b : compareBytes(a, b) === 0;
 }
 
 function answerOf(outcome: Outcome, { epoch, seq }: Position): Answer {

@@ -1,9 +1,10 @@
-// The node's place in ZooKeeper: its lasting record, and in every session its live znode with the lease that hangs on it.
-// Whoever uses the session hears of it only when both are there, and of its end at once. The live znode says whether the node
-// stays: others see in it that it drains or is about to stop, before they hand it anything.
+// The node's place in ZooKeeper: its lasting record, the generation of its data directory (generation.ts), and in every session
+// its live znode with the lease that hangs on it. Whoever uses the session hears of it only when all are there, and of its end
+// at once. The live znode says whether the node stays: others see in it that it drains or is about to stop, before they hand it
+// anything.
 
 import { equalBytes } from '../common/base/bytes.ts';
-import { delay, type Env } from '../common/base/env.ts';
+import { delay, type Env, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import { BadDataError } from '../common/model/fields.ts';
 import type { LiveRecord, NodeMode, NodeRecord, Standing, Unreachable } from '../common/model/records.ts';
@@ -17,15 +18,21 @@ import {
   type ZkSession,
 } from '../common/zk/store.ts';
 import { decodeNode, liveCodec, nodeCodec, paths } from '../common/zk/znodes.ts';
+import { Generations, uncaught } from './generation.ts';
+import { isDiskFull } from './storage/errors.ts';
+import type { Storage } from './storage/storage.ts';
 
 const RETRY_MS = 250;
 /** A stop waits no longer than this, ms, until it is announced. */
 const ANNOUNCE_MS = 500;
+/** An orderly stop waits no longer than this, ms, for the last generation. */
+const LAST_RAISE_MS = 1_000;
 
 export interface RegistrationOptions {
   readonly zk: Zk;
   readonly env: Env;
   readonly logger: Logger;
+  readonly storage: Storage;
   /** As it is made for a new node; of a known one the mode in ZooKeeper stays, and what the leader has noted. */
   readonly record: NodeRecord;
   readonly live: Omit<LiveRecord, 'standing'>;
@@ -35,6 +42,7 @@ export interface RegistrationOptions {
 
 export class Registration {
   readonly #options: RegistrationOptions;
+  readonly #generations: Generations;
   readonly #unsubscribe: Unsubscribe;
   readonly #observer: Observer;
   /** Registered in it. */
@@ -42,13 +50,15 @@ export class Registration {
   #mode: NodeMode;
   #unreachable: Unreachable | null = null;
   #stopping = false;
+  #raising: Timer | null = null;
   #closed = false;
 
   constructor(options: RegistrationOptions) {
     const { zk, record } = options;
     this.#options = options;
     this.#mode = record.mode;
-    this.#unsubscribe = zk.onSession((session) => void this.#register(session));
+    this.#generations = new Generations(options);
+    this.#unsubscribe = zk.onSession((session) => uncaught(options.env, this.#register(session)));
     this.#observer = zk.observeData(paths.node(record.id), (node) => this.#learn(node));
   }
 
@@ -64,10 +74,15 @@ export class Registration {
     await Promise.race([this.#tellStanding(), delay(env, ANNOUNCE_MS)]);
   }
 
-  close(): void {
+  /** Raises the generation once more: a copy of the directory that was made before is older than what stays here. */
+  async close(): Promise<void> {
     this.#closed = true;
     this.#unsubscribe();
     this.#observer.close();
+    this.#raising?.cancel();
+    const session = this.#session;
+    if (session === null || session.ended) return;
+    await Promise.race([this.#generations.raise(session), delay(this.#options.env, LAST_RAISE_MS)]);
   }
 
   get #standing(): Standing {
@@ -82,23 +97,24 @@ export class Registration {
     while (!session.ended && !this.#closed) {
       try {
         await this.#writeRecord(session);
-        await createOwnEphemeral({ zk, session, env }, path, this.#liveData());
+        const generation = async () => [await this.#generations.mirror(session)];
+        await createOwnEphemeral({ zk, session, env }, path, this.#liveData(), generation);
         session.startLease(path);
         session.onEnd(() => {
           if (this.#session === session) this.#session = null;
           registered(null);
         });
         if (session.ended) return;
+        this.#raising = this.#generations.keepRaising(session);
         logger.info({ session: session.id, address: live.address }, 'registered');
         this.#session = session;
         registered(session);
         // The mode or the intention to stop may have changed on the way.
         return await this.#tellStanding();
       } catch (error) {
-        if (!(error instanceof ZkError)) throw error;
+        if (!(error instanceof ZkError) && !isDiskFull(error)) throw error;
         if (session.ended) return;
-        if (told !== error.message)
-          logger.warn({ failure: error.failure, path: error.path }, 'not registered yet');
+        if (told !== error.message) logger.warn({ error: error.message }, 'not registered yet');
         told = error.message;
         await delay(env, RETRY_MS);
       }

@@ -9,11 +9,11 @@ export function toFrame(range: RangeId, message: Append | AppendAck): wire.Appen
     const { inc, epoch, prev, entries, commitSeq, echo } = message;
     return { kind: 'append', range, inc, epoch, prev, entries, commitSeq, echo };
   }
-  const { inc, epoch, acked, rejection, stamp, unfit } = message;
-  return { kind: 'append-ack', range, inc, epoch, ackedSeq: acked, rejection, stamp, unfit };
+  const { inc, epoch, acked, rejection, stamp, unfit, contradiction } = message;
+  return { kind: 'append-ack', range, inc, epoch, ackedSeq: acked, rejection, stamp, unfit, contradiction };
 }
 
 export function ackFrom(frame: wire.AppendAck): AppendAck {
-  const { inc, epoch, ackedSeq, rejection, stamp, unfit } = frame;
-  return { kind: 'append-ack', inc, epoch, acked: ackedSeq, rejection, stamp, unfit };
+  const { inc, epoch, ackedSeq, rejection, stamp, unfit, contradiction } = frame;
+  return { kind: 'append-ack', inc, epoch, acked: ackedSeq, rejection, stamp, unfit, contradiction };
 }

@@ -69,6 +69,7 @@ export function serveNode(options: ServingOptions): ServingNode {
     zk,
     env,
     logger,
+    storage,
     record: { id: node.id, name, zone, capacity, mode: 'active' },
     live: { name, address, startedAt: env.wallNow(), version: VERSION },
     registered: (session) => {
@@ -82,7 +83,7 @@ export function serveNode(options: ServingOptions): ServingNode {
     async close() {
       await registration.announceStop();
       await node.close();
-      registration.close();
+      await registration.close();
       listener.accept(null);
     },
   };

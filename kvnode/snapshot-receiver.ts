@@ -61,7 +61,7 @@ export class SnapshotReceiver {
     if (other && install !== undefined && install.nextIndex < install.taken) return;
     if (install?.snapshot !== chunk.snapshot) {
       if (chunk.index !== 0) return this.#answer(from, chunk, { refused: true });
-      const decision = host.replica.offerSnapshot(chunk.epoch, chunk.position);
+      const decision = host.replica.offerSnapshot(from, chunk.epoch, chunk.position);
       this.#options.touched(host);
       if (decision === 'have') return this.#answer(from, chunk, { installed: true });
       if (decision === 'refuse') return this.#answer(from, chunk, { refused: true });

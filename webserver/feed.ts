@@ -79,6 +79,8 @@ export interface NodeRow {
   readonly logBytes: number | null;
   readonly memoryBytes: number | null;
   readonly orphans: readonly RangeId[];
+  /** What its replicas found that the rules exclude, a sentence each. */
+  readonly conflicts: readonly string[];
 }
 
 export interface CoordinatorRow {

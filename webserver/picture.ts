@@ -193,6 +193,9 @@ function nodeRow(record: NodeRecord, input: PictureInput, seen: Seen): NodeRow {
     logBytes: status?.logBytes ?? null,
     memoryBytes: status?.memoryBytes ?? null,
     orphans: status?.orphans ?? [],
+    conflicts: (status?.replicas ?? []).flatMap(({ range, conflict }) =>
+      conflict === null || conflict === undefined ? [] : [`range ${range}: ${conflict}`],
+    ),
   };
 }
 

@@ -122,6 +122,37 @@ export function withOwner(descriptor: Descriptor, node: NodeId, session: Session
   });
 }
 
+/** What the replicas of a range are, by what their nodes tell of themselves. */
+export interface Standing {
+  /** Above every epoch that any replica has seen. */
+  readonly epoch: Epoch;
+  readonly replicas: readonly ReplicaRef[];
+  /** Those with the newest log; the owner is one of them. */
+  readonly inSync: readonly NodeId[];
+  readonly owner: NodeId;
+}
+
+/**
+ * A descriptor that is older than its replicas (ZooKeeper was restored), brought above them. Not R7: the in-sync set of an older
+ * descriptor proves nothing. minInSync falls to what there is, and the leader raises it again as others catch up.
+ */
+export function withStanding(descriptor: Descriptor, standing: Standing, session: SessionId): Descriptor {
+  const { epoch, replicas, inSync, owner: node } = standing;
+  assert(epoch > descriptor.epoch, 'epochs rise');
+  const inc = replicas.find((replica) => replica.node === node)?.inc;
+  assert(inc !== undefined, 'the owner is a replica');
+  return changed(descriptor, {
+    epoch,
+    owner: { node, session, inc },
+    replicas,
+    inSync: [...inSync].sort(),
+    minInSync: Math.min(descriptor.minInSync, inSync.length),
+    nextInc: Math.max(descriptor.nextInc, ...replicas.map((replica) => replica.inc + 1)),
+    transferTo: null,
+    retire: null,
+  });
+}
+
 /** R5, R6: another in-sync set, same owner and epoch. */
 export function withInSync(descriptor: Descriptor, inSync: readonly NodeId[]): Descriptor {
   return changed(descriptor, { inSync: [...inSync].sort() });

@@ -1,6 +1,6 @@
 // What the znodes other than a range's descriptor hold. Encodings are in common/zk/znodes.ts.
 
-import type { Epoch, NamespaceId, NodeId, RangeId, SessionId } from './ids.ts';
+import type { Epoch, Inc, NamespaceId, NodeId, RangeId, Seq, SessionId } from './ids.ts';
 
 /** `/cluster` */
 export interface ClusterRecord {
@@ -88,6 +88,13 @@ export interface LiveRecord {
   readonly standing?: Standing;
 }
 
+/** `/generations/<id>`: the newest generation of the node's data directory that ZooKeeper was told of. */
+export interface GenerationRecord {
+  readonly generation: number;
+  /** Drawn by the process that raised it. */
+  readonly writer: string;
+}
+
 /** A live znode as a fact: the node, and the session that it lives in. */
 export interface LiveNode extends Omit<LiveRecord, 'address'> {
   readonly id: NodeId;
@@ -118,6 +125,24 @@ export interface NamespaceRecord {
 export const TASK_STATES = ['pending', 'running', 'done', 'failed'] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
+/** A replica as its node told of it (status.ts), for the request `raise-epochs`. */
+export interface ReplicaReport {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly epochSeen: Epoch;
+  /** The position of its log's last entry. */
+  readonly lastEpoch: Epoch;
+  readonly lastSeq: Seq;
+  /** A void replica holds nothing; an owner serves, or is about to. */
+  readonly role: 'owner' | 'holds' | 'void';
+}
+
+/** All replicas of a node that it uses, or those of the ranges in question. */
+export interface NodeReport {
+  readonly node: NodeId;
+  readonly replicas: readonly ReplicaReport[];
+}
+
 /** What an administrator may ask for. */
 export type TaskRequest =
   | {
@@ -129,6 +154,11 @@ export type TaskRequest =
       readonly splitAt: readonly string[] | null;
     }
   | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }
+  /**
+   * ZooKeeper was restored to an older state: ranges whose replicas have seen a higher epoch than their descriptor's begin
+   * again above it. `force`: although not every node has reported.
+   */
+  | { readonly kind: 'raise-epochs'; readonly reports: readonly NodeReport[]; readonly force: boolean }
   | { readonly kind: 'set-node-mode'; readonly node: NodeId; readonly mode: NodeMode }
   /** Remove the record of a node that is not live and holds no replica. */
   | { readonly kind: 'forget-node'; readonly node: NodeId };

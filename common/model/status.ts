@@ -3,6 +3,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import { Field } from './fields.ts';
 import type { Epoch, Inc, NodeId, RangeId, Seq } from './ids.ts';
+import type { NodeReport, ReplicaReport } from './records.ts';
 
 /** What a replica is doing at this moment. */
 export const REPLICA_ROLES = ['owner', 'starting', 'follower', 'learner', 'void'] as const;
@@ -13,6 +14,10 @@ export interface ReplicaStatus {
   readonly inc: Inc;
   readonly role: ReplicaRole;
   readonly epochSeen: Epoch;
+  /** Of the newest descriptor that the node has read; null: none yet. */
+  readonly descriptorEpoch: Epoch | null;
+  /** Of the log's last entry, which is at lastSeq. */
+  readonly lastEpoch: Epoch;
   readonly lastSeq: Seq;
   readonly syncedSeq: Seq;
   readonly commitSeq: Seq;
@@ -23,6 +28,11 @@ export interface ReplicaStatus {
   readonly followers: readonly FollowerStatus[];
   /** Replica only: an upper bound, in ms, of how far its state may be behind; null: not known. */
   readonly staleMs: number | null;
+  /**
+   * What this replica, its owner or the descriptor says that the rules exclude, in words: a disk or ZooKeeper went back to
+   * an older state, and a person has to look at it. Null: nothing.
+   */
+  readonly conflict: string | null;
 }
 
 export interface FollowerStatus {
@@ -42,7 +52,7 @@ export interface NodeStatus {
   /** How long the ownership lease still lasts, in ms; 0: lapsed. */
   readonly leaseMs: number;
   readonly replicas: readonly ReplicaStatus[];
-  /** Replicas on this disk whose znode is missing: kept, listed. */
+  /** Replicas on this disk whose znode is missing, or is another range's: kept, listed, not used. */
   readonly orphans: readonly RangeId[];
   /** Live nodes that it has no connection with. Absent in the status of an earlier version, as the next one. */
   readonly unreachable?: readonly NodeId[];
@@ -80,6 +90,8 @@ function readReplica(field: Field): ReplicaStatus {
     inc: field.get('inc').integer(),
     role: field.get('role').word(REPLICA_ROLES),
     epochSeen: field.get('epochSeen').integer(),
+    descriptorEpoch: field.get('descriptorEpoch').orNull((epoch) => epoch.integer()),
+    lastEpoch: field.get('lastEpoch').integer(),
     lastSeq: field.get('lastSeq').integer(),
     syncedSeq: field.get('syncedSeq').integer(),
     commitSeq: field.get('commitSeq').integer(),
@@ -87,6 +99,7 @@ function readReplica(field: Field): ReplicaStatus {
     readOnlySince: field.get('readOnlySince').orNull((at) => at.time()),
     followers: field.get('followers').list(FOLLOWERS_MAX, readFollower),
     staleMs: field.get('staleMs').orNull((ms) => ms.amount()),
+    conflict: field.get('conflict').orNull((text) => text.text(SENTENCE_MAX)),
   };
 }
 
@@ -96,5 +109,17 @@ function readFollower(field: Field): FollowerStatus {
     progress: field.get('progress').word(['probe', 'stream', 'snapshot']),
     ackedSeq: field.get('ackedSeq').integer(),
     lag: field.get('lag').integer(),
+  };
+}
+
+/** What the request `raise-epochs` says of a node; without replicas that it does not use. */
+export function reportOf({ node, replicas, orphans }: NodeStatus): NodeReport {
+  const used = replicas.filter(({ range }) => !orphans.includes(range));
+  return {
+    node,
+    replicas: used.map(({ range, inc, epochSeen, lastEpoch, lastSeq, role }): ReplicaReport => {
+      const standing = role === 'owner' || role === 'starting' ? 'owner' : role === 'void' ? 'void' : 'holds';
+      return { range, inc, epochSeen, lastEpoch, lastSeq, role: standing };
+    }),
   };
 }

@@ -320,10 +320,11 @@ function readEntry(reader: Reader): WireEntry {
 }
 
 export function putAppendAck(writer: Writer, id: number, field: number, body: AppendAck): void {
-  const { range, inc, epoch, ackedSeq, rejection, stamp, unfit } = body;
+  const { range, inc, epoch, ackedSeq, rejection, stamp, unfit, contradiction } = body;
   const numbers = integerBytes(range) + integerBytes(inc) + integerBytes(epoch) + integerBytes(ackedSeq);
   const flags = (rejection === null ? 0 : 2 + rejectionBytes(rejection)) + (unfit ? 2 : 0);
-  putFrameHead(writer, id, field, numbers + flags + DOUBLE_BYTES);
+  const claim = contradiction ?? 0;
+  putFrameHead(writer, id, field, numbers + flags + integerBytes(claim) + DOUBLE_BYTES);
   writer.putInteger(integer(1), range);
   writer.putInteger(integer(2), inc);
   writer.putInteger(integer(3), epoch);
@@ -336,6 +337,7 @@ export function putAppendAck(writer: Writer, id: number, field: number, body: Ap
   }
   writer.putDouble(double(8), stamp);
   if (unfit) writer.putInteger(integer(10), 1);
+  writer.putInteger(integer(11), claim);
 }
 
 function rejectionBytes({ prevSeq, newest }: NonNullable<AppendAck['rejection']>): number {
@@ -353,6 +355,7 @@ export function readAppendAck(reader: Reader, end: number): AppendAck {
   let prevSeq = 0;
   let stamp = 0;
   let unfit = false;
+  let contradiction = 0;
   while (reader.pos < end) {
     const tag = reader.shortTag();
     if (tag === integer(1)) range = reader.safeInteger();
@@ -365,11 +368,22 @@ export function readAppendAck(reader: Reader, end: number): AppendAck {
     else if (tag === double(8)) stamp = reader.double();
     else if (tag === integer(9)) prevSeq = reader.safeInteger();
     else if (tag === integer(10)) unfit = reader.bool();
+    else if (tag === integer(11)) contradiction = reader.safeInteger();
     else skip(reader, tag);
   }
   check(Number.isFinite(stamp), 'stamp is not a number');
   const rejection = rejected ? { prevSeq, newest: { epoch: lastEpoch, seq: lastSeq } } : null;
-  return { kind: 'append-ack', range, inc, epoch, ackedSeq, rejection, stamp, unfit };
+  return {
+    kind: 'append-ack',
+    range,
+    inc,
+    epoch,
+    ackedSeq,
+    rejection,
+    stamp,
+    unfit,
+    contradiction: contradiction === 0 ? null : contradiction,
+  };
 }
 
 // ---- reading -----------------------------------------------------------------------------------------------------

@@ -151,6 +151,8 @@ export interface AppendAck {
   readonly stamp: number;
   /** The follower's disk stalls or is full: it should own nothing. */
   readonly unfit: boolean;
+  /** The follower holds a committed entry at this seq that the owner's log contradicts; null: none. */
+  readonly contradiction: Seq | null;
 }
 
 /** A row of R13's table (kvnode/session-record.ts). */

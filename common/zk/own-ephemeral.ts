@@ -5,7 +5,15 @@
 import { assert } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { delay, type Env } from '../base/env.ts';
-import { type Unsubscribe, type Zk, ZkError, type ZkFailure, type ZkNode, type ZkSession } from './store.ts';
+import {
+  type Unsubscribe,
+  type Zk,
+  ZkError,
+  type ZkFailure,
+  type ZkNode,
+  type ZkOp,
+  type ZkSession,
+} from './store.ts';
 
 export interface OwnDeps {
   readonly zk: Zk;
@@ -15,13 +23,24 @@ export interface OwnDeps {
 
 const RETRY_MS = 50;
 
+/** Operations that take effect together with the creation, or not at all; asked for anew at each attempt. */
+export type Beside = () => Promise<readonly ZkOp[]>;
+
+const NOTHING_BESIDE: Beside = async () => [];
+
 /**
  * Makes the ephemeral `path` in this session, however long an earlier session holds it. Throws ZkError `ended` when the
- * session ends first, or the error that waiting cannot cure (`no-node`: no parent).
+ * session ends first, the error that waiting cannot cure (`no-node`: no parent), or what `beside` throws.
  */
-export async function createOwnEphemeral(deps: OwnDeps, path: string, data: Uint8Array): Promise<void> {
+export async function createOwnEphemeral(
+  deps: OwnDeps,
+  path: string,
+  data: Uint8Array,
+  beside = NOTHING_BESIDE,
+): Promise<void> {
   for (;;) {
-    const made = await attempt(deps.session.create(path, data, 'ephemeral'));
+    const creation: ZkOp = { kind: 'create', path, data, mode: 'ephemeral' };
+    const made = await attempt(deps.session.multi([creation, ...(await beside())]));
     if (made.kind === 'done') return;
     if (made.failure === 'node-exists' && (await takeOver(deps, path, data))) return;
     await delay(deps.env, RETRY_MS);

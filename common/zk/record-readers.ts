@@ -11,12 +11,15 @@ import {
   type CoordinatorEpochRecord,
   type CoordinatorRecord,
   type EventRecord,
+  type GenerationRecord,
   type HealthRecord,
   type LiveRecord,
   type NamespaceRecord,
   NODE_MODES,
   type NodeNote,
   type NodeRecord,
+  type NodeReport,
+  type ReplicaReport,
   STANDINGS,
   TASK_STATES,
   type TaskRecord,
@@ -111,6 +114,10 @@ export function readLive(field: Field): LiveRecord {
   };
 }
 
+export function readGeneration(field: Field): GenerationRecord {
+  return { generation: field.get('generation').integer(1), writer: field.get('writer').id() };
+}
+
 export function readNamespace(field: Field): NamespaceRecord {
   const replicationFactor = field.get('replicationFactor').integer(1, LIMITS.replicationFactorMax);
   return {
@@ -153,7 +160,9 @@ export function readTask(field: Field): TaskRecord {
 
 /** Types and sizes only: whether a request makes sense is the planner's to say (coordinator/plan/tasks.ts). */
 function readRequest(field: Field): TaskRequest {
-  const kind = field.get('kind').word(['create-namespace', 'transfer', 'set-node-mode', 'forget-node']);
+  const kind = field
+    .get('kind')
+    .word(['create-namespace', 'transfer', 'set-node-mode', 'forget-node', 'raise-epochs']);
   switch (kind) {
     case 'create-namespace':
       return {
@@ -169,6 +178,12 @@ function readRequest(field: Field): TaskRequest {
       };
     case 'transfer':
       return { kind, range: field.get('range').integer(), to: field.get('to').id() };
+    case 'raise-epochs':
+      return {
+        kind,
+        reports: field.get('reports').list(NODES_MAX, readNodeReport),
+        force: field.get('force').flag(),
+      };
     case 'set-node-mode':
       return { kind, node: field.get('node').id(), mode: field.get('mode').word(NODE_MODES) };
     case 'forget-node':
@@ -207,6 +222,24 @@ export function readDescriptor(field: Field): Descriptor {
 /** An optional field; absent where there is nothing. */
 function optional<K extends string, V>(name: K, value: V | null): { readonly [name in K]?: V } {
   return value === null ? {} : ({ [name]: value } as { readonly [name in K]?: V });
+}
+
+function readNodeReport(field: Field): NodeReport {
+  return {
+    node: field.get('node').id(),
+    replicas: field.get('replicas').list(RANGES_MAX, readReplicaReport),
+  };
+}
+
+function readReplicaReport(field: Field): ReplicaReport {
+  return {
+    range: field.get('range').integer(1, LIMITS.rangeIdMax),
+    inc: field.get('inc').integer(1),
+    epochSeen: field.get('epochSeen').integer(),
+    lastEpoch: field.get('lastEpoch').integer(),
+    lastSeq: field.get('lastSeq').integer(),
+    role: field.get('role').word(['owner', 'holds', 'void']),
+  };
 }
 
 function readReplica(field: Field): ReplicaRef {

@@ -10,6 +10,7 @@
 //   /nodes/<id>                   the node; leader: mode, note       leader, clients, webserver, the node
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
 //   /health/<id>                  the node (ephemeral)               leader
+//   /generations/<id>             the node                           - (read by it before it registers)
 //   /namespaces/<name>            leader                             leader, nodes, clients (children)
 //   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it
 //   /tasks/<uuid>                 client, then leader                leader, the client
@@ -26,6 +27,7 @@ import {
   readCoordinatorEpoch,
   readDescriptor,
   readEvent,
+  readGeneration,
   readHealth,
   readLive,
   readNamespace,
@@ -48,6 +50,8 @@ export const paths = {
   /** Apart from the live znodes, which every node and client watches: a cut changes what many nodes have to say at once. */
   healths: '/health',
   health: (id: NodeId) => `/health/${id}`,
+  generations: '/generations',
+  generation: (id: NodeId) => `/generations/${id}`,
   namespaces: '/namespaces',
   namespace: (name: string) => `/namespaces/${name}`,
   ranges: (namespace: string) => `/namespaces/${namespace}/ranges`,
@@ -65,6 +69,7 @@ export const SKELETON: readonly string[] = [
   paths.nodes,
   paths.lives,
   paths.healths,
+  paths.generations,
   paths.namespaces,
   paths.tasks,
   paths.events,
@@ -119,6 +124,7 @@ export const coordinatorEpochCodec = codec(readCoordinatorEpoch);
 export const nodeCodec = codec(readNode);
 export const liveCodec = codec(readLive);
 export const healthCodec = codec(readHealth);
+export const generationCodec = codec(readGeneration);
 export const namespaceCodec = codec(readNamespace);
 export const taskCodec = codec(readTask);
 export const eventCodec = codec(readEvent);

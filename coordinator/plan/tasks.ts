@@ -12,6 +12,7 @@ import type { Step, TaskStep, TaskUpdate } from '../step.ts';
 import { isUsable, nameOf, type TaskImage } from '../view.ts';
 import type { Draft } from './draft.ts';
 import { createNamespace, enoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
+import { checkedReports, planRaise } from './raise-epochs.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
 
@@ -50,6 +51,8 @@ function carryOut(draft: Draft, task: TaskImage): void {
       return carryOutMode(draft, task, request);
     case 'forget-node':
       return carryOutForget(draft, task, request);
+    case 'raise-epochs':
+      return carryOutRaise(draft, task, request);
     default:
       throw unknownKind(request);
   }
@@ -147,6 +150,17 @@ function carryOutTransfer(draft: Draft, task: TaskImage, request: Request<'trans
     reason,
     task: update(task, 'running', reason),
   });
+}
+
+/** Done once no descriptor is below what was reported; what cannot be raised fails the task when all else is done. */
+function carryOutRaise(draft: Draft, task: TaskImage, request: Request<'raise-epochs'>): void {
+  const reports = checkedReports(request.reports);
+  if (typeof reports === 'string') throw new Refusal(reports);
+  const { raised, refused, waits } = planRaise(draft, reports, request.force === true);
+  if (raised > 0 || waits) return;
+  if (refused.length > 0) throw new Refusal(refused.join('; '));
+  const outcome = 'no replica that was reported has seen a higher epoch than its descriptor';
+  draft.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
 }
 
 function carryOutMode(draft: Draft, task: TaskImage, request: Request<'set-node-mode'>): void {

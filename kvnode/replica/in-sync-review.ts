@@ -42,3 +42,10 @@ export function membersBehind(
 ): readonly NodeId[] {
   return members.filter((node) => (followers.get(node)?.acked ?? seq) < seq);
 }
+
+/** What every follower has acknowledged, at most `seq`. */
+export function leastAcked(followers: Iterable<FollowerProgress>, seq: Seq): Seq {
+  let least = seq;
+  for (const { acked } of followers) least = Math.min(least, acked);
+  return least;
+}

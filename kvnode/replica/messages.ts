@@ -36,6 +36,11 @@ export interface AppendAck {
   readonly stamp: number;
   /** The follower's disk stalls or is full: it should own nothing. */
   readonly unfit: boolean;
+  /**
+   * Set where the follower refuses all that comes under this epoch, because it holds a committed entry at this seq that
+   * the owner's log contradicts (claims.ts). What it acknowledged before stays acknowledged.
+   */
+  readonly contradiction: Seq | null;
 }
 
 export interface Rejection {
@@ -47,6 +52,16 @@ export interface Rejection {
 export interface Outgoing {
   readonly to: NodeId;
   readonly message: Append | AppendAck;
+}
+
+/** Something that R1 to R12 rule out, and that people must know of. */
+export interface Conflict {
+  /** Who claims it. */
+  readonly node: NodeId;
+  readonly epoch: Epoch;
+  readonly seq: Seq;
+  /** One clause, without the range. */
+  readonly text: string;
 }
 
 /** What a write to the descriptor is for: `node` leaves (R5), joins (R6), or becomes owner (R8). */
@@ -79,6 +94,8 @@ export type Intent =
       readonly inVain: number;
       readonly waitMs: number;
     }
+  /** To be logged, and written into the timeline, once. */
+  | { readonly kind: 'report'; readonly conflict: Conflict }
   /** Answer: event `snapshot-sent`. */
   | { readonly kind: 'send-snapshot'; readonly to: NodeId; readonly inc: Inc };
 

@@ -7,37 +7,18 @@ import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../com
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { committedSeq } from './commit.ts';
+import { Contest } from './contest.ts';
 import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
-import { membersBehind, retiringMember, silentMember } from './in-sync-review.ts';
+import { leastAcked, membersBehind, retiringMember, silentMember } from './in-sync-review.ts';
 import type { LogState } from './log-state.ts';
 import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose, Rejection } from './messages.ts';
-import { acknowledge, type FollowerProgress, newFollower } from './progress.ts';
+import type { OwnershipParts } from './ownership-parts.ts';
+import { acknowledge, type FollowerProgress, haveAll, newFollower } from './progress.ts';
 import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
-import type { StuckHandOvers } from './stuck-hand-overs.ts';
-import { bestTransferee, lasts } from './transferee.ts';
+import { bestTransferee, type HandOverPhase, lasts } from './transferee.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
 const QUIET_SHARE = 4;
-
-/** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
-type Phase =
-  | { readonly kind: 'serving' }
-  | {
-      readonly kind: 'draining';
-      readonly to: NodeId;
-      readonly since: number;
-      /** R5: because nothing commits. */
-      readonly isStuck: boolean;
-      askedSession: boolean;
-    }
-  | { readonly kind: 'stopped'; readonly to: NodeId };
-
-/** What an ownership takes over from its replica. */
-export interface OwnershipParts {
-  readonly live: LiveStandings;
-  readonly config: ReplicationConfig;
-  readonly stuck: StuckHandOvers;
-}
 
 export class Ownership {
   readonly epoch: Epoch;
@@ -50,13 +31,13 @@ export class Ownership {
   readonly #times = new AppendTimes();
   #image: DescriptorImage;
   #change: DescriptorChange | null = null;
-  #phase: Phase = { kind: 'serving' };
+  #phase: HandOverPhase = { kind: 'serving' };
   #live: LiveStandings;
   #committedAt: number;
   #quietMs: number;
   #readOnlySince: number | null = null;
-  readonly #stuck: StuckHandOvers;
-  #saidStuck = false;
+  readonly #stuck: OwnershipParts['stuck'];
+  readonly #contest = new Contest();
   #intents: Intent[] = [];
 
   /** R2: epochSeen is stored, EpochStart appended; both are durable before anything under this epoch is acknowledged. */
@@ -114,14 +95,18 @@ export class Ownership {
     return this.#state.commitSeq >= this.startSeq;
   }
 
+  get contested(): Contest['conflict'] {
+    return this.#contest.conflict;
+  }
+
   /** R8: not while a hand-over is being prepared, or out. */
   get acceptsWrites(): boolean {
-    return this.#phase.kind === 'serving';
+    return this.#phase.kind === 'serving' && this.contested === null;
   }
 
   /** R2, R8, R11. */
   get acceptsReads(): boolean {
-    return this.#phase.kind !== 'stopped' && this.started;
+    return this.#phase.kind !== 'stopped' && this.contested === null && this.started;
   }
 
   appended(now: number): void {
@@ -187,6 +172,13 @@ export class Ownership {
     follower.heardAt = now;
     follower.unfit = ack.unfit;
     follower.stamp = Math.max(follower.stamp ?? 0, ack.stamp);
+    // Nobody acknowledges what was not sent.
+    const { lastSeq } = this.#state.index;
+    const contradiction = ack.contradiction ?? (ack.acked > lastSeq ? lastSeq + 1 : null);
+    if (contradiction !== null) {
+      this.#contradicted(follower, contradiction, now);
+      return false;
+    }
     if (ack.rejection !== null) {
       this.#rejected(follower, ack.rejection);
       return false;
@@ -241,9 +233,10 @@ export class Ownership {
     this.#quietMs = quietMs;
     const wasPaused = pausedMs >= this.#config.lagMs;
     // After a pause of this process the others' acknowledgements wait unread: nobody is late before they are read.
-    if (!wasPaused) this.#reviewInSync(now);
+    if (!wasPaused && this.contested === null) this.#reviewInSync(now);
     this.#reviewHandOver(now);
-    this.#retain();
+    // For the slowest replica, as far as the retention bound allows.
+    this.#state.retainAfter(leastAcked(this.#followers.values(), this.#state.commitSeq));
   }
 
   /** False: take() would find nothing to do, unless time has passed. */
@@ -290,13 +283,10 @@ export class Ownership {
   get settled(): boolean {
     const { transferTo, retire } = this.#image.descriptor;
     const { lastSeq } = this.#state.index;
-    if (this.#change !== null || this.#phase.kind !== 'serving' || this.#readOnlySince !== null) return false;
+    if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
     if (transferTo !== null || retire !== null || this.#state.commitSeq < lastSeq) return false;
-    for (const follower of this.#followers.values()) {
-      if (follower.progress.kind !== 'stream' || follower.acked < lastSeq) return false;
-      if (!this.#live.has(follower.node) || !isInSync(this.#image.descriptor, follower.node)) return false;
-    }
-    return true;
+    const isMember = (node: NodeId) => this.#live.has(node) && isInSync(this.#image.descriptor, node);
+    return haveAll(this.#followers.values(), lastSeq, isMember);
   }
 
   /** When the first of the followers has been left in silence for long enough. */
@@ -335,6 +325,21 @@ export class Ownership {
     else follower.progress = { kind: 'probe', prev: meeting, sentAt: null };
   }
 
+  /** See contest.ts. */
+  #contradicted(follower: FollowerProgress, seq: Seq, now: number): void {
+    const { node } = follower;
+    follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: now };
+    const conflict = this.#contest.raise(node, this.epoch, seq, isInSync(this.#image.descriptor, node));
+    if (conflict !== null) this.#intents.push({ kind: 'report', conflict });
+    this.#giveUpContested(now);
+  }
+
+  /** Not drained first: nothing more commits. */
+  #giveUpContested(now: number): void {
+    const better = this.#contest.better(this.#state.commitSeq);
+    if (better !== null) this.handOver(better, now - this.#config.lagMs);
+  }
+
   #startSnapshot(follower: FollowerProgress): void {
     follower.progress = { kind: 'snapshot', failedAt: null };
     this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
@@ -350,6 +355,7 @@ export class Ownership {
   }
 
   #commit(now: number): void {
+    if (this.contested !== null) return;
     if (this.#state.syncedSeq <= this.#state.commitSeq) return;
     const acked: Seq[] = [];
     for (const node of this.#maximalInSync()) {
@@ -371,8 +377,7 @@ export class Ownership {
   /** R6: one that holds all that is committed, EpochStart included, counts from now and is then added. */
   #expand(follower: FollowerProgress): void {
     const { descriptor } = this.#image;
-    if (this.#change !== null || this.#phase.kind !== 'serving' || isInSync(descriptor, follower.node))
-      return;
+    if (this.#change !== null || !this.acceptsWrites || isInSync(descriptor, follower.node)) return;
     if (!this.#live.has(follower.node) || descriptor.retire === follower.node) return;
     if (follower.acked < Math.max(this.#state.commitSeq, this.startSeq)) return;
     const next = withInSync(descriptor, [...descriptor.inSync, follower.node]);
@@ -409,6 +414,7 @@ export class Ownership {
 
   /** R5: an owner that commits nothing while entries wait may be the one that is cut off. */
   #reviewHandOver(now: number): void {
+    if (this.contested !== null) return this.#giveUpContested(now);
     const waiting = this.#state.commitSeq < this.#state.index.lastSeq;
     const since = Math.max(this.#committedAt, now - this.#times.oldestUnacked(this.#state.commitSeq, now));
     const waitMs = this.#stuck.waitMs(this.#state.commitSeq, this.#config);
@@ -422,13 +428,11 @@ export class Ownership {
     if (wish !== null && wish !== this.#self) this.handOver(wish, now);
   }
 
-  /** Once in an ownership: the range stays here although nothing commits, as it did not help to hand it over. */
+  /** Once in an epoch: the range stays here although nothing commits, as it did not help to hand it over. */
   #reportStuck(waitMs: number): void {
-    if (this.#saidStuck) return;
-    this.#saidStuck = true;
     const silent = membersBehind(this.#maximalInSync(), this.#followers, this.#state.index.lastSeq);
-    const inVain = this.#stuck.inVain(this.#state.commitSeq);
-    this.#intents.push({ kind: 'report-stuck', silent, inVain, waitMs });
+    const report = this.#stuck.report(this.epoch, this.#state.commitSeq, silent, waitMs);
+    if (report !== null) this.#intents.push(report);
   }
 
   /** R8: once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */
@@ -439,12 +443,5 @@ export class Ownership {
     if (!drained && now - phase.since < this.#config.lagMs) return;
     phase.askedSession = true;
     this.#intents.push({ kind: 'read-session', node: phase.to });
-  }
-
-  /** The log is kept for the slowest replica, as far as the retention bound allows. */
-  #retain(): void {
-    let seq = this.#state.commitSeq;
-    for (const follower of this.#followers.values()) seq = Math.min(seq, follower.acked);
-    this.#state.retainAfter(seq);
   }
 }

@@ -66,3 +66,15 @@ export function acknowledge(follower: FollowerProgress, acked: Seq, now: number)
     progress.inflightBytes -= progress.inflight.shift()?.bytes ?? 0;
   }
 }
+
+/** Whether all of them are members, are sent things as they come, and have acknowledged everything. */
+export function haveAll(
+  followers: Iterable<FollowerProgress>,
+  lastSeq: Seq,
+  isMember: (node: NodeId) => boolean,
+): boolean {
+  for (const { node, progress, acked } of followers) {
+    if (progress.kind !== 'stream' || acked < lastSeq || !isMember(node)) return false;
+  }
+  return true;
+}

@@ -16,6 +16,9 @@
 // in-sync set (R4). Members that are late or gone leave it, learners that have everything enter it, each by one
 // compare-and-set on the descriptor at a time, whose outcome is settled before the next (R5, R6, R10).
 //
+// A claim that these rules exclude (claims.ts) is refused and reported, and ends neither process: the replica is fenced from
+// that epoch.
+//
 // Reads are allowed to an owner whose EpochStart is committed while its lease is valid, checked after the state was
 // read (R11). A void replica (a snapshot is being installed) answers nothing, acknowledges nothing, counts for nothing.
 
@@ -24,14 +27,17 @@ import type { ErrorCode } from '../../common/base/errors.ts';
 import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, isSameTerm } from '../../common/model/descriptor.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
-import type { ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
+import type { ReplicaStatus } from '../../common/model/status.ts';
 import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
+import { type ImpossibleClaim, impossibleAppend, impossibleSnapshot } from './claims.ts';
 import type { ReplicaEvent } from './events.ts';
+import { Fence } from './fence.ts';
 import { receiveAppend, rejectVoid, wantsSnapshot } from './follower.ts';
 import { Freshness } from './freshness.ts';
 import { emptied, LogState, type ReplicaLog } from './log-state.ts';
 import type { Append, AppendAck, LiveStandings, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
+import { misfitOf, statusOf } from './replica-status.ts';
 import { StuckHandOvers } from './stuck-hand-overs.ts';
 
 export interface ReplicaOptions {
@@ -74,6 +80,7 @@ export class Replica {
   #answerTo: NodeId | null = null;
   #rejection: Rejection | null = null;
   #answerDue = false;
+  readonly #fence = new Fence();
   #answered = { acked: NOTHING_ANSWERED, at: 0 };
   #outbox: Outgoing[] = [];
   #lost: Epoch | null = null;
@@ -127,6 +134,11 @@ export class Replica {
 
   get hasSuccessor(): boolean {
     return this.#ownership?.hasSuccessor ?? false;
+  }
+
+  /** See misfitOf. */
+  get misfit(): string | null {
+    return misfitOf(this.image?.descriptor.epoch ?? null, this.#state.epochSeen);
   }
 
   get isVoid(): boolean {
@@ -232,12 +244,12 @@ export class Replica {
 
   /**
    * A snapshot at `position` is offered under `epoch`. `take`: install it, after becomeVoid(). `have`: acknowledge it
-   * only, the log holds that position (R3). `refuse`: it comes from an owner that is over.
+   * only, the log holds that position (R3). `refuse`: it comes from an owner that is over, or that cannot have it.
    */
-  offerSnapshot(epoch: Epoch, position: Position): 'take' | 'have' | 'refuse' {
+  offerSnapshot(from: NodeId, epoch: Epoch, position: Position): 'take' | 'have' | 'refuse' {
     if (epoch < this.#state.epochSeen) return 'refuse';
     this.#enterEpoch(epoch);
-    if (this.#role.kind === 'owner') return 'refuse';
+    if (!this.#admits(from, epoch, (state) => impossibleSnapshot(state, position))) return 'refuse';
     return this.isVoid || wantsSnapshot(this.#state, position) ? 'take' : 'have';
   }
 
@@ -267,7 +279,7 @@ export class Replica {
 
   /** False: take() would find nothing to do, unless time has passed (then a tick comes). */
   get due(): boolean {
-    const waits = this.#outbox.length > 0 || this.#lost !== null;
+    const waits = this.#outbox.length > 0 || this.#fence.hasReports || this.#lost !== null;
     return waits || this.#state.commitSeq > this.#appliedSeq || (this.#ownership?.due ?? this.#answerDue);
   }
 
@@ -280,41 +292,29 @@ export class Replica {
     const effects = ownership?.take(now, mayVouch) ?? NO_EFFECTS;
     const messages = this.#outbox.length === 0 ? effects.messages : [...this.#outbox, ...effects.messages];
     const lost = this.#lost;
+    const intents = this.#fence.hasReports
+      ? [...this.#fence.takeReports(), ...effects.intents]
+      : effects.intents;
     if (this.#outbox.length > 0) this.#outbox = [];
     this.#lost = null;
-    return { messages, commitSeq: this.#state.commitSeq, lost, intents: effects.intents };
+    return { messages, commitSeq: this.#state.commitSeq, lost, intents };
   }
 
   /** @param toUnixMs turns an instant of the monotonic clock into Unix ms */
   status(now: number, toUnixMs: (at: number) => number): ReplicaStatus {
-    const state = this.#state;
-    const ownership = this.#ownership;
-    const readOnlySince = ownership?.readOnlySince ?? null;
-    return {
+    return statusOf({
       range: this.range,
       inc: this.inc,
-      role: this.#roleName(),
-      epochSeen: state.epochSeen,
-      lastSeq: state.index.lastSeq,
-      syncedSeq: state.syncedSeq,
-      commitSeq: state.commitSeq,
+      isVoid: this.isVoid,
+      isInSync: this.#image !== null && isInSync(this.#image.descriptor, this.#self),
+      descriptorEpoch: this.image?.descriptor.epoch ?? null,
+      state: this.#state,
       appliedSeq: this.#appliedSeq,
-      readOnlySince: readOnlySince === null ? null : toUnixMs(readOnlySince),
-      followers: [...(ownership?.followers ?? [])].map((follower) => ({
-        node: follower.node,
-        progress: follower.progress.kind,
-        ackedSeq: follower.acked,
-        lag: state.index.lastSeq - follower.acked,
-      })),
-      staleMs: ownership === null ? this.#freshness.staleMs(now) : null,
-    };
-  }
-
-  #roleName(): ReplicaRole {
-    const ownership = this.#ownership;
-    if (ownership !== null) return ownership.started ? 'owner' : 'starting';
-    if (this.isVoid) return 'void';
-    return this.#image !== null && isInSync(this.#image.descriptor, this.#self) ? 'follower' : 'learner';
+      ownership: this.#ownership,
+      staleMs: this.#freshness.staleMs(now),
+      conflict: this.#fence.conflict?.text ?? this.misfit,
+      toUnixMs,
+    });
   }
 
   get #ownership(): Ownership | null {
@@ -329,6 +329,7 @@ export class Replica {
     this.#image = image;
     const ownership = this.#ownership;
     if (ownership !== null) {
+      // An image of this epoch that names another owner comes from a ZooKeeper that lost something.
       if (isSameTerm(image.descriptor, ownership.image.descriptor)) return ownership.adopt(image, now);
       this.#stepDown();
     }
@@ -370,6 +371,7 @@ export class Replica {
     if (epoch <= this.#state.epochSeen) return;
     this.#stepDown();
     this.#state.raiseEpochSeen(epoch);
+    this.#fence.lift();
   }
 
   /** R3: for another life of this replica (R9) ignored, of an epoch that is over refused, else taken in (follower.ts). */
@@ -380,8 +382,9 @@ export class Replica {
       return;
     }
     this.#enterEpoch(append.epoch);
-    // R1: an epoch has one owner, and it is this replica. Whoever else claims it is not answered.
-    if (this.#role.kind === 'owner') return;
+    if (!this.#admits(from, append.epoch, (state) => impossibleAppend(state, append))) {
+      return this.#answerFenced(from, now);
+    }
     this.#answerTo = from;
     const rejection = this.isVoid ? rejectVoid(append) : receiveAppend(this.#state, append);
     this.#rejection = rejection;
@@ -399,6 +402,20 @@ export class Replica {
     if (!this.#state.hasUnsynced && (news || quiet)) this.#answerDue = true;
   }
 
+  #admits(from: NodeId, epoch: Epoch, judge: (state: LogState) => ImpossibleClaim | null): boolean {
+    const owner = this.#ownership === null ? null : this.#self;
+    const { commitSeq } = this.#state;
+    return this.#fence.admits({ from, epoch, owner, commitSeq }, () =>
+      this.isVoid ? null : judge(this.#state),
+    );
+  }
+
+  #answerFenced(to: NodeId, now: number): void {
+    this.#answerTo = to;
+    if (this.#ownership === null) this.#answerDue = true;
+    else if (this.#state.epochSeenDurable) this.#outbox.push({ to, message: this.#ack(null, now) });
+  }
+
   /** Nothing is acknowledged under an epoch that is not on disk (R3); the sync that puts it there comes back here. */
   #answer(now: number): void {
     if (this.#answerTo === null || !this.#state.epochSeenDurable) return;
@@ -411,6 +428,7 @@ export class Replica {
   }
 
   #ack(rejection: Rejection | null, now: number): AppendAck {
+    const fenced = this.#fence.conflict;
     return {
       kind: 'append-ack',
       inc: this.inc,
@@ -419,6 +437,7 @@ export class Replica {
       rejection,
       stamp: this.#freshness.stampAt(now),
       unfit: !this.#diskFit(),
+      contradiction: fenced?.seq ?? null,
     };
   }
 }

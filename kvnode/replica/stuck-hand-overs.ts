@@ -5,8 +5,8 @@
 
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
-import type { Seq } from '../../common/model/ids.ts';
-import type { LiveStandings } from './messages.ts';
+import type { Epoch, NodeId, Seq } from '../../common/model/ids.ts';
+import type { Intent, LiveStandings } from './messages.ts';
 
 type Waits = Pick<ReplicationConfig, 'stuckMs' | 'stuckMsMax'>;
 
@@ -15,6 +15,7 @@ export class StuckHandOvers {
   /** What was committed here at the last one. */
   #commitSeq: Seq = 0;
   #live: LiveStandings = new Map();
+  #reportedIn: Epoch | null = null;
 
   /** How many there have been since something was committed. */
   inVain(commitSeq: Seq): number {
@@ -24,6 +25,13 @@ export class StuckHandOvers {
   /** How long an owner has to commit nothing before the next one, ms. */
   waitMs(commitSeq: Seq, { stuckMs, stuckMsMax }: Waits): number {
     return Math.min(stuckMsMax, stuckMs * 2 ** this.inVain(commitSeq));
+  }
+
+  /** What people are to hear of an owner that keeps the range although nothing commits; null: they have heard it in this epoch. */
+  report(epoch: Epoch, commitSeq: Seq, silent: readonly NodeId[], waitMs: number): Intent | null {
+    if (this.#reportedIn === epoch) return null;
+    this.#reportedIn = epoch;
+    return { kind: 'report-stuck', silent, inVain: this.inVain(commitSeq), waitMs };
   }
 
   handedOver(commitSeq: Seq): void {

@@ -5,6 +5,19 @@ import type { NodeId } from '../../common/model/ids.ts';
 import type { LiveStandings } from './messages.ts';
 import type { FollowerProgress } from './progress.ts';
 
+/** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
+export type HandOverPhase =
+  | { readonly kind: 'serving' }
+  | {
+      readonly kind: 'draining';
+      readonly to: NodeId;
+      readonly since: number;
+      /** R5: because nothing commits. */
+      readonly isStuck: boolean;
+      askedSession: boolean;
+    }
+  | { readonly kind: 'stopped'; readonly to: NodeId };
+
 /** Live, and not about to stop. */
 export function lasts(live: LiveStandings, node: NodeId): boolean {
   return live.has(node) && live.get(node) !== 'stopping';

@@ -11,7 +11,7 @@ export class DataFormatError extends Error {
 }
 
 /** Whether the file system refused to grow: no room, or no quota. */
-export function isDiskFull(error: unknown): boolean {
+export function isDiskFull(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 

@@ -1,5 +1,5 @@
 // node.json: who a data directory is. The node id is made once; it stands for this disk and what its log acknowledged
-// (R12), and never moves to another one.
+// (R12), and never moves to another one. The lineage tells this directory from older copies of it (lineage.ts).
 
 import { toBytes, toHex } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
@@ -7,18 +7,20 @@ import type { NodeId } from '../../common/model/ids.ts';
 import type { Disk } from './disk.ts';
 import { CorruptDataError, DataFormatError } from './errors.ts';
 import type { Paths } from './files.ts';
+import { type Lineage, NEW_LINEAGE, parseLineage } from './lineage.ts';
 
-const FORMAT = 1;
+const FORMAT = 2;
 const NODE_ID = /^n-[0-9a-f]{16}$/;
 
 export interface NodeFile {
   readonly nodeId: NodeId;
   /** Null until the node first joined one. */
   readonly clusterId: string | null;
+  readonly lineage: Lineage;
 }
 
 export function newNodeFile(env: Env): NodeFile {
-  return { nodeId: `n-${toHex(env.randomBytes(8))}`, clusterId: null };
+  return { nodeId: `n-${toHex(env.randomBytes(8))}`, clusterId: null, lineage: NEW_LINEAGE };
 }
 
 /** Null where there is none. */
@@ -40,7 +42,9 @@ function parse(path: string, text: string): NodeFile {
   if (!whole || !(clusterId === null || typeof clusterId === 'string')) {
     throw new CorruptDataError(`${path} names no node`);
   }
-  return { nodeId, clusterId };
+  const lineage = parseLineage(fields.lineage);
+  if (lineage === null) throw new CorruptDataError(`${path} has no lineage`);
+  return { nodeId, clusterId, lineage };
 }
 
 function parseObject(path: string, text: string): Readonly<Record<string, unknown>> {

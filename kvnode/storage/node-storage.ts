@@ -9,6 +9,7 @@ import type { KeyRange } from '../../common/model/key-range.ts';
 import { encodeReplica, type ReplicaBody } from './bodies.ts';
 import type { CheckedEngine } from './checked-engine.ts';
 import { InstallQueue } from './install.ts';
+import { type Lineage, raisedBy } from './lineage.ts';
 import type { DirectoryLock } from './lock.ts';
 import type { SharedLog } from './log.ts';
 import type { NodeFile } from './node-file.ts';
@@ -56,6 +57,8 @@ export class NodeStorage implements Storage {
   readonly #state: State;
   readonly #installs: InstallQueue;
   #file: NodeFile;
+  /** The newest write of node.json: one after the other, and none after close(). */
+  #saving: Promise<void> = Promise.resolve();
   #failed = false;
   #closing: Promise<void> | null = null;
 
@@ -89,9 +92,26 @@ export class NodeStorage implements Storage {
         `this node belongs to cluster ${known}, not to ${clusterId}`,
       );
     }
-    const file = { ...this.#file, clusterId };
-    await this.#parts.saveFile(file);
-    this.#file = file;
+    await this.#changeFile((file) => ({ ...file, clusterId }));
+  }
+
+  get lineage(): Lineage {
+    return this.#file.lineage;
+  }
+
+  raiseGeneration(writer: string): Promise<void> {
+    return this.#changeFile((file) => ({ ...file, lineage: raisedBy(file.lineage, writer) }));
+  }
+
+  #changeFile(change: (file: NodeFile) => NodeFile): Promise<void> {
+    const changed = this.#saving.then(async () => {
+      assert(this.#closing === null, 'node.json is another process after close()');
+      const file = change(this.#file);
+      await this.#parts.saveFile(file);
+      this.#file = file;
+    });
+    this.#saving = changed.catch(() => {});
+    return changed;
   }
 
   get tombstones(): ReadonlyMap<RangeId, Tombstone> {
@@ -261,6 +281,7 @@ export class NodeStorage implements Storage {
       }
     } finally {
       this.#state.close();
+      await this.#saving;
       this.#parts.segments.giveUp();
       await this.#log.stopped();
       await this.#parts.segments.close();

@@ -6,6 +6,7 @@ import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { LaidRows } from '../../common/wire/laid-rows.ts';
+import type { Lineage } from './lineage.ts';
 
 /** Kinds of log entries; numbers are those of the wire's EntryKind. */
 export const ENTRY_KINDS = { epochStart: 1, operation: 2 } as const;
@@ -147,6 +148,10 @@ export interface Storage {
   /** Null until the node first joined one. */
   readonly clusterId: string | null;
   joinCluster(clusterId: string): Promise<void>;
+  /** The directory's start counter, as it is on the disk. */
+  readonly lineage: Lineage;
+  /** Raises it by one, durably, in the name of this process. Rejects with the disk's error; then nothing has changed. */
+  raiseGeneration(writer: string): Promise<void>;
   readonly recovered: readonly RecoveredReplica[];
   readonly tombstones: ReadonlyMap<RangeId, Tombstone>;
 

@@ -240,6 +240,7 @@ function statusRow(name: Row[number], told: NodeStatus, call: Call, views: reado
   const count = (is: (replica: ReplicaStatus) => boolean) => number(told.replicas.filter(is).length);
   const others = namesOf(told.unreachable ?? [], views).map((other) => other.name);
   const problems = [
+    ...conflictsOf(told),
     ...(told.orphans.length === 0 ? [] : [`orphans: ${told.orphans.join(' ')}`]),
     ...(others.length === 0 ? [] : [`no connection with ${others.join(', ')}`]),
     ...(told.unfit ? [told.unfit] : []),
@@ -258,6 +259,13 @@ function statusRow(name: Row[number], told: NodeStatus, call: Call, views: reado
   ];
 }
 
+/** The first, and how many more: each node of a restored ZooKeeper has one a range. */
+function conflictsOf({ replicas }: NodeStatus): readonly string[] {
+  const found = replicas.filter(({ conflict }) => conflict !== null);
+  const more = found.length > 1 ? [`and ${found.length - 1} more conflicts`] : [];
+  return [...found.slice(0, 1).map(({ range, conflict }) => `range ${range}: ${conflict}`), ...more];
+}
+
 const REPLICA_COLUMNS: readonly Column[] = [
   'range',
   'role',
@@ -269,6 +277,7 @@ const REPLICA_COLUMNS: readonly Column[] = [
   'readOnlySince',
   'staleMs',
   'followers',
+  'conflict',
 ].map((name) => ({ name }));
 
 async function replicaStatus(call: Call, client: Client, wanted: string): Promise<Answer> {
@@ -295,6 +304,7 @@ function replicaRow(replica: ReplicaStatus, name: (id: string) => NodeName): Row
     text(replica.readOnlySince === null ? null : new Date(replica.readOnlySince).toISOString()),
     number(replica.staleMs === null ? null : Math.ceil(replica.staleMs)),
     text(followers.length === 0 ? null : followers.join(', ')),
+    text(replica.conflict),
   ];
 }
 

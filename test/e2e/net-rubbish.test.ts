@@ -44,7 +44,7 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
       entries: [entry, { ...entry, seq: 4 }],
     },
     {
-      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq: 1, stamp: 1, unfit: false },
+      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq: 1, stamp: 1, unfit: false, contradiction: null },
       rejection: { prevSeq: 1, newest: { epoch, seq: 1 } },
     },
     {

@@ -29,8 +29,8 @@ export interface Layer {
 
 /** The unit tests of the part of the product that a file belongs to, by how their names begin; the first prefix counts. */
 const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])[] = [
-  ['kvnode/replica/', ['replica-stories', 'replica-log-index']],
-  ['kvnode/storage/', ['storage-']],
+  ['kvnode/replica/', ['replica-stories', 'replica-claims', 'replica-log-index']],
+  ['kvnode/storage/', ['storage-', 'node-generation']],
   ['kvnode/', ['node-']],
   ['coordinator/', ['coordinator-']],
   ['common/client/', ['client-']],

@@ -3,6 +3,7 @@
 
 import { COMMON_MUTANTS } from './common-mutants.ts';
 import { COORDINATOR_MUTANTS } from './coordinator-mutants.ts';
+import { MUTANTS_OF_LOST_PROMISES } from './lost-promises.ts';
 import type { Mutant } from './mutant.ts';
 import { NODE_MUTANTS } from './node-mutants.ts';
 import { REPLICA_MUTANTS } from './replica-mutants.ts';
@@ -14,4 +15,5 @@ export const MUTANTS: readonly Mutant[] = [
   ...NODE_MUTANTS,
   ...COORDINATOR_MUTANTS,
   ...COMMON_MUTANTS,
+  ...MUTANTS_OF_LOST_PROMISES,
 ];

@@ -128,8 +128,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'serve reads while the hand-over is out',
     rule: 'R8: the owner stops serving first',
     file: 'kvnode/replica/ownership.ts',
-    text: "return this.#phase.kind !== 'stopped' && this.started;",
-    replacement: 'return this.started;',
+    text: "return this.#phase.kind !== 'stopped' && this.contested === null && this.started;",
+    replacement: 'return this.contested === null && this.started;',
   },
   {
     name: 'hand over to a node that is about to stop',

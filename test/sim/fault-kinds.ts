@@ -2,7 +2,7 @@
 // what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
 
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
-import { damage, down, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
+import { damage, down, isOlder, maySpare, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 
 export const FAULT_KINDS: readonly FaultKind[] = [
@@ -266,4 +266,22 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     strike: damage((disk) => disk.loseStateBatch(), 'at the start'),
   },
   { name: 'state-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseState(), 'at the start') },
+  {
+    // A snapshot of its volume is made, and some time later put back.
+    name: 'directory-rolled-back',
+    lastsMs: [9_000, 20_000, 40_000],
+    strike: ofNode((node, cluster) => {
+      const id = node.nodeId;
+      if (id === null || node.damaged !== null) return null;
+      const copy = node.disk.copy();
+      return {
+        text: node.host.name,
+        undo: () => {
+          if (cluster.ensemble.isEmptied || !isOlder(cluster, id, copy) || !maySpare(cluster, node)) return;
+          node.rollBackTo(copy, id);
+          cluster.world.story.count('directory-rolled-back');
+        },
+      };
+    }),
+  },
 ];

@@ -1,11 +1,16 @@
 // Whom a fault strikes, and the pieces that several kinds of fault are made of. All chance is the fault's own.
 
+import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeMode } from '../../common/model/records.ts';
+import { generationCodec, paths } from '../../common/zk/znodes.ts';
+import { pathsOf } from '../../kvnode/storage/files.ts';
+import { contains } from '../../kvnode/storage/lineage.ts';
+import { readNodeFile } from '../../kvnode/storage/node-file.ts';
 import type { Cluster } from './cluster.ts';
 import type { Death, NodeProcess } from './node-process.ts';
 import type { Dice } from './world/dice.ts';
 import type { Host } from './world/host.ts';
-import type { MachineDisk } from './world/machine-disk.ts';
+import type { DiskCopy, MachineDisk } from './world/machine-disk.ts';
 import type { ZkServer } from './world/zk-server.ts';
 
 export interface Fault {
@@ -138,6 +143,17 @@ export function damage(spoil: (disk: MachineDisk) => boolean, met: 'at the start
     cluster.world.story.count(`damage met ${met}`);
     return { ...fault, text: `${fault.text}, damaged` };
   });
+}
+
+/**
+ * Whether the node has raised its generation since the copy of its disk was made. One that has not may have acknowledged
+ * what the copy lacks, for less than RAISE_MS; nobody could find that out.
+ */
+export function isOlder({ ensemble }: Cluster, id: NodeId, { disk }: DiskCopy): boolean {
+  const known = ensemble.tree.get(paths.generation(id));
+  const file = readNodeFile(disk, pathsOf('/data'));
+  if (known === null || file?.nodeId !== id) return false;
+  return !contains(file.lineage, generationCodec.decode(known.data));
 }
 
 /** An administrator's wish for a node, until it is active again. */

@@ -7,8 +7,9 @@ import type { Ended } from '../../common/process/children.ts';
 import { ProcessExit } from '../../common/process/exit.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
-import { openDataDirectory } from '../../kvnode/data-directory.ts';
-import { admit, joinCluster } from '../../kvnode/membership.ts';
+import { openDataDirectory, replaceDataDirectory } from '../../kvnode/data-directory.ts';
+import { type JoiningDeps, join } from '../../kvnode/joining.ts';
+import { admit } from '../../kvnode/membership.ts';
 import { KvNode } from '../../kvnode/node.ts';
 import { Registration } from '../../kvnode/registration.ts';
 import { Stage } from '../../kvnode/stage.ts';
@@ -19,7 +20,7 @@ import type { AppliedLog } from './applied-log.ts';
 import { NodeGuardian } from './node-guardian.ts';
 import type { Settings } from './settings.ts';
 import type { Host, Process } from './world/host.ts';
-import { DiskFault, MachineDisk } from './world/machine-disk.ts';
+import { type DiskCopy, DiskFault, MachineDisk } from './world/machine-disk.ts';
 import type { World } from './world/world.ts';
 import type { ZkEnsemble } from './world/zk-ensemble.ts';
 import { linksOf } from './world/zk-link.ts';
@@ -63,6 +64,8 @@ export class NodeProcess {
   wrongAddress = false;
   /** Something that was synced is not on its disk any more: whoever meets that must set the disk aside. */
   damaged: 'at the start' | 'latent' | null = null;
+  /** The id on its disk when that went back to an older copy: nobody may join under it again. */
+  rolledBack: string | null = null;
 
   constructor(deps: NodeDeps, host: Host) {
     this.#deps = deps;
@@ -95,6 +98,14 @@ export class NodeProcess {
     this.#dead(kind, { code: null, signal: 'SIGKILL' });
   }
 
+  /** The machine loses its power and comes back with an older copy of its disk. */
+  rollBackTo(copy: DiskCopy, id: string): void {
+    if (this.busy) this.kill('power');
+    this.disk.rollBackTo(copy);
+    this.rolledBack = id;
+    this.damaged = 'at the start';
+  }
+
   /** Its guardian dies, and the node follows in order. */
   loseGuardian(): void {
     this.guardian.host.process.kill('told');
@@ -112,7 +123,7 @@ export class NodeProcess {
   async #stop(process: Process, { node, registration, listener, zk, storage }: Running): Promise<void> {
     await registration.announceStop();
     await node.close();
-    registration.close();
+    await registration.close();
     await listener.close();
     await zk.close();
     this.guardian.forget();
@@ -147,23 +158,35 @@ export class NodeProcess {
     const { env } = process;
     const { logger } = this.host;
     const { world, ensemble, settings, applied } = this.#deps;
-    const opened = await openDataDirectory(this.disk.directory, {
+    const { directory } = this.disk;
+    const opening = {
       env,
       logger,
       limits: settings.limits,
       disk: this.disk.diskFor(process),
       openState: this.disk.openStateFor(process),
       lock: noLock,
-    });
-    opened.onFailure((error) => process.crash(error));
-    const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
-    if (setAside) world.story.count('data-set-aside');
-    else if (this.damaged === 'at the start')
-      world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
-    if (setAside || this.damaged !== 'latent') this.damaged = null;
-    this.nodeId = opened.nodeId;
-    const storage = applied.watch(this.host.name, opened);
-    const membership = { storage, env, logger, stage: new Stage() };
+    };
+    const use = (opened: Storage): Storage => {
+      opened.onFailure((error) => process.crash(error));
+      const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
+      if (setAside) world.story.count('data-set-aside');
+      else if (this.damaged === 'at the start' && this.rolledBack === null)
+        world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
+      if (this.rolledBack === null && (setAside || this.damaged !== 'latent')) this.damaged = null;
+      this.nodeId = opened.nodeId;
+      return applied.watch(this.host.name, opened);
+    };
+    const joining: JoiningDeps = {
+      env,
+      logger,
+      stage: new Stage(),
+      storage: use(await openDataDirectory(directory, opening)),
+      replace: async (storage, reason) => {
+        world.story.count('directory-set-aside-as-a-copy');
+        return use(await replaceDataDirectory(directory, storage, reason, opening));
+      },
+    };
     let cluster: ClusterRecord | null = null;
     const zk = connectZk({
       connect: ensemble.connectString,
@@ -173,12 +196,17 @@ export class NodeProcess {
       tickMs: () => cluster?.tickMs ?? null,
       former: this.guardian.left?.identity ?? null,
       identified: this.guardian.noteFor(process, launch),
-      admit: (session) => admit(session, membership),
+      admit: (session) => admit(session, joining),
       openLink: linksOf(ensemble, process),
     });
-    cluster = await joinCluster(zk, membership);
+    cluster = await join(zk, joining);
     const { clusterId } = cluster;
-    this.joinedAs = opened.nodeId;
+    const { storage } = joining;
+    this.joinedAs = storage.nodeId;
+    if (this.rolledBack === storage.nodeId)
+      world.violation('rollback', `${this.host.name} joins with an older copy of its directory`);
+    if (this.rolledBack !== null) this.damaged = null;
+    this.rolledBack = null;
     const node = new KvNode({
       clusterId,
       version: 'sim',
@@ -205,6 +233,7 @@ export class NodeProcess {
       zk,
       env,
       logger,
+      storage,
       record: { id: node.id, name: this.host.name, zone: 'z', capacity: 1, mode: 'active' },
       live: {
         name: this.host.name,

@@ -23,7 +23,6 @@ const CHANGE = 'kvnode/replica/descriptor-change';
 const SENDING = 'kvnode/replica/sending';
 const FRESHNESS = 'kvnode/replica/freshness';
 const NODE = 'kvnode/node';
-const CREATION = 'kvnode/creation';
 const HOST = 'kvnode/range-host';
 const SERVICE = 'kvnode/client-service';
 const WRITER = 'kvnode/descriptor-writer';
@@ -136,8 +135,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'this.#committedAt = now; this.handOver(null, now, true);',
     ],
     'a hand-over is put off, as the last one did not help': [
-      OWNERSHIP,
-      "this.#intents.push({ kind: 'report-stuck',",
+      'kvnode/replica/stuck-hand-overs',
+      'this.#reportedIn = epoch;',
     ],
   },
   R6: {
@@ -188,8 +187,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
   },
   R9: {
-    'a replica is made from the descriptor': [CREATION, 'this.#storage.createReplica('],
-    'a replica is not made again at or below its tombstone': [CREATION, 'inc <= tombstone.inc) return null;'],
+    'a replica is made from the descriptor': [NODE, 'this.#storage.createReplica('],
+    'a replica is not made again at or below its tombstone': [
+      'kvnode/new-replica',
+      'inc <= tombstone.inc) {',
+    ],
     'an Append hints at a replica': [
       NODE,
       'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',
@@ -245,7 +247,18 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R12: {
     'a failed sync ends the process': ['kvnode/storage/log', 'this.#failure = error;'],
-    'damage sets the directory aside': ['kvnode/data-directory', 'error instanceof CorruptDataError) {'],
+    'damage sets the directory aside': [
+      'kvnode/data-directory',
+      'return startAnew(directory, error, options);',
+    ],
+    'an older copy of a directory is set aside': [
+      'kvnode/joining',
+      'deps.storage = await deps.replace(deps.storage, error);',
+    ],
+    'a generation is raised in the directory, then in ZooKeeper': [
+      'kvnode/generation',
+      'await session.multi([await this.mirror(session)]);',
+    ],
     'the disk is full, and waited for': ['kvnode/storage/segments', 'waits = true;'],
     'a disk in trouble owns nothing': ['kvnode/disk-watch', 'if (trouble !== null) {'],
     'a disk is well again': ['kvnode/disk-watch', 'this.#troubleAt >= config.diskQuietMs) {'],

@@ -165,6 +165,9 @@ export class PaperCluster implements ViewSource {
               lag: lag(replica.node),
             }))
         : [],
+      conflict: null,
+      descriptorEpoch: null,
+      lastEpoch: 0,
       staleMs: owns ? null : 35,
     };
   }

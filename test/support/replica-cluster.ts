@@ -16,7 +16,14 @@ import {
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
 import type { Standing } from '../../common/model/records.ts';
 import type { ReplicaEvent } from '../../kvnode/replica/events.ts';
-import type { Append, Intent, LiveStandings, Outgoing, Ready } from '../../kvnode/replica/messages.ts';
+import type {
+  Append,
+  Conflict,
+  Intent,
+  LiveStandings,
+  Outgoing,
+  Ready,
+} from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
 import { MemoryLog } from './memory-log.ts';
 
@@ -60,9 +67,11 @@ export class ReplicaCluster {
   /** What a member says of itself has not reached the others; whoever reads its live znode still sees it. */
   standingsUnseen = false;
   /** What owners that commit nothing have said. */
-  readonly reports: (Intent & { kind: 'report-stuck' })[] = [];
+  readonly stuck: (Intent & { kind: 'report-stuck' })[] = [];
   /** Members whose disk is in trouble. */
   readonly unfit = new Set<NodeId>();
+  /** What members reported, each with its own id. */
+  readonly reports: { readonly by: NodeId; readonly conflict: Conflict }[] = [];
   /** Writes acknowledged to clients: seq → payload. */
   readonly acknowledged = new Map<Seq, string>();
   /** The longest committed log ever seen, as epoch/payload. */
@@ -330,7 +339,7 @@ export class ReplicaCluster {
         this.casInFlight.push({ from: member.id, session: member.session, intent });
         return;
       case 'report-stuck':
-        this.reports.push(intent);
+        this.stuck.push(intent);
         return;
       case 'read-image':
         return this.readDescriptor(member.id);
@@ -340,6 +349,9 @@ export class ReplicaCluster {
         const live = takes && session !== null && this.#liveSessions.has(session) ? session : null;
         return this.step(member.id, { kind: 'session-read', node: intent.node, session: live });
       }
+      case 'report':
+        this.reports.push({ by: member.id, conflict: intent.conflict });
+        return;
       case 'send-snapshot':
         assert(false, 'no log is compacted here, so nobody needs a snapshot');
     }

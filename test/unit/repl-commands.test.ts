@@ -207,6 +207,9 @@ test('status shows what a node tells, and its replicas one by one', async (t) =>
         readOnlySince: 0,
         followers: [{ node: 'n-b', progress: 'probe', ackedSeq: 3, lag: 9 }],
         staleMs: null,
+        conflict: null,
+        descriptorEpoch: 3,
+        lastEpoch: 3,
       },
     ],
     orphans: [9],
@@ -222,7 +225,7 @@ test('status shows what a node tells, and its replicas one by one', async (t) =>
   );
   client.closed = false;
   const one = await runTexts(client, ['status kv-1'], { output: 'csv' });
-  t.is(one.out.split('\r\n')[1], '4,owner,7,12,12,11,11,1970-01-01T00:00:00.000Z,,kv-2 probe lag 9');
+  t.is(one.out.split('\r\n')[1], '4,owner,7,12,12,11,11,1970-01-01T00:00:00.000Z,,kv-2 probe lag 9,');
 });
 
 /** Three that are called kv-1: one serves, one is out of reach, one is gone; and what the leader has noted of them. */

@@ -62,14 +62,14 @@ for (const owner of owners) {
 
 test('a void replica takes a snapshot in that is older than what it had: its log counts for nothing', (t) => {
   const replica = replicaOf('b');
-  t.is(replica.offerSnapshot(1, { epoch: 1, seq: 200 }), 'take');
+  t.is(replica.offerSnapshot('a', 1, { epoch: 1, seq: 200 }), 'take');
   replica.becomeVoid();
   replica.installed({ epoch: 1, seq: 200 });
   t.is(replica.commitSeq, 200);
-  t.is(replica.offerSnapshot(2, { epoch: 2, seq: 300 }), 'take');
+  t.is(replica.offerSnapshot('a', 2, { epoch: 2, seq: 300 }), 'take');
   replica.becomeVoid();
   t.is(
-    replica.offerSnapshot(3, { epoch: 1, seq: 200 }),
+    replica.offerSnapshot('a', 3, { epoch: 1, seq: 200 }),
     'take',
     'the next owner has written less of its state',
   );

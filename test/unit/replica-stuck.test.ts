@@ -42,7 +42,7 @@ test('R5: two members that do not hear each other pass the range to and fro more
   cluster.write('a');
   t.deepEqual(apart(cluster, 150_000), [4, 4, 7, 7, 13, 13, 25, 25, 31]);
   t.deepEqual(
-    cluster.reports.map(({ silent, inVain, waitMs }) => [silent.join(), inVain, waitMs]),
+    cluster.stuck.map(({ silent, inVain, waitMs }) => [silent.join(), inVain, waitMs]),
     [
       ['b', 1, 6_000],
       ['a', 1, 6_000],

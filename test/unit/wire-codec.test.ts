@@ -91,10 +91,11 @@ const SAMPLES: readonly Body[] = [
     rejection: { prevSeq: 9, newest: { epoch: 1, seq: 2 } },
     stamp: 0.5,
     unfit: true,
+    contradiction: 77,
   },
   {
     ...{ kind: 'append-ack', range: 1, inc: 2, epoch: 3, ackedSeq: 4 },
-    ...{ rejection: null, stamp: 0, unfit: false },
+    ...{ rejection: null, stamp: 0, unfit: false, contradiction: null },
   },
   ...[null, bytes('z')].map(
     (end): Body => ({
@@ -209,7 +210,7 @@ refusesBody('an operation over the limit', {
 });
 refusesBody('a stamp that is not a number', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1 },
-  ...{ rejection: null, stamp: Number.NaN, unfit: false },
+  ...{ rejection: null, stamp: Number.NaN, unfit: false, contradiction: null },
 });
 
 const entry = { epoch: 3, seq: 11, kind: 2, payload: operation } as const;
@@ -255,10 +256,19 @@ for (const field of ['inc', 'epoch', 'commitSeq'] as const)
   refusesBody(`an Append whose ${field} is too high`, { ...append, [field]: HIGH });
 refusesBody('an acknowledgement that is too high', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: HIGH },
-  ...{ rejection: null, stamp: 0, unfit: false },
+  ...{ rejection: null, stamp: 0, unfit: false, contradiction: null },
 });
 refusesBody('a rejection that names what comes after prev', {
-  ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, stamp: 0, unfit: false },
+  ...{
+    kind: 'append-ack',
+    range: 1,
+    inc: 1,
+    epoch: 1,
+    ackedSeq: 1,
+    stamp: 0,
+    unfit: false,
+    contradiction: null,
+  },
   rejection: { prevSeq: 4, newest: { epoch: 1, seq: 5 } },
 });
 refusesBody('a snapshot whose rows fall', { ...chunk, rows: [high, low] });

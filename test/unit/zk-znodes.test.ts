@@ -68,7 +68,14 @@ const STATUS: NodeStatus = {
   replicas: [
     {
       ...{ range: 1, inc: 1, role: 'owner', epochSeen: 1, lastSeq: 1, syncedSeq: 1, commitSeq: 1 },
-      ...{ appliedSeq: 1, readOnlySince: null, staleMs: null },
+      ...{
+        appliedSeq: 1,
+        readOnlySince: null,
+        staleMs: null,
+        descriptorEpoch: 1,
+        lastEpoch: 1,
+        conflict: null,
+      },
       followers: [{ node: 'n2', progress: 'stream', ackedSeq: 1, lag: 0 }],
     },
   ],

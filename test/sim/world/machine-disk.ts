@@ -23,6 +23,12 @@ export class DiskFault extends Error {
 
 const DIRECTORY = '/data';
 
+/** A whole disk at one moment, as a snapshot of its volume has it. */
+export interface DiskCopy {
+  readonly disk: MemoryDisk;
+  readonly state: StateImage;
+}
+
 export class MachineDisk {
   readonly directory = DIRECTORY;
   readonly #world: World;
@@ -134,6 +140,18 @@ export class MachineDisk {
     this.slowMs = 0;
     this.failing = false;
     this.full = false;
+  }
+
+  copy(): DiskCopy {
+    const chance = () => this.#world.chance(0.5);
+    return { disk: this.#disk.afterPowerCut(chance), state: this.#state.afterPowerCut(chance) };
+  }
+
+  /** No process uses it now. */
+  rollBackTo({ disk, state }: DiskCopy): void {
+    this.#disk = disk;
+    this.#state = state;
+    this.#disk.hold();
   }
 
   // ---- damage to what was synced: each gives false where there is too little to damage -----------------------------

@@ -39,6 +39,22 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(again.clusterId, 'c-1');
   },
 
+  'its generation is raised durably, each time in the name of who raised it': async (t, storage, reopen) => {
+    t.deepEqual(storage.lineage, { generation: 0, runs: [] });
+    await Promise.all([
+      storage.raiseGeneration('a'),
+      storage.joinCluster('c-1'),
+      storage.raiseGeneration('a'),
+    ]);
+    const again = await reopen();
+    t.is(again.clusterId, 'c-1');
+    t.deepEqual(again.lineage, { generation: 2, runs: [{ from: 1, writer: 'a' }] });
+    await again.raiseGeneration('b');
+    const last = await reopen();
+    t.deepEqual(last.lineage.runs.at(-1), { from: 3, writer: 'b' });
+    t.is(last.lineage.generation, 3);
+  },
+
   'a replica comes back with its log, its epochs and what is applied': async (t, storage, reopen) => {
     storage.createReplica(meta(7, 'b', 'm', 3), at(4, 100), 4);
     storage.setEpochSeen(7, 5);

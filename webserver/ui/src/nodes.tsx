@@ -67,6 +67,11 @@ function NodeLine({ node, nodes, names, now }: NodesProps & { readonly node: Nod
     <tr class={node.alive ? '' : 'down'} data-node={node.id}>
       <th scope="row">
         <NodeName node={node.id} names={names} />
+        {node.conflicts.length > 0 && (
+          <small class="warn" title={node.conflicts.join('\n')}>
+            {plural(node.conflicts.length, 'conflict')}: {node.conflicts[0]}
+          </small>
+        )}
         {node.orphans.length > 0 && (
           <small class="warn" title={`On its disk without a znode: ranges ${node.orphans.join(', ')}`}>
             {plural(node.orphans.length, 'orphan')}

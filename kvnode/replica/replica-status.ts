@@ -1,0 +1,69 @@
+// What a replica tells people of itself. Nothing here decides anything.
+
+import type { Epoch, Inc, RangeId, Seq } from '../../common/model/ids.ts';
+import type { FollowerStatus, ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
+import type { LogState } from './log-state.ts';
+import type { Ownership } from './ownership.ts';
+
+export interface ReplicaFacts {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly isVoid: boolean;
+  /** By the newest image. */
+  readonly isInSync: boolean;
+  readonly descriptorEpoch: Epoch | null;
+  readonly state: LogState;
+  readonly appliedSeq: Seq;
+  /** Null: it is no owner. */
+  readonly ownership: Ownership | null;
+  /** Of a replica that is no owner. */
+  readonly staleMs: number | null;
+  readonly conflict: string | null;
+  /** Turns an instant of the monotonic clock into Unix ms. */
+  readonly toUnixMs: (at: number) => number;
+}
+
+export function statusOf(facts: ReplicaFacts): ReplicaStatus {
+  const { range, inc, descriptorEpoch, state, appliedSeq, ownership, toUnixMs } = facts;
+  const readOnlySince = ownership?.readOnlySince ?? null;
+  return {
+    range,
+    inc,
+    role: roleOf(facts),
+    epochSeen: state.epochSeen,
+    descriptorEpoch,
+    lastEpoch: state.index.last.epoch,
+    lastSeq: state.index.lastSeq,
+    syncedSeq: state.syncedSeq,
+    commitSeq: state.commitSeq,
+    appliedSeq,
+    readOnlySince: readOnlySince === null ? null : toUnixMs(readOnlySince),
+    followers: ownership === null ? [] : followersOf(ownership, state.index.lastSeq),
+    staleMs: ownership === null ? facts.staleMs : null,
+    conflict: ownership?.contested?.text ?? facts.conflict,
+  };
+}
+
+/**
+ * A descriptor of an epoch below one that the replica has seen, in words; null: it is not. Epochs only rise, so ZooKeeper was
+ * restored to an older state, or the reading lags.
+ */
+export function misfitOf(descriptorEpoch: Epoch | null, epochSeen: Epoch): string | null {
+  if (descriptorEpoch === null || descriptorEpoch >= epochSeen) return null;
+  return `epochSeen ${epochSeen} is above the descriptor's epoch ${descriptorEpoch}: ZooKeeper was restored to an older state`;
+}
+
+function roleOf({ ownership, isVoid, isInSync }: ReplicaFacts): ReplicaRole {
+  if (ownership !== null) return ownership.started ? 'owner' : 'starting';
+  if (isVoid) return 'void';
+  return isInSync ? 'follower' : 'learner';
+}
+
+function followersOf({ followers }: Ownership, lastSeq: Seq): readonly FollowerStatus[] {
+  return [...followers].map(({ node, progress, acked }) => ({
+    node,
+    progress: progress.kind,
+    ackedSeq: acked,
+    lag: lastSeq - acked,
+  }));
+}

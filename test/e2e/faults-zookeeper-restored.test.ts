@@ -1,0 +1,72 @@
+// ZooKeeper goes back to an older copy of its data, and everything is restarted, as an administrator would. Whoever has seen
+// more than that says so, nothing is wiped, and the ranges go on with all that was acknowledged once the epochs are raised.
+
+import { cp, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import test from 'ava';
+import { eventCodec, paths } from '../../common/zk/znodes.ts';
+import { openClient, TestCluster } from '../support/cluster.ts';
+import { startOwnZooKeeper } from '../support/zookeeper.ts';
+
+test.serial(
+  "the nodes are ahead of it: each says so, and on an administrator's word the ranges begin above them",
+  async (t) => {
+    const server = await startOwnZooKeeper(t);
+    const data = join(dirname(server.logFile), 'data');
+    const cluster = await TestCluster.start(t, { zk: `${server.address}/rangekeeper` });
+    const client = await openClient(t, cluster);
+    await cluster.allInSync();
+    await client.put('a', 'before');
+    const [first, second] = cluster.nodes;
+    if (first === undefined || second === undefined) throw new Error('there are nodes');
+    await server.stop();
+    await cp(data, `${data}-copy`, { recursive: true });
+    await server.start();
+    await client.put('a', 'after');
+    for (let times = 0; times < 4; times++)
+      for (const node of [first, second]) await cluster.transfer('a', node);
+    await client.put('a', 'last');
+    const { id, epoch } = await cluster.descriptorOf('a');
+    await client.close();
+
+    const processes = [...cluster.coordinators, ...cluster.nodes.map(({ process }) => process)];
+    await Promise.all(processes.map((process) => process.lose()));
+    await server.kill();
+    await rm(data, { recursive: true });
+    await cp(`${data}-copy`, data, { recursive: true });
+    await server.start();
+    cluster.startCoordinator();
+    await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));
+    const again = await openClient(t, cluster);
+    await cluster.until('each node says so', async () => {
+      const all = await Promise.all(cluster.nodes.map((node) => again.nodeStatus(node.id)));
+      const words = all.map(({ replicas }) => replicas.find(({ range }) => range === id)?.conflict ?? '');
+      return words.every((word) =>
+        /^epochSeen \d+ is above the descriptor's epoch \d+: ZooKeeper was restored/.test(word),
+      );
+    });
+    const restored = await cluster.descriptorOf('a');
+    t.true(restored.epoch < epoch);
+    await cluster.until('and so does the timeline', async () => {
+      const session = await cluster.zkSession();
+      const names = (await session.children(paths.events)) ?? [];
+      const events = await Promise.all(names.map((name) => session.get(paths.event(name))));
+      const conflicts = events
+        .flatMap((node) => (node === null ? [] : [eventCodec.decode(node.data)]))
+        .filter(({ kind, range }) => kind === 'conflict' && range === id);
+      return new Set(conflicts.map(({ node }) => node)).size === 3;
+    });
+    for (const { id: node } of cluster.nodes) {
+      const replica = (await again.nodeStatus(node)).replicas.find(({ range }) => range === id);
+      t.true((replica?.lastSeq ?? 0) > 0, 'nothing is wiped');
+    }
+
+    await cluster.raiseEpochs(again);
+    await cluster.until('the range begins again above all of them', (images) =>
+      images.every(({ descriptor }) => descriptor.id !== id || descriptor.epoch > epoch),
+    );
+    t.is(new TextDecoder().decode((await again.get('a'))?.value), 'last');
+    await again.put('a', 'and on');
+    await cluster.allInSync();
+  },
+);

@@ -1,0 +1,73 @@
+// Copies of data directories, with real files, processes and ZooKeeper: one that is put in the place of the directory that
+// went on, and one that is started beside it (R12).
+
+import { cp, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import test from 'ava';
+import { openClient, TestCluster } from '../support/cluster.ts';
+import { TestProcess } from '../support/processes.ts';
+
+const KEYS = Array.from({ length: 15 }, (_, at) => `${'abcdefghijklmno'[at]}/after`);
+
+test.serial(
+  'a directory goes back to an older copy, and all restart: what was acknowledged is there',
+  async (t) => {
+    const cluster = await TestCluster.start(t, { nodes: 3 });
+    const client = await openClient(t, cluster);
+    await cluster.allInSync();
+    await client.put('a/before', 'ada');
+    const [first, ...others] = cluster.nodes;
+    if (first === undefined) throw new Error('there is a node');
+    const copy = join(cluster.directory, 'copy-of-n1');
+    await first.process.end('SIGTERM');
+    await cp(cluster.dataOf(first), copy, { recursive: true });
+    await cluster.restart(first);
+    await cluster.allInSync();
+    for (const key of KEYS) {
+      await client.put(key, 'ada');
+      await cluster.transfer(key, first);
+    }
+
+    await Promise.all(cluster.nodes.map(({ process }) => process.end('SIGKILL')));
+    await rm(cluster.dataOf(first), { recursive: true });
+    await cp(copy, cluster.dataOf(first), { recursive: true });
+    // First: as the only one that lives it would be promoted.
+    const anew = await cluster.restartAsAnother(first);
+    t.not(anew.id, first.id);
+    const said = await anew.process.said('data directory damaged: set aside');
+    t.regex(String(said.reason), /older copy: it is in generation \d+, and its node was in generation \d+/);
+    await Promise.all(others.map((node) => cluster.restart(node)));
+    for (const key of KEYS) t.not(await client.get(key), null, key);
+    const [aside] = await readdir(join(cluster.dataOf(anew), 'aside'));
+    t.true(aside?.endsWith(first.id));
+  },
+);
+
+test.serial(
+  'a copy started beside the node that runs refuses in one line, and nothing changes',
+  async (t) => {
+    const cluster = await TestCluster.start(t, { nodes: 3 });
+    const client = await openClient(t, cluster);
+    await cluster.allInSync();
+    const [first] = cluster.nodes;
+    if (first === undefined) throw new Error('there is a node');
+    const copy = join(cluster.directory, 'copy-of-n1');
+    await first.process.end('SIGTERM');
+    await cp(cluster.dataOf(first), copy, { recursive: true });
+    await cluster.restart(first);
+    const session = await cluster.liveSession(first);
+    const before = await readFile(join(copy, 'node.json'), 'utf8');
+
+    const flags = ['--zk', cluster.connect, '--data', copy, '--name', 'copy', '--session-ms', '10000'];
+    const second = TestProcess.start(['kvnode', ...flags], join(cluster.directory, 'copy.log'));
+    t.is(await second.end('SIGCONT'), 1, 'it ends by itself');
+    t.deepEqual(second.words.length, 1);
+    t.regex(
+      second.words[0] ?? '',
+      /^kvnode: another process, at 127\.0\.0\.1:\d+, runs as this node on another copy/,
+    );
+    t.is(await readFile(join(copy, 'node.json'), 'utf8'), before);
+    t.is(await cluster.liveSession(first), session);
+    await client.put('a/after', 'ada');
+  },
+);

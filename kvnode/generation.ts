@@ -20,6 +20,7 @@ import type { GenerationRecord } from '../common/model/records.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Zk, ZkError, type ZkNode, type ZkOp, type ZkSession } from '../common/zk/store.ts';
 import { generationCodec, liveCodec, paths } from '../common/zk/znodes.ts';
+import type { Stage } from './stage.ts';
 import { CorruptDataError, isDiskFull } from './storage/errors.ts';
 import { contains, newestOf } from './storage/lineage.ts';
 import type { Storage } from './storage/storage.ts';
@@ -37,6 +38,11 @@ interface GenerationDeps {
   readonly logger: Logger;
 }
 
+interface CheckDeps extends GenerationDeps {
+  /** Shows what is waited for. */
+  readonly stage: Stage;
+}
+
 // ---- at the start --------------------------------------------------------------------------------------------------
 
 /**
@@ -44,7 +50,7 @@ interface GenerationDeps {
  * been in. Rejects with CorruptDataError where it does: the directory must be set aside. Rejects with ProcessExit where
  * another process runs as this node: that one is seen to raise the generation while this one waits.
  */
-export async function checkGeneration(zk: Zk, deps: GenerationDeps): Promise<void> {
+export async function checkGeneration(zk: Zk, deps: CheckDeps): Promise<void> {
   let rival: Rival | null = null;
   for (; ; await delay(deps.env, RETRY_MS)) {
     const { session } = zk;
@@ -53,7 +59,7 @@ export async function checkGeneration(zk: Zk, deps: GenerationDeps): Promise<voi
       const found = await look(session, deps.storage);
       if (found.holder === null) return judge(found.known, deps.storage);
       if (await zk.closeFormer(found.holder)) continue;
-      rival = sameRival(rival, found) ?? metRival(found, deps.logger);
+      rival = sameRival(rival, found) ?? metRival(found, deps);
       refuseBeside(rival, found);
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
@@ -94,7 +100,8 @@ function sameRival(rival: Rival | null, { holder }: Found): Rival | null {
   return rival?.holder === holder ? rival : null;
 }
 
-function metRival({ known, holder, address }: Found, logger: Logger): Rival {
+function metRival({ known, holder, address }: Found, { logger, stage }: CheckDeps): Rival {
+  stage.enter('waiting for the end of another session of this node');
   logger.warn(
     { session: holder, address },
     'this node is registered by another session: waiting for its end',

@@ -23,18 +23,22 @@ async function cutOff(deployment: Deployment): Promise<void> {
   say(`${owner} is connected under its name, and in-sync again`);
 }
 
-/** Docker gives the lowest free address: who starts first gets that of who was first. */
+/** Docker gives the lowest free address: whoever has the higher one starts first and gets the lower one. */
 async function swapped(deployment: Deployment): Promise<void> {
   const { compose } = deployment;
   const before = await addresses(deployment);
-  await compose.do('stop', 'n1', 'n2');
-  await compose.do('start', 'n2');
-  await compose.do('start', 'n1');
+  const order = lastNumber(before[0]) < lastNumber(before[1]) ? ['n2', 'n1'] : ['n1', 'n2'];
+  await compose.do('stop', ...order);
+  for (const node of order) await compose.do('start', node);
   const after = await addresses(deployment);
   must(before.join() !== after.join(), `n1 and n2 have other addresses than before: ${after.join(', ')}`);
   await eventually('a write', UP_MS_MAX, () => deployment.answer(`put ${KEY} 3`));
-  for (const node of ['n1', 'n2']) await deployment.inSyncAgain(KEY, node);
+  for (const node of order) await deployment.inSyncAgain(KEY, node);
   say(`n1 and n2 were at ${before.join(', ')}, are at ${after.join(', ')}, and in-sync`);
+}
+
+function lastNumber(address: string | undefined): number {
+  return Number(address?.split('.').at(-1));
 }
 
 async function addresses(deployment: Deployment): Promise<string[]> {

@@ -11,6 +11,8 @@ import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts
 import { seededRng } from '../support/rng.ts';
 import { changeRows, flipBatchBit } from '../support/state-damage.ts';
 
+/** A lost node is replaced as soon as there is another one. */
+const REPLACE_SOON = ['--replace-after-ms', '500'];
 const ROWS = 200;
 const textIn = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 const keyOf = (i: number) => `key ${String(i).padStart(4, '0')}`;
@@ -23,7 +25,7 @@ interface Story {
 
 /** Three nodes with acknowledged rows, all of them in the state stores. */
 async function start(t: ExecutionContext, nodeArgs: readonly string[] = []): Promise<Story> {
-  const cluster = await TestCluster.start(t, { nodeArgs });
+  const cluster = await TestCluster.start(t, { nodeArgs, coordinatorArgs: REPLACE_SOON });
   const client = await openClient(t, cluster);
   await cluster.allInSync();
   for (let i = 0; i < ROWS; i++) await client.put(keyOf(i), textOf(i));

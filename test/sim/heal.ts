@@ -148,7 +148,9 @@ function unequal(cluster: Cluster): string | null {
 }
 
 function becomesEqual(cluster: Cluster): Promise<boolean> {
-  return within(cluster, EQUAL_MS, 'all replicas are in-sync and equal', () => unequal(cluster));
+  // A node on which replicas caught up with nothing gets no more of them for ten times replaceAfter (coordinator/plan/notes.ts).
+  const bound = EQUAL_MS + 10 * cluster.settings.replaceAfterMs;
+  return within(cluster, bound, 'all replicas are in-sync and equal', () => unequal(cluster));
 }
 
 /** Who differs at one seq is wrong at once; who is behind, only where nothing has moved between two looks. */

@@ -1,7 +1,7 @@
 // Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, a few of them on their
 // way at a time, so that reading, sending and writing overlap and yet a slow receiver slows the sender; with the last one
 // the client sessions of the same moment, which are bounded. Only so many ranges are brought to one node at a time: a node
-// that lost everything asks for all of them at once; all that leaves here keeps one pace (snapshot-pace.ts). What goes wrong
+// that lost everything asks for all of them at once; all that leaves here keeps one pace (background-pace.ts). What goes wrong
 // ends the transfer; the owner starts another one.
 
 import { present } from '../common/base/assert.ts';
@@ -10,9 +10,9 @@ import type { Logger } from '../common/base/log.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../common/wire/messages.ts';
+import { BackgroundPace, clientWork } from './background-pace.ts';
 import { rowsChecksum, sessionsChecksum } from './snapshot-checksum.ts';
-import { SnapshotPace } from './snapshot-pace.ts';
-import type { Row, SnapshotReader, Storage, StorageStats } from './storage/storage.ts';
+import type { Row, SnapshotReader, Storage } from './storage/storage.ts';
 
 /** Chunks sent and not acknowledged. */
 const WINDOW = 4;
@@ -56,13 +56,13 @@ export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<string, Transfer>();
   readonly #queues = new Map<NodeId, Queue>();
-  readonly #pace: SnapshotPace;
+  readonly #pace: BackgroundPace;
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
     const { env, storage, config } = options;
-    const work = () => workOf(storage.stats);
-    this.#pace = new SnapshotPace({ env, bytesPerSecond: config.snapshotBytesPerSecond, work });
+    const work = () => clientWork(storage.stats);
+    this.#pace = new BackgroundPace({ env, bytesPerSecond: config.snapshotBytesPerSecond, work });
   }
 
   /** True: the target has installed it, durably. One transfer a target at a time; false at once for a second. */
@@ -196,12 +196,6 @@ interface Queue {
 
 function bytesOf(rows: readonly Row[]): number {
   return rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
-}
-
-/** Writes logged, rows looked for, leaves scanned: as good as all that a node does for clients. */
-function workOf(stats: StorageStats): number {
-  const { entries, rowCacheHits, rowCacheMisses, leafCacheHits, leafCacheMisses } = stats;
-  return entries + rowCacheHits + rowCacheMisses + leafCacheHits + leafCacheMisses;
 }
 
 function keyOf(range: RangeId, node: NodeId): string {

@@ -123,6 +123,10 @@ export class CheckedEngine implements StateEngine {
     return this.#guard(this.#engine.settle());
   }
 
+  verify(turn: (bytes: number) => Promise<void>): Promise<number> {
+    return this.#guard(this.#engine.verify(turn));
+  }
+
   close(): Promise<void> {
     return this.#engine.close();
   }
@@ -202,7 +206,7 @@ export class CheckedEngine implements StateEngine {
 }
 
 /** A value as it is stored: after its checksum. Valid until the next one is sealed. */
-function seal(key: Bytes, value: Bytes): Bytes {
+export function seal(key: Bytes, value: Bytes): Bytes {
   const window = sealed.window(CHECKSUM_BYTES + value.length);
   window.set(value, CHECKSUM_BYTES);
   window.writeUInt32LE(checksum(key, value), 0);

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { CorruptDataError, DataDirectoryLockedError } from './errors.ts';
-import { verifyLevel } from './level/verify.ts';
+import { verifyLevel, verifyTables } from './level/verify.ts';
 import { DEFAULT_LEVEL, type LevelLimits } from './limits.ts';
 import type {
   CursorOptions,
@@ -41,7 +41,7 @@ export function levelWith({ cacheBytes, writeBufferBytes }: LevelLimits): OpenSt
     } catch (error) {
       throw openError(path, error);
     }
-    return new LevelEngine(level);
+    return new LevelEngine(level, path);
   };
 }
 
@@ -127,9 +127,11 @@ function getSync(level: Level, key: Bytes, snapshot?: Snapshot): Bytes | undefin
 
 class LevelEngine implements StateEngine {
   readonly #level: Level;
+  readonly #path: string;
 
-  constructor(level: Level) {
+  constructor(level: Level, path: string) {
     this.#level = level;
+    this.#path = path;
   }
 
   get(key: Bytes): Bytes | undefined {
@@ -163,6 +165,10 @@ class LevelEngine implements StateEngine {
   /** Before it compacts anything, here nothing, LevelDB writes all that is in its memory into tables and syncs them. */
   settle(): Promise<void> {
     return mapped(this.#level.compactRange(...BEYOND), writeError);
+  }
+
+  verify(turn: (bytes: number) => Promise<void>): Promise<number> {
+    return verifyTables(this.#path, turn);
   }
 
   close(): Promise<void> {

@@ -8,6 +8,8 @@ import type { Epoch, NamespaceId, NodeId, Position, RangeId, Seq } from '../../c
 import type { KeyRange } from '../../common/model/key-range.ts';
 import { encodeReplica, type ReplicaBody } from './bodies.ts';
 import type { CheckedEngine } from './checked-engine.ts';
+import type { DamageReport } from './damage.ts';
+import { CorruptDataError } from './errors.ts';
 import { InstallQueue } from './install.ts';
 import { type Lineage, raisedBy } from './lineage.ts';
 import type { DirectoryLock } from './lock.ts';
@@ -25,6 +27,7 @@ import type {
   Page,
   RecoveredReplica,
   ReplicaMeta,
+  ReplicaView,
   Row,
   ScanOptions,
   SessionRow,
@@ -35,6 +38,7 @@ import type {
   StorageStats,
   Tombstone,
 } from './storage.ts';
+import { StateView } from './view.ts';
 
 export interface NodeStorageParts {
   readonly file: NodeFile;
@@ -45,6 +49,7 @@ export interface NodeStorageParts {
   readonly retention: Retention;
   readonly state: State;
   readonly engine: CheckedEngine;
+  readonly damage: DamageReport;
   /** Of the data directory. */
   readonly lock: DirectoryLock;
 }
@@ -241,12 +246,27 @@ export class NodeStorage implements Storage {
     return new StoredSnapshot(this.#parts.engine, replica, replica.appliedSynced);
   }
 
+  openView(range: RangeId): ReplicaView {
+    const replica = this.#whole(range);
+    return new StateView(this.#state.viewParts(replica.span.namespaceId), replica);
+  }
+
   beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
     return this.#installs.begin(this.#replicas.get(range), bounds, position);
   }
 
   wipe(range: RangeId): Promise<void> {
     return this.#installs.wipe(this.#replicas.get(range));
+  }
+
+  // ---- damage --------------------------------------------------------------------------------------------------
+
+  verifyState(turn: (bytes: number) => Promise<void>): Promise<number> {
+    return this.#parts.engine.verify(turn);
+  }
+
+  reportDamage(reason: string): void {
+    this.#parts.damage.report(new CorruptDataError(reason));
   }
 
   get stats(): StorageStats {

@@ -196,7 +196,7 @@ async function continueLog(opening: Opening, log: SharedLog): Promise<Storage> {
   await new InstallQueue({ log, replicas, state, engine }).resume();
   segments.waitForRoom();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
-  return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine, lock });
+  return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine, damage, lock });
 }
 
 async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile> {

@@ -23,6 +23,7 @@
 import { crc32 } from 'node:zlib';
 import { assert, present } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
+import { CorruptDataError } from './errors.ts';
 import { ENTRY_KINDS, type EntryKind, type LogEntry } from './storage.ts';
 
 export const RECORD_TYPES = {
@@ -294,6 +295,7 @@ export function readEntries(
 }
 
 function entryKind(byte: number): EntryKind {
-  assert(byte === ENTRY_KINDS.epochStart || byte === ENTRY_KINDS.operation, `unknown kind of entry ${byte}`);
-  return byte;
+  const { epochStart, operation, check } = ENTRY_KINDS;
+  if (byte === epochStart || byte === operation || byte === check) return byte;
+  throw new CorruptDataError(`the log has an entry of unknown kind ${byte}`);
 }

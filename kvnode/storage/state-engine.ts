@@ -45,6 +45,11 @@ export interface StateEngine {
   snapshot(): StateSnapshot;
   /** Resolves when all that was written is on the disk; where that fails, so does every later write of a batch. */
   settle(): Promise<void>;
+  /**
+   * Verifies what is on the disk as it lies there, while reads and writes go on. `turn` is awaited before each piece of so
+   * many bytes is read. Answers the bytes verified. Throws CorruptDataError.
+   */
+  verify(turn: (bytes: number) => Promise<void>): Promise<number>;
   close(): Promise<void>;
 }
 

@@ -24,6 +24,7 @@ import type { StateBatch, StateEngine } from './state-engine.ts';
 import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './state-keys.ts';
 import type { Change, Row, ScanOptions } from './storage.ts';
 import { StoredScan } from './stored-scan.ts';
+import type { ViewParts } from './view.ts';
 
 export interface StateOptions {
   readonly env: Env;
@@ -196,6 +197,18 @@ export class State {
       addApplied(batch, replica, position);
     }
     for (const [replica, changes] of overlay.sessions) addSessions(batch, replica, changes);
+  }
+
+  /** The rows of a namespace as they are now (view.ts). */
+  viewParts(namespaceId: NamespaceId): ViewParts {
+    const overlaid: (readonly OverlayRow[])[] = [];
+    // Rows are never changed in place, but newer ones take their places until the overlay is frozen.
+    const active = this.#active.spaces.get(namespaceId)?.rows.slice();
+    if (active !== undefined) overlaid.push(active);
+    const frozen = this.#frozen?.spaces.get(namespaceId)?.rows;
+    if (frozen !== undefined) overlaid.push(frozen);
+    // It may have some rows of the frozen overlay already, or all: they are the same.
+    return { snapshot: this.#engine.snapshot(), overlaid, soon: (task) => this.#options.env.soon(task) };
   }
 
   // ---- pages ---------------------------------------------------------------------------------------------------

@@ -9,14 +9,14 @@ import type { LaidRows } from '../../common/wire/laid-rows.ts';
 import type { Lineage } from './lineage.ts';
 
 /** Kinds of log entries; numbers are those of the wire's EntryKind. */
-export const ENTRY_KINDS = { epochStart: 1, operation: 2 } as const;
+export const ENTRY_KINDS = { epochStart: 1, operation: 2, check: 3 } as const;
 export type EntryKind = (typeof ENTRY_KINDS)[keyof typeof ENTRY_KINDS];
 
 export interface LogEntry {
   readonly epoch: Epoch;
   readonly seq: Seq;
   readonly kind: EntryKind;
-  /** operation: the encoded Operation as its client sent it; epochStart: empty. Owned by the log once appended. */
+  /** operation: the encoded Operation as its client sent it; epochStart and check: empty. Owned by the log once appended. */
   readonly payload: Bytes;
 }
 
@@ -84,6 +84,8 @@ export interface SessionChange {
 export interface SessionTable {
   /** What has changed since the last call, in an order in which the last one for a client counts. */
   takeChanges(): readonly SessionChange[];
+  /** The whole table as it is now, in no particular order. */
+  rows(): readonly SessionRow[];
 }
 
 export interface ScanOptions {
@@ -113,6 +115,21 @@ export interface SnapshotReader {
   next(bytesMax: number): Promise<readonly Row[] | null>;
   /** The client-session table of the same moment, whole. */
   sessions(): Promise<readonly SessionRow[]>;
+  close(): void;
+}
+
+/**
+ * Rows and client sessions of one replica exactly as of the seq through which it had applied its log when the view was
+ * opened, whatever is applied or written behind meanwhile. Each stored row is verified as it is read. A view that stays
+ * open keeps old versions of rows alive: read it to its end, or close it.
+ */
+export interface ReplicaView {
+  readonly meta: ReplicaMeta;
+  readonly position: Position;
+  /** The client-session table, whole, in no particular order. */
+  readonly sessions: readonly SessionRow[];
+  /** Some rows, in key order, of about `bytesMax` bytes, maybe none; null after the last. Throws CorruptDataError. */
+  next(bytesMax: number): Promise<readonly Row[] | null>;
   close(): void;
 }
 
@@ -208,10 +225,24 @@ export interface Storage {
 
   // ---- replicas as a whole ---------------------------------------------------------------------------------------
   openSnapshot(range: RangeId): Promise<SnapshotReader>;
+  /** Call it in the turn in which `apply` was called, to get the state right after that entry. */
+  openView(range: RangeId): ReplicaView;
   /** Durably void first; then the span is cleared. `bounds` become the replica's. */
   beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter>;
   /** R9: a durable tombstone, then the rows are cleared (resumed at the next start if interrupted). */
   wipe(range: RangeId): Promise<void>;
+
+  // ---- damage --------------------------------------------------------------------------------------------------
+  /**
+   * Verifies the files that the state is read from, beside whatever goes on. `turn` is awaited before each piece of so many
+   * bytes is read. Answers the bytes verified. Throws CorruptDataError, which has then been reported.
+   */
+  verifyState(turn: (bytes: number) => Promise<void>): Promise<number>;
+  /**
+   * R12: marks the data directory as damaged, durably, then fails the log (`onFailure`), so that the process stops. The next
+   * start sets the directory aside.
+   */
+  reportDamage(reason: string): void;
 
   readonly stats: StorageStats;
   /** Everything logged is synced, the state written; the directory is released. */

@@ -87,6 +87,6 @@ export const KEYS: readonly string[] = ['a', 'b', 'c', 'd', 'n', 'o', 'p', 'u', 
 /** The sessions of the range that was installed: they came with its snapshot. */
 export function sessionsOf(storage: Storage): string {
   if (!storage.recovered.some(({ range }) => range === 2)) return '';
-  const rows = storage.keepSessions(2, { takeChanges: () => [] });
+  const rows = storage.keepSessions(2, { takeChanges: () => [], rows: () => [] });
   return rows.map(({ clientId, record }) => `${utf8OrNull(clientId)}=${utf8OrNull(record)}`).join();
 }

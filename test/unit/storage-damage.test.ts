@@ -6,10 +6,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { compareBytes, toBytes } from '../../common/base/bytes.ts';
+import { realEnv } from '../../common/base/env.ts';
 import { origin } from '../../common/model/ids.ts';
 import { wholeKeySpace } from '../../common/model/key-range.ts';
 import { CorruptDataError } from '../../kvnode/storage/errors.ts';
 import { verifyLevel } from '../../kvnode/storage/level/verify.ts';
+import { openLevel } from '../../kvnode/storage/level-engine.ts';
 import { setAside } from '../../kvnode/storage/open.ts';
 import { batchKey } from '../../kvnode/storage/state-keys.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
@@ -89,6 +91,75 @@ test(meetsDamage, 'a count', (storage) => {
   return storage.scan(1, wholeKeySpace, { ...EVERYTHING, countOnly: true });
 });
 test(meetsDamage, 'a snapshot', async (storage) => (await storage.openSnapshot(1)).next(1 << 20));
+
+test(meetsDamage, 'a view', async (storage) => storage.openView(1).next(1 << 20));
+
+test('damage in the files of the state, met while the node runs, stops it for good', async (t) => {
+  const world = await closedWorld(3);
+  const storage = await world.open();
+  const failures: Error[] = [];
+  storage.onFailure((error) => failures.push(error));
+  t.true((await storage.verifyState(async () => {})) > 0);
+  world.image.damage = 'a block of a table is damaged';
+  await t.throwsAsync(
+    storage.verifyState(async () => {}),
+    { instanceOf: CorruptDataError, message: /a block/ },
+  );
+  t.is(failures.length, 1);
+  await storage.close();
+  await failsToOpen(t, world, /met before: a block of a table/);
+});
+
+test('damage that others have found is marked, and stops the node', async (t) => {
+  const world = await closedWorld(1);
+  const storage = await world.open();
+  const failures: Error[] = [];
+  storage.onFailure((error) => failures.push(error));
+  storage.reportDamage('outvoted');
+  t.is(failures[0]?.constructor, CorruptDataError);
+  await storage.close();
+  await failsToOpen(t, world, /met before: outvoted/);
+});
+
+test('a table of LevelDB that is damaged while it is open is found; one that LevelDB has dropped is not missed', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-level-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const engine = await openLevel(directory);
+  const fill = async () => {
+    const batch = engine.batch();
+    for (let i = 0; i < 30; i++) batch.put(toBytes(`key ${i}`), realEnv.randomBytes(20_000));
+    await batch.write();
+    await engine.settle();
+  };
+  const tables = async () => (await readdir(directory)).filter((name) => name.endsWith('.ldb'));
+  // The first one goes down to a level where it stays for long; later ones are merged soon.
+  for (let round = 0; round < 3; round++) await fill();
+  const before = await tables();
+  let rounds = 0;
+  const allThere = async () => {
+    const now = await tables();
+    return before.every((name) => now.includes(name));
+  };
+  await engine.verify(async () => {
+    // Until LevelDB has merged a table that is about to be verified into others, and has deleted it.
+    for (; (await allThere()) && rounds < 20; rounds++) await fill();
+  });
+  t.false(await allThere(), `${before.length} tables are there after ${rounds} rounds`);
+  const [name = ''] = await tables();
+  const bytes = await readFile(join(directory, name));
+  bytes[100] = (bytes[100] ?? 0) ^ 1;
+  await writeFile(join(directory, name), bytes);
+  await t.throwsAsync(
+    engine.verify(async () => {}),
+    { instanceOf: CorruptDataError, message: /is damaged/ },
+  );
+  await rm(join(directory, name));
+  await t.throwsAsync(
+    engine.verify(async () => {}),
+    { instanceOf: CorruptDataError, message: /cannot be read|is missing/ },
+  );
+  await engine.close();
+});
 
 test('a row under a key that is not its own is damage', async (t) => {
   const world = await closedWorld(2);

@@ -13,6 +13,7 @@ import { realWorld, TwinWorld, type World } from '../suites/storage/world.ts';
 
 /** A table of texts. */
 class TextTable implements SessionTable {
+  readonly #rows = new Map<string, SessionRow>();
   #changes: SessionChange[] = [];
   readonly storage: Storage;
 
@@ -27,6 +28,12 @@ class TextTable implements SessionTable {
   /** Null: forgotten. */
   set(client: string, record: string | null): void {
     this.#changes.push({ clientId: toBytes(client), record: record === null ? null : toBytes(record) });
+    if (record === null) this.#rows.delete(client);
+    else this.#rows.set(client, rowOf(client, record));
+  }
+
+  rows(): readonly SessionRow[] {
+    return [...this.#rows.values()];
   }
 
   takeChanges(): readonly SessionChange[] {

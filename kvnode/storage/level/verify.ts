@@ -1,4 +1,4 @@
-// Verifies the files of a LevelDB before it is opened. LevelDB notices little of a damaged disk by itself: it does not verify
+// Verifies the files of a LevelDB, before it is opened and while it is. LevelDB notices little of a damaged disk by itself: it does not verify
 // the tables that it reads rows from, starts empty where its file CURRENT is missing, and deletes what it does not know.
 // After this check a lookup that finds nothing means that there is nothing.
 //
@@ -9,7 +9,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { CorruptDataError } from '../errors.ts';
-import { readManifest } from './manifest.ts';
+import { type Manifest, readManifest } from './manifest.ts';
 import { verifyTable } from './table.ts';
 
 const CURRENT = 'CURRENT';
@@ -24,15 +24,40 @@ export async function verifyLevel(directory: string): Promise<void> {
     if (orphan === undefined) return;
     throw new CorruptDataError(`${join(directory, CURRENT)} is missing beside ${orphan}`);
   }
-  const current = Buffer.from(await readWhole(join(directory, CURRENT))).toString('latin1');
-  const name = CURRENT_CONTENT.exec(current)?.[1];
-  if (name === undefined) throw new CorruptDataError(`${join(directory, CURRENT)} is damaged`);
-  if (!names.includes(name)) throw new CorruptDataError(`${join(directory, name)} is missing`);
-  const { tables, logNumber } = readManifest(name, await readWhole(join(directory, name)));
+  const { tables, logNumber } = await currentManifest(directory);
   if (logNumber > 0 && !names.includes(fileName(logNumber, 'log'))) {
     throw new CorruptDataError(`${join(directory, fileName(logNumber, 'log'))} is missing`);
   }
   for (const [number, size] of tables) await verifyOne(directory, names, number, size);
+}
+
+/**
+ * Verifies the tables of a LevelDB that is open, which adds and deletes tables meanwhile. `turn` is awaited before each table
+ * of so many bytes is read. Answers the bytes verified. Throws CorruptDataError.
+ */
+export async function verifyTables(
+  directory: string,
+  turn: (bytes: number) => Promise<void>,
+): Promise<number> {
+  let verified = 0;
+  for (const [number, size] of (await currentManifest(directory)).tables) {
+    await turn(size);
+    try {
+      await verifyOne(directory, await listFiles(directory), number, size);
+      verified += size;
+    } catch (error) {
+      // LevelDB deletes a table only when its manifest no longer names it.
+      if ((await currentManifest(directory)).tables.has(number)) throw error;
+    }
+  }
+  return verified;
+}
+
+async function currentManifest(directory: string): Promise<Manifest> {
+  const current = Buffer.from(await readWhole(join(directory, CURRENT))).toString('latin1');
+  const name = CURRENT_CONTENT.exec(current)?.[1];
+  if (name === undefined) throw new CorruptDataError(`${join(directory, CURRENT)} is damaged`);
+  return readManifest(name, await readWhole(join(directory, name)));
 }
 
 async function verifyOne(
@@ -52,11 +77,15 @@ async function verifyOne(
   verifyTable(path, bytes);
 }
 
+/** What the process lacks says nothing of the disk. */
+const OWN_FAULTS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EACCES', 'EPERM']);
+
 /** A disk that cannot read a block any more is damaged too. */
 async function readWhole(path: string): Promise<Bytes> {
   try {
     return await readFile(path);
   } catch (cause) {
+    if (cause instanceof Error && 'code' in cause && OWN_FAULTS.has(cause.code)) throw cause;
     throw new CorruptDataError(`${path} cannot be read`, { cause });
   }
 }

@@ -113,6 +113,21 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     await engine.close();
   },
 
+  'what is on the disk is verified piece by piece, while batches are written': async (t, world) => {
+    const engine = await world.open();
+    for (const text of ['a', 'b', 'c']) await fill(engine, [text]);
+    await engine.settle();
+    let told = 0;
+    const verified = engine.verify(async (bytes) => {
+      told += bytes;
+      await fill(engine, ['d', 'e']);
+      await engine.settle();
+    });
+    t.true((await verified) > 0);
+    t.true(told > 0);
+    await engine.close();
+  },
+
   'a directory has one user at a time': async (t, world) => {
     const engine = await world.open();
     await t.throwsAsync(world.open(), {

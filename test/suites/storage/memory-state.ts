@@ -3,7 +3,7 @@
 // which they were opened.
 
 import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
-import { DataDirectoryLockedError } from '../../../kvnode/storage/errors.ts';
+import { CorruptDataError, DataDirectoryLockedError } from '../../../kvnode/storage/errors.ts';
 import type { LockDirectory } from '../../../kvnode/storage/lock.ts';
 import type {
   CursorOptions,
@@ -28,6 +28,8 @@ export class StateImage {
   batches = 0;
   /** What the next writes fail with. */
   writeError: Error | null = null;
+  /** What a verification of what is on the disk finds. */
+  damage: string | null = null;
   /** Cursors wait for this before they read. */
   beforeRead: () => Promise<void> = () => Promise.resolve();
 
@@ -152,6 +154,13 @@ export async function openMemoryState(image: StateImage, path: string): Promise<
     settle: async () => {
       await image.beforeRead();
       image.settle();
+    },
+    verify: async (turn) => {
+      await image.beforeRead();
+      const bytes = image.pairs.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+      await turn(bytes);
+      if (image.damage !== null) throw new CorruptDataError(image.damage);
+      return bytes;
     },
     close: async () => {
       image.locked = false;

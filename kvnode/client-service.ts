@@ -1,14 +1,17 @@
 // What clients ask of a node: writes go to the range's replica, reads are answered from the state and then, where they
 // must be linearizable, checked against ownership and lease (R11).
 
+import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Epoch, RangeId, Seq } from '../common/model/ids.ts';
 import { compareEnds, contains, intersect, isEmpty } from '../common/model/key-range.ts';
+import type { RangeCheck } from '../common/model/range-check.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
 import type {
+  CheckRequest,
   ErrorReply,
   GetRequest,
   ReadStanding,
@@ -31,6 +34,8 @@ export interface ClientServiceOptions {
   status(): NodeStatus;
   /** Scans under way at once: each may hold a page. */
   readonly scansMax?: number | undefined;
+  /** See Scrub. */
+  check(host: RangeHost, request: Pick<CheckRequest, 'epoch' | 'seq'>): RangeCheck | ErrorCode;
 }
 
 export const SCANS_MAX = 128;
@@ -62,7 +67,21 @@ export class ClientService {
         return this.#get(host, client, requestId, request);
       case 'scan':
         void this.#scan(host, client, requestId, request);
+        return;
+      case 'check':
+        return this.#check(host, client, requestId, request);
+      default:
+        never(request);
     }
+  }
+
+  #check(host: RangeHost, client: Answerable, requestId: number, request: CheckRequest): void {
+    const result = this.#options.check(host, request);
+    if (typeof result === 'string') {
+      const text = `range ${host.range} cannot be checked here now`;
+      return client.reply(requestId, host.refusal(result, text));
+    }
+    client.reply(requestId, { kind: 'check-reply', json: encoder.encode(JSON.stringify(result)) });
   }
 
   #write(host: RangeHost, client: Answerable, requestId: number, request: WriteRequest): void {

@@ -70,6 +70,12 @@ export const COMMAND = {
     restart: toggle({
       help: 'starts a node that crashed again, after 0.25 s doubling to 10 s, instead of ending with its exit code',
     }),
+    scrubHours: integer({
+      help: 'rows, files and replicas of each range are verified once in so many hours; 0: never',
+      min: 0,
+      max: 8_760,
+      fallback: 24,
+    }),
     sessionMs: sessionFlag(DEFAULT_SESSION.sessionMs),
     logLevel: logLevelFlag('info'),
   },

@@ -23,9 +23,13 @@ export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage,
   gauge('lease_ms', 'How long the ownership lease still lasts', () => node.status().leaseMs);
   gauge('memory_bytes', 'Resident memory', () => node.status().memoryBytes);
   gauge('memory_limit_bytes', 'Memory that node and guardian may use (--memory)', () => memory.bytes);
-  gauge('disk_unfit', 'Whether the disk stalls or is full, or was so just now: 1 or 0', () => {
-    return node.unfit === null ? 0 : 1;
-  });
+  gauge(
+    'disk_unfit',
+    'Whether nothing may be owned here, as the disk or the data is in trouble: 1 or 0',
+    () => {
+      return node.unfit === null ? 0 : 1;
+    },
+  );
   gauge('unreachable_peers', 'Live nodes that this one has no connection with', () => {
     return node.status().unreachable?.length ?? 0;
   });
@@ -43,6 +47,21 @@ export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage,
   gauge('leaf_cache_hits_total', 'Leaves that scans found in memory', () => storage.stats.leafCacheHits);
   gauge('leaf_cache_misses_total', 'Gaps between leaves that scans went on in the store for', () => {
     return storage.stats.leafCacheMisses;
+  });
+  gauge('check_sound_total', 'Consistency checks of owned ranges that found all replicas equal', () => {
+    return node.scrub.stats.sound;
+  });
+  gauge('check_mismatches_total', 'Consistency checks of owned ranges that found replicas differ', () => {
+    return node.scrub.stats.mismatches;
+  });
+  gauge('check_age_seconds', 'Since when some owned range has not been found sound', () => {
+    return node.scrub.oldestSoundMs / 1_000;
+  });
+  gauge('scrub_rows_total', 'Rows of replicas here that consistency checks have verified', () => {
+    return node.scrub.stats.rows;
+  });
+  gauge('scrub_state_bytes_total', 'Bytes of state store files that were verified', () => {
+    return node.scrub.stats.stateBytes;
   });
   gauge('log_syncs_total', 'Syncs of the log', () => storage.stats.syncs);
   gauge('log_entries_total', 'Entries logged', () => storage.stats.entries);

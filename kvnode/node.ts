@@ -32,6 +32,7 @@ import type { ReplicaEvent } from './replica/events.ts';
 import type { Ready } from './replica/messages.ts';
 import { Replica } from './replica/replica.ts';
 import { ackFrom, toFrame } from './replica-wire.ts';
+import { Scrub } from './scrub/scrub.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
 import type { RecoveredReplica, Storage } from './storage/storage.ts';
@@ -62,6 +63,7 @@ export class KvNode {
   readonly id: NodeId;
   /** Of all channels of this node, accepted ones too: the turn sends what it has gathered. */
   readonly turnEnd: TurnEnd;
+  readonly scrub: Scrub;
   readonly #options: NodeOptions;
   readonly #env: Env;
   readonly #logger: Logger;
@@ -136,6 +138,13 @@ export class KvNode {
       touched,
       status: () => this.status(),
       scansMax: options.scansMax,
+      check: (host, request) => this.scrub.check(host, request),
+    });
+    this.scrub = new Scrub({
+      ...{ env, logger, self: this.id, storage, config, send, touched, events, nameOf },
+      hosts: () => this.#hosts.values(),
+      session: () => this.#session,
+      leaseValid: () => this.#leaseValid(),
     });
     this.#disk = new DiskWatch({ env, logger, storage, config });
     storage.onSynced((group) => this.#synced(group));
@@ -188,9 +197,9 @@ export class KvNode {
     });
   }
 
-  /** Why nothing should be owned here, in words; null: the disk is well, and has been for a while. */
+  /** Why nothing should be owned here, in words; null: the disk is well, and has been for a while, and the data is sound. */
   get unfit(): string | null {
-    return this.#disk.trouble;
+    return this.scrub.unfit ?? this.#disk.trouble;
   }
 
   ownership(): Ownership {
@@ -204,6 +213,7 @@ export class KvNode {
     this.#closed = true;
     this.#pace.close();
     this.#conflicts.close();
+    this.scrub.close();
     this.#stepAll({ kind: 'session-ended' });
     this.#turn();
     this.#assignments.close();
@@ -268,8 +278,7 @@ export class KvNode {
   /** Owners have times to watch; whoever could not apply all that is committed tries again. */
   #tick(allOwners: boolean): void {
     this.#disk.look();
-    const { fit } = this.#disk;
-    const leaves = !fit || this.#stopping;
+    const leaves = this.unfit !== null || this.#stopping;
     const { due, pausedMs } = this.#pace.begin(this.#hosts.values(), allOwners || leaves);
     for (const host of due) {
       if (leaves) this.#step(host, { kind: 'hand-over' });
@@ -334,6 +343,9 @@ export class KvNode {
         return this.#receiver.receive(host, from, body);
       case 'snapshot-ack':
         return this.#sender.receiveAck(from, body);
+      case 'replica-digest':
+      case 'damage-verdict':
+        return this.scrub.receive(host, from, body);
       default:
         return never(body);
     }
@@ -364,11 +376,12 @@ export class KvNode {
       log: new LogOfRange(storage, range),
       config: this.#options.config,
       leaseValid: () => this.#leaseValid(),
-      diskFit: () => this.#disk.fit,
+      diskFit: () => this.unfit === null,
       stampBase: this.#stampBase,
     });
     const { config } = this.#options;
-    const host = new RangeHost(replica, recovered, storage, recovered.applied.seq, config, this.#waiting);
+    const { seq } = recovered.applied;
+    const host = new RangeHost(replica, recovered, storage, seq, config, this.#waiting, this.scrub);
     this.#hosts.set(range, host);
     this.#step(host, { kind: 'live', nodes: this.#surroundings.standings });
     return host;

@@ -30,6 +30,11 @@ const LARGE_BYTES = 4096;
 type RangeHostConfig = SessionBounds &
   Pick<ReplicationConfig, 'uncommittedBytesMax' | 'uncommittedNodeBytesMax'>;
 
+/** Hears of consistency checks in the turn in which they are applied, when the state is exactly that of their position. */
+export interface CheckListener {
+  checkApplied(host: RangeHost, position: Position): void;
+}
+
 export class RangeHost implements Ticked {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
@@ -39,6 +44,7 @@ export class RangeHost implements Ticked {
   /** And of those in all ranges of this node. */
   readonly #waitingOnNode: WaitingBytes;
   readonly #waitingOnNodeMax: number;
+  readonly #checks: CheckListener;
   readonly #waiting: WaitingWrites;
   readonly #sessions: ClientSessions;
   #appliedSeq: Seq;
@@ -60,7 +66,9 @@ export class RangeHost implements Ticked {
     appliedSeq: Seq,
     config: RangeHostConfig,
     waitingOnNode: WaitingBytes,
+    checks: CheckListener,
   ) {
+    this.#checks = checks;
     this.replica = replica;
     // Not what was given, which was put together from parts: each such object has a hidden class of its own.
     this.meta = { range, inc, namespace, namespaceId, start, end };
@@ -149,7 +157,7 @@ export class RangeHost implements Ticked {
     if (!operation.mutations.every(({ key }) => contains(this.meta, key))) {
       return client.reply(requestId, this.refusal('WRONG_RANGE', 'a key of the write is outside the range'));
     }
-    const seq = this.replica.propose(epoch, payload, now);
+    const seq = this.replica.propose(epoch, ENTRY_KINDS.operation, payload, now);
     if (typeof seq === 'string') {
       const text = `range ${this.meta.range} takes no write here`;
       return client.reply(requestId, this.refusal(seq, text));
@@ -236,9 +244,10 @@ export class RangeHost implements Ticked {
     assert(entry.seq === this.#appliedSeq + 1, 'entries are applied in order, each once');
     const { epoch, seq } = entry;
     const position = { epoch, seq };
-    if (entry.kind === ENTRY_KINDS.epochStart) this.#storage.apply(this.meta.range, position, []);
-    else this.#applyOperation(decodeOperation(entry.payload), position);
+    if (entry.kind === ENTRY_KINDS.operation) this.#applyOperation(decodeOperation(entry.payload), position);
+    else this.#storage.apply(this.meta.range, position, []);
     this.#appliedSeq = seq;
+    if (entry.kind === ENTRY_KINDS.check) this.#checks.checkApplied(this, position);
   }
 
   /** R13, R14: what the write is answered, which it may have been before; then nothing happens again. */

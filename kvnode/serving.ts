@@ -31,6 +31,8 @@ export interface ServingOptions {
   readonly reception: Reception;
   /** What others are told to connect to; null: where it listens. */
   readonly advertise: string | null;
+  /** Replicas and state store are verified once in so many hours; 0: never. */
+  readonly scrubHours: number;
   /** Shown to operators: what the node lacks, and what it counts. */
   readonly stage: Stage;
   readonly metrics: Metrics;
@@ -44,7 +46,8 @@ export interface ServingNode {
 
 export function serveNode(options: ServingOptions): ServingNode {
   const { env, logger, memory, storage, zk, clusterId, name, zone, capacity, listener, stage } = options;
-  const { replication: config, queuedBytesMax, scansMax } = memory;
+  const { queuedBytesMax, scansMax } = memory;
+  const config = { ...memory.replication, scrubEveryMs: options.scrubHours * 3_600_000 };
   const { reception } = options;
   const node = new KvNode({
     ...{ clusterId, version: VERSION, env, logger, zk, storage, config, scansMax },

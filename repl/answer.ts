@@ -66,6 +66,8 @@ export type Answer =
       readonly rows: AsyncIterable<Row>;
       /** Whether a table of it has headings; a bare list has none. */
       readonly headings: boolean;
+      /** Asked once the rows are written; default 0. */
+      readonly exit?: () => ExitCode;
     };
 
 export async function* each<T>(items: Iterable<T>): AsyncIterableIterator<T> {

@@ -36,5 +36,6 @@ export async function execute(
   const rows = answer.kind === 'rows' ? { ...answer, rows: interruptibleRows(signal, answer.rows) } : answer;
   await writeAnswer(session.screen, session.format, rows);
   for (const line of remarks) session.screen.say(line);
+  if (answer.kind === 'rows') return answer.exit?.() ?? 0;
   return answer.kind === 'record' ? (answer.exit ?? 0) : 0;
 }

@@ -8,7 +8,7 @@ import { origin, type Seq } from '../../common/model/ids.ts';
 import type { ReplicaLog } from '../../kvnode/replica/log-state.ts';
 import type { Outgoing } from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
-import type { LogEntry } from '../../kvnode/storage/storage.ts';
+import { ENTRY_KINDS, type LogEntry } from '../../kvnode/storage/storage.ts';
 import type { OpenParts } from './part.ts';
 
 const NODES = ['a', 'b', 'c'] as const;
@@ -95,7 +95,7 @@ class Trio {
     const { replica } = this.#of(OWNER);
     const before = this.#committed;
     for (let i = 0; i < ENTRIES; i++) {
-      const seq = replica.propose(1, PAYLOAD, this.#now);
+      const seq = replica.propose(1, ENTRY_KINDS.operation, PAYLOAD, this.#now);
       assert(typeof seq === 'number', `the owner takes writes: ${seq}`);
     }
     this.#settle();

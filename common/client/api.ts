@@ -5,6 +5,7 @@ import type { Bytes } from '../base/bytes.ts';
 import type { Logger } from '../base/log.ts';
 import type { DescriptorImage } from '../model/descriptor.ts';
 import type { Epoch, NodeId, RangeId, Seq } from '../model/ids.ts';
+import type { RangeCheck } from '../model/range-check.ts';
 import type { LiveNode, NamespaceRecord, NodeRecord } from '../model/records.ts';
 import type { NodeStatus } from '../model/status.ts';
 
@@ -226,6 +227,15 @@ export interface Client {
    * has answered in time.
    */
   forgetNode(node: NodeId, options?: CallOptions): Promise<string>;
+
+  /**
+   * Has all rows of all replicas of a range of this namespace read and verified, and compared at one seq. Resolves with what
+   * was found; a difference is no rejection. Takes as long as reading the range does: `deadlineMs` bounds how long the range's
+   * owner may be silent, not the whole.
+   *
+   * Rejects with INVALID_ARGUMENT where there is no such range, and as a write does where its owner cannot be asked.
+   */
+  checkRange(range: RangeId, options?: CallOptions): Promise<RangeCheck>;
 
   /** Calls `listener` at every such event until the function that is given back is called. */
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void;

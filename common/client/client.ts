@@ -6,8 +6,9 @@ import type { Env } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import type { Descriptor, DescriptorImage } from '../model/descriptor.ts';
-import type { NodeId } from '../model/ids.ts';
+import type { NodeId, RangeId } from '../model/ids.ts';
 import { isEmpty } from '../model/key-range.ts';
+import type { RangeCheck } from '../model/range-check.ts';
 import type { NamespaceRecord } from '../model/records.ts';
 import type { NodeStatus } from '../model/status.ts';
 import type { Peers } from '../net/peers.ts';
@@ -49,6 +50,7 @@ import { Directory } from './directory.ts';
 import { GetTask } from './get-task.ts';
 import type { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
+import { checkRange } from './range-check.ts';
 import { read } from './read.ts';
 import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
 import { Seen } from './seen.ts';
@@ -282,6 +284,11 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.checkOpen();
     const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
     return askLeader(this.connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
+  }
+
+  async checkRange(range: RangeId, options: CallOptions = {}): Promise<RangeCheck> {
+    this.checkOpen();
+    return checkRange(this, range, deadlineMsOf(options, this.settings.deadlineMs));
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {

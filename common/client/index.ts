@@ -17,6 +17,12 @@ export type { Logger } from '../base/log.ts';
 export type { Descriptor, DescriptorImage, Owner, ReplicaRef } from '../model/descriptor.ts';
 export type { Epoch, NodeId, RangeId, Seq } from '../model/ids.ts';
 export type { KeyRange } from '../model/key-range.ts';
+export type {
+  CheckVerdict,
+  RangeCheck,
+  ReplicaCheck,
+  ReplicaVerdict,
+} from '../model/range-check.ts';
 export type { LiveNode, NamespaceRecord, NodeRecord } from '../model/records.ts';
 export type { FollowerStatus, NodeStatus, ReplicaStatus } from '../model/status.ts';
 export type * from './api.ts';

@@ -67,6 +67,12 @@ export interface ReplicationConfig {
   /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
   readonly uncommittedEntriesMax: number;
   readonly uncommittedBytesMax: number;
+  /** Each range's replicas, and each node's state store, are verified once in this period; 0: never. */
+  readonly scrubEveryMs: number;
+  /** Bytes that a node reads to verify them, while it has work for clients; else it reads as fast as it can. */
+  readonly scrubBytesPerSecond: number;
+  /** A consistency check waits so long for a silent replica, and twice the time that the owner took to read its own. */
+  readonly checkPatienceMs: number;
   /** Bytes of the writes that wait in all ranges that a node owns: many ranges that cannot commit fill no memory. */
   readonly uncommittedNodeBytesMax: number;
 }
@@ -90,6 +96,9 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   uncommittedEntriesMax: 16_384,
   uncommittedBytesMax: 64 * 1024 * 1024,
   uncommittedNodeBytesMax: 128 * 1024 * 1024,
+  scrubEveryMs: 24 * 3_600_000,
+  scrubBytesPerSecond: 16_000_000,
+  checkPatienceMs: 30_000,
 };
 
 export function checkReplication(config: ReplicationConfig): void {
@@ -116,6 +125,9 @@ export function checkReplication(config: ReplicationConfig): void {
     'uncommittedBytesMax <= uncommittedNodeBytesMax',
   );
   assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
+  assert(config.scrubEveryMs >= 0, 'a period is no less than nothing');
+  assert(config.scrubBytesPerSecond > 0, 'a scrub goes on, whatever else there is to do');
+  assert(config.lagMs < config.checkPatienceMs, 'lagMs < checkPatienceMs: a slow replica is no silent one');
   assert(config.snapshotBytesPerSecond > 0, 'a snapshot goes on, whatever else there is to do');
 }
 

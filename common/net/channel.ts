@@ -3,7 +3,7 @@
 // bytes by size; one timer serves all deadlines. A connection that goes silent, or sends what is not this protocol, is
 // closed; what was asked on it then ends as unknown if it may have left this process, as unreachable if it has not.
 
-import { AssertionError, assert } from '../base/assert.ts';
+import { AssertionError, assert, never } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
 import { every } from '../base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../base/errors.ts';
@@ -263,6 +263,7 @@ export class Channel {
       case 'get':
       case 'scan':
       case 'status':
+      case 'check':
         if (id === 0) this.malformed(`${body.kind} without a number`);
         else this.serve(id, body);
         return;
@@ -271,12 +272,15 @@ export class Channel {
       case 'get-reply':
       case 'scan-reply':
       case 'status-reply':
+      case 'check-reply':
         this.settle(id, body);
         return;
       case 'append':
       case 'append-ack':
       case 'snapshot-chunk':
       case 'snapshot-ack':
+      case 'replica-digest':
+      case 'damage-verdict':
         if (this.peerNode === '') this.malformed(`${body.kind} from a client`);
         else this.handlers.received?.(this, body);
         return;
@@ -285,8 +289,11 @@ export class Channel {
         return;
       case 'pong':
         return;
+      case 'hello':
+      case 'hello-reply':
+        return this.malformed(`${body.kind} after the handshake`);
       default:
-        this.malformed(`${body.kind} after the handshake`);
+        never(body);
     }
   }
 

@@ -3,7 +3,7 @@
 
 import type { Bytes } from '../base/bytes.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../wire/codec.ts';
-import type { Body } from '../wire/messages.ts';
+import type { Body, RequestBody } from '../wire/messages.ts';
 import type { Connection } from './transport.ts';
 import type { Gathered, TurnEnd } from './turn-end.ts';
 
@@ -121,6 +121,14 @@ function without(message: Bytes, requests: ReadonlySet<number>): Bytes | null {
   return frames.length === 0 ? null : encodeEnvelope(frames);
 }
 
+const REQUESTS: Readonly<Record<RequestBody['kind'], true>> = {
+  write: true,
+  get: true,
+  scan: true,
+  status: true,
+  check: true,
+};
+
 function isRequest({ kind }: Body): boolean {
-  return kind === 'write' || kind === 'get' || kind === 'scan' || kind === 'status';
+  return kind in REQUESTS;
 }

@@ -7,10 +7,17 @@ import { compareBytes } from '../base/bytes.ts';
 import { COUNTER_MAX } from '../model/fields.ts';
 import { contains, isEmpty } from '../model/key-range.ts';
 import { check } from './checks.ts';
-import type { Append, AppendAck, SnapshotAck, SnapshotChunk } from './messages.ts';
+import type {
+  Append,
+  AppendAck,
+  DamageVerdict,
+  ReplicaDigest,
+  SnapshotAck,
+  SnapshotChunk,
+} from './messages.ts';
 import { checkOperation } from './operation.ts';
 
-const EPOCH_START = 1;
+const OPERATION = 2;
 
 /** R3: the entries continue the log after prev, under epochs that never fall and are not above the owner's. */
 export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: Append): void {
@@ -23,8 +30,8 @@ export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: App
     check(entry.seq === ++seq, 'entries do not follow on each other');
     check(entry.epoch >= lastEpoch, 'epochs fall along the entries');
     lastEpoch = entry.epoch;
-    if (entry.kind === EPOCH_START) check(entry.payload.length === 0, 'an EpochStart holds something');
-    else checkOperation(entry.payload);
+    if (entry.kind === OPERATION) checkOperation(entry.payload);
+    else check(entry.payload.length === 0, 'an EpochStart or a check holds something');
   }
   check(lastEpoch <= epoch, "an entry's epoch is above the owner's");
 }
@@ -57,6 +64,12 @@ export function checkChunk(chunk: SnapshotChunk): void {
 
 export function checkSnapshotAck({ range, inc, epoch }: SnapshotAck): void {
   checkAddress(range, inc, epoch);
+}
+
+/** Of the check at `seq`: what a replica says of itself, or what its owner expects of it. */
+export function checkDigest({ range, inc, epoch, seq }: ReplicaDigest | DamageVerdict): void {
+  checkAddress(range, inc, epoch);
+  checkCounter(seq, 'seq');
 }
 
 function checkAddress(range: number, inc: number, epoch: number): void {

@@ -8,7 +8,7 @@ import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkBound, checkKey, checkValue, malformed } from './checks.ts';
-import { checkAck, checkAppend, checkChunk, checkSnapshotAck } from './claims.ts';
+import { checkAck, checkAppend, checkChunk, checkDigest, checkSnapshotAck } from './claims.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import {
   limit,
@@ -66,6 +66,10 @@ const FIELD = {
   'snapshot-ack': 16,
   ping: 17,
   pong: 18,
+  'replica-digest': 19,
+  'damage-verdict': 20,
+  check: 21,
+  'check-reply': 22,
 } as const satisfies Record<Body['kind'], number>;
 
 const KIND_OF_FIELD: readonly (Body['kind'] | undefined)[] = fieldTable();
@@ -272,6 +276,22 @@ function encodeBody(body: GeneratedBody, writer: Writer): void {
     case 'snapshot-ack':
       pb.SnapshotAck.encode(body, writer);
       return;
+    case 'replica-digest': {
+      const { digest, ...rest } = body;
+      pb.ReplicaDigest.encode({ ...rest, declined: digest === null, ...digest }, writer);
+      return;
+    }
+    case 'damage-verdict': {
+      const { range, inc, epoch, seq, expected } = body;
+      pb.DamageVerdict.encode({ range, inc, epoch, seq, ...expected }, writer);
+      return;
+    }
+    case 'check':
+      pb.CheckRequest.encode(body, writer);
+      return;
+    case 'check-reply':
+      pb.CheckReply.encode(body, writer);
+      return;
     case 'ping':
     case 'pong':
       return;
@@ -320,6 +340,22 @@ function decodeBody(kind: Body['kind'], reader: Reader, length: number): Body {
       );
       return checked({ kind, range, inc, epoch, snapshot, nextIndex, installed, refused }, checkSnapshotAck);
     }
+    case 'replica-digest': {
+      const message = pb.ReplicaDigest.decode(reader, length);
+      const { range, inc, epoch, seq, format, declined, rows, checksum } = message;
+      const digest = declined ? null : { rows, checksum };
+      return checked({ kind, range, inc, epoch, seq, format, digest }, checkDigest);
+    }
+    case 'damage-verdict': {
+      const { range, inc, epoch, seq, rows, checksum } = pb.DamageVerdict.decode(reader, length);
+      return checked({ kind, range, inc, epoch, seq, expected: { rows, checksum } }, checkDigest);
+    }
+    case 'check': {
+      const { range, epoch, seq } = pb.CheckRequest.decode(reader, length);
+      return { kind, range, epoch, seq };
+    }
+    case 'check-reply':
+      return { kind, json: pb.CheckReply.decode(reader, length).json };
     case 'ping':
       pb.Ping.decode(reader, length);
       return { kind };

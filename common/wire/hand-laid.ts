@@ -314,7 +314,7 @@ function readEntry(reader: Reader): WireEntry {
     else skip(reader, tag);
   }
   reader.len = outerEnd;
-  check(kind === 1 || kind === 2, `unknown entry kind ${kind}`);
+  check(kind === 1 || kind === 2 || kind === 3, `unknown entry kind ${kind}`);
   check(payload.length <= LIMITS.operationBytesMax, 'entry too long');
   return { epoch, seq, kind, payload };
 }

@@ -115,8 +115,8 @@ export interface StatusReply {
   readonly json: Bytes;
 }
 
-/** 1: the start of an epoch; 2: an operation. */
-export type WireEntryKind = 1 | 2;
+/** 1: the start of an epoch; 2: an operation; 3: a consistency check. */
+export type WireEntryKind = 1 | 2 | 3;
 
 export interface WireEntry {
   readonly epoch: Epoch;
@@ -192,6 +192,52 @@ export interface SnapshotAck {
   readonly refused: boolean;
 }
 
+export interface ReplicaDigest {
+  readonly kind: 'replica-digest';
+  readonly range: RangeId;
+  /** Of the replica that sends it. */
+  readonly inc: Inc;
+  readonly epoch: Epoch;
+  /** Of the check's entry. */
+  readonly seq: Seq;
+  /** Only digests of one format can be compared. */
+  readonly format: number;
+  /** Null: the replica has computed none. */
+  readonly digest: WireDigest | null;
+}
+
+export interface WireDigest {
+  readonly rows: number;
+  /** Unsigned 32 bits. */
+  readonly checksum: number;
+}
+
+export interface DamageVerdict {
+  readonly kind: 'damage-verdict';
+  readonly range: RangeId;
+  /** Of the replica addressed. */
+  readonly inc: Inc;
+  readonly epoch: Epoch;
+  /** Of the check's entry. */
+  readonly seq: Seq;
+  /** What a majority of the replicas has. */
+  readonly expected: WireDigest;
+}
+
+export interface CheckRequest {
+  readonly kind: 'check';
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  /** 0: begin a check, or join the one under way; else the result of the check at this seq is asked for. */
+  readonly seq: Seq;
+}
+
+export interface CheckReply {
+  readonly kind: 'check-reply';
+  /** JSON of RangeCheck. */
+  readonly json: Bytes;
+}
+
 export interface Ping {
   readonly kind: 'ping';
 }
@@ -201,11 +247,11 @@ export interface Pong {
 }
 
 /** Asks; carries a frame id. */
-export type RequestBody = WriteRequest | GetRequest | ScanRequest | StatusRequest;
+export type RequestBody = WriteRequest | GetRequest | ScanRequest | StatusRequest | CheckRequest;
 /** Answers a request of the same frame id. */
-export type ReplyBody = WriteReply | GetReply | ScanReply | StatusReply | ErrorReply;
+export type ReplyBody = WriteReply | GetReply | ScanReply | StatusReply | CheckReply | ErrorReply;
 /** Goes one way, with frame id 0: lost, repeated and reordered ones do no harm. */
-export type OneWayBody = Append | AppendAck | SnapshotChunk | SnapshotAck;
+export type OneWayBody = Append | AppendAck | SnapshotChunk | SnapshotAck | ReplicaDigest | DamageVerdict;
 /** The channel's own. */
 export type ControlBody = Hello | HelloReply | Ping | Pong;
 export type Body = RequestBody | ReplyBody | OneWayBody | ControlBody;

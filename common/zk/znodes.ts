@@ -15,6 +15,7 @@
 //   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it
 //   /tasks/<uuid>                 client, then leader                leader, the client
 //   /events/e-...                 leader, owners (sequential)        webserver
+//   /rebuilding                   a node that gives up its data (ephemeral)   -
 
 import { formatBytes } from '../base/bytes.ts';
 import { checkDescriptor, type Descriptor, type DescriptorImage } from '../model/descriptor.ts';
@@ -61,6 +62,7 @@ export const paths = {
   events: '/events',
   eventPrefix: '/events/e-',
   event: (name: string) => `/events/${name}`,
+  rebuilding: '/rebuilding',
 } as const;
 
 /** The persistent skeleton, parents first. */

@@ -28,7 +28,7 @@ import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, isSameTerm } from '../../common/model/descriptor.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
-import { ENTRY_KINDS, type RecoveredReplica } from '../storage/storage.ts';
+import type { EntryKind, RecoveredReplica } from '../storage/storage.ts';
 import { type ImpossibleClaim, impossibleAppend, impossibleSnapshot } from './claims.ts';
 import type { ReplicaEvent } from './events.ts';
 import { Fence } from './fence.ts';
@@ -205,11 +205,11 @@ export class Replica {
   // ---- clients -----------------------------------------------------------------------------------------------------
 
   /**
-   * Appends one operation where this owner serves (R8) under a lease and is not read-only (R5); it is answered when
+   * Appends one operation, or a consistency check, where this owner serves (R8) under a lease and is not read-only (R5); it is answered when
    * commitSeq reaches the seq returned, or never. A code: refused, nothing appended.
-   * @param payload an encoded Operation; the log keeps it
+   * @param payload an encoded Operation, or nothing; the log keeps it
    */
-  propose(epoch: Epoch, payload: Uint8Array, now: number): Seq | ErrorCode {
+  propose(epoch: Epoch, kind: EntryKind, payload: Uint8Array, now: number): Seq | ErrorCode {
     const ownership = this.#ownership;
     if (ownership === null) return 'NOT_OWNER';
     if (ownership.epoch !== epoch) return 'STALE_EPOCH';
@@ -219,7 +219,7 @@ export class Replica {
     if (index.lastSeq - commitSeq >= this.#config.uncommittedEntriesMax) return 'OVERLOADED';
     assert(payload.length <= LIMITS.operationBytesMax, 'operations are bounded before they get here');
     const seq = index.lastSeq + 1;
-    this.#state.append([{ epoch, seq, kind: ENTRY_KINDS.operation, payload }]);
+    this.#state.append([{ epoch, seq, kind, payload }]);
     ownership.appended(now);
     return seq;
   }

@@ -1,6 +1,7 @@
 // All verbs, in the order of `help`. A new one is an entry in the table of its file.
 
 import type { Verb } from '../session.ts';
+import { CHECK_VERBS } from './check.ts';
 import { CLUSTER_VERBS } from './cluster.ts';
 import { DATA_VERBS } from './data.ts';
 import { SCAN_VERBS } from './scan.ts';
@@ -12,4 +13,5 @@ export const VERBS: readonly Verb[] = withShellVerbs([
   ...SCAN_VERBS,
   ...TRANSFER_VERBS,
   ...CLUSTER_VERBS,
+  ...CHECK_VERBS,
 ]);

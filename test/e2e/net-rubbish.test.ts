@@ -41,7 +41,7 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
     { kind: 'status' },
     {
       ...{ kind: 'append', range, inc, epoch, prev: { epoch, seq: 2 }, commitSeq: 2, echo: 1 },
-      entries: [entry, { ...entry, seq: 4 }],
+      entries: [entry, { ...entry, seq: 4 }, { epoch, seq: 5, kind: 3, payload: Buffer.alloc(0) }],
     },
     {
       ...{ kind: 'append-ack', range, inc, epoch, ackedSeq: 1, stamp: 1, unfit: false, contradiction: null },
@@ -57,6 +57,12 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
       ...{ kind: 'snapshot-ack', range, inc, epoch, snapshot: 4, nextIndex: 1 },
       ...{ installed: true, refused: false },
     },
+    { kind: 'check', range, epoch, seq: 0 },
+    {
+      ...{ kind: 'replica-digest', range, inc, epoch, seq: 3, format: 1 },
+      digest: { rows: 1, checksum: 1 },
+    },
+    { kind: 'damage-verdict', range, inc, epoch, seq: 3, expected: { rows: 1, checksum: 1 } },
     { kind: 'ping' },
     { kind: 'pong' },
   ];

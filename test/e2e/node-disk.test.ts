@@ -41,6 +41,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
     zone: 'here',
     capacity: 1,
     advertise: null,
+    scrubHours: 0,
     memory: nodeMemory(MEMORY_BYTES_MOST),
     listener,
     stage,

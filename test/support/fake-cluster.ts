@@ -10,10 +10,12 @@ import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, isBefore } from '../../common/model/key-range.ts';
+import type { RangeCheck } from '../../common/model/range-check.ts';
 import { Channel } from '../../common/net/channel.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
 import { LaidRows, type WireRow } from '../../common/wire/laid-rows.ts';
 import type {
+  CheckRequest,
   GetRequest,
   Mutation,
   Operation,
@@ -202,11 +204,12 @@ export class FakeCluster {
     if (body.kind === 'status')
       return { kind: 'status-reply', json: Buffer.from(JSON.stringify({ node: node.id })) };
     const state = this.ranges.get(body.range);
-    const stale = body.kind !== 'write' && body.mode === 'stale';
+    const stale = (body.kind === 'get' || body.kind === 'scan') && body.mode === 'stale';
     if (state === undefined)
       return replyFromError(new RangekeeperError('NOT_OWNER', `no range ${body.range} here`));
     const { owner, epoch } = state.descriptor;
-    if (!stale && (owner.node !== node.id || epoch !== body.epoch)) {
+    const isBegun = body.kind === 'check' && body.seq > 0;
+    if (!stale && !isBegun && (owner.node !== node.id || epoch !== body.epoch)) {
       const descriptor = this.hint(body.range);
       return replyFromError(new RangekeeperError('NOT_OWNER', `${owner.node} owns it`, { descriptor }));
     }
@@ -217,7 +220,18 @@ export class FakeCluster {
         return this.get(node, state, body);
       case 'scan':
         return this.scan(node, state, body);
+      case 'check':
+        return this.check(state, body);
     }
+  }
+
+  /** Under way when it is begun, ended when it is asked for. */
+  private check({ descriptor, seq }: RangeState, asked: CheckRequest): ReplyBody {
+    const verdict = asked.seq === 0 ? null : ('sound' as const);
+    const { id: range, epoch, replicas } = descriptor;
+    const rows = replicas.map(({ node }) => ({ node, rows: 1, checksum: 7, verdict }));
+    const check: RangeCheck = { range, epoch, seq, verdict, replicas: rows };
+    return { kind: 'check-reply', json: Buffer.from(JSON.stringify(check)) };
   }
 
   private write(state: RangeState, { operation }: WriteRequest): ReplyBody {

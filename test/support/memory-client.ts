@@ -34,8 +34,9 @@ import type {
 } from '../../common/client/api.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, type KeyRange } from '../../common/model/key-range.ts';
+import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import type { NodeStatus } from '../../common/model/status.ts';
 
@@ -58,6 +59,8 @@ export class MemoryClient implements Client {
   images: DescriptorImage[] = [];
   views: NodeView[] = [];
   statuses = new Map<NodeId, NodeStatus>();
+  /** What checks find. */
+  checks = new Map<RangeId, RangeCheck>();
   namespaceRecords: NamespaceRecord[] = [{ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }];
   readonly #listeners = new Map<keyof ClientEvents, Set<(connected: boolean) => void>>();
 
@@ -173,6 +176,13 @@ export class MemoryClient implements Client {
     const status = this.statuses.get(node);
     if (status === undefined) throw new RangekeeperError('UNREACHABLE', `node ${node} does not answer`);
     return status;
+  }
+
+  async checkRange(range: RangeId): Promise<RangeCheck> {
+    await this.#enter({ method: 'checkRange', key: null });
+    const check = this.checks.get(range);
+    if (check === undefined) throw new RangekeeperError('INVALID_ARGUMENT', `there is no range ${range}`);
+    return check;
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {

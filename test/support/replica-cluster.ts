@@ -25,6 +25,7 @@ import type {
   Ready,
 } from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
+import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
 import { MemoryLog } from './memory-log.ts';
 
 export const NODES = ['a', 'b', 'c'] as const;
@@ -152,7 +153,7 @@ export class ReplicaCluster {
     const { replica, absent } = this.member(id);
     if (absent) return 'NOT_OWNER';
     const payload = new TextEncoder().encode(`w${++this.#payloads}`);
-    const seq = replica.propose(replica.ownedEpoch ?? 0, payload, this.now);
+    const seq = replica.propose(replica.ownedEpoch ?? 0, ENTRY_KINDS.operation, payload, this.now);
     this.#take(id);
     return seq;
   }

@@ -176,7 +176,8 @@ export const worldThroughEnv: Rule = (sources) =>
         ),
     ]);
 
-const ZNODE = /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events)(\/|$)/;
+const ZNODE =
+  /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events|rebuilding)(\/|$)/;
 
 export const znodePaths: Rule = (sources) =>
   sources

@@ -49,7 +49,9 @@ async function hostHere(): Promise<RangeHost> {
     diskFit: () => true,
     stampBase: 0,
   });
-  return new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, new WaitingBytes());
+  return new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, new WaitingBytes(), {
+    checkApplied: () => {},
+  });
 }
 
 const COMPARED: readonly [what: string, change: Partial<Descriptor>, isOwn: boolean][] = [

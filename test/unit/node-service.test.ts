@@ -67,7 +67,9 @@ async function stage(): Promise<Stage> {
     diskFit: () => true,
     stampBase: 0,
   });
-  const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, waiting);
+  const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, waiting, {
+    checkApplied: () => {},
+  });
   const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now());
   storage.onSynced((group) => {
     replica.step({ kind: 'synced', group }, realEnv.now());
@@ -81,6 +83,7 @@ async function stage(): Promise<Stage> {
     status: () => {
       throw new Error('nobody asks here');
     },
+    check: () => 'NOT_READY',
   });
   replica.step({ kind: 'image', image: { descriptor: DESCRIPTOR, version: 1 }, session: 's' }, realEnv.now());
   const ask = (request: RequestBody): Promise<ReplyBody> => {

@@ -4,6 +4,7 @@ import test from 'ava';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
+import type { RangeCheck, ReplicaCheck } from '../../common/model/range-check.ts';
 import { MemoryClient } from '../support/memory-client.ts';
 import { runTexts } from '../support/repl-run.ts';
 
@@ -46,8 +47,14 @@ function cluster(): MemoryClient {
     { id: 'n-a', record: { ...record, id: 'n-a', name: 'kv-1' }, live },
     { id: 'n-b', record: { ...record, id: 'n-b', name: 'kv-2' }, live: null },
   ];
+  client.checks.set(4, SOUND);
   return client;
 }
+
+const SOUND: RangeCheck = {
+  ...{ range: 4, epoch: 7, seq: 9, verdict: 'sound' },
+  replicas: ['n-a', 'n-b'].map((node) => ({ node, rows: 2, checksum: 0xabc, verdict: 'sound' })),
+};
 
 interface Case {
   readonly run: string;
@@ -174,6 +181,29 @@ test(answers, { run: 'forget kv-9', code: 64, err: /there is no node kv-9/ });
 test(answers, { run: 'forget kv-1', code: 1, err: /^REFUSED: n-a is live\n$/ });
 test(answers, { run: 'forget kv-2', out: 'n-b is forgotten\n' });
 test(answers, { run: 'forget n-b', output: 'csv', out: 'node,outcome\r\nn-b,n-b is forgotten\r\n' });
+test(answers, {
+  run: 'check',
+  out: 'RANGE  NODE  SEQ  ROWS  CHECKSUM  VERDICT\n    4  kv-1    9     2  00000abc  sound\n    4  kv-2    9     2  00000abc  sound\n',
+});
+test(answers, {
+  run: 'check 4',
+  output: 'csv',
+  out: 'range,node,seq,rows,checksum,verdict\r\n4,n-a,9,2,00000abc,sound\r\n4,n-b,9,2,00000abc,sound\r\n',
+});
+test(answers, { run: 'check 5', code: 64, err: /there is no range 5/ });
+test(answers, { run: 'check a', code: 64, err: /RANGE is a number/ });
+
+for (const verdict of ['damaged', 'undecided', 'alone'] as const) {
+  test(`check where the range is ${verdict}`, async (t) => {
+    const client = cluster();
+    const bad = { node: 'n-b', rows: null, checksum: null, verdict: 'silent' } as const;
+    client.checks.set(4, { ...SOUND, verdict, replicas: [SOUND.replicas[0] as ReplicaCheck, bad] });
+    const result = await runTexts(client, ['check'], { output: 'ndjson' });
+    t.is(result.code, verdict === 'alone' ? 0 : 1);
+    t.regex(result.out, /"rows":null,"checksum":null,"verdict":"silent"/);
+  });
+}
+
 test(answers, { run: 'status kv-9', code: 64, err: /there is no node kv-9/ });
 test(answers, { run: 'status kv-1', code: 2, err: /UNREACHABLE/ });
 test(answers, { run: 'put "" 1', code: 1, err: /^INVALID_ARGUMENT: the key is empty\n$/ });

@@ -79,6 +79,7 @@ const SAMPLES: readonly Body[] = [
       entries: [
         { epoch: 3, seq: 11, kind: 1, payload: bytes('') },
         { epoch: 3, seq: 12, kind: 2, payload: operation },
+        { epoch: 3, seq: 13, kind: 3, payload: bytes('') },
       ],
     }),
   ),
@@ -120,6 +121,20 @@ const SAMPLES: readonly Body[] = [
     installed: true,
     refused: false,
   },
+  ...[null, { rows: 2 ** 40, checksum: 0xffffffff }].map(
+    (digest): Body => ({
+      kind: 'replica-digest',
+      range: 1,
+      inc: 2,
+      epoch: 3,
+      seq: 2 ** 40,
+      format: 1,
+      digest,
+    }),
+  ),
+  { kind: 'damage-verdict', range: 1, inc: 2, epoch: 3, seq: 4, expected: { rows: 5, checksum: 2 ** 31 } },
+  { kind: 'check', range: 1, epoch: 2, seq: 0 },
+  { kind: 'check-reply', json: bytes('{"a":1}') },
   { kind: 'ping' },
   { kind: 'pong' },
 ];
@@ -193,7 +208,7 @@ const refusesBody = (name: string, body: Body) =>
 
 refusesBytes('another field than frames', '12 00');
 refusesBytes('a frame without a body', '0a 02 08 01');
-refusesBytes('an unknown kind', '0a 03 9a 01 00');
+refusesBytes('an unknown kind', '0a 03 fa 01 00');
 refusesBytes('two bodies', '0a 06 8a 01 00 92 01 00');
 refusesBytes('a frame longer than the message', '0a 7f 8a 01 00');
 refusesBytes('a body longer than its frame', '0a 03 8a 01 05 00 00 00 00 00');
@@ -247,9 +262,10 @@ refusesBody('an Append with what is no operation', {
   ...append,
   entries: [{ ...entry, payload: bytes('op') }],
 });
-refusesBody('an Append with an EpochStart that holds something', {
-  ...append,
-  entries: [{ ...entry, kind: 1 }],
+for (const kind of [1, 3] as const)
+  refusesBody(`an entry of kind ${kind} that holds something`, { ...append, entries: [{ ...entry, kind }] });
+refusesBody('a verdict that is too high', {
+  ...{ kind: 'damage-verdict', range: 1, inc: 1, epoch: 1, seq: HIGH, expected: { rows: 0, checksum: 0 } },
 });
 refusesBody('an Append to no range', { ...append, range: 0 });
 for (const field of ['inc', 'epoch', 'commitSeq'] as const)

@@ -30,6 +30,7 @@ export interface Layer {
 /** The unit tests of the part of the product that a file belongs to, by how their names begin; the first prefix counts. */
 const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])[] = [
   ['kvnode/replica/', ['replica-stories', 'replica-claims', 'replica-log-index']],
+  ['kvnode/scrub/', ['scrub-']],
   ['kvnode/storage/', ['storage-', 'node-generation']],
   ['kvnode/', ['node-']],
   ['coordinator/', ['coordinator-']],

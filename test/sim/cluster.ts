@@ -3,7 +3,7 @@
 
 import { present } from '../../common/base/assert.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import { descriptorCodec, nodeCodec, parseRangeName } from '../../common/zk/znodes.ts';
+import { descriptorCodec, eventCodec, nodeCodec, parseRangeName, paths } from '../../common/zk/znodes.ts';
 import { AdminProcess } from './admin-process.ts';
 import { AppliedLog } from './applied-log.ts';
 import { RangeMapChecker } from './checkers/range-map.ts';
@@ -38,6 +38,8 @@ export class Cluster {
   /** Live nodes that the leader has noted as out of reach, in ZooKeeper. */
   readonly noted = new Set<string>();
   readonly #rangeMap = new RangeMapChecker();
+  /** Rows that a fault has put on one replica only. */
+  plantedRows = 0;
   /** Whether clients begin new operations. */
   working = true;
 
@@ -49,6 +51,7 @@ export class Cluster {
     this.ensemble.onCommit = (changes) => {
       this.#watchRanges(changes);
       this.#watchNodes(changes);
+      this.#watchEvents(changes);
     };
     this.keys = Array.from({ length: settings.keys }, (_, index) => {
       const letter = ALPHABET[Math.floor((index * ALPHABET.length) / settings.keys)];
@@ -128,6 +131,18 @@ export class Cluster {
     if (!any) return;
     this.#rangeMap.observe(`${this.world.clock.now} ms`, [...this.ranges.values()]);
     for (const { checker, text } of this.#rangeMap.violations.splice(0)) this.world.violation(checker, text);
+  }
+
+  /** A check accuses no replica without a cause. */
+  #watchEvents(changes: readonly Change[]): void {
+    for (const { path, node } of changes) {
+      if (node === null || !path.startsWith(paths.eventPrefix)) continue;
+      const { kind, text } = eventCodec.decode(node.data);
+      if (kind !== 'damage') continue;
+      this.world.story.tell('zk', text, true);
+      this.world.story.count('event of damage');
+      if (this.plantedRows === 0) this.world.violation('scrub', `without a cause: ${text}`);
+    }
   }
 
   #tell(before: Descriptor | null, { id, epoch, owner, inSync, replicas }: Descriptor): void {

@@ -1,6 +1,8 @@
 // The faults, one entry each: what it does to whom, and how it is undone. A kind that can't strike now, or that would break
 // what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
 
+import { toBytes } from '../../common/base/bytes.ts';
+import { contains } from '../../common/model/key-range.ts';
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
 import { damage, down, isOlder, maySpare, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
@@ -260,6 +262,30 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'bad-block', lastsMs: SHORT, strike: damage((disk) => disk.flipLogBit(), 'at the start') },
   { name: 'log-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseLog(), 'at the start') },
   { name: 'state-bit-flipped', lastsMs: SHORT, strike: damage((disk) => disk.flipStateBit(), 'latent') },
+  {
+    // A row that is whole by its own checksum, and that no other replica has.
+    name: 'row-changed',
+    lastsMs: SHORT,
+    strike: ofNode((node, cluster, { rng }) => {
+      const { nodes, descriptors, ensemble, keys, world } = cluster;
+      // Where two replicas had it, it would be the majority's.
+      if (ensemble.isEmptied || nodes.some(({ hasPlanted }) => hasPlanted) || !maySpare(cluster, node))
+        return null;
+      const key = rng.pick(keys);
+      const range = descriptors.find((descriptor) => contains(descriptor, toBytes(key)));
+      if (range === undefined || range.inSync.length < 3 || !range.inSync.includes(node.nodeId ?? ''))
+        return null;
+      const fault = down(node, 'process');
+      // Beside a key of the clients, who would read it else.
+      const row = { key: toBytes(`${key}!`), value: toBytes('planted'), revision: 1 };
+      node.disk.plantRow(range.namespaceId, row);
+      node.plantedAs = node.nodeId;
+      node.damaged = 'latent';
+      cluster.plantedRows++;
+      world.story.tell(node.host.name, `has ${key}! in range ${range.id}`, true);
+      return fault;
+    }),
+  },
   {
     name: 'state-batch-lost',
     lastsMs: SHORT,

@@ -15,6 +15,7 @@ import type { Process } from './world/host.ts';
 /** Sessions that ended, nodes that were lost and are replaced, learners: all of it takes its time. */
 const WRITABLE_MS = 20_000;
 const EQUAL_MS = 60_000;
+const REBUILT_MS = 120_000;
 const STEP_MS = 100;
 /** Ranges find their places in fewer. */
 const LOOKS_MAX = 20;
@@ -57,6 +58,7 @@ export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[]
   if (!(await within(cluster, 20_000, 'all operations of living clients end', quiet))) return null;
   if (!(await becomesEqual(cluster))) return null;
   cluster.world.story.tell('END', 'all replicas are in-sync', true);
+  if (!(await plantedRowsGo(cluster))) return null;
   await compareRows(cluster);
   return readAll(cluster);
 }
@@ -151,6 +153,26 @@ function becomesEqual(cluster: Cluster): Promise<boolean> {
   // A node on which replicas caught up with nothing gets no more of them for ten times replaceAfter (coordinator/plan/notes.ts).
   const bound = EQUAL_MS + 10 * cluster.settings.replaceAfterMs;
   return within(cluster, bound, 'all replicas are in-sync and equal', () => unequal(cluster));
+}
+
+/** A row that one replica alone has is found by a check, and that replica rebuilt. */
+async function plantedRowsGo(cluster: Cluster): Promise<boolean> {
+  const { world } = cluster;
+  if (cluster.plantedRows === 0) return true;
+  const end = world.clock.now + REBUILT_MS;
+  for (;;) {
+    const samples = await sampleRows(cluster);
+    if (samples === null) return false;
+    const found = checkReplicasAgree(samples);
+    if (found.length === 0) return true;
+    if (world.clock.now >= end) {
+      world.violation('scrub', `not rebuilt within ${REBUILT_MS} ms: ${found[0]?.text}`);
+      return false;
+    }
+    const next = world.clock.now + 10 * STEP_MS;
+    await world.clock.run(() => world.clock.now >= next);
+    if (!(await becomesEqual(cluster))) return false;
+  }
 }
 
 /** Who differs at one seq is wrong at once; who is behind, only where nothing has moved between two looks. */

@@ -66,12 +66,19 @@ export class NodeProcess {
   damaged: 'at the start' | 'latent' | null = null;
   /** The id on its disk when that went back to an older copy: nobody may join under it again. */
   rolledBack: string | null = null;
+  /** The id under which a row was planted on its disk that no other replica has; null: none was. */
+  plantedAs: string | null = null;
 
   constructor(deps: NodeDeps, host: Host) {
     this.#deps = deps;
     this.host = host;
     this.guardian = new NodeGuardian(deps, deps.world.makeHost(`${host.name}-guard`, host.machine));
     this.disk = new MachineDisk(deps.world);
+  }
+
+  /** A wrong row is on its disk. */
+  get hasPlanted(): boolean {
+    return this.plantedAs !== null && this.plantedAs === this.nodeId;
   }
 
   get node(): KvNode | null {
@@ -132,7 +139,17 @@ export class NodeProcess {
     this.#dead('process', { code: 0, signal: null });
   }
 
+  /** Counts what the running node's checks have found; it ends with that. */
+  countChecks(): void {
+    const { sound = 0, mismatches = 0, rows = 0 } = this.node?.scrub.stats ?? {};
+    const { story } = this.#deps.world;
+    story.count('checks: all equal', sound);
+    story.count('checks: replicas differ', mismatches);
+    story.count('rows verified', rows);
+  }
+
   #dead(kind: Death, ended: Ended): void {
+    this.countChecks();
     this.#running = null;
     this.busy = false;
     this.disk.afterDeath(kind === 'power' ? 'power' : 'process');
@@ -171,6 +188,7 @@ export class NodeProcess {
       opened.onFailure((error) => process.crash(error));
       const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
       if (setAside) world.story.count('data-set-aside');
+      if (setAside && this.hasPlanted) world.story.count('planted-row-set-aside');
       else if (this.damaged === 'at the start' && this.rolledBack === null)
         world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
       if (this.rolledBack === null && (setAside || this.damaged !== 'latent')) this.damaged = null;

@@ -29,6 +29,9 @@ const WRITER = 'kvnode/descriptor-writer';
 const SESSIONS = 'kvnode/client-sessions';
 const RECEIVER = 'kvnode/snapshot-receiver';
 const SENDER = 'kvnode/snapshot-sender';
+const SCRUB = 'kvnode/scrub/scrub';
+const CHECKS = 'kvnode/scrub/range-checks';
+const REBUILD = 'kvnode/scrub/rebuild';
 const CHANNEL = 'common/net/channel';
 const WRITE_CALL = 'common/client/write-call';
 const MEMBERSHIP = 'coordinator/plan/membership';
@@ -307,6 +310,17 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'common/zk/dialer',
       'if (handshake.slow) slow++;',
     ],
+  },
+  Scrub: {
+    'all replicas are equal': [SCRUB, 'this.#sound++;'],
+    'replicas differ': [SCRUB, 'this.#mismatches++;'],
+    'a replica is told that it is damaged': [SCRUB, "kind: 'damage-verdict',"],
+    'an owner is outvoted': [SCRUB, 'if (node === self) return this.#rebuild.begin('],
+    'a silent replica is waited for no longer': [CHECKS, 'Number.POSITIVE_INFINITY)) { return this.#end('],
+    'a check is given up': [CHECKS, '#giveUp(running) { this.#remove(running);'],
+    'a node gives up its data': [REBUILD, 'storage.reportDamage(reason);'],
+    'a node that others need waits': [REBUILD, 'if (blocker !== null) { await'],
+    'the files of a state store are verified': [SCRUB, 'this.#stateBytes += bytes;'],
   },
   Bounds: {
     'a connection takes no more': [

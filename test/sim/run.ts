@@ -93,6 +93,7 @@ async function play(cluster: Cluster, faults: FaultPlan, options: RunOptions): P
   faults.heal();
   cluster.working = false;
   const rows = broken() ? null : await checkHealed(cluster);
+  for (const node of cluster.nodes) node.countChecks();
   const { operations } = history;
   const found = [
     ...checkVersions(operations),

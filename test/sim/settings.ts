@@ -76,6 +76,7 @@ function drawReplication({ rng }: World): ReplicationConfig {
     clientSessionsMax,
     snapshotChunkBytes,
     snapshotBytesPerSecond,
+    scrubBytesPerSecond,
     inflightBytesMax,
     appendBytesMax,
     quietAppendMsPerRange,
@@ -88,6 +89,9 @@ function drawReplication({ rng }: World): ReplicationConfig {
     quietAppendMsMax: rng.pick([DEFAULT_REPLICATION.idleAppendMs, quietAppendMsMax]),
     snapshotChunkBytes: rng.pick([128, 1_024, snapshotChunkBytes]),
     snapshotBytesPerSecond: rng.pick([4_096, snapshotBytesPerSecond]),
+    scrubEveryMs: rng.pick([700, 2_500, 6_000]),
+    scrubBytesPerSecond: rng.pick([65_536, scrubBytesPerSecond]),
+    checkPatienceMs: rng.pick([1_000, 5_000]),
     ...rng.pick([
       { inflightBytesMax: 4 * 1024, appendBytesMax: 1024 },
       { inflightBytesMax: 512, appendBytesMax: 256 },

@@ -2,8 +2,12 @@
 // what was not synced; here syncs take a while, stall, fail, and space runs out.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
+import type { NamespaceId } from '../../../common/model/ids.ts';
+import { seal } from '../../../kvnode/storage/checked-engine.ts';
 import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
 import type { OpenState } from '../../../kvnode/storage/state-engine.ts';
+import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state-keys.ts';
+import type { Row } from '../../../kvnode/storage/storage.ts';
 import { MemoryDisk } from '../../suites/storage/memory-disk.ts';
 import { openMemoryState, StateImage } from '../../suites/storage/memory-state.ts';
 import type { Process } from './host.ts';
@@ -155,6 +159,16 @@ export class MachineDisk {
   }
 
   // ---- damage to what was synced: each gives false where there is too little to damage -----------------------------
+
+  /** Puts a row among those of the state store, as whole as the others: only other replicas know better. */
+  plantRow(namespaceId: NamespaceId, { key, value, revision }: Row): void {
+    const stored = new Uint8Array(rowValueBytes(value));
+    putRowValue(stored, revision, value);
+    const storedKey = rowKey(namespaceId, key);
+    const sealed = Uint8Array.from(seal(storedKey, stored));
+    this.#state.write({ operations: [{ key: storedKey, value: sealed }], synced: true });
+    this.#state.settle();
+  }
 
   /** Flips a bit of the log. */
   flipLogBit(): boolean {

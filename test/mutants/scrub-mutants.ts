@@ -1,0 +1,118 @@
+// Breakages of what finds damage by comparing replicas, and of what a node does then (kvnode/scrub).
+
+import type { Mutant } from './mutant.ts';
+
+export const SCRUB_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'judge by half of the replicas',
+    rule: 'scrub: only a strict majority of all replicas may call another one damaged',
+    file: 'kvnode/scrub/verdict.ts',
+    text: '.length * 2 > reports.length,',
+    replacement: '.length * 2 >= reports.length,',
+  },
+  {
+    name: 'do not count silent replicas',
+    rule: 'scrub: silent replicas count against a majority',
+    file: 'kvnode/scrub/verdict.ts',
+    text: '.length * 2 > reports.length,',
+    replacement: '.length * 2 > digests.length,',
+  },
+  {
+    name: 'give up data without the lock',
+    rule: 'scrub: one node at a time gives up its data',
+    file: 'kvnode/scrub/rebuild.ts',
+    text: 'if (!(await isLocked(session, self))) return',
+    replacement: "if (!(await isLocked(session, self)) && self === '') return",
+  },
+  {
+    name: 'give up data without a live owner',
+    rule: 'scrub: a node goes only where another live node owns its ranges',
+    file: 'kvnode/scrub/rebuild.ts',
+    text: 'if (live?.ephemeralOwner !== owner.session)',
+    replacement: 'if (live !== null && live.ephemeralOwner !== owner.session)',
+  },
+  {
+    name: 'give up what is owned here',
+    rule: 'scrub: an owner hands over before it goes',
+    file: 'kvnode/scrub/rebuild.ts',
+    text: 'if (owner.node === self) return',
+    replacement: "if (owner.node === self && owner.session === '') return",
+  },
+  {
+    name: 'leave too few in-sync replicas',
+    rule: 'scrub: every range keeps m in-sync replicas',
+    file: 'kvnode/scrub/rebuild.ts',
+    text: 'if (others.length < descriptor.minInSync)',
+    replacement: 'if (others.length < 1)',
+  },
+  {
+    name: 'give up data without a lease',
+    rule: 'scrub: what was read under the lock must still hold',
+    file: 'kvnode/scrub/rebuild.ts',
+    text: 'session.ended || !leaseValid()',
+    replacement: 'session.ended',
+  },
+  {
+    name: 'believe a report of another life',
+    rule: "R9: what an earlier replica said is not the new one's",
+    file: 'kvnode/scrub/range-checks.ts',
+    text: '?.inc !== inc) return;',
+    replacement: '?.inc === undefined) return;',
+  },
+  {
+    name: 'judge in an epoch that is over',
+    rule: 'scrub: a check lives in one epoch',
+    file: 'kvnode/scrub/range-checks.ts',
+    text: 'if (host.replica.ownedEpoch !== epoch) return this.#giveUp(running);',
+    replacement: 'if (epoch < 0) return this.#giveUp(running);',
+  },
+  {
+    name: 'wait for no silent replica',
+    rule: 'scrub: a check waits for all that stream, or for its deadline',
+    file: 'kvnode/scrub/range-checks.ts',
+    text: 'awaited.every((node) => reports.has(node))',
+    replacement: 'awaited.some((node) => reports.has(node))',
+  },
+  {
+    name: 'let a view see what is applied later',
+    rule: 'scrub: a view is exact at its seq',
+    file: 'kvnode/storage/state.ts',
+    text: '?.rows.slice();',
+    replacement: '?.rows;',
+  },
+  {
+    name: 'let a view miss what is being written behind',
+    rule: 'scrub: a view is exact at its seq',
+    file: 'kvnode/storage/state.ts',
+    text: 'if (frozen !== undefined) overlaid.push(frozen);',
+    replacement: 'if (frozen !== undefined && active === undefined) overlaid.push(frozen);',
+  },
+  {
+    name: 'give a view the older of two versions',
+    rule: 'scrub: a view is exact at its seq',
+    file: 'kvnode/storage/view.ts',
+    text: 'if (order < 0) return readRow(key, value);',
+    replacement: 'if (order <= 0) return readRow(key, value);',
+  },
+  {
+    name: 'take a merged table for a lost one',
+    rule: 'scrub: a table that LevelDB has dropped is not missing',
+    file: 'kvnode/storage/level/verify.ts',
+    text: 'if ((await currentManifest(directory)).tables.has(number)) throw error;',
+    replacement: 'throw error;',
+  },
+  {
+    name: 'overlook a damaged table of an open store',
+    rule: 'R12: damage in the state store is found',
+    file: 'kvnode/storage/level/verify.ts',
+    text: 'if ((await currentManifest(directory)).tables.has(number)) throw error;',
+    replacement: 'void error;',
+  },
+  {
+    name: 'check everything again at once',
+    rule: 'scrub: once in a period',
+    file: 'kvnode/scrub/schedule.ts',
+    text: 'this.#ranges.set(range, this.#next(now));',
+    replacement: 'this.#ranges.set(range, now);',
+  },
+];

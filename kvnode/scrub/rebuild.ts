@@ -7,8 +7,8 @@
 // - while it holds the one lock in ZooKeeper, an ephemeral that ends with its session, as its live znode does: the next node
 //   that gets the lock finds this one no longer live;
 // - when every range of which it has a replica is owned by another node that is live. An owner holds all that was
-//   acknowledged, and an owner never goes: it hands over first. Beside this node there are in-sync members enough (m), so
-//   that the range stays writable, and one more lost disk loses nothing;
+//   acknowledged, and an owner never goes: it hands over first. Beside this node there are live in-sync members enough (m),
+//   so that the range stays writable, and one more lost disk loses nothing;
 // - while its lease is valid, so that what it has read under the lock still holds.
 //
 // Until then it is unfit: it hands over what it owns and is given nothing (R8), as with a disk in trouble.
@@ -117,14 +117,22 @@ export class Rebuild {
       const { owner } = descriptor;
       if (incOf(descriptor, self) === undefined) continue;
       if (owner.node === self) return `range ${meta.range} is owned here`;
-      const others = descriptor.inSync.filter((node) => node !== self);
-      if (others.length < descriptor.minInSync)
-        return `range ${meta.range} has too few other in-sync replicas`;
       const live = await session.get(paths.live(owner.node));
       if (live?.ephemeralOwner !== owner.session) return `the owner of range ${meta.range} is not live`;
+      // One that has just given up its own data is in-sync until the owner has noticed.
+      const others = await liveAmong(
+        session,
+        descriptor.inSync.filter((node) => node !== self),
+      );
+      if (others < descriptor.minInSync) return `range ${meta.range} has too few other in-sync replicas`;
     }
     return null;
   }
+}
+
+async function liveAmong(session: ZkSession, nodes: readonly NodeId[]): Promise<number> {
+  const found = await Promise.all(nodes.map((node) => session.get(paths.live(node))));
+  return found.filter((live) => live !== null).length;
 }
 
 function descriptorIn(found: ZkNode): Descriptor | null {

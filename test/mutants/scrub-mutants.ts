@@ -42,8 +42,15 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     name: 'leave too few in-sync replicas',
     rule: 'scrub: every range keeps m in-sync replicas',
     file: 'kvnode/scrub/rebuild.ts',
-    text: 'if (others.length < descriptor.minInSync)',
-    replacement: 'if (others.length < 1)',
+    text: 'if (others < descriptor.minInSync)',
+    replacement: 'if (others < 1)',
+  },
+  {
+    name: 'count in-sync replicas whose nodes are gone',
+    rule: 'scrub: every range keeps m in-sync replicas',
+    file: 'kvnode/scrub/rebuild.ts',
+    text: 'found.filter((live) => live !== null)',
+    replacement: 'found.filter(() => true)',
   },
   {
     name: 'give up data without a lease',

@@ -181,6 +181,15 @@ test('a node waits where too few in-sync replicas would be left', async (t) => {
   t.not(c.damage, null);
 });
 
+test('an in-sync replica whose node is gone does not count', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+  await stage.world.until(b.session.close());
+  c.begin();
+  await stage.pass();
+  t.is(c.damage, null);
+});
+
 test('a range without a descriptor may be the last of its kind', async (t) => {
   const { stage, c } = await nodes();
   c.hosted = [7];

@@ -41,6 +41,11 @@ import { Surroundings } from './surroundings.ts';
 import { TickPace } from './tick-pace.ts';
 import { WaitingBytes } from './waiting-writes.ts';
 
+/**
+ * What followers apply in one turn, bytes: a node that catches up has thousands of entries to apply, and its log, its
+ * acknowledgements and its heartbeats must not wait for all of them.
+ */
+const APPLY_BYTES_MAX = 256 * 1024;
 /** An orderly stop waits no longer than this, ms, for the hand-overs. */
 const HAND_OVER_MS = 2_000;
 
@@ -243,15 +248,25 @@ export class KvNode {
       due.push([host, ready]);
     }
     this.turnEnd.flush();
+    const behind: RangeHost[] = [];
+    let bytesLeft = APPLY_BYTES_MAX;
     for (const [host, ready] of due) {
-      host.carryOut(ready, now);
+      bytesLeft -= host.carryOut(ready, now, bytesLeft);
+      if (host.behind) behind.push(host);
       for (const intent of ready.intents) this.#intents.carryOut(host, intent);
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
       this.#pace.lookAgain(host);
     }
     this.#intents.flush();
     this.turnEnd.flush();
+    this.#goOn(behind);
     if (this.#idle !== null && !this.#handsOver) this.#idle();
+  }
+
+  /** In the next turn, after what comes in until then; the one that had its part in this turn after the others. */
+  #goOn([first, ...others]: readonly RangeHost[]): void {
+    if (first === undefined || this.#closed) return;
+    for (const host of [...others, first]) this.#touch(host);
   }
 
   /** There is a range to hand over, and somebody to hand it to. */

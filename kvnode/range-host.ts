@@ -23,7 +23,9 @@ import type { Ticked } from './tick-pace.ts';
 import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
 /** Entries read from the log at once to be applied, in bytes. */
-const APPLY_BYTES = 1024 * 1024;
+const APPLY_BYTES = 64 * 1024;
+/** What applying an entry costs beside its bytes, as bytes. */
+const ENTRY_BYTES = 256;
 /** To copy a longer operation costs more than to decode it twice. */
 const LARGE_BYTES = 4096;
 
@@ -187,10 +189,27 @@ export class RangeHost implements Ticked {
     return replyFromError(new RangekeeperError(code, message, details));
   }
 
-  /** Steps 2 and 3 of a Ready: applies what is committed, then answers (R4); what is lost ends UNKNOWN (R5). */
-  carryOut(ready: Ready, now: number): void {
-    if (!this.replica.isVoid) this.#applyThrough(ready.commitSeq, now);
-    if (ready.lost === null) return;
+  /**
+   * Steps 2 and 3 of a Ready: applies what is committed, then answers (R4); what is lost ends UNKNOWN (R5). A follower
+   * applies some `bytesMax` and is `behind` then; an owner, or one that was owner just now, has clients that wait.
+   * @returns the bytes applied as a follower
+   */
+  carryOut(ready: Ready, now: number, bytesMax: number): number {
+    const follows = !this.isOwner && ready.lost === null;
+    const bytes = this.replica.isVoid
+      ? 0
+      : this.#applyThrough(ready.commitSeq, now, follows ? bytesMax : Number.POSITIVE_INFINITY);
+    if (ready.lost !== null) this.#loseWaiting();
+    return follows ? bytes : 0;
+  }
+
+  /** There is more to apply than this follower did in the last turn, and room for it. */
+  get behind(): boolean {
+    const { isVoid, commitSeq } = this.replica;
+    return !isVoid && this.#appliedSeq < commitSeq && !this.#storage.saturated;
+  }
+
+  #loseWaiting(): void {
     for (const { client, requestId } of this.#waiting.takeAll()) {
       const text = `the owner of range ${this.meta.range} changed while the write was under way`;
       client.reply(requestId, replyFromError(new RangekeeperError('OUTCOME_UNKNOWN', text)));
@@ -204,13 +223,15 @@ export class RangeHost implements Ticked {
   }
 
   /** A follower stops while its state store is behind, and goes on with a later turn; an owner takes no new writes then. */
-  #applyThrough(commitSeq: Seq, now: number): void {
+  #applyThrough(commitSeq: Seq, now: number, bytesMax: number): number {
     const from = this.#appliedSeq;
-    while (this.#appliedSeq < commitSeq) {
+    let bytes = 0;
+    while (this.#appliedSeq < commitSeq && bytes < bytesMax) {
       if (this.#storage.saturated && this.replica.ownedEpoch === null) break;
-      if (!this.#applyWaiting()) this.#applyLogged(commitSeq);
+      if (!this.#applyWaiting()) bytes += this.#applyLogged(commitSeq, bytesMax - bytes);
     }
     if (this.#appliedSeq > from) this.replica.step({ kind: 'applied', seq: this.#appliedSeq }, now);
+    return bytes;
   }
 
   /** The next entry, where a client waits for it: it is at hand as it was decoded when it came. */
@@ -231,13 +252,17 @@ export class RangeHost implements Ticked {
     return decodeOperation(entry.payload);
   }
 
-  #applyLogged(commitSeq: Seq): void {
+  /** Some of the next entries, one at least; gives what they cost, bytes. */
+  #applyLogged(commitSeq: Seq, bytesMax: number): number {
     const entries = this.#storage.read(this.meta.range, this.#appliedSeq + 1, APPLY_BYTES);
     assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
+    let bytes = 0;
     for (const entry of entries) {
-      if (entry.seq > commitSeq || this.#applyWaiting()) return;
+      if (entry.seq > commitSeq || bytes >= bytesMax || this.#applyWaiting()) break;
       this.#apply(entry);
+      bytes += ENTRY_BYTES + entry.payload.length;
     }
+    return bytes;
   }
 
   #apply(entry: LogEntry): void {

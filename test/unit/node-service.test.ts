@@ -70,7 +70,7 @@ async function stage(): Promise<Stage> {
   const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, waiting, {
     checkApplied: () => {},
   });
-  const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now());
+  const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now(), Number.POSITIVE_INFINITY);
   storage.onSynced((group) => {
     replica.step({ kind: 'synced', group }, realEnv.now());
     turn();

@@ -41,10 +41,7 @@ import { Surroundings } from './surroundings.ts';
 import { TickPace } from './tick-pace.ts';
 import { WaitingBytes } from './waiting-writes.ts';
 
-/**
- * What followers apply in one turn, bytes: a node that catches up has thousands of entries to apply, and its log, its
- * acknowledgements and its heartbeats must not wait for all of them.
- */
+/** What followers apply in one turn, bytes: log, acknowledgements and heartbeats do not wait for all of a long backlog. */
 const APPLY_BYTES_MAX = 256 * 1024;
 /** An orderly stop waits no longer than this, ms, for the hand-overs. */
 const HAND_OVER_MS = 2_000;

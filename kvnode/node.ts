@@ -1,7 +1,5 @@
-// A node: its replicas and what connects them to the world. Everything that happens (frames, ZooKeeper, syncs, ticks)
-// only feeds a replica and marks its host as touched; once a turn of the event loop each touched replica is asked what
-// to do, and that is carried out in the order that replica/messages.ts gives. That turn is the one place where anything
-// leaves this node.
+// A node: its replicas and what connects them to the world. Everything that happens (frames, ZooKeeper, syncs, ticks) only
+// feeds a replica; what replicas want done is done once a turn (turn.ts).
 
 import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
@@ -29,9 +27,8 @@ import { nodeStatus } from './node-status.ts';
 import { RangeHost } from './range-host.ts';
 import { type Ownership, ownershipOf } from './readiness.ts';
 import type { ReplicaEvent } from './replica/events.ts';
-import type { Ready } from './replica/messages.ts';
 import { Replica } from './replica/replica.ts';
-import { ackFrom, toFrame } from './replica-wire.ts';
+import { ackFrom } from './replica-wire.ts';
 import { Scrub } from './scrub/scrub.ts';
 import { SnapshotReceiver } from './snapshot-receiver.ts';
 import { SnapshotSender } from './snapshot-sender.ts';
@@ -39,10 +36,9 @@ import type { RecoveredReplica, Storage } from './storage/storage.ts';
 import { stuckReplicas } from './stuck-replicas.ts';
 import { Surroundings } from './surroundings.ts';
 import { TickPace } from './tick-pace.ts';
+import { Turn } from './turn.ts';
 import { WaitingBytes } from './waiting-writes.ts';
 
-/** What followers apply in one turn, bytes: log, acknowledgements and heartbeats do not wait for all of a long backlog. */
-const APPLY_BYTES_MAX = 256 * 1024;
 /** An orderly stop waits no longer than this, ms, for the hand-overs. */
 const HAND_OVER_MS = 2_000;
 
@@ -72,9 +68,7 @@ export class KvNode {
   readonly #storage: Storage;
   readonly #hosts = new Map<RangeId, RangeHost>();
   readonly #waiting = new WaitingBytes();
-  readonly #touched = new Set<RangeHost>();
-  /** Hosts with something logged that is not synced yet. */
-  readonly #unsynced = new Set<RangeHost>();
+  readonly #turn: Turn;
   readonly #peers: Peers;
   readonly #surroundings: Surroundings;
   readonly #assignments: Assignments;
@@ -88,7 +82,6 @@ export class KvNode {
   readonly #startedAt: number;
   readonly #stampBase: number;
   #session: ZkSession | null = null;
-  #turnDue = false;
   /** It hands over whatever it owns. */
   #stopping = false;
   #closed = false;
@@ -118,7 +111,7 @@ export class KvNode {
       ...(options.channel === undefined ? {} : { channel: options.channel }),
     });
     const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
-    const touched = (host: RangeHost): void => this.#touch(host);
+    const touched = (host: RangeHost): void => this.#turn.touch(host);
     this.#sender = new SnapshotSender({ env, logger, storage, config, send });
     const events = new EventWriter(this.id, zk, env, logger);
     const nameOf = (node: NodeId): string => this.#surroundings.nameOf(node);
@@ -131,6 +124,11 @@ export class KvNode {
       step: (host, event) => this.#step(host, event),
       readAgain: (range) => this.#assignments.hint(range),
       readNodeAgain: (node) => this.#surroundings.readAgain(node),
+    });
+    this.#turn = new Turn({
+      ...{ env, turnEnd: this.turnEnd, intents: this.#intents, send },
+      lookAgain: (host) => this.#pace.lookAgain(host),
+      ended: () => this.#turnEnded(),
     });
     this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
     this.#clients = new ClientService({
@@ -149,7 +147,7 @@ export class KvNode {
       leaseValid: () => this.#leaseValid(),
     });
     this.#disk = new DiskWatch({ env, logger, storage, config });
-    storage.onSynced((group) => this.#synced(group));
+    storage.onSynced((group) => this.#turn.synced(group));
     storage.onCompacted((range, base) => this.#stepRange(range, { kind: 'compacted', base }));
     this.#surroundings = new Surroundings({
       ...{ self: this.id, env, logger, zk, peers: this.#peers },
@@ -216,55 +214,15 @@ export class KvNode {
     this.#pace.close();
     this.#conflicts.close();
     this.scrub.close();
+    this.#turn.close();
     this.#stepAll({ kind: 'session-ended' });
-    this.#turn();
+    this.#turn.run();
     this.#assignments.close();
     this.#surroundings.close();
     this.#peers.close();
   }
 
-  // ---- the turn ----------------------------------------------------------------------------------------------------
-
-  #touch(host: RangeHost): void {
-    this.#touched.add(host);
-    if (this.#turnDue) return;
-    this.#turnDue = true;
-    this.#env.soon(() => this.#turn());
-  }
-
-  /** All that goes to other nodes leaves before anything is applied and answered, and before the disk is busy with it. */
-  #turn(): void {
-    this.#turnDue = false;
-    const now = this.#env.now();
-    const due: (readonly [RangeHost, Ready])[] = [];
-    for (const host of this.#touched) {
-      this.#touched.delete(host);
-      if (host.wiping) continue;
-      const ready = host.replica.take(now);
-      for (const { to, message } of ready.messages) this.#peers.send(to, toFrame(host.meta.range, message));
-      due.push([host, ready]);
-    }
-    this.turnEnd.flush();
-    const behind: RangeHost[] = [];
-    let bytesLeft = APPLY_BYTES_MAX;
-    for (const [host, ready] of due) {
-      bytesLeft -= host.carryOut(ready, now, bytesLeft);
-      if (host.behind) behind.push(host);
-      for (const intent of ready.intents) this.#intents.carryOut(host, intent);
-      if (host.replica.hasUnsynced) this.#unsynced.add(host);
-      this.#pace.lookAgain(host);
-    }
-    this.#intents.flush();
-    this.turnEnd.flush();
-    this.#goOn(behind);
-    if (this.#idle !== null && !this.#handsOver) this.#idle();
-  }
-
-  /** In the next turn, after what comes in until then; the one that had its part in this turn after the others. */
-  #goOn([first, ...others]: readonly RangeHost[]): void {
-    if (first === undefined || this.#closed) return;
-    for (const host of [...others, first]) this.#touch(host);
-  }
+  // ---- steps -------------------------------------------------------------------------------------------------------
 
   /** There is a range to hand over, and somebody to hand it to. */
   get #handsOver(): boolean {
@@ -272,10 +230,7 @@ export class KvNode {
   }
 
   #step(host: RangeHost, event: ReplicaEvent): void {
-    if (host.wiping) return;
-    // First, so that the turn comes before the log begins to write what this event logs.
-    this.#touch(host);
-    host.replica.step(event, this.#env.now());
+    this.#turn.step(host, event);
   }
 
   #stepRange(range: RangeId, event: ReplicaEvent): void {
@@ -298,21 +253,8 @@ export class KvNode {
     }
   }
 
-  /** As #step, for what comes often and mostly leaves nothing to do. */
-  #stepLightly(host: RangeHost, event: ReplicaEvent): void {
-    if (host.wiping) return;
-    const { replica } = host;
-    replica.step(event, this.#env.now());
-    if (replica.hasUnsynced) this.#unsynced.add(host);
-    if (replica.due) this.#touch(host);
-  }
-
-  #synced(group: number): void {
-    const event = { kind: 'synced', group } as const;
-    for (const host of this.#unsynced) {
-      this.#stepLightly(host, event);
-      if (!host.replica.hasUnsynced) this.#unsynced.delete(host);
-    }
+  #turnEnded(): void {
+    if (this.#idle !== null && !this.#handsOver) this.#idle();
   }
 
   /** R8. */
@@ -334,7 +276,8 @@ export class KvNode {
   /** One way of two: what is sent one way is answered the other, so each of them counts. */
   #opened({ peerNode }: Channel): void {
     if (peerNode === '') return;
-    for (const host of this.#hosts.values()) this.#stepLightly(host, { kind: 'reachable', node: peerNode });
+    for (const host of this.#hosts.values())
+      this.#turn.stepLightly(host, { kind: 'reachable', node: peerNode });
   }
 
   #received(channel: Channel, body: OneWayBody): void {
@@ -348,9 +291,9 @@ export class KvNode {
     if (host === undefined) return;
     switch (body.kind) {
       case 'append':
-        return this.#stepLightly(host, { kind: 'append', from, message: body });
+        return this.#turn.stepLightly(host, { kind: 'append', from, message: body });
       case 'append-ack':
-        return this.#stepLightly(host, { kind: 'append-ack', from, message: ackFrom(body) });
+        return this.#turn.stepLightly(host, { kind: 'append-ack', from, message: ackFrom(body) });
       case 'snapshot-chunk':
         return this.#receiver.receive(host, from, body);
       case 'snapshot-ack':
@@ -439,9 +382,9 @@ export class KvNode {
   async #wipe(host: RangeHost): Promise<void> {
     const { range } = host.meta;
     this.#step(host, { kind: 'session-ended' });
-    this.#turn();
+    this.#turn.run();
     host.wiping = true;
-    this.#unsynced.delete(host);
+    this.#turn.forget(host);
     this.#receiver.abandon(range);
     this.#logger.info({ range, inc: host.replica.inc }, 'replica removed: wiping it');
     await this.#storage.wipe(range);

@@ -80,4 +80,18 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     text: '{ revision, seq });',
     replacement: '{ revision });',
   },
+  {
+    name: 'apply a whole backlog in one turn',
+    rule: 'a follower that catches up acknowledges and answers meanwhile',
+    file: 'kvnode/turn.ts',
+    text: 'bytesLeft -= host.carryOut(ready, now, bytesLeft);',
+    replacement: 'bytesLeft -= host.carryOut(ready, now, Number.POSITIVE_INFINITY);',
+  },
+  {
+    name: 'leave a backlog where the turn has ended',
+    rule: 'a follower goes on with its backlog by itself',
+    file: 'kvnode/turn.ts',
+    text: 'if (host.behind) behind.push(host);',
+    replacement: 'if (host.behind) behind.pop();',
+  },
 ];

@@ -4,15 +4,16 @@
 // Who reads a znode says so in the log and goes on with what it knew before.
 //
 //   path                          written by                         watched by
-//   /cluster                      first coordinator; leader (ids)    -
+//   /cluster                      first coordinator; leader (ids)    leader, webserver, a node until it has joined
 //   /coordinators/c-...           coordinators (ephemeral seq.)      coordinators, webserver
 //   /coordinator-epoch            each new leader                    - (checked in every leader's multi)
 //   /nodes/<id>                   the node; leader: mode, note       leader, clients, webserver, the node
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
 //   /health/<id>                  the node (ephemeral)               leader
 //   /generations/<id>             the node                           - (read by it before it registers)
-//   /namespaces/<name>            leader                             leader, nodes, clients (children)
-//   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it
+//   /namespaces/<name>            leader                             leader, webserver; nodes (list of names)
+//   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it, webserver;
+//                                                                    nodes and clients (list of names)
 //   /tasks/<uuid>                 client, then leader                leader, the client
 //   /events/e-...                 leader, owners (sequential)        webserver
 //   /rebuilding                   a node that gives up its data (ephemeral)   -

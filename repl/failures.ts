@@ -1,4 +1,4 @@
-// How a command ended, as scripts see it (DESIGN.md section 10): errors to exit codes and to a line for people; and the
+// How a command ended, as scripts see it (README.md#the-repl): errors to exit codes and to a line for people; and the
 // errors that are the REPL's own.
 
 import { never } from '../common/base/assert.ts';

@@ -17,7 +17,7 @@ export class Seen {
     if (seq > (this.seqs.get(range) ?? 0)) this.seqs.set(range, seq);
   }
 
-  /** What an answer for this range must reflect. A split's right half begins with what was seen of the whole (S5). */
+  /** What an answer for this range must reflect. The right half of a split begins with what was seen of the whole. */
   of({ id, parent }: Descriptor): Seq {
     const own = this.seqs.get(id) ?? 0;
     if (parent === null) return own;

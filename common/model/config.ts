@@ -29,7 +29,7 @@ export const LIMITS = {
   taskBytesMax: 64 * 1024,
 } as const;
 
-/** How a node behaves in replication (DESIGN.md section 4). */
+/** How a node behaves in replication (docs/replication.md). */
 export interface ReplicationConfig {
   /** R13: clients whose answers a range keeps. As the next one, the same on every node of a cluster for ever. */
   readonly clientSessionsMax: number;
@@ -156,7 +156,7 @@ export function checkReception(config: ReceptionConfig, channelBytesMax: number)
   );
 }
 
-/** ZooKeeper session and lease (DESIGN.md section 3). */
+/** ZooKeeper session and lease (docs/zookeeper.md#the-lease). */
 export interface SessionConfig {
   /** T: the session timeout asked for; the server's answer is what counts. */
   readonly sessionMs: number;

@@ -1,6 +1,6 @@
 // A range's truth: who owns it, who holds it, who may be promoted. One znode a range; every change is a
 // compare-and-set on that znode's version, made by one of the functions at the end, so that what may change together
-// is written in one place. `descriptorFault` states what is true of every image (DESIGN.md section 4).
+// is written in one place. `descriptorFault` states what is true of every image (docs/replication.md).
 
 import { assert } from '../base/assert.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq, SessionId } from './ids.ts';
@@ -34,11 +34,11 @@ export interface Descriptor extends KeyRange {
   readonly state: RangeState;
   /** The inc that the next added replica gets. */
   readonly nextInc: Inc;
-  /** S2: the last structural operation (split) that the descriptor reflects. */
+  /** For splits, which are not implemented: always 0. */
   readonly structSeq: Seq;
-  /** Where the log begins: after this position. Origin, or the split that made the range (S5). */
+  /** The log begins after this position: the origin, or where a split made the range. */
   readonly base: Position;
-  /** S3: the range it was split from. */
+  /** The range that it was split from, and where; null: it was not made by a split. */
   readonly parent: { readonly range: RangeId; readonly at: Position } | null;
   /** The leader's wish that the owner hand over to this in-sync member (R8); cleared by any change of owner. */
   readonly transferTo: NodeId | null;
@@ -76,7 +76,7 @@ export function isSameTerm(a: Descriptor, b: Descriptor): boolean {
 }
 
 /**
- * What is true of every descriptor (DESIGN.md section 4). Null: it holds; else the first rule that is broken, in words. One
+ * What is true of every descriptor (docs/replication.md). Null: it holds; else the first rule that is broken, in words. One
  * that was read is refused for it; one that is about to be written is a broken invariant ({@link checkDescriptor}).
  */
 export function descriptorFault(descriptor: Descriptor): string | null {

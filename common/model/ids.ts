@@ -1,4 +1,4 @@
-// Names of the numbers and strings that travel everywhere (DESIGN.md section 1's words). All numbers are safe integers.
+// Names of the numbers and strings that travel everywhere (docs/README.md#words). All numbers are safe integers.
 
 /** Identity of a data directory: `n-` and 16 hex digits, made once; a wiped disk is a new node. */
 export type NodeId = string;

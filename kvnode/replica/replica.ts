@@ -1,4 +1,4 @@
-// One replica of one range: the state machine of DESIGN.md section 4 (rules R1 to R11), without a promise, a clock or a
+// One replica of one range: the state machine of docs/replication.md (rules R1 to R11), without a promise, a clock or a
 // socket in it. The node feeds it events and writes, then calls take() once a turn and carries out what it returns, in
 // the order that messages.ts gives. Everything that it logs goes to the shared log at once, in call order, and counts
 // only when that group is synced.
@@ -45,7 +45,7 @@ export interface ReplicaOptions {
   readonly recovered: RecoveredReplica;
   readonly log: ReplicaLog;
   readonly config: ReplicationConfig;
-  /** Whether the node's lease is valid at this instant (DESIGN.md section 3). */
+  /** Whether the node's lease is valid at this instant (docs/zookeeper.md#the-lease). */
   readonly leaseValid: () => boolean;
   /** Whether the node's disk is fit to own ranges on. */
   readonly diskFit: () => boolean;

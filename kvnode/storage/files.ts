@@ -1,4 +1,4 @@
-// Names of everything in a data directory, written and parsed here only (DESIGN.md section 5):
+// Names of everything in a data directory, written and parsed here only (docs/storage.md#a-data-directory):
 //
 //   node.json                     who this directory is
 //   session.json                  the ZooKeeper session of the process that uses it, or used it last (0600)

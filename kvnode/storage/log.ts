@@ -1,4 +1,4 @@
-// The shared log of a node (DESIGN.md section 5): records of all ranges gather into a group (group-builder.ts); a group is
+// The shared log of a node (docs/storage.md#the-log): records of all ranges gather into a group (group-builder.ts); a group is
 // written at once and synced, and only then is the next one written, so that one sync covers every range's writes of that
 // moment while the next group gathers.
 

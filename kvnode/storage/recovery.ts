@@ -1,4 +1,4 @@
-// Reading the log back at start (DESIGN.md section 5, R12). Two questions come first, and only checksums and group numbers
+// Reading the log back at start (docs/storage.md#recovery, R12). Two questions come first, and only checksums and group numbers
 // answer them:
 //
 // - Which segments count? The newest one whose opening group is whole, the one it names as before it up to the end it

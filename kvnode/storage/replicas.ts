@@ -148,7 +148,7 @@ export class Replicas {
     this.assertFree(body.span, range);
   }
 
-  /** S8: key spans of replicas on one node never overlap. */
+  /** The key spans of replicas on one node never overlap. */
   assertFree(span: Span, range: RangeId): void {
     const other = this.overlapping(span, range);
     assert(other === null, `range ${range} overlaps range ${other}`);

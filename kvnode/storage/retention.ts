@@ -1,4 +1,4 @@
-// Which old segments of the log may go (DESIGN.md section 5). Some history is always kept, so that a new owner can feed its
+// Which old segments of the log may go (docs/storage.md#retention). Some history is always kept, so that a new owner can feed its
 // followers; more of it while a follower asks for it or a snapshot that is being sent goes on from it. That is bounded in
 // bytes: beyond the bound a follower is brought up to date by a snapshot, once more if need be.
 //

@@ -1,4 +1,4 @@
-// A replica's rows as a whole, on their way out to a learner and in from an owner (DESIGN.md section 5, S7).
+// A replica's rows as a whole, on their way out to a learner and in from an owner (docs/storage.md#the-state).
 
 import { assert } from '../../common/base/assert.ts';
 import type { Inc, Position, RangeId } from '../../common/model/ids.ts';

@@ -1,4 +1,4 @@
-// What a node keeps on disk, as the rest of the node sees it (DESIGN.md section 5). One shared segmented log makes writes
+// What a node keeps on disk, as the rest of the node sees it (docs/storage.md). One shared segmented log makes writes
 // durable, a state store behind it holds the rows; both live in one data directory. Everything here that is not a
 // promise takes effect in memory at once, in call order; durability comes with the group (`gathering`, `onSynced`).
 
@@ -183,7 +183,7 @@ export interface Storage {
   /** Called once: a write or a sync failed (R12). The process must stop; nothing is acknowledged after it. */
   onFailure(listener: (error: Error) => void): void;
 
-  /** Another range here, or one that is being wiped, whose keys overlap these: no replica can be made beside it (S8). */
+  /** Another range here, or one that is being wiped, whose keys overlap these: no replica can be made beside it. */
   overlapping(meta: ReplicaMeta): RangeId | null;
   /** Makes an empty replica with the log base given (origin, or where a split made the range). */
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;

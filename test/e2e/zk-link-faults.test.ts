@@ -1,5 +1,5 @@
 // What node-zookeeper-client does not survive, between a real server and a network that goes wrong: each test is a trap of
-// DESIGN.md section 3.
+// docs/zookeeper.md#traps.
 
 import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';

@@ -1,4 +1,4 @@
-// One-line breakages of the product, each of one rule of DESIGN.md: what the tests are worth shows in whether they find
+// One-line breakages of the product, each of one rule of docs/replication.md: what the tests are worth shows in whether they find
 // them (`npm run mutants`). `text` is found exactly once in `file`; a unit test sees to it, so the list cannot rot.
 
 import { COMMON_MUTANTS } from './common-mutants.ts';

@@ -1,6 +1,6 @@
 // Three replicas of one range without a network, a disk or ZooKeeper: messages, syncs and writes to the descriptor wait
 // in bags until the test lets them happen. A seeded walk lets them happen in any order, loses and repeats them, crashes
-// nodes with loss of what was not synced, ends sessions, and checks after every step what DESIGN.md section 4 promises.
+// nodes with loss of what was not synced, ends sessions, and checks after every step what docs/replication.md promises.
 
 import { assert } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';

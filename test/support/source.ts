@@ -12,7 +12,7 @@ export interface Quoted {
 }
 
 export interface Import {
-  /** As written: `./x.ts`, `node:fs`, `ws`. */
+  /** As written: `./source.ts`, `node:fs`, `ws`. */
   readonly specifier: string;
   readonly line: number;
   /** `import type`: gone at run time. */
@@ -54,6 +54,37 @@ export function projectSources(): Source[] {
   return projectFiles()
     .filter((path) => /\.(ts|tsx|js|mjs)$/.test(path))
     .map((path) => scan(path, readFileSync(join(ROOT, path), 'utf8')));
+}
+
+/** A file that people read. */
+export interface Text {
+  /** From the project's root, with `/`. */
+  readonly path: string;
+  readonly text: string;
+  /** What in it is written to people: the comments of a program, nothing of data (JSON), all of any other file. */
+  readonly prose: readonly Quoted[];
+}
+
+const READ_BY_PEOPLE =
+  /\.(ts|tsx|js|cjs|mjs|json|md|css|html|proto|ya?ml|sh)$|(^|\/)(Dockerfile|LICENSE|run|\.npmrc|\.dockerignore|\.gitignore)$/;
+
+/** All files of the project that people read; `sources` are its programs, as they were scanned. */
+export function projectTexts(sources: readonly Source[]): Text[] {
+  const programs = new Map(sources.map((source) => [source.path, source]));
+  return projectFiles()
+    .filter((path) => READ_BY_PEOPLE.test(path))
+    .map((path) => {
+      const source = programs.get(path);
+      return source === undefined ? plainText(path, readFileSync(join(ROOT, path), 'utf8')) : textOf(source);
+    });
+}
+
+export function textOf({ path, text, comments }: Source): Text {
+  return { path, text, prose: comments };
+}
+
+export function plainText(path: string, text: string): Text {
+  return { path, text, prose: path.endsWith('.json') ? [] : [{ text, line: 1 }] };
 }
 
 export function scan(path: string, text: string): Source {

@@ -3,10 +3,21 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { projectFiles, projectSources, ROOT, type Source, scan } from '../support/source.ts';
+import * as citations from '../support/citation-rules.ts';
+import {
+  plainText,
+  projectSources,
+  projectTexts,
+  ROOT,
+  type Source,
+  scan,
+  type Text,
+  textOf,
+} from '../support/source.ts';
 import * as rules from '../support/tidy-rules.ts';
 
 const sources = projectSources();
+const texts = projectTexts(sources);
 
 const holds = test.macro({
   exec(t, rule: rules.Rule, broken: readonly Source[]) {
@@ -149,18 +160,123 @@ const MACHINE_PATHS = new RegExp(
 );
 
 test('no file names a place on one machine', (t) => {
-  const text =
-    /\.(ts|tsx|js|mjs|json|md|css|html|proto|ya?ml|sh)$|(^|\/)(Dockerfile|run|\.npmrc|\.dockerignore|\.gitignore)$/;
-  const found = projectFiles()
-    .filter((path) => text.test(path))
-    .flatMap((path) =>
-      readFileSync(join(ROOT, path), 'utf8')
-        .split('\n')
-        .flatMap((line, index) => (MACHINE_PATHS.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [])),
-    );
+  const found = texts.flatMap(({ path, text }) =>
+    text
+      .split('\n')
+      .flatMap((line, index) => (MACHINE_PATHS.test(line) ? [`${path}:${index + 1}: ${line.trim()}`] : [])),
+  );
   t.deepEqual(found, []);
   t.regex('see /home/' + 'ada/notes', MACHINE_PATHS);
 });
+
+// ---- citations -------------------------------------------------------------------------------------------------------
+
+for (const rule of [citations.citedRules, citations.citedFiles, citations.citedSections, citations.links]) {
+  test(`citations lead somewhere: ${rule.name}`, (t) => t.deepEqual(rule(texts), []));
+}
+
+/** Number 99 of that kind: spelled nowhere, so that this file does not break its own rule. */
+const numbered = (kind: string): string => `${kind}99`;
+const read = (path: string, text: string): Text =>
+  /\.(ts|js)$/.test(path) ? textOf(scan(path, text)) : plainText(path, text);
+
+const refuses = test.macro({
+  exec(t, rule: citations.TextRule, complaints: number, ...files: readonly (readonly [string, string])[]) {
+    const found = rule(files.map(([path, text]) => read(path, text)));
+    t.is(found.length, complaints, found.join('; '));
+    for (const complaint of found) t.regex(complaint, /^[\w/.-]+:\d+: \S/);
+  },
+  title: (title) => `citations: ${title}`,
+});
+
+for (const kind of ['R', 'S', 'M']) {
+  const rule = numbered(kind);
+  const heading = ['docs/a.md', `# A\n\n### ${rule} Name\n`] as const;
+  test(`${kind} in a comment`, refuses, citations.citedRules, 1, ['a.ts', `// ${rule}: so it is.`]);
+  test(`${kind} in a string`, refuses, citations.citedRules, 1, ['a.ts', `const a = '${rule} holds';`]);
+  test(`${kind} in a document`, refuses, citations.citedRules, 1, ['NOTES.md', `as ${rule} says`]);
+  test(`${kind} defined elsewhere`, refuses, citations.citedRules, 2, ['NOTES.md', `# ${rule}\n## ${rule}`]);
+  test(`${kind} defined`, refuses, citations.citedRules, 0, heading, ['a.ts', `// ${rule}: so it is.`]);
+  test(`${kind} defined twice`, refuses, citations.citedRules, 1, heading, ['docs/b.md', `## ${rule} Again`]);
+}
+
+const ZK_FILE = ['common/zk/lease.ts', ''] as const;
+const GUIDE = ['docs/guide.md', '# Guide\n\n## How `it` works, shortly\n'] as const;
+
+test('a document that is not there', refuses, citations.citedFiles, 1, [
+  'a.ts',
+  '// See NO_DESIGN.md section 4.',
+]);
+test(
+  'a path that is not there',
+  refuses,
+  citations.citedFiles,
+  1,
+  ['a.ts', '/** As in zk/gone.ts. */'],
+  ZK_FILE,
+);
+test('the path of another folder', refuses, citations.citedFiles, 1, ['a.ts', '// net/lease.ts'], ZK_FILE);
+test('a file in a document', refuses, citations.citedFiles, 1, ['README.md', 'It is in `gone.ts`.'], ZK_FILE);
+test('a file in a configuration', refuses, citations.citedFiles, 1, ['a.yaml', '# see b/gone.js'], ZK_FILE);
+test(
+  'a build of what is not there',
+  refuses,
+  citations.citedFiles,
+  1,
+  ['README.md', 'dist/gone.js'],
+  ZK_FILE,
+);
+test(
+  'files that are there, by name, path or build',
+  refuses,
+  citations.citedFiles,
+  0,
+  ['a.ts', '// lease.ts, zk/lease.ts, common/zk/lease.ts. Node.js, https://a.b/c.md, node.json, *.md'],
+  ['README.md', 'Run dist/common/zk/lease.js, or ../docs/guide.md#anything.'],
+  ZK_FILE,
+  GUIDE,
+);
+test(
+  'a dated entry names what was there on its day, other lines what is there',
+  refuses,
+  citations.citedFiles,
+  2,
+  ['NOTES.md', '- 2026-01-02 **It was** in\n  gone.ts.\n- Today gone.ts.\n\n## Later\n\ngone.ts'],
+);
+test('code cites nothing', refuses, citations.citedFiles, 0, ['a.ts', `const a = 'gone.ts';`]);
+
+test(
+  'a section that is not there',
+  refuses,
+  citations.citedSections,
+  1,
+  ['a.ts', '// docs/guide.md#gone'],
+  GUIDE,
+);
+test('a section of no document', refuses, citations.citedSections, 1, ['a.ts', '// docs/none.md#how'], GUIDE);
+test('an own section that is not there', refuses, citations.citedSections, 1, ['README.md', '[a](#gone)']);
+test(
+  'sections that are there',
+  refuses,
+  citations.citedSections,
+  0,
+  ['a.ts', '// docs/guide.md#how-it-works-shortly'],
+  ['README.md', '# Here\n[a](#here) [b](docs/guide.md#guide)'],
+  GUIDE,
+);
+
+test('a link to no file', refuses, citations.links, 1, ['docs/b.md', '[a](gone.md)'], GUIDE);
+test('a link from elsewhere', refuses, citations.links, 1, ['README.md', '[a](guide.md)'], GUIDE);
+test('a link out of the project', refuses, citations.links, 1, ['README.md', '[a](../docs/guide.md)'], GUIDE);
+test(
+  'links that lead somewhere',
+  refuses,
+  citations.links,
+  0,
+  ['docs/b.md', '[a](guide.md#x) [b](../docs/) [c](../README.md) [d](https://a.b/c) [e](#f)'],
+  ['README.md', '[a](docs/guide.md)'],
+  GUIDE,
+);
 
 test('the lock file names no registry', (t) => {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8'));

@@ -1,0 +1,144 @@
+// What one text says of another must be true: rules of the protocol are cited by number, files by name or path, sections of
+// documents by anchor. Functions from texts to complaints, run by tidy.test.ts on the project and on texts that break them.
+
+import { posix } from 'node:path';
+import { lineAt, type Quoted, type Text } from './source.ts';
+
+export type TextRule = (texts: readonly Text[]) => string[];
+
+const RULE_NUMBER = /\b[RSM]\d{1,2}\b/g;
+/** A heading such as `### R3 Append`. */
+const RULE_HEADING = /^#{2,6} ([RSM]\d{1,2})\b/gm;
+
+/** Each rule that is cited anywhere, code included, is defined by one heading of a document. */
+export const citedRules: TextRule = (texts) => {
+  const complaints: string[] = [];
+  const defined = new Set<string>();
+  for (const { path, text } of documents(texts)) {
+    for (const { index, 1: rule = '' } of text.matchAll(RULE_HEADING)) {
+      if (defined.has(rule)) complaints.push(`${path}:${lineAt(text, index)}: ${rule} has a heading already`);
+      defined.add(rule);
+    }
+  }
+  for (const { path, text } of texts) {
+    for (const { index, 0: rule } of text.matchAll(RULE_NUMBER)) {
+      if (!defined.has(rule))
+        complaints.push(`${path}:${lineAt(text, index)}: no heading in docs/ defines ${rule}`);
+    }
+  }
+  return complaints;
+};
+
+/** A name or a path of a file that people write, with the anchor of a section if there is one. */
+const FILE =
+  /(?<![\w./:@*-])(?:\.{1,2}\/)*((?:[\w-][\w.-]*\/)*[\w-][\w.-]*\.(?:tsx?|[cm]?js|md|css|proto|ya?ml|sh))(?:#([\w-]+))?(?![\w-])/g;
+
+/** Of other projects. */
+const FOREIGN = /^(Node\.js|protobuf\.js|zkServer\.sh|zkCli\.sh)$/;
+/** Outputs of the build. */
+const GENERATED = /(^|\/)generated\//;
+/** An entry of a notebook, which names files as they were on its day. */
+const DATED_ENTRY = /^- \d{4}-\d\d-\d\d .*(?:\n(?!- |#).*)*/gm;
+
+/** Each file that a comment or a document names is there. Folders may be left out from the left: `zk/lease.ts`. */
+export const citedFiles: TextRule = (texts) => {
+  const known = new Set(texts.flatMap(({ path }) => endingsOf(path)));
+  return eachMatch(texts.map(withoutDatedEntries), FILE, ({ 1: cited = '' }) =>
+    known.has(sourceOf(cited)) || FOREIGN.test(cited) || GENERATED.test(cited)
+      ? null
+      : `there is no file ${cited}`,
+  );
+};
+
+function withoutDatedEntries(text: Text): Text {
+  if (!isMarkdown(text)) return text;
+  const prose = text.prose.map(({ text: words, line }) => ({
+    text: words.replace(DATED_ENTRY, (entry) => entry.replace(/[^\n]/g, ' ')),
+    line,
+  }));
+  return { ...text, prose };
+}
+
+const OWN_SECTION = /\]\(#([\w-]+)\)/g;
+
+/** Each section that is cited by document and anchor, or linked to within its own document, has its heading. */
+export const citedSections: TextRule = (texts) => {
+  const anchors = new Map<string, ReadonlySet<string>>();
+  for (const { path, text } of texts.filter(isMarkdown))
+    for (const ending of endingsOf(path))
+      anchors.set(ending, new Set([...(anchors.get(ending) ?? []), ...anchorsOf(text)]));
+  const others = eachMatch(texts, FILE, ({ 1: cited = '', 2: anchor }) =>
+    anchor === undefined || anchors.get(cited)?.has(anchor) ? null : `${cited} has no section #${anchor}`,
+  );
+  const own = eachMatch(texts.filter(isMarkdown), OWN_SECTION, ({ 1: anchor = '' }, { text }) =>
+    anchorsOf(text).has(anchor) ? null : `there is no section #${anchor} here`,
+  );
+  return [...others, ...own];
+};
+
+const LINK = /\]\(([^)\s#]+)(?:#[^)\s]*)?\)/g;
+
+/** Each relative link of a document leads, from where the document stands, to a file or a folder. */
+export const links: TextRule = (texts) => {
+  const places = new Set(texts.flatMap(({ path }) => [path, ...foldersOf(path)]));
+  return eachMatch(texts.filter(isMarkdown), LINK, ({ 1: target = '' }, { path }) => {
+    if (/^[a-z]+:/.test(target)) return null;
+    const place = posix.join(posix.dirname(path), target).replace(/\/$/, '');
+    return places.has(place) ? null : `the link leads nowhere: ${target}`;
+  });
+};
+
+function documents(texts: readonly Text[]): readonly Text[] {
+  return texts.filter(({ path }) => /^docs\/.*\.md$/.test(path));
+}
+
+function isMarkdown({ path }: Text): boolean {
+  return path.endsWith('.md');
+}
+
+/** All ways to write a path with folders left out from the left. */
+function endingsOf(path: string): string[] {
+  const parts = path.split('/');
+  return parts.map((_, from) => parts.slice(from).join('/'));
+}
+
+function foldersOf(path: string): string[] {
+  const parts = path.split('/').slice(0, -1);
+  return parts.map((_, last) => parts.slice(0, last + 1).join('/'));
+}
+
+/** What the compiler made of a source counts as the source. */
+function sourceOf(path: string): string {
+  const built = /^dist\/(.*?)(?:\.d\.ts|\.js)$/.exec(path);
+  return built === null ? path : `${built[1]}.ts`;
+}
+
+/** As GitHub makes them of headings. */
+function anchorsOf(markdown: string): ReadonlySet<string> {
+  const headings = markdown.matchAll(/^#{1,6} (.*)$/gm);
+  return new Set(
+    [...headings].map(([, title = '']) =>
+      title
+        .toLowerCase()
+        .replace(/[^\w\- ]/g, '')
+        .replaceAll(' ', '-'),
+    ),
+  );
+}
+
+/** `complaint` says what is wrong with a match in the prose of a text; null: nothing. */
+function eachMatch(
+  texts: readonly Text[],
+  pattern: RegExp,
+  complaint: (match: RegExpExecArray, text: Text) => string | null,
+): string[] {
+  return texts.flatMap((text) =>
+    text.prose.flatMap((part: Quoted) =>
+      [...part.text.matchAll(pattern)].flatMap((match) => {
+        const fault = complaint(match, text);
+        const line = part.line + lineAt(part.text, match.index) - 1;
+        return fault === null ? [] : [`${text.path}:${line}: ${fault}`];
+      }),
+    ),
+  );
+}

@@ -1,7 +1,8 @@
 // Which member of the in-sync set should leave it, as an owner sees it. Pure; ownership.ts makes the change.
 
 import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
-import type { NodeId, Seq } from '../../common/model/ids.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { Followers } from './followers.ts';
 import type { FollowerProgress } from './progress.ts';
 
 export interface SilentMember {
@@ -16,7 +17,7 @@ export interface SilentMember {
  */
 export function silentMember(
   { inSync }: Pick<Descriptor, 'inSync'>,
-  followers: ReadonlyMap<NodeId, FollowerProgress>,
+  followers: Pick<Followers, 'get'>,
   isLive: (node: NodeId) => boolean,
   isLate: (follower: FollowerProgress) => boolean,
 ): SilentMember | null {
@@ -32,20 +33,4 @@ export function retiringMember(descriptor: Descriptor, self: NodeId): NodeId | n
   const { retire, inSync, replicas, minInSync } = descriptor;
   if (retire === null || retire === self || !isInSync(descriptor, retire)) return null;
   return inSync.length < replicas.length || inSync.length <= minInSync ? null : retire;
-}
-
-/** The members, but for the owner itself, that have not acknowledged `seq`. */
-export function membersBehind(
-  members: readonly NodeId[],
-  followers: ReadonlyMap<NodeId, FollowerProgress>,
-  seq: Seq,
-): readonly NodeId[] {
-  return members.filter((node) => (followers.get(node)?.acked ?? seq) < seq);
-}
-
-/** What every follower has acknowledged, at most `seq`. */
-export function leastAcked(followers: Iterable<FollowerProgress>, seq: Seq): Seq {
-  let least = seq;
-  for (const { acked } of followers) least = Math.min(least, acked);
-  return least;
 }

@@ -6,15 +6,18 @@ import type { ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
+import { AppendTimes } from './append-times.ts';
 import { committedSeq } from './commit.ts';
 import { Contest } from './contest.ts';
 import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
-import { leastAcked, membersBehind, retiringMember, silentMember } from './in-sync-review.ts';
+import { isDueAtOnce } from './due.ts';
+import { Followers } from './followers.ts';
+import { retiringMember, silentMember } from './in-sync-review.ts';
 import type { LogState } from './log-state.ts';
-import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose, Rejection } from './messages.ts';
+import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose } from './messages.ts';
 import type { OwnershipParts } from './ownership-parts.ts';
-import { acknowledge, type FollowerProgress, haveAll, newFollower } from './progress.ts';
-import { AppendTimes, appendsDue, hasDue, SharedRead } from './sending.ts';
+import type { FollowerProgress } from './progress.ts';
+import { Sending } from './sending.ts';
 import { bestTransferee, type HandOverPhase, lasts } from './transferee.ts';
 
 /** Followers are left in silence for one part in so many of the time for which nothing was written. */
@@ -27,7 +30,7 @@ export class Ownership {
   readonly #self: NodeId;
   readonly #state: LogState;
   readonly #config: ReplicationConfig;
-  readonly #followers = new Map<NodeId, FollowerProgress>();
+  readonly #followers: Followers;
   readonly #times = new AppendTimes();
   #image: DescriptorImage;
   #change: DescriptorChange | null = null;
@@ -54,6 +57,7 @@ export class Ownership {
     this.epoch = epoch;
     this.#self = self;
     this.#state = state;
+    this.#followers = new Followers(self, state);
     this.#config = config;
     this.#stuck = stuck;
     this.#image = image;
@@ -65,7 +69,7 @@ export class Ownership {
     this.startSeq = before.seq + 1;
     state.append([{ epoch, seq: this.startSeq, kind: ENTRY_KINDS.epochStart, payload: new Uint8Array(0) }]);
     this.#times.appended(this.startSeq, now);
-    this.#adoptFollowers(now);
+    this.#followers.adopt(image.descriptor.replicas, now);
   }
 
   get image(): DescriptorImage {
@@ -73,14 +77,14 @@ export class Ownership {
   }
 
   get followers(): Iterable<FollowerProgress> {
-    return this.#followers.values();
+    return this.#followers;
   }
 
   /** Replicas outside the in-sync set that lack something which would let them in (R6), and since when they caught up with nothing. */
   *lagging(): Iterable<{ readonly node: NodeId; readonly since: number }> {
     const { descriptor } = this.#image;
     const needed = Math.max(this.#state.commitSeq, this.startSeq);
-    for (const { node, acked, caughtUpAt } of this.#followers.values()) {
+    for (const { node, acked, caughtUpAt } of this.#followers) {
       if (isInSync(descriptor, node) || descriptor.retire === node || acked >= needed) continue;
       yield { node, since: caughtUpAt };
     }
@@ -123,7 +127,7 @@ export class Ownership {
       this.#change = null;
       if (this.#phase.kind === 'stopped') this.#phase = { kind: 'serving' };
     }
-    this.#adoptFollowers(now);
+    this.#followers.adopt(image.descriptor.replicas, now);
     this.#commit(now);
     const wish = image.descriptor.transferTo;
     if (wish !== null && wish !== this.#self) this.handOver(wish, now);
@@ -133,17 +137,9 @@ export class Ownership {
     this.#live = live;
   }
 
-  /**
-   * There is a new connection to the follower; entries in flight on the one before do not arrive. It is probed at once, where
-   * it is known to have everything: the next idle Append and its rejection would take two round trips more.
-   */
+  /** See Followers. */
   reachable(node: NodeId): void {
-    const follower = this.#followers.get(node);
-    if (follower === undefined || follower.progress.kind === 'snapshot') return;
-    const { acked } = follower;
-    const epoch = acked === 0 ? undefined : this.#state.index.epochAt(acked);
-    const prev = epoch === undefined ? this.#state.index.last : { epoch, seq: acked };
-    follower.progress = { kind: 'probe', prev, sentAt: null };
+    this.#followers.reachable(node);
   }
 
   /**
@@ -169,9 +165,7 @@ export class Ownership {
     const follower = this.#followers.get(from);
     if (ack.epoch > this.epoch) return true;
     if (follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch) return false;
-    follower.heardAt = now;
-    follower.unfit = ack.unfit;
-    follower.stamp = Math.max(follower.stamp ?? 0, ack.stamp);
+    follower.heard(ack, now);
     // Nobody acknowledges what was not sent.
     const { lastSeq } = this.#state.index;
     const contradiction = ack.contradiction ?? (ack.acked > lastSeq ? lastSeq + 1 : null);
@@ -180,11 +174,10 @@ export class Ownership {
       return false;
     }
     if (ack.rejection !== null) {
-      this.#rejected(follower, ack.rejection);
+      if (this.#followers.rejected(follower, ack.rejection)) this.#askSnapshot(follower);
       return false;
     }
-    if (ack.acked > this.#state.index.lastSeq) return false; // It was never sent.
-    acknowledge(follower, ack.acked, now);
+    follower.acknowledged(ack.acked, now);
     this.#commit(now);
     this.#expand(follower);
     return false;
@@ -193,11 +186,9 @@ export class Ownership {
   /** A transfer ended; at `position` if it was installed. */
   snapshotSent(to: NodeId, inc: number, installed: boolean, now: number): void {
     const follower = this.#followers.get(to);
-    if (follower === undefined || follower.inc !== inc || follower.progress.kind !== 'snapshot') return;
-    if (installed) {
-      follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: null };
-      follower.caughtUpAt = now;
-    } else follower.progress.failedAt = now;
+    if (follower === undefined || follower.inc !== inc || follower.state !== 'snapshot') return;
+    if (installed) follower.snapshotInstalled(this.#state.index.last, now);
+    else follower.snapshotFailed(now);
   }
 
   /** Some other replica's node is live and not about to stop: it may take over now, or once it is in-sync. */
@@ -207,7 +198,7 @@ export class Ownership {
 
   /** R8: hands over to `to`, or to whoever is best where `to` is null; does nothing where nobody can take it. */
   handOver(to: NodeId | null, now: number, isStuck = false): void {
-    const target = to ?? bestTransferee(this.#followers.values(), this.#image.descriptor, this.#live);
+    const target = to ?? bestTransferee(this.#followers, this.#image.descriptor, this.#live);
     if (target === null || this.#phase.kind !== 'serving') return;
     if (!isInSync(this.#image.descriptor, target) || !lasts(this.#live, target)) return;
     if (this.#followers.get(target)?.unfit) return;
@@ -236,14 +227,14 @@ export class Ownership {
     if (!wasPaused && this.contested === null) this.#reviewInSync(now);
     this.#reviewHandOver(now);
     // For the slowest replica, as far as the retention bound allows.
-    this.#state.retainAfter(leastAcked(this.#followers.values(), this.#state.commitSeq));
+    this.#state.retainAfter(this.#followers.leastAcked);
   }
 
   /** False: take() would find nothing to do, unless time has passed. */
   get due(): boolean {
     if (this.#intents.length > 0 || this.#change !== null || this.#phase.kind !== 'serving') return true;
-    for (const follower of this.#followers.values()) {
-      if (hasDue(follower, this.#state, this.#config)) return true;
+    for (const follower of this.#followers) {
+      if (isDueAtOnce(follower, this.#state, this.#config)) return true;
     }
     return false;
   }
@@ -251,25 +242,15 @@ export class Ownership {
   /** What to send and to ask for now. `mayVouch`: reads here are linearizable at this instant (R11). */
   take(now: number, mayVouch: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
     this.#times.forget(this.#state.commitSeq);
-    const messages: Outgoing[] = [];
-    const read = new SharedRead(this.#state, this.#config.appendBytesMax);
-    for (const follower of this.#followers.values()) {
-      const due = appendsDue(follower, this.#state, read, {
-        epoch: this.epoch,
-        mayVouch,
-        config: this.#config,
-        quietMs: this.#quietMsOf(follower),
-        now,
-      });
-      for (const message of due.messages) messages.push({ to: follower.node, message });
-      if (due.needsSnapshot)
-        this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
-    }
+    const parts = { log: this.#state, config: this.#config, epoch: this.epoch, mayVouch, now };
+    const sending = new Sending(parts);
+    for (const follower of this.#followers) sending.sendTo(follower, this.#quietMsOf(follower));
+    for (const follower of sending.snapshots) this.#askSnapshot(follower);
     this.#proceedHandOver(now);
     if (this.#change !== null) this.#intents.push(...this.#change.due(now, this.#config.resendMs));
     const intents = this.#intents;
     this.#intents = [];
-    return { messages, intents };
+    return { messages: sending.messages, intents };
   }
 
   /** One that may still be added (R6), or whose change is under way, is asked often. */
@@ -286,49 +267,22 @@ export class Ownership {
     if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
     if (transferTo !== null || retire !== null || this.#state.commitSeq < lastSeq) return false;
     const isMember = (node: NodeId) => this.#live.has(node) && isInSync(this.#image.descriptor, node);
-    return haveAll(this.#followers.values(), lastSeq, isMember);
+    return this.#followers.haveAll(isMember);
   }
 
   /** When the first of the followers has been left in silence for long enough. */
   get quietUntil(): number {
     let at = Number.POSITIVE_INFINITY;
-    for (const follower of this.#followers.values())
-      at = Math.min(at, follower.sentAt + this.#quietMsOf(follower));
+    for (const follower of this.#followers) at = Math.min(at, follower.sentAt + this.#quietMsOf(follower));
     return at;
   }
 
   // ---- followers -------------------------------------------------------------------------------------------------
 
-  /** R9: what is known of a replica is forgotten with its inc. */
-  #adoptFollowers(now: number): void {
-    const { replicas } = this.#image.descriptor;
-    for (const { node, inc } of replicas) {
-      if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;
-      this.#followers.set(node, newFollower(node, inc, this.#state.index.last, now));
-    }
-    for (const node of this.#followers.keys()) {
-      if (!replicas.some((replica) => replica.node === node)) this.#followers.delete(node);
-    }
-  }
-
-  /** R3: the owner backs up to where the logs may meet; where that is nowhere, or no progress, by a snapshot. */
-  #rejected(follower: FollowerProgress, rejection: Rejection): void {
-    const { progress } = follower;
-    if (progress.kind === 'snapshot') return;
-    if (progress.kind === 'probe' && progress.prev.seq !== rejection.prevSeq) return;
-    // R12 says that no log loses what it acknowledged. Should one have, nothing that it said before counts for R6.
-    follower.acked = Math.min(follower.acked, rejection.newest.seq);
-    const { index } = this.#state;
-    const meeting = index.newestAtOrBefore(rejection.newest);
-    const apart = rejection.newest.seq < index.base.seq || meeting.epoch > rejection.newest.epoch;
-    if (apart || meeting.seq === rejection.prevSeq) this.#startSnapshot(follower);
-    else follower.progress = { kind: 'probe', prev: meeting, sentAt: null };
-  }
-
   /** See contest.ts. */
   #contradicted(follower: FollowerProgress, seq: Seq, now: number): void {
     const { node } = follower;
-    follower.progress = { kind: 'probe', prev: this.#state.index.last, sentAt: now };
+    follower.becomeProbe(this.#state.index.last, now);
     const conflict = this.#contest.raise(node, this.epoch, seq, isInSync(this.#image.descriptor, node));
     if (conflict !== null) this.#intents.push({ kind: 'report', conflict });
     this.#giveUpContested(now);
@@ -340,9 +294,8 @@ export class Ownership {
     if (better !== null) this.handOver(better, now - this.#config.lagMs);
   }
 
-  #startSnapshot(follower: FollowerProgress): void {
-    follower.progress = { kind: 'snapshot', failedAt: null };
-    this.#intents.push({ kind: 'send-snapshot', to: follower.node, inc: follower.inc });
+  #askSnapshot({ node, inc }: FollowerProgress): void {
+    this.#intents.push({ kind: 'send-snapshot', to: node, inc });
   }
 
   // ---- commit ------------------------------------------------------------------------------------------------------
@@ -430,7 +383,7 @@ export class Ownership {
 
   /** Once in an epoch: the range stays here although nothing commits, as it did not help to hand it over. */
   #reportStuck(waitMs: number): void {
-    const silent = membersBehind(this.#maximalInSync(), this.#followers, this.#state.index.lastSeq);
+    const silent = this.#followers.behind(this.#maximalInSync());
     const report = this.#stuck.report(this.epoch, this.#state.commitSeq, silent, waitMs);
     if (report !== null) this.#intents.push(report);
   }

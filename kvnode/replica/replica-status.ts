@@ -60,9 +60,9 @@ function roleOf({ ownership, isVoid, isInSync }: ReplicaFacts): ReplicaRole {
 }
 
 function followersOf({ followers }: Ownership, lastSeq: Seq): readonly FollowerStatus[] {
-  return [...followers].map(({ node, progress, acked }) => ({
+  return [...followers].map(({ node, state, acked }) => ({
     node,
-    progress: progress.kind,
+    progress: state,
     ackedSeq: acked,
     lag: lastSeq - acked,
   }));

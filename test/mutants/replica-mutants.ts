@@ -92,7 +92,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'keep what is known of a replica whose inc changed',
     rule: 'R9: the owner resets what it knows',
-    file: 'kvnode/replica/ownership.ts',
+    file: 'kvnode/replica/followers.ts',
     text: 'if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;',
     replacement: 'if (node === this.#self || this.#followers.has(node)) continue;',
   },
@@ -121,8 +121,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'vouch for freshness without a lease',
     rule: 'R11: a stamp is echoed only under a valid lease',
     file: 'kvnode/replica/sending.ts',
-    text: 'const echo = mayVouch ? follower.stamp : null;',
-    replacement: 'const echo = mayVouch ? follower.stamp : follower.stamp;',
+    text: 'const echo = this.#mayVouch ? follower.stamp : null;',
+    replacement: 'const echo = this.#mayVouch ? follower.stamp : follower.stamp;',
   },
   {
     name: 'serve reads while the hand-over is out',

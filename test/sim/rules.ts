@@ -20,6 +20,8 @@ const REPLICA = 'kvnode/replica/replica';
 const OWNERSHIP = 'kvnode/replica/ownership';
 const FOLLOWER = 'kvnode/replica/follower';
 const CHANGE = 'kvnode/replica/descriptor-change';
+const FOLLOWERS = 'kvnode/replica/followers';
+const DUE = 'kvnode/replica/due';
 const SENDING = 'kvnode/replica/sending';
 const FRESHNESS = 'kvnode/replica/freshness';
 const NODE = 'kvnode/node';
@@ -83,26 +85,17 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'index.epochAt(entry.seq) === entry.epoch) continue;',
     ],
     'the log is truncated where epochs differ': [FOLLOWER, 'state.truncate(entry.seq - 1);'],
-    'the owner backs up': [
-      OWNERSHIP,
-      "else follower.progress = { kind: 'probe', prev: meeting, sentAt: null };",
-    ],
-    'the logs meet nowhere': [OWNERSHIP, 'meeting.seq === rejection.prevSeq) this.#startSnapshot(follower);'],
+    'the owner backs up': [FOLLOWERS, 'follower.becomeProbe(meeting);'],
+    'the logs meet nowhere': [FOLLOWERS, 'meeting.seq === rejection.prevSeq) { follower.becomeSnapshot();'],
     'a refusal of an older question is ignored': [
-      OWNERSHIP,
-      'progress.prev.seq !== rejection.prevSeq) return;',
+      FOLLOWERS,
+      'probeAt.seq !== rejection.prevSeq) return false;',
     ],
-    'a follower is probed again': [SENDING, 'now - progress.sentAt < config.resendMs) return nothing;'],
-    'the log no longer reaches back to a follower that is probed': [
-      SENDING,
-      "if (!state.index.has(progress.prev)) { follower.progress = { kind: 'snapshot',",
-    ],
-    'the log no longer reaches back to a follower that was followed': [
-      SENDING,
-      'return { messages: messages ?? [], needsSnapshot: true };',
-    ],
-    'the log no longer has what is in flight to a follower': [SENDING, 'return snapshotOnly;'],
-    'a snapshot that failed is tried again': [SENDING, 'progress.failedAt = null;'],
+    'a follower is probed again': [DUE, "now - probeSentAt < config.resendMs) return 'nothing';"],
+    'the log no longer reaches back to a follower that is probed': [DUE, "? 'probe' : 'snapshot'"],
+    'the log no longer reaches back to a follower that was followed': [DUE, "? 'entries' : 'snapshot'"],
+    'the log no longer has what is in flight to a follower': [DUE, "? 'heartbeat' : 'snapshot'"],
+    'a snapshot that failed is tried again': [DUE, "? 'nothing' : 'snapshot'"],
     'a replica without contents refuses': [REPLICA, '? rejectVoid(append)'],
     'a snapshot of an epoch that is over is refused': [
       REPLICA,
@@ -200,7 +193,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',
     ],
     'a replica is wiped': [NODE, 'await this.#storage.wipe(range);'],
-    'the owner forgets a replica': [OWNERSHIP, 'this.#followers.delete(node);'],
+    'the owner forgets a replica': [FOLLOWERS, 'this.#followers.delete(node);'],
     'an acknowledgement of another life counts for nothing': [
       OWNERSHIP,
       'ack.epoch < this.epoch) return false;',
@@ -234,8 +227,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid()',
       "return 'NOT_READY'; return null;",
     ],
-    'an owner may vouch': [SENDING, 'mayVouch ? follower.stamp'],
-    'an owner may not vouch': [SENDING, 'mayVouch ? follower.stamp : null'],
+    'an owner may vouch': [SENDING, 'this.#mayVouch ? follower.stamp'],
+    'an owner may not vouch': [SENDING, 'this.#mayVouch ? follower.stamp : null'],
     'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
     'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
     'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
@@ -345,9 +338,9 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a write finds the state store behind': [HOST, "return 'the state store is behind';"],
     'a follower stops where its state store is behind': [HOST, 'this.replica.ownedEpoch === null) break;'],
     'a window to a follower is full': [
-      SENDING,
-      '<= state.index.lastSeq && progress.inflightBytes <',
-      'const prev = positionAt(state, progress.next - 1); const entries',
+      DUE,
+      'if (follower.next <= log.index.lastSeq && follower.hasRoom',
+      '(config.inflightBytesMax)) { return streams(',
     ],
     'what a stuck range needs is carried': ['kvnode/storage/retention', 'this.#carry(replica);'],
   },

@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { silentMember } from '../../kvnode/replica/in-sync-review.ts';
-import { type FollowerProgress, newFollower } from '../../kvnode/replica/progress.ts';
+import { FollowerProgress } from '../../kvnode/replica/progress.ts';
 
 const leaves = test.macro({
   title: (_, members, expected) => `of ${members} ${expected ?? 'nobody'} leaves`,
@@ -14,8 +14,8 @@ const leaves = test.macro({
     });
     const followers = new Map<string, FollowerProgress>();
     for (const { node, acked } of rows) {
-      const follower = newFollower(node, 1, { epoch: 1, seq: 0 }, 0);
-      follower.acked = acked;
+      const follower = new FollowerProgress(node, 1, { epoch: 1, seq: 0 }, 0);
+      follower.acknowledged(acked, 0);
       followers.set(node, follower);
     }
     const row = (node: string) => rows.find((one) => one.node === node);

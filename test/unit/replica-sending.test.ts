@@ -4,8 +4,8 @@ import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import { origin, type Seq } from '../../common/model/ids.ts';
 import { LogState } from '../../kvnode/replica/log-state.ts';
-import { acknowledge, newFollower, startStream } from '../../kvnode/replica/progress.ts';
-import { appendsDue, SharedRead } from '../../kvnode/replica/sending.ts';
+import { FollowerProgress } from '../../kvnode/replica/progress.ts';
+import { Sending } from '../../kvnode/replica/sending.ts';
 import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 
@@ -19,11 +19,14 @@ function ownerWith(entries: Seq, quietMs = config.idleAppendMs) {
   for (let seq = 1; seq <= entries; seq++) {
     state.append([{ epoch: 1, seq, kind: ENTRY_KINDS.operation, payload: new Uint8Array(25) }]);
   }
-  const follower = newFollower('b', 1, origin, 0);
-  startStream(follower);
-  const read = () => new SharedRead(state, config.appendBytesMax);
-  const due = (now: number) =>
-    appendsDue(follower, state, read(), { epoch: 1, mayVouch: false, config, quietMs, now });
+  const follower = new FollowerProgress('b', 1, origin, 0);
+  follower.becomeStream();
+  const due = (now: number) => {
+    const sending = new Sending({ log: state, config, epoch: 1, mayVouch: false, now });
+    sending.sendTo(follower, quietMs);
+    const messages = sending.messages.flatMap(({ message }) => (message.kind === 'append' ? [message] : []));
+    return { messages, needsSnapshot: sending.snapshots.length > 0 };
+  };
   return { state, follower, due };
 }
 
@@ -46,7 +49,7 @@ test('once the log no longer has what is in flight, a follower that came back ne
   t.false(due(1_001 + config.idleAppendMs).needsSnapshot, 'not before it is silent for a while');
   const later = due(1_000 + 2 * config.idleAppendMs);
   t.deepEqual([later.needsSnapshot, later.messages], [true, []]);
-  t.is(follower.progress.kind, 'snapshot');
+  t.is(follower.state, 'snapshot');
 });
 
 test('a follower that has everything is left in silence for longer, until there is something to tell', (t) => {
@@ -54,7 +57,7 @@ test('a follower that has everything is left in silence for longer, until there 
   const { state, follower, due } = ownerWith(2, quietMs);
   due(1_000);
   t.is(due(1_000 + config.idleAppendMs).messages.length, 1, 'it has not acknowledged yet');
-  acknowledge(follower, 2, 0);
+  follower.acknowledged(2, 0);
   t.deepEqual(due(1_000 + 2 * config.idleAppendMs).messages, []);
   state.synced(1);
   state.commit(2);

@@ -134,12 +134,8 @@ export class RangeHost implements Ticked {
         `of ${formatKeyRange(own)} of namespace ${own.namespaceId}, and is kept aside`;
   }
 
-  get busy(): boolean {
-    return this.replica.busy;
-  }
-
-  get quietUntil(): number {
-    return this.replica.quietUntil;
+  get idleUntil(): number {
+    return this.replica.idleUntil;
   }
 
   /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */

@@ -21,10 +21,8 @@ const TURNS_MAX = 4;
 export interface Ticked {
   readonly range: RangeId;
   readonly isOwner: boolean;
-  /** Something is under way that a tick must look at. */
-  readonly busy: boolean;
-  /** When there is something to do although nothing is under way; infinity: never. */
-  readonly quietUntil: number;
+  /** A tick finds nothing to do before this instant; 0: something is under way; infinity: never. */
+  readonly idleUntil: number;
   /** When it is looked at next; this file's. */
   lookAt: number;
 }
@@ -91,7 +89,8 @@ export class TickPace {
   /** Something happened to the replica: a tick will look at it when that is needed, and not because it was needed before. */
   lookAgain(replica: Ticked): void {
     const now = this.#env.now();
-    const at = replica.busy ? this.#turnOf(replica.range, now) : this.#gathered(replica.quietUntil);
+    const { idleUntil } = replica;
+    const at = idleUntil === 0 ? this.#turnOf(replica.range, now) : this.#gathered(idleUntil);
     if (at >= replica.lookAt) return;
     replica.lookAt = at;
     if (at < this.#at) this.#arm(at, now);

@@ -260,21 +260,21 @@ export class Ownership {
     return Math.max(this.#quietMs, Math.min(quietAppendMsMax, (sentAt - this.#committedAt) / QUIET_SHARE));
   }
 
-  /** Nothing is under way, and everybody has everything: there is nothing to do until `quietUntil`, or until something happens. */
-  get settled(): boolean {
-    const { transferTo, retire } = this.#image.descriptor;
-    const { lastSeq } = this.#state.index;
-    if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
-    if (transferTo !== null || retire !== null || this.#state.commitSeq < lastSeq) return false;
-    const isMember = (node: NodeId) => this.#live.has(node) && isInSync(this.#image.descriptor, node);
-    return this.#followers.haveAll(isMember);
-  }
-
-  /** When the first of the followers has been left in silence for long enough. */
-  get quietUntil(): number {
+  /** As Replica's: when the first of the followers has been left idle for long enough. */
+  get idleUntil(): number {
+    if (!this.#isSettled) return 0;
     let at = Number.POSITIVE_INFINITY;
     for (const follower of this.#followers) at = Math.min(at, follower.sentAt + this.#quietMsOf(follower));
     return at;
+  }
+
+  /** Nothing is under way, and everybody has everything. */
+  get #isSettled(): boolean {
+    const { transferTo, retire } = this.#image.descriptor;
+    if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
+    if (transferTo !== null || retire !== null || this.#state.commitSeq < this.#state.index.lastSeq)
+      return false;
+    return this.#followers.haveAll((node) => this.#live.has(node) && isInSync(this.#image.descriptor, node));
   }
 
   // ---- followers -------------------------------------------------------------------------------------------------

@@ -145,15 +145,10 @@ export class Replica {
     return this.#role.kind === 'void';
   }
 
-  /** Something is under way that a tick must look at. */
-  get busy(): boolean {
-    const ownership = this.#ownership;
-    return ownership === null ? this.#appliedSeq < this.#state.commitSeq : !ownership.settled;
-  }
-
-  /** When a tick finds something to do where nothing is under way; infinity: never. */
-  get quietUntil(): number {
-    return this.#ownership?.quietUntil ?? Number.POSITIVE_INFINITY;
+  /** A tick finds nothing to do before this instant; 0: something is under way; infinity: never. */
+  get idleUntil(): number {
+    if (this.#ownership !== null) return this.#ownership.idleUntil;
+    return this.#appliedSeq < this.#state.commitSeq ? 0 : Number.POSITIVE_INFINITY;
   }
 
   step(event: ReplicaEvent, now: number): void {

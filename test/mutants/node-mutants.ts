@@ -87,11 +87,4 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     text: 'bytesLeft -= host.carryOut(ready, now, bytesLeft);',
     replacement: 'bytesLeft -= host.carryOut(ready, now, Number.POSITIVE_INFINITY);',
   },
-  {
-    name: 'leave a backlog where the turn has ended',
-    rule: 'a follower goes on with its backlog by itself',
-    file: 'kvnode/turn.ts',
-    text: 'if (host.behind) behind.push(host);',
-    replacement: 'if (host.behind) behind.pop();',
-  },
 ];

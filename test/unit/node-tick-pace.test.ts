@@ -8,8 +8,7 @@ import { VirtualEnv } from '../support/virtual-env.ts';
 class Looked implements Ticked {
   readonly range: number;
   isOwner = true;
-  busy = false;
-  quietUntil = Number.POSITIVE_INFINITY;
+  idleUntil = Number.POSITIVE_INFINITY;
   lookAt = Number.POSITIVE_INFINITY;
   looks = 0;
 
@@ -39,7 +38,7 @@ function nodeWith(count: number, look: (replica: Looked) => void = () => {}) {
 const busy = test.macro(async (t, count: number, ticksEach: number) => {
   const { env, replicas, pace } = nodeWith(count);
   for (const replica of replicas) {
-    replica.busy = true;
+    replica.idleUntil = 0;
     pace.lookAgain(replica);
   }
   await env.run(200);
@@ -56,12 +55,12 @@ test('very many: each every fourth tick all the same', busy, 1_000, 4);
 
 test('where nothing is under way, a replica is looked at when its followers are due, and else not at all', async (t) => {
   const { env, replicas, pace, pauses } = nodeWith(3, (replica) => {
-    if (replica.range === 1) replica.quietUntil = env.now() + 1_000;
+    if (replica.range === 1) replica.idleUntil = env.now() + 1_000;
   });
   for (const replica of replicas) pace.lookAgain(replica);
   const [first] = replicas;
   if (first === undefined) return t.fail();
-  first.quietUntil = env.now() + 1_000;
+  first.idleUntil = env.now() + 1_000;
   pace.lookAgain(first);
   await env.run(10_500);
   t.deepEqual(
@@ -69,7 +68,7 @@ test('where nothing is under way, a replica is looked at when its followers are 
     [10, 0, 0],
   );
   t.true(pauses.length < 60, `${pauses.length} ticks`);
-  first.busy = true;
+  first.idleUntil = 0;
   pace.lookAgain(first);
   await env.run(30);
   t.is(first.looks, 11, 'it does not wait for its quiet turn');
@@ -79,7 +78,7 @@ test('what happens to a replica over and over does not put its turn off', async 
   const { env, replicas, pace } = nodeWith(1);
   for (let ms = 0; ms < 100; ms += 5) {
     for (const replica of replicas) {
-      replica.busy = true;
+      replica.idleUntil = 0;
       pace.lookAgain(replica);
     }
     await env.run(5);
@@ -102,13 +101,13 @@ test('all owners are looked at where that is asked for', (t) => {
 test('quiet replicas of a large node are looked at together, hardly later than they could be', async (t) => {
   const looked: { readonly at: number; readonly dueAt: number }[] = [];
   const { env, replicas, pace, tick } = nodeWith(1_000, (replica) => {
-    looked.push({ at: env.now(), dueAt: replica.quietUntil });
-    replica.quietUntil = Number.POSITIVE_INFINITY;
+    looked.push({ at: env.now(), dueAt: replica.idleUntil });
+    replica.idleUntil = Number.POSITIVE_INFINITY;
   });
   tick(false);
   looked.length = 0;
   for (const replica of replicas) {
-    replica.quietUntil = env.now() + pace.quietMs + replica.range;
+    replica.idleUntil = env.now() + pace.quietMs + replica.range;
     pace.lookAgain(replica);
   }
   await env.run(2 * pace.quietMs);

@@ -28,7 +28,6 @@ export function newReplica(
     end,
     epochSeen: tombstone?.epochSeen ?? 0,
     base,
-    runs: [],
     lastSeq: base.seq,
     applied: base,
     committed: base.seq,

@@ -21,7 +21,6 @@ import { ConflictWatch } from './conflict-watch.ts';
 import { DiskWatch } from './disk-watch.ts';
 import { EventWriter } from './event-writer.ts';
 import { Intents } from './intents.ts';
-import { LogOfRange } from './log-of-range.ts';
 import { newReplica } from './new-replica.ts';
 import { nodeStatus } from './node-status.ts';
 import { RangeHost } from './range-host.ts';
@@ -148,7 +147,6 @@ export class KvNode {
     });
     this.#disk = new DiskWatch({ env, logger, storage, config });
     storage.onSynced((group) => this.#turn.synced(group));
-    storage.onCompacted((range, base) => this.#stepRange(range, { kind: 'compacted', base }));
     this.#surroundings = new Surroundings({
       ...{ self: this.id, env, logger, zk, peers: this.#peers },
       changed: () => this.#liveChanged(),
@@ -231,11 +229,6 @@ export class KvNode {
 
   #step(host: RangeHost, event: ReplicaEvent): void {
     this.#turn.step(host, event);
-  }
-
-  #stepRange(range: RangeId, event: ReplicaEvent): void {
-    const host = this.#hosts.get(range);
-    if (host !== undefined) this.#step(host, event);
   }
 
   #stepAll(event: ReplicaEvent): void {
@@ -328,15 +321,16 @@ export class KvNode {
     const replica = new Replica({
       self: this.id,
       recovered,
-      log: new LogOfRange(storage, range),
+      log: storage.logOf(range),
       config: this.#options.config,
       leaseValid: () => this.#leaseValid(),
       diskFit: () => this.unfit === null,
       stampBase: this.#stampBase,
     });
-    const { config } = this.#options;
-    const { seq } = recovered.applied;
-    const host = new RangeHost(replica, recovered, storage, seq, config, this.#waiting, this.scrub);
+    const host = new RangeHost({
+      ...{ replica, meta: recovered, storage, appliedSeq: recovered.applied.seq },
+      ...{ config: this.#options.config, waitingOnNode: this.#waiting, checks: this.scrub },
+    });
     this.#hosts.set(range, host);
     this.#step(host, { kind: 'live', nodes: this.#surroundings.standings });
     return host;

@@ -18,7 +18,13 @@ import { applyOperation, type Outcome } from './apply.ts';
 import { ClientSessions, type SessionBounds, type SessionsRead } from './client-sessions.ts';
 import type { Ready } from './replica/messages.ts';
 import type { Replica } from './replica/replica.ts';
-import { ENTRY_KINDS, type LogEntry, type ReplicaMeta, type Storage } from './storage/storage.ts';
+import {
+  ENTRY_KINDS,
+  type LogEntry,
+  type ReplicaLog,
+  type ReplicaMeta,
+  type Storage,
+} from './storage/storage.ts';
 import type { Ticked } from './tick-pace.ts';
 import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
@@ -37,10 +43,23 @@ export interface CheckListener {
   checkApplied(host: RangeHost, position: Position): void;
 }
 
+export interface RangeHostParts {
+  readonly replica: Replica;
+  readonly meta: ReplicaMeta;
+  readonly storage: Storage;
+  /** What the state on disk has. */
+  readonly appliedSeq: Seq;
+  readonly config: RangeHostConfig;
+  /** What waits in all ranges of the node. */
+  readonly waitingOnNode: WaitingBytes;
+  readonly checks: CheckListener;
+}
+
 export class RangeHost implements Ticked {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
+  readonly #log: ReplicaLog;
   /** Of writes that wait for their commit. */
   readonly #waitingBytesMax: number;
   /** And of those in all ranges of this node. */
@@ -61,25 +80,20 @@ export class RangeHost implements Ticked {
   /** A descriptor was read, so that `foreign` means something. */
   #compared = false;
 
-  constructor(
-    replica: Replica,
-    { range, inc, namespace, namespaceId, start, end }: ReplicaMeta,
-    storage: Storage,
-    appliedSeq: Seq,
-    config: RangeHostConfig,
-    waitingOnNode: WaitingBytes,
-    checks: CheckListener,
-  ) {
-    this.#checks = checks;
+  constructor(parts: RangeHostParts) {
+    const { replica, storage, config } = parts;
+    const { range, inc, namespace, namespaceId, start, end } = parts.meta;
+    this.#checks = parts.checks;
     this.replica = replica;
     // Not what was given, which was put together from parts: each such object has a hidden class of its own.
     this.meta = { range, inc, namespace, namespaceId, start, end };
     this.#storage = storage;
-    this.#appliedSeq = appliedSeq;
+    this.#log = storage.logOf(range);
+    this.#appliedSeq = parts.appliedSeq;
     this.#waitingBytesMax = config.uncommittedBytesMax;
-    this.#waitingOnNode = waitingOnNode;
+    this.#waitingOnNode = parts.waitingOnNode;
     this.#waitingOnNodeMax = config.uncommittedNodeBytesMax;
-    this.#waiting = new WaitingWrites(waitingOnNode);
+    this.#waiting = new WaitingWrites(parts.waitingOnNode);
     this.#sessions = new ClientSessions(config);
     this.#sessions.load(storage.keepSessions(range, this.#sessions));
   }
@@ -243,14 +257,14 @@ export class RangeHost implements Ticked {
   }
 
   #logged(seq: Seq): Operation {
-    const entry = this.#storage.read(this.meta.range, seq, 0)?.[0];
+    const entry = this.#log.read(seq, 0)?.[0];
     assert(entry?.seq === seq, 'what is not applied is in the log');
     return decodeOperation(entry.payload);
   }
 
   /** Some of the next entries, one at least; gives what they cost, bytes. */
   #applyLogged(commitSeq: Seq, bytesMax: number): number {
-    const entries = this.#storage.read(this.meta.range, this.#appliedSeq + 1, APPLY_BYTES);
+    const entries = this.#log.read(this.#appliedSeq + 1, APPLY_BYTES);
     assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
     let bytes = 0;
     for (const entry of entries) {

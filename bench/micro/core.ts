@@ -4,11 +4,10 @@
 import { assert } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
-import { origin, type Seq } from '../../common/model/ids.ts';
-import type { ReplicaLog } from '../../kvnode/replica/log-state.ts';
+import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
 import type { Outgoing } from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
-import { ENTRY_KINDS, type LogEntry } from '../../kvnode/storage/storage.ts';
+import { ENTRY_KINDS, type LogEntry, type ReplicaLog } from '../../kvnode/storage/storage.ts';
 import type { OpenParts } from './part.ts';
 
 const NODES = ['a', 'b', 'c'] as const;
@@ -35,7 +34,29 @@ const DESCRIPTOR: Descriptor = {
 /** The newest entries of one replica; what is logged counts as synced with the next event `synced`. */
 class ShortLog implements ReplicaLog {
   gathering = 1;
+  readonly base = origin;
   #entries: LogEntry[] = [];
+
+  get last(): Position {
+    return { epoch: this.epochAt(this.lastSeq), seq: this.lastSeq };
+  }
+
+  get lastSeq(): Seq {
+    return this.#entries.at(-1)?.seq ?? 0;
+  }
+
+  /** All of it is of one epoch. */
+  epochAt(seq: Seq): Epoch {
+    return seq === 0 ? 0 : 1;
+  }
+
+  has({ epoch, seq }: Position): boolean {
+    return seq <= this.lastSeq && epoch === this.epochAt(seq);
+  }
+
+  newestAtOrBefore(): Position {
+    throw new Error('the logs here never differ');
+  }
 
   setEpochSeen(): void {}
 
@@ -69,7 +90,6 @@ class Trio {
         ...meta,
         epochSeen: 0,
         base: origin,
-        runs: [],
         lastSeq: 0,
         applied: origin,
         committed: 0,

@@ -31,7 +31,7 @@ export const logPart: OpenParts = async (directory) => {
       const payload = new Uint8Array(PAYLOAD_BYTES).fill(i);
       entries.push({ epoch: 1, seq: ++seq, kind: ENTRY_KINDS.operation, payload });
     }
-    storage.append(META.range, entries);
+    storage.logOf(META.range).append(entries);
     const { gathering: group } = storage;
     await new Promise<void>((resolve) => waiting.push({ group, resolve }));
     // What is applied lets go of the log.

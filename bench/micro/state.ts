@@ -43,7 +43,7 @@ export const stateParts: OpenParts = async (directory) => {
       ...{ epoch: 1, seq: ++seq, kind: ENTRY_KINDS.operation, payload: empty },
     }));
     // The state is written no further than the log is synced.
-    storage.append(META.range, entries);
+    storage.logOf(META.range).append(entries);
     for (let at = first; at <= seq; at++) {
       storage.apply(META.range, { epoch: 1, seq: at }, [{ key: key(), value: anyValue() }]);
     }

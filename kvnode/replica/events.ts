@@ -1,7 +1,7 @@
 // What happens to a replica. The node feeds these to Replica.step() as they come.
 
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
-import type { Inc, NodeId, Position, Seq, SessionId } from '../../common/model/ids.ts';
+import type { Inc, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { CasOutcome } from './descriptor-change.ts';
 import type { Append, AppendAck, LiveStandings } from './messages.ts';
 
@@ -19,7 +19,6 @@ export type ReplicaEvent =
   | { readonly kind: 'cas-outcome'; readonly expected: number; readonly outcome: CasOutcome }
   | { readonly kind: 'session-read'; readonly node: NodeId; readonly session: SessionId | null }
   | { readonly kind: 'snapshot-sent'; readonly to: NodeId; readonly inc: Inc; readonly installed: boolean }
-  | { readonly kind: 'compacted'; readonly base: Position }
   /** R8, asked by the node (SIGTERM, draining, a disk in trouble): to whoever is best. */
   | { readonly kind: 'hand-over' }
   /**

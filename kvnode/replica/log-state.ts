@@ -4,18 +4,7 @@
 
 import { assert } from '../../common/base/assert.ts';
 import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
-import type { LogEntry, RecoveredReplica } from '../storage/storage.ts';
-import { LogIndex } from './log-index.ts';
-
-/** The shared log, bound to one range. All calls take effect in memory at once (kvnode/storage/storage.ts). */
-export interface ReplicaLog {
-  readonly gathering: number;
-  setEpochSeen(epoch: Epoch): void;
-  append(entries: readonly LogEntry[]): void;
-  truncate(lastKept: Seq): void;
-  read(from: Seq, bytesMax: number): readonly LogEntry[] | null;
-  retainAfter(seq: Seq): void;
-}
+import type { LogEntry, LogIndex, RecoveredReplica, ReplicaLog } from '../storage/storage.ts';
 
 /** What will be durable once `group` is synced. */
 interface PendingSync {
@@ -24,14 +13,19 @@ interface PendingSync {
   epochSeen: Epoch;
 }
 
-/** Nothing of a void replica's log counts, but its epochSeen does. */
-export function emptied(recovered: RecoveredReplica): RecoveredReplica {
-  return { ...recovered, base: origin, runs: [], lastSeq: 0, applied: origin, committed: 0 };
-}
+/** Nothing of a void replica's log counts. */
+const EMPTY: LogIndex = {
+  base: origin,
+  last: origin,
+  lastSeq: 0,
+  epochAt: (seq) => (seq === 0 ? origin.epoch : undefined),
+  has: ({ seq }) => seq === 0,
+  newestAtOrBefore: () => origin,
+};
 
 export class LogState {
-  readonly index: LogIndex;
   readonly #log: ReplicaLog;
+  #void: boolean;
   readonly #pending: PendingSync[] = [];
   #epochSeen: Epoch;
   #epochSeenSynced: Epoch;
@@ -40,14 +34,20 @@ export class LogState {
   #commitSeq: Seq;
 
   constructor(recovered: RecoveredReplica, log: ReplicaLog) {
-    this.index = new LogIndex(recovered.base, recovered.runs, recovered.lastSeq);
     this.#log = log;
+    this.#void = recovered.void;
     this.#epochSeen = recovered.epochSeen;
     this.#epochSeenSynced = recovered.epochSeen;
-    this.#syncedSeq = recovered.lastSeq;
+    this.#syncedSeq = this.index.lastSeq;
     // What was known to be committed still is; the state may be behind it.
-    this.#commitSeq = Math.max(recovered.committed, recovered.applied.seq, recovered.base.seq);
-    assert(this.#commitSeq <= recovered.lastSeq, 'what is committed is in the log');
+    const { committed, applied } = recovered;
+    this.#commitSeq = recovered.void ? 0 : Math.max(committed, applied.seq, log.base.seq);
+    assert(this.#commitSeq <= this.index.lastSeq, 'what is committed is in the log');
+  }
+
+  /** What is in the log: nothing while it is void. */
+  get index(): LogIndex {
+    return this.#void ? EMPTY : this.#log;
   }
 
   get epochSeen(): Epoch {
@@ -86,10 +86,7 @@ export class LogState {
   }
 
   append(entries: readonly LogEntry[]): void {
-    for (const entry of entries) {
-      assert(entry.epoch <= this.#epochSeen, 'no entry is newer than epochSeen');
-      this.index.append(entry.epoch, entry.seq);
-    }
+    for (const entry of entries) assert(entry.epoch <= this.#epochSeen, 'no entry is newer than epochSeen');
     this.#log.append(entries);
     this.#logged();
   }
@@ -97,7 +94,6 @@ export class LogState {
   /** R3: drops the entries after `lastKept`; the next append overwrites them, in the same group or a later one. */
   truncate(lastKept: Seq): void {
     assert(lastKept >= this.#commitSeq, 'R3: a committed entry is never truncated');
-    this.index.truncate(lastKept);
     this.#log.truncate(lastKept);
     this.#syncedSeq = Math.min(this.#syncedSeq, lastKept);
     this.#verifiedSeq = Math.min(this.#verifiedSeq, lastKept);
@@ -116,7 +112,7 @@ export class LogState {
   }
 
   read(from: Seq, bytesMax: number): readonly LogEntry[] | null {
-    return from <= this.index.base.seq ? null : this.#log.read(from, bytesMax);
+    return this.#log.read(from, bytesMax);
   }
 
   retainAfter(seq: Seq): void {
@@ -142,18 +138,19 @@ export class LogState {
   /** The log was replaced by a snapshot at `base`, which is durable and committed, so it needs no verifying. */
   reset(base: Position): void {
     assert(base.seq >= this.#commitSeq, 'R3: a snapshot never shortens a log');
+    this.#void = false;
     this.#startOver(base);
     this.#verifiedSeq = base.seq;
   }
 
   /** The log is void: a snapshot, at whatever position, is to take its place. */
   empty(): void {
+    this.#void = true;
     this.#startOver(origin);
     this.#verifiedSeq = 0;
   }
 
   #startOver(base: Position): void {
-    this.index.reset(base);
     for (const pending of this.#pending) pending.lastSeq = base.seq;
     this.#syncedSeq = base.seq;
     this.#commitSeq = base.seq;

@@ -28,13 +28,13 @@ import { LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, isSameTerm } from '../../common/model/descriptor.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
-import type { EntryKind, RecoveredReplica } from '../storage/storage.ts';
+import type { EntryKind, RecoveredReplica, ReplicaLog } from '../storage/storage.ts';
 import { type ImpossibleClaim, impossibleAppend, impossibleSnapshot } from './claims.ts';
 import type { ReplicaEvent } from './events.ts';
 import { Fence } from './fence.ts';
 import { receiveAppend, rejectVoid, wantsSnapshot } from './follower.ts';
 import { Freshness } from './freshness.ts';
-import { emptied, LogState, type ReplicaLog } from './log-state.ts';
+import { LogState } from './log-state.ts';
 import type { Append, AppendAck, LiveStandings, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
 import { misfitOf, statusOf } from './replica-status.ts';
@@ -94,7 +94,7 @@ export class Replica {
     this.#config = options.config;
     this.#leaseValid = options.leaseValid;
     this.#diskFit = options.diskFit;
-    this.#state = new LogState(recovered.void ? emptied(recovered) : recovered, options.log);
+    this.#state = new LogState(recovered, options.log);
     this.#freshness = new Freshness(options.stampBase);
     this.#role = recovered.void ? { kind: 'void' } : FOLLOWER;
     this.#appliedSeq = recovered.void ? 0 : recovered.applied.seq;
@@ -186,8 +186,6 @@ export class Replica {
         return ownership?.sessionRead(event.node, event.session);
       case 'snapshot-sent':
         return ownership?.snapshotSent(event.to, event.inc, event.installed, now);
-      case 'compacted':
-        return this.isVoid ? undefined : this.#state.index.compact(event.base);
       case 'hand-over':
         return ownership?.handOver(null, now);
       case 'tick':

@@ -4,7 +4,7 @@
 import { assert } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Epoch, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
+import type { Epoch, NamespaceId, NodeId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import { encodeReplica, type ReplicaBody } from './bodies.ts';
 import type { CheckedEngine } from './checked-engine.ts';
@@ -16,6 +16,7 @@ import type { DirectoryLock } from './lock.ts';
 import type { SharedLog } from './log.ts';
 import type { NodeFile } from './node-file.ts';
 import { RECORD_TYPES } from './record.ts';
+import { StoredReplicaLog } from './replica-log.ts';
 import type { Replica, Replicas } from './replicas.ts';
 import type { Retention } from './retention.ts';
 import type { Segments } from './segments.ts';
@@ -23,9 +24,9 @@ import { StoredSnapshot } from './snapshot.ts';
 import type { State } from './state.ts';
 import type {
   Change,
-  LogEntry,
   Page,
   RecoveredReplica,
+  ReplicaLog,
   ReplicaMeta,
   ReplicaView,
   Row,
@@ -160,38 +161,8 @@ export class NodeStorage implements Storage {
     this.#replicas.create(meta.range, body);
   }
 
-  setEpochSeen(range: RangeId, epoch: Epoch): void {
-    const replica = this.#replicas.get(range);
-    assert(epoch >= replica.epochSeen, 'epochSeen never falls');
-    if (epoch === replica.epochSeen) return;
-    this.#log.put(RECORD_TYPES.epochSeen, range, { epoch, seq: 0 }, NO_BODY);
-    replica.epochSeen = epoch;
-  }
-
-  append(range: RangeId, entries: readonly LogEntry[]): void {
-    const replica = this.#whole(range);
-    this.#log.append(range, replica.log, entries, replica.committed);
-  }
-
-  truncate(range: RangeId, lastKept: Seq): void {
-    const replica = this.#whole(range);
-    assert(lastKept >= replica.committed, 'what is committed is never truncated');
-    if (lastKept === replica.log.lastSeq) return;
-    const last = { epoch: replica.log.epochAt(lastKept), seq: lastKept };
-    this.#log.put(RECORD_TYPES.truncate, range, last, NO_BODY);
-    replica.log.truncate(last);
-  }
-
-  read(range: RangeId, from: Seq, bytesMax: number): readonly LogEntry[] | null {
-    return this.#log.read(this.#replicas.get(range).log, from, bytesMax);
-  }
-
-  retainAfter(range: RangeId, seq: Seq): void {
-    this.#replicas.get(range).retainAfter = seq;
-  }
-
-  onCompacted(listener: (range: RangeId, base: Position) => void): void {
-    this.#parts.retention.onCompacted(listener);
+  logOf(range: RangeId): ReplicaLog {
+    return new StoredReplicaLog(this.#log, this.#replicas.get(range));
   }
 
   // ---- the disk ------------------------------------------------------------------------------------------------
@@ -316,5 +287,3 @@ export class NodeStorage implements Storage {
     return replica;
   }
 }
-
-const NO_BODY = new Uint8Array(0);

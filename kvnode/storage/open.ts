@@ -4,7 +4,7 @@
 import { join } from 'node:path';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
-import { comparePositions } from '../../common/model/ids.ts';
+
 import { type BatchesFound, CheckedEngine } from './checked-engine.ts';
 import { checkDamageMark, DamageReport } from './damage.ts';
 import { type Disk, realDisk } from './disk.ts';
@@ -310,8 +310,7 @@ async function attachApplied(replica: Replica, engine: StateEngine): Promise<voi
     );
   }
   const applied = stored ?? replica.applied;
-  const inLog = applied.seq >= log.base.seq && applied.seq <= log.lastSeq;
-  if (!inLog || comparePositions({ epoch: log.epochAt(applied.seq), seq: applied.seq }, applied) !== 0) {
+  if (!log.has(applied)) {
     const has = `${log.base.seq} to ${log.lastSeq}`;
     throw new CorruptDataError(
       `range ${replica.range} is applied through ${applied.seq}, its log has ${has}`,

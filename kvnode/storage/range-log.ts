@@ -1,9 +1,9 @@
-// Where the entries of one range are: the logical log of a replica as an index over the shared one. One row per record of
-// entries, in one typed array and not an object each, since a node may hold millions of entries.
+// Where the entries of one range are, and of which epochs: the logical log of a replica as an index over the shared one. One
+// row per record of entries, in one typed array and not an object each, since a node may hold millions of entries.
 
-import { assert } from '../../common/base/assert.ts';
-import type { Position, Seq } from '../../common/model/ids.ts';
-import type { EpochRun } from './storage.ts';
+import { assert, present } from '../../common/base/assert.ts';
+import type { Epoch, Position, Seq } from '../../common/model/ids.ts';
+import type { LogIndex } from './storage.ts';
 
 /** Where a record is: in a segment at an offset, and at first in memory too. */
 export interface RecordPlaceInLog {
@@ -46,7 +46,7 @@ export interface CarriedRecord {
   readonly place: RecordPlaceInLog;
 }
 
-export class RangeLog {
+export class RangeLog implements LogIndex {
   #base: Position;
   #rows = new Float64Array(ROWS_MIN * WIDTH);
   /** Rows [first, end) are in use. */
@@ -67,7 +67,11 @@ export class RangeLog {
     return this.#base;
   }
 
-  get lastEpoch(): number {
+  get last(): Position {
+    return { epoch: this.#lastEpoch, seq: this.#lastSeq };
+  }
+
+  get lastEpoch(): Epoch {
     return this.#lastEpoch;
   }
 
@@ -132,12 +136,26 @@ export class RangeLog {
     return bytes;
   }
 
-  /** The epoch of the entry at `seq`, which is in the log or at its base. */
-  epochAt(seq: Seq): number {
-    if (seq === this.#base.seq) return this.#base.epoch;
-    const row = this.#find(seq);
-    assert(row < this.#end && this.#at(row, FIRST_SEQ) <= seq, 'the log holds the seq');
-    return this.#at(row, EPOCH);
+  epochAt(seq: Seq): Epoch | undefined {
+    // The end is where almost all calls look.
+    if (seq >= this.#lastSeq) return seq === this.#lastSeq ? this.#lastEpoch : undefined;
+    if (seq <= this.#base.seq) return seq === this.#base.seq ? this.#base.epoch : undefined;
+    return this.#at(this.#find(seq), EPOCH);
+  }
+
+  has(position: Position): boolean {
+    return this.epochAt(position.seq) === position.epoch;
+  }
+
+  /** The position at `seq`, which is in the log or at its base. */
+  positionAt(seq: Seq): Position {
+    return { epoch: present(this.epochAt(seq), 'an entry in the log'), seq };
+  }
+
+  newestAtOrBefore(limit: Position): Position {
+    const row = Math.min(this.#find(limit.seq), this.#endOf(limit.epoch) - 1);
+    if (row < this.#first || this.#at(row, FIRST_SEQ) > limit.seq) return this.#base;
+    return { epoch: this.#at(row, EPOCH), seq: Math.min(limit.seq, this.#at(row, LAST_SEQ)) };
   }
 
   /** Drops the entries after `last`. At or below the base (known only from a checkpoint), the base moves back to it. */
@@ -191,15 +209,6 @@ export class RangeLog {
     return row < this.#end ? this.#row(row) : undefined;
   }
 
-  runs(): EpochRun[] {
-    const runs: EpochRun[] = [];
-    for (let row = this.#first; row < this.#end; row++) {
-      const epoch = this.#at(row, EPOCH);
-      if (runs.at(-1)?.epoch !== epoch) runs.push({ epoch, firstSeq: this.#at(row, FIRST_SEQ) });
-    }
-    return runs;
-  }
-
   /** The first row whose last seq is at or after `seq`. */
   #find(seq: Seq): number {
     let low = this.#first;
@@ -207,6 +216,18 @@ export class RangeLog {
     while (low < high) {
       const middle = (low + high) >>> 1;
       if (this.#at(middle, LAST_SEQ) >= seq) high = middle;
+      else low = middle + 1;
+    }
+    return low;
+  }
+
+  /** The first row of an epoch above `epoch`: epochs do not fall along a log. */
+  #endOf(epoch: Epoch): number {
+    let low = this.#first;
+    let high = this.#end;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      if (this.#at(middle, EPOCH) > epoch) high = middle;
       else low = middle + 1;
     }
     return low;

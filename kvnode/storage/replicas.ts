@@ -76,7 +76,7 @@ export class Replica {
   }
 
   get last(): Position {
-    return { epoch: this.log.lastEpoch, seq: this.log.lastSeq };
+    return this.log.last;
   }
 
   get recovered(): RecoveredReplica {
@@ -84,7 +84,6 @@ export class Replica {
       ...this.meta,
       epochSeen: this.epochSeen,
       base: this.log.base,
-      runs: this.log.runs(),
       lastSeq: this.log.lastSeq,
       applied: this.applied,
       committed: this.committed,

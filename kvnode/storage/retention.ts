@@ -7,7 +7,7 @@
 // the end of the log, and the segment goes once that is synced. It is done only while others have most of the log, or
 // carrying would feed itself.
 
-import type { Position, RangeId, Seq } from '../../common/model/ids.ts';
+import type { Seq } from '../../common/model/ids.ts';
 import type { SharedLog } from './log.ts';
 import type { Replica, Replicas } from './replicas.ts';
 import type { Segments } from './segments.ts';
@@ -41,7 +41,6 @@ export class Retention {
   readonly #segments: Segments;
   readonly #replicas: Replicas;
   readonly #bounds: RetentionBounds;
-  readonly #listeners: ((range: RangeId, base: Position) => void)[] = [];
   /** What was decided waits until all that was logged then is synced. */
   #deciding = false;
   #closed = false;
@@ -68,10 +67,6 @@ export class Retention {
   /** Bytes of records carried so far. */
   get carriedBytes(): number {
     return this.#carriedBytes;
-  }
-
-  onCompacted(listener: (range: RangeId, base: Position) => void): void {
-    this.#listeners.push(listener);
   }
 
   /**
@@ -128,7 +123,7 @@ export class Retention {
       deleted = this.#segments.numbers[0] as number;
       this.#segments.deleteFirst();
     }
-    if (deleted > 0) this.#compact(deleted);
+    for (const { log } of this.#replicas.byRange.values()) log.compact(deleted);
   }
 
   /** Bytes that would be left without the oldest segment. */
@@ -142,13 +137,6 @@ export class Retention {
       first = Math.min(first, replica.log.segmentAfter(after(replica)));
     }
     return first;
-  }
-
-  #compact(deleted: number): void {
-    for (const replica of this.#replicas.byRange.values()) {
-      if (!replica.log.compact(deleted)) continue;
-      for (const listener of this.#listeners) listener(replica.range, replica.log.base);
-    }
   }
 
   // ---- carrying ----------------------------------------------------------------------------------------------------
@@ -176,7 +164,7 @@ export class Retention {
     const last = log.lastSeq;
     for (let prev = appliedSynced.seq; prev < last; ) {
       const entries = this.#log.read(log, prev + 1, CARRY_READ_BYTES) ?? [];
-      this.#log.carry(range, log, { epoch: log.epochAt(prev), seq: prev }, entries, committed);
+      this.#log.carry(range, log, log.positionAt(prev), entries, committed);
       prev += entries.length;
     }
   }

@@ -28,18 +28,11 @@ export interface ReplicaMeta extends KeyRange {
   readonly namespaceId: NamespaceId;
 }
 
-/** Consecutive entries of one epoch: from `firstSeq` to the next run's, or to the end of the log. */
-export interface EpochRun {
-  readonly epoch: Epoch;
-  readonly firstSeq: Seq;
-}
-
 /** A replica as found on disk at start. */
 export interface RecoveredReplica extends ReplicaMeta {
   readonly epochSeen: Epoch;
   /** The log holds entries after this position. */
   readonly base: Position;
-  readonly runs: readonly EpochRun[];
   readonly lastSeq: Seq;
   /** Through here the state on disk is applied; base <= applied <= last, unless void. */
   readonly applied: Position;
@@ -160,7 +153,42 @@ export interface StorageStats {
   readonly entries: number;
 }
 
-export interface Storage {
+/** Which epoch each seq of a log belongs to, in memory: all that R3 asks of a log is answered from here. */
+export interface LogIndex {
+  /** The log holds entries after this position. */
+  readonly base: Position;
+  readonly last: Position;
+  readonly lastSeq: Seq;
+  /** The epoch at `seq`, of the base too; undefined below the base and beyond the end. */
+  epochAt(seq: Seq): Epoch | undefined;
+  has(position: Position): boolean;
+  /** The newest position at or before `limit` in seq whose epoch is not above `limit`'s; the base if there is none. */
+  newestAtOrBefore(limit: Position): Position;
+}
+
+/** The log of one replica. All calls take effect in memory at once, in call order; they are durable with their group. */
+export interface ReplicaLog extends LogIndex {
+  /**
+   * The group that is gathering. Read it after logging: what was logged is durable once a group with this number or a
+   * higher one is synced.
+   */
+  readonly gathering: number;
+  setEpochSeen(epoch: Epoch): void;
+  /** Entries continue the log: the first one's seq is one more than the last's. Their payloads are copied. */
+  append(entries: readonly LogEntry[]): void;
+  /** Drops the entries after `lastKept`, which is at or above what is applied. */
+  truncate(lastKept: Seq): void;
+  /**
+   * Entries from `from` on, at most `bytesMax` bytes of payload but at least one if there is one; from memory or disk.
+   * Null where the log no longer goes back so far.
+   */
+  read(from: Seq, bytesMax: number): readonly LogEntry[] | null;
+  /** Some follower may still need the entries after this seq; a hint, overridden by the retention bound. */
+  retainAfter(seq: Seq): void;
+}
+
+/** Who this data directory is. */
+export interface StorageIdentity {
   readonly nodeId: NodeId;
   /** Null until the node first joined one. */
   readonly clusterId: string | null;
@@ -169,46 +197,29 @@ export interface Storage {
   readonly lineage: Lineage;
   /** Raises it by one, durably, in the name of this process. Rejects with the disk's error; then nothing has changed. */
   raiseGeneration(writer: string): Promise<void>;
-  readonly recovered: readonly RecoveredReplica[];
-  readonly tombstones: ReadonlyMap<RangeId, Tombstone>;
+}
 
-  // ---- the log -------------------------------------------------------------------------------------------------
-  /**
-   * The group that is gathering. Read it after logging: what was logged is durable once a group with this number or a
-   * higher one is synced.
-   */
+/** The log that all replicas share. */
+export interface StorageLog {
+  /** As ReplicaLog's. */
   readonly gathering: number;
   /** Called for each synced group, in order. */
   onSynced(listener: (group: number) => void): void;
   /** Called once: a write or a sync failed (R12). The process must stop; nothing is acknowledged after it. */
   onFailure(listener: (error: Error) => void): void;
-
-  /** Another range here, or one that is being wiped, whose keys overlap these: no replica can be made beside it. */
-  overlapping(meta: ReplicaMeta): RangeId | null;
-  /** Makes an empty replica with the log base given (origin, or where a split made the range). */
-  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
-  setEpochSeen(range: RangeId, epoch: Epoch): void;
-  /** Entries continue the log: the first one's seq is one more than the last's. Their payloads are copied. */
-  append(range: RangeId, entries: readonly LogEntry[]): void;
-  /** Drops the entries after `lastKept`, which is at or above what is applied. */
-  truncate(range: RangeId, lastKept: Seq): void;
-  /**
-   * Entries from `from` on, at most `bytesMax` bytes of payload but at least one if there is one; from memory or disk.
-   * Null where the log no longer goes back so far.
-   */
-  read(range: RangeId, from: Seq, bytesMax: number): readonly LogEntry[] | null;
-  /** Some follower may still need the entries after this seq; a hint, overridden by the retention bound. */
-  retainAfter(range: RangeId, seq: Seq): void;
-  /** Called when the log of a range no longer goes back as far: its new base. */
-  onCompacted(listener: (range: RangeId, base: Position) => void): void;
-
-  // ---- the disk ------------------------------------------------------------------------------------------------
   /** Since when (Env.now()) the log waits for the disk to take or to sync a group; null: it does not. */
   readonly waitingSince: number | null;
   /** No room for more log: new writes should be refused with OVERLOADED. It is tried again until there is some. */
   readonly full: boolean;
+  /**
+   * R12: marks the data directory as damaged, durably, then fails the log (`onFailure`), so that the process stops. The next
+   * start sets the directory aside.
+   */
+  reportDamage(reason: string): void;
+}
 
-  // ---- the state -----------------------------------------------------------------------------------------------
+/** The rows of all replicas, as applied. */
+export interface StorageState {
   /** The row with every applied change in it. The bytes must not be modified. */
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined;
   /** Applies one committed entry, in seq order without gaps; visible to reads at once, written behind. */
@@ -222,28 +233,34 @@ export interface Storage {
   readonly saturated: boolean;
   /** One page of `[start, end)` of the range's namespace; the caller has clipped the bounds to the range. */
   scan(range: RangeId, bounds: KeyRange, options: ScanOptions): Promise<Page>;
-
-  // ---- replicas as a whole ---------------------------------------------------------------------------------------
-  openSnapshot(range: RangeId): Promise<SnapshotReader>;
   /** Call it in the turn in which `apply` was called, to get the state right after that entry. */
   openView(range: RangeId): ReplicaView;
-  /** Durably void first; then the span is cleared. `bounds` become the replica's. */
-  beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter>;
-  /** R9: a durable tombstone, then the rows are cleared (resumed at the next start if interrupted). */
-  wipe(range: RangeId): Promise<void>;
-
-  // ---- damage --------------------------------------------------------------------------------------------------
   /**
    * Verifies the files that the state is read from, beside whatever goes on. `turn` is awaited before each piece of so many
    * bytes is read. Answers the bytes verified. Throws CorruptDataError, which has then been reported.
    */
   verifyState(turn: (bytes: number) => Promise<void>): Promise<number>;
-  /**
-   * R12: marks the data directory as damaged, durably, then fails the log (`onFailure`), so that the process stops. The next
-   * start sets the directory aside.
-   */
-  reportDamage(reason: string): void;
+}
 
+/** The replicas as a whole: made, replaced by a snapshot, wiped. */
+export interface StorageReplicas {
+  readonly recovered: readonly RecoveredReplica[];
+  readonly tombstones: ReadonlyMap<RangeId, Tombstone>;
+  /** Another range here, or one that is being wiped, whose keys overlap these: no replica can be made beside it. */
+  overlapping(meta: ReplicaMeta): RangeId | null;
+  /** Makes an empty replica with the log base given (origin, or where a split made the range). */
+  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
+  /** The log of the replica that the range has here now. */
+  logOf(range: RangeId): ReplicaLog;
+  openSnapshot(range: RangeId): Promise<SnapshotReader>;
+  /** Durably void first; then the span is cleared. `bounds` become the replica's. */
+  beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter>;
+  /** R9: a durable tombstone, then the rows are cleared (resumed at the next start if interrupted). */
+  wipe(range: RangeId): Promise<void>;
+}
+
+/** All that a node keeps on disk. Whoever needs a part of it takes that part. */
+export interface Storage extends StorageIdentity, StorageLog, StorageState, StorageReplicas {
   readonly stats: StorageStats;
   /** Everything logged is synced, the state written; the directory is released. */
   close(): Promise<void>;

@@ -1,9 +1,8 @@
 // One range's log in memory, with groups that are synced when the test says so and a suffix that a crash can lose.
 
 import { assert } from '../../common/base/assert.ts';
-import { type Epoch, origin, type Seq } from '../../common/model/ids.ts';
-import type { ReplicaLog } from '../../kvnode/replica/log-state.ts';
-import type { EpochRun, LogEntry, RecoveredReplica } from '../../kvnode/storage/storage.ts';
+import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
+import type { LogEntry, RecoveredReplica, ReplicaLog } from '../../kvnode/storage/storage.ts';
 
 type Record =
   | { readonly kind: 'epoch-seen'; readonly epoch: Epoch }
@@ -11,6 +10,7 @@ type Record =
   | { readonly kind: 'truncate'; readonly lastKept: Seq };
 
 interface Contents {
+  base: Position;
   epochSeen: Epoch;
   entries: LogEntry[];
 }
@@ -25,11 +25,44 @@ export class MemoryLog implements ReplicaLog {
 
   constructor(epochSeen: Epoch = 0) {
     this.#firstEpochSeen = epochSeen;
-    this.#contents = { epochSeen, entries: [] };
+    this.#contents = { base: origin, epochSeen, entries: [] };
   }
 
   get entries(): readonly LogEntry[] {
     return this.#contents.entries;
+  }
+
+  get base(): Position {
+    return this.#contents.base;
+  }
+
+  get last(): Position {
+    const newest = this.entries.at(-1);
+    return newest === undefined ? this.#contents.base : { epoch: newest.epoch, seq: newest.seq };
+  }
+
+  get lastSeq(): Seq {
+    return this.last.seq;
+  }
+
+  epochAt(seq: Seq): Epoch | undefined {
+    const { base, entries } = this.#contents;
+    return seq === base.seq ? base.epoch : entries[seq - base.seq - 1]?.epoch;
+  }
+
+  has(position: Position): boolean {
+    return this.epochAt(position.seq) === position.epoch;
+  }
+
+  newestAtOrBefore(limit: Position): Position {
+    const found = this.entries.findLast(({ seq, epoch }) => seq <= limit.seq && epoch <= limit.epoch);
+    return found === undefined ? this.#contents.base : { epoch: found.epoch, seq: found.seq };
+  }
+
+  /** Nothing is in it but what comes after `base`: it was compacted there, or a snapshot was installed. */
+  startAfter(base: Position): void {
+    this.#contents.entries = this.entries.filter(({ seq }) => seq > base.seq);
+    this.#contents.base = base;
   }
 
   setEpochSeen(epoch: Epoch): void {
@@ -45,9 +78,11 @@ export class MemoryLog implements ReplicaLog {
   }
 
   read(from: Seq, bytesMax: number): readonly LogEntry[] | null {
+    const { base, entries } = this.#contents;
+    if (from <= base.seq) return null;
     const found: LogEntry[] = [];
     let bytes = 0;
-    for (const entry of this.#contents.entries.slice(from - 1)) {
+    for (const entry of entries.slice(from - base.seq - 1)) {
       if (found.length > 0 && bytes + entry.payload.length > bytesMax) break;
       bytes += entry.payload.length;
       found.push(entry);
@@ -64,7 +99,7 @@ export class MemoryLog implements ReplicaLog {
 
   /** The entries that a restart would find if the groups through `group` reached the disk. */
   durable(group: number): readonly LogEntry[] {
-    const contents: Contents = { epochSeen: this.#firstEpochSeen, entries: [] };
+    const contents: Contents = { base: origin, epochSeen: this.#firstEpochSeen, entries: [] };
     for (const logged of this.#records) if (logged.group <= group) carryOut(contents, logged.record);
     return contents.entries;
   }
@@ -72,7 +107,7 @@ export class MemoryLog implements ReplicaLog {
   /** What a restart finds when only the groups through `group` reached the disk. */
   recover(group: number, meta: Pick<RecoveredReplica, 'range' | 'inc'>): RecoveredReplica {
     this.#records = this.#records.filter((logged) => logged.group <= group);
-    this.#contents = { epochSeen: this.#firstEpochSeen, entries: [] };
+    this.#contents = { base: origin, epochSeen: this.#firstEpochSeen, entries: [] };
     for (const { record } of this.#records) carryOut(this.#contents, record);
     this.gathering = group + 1;
     const { epochSeen, entries } = this.#contents;
@@ -82,7 +117,6 @@ export class MemoryLog implements ReplicaLog {
       ...whole,
       epochSeen,
       base: origin,
-      runs: runsOf(entries),
       lastSeq: entries.length,
       applied: origin,
       committed: 0,
@@ -97,26 +131,18 @@ export class MemoryLog implements ReplicaLog {
 }
 
 function carryOut(contents: Contents, record: Record): void {
-  const { entries } = contents;
+  const { base, entries } = contents;
   switch (record.kind) {
     case 'epoch-seen':
       contents.epochSeen = record.epoch;
       return;
     case 'truncate':
-      entries.length = record.lastKept;
+      entries.length = record.lastKept - base.seq;
       return;
     case 'append':
       for (const entry of record.entries) {
-        assert(entry.seq === entries.length + 1, 'entries continue the log');
+        assert(entry.seq === base.seq + entries.length + 1, 'entries continue the log');
         entries.push(entry);
       }
   }
-}
-
-function runsOf(entries: readonly LogEntry[]): EpochRun[] {
-  const runs: EpochRun[] = [];
-  for (const { epoch, seq } of entries) {
-    if (runs.at(-1)?.epoch !== epoch) runs.push({ epoch, firstSeq: seq });
-  }
-  return runs;
 }

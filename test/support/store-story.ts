@@ -52,7 +52,7 @@ async function write(
   texts: readonly string[],
 ): Promise<void> {
   const entries = texts.map((text, i) => entry(1, first + i, text));
-  storage.append(range, entries);
+  storage.logOf(range).append(entries);
   applyAll(storage, range, entries);
   while (storage.stats.overlayBytes > 0) await new Promise<void>((resolve) => realEnv.soon(resolve));
 }
@@ -71,7 +71,7 @@ export async function readRows(storage: Storage, keys: readonly string[]): Promi
   const rows: string[] = [];
   for (const replica of storage.recovered) {
     const { range, applied, start, end } = replica;
-    applyAll(storage, range, storage.read(range, applied.seq + 1, 1 << 20) ?? []);
+    applyAll(storage, range, storage.logOf(range).read(applied.seq + 1, 1 << 20) ?? []);
     const page = await storage.scan(range, { start, end }, EVERYTHING);
     rows.push(...page.rows.decode().map(textOfRow));
   }

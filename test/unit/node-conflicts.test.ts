@@ -9,7 +9,6 @@ import type { Descriptor } from '../../common/model/descriptor.ts';
 import { origin } from '../../common/model/ids.ts';
 import type { EventRecord } from '../../common/model/records.ts';
 import { ConflictWatch } from '../../kvnode/conflict-watch.ts';
-import { LogOfRange } from '../../kvnode/log-of-range.ts';
 import { newReplica } from '../../kvnode/new-replica.ts';
 import { RangeHost } from '../../kvnode/range-host.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
@@ -37,20 +36,20 @@ async function hostHere(): Promise<RangeHost> {
       ...META,
       epochSeen: 7,
       base: origin,
-      runs: [],
       lastSeq: 0,
       applied: origin,
       committed: 0,
       void: false,
     },
-    log: new LogOfRange(storage, 1),
+    log: storage.logOf(1),
     config: DEFAULT_REPLICATION,
     leaseValid: () => true,
     diskFit: () => true,
     stampBase: 0,
   });
-  return new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, new WaitingBytes(), {
-    checkApplied: () => {},
+  return new RangeHost({
+    ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION },
+    ...{ waitingOnNode: new WaitingBytes(), checks: { checkApplied: () => {} } },
   });
 }
 

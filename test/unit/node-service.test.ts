@@ -52,23 +52,15 @@ async function stage(): Promise<Stage> {
   const replica = new Replica({
     self: 'n',
     recovered: { ...META, ...EMPTY },
-    log: {
-      get gathering() {
-        return storage.gathering;
-      },
-      setEpochSeen: (epoch) => storage.setEpochSeen(1, epoch),
-      append: (entries) => storage.append(1, entries),
-      truncate: (lastKept) => storage.truncate(1, lastKept),
-      read: (from, bytesMax) => storage.read(1, from, bytesMax),
-      retainAfter: (seq) => storage.retainAfter(1, seq),
-    },
+    log: storage.logOf(1),
     config: DEFAULT_REPLICATION,
     leaseValid: () => stage.leased,
     diskFit: () => true,
     stampBase: 0,
   });
-  const host = new RangeHost(replica, META, storage, 0, DEFAULT_REPLICATION, waiting, {
-    checkApplied: () => {},
+  const host = new RangeHost({
+    ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION, waitingOnNode: waiting },
+    checks: { checkApplied: () => {} },
   });
   const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now(), Number.POSITIVE_INFINITY);
   storage.onSynced((group) => {

@@ -23,7 +23,7 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
     return taken;
   };
   before.keepSessions(1, { takeChanges, rows: () => [] });
-  before.append(1, entries(1, 1, 2));
+  before.logOf(1).append(entries(1, 1, 2));
   before.apply(1, at(1, 1), [put('a', '1')]);
   before.apply(1, at(1, 2), [put('b', '2')]);
   // A snapshot holds what is in the state store: all of it, once it was closed.
@@ -71,7 +71,7 @@ async function senderOf(count: number, env: Env = realEnv, snapshotBytesPerSecon
   const world = new TwinWorld();
   const before = await world.open();
   createWhole(before);
-  before.append(1, entries(1, 1, count));
+  before.logOf(1).append(entries(1, 1, count));
   for (let seq = 1; seq <= count; seq++) before.apply(1, at(1, seq), [put(`row ${seq}`, '1')]);
   await before.close();
   const storage = await world.open();

@@ -20,7 +20,7 @@ const DESCRIPTOR: Descriptor = {
   ...{ parent: null, transferTo: null, retire: null },
 };
 
-function replicaOf(self: 'a' | 'b'): Replica {
+function replicaOf(self: 'a' | 'b', log = new MemoryLog()): Replica {
   const { namespace, namespaceId, start, end } = DESCRIPTOR;
   const meta = { range: 1, inc: self === 'a' ? 1 : 2, namespace, namespaceId, start, end };
   return new Replica({
@@ -29,13 +29,12 @@ function replicaOf(self: 'a' | 'b'): Replica {
       ...meta,
       epochSeen: 0,
       base: origin,
-      runs: [],
       lastSeq: 0,
       applied: origin,
       committed: 0,
       void: false,
     },
-    log: new MemoryLog(),
+    log,
     config: DEFAULT_REPLICATION,
     leaseValid: () => true,
     diskFit: () => true,
@@ -61,9 +60,11 @@ for (const owner of owners) {
 }
 
 test('a void replica takes a snapshot in that is older than what it had: its log counts for nothing', (t) => {
-  const replica = replicaOf('b');
+  const log = new MemoryLog();
+  const replica = replicaOf('b', log);
   t.is(replica.offerSnapshot('a', 1, { epoch: 1, seq: 200 }), 'take');
   replica.becomeVoid();
+  log.startAfter({ epoch: 1, seq: 200 });
   replica.installed({ epoch: 1, seq: 200 });
   t.is(replica.commitSeq, 200);
   t.is(replica.offerSnapshot('a', 2, { epoch: 2, seq: 300 }), 'take');
@@ -74,6 +75,7 @@ test('a void replica takes a snapshot in that is older than what it had: its log
     'the next owner has written less of its state',
   );
   replica.becomeVoid();
+  log.startAfter({ epoch: 1, seq: 200 });
   replica.installed({ epoch: 1, seq: 200 });
   t.is(replica.commitSeq, 200);
 });

@@ -27,7 +27,7 @@ function ownerWith(entries: Seq, quietMs = config.idleAppendMs) {
     const messages = sending.messages.flatMap(({ message }) => (message.kind === 'append' ? [message] : []));
     return { messages, needsSnapshot: sending.snapshots.length > 0 };
   };
-  return { state, follower, due };
+  return { log, state, follower, due };
 }
 
 test('a follower with a full window is asked again and again whether it is there', (t) => {
@@ -41,11 +41,11 @@ test('a follower with a full window is asked again and again whether it is there
 });
 
 test('once the log no longer has what is in flight, a follower that came back needs a snapshot', (t) => {
-  const { state, follower, due } = ownerWith(20);
+  const { log, follower, due } = ownerWith(20);
   due(1_000);
-  state.index.compact({ epoch: 1, seq: 4 });
+  log.startAfter({ epoch: 1, seq: 4 });
   t.false(due(1_000 + config.idleAppendMs).needsSnapshot, 'the log still meets what it would have');
-  state.index.compact({ epoch: 1, seq: 5 });
+  log.startAfter({ epoch: 1, seq: 5 });
   t.false(due(1_001 + config.idleAppendMs).needsSnapshot, 'not before it is silent for a while');
   const later = due(1_000 + 2 * config.idleAppendMs);
   t.deepEqual([later.needsSnapshot, later.messages], [true, []]);

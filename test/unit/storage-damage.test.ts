@@ -31,7 +31,7 @@ import { realWorld, TwinWorld } from '../suites/storage/world.ts';
 
 /** Logged, applied, and in the state store as one batch. */
 async function write(storage: Storage, seq: number, key: string, value: string): Promise<void> {
-  storage.append(1, [entry(1, seq)]);
+  storage.logOf(1).append([entry(1, seq)]);
   storage.apply(1, at(1, seq), [put(key, value)]);
   while (storage.stats.overlayBytes > 0) await turn();
 }
@@ -267,7 +267,7 @@ test('a newest segment that is missing before a prepared one is damage', async (
   const storage = await world.open();
   createWhole(storage);
   for (let seq = 1; seq <= 40; seq++) {
-    storage.append(1, [entry(1, seq, 'x'.repeat(200))]);
+    storage.logOf(1).append([entry(1, seq, 'x'.repeat(200))]);
     await synced(storage);
   }
   const copy = world.disk.copy();
@@ -295,13 +295,13 @@ test('what is known to be committed survives a crash, though the state is behind
   const world = new TwinWorld({ flushMs: 1_000_000 });
   const storage = await world.open();
   createWhole(storage);
-  storage.append(1, entries(1, 1, 3));
+  storage.logOf(1).append(entries(1, 1, 3));
   for (let seq = 1; seq <= 3; seq++) storage.apply(1, at(1, seq), [put('a', String(seq))]);
-  storage.append(1, [entry(1, 4)]);
+  storage.logOf(1).append([entry(1, 4)]);
   await synced(storage);
   const again = await world.afterPowerCut(() => false).open();
   t.like(again.recovered[0], { applied: origin, committed: 3, lastSeq: 4 });
-  t.throws(() => again.truncate(1, 2), { message: /committed is never truncated/ });
+  t.throws(() => again.logOf(1).truncate(2), { message: /committed is never truncated/ });
   await again.close();
   await storage.close();
 });
@@ -317,7 +317,7 @@ test('a replica that a snapshot made keeps what it knows to be committed when it
   const storage = await world.open();
   storage.createReplica(meta(1), origin, 0);
   for (let seq = 1; seq <= 60; seq++) {
-    storage.append(1, [entry(1, seq, 'x'.repeat(300))]);
+    storage.logOf(1).append([entry(1, seq, 'x'.repeat(300))]);
     storage.apply(1, at(1, seq), [put('a', String(seq))]);
     await synced(storage);
   }

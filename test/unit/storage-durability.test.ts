@@ -42,12 +42,12 @@ test('a group is told of after its sync only, and the next is written after that
   const world = new TwinWorld();
   const { storage, groups } = await openWithReplica(world);
   world.disk.hold();
-  storage.append(1, entries(1, 1, 2));
+  storage.logOf(1).append(entries(1, 1, 2));
   const first = storage.gathering;
   await until(t, 'the first group is written', () => world.disk.heldSyncs === 1);
-  storage.append(1, entries(1, 3, 4));
+  storage.logOf(1).append(entries(1, 3, 4));
   const second = storage.gathering;
-  storage.append(1, entries(1, 5, 6));
+  storage.logOf(1).append(entries(1, 5, 6));
   t.is(storage.gathering, second, 'what comes while a group is written gathers in one');
   t.true(second > first);
   for (let i = 0; i < 20; i++) await turn();
@@ -72,7 +72,7 @@ test('writes of one turn share one sync', async (t) => {
   const world = new TwinWorld();
   const { storage } = await openWithReplica(world);
   const { syncs } = world.disk;
-  for (let seq = 1; seq <= 100; seq++) storage.append(1, [entry(1, seq)]);
+  for (let seq = 1; seq <= 100; seq++) storage.logOf(1).append([entry(1, seq)]);
   await synced(storage);
   t.is(world.disk.syncs, syncs + 1);
 });
@@ -81,11 +81,11 @@ test('a failed sync stops everything: nothing is told of, nothing is tried again
   const world = new TwinWorld();
   const { storage, groups, failures } = await openWithReplica(world);
   world.disk.syncError = new Error('EIO');
-  storage.append(1, entries(1, 1, 2));
+  storage.logOf(1).append(entries(1, 1, 2));
   await until(t, 'the failure is told of', () => failures.length > 0);
   world.disk.syncError = null;
   const { syncs } = world.disk;
-  t.throws(() => storage.append(1, entries(1, 3, 3)), { message: /after a failure/ });
+  t.throws(() => storage.logOf(1).append(entries(1, 3, 3)), { message: /after a failure/ });
   for (let i = 0; i < 20; i++) await turn();
   t.is(failures.length, 1);
   t.deepEqual(groups, []);
@@ -97,11 +97,11 @@ test('a failed write of the state stops everything', async (t) => {
   const world = new TwinWorld();
   const { storage, failures } = await openWithReplica(world);
   world.image.writeError = new Error('EIO');
-  storage.append(1, entries(1, 1, 1));
+  storage.logOf(1).append(entries(1, 1, 1));
   storage.apply(1, at(1, 1), [put('a', '1')]);
   await until(t, 'the failure is told of', () => failures.length > 0);
   t.is(failures.length, 1);
-  t.throws(() => storage.append(1, entries(1, 2, 2)), { message: /after a failure/ });
+  t.throws(() => storage.logOf(1).append(entries(1, 2, 2)), { message: /after a failure/ });
 });
 
 test('the state store never holds an entry that the log has not synced', async (t) => {
@@ -109,7 +109,7 @@ test('the state store never holds an entry that the log has not synced', async (
   const { storage } = await openWithReplica(world);
   const { batches } = world.image;
   world.disk.hold();
-  storage.append(1, entries(1, 1, 1));
+  storage.logOf(1).append(entries(1, 1, 1));
   storage.apply(1, at(1, 1), [put('a', '1')]);
   t.is(storage.get(1, toBytes('a'))?.revision, 1);
   // Long enough for the write-behind to be due many times over.
@@ -122,7 +122,7 @@ test('the state store never holds an entry that the log has not synced', async (
 test('what is applied while a batch is written is written too, without anything more being applied', async (t) => {
   const world = new TwinWorld();
   const { storage } = await openWithReplica(world);
-  storage.append(1, entries(1, 1, 2));
+  storage.logOf(1).append(entries(1, 1, 2));
   await synced(storage);
   let letWrite = () => {};
   world.image.beforeRead = () => {
@@ -144,7 +144,7 @@ test('what is applied while a batch is written is written too, without anything 
 test('changes of many entries to one key are written once', async (t) => {
   const world = new TwinWorld({ flushBytes: 1024 * 1024 });
   const { storage } = await openWithReplica(world);
-  storage.append(1, entries(1, 1, 500));
+  storage.logOf(1).append(entries(1, 1, 500));
   for (let seq = 1; seq <= 500; seq++) storage.apply(1, at(1, seq), [put('hot', String(seq))]);
   const { batches } = world.image;
   await storage.close();
@@ -160,7 +160,7 @@ test('while a snapshot is taken in, what others apply is written behind an eight
   const writer = await storage.beginSnapshot(2, { start: toBytes('m'), end: null }, at(1, 9));
   await writer.add([{ key: toBytes('n'), value: toBytes('1'), revision: 9 }]);
   const { batches } = world.image;
-  storage.append(1, entries(1, 1, 80));
+  storage.logOf(1).append(entries(1, 1, 80));
   await synced(storage);
   const applyThrough = async (last: number, from: number) => {
     for (let seq = from; seq <= last; seq++) storage.apply(1, at(1, seq), [put('hot', String(seq))]);
@@ -177,7 +177,7 @@ test('what replaces the same key over and over is written before the log behind 
   const { storage } = await openWithReplica(world);
   const { batches } = world.image;
   for (let seq = 1; seq <= 100; seq++) {
-    storage.append(1, entries(1, seq, seq));
+    storage.logOf(1).append(entries(1, seq, seq));
     storage.apply(1, at(1, seq), [put('hot', 'x'.repeat(100))]);
   }
   await until(t, 'a batch is written', () => world.image.batches > batches);
@@ -187,7 +187,7 @@ test('what replaces the same key over and over is written before the log behind 
 test('many small rows are written before they are many bytes', async (t) => {
   const world = new TwinWorld({ flushRows: 50, flushBytes: 1024 * 1024, flushMs: 1_000_000 });
   const { storage } = await openWithReplica(world);
-  storage.append(1, entries(1, 1, 50));
+  storage.logOf(1).append(entries(1, 1, 50));
   for (let seq = 1; seq < 50; seq++) storage.apply(1, at(1, seq), [put(`key ${seq}`, 'v')]);
   const { batches } = world.image;
   await turn();
@@ -200,7 +200,7 @@ test('when too much waits to be written behind, the storage says so', async (t) 
   const world = new TwinWorld({ flushBytes: 1000, overlayBytesMax: 20_000 });
   const { storage } = await openWithReplica(world);
   world.disk.hold();
-  storage.append(1, entries(1, 1, 100));
+  storage.logOf(1).append(entries(1, 1, 100));
   t.false(storage.saturated);
   for (let seq = 1; seq <= 100; seq++) storage.apply(1, at(1, seq), [put(`key ${seq}`, 'x'.repeat(100))]);
   t.true(storage.saturated);
@@ -212,7 +212,7 @@ test('when too much waits to be written behind, the storage says so', async (t) 
 test('closing writes all that is logged and applied', async (t) => {
   const world = new TwinWorld();
   const { storage } = await openWithReplica(world);
-  storage.append(1, entries(1, 1, 3));
+  storage.logOf(1).append(entries(1, 1, 3));
   storage.apply(1, at(1, 1), [put('a', '1')]);
   await storage.close();
   const again = await world.afterPowerCut(() => false).open();
@@ -226,7 +226,7 @@ test('how long the disk has had a group is told', async (t) => {
   t.is(storage.waitingSince, null);
   world.disk.hold();
   const before = realEnv.now();
-  storage.append(1, entries(1, 1, 2));
+  storage.logOf(1).append(entries(1, 1, 2));
   await until(t, 'the group is written', () => world.disk.heldSyncs === 1);
   const since = storage.waitingSince;
   t.true(since !== null && since >= before && since <= realEnv.now());

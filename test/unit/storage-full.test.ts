@@ -39,7 +39,7 @@ async function opened(world: TwinWorld): Promise<Filled> {
     failures,
     syncedSeq: () => done,
     append(count, payload = PAYLOAD) {
-      for (let i = 0; i < count; i++) storage.append(1, [entry(1, ++last, payload)]);
+      for (let i = 0; i < count; i++) storage.logOf(1).append([entry(1, ++last, payload)]);
       groups.push({ group: storage.gathering, seq: last });
     },
   };

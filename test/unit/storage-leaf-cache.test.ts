@@ -139,7 +139,7 @@ test('rows that were scanned are scanned as they were changed since: by a write,
   createWhole(storage);
   let seq = 0;
   const write = async (...changes: Parameters<typeof storage.apply>[2][number][]) => {
-    storage.append(1, [entry(1, ++seq)]);
+    storage.logOf(1).append([entry(1, ++seq)]);
     storage.apply(1, at(1, seq), changes);
     while (storage.stats.overlayBytes > 0) await pause(1);
   };
@@ -161,7 +161,7 @@ test('what a scan read before a snapshot was taken in is not kept after it', asy
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);
-  storage.append(1, [entry(1, 1)]);
+  storage.logOf(1).append([entry(1, 1)]);
   storage.apply(1, at(1, 1), [put('a', '1')]);
   while (storage.stats.overlayBytes > 0) await pause(1);
   let release = () => {};

@@ -107,7 +107,6 @@ class Run {
   readonly oracle = new Oracle();
   readonly #coins: () => boolean;
   #storage: Storage | null = null;
-  #base = 0;
   /** The last seq of the range that the oracle knows nothing of: all of it is applied. */
   #others = 0;
 
@@ -117,16 +116,12 @@ class Run {
 
   async start(): Promise<Storage> {
     const storage = await this.world.open();
-    storage.onCompacted((range, base) => {
-      if (range === 1) this.#base = base.seq;
-    });
     this.#storage = storage;
     if (storage.recovered.length === 0) {
       storage.createReplica(meta(1, '', 'x'), origin, 0);
       storage.createReplica(meta(2, 'x', null), origin, 0);
       await synced(storage);
     }
-    this.#base = found(storage, 1)?.base.seq ?? 0;
     this.#others = found(storage, 2)?.lastSeq ?? 0;
     for (let seq = (found(storage, 2)?.applied.seq ?? 0) + 1; seq <= this.#others; seq++) {
       storage.apply(2, at(1, seq), []);
@@ -142,23 +137,23 @@ class Run {
         return this.#append(storage, step.count, step.bytes, step.newEpoch);
       case 'truncate': {
         const last = Math.max(oracle.applied, oracle.state.log.length - step.drop);
-        storage.truncate(1, last);
+        storage.logOf(1).truncate(last);
         return oracle.set({ ...oracle.state, log: oracle.state.log.slice(0, last) });
       }
       case 'apply':
         return this.#apply(storage, step.count, step.keys);
       case 'epoch':
         oracle.epoch++;
-        storage.setEpochSeen(1, oracle.epoch);
+        storage.logOf(1).setEpochSeen(oracle.epoch);
         return oracle.set({ ...oracle.state, epochSeen: oracle.epoch });
       case 'others':
         for (let i = 0; i < step.count; i++) {
-          storage.append(2, [entry(1, ++this.#others, 'y'.repeat(1000))]);
+          storage.logOf(2).append([entry(1, ++this.#others, 'y'.repeat(1000))]);
           storage.apply(2, at(1, this.#others), []);
         }
         return this.#written(storage);
       case 'sync':
-        storage.setEpochSeen(1, ++oracle.epoch);
+        storage.logOf(1).setEpochSeen(++oracle.epoch);
         oracle.set({ ...oracle.state, epochSeen: oracle.epoch });
         await synced(storage);
         return oracle.synced();
@@ -187,7 +182,7 @@ class Run {
     for (let i = 0; i < count; i++) {
       const { log, epochSeen } = oracle.state;
       const one = entry(oracle.epoch, log.length + 1, `${oracle.epoch}.${log.length}${'x'.repeat(bytes)}`);
-      storage.append(1, [one]);
+      storage.logOf(1).append([one]);
       oracle.set({ epochSeen, log: [...log, textOf(one)] });
     }
   }
@@ -211,7 +206,11 @@ class Run {
     const { oracle } = this;
     const replica = found(storage, 1);
     if (replica === undefined) throw new Error('the replica is gone');
-    const texts = storage.read(1, replica.base.seq + 1, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? [];
+    const texts =
+      storage
+        .logOf(1)
+        .read(replica.base.seq + 1, Number.MAX_SAFE_INTEGER)
+        ?.map(textOf) ?? [];
     const state = oracle.possible.findLast(
       ({ log, epochSeen }) =>
         epochSeen === replica.epochSeen &&
@@ -233,8 +232,13 @@ class Run {
     const { oracle } = this;
     const page = await storage.scan(1, { start: toBytes(''), end: null }, EVERYTHING);
     equal(page.rows.decode().map(textOfRow), oracle.rows(page.applied), 'rows');
-    const log = storage.read(1, this.#base + 1, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? [];
-    equal(log, oracle.state.log.slice(this.#base), 'log');
+    const { base } = storage.logOf(1);
+    const log =
+      storage
+        .logOf(1)
+        .read(base.seq + 1, Number.MAX_SAFE_INTEGER)
+        ?.map(textOf) ?? [];
+    equal(log, oracle.state.log.slice(base.seq), 'log');
     for (const row of oracle.rows(oracle.applied)) {
       const found = storage.get(1, toBytes(row.split('=')[0] ?? ''));
       equal(found === undefined ? '' : textOfRow(found), row, 'row');

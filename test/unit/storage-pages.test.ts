@@ -100,7 +100,7 @@ test('pages agree with an oracle while changes come and are written behind', asy
         const world = new TwinWorld({ flushBytes: 1500, flushMs: 1, cacheBytes });
         const storage = await world.open();
         createWhole(storage);
-        storage.append(1, entries(1, 1, ENTRIES));
+        storage.logOf(1).append(entries(1, 1, ENTRIES));
         const writer = new Writer(storage, changes);
         writer.apply(20);
         world.image.beforeRead = async () => {
@@ -142,7 +142,7 @@ test('counting and keys agree with rows', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);
-  storage.append(1, entries(1, 1, 60));
+  storage.logOf(1).append(entries(1, 1, 60));
   for (let seq = 1; seq <= 60; seq++) {
     storage.apply(1, at(1, seq), [seq % 4 === 0 ? remove(key(seq - 1)) : put(key(seq), 'value')]);
     if (seq === 30) await pause(10);

@@ -21,11 +21,11 @@ async function smallLog(): Promise<{ disk: MemoryDisk; starts: number[]; end: nu
   const storage = await world.open();
   const starts: number[] = [];
   createWhole(storage);
-  storage.setEpochSeen(1, 1);
+  storage.logOf(1).setEpochSeen(1);
   await synced(storage);
   for (const first of [1, 4, 7]) {
     starts.push(storage.stats.logBytes);
-    storage.append(1, entries(1, first, first + 2));
+    storage.logOf(1).append(entries(1, first, first + 2));
     await synced(storage);
   }
   return { disk: world.disk.copy(), starts, end: storage.stats.logBytes };
@@ -89,13 +89,13 @@ test('a group whose pages survived in any combination is cut where the first is 
   const world = new TwinWorld({ ...LIMITS, segmentBytes: 32 * 1024 });
   const storage = await world.open();
   createWhole(storage);
-  storage.append(1, entries(1, 1, 3));
+  storage.logOf(1).append(entries(1, 1, 3));
   await synced(storage);
   world.disk.hold();
   for (let seq = 4; seq <= 40; seq++) {
-    storage.append(1, [entry(1, seq, 'x'.repeat(200))]);
+    storage.logOf(1).append([entry(1, seq, 'x'.repeat(200))]);
     // A record of its own for each.
-    storage.setEpochSeen(1, seq);
+    storage.logOf(1).setEpochSeen(seq);
   }
   while (world.disk.heldSyncs === 0) await turn();
   await fc.assert(
@@ -107,7 +107,7 @@ test('a group whose pages survived in any combination is cut where the first is 
       const seen = replica?.epochSeen ?? 0;
       t.true(last >= 3 && last <= 40);
       t.true(seen === 0 ? last <= 4 : seen === last || seen === last - 1);
-      t.is(again.read(1, 1, 1_000_000)?.length, last);
+      t.is(again.logOf(1).read(1, 1_000_000)?.length, last);
     }),
     { numRuns: 60, endOnFailure: true },
   );
@@ -161,7 +161,7 @@ test('a damaged byte in any older segment is corruption', async (t) => {
   const storage = await world.open();
   createWhole(storage);
   for (let seq = 1; seq <= 60; seq++) {
-    storage.append(1, [entry(1, seq, 'x'.repeat(200))]);
+    storage.logOf(1).append([entry(1, seq, 'x'.repeat(200))]);
     await synced(storage);
   }
   const segments = world.disk.list(paths.log).slice(0, -2);
@@ -185,7 +185,7 @@ test('a segment whose opening is torn still tells how far the one before it was 
   const last = () => findLog(world.disk, paths, storage.nodeId).last;
   let seq = 0;
   do {
-    storage.append(1, [entry(1, ++seq, 'x'.repeat(200))]);
+    storage.logOf(1).append([entry(1, ++seq, 'x'.repeat(200))]);
     await synced(storage);
   } while (last()?.number === 1);
   t.like(last(), { number: 2, from: 0 });
@@ -205,14 +205,14 @@ test('a log that is behind its state is corruption', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
-  storage.append(1, entries(1, 1, 3));
+  storage.logOf(1).append(entries(1, 1, 3));
   storage.apply(1, at(1, 1), [put('a', '1')]);
   storage.apply(1, at(1, 2), [put('a', '2')]);
   await storage.close();
   const fresh = new TwinWorld(LIMITS);
   const other = await fresh.open();
   createWhole(other);
-  other.append(1, entries(1, 1, 1));
+  other.logOf(1).append(entries(1, 1, 1));
   await other.close();
   const mixed = new TwinWorld(LIMITS, fresh.disk, world.image);
   await t.throwsAsync(mixed.open(), { name: 'CorruptDataError', message: /applied through 2/ });

@@ -102,7 +102,7 @@ test('a row is read as it is now: from memory after a write and a read, changed 
   createWhole(storage);
   let seq = 0;
   const write = async (...changes: Parameters<typeof storage.apply>[2][number][]) => {
-    storage.append(1, [entry(1, ++seq)]);
+    storage.logOf(1).append([entry(1, ++seq)]);
     storage.apply(1, at(1, seq), changes);
     while (storage.stats.overlayBytes > 0) await pause(1);
   };

@@ -35,7 +35,7 @@ async function fill(storage: Storage, range: number, count: number, apply: boole
     const seq = (lastSeq.get(storage)?.get(range) ?? 0) + 1;
     const seqs = lastSeq.get(storage) ?? new Map<number, number>();
     lastSeq.set(storage, seqs.set(range, seq));
-    storage.append(range, [entry(1, seq, 'x'.repeat(KB))]);
+    storage.logOf(range).append([entry(1, seq, 'x'.repeat(KB))]);
     if (apply) storage.apply(range, at(1, seq), [put(`${range} ${seq % 10}`, String(seq))]);
     await synced(storage);
   }
@@ -50,27 +50,25 @@ async function written(t: ExecutionContext, storage: Storage): Promise<void> {
   }
 }
 
-function bases(storage: Storage): Map<number, number> {
-  const bases = new Map<number, number>();
-  storage.onCompacted((range, base) => bases.set(range, base.seq));
-  return bases;
+/** What the log of a range has given up. */
+function baseOf(storage: Storage, range = 1): number {
+  return storage.logOf(range).base.seq;
 }
 
 test('what is applied goes but for the last bytes', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
-  const compacted = bases(storage);
   createWhole(storage);
   await fill(storage, 1, 200, true);
   await written(t, storage);
-  const base = compacted.get(1) ?? 0;
+  const base = baseOf(storage);
   t.true(
     storage.stats.logBytes <= LIMITS.keepBytes + 2 * LIMITS.segmentBytes,
     `${storage.stats.logBytes} bytes`,
   );
   t.true(base > 150);
-  t.is(storage.read(1, base, 100), null);
-  t.is(storage.read(1, base + 1, 1_000_000)?.length, 200 - base);
+  t.is(storage.logOf(1).read(base, 100), null);
+  t.is(storage.logOf(1).read(base + 1, 1_000_000)?.length, 200 - base);
   await storage.close();
   const again = await world.open();
   t.like(again.recovered[0], { base: at(1, base), lastSeq: 200, applied: at(1, 200) });
@@ -80,48 +78,45 @@ test('what is applied goes but for the last bytes', async (t) => {
 test('what is not applied stays, whatever the bounds', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
-  const compacted = bases(storage);
   createWhole(storage);
   await fill(storage, 1, 20, true);
   await fill(storage, 1, 150, false);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) <= 20);
-  t.is(storage.read(1, 21, 1_000_000)?.length, 150);
+  t.true(baseOf(storage) <= 20);
+  t.is(storage.logOf(1).read(21, 1_000_000)?.length, 150);
   const again = await world.afterPowerCut(() => false).open();
   t.is(again.recovered[0]?.lastSeq, 170);
-  t.is(again.read(1, 21, 1_000_000)?.length, 150);
+  t.is(again.logOf(1).read(21, 1_000_000)?.length, 150);
 });
 
 test('what only the overlay has applied stays', async (t) => {
   const world = new TwinWorld({ ...LIMITS, flushMs: 1_000_000 });
   const storage = await world.open();
   t.teardown(() => storage.close());
-  const compacted = bases(storage);
   createWhole(storage);
   await fill(storage, 1, 100, true);
-  t.is(compacted.size, 0);
+  t.is(baseOf(storage), 0);
   t.is((await world.afterPowerCut(() => false).open()).recovered[0]?.applied.seq, 0);
-  t.is((await world.afterPowerCut(() => false).open()).read(1, 1, 1_000_000)?.length, 100);
+  t.is((await world.afterPowerCut(() => false).open()).logOf(1).read(1, 1_000_000)?.length, 100);
 });
 
 test('a range that rests does not hold the log back, one that waits does within the bound', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
-  const compacted = bases(storage);
   storage.createReplica(meta(1, '', 'm'), origin, 0);
   storage.createReplica(meta(2, 'm', null), origin, 0);
   await fill(storage, 2, 2, true);
   await fill(storage, 1, 100, true);
   await written(t, storage);
-  t.is(compacted.get(2), 2, 'all of it is applied');
+  t.is(baseOf(storage, 2), 2, 'all of it is applied');
   await fill(storage, 2, 1, false);
-  const before = compacted.get(1) ?? 0;
+  const before = baseOf(storage);
   await fill(storage, 1, 40, true);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) < before + 20);
+  t.true(baseOf(storage) < before + 20);
   t.is(storage.stats.carriedBytes, 0);
   const again = await world.afterPowerCut(() => false).open();
-  t.is(again.read(2, 3, 100_000)?.length, 1);
+  t.is(again.logOf(2).read(3, 100_000)?.length, 1);
 });
 
 /** Range 1 goes on and on, ranges 2 and 3 wait with what they have. */
@@ -130,10 +125,10 @@ async function openWithWaiting(world: TwinWorld): Promise<Storage> {
   storage.createReplica(meta(1, '', 'm'), origin, 0);
   storage.createReplica(meta(2, 'm', 'p'), origin, 0);
   storage.createReplica(meta(3, 'p', null), origin, 0);
-  storage.append(2, [entry(1, 1), entry(1, 2), entry(2, 3)]);
+  storage.logOf(2).append([entry(1, 1), entry(1, 2), entry(2, 3)]);
   for (let seq = 1; seq <= 2; seq++) storage.apply(2, at(1, seq), [put('n', String(seq))]);
-  storage.append(2, [entry(2, 4), entry(5, 5)]);
-  storage.append(3, [entry(1, 1, 'z'.repeat(9 * KB))]);
+  storage.logOf(2).append([entry(2, 4), entry(5, 5)]);
+  storage.logOf(3).append([entry(1, 1, 'z'.repeat(9 * KB))]);
   await synced(storage);
   return storage;
 }
@@ -143,7 +138,6 @@ const WAITING = ['2/3:2/3', '2/4:2/4', '5/5:5/5'];
 test('ranges that cannot commit do not keep the log of the node: what they need is carried', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await openWithWaiting(world);
-  const compacted = bases(storage);
   for (let i = 0; i < 100; i++) {
     await fill(storage, 1, 5, true);
     await written(t, storage);
@@ -153,10 +147,10 @@ test('ranges that cannot commit do not keep the log of the node: what they need 
     );
   }
   t.true(storage.stats.carriedBytes > 2 * 9 * KB, 'what was carried is carried again');
-  t.true((compacted.get(1) ?? 0) > 400);
-  t.is(compacted.get(2), 2);
+  t.true(baseOf(storage) > 400);
+  t.is(baseOf(storage, 2), 2);
   t.deepEqual(logText(storage, 2, 3), WAITING);
-  t.is(storage.read(2, 2, 1000), null);
+  t.is(storage.logOf(2).read(2, 1000), null);
   const cut = await world.afterPowerCut(() => false).open();
   t.like(
     cut.recovered.find(({ range }) => range === 2),
@@ -167,8 +161,8 @@ test('ranges that cannot commit do not keep the log of the node: what they need 
     { base: origin, lastSeq: 1 },
   );
   t.deepEqual(logText(cut, 2, 3), WAITING);
-  storage.append(2, [entry(6, 6)]);
-  storage.truncate(3, 0);
+  storage.logOf(2).append([entry(6, 6)]);
+  storage.logOf(3).truncate(0);
   for (const [epoch, seq] of [
     [2, 3],
     [2, 4],
@@ -192,13 +186,13 @@ test('a power cut at any time while ranges wait and are carried loses nothing of
     const again = await world.afterPowerCut(() => (tosses++ * 7) % 3 === 0).open();
     t.deepEqual(logText(again, 2, 3)?.slice(0, 3), WAITING);
     t.is(again.recovered.find(({ range }) => range === 2)?.lastSeq, last);
-    t.is(again.read(3, 1, 1)?.[0]?.payload.length, 9 * KB);
+    t.is(again.logOf(3).read(1, 1)?.[0]?.payload.length, 9 * KB);
     await again.close();
   };
   for (let i = 1; i <= 120; i++) {
     await fill(storage, 1, 3, true);
     if (i % 40 === 0) {
-      storage.append(2, [entry(7, ++last)]);
+      storage.logOf(2).append([entry(7, ++last)]);
       await synced(storage);
     }
     await check();
@@ -214,8 +208,8 @@ test('what is carried stays where it was until it is synced where it is', async 
   world.disk.hold();
   // Three groups, each in a segment of its own, that nobody needs; what is carried comes after them.
   const big = 'x'.repeat(4096 * KB);
-  storage.append(1, [entry(1, 41, big), entry(1, 42, big), entry(1, 43, big)]);
-  storage.truncate(1, 40);
+  storage.logOf(1).append([entry(1, 41, big), entry(1, 42, big), entry(1, 43, big)]);
+  storage.logOf(1).truncate(40);
   for (let group = 0; group < 8; group++) {
     for (let turns = 0; turns < 50; turns++) await turn();
     const again = await world.afterPowerCut(() => false).open();
@@ -241,12 +235,12 @@ test('what is truncated or wiped keeps its segments until the log says so on the
       new Promise((resolve) => {
         letWrite = resolve;
       });
-    storage.append(1, [entry(1, 61)]);
+    storage.logOf(1).append([entry(1, 61)]);
     storage.apply(1, at(1, 61), [put('a', '1')]);
     while (world.image.underWay.size === 0) await turn();
     world.disk.hold();
-    storage.truncate(3, 0);
-    if (end === 'truncate') storage.truncate(2, 2);
+    storage.logOf(3).truncate(0);
+    if (end === 'truncate') storage.logOf(2).truncate(2);
     else void storage.wipe(2).catch(() => {});
     world.image.beforeRead = () => Promise.resolve();
     letWrite();
@@ -294,10 +288,10 @@ test('a carry that was cut short counts for nothing, the whole one after it does
   t.is(log.segmentAfter(7), 1, 'what was not carried is where it was');
   t.true(log.compact(3));
   t.deepEqual(log.base, at(1, 8));
-  t.deepEqual(log.runs(), [
-    { epoch: 1, firstSeq: 9 },
-    { epoch: 2, firstSeq: 21 },
-  ]);
+  t.deepEqual(
+    [8, 9, 20, 21, 30].map((seq) => log.epochAt(seq)),
+    [1, 1, 1, 2, 2],
+  );
   t.is(log.bytesAfter(20), 100);
 });
 
@@ -325,22 +319,20 @@ test('what is carried reaches down below what a checkpoint knows', (t) => {
 test('what a follower may need stays within the larger bound', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
-  const compacted = bases(storage);
   createWhole(storage);
-  storage.retainAfter(1, 10);
+  storage.logOf(1).retainAfter(10);
   await fill(storage, 1, 45, true);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) <= 10);
+  t.true(baseOf(storage) <= 10);
   await fill(storage, 1, 100, true);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) > 10);
+  t.true(baseOf(storage) > 10);
   t.true(storage.stats.logBytes <= LIMITS.retainBytes + 2 * LIMITS.segmentBytes);
 });
 
 test('a snapshot that is being sent keeps the log after its position', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
-  const compacted = bases(storage);
   createWhole(storage);
   await fill(storage, 1, 10, true);
   await written(t, storage);
@@ -348,14 +340,14 @@ test('a snapshot that is being sent keeps the log after its position', async (t)
   t.deepEqual(reader.position, at(1, 10));
   await fill(storage, 1, 100, true);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) <= 10);
-  t.is(storage.read(1, 11, 1_000_000)?.length, 100);
+  t.true(baseOf(storage) <= 10);
+  t.is(storage.logOf(1).read(11, 1_000_000)?.length, 100);
   t.deepEqual((await reader.next(1_000_000))?.map((row) => row.revision).sort((a, b) => a - b)[9], 10);
   reader.close();
   reader.close();
   await fill(storage, 1, 20, true);
   await written(t, storage);
-  t.true((compacted.get(1) ?? 0) > 80);
+  t.true(baseOf(storage) > 80);
 });
 
 test('a snapshot that is being sent for ever does not keep the log for ever', async (t) => {
@@ -368,24 +360,23 @@ test('a snapshot that is being sent for ever does not keep the log for ever', as
   await fill(storage, 1, 300, true);
   await written(t, storage);
   t.true(storage.stats.logBytes <= 2 * LIMITS.retainBytes + 2 * LIMITS.segmentBytes);
-  t.is(storage.read(1, 11, 1_000), null);
+  t.is(storage.logOf(1).read(11, 1_000), null);
   reader.close();
 });
 
 test('tombstones and epochs outlive the segments that they were logged in', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
-  const compacted = bases(storage);
   storage.createReplica(meta(1, '', 'm', 4), origin, 7);
   storage.createReplica(meta(2, 'm', 'p'), origin, 0);
   storage.createReplica(meta(3, 'p', null), origin, 0);
   await storage.wipe(1);
-  storage.setEpochSeen(2, 9);
+  storage.logOf(2).setEpochSeen(9);
   const writer = await storage.beginSnapshot(3, { start: toBytes('p'), end: null }, at(3, 30));
   await writer.add([{ key: toBytes('q'), value: toBytes('1'), revision: 30 }]);
   await fill(storage, 2, 100, true);
   await written(t, storage);
-  t.true((compacted.get(2) ?? 0) > 50);
+  t.true(baseOf(storage, 2) > 50);
   const again = await world.afterPowerCut(() => false).open();
   t.like(again.tombstones.get(1), { inc: 4, epochSeen: 7 });
   t.is(again.recovered.find(({ range }) => range === 2)?.epochSeen, 9);

@@ -59,7 +59,7 @@ const stories: Readonly<Record<string, Story>> = {
     createWhole(storage);
     const table = new TextTable(storage);
     t.deepEqual(table.keep(), []);
-    storage.append(1, entries(1, 1, 2));
+    storage.logOf(1).append(entries(1, 1, 2));
     table.set('', 'table');
     table.set('ada', '1');
     table.set('bob', '1');
@@ -85,7 +85,7 @@ const stories: Readonly<Record<string, Story>> = {
     createWhole(storage);
     const table = new TextTable(storage);
     table.keep();
-    storage.append(1, entries(1, 1, 2));
+    storage.logOf(1).append(entries(1, 1, 2));
     table.set('ada', '1');
     storage.apply(1, at(1, 1), [put('a', '1')]);
     await storage.close();
@@ -116,12 +116,12 @@ const stories: Readonly<Record<string, Story>> = {
       const table = new TextTable(storage);
       table.keep(range);
       table.set('ada', `of ${range}`);
-      storage.append(range, entries(1, 1, 1));
+      storage.logOf(range).append(entries(1, 1, 1));
       storage.apply(range, at(1, 1), []);
     }
     await storage.wipe(1);
     storage.createReplica(meta(1, '', 'm', 2), origin, 1);
-    storage.append(1, entries(1, 1, 1));
+    storage.logOf(1).append(entries(1, 1, 1));
     storage.apply(1, at(1, 1), []);
     await storage.close();
     const again = await world.open();
@@ -152,7 +152,7 @@ test('after a power cut at any moment rows, table and `applied` are of one momen
       table.keep();
       // Applied while the log of it, and the batch before it, are still on their way to the disk.
       for (let seq = 1; seq <= turns; seq++) {
-        storage.append(1, entries(1, seq, seq));
+        storage.logOf(1).append(entries(1, seq, seq));
         table.set('ada', String(seq));
         storage.apply(1, at(1, seq), [put(`a${seq % 7}`, String(seq))]);
         if (coins.next().value) await new Promise<void>((resolve) => realEnv.soon(resolve));

@@ -20,8 +20,8 @@ async function twoReplicas(world: TwinWorld): Promise<Storage> {
   const storage = await world.open();
   storage.createReplica(meta(1, '', 'm'), origin, 1);
   storage.createReplica(meta(2, 'm', null), origin, 1);
-  storage.append(1, entries(1, 1, 2));
-  storage.append(2, entries(1, 1, 1));
+  storage.logOf(1).append(entries(1, 1, 2));
+  storage.logOf(2).append(entries(1, 1, 1));
   storage.apply(2, at(1, 1), [put('n', 'neighbour')]);
   storage.apply(1, at(1, 1), [put('a', 'old'), put('l', 'old')]);
   await synced(storage);
@@ -154,7 +154,7 @@ test('a snapshot given up leaves the replica void, and its writer of no more use
   const late = first.add([row('c', 'late', 9)]);
   first.abandon();
   await t.throwsAsync(late, { message: /given up/ });
-  t.throws(() => storage.append(1, entries(1, 1, 1)), { message: /void/ });
+  t.throws(() => storage.logOf(1).append(entries(1, 1, 1)), { message: /void/ });
   t.throws(() =>
     storage.scan(1, LEFT, { limitRows: 1, limitBytes: 1, reverse: false, keysOnly: false, countOnly: false }),
   );
@@ -175,7 +175,7 @@ test('epochs seen while a replica is void are kept', async (t) => {
   const world = new TwinWorld();
   const storage = await twoReplicas(world);
   const writer = await storage.beginSnapshot(1, LEFT, at(2, 9));
-  storage.setEpochSeen(1, 5);
+  storage.logOf(1).setEpochSeen(5);
   await writer.finish([]);
   const again = await world.afterPowerCut(() => false).open();
   t.like(

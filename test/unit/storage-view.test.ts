@@ -78,11 +78,11 @@ class Run {
           else this.#rows.set(name, `${name}=v${seq}@${seq}`);
           return deleted ? remove(name) : put(name, `v${seq}`);
         });
-        storage.append(1, [entry(1, seq)]);
+        storage.logOf(1).append([entry(1, seq)]);
         return storage.apply(1, at(1, seq), changes);
       }
       case 'other':
-        storage.append(2, [entry(1, ++this.#otherSeq)]);
+        storage.logOf(2).append([entry(1, ++this.#otherSeq)]);
         return storage.apply(2, at(1, this.#otherSeq), [put(`m${step.key}`, 'other')]);
       case 'open': {
         const expected = [...this.#rows.values()].sort();
@@ -161,7 +161,7 @@ test('a view keeps to its moment while an overlay of many rows is written behind
   });
   storage.createReplica(meta(1), origin, 0);
   const write = (seq: number, value: string) => {
-    storage.append(1, [entry(1, seq)]);
+    storage.logOf(1).append([entry(1, seq)]);
     const changes = Array.from({ length: 5_000 }, (_, i) => put(`key ${(i * 7_919) % 5_000}`, value));
     storage.apply(1, at(1, seq), changes);
   };

@@ -72,7 +72,7 @@ export function textOfRow(row: Row): string {
 
 /** All entries of a range's log as text. */
 export function logText(storage: Storage, range: number, from = 1): string[] | null {
-  return storage.read(range, from, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? null;
+  return storage.logOf(range).read(from, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? null;
 }
 
 export const EVERYTHING: ScanOptions = {

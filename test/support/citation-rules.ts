@@ -37,27 +37,16 @@ const FILE =
 const FOREIGN = /^(Node\.js|protobuf\.js|zkServer\.sh|zkCli\.sh)$/;
 /** Outputs of the build. */
 const GENERATED = /(^|\/)generated\//;
-/** An entry of a notebook, which names files as they were on its day. */
-const DATED_ENTRY = /^- \d{4}-\d\d-\d\d .*(?:\n(?!- |#).*)*/gm;
 
 /** Each file that a comment or a document names is there. Folders may be left out from the left: `zk/lease.ts`. */
 export const citedFiles: TextRule = (texts) => {
   const known = new Set(texts.flatMap(({ path }) => endingsOf(path)));
-  return eachMatch(texts.map(withoutDatedEntries), FILE, ({ 1: cited = '' }) =>
+  return eachMatch(texts, FILE, ({ 1: cited = '' }) =>
     known.has(sourceOf(cited)) || FOREIGN.test(cited) || GENERATED.test(cited)
       ? null
       : `there is no file ${cited}`,
   );
 };
-
-function withoutDatedEntries(text: Text): Text {
-  if (!isMarkdown(text)) return text;
-  const prose = text.prose.map(({ text: words, line }) => ({
-    text: words.replace(DATED_ENTRY, (entry) => entry.replace(/[^\n]/g, ' ')),
-    line,
-  }));
-  return { ...text, prose };
-}
 
 const OWN_SECTION = /\]\(#([\w-]+)\)/g;
 

@@ -1,6 +1,7 @@
-// Tables in docs/ that list what the code has, row by row: nothing is missing there, and nothing is there that is gone.
+// Tables and lists in docs/ that list what is elsewhere, row by row: nothing is missing there, and nothing is there that is
+// gone.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { ERROR_TABLE } from '../../common/base/errors.ts';
@@ -50,4 +51,30 @@ test('zookeeper.md has a row for each znode', (t) => {
       real.some((path) => path.startsWith(`\`${folder}/`)),
       folder,
     );
+});
+
+const DECISIONS = join(ROOT, 'docs', 'decisions');
+const INDEX = 'README.md';
+/** The parts of a document that a heading of the second level begins, each without its `## `. */
+const partsOf = (document: string): readonly string[] =>
+  readFileSync(join(DECISIONS, document), 'utf8').split(/^## /m).slice(1);
+const topics = readdirSync(DECISIONS).filter((name) => name !== INDEX);
+
+test('the index of decisions has a line for each one, in the order of its document', (t) => {
+  const listed = partsOf(INDEX).map((part) => {
+    const [, document = ''] = /^\[[^\]]+\]\(([\w-]+\.md)\)/.exec(part) ?? [];
+    const claims = [...part.matchAll(/^- \[(.+)\]\(([\w-]+\.md)#[\w-]+\)$/gm)];
+    t.true(
+      claims.every(([, , target]) => target === document),
+      document,
+    );
+    return [document, claims.map(([, claim]) => claim)] as const;
+  });
+  const real = topics.map((topic) => [topic, partsOf(topic).map((part) => part.split('\n', 1)[0])] as const);
+  t.deepEqual(Object.fromEntries(listed), Object.fromEntries(real));
+});
+
+test('each decision has its date', (t) => {
+  const undated = topics.flatMap(partsOf).filter((part) => !/^.+\n\n\*\d{4}-\d\d-\d\d\.\* \S/.test(part));
+  t.deepEqual(undated, []);
 });

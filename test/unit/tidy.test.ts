@@ -236,13 +236,6 @@ test(
   ZK_FILE,
   GUIDE,
 );
-test(
-  'a dated entry names what was there on its day, other lines what is there',
-  refuses,
-  citations.citedFiles,
-  2,
-  ['NOTES.md', '- 2026-01-02 **It was** in\n  gone.ts.\n- Today gone.ts.\n\n## Later\n\ngone.ts'],
-);
 test('code cites nothing', refuses, citations.citedFiles, 0, ['a.ts', `const a = 'gone.ts';`]);
 
 test(

@@ -1,6 +1,6 @@
 // A contender of one comparison: some servers and the client that loads them. Each is told by name, with its client.
 
-import type { BenchCluster, InSync } from './cluster.ts';
+import type { BenchCluster, InSync } from './bench-cluster.ts';
 import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
 import type { Verified } from './load/ledger.ts';

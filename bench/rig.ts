@@ -3,11 +3,11 @@
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from '../client/index.ts';
 import { realEnv } from '../common/base/env.ts';
-import { connect } from '../common/client/index.ts';
 import { findServer, type ServerProgram } from '../common/zk/find-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
-import { BenchCluster, type ClusterOptions, HOST, untilWhole } from './cluster.ts';
+import { BenchCluster, type ClusterOptions, HOST, untilWhole } from './bench-cluster.ts';
 import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
 import { LoadProgram } from './load-program.ts';

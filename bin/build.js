@@ -14,7 +14,7 @@ const page = join('webserver', 'ui');
 
 /** What a build depends on, folders with all that is in them. */
 const SOURCES = [
-  ...['common', 'kvnode', 'coordinator', 'webserver', 'repl', 'bench', 'test', 'bin'],
+  ...['common', 'client', 'kvnode', 'coordinator', 'webserver', 'repl', 'bench', 'test', 'bin'],
   ...['package.json', 'package-lock.json', 'tsconfig.json'],
 ];
 

@@ -2,8 +2,8 @@
 // what to do next, then reports deaths and returns until it is asked to stop.
 
 import { relative } from 'node:path';
+import type { Client } from '../client/api.ts';
 import { delay, type Env, realEnv } from '../common/base/env.ts';
-import type { Client } from '../common/client/api.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import {
   type Command,
@@ -15,7 +15,7 @@ import {
   toggle,
 } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
-import { DevCluster } from './dev/cluster.ts';
+import { DevCluster } from './dev/dev-cluster.ts';
 import { DevDirectory } from './dev/directory.ts';
 
 const COMMAND = {

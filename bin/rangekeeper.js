@@ -13,7 +13,7 @@ const COMMANDS = {
     summary: 'reads and writes keys, interactively or with -e, -f or piped input',
   },
   dev: { entry: 'bin/dev.js', summary: 'runs a whole cluster on this machine, ZooKeeper included' },
-  kvnode: { entry: 'kvnode/guardian/main.js', summary: 'runs a storage node' },
+  kvnode: { entry: 'kvnode/process/guardian/main.js', summary: 'runs a storage node' },
   coordinator: { entry: 'coordinator/main.js', summary: 'runs a coordinator; several elect a leader' },
   webserver: { entry: 'webserver/main.js', summary: 'serves the web page' },
 };

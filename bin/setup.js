@@ -84,7 +84,8 @@ async function test(argv) {
 /** Types, style, layers: all that can be told without running. */
 async function check() {
   await prepare();
-  process.exitCode = (await checks()) || (await runPackage('ava', 'ava', ['dist/test/unit/tidy.test.js']));
+  process.exitCode =
+    (await checks()) || (await runPackage('ava', 'ava', ['dist/test/unit/project/tidy.test.js']));
 }
 
 /** The first exit code that is not 0. The build has checked all types but those of the page. */

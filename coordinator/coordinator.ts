@@ -8,13 +8,13 @@ import { BadDataError, UnknownFormatError } from '../common/model/fields.ts';
 import type { ClusterRecord, CoordinatorRecord } from '../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { paths } from '../common/zk/znodes.ts';
-import { ensureCluster } from './cluster.ts';
+import type { View } from './cluster-view.ts';
 import type { LeaderConfig } from './config.ts';
 import { campaign, type ElectionDeps, leaveQueue } from './election.ts';
 import { Leader } from './loop.ts';
+import { ensureCluster } from './new-cluster.ts';
 import { isEnded, persist } from './persist.ts';
 import type { Step } from './step.ts';
-import type { View } from './view.ts';
 
 export type Role = 'connecting' | 'standby' | 'leader';
 

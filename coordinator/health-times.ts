@@ -5,9 +5,9 @@ import type { Env } from '../common/base/env.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { HealthRecord, LiveNode, NodeRecord } from '../common/model/records.ts';
+import type { Versioned, View } from './cluster-view.ts';
 import { Durations } from './durations.ts';
 import { Reach } from './reach.ts';
-import type { Versioned, View } from './view.ts';
 
 /** Between the parts of a key; no id contains it. */
 const GAP = ' ';

@@ -7,17 +7,17 @@ import { delay, type Env, every } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
+import type { View } from './cluster-view.ts';
 import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
 import { isEnded, isPassing } from './persist.ts';
-import { Picture } from './picture.ts';
 import { failedTask } from './plan/tasks.ts';
 import { dueInMs, isPromotion, plan } from './plan.ts';
 import { rereadForPromotion } from './reread.ts';
 import { SetAside } from './set-aside.ts';
 import type { Step } from './step.ts';
 import { trim } from './trim.ts';
-import type { View } from './view.ts';
+import { Picture } from './view-watch.ts';
 
 export interface LeaderDeps {
   readonly zk: Zk;

@@ -3,9 +3,9 @@
 import { isInSync } from '../common/model/descriptor.ts';
 import type { Pages } from '../common/net/http.ts';
 import { type Counter, type Labels, Metrics } from '../common/net/metrics.ts';
+import { ownerIsLive, type View } from './cluster-view.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Step } from './step.ts';
-import { ownerIsLive, type View } from './view.ts';
 
 export class CoordinatorMetrics {
   readonly pages: Pages;

@@ -3,6 +3,7 @@
 // compare-and-set, fenced, and each change of a descriptor goes through the functions that keep its rules.
 
 import { defaultMinInSync } from '../common/model/descriptor.ts';
+import type { View } from './cluster-view.ts';
 import type { PlanConfig } from './config.ts';
 import { Draft } from './plan/draft.ts';
 import { planDefaultNamespace } from './plan/first-ranges.ts';
@@ -13,7 +14,6 @@ import { planOwnerSpread } from './plan/spread-owners.ts';
 import { planReplicaSpread } from './plan/spread-replicas.ts';
 import { planTask } from './plan/tasks.ts';
 import type { RangeStep, Step } from './step.ts';
-import type { View } from './view.ts';
 
 /** The steps for this view, the most urgent first. Carry out what can be, look again, plan again. */
 export function plan(view: View, config: PlanConfig): readonly Step[] {

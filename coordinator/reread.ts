@@ -7,7 +7,7 @@ import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { LiveNode } from '../common/model/records.ts';
 import type { ZkSession } from '../common/zk/store.ts';
 import { decodeImage, decodeLive, paths } from '../common/zk/znodes.ts';
-import type { View } from './view.ts';
+import type { View } from './cluster-view.ts';
 
 /** The view with `images` read again, and with the live nodes read after them. */
 export async function rereadForPromotion(

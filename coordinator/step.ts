@@ -10,7 +10,7 @@ import type {
   TaskRecord,
   Unreachable,
 } from '../common/model/records.ts';
-import type { TaskImage, Versioned } from './view.ts';
+import type { TaskImage, Versioned } from './cluster-view.ts';
 
 export type RangeChange =
   | 'promote'

@@ -2,9 +2,9 @@
 
 import type { ZkOp } from '../common/zk/store.ts';
 import { inSequence, paths } from '../common/zk/znodes.ts';
+import type { TaskImage } from './cluster-view.ts';
 import { commitFenced, type Fence, type Outcome } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
-import type { TaskImage } from './view.ts';
 
 /** Deletions in one multi. */
 const BATCH = 100;

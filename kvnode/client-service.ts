@@ -20,10 +20,10 @@ import type {
   WireReadMode,
   WriteRequest,
 } from '../common/wire/messages.ts';
-import type { RangeHost } from './range-host.ts';
+import type { RangeHost } from './range/range-host.ts';
+import type { Answerable } from './range/waiting-writes.ts';
 import { CorruptDataError } from './storage/errors.ts';
 import type { Page, Storage } from './storage/storage.ts';
-import type { Answerable } from './waiting-writes.ts';
 
 export interface ClientServiceOptions {
   readonly env: Env;

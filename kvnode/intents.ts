@@ -5,13 +5,13 @@ import { never } from '../common/base/assert.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
-import type { ConflictWatch } from './conflict-watch.ts';
-import { DescriptorWriter, storyOf } from './descriptor-writer.ts';
-import type { EventWriter } from './event-writer.ts';
-import type { RangeHost } from './range-host.ts';
+import type { ConflictWatch } from './health/conflict-watch.ts';
+import type { RangeHost } from './range/range-host.ts';
 import type { ReplicaEvent } from './replica/events.ts';
 import type { Intent } from './replica/messages.ts';
-import type { SnapshotSender } from './snapshot-sender.ts';
+import type { SnapshotSender } from './snapshot/sender.ts';
+import { DescriptorWriter, storyOf } from './zk/descriptor-writer.ts';
+import type { EventWriter } from './zk/event-writer.ts';
 
 export interface IntentDeps {
   readonly self: NodeId;

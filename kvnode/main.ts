@@ -21,17 +21,23 @@ import { createLogger, type ProcessLogger } from '../common/process/log.ts';
 import type { ProcessLife } from '../common/process/main.ts';
 import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
-import { type NodeFlags, readNodeFlags } from './command.ts';
-import { openDataDirectory, replaceDataDirectory } from './data-directory.ts';
-import { type JoiningDeps, join } from './joining.ts';
-import { admit } from './membership.ts';
-import { keepingLog, MEMORY_BYTES_LEAST, memoryBytes, type NodeMemory, nodeMemory } from './memory.ts';
-import { serveNode } from './serving.ts';
-import { LAUNCH_VARIABLE, readSession, SessionFile } from './session-file.ts';
-import { Stage } from './stage.ts';
+import { type NodeFlags, readNodeFlags } from './process/command.ts';
+import { openDataDirectory, replaceDataDirectory } from './process/data-directory.ts';
+import {
+  keepingLog,
+  MEMORY_BYTES_LEAST,
+  memoryBytes,
+  type NodeMemory,
+  nodeMemory,
+} from './process/memory.ts';
+import { serveNode } from './process/serving.ts';
+import { Stage } from './process/stage.ts';
 import { CorruptDataError } from './storage/errors.ts';
-import { levelWith } from './storage/level-engine.ts';
+import { levelWith } from './storage/state/level-engine.ts';
 import type { Storage } from './storage/storage.ts';
+import { admit } from './zk/cluster-membership.ts';
+import { type JoiningDeps, join } from './zk/joining.ts';
+import { LAUNCH_VARIABLE, readSession, SessionFile } from './zk/zk-session-file.ts';
 
 /** What all steps share. */
 interface Setting {

@@ -2,8 +2,8 @@
 
 import type { Metrics } from '../common/net/metrics.ts';
 import type { Reception } from '../common/net/reception.ts';
-import type { NodeMemory } from './memory.ts';
 import type { KvNode } from './node.ts';
+import type { NodeMemory } from './process/memory.ts';
 import type { Storage } from './storage/storage.ts';
 
 export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage, memory: NodeMemory): void {

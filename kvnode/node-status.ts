@@ -3,7 +3,7 @@
 import type { Env } from '../common/base/env.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { ZkSession } from '../common/zk/store.ts';
-import type { RangeHost } from './range-host.ts';
+import type { RangeHost } from './range/range-host.ts';
 import type { Storage } from './storage/storage.ts';
 
 export interface StatusParts

@@ -7,10 +7,10 @@ import type { NodeId } from '../common/model/ids.ts';
 import type { TurnEnd } from '../common/net/turn-end.ts';
 import type { OneWayBody } from '../common/wire/messages.ts';
 import type { Intents } from './intents.ts';
-import type { RangeHost } from './range-host.ts';
+import type { RangeHost } from './range/range-host.ts';
+import { toFrame } from './range/wire.ts';
 import type { ReplicaEvent } from './replica/events.ts';
 import type { Ready } from './replica/messages.ts';
-import { toFrame } from './replica-wire.ts';
 
 /** What followers apply in one turn, bytes: log, acknowledgements and heartbeats do not wait for all of a long backlog. */
 const APPLY_BYTES_MAX = 256 * 1024;

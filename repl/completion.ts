@@ -1,9 +1,9 @@
 // Tab: verbs, options, fixed values, and keys of the cluster. Keys are asked for by prefix and for a short time only:
 // where the cluster does not answer, Tab does nothing.
 
+import type { Client } from '../client/api.ts';
 import { type Bytes, formatBytes, parseBytes } from '../common/base/bytes.ts';
 import { delay } from '../common/base/env.ts';
-import type { Client } from '../common/client/api.ts';
 import type { Option, ValueKind } from './arguments.ts';
 import { quoteWord, readCommands, type Word } from './grammar.ts';
 import type { Session, Verb } from './session.ts';

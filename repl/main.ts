@@ -1,7 +1,7 @@
 // The process `rangekeeper repl`: its flags, and where its commands come from. Everything else is in repl.ts.
 
+import { connect } from '../client/index.ts';
 import { realEnv } from '../common/base/env.ts';
-import { connect } from '../common/client/index.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import {
   type Command,

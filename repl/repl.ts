@@ -3,8 +3,8 @@
 
 import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
+import type { Client } from '../client/api.ts';
 import { delay, type Env } from '../common/base/env.ts';
-import type { Client } from '../common/client/api.ts';
 import { describeError, exitCodeOf } from './failures.ts';
 import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';

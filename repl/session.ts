@@ -2,8 +2,8 @@
 // for `help` and for completion.
 
 import type { Readable } from 'node:stream';
+import type { Client } from '../client/api.ts';
 import type { Env } from '../common/base/env.ts';
-import type { Client } from '../common/client/api.ts';
 import type { Answer } from './answer.ts';
 import type { Arguments, Signature } from './arguments.ts';
 import type { OutputFormat } from './format/format.ts';

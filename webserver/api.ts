@@ -1,7 +1,7 @@
 // The HTTP API: thin, every request is one call of the smart client of its namespace. Bodies are in answers.ts.
 
+import type { Client, Freshness, Provenance, ScanPageOptions } from '../client/api.ts';
 import { type Bytes, formatBytes } from '../common/base/bytes.ts';
-import type { Client, Freshness, Provenance, ScanPageOptions } from '../common/client/api.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { NamespaceRecord } from '../common/model/records.ts';
 import type { Age, DeletedAnswer, FoundAnswer, PageAnswer, Whence, WrittenAnswer } from './answers.ts';

@@ -1,9 +1,9 @@
 // The smart clients behind the API: one a namespace, made at the first request for it and kept. A client that could not
 // connect is made anew at the next request, so the webserver recovers by itself when ZooKeeper or the cluster comes.
 
+import type { Client } from '../client/api.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
-import type { Client } from '../common/client/api.ts';
 
 /** More namespaces in use than this at once, and the one used longest ago gives way. */
 const CLIENTS_MAX = 16;

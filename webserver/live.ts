@@ -5,10 +5,10 @@ import type { Env, Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
+import type { ViewSource } from './cluster-view.ts';
 import { diff, type FeedChange, type FeedState } from './feed.ts';
-import { picture } from './picture.ts';
+import { picture } from './page-state.ts';
 import { Statuses } from './statuses.ts';
-import type { ViewSource } from './view.ts';
 
 /** Changes within this time, in ms, become one message. */
 const GATHER_MS = 40;

@@ -2,8 +2,8 @@
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { connect } from '../client/index.ts';
 import { realEnv } from '../common/base/env.ts';
-import { connect } from '../common/client/index.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import {

@@ -5,7 +5,7 @@ import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
-import type { Word } from './picture.ts';
+import type { Word } from './page-state.ts';
 
 export interface StatusesOptions {
   readonly env: Env;

@@ -1,20 +1,20 @@
 // A whole webserver out of its parts: the view of ZooKeeper, the clients, the live picture, the pages, the HTTP server.
 // It comes up with or without a cluster; what is missing shows on the page and in /readyz, and mends itself.
 
+import type { Client } from '../client/api.ts';
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
-import type { Client } from '../common/client/api.ts';
 import { parseAddress } from '../common/model/address.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import { Metrics } from '../common/net/metrics.ts';
 import { Clients } from './clients.ts';
+import type { ViewSource } from './cluster-view.ts';
 import { addGauges, makeCounters } from './counters.ts';
 import { Guard } from './guard.ts';
 import { Live } from './live.ts';
 import { Pages } from './pages.ts';
 import { addressOf, buildServer } from './server.ts';
-import type { ViewSource } from './view.ts';
 
 /** How long a node may take to tell of itself. */
 const ASK_MS = 900;

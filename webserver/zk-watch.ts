@@ -19,8 +19,8 @@ import {
   parseRangeName,
   paths,
 } from '../common/zk/znodes.ts';
+import { type ClusterView, emptyView, type ViewSource } from './cluster-view.ts';
 import type { CoordinatorRow } from './feed.ts';
-import { type ClusterView, emptyView, type ViewSource } from './view.ts';
 import { ZkEvents } from './zk-events.ts';
 import { Family } from './zk-family.ts';
 

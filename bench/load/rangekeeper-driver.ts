@@ -1,8 +1,8 @@
 // Rangekeeper through its public client library, as users would. Several namespaces take the keys in turn: with very many
 // ranges one namespace would not hold them all.
 
+import { type Client, connect, type Found } from '../../client/index.ts';
 import { assert } from '../../common/base/assert.ts';
-import { type Client, connect, type Found } from '../../common/client/index.ts';
 import type { Driver, DriverSpec } from './driver.ts';
 
 /** Operations, and bytes of values, of one batch when filling. */

@@ -2,7 +2,7 @@
 // samples of each Node process in between.
 
 import type { Env } from '../../common/base/env.ts';
-import type { BenchCluster } from '../cluster.ts';
+import type { BenchCluster } from '../bench-cluster.ts';
 import type { LoadProgram } from '../load-program.ts';
 import { accountOf, machineOf, type Roles, type SeenProcess } from './accounts.ts';
 import { attribute } from './attribution.ts';

@@ -2,14 +2,14 @@
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
+import { type Client, connect } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import { type Client, connect } from '../../common/client/index.ts';
 import { DEFAULT_SESSION } from '../../common/model/config.ts';
 import type { TaskRecord } from '../../common/model/records.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import { paths, taskCodec } from '../../common/zk/znodes.ts';
-import type { BenchCluster } from '../cluster.ts';
+import type { BenchCluster } from '../bench-cluster.ts';
 import { compare, type Found, perSecond, type Row, together, type Verdict } from '../compare.ts';
 import { type Contender, rangekeeperOn } from '../contender.ts';
 import { keyOf } from '../load/keys.ts';

@@ -1,10 +1,10 @@
 // Waits until a cluster takes writes in every range, and proves it with a write that changes nothing: a batch of one
 // check goes through the owner's log and its in-sync set, and is answered, either way, only once it has committed.
 
+import type { Client } from '../../client/api.ts';
 import { emptyBytes, equalBytes } from '../../common/base/bytes.ts';
 import { delay, type Env } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client } from '../../common/client/api.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { RangeId } from '../../common/model/ids.ts';
 

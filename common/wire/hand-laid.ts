@@ -1,7 +1,7 @@
 // The messages that every request passes through, laid down and read by hand: writes, gets, scans' answers, Appends.
 // Generated code makes an object and looks through all fields of a message at every level; here the length of a message
 // is added up first, then its bytes go to their places, and what is read is at once what the rest of the code
-// sees. Field numbers are rangekeeper.proto's; all are below 16, so a tag is one byte. test/unit/wire-codec.test.ts holds
+// sees. Field numbers are rangekeeper.proto's; all are below 16, so a tag is one byte. test/unit/wire/codec.test.ts holds
 // both ways to the schema.
 
 import { emptyBytes } from '../base/bytes.ts';

@@ -155,7 +155,7 @@ export interface AppendAck {
   readonly contradiction: Seq | null;
 }
 
-/** A row of R13's table (kvnode/session-record.ts). */
+/** A row of R13's table (kvnode/range/dedupe/session-record.ts). */
 export interface WireSession {
   /** Empty: the table's own row. */
   readonly clientId: Bytes;

@@ -4,10 +4,10 @@
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { View } from '../cluster-view.ts';
 import type { PlanConfig } from '../config.ts';
 import { keyOf } from '../set-aside.ts';
 import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
-import type { View } from '../view.ts';
 import { Ledger } from './ledger.ts';
 
 export class Draft {

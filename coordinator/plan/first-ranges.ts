@@ -7,9 +7,9 @@ import { LIMITS } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
 import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.ts';
+import { usableNodes, type View } from '../cluster-view.ts';
 import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
-import { usableNodes, type View } from '../view.ts';
 import type { Draft } from './draft.ts';
 import { wishedMinInSync } from './membership.ts';
 

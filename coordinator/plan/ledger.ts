@@ -4,7 +4,7 @@
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { capacityOf, type View, zoneOf } from '../view.ts';
+import { capacityOf, type View, zoneOf } from '../cluster-view.ts';
 
 export class Ledger {
   readonly #view: View;

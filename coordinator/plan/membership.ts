@@ -15,7 +15,6 @@ import {
 } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
-import type { RangeChange } from '../step.ts';
 import {
   isBarren,
   isLeaving,
@@ -26,7 +25,8 @@ import {
   usableNodes,
   type View,
   whyUseless,
-} from '../view.ts';
+} from '../cluster-view.ts';
+import type { RangeChange } from '../step.ts';
 import type { Draft } from './draft.ts';
 
 interface Change {

@@ -4,8 +4,8 @@
 
 import type { NodeId } from '../../common/model/ids.ts';
 import { NOTHING_NOTED, type NodeNote, type Unreachable } from '../../common/model/records.ts';
+import { hasStuckReplica, nameOf, type View } from '../cluster-view.ts';
 import type { NoteChange, Noted } from '../step.ts';
-import { hasStuckReplica, nameOf, type View } from '../view.ts';
 import type { Draft } from './draft.ts';
 
 /** A node on which replicas caught up with nothing is left alone for so many times `replaceAfterMs`, unless it restarts. */

@@ -3,7 +3,7 @@
 
 import { type Descriptor, type DescriptorImage, withOwner } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isLeaving, isUsable, nameOf, ownerIsLive, type View } from '../view.ts';
+import { isLeaving, isUsable, nameOf, ownerIsLive, type View } from '../cluster-view.ts';
 import type { Draft } from './draft.ts';
 
 export function planPromotion(draft: Draft, image: DescriptorImage): void {

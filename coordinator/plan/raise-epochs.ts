@@ -19,7 +19,7 @@ import {
 } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { NodeReport, ReplicaReport } from '../../common/model/records.ts';
-import { nameOf, ownerIsLive, type View } from '../view.ts';
+import { nameOf, ownerIsLive, type View } from '../cluster-view.ts';
 import type { Draft } from './draft.ts';
 
 type Reports = ReadonlyMap<NodeId, ReadonlyMap<RangeId, ReplicaReport>>;

@@ -4,7 +4,7 @@
 
 import { type DescriptorImage, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isUsable, nameOf, ownerIsLive, usableNodes } from '../view.ts';
+import { isUsable, nameOf, ownerIsLive, usableNodes } from '../cluster-view.ts';
 import type { Draft } from './draft.ts';
 import { wishedOwner } from './ledger.ts';
 

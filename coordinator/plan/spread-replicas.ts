@@ -3,7 +3,7 @@
 
 import { type Descriptor, type DescriptorImage, withMove } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isBarren, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../view.ts';
+import { isBarren, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
 import type { Draft } from './draft.ts';
 
 interface Move {

@@ -19,7 +19,7 @@ import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { ZkError, type ZkNode, type ZkSession } from '../../common/zk/store.ts';
 import { descriptorCodec, paths } from '../../common/zk/znodes.ts';
-import type { RangeHost } from '../range-host.ts';
+import type { RangeHost } from '../range/range-host.ts';
 import type { ReplicaMeta, Storage } from '../storage/storage.ts';
 
 /** Tried again after so long, ms. */

@@ -1,4 +1,4 @@
-// The bounds of a node's storage. What they are for a node with little memory is said in kvnode/memory.ts.
+// The bounds of a node's storage. What they are for a node with little memory is said in kvnode/process/memory.ts.
 
 const MB = 1024 * 1024;
 

@@ -1,7 +1,7 @@
 // The lock of a data directory: one process at a time uses it. Node has no file lock of its own; LevelDB has one, so an
 // empty LevelDB in the folder `lock` stands for it. It ends with the process that holds it, however that ends.
 
-import { openLevelLock } from './level-engine.ts';
+import { openLevelLock } from './state/level-engine.ts';
 
 export interface DirectoryLock {
   release(): Promise<void>;

@@ -7,7 +7,7 @@ import type { NodeId } from '../../common/model/ids.ts';
 import type { Disk } from './disk.ts';
 import { CorruptDataError, DataFormatError } from './errors.ts';
 import type { Paths } from './files.ts';
-import { type Lineage, NEW_LINEAGE, parseLineage } from './lineage.ts';
+import { type Lineage, NEW_LINEAGE, parseLineage } from './log/lineage.ts';
 
 const FORMAT = 2;
 const NODE_ID = /^n-[0-9a-f]{16}$/;

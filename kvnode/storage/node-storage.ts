@@ -6,22 +6,23 @@ import type { Bytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Epoch, NamespaceId, NodeId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
-import { encodeReplica, type ReplicaBody } from './bodies.ts';
-import type { CheckedEngine } from './checked-engine.ts';
 import type { DamageReport } from './damage.ts';
 import { CorruptDataError } from './errors.ts';
-import { InstallQueue } from './install.ts';
-import { type Lineage, raisedBy } from './lineage.ts';
 import type { DirectoryLock } from './lock.ts';
-import type { SharedLog } from './log.ts';
+import { encodeReplica, type ReplicaBody } from './log/bodies.ts';
+import { type Lineage, raisedBy } from './log/lineage.ts';
+import type { Replica, Replicas } from './log/logged-replicas.ts';
+import { RECORD_TYPES } from './log/record.ts';
+import { StoredReplicaLog } from './log/replica-log.ts';
+import type { Retention } from './log/retention.ts';
+import type { Segments } from './log/segments.ts';
+import type { SharedLog } from './log/shared-log.ts';
 import type { NodeFile } from './node-file.ts';
-import { RECORD_TYPES } from './record.ts';
-import { StoredReplicaLog } from './replica-log.ts';
-import type { Replica, Replicas } from './replicas.ts';
-import type { Retention } from './retention.ts';
-import type { Segments } from './segments.ts';
-import { StoredSnapshot } from './snapshot.ts';
-import type { State } from './state.ts';
+import type { CheckedEngine } from './state/checked-engine.ts';
+import { InstallQueue } from './state/install.ts';
+import { StoredSnapshot } from './state/snapshot.ts';
+import type { State } from './state/state.ts';
+import { StateView } from './state/view.ts';
 import type {
   Change,
   Page,
@@ -39,7 +40,6 @@ import type {
   StorageStats,
   Tombstone,
 } from './storage.ts';
-import { StateView } from './view.ts';
 
 export interface NodeStorageParts {
   readonly file: NodeFile;

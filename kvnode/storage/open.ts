@@ -4,8 +4,6 @@
 import { join } from 'node:path';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
-
-import { type BatchesFound, CheckedEngine } from './checked-engine.ts';
 import { checkDamageMark, DamageReport } from './damage.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { CorruptDataError } from './errors.ts';
@@ -20,21 +18,22 @@ import {
   STATE_DIRECTORY,
   segmentPath,
 } from './files.ts';
-import { InstallQueue } from './install.ts';
-import { openLevel } from './level-engine.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './limits.ts';
 import { type DirectoryLock, type LockDirectory, lockDirectory } from './lock.ts';
-import { SharedLog } from './log.ts';
+import { type Replica, Replicas } from './log/logged-replicas.ts';
+import { RECORD_TYPES, type RecordCursor, readEntries } from './log/record.ts';
+import { type FoundLog, findLog, listSegments, readSegment } from './log/recovery.ts';
+import { Retention } from './log/retention.ts';
+import { Segments } from './log/segments.ts';
+import { SharedLog } from './log/shared-log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
 import { NodeStorage } from './node-storage.ts';
-import { RECORD_TYPES, type RecordCursor, readEntries } from './record.ts';
-import { type FoundLog, findLog, listSegments, readSegment } from './recovery.ts';
-import { type Replica, Replicas } from './replicas.ts';
-import { Retention } from './retention.ts';
-import { Segments } from './segments.ts';
-import { readApplied, readSessions } from './snapshot.ts';
-import { State } from './state.ts';
-import type { OpenState, StateEngine } from './state-engine.ts';
+import { type BatchesFound, CheckedEngine } from './state/checked-engine.ts';
+import type { OpenState, StateEngine } from './state/engine.ts';
+import { InstallQueue } from './state/install.ts';
+import { openLevel } from './state/level-engine.ts';
+import { readApplied, readSessions } from './state/snapshot.ts';
+import { State } from './state/state.ts';
 import type { LogEntry, Storage } from './storage.ts';
 
 export interface StorageOptions {

@@ -6,7 +6,7 @@ import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { LaidRows } from '../../common/wire/laid-rows.ts';
-import type { Lineage } from './lineage.ts';
+import type { Lineage } from './log/lineage.ts';
 
 /** Kinds of log entries; numbers are those of the wire's EntryKind. */
 export const ENTRY_KINDS = { epochStart: 1, operation: 2, check: 3 } as const;

@@ -1,10 +1,10 @@
 // Reads a namespace, or a prefix of it, row by row and hands each row to a sink that sets the pace. When a page fails
 // because a range has lost its owner, that page is asked again: no row twice, none left out.
 
+import type { Client, ReadOptions, ScanPage, ScanRow } from '../../client/api.ts';
 import { type Bytes, prefixEnd } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client, ReadOptions, ScanPage, ScanRow } from '../../common/client/api.ts';
 import { describeError } from '../failures.ts';
 import { patiently } from './patience.ts';
 import type { Tally } from './tally.ts';

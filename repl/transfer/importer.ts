@@ -2,10 +2,10 @@
 // tried again writes the same value, so an import may repeat one whose outcome is unknown, and may be run again as a
 // whole. Rows of one key are written one after the other: the last one in the input is the one that stays.
 
+import type { Client } from '../../client/api.ts';
 import { toHex } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client } from '../../common/client/api.ts';
 import { describeError, Interrupted } from '../failures.ts';
 import { interruptible, interruptibleRows } from '../interruption.ts';
 import type { Item } from './item.ts';

@@ -1,6 +1,6 @@
 // The verb that compares the replicas of ranges.
 
-import type { Client } from '../../common/client/api.ts';
+import type { Client } from '../../client/api.ts';
 import type { RangeId } from '../../common/model/ids.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import { EXIT } from '../../common/process/exit.ts';

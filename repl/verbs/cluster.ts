@@ -1,9 +1,9 @@
 // The verbs that show the cluster: ranges, nodes, where, namespaces, status.
 
+import type { Client, NodeView } from '../../client/api.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
 import { formatDuration } from '../../common/base/duration.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client, NodeView } from '../../common/client/api.ts';
 import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { formatKeyRange } from '../../common/model/key-range.ts';

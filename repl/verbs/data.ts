@@ -1,7 +1,7 @@
 // The verbs on one key: put, get, del, cas.
 
+import type { Client, Provenance, WriteOptions } from '../../client/api.ts';
 import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
-import type { Client, Provenance, WriteOptions } from '../../common/client/api.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, bytes, type Column, flag, node, number, type Row } from '../answer.ts';
 import type { Arguments, Option, Parameter } from '../arguments.ts';

@@ -1,6 +1,6 @@
 // The verbs on many keys: scan, count.
 
-import type { Client, ScanOptions } from '../../common/client/api.ts';
+import type { Client, ScanOptions } from '../../client/api.ts';
 import { type Answer, bytes, type Column, flag, number, type Row } from '../answer.ts';
 import type { Arguments } from '../arguments.ts';
 import { UsageError } from '../failures.ts';

@@ -2,8 +2,8 @@
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
+import type { Client } from '../../client/api.ts';
 import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
-import type { Client } from '../../common/client/api.ts';
 import type { Answer } from '../answer.ts';
 import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';

@@ -1,16 +1,9 @@
 // What verbs share: asking the cluster so that Ctrl-C is heard, read modes, and how an answer that
 // may be old says so.
 
+import type { Client, Freshness, NodeView, ReadMode, ReadOptions, ScanOptions } from '../../client/api.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type {
-  Client,
-  Freshness,
-  NodeView,
-  ReadMode,
-  ReadOptions,
-  ScanOptions,
-} from '../../common/client/api.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeFacts } from '../../common/model/node-remarks.ts';
 import type { NodeName } from '../answer.ts';

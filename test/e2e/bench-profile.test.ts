@@ -1,10 +1,10 @@
 // A profile of real processes: opened through a guardian, by the signal, with the product knowing nothing of it.
 
 import test from 'ava';
-import { BenchCluster, untilWhole } from '../../bench/cluster.ts';
+import { BenchCluster, untilWhole } from '../../bench/bench-cluster.ts';
 import { Profiler } from '../../bench/profile/profiler.ts';
+import { connect } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
-import { connect } from '../../common/client/index.ts';
 
 const WRITES = 300;
 

@@ -1,10 +1,10 @@
 // The client on a real cluster: ZooKeeper, a coordinator and three nodes as processes, and owners that die or freeze.
 
 import test, { type ExecutionContext } from 'ava';
+import { type Client, connect, RangekeeperError } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
-import { type Client, connect, RangekeeperError } from '../../common/client/index.ts';
-import { type ClusterOptions, openClient, TestCluster } from '../support/cluster.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
+import { type ClusterOptions, openClient, TestCluster } from '../support/test-cluster.ts';
 
 async function start(t: ExecutionContext, options: ClusterOptions = {}) {
   const cluster = await TestCluster.start(t, options);

@@ -2,9 +2,9 @@
 // asserted, times are not (npm run bench -- failover measures them).
 
 import test from 'ava';
+import type { Client } from '../../client/index.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client } from '../../common/client/index.ts';
-import { openClient, TestCluster } from '../support/cluster.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 
 /** Puts numbered keys until told to stop; every one acknowledged is remembered. */
 function writing(client: Client, prefix: string): { stop(): Promise<readonly string[]> } {

@@ -8,14 +8,14 @@ import { withOwner } from '../../common/model/descriptor.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { type Zk, ZkError, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
 import { coordinatorEpochCodec, liveCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
-import { ensureCluster } from '../../coordinator/cluster.ts';
+import type { View } from '../../coordinator/cluster-view.ts';
 import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
+import { ensureCluster } from '../../coordinator/new-cluster.ts';
 import { isPromotion, plan } from '../../coordinator/plan.ts';
 import { Reach } from '../../coordinator/reach.ts';
 import { rereadForPromotion } from '../../coordinator/reread.ts';
 import type { RangeStep } from '../../coordinator/step.ts';
-import type { View } from '../../coordinator/view.ts';
 import {
   readEvents,
   readQueue,

@@ -2,14 +2,14 @@
 // is applied exactly once and told its caller so. ZooKeeper real, T = 2 s.
 
 import test from 'ava';
+import type { Client } from '../../client/index.ts';
 import { toBytes } from '../../common/base/bytes.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client } from '../../common/client/index.ts';
 import { encodeOperation } from '../../common/wire/operation.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
 import { NodeAsker } from '../support/node-asker.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
 const decoder = new TextDecoder();
 

@@ -1,11 +1,11 @@
 // A node's disk lies, at the level of a whole node: one representative of each kind. Every byte and every record are
-// gone through at the level of storage, in test/unit/storage-recovery.test.ts.
+// gone through at the level of storage, in test/unit/kvnode/storage/log/recovery.test.ts.
 
 import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
-import type { NodeProcess } from '../support/cluster.ts';
 import { cutSegment, flipSyncedBit, tearNextGroup } from '../support/log-damage.ts';
 import { type Rng, seededRng } from '../support/rng.ts';
+import type { NodeProcess } from '../support/test-cluster.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
 /** A lost node is replaced as soon as there is another one. */

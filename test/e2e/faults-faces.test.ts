@@ -6,9 +6,9 @@ import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
-import { TestCluster } from '../support/cluster.ts';
 import { untilStopped } from '../support/processes.ts';
 import { Repl } from '../support/repl-process.ts';
+import { TestCluster } from '../support/test-cluster.ts';
 import { openPage, type Page } from '../support/web-page.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 

@@ -3,9 +3,9 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
-import type { NodeProcess } from '../support/cluster.ts';
 import { SHORT_DEADLINE_MS } from '../support/register.ts';
 import type { Direction } from '../support/tcp-proxy.ts';
+import type { NodeProcess } from '../support/test-cluster.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
 /**

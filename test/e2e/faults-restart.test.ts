@@ -2,8 +2,8 @@
 // it has healed. What was acknowledged stays, and every chain of conditions is whole.
 
 import test from 'ava';
-import { openClient, TestCluster } from '../support/cluster.ts';
 import { Register } from '../support/register.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { startOwnZooKeeper } from '../support/zookeeper.ts';
 
 /** Of three ranges. */

@@ -4,12 +4,12 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { Client } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
-import type { Client } from '../../common/client/index.ts';
 import { LOG_DIRECTORY, STATE_DIRECTORY } from '../../kvnode/storage/files.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
 import { seededRng } from '../support/rng.ts';
 import { changeRows, flipBatchBit } from '../support/state-damage.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
 /** A lost node is replaced as soon as there is another one. */
 const REPLACE_SOON = ['--replace-after-ms', '500'];

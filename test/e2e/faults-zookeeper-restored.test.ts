@@ -5,7 +5,7 @@ import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { eventCodec, paths } from '../../common/zk/znodes.ts';
-import { openClient, TestCluster } from '../support/cluster.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { startOwnZooKeeper } from '../support/zookeeper.ts';
 
 test.serial(

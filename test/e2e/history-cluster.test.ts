@@ -5,9 +5,9 @@ import test from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { History } from '../sim/history.ts';
-import { openClient, TestCluster } from '../support/cluster.ts';
 import { finalRows, judge, RecordingClient } from '../support/recording-client.ts';
 import { type Rng, seededRng } from '../support/rng.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 
 const CLIENTS = 4;
 /** Few, so that clients meet on them; the last two are written by batches together. */

@@ -3,11 +3,11 @@
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
+import { connect as connectClient } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
-import { connect as connectClient } from '../../common/client/index.ts';
 import { parseConnectString } from '../../common/model/connect-string.ts';
-import { TestCluster } from '../support/cluster.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
+import { TestCluster } from '../support/test-cluster.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 

@@ -12,8 +12,8 @@ import { encodeEnvelope } from '../../common/wire/codec.ts';
 import { type Body, PROTOCOL } from '../../common/wire/messages.ts';
 import { encodeOperation } from '../../common/wire/operation.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 import { wireRubbishOf } from '../support/wire-rubbish.ts';
 
 const OPERATION = encodeOperation({

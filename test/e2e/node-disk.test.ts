@@ -2,20 +2,20 @@
 // nodes, and a third one in this process, on a disk whose syncs can be held back.
 
 import test, { type ExecutionContext } from 'ava';
+import type { Client } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import type { Client } from '../../common/client/index.ts';
 import { Metrics } from '../../common/net/metrics.ts';
 import { Reception } from '../../common/net/reception.ts';
 import { serveWs } from '../../common/net/ws-transport.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
-import { MEMORY_BYTES_MOST, nodeMemory } from '../../kvnode/memory.ts';
-import { type ServingNode, serveNode } from '../../kvnode/serving.ts';
-import { Stage } from '../../kvnode/stage.ts';
+import { MEMORY_BYTES_MOST, nodeMemory } from '../../kvnode/process/memory.ts';
+import { type ServingNode, serveNode } from '../../kvnode/process/serving.ts';
+import { Stage } from '../../kvnode/process/stage.ts';
 import { DEFAULT_LIMITS } from '../../kvnode/storage/limits.ts';
 import { TwinWorld } from '../suites/storage/world.ts';
-import { openClient, TestCluster } from '../support/cluster.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { openZk } from '../support/zookeeper.ts';
 
 async function clusterId(cluster: TestCluster): Promise<string> {

@@ -1,13 +1,13 @@
 // A node on a small file system that fills up under load: the others go on, nothing is lost, it says what is wrong in a line,
 // and comes back when there is room. Needs the right to mount; where that is missing only the twin's tests
-// (test/unit/storage-full.test.ts) tell of full disks, and this one says so.
+// (test/unit/kvnode/storage/full.test.ts) tell of full disks, and this one says so.
 
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import type { Client } from '../../client/index.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client } from '../../common/client/index.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
 import { SmallDisk } from '../support/small-disk.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
 const MB = 1024 * 1024;
 

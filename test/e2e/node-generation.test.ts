@@ -4,8 +4,8 @@
 import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import test from 'ava';
-import { openClient, TestCluster } from '../support/cluster.ts';
 import { TestProcess } from '../support/processes.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 
 const SET_ASIDE = 'data directory damaged: set aside; this node joins as a new one, empty';
 const KEYS = Array.from({ length: 15 }, (_, at) => `${'abcdefghijklmno'[at]}/after`);

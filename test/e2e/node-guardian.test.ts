@@ -4,7 +4,7 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
-import { type NodeProcess, TestCluster } from '../support/cluster.ts';
+import { type NodeProcess, TestCluster } from '../support/test-cluster.ts';
 
 const SESSION_MS = 30_000;
 

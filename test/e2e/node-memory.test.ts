@@ -3,8 +3,8 @@
 
 import { readFile } from 'node:fs/promises';
 import test from 'ava';
-import { nodeMemory } from '../../kvnode/memory.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
+import { nodeMemory } from '../../kvnode/process/memory.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
 const MEMORY = 256_000_000;
 /** In batches: of one moment's writes the node holds several copies. */

@@ -4,8 +4,8 @@
 import test, { type ExecutionContext } from 'ava';
 import { incOf } from '../../common/model/descriptor.ts';
 import { eventCodec, liveCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
 import { Repl } from '../support/repl-process.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 import { Wires } from '../support/wires.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 

@@ -22,7 +22,7 @@ test('the package holds the library, its types, the processes and the page, and 
   symlinkSync(join(ROOT, 'node_modules'), join(installed, 'node_modules'));
   const files = readdirSync(installed, { recursive: true }).map(String);
   const packed = files.filter((file) => !file.startsWith('node_modules'));
-  for (const file of ['README.md', 'dist/common/client/index.d.ts', 'dist/webserver/ui/index.html']) {
+  for (const file of ['README.md', 'dist/client/index.d.ts', 'dist/webserver/ui/index.html']) {
     t.true(packed.includes(file), file);
   }
   t.deepEqual(

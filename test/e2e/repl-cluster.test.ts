@@ -7,9 +7,9 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { every, realEnv } from '../../common/base/env.ts';
-import { TestCluster } from '../support/cluster.ts';
 import { type Ended, PATIENT, PROGRAM, Repl } from '../support/repl-process.ts';
 import { seededRng } from '../support/rng.ts';
+import { TestCluster } from '../support/test-cluster.ts';
 
 function run(cluster: TestCluster, commands: string, ...flags: readonly string[]): Promise<Ended> {
   return Repl.start(cluster, ...flags, '-e', commands).ended;

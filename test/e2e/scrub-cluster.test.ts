@@ -7,12 +7,12 @@ import { toBytes } from '../../common/base/bytes.ts';
 import type { EventRecord } from '../../common/model/records.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import { eventCodec, paths } from '../../common/zk/znodes.ts';
-import { seal } from '../../kvnode/storage/checked-engine.ts';
-import { openLevel } from '../../kvnode/storage/level-engine.ts';
-import { putRowValue, rowKey, rowValueBytes } from '../../kvnode/storage/state-keys.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/cluster.ts';
+import { seal } from '../../kvnode/storage/state/checked-engine.ts';
+import { putRowValue, rowKey, rowValueBytes } from '../../kvnode/storage/state/keys.ts';
+import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import { NodeAsker } from '../support/node-asker.ts';
 import { type Ended, Repl } from '../support/repl-process.ts';
+import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
 const REPLACE_SOON = ['--replace-after-ms', '500'];
 const ROWS = 200;

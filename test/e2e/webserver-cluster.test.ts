@@ -2,7 +2,7 @@
 // writes through it, and follows when the owner of a range is killed.
 
 import test from 'ava';
-import { TestCluster } from '../support/cluster.ts';
+import { TestCluster } from '../support/test-cluster.ts';
 import { openPage } from '../support/web-page.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';

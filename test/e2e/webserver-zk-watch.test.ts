@@ -18,8 +18,8 @@ import {
   nodeCodec,
   paths,
 } from '../../common/zk/znodes.ts';
+import type { ClusterView } from '../../webserver/cluster-view.ts';
 import { EVENTS_SHOWN } from '../../webserver/feed.ts';
-import type { ClusterView } from '../../webserver/view.ts';
 import { ZkWatch } from '../../webserver/zk-watch.ts';
 import { PaperCluster } from '../support/paper-cluster.ts';
 import { PATIENCE_MS } from '../support/processes.ts';

@@ -3,8 +3,8 @@
 // namespace, a node and a task of the test's own.
 
 import test from 'ava';
+import type { Client } from '../../client/index.ts';
 import { toBytes } from '../../common/base/bytes.ts';
-import type { Client } from '../../common/client/index.ts';
 import type { TaskRecord } from '../../common/model/records.ts';
 import { ZkError, type ZkSession } from '../../common/zk/store.ts';
 import {
@@ -20,8 +20,8 @@ import {
   paths,
   taskCodec,
 } from '../../common/zk/znodes.ts';
-import { openClient, TestCluster } from '../support/cluster.ts';
 import { rubbishOf } from '../support/rubbish.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 
 const STRANGER = 'n-0000000000000bad';

@@ -29,7 +29,7 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
   {
     name: 'retry without the request number',
     rule: 'R13: the same bytes are sent again',
-    file: 'common/client/write-call.ts',
+    file: 'client/write-call.ts',
     text: 'if (this.inDoubt || this.number(',
     replacement: 'if (this.number(',
   },
@@ -43,7 +43,7 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
   {
     name: 'let a client go back in time',
     rule: 'section 7: stale reads carry the highest seq seen',
-    file: 'common/client/hedged-read.ts',
+    file: 'client/hedged-read.ts',
     text: "mode === 'stale' ? context.seen.of(descriptor) : 0",
     replacement: "mode === 'stale' ? 0 : 0",
   },
@@ -64,14 +64,14 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
   {
     name: 'forget what an error has shown',
     rule: 'section 7: a client never goes back in time',
-    file: 'common/client/call.ts',
+    file: 'client/call.ts',
     text: 'this.context.seen.note(this.route.descriptor.id, seq);',
     replacement: 'this.context.seen.note(this.route.descriptor.id, 0);',
   },
   {
     name: 'leave a write with an owner that was deposed',
     rule: 'R13: what is in doubt is sent to the next owner',
-    file: 'common/client/directory.ts',
+    file: 'client/directory.ts',
     text: 'if (before.owner.node !== descriptor.owner.node) this.deposed(',
     replacement: 'if (before.owner.node === descriptor.owner.node) this.deposed(',
   },

@@ -27,19 +27,22 @@ export interface Layer {
   run(tree: MutantTree, options: LayerOptions, file: string | null): Promise<Finding>;
 }
 
-/** The unit tests of the part of the product that a file belongs to, by how their names begin; the first prefix counts. */
+/** The unit tests of a part of the product lie in folders of the same names; the first prefix counts. */
 const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])[] = [
-  ['kvnode/replica/', ['replica-stories', 'replica-claims', 'replica-log-index']],
-  ['kvnode/scrub/', ['scrub-']],
-  ['kvnode/storage/', ['storage-', 'node-generation']],
-  ['kvnode/', ['node-']],
-  ['coordinator/', ['coordinator-']],
-  ['common/client/', ['client-']],
-  ['common/zk/', ['zk-']],
-  ['common/process/', ['process-', 'available-memory']],
-  ['common/net/', ['net-']],
-  ['common/wire/', ['wire-']],
-  ['common/model/', ['address']],
+  ['kvnode/replica/', ['kvnode/replica']],
+  ['kvnode/scrub/', ['kvnode/scrub']],
+  ['kvnode/storage/', ['kvnode/storage', 'kvnode/zk/generation']],
+  [
+    'kvnode/',
+    ['kvnode/catch-up', 'kvnode/health', 'kvnode/process', 'kvnode/range', 'kvnode/snapshot', 'kvnode/zk'],
+  ],
+  ['coordinator/', ['coordinator']],
+  ['client/', ['client']],
+  ['common/zk/', ['zk']],
+  ['common/process/', ['process']],
+  ['common/net/', ['net']],
+  ['common/wire/', ['wire']],
+  ['common/model/', ['model']],
 ];
 const UNIT_FOLDER = 'dist/test/unit';
 const UNIT_MS = 180_000;
@@ -61,7 +64,7 @@ const stories: Layer = {
 };
 
 function testFiles(tree: MutantTree, begins: readonly string[]): readonly string[] {
-  return readdirSync(join(tree.root, UNIT_FOLDER))
+  return readdirSync(join(tree.root, UNIT_FOLDER), { recursive: true, encoding: 'utf8' })
     .filter((name) => name.endsWith('.test.js') && begins.some((begin) => name.startsWith(begin)))
     .sort();
 }

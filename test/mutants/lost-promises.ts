@@ -6,7 +6,7 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
   {
     name: 'use an older copy of a data directory',
     rule: 'R12: a node id belongs to a log that never lost what it acknowledged',
-    file: 'kvnode/generation.ts',
+    file: 'kvnode/zk/generation.ts',
     text: 'if (known === null || contains(lineage, known)) return;\n  throw new CorruptDataError(',
     replacement: 'if (known === null || lineage.generation >= 0) return;\n  throw new CorruptDataError(',
   },
@@ -21,14 +21,14 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
   {
     name: 'tell copies apart by the number alone',
     rule: 'R12: two copies that were both raised once are two',
-    file: 'kvnode/storage/lineage.ts',
+    file: 'kvnode/storage/log/lineage.ts',
     text: 'return run === undefined || run.writer === other.writer;',
     replacement: 'return run === undefined || run.writer !== null;',
   },
   {
     name: 'register beside what ZooKeeper knows',
     rule: 'R12: the generation is raised in the multi that makes the live znode',
-    file: 'kvnode/registration.ts',
+    file: 'kvnode/zk/registration.ts',
     text: 'const generation = async () => [await this.#generations.mirror(session)];',
     replacement: 'const generation = async () => [await this.#generations.mirror(session)].slice(1);',
   },
@@ -63,14 +63,14 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
   {
     name: "take another range's descriptor",
     rule: 'R9: a replica is matched with its own descriptor',
-    file: 'kvnode/range-host.ts',
+    file: 'kvnode/range/range-host.ts',
     text: 'namespaceId === own.namespaceId && compareBytes(start, own.start) === 0',
     replacement: 'namespaceId > 0 && compareBytes(start, own.start) === 0',
   },
   {
     name: 'wipe for a descriptor that is over',
     rule: 'R9: only on an image newer than the addition',
-    file: 'kvnode/range-host.ts',
+    file: 'kvnode/range/range-host.ts',
     text: 'nextInc > replica.inc && epoch >= replica.epochSeen;',
     replacement: 'nextInc > replica.inc && epoch >= 0;',
   },

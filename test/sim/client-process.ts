@@ -1,10 +1,10 @@
 // A program that uses the client library: a few calls at a time, of every kind, on few keys, so that they meet. What it
 // asked and what it was told goes into the history.
 
+import type { BatchOp, Client, ReadMode, Written } from '../../client/api.ts';
+import { DEFAULT_SETTINGS, openClient } from '../../client/client.ts';
 import { utf8OrNull } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { BatchOp, Client, ReadMode, Written } from '../../common/client/api.ts';
-import { DEFAULT_SETTINGS, openClient } from '../../common/client/client.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import type { Action, History, HistoryMutation, Outcome } from './history.ts';
 import type { NodeDeps } from './node-process.ts';

@@ -2,9 +2,9 @@
 // the end all of them are. fault-kinds.ts has what each of them does. Each fault has a number, and its time, its kind and
 // its victim come from the seed and that number alone, so that a run with some of them left out is still the same plan.
 
-import type { Cluster } from './cluster.ts';
 import { FAULT_KINDS } from './fault-kinds.ts';
 import type { NodeProcess } from './node-process.ts';
+import type { Cluster } from './sim-cluster.ts';
 import { Dice } from './world/dice.ts';
 
 /** So many last at the same time at most. */

@@ -7,9 +7,9 @@ import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import type { Row } from '../../kvnode/storage/storage.ts';
 import type { FinalRow } from './checkers/durability.ts';
 import { checkReplicasAgree, checkReplicasSettled, type ReplicaSample } from './checkers/replicas.ts';
-import type { Cluster } from './cluster.ts';
 import type { Action, Outcome } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
+import type { Cluster } from './sim-cluster.ts';
 import type { Process } from './world/host.ts';
 
 /** Sessions that ended, nodes that were lost and are replaced, learners: all of it takes its time. */

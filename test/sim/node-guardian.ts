@@ -1,11 +1,11 @@
-// A node's guardian as `rangekeeper kvnode` puts it together (kvnode/guardian/main.ts): the real one, on the node's machine,
+// A node's guardian as `rangekeeper kvnode` puts it together (kvnode/process/guardian/main.ts): the real one, on the node's machine,
 // over twins of process, session.json and ZooKeeper.
 
 import type { Ended } from '../../common/process/children.ts';
 import { closeSession } from '../../common/zk/close-session.ts';
 import type { Identity } from '../../common/zk/server-link.ts';
-import { Guardian } from '../../kvnode/guardian/guardian.ts';
-import type { LeftSession } from '../../kvnode/session-file.ts';
+import { Guardian } from '../../kvnode/process/guardian/guardian.ts';
+import type { LeftSession } from '../../kvnode/zk/zk-session-file.ts';
 import type { NodeDeps } from './node-process.ts';
 import type { Host, Process } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';

@@ -25,17 +25,17 @@ const DUE = 'kvnode/replica/due';
 const SENDING = 'kvnode/replica/sending';
 const FRESHNESS = 'kvnode/replica/freshness';
 const NODE = 'kvnode/node';
-const HOST = 'kvnode/range-host';
+const HOST = 'kvnode/range/range-host';
 const SERVICE = 'kvnode/client-service';
-const WRITER = 'kvnode/descriptor-writer';
-const SESSIONS = 'kvnode/client-sessions';
-const RECEIVER = 'kvnode/snapshot-receiver';
-const SENDER = 'kvnode/snapshot-sender';
+const WRITER = 'kvnode/zk/descriptor-writer';
+const SESSIONS = 'kvnode/range/dedupe/client-sessions';
+const RECEIVER = 'kvnode/snapshot/receiver';
+const SENDER = 'kvnode/snapshot/sender';
 const SCRUB = 'kvnode/scrub/scrub';
 const CHECKS = 'kvnode/scrub/range-checks';
 const REBUILD = 'kvnode/scrub/rebuild';
 const CHANNEL = 'common/net/channel';
-const WRITE_CALL = 'common/client/write-call';
+const WRITE_CALL = 'client/write-call';
 const MEMBERSHIP = 'coordinator/plan/membership';
 const PROMOTE = 'coordinator/plan/promote';
 const COMMIT = 'coordinator/commit';
@@ -185,7 +185,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   R9: {
     'a replica is made from the descriptor': [NODE, 'this.#storage.createReplica('],
     'a replica is not made again at or below its tombstone': [
-      'kvnode/new-replica',
+      'kvnode/range/new-replica',
       'inc <= tombstone.inc) {',
     ],
     'an Append hints at a replica': [
@@ -232,32 +232,29 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
     'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
     'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
-    'an error counts as seen': [
-      'common/client/call',
-      'this.context.seen.note(this.route.descriptor.id, seq);',
-    ],
+    'an error counts as seen': ['client/call', 'this.context.seen.note(this.route.descriptor.id, seq);'],
     'a replica behind what its reader has seen says so': [
       SERVICE,
       "return host.refusal('BEHIND', `the replica is at",
     ],
   },
   R12: {
-    'a failed sync ends the process': ['kvnode/storage/log', 'this.#failure = error;'],
+    'a failed sync ends the process': ['kvnode/storage/log/shared-log', 'this.#failure = error;'],
     'damage sets the directory aside': [
-      'kvnode/data-directory',
+      'kvnode/process/data-directory',
       'return startAnew(directory, error, options);',
     ],
     'an older copy of a directory is set aside': [
-      'kvnode/joining',
+      'kvnode/zk/joining',
       'deps.storage = await deps.replace(deps.storage, error);',
     ],
     'a generation is raised in the directory, then in ZooKeeper': [
-      'kvnode/generation',
+      'kvnode/zk/generation',
       'await session.multi([await this.mirror(session)]);',
     ],
-    'the disk is full, and waited for': ['kvnode/storage/segments', 'waits = true;'],
-    'a disk in trouble owns nothing': ['kvnode/disk-watch', 'if (trouble !== null) {'],
-    'a disk is well again': ['kvnode/disk-watch', 'this.#troubleAt >= config.diskQuietMs) {'],
+    'the disk is full, and waited for': ['kvnode/storage/log/segments', 'waits = true;'],
+    'a disk in trouble owns nothing': ['kvnode/health/disk-watch', 'if (trouble !== null) {'],
+    'a disk is well again': ['kvnode/health/disk-watch', 'this.#troubleAt >= config.diskQuietMs) {'],
   },
   R13: {
     'a write that comes again is answered as before': [SESSIONS, 'if (answer !== null) return answer;'],
@@ -283,9 +280,9 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
   },
   R14: {
-    'a condition does not hold': ['kvnode/apply', 'if (revision !== ifRevision) return'],
+    'a condition does not hold': ['kvnode/range/apply', 'if (revision !== ifRevision) return'],
     'a condition holds': [
-      'kvnode/apply',
+      'kvnode/range/apply',
       'if (revision !== ifRevision',
       "return { outcome: { kind: 'conflict',",
     ],
@@ -342,7 +339,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (follower.next <= log.index.lastSeq && follower.hasRoom',
       '(config.inflightBytesMax)) { return streams(',
     ],
-    'what a stuck range needs is carried': ['kvnode/storage/retention', 'this.#carry(replica);'],
+    'what a stuck range needs is carried': ['kvnode/storage/log/retention', 'this.#carry(replica);'],
   },
 };
 

@@ -5,11 +5,11 @@ import { describe } from './checkers/effects.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
 import { checkStaleReads } from './checkers/stale-reads.ts';
 import { checkVersions } from './checkers/versions.ts';
-import { Cluster } from './cluster.ts';
 import { FaultPlan } from './faults.ts';
 import { checkHealed } from './heal.ts';
 import type { RuleCounters } from './rule-counters.ts';
 import { drawSettings, type RunOptions } from './settings.ts';
+import { Cluster } from './sim-cluster.ts';
 import { World } from './world/world.ts';
 
 export interface RunResult {

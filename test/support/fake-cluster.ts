@@ -1,11 +1,11 @@
 // A cluster that a test scripts, for the client alone: nodes on a network in memory, descriptors in a ZooKeeper in
 // memory, and rows that every node answers from. A node behaves (owner, replica) unless `behave` says otherwise.
 
+import type { Client } from '../../client/api.ts';
+import { type ClientSettings, DEFAULT_SETTINGS, openClient } from '../../client/client.ts';
 import { type Bytes, compareBytes, emptyBytes, keyAfter, toBytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import type { Client } from '../../common/client/api.ts';
-import { type ClientSettings, DEFAULT_SETTINGS, openClient } from '../../common/client/client.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
@@ -33,8 +33,8 @@ import {
   nodeCodec,
   paths,
 } from '../../common/zk/znodes.ts';
-import type { Answer } from '../../kvnode/answer-window.ts';
-import { ClientSessions, type SessionBounds } from '../../kvnode/client-sessions.ts';
+import type { Answer } from '../../kvnode/range/dedupe/answer-window.ts';
+import { ClientSessions, type SessionBounds } from '../../kvnode/range/dedupe/client-sessions.ts';
 import { MemoryNet } from './memory-net.ts';
 import { MemoryZk } from './memory-zk.ts';
 import { VirtualEnv } from './virtual-env.ts';

@@ -1,4 +1,4 @@
-// Node processes that only join and register, over twins of disk and ZooKeeper, for tests of kvnode/generation.ts. What a
+// Node processes that only join and register, over twins of disk and ZooKeeper, for tests of kvnode/zk/generation.ts. What a
 // process changes durably, on its disk (node.json) and in ZooKeeper, is counted: a test can crash it after any of them.
 
 import { DEFAULT_SESSION } from '../../common/model/config.ts';
@@ -7,13 +7,13 @@ import type { Identity } from '../../common/zk/server-link.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import { clusterCodec, generationCodec, paths } from '../../common/zk/znodes.ts';
-import { replaceDataDirectory } from '../../kvnode/data-directory.ts';
-import { type JoiningDeps, join } from '../../kvnode/joining.ts';
-import { Registration } from '../../kvnode/registration.ts';
-import { Stage } from '../../kvnode/stage.ts';
+import { replaceDataDirectory } from '../../kvnode/process/data-directory.ts';
+import { Stage } from '../../kvnode/process/stage.ts';
 import type { Disk } from '../../kvnode/storage/disk.ts';
 import { openStorage } from '../../kvnode/storage/open.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
+import { type JoiningDeps, join } from '../../kvnode/zk/joining.ts';
+import { Registration } from '../../kvnode/zk/registration.ts';
 import type { Process } from '../sim/world/host.ts';
 import { World } from '../sim/world/world.ts';
 import { ZkEnsemble } from '../sim/world/zk-ensemble.ts';

@@ -1,9 +1,9 @@
-// Damage to the log of a node that is down, as a bad disk or a power cut leaves it (the grammar is in storage/record.ts).
+// Damage to the log of a node that is down, as a bad disk or a power cut leaves it (the grammar is in storage/log/record.ts).
 
 import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { LOG_DIRECTORY, parseSegmentName } from '../../kvnode/storage/files.ts';
-import { HEADER_BYTES } from '../../kvnode/storage/record.ts';
+import { HEADER_BYTES } from '../../kvnode/storage/log/record.ts';
 import type { Rng } from './rng.ts';
 
 interface RecordPlace {

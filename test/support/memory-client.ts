@@ -1,18 +1,7 @@
 // A `Client` over a sorted array in this process: what the REPL's and the web page's unit tests talk to where a cluster
-// would only add time. It keeps the contract of common/client/api.ts (limits, revisions, conditions, cursors); faults
+// would only add time. It keeps the contract of client/api.ts (limits, revisions, conditions, cursors); faults
 // are put in by a test through `beforeCall`, staleness through `staleness`. Nothing of it is used outside test/.
 
-import {
-  type Bytes,
-  compareBytes,
-  emptyBytes,
-  equalBytes,
-  fromHex,
-  prefixEnd,
-  toBytes,
-  toHex,
-} from '../../common/base/bytes.ts';
-import { RangekeeperError } from '../../common/base/errors.ts';
 import type {
   BatchOp,
   Client,
@@ -31,7 +20,18 @@ import type {
   ScanRow,
   WriteOptions,
   Written,
-} from '../../common/client/api.ts';
+} from '../../client/api.ts';
+import {
+  type Bytes,
+  compareBytes,
+  emptyBytes,
+  equalBytes,
+  fromHex,
+  prefixEnd,
+  toBytes,
+  toHex,
+} from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';

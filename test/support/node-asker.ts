@@ -15,7 +15,7 @@ import type {
   WriteReply,
 } from '../../common/wire/messages.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
-import type { NodeProcess, TestCluster } from './cluster.ts';
+import type { NodeProcess, TestCluster } from './test-cluster.ts';
 
 const READ_MS = 1_500;
 const WRITE_MS = 10_000;

@@ -12,7 +12,7 @@ import {
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { EventRecord, LiveNode } from '../../common/model/records.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
-import { type ClusterView, emptyView, type ViewSource } from '../../webserver/view.ts';
+import { type ClusterView, emptyView, type ViewSource } from '../../webserver/cluster-view.ts';
 import { MemoryClient } from './memory-client.ts';
 
 export const NODES: readonly NodeId[] = ['n-a', 'n-b', 'n-c'];

@@ -2,9 +2,6 @@
 // monotonic clock; any number of them share one history, so that real clusters are judged by the simulator's checkers.
 
 import { createHash } from 'node:crypto';
-import { formatBytes, toBytes } from '../../common/base/bytes.ts';
-import type { Env } from '../../common/base/env.ts';
-import { RangekeeperError } from '../../common/base/errors.ts';
 import type {
   BatchOp,
   CallOptions,
@@ -16,7 +13,10 @@ import type {
   ReadOptions,
   WriteOptions,
   Written,
-} from '../../common/client/api.ts';
+} from '../../client/api.ts';
+import { formatBytes, toBytes } from '../../common/base/bytes.ts';
+import type { Env } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
 import { checkDurability, type FinalRow } from '../sim/checkers/durability.ts';
 import { checkLinearizability } from '../sim/checkers/linearizability.ts';
 import { checkStaleReads } from '../sim/checkers/stale-reads.ts';

@@ -2,17 +2,17 @@
 // this process's monotonic clock while faults come and go. What failed is counted; the checkers judge the history.
 
 import type { ExecutionContext } from 'ava';
+import type { Client, Freshness, ReadMode } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client, Freshness, ReadMode } from '../../common/client/index.ts';
 import type { Epoch, Seq } from '../../common/model/ids.ts';
 import { checkLinearizability } from '../sim/checkers/linearizability.ts';
 import { checkStaleReads } from '../sim/checkers/stale-reads.ts';
 import { checkVersions } from '../sim/checkers/versions.ts';
 import { type Action, History, type Outcome } from '../sim/history.ts';
-import type { NodeProcess } from './cluster.ts';
 import type { NodeAsker, RangeAsked } from './node-asker.ts';
 import { PATIENCE_MS } from './processes.ts';
+import type { NodeProcess } from './test-cluster.ts';
 
 /** Between two operations of one loop, so that watching leaves the machine to those who are watched. */
 const PAUSE_MS = 3;

@@ -2,8 +2,8 @@
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import type { TestCluster } from './cluster.ts';
 import { PATIENCE_MS } from './processes.ts';
+import type { TestCluster } from './test-cluster.ts';
 
 export const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
 

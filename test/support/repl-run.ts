@@ -2,8 +2,8 @@
 // and looks at what comes out.
 
 import { PassThrough } from 'node:stream';
+import type { Client } from '../../client/api.ts';
 import { realEnv } from '../../common/base/env.ts';
-import type { Client } from '../../common/client/api.ts';
 import { type ReplOptions, runRepl } from '../../repl/repl.ts';
 import type { MemoryClient } from './memory-client.ts';
 

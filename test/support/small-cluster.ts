@@ -21,12 +21,12 @@ import type {
   Standing,
   TaskRequest,
 } from '../../common/model/records.ts';
+import type { TaskImage, Versioned, View } from '../../coordinator/cluster-view.ts';
 import { noted } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
 import { HealthTimes } from '../../coordinator/health-times.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
-import type { TaskImage, Versioned, View } from '../../coordinator/view.ts';
 
 /** Longer than every wait of the default configuration. */
 export const QUIET_MS = 75_000;

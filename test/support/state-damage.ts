@@ -3,7 +3,7 @@
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { STATE_DIRECTORY } from '../../kvnode/storage/files.ts';
-import { openLevel } from '../../kvnode/storage/level-engine.ts';
+import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import type { Rng } from './rng.ts';
 
 /** Flips one bit of what LevelDB has in its log. Returns where. */

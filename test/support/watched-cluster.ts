@@ -2,15 +2,15 @@
 // the last fault all heals by itself, every replica has the last acknowledged write, and nothing seen breaks a promise.
 
 import type { ExecutionContext } from 'ava';
+import type { Client } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import type { Client } from '../../common/client/index.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { type ClusterOptions, type NodeProcess, openClient, TestCluster } from './cluster.ts';
 import { NodeAsker } from './node-asker.ts';
 import { PATIENCE_MS } from './processes.ts';
 import { Register } from './register.ts';
+import { type ClusterOptions, type NodeProcess, openClient, TestCluster } from './test-cluster.ts';
 import { Wires } from './wires.ts';
 import { startZooKeeper } from './zookeeper.ts';
 

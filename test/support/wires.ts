@@ -6,8 +6,8 @@ import type { ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
-import type { NodeProcess } from './cluster.ts';
 import { type Direction, startProxy, type TcpProxy } from './tcp-proxy.ts';
+import type { NodeProcess } from './test-cluster.ts';
 
 const BOTH: readonly Direction[] = ['to-server', 'to-client'];
 

@@ -3,10 +3,10 @@
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
-import { seal } from '../../../kvnode/storage/checked-engine.ts';
 import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
-import type { OpenState } from '../../../kvnode/storage/state-engine.ts';
-import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state-keys.ts';
+import { seal } from '../../../kvnode/storage/state/checked-engine.ts';
+import type { OpenState } from '../../../kvnode/storage/state/engine.ts';
+import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state/keys.ts';
 import type { Row } from '../../../kvnode/storage/storage.ts';
 import { MemoryDisk } from '../../suites/storage/memory-disk.ts';
 import { openMemoryState, StateImage } from '../../suites/storage/memory-state.ts';

@@ -2,7 +2,7 @@
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
-import type { CursorOptions, StateCursor, StateEngine } from '../../../kvnode/storage/state-engine.ts';
+import type { CursorOptions, StateCursor, StateEngine } from '../../../kvnode/storage/state/engine.ts';
 
 export interface EngineWorld {
   open(): Promise<StateEngine>;

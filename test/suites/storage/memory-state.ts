@@ -10,7 +10,7 @@ import type {
   StateBatch,
   StateCursor,
   StateEngine,
-} from '../../../kvnode/storage/state-engine.ts';
+} from '../../../kvnode/storage/state/engine.ts';
 
 type Pair = readonly [Bytes, Bytes];
 

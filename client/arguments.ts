@@ -1,0 +1,109 @@
+// What callers pass in, checked and turned into bytes, before anything is sent. Every fault is INVALID_ARGUMENT with one
+// line that says what is wrong and what is allowed.
+
+import { type Bytes, emptyBytes, prefixEnd, toBytes } from '../common/base/bytes.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import { LIMITS } from '../common/model/config.ts';
+import type { KeyRange } from '../common/model/key-range.ts';
+import type { Mutation } from '../common/wire/messages.ts';
+import type { BatchOp, CallOptions, Key, ReadMode, ScanOptions } from './api.ts';
+
+const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
+
+export function invalid(message: string): never {
+  throw new RangekeeperError('INVALID_ARGUMENT', message);
+}
+
+function bytesOf(value: Key, what: string): Bytes {
+  if (typeof value === 'string' || value instanceof Uint8Array) return toBytes(value);
+  return invalid(`${what} must be a string or bytes, not ${value === null ? 'null' : typeof value}`);
+}
+
+export function keyBytes(key: Key): Bytes {
+  const bytes = bytesOf(key, 'a key');
+  if (bytes.length === 0) invalid('the key is empty');
+  if (bytes.length > LIMITS.keyBytesMax)
+    invalid(`the key has ${bytes.length} bytes, at most ${LIMITS.keyBytesMax} are allowed`);
+  return bytes;
+}
+
+export function valueBytes(value: Key): Bytes {
+  // Longer than keys mostly, and soon encoded: a part of a buffer that others share costs a third of memory of its own.
+  const bytes = typeof value === 'string' ? Buffer.from(value) : bytesOf(value, 'a value');
+  if (bytes.length > LIMITS.valueBytesMax)
+    invalid(`the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax} are allowed`);
+  return bytes;
+}
+
+/** Null where there is no condition. */
+export function revisionOf(revision: number | undefined): number | null {
+  if (revision === undefined) return null;
+  if (!Number.isSafeInteger(revision) || revision < 0)
+    invalid(`a revision is 0 or a positive integer, not ${revision}`);
+  return revision;
+}
+
+export function deadlineMsOf({ deadlineMs }: CallOptions, otherwise: number): number {
+  return positiveMs('deadlineMs', deadlineMs, otherwise);
+}
+
+/** A duration that a timer can take. */
+export function positiveMs(name: string, ms: number | undefined, otherwise: number): number {
+  if (ms === undefined) return otherwise;
+  if (!(ms > 0 && ms <= 0x7fff_ffff)) invalid(`${name} is a positive number of milliseconds, not ${ms}`);
+  return ms;
+}
+
+export function readModeOf(mode: ReadMode | undefined): ReadMode {
+  if (mode === undefined) return 'linearizable';
+  if (!READ_MODES.includes(mode)) invalid(`read is one of ${READ_MODES.join(', ')}, not ${String(mode)}`);
+  return mode;
+}
+
+/** Null where all rows are wanted. */
+export function limitOf(limit: number | undefined): number | null {
+  if (limit === undefined) return null;
+  if (!Number.isSafeInteger(limit) || limit < 1) invalid(`limit is a positive integer, not ${limit}`);
+  return limit;
+}
+
+/** The keys that a scan goes over; may be empty. */
+export function boundsOf({ prefix, start, end }: Pick<ScanOptions, 'prefix' | 'start' | 'end'>): KeyRange {
+  if (prefix === undefined) {
+    return {
+      start: start === undefined ? emptyBytes : boundOf(start),
+      end: end === undefined ? null : boundOf(end),
+    };
+  }
+  if (start !== undefined || end !== undefined) invalid('prefix does not go together with start or end');
+  const bytes = boundOf(prefix);
+  return { start: bytes, end: prefixEnd(bytes) };
+}
+
+function boundOf(bound: Key): Bytes {
+  const bytes = bytesOf(bound, 'a bound');
+  if (bytes.length > LIMITS.keyBytesMax + 1)
+    invalid(`a bound has ${bytes.length} bytes, at most ${LIMITS.keyBytesMax} are allowed`);
+  return bytes;
+}
+
+export function mutationsOf(ops: readonly BatchOp[]): readonly Mutation[] {
+  if (ops.length === 0) invalid('the batch is empty');
+  if (ops.length > LIMITS.batchOpsMax)
+    invalid(`the batch has ${ops.length} operations, at most ${LIMITS.batchOpsMax} are allowed`);
+  return ops.map(mutationOf);
+}
+
+function mutationOf(op: BatchOp): Mutation {
+  if ('put' in op) {
+    const { key, value, ifRevision } = op.put;
+    return { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision: revisionOf(ifRevision) };
+  }
+  if ('delete' in op) {
+    return { kind: 'delete', key: keyBytes(op.delete.key), ifRevision: revisionOf(op.delete.ifRevision) };
+  }
+  if ('check' in op) {
+    return { kind: 'check', key: keyBytes(op.check.key), ifRevision: revisionOf(op.check.revision) ?? 0 };
+  }
+  return invalid('a batch holds { put }, { delete } and { check }');
+}

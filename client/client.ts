@@ -1,0 +1,368 @@
+// The client itself: what api.ts promises, put together from the picture of the ranges (directory.ts), what it shares with
+// clients of other namespaces (cluster-connection.ts) and the calls on their way (write-call.ts, read-call.ts, scanner.ts).
+// ZooKeeper, transport and clock come from outside, so that the simulator runs this very code.
+
+import type { Env } from '../common/base/env.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import { LIMITS } from '../common/model/config.ts';
+import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../common/model/ids.ts';
+import { isEmpty } from '../common/model/key-range.ts';
+import type { RangeCheck } from '../common/model/range-check.ts';
+import type { NamespaceRecord } from '../common/model/records.ts';
+import type { NodeStatus } from '../common/model/status.ts';
+import type { Peers } from '../common/net/peers.ts';
+import type { Mutation } from '../common/wire/messages.ts';
+import { askLeader } from './admin.ts';
+import { Admission } from './admission.ts';
+import type {
+  BatchOp,
+  CallOptions,
+  Client,
+  ClientEvents,
+  Deleted,
+  Found,
+  Key,
+  NodeView,
+  ReadOptions,
+  ScanOptions,
+  ScanPage,
+  ScanPageOptions,
+  ScanRow,
+  WriteOptions,
+  Written,
+} from './api.ts';
+import {
+  boundsOf,
+  deadlineMsOf,
+  keyBytes,
+  limitOf,
+  mutationsOf,
+  readModeOf,
+  revisionOf,
+  valueBytes,
+} from './arguments.ts';
+import { Call, type CallContext } from './call.ts';
+import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
+import { decodeCursor, encodeCursor } from './cursor.ts';
+import { Directory } from './directory.ts';
+import { GetTask } from './get-task.ts';
+import type { NodeHealth } from './health.ts';
+import { Listeners } from './listeners.ts';
+import { checkRange } from './range-check.ts';
+import { reachCluster, readNamespaces, readRanges } from './reach-cluster.ts';
+import { read } from './read.ts';
+import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
+import { Seen } from './seen.ts';
+import { askStatus } from './status.ts';
+import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts';
+import { Writers } from './writer.ts';
+
+const PAGE_ROWS = 100;
+/** Rows that `scan` asks for at once. */
+const SCAN_PAGE_ROWS = 1_000;
+
+export interface ClientSettings {
+  readonly namespace: string;
+  readonly deadlineMs: number;
+  readonly connectMs: number;
+  readonly fallbackMs: number;
+}
+
+export const DEFAULT_SETTINGS: ClientSettings = {
+  namespace: 'default',
+  deadlineMs: 10_000,
+  connectMs: 10_000,
+  fallbackMs: 50,
+};
+
+/** A client over any world. Rejects with NO_CLUSTER or UNKNOWN_NAMESPACE; the world's `zk` is then closed as well. */
+export async function openClient(world: ClientWorld, settings: ClientSettings): Promise<Client> {
+  const { zk, env } = world;
+  try {
+    const { id, images } = await reachCluster(world, settings);
+    const connection = new ClusterConnection(world, id);
+    const client = new RangekeeperClient(connection, settings, images, true);
+    if (await within(env, settings.connectMs, connection.nodes.loaded())) return client;
+    await client.close();
+    throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper did not tell the nodes in time');
+  } catch (error) {
+    await zk.close();
+    throw error;
+  }
+}
+
+/** Whether `promise` resolves in time. */
+function within(env: Env, ms: number, promise: Promise<void>): Promise<boolean> {
+  return new Promise((resolve) => {
+    const timer = env.after(ms, () => resolve(false));
+    void promise.then(() => {
+      timer.cancel();
+      resolve(true);
+    });
+  });
+}
+
+class RangekeeperClient implements Client, CallContext, ConnectionUser {
+  readonly namespace: string;
+  readonly env: Env;
+  readonly directory: Directory;
+  readonly peers: Peers;
+  readonly health: NodeHealth;
+  readonly seen = new Seen();
+  readonly writers: Writers;
+  readonly pausing = new Set<Call>();
+  closed = false;
+  private readonly connection: ClusterConnection;
+  private readonly settings: ClientSettings;
+  /** `connect` gave it: its connection ends with it. */
+  private readonly isFirst: boolean;
+  private readonly listeners: Listeners;
+  private readonly admission = new Admission();
+
+  /** `images`: every descriptor of the namespace, as just read. */
+  constructor(
+    connection: ClusterConnection,
+    settings: ClientSettings,
+    images: readonly DescriptorImage[],
+    isFirst: boolean,
+  ) {
+    const { zk, env, log, peers, health } = connection;
+    const { namespace } = settings;
+    this.namespace = namespace;
+    this.env = env;
+    this.peers = peers;
+    this.health = health;
+    this.connection = connection;
+    this.settings = settings;
+    this.isFirst = isFirst;
+    this.writers = new Writers(env);
+    this.listeners = new Listeners(env);
+    const changed = () => this.rangesChanged();
+    const deposed = (range: Descriptor, before: NodeId) => this.ownerChanged(range, before);
+    this.directory = new Directory({ zk, env, log, namespace, changed, deposed }, images);
+    connection.join(this);
+  }
+
+  // ---- writes ----------------------------------------------------------------------------------------------------
+
+  put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
+    return this.admitted(options, (deadlineMs) => {
+      const ifRevision = revisionOf(options.ifRevision);
+      const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
+      return this.write([mutation], deadlineMs, written);
+    });
+  }
+
+  delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
+    return this.admitted(options, (deadlineMs) => {
+      const ifRevision = revisionOf(options.ifRevision);
+      return this.write([{ kind: 'delete', key: keyBytes(key), ifRevision }], deadlineMs, deleted);
+    });
+  }
+
+  batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
+    return this.admitted(options, (deadlineMs) => this.write(mutationsOf(ops), deadlineMs, written));
+  }
+
+  private write<T>(mutations: readonly Mutation[], deadlineMs: number, result: WriteResult<T>): Promise<T> {
+    return WriteCall.run(this, mutations, deadlineMs, result);
+  }
+
+  // ---- reads -----------------------------------------------------------------------------------------------------
+
+  get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
+    return this.admitted(options, (deadlineMs) =>
+      read(this, new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.settings.fallbackMs)),
+    );
+  }
+
+  async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
+    let left = limitOf(options.limit) ?? Number.POSITIVE_INFINITY;
+    let cursor: string | null = null;
+    while (left > 0) {
+      const page: ScanPage = await this.scanPage({
+        ...options,
+        limit: Math.min(left, SCAN_PAGE_ROWS),
+        cursor,
+      });
+      const { stale, staleMs } = page;
+      for (const row of page.rows) yield { ...row, stale, staleMs };
+      if (page.cursor === null) return;
+      left -= page.rows.length;
+      cursor = page.cursor;
+    }
+  }
+
+  async scanPage(options: ScanPageOptions = {}): Promise<ScanPage> {
+    const plan = this.planOf(options, false);
+    const bounds = boundsOf(options);
+    const rows = Math.min(limitOf(options.limit) ?? PAGE_ROWS, LIMITS.pageRowsMax);
+    const cursor = options.cursor ?? null;
+    const at = cursor === null ? null : decodeCursor(cursor, bounds, plan.reverse);
+    const keys = at === null ? bounds : plan.reverse ? { ...bounds, end: at } : { ...bounds, start: at };
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const now = this.env.now();
+    if (!this.admission.hasRoom(deadlineMs, now)) return refused();
+    const deadline = now + deadlineMs;
+    const page = await readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline });
+    const next = page.rest === null ? null : plan.reverse ? page.rest.end : page.rest.start;
+    return {
+      rows: page.rows,
+      cursor: next === null ? null : encodeCursor(bounds, plan.reverse, next),
+      ...page.freshness,
+    };
+  }
+
+  async count(options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'> = {}): Promise<number> {
+    const plan = this.planOf(options, true);
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const bounds = boundsOf(options);
+    let count = 0;
+    let rest = isEmpty(bounds) ? null : bounds;
+    while (rest !== null) {
+      const limits = {
+        rows: LIMITS.pageRowsMax,
+        bytes: LIMITS.pageBytesMax,
+        deadline: this.env.now() + deadlineMs,
+      };
+      const piece: Piece = await readPiece(this, plan, rest, limits);
+      count += piece.count;
+      rest = piece.rest;
+    }
+    return count;
+  }
+
+  private planOf(options: ScanOptions, countOnly: boolean): ScanPlan {
+    return {
+      reverse: options.reverse === true,
+      keysOnly: options.keysOnly === true || countOnly,
+      countOnly,
+      mode: readModeOf(options.read),
+      fallbackMs: this.settings.fallbackMs,
+    };
+  }
+
+  // ---- the cluster -----------------------------------------------------------------------------------------------
+
+  ranges(): readonly DescriptorImage[] {
+    return this.directory.images();
+  }
+
+  async refresh(): Promise<void> {
+    this.checkOpen();
+    const known = this.directory.images();
+    this.directory.replace(known, await readRanges(this.connection.zk, this.connection.log, this.namespace));
+  }
+
+  nodes(): readonly NodeView[] {
+    return this.connection.nodes.views();
+  }
+
+  locate(key: Key): DescriptorImage | undefined {
+    return this.directory.locate(keyBytes(key), false);
+  }
+
+  async namespaces(): Promise<readonly NamespaceRecord[]> {
+    this.checkOpen();
+    return readNamespaces(this.connection.zk, this.connection.log);
+  }
+
+  async inNamespace(namespace: string): Promise<Client> {
+    this.checkOpen();
+    const images = await readRanges(this.connection.zk, this.connection.log, namespace);
+    this.checkOpen();
+    return new RangekeeperClient(this.connection, { ...this.settings, namespace }, images, false);
+  }
+
+  async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
+    this.checkOpen();
+    return askStatus(this.peers, node, this.env.now() + deadlineMsOf(options, this.settings.deadlineMs));
+  }
+
+  async forgetNode(node: NodeId, options: CallOptions = {}): Promise<string> {
+    this.checkOpen();
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    return askLeader(this.connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
+  }
+
+  async checkRange(range: RangeId, options: CallOptions = {}): Promise<RangeCheck> {
+    this.checkOpen();
+    return checkRange(this, range, deadlineMsOf(options, this.settings.deadlineMs));
+  }
+
+  on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
+    return this.listeners.on(event, listener);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
+    this.directory.close();
+    this.connection.leave(this);
+    const whole = this.isFirst ? this.connection.close() : null;
+    for (const call of [...this.pausing]) call.resume();
+    await whole;
+  }
+
+  // ---- for the connection ----------------------------------------------------------------------------------------
+
+  nodesChanged(): void {
+    this.listeners.changed('nodes');
+  }
+
+  zookeeperIs(connected: boolean): void {
+    this.listeners.zookeeperIs(connected);
+  }
+
+  // ---- for the calls ---------------------------------------------------------------------------------------------
+
+  begin(): void {
+    this.checkOpen();
+    this.admission.begun();
+  }
+
+  end(answered: boolean): void {
+    this.admission.ended(answered);
+  }
+
+  /** `begin`'s promise, if there is room for the call; what it throws at once becomes a rejection. */
+  private admitted<T>(options: CallOptions, begin: (deadlineMs: number) => Promise<T>): Promise<T> {
+    try {
+      const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+      return this.admission.hasRoom(deadlineMs, this.env.now()) ? begin(deadlineMs) : refused();
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  private checkOpen(): void {
+    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+  }
+
+  private rangesChanged(): void {
+    for (const call of [...this.pausing]) call.routesChanged();
+    this.listeners.changed('ranges');
+  }
+
+  /** What still waits at the deposed owner, which may answer for long yet never this, is asked of the new one at once. */
+  private ownerChanged(range: Descriptor, before: NodeId): void {
+    const waits = (handler: object) => handler instanceof Call && handler.wasSentBefore(range);
+    this.peers.giveUp(before, waits, `range ${range.id} has another owner in epoch ${range.epoch}`);
+  }
+}
+
+/** Not rejected before its asker listens: Node would look for who does not, at several times the cost. */
+async function refused(): Promise<never> {
+  await null;
+  throw new RangekeeperError('OVERLOADED', 'this client has more calls under way than are answered in time');
+}
+
+function written({ reply, route }: WriteOutcome): Written {
+  const { id: range, owner } = route.descriptor;
+  return { revision: reply.revision, range, epoch: reply.epoch, node: owner.node };
+}
+
+function deleted(outcome: WriteOutcome): Deleted {
+  return { ...written(outcome), existed: outcome.reply.deleted > 0 };
+}

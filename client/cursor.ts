@@ -1,0 +1,37 @@
+// A cursor says where the next page of a scan begins. It is text that is safe in a URL and means something only to the
+// scan that made it: a digest of bounds and direction is in it, so that a cursor of another scan is refused.
+//
+//   cursor = base64url(version: 1 byte, digest: 8 bytes, at: the bound through which the scan is complete)
+
+import { createHash } from 'node:crypto';
+import type { Bytes } from '../common/base/bytes.ts';
+import { LIMITS } from '../common/model/config.ts';
+import type { KeyRange } from '../common/model/key-range.ts';
+import { invalid } from './arguments.ts';
+
+const VERSION = 1;
+const DIGEST_BYTES = 8;
+const HEAD_BYTES = 1 + DIGEST_BYTES;
+
+/** `at`: forward, the next key that may follow; reverse, the end below which rows remain. */
+export function encodeCursor(bounds: KeyRange, reverse: boolean, at: Bytes): string {
+  return Buffer.concat([Buffer.of(VERSION), digest(bounds, reverse), at]).toString('base64url');
+}
+
+/** Throws INVALID_ARGUMENT for a text that is no cursor, or one of another scan. */
+export function decodeCursor(cursor: string, bounds: KeyRange, reverse: boolean): Bytes {
+  const bytes = Buffer.from(cursor, 'base64url');
+  if (bytes[0] !== VERSION || bytes.length < HEAD_BYTES || bytes.length > HEAD_BYTES + LIMITS.keyBytesMax + 1)
+    invalid('not a cursor');
+  if (!bytes.subarray(1, HEAD_BYTES).equals(digest(bounds, reverse)))
+    invalid('the cursor is of a scan with other bounds or another direction');
+  return bytes.subarray(HEAD_BYTES);
+}
+
+function digest({ start, end }: KeyRange, reverse: boolean): Buffer {
+  const hash = createHash('sha256')
+    .update(`${reverse} ${end !== null} ${start.length}.`)
+    .update(start);
+  if (end !== null) hash.update(end);
+  return hash.digest().subarray(0, DIGEST_BYTES);
+}

@@ -1,0 +1,182 @@
+// Where the ranges are, as this client knows it. All descriptors of the namespace are read once; those in use are then
+// watched (range-watch.ts), and errors from nodes carry newer ones. An older image never replaces a newer one. While
+// ZooKeeper is away the picture stays as it is and nodes' answers still mend it: data goes on.
+
+import { type Bytes, compareBytes } from '../common/base/bytes.ts';
+import type { Env } from '../common/base/env.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
+import { BadDataError } from '../common/model/fields.ts';
+import type { NodeId, RangeId } from '../common/model/ids.ts';
+import { RangeMap } from '../common/model/range-map.ts';
+import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
+import { decodeImage, descriptorCodec, parseRangeName, paths } from '../common/zk/znodes.ts';
+import { RangeWatch } from './range-watch.ts';
+
+/** A picture in doubt is not read again sooner than this. */
+const REFRESH_MS = 50;
+
+export interface DirectoryOptions {
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly log: Logger;
+  readonly namespace: string;
+  /** Called after every change of the picture. */
+  readonly changed: () => void;
+  /** Called when a range has a new owner, with its descriptor and the node that owned it before. */
+  readonly deposed: (descriptor: Descriptor, before: NodeId) => void;
+}
+
+export class Directory {
+  readonly namespace: string;
+  private readonly zk: Zk;
+  private readonly env: Env;
+  private readonly log: Logger;
+  private readonly changed: () => void;
+  private readonly deposed: DirectoryOptions['deposed'];
+  private map = RangeMap.empty;
+  private readonly watch: RangeWatch;
+  private readonly names: Observer;
+  /** When a range was last read again for a caller's doubt. */
+  private readonly refreshed = new Map<RangeId, number>();
+  private listedAt = Number.NEGATIVE_INFINITY;
+
+  /** `images`: every descriptor of the namespace, as just read. */
+  constructor(options: DirectoryOptions, images: readonly DescriptorImage[]) {
+    this.namespace = options.namespace;
+    this.zk = options.zk;
+    this.env = options.env;
+    this.log = options.log;
+    this.changed = options.changed;
+    this.deposed = options.deposed;
+    this.map = RangeMap.of(images);
+    this.watch = new RangeWatch(this.env, (range) =>
+      this.zk.observeData(paths.range(this.namespace, range), (node) => this.observed(range, node)),
+    );
+    this.names = this.zk.observeChildren(paths.ranges(this.namespace), (names) => {
+      if (names !== null) void this.list(names);
+    });
+  }
+
+  /** The range that holds `key`. `use`: it is going to be asked, so it is worth watching. */
+  locate(key: Bytes, use: boolean): DescriptorImage | undefined {
+    return this.noteUse(this.map.find(this.namespace, key), use);
+  }
+
+  /** The range that holds the last keys below `end`. */
+  locateBelow(end: Bytes | null, use: boolean): DescriptorImage | undefined {
+    const below = ({ descriptor }: DescriptorImage) =>
+      end === null || compareBytes(descriptor.start, end) < 0;
+    return this.noteUse(this.images().findLast(below), use);
+  }
+
+  private noteUse(image: DescriptorImage | undefined, use: boolean): DescriptorImage | undefined {
+    if (use && image !== undefined) this.watch.use(image.descriptor.id);
+    return image;
+  }
+
+  /** In key order. */
+  images(): readonly DescriptorImage[] {
+    return this.map.images;
+  }
+
+  /** All ranges as they have just been read: what was known when the reading began and is not among them is gone. */
+  replace(known: readonly DescriptorImage[], images: readonly DescriptorImage[]): void {
+    const present = new Set(images.map(({ descriptor }) => descriptor.id));
+    for (const { descriptor } of known) {
+      if (!present.has(descriptor.id)) this.forget(descriptor.id);
+    }
+    for (const image of images) this.learn(image);
+  }
+
+  /** What a node's error told. */
+  learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
+    this.learnIfReadable(() => descriptorCodec.image(hint));
+  }
+
+  /** The range's picture may be old: reads it again, at most every so often. */
+  refresh(range: RangeId): void {
+    const now = this.env.now();
+    if (now - (this.refreshed.get(range) ?? Number.NEGATIVE_INFINITY) < REFRESH_MS) return;
+    this.refreshed.set(range, now);
+    if (!this.watch.kick(range)) void this.read(range);
+  }
+
+  /** A key has no range in this picture: looks for new ones, at most every so often. */
+  refreshList(): void {
+    const now = this.env.now();
+    if (now - this.listedAt < REFRESH_MS) return;
+    this.listedAt = now;
+    void this.readList();
+  }
+
+  close(): void {
+    this.watch.close();
+    this.names.close();
+  }
+
+  private observed(range: RangeId, node: ZkNode | null): void {
+    if (node === null) this.forget(range);
+    else this.learnIfReadable(() => decodeImage(this.namespace, range, node));
+  }
+
+  /** What cannot be read says nothing new. */
+  private learnIfReadable(decode: () => DescriptorImage): void {
+    try {
+      this.learn(decode());
+    } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
+      this.log.warn({ namespace: this.namespace, reason: error.message }, 'ignoring what is no descriptor');
+    }
+  }
+
+  private learn(image: DescriptorImage): void {
+    const { descriptor } = image;
+    if (descriptor.namespace !== this.namespace) return;
+    const before = this.map.get(descriptor.id)?.descriptor;
+    this.become(this.map.learn(image));
+    if (before === undefined || before.epoch >= descriptor.epoch) return;
+    if (before.owner.node !== descriptor.owner.node) this.deposed(descriptor, before.owner.node);
+  }
+
+  private forget(range: RangeId): void {
+    this.watch.forget(range);
+    this.refreshed.delete(range);
+    this.become(this.map.forget(range));
+  }
+
+  private become(map: RangeMap): void {
+    if (map === this.map) return;
+    this.map = map;
+    this.changed();
+  }
+
+  private async list(names: readonly string[]): Promise<void> {
+    const present = new Set(names.map(parseRangeName));
+    for (const { descriptor } of this.map.images) {
+      if (!present.has(descriptor.id)) this.forget(descriptor.id);
+    }
+    for (const id of present) {
+      if (id !== null && this.map.get(id) === undefined) await this.read(id);
+    }
+  }
+
+  private async readList(): Promise<void> {
+    try {
+      const names = await this.zk.session?.children(paths.ranges(this.namespace));
+      if (names !== undefined && names !== null) await this.list(names);
+    } catch (error) {
+      this.log.debug({ error: String(error) }, 'the list of ranges could not be read');
+    }
+  }
+
+  /** Reads one descriptor; what goes wrong is left to the next occasion. */
+  private async read(range: RangeId): Promise<void> {
+    try {
+      const node = await this.zk.session?.get(paths.range(this.namespace, range));
+      if (node !== undefined) this.observed(range, node);
+    } catch (error) {
+      this.log.debug({ range, error: String(error) }, 'a descriptor could not be read');
+    }
+  }
+}

@@ -1,0 +1,56 @@
+// The client library: what `import { connect } from 'rangekeeper'` gives. api.ts documents every method.
+
+import { realEnv } from '../common/base/env.ts';
+import { silentLogger } from '../common/base/log.ts';
+import { DEFAULT_SESSION } from '../common/model/config.ts';
+import { WsTransport } from '../common/net/ws-transport.ts';
+import { connectZk } from '../common/zk/zk.ts';
+import type { Client, ConnectOptions } from './api.ts';
+import { positiveMs } from './arguments.ts';
+import { DEFAULT_SETTINGS, openClient } from './client.ts';
+
+export type { Bytes } from '../common/base/bytes.ts';
+export { formatBytes, parseBytes } from '../common/base/bytes.ts';
+export type { Applied, ErrorCode, ErrorDetails, Retry } from '../common/base/errors.ts';
+export { RangekeeperError } from '../common/base/errors.ts';
+export type { Logger } from '../common/base/log.ts';
+export type { Descriptor, DescriptorImage, Owner, ReplicaRef } from '../common/model/descriptor.ts';
+export type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
+export type { KeyRange } from '../common/model/key-range.ts';
+export type {
+  CheckVerdict,
+  RangeCheck,
+  ReplicaCheck,
+  ReplicaVerdict,
+} from '../common/model/range-check.ts';
+export type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
+export type { FollowerStatus, NodeStatus, ReplicaStatus } from '../common/model/status.ts';
+export type * from './api.ts';
+
+/** ZooKeeper session timeout of a client: nothing of its own lives in ZooKeeper, so it may be long. */
+const SESSION_MS = 10_000;
+
+/**
+ * A client of the cluster under `options.zk`, once ZooKeeper and the cluster have answered. It holds one ZooKeeper session
+ * and a connection to each node that it talks to; close it when done.
+ *
+ * Rejects with RangekeeperError: INVALID_ARGUMENT (options), NO_CLUSTER (no ZooKeeper, or no cluster under that root,
+ * within `connectMs`), UNKNOWN_NAMESPACE.
+ *
+ *     const client = await connect({ zk: '127.0.0.1:2181/rangekeeper' })
+ *     await client.put('user/1', 'ada')
+ *     const found = await client.get('user/1', { read: 'fallback' })
+ */
+export async function connect(options: ConnectOptions): Promise<Client> {
+  const settings = {
+    namespace: options.namespace ?? DEFAULT_SETTINGS.namespace,
+    deadlineMs: positiveMs('deadlineMs', options.deadlineMs, DEFAULT_SETTINGS.deadlineMs),
+    connectMs: positiveMs('connectMs', options.connectMs, DEFAULT_SETTINGS.connectMs),
+    fallbackMs: positiveMs('fallbackMs', options.fallbackMs, DEFAULT_SETTINGS.fallbackMs),
+  };
+  const log = options.logger ?? silentLogger;
+  const sessionMs = positiveMs('sessionMs', options.sessionMs, SESSION_MS);
+  const env = realEnv;
+  const zk = connectZk({ connect: options.zk, config: { ...DEFAULT_SESSION, sessionMs }, env, logger: log });
+  return openClient({ zk, transport: new WsTransport(env), env, log }, settings);
+}

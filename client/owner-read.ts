@@ -1,0 +1,36 @@
+// A linearizable read: it asks the owner, and nobody else. One request is under way at a time, so the call itself hears of
+// its end: this is what most reads are, and each costs one object.
+
+import type { RangekeeperError } from '../common/base/errors.ts';
+import type { Channel } from '../common/net/channel.ts';
+import type { PeerReplyHandler } from '../common/net/peers.ts';
+import type { ReplyBody } from '../common/wire/messages.ts';
+import { isFinal, noRead, ReadCall, readReply } from './read-call.ts';
+
+export class OwnerRead<T> extends ReadCall<T> implements PeerReplyHandler {
+  private sentAt = 0;
+
+  protected attempt(now: number): void {
+    const route = this.routeNow();
+    if (route === undefined) return;
+    this.sentAt = now;
+    const { descriptor } = route;
+    const body = this.task.body(descriptor, 'linearizable', 0);
+    this.context.peers.request(descriptor.owner.node, body, this.deadline, this);
+  }
+
+  replied(body: ReplyBody, from: Channel): void {
+    const { route } = this;
+    if (route === undefined) return;
+    const { descriptor } = route;
+    const reply = readReply(body);
+    if (reply === null) this.failed(noRead(descriptor.owner.node, body));
+    else this.answered(reply, descriptor, descriptor.owner.node, from.receivedAt - this.sentAt);
+  }
+
+  failed(error: RangekeeperError): void {
+    this.learnFrom(error);
+    if (isFinal(error)) this.giveUp(error);
+    else this.again();
+  }
+}

@@ -1,0 +1,89 @@
+// Asking the owner of a range to compare its replicas, and waiting for what it finds. That takes as long as reading all rows of
+// the range does, so the node that has begun is asked again and again; where it is gone, a new check begins.
+
+import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
+import { delay, type Env } from '../common/base/env.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import type { Descriptor } from '../common/model/descriptor.ts';
+import { BadDataError } from '../common/model/fields.ts';
+import type { RangeId, Seq } from '../common/model/ids.ts';
+import { decodeRangeCheck, type RangeCheck } from '../common/model/range-check.ts';
+import type { Peers } from '../common/net/peers.ts';
+import type { Directory } from './directory.ts';
+
+const PAUSE_MIN_MS = 20;
+const PAUSE_MAX_MS = 500;
+
+export interface CheckContext {
+  readonly env: Env;
+  readonly peers: Peers;
+  readonly directory: Directory;
+  readonly closed: boolean;
+}
+
+/** Rejects once no owner has answered for `deadlineMs`: with what the last one that was asked said, or DEADLINE. */
+export async function checkRange(
+  context: CheckContext,
+  range: RangeId,
+  deadlineMs: number,
+): Promise<RangeCheck> {
+  const { env } = context;
+  let deadline = env.now() + deadlineMs;
+  let begun: { readonly at: Descriptor; readonly seq: Seq } | null = null;
+  for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(PAUSE_MAX_MS, 2 * pauseMs)) {
+    if (context.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+    try {
+      const at: Descriptor = begun?.at ?? descriptorOf(context, range);
+      const check = await ask(context, at, begun?.seq ?? 0, deadline);
+      if (check.verdict !== null) return check;
+      begun = { at, seq: check.seq };
+      deadline = env.now() + deadlineMs;
+    } catch (error) {
+      if (!(error instanceof RangekeeperError) || error.retry === 'never') throw error;
+      if (env.now() + pauseMs >= deadline) throw error;
+      learn(context, range, error);
+      // The check that was under way is lost with its owner, or was given up.
+      begun = null;
+    }
+    await delay(env, pauseMs);
+  }
+}
+
+function descriptorOf({ directory }: CheckContext, range: RangeId): Descriptor {
+  const image = directory.images().find(({ descriptor }) => descriptor.id === range);
+  if (image === undefined) throw new RangekeeperError('INVALID_ARGUMENT', `there is no range ${range}`);
+  return image.descriptor;
+}
+
+function learn({ directory }: CheckContext, range: RangeId, { details }: RangekeeperError): void {
+  if (details.descriptor !== undefined) directory.learnHint(details.descriptor);
+  else directory.refresh(range);
+}
+
+async function ask(
+  { peers }: CheckContext,
+  { id: range, epoch, owner }: Descriptor,
+  seq: Seq,
+  deadline: number,
+): Promise<RangeCheck> {
+  const json = await new Promise<Bytes>((resolve, reject) => {
+    peers.request(owner.node, { kind: 'check', range, epoch, seq }, deadline, {
+      replied: (body) => resolve(body.kind === 'check-reply' ? new Uint8Array(body.json) : emptyBytes),
+      failed: (error) => reject(error.code === 'OUTCOME_UNKNOWN' ? unanswered(owner.node) : error),
+    });
+  });
+  try {
+    return decodeRangeCheck(json);
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    throw new RangekeeperError(
+      'MALFORMED',
+      `node ${owner.node} said of a check what makes no sense: ${error.message}`,
+    );
+  }
+}
+
+/** A check changes nothing: it may be asked for again. */
+function unanswered(node: string): RangekeeperError {
+  return new RangekeeperError('UNREACHABLE', `node ${node} did not answer`);
+}

@@ -1,0 +1,146 @@
+// What a client reads of ZooKeeper once: which cluster this is, and all of the namespace's descriptors. A cluster that is
+// just being set up is waited for.
+
+import { delay, type Env } from '../common/base/env.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import type { Logger } from '../common/base/log.ts';
+import type { DescriptorImage } from '../common/model/descriptor.ts';
+import { BadDataError } from '../common/model/fields.ts';
+import type { NamespaceRecord } from '../common/model/records.ts';
+import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import { clusterCodec, decodeImage, decodeNamespace, parseRangeName, paths } from '../common/zk/znodes.ts';
+
+/** Descriptors read at once. */
+const READS_AT_ONCE = 64;
+/** How often to look for a cluster that is not there yet. */
+const LOOK_MS = 200;
+
+export interface Cluster {
+  readonly id: string;
+  readonly images: readonly DescriptorImage[];
+}
+
+export interface ReachOptions {
+  readonly namespace: string;
+  /** How long to wait for ZooKeeper and for the cluster. */
+  readonly connectMs: number;
+}
+
+/** Rejects with NO_CLUSTER when `connectMs` is over, with UNKNOWN_NAMESPACE at once where there are others. */
+export async function reachCluster(
+  { zk, env, log }: { readonly zk: Zk; readonly env: Env; readonly log: Logger },
+  { namespace, connectMs }: ReachOptions,
+): Promise<Cluster> {
+  const end = env.now() + connectMs;
+  for (;;) {
+    const outcome = await tryToReach(zk, log, namespace, Math.max(1, Math.ceil(end - env.now())));
+    if (!(outcome instanceof RangekeeperError)) return outcome;
+    if (outcome.code !== 'NO_CLUSTER' || env.now() + LOOK_MS > end) throw outcome;
+    await delay(env, LOOK_MS);
+  }
+}
+
+async function tryToReach(
+  zk: Zk,
+  log: Logger,
+  namespace: string,
+  timeoutMs: number,
+): Promise<Cluster | RangekeeperError> {
+  try {
+    const session = await zk.ready(timeoutMs);
+    const id = await readClusterId(session);
+    return { id, images: await readDescriptors(session, log, namespace) };
+  } catch (error) {
+    if (error instanceof RangekeeperError) return error;
+    if (error instanceof ZkError)
+      return new RangekeeperError('NO_CLUSTER', `ZooKeeper did not answer: ${error.message}`);
+    if (error instanceof BadDataError)
+      return new RangekeeperError('NO_CLUSTER', `the cluster's record cannot be read: ${error.message}`);
+    throw error;
+  }
+}
+
+async function readClusterId(session: ZkSession): Promise<string> {
+  const node = await session.get(paths.cluster);
+  if (node === null)
+    throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper has no Rangekeeper cluster under this root');
+  return clusterCodec.decode(node.data).clusterId;
+}
+
+/** Those that can be read. */
+async function readDescriptors(
+  session: ZkSession,
+  log: Logger,
+  namespace: string,
+): Promise<readonly DescriptorImage[]> {
+  const names = await session.children(paths.ranges(namespace));
+  if (names === null) throw await noNamespace(session, namespace);
+  const ids = names.map(parseRangeName).filter((id) => id !== null);
+  const images: DescriptorImage[] = [];
+  for (let i = 0; i < ids.length; i += READS_AT_ONCE) {
+    const reads = ids.slice(i, i + READS_AT_ONCE).map(async (id) => {
+      const path = paths.range(namespace, id);
+      const node = await session.get(path);
+      return node === null ? null : readable(log, path, () => decodeImage(namespace, id, node));
+    });
+    for (const image of await Promise.all(reads)) if (image !== null) images.push(image);
+  }
+  return images;
+}
+
+/** Null, with a line in the log, where the znode holds what it should not: the others are of use without it. */
+function readable<T>(log: Logger, path: string, decode: () => T): T | null {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    log.warn({ path, reason: error.message }, 'ignoring a znode that cannot be read');
+    return null;
+  }
+}
+
+async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
+  const names = (await session.children(paths.namespaces)) ?? [];
+  // It may have been made between the two reads: the next look will find it.
+  if (names.length === 0 || names.includes(namespace))
+    return new RangekeeperError(
+      'NO_CLUSTER',
+      'the cluster has no namespace yet: too few nodes, or no coordinator',
+    );
+  return new RangekeeperError(
+    'UNKNOWN_NAMESPACE',
+    `no namespace ${JSON.stringify(namespace)}; there are: ${names.join(', ')}`,
+  );
+}
+
+/** In order of names. Rejects with NO_CLUSTER while ZooKeeper is away. */
+export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceRecord[]> {
+  return withSession(zk, async (session) => {
+    const names = (await session.children(paths.namespaces)) ?? [];
+    const read = await Promise.all(
+      names.map(async (name) => {
+        const path = paths.namespace(name);
+        const node = await session.get(path);
+        return node === null ? null : readable(log, path, () => decodeNamespace(name, node));
+      }),
+    );
+    return read.filter((record) => record !== null);
+  });
+}
+
+/** Every descriptor of the namespace. Rejects with NO_CLUSTER while ZooKeeper is away. */
+export function readRanges(zk: Zk, log: Logger, namespace: string): Promise<readonly DescriptorImage[]> {
+  return withSession(zk, (session) => readDescriptors(session, log, namespace));
+}
+
+async function withSession<T>(zk: Zk, read: (session: ZkSession) => Promise<T>): Promise<T> {
+  const { session } = zk;
+  if (session === null) throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
+  try {
+    return await read(session);
+  } catch (error) {
+    if (error instanceof ZkError)
+      throw new RangekeeperError('NO_CLUSTER', `ZooKeeper did not answer: ${error.message}`);
+    throw error;
+  }
+}

@@ -1,0 +1,116 @@
+// One read on its way. Reads change nothing, so they are asked again whatever became of the last attempt. What is read is the
+// task's; whom to ask, and how many at once, is the mode's (owner-read.ts, hedged-read.ts).
+
+import { RangekeeperError } from '../common/base/errors.ts';
+import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
+import type { NodeId } from '../common/model/ids.ts';
+import type { GetReply, ReplyBody, RequestBody, ScanReply, WireReadMode } from '../common/wire/messages.ts';
+import type { Freshness, ReadMode } from './api.ts';
+import { Call, type CallContext } from './call.ts';
+import type { Directory } from './directory.ts';
+
+export type ReadReply = GetReply | ScanReply;
+
+/** What is read, how, and what becomes of the answer. */
+export interface ReadTask<T> {
+  readonly mode: ReadMode;
+  readonly deadlineMs: number;
+  readonly fallbackMs: number;
+  /** The range to ask; `use`: it is asked now. */
+  route(directory: Directory, use: boolean): DescriptorImage | undefined;
+  body(descriptor: Descriptor, mode: WireReadMode, minSeq: number): RequestBody;
+  /** The answer that the caller gets; what it throws the call rejects with. Byte fields of the reply are views into the message. */
+  result(reply: ReadReply, descriptor: Descriptor, node: NodeId, freshness: Freshness): T;
+}
+
+const CURRENT: Freshness = { stale: false, staleMs: 0 };
+
+export abstract class ReadCall<T> extends Call {
+  protected readonly task: ReadTask<T>;
+  private readonly resolve: (result: T) => void;
+  private readonly reject: (error: unknown) => void;
+  protected done = false;
+
+  constructor(
+    context: CallContext,
+    task: ReadTask<T>,
+    resolve: (result: T) => void,
+    reject: (error: unknown) => void,
+  ) {
+    super(context, task.deadlineMs);
+    this.task = task;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  begin(): void {
+    this.attempt(this.startedAt);
+  }
+
+  protected peek(): DescriptorImage | undefined {
+    return this.task.route(this.context.directory, false);
+  }
+
+  /** Where to ask now; undefined: nowhere yet, and the call looks again. */
+  protected routeNow(): DescriptorImage | undefined {
+    const { directory } = this.context;
+    this.route = this.task.route(directory, true);
+    if (this.route !== undefined) return this.route;
+    this.lastError = new RangekeeperError('NO_OWNER', 'no range holds the key');
+    directory.refreshList();
+    this.again();
+    return undefined;
+  }
+
+  /** A node has answered what it was asked for `roundTripMs` ago. */
+  protected answered(reply: ReadReply, descriptor: Descriptor, node: NodeId, roundTripMs: number): void {
+    const { health, seen } = this.context;
+    health.answered(node, roundTripMs);
+    seen.note(descriptor.id, reply.appliedSeq);
+    if (!this.finish(true)) return;
+    try {
+      this.resolve(this.task.result(reply, descriptor, node, freshnessOf(reply, roundTripMs)));
+    } catch (error) {
+      // An answer that makes no sense is the call's failure, not this process's.
+      this.reject(error);
+    }
+  }
+
+  protected giveUp(error: RangekeeperError): void {
+    if (this.finish(false)) this.reject(error);
+  }
+
+  protected override unreached(last: RangekeeperError): RangekeeperError {
+    if (last.code === 'OUTCOME_UNKNOWN' || last.code === 'DEADLINE')
+      return new RangekeeperError('DEADLINE', `no answer in time; last: ${last.message}`);
+    return super.unreached(last);
+  }
+
+  /** False where the call has ended before; `answered`: it has an answer. */
+  protected finish(answered: boolean): boolean {
+    if (this.done) return false;
+    this.done = true;
+    this.context.end(answered);
+    return true;
+  }
+}
+
+/** R11: how far the answer may be behind when it is here. */
+function freshnessOf({ stale, staleMs }: ReadReply, roundTripMs: number): Freshness {
+  if (!stale) return CURRENT;
+  return { stale, staleMs: staleMs === null ? null : staleMs + roundTripMs };
+}
+
+/** Null where it answers no read. */
+export function readReply(body: ReplyBody): ReadReply | null {
+  return body.kind === 'get-reply' || body.kind === 'scan-reply' ? body : null;
+}
+
+export function noRead(node: NodeId, body: ReplyBody): RangekeeperError {
+  return new RangekeeperError('MALFORMED', `node ${node} answered a read with ${body.kind}`);
+}
+
+/** Another node, or another try, would say the same. */
+export function isFinal({ retry, code }: RangekeeperError): boolean {
+  return retry === 'never' && code !== 'OUTCOME_UNKNOWN' && code !== 'DEADLINE' && code !== 'NO_OWNER';
+}

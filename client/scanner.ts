@@ -1,0 +1,136 @@
+// Scans: pieces of ranges, one after the other. Each reply says through which key it is complete and the next piece
+// begins there, never at the bounds of a range as they were known (a split would skip keys). A piece is one snapshot of
+// its range; what is made of several pieces is not.
+
+import { type Bytes, compareBytes } from '../common/base/bytes.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import { LIMITS } from '../common/model/config.ts';
+import { compareEnds, isEmpty, type KeyRange } from '../common/model/key-range.ts';
+import type { ScanReply, ScanRequest } from '../common/wire/messages.ts';
+import type { Freshness, KeyRow, ReadMode } from './api.ts';
+import type { CallContext } from './call.ts';
+import { read } from './read.ts';
+
+export interface ScanPlan {
+  readonly reverse: boolean;
+  readonly keysOnly: boolean;
+  readonly countOnly: boolean;
+  readonly mode: ReadMode;
+  readonly fallbackMs: number;
+}
+
+export interface Limits {
+  readonly rows: number;
+  readonly bytes: number;
+  /** An instant of Env.now(). */
+  readonly deadline: number;
+}
+
+export interface Piece {
+  readonly rows: readonly KeyRow[];
+  readonly count: number;
+  readonly freshness: Freshness;
+  /** What is left to scan; null: nothing. */
+  readonly rest: KeyRange | null;
+}
+
+/** Reads on from the beginning (reverse: the end) of `keys`, within one range. */
+export function readPiece(
+  context: CallContext,
+  plan: ScanPlan,
+  keys: KeyRange,
+  limits: Limits,
+): Promise<Piece> {
+  const { reverse, keysOnly, countOnly, mode, fallbackMs } = plan;
+  const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
+  const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
+  const what = { start: keys.start, end: keys.end, limitRows, limitBytes, reverse, keysOnly, countOnly };
+  return read(context, {
+    mode,
+    fallbackMs,
+    deadlineMs: limits.deadline - context.env.now(),
+    route: (directory, use) =>
+      reverse ? directory.locateBelow(keys.end, use) : directory.locate(keys.start, use),
+    body: ({ id: range, epoch }, mode, minSeq): ScanRequest => ({
+      ...{ kind: 'scan', range, epoch, ...what, mode, minSeq },
+    }),
+    result(reply, _descriptor, node, freshness) {
+      if (reply.kind !== 'scan-reply')
+        throw new RangekeeperError('MALFORMED', `node ${node} answered a scan with ${reply.kind}`);
+      return {
+        rows: reply.rows.decode(),
+        count: reply.count,
+        freshness,
+        rest: restOf(keys, reverse, reply),
+      };
+    },
+  });
+}
+
+/** Rows from several pieces, until a limit is reached or nothing is left. At least one piece is read. */
+export async function readPage(
+  context: CallContext,
+  plan: ScanPlan,
+  keys: KeyRange,
+  limits: Limits,
+): Promise<Piece> {
+  let rest: KeyRange | null = isEmpty(keys) ? null : keys;
+  let rowsLeft = limits.rows;
+  let bytesLeft = limits.bytes;
+  const age = new PageAge();
+  const rows: KeyRow[] = [];
+  while (rest !== null && rowsLeft > 0 && bytesLeft > 0) {
+    const askedAt = context.env.now();
+    const piece: Piece = await readPiece(context, plan, rest, {
+      rows: rowsLeft,
+      bytes: bytesLeft,
+      deadline: limits.deadline,
+    });
+    for (const row of piece.rows) {
+      rows.push(row);
+      bytesLeft -= row.key.length + row.value.length;
+    }
+    rowsLeft -= piece.rows.length;
+    age.add(piece.freshness, askedAt, context.env.now());
+    rest = piece.rest;
+  }
+  return { rows, count: rows.length, freshness: age.at(context.env.now()), rest };
+}
+
+/**
+ * R11 for what is made of several pieces: a page with one stale piece is as old as its oldest piece is when the page is done,
+ * and an owner's piece, which shows all that was acknowledged before it was asked for, ages from then on.
+ */
+class PageAge {
+  #stale = false;
+  /** The page shows all that was acknowledged before this instant of Env.now(); null: not known. */
+  #asOf: number | null = Number.POSITIVE_INFINITY;
+
+  add({ stale, staleMs }: Freshness, askedAt: number, now: number): void {
+    this.#stale ||= stale;
+    const age = stale ? staleMs : now - askedAt;
+    this.#asOf = this.#asOf === null || age === null ? null : Math.min(this.#asOf, now - age);
+  }
+
+  at(now: number): Freshness {
+    if (!this.#stale) return { stale: false, staleMs: 0 };
+    return { stale: true, staleMs: this.#asOf === null ? null : now - this.#asOf };
+  }
+}
+
+function restOf(keys: KeyRange, reverse: boolean, { bound }: ScanReply): KeyRange | null {
+  if (bound === null) return null;
+  if (reverse) {
+    if (compareBytes(bound, keys.start) <= 0) return null;
+    checkProgress(compareEnds(bound, keys.end) < 0, bound);
+    return { start: keys.start, end: new Uint8Array(bound) };
+  }
+  if (compareEnds(bound, keys.end) >= 0) return null;
+  checkProgress(compareBytes(bound, keys.start) > 0, bound);
+  return { start: new Uint8Array(bound), end: keys.end };
+}
+
+function checkProgress(progress: boolean, bound: Bytes): void {
+  if (!progress)
+    throw new RangekeeperError('INTERNAL', `a scan stands still at ${Buffer.from(bound).toString('hex')}`);
+}

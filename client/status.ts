@@ -1,0 +1,31 @@
+// Asking a node about itself.
+
+import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import { BadDataError } from '../common/model/fields.ts';
+import type { NodeId } from '../common/model/ids.ts';
+import { decodeStatus, type NodeStatus } from '../common/model/status.ts';
+import type { Peers } from '../common/net/peers.ts';
+
+/** `deadline` is an instant of Env.now(). Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. */
+export async function askStatus(peers: Peers, node: NodeId, deadline: number): Promise<NodeStatus> {
+  const json = await new Promise<Bytes>((resolve, reject) => {
+    peers.request(node, { kind: 'status' }, deadline, {
+      replied: (body) => resolve(body.kind === 'status-reply' ? new Uint8Array(body.json) : emptyBytes),
+      failed: (error) => reject(error.code === 'OUTCOME_UNKNOWN' ? unanswered(node, error) : error),
+    });
+  });
+  try {
+    return decodeStatus(json);
+  } catch (error) {
+    if (!(error instanceof BadDataError)) throw error;
+    throw new RangekeeperError(
+      'MALFORMED',
+      `node ${node} said of itself what makes no sense: ${error.message}`,
+    );
+  }
+}
+
+function unanswered(node: NodeId, { message }: RangekeeperError): RangekeeperError {
+  return new RangekeeperError('DEADLINE', `node ${node} did not answer: ${message}`);
+}

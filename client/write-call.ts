@@ -1,0 +1,211 @@
+// One write on its way. Where an attempt certainly had no effect (`applied: 'no'` in the error table) it is sent again as
+// the table says, with a new number. Where nobody can say, the very same bytes are sent again until there is an answer:
+// the range knows the number and applies it once (R13). Only when time is up, or the range has forgotten, does the caller
+// hear that the outcome is unknown. One attempt at a time.
+
+import { assert } from '../common/base/assert.ts';
+import type { Bytes } from '../common/base/bytes.ts';
+import { RangekeeperError } from '../common/base/errors.ts';
+import { LIMITS } from '../common/model/config.ts';
+import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
+import type { RangeId, Seq } from '../common/model/ids.ts';
+import { contains } from '../common/model/key-range.ts';
+import type { Channel } from '../common/net/channel.ts';
+import type { PeerReplyHandler } from '../common/net/peers.ts';
+import type { Mutation, ReplyBody, WriteReply } from '../common/wire/messages.ts';
+import { decodeOperation } from '../common/wire/operation.ts';
+import { Call, type CallContext } from './call.ts';
+import { knownTo, type NumberedWrite } from './writer.ts';
+
+/** Of a write for which no range is known yet. */
+const NO_RANGE: RangeId = 0;
+
+export interface WriteOutcome {
+  readonly reply: WriteReply;
+  readonly route: DescriptorImage;
+}
+
+/** What becomes of the outcome: the answer that the caller gets. */
+export type WriteResult<T> = (outcome: WriteOutcome) => T;
+
+export class WriteCall<T> extends Call implements PeerReplyHandler {
+  /** The caller's at first, whose bytes may change once `run` has returned; then own ones. */
+  private mutations: readonly Mutation[];
+  private readonly result: WriteResult<T>;
+  private readonly resolve: (result: T) => void;
+  private readonly reject: (error: RangekeeperError) => void;
+  /** Null while nothing that was sent can still take effect. */
+  private write: NumberedWrite | null = null;
+  /** An attempt with this number ended, and nobody can say how. */
+  private inDoubt = false;
+  private ownsBytes = false;
+  private sentAt = 0;
+
+  private constructor(
+    context: CallContext,
+    mutations: readonly Mutation[],
+    deadlineMs: number,
+    result: WriteResult<T>,
+    resolve: (result: T) => void,
+    reject: (error: RangekeeperError) => void,
+  ) {
+    super(context, deadlineMs);
+    this.mutations = mutations;
+    this.result = result;
+    this.resolve = resolve;
+    this.reject = reject;
+  }
+
+  /** `mutations` is not empty. */
+  static run<T>(
+    context: CallContext,
+    mutations: readonly Mutation[],
+    deadlineMs: number,
+    result: WriteResult<T>,
+  ): Promise<T> {
+    return new Promise((resolve, reject) =>
+      new WriteCall(context, mutations, deadlineMs, result, resolve, reject).attempt(),
+    );
+  }
+
+  replied(reply: Exclude<ReplyBody, { kind: 'error' }>, from: Channel): void {
+    const { route, context } = this;
+    if (reply.kind !== 'write-reply' || route === undefined) {
+      const text = `node ${from.peerNode} answered a write with ${reply.kind}`;
+      this.giveUp(new RangekeeperError('OUTCOME_UNKNOWN', text));
+      return;
+    }
+    context.health.answered(from.peerNode, context.env.now() - this.sentAt);
+    context.seen.note(route.descriptor.id, reply.revision);
+    this.endNumber();
+    context.end(true);
+    this.resolve(this.result({ reply, route }));
+  }
+
+  failed(error: RangekeeperError): void {
+    this.noteSeen(error);
+    if (error.code === 'CONFLICT') {
+      // Decided when this number was applied, whichever attempt that was.
+      this.giveUp(error);
+      return;
+    }
+    this.ownBytes();
+    if (error.code === 'CLIENT_FORGOTTEN') {
+      this.forgotten(error);
+    } else if (error.code === 'OUTCOME_UNKNOWN') {
+      this.inDoubt = true;
+      this.learnFrom(error);
+      this.again();
+    } else if (error.applied === 'unknown') {
+      this.giveUp(error);
+    } else {
+      this.refused(error);
+    }
+  }
+
+  protected peek(): DescriptorImage | undefined {
+    return this.context.directory.locate(this.firstKey, false);
+  }
+
+  protected attempt(): void {
+    const { context, mutations } = this;
+    const route = context.directory.locate(this.firstKey, true);
+    this.route = route;
+    if (route === undefined) {
+      if (this.write === null && !this.number(NO_RANGE, 0)) return;
+      this.ownBytes();
+      this.lastError = new RangekeeperError('NO_OWNER', 'no range holds the key');
+      context.directory.refreshList();
+      this.again();
+      return;
+    }
+    const { descriptor } = route;
+    if (mutations.length > 1 && !mutations.every(({ key }) => contains(descriptor, key))) {
+      this.end(new RangekeeperError('CROSS_RANGE', 'the keys of the batch are in several ranges'));
+      return;
+    }
+    if (this.inDoubt && this.write !== null && !knownTo(this.write, descriptor)) {
+      this.end(new RangekeeperError('NO_OWNER', `range ${this.write.range} has gone`));
+      return;
+    }
+    if (this.inDoubt || this.number(descriptor.id, context.seen.of(descriptor))) this.send(descriptor);
+  }
+
+  /** Takes a number and encodes the write with it. False: it is too long, and the call has ended. */
+  private number(range: RangeId, base: Seq): boolean {
+    this.endNumber();
+    this.write = this.context.writers.begin(this.mutations, range, base);
+    const { operation } = this.write;
+    if (operation.length <= LIMITS.operationBytesMax) return true;
+    const text = `the batch has ${operation.length} bytes, at most ${LIMITS.operationBytesMax} are allowed`;
+    this.giveUp(new RangekeeperError('INVALID_ARGUMENT', text));
+    return false;
+  }
+
+  private send({ id: range, epoch, owner }: Descriptor): void {
+    const { context, write } = this;
+    assert(write !== null, 'what is sent has a number');
+    this.sentAt = context.env.now();
+    const body = { kind: 'write', range, epoch, operation: write.operation } as const;
+    context.peers.request(owner.node, body, this.deadline, this);
+  }
+
+  protected giveUp(error: RangekeeperError): void {
+    this.endNumber();
+    this.context.end(error.code === 'CONFLICT');
+    this.reject(error);
+  }
+
+  protected override finalError(): RangekeeperError {
+    return this.inDoubt ? this.unknown(this.lastError) : super.finalError();
+  }
+
+  /** This attempt had no effect. */
+  private refused(error: RangekeeperError): void {
+    if (!this.inDoubt) this.endNumber();
+    if (error.code === 'DEADLINE') {
+      this.giveUp(this.finalError());
+      return;
+    }
+    this.learnFrom(error);
+    if (error.retry === 'never') this.end(error);
+    else this.again();
+  }
+
+  /** What was sent for the first time goes with the newer base at once; of what was sent before, nobody knows any more. */
+  private forgotten(error: RangekeeperError): void {
+    if (this.inDoubt || this.write === null) {
+      this.end(error);
+      return;
+    }
+    this.lastError = error;
+    this.endNumber();
+    if (this.overdue) this.giveUp(this.finalError());
+    else this.attempt();
+  }
+
+  /** Nothing helps any more: the error is the answer, unless an earlier attempt may have been applied. */
+  private end(error: RangekeeperError): void {
+    this.giveUp(this.inDoubt ? this.unknown(error) : error);
+  }
+
+  private unknown(last: RangekeeperError | null): RangekeeperError {
+    const why = last === null ? '' : `; last: ${last.message}`;
+    return new RangekeeperError('OUTCOME_UNKNOWN', `the write was sent, and may have been applied${why}`);
+  }
+
+  private ownBytes(): void {
+    if (this.ownsBytes || this.write === null) return;
+    this.ownsBytes = true;
+    this.mutations = decodeOperation(this.write.operation).mutations;
+  }
+
+  private endNumber(): void {
+    this.write?.writer.end(this.write.number);
+    this.write = null;
+  }
+
+  private get firstKey(): Bytes {
+    return (this.mutations[0] as Mutation).key;
+  }
+}

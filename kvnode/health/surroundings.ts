@@ -1,0 +1,93 @@
+// The other nodes as this one sees them: which are live and whether they stay, the connections to them, and what the leader is
+// told of all that. The node asks it; it knows nothing of what is sent over those connections.
+
+import type { Env } from '../../common/base/env.ts';
+import type { Logger } from '../../common/base/log.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { HealthRecord } from '../../common/model/records.ts';
+import type { Peers } from '../../common/net/peers.ts';
+import { LiveNodes } from '../../common/zk/live-nodes.ts';
+import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import type { LiveStandings } from '../replica/messages.ts';
+import { HealthReport } from './health-report.ts';
+import { PeerWatch } from './peer-watch.ts';
+
+export interface SurroundingsOptions {
+  readonly self: NodeId;
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly zk: Zk;
+  readonly peers: Peers;
+  /** Called after every change of `standings`. */
+  readonly changed: () => void;
+  /** The node's own part of the report: its stuck replicas on live nodes, and why it is unfit. */
+  readonly ownReport: (isLive: (node: NodeId) => boolean) => Omit<HealthRecord, 'unreachable'>;
+}
+
+export class Surroundings {
+  readonly #options: SurroundingsOptions;
+  readonly #live: LiveNodes;
+  readonly #watch: PeerWatch;
+  readonly #report: HealthReport;
+  #standings: LiveStandings = new Map();
+
+  constructor(options: SurroundingsOptions) {
+    const { self, env, logger, zk, peers, ownReport } = options;
+    this.#options = options;
+    this.#live = new LiveNodes(zk, logger, () => this.#liveChanged());
+    this.#watch = new PeerWatch({
+      self,
+      logger,
+      live: () => this.#live.nodes,
+      isOpen: (node) => peers.isOpen(node),
+    });
+    const look = (): HealthRecord => {
+      this.#watch.look();
+      return { unreachable: this.unreachable, ...ownReport((node) => this.#standings.has(node)) };
+    };
+    this.#report = new HealthReport({ self, env, logger, look });
+  }
+
+  /** The nodes that have a live znode, as last seen. */
+  get standings(): LiveStandings {
+    return this.#standings;
+  }
+
+  /** Live nodes that there has been no connection with for a while. */
+  get unreachable(): readonly NodeId[] {
+    return this.#watch.unreachable;
+  }
+
+  /** For people; the id where the node is not live. */
+  nameOf(node: NodeId): string {
+    return this.#live.nodes.get(node)?.name ?? node;
+  }
+
+  /** Has the node's live znode read again: what is known of it seems to be old. */
+  readAgain(node: NodeId): void {
+    this.#live.kick(node);
+  }
+
+  /** The session in which this node is registered; null: none. */
+  useSession(session: ZkSession | null): void {
+    this.#report.useSession(session);
+  }
+
+  close(): void {
+    this.#report.close();
+    this.#live.close();
+  }
+
+  #liveChanged(): void {
+    const { self, peers, changed } = this.#options;
+    const { nodes } = this.#live;
+    for (const id of this.#standings.keys()) if (!nodes.has(id)) peers.setAddress(id, null);
+    this.#standings = new Map([...nodes].map(([id, { standing }]) => [id, standing ?? 'staying']));
+    for (const [id, { address, session }] of nodes) {
+      if (id === self) continue;
+      peers.setAddress(id, address, session);
+      peers.keep(id);
+    }
+    changed();
+  }
+}

@@ -1,0 +1,193 @@
+// R13: which writes of which clients a range has applied, and what they were told. Part of the replicated state: asked and
+// changed only as entries are applied, so every replica decides alike, by entries and never by a clock; written with the
+// rows in one batch, and carried in snapshots. A client that sends a write again gets the answer of the first time.
+//
+// The table is bounded, so clients are forgotten: the one with the lowest last seq first, and `evictedThrough` remembers
+// how far. A write whose number has no answer is new only if the table cannot have forgotten one: if its `base`, a seq of
+// the range that its client knew before it first sent the write, is not below what was forgotten when this client's
+// session began (its floor). The floor stays with the session, because a forgotten client that comes back with a newer
+// write is known again while its older ones stay forgotten.
+
+import { assert } from '../../../common/base/assert.ts';
+import { type Bytes, equalBytes } from '../../../common/base/bytes.ts';
+import type { ReplicationConfig } from '../../../common/model/config.ts';
+import type { Seq } from '../../../common/model/ids.ts';
+import { copyOf, type Operation } from '../../../common/wire/messages.ts';
+import type { SessionChange, SessionRow, SessionTable } from '../../storage/storage.ts';
+import { type Answer, AnswerWindow } from './answer-window.ts';
+import { ClientIndex } from './client-index.ts';
+import {
+  type ClientSession,
+  decodeSession,
+  decodeTable,
+  encodeSession,
+  encodeTable,
+} from './session-record.ts';
+
+/** All replicas must have the same ones. */
+export type SessionBounds = Pick<ReplicationConfig, 'clientSessionsMax' | 'clientAnswersMax'>;
+
+/** `new`: to be applied. `forgotten`: nobody can say whether it was, so it is not. */
+export type Verdict = Answer | 'new' | 'forgotten';
+
+/** Of an operation: who sends it again, and what it knew. */
+export type WriteId = Pick<Operation, 'clientId' | 'number' | 'doneBelow' | 'base'>;
+
+/** A whole table as it was read. */
+export interface SessionsRead {
+  readonly evictedThrough: Seq;
+  readonly sessions: readonly ClientSession[];
+}
+
+/** Throws RangeError where the rows are not a table of the entries through `seq`. */
+export function readSessions(rows: readonly SessionRow[], seq: Seq): SessionsRead {
+  const known = new ClientIndex<ClientSession>();
+  let evictedThrough = 0;
+  for (const { clientId, record } of rows) {
+    if (clientId.length === 0) {
+      evictedThrough = decodeTable(record);
+      continue;
+    }
+    const session = decodeSession(copyOf(clientId), record);
+    if (session.lastSeq > seq) throw new RangeError('a client has a write that is not in the snapshot');
+    if (known.get(session.clientId) !== null) throw new RangeError('a client has two rows');
+    known.add(session);
+  }
+  if (evictedThrough > seq) throw new RangeError('a client was forgotten after the snapshot');
+  return { evictedThrough, sessions: [...known.values()] };
+}
+
+const NO_CLIENT = new Uint8Array(0);
+
+export class ClientSessions implements SessionTable {
+  readonly #bounds: SessionBounds;
+  readonly #sessions = new ClientIndex<ClientSession>();
+  #evictedThrough: Seq = 0;
+  #answers = 0;
+  /** The last one asked for: mostly the next one as well. */
+  #recent: ClientSession | null = null;
+  #changed: ClientSession[] = [];
+  /** Forgotten since the changes were taken the last time. */
+  #evicted: ClientSession[] = [];
+
+  constructor(bounds: SessionBounds) {
+    this.#bounds = bounds;
+  }
+
+  get clients(): number {
+    return this.#sessions.size;
+  }
+
+  /** The highest last seq of a client that was forgotten. */
+  get evictedThrough(): Seq {
+    return this.#evictedThrough;
+  }
+
+  judge({ clientId, number, base }: WriteId): Verdict {
+    const session = this.#find(clientId);
+    if (session === null) return base < this.#evictedThrough ? 'forgotten' : 'new';
+    const answer = session.window.get(number);
+    if (answer !== null) return answer;
+    return number < session.window.doneBelow || base < session.floor ? 'forgotten' : 'new';
+  }
+
+  /** Remembers the answer of a write that was new and has been applied at `seq`. */
+  record({ clientId, number, doneBelow }: WriteId, seq: Seq, answer: Answer): void {
+    const session = this.#find(clientId) ?? this.#begin(clientId, doneBelow);
+    const { window } = session;
+    const before = window.span;
+    window.forgetBelow(doneBelow);
+    window.set(number, answer);
+    this.#answers += window.span - before;
+    session.lastSeq = seq;
+    if (!session.changed) {
+      session.changed = true;
+      this.#changed.push(session);
+    }
+    const { clientSessionsMax, clientAnswersMax } = this.#bounds;
+    while (this.#sessions.size > clientSessionsMax || this.#answers > clientAnswersMax) this.#evict();
+  }
+
+  takeChanges(): readonly SessionChange[] {
+    const changes: SessionChange[] = [];
+    if (this.#evicted.length > 0) changes.push(this.#tableRow());
+    // A client that was forgotten and is known again has a newer row, which comes after.
+    for (const { clientId } of this.#evicted) changes.push({ clientId, record: null });
+    for (const session of this.#changed) {
+      if (session.changed) changes.push(rowOf(session));
+      session.changed = false;
+    }
+    this.#evicted = [];
+    this.#changed = [];
+    return changes;
+  }
+
+  /** The whole table. */
+  rows(): readonly SessionRow[] {
+    return [this.#tableRow(), ...[...this.#sessions.values()].map(rowOf)];
+  }
+
+  /** Takes the place of all that was here. Throws RangeError where a row is not what {@link rows} gives. */
+  load(rows: readonly SessionRow[]): void {
+    this.become(readSessions(rows, Number.MAX_SAFE_INTEGER));
+  }
+
+  /** Takes the place of all that was here. */
+  become({ evictedThrough, sessions }: SessionsRead): void {
+    this.#sessions.clear();
+    this.#evictedThrough = evictedThrough;
+    this.#answers = 0;
+    this.#recent = null;
+    this.#changed = [];
+    this.#evicted = [];
+    for (const session of sessions) {
+      this.#sessions.add(session);
+      this.#answers += session.window.span;
+    }
+  }
+
+  #find(clientId: Bytes): ClientSession | null {
+    const recent = this.#recent;
+    if (recent !== null && equalBytes(recent.clientId, clientId)) return recent;
+    const session = this.#sessions.get(clientId);
+    if (session !== null) this.#recent = session;
+    return session;
+  }
+
+  #begin(clientId: Bytes, doneBelow: number): ClientSession {
+    const session: ClientSession = {
+      // The operation's is a view into the entry.
+      clientId: copyOf(clientId),
+      floor: this.#evictedThrough,
+      window: new AnswerWindow(doneBelow),
+      lastSeq: 0,
+      changed: false,
+    };
+    this.#sessions.add(session);
+    this.#recent = session;
+    return session;
+  }
+
+  /** Rare: once for each client beyond the bound, so looking at all of them does not matter. */
+  #evict(): void {
+    let oldest: ClientSession | null = null;
+    for (const session of this.#sessions.values()) {
+      if (oldest === null || session.lastSeq < oldest.lastSeq) oldest = session;
+    }
+    assert(oldest !== null, 'answers are of clients');
+    this.#sessions.delete(oldest);
+    if (this.#recent === oldest) this.#recent = null;
+    this.#answers -= oldest.window.span;
+    this.#evictedThrough = Math.max(this.#evictedThrough, oldest.lastSeq);
+    oldest.changed = false;
+    this.#evicted.push(oldest);
+  }
+
+  #tableRow(): SessionRow {
+    return { clientId: NO_CLIENT, record: encodeTable(this.#evictedThrough) };
+  }
+}
+
+function rowOf(session: ClientSession): SessionRow {
+  return { clientId: session.clientId, record: encodeSession(session) };
+}

@@ -1,0 +1,75 @@
+// The bytes of R13's table, one record a client, as the state store and snapshots keep it. Integers are varints.
+//
+//   table    := evictedThrough
+//   session  := lastSeq floor doneBelow answer*
+//   answer   := step outcome age epoch?      step: from the number before, the first from doneBelow; age: lastSeq less
+//               the revision; outcome 0: conflict, else written, that many keys deleted and one, with the epoch
+
+import type { Bytes } from '../../../common/base/bytes.ts';
+import { LIMITS } from '../../../common/model/config.ts';
+import type { Seq } from '../../../common/model/ids.ts';
+import { Reader, Writer } from '../../../common/wire/protobuf.ts';
+import { type Answer, AnswerWindow } from './answer-window.ts';
+
+const CONFLICT = 0;
+
+/** One client as a range knows it. */
+export interface ClientSession {
+  readonly clientId: Bytes;
+  /** A number without an answer is new only from this base on. */
+  readonly floor: Seq;
+  readonly window: AnswerWindow;
+  /** Of its newest entry that counted. */
+  lastSeq: Seq;
+  /** Since the changes were taken the last time. */
+  changed: boolean;
+}
+
+export function encodeTable(evictedThrough: Seq): Bytes {
+  const writer = new Writer();
+  writer.uint64(evictedThrough);
+  return writer.written();
+}
+
+export function decodeTable(record: Bytes): Seq {
+  return new Reader(record).safeInteger();
+}
+
+export function encodeSession({ lastSeq, floor, window }: ClientSession): Bytes {
+  const writer = new Writer();
+  writer.uint64(lastSeq);
+  writer.uint64(floor);
+  writer.uint64(window.doneBelow);
+  let before = window.doneBelow;
+  for (const [number, answer] of window.entries()) {
+    writer.uint64(number - before);
+    before = number;
+    writer.uint64(answer.kind === 'conflict' ? CONFLICT : 1 + answer.deleted);
+    writer.uint64(lastSeq - answer.revision);
+    if (answer.kind === 'written') writer.uint64(answer.epoch);
+  }
+  return writer.written();
+}
+
+/** Throws RangeError where the record is not what {@link encodeSession} gives. */
+export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
+  const reader = new Reader(record);
+  const lastSeq = reader.safeInteger();
+  const floor = reader.safeInteger();
+  const doneBelow = reader.safeInteger();
+  const window = new AnswerWindow(doneBelow);
+  for (let number = doneBelow; reader.pos < reader.len; ) {
+    number += reader.safeInteger();
+    if (number - doneBelow >= LIMITS.writeWindow) throw new RangeError('an answer is outside the window');
+    window.set(number, decodeAnswer(reader, lastSeq));
+  }
+  return { clientId, floor, window, lastSeq, changed: false };
+}
+
+function decodeAnswer(reader: Reader, lastSeq: Seq): Answer {
+  const outcome = reader.safeInteger();
+  const revision = lastSeq - reader.safeInteger();
+  if (revision < 0) throw new RangeError('an answer is older than the range');
+  if (outcome === CONFLICT) return { kind: 'conflict', revision };
+  return { kind: 'written', epoch: reader.safeInteger(), revision, deleted: outcome - 1 };
+}

@@ -1,0 +1,19 @@
+// Between the replica's messages and the wire's frames: the same facts, with the range's id beside them.
+
+import type { RangeId } from '../../common/model/ids.ts';
+import type * as wire from '../../common/wire/messages.ts';
+import type { Append, AppendAck } from '../replica/messages.ts';
+
+export function toFrame(range: RangeId, message: Append | AppendAck): wire.Append | wire.AppendAck {
+  if (message.kind === 'append') {
+    const { inc, epoch, prev, entries, commitSeq, echo } = message;
+    return { kind: 'append', range, inc, epoch, prev, entries, commitSeq, echo };
+  }
+  const { inc, epoch, acked, rejection, stamp, unfit, contradiction } = message;
+  return { kind: 'append-ack', range, inc, epoch, ackedSeq: acked, rejection, stamp, unfit, contradiction };
+}
+
+export function ackFrom(frame: wire.AppendAck): AppendAck {
+  const { inc, epoch, ackedSeq, rejection, stamp, unfit, contradiction } = frame;
+  return { kind: 'append-ack', inc, epoch, acked: ackedSeq, rejection, stamp, unfit, contradiction };
+}

@@ -1,0 +1,223 @@
+// Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, a few of them on their
+// way at a time, so that reading, sending and writing overlap and yet a slow receiver slows the sender; with the last one
+// the client sessions of the same moment, which are bounded. Only so many ranges are brought to one node at a time: a node
+// that lost everything asks for all of them at once; all that leaves here keeps one pace (background-pace.ts). What goes wrong
+// ends the transfer; the owner starts another one.
+
+import { present } from '../../common/base/assert.ts';
+import type { Env } from '../../common/base/env.ts';
+import type { Logger } from '../../common/base/log.ts';
+import type { ReplicationConfig } from '../../common/model/config.ts';
+import type { Epoch, Inc, NodeId, RangeId } from '../../common/model/ids.ts';
+import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../../common/wire/messages.ts';
+import { BackgroundPace, clientWork } from '../background-pace.ts';
+import type { Row, SnapshotReader, Storage } from '../storage/storage.ts';
+import { rowsChecksum, sessionsChecksum } from './checksum.ts';
+
+/** Chunks sent and not acknowledged. */
+const WINDOW = 4;
+/** Transfers to one node at a time. */
+const TRANSFERS_MAX = 4;
+/** Chunks are sent again after so long without an answer, ms. */
+const RESEND_MS = 1_000;
+const ATTEMPTS_MAX = 10;
+
+export interface SnapshotTarget {
+  readonly range: RangeId;
+  readonly epoch: Epoch;
+  readonly node: NodeId;
+  readonly inc: Inc;
+}
+
+export interface SnapshotSenderOptions {
+  readonly env: Env;
+  readonly logger: Logger;
+  readonly storage: Storage;
+  readonly config: Pick<ReplicationConfig, 'snapshotChunkBytes' | 'snapshotBytesPerSecond'>;
+  send(to: NodeId, body: OneWayBody): boolean;
+}
+
+interface Transfer {
+  readonly target: SnapshotTarget;
+  readonly id: number;
+  /** Sent and not acknowledged, in order. */
+  readonly unacked: SnapshotChunk[];
+  /** Its turn has come. */
+  running: boolean;
+  /** When the receiver last took something in; when the turn began before that. */
+  progressAt: number;
+  /** Set by the acknowledgement that ends it. */
+  outcome: 'installed' | 'refused' | null;
+  /** Something was acknowledged. */
+  answered: () => void;
+}
+
+export class SnapshotSender {
+  readonly #options: SnapshotSenderOptions;
+  readonly #transfers = new Map<string, Transfer>();
+  readonly #queues = new Map<NodeId, Queue>();
+  readonly #pace: BackgroundPace;
+
+  constructor(options: SnapshotSenderOptions) {
+    this.#options = options;
+    const { env, storage, config } = options;
+    const work = () => clientWork(storage.stats);
+    this.#pace = new BackgroundPace({ env, bytesPerSecond: config.snapshotBytesPerSecond, work });
+  }
+
+  /** True: the target has installed it, durably. One transfer a target at a time; false at once for a second. */
+  async transfer(target: SnapshotTarget): Promise<boolean> {
+    const key = keyOf(target.range, target.node);
+    if (this.#transfers.has(key)) return false;
+    const id = 1 + Math.floor(this.#options.env.random() * 2 ** 48);
+    const transfer: Transfer = {
+      target,
+      id,
+      unacked: [],
+      running: false,
+      progressAt: this.#options.env.now(),
+      outcome: null,
+      answered: () => {},
+    };
+    this.#transfers.set(key, transfer);
+    const { range, node, epoch } = target;
+    await this.#turnFor(node);
+    transfer.running = true;
+    transfer.progressAt = this.#options.env.now();
+    try {
+      const reader = await this.#options.storage.openSnapshot(range);
+      try {
+        return await this.#sendAll(transfer, reader);
+      } finally {
+        reader.close();
+      }
+    } catch (error) {
+      this.#options.logger.warn({ range, node, epoch, error: String(error) }, 'snapshot transfer failed');
+      return false;
+    } finally {
+      this.#transfers.delete(key);
+      this.#endTurn(node);
+    }
+  }
+
+  receiveAck(from: NodeId, ack: SnapshotAck): void {
+    const transfer = this.#transfers.get(keyOf(ack.range, from));
+    if (transfer?.id !== ack.snapshot) return;
+    const { unacked } = transfer;
+    if (unacked[0] !== undefined && unacked[0].index < ack.nextIndex)
+      transfer.progressAt = this.#options.env.now();
+    while (unacked[0] !== undefined && unacked[0].index < ack.nextIndex) unacked.shift();
+    if (ack.installed) transfer.outcome = 'installed';
+    else if (ack.refused) transfer.outcome = 'refused';
+    transfer.answered();
+  }
+
+  /**
+   * When the node last took something of this range's snapshot in, or of another one that this one waits for; null: there is
+   * no transfer.
+   */
+  progressAt(range: RangeId, node: NodeId): number | null {
+    const transfer = this.#transfers.get(keyOf(range, node));
+    if (transfer === undefined || transfer.running) return transfer?.progressAt ?? null;
+    let newest = transfer.progressAt;
+    for (const { target, running, progressAt } of this.#transfers.values())
+      if (running && target.node === node) newest = Math.max(newest, progressAt);
+    return newest;
+  }
+
+  // ---- so many at a time -------------------------------------------------------------------------------------------
+
+  async #turnFor(node: NodeId): Promise<void> {
+    const queue = this.#queues.get(node) ?? { running: 0, waiting: [] };
+    this.#queues.set(node, queue);
+    if (queue.running < TRANSFERS_MAX) queue.running++;
+    else await new Promise<void>((resolve) => queue.waiting.push(resolve));
+  }
+
+  #endTurn(node: NodeId): void {
+    const queue = present(this.#queues.get(node), 'a queue for the node');
+    const next = queue.waiting.shift();
+    if (next !== undefined) next();
+    else if (--queue.running === 0) this.#queues.delete(node);
+  }
+
+  // ---- one transfer ------------------------------------------------------------------------------------------------
+
+  async #sendAll(transfer: Transfer, reader: SnapshotReader): Promise<boolean> {
+    const bytes = this.#options.config.snapshotChunkBytes;
+    let checksum = 0;
+    let rows = await reader.next(bytes);
+    for (let index = 0; transfer.outcome === null; index++) {
+      const following = rows === null ? null : await reader.next(bytes);
+      // R13: rows and answers are of one moment.
+      const clientSessions = following === null ? await reader.sessions() : [];
+      await this.#pace.turn(bytesOf(rows ?? []));
+      if (transfer.outcome !== null) break;
+      checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
+      const last = following === null;
+      const contents = { rows: rows ?? [], last, checksum, clientSessions };
+      const chunk = chunkOf(transfer, reader, index, contents);
+      transfer.unacked.push(chunk);
+      this.#options.send(transfer.target.node, chunk);
+      if (!(await this.#acknowledged(transfer, last ? 0 : WINDOW - 1))) return false;
+      rows = following;
+    }
+    return transfer.outcome === 'installed';
+  }
+
+  /**
+   * Resolves when no more than `left` chunks wait, or the transfer is over; false: nothing is heard. With none left it waits for
+   * the outcome.
+   */
+  async #acknowledged(transfer: Transfer, left: number): Promise<boolean> {
+    const { env, send } = this.#options;
+    for (let attempt = 0; attempt < ATTEMPTS_MAX; ) {
+      if (transfer.outcome !== null || (left > 0 && transfer.unacked.length <= left)) return true;
+      const timedOut = await new Promise<boolean>((resolve) => {
+        const timer = env.after(RESEND_MS, () => resolve(true));
+        transfer.answered = () => {
+          timer.cancel();
+          resolve(false);
+        };
+      });
+      attempt = timedOut ? attempt + 1 : 0;
+      if (timedOut) for (const chunk of transfer.unacked) send(transfer.target.node, chunk);
+    }
+    return false;
+  }
+}
+
+interface Queue {
+  /** Transfers under way. */
+  running: number;
+  /** Those that wait, in order. */
+  readonly waiting: (() => void)[];
+}
+
+function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
+}
+
+function keyOf(range: RangeId, node: NodeId): string {
+  return `${range}/${node}`;
+}
+
+function chunkOf(
+  { target, id }: Transfer,
+  reader: SnapshotReader,
+  index: number,
+  contents: Pick<SnapshotChunk, 'rows' | 'last' | 'checksum' | 'clientSessions'>,
+): SnapshotChunk {
+  return {
+    kind: 'snapshot-chunk',
+    range: target.range,
+    inc: target.inc,
+    epoch: target.epoch,
+    snapshot: id,
+    index,
+    position: reader.position,
+    start: reader.meta.start,
+    end: reader.meta.end,
+    ...contents,
+  };
+}

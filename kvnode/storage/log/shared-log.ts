@@ -1,0 +1,261 @@
+// The shared log of a node (docs/storage.md#the-log): records of all ranges gather into a group (group-builder.ts); a group is
+// written at once and synced, and only then is the next one written, so that one sync covers every range's writes of that
+// moment while the next group gathers.
+
+import { assert, present } from '../../../common/base/assert.ts';
+import type { Bytes } from '../../../common/base/bytes.ts';
+import type { Env } from '../../../common/base/env.ts';
+import type { NodeId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
+import { CorruptDataError } from '../errors.ts';
+import type { LogEntry } from '../storage.ts';
+import { type Group, GroupBuilder, type LogStart } from './group-builder.ts';
+import type { LogRow, RangeLog } from './range-log.ts';
+import { RecordCursor, type RecordType, readEntries } from './record.ts';
+import type { Segments } from './segments.ts';
+import { LogTail } from './tail.ts';
+
+export interface LogOptions {
+  readonly env: Env;
+  readonly nodeId: NodeId;
+  readonly segments: Segments;
+  readonly segmentBytes: number;
+  readonly tailBytesMax: number;
+  readonly start: LogStart;
+  /** Logs the checkpoint of every replica as it stands. */
+  readonly checkpoint: (into: GroupBuilder) => void;
+  /** The newest batch that the state store has on the disk. */
+  readonly stateBatch: () => number;
+  /** The log on the disk is not what was written. It does not return. */
+  readonly onDamage: (error: CorruptDataError) => void;
+}
+
+interface Waiter {
+  readonly group: number;
+  readonly resolve: () => void;
+  readonly reject: (error: Error) => void;
+}
+
+export class SharedLog {
+  readonly #env: Env;
+  readonly #segments: Segments;
+  readonly #tail: LogTail;
+  readonly #builder: GroupBuilder;
+  readonly #onDamage: (error: CorruptDataError) => void;
+  /** Sealed and not yet written. */
+  readonly #sealed: Group[] = [];
+  readonly #syncedListeners: ((group: number) => void)[] = [];
+  readonly #failureListeners: ((error: Error) => void)[] = [];
+  #waiters: Waiter[] = [];
+  #synced: number;
+  #announced: number;
+  /** The segment that the newest synced group is in. */
+  #syncedSegment = 0;
+  #writing = false;
+  #waitingSince: number | null = null;
+  #scheduled = false;
+  #failure: Error | null = null;
+  #running: Promise<void> = Promise.resolve();
+  #groups = 0;
+  #entries = 0;
+
+  constructor(options: LogOptions) {
+    this.#env = options.env;
+    this.#segments = options.segments;
+    this.#onDamage = options.onDamage;
+    this.#tail = new LogTail(options.tailBytesMax);
+    this.#builder = new GroupBuilder({
+      ...options,
+      tail: this.#tail,
+      onBegun: () => this.#schedule(),
+      onFull: (group) => this.#sealed.push(group),
+    });
+    this.#synced = options.start.group - 1;
+    this.#announced = this.#synced;
+  }
+
+  /** The group that the next record belongs to. */
+  get gathering(): number {
+    return this.#builder.gathering;
+  }
+
+  /** The newest group that is synced. */
+  get synced(): number {
+    return this.#synced;
+  }
+
+  get syncedSegment(): number {
+    return this.#syncedSegment;
+  }
+
+  /** Since when the disk has had the group that is being written; null: none is. */
+  get waitingSince(): number | null {
+    return this.#waitingSince;
+  }
+
+  /** Groups synced. */
+  get groups(): number {
+    return this.#groups;
+  }
+
+  /** Entries appended. */
+  get entries(): number {
+    return this.#entries;
+  }
+
+  onSynced(listener: (group: number) => void): void {
+    this.#syncedListeners.push(listener);
+  }
+
+  onFailure(listener: (error: Error) => void): void {
+    this.#failureListeners.push(listener);
+    if (this.#failure !== null) listener(this.#failure);
+  }
+
+  // ---- logging -----------------------------------------------------------------------------------------------
+
+  /** Begins a group even if nothing is logged: the first one begins a segment with a checkpoint. */
+  begin(): void {
+    this.#usable().begin();
+  }
+
+  put(type: RecordType, range: RangeId, at: Position, body: Bytes): void {
+    this.#usable().put(type, range, at, body);
+  }
+
+  /** Appends entries after the last of `log`. @param committed the replica knows that entries through it are committed */
+  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[], committed: Seq): void {
+    this.#usable().append(range, log, entries, committed);
+    this.#entries += entries.length;
+  }
+
+  /** Writes entries of `log` that are in it again, after `prev`: a carry, of one or more calls, goes on to its end. */
+  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[], committed: Seq): void {
+    this.#usable().carry(range, log, prev, entries, committed);
+  }
+
+  #usable(): GroupBuilder {
+    assert(this.#failure === null, 'nothing is logged after a failure');
+    return this.#builder;
+  }
+
+  // ---- writing -----------------------------------------------------------------------------------------------
+
+  #schedule(): void {
+    if (this.#writing || this.#scheduled) return;
+    this.#scheduled = true;
+    this.#env.soon(() => {
+      this.#scheduled = false;
+      if (!this.#writing && this.#failure === null) this.#running = this.#write();
+    });
+  }
+
+  /** Writes and syncs group after group until nothing waits. */
+  async #write(): Promise<void> {
+    this.#writing = true;
+    try {
+      for (let group = this.#next(); group !== undefined; group = this.#next()) {
+        await this.#writeGroup(group);
+      }
+    } catch (error) {
+      this.fail(error instanceof Error ? error : new Error(String(error)));
+    }
+    this.#writing = false;
+  }
+
+  async #writeGroup(group: Group): Promise<void> {
+    this.#waitingSince = this.#env.now();
+    const parts = group.parts.map(({ chunk, from, to }) => chunk.bytes.subarray(from, to));
+    const file = await this.#segments.write(group.segment, parts, group.groupStart);
+    const synced = file.sync();
+    // While the disk works, the group before this one is told of.
+    this.#announce();
+    await synced;
+    this.#waitingSince = null;
+    this.#setSynced(group);
+  }
+
+  #next(): Group | undefined {
+    if (this.#failure !== null) return undefined;
+    if (this.#sealed.length === 0 && this.#builder.isEmpty) this.#announce();
+    if (this.#sealed.length > 0) return this.#sealed.shift();
+    return this.#builder.isEmpty ? undefined : this.#builder.seal();
+  }
+
+  #setSynced(group: Group): void {
+    this.#synced = group.group;
+    this.#groups++;
+    if (group.segment !== this.#syncedSegment) {
+      this.#syncedSegment = group.segment;
+      this.#segments.shrinkBefore(group.segment);
+    }
+    this.#tail.trim(present(group.parts[0], 'a part').chunk.number);
+  }
+
+  #announce(): void {
+    const group = this.#synced;
+    if (group === this.#announced) return;
+    this.#announced = group;
+    const due = this.#waiters.filter((waiter) => waiter.group <= group);
+    if (due.length > 0) this.#waiters = this.#waiters.filter((waiter) => waiter.group > group);
+    for (const listener of this.#syncedListeners) listener(group);
+    for (const waiter of due) waiter.resolve();
+  }
+
+  /** Nothing is logged or told of after this. A failed sync is never retried: what the disk holds is unknown (R12). */
+  fail(error: Error): void {
+    if (this.#failure !== null) return;
+    this.#failure = error;
+    for (const waiter of this.#waiters) waiter.reject(error);
+    this.#waiters = [];
+    for (const listener of this.#failureListeners) listener(error);
+  }
+
+  /** Resolves when all that is logged now is synced; rejects if that fails. */
+  flushed(): Promise<void> {
+    if (this.#failure !== null) return Promise.reject(this.#failure);
+    const group = this.#builder.isEmpty ? this.gathering - 1 : this.gathering;
+    if (group <= this.#announced) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      this.#waiters.push({ group, resolve, reject });
+    });
+  }
+
+  /** Resolves when nothing is being written. */
+  stopped(): Promise<void> {
+    return this.#running;
+  }
+
+  // ---- reading -----------------------------------------------------------------------------------------------
+
+  /** Entries of `log` from `from` on; null where it no longer goes back so far. */
+  read(log: RangeLog, from: Seq, bytesMax: number): readonly LogEntry[] | null {
+    if (from <= log.base.seq) return null;
+    const entries: LogEntry[] = [];
+    let bytes = 0;
+    let at = log.rowOf(from);
+    for (let row = log.row(at); row !== undefined; row = log.row(++at)) {
+      const cursor = this.#recordOf(row);
+      const start = Math.max(from, row.firstSeq);
+      const before = entries.length;
+      bytes += readEntries(cursor, start, row.lastSeq, bytesMax - bytes, entries);
+      if (entries.length - before < row.lastSeq - start + 1) break;
+    }
+    return entries;
+  }
+
+  #recordOf(row: LogRow): RecordCursor {
+    const chunk = this.#tail.get(row.chunk);
+    if (chunk !== undefined) {
+      const cursor = new RecordCursor(chunk.bytes, chunk.view);
+      cursor.at = row.chunkAt;
+      return cursor;
+    }
+    const cursor = new RecordCursor(this.#segments.read(row.segment, row.offset, row.length));
+    if (!cursor.isValid(row.segment, row.offset)) {
+      const error = new CorruptDataError(`the log is damaged in segment ${row.segment} at ${row.offset}`);
+      this.#onDamage(error);
+      throw error;
+    }
+    return cursor;
+  }
+}

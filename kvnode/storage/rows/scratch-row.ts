@@ -1,0 +1,52 @@
+// A row as the state store takes it, laid down in memory that serves all rows: a store copies what it is given. Valid until the
+// next row is laid down.
+
+import type { Bytes } from '../../../common/base/bytes.ts';
+import { LIMITS } from '../../../common/model/config.ts';
+import type { NamespaceId } from '../../../common/model/ids.ts';
+import { putRowKey, putRowValue, ROW_PREFIX_BYTES, rowValueBytes } from '../state/keys.ts';
+import type { Row } from '../storage.ts';
+
+const SCRATCH_BYTES = 8 * 1024;
+/** Windows that are longer have a buffer of their own, which grows to this and is not let go of. */
+const LONG_SCRATCH_BYTES = LIMITS.valueBytesMax + SCRATCH_BYTES;
+
+/** Memory that is used again and again: a window is valid until the next one is taken. */
+export class Scratch {
+  readonly #bytes = Buffer.alloc(SCRATCH_BYTES);
+  /** One per length. */
+  readonly #windows: Buffer[] = [];
+  #long = Buffer.alloc(0);
+
+  window(length: number): Buffer {
+    if (length > SCRATCH_BYTES) return this.#longWindow(length);
+    let window = this.#windows[length];
+    if (window === undefined) {
+      window = this.#bytes.subarray(0, length);
+      this.#windows[length] = window;
+    }
+    return window;
+  }
+
+  #longWindow(length: number): Buffer {
+    if (length > this.#long.length) {
+      this.#long = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, LONG_SCRATCH_BYTES)));
+    }
+    return this.#long.subarray(0, length);
+  }
+}
+
+const keys = new Scratch();
+const values = new Scratch();
+
+export function scratchKey(namespaceId: NamespaceId, key: Bytes): Buffer {
+  const window = keys.window(ROW_PREFIX_BYTES + key.length);
+  putRowKey(window, namespaceId, key);
+  return window;
+}
+
+export function scratchValue({ revision, value }: Pick<Row, 'revision' | 'value'>): Buffer {
+  const window = values.window(rowValueBytes(value));
+  putRowValue(window, revision, value);
+  return window;
+}

@@ -1,0 +1,68 @@
+// Rows of the store as a scan meets them: laid as they will stand in its answer, many in one piece of memory.
+
+import type { Bytes } from '../../../common/base/bytes.ts';
+import { laidBytes, layRow, RowWalk } from '../../../common/wire/laid-rows.ts';
+import type { KeyText } from '../rows/key-text.ts';
+import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './keys.ts';
+
+/** A stored key and its value; undefined where nobody wants it. */
+export type StoredPair = readonly [Bytes, Bytes | undefined];
+
+/** Consecutive rows of the store, laid, in the order of the scan. */
+export interface Run {
+  readonly rows: Bytes;
+  readonly count: number;
+  /** Of keys and values. */
+  readonly bytes: number;
+  /** Forward: every row is below it. Null: not known. */
+  readonly end: KeyText | null;
+}
+
+/** Of stored rows from index `first` on so many as take about `bytesGoal` bytes, at least one. Without `end`. */
+export function layRun(pairs: readonly StoredPair[], first: number, bytesGoal: number): Run {
+  let size = 0;
+  let last = first;
+  for (; last < pairs.length && size < bytesGoal; last++) size += laidPairBytes(pairs[last] as StoredPair);
+  const rows = Buffer.allocUnsafeSlow(size);
+  let at = 0;
+  let bytes = 0;
+  for (let i = first; i < last; i++) {
+    const [key, stored] = pairs[i] as StoredPair;
+    bytes += key.length - ROW_PREFIX_BYTES;
+    if (stored === undefined) {
+      at = layRow(rows, at, key, ROW_PREFIX_BYTES, key, key.length, 0);
+      continue;
+    }
+    bytes += stored.length - REVISION_BYTES;
+    at = layRow(rows, at, key, ROW_PREFIX_BYTES, stored, REVISION_BYTES, readRevision(stored));
+  }
+  return { rows, count: last - first, bytes, end: null };
+}
+
+function laidPairBytes([key, stored]: StoredPair): number {
+  const keyLength = key.length - ROW_PREFIX_BYTES;
+  if (stored === undefined) return laidBytes(keyLength, 0, 0);
+  return laidBytes(keyLength, stored.length - REVISION_BYTES, readRevision(stored));
+}
+
+/** The rows with keys in [start, end); null: no bound on that side. They share the run's memory. */
+export function within(run: Run, start: Bytes | null, end: Bytes | null): Run {
+  const { rows } = run;
+  if (start === null && end === null) return { rows, count: run.count, bytes: run.bytes, end: run.end };
+  const walk = new RowWalk(rows);
+  let from = -1;
+  let to = rows.length;
+  let count = 0;
+  let bytes = 0;
+  while (walk.next()) {
+    if (from < 0 && start !== null && walk.compareKey(start) < 0) continue;
+    if (end !== null && walk.compareKey(end) >= 0) {
+      to = walk.at;
+      break;
+    }
+    if (from < 0) from = walk.at;
+    count++;
+    bytes += walk.keyLength + walk.valueLength;
+  }
+  return { rows: rows.subarray(from < 0 ? to : from, to), count, bytes, end: run.end };
+}

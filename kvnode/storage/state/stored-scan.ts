@@ -1,0 +1,161 @@
+// What one scan reads of the store: of what is known in memory (leaf-cache.ts) as far as that reaches, of the store itself
+// where it does not, and what was read there is known from then on. The parts may be of different moments: the overlays that
+// were there when the scan began, and those that came since, cover all that has changed in between.
+
+import type { Bytes } from '../../../common/base/bytes.ts';
+import type { NamespaceId } from '../../../common/model/ids.ts';
+import type { KeyRange } from '../../../common/model/key-range.ts';
+import { LEAF_BYTES, type Leaf, type LeafCache } from '../cache/leaf-cache.ts';
+import { type KeyText, keyText } from '../rows/key-text.ts';
+import type { ScanOptions } from '../storage.ts';
+import type { StateCursor, StateEngine } from './engine.ts';
+import { ROW_PREFIX_BYTES, rowBounds } from './keys.ts';
+import { layRun, type Run, type StoredPair, within } from './run.ts';
+
+const CURSOR_ROWS_MIN = 4;
+const CURSOR_ROWS_MAX = 1000;
+
+export interface StoredScanOptions {
+  readonly engine: StateEngine;
+  readonly leaves: LeafCache;
+  readonly namespaceId: NamespaceId;
+  readonly bounds: KeyRange;
+  readonly scan: ScanOptions;
+  /** Whether no batch since the scan began has or will have changed a row there, so that the cursor shows what is so now. */
+  readonly unchanged: (start: KeyText, end: KeyText | null) => boolean;
+}
+
+export class StoredScan {
+  /** In the order of the scan. */
+  readonly runs: Run[] = [];
+  /** There is no more in the bounds. */
+  ended = false;
+  /** Rows in the runs. */
+  count = 0;
+  readonly #options: StoredScanOptions;
+  readonly #end: KeyText | null;
+  /** Forward, with values: then leaves know what it wants, and are made of what it reads. */
+  readonly #byLeaves: boolean;
+  #bytes = 0;
+  /** Forward: the scan has got to here. */
+  #at: KeyText;
+  #gap: { readonly cursor: StateCursor; readonly end: KeyText | null; readonly era: number } | null = null;
+
+  constructor(options: StoredScanOptions) {
+    const { bounds, scan } = options;
+    this.#options = options;
+    this.#at = keyText(bounds.start);
+    this.#end = bounds.end === null ? null : keyText(bounds.end);
+    this.#byLeaves = !scan.reverse && !scan.countOnly;
+  }
+
+  /** Takes what is known; false where the store must be read before there is enough for a page, of `rowsMin` rows or more. */
+  takeKnown(rowsMin: number): boolean {
+    const { leaves, namespaceId } = this.#options;
+    while (!this.ended && !this.#isEnough(rowsMin)) {
+      const leaf = this.#byLeaves && this.#gap === null ? leaves.find(namespaceId, this.#at) : undefined;
+      if (leaf === undefined) return false;
+      const start = leaf.start < this.#at ? bytesOf(this.#at) : null;
+      const past = this.#end !== null && (leaf.end === null || leaf.end > this.#end);
+      this.#take(within(leaf, start, past ? this.#options.bounds.end : null));
+      this.#goOnAt(leaf.end);
+    }
+    return true;
+  }
+
+  /** Reads on in the store. */
+  async read(): Promise<void> {
+    const { scan } = this.#options;
+    this.#gap ??= this.#open();
+    const { cursor, end } = this.#gap;
+    const wanted = Math.max(scan.limitRows - this.count, CURSOR_ROWS_MIN);
+    const pairs = await this.#next(cursor, Math.min(wanted, CURSOR_ROWS_MAX));
+    const known = this.#byLeaves ? this.#leavesOf(pairs, end) : [layRun(pairs, 0, Number.POSITIVE_INFINITY)];
+    for (const run of known) this.#take(run);
+    if (pairs.length === 0) {
+      this.close();
+      this.#goOnAt(end);
+    }
+  }
+
+  /** A count reads the values too, since their checksums cover the keys, and keeps none. */
+  async #next(cursor: StateCursor, rows: number): Promise<readonly StoredPair[]> {
+    const pairs = await cursor.next(rows);
+    return this.#options.scan.countOnly ? pairs.map(([key]) => [key, undefined]) : pairs;
+  }
+
+  close(): void {
+    this.#gap?.cursor.close();
+    this.#gap = null;
+  }
+
+  #isEnough(rowsMin: number): boolean {
+    const { limitRows, limitBytes } = this.#options.scan;
+    return this.count >= rowsMin && (this.count >= limitRows || this.#bytes > limitBytes);
+  }
+
+  #take(run: Run): void {
+    this.runs.push(run);
+    this.count += run.count;
+    this.#bytes += run.bytes;
+  }
+
+  #goOnAt(key: KeyText | null): void {
+    if (key === null || (this.#end !== null && key >= this.#end)) this.ended = true;
+    else this.#at = key;
+  }
+
+  #open() {
+    const { engine, leaves, namespaceId, bounds, scan } = this.#options;
+    const known = this.#byLeaves ? leaves.nextStart(namespaceId, this.#at) : null;
+    const endsBefore = known !== null && (this.#end === null || known < this.#end);
+    const end = endsBefore ? known : this.#end;
+    const cursor = engine.open({
+      ...rowBounds(namespaceId, {
+        start: this.#byLeaves ? bytesOf(this.#at) : bounds.start,
+        end: endsBefore ? bytesOf(known) : bounds.end,
+      }),
+      reverse: scan.reverse,
+      values: true,
+      bytesMax: scan.limitBytes,
+    });
+    return { cursor, end, era: leaves.era };
+  }
+
+  /** What was read from where the scan is, as leaves; nothing read: that there is nothing up to `end`. */
+  #leavesOf(pairs: readonly StoredPair[], end: KeyText | null): Leaf[] {
+    const read: Leaf[] = [];
+    let start = this.#at;
+    if (pairs.length === 0) read.push({ start, end, rows: NO_ROWS, count: 0, bytes: 0 });
+    for (let first = 0; first < pairs.length; ) {
+      const run = layRun(pairs, first, LEAF_BYTES);
+      first += run.count;
+      const next = pairs[first];
+      const last = pairs[first - 1] as StoredPair;
+      const behind = next === undefined ? `${storedText(last)}\0` : storedText(next);
+      read.push({ ...run, start, end: behind });
+      start = behind;
+    }
+    this.#keep(read);
+    this.#at = start;
+    return read;
+  }
+
+  #keep(read: readonly Leaf[]): void {
+    const { leaves, namespaceId, unchanged } = this.#options;
+    const [first] = read;
+    const last = read.at(-1);
+    if (first === undefined || last === undefined || first.start === last.end) return;
+    if (leaves.era === this.#gap?.era && unchanged(first.start, last.end)) leaves.add(namespaceId, read);
+  }
+}
+
+const NO_ROWS = new Uint8Array(0);
+
+function storedText([key]: StoredPair): KeyText {
+  return keyText(key.subarray(ROW_PREFIX_BYTES));
+}
+
+function bytesOf(text: KeyText): Bytes {
+  return Buffer.from(text, 'latin1');
+}

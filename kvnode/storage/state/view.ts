@@ -1,0 +1,154 @@
+// The rows of one replica as of one moment: what the state store held then, and over it what was applied and not written
+// behind yet. Neither changes any more, so it can be read at leisure while the replica goes on. Made for consistency checks;
+// whatever needs the rows of a range at a stated seq can use it.
+
+import { compareBytes } from '../../../common/base/bytes.ts';
+import type { Position } from '../../../common/model/ids.ts';
+import { contains, type KeyRange } from '../../../common/model/key-range.ts';
+import type { Replica } from '../log/logged-replicas.ts';
+import type { ReplicaMeta, ReplicaView, Row, SessionRow } from '../storage.ts';
+import type { StateCursor, StateSnapshot } from './engine.ts';
+import { ROW_PREFIX_BYTES, readRow, rowBounds } from './keys.ts';
+import type { OverlayRow } from './overlay.ts';
+
+const CURSOR_BYTES = 256 * 1024;
+const CURSOR_ROWS = 500;
+/** Rows that are sorted in one turn of the event loop. */
+const SORTED_PER_TURN = 1_000;
+
+export interface ViewParts {
+  readonly snapshot: StateSnapshot;
+  /** Rows of overlays in any order, newest overlay first; each has a key once. Of the whole namespace. */
+  readonly overlaid: readonly (readonly OverlayRow[])[];
+  soon(task: () => void): void;
+}
+
+export class StateView implements ReplicaView {
+  readonly meta: ReplicaMeta;
+  readonly position: Position;
+  readonly sessions: readonly SessionRow[];
+  readonly #snapshot: StateSnapshot;
+  readonly #cursor: StateCursor;
+  readonly #overlaid: OverlaidRows;
+  /** Read from the store, and taken from there up to `#taken`. */
+  #stored: Awaited<ReturnType<StateCursor['next']>> = [];
+  #taken = 0;
+  #storedEnds = false;
+  #closed = false;
+
+  constructor({ snapshot, overlaid, soon }: ViewParts, replica: Replica) {
+    this.meta = replica.meta;
+    this.position = replica.applied;
+    this.sessions = replica.sessions?.rows() ?? replica.sessionsFound;
+    this.#snapshot = snapshot;
+    this.#cursor = snapshot.open({
+      ...rowBounds(replica.span.namespaceId, replica.span),
+      reverse: false,
+      values: true,
+      bytesMax: CURSOR_BYTES,
+    });
+    this.#overlaid = new OverlaidRows(overlaid, this.meta, soon);
+  }
+
+  async next(bytesMax: number): Promise<readonly Row[] | null> {
+    await this.#overlaid.sort();
+    const rows: Row[] = [];
+    for (let bytes = 0; bytes < bytesMax; ) {
+      if (this.#taken === this.#stored.length && !this.#storedEnds) await this.#read();
+      const row = this.#step();
+      if (row === null) return rows.length === 0 ? null : rows;
+      bytes += row.key.length + (row.value?.length ?? 0);
+      if (isRow(row)) rows.push(row);
+    }
+    return rows;
+  }
+
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#cursor.close();
+    this.#snapshot.close();
+  }
+
+  async #read(): Promise<void> {
+    this.#stored = await this.#cursor.next(CURSOR_ROWS);
+    this.#taken = 0;
+    this.#storedEnds = this.#stored.length === 0;
+  }
+
+  /** The next row, or the absence of one; null after the last. An overlay's comes before the store's of the same key. */
+  #step(): OverlayRow | null {
+    const [key, value] = this.#stored[this.#taken] ?? [];
+    const overlaid = this.#overlaid.first;
+    if (key === undefined || value === undefined) {
+      this.#overlaid.step();
+      return overlaid;
+    }
+    const order = overlaid === null ? -1 : compareBytes(key.subarray(ROW_PREFIX_BYTES), overlaid.key);
+    if (order <= 0) this.#taken++;
+    if (order < 0) return readRow(key, value);
+    this.#overlaid.step();
+    return overlaid;
+  }
+}
+
+/** The newest rows of several overlays, in key order. */
+class OverlaidRows {
+  /** Not sorted yet. */
+  #waiting: readonly (readonly OverlayRow[])[];
+  readonly #span: KeyRange;
+  /** Sorted runs, newer ones first, and how far each has been taken. */
+  readonly #runs: { readonly rows: readonly OverlayRow[]; at: number }[] = [];
+  readonly #soon: ViewParts['soon'];
+  #first: OverlayRow | null = null;
+
+  constructor(overlays: readonly (readonly OverlayRow[])[], span: KeyRange, soon: ViewParts['soon']) {
+    this.#waiting = overlays;
+    this.#span = span;
+    this.#soon = soon;
+  }
+
+  /** Before the first row is asked for. In slices, so that a large overlay does not hold up the event loop. */
+  async sort(): Promise<void> {
+    const waiting = this.#waiting;
+    if (waiting.length === 0) return;
+    this.#waiting = [];
+    for (const rows of waiting) {
+      for (let from = 0; from < rows.length; from += SORTED_PER_TURN) {
+        const slice = rows.slice(from, from + SORTED_PER_TURN).filter(({ key }) => contains(this.#span, key));
+        this.#runs.push({ rows: slice.sort((a, b) => compareBytes(a.key, b.key)), at: 0 });
+        await new Promise<void>((resolve) => this.#soon(resolve));
+      }
+    }
+    this.#first = this.#least();
+  }
+
+  /** Null after the last. */
+  get first(): OverlayRow | null {
+    return this.#first;
+  }
+
+  step(): void {
+    const taken = this.#first;
+    if (taken === null) return;
+    for (const run of this.#runs) {
+      const row = run.rows[run.at];
+      if (row !== undefined && compareBytes(row.key, taken.key) === 0) run.at++;
+    }
+    this.#first = this.#least();
+  }
+
+  /** Of one key the row of the newest run. */
+  #least(): OverlayRow | null {
+    let least: OverlayRow | null = null;
+    for (const { rows, at } of this.#runs) {
+      const row = rows[at];
+      if (row !== undefined && (least === null || compareBytes(row.key, least.key) < 0)) least = row;
+    }
+    return least;
+  }
+}
+
+function isRow(row: OverlayRow): row is OverlayRow & Row {
+  return row.value !== null;
+}

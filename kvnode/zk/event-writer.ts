@@ -1,0 +1,51 @@
+// What this node's owners did, for people: written behind the changes themselves, many in one multi, and lost without harm.
+
+import type { Env } from '../../common/base/env.ts';
+import type { Logger } from '../../common/base/log.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { EventRecord } from '../../common/model/records.ts';
+import { gatheredCount, type Part } from '../../common/zk/gathered.ts';
+import type { Zk } from '../../common/zk/store.ts';
+import { eventCodec, paths } from '../../common/zk/znodes.ts';
+
+/** The leader keeps some hundreds; more than these are not worth their memory while ZooKeeper is slow. */
+const WAITING_MAX = 1_024;
+
+export class EventWriter {
+  readonly #self: NodeId;
+  readonly #zk: Zk;
+  readonly #env: Env;
+  readonly #logger: Logger;
+  #waiting: Part[] = [];
+  #writing = false;
+
+  constructor(self: NodeId, zk: Zk, env: Env, logger: Logger) {
+    this.#self = self;
+    this.#zk = zk;
+    this.#env = env;
+    this.#logger = logger;
+  }
+
+  /** Written soon, after what was reported before. */
+  report(event: Omit<EventRecord, 'at' | 'by'>): void {
+    if (this.#waiting.length >= WAITING_MAX) return;
+    const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };
+    const data = eventCodec.encode(record);
+    this.#waiting.push([{ kind: 'create', path: paths.eventPrefix, data, mode: 'persistent-sequential' }]);
+    if (this.#writing) return;
+    this.#writing = true;
+    this.#env.soon(() => void this.#writeAll());
+  }
+
+  async #writeAll(): Promise<void> {
+    while (this.#waiting.length > 0) {
+      const events = this.#waiting.splice(0, gatheredCount(this.#waiting));
+      try {
+        await this.#zk.session?.multi(events.flat());
+      } catch (error) {
+        this.#logger.debug({ events: events.length, error: String(error) }, 'events not written');
+      }
+    }
+    this.#writing = false;
+  }
+}

@@ -1,0 +1,99 @@
+// One process under `rangekeeper dev`: what is said and done when it dies.
+
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { Member } from '../../../bin/dev/member.ts';
+import { realEnv } from '../../../common/base/env.ts';
+
+interface Watched {
+  readonly member: Member;
+  /** Resolves with the next line that it says. */
+  nextLine(): Promise<string>;
+  changes(): number;
+}
+
+function watch(t: ExecutionContext, script: string, restartMs: number | null): Watched {
+  const folder = mkdtempSync(join(tmpdir(), 'rangekeeper-member-'));
+  const lines: string[] = [];
+  const waiting: ((line: string) => void)[] = [];
+  let changes = 0;
+  const member = new Member({
+    env: realEnv,
+    name: 'n1',
+    argv: ['--eval', script],
+    logFile: join(folder, 'n1.log'),
+    restartMs,
+    say: (line) => {
+      const take = waiting.shift();
+      if (take === undefined) lines.push(line);
+      else take(line);
+    },
+    changed: () => {
+      changes++;
+    },
+  });
+  t.teardown(async () => {
+    await member.stop(0);
+    rmSync(folder, { recursive: true });
+  });
+  return {
+    member,
+    nextLine: () =>
+      new Promise((resolve) => {
+        const line = lines.shift();
+        if (line === undefined) waiting.push(resolve);
+        else resolve(line);
+      }),
+    changes: () => changes,
+  };
+}
+
+const FOREVER = 'setInterval(() => {}, 1000);';
+
+test('what dies while starting is a failure that tells its last words', async (t) => {
+  const { member } = watch(t, `console.error('no disk'); process.exit(3)`, 1);
+  await t.throwsAsync(member.failed, { message: 'n1 ended with code 3 while starting: no disk' });
+  t.is(member.pid, null);
+});
+
+test('of a line of the log the message is told', async (t) => {
+  const line = JSON.stringify({ level: 'error', msg: 'no disk' });
+  const { member } = watch(t, `console.error('first'); console.error('${line}'); process.exit(1)`, 1);
+  await t.throwsAsync(member.failed, { message: 'n1 ended with code 1 while starting: no disk' });
+});
+
+test('what is killed later is started again, with a line for each', async (t) => {
+  const { member, nextLine, changes } = watch(t, FOREVER, 10);
+  member.settle();
+  const first = member.pid;
+  if (first === null) throw new Error('it runs');
+  process.kill(first, 'SIGKILL');
+  t.is(await nextLine(), `n1 (pid ${first}) was ended by SIGKILL; it is started again in 0.01 s`);
+  const again = await nextLine();
+  t.is(again, `n1 runs again, pid ${member.pid}`);
+  t.not(member.pid, first);
+  t.is(changes(), 2);
+});
+
+test('without restarts it stays down', async (t) => {
+  const { member, nextLine } = watch(t, FOREVER, null);
+  member.settle();
+  const first = member.pid;
+  if (first === null) throw new Error('it runs');
+  process.kill(first, 'SIGKILL');
+  t.is(await nextLine(), `n1 (pid ${first}) was ended by SIGKILL; it stays down`);
+  t.is(member.pid, null);
+});
+
+test('stop ends it for good, patience and then force', async (t) => {
+  const stubborn = watch(t, `process.on('SIGTERM', () => {}); console.log('up'); ${FOREVER}`, 1);
+  stubborn.member.settle();
+  const { logFile } = stubborn.member;
+  while (readFileSync(logFile, 'utf8') === '')
+    await new Promise((resolve) => realEnv.after(5, () => resolve(null)));
+  await stubborn.member.stop(50);
+  t.is(stubborn.member.pid, null);
+  t.is(stubborn.changes(), 0, 'nothing is started again');
+});

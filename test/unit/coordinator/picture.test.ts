@@ -1,0 +1,155 @@
+// What the leader sees where znodes cannot be read: what was known stays, and the rest goes on.
+
+import test from 'ava';
+import { toBytes } from '../../../common/base/bytes.ts';
+import { silentLogger } from '../../../common/base/log.ts';
+import { LIMITS } from '../../../common/model/config.ts';
+import type { Descriptor } from '../../../common/model/descriptor.ts';
+import { origin } from '../../../common/model/ids.ts';
+import {
+  clusterCodec,
+  descriptorCodec,
+  liveCodec,
+  namespaceCodec,
+  nodeCodec,
+  paths,
+  taskCodec,
+} from '../../../common/zk/znodes.ts';
+import type { View } from '../../../coordinator/cluster-view.ts';
+import { SetAside } from '../../../coordinator/set-aside.ts';
+import type { Step } from '../../../coordinator/step.ts';
+import { Picture } from '../../../coordinator/view-watch.ts';
+import { MemoryZk } from '../../support/memory-zk.ts';
+import { VirtualEnv } from '../../support/virtual-env.ts';
+
+const RUBBISH = toBytes('{"a":');
+const NODE = { id: 'n1', name: 'n1', zone: '', capacity: 1, mode: 'active' } as const;
+const LIVE = { name: 'n1', address: '127.0.0.1:1', startedAt: 0, version: '' };
+const DESCRIPTOR: Descriptor = {
+  ...{ namespace: 'default', namespaceId: 1, id: 1, start: new Uint8Array(0), end: null, epoch: 1 },
+  owner: { node: 'n1', inc: 1, session: 's1' },
+  replicas: [{ node: 'n1', inc: 1 }],
+  ...{ inSync: ['n1'], minInSync: 1, state: 'serving', nextInc: 2, structSeq: 0, base: origin },
+  ...{ parent: null, transferTo: null, retire: null },
+};
+
+class World {
+  readonly env = new VirtualEnv();
+  readonly zk = new MemoryZk(this.env);
+  readonly errors: object[] = [];
+  readonly picture: Picture;
+
+  constructor() {
+    const cluster = {
+      format: 1,
+      clusterId: 'c0ffee',
+      nextNamespaceId: 2,
+      nextRangeId: 2,
+      tickMs: null,
+    } as const;
+    for (const folder of [paths.nodes, paths.lives, paths.namespaces, paths.tasks, paths.ranges('default')])
+      this.zk.put(folder, new Uint8Array(0));
+    this.zk.put(paths.cluster, clusterCodec.encode(cluster));
+    this.zk.put(paths.node('n1'), nodeCodec.encode(NODE));
+    this.zk.put(paths.live('n1'), liveCodec.encode(LIVE), 's1');
+    const namespace = { name: 'default', id: 1, replicationFactor: 1, minInSync: 1 };
+    this.zk.put(paths.namespace('default'), namespaceCodec.encode(namespace));
+    this.zk.put(paths.range('default', 1), descriptorCodec.encode(DESCRIPTOR));
+    const logger = { ...silentLogger, error: (fields: object) => this.errors.push(fields) };
+    this.picture = new Picture(this.zk, this.env, logger, () => {});
+  }
+
+  async view(): Promise<View> {
+    for (let look = 0; look < 3; look++) {
+      this.picture.view(new Set());
+      await this.env.run(50);
+    }
+    const view = this.picture.view(new Set());
+    if (view === null) throw new Error('not all of it could be read');
+    return view;
+  }
+
+  spoil(path: string, ephemeralOwner: string | null = null): void {
+    this.zk.put(path, RUBBISH, ephemeralOwner);
+  }
+}
+
+test('what cannot be read any more stays as it was known, and is said once each', async (t) => {
+  const world = new World();
+  const before = await world.view();
+  t.is(before.ranges.length, 1);
+  for (const path of [paths.cluster, paths.node('n1'), paths.namespace('default'), paths.range('default', 1)])
+    world.spoil(path);
+  const view = await world.view();
+  for (const part of ['cluster', 'nodes', 'namespaces', 'ranges'] as const)
+    t.deepEqual(view[part], before[part], part);
+  t.is(world.errors.length, 4);
+  await world.view();
+  t.is(world.errors.length, 4);
+});
+
+test('what could never be read leaves the rest: ranges have owners without a record of their namespace', async (t) => {
+  const world = new World();
+  for (const path of [paths.cluster, paths.node('n1'), paths.namespace('default')]) world.spoil(path);
+  const view = await world.view();
+  t.is(view.cluster, null);
+  t.is(view.nodes.size, 0);
+  t.deepEqual([...view.unreadableNamespaces], ['default']);
+  t.deepEqual(
+    view.ranges.map(({ descriptor }) => descriptor.id),
+    [1],
+  );
+});
+
+test('a live znode lives whatever it says, as long as a session stands behind it', async (t) => {
+  const world = new World();
+  await world.view();
+  world.spoil(paths.live('n1'), 's2');
+  t.like((await world.view()).live.get('n1'), { session: 's2', address: null });
+  world.spoil(paths.live('n1'));
+  t.is((await world.view()).live.size, 0);
+});
+
+test('a task that cannot be read is one without a request', async (t) => {
+  const world = new World();
+  world.spoil(paths.task('a'));
+  const request = { kind: 'transfer', range: 1, to: 'n1' } as const;
+  const record = { request, state: 'pending', progress: '', createdAt: 1 } as const;
+  world.zk.put(paths.task('b'), taskCodec.encode({ ...record, progress: 'x'.repeat(LIMITS.taskBytesMax) }));
+  world.zk.put(paths.task('c'), taskCodec.encode(record));
+  const { tasks } = await world.view();
+  t.deepEqual(
+    tasks.map(({ id, record: { request: asked } }) => [id, asked]),
+    [
+      ['a', null],
+      ['b', null],
+      ['c', request],
+    ],
+  );
+  t.is(tasks[0]?.record.progress, 'not JSON');
+  t.regex(tasks[1]?.record.progress ?? '', /^it has \d+ bytes, at most 65536 are allowed$/);
+});
+
+test('a step is set aside at once where it is hopeless, after some refusals else, and for longer each time', (t) => {
+  const env = new VirtualEnv();
+  const setAside = new SetAside(env);
+  const step = { kind: 'range', after: DESCRIPTOR } as Step;
+  for (let refusals = 1; refusals < 5; refusals++) t.is(setAside.refused(step), null);
+  t.deepEqual([...setAside.current()], []);
+  t.is(setAside.refused(step), 1_000);
+  t.deepEqual([...setAside.current()], ['range 1']);
+  t.is(setAside.hopeless(step), 2_000);
+  setAside.done(step);
+  t.deepEqual([...setAside.current()], []);
+  t.is(setAside.hopeless(step), 1_000);
+});
+
+test('what was set aside comes back', async (t) => {
+  const env = new VirtualEnv();
+  const setAside = new SetAside(env);
+  setAside.hopeless({ kind: 'range', after: DESCRIPTOR } as Step);
+  await env.run(999);
+  t.is(setAside.current().size, 1);
+  await env.run(2);
+  t.is(setAside.current().size, 0);
+});

@@ -1,0 +1,254 @@
+// The plan as stories: nodes come, die, return, drain, and the ranges follow. Nodes are played by small-cluster.ts.
+
+import test from 'ava';
+import { present } from '../../../common/base/assert.ts';
+import { formatBytes } from '../../../common/base/bytes.ts';
+import { isInSync, withInSync, withMove, withOwner, withTransfer } from '../../../common/model/descriptor.ts';
+import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
+import { evenSplitKeys } from '../../../coordinator/plan/first-ranges.ts';
+import { dueInMs, plan } from '../../../coordinator/plan.ts';
+import {
+  changes,
+  counts,
+  createTask,
+  nodesOf,
+  ownersOf,
+  QUIET_MS,
+  rangeSteps,
+  SmallCluster,
+  settled,
+  started,
+} from '../../support/small-cluster.ts';
+
+const config = DEFAULT_PLAN;
+
+const splits = test.macro({
+  exec(t, count: number, keys: readonly string[]) {
+    t.deepEqual(evenSplitKeys(count).map(formatBytes), keys);
+  },
+  title: (_, count: number, keys: readonly string[]) => `${count} ranges meet at [${keys.join(' ')}]`,
+});
+test(splits, 1, []);
+test(splits, 2, ['i']);
+test(splits, 3, ['c', 'o']);
+test(splits, 6, ['6', 'c', 'i', 'o', 'u']);
+
+test('many first ranges have rising keys', (t) => {
+  const keys = evenSplitKeys(256).map(formatBytes);
+  t.deepEqual(keys, [...new Set(keys)].sort());
+  t.is(keys.length, 255);
+});
+
+test('three nodes: three ranges at once, in one step, one owned by each', (t) => {
+  const cluster = started(3);
+  const steps = cluster.round(config, 0);
+  t.deepEqual(changes(steps), ['create-namespace']);
+  t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
+  for (const descriptor of cluster.descriptors) {
+    t.deepEqual(nodesOf(descriptor), ['n1', 'n2', 'n3']);
+    t.deepEqual(descriptor.inSync, ['n1', 'n2', 'n3']);
+    t.is(descriptor.minInSync, 2);
+    t.is(descriptor.epoch, 1);
+    t.is(cluster.live.get(descriptor.owner.node)?.session, descriptor.owner.session);
+  }
+  t.is(cluster.cluster.record.nextRangeId, 4);
+});
+
+test('two nodes: the first ranges wait for a third, but not for ever', (t) => {
+  const cluster = started(2);
+  t.deepEqual(plan(cluster.view(), config), []);
+  t.is(dueInMs(cluster.view(), config), config.firstRangesAfterMs);
+  cluster.time += config.firstRangesAfterMs;
+  t.deepEqual(changes(cluster.round(config, 0)), ['create-namespace']);
+  t.deepEqual(cluster.descriptors.map(nodesOf), [
+    ['n1', 'n2'],
+    ['n1', 'n2'],
+  ]);
+});
+
+test('one node that was told to begin alone does, and grows with those that come', (t) => {
+  const alone = { ...config, initialNodes: 1 };
+  const cluster = started(1);
+  cluster.round(alone, 0);
+  t.deepEqual(cluster.descriptors.map(nodesOf), [['n1']]);
+  t.is(present(cluster.descriptors[0], 'range').minInSync, 1);
+  cluster.start('n2');
+  cluster.start('n3');
+  cluster.settle(alone, QUIET_MS);
+  const range = present(cluster.descriptors[0], 'range');
+  t.deepEqual(nodesOf(range), ['n1', 'n2', 'n3']);
+  t.is(range.minInSync, 2);
+});
+
+test('a killed owner: its range goes to the in-sync member that owns least, everything else stays', (t) => {
+  const cluster = settled(3);
+  const before = present(
+    cluster.descriptors.find((d) => d.owner.node === 'n1'),
+    'range',
+  );
+  cluster.stop('n1');
+  const steps = rangeSteps(plan(cluster.view(), config));
+  t.deepEqual(changes(steps), ['promote']);
+  const after = present(steps[0], 'step').after;
+  t.is(after.id, before.id);
+  t.is(after.epoch, before.epoch + 1);
+  t.true(['n2', 'n3'].includes(after.owner.node));
+  t.regex(present(steps[0], 'step').reason, /n1 has ended/);
+});
+
+test('an owner with a new session is promoted anew, never taken for the old one', (t) => {
+  const cluster = settled(1);
+  cluster.start('n1');
+  const step = present(rangeSteps(plan(cluster.view(), config))[0], 'step');
+  t.is(step.change, 'promote');
+  t.is(cluster.live.get('n1')?.session, step.after.owner.session);
+});
+
+test('nobody in-sync is live: nobody is promoted, whoever else is there', (t) => {
+  const cluster = settled(3);
+  for (const descriptor of cluster.descriptors) {
+    if (descriptor.owner.node !== 'n3') cluster.learn(withInSync(descriptor, ['n1', 'n2']));
+  }
+  cluster.stop('n1');
+  cluster.stop('n2');
+  const steps = rangeSteps(plan(cluster.view(), config));
+  t.false(steps.some((step) => !isInSync(step.before.descriptor, step.after.owner.node)));
+  t.deepEqual(changes(steps), []);
+});
+
+test('a node gone for good: a fourth takes its replicas, then it is removed', (t) => {
+  const cluster = settled(4);
+  cluster.stop('n1');
+  cluster.round(config, 0);
+  t.deepEqual(plan(cluster.view(), config), [], 'it may come back');
+  cluster.settle(config, QUIET_MS);
+  for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
+});
+
+test('a node gone for good and no other to replace it: its replicas are kept', (t) => {
+  const cluster = settled(3);
+  cluster.stop('n1');
+  cluster.settle(config, QUIET_MS);
+  for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n2', 'n3']);
+});
+
+test('a lost node that comes back while it is replaced leaves no surplus', (t) => {
+  const cluster = settled(4);
+  cluster.stop('n1');
+  cluster.round(config, config.replaceAfterMs);
+  cluster.round(config, 0);
+  cluster.start('n1');
+  cluster.settle(config, QUIET_MS);
+  for (const descriptor of cluster.descriptors) t.is(descriptor.replicas.length, 3);
+  t.deepEqual(counts(ownersOf(cluster), cluster.nodes.keys()), [1, 1, 1, 1]);
+});
+
+test('a returned node gets its share of owners again, once it has been there for a while', (t) => {
+  const cluster = settled(3);
+  cluster.stop('n1');
+  cluster.settle(config, QUIET_MS);
+  cluster.start('n1');
+  cluster.round(config, 0);
+  t.deepEqual(plan(cluster.view(), config), []);
+  cluster.settle(config, QUIET_MS);
+  t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
+});
+
+test('owners that have just changed are left in peace for a while', (t) => {
+  const cluster = settled(3);
+  const heir = present(cluster.live.get('n2'), 'n2');
+  for (const descriptor of cluster.descriptors) cluster.learn(withOwner(descriptor, 'n2', heir.session));
+  t.deepEqual(plan(cluster.view(), config), []);
+  t.is(dueInMs(cluster.view(), config), config.balanceAfterMs);
+  cluster.time += config.balanceAfterMs;
+  t.deepEqual(changes(plan(cluster.view(), config)), ['transfer', 'transfer']);
+});
+
+/** Four nodes; each range with a replica on n1 is about to move it to the node that has none. n1 owns nothing. */
+function leavingN1(): SmallCluster {
+  const cluster = settled(4);
+  for (const descriptor of cluster.descriptors) {
+    const [heir] = descriptor.inSync.filter((node) => node !== 'n1');
+    const live = present(cluster.live.get(heir ?? ''), 'heir');
+    const owned = descriptor.owner.node === 'n1' ? withOwner(descriptor, live.id, live.session) : descriptor;
+    const to = present(
+      [...cluster.nodes.keys()].find((node) => !nodesOf(descriptor).includes(node)),
+      'free node',
+    );
+    cluster.learn(to === 'n1' ? owned : withMove(owned, 'n1', to));
+  }
+  cluster.time += config.balanceAfterMs;
+  return cluster;
+}
+
+test('nothing is handed over to a replica that is to make way', (t) => {
+  const steps = rangeSteps(plan(leavingN1().view(), { ...config, movesAtOnce: 1 }));
+  t.deepEqual(
+    steps.filter((step) => step.after.transferTo === 'n1'),
+    [],
+  );
+});
+
+test('a replica that was to make way is kept when another is lost first', (t) => {
+  const cluster = leavingN1();
+  const moving = present(
+    cluster.descriptors.find((descriptor) => descriptor.retire === 'n1'),
+    'a move',
+  );
+  const [victim] = moving.inSync.filter((node) => node !== 'n1' && node !== moving.owner.node);
+  cluster.stop(present(victim, 'victim'));
+  cluster.time += config.replaceAfterMs;
+  const step = rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === moving.id);
+  t.is(step?.change, 'keep-replica');
+  t.is(step?.after.retire, null);
+});
+
+test('a hand-over whose heir is gone is called off', (t) => {
+  const cluster = settled(3);
+  const range = present(
+    cluster.descriptors.find((descriptor) => descriptor.owner.node === 'n1'),
+    'range',
+  );
+  cluster.learn(withTransfer(range, 'n2'));
+  cluster.stop('n2');
+  const step = rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === range.id);
+  t.is(step?.change, 'cancel-transfer');
+  t.is(step?.after.transferTo, null);
+});
+
+test('a draining node owns nothing and gets nothing, but keeps its replicas', (t) => {
+  const cluster = settled(3);
+  cluster.setMode('n2', 'draining');
+  cluster.settle(config, QUIET_MS);
+  t.false(ownersOf(cluster).includes('n2'));
+  for (const descriptor of cluster.descriptors) t.true(nodesOf(descriptor).includes('n2'));
+});
+
+test('a live node that is to leave the cluster loses its replicas as soon as others have them', (t) => {
+  const cluster = settled(4);
+  cluster.setMode('n2', 'gone');
+  cluster.settle(config, QUIET_MS);
+  for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n3', 'n4']);
+});
+
+test('replicas of a range end in distinct zones', (t) => {
+  const cluster = started(3);
+  cluster.settle(config, QUIET_MS);
+  cluster.start('n4', { zone: 'other' });
+  cluster.start('n5', { zone: 'third' });
+  cluster.settle(config, QUIET_MS);
+  for (const descriptor of cluster.descriptors) {
+    const zones = descriptor.replicas.map(({ node }) => cluster.nodes.get(node)?.record.zone);
+    t.is(new Set(zones).size, 3, JSON.stringify(zones));
+  }
+});
+
+test('a node of double capacity holds about double', (t) => {
+  const cluster = new SmallCluster();
+  for (const id of ['n1', 'n2', 'n3', 'n4']) cluster.start(id, { capacity: id === 'n1' ? 2 : 1 });
+  cluster.ask('t', createTask({ replicationFactor: 1, splitAt: [...'abcdefghi'] }));
+  cluster.settle(config, QUIET_MS);
+  const ofTask = cluster.descriptors.filter((descriptor) => descriptor.namespace === 'logs');
+  const [first, ...others] = counts(ofTask.flatMap(nodesOf), ['n1', 'n2', 'n3', 'n4']);
+  t.true(others.every((count) => present(first, 'n1') > count));
+});

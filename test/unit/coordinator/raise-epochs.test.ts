@@ -1,0 +1,196 @@
+// ZooKeeper was restored to an older state: who begins again, in which epoch, with which replicas, by what the nodes report.
+
+import test from 'ava';
+import { present } from '../../../common/base/assert.ts';
+import type { Descriptor } from '../../../common/model/descriptor.ts';
+import type { NodeReport, ReplicaReport } from '../../../common/model/records.ts';
+import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
+import { changes, QUIET_MS, type SmallCluster, settled } from '../../support/small-cluster.ts';
+
+/** `holds 12/57 of inc 4` in short: what one node tells of range 1. */
+interface Told extends Partial<ReplicaReport> {
+  readonly seen?: number;
+  /** The node reports, and has no replica of the range. */
+  readonly none?: boolean;
+}
+
+function report(
+  node: string,
+  descriptor: Descriptor,
+  { seen = 12, none = false, ...more }: Told,
+): NodeReport {
+  const inc = descriptor.replicas.find((replica) => replica.node === node)?.inc ?? descriptor.nextInc + 3;
+  const told = {
+    range: 1,
+    inc,
+    epochSeen: seen,
+    lastEpoch: 12,
+    lastSeq: 50,
+    role: 'holds',
+    ...more,
+  } as const;
+  return { node, replicas: none ? [] : [told] };
+}
+
+/** Four nodes; range 1 is at an old epoch and names n1 to n3 or others; `told` says who reports. */
+function restored(
+  told: Readonly<Record<string, Told>>,
+  force = false,
+): { cluster: SmallCluster; before: Descriptor } {
+  const cluster = settled(4);
+  const before = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+  const reports = Object.entries(told).map(([node, what]) => report(node, before, what));
+  cluster.ask('t', { kind: 'raise-epochs', reports, force });
+  return { cluster, before };
+}
+
+/** The node that the descriptor does not name. */
+function outsiderOf({ replicas }: Descriptor): string {
+  const found = ['n1', 'n2', 'n3', 'n4'].find((id) => !replicas.some(({ node }) => node === id));
+  return present(found, 'a node outside');
+}
+
+function outcome(cluster: SmallCluster): string {
+  const { state, progress } = present(cluster.tasks.get('t'), 'the task').record;
+  return `${state}: ${progress}`;
+}
+
+test('the newest log begins, above every epoch, with those that are as new', (t) => {
+  const { cluster, before } = restored({
+    n1: { lastSeq: 57 },
+    n2: { lastSeq: 57, seen: 15 },
+    n3: { lastSeq: 90, lastEpoch: 11 },
+    n4: { none: true },
+  });
+  const named = before.replicas.map(({ node }) => node).sort();
+  t.is(changes(cluster.round(DEFAULT_PLAN, 0, 'idle'))[0], 'raise-epoch');
+  const after = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+  t.is(after.epoch, 16);
+  t.deepEqual(after.inSync, ['n1', 'n2']);
+  t.true(after.inSync.includes(after.owner.node));
+  t.is(after.owner.session, cluster.live.get(after.owner.node)?.session ?? 'none');
+  // Each node that reported keeps what it has; n4 has nothing, whatever the descriptor says.
+  t.false(after.replicas.some(({ node }) => node === 'n4'));
+  t.true(after.nextInc > Math.max(...after.replicas.map(({ inc }) => inc)));
+  t.true(named.length === 3);
+  cluster.round(DEFAULT_PLAN, 0, 'idle');
+  t.regex(outcome(cluster), /^done/);
+});
+
+test('a replica that was added after the time of the descriptor comes in with its own inc, and may begin', (t) => {
+  const { cluster, before } = restored({});
+  const [outsider] = ['n1', 'n2', 'n3', 'n4'].filter(
+    (id) => !before.replicas.some(({ node }) => node === id),
+  );
+  const other = present(outsider, 'a node outside');
+  cluster.tasks.clear();
+  const all = ['n1', 'n2', 'n3', 'n4'].map((node) =>
+    report(node, before, node === other ? { lastSeq: 60 } : {}),
+  );
+  cluster.ask('t', { kind: 'raise-epochs', reports: all, force: false });
+  cluster.round(DEFAULT_PLAN, 0, 'idle');
+  const after = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+  t.is(after.owner.node, other);
+  t.is(after.owner.inc, before.nextInc + 3);
+  t.deepEqual(after.inSync, [other]);
+  t.is(after.minInSync, 1);
+  t.is(after.nextInc, before.nextInc + 4);
+});
+
+test('one that was removed before, and is not wiped yet, does not come in again', (t) => {
+  const { cluster, before } = restored({});
+  const outsider = outsiderOf(before);
+  cluster.tasks.clear();
+  const all = ['n1', 'n2', 'n3', 'n4'].map((node) =>
+    report(node, before, node === outsider ? { inc: 0, lastSeq: 99 } : {}),
+  );
+  cluster.ask('t', { kind: 'raise-epochs', reports: all, force: false });
+  cluster.round(DEFAULT_PLAN, 0, 'idle');
+  const after = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+  t.false(after.replicas.some(({ node }) => node === outsider));
+  t.not(after.owner.node, outsider);
+});
+
+const ALL = { n1: {}, n2: {}, n3: {}, n4: { none: true } } as const;
+
+const REFUSED: readonly [what: string, told: Readonly<Record<string, Told>>, words: RegExp][] = [
+  [
+    'a node has not reported',
+    { n1: {}, n2: {} },
+    /range 1: no report of n3 .*n4|range 1: no report of n3, n4/,
+  ],
+  [
+    'all replicas are void',
+    { n1: { role: 'void' }, n2: { role: 'void' }, n3: { role: 'void' }, n4: { none: true } },
+    /no replica with data/,
+  ],
+];
+
+for (const [what, told, words] of REFUSED) {
+  test(`refused, and nothing changes: ${what}`, (t) => {
+    const { cluster, before } = restored(told);
+    cluster.settle(DEFAULT_PLAN, QUIET_MS);
+    t.regex(outcome(cluster), /^failed/);
+    t.regex(outcome(cluster), words);
+    t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
+  });
+}
+
+test('R1: refused while the owner that the descriptor names may serve', (t) => {
+  for (const change of [{ role: 'owner' }, { seen: 0 }] as const) {
+    const { cluster, before } = restored({});
+    const owner = before.owner.node;
+    cluster.tasks.clear();
+    const reports = ['n1', 'n2', 'n3', 'n4'].map((node) =>
+      report(node, before, node === owner ? change : {}),
+    );
+    cluster.ask('t', { kind: 'raise-epochs', reports, force: true });
+    cluster.settle(DEFAULT_PLAN, QUIET_MS);
+    t.regex(outcome(cluster), /^failed: range 1: .* may own it in epoch \d+: restart that node first/);
+    t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
+  }
+});
+
+test('R7: refused where the newest log is on a node that is not live', (t) => {
+  const { cluster, before } = restored({ ...ALL, n2: { lastSeq: 99 } });
+  cluster.stop('n2');
+  if (before.owner.node === 'n2') cluster.learn({ ...before, owner: { ...before.owner, session: 'live' } });
+  cluster.round(DEFAULT_PLAN, 0, 'idle');
+  cluster.round(DEFAULT_PLAN, 0, 'idle');
+  cluster.round(DEFAULT_PLAN, 0, 'idle');
+  t.regex(outcome(cluster), /failed: range 1: n2 holds most and is not live/);
+});
+
+test('by force it goes on without the silent ones, which stay as learners', (t) => {
+  const { cluster, before } = restored({ n1: {}, n2: {} }, true);
+  const silent = before.replicas.filter(({ node }) => node !== 'n1' && node !== 'n2');
+  if (before.owner.node !== 'n1' && before.owner.node !== 'n2') cluster.start(before.owner.node);
+  for (let round = 0; round < 3; round++) cluster.round(DEFAULT_PLAN, 0, 'idle');
+  const after = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+  t.true(after.epoch > 12);
+  for (const { node } of silent) {
+    t.true(after.replicas.some((replica) => replica.node === node));
+  }
+});
+
+test('a range that is not below anything is left alone, and rubbish is refused', (t) => {
+  const { cluster, before } = restored({
+    n1: { seen: 1 },
+    n2: { seen: 1 },
+    n3: { seen: 1 },
+    n4: { none: true },
+  });
+  cluster.settle(DEFAULT_PLAN, QUIET_MS);
+  t.regex(outcome(cluster), /^done/);
+  t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
+  for (const rubbish of ['7', '[7]', '[{"node":"n1"}]', '[{"node":"n1","replicas":[{"range":1}]}]']) {
+    const other = settled(3);
+    other.ask('t', {
+      kind: 'raise-epochs',
+      reports: JSON.parse(rubbish),
+      force: true,
+    });
+    other.settle(DEFAULT_PLAN, QUIET_MS);
+    t.regex(outcome(other), /^failed: (the request has no reports|a report is not whole)/);
+  }
+});

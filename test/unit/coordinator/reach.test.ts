@@ -1,0 +1,60 @@
+// Who can talk to whom, and who is cut off, by what the nodes report.
+
+import test from 'ava';
+import { Reach, type ReachReports } from '../../../coordinator/reach.ts';
+
+/** `a>b`: a reports that it cannot connect to b. */
+function reachOf(live: string, reports: string): Reach {
+  const byReporter = new Map<string, Map<string, number>>();
+  for (const report of reports.split(' ').filter(Boolean)) {
+    const [from = '', about = ''] = report.split('>');
+    byReporter.set(from, (byReporter.get(from) ?? new Map()).set(about, 1_000));
+  }
+  return new Reach([...live], byReporter satisfies ReachReports);
+}
+
+const cutOff = test.macro({
+  exec(t, _: string, live: string, reports: string, expected: string) {
+    t.is([...reachOf(live, reports).cutOff].sort().join(''), expected);
+  },
+  title: (_, what: string) => `cut off: ${what}`,
+});
+
+test(cutOff, 'nobody where nothing is reported', 'abc', '', '');
+test(cutOff, 'a node that nobody reaches, though it reaches all', 'abcd', 'a>d b>d c>d', 'd');
+test(cutOff, 'a node that reaches nobody, though all reach it', 'abcd', 'd>a d>b d>c', 'd');
+test(cutOff, 'a node cut both ways', 'abc', 'a>c b>c c>a c>b', 'c');
+test(cutOff, 'not who lost one connection of several', 'abc', 'a>c c>a', '');
+test(cutOff, 'the smaller side of a cut', 'abcde', 'a>d a>e b>d b>e c>d c>e', 'de');
+test(cutOff, 'nobody where both sides are the same', 'abcd', 'a>c a>d b>c b>d', '');
+test(cutOff, 'nobody of two that blame each other', 'ab', 'a>b b>a', '');
+test(cutOff, 'of two the one that is reported and reports nothing', 'ab', 'a>b', 'b');
+test(cutOff, 'reports by nodes that are gone count for nothing', 'abc', 'x>a y>a', '');
+test(cutOff, 'reports about nodes that are gone count for nothing', 'ab', 'a>x b>x', '');
+
+const apart = test.macro({
+  exec(t, _: string, live: string, reports: string, node: string, expected: string) {
+    t.is(reachOf(live, reports).apartFrom(node).join(''), expected);
+  },
+  title: (_, what: string) => `apart: ${what}`,
+});
+
+test(apart, 'a node from all that report it', 'abcd', 'a>d b>d c>d', 'd', 'abc');
+test(apart, 'a cut-off node from those that it reports', 'abcd', 'd>a d>b d>c', 'd', 'abc');
+test(apart, 'nobody for the reports of one that is cut off itself', 'abcd', 'd>a d>b d>c', 'a', '');
+test(apart, 'not the one that reports a single other one', 'abc', 'a>b', 'a', '');
+test(apart, 'but the other one', 'abc', 'a>b', 'b', 'a');
+
+test('two are apart for as long as the longer report lasts, whoever reports', (t) => {
+  const reach = new Reach(
+    ['a', 'b', 'c'],
+    new Map([
+      ['a', new Map([['b', 10]])],
+      ['b', new Map([['a', 30]])],
+    ]),
+  );
+  t.is(reach.apartForMs('a', 'b'), 30);
+  t.is(reach.apartForMs('b', 'a'), 30);
+  t.is(reach.apartForMs('a', 'c'), null);
+  t.deepEqual(reach.outOfReach('a', ['a', 'b', 'c']), ['b']);
+});

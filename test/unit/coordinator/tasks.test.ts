@@ -1,0 +1,169 @@
+// What administrators may ask for, and how they are told what is wrong with it.
+
+import test from 'ava';
+import { present } from '../../../common/base/assert.ts';
+import { formatBytes } from '../../../common/base/bytes.ts';
+import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
+import { plan } from '../../../coordinator/plan.ts';
+import { changes, createTask, ownersOf, QUIET_MS, settled } from '../../support/small-cluster.ts';
+
+const config = DEFAULT_PLAN;
+
+const refused = test.macro({
+  exec(t, request: object, words: RegExp) {
+    const cluster = settled(3);
+    const before = cluster.descriptors;
+    cluster.tasks.set('t', {
+      id: 't',
+      version: 0,
+      record: {
+        request: request as ReturnType<typeof createTask>,
+        state: 'pending',
+        progress: '',
+        createdAt: 0,
+      },
+    });
+    cluster.settle(config, QUIET_MS);
+    t.is(cluster.tasks.get('t')?.record.state, 'failed');
+    t.regex(cluster.tasks.get('t')?.record.progress ?? '', words);
+    t.deepEqual(cluster.descriptors, before, 'nothing has changed');
+  },
+  title: (_, request: object, words: RegExp) => `${JSON.stringify(request)} is refused: ${words.source}`,
+});
+test(refused, createTask({ name: '../x' }), /name is 1 to 64/);
+test(refused, createTask({ name: 'default' }), /there already/);
+test(refused, createTask({ replicationFactor: 0 }), /replication factor/);
+test(refused, createTask({ minInSync: 4 }), /minInSync/);
+test(refused, createTask({ splitAt: ['m', 'm'] }), /same/);
+test(refused, createTask({ splitAt: [''] }), /1 to 4096 bytes/);
+test(refused, createTask({ splitAt: ['\\q'] }), /bad escape/);
+test(refused, { kind: 'transfer', range: 77, to: 'n1' }, /no range 77/);
+test(refused, { kind: 'transfer', range: 1, to: 'n9' }, /not in the in-sync set/);
+test(refused, { kind: 'set-node-mode', node: 'n9', mode: 'active' }, /no node n9/);
+test(refused, { kind: 'set-node-mode', node: 'n1', mode: 'asleep' }, /mode is one of/);
+test(refused, { kind: 'forget-node', node: 'n9' }, /no node n9/);
+test(refused, { kind: 'forget-node', node: 'n1' }, /n1 is live: only a node that is gone/);
+test(refused, { kind: 'dance' }, /no such task/);
+
+test('a request that cannot be read fails the task, in short words', (t) => {
+  const cluster = settled(3);
+  const record = { request: null, state: 'pending', progress: 'x'.repeat(5_000), createdAt: 0 } as const;
+  cluster.tasks.set('t', { id: 't', version: 0, record });
+  cluster.settle(config, QUIET_MS);
+  const { state, progress = '' } = cluster.tasks.get('t')?.record ?? {};
+  t.is(state, 'failed');
+  t.regex(progress, /^the request cannot be read: x+\.\.\.$/);
+  t.true(progress.length < 310);
+});
+
+test('a name that is taken by a znode which nobody can read is taken', (t) => {
+  const cluster = settled(3);
+  cluster.unreadableNamespaces.add('logs');
+  cluster.ask('t', createTask({}));
+  cluster.settle(config, QUIET_MS);
+  t.regex(cluster.tasks.get('t')?.record.progress ?? '', /there already/);
+});
+
+test('a step that is set aside stands before no other', (t) => {
+  const cluster = settled(3);
+  cluster.ask('a', createTask({ name: 'poison' }));
+  cluster.ask('b', createTask({ name: 'other' }));
+  const range = present(cluster.descriptors[0], 'range');
+  cluster.ask('c', { kind: 'transfer', range: range.id, to: present(range.inSync[1], 'another') });
+  cluster.ask('d', { kind: 'set-node-mode', node: 'n1', mode: 'draining' });
+  for (const key of ['namespace poison', `range ${range.id}`, 'node n1']) cluster.setAside.add(key);
+  cluster.round(config, 0);
+  t.deepEqual(
+    ['a', 'b', 'c', 'd'].map((id) => cluster.tasks.get(id)?.record.state),
+    ['pending', 'done', 'pending', 'pending'],
+  );
+  cluster.setAside.clear();
+  cluster.settle(config, QUIET_MS);
+  for (const id of ['a', 'd']) t.is(cluster.tasks.get(id)?.record.state, 'done');
+});
+
+test('ids are not used twice, whatever the counters say', (t) => {
+  const cluster = settled(3);
+  const taken = new Set(cluster.descriptors.map(({ id }) => id));
+  cluster.cluster = {
+    ...cluster.cluster,
+    record: { ...cluster.cluster.record, nextNamespaceId: 1, nextRangeId: 1 },
+  };
+  cluster.ask('t', createTask({}));
+  cluster.round(config, 0);
+  const made = cluster.descriptors.filter(({ namespace }) => namespace === 'logs');
+  t.true(made.length > 0 && made.every(({ id, namespaceId }) => !taken.has(id) && namespaceId === 2));
+});
+
+test('a namespace at given keys', (t) => {
+  const cluster = settled(3);
+  cluster.ask('t', createTask({ minInSync: 3, splitAt: ['m', 'c\\x00'] }));
+  cluster.settle(config, QUIET_MS);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+  const made = cluster.descriptors.filter((descriptor) => descriptor.namespace === 'logs');
+  t.deepEqual(
+    made.map((d) => [formatBytes(d.start), d.end === null ? null : formatBytes(d.end), d.minInSync]),
+    [
+      ['', 'c\\x00', 3],
+      ['c\\x00', 'm', 3],
+      ['m', null, 3],
+    ],
+  );
+});
+
+test('a transfer that an administrator asks for runs, ends, and is said to have ended', (t) => {
+  const cluster = settled(3);
+  const range = present(cluster.descriptors[0], 'range');
+  const to = present(
+    range.inSync.find((node) => node !== range.owner.node),
+    'another',
+  );
+  cluster.ask('t', { kind: 'transfer', range: range.id, to });
+  t.is(changes(cluster.round(config, 0))[0], 'transfer');
+  t.is(cluster.tasks.get('t')?.record.state, 'running');
+  cluster.round(config, 0);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+  cluster.settle(config, QUIET_MS);
+  t.is(cluster.ranges.get(range.id)?.descriptor.owner.node, to, 'balance is found again with other ranges');
+  t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
+});
+
+test('the mode of a node is set by a task', (t) => {
+  const cluster = settled(3);
+  cluster.ask('t', { kind: 'set-node-mode', node: 'n1', mode: 'draining' });
+  cluster.round(config, 0);
+  t.is(cluster.nodes.get('n1')?.record.mode, 'draining');
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+});
+
+test('a node that is gone is forgotten once it holds no replica, and not before', (t) => {
+  const cluster = settled(4);
+  cluster.stop('n1');
+  cluster.time += config.noteAfterMs;
+  cluster.round(config, 0);
+  cluster.ask('early', { kind: 'forget-node', node: 'n1' });
+  cluster.round(config, 0);
+  t.is(cluster.tasks.get('early')?.record.state, 'failed');
+  t.regex(cluster.tasks.get('early')?.record.progress ?? '', /n1 still holds a replica of range \d/);
+  cluster.settle(config, QUIET_MS);
+  cluster.ask('late', { kind: 'forget-node', node: 'n1' });
+  cluster.round(config, 0);
+  t.is(cluster.tasks.get('late')?.record.state, 'done');
+  t.false(cluster.nodes.has('n1'));
+});
+
+test('a replica in a range that serves no more keeps its node from being forgotten', (t) => {
+  const cluster = settled(4);
+  cluster.stop('n1');
+  cluster.settle(config, QUIET_MS);
+  cluster.ask('t', { kind: 'forget-node', node: 'n1' });
+  const range = present([...cluster.ranges.values()][0], 'a range');
+  const replicas = [{ node: 'n1', inc: 1 }];
+  const other = {
+    ...range,
+    descriptor: { ...range.descriptor, id: 99, state: 'absorbed' as const, replicas },
+  };
+  const steps = plan({ ...cluster.view(), otherRanges: [other] }, config);
+  t.deepEqual(changes(steps), ['task']);
+  t.regex(present(steps[0], 'a step').reason, /still holds a replica of range 99/);
+});

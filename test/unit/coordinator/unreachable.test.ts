@@ -1,0 +1,281 @@
+// Live nodes that cannot be reached, replicas that catch up with nothing, nodes that are about to stop: what the plan makes of
+// them, as stories. Nodes are played by small-cluster.ts.
+
+import test from 'ava';
+import { present } from '../../../common/base/assert.ts';
+import { withInSync, withReplica, withTransfer } from '../../../common/model/descriptor.ts';
+import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
+import { dueInMs, plan } from '../../../coordinator/plan.ts';
+import type { Step } from '../../../coordinator/step.ts';
+import {
+  changes,
+  nodesOf,
+  ownersOf,
+  QUIET_MS,
+  rangeSteps,
+  type SmallCluster,
+  settled,
+  started,
+} from '../../support/small-cluster.ts';
+
+const config = DEFAULT_PLAN;
+
+/** `n1 > n2`: the change of a range step, the node concerned, for tables. */
+function placed(steps: readonly Step[]): readonly (string | null)[] {
+  return rangeSteps(steps)
+    .filter(({ change }) => change === 'add-replica' || change === 'move-replica')
+    .map(({ node }) => node);
+}
+
+/** Three nodes with ranges, a fourth that is free, and one replica lost for good. */
+function shortOfOne(): SmallCluster {
+  const cluster = settled(3);
+  cluster.start('n4');
+  cluster.start('n5');
+  for (const descriptor of cluster.descriptors) {
+    if (descriptor.owner.node === 'n3') continue;
+    cluster.learn(withInSync(descriptor, ['n1', 'n2']));
+  }
+  cluster.stop('n3');
+  cluster.time += config.replaceAfterMs;
+  return cluster;
+}
+
+test('nothing is placed on a node that its owner cannot reach, whoever of the two says so', (t) => {
+  for (const [from, to] of [
+    ['n1', 'n4'],
+    ['n4', 'n1'],
+  ] as const) {
+    const cluster = shortOfOne();
+    cluster.cutOneWay(from, to);
+    const steps = rangeSteps(plan(cluster.view(), config)).filter(({ change }) => change === 'add-replica');
+    t.true(steps.length > 0);
+    for (const { after, node } of steps) t.false(after.owner.node === 'n1' && node === 'n4', `${after.id}`);
+    t.true(steps.some(({ after, node }) => after.owner.node === 'n1' && node === 'n5'));
+  }
+});
+
+test('of two places the one that other members can reach as well', (t) => {
+  const cluster = shortOfOne();
+  cluster.cut('n2', 'n4');
+  for (const { after, node } of rangeSteps(plan(cluster.view(), config))) {
+    if (after.owner.node === 'n1' && after.replicas.length === 4) t.is(node, 'n5');
+  }
+  t.pass();
+});
+
+test('a node that is cut off gets nothing, and is no reason to wait', (t) => {
+  const cluster = shortOfOne();
+  cluster.isolate('n4');
+  t.deepEqual([...new Set(placed(plan(cluster.view(), config)))], ['n5']);
+});
+
+test('first ranges are made on nodes that can talk to each other', (t) => {
+  const cluster = started(4);
+  cluster.isolate('n1');
+  cluster.round(config, 0);
+  for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
+});
+
+test('first ranges where the cluster is cut in halves stay within one', (t) => {
+  const cluster = started(4);
+  for (const a of ['n1', 'n2']) for (const b of ['n3', 'n4']) cluster.cut(a, b);
+  cluster.round(config, 0);
+  for (const descriptor of cluster.descriptors)
+    t.true(['n1,n2', 'n3,n4'].includes(nodesOf(descriptor).join()), nodesOf(descriptor).join());
+});
+
+test('a replica that its owner has not reached for long enough is made anew elsewhere, and then removed', (t) => {
+  const cluster = settled(4);
+  for (const id of ['n2', 'n3', 'n4']) cluster.cutOneWay(id, 'n1');
+  cluster.settle(config, QUIET_MS);
+  t.false(ownersOf(cluster).includes('n1'), 'what it owned was handed over');
+  for (const descriptor of cluster.descriptors) {
+    t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
+    t.is(descriptor.inSync.length, 3);
+  }
+});
+
+test('it is kept until then, and where there is no other place', (t) => {
+  const cluster = settled(4);
+  cluster.isolate('n1');
+  cluster.view();
+  cluster.time += config.replaceAfterMs - 1;
+  t.deepEqual(placed(plan(cluster.view(), config)), []);
+  cluster.time += 1;
+  t.true(placed(plan(cluster.view(), config)).length > 0);
+
+  const small = settled(3);
+  small.isolate('n1');
+  small.settle(config, QUIET_MS);
+  for (const descriptor of small.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n2', 'n3']);
+});
+
+test('an owner that is cut off does not make its followers look lost', (t) => {
+  const cluster = settled(5);
+  cluster.isolate('n1');
+  cluster.view();
+  cluster.time += config.replaceAfterMs;
+  const owned = plan(cluster.view(), config).filter(
+    (step) => step.kind === 'range' && step.before.descriptor.owner.node === 'n1',
+  );
+  t.true(owned.length > 0);
+  t.deepEqual([...new Set(changes(owned))], ['transfer']);
+});
+
+test('a learner that catches up with nothing is replaced, though its node can be reached', (t) => {
+  const cluster = settled(3);
+  cluster.start('n4');
+  cluster.start('n5');
+  const range = present(cluster.descriptors[0], 'a range');
+  const follower = present(
+    range.inSync.find((node) => node !== range.owner.node),
+    'a follower',
+  );
+  cluster.stuck.add('n4');
+  const inSync = range.inSync.filter((node) => node !== follower);
+  cluster.stop(follower);
+  cluster.learn(withReplica(withInSync(range, inSync), 'n4'));
+  cluster.view();
+  cluster.time += config.replaceAfterMs;
+  cluster.settle(config, QUIET_MS);
+  const after = present(cluster.ranges.get(range.id), 'the range').descriptor;
+  t.false(nodesOf(after).includes('n4'), nodesOf(after).join());
+  t.is(after.inSync.length, 3);
+});
+
+test('a node is tried again once it has restarted', (t) => {
+  const cluster = settled(3);
+  cluster.start('n4');
+  cluster.stuck.add('n4');
+  cluster.settle(config, QUIET_MS);
+  const used = () => cluster.descriptors.some((descriptor) => nodesOf(descriptor).includes('n4'));
+  t.false(used());
+  t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, cluster.live.get('n4')?.session);
+  cluster.stuck.clear();
+  cluster.start('n4');
+  cluster.settle(config, QUIET_MS);
+  t.true(used());
+});
+
+test('nothing more is placed where a replica catches up with nothing', (t) => {
+  const cluster = settled(3);
+  cluster.start('n4');
+  cluster.stuck.add('n4');
+  for (const descriptor of cluster.descriptors) cluster.learn(withReplica(descriptor, 'n4'));
+  cluster.view();
+  cluster.time += config.replaceAfterMs;
+  const useless = rangeSteps(plan(cluster.view(), config));
+  t.true(useless.length > 0);
+  t.true(useless.every(({ change, node }) => change === 'remove-replica' && node === 'n4'));
+  for (const step of useless.slice(1)) cluster.carryOut(step);
+  cluster.time += config.balanceAfterMs;
+  t.deepEqual(placed(plan(cluster.view(), config)), []);
+});
+
+test('a node that is about to stop, or unfit, gets no range and no replica', (t) => {
+  for (const trouble of ['stopping', 'unfit']) {
+    const cluster = shortOfOne();
+    cluster.time += config.balanceAfterMs;
+    if (trouble === 'unfit') cluster.unfit.add('n4');
+    else cluster.setStanding('n4', 'stopping');
+    t.deepEqual([...new Set(placed(plan(cluster.view(), config)))], ['n5'], trouble);
+  }
+});
+
+test('a hand-over to a node that is about to stop is called off; its own ranges it hands over by itself', (t) => {
+  const cluster = settled(3);
+  const range = present(
+    cluster.descriptors.find(({ owner }) => owner.node === 'n1'),
+    'range',
+  );
+  cluster.learn(withTransfer(range, 'n2'));
+  cluster.setStanding('n2', 'stopping');
+  const steps = rangeSteps(plan(cluster.view(), config));
+  t.deepEqual(changes(steps), ['cancel-transfer']);
+});
+
+const promoted = test.macro({
+  exec(t, _: string, prepare: (cluster: SmallCluster, followers: readonly string[]) => void) {
+    const cluster = settled(3);
+    const range = present(cluster.descriptors[0], 'a range');
+    const followers = range.inSync.filter((node) => node !== range.owner.node);
+    const [poor = '', good = ''] = followers;
+    prepare(cluster, followers);
+    cluster.stop(range.owner.node);
+    const step = rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === range.id);
+    t.is(step?.change, 'promote');
+    t.is(step?.after.owner.node, good, `not ${poor}`);
+  },
+  title: (_, what: string) => `the other member is promoted where one ${what}`,
+});
+test(promoted, 'is about to stop', (cluster, [poor = '']) => cluster.setStanding(poor, 'stopping'));
+test(promoted, 'is unfit', (cluster, [poor = '']) => cluster.unfit.add(poor));
+test(promoted, 'drains', (cluster, [poor = '']) => cluster.setMode(poor, 'draining'));
+test(promoted, 'is cut off', (cluster, [poor = '', good = '']) => {
+  cluster.start('n4');
+  cluster.cut(poor, good);
+  cluster.cut(poor, 'n4');
+});
+
+test('whoever is in-sync is promoted where there is no better one', (t) => {
+  const cluster = settled(2);
+  const range = present(cluster.descriptors[0], 'a range');
+  const other = present(
+    range.inSync.find((node) => node !== range.owner.node),
+    'the other',
+  );
+  cluster.setStanding(other, 'stopping');
+  cluster.stop(range.owner.node);
+  t.is(
+    rangeSteps(plan(cluster.view(), config)).find(({ after }) => after.id === range.id)?.after.owner.node,
+    other,
+  );
+});
+
+/** The kinds of the notes in a plan, with the nodes. */
+function notes(cluster: SmallCluster): readonly string[] {
+  return plan(cluster.view(), config).flatMap((step) =>
+    step.kind === 'note-node' ? [`${step.change} ${step.before.record.id}`] : [],
+  );
+}
+
+test('who cannot be reached is noted once that has lasted, with who says so, and taken back at once', (t) => {
+  const cluster = settled(4);
+  for (const id of ['n2', 'n3', 'n4']) cluster.cutOneWay(id, 'n1');
+  t.deepEqual(notes(cluster), []);
+  t.is(dueInMs(cluster.view(), config), config.noteAfterMs);
+  cluster.time += config.noteAfterMs;
+  t.deepEqual(notes(cluster), ['node-unreachable n1']);
+  const [step] = plan(cluster.view(), config).filter(({ kind }) => kind === 'note-node');
+  t.regex(present(step, 'a note').reason, /n1 has no connection with n2, n3, n4: it gets no replicas/);
+  cluster.round(config, 0, 'idle');
+  t.deepEqual(cluster.nodes.get('n1')?.record.noted, {
+    downSince: null,
+    stuckIn: null,
+    unreachable: { by: ['n2', 'n3', 'n4'], since: cluster.time - config.noteAfterMs, cutOff: true },
+  });
+  t.deepEqual(notes(cluster), [], 'it is noted once');
+  cluster.mend();
+  t.deepEqual(notes(cluster), ['node-reachable n1']);
+  cluster.round(config, 0, 'idle');
+  t.is(cluster.nodes.get('n1')?.record.noted?.unreachable, null);
+  t.deepEqual(notes(cluster), []);
+});
+
+test('since when a node is down is noted once it has been away for a while, and taken back at once', (t) => {
+  const cluster = settled(3);
+  cluster.stop('n1');
+  const stopped = cluster.time;
+  t.deepEqual(notes(cluster), []);
+  cluster.time += config.noteAfterMs;
+  t.deepEqual(notes(cluster), ['node-down n1']);
+  cluster.time += 500;
+  cluster.round(config, 0);
+  t.is(cluster.nodes.get('n1')?.record.noted?.downSince, stopped);
+  t.deepEqual(notes(cluster), []);
+  cluster.start('n1');
+  t.deepEqual(notes(cluster), ['node-up n1']);
+  cluster.round(config, 0);
+  t.is(cluster.nodes.get('n1')?.record.noted?.downSince, null);
+});

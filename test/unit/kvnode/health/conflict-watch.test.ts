@@ -1,0 +1,158 @@
+// What a node makes of a ZooKeeper that was restored to an older state: descriptors that are older than its replicas, and
+// ids that were given again. Nothing is wiped, nothing of another range is used, and people are told, once.
+
+import test from 'ava';
+import { toBytes } from '../../../../common/base/bytes.ts';
+import { silentLogger } from '../../../../common/base/log.ts';
+import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
+import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { origin } from '../../../../common/model/ids.ts';
+import type { EventRecord } from '../../../../common/model/records.ts';
+import { ConflictWatch } from '../../../../kvnode/health/conflict-watch.ts';
+import { newReplica } from '../../../../kvnode/range/new-replica.ts';
+import { RangeHost } from '../../../../kvnode/range/range-host.ts';
+import { WaitingBytes } from '../../../../kvnode/range/waiting-writes.ts';
+import { Replica } from '../../../../kvnode/replica/replica.ts';
+import { misfitOf } from '../../../../kvnode/replica/replica-status.ts';
+import { TwinWorld } from '../../../suites/storage/world.ts';
+import { VirtualEnv } from '../../../support/virtual-env.ts';
+
+const BOUNDS = { start: toBytes('b'), end: toBytes('y') };
+const META = { range: 1, inc: 4, namespace: 'default', namespaceId: 1, ...BOUNDS };
+const DESCRIPTOR: Descriptor = {
+  ...{ namespace: 'default', namespaceId: 1, id: 1, ...BOUNDS },
+  ...{ epoch: 7, owner: { node: 'm', inc: 1, session: 's' }, replicas: [{ node: 'm', inc: 1 }] },
+  ...{ inSync: ['m'], minInSync: 1, state: 'serving', nextInc: 5, structSeq: 0, base: origin },
+  ...{ parent: null, transferTo: null, retire: null },
+};
+
+/** Replica 4 of range 1, [b, y) of namespace 1, which has seen epoch 7. */
+async function hostHere(): Promise<RangeHost> {
+  const storage = await new TwinWorld().open();
+  storage.createReplica(META, origin, 7);
+  const replica = new Replica({
+    self: 'n',
+    recovered: {
+      ...META,
+      epochSeen: 7,
+      base: origin,
+      lastSeq: 0,
+      applied: origin,
+      committed: 0,
+      void: false,
+    },
+    log: storage.logOf(1),
+    config: DEFAULT_REPLICATION,
+    leaseValid: () => true,
+    diskFit: () => true,
+    stampBase: 0,
+  });
+  return new RangeHost({
+    ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION },
+    ...{ waitingOnNode: new WaitingBytes(), checks: { checkApplied: () => {} } },
+  });
+}
+
+const COMPARED: readonly [what: string, change: Partial<Descriptor>, isOwn: boolean][] = [
+  ['the same', {}, true],
+  ['of another epoch', { epoch: 1 }, true],
+  ['of another namespace', { namespaceId: 2 }, false],
+  ['that starts elsewhere', { start: toBytes('c') }, false],
+  ['that ends elsewhere', { end: toBytes('z') }, false],
+  ['that does not end', { end: null }, false],
+];
+
+for (const [what, change, isOwn] of COMPARED) {
+  test(`a descriptor under the id of a replica, ${what}: it is ${isOwn ? 'its own' : 'kept aside'}`, async (t) => {
+    const host = await hostHere();
+    t.false(host.isOwn, 'nothing is taken in before its descriptor was read');
+    host.compare({ ...DESCRIPTOR, ...change });
+    t.is(host.isOwn, isOwn);
+    const { conflict } = host.status(0, Number);
+    if (isOwn) t.is(conflict, null);
+    else
+      t.regex(
+        conflict ?? '',
+        /of another range, .* this replica is of \[b, y\) of namespace 1, and is kept aside/,
+      );
+    host.compare(DESCRIPTOR);
+    t.true(host.isOwn, 'ZooKeeper may be put right');
+  });
+}
+
+const REMOVALS: readonly [
+  what: string,
+  change: Partial<Descriptor>,
+  inc: number | undefined,
+  removed: boolean,
+][] = [
+  ['a newer one that lacks it', {}, undefined, true],
+  ['a newer one that names the next life', {}, 5, true],
+  ['one that names it', {}, 4, false],
+  ['one from before it was added', { nextInc: 4 }, undefined, false],
+  ['one of an epoch that is long over, though its incs were given again', { epoch: 6 }, undefined, false],
+];
+
+for (const [what, change, inc, removed] of REMOVALS) {
+  test(`R9: by ${what} a replica is ${removed ? '' : 'not '}wiped`, async (t) => {
+    const host = await hostHere();
+    t.is(host.isRemovedBy({ ...DESCRIPTOR, ...change }, inc), removed);
+  });
+}
+
+test('R9: a replica is not made at or below its tombstone, and the reason is there', (t) => {
+  const tombstones = new Map([[1, { range: 1, inc: 3, epochSeen: 6 }]]);
+  const buried = { tombstones, overlapping: () => null };
+  const empty = { tombstones: new Map(), overlapping: () => null };
+  t.like(newReplica(DESCRIPTOR, 4, buried), { range: 1, inc: 4, epochSeen: 6, lastSeq: 0 });
+  t.like(newReplica(DESCRIPTOR, 1, empty), { inc: 1, epochSeen: 0 });
+  for (const inc of [1, 3])
+    t.regex(String(newReplica(DESCRIPTOR, inc, buried)), /replica 3 .* was here before/);
+  t.regex(String(newReplica({ ...DESCRIPTOR, base: { epoch: 1, seq: 9 } }, 4, empty)), /split/);
+  const beside = { ...empty, overlapping: () => 7 };
+  t.regex(String(newReplica(DESCRIPTOR, 1, beside)), /overlap those of range 7/);
+});
+
+test('a descriptor below what a replica has seen does not fit, in words', (t) => {
+  t.is(misfitOf(null, 12), null);
+  t.is(misfitOf(12, 12), null);
+  t.is(misfitOf(13, 12), null);
+  t.is(
+    misfitOf(7, 12),
+    "epochSeen 12 is above the descriptor's epoch 7: ZooKeeper was restored to an older state",
+  );
+});
+
+test('what does not fit is told when it was seen twice, once, and again only when it comes back', async (t) => {
+  const env = new VirtualEnv();
+  const told: Omit<EventRecord, 'at' | 'by'>[] = [];
+  let misfit: string | null = 'lags';
+  const watch = new ConflictWatch({
+    env,
+    logger: silentLogger,
+    events: { report: (event) => told.push(event) },
+    self: 'n-1',
+    nameOf: () => 'kv-1',
+    replicas: () => [
+      { range: 3, misfit },
+      { range: 4, misfit: null },
+    ],
+  });
+  await env.run(11_500);
+  misfit = null;
+  await env.run(30_000);
+  t.deepEqual(told, [], 'a server that lagged for a moment');
+  misfit = 'does not fit';
+  await env.run(60_000);
+  const event = { kind: 'conflict', text: 'range 3 on kv-1: does not fit', range: 3, node: 'n-1' };
+  t.deepEqual(told, [event]);
+  misfit = null;
+  watch.notMade(9, 'is not made');
+  await env.run(60_000);
+  t.deepEqual(told.slice(1), [{ ...event, text: 'range 9 on kv-1: is not made', range: 9 }]);
+  watch.notMade(9, null);
+  misfit = 'does not fit';
+  await env.run(60_000);
+  t.deepEqual(told.slice(2), [event]);
+  watch.close();
+});

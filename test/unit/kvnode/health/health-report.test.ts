@@ -1,0 +1,143 @@
+// What a node reports of its surroundings: whom it cannot reach, which replicas are stuck; and that it writes that on change
+// only, at most every few seconds.
+
+import test from 'ava';
+import { silentLogger } from '../../../../common/base/log.ts';
+import type { HealthRecord, LiveNode } from '../../../../common/model/records.ts';
+import { ZkError, type ZkNode, type ZkSession } from '../../../../common/zk/store.ts';
+import { healthCodec, paths } from '../../../../common/zk/znodes.ts';
+import { HealthReport } from '../../../../kvnode/health/health-report.ts';
+import { LOOKS_WITHOUT, PeerWatch } from '../../../../kvnode/health/peer-watch.ts';
+import { stuckReplicas } from '../../../../kvnode/health/stuck-replicas.ts';
+import { MemoryZk } from '../../../support/memory-zk.ts';
+import { VirtualEnv } from '../../../support/virtual-env.ts';
+
+function live(...ids: readonly string[]): Map<string, LiveNode> {
+  return new Map(
+    ids.map((id) => [
+      id,
+      { id, session: `s-${id}`, name: id, address: `${id}:1`, startedAt: 0, version: '' },
+    ]),
+  );
+}
+
+test('a live node without a connection is unreachable after many looks, and not once it is connected or gone', (t) => {
+  const nodes = live('self', 'a', 'b');
+  const open = new Set(['b']);
+  const watch = new PeerWatch({
+    self: 'self',
+    logger: silentLogger,
+    live: () => nodes,
+    isOpen: (node) => open.has(node),
+  });
+  const look = (times: number) => {
+    for (let i = 0; i < times; i++) watch.look();
+    return watch.unreachable;
+  };
+  t.deepEqual(look(LOOKS_WITHOUT - 1), []);
+  t.deepEqual(look(1), ['a']);
+  open.add('a');
+  t.deepEqual(look(1), []);
+  open.delete('a');
+  t.deepEqual(look(LOOKS_WITHOUT - 1), [], 'it counts anew');
+  t.deepEqual(look(1), ['a']);
+  nodes.delete('a');
+  t.deepEqual(look(1), []);
+});
+
+test('a replica is stuck once it caught up with nothing for a while, a snapshot on its way included', (t) => {
+  const lagging = [
+    { node: 'a', since: 0 },
+    { node: 'b', since: 9_000 },
+    { node: 'gone', since: 0 },
+  ];
+  const ranges = [{ range: 7, replica: { lagging } }];
+  const stuck = (snapshotAt: number | null) =>
+    stuckReplicas(ranges, (node) => node !== 'gone', { progressAt: () => snapshotAt }, 10_000);
+  t.deepEqual(stuck(null), { a: [7] });
+  t.deepEqual(stuck(9_500), {});
+  t.deepEqual(stuck(1_000), { a: [7] });
+});
+
+/** A session that holds one znode, and notes what is written. */
+class Scene {
+  readonly env = new VirtualEnv();
+  readonly written: string[] = [];
+  report: HealthRecord = { unreachable: [], stuck: {}, unfit: null };
+  node: ZkNode | null = null;
+  fails = false;
+  readonly session: ZkSession = {
+    ...new MemoryZk(this.env).session,
+    id: 'mine',
+    get: async () => this.node,
+    create: async (path, data) => {
+      this.#write(path, data);
+      return path;
+    },
+    set: async (path, data) => {
+      this.#write(path, data);
+      return 1;
+    },
+  };
+  readonly health = new HealthReport({
+    self: 'n-1',
+    env: this.env,
+    logger: silentLogger,
+    look: () => this.report,
+  });
+
+  #write(path: string, data: Uint8Array): void {
+    if (this.fails) throw new ZkError('timeout', path);
+    this.written.push(`${path} ${healthCodec.decode(data).unreachable.join()}`);
+    this.node = { data, version: 0, mzxid: 1, czxid: 1, ephemeralOwner: 'mine' };
+  }
+}
+
+const PATH = paths.health('n-1');
+
+test('nothing is written outside a session; in one, what is so, once', async (t) => {
+  const scene = new Scene();
+  await scene.env.run(5_000);
+  t.deepEqual(scene.written, []);
+  scene.health.useSession(scene.session);
+  await scene.env.run(10_000);
+  t.deepEqual(scene.written, [`${PATH} `]);
+});
+
+test('what changes again and again is written every few seconds, and its end is', async (t) => {
+  const scene = new Scene();
+  scene.health.useSession(scene.session);
+  for (let i = 0; i < 40; i++) {
+    scene.report = { ...scene.report, unreachable: [`n-${i}`] };
+    await scene.env.run(250);
+  }
+  await scene.env.run(5_000);
+  t.true(scene.written.length <= 7, `${scene.written.length} writes in 10 s`);
+  t.is(scene.written.at(-1), `${PATH} n-39`);
+});
+
+test('a write that fails is made again; a znode of another session is waited for', async (t) => {
+  const scene = new Scene();
+  scene.fails = true;
+  scene.health.useSession(scene.session);
+  await scene.env.run(5_000);
+  scene.fails = false;
+  const data = healthCodec.encode(scene.report);
+  scene.node = { data, version: 0, mzxid: 1, czxid: 1, ephemeralOwner: 'former' };
+  await scene.env.run(5_000);
+  t.deepEqual(scene.written, []);
+  scene.node = null;
+  await scene.env.run(5_000);
+  t.deepEqual(scene.written, [`${PATH} `]);
+});
+
+test('a new session is told what is so, though nothing changed', async (t) => {
+  const scene = new Scene();
+  scene.health.useSession(scene.session);
+  await scene.env.run(5_000);
+  scene.health.useSession(null);
+  scene.node = null;
+  scene.health.useSession({ ...scene.session });
+  await scene.env.run(5_000);
+  t.is(scene.written.length, 2);
+});

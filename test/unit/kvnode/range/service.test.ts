@@ -1,0 +1,262 @@
+// What a node answers its clients: one range [b, y) with one replica, owned in epoch 3, over a real storage on a disk in
+// memory. Only the lease is the test's.
+
+import test from 'ava';
+import { formatBytes, toBytes } from '../../../../common/base/bytes.ts';
+import { realEnv } from '../../../../common/base/env.ts';
+import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
+import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { origin } from '../../../../common/model/ids.ts';
+import type { Mutation, ReplyBody, RequestBody } from '../../../../common/wire/messages.ts';
+import { encodeOperation } from '../../../../common/wire/operation.ts';
+import { ClientService } from '../../../../kvnode/client-service.ts';
+import { RangeHost } from '../../../../kvnode/range/range-host.ts';
+import { WaitingBytes } from '../../../../kvnode/range/waiting-writes.ts';
+import { Replica } from '../../../../kvnode/replica/replica.ts';
+import { TwinWorld } from '../../../suites/storage/world.ts';
+
+const EPOCH = 3;
+const BOUNDS = { start: toBytes('b'), end: toBytes('y') };
+const META = { range: 1, inc: 1, namespace: 'default', namespaceId: 1, ...BOUNDS };
+const EMPTY = {
+  epochSeen: 0,
+  base: origin,
+  runs: [],
+  lastSeq: 0,
+  applied: origin,
+  committed: 0,
+  void: false,
+};
+
+const DESCRIPTOR: Descriptor = {
+  ...{ namespace: 'default', namespaceId: 1, id: 1, ...BOUNDS },
+  ...{ epoch: EPOCH, owner: { node: 'n', inc: 1, session: 's' }, replicas: [{ node: 'n', inc: 1 }] },
+  ...{ inSync: ['n'], minInSync: 1, state: 'serving', nextInc: 2, structSeq: 0, base: origin },
+  ...{ parent: null, transferTo: null, retire: null },
+};
+
+interface Stage {
+  ask(request: RequestBody): Promise<ReplyBody>;
+  put(key: string, value: string, ifRevision?: number | null): Promise<ReplyBody>;
+  leased: boolean;
+  /** Of all ranges of the node. */
+  readonly waiting: WaitingBytes;
+}
+
+/** The node, without its network and without ZooKeeper: turns are taken when something was touched or synced. */
+async function stage(): Promise<Stage> {
+  const storage = await new TwinWorld().open();
+  storage.createReplica(META, origin, 0);
+  const waiting = new WaitingBytes();
+  const stage = { leased: true, waiting };
+  const replica = new Replica({
+    self: 'n',
+    recovered: { ...META, ...EMPTY },
+    log: storage.logOf(1),
+    config: DEFAULT_REPLICATION,
+    leaseValid: () => stage.leased,
+    diskFit: () => true,
+    stampBase: 0,
+  });
+  const host = new RangeHost({
+    ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION, waitingOnNode: waiting },
+    checks: { checkApplied: () => {} },
+  });
+  const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now(), Number.POSITIVE_INFINITY);
+  storage.onSynced((group) => {
+    replica.step({ kind: 'synced', group }, realEnv.now());
+    turn();
+  });
+  const service = new ClientService({
+    env: realEnv,
+    storage,
+    host: (range) => (range === 1 ? host : undefined),
+    touched: turn,
+    status: () => {
+      throw new Error('nobody asks here');
+    },
+    check: () => 'NOT_READY',
+  });
+  replica.step({ kind: 'image', image: { descriptor: DESCRIPTOR, version: 1 }, session: 's' }, realEnv.now());
+  const ask = (request: RequestBody): Promise<ReplyBody> => {
+    return new Promise((resolve) => service.serve({ reply: (_id, body) => resolve(body) }, 1, request));
+  };
+  const put = (key: string, value: string, ifRevision: number | null = null) => {
+    return ask(write([{ kind: 'put', key: toBytes(key), value: toBytes(value), ifRevision }]));
+  };
+  while ((await ask(get('b'))).kind === 'error') await new Promise<void>((resolve) => realEnv.soon(resolve));
+  return Object.assign(stage, { ask, put });
+}
+
+/** Each write is one of its own, not the last one sent again (R13). */
+let writes = 0;
+
+function write(mutations: readonly Mutation[], epoch = EPOCH, range = 1): RequestBody {
+  const operation = encodeOperation({
+    clientId: new Uint8Array(16),
+    number: ++writes,
+    doneBelow: 1,
+    base: 0,
+    mutations,
+  });
+  return { kind: 'write', range, epoch, operation };
+}
+
+function get(
+  key: string,
+  change: { epoch?: number; range?: number; mode?: 'stale'; minSeq?: number } = {},
+): RequestBody {
+  return {
+    kind: 'get',
+    range: 1,
+    epoch: EPOCH,
+    key: toBytes(key),
+    mode: 'linearizable',
+    minSeq: 0,
+    ...change,
+  };
+}
+
+function scan(
+  start: string,
+  end: string | null,
+  change: { reverse?: boolean; limitRows?: number } = {},
+): RequestBody {
+  const limits = { limitRows: 10, limitBytes: 10_000 };
+  const how = { reverse: false, keysOnly: false, countOnly: false, mode: 'linearizable', minSeq: 0 } as const;
+  const bounds = { start: toBytes(start), end: end === null ? null : toBytes(end) };
+  return { kind: 'scan', range: 1, epoch: EPOCH, ...bounds, ...limits, ...how, ...change };
+}
+
+/** An answer in a line. */
+function told(reply: ReplyBody): string {
+  switch (reply.kind) {
+    case 'error':
+      return reply.code === 'CONFLICT'
+        ? `CONFLICT at ${reply.revision}, decided at ${reply.seq}`
+        : reply.code;
+    case 'write-reply':
+      return `written at ${reply.revision}`;
+    case 'get-reply':
+      return `${reply.found ? formatBytes(reply.value) : 'nothing'}${reply.stale ? ', stale' : ''}`;
+    case 'scan-reply': {
+      const bound = reply.bound === null ? '∞' : formatBytes(reply.bound);
+      return `${reply.rows
+        .decode()
+        .map(({ key }) => formatBytes(key))
+        .join(' ')} | ${bound}`;
+    }
+    default:
+      return reply.kind;
+  }
+}
+
+const answers = test.macro<[RequestBody, string]>({
+  async exec(t, request, expected) {
+    const { ask, put } = await stage();
+    for (const key of ['c', 'd', 'e']) await put(key, key.toUpperCase());
+    t.is(told(await ask(request)), expected);
+  },
+  title: (title = '') => title,
+});
+
+const put = (key: string, ifRevision: number | null = null): Mutation => {
+  return { kind: 'put', key: toBytes(key), value: toBytes('v'), ifRevision };
+};
+
+test('a large write is kept without the message that it came in', async (t) => {
+  const { ask } = await stage();
+  const values = ['small', 'x'.repeat(5_000), 'y'.repeat(200_000)];
+  const asked = values.map((value, i) => {
+    const request = write([{ kind: 'put', key: toBytes(`c${i}`), value: toBytes(value), ifRevision: null }]);
+    const answer = ask(request);
+    if (request.kind === 'write') request.operation.fill(0);
+    return answer;
+  });
+  for (const answer of asked) t.is((await answer).kind, 'write-reply');
+  for (const [i, value] of values.entries()) {
+    const found = await ask(get(`c${i}`));
+    t.is(found.kind === 'get-reply' ? formatBytes(found.value) : null, value);
+  }
+});
+
+test('a read', answers, get('c'), 'C');
+test('a read of an absent key', answers, get('x'), 'nothing');
+test('a read outside the range', answers, get('z'), 'WRONG_RANGE');
+test('a read below the range', answers, get('a'), 'WRONG_RANGE');
+test('a read in another epoch', answers, get('c', { epoch: 2 }), 'STALE_EPOCH');
+test('a read of a range that is not here', answers, get('c', { range: 9 }), 'NOT_OWNER');
+test('a stale read at the owner is fresh', answers, get('c', { mode: 'stale' }), 'C');
+test('a stale read of what is not here yet', answers, get('c', { mode: 'stale', minSeq: 99 }), 'BEHIND');
+test('a write', answers, write([put('x')]), 'written at 5');
+test('a write outside the range', answers, write([put('c'), put('z')]), 'WRONG_RANGE');
+test('a write in another epoch', answers, write([put('c')], 4), 'STALE_EPOCH');
+test(
+  'a write that is no operation',
+  answers,
+  { ...write([put('c')]), operation: toBytes('?') } as RequestBody,
+  'INVALID_ARGUMENT',
+);
+test('a write whose condition holds', answers, write([put('c', 2)]), 'written at 5');
+test('a write whose condition does not hold', answers, write([put('c', 7)]), 'CONFLICT at 2, decided at 5');
+test('a condition on an absent key', answers, write([put('x', 7)]), 'CONFLICT at 0, decided at 5');
+test(
+  'a check in a batch that does not hold',
+  answers,
+  write([put('d'), { kind: 'check', key: toBytes('c'), ifRevision: 1 }]),
+  'CONFLICT at 2, decided at 5',
+);
+
+test('a conflict that is told again says where it was told again, never an older place', async (t) => {
+  const { ask, put: putRow } = await stage();
+  await putRow('c', '1');
+  const conflicting = write([put('c', 7)]);
+  const first = await ask(conflicting);
+  await putRow('d', '2');
+  const again = await ask(conflicting);
+  t.is(told(first), 'CONFLICT at 2, decided at 3');
+  t.is(told(again), 'CONFLICT at 2, decided at 5');
+});
+test('a scan ends where the range ends', answers, scan('b', null), 'c d e | y');
+test('a scan ends where it was told to', answers, scan('b', 'e'), 'c d | e');
+test('a page that is full says how far it got', answers, scan('b', null, { limitRows: 2 }), 'c d | d\\x00');
+test('backwards', answers, scan('b', 'y', { reverse: true, limitRows: 2 }), 'e d | d');
+test('backwards from beyond the range', answers, scan('b', null, { reverse: true }), 'WRONG_RANGE');
+test('a scan that begins outside', answers, scan('a', 'c'), 'WRONG_RANGE');
+test('a scan of nothing', answers, scan('d', 'd'), 'INVALID_ARGUMENT');
+
+test('R11: without a lease there are no linearizable reads and no new writes; stale reads say so', async (t) => {
+  const node = await stage();
+  await node.put('c', 'C');
+  node.leased = false;
+  t.is(told(await node.ask(get('c'))), 'NOT_READY');
+  t.is(told(await node.ask(scan('b', null))), 'NOT_READY');
+  t.is(told(await node.put('c', 'D')), 'NOT_READY');
+  t.is(told(await node.ask(get('c', { mode: 'stale' }))), 'C, stale');
+});
+
+test('NOT_OWNER and STALE_EPOCH carry the descriptor', async (t) => {
+  const { ask } = await stage();
+  const reply = await ask(get('c', { epoch: 2 }));
+  t.is(reply.kind === 'error' ? reply.descriptor?.version : null, 1);
+});
+
+test('scans beyond what the node holds at once are turned away, and taken again later', async (t) => {
+  const { ask } = await stage();
+  const replies = await Promise.all(Array.from({ length: 200 }, () => ask(scan('b', null))));
+  const outcomes = new Set(replies.map(told));
+  t.deepEqual([...outcomes].sort(), [' | y', 'OVERLOADED']);
+  t.is(told(await ask(scan('b', null))), ' | y');
+});
+
+test('writes are turned away while too much waits in all ranges of the node, and taken again after it', async (t) => {
+  const { put, waiting } = await stage();
+  const { uncommittedNodeBytesMax } = DEFAULT_REPLICATION;
+  waiting.all = uncommittedNodeBytesMax;
+  t.is(told(await put('b', '1')), 'OVERLOADED');
+  waiting.all = uncommittedNodeBytesMax - 1_500;
+  t.is(told(await put('b', '1')), 'written at 2');
+  t.is(waiting.all, uncommittedNodeBytesMax - 1_500, 'what was answered waits no more');
+  const both = [put('b', 'x'.repeat(1_000)), put('b', 'x'.repeat(1_000))];
+  t.deepEqual((await Promise.all(both)).map(told), ['written at 3', 'OVERLOADED']);
+});

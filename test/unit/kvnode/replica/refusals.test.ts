@@ -1,0 +1,81 @@
+// What a replica makes of what nobody should have said: an image that breaks a rule, a snapshot older than what it had.
+
+import test from 'ava';
+import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
+import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { origin } from '../../../../common/model/ids.ts';
+import { Replica } from '../../../../kvnode/replica/replica.ts';
+import { MemoryLog } from '../../../support/memory-log.ts';
+
+const NOW = 1_000;
+
+const DESCRIPTOR: Descriptor = {
+  ...{ namespace: 'default', namespaceId: 1, id: 1, start: new Uint8Array(0), end: null, epoch: 1 },
+  owner: { node: 'a', inc: 1, session: 's1' },
+  replicas: [
+    { node: 'a', inc: 1 },
+    { node: 'b', inc: 2 },
+  ],
+  ...{ inSync: ['a', 'b'], minInSync: 1, state: 'serving', nextInc: 3, structSeq: 0, base: origin },
+  ...{ parent: null, transferTo: null, retire: null },
+};
+
+function replicaOf(self: 'a' | 'b', log = new MemoryLog()): Replica {
+  const { namespace, namespaceId, start, end } = DESCRIPTOR;
+  const meta = { range: 1, inc: self === 'a' ? 1 : 2, namespace, namespaceId, start, end };
+  return new Replica({
+    self,
+    recovered: {
+      ...meta,
+      epochSeen: 0,
+      base: origin,
+      lastSeq: 0,
+      applied: origin,
+      committed: 0,
+      void: false,
+    },
+    log,
+    config: DEFAULT_REPLICATION,
+    leaseValid: () => true,
+    diskFit: () => true,
+    stampBase: 0,
+  });
+}
+
+const owners = [
+  { node: 'b', inc: 2, session: 's2' },
+  { node: 'a', inc: 1, session: 's9' },
+] as const;
+
+for (const owner of owners) {
+  test(`an owner whose own epoch is given to ${owner.node} in ${owner.session} owns no longer`, (t) => {
+    const replica = replicaOf('a');
+    replica.step({ kind: 'image', image: { descriptor: DESCRIPTOR, version: 0 }, session: 's1' }, NOW);
+    t.is(replica.ownedEpoch, 1);
+    const image = { descriptor: { ...DESCRIPTOR, owner }, version: 1 };
+    replica.step({ kind: 'image', image, session: 's1' }, NOW);
+    t.is(replica.ownedEpoch, null);
+    t.is(replica.take(NOW).lost, 1);
+  });
+}
+
+test('a void replica takes a snapshot in that is older than what it had: its log counts for nothing', (t) => {
+  const log = new MemoryLog();
+  const replica = replicaOf('b', log);
+  t.is(replica.offerSnapshot('a', 1, { epoch: 1, seq: 200 }), 'take');
+  replica.becomeVoid();
+  log.startAfter({ epoch: 1, seq: 200 });
+  replica.installed({ epoch: 1, seq: 200 });
+  t.is(replica.commitSeq, 200);
+  t.is(replica.offerSnapshot('a', 2, { epoch: 2, seq: 300 }), 'take');
+  replica.becomeVoid();
+  t.is(
+    replica.offerSnapshot('a', 3, { epoch: 1, seq: 200 }),
+    'take',
+    'the next owner has written less of its state',
+  );
+  replica.becomeVoid();
+  log.startAfter({ epoch: 1, seq: 200 });
+  replica.installed({ epoch: 1, seq: 200 });
+  t.is(replica.commitSeq, 200);
+});

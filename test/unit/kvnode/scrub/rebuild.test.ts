@@ -1,0 +1,229 @@
+// A node whose replica was outvoted gives up its data only where others have all of it: over the simulator's ZooKeeper, two
+// nodes at a time.
+
+import test from 'ava';
+import { toBytes } from '../../../../common/base/bytes.ts';
+import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { wholeKeySpace } from '../../../../common/model/key-range.ts';
+import type { ZkSession } from '../../../../common/zk/store.ts';
+import { connectZk } from '../../../../common/zk/zk.ts';
+import { descriptorCodec, paths, SKELETON } from '../../../../common/zk/znodes.ts';
+import { Rebuild } from '../../../../kvnode/scrub/rebuild.ts';
+import type { Process } from '../../../sim/world/host.ts';
+import { World } from '../../../sim/world/world.ts';
+import { TICK_MS, ZkEnsemble } from '../../../sim/world/zk-ensemble.ts';
+import { linksOf } from '../../../sim/world/zk-link.ts';
+import { TEST_SESSION } from '../../../support/zookeeper.ts';
+
+/** Longer than some attempts. */
+const SOME_TIME_MS = 8_000;
+
+interface Place {
+  readonly id: number;
+  readonly owner: Node;
+  readonly members: readonly Node[];
+  readonly minInSync?: number;
+}
+
+class Node {
+  readonly id: string;
+  readonly process: Process;
+  readonly session: ZkSession;
+  readonly rebuild: Rebuild;
+  readonly events: string[] = [];
+  /** What it has marked its data directory with. */
+  damage: string | null = null;
+  leaseValid = true;
+  owned = new Set<number>();
+  hosted: readonly number[] = [];
+
+  constructor(id: string, process: Process, session: ZkSession) {
+    this.id = id;
+    this.process = process;
+    this.session = session;
+    this.rebuild = new Rebuild({
+      env: process.env,
+      logger: process.host.logger,
+      self: id,
+      storage: {
+        reportDamage: (reason) => {
+          this.damage = reason;
+        },
+      },
+      hosts: () =>
+        this.hosted.map((range) => ({
+          meta: { namespace: 'default', range },
+          isOwner: this.owned.has(range),
+        })),
+      session: () => (session.ended ? null : session),
+      leaseValid: () => this.leaseValid,
+      tell: (text) => this.events.push(text),
+    });
+  }
+
+  begin(): void {
+    this.process.gate(() => this.rebuild.begin('its row is wrong'))();
+  }
+}
+
+class Stage {
+  readonly world = new World(7);
+  readonly #ensemble = new ZkEnsemble(
+    this.world,
+    ['zk-1', 'zk-2', 'zk-3'].map((name) => this.world.makeHost(name)),
+  );
+  #admin: ZkSession | null = null;
+
+  async #connect(name: string): Promise<{ process: Process; session: ZkSession }> {
+    const { process, logger } = this.world.makeHost(name);
+    const zk = connectZk({
+      connect: this.#ensemble.connectString,
+      config: { ...TEST_SESSION, sessionMs: 6_000 },
+      env: process.env,
+      logger,
+      tickMs: () => TICK_MS,
+      openLink: linksOf(this.#ensemble, process),
+    });
+    return { process, session: await this.world.until(zk.ready(20_000)) };
+  }
+
+  async admin(): Promise<ZkSession> {
+    if (this.#admin !== null) return this.#admin;
+    this.#admin = (await this.#connect('admin')).session;
+    for (const path of [...SKELETON, paths.namespace('default'), paths.ranges('default')]) {
+      await this.world.until(this.#admin.create(path, new Uint8Array(0), 'persistent'));
+    }
+    return this.#admin;
+  }
+
+  async node(id: string): Promise<Node> {
+    await this.admin();
+    const { process, session } = await this.#connect(id);
+    await this.world.until(session.create(paths.live(id), toBytes('{}'), 'ephemeral'));
+    return new Node(id, process, session);
+  }
+
+  async place(place: Place): Promise<void> {
+    const { id, owner, members, minInSync = 1 } = place;
+    const descriptor: Descriptor = {
+      ...{ namespace: 'default', namespaceId: 1, id, ...wholeKeySpace, epoch: 1, minInSync, nextInc: 9 },
+      owner: { node: owner.id, inc: 1, session: owner.session.id },
+      replicas: members.map((node) => ({ node: node.id, inc: 1 })),
+      inSync: members.map((node) => node.id).sort(),
+      ...{ state: 'serving', structSeq: 0, base: { epoch: 0, seq: 0 }, parent: null },
+      ...{ transferTo: null, retire: null },
+    };
+    for (const node of members) node.hosted = [...new Set([...node.hosted, id])];
+    const session = await this.admin();
+    const path = paths.range('default', id);
+    const found = await this.world.until(session.get(path));
+    const data = descriptorCodec.encode(descriptor);
+    if (found === null) await this.world.until(session.create(path, data, 'persistent'));
+    else await this.world.until(session.set(path, data, found.version));
+  }
+
+  async pass(): Promise<void> {
+    const end = this.world.clock.now + SOME_TIME_MS;
+    await this.world.clock.run(() => this.world.clock.now >= end);
+  }
+}
+
+async function nodes(): Promise<{ stage: Stage; a: Node; b: Node; c: Node }> {
+  const stage = new Stage();
+  return { stage, a: await stage.node('a'), b: await stage.node('b'), c: await stage.node('c') };
+}
+
+test('a node goes once others own its ranges, and says so', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+  t.is(c.rebuild.reason, null);
+  c.begin();
+  await stage.pass();
+  t.is(c.rebuild.reason, 'its row is wrong');
+  t.is(c.damage, 'its row is wrong');
+  t.is(c.events.length, 1);
+});
+
+test('an owner waits until it owns nothing, here and in ZooKeeper', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: c, members: [a, b, c] });
+  c.owned.add(1);
+  c.begin();
+  await stage.pass();
+  t.is(c.rebuild.reason, 'its row is wrong');
+  t.is(c.damage, null);
+  c.owned.clear();
+  await stage.pass();
+  t.is(c.damage, null, 'the descriptor still names it');
+  await stage.place({ id: 1, owner: a, members: [a, b, c] });
+  await stage.pass();
+  t.not(c.damage, null);
+});
+
+test('a node waits where the owner of one of its ranges is not live', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, b, c] });
+  await stage.place({ id: 2, owner: b, members: [b, c] });
+  await stage.world.until(b.session.close());
+  c.begin();
+  await stage.pass();
+  t.is(c.damage, null);
+});
+
+test('a node waits where too few in-sync replicas would be left', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, c], minInSync: 2 });
+  c.begin();
+  await stage.pass();
+  t.is(c.damage, null);
+  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+  await stage.pass();
+  t.not(c.damage, null);
+});
+
+test('an in-sync replica whose node is gone does not count', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+  await stage.world.until(b.session.close());
+  c.begin();
+  await stage.pass();
+  t.is(c.damage, null);
+});
+
+test('a range without a descriptor may be the last of its kind', async (t) => {
+  const { stage, c } = await nodes();
+  c.hosted = [7];
+  c.begin();
+  await stage.pass();
+  t.is(c.damage, null);
+});
+
+test('without a lease nothing that was read counts', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, b, c] });
+  c.leaseValid = false;
+  c.begin();
+  await stage.pass();
+  t.is(c.damage, null);
+});
+
+test('of two nodes that hold each other’s last copies only one goes, and the other not while that one is away', async (t) => {
+  const { stage, a, b, c } = await nodes();
+  await stage.place({ id: 1, owner: a, members: [a, b, c] });
+  await stage.place({ id: 2, owner: a, members: [a, b, c] });
+  b.begin();
+  c.begin();
+  await stage.pass();
+  const gone = [b, c].filter(({ damage }) => damage !== null);
+  t.is(gone.length, 1);
+  const [first] = gone as [Node];
+  const second = first === b ? c : b;
+  // The first one is dead, and meanwhile the owner has handed range 2 over to it: the second may hold its last copy.
+  await stage.place({ id: 2, owner: first, members: [second, first] });
+  await stage.world.until(first.session.close());
+  await stage.pass();
+  t.is(second.damage, null);
+  await stage.place({ id: 2, owner: a, members: [a, second] });
+  await stage.pass();
+  t.not(second.damage, null);
+});

@@ -1,0 +1,328 @@
+// What a node makes of damage to its state store and its log, at a start and while it runs (R12). The twins stand for the disk;
+// test/e2e/storage-damage.test.ts does the same to real files, in every way.
+
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { compareBytes, toBytes } from '../../../../common/base/bytes.ts';
+import { realEnv } from '../../../../common/base/env.ts';
+import { origin } from '../../../../common/model/ids.ts';
+import { wholeKeySpace } from '../../../../common/model/key-range.ts';
+import { CorruptDataError } from '../../../../kvnode/storage/errors.ts';
+import { setAside } from '../../../../kvnode/storage/open.ts';
+import { batchKey } from '../../../../kvnode/storage/state/keys.ts';
+import { verifyLevel } from '../../../../kvnode/storage/state/level/verify.ts';
+import { openLevel } from '../../../../kvnode/storage/state/level-engine.ts';
+import type { Storage } from '../../../../kvnode/storage/storage.ts';
+import {
+  at,
+  createWhole,
+  EVERYTHING,
+  entries,
+  entry,
+  getText,
+  meta,
+  put,
+  synced,
+  turn,
+} from '../../../suites/storage/words.ts';
+import { realWorld, TwinWorld } from '../../../suites/storage/world.ts';
+
+/** Logged, applied, and in the state store as one batch. */
+async function write(storage: Storage, seq: number, key: string, value: string): Promise<void> {
+  storage.logOf(1).append([entry(1, seq)]);
+  storage.apply(1, at(1, seq), [put(key, value)]);
+  while (storage.stats.overlayBytes > 0) await turn();
+}
+
+async function closedWorld(rows: number): Promise<TwinWorld> {
+  const world = new TwinWorld();
+  const storage = await world.open();
+  createWhole(storage);
+  for (let seq = 1; seq <= rows; seq++) await write(storage, seq, `key ${seq}`, `value ${seq}`);
+  await storage.close();
+  return world;
+}
+
+async function failsToOpen(t: ExecutionContext, world: TwinWorld, message: RegExp): Promise<void> {
+  await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message });
+}
+
+// ---- a row that is not what was written --------------------------------------------------------------------------------
+
+type Reader = (storage: Storage) => Promise<unknown>;
+
+const meetsDamage = test.macro({
+  title: (_, reader) =>
+    `a row with a flipped bit is met by ${reader}: no answer, a mark, and set aside at the next start`,
+  exec: async (t, _reader: string, read: Reader) => {
+    const world = await closedWorld(3);
+    flip(world, 'value 2');
+    const storage = await world.open();
+    const failures: Error[] = [];
+    storage.onFailure((error) => failures.push(error));
+    await t.throwsAsync(async () => read(storage), { instanceOf: CorruptDataError, message: /checksum/ });
+    t.is(failures.length, 1);
+    await storage.close();
+
+    const reason = await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /met before/ });
+    await setAside(world.directory, reason, world.options);
+    const fresh = await new TwinWorld(world.options.limits, world.disk).open();
+    t.not(fresh.nodeId, storage.nodeId);
+    await fresh.close();
+  },
+});
+
+function flip({ image }: TwinWorld, value: string): void {
+  image.pairs = image.pairs.map(([key, stored]) => {
+    const bytes = Uint8Array.from(stored);
+    if (Buffer.from(bytes).includes(value)) bytes[bytes.length - 1] = (bytes.at(-1) ?? 0) ^ 1;
+    return [key, bytes];
+  });
+}
+
+test(meetsDamage, 'a lookup', async (storage) => storage.get(1, toBytes('key 2')));
+test(meetsDamage, 'a scan', (storage) => storage.scan(1, wholeKeySpace, EVERYTHING));
+test(meetsDamage, 'a scan backwards', (storage) => {
+  return storage.scan(1, wholeKeySpace, { ...EVERYTHING, reverse: true });
+});
+test(meetsDamage, 'a count', (storage) => {
+  return storage.scan(1, wholeKeySpace, { ...EVERYTHING, countOnly: true });
+});
+test(meetsDamage, 'a snapshot', async (storage) => (await storage.openSnapshot(1)).next(1 << 20));
+
+test(meetsDamage, 'a view', async (storage) => storage.openView(1).next(1 << 20));
+
+test('damage in the files of the state, met while the node runs, stops it for good', async (t) => {
+  const world = await closedWorld(3);
+  const storage = await world.open();
+  const failures: Error[] = [];
+  storage.onFailure((error) => failures.push(error));
+  t.true((await storage.verifyState(async () => {})) > 0);
+  world.image.damage = 'a block of a table is damaged';
+  await t.throwsAsync(
+    storage.verifyState(async () => {}),
+    { instanceOf: CorruptDataError, message: /a block/ },
+  );
+  t.is(failures.length, 1);
+  await storage.close();
+  await failsToOpen(t, world, /met before: a block of a table/);
+});
+
+test('damage that others have found is marked, and stops the node', async (t) => {
+  const world = await closedWorld(1);
+  const storage = await world.open();
+  const failures: Error[] = [];
+  storage.onFailure((error) => failures.push(error));
+  storage.reportDamage('outvoted');
+  t.is(failures[0]?.constructor, CorruptDataError);
+  await storage.close();
+  await failsToOpen(t, world, /met before: outvoted/);
+});
+
+test('a table of LevelDB that is damaged while it is open is found; one that LevelDB has dropped is not missed', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-level-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  const engine = await openLevel(directory);
+  const fill = async () => {
+    const batch = engine.batch();
+    for (let i = 0; i < 30; i++) batch.put(toBytes(`key ${i}`), realEnv.randomBytes(20_000));
+    await batch.write();
+    await engine.settle();
+  };
+  const tables = async () => (await readdir(directory)).filter((name) => name.endsWith('.ldb'));
+  // The first one goes down to a level where it stays for long; later ones are merged soon.
+  for (let round = 0; round < 3; round++) await fill();
+  const before = await tables();
+  let rounds = 0;
+  const allThere = async () => {
+    const now = await tables();
+    return before.every((name) => now.includes(name));
+  };
+  await engine.verify(async () => {
+    // Until LevelDB has merged a table that is about to be verified into others, and has deleted it.
+    for (; (await allThere()) && rounds < 20; rounds++) await fill();
+  });
+  t.false(await allThere(), `${before.length} tables are there after ${rounds} rounds`);
+  const [name = ''] = await tables();
+  const bytes = await readFile(join(directory, name));
+  bytes[100] = (bytes[100] ?? 0) ^ 1;
+  await writeFile(join(directory, name), bytes);
+  await t.throwsAsync(
+    engine.verify(async () => {}),
+    { instanceOf: CorruptDataError, message: /is damaged/ },
+  );
+  await rm(join(directory, name));
+  await t.throwsAsync(
+    engine.verify(async () => {}),
+    { instanceOf: CorruptDataError, message: /cannot be read|is missing/ },
+  );
+  await engine.close();
+});
+
+test('a row under a key that is not its own is damage', async (t) => {
+  const world = await closedWorld(2);
+  const [first, second] = world.image.pairs.filter(([, value]) => Buffer.from(value).includes('value'));
+  world.image.pairs = world.image.pairs.map(([key, value]) => {
+    return second !== undefined && compareBytes(key, second[0]) === 0
+      ? [key, first?.[1] ?? value]
+      : [key, value];
+  });
+  const storage = await world.open();
+  t.throws(() => getText(storage, 'key 2'), { instanceOf: CorruptDataError });
+});
+
+// ---- batches -------------------------------------------------------------------------------------------------------------
+
+test('a batch that is missing between others is damage', async (t) => {
+  const world = await closedWorld(4);
+  world.image.pairs = world.image.pairs.filter(([key]) => compareBytes(key, batchKey(2)) !== 0);
+  await failsToOpen(t, world, /lost batch 2 of 4/);
+});
+
+test('marks of batches do not pile up', async (t) => {
+  const world = new TwinWorld();
+  const storage = await world.open();
+  createWhole(storage);
+  for (let seq = 1; seq <= 300; seq++) await write(storage, seq, 'key', String(seq));
+  await storage.close();
+  const marks = world.image.pairs.filter(
+    ([key]) => compareBytes(key, batchKey(0)) > 0 && compareBytes(key, batchKey(1e6)) < 0,
+  );
+  t.true(marks.length > 0 && marks.length <= 70, String(marks.length));
+  t.is(getText(await world.open(), 'key'), 'key=300@300');
+});
+
+test('LevelDB drops a batch with a flipped bit and keeps a newer one: found at the start', async (t) => {
+  const world = await realWorld();
+  t.teardown(() => world.remove());
+  const storage = await world.open();
+  createWhole(storage);
+  // Longer than the blocks of LevelDB's log, so that the batch after the damaged one is read.
+  for (let seq = 1; seq <= 4; seq++) await write(storage, seq, `key ${seq}`, 'x'.repeat(50_000));
+  await storage.close();
+  const state = join(world.directory, 'state');
+  const log = (await readdir(state)).find((name) => name.endsWith('.log')) ?? '';
+  const bytes = await readFile(join(state, log));
+  bytes[60_000] = (bytes[60_000] ?? 0) ^ 1;
+  await writeFile(join(state, log), bytes);
+  await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /lost batch 2 of 4/ });
+});
+
+test('a flipped bit in a table of LevelDB is found at the start', async (t) => {
+  const world = await realWorld();
+  t.teardown(() => world.remove());
+  const storage = await world.open();
+  createWhole(storage);
+  await write(storage, 1, 'key', 'value');
+  await storage.close();
+  // Moves all that LevelDB has in its log into a table.
+  await (await world.open()).close();
+  const state = join(world.directory, 'state');
+  const table = (await readdir(state)).find((name) => name.endsWith('.ldb')) ?? '';
+  const bytes = await readFile(join(state, table));
+  bytes[20] = (bytes[20] ?? 0) ^ 1;
+  await writeFile(join(state, table), bytes);
+  await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /damaged in its block at 0/ });
+});
+
+// ---- state and log without each other --------------------------------------------------------------------------------------
+
+test('without the state, rows that came by a snapshot are lost: damage', async (t) => {
+  const world = new TwinWorld();
+  const storage = await world.open();
+  createWhole(storage);
+  const writer = await storage.beginSnapshot(1, wholeKeySpace, at(1, 9));
+  await writer.add([{ key: toBytes('a'), value: toBytes('9'), revision: 9 }]);
+  await writer.finish([]);
+  await storage.close();
+  world.image.pairs = [];
+  await failsToOpen(t, world, /ends with batch 0, but the log knows of batch/);
+});
+
+test('without the state, a log that begins with the replica gives all of it again', async (t) => {
+  const world = await closedWorld(3);
+  world.image.pairs = [];
+  const storage = await world.open();
+  t.like(storage.recovered[0], { base: origin, applied: origin, lastSeq: 3 });
+  await storage.close();
+});
+
+test('without the log, or with an end of it missing, the state says that it was there', async (t) => {
+  const removed = await closedWorld(3);
+  for (const path of removed.disk.paths) if (path.includes('/wal/')) await removed.disk.remove(path);
+  await failsToOpen(t, removed, /log ends in group 0, but the state store holds what came from group/);
+
+  const cut = await closedWorld(3);
+  const path = cut.disk.paths.find((one) => one.includes('/wal/')) ?? '';
+  const bytes = cut.disk.contentOf(path);
+  const end = bytes.findLastIndex((byte) => byte !== 0);
+  bytes.fill(0, end - 20);
+  await failsToOpen(t, cut, /log ends in group/);
+});
+
+test('a newest segment that is missing before a prepared one is damage', async (t) => {
+  const world = new TwinWorld({ segmentBytes: 4096, tailBytesMax: 1 });
+  const storage = await world.open();
+  createWhole(storage);
+  for (let seq = 1; seq <= 40; seq++) {
+    storage.logOf(1).append([entry(1, seq, 'x'.repeat(200))]);
+    await synced(storage);
+  }
+  const copy = world.disk.copy();
+  const segments = copy.paths.filter((path) => path.includes('/wal/'));
+  const isPrepared = (path: string) => copy.contentOf(path).every((byte) => byte === 0);
+  t.true(isPrepared(segments.at(-1) ?? ''), 'the next segment is prepared');
+  await copy.remove(segments.at(-2) ?? '');
+  await failsToOpen(t, new TwinWorld(world.options.limits, copy), /segment \d+ of the log is missing/);
+});
+
+test('a file of LevelDB that is missing is damage, one with nothing in it is not', async (t) => {
+  const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-level-'));
+  t.teardown(() => rm(directory, { recursive: true }));
+  await t.notThrowsAsync(verifyLevel(join(directory, 'none')));
+  await writeFile(join(directory, '000003.log'), '');
+  await t.throwsAsync(verifyLevel(directory), {
+    instanceOf: CorruptDataError,
+    message: /CURRENT is missing/,
+  });
+});
+
+// ---- what is committed -----------------------------------------------------------------------------------------------------
+
+test('what is known to be committed survives a crash, though the state is behind', async (t) => {
+  const world = new TwinWorld({ flushMs: 1_000_000 });
+  const storage = await world.open();
+  createWhole(storage);
+  storage.logOf(1).append(entries(1, 1, 3));
+  for (let seq = 1; seq <= 3; seq++) storage.apply(1, at(1, seq), [put('a', String(seq))]);
+  storage.logOf(1).append([entry(1, 4)]);
+  await synced(storage);
+  const again = await world.afterPowerCut(() => false).open();
+  t.like(again.recovered[0], { applied: origin, committed: 3, lastSeq: 4 });
+  t.throws(() => again.logOf(1).truncate(2), { message: /committed is never truncated/ });
+  await again.close();
+  await storage.close();
+});
+
+test('a replica that a snapshot made keeps what it knows to be committed when its first segments have gone', async (t) => {
+  const world = new TwinWorld({
+    segmentBytes: 4096,
+    keepBytes: 4096,
+    retainBytes: 8192,
+    tailBytesMax: 1,
+    flushMs: 2,
+  });
+  const storage = await world.open();
+  storage.createReplica(meta(1), origin, 0);
+  for (let seq = 1; seq <= 60; seq++) {
+    storage.logOf(1).append([entry(1, seq, 'x'.repeat(300))]);
+    storage.apply(1, at(1, seq), [put('a', String(seq))]);
+    await synced(storage);
+  }
+  await storage.close();
+  const again = await world.open();
+  t.true((again.recovered[0]?.base.seq ?? 0) > 0);
+  t.is(again.recovered[0]?.committed, 60);
+});

@@ -1,0 +1,165 @@
+// A page is the state of one moment, whatever is applied and written behind while its rows are being read.
+
+import test from 'ava';
+import fc from 'fast-check';
+import { compareBytes, toBytes } from '../../../../../common/base/bytes.ts';
+import type { Change, Page, Row, ScanOptions, Storage } from '../../../../../kvnode/storage/storage.ts';
+import {
+  at,
+  createWhole,
+  EVERYTHING,
+  entries,
+  pause,
+  put,
+  remove,
+  textOfRow,
+  turn,
+} from '../../../../suites/storage/words.ts';
+import { TwinWorld } from '../../../../suites/storage/world.ts';
+
+const ENTRIES = 400;
+const KEYS = 40;
+
+function key(n: number): string {
+  return `k${String(n).padStart(2, '0')}`;
+}
+
+/** The rows after the first `applied` changes. */
+function rowsAfter(changes: readonly Change[], applied: number): Row[] {
+  const rows = new Map<string, Row>();
+  changes.slice(0, applied).forEach(({ key, value }, i) => {
+    const text = Buffer.from(key).toString();
+    if (value === null) rows.delete(text);
+    else rows.set(text, { key, value, revision: i + 1 });
+  });
+  return [...rows.values()].sort((a, b) => compareBytes(a.key, b.key));
+}
+
+interface Ask {
+  readonly start: string;
+  readonly end: string | null;
+  readonly options: ScanOptions;
+}
+
+/** What the page must be, given the moment that it says it is of. */
+function expected(rows: readonly Row[], ask: Ask, page: Page): string[] {
+  const { start, end, options } = ask;
+  const inside = rows.filter(
+    (row) =>
+      compareBytes(row.key, toBytes(start)) >= 0 && (end === null || compareBytes(row.key, toBytes(end)) < 0),
+  );
+  if (options.reverse) inside.reverse();
+  const complete = inside.filter((row) => {
+    if (options.reverse) return page.bound !== null && compareBytes(row.key, page.bound) >= 0;
+    return page.bound === null || compareBytes(row.key, page.bound) < 0;
+  });
+  return complete.map(textOfRow);
+}
+
+class Writer {
+  applied = 0;
+  readonly #storage: Storage;
+  readonly #changes: readonly Change[];
+
+  constructor(storage: Storage, changes: readonly Change[]) {
+    this.#storage = storage;
+    this.#changes = changes;
+  }
+
+  apply(count: number): void {
+    for (let i = 0; i < count && this.applied < ENTRIES; i++) {
+      const change = this.#changes[this.applied++];
+      if (change !== undefined) this.#storage.apply(1, at(1, this.applied), [change]);
+    }
+  }
+}
+
+const ask: fc.Arbitrary<Ask> = fc.record({
+  start: fc.oneof(fc.constant(''), fc.nat(KEYS).map(key)),
+  end: fc.oneof(fc.constant(null), fc.nat(KEYS).map(key)),
+  options: fc.record({
+    limitRows: fc.constantFrom(1, 3, 10, 1000),
+    limitBytes: fc.constantFrom(1, 30, 100, 100_000),
+    reverse: fc.boolean(),
+    keysOnly: fc.constant(false),
+    countOnly: fc.constant(false),
+  }),
+});
+
+const change = fc.tuple(fc.nat(KEYS - 1), fc.boolean()).map(([n, put]) => [n, put] as const);
+
+test('pages agree with an oracle while changes come and are written behind', async (t) => {
+  await fc.assert(
+    fc.asyncProperty(
+      fc.array(change, { minLength: ENTRIES, maxLength: ENTRIES }),
+      fc.array(ask, { minLength: 5, maxLength: 30 }),
+      fc.infiniteStream(fc.nat(9)),
+      fc.constantFrom(0, 1_500, 1_000_000),
+      async (choices, asks, dice, cacheBytes) => {
+        const changes = choices.map(([n, isPut], i) => (isPut ? put(key(n), `v${i}`) : remove(key(n))));
+        const world = new TwinWorld({ flushBytes: 1500, flushMs: 1, cacheBytes });
+        const storage = await world.open();
+        createWhole(storage);
+        storage.logOf(1).append(entries(1, 1, ENTRIES));
+        const writer = new Writer(storage, changes);
+        writer.apply(20);
+        world.image.beforeRead = async () => {
+          const roll: number = dice.next().value ?? 0;
+          writer.apply(roll % 4);
+          for (let i = 0; i < roll; i++) await (roll % 3 === 0 ? turn() : undefined);
+          writer.apply(roll % 3);
+        };
+        for (const one of asks) {
+          const end = one.end === null ? null : toBytes(one.end);
+          const before = writer.applied;
+          const page = await storage.scan(1, { start: toBytes(one.start), end }, one.options);
+          t.true(page.applied >= before && page.applied <= writer.applied);
+          const rows = rowsAfter(changes, page.applied);
+          t.deepEqual(page.rows.decode().map(textOfRow), expected(rows, one, page));
+          t.true(page.count <= one.options.limitRows && page.count === page.rows.decode().length);
+          const past = one.options.reverse
+            ? page.bound !== null && page.bound.length > 0
+            : page.bound !== end;
+          t.true(page.count > 0 || !past || one.start >= (one.end ?? '~') || sameAsAsked(page, one));
+          writer.apply(3);
+        }
+        world.image.beforeRead = () => Promise.resolve();
+        await storage.close();
+      },
+    ),
+    { numRuns: 30, endOnFailure: true },
+  );
+});
+
+/** An empty page is complete: its bound is the one asked for. */
+function sameAsAsked(page: Page, one: Ask): boolean {
+  const limit = one.options.reverse ? one.start : one.end;
+  if (page.bound === null || limit === null) return page.bound === null && limit === null;
+  return compareBytes(page.bound, toBytes(limit)) === 0;
+}
+
+test('counting and keys agree with rows', async (t) => {
+  const world = new TwinWorld();
+  const storage = await world.open();
+  createWhole(storage);
+  storage.logOf(1).append(entries(1, 1, 60));
+  for (let seq = 1; seq <= 60; seq++) {
+    storage.apply(1, at(1, seq), [seq % 4 === 0 ? remove(key(seq - 1)) : put(key(seq), 'value')]);
+    if (seq === 30) await pause(10);
+  }
+  const whole = { start: toBytes(''), end: null };
+  const rows = await storage.scan(1, whole, EVERYTHING);
+  const keys = await storage.scan(1, whole, { ...EVERYTHING, keysOnly: true });
+  const count = await storage.scan(1, whole, { ...EVERYTHING, countOnly: true });
+  t.is(rows.count, 30);
+  t.deepEqual([keys.count, count.count], [30, 30]);
+  t.deepEqual(
+    keys.rows.decode().map((row) => [Buffer.from(row.key).toString(), row.value.length, row.revision]),
+    rows.rows.decode().map((row) => [Buffer.from(row.key).toString(), 0, row.revision]),
+  );
+  t.is(count.rows.length, 0);
+  const some = await storage.scan(1, whole, { ...EVERYTHING, countOnly: true, limitRows: 7, reverse: true });
+  t.is(some.count, 7);
+  t.deepEqual(some.bound, rows.rows.decode().at(-7)?.key ?? null);
+  await storage.close();
+});

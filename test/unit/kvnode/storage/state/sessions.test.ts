@@ -1,0 +1,176 @@
+// R13's table on disk: always of the same moment as the rows and `applied`, whatever is cut off where, and never of another
+// life of the range.
+
+import test, { type ExecutionContext } from 'ava';
+import fc from 'fast-check';
+import { toBytes, utf8OrNull } from '../../../../../common/base/bytes.ts';
+import { realEnv } from '../../../../../common/base/env.ts';
+import { origin } from '../../../../../common/model/ids.ts';
+import { wholeKeySpace } from '../../../../../common/model/key-range.ts';
+import type {
+  SessionChange,
+  SessionRow,
+  SessionTable,
+  Storage,
+} from '../../../../../kvnode/storage/storage.ts';
+import { at, createWhole, entries, meta, put, rowsText, synced } from '../../../../suites/storage/words.ts';
+import { realWorld, TwinWorld, type World } from '../../../../suites/storage/world.ts';
+
+/** A table of texts. */
+class TextTable implements SessionTable {
+  readonly #rows = new Map<string, SessionRow>();
+  #changes: SessionChange[] = [];
+  readonly storage: Storage;
+
+  constructor(storage: Storage) {
+    this.storage = storage;
+  }
+
+  keep(range = 1): string[] {
+    return this.storage.keepSessions(range, this).map(textOf).sort();
+  }
+
+  /** Null: forgotten. */
+  set(client: string, record: string | null): void {
+    this.#changes.push({ clientId: toBytes(client), record: record === null ? null : toBytes(record) });
+    if (record === null) this.#rows.delete(client);
+    else this.#rows.set(client, rowOf(client, record));
+  }
+
+  rows(): readonly SessionRow[] {
+    return [...this.#rows.values()];
+  }
+
+  takeChanges(): readonly SessionChange[] {
+    const changes = this.#changes;
+    this.#changes = [];
+    return changes;
+  }
+}
+
+function textOf({ clientId, record }: SessionRow): string {
+  return `${utf8OrNull(clientId)}=${utf8OrNull(record)}`;
+}
+
+function rowOf(client: string, record: string): SessionRow {
+  return { clientId: toBytes(client), record: toBytes(record) };
+}
+
+type Story = (t: ExecutionContext, world: World) => Promise<void>;
+
+const stories: Readonly<Record<string, Story>> = {
+  'what was changed comes back, what was forgotten does not': async (t, world) => {
+    const storage = await world.open();
+    createWhole(storage);
+    const table = new TextTable(storage);
+    t.deepEqual(table.keep(), []);
+    storage.logOf(1).append(entries(1, 1, 2));
+    table.set('', 'table');
+    table.set('ada', '1');
+    table.set('bob', '1');
+    storage.apply(1, at(1, 1), [put('a', '1')]);
+    await storage.close();
+
+    const again = await world.open();
+    const other = new TextTable(again);
+    t.deepEqual(other.keep(), ['=table', 'ada=1', 'bob=1']);
+    other.set('ada', null);
+    other.set('bob', null);
+    other.set('bob', 'known again');
+    again.apply(1, at(1, 2), []);
+    await again.close();
+
+    const third = await world.open();
+    t.deepEqual(new TextTable(third).keep(), ['=table', 'bob=known again']);
+    await third.close();
+  },
+
+  'a snapshot has the table of its own moment; one that is installed brings its own': async (t, world) => {
+    const storage = await world.open();
+    createWhole(storage);
+    const table = new TextTable(storage);
+    table.keep();
+    storage.logOf(1).append(entries(1, 1, 2));
+    table.set('ada', '1');
+    storage.apply(1, at(1, 1), [put('a', '1')]);
+    await storage.close();
+
+    const source = await world.open();
+    const kept = new TextTable(source);
+    kept.keep();
+    const reader = await source.openSnapshot(1);
+    kept.set('bob', '2');
+    source.apply(1, at(1, 2), []);
+    t.deepEqual((await reader.sessions()).map(textOf), ['ada=1']);
+    t.deepEqual(reader.position, at(1, 1));
+    reader.close();
+
+    const writer = await source.beginSnapshot(1, wholeKeySpace, at(3, 30));
+    await writer.finish([rowOf('', 'of the owner'), rowOf('cy', '29')]);
+    await source.close();
+    const again = await world.open();
+    t.deepEqual(new TextTable(again).keep(), ['=of the owner', 'cy=29']);
+    await again.close();
+  },
+
+  'a wiped range leaves no sessions, and its neighbour keeps its own': async (t, world) => {
+    const storage = await world.open();
+    storage.createReplica(meta(1, '', 'm'), origin, 1);
+    storage.createReplica(meta(2, 'm', null), origin, 1);
+    for (const range of [1, 2]) {
+      const table = new TextTable(storage);
+      table.keep(range);
+      table.set('ada', `of ${range}`);
+      storage.logOf(range).append(entries(1, 1, 1));
+      storage.apply(range, at(1, 1), []);
+    }
+    await storage.wipe(1);
+    storage.createReplica(meta(1, '', 'm', 2), origin, 1);
+    storage.logOf(1).append(entries(1, 1, 1));
+    storage.apply(1, at(1, 1), []);
+    await storage.close();
+    const again = await world.open();
+    t.deepEqual(new TextTable(again).keep(1), []);
+    t.deepEqual(new TextTable(again).keep(2), ['ada=of 2']);
+    await again.close();
+  },
+};
+
+for (const [title, story] of Object.entries(stories)) {
+  test(`twins: ${title}`, (t) => story(t, new TwinWorld()));
+  test(`LevelDB: ${title}`, async (t) => {
+    const world = await realWorld();
+    t.teardown(() => world.remove());
+    await story(t, world);
+  });
+}
+
+test('after a power cut at any moment rows, table and `applied` are of one moment', async (t) => {
+  const found = new Set<number>();
+  await fc.assert(
+    fc.asyncProperty(fc.nat(60), fc.infiniteStream(fc.boolean()), async (turns, coins) => {
+      const world = new TwinWorld({ flushMs: 1, flushBytes: 600 });
+      const storage = await world.open();
+      createWhole(storage);
+      await synced(storage);
+      const table = new TextTable(storage);
+      table.keep();
+      // Applied while the log of it, and the batch before it, are still on their way to the disk.
+      for (let seq = 1; seq <= turns; seq++) {
+        storage.logOf(1).append(entries(1, seq, seq));
+        table.set('ada', String(seq));
+        storage.apply(1, at(1, seq), [put(`a${seq % 7}`, String(seq))]);
+        if (coins.next().value) await new Promise<void>((resolve) => realEnv.soon(resolve));
+      }
+      const after = await world.afterPowerCut(() => coins.next().value ?? false).open();
+      const applied = after.recovered[0]?.applied.seq ?? -1;
+      found.add(applied);
+      t.deepEqual(new TextTable(after).keep(), applied === 0 ? [] : [`ada=${applied}`]);
+      const newest = Math.max(0, ...(await rowsText(after)).map((row) => Number(row.split('@')[1])));
+      t.is(newest, applied);
+      await storage.close();
+    }),
+    { numRuns: 40, endOnFailure: true },
+  );
+  t.true(found.size > 3, `cut at ${[...found].join(', ')}`);
+});

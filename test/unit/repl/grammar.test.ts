@@ -1,0 +1,144 @@
+// The language: what is a word, what a command, what an argument; and what is none, each with its one clear complaint.
+
+import test from 'ava';
+import fc from 'fast-check';
+import { formatBytes, parseBytes, toHex } from '../../../common/base/bytes.ts';
+import { bind, type Signature } from '../../../repl/arguments.ts';
+import { quoteWord, readCommands } from '../../../repl/grammar.ts';
+import { VERBS } from '../../../repl/verbs/verbs.ts';
+
+const words = (text: string) =>
+  readCommands(text).commands.map((command) => command.words.map((word) => word.text));
+
+const reads = test.macro({
+  exec(t, text: string, expected: string[][]) {
+    t.deepEqual(words(text), expected);
+    t.is(readCommands(text).open, null);
+  },
+  title: (_, text) => `reads ${JSON.stringify(text)}`,
+});
+
+test(reads, '', []);
+test(reads, '  ; ;\n', []);
+test(reads, 'put a 1', [['put', 'a', '1']]);
+test(reads, ' put\ta  1 \r\n', [['put', 'a', '1']]);
+test(reads, 'put a 1; get a\nget b', [
+  ['put', 'a', '1'],
+  ['get', 'a'],
+  ['get', 'b'],
+]);
+test(reads, 'put "a b" \'c;d\'', [['put', 'a b', 'c;d']]);
+test(reads, 'put "" 1', [['put', '', '1']]);
+test(reads, 'put a"b c"\'d e\'f 1', [['put', 'ab cd ef', '1']]);
+test(reads, 'put "say \\"x\\"" \'it"s\'', [['put', 'say "x"', 'it"s']]);
+test(reads, 'put a\\ b\\;c 1', [['put', 'a b;c', '1']]);
+test(reads, 'put \\x00\\xff "\\x41\\n\\\\"', [['put', '\\x00\\xff', '\\x41\\n\\\\']]);
+test(reads, "put a '\\x41'", [['put', 'a', '\\\\x41']]);
+test(reads, 'put a "two\nlines"', [['put', 'a', 'two\nlines']]);
+test(reads, '# all of this; is a comment\nget a', [['get', 'a']]);
+test(reads, 'get a;# a comment\nget b', [
+  ['get', 'a'],
+  ['get', 'b'],
+]);
+test(reads, 'put #a 1#2', [['put', '#a', '1#2']]);
+test(reads, 'get größe 日本 😀', [['get', 'größe', '日本', '😀']]);
+
+test('a quote that is not closed asks for more', (t) => {
+  t.is(readCommands('put a "1 2').open, '"');
+  t.is(readCommands("put a '1; get b\n").open, "'");
+  t.is(readCommands('put a "1\\"').open, '"');
+});
+
+test('commands know the line that they start on', (t) => {
+  const lines = readCommands('get a\n\nput b "1\n2"; get c\n# x\nget d').commands.map(({ line }) => line);
+  t.deepEqual(lines, [1, 3, 4, 6]);
+});
+
+test('any key, shown and quoted as completion does, is read back byte for byte', (t) => {
+  fc.assert(
+    fc.property(fc.uint8Array(), (key) => {
+      const line = `get ${quoteWord(formatBytes(key))} end`;
+      const [command] = readCommands(line).commands;
+      const word = command?.words[1];
+      t.is(command?.words.length, 3, line);
+      t.is(toHex(parseBytes(word?.text ?? '')), toHex(key), line);
+    }),
+  );
+});
+
+test('no text makes the reader fail or lose its way', (t) => {
+  fc.assert(
+    fc.property(fc.string({ unit: fc.constantFrom(...'ab \'"\\;#\nx0') }), (text) => {
+      const places = readCommands(text).commands.flatMap(({ words: each }) => each);
+      t.true(places.every(({ from, to }) => from < to && to <= text.length));
+    }),
+  );
+});
+
+const SIGNATURE: Signature = {
+  name: 'verb',
+  parameters: [
+    { name: 'KEY', kind: 'key' },
+    { name: 'N', kind: 'integer', optional: true },
+  ],
+  options: [
+    { name: 'prefix', value: { name: 'P', kind: 'bytes' }, help: '' },
+    { name: 'read', value: { name: 'MODE', kind: 'text', choices: ['a', 'b'] }, help: '' },
+    { name: 'reverse', help: '' },
+  ],
+};
+
+function bound(line: string) {
+  const [command] = readCommands(line).commands;
+  return bind(SIGNATURE, command?.words ?? []);
+}
+
+test('arguments: positions and options in any order', (t) => {
+  const args = bound('--reverse k --prefix=p\\x00 7 --read b');
+  t.is(toHex(args.bytes('KEY')), '6b');
+  t.is(args.integer('N'), 7);
+  t.is(toHex(args.bytes('prefix')), '7000');
+  t.is(args.text('read'), 'b');
+  t.true(args.has('reverse'));
+});
+
+test('arguments: a quoted word and a word behind -- are never options', (t) => {
+  t.is(toHex(bound('"--prefix"').bytes('KEY')), toHex(parseBytes('--prefix')));
+  t.is(toHex(bound('-- --reverse').bytes('KEY')), toHex(parseBytes('--reverse')));
+  t.is(toHex(bound('--prefix -- k').bytes('prefix')), toHex(parseBytes('--')));
+});
+
+test('arguments: an optional one may be missing', (t) => {
+  const args = bound('k');
+  t.false(args.has('N'));
+  t.is(args.integerOrNone('N'), undefined);
+});
+
+const complains = test.macro({
+  exec(t, line: string, complaint: RegExp) {
+    const error = t.throws(() => bound(line), { name: 'UsageError', message: complaint });
+    t.regex(error?.message ?? '', /\nusage: verb KEY \[N\] \[--prefix P\] \[--read a\|b\] \[--reverse\]$/);
+  },
+  title: (_, line) => `complains of ${JSON.stringify(line)}`,
+});
+
+test(complains, '', /KEY is missing/);
+test(complains, 'k 1 2', /too many words, the first is 2/);
+test(complains, 'k x', /N is a whole number, not x/);
+test(complains, 'k 1.5', /N is a whole number/);
+test(complains, 'k 99999999999999999999', /N is a whole number/);
+test(complains, 'k --limit 3', /there is no option --limit/);
+test(complains, 'k --prefix', /--prefix needs P/);
+test(complains, 'k --reverse=1', /--reverse takes no value/);
+test(complains, 'k --reverse --reverse', /--reverse is given twice/);
+test(complains, 'k --read c', /--read is one of a, b/);
+test(complains, 'k\\xZZ', /KEY: bad escape/);
+
+test('every verb has a name of its own, and only last parameters are optional', (t) => {
+  const names = VERBS.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]);
+  t.is(new Set(names).size, names.length);
+  for (const verb of VERBS) {
+    const optional = verb.parameters.map((parameter) => parameter.optional === true);
+    t.deepEqual(optional, [...optional].sort(), verb.name);
+  }
+});

@@ -1,0 +1,49 @@
+// What a recording client notes is what was asked and answered: judged as sound where it is, and as broken where the
+// client behind it lies.
+
+import test from 'ava';
+import { realEnv } from '../../../common/base/env.ts';
+import { RangekeeperError } from '../../../common/base/errors.ts';
+import { History } from '../../sim/history.ts';
+import { MemoryClient } from '../../support/memory-client.ts';
+import { finalRows, judge, RecordingClient } from '../../support/recording-client.ts';
+
+function recording() {
+  const behind = new MemoryClient();
+  const history = new History();
+  return { behind, history, client: new RecordingClient('c', behind, history, realEnv) };
+}
+
+test('every kind of operation and of answer is noted', async (t) => {
+  const { behind, history, client } = recording();
+  const { revision } = await client.put('x', 'v1', { ifRevision: 0 });
+  await t.throwsAsync(client.put('x', 'v2', { ifRevision: revision + 7 }), { code: 'CONFLICT' });
+  await client.get('x');
+  await client.get('none');
+  await client.get('none', { read: 'stale' });
+  await client.batch([{ put: { key: 'y', value: 'w'.repeat(100) } }, { check: { key: 'x', revision } }]);
+  await client.delete('x');
+  behind.beforeCall = () => {
+    throw new RangekeeperError('OUTCOME_UNKNOWN', 'cut');
+  };
+  await t.throwsAsync(client.put('x', 'v3'));
+  behind.beforeCall = () => {
+    throw new RangekeeperError('NO_OWNER', 'nobody');
+  };
+  await t.throwsAsync(client.put('x', 'v4'));
+  behind.beforeCall = () => {};
+  t.deepEqual(
+    history.operations.map(({ outcome }) => outcome.kind),
+    ['written', 'conflict', 'read', 'read', 'read', 'written', 'written', 'unknown', 'failed'],
+  );
+  t.deepEqual(judge(history.operations, await finalRows(behind)), []);
+});
+
+test('a client that loses a write is found out', async (t) => {
+  const { behind, history, client } = recording();
+  await client.put('x', 'v1');
+  behind.rows = [];
+  await client.get('x');
+  const found = judge(history.operations, await finalRows(behind)).map(({ checker }) => checker);
+  t.deepEqual(found, ['versions', 'linearizability', 'durability']);
+});

@@ -1,0 +1,100 @@
+// The simulator's network, ZooKeeper and disks keep the promises that the real ones keep: the same suites, in virtual time.
+
+import test from 'ava';
+import { connectZk } from '../../../common/zk/zk.ts';
+import { openStorage } from '../../../kvnode/storage/open.ts';
+import { MachineDisk } from '../../sim/world/machine-disk.ts';
+import { World } from '../../sim/world/world.ts';
+import { TICK_MS, ZkEnsemble } from '../../sim/world/zk-ensemble.ts';
+import { linksOf } from '../../sim/world/zk-link.ts';
+import { diskSuite } from '../../suites/storage/disk-suite.ts';
+import { engineSuite } from '../../suites/storage/engine-suite.ts';
+import { noLock } from '../../suites/storage/memory-state.ts';
+import { storageSuite } from '../../suites/storage/storage-suite.ts';
+import { SMALL_LIMITS } from '../../suites/storage/world.ts';
+import { transportSuite } from '../../suites/transport/conformance.ts';
+import { registerStoreSuite } from '../../suites/zk/store-suite.ts';
+import { TEST_SESSION } from '../../support/zookeeper.ts';
+
+/** Its latencies, and how far the servers are behind each other, differ from seed to seed. */
+const SEEDS = [1, 2, 3];
+
+for (const seed of SEEDS) {
+  transportSuite(test, `network of seed ${seed}`, () => {
+    const world = new World(seed);
+    const server = world.makeHost('server');
+    const client = world.makeHost('client');
+    return {
+      transport: world.network.transportOf(client.process),
+      listen: async (accept) => world.network.listen(server.process, 'server:7000', accept),
+      deadAddress: 'server:1',
+      until: (promise) => world.until(promise),
+    };
+  });
+
+  registerStoreSuite(test, `ensemble of seed ${seed}`, async () => {
+    const world = new World(seed);
+    const hosts = ['zk-1', 'zk-2', 'zk-3'].map((name) => world.makeHost(name));
+    const ensemble = new ZkEnsemble(world, hosts);
+    for (const server of ensemble.servers) server.lagMs = world.rng.pick([2, 50]);
+    let clients = 0;
+    return {
+      open: () => {
+        const { process, logger } = world.makeHost(`client-${++clients}`);
+        return connectZk({
+          connect: `${ensemble.connectString}/some/root`,
+          config: { ...TEST_SESSION, sessionMs: 6_000 },
+          env: process.env,
+          logger,
+          tickMs: () => TICK_MS,
+          openLink: linksOf(ensemble, process),
+        });
+      },
+      patienceMs: 20_000,
+      until: (promise) => world.until(promise),
+    };
+  });
+
+  storageSuite(test, `machine of seed ${seed}`, async () => {
+    const { world, disk, process, logger } = machine(seed);
+    return {
+      open: () =>
+        openStorage(disk.directory, {
+          env: process.env,
+          logger,
+          limits: SMALL_LIMITS,
+          disk: disk.diskFor(process),
+          openState: disk.openStateFor(process),
+          lock: noLock,
+        }),
+      remove: async () => {},
+      until: (promise) => world.until(promise),
+    };
+  });
+
+  engineSuite(test, `machine's state of seed ${seed}`, async () => {
+    const { world, disk, process } = machine(seed);
+    const open = disk.openStateFor(process);
+    return {
+      open: () => open('/data/state'),
+      remove: async () => {},
+      until: (promise) => world.until(promise),
+    };
+  });
+
+  diskSuite(test, `machine's disk of seed ${seed}`, async () => {
+    const { world, disk, process } = machine(seed);
+    return {
+      disk: disk.diskFor(process),
+      directory: `${disk.directory}/wal`,
+      remove: async () => {},
+      until: (promise) => world.until(promise),
+    };
+  });
+}
+
+function machine(seed: number) {
+  const world = new World(seed);
+  const { process, logger } = world.makeHost('node');
+  return { world, disk: new MachineDisk(world), process, logger };
+}

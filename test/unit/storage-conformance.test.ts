@@ -1,8 +1,0 @@
-// The storage keeps its promises on a real disk with LevelDB and on the twins alike.
-
-import test from 'ava';
-import { storageSuite } from '../suites/storage/storage-suite.ts';
-import { realWorld, TwinWorld } from '../suites/storage/world.ts';
-
-storageSuite(test, 'real', () => realWorld());
-storageSuite(test, 'twin', async () => new TwinWorld());

@@ -1,0 +1,114 @@
+// What a link sends to a server that does not answer: the last request of a handshake that is given up, and the request to
+// close that goes along with one.
+
+import { createServer, type Socket } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { realEnv } from '../../../common/base/env.ts';
+import { Link } from '../../../common/zk/link.ts';
+import type { Handshake, Identity, LinkOptions } from '../../../common/zk/server-link.ts';
+
+const CLOSE_SESSION = -11;
+const IDENTITY: Identity = { id: '1000000000000001', password: new Uint8Array(16).fill(7) };
+
+/** The types of the requests in what was received; the first packet is the handshake. */
+function typesOf(bytes: Buffer): number[] {
+  const types: number[] = [];
+  for (let at = 0; at < bytes.length; at += 4 + bytes.readInt32BE(at)) {
+    if (at > 0) types.push(bytes.readInt32BE(at + 8));
+  }
+  return types;
+}
+
+/** A handshake's answer: protocol 0, T = 3 s, the session, its password. */
+function welcome({ id, password }: Identity): Buffer {
+  const body = Buffer.alloc(37);
+  body.writeInt32BE(3_000, 4);
+  Buffer.from(id, 'hex').copy(body, 8);
+  body.writeInt32BE(16, 16);
+  body.set(password, 20);
+  const length = Buffer.alloc(4);
+  length.writeInt32BE(body.length);
+  return Buffer.concat([length, body]);
+}
+
+interface Visit {
+  readonly link: Link;
+  readonly handshake: Promise<Handshake>;
+  readonly server: Promise<Socket>;
+  /** All that the server was sent, when the link has hung up. */
+  readonly received: Promise<Buffer>;
+}
+
+/** A link to a server that says nothing by itself. */
+async function visit(t: ExecutionContext, options: Partial<LinkOptions>): Promise<Visit> {
+  let accepted: (socket: Socket) => void = () => {};
+  const server = new Promise<Socket>((resolve) => {
+    accepted = resolve;
+  });
+  const received = server.then(
+    (socket) =>
+      new Promise<Buffer>((resolve) => {
+        const chunks: Buffer[] = [];
+        socket.on('data', (chunk: Buffer) => chunks.push(chunk));
+        socket.on('error', () => {});
+        socket.on('close', () => resolve(Buffer.concat(chunks)));
+      }),
+  );
+  const listener = createServer(accepted);
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => listener.close());
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('no address');
+  let report: (handshake: Handshake) => void = () => {};
+  const handshake = new Promise<Handshake>((resolve) => {
+    report = resolve;
+  });
+  const link = new Link(
+    {
+      ...{ env: realEnv, server: { host: '127.0.0.1', port: address.port }, root: '', sessionMs: 3_000 },
+      ...{ identity: null, seenZxid: 0n, connectMs: 10_000, handshakeMs: 10_000, closing: false },
+      ...options,
+    },
+    (outcome) => report(outcome),
+  );
+  return { link, handshake, server, received };
+}
+
+test('a handshake for a new session that is not answered in time: the session is closed, should there be one', async (t) => {
+  const { handshake, received } = await visit(t, { handshakeMs: 50 });
+  t.deepEqual(await handshake, { kind: 'failed', reason: 'no handshake in time', slow: true });
+  t.deepEqual(typesOf(await received), [CLOSE_SESSION]);
+});
+
+test('one for a session that lives leaves it alone', async (t) => {
+  const { handshake, received } = await visit(t, { identity: IDENTITY, handshakeMs: 50 });
+  t.like(await handshake, { kind: 'failed', slow: true });
+  t.deepEqual(typesOf(await received), []);
+});
+
+test('a session that is taken up to be closed is closed without waiting for an answer', async (t) => {
+  const { link, server } = await visit(t, { identity: IDENTITY, closing: true });
+  const first = await new Promise<Buffer>((resolve) => {
+    void server.then((socket) => socket.once('data', resolve));
+  });
+  t.deepEqual(typesOf(first), [CLOSE_SESSION], 'in one piece with the handshake');
+  link.destroy('seen enough');
+});
+
+test('a parked link says nothing more, until it closes its session', async (t) => {
+  const { link, handshake, server, received } = await visit(t, {});
+  (await server).write(welcome(IDENTITY));
+  t.deepEqual(await handshake, { kind: 'up' });
+  const downs: string[] = [];
+  link.listen({ down: (reason) => downs.push(reason), expired: () => {}, changed: () => {} });
+  const asked = t.throwsAsync(link.ping(10_000), { message: /no answer, it is silent/ });
+  link.park('it is silent');
+  await asked;
+  await t.throwsAsync(link.ping(10_000), { message: /disconnected/ });
+  // The library would ping after a third of T.
+  await new Promise<void>((resolve) => realEnv.after(1_300, resolve));
+  await link.close(100);
+  const EXISTS = 3;
+  t.deepEqual(typesOf(await received), [EXISTS, CLOSE_SESSION]);
+  t.deepEqual(downs, ['it is silent'], 'told once');
+});

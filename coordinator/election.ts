@@ -1,19 +1,13 @@
-// Who leads: coordinators queue in `/coordinators`, each with an ephemeral sequential znode, and the first in the queue
-// leads. Each waits for the one before it only. Being first makes nobody safe to write, since a frozen leader believes it
+// How a coordinator comes to lead: it joins the queue (common/zk/election-queue.ts) and waits for the one before it only. Being first makes nobody safe to write, since a frozen leader believes it
 // too: a new leader takes the next coordinator epoch by compare-and-set, and every write of its term checks that.
 
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import { BadDataError } from '../common/model/fields.ts';
 import type { CoordinatorRecord } from '../common/model/records.ts';
+import { queueOf, standsInQueue } from '../common/zk/election-queue.ts';
 import { type Zk, ZkError, type ZkNode, type ZkSession } from '../common/zk/store.ts';
-import {
-  coordinatorCodec,
-  coordinatorEpochCodec,
-  inSequence,
-  paths,
-  sessionOfCoordinator,
-} from '../common/zk/znodes.ts';
+import { coordinatorCodec, coordinatorEpochCodec, paths, sessionOfCoordinator } from '../common/zk/znodes.ts';
 import type { Fence } from './commit.ts';
 import { persist } from './persist.ts';
 
@@ -74,14 +68,14 @@ async function findPredecessor(session: ZkSession, deps: ElectionDeps): Promise<
 
 /** First to come first. */
 async function queue(session: ZkSession): Promise<readonly string[]> {
-  return inSequence((await session.children(paths.coordinators)) ?? []);
+  return queueOf((await session.children(paths.coordinators)) ?? []);
 }
 
-/** The last of them that stands in the queue: a persistent znode is nobody who could ever leave it. */
+/** The last of them that stands in the queue; null: none does. */
 async function nearest(session: ZkSession, names: readonly string[]): Promise<string | null> {
   for (const name of [...names].reverse()) {
     const node = await session.get(paths.coordinator(name));
-    if (node !== null && node.ephemeralOwner !== null) return name;
+    if (node !== null && standsInQueue(node)) return name;
   }
   return null;
 }

@@ -1,9 +1,10 @@
 // An administrator: asks the leader for things by tasks in ZooKeeper, one after the other, each until it is done or refused.
 
 import type { TaskRequest } from '../../common/model/records.ts';
+import { leaderAmong } from '../../common/zk/election-queue.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
-import { paths, sequenceOf, taskCodec } from '../../common/zk/znodes.ts';
+import { paths, taskCodec } from '../../common/zk/znodes.ts';
 import type { NodeDeps } from './node-process.ts';
 import type { Host, Process } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
@@ -72,9 +73,8 @@ export class AdminProcess {
     try {
       const session = await zk.ready(READY_MS);
       if (wish.kind !== 'unseat-leader') return await this.#isAnswered(session, path, wish);
-      const queue = (await session.children(paths.coordinators)) ?? [];
-      const [first] = [...queue].sort((a, b) => sequenceOf(a) - sequenceOf(b));
-      if (first !== undefined) await session.delete(paths.coordinator(first), 0);
+      const leader = leaderAmong((await session.children(paths.coordinators)) ?? []);
+      if (leader !== undefined) await session.delete(paths.coordinator(leader), 0);
       return true;
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;

@@ -12,6 +12,7 @@ import type {
   EventRecord,
   TaskRecord,
 } from '../../common/model/records.ts';
+import { queueOf } from '../../common/zk/election-queue.ts';
 import type { Observer, Zk, ZkNode, ZkOp, ZkSession } from '../../common/zk/store.ts';
 import {
   coordinatorCodec,
@@ -130,8 +131,7 @@ export async function untilTask(zk: Zk, id: string): Promise<TaskRecord> {
 export async function readQueue(
   session: ZkSession,
 ): Promise<readonly (CoordinatorRecord & { name: string })[]> {
-  const names = [...((await session.children(paths.coordinators)) ?? [])];
-  names.sort((a, b) => sequenceOf(a) - sequenceOf(b));
+  const names = queueOf((await session.children(paths.coordinators)) ?? []);
   const nodes = await Promise.all(names.map((name) => session.get(paths.coordinator(name))));
   return nodes.flatMap((node, i) =>
     node === null ? [] : [{ ...coordinatorCodec.decode(node.data), name: names[i] ?? '' }],

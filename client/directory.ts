@@ -10,6 +10,7 @@ import { BadDataError } from '../common/model/fields.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { RangeMap } from '../common/model/range-map.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
+import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { decodeImage, descriptorCodec, parseRangeName, paths } from '../common/zk/znodes.ts';
 import { RangeWatch } from './range-watch.ts';
 
@@ -32,6 +33,7 @@ export class Directory {
   private readonly zk: Zk;
   private readonly env: Env;
   private readonly log: Logger;
+  private readonly decoder: ZnodeDecoder;
   private readonly changed: () => void;
   private readonly deposed: DirectoryOptions['deposed'];
   private map = RangeMap.empty;
@@ -47,6 +49,7 @@ export class Directory {
     this.zk = options.zk;
     this.env = options.env;
     this.log = options.log;
+    this.decoder = new ZnodeDecoder(options.log);
     this.changed = options.changed;
     this.deposed = options.deposed;
     this.map = RangeMap.of(images);
@@ -89,9 +92,14 @@ export class Directory {
     for (const image of images) this.learn(image);
   }
 
-  /** What a node's error told. */
+  /** What came with a node's error. What cannot be decoded says nothing. */
   learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
-    this.learnIfReadable(() => descriptorCodec.image(hint));
+    try {
+      this.learn(descriptorCodec.image(hint));
+    } catch (error) {
+      if (!(error instanceof BadDataError)) throw error;
+      this.log.warn({ namespace: this.namespace, reason: error.message }, 'ignoring what is no descriptor');
+    }
   }
 
   /** The range's picture may be old: reads it again, at most every so often. */
@@ -116,18 +124,10 @@ export class Directory {
   }
 
   private observed(range: RangeId, node: ZkNode | null): void {
-    if (node === null) this.forget(range);
-    else this.learnIfReadable(() => decodeImage(this.namespace, range, node));
-  }
-
-  /** What cannot be read says nothing new. */
-  private learnIfReadable(decode: () => DescriptorImage): void {
-    try {
-      this.learn(decode());
-    } catch (error) {
-      if (!(error instanceof BadDataError)) throw error;
-      this.log.warn({ namespace: this.namespace, reason: error.message }, 'ignoring what is no descriptor');
-    }
+    if (node === null) return this.forget(range);
+    const path = paths.range(this.namespace, range);
+    const image = this.decoder.decode(path, node, null, () => decodeImage(this.namespace, range, node));
+    if (image !== null) this.learn(image);
   }
 
   private learn(image: DescriptorImage): void {
@@ -142,6 +142,7 @@ export class Directory {
   private forget(range: RangeId): void {
     this.watch.forget(range);
     this.refreshed.delete(range);
+    this.decoder.forget(paths.range(this.namespace, range));
     this.become(this.map.forget(range));
   }
 

@@ -8,6 +8,7 @@ import type { DescriptorImage } from '../common/model/descriptor.ts';
 import { BadDataError } from '../common/model/fields.ts';
 import type { NamespaceRecord } from '../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
+import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { clusterCodec, decodeImage, decodeNamespace, parseRangeName, paths } from '../common/zk/znodes.ts';
 
 /** Descriptors read at once. */
@@ -67,7 +68,7 @@ async function readClusterId(session: ZkSession): Promise<string> {
   return clusterCodec.decode(node.data).clusterId;
 }
 
-/** Those that can be read. */
+/** Those that can be decoded: they are of use without the others. */
 async function readDescriptors(
   session: ZkSession,
   log: Logger,
@@ -77,26 +78,16 @@ async function readDescriptors(
   if (names === null) throw await noNamespace(session, namespace);
   const ids = names.map(parseRangeName).filter((id) => id !== null);
   const images: DescriptorImage[] = [];
+  const decoder = new ZnodeDecoder(log);
   for (let i = 0; i < ids.length; i += READS_AT_ONCE) {
     const reads = ids.slice(i, i + READS_AT_ONCE).map(async (id) => {
       const path = paths.range(namespace, id);
       const node = await session.get(path);
-      return node === null ? null : readable(log, path, () => decodeImage(namespace, id, node));
+      return node === null ? null : decoder.decode(path, node, null, () => decodeImage(namespace, id, node));
     });
     for (const image of await Promise.all(reads)) if (image !== null) images.push(image);
   }
   return images;
-}
-
-/** Null, with a line in the log, where the znode holds what it should not: the others are of use without it. */
-function readable<T>(log: Logger, path: string, decode: () => T): T | null {
-  try {
-    return decode();
-  } catch (error) {
-    if (!(error instanceof BadDataError)) throw error;
-    log.warn({ path, reason: error.message }, 'ignoring a znode that cannot be read');
-    return null;
-  }
 }
 
 async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
@@ -117,11 +108,12 @@ async function noNamespace(session: ZkSession, namespace: string): Promise<Range
 export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceRecord[]> {
   return withSession(zk, async (session) => {
     const names = (await session.children(paths.namespaces)) ?? [];
+    const decoder = new ZnodeDecoder(log);
     const read = await Promise.all(
       names.map(async (name) => {
         const path = paths.namespace(name);
         const node = await session.get(path);
-        return node === null ? null : readable(log, path, () => decodeNamespace(name, node));
+        return node === null ? null : decoder.decode(path, node, null, () => decodeNamespace(name, node));
       }),
     );
     return read.filter((record) => record !== null);

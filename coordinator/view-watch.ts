@@ -15,11 +15,13 @@ import type {
   NodeRecord,
   TaskRecord,
 } from '../common/model/records.ts';
+import { watchLiveNodes } from '../common/zk/live-nodes.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
+import { ZnodeChildren } from '../common/zk/znode-children.ts';
+import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import {
   clusterCodec,
   decodeImage,
-  decodeLive,
   decodeNamespace,
   decodeNode,
   healthCodec,
@@ -30,7 +32,6 @@ import {
 } from '../common/zk/znodes.ts';
 import type { TaskImage, Versioned, View } from './cluster-view.ts';
 import { Durations } from './durations.ts';
-import { Folder } from './folder.ts';
 import { HealthTimes } from './health-times.ts';
 
 const UNFINISHED: readonly string[] = ['pending', 'running'];
@@ -42,12 +43,14 @@ export class Picture {
   readonly #logger: Logger;
   readonly #changed: () => void;
   readonly #cluster: Observer;
-  readonly #nodes: Folder<Versioned<NodeRecord>>;
-  readonly #live: Folder<LiveNode>;
-  readonly #health: Folder<{ readonly id: NodeId; readonly record: HealthRecord }>;
-  readonly #namespaces: Folder<Versioned<NamespaceRecord>>;
-  readonly #tasks: Folder<TaskImage>;
-  readonly #ranges = new Map<string, Folder<DescriptorImage>>();
+  readonly #clusterDecoder: ZnodeDecoder;
+  readonly #nodes: ZnodeChildren<Versioned<NodeRecord>>;
+  readonly #live: ZnodeChildren<LiveNode>;
+  readonly #health: ZnodeChildren<HealthRecord>;
+  readonly #namespaces: ZnodeChildren<Versioned<NamespaceRecord>>;
+  readonly #tasks: ZnodeChildren<TaskImage>;
+  /** By namespace. */
+  readonly #ranges = new Map<string, ZnodeChildren<DescriptorImage>>();
   readonly #nodeStates: Durations<NodeId>;
   readonly #owners: Durations<RangeId>;
   readonly #reports: HealthTimes;
@@ -65,39 +68,32 @@ export class Picture {
     this.#owners = new Durations(env);
     this.#reports = new HealthTimes(env);
     this.#someNode = new Durations(env);
-    this.#cluster = zk.observeData(paths.cluster, (node) => this.#learnCluster(node));
-    this.#nodes = this.#folder(paths.nodes, paths.node, (id, node) => versioned(decodeNode(id, node), node));
-    this.#live = this.#folder(paths.lives, paths.live, decodeLive);
+    this.#clusterDecoder = new ZnodeDecoder(logger);
+    this.#cluster = zk.observeData(paths.cluster, (node) => {
+      if (node !== null) this.learnCluster(node);
+    });
+    this.#nodes = this.#watch(paths.nodes, (id, node) => versioned(decodeNode(id, node), node));
+    this.#live = watchLiveNodes(zk, logger, changed);
     // What a persistent znode says, no node says.
-    this.#health = this.#folder(paths.healths, paths.health, (id, node) =>
-      node.ephemeralOwner === null ? null : { id, record: healthCodec.decode(node.data) },
+    this.#health = this.#watch(paths.healths, (_, node) =>
+      node.ephemeralOwner === null ? null : healthCodec.decode(node.data),
     );
-    this.#namespaces = this.#folder(paths.namespaces, paths.namespace, (name, node) =>
+    this.#namespaces = this.#watch(paths.namespaces, (name, node) =>
       versioned(decodeNamespace(name, node), node),
     );
-    this.#tasks = this.#folder(paths.tasks, paths.task, (id, node) => ({
-      id,
-      ...versioned(taskIn(node), node),
-    }));
+    this.#tasks = this.#watch(paths.tasks, (id, node) => ({ id, ...versioned(taskIn(node), node) }));
   }
 
   /** null until all of it has been read once: a plan on half a picture would move what needs no moving. */
   view(setAside: ReadonlySet<string>): View | null {
     this.#followNamespaces();
-    const folders = [
-      ...[this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks],
-      ...this.#ranges.values(),
-    ];
-    if (this.#clusterNode === null || !folders.every((folder) => folder.loaded)) return null;
-    const live = new Map(this.#live.values.map((node) => [node.id, node]));
-    const nodes = new Map(this.#nodes.values.map((node) => [node.record.id, node]));
-    const namespaces = new Map(
-      this.#namespaces.values.map((namespace) => [namespace.record.name, namespace]),
-    );
+    if (this.#clusterNode === null || !this.#all().every(({ loaded }) => loaded)) return null;
+    const live = this.#live.contents;
+    const nodes = this.#nodes.contents;
+    const namespaces = this.#namespaces.contents;
     const images = this.#images();
     const ranges = images.filter(({ descriptor }) => descriptor.state === 'serving');
-    const reports = this.#health.values.filter(({ id }) => live.has(id));
-    const health = new Map(reports.map(({ id, record }) => [id, record]));
+    const health = new Map([...this.#health.contents].filter(([id]) => live.has(id)));
     return {
       cluster: this.#clusterRecord,
       nodes,
@@ -108,7 +104,7 @@ export class Picture {
       otherRanges: images.filter(({ descriptor }) => descriptor.state !== 'serving'),
       health,
       ...this.#reports.update(nodes, live, health, ranges),
-      tasks: this.#tasks.values.filter(({ record }) => UNFINISHED.includes(record.state)).sort(olderFirst),
+      tasks: this.#tasksIf(({ record }) => UNFINISHED.includes(record.state)),
       sameForMs: this.#nodeStates.update(statesOf(nodes, live, ranges)),
       ownedForMs: this.#owners.update(
         new Map(ranges.map(({ descriptor }) => [descriptor.id, String(descriptor.epoch)])),
@@ -120,7 +116,7 @@ export class Picture {
 
   /** Tasks that are done or have failed, oldest first. */
   finishedTasks(): readonly TaskImage[] {
-    return this.#tasks.values.filter(({ record }) => !UNFINISHED.includes(record.state)).sort(olderFirst);
+    return this.#tasksIf(({ record }) => !UNFINISHED.includes(record.state));
   }
 
   /** What was read of these znodes just now, ahead of the observers. */
@@ -141,7 +137,12 @@ export class Picture {
   }
 
   learnCluster(node: ZkNode): void {
-    this.#learnCluster(node);
+    if (this.#clusterNode !== null && this.#clusterNode.mzxid >= node.mzxid) return;
+    this.#clusterNode = node;
+    this.#clusterRecord = this.#clusterDecoder.decode(paths.cluster, node, this.#clusterRecord, () =>
+      versioned(clusterCodec.decode(node.data), node),
+    );
+    this.#changed();
   }
 
   /** Has the list of nodes read again. */
@@ -156,64 +157,46 @@ export class Picture {
 
   close(): void {
     this.#cluster.close();
-    for (const folder of [this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks])
-      folder.close();
-    for (const folder of this.#ranges.values()) folder.close();
+    for (const children of this.#all()) children.close();
   }
 
-  #folder<T>(
-    path: string,
-    childPath: (name: string) => string,
-    decode: (name: string, node: ZkNode) => T | null,
-  ): Folder<T> {
-    return new Folder({
+  #all(): readonly Pick<ZnodeChildren<unknown>, 'loaded' | 'close'>[] {
+    const others = [this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks];
+    return [...others, ...this.#ranges.values()];
+  }
+
+  #watch<T>(path: string, decode: (name: string, node: ZkNode) => T | null): ZnodeChildren<T> {
+    return new ZnodeChildren({
       zk: this.#zk,
+      logger: this.#logger,
       path,
-      childPath,
       decode,
       changed: this.#changed,
-      logger: this.#logger,
     });
   }
 
-  #learnCluster(node: ZkNode | null): void {
-    if (node === null || (this.#clusterNode !== null && this.#clusterNode.mzxid >= node.mzxid)) return;
-    this.#clusterNode = node;
-    try {
-      this.#clusterRecord = versioned(clusterCodec.decode(node.data), node);
-    } catch (error) {
-      if (!(error instanceof BadDataError)) throw error;
-      this.#logger.error(
-        { path: paths.cluster, reason: error.message },
-        'a znode cannot be read: left as it was known',
-      );
-    }
-    this.#changed();
+  #tasksIf(holds: (task: TaskImage) => boolean): TaskImage[] {
+    return [...this.#tasks.contents.values()].filter(holds).sort(olderFirst);
   }
 
   /** Of those too whose own znode cannot be read: their ranges need owners all the same. */
   #followNamespaces(): void {
-    const { names } = this.#namespaces;
-    for (const [name, folder] of this.#ranges) {
-      if (names.includes(name)) continue;
-      folder.close();
+    const names = new Set(this.#namespaces.names);
+    for (const [name, ranges] of this.#ranges) {
+      if (names.has(name)) continue;
+      ranges.close();
       this.#ranges.delete(name);
     }
     for (const name of names) {
       if (this.#ranges.has(name)) continue;
-      const rangePath = (child: string) => `${paths.ranges(name)}/${child}`;
-      this.#ranges.set(
-        name,
-        this.#folder(paths.ranges(name), rangePath, (child, node) =>
-          decodeImage(name, parseRangeName(child) ?? 0, node),
-        ),
-      );
+      const decode = (child: string, node: ZkNode) => decodeImage(name, parseRangeName(child) ?? 0, node);
+      this.#ranges.set(name, this.#watch(paths.ranges(name), decode));
     }
   }
 
   #images(): readonly DescriptorImage[] {
     return [...this.#ranges.values()]
-      .flatMap((folder) => folder.values)
+      .flatMap((ranges) => [...ranges.contents.values()])
       .sort((a, b) => a.descriptor.id - b.descriptor.id);
   }
 }

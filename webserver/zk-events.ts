@@ -3,8 +3,8 @@
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import { BadDataError } from '../common/model/fields.ts';
-import type { Observer, Zk } from '../common/zk/store.ts';
+import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
+import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { eventCodec, inSequence, paths, sequenceOf } from '../common/zk/znodes.ts';
 import { EVENTS_SHOWN, type EventRow } from './feed.ts';
 
@@ -71,19 +71,17 @@ export class ZkEvents {
   async #read(name: string): Promise<void> {
     const node = await this.#zk.session?.get(paths.event(name));
     if (node === undefined) throw new Error('no session');
-    const row = node === null ? null : this.#decode(name, node.data);
+    const row = node === null ? null : this.#decode(name, node);
     if (row === null) this.#wanted = this.#wanted.filter((wanted) => wanted !== name);
     else this.#known.set(name, row);
   }
 
-  #decode(name: string, data: Uint8Array): EventRow | null {
-    try {
-      return { ...eventCodec.decode(data), seq: sequenceOf(name) };
-    } catch (error) {
-      if (!(error instanceof BadDataError)) throw error;
-      this.#logger.warn({ path: paths.event(name), reason: error.message }, 'an event cannot be read');
-      return null;
-    }
+  /** Each event is read once, so nothing is to be remembered of one that cannot be decoded. */
+  #decode(name: string, node: ZkNode): EventRow | null {
+    return new ZnodeDecoder(this.#logger).decode(paths.event(name), node, null, () => ({
+      ...eventCodec.decode(node.data),
+      seq: sequenceOf(name),
+    }));
   }
 }
 

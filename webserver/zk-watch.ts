@@ -5,24 +5,24 @@
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
-import { BadDataError } from '../common/model/fields.ts';
 import type { ClusterRecord, LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
+import { leaderAmong, standsInQueue } from '../common/zk/election-queue.ts';
+import { watchLiveNodes } from '../common/zk/live-nodes.ts';
 import type { Zk, ZkNode } from '../common/zk/store.ts';
+import { ZnodeChildren } from '../common/zk/znode-children.ts';
+import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import {
   clusterCodec,
   coordinatorCodec,
   decodeImage,
-  decodeLive,
   decodeNamespace,
   decodeNode,
-  inSequence,
   parseRangeName,
   paths,
 } from '../common/zk/znodes.ts';
 import { type ClusterView, emptyView, type ViewSource } from './cluster-view.ts';
 import type { CoordinatorRow } from './feed.ts';
 import { ZkEvents } from './zk-events.ts';
-import { Family } from './zk-family.ts';
 
 /** Over all namespaces: about 100 bytes a path of a packet that may have 1 MB. */
 const RANGES_MAX = 4_000;
@@ -31,7 +31,8 @@ const OTHERS_MAX = 500;
 /** How often ZooKeeper is asked whether it is there. */
 const PROBE_MS = 1_000;
 
-type Namespace = { readonly record: NamespaceRecord; readonly ranges: Family<DescriptorImage> };
+type Coordinator = Omit<CoordinatorRow, 'leader'>;
+type Namespace = { readonly record: NamespaceRecord; readonly ranges: ZnodeChildren<DescriptorImage> };
 
 export class ZkWatch implements ViewSource {
   view: ClusterView = emptyView;
@@ -40,11 +41,13 @@ export class ZkWatch implements ViewSource {
   readonly #logger: Logger;
   readonly #listeners = new Set<() => void>();
   readonly #closers: (() => void)[] = [];
-  readonly #namespaces: Family<NamespaceRecord>;
-  readonly #ranges = new Map<string, Family<DescriptorImage>>();
-  readonly #nodes: Family<NodeRecord>;
-  readonly #live: Family<LiveNode>;
-  readonly #coordinators: Family<Omit<CoordinatorRow, 'leader'>>;
+  readonly #namespaces: ZnodeChildren<NamespaceRecord>;
+  readonly #ranges = new Map<string, ZnodeChildren<DescriptorImage>>();
+  readonly #nodes: ZnodeChildren<NodeRecord>;
+  readonly #live: ZnodeChildren<LiveNode>;
+  readonly #coordinators: ZnodeChildren<Coordinator>;
+  /** Of what is no child of a watched znode, or stands for something although it cannot be decoded. */
+  readonly #decoder: ZnodeDecoder;
   readonly #events: ZkEvents;
   #cluster: ClusterRecord | null = null;
   #zookeeper = false;
@@ -56,17 +59,20 @@ export class ZkWatch implements ViewSource {
     this.#zk = zk;
     this.#env = env;
     this.#logger = logger;
+    this.#decoder = new ZnodeDecoder(logger);
     const cluster = zk.observeData(paths.cluster, (node) => {
       this.#readCluster(node);
       this.#changed();
     });
-    this.#namespaces = this.#family(paths.namespaces, paths.namespace, decodeNamespace);
-    this.#nodes = this.#family(paths.nodes, paths.node, decodeNode);
-    this.#live = this.#family(paths.lives, paths.live, decodeLive);
-    this.#coordinators = this.#family(paths.coordinators, paths.coordinator, (name, node) => {
-      const { host, pid, address } = coordinatorCodec.decode(node.data);
-      return { name, host, pid, address };
-    });
+    const othersMax = () => OTHERS_MAX;
+    this.#namespaces = this.#watch(paths.namespaces, decodeNamespace, othersMax);
+    this.#nodes = this.#watch(paths.nodes, decodeNode, othersMax);
+    this.#live = watchLiveNodes(zk, logger, () => this.#changed(), othersMax);
+    this.#coordinators = this.#watch(
+      paths.coordinators,
+      (name, node) => this.#coordinatorIn(name, node),
+      othersMax,
+    );
     this.#events = new ZkEvents(zk, env, logger, () => this.#changed());
     const probe = every(env, PROBE_MS, () => void this.#probe());
     const sessions = zk.onSession(() => void this.#probe());
@@ -87,58 +93,63 @@ export class ZkWatch implements ViewSource {
     this.#announcing?.cancel();
     for (const close of this.#closers) close();
     for (const ranges of this.#ranges.values()) ranges.close();
-    for (const family of [this.#namespaces, this.#nodes, this.#live, this.#coordinators, this.#events])
-      family.close();
+    for (const watched of [this.#namespaces, this.#nodes, this.#live, this.#coordinators, this.#events])
+      watched.close();
     await this.#zk.close();
   }
 
-  #family<T>(
-    parent: string,
-    child: (name: string) => string,
-    decode: ConstructorParameters<typeof Family<T>>[1]['decode'],
-    max = OTHERS_MAX,
-  ): Family<T> {
-    return new Family<T>(this.#zk, {
-      parent,
-      child,
-      decode,
-      max,
-      logger: this.#logger,
-      changed: () => this.#changed(),
-    });
+  #watch<T>(
+    path: string,
+    decode: (name: string, node: ZkNode) => T | null,
+    watchedMax: () => number,
+  ): ZnodeChildren<T> {
+    const changed = () => this.#changed();
+    return new ZnodeChildren({ zk: this.#zk, logger: this.#logger, path, decode, changed, watchedMax });
   }
 
   #readCluster(node: ZkNode | null): void {
-    try {
-      this.#cluster = node === null ? null : clusterCodec.decode(node.data);
-    } catch (error) {
-      if (!(error instanceof BadDataError)) throw error;
-      this.#logger.warn({ path: paths.cluster, reason: error.message }, 'a znode cannot be read');
-    }
+    if (node === null) this.#cluster = null;
+    else
+      this.#cluster = this.#decoder.decode(paths.cluster, node, this.#cluster, () =>
+        clusterCodec.decode(node.data),
+      );
+  }
+
+  /** It stands in the queue whatever its znode says; where nothing could be read of it, its name stands for its host. */
+  #coordinatorIn(name: string, node: ZkNode): Coordinator | null {
+    if (!standsInQueue(node)) return null;
+    const known = this.#coordinators.contents.get(name) ?? { name, host: name, pid: 0, address: '' };
+    return this.#decoder.decode(paths.coordinator(name), node, known, () => {
+      const { host, pid, address } = coordinatorCodec.decode(node.data);
+      return { name, host, pid, address };
+    });
   }
 
   /** A namespace's ranges are observed for as long as the namespace is there. */
   #followNamespaces(): readonly Namespace[] {
     for (const [name, ranges] of this.#ranges) {
-      if (this.#namespaces.rows.has(name)) continue;
+      if (this.#namespaces.contents.has(name)) continue;
       ranges.close();
       this.#ranges.delete(name);
     }
-    return [...this.#namespaces.rows].map(([name, record]) => ({ record, ranges: this.#rangesOf(name) }));
+    return [...this.#namespaces.contents].map(([name, record]) => ({ record, ranges: this.#rangesOf(name) }));
   }
 
-  #rangesOf(name: string): Family<DescriptorImage> {
+  #rangesOf(name: string): ZnodeChildren<DescriptorImage> {
     const known = this.#ranges.get(name);
     if (known !== undefined) return known;
-    const watched = [...this.#ranges.values()].reduce((sum, ranges) => sum + ranges.rows.size, 0);
-    const made = this.#family(
+    const made: ZnodeChildren<DescriptorImage> = this.#watch(
       paths.ranges(name),
-      (child) => `${paths.ranges(name)}/${child}`,
       (child, node) => decodeImage(name, parseRangeName(child) ?? 0, node),
-      Math.max(0, RANGES_MAX - watched),
+      () => Math.max(0, RANGES_MAX - this.#rangesWatchedBeside(made)),
     );
     this.#ranges.set(name, made);
     return made;
+  }
+
+  #rangesWatchedBeside(one: ZnodeChildren<DescriptorImage>): number {
+    const others = [...this.#ranges.values()].filter((ranges) => ranges !== one);
+    return others.reduce((sum, { watched }) => sum + watched, 0);
   }
 
   /** Neither session nor watches tell of a silent cut; an answer does. */
@@ -175,18 +186,17 @@ export class ZkWatch implements ViewSource {
       zookeeper: this.#zookeeper,
       cluster: this.#cluster,
       namespaces: namespaces.map(({ record }) => record),
-      ranges: namespaces.flatMap(({ ranges }) => [...ranges.rows.values()]),
-      rangesNotShown: namespaces.reduce((sum, { ranges }) => sum + ranges.left, 0),
-      nodes: [...this.#nodes.rows.values()],
-      live: [...this.#live.rows.values()],
-      coordinators: withLeader([...this.#coordinators.rows.values()]),
+      ranges: namespaces.flatMap(({ ranges }) => [...ranges.contents.values()]),
+      rangesNotShown: namespaces.reduce((sum, { ranges }) => sum + ranges.unwatched, 0),
+      nodes: [...this.#nodes.contents.values()],
+      live: [...this.#live.contents.values()],
+      coordinators: withLeader(this.#coordinators.contents),
       events: this.#events.rows,
     };
   }
 }
 
-/** The election's rule: the lowest sequence number leads. */
-function withLeader(rows: readonly Omit<CoordinatorRow, 'leader'>[]): readonly CoordinatorRow[] {
-  const [first] = inSequence(rows.map(({ name }) => name));
-  return rows.map((row) => ({ ...row, leader: row.name === first }));
+function withLeader(standing: ReadonlyMap<string, Coordinator>): readonly CoordinatorRow[] {
+  const leader = leaderAmong(standing.keys());
+  return [...standing.values()].map((row) => ({ ...row, leader: row.name === leader }));
 }

@@ -4,10 +4,11 @@
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import type { HealthRecord } from '../../common/model/records.ts';
+import type { HealthRecord, LiveNode } from '../../common/model/records.ts';
 import type { Peers } from '../../common/net/peers.ts';
-import { LiveNodes } from '../../common/zk/live-nodes.ts';
+import { watchLiveNodes } from '../../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
+import type { ZnodeChildren } from '../../common/zk/znode-children.ts';
 import type { LiveStandings } from '../replica/messages.ts';
 import { HealthReport } from './health-report.ts';
 import { PeerWatch } from './peer-watch.ts';
@@ -26,7 +27,7 @@ export interface SurroundingsOptions {
 
 export class Surroundings {
   readonly #options: SurroundingsOptions;
-  readonly #live: LiveNodes;
+  readonly #live: ZnodeChildren<LiveNode>;
   readonly #watch: PeerWatch;
   readonly #report: HealthReport;
   #standings: LiveStandings = new Map();
@@ -34,11 +35,13 @@ export class Surroundings {
   constructor(options: SurroundingsOptions) {
     const { self, env, logger, zk, peers, ownReport } = options;
     this.#options = options;
-    this.#live = new LiveNodes(zk, logger, () => this.#liveChanged());
+    this.#live = watchLiveNodes(zk, logger, (ids) => {
+      if (ids.length > 0) this.#liveChanged();
+    });
     this.#watch = new PeerWatch({
       self,
       logger,
-      live: () => this.#live.nodes,
+      live: () => this.#live.contents,
       isOpen: (node) => peers.isOpen(node),
     });
     const look = (): HealthRecord => {
@@ -60,12 +63,12 @@ export class Surroundings {
 
   /** For people; the id where the node is not live. */
   nameOf(node: NodeId): string {
-    return this.#live.nodes.get(node)?.name ?? node;
+    return this.#live.contents.get(node)?.name ?? node;
   }
 
   /** Has the node's live znode read again: what is known of it seems to be old. */
   readAgain(node: NodeId): void {
-    this.#live.kick(node);
+    this.#live.kickChild(node);
   }
 
   /** The session in which this node is registered; null: none. */
@@ -80,7 +83,7 @@ export class Surroundings {
 
   #liveChanged(): void {
     const { self, peers, changed } = this.#options;
-    const { nodes } = this.#live;
+    const nodes = this.#live.contents;
     for (const id of this.#standings.keys()) if (!nodes.has(id)) peers.setAddress(id, null);
     this.#standings = new Map([...nodes].map(([id, { standing }]) => [id, standing ?? 'staying']));
     for (const [id, { address, session }] of nodes) {

@@ -5,9 +5,9 @@
 import { type Env, every, type Timer } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import { type DescriptorImage, incOf } from '../../common/model/descriptor.ts';
-import { BadDataError } from '../../common/model/fields.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { Observer, Unsubscribe, Zk, ZkNode } from '../../common/zk/store.ts';
+import { ZnodeDecoder } from '../../common/zk/znode-decoder.ts';
 import { decodeImage, parseRangeName, paths } from '../../common/zk/znodes.ts';
 
 /** Ranges without a replica here are read again so often, ms. */
@@ -26,15 +26,13 @@ export class Assignments {
   readonly #self: NodeId;
   readonly #zk: Zk;
   readonly #env: Env;
-  readonly #logger: Logger;
+  readonly #decoder: ZnodeDecoder;
   readonly #listener: AssignmentListener;
   readonly #namespaces: Observer;
   readonly #children = new Map<string, Observer>();
   readonly #namespaceOf = new Map<RangeId, string>();
   readonly #watched = new Map<RangeId, Observer>();
   readonly #toRead = new Set<RangeId>();
-  /** The change (mzxid) in which a descriptor became unreadable: said once. */
-  readonly #unreadable = new Map<RangeId, number>();
   readonly #poll: Timer;
   readonly #unsubscribe: Unsubscribe;
   #reading = 0;
@@ -44,7 +42,7 @@ export class Assignments {
     this.#self = self;
     this.#zk = zk;
     this.#env = env;
-    this.#logger = logger;
+    this.#decoder = new ZnodeDecoder(logger);
     this.#listener = listener;
     this.#namespaces = zk.observeChildren(paths.namespaces, (names) => this.#adoptNamespaces(names ?? []));
     this.#poll = every(env, UNWATCHED_POLL_MS, () => this.#readUnwatched());
@@ -154,27 +152,13 @@ export class Assignments {
 
   #learn(range: RangeId, node: ZkNode | null): void {
     if (node === null) return this.#listener.missing(range);
-    const image = this.#decoded(range, node);
+    const namespace = this.#namespaceOf.get(range) ?? '';
+    // Nothing may be concluded from what cannot be decoded (R9).
+    const image = this.#decoder.decode(paths.range(namespace, range), node, null, () =>
+      decodeImage(namespace, range, node),
+    );
     if (image === null) return;
     if (incOf(image.descriptor, this.#self) !== undefined) this.watch(range, image.descriptor.namespace);
     this.#listener.image(image);
-  }
-
-  /** Null: it cannot be read, so nothing may be concluded from it, and what was known stays (R9). */
-  #decoded(range: RangeId, node: ZkNode): DescriptorImage | null {
-    try {
-      const image = decodeImage(this.#namespaceOf.get(range) ?? '', range, node);
-      this.#unreadable.delete(range);
-      return image;
-    } catch (error) {
-      if (!(error instanceof BadDataError)) throw error;
-      if (this.#unreadable.get(range) !== node.mzxid)
-        this.#logger.error(
-          { range, reason: error.message },
-          'a descriptor cannot be read: left as it was known',
-        );
-      this.#unreadable.set(range, node.mzxid);
-      return null;
-    }
   }
 }

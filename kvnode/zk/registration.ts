@@ -6,7 +6,6 @@
 import { equalBytes } from '../../common/base/bytes.ts';
 import { delay, type Env, type Timer } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
-import { BadDataError } from '../../common/model/fields.ts';
 import type { LiveRecord, NodeMode, NodeRecord, Standing, Unreachable } from '../../common/model/records.ts';
 import { createOwnEphemeral } from '../../common/zk/own-ephemeral.ts';
 import {
@@ -17,6 +16,7 @@ import {
   type ZkNode,
   type ZkSession,
 } from '../../common/zk/store.ts';
+import { ZnodeDecoder } from '../../common/zk/znode-decoder.ts';
 import { decodeNode, liveCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
 import { isDiskFull } from '../storage/errors.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -43,6 +43,7 @@ export interface RegistrationOptions {
 export class Registration {
   readonly #options: RegistrationOptions;
   readonly #generations: Generations;
+  readonly #decoder: ZnodeDecoder;
   readonly #unsubscribe: Unsubscribe;
   readonly #observer: Observer;
   /** Registered in it. */
@@ -58,6 +59,7 @@ export class Registration {
     this.#options = options;
     this.#mode = record.mode;
     this.#generations = new Generations(options);
+    this.#decoder = new ZnodeDecoder(options.logger);
     this.#unsubscribe = zk.onSession((session) => uncaught(options.env, this.#register(session)));
     this.#observer = zk.observeData(paths.node(record.id), (node) => this.#learn(node));
   }
@@ -134,7 +136,7 @@ export class Registration {
       await session.create(path, nodeCodec.encode(record), 'persistent');
       return;
     }
-    // One that cannot be read is written anew.
+    // One that cannot be decoded is written anew.
     const { mode, noted } = this.#decoded(known) ?? { ...record, mode: this.#mode };
     const wanted = nodeCodec.encode({ ...record, mode, ...(noted === undefined ? {} : { noted }) });
     if (!equalBytes(wanted, known.data)) await session.set(path, wanted, known.version);
@@ -180,15 +182,9 @@ export class Registration {
     }
   }
 
-  /** Null: it cannot be read, so what was known stays. */
+  /** Null: it cannot be decoded, so what was known stays. */
   #decoded(node: ZkNode): NodeRecord | null {
-    const { record, logger } = this.#options;
-    try {
-      return decodeNode(record.id, node);
-    } catch (error) {
-      if (!(error instanceof BadDataError)) throw error;
-      logger.error({ path: paths.node(record.id), reason: error.message }, 'a znode cannot be read');
-      return null;
-    }
+    const { id } = this.#options.record;
+    return this.#decoder.decode(paths.node(id), node, null, () => decodeNode(id, node));
   }
 }

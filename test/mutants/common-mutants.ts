@@ -41,6 +41,20 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     replacement: "if (this.#state === 'running') return;",
   },
   {
+    name: 'forget what was known where a znode cannot be read',
+    rule: 'rubbish says nothing about the cluster',
+    file: 'common/zk/znode-decoder.ts',
+    text: 'return known;',
+    replacement: 'return null as K;',
+  },
+  {
+    name: 'take an older version of a child of a znode',
+    rule: 'a direct read may run ahead of the observers',
+    file: 'common/zk/znode-children.ts',
+    text: 'if (child.mzxid >= node.mzxid) return;',
+    replacement: '',
+  },
+  {
     name: 'let a client go back in time',
     rule: 'section 7: stale reads carry the highest seq seen',
     file: 'client/hedged-read.ts',

@@ -74,13 +74,6 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replacement: 'if (view.ranges.length > 9_999) throw new Refusal(',
   },
   {
-    name: 'forget what was known where a znode cannot be read',
-    rule: 'rubbish says nothing about the cluster',
-    file: 'coordinator/folder.ts',
-    text: 'return known;',
-    replacement: 'return null;',
-  },
-  {
     name: 'plan a hopeless step again at once',
     rule: 'one step never stands before the others',
     file: 'coordinator/plan/draft.ts',

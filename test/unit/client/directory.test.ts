@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { DEFAULT_SETTINGS, openClient } from '../../../client/client.ts';
+import { Directory } from '../../../client/directory.ts';
 import { RangeWatch, WATCH } from '../../../client/range-watch.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { silentLogger } from '../../../common/base/log.ts';
@@ -135,6 +136,27 @@ test('a doubtful range is not read over and over', async (t) => {
   const calls = Array.from({ length: 100 }, () => t.throwsAsync(client.put('a', '', { deadlineMs: 1_000 })));
   await cluster.env.until(Promise.all(calls));
   t.true(cluster.zk.reads.length - before <= 22, `${cluster.zk.reads.length - before} reads in a second`);
+});
+
+test('a descriptor that cannot be decoded is logged once a version, however often it is read', async (t) => {
+  const env = new VirtualEnv();
+  const zk = new MemoryZk(env);
+  const reasons: object[] = [];
+  const note = (fields: object) => reasons.push(fields);
+  const log = { ...silentLogger, warn: note, error: note };
+  const directory = new Directory(
+    { zk, env, log, namespace: 'default', changed: () => {}, deposed: () => {} },
+    [],
+  );
+  for (let version = 1; version <= 2; version++) {
+    zk.put(paths.range('default', 1), Buffer.from('{'));
+    for (let doubt = 0; doubt < 5; doubt++) {
+      directory.refresh(1);
+      await env.run(100);
+    }
+    t.is(reasons.length, version);
+  }
+  directory.close();
 });
 
 // ---- connecting --------------------------------------------------------------------------------------------------

@@ -13,7 +13,8 @@ import { noLock } from '../../suites/storage/memory-state.ts';
 import { storageSuite } from '../../suites/storage/storage-suite.ts';
 import { SMALL_LIMITS } from '../../suites/storage/world.ts';
 import { transportSuite } from '../../suites/transport/conformance.ts';
-import { registerStoreSuite } from '../../suites/zk/store-suite.ts';
+import { childrenOf, registerChildrenSuite } from '../../suites/zk/children-suite.ts';
+import { registerStoreSuite, type StoreWorld } from '../../suites/zk/store-suite.ts';
 import { TEST_SESSION } from '../../support/zookeeper.ts';
 
 /** Its latencies, and how far the servers are behind each other, differ from seed to seed. */
@@ -32,7 +33,7 @@ for (const seed of SEEDS) {
     };
   });
 
-  registerStoreSuite(test, `ensemble of seed ${seed}`, async () => {
+  const ensembleWorld = async (): Promise<StoreWorld> => {
     const world = new World(seed);
     const hosts = ['zk-1', 'zk-2', 'zk-3'].map((name) => world.makeHost(name));
     const ensemble = new ZkEnsemble(world, hosts);
@@ -53,7 +54,9 @@ for (const seed of SEEDS) {
       patienceMs: 20_000,
       until: (promise) => world.until(promise),
     };
-  });
+  };
+  registerStoreSuite(test, `ensemble of seed ${seed}`, ensembleWorld);
+  registerChildrenSuite(test, `ensemble of seed ${seed}`, async () => childrenOf(await ensembleWorld()));
 
   storageSuite(test, `machine of seed ${seed}`, async () => {
     const { world, disk, process, logger } = machine(seed);

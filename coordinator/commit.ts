@@ -5,7 +5,7 @@ import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
 import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../common/model/records.ts';
 import { commitParts, gatheredCount, type Part, type PartOutcome } from '../common/zk/gathered.ts';
-import type { ZkError, ZkFailure, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
+import type { ZkError, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
 import {
   clusterCodec,
   descriptorCodec,
@@ -38,9 +38,6 @@ export type Outcome =
   | { readonly kind: 'hopeless'; readonly error: ZkError }
   | { readonly kind: 'failed'; readonly error: ZkError };
 
-const REFUSALS: readonly ZkFailure[] = ['no-node', 'node-exists', 'bad-version', 'not-empty'];
-const HOPELESS: readonly ZkFailure[] = ['too-large', 'no-auth', 'protocol'];
-
 /** `steps` in order, in batches that fit one multi each. */
 export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const parts = steps.map((step) => partOf(step, 0));
@@ -68,8 +65,8 @@ function outcomeOf(outcome: PartOutcome): Outcome {
   if (outcome.kind === 'done') return { kind: 'done' };
   const { error } = outcome;
   if (error.maybeApplied) return { kind: 'unknown', error };
-  if (HOPELESS.includes(error.failure)) return { kind: 'hopeless', error };
-  if (!REFUSALS.includes(error.failure)) return { kind: 'failed', error };
+  if (error.kind === 'impossible') return { kind: 'hopeless', error };
+  if (error.kind !== 'refused') return { kind: 'failed', error };
   return outcome.kind === 'refused' ? { kind: 'refused', error } : { kind: 'fenced' };
 }
 

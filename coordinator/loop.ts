@@ -10,7 +10,7 @@ import type { Zk } from '../common/zk/store.ts';
 import type { View } from './cluster-view.ts';
 import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
-import { isEnded, isPassing } from './persist.ts';
+import { isEnded, isUnanswered } from './persist.ts';
 import { failedTask } from './plan/tasks.ts';
 import { dueInMs, isPromotion, plan } from './plan.ts';
 import { rereadForPromotion } from './reread.ts';
@@ -125,7 +125,7 @@ export class Leader {
       await this.#round();
     } catch (error) {
       if (isEnded(error)) return this.#over('session ended');
-      if (!isPassing(error)) throw error;
+      if (!isUnanswered(error)) throw error;
       logger.warn({ error: error.message }, 'ZooKeeper did not answer; looking again');
       await delay(env, config.retryMs);
       this.#dirty = true;

@@ -1,17 +1,15 @@
 // Trying again where ZooKeeper did not answer, for as long as the session lives. Only for what may safely be done twice.
 
 import { delay, type Env } from '../common/base/env.ts';
-import { ZkError, type ZkFailure, type ZkSession } from '../common/zk/store.ts';
+import { ZkError, type ZkSession } from '../common/zk/store.ts';
 
-const PASSING: readonly ZkFailure[] = ['disconnected', 'timeout', 'lost'];
-
-export function isPassing(error: unknown): error is ZkError {
-  return error instanceof ZkError && PASSING.includes(error.failure);
+export function isUnanswered(error: unknown): error is ZkError {
+  return error instanceof ZkError && error.kind === 'unanswered';
 }
 
 /** The session is over; whatever depended on it is too. */
 export function isEnded(error: unknown): boolean {
-  return error instanceof ZkError && error.failure === 'ended';
+  return error instanceof ZkError && error.kind === 'ended';
 }
 
 /** Runs `attempt` until it is answered; rejects with its refusal, or with `ended` once the session is over. */
@@ -25,7 +23,7 @@ export async function persist<T>(
     try {
       return await attempt();
     } catch (error) {
-      if (!isPassing(error)) throw error;
+      if (!isUnanswered(error)) throw error;
       await delay(env, retryMs);
     }
   }

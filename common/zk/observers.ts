@@ -206,7 +206,7 @@ class Runner<T> {
       const value = await this.#deps.admit(() => this.#reading.read(session, this.#path));
       this.#deliver(value);
     } catch (error) {
-      if (error instanceof ZkError && isPassing(error)) return;
+      if (error instanceof ZkError && (error.kind === 'unanswered' || error.kind === 'ended')) return;
       this.#deps.logger.warn({ path: this.#path, error: String(error) }, 'an observed path cannot be read');
     }
   }
@@ -218,8 +218,4 @@ class Runner<T> {
     const { env, logger } = this.#deps;
     contained(env, logger, { path: this.#path }, () => this.#listener(value));
   }
-}
-
-function isPassing(error: ZkError): boolean {
-  return ['disconnected', 'lost', 'ended', 'timeout'].includes(error.failure);
 }

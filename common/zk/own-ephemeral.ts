@@ -108,16 +108,17 @@ type Attempt<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'failed'; readonly failure: ZkFailure };
 
-/** Failures after which another attempt makes sense; others are thrown. */
-const RETRIED = new Set<ZkFailure>(['disconnected', 'lost', 'timeout', 'node-exists', 'bad-version']);
-
+/** Gives the failures after which another attempt makes sense, and throws the others. */
 async function attempt<T>(operation: Promise<T>): Promise<Attempt<T>> {
   try {
     return { kind: 'done', value: await operation };
   } catch (error) {
-    if (error instanceof ZkError && RETRIED.has(error.failure)) {
-      return { kind: 'failed', failure: error.failure };
-    }
+    if (error instanceof ZkError && mayStillSucceed(error)) return { kind: 'failed', failure: error.failure };
     throw error;
   }
+}
+
+/** Whether another attempt may succeed: there was no answer, or another session's znode was in the way. */
+function mayStillSucceed({ kind, failure }: ZkError): boolean {
+  return kind === 'unanswered' || failure === 'node-exists' || failure === 'bad-version';
 }

@@ -31,6 +31,27 @@ export type ZkFailure =
   | 'too-large'
   | 'protocol';
 
+/**
+ * What a failure calls for. `refused`: ZooKeeper said no because of what the tree holds; another request may succeed.
+ * `unanswered`: the same request may be answered the next time. `ended`: only a new session helps. `impossible`: the same
+ * request fails every time.
+ */
+type FailureKind = 'refused' | 'unanswered' | 'ended' | 'impossible';
+
+const KIND_OF: Readonly<Record<ZkFailure, FailureKind>> = {
+  'no-node': 'refused',
+  'node-exists': 'refused',
+  'bad-version': 'refused',
+  'not-empty': 'refused',
+  disconnected: 'unanswered',
+  timeout: 'unanswered',
+  lost: 'unanswered',
+  ended: 'ended',
+  'no-auth': 'impossible',
+  'too-large': 'impossible',
+  protocol: 'impossible',
+};
+
 export class ZkError extends Error {
   override readonly name = 'ZkError';
   readonly failure: ZkFailure;
@@ -49,6 +70,10 @@ export class ZkError extends Error {
     this.path = path;
     this.maybeApplied = options.maybeApplied ?? false;
     this.opIndex = options.opIndex;
+  }
+
+  get kind(): FailureKind {
+    return KIND_OF[this.failure];
   }
 }
 

@@ -1,6 +1,7 @@
 // What reads and writes have in common: a deadline, a route that may be old, attempts with growing pauses between them.
 // A pause ends early when the picture of the ranges changes in a way that matters to the call.
 
+import { backoffMs, jittered } from '../common/base/backoff.ts';
 import type { Env, Timer } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
@@ -10,8 +11,7 @@ import type { NodeHealth } from './health.ts';
 import type { Seen } from './seen.ts';
 import type { Writers } from './writer.ts';
 
-const PAUSE_MIN_MS = 10;
-const PAUSE_MAX_MS = 250;
+const PAUSES = { minMs: 10, maxMs: 250 };
 
 /** What every call of one client works with. */
 export interface CallContext {
@@ -97,8 +97,7 @@ export abstract class Call {
 
   private pause(): void {
     const { env, pausing } = this.context;
-    const whole = Math.min(PAUSE_MAX_MS, PAUSE_MIN_MS * 2 ** this.pauses++);
-    const ms = Math.min(whole * (0.5 + env.random() / 2), this.deadline - env.now());
+    const ms = Math.min(jittered(backoffMs(PAUSES, this.pauses++), env), this.deadline - env.now());
     this.pauseTimer = env.after(ms, () => this.resume());
     pausing.add(this);
   }

@@ -1,6 +1,7 @@
 // Asking the owner of a range to compare its replicas, and waiting for what it finds. That takes as long as reading all rows of
 // the range does, so the node that has begun is asked again and again; where it is gone, a new check begins.
 
+import { backoffMs } from '../common/base/backoff.ts';
 import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
 import { delay, type Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -11,8 +12,7 @@ import { decodeRangeCheck, type RangeCheck } from '../common/model/range-check.t
 import type { Peers } from '../common/net/peers.ts';
 import type { Directory } from './directory.ts';
 
-const PAUSE_MIN_MS = 20;
-const PAUSE_MAX_MS = 500;
+const PAUSES = { minMs: 20, maxMs: 500 };
 
 export interface CheckContext {
   readonly env: Env;
@@ -30,7 +30,8 @@ export async function checkRange(
   const { env } = context;
   let deadline = env.now() + deadlineMs;
   let begun: { readonly at: Descriptor; readonly seq: Seq } | null = null;
-  for (let pauseMs = PAUSE_MIN_MS; ; pauseMs = Math.min(PAUSE_MAX_MS, 2 * pauseMs)) {
+  for (let pauses = 0; ; pauses++) {
+    const pauseMs = backoffMs(PAUSES, pauses);
     if (context.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
     try {
       const at: Descriptor = begun?.at ?? descriptorOf(context, range);

@@ -3,18 +3,19 @@
 // (loop.ts) and shown to the planner in the view (plan/draft.ts leaves such steps out). Nothing is given up: each is tried
 // again, after a pause that doubles.
 
+import { backoffMs } from '../common/base/backoff.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Step } from './step.ts';
 
 /** Refusals in a row that may be mere chance: others write to the same znodes. */
 const REFUSALS_MAX = 5;
-const PAUSE_MS_MIN = 1_000;
-const PAUSE_MS_MAX = 60_000;
+const PAUSES = { minMs: 1_000, maxMs: 60_000 };
 
 interface Trouble {
   /** In a row. */
   refusals: number;
-  pauseMs: number;
+  /** How often it has been set aside. */
+  pauses: number;
   /** An instant of Env.now(). */
   until: number;
 }
@@ -33,7 +34,7 @@ export class SetAside {
     const keys = new Set<string>();
     for (const [key, { until }] of this.#troubles) {
       if (until > now) keys.add(key);
-      else if (until + 2 * PAUSE_MS_MAX < now) this.#troubles.delete(key);
+      else if (until + 2 * PAUSES.maxMs < now) this.#troubles.delete(key);
     }
     return keys;
   }
@@ -57,15 +58,14 @@ export class SetAside {
     const key = keyOf(step);
     const known = this.#troubles.get(key);
     if (known !== undefined) return known;
-    const trouble = { refusals: 0, pauseMs: PAUSE_MS_MIN, until: this.#env.now() };
+    const trouble = { refusals: 0, pauses: 0, until: this.#env.now() };
     this.#troubles.set(key, trouble);
     return trouble;
   }
 
   #pause(trouble: Trouble): number {
-    const { pauseMs } = trouble;
+    const pauseMs = backoffMs(PAUSES, trouble.pauses++);
     trouble.until = this.#env.now() + pauseMs;
-    trouble.pauseMs = Math.min(PAUSE_MS_MAX, 2 * pauseMs);
     return pauseMs;
   }
 }

@@ -4,6 +4,7 @@
 // out a backoff that counts the failures of before. A node without an address is forgotten with its last channel: ids of
 // nodes that are gone for good neither cost anything nor are dialled.
 
+import { type Backoff, backoffMs, jittered } from '../base/backoff.ts';
 import type { Env, Timer } from '../base/env.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
@@ -17,12 +18,11 @@ import { TurnEnd } from './turn-end.ts';
 export interface PeersConfig {
   /** From the first packet to the handshake. */
   readonly connectMs: number;
-  /** Before the first new attempt, plus or minus a half; doubled for each that fails, up to backoffMaxMs. */
-  readonly backoffMinMs: number;
-  readonly backoffMaxMs: number;
+  /** Between attempts, less a jitter of up to a half. */
+  readonly backoff: Backoff;
 }
 
-export const DEFAULT_PEERS: PeersConfig = { connectMs: 1_000, backoffMinMs: 20, backoffMaxMs: 1_000 };
+export const DEFAULT_PEERS: PeersConfig = { connectMs: 1_000, backoff: { minMs: 20, maxMs: 1_000 } };
 
 export interface PeersOptions {
   readonly env: Env;
@@ -239,8 +239,7 @@ class Peer {
       return;
     }
     const { env } = this.options;
-    const { backoffMinMs, backoffMaxMs } = this.config;
-    const ms = Math.min(backoffMaxMs, backoffMinMs * 2 ** this.failures++) * (0.5 + env.random());
+    const ms = jittered(backoffMs(this.config.backoff, this.failures++), env);
     this.state = { kind: 'backoff', timer: env.after(ms, () => this.redial()) };
   }
 

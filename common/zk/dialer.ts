@@ -4,6 +4,7 @@
 // seen over any link, so that no later link, nor the next session, can show this process an older state.
 
 import { never } from '../base/assert.ts';
+import { backoffMs, jittered } from '../base/backoff.ts';
 import type { Env, Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import type { Address } from '../model/address.ts';
@@ -113,11 +114,11 @@ export class Dialer {
     return Math.max(HANDSHAKE_MS_MIN, Math.min(longest, (this.#sessionMs / 3) * 2 ** rounds));
   }
 
-  /** Short while there are servers left in this round, then doubling; random, so that many clients spread out. */
+  /** Short while there are servers left in this round, then doubling. */
   #pauseMs(attempts: number): number {
     const rounds = Math.floor(attempts / this.#servers.length);
-    const longest = Math.min(PAUSE_MS_MAX, this.#sessionMs / 8, PAUSE_MS_MIN * 2 ** rounds);
-    return longest * (0.5 + this.#env.random() / 2);
+    const pauses = { minMs: PAUSE_MS_MIN, maxMs: Math.min(PAUSE_MS_MAX, this.#sessionMs / 8) };
+    return jittered(backoffMs(pauses, rounds), this.#env);
   }
 }
 

@@ -1,6 +1,7 @@
 // Going on through a failover: an operation that may be repeated is tried again, with growing pauses, as long as its
 // error says that time may help. An import may repeat a put whose outcome is unknown, because it writes the same value.
 
+import { backoffMs, jittered } from '../../common/base/backoff.ts';
 import { delay, type Env } from '../../common/base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
 import { Interrupted } from '../failures.ts';
@@ -15,8 +16,7 @@ const WORTH_WAITING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'DEADLINE',
 ]);
 
-const FIRST_PAUSE_MS = 50;
-const PAUSE_MS_MAX = 1_000;
+const PAUSES = { minMs: 50, maxMs: 1_000 };
 
 export interface Patience {
   readonly env: Env;
@@ -31,7 +31,7 @@ export interface Patience {
 export async function patiently<T>(patience: Patience, attempt: () => Promise<T>): Promise<T> {
   const { env, signal } = patience;
   let failedSince: number | null = null;
-  for (let pauseMs = FIRST_PAUSE_MS; ; pauseMs = Math.min(PAUSE_MS_MAX, pauseMs * 2)) {
+  for (let pauses = 0; ; pauses++) {
     try {
       return await attempt();
     } catch (error) {
@@ -41,8 +41,7 @@ export async function patiently<T>(patience: Patience, attempt: () => Promise<T>
       if (now - failedSince > patience.patienceMs) throw error;
       patience.onRetry(error);
     }
-    // Spread, so that all that wait for one range do not come back in one moment.
-    await delay(env, pauseMs * (0.5 + env.random()));
+    await delay(env, jittered(backoffMs(PAUSES, pauses), env));
     if (signal.aborted) throw new Interrupted();
   }
 }

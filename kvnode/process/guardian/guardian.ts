@@ -4,6 +4,7 @@
 // and it holds nothing, so its own death is no failover: the node notices and stops in order (common/process/main.ts).
 
 import { constants } from 'node:os';
+import { backoffMs } from '../../../common/base/backoff.ts';
 import { toHex } from '../../../common/base/bytes.ts';
 import { delay, type Env } from '../../../common/base/env.ts';
 import type { Logger } from '../../../common/base/log.ts';
@@ -25,8 +26,8 @@ export interface GuardianOptions {
   readonly stopRequested: Promise<unknown>;
 }
 
-const RESTART_MS_MIN = 250;
-const RESTART_MS_MAX = 10_000;
+/** Pauses before a node that crashed is started again. */
+const RESTARTS = { minMs: 250, maxMs: 10_000 };
 /** A node that ran so long crashed for a new reason: the next pause is the shortest again. */
 const HEALTHY_MS = 30_000;
 /** Longer than a node's own patience with its hand-overs; then it is killed. */
@@ -37,7 +38,8 @@ export class Guardian {
   #stopping = false;
   /** A node that never came up ends the guardian: it would not the next time either. */
   #wasUp = false;
-  #pauseMs = RESTART_MS_MIN;
+  /** Pauses since a node last ran for long. */
+  #pauses = 0;
 
   constructor(options: GuardianOptions) {
     this.#options = options;
@@ -53,11 +55,11 @@ export class Guardian {
       const startedAt = env.now();
       const code = await this.#runOnce();
       if (code === 0 || !restart || !this.#wasUp || this.#stopping) return code;
-      if (env.now() - startedAt >= HEALTHY_MS) this.#pauseMs = RESTART_MS_MIN;
-      logger.warn({ code, pauseMs: this.#pauseMs }, 'the node is started again');
-      await Promise.race([delay(env, this.#pauseMs), stopRequested]);
+      if (env.now() - startedAt >= HEALTHY_MS) this.#pauses = 0;
+      const pauseMs = backoffMs(RESTARTS, this.#pauses++);
+      logger.warn({ code, pauseMs }, 'the node is started again');
+      await Promise.race([delay(env, pauseMs), stopRequested]);
       if (this.#stopping) return code;
-      this.#pauseMs = Math.min(RESTART_MS_MAX, 2 * this.#pauseMs);
     }
   }
 

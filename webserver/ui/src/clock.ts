@@ -14,7 +14,5 @@ export function after(ms: number, task: () => void): Timer {
   return { cancel: () => clearTimeout(handle) };
 }
 
-/** `ms` give or take a quarter, so that many pages do not come back at the same instant. */
-export function jittered(ms: number): number {
-  return ms * (0.75 + Math.random() * 0.5);
-}
+/** Uniform in [0, 1). */
+export const chance = { random: () => Math.random() };

@@ -1,8 +1,9 @@
 // The page's one store: the cluster as the feed tells it, and how the feed itself is. The link comes back by itself: it
 // waits a little longer after each failure, and not at all when the page is looked at again or the network returns.
 
+import { backoffMs, jittered } from '../../../common/base/backoff.ts';
 import { apply, FEED_SILENCE_MS, type FeedMessage, type FeedState } from '../../feed.ts';
-import { after, jittered, type Timer, wallNow } from './clock.ts';
+import { after, chance, type Timer, wallNow } from './clock.ts';
 
 export type Link =
   | { readonly kind: 'connecting' }
@@ -18,8 +19,7 @@ export interface PageState {
   readonly clockOffset: number;
 }
 
-const RETRY_FIRST_MS = 300;
-const RETRY_LAST_MS = 4_000;
+const PAUSES = { minMs: 300, maxMs: 4_000 };
 
 export class Store {
   state: PageState = { link: { kind: 'connecting' }, feed: null, clockOffset: 0 };
@@ -28,7 +28,8 @@ export class Store {
   #socket: WebSocket | null = null;
   #silence: Timer | null = null;
   #retry: Timer | null = null;
-  #retryMs = RETRY_FIRST_MS;
+  /** Since the feed was last there. */
+  #pauses = 0;
 
   constructor(url: string) {
     this.#url = url;
@@ -66,7 +67,7 @@ export class Store {
     const clockOffset = message.at - wallNow();
     switch (message.kind) {
       case 'hello':
-        this.#retryMs = RETRY_FIRST_MS;
+        this.#pauses = 0;
         this.#set({ link: { kind: 'live' }, feed: message.state, clockOffset });
         return;
       case 'change':
@@ -90,8 +91,7 @@ export class Store {
     this.#silence?.cancel();
     const { link } = this.state;
     this.#set({ link: link.kind === 'lost' ? link : { kind: 'lost', since: wallNow() } });
-    this.#retry = after(jittered(this.#retryMs), () => this.#connect());
-    this.#retryMs = Math.min(this.#retryMs * 2, RETRY_LAST_MS);
+    this.#retry = after(jittered(backoffMs(PAUSES, this.#pauses++), chance), () => this.#connect());
   }
 
   #hurry(): void {

@@ -2,7 +2,8 @@
 // machine was; and what a comparison gives: rows, and verdicts on goals.
 
 import { realEnv } from '../common/base/env.ts';
-import type { Contender } from './contender.ts';
+import { warmUp } from './before-slot.ts';
+import type { Contender } from './contenders/contender.ts';
 import type { Verified } from './load/ledger.ts';
 import type { SlotResult, SlotSpec } from './load/slot.ts';
 import type { Calm } from './machine.ts';
@@ -12,7 +13,6 @@ import { untilQuiet } from './quiet.ts';
 import type { Rig } from './rig.ts';
 import { QUANTILES } from './stats/histogram.ts';
 import { interleaved, ratioOf, type Spread, spreadOf } from './stats/summary.ts';
-import { warmUp } from './warm-up.ts';
 
 /** The others' rest is waited for as long as so many slots last, at most. */
 const REST_SLOTS_MAX = 3;

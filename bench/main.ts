@@ -5,15 +5,20 @@ import { cpus, totalmem } from 'node:os';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
-import { describeFailover, measureFailover, summarizeFailover } from './failover.ts';
-import { describeManyRanges, MANY_RANGES, measureManyRanges, summarizeManyRanges } from './many-ranges.ts';
+import { describeFailover, measureFailover, summarizeFailover } from './failover/few-ranges.ts';
+import {
+  describeManyRanges,
+  MANY_RANGES,
+  measureManyRanges,
+  summarizeManyRanges,
+} from './failover/many-ranges.ts';
 import { runMicro } from './micro/micro.ts';
 import { pageOf } from './report/page.ts';
-import { type Report, verifiedIn } from './report/report.ts';
+import { type Report, verifiedIn } from './report/results.ts';
 import { closingLines } from './report/table.ts';
 import { FULL, QUICK } from './rig.ts';
 import { runWorks } from './run.ts';
-import { WORKS, type Work, worksNamed } from './works/all.ts';
+import { WORKS, type Work, worksNamed } from './workloads/all.ts';
 
 const COMMAND = {
   name: 'rangekeeper bench',

@@ -8,16 +8,16 @@ import { realEnv } from '../common/base/env.ts';
 import { findServer, type ServerProgram } from '../common/zk/find-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
 import { BenchCluster, type ClusterOptions, HOST, untilWhole } from './bench-cluster.ts';
+import { EtcdCluster } from './contenders/etcd.ts';
+import { RedisPair } from './contenders/redis.ts';
+import { ZookeeperEnsemble } from './contenders/zookeeper.ts';
 import type { DriverSpec } from './load/driver.ts';
 import { keyOf, valuePool } from './load/keys.ts';
-import { LoadProgram } from './load-program.ts';
+import { LoadProgram } from './load/load-program.ts';
 import type { CalmMeter } from './machine.ts';
 import { findProgram } from './processes.ts';
 import type { Profile } from './profile/profile.ts';
 import type { Done, Profiler, Subject } from './profile/profiler.ts';
-import { EtcdCluster } from './servers/etcd.ts';
-import { RedisPair } from './servers/redis.ts';
-import { ZookeeperEnsemble } from './servers/zookeeper.ts';
 
 /** How much a run does. */
 export interface Scale {

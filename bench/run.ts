@@ -7,10 +7,10 @@ import { realEnv } from '../common/base/env.ts';
 import type { Row, Verdict } from './compare.ts';
 import { type Calm, CalmMeter, describeMachine } from './machine.ts';
 import { Profiler } from './profile/profiler.ts';
-import type { Report } from './report/report.ts';
+import type { Report } from './report/results.ts';
 import { comparisonLines, machineLines } from './report/table.ts';
 import { findPrograms, type Programs, Rig, type Scale } from './rig.ts';
-import type { Work } from './works/all.ts';
+import type { Work } from './workloads/all.ts';
 
 const MINUTE_MS = 60_000;
 

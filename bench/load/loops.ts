@@ -5,8 +5,8 @@
 import { delay, type Env } from '../../common/base/env.ts';
 import { Histogram } from '../stats/histogram.ts';
 import { type Random, seeded } from '../stats/random.ts';
+import type { Workload } from './operations.ts';
 import type { SlotResult, SlotSpec } from './slot.ts';
-import type { Workload } from './workload.ts';
 
 const SECOND_MS = 1_000;
 const REFUSED_MS = 1;

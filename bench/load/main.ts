@@ -11,10 +11,10 @@ import { keyOf, valuePool } from './keys.ts';
 import { Ledger, type Verified } from './ledger.ts';
 import { runSlot } from './loops.ts';
 import type { LoadCommand, LoadReply } from './messages.ts';
+import { Workload } from './operations.ts';
 import { RangekeeperDriver } from './rangekeeper-driver.ts';
 import { RedisDriver } from './redis-driver.ts';
 import type { SlotResult, SlotSpec } from './slot.ts';
-import { Workload } from './workload.ts';
 import { ZookeeperDriver } from './zookeeper-driver.ts';
 
 /** Keys of which one `fill` may hold text at once. */

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { delay, type Env, realEnv } from '../../common/base/env.ts';
 import type { Row } from '../compare.ts';
 import { type Calm, CalmMeter, describeMachine } from '../machine.ts';
-import type { Report } from '../report/report.ts';
+import type { Report } from '../report/results.ts';
 import { comparisonLines, machineLines } from '../report/table.ts';
 import { interleaved, ratioOf, spreadOf } from '../stats/summary.ts';
 import { channelParts } from './channel.ts';

@@ -3,7 +3,7 @@
 
 import type { Env } from '../../common/base/env.ts';
 import type { BenchCluster } from '../bench-cluster.ts';
-import type { LoadProgram } from '../load-program.ts';
+import type { LoadProgram } from '../load/load-program.ts';
 import { accountOf, machineOf, type Roles, type SeenProcess } from './accounts.ts';
 import { attribute } from './attribution.ts';
 import { Inspector } from './inspector.ts';

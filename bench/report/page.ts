@@ -5,7 +5,7 @@ import type { Row, Verdict } from '../compare.ts';
 import { QUANTILES } from '../stats/histogram.ts';
 import { bars, escapeHtml, type Line, lines } from './plot.ts';
 import { profileLines } from './profile-lines.ts';
-import { type Report, verifiedIn } from './report.ts';
+import { type Report, verifiedIn } from './results.ts';
 import { calmLine, figure, machineLines } from './table.ts';
 
 const STYLE = [

@@ -6,7 +6,7 @@ import type { Profile } from '../profile/profile.ts';
 import { QUANTILES } from '../stats/histogram.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
 import { profileLines } from './profile-lines.ts';
-import { type Report, verifiedIn } from './report.ts';
+import { type Report, verifiedIn } from './results.ts';
 
 /** By title, each with its rows and then its verdicts. */
 export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict[]): string[] {

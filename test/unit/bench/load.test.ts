@@ -7,8 +7,8 @@ import { type EchoMessage, echoRoom, readEchoes, writeEcho } from '../../../benc
 import { KEY_BYTES, keyOf, valuePool } from '../../../bench/load/keys.ts';
 import { Ledger } from '../../../bench/load/ledger.ts';
 import { runSlot } from '../../../bench/load/loops.ts';
+import { Workload } from '../../../bench/load/operations.ts';
 import { SLOT, type SlotSpec } from '../../../bench/load/slot.ts';
-import { Workload } from '../../../bench/load/workload.ts';
 import { untilQuiet } from '../../../bench/quiet.ts';
 import { delay, type Env } from '../../../common/base/env.ts';
 import { VirtualEnv } from '../../support/virtual-env.ts';

@@ -4,10 +4,10 @@ import test from 'ava';
 import { atLeast, type Row } from '../../../bench/compare.ts';
 import { pageOf } from '../../../bench/report/page.ts';
 import { bars, lines } from '../../../bench/report/plot.ts';
-import type { Report } from '../../../bench/report/report.ts';
+import type { Report } from '../../../bench/report/results.ts';
 import { closingLines, comparisonLines, figure, machineLines } from '../../../bench/report/table.ts';
 import { spreadOf } from '../../../bench/stats/summary.ts';
-import { worksNamed } from '../../../bench/works/all.ts';
+import { worksNamed } from '../../../bench/workloads/all.ts';
 import { processProfile, slotProfile } from '../../support/profiles.ts';
 
 function row(contender: string, values: readonly number[], change: Partial<Row> = {}): Row {

@@ -1,11 +1,11 @@
 // The benchmark's arithmetic: a figure is worth no more than the code that makes it from rounds, buckets and draws.
 
 import test from 'ava';
+import { isSteady } from '../../../bench/before-slot.ts';
+import { scatter, YCSB_THETA, Zipf } from '../../../bench/stats/draws.ts';
 import { Histogram, QUANTILES } from '../../../bench/stats/histogram.ts';
 import { seeded } from '../../../bench/stats/random.ts';
 import { interleaved, ratioOf, spreadOf } from '../../../bench/stats/summary.ts';
-import { scatter, YCSB_THETA, Zipf } from '../../../bench/stats/zipf.ts';
-import { isSteady } from '../../../bench/warm-up.ts';
 
 const spread = test.macro({
   exec(t, values: readonly number[], median: number, min: number, max: number) {

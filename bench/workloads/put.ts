@@ -2,7 +2,7 @@
 // connections, and one at a time.
 
 import { atLeast, compare, type Found, perSecond, type Row } from '../compare.ts';
-import { bestRedisWriter, etcd, rangekeeper, redis, zookeeper } from '../contender.ts';
+import { bestRedisWriter, etcd, rangekeeper, redis, zookeeper } from '../contenders/contender.ts';
 import { PUTS, SLOT, type SlotSpec } from '../load/slot.ts';
 import { rawTrip } from '../raw-trip.ts';
 import type { Rig } from '../rig.ts';

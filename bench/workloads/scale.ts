@@ -9,16 +9,16 @@ import { DEFAULT_SESSION } from '../../common/model/config.ts';
 import type { TaskRecord } from '../../common/model/records.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import { paths, taskCodec } from '../../common/zk/znodes.ts';
+import { warmUp } from '../before-slot.ts';
 import type { BenchCluster } from '../bench-cluster.ts';
 import { compare, type Found, perSecond, type Row, together, type Verdict } from '../compare.ts';
-import { type Contender, rangekeeperOn } from '../contender.ts';
+import { type Contender, rangekeeperOn } from '../contenders/contender.ts';
 import { keyOf } from '../load/keys.ts';
 import { GETS, PUTS, SLOT, type SlotResult } from '../load/slot.ts';
 import { residentBytesOf } from '../processes.ts';
 import type { Profile } from '../profile/profile.ts';
 import { PREFIX, type Rig } from '../rig.ts';
 import { ratioOf, type Spread, spreadOf } from '../stats/summary.ts';
-import { warmUp } from '../warm-up.ts';
 import { slotOf } from './put.ts';
 
 const CALLERS = 64;

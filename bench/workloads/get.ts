@@ -2,7 +2,7 @@
 // raw limit of a request over WebSocket.
 
 import { atLeast, compare, type Found, perSecond } from '../compare.ts';
-import { echo, etcd, rangekeeper, redis } from '../contender.ts';
+import { echo, etcd, rangekeeper, redis } from '../contenders/contender.ts';
 import { GETS } from '../load/slot.ts';
 import type { Rig } from '../rig.ts';
 import { slotOf } from './put.ts';

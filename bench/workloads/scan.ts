@@ -1,7 +1,7 @@
 // Pages of rows in key order, linearizable, counted in rows a second.
 
 import { atLeast, compare, type Found, rowsPerSecond } from '../compare.ts';
-import { etcd, rangekeeper } from '../contender.ts';
+import { etcd, rangekeeper } from '../contenders/contender.ts';
 import { SCANS } from '../load/slot.ts';
 import type { Rig } from '../rig.ts';
 import { slotOf } from './put.ts';

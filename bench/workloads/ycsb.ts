@@ -2,7 +2,7 @@
 // place of ten fields of 100.
 
 import { compare, type Found, perSecond } from '../compare.ts';
-import { rangekeeper } from '../contender.ts';
+import { rangekeeper } from '../contenders/contender.ts';
 import type { Mix, SlotSpec } from '../load/slot.ts';
 import type { Rig } from '../rig.ts';
 import { slotOf } from './put.ts';

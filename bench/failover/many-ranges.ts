@@ -1,19 +1,19 @@
 // How long each of many ranges is without writes when one of three nodes goes. Every range lost a replica, and a third of
 // them their owner: what one range needs of ZooKeeper then, all of them need at the same moment.
 
-import { type Client, connect } from '../client/index.ts';
-import { assert } from '../common/base/assert.ts';
-import { delay, realEnv } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
-import { silentLogger } from '../common/base/log.ts';
-import { DEFAULT_SESSION } from '../common/model/config.ts';
-import type { DescriptorImage } from '../common/model/descriptor.ts';
-import type { RangeId } from '../common/model/ids.ts';
-import type { TaskRecord } from '../common/model/records.ts';
-import { connectZk } from '../common/zk/zk.ts';
-import { paths, taskCodec } from '../common/zk/znodes.ts';
-import { BenchCluster, nameOf, untilWhole } from './bench-cluster.ts';
-import { spreadOf } from './stats/summary.ts';
+import { type Client, connect } from '../../client/index.ts';
+import { assert } from '../../common/base/assert.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import { DEFAULT_SESSION } from '../../common/model/config.ts';
+import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import type { RangeId } from '../../common/model/ids.ts';
+import type { TaskRecord } from '../../common/model/records.ts';
+import { connectZk } from '../../common/zk/zk.ts';
+import { paths, taskCodec } from '../../common/zk/znodes.ts';
+import { BenchCluster, nameOf, untilWhole } from '../bench-cluster.ts';
+import { spreadOf } from '../stats/summary.ts';
 
 const NODES = 3;
 const RANGES = 200;

@@ -2,7 +2,7 @@
 // become what they stay, a just-in-time compiler's most of all. The rule is the same for all of them. Who is at its best
 // from the start loses a second by it; who was warmed up for the same work before is not again.
 
-import type { Contender } from './contender.ts';
+import type { Contender } from './contenders/contender.ts';
 import type { SlotSpec } from './load/slot.ts';
 import type { Rig } from './rig.ts';
 

@@ -2,15 +2,15 @@
 
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
-import { realEnv } from '../common/base/env.ts';
-import { type Child, startChild } from '../common/process/children.ts';
-import type { DriverSpec } from './load/driver.ts';
-import type { Verified } from './load/ledger.ts';
-import type { LoadCommand, LoadReply } from './load/messages.ts';
-import type { SlotResult, SlotSpec } from './load/slot.ts';
-import { inspectable } from './profile/inspector.ts';
+import { realEnv } from '../../common/base/env.ts';
+import { type Child, startChild } from '../../common/process/children.ts';
+import { inspectable } from '../profile/inspector.ts';
+import type { DriverSpec } from './driver.ts';
+import type { Verified } from './ledger.ts';
+import type { LoadCommand, LoadReply } from './messages.ts';
+import type { SlotResult, SlotSpec } from './slot.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
 
 /**
  * For every contender alike: else V8 marks the whole heap for each few megabytes of values read, which was half of what the

@@ -2,13 +2,13 @@
 // run counts what was acknowledged and looks for all of it afterwards; a gap is the longest time that one caller waited
 // for its next success.
 
-import { type Client, connect } from '../client/index.ts';
-import { never } from '../common/base/assert.ts';
-import { delay, realEnv } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
-import type { DescriptorImage } from '../common/model/descriptor.ts';
-import { BenchCluster, nameOf, untilWhole } from './bench-cluster.ts';
-import { spreadOf } from './stats/summary.ts';
+import { type Client, connect } from '../../client/index.ts';
+import { never } from '../../common/base/assert.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import { BenchCluster, nameOf, untilWhole } from '../bench-cluster.ts';
+import { spreadOf } from '../stats/summary.ts';
 
 const NODES = 3;
 const WRITERS = 8;

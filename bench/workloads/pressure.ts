@@ -2,13 +2,13 @@
 // what becomes of throughput and memory at twice that.
 
 import { realEnv } from '../../common/base/env.ts';
+import { warmUp } from '../before-slot.ts';
 import { compare, type Found, perSecond, type Row, type Verdict } from '../compare.ts';
-import { type Contender, rangekeeper, rangekeeperOn } from '../contender.ts';
+import { type Contender, rangekeeper, rangekeeperOn } from '../contenders/contender.ts';
 import { GETS, type Mix, PUTS, type SlotSpec } from '../load/slot.ts';
 import { residentBytesOf } from '../processes.ts';
 import type { Rig } from '../rig.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
-import { warmUp } from '../warm-up.ts';
 import { slotOf } from './put.ts';
 
 const CALLERS = 256;

@@ -1,7 +1,14 @@
 // Larger values, in bytes a second: writes and reads beside every peer that takes values of that size.
 
 import { type Comparison, compare, type Found, type Row, together, type Verdict } from '../compare.ts';
-import { bestRedisWriter, type Contender, etcd, rangekeeper, redis, zookeeper } from '../contender.ts';
+import {
+  bestRedisWriter,
+  type Contender,
+  etcd,
+  rangekeeper,
+  redis,
+  zookeeper,
+} from '../contenders/contender.ts';
 import { GETS, PUTS, type SlotResult, type SlotSpec } from '../load/slot.ts';
 import type { Rig } from '../rig.ts';
 import { ratioOf } from '../stats/summary.ts';

@@ -2,8 +2,8 @@
 // what was acknowledged. Each caller updates keys of its own and reads any.
 
 import { RangekeeperError } from '../../common/base/errors.ts';
+import { scatter, Zipf } from '../stats/draws.ts';
 import { type Random, seeded } from '../stats/random.ts';
-import { scatter, Zipf } from '../stats/zipf.ts';
 import { type Driver, type Got, Refused, valueIn } from './driver.ts';
 import { keyOf, valuePool } from './keys.ts';
 import type { Ledger } from './ledger.ts';

@@ -1,13 +1,13 @@
 // A contender of one comparison: some servers and the client that loads them. Each is told by name, with its client.
 
-import type { BenchCluster, InSync } from './bench-cluster.ts';
-import type { DriverSpec } from './load/driver.ts';
-import { keyOf, valuePool } from './load/keys.ts';
-import type { Verified } from './load/ledger.ts';
-import type { SlotResult, SlotSpec } from './load/slot.ts';
-import type { Subject } from './profile/profiler.ts';
-import { PREFIX, type Rig } from './rig.ts';
-import { getRequest, type H2loadRequest, putRequest, rangeRequest, runH2load } from './servers/h2load.ts';
+import type { BenchCluster, InSync } from '../bench-cluster.ts';
+import type { DriverSpec } from '../load/driver.ts';
+import { keyOf, valuePool } from '../load/keys.ts';
+import type { Verified } from '../load/ledger.ts';
+import type { SlotResult, SlotSpec } from '../load/slot.ts';
+import type { Subject } from '../profile/profiler.ts';
+import { PREFIX, type Rig } from '../rig.ts';
+import { getRequest, type H2loadRequest, putRequest, rangeRequest, runH2load } from './h2load.ts';
 
 export interface Contender {
   readonly name: string;

@@ -6,37 +6,41 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type Client, connect } from '../client/index.ts';
-import { assert } from '../common/base/assert.ts';
+import { present } from '../common/base/assert.ts';
 import { delay, realEnv } from '../common/base/env.ts';
+import { silentLogger } from '../common/base/log.ts';
+import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { NodeId } from '../common/model/ids.ts';
+import type { TaskRecord } from '../common/model/records.ts';
 import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
 import { ManagedServer } from '../common/zk/managed-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
-import { inspectable } from './profile/inspector.ts';
+import { connectZk } from '../common/zk/zk.ts';
+import { paths, taskCodec } from '../common/zk/znodes.ts';
+import type { Profiler } from './profile/profiler.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
-export const HOST = '127.0.0.1';
-const REPLICATION_FACTOR = 3;
-export const SESSION_MS = 2_000;
-export const TICK_MS = 200;
+const HOST = '127.0.0.1';
+const SESSION_MS = 2_000;
+const TICK_MS = 200;
+const POLL_MS = 50;
+/** The longest wait for replicas to be in-sync, ms. */
+const IN_SYNC_MS_MAX = 240_000;
 
 export interface ClusterOptions {
-  /** Of the namespace `default`. */
+  /** Replicas of each range of the namespace `default`; else 3. */
   readonly replicationFactor?: number;
-  /** A node dead for so long is replaced, ms. */
+  /** A node is replaced when it has been dead for this time, ms. */
   readonly replaceAfterMs?: number;
-  /** Whether profiles may be taken of nodes (profile/profiler.ts). */
-  readonly inspectable?: boolean;
+  /** Absent or null: no profiles are taken of its nodes. */
+  readonly profiler?: Profiler | null;
 }
 
-/** One process of a cluster. */
-interface ClusterProcess {
-  readonly role: 'node' | 'guardian' | 'coordinator' | 'ZooKeeper';
-  readonly name: string;
-  readonly pid: number;
-  /** Where its inspector listens once it is opened; null where it can't be. */
-  readonly inspectPort: number | null;
+interface NodeProcesses {
+  readonly guardian: Child;
+  /** The node's own; null until it has started. */
+  pid: number | null;
 }
 
 /** What ZooKeeper says of the replicas of the namespace `default`. */
@@ -48,110 +52,70 @@ export interface InSync {
 }
 
 export class BenchCluster {
+  readonly name: string;
   readonly zk: string;
   readonly directory: string;
   readonly #server: ManagedServer;
+  readonly #profiler: Profiler | null;
   readonly #coordinators: Child[] = [];
-  readonly #nodes = new Map<string, { readonly guardian: Child; pid: number | null }>();
-  readonly #inspectPorts = new Map<string, number>();
+  readonly #nodes = new Map<string, NodeProcesses>();
   #watching: Promise<Client> | null = null;
 
-  private constructor(server: ManagedServer, directory: string) {
-    this.#server = server;
-    this.directory = directory;
+  private constructor(name: string, server: ManagedServer, directory: string, profiler: Profiler | null) {
+    this.name = name;
     this.zk = `${server.address}/bench`;
+    this.directory = directory;
+    this.#server = server;
+    this.#profiler = profiler;
   }
 
-  static async start(nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
+  /** Starts nodes named n1, n2, ...; `untilWhole` says when the cluster serves. */
+  static async start(name: string, nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
+    const { replicationFactor = 3, replaceAfterMs, profiler = null } = options;
     const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
-    const [port] = await freePorts(realEnv, HOST, 1);
-    assert(port !== undefined, 'there is a free port');
     const server = new ManagedServer({
-      program: findServer(process.env),
-      env: realEnv,
-      directory: join(directory, 'zookeeper'),
-      port,
-      tickMs: TICK_MS,
-      sessionMsMin: 2 * TICK_MS,
-      sessionMsMax: 60_000,
+      ...{ program: findServer(process.env), env: realEnv, directory: join(directory, 'zookeeper') },
+      ...{ tickMs: TICK_MS, sessionMsMin: 2 * TICK_MS, sessionMsMax: 60_000 },
+      port: present((await freePorts(realEnv, HOST, 1))[0], 'a free port'),
     });
     await server.start();
-    const cluster = new BenchCluster(server, directory);
-    for (const name of ['c1', 'c2']) {
-      const own = ['--name', name, '--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
-      const factor = ['--replication-factor', String(options.replicationFactor ?? REPLICATION_FACTOR)];
-      const replace =
-        options.replaceAfterMs === undefined ? [] : ['--replace-after-ms', String(options.replaceAfterMs)];
-      cluster.#coordinators.push(cluster.#spawn('coordinator', name, [...own, ...factor, ...replace]));
-    }
-    const names = Array.from({ length: nodes }, (_, i) => `n${i + 1}`);
-    if (options.inspectable === true) {
-      const ports = await freePorts(realEnv, HOST, nodes);
-      ports.forEach((inspectPort, i) => {
-        cluster.#inspectPorts.set(names[i] ?? '', inspectPort);
-      });
-    }
-    for (const name of names) cluster.startNode(name);
+    const cluster = new BenchCluster(name, server, directory, profiler);
+    const flags = ['--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
+    flags.push('--replication-factor', String(replicationFactor));
+    if (replaceAfterMs !== undefined) flags.push('--replace-after-ms', String(replaceAfterMs));
+    for (const coordinator of ['c1', 'c2'])
+      cluster.#coordinators.push(cluster.#spawn('coordinator', coordinator, flags));
+    for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
     return cluster;
   }
 
   /** Starts, or starts again, the node with this name. */
   startNode(name: string): void {
-    const args = ['--name', name, '--data', join(this.directory, name)];
-    const inspectPort = this.#inspectPorts.get(name);
-    // The guardian hands its environment on, and is never sent the signal that would open the port.
-    const environment = inspectPort === undefined ? {} : inspectable(inspectPort);
-    const guardian = this.#spawn('kvnode', name, args, environment);
-    const node = { guardian, pid: null as number | null };
-    node.guardian.onWorker((pid) => {
+    const environment = this.#profiler?.environment(name) ?? {};
+    const guardian = this.#spawn('kvnode', name, ['--data', join(this.directory, name)], environment);
+    const node: NodeProcesses = { guardian, pid: null };
+    guardian.onWorker((pid) => {
       node.pid = pid;
     });
     this.#nodes.set(name, node);
   }
 
-  /** Until every node that was started has a process. */
-  async started(): Promise<void> {
-    while ([...this.#nodes.values()].some(({ pid }) => pid === null)) await delay(realEnv, 5);
-  }
-
-  get processes(): readonly ClusterProcess[] {
-    const nodes = [...this.#nodes].flatMap(([name, { guardian, pid }]) => [
-      { role: 'guardian' as const, name, pid: guardian.pid, inspectPort: null },
-      { role: 'node' as const, name, pid, inspectPort: this.#inspectPorts.get(name) ?? null },
-    ]);
-    const others = [
-      ...this.#coordinators.map(({ pid }) => ({ role: 'coordinator' as const, name: 'coordinator', pid })),
-      { role: 'ZooKeeper' as const, name: 'ZooKeeper', pid: this.#server.pid },
-    ].map((process) => ({ ...process, inspectPort: null }));
-    return [...nodes, ...others].flatMap(({ pid, ...process }) =>
-      pid === null || pid === undefined ? [] : [{ ...process, pid }],
-    );
-  }
-
   get pids(): readonly number[] {
-    return this.processes.map(({ pid }) => pid);
+    const guardians = [...this.#nodes.values()].map(({ guardian }) => guardian);
+    const { pid } = this.#server;
+    const children = [...guardians, ...this.#coordinators].map((child) => child.pid);
+    return [...this.nodePids, ...children, ...(pid === undefined ? [] : [pid])];
   }
 
-  /** Of the node processes alone. */
+  /** The node processes alone. */
   get nodePids(): readonly number[] {
-    return this.processes.filter(({ role }) => role === 'node').map(({ pid }) => pid);
-  }
-
-  /** Of the live nodes, by name. */
-  async addresses(): Promise<ReadonlyMap<string, string>> {
-    const client = await this.#client();
-    return new Map(
-      client
-        .nodes()
-        .flatMap(({ record, live }) =>
-          live === null || live.address === null ? [] : [[record?.name ?? live.name, live.address]],
-        ),
-    );
+    return [...this.#nodes.values()].flatMap(({ pid }) => (pid === null ? [] : [pid]));
   }
 
   /** Fresh from ZooKeeper. */
   async inSync(): Promise<InSync> {
-    const client = await this.#client();
+    this.#watching ??= connect({ zk: this.zk, connectMs: 30_000 });
+    const client = await this.#watching;
     await client.refresh();
     const images = client.ranges();
     return {
@@ -160,11 +124,24 @@ export class BenchCluster {
     };
   }
 
+  /** Makes a namespace with three replicas of each range; resolves when it has all its ranges. */
+  async makeNamespace(name: string, splitAt: readonly string[]): Promise<void> {
+    const zk = connectZk({ connect: this.zk, config: DEFAULT_SESSION, env: realEnv, logger: silentLogger });
+    const session = await zk.ready(10_000);
+    const settings = { replicationFactor: 3, minInSync: null, splitAt };
+    const request = { kind: 'create-namespace', name, ...settings } as const;
+    const task: TaskRecord = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() };
+    // The coordinator makes the parent of the tasks.
+    while ((await session.children(paths.tasks)) === null) await delay(realEnv, POLL_MS);
+    await session.create(paths.task(`bench-${name}`), taskCodec.encode(task), 'persistent');
+    while ((await session.children(paths.ranges(name)))?.length !== splitAt.length + 1)
+      await delay(realEnv, POLL_MS);
+    await zk.close();
+  }
+
   /** Sends a signal to the node process itself; its guardian sees what comes of it. */
   signal(name: string, signal: NodeJS.Signals): void {
-    const { pid } = this.#node(name);
-    assert(pid !== null, `${name} has come up`);
-    process.kill(pid, signal);
+    process.kill(present(this.#node(name).pid, `the process of ${name}`), signal);
   }
 
   /** Kills guardian and node, in that order, so that nobody is left to close the node's session. */
@@ -189,32 +166,21 @@ export class BenchCluster {
     rmSync(this.directory, { recursive: true, force: true, maxRetries: 5 });
   }
 
-  #client(): Promise<Client> {
-    this.#watching ??= connect({ zk: this.zk, connectMs: 30_000 });
-    return this.#watching;
-  }
-
-  #node(name: string): { readonly guardian: Child; readonly pid: number | null } {
-    const node = this.#nodes.get(name);
-    assert(node !== undefined, `there is a node ${name}`);
-    return node;
+  #node(name: string): NodeProcesses {
+    return present(this.#nodes.get(name), `node ${name}`);
   }
 
   #spawn(
     command: string,
     name: string,
-    args: readonly string[],
+    flags: readonly string[],
     environment: Readonly<Record<string, string>> = {},
   ): Child {
     const log = openSync(join(this.directory, `${name}.log`), 'a');
     try {
-      const common = ['--zk', this.zk, '--session-ms', String(SESSION_MS)];
-      return startChild(realEnv, {
-        argv: [PROGRAM, command, ...common, ...args],
-        stdout: 'ignore',
-        stderr: log,
-        environment,
-      });
+      const common = ['--zk', this.zk, '--session-ms', String(SESSION_MS), '--name', name];
+      const argv = [PROGRAM, command, ...common, ...flags];
+      return startChild(realEnv, { argv, stdout: 'ignore', stderr: log, environment });
     } finally {
       closeSync(log);
     }
@@ -223,27 +189,26 @@ export class BenchCluster {
 
 /** Until every range has `replicas` in-sync replicas and an owner that answers. */
 export async function untilWhole(client: Client, replicas: number): Promise<void> {
-  for (;;) {
-    const ranges = client.ranges();
-    const whole =
-      ranges.length > 0 && ranges.every(({ descriptor }) => descriptor.inSync.length === replicas);
-    if (whole && (await allAnswer(client))) return;
-    await delay(realEnv, 50);
-  }
+  await untilInSync(client, (inSync) => inSync === replicas);
+  while ((await client.count().catch(() => null)) === null) await delay(realEnv, POLL_MS);
 }
 
-async function allAnswer(client: Client): Promise<boolean> {
-  try {
-    await client.count();
-    return true;
-  } catch {
-    return false;
+/** Until the fewest in-sync replicas of any range are as wanted. */
+export async function untilInSync(client: Client, wanted: (inSync: number) => boolean): Promise<void> {
+  const end = realEnv.now() + IN_SYNC_MS_MAX;
+  for (;;) {
+    await client.refresh();
+    const ranges = client.ranges();
+    const fewest = Math.min(...ranges.map(({ descriptor }) => descriptor.inSync.length));
+    if (ranges.length > 0 && wanted(fewest)) return;
+    if (realEnv.now() > end)
+      throw new Error(`after ${IN_SYNC_MS_MAX / 1_000} s replicas are not in-sync as wanted`);
+    // A read of ZooKeeper each millisecond at most: what is waited for needs ZooKeeper too.
+    await delay(realEnv, Math.max(POLL_MS, ranges.length));
   }
 }
 
 /** The name of a node, by which BenchCluster knows it. */
 export function nameOf(client: Client, id: NodeId): string {
-  const name = client.nodes().find((node) => node.id === id)?.record?.name;
-  assert(name !== undefined, `node ${id} is known`);
-  return name;
+  return present(client.nodes().find((node) => node.id === id)?.record?.name, `the name of node ${id}`);
 }

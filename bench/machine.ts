@@ -1,51 +1,56 @@
-// What a run ran on, and how quiet it was there: without these a figure says nothing.
+// What a run ran on, and how fast that machine was meanwhile: without these a figure says nothing.
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, statfsSync, writeSync } from 'node:fs';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { join } from 'node:path';
 import type { Env } from '../common/base/env.ts';
+import { findServer, type ServerProgram } from '../common/zk/find-server.ts';
+import { findProgram } from './processes.ts';
 import { spreadOf } from './stats/summary.ts';
+
+/** Paths of the peers' programs; null: not installed. */
+export interface Programs {
+  readonly etcd: string | null;
+  readonly h2load: string | null;
+  readonly redis: string | null;
+  readonly java: ServerProgram;
+}
+
+export function findPrograms(): Programs {
+  return {
+    etcd: findProgram('etcd'),
+    h2load: findProgram('h2load'),
+    redis: findProgram('redis-server'),
+    java: findServer(process.env),
+  };
+}
 
 export interface Machine {
   readonly cpu: string;
   readonly cores: number;
   readonly memoryGib: number;
   readonly kernel: string;
-  /** Of the data, by its number in statfs. */
+  /** That the data lies on. */
   readonly filesystem: string;
   /** A sync there costs nothing, so figures of durable writes are worth nothing. */
   readonly isMemory: boolean;
   readonly node: string;
+  /** By name, what each prints as its version. */
   readonly peers: Readonly<Record<string, string>>;
 }
 
-const FILESYSTEMS = new Map([
-  [0xef53, 'ext4'],
-  [0x58465342, 'xfs'],
-  [0x9123683e, 'btrfs'],
-  [0x2fc12fc1, 'zfs'],
-  [0x794c7630, 'overlay'],
-  [0x01021994, 'tmpfs'],
-  [0x858458f6, 'ramfs'],
-]);
+/** Names by statfs' type numbers. */
+const FILESYSTEMS: Readonly<Record<number, string>> = {
+  ...{ 61267: 'ext4', 1481003842: 'xfs', 2435016766: 'btrfs', 801189825: 'zfs' },
+  ...{ 2035054128: 'overlay', 16914836: 'tmpfs', 2240043254: 'ramfs' },
+};
 const IN_MEMORY = ['tmpfs', 'ramfs'];
 
-/** `peers`: what answers to which command line. */
-export function describeMachine(
-  directory: string,
-  peers: readonly {
-    readonly name: string;
-    readonly program: string | null;
-    readonly args: readonly string[];
-  }[],
-): Machine {
+/** `programs`: null where no peers are measured. */
+export function describeMachine(directory: string, programs: Programs | null): Machine {
   const number = statfsSync(directory).type;
-  const filesystem = FILESYSTEMS.get(number) ?? `0x${number.toString(16)}`;
-  const versions = peers.map(({ name, program, args }) => [
-    name,
-    program === null ? 'absent' : saidBy(program, args),
-  ]);
+  const filesystem = FILESYSTEMS[number] ?? `0x${number.toString(16)}`;
   return {
     cpu: cpus()[0]?.model ?? 'unknown',
     cores: cpus().length,
@@ -54,39 +59,49 @@ export function describeMachine(
     filesystem,
     isMemory: IN_MEMORY.includes(filesystem),
     node: process.version,
-    peers: Object.fromEntries(versions),
+    peers: programs === null ? {} : versionsOf(programs),
   };
 }
 
-/** The first line. */
-function saidBy(program: string, args: readonly string[]): string {
+function versionsOf({ etcd, h2load, redis, java }: Programs): Record<string, string> {
+  return {
+    etcd: versionOf(etcd),
+    h2load: versionOf(h2load),
+    Redis: versionOf(redis),
+    [`ZooKeeper of ${java.source}, Java`]: versionOf(java.java),
+  };
+}
+
+function versionOf(program: string | null): string {
+  if (program === null) return 'absent';
   try {
-    return (
-      execFileSync(program, args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).split('\n')[0] ??
-      ''
-    );
+    const printed = execFileSync(program, ['--version'], {
+      encoding: 'utf8',
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    return printed.split('\n')[0] ?? '';
   } catch {
     return 'of unknown version';
   }
 }
 
-/** One look at how fast the machine is just now. */
-export interface Calm {
+/** How fast the machine is at one moment. */
+export interface Calibration {
   /** Turns of a fixed loop, millions a second. */
   readonly loop: number;
   /** Median of some fdatasyncs of 4 KiB in a preallocated file, ms. */
   readonly syncMs: number;
   /** Load average of a minute. */
   readonly load: number;
-  /** Share of CPU time that the hypervisor took away since the last look. */
+  /** Share of CPU time that the hypervisor took away since the last look; null where the kernel does not say. */
   readonly steal: number | null;
 }
 
 const LOOP_TURNS = 4_000_000;
 const SYNCS = 15;
-const BLOCK = 4_096;
+const BLOCK_BYTES = 4_096;
 
-export class CalmMeter {
+export class Calibrator {
   readonly #env: Env;
   readonly #file: string;
   #before = cpuTimes();
@@ -96,12 +111,11 @@ export class CalmMeter {
     this.#file = join(directory, 'calibration');
   }
 
-  look(): Calm {
-    const times = cpuTimes();
-    const all = times === null || this.#before === null ? 0 : times.all - this.#before.all;
-    const steal =
-      times === null || this.#before === null || all <= 0 ? null : (times.steal - this.#before.steal) / all;
-    this.#before = times;
+  look(): Calibration {
+    const [before, now] = [this.#before, cpuTimes()];
+    this.#before = now;
+    const known = before !== null && now !== null && now.all > before.all;
+    const steal = known ? (now.steal - before.steal) / (now.all - before.all) : null;
     return { loop: this.#loop(), syncMs: this.#sync(), load: loadavg()[0] ?? 0, steal };
   }
 
@@ -117,16 +131,14 @@ export class CalmMeter {
   #sync(): number {
     const file = openSync(this.#file, 'w');
     try {
-      const block = Buffer.alloc(BLOCK, 1);
-      writeSync(file, Buffer.alloc(BLOCK * SYNCS));
+      writeSync(file, Buffer.alloc(BLOCK_BYTES * SYNCS));
       fdatasyncSync(file);
-      const times: number[] = [];
-      for (let i = 0; i < SYNCS; i++) {
+      const times = Array.from({ length: SYNCS }, (_, i) => {
         const begin = this.#env.now();
-        writeSync(file, block, 0, BLOCK, i * BLOCK);
+        writeSync(file, Buffer.alloc(BLOCK_BYTES, 1), 0, BLOCK_BYTES, i * BLOCK_BYTES);
         fdatasyncSync(file);
-        times.push(this.#env.now() - begin);
-      }
+        return this.#env.now() - begin;
+      });
       return spreadOf(times).median;
     } finally {
       closeSync(file);
@@ -134,13 +146,12 @@ export class CalmMeter {
   }
 }
 
+/** Ticks of all cores together; null where there is no /proc. */
 function cpuTimes(): { readonly all: number; readonly steal: number } | null {
   try {
-    const values = (readFileSync('/proc/stat', 'utf8').split('\n')[0] ?? '')
-      .split(/\s+/)
-      .slice(1, 9)
-      .map(Number);
-    return { all: values.reduce((sum, value) => sum + value, 0), steal: values[7] ?? 0 };
+    const [all = ''] = readFileSync('/proc/stat', 'utf8').split('\n');
+    const ticks = all.split(/\s+/).slice(1, 9).map(Number);
+    return { all: ticks.reduce((sum, one) => sum + one, 0), steal: ticks[7] ?? 0 };
   } catch {
     return null;
   }

@@ -1,24 +1,21 @@
 // `npm run bench -- [WHAT]`: measurements on this machine, with what they ran on. Nothing here is part of a test.
 
-import { writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, parse } from 'node:path';
+import { realEnv } from '../common/base/env.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
-import { describeFailover, measureFailover, summarizeFailover } from './failover/few-ranges.ts';
-import {
-  describeManyRanges,
-  MANY_RANGES,
-  measureManyRanges,
-  summarizeManyRanges,
-} from './failover/many-ranges.ts';
+import { isSound, runFailover } from './failover/failover.ts';
+import { Calibrator, describeMachine, findPrograms, type Programs } from './machine.ts';
 import { runMicro } from './micro/micro.ts';
+import { Profiler } from './profile/profiler.ts';
 import { pageOf } from './report/page.ts';
-import { type Report, verifiedIn } from './report/results.ts';
-import { closingLines } from './report/table.ts';
-import { FULL, QUICK } from './rig.ts';
-import { runWorks } from './run.ts';
-import { WORKS, type Work, worksNamed } from './workloads/all.ts';
+import { type Outcome, type Report, together, verifiedIn } from './report/results.ts';
+import { closingLines, comparisonLines, machineLines } from './report/table.ts';
+import { FULL, QUICK, Rig } from './rig.ts';
+import { WORKLOADS, type Workload, workloadsNamed } from './workloads/all.ts';
 
 const COMMAND = {
   name: 'rangekeeper bench',
@@ -33,57 +30,111 @@ const COMMAND = {
     quick: toggle({ help: 'few keys and short rounds: two minutes instead of thirty' }),
     only: text<string | null>({
       value: 'NAME,...',
-      help: 'only these works, or groups of them',
+      help: 'only these workloads, or groups of them',
       fallback: null,
     }),
-    profile: toggle({ help: 'one more slot of each work of Rangekeeper, told where its time goes' }),
+    profile: toggle({
+      help: 'one more slot of each workload of Rangekeeper, with a CPU profile of each process',
+    }),
     json: text<string | null>({ value: 'FILE', help: 'writes all that was measured there', fallback: null }),
     html: text<string | null>({ value: 'FILE', help: 'writes a page with plots there', fallback: null }),
     runs: integer<number>({ help: 'failover: runs of each scenario', min: 1, max: 1000, fallback: 20 }),
   },
-  epilog: `works: ${WORKS.map(({ name }) => name).join(', ')}`,
+  epilog: `workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}`,
 } as const satisfies Command;
 
 type Values = ParsedFlags<typeof COMMAND>['values'];
 
+const MINUTE_MS = 60_000;
+
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
   const { values, positionals } = readFlags(COMMAND, argv);
-  const [what, ...more] = positionals;
   const stopped = life.stopRequested.then((): never => {
     throw new ProcessExit(EXIT.interrupted, 'rangekeeper bench: stopped');
   });
-  // Heard where the work can be left in order.
+  // Whoever can stop in order listens to it.
   stopped.catch(() => {});
-  if (more.length === 0 && what === undefined) return compareAll(values, stopped);
-  if (more.length === 0 && what === 'failover') return failover(values, stopped);
-  if (more.length === 0 && what === 'micro')
-    return finish(await runMicro(values.quick, say, stopped), values);
-  throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing, failover or micro');
-}
-
-function say(line: string): void {
-  process.stdout.write(`${line}\n`);
+  switch (positionals.join(' ')) {
+    case '':
+      return compareAll(values, stopped);
+    case 'micro':
+      return micro(values, stopped);
+    case 'failover':
+      return failover(values, stopped);
+    default:
+      throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing, failover or micro');
+  }
 }
 
 async function compareAll(values: Values, stopped: Promise<never>): Promise<number> {
-  return finish(
-    await runWorks(chosen(values), values.quick ? QUICK : FULL, values.profile, say, stopped),
-    values,
+  const workloads = chosen(values);
+  const scale = values.quick ? QUICK : FULL;
+  const programs = findPrograms();
+  const folder = values.profile ? profilesFolder(values) : null;
+  return measured(values, { scale: scale.name, programs }, async (directory, calibrator, report) => {
+    const profiler = folder === null ? null : await Profiler.open(folder, join(directory, 'profiler'));
+    const rig = new Rig({ scale, directory, programs, calibrator, profiler, say });
+    try {
+      for (const { run } of workloads) report(await Promise.race([run(rig), stopped]));
+    } finally {
+      await rig.stop();
+      profiler?.close();
+    }
+  });
+}
+
+async function micro(values: Values, stopped: Promise<never>): Promise<number> {
+  const { quick } = values;
+  const described = { scale: quick ? 'quick micro' : 'full micro', programs: null };
+  return measured(values, described, (directory, calibrator, report) =>
+    runMicro(quick, directory, calibrator, report, stopped),
   );
 }
 
-/** Tells the end of it, and writes what was asked for. */
-function finish(report: Report, values: Values): number {
+async function failover({ runs, json }: Values, stopped: Promise<never>): Promise<number> {
+  const report = await runFailover(runs, say, stopped);
+  if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  return isSound(report) ? EXIT.ok : EXIT.failed;
+}
+
+/** Data is below TMPDIR while `run` runs, which reports one outcome after the other; then writes what was asked for. */
+async function measured(
+  values: Values,
+  { scale, programs }: { scale: string; programs: Programs | null },
+  run: (directory: string, calibrator: Calibrator, report: (outcome: Outcome) => void) => Promise<void>,
+): Promise<number> {
+  const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
+  const machine = describeMachine(directory, programs);
+  for (const line of machineLines(machine)) say(line);
+  const begin = realEnv.now();
+  const startedAt = new Date(realEnv.wallNow()).toISOString();
+  const outcomes: Outcome[] = [];
+  try {
+    await run(directory, new Calibrator(realEnv, directory), (outcome) => {
+      outcomes.push(outcome);
+      for (const line of comparisonLines(outcome.rows, outcome.verdicts)) say(line);
+    });
+  } finally {
+    rmSync(directory, { recursive: true, force: true, maxRetries: 5 });
+  }
+  const minutes = (realEnv.now() - begin) / MINUTE_MS;
+  const report: Report = { scale, startedAt, minutes, machine, ...together(outcomes) };
   for (const line of closingLines(report)) say(line);
   if (values.json !== null) writeFileSync(values.json, `${JSON.stringify(report, null, 2)}\n`);
   if (values.html !== null) writeFileSync(values.html, pageOf(report));
   return verifiedIn(report.rows).lost === 0 ? EXIT.ok : EXIT.failed;
 }
 
-function chosen({ only, quick }: Values): readonly Work[] {
-  if (only === null) return WORKS.filter(({ part }) => part === 'quick' || (part === 'full' && !quick));
+/** Beside the report. */
+function profilesFolder({ html, json }: Values): string {
+  const { dir, name } = parse(html ?? json ?? join('.rangekeeper', 'bench'));
+  return join(dir, `${name}-profiles`);
+}
+
+function chosen({ only, quick }: Values): readonly Workload[] {
+  if (only === null) return WORKLOADS.filter(({ part }) => part === 'quick' || (part === 'full' && !quick));
   try {
-    return worksNamed(only);
+    return workloadsNamed(only);
   } catch (error) {
     throw new ProcessExit(
       EXIT.usage,
@@ -92,18 +143,6 @@ function chosen({ only, quick }: Values): readonly Work[] {
   }
 }
 
-async function failover(values: Values, stopped: Promise<never>): Promise<number> {
-  const machine = `Node ${process.version}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-  say(`failover: 3 nodes, T = 2 s, 8 writers and 4 fallback readers on one range; ${machine}`);
-  const runs = await measureFailover(values.runs, (run) => say(describeFailover(run)), stopped);
-  for (const line of summarizeFailover(runs)) say(line);
-  say(`failover of many ranges: ${MANY_RANGES}`);
-  const many = await measureManyRanges(values.runs, (run) => say(describeManyRanges(run)), stopped);
-  for (const line of summarizeManyRanges(many)) say(line);
-  if (values.json !== null)
-    writeFileSync(values.json, `${JSON.stringify({ machine, runs, many }, null, 2)}\n`);
-  const sound =
-    runs.every(({ lost, failedReads }) => lost === 0 && failedReads === 0) &&
-    many.every(({ lost }) => lost === 0);
-  return sound ? EXIT.ok : EXIT.failed;
+function say(line: string): void {
+  process.stdout.write(`${line}\n`);
 }

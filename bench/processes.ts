@@ -8,7 +8,7 @@ import { realEnv } from '../common/base/env.ts';
 import { isExecutable } from '../common/zk/find-server.ts';
 
 /** USER_HZ, the same on every Linux. */
-export const TICKS_PER_SECOND = 100;
+const TICKS_PER_SECOND = 100;
 const STOP_MS = 5_000;
 /** In /proc/PID/stat behind the command's name: user and system time, own and of children that ended. */
 const FIELD = { user: 11, system: 12, childUser: 13, childSystem: 14 } as const;
@@ -16,61 +16,56 @@ const FIELD = { user: 11, system: 12, childUser: 13, childSystem: 14 } as const;
 /** A program's path; null where PATH holds none. */
 export function findProgram(name: string): string | null {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(isNotEmpty);
-  const found = [...folders, '/usr/sbin', '/usr/local/sbin']
-    .map((folder) => join(folder, name))
-    .find(isExecutable);
-  return found ?? null;
+  const paths = [...folders, '/usr/sbin', '/usr/local/sbin'].map((folder) => join(folder, name));
+  return paths.find(isExecutable) ?? null;
 }
 
-/** A server that is no Node program; it ends with `stop`, or with this process's orderly end. */
-export class ServerProcess {
-  readonly #child: ChildProcess;
-  readonly #ended: Promise<void>;
-  readonly #kill = (): void => void this.#child.kill('SIGKILL');
+/** Servers that are no Node programs. They end with `stop`, or with this process's orderly end. */
+export class Servers {
+  readonly #children: ChildProcess[] = [];
+  readonly #kill = (): void => {
+    for (const child of this.#children) child.kill('SIGKILL');
+  };
 
-  constructor(program: string, args: readonly string[], logFile: string) {
+  start(program: string, args: readonly string[], logFile: string): void {
     const log = openSync(logFile, 'a');
-    this.#child = spawn(program, args, { stdio: ['ignore', log, log] });
+    this.#children.push(spawn(program, args, { stdio: ['ignore', log, log] }));
     closeSync(log);
-    this.#ended = new Promise((resolve) => this.#child.once('exit', () => resolve()));
-    process.once('exit', this.#kill);
+    if (this.#children.length === 1) process.once('exit', this.#kill);
   }
 
   get pids(): readonly number[] {
-    return this.#child.pid === undefined ? [] : [this.#child.pid];
+    return this.#children.flatMap(({ pid }) => (pid === undefined ? [] : [pid]));
   }
 
   async stop(): Promise<void> {
-    process.off('exit', this.#kill);
-    if (this.#child.exitCode !== null) return;
-    this.#child.kill('SIGTERM');
-    const insist = realEnv.after(STOP_MS, () => this.#child.kill('SIGKILL'));
-    await this.#ended;
+    const running = this.#children.filter(
+      ({ exitCode, signalCode }) => exitCode === null && signalCode === null,
+    );
+    const ended = running.map((child) => new Promise((resolve) => child.once('exit', resolve)));
+    for (const child of running) child.kill('SIGTERM');
+    const insist = realEnv.after(STOP_MS, this.#kill);
+    await Promise.all(ended);
     insist.cancel();
+    process.off('exit', this.#kill);
   }
 }
 
 /**
- * CPU seconds used so far by all of them together and by their children, as Redis has one write its log anew; null where the
- * kernel does not tell.
+ * CPU seconds used so far by these processes and their children together (a child of Redis rewrites its log); null where the
+ * kernel does not say.
  */
 export function cpuSecondsOf(pids: readonly number[]): number | null {
   const all = new Set(pids.flatMap((pid) => [pid, ...childrenOf(pid)]));
-  return sum([...all].map((pid) => stat(`/proc/${pid}/stat`, Object.values(FIELD))));
-}
-
-/** Those that its main thread started and that run. */
-function childrenOf(pid: number): number[] {
-  const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';
-  return text.split(' ').filter(isNotEmpty).map(Number);
+  return sum([...all].map((pid) => secondsIn(`/proc/${pid}/stat`, Object.values(FIELD))));
 }
 
 /** CPU seconds of children of this process that have ended. */
 export function cpuSecondsOfEnded(): number | null {
-  return stat('/proc/self/stat', [FIELD.childUser, FIELD.childSystem]);
+  return secondsIn('/proc/self/stat', [FIELD.childUser, FIELD.childSystem]);
 }
 
-/** Resident memory of all of them together, bytes. */
+/** Resident memory of these processes together, bytes. */
 export function residentBytesOf(pids: readonly number[]): number | null {
   return sum(
     pids.map((pid) => {
@@ -80,24 +75,31 @@ export function residentBytesOf(pids: readonly number[]): number | null {
   );
 }
 
+/** Running children that its main thread started. */
+function childrenOf(pid: number): number[] {
+  const text = readProc(`/proc/${pid}/task/${pid}/children`) ?? '';
+  return text.split(' ').filter(isNotEmpty).map(Number);
+}
+
+/** What is not known of one process counts as nothing. */
 function sum(values: readonly (number | null)[]): number | null {
   if (!existsSync('/proc/self/stat')) return null;
   return values.reduce<number>((total, value) => total + (value ?? 0), 0);
 }
 
-function isNotEmpty(text: string): boolean {
-  return text !== '';
-}
-
-function stat(path: string, fields: readonly number[]): number | null {
+function secondsIn(path: string, fields: readonly number[]): number | null {
   const text = readProc(path);
   if (text === null) return null;
   const values = text.slice(text.lastIndexOf(')') + 2).split(' ');
   return fields.reduce((total, field) => total + Number(values[field] ?? 0), 0) / TICKS_PER_SECOND;
 }
 
+function isNotEmpty(text: string): boolean {
+  return text !== '';
+}
+
 /** Null where the process is gone, or there is no /proc. */
-export function readProc(path: string): string | null {
+function readProc(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');
   } catch {

@@ -1,10 +1,17 @@
-// etcd as a contender: three members as they come (every write synced by a majority), loaded by h2load on its gRPC port.
-// Filling and looking use its JSON gateway.
+// etcd as a contender: three members as they come (every write synced by a majority), loaded by h2load on its gRPC port with
+// one request over and over, and so one key. Filling and reading back use its JSON gateway.
 
 import { join } from 'node:path';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
-import { ServerProcess } from '../processes.ts';
+import { forEach } from '../load/driver.ts';
+import { keyOf, valuePool } from '../load/keys.ts';
+import type { Verified } from '../load/ledger.ts';
+import type { SlotResult, SlotSpec } from '../load/slot.ts';
+import { Servers } from '../processes.ts';
+import { PREFIX, type Rig, VALUE_BYTES } from '../rig.ts';
+import type { Contender } from './contender.ts';
+import { getRequest, type H2loadRequest, putRequest, rangeRequest, runH2load } from './h2load.ts';
 
 const MEMBERS = 3;
 const START_MS = 20_000;
@@ -14,84 +21,111 @@ const FILL_BYTES = 1024 * 1024;
 const FILLS_AT_ONCE = 8;
 const QUOTA_BYTES = 8 * 1024 ** 3;
 
-interface MemberStatus {
-  readonly header: { readonly member_id: string };
-  readonly leader?: string;
+/** Null where etcd or h2load is not installed. */
+export async function etcd(rig: Rig): Promise<Contender | null> {
+  const { etcd: program, h2load } = rig.programs;
+  if (program === null || h2load === null)
+    return rig.leaveOut('etcd', 'etcd and h2load (Debian: etcd-server, nghttp2-client)');
+  const { cluster } = await rig.start('etcd', async (folder) => {
+    const started = await startCluster(program, folder);
+    await fill(started.address, PREFIX, rig.scale.keys, VALUE_BYTES);
+    return { cluster: started, stop: () => started.servers.stop() };
+  });
+  return new Etcd(cluster, h2load, rig.directory);
 }
 
-interface RangeAnswer {
-  readonly kvs?: readonly { readonly value?: string; readonly version: string }[];
-}
-
-export class EtcdCluster {
-  /** Of the leader, which serves linearizable reads with the fewest hops. */
+interface EtcdCluster {
+  readonly servers: Servers;
+  /** The leader's: it serves linearizable reads with the fewest hops. */
   readonly address: string;
-  readonly #members: readonly ServerProcess[];
+}
 
-  private constructor(address: string, members: readonly ServerProcess[]) {
-    this.address = address;
-    this.#members = members;
+class Etcd implements Contender {
+  readonly name = 'etcd, 3 nodes';
+  readonly client = 'h2load on gRPC, 1 connection, one key';
+  readonly canBeProfiled = false;
+  readonly #cluster: EtcdCluster;
+  readonly #h2load: string;
+  readonly #directory: string;
+  /** By key and size of value: etcd's count of the key's writes before ours, and ours that were acknowledged. */
+  readonly #written = new Map<string, { key: string; value: string; before: number; acknowledged: number }>();
+
+  constructor(cluster: EtcdCluster, h2load: string, directory: string) {
+    this.#cluster = cluster;
+    this.#h2load = h2load;
+    this.#directory = directory;
   }
 
-  static async start(program: string, directory: string): Promise<EtcdCluster> {
-    const ports = await freePorts(realEnv, '127.0.0.1', 2 * MEMBERS);
-    const url = (index: number): string => `http://127.0.0.1:${ports[index]}`;
-    const cluster = Array.from({ length: MEMBERS }, (_, i) => `m${i}=${url(MEMBERS + i)}`).join(',');
-    const members = Array.from({ length: MEMBERS }, (_, i) => {
-      const client = ['--listen-client-urls', url(i), '--advertise-client-urls', url(i)];
-      const peer = [
-        '--listen-peer-urls',
-        url(MEMBERS + i),
-        '--initial-advertise-peer-urls',
-        url(MEMBERS + i),
-      ];
-      const own = [
-        '--name',
-        `m${i}`,
-        '--data-dir',
-        join(directory, `etcd-${i}`),
-        '--initial-cluster',
-        cluster,
-      ];
-      const rest = ['--logger', 'zap', '--log-level', 'error', '--quota-backend-bytes', String(QUOTA_BYTES)];
-      return new ServerProcess(
-        program,
-        [...own, ...client, ...peer, ...rest],
-        join(directory, `etcd-${i}.log`),
-      );
+  serverPids(): readonly number[] {
+    return this.#cluster.servers.pids;
+  }
+
+  clientPids(): readonly number[] {
+    return [];
+  }
+
+  async run(spec: SlotSpec): Promise<SlotResult> {
+    const key = keyOf(spec.prefix, Math.floor(spec.keys / 2));
+    const value = valuePool(spec.valueBytes)[0] ?? '';
+    const name = `${key} ${spec.valueBytes}`;
+    const [writes, scans] = [spec.mix.update === 1, spec.mix.scan === 1];
+    if (writes && !this.#written.has(name)) {
+      const { version: before } = await lookUp(this.#cluster.address, key);
+      this.#written.set(name, { key, value, before, acknowledged: 0 });
+    }
+    const result = await runH2load({
+      ...{ program: this.#h2load, directory: this.#directory, address: this.#cluster.address },
+      ...{ streams: spec.callers, warmUpMs: spec.warmUpMs, ms: spec.ms },
+      request: requestOf(spec, key, value),
+      answerBytes: writes ? 1 : spec.valueBytes * (scans ? spec.pageRows : 1),
     });
-    const leader = await leaderAmong(Array.from({ length: MEMBERS }, (_, i) => url(i)));
-    return new EtcdCluster(leader, members);
+    const known = this.#written.get(name);
+    if (writes && known !== undefined) known.acknowledged += result.done;
+    return { ...result, rows: scans ? result.done * spec.pageRows : 0 };
   }
 
-  get pids(): readonly number[] {
-    return this.#members.flatMap(({ pids }) => pids);
+  fill(prefix: string, keys: number, valueBytes: number): Promise<void> {
+    return fill(this.#cluster.address, prefix, keys, valueBytes);
   }
 
-  async fill(keys: readonly string[], value: (index: number) => string): Promise<void> {
-    let next = 0;
-    const filler = async (): Promise<void> => {
-      for (let from = next; from < keys.length; from = next) {
-        const step = Math.max(1, Math.min(FILL_KEYS, Math.floor(FILL_BYTES / value(from).length)));
-        next = from + step;
-        const success = keys.slice(from, from + step).map((key, i) => ({
-          requestPut: { key: btoa(key), value: btoa(value(from + i)) },
-        }));
-        await ask(this.address, '/v3/kv/txn', { success });
-      }
+  /** Each key must have been written as often as was acknowledged. */
+  async verify(): Promise<Verified> {
+    const written = [...this.#written.values()];
+    this.#written.clear();
+    let lost = 0;
+    for (const { key, value, before, acknowledged } of written) {
+      const found = await lookUp(this.#cluster.address, key);
+      if (found.version - before < acknowledged || found.value !== value) lost++;
+    }
+    return { checked: written.length, lost, unknown: 0 };
+  }
+}
+
+function requestOf(spec: SlotSpec, key: string, value: string): H2loadRequest {
+  if (spec.mix.update === 1) return putRequest(key, value);
+  // It ends where the page does: etcd would count every row up to a later end.
+  if (spec.mix.scan === 1)
+    return rangeRequest(keyOf(spec.prefix, 0), keyOf(spec.prefix, spec.pageRows), spec.pageRows);
+  return getRequest(key);
+}
+
+async function startCluster(program: string, directory: string): Promise<EtcdCluster> {
+  const ports = await freePorts(realEnv, '127.0.0.1', 2 * MEMBERS);
+  const urls = ports.map((port) => `http://127.0.0.1:${port}`);
+  const members = urls.slice(MEMBERS).map((peer, i) => ({ name: `m${i}`, client: urls[i] ?? '', peer }));
+  const servers = new Servers();
+  for (const { name, client, peer } of members) {
+    const flags = {
+      ...{ name, 'data-dir': join(directory, name), logger: 'zap', 'log-level': 'error' },
+      ...{ 'listen-client-urls': client, 'advertise-client-urls': client },
+      ...{ 'listen-peer-urls': peer, 'initial-advertise-peer-urls': peer },
+      'initial-cluster': members.map((member) => `${member.name}=${member.peer}`).join(','),
+      'quota-backend-bytes': QUOTA_BYTES,
     };
-    await Promise.all(Array.from({ length: FILLS_AT_ONCE }, filler));
+    const args = Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`);
+    servers.start(program, args, join(directory, `${name}.log`));
   }
-
-  /** How often a key has been written, and what it holds. */
-  async look(key: string): Promise<{ readonly writes: number; readonly value: string }> {
-    const { kvs = [] } = await ask<RangeAnswer>(this.address, '/v3/kv/range', { key: btoa(key) });
-    return { writes: Number(kvs[0]?.version ?? 0), value: atob(kvs[0]?.value ?? '') };
-  }
-
-  async stop(): Promise<void> {
-    await Promise.all(this.#members.map((member) => member.stop()));
-  }
+  return { servers, address: await leaderAmong(members.map(({ client }) => client)) };
 }
 
 async function leaderAmong(addresses: readonly string[]): Promise<string> {
@@ -104,6 +138,36 @@ async function leaderAmong(addresses: readonly string[]): Promise<string> {
     await delay(realEnv, 100);
   }
   throw new Error(`etcd has no leader after ${START_MS / 1000} s`);
+}
+
+async function fill(address: string, prefix: string, keys: number, valueBytes: number): Promise<void> {
+  const values = valuePool(valueBytes);
+  const step = Math.max(1, Math.min(FILL_KEYS, Math.floor(FILL_BYTES / valueBytes)));
+  await forEach(Math.ceil(keys / step), FILLS_AT_ONCE, async (batch) => {
+    const indexes = Array.from({ length: Math.min(step, keys - batch * step) }, (_, i) => batch * step + i);
+    const success = indexes.map((index) => ({
+      requestPut: { key: btoa(keyOf(prefix, index)), value: btoa(values[index % values.length] ?? '') },
+    }));
+    await ask(address, '/v3/kv/txn', { success });
+  });
+}
+
+/** What a key holds, and how often it has been written. */
+async function lookUp(
+  address: string,
+  key: string,
+): Promise<{ readonly version: number; readonly value: string }> {
+  const { kvs = [] } = await ask<RangeAnswer>(address, '/v3/kv/range', { key: btoa(key) });
+  return { version: Number(kvs[0]?.version ?? 0), value: atob(kvs[0]?.value ?? '') };
+}
+
+interface MemberStatus {
+  readonly header: { readonly member_id: string };
+  readonly leader?: string;
+}
+
+interface RangeAnswer {
+  readonly kvs?: readonly { readonly value?: string; readonly version: string }[];
 }
 
 async function ask<T>(address: string, path: string, body: object): Promise<T> {

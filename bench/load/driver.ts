@@ -2,6 +2,8 @@
 // resolves when the server has answered. `caller` is the number of the concurrent caller, by which a driver with several
 // connections picks one.
 
+import { present } from '../../common/base/assert.ts';
+
 export type DriverSpec =
   | {
       readonly kind: 'rangekeeper';
@@ -9,26 +11,25 @@ export type DriverSpec =
       readonly namespaces: readonly string[];
       /** Clients, each with its own connections and its own ZooKeeper session. */
       readonly connections: number;
-      /** Of each operation, retries included. */
+      /** The deadline of each operation, retries included. */
       readonly deadlineMs: number;
     }
-  | {
-      readonly kind: 'redis';
-      readonly port: number;
-      readonly connections: number;
-      /** Writes of one connection that wait while a WAIT is under way go out together, with one WAIT behind them. */
-      readonly gathered: boolean;
-      /** ioredis' enableAutoPipelining. */
-      readonly pipelined: boolean;
-    }
+  | ({ readonly kind: 'redis'; readonly port: number } & RedisMode)
   | { readonly kind: 'zookeeper'; readonly port: number; readonly connections: number }
   | {
       readonly kind: 'echo';
       readonly port: number;
       readonly connections: number;
       readonly gathered: boolean;
-      readonly valueBytes: number;
     };
+
+export interface RedisMode {
+  readonly connections: number;
+  /** Writes of one connection that wait while a WAIT is under way go out together, with one WAIT behind them. */
+  readonly gathered: boolean;
+  /** ioredis' enableAutoPipelining. */
+  readonly pipelined: boolean;
+}
 
 /** What a client gives for a key: a value, or something that holds it. */
 export type Got = string | Uint8Array | { readonly value: Uint8Array };
@@ -43,9 +44,31 @@ export interface Driver {
   get(caller: number, key: string): Promise<Got | null>;
   /** Number of rows of one page; absent where the contender has no ordered keys. */
   scan?(caller: number, start: string, rows: number): Promise<number>;
-  /** Sets many keys, as fast as can be; their durability is the servers'. */
+  /** Sets many keys as fast as it can. */
   fill(keys: readonly string[], values: readonly string[]): Promise<void>;
-  close(): Promise<void>;
+}
+
+/** The connection of one caller: callers share them evenly. */
+export function connectionOf<T>(connections: readonly T[], caller: number): T {
+  return present(connections[caller % connections.length], 'a connection for every caller');
+}
+
+/** Opens this number of connections at the same time. */
+export function openAll<T>(connections: number, open: () => Promise<T>): Promise<T[]> {
+  return Promise.all(Array.from({ length: connections }, open));
+}
+
+/** Runs `task` for each index below `count`, in order, at most `atOnce` of them at the same time. */
+export async function forEach(
+  count: number,
+  atOnce: number,
+  task: (index: number) => Promise<void>,
+): Promise<void> {
+  let next = 0;
+  const worker = async (): Promise<void> => {
+    for (let index = next++; index < count; index = next++) await task(index);
+  };
+  await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
 /** An operation that was refused; certainly nothing was applied. */

@@ -1,83 +1,109 @@
 // The raw limit of a request over WebSocket between two Node processes: a server that answers every key with the same
 // value, and a client with a promise for each request, as a user has. One message for each request, or all of a turn in one.
+// It is the yardstick for our own protocol, so it shares nothing with it.
 
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
-import { assert } from '../../common/base/assert.ts';
+import { assert, present } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
-import type { Driver, DriverSpec } from './driver.ts';
-import { type EchoMessage, echoRoom, readEchoes, writeEcho } from './echo-wire.ts';
-import { KEY_BYTES, valuePool } from './keys.ts';
+import { connectionOf, type Driver, type DriverSpec, openAll } from './driver.ts';
+import { valuePool } from './keys.ts';
 
 const HOST = '127.0.0.1';
-/** Numbers of requests start over behind it. */
-const NUMBERS = 0x3fff_ffff;
+/** Request numbers start again from 0 after this one. */
+const NUMBER_MAX = 0x3fff_ffff;
+
+/**
+ * The least that a request and its answer can be, in protobuf: `fixed32 number = 1; bytes content = 2`, a key there, a value
+ * back; several of them one behind the other. Content is at most 127 bytes, so that its length is one byte.
+ */
+export interface Echo {
+  readonly number: number;
+  readonly content: string | Buffer;
+}
+
+const NUMBER_TAG = 0x0d;
+const CONTENT_TAG = 0x12;
+const HEAD_BYTES = 7;
+const CONTENT_BYTES_MAX = 0x7f;
+
+export function encodeEchoes(echoes: readonly Echo[]): Buffer {
+  let length = 0;
+  for (const { content } of echoes) length += HEAD_BYTES + content.length;
+  const out = Buffer.allocUnsafe(length);
+  let at = 0;
+  for (const { number, content } of echoes) {
+    assert(content.length <= CONTENT_BYTES_MAX, 'the length of what is echoed fits into a byte');
+    out[at] = NUMBER_TAG;
+    out.writeUInt32LE(number, at + 1);
+    out[at + 5] = CONTENT_TAG;
+    out[at + 6] = content.length;
+    if (typeof content === 'string') out.write(content, at + HEAD_BYTES, 'latin1');
+    else content.copy(out, at + HEAD_BYTES);
+    at += HEAD_BYTES + content.length;
+  }
+  return out;
+}
+
+/** The contents are views of `bytes`. */
+export function decodeEchoes(bytes: Buffer): (Echo & { readonly content: Buffer })[] {
+  const echoes: (Echo & { readonly content: Buffer })[] = [];
+  for (let at = 0; at < bytes.length; ) {
+    if (bytes[at] !== NUMBER_TAG || bytes[at + 5] !== CONTENT_TAG) throw new RangeError('not an echo');
+    const end = at + HEAD_BYTES + (bytes[at + 6] ?? 0);
+    echoes.push({ number: bytes.readUInt32LE(at + 1), content: bytes.subarray(at + HEAD_BYTES, end) });
+    at = end;
+  }
+  return echoes;
+}
 
 /** Serves on a free port of 127.0.0.1 until the process ends; gives the port. */
 export async function serveEcho(valueBytes: number): Promise<number> {
-  const [value = ''] = valuePool(valueBytes);
-  const bytes = Buffer.from(value, 'latin1');
-  const [port] = await freePorts(realEnv, HOST, 1);
-  assert(port !== undefined, 'there is a free port');
+  const content = Buffer.from(present(valuePool(valueBytes)[0], 'a value'), 'latin1');
+  const port = present((await freePorts(realEnv, HOST, 1))[0], 'a free port');
   const server = new WebSocketServer({ host: HOST, port, perMessageDeflate: false });
   await once(server, 'listening');
   server.on('connection', (socket) => {
     socket.on('message', (data) => {
       assert(data instanceof Buffer, 'ws gives whole buffers');
-      const asked: EchoMessage[] = [];
-      readEchoes(data, (message) => asked.push(message));
-      const out = echoRoom(asked.length, bytes.length);
-      let at = 0;
-      for (const { number } of asked) at = writeEcho(out, at, number, bytes);
-      socket.send(out.subarray(0, at));
+      socket.send(encodeEchoes(decodeEchoes(data).map(({ number }) => ({ number, content }))));
     });
   });
   return port;
 }
 
-export class EchoDriver implements Driver {
-  readonly #connections: readonly EchoConnection[];
+export interface EchoDriver extends Driver {
+  get(caller: number, key: string): Promise<Buffer>;
+  close(): void;
+}
 
-  private constructor(connections: readonly EchoConnection[]) {
-    this.#connections = connections;
-  }
-
-  static async open({
-    port,
-    connections,
-    gathered,
-  }: Extract<DriverSpec, { kind: 'echo' }>): Promise<EchoDriver> {
-    const sockets = Array.from(
-      { length: connections },
-      () => new WebSocket(`ws://${HOST}:${port}`, { perMessageDeflate: false }),
-    );
-    await Promise.all(sockets.map((socket) => once(socket, 'open')));
-    return new EchoDriver(sockets.map((socket) => new EchoConnection(socket, gathered)));
-  }
-
-  put(caller: number, key: string): Promise<Buffer> {
-    return this.get(caller, key);
-  }
-
-  get(caller: number, key: string): Promise<Buffer> {
-    const connection = this.#connections[caller % this.#connections.length];
-    assert(connection !== undefined, 'there is a connection for every caller');
-    return connection.ask(key);
-  }
-
-  async fill(): Promise<void> {}
-
-  async close(): Promise<void> {
-    for (const connection of this.#connections) connection.close();
-  }
+export async function openEcho({
+  port,
+  connections,
+  gathered,
+}: Omit<Extract<DriverSpec, { kind: 'echo' }>, 'kind'>): Promise<EchoDriver> {
+  const all = await openAll(connections, async () => {
+    const socket = new WebSocket(`ws://${HOST}:${port}`, { perMessageDeflate: false });
+    await once(socket, 'open');
+    return new EchoConnection(socket, gathered);
+  });
+  const get = (caller: number, key: string): Promise<Buffer> => connectionOf(all, caller).ask(key);
+  return {
+    put: get,
+    get,
+    fill: async () => {},
+    close: () => {
+      for (const connection of all) connection.close();
+    },
+  };
 }
 
 class EchoConnection {
   readonly #socket: WebSocket;
   readonly #gathers: boolean;
   readonly #waiting = new Map<number, (value: Buffer) => void>();
-  #gathered: { readonly number: number; readonly key: string }[] = [];
+  #gathered: Echo[] = [];
   #number = 0;
 
   constructor(socket: WebSocket, gathers: boolean) {
@@ -85,18 +111,18 @@ class EchoConnection {
     this.#gathers = gathers;
     socket.on('message', (data) => {
       assert(data instanceof Buffer, 'ws gives whole buffers');
-      readEchoes(data, ({ number, bytes }) => {
-        this.#waiting.get(number)?.(bytes);
+      for (const { number, content } of decodeEchoes(data)) {
+        this.#waiting.get(number)?.(content);
         this.#waiting.delete(number);
-      });
+      }
     });
   }
 
   ask(key: string): Promise<Buffer> {
     return new Promise((resolve) => {
-      const number = this.#number++ & NUMBERS;
+      const number = this.#number++ & NUMBER_MAX;
       this.#waiting.set(number, resolve);
-      this.#gathered.push({ number, key });
+      this.#gathered.push({ number, content: key });
       if (!this.#gathers) this.#flush();
       else if (this.#gathered.length === 1) realEnv.soon(() => this.#flush());
     });
@@ -109,9 +135,6 @@ class EchoConnection {
   #flush(): void {
     const requests = this.#gathered;
     this.#gathered = [];
-    const out = echoRoom(requests.length, KEY_BYTES);
-    let at = 0;
-    for (const { number, key } of requests) at = writeEcho(out, at, number, key);
-    this.#socket.send(out.subarray(0, at));
+    this.#socket.send(encodeEchoes(requests));
   }
 }

@@ -1,10 +1,8 @@
-// Keys and values of every contender: keys of 24 bytes, values drawn from a pool made once, as making them must cost the
-// load generator nothing. A value says which of the pool it is, so that reading back tells whether it is the last one
-// acknowledged.
+// Keys and values of every contender: keys of 24 bytes, and values from a pool that is made once, because making them must
+// cost the load generator nothing. No two values of a pool are alike: reading one back shows which write it came from.
 
-import { type Random, seeded } from '../stats/random.ts';
+import { type Random, seeded } from '../stats/draws.ts';
 
-export const KEY_BYTES = 24;
 const DIGITS = 20;
 const POOL_BYTES_MAX = 16 * 1024 * 1024;
 const POOL_MAX = 4_096;

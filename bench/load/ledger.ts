@@ -2,8 +2,11 @@
 // acknowledged. Two writes of one key are never under way at once (each caller has keys of its own), so the last one
 // is known. A key whose write ended without an answer may hold either value and is left out for good.
 
+import { forEach } from './driver.ts';
+
 const UNTOUCHED = -1;
 const UNKNOWN = -2;
+const READS_AT_ONCE = 64;
 
 export interface Verified {
   /** Keys read back. */
@@ -15,6 +18,7 @@ export interface Verified {
 }
 
 export class Ledger {
+  /** For each key the number of its value in the pool. */
   readonly #values: Int16Array;
 
   constructor(keys: number) {
@@ -29,7 +33,10 @@ export class Ledger {
     this.#values[key] = UNKNOWN;
   }
 
-  /** Reads back at most `max` keys, spread over all that were written, 64 at a time. */
+  /**
+   * Reads back at most `max` keys, spread over all that were written.
+   * @param read gives the number of the value that a key holds; null where it holds none of the pool
+   */
   async verify(max: number, read: (key: number) => Promise<number | null>): Promise<Verified> {
     const written: number[] = [];
     let unknown = 0;
@@ -37,19 +44,12 @@ export class Ledger {
       if (value >= 0) written.push(key);
       else if (value === UNKNOWN) unknown++;
     });
-    const step = Math.max(1, written.length / max);
-    let next = 0;
-    let checked = 0;
+    const checked = Math.min(max, written.length);
     let lost = 0;
-    const reader = async (): Promise<void> => {
-      for (;;) {
-        const key = written[Math.floor(next++ * step)];
-        if (key === undefined) return;
-        checked++;
-        if ((await read(key)) !== this.#values[key]) lost++;
-      }
-    };
-    await Promise.all(Array.from({ length: 64 }, reader));
+    await forEach(checked, READS_AT_ONCE, async (i) => {
+      const key = written[Math.floor((i * written.length) / checked)] ?? 0;
+      if ((await read(key)) !== this.#values[key]) lost++;
+    });
     return { checked, lost, unknown };
   }
 }

@@ -1,105 +1,104 @@
 // A load program: a process of its own for each contender, so that neither heap nor compiled code of one client is in
-// another's way and the cost of its client can be told. It does what the benchmark tells it over IPC.
+// another's way and the cost of its client can be measured. The benchmark calls the methods of `Program` over IPC
+// (load-program.ts), one call at a time.
 
 import { never } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import type { ProcessLife } from '../../common/process/main.ts';
 import { type Driver, type DriverSpec, valueIn } from './driver.ts';
-import { EchoDriver, serveEcho } from './echo.ts';
+import { openEcho, serveEcho } from './echo.ts';
 import { keyOf, valuePool } from './keys.ts';
 import { Ledger, type Verified } from './ledger.ts';
 import { runSlot } from './loops.ts';
-import type { LoadCommand, LoadReply } from './messages.ts';
-import { Workload } from './operations.ts';
-import { RangekeeperDriver } from './rangekeeper-driver.ts';
-import { RedisDriver } from './redis-driver.ts';
+import { Operations } from './operations.ts';
+import { openRangekeeper } from './rangekeeper-driver.ts';
+import { openRedis } from './redis-driver.ts';
 import type { SlotResult, SlotSpec } from './slot.ts';
-import { ZookeeperDriver } from './zookeeper-driver.ts';
+import { openZookeeper } from './zookeeper-driver.ts';
 
-/** Keys of which one `fill` may hold text at once. */
+/** Keys, and bytes of values, that the driver gets at once when filling. */
 const FILL_KEYS = 16_384;
 const FILL_BYTES = 16 * 1024 * 1024;
 /** Keys that one slot may insert beyond those loaded. */
 const INSERTS_MAX = 4_000_000;
 
+export interface Call {
+  readonly method: keyof Program;
+  readonly args: readonly unknown[];
+}
+
+export type Reply = { readonly value: unknown } | { readonly failure: string };
+
 export async function main(_argv: readonly string[], life: ProcessLife): Promise<number> {
   const program = new Program();
-  process.on('message', (command) => {
-    void program
-      .carryOut(command as LoadCommand)
-      .catch(
-        (error): LoadReply => ({
-          kind: 'failed',
-          reason: error instanceof Error ? String(error.stack) : String(error),
-        }),
-      )
-      .then((reply) => process.send?.(reply, undefined, undefined, () => {}));
+  process.on('message', (call) => {
+    void answer(program, call as Call).then((reply) => process.send?.(reply, undefined, undefined, () => {}));
   });
   await life.stopRequested;
   return EXIT.ok;
 }
 
-class Program {
+async function answer(program: Program, { method, args }: Call): Promise<Reply> {
+  const run: (...args: never[]) => Promise<unknown> = program[method];
+  try {
+    return { value: await run.apply(program, args as never[]) };
+  } catch (error) {
+    return { failure: error instanceof Error ? String(error.stack) : String(error) };
+  }
+}
+
+export class Program {
   #driver: Driver | null = null;
-  /** Of each prefix and value size. */
+  /** One for each prefix and size of values. */
   readonly #ledgers = new Map<string, { readonly ledger: Ledger; readonly spec: SlotSpec }>();
 
-  async carryOut(command: LoadCommand): Promise<LoadReply> {
-    switch (command.kind) {
-      case 'serve-echo':
-        return { kind: 'port', port: await serveEcho(command.valueBytes) };
-      case 'open':
-        this.#driver = await openDriver(command.driver);
-        return { kind: 'done' };
-      case 'fill':
-        await this.#fill(command);
-        return { kind: 'done' };
-      case 'slot':
-        return { kind: 'result', result: await this.#slot(command.spec) };
-      case 'verify':
-        return { kind: 'verified', verified: await this.#verify(command.max) };
-      default:
-        return never(command);
-    }
+  /** Serves the echo from now on; gives the port. */
+  serveEcho(valueBytes: number): Promise<number> {
+    return serveEcho(valueBytes);
   }
 
-  async #fill({ prefix, from, to, valueBytes }: Extract<LoadCommand, { kind: 'fill' }>): Promise<void> {
+  async open(spec: DriverSpec): Promise<void> {
+    this.#driver = await openDriver(spec);
+  }
+
+  /** Sets the keys from 0 to `keys` - 1 under the prefix. */
+  async fill(prefix: string, keys: number, valueBytes: number): Promise<void> {
     const pool = valuePool(valueBytes);
     const step = Math.max(1, Math.min(FILL_KEYS, Math.floor(FILL_BYTES / valueBytes)));
-    for (let begin = from; begin < to; begin += step) {
-      const count = Math.min(step, to - begin);
-      const keys = Array.from({ length: count }, (_, i) => keyOf(prefix, begin + i));
-      const values = Array.from({ length: count }, (_, i) => pool[(begin + i) % pool.length] ?? '');
-      await this.#opened().fill(keys, values);
+    for (let first = 0; first < keys; first += step) {
+      const indexes = Array.from({ length: Math.min(step, keys - first) }, (_, i) => first + i);
+      const values = indexes.map((index) => pool[index % pool.length] ?? '');
+      await this.#opened().fill(
+        indexes.map((index) => keyOf(prefix, index)),
+        values,
+      );
     }
   }
 
-  async #slot(spec: SlotSpec): Promise<SlotResult> {
+  slot(spec: SlotSpec): Promise<SlotResult> {
     const name = `${spec.prefix} ${spec.valueBytes}`;
-    const known = this.#ledgers.get(name);
     const inserts = (spec.mix.insert ?? 0) > 0 ? INSERTS_MAX : 0;
-    const ledger = known?.ledger ?? new Ledger(spec.keys + inserts);
+    const ledger = this.#ledgers.get(name)?.ledger ?? new Ledger(spec.keys + inserts);
     this.#ledgers.set(name, { ledger, spec });
-    return runSlot(realEnv, spec, new Workload(spec, this.#opened(), ledger));
+    return runSlot(realEnv, spec, new Operations(spec, this.#opened(), ledger));
   }
 
-  async #verify(max: number): Promise<Verified> {
+  /** Reads back what was acknowledged since the last time, at most `max` keys of each ledger. */
+  async verify(max: number): Promise<Verified> {
     const sum = { checked: 0, lost: 0, unknown: 0 };
     const ledgers = [...this.#ledgers.values()];
     // Another program may write these keys from here on.
     this.#ledgers.clear();
     for (const { ledger, spec } of ledgers) {
       const numbers = new Map(valuePool(spec.valueBytes).map((value, number) => [value, number]));
-      const found = await ledger.verify(max, async (key) => {
+      const { checked, lost, unknown } = await ledger.verify(max, async (key) => {
         const got = await this.#opened().get(key, keyOf(spec.prefix, key));
-        const value = got === null ? null : valueIn(got);
-        const text = value instanceof Uint8Array ? Buffer.from(value).toString('latin1') : value;
-        return text === null ? null : (numbers.get(text) ?? null);
+        return got === null ? null : (numbers.get(textOf(valueIn(got))) ?? null);
       });
-      sum.checked += found.checked;
-      sum.lost += found.lost;
-      sum.unknown += found.unknown;
+      sum.checked += checked;
+      sum.lost += lost;
+      sum.unknown += unknown;
     }
     return sum;
   }
@@ -110,16 +109,20 @@ class Program {
   }
 }
 
+function textOf(value: string | Uint8Array): string {
+  return typeof value === 'string' ? value : Buffer.from(value).toString('latin1');
+}
+
 function openDriver(spec: DriverSpec): Promise<Driver> {
   switch (spec.kind) {
     case 'rangekeeper':
-      return RangekeeperDriver.open(spec);
+      return openRangekeeper(spec);
     case 'redis':
-      return RedisDriver.open(spec);
+      return openRedis(spec);
     case 'zookeeper':
-      return ZookeeperDriver.open(spec);
+      return openZookeeper(spec);
     case 'echo':
-      return EchoDriver.open(spec);
+      return openEcho(spec);
     default:
       return never(spec);
   }

@@ -1,9 +1,8 @@
-// What callers do: draws the next operation of a slot's mix, carries it out through a driver, and keeps the ledger of
-// what was acknowledged. Each caller updates keys of its own and reads any.
+// What callers do: draws the next operation of a slot's mix, executes it through a driver, and keeps the ledger of what was
+// acknowledged. Each caller updates keys of its own and reads any.
 
 import { RangekeeperError } from '../../common/base/errors.ts';
-import { scatter, Zipf } from '../stats/draws.ts';
-import { type Random, seeded } from '../stats/random.ts';
+import { type Random, scatter, seeded, Zipf } from '../stats/draws.ts';
 import { type Driver, type Got, Refused, valueIn } from './driver.ts';
 import { keyOf, valuePool } from './keys.ts';
 import type { Ledger } from './ledger.ts';
@@ -12,8 +11,10 @@ import type { Mix, SlotSpec } from './slot.ts';
 type Action = keyof Mix;
 const ACTIONS: readonly Action[] = ['read', 'update', 'insert', 'scan', 'modify'];
 
-export class Workload {
+export class Operations {
+  /** Read in pages so far. */
   rows = 0;
+  /** How often each error code came. */
   readonly errors: Record<string, number> = {};
   readonly #spec: SlotSpec;
   readonly #driver: Driver;
@@ -36,8 +37,8 @@ export class Workload {
     this.#zipf = spec.draw === 'uniform' ? null : new Zipf(spec.keys);
   }
 
-  /** Calls `ended` when it is answered, with whether it went well. Callbacks, as promises of our own would be measured too. */
-  one(caller: number, ended: (well: boolean) => void): void {
+  /** Starts one operation and calls `ended` when it is answered. A callback: a promise of ours would be measured too. */
+  start(caller: number, ended: (well: boolean) => void): void {
     const failed = (error: unknown): void => {
       this.#count(codeOf(error));
       ended(false);
@@ -77,7 +78,7 @@ export class Workload {
     return this.#driver.get(caller, keyOf(this.#spec.prefix, key));
   }
 
-  /** What is not right is counted. */
+  /** Counts what is not right. */
   #isRight(got: Got | null): boolean {
     if (got !== null && valueIn(got).length === this.#spec.valueBytes) return true;
     this.#count(got === null ? 'MISSING' : 'WRONG_VALUE');

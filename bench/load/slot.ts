@@ -8,7 +8,7 @@ export interface SlotSpec {
   readonly mix: Mix;
   /** How keys are drawn. */
   readonly draw: 'uniform' | 'zipfian' | 'latest';
-  /** Concurrent callers; in an open loop at most so many operations are under way. */
+  /** Concurrent callers; in an open loop the most operations that are under way. */
   readonly callers: number;
   /** Operations arriving each second, at times set beforehand; null: each caller goes on when it is answered. */
   readonly arrivals: number | null;
@@ -28,15 +28,12 @@ export interface SlotResult {
   /** Operations answered within the measured time. */
   readonly done: number;
   readonly seconds: number;
-  /** Rows of pages. */
+  /** Read in pages. */
   readonly rows: number;
   /** One value for each of QUANTILES, ms; in an open loop from the time at which the operation was due. */
   readonly quantiles: readonly number[];
-  readonly longestMs: number;
-  /** By code. */
+  /** How often each error code came. */
   readonly errors: Readonly<Record<string, number>>;
-  /** Open loop: how late the generator itself was, p99, ms. */
-  readonly latenessMs: number;
 }
 
 export const PUTS: Mix = { update: 1 };

@@ -5,7 +5,7 @@ import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { Channel } from '../../common/net/channel.ts';
 import { serveWs, WsTransport } from '../../common/net/ws-transport.ts';
-import { EchoDriver, serveEcho } from '../load/echo.ts';
+import { openEcho, serveEcho } from '../load/echo.ts';
 import { keyOf } from '../load/keys.ts';
 import { PREFIX, VALUE_BYTES } from '../rig.ts';
 import type { OpenParts, Part } from './part.ts';
@@ -23,16 +23,8 @@ export const channelParts: OpenParts = async () => {
   const text = keyOf(PREFIX, 1);
   const key = new Uint8Array(Buffer.from(text));
   const pages = { livez: () => null, readyz: () => null, metrics: () => '' };
-  const reply = {
-    kind: 'get-reply',
-    found: true,
-    value,
-    revision: 1,
-    epoch: 1,
-    stale: false,
-    staleMs: 0,
-    appliedSeq: 1,
-  } as const;
+  const provenance = { revision: 1, epoch: 1, stale: false, staleMs: 0, appliedSeq: 1 };
+  const reply = { kind: 'get-reply', found: true, value, ...provenance } as const;
   const listener = await serveWs({
     listen: '127.0.0.1:0',
     env,
@@ -46,16 +38,8 @@ export const channelParts: OpenParts = async () => {
       }),
   });
   const channel = Channel.dial({
-    ...{
-      env,
-      log,
-      transport: new WsTransport(env),
-      address: listener.address,
-      connectMs: DEADLINE_MS,
-      node: NODE,
-    },
-    self: { clusterId: CLUSTER, nodeId: '' },
-    handlers: {},
+    ...{ env, log, transport: new WsTransport(env), address: listener.address, connectMs: DEADLINE_MS },
+    ...{ node: NODE, self: { clusterId: CLUSTER, nodeId: '' }, handlers: {} },
   });
   const get = { kind: 'get', range: 1, epoch: 1, key, mode: 'linearizable', minSeq: 0 } as const;
   const ask = (): Promise<unknown> =>
@@ -63,34 +47,21 @@ export const channelParts: OpenParts = async () => {
       channel.request(get, env.now() + DEADLINE_MS, { replied: resolve, failed: reject });
     });
   const port = await serveEcho(VALUE_BYTES);
-  const echo = await EchoDriver.open({
-    kind: 'echo',
-    port,
-    connections: 1,
-    gathered: true,
-    valueBytes: VALUE_BYTES,
-  });
+  const echo = await openEcho({ port, connections: 1, gathered: true });
   const parts = IN_FLIGHT.map(
     (callers): Part => ({
-      ...{ name: 'channel', variant: `${callers} in flight, both ends in one process`, unit: 'requests/s' },
-      sides: [
-        { name: 'channel', how: 'ws, gathered per turn', run: () => closed(callers, ask) },
-        {
-          name: 'raw limit',
-          how: 'ws echo, gathered per turn',
-          run: () => closed(callers, () => echo.get(0, text)),
-        },
-      ],
+      ...{ name: 'channel', subject: 'channel', unit: 'requests/s' },
+      variant: `${callers} in flight, both ends in one process`,
+      own: { how: 'ws, gathered per turn', run: () => closed(callers, ask) },
+      raw: { how: 'ws echo, gathered per turn', run: () => closed(callers, () => echo.get(0, text)) },
     }),
   );
-  return {
-    parts,
-    async close() {
-      channel.close('done');
-      await echo.close();
-      await listener.close();
-    },
+  const close = async (): Promise<void> => {
+    channel.close('done');
+    echo.close();
+    await listener.close();
   };
+  return { parts, close };
 };
 
 async function closed(callers: number, ask: () => Promise<unknown>): Promise<number> {

@@ -1,15 +1,16 @@
 // The core of replication without any I/O: an owner and two followers that hand their messages to each other and whose logs
 // are synced at once.
 
-import { assert } from '../../common/base/assert.ts';
+import { assert, present } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
 import type { Outgoing } from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
 import { ENTRY_KINDS, type LogEntry, type ReplicaLog } from '../../kvnode/storage/storage.ts';
-import type { OpenParts } from './part.ts';
+import type { OpenParts, Part } from './part.ts';
 
+const NAME = 'replica core';
 const NODES = ['a', 'b', 'c'] as const;
 const OWNER = 'a';
 const SESSION = '1';
@@ -17,9 +18,9 @@ const ENTRIES = 64;
 const PAYLOAD = new Uint8Array(160);
 const KEPT = 1_024;
 const EMPTY = new Uint8Array(0);
-/** Of the clock, ms, from one look at everybody to the next. */
+/** How far the clock goes on from one turn of all three to the next. */
 const ROUND_MS = 1;
-/** Rounds until the owner has found where the logs of its followers meet its own; it waits before it asks again. */
+/** Rounds within which the owner finds where its followers' logs meet its own. */
 const START_ROUNDS = 1_000;
 
 const DESCRIPTOR: Descriptor = {
@@ -31,7 +32,7 @@ const DESCRIPTOR: Descriptor = {
   ...{ parent: null, transferTo: null, retire: null },
 };
 
-/** The newest entries of one replica; what is logged counts as synced with the next event `synced`. */
+/** The newest entries of one replica. They count as synced with the next event `synced`. */
 class ShortLog implements ReplicaLog {
   gathering = 1;
   readonly base = origin;
@@ -83,34 +84,27 @@ class Trio {
   #now = 0;
 
   constructor() {
+    const always = (): boolean => true;
+    const nodes = new Map(NODES.map((id) => [id, 'staying' as const]));
+    const image = { descriptor: DESCRIPTOR, version: 1 };
     for (const [i, node] of NODES.entries()) {
       const log = new ShortLog();
-      const meta = { range: 1, inc: i + 1, namespace: 'default', namespaceId: 1, start: EMPTY, end: null };
       const recovered = {
-        ...meta,
-        epochSeen: 0,
-        base: origin,
-        lastSeq: 0,
-        applied: origin,
-        committed: 0,
-        void: false,
+        ...{ range: 1, inc: i + 1, namespace: 'default', namespaceId: 1, start: EMPTY, end: null },
+        ...{ epochSeen: 0, base: origin, lastSeq: 0, applied: origin, committed: 0, void: false },
       };
-      const always = (): boolean => true;
       const replica = new Replica({
         ...{ self: node, recovered, log, config: DEFAULT_REPLICATION },
         ...{ leaseValid: always, diskFit: always, stampBase: 0 },
       });
       this.#replicas.set(node, { replica, log });
-      replica.step({ kind: 'live', nodes: new Map(NODES.map((id) => [id, 'staying'])) }, this.#now);
-      replica.step(
-        { kind: 'image', image: { descriptor: DESCRIPTOR, version: 1 }, session: SESSION },
-        this.#now,
-      );
+      replica.step({ kind: 'live', nodes }, this.#now);
+      replica.step({ kind: 'image', image, session: SESSION }, this.#now);
     }
     for (let round = 0; round < START_ROUNDS && this.#committed === 0; round++) this.#settle();
   }
 
-  /** Through commit on all three; gives their number. */
+  /** Replicates and commits entries on all three; gives their number. */
   replicate(): number {
     const { replica } = this.#of(OWNER);
     const before = this.#committed;
@@ -123,7 +117,7 @@ class Trio {
     return ENTRIES;
   }
 
-  /** Until nobody has anything to say. */
+  /** Until nobody sends or syncs anything. */
   #settle(): void {
     for (let quiet = false; !quiet; this.#now += ROUND_MS) {
       quiet = true;
@@ -149,9 +143,7 @@ class Trio {
   }
 
   #of(node: string): { readonly replica: Replica; readonly log: ShortLog } {
-    const found = this.#replicas.get(node);
-    assert(found !== undefined, `there is a replica on ${node}`);
-    return found;
+    return present(this.#replicas.get(node), `the replica on ${node}`);
   }
 }
 
@@ -165,10 +157,10 @@ export const corePart: OpenParts = async () => {
     }
     return ENTRIES;
   };
-  const sides = [
-    { name: 'replica core', how: 'an owner, two followers, no I/O', run: () => trio.replicate() },
-    { name: 'raw limit', how: 'an object for each entry in three arrays', run: pushRaw },
-  ];
-  const variant = `${ENTRIES} entries a turn`;
-  return { parts: [{ name: 'replica core', variant, unit: 'entries/s', sides }], close: async () => {} };
+  const part: Part = {
+    ...{ name: NAME, subject: NAME, variant: `${ENTRIES} entries a turn`, unit: 'entries/s' },
+    own: { how: 'an owner, two followers, no I/O', run: () => trio.replicate() },
+    raw: { how: 'an object for each entry in three arrays', run: pushRaw },
+  };
+  return { parts: [part], close: async () => {} };
 };

@@ -8,7 +8,7 @@ import { silentLogger } from '../../common/base/log.ts';
 import { origin } from '../../common/model/ids.ts';
 import { openStorage } from '../../kvnode/storage/open.ts';
 import { ENTRY_KINDS, type LogEntry } from '../../kvnode/storage/storage.ts';
-import type { OpenParts } from './part.ts';
+import type { OpenParts, Part } from './part.ts';
 
 const GROUP = 64;
 /** An operation of a key of 24 bytes and a value of 100. */
@@ -48,15 +48,19 @@ export const logPart: OpenParts = async (directory) => {
     at = (at + block.length) % (RAW_BYTES - block.length);
     return GROUP;
   };
-  const sides = [
-    { name: 'shared log', how: 'append, synced', run: append },
-    { name: 'raw limit', how: 'write and fdatasync of as many bytes', run: writeRaw },
-  ];
-  return {
-    parts: [{ name: 'log', variant: `groups of ${GROUP} entries, one at a time`, unit: 'entries/s', sides }],
-    async close() {
-      closeSync(file);
-      await storage.close();
+  const part: Part = {
+    ...{
+      name: 'log',
+      subject: 'shared log',
+      variant: `groups of ${GROUP} entries, one at a time`,
+      unit: 'entries/s',
     },
+    own: { how: 'append, synced', run: append },
+    raw: { how: 'write and fdatasync of as many bytes', run: writeRaw },
   };
+  const close = async (): Promise<void> => {
+    closeSync(file);
+    await storage.close();
+  };
+  return { parts: [part], close };
 };

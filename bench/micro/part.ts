@@ -1,19 +1,22 @@
 // One part of a node beside its raw limit, as micro.ts runs them.
 
 export interface Side {
-  readonly name: string;
+  /** What it does, in a few words. */
   readonly how: string;
   /** Does some work; gives how many units it was. */
   readonly run: () => number | Promise<number>;
 }
 
 export interface Part {
+  /** `state, put` */
   readonly name: string;
+  /** What of the node is measured: `state`. */
+  readonly subject: string;
   readonly variant: string;
   /** Such as `entries/s`. */
   readonly unit: string;
-  /** Ours first, then the raw limit. */
-  readonly sides: readonly Side[];
+  readonly own: Side;
+  readonly raw: Side;
 }
 
 export interface Parts {

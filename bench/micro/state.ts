@@ -9,8 +9,8 @@ import { openStorage } from '../../kvnode/storage/open.ts';
 import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
 import { keyOf, valuePool } from '../load/keys.ts';
 import { PREFIX, VALUE_BYTES } from '../rig.ts';
-import { seeded } from '../stats/random.ts';
-import type { OpenParts } from './part.ts';
+import { seeded } from '../stats/draws.ts';
+import type { OpenParts, Part, Side } from './part.ts';
 
 const KEYS = 100_000;
 const BATCH = 1_000;
@@ -62,10 +62,6 @@ export const stateParts: OpenParts = async (directory) => {
   filled = 0;
   for (let i = 0; i < KEYS; i += BATCH) await putRaw(() => keyAt(filled++));
   await synced;
-  const sides = (own: () => number | Promise<number>, raw: () => number | Promise<number>, how: string) => [
-    { name: 'state', how: 'overlay, row cache, LevelDB behind', run: own },
-    { name: 'raw limit', how, run: raw },
-  ];
   const get = (): number => {
     for (let i = 0; i < READS; i++) storage.get(META.namespaceId, anyKey());
     return READS;
@@ -91,32 +87,21 @@ export const stateParts: OpenParts = async (directory) => {
     }
     return rows;
   };
-  const variant = `${KEYS} keys of ${VALUE_BYTES} B`;
-  return {
-    parts: [
-      {
-        name: 'state, put',
-        variant,
-        unit: 'ops/s',
-        sides: sides(
-          () => put(anyKey),
-          () => putRaw(anyKey),
-          'LevelDB, batches',
-        ),
-      },
-      { name: 'state, get', variant, unit: 'ops/s', sides: sides(get, getRaw, 'LevelDB, getSync') },
-      {
-        name: `state, scan of ${PAGE}`,
-        variant,
-        unit: 'rows/s',
-        sides: sides(scan, scanRaw, 'LevelDB, nextv'),
-      },
-    ],
-    async close() {
-      await storage.close();
-      await level.close();
-    },
+  const part = (name: string, unit: string, run: Side['run'], raw: Side): Part => ({
+    ...{ name: `state, ${name}`, subject: 'state', variant: `${KEYS} keys of ${VALUE_BYTES} B`, unit },
+    own: { how: 'overlay, row cache, LevelDB behind', run },
+    raw,
+  });
+  const parts = [
+    part('put', 'ops/s', () => put(anyKey), { how: 'LevelDB, batches', run: () => putRaw(anyKey) }),
+    part('get', 'ops/s', get, { how: 'LevelDB, getSync', run: getRaw }),
+    part(`scan of ${PAGE}`, 'rows/s', scan, { how: 'LevelDB, nextv', run: scanRaw }),
+  ];
+  const close = async (): Promise<void> => {
+    await storage.close();
+    await level.close();
   };
+  return { parts, close };
 };
 
 function turn(): Promise<void> {

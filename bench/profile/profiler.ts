@@ -1,170 +1,118 @@
-// Takes the profile of something that a cluster and its load program do: the kernel's counts before and after, and
-// samples of each Node process in between.
+// Takes CPU profiles of Node processes while something is measured, as .cpuprofile files: the inspector's own format.
+// The processes are started with `environment`; the code in them is preload.ts.
 
-import type { Env } from '../../common/base/env.ts';
-import type { BenchCluster } from '../bench-cluster.ts';
-import type { LoadProgram } from '../load/load-program.ts';
-import { accountOf, machineOf, type Roles, type SeenProcess } from './accounts.ts';
-import { attribute } from './attribution.ts';
-import { Inspector } from './inspector.ts';
-import { lookAtMachine, lookAtMemory, lookAtThreads, type MachineLook, type ThreadLooks } from './kernel.ts';
-import { cachesOf, metricsAt, type Numbers, riseOf } from './metrics-page.ts';
-import { locator, mappedLines } from './places.ts';
-import { POOL_THREADS, WATCH, WATCHED, type Watched } from './probe.ts';
-import type { Profile } from './profile.ts';
+import { once } from 'node:events';
+import { mkdirSync } from 'node:fs';
+import { createServer, type Server, type Socket } from 'node:net';
+import { join, resolve } from 'node:path';
+import { createInterface, type Interface } from 'node:readline';
 
-/** Whose processes a profile looks into. */
-export interface Subject {
-  readonly name: string;
-  readonly cluster: BenchCluster;
-  /** Null where what is done needs none. */
-  readonly program: LoadProgram | null;
-}
+/** What opens the files, for people. */
+export const OPENED_BY =
+  'CPU profiles open in Chrome DevTools (Performance, Load profile), VS Code and speedscope.app';
 
-/** What was done, where operations are counted. */
-export type Done = Pick<Profile, 'operations' | 'median'>;
-
-interface Target {
-  readonly name: string;
-  readonly pid: number;
-  readonly port: number;
-}
-
-/** One process while its profile is taken. */
-interface Opened extends Target {
-  readonly inspector: Inspector;
-  /** Threads that were not there before it was opened. */
-  readonly appeared: readonly number[];
-}
-
-/** All that is counted outside of the processes, at one moment. */
-interface Look {
-  readonly now: number;
-  readonly machine: MachineLook;
-  /** By pid. */
-  readonly threads: ReadonlyMap<number, ThreadLooks>;
-  /** Of nodes by name. */
-  readonly pages: ReadonlyMap<string, Numbers>;
-}
-
-const ROOT = new URL('../../../', import.meta.url).href;
-const MS = 1_000;
+const PRELOAD = new URL('./preload.js', import.meta.url).href;
 
 export class Profiler {
-  readonly #env: Env;
-  readonly #locate = locator(ROOT, mappedLines());
-  /** Threads that are there for profiles, by pid: an inspector stays open. */
-  readonly #instruments = new Map<number, ReadonlySet<number>>();
+  /** Has a folder for each profile; absolute. */
+  readonly folder: string;
+  readonly #socketPath: string;
+  readonly #server: Server;
+  readonly #processes = new Map<number, ProfiledProcess>();
+  /** Set while a profile is taken. */
+  #joined: ((process: ProfiledProcess) => void) | null = null;
 
-  constructor(env: Env) {
-    this.#env = env;
+  private constructor(folder: string, socketPath: string) {
+    this.folder = resolve(folder);
+    this.#socketPath = socketPath;
+    this.#server = createServer((socket) => void this.#accept(socket));
+  }
+
+  /** `socketPath`: of a local socket that it makes. */
+  static async open(folder: string, socketPath: string): Promise<Profiler> {
+    const profiler = new Profiler(folder, socketPath);
+    await once(profiler.#server.listen(socketPath), 'listening');
+    return profiler;
+  }
+
+  /** For a process that may be profiled, or for its guardian; the files are named after `name`. */
+  environment(name: string): Readonly<Record<string, string>> {
+    const options = [process.env.NODE_OPTIONS, `--import=${PRELOAD}`];
+    return {
+      NODE_OPTIONS: options.filter((option) => option !== undefined).join(' '),
+      BENCH_PROFILER_SOCKET: this.#socketPath,
+      BENCH_PROFILER_NAME: name,
+      // With --import, Node starts libuv's threads before bin/rangekeeper.cjs can say how many there should be.
+      UV_THREADPOOL_SIZE: process.env.UV_THREADPOOL_SIZE ?? '16',
+    };
   }
 
   /**
-   * What `action` costs. Where processes begin by `begin`, all counts from there; their samples come a moment later, once a
-   * process can be looked into.
+   * Runs `action` and profiles those of the processes that were started with `environment`, and each that starts meanwhile.
+   * Writes a file for each process into a folder of its own for the title; gives that folder. A process that ends before
+   * `action` does leaves no file.
    */
-  async profile(
-    subject: Subject,
-    action: () => Promise<Done>,
-    begin: (() => Promise<void>) | null = null,
-  ): Promise<Profile> {
-    const opened: Opened[] = [];
-    const open = async (): Promise<void> => {
-      await subject.cluster.started();
-      const opening = targetsOf(subject).map(async (target) => {
-        opened.push(await this.#open(target));
-      });
-      // All of them, so that what did open is closed again.
-      const failed = (await Promise.allSettled(opening)).find(({ status }) => status === 'rejected');
-      if (failed?.status === 'rejected') throw failed.reason;
+  async profile(title: string, pids: readonly number[], action: () => Promise<unknown>): Promise<string> {
+    const started: Promise<ProfiledProcess | null>[] = [];
+    const start = (process: ProfiledProcess | undefined): void => {
+      if (process !== undefined)
+        started.push(process.ask('start').then((isDone) => (isDone ? process : null)));
     };
+    for (const pid of pids) start(this.#processes.get(pid));
+    this.#joined = start;
     try {
-      if (begin === null) await open();
-      await begin?.();
-      const before = await this.#look(subject);
-      if (begin !== null) await open();
-      const done = await action();
-      const after = await this.#look(subject);
-      return await this.#tell(subject, opened, done, before, after);
+      await Promise.all(started);
+      await action();
     } finally {
-      for (const { inspector } of opened) inspector.close();
+      this.#joined = null;
     }
+    const folder = join(this.folder, title.toLowerCase().replaceAll(/[^a-z0-9]+/g, '-'));
+    mkdirSync(folder, { recursive: true });
+    for (const process of await Promise.all(started))
+      await process?.ask(join(folder, `${process.name}.cpuprofile`));
+    return folder;
   }
 
-  async #open(target: Target): Promise<Opened> {
-    const threads = lookAtThreads(target.pid);
-    const inspector = await Inspector.open(this.#env, target.pid, target.port);
-    await Promise.all([inspector.startProfile(), inspector.evaluate(WATCH)]);
-    const appeared = [...lookAtThreads(target.pid).keys()].filter((tid) => !threads.has(tid));
-    return { ...target, inspector, appeared };
+  close(): void {
+    this.#server.close();
+    for (const { socket } of this.#processes.values()) socket.destroy();
   }
 
-  async #look(subject: Subject): Promise<Look> {
-    const { cluster } = subject;
-    await cluster.started();
-    const addresses = await cluster.addresses();
-    const pages = await Promise.all(
-      [...addresses].map(async ([name, address]) => [name, await metricsAt(address)] as const),
-    );
-    const threads = targetsOf(subject).map(({ pid }) => [pid, lookAtThreads(pid)] as const);
-    return {
-      ...{ now: this.#env.now(), machine: lookAtMachine() },
-      ...{ threads: new Map(threads), pages: new Map(pages) },
-    };
-  }
-
-  async #tell(
-    { name, cluster, program }: Subject,
-    opened: readonly Opened[],
-    done: Done,
-    before: Look,
-    after: Look,
-  ): Promise<Profile> {
-    const seconds = (after.now - before.now) / MS;
-    const seen = await Promise.all(opened.map((one) => this.#seen(one, before, after)));
-    const processes = seen.map((one) => accountOf(one, seconds)).sort((a, b) => b.cores - a.cores);
-    const machine = machineOf(before.machine, after.machine, rolesOf(cluster, program), seconds);
-    return { subject: name, seconds, ...done, processes, machine };
-  }
-
-  async #seen({ name, pid, inspector, appeared }: Opened, before: Look, after: Look): Promise<SeenProcess> {
-    const samples = attribute(await inspector.stopProfile(), this.#locate);
-    const resident = lookAtMemory(pid);
-    const { heap, buffers, ...counts } = (await inspector.evaluate(WATCHED)) as Watched;
-    const pool = new Set((await inspector.evaluate(POOL_THREADS)) as number[]);
-    const page = after.pages.get(name) ?? {};
-    return {
-      ...{ name, pid, pool, samples, instruments: this.#instrumentsOf(pid, appeared, pool) },
-      before: before.threads.get(pid) ?? new Map(),
-      after: after.threads.get(pid) ?? new Map(),
-      owned: page.owned_ranges ?? null,
-      memory: { ...resident, heap, buffers, caches: cachesOf(page) },
-      counts: { ...counts, counters: riseOf(before.pages.get(name) ?? {}, page) },
-    };
-  }
-
-  /** libuv's pool may begin as late. */
-  #instrumentsOf(pid: number, appeared: readonly number[], pool: ReadonlySet<number>): ReadonlySet<number> {
-    const known = this.#instruments.get(pid) ?? new Set();
-    const instruments = new Set([...known, ...appeared.filter((tid) => !pool.has(tid))]);
-    this.#instruments.set(pid, instruments);
-    return instruments;
+  async #accept(socket: Socket): Promise<void> {
+    socket.on('error', () => {});
+    const lines = createInterface(socket);
+    const [hello] = await once(lines, 'line');
+    const { pid, name } = JSON.parse(hello) as { readonly pid: number; readonly name: string };
+    const process = new ProfiledProcess(name, socket, lines);
+    this.#processes.set(pid, process);
+    socket.once('close', () => this.#processes.delete(pid));
+    this.#joined?.(process);
   }
 }
 
-function targetsOf({ cluster, program }: Subject): Target[] {
-  const nodes = cluster.processes.filter(({ role }) => role === 'node');
-  const load =
-    program?.pids.map((pid) => ({ name: 'load program', pid, inspectPort: program.inspectPort })) ?? [];
-  return [...nodes, ...load].map(({ name, pid, inspectPort: port }) => {
-    if (port === null) throw new Error(`${name} was started without a port for its inspector`);
-    return { name, pid, port };
-  });
-}
+class ProfiledProcess {
+  readonly name: string;
+  readonly socket: Socket;
+  readonly #lines: Interface;
 
-function rolesOf(cluster: BenchCluster, program: LoadProgram | null): Roles {
-  const profiled = program?.pids.map((pid) => [pid, null] as const) ?? [];
-  const helpers = cluster.processes.map(({ role, pid }) => [pid, role === 'node' ? null : role] as const);
-  return new Map([...profiled, ...helpers, [process.pid, 'this benchmark']]);
+  constructor(name: string, socket: Socket, lines: Interface) {
+    this.name = name;
+    this.socket = socket;
+    this.#lines = lines;
+  }
+
+  /** Whether it was done; false where the process has ended. Rejects with what the process says of a failure. */
+  ask(line: string): Promise<boolean> {
+    return new Promise((resolve, reject) => {
+      const ended = (): void => resolve(false);
+      if (this.socket.destroyed) return ended();
+      this.socket.once('close', ended);
+      this.#lines.once('line', (answer) => {
+        this.socket.off('close', ended);
+        if (answer === 'done') resolve(true);
+        else reject(new Error(`no profile of ${this.name}: ${answer}`));
+      });
+      this.socket.write(`${line}\n`);
+    });
+  }
 }

@@ -1,161 +1,134 @@
-// A report as one HTML file that needs nothing else: goals, then each comparison with its bars, its latencies and its
-// figures, and throughput by concurrency.
+// A report as one HTML file that needs nothing else: its lines, throughput by concurrency, and each comparison with its rounds,
+// its latencies and its figures. uPlot draws; it stands in the file with what it draws (draw.ts).
 
-import type { Row, Verdict } from '../compare.ts';
-import { QUANTILES } from '../stats/histogram.ts';
-import { bars, escapeHtml, type Line, lines } from './plot.ts';
-import { profileLines } from './profile-lines.ts';
-import { type Report, verifiedIn } from './results.ts';
-import { calmLine, figure, machineLines } from './table.ts';
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { QUANTILES } from '../stats/summary.ts';
+import type { Plot } from './draw.ts';
+import type { Report, Row } from './results.ts';
+import { cellsOf, closingLines, machineLines, titleOf } from './table.ts';
+
+const DRAW = fileURLToPath(new URL('./draw.js', import.meta.url));
+const MIB = 2 ** 20;
 
 const STYLE = [
   'body{font:14px/1.45 system-ui,sans-serif;max-width:1180px;margin:2em auto;padding:0 1em;color:#222}',
-  'h2{margin-top:2em;border-bottom:1px solid #ccc}svg{font:11px system-ui,sans-serif;max-width:100%;height:auto}',
-  'table{border-collapse:collapse;font-size:12px;margin:.6em 0}td,th{padding:2px 8px;text-align:right;border-bottom:1px solid #eee}',
-  'td:first-child,th:first-child{text-align:left}.met{color:#22702f}.missed{color:#a8323a}.plots{display:flex;flex-wrap:wrap;gap:1em}',
-  'pre{white-space:pre-wrap;font-size:12px}summary{cursor:pointer}',
+  'h2{margin-top:2em;border-bottom:1px solid #ccc}table{border-collapse:collapse;font-size:12px;margin:.6em 0}',
+  'td,th{padding:2px 8px;text-align:left;border-bottom:1px solid #eee}.plots{display:flex;flex-wrap:wrap;gap:1em}',
+  '.u-title{font-size:13px}.u-legend{font-size:11px;text-align:left}pre{white-space:pre-wrap;font-size:12px}',
 ].join('');
 
 export function pageOf(report: Report): string {
-  const { checked, lost } = verifiedIn(report.rows);
-  const groups = grouped(report.rows);
+  const titles = [...new Set(report.rows.map(titleOf))];
+  const sections = titles.map((title) => ({
+    title,
+    rows: report.rows.filter((row) => titleOf(row) === title),
+  }));
+  const plots: Plot[] = [];
+  /** Places for plots, which the script at the end fills. */
+  const placesFor = (more: readonly Plot[]): string => {
+    const places = more.map((plot) => `<div id="plot-${plots.push(plot) - 1}"></div>`);
+    return `<div class="plots">${places.join('')}</div>`;
+  };
+  const lines = [
+    `${report.startedAt}, ${report.scale} run`,
+    ...machineLines(report.machine),
+    ...closingLines(report),
+  ];
   return [
     '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Rangekeeper benchmark</title>',
-    `<style>${STYLE}</style></head><body><h1>Rangekeeper benchmark</h1>`,
-    `<p>${escapeHtml(report.startedAt)}, ${escapeHtml(report.scale)} run, ${report.minutes.toFixed(1)} min</p>`,
-    ...[...machineLines(report.machine), calmLine(report.calm)].map((line) => `<p>${escapeHtml(line)}</p>`),
-    `<p>${checked} acknowledged writes looked for afterwards, ${lost} lost.</p>`,
-    goalsOf(report.verdicts),
-    concurrencyOf(report.rows),
-    ...[...groups].map(([title, rows]) => comparisonOf(title, rows)),
-    '</body></html>\n',
+    `<style>${packaged('uPlot.min.css')}${STYLE}</style></head><body><h1>Rangekeeper benchmark</h1>`,
+    `<pre>${escapeHtml(lines.join('\n'))}</pre>`,
+    placesFor(concurrencyPlots(report.rows)),
+    ...sections.map(
+      ({ title, rows }) => `<h2>${escapeHtml(title)}</h2>${placesFor(plotsOf(rows))}${rowTable(rows)}`,
+    ),
+    `<script>${packaged('uPlot.iife.min.js')}</script>`,
+    `<script>const PLOTS = ${JSON.stringify(plots).replaceAll('<', '\\u003c')}</script>`,
+    `<script type="module">${readFileSync(DRAW, 'utf8')}</script></body></html>\n`,
   ].join('\n');
 }
 
-/** By title, in order of the run. */
-function grouped(rows: readonly Row[]): ReadonlyMap<string, readonly Row[]> {
-  const groups = new Map<string, Row[]>();
-  for (const row of rows) {
-    const title = `${row.work}, ${row.variant}`;
-    const group = groups.get(title);
-    if (group === undefined) groups.set(title, [row]);
-    else group.push(row);
-  }
-  return groups;
-}
-
-function goalsOf(verdicts: readonly Verdict[]): string {
-  if (verdicts.length === 0) return '';
-  const rows = verdicts.map(({ work, variant, goal, measured, unit, met }) => {
-    const result = `${figure(measured.median)} [${figure(measured.min)} .. ${figure(measured.max)}] ${unit}`;
-    const word = met ? 'met' : 'missed';
-    return `<tr><td>${escapeHtml(`${work}, ${variant}: ${goal}`)}</td><td>${escapeHtml(result)}</td><td class="${word}">${word}</td></tr>`;
-  });
-  return `<h2>Goals</h2><table><tr><th>goal</th><th>measured</th><th></th></tr>${rows.join('')}</table>`;
+/** Rounds side by side, and latencies by percentile. */
+function plotsOf(rows: readonly Row[]): readonly Plot[] {
+  const label = ({ contender, client }: Row): string => `${contender} (${client})`;
+  const rounds = Math.max(...rows.map(({ values }) => values.length));
+  const timed = rows.filter(({ quantiles }) => quantiles.length > 0);
+  const byRound: Plot = {
+    ...{ title: `${rows[0]?.unit} by round`, axis: 'round' },
+    places: Array.from({ length: rounds }, (_, round) => String(round + 1)),
+    logarithmic: false,
+    lines: rows.map((row) => ({ label: label(row), values: row.values })),
+  };
+  const byPercentile: Plot = {
+    ...{ title: 'latency by percentile, ms', axis: 'percentile' },
+    places: QUANTILES.map((share) => `p${share * 100}`),
+    logarithmic: true,
+    // A logarithm has no place for 0.
+    lines: timed.map((row) => ({ label: label(row), values: row.quantiles.map((ms) => ms || null) })),
+  };
+  return timed.length === 0 ? [byRound] : [byRound, byPercentile];
 }
 
 /** Throughput by number of callers, for each work that was done with several. */
-function concurrencyOf(rows: readonly Row[]): string {
-  const works = new Map<string, Map<string, [number, number][]>>();
-  for (const { work, variant, contender, spread, unit } of rows) {
+function concurrencyPlots(rows: readonly Row[]): readonly Plot[] {
+  const points = rows.flatMap(({ work, variant, contender, unit, spread }) => {
     const callers = Number(/^(\d+) (?:callers|in flight)$/.exec(variant)?.[1]);
-    if (unit !== 'ops/s' || Number.isNaN(callers)) continue;
-    const contenders = works.get(work) ?? new Map<string, [number, number][]>();
-    const points = contenders.get(contender) ?? [];
-    // Of several clients of one peer the best counts.
-    const known = points.find(([x]) => x === callers);
-    if (known === undefined) points.push([callers, spread.median]);
-    else known[1] = Math.max(known[1], spread.median);
-    works.set(work, contenders.set(contender, points));
-  }
-  const plots = [...works].flatMap(([work, contenders]) => {
-    const all: Line[] = [...contenders].map(([label, points]) => ({
-      label,
-      points: points.sort(([a], [b]) => a - b),
+    return unit === 'ops/s' && callers > 0 ? [{ work, callers, contender, value: spread.median }] : [];
+  });
+  return [...new Set(points.map(({ work }) => work))].flatMap((work) => {
+    const own = points.filter((point) => point.work === work);
+    const places = [...new Set(own.map(({ callers }) => callers))].sort((a, b) => a - b);
+    // A peer with several clients counts with the best of them.
+    const best = (contender: string, callers: number): number | null =>
+      own
+        .filter((point) => point.contender === contender && point.callers === callers)
+        .reduce<number | null>((most, { value }) => Math.max(most ?? 0, value), null);
+    const lines = [...new Set(own.map(({ contender }) => contender))].map((contender) => ({
+      label: contender,
+      values: places.map((callers) => best(contender, callers)),
     }));
-    const ticks = [...new Set(all.flatMap(({ points }) => points.map(([x]) => x)))].sort((a, b) => a - b);
-    if (ticks.length < 2) return [];
-    const named = ticks.map((x) => [x, String(x)] as const);
-    return [`<div><h3>${escapeHtml(work)}: throughput by callers</h3>${lines(all, named, 'ops/s')}</div>`];
+    const title = `${work}: ops/s by callers`;
+    return places.length < 2
+      ? []
+      : [{ title, axis: 'callers', places: places.map(String), logarithmic: false, lines }];
   });
-  return plots.length === 0
-    ? ''
-    : `<h2>Throughput by concurrency</h2><div class="plots">${plots.join('')}</div>`;
 }
 
-function comparisonOf(title: string, rows: readonly Row[]): string {
-  const unit = rows[0]?.unit ?? '';
-  const throughput = rows.map(({ contender, spread }) => ({
-    label: contender,
-    value: spread.median,
-    min: spread.min,
-    max: spread.max,
-  }));
-  const latencies = rows
-    .filter(({ quantiles }) => quantiles.length > 0)
-    .map(
-      ({ contender, client, quantiles }): Line => ({
-        label: `${contender} (${client})`,
-        points: quantiles.map((ms, i) => [rarity(QUANTILES[i] ?? 0), ms]),
-      }),
-    );
-  const ticks = QUANTILES.map((share) => [rarity(share), `p${share * 100}`] as const);
-  const plots = [bars(throughput, unit), lines(latencies, ticks, 'latency, ms')];
-  return `<h2>${escapeHtml(title)}</h2><div class="plots">${plots.map((plot) => `<div>${plot}</div>`).join('')}</div>${tableOf(rows)}${profilesOf(rows)}`;
+function rowTable(rows: readonly Row[]): string {
+  return tableOf(
+    rows.map((row) => ({
+      ...cellsOf(row),
+      'server MiB': row.serverBytes === null ? '' : String(Math.round(row.serverBytes / MIB)),
+      'CPU profiles': row.profile ?? '',
+    })),
+  );
 }
 
-function profilesOf(rows: readonly Row[]): string {
-  return rows
-    .flatMap(({ profile }) => (profile === null ? [] : [profileLines(profile)]))
-    .map(([head = '', ...lines]) => {
-      const text = lines.map(escapeHtml).join('\n');
-      return `<details><summary>${escapeHtml(head)}</summary><pre>${text}</pre></details>`;
-    })
-    .join('');
+/** Columns by name; one that is empty in every row is left out. */
+function tableOf(rows: readonly Readonly<Record<string, string>>[]): string {
+  const names = Object.keys(rows[0] ?? {}).filter((name) => rows.some((row) => row[name] !== ''));
+  const line = (tag: string, cells: readonly string[]): string =>
+    `<tr>${cells.map((cell) => `<${tag}>${escapeHtml(cell)}</${tag}>`).join('')}</tr>`;
+  const body = rows.map((row) =>
+    line(
+      'td',
+      names.map((name) => row[name] ?? ''),
+    ),
+  );
+  return `<table>${line('th', names)}${body.join('')}</table>`;
 }
 
-/** How many operations there are for each one beyond the percentile. */
-function rarity(share: number): number {
-  return 1 / (1 - share);
+/** A file of uPlot's, as text that may stand in a page. */
+function packaged(name: string): string {
+  return readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${name}`), 'utf8');
 }
 
-function tableOf(rows: readonly Row[]): string {
-  const heads = [
-    'contender (client)',
-    'median',
-    'rounds',
-    'p50 ms',
-    'p99 ms',
-    'p99.9 ms',
-    'client cores',
-    'server cores',
-    'server MiB',
-    'errors',
-    'verified',
-    '',
-  ];
-  const body = rows.map((row) => {
-    const quantile = (share: (typeof QUANTILES)[number]): string =>
-      optional(row.quantiles[QUANTILES.indexOf(share)] ?? null);
-    const errors = Object.entries(row.errors).map(([code, count]) => `${code} ${count}`);
-    const { verified } = row;
-    return [
-      `${row.contender} (${row.client})`,
-      `${figure(row.spread.median)} ${row.unit}`,
-      row.values.map(figure).join(' '),
-      ...[quantile(0.5), quantile(0.99), quantile(0.999)],
-      ...[optional(row.clientCores), optional(row.serverCores)],
-      optional(row.serverBytes === null ? null : row.serverBytes / 2 ** 20),
-      errors.join(', '),
-      verified === null || verified.checked === 0 ? '' : `${verified.checked}, lost ${verified.lost}`,
-      row.note,
-    ];
-  });
-  const cells = (tag: string, values: readonly string[]): string =>
-    `<tr>${values.map((value) => `<${tag}>${escapeHtml(value)}</${tag}>`).join('')}</tr>`;
-  return `<table>${cells('th', heads)}${body.map((values) => cells('td', values)).join('')}</table>`;
-}
-
-function optional(value: number | null): string {
-  return value === null ? '' : figure(value);
+function escapeHtml(text: string): string {
+  return text
+    .replaceAll('&', '&amp;')
+    .replaceAll('<', '&lt;')
+    .replaceAll('>', '&gt;')
+    .replaceAll('"', '&quot;');
 }

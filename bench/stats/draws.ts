@@ -1,9 +1,23 @@
-// Which key is next, as YCSB draws it: uniform; zipfian with the popular keys scattered over the key space; latest, where
+// Random numbers of a load, from a seed: every contender of a run meets the same sequence of keys, and a run can be repeated.
+// And which key is next, as YCSB draws it: uniform; zipfian with the popular keys scattered over the key space; latest, where
 // the newest are the popular ones. The zipfian draw is Gray et al., "Quickly generating billion-record synthetic
 // databases" (SIGMOD 1994), as in YCSB; its constant for n items is summed once.
 
 import { assert } from '../../common/base/assert.ts';
-import type { Random } from './random.ts';
+
+/** Gives the next number in [0, 1). */
+export type Random = () => number;
+
+/** Mulberry32: drawing costs the load next to nothing. `seed` is taken modulo 2^32. */
+export function seeded(seed: number): Random {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
+  };
+}
 
 export const YCSB_THETA = 0.99;
 
@@ -38,7 +52,7 @@ export class Zipf {
   }
 }
 
-/** Where a rank lies among `items` keys: popular ranks far from one another, always at the same place (FNV-1a). */
+/** The place of a rank among `items` keys: popular ranks are far from one another. Always the same place (FNV-1a). */
 export function scatter(rank: number, items: number): number {
   let hash = 0x811c9dc5;
   for (let shift = 0; shift < 32; shift += 8) hash = Math.imul(hash ^ ((rank >>> shift) & 0xff), 0x01000193);

@@ -1,4 +1,41 @@
-// What is said of several rounds of one measurement, and in which order rounds of several contenders run.
+// From measurements to figures: latencies to percentiles, rounds to a median with its spread, two contenders to a ratio.
+
+import { createHistogram } from 'node:perf_hooks';
+
+/** The percentiles that reports show and plots draw. */
+export const QUANTILES = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999] as const;
+
+/** Latencies of any number of operations, exact to a microsecond and three digits. */
+export class Latencies {
+  readonly #micros = createHistogram({ lowest: 1, highest: 1e10, figures: 3 });
+
+  get count(): number {
+    return this.#micros.count;
+  }
+
+  get longestMs(): number {
+    return this.#micros.max / 1_000;
+  }
+
+  record(ms: number): void {
+    this.#micros.record(Math.max(1, Math.round(ms * 1_000)));
+  }
+
+  /** The latency that this share of all operations is at or below, ms; 0 where nothing was recorded. */
+  quantile(share: number): number {
+    return this.#micros.percentile(share * 100) / 1_000;
+  }
+
+  /** One latency for each of QUANTILES, ms. */
+  quantiles(): number[] {
+    return QUANTILES.map((share) => this.quantile(share));
+  }
+}
+
+/** The latency at one of QUANTILES in what `quantiles` gave, ms; null where no latencies were taken. */
+export function latencyAt(quantiles: readonly number[], share: (typeof QUANTILES)[number]): number | null {
+  return quantiles[QUANTILES.indexOf(share)] ?? null;
+}
 
 export interface Spread {
   readonly median: number;
@@ -6,35 +43,23 @@ export interface Spread {
   readonly max: number;
 }
 
-/** Of an even number the mean of the middle two; all 0 of none. */
+/** The median of an even number is the mean of the middle two; all 0 where there are no values. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (index: number): number => sorted[index] ?? 0;
+  const nth = (index: number): number => sorted[index] ?? 0;
   const middle = (sorted.length - 1) / 2;
   return {
-    median: (at(Math.floor(middle)) + at(Math.ceil(middle))) / 2,
-    min: at(0),
-    max: at(sorted.length - 1),
+    median: (nth(Math.floor(middle)) + nth(Math.ceil(middle))) / 2,
+    min: nth(0),
+    max: nth(sorted.length - 1),
   };
 }
 
 /**
- * The median of the ratios a[i] / b[i] of rounds that ran side by side: what slowed the machine for a while slowed both.
- * Rounds in which b is 0 do not count.
+ * The ratios a[i] / b[i] of rounds that ran side by side: what slowed the machine for a while slowed both. Rounds in which b is
+ * 0 do not count.
  */
 export function ratioOf(a: readonly number[], b: readonly number[]): Spread {
-  const ratios: number[] = [];
-  for (let i = 0; i < Math.min(a.length, b.length); i++) {
-    const over = b[i] ?? 0;
-    if (over > 0) ratios.push((a[i] ?? 0) / over);
-  }
-  return spreadOf(ratios);
-}
-
-/** A B C, A B C, ...: all contenders of a round before the next, so that none has a quiet hour for itself. */
-export function* interleaved<T>(
-  contenders: readonly T[],
-  rounds: number,
-): Generator<{ round: number; contender: T }> {
-  for (let round = 0; round < rounds; round++) for (const contender of contenders) yield { round, contender };
+  const rounds = a.slice(0, b.length).map((value, round) => value / (b[round] ?? 0));
+  return spreadOf(rounds.filter(Number.isFinite));
 }

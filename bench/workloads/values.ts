@@ -1,18 +1,14 @@
 // Larger values, in bytes a second: writes and reads beside every peer that takes values of that size.
 
-import { type Comparison, compare, type Found, type Row, together, type Verdict } from '../compare.ts';
-import {
-  bestRedisWriter,
-  type Contender,
-  etcd,
-  rangekeeper,
-  redis,
-  zookeeper,
-} from '../contenders/contender.ts';
-import { GETS, PUTS, type SlotResult, type SlotSpec } from '../load/slot.ts';
+import { compare, slotOf } from '../compare.ts';
+import type { Contender } from '../contenders/contender.ts';
+import { etcd } from '../contenders/etcd.ts';
+import { rangekeeper } from '../contenders/rangekeeper.ts';
+import { bestRedisWriter, redis } from '../contenders/redis.ts';
+import { zookeeper } from '../contenders/zookeeper.ts';
+import { GETS, type Mix, PUTS } from '../load/slot.ts';
+import { atLeast, type Outcome, together } from '../report/results.ts';
 import type { Rig } from '../rig.ts';
-import { ratioOf } from '../stats/summary.ts';
-import { slotOf } from './put.ts';
 
 interface Size {
   readonly text: string;
@@ -32,47 +28,22 @@ export const SIZES: readonly Size[] = [
   { text: '1 MB', bytes: 1_000_000, prefix: 'vm01', keys: 32, callers: 8 },
 ];
 
-export async function values(rig: Rig, size: Size): Promise<Found> {
-  const spec = slotOf(rig, {
-    callers: size.callers,
-    prefix: size.prefix,
-    keys: size.keys,
-    valueBytes: size.bytes,
-  });
-  const found: Found[] = [];
-  const own3 = await rangekeeper(rig, 3);
-  const large = size.bytes >= ZNODE_BYTES_MAX;
-  const three = [own3, await etcd(rig), large ? null : await zookeeper(rig)];
-  for (const contender of three) await contender?.fill(size.prefix, size.keys, size.bytes);
-  found.push(await inBytes(rig, size, 'PUT, 3 replicas', three, { ...spec, mix: PUTS }));
-  const own2 = await rangekeeper(rig, 2);
-  const two = [own2, await bestRedisWriter(rig, { ...spec, mix: PUTS })];
-  found.push(await inBytes(rig, size, 'PUT, 2 replicas', two, { ...spec, mix: PUTS }));
-  const reader = await redis(rig, { connections: 1, gathered: false, pipelined: false });
-  await reader?.fill(size.prefix, size.keys, size.bytes);
-  found.push(await inBytes(rig, size, 'GET', [...three, reader], { ...spec, mix: GETS }));
-  return together(found);
-}
-
-async function inBytes(
-  rig: Rig,
-  size: Size,
-  work: string,
-  contenders: readonly (Contender | null)[],
-  spec: SlotSpec,
-): Promise<Found> {
-  const value = ({ done, seconds }: SlotResult): number => (done * size.bytes) / seconds / MB;
-  const variant = `values of ${size.text}, ${size.callers} in flight`;
-  const comparison: Comparison = { work, variant, contenders, spec, unit: 'MB/s', value };
-  const { rows, calm } = await compare(rig, comparison);
-  return { rows, calm, verdicts: aboveEvery(rows) };
-}
-
-function aboveEvery(rows: readonly Row[]): readonly Verdict[] {
-  const [own, ...peers] = rows;
-  const best = peers.sort((a, b) => b.spread.median - a.spread.median)[0];
-  if (own === undefined || best === undefined) return [];
-  const measured = ratioOf(own.values, best.values);
-  const goal = `above every peer, the best of them ${best.contender}`;
-  return [{ work: own.work, variant: own.variant, goal, measured, unit: '×', met: measured.median > 1 }];
+export async function values(rig: Rig, { text, bytes, prefix, keys, callers }: Size): Promise<Outcome> {
+  const slot = slotOf(rig, { callers, prefix, keys, valueBytes: bytes });
+  const inBytes = (work: string, mix: Mix, contenders: readonly (Contender | null)[]): Promise<Outcome> =>
+    compare(rig, {
+      ...{ work, variant: `values of ${text}, ${callers} in flight`, contenders, unit: 'MB/s' },
+      spec: { ...slot, mix },
+      value: ({ done, seconds }) => (done * bytes) / seconds / MB,
+      goals: (rows) => atLeast(rows, 1),
+    });
+  const takesZnodes = bytes < ZNODE_BYTES_MAX;
+  const three = [await rangekeeper(rig, 3), await etcd(rig), takesZnodes ? await zookeeper(rig) : null];
+  for (const contender of three) await contender?.fill(prefix, keys, bytes);
+  const put3 = await inBytes('PUT, 3 replicas', PUTS, three);
+  const two = [await rangekeeper(rig, 2), await bestRedisWriter(rig, { ...slot, mix: PUTS })];
+  const put2 = await inBytes('PUT, 2 replicas', PUTS, two);
+  const reader = await redis(rig);
+  await reader?.fill(prefix, keys, bytes);
+  return together([put3, put2, await inBytes('GET', GETS, [...three, reader])]);
 }

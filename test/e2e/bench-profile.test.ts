@@ -1,65 +1,79 @@
-// A profile of real processes: opened through a guardian, by the signal, with the product knowing nothing of it.
+// CPU profiles of real processes: started through a guardian, with the product knowing nothing of it.
 
-import test from 'ava';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import type { Profiler as Inspector } from 'node:inspector';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
 import { BenchCluster, untilWhole } from '../../bench/bench-cluster.ts';
+import { LoadProgram } from '../../bench/load/load-program.ts';
 import { Profiler } from '../../bench/profile/profiler.ts';
-import { connect } from '../../client/index.ts';
-import { realEnv } from '../../common/base/env.ts';
+import { type Client, connect } from '../../client/index.ts';
 
-const WRITES = 300;
+interface Setup {
+  readonly profiler: Profiler;
+  readonly cluster: BenchCluster;
+  readonly client: Client;
+}
 
-test.serial('a node is looked into while it serves, once and again', async (t) => {
-  const cluster = await BenchCluster.start(1, { replicationFactor: 1, inspectable: true });
+async function start(t: ExecutionContext): Promise<Setup> {
+  const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-test-'));
+  t.teardown(() => rmSync(directory, { recursive: true }));
+  const profiler = await Profiler.open(join(directory, 'profiles'), join(directory, 'socket'));
+  t.teardown(() => profiler.close());
+  const cluster = await BenchCluster.start('profiled', 1, { replicationFactor: 1, profiler });
   t.teardown(() => cluster.stop());
   const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
   t.teardown(() => client.close());
   await untilWhole(client, 1);
-  const profiler = new Profiler(realEnv);
-  for (const name of ['first', 'second']) {
-    const profile = await profiler.profile({ name, cluster, program: null }, async () => {
-      for (let i = 0; i < WRITES; i++) await client.put(`${name}-${i}`, 'x');
-      return { operations: WRITES, median: null };
+  return { profiler, cluster, client };
+}
+
+/** The scripts of the product that ran. */
+function scriptsIn(file: string): readonly string[] {
+  const profile: Inspector.Profile = JSON.parse(readFileSync(file, 'utf8'));
+  const ran = new Set(profile.samples);
+  const urls = profile.nodes.filter(({ id }) => ran.has(id)).map(({ callFrame }) => callFrame.url);
+  return urls.flatMap((url) => /\/dist\/(.+)$/.exec(url)?.[1] ?? []);
+}
+
+test.serial('a node and a load program are profiled while they work, once and again', async (t) => {
+  const { profiler, cluster, client } = await start(t);
+  const program = new LoadProgram(profiler.environment('load'));
+  t.teardown(() => program.stop());
+  // Until it answers it is not known to the profiler.
+  await program.call('serveEcho', 100);
+  for (const round of ['first', 'second']) {
+    const folder = await profiler.profile(`PUT, ${round}`, [...cluster.pids, ...program.pids], async () => {
+      const puts = Array.from({ length: 2_000 }, (_, i) => client.put(`${round}-${i}`, 'x'));
+      await Promise.all([...puts, program.call('serveEcho', 100)]);
     });
-    const [node, ...more] = profile.processes;
-    t.is(more.length, 0);
-    t.is(node?.name, 'n1');
-    t.true((node?.owned ?? 0) > 0);
-    t.is(node?.work.counters.log_entries, WRITES);
-    t.true((node?.work.readBytes ?? 0) > WRITES);
-    t.true((node?.cores ?? 0) > 0);
-    t.true(node?.groups.some((group) => group.name.startsWith('kvnode')));
-    t.true(node?.hottest.every(({ where }) => !where.endsWith('.js')));
-    t.true(node?.threads.some((thread) => thread.name === 'libuv workers'));
+    t.is(folder, join(profiler.folder, `put-${round}`));
+    t.deepEqual(readdirSync(folder).sort(), ['load.cpuprofile', 'n1.cpuprofile']);
+    t.true(scriptsIn(join(folder, 'n1.cpuprofile')).some((script) => script.startsWith('kvnode/')));
   }
 });
 
-test.serial('a process that begins is counted from its begin', async (t) => {
-  const cluster = await BenchCluster.start(1, { replicationFactor: 1, inspectable: true });
-  t.teardown(() => cluster.stop());
-  const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
-  t.teardown(() => client.close());
-  await untilWhole(client, 1);
-  const { processes } = await new Profiler(realEnv).profile(
-    { name: 'restart', cluster, program: null },
-    () => untilWhole(client, 1).then(() => ({ operations: null, median: null })),
-    async () => {
+test.serial(
+  'a process that starts meanwhile is profiled from its start, one that ends leaves nothing',
+  async (t) => {
+    const { profiler, cluster, client } = await start(t);
+    const folder = await profiler.profile('restart', cluster.pids, async () => {
       cluster.signal('n1', 'SIGKILL');
       cluster.startNode('n1');
-    },
-  );
-  t.deepEqual(
-    processes.map(({ name }) => name),
-    ['n1'],
-  );
-  t.true((processes[0]?.work.readBytes ?? 0) > 0);
-  t.true((processes[0]?.hottest.length ?? 0) > 0);
-});
+      await untilWhole(client, 1);
+      await client.put('a', 'x');
+    });
+    t.deepEqual(readdirSync(folder), ['n1.cpuprofile']);
+    const scripts = scriptsIn(join(folder, 'n1.cpuprofile'));
+    t.true(
+      scripts.some((script) => script.startsWith('kvnode/storage/')),
+      scripts.join(' '),
+    );
+  },
+);
 
-test.serial('a cluster that was not started for it has no profile', async (t) => {
-  const cluster = await BenchCluster.start(1, { replicationFactor: 1 });
-  t.teardown(() => cluster.stop());
-  const profiling = new Profiler(realEnv).profile({ name: 'x', cluster, program: null }, () =>
-    t.fail('nothing is done'),
-  );
-  await t.throwsAsync(profiling, { message: /n1 was started without a port/ });
+test.serial('a process that cannot be profiled is left out', async (t) => {
+  const { profiler } = await start(t);
+  t.deepEqual(readdirSync(await profiler.profile('nothing', [process.pid], async () => {})), []);
 });

@@ -100,13 +100,12 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   ws: [
     { where: /^common\/net\//, files: 1 },
     { where: /^webserver\/[^/]+$/, files: 1 },
-    // The inspectors of processes that are looked into.
-    { where: /^bench\/profile\//, files: 1 },
     // The raw limit that our protocol is compared with.
     { where: /^bench\//, files: 1 },
     { where: /^test\//, files: Number.POSITIVE_INFINITY },
   ],
   ioredis: [{ where: /^bench\//, files: 1 }],
+  uplot: [{ where: /^bench\/report\//, files: 1 }],
   'csv-parse': [{ where: /^repl\//, files: 1 }],
   pino: [{ where: /^common\/process\/log\.ts$/, files: 1 }],
   'classic-level': [
@@ -157,6 +156,8 @@ const WORLD = [
 /** The real world, its twin for tests, and the browser's, which has no setImmediate. */
 const ENVS = /^(common\/base\/env|test\/support\/virtual-env|webserver\/ui\/src\/clock)\.ts$/;
 const WORLD_MODULES = /^node:(timers|perf_hooks)/;
+/** Counts what it is given, and reads no clock. */
+const HISTOGRAM_IMPORT = /^\{ createHistogram \}$/;
 const RANDOM_IMPORT = /\b(random\w+|getRandomValues|webcrypto)\b/;
 
 export const worldThroughEnv: Rule = (sources) =>
@@ -169,7 +170,8 @@ export const worldThroughEnv: Rule = (sources) =>
       ...source.imports
         .filter(
           ({ specifier, clause }) =>
-            WORLD_MODULES.test(specifier) || (specifier === 'node:crypto' && RANDOM_IMPORT.test(clause)),
+            (WORLD_MODULES.test(specifier) && !HISTOGRAM_IMPORT.test(clause.trim())) ||
+            (specifier === 'node:crypto' && RANDOM_IMPORT.test(clause)),
         )
         .map(
           ({ specifier, line }) => `${source.path}:${line}: ${specifier}: take an Env (common/base/env.ts)`,

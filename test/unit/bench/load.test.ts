@@ -2,14 +2,14 @@
 // measures latency.
 
 import test from 'ava';
-import { type Driver, Refused } from '../../../bench/load/driver.ts';
-import { type EchoMessage, echoRoom, readEchoes, writeEcho } from '../../../bench/load/echo-wire.ts';
-import { KEY_BYTES, keyOf, valuePool } from '../../../bench/load/keys.ts';
+import { untilIdle } from '../../../bench/before-slot.ts';
+import { type Driver, forEach, Refused } from '../../../bench/load/driver.ts';
+import { decodeEchoes, encodeEchoes } from '../../../bench/load/echo.ts';
+import { keyOf, valuePool } from '../../../bench/load/keys.ts';
 import { Ledger } from '../../../bench/load/ledger.ts';
 import { runSlot } from '../../../bench/load/loops.ts';
-import { Workload } from '../../../bench/load/operations.ts';
+import { Operations } from '../../../bench/load/operations.ts';
 import { SLOT, type SlotSpec } from '../../../bench/load/slot.ts';
-import { untilQuiet } from '../../../bench/quiet.ts';
 import { delay, type Env } from '../../../common/base/env.ts';
 import { VirtualEnv } from '../../support/virtual-env.ts';
 
@@ -49,7 +49,6 @@ class MemoryDriver implements Driver {
   }
 
   async fill(): Promise<void> {}
-  async close(): Promise<void> {}
 
   async #served(): Promise<void> {
     this.highest = Math.max(this.highest, ++this.#underWay);
@@ -65,7 +64,7 @@ async function run(change: Partial<SlotSpec>, serviceMs: (now: number) => number
   const driver = new MemoryDriver(env, () => serviceMs(env.now()));
   const ledger = new Ledger(spec.keys + 100_000);
   const begin = env.now();
-  const running = runSlot(env, spec, new Workload(spec, driver, ledger));
+  const running = runSlot(env, spec, new Operations(spec, driver, ledger));
   let over = false;
   void running.then(() => {
     over = true;
@@ -94,7 +93,7 @@ test('an open loop measures from the time at which an operation was due', async 
 test('an open loop offers what was asked, however slow the answers are', async (t) => {
   const { result, driver } = await run({ arrivals: 2_000, callers: 50, keys: 100, warmUpMs: 0 }, () => 100);
   t.is(driver.highest, 50);
-  // 50 at once, 100 ms each: 500 a second are answered, and the rest is told.
+  // 50 at once, 100 ms each: 500 a second are answered, and the rest is reported.
   t.true(result.done <= 550, `${result.done}`);
   t.true((result.errors.NOT_SENT ?? 0) > 1_200, JSON.stringify(result.errors));
 });
@@ -122,7 +121,7 @@ test('a write without an answer is not held against anybody', async (t) => {
   t.deepEqual(await ledger.verify(10, async () => 5), { checked: 1, lost: 0, unknown: 1 });
 });
 
-test('mixes are drawn in their shares; errors are told by code', async (t) => {
+test('mixes are drawn in their shares; errors are counted by code', async (t) => {
   const mix = { read: 0.5, update: 0.25, scan: 0.25 };
   const { result } = await run({ mix, callers: 10, keys: 50, pageRows: 10 }, () => 1);
   // Nothing was filled: what is read before it is written is not there.
@@ -137,19 +136,18 @@ test('what refuses at once does not stop the clock', async (t) => {
     put: () => Promise.reject(new Refused('OVERLOADED')),
     get: async () => null,
     fill: async () => {},
-    close: async () => {},
   };
   const spec = { ...SLOT, callers: 2, warmUpMs: 0, ms: 20 };
-  const running = runSlot(env, spec, new Workload(spec, driver, new Ledger(spec.keys)));
+  const running = runSlot(env, spec, new Operations(spec, driver, new Ledger(spec.keys)));
   for (let i = 0; i < 30; i++) await env.run(1);
   const result = await running;
   t.is(result.done, 0);
   t.true((result.errors.OVERLOADED ?? 0) > 0);
 });
 
-test('keys sort by their numbers and values tell themselves apart', (t) => {
+test('keys sort by their numbers and no two values are alike', (t) => {
   const keys = [0, 9, 10, 99, 1_000_000].map((index) => keyOf('user', index));
-  t.true(keys.every((key) => key.length === KEY_BYTES));
+  t.true(keys.every((key) => key.length === 24));
   t.deepEqual([...keys].sort(), keys);
   for (const bytes of [100, 1_000, 16_000]) {
     const pool = valuePool(bytes);
@@ -158,32 +156,42 @@ test('keys sort by their numbers and values tell themselves apart', (t) => {
   }
 });
 
-test('an echo is read as it was written, however long', (t) => {
+test('an echo is read as it was written', (t) => {
   const written = [
-    { number: 0, bytes: '' },
-    { number: 127, bytes: 'a' },
-    { number: 128, bytes: 'b'.repeat(127) },
-    { number: 0x3fff_ffff, bytes: 'c'.repeat(70_000) },
+    { number: 0, content: '' },
+    { number: 128, content: 'a' },
+    { number: 0x3fff_ffff, content: 'b'.repeat(127) },
   ];
-  const out = echoRoom(written.length, 70_000);
-  let at = 0;
-  for (const { number, bytes } of written) at = writeEcho(out, at, number, bytes);
-  const read: EchoMessage[] = [];
-  readEchoes(out.subarray(0, at), (message) => read.push(message));
+  const read = decodeEchoes(encodeEchoes(written));
   t.deepEqual(
-    read.map(({ number, bytes }) => ({ number, bytes: bytes.toString('latin1') })),
+    read.map(({ number, content }) => ({ number, content: content.toString('latin1') })),
     written,
   );
-  t.throws(() => readEchoes(Buffer.from([1, 2, 3]), () => {}), { message: 'not an echo' });
+  t.throws(() => decodeEchoes(Buffer.from([1, 2, 3])), { message: 'not an echo' });
+  t.throws(() => encodeEchoes([{ number: 1, content: 'c'.repeat(128) }]), { message: /fits into a byte/ });
+});
+
+test('each index is done once, and no more than allowed at the same time', async (t) => {
+  const done: number[] = [];
+  let running = 0;
+  let most = 0;
+  await forEach(10, 3, async (index) => {
+    most = Math.max(most, ++running);
+    await null;
+    running--;
+    done.push(index);
+  });
+  t.deepEqual(done, [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  t.is(most, 3);
 });
 
 /** Cores that processes use, a look at them each 200 ms; and for how long they are waited for, at most 1.5 s. */
-const quiet = test.macro({
+const idle = test.macro({
   async exec(t, cores: readonly (number | null)[], expected: number) {
     const env = new VirtualEnv();
     let used: number | null = 0;
     const begin = env.now();
-    const waited = untilQuiet(
+    const waited = untilIdle(
       env,
       () => {
         const now = cores[Math.floor((env.now() - begin) / 200) - 1];
@@ -199,7 +207,7 @@ const quiet = test.macro({
     `waits for processes that use ${cores.map(String).join(', ')} cores`,
 });
 
-test(quiet, [0.1], 200);
-test(quiet, [1.5, 0.7, 0.3, 0], 800);
-test(quiet, [1, 1, 1, 1, 1, 1, 1, 1, 1], 1_600);
-test(quiet, [null], 200);
+test(idle, [0.1], 200);
+test(idle, [1.5, 0.7, 0.3, 0], 800);
+test(idle, [1, 1, 1, 1, 1, 1, 1, 1, 1], 1_600);
+test(idle, [null], 200);

@@ -1,36 +1,19 @@
 // What a run says of itself, as lines and as a page: every row, every goal, every loss, and nothing from elsewhere.
 
 import test from 'ava';
-import { atLeast, type Row } from '../../../bench/compare.ts';
+import type { Plot } from '../../../bench/report/draw.ts';
 import { pageOf } from '../../../bench/report/page.ts';
-import { bars, lines } from '../../../bench/report/plot.ts';
-import type { Report } from '../../../bench/report/results.ts';
+import { atLeast, type Report, type Row, rowOf } from '../../../bench/report/results.ts';
 import { closingLines, comparisonLines, figure, machineLines } from '../../../bench/report/table.ts';
-import { spreadOf } from '../../../bench/stats/summary.ts';
-import { worksNamed } from '../../../bench/workloads/all.ts';
-import { processProfile, slotProfile } from '../../support/profiles.ts';
+import { workloadsNamed } from '../../../bench/workloads/all.ts';
 
 function row(contender: string, values: readonly number[], change: Partial<Row> = {}): Row {
-  return {
-    ...{
-      work: 'PUT',
-      variant: '64 callers',
-      contender,
-      client: 'c',
-      unit: 'ops/s',
-      values,
-      spread: spreadOf(values),
-    },
-    ...{
-      quantiles: [1, 2, 3, 4, 5, 6, 7],
-      clientCores: 0.5,
-      serverCores: 1.25,
-      serverBytes: 2 ** 20,
-      errors: {},
-    },
-    ...{ verified: { checked: 10, lost: 0, unknown: 0 }, note: '', profile: null },
+  return rowOf({
+    ...{ work: 'PUT', variant: '64 callers', contender, client: 'c', unit: 'ops/s', values },
+    ...{ quantiles: [1, 2, 3, 4, 5, 6, 7], clientCores: 0.5, serverCores: 1.25, serverBytes: 2 ** 20 },
+    verified: { checked: 10, lost: 0, unknown: 0 },
     ...change,
-  };
+  });
 }
 
 const ROWS = [
@@ -86,7 +69,7 @@ test('the lines of a comparison hold each contender, its spread, its errors and 
     own ?? '',
     /Rangekeeper \(c\) +300 ops\/s \[200 \.\. 400\]; p50 1 ms, p99 5 ms; cores: client 0\.50, servers 1\.25/,
   );
-  t.regex(own ?? '', /10 acknowledged looked for, 0 lost/);
+  t.regex(own ?? '', /looked for: 10, 0 lost/);
   t.regex(peer ?? '', /DISCONNECTED 3/);
   t.regex(verdict ?? '', /missed at least 4 × Redis <1>/);
 });
@@ -122,80 +105,74 @@ test(shown, 0.012_345, '0.0123');
 test(shown, 9.999, '10');
 test(shown, 123_456.7, '123457');
 
-test('the page is whole, needs nothing else, and lets no text become markup', (t) => {
+/** What the page gives to its script. */
+function plotsIn(page: string): readonly Plot[] {
+  return JSON.parse(/<script>const PLOTS = (.*)<\/script>/.exec(page)?.[1] ?? 'null');
+}
+
+test('the page is whole, loads nothing, and lets no text become markup', (t) => {
   const more = [
     row('Rangekeeper', [500], { variant: '256 callers' }),
     row('Redis <1>', [300], { variant: '256 callers' }),
   ];
   const page = pageOf(report({ rows: [...ROWS, ...more] }));
   t.true(page.startsWith('<!doctype html>') && page.endsWith('</html>\n'));
-  t.notRegex(page, /<script|https?:|src=|href=|@import/);
+  t.notRegex(page, /<script[^>]*src|<link|<img|@import|\burl\(/);
   t.true(page.includes('Redis &lt;1&gt;') && !page.includes('Redis <1>'));
   t.true(page.includes('A &amp; B'));
-  t.regex(page, /throughput by callers/);
-  t.regex(page, /class="met">met/);
-  for (const tag of ['table', 'svg', 'div', 'tr', 'h2']) {
+  t.regex(page, /PUT, 64 callers: met +at least 2 × Redis &lt;1&gt;/);
+  for (const tag of ['table', 'div', 'tr', 'h2', 'script']) {
     t.is(page.split(`<${tag}`).length, page.split(`</${tag}>`).length, tag);
   }
 });
 
-test('a profile that several rows share is told once, and is on the page', (t) => {
-  const profile = slotProfile({ processes: [processProfile({ running: 0.5, waiting: 0 })], idle: 1 });
-  const rows = [row('Rangekeeper', [1], { profile }), row('Rangekeeper', [1], { profile, variant: 'again' })];
-  const told = comparisonLines(rows, []).filter((line) => line.includes('where the time went'));
-  t.is(told.length, 2);
-  t.regex(told[1] ?? '', /as under PUT, 64 callers/);
-  t.regex(
-    pageOf(report({ rows })),
-    /<details><summary>where the time went.*<\/summary><pre>.*limit: waiting/s,
-  );
-});
-
-test('a bar is as long as its value, and a curve is inside its frame', (t) => {
-  const drawn = bars(
-    [
-      { label: 'a', value: 50, min: 40, max: 100 },
-      { label: 'b', value: 100, min: 100, max: 100 },
-    ],
-    'x',
-  );
-  const [half = 0, full = 0] = [...drawn.matchAll(/<rect[^>]* width="([\d.]+)"/g)].map(([, width]) =>
-    Number(width),
-  );
-  t.true(full > 100 && Math.abs(half * 2 - full) < 1);
-  const curve = lines(
-    [
-      {
-        label: 'l',
-        points: [
-          [1, 0.5],
-          [10, 5],
-          [100, 70],
-        ],
-      },
-    ],
-    [
-      [1, '1'],
-      [100, '100'],
-    ],
-    'ms',
-  );
-  const path = /<path d="M([^"]*L[^"]*)"/.exec(curve)?.[1] ?? '';
-  const points = path.split('L').map((point) => point.split(' ').map(Number));
-  t.is(points.length, 3);
-  for (const [x = -1, y = -1] of points) t.true(x >= 56 && x <= 526.1 && y >= 26 && y <= 246.1, `${x} ${y}`);
-  t.false(curve.includes('NaN'));
-  t.is(lines([], [], 'ms'), '');
-});
-
-test('works are chosen by name or group, in the order of a whole run', (t) => {
+test('the page plots throughput by callers, rounds and latencies', (t) => {
+  const rows = [
+    ...ROWS,
+    row('Redis <1>', [120, 130, 140], { client: 'another' }),
+    row('Rangekeeper', [500], { variant: '256 callers', quantiles: [] }),
+    row('raw', [9], { variant: '256 callers', quantiles: [0, 2, 3, 4, 5, 6, 7] }),
+  ];
+  const page = pageOf(report({ rows }));
+  const plots = plotsIn(page);
+  for (const number of plots.keys()) t.true(page.includes(`<div id="plot-${number}"></div>`));
   t.deepEqual(
-    worksNamed('put3-256,get-64').map(({ name }) => name),
+    plots.map(({ title }) => title),
+    ['PUT: ops/s by callers', ...Array(2).fill(['ops/s by round', 'latency by percentile, ms']).flat()],
+  );
+  const [byCallers, byRound, , , byPercentile] = plots;
+  t.deepEqual(byCallers?.places, ['64', '256']);
+  t.deepEqual(byCallers?.lines, [
+    { label: 'Rangekeeper', values: [300, 500] },
+    { label: 'Redis <1>', values: [130, null] },
+    { label: 'raw', values: [null, 9] },
+  ]);
+  t.deepEqual(byRound?.places, ['1', '2', '3']);
+  t.deepEqual(byRound?.lines[0], { label: 'Rangekeeper (c)', values: [200, 300, 400] });
+  // A logarithmic axis has no place for 0, and a row without latencies no line.
+  t.deepEqual(byPercentile?.lines, [{ label: 'raw (c)', values: [null, 2, 3, 4, 5, 6, 7] }]);
+});
+
+test('the lines and the page name the CPU profiles, and the end what opens them', (t) => {
+  const profile = 'r-profiles/put';
+  const rows = [row('Rangekeeper', [1], { profile }), row('Redis', [1])];
+  t.deepEqual(
+    comparisonLines(rows, []).filter((line) => line.includes('profile')),
+    ['  CPU profiles: r-profiles/put'],
+  );
+  t.regex(pageOf(report({ rows })), /<td>r-profiles\/put<\/td>/);
+  t.regex(closingLines(report({ rows })).at(-1) ?? '', /^CPU profiles open in Chrome DevTools/);
+  t.notRegex(closingLines(report()).join(), /CPU profiles/);
+});
+
+test('workloads are chosen by name or group, in the order of a whole run', (t) => {
+  t.deepEqual(
+    workloadsNamed('put3-256,get-64').map(({ name }) => name),
     ['put3-256', 'get-64'],
   );
   t.deepEqual(
-    worksNamed('scan').map(({ name }) => name),
+    workloadsNamed('scan').map(({ name }) => name),
     ['scan-100', 'scan-1000'],
   );
-  t.throws(() => worksNamed('nothing'), { message: /there is no nothing; there are: put3-64/ });
+  t.throws(() => workloadsNamed('nothing'), { message: /there is no nothing; there are: put3-64/ });
 });

@@ -97,6 +97,7 @@ test(
     ['kvnode/e.ts', `const id = crypto.randomUUID();`],
     ['kvnode/f.ts', `import { randomBytes } from 'node:crypto';`],
     ['test/unit/g.ts', `import { setTimeout } from 'node:timers/promises';`],
+    ['kvnode/h.ts', `import { createHistogram, performance } from 'node:perf_hooks';`],
   ),
 );
 

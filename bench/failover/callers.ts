@@ -1,0 +1,95 @@
+// Callers of one run, what was acknowledged to them, and the longest time that each of them waited from one success to the next.
+
+import type { Client } from '../../client/index.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+
+const VALUE_BYTES = 100;
+
+export interface Waits {
+  longestMs: number;
+}
+
+export class Callers {
+  failedWrites = 0;
+  /** Failed writes that may have been applied. */
+  unknownWrites = 0;
+  failedReads = 0;
+  readonly #client: Client;
+  /** For each key the highest number acknowledged. */
+  readonly #acknowledged = new Map<string, number>();
+  readonly #running: Promise<void>[] = [];
+  #stopped = false;
+
+  constructor(client: Client) {
+    this.#client = client;
+  }
+
+  /** Number of keys of which a write was acknowledged. */
+  get acknowledged(): number {
+    return this.#acknowledged.size;
+  }
+
+  /** A caller that writes one number after the other, to the key that `keyOf` gives, with a pause behind each. */
+  write(keyOf: (number: number) => string, pauseMs = 0): Waits {
+    return this.#call(pauseMs, async (number) => {
+      const key = keyOf(number);
+      try {
+        await this.#client.put(key, String(number).padEnd(VALUE_BYTES));
+        this.#acknowledged.set(key, number);
+        return true;
+      } catch (error) {
+        if (!(error instanceof RangekeeperError)) throw error;
+        this.failedWrites++;
+        if (error.applied === 'unknown') this.unknownWrites++;
+        return false;
+      }
+    });
+  }
+
+  /** A caller that reads one key, which is there, from its owner or else from a replica. */
+  read(key: string): Waits {
+    return this.#call(0, async () => {
+      try {
+        if ((await this.#client.get(key, { read: 'fallback' })) !== null) return true;
+      } catch (error) {
+        if (!(error instanceof RangekeeperError)) throw error;
+      }
+      this.failedReads++;
+      return false;
+    });
+  }
+
+  /** Resolves when every caller has its last answer. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.all(this.#running);
+  }
+
+  /** Acknowledged writes that are not there any more; all keys that were written have the prefix. */
+  async countLost(prefix: string): Promise<number> {
+    const present = new Map<string, number>();
+    const text = new TextDecoder();
+    for await (const { key, value } of this.#client.scan({ prefix }))
+      present.set(text.decode(key), Number(text.decode(value)));
+    // One whose outcome is unknown may have followed.
+    return [...this.#acknowledged].filter(([key, number]) => !((present.get(key) ?? -1) >= number)).length;
+  }
+
+  #call(pauseMs: number, operation: (number: number) => Promise<boolean>): Waits {
+    const waits = { longestMs: 0 };
+    const run = async (): Promise<void> => {
+      let last = realEnv.now();
+      for (let number = 0; !this.#stopped; number++) {
+        if (await operation(number)) {
+          const now = realEnv.now();
+          waits.longestMs = Math.max(waits.longestMs, now - last);
+          last = now;
+        }
+        if (pauseMs > 0) await delay(realEnv, pauseMs);
+      }
+    };
+    this.#running.push(run());
+    return waits;
+  }
+}

@@ -1,0 +1,192 @@
+// What happens to clients when one of three nodes goes: to many callers of one range, and to one caller each of many ranges.
+// Every range has lost a replica then, and a third of them their owner: what one range needs of ZooKeeper, all of them
+// need at the same moment.
+
+import type { Client } from '../../client/index.ts';
+import { present } from '../../common/base/assert.ts';
+import { delay, realEnv } from '../../common/base/env.ts';
+import { type BenchCluster, nameOf, untilWhole } from '../bench-cluster.ts';
+import { spreadOf } from '../stats/summary.ts';
+import { Callers } from './callers.ts';
+
+export const NODES = 3;
+const SETTLE_MS = 2_000;
+const BEFORE_MS = 1_000;
+const AFTER_MS = 6_000;
+
+export interface Experiment<Run> {
+  readonly title: string;
+  /** Where the load is; a namespace other than `default` is made with ranges that meet at `splitAt`. */
+  readonly namespace: string;
+  readonly splitAt: readonly string[];
+  /** One run of each of its faults; every replica is in-sync before and after each. */
+  run(cluster: BenchCluster, client: Client, round: number): AsyncGenerator<Run>;
+  /** In one line. */
+  describe(run: Run): string;
+  summarize(runs: readonly Run[]): readonly string[];
+}
+
+/**
+ * `crash`: kill -9 of the node; `loss`: of its guardian as well, first, so that its session lives on for T; `stall`: SIGSTOP.
+ */
+type Fault = 'crash' | 'loss' | 'stall';
+
+/** Strikes a node while the callers go on, then ends them and brings it back; gives how long until all is in-sync, ms. */
+async function strike(
+  cluster: BenchCluster,
+  client: Client,
+  victim: string,
+  fault: Fault,
+  callers: Callers,
+): Promise<number> {
+  await delay(realEnv, BEFORE_MS);
+  if (fault === 'loss') cluster.lose(victim);
+  else cluster.signal(victim, fault === 'crash' ? 'SIGKILL' : 'SIGSTOP');
+  await delay(realEnv, AFTER_MS);
+  await callers.stop();
+  const begin = realEnv.now();
+  if (fault === 'stall') cluster.signal(victim, 'SIGCONT');
+  else cluster.startNode(victim);
+  await untilWhole(client, NODES);
+  return realEnv.now() - begin;
+}
+
+const WRITERS = 8;
+const READERS = 4;
+const SCENARIOS = [
+  { scenario: "owner's process crashes (kill -9)", owner: true, fault: 'crash' },
+  { scenario: "owner's machine is lost (guardian killed too)", owner: true, fault: 'loss' },
+  { scenario: "replica's process crashes (kill -9)", owner: false, fault: 'crash' },
+  { scenario: "replica's machine is lost (guardian killed too)", owner: false, fault: 'loss' },
+  { scenario: 'replica stalls (SIGSTOP)', owner: false, fault: 'stall' },
+] as const;
+
+export interface OneRangeRun {
+  readonly scenario: string;
+  /** The longest time that one caller waited from one success to the next, ms. */
+  readonly writeGapMs: number;
+  readonly readGapMs: number;
+  readonly acknowledged: number;
+  readonly unknown: number;
+  readonly failedReads: number;
+  readonly lost: number;
+  /** From the restart to in-sync again. */
+  readonly backInSyncMs: number;
+}
+
+export const oneRange: Experiment<OneRangeRun> = {
+  title: `${WRITERS} writers and ${READERS} fallback readers on one range:`,
+  namespace: 'default',
+  splitAt: [],
+  async *run(cluster, client, round) {
+    for (const { scenario, owner, fault } of SCENARIOS) {
+      // One range after another, so that no node is spared.
+      const ranges = client.ranges();
+      const { descriptor } = present(ranges[round % ranges.length], 'a range');
+      const node = descriptor.replicas.find((one) => (one.node === descriptor.owner.node) === owner)?.node;
+      const prefix = `${textOf(descriptor.start)}!failover/${round}/${scenario}/`;
+      const callers = new Callers(client);
+      await client.put(`${prefix}read`, '0');
+      const writes = Array.from({ length: WRITERS }, (_, i) => callers.write((n) => `${prefix}${i}/${n}`));
+      const reads = Array.from({ length: READERS }, () => callers.read(`${prefix}read`));
+      const victim = nameOf(client, present(node, 'a replica'));
+      const backInSyncMs = await strike(cluster, client, victim, fault, callers);
+      const { acknowledged, unknownWrites: unknown, failedReads } = callers;
+      const [writeGapMs, readGapMs] = [writes, reads].map((all) =>
+        Math.max(...all.map((one) => one.longestMs)),
+      );
+      const gaps = { writeGapMs: writeGapMs ?? 0, readGapMs: readGapMs ?? 0, backInSyncMs };
+      yield { scenario, ...gaps, acknowledged, unknown, failedReads, lost: await callers.countLost(prefix) };
+    }
+  },
+  describe(run) {
+    const counts = `${run.acknowledged} acknowledged, ${run.unknown} unknown, ${run.lost} lost`;
+    const gaps = `write gap ${Math.round(run.writeGapMs)} ms, read gap ${Math.round(run.readGapMs)} ms`;
+    const back = `in-sync again after ${Math.round(run.backInSyncMs)} ms`;
+    return `${run.scenario}: ${gaps}, ${counts}, ${run.failedReads} failed reads, ${back}`;
+  },
+  summarize: (all) =>
+    SCENARIOS.flatMap(({ scenario }) => {
+      const runs = all.filter((run) => run.scenario === scenario);
+      const sum = (of: (run: OneRangeRun) => number): number =>
+        runs.reduce((total, run) => total + of(run), 0);
+      const [lost, failed] = [sum((run) => run.lost), sum((run) => run.failedReads)];
+      return [
+        `${scenario}, ${runs.length} runs:`,
+        `  writes: ${spreadText(runs.map(({ writeGapMs }) => writeGapMs))}`,
+        `  fallback reads: ${spreadText(runs.map(({ readGapMs }) => readGapMs))}`,
+        `  in-sync again: ${spreadText(runs.map(({ backInSyncMs }) => backInSyncMs))}`,
+        `  ${lost} acknowledged writes lost, ${failed} fallback reads failed`,
+      ];
+    }),
+};
+
+const RANGES = 200;
+/** Between two writes of one range: two cores do not have to be full for a stall to show. */
+const PAUSE_MS = 50;
+const FAULTS = [
+  { fault: 'crash', text: "a node's process crashes (kill -9)" },
+  { fault: 'loss', text: 'its machine is lost (guardian killed too)' },
+] as const;
+
+export interface ManyRangesRun {
+  readonly fault: Fault;
+  /** The longest time from one successful write to the next, ms, for each range that the node owned. */
+  readonly ownedMs: readonly number[];
+  /** The same for each range that it did not own. */
+  readonly otherMs: readonly number[];
+  /** Writes that ended with an error. */
+  readonly failed: number;
+  readonly lost: number;
+  /** From the restart until all ranges have all replicas in-sync. */
+  readonly backInSyncMs: number;
+}
+
+export const manyRanges: Experiment<ManyRangesRun> = {
+  title: `${RANGES} ranges, one writer each with ${PAUSE_MS} ms between its writes:`,
+  namespace: 'many',
+  splitAt: Array.from({ length: RANGES - 1 }, (_, i) => `r${String(i + 1).padStart(4, '0')}`),
+  async *run(cluster, client, round) {
+    for (const { fault } of FAULTS) {
+      await delay(realEnv, SETTLE_MS);
+      const images = client.ranges();
+      const victim = present(images[round % images.length], 'a range').descriptor.owner.node;
+      const callers = new Callers(client);
+      const writers = images.map(({ descriptor: { start, owner } }) => ({
+        isOwned: owner.node === victim,
+        waits: callers.write(() => `${textOf(start)}!`, PAUSE_MS),
+      }));
+      const backInSyncMs = await strike(cluster, client, nameOf(client, victim), fault, callers);
+      const gaps = (isOwned: boolean): number[] =>
+        writers.filter((writer) => writer.isOwned === isOwned).map(({ waits }) => waits.longestMs);
+      const counts = { failed: callers.failedWrites, lost: await callers.countLost('') };
+      yield { fault, ownedMs: gaps(true), otherMs: gaps(false), ...counts, backInSyncMs };
+    }
+  },
+  describe({ fault, ownedMs, otherMs, failed, lost, backInSyncMs }) {
+    const text = FAULTS.find((one) => one.fault === fault)?.text;
+    const gaps = `writes of ranges that it owned: ${spreadText(ownedMs)}; of others: ${spreadText(otherMs)}`;
+    return `${text}: ${gaps}; ${failed} failed; ${lost} lost; in-sync again after ${Math.round(backInSyncMs)} ms`;
+  },
+  /** Each range of each run counts. */
+  summarize: (all) =>
+    FAULTS.flatMap(({ fault, text }) => {
+      const runs = all.filter((run) => run.fault === fault);
+      return [
+        `${text}, ${runs.length} runs:`,
+        `  writes of ranges that it owned: ${spreadText(runs.flatMap(({ ownedMs }) => ownedMs))}`,
+        `  of others: ${spreadText(runs.flatMap(({ otherMs }) => otherMs))}`,
+        `  in-sync again: ${spreadText(runs.map(({ backInSyncMs }) => backInSyncMs))}`,
+      ];
+    }),
+};
+
+function textOf(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
+}
+
+/** `median 80 ms, worst 95 ms` */
+function spreadText(values: readonly number[]): string {
+  const { median, max } = spreadOf(values);
+  return `median ${Math.round(median)} ms, worst ${Math.round(max)} ms`;
+}

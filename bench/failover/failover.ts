@@ -1,0 +1,69 @@
+// `npm run bench -- failover`: how long clients wait when a process dies.
+
+import { cpus, totalmem } from 'node:os';
+import { connect } from '../../client/index.ts';
+import { BenchCluster, untilWhole } from '../bench-cluster.ts';
+import {
+  type Experiment,
+  type ManyRangesRun,
+  manyRanges,
+  NODES,
+  type OneRangeRun,
+  oneRange,
+} from './experiments.ts';
+
+export interface FailoverReport {
+  readonly machine: string;
+  readonly runs: readonly OneRangeRun[];
+  readonly many: readonly ManyRangesRun[];
+}
+
+/** Rejects as `stopped` does, everything stopped and removed. */
+export async function runFailover(
+  rounds: number,
+  say: (line: string) => void,
+  stopped: Promise<never>,
+): Promise<FailoverReport> {
+  const machine = `Node ${process.version}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  say(`failover: ${NODES} nodes, T = 2 s; ${machine}`);
+  const runs = await repeat(oneRange, rounds, say, stopped);
+  return { machine, runs, many: await repeat(manyRanges, rounds, say, stopped) };
+}
+
+/** Whether nothing acknowledged was lost, and every fallback read was answered. */
+export function isSound({ runs, many }: FailoverReport): boolean {
+  return (
+    [...runs, ...many].every(({ lost }) => lost === 0) && runs.every(({ failedReads }) => failedReads === 0)
+  );
+}
+
+/** Each experiment has a cluster of its own. */
+async function repeat<Run>(
+  { title, namespace, splitAt, run, describe, summarize }: Experiment<Run>,
+  rounds: number,
+  say: (line: string) => void,
+  stopped: Promise<never>,
+): Promise<readonly Run[]> {
+  say(title);
+  const cluster = await BenchCluster.start('failover', NODES);
+  const results: Run[] = [];
+  const measure = async (): Promise<void> => {
+    if (namespace !== 'default') await cluster.makeNamespace(namespace, splitAt);
+    const client = await connect({ zk: cluster.zk, namespace, connectMs: 30_000 });
+    await untilWhole(client, NODES);
+    for (let round = 0; round < rounds; round++) {
+      for await (const result of run(cluster, client, round)) {
+        results.push(result);
+        say(`  ${describe(result)}`);
+      }
+    }
+    await client.close();
+  };
+  try {
+    await Promise.race([measure(), stopped]);
+  } finally {
+    await cluster.stop();
+  }
+  for (const line of summarize(results)) say(line);
+  return results;
+}

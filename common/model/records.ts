@@ -29,6 +29,10 @@ export interface CoordinatorEpochRecord {
   readonly leader: SessionId | null;
 }
 
+/**
+ * What is wished for a node. `draining`: it keeps its replicas and owns nothing. `gone`: it leaves for good, so its replicas are
+ * made anew elsewhere at once; an administrator says so, or the node that its disk has become (R12).
+ */
 export const NODE_MODES = ['active', 'draining', 'gone'] as const;
 export type NodeMode = (typeof NODE_MODES)[number];
 

@@ -7,7 +7,8 @@
 //   /cluster                      first coordinator; leader (ids)    leader, webserver, a node until it has joined
 //   /coordinators/c-...           coordinators (ephemeral seq.)      coordinators, webserver
 //   /coordinator-epoch            each new leader                    - (checked in every leader's multi)
-//   /nodes/<id>                   the node; leader: mode, note       leader, clients, webserver, the node
+//   /nodes/<id>                   the node; leader: mode, note;      leader, clients, webserver, the node
+//                                   its disk's next id: mode `gone`
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
 //   /health/<id>                  the node (ephemeral)               leader
 //   /generations/<id>             the node                           - (read by it before it registers)

@@ -3,13 +3,14 @@
 // So is one that turns out to be an older copy, which only ZooKeeper can tell (generation.ts).
 
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
+import { setAside } from '../storage/aside.ts';
 import {
   CorruptDataError,
   DataDirectoryLockedError,
   DataFormatError,
   isDiskFull,
 } from '../storage/errors.ts';
-import { openStorage, type StorageOptions, setAside } from '../storage/open.ts';
+import { openStorage, type StorageOptions } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 
 export async function openDataDirectory(directory: string, options: StorageOptions): Promise<Storage> {

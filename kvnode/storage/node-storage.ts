@@ -43,6 +43,8 @@ import type {
 
 export interface NodeStorageParts {
   readonly file: NodeFile;
+  /** Nodes that this directory was before. */
+  readonly former: readonly NodeFile[];
   readonly saveFile: (file: NodeFile) => Promise<void>;
   readonly log: SharedLog;
   readonly segments: Segments;
@@ -103,6 +105,10 @@ export class NodeStorage implements Storage {
 
   get lineage(): Lineage {
     return this.#file.lineage;
+  }
+
+  get former(): readonly NodeFile[] {
+    return this.#parts.former;
   }
 
   raiseGeneration(writer: string): Promise<void> {

@@ -1,23 +1,13 @@
 // Opening a data directory: lock it, learn who it is, find the log, read it back, and begin a new segment with what is good of
-// the last group. Setting one aside, when what was durable is damaged (R12).
+// the last group. One that is damaged is set aside (aside.ts, R12).
 
-import { join } from 'node:path';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
+import { formerNodes } from './aside.ts';
 import { checkDamageMark, DamageReport } from './damage.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { CorruptDataError } from './errors.ts';
-import {
-  ASIDE_DIRECTORY,
-  asidePath,
-  DAMAGE_FILE,
-  LOG_DIRECTORY,
-  NODE_FILE,
-  type Paths,
-  pathsOf,
-  STATE_DIRECTORY,
-  segmentPath,
-} from './files.ts';
+import { NODE_FILE, type Paths, pathsOf, segmentPath } from './files.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './limits.ts';
 import { type DirectoryLock, type LockDirectory, lockDirectory } from './lock.ts';
 import { type Replica, Replicas } from './log/logged-replicas.ts';
@@ -48,7 +38,7 @@ export interface StorageOptions {
 
 /**
  * Opens the data directory `directory`, made if need be. Throws DataDirectoryLockedError where another process has it,
- * CorruptDataError where what was durable is damaged: then {@link setAside} it and open it again, as a new node.
+ * CorruptDataError where what was durable is damaged: then set it aside (aside.ts) and open it again, as a new node.
  */
 export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
   const { disk = realDisk } = options;
@@ -79,42 +69,6 @@ async function openState(
   } catch (error) {
     await store.close();
     throw error;
-  }
-}
-
-/**
- * R12: moves what is in the data directory into its folder `aside`, so that it opens as a new, empty node; the old node id
- * never comes back. Returns where it went.
- */
-export async function setAside(directory: string, reason: Error, options: StorageOptions): Promise<string> {
-  const { disk = realDisk, env, logger } = options;
-  const paths = pathsOf(directory);
-  const lock = await (options.lock ?? lockDirectory)(paths.lock);
-  try {
-    const target = asidePath(paths, nodeIdOf(disk, paths), env.wallNow());
-    disk.makeDirectory(target);
-    // The id goes first and the log after it: whatever a crash leaves here is a log without an id, or a mark: set aside as well.
-    for (const name of [NODE_FILE, STATE_DIRECTORY, LOG_DIRECTORY, DAMAGE_FILE]) {
-      if (!disk.list(directory).includes(name)) continue;
-      disk.rename(join(directory, name), join(target, name));
-      await disk.syncDirectory(directory);
-    }
-    await disk.syncDirectory(join(directory, ASIDE_DIRECTORY));
-    logger.error(
-      { directory, aside: target, reason: reason.message },
-      'data directory damaged: set aside; this node joins as a new one, empty',
-    );
-    return target;
-  } finally {
-    await lock.release();
-  }
-}
-
-function nodeIdOf(disk: Disk, paths: Paths): string {
-  try {
-    return readNodeFile(disk, paths)?.nodeId ?? 'unknown';
-  } catch {
-    return 'unknown';
   }
 }
 
@@ -195,7 +149,9 @@ async function continueLog(opening: Opening, log: SharedLog): Promise<Storage> {
   await new InstallQueue({ log, replicas, state, engine }).resume();
   segments.waitForRoom();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
-  return new NodeStorage({ file, saveFile, log, segments, replicas, retention, state, engine, damage, lock });
+  const former = formerNodes(disk, paths, file.nodeId);
+  const logged = { log, segments, replicas, retention };
+  return new NodeStorage({ file, former, saveFile, ...logged, state, engine, damage, lock });
 }
 
 async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile> {

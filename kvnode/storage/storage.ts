@@ -7,6 +7,7 @@ import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '..
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { LaidRows } from '../../common/wire/laid-rows.ts';
 import type { Lineage } from './log/lineage.ts';
+import type { NodeFile } from './node-file.ts';
 
 /** Kinds of log entries; numbers are those of the wire's EntryKind. */
 export const ENTRY_KINDS = { epochStart: 1, operation: 2, check: 3 } as const;
@@ -197,6 +198,8 @@ export interface StorageIdentity {
   readonly lineage: Lineage;
   /** Raises it by one, durably, in the name of this process. Rejects with the disk's error; then nothing has changed. */
   raiseGeneration(writer: string): Promise<void>;
+  /** The nodes that the directory was before it was set aside, the oldest first, as each was in the end. */
+  readonly former: readonly NodeFile[];
 }
 
 /** The log that all replicas share. */

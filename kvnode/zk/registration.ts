@@ -1,7 +1,7 @@
-// The node's place in ZooKeeper: its lasting record, the generation of its data directory (generation.ts), and in every session
-// its live znode with the lease that hangs on it. Whoever uses the session hears of it only when all are there, and of its end
-// at once. The live znode says whether the node stays: others see in it that it drains or is about to stop, before they hand it
-// anything.
+// The node's place in ZooKeeper: its lasting record, the generation of its data directory (generation.ts), what becomes of the
+// ids that the directory had before (former-nodes.ts), and in every session its live znode with the lease that hangs on it.
+// Whoever uses the session hears of it only when all are there, and of its end at once. The live znode says whether the node
+// stays: others see in it that it drains or is about to stop, before they hand it anything.
 
 import { equalBytes } from '../../common/base/bytes.ts';
 import { delay, type Env, type Timer } from '../../common/base/env.ts';
@@ -20,6 +20,7 @@ import { ZnodeDecoder } from '../../common/zk/znode-decoder.ts';
 import { decodeNode, liveCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
 import { isDiskFull } from '../storage/errors.ts';
 import type { Storage } from '../storage/storage.ts';
+import { FormerNodes } from './former-nodes.ts';
 import { Generations, uncaught } from './generation.ts';
 
 const RETRY_MS = 250;
@@ -44,6 +45,7 @@ export class Registration {
   readonly #options: RegistrationOptions;
   readonly #generations: Generations;
   readonly #decoder: ZnodeDecoder;
+  readonly #former: FormerNodes;
   readonly #unsubscribe: Unsubscribe;
   readonly #observer: Observer;
   /** Registered in it. */
@@ -60,6 +62,7 @@ export class Registration {
     this.#mode = record.mode;
     this.#generations = new Generations(options);
     this.#decoder = new ZnodeDecoder(options.logger);
+    this.#former = new FormerNodes(options);
     this.#unsubscribe = zk.onSession((session) => uncaught(options.env, this.#register(session)));
     this.#observer = zk.observeData(paths.node(record.id), (node) => this.#learn(node));
   }
@@ -79,6 +82,7 @@ export class Registration {
   /** Raises the generation once more: a copy of the directory that was made before is older than what stays here. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#former.close();
     this.#unsubscribe();
     this.#observer.close();
     this.#raising?.cancel();
@@ -111,6 +115,7 @@ export class Registration {
         logger.info({ session: session.id, address: live.address }, 'registered');
         this.#session = session;
         registered(session);
+        uncaught(env, this.#former.settle(session));
         // The mode or the intention to stop may have changed on the way.
         return await this.#tellStanding();
       } catch (error) {

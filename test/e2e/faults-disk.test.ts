@@ -5,11 +5,8 @@ import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
 import { cutSegment, flipSyncedBit, tearNextGroup } from '../support/log-damage.ts';
 import { type Rng, seededRng } from '../support/rng.ts';
-import type { NodeProcess } from '../support/test-cluster.ts';
+import { NEVER_LOST, type NodeProcess } from '../support/test-cluster.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
-
-/** A lost node is replaced as soon as there is another one. */
-const REPLACE_SOON = ['--replace-after-ms', '500'];
 
 function seeded(t: ExecutionContext): Rng {
   const seed = Math.floor(realEnv.random() * 2 ** 32);
@@ -33,7 +30,7 @@ test.serial(
   'an in-sync node finds a flipped bit in what it had synced: it joins as another node',
   async (t) => {
     const rng = seeded(t);
-    const watched = await WatchedCluster.start(t, { coordinatorArgs: REPLACE_SOON });
+    const watched = await WatchedCluster.start(t, { coordinatorArgs: NEVER_LOST });
     for (const role of ['owner', 'follower'] as const) {
       const { owner, followers } = await watched.parts();
       const node = role === 'owner' ? owner : rng.pick(followers);
@@ -61,7 +58,7 @@ test.serial('half a group at the end of the log is cut, and the node stays who i
 
 test.serial('a learner whose log ends anywhere comes back, as itself or as another node', async (t) => {
   const rng = seeded(t);
-  const watched = await WatchedCluster.start(t, { coordinatorArgs: REPLACE_SOON });
+  const watched = await WatchedCluster.start(t, { coordinatorArgs: NEVER_LOST });
   const { cluster, register } = watched;
   for (let round = 0; round < 2; round++) {
     const { followers } = await watched.parts();

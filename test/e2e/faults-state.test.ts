@@ -6,13 +6,12 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import type { Client } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
+import { decodeNode, paths } from '../../common/zk/znodes.ts';
 import { LOG_DIRECTORY, STATE_DIRECTORY } from '../../kvnode/storage/files.ts';
 import { seededRng } from '../support/rng.ts';
 import { changeRows, flipBatchBit } from '../support/state-damage.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
+import { NEVER_LOST, type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
-/** A lost node is replaced as soon as there is another one. */
-const REPLACE_SOON = ['--replace-after-ms', '500'];
 const ROWS = 200;
 const textIn = (bytes: Uint8Array | undefined) => Buffer.from(bytes ?? []).toString();
 const keyOf = (i: number) => `key ${String(i).padStart(4, '0')}`;
@@ -25,7 +24,7 @@ interface Story {
 
 /** Three nodes with acknowledged rows, all of them in the state stores. */
 async function start(t: ExecutionContext, nodeArgs: readonly string[] = []): Promise<Story> {
-  const cluster = await TestCluster.start(t, { nodeArgs, coordinatorArgs: REPLACE_SOON });
+  const cluster = await TestCluster.start(t, { nodeArgs, coordinatorArgs: NEVER_LOST });
   const client = await openClient(t, cluster);
   await cluster.allInSync();
   for (let i = 0; i < ROWS; i++) await client.put(keyOf(i), textOf(i));
@@ -53,6 +52,29 @@ async function comesBackAsAnother({ cluster }: Story, node: NodeProcess): Promis
   );
   return another;
 }
+
+test.serial(
+  'the old id of a damaged node is gone at once: replaced, told of, and to be forgotten',
+  async (t) => {
+    const story = await start(t);
+    const { cluster, client } = story;
+    const node = cluster.nodes[0] as NodeProcess;
+    await node.process.end('SIGKILL');
+    await rm(join(cluster.dataOf(node), LOG_DIRECTORY), { recursive: true });
+    const another = await comesBackAsAnother(story, node);
+    const session = await cluster.zkSession();
+    const found = await session.get(paths.node(node.id));
+    t.is(found === null ? null : decodeNode(node.id, found).mode, 'gone');
+    const told = (await cluster.events()).filter(({ kind }) => kind === 'node-gone');
+    t.deepEqual(
+      told.map(({ by, node: about }) => [by, about]),
+      [[another.id, node.id]],
+    );
+    await client.forgetNode(node.id);
+    t.is(await session.get(paths.node(node.id)), null);
+    await checkRows(t, story);
+  },
+);
 
 test.serial('a flipped bit in the state stores of two of three nodes loses no row', async (t) => {
   const story = await start(t);

@@ -4,17 +4,14 @@
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
-import type { EventRecord } from '../../common/model/records.ts';
 import { EXIT } from '../../common/process/exit.ts';
-import { eventCodec, paths } from '../../common/zk/znodes.ts';
 import { seal } from '../../kvnode/storage/state/checked-engine.ts';
 import { putRowValue, rowKey, rowValueBytes } from '../../kvnode/storage/state/keys.ts';
 import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import { NodeAsker } from '../support/node-asker.ts';
 import { type Ended, Repl } from '../support/repl-process.ts';
-import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
+import { NEVER_LOST, type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
-const REPLACE_SOON = ['--replace-after-ms', '500'];
 const ROWS = 200;
 const KEY = 'key 117';
 
@@ -39,7 +36,7 @@ function rowsOf({ out }: Ended): readonly CheckRow[] {
 
 /** Three nodes with rows that are all in their state stores. */
 async function filled(t: ExecutionContext) {
-  const cluster = await TestCluster.start(t, { coordinatorArgs: REPLACE_SOON });
+  const cluster = await TestCluster.start(t, { coordinatorArgs: NEVER_LOST });
   const client = await openClient(t, cluster);
   await Promise.all(Array.from({ length: ROWS }, (_, i) => client.put(`key ${i}`, `value ${i}`)));
   await cluster.allInSync();
@@ -58,13 +55,6 @@ async function change(cluster: TestCluster, node: NodeProcess, revision: number)
   batch.put(key, seal(key, stored));
   await batch.write();
   await engine.close();
-}
-
-async function events(cluster: TestCluster): Promise<readonly EventRecord[]> {
-  const session = await cluster.zkSession();
-  const names = (await session.children(paths.events)) ?? [];
-  const found = await Promise.all(names.map((name) => session.get(paths.event(name))));
-  return found.flatMap((node) => (node === null ? [] : [eventCodec.decode(node.data)]));
 }
 
 test.serial('all replicas are equal, and `check` says so', async (t) => {
@@ -129,7 +119,7 @@ for (const role of ['a follower', 'the owner'] as const) {
           inSync.includes(another.id) && !replicas.some((replica) => replica.node === node.id),
       ),
     );
-    const told = (await events(cluster)).filter(({ kind }) => kind === 'damage');
+    const told = (await cluster.events()).filter(({ kind }) => kind === 'damage');
     t.true(told.some((event) => event.range === descriptor.id && event.node === node.id));
     t.true(told.some((event) => event.by === node.id && /sets its data aside/.test(event.text)));
 

@@ -33,6 +33,27 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     replacement: 'const generation = async () => [await this.#generations.mirror(session)].slice(1);',
   },
   {
+    name: 'call an id gone of which another copy went on',
+    rule: 'R12: only the newest directory of an id says that it is gone',
+    file: 'kvnode/zk/former-nodes.ts',
+    text: 'if (!contains(lineage, generationCodec.decode(generation.data))) {',
+    replacement: "if (!contains(lineage, generationCodec.decode(generation.data)) && nodeId === '') {",
+  },
+  {
+    name: 'call an id gone that is registered',
+    rule: 'R12: a live id is left alone',
+    file: 'kvnode/zk/former-nodes.ts',
+    text: 'if (live !== null) {',
+    replacement: "if (live !== null && nodeId === '') {",
+  },
+  {
+    name: 'call an id gone whatever was registered meanwhile',
+    rule: 'R12: the mark checks the generation that was read',
+    file: 'kvnode/zk/former-nodes.ts',
+    text: "{ kind: 'check', path: paths.generation(id), version: generation.version },",
+    replacement: '',
+  },
+  {
     name: 'take a claim that contradicts what is committed',
     rule: 'R3, R12: a committed entry is never truncated',
     file: 'kvnode/replica/claims.ts',

@@ -156,12 +156,13 @@ export function isOlder({ ensemble }: Cluster, id: NodeId, { disk }: DiskCopy): 
   return !contains(file.lineage, generationCodec.decode(known.data));
 }
 
-/** An administrator's wish for a node, until it is active again. */
+/** An administrator's wish for a node, until it is active again; an id that has gone for good meanwhile stays as it is. */
 export function mode(wished: 'draining' | 'gone'): Strike {
-  return ofNode(({ host, nodeId }, { admin }) => {
+  return ofNode((node, { admin }) => {
+    const { host, nodeId } = node;
     if (nodeId === null) return null;
     const ask = (mode: NodeMode) => admin.ask({ kind: 'set-node-mode', node: nodeId, mode });
     ask(wished);
-    return { text: host.name, undo: () => ask('active') };
+    return { text: host.name, undo: () => (node.nodeId === nodeId ? ask('active') : undefined) };
   });
 }

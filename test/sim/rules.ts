@@ -248,6 +248,14 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'kvnode/zk/joining',
       'deps.storage = await deps.replace(deps.storage, error);',
     ],
+    'the old id of a directory that was set aside is gone': [
+      'kvnode/zk/former-nodes',
+      "if (record.mode !== 'gone') await this.#mark(",
+    ],
+    'an id that was only copied here is left alone': [
+      'kvnode/zk/former-nodes',
+      'if (!contains(lineage, generationCodec.decode(generation.data))) {',
+    ],
     'a generation is raised in the directory, then in ZooKeeper': [
       'kvnode/zk/generation',
       'await session.multi([await this.mirror(session)]);',

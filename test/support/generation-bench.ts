@@ -7,10 +7,9 @@ import type { Identity } from '../../common/zk/server-link.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import { clusterCodec, generationCodec, paths } from '../../common/zk/znodes.ts';
-import { replaceDataDirectory } from '../../kvnode/process/data-directory.ts';
+import { openDataDirectory, replaceDataDirectory } from '../../kvnode/process/data-directory.ts';
 import { Stage } from '../../kvnode/process/stage.ts';
 import type { Disk } from '../../kvnode/storage/disk.ts';
-import { openStorage } from '../../kvnode/storage/open.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
 import { type JoiningDeps, join } from '../../kvnode/zk/joining.ts';
 import { Registration } from '../../kvnode/zk/registration.ts';
@@ -62,7 +61,7 @@ export interface TwinNode {
 export class GenerationBench {
   readonly world = new World(1);
   readonly ensemble: ZkEnsemble;
-  /** Durable changes so far, oldest first: `disk` or `zk`. */
+  /** Durable changes so far, oldest first: `disk` (node.json, what is set aside) or `zk` (generations, records that change). */
   readonly effects: string[] = [];
   /** Called after each, while it is not known to its process yet. */
   onEffect: () => void = () => {};
@@ -79,7 +78,7 @@ export class GenerationBench {
       tickMs: null,
     } as const;
     const data = clusterCodec.encode(record);
-    const folders = [paths.nodes, paths.lives, paths.generations];
+    const folders = [paths.nodes, paths.lives, paths.generations, paths.events];
     this.ensemble.write(session, [
       ...folders.map(
         (path) => ({ kind: 'create', path, data: new Uint8Array(0), mode: 'persistent' }) as const,
@@ -87,9 +86,13 @@ export class GenerationBench {
       { kind: 'create', path: paths.cluster, data, mode: 'persistent' },
     ]);
     this.ensemble.onCommit = (changes) => {
-      if (!changes.some(({ path, node }) => path.startsWith(`${paths.generations}/`) && node !== null))
-        return;
-      this.#effect('zk');
+      const counts = changes.some(
+        ({ path, node }) =>
+          node !== null &&
+          (path.startsWith(`${paths.generations}/`) ||
+            (path.startsWith(`${paths.nodes}/`) && node.version > 0)),
+      );
+      if (counts) this.#effect('zk');
     };
   }
 
@@ -140,7 +143,7 @@ export class GenerationBench {
       env,
       logger,
       stage: new Stage(),
-      storage: await openStorage(DIRECTORY, opening),
+      storage: await openDataDirectory(DIRECTORY, opening),
       replace: async (storage, reason) => {
         setAside = true;
         return replaceDataDirectory(DIRECTORY, storage, reason, opening);
@@ -195,6 +198,7 @@ export class GenerationBench {
       rename: (from, to) => {
         if (from === `${DIRECTORY}/state`) state.pairs = [];
         else disk.rename(from, to);
+        this.#effect('disk');
       },
       remove: (path) => disk.remove(path),
       replace: async (path, bytes) => {
@@ -204,7 +208,10 @@ export class GenerationBench {
         await process.wait(0.5);
       },
       replaceNow: (path, bytes) => disk.replaceNow(path, bytes),
-      syncDirectory: (path) => disk.syncDirectory(path),
+      syncDirectory: async (path) => {
+        await process.wait(0.5);
+        await disk.syncDirectory(path);
+      },
       create: (path, size) => disk.create(path, size),
       open: (path) => disk.open(path),
     };

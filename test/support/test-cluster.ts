@@ -12,7 +12,7 @@ import { silentLogger } from '../../common/base/log.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, SessionId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
-import type { TaskRequest } from '../../common/model/records.ts';
+import type { EventRecord, TaskRequest } from '../../common/model/records.ts';
 import { reportOf } from '../../common/model/status.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
@@ -24,6 +24,7 @@ import {
   paths,
   taskCodec,
 } from '../../common/zk/znodes.ts';
+import { readEvents } from './coordinator-bench.ts';
 import { PATIENCE_MS, TestProcess } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 
@@ -40,6 +41,9 @@ const POLL_MS = 50;
  * both waits are 10 s by default, which a busy machine reaches in the middle of a test.
  */
 const STEADY = ['--balance-after-ms', '86400000', '--first-ranges-after-ms', '3600000'];
+
+/** Flags of a coordinator that takes no node for lost merely because it has been away for a while. */
+export const NEVER_LOST = ['--replace-after-ms', '3600000'];
 
 export interface ClusterOptions {
   readonly nodes?: number;
@@ -260,6 +264,11 @@ export class TestCluster {
       session.create(paths.task(id), taskCodec.encode(record), 'persistent'),
     );
     return id;
+  }
+
+  /** The timeline so far. */
+  events(): Promise<readonly EventRecord[]> {
+    return this.#patiently(readEvents);
   }
 
   /** The session of its live znode; null where there is none. */

@@ -125,6 +125,22 @@ test('a node gone for good: a fourth takes its replicas, then it is removed', (t
   for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
 });
 
+test('a dead node that is marked as gone is replaced without a wait, and can be forgotten then', (t) => {
+  const cluster = settled(3);
+  cluster.stop('n3');
+  cluster.start('n4');
+  cluster.setMode('n3', 'gone');
+  const begun = cluster.time;
+  while (cluster.descriptors.some((descriptor) => nodesOf(descriptor).includes('n3'))) {
+    cluster.round(config, 100);
+    t.true(cluster.time - begun < 2_000, 'within some rounds');
+  }
+  for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n2', 'n4']);
+  cluster.ask('t', { kind: 'forget-node', node: 'n3' });
+  cluster.round(config, 100);
+  t.false(cluster.nodes.has('n3'));
+});
+
 test('a node gone for good and no other to replace it: its replicas are kept', (t) => {
   const cluster = settled(3);
   cluster.stop('n1');

@@ -3,9 +3,11 @@
 
 import test from 'ava';
 import fc from 'fast-check';
+import { toBytes } from '../../../../../common/base/bytes.ts';
+import { setAside } from '../../../../../kvnode/storage/aside.ts';
 import { pathsOf } from '../../../../../kvnode/storage/files.ts';
 import { findLog } from '../../../../../kvnode/storage/log/recovery.ts';
-import { openStorage, setAside } from '../../../../../kvnode/storage/open.ts';
+import { openStorage } from '../../../../../kvnode/storage/open.ts';
 import type { MemoryDisk } from '../../../../suites/storage/memory-disk.ts';
 import { StateImage } from '../../../../suites/storage/memory-state.ts';
 import {
@@ -261,5 +263,31 @@ test('a damaged directory is set aside whole and opens as a new node', async (t)
   t.is(errors.length, 1);
   const storage = await openStorage('/data', world.options);
   t.not(storage.nodeId, oldId);
+  t.deepEqual(
+    storage.former.map(({ nodeId }) => nodeId),
+    [oldId],
+  );
   t.deepEqual(storage.recovered, []);
+});
+
+test('the nodes that a directory was before are told by their own files, whatever else is set aside', async (t) => {
+  const world = new TwinWorld(LIMITS);
+  const first = await world.open();
+  await first.close();
+  const { disk } = world;
+  const text = Buffer.from(disk.contentOf(paths.node)).toString();
+  const as = (nodeId: string) => toBytes(text.replace(first.nodeId, nodeId));
+  disk.setContent('/data/aside/2026-02-n-2222222222222222/node.json', as('n-2222222222222222'));
+  disk.setContent('/data/aside/2026-01-unknown/node.json', as('n-1111111111111111'));
+  // A crash came before the file was moved; half a file; the node itself; something of an administrator's.
+  disk.setContent('/data/aside/2026-03-n-3333333333333333/damage.json', toBytes('{}'));
+  disk.setContent('/data/aside/2026-04-n-4444444444444444/node.json', as('n-4444444444444444').slice(0, 40));
+  disk.setContent(`/data/aside/2026-05-${first.nodeId}/node.json`, as(first.nodeId));
+  disk.setContent('/data/aside/notes', toBytes('?'));
+  const storage = await world.open();
+  t.deepEqual(
+    storage.former.map(({ nodeId }) => nodeId),
+    ['n-1111111111111111', 'n-2222222222222222'],
+  );
+  await storage.close();
 });

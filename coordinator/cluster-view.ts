@@ -49,6 +49,8 @@ export interface View {
   readonly stuckForMs: ReadonlyMap<NodeId, ReadonlyMap<RangeId, number>>;
   /** Of live nodes whose present session has a note that replicas there are stuck: how long this leader has seen it, ms. */
   readonly stuckNotedForMs: ReadonlyMap<NodeId, number>;
+  /** Of those nodes: where this leader has seen a replica come into its in-sync set since. */
+  readonly caughtUp: ReadonlySet<NodeId>;
   /** How long this leader has seen the range's present epoch, ms. */
   readonly ownedForMs: ReadonlyMap<RangeId, number>;
   /** Steps that are left out for a while, by what they are about (set-aside.ts). */

@@ -5,6 +5,7 @@ import type { Env } from '../common/base/env.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { HealthRecord, LiveNode, NodeRecord } from '../common/model/records.ts';
+import { CatchUps } from './catch-ups.ts';
 import type { Versioned, View } from './cluster-view.ts';
 import { Durations } from './durations.ts';
 import { Reach } from './reach.ts';
@@ -17,6 +18,7 @@ export class HealthTimes {
   readonly #stuck: Durations<string>;
   readonly #apart: Durations<NodeId>;
   readonly #stuckNoted: Durations<NodeId>;
+  readonly #catchUps = new CatchUps();
 
   constructor(env: Pick<Env, 'now'>) {
     this.#unreachable = new Durations(env);
@@ -31,19 +33,22 @@ export class HealthTimes {
     live: ReadonlyMap<NodeId, LiveNode>,
     health: ReadonlyMap<NodeId, HealthRecord>,
     ranges: readonly DescriptorImage[],
-  ): Pick<View, 'reach' | 'apartForMs' | 'stuckForMs' | 'stuckNotedForMs'> {
+  ): Pick<View, 'reach' | 'apartForMs' | 'stuckForMs' | 'stuckNotedForMs' | 'caughtUp'> {
     const reach = new Reach(live.keys(), nested(this.#unreachable.update(unreachablePairs(health))));
     const apart = [...live.keys()].flatMap((node): [NodeId, string][] => {
       const from = reach.apartFrom(node);
       return from.length === 0 ? [] : [[node, `${reach.cutOff.has(node)}${GAP}${from.join(GAP)}`]];
     });
-    const stuckNoted = [...live].flatMap(([node, { session }]): [NodeId, string][] => {
-      return nodes.get(node)?.record.noted?.stuckIn === session ? [[node, session]] : [];
-    });
+    const stuckNoted = new Map(
+      [...live].flatMap(([node, { session }]): [NodeId, string][] => {
+        return nodes.get(node)?.record.noted?.stuckIn === session ? [[node, session]] : [];
+      }),
+    );
     const stuck = nested(this.#stuck.update(stuckReplicas(health, ranges)));
     return {
       reach,
-      stuckNotedForMs: this.#stuckNoted.update(new Map(stuckNoted)),
+      stuckNotedForMs: this.#stuckNoted.update(stuckNoted),
+      caughtUp: this.#catchUps.update(stuckNoted, ranges),
       apartForMs: this.#apart.update(new Map(apart)),
       stuckForMs: new Map([...stuck].map(([node, forMs]) => [node, byRange(forMs)])),
     };

@@ -8,7 +8,10 @@ import { hasStuckReplica, nameOf, type View } from '../cluster-view.ts';
 import type { NoteChange, Noted } from '../step.ts';
 import type { Draft } from './draft.ts';
 
-/** A node on which replicas caught up with nothing is left alone for so many times `replaceAfterMs`, unless it restarts. */
+/**
+ * A node on which replicas caught up with nothing gets no more of them for so many times `replaceAfterMs`, unless it restarts or
+ * one of them catches up after all.
+ */
 const STUCK_NOTE_TIMES = 10;
 
 export function planNotes(draft: Draft): void {
@@ -49,7 +52,9 @@ function stuckIn(
 ): string | null {
   const session = view.live.get(node)?.session ?? null;
   if (hasStuckReplica(view, node, config.replaceAfterMs)) return session;
-  const over = (view.stuckNotedForMs.get(node) ?? 0) >= STUCK_NOTE_TIMES * config.replaceAfterMs;
+  const over =
+    view.caughtUp.has(node) ||
+    (view.stuckNotedForMs.get(node) ?? 0) >= STUCK_NOTE_TIMES * config.replaceAfterMs;
   return known.stuckIn === session && !over ? session : null;
 }
 

@@ -130,6 +130,7 @@ function emptyView(): View {
     apartForMs: new Map(),
     stuckForMs: new Map(),
     stuckNotedForMs: new Map(),
+    caughtUp: new Set(),
     otherRanges: [],
     namespaces: new Map(),
     ranges: [],

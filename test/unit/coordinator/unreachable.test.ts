@@ -3,7 +3,13 @@
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
-import { withInSync, withReplica, withTransfer } from '../../../common/model/descriptor.ts';
+import {
+  type Descriptor,
+  withInSync,
+  withoutReplica,
+  withReplica,
+  withTransfer,
+} from '../../../common/model/descriptor.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { dueInMs, plan } from '../../../coordinator/plan.ts';
 import type { Step } from '../../../coordinator/step.ts';
@@ -156,6 +162,95 @@ test('a node is tried again once it has restarted', (t) => {
   cluster.start('n4');
   cluster.settle(config, QUIET_MS);
   t.true(used());
+});
+
+/** Four nodes; n4 has been noted: replicas there have caught up with nothing for as long as it takes. */
+function noted(ranges: number, inSync: number): SmallCluster {
+  const cluster = settled(3);
+  cluster.start('n4');
+  cluster.stuck.add('n4');
+  // Some have been in-sync there all along.
+  for (const [at, range] of cluster.descriptors.slice(0, ranges).entries()) {
+    const wider = withReplica(range, 'n4');
+    cluster.learn(at < inSync ? withInSync(wider, [...range.inSync, 'n4']) : wider);
+  }
+  cluster.view();
+  cluster.time += config.replaceAfterMs;
+  const note = plan(cluster.view(), config).find((step) => step.kind === 'note-node');
+  cluster.carryOut(present(note, 'a note'));
+  return cluster;
+}
+
+const stays = test.macro({
+  title: (_, what: string, is: boolean) => `the note ${is ? 'stays' : 'goes at once'} where ${what}`,
+  exec(t, _: string, is: boolean, happens: (cluster: SmallCluster) => void) {
+    const cluster = noted(3, 1);
+    t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, cluster.live.get('n4')?.session);
+    cluster.view();
+    cluster.stuck.clear();
+    happens(cluster);
+    t.deepEqual(notes(cluster), is ? [] : ['node-unstuck n4']);
+  },
+});
+const [others, all] = [
+  ({ inSync }: Descriptor) => inSync.filter((node) => node !== 'n4'),
+  ({ inSync }: Descriptor) => [...new Set([...inSync, 'n4'])],
+];
+test(stays, 'a replica has caught up', false, (cluster) => {
+  const range = present(cluster.descriptors[1], 'a range');
+  cluster.learn(withInSync(range, all(range)));
+  // The other one that was stuck has been replaced.
+  cluster.learn(withoutReplica(present(cluster.descriptors[2], 'a range'), 'n4'));
+});
+test(stays, 'one that had been in-sync has come back', false, (cluster) => {
+  for (const range of cluster.descriptors.slice(1)) cluster.learn(withoutReplica(range, 'n4'));
+  const range = present(cluster.descriptors[0], 'a range');
+  cluster.learn(withInSync(range, others(range)));
+  cluster.view();
+  cluster.learn(withInSync(range, all(range)));
+});
+test(stays, 'one is in-sync as it has always been, and the stuck ones were removed', true, (cluster) => {
+  for (const range of cluster.descriptors.slice(1)) cluster.learn(withoutReplica(range, 'n4'));
+});
+test(stays, 'one has caught up on another node', true, (cluster) => {
+  for (const range of cluster.descriptors.slice(1)) cluster.learn(withoutReplica(range, 'n4'));
+  const range = present(cluster.descriptors[0], 'a range');
+  const follower = present(
+    range.inSync.find((node) => node !== range.owner.node && node !== 'n4'),
+    'a follower',
+  );
+  cluster.learn(
+    withInSync(
+      range,
+      range.inSync.filter((node) => node !== follower),
+    ),
+  );
+  cluster.view();
+  cluster.learn(range);
+});
+test(stays, 'one has caught up and another one is still stuck', true, (cluster) => {
+  cluster.stuck.add('n4');
+  const range = present(cluster.descriptors[1], 'a range');
+  cluster.learn(withInSync(range, all(range)));
+});
+
+test('a node is noted anew where replicas get stuck again, and what had caught up before counts no more', (t) => {
+  const cluster = noted(3, 1);
+  cluster.view();
+  const range = present(cluster.descriptors[1], 'a range');
+  cluster.learn(withInSync(range, all(range)));
+  cluster.stuck.clear();
+  cluster.learn(withoutReplica(present(cluster.descriptors[2], 'a range'), 'n4'));
+  cluster.round(config, 0, 'idle');
+  t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, null);
+  cluster.stuck.add('n4');
+  cluster.learn(withReplica(present(cluster.descriptors[2], 'a range'), 'n4'));
+  cluster.view();
+  cluster.time += config.replaceAfterMs;
+  for (const step of plan(cluster.view(), config)) if (step.kind === 'note-node') cluster.carryOut(step);
+  t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, cluster.live.get('n4')?.session);
+  cluster.learn(withoutReplica(present(cluster.descriptors[2], 'a range'), 'n4'));
+  t.deepEqual(notes(cluster), []);
 });
 
 test('nothing more is placed where a replica catches up with nothing', (t) => {

@@ -27,7 +27,8 @@ export interface Fence {
 
 /**
  * `refused`: something had changed since the view was taken. `fenced`: there is a newer leader. `unknown`: the answer was
- * lost; a barrier and a reading settle it (R10). `hopeless`: it is too large, or not permitted, and will be the next time.
+ * lost; a barrier and a reading settle it (R10). `hopeless`: it is too large, not permitted, or would
+ * delete a znode that somebody has put others under, and will be the next time.
  * `failed`: nothing was sent, or a defect; `error` says which.
  */
 export type Outcome =
@@ -65,7 +66,7 @@ function outcomeOf(outcome: PartOutcome): Outcome {
   if (outcome.kind === 'done') return { kind: 'done' };
   const { error } = outcome;
   if (error.maybeApplied) return { kind: 'unknown', error };
-  if (error.kind === 'impossible') return { kind: 'hopeless', error };
+  if (error.kind === 'impossible' || error.failure === 'not-empty') return { kind: 'hopeless', error };
   if (error.kind !== 'refused') return { kind: 'failed', error };
   return outcome.kind === 'refused' ? { kind: 'refused', error } : { kind: 'fenced' };
 }

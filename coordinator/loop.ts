@@ -211,7 +211,11 @@ export class Leader {
         const pauseMs = this.#setAside.refused(step);
         const error = outcome.error.message;
         if (pauseMs === null) logger.debug({ ...what, error }, `overtaken, planned anew: ${step.reason}`);
-        else logger.warn({ ...what, error, pauseMs }, `refused again and again, set aside: ${step.reason}`);
+        else
+          logger.warn(
+            { ...what, error, pauseMs },
+            `refused again and again as it is, set aside: ${step.reason}`,
+          );
         return;
       }
       case 'hopeless': {

@@ -1,18 +1,23 @@
-// Steps that cannot be carried out, and are therefore not planned for a while: one that ZooKeeper refuses for good (too large,
-// not permitted), or again and again, must not keep the leader busy or stand before the others. Kept by the leader
-// (loop.ts) and shown to the planner in the view (plan/draft.ts leaves such steps out). Nothing is given up: each is tried
-// again, after a pause that doubles.
+// Steps that cannot be carried out, and are therefore not planned for a while: one that ZooKeeper refuses for good must not keep
+// the leader busy or stand before the others. Kept by the leader (loop.ts) and shown to the planner in the view (plan/draft.ts
+// leaves such steps out). Nothing is given up: each is tried again, after a pause that doubles.
+//
+// A compare-and-set that another writer has won is not refused for good, however often it happens: the leader reads again and
+// plans on the new version. But where reading again brings no news, because the znode cannot be read or something else is in
+// the way, the leader plans the very same compare-and-set again. Only such refusals are counted.
 
 import { backoffMs } from '../common/base/backoff.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Step } from './step.ts';
 
-/** Refusals in a row that may be mere chance: others write to the same znodes. */
+/** Of one compare-and-set. Fewer may be chance: what has changed may take a moment to show. */
 const REFUSALS_MAX = 5;
 const PAUSES = { minMs: 1_000, maxMs: 60_000 };
 
 interface Trouble {
-  /** In a row. */
+  /** The versions that the step expected when it was refused last. */
+  expected: string;
+  /** In a row, with these versions. */
   refusals: number;
   /** How often it has been set aside. */
   pauses: number;
@@ -43,9 +48,15 @@ export class SetAside {
     this.#troubles.delete(keyOf(step));
   }
 
-  /** ZooKeeper said no. The pause in ms, if the step is set aside for it; null: it may be planned again at once. */
+  /**
+   * ZooKeeper said no: something is not as the step expected. The pause in ms, if the step is set aside for it; null: it may be
+   * planned again at once, on what is read now.
+   */
   refused(step: Step): number | null {
     const trouble = this.#trouble(step);
+    const expected = expectedBy(step);
+    if (trouble.expected !== expected) trouble.refusals = 0;
+    trouble.expected = expected;
     return ++trouble.refusals < REFUSALS_MAX ? null : this.#pause(trouble);
   }
 
@@ -58,7 +69,7 @@ export class SetAside {
     const key = keyOf(step);
     const known = this.#troubles.get(key);
     if (known !== undefined) return known;
-    const trouble = { refusals: 0, pauses: 0, until: this.#env.now() };
+    const trouble = { expected: '', refusals: 0, pauses: 0, until: this.#env.now() };
     this.#troubles.set(key, trouble);
     return trouble;
   }
@@ -90,4 +101,10 @@ export function keyOf(step: Step): string {
     case 'task':
       return `task ${step.task.task.id}`;
   }
+}
+
+/** The versions that the step's compare-and-sets expect, of its znode and of its task. */
+function expectedBy(step: Step): string {
+  const own = step.kind === 'task' ? null : step.before.version;
+  return `${own} ${step.task?.task.version ?? null}`;
 }

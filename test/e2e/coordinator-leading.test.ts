@@ -4,6 +4,7 @@
 import test from 'ava';
 import { present } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
+import { silentLogger } from '../../common/base/log.ts';
 import { withOwner } from '../../common/model/descriptor.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { type Zk, ZkError, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
@@ -230,6 +231,29 @@ test('what ZooKeeper refuses for good ends its task, and stands before nothing',
     progress: 'ZooKeeper refuses it: ZooKeeper: 600000 bytes at /namespaces/poison',
   });
   t.deepEqual(tried, ['/namespaces/poison'], 'once');
+});
+
+test('a step that other writers overtake again and again is planned anew each time, never set aside', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const zk = openZk(t, connect);
+  const path = paths.node('n-1');
+  let overtaken = 0;
+  const inspect = async (ops: readonly ZkOp[]) => {
+    if (overtaken === 12 || !ops.some((op) => op.kind === 'set' && op.path === path)) return;
+    overtaken++;
+    const session = await zk.ready(PATIENCE_MS);
+    const node = present(await session.get(path), 'the record');
+    await session.set(path, node.data, node.version);
+  };
+  const warnings: string[] = [];
+  const logger = { ...silentLogger, warn: (_: object, message: string) => void warnings.push(message) };
+  startLocalCoordinator(t, connect, { initialNodes: 1, firstRangesAfterMs: 0 }, inspect, logger);
+  await startFakeNode(t, connect, 'n-1');
+  await untilRanges(zk);
+  await ask(zk, 'a', { kind: 'set-node-mode', node: 'n-1', mode: 'draining' });
+  t.is((await untilTask(zk, 'a')).state, 'done');
+  t.is(overtaken, 12);
+  t.deepEqual(warnings, []);
 });
 
 test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {

@@ -4,7 +4,7 @@
 import type { ExecutionContext } from 'ava';
 import { emptyBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
-import { silentLogger } from '../../common/base/log.ts';
+import { type Logger, silentLogger } from '../../common/base/log.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type {
   CoordinatorEpochRecord,
@@ -153,9 +153,9 @@ export interface LocalCoordinator {
   untilRole(role: Role): Promise<void>;
 }
 
-function inspected(zk: Zk, inspect: (ops: readonly ZkOp[]) => void): Zk {
+function inspected(zk: Zk, inspect: (ops: readonly ZkOp[]) => void | Promise<void>): Zk {
   const multi = (session: ZkSession) => async (ops: readonly ZkOp[]) => {
-    inspect(ops);
+    await inspect(ops);
     return session.multi(ops);
   };
   return overriding(zk, {
@@ -182,7 +182,8 @@ export function startLocalCoordinator(
   connect: string,
   config: Partial<LeaderConfig> = {},
   /** Sees every multi of the coordinator ahead of ZooKeeper; what it throws is the answer. */
-  inspect: (ops: readonly ZkOp[]) => void = () => {},
+  inspect: (ops: readonly ZkOp[]) => void | Promise<void> = () => {},
+  logger: Logger = silentLogger,
 ): LocalCoordinator {
   const zk = inspected(openZk(t, connect), inspect);
   const steps: Step[] = [];
@@ -190,7 +191,7 @@ export function startLocalCoordinator(
   const coordinator = new Coordinator({
     zk,
     env: realEnv,
-    logger: silentLogger,
+    logger,
     record: { host: 'test', pid: process.pid, address: '127.0.0.1:1' },
     config: { ...DEFAULT_LEADER, ...config },
     tickMs: 200,

@@ -4,7 +4,7 @@ import test from 'ava';
 import { withOwner } from '../../../common/model/descriptor.ts';
 import { descriptorCodec, paths } from '../../../common/zk/znodes.ts';
 import { batchesOf, commitSteps, type Fence, type Outcome } from '../../../coordinator/commit.ts';
-import type { RangeStep } from '../../../coordinator/step.ts';
+import type { RangeStep, Step } from '../../../coordinator/step.ts';
 import { plainRange } from '../../support/plain-ranges.ts';
 import { TreeSession } from '../../support/tree-session.ts';
 
@@ -59,6 +59,20 @@ test('a step that was overtaken is refused and leaves no event; the others are d
     overtaken.map((id) => [id, 'refused']),
   );
   t.is(events(), RANGES - overtaken.length);
+});
+
+test('a record under which somebody has put a znode cannot be deleted, and that is said', async (t) => {
+  const { zk } = leader();
+  const record = { id: 'n-1', name: 'n1', zone: '', capacity: 1, mode: 'active' } as const;
+  const request = { kind: 'forget-node', node: 'n-1' } as const;
+  const task = { request, state: 'pending', progress: '', createdAt: 0 } as const;
+  for (const path of [paths.node('n-1'), `${paths.node('n-1')}/x`, paths.task('t')]) zk.put(path);
+  const step: Step = {
+    ...{ kind: 'forget-node', before: { record, version: 0 }, reason: 'a test says so' },
+    task: { task: { id: 't', record: task, version: 0 }, after: { ...task, state: 'done' } },
+  };
+  const [outcome] = await commitSteps({ session: zk.session, version: 0, term: 1 }, [step], 0);
+  t.is(outcome?.kind, 'hopeless');
 });
 
 test('a fenced leader changes nothing, not even what was sent again after a refusal', async (t) => {

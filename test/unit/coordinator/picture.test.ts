@@ -130,24 +130,61 @@ test('a task that cannot be read is one without a request', async (t) => {
   t.regex(tasks[1]?.record.progress ?? '', /^it has \d+ bytes, at most 65536 are allowed$/);
 });
 
-test('a step is set aside at once where it is hopeless, after some refusals else, and for longer each time', (t) => {
-  const env = new VirtualEnv();
-  const setAside = new SetAside(env);
-  const step = { kind: 'range', after: DESCRIPTOR } as Step;
-  for (let refusals = 1; refusals < 5; refusals++) t.is(setAside.refused(step), null);
-  t.deepEqual([...setAside.current()], []);
-  t.is(setAside.refused(step), 1_000);
+/** A step about range 1 that expects this version of it, and of its task. */
+function stepAt(version: number, task: number | null = null): Step {
+  return {
+    ...{ kind: 'range', after: DESCRIPTOR, before: { descriptor: DESCRIPTOR, version } },
+    task: task === null ? null : { task: { version: task } },
+  } as Step;
+}
+
+const PAUSES: readonly [what: string, refused: readonly Step[], pauses: readonly (number | null)[]][] = [
+  [
+    'another writer wins again and again',
+    Array.from({ length: 12 }, (_, version) => stepAt(version)),
+    Array.from({ length: 12 }, () => null),
+  ],
+  [
+    'the task is written by somebody, again and again',
+    Array.from({ length: 7 }, (_, version) => stepAt(3, version)),
+    Array.from({ length: 7 }, () => null),
+  ],
+  [
+    'reading again brings no news',
+    Array.from({ length: 7 }, () => stepAt(3)),
+    [null, null, null, null, 1_000, 2_000, 4_000],
+  ],
+  [
+    'another writer wins in between',
+    [3, 3, 3, 3, 4, 4, 4, 4, 4].map((version) => stepAt(version)),
+    [null, null, null, null, null, null, null, null, 1_000],
+  ],
+];
+for (const [what, refused, pauses] of PAUSES) {
+  test(`a refused step where ${what}: paused for ${pauses.map((pause) => pause ?? '-').join(' ')} ms`, (t) => {
+    const setAside = new SetAside(new VirtualEnv());
+    t.deepEqual(
+      refused.map((step) => setAside.refused(step)),
+      pauses,
+    );
+    t.deepEqual([...setAside.current()], pauses.some((pause) => pause !== null) ? ['range 1'] : []);
+  });
+}
+
+test('a hopeless step is set aside at once, for longer each time, until one is done', (t) => {
+  const setAside = new SetAside(new VirtualEnv());
+  t.is(setAside.hopeless(stepAt(1)), 1_000);
   t.deepEqual([...setAside.current()], ['range 1']);
-  t.is(setAside.hopeless(step), 2_000);
-  setAside.done(step);
+  t.is(setAside.hopeless(stepAt(2)), 2_000);
+  setAside.done(stepAt(3));
   t.deepEqual([...setAside.current()], []);
-  t.is(setAside.hopeless(step), 1_000);
+  t.is(setAside.hopeless(stepAt(4)), 1_000);
 });
 
 test('what was set aside comes back', async (t) => {
   const env = new VirtualEnv();
   const setAside = new SetAside(env);
-  setAside.hopeless({ kind: 'range', after: DESCRIPTOR } as Step);
+  setAside.hopeless(stepAt(1));
   await env.run(999);
   t.is(setAside.current().size, 1);
   await env.run(2);

@@ -5,7 +5,7 @@
 // An id must not be called gone while its newest data may live on elsewhere. So the record is left alone
 //
 // - while the old id has a live znode, unless that is of a dead process of this directory;
-// - if ZooKeeper knows a generation of the old id that the set-aside directory has not been in (storage/lineage.ts): that
+// - if ZooKeeper knows a generation of the old id that the set-aside directory has not been in (storage/log/lineage.ts): that
 //   directory was only a copy, and the one that went on may merely be down;
 // - if one of these znodes cannot be read.
 //

@@ -104,8 +104,10 @@ async function becomesWritable(cluster: Cluster): Promise<boolean> {
     });
   };
   const begun = world.clock.now;
-  // Where an in-sync set is at its minimum and names a disk that was set aside, a new replica comes first.
-  const bound = WRITABLE_MS + cluster.settings.replaceAfterMs;
+  // Where an in-sync set is at its minimum and names a disk of which only an older copy was set aside, the leader waits before
+  // it makes a new replica: the newer one might come back.
+  const { replaceAfterMs } = cluster.settings;
+  const bound = WRITABLE_MS + (cluster.nodes.some(({ lostToACopy }) => lostToACopy) ? replaceAfterMs : 0);
   const whole = await within(cluster, bound, 'every key can be written', () => {
     const left = keys.filter((key) => !done.has(key));
     for (const key of left) if (!asked.has(key)) ask(key);
@@ -150,8 +152,10 @@ function unequal(cluster: Cluster): string | null {
 }
 
 function becomesEqual(cluster: Cluster): Promise<boolean> {
-  // A node on which replicas caught up with nothing gets no more of them for ten times replaceAfter (coordinator/plan/notes.ts).
-  const bound = EQUAL_MS + 10 * cluster.settings.replaceAfterMs;
+  // Such a node gets no replica for ten times replaceAfter (coordinator/plan/notes.ts).
+  const barred = [...cluster.stuck].some((id) => cluster.hasNothingBehind(id));
+  if (barred) cluster.world.story.count('heal waits for a node that was stuck');
+  const bound = EQUAL_MS + (barred ? 10 * cluster.settings.replaceAfterMs : 0);
   return within(cluster, bound, 'all replicas are in-sync and equal', () => unequal(cluster));
 }
 

@@ -66,6 +66,8 @@ export class NodeProcess {
   damaged: 'at the start' | 'latent' | null = null;
   /** The id on its disk when that went back to an older copy: nobody may join under it again. */
   rolledBack: string | null = null;
+  /** Its newest disk is gone, and an older copy of it was set aside: nobody can say that the id never comes back. */
+  lostToACopy = false;
   /** The id under which a row was planted on its disk that no other replica has; null: none was. */
   plantedAs: string | null = null;
 
@@ -202,6 +204,7 @@ export class NodeProcess {
       storage: use(await openDataDirectory(directory, opening)),
       replace: async (storage, reason) => {
         world.story.count('directory-set-aside-as-a-copy');
+        this.lostToACopy = true;
         return use(await replaceDataDirectory(directory, storage, reason, opening));
       },
     };

@@ -37,6 +37,8 @@ export class Cluster {
   readonly #nodeIds = new Set<string>();
   /** Live nodes that the leader has noted as out of reach, in ZooKeeper. */
   readonly noted = new Set<string>();
+  /** Nodes that the leader has noted because replicas there catch up with nothing, in ZooKeeper. */
+  readonly stuck = new Set<string>();
   readonly #rangeMap = new RangeMapChecker();
   /** Rows that a fault has put on one replica only. */
   plantedRows = 0;
@@ -99,12 +101,21 @@ export class Cluster {
     return [...this.ranges.values()].map(({ descriptor }) => descriptor);
   }
 
+  /** No replica on the node is outside its in-sync set. */
+  hasNothingBehind(id: string): boolean {
+    return this.descriptors.every(
+      ({ replicas, inSync }) => inSync.includes(id) || !replicas.some(({ node }) => node === id),
+    );
+  }
+
   #watchNodes(changes: readonly Change[]): void {
     for (const { path, node } of changes) {
       const id = NODE_PATH.exec(path)?.[1];
       if (id === undefined) continue;
       this.#nodeIds.add(id);
-      const unreachable = node === null ? null : (nodeCodec.decode(node.data).noted?.unreachable ?? null);
+      const noted = node === null ? null : (nodeCodec.decode(node.data).noted ?? null);
+      this.#watchStuck(id, (noted?.stuckIn ?? null) !== null);
+      const unreachable = noted?.unreachable ?? null;
       if (unreachable === null) this.noted.delete(id);
       else {
         if (!this.noted.has(id)) this.world.story.count('noted unreachable');
@@ -112,6 +123,13 @@ export class Cluster {
         this.noted.add(id);
       }
     }
+  }
+
+  #watchStuck(id: string, isStuck: boolean): void {
+    if (this.stuck.has(id) === isStuck) return;
+    this.world.story.count(isStuck ? 'noted stuck' : 'note of stuck taken back');
+    if (isStuck) this.stuck.add(id);
+    else this.stuck.delete(id);
   }
 
   #watchRanges(changes: readonly Change[]): void {
@@ -138,6 +156,7 @@ export class Cluster {
     for (const { path, node } of changes) {
       if (node === null || !path.startsWith(paths.eventPrefix)) continue;
       const { kind, text } = eventCodec.decode(node.data);
+      if (kind === 'node-gone') this.world.story.count('old id marked as gone');
       if (kind !== 'damage') continue;
       this.world.story.tell('zk', text, true);
       this.world.story.count('event of damage');

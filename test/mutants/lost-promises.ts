@@ -98,22 +98,22 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
   {
     name: 'begin again at an older log',
     rule: 'the highest last (epoch, seq) of all reports',
-    file: 'coordinator/plan/raise-epochs.ts',
+    file: 'common/model/raise-epochs.ts',
     text: 'best === null || comparePlaces(report, best) > 0 ? report : best',
     replacement: 'best === null || comparePlaces(report, best) < 0 ? report : best',
   },
   {
     name: 'begin again while the owner may serve',
     rule: 'R1, R7: nobody may own the present epoch',
-    file: 'coordinator/plan/raise-epochs.ts',
-    text: "report.role === 'owner' || report.epochSeen < descriptor.epoch",
+    file: 'common/model/raise-epochs.ts',
+    text: "report.role === 'owner' || report.epochSeen < epoch",
     replacement: "report.role === 'void'",
   },
   {
     name: 'begin again without a report of every node',
     rule: 'a node that is silent may hold what the others lack',
-    file: 'coordinator/plan/raise-epochs.ts',
+    file: 'common/model/raise-epochs.ts',
     text: 'const silent = force ? []',
-    replacement: 'const silent = force || view.nodes.size > 0 ? []',
+    replacement: 'const silent = force || reports.size > 0 ? []',
   },
 ];

@@ -136,6 +136,14 @@ for (const [what, told, words] of REFUSED) {
   });
 }
 
+test('refused without a report of a live node whose record cannot be read', (t) => {
+  const { cluster, before } = restored({ n1: {}, n2: {}, n3: {} });
+  cluster.nodes.delete('n4');
+  cluster.settle(DEFAULT_PLAN, QUIET_MS);
+  t.regex(outcome(cluster), /^failed: range 1: no report of n4/);
+  t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
+});
+
 test('R1: refused while the owner that the descriptor names may serve', (t) => {
   for (const change of [{ role: 'owner' }, { seen: 0 }] as const) {
     const { cluster, before } = restored({});

@@ -1,0 +1,164 @@
+// After ZooKeeper was restored to an older state, at an administrator's request: a range whose replicas have seen a higher
+// epoch than its descriptor's has no owner and never gets one (R1). It begins again above every epoch that was reported. The
+// leader decides it here and carries it out (coordinator/plan/raise-epochs.ts); a client decides it here for show only.
+//
+// Which replica begins? Not one of the descriptor's in-sync set for its own sake: that set is old, and may name replicas that
+// were removed later and lack acknowledged writes. Of all replicas that were reported the one with the highest last (epoch,
+// seq): whoever appended in an epoch held all that was acknowledged before it, and in one epoch all logs are prefixes of the
+// owner's. So that one holds every acknowledged write, provided that one of the last in-sync set is among those that reported.
+// Nobody can know that set. Therefore every node that ZooKeeper names has to report, which `force` waives.
+//
+// R1, R7: nobody may own the present epoch meanwhile. Its owner's session has ended, or its replica has seen an epoch at or
+// above it without owning it, and so never enters it.
+
+import { type Descriptor, incOf, type Standing, withStanding } from './descriptor.ts';
+import type { Epoch, NodeId, RangeId, SessionId } from './ids.ts';
+import type { NodeReport, ReplicaReport } from './records.ts';
+
+/** By node and range. A node that reported, and has no replica of a range, is here without that range. */
+export type Reports = ReadonlyMap<NodeId, ReadonlyMap<RangeId, ReplicaReport>>;
+
+/** What ZooKeeper says of the nodes. */
+export interface KnownNodes {
+  /** Live, or registered and not gone for good: each of them has to report. */
+  readonly expected: Iterable<NodeId>;
+  /** Null: the node is not live. */
+  sessionOf(node: NodeId): SessionId | null;
+  /** For people. */
+  nameOf(node: NodeId): string;
+}
+
+export type RaiseDecision =
+  | {
+      readonly kind: 'begins';
+      /** The highest that a replica reported. */
+      readonly epochSeen: Epoch;
+      readonly owner: NodeId;
+      /** The descriptor with which it begins. */
+      readonly after: Descriptor;
+      /** What speaks for this replica, in words. */
+      readonly reason: string;
+    }
+  | { readonly kind: 'refused'; readonly epochSeen: Epoch; readonly reason: string };
+
+/** What became of a range whose replicas have seen a higher epoch than its descriptor's. */
+export interface RaisedRange {
+  readonly namespace: string;
+  readonly range: RangeId;
+  /** The descriptor's, before anything was done. */
+  readonly epoch: Epoch;
+  /** The highest that a replica reported. */
+  readonly epochSeen: Epoch;
+  /** Where it begins again; null: nowhere. */
+  readonly node: NodeId | null;
+  /**
+   * `would-begin`: nothing was done, as was asked for. `begun`: it is in ZooKeeper. `refused`: nothing was changed.
+   * `unknown`: the leader did not answer in time, and may still do it.
+   */
+  readonly outcome: 'would-begin' | 'begun' | 'refused' | 'unknown';
+  /** Why there, or why not, in words. */
+  readonly reason: string;
+}
+
+export interface RaisedEpochs {
+  /** Every range of every namespace that is in conflict, in order of ids. */
+  readonly ranges: readonly RaisedRange[];
+  /** Nodes that ZooKeeper names and that did not report, with the reason in words. */
+  readonly silent: readonly { readonly node: NodeId; readonly reason: string }[];
+}
+
+export function byRange(reports: readonly NodeReport[]): Reports {
+  return new Map(
+    reports.map(({ node, replicas }) => [node, new Map(replicas.map((replica) => [replica.range, replica]))]),
+  );
+}
+
+/** Null: no replica that was reported is ahead of the descriptor. */
+export function decideRaise(
+  nodes: KnownNodes,
+  descriptor: Descriptor,
+  reports: Reports,
+  force: boolean,
+): RaiseDecision | null {
+  const epochSeen = highestSeen(reports, descriptor);
+  if (epochSeen <= descriptor.epoch) return null;
+  const decided = decide(nodes, descriptor, reports, { epochSeen, force });
+  return typeof decided === 'string'
+    ? { kind: 'refused', epochSeen, reason: decided }
+    : { kind: 'begins', epochSeen, ...decided };
+}
+
+function highestSeen(reports: Reports, { id }: Descriptor): Epoch {
+  return Math.max(0, ...[...reports.values()].map((replicas) => replicas.get(id)?.epochSeen ?? 0));
+}
+
+type Beginning = Pick<Extract<RaiseDecision, { kind: 'begins' }>, 'after' | 'owner' | 'reason'>;
+
+/** A string: why not. */
+function decide(
+  nodes: KnownNodes,
+  descriptor: Descriptor,
+  reports: Reports,
+  { epochSeen, force }: { readonly epochSeen: Epoch; readonly force: boolean },
+): Beginning | string {
+  const silent = force ? [] : silentNodes(nodes, descriptor, reports);
+  if (silent.length > 0)
+    return `no report of ${silent.map((node) => nodes.nameOf(node)).join(', ')}, which may hold what others lack`;
+  if (mayServe(nodes, descriptor, reports))
+    return `${nodes.nameOf(descriptor.owner.node)} may own it in epoch ${descriptor.epoch}: restart that node first`;
+  const replicas = replicasOf(descriptor, reports);
+  const whole = replicas.flatMap(({ node }) => {
+    const report = reports.get(node)?.get(descriptor.id);
+    return report === undefined || report.role === 'void' ? [] : [{ node, report }];
+  });
+  const newest = whole.reduce<ReplicaReport | null>(
+    (best, { report }) => (best === null || comparePlaces(report, best) > 0 ? report : best),
+    null,
+  );
+  if (newest === null) return 'no replica with data has reported';
+  const inSync = whole.filter(({ report }) => comparePlaces(report, newest) === 0).map(({ node }) => node);
+  const owner = inSync.find((node) => nodes.sessionOf(node) !== null);
+  const session = owner === undefined ? null : nodes.sessionOf(owner);
+  if (owner === undefined || session === null)
+    return `${nodes.nameOf(inSync[0] ?? '')} holds most and is not live`;
+  const standing: Standing = { epoch: epochSeen + 1, replicas, inSync, owner };
+  const place = `${newest.lastEpoch}/${newest.lastSeq}`;
+  const reason = `in epoch ${standing.epoch} at ${nodes.nameOf(owner)}, whose log ends at ${place}`;
+  return { after: withStanding(descriptor, standing, session), owner, reason };
+}
+
+/** Nodes that have to report and have not. */
+function silentNodes(
+  { expected }: KnownNodes,
+  { replicas }: Descriptor,
+  reports: Reports,
+): readonly NodeId[] {
+  const known = new Set<NodeId>(replicas.map(({ node }) => node));
+  for (const node of expected) known.add(node);
+  return [...known].filter((node) => !reports.has(node)).sort();
+}
+
+/** Whether the owner that the descriptor names may serve, or come to serve, in its epoch. */
+function mayServe(nodes: KnownNodes, { id, epoch, owner }: Descriptor, reports: Reports): boolean {
+  if (nodes.sessionOf(owner.node) !== owner.session) return false;
+  const report = reports.get(owner.node)?.get(id);
+  return report === undefined || report.role === 'owner' || report.epochSeen < epoch;
+}
+
+/**
+ * Of a node that reported: the replica that it has, where the descriptor names it or it was added after the descriptor's
+ * time. Of one that did not: what the descriptor says; it catches up as a learner.
+ */
+function replicasOf(descriptor: Descriptor, reports: Reports): Descriptor['replicas'] {
+  const replicas = descriptor.replicas.filter(({ node }) => !reports.has(node));
+  for (const [node, ofNode] of reports) {
+    const inc = ofNode.get(descriptor.id)?.inc;
+    if (inc !== undefined && (inc === incOf(descriptor, node) || inc >= descriptor.nextInc))
+      replicas.push({ node, inc });
+  }
+  return replicas;
+}
+
+function comparePlaces(a: ReplicaReport, b: ReplicaReport): number {
+  return a.lastEpoch - b.lastEpoch || a.lastSeq - b.lastSeq;
+}

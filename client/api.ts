@@ -5,6 +5,7 @@ import type { Bytes } from '../common/base/bytes.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
 import type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
+import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../common/model/range-check.ts';
 import type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
@@ -109,6 +110,13 @@ export interface ScanPage extends Freshness {
   readonly cursor: string | null;
 }
 
+export interface RaiseOptions extends CallOptions {
+  /** Go on without the nodes that do not answer: acknowledged writes that only they hold are then lost. Default false. */
+  readonly force?: boolean;
+  /** Only find out what would be done. Default false. */
+  readonly dryRun?: boolean;
+}
+
 export type BatchOp =
   | { readonly put: { readonly key: Key; readonly value: Key; readonly ifRevision?: number } }
   | { readonly delete: { readonly key: Key; readonly ifRevision?: number } }
@@ -145,7 +153,9 @@ export interface ClientEvents {
  * - `OVERLOADED` at once, nothing sent: the calls that this client has under way would, at the rate at which calls are
  *   answered, take more than a quarter of the deadline (client/admission.ts). Fewer than 1,024 are never refused so.
  * - `OUTCOME_UNKNOWN`: writes only. It was sent, and until the deadline no answer came, of repetitions neither; or it was
- *   sent again so late that the range had forgotten this client. It may have been applied. Read, then decide.
+ *   sent again so late that the range had forgotten this client. It may have been applied, or may still be, so a later
+ *   read that does not show it proves nothing. Where that matters, write with `ifRevision` always: of all writes on the revision
+ *   that was read only one is applied, and the one in doubt cannot overwrite what was written after it.
  * - `DEADLINE`: no answer in time; nothing was applied.
  * - `CLOSED`: the client is closed.
  */
@@ -227,6 +237,16 @@ export interface Client {
    * has answered in time.
    */
   forgetNode(node: NodeId, options?: CallOptions): Promise<string>;
+
+  /**
+   * After ZooKeeper was restored to an older state: asks every live node what its replicas have seen, and the leading coordinator
+   * to begin each range (of every namespace) again that is behind its replicas. Resolves with what was found and done, range by
+   * range; a range that cannot begin again is no rejection. May be called again. `deadlineMs` bounds how long the nodes may be
+   * silent, and after that the coordinator for each of its tasks, not the whole.
+   *
+   * Rejects with NO_CLUSTER while ZooKeeper is away: what the coordinator was asked for by then may still be done.
+   */
+  raiseEpochs(options?: RaiseOptions): Promise<RaisedEpochs>;
 
   /**
    * Has all rows of all replicas of a range of this namespace read and verified, and compared at one seq. Resolves with what

@@ -8,6 +8,7 @@ import { LIMITS } from '../common/model/config.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { isEmpty } from '../common/model/key-range.ts';
+import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../common/model/range-check.ts';
 import type { NamespaceRecord } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
@@ -24,6 +25,7 @@ import type {
   Found,
   Key,
   NodeView,
+  RaiseOptions,
   ReadOptions,
   ScanOptions,
   ScanPage,
@@ -49,6 +51,7 @@ import { Directory } from './directory.ts';
 import { GetTask } from './get-task.ts';
 import type { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
+import { raiseEpochs } from './raise-epochs.ts';
 import { checkRange } from './range-check.ts';
 import { reachCluster, readNamespaces, readRanges } from './reach-cluster.ts';
 import { read } from './read.ts';
@@ -284,6 +287,15 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.checkOpen();
     const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
     return askLeader(this.connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
+  }
+
+  async raiseEpochs(options: RaiseOptions = {}): Promise<RaisedEpochs> {
+    this.checkOpen();
+    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const { zk, log } = this.connection;
+    const context = { env: this.env, log, zk, peers: this.peers, nodes: this.nodes() };
+    const { force = false, dryRun = false } = options;
+    return raiseEpochs(context, { force, dryRun, deadlineMs });
   }
 
   async checkRange(range: RangeId, options: CallOptions = {}): Promise<RangeCheck> {

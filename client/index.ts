@@ -17,6 +17,7 @@ export type { Logger } from '../common/base/log.ts';
 export type { Descriptor, DescriptorImage, Owner, ReplicaRef } from '../common/model/descriptor.ts';
 export type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
 export type { KeyRange } from '../common/model/key-range.ts';
+export type { RaisedEpochs, RaisedRange } from '../common/model/raise-epochs.ts';
 export type {
   CheckVerdict,
   RangeCheck,

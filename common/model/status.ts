@@ -123,3 +123,11 @@ export function reportOf({ node, replicas, orphans }: NodeStatus): NodeReport {
     }),
   };
 }
+
+/** Replicas of which the node has read no descriptor yet: whether they are of the range that ZooKeeper means is not known. */
+export function unreadRanges({ replicas, orphans }: NodeStatus): ReadonlySet<RangeId> {
+  const unread = replicas.filter(
+    ({ range, descriptorEpoch }) => descriptorEpoch === null && !orphans.includes(range),
+  );
+  return new Set(unread.map(({ range }) => range));
+}

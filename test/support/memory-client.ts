@@ -13,6 +13,7 @@ import type {
   KeyRow,
   NodeView,
   Provenance,
+  RaiseOptions,
   ReadOptions,
   ScanOptions,
   ScanPage,
@@ -36,6 +37,7 @@ import { LIMITS } from '../../common/model/config.ts';
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, type KeyRange } from '../../common/model/key-range.ts';
+import type { RaisedEpochs } from '../../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import type { NodeStatus } from '../../common/model/status.ts';
@@ -61,6 +63,9 @@ export class MemoryClient implements Client {
   statuses = new Map<NodeId, NodeStatus>();
   /** What checks find. */
   checks = new Map<RangeId, RangeCheck>();
+  /** What `raiseEpochs` finds, and how it was called. */
+  raised: RaisedEpochs = { ranges: [], silent: [] };
+  readonly raises: RaiseOptions[] = [];
   namespaceRecords: NamespaceRecord[] = [{ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }];
   readonly #listeners = new Map<keyof ClientEvents, Set<(connected: boolean) => void>>();
 
@@ -176,6 +181,12 @@ export class MemoryClient implements Client {
     const status = this.statuses.get(node);
     if (status === undefined) throw new RangekeeperError('UNREACHABLE', `node ${node} does not answer`);
     return status;
+  }
+
+  async raiseEpochs(options: RaiseOptions = {}): Promise<RaisedEpochs> {
+    await this.#enter({ method: 'raiseEpochs', key: null });
+    this.raises.push(options);
+    return this.raised;
   }
 
   async checkRange(range: RangeId): Promise<RangeCheck> {

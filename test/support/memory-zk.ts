@@ -14,6 +14,8 @@ export class MemoryZk implements Zk {
   readonly reads: string[] = [];
   away = false;
   closed = false;
+  /** Takes what a client writes, once it is there; null: a client writes nothing. */
+  created: ((path: string, data: Uint8Array) => void) | null = null;
   private readonly env: Env;
   private readonly nodes = new Map<string, ZkNode>();
   private readonly observers = new Set<MemoryObserver>();
@@ -132,6 +134,14 @@ export class MemoryZk implements Zk {
     const refuse = async (): Promise<never> => {
       throw new ZkError('protocol', '/', { message: 'a client writes nothing to ZooKeeper' });
     };
+    const create = async (path: string, data: Uint8Array): Promise<string> => {
+      const { created } = this;
+      if (created === null) return refuse();
+      if (this.away) throw new ZkError('disconnected', path);
+      this.put(path, data);
+      created(path, data);
+      return path;
+    };
     const read = async <T>(path: string, value: () => T): Promise<T> => {
       this.reads.push(path);
       if (this.away) throw new ZkError('disconnected', path);
@@ -147,7 +157,7 @@ export class MemoryZk implements Zk {
       get: (path) => read(path, () => this.nodes.get(path) ?? null),
       children: (path) => read(path, () => this.list(path)),
       createRoot: refuse,
-      create: refuse,
+      create,
       set: refuse,
       delete: refuse,
       multi: refuse,

@@ -44,13 +44,17 @@ export function statusOf(facts: ReplicaFacts): ReplicaStatus {
   };
 }
 
+/** With the command that helps: status, log, timeline and page show it as it is. */
+const RESTORED =
+  'ZooKeeper was restored to an older state; raise-epochs in the REPL has the range begin again';
+
 /**
  * A descriptor of an epoch below one that the replica has seen, in words; null: it is not. Epochs only rise, so ZooKeeper was
  * restored to an older state, or the reading lags.
  */
 export function misfitOf(descriptorEpoch: Epoch | null, epochSeen: Epoch): string | null {
   if (descriptorEpoch === null || descriptorEpoch >= epochSeen) return null;
-  return `epochSeen ${epochSeen} is above the descriptor's epoch ${descriptorEpoch}: ZooKeeper was restored to an older state`;
+  return `epochSeen ${epochSeen} is above the descriptor's epoch ${descriptorEpoch}: ${RESTORED}`;
 }
 
 function roleOf({ ownership, isVoid, isInSync }: ReplicaFacts): ReplicaRole {

@@ -44,8 +44,14 @@ export async function askToWrite<T>(call: Call, question: (client: Client) => Pr
   return interruptible(call.signal, question(client), 'interrupted: the write may still be applied');
 }
 
+/** As {@link ask}, for what the leading coordinator is asked to do: to stop waiting is not to call it off. */
+export async function askOfLeader<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
+  const client = await interruptible(call.signal, call.session.client());
+  return interruptible(call.signal, question(client), 'interrupted: what was asked for may still be done');
+}
+
 /** As {@link ask}, with the ranges read anew; as last known, and saying so, where ZooKeeper is away. */
-export async function askOfRanges<T>(call: Call, question: (client: Client) => T): Promise<T> {
+export async function askOfRanges<T>(call: Call, question: (client: Client) => T | Promise<T>): Promise<T> {
   return ask(call, async (client) => {
     try {
       await client.refresh();
@@ -105,6 +111,13 @@ export function tell(call: Call, remark: string): void {
 /** In the order of their names, which is the same in every line. */
 export function namesOf(ids: readonly NodeId[], views: readonly NodeView[]): readonly NodeName[] {
   return ids.map((id) => nameOf(id, views)).sort((a, b) => a.name.localeCompare(b.name));
+}
+
+/** The names of {@link namesOf}, for a sentence. */
+export function listOf(ids: readonly NodeId[], views: readonly NodeView[]): string {
+  return namesOf(ids, views)
+    .map(({ name }) => name)
+    .join(', ');
 }
 
 export function nameOf(id: NodeId, views: readonly NodeView[]): NodeName {

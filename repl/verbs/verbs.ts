@@ -2,8 +2,10 @@
 
 import type { Verb } from '../session.ts';
 import { CHECK_VERBS } from './check.ts';
-import { CLUSTER_VERBS } from './cluster.ts';
 import { DATA_VERBS } from './data.ts';
+import { NODE_VERBS } from './nodes.ts';
+import { RAISE_VERBS } from './raise-epochs.ts';
+import { RANGE_VERBS } from './ranges.ts';
 import { SCAN_VERBS } from './scan.ts';
 import { withShellVerbs } from './shell.ts';
 import { TRANSFER_VERBS } from './transfer.ts';
@@ -12,6 +14,8 @@ export const VERBS: readonly Verb[] = withShellVerbs([
   ...DATA_VERBS,
   ...SCAN_VERBS,
   ...TRANSFER_VERBS,
-  ...CLUSTER_VERBS,
+  ...RANGE_VERBS,
+  ...NODE_VERBS,
   ...CHECK_VERBS,
+  ...RAISE_VERBS,
 ]);

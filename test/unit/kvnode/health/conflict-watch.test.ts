@@ -119,7 +119,8 @@ test('a descriptor below what a replica has seen does not fit, in words', (t) =>
   t.is(misfitOf(13, 12), null);
   t.is(
     misfitOf(7, 12),
-    "epochSeen 12 is above the descriptor's epoch 7: ZooKeeper was restored to an older state",
+    "epochSeen 12 is above the descriptor's epoch 7: ZooKeeper was restored to an older state; " +
+      'raise-epochs in the REPL has the range begin again',
   );
 });
 

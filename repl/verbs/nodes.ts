@@ -1,135 +1,24 @@
-// The verbs that show the cluster: ranges, nodes, where, namespaces, status.
+// The verbs that show the nodes, and the one that removes a node's record: nodes, status, forget.
 
 import type { Client, NodeView } from '../../client/api.ts';
-import { formatBytes } from '../../common/base/bytes.ts';
 import { formatDuration } from '../../common/base/duration.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
-import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
-import { formatKeyRange } from '../../common/model/key-range.ts';
 import { nodeRemarks } from '../../common/model/node-remarks.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import {
   type Answer,
-  bytes,
   type Column,
   each,
   flag,
   type NodeName,
   node,
-  nodes,
   number,
   type Row,
   text,
 } from '../answer.ts';
 import { describeError } from '../failures.ts';
 import type { Call, Verb } from '../session.ts';
-import { ask, askOfRanges, askToWrite, factsOf, nameOf, namesOf, nodeNamed } from './verb.ts';
-
-const RANGE_COLUMNS: readonly Column[] = [
-  { name: 'range' },
-  { name: 'start', bytes: true },
-  { name: 'end', bytes: true },
-  { name: 'epoch' },
-  { name: 'owner' },
-  { name: 'ownerLive' },
-  { name: 'replicas' },
-  { name: 'inSync' },
-  { name: 'minInSync' },
-  { name: 'problem' },
-];
-
-function rangeRow(descriptor: Descriptor, views: readonly NodeView[]): Row {
-  return [
-    number(descriptor.id),
-    bytes(descriptor.start),
-    bytes(descriptor.end),
-    number(descriptor.epoch),
-    node(nameOf(descriptor.owner.node, views)),
-    flag(ownerIsLive(descriptor, views)),
-    nodes(namesOf(replicaIds(descriptor), views)),
-    nodes(namesOf(descriptor.inSync, views)),
-    number(descriptor.minInSync),
-    text(problemsOf(descriptor, views)),
-  ];
-}
-
-/** Which replicas are out of reach and why, in words; null: none is. */
-function problemsOf(descriptor: Descriptor, views: readonly NodeView[]): string | null {
-  const problems = replicaIds(descriptor).flatMap((id) => {
-    const view = views.find((one) => one.id === id);
-    const { name } = nameOf(id, views);
-    if (view === undefined || view.live === null) return [`${name} is gone`];
-    const others = view.record?.noted?.unreachable?.by ?? [];
-    const met = others.filter((other) => incOf(descriptor, other) !== undefined);
-    if (met.length === 0) return [];
-    return [
-      `${name} has no connection with ${namesOf(met, views)
-        .map((other) => other.name)
-        .join(', ')}`,
-    ];
-  });
-  return problems.length === 0 ? null : problems.join('; ');
-}
-
-function replicaIds({ replicas }: Descriptor): readonly NodeId[] {
-  return replicas.map((replica) => replica.node);
-}
-
-/** Ownership ends with the session (R1): a node that has come back with a new one does not own the range. */
-function ownerIsLive({ owner }: Descriptor, views: readonly NodeView[]): boolean {
-  return views.some((view) => view.id === owner.node && view.live?.session === owner.session);
-}
-
-const ranges: Verb = {
-  name: 'ranges',
-  summary: 'the ranges: bounds, owner, replicas, in-sync set',
-  parameters: [],
-  options: [],
-  run: (call) =>
-    askOfRanges(call, (client): Answer => {
-      const views = client.nodes();
-      const rows = client.ranges().map(({ descriptor }) => rangeRow(descriptor, views));
-      return { kind: 'rows', columns: RANGE_COLUMNS, rows: each(rows), headings: true };
-    }),
-};
-
-const where: Verb = {
-  name: 'where',
-  summary: 'the range of a key, its owner, its replicas',
-  parameters: [{ name: 'KEY', kind: 'key' }],
-  options: [],
-  run: (call) =>
-    askOfRanges(call, (client): Answer => {
-      const key = call.args.bytes('KEY');
-      const views = client.nodes();
-      const descriptor = client.locate(key)?.descriptor;
-      if (descriptor === undefined)
-        throw new RangekeeperError('NO_OWNER', `no range is known that holds ${formatBytes(key)}`);
-      const address = views.find((view) => view.id === descriptor.owner.node)?.live?.address ?? null;
-      return {
-        kind: 'record',
-        columns: [...RANGE_COLUMNS, { name: 'ownerAddress' }],
-        row: [...rangeRow(descriptor, views), text(address)],
-        text: whereText(descriptor, views, address),
-      };
-    }),
-};
-
-function whereText(descriptor: Descriptor, views: readonly NodeView[], address: string | null): string {
-  const names = (ids: readonly NodeId[]) =>
-    namesOf(ids, views)
-      .map(({ name }) => name)
-      .join(' ');
-  const life = ownerIsLive(descriptor, views) ? '' : ', its session has ended';
-  return [
-    `range     ${descriptor.id} ${formatKeyRange(descriptor)} of ${descriptor.namespace}`,
-    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'not live'}${life})`,
-    `epoch     ${descriptor.epoch}`,
-    `replicas  ${names(replicaIds(descriptor))}`,
-    `in-sync   ${names(descriptor.inSync)} (at least ${descriptor.minInSync} for writes)`,
-  ].join('\n');
-}
+import { ask, askOfLeader, askOfRanges, factsOf, listOf, nameOf, nodeNamed } from './verb.ts';
 
 const nodesVerb: Verb = {
   name: 'nodes',
@@ -175,26 +64,6 @@ function nodeRow(view: NodeView, client: Client, now: number): Row {
   ];
 }
 
-const namespaces: Verb = {
-  name: 'namespaces',
-  summary: 'the namespaces of the cluster',
-  parameters: [],
-  options: [],
-  run: (call) =>
-    ask(call, async (client): Promise<Answer> => {
-      const rows = (await client.namespaces()).map(
-        (record): Row => [
-          text(record.name),
-          number(record.id),
-          number(record.replicationFactor),
-          number(record.minInSync),
-        ],
-      );
-      const columns = ['name', 'id', 'replicationFactor', 'minInSync'].map((name) => ({ name }));
-      return { kind: 'rows', columns, rows: each(rows), headings: true };
-    }),
-};
-
 const status: Verb = {
   name: 'status',
   summary: 'what each node tells of itself',
@@ -238,11 +107,11 @@ async function clusterStatus(call: Call, client: Client): Promise<Answer> {
 
 function statusRow(name: Row[number], told: NodeStatus, call: Call, views: readonly NodeView[]): Row {
   const count = (is: (replica: ReplicaStatus) => boolean) => number(told.replicas.filter(is).length);
-  const others = namesOf(told.unreachable ?? [], views).map((other) => other.name);
+  const others = listOf(told.unreachable ?? [], views);
   const problems = [
     ...conflictsOf(told),
     ...(told.orphans.length === 0 ? [] : [`orphans: ${told.orphans.join(' ')}`]),
-    ...(others.length === 0 ? [] : [`no connection with ${others.join(', ')}`]),
+    ...(others === '' ? [] : [`no connection with ${others}`]),
     ...(told.unfit ? [told.unfit] : []),
   ];
   return [
@@ -259,11 +128,15 @@ function statusRow(name: Row[number], told: NodeStatus, call: Call, views: reado
   ];
 }
 
-/** The first, and how many more: each node of a restored ZooKeeper has one a range. */
+/** One of them, and how many more: where ZooKeeper was restored a node may have one for each range. */
 function conflictsOf({ replicas }: NodeStatus): readonly string[] {
   const found = replicas.filter(({ conflict }) => conflict !== null);
-  const more = found.length > 1 ? [`and ${found.length - 1} more conflicts`] : [];
-  return [...found.slice(0, 1).map(({ range, conflict }) => `range ${range}: ${conflict}`), ...more];
+  // One that a command mends, if there is any.
+  const first = found.find(({ epochSeen, descriptorEpoch }) => epochSeen > (descriptorEpoch ?? epochSeen));
+  const shown = first ?? found[0];
+  if (shown === undefined) return [];
+  const more = found.length > 1 ? [`and ${found.length - 1} more`] : [];
+  return [`range ${shown.range}: ${shown.conflict}`, ...more];
 }
 
 const REPLICA_COLUMNS: readonly Column[] = [
@@ -316,7 +189,7 @@ const forget: Verb = {
   parameters: [{ name: 'NODE', kind: 'text' }],
   options: [],
   run: (call) =>
-    askToWrite(call, async (client): Promise<Answer> => {
+    askOfLeader(call, async (client): Promise<Answer> => {
       const views = client.nodes();
       const { id } = nodeNamed(call.args.text('NODE'), views);
       const outcome = await client.forgetNode(id);
@@ -329,4 +202,4 @@ const forget: Verb = {
     }),
 };
 
-export const CLUSTER_VERBS: readonly Verb[] = [ranges, nodesVerb, where, namespaces, status, forget];
+export const NODE_VERBS: readonly Verb[] = [nodesVerb, status, forget];

@@ -1,0 +1,156 @@
+// The verbs that show the ranges: ranges, where, namespaces.
+
+import type { NodeView } from '../../client/api.ts';
+import { formatBytes } from '../../common/base/bytes.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import { formatKeyRange } from '../../common/model/key-range.ts';
+import {
+  type Answer,
+  bytes,
+  type Column,
+  each,
+  flag,
+  node,
+  nodes,
+  number,
+  type Row,
+  text,
+} from '../answer.ts';
+import type { Verb } from '../session.ts';
+import { type Conflicts, reportedConflicts } from './conflicts.ts';
+import { ask, askOfRanges, listOf, nameOf, namesOf } from './verb.ts';
+
+const RANGE_COLUMNS: readonly Column[] = [
+  { name: 'range' },
+  { name: 'start', bytes: true },
+  { name: 'end', bytes: true },
+  { name: 'epoch' },
+  { name: 'owner' },
+  { name: 'ownerLive' },
+  { name: 'replicas' },
+  { name: 'inSync' },
+  { name: 'minInSync' },
+  { name: 'problem' },
+];
+
+function rangeRow(descriptor: Descriptor, views: readonly NodeView[], conflicts: Conflicts): Row {
+  return [
+    number(descriptor.id),
+    bytes(descriptor.start),
+    bytes(descriptor.end),
+    number(descriptor.epoch),
+    node(nameOf(descriptor.owner.node, views)),
+    flag(ownerIsLive(descriptor, views)),
+    nodes(namesOf(replicaIds(descriptor), views)),
+    nodes(namesOf(descriptor.inSync, views)),
+    number(descriptor.minInSync),
+    text(problemsOf(descriptor, views, conflicts)),
+  ];
+}
+
+/** Which replicas are out of reach or in conflict and why, in words; null: none is. */
+function problemsOf(descriptor: Descriptor, views: readonly NodeView[], conflicts: Conflicts): string | null {
+  const conflict = conflicts.get(descriptor.id);
+  const outOfReach = replicaIds(descriptor).flatMap((id) => {
+    const view = views.find((one) => one.id === id);
+    const { name } = nameOf(id, views);
+    if (view === undefined || view.live === null) return [`${name} is gone`];
+    const others = view.record?.noted?.unreachable?.by ?? [];
+    const met = others.filter((other) => incOf(descriptor, other) !== undefined);
+    if (met.length === 0) return [];
+    return [`${name} has no connection with ${listOf(met, views)}`];
+  });
+  const problems = conflict === undefined ? outOfReach : [conflict, ...outOfReach];
+  return problems.length === 0 ? null : problems.join('; ');
+}
+
+function replicaIds({ replicas }: Descriptor): readonly NodeId[] {
+  return replicas.map((replica) => replica.node);
+}
+
+/** Ownership ends with the session (R1): a node that has come back with a new one does not own the range. */
+function ownerIsLive({ owner }: Descriptor, views: readonly NodeView[]): boolean {
+  return views.some((view) => view.id === owner.node && view.live?.session === owner.session);
+}
+
+const ranges: Verb = {
+  name: 'ranges',
+  summary: 'the ranges: bounds, owner, replicas, in-sync set',
+  parameters: [],
+  options: [],
+  run: (call) =>
+    askOfRanges(call, async (client): Promise<Answer> => {
+      const conflicts = await reportedConflicts(client);
+      const views = client.nodes();
+      const rows = client.ranges().map(({ descriptor }) => rangeRow(descriptor, views, conflicts));
+      return { kind: 'rows', columns: RANGE_COLUMNS, rows: each(rows), headings: true };
+    }),
+};
+
+const where: Verb = {
+  name: 'where',
+  summary: 'the range of a key, its owner, its replicas',
+  parameters: [{ name: 'KEY', kind: 'key' }],
+  options: [],
+  run: (call) =>
+    askOfRanges(call, async (client): Promise<Answer> => {
+      const key = call.args.bytes('KEY');
+      const conflicts = await reportedConflicts(client);
+      const views = client.nodes();
+      const descriptor = client.locate(key)?.descriptor;
+      if (descriptor === undefined)
+        throw new RangekeeperError('NO_OWNER', `no range is known that holds ${formatBytes(key)}`);
+      const address = views.find((view) => view.id === descriptor.owner.node)?.live?.address ?? null;
+      return {
+        kind: 'record',
+        columns: [...RANGE_COLUMNS, { name: 'ownerAddress' }],
+        row: [...rangeRow(descriptor, views, conflicts), text(address)],
+        text: whereText(descriptor, views, address, problemsOf(descriptor, views, conflicts)),
+      };
+    }),
+};
+
+function whereText(
+  descriptor: Descriptor,
+  views: readonly NodeView[],
+  address: string | null,
+  problem: string | null,
+): string {
+  const names = (ids: readonly NodeId[]) =>
+    namesOf(ids, views)
+      .map(({ name }) => name)
+      .join(' ');
+  const life = ownerIsLive(descriptor, views) ? '' : ', its session has ended';
+  return [
+    `range     ${descriptor.id} ${formatKeyRange(descriptor)} of ${descriptor.namespace}`,
+    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'not live'}${life})`,
+    `epoch     ${descriptor.epoch}`,
+    `replicas  ${names(replicaIds(descriptor))}`,
+    `in-sync   ${names(descriptor.inSync)} (at least ${descriptor.minInSync} for writes)`,
+    ...(problem === null ? [] : [`problem   ${problem}`]),
+  ].join('\n');
+}
+
+const namespaces: Verb = {
+  name: 'namespaces',
+  summary: 'the namespaces of the cluster',
+  parameters: [],
+  options: [],
+  run: (call) =>
+    ask(call, async (client): Promise<Answer> => {
+      const rows = (await client.namespaces()).map(
+        (record): Row => [
+          text(record.name),
+          number(record.id),
+          number(record.replicationFactor),
+          number(record.minInSync),
+        ],
+      );
+      const columns = ['name', 'id', 'replicationFactor', 'minInSync'].map((name) => ({ name }));
+      return { kind: 'rows', columns, rows: each(rows), headings: true };
+    }),
+};
+
+export const RANGE_VERBS: readonly Verb[] = [ranges, where, namespaces];

@@ -1,10 +1,12 @@
 // ZooKeeper goes back to an older copy of its data, and everything is restarted, as an administrator would. Whoever has seen
-// more than that says so, nothing is wiped, and the ranges go on with all that was acknowledged once the epochs are raised.
+// more than that says so, nothing is wiped, and the ranges go on with all that was acknowledged once the epochs are raised, which
+// the administrator asks for at the REPL.
 
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import test from 'ava';
 import { eventCodec, paths } from '../../common/zk/znodes.ts';
+import { Repl } from '../support/repl-process.ts';
 import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { startOwnZooKeeper } from '../support/zookeeper.ts';
 
@@ -17,8 +19,16 @@ test.serial(
     const client = await openClient(t, cluster);
     await cluster.allInSync();
     await client.put('a', 'before');
-    const [first, second] = cluster.nodes;
-    if (first === undefined || second === undefined) throw new Error('there are nodes');
+    const [first, second, third] = cluster.nodes;
+    if (first === undefined || second === undefined || third === undefined)
+      throw new Error('there are nodes');
+    const repl = (commands: string) => Repl.start(cluster, '--output', 'ndjson', '-e', commands).ended;
+    const rowOf = ({ out }: { readonly out: string }) =>
+      out
+        .split('\n')
+        .filter((line) => line !== '')
+        .map((line) => JSON.parse(line))
+        .find(({ range }) => range === id);
     await server.stop();
     await cp(data, `${data}-copy`, { recursive: true });
     await server.start();
@@ -36,7 +46,19 @@ test.serial(
     await cp(`${data}-copy`, data, { recursive: true });
     await server.start();
     cluster.startCoordinator();
-    await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));
+    await Promise.all([first, second].map((node) => cluster.restart(node)));
+    await cluster.untilGone(third);
+    const early = await repl('raise-epochs');
+    t.is(early.code, 1);
+    const { name, id: node } = third;
+    t.true(
+      early.err.startsWith(`${name} (${node}) has not reported: it is not live\nSuch a node may hold`),
+      early.err,
+    );
+    t.like(rowOf(early), { outcome: 'refused', node: null });
+    t.true(rowOf(early).reason.startsWith(`no report of ${name} (${node})`), early.out);
+
+    await cluster.restart(third);
     const again = await openClient(t, cluster);
     await cluster.until('each node says so', async () => {
       const all = await Promise.all(cluster.nodes.map((node) => again.nodeStatus(node.id)));
@@ -61,7 +83,19 @@ test.serial(
       t.true((replica?.lastSeq ?? 0) > 0, 'nothing is wiped');
     }
 
-    await cluster.raiseEpochs(again);
+    const shown = await repl('ranges; status');
+    t.regex(rowOf(shown).problem, /^n1, n2, n3: epochSeen .* raise-epochs in the REPL/);
+    t.is(shown.out.match(/raise-epochs/g)?.length, (await cluster.descriptors()).length + 3);
+    const dry = await repl('raise-epochs --dry-run');
+    t.is(dry.code, 0, dry.err);
+    t.like(rowOf(dry), { epoch: restored.epoch, epochSeen: epoch, outcome: 'would-begin' });
+    t.is((await cluster.descriptorOf('a')).epoch, restored.epoch);
+    const raised = await repl('raise-epochs');
+    t.is(raised.code, 0, raised.err);
+    t.like(rowOf(raised), { epochSeen: epoch, outcome: 'begun' });
+    const over = await repl('raise-epochs');
+    t.deepEqual([over.code, over.out], [0, '']);
+    t.regex(over.err, /there is nothing to raise/);
     await cluster.until('the range begins again above all of them', (images) =>
       images.every(({ descriptor }) => descriptor.id !== id || descriptor.epoch > epoch),
     );

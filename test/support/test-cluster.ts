@@ -13,7 +13,6 @@ import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.
 import type { NodeId, SessionId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { EventRecord, TaskRequest } from '../../common/model/records.ts';
-import { reportOf } from '../../common/model/status.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import {
@@ -236,12 +235,6 @@ export class TestCluster {
       refused = `${state} ${progress}`;
       task = null;
     }
-  }
-
-  /** As an administrator does after ZooKeeper was restored. */
-  async raiseEpochs(client: Client): Promise<void> {
-    const statuses = await Promise.all(this.nodes.map(({ id }) => client.nodeStatus(id)));
-    await this.#ask({ kind: 'raise-epochs', reports: statuses.map(reportOf), force: false });
   }
 
   /** Asks for a namespace, and waits until it has all its ranges. */

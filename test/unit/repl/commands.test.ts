@@ -3,60 +3,16 @@
 import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
-import type { Descriptor } from '../../../common/model/descriptor.ts';
-import type { RaisedRange } from '../../../common/model/raise-epochs.ts';
-import type { RangeCheck, ReplicaCheck } from '../../../common/model/range-check.ts';
-import type { NodeStatus, ReplicaStatus } from '../../../common/model/status.ts';
+import type { ReplicaCheck } from '../../../common/model/range-check.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { runTexts } from '../../support/repl-run.ts';
-
-const descriptor: Descriptor = {
-  namespace: 'default',
-  namespaceId: 1,
-  id: 4,
-  start: new Uint8Array(0),
-  end: null,
-  epoch: 7,
-  owner: { node: 'n-a', session: 's-a', inc: 1 },
-  replicas: [
-    { node: 'n-a', inc: 1 },
-    { node: 'n-b', inc: 2 },
-  ],
-  inSync: ['n-a'],
-  minInSync: 1,
-  state: 'serving',
-  nextInc: 3,
-  structSeq: 0,
-  base: { epoch: 0, seq: 0 },
-  parent: null,
-  transferTo: null,
-  retire: null,
-};
-
-function cluster(): MemoryClient {
-  const client = new MemoryClient();
-  client.images = [{ descriptor, version: 1 }];
-  const record = { zone: 'z', capacity: 1, mode: 'active' } as const;
-  const live = {
-    id: 'n-a',
-    session: 's-a',
-    name: 'a',
-    address: '127.0.0.1:5001',
-    startedAt: 0,
-    version: '1',
-  };
-  client.views = [
-    { id: 'n-a', record: { ...record, id: 'n-a', name: 'kv-1' }, live },
-    { id: 'n-b', record: { ...record, id: 'n-b', name: 'kv-2' }, live: null },
-  ];
-  client.checks.set(4, SOUND);
-  return client;
-}
-
-const SOUND: RangeCheck = {
-  ...{ range: 4, epoch: 7, seq: 9, verdict: 'sound' },
-  replicas: ['n-a', 'n-b'].map((node) => ({ node, rows: 2, checksum: 0xabc, verdict: 'sound' })),
-};
+import {
+  twoNodes as cluster,
+  descriptor,
+  REPLICA,
+  SOUND,
+  statusWith,
+} from '../../support/two-node-client.ts';
 
 interface Case {
   readonly run: string;
@@ -194,6 +150,7 @@ test(answers, {
 });
 test(answers, { run: 'check 5', code: 64, err: /there is no range 5/ });
 test(answers, { run: 'check a', code: 64, err: /RANGE is a number/ });
+test(answers, { run: 'raise-epochs 4', code: 64, err: /too many words/ });
 
 for (const verdict of ['damaged', 'undecided', 'alone'] as const) {
   test(`check where the range is ${verdict}`, async (t) => {
@@ -219,26 +176,6 @@ test(answers, { run: 'put a "1', code: 64, err: /a " is not closed/ });
 test(answers, { run: 'import', code: 64, err: /give FILE, - or --tree DIR/ });
 test(answers, { run: 'exit; put a 9', out: '' });
 
-const REPLICA: ReplicaStatus = {
-  ...{ range: 4, inc: 1, role: 'owner', epochSeen: 7, descriptorEpoch: 7, lastEpoch: 3 },
-  ...{ lastSeq: 12, syncedSeq: 12, commitSeq: 11, appliedSeq: 11, readOnlySince: 0 },
-  ...{ followers: [{ node: 'n-b', progress: 'probe', ackedSeq: 3, lag: 9 }], staleMs: null, conflict: null },
-};
-
-function statusWith(...replicas: readonly ReplicaStatus[]): NodeStatus {
-  return {
-    ...{
-      node: 'n-a',
-      version: '0.1.0',
-      startedAt: realEnv.wallNow(),
-      leaseMs: 1234.5,
-      replicas,
-      orphans: [9],
-    },
-    ...{ unreachable: ['n-b'], unfit: 'the disk is full', logBytes: 10, memoryBytes: 20 },
-  };
-}
-
 test('status shows what a node tells, and its replicas one by one', async (t) => {
   const client = cluster();
   client.statuses.set('n-a', statusWith(REPLICA));
@@ -251,135 +188,6 @@ test('status shows what a node tells, and its replicas one by one', async (t) =>
   const one = await runTexts(client, ['status kv-1'], { output: 'csv' });
   t.is(one.out.split('\r\n')[1], '4,owner,7,12,12,11,11,1970-01-01T00:00:00.000Z,,kv-2 probe lag 9,');
 });
-
-const BEHIND: ReplicaStatus = { ...REPLICA, role: 'follower', epochSeen: 9, conflict: 'see raise-epochs' };
-const OTHER: ReplicaStatus = { ...REPLICA, range: 3, descriptorEpoch: null, conflict: 'of another range' };
-
-test('status shows one conflict of each node, first one that raise-epochs mends', async (t) => {
-  const client = cluster();
-  client.statuses.set('n-a', statusWith(OTHER, REPLICA, BEHIND));
-  const { out } = await runTexts(client, ['status'], { output: 'ndjson' });
-  const { problem } = JSON.parse(out.split('\n')[0] ?? '');
-  t.regex(problem, /^range 4: see raise-epochs; and 1 more; orphans: 9/);
-  client.closed = false;
-  client.statuses.set('n-a', statusWith(OTHER));
-  const other = await runTexts(client, ['status'], { output: 'ndjson' });
-  t.regex(JSON.parse(other.out.split('\n')[0] ?? '').problem, /^range 3: of another range; orphans/);
-});
-
-test('ranges and where show what replicas of a range report of it, whoever owns it', async (t) => {
-  const client = cluster();
-  const [a, b] = client.views;
-  if (a?.live == null || b === undefined) throw new Error('two nodes');
-  client.views = [a, { ...b, live: { ...a.live, id: b.id, session: 's-b' } }];
-  client.statuses.set('n-a', statusWith(OTHER, BEHIND));
-  client.statuses.set('n-b', { ...statusWith(BEHIND), node: 'n-b' });
-  const { out } = await runTexts(client, ['ranges'], { output: 'ndjson' });
-  t.like(JSON.parse(out), { ownerLive: true, problem: 'kv-1, kv-2: see raise-epochs' });
-  client.closed = false;
-  t.regex((await runTexts(client, ['where a'])).out, /\nproblem {3}kv-1, kv-2: see raise-epochs\n$/);
-});
-
-const RAISED: RaisedRange = {
-  ...{ namespace: 'default', range: 4, epoch: 3, epochSeen: 7, node: 'n-a', outcome: 'begun' },
-  reason: 'in epoch 8 at kv-1 (n-a), whose log ends at 7/12',
-};
-const REFUSED: RaisedRange = {
-  ...RAISED,
-  range: 5,
-  node: null,
-  outcome: 'refused',
-  reason: 'no report of kv-2 (n-b)',
-};
-const SILENT = { node: 'n-b', reason: 'it is not live' };
-
-interface RaiseCase {
-  readonly run: string;
-  readonly ranges: readonly RaisedRange[];
-  readonly silent?: boolean;
-  readonly output?: 'csv' | 'json';
-  readonly out: string | RegExp;
-  readonly err: RegExp;
-  readonly code: number;
-}
-
-const raises = test.macro({
-  async exec(t, { run, ranges, silent, output, out, err, code }: RaiseCase) {
-    const client = cluster();
-    client.raised = { ranges, silent: silent === true ? [SILENT] : [] };
-    const result = await runTexts(client, [run], { output: output ?? 'table' });
-    t.is(result.code, code);
-    if (typeof out === 'string') t.is(result.out, out);
-    else t.regex(result.out, out);
-    t.regex(result.err, err);
-    t.deepEqual(client.raises, [{ force: run.includes('--force'), dryRun: run.includes('--dry-run') }]);
-  },
-  title: (_, { run, ranges, silent }: RaiseCase) =>
-    `${run}: ${ranges.map(({ outcome }) => outcome).join(', ') || 'no conflict'}${silent === true ? ', one is silent' : ''}`,
-});
-
-const NOTHING = /^no replica has reported a higher epoch than ZooKeeper: there is nothing to raise\n$/;
-
-test(raises, { run: 'raise-epochs', ranges: [], out: '', err: NOTHING, code: 0 });
-test(raises, {
-  run: 'raise-epochs --dry-run',
-  ranges: [],
-  output: 'json',
-  out: '[]\n',
-  err: NOTHING,
-  code: 0,
-});
-test(raises, {
-  run: 'raise-epochs',
-  ranges: [],
-  silent: true,
-  out: '',
-  err: /^kv-2 \(n-b\) has not reported: it is not live\nno replica has reported/,
-  code: 0,
-});
-test(raises, {
-  run: 'raise-epochs',
-  ranges: [RAISED],
-  out: /^RANGE {2}NAMESPACE {2}EPOCH {2}EPOCH SEEN {2}OUTCOME {2}NODE {2}REASON\n {4}4 {2}default {8}3 {11}7 {2}begun {4}kv-1 {2}in epoch 8 at/,
-  err: /^$/,
-  code: 0,
-});
-test(raises, {
-  run: 'raise-epochs --dry-run',
-  ranges: [{ ...RAISED, outcome: 'would-begin' }],
-  output: 'csv',
-  out: /^range,namespace,epoch,epochSeen,outcome,node,reason\r\n4,default,3,7,would-begin,n-a,"in epoch 8/,
-  err: /^$/,
-  code: 0,
-});
-test(raises, {
-  run: 'raise-epochs',
-  ranges: [RAISED, REFUSED],
-  silent: true,
-  out: /5 {2}default .* refused {2}- {5}no report of kv-2/,
-  err: /^kv-2 \(n-b\) has not reported: it is not live\nSuch a node may hold .*--force goes on without it: what only it holds is then lost/,
-  code: 1,
-});
-test(raises, {
-  run: 'raise-epochs --force',
-  ranges: [RAISED],
-  silent: true,
-  out: /begun/,
-  err: /has not reported: it is not live\n--force: acknowledged writes that only such a node holds are lost/,
-  code: 0,
-});
-test(raises, {
-  run: 'raise-epochs',
-  ranges: [
-    REFUSED,
-    { ...REFUSED, range: 6, outcome: 'unknown', reason: 'no coordinator has answered in time' },
-  ],
-  output: 'csv',
-  out: /\r\n6,default,3,7,unknown,,no coordinator has answered in time\r\n$/,
-  err: /^$/,
-  code: 6,
-});
-test(answers, { run: 'raise-epochs 4', code: 64, err: /too many words/ });
 
 /** Three that are called kv-1: one serves, one is out of reach, one is gone; and what the leader has noted of them. */
 function confusing(): MemoryClient {

@@ -14,6 +14,9 @@ const FAULTS = [
   'noted unreachable',
   'noted cut off',
   'replaced on a live node',
+  'zookeeper-gone-back',
+  'epoch-raised',
+  'event of a misfit',
 ];
 const RULES = BRANCHES.filter(({ name }) => !GUARDS.includes(name)).map(({ name }) => `rule ${name}`);
 

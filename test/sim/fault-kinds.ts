@@ -6,6 +6,7 @@ import { contains } from '../../common/model/key-range.ts';
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
 import { damage, down, isOlder, maySpare, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
+import { restoreZooKeeper } from './zookeeper-restored.ts';
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
@@ -133,6 +134,18 @@ export const FAULT_KINDS: readonly FaultKind[] = [
         return null;
       ensemble.empty();
       return { text: 'all servers', undo: () => ensemble.restore() };
+    },
+  },
+  {
+    // A backup of its data is made, and some time later restored; an administrator then restarts everything.
+    name: 'zk-restored',
+    lastsMs: [3_000, 9_000, 20_000],
+    strike: (cluster, { rng }) => {
+      const { ensemble } = cluster;
+      if (ensemble.isEmptied) return null;
+      const backup = { zk: ensemble.copy(), ranges: new Map(cluster.ranges) };
+      const noticedMs = rng.pick([0, 25_000]);
+      return { text: 'a backup is made', undo: () => restoreZooKeeper(cluster, backup, noticedMs) };
     },
   },
   {

@@ -3,6 +3,8 @@
 
 import { present } from '../../common/base/assert.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
+import type { NodeReport } from '../../common/model/records.ts';
+import { reportOf } from '../../common/model/status.ts';
 import { descriptorCodec, eventCodec, nodeCodec, parseRangeName, paths } from '../../common/zk/znodes.ts';
 import { AdminProcess } from './admin-process.ts';
 import { AppliedLog } from './applied-log.ts';
@@ -15,7 +17,7 @@ import type { Settings } from './settings.ts';
 import type { Host } from './world/host.ts';
 import type { World } from './world/world.ts';
 import { ZkEnsemble } from './world/zk-ensemble.ts';
-import type { Change } from './world/zk-tree.ts';
+import type { Change, ZkTree } from './world/zk-tree.ts';
 
 const NODE_PATH = /^\/nodes\/([^/]+)$/;
 const RANGE_PATH = /^\/namespaces\/[^/]+\/ranges\/([^/]+)$/;
@@ -42,6 +44,10 @@ export class Cluster {
   readonly #rangeMap = new RangeMapChecker();
   /** Rows that a fault has put on one replica only. */
   plantedRows = 0;
+  /** How often ZooKeeper went back to an older copy. */
+  timesGoneBack = 0;
+  /** Events that tell of a replica that is ahead of ZooKeeper. */
+  misfits = 0;
   /** Whether clients begin new operations. */
   working = true;
 
@@ -55,6 +61,7 @@ export class Cluster {
       this.#watchNodes(changes);
       this.#watchEvents(changes);
     };
+    this.ensemble.onGoneBack = (tree) => this.#readAgain(tree);
     this.keys = Array.from({ length: settings.keys }, (_, index) => {
       const letter = ALPHABET[Math.floor((index * ALPHABET.length) / settings.keys)];
       return `${letter}/${String(index).padStart(3, '0')}`;
@@ -108,6 +115,22 @@ export class Cluster {
     );
   }
 
+  /** What every node says of its replicas; null while one of them is not up. */
+  get reports(): readonly NodeReport[] | null {
+    const reports = this.nodes.flatMap(({ node }) => (node === null ? [] : [reportOf(node.status())]));
+    return reports.length < this.nodes.length ? null : reports;
+  }
+
+  #readAgain(tree: ZkTree): void {
+    this.timesGoneBack++;
+    this.ranges.clear();
+    this.noted.clear();
+    this.#rangeMap.goneBack();
+    const all = [...tree.paths].map((path) => ({ path, node: tree.get(path) }));
+    this.#watchNodes(all);
+    this.#watchRanges(all);
+  }
+
   #watchNodes(changes: readonly Change[]): void {
     for (const { path, node } of changes) {
       const id = NODE_PATH.exec(path)?.[1];
@@ -151,12 +174,17 @@ export class Cluster {
     for (const { checker, text } of this.#rangeMap.violations.splice(0)) this.world.violation(checker, text);
   }
 
-  /** A check accuses no replica without a cause. */
+  /** No replica is accused, and none says that ZooKeeper was restored, without a cause. */
   #watchEvents(changes: readonly Change[]): void {
     for (const { path, node } of changes) {
       if (node === null || !path.startsWith(paths.eventPrefix)) continue;
       const { kind, text } = eventCodec.decode(node.data);
       if (kind === 'node-gone') this.world.story.count('old id marked as gone');
+      if (kind === 'conflict' && text.includes('ZooKeeper was restored')) {
+        this.misfits++;
+        this.world.story.count('event of a misfit');
+        if (this.timesGoneBack === 0) this.world.violation('misfit', `without a cause: ${text}`);
+      }
       if (kind !== 'damage') continue;
       this.world.story.tell('zk', text, true);
       this.world.story.count('event of damage');
@@ -173,6 +201,7 @@ export class Cluster {
         `replicas ${replicas.map(({ node }) => name(node))}`,
     );
     if (before !== null && before.epoch !== epoch) this.world.story.count('owner-changed');
+    if (before !== null && before.epoch + 1 < epoch) this.world.story.count('epoch-raised');
     if (before !== null && before.inSync.length > inSync.length) this.world.story.count('in-sync-shrunk');
     if (before !== null && before.inSync.length < inSync.length) this.world.story.count('in-sync-grown');
     if (before !== null && before.replicas.length !== replicas.length)

@@ -14,6 +14,14 @@ const CHECKER = 'range map';
 export class RangeMapChecker {
   readonly violations: Violation[] = [];
   #images = new Map<RangeId, DescriptorImage>();
+  /** ZooKeeper was restored to an older state at least once: ranges may begin again above the epochs of their replicas. */
+  #mayRaise = false;
+
+  /** ZooKeeper holds an older state from now on. */
+  goneBack(): void {
+    this.#images = new Map();
+    this.#mayRaise = true;
+  }
 
   /**
    * @param when names the transaction in what is found
@@ -25,7 +33,10 @@ export class RangeMapChecker {
     for (const [id, before] of this.#images) {
       const after = next.get(id);
       if (after === undefined) found.push(...vanished(before.descriptor));
-      else if (after.version !== before.version) found.push(...change(before.descriptor, after.descriptor));
+      else if (after.version === before.version) continue;
+      else if (this.#mayRaise && isRaise(before.descriptor, after.descriptor))
+        found.push(...raise(before.descriptor, after.descriptor));
+      else found.push(...change(before.descriptor, after.descriptor));
     }
     const descriptors = images.map(({ descriptor }) => descriptor);
     for (const descriptor of descriptors) found.push(...alone(descriptor));
@@ -53,6 +64,16 @@ function alone({ id, state, owner, replicas, inSync, minInSync, nextInc }: Descr
     say('the owner has another replica');
   if (replicas.some(({ inc }) => inc >= nextInc)) say('an inc at or above nextInc');
   return found;
+}
+
+/** Every other change leaves the epoch or raises it by one; a raise goes above an epoch that is above the descriptor's. */
+function isRaise(before: Descriptor, after: Descriptor): boolean {
+  return after.epoch > before.epoch + 1;
+}
+
+/** The in-sync set of a descriptor that was restored proves nothing, so a raise may replace it. */
+function raise(before: Descriptor, after: Descriptor): string[] {
+  return after.nextInc < before.nextInc ? [`range ${before.id}: nextInc fell`] : [];
 }
 
 /** What one transaction may make of another image. */

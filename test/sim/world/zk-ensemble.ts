@@ -24,6 +24,12 @@ export interface ServerSession {
   owner: object | null;
 }
 
+/** All data of the ensemble at one moment, as a backup has it. */
+export interface ZkCopy {
+  readonly tree: ZkTree;
+  readonly sessions: readonly ServerSession[];
+}
+
 export type Committed =
   | { readonly kind: 'done'; readonly zxid: number; readonly results: readonly ZkOpResult[] }
   | { readonly kind: 'refused'; readonly zxid: number; readonly decision: Decision & { kind: 'refused' } }
@@ -39,6 +45,8 @@ export class ZkEnsemble {
   readonly log: Transaction[] = [];
   /** Told of every transaction that changed something. */
   onCommit: (changes: readonly Change[], tree: ZkTree) => void = () => {};
+  /** Told when the ensemble has gone back to an older copy. */
+  onGoneBack: (tree: ZkTree) => void = () => {};
   leader: ZkServer;
   #zxid = 0;
   #nextSession = 1;
@@ -190,6 +198,25 @@ export class ZkEnsemble {
     const { sessions, tree } = this.#lost;
     this.#lost = null;
     this.#startAnew(sessions, tree);
+  }
+
+  copy(): ZkCopy {
+    return {
+      tree: this.#tree.copy(),
+      sessions: [...this.#sessions.values()].map((session) => ({ ...session })),
+    };
+  }
+
+  /**
+   * All servers start again with an older copy of their data. No client may be running then: one that lives on has seen more
+   * than that, and real servers refuse it.
+   */
+  goBackTo({ tree, sessions }: ZkCopy): void {
+    this.#startAnew(
+      new Map(sessions.map((session) => [session.id, { ...session, owner: null }])),
+      tree.copy(),
+    );
+    this.onGoneBack(this.#tree);
   }
 
   #startAnew(sessions: Map<string, ServerSession>, tree: ZkTree): void {

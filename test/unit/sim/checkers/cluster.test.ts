@@ -87,17 +87,22 @@ function range(id: number, start: string, end: string | null, more: Partial<Desc
   };
 }
 
+/** ZooKeeper goes back to an older state before the next picture. */
+const RESTORED = 'restored';
+
 /** One picture after the other; each range's version rises with each. */
 const maps =
-  (...pictures: readonly (readonly Descriptor[])[]) =>
+  (...pictures: readonly (readonly Descriptor[] | typeof RESTORED)[]) =>
   () => {
     const checker = new RangeMapChecker();
-    pictures.forEach((descriptors, version) => {
-      checker.observe(
-        `transaction ${version}`,
-        descriptors.map((descriptor) => ({ descriptor, version })),
-      );
-    });
+    for (const [version, descriptors] of pictures.entries()) {
+      if (descriptors === RESTORED) checker.goneBack();
+      else
+        checker.observe(
+          `transaction ${version}`,
+          descriptors.map((descriptor) => ({ descriptor, version })),
+        );
+    }
     return checker.violations;
   };
 const whole = (more: Partial<Descriptor> = {}) => [range(1, '', null, more)];
@@ -157,6 +162,31 @@ const rows: readonly (readonly [string, () => readonly Violation[], RegExp | nul
     /epoch 1 has two owners/,
   ],
   ['refuses an epoch that falls', maps(whole({ epoch: 3 }), whole({ epoch: 2 })), /epoch 3 became 2/],
+  [
+    'accepts an older map where ZooKeeper was restored, and a range that begins again above it',
+    maps(
+      whole({ epoch: 7, nextInc: 9 }),
+      RESTORED,
+      whole({ epoch: 3 }),
+      whole({ epoch: 8, inSync: ['a'], minInSync: 1, nextInc: 9 }),
+    ),
+    null,
+  ],
+  [
+    'refuses an epoch that falls after ZooKeeper was restored',
+    maps(RESTORED, whole({ epoch: 8 }), whole({ epoch: 3 })),
+    /epoch 8 became 3/,
+  ],
+  [
+    'refuses two owners of an epoch after ZooKeeper was restored',
+    maps(RESTORED, whole(), whole({ owner: { node: 'b', inc: 2, session: 's2' } })),
+    /epoch 1 has two owners/,
+  ],
+  [
+    'refuses a raise that forgets an inc',
+    maps(RESTORED, whole({ nextInc: 5 }), whole({ epoch: 8, nextInc: 4 })),
+    /nextInc fell/,
+  ],
   ['refuses an epoch left out', maps(whole(), whole({ epoch: 3 })), /epoch 1 became 3/],
   [
     'refuses the promotion of a learner',

@@ -1,0 +1,99 @@
+// ZooKeeper restored from a backup, as NOTES says that an administrator does it: every process is restarted, and the epochs
+// of the ranges are raised above what their replicas have seen.
+//
+// Not every backup can be restored without a loss, see isSafe: a restored descriptor of which enough members stopped being
+// in-sync since is a sound one to everybody, and so the range begins with what those members have.
+
+import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
+import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeMode } from '../../common/model/records.ts';
+import { nodeCodec, paths } from '../../common/zk/znodes.ts';
+import type { Cluster } from './sim-cluster.ts';
+import type { ZkCopy } from './world/zk-ensemble.ts';
+
+export interface Backup {
+  readonly zk: ZkCopy;
+  /** What `zk` has of the ranges. */
+  readonly ranges: ReadonlyMap<string, DescriptorImage>;
+}
+
+/** Processes are back within, ms. */
+const RESTART_MS = 2_000;
+
+/** Does nothing where the backup could not be restored without a loss. `noticedMs`: the longest wait for a report of a misfit. */
+export function restoreZooKeeper(cluster: Cluster, backup: Backup, noticedMs: number): void {
+  const { world, ensemble, admin } = cluster;
+  if (ensemble.isEmptied || !isSafe(cluster, backup)) return;
+  world.story.count('zookeeper-gone-back');
+  world.story.tell('FAULT', 'ZooKeeper goes back to the backup, and all processes are restarted', true);
+  const modes = modesOf(cluster);
+  killAll(cluster);
+  ensemble.goBackTo(backup.zk);
+  startAll(cluster);
+  for (const [node, mode] of modes) {
+    const restored = modeOf(cluster, node);
+    if (restored !== null && restored !== mode) admin.ask({ kind: 'set-node-mode', node, mode });
+  }
+  const { misfits } = cluster;
+  const end = world.clock.now + noticedMs;
+  const hasNoticed = () => cluster.misfits > misfits || world.clock.now >= end || !cluster.working;
+  admin.ask({ kind: 'raise-all-epochs', reports: () => (hasNoticed() ? cluster.reports : null) });
+}
+
+/**
+ * A restored in-sync set is believed (R7): its members become owners, and nobody else has to acknowledge. So each member
+ * whose data still exist must hold all that was acknowledged since the backup: it is in-sync now as well. And it must
+ * have seen the newest epoch, or it could enter one that another owner had before: ZooKeeper gives out the same numbers again.
+ */
+function isSafe(cluster: Cluster, { ranges }: Backup): boolean {
+  if (ranges.size === 0 || ranges.size !== cluster.ranges.size) return false;
+  return [...ranges].every(([path, { descriptor: old }]) => {
+    const present = cluster.ranges.get(path)?.descriptor;
+    if (present === undefined) return false;
+    const left = old.inSync.filter((id) => cluster.node(id) !== undefined);
+    return (
+      left.length > 0 &&
+      left.every((id) => {
+        const node = cluster.node(id);
+        const replica = node?.node?.status().replicas.find(({ range }) => range === old.id);
+        return (
+          node?.damaged === null &&
+          isInSync(present, id) &&
+          incOf(old, id) === incOf(present, id) &&
+          replica?.inc === incOf(old, id) &&
+          replica?.role !== 'void' &&
+          replica?.epochSeen === present.epoch
+        );
+      })
+    );
+  });
+}
+
+function modeOf({ ensemble }: Cluster, node: NodeId): NodeMode | null {
+  const znode = ensemble.tree.get(paths.node(node));
+  return znode === null ? null : nodeCodec.decode(znode.data).mode;
+}
+
+function modesOf(cluster: Cluster): ReadonlyMap<NodeId, NodeMode> {
+  const modes = new Map<NodeId, NodeMode>();
+  for (const { nodeId } of cluster.nodes) {
+    const mode = nodeId === null ? null : modeOf(cluster, nodeId);
+    if (nodeId !== null && mode !== null) modes.set(nodeId, mode);
+  }
+  return modes;
+}
+
+function killAll({ nodes, coordinators, clients, admin }: Cluster): void {
+  for (const node of nodes) {
+    if (node.busy) node.kill('container');
+    else node.guardian.host.process.kill('told');
+  }
+  for (const { host } of [...coordinators, ...clients, admin]) host.process.kill('told');
+}
+
+/** Nodes start again by themselves, as whoever is down for no fault's sake does. */
+function startAll({ world, coordinators, clients, admin }: Cluster): void {
+  for (const one of [...coordinators, ...clients, admin]) {
+    world.clock.after(world.between(50, RESTART_MS), () => !one.host.process.alive && one.start());
+  }
+}

@@ -9,7 +9,8 @@
 // Nobody can know that set. Therefore every node that ZooKeeper names has to report, which `force` waives.
 //
 // R1, R7: nobody may own the present epoch meanwhile. Its owner's session has ended, or its replica has seen an epoch at or
-// above it without owning it, and so never enters it.
+// above it without owning it, or has made way for a later replica, and so never enters it. A range with a live owner of
+// which that is known begins again as well, though no replica is above it: the leader has promoted since, up to just there.
 
 import { type Descriptor, incOf, type Standing, withStanding } from './descriptor.ts';
 import type { Epoch, NodeId, RangeId, SessionId } from './ids.ts';
@@ -73,7 +74,7 @@ export function byRange(reports: readonly NodeReport[]): Reports {
   );
 }
 
-/** Null: no replica that was reported is ahead of the descriptor. */
+/** Null: no replica that was reported is ahead of the descriptor, and its owner may serve. */
 export function decideRaise(
   nodes: KnownNodes,
   descriptor: Descriptor,
@@ -81,7 +82,7 @@ export function decideRaise(
   force: boolean,
 ): RaiseDecision | null {
   const epochSeen = highestSeen(reports, descriptor);
-  if (epochSeen <= descriptor.epoch) return null;
+  if (epochSeen <= descriptor.epoch && !hasIdleOwner(nodes, descriptor, reports)) return null;
   const decided = decide(nodes, descriptor, reports, { epochSeen, force });
   return typeof decided === 'string'
     ? { kind: 'refused', epochSeen, reason: decided }
@@ -121,9 +122,10 @@ function decide(
   const session = owner === undefined ? null : nodes.sessionOf(owner);
   if (owner === undefined || session === null)
     return `${nodes.nameOf(inSync[0] ?? '')} holds most and is not live`;
-  const standing: Standing = { epoch: epochSeen + 1, replicas, inSync, owner };
+  const epoch = Math.max(epochSeen, descriptor.epoch) + 1;
+  const standing: Standing = { epoch, replicas, inSync, owner };
   const place = `${newest.lastEpoch}/${newest.lastSeq}`;
-  const reason = `in epoch ${standing.epoch} at ${nodes.nameOf(owner)}, whose log ends at ${place}`;
+  const reason = `in epoch ${epoch} at ${nodes.nameOf(owner)}, whose log ends at ${place}`;
   return { after: withStanding(descriptor, standing, session), owner, reason };
 }
 
@@ -140,9 +142,21 @@ function silentNodes(
 
 /** Whether the owner that the descriptor names may serve, or come to serve, in its epoch. */
 function mayServe(nodes: KnownNodes, { id, epoch, owner }: Descriptor, reports: Reports): boolean {
-  if (nodes.sessionOf(owner.node) !== owner.session) return false;
+  if (!isLive(nodes, owner)) return false;
   const report = reports.get(owner.node)?.get(id);
-  return report === undefined || report.role === 'owner' || report.epochSeen < epoch;
+  if (report === undefined) return true;
+  // R9: a replica never comes back after a later one.
+  if (report.inc > owner.inc) return false;
+  return report.role === 'owner' || report.epochSeen < epoch;
+}
+
+function isLive(nodes: KnownNodes, owner: Descriptor['owner']): boolean {
+  return nodes.sessionOf(owner.node) === owner.session;
+}
+
+/** The leader takes it for the owner, as its session lives, and it never serves. */
+function hasIdleOwner(nodes: KnownNodes, descriptor: Descriptor, reports: Reports): boolean {
+  return isLive(nodes, descriptor.owner) && !mayServe(nodes, descriptor, reports);
 }
 
 /**

@@ -49,11 +49,16 @@ const RESTORED =
   'ZooKeeper was restored to an older state; raise-epochs in the REPL has the range begin again';
 
 /**
- * A descriptor of an epoch below one that the replica has seen, in words; null: it is not. Epochs only rise, so ZooKeeper was
- * restored to an older state, or the reading lags.
+ * A descriptor that cannot follow what the replica has seen, in words; null: it can. Epochs only rise and have one owner each,
+ * so ZooKeeper was restored to an older state, or the reading lags.
+ * @param isNamed the descriptor names the replica as the owner, and it is none
  */
-export function misfitOf(descriptorEpoch: Epoch | null, epochSeen: Epoch): string | null {
-  if (descriptorEpoch === null || descriptorEpoch >= epochSeen) return null;
+export function misfitOf(descriptorEpoch: Epoch | null, epochSeen: Epoch, isNamed: boolean): string | null {
+  if (descriptorEpoch === null || descriptorEpoch > epochSeen) return null;
+  if (descriptorEpoch === epochSeen) {
+    if (!isNamed) return null;
+    return `it cannot own epoch ${epochSeen}, which it has seen before: ${RESTORED}`;
+  }
   return `epochSeen ${epochSeen} is above the descriptor's epoch ${descriptorEpoch}: ${RESTORED}`;
 }
 

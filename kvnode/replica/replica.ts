@@ -75,6 +75,8 @@ export class Replica {
   #role: Role;
   /** The newest image seen; older ones are ignored (R1). */
   #image: DescriptorImage | null = null;
+  /** The newest image names this replica as its owner in this session, and it is none. */
+  #isNamed = false;
   #live: LiveStandings = new Map();
   /** The owner to answer, and what the answer says beside what is acknowledged. */
   #answerTo: NodeId | null = null;
@@ -138,7 +140,7 @@ export class Replica {
 
   /** See misfitOf. */
   get misfit(): string | null {
-    return misfitOf(this.image?.descriptor.epoch ?? null, this.#state.epochSeen);
+    return misfitOf(this.image?.descriptor.epoch ?? null, this.#state.epochSeen, this.#isNamed);
   }
 
   get isVoid(): boolean {
@@ -326,7 +328,9 @@ export class Replica {
       if (isSameTerm(image.descriptor, ownership.image.descriptor)) return ownership.adopt(image, now);
       this.#stepDown();
     }
-    if (this.#mayEnter(image, session)) {
+    this.#isNamed = this.#names(image, session);
+    if (this.#isNamed && image.descriptor.epoch > this.#state.epochSeen) {
+      this.#isNamed = false;
       this.#answerTo = null;
       this.#answerDue = false;
       const parts = { live: this.#live, config: this.#config, stuck: this.#stuck };
@@ -335,21 +339,21 @@ export class Replica {
     }
   }
 
-  /** R1. A void replica holds nothing; it could not be in-sync. */
-  #mayEnter(image: DescriptorImage, session: SessionId | null): boolean {
-    const { owner, epoch, state } = image.descriptor;
+  /** R1: whether this replica is to own the epoch, in this session. A void one holds nothing; it could not be in-sync. */
+  #names(image: DescriptorImage, session: SessionId | null): boolean {
+    const { owner, state } = image.descriptor;
     return (
       state === 'serving' &&
       this.#role.kind === 'follower' &&
       owner.node === this.#self &&
       owner.session === session &&
-      owner.inc === this.inc &&
-      epoch > this.#state.epochSeen
+      owner.inc === this.inc
     );
   }
 
   /** R1: epochSeen stays as it is, or this node could not enter the epoch that deposed it. */
   #stepDown(): void {
+    this.#isNamed = false;
     const ownership = this.#ownership;
     if (ownership === null) return;
     if (this.#image === null || this.#image.version < ownership.image.version) this.#image = ownership.image;

@@ -103,6 +103,27 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     replacement: 'best === null || comparePlaces(report, best) < 0 ? report : best',
   },
   {
+    name: 'take a live owner that can never serve for one that does',
+    rule: 'R1: an epoch that was seen is not entered, so its range begins again in the next one',
+    file: 'common/model/raise-epochs.ts',
+    text: 'if (epochSeen <= descriptor.epoch && !hasIdleOwner(nodes, descriptor, reports)) return null;',
+    replacement: 'void hasIdleOwner;\n  if (epochSeen <= descriptor.epoch) return null;',
+  },
+  {
+    name: 'wait for an owner that has made way for a later replica',
+    rule: 'R9: a replica never comes back after a later one',
+    file: 'common/model/raise-epochs.ts',
+    text: 'if (report.inc > owner.inc) return false;',
+    replacement: 'void owner;',
+  },
+  {
+    name: 'keep quiet of an epoch that cannot be owned',
+    rule: 'A7: a ZooKeeper that was restored is reported loudly',
+    file: 'kvnode/replica/replica-status.ts',
+    text: 'if (!isNamed) return null;',
+    replacement: 'if (isNamed || !isNamed) return null;',
+  },
+  {
     name: 'begin again while the owner may serve',
     rule: 'R1, R7: nobody may own the present epoch',
     file: 'common/model/raise-epochs.ts',

@@ -43,8 +43,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'enter an epoch twice',
     rule: 'R1: only if epochSeen < E',
     file: 'kvnode/replica/replica.ts',
-    text: 'epoch > this.#state.epochSeen\n',
-    replacement: 'epoch >= this.#state.epochSeen\n',
+    text: 'image.descriptor.epoch > this.#state.epochSeen',
+    replacement: 'image.descriptor.epoch >= this.#state.epochSeen',
   },
   {
     name: 'keep epochSeen in memory only',

@@ -48,6 +48,11 @@ export class AdminProcess {
     return this.#wishes.length > 0;
   }
 
+  /** Whether it asks for higher epochs, or is going to. */
+  get isRaising(): boolean {
+    return this.#wishes.some(({ kind }) => kind === 'raise-all-epochs');
+  }
+
   ask(wish: Wish): void {
     this.#wishes.push(wish);
     this.host.process.gate(() => this.#wake())();

@@ -57,6 +57,7 @@ export class CoordinatorProcess {
         roleChanged: (role) => world.story.tell(this.host.name, `is ${role}`),
         committed: (step) => {
           world.story.count(`step-${step.kind}`);
+          if (step.kind === 'range' && step.change === 'raise-epoch') world.story.count('epoch-raised');
           if (step.kind === 'range' && step.change === 'add-replica' && LIVES.test(step.reason))
             world.story.count('replaced on a live node');
         },

@@ -51,7 +51,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'an epoch is not entered twice': [
       REPLICA,
-      '&& epoch > this.#state.epochSeen',
+      '&& image.descriptor.epoch > this.#state.epochSeen',
       'const entered = new Ownership(',
     ],
     'an older image is ignored': [REPLICA, 'image.version < known.version) return;'],

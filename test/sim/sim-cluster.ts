@@ -170,7 +170,7 @@ export class Cluster {
       this.ranges.set(path, image);
     }
     if (!any) return;
-    this.#rangeMap.observe(`${this.world.clock.now} ms`, [...this.ranges.values()]);
+    this.#rangeMap.observe(`${this.world.clock.now} ms`, [...this.ranges.values()], this.admin.isRaising);
     for (const { checker, text } of this.#rangeMap.violations.splice(0)) this.world.violation(checker, text);
   }
 
@@ -201,7 +201,6 @@ export class Cluster {
         `replicas ${replicas.map(({ node }) => name(node))}`,
     );
     if (before !== null && before.epoch !== epoch) this.world.story.count('owner-changed');
-    if (before !== null && before.epoch + 1 < epoch) this.world.story.count('epoch-raised');
     if (before !== null && before.inSync.length > inSync.length) this.world.story.count('in-sync-shrunk');
     if (before !== null && before.inSync.length < inSync.length) this.world.story.count('in-sync-grown');
     if (before !== null && before.replicas.length !== replicas.length)

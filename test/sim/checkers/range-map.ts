@@ -14,29 +14,28 @@ const CHECKER = 'range map';
 export class RangeMapChecker {
   readonly violations: Violation[] = [];
   #images = new Map<RangeId, DescriptorImage>();
-  /** ZooKeeper was restored to an older state at least once: ranges may begin again above the epochs of their replicas. */
-  #mayRaise = false;
 
-  /** ZooKeeper holds an older state from now on. */
+  /** ZooKeeper was restored: it holds an older state from now on. */
   goneBack(): void {
     this.#images = new Map();
-    this.#mayRaise = true;
   }
 
   /**
    * @param when names the transaction in what is found
    * @param images every range's after it
+   * @param mayRaise an administrator has asked for higher epochs, as ZooKeeper was restored
    */
-  observe(when: string, images: readonly DescriptorImage[]): void {
+  observe(when: string, images: readonly DescriptorImage[], mayRaise = false): void {
     const next = new Map(images.map((image) => [image.descriptor.id, image]));
     const found: string[] = [];
-    for (const [id, before] of this.#images) {
+    for (const [id, { descriptor: before, version }] of this.#images) {
       const after = next.get(id);
-      if (after === undefined) found.push(...vanished(before.descriptor));
-      else if (after.version === before.version) continue;
-      else if (this.#mayRaise && isRaise(before.descriptor, after.descriptor))
-        found.push(...raise(before.descriptor, after.descriptor));
-      else found.push(...change(before.descriptor, after.descriptor));
+      if (after === undefined) found.push(...vanished(before));
+      else if (after.version !== version) {
+        const wrong = change(before, after.descriptor);
+        const isRaise = wrong.length > 0 && mayRaise && after.descriptor.epoch > before.epoch;
+        found.push(...(isRaise ? raise(before, after.descriptor) : wrong));
+      }
     }
     const descriptors = images.map(({ descriptor }) => descriptor);
     for (const descriptor of descriptors) found.push(...alone(descriptor));
@@ -66,12 +65,7 @@ function alone({ id, state, owner, replicas, inSync, minInSync, nextInc }: Descr
   return found;
 }
 
-/** Every other change leaves the epoch or raises it by one; a raise goes above an epoch that is above the descriptor's. */
-function isRaise(before: Descriptor, after: Descriptor): boolean {
-  return after.epoch > before.epoch + 1;
-}
-
-/** The in-sync set of a descriptor that was restored proves nothing, so a raise may replace it. */
+/** The in-sync set of a descriptor that was restored proves nothing: another one may begin, in any higher epoch. */
 function raise(before: Descriptor, after: Descriptor): string[] {
   return after.nextInc < before.nextInc ? [`range ${before.id}: nextInc fell`] : [];
 }

@@ -159,6 +159,21 @@ test('R1: refused while the owner that the descriptor names may serve', (t) => {
   }
 });
 
+test('a range begins again where its live owner never enters the present epoch, though no replica is above that', (t) => {
+  for (const ofOwner of [{ lastSeq: 50 }, { inc: 9, seen: 0 }]) {
+    const { cluster, before } = restored({});
+    const { epoch, owner } = before;
+    cluster.tasks.clear();
+    const reports = ['n1', 'n2', 'n3', 'n4'].map((node) =>
+      report(node, before, { seen: epoch, ...(node === owner.node ? ofOwner : {}) }),
+    );
+    cluster.ask('t', { kind: 'raise-epochs', reports, force: false });
+    t.is(changes(cluster.round(DEFAULT_PLAN, 0, 'idle'))[0], 'raise-epoch');
+    t.is(cluster.ranges.get(1)?.descriptor.epoch, epoch + 1);
+    cluster.round(DEFAULT_PLAN, 0, 'idle');
+  }
+});
+
 test('R7: refused where the newest log is on a node that is not live', (t) => {
   const { cluster, before } = restored({ ...ALL, n2: { lastSeq: 99 } });
   cluster.stop('n2');
@@ -181,13 +196,17 @@ test('by force it goes on without the silent ones, which stay as learners', (t) 
   }
 });
 
-test('a range that is not below anything is left alone, and rubbish is refused', (t) => {
-  const { cluster, before } = restored({
-    n1: { seen: 1 },
-    n2: { seen: 1 },
-    n3: { seen: 1 },
-    n4: { none: true },
-  });
+test('a range that is not below anything and has an owner is left alone, and rubbish is refused', (t) => {
+  const { cluster, before } = restored({});
+  cluster.tasks.clear();
+  const reports = ['n1', 'n2', 'n3', 'n4'].map((node) =>
+    report(node, before, {
+      seen: before.epoch,
+      role: node === before.owner.node ? 'owner' : 'holds',
+      none: node === outsiderOf(before),
+    }),
+  );
+  cluster.ask('t', { kind: 'raise-epochs', reports, force: false });
   cluster.settle(DEFAULT_PLAN, QUIET_MS);
   t.regex(outcome(cluster), /^done/);
   t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);

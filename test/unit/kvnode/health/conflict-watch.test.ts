@@ -114,14 +114,14 @@ test('R9: a replica is not made at or below its tombstone, and the reason is the
 });
 
 test('a descriptor below what a replica has seen does not fit, in words', (t) => {
-  t.is(misfitOf(null, 12), null);
-  t.is(misfitOf(12, 12), null);
-  t.is(misfitOf(13, 12), null);
-  t.is(
-    misfitOf(7, 12),
-    "epochSeen 12 is above the descriptor's epoch 7: ZooKeeper was restored to an older state; " +
-      'raise-epochs in the REPL has the range begin again',
-  );
+  t.is(misfitOf(null, 12, false), null);
+  t.is(misfitOf(12, 12, false), null);
+  t.is(misfitOf(13, 12, false), null);
+  t.is(misfitOf(13, 12, true), null);
+  const text = 'ZooKeeper was restored to an older state; raise-epochs in the REPL has the range begin again';
+  for (const isNamed of [false, true])
+    t.is(misfitOf(7, 12, isNamed), `epochSeen 12 is above the descriptor's epoch 7: ${text}`);
+  t.is(misfitOf(12, 12, true), `it cannot own epoch 12, which it has seen before: ${text}`);
 });
 
 test('what does not fit is told when it was seen twice, once, and again only when it comes back', async (t) => {

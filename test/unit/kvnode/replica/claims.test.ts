@@ -217,6 +217,31 @@ test('R1: two nodes claim one epoch, as after a ZooKeeper that was restored: nob
   t.is(typeof cluster.write(cluster.descriptor.owner.node as NodeName), 'number');
 });
 
+test('R1: a replica says so where it is named as the owner of an epoch that it has seen before', (t) => {
+  const cluster = started();
+  const { replica, session } = cluster.member('b');
+  const { descriptor } = cluster;
+  const named = (epoch: number, version: number) => {
+    const owner = { node: 'b', inc: replica.inc, session: session ?? '' };
+    cluster.step('b', {
+      kind: 'image',
+      image: { descriptor: { ...descriptor, epoch, owner }, version },
+      session,
+    });
+  };
+  t.is(replica.misfit, null);
+  named(descriptor.epoch, 98);
+  t.is(replica.ownedEpoch, null);
+  t.regex(replica.status(0, Number).conflict ?? '', /cannot own epoch 1, which it has seen before/);
+  cluster.step('b', { kind: 'session-ended' });
+  t.is(replica.misfit, null);
+  named(descriptor.epoch, 98);
+  t.regex(replica.misfit ?? '', /cannot own epoch 1/);
+  named(descriptor.epoch + 1, 99);
+  t.is(replica.ownedEpoch, descriptor.epoch + 1);
+  t.is(replica.misfit, null);
+});
+
 test('R1: an image of the own epoch that names another owner ends the ownership, not the process', (t) => {
   const cluster = started();
   const { descriptor } = cluster;

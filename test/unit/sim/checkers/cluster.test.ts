@@ -87,7 +87,7 @@ function range(id: number, start: string, end: string | null, more: Partial<Desc
   };
 }
 
-/** ZooKeeper goes back to an older state before the next picture. */
+/** ZooKeeper goes back to an older state before the next picture, and an administrator asks for higher epochs. */
 const RESTORED = 'restored';
 
 /** One picture after the other; each range's version rises with each. */
@@ -97,11 +97,10 @@ const maps =
     const checker = new RangeMapChecker();
     for (const [version, descriptors] of pictures.entries()) {
       if (descriptors === RESTORED) checker.goneBack();
-      else
-        checker.observe(
-          `transaction ${version}`,
-          descriptors.map((descriptor) => ({ descriptor, version })),
-        );
+      else {
+        const images = descriptors.map((descriptor) => ({ descriptor, version }));
+        checker.observe(`transaction ${version}`, images, pictures.includes(RESTORED));
+      }
     }
     return checker.violations;
   };
@@ -169,6 +168,13 @@ const rows: readonly (readonly [string, () => readonly Violation[], RegExp | nul
       RESTORED,
       whole({ epoch: 3 }),
       whole({ epoch: 8, inSync: ['a'], minInSync: 1, nextInc: 9 }),
+      whole({
+        epoch: 9,
+        owner: { node: 'c', inc: 3, session: 's3' },
+        inSync: ['c'],
+        minInSync: 1,
+        nextInc: 9,
+      }),
     ),
     null,
   ],

@@ -1,5 +1,7 @@
 // node.json: who a data directory is. The node id is made once; it stands for this disk and what its log acknowledged
-// (R12), and never moves to another one. The lineage tells this directory from older copies of it (lineage.ts).
+// (R12), and never moves to another one. The lineage tells this directory from older copies of it (lineage.ts). It also
+// says how far the log was synced when the file was last written: each start and each raised generation does that, so a log
+// that was lost is missed even where the state store is empty.
 
 import { toBytes, toHex } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
@@ -9,7 +11,9 @@ import { CorruptDataError, DataFormatError } from './errors.ts';
 import type { Paths } from './files.ts';
 import { type Lineage, NEW_LINEAGE, parseLineage } from './log/lineage.ts';
 
-const FORMAT = 2;
+const FORMAT = 3;
+/** Without logGroup. */
+const FORMAT_BEFORE = 2;
 const NODE_ID = /^n-[0-9a-f]{16}$/;
 
 export interface NodeFile {
@@ -17,10 +21,12 @@ export interface NodeFile {
   /** Null until the node first joined one. */
   readonly clusterId: string | null;
   readonly lineage: Lineage;
+  /** The log was synced through this group when the file was written; 0: there was none yet. */
+  readonly logGroup: number;
 }
 
 export function newNodeFile(env: Env): NodeFile {
-  return { nodeId: `n-${toHex(env.randomBytes(8))}`, clusterId: null, lineage: NEW_LINEAGE };
+  return { nodeId: `n-${toHex(env.randomBytes(8))}`, clusterId: null, lineage: NEW_LINEAGE, logGroup: 0 };
 }
 
 /** Null where there is none. */
@@ -35,7 +41,7 @@ export function writeNodeFile(disk: Disk, paths: Paths, file: NodeFile): Promise
 
 function parse(path: string, text: string): NodeFile {
   const fields = parseObject(path, text);
-  if (fields.format !== FORMAT)
+  if (fields.format !== FORMAT && fields.format !== FORMAT_BEFORE)
     throw new DataFormatError(`${path} has format ${String(fields.format)}, not ${FORMAT}`);
   const { nodeId, clusterId } = fields;
   const whole = typeof nodeId === 'string' && NODE_ID.test(nodeId);
@@ -44,7 +50,19 @@ function parse(path: string, text: string): NodeFile {
   }
   const lineage = parseLineage(fields.lineage);
   if (lineage === null) throw new CorruptDataError(`${path} has no lineage`);
-  return { nodeId, clusterId, lineage };
+  return { nodeId, clusterId, lineage, logGroup: logGroupIn(path, fields, lineage) };
+}
+
+function logGroupIn(
+  path: string,
+  { format, logGroup }: Readonly<Record<string, unknown>>,
+  { generation }: Lineage,
+): number {
+  // Whoever was served had begun a log.
+  if (format === FORMAT_BEFORE) return Math.min(generation, 1);
+  if (typeof logGroup !== 'number' || !Number.isSafeInteger(logGroup) || logGroup < 0)
+    throw new CorruptDataError(`${path} does not say how far the log was synced`);
+  return logGroup;
 }
 
 function parseObject(path: string, text: string): Readonly<Record<string, unknown>> {

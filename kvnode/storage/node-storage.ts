@@ -112,7 +112,11 @@ export class NodeStorage implements Storage {
   }
 
   raiseGeneration(writer: string): Promise<void> {
-    return this.#changeFile((file) => ({ ...file, lineage: raisedBy(file.lineage, writer) }));
+    return this.#changeFile((file) => ({
+      ...file,
+      lineage: raisedBy(file.lineage, writer),
+      logGroup: this.#log.synced,
+    }));
   }
 
   #changeFile(change: (file: NodeFile) => NodeFile): Promise<void> {

@@ -112,7 +112,7 @@ async function open(opened: Opened, options: StorageOptions): Promise<Storage> {
 }
 
 async function recover(opening: Opening): Promise<Storage> {
-  checkLogReach(opening.found, opening.batches);
+  checkLogReach(opening);
   readBack(opening);
   const log = startLog(opening);
   try {
@@ -164,12 +164,19 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
   return made;
 }
 
-/** The state never holds what the log had not synced: a log that ends before that has lost its end. */
-function checkLogReach(found: FoundLog, { newest, group }: BatchesFound): void {
-  if (newest === 0 || found.group > group || (found.group === group && found.whole)) return;
-  throw new CorruptDataError(
-    `the log ends in group ${found.group}, but the state store holds what came from group ${group}`,
-  );
+/** What was written after the log had synced a group says so: a log that ends before that group does has lost its end. */
+function checkLogReach({ found, batches, file }: Opening): void {
+  const reaches = (group: number) => found.group > group || (found.group === group && found.whole);
+  if (!reaches(file.logGroup)) {
+    throw new CorruptDataError(
+      `the log ends in group ${found.group}, but ${NODE_FILE} says that it was synced through group ${file.logGroup}`,
+    );
+  }
+  if (batches.newest > 0 && !reaches(batches.group)) {
+    throw new CorruptDataError(
+      `the log ends in group ${found.group}, but the state store holds what came from group ${batches.group}`,
+    );
+  }
 }
 
 /** What the log relies on and does not hold itself: rows of snapshots, and that rows were cleared. */

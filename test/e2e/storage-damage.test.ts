@@ -23,6 +23,8 @@ test.before('the story is written', async () => {
   for (const [step, run] of STEPS.entries()) {
     const storage = await openStorage(directory, options);
     await run(storage);
+    // As a node does while it runs and as it stops.
+    await storage.raiseGeneration('story');
     await storage.close();
     const copy = join(root, `step-${step}`);
     await cp(directory, copy, { recursive: true });
@@ -105,6 +107,26 @@ test('each file of the state store removed, and all of them', async (t) => {
     const found = await verdict(step, (state) => rm(state, { recursive: true }));
     // After the first step the log still holds everything.
     t.is(found, step === 0 ? 'right' : 'damaged', `all after step ${step}`);
+  }
+});
+
+test('each file of the log removed, and all of them, with and without the state store', async (t) => {
+  for (const step of STEPS.keys()) {
+    const names = await readdir(join(copies[step] as string, 'wal'));
+    for (const withState of [true, false]) {
+      const lose = (lost: readonly string[]) =>
+        verdict(step, async (state) => {
+          for (const name of lost) await rm(join(state, '..', 'wal', name));
+          if (!withState) await rm(state, { recursive: true });
+        });
+      for (const name of names) {
+        const found = await lose([name]);
+        const what = `${name} after step ${step}, ${withState ? 'with' : 'without'} the state`;
+        t.true(found === 'damaged' || found === 'right', `${what}: ${found}`);
+        if (name === names.toSorted().at(-1)) t.is(found, 'damaged', what);
+      }
+      t.is(await lose(names), 'damaged', `all after step ${step}`);
+    }
   }
 });
 

@@ -14,7 +14,7 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'raise in ZooKeeper what the directory does not hold',
     rule: 'R12: raised in the directory first, durably',
     file: 'kvnode/storage/node-storage.ts',
-    text: 'return this.#changeFile((file) => ({ ...file, lineage: raisedBy(file.lineage, writer) }));',
+    text: 'return this.#changeFile((file) => ({\n      ...file,\n      lineage: raisedBy(file.lineage, writer),\n      logGroup: this.#log.synced,\n    }));',
     replacement:
       'this.#file = { ...this.#file, lineage: raisedBy(this.#file.lineage, writer) };\n    return Promise.resolve();',
   },

@@ -262,6 +262,58 @@ test('without the log, or with an end of it missing, the state says that it was 
   await failsToOpen(t, cut, /log ends in group/);
 });
 
+/** Whether the node has registered since it began, and what then is lost of its log while the state store is empty. */
+const LOGS_LOST: readonly (readonly [
+  what: string,
+  registered: boolean,
+  lose: Lose,
+  verdict: RegExp | null,
+])[] = [
+  ['all of it', true, () => true, /ends in group 0, but node.json says that it was synced through group/],
+  ['all of it, before it registered', false, () => true, null],
+  ['its newest segment', true, (_, i, all) => i === all.length - 1, /but node.json says/],
+  ['nothing', true, () => false, null],
+];
+type Lose = (path: string, index: number, segments: readonly string[]) => boolean;
+
+for (const [what, registered, lose, verdict] of LOGS_LOST) {
+  test(`with an empty state store, a log is lost: ${what}`, async (t) => {
+    const world = new TwinWorld({ flushMs: 1_000_000 });
+    for (let start = 0; start < 2; start++) {
+      const storage = await world.open();
+      if (registered) await storage.raiseGeneration('writer');
+      await storage.close();
+    }
+    const segments = world.disk.paths.filter((path) => path.includes('/wal/'));
+    t.is(world.image.pairs.length, 0);
+    for (const path of segments.filter(lose)) await world.disk.remove(path);
+    if (verdict !== null) return failsToOpen(t, world, verdict);
+    await (await world.open()).close();
+    t.pass();
+  });
+}
+
+test('how far the log was synced is taken from an older node.json as well, and checked', async (t) => {
+  const world = new TwinWorld();
+  const storage = await world.open();
+  await storage.raiseGeneration('writer');
+  await storage.close();
+  const path = join(world.directory, 'node.json');
+  const written = JSON.parse(Buffer.from(world.disk.contentOf(path)).toString());
+  t.true(written.logGroup > 0);
+  const change = (more: object) => {
+    world.disk.setContent(path, toBytes(JSON.stringify({ ...written, ...more })));
+  };
+  for (const logGroup of [undefined, -1, 1.5, '7']) {
+    change({ logGroup });
+    await failsToOpen(t, world, /does not say how far the log was synced/);
+  }
+  change({ format: 2, logGroup: undefined });
+  await (await world.open()).close();
+  for (const one of world.disk.paths) if (one.includes('/wal/')) await world.disk.remove(one);
+  await failsToOpen(t, world, /node.json says that it was synced through group 1/);
+});
+
 test('a newest segment that is missing before a prepared one is damage', async (t) => {
   const world = new TwinWorld({ segmentBytes: 4096, tailBytesMax: 1 });
   const storage = await world.open();

@@ -1,5 +1,6 @@
 // What the seeds of a campaign add up to: how often everything has happened, and what has not happened at all.
 
+import { DAMAGED } from './disk-damage.ts';
 import { FAULT_KINDS } from './fault-kinds.ts';
 import { BRANCHES, GUARDS } from './rules.ts';
 import type { ReportOptions, SeedReport } from './seed-report.ts';
@@ -7,6 +8,7 @@ import type { ReportOptions, SeedReport } from './seed-report.ts';
 /** Everything that a campaign is to have met: counters that must not be 0 at its end. */
 const FAULTS = [
   ...FAULT_KINDS.map(({ name }) => `fault ${name}`),
+  ...DAMAGED,
   'fault clocks-drift',
   'guardian closed',
   'guardian unreachable',

@@ -3,8 +3,9 @@
 
 import { toBytes } from '../../common/base/bytes.ts';
 import { contains } from '../../common/model/key-range.ts';
+import { DISK_DAMAGE } from './disk-damage.ts';
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
-import { damage, down, isOlder, maySpare, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
+import { down, isOlder, maySpare, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { restoreZooKeeper } from './zookeeper-restored.ts';
 
@@ -272,9 +273,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   { name: 'drain-asked', lastsMs: LONG, strike: mode('draining') },
   { name: 'leave-asked', lastsMs: LONG, strike: mode('gone') },
-  { name: 'bad-block', lastsMs: SHORT, strike: damage((disk) => disk.flipLogBit(), 'at the start') },
-  { name: 'log-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseLog(), 'at the start') },
-  { name: 'state-bit-flipped', lastsMs: SHORT, strike: damage((disk) => disk.flipStateBit(), 'latent') },
+  ...DISK_DAMAGE,
   {
     // A row that is whole by its own checksum, and that no other replica has.
     name: 'row-changed',
@@ -299,12 +298,6 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       return fault;
     }),
   },
-  {
-    name: 'state-batch-lost',
-    lastsMs: SHORT,
-    strike: damage((disk) => disk.loseStateBatch(), 'at the start'),
-  },
-  { name: 'state-lost', lastsMs: SHORT, strike: damage((disk) => disk.loseState(), 'at the start') },
   {
     // A snapshot of its volume is made, and some time later put back.
     name: 'directory-rolled-back',

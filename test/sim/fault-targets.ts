@@ -6,7 +6,7 @@ import { generationCodec, paths } from '../../common/zk/znodes.ts';
 import { pathsOf } from '../../kvnode/storage/files.ts';
 import { contains } from '../../kvnode/storage/log/lineage.ts';
 import { readNodeFile } from '../../kvnode/storage/node-file.ts';
-import type { Death, NodeProcess } from './node-process.ts';
+import type { Damage, Death, NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';
 import type { Dice } from './world/dice.ts';
 import type { Host } from './world/host.ts';
@@ -131,17 +131,19 @@ export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): bo
 }
 
 /**
- * Something that was synced is not on the disk any more when the machine comes back. `latent`: the start need not meet it, only
- * who reads just that. Null where a range would be left without a whole copy.
+ * Something that was synced is not on the disk any more when the machine comes back. Null where a range would be left without a
+ * whole copy.
+ * @param what counts how often there was something to damage
  */
-export function damage(spoil: (disk: MachineDisk) => boolean, met: 'at the start' | 'latent'): Strike {
+export function damage(what: string, spoil: (disk: MachineDisk) => boolean, met: Damage): Strike {
   return ofNode((node, cluster) => {
     if (cluster.ensemble.isEmptied || !maySpare(cluster, node)) return null;
     const fault = down(node, 'power');
     if (!spoil(node.disk)) return fault;
     node.damaged = met;
     cluster.world.story.count(`damage met ${met}`);
-    return { ...fault, text: `${fault.text}, damaged` };
+    cluster.world.story.count(what);
+    return { ...fault, text: `${fault.text}, ${what}` };
   });
 }
 

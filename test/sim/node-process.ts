@@ -43,6 +43,9 @@ export interface NodeDeps {
   readonly applied: AppliedLog;
 }
 
+/** `at the start`: the next start meets it if it is anywhere that counts. `latent`: only who reads just that meets it. */
+export type Damage = 'for certain' | 'at the start' | 'latent';
+
 /** `container`: its guardian with it. `power`: the machine with all that was in its memory. */
 export type Death = 'process' | 'container' | 'power';
 
@@ -63,7 +66,7 @@ export class NodeProcess {
   /** It starts with an address at which it does not listen. */
   wrongAddress = false;
   /** Something that was synced is not on its disk any more: whoever meets that must set the disk aside. */
-  damaged: 'at the start' | 'latent' | null = null;
+  damaged: Damage | null = null;
   /** The id on its disk when that went back to an older copy: nobody may join under it again. */
   rolledBack: string | null = null;
   /** Its newest disk is gone, and an older copy of it was set aside: nobody can say that the id never comes back. */
@@ -173,6 +176,16 @@ export class NodeProcess {
     this.#dead('process', { code: 1, signal: null });
   }
 
+  /** Its disk was opened under the id that it had. */
+  #goesOn(id: string): void {
+    const { world } = this.#deps;
+    if (this.rolledBack !== null) return;
+    if (this.damaged === 'for certain')
+      world.violation('damage', `${this.host.name} goes on as ${id} with what is left of its disk`);
+    if (this.damaged === 'at the start')
+      world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
+  }
+
   async #main(process: Process, launch: string): Promise<void> {
     const { env } = process;
     const { logger } = this.host;
@@ -189,10 +202,10 @@ export class NodeProcess {
     const use = (opened: Storage): Storage => {
       opened.onFailure((error) => process.crash(error));
       const setAside = opened.nodeId !== this.nodeId && this.nodeId !== null;
-      if (setAside) world.story.count('data-set-aside');
-      if (setAside && this.hasPlanted) world.story.count('planted-row-set-aside');
-      else if (this.damaged === 'at the start' && this.rolledBack === null)
-        world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
+      if (setAside) {
+        world.story.count('data-set-aside');
+        if (this.hasPlanted) world.story.count('planted-row-set-aside');
+      } else this.#goesOn(opened.nodeId);
       if (this.rolledBack === null && (setAside || this.damaged !== 'latent')) this.damaged = null;
       this.nodeId = opened.nodeId;
       return applied.watch(this.host.name, opened);

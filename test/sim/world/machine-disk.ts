@@ -4,6 +4,9 @@
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
 import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
+import { type Paths, parseSegmentName, pathsOf } from '../../../kvnode/storage/files.ts';
+import { RecordCursor } from '../../../kvnode/storage/log/record.ts';
+import { readNodeFile } from '../../../kvnode/storage/node-file.ts';
 import { seal } from '../../../kvnode/storage/state/checked-engine.ts';
 import type { OpenState } from '../../../kvnode/storage/state/engine.ts';
 import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state/keys.ts';
@@ -26,6 +29,7 @@ export class DiskFault extends Error {
 }
 
 const DIRECTORY = '/data';
+const PATHS: Paths = pathsOf(DIRECTORY);
 
 /** A whole disk at one moment, as a snapshot of its volume has it. */
 export interface DiskCopy {
@@ -204,15 +208,63 @@ export class MachineDisk {
     return true;
   }
 
-  /** All of the log, while the state store holds what came from it. */
-  loseLog(): boolean {
-    if (this.#state.pairs.length === 0) return false;
-    for (const path of this.#logFiles()) void this.#disk.remove(path);
-    void this.#disk.syncDirectory(`${DIRECTORY}/wal`);
+  loseStateFile(): boolean {
+    this.#state.lostFile = 'CURRENT';
     return true;
   }
 
+  loseNodeFile(): boolean {
+    if (this.#logGroup === 0) return false;
+    this.#lose(PATHS.node);
+    return true;
+  }
+
+  /** All of the log of a node that has registered. */
+  loseLog(): boolean {
+    if (this.#logGroup === 0) return false;
+    for (const path of this.#logFiles()) this.#lose(path);
+    return true;
+  }
+
+  /**
+   * The segment that is written to. False where nothing on the disk has to know of it yet: no newer one is prepared, and no
+   * generation was raised since it was begun.
+   */
+  loseNewestSegment(): boolean {
+    const files = this.#logFiles();
+    const newest = files.findLast((path) => this.#firstGroup(path) > 0);
+    if (newest === undefined) return false;
+    if (newest === files.at(-1) && this.#firstGroup(newest) > this.#logGroup) return false;
+    this.#lose(newest);
+    return true;
+  }
+
+  /** One before that, which may still be needed or not. */
+  loseOldestSegment(): boolean {
+    const [oldest, next] = this.#logFiles().filter((path) => this.#firstGroup(path) > 0);
+    if (oldest === undefined || next === undefined) return false;
+    this.#lose(oldest);
+    return true;
+  }
+
+  #lose(path: string): void {
+    void this.#disk.remove(path);
+    void this.#disk.syncDirectory(path.slice(0, path.lastIndexOf('/')));
+  }
+
+  /** As node.json has it; 0: no generation was ever raised here. */
+  get #logGroup(): number {
+    return readNodeFile(this.#disk, PATHS)?.logGroup ?? 0;
+  }
+
+  /** 0: the segment was prepared, and nothing whole is in it. */
+  #firstGroup(path: string): number {
+    const cursor = new RecordCursor(this.#disk.contentOf(path));
+    const number = parseSegmentName(path.slice(path.lastIndexOf('/') + 1)) ?? 0;
+    return cursor.isValid(number, 0) ? cursor.group : 0;
+  }
+
   #logFiles(): readonly string[] {
-    return this.#disk.paths.filter((path) => path.startsWith(`${DIRECTORY}/wal/`));
+    return this.#disk.paths.filter((path) => path.startsWith(`${PATHS.log}/`));
   }
 }

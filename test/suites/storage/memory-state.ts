@@ -30,6 +30,8 @@ export class StateImage {
   writeError: Error | null = null;
   /** What a verification of what is on the disk finds. */
   damage: string | null = null;
+  /** It cannot be opened without the file that is missing. */
+  lostFile: string | null = null;
   /** Cursors wait for this before they read. */
   beforeRead: () => Promise<void> = () => Promise.resolve();
 
@@ -83,6 +85,7 @@ export class StateImage {
 
   afterPowerCut(survives: () => boolean): StateImage {
     const image = new StateImage();
+    image.lostFile = this.lostFile;
     image.#tables = this.#tables;
     image.#log = this.#log.filter((written) => {
       return written.synced || !this.#since.includes(written) || survives();
@@ -137,6 +140,7 @@ export const noLock: LockDirectory = async () => ({ release: async () => {} });
 
 export async function openMemoryState(image: StateImage, path: string): Promise<StateEngine> {
   if (image.locked) throw new DataDirectoryLockedError(`${path} is in use by another process`);
+  if (image.lostFile !== null) throw new CorruptDataError(`${path}/${image.lostFile} is missing`);
   image.locked = true;
   image.moveToTables();
   return {

@@ -55,8 +55,9 @@ class ShortLog implements ReplicaLog {
     return seq <= this.lastSeq && epoch === this.epochAt(seq);
   }
 
-  newestAtOrBefore(): Position {
-    throw new Error('the logs here never differ');
+  newestAtOrBefore(limit: Position): Position {
+    const seq = limit.epoch === 0 ? 0 : Math.min(limit.seq, this.lastSeq);
+    return { epoch: this.epochAt(seq), seq };
   }
 
   setEpochSeen(): void {}

@@ -1,0 +1,10 @@
+// The replicas that the benchmark measures alone: they meet, and go on when their logs drop what is old.
+
+import test from 'ava';
+import { corePart } from '../../../bench/micro/core.ts';
+
+test('everything proposed is committed, turn after turn', async (t) => {
+  const { parts } = await corePart('unused');
+  const [core] = parts;
+  for (let turn = 0; turn < 100; turn++) t.is(await core?.own.run(), 64);
+});

@@ -9,6 +9,7 @@ import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkBound, checkKey, checkValue, malformed } from './checks.ts';
 import { checkAck, checkAppend, checkChunk, checkDigest, checkSnapshotAck } from './claims.ts';
+import type { WireRow } from './encoded-rows.ts';
 import { rangekeeper as pb } from './generated/rangekeeper.js';
 import {
   limit,
@@ -27,7 +28,6 @@ import {
   readWrite,
   readWriteReply,
 } from './hand-laid.ts';
-import type { WireRow } from './laid-rows.ts';
 import {
   type Body,
   CLIENT_ID_BYTES,

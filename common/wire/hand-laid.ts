@@ -7,7 +7,7 @@
 import { emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkBound, checkKey, checkValue } from './checks.ts';
-import { LaidRows } from './laid-rows.ts';
+import { LaidRows } from './encoded-rows.ts';
 import type {
   Append,
   AppendAck,

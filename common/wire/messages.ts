@@ -6,7 +6,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq } from '../model/ids.ts';
-import type { LaidRows, WireRow } from './laid-rows.ts';
+import type { LaidRows, WireRow } from './encoded-rows.ts';
 
 export const PROTOCOL = 1;
 /** R13: a client's identity, drawn by it. */

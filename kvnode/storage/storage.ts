@@ -5,7 +5,7 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
-import type { LaidRows } from '../../common/wire/laid-rows.ts';
+import type { LaidRows } from '../../common/wire/encoded-rows.ts';
 import type { Lineage } from './log/lineage.ts';
 import type { NodeFile } from './node-file.ts';
 

@@ -12,8 +12,8 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, isBefore } from '../../common/model/key-range.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import { Channel } from '../../common/net/channel.ts';
+import { LaidRows, type WireRow } from '../../common/wire/encoded-rows.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
-import { LaidRows, type WireRow } from '../../common/wire/laid-rows.ts';
 import type {
   CheckRequest,
   GetRequest,

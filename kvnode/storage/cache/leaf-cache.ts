@@ -8,7 +8,7 @@
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
-import { laidBytes, layRow, RowWalk } from '../../../common/wire/laid-rows.ts';
+import { laidBytes, layRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
 import type { Run } from '../state/run.ts';
 import type { Row } from '../storage.ts';

@@ -4,7 +4,7 @@
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
-import { LaidRows, laidBytes, layRow, RowWalk } from '../../../common/wire/laid-rows.ts';
+import { LaidRows, laidBytes, layRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import { copyOf } from '../../../common/wire/messages.ts';
 import { type KeyText, keyText, lowerBound } from '../rows/key-text.ts';
 import type { ScanOptions } from '../storage.ts';

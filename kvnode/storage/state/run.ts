@@ -1,7 +1,7 @@
 // Rows of the store as a scan meets them: laid as they will stand in its answer, many in one piece of memory.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
-import { laidBytes, layRow, RowWalk } from '../../../common/wire/laid-rows.ts';
+import { laidBytes, layRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
 import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './keys.ts';
 

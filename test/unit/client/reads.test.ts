@@ -3,8 +3,8 @@
 import test from 'ava';
 import type { Client, Found, ReadMode } from '../../../client/api.ts';
 import { type ErrorCode, RangekeeperError } from '../../../common/base/errors.ts';
+import { LaidRows } from '../../../common/wire/encoded-rows.ts';
 import { replyFromError } from '../../../common/wire/error-reply.ts';
-import { LaidRows } from '../../../common/wire/laid-rows.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 
 const errorReply = (code: ErrorCode) => replyFromError(new RangekeeperError(code, `scripted ${code}`));

@@ -8,7 +8,7 @@ import { type ChannelConfig, DEFAULT_CHANNEL } from '../../../common/net/channel
 import { Peers } from '../../../common/net/peers.ts';
 import type { Connection } from '../../../common/net/transport.ts';
 import { encodeEnvelope } from '../../../common/wire/codec.ts';
-import { LaidRows } from '../../../common/wire/laid-rows.ts';
+import { LaidRows } from '../../../common/wire/encoded-rows.ts';
 import type {
   GetReply,
   OneWayBody,

@@ -6,8 +6,8 @@ import fc from 'fast-check';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../../../common/wire/codec.ts';
+import { LaidRows, type WireRow } from '../../../common/wire/encoded-rows.ts';
 import { errorFromReply, replyFromError } from '../../../common/wire/error-reply.ts';
-import { LaidRows, type WireRow } from '../../../common/wire/laid-rows.ts';
 import type {
   Append,
   Body,

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
-import { layRows } from '../../../../../common/wire/laid-rows.ts';
+import { layRows } from '../../../../../common/wire/encoded-rows.ts';
 import { Caches } from '../../../../../kvnode/storage/cache/caches.ts';
 import { keyText } from '../../../../../kvnode/storage/rows/key-text.ts';
 

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { wholeKeySpace } from '../../../../../common/model/key-range.ts';
-import { LaidRows, layRows } from '../../../../../common/wire/laid-rows.ts';
+import { LaidRows, layRows } from '../../../../../common/wire/encoded-rows.ts';
 import { type Leaf, LeafCache } from '../../../../../kvnode/storage/cache/leaf-cache.ts';
 import { keyText } from '../../../../../kvnode/storage/rows/key-text.ts';
 import type { Row, Storage } from '../../../../../kvnode/storage/storage.ts';

@@ -12,7 +12,7 @@ import {
   layRows,
   RowWalk,
   type WireRow,
-} from '../../../common/wire/laid-rows.ts';
+} from '../../../common/wire/encoded-rows.ts';
 import { schema } from '../../support/schema.ts';
 
 const ScanReply = schema.lookupType('rangekeeper.ScanReply');

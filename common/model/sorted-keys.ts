@@ -1,5 +1,5 @@
 // Sorted keys to be searched often, such as the starts of all ranges: a client looks one up for each request. What follows
-// the part that all of them share is laid down as numbers, side by side, so that a search reads a few lines of memory where
+// the part that all of them share is kept as numbers, side by side, so that a search reads a few lines of memory where
 // the keys themselves would be a visit to another object at each step.
 
 import { type Bytes, compareBytes } from '../base/bytes.ts';

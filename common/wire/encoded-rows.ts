@@ -2,9 +2,9 @@
 // rows in this form and copies them into the answer as they are; nobody makes an object of a row before the caller
 // that asked for it gets one.
 //
-//   laid row := 0x0a length:varint  0x0a length:varint key  0x12 length:varint value  0x18 revision:varint
+//   row := 0x0a length:varint  0x0a length:varint key  0x12 length:varint value  0x18 revision:varint
 //
-// This is how we lay one; `decode` takes whatever the schema allows of a Row.
+// This is how we encode one; `decode` takes whatever the schema allows of a Row.
 
 import { type Bytes, emptyBytes, keepable } from '../base/bytes.ts';
 import type { Seq } from '../model/ids.ts';
@@ -25,8 +25,8 @@ const REVISION = 0x18;
 /** Fewer bytes are copied one by one: for so few a call costs more. */
 const COPIED_BY_CALL_MIN = 48;
 
-export class LaidRows {
-  static readonly none = new LaidRows([]);
+export class EncodedRows {
+  static readonly none = new EncodedRows([]);
   /** Whole rows each, in order; not looked into yet, and a view, where they came in a message. */
   readonly parts: readonly Bytes[];
 
@@ -34,8 +34,8 @@ export class LaidRows {
     this.parts = parts;
   }
 
-  static of(rows: Iterable<WireRow>): LaidRows {
-    return new LaidRows([layRows(rows)]);
+  static of(rows: Iterable<WireRow>): EncodedRows {
+    return new EncodedRows([encodeRows(rows)]);
   }
 
   get length(): number {
@@ -56,14 +56,14 @@ export class LaidRows {
   }
 }
 
-export function layRows(rows: Iterable<WireRow>): Bytes {
-  const laid: Bytes[] = [];
+export function encodeRows(rows: Iterable<WireRow>): Bytes {
+  const encoded: Bytes[] = [];
   for (const { key, value, revision } of rows) {
-    const bytes = new Uint8Array(laidBytes(key.length, value.length, revision));
-    layRow(bytes, 0, key, 0, value, 0, revision);
-    laid.push(bytes);
+    const bytes = new Uint8Array(encodedRowSize(key.length, value.length, revision));
+    encodeRow(bytes, 0, key, 0, value, 0, revision);
+    encoded.push(bytes);
   }
-  return Buffer.concat(laid);
+  return Buffer.concat(encoded);
 }
 
 function decodePart(part: Bytes, into: WireRow[]): void {
@@ -95,10 +95,10 @@ function readRow(reader: Reader): WireRow {
   return { key, value, revision };
 }
 
-// ---- laying ------------------------------------------------------------------------------------------------------
+// ---- encoding ----------------------------------------------------------------------------------------------------
 
 /** Bytes that a row takes. */
-export function laidBytes(keyLength: number, valueLength: number, revision: Seq): number {
+export function encodedRowSize(keyLength: number, valueLength: number, revision: Seq): number {
   return bytesBytes(bodyBytes(keyLength, valueLength, revision));
 }
 
@@ -106,8 +106,8 @@ function bodyBytes(keyLength: number, valueLength: number, revision: Seq): numbe
   return bytesBytes(keyLength) + bytesBytes(valueLength) + integerBytes(revision);
 }
 
-/** Lays a row at `at`: of `key` and of `value` what is there from an index on. Answers where it ends. */
-export function layRow(
+/** Encodes a row at `at`, from the parts of `key` and `value` that begin at these indexes. Answers where it ends. */
+export function encodeRow(
   into: Bytes,
   at: number,
   key: Bytes,
@@ -145,7 +145,7 @@ function copy(from: Bytes, start: number, into: Bytes, at: number): number {
 
 // ---- walking -----------------------------------------------------------------------------------------------------
 
-/** Goes over rows that we have laid, without an object for any: begins ahead of the first. */
+/** Goes over rows that we have encoded, without an object for any: begins ahead of the first. */
 export class RowWalk {
   readonly bytes: Bytes;
   /** Of the row that it is at: where it begins, where the next one does, and its parts. */

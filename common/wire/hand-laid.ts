@@ -7,7 +7,7 @@
 import { emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkBound, checkKey, checkValue } from './checks.ts';
-import { LaidRows } from './encoded-rows.ts';
+import { EncodedRows } from './encoded-rows.ts';
 import type {
   Append,
   AppendAck,
@@ -199,7 +199,7 @@ export function putScanReply(writer: Writer, id: number, field: number, body: Sc
 export function readScanReply(reader: Reader, end: number): ScanReply {
   const rowsAt = reader.pos;
   passRows(reader, end);
-  const rows = new LaidRows([reader.viewFrom(rowsAt)]);
+  const rows = new EncodedRows([reader.viewFrom(rowsAt)]);
   let count = 0;
   let bound = emptyBytes;
   let bounded = false;

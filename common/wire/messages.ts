@@ -6,7 +6,7 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq } from '../model/ids.ts';
-import type { LaidRows, WireRow } from './encoded-rows.ts';
+import type { EncodedRows, WireRow } from './encoded-rows.ts';
 
 export const PROTOCOL = 1;
 /** R13: a client's identity, drawn by it. */
@@ -99,7 +99,7 @@ export interface ScanRequest {
 
 export interface ScanReply extends ReadStanding {
   readonly kind: 'scan-reply';
-  readonly rows: LaidRows;
+  readonly rows: EncodedRows;
   readonly count: number;
   /** Forward: every key of [start, bound) is answered; reverse: of [bound, end). null: no bound that way. */
   readonly bound: Bytes | null;

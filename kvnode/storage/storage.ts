@@ -5,7 +5,7 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
-import type { LaidRows } from '../../common/wire/encoded-rows.ts';
+import type { EncodedRows } from '../../common/wire/encoded-rows.ts';
 import type { Lineage } from './log/lineage.ts';
 import type { NodeFile } from './node-file.ts';
 
@@ -93,7 +93,7 @@ export interface ScanOptions {
 
 /** One snapshot of the state. */
 export interface Page {
-  readonly rows: LaidRows;
+  readonly rows: EncodedRows;
   readonly count: number;
   /** Forward: all of [start, bound) was read; reverse: all of [bound, end). Never beyond what was asked. */
   readonly bound: Bytes | null;

@@ -12,7 +12,7 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, isBefore } from '../../common/model/key-range.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import { Channel } from '../../common/net/channel.ts';
-import { LaidRows, type WireRow } from '../../common/wire/encoded-rows.ts';
+import { EncodedRows, type WireRow } from '../../common/wire/encoded-rows.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
 import type {
   CheckRequest,
@@ -317,7 +317,7 @@ export class FakeCluster {
           : end;
     return {
       kind: 'scan-reply',
-      rows: LaidRows.of(request.countOnly ? [] : rows),
+      rows: EncodedRows.of(request.countOnly ? [] : rows),
       count: rows.length,
       bound,
       ...standing,

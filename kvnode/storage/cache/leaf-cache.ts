@@ -1,5 +1,5 @@
 // What scans have read of the store, in memory, so that reading it again costs a copy: leaves, each of which has every row of
-// a stretch of keys, laid as an answer needs them (run.ts). Leaves of one namespace do not overlap; what lies between two is
+// a stretch of keys, encoded as an answer carries them (run.ts). Leaves of one namespace do not overlap; what lies between two is
 // not known. When there are too many bytes those go that no scan has used since it was last looked at them.
 //
 // It tells what the store holds now, or will once the batch being filled is written: whoever changes a row in the store
@@ -8,7 +8,7 @@
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
-import { laidBytes, layRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
+import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
 import type { Run } from '../state/run.ts';
 import type { Row } from '../storage.ts';
@@ -57,12 +57,12 @@ class KeptLeaf implements Leaf {
     while (order < 0 && walk.next()) order = walk.compareKey(key);
     const from = order < 0 ? this.rows.length : walk.at;
     const to = order === 0 ? walk.end : from;
-    const length = row === null ? 0 : laidBytes(key.length, row.value.length, row.revision);
+    const length = row === null ? 0 : encodedRowSize(key.length, row.value.length, row.revision);
     // Other memory: pages that are being answered are views of this.
     const rows = Buffer.allocUnsafeSlow(this.rows.length - (to - from) + length);
     rows.set(this.rows.subarray(0, from));
     rows.set(this.rows.subarray(to), from + length);
-    if (row !== null) layRow(rows, from, key, 0, row.value, 0, row.revision);
+    if (row !== null) encodeRow(rows, from, key, 0, row.value, 0, row.revision);
     this.rows = rows;
     if (order === 0) this.#counted(-1, key.length + walk.valueLength);
     if (row !== null) this.#counted(1, key.length + row.value.length);

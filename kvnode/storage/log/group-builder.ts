@@ -1,4 +1,4 @@
-// The group that gathers: records of all ranges, laid down in memory (tail.ts) as they will be on disk. The place of each
+// The group that gathers: records of all ranges, encoded in memory (tail.ts) as they will be on disk. The place of each
 // is known from the start; only the checksums are added when the group is sealed.
 //
 // A segment begins with a checkpoint of all replicas. It is taken when the first record of a group starts a segment,

@@ -1,4 +1,4 @@
-// The newest bytes of the log in memory, as they are (or will be) on disk: records are laid down here first, payloads are
+// The newest bytes of the log in memory, as they are (or will be) on disk: records are encoded here first, payloads are
 // copied nowhere else, groups are written from here, and followers that keep up are fed from here. Old chunks are
 // let go of once they are written and the bound is exceeded; whoever still holds a subarray of one keeps it alive.
 

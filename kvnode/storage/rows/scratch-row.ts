@@ -1,5 +1,5 @@
-// A row as the state store takes it, laid down in memory that serves all rows: a store copies what it is given. Valid until the
-// next row is laid down.
+// A row as the state store takes it, encoded in memory that serves all rows: a store copies what it is given. Valid until the
+// next row is encoded.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { LIMITS } from '../../../common/model/config.ts';

@@ -4,7 +4,7 @@
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
-import { LaidRows, laidBytes, layRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
+import { EncodedRows, encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import { copyOf } from '../../../common/wire/messages.ts';
 import { type KeyText, keyText, lowerBound } from '../rows/key-text.ts';
 import type { ScanOptions } from '../storage.ts';
@@ -20,7 +20,7 @@ export interface StoredRows {
 
 /** A page without the position of its replica. */
 export interface MergedPage {
-  readonly rows: LaidRows;
+  readonly rows: EncodedRows;
   readonly count: number;
   readonly bound: Bytes | null;
 }
@@ -64,7 +64,7 @@ function mergeRun(page: PageBuilder, overlaid: LayerWalk, run: Run, sign: 1 | -1
   return true;
 }
 
-/** Rows that are not in a run as the page needs them are laid in pieces of memory so large. */
+/** Memory for rows that no run has in the form that the page needs: allocated in pieces of this size. */
 const SHEET_BYTES = 4 * 1024;
 
 class PageBuilder {
@@ -74,13 +74,13 @@ class PageBuilder {
   #count = 0;
   #bytes = 0;
   #bound: Bytes | null = null;
-  /** The part that grows: of a run, or of rows laid here. */
+  /** The part that grows: of a run, or of rows encoded here. */
   #source: Bytes = emptyBytes;
   #from = 0;
   #to = 0;
-  /** Where the next row is laid, if it finds room there. */
+  /** Where the next row is encoded, if there is room for it. */
   #sheet: Bytes = emptyBytes;
-  #laid = 0;
+  #sheetEnd = 0;
 
   constructor(bounds: KeyRange, options: ScanOptions) {
     this.#bounds = bounds;
@@ -104,7 +104,7 @@ class PageBuilder {
     if (this.#isOver(bytes)) return this.#stopBefore(walk.key);
     this.#count++;
     this.#bytes += bytes;
-    if (keysOnly && !countOnly) this.#lay(walk.key, emptyBytes, walk.revision);
+    if (keysOnly && !countOnly) this.#encode(walk.key, emptyBytes, walk.revision);
     else if (!countOnly) this.#extend(walk.bytes, walk.at, walk.end);
     return this.#count < limitRows || this.#stopBehind(walk.key);
   }
@@ -117,7 +117,7 @@ class PageBuilder {
     if (this.#isOver(bytes)) return this.#stopBefore(key);
     this.#count++;
     this.#bytes += bytes;
-    if (!countOnly) this.#lay(key, keysOnly ? emptyBytes : value, revision);
+    if (!countOnly) this.#encode(key, keysOnly ? emptyBytes : value, revision);
     return this.#count < limitRows || this.#stopBehind(key);
   }
 
@@ -135,15 +135,15 @@ class PageBuilder {
     return false;
   }
 
-  #lay(key: Bytes, value: Bytes, revision: number): void {
-    const length = laidBytes(key.length, value.length, revision);
-    if (this.#laid + length > this.#sheet.length) {
+  #encode(key: Bytes, value: Bytes, revision: number): void {
+    const length = encodedRowSize(key.length, value.length, revision);
+    if (this.#sheetEnd + length > this.#sheet.length) {
       this.#sheet = Buffer.allocUnsafe(Math.max(length, SHEET_BYTES));
-      this.#laid = 0;
+      this.#sheetEnd = 0;
     }
-    const at = this.#laid;
-    this.#laid = layRow(this.#sheet, at, key, 0, value, 0, revision);
-    this.#extend(this.#sheet, at, this.#laid);
+    const at = this.#sheetEnd;
+    this.#sheetEnd = encodeRow(this.#sheet, at, key, 0, value, 0, revision);
+    this.#extend(this.#sheet, at, this.#sheetEnd);
   }
 
   /** The page goes on with these bytes. */
@@ -178,7 +178,7 @@ class PageBuilder {
 
   #page(bound: Bytes | null): MergedPage {
     this.#finishPart();
-    return { rows: new LaidRows(this.#parts), count: this.#count, bound };
+    return { rows: new EncodedRows(this.#parts), count: this.#count, bound };
   }
 }
 

@@ -1,14 +1,14 @@
-// Rows of the store as a scan meets them: laid as they will stand in its answer, many in one piece of memory.
+// Rows of the store as a scan meets them: encoded as its answer carries them, many in one piece of memory.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
-import { laidBytes, layRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
+import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
 import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './keys.ts';
 
 /** A stored key and its value; undefined where nobody wants it. */
 export type StoredPair = readonly [Bytes, Bytes | undefined];
 
-/** Consecutive rows of the store, laid, in the order of the scan. */
+/** Consecutive rows of the store, encoded, in the order of the scan. */
 export interface Run {
   readonly rows: Bytes;
   readonly count: number;
@@ -19,10 +19,10 @@ export interface Run {
 }
 
 /** Of stored rows from index `first` on so many as take about `bytesGoal` bytes, at least one. Without `end`. */
-export function layRun(pairs: readonly StoredPair[], first: number, bytesGoal: number): Run {
+export function encodeRun(pairs: readonly StoredPair[], first: number, bytesGoal: number): Run {
   let size = 0;
   let last = first;
-  for (; last < pairs.length && size < bytesGoal; last++) size += laidPairBytes(pairs[last] as StoredPair);
+  for (; last < pairs.length && size < bytesGoal; last++) size += encodedPairSize(pairs[last] as StoredPair);
   const rows = Buffer.allocUnsafeSlow(size);
   let at = 0;
   let bytes = 0;
@@ -30,19 +30,19 @@ export function layRun(pairs: readonly StoredPair[], first: number, bytesGoal: n
     const [key, stored] = pairs[i] as StoredPair;
     bytes += key.length - ROW_PREFIX_BYTES;
     if (stored === undefined) {
-      at = layRow(rows, at, key, ROW_PREFIX_BYTES, key, key.length, 0);
+      at = encodeRow(rows, at, key, ROW_PREFIX_BYTES, key, key.length, 0);
       continue;
     }
     bytes += stored.length - REVISION_BYTES;
-    at = layRow(rows, at, key, ROW_PREFIX_BYTES, stored, REVISION_BYTES, readRevision(stored));
+    at = encodeRow(rows, at, key, ROW_PREFIX_BYTES, stored, REVISION_BYTES, readRevision(stored));
   }
   return { rows, count: last - first, bytes, end: null };
 }
 
-function laidPairBytes([key, stored]: StoredPair): number {
+function encodedPairSize([key, stored]: StoredPair): number {
   const keyLength = key.length - ROW_PREFIX_BYTES;
-  if (stored === undefined) return laidBytes(keyLength, 0, 0);
-  return laidBytes(keyLength, stored.length - REVISION_BYTES, readRevision(stored));
+  if (stored === undefined) return encodedRowSize(keyLength, 0, 0);
+  return encodedRowSize(keyLength, stored.length - REVISION_BYTES, readRevision(stored));
 }
 
 /** The rows with keys in [start, end); null: no bound on that side. They share the run's memory. */

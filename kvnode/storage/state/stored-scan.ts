@@ -10,7 +10,7 @@ import { type KeyText, keyText } from '../rows/key-text.ts';
 import type { ScanOptions } from '../storage.ts';
 import type { StateCursor, StateEngine } from './engine.ts';
 import { ROW_PREFIX_BYTES, rowBounds } from './keys.ts';
-import { layRun, type Run, type StoredPair, within } from './run.ts';
+import { encodeRun, type Run, type StoredPair, within } from './run.ts';
 
 const CURSOR_ROWS_MIN = 4;
 const CURSOR_ROWS_MAX = 1000;
@@ -70,7 +70,9 @@ export class StoredScan {
     const { cursor, end } = this.#gap;
     const wanted = Math.max(scan.limitRows - this.count, CURSOR_ROWS_MIN);
     const pairs = await this.#next(cursor, Math.min(wanted, CURSOR_ROWS_MAX));
-    const known = this.#byLeaves ? this.#leavesOf(pairs, end) : [layRun(pairs, 0, Number.POSITIVE_INFINITY)];
+    const known = this.#byLeaves
+      ? this.#leavesOf(pairs, end)
+      : [encodeRun(pairs, 0, Number.POSITIVE_INFINITY)];
     for (const run of known) this.#take(run);
     if (pairs.length === 0) {
       this.close();
@@ -128,7 +130,7 @@ export class StoredScan {
     let start = this.#at;
     if (pairs.length === 0) read.push({ start, end, rows: NO_ROWS, count: 0, bytes: 0 });
     for (let first = 0; first < pairs.length; ) {
-      const run = layRun(pairs, first, LEAF_BYTES);
+      const run = encodeRun(pairs, first, LEAF_BYTES);
       first += run.count;
       const next = pairs[first];
       const last = pairs[first - 1] as StoredPair;

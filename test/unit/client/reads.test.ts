@@ -3,7 +3,7 @@
 import test from 'ava';
 import type { Client, Found, ReadMode } from '../../../client/api.ts';
 import { type ErrorCode, RangekeeperError } from '../../../common/base/errors.ts';
-import { LaidRows } from '../../../common/wire/encoded-rows.ts';
+import { EncodedRows } from '../../../common/wire/encoded-rows.ts';
 import { replyFromError } from '../../../common/wire/error-reply.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 
@@ -284,8 +284,8 @@ test('an answer that makes no sense fails its call, and no more', async (t) => {
   const owner = cluster.node('n-1');
   const standing = { epoch: 1, stale: false, staleMs: null, appliedSeq: 1 };
   const replies = [
-    { kind: 'scan-reply', rows: LaidRows.none, count: 0, bound: null, ...standing },
-    { kind: 'scan-reply', rows: LaidRows.none, count: 0, bound: Buffer.from('a'), ...standing },
+    { kind: 'scan-reply', rows: EncodedRows.none, count: 0, bound: null, ...standing },
+    { kind: 'scan-reply', rows: EncodedRows.none, count: 0, bound: Buffer.from('a'), ...standing },
     { kind: 'write-reply', revision: 1, epoch: 1, deleted: 0 },
     { kind: 'status-reply', json: Buffer.from('{') },
   ] as const;

@@ -8,7 +8,7 @@ import { type ChannelConfig, DEFAULT_CHANNEL } from '../../../common/net/channel
 import { Peers } from '../../../common/net/peers.ts';
 import type { Connection } from '../../../common/net/transport.ts';
 import { encodeEnvelope } from '../../../common/wire/codec.ts';
-import { LaidRows } from '../../../common/wire/encoded-rows.ts';
+import { EncodedRows } from '../../../common/wire/encoded-rows.ts';
 import type {
   GetReply,
   OneWayBody,
@@ -45,7 +45,7 @@ const SCAN: RequestBody = {
 };
 const page = (bytes: number): ScanReply => ({
   ...{ kind: 'scan-reply', count: 1, bound: null, epoch: 1, stale: false, staleMs: null, appliedSeq: 1 },
-  rows: LaidRows.of([{ key: Buffer.from('k'), value: Buffer.alloc(bytes), revision: 1 }]),
+  rows: EncodedRows.of([{ key: Buffer.from('k'), value: Buffer.alloc(bytes), revision: 1 }]),
 });
 const ACK: OneWayBody = {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejection: null },

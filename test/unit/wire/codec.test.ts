@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../../../common/wire/codec.ts';
-import { LaidRows, type WireRow } from '../../../common/wire/encoded-rows.ts';
+import { EncodedRows, type WireRow } from '../../../common/wire/encoded-rows.ts';
 import { errorFromReply, replyFromError } from '../../../common/wire/error-reply.ts';
 import type {
   Append,
@@ -66,7 +66,7 @@ const SAMPLES: readonly Body[] = [
   ...[null, bytes('m')].map(
     (bound): Body => ({
       kind: 'scan-reply',
-      rows: LaidRows.of([row, { ...row, value: bytes('v'.repeat(200)) }]),
+      rows: EncodedRows.of([row, { ...row, value: bytes('v'.repeat(200)) }]),
       count: 2,
       bound,
       ...standing,

@@ -1,4 +1,4 @@
-// Rows as they stand in an answer: what we lay is what the schema reads, and what we read is all that it allows.
+// Rows as they stand in an answer: what we encode is what the schema reads, and we read all that it allows.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -6,10 +6,10 @@ import { compareBytes } from '../../../common/base/bytes.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import {
-  LaidRows,
-  laidBytes,
-  layRow,
-  layRows,
+  EncodedRows,
+  encodedRowSize,
+  encodeRow,
+  encodeRows,
   RowWalk,
   type WireRow,
 } from '../../../common/wire/encoded-rows.ts';
@@ -36,11 +36,11 @@ function* walked(bytes: Uint8Array): Iterable<WireRow> {
   }
 }
 
-test('rows come back as they were laid, by whole and one by one, and as the schema has it', (t) => {
+test('rows come back as they were encoded, as a whole and one by one, and as the schema has it', (t) => {
   const property = fc.property(fc.array(row, { maxLength: 20 }), (rows) => {
-    const bytes = layRows(rows);
+    const bytes = encodeRows(rows);
     const expected = plain(rows);
-    t.deepEqual(plain(new LaidRows([bytes]).decode()), expected);
+    t.deepEqual(plain(new EncodedRows([bytes]).decode()), expected);
     t.deepEqual(plain(walked(bytes)), expected);
     const read = ScanReply.toObject(ScanReply.decode(bytes), { longs: Number, defaults: true });
     t.deepEqual(plain(read.rows as WireRow[]), expected);
@@ -48,24 +48,24 @@ test('rows come back as they were laid, by whole and one by one, and as the sche
   fc.assert(property, { numRuns: 200, endOnFailure: true });
 });
 
-test('what the schema lays is read, in any order of fields', (t) => {
+test('what the schema encodes is read, in any order of fields', (t) => {
   const rows = [{ key: Buffer.from('k'), value: Buffer.from(''), revision: 7 }];
-  t.deepEqual(plain(new LaidRows([ScanReply.encode({ rows }).finish()]).decode()), plain(rows));
+  t.deepEqual(plain(new EncodedRows([ScanReply.encode({ rows }).finish()]).decode()), plain(rows));
   const turned = Buffer.from('0a 0a 18 07 12 01 76 0a 01 6b 20 01'.replaceAll(' ', ''), 'hex');
-  t.deepEqual(plain(new LaidRows([turned]).decode()), [['6b', '76', 7]]);
+  t.deepEqual(plain(new EncodedRows([turned]).decode()), [['6b', '76', 7]]);
 });
 
-test('a row is laid from the middle of what it is made of', (t) => {
+test('a row is encoded from the middle of its sources', (t) => {
   const source = Buffer.from('....key');
-  const bytes = Buffer.alloc(1 + laidBytes(3, 1, 5));
-  t.is(layRow(bytes, 1, source, 4, Buffer.from('.v'), 1, 5), bytes.length);
+  const bytes = Buffer.alloc(1 + encodedRowSize(3, 1, 5));
+  t.is(encodeRow(bytes, 1, source, 4, Buffer.from('.v'), 1, 5), bytes.length);
   t.deepEqual(plain(walked(bytes.subarray(1))), [['6b6579', '76', 5]]);
 });
 
 test('keys compare as bytes do', (t) => {
   const keys = fc.uint8Array({ minLength: 1, maxLength: 4, max: 3 });
   const property = fc.property(keys, keys, (a, b) => {
-    const walk = new RowWalk(layRows([{ key: a, value: b, revision: 1 }]));
+    const walk = new RowWalk(encodeRows([{ key: a, value: b, revision: 1 }]));
     return walk.next() && Math.sign(walk.compareKey(b)) === Math.sign(compareBytes(a, b));
   });
   fc.assert(property, { numRuns: 500 });
@@ -73,19 +73,19 @@ test('keys compare as bytes do', (t) => {
 });
 
 test('rows keep what they came in alive only where that is mostly theirs', (t) => {
-  const one = layRows([{ key: Buffer.from('k'), value: Buffer.from('v'), revision: 1 }]);
+  const one = encodeRows([{ key: Buffer.from('k'), value: Buffer.from('v'), revision: 1 }]);
   const message = new Uint8Array(200_000);
   message.set(one, 1_000);
-  const [small] = new LaidRows([message.subarray(1_000, 1_000 + one.length)]).decode();
+  const [small] = new EncodedRows([message.subarray(1_000, 1_000 + one.length)]).decode();
   t.is(small?.key.buffer.byteLength, one.length);
   const page = new Uint8Array(
-    layRows(Array(1_000).fill({ key: Buffer.alloc(100), value: one, revision: 1 })),
+    encodeRows(Array(1_000).fill({ key: Buffer.alloc(100), value: one, revision: 1 })),
   );
-  const [large] = new LaidRows([page]).decode();
+  const [large] = new EncodedRows([page]).decode();
   t.is(large?.key.buffer, page.buffer);
 });
 
-const long = (length: number) => layRows([{ key: Buffer.alloc(length), value: Buffer.of(), revision: 1 }]);
+const long = (length: number) => encodeRows([{ key: Buffer.alloc(length), value: Buffer.of(), revision: 1 }]);
 const refused: readonly (readonly [string, Uint8Array])[] = [
   ['another field', Buffer.from('1200', 'hex')],
   ['a row that is cut short', Buffer.from('0a050a016b', 'hex')],
@@ -96,7 +96,7 @@ const refused: readonly (readonly [string, Uint8Array])[] = [
 
 for (const [what, bytes] of refused) {
   test(`MALFORMED: ${what}`, (t) => {
-    const error = t.throws(() => new LaidRows([bytes]).decode(), { instanceOf: RangekeeperError });
+    const error = t.throws(() => new EncodedRows([bytes]).decode(), { instanceOf: RangekeeperError });
     t.is(error?.code, 'MALFORMED');
   });
 }

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
-import { layRows } from '../../../../../common/wire/encoded-rows.ts';
+import { encodeRows } from '../../../../../common/wire/encoded-rows.ts';
 import { Caches } from '../../../../../kvnode/storage/cache/caches.ts';
 import { keyText } from '../../../../../kvnode/storage/rows/key-text.ts';
 
@@ -22,7 +22,7 @@ function readByKey({ rows }: Caches, megabytes: number, again = 0): void {
 function scan({ leaves }: Caches, megabytes: number, again = 0): void {
   for (let n = 0; n < megabytes * 100; n++) {
     const key = toBytes(`leaf ${String(n).padStart(6, '0')}`);
-    const rows = layRows([{ key, value: VALUE, revision: 1 }]);
+    const rows = encodeRows([{ key, value: VALUE, revision: 1 }]);
     const [start, end] = [keyText(key), `${keyText(key)}\0`];
     leaves.add(1, [{ start, end, rows, count: 1, bytes: key.length + VALUE.length }]);
     for (let i = 0; i < again; i++) leaves.find(1, start);

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { wholeKeySpace } from '../../../../../common/model/key-range.ts';
-import { LaidRows, layRows } from '../../../../../common/wire/encoded-rows.ts';
+import { EncodedRows, encodeRows } from '../../../../../common/wire/encoded-rows.ts';
 import { type Leaf, LeafCache } from '../../../../../kvnode/storage/cache/leaf-cache.ts';
 import { keyText } from '../../../../../kvnode/storage/rows/key-text.ts';
 import type { Row, Storage } from '../../../../../kvnode/storage/storage.ts';
@@ -38,13 +38,13 @@ class Model {
   leaf(start: string, end: string | null): Leaf {
     const rows = this.within(start, end);
     const bytes = rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
-    return { start, end, rows: layRows(rows), count: rows.length, bytes };
+    return { start, end, rows: encodeRows(rows), count: rows.length, bytes };
   }
 }
 
 function assertSame(leaf: Leaf, model: Model): void {
   const expected = model.leaf(leaf.start, leaf.end);
-  const text = ({ rows }: Leaf) => new LaidRows([rows]).decode().map(textOfRow).join();
+  const text = ({ rows }: Leaf) => new EncodedRows([rows]).decode().map(textOfRow).join();
   if (text(leaf) !== text(expected)) throw new Error(`${text(leaf)} is not ${text(expected)}`);
   if (leaf.count !== expected.count || leaf.bytes !== expected.bytes) throw new Error('counted wrong');
 }

@@ -29,6 +29,13 @@ function asciiBytes(text: string): Bytes | null {
   return bytes;
 }
 
+/** The byte at an index. Throws RangeError where there is none. */
+export function byteAt(bytes: Bytes, at: number): number {
+  const byte = bytes[at];
+  if (byte === undefined) throw new RangeError(`no byte at ${at} of ${bytes.length}`);
+  return byte;
+}
+
 /** Unsigned lexicographic order: negative, zero or positive. */
 export function compareBytes(a: Bytes, b: Bytes): number {
   const shared = Math.min(a.length, b.length);

@@ -7,6 +7,7 @@
 // This is how we encode one; `decode` takes whatever the schema allows of a Row.
 
 import { type Bytes, emptyBytes, keepable } from '../base/bytes.ts';
+import { putVarint } from '../base/integers.ts';
 import type { Seq } from '../model/ids.ts';
 import { check, checkKey, checkValue, malformed } from './checks.ts';
 import { bytesBytes, integerBytes, Reader } from './protobuf.ts';
@@ -126,14 +127,7 @@ export function encodeRow(
 
 function putField(into: Bytes, at: number, tag: number, value: number): number {
   into[at] = tag;
-  let end = at + 1;
-  let rest = value;
-  while (rest >= 0x80) {
-    into[end++] = (rest % 0x80) | 0x80;
-    rest = rest < 0x8000_0000 ? rest >>> 7 : Math.floor(rest / 0x80);
-  }
-  into[end++] = rest;
-  return end;
+  return putVarint(into, at + 1, value);
 }
 
 function copy(from: Bytes, start: number, into: Bytes, at: number): number {
@@ -155,30 +149,31 @@ export class RowWalk {
   keyLength = 0;
   valueAt = 0;
   valueLength = 0;
-  #pos = 0;
+  readonly #source: Reader;
 
   constructor(bytes: Bytes) {
     this.bytes = bytes;
+    this.#source = new Reader(bytes);
   }
 
   /** On to the next row; false where there is none. */
   next(): boolean {
     if (this.end === this.bytes.length) return false;
     this.at = this.end;
-    this.#pos = this.end;
+    this.#source.pos = this.end;
     const length = this.#field();
-    this.end = this.#pos + length;
+    this.end = this.#source.pos + length;
     this.keyLength = this.#field();
-    this.keyAt = this.#pos;
-    this.#pos += this.keyLength;
+    this.keyAt = this.#source.pos;
+    this.#source.pos += this.keyLength;
     this.valueLength = this.#field();
-    this.valueAt = this.#pos;
+    this.valueAt = this.#source.pos;
     return true;
   }
 
   get revision(): Seq {
-    this.#pos = this.valueAt + this.valueLength;
-    return this.#pos === this.end ? 0 : this.#field();
+    this.#source.pos = this.valueAt + this.valueLength;
+    return this.#source.pos === this.end ? 0 : this.#field();
   }
 
   /** A view. */
@@ -199,17 +194,7 @@ export class RowWalk {
 
   /** Passes a tag, gives the number behind it. */
   #field(): number {
-    const { bytes } = this;
-    let value = 0;
-    let scale = 1;
-    for (let at = this.#pos + 1; ; at++) {
-      const byte = bytes[at] as number;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        this.#pos = at + 1;
-        return value;
-      }
-      scale *= 0x80;
-    }
+    this.#source.pos++;
+    return this.#source.safeInteger();
   }
 }

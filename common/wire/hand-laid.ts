@@ -5,6 +5,7 @@
 // both ways to the schema.
 
 import { emptyBytes } from '../base/bytes.ts';
+import { varintSize } from '../base/integers.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkBound, checkKey, checkValue } from './checks.ts';
 import { EncodedRows } from './encoded-rows.ts';
@@ -20,7 +21,7 @@ import type {
   WriteReply,
   WriteRequest,
 } from './messages.ts';
-import { bytesBytes, DOUBLE_BYTES, integerBytes, type Reader, varintBytes, type Writer } from './protobuf.ts';
+import { bytesBytes, DOUBLE_BYTES, integerBytes, type Reader, type Writer } from './protobuf.ts';
 
 const LENGTH_DELIMITED = 2;
 const FIXED_64 = 1;
@@ -269,7 +270,7 @@ export function putAppend(writer: Writer, id: number, field: number, body: Appen
 }
 
 function entryBytes({ epoch, seq, kind, payload }: WireEntry): number {
-  return integerBytes(epoch) + integerBytes(seq) + 1 + varintBytes(kind) + bytesBytes(payload.length);
+  return integerBytes(epoch) + integerBytes(seq) + 1 + varintSize(kind) + bytesBytes(payload.length);
 }
 
 export function readAppend(reader: Reader, end: number): Append {

@@ -4,6 +4,7 @@
 // library is this file's default export. What both add is for messages laid by hand (hand-laid.ts).
 
 import protobuf from 'protobufjs/minimal.js';
+import { putVarint, readVarint, varintSize } from '../base/integers.ts';
 
 const SCRATCH_BYTES = 8;
 const scratch = new Uint8Array(SCRATCH_BYTES);
@@ -12,30 +13,7 @@ const scratchView = new DataView(scratch.buffer);
 export class Reader extends protobuf.Reader {
   /** Reads a varint that must be a safe integer; throws RangeError otherwise. */
   safeInteger(): number {
-    const { buf, len } = this;
-    let at = this.pos;
-    // Most numbers are short: no multiplication for the first four bytes.
-    let value = 0;
-    for (let shift = 0; shift < 28 && at < len; shift += 7) {
-      const byte = buf[at++] as number;
-      value |= (byte & 0x7f) << shift;
-      if (byte < 0x80) {
-        this.pos = at;
-        return value;
-      }
-    }
-    let scale = 2 ** 28;
-    for (let i = 4; i < 8 && at < len; i++) {
-      const byte = buf[at++] as number;
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) {
-        this.pos = at;
-        if (value > Number.MAX_SAFE_INTEGER) break;
-        return value;
-      }
-      scale *= 0x80;
-    }
-    throw new RangeError('a 64-bit integer is cut short or above 2^53');
+    return readVarint(this);
   }
 
   /** Reads a tag; of one byte where the field's number is below 16. */
@@ -112,26 +90,15 @@ export class Writer extends protobuf.BufferWriter {
   }
 
   putVarint(value: number): void {
-    const { buf } = this;
-    let at = this.pos;
-    let rest = value;
-    while (rest >= 0x8000_0000) {
-      buf[at++] = (rest & 0x7f) | 0x80;
-      rest = Math.floor(rest / 0x80);
-    }
-    while (rest >= 0x80) {
-      buf[at++] = (rest & 0x7f) | 0x80;
-      rest >>>= 7;
-    }
-    buf[at++] = rest;
-    this.pos = at;
+    this.pos = putVarint(this.buf, this.pos, value);
   }
 
   /** A field of an integer; nothing for 0, which is what an absent one means. */
   putInteger(tag: number, value: number): void {
     if (value === 0) return;
-    this.buf[this.pos++] = tag;
-    this.putVarint(value);
+    const { buf, pos } = this;
+    buf[pos] = tag;
+    this.pos = putVarint(buf, pos + 1, value);
   }
 
   putBytes(tag: number, bytes: Uint8Array): void {
@@ -148,8 +115,9 @@ export class Writer extends protobuf.BufferWriter {
 
   /** Of a field of `length` bytes that follow. */
   putHead(tag: number, length: number): void {
-    this.buf[this.pos++] = tag;
-    this.putVarint(length);
+    const { buf, pos } = this;
+    buf[pos] = tag;
+    this.pos = putVarint(buf, pos + 1, length);
   }
 
   putDouble(tag: number, value: number): void {
@@ -160,26 +128,14 @@ export class Writer extends protobuf.BufferWriter {
   }
 }
 
-/** Bytes that a varint takes. Throws RangeError for what is no safe integer. */
-export function varintBytes(value: number): number {
-  if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a safe integer`);
-  if (value < 0x80) return 1;
-  if (value < 0x4000) return 2;
-  if (value < 0x20_0000) return 3;
-  if (value < 0x1000_0000) return 4;
-  let bytes = 4;
-  for (let rest = value / 0x1000_0000; rest >= 1; rest /= 0x80) bytes++;
-  return bytes;
-}
-
 /** What {@link Writer.putInteger} writes, with a tag of one byte. */
 export function integerBytes(value: number): number {
-  return value === 0 ? 0 : 1 + varintBytes(value);
+  return value === 0 ? 0 : 1 + varintSize(value);
 }
 
 /** What {@link Writer.putBytes} writes for so many bytes, with a tag of one byte. */
 export function bytesBytes(length: number): number {
-  return 1 + varintBytes(length) + length;
+  return 1 + varintSize(length) + length;
 }
 
 /** What {@link Writer.putDouble} writes, with a tag of one byte. */

@@ -11,8 +11,8 @@
 
 import { assert } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
+import { viewOf } from '../../../common/base/integers.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
-import { viewOf } from '../log/record.ts';
 import { keyHash } from '../rows/key-text.ts';
 import type { Row } from '../storage.ts';
 

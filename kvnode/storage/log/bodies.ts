@@ -19,9 +19,9 @@
 
 import { present } from '../../../common/base/assert.ts';
 import { type Bytes, toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
+import { getU64le, putU64le, viewOf } from '../../../common/base/integers.ts';
 import type { Inc, NamespaceId, Position, Seq } from '../../../common/model/ids.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
-import { getU64, putU64, viewOf } from './record.ts';
 
 export const LOG_FORMAT = 4;
 
@@ -80,7 +80,7 @@ class BodyWriter {
 
   u64(value: number): this {
     const at = this.#grow(8);
-    putU64(this.#view, at, value);
+    putU64le(this.#view, at, value);
     return this;
   }
 
@@ -138,7 +138,7 @@ class BodyReader {
 
   u64(): number {
     this.#at += 8;
-    return getU64(this.#view, this.#at - 8);
+    return getU64le(this.#view, this.#at - 8);
   }
 
   /** A copy: the record's buffer need not outlive it. */

@@ -23,6 +23,7 @@
 import { crc32 } from 'node:zlib';
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
+import { getU64le, putU64le, viewOf } from '../../../common/base/integers.ts';
 import { CorruptDataError } from '../errors.ts';
 import { ENTRY_KINDS, type EntryKind, type LogEntry } from '../storage.ts';
 
@@ -71,21 +72,6 @@ const COUNT = 72;
 const GROUP_UNIT_BYTES = 8;
 const GROUP_UNITS_MAX = 2 ** 24 - 1;
 
-const TWO_32 = 2 ** 32;
-
-export function viewOf(bytes: Bytes): DataView {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-export function putU64(view: DataView, at: number, value: number): void {
-  view.setUint32(at, value >>> 0, true);
-  view.setUint32(at + 4, (value / TWO_32) >>> 0, true);
-}
-
-export function getU64(view: DataView, at: number): number {
-  return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
-}
-
 export function padded(length: number): number {
   return (length + 7) & ~7;
 }
@@ -107,17 +93,17 @@ export function putHeader(
   epoch: number,
   seq: number,
 ): void {
-  putU64(view, at + GROUP, place.group);
+  putU64le(view, at + GROUP, place.group);
   view.setUint32(at + GROUP_START, place.groupStart, true);
   view.setUint32(at + TYPE, type, true);
-  putU64(view, at + RANGE, range);
-  putU64(view, at + EPOCH, epoch);
-  putU64(view, at + SEQ, seq);
+  putU64le(view, at + RANGE, range);
+  putU64le(view, at + EPOCH, epoch);
+  putU64le(view, at + SEQ, seq);
 }
 
 export function putEntriesHeader(view: DataView, at: number, prevEpoch: number, prevSeq: number): void {
-  putU64(view, at + PREV_EPOCH, prevEpoch);
-  putU64(view, at + PREV_SEQ, prevSeq);
+  putU64le(view, at + PREV_EPOCH, prevEpoch);
+  putU64le(view, at + PREV_SEQ, prevSeq);
 }
 
 /** Copies one entry to `at`; answers where the next one goes. */
@@ -130,7 +116,7 @@ export function putEntry(bytes: Bytes, view: DataView, at: number, kind: EntryKi
 
 /** What is known of a record of entries only once it is complete. */
 export function putCount(view: DataView, at: number, count: number, committed: number): void {
-  putU64(view, at + COMMITTED, committed);
+  putU64le(view, at + COMMITTED, committed);
   view.setUint32(at + COUNT, count, true);
 }
 
@@ -191,7 +177,7 @@ export class RecordCursor {
   }
 
   get group(): number {
-    return getU64(this.view, this.at + GROUP);
+    return getU64le(this.view, this.at + GROUP);
   }
 
   get groupStart(): number {
@@ -208,27 +194,27 @@ export class RecordCursor {
   }
 
   get range(): number {
-    return getU64(this.view, this.at + RANGE);
+    return getU64le(this.view, this.at + RANGE);
   }
 
   get epoch(): number {
-    return getU64(this.view, this.at + EPOCH);
+    return getU64le(this.view, this.at + EPOCH);
   }
 
   get seq(): number {
-    return getU64(this.view, this.at + SEQ);
+    return getU64le(this.view, this.at + SEQ);
   }
 
   get prevEpoch(): number {
-    return getU64(this.view, this.at + PREV_EPOCH);
+    return getU64le(this.view, this.at + PREV_EPOCH);
   }
 
   get prevSeq(): number {
-    return getU64(this.view, this.at + PREV_SEQ);
+    return getU64le(this.view, this.at + PREV_SEQ);
   }
 
   get committed(): number {
-    return getU64(this.view, this.at + COMMITTED);
+    return getU64le(this.view, this.at + COMMITTED);
   }
 
   get count(): number {

@@ -4,7 +4,7 @@
 
 import { assert } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
-import { viewOf } from './record.ts';
+import { viewOf } from '../../../common/base/integers.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 

@@ -10,9 +10,9 @@
 
 import { assert } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
+import { getU32le } from '../../../common/base/integers.ts';
 import { crc32c } from '../crc32c.ts';
 import { CorruptDataError } from '../errors.ts';
-import { viewOf } from '../log/record.ts';
 import { Scratch } from '../rows/scratch-row.ts';
 import type { CursorOptions, StateBatch, StateCursor, StateEngine, StateSnapshot } from './engine.ts';
 import {
@@ -216,7 +216,7 @@ export function seal(key: Bytes, value: Bytes): Bytes {
 /** Throws CorruptDataError where key or value are not what was stored. */
 function unseal(key: Bytes, stored: Bytes): Bytes {
   const value = stored.subarray(CHECKSUM_BYTES);
-  const whole = stored.length >= CHECKSUM_BYTES && viewOf(stored).getUint32(0, true) === checksum(key, value);
+  const whole = stored.length >= CHECKSUM_BYTES && getU32le(stored, 0) === checksum(key, value);
   if (!whole) throw new CorruptDataError('a row of the state store differs from its checksum');
   return value;
 }

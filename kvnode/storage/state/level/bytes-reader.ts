@@ -2,6 +2,7 @@
 // not a defect.
 
 import type { Bytes } from '../../../../common/base/bytes.ts';
+import { readVarint, type VarintSource } from '../../../../common/base/integers.ts';
 import { crc32c } from '../../crc32c.ts';
 import { CorruptDataError } from '../../errors.ts';
 
@@ -15,32 +16,26 @@ export function maskedChecksum(bytes: Bytes): number {
 }
 
 export class BytesReader {
-  readonly #bytes: Bytes;
   readonly #name: string;
-  at: number;
-  readonly #end: number;
+  readonly #source: VarintSource;
 
   /** @param name of the file, for errors */
   constructor(name: string, bytes: Bytes, at = 0, end = bytes.length) {
     this.#name = name;
-    this.#bytes = bytes;
-    this.at = at;
-    this.#end = end;
+    this.#source = { buf: bytes, pos: at, len: end };
   }
 
   get hasMore(): boolean {
-    return this.at < this.#end;
+    return this.#source.pos < this.#source.len;
   }
 
-  /** An integer of up to 53 bits, seven bits a byte, lowest first. */
+  /** An integer of up to 53 bits. */
   varint(): number {
-    let value = 0;
-    for (let scale = 1; scale <= 2 ** 49; scale *= 128) {
-      const byte = this.#byte();
-      value += (byte & 0x7f) * scale;
-      if (byte < 0x80) return value;
+    try {
+      return readVarint(this.#source);
+    } catch (error) {
+      throw this.damaged(error instanceof Error ? error.message : String(error));
     }
-    throw this.damaged('a number is too long');
   }
 
   /** A byte string after its length. */
@@ -49,23 +44,13 @@ export class BytesReader {
   }
 
   take(length: number): Bytes {
-    if (this.at + length > this.#end) throw this.damaged('a string runs past the end');
-    this.at += length;
-    return this.#bytes.subarray(this.at - length, this.at);
+    const { buf, pos, len } = this.#source;
+    if (pos + length > len) throw this.damaged('a string runs past the end');
+    this.#source.pos = pos + length;
+    return buf.subarray(pos, pos + length);
   }
 
   damaged(why: string): CorruptDataError {
-    return new CorruptDataError(`${this.#name} is damaged at ${this.at}: ${why}`);
+    return new CorruptDataError(`${this.#name} is damaged at ${this.#source.pos}: ${why}`);
   }
-
-  #byte(): number {
-    const byte = this.at < this.#end ? this.#bytes[this.at] : undefined;
-    if (byte === undefined) throw this.damaged('a number runs past the end');
-    this.at++;
-    return byte;
-  }
-}
-
-export function u32(bytes: Bytes, at: number): number {
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength).getUint32(at, true);
 }

@@ -7,8 +7,9 @@
 //   edit   := (tag:varint fields)*
 
 import type { Bytes } from '../../../../common/base/bytes.ts';
+import { getU32le } from '../../../../common/base/integers.ts';
 import { CorruptDataError } from '../../errors.ts';
-import { BytesReader, maskedChecksum, u32 } from './bytes-reader.ts';
+import { BytesReader, maskedChecksum } from './bytes-reader.ts';
 
 const BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
@@ -102,7 +103,7 @@ function* recordsOf(name: string, bytes: Bytes): Generator<{ readonly type: numb
     const end = at + HEADER_BYTES + length;
     if (end > blockEnd && blockEnd === bytes.length) return;
     const whole = end <= blockEnd && type >= PARTS.whole && type <= PARTS.last;
-    if (!whole || u32(bytes, at) !== maskedChecksum(bytes.subarray(at + 6, end))) {
+    if (!whole || getU32le(bytes, at) !== maskedChecksum(bytes.subarray(at + 6, end))) {
       throw new CorruptDataError(`${name} is damaged at ${at}`);
     }
     yield { type, data: bytes.subarray(at + HEADER_BYTES, end) };

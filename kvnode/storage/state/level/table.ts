@@ -8,8 +8,9 @@
 
 import { uncompress } from 'snappyjs';
 import type { Bytes } from '../../../../common/base/bytes.ts';
+import { getU32le } from '../../../../common/base/integers.ts';
 import { CorruptDataError } from '../../errors.ts';
-import { BytesReader, maskedChecksum, u32 } from './bytes-reader.ts';
+import { BytesReader, maskedChecksum } from './bytes-reader.ts';
 
 const FOOTER_BYTES = 48;
 const TRAILER_BYTES = 5;
@@ -25,7 +26,9 @@ interface Handle {
 export function verifyTable(name: string, bytes: Bytes): void {
   const footerAt = bytes.length - FOOTER_BYTES;
   const isTable =
-    footerAt >= 0 && u32(bytes, bytes.length - 8) === MAGIC[0] && u32(bytes, bytes.length - 4) === MAGIC[1];
+    footerAt >= 0 &&
+    getU32le(bytes, bytes.length - 8) === MAGIC[0] &&
+    getU32le(bytes, bytes.length - 4) === MAGIC[1];
   if (!isTable) throw new CorruptDataError(`${name} does not end as a table of LevelDB`);
   const footer = new BytesReader(name, bytes, footerAt);
   const metaindex = readHandle(footer);
@@ -51,7 +54,7 @@ function checkTiling(name: string, blocks: readonly Handle[], footerAt: number):
 function verifyBlock(name: string, bytes: Bytes, { offset, size }: Handle): void {
   const end = offset + size + 1;
   const whole = end + 4 <= bytes.length;
-  if (!whole || u32(bytes, end) !== maskedChecksum(bytes.subarray(offset, end))) {
+  if (!whole || getU32le(bytes, end) !== maskedChecksum(bytes.subarray(offset, end))) {
     throw new CorruptDataError(`${name} is damaged in its block at ${offset}`);
   }
 }
@@ -74,7 +77,7 @@ function blockContents(name: string, bytes: Bytes, handle: Handle): Bytes {
  */
 function handlesIn(name: string, contents: Bytes): Handle[] {
   if (contents.length < 4) throw new CorruptDataError(`${name} has an index without an end`);
-  const end = contents.length - 4 - 4 * u32(contents, contents.length - 4);
+  const end = contents.length - 4 - 4 * getU32le(contents, contents.length - 4);
   const reader = new BytesReader(name, contents, 0, end);
   const handles: Handle[] = [];
   while (reader.hasMore) {

@@ -1,4 +1,4 @@
-// Builds dist/ from the sources: the wire code, TypeScript, the page. Does nothing when no source has changed since the
+// Builds dist/ from the sources: TypeScript, the page. Does nothing when no source has changed since the
 // last build that succeeded, so that a second start takes no time. Output of the compilers goes to stderr.
 
 import { spawn } from 'node:child_process';
@@ -32,8 +32,6 @@ export async function build() {
   rmSync(stampFile, { force: true });
   mkdirSync(dist, { recursive: true });
   removeOrphans(dist);
-  const { generate } = await import('../common/wire/generate.js');
-  await generate();
   await Promise.all([compile(), bundle()]);
   writeFileSync(stampFile, stamp);
   return true;
@@ -72,12 +70,11 @@ function stampOf(sources) {
   return hash.digest('hex');
 }
 
-/** Generated code is an output, made from a source that counts. */
 function filesBelow(path) {
   if (!existsSync(path)) return [];
   if (!statSync(path).isDirectory()) return [path];
   return readdirSync(path)
-    .filter((name) => name !== 'node_modules' && name !== 'generated')
+    .filter((name) => name !== 'node_modules')
     .sort()
     .flatMap((name) => filesBelow(join(path, name)));
 }

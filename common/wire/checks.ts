@@ -1,10 +1,10 @@
-// What decoders ask of what comes in. They throw RangeError, and whoever runs one makes MALFORMED of whatever it throws.
+// What decoders ask of what comes in. They throw RangeError; whoever runs a decoder turns whatever it throws into MALFORMED.
 
 import type { Bytes } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 
-/** What a decoder threw, the generated code's errors too, as the rest of the code is told. */
+/** What a decoder threw, its own errors and those of protobufjs, as the rest of the code sees it. */
 export function malformed(error: unknown): RangekeeperError {
   const fault = error instanceof Error ? error.message : error;
   return new RangekeeperError('MALFORMED', `malformed message: ${fault}`);
@@ -30,6 +30,10 @@ export function checkValue(value: Bytes): void {
 
 export function checkValueLength(length: number): void {
   check(length <= LIMITS.valueBytesMax, 'value too long');
+}
+
+export function checkFinite(value: number, name: string): void {
+  check(Number.isFinite(value), `${name} is not a number`);
 }
 
 /** Bounds may be one byte longer than a key: "just after this key". */

@@ -7,17 +7,16 @@ import { compareBytes } from '../base/bytes.ts';
 import { COUNTER_MAX } from '../model/fields.ts';
 import { contains, isEmpty } from '../model/key-range.ts';
 import { check } from './checks.ts';
-import type {
-  Append,
-  AppendAck,
-  DamageVerdict,
-  ReplicaDigest,
-  SnapshotAck,
-  SnapshotChunk,
+import {
+  type Append,
+  type AppendAck,
+  type DamageVerdict,
+  ENTRY_KINDS,
+  type ReplicaDigest,
+  type SnapshotAck,
+  type SnapshotChunk,
 } from './messages.ts';
 import { checkOperation } from './operation.ts';
-
-const OPERATION = 2;
 
 /** R3: the entries continue the log after prev, under epochs that never fall and are not above the owner's. */
 export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: Append): void {
@@ -30,7 +29,7 @@ export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: App
     check(entry.seq === ++seq, 'entries do not follow on each other');
     check(entry.epoch >= lastEpoch, 'epochs fall along the entries');
     lastEpoch = entry.epoch;
-    if (entry.kind === OPERATION) checkOperation(entry.payload);
+    if (entry.kind === ENTRY_KINDS.operation) checkOperation(entry.payload);
     else check(entry.payload.length === 0, 'an EpochStart or a check holds something');
   }
   check(lastEpoch <= epoch, "an entry's epoch is above the owner's");

@@ -1,5 +1,5 @@
 // What the protocol's messages hold, as the rest of the code sees them: a union told apart by `kind`, absent things
-// null. rangekeeper.proto says what each field means; codec.ts turns one into the other. Byte fields of a decoded
+// null. rangekeeper.proto says what each field means; bodies.ts lists the codecs that turn one into the other. Byte fields of a decoded
 // message are views into the received bytes: who keeps one beyond the handler's return copies it (`copyOf`), since a
 // view pins the whole message. Encoding copies, so what was passed in may be reused at once.
 
@@ -115,13 +115,14 @@ export interface StatusReply {
   readonly json: Bytes;
 }
 
-/** 1: the start of an epoch; 2: an operation; 3: a consistency check. */
-export type WireEntryKind = 1 | 2 | 3;
+/** EntryKind in rangekeeper.proto; the log stores the same numbers. */
+export const ENTRY_KINDS = { epochStart: 1, operation: 2, check: 3 } as const;
+export type EntryKind = (typeof ENTRY_KINDS)[keyof typeof ENTRY_KINDS];
 
 export interface WireEntry {
   readonly epoch: Epoch;
   readonly seq: Seq;
-  readonly kind: WireEntryKind;
+  readonly kind: EntryKind;
   readonly payload: Bytes;
 }
 

@@ -1,53 +1,63 @@
 // A write as bytes: encoded once by its client, carried in WriteRequest, logged and forwarded as it is, decoded where
-// it is applied. The limits are checked on both sides. Laid by hand, as hand-laid.ts says why.
+// it is applied. The limits are checked on both sides.
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkKeyLength, checkValueLength, malformed } from './checks.ts';
-import { limit, skip } from './hand-laid.ts';
 import { CLIENT_ID_BYTES, type Mutation, type Operation } from './messages.ts';
-import { bytesBytes, integerBytes, Reader, Writer } from './protobuf.ts';
+import { boolSize, bytes, bytesSize, integer, integerSize, Reader, Writer } from './protobuf.ts';
 
 /** MutationKind in rangekeeper.proto. */
 const KIND = { put: 1, delete: 2, check: 3 } as const;
 
-/** The fields' tags in rangekeeper.proto: number and type. */
-const OPERATION = { clientId: 0x0a, number: 0x10, doneBelow: 0x18, base: 0x20, mutations: 0x2a } as const;
-const MUTATION = { kind: 0x08, key: 0x12, value: 0x1a, guarded: 0x20, ifRevision: 0x28 } as const;
+const OPERATION = {
+  clientId: bytes(1),
+  number: integer(2),
+  doneBelow: integer(3),
+  base: integer(4),
+  mutations: bytes(5),
+} as const;
+
+const MUTATION = {
+  kind: integer(1),
+  key: bytes(2),
+  value: bytes(3),
+  guarded: integer(4),
+  ifRevision: integer(5),
+} as const;
 
 /** One for all, each begun anew. */
 const writer = new Writer();
 
 export function encodeOperation({ clientId, number, doneBelow, base, mutations }: Operation): Bytes {
-  let bytes =
-    bytesBytes(clientId.length) + integerBytes(number) + integerBytes(doneBelow) + integerBytes(base);
-  for (const mutation of mutations) bytes += bytesBytes(mutationBytes(mutation));
-  writer.begin(bytes);
-  writer.putBytes(OPERATION.clientId, clientId);
-  writer.putInteger(OPERATION.number, number);
-  writer.putInteger(OPERATION.doneBelow, doneBelow);
-  writer.putInteger(OPERATION.base, base);
+  let size = bytesSize(clientId.length) + integerSize(number) + integerSize(doneBelow) + integerSize(base);
+  for (const mutation of mutations) size += bytesSize(mutationSize(mutation));
+  writer.begin(size);
+  writer.bytes(OPERATION.clientId, clientId);
+  writer.integer(OPERATION.number, number);
+  writer.integer(OPERATION.doneBelow, doneBelow);
+  writer.integer(OPERATION.base, base);
   for (const mutation of mutations) {
-    writer.putHead(OPERATION.mutations, mutationBytes(mutation));
+    writer.head(OPERATION.mutations, mutationSize(mutation));
     putMutation(mutation);
   }
   return writer.written();
 }
 
-function mutationBytes(mutation: Mutation): number {
-  const { key, ifRevision } = mutation;
-  const condition = ifRevision === null ? 0 : 2 + integerBytes(ifRevision);
-  return 2 + bytesBytes(key.length) + bytesBytes(valueBytes(mutation).length) + condition;
+function mutationSize(mutation: Mutation): number {
+  const { kind, key, ifRevision } = mutation;
+  const condition = ifRevision === null ? 0 : boolSize(true) + integerSize(ifRevision);
+  return integerSize(KIND[kind]) + bytesSize(key.length) + bytesSize(valueBytes(mutation).length) + condition;
 }
 
 function putMutation(mutation: Mutation): void {
   const { kind, key, ifRevision } = mutation;
-  writer.putInteger(MUTATION.kind, KIND[kind]);
-  writer.putBytes(MUTATION.key, key);
-  writer.putBytes(MUTATION.value, valueBytes(mutation));
+  writer.integer(MUTATION.kind, KIND[kind]);
+  writer.bytes(MUTATION.key, key);
+  writer.bytes(MUTATION.value, valueBytes(mutation));
   if (ifRevision === null) return;
-  writer.putInteger(MUTATION.guarded, 1);
-  writer.putInteger(MUTATION.ifRevision, ifRevision);
+  writer.bool(MUTATION.guarded, true);
+  writer.integer(MUTATION.ifRevision, ifRevision);
 }
 
 function valueBytes(mutation: Mutation): Bytes {
@@ -82,26 +92,25 @@ const part = { kind: 0, keyAt: 0, keyLength: 0, valueAt: 0, valueLength: 0, guar
 /** Reads and checks all of it; the mutations go into `into`, if that is given. */
 function walk(reader: Reader, into: Mutation[] | null): void {
   check(reader.len <= LIMITS.operationBytesMax, 'operation too long');
-  const end = reader.len;
   let clientLength = 0;
   let mutations = 0;
   found.clientAt = 0;
   found.number = 0;
   found.doneBelow = 0;
   found.base = 0;
-  while (reader.pos < end) {
-    const tag = reader.shortTag();
+  while (reader.hasMore) {
+    const tag = reader.fieldTag();
     if (tag === OPERATION.clientId) {
       clientLength = reader.passBytes();
       found.clientAt = reader.pos - clientLength;
-    } else if (tag === OPERATION.number) found.number = reader.safeInteger();
-    else if (tag === OPERATION.doneBelow) found.doneBelow = reader.safeInteger();
-    else if (tag === OPERATION.base) found.base = reader.safeInteger();
+    } else if (tag === OPERATION.number) found.number = reader.integer();
+    else if (tag === OPERATION.doneBelow) found.doneBelow = reader.integer();
+    else if (tag === OPERATION.base) found.base = reader.integer();
     else if (tag === OPERATION.mutations) {
       mutations++;
       walkMutation(reader);
       into?.push(mutationIn(reader));
-    } else skip(reader, tag);
+    } else reader.skipField(tag);
   }
   const { number, doneBelow } = found;
   check(clientLength === CLIENT_ID_BYTES, 'client id is not 16 bytes');
@@ -111,16 +120,15 @@ function walk(reader: Reader, into: Mutation[] | null): void {
 }
 
 function walkMutation(reader: Reader): void {
-  const outerEnd = reader.len;
-  const end = limit(reader, reader.size());
+  const outerEnd = reader.enter();
   part.kind = 0;
   part.keyLength = 0;
   part.valueLength = 0;
   part.guarded = false;
   part.ifRevision = 0;
-  while (reader.pos < end) {
-    const tag = reader.shortTag();
-    if (tag === MUTATION.kind) part.kind = reader.safeInteger();
+  while (reader.hasMore) {
+    const tag = reader.fieldTag();
+    if (tag === MUTATION.kind) part.kind = reader.integer();
     else if (tag === MUTATION.key) {
       part.keyLength = reader.passBytes();
       part.keyAt = reader.pos - part.keyLength;
@@ -128,10 +136,10 @@ function walkMutation(reader: Reader): void {
       part.valueLength = reader.passBytes();
       part.valueAt = reader.pos - part.valueLength;
     } else if (tag === MUTATION.guarded) part.guarded = reader.bool();
-    else if (tag === MUTATION.ifRevision) part.ifRevision = reader.safeInteger();
-    else skip(reader, tag);
+    else if (tag === MUTATION.ifRevision) part.ifRevision = reader.integer();
+    else reader.skipField(tag);
   }
-  reader.len = outerEnd;
+  reader.leave(outerEnd);
   checkKeyLength(part.keyLength);
   switch (part.kind) {
     case KIND.put:

@@ -6,12 +6,11 @@ import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { EncodedRows } from '../../common/wire/encoded-rows.ts';
+import type { EntryKind } from '../../common/wire/messages.ts';
 import type { Lineage } from './log/lineage.ts';
 import type { NodeFile } from './node-file.ts';
 
-/** Kinds of log entries; numbers are those of the wire's EntryKind. */
-export const ENTRY_KINDS = { epochStart: 1, operation: 2, check: 3 } as const;
-export type EntryKind = (typeof ENTRY_KINDS)[keyof typeof ENTRY_KINDS];
+export { ENTRY_KINDS, type EntryKind } from '../../common/wire/messages.ts';
 
 export interface LogEntry {
   readonly epoch: Epoch;

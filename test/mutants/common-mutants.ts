@@ -156,8 +156,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'take an operation that cannot be applied',
     rule: 'what a peer sends is checked before it is logged',
     file: 'common/wire/claims.ts',
-    text: 'if (entry.kind === OPERATION) checkOperation(entry.payload);',
-    replacement: 'if (entry.kind === OPERATION) void checkOperation;',
+    text: 'if (entry.kind === ENTRY_KINDS.operation) checkOperation(entry.payload);',
+    replacement: 'if (entry.kind === ENTRY_KINDS.operation) void checkOperation;',
   },
   {
     name: "take a snapshot's row of another range",

@@ -35,16 +35,12 @@ const FILE =
 
 /** Of other projects. */
 const FOREIGN = /^(Node\.js|protobuf\.js|zkServer\.sh|zkCli\.sh)$/;
-/** Outputs of the build. */
-const GENERATED = /(^|\/)generated\//;
 
 /** Each file that a comment or a document names is there. Folders may be left out from the left: `zk/lease.ts`. */
 export const citedFiles: TextRule = (texts) => {
   const known = new Set(texts.flatMap(({ path }) => endingsOf(path)));
   return eachMatch(texts, FILE, ({ 1: cited = '' }) =>
-    known.has(sourceOf(cited)) || FOREIGN.test(cited) || GENERATED.test(cited)
-      ? null
-      : `there is no file ${cited}`,
+    known.has(sourceOf(cited)) || FOREIGN.test(cited) ? null : `there is no file ${cited}`,
   );
 };
 

@@ -37,7 +37,7 @@ export interface Source {
 /** The clone's folder: compiled tests are in dist/test/support. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
-const SKIPPED = new Set(['node_modules', 'dist', 'generated', '.git', '.rangekeeper']);
+const SKIPPED = new Set(['node_modules', 'dist', '.git', '.rangekeeper']);
 
 /** Paths of all files of the project, from its root. */
 export function projectFiles(folder = ROOT): string[] {

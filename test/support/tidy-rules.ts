@@ -96,7 +96,6 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
     // The other codec that ours is compared with.
     { where: /^test\//, files: 1 },
   ],
-  'protobufjs-cli': [{ where: /^common\/wire\/generate\.js$/, files: 1 }],
   ws: [
     { where: /^common\/net\//, files: 1 },
     { where: /^webserver\/[^/]+$/, files: 1 },

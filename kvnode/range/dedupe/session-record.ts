@@ -27,26 +27,26 @@ export interface ClientSession {
 
 export function encodeTable(evictedThrough: Seq): Bytes {
   const writer = new Writer();
-  writer.uint64(evictedThrough);
+  writer.addVarint(evictedThrough);
   return writer.written();
 }
 
 export function decodeTable(record: Bytes): Seq {
-  return new Reader(record).safeInteger();
+  return new Reader(record).integer();
 }
 
 export function encodeSession({ lastSeq, floor, window }: ClientSession): Bytes {
   const writer = new Writer();
-  writer.uint64(lastSeq);
-  writer.uint64(floor);
-  writer.uint64(window.doneBelow);
+  writer.addVarint(lastSeq);
+  writer.addVarint(floor);
+  writer.addVarint(window.doneBelow);
   let before = window.doneBelow;
   for (const [number, answer] of window.entries()) {
-    writer.uint64(number - before);
+    writer.addVarint(number - before);
     before = number;
-    writer.uint64(answer.kind === 'conflict' ? CONFLICT : 1 + answer.deleted);
-    writer.uint64(lastSeq - answer.revision);
-    if (answer.kind === 'written') writer.uint64(answer.epoch);
+    writer.addVarint(answer.kind === 'conflict' ? CONFLICT : 1 + answer.deleted);
+    writer.addVarint(lastSeq - answer.revision);
+    if (answer.kind === 'written') writer.addVarint(answer.epoch);
   }
   return writer.written();
 }
@@ -54,12 +54,12 @@ export function encodeSession({ lastSeq, floor, window }: ClientSession): Bytes 
 /** Throws RangeError where the record is not what {@link encodeSession} gives. */
 export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
   const reader = new Reader(record);
-  const lastSeq = reader.safeInteger();
-  const floor = reader.safeInteger();
-  const doneBelow = reader.safeInteger();
+  const lastSeq = reader.integer();
+  const floor = reader.integer();
+  const doneBelow = reader.integer();
   const window = new AnswerWindow(doneBelow);
   for (let number = doneBelow; reader.pos < reader.len; ) {
-    number += reader.safeInteger();
+    number += reader.integer();
     if (number - doneBelow >= LIMITS.writeWindow) throw new RangeError('an answer is outside the window');
     window.set(number, decodeAnswer(reader, lastSeq));
   }
@@ -67,9 +67,9 @@ export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
 }
 
 function decodeAnswer(reader: Reader, lastSeq: Seq): Answer {
-  const outcome = reader.safeInteger();
-  const revision = lastSeq - reader.safeInteger();
+  const outcome = reader.integer();
+  const revision = lastSeq - reader.integer();
   if (revision < 0) throw new RangeError('an answer is older than the range');
   if (outcome === CONFLICT) return { kind: 'conflict', revision };
-  return { kind: 'written', epoch: reader.safeInteger(), revision, deleted: outcome - 1 };
+  return { kind: 'written', epoch: reader.integer(), revision, deleted: outcome - 1 };
 }

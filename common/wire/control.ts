@@ -1,0 +1,131 @@
+// The channel's own messages, and the reply of a request that failed.
+
+import { emptyBytes } from '../base/bytes.ts';
+import { ERROR_TABLE, errorCodeFromWire } from '../base/errors.ts';
+import { check } from './checks.ts';
+import type { ErrorReply, Hello, HelloReply, Ping, Pong } from './messages.ts';
+import {
+  type BodyCodec,
+  bytes,
+  bytesSize,
+  emptyBody,
+  integer,
+  integerSize,
+  type Reader,
+  stringSize,
+  type Writer,
+} from './protobuf.ts';
+
+/** A cluster's or a node's id on the wire; a client has none. */
+const NAME = /^[A-Za-z0-9._:-]{0,64}$/;
+/** UTF-16 units of an error's text. */
+const ERROR_TEXT_MAX = 64 * 1024;
+
+// ---- the channel's own -------------------------------------------------------------------------------------------
+
+type Greeting = Omit<Hello, 'kind'>;
+
+/** Hello and HelloReply have the same fields. */
+const HELLO = { protocol: integer(1), clusterId: bytes(2), nodeId: bytes(3) } as const;
+
+const greeting = {
+  size({ protocol, clusterId, nodeId }: Greeting): number {
+    return integerSize(protocol) + stringSize(clusterId) + stringSize(nodeId);
+  },
+
+  put(writer: Writer, { protocol, clusterId, nodeId }: Greeting): void {
+    writer.integer(HELLO.protocol, protocol);
+    writer.string(HELLO.clusterId, clusterId);
+    writer.string(HELLO.nodeId, nodeId);
+  },
+};
+
+function readGreeting(reader: Reader): Greeting {
+  let protocol = 0;
+  let clusterId = '';
+  let nodeId = '';
+  while (reader.hasMore) {
+    const tag = reader.fieldTag();
+    if (tag === HELLO.protocol) protocol = reader.u32();
+    else if (tag === HELLO.clusterId) clusterId = reader.stringVerify();
+    else if (tag === HELLO.nodeId) nodeId = reader.stringVerify();
+    else reader.skipField(tag);
+  }
+  check(NAME.test(clusterId) && NAME.test(nodeId), 'no name');
+  return { protocol, clusterId, nodeId };
+}
+
+export const hello: BodyCodec<Hello> = {
+  field: 2,
+  ...greeting,
+  read: (reader) => ({ kind: 'hello', ...readGreeting(reader) }),
+};
+
+export const helloReply: BodyCodec<HelloReply> = {
+  field: 3,
+  ...greeting,
+  read: (reader) => ({ kind: 'hello-reply', ...readGreeting(reader) }),
+};
+
+export const ping = emptyBody<Ping>(17, { kind: 'ping' });
+export const pong = emptyBody<Pong>(18, { kind: 'pong' });
+
+// ---- errors ------------------------------------------------------------------------------------------------------
+
+const ERROR = {
+  code: integer(1),
+  message: bytes(2),
+  revision: integer(3),
+  descriptor: bytes(4),
+  descriptorVersion: integer(5),
+  seq: integer(6),
+} as const;
+
+export const error: BodyCodec<ErrorReply> = {
+  field: 4,
+
+  size({ code, message, revision, seq, descriptor }) {
+    const known =
+      descriptor === null ? 0 : bytesSize(descriptor.data.length) + integerSize(descriptor.version);
+    return (
+      integerSize(ERROR_TABLE[code].wire) +
+      stringSize(message) +
+      integerSize(revision) +
+      integerSize(seq) +
+      known
+    );
+  },
+
+  put(writer, { code, message, revision, seq, descriptor }) {
+    writer.integer(ERROR.code, ERROR_TABLE[code].wire);
+    writer.string(ERROR.message, message);
+    writer.integer(ERROR.revision, revision);
+    if (descriptor !== null) {
+      writer.bytes(ERROR.descriptor, descriptor.data);
+      writer.integer(ERROR.descriptorVersion, descriptor.version);
+    }
+    writer.integer(ERROR.seq, seq);
+  },
+
+  read(reader) {
+    let code = 0;
+    let message = '';
+    let revision = 0;
+    let data = emptyBytes;
+    let version = 0;
+    let seq = 0;
+    while (reader.hasMore) {
+      const tag = reader.fieldTag();
+      if (tag === ERROR.code) code = reader.u32();
+      else if (tag === ERROR.message) message = reader.stringVerify();
+      else if (tag === ERROR.revision) revision = reader.integer();
+      else if (tag === ERROR.descriptor) data = reader.bytes();
+      else if (tag === ERROR.descriptorVersion) version = reader.u32();
+      else if (tag === ERROR.seq) seq = reader.integer();
+      else reader.skipField(tag);
+    }
+    check(message.length <= ERROR_TEXT_MAX, 'error text too long');
+    const descriptor = data.length === 0 ? null : { data, version };
+    return { kind: 'error', code: errorCodeFromWire(code), message, revision, seq, descriptor };
+  },
+};

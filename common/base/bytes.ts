@@ -72,7 +72,7 @@ export function prefixEnd(prefix: Bytes): Bytes | null {
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) return null;
   const end = prefix.slice(0, length);
-  end[length - 1] = (end[length - 1] as number) + 1;
+  end[length - 1] = byteAt(prefix, length - 1) + 1;
   return end;
 }
 
@@ -106,7 +106,7 @@ export function formatBytes(bytes: Bytes): string {
     const length = sequenceLength(bytes, i);
     const character = length === 0 ? null : utf8OrNull(bytes.subarray(i, i + length));
     if (character === null || !isPrintable(character)) {
-      text += `\\x${(bytes[i] as number).toString(16).padStart(2, '0')}`;
+      text += `\\x${byteAt(bytes, i).toString(16).padStart(2, '0')}`;
       i++;
     } else {
       text += character === '\\' ? '\\\\' : character;
@@ -148,7 +148,7 @@ export function parseBytes(text: string): Bytes {
 const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': 0x5c, n: 0x0a, r: 0x0d, t: 0x09 };
 
 function sequenceLength(bytes: Bytes, at: number): number {
-  const lead = bytes[at] as number;
+  const lead = byteAt(bytes, at);
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead < 0xe0) return 2;
   if (lead >= 0xe0 && lead < 0xf0) return 3;

@@ -7,6 +7,7 @@ import type { DescriptorImage } from '../common/model/descriptor.ts';
 import type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
 import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../common/model/range-check.ts';
+import type { ReadMode } from '../common/model/read-mode.ts';
 import type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 
@@ -27,7 +28,7 @@ export interface ConnectOptions {
   readonly logger?: Logger;
 }
 
-export type ReadMode = 'linearizable' | 'fallback' | 'stale';
+export type { ReadMode };
 
 export interface CallOptions {
   /** Overrides ConnectOptions.deadlineMs. */

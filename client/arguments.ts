@@ -5,10 +5,9 @@ import { type Bytes, emptyBytes, prefixEnd, toBytes } from '../common/base/bytes
 import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { KeyRange } from '../common/model/key-range.ts';
+import { READ_MODES, type ReadMode } from '../common/model/read-mode.ts';
 import type { Mutation } from '../common/wire/messages.ts';
-import type { BatchOp, CallOptions, Key, ReadMode, ScanOptions } from './api.ts';
-
-const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
+import type { BatchOp, CallOptions, Key, ScanOptions } from './api.ts';
 
 export function invalid(message: string): never {
   throw new RangekeeperError('INVALID_ARGUMENT', message);

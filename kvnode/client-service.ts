@@ -2,6 +2,7 @@
 // must be linearizable, checked against ownership and lease (R11).
 
 import { never } from '../common/base/assert.ts';
+import { emptyBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
@@ -99,7 +100,7 @@ export class ClientService {
     client.reply(requestId, {
       kind: 'get-reply',
       found: row !== undefined,
-      value: row?.value ?? NO_BYTES,
+      value: row?.value ?? emptyBytes,
       revision: row?.revision ?? 0,
       // One by one: objects spread together take longer than to find the row.
       epoch: standing.epoch,
@@ -170,8 +171,6 @@ export class ClientService {
     return { epoch: replica.epochSeen, stale: !fresh, staleMs, appliedSeq };
   }
 }
-
-const NO_BYTES = new Uint8Array(0);
 
 function scanFault(host: RangeHost, request: ScanRequest): ErrorReply | null {
   if (host.replica.isVoid) return host.refusal('BEHIND', 'the replica is taking a snapshot in');

@@ -1,12 +1,10 @@
 // Reads what a request asks for, strictly: an unknown or repeated parameter, a bad escape, a number out of bounds is
 // INVALID_ARGUMENT with one sentence. Limits of keys and values are the client's to check.
 
-import type { ReadMode } from '../client/api.ts';
 import { type Bytes, parseBytes } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
-
-const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
+import { READ_MODES, type ReadMode } from '../common/model/read-mode.ts';
 
 function bad(message: string): RangekeeperError {
   return new RangekeeperError('INVALID_ARGUMENT', message);

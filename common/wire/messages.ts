@@ -6,13 +6,15 @@
 import type { Bytes } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq } from '../model/ids.ts';
+import type { ReadMode } from '../model/read-mode.ts';
 import type { EncodedRows, WireRow } from './encoded-rows.ts';
 
 export const PROTOCOL = 1;
 /** R13: a client's identity, drawn by it. */
 export const CLIENT_ID_BYTES = 16;
 
-export type WireReadMode = 'linearizable' | 'stale';
+/** What a node is asked for: a fallback read is the client's, made of these two. */
+export type WireReadMode = Exclude<ReadMode, 'fallback'>;
 
 export interface Hello {
   readonly kind: 'hello';

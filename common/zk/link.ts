@@ -7,7 +7,7 @@
 import zookeeper, { type Client, type LibraryError } from 'node-zookeeper-client';
 import jute, { type MultiOp } from 'node-zookeeper-client/lib/jute/index.js';
 import { never, present } from '../base/assert.ts';
-import { toHex } from '../base/bytes.ts';
+import { emptyBytes, toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
 import { type Address, formatAddress } from '../model/address.ts';
 import { type Asked, multiResults, NO_NODE, refusal, settleWith, toNode, unanswered } from './answers.ts';
@@ -135,7 +135,7 @@ export class Link implements ServerLink {
     for (const [index] of names.entries()) {
       const path = `/${names.slice(0, index + 1).join('/')}`;
       try {
-        await this.#createAt(path, path, new Uint8Array(0), 'persistent', timeoutMs);
+        await this.#createAt(path, path, emptyBytes, 'persistent', timeoutMs);
       } catch (error) {
         if (!(error instanceof ZkError && error.failure === 'node-exists')) throw error;
       }

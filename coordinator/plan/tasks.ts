@@ -3,7 +3,7 @@
 // what it brings about, so it is carried out once.
 
 import { never } from '../../common/base/assert.ts';
-import { type Bytes, compareBytes, parseBytes } from '../../common/base/bytes.ts';
+import { type Bytes, compareBytes, emptyBytes, parseBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { defaultMinInSync, incOf, isInSync, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
@@ -104,7 +104,7 @@ function checkedSplitKeys(texts: readonly string[]): readonly Bytes[] {
     throw new Refusal(`a namespace begins with at most ${LIMITS.rangesPerNamespaceCreated} ranges`);
   }
   const keys = texts.map(checkedSplitKey).sort(compareBytes);
-  const double = keys.findIndex((key, i) => compareBytes(key, keys[i + 1] ?? new Uint8Array(0)) === 0);
+  const double = keys.findIndex((key, i) => compareBytes(key, keys[i + 1] ?? emptyBytes) === 0);
   if (double >= 0) throw new Refusal('two split keys are the same');
   return keys;
 }

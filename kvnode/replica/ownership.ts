@@ -2,6 +2,7 @@
 // (R5, R6, R10), and how it hands over (R8). It ends with the epoch; a new epoch makes a new Ownership.
 
 import { assert } from '../../common/base/assert.ts';
+import { emptyBytes } from '../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
@@ -67,7 +68,7 @@ export class Ownership {
     const before = state.index.last;
     state.raiseEpochSeen(epoch);
     this.startSeq = before.seq + 1;
-    state.append([{ epoch, seq: this.startSeq, kind: ENTRY_KINDS.epochStart, payload: new Uint8Array(0) }]);
+    state.append([{ epoch, seq: this.startSeq, kind: ENTRY_KINDS.epochStart, payload: emptyBytes }]);
     this.#times.appended(this.startSeq, now);
     this.#followers.adopt(image.descriptor.replicas, now);
   }

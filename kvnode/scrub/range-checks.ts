@@ -2,6 +2,7 @@
 // computes its digest as of that entry and reports it; once all have, or a deadline has passed, their digests are compared.
 // A check lives in one epoch: what comes from another one, or from another life of a replica, counts for nothing.
 
+import { emptyBytes } from '../../common/base/bytes.ts';
 import type { Env, Timer } from '../../common/base/env.ts';
 import type { ErrorCode } from '../../common/base/errors.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
@@ -12,7 +13,6 @@ import type { Replica } from '../replica/replica.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { type Digest, judge } from './verdict.ts';
 
-const NO_PAYLOAD = new Uint8Array(0);
 /** Looked after so often, ms. */
 const LOOK_MS = 500;
 
@@ -76,7 +76,7 @@ export class RangeChecks<Host extends CheckedHost> {
     const { env, touched } = this.#options;
     const begunAt = env.now();
     const expected = streaming(host, begunAt);
-    const seq = host.replica.propose(epoch, ENTRY_KINDS.check, NO_PAYLOAD, begunAt);
+    const seq = host.replica.propose(epoch, ENTRY_KINDS.check, emptyBytes, begunAt);
     if (typeof seq === 'string') return seq;
     touched(host);
     const timer = env.after(LOOK_MS, () => this.#look(running));

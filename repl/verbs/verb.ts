@@ -1,18 +1,17 @@
 // What verbs share: asking the cluster so that Ctrl-C is heard, read modes, and how an answer that
 // may be old says so.
 
-import type { Client, Freshness, NodeView, ReadMode, ReadOptions, ScanOptions } from '../../client/api.ts';
+import type { Client, Freshness, NodeView, ReadOptions, ScanOptions } from '../../client/api.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeFacts } from '../../common/model/node-remarks.ts';
+import { READ_MODES } from '../../common/model/read-mode.ts';
 import type { NodeName } from '../answer.ts';
 import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
 import { interruptible } from '../interruption.ts';
 import type { Call } from '../session.ts';
-
-export const READ_MODES = ['linearizable', 'fallback', 'stale'] as const satisfies readonly ReadMode[];
 
 export const READ_OPTION: Option = {
   name: 'read',

@@ -5,13 +5,13 @@ import type { BatchOp, Client, ReadMode, Written } from '../../client/api.ts';
 import { DEFAULT_SETTINGS, openClient } from '../../client/client.ts';
 import { utf8OrNull } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
+import { READ_MODES } from '../../common/model/read-mode.ts';
 import { connectZk } from '../../common/zk/zk.ts';
 import type { Action, History, HistoryMutation, Outcome } from './history.ts';
 import type { NodeDeps } from './node-process.ts';
 import type { Host, Process } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
 
-const READ_MODES: readonly ReadMode[] = ['linearizable', 'fallback', 'stale'];
 const REOPEN_MS = 500;
 /** Between two calls of a caller at most, for each caller that there is: so that all together ask as often. */
 const THINK_MS = 18;

@@ -9,7 +9,7 @@
 // write is known again while its older ones stay forgotten.
 
 import { assert } from '../../../common/base/assert.ts';
-import { type Bytes, equalBytes } from '../../../common/base/bytes.ts';
+import { type Bytes, emptyBytes, equalBytes } from '../../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../../common/model/config.ts';
 import type { Seq } from '../../../common/model/ids.ts';
 import { copyOf, type Operation } from '../../../common/wire/messages.ts';
@@ -56,8 +56,6 @@ export function readSessions(rows: readonly SessionRow[], seq: Seq): SessionsRea
   if (evictedThrough > seq) throw new RangeError('a client was forgotten after the snapshot');
   return { evictedThrough, sessions: [...known.values()] };
 }
-
-const NO_CLIENT = new Uint8Array(0);
 
 export class ClientSessions implements SessionTable {
   readonly #bounds: SessionBounds;
@@ -184,7 +182,7 @@ export class ClientSessions implements SessionTable {
   }
 
   #tableRow(): SessionRow {
-    return { clientId: NO_CLIENT, record: encodeTable(this.#evictedThrough) };
+    return { clientId: emptyBytes, record: encodeTable(this.#evictedThrough) };
   }
 }
 

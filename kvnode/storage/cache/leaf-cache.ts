@@ -6,7 +6,7 @@
 // tells it, or clears it. A leaf that is changed often and read no more is dropped: a scan pays for it again, not every
 // write.
 
-import type { Bytes } from '../../../common/base/bytes.ts';
+import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
 import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
@@ -234,11 +234,9 @@ export class LeafCache {
     this.#bytes -= leaf.size;
     this.#all.delete(leaf);
     leaf.dropped = true;
-    leaf.rows = NO_ROWS;
+    leaf.rows = emptyBytes;
   }
 }
-
-const NO_ROWS = new Uint8Array(0);
 
 /** Index of the first leaf that begins behind the key. */
 function indexBehind(leaves: readonly KeptLeaf[], key: KeyText): number {

@@ -10,6 +10,7 @@
 // What is good of the last group may have been synced or not; the caller writes it into a new segment and syncs it before
 // anything counts.
 
+import { emptyBytes } from '../../../common/base/bytes.ts';
 import type { Disk } from '../disk.ts';
 import { CorruptDataError, DataFormatError } from '../errors.ts';
 import { type Paths, parseSegmentName, segmentPath } from '../files.ts';
@@ -45,7 +46,7 @@ export function listSegments(disk: Disk, paths: Paths): number[] {
 }
 
 export function readSegment(disk: Disk, paths: Paths, number: number): RecordCursor {
-  return new RecordCursor(disk.read(segmentPath(paths, number)) ?? new Uint8Array(0));
+  return new RecordCursor(disk.read(segmentPath(paths, number)) ?? emptyBytes);
 }
 
 /** Finds the log of node `nodeId`. Throws CorruptDataError (R12). */

@@ -1,13 +1,12 @@
 // The log of one replica: what it changes is logged first and takes effect then.
 
 import { assert } from '../../../common/base/assert.ts';
+import { emptyBytes } from '../../../common/base/bytes.ts';
 import type { Epoch, Position, Seq } from '../../../common/model/ids.ts';
 import type { LogEntry, ReplicaLog } from '../storage.ts';
 import type { Replica } from './logged-replicas.ts';
 import { RECORD_TYPES } from './record.ts';
 import type { SharedLog } from './shared-log.ts';
-
-const NO_BODY = new Uint8Array(0);
 
 export class StoredReplicaLog implements ReplicaLog {
   readonly #log: SharedLog;
@@ -50,7 +49,7 @@ export class StoredReplicaLog implements ReplicaLog {
     const replica = this.#replica;
     assert(epoch >= replica.epochSeen, 'epochSeen never falls');
     if (epoch === replica.epochSeen) return;
-    this.#log.put(RECORD_TYPES.epochSeen, replica.range, { epoch, seq: 0 }, NO_BODY);
+    this.#log.put(RECORD_TYPES.epochSeen, replica.range, { epoch, seq: 0 }, emptyBytes);
     replica.epochSeen = epoch;
   }
 
@@ -64,7 +63,7 @@ export class StoredReplicaLog implements ReplicaLog {
     assert(lastKept >= committed, 'what is committed is never truncated');
     if (lastKept === log.lastSeq) return;
     const last = log.positionAt(lastKept);
-    this.#log.put(RECORD_TYPES.truncate, range, last, NO_BODY);
+    this.#log.put(RECORD_TYPES.truncate, range, last, emptyBytes);
     log.truncate(last);
   }
 

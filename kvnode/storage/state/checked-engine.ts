@@ -9,7 +9,7 @@
 // unseen here; the log says how many it knows of (bodies.ts), and holds what the others had.
 
 import { assert } from '../../../common/base/assert.ts';
-import type { Bytes } from '../../../common/base/bytes.ts';
+import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import { getU32le } from '../../../common/base/integers.ts';
 import { crc32c } from '../crc32c.ts';
 import { CorruptDataError } from '../errors.ts';
@@ -36,8 +36,6 @@ export interface BatchesFound extends BatchMark {
 }
 
 const NO_BATCHES: BatchesFound = { newest: 0, first: 1, group: 0 };
-const NO_BYTES = new Uint8Array(0);
-
 export interface CheckedEngineOptions {
   /** Called with the first damage met. It may throw; if it does not, the damage itself is thrown. */
   readonly onDamage: (error: CorruptDataError) => void;
@@ -246,7 +244,7 @@ async function readMarks(engine: StateEngine): Promise<Map<number, BatchMark>> {
     for (;;) {
       const pairs = await cursor.next(CURSOR_ROWS);
       if (pairs.length === 0) return marks;
-      for (const [key, stored = NO_BYTES] of pairs) {
+      for (const [key, stored = emptyBytes] of pairs) {
         marks.set(batchNumber(key), decodeBatchMark(unseal(key, stored)));
       }
     }

@@ -2,7 +2,7 @@
 // where it does not, and what was read there is known from then on. The parts may be of different moments: the overlays that
 // were there when the scan began, and those that came since, cover all that has changed in between.
 
-import type { Bytes } from '../../../common/base/bytes.ts';
+import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
 import { LEAF_BYTES, type Leaf, type LeafCache } from '../cache/leaf-cache.ts';
@@ -128,7 +128,7 @@ export class StoredScan {
   #leavesOf(pairs: readonly StoredPair[], end: KeyText | null): Leaf[] {
     const read: Leaf[] = [];
     let start = this.#at;
-    if (pairs.length === 0) read.push({ start, end, rows: NO_ROWS, count: 0, bytes: 0 });
+    if (pairs.length === 0) read.push({ start, end, rows: emptyBytes, count: 0, bytes: 0 });
     for (let first = 0; first < pairs.length; ) {
       const run = encodeRun(pairs, first, LEAF_BYTES);
       first += run.count;
@@ -151,8 +151,6 @@ export class StoredScan {
     if (leaves.era === this.#gap?.era && unchanged(first.start, last.end)) leaves.add(namespaceId, read);
   }
 }
-
-const NO_ROWS = new Uint8Array(0);
 
 function storedText([key]: StoredPair): KeyText {
   return keyText(key.subarray(ROW_PREFIX_BYTES));

@@ -12,12 +12,10 @@ import { formatAddress, parseAddress } from '../model/address.ts';
 import { LIMITS } from '../model/config.ts';
 import { bind, closeServer, createPageServer, type Pages } from './http.ts';
 import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from './transport.ts';
+import { WS_FRAME_BYTES_MAX, wsFrame } from './ws-frame.ts';
 
 /** How long a closed socket may take to send what is queued and hear the other end's farewell. */
 const FAREWELL_MS = 1_000;
-
-/** Bytes of a message that leaves in one piece with its head: what, head included, Node's pool of small buffers holds. */
-const JOINED_BYTES_MAX = 4_000;
 
 const SOCKET_OPTIONS = {
   perMessageDeflate: false,
@@ -120,14 +118,11 @@ class WsConnection implements Connection {
     return this.socket.bufferedAmount;
   }
 
-  /**
-   * ws hands the stream a message's head and its content as two pieces, which for a small message is most of what sending it
-   * costs. Without compression ws writes at once, so that both ways keep their order.
-   */
+  /** Without compression ws writes at once, so that both ways keep their order. */
   send(bytes: Uint8Array): void {
     if (this.handlers === null || this.socket.readyState !== WebSocket.OPEN) return;
-    if (bytes.length > JOINED_BYTES_MAX) this.socket.send(bytes);
-    else this.stream.write(frameOf(bytes, this.isMasked));
+    if (bytes.length > WS_FRAME_BYTES_MAX) this.socket.send(bytes);
+    else this.stream.write(wsFrame(bytes, this.isMasked));
   }
 
   close(reason: string): void {
@@ -151,22 +146,6 @@ class WsConnection implements Connection {
     this.handlers = null;
     return handlers;
   }
-}
-
-const LENGTH_FOLLOWS = 126;
-
-/** One whole binary message as a frame (RFC 6455, 5.2), its mask zeros as above. */
-function frameOf(bytes: Uint8Array, isMasked: boolean): Buffer {
-  const { length } = bytes;
-  const hasLength = length >= LENGTH_FOLLOWS;
-  const head = 2 + (hasLength ? 2 : 0) + (isMasked ? 4 : 0);
-  const frame = Buffer.allocUnsafe(head + length);
-  frame[0] = 0x82;
-  frame[1] = (isMasked ? 0x80 : 0) | (hasLength ? LENGTH_FOLLOWS : length);
-  if (hasLength) frame.writeUInt16BE(length, 2);
-  if (isMasked) frame.fill(0, head - 4, head);
-  frame.set(bytes, head);
-  return frame;
 }
 
 export interface ServeOptions {

@@ -83,6 +83,13 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       'if (fresh.length > 0) state.append(fresh);\n  if (end < index.lastSeq) state.truncate(Math.max(end, state.commitSeq));',
   },
   {
+    name: 'count an acknowledgement of a later epoch',
+    rule: 'R1: a higher epoch in any message ends an ownership',
+    file: 'kvnode/replica/ownership.ts',
+    text: 'if (ack.epoch > this.epoch) return true;',
+    replacement: 'if (ack.epoch < 0) return true;',
+  },
+  {
     name: 'ignore inc',
     rule: "R9: what an earlier replica acknowledged is not the new one's",
     file: 'kvnode/replica/ownership.ts',

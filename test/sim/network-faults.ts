@@ -1,7 +1,7 @@
 // Faults of the network: messages that are cut off, late, or broken off, and addresses at which nobody is found.
 
 import { type FaultKind, LONG, NOTHING } from './fault-kind.ts';
-import { apart, cut, ofNode, ofZooKeeperClient, talkers } from './fault-targets.ts';
+import { apart, cut, ofNode, ofZooKeeperClient, pause, talkers } from './fault-targets.ts';
 
 /** Long enough for a node out of reach to be replaced (replaceAfterMs), and for that to be over before the cut is. */
 const LASTING = [20_000, 60_000];
@@ -10,6 +10,13 @@ const LASTING = [20_000, 60_000];
  * operations does not come to an end where too many writes of unknown outcome may come in anywhere.
  */
 const VERY_LONG = [6_000, 12_000, 16_000];
+
+function bothWays(name: string, others: readonly string[]): readonly (readonly [string, string])[] {
+  return others.flatMap((other): readonly (readonly [string, string])[] => [
+    [name, other],
+    [other, name],
+  ]);
+}
 
 export const NETWORK_FAULTS: readonly FaultKind[] = [
   {
@@ -47,11 +54,7 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
         [...nodes, ...ensemble.servers, ...clients],
       ]);
       const names = from.map((one) => one.host.name).filter((name) => name !== host.name);
-      const pairs = names.flatMap((name): (readonly [string, string])[] => [
-        [host.name, name],
-        [name, host.name],
-      ]);
-      return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, pairs) };
+      return { text: `${host.name} from ${names.join(' ')}`, undo: cut(cluster, bothWays(host.name, names)) };
     }),
   },
   {
@@ -89,6 +92,29 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
         undo: () => {
           node.wrongAddress = false;
           if (node.busy) node.kill('process');
+        },
+      };
+    }),
+  },
+  {
+    // A machine hangs and comes back before its network does. It takes itself for the owner until it gives its session up, and
+    // hears of the next one from whom it still reaches. It must have hung for nearly T: after much more than that, whoever
+    // could tell it has given up the connection, and makes no new one to a node without a live znode.
+    name: 'node-wakes-cut-off',
+    lastsMs: [2_500, 2_500, 9_000],
+    strike: ofNode(({ host }, cluster, dice) => {
+      const { nodes, ensemble, world } = cluster;
+      const paused = pause(host);
+      if (paused === null) return null;
+      const other = dice.rng.pick(nodes.filter((one) => one.host !== host)).host;
+      const names = [other, ...ensemble.servers.map((server) => server.host)].map(({ name }) => name);
+      const mend = cut(cluster, bothWays(host.name, names));
+      const laterMs = dice.between(100, 1_500);
+      return {
+        text: `${host.name} from ${names.join(' ')}`,
+        undo: () => {
+          paused.undo();
+          world.clock.after(laterMs, mend);
         },
       };
     }),

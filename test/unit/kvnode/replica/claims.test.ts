@@ -118,6 +118,23 @@ test('R12: an acknowledgement of what was never sent stops the owner, not its pr
   t.is(cluster.descriptor.owner.node, 'c');
 });
 
+test('R1: an acknowledgement of a higher epoch ends an ownership, and commits nothing', (t) => {
+  const cluster = started();
+  const { replica } = cluster.member('a');
+  const seq = cluster.write('a');
+  cluster.syncAll('a');
+  const { commitSeq } = replica;
+  for (const [from, inc] of [
+    ['b', 2],
+    ['c', 3],
+  ] as const) {
+    cluster.step('a', { kind: 'append-ack', from, message: { ...ACK, inc, epoch: 2, acked: Number(seq) } });
+  }
+  t.is(replica.ownedEpoch, null);
+  t.is(replica.commitSeq, commitSeq);
+  t.is(cluster.write('a'), 'NOT_OWNER');
+});
+
 const payload = new Uint8Array(0);
 const entry = (epoch: number, seq: number) => ({ epoch, seq, kind: 2, payload }) as const;
 

@@ -137,7 +137,8 @@ export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): bo
  */
 export function damage(what: string, spoil: (disk: MachineDisk) => boolean, met: Damage): Strike {
   return ofNode((node, cluster) => {
-    if (cluster.ensemble.isEmptied || !maySpare(cluster, node)) return null;
+    // One damage at a time: what the next start meets says nothing of what is latent.
+    if (cluster.ensemble.isEmptied || node.damaged !== null || !maySpare(cluster, node)) return null;
     const fault = down(node, 'power');
     if (!spoil(node.disk)) return fault;
     node.damaged = met;

@@ -44,8 +44,10 @@ export function restoreZooKeeper(cluster: Cluster, backup: Backup, noticedMs: nu
  * A restored in-sync set is believed (R7): its members become owners, and nobody else has to acknowledge. So each member
  * whose data still exist must hold all that was acknowledged since the backup: it is in-sync now as well. And it must
  * have seen the newest epoch, or it could enter one that another owner had before: ZooKeeper gives out the same numbers again.
+ * Nor may a directory be an older copy that is still to be found out: only ZooKeeper knows a generation above its own.
  */
 function isSafe(cluster: Cluster, { ranges }: Backup): boolean {
+  if (cluster.nodes.some(({ rolledBack }) => rolledBack !== null)) return false;
   if (ranges.size === 0 || ranges.size !== cluster.ranges.size) return false;
   return [...ranges].every(([path, { descriptor: old }]) => {
     const present = cluster.ranges.get(path)?.descriptor;

@@ -144,7 +144,7 @@ const appendAck = fc
 const snapshotChunk = fc
   .record({
     ...{ range, inc: counter, snapshot: counter, index: u32, lastEpoch: counter, lastSeq: counter },
-    ...{ rise: fc.nat(200), bounded: flag, last: flag, checksum: u32 },
+    ...{ rise: fc.nat(200), start: bytes(0, 3), bounded: flag, last: flag, checksum: u32 },
     rows: fc.uniqueArray(row, { maxLength: 4, selector: ({ key }) => key.toString('hex') }),
     clientSessions: fc.array(
       fc.record({ clientId: fc.oneof(clientId, fc.constant(empty)), record: bytes(0, 150) }),
@@ -154,10 +154,14 @@ const snapshotChunk = fc
   .map(({ rise, rows, clientSessions, ...fields }) => ({
     ...fields,
     epoch: fields.lastEpoch + rise,
-    start: empty,
-    end: fields.bounded ? Buffer.alloc(41, 0xff) : empty,
+    end: fields.bounded ? Buffer.concat([fields.start, Buffer.alloc(41, 0xff)]) : empty,
     rows: rows
-      .map((each): WireRow => ({ ...each, revision: Math.min(each.revision, fields.lastSeq) }))
+      .map(
+        ({ key, value, revision }): WireRow => ({
+          ...{ key: Buffer.concat([fields.start, key]), value },
+          revision: Math.min(revision, fields.lastSeq),
+        }),
+      )
       .sort((a, b) => compareBytes(a.key, b.key)),
     clientSessions: fields.last ? clientSessions : [],
   }));

@@ -54,7 +54,7 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
       <h3>
         {namespace.name}
         <small>
-          {plural(ranges.length, 'range')} · replicas wished {namespace.replicationFactor} · least in-sync{' '}
+          {plural(ranges.length, 'range')} · {namespace.replicationFactor} replicas each · min in-sync{' '}
           {namespace.minInSync}
         </small>
       </h3>

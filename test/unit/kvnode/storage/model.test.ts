@@ -109,6 +109,8 @@ class Run {
   #storage: Storage | null = null;
   /** The last seq of the range that the oracle knows nothing of: all of it is applied. */
   #others = 0;
+  /** Known to be committed at the start: a power cut may have taken the state back behind it, the log never is. */
+  #committed = 0;
 
   constructor(coins: () => boolean) {
     this.#coins = coins;
@@ -122,6 +124,7 @@ class Run {
       storage.createReplica(meta(2, 'x', null), origin, 0);
       await synced(storage);
     }
+    this.#committed = found(storage, 1)?.committed ?? 0;
     this.#others = found(storage, 2)?.lastSeq ?? 0;
     for (let seq = (found(storage, 2)?.applied.seq ?? 0) + 1; seq <= this.#others; seq++) {
       storage.apply(2, at(1, seq), []);
@@ -136,7 +139,7 @@ class Run {
       case 'append':
         return this.#append(storage, step.count, step.bytes, step.newEpoch);
       case 'truncate': {
-        const last = Math.max(oracle.applied, oracle.state.log.length - step.drop);
+        const last = Math.max(oracle.applied, this.#committed, oracle.state.log.length - step.drop);
         storage.logOf(1).truncate(last);
         return oracle.set({ ...oracle.state, log: oracle.state.log.slice(0, last) });
       }

@@ -1,16 +1,16 @@
 // A node's turn. Everything that happens (frames, ZooKeeper, syncs, ticks) is a step of a replica, and marks its host as touched.
 // Once a turn of the event loop each touched replica is asked what to do, and that is done in the order that
-// replica/messages.ts gives. This is the one place where anything leaves the node.
+// replica/replica-messages.ts gives. This is the one place where anything leaves the node.
 
 import type { Env } from '../common/base/env.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { TurnEnd } from '../common/net/turn-end.ts';
 import type { OneWayBody } from '../common/wire/messages.ts';
-import type { Intents } from './intents.ts';
+import type { Intents } from './intent-executor.ts';
 import type { RangeHost } from './range/range-host.ts';
 import { toFrame } from './range/wire.ts';
 import type { ReplicaEvent } from './replica/events.ts';
-import type { Ready } from './replica/messages.ts';
+import type { Ready } from './replica/replica-messages.ts';
 
 /** What followers apply in one turn, bytes: log, acknowledgements and heartbeats do not wait for all of a long backlog. */
 const APPLY_BYTES_MAX = 256 * 1024;

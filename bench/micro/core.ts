@@ -5,8 +5,8 @@ import { assert, present } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
-import type { Outgoing } from '../../kvnode/replica/messages.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
+import type { Outgoing } from '../../kvnode/replica/replica-messages.ts';
 import { ENTRY_KINDS, type LogEntry, type ReplicaLog } from '../../kvnode/storage/storage.ts';
 import type { OpenParts, Part } from './part.ts';
 

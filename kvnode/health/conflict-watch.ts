@@ -1,4 +1,4 @@
-// Replicas that do not fit what ZooKeeper says, and replicas whose logs contradict each other (replica/claims.ts): told to
+// Replicas that do not fit what ZooKeeper says, and replicas whose logs contradict each other (replica/impossible-claims.ts): told to
 // people, once each, in the log and in the timeline.
 //
 // What does not fit a descriptor is looked for on a slow timer, and told of when it is seen twice in a row: a ZooKeeper
@@ -7,7 +7,7 @@
 import { type Env, every, type Timer } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
-import type { Conflict } from '../replica/messages.ts';
+import type { Conflict } from '../replica/replica-messages.ts';
 import type { EventWriter } from '../zk/event-writer.ts';
 
 /** Longer than a ZooKeeper server serves reads without its leader. */

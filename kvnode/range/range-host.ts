@@ -13,8 +13,8 @@ import { replyFromError } from '../../common/wire/error-reply.ts';
 import type { ErrorReply, Operation } from '../../common/wire/messages.ts';
 import { decodeOperation } from '../../common/wire/operation.ts';
 import { descriptorCodec } from '../../common/zk/znodes.ts';
-import type { Ready } from '../replica/messages.ts';
 import type { Replica } from '../replica/replica.ts';
+import type { Ready } from '../replica/replica-messages.ts';
 import {
   ENTRY_KINDS,
   type LogEntry,
@@ -22,7 +22,7 @@ import {
   type ReplicaMeta,
   type Storage,
 } from '../storage/storage.ts';
-import type { Ticked } from '../tick-pace.ts';
+import type { Ticked } from '../tick-scheduler.ts';
 import { applyOperation, type Outcome } from './apply.ts';
 import type { Answer } from './dedupe/answer-window.ts';
 import { ClientSessions, type SessionBounds, type SessionsRead } from './dedupe/client-sessions.ts';

@@ -2,7 +2,7 @@
 
 import type { RangeId } from '../../common/model/ids.ts';
 import type * as wire from '../../common/wire/messages.ts';
-import type { Append, AppendAck } from '../replica/messages.ts';
+import type { Append, AppendAck } from '../replica/replica-messages.ts';
 
 export function toFrame(range: RangeId, message: Append | AppendAck): wire.Append | wire.AppendAck {
   if (message.kind === 'append') {

@@ -3,7 +3,7 @@
 // again, and the caller counts the union of before and after.
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import type { Intent, Purpose } from './messages.ts';
+import type { Intent, Purpose } from './replica-messages.ts';
 
 export type CasOutcome = 'done' | 'refused' | 'unknown';
 

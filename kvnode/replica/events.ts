@@ -3,7 +3,7 @@
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { Inc, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { CasOutcome } from './descriptor-change.ts';
-import type { Append, AppendAck, LiveStandings } from './messages.ts';
+import type { Append, AppendAck, LiveStandings } from './replica-messages.ts';
 
 export type ReplicaEvent =
   /** A read of the range's descriptor, with this node's session at that time. */

@@ -5,7 +5,7 @@ import { assert } from '../../common/base/assert.ts';
 import { origin, type Position } from '../../common/model/ids.ts';
 import type { LogEntry } from '../storage/storage.ts';
 import type { LogState } from './log-state.ts';
-import type { Append, Rejection } from './messages.ts';
+import type { Append, Rejection } from './replica-messages.ts';
 
 /** Null: accepted; the log holds prev and the entries, and commitSeq is taken as far as it is verified. */
 export function receiveAppend(state: LogState, append: Append): Rejection | null {

@@ -2,8 +2,8 @@
 
 import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import type { Followers } from './followers.ts';
 import type { FollowerProgress } from './progress.ts';
+import type { Followers } from './progress-tracker.ts';
 
 export interface SilentMember {
   readonly node: NodeId;

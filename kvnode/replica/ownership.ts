@@ -9,15 +9,15 @@ import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { AppendTimes } from './append-times.ts';
 import { committedSeq } from './commit.ts';
-import { Contest } from './contest.ts';
+import { Contest } from './contradictions.ts';
 import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
 import { isDueAtOnce } from './due.ts';
-import { Followers } from './followers.ts';
 import { retiringMember, silentMember } from './in-sync-review.ts';
 import type { LogState } from './log-state.ts';
-import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose } from './messages.ts';
 import type { OwnershipParts } from './ownership-parts.ts';
 import type { FollowerProgress } from './progress.ts';
+import { Followers } from './progress-tracker.ts';
+import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose } from './replica-messages.ts';
 import { Sending } from './sending.ts';
 import { bestTransferee, type HandOverPhase, lasts } from './transferee.ts';
 
@@ -280,7 +280,7 @@ export class Ownership {
 
   // ---- followers -------------------------------------------------------------------------------------------------
 
-  /** See contest.ts. */
+  /** See contradictions.ts. */
   #contradicted(follower: FollowerProgress, seq: Seq, now: number): void {
     const { node } = follower;
     follower.becomeProbe(this.#state.index.last, now);

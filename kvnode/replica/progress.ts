@@ -5,7 +5,7 @@
 //   snapshot  the log no longer reaches back far enough; the node transfers a snapshot.
 
 import type { Inc, NodeId, Position, Seq } from '../../common/model/ids.ts';
-import type { AppendAck } from './messages.ts';
+import type { AppendAck } from './replica-messages.ts';
 
 export type FollowerState = 'probe' | 'stream' | 'snapshot';
 

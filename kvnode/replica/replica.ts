@@ -1,6 +1,6 @@
 // One replica of one range: the state machine of docs/replication.md (rules R1 to R11), without a promise, a clock or a
 // socket in it. The node feeds it events and writes, then calls take() once a turn and carries out what it returns, in
-// the order that messages.ts gives. Everything that it logs goes to the shared log at once, in call order, and counts
+// the order that replica-messages.ts gives. Everything that it logs goes to the shared log at once, in call order, and counts
 // only when that group is synced.
 //
 // Roles. A replica is a follower until an image of its descriptor names this node, this session and this inc as the
@@ -16,7 +16,7 @@
 // in-sync set (R4). Members that are late or gone leave it, learners that have everything enter it, each by one
 // compare-and-set on the descriptor at a time, whose outcome is settled before the next (R5, R6, R10).
 //
-// A claim that these rules exclude (claims.ts) is refused and reported, and ends neither process: the replica is fenced from
+// A claim that these rules exclude (impossible-claims.ts) is refused and reported, and ends neither process: the replica is fenced from
 // that epoch.
 //
 // Reads are allowed to an owner whose EpochStart is committed while its lease is valid, checked after the state was
@@ -29,16 +29,16 @@ import { type DescriptorImage, isInSync, isSameTerm } from '../../common/model/d
 import type { Epoch, Inc, NodeId, Position, RangeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import type { EntryKind, RecoveredReplica, ReplicaLog } from '../storage/storage.ts';
-import { type ImpossibleClaim, impossibleAppend, impossibleSnapshot } from './claims.ts';
+import { Fence } from './epoch-fence.ts';
 import type { ReplicaEvent } from './events.ts';
-import { Fence } from './fence.ts';
 import { receiveAppend, rejectVoid, wantsSnapshot } from './follower.ts';
-import { Freshness } from './freshness.ts';
+import { StuckHandOvers } from './hand-over-backoff.ts';
+import { type ImpossibleClaim, impossibleAppend, impossibleSnapshot } from './impossible-claims.ts';
 import { LogState } from './log-state.ts';
-import type { Append, AppendAck, LiveStandings, Outgoing, Ready, Rejection } from './messages.ts';
 import { Ownership } from './ownership.ts';
+import type { Append, AppendAck, LiveStandings, Outgoing, Ready, Rejection } from './replica-messages.ts';
 import { misfitOf, statusOf } from './replica-status.ts';
-import { StuckHandOvers } from './stuck-hand-overs.ts';
+import { Freshness } from './staleness.ts';
 
 export interface ReplicaOptions {
   readonly self: NodeId;

@@ -7,8 +7,8 @@ import type { Epoch, Position, Seq } from '../../common/model/ids.ts';
 import type { LogEntry } from '../storage/storage.ts';
 import { dueTo, positionAt } from './due.ts';
 import type { LogState } from './log-state.ts';
-import type { Outgoing } from './messages.ts';
 import type { FollowerProgress } from './progress.ts';
+import type { Outgoing } from './replica-messages.ts';
 
 const NO_ENTRIES: readonly LogEntry[] = [];
 

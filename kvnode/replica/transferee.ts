@@ -2,8 +2,8 @@
 
 import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import type { LiveStandings } from './messages.ts';
 import type { FollowerProgress } from './progress.ts';
+import type { LiveStandings } from './replica-messages.ts';
 
 /** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
 export type HandOverPhase =

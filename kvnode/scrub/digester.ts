@@ -5,7 +5,7 @@
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import type { RangeId } from '../../common/model/ids.ts';
-import type { BackgroundPace } from '../background-pace.ts';
+import type { BackgroundPace } from '../background-rate-limiter.ts';
 import type { ReplicaView, Storage } from '../storage/storage.ts';
 import { digestOf } from './digest.ts';
 import type { Digest } from './verdict.ts';

@@ -12,16 +12,16 @@ import type { Epoch, NodeId, Position, RangeId, Seq } from '../../common/model/i
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { CheckRequest, DamageVerdict, OneWayBody, ReplicaDigest } from '../../common/wire/messages.ts';
 import type { ZkSession } from '../../common/zk/store.ts';
-import { BackgroundPace, clientWork } from '../background-pace.ts';
+import { BackgroundPace, clientWork } from '../background-rate-limiter.ts';
 import type { CheckListener, RangeHost } from '../range/range-host.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EventWriter } from '../zk/event-writer.ts';
+import { reasonOf, storyOf } from './check-text.ts';
 import { DIGEST_FORMAT } from './digest.ts';
 import { Digester } from './digester.ts';
 import { RangeChecks } from './range-checks.ts';
 import { Rebuild } from './rebuild.ts';
 import { ScrubSchedule } from './schedule.ts';
-import { reasonOf, storyOf } from './story.ts';
 import { type Digest, isEqual } from './verdict.ts';
 
 /** What is due is looked for so often at most, ms, and after each check. */

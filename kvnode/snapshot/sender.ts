@@ -1,7 +1,7 @@
 // Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, a few of them on their
 // way at a time, so that reading, sending and writing overlap and yet a slow receiver slows the sender; with the last one
 // the client sessions of the same moment, which are bounded. Only so many ranges are brought to one node at a time: a node
-// that lost everything asks for all of them at once; all that leaves here keeps one pace (background-pace.ts). What goes wrong
+// that lost everything asks for all of them at once; all that leaves here keeps one pace (background-rate-limiter.ts). What goes wrong
 // ends the transfer; the owner starts another one.
 
 import { present } from '../../common/base/assert.ts';
@@ -10,7 +10,7 @@ import type { Logger } from '../../common/base/log.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../../common/wire/messages.ts';
-import { BackgroundPace, clientWork } from '../background-pace.ts';
+import { BackgroundPace, clientWork } from '../background-rate-limiter.ts';
 import type { Row, SnapshotReader, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 

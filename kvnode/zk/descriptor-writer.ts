@@ -11,7 +11,7 @@ import { commitParts, gatheredCount, type Part, type PartOutcome } from '../../c
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { decodeLive, descriptorCodec, paths } from '../../common/zk/znodes.ts';
 import type { CasOutcome } from '../replica/descriptor-change.ts';
-import type { Purpose } from '../replica/messages.ts';
+import type { Purpose } from '../replica/replica-messages.ts';
 
 /** Multis under way at once. Beyond it what comes is gathered until one of them is answered. */
 const MULTIS_MAX = 4;

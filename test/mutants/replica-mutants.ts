@@ -99,7 +99,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'keep what is known of a replica whose inc changed',
     rule: 'R9: the owner resets what it knows',
-    file: 'kvnode/replica/followers.ts',
+    file: 'kvnode/replica/progress-tracker.ts',
     text: 'if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;',
     replacement: 'if (node === this.#self || this.#followers.has(node)) continue;',
   },
@@ -155,7 +155,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'hand over as often as ever though it does not help',
     rule: 'R5: hand-overs in vain are made less often',
-    file: 'kvnode/replica/stuck-hand-overs.ts',
+    file: 'kvnode/replica/hand-over-backoff.ts',
     text: 'stuckMs * 2 ** this.inVain(commitSeq)',
     replacement: 'stuckMs * 1 ** this.inVain(commitSeq)',
   },

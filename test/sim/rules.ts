@@ -20,10 +20,10 @@ const REPLICA = 'kvnode/replica/replica';
 const OWNERSHIP = 'kvnode/replica/ownership';
 const FOLLOWER = 'kvnode/replica/follower';
 const CHANGE = 'kvnode/replica/descriptor-change';
-const FOLLOWERS = 'kvnode/replica/followers';
+const FOLLOWERS = 'kvnode/replica/progress-tracker';
 const DUE = 'kvnode/replica/due';
 const SENDING = 'kvnode/replica/sending';
-const FRESHNESS = 'kvnode/replica/freshness';
+const FRESHNESS = 'kvnode/replica/staleness';
 const NODE = 'kvnode/node';
 const HOST = 'kvnode/range/range-host';
 const SERVICE = 'kvnode/client-service';
@@ -131,7 +131,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'this.#committedAt = now; this.handOver(null, now, true);',
     ],
     'a hand-over is put off, as the last one did not help': [
-      'kvnode/replica/stuck-hand-overs',
+      'kvnode/replica/hand-over-backoff',
       'this.#reportedIn = epoch;',
     ],
   },

@@ -16,6 +16,7 @@ import {
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
 import type { Standing } from '../../common/model/records.ts';
 import type { ReplicaEvent } from '../../kvnode/replica/events.ts';
+import { Replica } from '../../kvnode/replica/replica.ts';
 import type {
   Append,
   Conflict,
@@ -23,8 +24,7 @@ import type {
   LiveStandings,
   Outgoing,
   Ready,
-} from '../../kvnode/replica/messages.ts';
-import { Replica } from '../../kvnode/replica/replica.ts';
+} from '../../kvnode/replica/replica-messages.ts';
 import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
 import { MemoryLog } from './memory-log.ts';
 

@@ -1,9 +1,9 @@
-// What a replica does about claims that the rules exclude (claims.ts): it refuses them, reports the first, and is fenced
+// What a replica does about claims that the rules exclude (impossible-claims.ts): it refuses them, reports the first, and is fenced
 // from their epoch until epochSeen rises. While it is fenced it acknowledges and applies nothing, whoever asks.
 
 import type { Epoch, NodeId, Seq } from '../../common/model/ids.ts';
-import type { ImpossibleClaim } from './claims.ts';
-import type { Conflict, Intent } from './messages.ts';
+import type { ImpossibleClaim } from './impossible-claims.ts';
+import type { Conflict, Intent } from './replica-messages.ts';
 
 export interface Claimant {
   readonly from: NodeId;

@@ -1,5 +1,5 @@
 // What an owner does when a follower says that it holds a committed entry which the owner's log lacks or contradicts
-// (claims.ts): one of the two disks, or ZooKeeper, lost what it had promised (R12). Decided here:
+// (impossible-claims.ts): one of the two disks, or ZooKeeper, lost what it had promised (R12). Decided here:
 //
 // An in-sync member's word stops the owner at once: no reads, no writes, no commits. The member is not taken out of the
 // in-sync set for its silence (R5), or the data would be gone with it. Where nothing that is committed at the *owner* is
@@ -11,7 +11,7 @@
 // and the learner keeps its data and stays out.
 
 import type { Epoch, NodeId, Seq } from '../../common/model/ids.ts';
-import type { Conflict } from './messages.ts';
+import type { Conflict } from './replica-messages.ts';
 
 export class Contest {
   #conflict: Conflict | null = null;

@@ -4,7 +4,7 @@
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import type { Position } from '../../../../common/model/ids.ts';
-import type { AppendAck } from '../../../../kvnode/replica/messages.ts';
+import type { AppendAck } from '../../../../kvnode/replica/replica-messages.ts';
 import type { LogEntry } from '../../../../kvnode/storage/storage.ts';
 import { NODES, type NodeName, type ReplicaCluster } from '../../../support/replica-cluster.ts';
 import { exchange, late, started } from '../../../support/replica-steps.ts';

@@ -38,7 +38,7 @@ export interface AppendAck {
   readonly unfit: boolean;
   /**
    * Set where the follower refuses all that comes under this epoch, because it holds a committed entry at this seq that
-   * the owner's log contradicts (claims.ts). What it acknowledged before stays acknowledged.
+   * the owner's log contradicts (impossible-claims.ts). What it acknowledged before stays acknowledged.
    */
   readonly contradiction: Seq | null;
 }

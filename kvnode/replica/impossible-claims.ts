@@ -8,7 +8,7 @@
 
 import type { Position, Seq } from '../../common/model/ids.ts';
 import type { LogState } from './log-state.ts';
-import type { Append } from './messages.ts';
+import type { Append } from './replica-messages.ts';
 
 /** `seq`: where the claim and the log part. */
 export interface ImpossibleClaim {

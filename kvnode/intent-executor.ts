@@ -8,7 +8,7 @@ import type { Zk } from '../common/zk/store.ts';
 import type { ConflictWatch } from './health/conflict-watch.ts';
 import type { RangeHost } from './range/range-host.ts';
 import type { ReplicaEvent } from './replica/events.ts';
-import type { Intent } from './replica/messages.ts';
+import type { Intent } from './replica/replica-messages.ts';
 import type { SnapshotSender } from './snapshot/sender.ts';
 import { DescriptorWriter, storyOf } from './zk/descriptor-writer.ts';
 import type { EventWriter } from './zk/event-writer.ts';

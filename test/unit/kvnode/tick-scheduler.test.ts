@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../common/model/config.ts';
-import { type Ticked, TickPace } from '../../../kvnode/tick-pace.ts';
+import { type Ticked, TickPace } from '../../../kvnode/tick-scheduler.ts';
 import { VirtualEnv } from '../../support/virtual-env.ts';
 
 class Looked implements Ticked {

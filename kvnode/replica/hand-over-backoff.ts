@@ -6,7 +6,7 @@
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId, Seq } from '../../common/model/ids.ts';
-import type { Intent, LiveStandings } from './messages.ts';
+import type { Intent, LiveStandings } from './replica-messages.ts';
 
 type Waits = Pick<ReplicationConfig, 'stuckMs' | 'stuckMsMax'>;
 

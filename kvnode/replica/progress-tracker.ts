@@ -3,8 +3,8 @@
 import type { ReplicaRef } from '../../common/model/descriptor.ts';
 import type { NodeId, Seq } from '../../common/model/ids.ts';
 import type { LogState } from './log-state.ts';
-import type { Rejection } from './messages.ts';
 import { FollowerProgress } from './progress.ts';
+import type { Rejection } from './replica-messages.ts';
 
 export class Followers implements Iterable<FollowerProgress> {
   readonly #self: NodeId;

@@ -9,7 +9,7 @@ import type { Peers } from '../../common/net/peers.ts';
 import { watchLiveNodes } from '../../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
 import type { ZnodeChildren } from '../../common/zk/znode-children.ts';
-import type { LiveStandings } from '../replica/messages.ts';
+import type { LiveStandings } from '../replica/replica-messages.ts';
 import { HealthReport } from './health-report.ts';
 import { PeerWatch } from './peer-watch.ts';
 

@@ -1,55 +1,55 @@
-// How fast a node does work that has time: it sends snapshots, and reads its own rows to verify them. Whoever writes and reads
-// meanwhile has not: work that goes as fast as it can keeps a small machine so busy that writes wait for a core at each step of
-// their way. So while clients are served, pieces of work are done at a rate, one at a time instead of in bursts; that rate
-// is also the least, so that the work ends whatever else there is to do.
+// Limits the rate of background work: sending snapshots, and reading rows to verify them. Background work at full speed keeps a
+// small machine so busy that clients' writes wait for a core at every step. So while clients are served, background work
+// is done one piece at a time at a fixed rate. It never gets less than that rate, so it ends even on a busy node. While no
+// client is served, it is not limited.
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { StorageStats } from './storage/storage.ts';
 
-/** After so long without work for clients nobody is in the way, ms. */
-const QUIET_MS = 1_000;
-/** What is done later than it could be, as timers and a busy event loop have it, may catch up by so much, ms. */
+/** Without client work for this time, background work is not limited, ms. */
+const IDLE_MS = 1_000;
+/** Pieces that are late, because of timers or a busy event loop, may catch up by at most this, ms. */
 const CREDIT_MS = 50;
 
-export interface BackgroundPaceOptions {
+export interface BackgroundRateLimiterOptions {
   readonly env: Env;
-  /** While clients are served. */
+  /** The rate while clients are served. */
   readonly bytesPerSecond: number;
-  /** Grows with all that this node does for clients. */
-  readonly work: () => number;
+  /** A counter that grows with all work that this node does for clients. */
+  readonly clientWork: () => number;
 }
 
-export class BackgroundPace {
-  readonly #options: BackgroundPaceOptions;
-  #work: number;
-  #quietFrom: number;
-  /** When the next piece may be done, an instant of Env.now(). */
-  #freeAt = Number.NEGATIVE_INFINITY;
+export class BackgroundRateLimiter {
+  readonly #options: BackgroundRateLimiterOptions;
+  #clientWork: number;
+  #idleFrom: number;
+  /** When the next piece may start, an instant of Env.now(), ms. */
+  #nextAt = Number.NEGATIVE_INFINITY;
 
-  constructor(options: BackgroundPaceOptions) {
+  constructor(options: BackgroundRateLimiterOptions) {
     this.#options = options;
-    this.#work = options.work();
-    this.#quietFrom = options.env.now();
+    this.#clientWork = options.clientWork();
+    this.#idleFrom = options.env.now();
   }
 
-  /** Resolves when a piece of so many bytes may be done. */
-  async turn(bytes: number): Promise<void> {
+  /** Resolves when a piece of `bytes` may start. */
+  async acquire(bytes: number): Promise<void> {
     const { env, bytesPerSecond } = this.#options;
     const now = env.now();
-    const at = this.#isQuiet(now) ? now : Math.max(this.#freeAt, now - CREDIT_MS);
-    this.#freeAt = at + (bytes / bytesPerSecond) * 1_000;
+    const at = this.#isIdle(now) ? now : Math.max(this.#nextAt, now - CREDIT_MS);
+    this.#nextAt = at + (bytes / bytesPerSecond) * 1_000;
     if (at > now) await delay(env, at - now);
   }
 
-  #isQuiet(now: number): boolean {
-    const work = this.#options.work();
-    if (work !== this.#work) this.#quietFrom = now + QUIET_MS;
-    this.#work = work;
-    return now >= this.#quietFrom;
+  #isIdle(now: number): boolean {
+    const clientWork = this.#options.clientWork();
+    if (clientWork !== this.#clientWork) this.#idleFrom = now + IDLE_MS;
+    this.#clientWork = clientWork;
+    return now >= this.#idleFrom;
   }
 }
 
-/** Writes logged, rows looked for, leaves scanned: as good as all that a node does for clients. */
+/** Counts entries logged, rows read and leaves scanned, which is nearly all that a node does for clients. */
 export function clientWork(stats: StorageStats): number {
   const { entries, rowCacheHits, rowCacheMisses, leafCacheHits, leafCacheMisses } = stats;
   return entries + rowCacheHits + rowCacheMisses + leafCacheHits + leafCacheMisses;

@@ -1,5 +1,5 @@
-// What clients ask of a node: writes go to the range's replica, reads are answered from the state and then, where they
-// must be linearizable, checked against ownership and lease (R11).
+// Serves the requests of clients. A write goes to the range's replica. A read is answered from the applied state. After the state
+// was read, a linearizable read is checked against ownership and lease (R11).
 
 import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
@@ -15,8 +15,9 @@ import type {
   CheckRequest,
   ErrorReply,
   GetRequest,
-  ReadStanding,
+  ReadGuarantee,
   RequestBody,
+  ScanReply,
   ScanRequest,
   WireReadMode,
   WriteRequest,
@@ -29,13 +30,14 @@ import type { Page, Storage } from './storage/storage.ts';
 export interface ClientServiceOptions {
   readonly env: Env;
   readonly storage: Storage;
+  /** The host of the range; undefined if there is none that may serve. */
   host(range: RangeId): RangeHost | undefined;
-  /** Something is being proposed to this host: it will have something to take. */
+  /** A write is about to be proposed to this host, so its replica must be asked at the end of the turn. */
   touched(host: RangeHost): void;
   status(): NodeStatus;
-  /** Scans under way at once: each may hold a page. */
+  /** Limit of concurrent scans, because each may hold a page in memory; default SCANS_MAX. */
   readonly scansMax?: number | undefined;
-  /** See Scrub. */
+  /** See Scrub.check(). */
   check(host: RangeHost, request: Pick<CheckRequest, 'epoch' | 'seq'>): RangeCheck | ErrorCode;
 }
 
@@ -95,24 +97,27 @@ export class ClientService {
       return client.reply(requestId, host.refusal('WRONG_RANGE', 'the key is outside the range'));
     }
     const row = this.#options.storage.get(host.meta.namespaceId, request.key);
-    const standing = this.#standing(host, request, host.appliedSeq);
-    if ('code' in standing) return client.reply(requestId, standing);
+    const refusal = refusalOfRead(host, request, host.appliedSeq);
+    if (refusal !== null) return client.reply(requestId, refusal);
+    const guarantee = this.#guaranteeOf(host, request, host.appliedSeq);
     client.reply(requestId, {
       kind: 'get-reply',
       found: row !== undefined,
       value: row?.value ?? emptyBytes,
       revision: row?.revision ?? 0,
-      // One by one: objects spread together take longer than to find the row.
-      epoch: standing.epoch,
-      stale: standing.stale,
-      staleMs: standing.staleMs,
-      appliedSeq: standing.appliedSeq,
+      // Field by field, because a spread costs more than the lookup of the row.
+      epoch: guarantee.epoch,
+      stale: guarantee.stale,
+      staleMs: guarantee.staleMs,
+      appliedSeq: guarantee.appliedSeq,
     });
   }
 
   async #scan(host: RangeHost, client: Answerable, requestId: number, request: ScanRequest): Promise<void> {
     const tooMany = this.#scans >= (this.#options.scansMax ?? SCANS_MAX);
-    const fault = tooMany ? host.refusal('OVERLOADED', 'too many scans under way') : scanFault(host, request);
+    const fault = tooMany
+      ? host.refusal('OVERLOADED', 'too many concurrent scans')
+      : scanFault(host, request);
     if (fault !== null) return client.reply(requestId, fault);
     this.#scans++;
     const bounds = intersect({ start: request.start, end: request.end }, host.meta);
@@ -124,11 +129,11 @@ export class ClientService {
         keysOnly: request.keysOnly,
         countOnly: request.countOnly,
       });
-      this.#answerScan(host, client, requestId, request, page);
+      client.reply(requestId, this.#scanReply(host, request, page));
     } catch (error) {
-      // The storage has reported it, and stops this node: nobody gets an answer any more.
+      // The storage has reported the damage and stops this node, so there is no answer.
       if (error instanceof CorruptDataError) return;
-      // The replica was wiped or voided meanwhile. Anything else is a defect, and no node goes on with that.
+      // The replica was wiped or became void meanwhile. Any other error is a defect and ends the process.
       if (!(error instanceof RangekeeperError)) throw error;
       client.reply(requestId, replyFromError(error));
     } finally {
@@ -136,34 +141,19 @@ export class ClientService {
     }
   }
 
-  #answerScan(
-    host: RangeHost,
-    client: Answerable,
-    requestId: number,
-    request: ScanRequest,
-    page: Page,
-  ): void {
-    const standing = this.#standing(host, request, page.applied);
-    if ('code' in standing) return client.reply(requestId, standing);
+  #scanReply(host: RangeHost, request: ScanRequest, page: Page): ScanReply | ErrorReply {
+    const refusal = refusalOfRead(host, request, page.applied);
+    if (refusal !== null) return refusal;
     const { rows, count, bound } = page;
-    client.reply(requestId, { kind: 'scan-reply', rows, count, bound, ...standing });
+    const guarantee = this.#guaranteeOf(host, request, page.applied);
+    return { kind: 'scan-reply', rows, count, bound, ...guarantee };
   }
 
-  /** Asked after the state was read, in the same turn: what the answer is worth, or why there is none. */
-  #standing(
-    host: RangeHost,
-    request: { readonly epoch: Epoch; readonly mode: WireReadMode; readonly minSeq: Seq },
-    appliedSeq: Seq,
-  ): ReadStanding | ErrorReply {
+  /** R11: what the read guarantees. To be called after the state was read, in the same turn. */
+  #guaranteeOf(host: RangeHost, request: ReadRequest, appliedSeq: Seq): ReadGuarantee {
     const { replica } = host;
-    if (host.wiping) return host.refusal('NOT_OWNER', 'the replica is going');
     if (request.mode === 'linearizable') {
-      const refusal: ErrorCode | null = replica.readRefusal(request.epoch);
-      if (refusal !== null) return host.refusal(refusal, `range ${host.meta.range} cannot be read here now`);
       return { epoch: request.epoch, stale: false, staleMs: 0, appliedSeq };
-    }
-    if (replica.isVoid || appliedSeq < request.minSeq) {
-      return host.refusal('BEHIND', `the replica is at ${appliedSeq}, ${request.minSeq} was seen`);
     }
     const ownedEpoch = replica.ownedEpoch;
     const fresh = ownedEpoch !== null && replica.readRefusal(ownedEpoch) === null;
@@ -172,15 +162,38 @@ export class ClientService {
   }
 }
 
+interface ReadRequest {
+  readonly epoch: Epoch;
+  readonly mode: WireReadMode;
+  readonly minSeq: Seq;
+}
+
+/** R11: why the read is refused; null if it is not. To be called after the state was read, in the same turn. */
+function refusalOfRead(
+  host: RangeHost,
+  { epoch, mode, minSeq }: ReadRequest,
+  appliedSeq: Seq,
+): ErrorReply | null {
+  const { replica } = host;
+  if (host.wiping) return host.refusal('NOT_OWNER', 'the replica is being removed');
+  if (mode === 'linearizable') {
+    const code = replica.readRefusal(epoch);
+    if (code === null) return null;
+    return host.refusal(code, `range ${host.meta.range} cannot be read here now`);
+  }
+  if (!replica.isVoid && appliedSeq >= minSeq) return null;
+  return host.refusal('BEHIND', `the replica is at seq ${appliedSeq}, the client has seen ${minSeq}`);
+}
+
 function scanFault(host: RangeHost, request: ScanRequest): ErrorReply | null {
-  if (host.replica.isVoid) return host.refusal('BEHIND', 'the replica is taking a snapshot in');
-  const asked = { start: request.start, end: request.end };
-  if (isEmpty(asked) || request.limitRows < 1 || request.limitBytes < 1) {
+  if (host.replica.isVoid) return host.refusal('BEHIND', 'the replica is installing a snapshot');
+  const bounds = { start: request.start, end: request.end };
+  if (isEmpty(bounds) || request.limitRows < 1 || request.limitBytes < 1) {
     return host.refusal('INVALID_ARGUMENT', 'empty bounds or limits');
   }
-  // The side where the scan begins must be inside: what is answered is complete from there.
+  // The end where the scan begins must be inside the range, because the page is complete from there on.
   const inside = request.reverse
-    ? compareEnds(request.end, host.meta.end) <= 0 && !isEmpty(intersect(asked, host.meta))
+    ? compareEnds(request.end, host.meta.end) <= 0 && !isEmpty(intersect(bounds, host.meta))
     : contains(host.meta, request.start);
   return inside ? null : host.refusal('WRONG_RANGE', 'the scan begins outside the range');
 }

@@ -1,14 +1,13 @@
-// The node process under `rangekeeper kvnode` (guardian/). What is started in which order, each on top of what came before:
+// The node process, which the guardian starts (process/guardian/). It starts its parts in this order, each on top of the ones before:
 //
 //   1. the port     answers /livez at once, and /readyz with what the process still waits for
-//   2. the data     opened, locked, read back: who this node is, and what it holds
+//   2. the data     the directory is locked, opened and recovered: it says which node this is, and what it holds
 //   3. ZooKeeper    a session, and in it the cluster that a coordinator has made
-//   4. the node     serves on the port, then registers in ZooKeeper, so that others learn of it
+//   4. the node     serves on the port, then registers in ZooKeeper, so that others find it
 //
-// and all that backwards on the way out: its ranges are handed over before its session ends, and the port closes last.
+// It stops them in the reverse order: the ranges are handed over before the session ends, and the port closes last.
 
 import { hostname } from 'node:os';
-import { setFlagsFromString } from 'node:v8';
 import { realEnv } from '../common/base/env.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
@@ -24,23 +23,24 @@ import { connectZk } from '../common/zk/zk.ts';
 import { type NodeFlags, readNodeFlags } from './process/command.ts';
 import { openDataDirectory, replaceDataDirectory } from './process/data-directory.ts';
 import {
-  keepingLog,
-  MEMORY_BYTES_LEAST,
+  MEMORY_BYTES_MIN,
   memoryBytes,
   type NodeMemory,
   nodeMemory,
+  withLogRetention,
 } from './process/memory.ts';
 import { serveNode } from './process/serving.ts';
 import { Stage } from './process/stage.ts';
+import { collectOnMainThread } from './process/v8-and-malloc.ts';
 import { CorruptDataError } from './storage/errors.ts';
 import { levelWith } from './storage/state/level-engine.ts';
 import type { Storage } from './storage/storage.ts';
 import { admit } from './zk/cluster-membership.ts';
 import { type JoiningDeps, join } from './zk/joining.ts';
-import { LAUNCH_VARIABLE, readSession, SessionFile } from './zk/zk-session-file.ts';
+import { LAUNCH_VARIABLE, readZkSession, ZkSessionFile } from './zk/zk-session-file.ts';
 
-/** What all steps share. */
-interface Setting {
+/** What all steps use. */
+interface ProcessContext {
   readonly values: NodeFlags;
   readonly name: string;
   readonly logger: ProcessLogger;
@@ -52,18 +52,18 @@ interface Setting {
 }
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
-  const setting = readSetting(argv, life);
-  const { values, logger, stage } = setting;
-  const listener = await openPort(setting);
+  const context = readContext(argv, life);
+  const { values, logger, stage } = context;
+  const listener = await openPort(context);
   stage.enter('opening the data directory');
-  const joining = await openData(setting);
+  const joining = await openData(context);
   stage.enter('waiting for ZooKeeper');
-  const sessions = new SessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
-  const { zk, joined } = await enterCluster(setting, joining, sessions);
+  const sessions = new ZkSessionFile(values.data, process.env[LAUNCH_VARIABLE] ?? '', logger);
+  const { zk, joined } = await enterCluster(context, joining, sessions);
   const cluster = await Promise.race([joined, life.stopRequested.then(() => null)]);
   if (cluster !== null) {
     const { storage } = joining;
-    await serve(setting, { listener, storage, zk, clusterId: cluster.clusterId });
+    await serve(context, { listener, storage, zk, clusterId: cluster.clusterId });
   }
   stage.enter('stopping');
   await zk.close();
@@ -73,11 +73,9 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   return EXIT.ok;
 }
 
-function readSetting(argv: readonly string[], life: ProcessLife): Setting {
+function readContext(argv: readonly string[], life: ProcessLife): ProcessContext {
   const values = readNodeFlags(argv);
-  // Young garbage is collected by this thread alone. It waits for helpers otherwise, and on a machine whose processors are
-  // all at work those get one late: pauses of 2 ms became 40.
-  setFlagsFromString('--no-parallel-scavenge');
+  collectOnMainThread();
   const name = values.name ?? hostname();
   const logger = createLogger({ name: 'kvnode', level: values.logLevel }).child({ node: name });
   life.logTo(logger);
@@ -93,15 +91,15 @@ function readSetting(argv: readonly string[], life: ProcessLife): Setting {
 
 function readMemory(given: number | null, logger: ProcessLogger): NodeMemory {
   const bytes = memoryBytes(given, availableMemory());
-  const least = MEMORY_BYTES_LEAST;
+  const least = MEMORY_BYTES_MIN;
   if (bytes < least)
     logger.warn({ bytes, least }, 'less memory than a node needs: it may be killed under load');
   return nodeMemory(Math.max(least, bytes));
 }
 
-/** 1. */
-async function openPort({ values, logger, stage, metrics, reception }: Setting): Promise<WsListener> {
-  const pages = { livez: () => null, readyz: () => stage.missing, metrics: () => metrics.text() };
+/** Step 1. */
+async function openPort({ values, logger, stage, metrics, reception }: ProcessContext): Promise<WsListener> {
+  const pages = { livez: () => null, readyz: () => stage.notReadyReason, metrics: () => metrics.text() };
   const listener = await serveWs({
     ...{ listen: values.listen, env: realEnv, pages, accept: null },
     bound: { connectionsMax: reception.connectionsMax, turnedAway: () => reception.turnedAway() },
@@ -110,33 +108,33 @@ async function openPort({ values, logger, stage, metrics, reception }: Setting):
   return listener;
 }
 
-/** 2. */
-async function openData({ values, logger, memory, stage }: Setting): Promise<JoiningDeps> {
+/** Step 2. */
+async function openData({ values, logger, memory, stage }: ProcessContext): Promise<JoiningDeps> {
   const { data } = values;
-  const opening = {
+  const options = {
     env: realEnv,
     logger,
-    limits: keepingLog(memory.storage, values.logKeepMb, values.logRetainMb),
+    limits: withLogRetention(memory.storage, values.logKeepMb, values.logRetainMb),
     openState: levelWith(memory.level),
   };
   const watched = (storage: Storage): Storage => {
-    storage.onFailure((error) => endAfter(error, data));
+    storage.onFailure((error) => endProcess(error, data));
     return storage;
   };
   return {
     env: realEnv,
     logger,
     stage,
-    storage: watched(await openDataDirectory(data, opening)),
-    replace: async (storage, reason) => watched(await replaceDataDirectory(data, storage, reason, opening)),
+    storage: watched(await openDataDirectory(data, options)),
+    replace: async (storage, reason) => watched(await replaceDataDirectory(data, storage, reason, options)),
   };
 }
 
 /**
- * R12: what was acknowledged may not be on the disk, or what is there may be wrong; nothing more may be said. Thrown on its own,
- * so that nobody who waits for the storage can catch it.
+ * R12: what was acknowledged may not be on disk, or what is on disk may be wrong. So the node must say nothing more. The error is
+ * thrown from a microtask of its own, so that no code that waits for the storage can catch it.
  */
-function endAfter(error: Error, directory: string): void {
+function endProcess(error: Error, directory: string): void {
   const text =
     error instanceof CorruptDataError
       ? `${directory} is damaged and will be set aside at the next start: ${error.message}`
@@ -146,14 +144,14 @@ function endAfter(error: Error, directory: string): void {
   });
 }
 
-/** 3. `joined` resolves when there is a cluster, which may be never. */
+/** Step 3. `joined` resolves when there is a cluster, which may be never. */
 async function enterCluster(
-  { values, logger }: Setting,
+  { values, logger }: ProcessContext,
   joining: JoiningDeps,
-  sessions: SessionFile,
+  sessions: ZkSessionFile,
 ): Promise<{ zk: Zk; joined: Promise<ClusterRecord> }> {
-  // The lock on the directory is held here: whoever had that session is dead.
-  const left = await readSession(values.data);
+  // This process holds the lock on the directory, so the process that had the session in the file is dead.
+  const former = await readZkSession(values.data);
   let cluster: ClusterRecord | null = null;
   const zk = connectZk({
     connect: values.zk,
@@ -161,7 +159,7 @@ async function enterCluster(
     env: realEnv,
     logger,
     tickMs: () => cluster?.tickMs ?? null,
-    former: left?.identity ?? null,
+    former: former?.identity ?? null,
     identified: (identity) => void sessions.write(identity),
     admit: (session) => admit(session, joining),
   });
@@ -172,18 +170,18 @@ async function enterCluster(
   return { zk, joined };
 }
 
-interface Ground {
+interface NodeResources {
   readonly listener: WsListener;
   readonly storage: Storage;
   readonly zk: Zk;
   readonly clusterId: string;
 }
 
-/** 4. Until the process is asked to stop. */
-async function serve({ life, ...setting }: Setting, ground: Ground): Promise<void> {
-  const { values, logger, stage } = setting;
-  const serving = serveNode({ ...values, ...setting, ...ground, env: realEnv });
-  logger.info({ id: serving.node.id, address: ground.listener.address }, 'ready');
+/** Step 4. Resolves when the process was asked to stop and the node has stopped. */
+async function serve({ life, ...context }: ProcessContext, resources: NodeResources): Promise<void> {
+  const { values, logger, stage } = context;
+  const serving = serveNode({ ...values, ...context, ...resources, env: realEnv });
+  logger.info({ id: serving.node.id, address: resources.listener.address }, 'ready');
   const reason = await life.stopRequested;
   logger.info({ reason }, 'stopping');
   stage.enter('handing its ranges over');

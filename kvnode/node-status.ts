@@ -1,4 +1,4 @@
-// What a node says of itself to whoever asks: put together from its parts, in one place.
+// Puts together what a node reports about itself (the request `status`).
 
 import type { Env } from '../common/base/env.ts';
 import type { NodeStatus } from '../common/model/status.ts';

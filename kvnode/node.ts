@@ -1,5 +1,5 @@
-// A node: its replicas and what connects them to the world. Everything that happens (frames, ZooKeeper, syncs, ticks) only
-// feeds a replica; what replicas want done is done once a turn (turn.ts).
+// A node: its replicas, and what connects them to clients, to other nodes, to the disk and to ZooKeeper. Whatever happens (a frame,
+// an answer of ZooKeeper, a sync, a tick) becomes an event of a replica. What replicas then request is done once a turn (turn.ts).
 
 import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
@@ -18,27 +18,27 @@ import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { ClientService } from './client-service.ts';
 import { ConflictWatch } from './health/conflict-watch.ts';
 import { DiskWatch } from './health/disk-watch.ts';
-import { Surroundings } from './health/live-peers.ts';
-import { type Ownership, ownershipOf } from './health/readiness.ts';
+import { LivePeers } from './health/live-peers.ts';
+import { countOwned, type OwnedCounts } from './health/readiness.ts';
 import { stuckReplicas } from './health/stuck-replicas.ts';
-import { Intents } from './intent-executor.ts';
+import { IntentExecutor } from './intent-executor.ts';
 import { nodeStatus } from './node-status.ts';
 import { newReplica } from './range/new-replica.ts';
 import { RangeHost } from './range/range-host.ts';
 import { WaitingBytes } from './range/waiting-writes.ts';
 import { ackFrom } from './range/wire.ts';
-import type { ReplicaEvent } from './replica/events.ts';
 import { Replica } from './replica/replica.ts';
+import type { ReplicaEvent } from './replica/replica-messages.ts';
 import { Scrub } from './scrub/scrub.ts';
 import { SnapshotReceiver } from './snapshot/receiver.ts';
 import { SnapshotSender } from './snapshot/sender.ts';
 import type { RecoveredReplica, Storage } from './storage/storage.ts';
-import { TickPace } from './tick-scheduler.ts';
+import { TickScheduler } from './tick-scheduler.ts';
 import { Turn } from './turn.ts';
 import { Assignments } from './zk/assignments.ts';
 import { EventWriter } from './zk/event-writer.ts';
 
-/** An orderly stop waits no longer than this, ms, for the hand-overs. */
+/** An orderly stop waits at most this long for the hand-overs, ms. */
 const HAND_OVER_MS = 2_000;
 
 export interface NodeOptions {
@@ -50,15 +50,15 @@ export interface NodeOptions {
   readonly storage: Storage;
   readonly transport: Transport;
   readonly config: ReplicationConfig;
-  /** Of the channels that this node dials. */
+  /** For the channels that this node opens. */
   readonly channel?: Partial<ChannelConfig>;
-  /** Scans of clients under way at once; absent: the default of ClientService. */
+  /** Limit of concurrent scans of clients; default: that of ClientService. */
   readonly scansMax?: number;
 }
 
 export class KvNode {
   readonly id: NodeId;
-  /** Of all channels of this node, accepted ones too: the turn sends what it has gathered. */
+  /** Shared by all channels of this node, accepted ones included. The turn flushes it. */
   readonly turnEnd: TurnEnd;
   readonly scrub: Scrub;
   readonly #options: NodeOptions;
@@ -69,26 +69,31 @@ export class KvNode {
   readonly #waiting = new WaitingBytes();
   readonly #turn: Turn;
   readonly #peers: Peers;
-  readonly #surroundings: Surroundings;
+  readonly #livePeers: LivePeers;
   readonly #assignments: Assignments;
-  readonly #intents: Intents;
+  readonly #events: EventWriter;
   readonly #clients: ClientService;
   readonly #sender: SnapshotSender;
   readonly #receiver: SnapshotReceiver;
   readonly #disk: DiskWatch;
-  readonly #pace: TickPace;
+  readonly #ticks: TickScheduler;
   readonly #conflicts: ConflictWatch;
   readonly #startedAt: number;
   readonly #stampBase: number;
+  // Handed to several parts.
+  readonly #send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
+  readonly #touched = (host: RangeHost): void => this.#turn.touch(host);
+  readonly #nameOf = (node: NodeId): string => this.#livePeers.nameOf(node);
   #session: ZkSession | null = null;
-  /** It hands over whatever it owns. */
+  /** From now on the node hands over whatever it owns. */
   #stopping = false;
   #closed = false;
-  #idle: (() => void) | null = null;
+  /** Called once the ranges are handed over, while close() waits for that. */
+  #handedOver: (() => void) | null = null;
 
   constructor(options: NodeOptions) {
     checkReplication(options.config);
-    const { env, logger, zk, storage, transport, config } = options;
+    const { env, logger, zk, storage, config } = options;
     this.#options = options;
     this.id = storage.nodeId;
     this.#env = env;
@@ -97,74 +102,103 @@ export class KvNode {
     this.#startedAt = env.wallNow();
     this.#stampBase = Math.floor(env.random() * 2 ** 50);
     this.turnEnd = new TurnEnd(env);
-    this.#peers = new Peers({
-      turnEnd: this.turnEnd,
-      env,
-      log: logger,
-      transport,
-      self: { clusterId: options.clusterId, nodeId: this.id },
+    this.#peers = this.#makePeers();
+    this.#sender = new SnapshotSender({ env, logger, storage, config, send: this.#send });
+    this.#receiver = new SnapshotReceiver({ env, logger, storage, send: this.#send, touched: this.#touched });
+    this.#events = new EventWriter(this.id, zk, env, logger);
+    this.#conflicts = new ConflictWatch({
+      ...{ env, logger, events: this.#events, self: this.id, nameOf: this.#nameOf },
+      replicas: () => this.#hosts.values(),
+    });
+    this.#turn = this.#makeTurn();
+    this.#clients = this.#makeClientService();
+    this.scrub = this.#makeScrub();
+    this.#disk = new DiskWatch({ env, logger, storage, config });
+    storage.onSynced((group) => this.#turn.synced(group));
+    this.#livePeers = this.#makeLivePeers();
+    for (const replica of storage.recovered) this.#adopt(replica);
+    this.#assignments = this.#makeAssignments();
+    this.#ticks = new TickScheduler(env, config, () => this.#tick(false));
+  }
+
+  // ---- its parts ---------------------------------------------------------------------------------------------------
+
+  #makePeers(): Peers {
+    const { env, logger, transport, clusterId, channel } = this.#options;
+    return new Peers({
+      ...{ turnEnd: this.turnEnd, env, log: logger, transport, self: { clusterId, nodeId: this.id } },
       handlers: {
         opened: (channel) => this.#opened(channel),
         received: (channel, body) => this.#received(channel, body),
       },
-      ...(options.channel === undefined ? {} : { channel: options.channel }),
+      ...(channel === undefined ? {} : { channel }),
     });
-    const send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
-    const touched = (host: RangeHost): void => this.#turn.touch(host);
-    this.#sender = new SnapshotSender({ env, logger, storage, config, send });
-    const events = new EventWriter(this.id, zk, env, logger);
-    const nameOf = (node: NodeId): string => this.#surroundings.nameOf(node);
-    this.#conflicts = new ConflictWatch({
-      ...{ env, logger, events, self: this.id, nameOf },
-      replicas: () => this.#hosts.values(),
-    });
-    this.#intents = new Intents({
-      ...{ self: this.id, zk, logger, events, conflicts: this.#conflicts, sender: this.#sender, nameOf },
+  }
+
+  #makeTurn(): Turn {
+    const { env, zk, logger } = this.#options;
+    const { turnEnd } = this;
+    const intents = new IntentExecutor({
+      ...{ self: this.id, zk, logger, events: this.#events, conflicts: this.#conflicts },
+      ...{ sender: this.#sender, nameOf: this.#nameOf },
       step: (host, event) => this.#step(host, event),
       readAgain: (range) => this.#assignments.hint(range),
-      readNodeAgain: (node) => this.#surroundings.readAgain(node),
+      readNodeAgain: (node) => this.#livePeers.readAgain(node),
     });
-    this.#turn = new Turn({
-      ...{ env, turnEnd: this.turnEnd, intents: this.#intents, send },
-      lookAgain: (host) => this.#pace.lookAgain(host),
+    return new Turn({
+      ...{ env, turnEnd, intents, send: this.#send },
+      reschedule: (host) => this.#ticks.reschedule(host),
       ended: () => this.#turnEnded(),
     });
-    this.#receiver = new SnapshotReceiver({ env, logger, storage, send, touched });
-    this.#clients = new ClientService({
-      env,
-      storage,
+  }
+
+  #makeClientService(): ClientService {
+    const { env, storage, scansMax } = this.#options;
+    return new ClientService({
+      ...{ env, storage, scansMax, touched: this.#touched },
       host: (range) => this.#usable(range),
-      touched,
       status: () => this.status(),
-      scansMax: options.scansMax,
       check: (host, request) => this.scrub.check(host, request),
     });
-    this.scrub = new Scrub({
-      ...{ env, logger, self: this.id, storage, config, send, touched, events, nameOf },
+  }
+
+  #makeScrub(): Scrub {
+    const { env, logger, storage, config } = this.#options;
+    return new Scrub({
+      ...{ env, logger, self: this.id, storage, config, events: this.#events },
+      ...{ send: this.#send, touched: this.#touched, nameOf: this.#nameOf },
       hosts: () => this.#hosts.values(),
       session: () => this.#session,
       leaseValid: () => this.#leaseValid(),
     });
-    this.#disk = new DiskWatch({ env, logger, storage, config });
-    storage.onSynced((group) => this.#turn.synced(group));
-    this.#surroundings = new Surroundings({
+  }
+
+  #makeLivePeers(): LivePeers {
+    const { env, logger, zk } = this.#options;
+    return new LivePeers({
       ...{ self: this.id, env, logger, zk, peers: this.#peers },
       changed: () => this.#liveChanged(),
       ownReport: (isLive) => ({
         stuck: stuckReplicas(this.#hosts.values(), isLive, this.#sender, env.now()),
-        unfit: this.unfit,
+        unfit: this.unhealthyReason,
       }),
     });
-    for (const replica of storage.recovered) this.#adopt(replica);
-    this.#assignments = new Assignments(this.id, zk, env, logger, {
+  }
+
+  #makeAssignments(): Assignments {
+    const { env, logger, zk, storage } = this.#options;
+    const assignments = new Assignments({
+      ...{ self: this.id, zk, env, logger },
       image: (image) => this.#learn(image),
       missing: (range) => this.#missing(range),
     });
-    for (const { range, namespace } of storage.recovered) this.#assignments.watch(range, namespace);
-    this.#pace = new TickPace(env, config, () => this.#tick(false));
+    for (const { range, namespace } of storage.recovered) assignments.watch(range, namespace);
+    return assignments;
   }
 
-  /** What accepted connections are served with. */
+  // ---- what others call --------------------------------------------------------------------------------------------
+
+  /** The handlers of accepted connections. */
   get handlers(): ChannelHandlers {
     return {
       opened: (channel) => this.#opened(channel),
@@ -173,11 +207,11 @@ export class KvNode {
     };
   }
 
-  /** The session in which this node's live znode exists; null: none (R1: every ownership ends with it). */
+  /** The session in which this node's live znode exists; null if there is none. R1: every ownership ends with its session. */
   useSession(session: ZkSession | null): void {
     if (this.#session !== null && this.#session !== session) this.#stepAll({ kind: 'session-ended' });
     this.#session = session;
-    this.#surroundings.useSession(session);
+    this.#livePeers.useSession(session);
     if (session === null) return;
     for (const host of this.#hosts.values()) {
       const { image } = host.replica;
@@ -191,39 +225,39 @@ export class KvNode {
     return nodeStatus({
       ...{ node: this.id, version: this.#options.version, startedAt: this.#startedAt },
       ...{ env: this.#env, session: this.#session, storage: this.#storage, hosts: this.#hosts.values() },
-      ...{ unreachable: this.#surroundings.unreachable, unfit: this.unfit },
+      ...{ unreachable: this.#livePeers.unreachable, unfit: this.unhealthyReason },
     });
   }
 
-  /** Why nothing should be owned here, in words; null: the disk is well, and has been for a while, and the data is sound. */
-  get unfit(): string | null {
-    return this.scrub.unfit ?? this.#disk.trouble;
+  /** Why this node should own nothing; null if its disk works, and has worked for a while, and its data is not known to be damaged. */
+  get unhealthyReason(): string | null {
+    return this.scrub.unhealthyReason ?? this.#disk.problem;
   }
 
-  ownership(): Ownership {
-    return ownershipOf(this.id, this.#hosts.values());
+  ownedCounts(): OwnedCounts {
+    return countOwned(this.id, this.#hosts.values());
   }
 
-  /** R8: hands every owned range over, as far as that goes in a while, then stops serving. The storage stays open. */
+  /** R8: hands over every owned range, within HAND_OVER_MS, then stops serving. The storage stays open. */
   async close(): Promise<void> {
     this.#stopping = true;
     await this.#handOverAll();
     this.#closed = true;
-    this.#pace.close();
+    this.#ticks.close();
     this.#conflicts.close();
     this.scrub.close();
     this.#turn.close();
     this.#stepAll({ kind: 'session-ended' });
     this.#turn.run();
     this.#assignments.close();
-    this.#surroundings.close();
+    this.#livePeers.close();
     this.#peers.close();
   }
 
   // ---- steps -------------------------------------------------------------------------------------------------------
 
-  /** There is a range to hand over, and somebody to hand it to. */
-  get #handsOver(): boolean {
+  /** There is an owned range that somebody else could take over. */
+  get #canHandOver(): boolean {
     return [...this.#hosts.values()].some(({ replica }) => replica.hasSuccessor);
   }
 
@@ -235,42 +269,42 @@ export class KvNode {
     for (const host of this.#hosts.values()) this.#step(host, event);
   }
 
-  /** Owners have times to watch; whoever could not apply all that is committed tries again. */
+  /** Ticks the replicas that are due. An unhealthy or stopping node asks every owner to hand over. */
   #tick(allOwners: boolean): void {
-    this.#disk.look();
-    const leaves = this.unfit !== null || this.#stopping;
-    const { due, pausedMs } = this.#pace.begin(this.#hosts.values(), allOwners || leaves);
+    this.#disk.check();
+    const leaves = this.unhealthyReason !== null || this.#stopping;
+    const { due, pausedMs } = this.#ticks.beginTick(this.#hosts.values(), allOwners || leaves);
     for (const host of due) {
       if (leaves) this.#step(host, { kind: 'hand-over' });
-      this.#step(host, { kind: 'tick', quietMs: this.#pace.quietMs, pausedMs });
+      this.#step(host, { kind: 'tick', heartbeatMs: this.#ticks.heartbeatMs, pausedMs });
     }
   }
 
   #turnEnded(): void {
-    if (this.#idle !== null && !this.#handsOver) this.#idle();
+    if (this.#handedOver !== null && !this.#canHandOver) this.#handedOver();
   }
 
   /** R8. */
   async #handOverAll(): Promise<void> {
-    if (!this.#handsOver) return;
+    if (!this.#canHandOver) return;
     const done = new Promise<void>((resolve) => {
-      this.#idle = resolve;
+      this.#handedOver = resolve;
     });
-    const patience = new Promise<void>((resolve) => {
+    const timedOut = new Promise<void>((resolve) => {
       this.#env.after(HAND_OVER_MS, resolve);
     });
     this.#stepAll({ kind: 'hand-over' });
-    await Promise.race([done, patience]);
-    this.#idle = null;
+    await Promise.race([done, timedOut]);
+    this.#handedOver = null;
   }
 
   // ---- other nodes -------------------------------------------------------------------------------------------------
 
-  /** One way of two: what is sent one way is answered the other, so each of them counts. */
+  /** Either direction counts: what is sent over one connection of a pair of nodes is answered over the other. */
   #opened({ peerNode }: Channel): void {
     if (peerNode === '') return;
     for (const host of this.#hosts.values())
-      this.#turn.stepLightly(host, { kind: 'reachable', node: peerNode });
+      this.#turn.stepLazily(host, { kind: 'connected', node: peerNode });
   }
 
   #received(channel: Channel, body: OneWayBody): void {
@@ -279,14 +313,14 @@ export class KvNode {
     const host = this.#usable(body.range);
     if (host === undefined && this.#hosts.has(body.range)) return;
     const toFollower = body.kind === 'append' || body.kind === 'snapshot-chunk';
-    // R9: a replica is made from a descriptor only, but somebody knows one that this node has not seen.
+    // R9: replicas are made only from the descriptor. But the sender knows a descriptor that this node has not read yet.
     if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.#assignments.hint(body.range);
     if (host === undefined) return;
     switch (body.kind) {
       case 'append':
-        return this.#turn.stepLightly(host, { kind: 'append', from, message: body });
+        return this.#turn.stepLazily(host, { kind: 'append', from, message: body });
       case 'append-ack':
-        return this.#turn.stepLightly(host, { kind: 'append-ack', from, message: ackFrom(body) });
+        return this.#turn.stepLazily(host, { kind: 'append-ack', from, message: ackFrom(body) });
       case 'snapshot-chunk':
         return this.#receiver.receive(host, from, body);
       case 'snapshot-ack':
@@ -300,7 +334,7 @@ export class KvNode {
   }
 
   #liveChanged(): void {
-    this.#stepAll({ kind: 'live', nodes: this.#surroundings.standings });
+    this.#stepAll({ kind: 'live', nodes: this.#livePeers.standings });
     this.#tick(true);
   }
 
@@ -310,7 +344,7 @@ export class KvNode {
     return this.#session === null || this.#session.ended ? null : this.#session.id;
   }
 
-  /** R11, the lease [safety]: read at the moment of use. */
+  /** R11, the lease [safety]: must be called at the moment of use. */
   #leaseValid(): boolean {
     return this.#session !== null && this.#env.now() < this.#session.leaseUntil();
   }
@@ -324,7 +358,7 @@ export class KvNode {
       log: storage.logOf(range),
       config: this.#options.config,
       leaseValid: () => this.#leaseValid(),
-      diskFit: () => this.unfit === null,
+      isHealthy: () => this.unhealthyReason === null,
       stampBase: this.#stampBase,
     });
     const host = new RangeHost({
@@ -332,17 +366,17 @@ export class KvNode {
       ...{ config: this.#options.config, waitingOnNode: this.#waiting, checks: this.scrub },
     });
     this.#hosts.set(range, host);
-    this.#step(host, { kind: 'live', nodes: this.#surroundings.standings });
+    this.#step(host, { kind: 'live', nodes: this.#livePeers.standings });
     return host;
   }
 
-  /** What serves and receives: not before its descriptor was read, which may turn out to be another range's. */
+  /** The host may serve and receive. Not before its descriptor was read, because that may turn out to be another range's. */
   #usable(range: RangeId): RangeHost | undefined {
     const host = this.#hosts.get(range);
     return host?.isOwn ? host : undefined;
   }
 
-  /** R9: wiped only on an image newer than the addition and lacking it; made only from an image that names it. */
+  /** R9: a replica is wiped only for an image that is newer than its addition and does not list it, and made only from one that does. */
   #learn(image: DescriptorImage): void {
     if (this.#closed) return;
     const { descriptor } = image;
@@ -372,13 +406,13 @@ export class KvNode {
     this.#step(host, { kind: 'image', image, session: this.#sessionId });
   }
 
-  /** R9: this replica is no longer in the descriptor, nor can it come back with this inc. */
+  /** R9: the descriptor no longer lists this replica, and never will again under this inc. */
   async #wipe(host: RangeHost): Promise<void> {
     const { range } = host.meta;
     this.#step(host, { kind: 'session-ended' });
     this.#turn.run();
     host.wiping = true;
-    this.#turn.forget(host);
+    this.#turn.remove(host);
     this.#receiver.abandon(range);
     this.#logger.info({ range, inc: host.replica.inc }, 'replica removed: wiping it');
     await this.#storage.wipe(range);
@@ -387,7 +421,7 @@ export class KvNode {
     this.#assignments.hint(range);
   }
 
-  /** A missing znode is no image (ZooKeeper reset, wrong root): nothing is wiped for it (R9). */
+  /** R9: a missing znode is no image (ZooKeeper was reset, or the root is wrong). Nothing is wiped for it. */
   #missing(range: RangeId): void {
     const host = this.#hosts.get(range);
     if (host === undefined || host.orphan) return;

@@ -1,127 +1,134 @@
-// When a node looks at its replicas, and how long it leaves the followers of those that it owns in silence. Only those with
-// something under way are looked at often; the others when their followers are due to hear from them. A node with many
-// ranges owns mostly quiet ones: looked at and talked to as often as the few of a small node, they would take the time
-// of those that are busy.
+// Decides when a node ticks which of its replicas, and how often the owners here send heartbeats. A replica with something under
+// way is ticked often. Any other one is ticked only when its followers' next heartbeat is due. A node with many ranges owns
+// mostly idle ones: if they were ticked as often as the few ranges of a small node, they would take time from the busy ones.
 
 import type { Env, Timer } from '../common/base/env.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
 import type { RangeId } from '../common/model/ids.ts';
 
-/** What waits for a tick waits for one of those that are so far apart, ms: one tick serves many. */
+/** Ticks are at multiples of this, ms, so that one tick serves many replicas. */
 const TICK_MS = 25;
-/** There is one so often in any case: how long this process was paused shows in that. */
+/** There is a tick at least this often, ms, because pauses of this process are measured between ticks. */
 const IDLE_TICK_MS = 250;
-/** Quiet ones are looked at together, so that their Appends leave together: up to one part in so many later than they could be. */
-const QUIET_LATE_SHARE = 8;
-/** So many with something under way are looked at in one tick, unless it would be the turn of each only every TURNS_MAX ticks. */
-const BUSY_A_TICK = 64;
-const TURNS_MAX = 4;
+/** Idle replicas are gathered into common ticks, so that their heartbeats leave together: late by at most this part of heartbeatMs. */
+const GATHER_SHARE = 1 / 8;
+/** This many busy replicas are ticked in one tick. With more, each has its turn in every second to GROUPS_MAX-th tick. */
+const BUSY_PER_TICK = 64;
+const GROUPS_MAX = 4;
 
-/** A replica, as far as ticks go. */
-export interface Ticked {
+/** A replica as this file sees it. */
+export interface TickTarget {
   readonly range: RangeId;
   readonly isOwner: boolean;
-  /** A tick finds nothing to do before this instant; 0: something is under way; infinity: never. */
+  /** A tick finds nothing to do before this instant; 0: something is under way; infinity: there is nothing to wait for. */
   readonly idleUntil: number;
-  /** When it is looked at next; this file's. */
-  lookAt: number;
+  /** When it is ticked next. Only this file writes it. */
+  nextTickAt: number;
 }
 
-export class TickPace {
+export class TickScheduler {
   readonly #env: Env;
-  readonly #config: Pick<ReplicationConfig, 'idleAppendMs' | 'quietAppendMsPerRange'>;
+  readonly #config: Pick<ReplicationConfig, 'heartbeatMs' | 'heartbeatMsPerRange'>;
   readonly #tick: () => void;
   #timer: Timer;
-  #at: number;
-  #tickedAt: number;
-  #turns = 1;
-  /** Owned ones are counted as rarely as that: whether one is owned is looked up far from what else is asked of it. */
+  /** When the timer fires. */
+  #timerAt: number;
+  #lastTickAt: number;
+  /** Busy replicas are ticked in this many groups, one group in each tick. */
+  #groups = 1;
+  /** Counting the owned replicas costs memory accesses, so it is done only every IDLE_TICK_MS. */
   #countedAt = Number.NEGATIVE_INFINITY;
-  #quietMs: number;
+  #heartbeatMs: number;
 
   constructor(
     env: Env,
-    config: Pick<ReplicationConfig, 'idleAppendMs' | 'quietAppendMsPerRange'>,
+    config: Pick<ReplicationConfig, 'heartbeatMs' | 'heartbeatMsPerRange'>,
     tick: () => void,
   ) {
     this.#env = env;
     this.#config = config;
     this.#tick = tick;
-    this.#quietMs = config.idleAppendMs;
-    this.#tickedAt = env.now();
-    this.#at = this.#tickedAt + IDLE_TICK_MS;
+    this.#heartbeatMs = config.heartbeatMs;
+    this.#lastTickAt = env.now();
+    this.#timerAt = this.#lastTickAt + IDLE_TICK_MS;
     this.#timer = env.after(IDLE_TICK_MS, tick);
   }
 
-  /** How long followers that have everything may be left in silence, ms. */
-  get quietMs(): number {
-    return this.#quietMs;
+  /** The interval of heartbeats to followers that have everything, ms. It grows with the number of owned ranges. */
+  get heartbeatMs(): number {
+    return this.#heartbeatMs;
   }
 
-  /** A tick, on time or for another reason: those that it looks at, and for how long there was none, ms. */
-  begin<T extends Ticked>(
+  /**
+   * Begins a tick, on time or for another reason.
+   * @param allOwners ticks every owned replica, whether or not it is due
+   * @returns the replicas to tick, and the time since the previous tick, ms
+   */
+  beginTick<T extends TickTarget>(
     replicas: Iterable<T>,
     allOwners: boolean,
   ): { readonly due: readonly T[]; readonly pausedMs: number } {
     const now = this.#env.now();
-    const pausedMs = now - this.#tickedAt;
-    this.#tickedAt = now;
+    const pausedMs = now - this.#lastTickAt;
+    this.#lastTickAt = now;
     const due: T[] = [];
     const counts = allOwners || now - this.#countedAt >= IDLE_TICK_MS;
     let owned = 0;
-    let soon = 0;
+    let busy = 0;
     let next = now + IDLE_TICK_MS;
     for (const replica of replicas) {
       if (counts && replica.isOwner) owned++;
-      if (replica.lookAt <= now + TURNS_MAX * TICK_MS) soon++;
-      if (replica.lookAt > now && !(allOwners && replica.isOwner)) next = Math.min(next, replica.lookAt);
-      else {
-        replica.lookAt = Number.POSITIVE_INFINITY;
+      if (replica.nextTickAt <= now + GROUPS_MAX * TICK_MS) busy++;
+      if (replica.nextTickAt > now && !(allOwners && replica.isOwner)) {
+        next = Math.min(next, replica.nextTickAt);
+      } else {
+        replica.nextTickAt = Number.POSITIVE_INFINITY;
         due.push(replica);
       }
     }
-    this.#turns = Math.min(TURNS_MAX, Math.max(1, Math.ceil(soon / BUSY_A_TICK)));
-    if (counts) this.#counted(owned, now);
+    this.#groups = Math.min(GROUPS_MAX, Math.max(1, Math.ceil(busy / BUSY_PER_TICK)));
+    if (counts) this.#countedOwned(owned, now);
     this.#arm(next, now);
     return { due, pausedMs };
   }
 
-  /** Something happened to the replica: a tick will look at it when that is needed, and not because it was needed before. */
-  lookAgain(replica: Ticked): void {
+  /** Something happened to the replica. Its next tick may come earlier now, but never later. */
+  reschedule(replica: TickTarget): void {
     const now = this.#env.now();
     const { idleUntil } = replica;
-    const at = idleUntil === 0 ? this.#turnOf(replica.range, now) : this.#gathered(idleUntil);
-    if (at >= replica.lookAt) return;
-    replica.lookAt = at;
-    if (at < this.#at) this.#arm(at, now);
+    const at = idleUntil === 0 ? this.#busyTickAt(replica.range, now) : this.#gatheredTickAt(idleUntil);
+    if (at >= replica.nextTickAt) return;
+    replica.nextTickAt = at;
+    if (at < this.#timerAt) this.#arm(at, now);
   }
 
   close(): void {
     this.#timer.cancel();
   }
 
-  #counted(owned: number, now: number): void {
-    const { idleAppendMs, quietAppendMsPerRange } = this.#config;
+  #countedOwned(owned: number, now: number): void {
+    const { heartbeatMs, heartbeatMsPerRange } = this.#config;
     this.#countedAt = now;
-    this.#quietMs = Math.max(idleAppendMs, owned * quietAppendMsPerRange);
+    this.#heartbeatMs = Math.max(heartbeatMs, owned * heartbeatMsPerRange);
   }
 
-  /** Ranges have their turns in different ticks. */
-  #turnOf(range: RangeId, now: number): number {
+  /** The next tick of the range's group. */
+  #busyTickAt(range: RangeId, now: number): number {
     const next = Math.floor(now / TICK_MS) + 1;
-    const turns = this.#turns;
-    return (next + ((range + turns - (next % turns)) % turns)) * TICK_MS;
+    const groups = this.#groups;
+    return (next + ((range + groups - (next % groups)) % groups)) * TICK_MS;
   }
 
-  #gathered(at: number): number {
-    const ticks = Math.max(1, Math.floor(this.#quietMs / QUIET_LATE_SHARE / TICK_MS));
+  /** The next common tick of idle replicas, not before `at`. */
+  #gatheredTickAt(at: number): number {
+    const ticks = Math.max(1, Math.floor((this.#heartbeatMs * GATHER_SHARE) / TICK_MS));
     return Math.ceil(at / (ticks * TICK_MS)) * ticks * TICK_MS;
   }
 
   #arm(at: number, now: number): void {
     this.#timer.cancel();
-    this.#at = Math.ceil(at / TICK_MS) * TICK_MS;
-    // A timer may be early by the part of a ms that its clock does not tell.
-    this.#timer = this.#env.after(Math.max(0, this.#at - now) + 1, this.#tick);
+    this.#timerAt = Math.ceil(at / TICK_MS) * TICK_MS;
+    // A timer may fire up to 1 ms early, because its clock has whole milliseconds.
+    this.#timer = this.#env.after(Math.max(0, this.#timerAt - now) + 1, this.#tick);
   }
 }

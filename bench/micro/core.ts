@@ -96,7 +96,7 @@ class Trio {
       };
       const replica = new Replica({
         ...{ self: node, recovered, log, config: DEFAULT_REPLICATION },
-        ...{ leaseValid: always, diskFit: always, stampBase: 0 },
+        ...{ leaseValid: always, isHealthy: always, stampBase: 0 },
       });
       this.#replicas.set(node, { replica, log });
       replica.step({ kind: 'live', nodes }, this.#now);

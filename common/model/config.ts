@@ -44,16 +44,16 @@ export interface ReplicationConfig {
   /** A disk that lets the log wait for longer is unfit to own ranges on: the node hands over what it owns. */
   readonly diskStallMs: number;
   /** And so it stays until it has been well for so long. */
-  readonly diskQuietMs: number;
+  readonly diskRecoveryMs: number;
   /** An owner with nothing to send still sends an empty Append so often: commitSeq, stamps, liveness. */
-  readonly idleAppendMs: number;
+  readonly heartbeatMs: number;
   /**
    * A follower that has all of its range is sent one only so often for each range that the node owns, where that is less
    * often: many quiet ranges leave a node time for the busy ones.
    */
-  readonly quietAppendMsPerRange: number;
+  readonly heartbeatMsPerRange: number;
   /** And the less often the longer nothing was written to the range, but so often. */
-  readonly quietAppendMsMax: number;
+  readonly heartbeatMsMax: number;
   /** A probe or a lost Append is repeated after so long. */
   readonly resendMs: number;
   /** Bytes of entries in flight to one follower. */
@@ -72,7 +72,7 @@ export interface ReplicationConfig {
   /** Bytes that a node reads to verify them, while it has work for clients; else it reads as fast as it can. */
   readonly scrubBytesPerSecond: number;
   /** A consistency check waits so long for a silent replica, and twice the time that the owner took to read its own. */
-  readonly checkPatienceMs: number;
+  readonly checkTimeoutMs: number;
   /** Bytes of the writes that wait in all ranges that a node owns: many ranges that cannot commit fill no memory. */
   readonly uncommittedNodeBytesMax: number;
 }
@@ -84,10 +84,10 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   stuckMs: 3_000,
   stuckMsMax: 30_000,
   diskStallMs: 1_000,
-  diskQuietMs: 10_000,
-  idleAppendMs: 100,
-  quietAppendMsPerRange: 3,
-  quietAppendMsMax: 1_000,
+  diskRecoveryMs: 10_000,
+  heartbeatMs: 100,
+  heartbeatMsPerRange: 3,
+  heartbeatMsMax: 1_000,
   resendMs: 200,
   inflightBytesMax: 8 * 1024 * 1024,
   appendBytesMax: 1024 * 1024,
@@ -98,14 +98,14 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
   uncommittedNodeBytesMax: 128 * 1024 * 1024,
   scrubEveryMs: 24 * 3_600_000,
   scrubBytesPerSecond: 16_000_000,
-  checkPatienceMs: 30_000,
+  checkTimeoutMs: 30_000,
 };
 
 export function checkReplication(config: ReplicationConfig): void {
   assert(config.clientSessionsMax > 0, 'some client is remembered');
   assert(LIMITS.writeWindow <= config.clientAnswersMax, 'the answers of one client have a place');
-  assert(config.idleAppendMs < config.lagMs, 'idleAppendMs < lagMs: silence must show before it counts');
-  assert(config.idleAppendMs <= config.quietAppendMsMax, 'idleAppendMs <= quietAppendMsMax');
+  assert(config.heartbeatMs < config.lagMs, 'heartbeatMs < lagMs: silence must show before it counts');
+  assert(config.heartbeatMs <= config.heartbeatMsMax, 'heartbeatMs <= heartbeatMsMax');
   assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
   assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');
   assert(config.lagMs < config.diskStallMs, 'lagMs < diskStallMs: a slow sync is no stall');
@@ -114,7 +114,10 @@ export function checkReplication(config: ReplicationConfig): void {
     config.diskStallMs + config.lagMs < config.stuckMs,
     'diskStallMs + lagMs < stuckMs: the node that knows its disk to stall hands over before one that only guesses',
   );
-  assert(config.diskStallMs < config.diskQuietMs, 'diskStallMs < diskQuietMs: one good sync is no recovery');
+  assert(
+    config.diskStallMs < config.diskRecoveryMs,
+    'diskStallMs < diskRecoveryMs: one good sync is no recovery',
+  );
   assert(config.appendBytesMax <= config.inflightBytesMax, 'appendBytesMax <= inflightBytesMax');
   assert(
     config.appendBytesMax + LIMITS.operationBytesMax <= LIMITS.messageBytesMax,
@@ -127,7 +130,7 @@ export function checkReplication(config: ReplicationConfig): void {
   assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
   assert(config.scrubEveryMs >= 0, 'a period is no less than nothing');
   assert(config.scrubBytesPerSecond > 0, 'a scrub goes on, whatever else there is to do');
-  assert(config.lagMs < config.checkPatienceMs, 'lagMs < checkPatienceMs: a slow replica is no silent one');
+  assert(config.lagMs < config.checkTimeoutMs, 'lagMs < checkTimeoutMs: a slow replica is no silent one');
   assert(config.snapshotBytesPerSecond > 0, 'a snapshot goes on, whatever else there is to do');
 }
 

@@ -68,16 +68,16 @@ export interface GetRequest {
   readonly minSeq: Seq;
 }
 
-/** How a read's answer stands to the newest state. */
-export interface ReadStanding {
+/** R11: what the answer of a read guarantees. */
+export interface ReadGuarantee {
   readonly epoch: Epoch;
   readonly stale: boolean;
-  /** How far the answer may be behind, ms; null: not known. */
+  /** Upper bound of how old the answer is, ms; null if unknown. */
   readonly staleMs: number | null;
   readonly appliedSeq: Seq;
 }
 
-export interface GetReply extends ReadStanding {
+export interface GetReply extends ReadGuarantee {
   readonly kind: 'get-reply';
   readonly found: boolean;
   readonly value: Bytes;
@@ -99,7 +99,7 @@ export interface ScanRequest {
   readonly minSeq: Seq;
 }
 
-export interface ScanReply extends ReadStanding {
+export interface ScanReply extends ReadGuarantee {
   readonly kind: 'scan-reply';
   readonly rows: EncodedRows;
   readonly count: number;
@@ -153,7 +153,7 @@ export interface AppendAck {
   /** The follower's monotonic clock, ms. */
   readonly stamp: number;
   /** The follower's disk stalls or is full: it should own nothing. */
-  readonly unfit: boolean;
+  readonly unhealthy: boolean;
   /** The follower holds a committed entry at this seq that the owner's log contradicts; null: none. */
   readonly contradiction: Seq | null;
 }

@@ -2,7 +2,7 @@
 
 import { emptyBytes } from '../base/bytes.ts';
 import { check, checkFinite, checkKey, checkValue } from './checks.ts';
-import type { GetReply, GetRequest, ReadStanding, WireReadMode } from './messages.ts';
+import type { GetReply, GetRequest, ReadGuarantee, WireReadMode } from './messages.ts';
 import {
   type BodyCodec,
   boolSize,
@@ -69,7 +69,7 @@ export const get: BodyCodec<GetRequest> = {
   },
 };
 
-/** The fields of a ReadStanding; in both replies they follow on each other. */
+/** The fields of a ReadGuarantee; in both replies they follow on each other. */
 interface StandingTags {
   readonly epoch: number;
   readonly stale: number;
@@ -78,12 +78,12 @@ interface StandingTags {
   readonly appliedSeq: number;
 }
 
-export function standingSize({ epoch, stale, staleMs, appliedSeq }: ReadStanding): number {
+export function standingSize({ epoch, stale, staleMs, appliedSeq }: ReadGuarantee): number {
   const flags = boolSize(stale) + boolSize(staleMs !== null);
   return flags + integerSize(epoch) + ((staleMs ?? 0) === 0 ? 0 : DOUBLE_SIZE) + integerSize(appliedSeq);
 }
 
-export function putStanding(writer: Writer, tags: StandingTags, body: ReadStanding): void {
+export function putStanding(writer: Writer, tags: StandingTags, body: ReadGuarantee): void {
   const { epoch, stale, staleMs, appliedSeq } = body;
   writer.integer(tags.epoch, epoch);
   writer.bool(tags.stale, stale);

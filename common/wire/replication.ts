@@ -137,9 +137,9 @@ const ACK = {
 export const appendAck: BodyCodec<AppendAck> = {
   field: 14,
 
-  size({ range, inc, epoch, ackedSeq, rejection, unfit, contradiction }) {
+  size({ range, inc, epoch, ackedSeq, rejection, unhealthy, contradiction }) {
     const numbers = integerSize(range) + integerSize(inc) + integerSize(epoch) + integerSize(ackedSeq);
-    const rest = DOUBLE_SIZE + boolSize(unfit) + integerSize(contradiction ?? 0);
+    const rest = DOUBLE_SIZE + boolSize(unhealthy) + integerSize(contradiction ?? 0);
     if (rejection === null) return numbers + rest;
     const { prevSeq, newest } = rejection;
     return (
@@ -152,7 +152,7 @@ export const appendAck: BodyCodec<AppendAck> = {
     );
   },
 
-  put(writer, { range, inc, epoch, ackedSeq, rejection, stamp, unfit, contradiction }) {
+  put(writer, { range, inc, epoch, ackedSeq, rejection, stamp, unhealthy, contradiction }) {
     writer.integer(ACK.range, range);
     writer.integer(ACK.inc, inc);
     writer.integer(ACK.epoch, epoch);
@@ -164,7 +164,7 @@ export const appendAck: BodyCodec<AppendAck> = {
       writer.integer(ACK.rejectedPrev, rejection.prevSeq);
     }
     writer.double(ACK.stamp, stamp);
-    writer.bool(ACK.unfit, unfit);
+    writer.bool(ACK.unfit, unhealthy);
     writer.integer(ACK.contradiction, contradiction ?? 0);
   },
 
@@ -178,7 +178,7 @@ export const appendAck: BodyCodec<AppendAck> = {
     let lastSeq = 0;
     let prevSeq = 0;
     let stamp = 0;
-    let unfit = false;
+    let unhealthy = false;
     let contradiction = 0;
     while (reader.hasMore) {
       const tag = reader.fieldTag();
@@ -191,7 +191,7 @@ export const appendAck: BodyCodec<AppendAck> = {
       else if (tag === ACK.lastSeq) lastSeq = reader.integer();
       else if (tag === ACK.stamp) stamp = reader.double();
       else if (tag === ACK.rejectedPrev) prevSeq = reader.integer();
-      else if (tag === ACK.unfit) unfit = reader.bool();
+      else if (tag === ACK.unfit) unhealthy = reader.bool();
       else if (tag === ACK.contradiction) contradiction = reader.integer();
       else reader.skipField(tag);
     }
@@ -204,7 +204,7 @@ export const appendAck: BodyCodec<AppendAck> = {
       ackedSeq,
       rejection: rejected ? { prevSeq, newest: { epoch: lastEpoch, seq: lastSeq } } : null,
       stamp,
-      unfit,
+      unhealthy,
       contradiction: contradiction === 0 ? null : contradiction,
     };
     checkAck(message);

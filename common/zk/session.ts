@@ -65,7 +65,7 @@ export class LiveSession implements ZkSession, WatchedReads {
   readonly #heartbeats: Timer;
   readonly #endListeners = new Set<(reason: string) => void>();
   /** When the newest heartbeat that was answered was sent; at first, when the link had come up. */
-  #heardAt: number;
+  #lastAckAt: number;
   #leasedPath: string | null = null;
   #closing: Promise<void> = Promise.resolve();
   #phase: Phase;
@@ -76,7 +76,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     this.identity = link.identity;
     this.id = this.identity.id;
     this.timeoutMs = link.timeoutMs;
-    this.#heardAt = deps.env.now();
+    this.#lastAckAt = deps.env.now();
     this.#phase = { kind: 'up', link };
     this.#heartbeats = every(deps.env, this.timeoutMs / deps.config.heartbeatsPerSession, () => this.#beat());
     this.#use(link);
@@ -222,7 +222,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     dialer.learn(link);
     if (this.ended) return;
     logger.info({ session: this.id, server: link.server, reason }, 'link to ZooKeeper lost');
-    const leftMs = Math.max(0, this.#heardAt + this.timeoutMs - env.now());
+    const leftMs = Math.max(0, this.#lastAckAt + this.timeoutMs - env.now());
     const giveUp = env.after(leftMs, () => this.end(`no heartbeat answered for ${this.timeoutMs} ms`));
     this.#phase = { kind: 'away', last: link, dial: leftMs > 0 ? this.#dial() : null, giveUp };
   }
@@ -256,7 +256,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     const beat = path === null ? link.ping(limitMs) : this.#leaseBeat(link, path, limitMs);
     beat.then(
       () => {
-        this.#heardAt = Math.max(this.#heardAt, sentAt);
+        this.#lastAckAt = Math.max(this.#lastAckAt, sentAt);
       },
       (error: unknown) => this.#missed(link, error),
     );

@@ -1,8 +1,8 @@
-// Replicas that do not fit what ZooKeeper says, and replicas whose logs contradict each other (replica/impossible-claims.ts): told to
-// people, once each, in the log and in the timeline.
+// Reports conflicts to people, in the log and in the timeline, each once: replicas that do not match their descriptor in ZooKeeper,
+// and replicas whose logs contradict each other (replica/impossible-claims.ts).
 //
-// What does not fit a descriptor is looked for on a slow timer, and told of when it is seen twice in a row: a ZooKeeper
-// server that lags shows an older descriptor for a moment.
+// Mismatches with descriptors are checked on a slow timer. A mismatch is reported when two checks in a row find it, because a
+// ZooKeeper server that lags shows an older descriptor for a moment.
 
 import { type Env, every, type Timer } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -10,13 +10,13 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { Conflict } from '../replica/replica-messages.ts';
 import type { EventWriter } from '../zk/event-writer.ts';
 
-/** Longer than a ZooKeeper server serves reads without its leader. */
-const LOOK_MS = 10_000;
+/** Interval of checks, ms: longer than a ZooKeeper server serves reads without its leader. */
+const CHECK_MS = 10_000;
 
-interface Watched {
+interface WatchedReplica {
   readonly range: RangeId;
-  /** Null: it fits. */
-  readonly misfit: string | null;
+  /** Why the replica does not match its descriptor; null if it does. */
+  readonly mismatch: string | null;
 }
 
 export interface ConflictWatchOptions {
@@ -24,57 +24,60 @@ export interface ConflictWatchOptions {
   readonly logger: Logger;
   readonly events: Pick<EventWriter, 'report'>;
   readonly self: NodeId;
-  /** What people call a node. */
+  /** The node's name, for texts. */
   readonly nameOf: (node: NodeId) => string;
-  readonly replicas: () => Iterable<Watched>;
+  readonly replicas: () => Iterable<WatchedReplica>;
 }
 
 export class ConflictWatch {
   readonly #options: ConflictWatchOptions;
   readonly #timer: Timer;
-  /** Replicas that a descriptor names and that are not made here, with the reason. */
+  /** Replicas that a descriptor lists on this node and that cannot be made, with the reason. */
   readonly #notMade = new Map<RangeId, string>();
-  readonly #told = new Map<RangeId, string>();
-  #seen = new Map<RangeId, string>();
+  readonly #reported = new Map<RangeId, string>();
+  /** What the previous check found. */
+  #found = new Map<RangeId, string>();
 
   constructor(options: ConflictWatchOptions) {
     this.#options = options;
-    this.#timer = every(options.env, LOOK_MS, () => this.#look());
+    this.#timer = every(options.env, CHECK_MS, () => this.#check());
   }
 
   close(): void {
     this.#timer.cancel();
   }
 
-  /** `text` null: nothing stands in its way any more. */
+  /** The replica of the range cannot be made, for the reason `text`; null: it can be made. */
   notMade(range: RangeId, text: string | null): void {
     if (text === null) this.#notMade.delete(range);
     else this.#notMade.set(range, text);
   }
 
-  /** Of a replica here: it refused `node`, or was refused by it. */
+  /** A replica here and the one on `node` contradict each other. */
   report(range: RangeId, { node, epoch, seq, text }: Conflict): void {
     const { logger, events, nameOf } = this.#options;
-    const story = `range ${range}: ${nameOf(node)} contradicts what is committed: ${text}`;
-    logger.error({ range, epoch, seq, node }, story);
-    events.report({ kind: 'conflict', text: story, range, node, epoch });
+    const line = `range ${range}: ${nameOf(node)} contradicts what is committed: ${text}`;
+    logger.error({ range, epoch, seq, node }, line);
+    events.report({ kind: 'conflict', text: line, range, node, epoch });
   }
 
-  #look(): void {
-    const seen = new Map<RangeId, string>(this.#notMade);
-    for (const { range, misfit } of this.#options.replicas()) if (misfit !== null) seen.set(range, misfit);
-    for (const range of this.#told.keys()) if (!seen.has(range)) this.#told.delete(range);
-    for (const [range, text] of seen) {
-      if (this.#seen.get(range) === text && this.#told.get(range) !== text) this.#tell(range, text);
+  #check(): void {
+    const found = new Map<RangeId, string>(this.#notMade);
+    for (const { range, mismatch } of this.#options.replicas())
+      if (mismatch !== null) found.set(range, mismatch);
+    for (const range of this.#reported.keys()) if (!found.has(range)) this.#reported.delete(range);
+    for (const [range, text] of found) {
+      if (this.#found.get(range) === text && this.#reported.get(range) !== text)
+        this.#reportMismatch(range, text);
     }
-    this.#seen = seen;
+    this.#found = found;
   }
 
-  #tell(range: RangeId, text: string): void {
+  #reportMismatch(range: RangeId, text: string): void {
     const { logger, events, nameOf, self } = this.#options;
-    this.#told.set(range, text);
-    const story = `range ${range} on ${nameOf(self)}: ${text}`;
-    logger.error({ range }, story);
-    events.report({ kind: 'conflict', text: story, range, node: self });
+    this.#reported.set(range, text);
+    const line = `range ${range} on ${nameOf(self)}: ${text}`;
+    logger.error({ range }, line);
+    events.report({ kind: 'conflict', text: line, range, node: self });
   }
 }

@@ -1,6 +1,6 @@
-// Whether this node's disk is fit to own ranges on. A disk that lets the log wait for longer than `diskStallMs`, or has no
-// room left, is not, nor one that was so a moment ago: an owner on it would sit on its ranges, up only in name. The
-// node hands over what it owns meanwhile (R8), and its acknowledgements tell the owners to hand nothing to it.
+// Whether this node's disk is good enough to own ranges. It is not if the log waits for it longer than `diskStallMs`, or if it is
+// full, and for `diskRecoveryMs` after that. An owner on such a disk would hold its ranges without serving them. So the
+// node hands over what it owns (R8), and its acknowledgements say that nothing may be handed over to it.
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -11,50 +11,50 @@ export interface DiskWatchOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly storage: Pick<Storage, 'waitingSince' | 'full'>;
-  readonly config: Pick<ReplicationConfig, 'diskStallMs' | 'diskQuietMs'>;
+  readonly config: Pick<ReplicationConfig, 'diskStallMs' | 'diskRecoveryMs'>;
 }
 
 export class DiskWatch {
   readonly #options: DiskWatchOptions;
-  #lookedAt: number;
-  /** When the disk was last found unfit; null: it may own. */
-  #troubleAt: number | null = null;
-  #troubleText: string | null = null;
+  #checkedAt: number;
+  /** When the disk last had a problem; null if it is healthy. */
+  #problemAt: number | null = null;
+  #problem: string | null = null;
 
   constructor(options: DiskWatchOptions) {
     this.#options = options;
-    this.#lookedAt = options.env.now();
+    this.#checkedAt = options.env.now();
   }
 
-  get fit(): boolean {
-    return this.#troubleAt === null;
+  get isHealthy(): boolean {
+    return this.#problemAt === null;
   }
 
-  /** What is, or lately was, wrong with the disk; null: it is fit. */
-  get trouble(): string | null {
-    return this.fit ? null : this.#troubleText;
+  /** What is wrong with the disk, or was wrong lately; null if it is healthy. */
+  get problem(): string | null {
+    return this.isHealthy ? null : this.#problem;
   }
 
   /** To be called often. */
-  look(): void {
+  check(): void {
     const { env, logger, config } = this.#options;
     const now = env.now();
-    const pausedFor = now - this.#lookedAt;
-    this.#lookedAt = now;
-    // After a pause of this process the disk's answer may be here and not read yet.
-    if (pausedFor > config.diskStallMs / 2) return;
-    const trouble = this.#trouble(now);
-    if (trouble !== null) {
-      if (this.#troubleAt === null) logger.error({}, `${trouble}: handing over what is owned here`);
-      this.#troubleAt = now;
-      this.#troubleText = trouble;
-    } else if (this.#troubleAt !== null && now - this.#troubleAt >= config.diskQuietMs) {
-      logger.info({}, 'the disk has been well for a while: ranges may be owned here again');
-      this.#troubleAt = null;
+    const pausedMs = now - this.#checkedAt;
+    this.#checkedAt = now;
+    // After a pause of this process the disk may have answered, and the answer is not read yet.
+    if (pausedMs > config.diskStallMs / 2) return;
+    const problem = this.#findProblem(now);
+    if (problem !== null) {
+      if (this.#problemAt === null) logger.error({}, `${problem}: handing over what is owned here`);
+      this.#problemAt = now;
+      this.#problem = problem;
+    } else if (this.#problemAt !== null && now - this.#problemAt >= config.diskRecoveryMs) {
+      logger.info({}, 'the disk is healthy again: this node may own ranges');
+      this.#problemAt = null;
     }
   }
 
-  #trouble(now: number): string | null {
+  #findProblem(now: number): string | null {
     const { storage, config } = this.#options;
     if (storage.full) return 'the disk is full';
     const { waitingSince } = storage;

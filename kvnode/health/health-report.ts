@@ -1,6 +1,6 @@
-// Tells the leader how this node fares, in its health znode: an ephemeral of the session in which the node is registered. It is
-// written when it changes and at most every few seconds, so that a cut through a large cluster costs one write a node. Nothing
-// waits for it: where ZooKeeper does not answer, the next turn tries again.
+// Reports this node's health to the leader, in a znode that is an ephemeral of the session in which the node is registered. It is
+// written when it changes, and at most every few seconds, so that a network failure in a large cluster costs one write per
+// node. Nothing waits for it. If ZooKeeper does not answer, the next check tries again.
 
 import { equalBytes } from '../../common/base/bytes.ts';
 import { type Env, every, type Timer } from '../../common/base/env.ts';
@@ -10,34 +10,35 @@ import type { HealthRecord } from '../../common/model/records.ts';
 import { ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { healthCodec, paths } from '../../common/zk/znodes.ts';
 
-/** Between two looks, ms. */
-const LOOK_MS = 500;
-/** A write is followed by so many looks without one. */
-const LOOKS_BETWEEN_WRITES = 4;
+/** Interval of checks, ms. */
+const CHECK_MS = 500;
+/** After a write, this many checks write nothing. */
+const CHECKS_BETWEEN_WRITES = 4;
 
 export interface HealthReportOptions {
   readonly self: NodeId;
   readonly env: Env;
   readonly logger: Logger;
-  /** Looks again, and says what there is to report. */
-  readonly look: () => HealthRecord;
+  /** Checks the node's health and returns what to report. */
+  readonly check: () => HealthRecord;
 }
 
 export class HealthReport {
   readonly #options: HealthReportOptions;
   readonly #timer: Timer;
   #session: ZkSession | null = null;
-  /** As written in this session; null: nothing yet. */
+  /** What was written in this session; null if nothing was. */
   #written: Uint8Array | null = null;
   #writing = false;
+  /** Checks left that write nothing. */
   #pause = 0;
 
   constructor(options: HealthReportOptions) {
     this.#options = options;
-    this.#timer = every(options.env, LOOK_MS, () => this.#turn());
+    this.#timer = every(options.env, CHECK_MS, () => this.#check());
   }
 
-  /** The session in which the node is registered; null: none. */
+  /** The session in which the node is registered; null if there is none. */
   useSession(session: ZkSession | null): void {
     this.#session = session;
     this.#written = null;
@@ -49,21 +50,21 @@ export class HealthReport {
     this.#session = null;
   }
 
-  #turn(): void {
-    const data = healthCodec.encode(this.#options.look());
+  #check(): void {
+    const data = healthCodec.encode(this.#options.check());
     const session = this.#session;
     if (session === null || session.ended || this.#writing || this.#pause-- > 0) return;
     this.#pause = 0;
     if (this.#written !== null && equalBytes(this.#written, data)) return;
     this.#writing = true;
-    this.#pause = LOOKS_BETWEEN_WRITES;
+    this.#pause = CHECKS_BETWEEN_WRITES;
     void this.#write(session, data).then((written) => {
       this.#writing = false;
       if (written && session === this.#session) this.#written = data;
     });
   }
 
-  /** True: it is there. Whose znode is in the way, of a session that is ending, is waited for by trying again. */
+  /** Returns whether the data is in ZooKeeper. A znode of an older session is in the way until that session ends. */
   async #write(session: ZkSession, data: Uint8Array): Promise<boolean> {
     const { self, logger } = this.#options;
     const path = paths.health(self);

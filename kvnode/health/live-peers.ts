@@ -1,5 +1,6 @@
-// The other nodes as this one sees them: which are live and whether they stay, the connections to them, and what the leader is
-// told of all that. The node asks it; it knows nothing of what is sent over those connections.
+// The other nodes as this one sees them: which ones are live, whether they stay, and whether there is a connection to each. It
+// keeps those connections open and reports to the leader which are missing (health-report.ts). It knows nothing of what is
+// sent over them.
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -13,7 +14,7 @@ import type { LiveStandings } from '../replica/replica-messages.ts';
 import { HealthReport } from './health-report.ts';
 import { PeerWatch } from './peer-watch.ts';
 
-export interface SurroundingsOptions {
+export interface LivePeersOptions {
   readonly self: NodeId;
   readonly env: Env;
   readonly logger: Logger;
@@ -21,18 +22,18 @@ export interface SurroundingsOptions {
   readonly peers: Peers;
   /** Called after every change of `standings`. */
   readonly changed: () => void;
-  /** The node's own part of the report: its stuck replicas on live nodes, and why it is unfit. */
+  /** The node's own part of the health report: stuck replicas on live nodes, and why the node is unhealthy. */
   readonly ownReport: (isLive: (node: NodeId) => boolean) => Omit<HealthRecord, 'unreachable'>;
 }
 
-export class Surroundings {
-  readonly #options: SurroundingsOptions;
+export class LivePeers {
+  readonly #options: LivePeersOptions;
   readonly #live: ZnodeChildren<LiveNode>;
   readonly #watch: PeerWatch;
   readonly #report: HealthReport;
   #standings: LiveStandings = new Map();
 
-  constructor(options: SurroundingsOptions) {
+  constructor(options: LivePeersOptions) {
     const { self, env, logger, zk, peers, ownReport } = options;
     this.#options = options;
     this.#live = watchLiveNodes(zk, logger, (ids) => {
@@ -44,11 +45,11 @@ export class Surroundings {
       live: () => this.#live.contents,
       isOpen: (node) => peers.isOpen(node),
     });
-    const look = (): HealthRecord => {
-      this.#watch.look();
+    const check = (): HealthRecord => {
+      this.#watch.check();
       return { unreachable: this.unreachable, ...ownReport((node) => this.#standings.has(node)) };
     };
-    this.#report = new HealthReport({ self, env, logger, look });
+    this.#report = new HealthReport({ self, env, logger, check });
   }
 
   /** The nodes that have a live znode, as last seen. */
@@ -56,22 +57,22 @@ export class Surroundings {
     return this.#standings;
   }
 
-  /** Live nodes that there has been no connection with for a while. */
+  /** Live nodes without a connection for a while, sorted. */
   get unreachable(): readonly NodeId[] {
     return this.#watch.unreachable;
   }
 
-  /** For people; the id where the node is not live. */
+  /** The node's name, for texts; its id if it is not live. */
   nameOf(node: NodeId): string {
     return this.#live.contents.get(node)?.name ?? node;
   }
 
-  /** Has the node's live znode read again: what is known of it seems to be old. */
+  /** Starts another read of the node's live znode, because what is known of it seems to be old. */
   readAgain(node: NodeId): void {
     this.#live.kickChild(node);
   }
 
-  /** The session in which this node is registered; null: none. */
+  /** The session in which this node is registered; null if there is none. */
   useSession(session: ZkSession | null): void {
     this.#report.useSession(session);
   }

@@ -1,12 +1,12 @@
-// Which live nodes this node has no connection with, and has not had for a while. Counted in looks, not in time: after a pause of
-// this process the connections that others closed meanwhile are made again before they count as lost.
+// Which live nodes this node has had no connection with for a while. It counts checks, not time: after a pause of this process,
+// connections that the others closed meanwhile are opened again before they count as lost.
 
 import type { Logger } from '../../common/base/log.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { LiveNode } from '../../common/model/records.ts';
 
-/** Looks in a row that must find no connection. */
-export const LOOKS_WITHOUT = 10;
+/** A node is unreachable after this many checks in a row without a connection. */
+export const CHECKS_UNTIL_UNREACHABLE = 10;
 
 export interface PeerWatchOptions {
   readonly self: NodeId;
@@ -19,8 +19,8 @@ export interface PeerWatchOptions {
 
 export class PeerWatch {
   readonly #options: PeerWatchOptions;
-  /** Looks in a row without a connection. */
-  readonly #without = new Map<NodeId, number>();
+  /** Checks in a row without a connection. */
+  readonly #failedChecks = new Map<NodeId, number>();
 
   constructor(options: PeerWatchOptions) {
     this.#options = options;
@@ -28,21 +28,25 @@ export class PeerWatch {
 
   /** Sorted. */
   get unreachable(): readonly NodeId[] {
-    return [...this.#without].flatMap(([node, looks]) => (looks >= LOOKS_WITHOUT ? [node] : [])).sort();
+    return [...this.#failedChecks]
+      .flatMap(([node, failed]) => (failed >= CHECKS_UNTIL_UNREACHABLE ? [node] : []))
+      .sort();
   }
 
-  /** To be called at regular times. */
-  look(): void {
+  /** To be called at regular intervals. */
+  check(): void {
     const { self, live, isOpen, logger } = this.#options;
     const nodes = live();
-    for (const node of this.#without.keys()) if (!nodes.has(node)) this.#without.delete(node);
+    for (const node of this.#failedChecks.keys()) if (!nodes.has(node)) this.#failedChecks.delete(node);
     for (const [node, { name, address }] of nodes) {
       if (node === self) continue;
-      const looks = isOpen(node) ? 0 : (this.#without.get(node) ?? 0) + 1;
-      if (looks === LOOKS_WITHOUT) logger.warn({ node, name, address }, 'no connection to a live node');
-      if (looks === 0 && (this.#without.get(node) ?? 0) >= LOOKS_WITHOUT)
+      const before = this.#failedChecks.get(node) ?? 0;
+      const failed = isOpen(node) ? 0 : before + 1;
+      if (failed === CHECKS_UNTIL_UNREACHABLE)
+        logger.warn({ node, name, address }, 'no connection to a live node');
+      if (failed === 0 && before >= CHECKS_UNTIL_UNREACHABLE)
         logger.info({ node, name, address }, 'connected to a node again');
-      this.#without.set(node, looks);
+      this.#failedChecks.set(node, failed);
     }
   }
 }

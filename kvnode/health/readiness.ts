@@ -1,24 +1,25 @@
-// Whether a node is ready for work, for /readyz: pure, from what it knows of itself. A healthy node that owns nothing is ready.
+// Whether a node is ready for work, which `/readyz` shows. Pure functions of what the node knows about itself. A healthy node that
+// owns nothing is ready.
 
 import type { DescriptorImage } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId } from '../../common/model/ids.ts';
 import type { Unreachable } from '../../common/model/records.ts';
 
-export interface Ownership {
-  /** Ranges whose newest known descriptor names the node their owner. */
+export interface OwnedCounts {
+  /** Ranges whose newest known descriptor names this node as owner. */
   readonly owned: number;
-  /** Those of them in which it answers linearizable reads now. */
+  /** The ones among them in which it serves linearizable reads now. */
   readonly served: number;
 }
 
-interface Held {
+interface HeldRange {
   readonly replica: {
     readonly image: DescriptorImage | null;
     readRefusal(epoch: Epoch): unknown;
   };
 }
 
-export function ownershipOf(node: NodeId, ranges: Iterable<Held>): Ownership {
+export function countOwned(node: NodeId, ranges: Iterable<HeldRange>): OwnedCounts {
   let owned = 0;
   let served = 0;
   for (const { replica } of ranges) {
@@ -30,17 +31,20 @@ export function ownershipOf(node: NodeId, ranges: Iterable<Held>): Ownership {
   return { owned, served };
 }
 
-interface Readiness {
-  /** Why nothing should be owned there; null: it is healthy. */
-  readonly unfit: string | null;
-  ownership(): Ownership;
+interface RegisteredNode {
+  /** Why nothing should be owned there; null if it is healthy. */
+  readonly unhealthyReason: string | null;
+  ownedCounts(): OwnedCounts;
 }
 
-/** Of a node with a live znode: why it is not ready, in a line; null: it is. `unreachable`: what the leader has noted of it. */
-export function whyNotReady(node: Readiness, unreachable: Unreachable | null): string | null {
-  if (node.unfit !== null) return node.unfit;
+/**
+ * Why a node with a live znode is not ready, in one line; null if it is.
+ * @param unreachable what the leader has noted of the node's connections
+ */
+export function notReadyReason(node: RegisteredNode, unreachable: Unreachable | null): string | null {
+  if (node.unhealthyReason !== null) return node.unhealthyReason;
   if (unreachable?.cutOff) return `no connection with ${unreachable.by.join(', ')}, says the coordinator`;
-  const { owned, served } = node.ownership();
+  const { owned, served } = node.ownedCounts();
   if (owned > 0 && served === 0) return `serves none of the ${owned} ranges that name it owner`;
   return null;
 }

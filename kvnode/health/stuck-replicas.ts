@@ -1,13 +1,13 @@
-// Which replicas of owned ranges catch up with nothing although their nodes live. The leader is told, and makes such a replica
-// anew elsewhere once that has lasted for long enough by its own clock.
+// Finds replicas of owned ranges that make no progress although their nodes are live. The node reports them to the leader
+// (health-report.ts). If that lasts for long enough by the leader's clock, the leader replaces the replica on another node.
 
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { HealthRecord } from '../../common/model/records.ts';
 
-/** A replica is stuck once it has caught up with nothing for so long, ms. */
+/** A replica without progress for this time is stuck, ms. */
 const STUCK_MS = 5_000;
 
-interface Lagging {
+interface LaggingReplica {
   readonly node: NodeId;
   /** It has acknowledged nothing new since. */
   readonly since: number;
@@ -15,18 +15,18 @@ interface Lagging {
 
 interface OwnedRange {
   readonly range: RangeId;
-  readonly replica: { readonly lagging: Iterable<Lagging> };
+  readonly replica: { readonly lagging: Iterable<LaggingReplica> };
 }
 
-interface Snapshots {
-  /** When a snapshot of the range last got on, on its way to the node; null: none is. */
+interface SnapshotProgress {
+  /** When the snapshot of the range to that node last progressed; null if none is being sent. */
   progressAt(range: RangeId, node: NodeId): number | null;
 }
 
 export function stuckReplicas(
   ranges: Iterable<OwnedRange>,
   isLive: (node: NodeId) => boolean,
-  snapshots: Snapshots,
+  snapshots: SnapshotProgress,
   now: number,
 ): HealthRecord['stuck'] {
   const stuck: Record<NodeId, RangeId[]> = {};

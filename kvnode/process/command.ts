@@ -1,4 +1,4 @@
-// The command line of `rangekeeper kvnode`, which its guardian and the node process under it read alike.
+// The command line of `rangekeeper kvnode`. Its guardian and its node process both read it.
 
 import { DEFAULT_RECEPTION, DEFAULT_SESSION } from '../../common/model/config.ts';
 import {
@@ -21,8 +21,8 @@ import { memoryFault } from './memory.ts';
 export const COMMAND = {
   name: 'rangekeeper kvnode',
   summary: [
-    'Stores ranges of keys and replicates them. A small guardian starts the node as a process of its own; when that dies',
-    'by a crash, the guardian closes its ZooKeeper session, so that others take over at once.',
+    'Stores ranges of keys and replicates them. A small guardian process starts the node. If the node crashes, the guardian',
+    'closes its ZooKeeper session, so that other nodes take over at once.',
   ].join('\n'),
   flags: {
     zk: ZK_FLAG,
@@ -35,7 +35,7 @@ export const COMMAND = {
       fallback: '127.0.0.1:0',
     }),
     advertise: advertised<string | null>({
-      help: 'what others are told to connect to, if it is not --listen',
+      help: 'the address that others connect to, if it is not --listen',
       fallback: null,
     }),
     name: text<string | null>({ help: 'for people; default: the host name', fallback: null }),
@@ -50,28 +50,28 @@ export const COMMAND = {
       fallback: null,
     }),
     logKeepMb: integer({
-      help: 'old log kept in any case, MiB; default by --memory, at most 64',
+      help: 'old log that is always kept, MiB; default: by --memory, at most 64',
       min: 1,
       max: 1_000_000,
       fallback: null,
     }),
     logRetainMb: integer({
-      help: 'and at most so much while a replica that is behind needs it, MiB; then it gets a snapshot; default by --memory, at most 256',
+      help: 'old log that is kept at most while a replica needs it, MiB; one further behind gets a snapshot; default: by --memory, at most 256',
       min: 1,
       max: 1_000_000,
       fallback: null,
     }),
     clientsMax: integer<number>({
-      help: 'connections of clients at once; one more is refused',
+      help: 'limit of client connections; further ones are refused',
       min: 1,
       max: 100_000,
       fallback: DEFAULT_RECEPTION.clientsMax,
     }),
     restart: toggle({
-      help: 'starts a node that crashed again, after 0.25 s doubling to 10 s, instead of ending with its exit code',
+      help: 'restarts a crashed node after 0.25 s, doubling to 10 s, instead of ending with its exit code',
     }),
     scrubHours: integer({
-      help: 'rows, files and replicas of each range are verified once in so many hours; 0: never',
+      help: 'hours in which rows, files and replicas of each range are verified once; 0: never',
       min: 0,
       max: 8_760,
       fallback: 24,
@@ -83,7 +83,7 @@ export const COMMAND = {
 
 export type NodeFlags = ParsedFlags<typeof COMMAND>['values'];
 
-/** Throws ProcessExit for --help and for a wrong command line. */
+/** @throws ProcessExit for --help and for a wrong command line */
 export function readNodeFlags(argv: readonly string[]): NodeFlags {
   const { values } = readFlags(COMMAND, argv);
   checkAdvertised(COMMAND, values);

@@ -1,6 +1,6 @@
-// Opening a node's data directory, and what to do where it cannot be opened as it is: a locked one, one of another
-// format and one on a full disk end the process with one line; a damaged one is set aside, loudly, and the node starts as a new one (R12).
-// So is one that turns out to be an older copy, which only ZooKeeper can tell (generation.ts).
+// Opens a node's data directory. If it is locked, of another format, or on a full disk, the process ends with one line. If it is
+// damaged, it is set aside, which is logged as an error, and the node starts as a new one (R12). The same happens to an older
+// copy of a directory, which can be recognised only with ZooKeeper (generation.ts).
 
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import { setAside } from '../storage/aside.ts';
@@ -13,6 +13,7 @@ import {
 import { openStorage, type StorageOptions } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 
+/** Rejects with ProcessExit if the directory cannot be used now. */
 export async function openDataDirectory(directory: string, options: StorageOptions): Promise<Storage> {
   try {
     return await openStorage(directory, options);
@@ -31,7 +32,7 @@ export async function openDataDirectory(directory: string, options: StorageOptio
   }
 }
 
-/** An open directory that must not be used as the node that it was (R12): closed, set aside, and opened as a new node. */
+/** R12: closes an open directory that must not be used as the node that it was, sets it aside, and opens a new node's. */
 export async function replaceDataDirectory(
   directory: string,
   storage: Storage,

@@ -1,153 +1,124 @@
-// How much memory a node may use, and what for: one number of bytes gives every limit that grows with data, clients or load.
-// Pure; the guardian (for V8's flags) and the node (for all else) compute it alike from `--memory`.
+// How a node divides the memory that it may use: one number of bytes gives every limit that grows with data, clients or load. Pure
+// functions. The guardian (for V8's flags) and the node (for everything else) compute the same from `--memory`.
 //
-// The number is for `rangekeeper kvnode` as a whole, guardian and node, as a container's limit is. It is cut into parts.
-// Each part has a least size, below which the node cannot work, and a most, which is what it gains from. Between the two all
-// parts grow alike:
+// The number covers `rangekeeper kvnode` as a whole, guardian and node, as a container's limit does. It is divided into parts. Each
+// part has a minimum, below which the node cannot work, and a maximum, above which it gains nothing. In between, all parts grow in
+// proportion:
 //
-//   t = (bytes - sum of least) / (sum of most - sum of least)      between 0 and 1
-//   part = least + t * (most - least)
+//   t = (bytes - sum of minima) / (sum of maxima - sum of minima)      between 0 and 1
+//   part = min + t * (max - min)
 //
-// so the parts add up to `bytes` by construction. With `sum of most` or more the limits are the defaults of each module, and
-// V8 is left to itself. A part is a bound that all its users reach at once only at the worst moment.
+// So the parts add up to `bytes`. From the sum of the maxima on, every limit is its module's default, and V8 chooses its own
+// limits. A part is an upper bound. All users reach theirs at once only in the worst case.
 //
-// Left out, as nothing here could bound it: the answers remembered for clients (R13 wants the same bound on every node, some
-// 1.5 MiB for each range that many clients write to), and pages of LevelDB's tables, which the kernel takes back.
+// Not included, because nothing here could bound it: the answers remembered for clients (R13 needs the same bound on every node;
+// some 1.5 MiB for each range that many clients write to), and mapped pages of LevelDB's tables, which the kernel can take back.
 
 import { assert } from '../../common/base/assert.ts';
 import { formatByteSize } from '../../common/base/byte-size.ts';
 import { DEFAULT_REPLICATION, LIMITS, type ReplicationConfig } from '../../common/model/config.ts';
 import type { AvailableMemory } from '../../common/process/available-memory.ts';
 import { DEFAULT_LEVEL, DEFAULT_LIMITS, type LevelLimits, type StorageLimits } from '../storage/limits.ts';
+import { type HeapSettings, heapSettings } from './v8-and-malloc.ts';
 
 const MIB = 1024 * 1024;
 
-interface Part {
-  readonly least: number;
-  readonly most: number;
+/** Bytes. */
+interface MemoryPart {
+  readonly min: number;
+  readonly max: number;
 }
 
-const part = (leastMib: number, mostMib: number): Part => ({ least: leastMib * MIB, most: mostMib * MIB });
+const part = (minMib: number, maxMib: number): MemoryPart => ({ min: minMib * MIB, max: maxMib * MIB });
 
-/** In MiB: least, most. */
+/** In MiB: minimum, maximum. */
 const PARTS = {
-  /** Code of Node and its libraries, which guardian and node share; what an idle guardian and an idle node have of their own. */
+  /** Code of Node and its libraries, shared by guardian and node, and the private memory of both when idle. */
   processes: part(92, 92),
-  /** V8's heap in the node. */
+  /** V8's heap in the node process. */
   heap: part(40, 256),
-  /** Buffers that nobody uses any more and V8 has not collected yet. */
+  /** Buffers that are no longer used and that V8 has not collected yet. */
   garbage: part(16, 64),
-  /** Rows by key and in key order, and the table that finds them: see {@link CACHE_SHARE}. */
+  /** The row cache, the leaf cache, and the table that finds rows: see {@link CACHE_SHARE}. */
   caches: part(9, 185),
-  /** Applied and not yet in the state store. */
+  /** Changes that are applied and not yet written to the state store. */
   overlay: part(4, 64),
-  /** LevelDB: blocks, the table being filled and the one being written, and the batch that is handed to it. */
+  /** LevelDB: cached blocks, the write buffer being filled, the one being written, and the batch being handed over. */
   level: part(6, 64),
-  /** Newest bytes of the log. */
+  /** The newest bytes of the log. */
   logTail: part(3, 16),
-  /** Where each record of the log is: see {@link LOG_BYTES_PER_INDEX_BYTE}. */
+  /** The index of the log's records: see {@link LOG_BYTES_PER_INDEX_BYTE}. */
   logIndex: part(8, 80),
   /** Writes that wait for their commit. */
   waiting: part(6, 128),
-  /** Pages of scans under way, of up to LIMITS.pageBytesMax. */
+  /** Pages of concurrent scans, each up to LIMITS.pageBytesMax. */
   pages: part(6, 128),
-  /** Answers, entries and snapshots that wait to leave. */
+  /** Replies, entries and snapshot chunks that wait to be sent. */
   outgoing: part(10, 128),
-} as const satisfies Record<string, Part>;
+} as const satisfies Record<string, MemoryPart>;
 
 export type PartName = keyof typeof PARTS;
 
 const NAMES = Object.keys(PARTS) as PartName[];
 
-/** The least that a node works with: 200 MiB. */
-export const MEMORY_BYTES_LEAST = sumOf(({ least }) => least);
-/** More makes no difference: 1205 MiB. */
-export const MEMORY_BYTES_MOST = sumOf(({ most }) => most);
+/** A node needs at least this: 200 MiB. */
+export const MEMORY_BYTES_MIN = sumOf(({ min }) => min);
+/** A node uses no more than this: 1205 MiB. */
+export const MEMORY_BYTES_MAX = sumOf(({ max }) => max);
 
-/** Of the caches' part, what rows get; the table of their places has up to 20 bytes for 128 bytes of rows. */
+/** The part of the caches that rows get. The table that finds them has up to 20 bytes for 128 bytes of rows. */
 const CACHE_SHARE = 128 / 148;
-/** An index row has 64 bytes, in an array up to twice as long, for a record of at least some 400 bytes on a busy node. */
+/** An index row has 64 bytes, in an array up to twice as long as needed, for a record of some 400 bytes or more on a busy node. */
 const LOG_BYTES_PER_INDEX_BYTE = 3.2;
-/** Young generation, as V8 has it: two halves that are copied between, and as much again for what has just been copied. */
-const SEMI_SPACES = 3;
 
-export interface HeapLimits {
-  /** As V8's flags of these names. */
-  readonly maxOldSpaceMib: number;
-  readonly maxSemiSpaceMib: number;
-}
-
-export interface NodeMemory {
+export interface NodeMemory extends HeapSettings {
   readonly bytes: number;
+  /** Bytes of each part. */
   readonly parts: Readonly<Record<PartName, number>>;
-  /** null: V8 decides by itself. */
-  readonly heap: HeapLimits | null;
-  /** V8 collects nothing of the old generation below. */
-  readonly initialOldSpaceMib: number;
   readonly storage: StorageLimits;
   readonly level: LevelLimits;
   readonly replication: ReplicationConfig;
-  /** Of one connection. */
+  /** Bytes that may wait to be sent on one connection. */
   readonly queuedBytesMax: number;
+  /** Limit of concurrent scans. */
   readonly scansMax: number;
 }
 
-/** What a node may use: what it was given, else the container's limit, else half of the machine, which has other users. */
+/** The bytes that a node may use: what `--memory` says, else the container's limit, else half of the machine's memory. */
 export function memoryBytes(given: number | null, { containerBytes, machineBytes }: AvailableMemory): number {
   return given ?? containerBytes ?? Math.floor(machineBytes / 2);
 }
 
-/** Why a node cannot work with so many bytes; null: it can. */
+/** Why a node cannot work with this many bytes; null if it can. */
 export function memoryFault(bytes: number): string | null {
-  if (bytes >= MEMORY_BYTES_LEAST) return null;
-  return `${formatByteSize(bytes)} is too little: a node needs ${formatByteSize(MEMORY_BYTES_LEAST)} or more`;
+  if (bytes >= MEMORY_BYTES_MIN) return null;
+  return `${formatByteSize(bytes)} is too little: a node needs ${formatByteSize(MEMORY_BYTES_MIN)} or more`;
 }
 
-/** The limits of a node that may use so many bytes, at least MEMORY_BYTES_LEAST. */
+/** The limits of a node that may use this many bytes, at least MEMORY_BYTES_MIN. */
 export function nodeMemory(bytes: number): NodeMemory {
-  assert(memoryFault(bytes) === null, 'a node has the least memory that it works with');
-  const t = Math.min(1, (bytes - MEMORY_BYTES_LEAST) / (MEMORY_BYTES_MOST - MEMORY_BYTES_LEAST));
+  assert(memoryFault(bytes) === null, 'a node has the memory that it needs');
+  const t = Math.min(1, (bytes - MEMORY_BYTES_MIN) / (MEMORY_BYTES_MAX - MEMORY_BYTES_MIN));
   const parts = Object.fromEntries(
     NAMES.map((name) => [name, sizeAt(PARTS[name], t)]),
   ) as NodeMemory['parts'];
   const memory: NodeMemory = {
     bytes,
     parts,
-    heap: t === 1 ? null : heapLimits(parts.heap),
-    initialOldSpaceMib: t === 1 ? INITIAL_OLD_SPACE_MIB : Math.floor(parts.heap / MIB / 4),
+    ...heapSettings(t === 1 ? null : parts.heap),
     storage: storageLimits(parts),
     level: levelLimits(parts.level),
     replication: replicationLimits(parts),
     queuedBytesMax: Math.floor(parts.outgoing / 2),
     scansMax: Math.floor(parts.pages / LIMITS.pageBytesMax),
   };
-  check(memory);
+  checkSizes(memory);
+  checkReplicationFits(memory);
   return memory;
 }
 
-/**
- * A node's heap is small, and V8 allows a small heap few megabytes, buffers outside it included, before it marks all of
- * it again: with values of 16 KB six times a second, two fifths of the node's time. It marks nothing below this.
- */
-const INITIAL_OLD_SPACE_MIB = 64;
-const SEMI_SPACE_MIB_MAX = 16;
-
-function heapLimits(bytes: number): HeapLimits {
-  const mib = Math.floor(bytes / MIB);
-  const maxSemiSpaceMib = Math.max(2, Math.min(SEMI_SPACE_MIB_MAX, 2 ** Math.floor(Math.log2(mib / 16))));
-  return { maxSemiSpaceMib, maxOldSpaceMib: mib - SEMI_SPACES * maxSemiSpaceMib };
-}
-
-/** V8's flags for the node. */
-export function heapFlags({ heap, initialOldSpaceMib }: NodeMemory): string[] {
-  const flags = [`--initial-old-space-size=${initialOldSpaceMib}`];
-  if (heap === null) return flags;
-  const { maxOldSpaceMib, maxSemiSpaceMib } = heap;
-  return [...flags, `--max-old-space-size=${maxOldSpaceMib}`, `--max-semi-space-size=${maxSemiSpaceMib}`];
-}
-
 function storageLimits(parts: NodeMemory['parts']): StorageLimits {
-  const overlayShare = parts.overlay / PARTS.overlay.most;
+  const overlayShare = parts.overlay / PARTS.overlay.max;
   const retainBytes = Math.min(
     DEFAULT_LIMITS.retainBytes,
     Math.floor(parts.logIndex * LOG_BYTES_PER_INDEX_BYTE),
@@ -159,7 +130,7 @@ function storageLimits(parts: NodeMemory['parts']): StorageLimits {
     flushBytes: Math.floor(DEFAULT_LIMITS.flushBytes * overlayShare),
     flushRows: Math.floor(DEFAULT_LIMITS.flushRows * overlayShare),
     tailBytesMax: parts.logTail,
-    // A start reads a whole segment at once.
+    // A start reads a whole segment into memory.
     segmentBytes: Math.min(DEFAULT_LIMITS.segmentBytes, parts.logTail),
     retainBytes,
     keepBytes: Math.floor(retainBytes / 4),
@@ -167,10 +138,10 @@ function storageLimits(parts: NodeMemory['parts']): StorageLimits {
 }
 
 /**
- * The limits where somebody has said how much of the log is kept, in MiB; null: as it is. Segments, and what waits to be
- * written to the state, are then small enough that it is possible.
+ * The limits with another retention of the log, in MiB; null: unchanged. Segments, and the changes that wait to be written to the
+ * state, are made small enough for it.
  */
-export function keepingLog(
+export function withLogRetention(
   limits: StorageLimits,
   keepMib: number | null,
   retainMib: number | null,
@@ -188,7 +159,7 @@ export function keepingLog(
   };
 }
 
-/** Four equal shares: blocks, the table being filled, the one being written, a batch. */
+/** Four equal shares: cached blocks, the write buffer being filled, the one being written, and a batch. */
 function levelLimits(bytes: number): LevelLimits {
   const share = Math.floor(bytes / 4);
   return {
@@ -197,22 +168,22 @@ function levelLimits(bytes: number): LevelLimits {
   };
 }
 
-/** Writes that wait in a range, each with some 500 bytes on the heap. */
-const ENTRIES_LEAST = 4_096;
+/** The minimum of waiting writes in a range; each has some 500 bytes on the heap. */
+const ENTRIES_MIN = 4_096;
 
 function replicationLimits({ waiting, outgoing }: NodeMemory['parts']): ReplicationConfig {
   const full = DEFAULT_REPLICATION;
-  const share = waiting / PARTS.waiting.most;
+  const share = waiting / PARTS.waiting.max;
   return {
     ...full,
     uncommittedNodeBytesMax: waiting,
     uncommittedBytesMax: Math.max(LIMITS.operationBytesMax, Math.floor(full.uncommittedBytesMax * share)),
-    uncommittedEntriesMax: Math.max(ENTRIES_LEAST, Math.floor(full.uncommittedEntriesMax * share)),
+    uncommittedEntriesMax: Math.max(ENTRIES_MIN, Math.floor(full.uncommittedEntriesMax * share)),
     inflightBytesMax: Math.min(full.inflightBytesMax, Math.floor(outgoing / 4)),
   };
 }
 
-function check(memory: NodeMemory): void {
+function checkSizes(memory: NodeMemory): void {
   const { parts, storage, level, replication } = memory;
   const sum = NAMES.reduce((total, name) => total + parts[name], 0);
   assert(sum <= memory.bytes, 'the parts are no more than the whole');
@@ -223,28 +194,27 @@ function check(memory: NodeMemory): void {
   assert(storage.cacheBytes <= parts.caches, 'rows in memory fit their part');
   assert(storage.flushBytes < storage.overlayBytesMax, 'the state is written before the overlay is full');
   assert(storage.flushBytes <= parts.level / 4, 'a batch fits the part of LevelDB');
-  assert(storage.segmentBytes <= storage.keepBytes, 'some segment is kept');
+  assert(storage.segmentBytes <= storage.keepBytes, 'at least one segment is kept');
   assert(storage.keepBytes <= storage.retainBytes, 'keepBytes <= retainBytes');
   assert(level.cacheBytes + 2 * level.writeBufferBytes <= parts.level, 'LevelDB fits its part');
+  assert(memory.scansMax > 0, 'a scan may run');
+}
+
+function checkReplicationFits({ parts, replication, queuedBytesMax }: NodeMemory): void {
   assert(LIMITS.operationBytesMax <= replication.uncommittedBytesMax, 'the largest write has room');
   assert(
     replication.uncommittedBytesMax <= replication.uncommittedNodeBytesMax,
     'a range has no more than its node',
   );
   assert(replication.appendBytesMax <= replication.inflightBytesMax, 'an Append may be in flight');
-  assert(replication.inflightBytesMax <= memory.queuedBytesMax, 'what is in flight to a follower has room');
-  assert(2 * memory.queuedBytesMax <= parts.outgoing, 'two connections may be full');
-  assert(memory.scansMax > 0, 'some scan may run');
-  if (memory.heap === null) return;
-  const { maxOldSpaceMib, maxSemiSpaceMib } = memory.heap;
-  assert((maxOldSpaceMib + SEMI_SPACES * maxSemiSpaceMib) * MIB <= parts.heap, 'the heap fits its part');
-  assert(memory.initialOldSpaceMib < maxOldSpaceMib, 'the heap is collected before it is full');
+  assert(replication.inflightBytesMax <= queuedBytesMax, 'what is in flight to a follower has room');
+  assert(2 * queuedBytesMax <= parts.outgoing, 'two connections may be full');
 }
 
-function sizeAt({ least, most }: Part, t: number): number {
-  return Math.floor(least + t * (most - least));
+function sizeAt({ min, max }: MemoryPart, t: number): number {
+  return Math.floor(min + t * (max - min));
 }
 
-function sumOf(size: (part: Part) => number): number {
+function sumOf(size: (part: MemoryPart) => number): number {
   return NAMES.reduce((total, name) => total + size(PARTS[name]), 0);
 }

@@ -1,5 +1,5 @@
-// A node at work: its replicas, the protocol on the port that others reach it by, its place in ZooKeeper; and how all that
-// ends in order. What it stands on (port, storage, ZooKeeper) is opened before and closed after, by others.
+// A node at work: its replicas, the protocol on its port, its registration in ZooKeeper, its metrics, and how all of it stops in
+// order. The port, the storage and the ZooKeeper session are opened before and closed afterwards, by kvnode/main.ts.
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -8,7 +8,7 @@ import type { Reception } from '../../common/net/reception.ts';
 import { type WsListener, WsTransport } from '../../common/net/ws-transport.ts';
 import { VERSION } from '../../common/process/version.ts';
 import type { Zk } from '../../common/zk/store.ts';
-import { whyNotReady } from '../health/readiness.ts';
+import { notReadyReason } from '../health/readiness.ts';
 import { KvNode } from '../node.ts';
 import { addNodeMetrics, addReceptionMetrics } from '../node-metrics.ts';
 import type { Storage } from '../storage/storage.ts';
@@ -27,35 +27,56 @@ export interface ServingOptions {
   readonly zone: string;
   readonly capacity: number;
   readonly listener: WsListener;
-  /** Bounds what comes in at the listener. */
+  /** Limits the connections that the listener accepts. */
   readonly reception: Reception;
-  /** What others are told to connect to; null: where it listens. */
+  /** The address that others connect to; null: the one that it listens on. */
   readonly advertise: string | null;
-  /** Replicas and state store are verified once in so many hours; 0: never. */
+  /** Period in which replicas and the state store are verified, hours; 0: never. */
   readonly scrubHours: number;
-  /** Shown to operators: what the node lacks, and what it counts. */
   readonly stage: Stage;
   readonly metrics: Metrics;
 }
 
 export interface ServingNode {
   readonly node: KvNode;
-  /** Hands over, withdraws, ends all connections. */
+  /** Hands over, withdraws from ZooKeeper, and closes all connections. */
   close(): Promise<void>;
 }
 
 export function serveNode(options: ServingOptions): ServingNode {
-  const { env, logger, memory, storage, zk, clusterId, name, zone, capacity, listener, stage } = options;
+  const { metrics, storage, memory, reception, listener, stage } = options;
+  const node = makeNode(options);
+  addNodeMetrics(metrics, node, storage, memory);
+  addReceptionMetrics(metrics, reception);
+  acceptConnections(node, options);
+  stage.enter('registering in ZooKeeper');
+  const registration = register(node, options);
+  return {
+    node,
+    async close() {
+      await registration.announceStop();
+      await node.close();
+      await registration.close();
+      listener.accept(null);
+    },
+  };
+}
+
+function makeNode({ env, logger, zk, storage, clusterId, memory, scrubHours }: ServingOptions): KvNode {
   const { queuedBytesMax, scansMax } = memory;
-  const config = { ...memory.replication, scrubEveryMs: options.scrubHours * 3_600_000 };
-  const { reception } = options;
-  const node = new KvNode({
+  const config = { ...memory.replication, scrubEveryMs: scrubHours * 3_600_000 };
+  return new KvNode({
     ...{ clusterId, version: VERSION, env, logger, zk, storage, config, scansMax },
     transport: new WsTransport(env),
     channel: { queuedBytesMax },
   });
-  addNodeMetrics(options.metrics, node, storage, memory);
-  addReceptionMetrics(options.metrics, reception);
+}
+
+function acceptConnections(
+  node: KvNode,
+  { env, logger, clusterId, memory, listener, reception }: ServingOptions,
+): void {
+  const { queuedBytesMax } = memory;
   listener.accept((connection) =>
     reception.accept(connection, {
       env,
@@ -66,28 +87,20 @@ export function serveNode(options: ServingOptions): ServingNode {
       config: { queuedBytesMax },
     }),
   );
-  stage.enter('registering in ZooKeeper');
-  const address = options.advertise ?? listener.address;
+}
+
+function register(node: KvNode, options: ServingOptions): Registration {
+  const { env, logger, zk, storage, name, zone, capacity, advertise, listener, stage } = options;
+  const address = advertise ?? listener.address;
   const registration: Registration = new Registration({
-    zk,
-    env,
-    logger,
-    storage,
+    ...{ zk, env, logger, storage },
     record: { id: node.id, name, zone, capacity, mode: 'active' },
     live: { name, address, startedAt: env.wallNow(), version: VERSION },
     registered: (session) => {
       if (session === null) stage.enter('not registered in ZooKeeper');
-      else stage.ready(() => whyNotReady(node, registration.unreachable));
+      else stage.ready(() => notReadyReason(node, registration.unreachable));
       node.useSession(session);
     },
   });
-  return {
-    node,
-    async close() {
-      await registration.announceStop();
-      await node.close();
-      await registration.close();
-      listener.accept(null);
-    },
-  };
+  return registration;
 }

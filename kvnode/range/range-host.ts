@@ -22,7 +22,7 @@ import {
   type ReplicaMeta,
   type Storage,
 } from '../storage/storage.ts';
-import type { Ticked } from '../tick-scheduler.ts';
+import type { TickTarget } from '../tick-scheduler.ts';
 import { applyOperation, type Outcome } from './apply.ts';
 import type { Answer } from './dedupe/answer-window.ts';
 import { ClientSessions, type SessionBounds, type SessionsRead } from './dedupe/client-sessions.ts';
@@ -55,7 +55,7 @@ export interface RangeHostParts {
   readonly checks: CheckListener;
 }
 
-export class RangeHost implements Ticked {
+export class RangeHost implements TickTarget {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
@@ -69,8 +69,8 @@ export class RangeHost implements Ticked {
   readonly #waiting: WaitingWrites;
   readonly #sessions: ClientSessions;
   #appliedSeq: Seq;
-  /** See TickPace. */
-  lookAt = Number.POSITIVE_INFINITY;
+  /** See TickScheduler. */
+  nextTickAt = Number.POSITIVE_INFINITY;
   /** The replica is being wiped (R9): nothing is served or received any more. */
   wiping = false;
   /** Its znode is absent: kept, listed, owned by nobody (R9). */
@@ -124,8 +124,8 @@ export class RangeHost implements Ticked {
   }
 
   /** See ConflictWatch. */
-  get misfit(): string | null {
-    return this.foreign ?? this.replica.misfit;
+  get mismatch(): string | null {
+    return this.foreign ?? this.replica.mismatch;
   }
 
   status(now: number, toUnixMs: (at: number) => number): ReplicaStatus {

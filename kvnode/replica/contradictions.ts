@@ -1,29 +1,29 @@
-// What an owner does when a follower says that it holds a committed entry which the owner's log lacks or contradicts
-// (impossible-claims.ts): one of the two disks, or ZooKeeper, lost what it had promised (R12). Decided here:
+// What an owner does when a follower reports a committed entry that the owner's log lacks or contradicts (impossible-claims.ts).
+// Then a disk or ZooKeeper has lost something that it had promised to keep (R12).
 //
-// An in-sync member's word stops the owner at once: no reads, no writes, no commits. The member is not taken out of the
-// in-sync set for its silence (R5), or the data would be gone with it. Where nothing that is committed at the *owner* is
-// contradicted, the member's log is the better one, and the range is handed over to it: R8 allows it, for it is in-sync,
-// and what the owner's log has from that entry on was never acknowledged. Where something is, two histories were
-// acknowledged; then the owner keeps the range and serves nothing, because a person has to choose.
+// If an in-sync member says so, the owner stops at once: no reads, no writes, no commits. R5 does not remove the member for
+// being late, because its data would be lost with it. If nothing that the *owner* has committed is contradicted, the
+// member's log is the better one, and the owner hands over to it. R8 allows that: the member is in-sync, and the owner's
+// entries from there on were never acknowledged. Otherwise two histories were acknowledged. The owner then keeps
+// the range and serves nothing, because a person has to choose.
 //
-// A learner's word stops nothing: the in-sync set holds every acknowledged write, and its members agree. It is reported,
-// and the learner keeps its data and stays out.
+// If a learner says so, nothing stops: the in-sync set holds every acknowledged write, and its members agree. The conflict is
+// reported. The learner keeps its data and stays out of the in-sync set.
 
 import type { Epoch, NodeId, Seq } from '../../common/model/ids.ts';
 import type { Conflict } from './replica-messages.ts';
 
-export class Contest {
+export class Contradictions {
   #conflict: Conflict | null = null;
   readonly #learners = new Set<NodeId>();
 
-  /** Null: not contested. Else nothing is served any more in this epoch. */
+  /** The first conflict with an in-sync member; null if there is none. With one, nothing is served in this epoch any more. */
   get conflict(): Conflict | null {
     return this.#conflict;
   }
 
-  /** What `node` says, where it is news that people must hear; null: it was heard before. */
-  raise(node: NodeId, epoch: Epoch, seq: Seq, isInSync: boolean): Conflict | null {
+  /** Records what `node` says. Returns the conflict if it is new and must be reported, otherwise null. */
+  record(node: NodeId, epoch: Epoch, seq: Seq, isInSync: boolean): Conflict | null {
     const text = `it holds committed entry ${seq}, which contradicts the log of the owner of epoch ${epoch}`;
     const conflict = { node, epoch, seq, text };
     const isNew = isInSync ? this.#conflict === null : !this.#learners.has(node);
@@ -32,8 +32,8 @@ export class Contest {
     return isNew ? conflict : null;
   }
 
-  /** The member to hand over to; null: there is none that is certainly right. */
-  better(commitSeq: Seq): NodeId | null {
+  /** The member whose log is certainly the better one; null if there is none. */
+  memberWithBetterLog(commitSeq: Seq): NodeId | null {
     return this.#conflict !== null && this.#conflict.seq > commitSeq ? this.#conflict.node : null;
   }
 }

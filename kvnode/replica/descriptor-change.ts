@@ -1,11 +1,9 @@
-// R10: the owner's one compare-and-set in flight. Its outcome is settled by the answer, or, when that is lost or says
-// no, only by an image of the descriptor with a higher version than the one expected; until then the same one is issued
-// again, and the caller counts the union of before and after.
+// R10: the owner's one compare-and-set in flight. The answer `done` settles it. After any other answer, or none, only an image
+// with a version higher than the expected one settles it. Until then the same compare-and-set is issued again, and the
+// owner counts the union of the in-sync sets before and after it.
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
-import type { Intent, Purpose } from './replica-messages.ts';
-
-export type CasOutcome = 'done' | 'refused' | 'unknown';
+import type { CasOutcome, Intent, Purpose } from './replica-messages.ts';
 
 export class DescriptorChange {
   readonly purpose: Purpose;
@@ -23,21 +21,21 @@ export class DescriptorChange {
     this.#why = why;
   }
 
-  /** What to ask of the node now: the write itself at first, then again with a fresh read until it is settled. */
-  due(now: number, againAfterMs: number): readonly Intent[] {
+  /** What the node must do now: at first the write; later, until it is settled, a fresh read and the write again. */
+  takeIntents(now: number, resendMs: number): readonly Intent[] {
     const { purpose, next, expected } = this;
     const write: Intent = { kind: 'compare-and-set', purpose, next, expected, why: this.#why };
     if (this.#issuedAt === null) {
       this.#issuedAt = now;
       return [write];
     }
-    if (!this.#answered || now - this.#issuedAt < againAfterMs) return [];
+    if (!this.#answered || now - this.#issuedAt < resendMs) return [];
     this.#issuedAt = now;
     this.#answered = false;
     return [{ kind: 'read-image' }, write];
   }
 
-  /** Any answer but `done` settles nothing; the image does. True: the write took effect. */
+  /** Returns whether the write took effect. If not, the outcome is still open. */
   answered(outcome: CasOutcome): boolean {
     this.#answered = true;
     return outcome === 'done';

@@ -1,14 +1,14 @@
-// R3, the receiving side: what a replica does with an Append. Nothing here knows what the owner wants; a late, repeated
-// or reordered message changes nothing that it should not.
+// R3, the receiving side: what a replica does with an Append. A late, repeated or reordered Append never shortens the log and
+// never changes an entry that it has already taken from the same epoch.
 
 import { assert } from '../../common/base/assert.ts';
 import { origin, type Position } from '../../common/model/ids.ts';
 import type { LogEntry } from '../storage/storage.ts';
 import type { LogState } from './log-state.ts';
-import type { Append, Rejection } from './replica-messages.ts';
+import type { AppendMessage, Rejection } from './replica-messages.ts';
 
-/** Null: accepted; the log holds prev and the entries, and commitSeq is taken as far as it is verified. */
-export function receiveAppend(state: LogState, append: Append): Rejection | null {
+/** Null: accepted. Then the log holds prev and the entries, and commitSeq has advanced as far as the log is verified. */
+export function receiveAppend(state: LogState, append: AppendMessage): Rejection | null {
   assert(append.epoch === state.epochSeen, 'an Append is received under its own epoch');
   const { index } = state;
   const { prev, entries } = append;
@@ -24,26 +24,28 @@ export function receiveAppend(state: LogState, append: Append): Rejection | null
   return null;
 }
 
-/** A void replica holds nothing that counts: it asks for a snapshot. */
-export function rejectVoid(append: Append): Rejection {
+/** The answer of a void replica. Its log is empty, so the owner sends it a snapshot. */
+export function rejectVoid(append: AppendMessage): Rejection {
   return { prevSeq: append.prev.seq, newest: origin };
 }
 
-/** The entries that are not in the log yet; truncates where an epoch differs, and only there. */
+/** Returns the entries that are not in the log yet. Truncates the log where an epoch differs, and only there. */
 function skipPresent(state: LogState, entries: readonly LogEntry[]): readonly LogEntry[] {
   const { index } = state;
-  let at = 0;
-  for (; at < entries.length; at++) {
-    const entry = entries[at] as LogEntry;
+  let present = 0;
+  for (const entry of entries) {
     if (entry.seq > index.lastSeq) break;
-    if (entry.seq <= index.base.seq || index.epochAt(entry.seq) === entry.epoch) continue;
+    if (entry.seq <= index.base.seq || index.epochAt(entry.seq) === entry.epoch) {
+      present++;
+      continue;
+    }
     state.truncate(entry.seq - 1);
     break;
   }
-  return at === 0 ? entries : entries.slice(at);
+  return present === 0 ? entries : entries.slice(present);
 }
 
-/** R3: whether a snapshot at `position` would add something; else it is only acknowledged. */
+/** R3: whether a snapshot at `position` would add something. Otherwise it is only acknowledged. */
 export function wantsSnapshot(state: LogState, position: Position): boolean {
   return position.seq > state.commitSeq && !state.index.has(position);
 }

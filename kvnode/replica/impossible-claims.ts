@@ -1,23 +1,26 @@
-// What no owner can say if R1 to R12 held everywhere: that an entry which is committed here is not in its log, or is
-// another one. It does say so where a disk or ZooKeeper lost what it had promised (R12): a log that was emptied, a
-// directory that went back to a copy, an epoch that was given twice. The healthy side must survive that.
+// Claims of an owner that R1 to R12 exclude: that an entry which is committed here is missing in the owner's log, or is another
+// one. They happen when a disk or ZooKeeper loses what it promised to keep (R12): a log was emptied, a data directory was
+// replaced by an older copy, or an epoch was given twice. The replica with the good data must survive them.
 //
-// A replica that hears such a claim refuses it, reports it, and is fenced: it acknowledges and applies nothing more under
-// that epoch, so an owner that needs its acknowledgement commits nothing with it. It truncates nothing. What the owner
-// does then is in ownership.ts (`#contradicted`).
+// A replica that receives such a claim refuses it, reports it, and is fenced (epoch-fence.ts): it acknowledges and applies nothing
+// more under that epoch, so an owner that needs its acknowledgement commits nothing. It truncates nothing. What
+// the owner does then is in contradictions.ts. The functions here are pure.
 
 import type { Position, Seq } from '../../common/model/ids.ts';
 import type { LogState } from './log-state.ts';
-import type { Append } from './replica-messages.ts';
+import type { AppendMessage } from './replica-messages.ts';
 
-/** `seq`: where the claim and the log part. */
+/** `seq`: the first seq at which the claim and the log differ. */
 export interface ImpossibleClaim {
   readonly seq: Seq;
   readonly text: string;
 }
 
-/** Null: an owner may say so. */
-export function impossibleAppend(state: LogState, { epoch, prev, entries }: Append): ImpossibleClaim | null {
+/** Null: the Append is possible. */
+export function impossibleAppend(
+  state: LogState,
+  { epoch, prev, entries }: AppendMessage,
+): ImpossibleClaim | null {
   if (contradicts(state, prev)) return contradiction(state, prev);
   let before = prev;
   for (const { epoch: entryEpoch, seq } of entries) {
@@ -31,7 +34,7 @@ export function impossibleAppend(state: LogState, { epoch, prev, entries }: Appe
   return null;
 }
 
-/** A snapshot may be newer than this log, but not of a log in which what is committed here is missing. */
+/** Null: the snapshot is possible. It may be newer than this log, but it must include what is committed here. */
 export function impossibleSnapshot(state: LogState, position: Position): ImpossibleClaim | null {
   if (contradicts(state, position)) return contradiction(state, position);
   const committed = committedPosition(state);
@@ -42,7 +45,7 @@ export function impossibleSnapshot(state: LogState, position: Position): Impossi
   };
 }
 
-/** What was compacted away can no longer be compared. */
+/** Entries before the log's base are gone and cannot be compared. */
 function contradicts({ index, commitSeq }: LogState, position: Position): boolean {
   return position.seq <= commitSeq && position.seq >= index.base.seq && !index.has(position);
 }

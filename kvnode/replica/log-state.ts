@@ -1,6 +1,6 @@
-// A replica's log as the protocol sees it: what is in it, what of it is durable, what of it is verified under the
-// current epoch (R3), what is committed. Every change goes through here to the shared log, in call order, and counts as
-// synced only when its group is.
+// A replica's log as the protocol sees it: which entries it holds, and through which seq they are durable, verified under the
+// current epoch (R3), and committed. Every change is passed to the node's shared log in call order. It counts as synced
+// only when the group that it belongs to is on disk.
 
 import { assert } from '../../common/base/assert.ts';
 import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
@@ -13,7 +13,7 @@ interface PendingSync {
   epochSeen: Epoch;
 }
 
-/** Nothing of a void replica's log counts. */
+/** The log of a void replica. */
 const EMPTY: LogIndex = {
   base: origin,
   last: origin,
@@ -39,13 +39,13 @@ export class LogState {
     this.#epochSeen = recovered.epochSeen;
     this.#epochSeenSynced = recovered.epochSeen;
     this.#syncedSeq = this.index.lastSeq;
-    // What was known to be committed still is; the state may be behind it.
+    // R3: what was known to be committed before a restart still is. The applied state may be behind it.
     const { committed, applied } = recovered;
     this.#commitSeq = recovered.void ? 0 : Math.max(committed, applied.seq, log.base.seq);
     assert(this.#commitSeq <= this.index.lastSeq, 'what is committed is in the log');
   }
 
-  /** What is in the log: nothing while it is void. */
+  /** The entries of the log; empty while the replica is void. */
   get index(): LogIndex {
     return this.#void ? EMPTY : this.#log;
   }
@@ -54,7 +54,7 @@ export class LogState {
     return this.#epochSeen;
   }
 
-  /** Whether epochSeen is on disk: no acknowledgement under it leaves before (R3). */
+  /** Whether epochSeen is on disk. Before that nothing is acknowledged under it (R3). */
   get epochSeenDurable(): boolean {
     return this.#epochSeenSynced === this.#epochSeen;
   }
@@ -63,7 +63,7 @@ export class LogState {
     return this.#syncedSeq;
   }
 
-  /** R3: the highest prev + entries matched under the current epochSeen; 0 after it rose and after a restart. */
+  /** R3: the highest seq that was matched with the owner's log under the current epochSeen; 0 after it rises and after a restart. */
   get verifiedSeq(): Seq {
     return this.#verifiedSeq;
   }
@@ -72,7 +72,7 @@ export class LogState {
     return this.#commitSeq;
   }
 
-  /** R3: what this replica acknowledges. */
+  /** R3: the seq that this replica acknowledges. */
   get ackedSeq(): Seq {
     return Math.min(this.#verifiedSeq, this.#syncedSeq);
   }
@@ -91,7 +91,7 @@ export class LogState {
     this.#logged();
   }
 
-  /** R3: drops the entries after `lastKept`; the next append overwrites them, in the same group or a later one. */
+  /** R3: drops the entries after `lastKept`. The next append overwrites them, in the same group or a later one. */
   truncate(lastKept: Seq): void {
     assert(lastKept >= this.#commitSeq, 'R3: a committed entry is never truncated');
     this.#log.truncate(lastKept);
@@ -119,7 +119,7 @@ export class LogState {
     this.#log.retainAfter(seq);
   }
 
-  /** Groups through `group` are on disk. False: nothing of this range was in them. */
+  /** All groups through `group` are on disk. Returns whether any of them held something of this range. */
   synced(group: number): boolean {
     const before = this.#pending.length;
     while (this.#pending[0] !== undefined && this.#pending[0].group <= group) {
@@ -135,7 +135,7 @@ export class LogState {
     return this.#pending.length > 0;
   }
 
-  /** The log was replaced by a snapshot at `base`, which is durable and committed, so it needs no verifying. */
+  /** The log was replaced by a snapshot at `base`. A snapshot is durable and committed, so it counts as verified. */
   reset(base: Position): void {
     assert(base.seq >= this.#commitSeq, 'R3: a snapshot never shortens a log');
     this.#void = false;
@@ -143,7 +143,7 @@ export class LogState {
     this.#verifiedSeq = base.seq;
   }
 
-  /** The log is void: a snapshot, at whatever position, is to take its place. */
+  /** The replica becomes void: a snapshot, at any position, will replace its log. */
   empty(): void {
     this.#void = true;
     this.#startOver(origin);

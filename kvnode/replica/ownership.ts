@@ -1,5 +1,6 @@
-// A replica's life as owner in one epoch: what its followers have (R3), what is committed (R4), who is in the in-sync set
-// (R5, R6, R10), and how it hands over (R8). It ends with the epoch; a new epoch makes a new Ownership.
+// A replica as the owner of one epoch: what its followers have (R3), what is committed (R4), who is in the in-sync set (R5, R6,
+// R10), and how it hands over (R8). A new epoch gets a new Ownership. Replica calls it, and asks take() once a turn what to
+// do. Instants are of Env.now(), ms.
 
 import { assert } from '../../common/base/assert.ts';
 import { emptyBytes } from '../../common/base/bytes.ts';
@@ -9,69 +10,82 @@ import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { AppendTimes } from './append-times.ts';
 import { committedSeq } from './commit.ts';
-import { Contest } from './contradictions.ts';
-import { type CasOutcome, DescriptorChange } from './descriptor-change.ts';
+import { Contradictions } from './contradictions.ts';
+import { DescriptorChange } from './descriptor-change.ts';
 import { isDueAtOnce } from './due.ts';
-import { retiringMember, silentMember } from './in-sync-review.ts';
+import type { HandOverBackoff } from './hand-over-backoff.ts';
+import { memberToRemove, retiringMember } from './in-sync-review.ts';
 import type { LogState } from './log-state.ts';
-import type { OwnershipParts } from './ownership-parts.ts';
 import type { FollowerProgress } from './progress.ts';
-import { Followers } from './progress-tracker.ts';
-import type { AppendAck, Intent, LiveStandings, Outgoing, Purpose } from './replica-messages.ts';
+import { ProgressTracker } from './progress-tracker.ts';
+import type {
+  AckMessage,
+  CasOutcome,
+  Conflict,
+  Intent,
+  LiveStandings,
+  Outgoing,
+  Purpose,
+} from './replica-messages.ts';
 import { Sending } from './sending.ts';
-import { bestTransferee, type HandOverPhase, lasts } from './transferee.ts';
+import { bestTransferee, type HandOverPhase, mayTakeOver } from './transferee.ts';
 
-/** Followers are left in silence for one part in so many of the time for which nothing was written. */
-const QUIET_SHARE = 4;
+/** The heartbeat interval of a range without writes grows to this part of the time since its last commit. */
+const IDLE_SHARE = 1 / 4;
+
+export interface OwnershipOptions {
+  readonly self: NodeId;
+  readonly state: LogState;
+  readonly image: DescriptorImage;
+  readonly live: LiveStandings;
+  readonly config: ReplicationConfig;
+  readonly backoff: HandOverBackoff;
+}
 
 export class Ownership {
   readonly epoch: Epoch;
-  /** Seq of this epoch's EpochStart: nothing is served before it is committed (R2). */
+  /** The seq of this epoch's EpochStart. Nothing is served before it is committed (R2). */
   readonly startSeq: Seq;
   readonly #self: NodeId;
   readonly #state: LogState;
   readonly #config: ReplicationConfig;
-  readonly #followers: Followers;
-  readonly #times = new AppendTimes();
+  readonly #followers: ProgressTracker;
+  readonly #appendTimes = new AppendTimes();
+  readonly #backoff: HandOverBackoff;
+  readonly #contradictions = new Contradictions();
   #image: DescriptorImage;
+  #live: LiveStandings;
+  /** R10: the one compare-and-set in flight. */
   #change: DescriptorChange | null = null;
   #phase: HandOverPhase = { kind: 'serving' };
-  #live: LiveStandings;
   #committedAt: number;
-  #quietMs: number;
+  #heartbeatMs: number;
   #readOnlySince: number | null = null;
-  readonly #stuck: OwnershipParts['stuck'];
-  readonly #contest = new Contest();
   #intents: Intent[] = [];
 
-  /** R2: epochSeen is stored, EpochStart appended; both are durable before anything under this epoch is acknowledged. */
-  constructor(
-    self: NodeId,
-    state: LogState,
-    image: DescriptorImage,
-    { live, config, stuck }: OwnershipParts,
-    now: number,
-  ) {
-    const { epoch } = image.descriptor;
-    assert(image.descriptor.owner.node === self, 'R1: the descriptor names this node');
+  /** R2: stores epochSeen and appends EpochStart. Nothing is acknowledged in this epoch before both are durable. */
+  constructor({ self, state, image, live, config, backoff }: OwnershipOptions, now: number) {
+    const { epoch, owner, replicas } = image.descriptor;
+    assert(owner.node === self, 'R1: the descriptor names this node');
     assert(epoch > state.epochSeen, 'R1: an epoch is entered at most once');
     this.epoch = epoch;
     this.#self = self;
     this.#state = state;
-    this.#followers = new Followers(self, state);
+    this.#followers = new ProgressTracker(self, state);
     this.#config = config;
-    this.#stuck = stuck;
+    this.#backoff = backoff;
     this.#image = image;
     this.#live = live;
     this.#committedAt = now;
-    this.#quietMs = config.idleAppendMs;
-    const before = state.index.last;
+    this.#heartbeatMs = config.heartbeatMs;
+    this.startSeq = state.index.lastSeq + 1;
     state.raiseEpochSeen(epoch);
-    this.startSeq = before.seq + 1;
     state.append([{ epoch, seq: this.startSeq, kind: ENTRY_KINDS.epochStart, payload: emptyBytes }]);
-    this.#times.appended(this.startSeq, now);
-    this.#followers.adopt(image.descriptor.replicas, now);
+    this.#appendTimes.appended(this.startSeq, now);
+    this.#followers.adopt(replicas, now);
   }
+
+  // ---- what it is --------------------------------------------------------------------------------------------------
 
   get image(): DescriptorImage {
     return this.#image;
@@ -81,47 +95,58 @@ export class Ownership {
     return this.#followers;
   }
 
-  /** Replicas outside the in-sync set that lack something which would let them in (R6), and since when they caught up with nothing. */
+  /** The learners that lack something and so cannot join the in-sync set (R6), and since when each has made no progress. */
   *lagging(): Iterable<{ readonly node: NodeId; readonly since: number }> {
     const { descriptor } = this.#image;
     const needed = Math.max(this.#state.commitSeq, this.startSeq);
-    for (const { node, acked, caughtUpAt } of this.#followers) {
+    for (const { node, acked, progressedAt } of this.#followers) {
       if (isInSync(descriptor, node) || descriptor.retire === node || acked >= needed) continue;
-      yield { node, since: caughtUpAt };
+      yield { node, since: progressedAt };
     }
   }
 
+  /** R5: since when writes are refused because a member is late and the in-sync set is at its minimum; null: they are not. */
   get readOnlySince(): number | null {
     return this.#readOnlySince;
   }
 
-  /** R2: what the log held at the start is committed, so reads see all that was acknowledged before. */
+  /** R2: EpochStart is committed, and with it all earlier entries. So reads see every write that was acknowledged before. */
   get started(): boolean {
     return this.#state.commitSeq >= this.startSeq;
   }
 
-  get contested(): Contest['conflict'] {
-    return this.#contest.conflict;
+  /** R12: not null if an in-sync member contradicts this owner's log. Then nothing is served or committed. */
+  get conflict(): Conflict | null {
+    return this.#contradictions.conflict;
   }
 
-  /** R8: not while a hand-over is being prepared, or out. */
+  /** R8: no hand-over is being prepared or has been issued. */
   get acceptsWrites(): boolean {
-    return this.#phase.kind === 'serving' && this.contested === null;
+    return this.#phase.kind === 'serving' && this.conflict === null;
   }
 
-  /** R2, R8, R11. */
+  /** R2, R8, R11. The caller checks the lease. */
   get acceptsReads(): boolean {
-    return this.#phase.kind !== 'stopped' && this.contested === null && this.started;
+    return this.#phase.kind !== 'stopped' && this.conflict === null && this.started;
   }
 
+  /** Another replica's node is live and not about to stop. It may take over now, or once it is in-sync. */
+  get hasSuccessor(): boolean {
+    const { replicas } = this.#image.descriptor;
+    return replicas.some(({ node }) => node !== this.#self && mayTakeOver(this.#live, node));
+  }
+
+  // ---- events ------------------------------------------------------------------------------------------------------
+
+  /** An entry was appended to the log. */
   appended(now: number): void {
-    this.#times.appended(this.#state.index.lastSeq, now);
+    this.#appendTimes.appended(this.#state.index.lastSeq, now);
   }
 
   /** R1, R9, R10: a newer image of the same epoch. */
   adopt(image: DescriptorImage, now: number): void {
     assert(image.descriptor.epoch === this.epoch, 'only an image of its own epoch is adopted');
-    assert(image.descriptor.owner.node === this.#self, 'one owner an epoch');
+    assert(image.descriptor.owner.node === this.#self, 'an epoch has one owner');
     if (image.version <= this.#image.version) return;
     this.#image = image;
     if (this.#change?.settledBy(image)) {
@@ -130,22 +155,20 @@ export class Ownership {
     }
     this.#followers.adopt(image.descriptor.replicas, now);
     this.#commit(now);
-    const wish = image.descriptor.transferTo;
-    if (wish !== null && wish !== this.#self) this.handOver(wish, now);
+    this.#handOverIfRequested(now);
   }
 
   setLive(live: LiveStandings): void {
     this.#live = live;
   }
 
-  /** See Followers. */
-  reachable(node: NodeId): void {
-    this.#followers.reachable(node);
+  connected(node: NodeId): void {
+    this.#followers.connected(node);
   }
 
   /**
-   * R10: `done` settles it, anything else waits for an image. True: it was this epoch's hand-over (R8), and it took effect:
-   * the epoch is over.
+   * R10: `done` settles the compare-and-set, anything else waits for an image. Returns true if it was this epoch's hand-over (R8)
+   * and took effect: the epoch is over.
    */
   casOutcome(expected: number, outcome: CasOutcome, now: number): boolean {
     const change = this.#change;
@@ -161,30 +184,31 @@ export class Ownership {
     this.#commit(now);
   }
 
-  /** R4: counts for this life of the follower (R9) under this epoch. True: it has seen a higher one, so this is over (R1). */
-  receiveAck(from: NodeId, ack: AppendAck, now: number): boolean {
+  /**
+   * R4: the acknowledgement counts if it is of this epoch and of the present inc of the follower's replica (R9). Returns true if the
+   * follower has seen a higher epoch: then this ownership is over (R1).
+   */
+  receiveAck(from: NodeId, ack: AckMessage, now: number): boolean {
     const follower = this.#followers.get(from);
     if (ack.epoch > this.epoch) return true;
     if (follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch) return false;
-    follower.heard(ack, now);
-    // Nobody acknowledges what was not sent.
+    follower.received(ack, now);
+    // An acknowledgement beyond the log is of entries that this owner has never sent.
     const { lastSeq } = this.#state.index;
     const contradiction = ack.contradiction ?? (ack.acked > lastSeq ? lastSeq + 1 : null);
     if (contradiction !== null) {
       this.#contradicted(follower, contradiction, now);
-      return false;
+    } else if (ack.rejection !== null) {
+      if (this.#followers.rejected(follower, ack.rejection)) this.#requestSnapshot(follower);
+    } else {
+      follower.acknowledged(ack.acked, now);
+      this.#commit(now);
+      this.#expand(follower);
     }
-    if (ack.rejection !== null) {
-      if (this.#followers.rejected(follower, ack.rejection)) this.#askSnapshot(follower);
-      return false;
-    }
-    follower.acknowledged(ack.acked, now);
-    this.#commit(now);
-    this.#expand(follower);
     return false;
   }
 
-  /** A transfer ended; at `position` if it was installed. */
+  /** A snapshot transfer ended. */
   snapshotSent(to: NodeId, inc: number, installed: boolean, now: number): void {
     const follower = this.#followers.get(to);
     if (follower === undefined || follower.inc !== inc || follower.state !== 'snapshot') return;
@@ -192,47 +216,21 @@ export class Ownership {
     else follower.snapshotFailed(now);
   }
 
-  /** Some other replica's node is live and not about to stop: it may take over now, or once it is in-sync. */
-  get hasSuccessor(): boolean {
-    return this.#image.descriptor.replicas.some(({ node }) => node !== this.#self && lasts(this.#live, node));
-  }
-
-  /** R8: hands over to `to`, or to whoever is best where `to` is null; does nothing where nobody can take it. */
-  handOver(to: NodeId | null, now: number, isStuck = false): void {
-    const target = to ?? bestTransferee(this.#followers, this.#image.descriptor, this.#live);
-    if (target === null || this.#phase.kind !== 'serving') return;
-    if (!isInSync(this.#image.descriptor, target) || !lasts(this.#live, target)) return;
-    if (this.#followers.get(target)?.unfit) return;
-    this.#phase = { kind: 'draining', to: target, since: now, isStuck, askedSession: false };
-  }
-
-  /** R8: the target's live session, read after D; null: it has none, or is about to stop. */
-  sessionRead(node: NodeId, session: SessionId | null): void {
-    if (this.#phase.kind !== 'draining' || this.#phase.to !== node) return;
-    if (session === null || this.#change !== null || !isInSync(this.#image.descriptor, node)) {
-      this.#phase = { kind: 'serving' };
-      return;
-    }
-    const { isStuck } = this.#phase;
-    if (isStuck) this.#stuck.handedOver(this.#state.commitSeq);
-    this.#phase = { kind: 'stopped', to: node };
-    const why = isStuck ? 'it commits nothing' : 'every write under way is done';
-    this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), why);
-  }
-
-  /** `quietMs`: see Sending. `pausedMs`: since the node's last tick. */
-  tick(now: number, quietMs: number, pausedMs: number): void {
-    this.#quietMs = quietMs;
+  /** @param heartbeatMs see dueTo() @param pausedMs the time since the node's last tick, ms */
+  tick(now: number, heartbeatMs: number, pausedMs: number): void {
+    this.#heartbeatMs = heartbeatMs;
     const wasPaused = pausedMs >= this.#config.lagMs;
-    // After a pause of this process the others' acknowledgements wait unread: nobody is late before they are read.
-    if (!wasPaused && this.contested === null) this.#reviewInSync(now);
+    // After a pause of this process there may be unread acknowledgements. Nobody counts as late before they are read.
+    if (!wasPaused && this.conflict === null) this.#reviewInSync(now);
     this.#reviewHandOver(now);
-    // For the slowest replica, as far as the retention bound allows.
-    this.#state.retainAfter(this.#followers.leastAcked);
+    // The log keeps what the slowest follower needs, within the bound of retention.
+    this.#state.retainAfter(this.#followers.minAcked);
   }
 
-  /** False: take() would find nothing to do, unless time has passed. */
-  get due(): boolean {
+  // ---- effects -----------------------------------------------------------------------------------------------------
+
+  /** Whether take() would return something now. Time alone makes more due only at the next tick. */
+  get hasReady(): boolean {
     if (this.#intents.length > 0 || this.#change !== null || this.#phase.kind !== 'serving') return true;
     for (const follower of this.#followers) {
       if (isDueAtOnce(follower, this.#state, this.#config)) return true;
@@ -240,36 +238,38 @@ export class Ownership {
     return false;
   }
 
-  /** What to send and to ask for now. `mayVouch`: reads here are linearizable at this instant (R11). */
-  take(now: number, mayVouch: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
-    this.#times.forget(this.#state.commitSeq);
-    const parts = { log: this.#state, config: this.#config, epoch: this.epoch, mayVouch, now };
+  /** What to send, and what the node must do. `readsAllowed`: linearizable reads are allowed at this instant (R11). */
+  take(now: number, readsAllowed: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
+    this.#appendTimes.dropThrough(this.#state.commitSeq);
+    const parts = { log: this.#state, config: this.#config, epoch: this.epoch, readsAllowed, now };
     const sending = new Sending(parts);
-    for (const follower of this.#followers) sending.sendTo(follower, this.#quietMsOf(follower));
-    for (const follower of sending.snapshots) this.#askSnapshot(follower);
+    for (const follower of this.#followers) sending.sendTo(follower, this.#heartbeatMsOf(follower));
+    for (const follower of sending.snapshots) this.#requestSnapshot(follower);
     this.#proceedHandOver(now);
-    if (this.#change !== null) this.#intents.push(...this.#change.due(now, this.#config.resendMs));
+    if (this.#change !== null) this.#intents.push(...this.#change.takeIntents(now, this.#config.resendMs));
     const intents = this.#intents;
     this.#intents = [];
     return { messages: sending.messages, intents };
   }
 
-  /** One that may still be added (R6), or whose change is under way, is asked often. */
-  #quietMsOf({ node, sentAt }: FollowerProgress): number {
-    const { idleAppendMs, quietAppendMsMax } = this.#config;
-    if (this.#change !== null || !isInSync(this.#image.descriptor, node)) return idleAppendMs;
-    return Math.max(this.#quietMs, Math.min(quietAppendMsMax, (sentAt - this.#committedAt) / QUIET_SHARE));
+  /** A learner (it may be added, R6), and every follower while a change is in flight, gets the shortest interval. */
+  #heartbeatMsOf({ node, sentAt }: FollowerProgress): number {
+    const { heartbeatMs, heartbeatMsMax } = this.#config;
+    if (this.#change !== null || !isInSync(this.#image.descriptor, node)) return heartbeatMs;
+    const idleMs = sentAt - this.#committedAt;
+    return Math.max(this.#heartbeatMs, Math.min(heartbeatMsMax, idleMs * IDLE_SHARE));
   }
 
-  /** As Replica's: when the first of the followers has been left idle for long enough. */
+  /** A tick finds nothing to do before this instant, at which the first heartbeat is due; 0: something is under way. */
   get idleUntil(): number {
     if (!this.#isSettled) return 0;
     let at = Number.POSITIVE_INFINITY;
-    for (const follower of this.#followers) at = Math.min(at, follower.sentAt + this.#quietMsOf(follower));
+    for (const follower of this.#followers)
+      at = Math.min(at, follower.sentAt + this.#heartbeatMsOf(follower));
     return at;
   }
 
-  /** Nothing is under way, and everybody has everything. */
+  /** Nothing is under way, and every replica is in-sync and has the whole log. */
   get #isSettled(): boolean {
     const { transferTo, retire } = this.#image.descriptor;
     if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
@@ -278,38 +278,40 @@ export class Ownership {
     return this.#followers.haveAll((node) => this.#live.has(node) && isInSync(this.#image.descriptor, node));
   }
 
-  // ---- followers -------------------------------------------------------------------------------------------------
+  // ---- followers ---------------------------------------------------------------------------------------------------
 
-  /** See contradictions.ts. */
+  /** R12: see contradictions.ts. */
   #contradicted(follower: FollowerProgress, seq: Seq, now: number): void {
     const { node } = follower;
     follower.becomeProbe(this.#state.index.last, now);
-    const conflict = this.#contest.raise(node, this.epoch, seq, isInSync(this.#image.descriptor, node));
-    if (conflict !== null) this.#intents.push({ kind: 'report', conflict });
-    this.#giveUpContested(now);
+    const inSync = isInSync(this.#image.descriptor, node);
+    const conflict = this.#contradictions.record(node, this.epoch, seq, inSync);
+    if (conflict !== null) this.#intents.push({ kind: 'report-conflict', conflict });
+    this.#handOverToBetterLog(now);
   }
 
-  /** Not drained first: nothing more commits. */
-  #giveUpContested(now: number): void {
-    const better = this.#contest.better(this.#state.commitSeq);
+  /** The hand-over does not wait until entries under way commit, because nothing commits any more. */
+  #handOverToBetterLog(now: number): void {
+    const better = this.#contradictions.memberWithBetterLog(this.#state.commitSeq);
     if (better !== null) this.handOver(better, now - this.#config.lagMs);
   }
 
-  #askSnapshot({ node, inc }: FollowerProgress): void {
+  #requestSnapshot({ node, inc }: FollowerProgress): void {
     this.#intents.push({ kind: 'send-snapshot', to: node, inc });
   }
 
   // ---- commit ------------------------------------------------------------------------------------------------------
 
-  /** R4: the known set, with additions pending; removals count once they are confirmed. */
+  /** R4: the known set and a pending addition. A removal counts only once it is confirmed. */
   #maximalInSync(): readonly NodeId[] {
     const { inSync } = this.#image.descriptor;
     const pending = this.#change?.purpose;
     return pending?.kind === 'expand' && !inSync.includes(pending.node) ? [...inSync, pending.node] : inSync;
   }
 
+  /** R4. */
   #commit(now: number): void {
-    if (this.contested !== null) return;
+    if (this.conflict !== null) return;
     if (this.#state.syncedSeq <= this.#state.commitSeq) return;
     const acked: Seq[] = [];
     for (const node of this.#maximalInSync()) {
@@ -321,14 +323,14 @@ export class Ownership {
     this.#committedAt = now;
   }
 
-  // ---- the in-sync set -----------------------------------------------------------------------------------------------
+  // ---- the in-sync set ---------------------------------------------------------------------------------------------
 
   #issue(purpose: Purpose, next: DescriptorImage['descriptor'], why: string): void {
     assert(this.#change === null, 'R10: one compare-and-set in flight');
     this.#change = new DescriptorChange(purpose, this.#image, next, why);
   }
 
-  /** R6: one that holds all that is committed, EpochStart included, counts from now and is then added. */
+  /** R6: a learner that has everything committed, EpochStart included, becomes pending now and is then added. */
   #expand(follower: FollowerProgress): void {
     const { descriptor } = this.#image;
     if (this.#change !== null || !this.acceptsWrites || isInSync(descriptor, follower.node)) return;
@@ -338,21 +340,21 @@ export class Ownership {
     this.#issue({ kind: 'expand', node: follower.node }, next, 'it holds every acknowledged write');
   }
 
-  /** R5: members that went, or are late, leave, while at least m remain; else the range is read-only for now. */
+  /** R5: a member that is gone or late is removed while more than minInSync are left. Otherwise the range is read-only. */
   #reviewInSync(now: number): void {
     const { descriptor } = this.#image;
     const { lagMs } = this.#config;
     const isLive = (node: NodeId): boolean => this.#live.has(node);
-    const isLate = ({ acked }: FollowerProgress) => this.#times.oldestUnacked(acked, now) > lagMs;
-    const silent = silentMember(descriptor, this.#followers, isLive, isLate);
-    if (silent === null) {
+    const isLate = ({ acked }: FollowerProgress) => this.#appendTimes.oldestAgeMs(acked, now) > lagMs;
+    const candidate = memberToRemove(descriptor, this.#followers, isLive, isLate);
+    if (candidate === null) {
       this.#readOnlySince = null;
       const retiring = retiringMember(descriptor, this.#self);
-      if (retiring !== null) this.#shrink(retiring, 'it makes way');
+      if (retiring !== null) this.#shrink(retiring, 'it is being retired');
     } else if (descriptor.inSync.length <= descriptor.minInSync) {
       this.#readOnlySince ??= now;
     } else {
-      const { node, isGone } = silent;
+      const { node, isGone } = candidate;
       this.#shrink(node, !isGone ? `it acknowledged nothing for ${lagMs} ms` : 'its session ended');
     }
   }
@@ -364,32 +366,47 @@ export class Ownership {
     this.#issue({ kind: 'shrink', node }, withInSync(descriptor, remaining), why);
   }
 
-  // ---- hand-over -----------------------------------------------------------------------------------------------------
+  // ---- hand-over ---------------------------------------------------------------------------------------------------
+
+  /** R8: begins a hand-over to `to`, or to the best member if `to` is null. Does nothing if nobody can take over. */
+  handOver(to: NodeId | null, now: number, isStuck = false): void {
+    const target = to ?? bestTransferee(this.#followers, this.#image.descriptor, this.#live);
+    if (target === null || this.#phase.kind !== 'serving') return;
+    if (!isInSync(this.#image.descriptor, target) || !mayTakeOver(this.#live, target)) return;
+    if (this.#followers.get(target)?.unhealthy) return;
+    this.#phase = { kind: 'draining', to: target, since: now, isStuck, askedSession: false };
+  }
+
+  /** R8: the leader requests a hand-over in the descriptor. */
+  #handOverIfRequested(now: number): void {
+    const { transferTo } = this.#image.descriptor;
+    if (transferTo !== null && transferTo !== this.#self) this.handOver(transferTo, now);
+  }
 
   /** R5: an owner that commits nothing while entries wait may be the one that is cut off. */
   #reviewHandOver(now: number): void {
-    if (this.contested !== null) return this.#giveUpContested(now);
-    const waiting = this.#state.commitSeq < this.#state.index.lastSeq;
-    const since = Math.max(this.#committedAt, now - this.#times.oldestUnacked(this.#state.commitSeq, now));
-    const waitMs = this.#stuck.waitMs(this.#state.commitSeq, this.#config);
+    if (this.conflict !== null) return this.#handOverToBetterLog(now);
+    const { commitSeq, index } = this.#state;
+    const waiting = commitSeq < index.lastSeq;
+    const since = Math.max(this.#committedAt, now - this.#appendTimes.oldestAgeMs(commitSeq, now));
+    const waitMs = this.#backoff.waitMs(commitSeq, this.#config);
     if (waiting && now - since > waitMs) {
       this.#committedAt = now;
       this.handOver(null, now, true);
       return;
     }
     if (waiting && now - since > this.#config.stuckMs) this.#reportStuck(waitMs);
-    const wish = this.#image.descriptor.transferTo;
-    if (wish !== null && wish !== this.#self) this.handOver(wish, now);
+    this.#handOverIfRequested(now);
   }
 
-  /** Once in an epoch: the range stays here although nothing commits, as it did not help to hand it over. */
+  /** Once an epoch: this owner keeps the range although nothing commits, because handing over did not help. */
   #reportStuck(waitMs: number): void {
-    const silent = this.#followers.behind(this.#maximalInSync());
-    const report = this.#stuck.report(this.epoch, this.#state.commitSeq, silent, waitMs);
+    const unresponsive = this.#followers.behind(this.#maximalInSync());
+    const report = this.#backoff.report(this.epoch, this.#state.commitSeq, unresponsive, waitMs);
     if (report !== null) this.#intents.push(report);
   }
 
-  /** R8: once nothing waits (or for too long), the heir's session is asked for; its answer stops this owner. */
+  /** R8: once no entry waits (or after lagMs), asks for the transferee's session. The answer stops this owner. */
   #proceedHandOver(now: number): void {
     const phase = this.#phase;
     if (phase.kind !== 'draining' || phase.askedSession || this.#change !== null) return;
@@ -397,5 +414,19 @@ export class Ownership {
     if (!drained && now - phase.since < this.#config.lagMs) return;
     phase.askedSession = true;
     this.#intents.push({ kind: 'read-session', node: phase.to });
+  }
+
+  /** R8: the transferee's live session, read after D; null if it has none or is about to stop. */
+  sessionRead(node: NodeId, session: SessionId | null): void {
+    if (this.#phase.kind !== 'draining' || this.#phase.to !== node) return;
+    if (session === null || this.#change !== null || !isInSync(this.#image.descriptor, node)) {
+      this.#phase = { kind: 'serving' };
+      return;
+    }
+    const { isStuck } = this.#phase;
+    if (isStuck) this.#backoff.handedOver(this.#state.commitSeq);
+    this.#phase = { kind: 'stopped', to: node };
+    const why = isStuck ? 'it commits nothing' : 'every write under way is done';
+    this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), why);
   }
 }

@@ -1,4 +1,4 @@
-// The followers of an owner in one epoch: the progress of each other replica that the descriptor names.
+// The owner's view of its followers in one epoch: the progress of each other replica that the descriptor lists.
 
 import type { ReplicaRef } from '../../common/model/descriptor.ts';
 import type { NodeId, Seq } from '../../common/model/ids.ts';
@@ -6,7 +6,7 @@ import type { LogState } from './log-state.ts';
 import { FollowerProgress } from './progress.ts';
 import type { Rejection } from './replica-messages.ts';
 
-export class Followers implements Iterable<FollowerProgress> {
+export class ProgressTracker implements Iterable<FollowerProgress> {
   readonly #self: NodeId;
   readonly #log: LogState;
   readonly #followers = new Map<NodeId, FollowerProgress>();
@@ -24,7 +24,7 @@ export class Followers implements Iterable<FollowerProgress> {
     return this.#followers.get(node);
   }
 
-  /** R9: what is known of a replica is forgotten with its inc. */
+  /** Takes over the replicas of a descriptor. R9: a replica with a new inc starts with no progress. */
   adopt(replicas: readonly ReplicaRef[], now: number): void {
     for (const { node, inc } of replicas) {
       if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;
@@ -36,10 +36,10 @@ export class Followers implements Iterable<FollowerProgress> {
   }
 
   /**
-   * There is a new connection to the follower; entries in flight on the one before do not arrive. It is probed at once, where
-   * it is known to have everything: the next idle Append and its rejection would take two round trips more.
+   * There is a new connection to the follower. Entries in flight on the previous one are lost, so the follower is probed at once,
+   * at what it has acknowledged. To wait for the rejection of the next heartbeat would take two round trips more.
    */
-  reachable(node: NodeId): void {
+  connected(node: NodeId): void {
     const follower = this.#followers.get(node);
     if (follower === undefined || follower.state === 'snapshot') return;
     const { acked } = follower;
@@ -48,13 +48,13 @@ export class Followers implements Iterable<FollowerProgress> {
   }
 
   /**
-   * R3: the owner backs up to where the logs may meet. True: that is nowhere, or no progress, and the follower needs a
-   * snapshot from now on.
+   * R3: after a rejection the owner goes back to where the two logs may meet. Returns true if they meet nowhere in the owner's
+   * log, or if going back makes no progress. Then the follower needs a snapshot.
    */
   rejected(follower: FollowerProgress, rejection: Rejection): boolean {
     if (follower.state === 'snapshot') return false;
     if (follower.state === 'probe' && follower.probeAt.seq !== rejection.prevSeq) return false;
-    follower.takeBack(rejection.newest.seq);
+    follower.lowerAcked(rejection.newest.seq);
     const { index } = this.#log;
     const meeting = index.newestAtOrBefore(rejection.newest);
     const apart = rejection.newest.seq < index.base.seq || meeting.epoch > rejection.newest.epoch;
@@ -66,7 +66,7 @@ export class Followers implements Iterable<FollowerProgress> {
     return false;
   }
 
-  /** Whether all of them pass the test, are sent entries as they come, and have acknowledged everything. */
+  /** Whether every follower passes the test, is in state `stream`, and has acknowledged the whole log. */
   haveAll(isMember: (node: NodeId) => boolean): boolean {
     const { lastSeq } = this.#log.index;
     for (const follower of this.#followers.values()) {
@@ -75,14 +75,14 @@ export class Followers implements Iterable<FollowerProgress> {
     return true;
   }
 
-  /** What every follower has acknowledged, at most commitSeq. */
-  get leastAcked(): Seq {
-    let least = this.#log.commitSeq;
-    for (const { acked } of this.#followers.values()) least = Math.min(least, acked);
-    return least;
+  /** The lowest seq that a follower has acknowledged, at most commitSeq. */
+  get minAcked(): Seq {
+    let min = this.#log.commitSeq;
+    for (const { acked } of this.#followers.values()) min = Math.min(min, acked);
+    return min;
   }
 
-  /** Those of the members, but for the owner itself, that have not acknowledged everything. */
+  /** Those of the members, apart from the owner, that have not acknowledged the whole log. */
   behind(members: readonly NodeId[]): readonly NodeId[] {
     const { lastSeq } = this.#log.index;
     return members.filter((node) => (this.#followers.get(node)?.acked ?? lastSeq) < lastSeq);

@@ -1,11 +1,13 @@
-// What an owner knows of one follower, and how it sends to it. A follower is in one of three states:
+// What an owner knows of one follower. A follower is in one of three states, as in etcd's raft:
 //
-//   probe     where do our logs meet? One empty Append at a time asks at `probeAt`.
-//   stream    entries below `next` were sent; more follow as they come, up to a window of bytes in flight.
-//   snapshot  the log no longer reaches back far enough; the node transfers a snapshot.
+//   probe     The owner does not know where the two logs meet. It sends one empty Append at a time, at `probeAt`.
+//   stream    Entries below `next` were sent. New ones are sent as they come, up to a limit of bytes in flight.
+//   snapshot  The owner's log no longer reaches back far enough. The node transfers a snapshot.
+//
+// Instants are of Env.now(), ms.
 
 import type { Inc, NodeId, Position, Seq } from '../../common/model/ids.ts';
-import type { AppendAck } from './replica-messages.ts';
+import type { AckMessage } from './replica-messages.ts';
 
 export type FollowerState = 'probe' | 'stream' | 'snapshot';
 
@@ -26,51 +28,51 @@ export class FollowerProgress {
   #failedAt: number | null = null;
   #acked: Seq = 0;
   #stamp: number | null = null;
-  #heardAt: number;
-  #caughtUpAt: number;
-  #unfit = false;
+  #lastAckAt: number;
+  #progressedAt: number;
+  #unhealthy = false;
   #sentCommit: Seq = 0;
   #sentAt = 0;
 
-  /** @param probeAt where the logs may meet: mostly the end of the owner's log */
+  /** @param probeAt where the two logs may meet, usually the end of the owner's log */
   constructor(node: NodeId, inc: Inc, probeAt: Position, now: number) {
     this.node = node;
     this.inc = inc;
     this.#probeAt = probeAt;
-    this.#heardAt = now;
-    this.#caughtUpAt = now;
+    this.#lastAckAt = now;
+    this.#progressedAt = now;
   }
 
   get state(): FollowerState {
     return this.#state;
   }
 
-  /** Acknowledged under the owner's epoch: it is on the follower's disk. */
+  /** The highest seq that the follower has acknowledged under the owner's epoch. */
   get acked(): Seq {
     return this.#acked;
   }
 
-  /** The newest stamp heard (R11); null: none. */
+  /** R11: the newest stamp received; null if none was. */
   get stamp(): number | null {
     return this.#stamp;
   }
 
-  /** When it was last heard; the start of the epoch before that. */
-  get heardAt(): number {
-    return this.#heardAt;
+  /** When the last acknowledgement came; before the first, when the owner began to track this follower. */
+  get lastAckAt(): number {
+    return this.#lastAckAt;
   }
 
-  /** When it last acknowledged more than before; when the owner began to look at it before that. */
-  get caughtUpAt(): number {
-    return this.#caughtUpAt;
+  /** When `acked` last rose; before that, when the owner began to track this follower. */
+  get progressedAt(): number {
+    return this.#progressedAt;
   }
 
-  /** Its disk is in trouble, as it said last: it is handed nothing. */
-  get unfit(): boolean {
-    return this.#unfit;
+  /** What the follower last said about its node. Nothing is handed over to an unhealthy one (R8). */
+  get unhealthy(): boolean {
+    return this.#unhealthy;
   }
 
-  /** The commitSeq of the last Append sent. */
+  /** The commitSeq in the last Append that was sent. */
   get sentCommit(): Seq {
     return this.#sentCommit;
   }
@@ -80,46 +82,46 @@ export class FollowerProgress {
     return this.#sentAt;
   }
 
-  /** `probe`: where the logs may meet. */
+  /** In state `probe`: where the two logs may meet. */
   get probeAt(): Position {
     return this.#probeAt;
   }
 
-  /** `probe`: when that was asked; null: it was not yet. */
+  /** In state `probe`: when the probe was sent; null if it was not yet. */
   get probeSentAt(): number | null {
     return this.#probeSentAt;
   }
 
-  /** `stream`: the first entry that was not sent. */
+  /** In state `stream`: the first seq that was not sent. */
   get next(): Seq {
     return this.#next;
   }
 
-  /** `stream`: fewer bytes than that are sent and not acknowledged. */
+  /** In state `stream`: whether fewer bytes than the limit are in flight. */
   hasRoom(inflightBytesMax: number): boolean {
     return this.#inflightBytes < inflightBytesMax;
   }
 
-  /** `snapshot`: when the last transfer failed; null: one is under way. */
+  /** In state `snapshot`: when the last transfer failed; null while one is under way. */
   get failedAt(): number | null {
     return this.#failedAt;
   }
 
-  /** It is sent entries as they come, and has acknowledged all through `lastSeq`. */
+  /** It is in state `stream` and has acknowledged everything through `lastSeq`. */
   hasAll(lastSeq: Seq): boolean {
     return this.#state === 'stream' && this.#acked >= lastSeq;
   }
 
   // ---- states ------------------------------------------------------------------------------------------------------
 
-  /** @param sentAt when it was asked already; null: the next sending asks */
+  /** @param sentAt when the probe was sent; null if it is still to be sent */
   becomeProbe(probeAt: Position, sentAt: number | null = null): void {
     this.#state = 'probe';
     this.#probeAt = probeAt;
     this.#probeSentAt = sentAt;
   }
 
-  /** It holds everything it has acknowledged: entries go on from there. */
+  /** The follower holds what it has acknowledged. Sending continues after that. */
   becomeStream(): void {
     this.#state = 'stream';
     this.#next = this.#acked + 1;
@@ -127,7 +129,7 @@ export class FollowerProgress {
     this.#inflightBytes = 0;
   }
 
-  /** A transfer begins, or begins again. */
+  /** A snapshot transfer begins, or begins again. */
   becomeSnapshot(): void {
     this.#state = 'snapshot';
     this.#failedAt = null;
@@ -139,14 +141,14 @@ export class FollowerProgress {
     this.#probeSentAt = now;
   }
 
-  /** So many entries from `next` on, of so many bytes together. */
+  /** `count` entries from `next` on were sent, `bytes` in total. */
   sentEntries(count: number, bytes: number): void {
     this.#next += count;
     this.#inflight.push({ lastSeq: this.#next - 1, bytes });
     this.#inflightBytes += bytes;
   }
 
-  /** Any Append: the follower learns of this commitSeq by it. */
+  /** An Append with this commitSeq was sent. */
   sentAppend(commitSeq: Seq, now: number): void {
     this.#sentCommit = commitSeq;
     this.#sentAt = now;
@@ -156,23 +158,23 @@ export class FollowerProgress {
     this.#failedAt = now;
   }
 
-  /** @param probeAt where the logs may meet now */
+  /** @param probeAt where the two logs may meet now */
   snapshotInstalled(probeAt: Position, now: number): void {
     this.becomeProbe(probeAt);
-    this.#caughtUpAt = now;
+    this.#progressedAt = now;
   }
 
-  // ---- what was heard ----------------------------------------------------------------------------------------------
+  // ---- what was received -------------------------------------------------------------------------------------------
 
-  heard({ unfit, stamp }: Pick<AppendAck, 'unfit' | 'stamp'>, now: number): void {
-    this.#heardAt = now;
-    this.#unfit = unfit;
+  received({ unhealthy, stamp }: Pick<AckMessage, 'unhealthy' | 'stamp'>, now: number): void {
+    this.#lastAckAt = now;
+    this.#unhealthy = unhealthy;
     this.#stamp = Math.max(this.#stamp ?? 0, stamp);
   }
 
-  /** It holds everything through `acked`, on its disk. */
+  /** The follower has everything through `acked` on its disk. */
   acknowledged(acked: Seq, now: number): void {
-    if (acked > this.#acked) this.#caughtUpAt = now;
+    if (acked > this.#acked) this.#progressedAt = now;
     this.#acked = Math.max(this.#acked, acked);
     if (this.#state === 'probe') return this.becomeStream();
     if (this.#state !== 'stream') return;
@@ -182,8 +184,8 @@ export class FollowerProgress {
     }
   }
 
-  /** Its log ends at `newest`: nothing that it acknowledged beyond counts any more (R12 says that there is no such thing). */
-  takeBack(newest: Seq): void {
+  /** The follower's log ends at `newest`, so no acknowledgement beyond that counts. R12 excludes this for in-sync members. */
+  lowerAcked(newest: Seq): void {
     this.#acked = Math.min(this.#acked, newest);
   }
 }

@@ -1,4 +1,4 @@
-// What a replica tells people of itself. Nothing here decides anything.
+// What a replica reports about itself to people. Nothing here decides anything.
 
 import type { Epoch, Inc, RangeId, Seq } from '../../common/model/ids.ts';
 import type { FollowerStatus, ReplicaRole, ReplicaStatus } from '../../common/model/status.ts';
@@ -9,17 +9,17 @@ export interface ReplicaFacts {
   readonly range: RangeId;
   readonly inc: Inc;
   readonly isVoid: boolean;
-  /** By the newest image. */
+  /** According to the newest image. */
   readonly isInSync: boolean;
   readonly descriptorEpoch: Epoch | null;
   readonly state: LogState;
   readonly appliedSeq: Seq;
-  /** Null: it is no owner. */
+  /** Null: the replica is not the owner. */
   readonly ownership: Ownership | null;
-  /** Of a replica that is no owner. */
+  /** Upper bound of how old the state of a follower is, ms; null if it is unknown. */
   readonly staleMs: number | null;
   readonly conflict: string | null;
-  /** Turns an instant of the monotonic clock into Unix ms. */
+  /** Converts an instant of Env.now() to Unix time, ms. */
   readonly toUnixMs: (at: number) => number;
 }
 
@@ -40,7 +40,7 @@ export function statusOf(facts: ReplicaFacts): ReplicaStatus {
     readOnlySince: readOnlySince === null ? null : toUnixMs(readOnlySince),
     followers: ownership === null ? [] : followersOf(ownership, state.index.lastSeq),
     staleMs: ownership === null ? facts.staleMs : null,
-    conflict: ownership?.contested?.text ?? facts.conflict,
+    conflict: ownership?.conflict?.text ?? facts.conflict,
   };
 }
 
@@ -49,14 +49,18 @@ const RESTORED =
   'ZooKeeper was restored to an older state; raise-epochs in the REPL has the range begin again';
 
 /**
- * A descriptor that cannot follow what the replica has seen, in words; null: it can. Epochs only rise and have one owner each,
- * so ZooKeeper was restored to an older state, or the reading lags.
- * @param isNamed the descriptor names the replica as the owner, and it is none
+ * Why a descriptor cannot follow what the replica has seen; null if it can. Epochs only rise and have one owner each. So ZooKeeper
+ * was restored to an older state, or its server lags.
+ * @param isNamedOwner the descriptor names the replica as the owner, and it does not own
  */
-export function misfitOf(descriptorEpoch: Epoch | null, epochSeen: Epoch, isNamed: boolean): string | null {
+export function epochMismatch(
+  descriptorEpoch: Epoch | null,
+  epochSeen: Epoch,
+  isNamedOwner: boolean,
+): string | null {
   if (descriptorEpoch === null || descriptorEpoch > epochSeen) return null;
   if (descriptorEpoch === epochSeen) {
-    if (!isNamed) return null;
+    if (!isNamedOwner) return null;
     return `it cannot own epoch ${epochSeen}, which it has seen before: ${RESTORED}`;
   }
   return `epochSeen ${epochSeen} is above the descriptor's epoch ${descriptorEpoch}: ${RESTORED}`;

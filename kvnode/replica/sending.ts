@@ -1,5 +1,5 @@
-// Sends each follower what it is due (due.ts): one Sending for one turn of an owner, so that entries which several followers
-// are due are read from the log once.
+// Makes the Appends that an owner sends in one turn: to each follower what is due to it (due.ts). There is one Sending for each
+// turn, so that entries which are due to several followers are read from the log once.
 
 import { assert } from '../../common/base/assert.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
@@ -16,9 +16,9 @@ export interface SendingParts {
   readonly log: LogState;
   readonly config: ReplicationConfig;
   readonly epoch: Epoch;
-  /** The owner's lease is valid and EpochStart committed: only then stamps may be echoed (R11). */
-  readonly mayVouch: boolean;
-  /** An instant of Env.now(). */
+  /** R11: the owner may serve linearizable reads. Only then does it echo stamps. */
+  readonly readsAllowed: boolean;
+  /** An instant of Env.now(), ms. */
   readonly now: number;
 }
 
@@ -26,36 +26,36 @@ export class Sending {
   readonly #log: LogState;
   readonly #config: ReplicationConfig;
   readonly #epoch: Epoch;
-  readonly #mayVouch: boolean;
+  readonly #readsAllowed: boolean;
   readonly #now: number;
   readonly #messages: Outgoing[] = [];
   readonly #snapshots: FollowerProgress[] = [];
   #readFrom: Seq = 0;
   #read: readonly LogEntry[] | null = null;
 
-  constructor({ log, config, epoch, mayVouch, now }: SendingParts) {
+  constructor({ log, config, epoch, readsAllowed, now }: SendingParts) {
     this.#log = log;
     this.#config = config;
     this.#epoch = epoch;
-    this.#mayVouch = mayVouch;
+    this.#readsAllowed = readsAllowed;
     this.#now = now;
   }
 
-  /** In the order in which they must leave. */
+  /** In the order in which they must be sent. */
   get messages(): readonly Outgoing[] {
     return this.#messages;
   }
 
-  /** Followers to which a snapshot transfer has to begin. */
+  /** The followers for which a snapshot transfer must begin. */
   get snapshots(): readonly FollowerProgress[] {
     return this.#snapshots;
   }
 
-  /** @param quietMs see dueTo */
-  sendTo(follower: FollowerProgress, quietMs: number): void {
+  /** @param heartbeatMs see dueTo() */
+  sendTo(follower: FollowerProgress, heartbeatMs: number): void {
     const times = { config: this.#config, now: this.#now };
     for (;;) {
-      switch (dueTo(follower, this.#log, times, quietMs)) {
+      switch (dueTo(follower, this.#log, times, heartbeatMs)) {
         case 'nothing':
           return;
         case 'probe':
@@ -72,7 +72,7 @@ export class Sending {
     }
   }
 
-  /** False: the log has just given them up. */
+  /** Returns false if the log has just dropped the entries. */
   #sendEntries(follower: FollowerProgress): boolean {
     const prev = this.#prevOf(follower);
     const entries = this.#entriesFrom(follower.next);
@@ -91,7 +91,7 @@ export class Sending {
 
   #append(follower: FollowerProgress, prev: Position, entries: readonly LogEntry[]): void {
     const { node, inc } = follower;
-    const echo = this.#mayVouch ? follower.stamp : null;
+    const echo = this.#readsAllowed ? follower.stamp : null;
     const { commitSeq } = this.#log;
     follower.sentAppend(commitSeq, this.#now);
     const epoch = this.#epoch;
@@ -99,7 +99,7 @@ export class Sending {
     this.#messages.push({ to: node, message });
   }
 
-  /** What stands before the first entry that was not sent. */
+  /** The position before the first entry that was not sent. */
   #prevOf({ next }: FollowerProgress): Position {
     const prev = positionAt(this.#log, next - 1);
     assert(prev !== null, 'R3: what is due to a follower follows on what the log has');

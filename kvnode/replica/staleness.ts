@@ -1,7 +1,7 @@
-// R11: how far behind a replica's state may be. A follower stamps its acknowledgements with its own clock; the owner,
-// under a valid lease, echoes the newest stamp with its commitSeq; once that much is applied here, the state holds all
-// that was acknowledged before the stamp was made. Only this process's own stamps count: they carry a base drawn at
-// start, so that an echo of an earlier life is never taken for one.
+// R11: an upper bound of how old a replica's state is. A follower stamps its acknowledgements with its own clock. The owner, under
+// a valid lease, echoes the newest stamp together with its commitSeq. Once this replica has applied that commitSeq, its
+// state holds everything that was acknowledged before the stamp was made. Only stamps of this process count: they
+// include a random base that is drawn at the start, so an echo of an earlier process is recognised and ignored.
 
 import type { Seq } from '../../common/model/ids.ts';
 
@@ -10,14 +10,14 @@ interface Echo {
   readonly commitSeq: Seq;
 }
 
-export class Freshness {
+export class Staleness {
   readonly #stampBase: number;
-  /** The oldest echo not yet covered by what is applied, and the newest: between them none can wait for ever. */
+  /** Of the echoes that are not yet covered by what is applied, only the oldest and the newest are kept. */
   #oldest: Echo | null = null;
   #newest: Echo | null = null;
   #stamp: number | null = null;
 
-  /** @param stampBase whole number below 2^50, drawn at random once a process */
+  /** @param stampBase a whole number below 2^50, drawn at random once for each process */
   constructor(stampBase: number) {
     this.#stampBase = stampBase;
   }
@@ -26,6 +26,7 @@ export class Freshness {
     return this.#stampBase + now;
   }
 
+  /** The owner echoed `stamp` together with `commitSeq`. */
   echoed(stamp: number, commitSeq: Seq, now: number): void {
     const age = this.stampAt(now) - stamp;
     if (age < 0 || age > now) return;
@@ -34,6 +35,7 @@ export class Freshness {
     this.#newest = echo;
   }
 
+  /** All entries through `seq` are applied. */
   applied(seq: Seq): void {
     if (this.#oldest === null || this.#newest === null) return;
     if (this.#newest.commitSeq <= seq) {
@@ -46,7 +48,7 @@ export class Freshness {
     }
   }
 
-  /** Upper bound in ms; null before the first echo that counts. */
+  /** Upper bound of the state's age, ms; null before the first echo that counts. */
   staleMs(now: number): number | null {
     return this.#stamp === null ? null : this.stampAt(now) - this.#stamp;
   }

@@ -1,31 +1,34 @@
-// R8: to whom an owner may hand over, and to whom best.
+// R8: the phases of a hand-over, and which member it goes to.
 
 import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { FollowerProgress } from './progress.ts';
 import type { LiveStandings } from './replica-messages.ts';
 
-/** `serving`; `draining`: new writes wait for the hand-over, reads go on; `stopped`: neither, the write to D is out (R8). */
+/**
+ * `serving`: no hand-over. `draining`: new writes wait for the next owner, reads go on. `stopped`: no reads and no writes,
+ * because the compare-and-set on D has been issued (R8).
+ */
 export type HandOverPhase =
   | { readonly kind: 'serving' }
   | {
       readonly kind: 'draining';
       readonly to: NodeId;
       readonly since: number;
-      /** R5: because nothing commits. */
+      /** R5: the reason is that nothing commits. */
       readonly isStuck: boolean;
       askedSession: boolean;
     }
   | { readonly kind: 'stopped'; readonly to: NodeId };
 
-/** Live, and not about to stop. */
-export function lasts(live: LiveStandings, node: NodeId): boolean {
+/** The node is live and not about to stop. */
+export function mayTakeOver(live: LiveStandings, node: NodeId): boolean {
   return live.has(node) && live.get(node) !== 'stopping';
 }
 
 /**
- * A live in-sync member with a disk that works; one that is to be emptied only where there is no other; of several the one that was
- * heard last.
+ * The best member to hand over to; null if there is none. It is in-sync, live and healthy. A draining node is chosen only if
+ * there is no other. Among equals, the one whose acknowledgement came last is chosen.
  */
 export function bestTransferee(
   followers: Iterable<FollowerProgress>,
@@ -34,8 +37,8 @@ export function bestTransferee(
 ): NodeId | null {
   let best: FollowerProgress | null = null;
   for (const follower of followers) {
-    const { node, unfit } = follower;
-    if (unfit || !isInSync(descriptor, node) || !lasts(live, node)) continue;
+    const { node, unhealthy } = follower;
+    if (unhealthy || !isInSync(descriptor, node) || !mayTakeOver(live, node)) continue;
     if (best === null || isBetter(follower, best, live)) best = follower;
   }
   return best?.node ?? null;
@@ -44,5 +47,5 @@ export function bestTransferee(
 function isBetter(a: FollowerProgress, b: FollowerProgress, live: LiveStandings): boolean {
   const aStays = live.get(a.node) === 'staying';
   const bStays = live.get(b.node) === 'staying';
-  return aStays === bStays ? a.heardAt > b.heardAt : aStays;
+  return aStays === bStays ? a.lastAckAt > b.lastAckAt : aStays;
 }

@@ -1,5 +1,5 @@
-// The digest of a replica: how many rows it has, and a checksum over all that is replicated, its rows in key order and its
-// client sessions in the order of their ids. Equal on all replicas at one seq, unless one of them is damaged.
+// The digest of a replica at one seq: its number of rows, and a checksum over everything that is replicated, which is its rows in key
+// order and its client sessions in the order of their ids. All replicas have the same digest at a seq, unless one is damaged.
 //
 //   CRC-32C over    row*  session*
 //   row     := keyLength:u32 valueLength:u32 revision:f64 key value
@@ -10,23 +10,23 @@ import { crc32c } from '../storage/crc32c.ts';
 import type { ReplicaView } from '../storage/storage.ts';
 import type { Digest } from './verdict.ts';
 
-/** Digests of another format cannot be compared with these. */
+/** Digests of different formats cannot be compared. */
 export const DIGEST_FORMAT = 1;
-/** Read at once; about a millisecond of work. */
+/** Read in one piece, bytes: about a millisecond of work. */
 const PIECE_BYTES = 64 * 1024;
-/** Small rows cost the processor, not the disk: each counts as so many bytes more. */
+/** Added to each row's bytes for the rate limit, because small rows cost CPU time rather than disk reads. */
 const ROW_BYTES = 700;
 
 const head = new Uint8Array(16);
 const headView = new DataView(head.buffer);
 
 /**
- * @param turn awaited after each piece of so many bytes was read; false: give up
- * @returns null where it was given up
+ * @param pieceRead awaited after each piece, with its bytes; resolves to false if the digest must be given up
+ * @returns null if it was given up
  */
 export async function digestOf(
   view: Pick<ReplicaView, 'next' | 'sessions'>,
-  turn: (bytes: number) => Promise<boolean>,
+  pieceRead: (bytes: number) => Promise<boolean>,
 ): Promise<Digest | null> {
   let rows = 0;
   let checksum = 0;
@@ -39,7 +39,7 @@ export async function digestOf(
       bytes += key.length + value.length + ROW_BYTES;
     }
     rows += piece.length;
-    if (!(await turn(bytes))) return null;
+    if (!(await pieceRead(bytes))) return null;
   }
   const sessions = [...view.sessions].sort((a, b) => compareBytes(a.clientId, b.clientId));
   for (const { clientId, record } of sessions) checksum = add(clientId, record, 0, checksum);

@@ -1,6 +1,6 @@
-// The consistency checks of the ranges that this node owns. The owner appends an entry that changes nothing; every replica
-// computes its digest as of that entry and reports it; once all have, or a deadline has passed, their digests are compared.
-// A check lives in one epoch: what comes from another one, or from another life of a replica, counts for nothing.
+// The consistency checks of the ranges that this node owns. The owner appends an entry that changes nothing. Every replica computes
+// its digest at that entry and reports it to the owner. Once all have reported, or a deadline has passed, the digests are compared.
+// A check belongs to one epoch. A report from another epoch, or from another inc of a replica, does not count.
 
 import { emptyBytes } from '../../common/base/bytes.ts';
 import type { Env, Timer } from '../../common/base/env.ts';
@@ -13,10 +13,10 @@ import type { Replica } from '../replica/replica.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { type Digest, judge } from './verdict.ts';
 
-/** Looked after so often, ms. */
-const LOOK_MS = 500;
+/** Interval in which a running check is reviewed, ms. */
+const REVIEW_MS = 500;
 
-/** What a check needs of the replica that it is made for. */
+/** The host of a replica, as a check needs it. */
 export interface CheckedHost {
   readonly range: RangeId;
   readonly replica: Pick<Replica, 'ownedEpoch' | 'propose' | 'status'> & {
@@ -24,48 +24,56 @@ export interface CheckedHost {
   };
 }
 
+export interface DigestReport {
+  readonly node: NodeId;
+  /** The inc of the node's replica. */
+  readonly inc: Inc;
+  /** Null: the node declined. */
+  readonly digest: Digest | null;
+}
+
 export interface RangeChecksOptions<Host extends CheckedHost> {
   readonly env: Env;
   readonly self: NodeId;
-  readonly config: Pick<ReplicationConfig, 'checkPatienceMs'>;
+  readonly config: Pick<ReplicationConfig, 'checkTimeoutMs'>;
   /** An entry was appended to the host's log. */
   touched(host: Host): void;
-  /** A check has ended. `expected`: what a majority has, where others differ from it. Null: it was given up. */
+  /** A check has ended; null: it was given up. `expected`: the majority's digest if others differ from it, otherwise null. */
   ended(host: Host, check: RangeCheck | null, expected: Digest | null): void;
 }
 
-interface Running<Host> {
+interface RunningCheck<Host> {
   readonly host: Host;
   readonly epoch: Epoch;
   readonly seq: Seq;
   readonly begunAt: number;
-  /** Beside this one: waited for while they are in-sync. */
+  /** The other nodes whose reports are waited for, as long as they are in-sync. */
   readonly expected: readonly NodeId[];
-  /** Null: declined. */
+  /** A null digest: the node declined. */
   readonly reports: Map<NodeId, Digest | null>;
-  /** The entry was applied here. */
+  /** The check's entry was applied here. */
   applied: boolean;
-  /** Silent replicas are waited for until then; null: this node has not reported itself. */
+  /** Until when silent replicas are waited for; null until this node itself has reported. */
   deadline: number | null;
   timer: Timer;
 }
 
 export class RangeChecks<Host extends CheckedHost> {
   readonly #options: RangeChecksOptions<Host>;
-  readonly #running = new Map<RangeId, Running<Host>>();
-  /** The newest of each range that has ended. */
+  readonly #running = new Map<RangeId, RunningCheck<Host>>();
+  /** The last ended check of each range. */
   readonly #done = new Map<RangeId, RangeCheck>();
 
   constructor(options: RangeChecksOptions<Host>) {
     this.#options = options;
   }
 
-  /** Checks under way. */
+  /** Number of running checks. */
   get count(): number {
     return this.#running.size;
   }
 
-  /** Begins a check, or joins the one under way. A code: refused as a write would be. */
+  /** Begins a check, or returns the running one. An error code: the check was refused, as a write would be. */
   begin(host: Host): RangeCheck | ErrorCode {
     const { range } = host;
     const epoch = host.replica.ownedEpoch;
@@ -79,8 +87,8 @@ export class RangeChecks<Host extends CheckedHost> {
     const seq = host.replica.propose(epoch, ENTRY_KINDS.check, emptyBytes, begunAt);
     if (typeof seq === 'string') return seq;
     touched(host);
-    const timer = env.after(LOOK_MS, () => this.#look(running));
-    const running: Running<Host> = {
+    const timer = env.after(REVIEW_MS, () => this.#review(running));
+    const running: RunningCheck<Host> = {
       ...{ host, epoch, seq, begunAt, expected, timer },
       reports: new Map(),
       applied: false,
@@ -90,7 +98,7 @@ export class RangeChecks<Host extends CheckedHost> {
     return describe(running, this.#options.self);
   }
 
-  /** The check of the range at `seq`, ended or under way; null: it was given up. */
+  /** The check of the range at `seq`, running or ended; null if it was given up. */
   find(range: RangeId, epoch: Epoch, seq: Seq): RangeCheck | null {
     const running = this.#running.get(range);
     if (running?.epoch === epoch && running.seq === seq) return describe(running, this.#options.self);
@@ -104,8 +112,8 @@ export class RangeChecks<Host extends CheckedHost> {
     if (running !== undefined) running.applied = true;
   }
 
-  /** A replica has computed its digest; null: it declined. */
-  report(from: NodeId, inc: Inc, range: RangeId, position: Position, digest: Digest | null): void {
+  /** A replica has reported its digest. */
+  report(range: RangeId, position: Position, { node: from, inc, digest }: DigestReport): void {
     const running = this.#find(range, position);
     const image = running?.host.replica.image;
     if (running === undefined || image === null || image === undefined) return;
@@ -114,8 +122,8 @@ export class RangeChecks<Host extends CheckedHost> {
     const { env, self, config } = this.#options;
     if (from === self) {
       const now = env.now();
-      // The others have as much to read, and may be busier.
-      running.deadline = now + config.checkPatienceMs + 2 * (now - running.begunAt);
+      // The others have as much to read and may be busier.
+      running.deadline = now + config.checkTimeoutMs + 2 * (now - running.begunAt);
     }
     if (this.#isComplete(running)) this.#end(running);
   }
@@ -125,30 +133,30 @@ export class RangeChecks<Host extends CheckedHost> {
     this.#running.clear();
   }
 
-  #find(range: RangeId, { epoch, seq }: Position): Running<Host> | undefined {
+  #find(range: RangeId, { epoch, seq }: Position): RunningCheck<Host> | undefined {
     const running = this.#running.get(range);
     return running?.epoch === epoch && running.seq === seq ? running : undefined;
   }
 
-  #look(running: Running<Host>): void {
+  #review(running: RunningCheck<Host>): void {
     const { env, config } = this.#options;
     const now = env.now();
-    const stuck = !running.applied && now - running.begunAt > config.checkPatienceMs;
+    const stuck = !running.applied && now - running.begunAt > config.checkTimeoutMs;
     if (running.host.replica.ownedEpoch !== running.epoch || stuck) return this.#giveUp(running);
     if (this.#isComplete(running) || now >= (running.deadline ?? Number.POSITIVE_INFINITY)) {
       return this.#end(running);
     }
-    running.timer = env.after(LOOK_MS, () => this.#look(running));
+    running.timer = env.after(REVIEW_MS, () => this.#review(running));
   }
 
-  /** A node that dies leaves the in-sync set, and nobody waits for it any more. */
-  #isComplete({ host, expected, reports }: Running<Host>): boolean {
+  /** All awaited nodes have reported. A node that dies leaves the in-sync set and is no longer awaited. */
+  #isComplete({ host, expected, reports }: RunningCheck<Host>): boolean {
     const inSync = host.replica.image?.descriptor.inSync ?? [];
     const awaited = expected.filter((node) => inSync.includes(node));
     return reports.has(this.#options.self) && awaited.every((node) => reports.has(node));
   }
 
-  #end(running: Running<Host>): void {
+  #end(running: RunningCheck<Host>): void {
     const { host, epoch, seq, reports } = running;
     if (host.replica.ownedEpoch !== epoch) return this.#giveUp(running);
     this.#remove(running);
@@ -161,30 +169,30 @@ export class RangeChecks<Host extends CheckedHost> {
     this.#options.ended(host, check, expected);
   }
 
-  #giveUp(running: Running<Host>): void {
+  #giveUp(running: RunningCheck<Host>): void {
     this.#remove(running);
     this.#options.ended(running.host, null, null);
   }
 
-  #remove({ host, timer }: Running<Host>): void {
+  #remove({ host, timer }: RunningCheck<Host>): void {
     timer.cancel();
     this.#running.delete(host.range);
   }
 }
 
-/** The followers that take entries as they come. */
+/** The followers in state `stream`. */
 function streaming({ replica }: CheckedHost, now: number): readonly NodeId[] {
   const { followers } = replica.status(now, (at) => at);
   return followers.filter(({ progress }) => progress === 'stream').map(({ node }) => node);
 }
 
 /** Every replica of the range, this one first. */
-function membersOf({ host }: Running<CheckedHost>, self: NodeId): readonly NodeId[] {
+function membersOf({ host }: RunningCheck<CheckedHost>, self: NodeId): readonly NodeId[] {
   const replicas = host.replica.image?.descriptor.replicas ?? [];
   return [self, ...replicas.map(({ node }) => node).filter((node) => node !== self)];
 }
 
-function describe(running: Running<CheckedHost>, self: NodeId): RangeCheck {
+function describe(running: RunningCheck<CheckedHost>, self: NodeId): RangeCheck {
   const { host, epoch, seq, reports } = running;
   const replicas = membersOf(running, self).map((node) => {
     const digest = reports.get(node) ?? null;

@@ -1,17 +1,17 @@
-// How a node gives up its data when other replicas have outvoted one of its own: it marks its data directory as damaged and
-// stops; the next start sets the directory aside and joins as a new node, which gets all its rows from others.
+// How a node gives up its data after other replicas have outvoted one of its own. It marks its data directory as damaged and stops.
+// The next start sets the directory aside and joins as a new node, which gets all its rows from the other nodes.
 //
-// The last good copy must never go that way [safety]. Two nodes may be told so at once, for different ranges, and each
-// may hold what the other one is about to give up. So a node goes only
+// The last good copy must never be given up [safety]. Two nodes may be outvoted at once, in different ranges, and each may hold
+// the last good copy of what the other gives up. So a node gives up its data only
 //
-// - while it holds the one lock in ZooKeeper, an ephemeral that ends with its session, as its live znode does: the next node
+// - while it holds the one lock in ZooKeeper. The lock is an ephemeral of the same session as its live znode, so the next node
 //   that gets the lock finds this one no longer live;
-// - when every range of which it has a replica is owned by another node that is live. An owner holds all that was
-//   acknowledged, and an owner never goes: it hands over first. Beside this node there are live in-sync members enough (m),
-//   so that the range stays writable, and one more lost disk loses nothing;
+// - when every range of which it has a replica is owned by another live node. An owner holds everything that was acknowledged,
+//   and an owner never gives up its data: it hands over first. Without this node, minInSync live in-sync members must remain,
+//   so that the range stays writable, and the loss of one more disk loses nothing;
 // - while its lease is valid, so that what it has read under the lock still holds.
 //
-// Until then it is unfit: it hands over what it owns and is given nothing (R8), as with a disk in trouble.
+// Until then the node is unhealthy: it hands over what it owns and takes nothing over (R8), as with an unhealthy disk.
 
 import type { Env, Timer } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -22,7 +22,7 @@ import { descriptorCodec, paths } from '../../common/zk/znodes.ts';
 import type { RangeHost } from '../range/range-host.ts';
 import type { ReplicaMeta, Storage } from '../storage/storage.ts';
 
-/** Tried again after so long, ms. */
+/** Interval of attempts, ms. */
 const RETRY_MS = 1_000;
 
 const encoder = new TextEncoder();
@@ -33,11 +33,11 @@ export interface RebuildOptions {
   readonly self: NodeId;
   readonly storage: Pick<Storage, 'reportDamage'>;
   hosts(): Iterable<Pick<RangeHost, 'isOwner'> & { readonly meta: Pick<ReplicaMeta, 'namespace' | 'range'> }>;
-  /** The session of this node's live znode; null: none. */
+  /** The session of this node's live znode; null if there is none. */
   session(): ZkSession | null;
   leaseValid(): boolean;
-  /** For the timeline. */
-  tell(text: string): void;
+  /** Writes an event into the timeline. */
+  report(text: string): void;
 }
 
 export class Rebuild {
@@ -51,12 +51,12 @@ export class Rebuild {
     this.#options = options;
   }
 
-  /** Why the data is to be given up; null: it is not. */
+  /** Why the data must be given up; null if it need not be. */
   get reason(): string | null {
     return this.#reason;
   }
 
-  /** The data of this node is to be given up. The first reason counts. */
+  /** The data of this node must be given up. Later reasons are ignored. */
   begin(reason: string): void {
     if (this.#reason !== null || this.#closed) return;
     this.#reason = reason;
@@ -70,7 +70,7 @@ export class Rebuild {
   }
 
   async #try(reason: string): Promise<void> {
-    const blocker = await this.#blockerOf(() => this.#give(reason));
+    const blocker = await this.#attempt(reason);
     if (blocker === null || this.#closed) return;
     const { env, logger } = this.#options;
     if (blocker !== this.#blocker) logger.warn({ blocker }, 'the damaged data cannot be given up yet');
@@ -78,36 +78,36 @@ export class Rebuild {
     this.#timer = env.after(RETRY_MS, () => void this.#try(reason));
   }
 
-  async #blockerOf(step: () => Promise<string | null>): Promise<string | null> {
+  /** What is in the way; null if nothing was, and the process is about to stop. */
+  async #attempt(reason: string): Promise<string | null> {
     try {
-      return await step();
+      return await this.#giveUpData(reason);
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
       return error.message;
     }
   }
 
-  /** What is in the way; null: nothing was, and the process is about to stop. */
-  async #give(reason: string): Promise<string | null> {
-    const { self, hosts, storage, session: current, leaseValid, tell } = this.#options;
+  async #giveUpData(reason: string): Promise<string | null> {
+    const { self, hosts, storage, session: current, leaseValid, report } = this.#options;
     if ([...hosts()].some(({ isOwner }) => isOwner)) return 'this node owns ranges';
     const session = current();
     if (session === null) return 'there is no session';
-    if (!(await isLocked(session, self))) return 'another node is giving up its data';
-    const blocker = await this.#needed(session);
+    if (!(await lock(session, self))) return 'another node is giving up its data';
+    const blocker = await this.#neededRange(session);
     if (blocker !== null) {
       await session.delete(paths.rebuilding, 0);
       return blocker;
     }
-    tell(`sets its data aside and joins as a new node: ${reason}`);
+    report(`sets its data aside and joins as a new node: ${reason}`);
     await session.barrier();
     if (this.#closed || current() !== session || session.ended || !leaseValid()) return 'there is no lease';
     storage.reportDamage(reason);
     return null;
   }
 
-  /** Which replica on this node may be the last good one; null: none. Descriptors are read before the live znodes (R7). */
-  async #needed(session: ZkSession): Promise<string | null> {
+  /** Why a replica on this node may be the last good one; null if none is. Descriptors are read before the live znodes (R7). */
+  async #neededRange(session: ZkSession): Promise<string | null> {
     const { self, hosts } = this.#options;
     for (const { meta } of hosts()) {
       const found = await session.get(paths.range(meta.namespace, meta.range));
@@ -119,8 +119,8 @@ export class Rebuild {
       if (owner.node === self) return `range ${meta.range} is owned here`;
       const live = await session.get(paths.live(owner.node));
       if (live?.ephemeralOwner !== owner.session) return `the owner of range ${meta.range} is not live`;
-      // One that has just given up its own data is in-sync until the owner has noticed.
-      const others = await liveAmong(
+      // A node that has just given up its own data may still be listed as in-sync, so only live nodes count.
+      const others = await countLive(
         session,
         descriptor.inSync.filter((node) => node !== self),
       );
@@ -130,7 +130,7 @@ export class Rebuild {
   }
 }
 
-async function liveAmong(session: ZkSession, nodes: readonly NodeId[]): Promise<number> {
+async function countLive(session: ZkSession, nodes: readonly NodeId[]): Promise<number> {
   const found = await Promise.all(nodes.map((node) => session.get(paths.live(node))));
   return found.filter((live) => live !== null).length;
 }
@@ -143,7 +143,8 @@ function descriptorIn(found: ZkNode): Descriptor | null {
   }
 }
 
-async function isLocked(session: ZkSession, self: NodeId): Promise<boolean> {
+/** Returns whether this session holds the lock now. */
+async function lock(session: ZkSession, self: NodeId): Promise<boolean> {
   const found = await session.get(paths.rebuilding);
   if (found !== null) return found.ephemeralOwner === session.id;
   try {

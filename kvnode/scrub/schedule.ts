@@ -1,29 +1,29 @@
-// When what is to be verified: each range, and the files of the state store, once in a period. The first time is drawn at
-// random within the period, so that ranges and nodes do not all begin together; a check that any owner makes counts on all
-// replicas, so that a range keeps its rhythm when its owner changes.
+// Decides when each range, and the files of the state store, are verified: once in a period. The first time is drawn at random
+// within the period, so that ranges and nodes do not all start together. A check by any owner counts on all replicas, so a
+// range keeps its times when its owner changes.
 
 import type { RangeId } from '../../common/model/ids.ts';
 
-/** A range whose replicas differed, or whose check came to no end, is checked again after so long, ms. */
-const AGAIN_MS = 600_000;
-/** Part of the period by which a range is early or late. */
+/** A range whose replicas differed, or whose check was given up, is checked again after this time, ms. */
+const RETRY_MS = 600_000;
+/** A range is early or late by at most this part of the period. */
 const JITTER = 0.1;
 
 export class ScrubSchedule {
   readonly #everyMs: number;
   readonly #random: () => number;
-  /** Instants of Env.now(). */
+  /** When each range is due, an instant of Env.now(), ms. */
   readonly #ranges = new Map<RangeId, number>();
-  #state: number;
+  #stateAt: number;
 
-  /** @param everyMs the period; 0: nothing is ever due */
+  /** @param everyMs the period, ms; 0: nothing is ever due */
   constructor(everyMs: number, random: () => number, now: number) {
     this.#everyMs = everyMs;
     this.#random = random;
-    this.#state = now + random() * everyMs;
+    this.#stateAt = now + random() * everyMs;
   }
 
-  /** The one of these ranges that is due for longest; null: none is. */
+  /** The range that has been due for the longest time; null if none is due. */
   dueRange(ranges: Iterable<RangeId>, now: number): RangeId | null {
     if (this.#everyMs === 0) return null;
     let due: RangeId | null = null;
@@ -37,20 +37,20 @@ export class ScrubSchedule {
     return due;
   }
 
-  /** The range is being checked. */
+  /** A check of the range has begun. */
   checked(range: RangeId, now: number): void {
     this.#ranges.set(range, this.#next(now));
   }
 
-  /** The check of the range came to no good end. */
-  again(range: RangeId, now: number): void {
-    this.#ranges.set(range, now + Math.min(AGAIN_MS, this.#everyMs));
+  /** The replicas of the range differed, or its check was given up. */
+  retryLater(range: RangeId, now: number): void {
+    this.#ranges.set(range, now + Math.min(RETRY_MS, this.#everyMs));
   }
 
-  /** Whether the files of the state store are due; then the next time is a period away. */
+  /** Whether the files of the state store are due now. If so, they are due again after a period. */
   takeState(now: number): boolean {
-    if (this.#everyMs === 0 || now < this.#state) return false;
-    this.#state = this.#next(now);
+    if (this.#everyMs === 0 || now < this.#stateAt) return false;
+    this.#stateAt = this.#next(now);
     return true;
   }
 

@@ -1,7 +1,7 @@
-// Finds damage before somebody reads it. Once in a period each owner has the replicas of each of its ranges compared at one
-// seq, which reads and verifies every row of every replica; each node verifies the files of its state store as well. What a
-// check finds goes to the log, the timeline and the metrics; a replica that a majority has outvoted is given up (rebuild.ts).
-// The node calls this, and this calls the node; nothing here is in the way of a read or a write.
+// Finds damage before anybody reads it. Once in a period each owner has the replicas of each of its ranges compared at one seq, for
+// which every row of every replica is read and verified. Each node also verifies the files of its state store. What a check
+// finds goes to the log, the timeline and the metrics. If a majority outvotes a replica, its node gives up its data
+// (rebuild.ts). No read and no write waits for anything here.
 
 import type { Env, Timer } from '../../common/base/env.ts';
 import type { ErrorCode } from '../../common/base/errors.ts';
@@ -12,11 +12,11 @@ import type { Epoch, NodeId, Position, RangeId, Seq } from '../../common/model/i
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { CheckRequest, DamageVerdict, OneWayBody, ReplicaDigest } from '../../common/wire/messages.ts';
 import type { ZkSession } from '../../common/zk/store.ts';
-import { BackgroundPace, clientWork } from '../background-rate-limiter.ts';
+import { BackgroundRateLimiter, clientWork } from '../background-rate-limiter.ts';
 import type { CheckListener, RangeHost } from '../range/range-host.ts';
 import type { Storage } from '../storage/storage.ts';
 import type { EventWriter } from '../zk/event-writer.ts';
-import { reasonOf, storyOf } from './check-text.ts';
+import { damageReason, describeCheck } from './check-text.ts';
 import { DIGEST_FORMAT } from './digest.ts';
 import { Digester } from './digester.ts';
 import { RangeChecks } from './range-checks.ts';
@@ -24,31 +24,31 @@ import { Rebuild } from './rebuild.ts';
 import { ScrubSchedule } from './schedule.ts';
 import { type Digest, isEqual } from './verdict.ts';
 
-/** What is due is looked for so often at most, ms, and after each check. */
-const LOOK_MS_MAX = 60_000;
-const LOOK_MS_MIN = 100;
-const LOOKS_PER_PERIOD = 50;
+/** Bounds of the interval in which the schedule is polled, ms. It is also polled after each check. */
+const POLL_MS_MAX = 60_000;
+const POLL_MS_MIN = 100;
+const POLLS_PER_PERIOD = 50;
 
 export interface ScrubOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly self: NodeId;
   readonly storage: Storage;
-  readonly config: Pick<ReplicationConfig, 'scrubEveryMs' | 'scrubBytesPerSecond' | 'checkPatienceMs'>;
+  readonly config: Pick<ReplicationConfig, 'scrubEveryMs' | 'scrubBytesPerSecond' | 'checkTimeoutMs'>;
   hosts(): Iterable<RangeHost>;
   touched(host: RangeHost): void;
   send(to: NodeId, body: OneWayBody): boolean;
   readonly events: Pick<EventWriter, 'report'>;
-  /** What people call the node. */
+  /** The node's name, for texts. */
   nameOf(node: NodeId): string;
   session(): ZkSession | null;
   leaseValid(): boolean;
 }
 
 export interface ScrubStats {
-  /** Checks by this node as owner that found all replicas equal. */
+  /** Checks that this node made as owner and that found all replicas equal. */
   readonly sound: number;
-  /** Those that found replicas that differ. */
+  /** Checks that this node made as owner and that found replicas which differ. */
   readonly mismatches: number;
   /** Rows of this node's replicas that were read and verified. */
   readonly rows: number;
@@ -64,15 +64,15 @@ interface OwnDigest {
 
 export class Scrub implements CheckListener {
   readonly #options: ScrubOptions;
-  readonly #pace: BackgroundPace;
+  readonly #limiter: BackgroundRateLimiter;
   readonly #digester: Digester;
   readonly #checks: RangeChecks<RangeHost>;
   readonly #rebuild: Rebuild;
   readonly #schedule: ScrubSchedule;
-  readonly #lookMs: number;
-  /** What this node has reported last for each of its replicas. */
+  readonly #pollMs: number;
+  /** The last digest that this node has reported for each of its replicas. */
   readonly #own = new Map<RangeId, OwnDigest>();
-  /** When the replicas of a range were last found equal, an instant of Env.now(). */
+  /** When the replicas of a range were last found equal, an instant of Env.now(), ms. */
   readonly #soundAt = new Map<RangeId, number>();
   readonly #startedAt: number;
   #timer: Timer | null = null;
@@ -83,32 +83,34 @@ export class Scrub implements CheckListener {
 
   constructor(options: ScrubOptions) {
     this.#options = options;
-    const { env, logger, self, storage, config } = options;
+    const { env, logger, self, storage, config, touched } = options;
     this.#startedAt = env.now();
-    const work = () => clientWork(storage.stats);
-    this.#pace = new BackgroundPace({ env, bytesPerSecond: config.scrubBytesPerSecond, work });
-    this.#digester = new Digester({ env, logger, storage, pace: this.#pace });
+    this.#limiter = new BackgroundRateLimiter({
+      env,
+      bytesPerSecond: config.scrubBytesPerSecond,
+      clientWork: () => clientWork(storage.stats),
+    });
+    this.#digester = new Digester({ env, logger, storage, limiter: this.#limiter });
     this.#checks = new RangeChecks({
-      ...{ env, self, config },
-      touched: (host) => options.touched(host),
+      ...{ env, self, config, touched },
       ended: (host, check, expected) => this.#ended(host, check, expected),
     });
-    this.#rebuild = new Rebuild({
-      ...{ env, logger, self, storage },
-      hosts: () => options.hosts(),
-      session: () => options.session(),
-      leaseValid: () => options.leaseValid(),
-      tell: (text) => {
-        options.events.report({ kind: 'damage', text: `${options.nameOf(self)} ${text}`, node: self });
-      },
-    });
+    this.#rebuild = this.#makeRebuild();
     this.#schedule = new ScrubSchedule(config.scrubEveryMs, () => env.random(), env.now());
-    this.#lookMs = Math.max(LOOK_MS_MIN, Math.min(LOOK_MS_MAX, config.scrubEveryMs / LOOKS_PER_PERIOD));
-    if (config.scrubEveryMs > 0) this.#lookIn(this.#lookMs);
+    this.#pollMs = Math.max(POLL_MS_MIN, Math.min(POLL_MS_MAX, config.scrubEveryMs / POLLS_PER_PERIOD));
+    if (config.scrubEveryMs > 0) this.#pollIn(this.#pollMs);
   }
 
-  /** Why nothing should be owned here, in words: the data is to be given up; null: nothing is known of damage. */
-  get unfit(): string | null {
+  #makeRebuild(): Rebuild {
+    const { env, logger, self, storage, hosts, session, leaseValid, events, nameOf } = this.#options;
+    return new Rebuild({
+      ...{ env, logger, self, storage, hosts, session, leaseValid },
+      report: (text) => events.report({ kind: 'damage', text: `${nameOf(self)} ${text}`, node: self }),
+    });
+  }
+
+  /** Why nothing should be owned here: the data must be given up; null if no damage is known. */
+  get unhealthyReason(): string | null {
     return this.#rebuild.reason;
   }
 
@@ -117,7 +119,7 @@ export class Scrub implements CheckListener {
     return { sound: this.#sound, mismatches: this.#mismatches, rows, stateBytes: this.#stateBytes };
   }
 
-  /** Since when, at most, the replicas of some range owned here were not found equal, ms; 0 where none is owned. */
+  /** The longest time for which an owned range was not found sound, ms; 0 if none is owned. */
   get oldestSoundMs(): number {
     const now = this.#options.env.now();
     let oldest = now;
@@ -128,8 +130,8 @@ export class Scrub implements CheckListener {
   }
 
   /**
-   * `seq` 0: begins a check of a range owned here in `epoch`, or joins the one under way. Else what has become of the check at
-   * `seq`, also when the range has another owner by now: a node that was outvoted itself hands over at once.
+   * With `seq` 0, begins a check of a range that is owned here in `epoch`, or returns the running one. Otherwise returns the check at
+   * `seq`, even if the range has another owner by now: a node that is outvoted itself hands over at once.
    */
   check(host: RangeHost, { epoch, seq }: Pick<CheckRequest, 'epoch' | 'seq'>): RangeCheck | ErrorCode {
     if (seq > 0) return this.#checks.find(host.range, epoch, seq) ?? 'NOT_READY';
@@ -137,7 +139,7 @@ export class Scrub implements CheckListener {
     return ownedEpoch === null || ownedEpoch === epoch ? this.#checks.begin(host) : 'STALE_EPOCH';
   }
 
-  /** A check's entry was applied to this replica in this turn. One of an epoch that is over interests nobody. */
+  /** A check's entry was applied to this replica in this turn. A check of an epoch that is over is ignored. */
   checkApplied(host: RangeHost, position: Position): void {
     const { range, replica } = host;
     if (position.epoch !== replica.epochSeen) return;
@@ -150,12 +152,12 @@ export class Scrub implements CheckListener {
     const { range, inc, epoch, seq } = body;
     if (body.kind === 'replica-digest') {
       const digest = body.format === DIGEST_FORMAT ? body.digest : null;
-      return this.#checks.report(from, inc, range, { epoch, seq }, digest);
+      return this.#checks.report(range, { epoch, seq }, { node: from, inc, digest });
     }
     const own = this.#own.get(range);
     if (host.wiping || host.replica.isVoid || inc !== host.replica.inc) return;
     if (own?.epoch !== epoch || own.seq !== seq) return;
-    if (!isEqual(own.digest, body.expected)) this.#rebuild.begin(reasonOf(range, seq));
+    if (!isEqual(own.digest, body.expected)) this.#rebuild.begin(damageReason(range, seq));
   }
 
   close(): void {
@@ -172,7 +174,7 @@ export class Scrub implements CheckListener {
     const { self, send } = this.#options;
     const { inc } = replica;
     if (digest !== null) this.#own.set(range, { epoch, seq, digest });
-    if (replica.ownedEpoch === epoch) this.#checks.report(self, inc, range, { epoch, seq }, digest);
+    if (replica.ownedEpoch === epoch) this.#checks.report(range, { epoch, seq }, { node: self, inc, digest });
     const descriptor = replica.image?.descriptor;
     if (descriptor?.epoch !== epoch || descriptor.owner.node === self) return;
     const format = DIGEST_FORMAT;
@@ -181,8 +183,8 @@ export class Scrub implements CheckListener {
 
   #ended(host: RangeHost, check: RangeCheck | null, expected: Digest | null): void {
     if (check !== null) this.#judged(host, check, expected);
-    else this.#schedule.again(host.range, this.#options.env.now());
-    if (this.#options.config.scrubEveryMs > 0) this.#lookIn(LOOK_MS_MIN);
+    else this.#schedule.retryLater(host.range, this.#options.env.now());
+    if (this.#options.config.scrubEveryMs > 0) this.#pollIn(POLL_MS_MIN);
   }
 
   #judged(host: RangeHost, check: RangeCheck, expected: Digest | null): void {
@@ -197,8 +199,8 @@ export class Scrub implements CheckListener {
       return logger.info({ range, seq, replicas }, `range ${range} was checked: ${verdict}`);
     }
     this.#mismatches++;
-    this.#schedule.again(range, now);
-    const text = storyOf(check, nameOf);
+    this.#schedule.retryLater(range, now);
+    const text = describeCheck(check, nameOf);
     logger.error({ range, epoch, seq, replicas }, text);
     for (const { node, verdict: own } of replicas) {
       if (own !== 'damaged' || expected === null) continue;
@@ -210,7 +212,7 @@ export class Scrub implements CheckListener {
 
   #condemn({ range, replica }: RangeHost, node: NodeId, { epoch, seq }: RangeCheck, expected: Digest): void {
     const { self, send } = this.#options;
-    if (node === self) return this.#rebuild.begin(reasonOf(range, seq));
+    if (node === self) return this.#rebuild.begin(damageReason(range, seq));
     const inc = replica.image === null ? undefined : incOf(replica.image.descriptor, node);
     if (inc !== undefined) send(node, { kind: 'damage-verdict', range, inc, epoch, seq, expected });
   }
@@ -224,15 +226,15 @@ export class Scrub implements CheckListener {
     });
   }
 
-  #lookIn(ms: number): void {
+  #pollIn(ms: number): void {
     this.#timer?.cancel();
-    this.#timer = this.#options.env.after(ms, () => this.#look());
+    this.#timer = this.#options.env.after(ms, () => this.#poll());
   }
 
-  #look(): void {
+  #poll(): void {
     if (this.#closed) return;
     const now = this.#options.env.now();
-    this.#lookIn(this.#lookMs);
+    this.#pollIn(this.#pollMs);
     if (this.#schedule.takeState(now)) void this.#verifyState();
     if (this.#checks.count > 0 || this.#options.storage.full) return;
     const owned = this.#owned();
@@ -242,20 +244,20 @@ export class Scrub implements CheckListener {
     );
     const host = owned.find(({ range }) => range === due);
     if (host !== undefined && typeof this.#checks.begin(host) === 'string')
-      this.#schedule.again(host.range, now);
+      this.#schedule.retryLater(host.range, now);
   }
 
   async #verifyState(): Promise<void> {
     const { storage, logger } = this.#options;
     try {
       const bytes = await storage.verifyState(async (piece) => {
-        await this.#pace.turn(piece);
+        await this.#limiter.acquire(piece);
         if (this.#closed) throw new Stopped();
       });
       this.#stateBytes += bytes;
       logger.info({ bytes }, 'the files of the state store were verified');
     } catch (error) {
-      // Damage has been reported, and stops the process.
+      // The storage has reported damage, which stops the process.
       if (!(error instanceof Stopped))
         logger.error({ error: String(error) }, 'verifying the state store failed');
     }

@@ -1,19 +1,19 @@
-// What the digests of a range's replicas say together. Pure. Only a strict majority of all replicas of the range, those that
-// are silent counted against it, may call another replica damaged: its node gives up all its data for that. Where
-// replicas differ and there is no such majority, people have to decide.
+// Judges the digests of a range's replicas. Pure functions. A replica is called damaged only if a strict majority of all replicas of
+// the range, silent ones included, has one other digest. Its node then gives up all its data. If replicas differ and there
+// is no such majority, people have to decide.
 
 import type { NodeId } from '../../common/model/ids.ts';
 import type { CheckVerdict, ReplicaCheck, ReplicaVerdict } from '../../common/model/range-check.ts';
 
 export interface Digest {
   readonly rows: number;
-  /** Unsigned 32 bits. */
+  /** CRC-32C, unsigned 32 bits. */
   readonly checksum: number;
 }
 
-export interface Report {
+export interface ReplicaReport {
   readonly node: NodeId;
-  /** Null: none came. */
+  /** Null if none came. */
   readonly digest: Digest | null;
 }
 
@@ -21,12 +21,12 @@ export interface Judgement {
   readonly verdict: CheckVerdict;
   /** In the order of the reports. */
   readonly replicas: readonly ReplicaCheck[];
-  /** What the majority has; null unless the verdict is `damaged`. */
+  /** The majority's digest; null unless the verdict is `damaged`. */
   readonly expected: Digest | null;
 }
 
-/** @param reports one of each replica of the range */
-export function judge(reports: readonly Report[]): Judgement {
+/** @param reports one for each replica of the range */
+export function judge(reports: readonly ReplicaReport[]): Judgement {
   const digests = reports.flatMap(({ digest }) => (digest === null ? [] : [digest]));
   const [first] = digests;
   if (first === undefined || digests.length === 1) return judgement(reports, 'alone', null, () => 'alone');
@@ -47,7 +47,7 @@ export function isEqual(a: Digest, b: Digest): boolean {
 }
 
 function judgement(
-  reports: readonly Report[],
+  reports: readonly ReplicaReport[],
   verdict: CheckVerdict,
   expected: Digest | null,
   verdictOf: (digest: Digest) => ReplicaVerdict,

@@ -10,7 +10,7 @@ import type { Logger } from '../../common/base/log.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../../common/wire/messages.ts';
-import { BackgroundPace, clientWork } from '../background-rate-limiter.ts';
+import { BackgroundRateLimiter, clientWork } from '../background-rate-limiter.ts';
 import type { Row, SnapshotReader, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 
@@ -56,13 +56,16 @@ export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<string, Transfer>();
   readonly #queues = new Map<NodeId, Queue>();
-  readonly #pace: BackgroundPace;
+  readonly #pace: BackgroundRateLimiter;
 
   constructor(options: SnapshotSenderOptions) {
     this.#options = options;
     const { env, storage, config } = options;
-    const work = () => clientWork(storage.stats);
-    this.#pace = new BackgroundPace({ env, bytesPerSecond: config.snapshotBytesPerSecond, work });
+    this.#pace = new BackgroundRateLimiter({
+      env,
+      bytesPerSecond: config.snapshotBytesPerSecond,
+      clientWork: () => clientWork(storage.stats),
+    });
   }
 
   /** True: the target has installed it, durably. One transfer a target at a time; false at once for a second. */
@@ -151,7 +154,7 @@ export class SnapshotSender {
       const following = rows === null ? null : await reader.next(bytes);
       // R13: rows and answers are of one moment.
       const clientSessions = following === null ? await reader.sessions() : [];
-      await this.#pace.turn(bytesOf(rows ?? []));
+      await this.#pace.acquire(bytesOf(rows ?? []));
       if (transfer.outcome !== null) break;
       checksum = sessionsChecksum(clientSessions, rowsChecksum(rows ?? [], checksum));
       const last = following === null;

@@ -1,6 +1,6 @@
-// Which ranges have a replica on this node: reads every range's descriptor once, then watches those that name this node.
-// A range that it does not watch is read again when something hints at it (an Append for a replica that is not here) and
-// on a slow poll. Images are handed on as they are read; whether one is newer is the receiver's business (R1).
+// Finds the ranges that have a replica on this node. It reads every range's descriptor once and then watches those that list this
+// node. Any other range is read again when something hints at it (such as an Append for a replica that is not here), in each
+// new session, and on a slow poll. Images are passed on as they are read. The replica checks whether an image is newer (R1).
 
 import { type Env, every, type Timer } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -10,26 +10,29 @@ import type { Observer, Unsubscribe, Zk, ZkNode } from '../../common/zk/store.ts
 import { ZnodeDecoder } from '../../common/zk/znode-decoder.ts';
 import { decodeImage, parseRangeName, paths } from '../../common/zk/znodes.ts';
 
-/** Ranges without a replica here are read again so often, ms. */
+/** Interval in which ranges without a replica here are read again, ms. */
 const UNWATCHED_POLL_MS = 30_000;
-/** Reads under way at once. */
+/** Limit of concurrent reads. */
 const READS_MAX = 32;
 const RETRY_MS = 250;
 
-export interface AssignmentListener {
-  image(image: DescriptorImage): void;
-  /** The znode of a watched range is absent: no image, so nothing may be concluded from it (R9). */
-  missing(range: RangeId): void;
+export interface AssignmentsOptions {
+  readonly self: NodeId;
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly logger: Logger;
+  /** A descriptor was read. */
+  readonly image: (image: DescriptorImage) => void;
+  /** R9: the znode of a watched range is missing. That is no image, so nothing follows from it. */
+  readonly missing: (range: RangeId) => void;
 }
 
 export class Assignments {
-  readonly #self: NodeId;
-  readonly #zk: Zk;
-  readonly #env: Env;
+  readonly #options: AssignmentsOptions;
   readonly #decoder: ZnodeDecoder;
-  readonly #listener: AssignmentListener;
   readonly #namespaces: Observer;
-  readonly #children = new Map<string, Observer>();
+  /** Observers of each namespace's ranges. */
+  readonly #ranges = new Map<string, Observer>();
   readonly #namespaceOf = new Map<RangeId, string>();
   readonly #watched = new Map<RangeId, Observer>();
   readonly #toRead = new Set<RangeId>();
@@ -38,22 +41,22 @@ export class Assignments {
   #reading = 0;
   #retry: Timer | null = null;
 
-  constructor(self: NodeId, zk: Zk, env: Env, logger: Logger, listener: AssignmentListener) {
-    this.#self = self;
-    this.#zk = zk;
-    this.#env = env;
+  constructor(options: AssignmentsOptions) {
+    const { zk, env, logger } = options;
+    this.#options = options;
     this.#decoder = new ZnodeDecoder(logger);
-    this.#listener = listener;
     this.#namespaces = zk.observeChildren(paths.namespaces, (names) => this.#adoptNamespaces(names ?? []));
     this.#poll = every(env, UNWATCHED_POLL_MS, () => this.#readUnwatched());
     this.#unsubscribe = zk.onSession(() => this.#readUnwatched());
   }
 
-  /** Watches the descriptor of a replica that is on this disk. */
+  /** Watches the descriptor of a range that has a replica here. */
   watch(range: RangeId, namespace: string): void {
     this.#namespaceOf.set(range, namespace);
     if (this.#watched.has(range)) return;
-    const observer = this.#zk.observeData(paths.range(namespace, range), (node) => this.#learn(range, node));
+    const observer = this.#options.zk.observeData(paths.range(namespace, range), (node) =>
+      this.#learn(range, node),
+    );
     this.#watched.set(range, observer);
   }
 
@@ -62,11 +65,11 @@ export class Assignments {
     this.#watched.delete(range);
   }
 
-  /** Something says that this range may concern this node, or that its descriptor changed: read it now. */
+  /** This range may have a replica here, or its descriptor may have changed: it is read now. */
   hint(range: RangeId): void {
     const observer = this.#watched.get(range);
     if (observer !== undefined) return observer.kick();
-    if (!this.#namespaceOf.has(range)) return this.#kickChildren();
+    if (!this.#namespaceOf.has(range)) return this.#kickAll();
     this.#toRead.add(range);
     this.#readMore();
   }
@@ -76,27 +79,27 @@ export class Assignments {
     this.#retry?.cancel();
     this.#unsubscribe();
     this.#namespaces.close();
-    for (const observer of [...this.#children.values(), ...this.#watched.values()]) observer.close();
+    for (const observer of [...this.#ranges.values(), ...this.#watched.values()]) observer.close();
     this.#toRead.clear();
   }
 
-  #kickChildren(): void {
+  #kickAll(): void {
     this.#namespaces.kick();
-    for (const observer of this.#children.values()) observer.kick();
+    for (const observer of this.#ranges.values()) observer.kick();
   }
 
   #adoptNamespaces(names: readonly string[]): void {
-    for (const [name, observer] of this.#children) {
+    for (const [name, observer] of this.#ranges) {
       if (names.includes(name)) continue;
       observer.close();
-      this.#children.delete(name);
+      this.#ranges.delete(name);
     }
     for (const name of names) {
-      if (this.#children.has(name)) continue;
-      const observer = this.#zk.observeChildren(paths.ranges(name), (ranges) => {
+      if (this.#ranges.has(name)) continue;
+      const observer = this.#options.zk.observeChildren(paths.ranges(name), (ranges) => {
         this.#adoptRanges(name, ranges ?? []);
       });
-      this.#children.set(name, observer);
+      this.#ranges.set(name, observer);
     }
   }
 
@@ -118,15 +121,15 @@ export class Assignments {
   }
 
   #retryLater(): void {
-    this.#retry ??= this.#env.after(RETRY_MS, () => {
+    this.#retry ??= this.#options.env.after(RETRY_MS, () => {
       this.#retry = null;
       this.#readMore();
     });
   }
 
-  /** What fails stays to be read, a little later or with the next session. */
+  /** A read that fails is tried again a little later, or in the next session. */
   #readMore(): void {
-    const { session } = this.#zk;
+    const { session } = this.#options.zk;
     if (session === null) return;
     for (const range of this.#toRead) {
       if (this.#reading >= READS_MAX) return;
@@ -151,14 +154,15 @@ export class Assignments {
   }
 
   #learn(range: RangeId, node: ZkNode | null): void {
-    if (node === null) return this.#listener.missing(range);
+    const { self, missing, image: received } = this.#options;
+    if (node === null) return missing(range);
     const namespace = this.#namespaceOf.get(range) ?? '';
-    // Nothing may be concluded from what cannot be decoded (R9).
+    // R9: nothing follows from a descriptor that cannot be decoded.
     const image = this.#decoder.decode(paths.range(namespace, range), node, null, () =>
       decodeImage(namespace, range, node),
     );
     if (image === null) return;
-    if (incOf(image.descriptor, this.#self) !== undefined) this.watch(range, image.descriptor.namespace);
-    this.#listener.image(image);
+    if (incOf(image.descriptor, self) !== undefined) this.watch(range, image.descriptor.namespace);
+    received(image);
   }
 }

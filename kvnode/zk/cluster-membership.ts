@@ -1,6 +1,6 @@
-// Which cluster a node belongs to (R9): the one that its data directory has joined, for good. Every new session is asked which
-// cluster it is of before anything else is read or written in it. ZooKeeper may have been lost and begun anew while the node
-// ran, and what another cluster says of ranges and replicas must wipe nothing here; one that has no cluster is waited for.
+// R9: a node belongs to one cluster for good, the one that its data directory has joined. In every new session the cluster is
+// checked before anything else is read or written: ZooKeeper may have been lost and made anew while the node ran, and
+// descriptors of another cluster must wipe nothing here. A ZooKeeper without a cluster is waited for.
 
 import { delay, type Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -13,65 +13,68 @@ import type { Stage } from '../process/stage.ts';
 import type { Storage } from '../storage/storage.ts';
 
 const RETRY_MS = 250;
-const WAITING_FOR_RECORD = 'waiting for ZooKeeper to have the cluster again: it was lost there';
+const WAITING_FOR_RECORD = 'waiting for ZooKeeper to have the cluster again: its record was lost';
 const WAITING_FOR_CLUSTER = 'waiting for a coordinator to make the cluster';
 
 export interface MembershipDeps {
   readonly storage: Pick<Storage, 'clusterId' | 'joinCluster'>;
   readonly env: Env;
   readonly logger: Logger;
-  /** Shows what is waited for. */
+  /** Shows what the process waits for. */
   readonly stage: Stage;
 }
 
-/** Resolves once the session is of this node's cluster, or has ended; rejects with ProcessExit where it is of another one. */
+/** Resolves once the session is of this node's cluster, or has ended. Rejects with ProcessExit if it is of another cluster. */
 export async function admit(session: ZkSession, deps: MembershipDeps): Promise<void> {
   const { storage, env, logger, stage } = deps;
-  let told = '';
-  const tell = (what: string) => {
-    if (what !== told) logger.warn({}, what);
-    told = what;
+  let logged = '';
+  const waitFor = (text: string) => {
+    if (text !== logged) logger.warn({}, text);
+    logged = text;
     stage.enter(WAITING_FOR_RECORD);
   };
   for (; !session.ended && storage.clusterId !== null; await delay(env, RETRY_MS)) {
-    const cluster = await recordIn(session, tell);
+    const cluster = await readCluster(session, waitFor);
     if (cluster !== null) return checkSame(storage, cluster);
   }
 }
 
-/** Null: not now; where waiting for a connection is not all there is to it, `tell` is told why. */
-async function recordIn(session: ZkSession, tell: (what: string) => void): Promise<ClusterRecord | null> {
+/** Null if there is no readable record. Calls `waitFor` with the reason, unless the reason is only a failure of ZooKeeper. */
+async function readCluster(
+  session: ZkSession,
+  waitFor: (text: string) => void,
+): Promise<ClusterRecord | null> {
   try {
     const found = await session.get(paths.cluster);
     if (found !== null) return clusterCodec.decode(found.data);
-    tell('ZooKeeper has lost the cluster: waiting for it to come back');
+    waitFor('ZooKeeper has lost the cluster: waiting for it to come back');
   } catch (error) {
-    if (error instanceof BadDataError) tell(unreadable(error));
+    if (error instanceof BadDataError) waitFor(unreadable(error));
     else if (!(error instanceof ZkError)) throw error;
   }
   return null;
 }
 
 function unreadable({ message }: BadDataError): string {
-  return `the cluster's record cannot be read, waiting until it can: ${message}`;
+  return `waiting until the cluster's record can be read: ${message}`;
 }
 
-/** Waits for the first coordinator to make the cluster, and joins it; rejects with ProcessExit where it is another one. */
+/** Waits until a coordinator has made the cluster, and joins it. Rejects with ProcessExit if it is another cluster. */
 export async function joinCluster(zk: Zk, deps: MembershipDeps): Promise<ClusterRecord> {
   const { storage } = deps;
-  const cluster = await clusterRecord(zk, deps);
+  const cluster = await waitForCluster(zk, deps);
   if (storage.clusterId === null) await storage.joinCluster(cluster.clusterId);
   checkSame(storage, cluster);
   return cluster;
 }
 
-function clusterRecord(zk: Zk, { logger, stage }: MembershipDeps): Promise<ClusterRecord> {
+function waitForCluster(zk: Zk, { logger, stage }: MembershipDeps): Promise<ClusterRecord> {
   return new Promise((resolve) => {
-    let told = false;
+    let logged = false;
     const observer = zk.observeData(paths.cluster, (found) => {
       if (found === null) {
-        if (!told) logger.info({}, WAITING_FOR_CLUSTER);
-        told = true;
+        if (!logged) logger.info({}, WAITING_FOR_CLUSTER);
+        logged = true;
         stage.enter(WAITING_FOR_CLUSTER);
         return;
       }

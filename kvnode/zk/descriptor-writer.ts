@@ -1,7 +1,7 @@
-// What replicas ask of ZooKeeper: compare-and-sets on descriptors (R10: the outcome is done, refused, or unknown, never
-// guessed), and reads of a live session (R8). The compare-and-sets of one turn leave together: a machine that is lost shrinks
-// the in-sync sets of all its ranges at once. R10 stays each replica's own business: it asks for one at a time, and gets
-// one outcome for each that it asked for.
+// The requests of replicas to ZooKeeper: compare-and-sets on descriptors (R10: the outcome is done, refused or unknown, and never
+// guessed), and reads of a live session (R8). The compare-and-sets of one turn are sent together, because the loss of one
+// machine shrinks the in-sync sets of all its ranges at once. Each replica has one compare-and-set in flight (R10) and gets
+// one outcome for it.
 
 import { never, present } from '../../common/base/assert.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -10,17 +10,16 @@ import type { NodeId, RangeId, SessionId } from '../../common/model/ids.ts';
 import { commitParts, gatheredCount, type Part, type PartOutcome } from '../../common/zk/gathered.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
 import { decodeLive, descriptorCodec, paths } from '../../common/zk/znodes.ts';
-import type { CasOutcome } from '../replica/descriptor-change.ts';
-import type { Purpose } from '../replica/replica-messages.ts';
+import type { CasOutcome, Purpose } from '../replica/replica-messages.ts';
 
-/** Multis under way at once. Beyond it what comes is gathered until one of them is answered. */
+/** Limit of concurrent multis. Further compare-and-sets are gathered until one of these is answered. */
 const MULTIS_MAX = 4;
 
-interface Asked {
+interface PendingWrite {
   readonly range: RangeId;
   readonly expected: number;
   readonly part: Part;
-  /** The one in which it was asked for: what outlives it is not sent in the next. */
+  /** The session in which it was requested. It is never sent in another one. */
   readonly session: ZkSession;
   settle(outcome: CasOutcome): void;
 }
@@ -28,15 +27,15 @@ interface Asked {
 export class DescriptorWriter {
   readonly #zk: Zk;
   readonly #logger: Logger;
-  #asked: Asked[] = [];
-  #underWay = 0;
+  #pending: PendingWrite[] = [];
+  #inFlight = 0;
 
   constructor(zk: Zk, logger: Logger) {
     this.#zk = zk;
     this.#logger = logger;
   }
 
-  /** Leaves with the next flush(). */
+  /** Is sent by the next flush(). */
   compareAndSet(next: Descriptor, expected: number): Promise<CasOutcome> {
     const { session } = this.#zk;
     if (session === null) return Promise.resolve('unknown');
@@ -44,34 +43,34 @@ export class DescriptorWriter {
     const data = descriptorCodec.encode(next);
     const part: Part = [{ kind: 'set', path: paths.range(namespace, range), data, version: expected }];
     return new Promise((settle) => {
-      this.#asked.push({ range, expected, part, session, settle });
+      this.#pending.push({ range, expected, part, session, settle });
     });
   }
 
-  /** Sends what was asked for in this turn. */
+  /** Sends what was requested in this turn. */
   flush(): void {
-    while (this.#asked.length > 0 && this.#underWay < MULTIS_MAX) void this.#sendNext();
+    while (this.#pending.length > 0 && this.#inFlight < MULTIS_MAX) void this.#sendNext();
   }
 
   async #sendNext(): Promise<void> {
-    const { session } = present(this.#asked[0], 'something was asked for');
-    const another = this.#asked.findIndex((asked) => asked.session !== session);
-    const same = another < 0 ? this.#asked : this.#asked.slice(0, another);
-    const batch = this.#asked.splice(0, gatheredCount(same.map(({ part }) => part)));
-    this.#underWay++;
+    const { session } = present(this.#pending[0], 'a write is pending');
+    const another = this.#pending.findIndex((write) => write.session !== session);
+    const same = another < 0 ? this.#pending : this.#pending.slice(0, another);
+    const batch = this.#pending.splice(0, gatheredCount(same.map(({ part }) => part)));
+    this.#inFlight++;
     const outcomes = await commitParts(
       session,
       batch.map(({ part }) => part),
     );
-    this.#underWay--;
-    for (const [index, asked] of batch.entries()) {
-      asked.settle(this.#outcomeOf(asked, present(outcomes[index], 'each part has an outcome')));
+    this.#inFlight--;
+    for (const [index, write] of batch.entries()) {
+      write.settle(this.#outcomeOf(write, present(outcomes[index], 'each part has an outcome')));
     }
     this.flush();
   }
 
-  /** R10: `refused` is what ZooKeeper said of this very compare-and-set; whatever else happened, an image has to tell. */
-  #outcomeOf({ range, expected }: Asked, outcome: PartOutcome): CasOutcome {
+  /** R10: `refused` only if ZooKeeper refused this very compare-and-set. After anything else only an image settles it. */
+  #outcomeOf({ range, expected }: PendingWrite, outcome: PartOutcome): CasOutcome {
     if (outcome.kind === 'done') {
       const [result] = outcome.results;
       return result !== undefined && 'version' in result && result.version === expected + 1
@@ -80,13 +79,13 @@ export class DescriptorWriter {
     }
     const { kind, error } = outcome;
     this.#logger.debug({ range, failure: error.failure }, 'descriptor not written');
-    const saidNo = error.failure === 'bad-version' || error.failure === 'no-node';
-    return kind === 'refused' && saidNo ? 'refused' : 'unknown';
+    const isFinal = error.failure === 'bad-version' || error.failure === 'no-node';
+    return kind === 'refused' && isFinal ? 'refused' : 'unknown';
   }
 
   /**
-   * R8: the session of a live node that may take over, now; null where it has none, none that could be read, or is about to
-   * stop. A node says so before it hands over: of two that stop at once, one at least learns of the other here.
+   * R8: the live session of a node that may take over; null if it has none, if it cannot be read, or if the node is about to stop. A
+   * stopping node writes that into its live znode before it hands over. So if two stop at once, at least one sees it here.
    */
   async liveSession(node: NodeId): Promise<SessionId | null> {
     try {
@@ -100,8 +99,8 @@ export class DescriptorWriter {
   }
 }
 
-/** What a change by its owner does to a range, in words; `name`: the member's. */
-export function storyOf({ kind }: Purpose, name: string): string {
+/** What the owner's change does, for events. `name` is the member's name. */
+export function describePurpose({ kind }: Purpose, name: string): string {
   switch (kind) {
     case 'shrink':
       return `${name} leaves the in-sync set`;

@@ -1,4 +1,5 @@
-// What this node's owners did, for people: written behind the changes themselves, many in one multi, and lost without harm.
+// Writes events of this node into the timeline, which people read. They are written after the changes that they describe, many in one
+// multi. Losing some does no harm.
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -8,7 +9,7 @@ import { gatheredCount, type Part } from '../../common/zk/gathered.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { eventCodec, paths } from '../../common/zk/znodes.ts';
 
-/** The leader keeps some hundreds; more than these are not worth their memory while ZooKeeper is slow. */
+/** At most this many events wait while ZooKeeper is slow; further ones are dropped. The leader keeps only some hundreds. */
 const WAITING_MAX = 1_024;
 
 export class EventWriter {
@@ -26,7 +27,7 @@ export class EventWriter {
     this.#logger = logger;
   }
 
-  /** Written soon, after what was reported before. */
+  /** The event is written soon, in the order of reports. */
   report(event: Omit<EventRecord, 'at' | 'by'>): void {
     if (this.#waiting.length >= WAITING_MAX) return;
     const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };

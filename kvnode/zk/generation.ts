@@ -1,17 +1,18 @@
-// Tells a data directory from an older copy of it (R12), by the start counter that the directory and ZooKeeper both hold.
+// R12: recognises a data directory that is an older copy of itself, by a counter, the *generation*, that the directory and ZooKeeper
+// both hold.
 //
 // Order [safety]: a generation is raised in the directory first, durably, and then in ZooKeeper by compare-and-set. So
-// ZooKeeper never holds a generation that is not in the history of the directory that raised it, whatever crashes,
-// whatever answer is lost and whichever of the directory's sessions a late write belongs to. If ZooKeeper does hold one,
-// this directory is not the one that raised it. The opposite proves nothing and is mended: a crash came between the two,
-// or ZooKeeper was restored to an older state.
+// ZooKeeper never holds a generation that is not in the history of the directory that raised it, whatever crashes, whatever
+// answer is lost, and whichever session a late write belongs to. If ZooKeeper holds a generation that this directory's
+// history lacks, another directory has raised it, and this one is an older copy. The opposite proves nothing, and the new
+// generation is written to ZooKeeper: either a crash came between the two steps, or ZooKeeper was restored to an older state.
 //
-// A process compares first and raises then, or an old copy would catch up by crashing often enough. Raising in
-// ZooKeeper and making the live znode are one multi (registration.ts): who acknowledges anything as this node has
-// raised, and a copy that is started beside the running node changes nothing in ZooKeeper.
+// A process compares before it raises. Otherwise an old copy could catch up by crashing often enough. Raising in ZooKeeper and
+// making the live znode are one multi (registration.ts). So a process that acknowledges anything as this node has raised, and a
+// copy that is started beside the running node changes nothing in ZooKeeper.
 //
-// The counter is raised while the node runs as well, and at an orderly stop, because a copy may be made at any time. A
-// copy from which a crashed node lost less than RAISE_MS of work is not found out.
+// The generation is also raised while the node runs, and at an orderly stop, because a copy may be made at any time. A copy
+// from which a crashed node lost less than RAISE_MS of work is not recognised.
 
 import { toHex } from '../../common/base/bytes.ts';
 import { delay, type Env, every, type Timer } from '../../common/base/env.ts';
@@ -25,64 +26,65 @@ import { CorruptDataError, isDiskFull } from '../storage/errors.ts';
 import { contains, newestOf } from '../storage/log/lineage.ts';
 import type { Storage } from '../storage/storage.ts';
 
-/** Two writes of some hundred bytes, one to the disk and one to ZooKeeper, so often a node. */
+/** How often a node raises its generation, ms. It costs one small write to the disk and one to ZooKeeper. */
 export const RAISE_MS = 10_000;
 const RETRY_MS = 250;
 const WRITER_BYTES = 8;
 
-type NodeStorage = Pick<Storage, 'nodeId' | 'lineage' | 'raiseGeneration'>;
+type LineageStorage = Pick<Storage, 'nodeId' | 'lineage' | 'raiseGeneration'>;
 
 interface GenerationDeps {
-  readonly storage: NodeStorage;
+  readonly storage: LineageStorage;
   readonly env: Env;
   readonly logger: Logger;
 }
 
 interface CheckDeps extends GenerationDeps {
-  /** Shows what is waited for. */
+  /** Shows what the process waits for. */
   readonly stage: Stage;
 }
 
 // ---- at the start --------------------------------------------------------------------------------------------------
 
 /**
- * Resolves once nobody else is registered as this node and ZooKeeper knows no generation that this directory has not
- * been in. Rejects with CorruptDataError where it does: the directory must be set aside. Rejects with ProcessExit where
- * another process runs as this node: that one is seen to raise the generation while this one waits.
+ * Resolves once no other session is registered as this node, and ZooKeeper holds no generation that this directory's history
+ * lacks. Rejects with CorruptDataError if it does: the directory must be set aside. Rejects with ProcessExit if another
+ * process runs as this node, which shows when it raises the generation while this one waits.
  */
 export async function checkGeneration(zk: Zk, deps: CheckDeps): Promise<void> {
-  let rival: Rival | null = null;
+  let rival: RivalSession | null = null;
   for (; ; await delay(deps.env, RETRY_MS)) {
     const { session } = zk;
     if (session === null) continue;
     try {
-      const found = await look(session, deps.storage);
-      if (found.holder === null) return judge(found.known, deps.storage);
+      const found = await readRegistered(session, deps.storage);
+      if (found.holder === null) return refuseOlderCopy(found.known, deps.storage);
       if (await zk.closeFormer(found.holder)) continue;
-      rival = sameRival(rival, found) ?? metRival(found, deps);
-      refuseBeside(rival, found);
+      rival = sameRival(rival, found) ?? waitForRival(found, deps);
+      refuseLivingRival(rival, found);
     } catch (error) {
       if (!(error instanceof ZkError)) throw error;
     }
   }
 }
 
-/** What ZooKeeper has of this node. The live znode is read last. */
-interface Found {
+/** What ZooKeeper holds about this node. */
+interface Registered {
   readonly known: GenerationRecord | null;
-  /** Session of the live znode; null: there is none. */
+  /** The session of the live znode; null if there is none. */
   readonly holder: string | null;
   readonly address: string;
 }
 
-async function look(session: ZkSession, { nodeId }: NodeStorage): Promise<Found> {
+/** The live znode is read last. */
+async function readRegistered(session: ZkSession, { nodeId }: LineageStorage): Promise<Registered> {
   const known = decode(await session.get(paths.generation(nodeId)));
   const live = await session.get(paths.live(nodeId));
   const address = live === null ? '' : String(Object(liveCodec.decode(live.data)).address);
   return { known, holder: live?.ephemeralOwner ?? null, address };
 }
 
-function judge(known: GenerationRecord | null, { lineage }: NodeStorage): void {
+function refuseOlderCopy(known: GenerationRecord | null, { lineage }: LineageStorage): void {
   if (known === null || contains(lineage, known)) return;
   throw new CorruptDataError(
     `the data directory is an older copy: it is in generation ${lineage.generation}, and its node was in ` +
@@ -90,26 +92,28 @@ function judge(known: GenerationRecord | null, { lineage }: NodeStorage): void {
   );
 }
 
-/** A session that holds the live znode and is none of this directory's: it may be a dead predecessor's. */
-interface Rival {
+/** A session that holds the live znode and is not known to this directory. Its process may be dead. */
+interface RivalSession {
   readonly holder: string;
+  /** The generation when the session was first seen. */
   readonly known: GenerationRecord | null;
 }
 
-function sameRival(rival: Rival | null, { holder }: Found): Rival | null {
+function sameRival(rival: RivalSession | null, { holder }: Registered): RivalSession | null {
   return rival?.holder === holder ? rival : null;
 }
 
-function metRival({ known, holder, address }: Found, { logger, stage }: CheckDeps): Rival {
+function waitForRival({ known, holder, address }: Registered, { logger, stage }: CheckDeps): RivalSession {
   stage.enter('waiting for the end of another session of this node');
   logger.warn(
     { session: holder, address },
-    'this node is registered by another session: waiting for its end',
+    'another session is registered as this node: waiting until it ends',
   );
   return { holder: holder ?? '', known };
 }
 
-function refuseBeside(rival: Rival, { known, address }: Found): void {
+/** If the generation has risen meanwhile, the other process lives. */
+function refuseLivingRival(rival: RivalSession, { known, address }: Registered): void {
   if (known?.generation === rival.known?.generation && known?.writer === rival.known?.writer) return;
   throw new ProcessExit(
     EXIT.failed,
@@ -122,16 +126,17 @@ function decode(node: ZkNode | null): GenerationRecord | null {
   try {
     return generationCodec.decode(node.data);
   } catch {
-    // Somebody's rubbish says nothing of this directory, and is written over.
+    // Unreadable data says nothing about this directory. It will be overwritten.
     return null;
   }
 }
 
 // ---- while the node runs -------------------------------------------------------------------------------------------
 
-/** One process's hold on the generation of its data directory. */
+/** Raises the generation of the data directory while this process runs. */
 export class Generations {
   readonly #deps: GenerationDeps;
+  /** Drawn at random: names this process in the directory's history. */
   readonly #writer: string;
   #raised = false;
   #raising = false;
@@ -142,10 +147,10 @@ export class Generations {
   }
 
   /**
-   * The operation that brings ZooKeeper to this process's generation, or checks that it is there: to be part of the
-   * multi that makes the live znode. Rejects with ProcessExit where another process has raised meanwhile.
+   * The operation that writes this process's generation to ZooKeeper, or checks that it is there. It belongs into the multi that
+   * makes the live znode. Rejects with ProcessExit if another process has raised the generation meanwhile.
    */
-  async mirror(session: ZkSession): Promise<ZkOp> {
+  async zkOperation(session: ZkSession): Promise<ZkOp> {
     const { storage } = this.#deps;
     const path = paths.generation(storage.nodeId);
     const node = await session.get(path);
@@ -161,7 +166,7 @@ export class Generations {
     return { kind: 'set', path, data, version: node.version };
   }
 
-  /** Raises every RAISE_MS until `session` ends, or the timer is cancelled. */
+  /** Raises the generation every RAISE_MS, until `session` ends or the timer is cancelled. */
   keepRaising(session: ZkSession): Timer {
     const timer = every(this.#deps.env, RAISE_MS, () => uncaught(this.#deps.env, this.raise(session)));
     session.onEnd(() => timer.cancel());
@@ -169,8 +174,8 @@ export class Generations {
   }
 
   /**
-   * One try: the directory, then ZooKeeper. What ZooKeeper or a full disk fails is made up for by the next one. Rejects
-   * with ProcessExit as {@link mirror} does, and with the error of a disk that is broken: nobody catches that.
+   * Raises the generation once: in the directory, then in ZooKeeper. If ZooKeeper or a full disk fails, the next raise makes up for
+   * it. Rejects with ProcessExit as {@link zkOperation} does, and with the error of a broken disk, which ends the process.
    */
   async raise(session: ZkSession): Promise<void> {
     if (this.#raising) return;
@@ -178,7 +183,7 @@ export class Generations {
     const { storage, logger } = this.#deps;
     try {
       await storage.raiseGeneration(this.#writer);
-      await session.multi([await this.mirror(session)]);
+      await session.multi([await this.zkOperation(session)]);
     } catch (error) {
       if (!(error instanceof ZkError) && !isDiskFull(error)) throw error;
       if (!session.ended) logger.warn({ error: error.message }, 'the generation was not raised');
@@ -188,7 +193,7 @@ export class Generations {
   }
 }
 
-function refuseOvertaken(known: GenerationRecord | null, { lineage }: NodeStorage): void {
+function refuseOvertaken(known: GenerationRecord | null, { lineage }: LineageStorage): void {
   if (known === null || contains(lineage, known)) return;
   throw new ProcessExit(
     EXIT.failed,
@@ -197,7 +202,7 @@ function refuseOvertaken(known: GenerationRecord | null, { lineage }: NodeStorag
   );
 }
 
-/** What `work` rejects with ends the process, as a thrown error does. */
+/** If `work` rejects, the error ends the process, as an uncaught one does. */
 export function uncaught(env: Env, work: Promise<void>): void {
   work.catch((error: unknown) =>
     env.soon(() => {

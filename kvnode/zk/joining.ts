@@ -1,5 +1,6 @@
-// How a node that has opened its data directory comes into its cluster: the cluster must be its own (zk/cluster-membership.ts), and
-// the directory must not be an older copy (generation.ts). One that is becomes a new node, empty (R12).
+// How a node that has opened its data directory joins the cluster. The cluster must be the directory's own (cluster-membership.ts),
+// and the directory must not be an older copy (generation.ts). An older copy is set aside, and the process becomes a new,
+// empty node (R12).
 
 import type { ClusterRecord } from '../../common/model/records.ts';
 import type { Zk } from '../../common/zk/store.ts';
@@ -9,13 +10,13 @@ import { joinCluster, type MembershipDeps } from './cluster-membership.ts';
 import { checkGeneration } from './generation.ts';
 
 export interface JoiningDeps extends MembershipDeps {
-  /** Of the directory as it is now. */
+  /** The open directory. join() sets another one if it replaces the directory. */
   storage: Storage;
-  /** Sets the directory aside and opens it as a new node's. */
+  /** Sets the directory aside and opens a new node's in its place. */
   readonly replace: (storage: Storage, reason: CorruptDataError) => Promise<Storage>;
 }
 
-/** Rejects with ProcessExit where this process must not serve. `deps.storage` may be another one afterwards. */
+/** Resolves once the node may serve in the cluster. Rejects with ProcessExit if this process must not serve. */
 export async function join(zk: Zk, deps: JoiningDeps): Promise<ClusterRecord> {
   const cluster = await joinCluster(zk, deps);
   try {

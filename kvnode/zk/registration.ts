@@ -1,7 +1,8 @@
-// The node's place in ZooKeeper: its lasting record, the generation of its data directory (generation.ts), what becomes of the
-// ids that the directory had before (former-nodes.ts), and in every session its live znode with the lease that hangs on it.
-// Whoever uses the session hears of it only when all are there, and of its end at once. The live znode says whether the node
-// stays: others see in it that it drains or is about to stop, before they hand it anything.
+// Registers the node in ZooKeeper: its persistent record, the generation of its data directory (generation.ts), what becomes of
+// the ids that the directory had before (former-nodes.ts), and in every session its live znode, on which the lease depends.
+// The node gets the session only when the record, the generation and the live znode are written, and is told at once when the
+// session ends. The live znode says whether the node stays, drains or is about to stop, so that others see it before they
+// hand anything over to it.
 
 import { equalBytes } from '../../common/base/bytes.ts';
 import { delay, type Env, type Timer } from '../../common/base/env.ts';
@@ -24,9 +25,9 @@ import { FormerNodes } from './former-nodes.ts';
 import { Generations, uncaught } from './generation.ts';
 
 const RETRY_MS = 250;
-/** A stop waits no longer than this, ms, until it is announced. */
+/** An orderly stop waits at most this long for its announcement, ms. */
 const ANNOUNCE_MS = 500;
-/** An orderly stop waits no longer than this, ms, for the last generation. */
+/** An orderly stop waits at most this long until the generation is raised, ms. */
 const LAST_RAISE_MS = 1_000;
 
 export interface RegistrationOptions {
@@ -34,10 +35,10 @@ export interface RegistrationOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly storage: Storage;
-  /** As it is made for a new node; of a known one the mode in ZooKeeper stays, and what the leader has noted. */
+  /** The record of a new node. If ZooKeeper has one already, its mode stays, and so does what the leader has noted. */
   readonly record: NodeRecord;
   readonly live: Omit<LiveRecord, 'standing'>;
-  /** The session in which the live znode exists; null: there is none any more. */
+  /** Called with the session in which the live znode exists, and with null when that session ends. */
   readonly registered: (session: ZkSession | null) => void;
 }
 
@@ -48,7 +49,7 @@ export class Registration {
   readonly #former: FormerNodes;
   readonly #unsubscribe: Unsubscribe;
   readonly #observer: Observer;
-  /** Registered in it. */
+  /** The session in which the node is registered. */
   #session: ZkSession | null = null;
   #mode: NodeMode;
   #unreachable: Unreachable | null = null;
@@ -67,19 +68,19 @@ export class Registration {
     this.#observer = zk.observeData(paths.node(record.id), (node) => this.#learn(node));
   }
 
-  /** What the leader has noted of this node's connections. */
+  /** What the leader has noted about this node's connections; null if nothing. */
   get unreachable(): Unreachable | null {
     return this.#unreachable;
   }
 
-  /** Tells everybody that this node is about to stop; resolves once ZooKeeper has it, or after a bounded wait. */
+  /** Writes into the live znode that this node is about to stop. Resolves once it is written, or after ANNOUNCE_MS. */
   async announceStop(): Promise<void> {
     const { env } = this.#options;
     this.#stopping = true;
-    await Promise.race([this.#tellStanding(), delay(env, ANNOUNCE_MS)]);
+    await Promise.race([this.#writeStanding(), delay(env, ANNOUNCE_MS)]);
   }
 
-  /** Raises the generation once more: a copy of the directory that was made before is older than what stays here. */
+  /** Raises the generation once more, so that copies of the directory that were made before count as older. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#former.close();
@@ -97,42 +98,53 @@ export class Registration {
   }
 
   async #register(session: ZkSession): Promise<void> {
-    const { zk, env, logger, record, live, registered } = this.#options;
-    const path = paths.live(record.id);
-    let told = '';
+    const { env, logger } = this.#options;
+    let logged = '';
     while (!session.ended && !this.#closed) {
       try {
-        await this.#writeRecord(session);
-        const generation = async () => [await this.#generations.mirror(session)];
-        await createOwnEphemeral({ zk, session, env }, path, this.#liveData(), generation);
-        session.startLease(path);
-        session.onEnd(() => {
-          if (this.#session === session) this.#session = null;
-          registered(null);
-        });
+        await this.#makeLive(session);
         if (session.ended) return;
-        this.#raising = this.#generations.keepRaising(session);
-        logger.info({ session: session.id, address: live.address }, 'registered');
-        this.#session = session;
-        registered(session);
+        this.#announce(session);
         uncaught(env, this.#former.settle(session));
-        // The mode or the intention to stop may have changed on the way.
-        return await this.#tellStanding();
+        // The mode, or whether the node is stopping, may have changed meanwhile.
+        return await this.#writeStanding();
       } catch (error) {
         if (!(error instanceof ZkError) && !isDiskFull(error)) throw error;
         if (session.ended) return;
-        if (told !== error.message) logger.warn({ error: error.message }, 'not registered yet');
-        told = error.message;
+        if (logged !== error.message) logger.warn({ error: error.message }, 'not registered yet');
+        logged = error.message;
         await delay(env, RETRY_MS);
       }
     }
+  }
+
+  /** Writes the record, the generation and the live znode, and starts the lease. */
+  async #makeLive(session: ZkSession): Promise<void> {
+    const { zk, env, record, registered } = this.#options;
+    const path = paths.live(record.id);
+    await this.#writeRecord(session);
+    const generation = async () => [await this.#generations.zkOperation(session)];
+    await createOwnEphemeral({ zk, session, env }, path, this.#liveData(), generation);
+    session.startLease(path);
+    session.onEnd(() => {
+      if (this.#session === session) this.#session = null;
+      registered(null);
+    });
+  }
+
+  #announce(session: ZkSession): void {
+    const { logger, live, registered } = this.#options;
+    this.#raising = this.#generations.keepRaising(session);
+    logger.info({ session: session.id, address: live.address }, 'registered');
+    this.#session = session;
+    registered(session);
   }
 
   #liveData(): Uint8Array {
     return liveCodec.encode({ ...this.#options.live, standing: this.#standing });
   }
 
-  /** Name, zone and capacity are the node's to say, the mode and the note are the cluster's. */
+  /** The node decides name, zone and capacity. The cluster decides the mode and the leader's notes, which are kept. */
   async #writeRecord(session: ZkSession): Promise<void> {
     const { record } = this.#options;
     const path = paths.node(record.id);
@@ -141,16 +153,16 @@ export class Registration {
       await session.create(path, nodeCodec.encode(record), 'persistent');
       return;
     }
-    // One that cannot be decoded is written anew.
+    // A record that cannot be decoded is replaced.
     const { mode, noted } = this.#decoded(known) ?? { ...record, mode: this.#mode };
-    const wanted = nodeCodec.encode({ ...record, mode, ...(noted === undefined ? {} : { noted }) });
-    if (!equalBytes(wanted, known.data)) await session.set(path, wanted, known.version);
+    const data = nodeCodec.encode({ ...record, mode, ...(noted === undefined ? {} : { noted }) });
+    if (!equalBytes(data, known.data)) await session.set(path, data, known.version);
   }
 
   #learn(node: ZkNode | null): void {
     const session = this.#session;
     if (node === null) {
-      // An administrator had it forgotten as it came back: without its record nobody would use it.
+      // An administrator removed the record while the node came back. Without a record nobody would use the node.
       if (session !== null) void this.#eventually(session, () => this.#writeRecord(session));
       return;
     }
@@ -159,11 +171,11 @@ export class Registration {
     const { mode, noted } = record;
     this.#unreachable = noted?.unreachable ?? null;
     this.#mode = mode;
-    void this.#tellStanding();
+    void this.#writeStanding();
   }
 
-  /** Resolves once the live znode says what is so, or its session has ended. */
-  #tellStanding(): Promise<void> {
+  /** Resolves once the live znode holds the present standing, or its session has ended. */
+  #writeStanding(): Promise<void> {
     const session = this.#session;
     if (session === null) return Promise.resolve();
     const path = paths.live(this.#options.record.id);
@@ -175,7 +187,7 @@ export class Registration {
     });
   }
 
-  /** Until it succeeds, or the session has ended. */
+  /** Retries `write` until it succeeds or the session has ended. */
   async #eventually(session: ZkSession, write: () => Promise<void>): Promise<void> {
     while (!session.ended && !this.#closed) {
       try {
@@ -187,7 +199,7 @@ export class Registration {
     }
   }
 
-  /** Null: it cannot be decoded, so what was known stays. */
+  /** Null if the record cannot be decoded. Then what was known before stays. */
   #decoded(node: ZkNode): NodeRecord | null {
     const { id } = this.#options.record;
     return this.#decoder.decode(paths.node(id), node, null, () => decodeNode(id, node));

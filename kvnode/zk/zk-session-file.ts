@@ -1,8 +1,8 @@
-// session.json: the ZooKeeper session of the node process that uses a data directory, with what it takes to close it.
-// Two read it, each only when it knows that process to be dead: its guardian, which has reaped it, and the next process
-// on the same directory, which holds the lock. `launch` is drawn by the guardian for each process that it starts, so
-// that it never takes another process's session for its child's. `place` is where it was written: in a copy of the
-// directory the lock proves nothing about the process that the session belongs to. Not synced: after a power cut nobody
+// session.json: the ZooKeeper session of the node process that uses a data directory, with the password that closes it. It is read
+// only by those who know that this process is dead: its guardian, which has reaped it, and the next process on the same
+// directory, which holds the lock. `launch` is a random number that the guardian draws for each process that it starts, so that
+// it never closes the session of another process. `place` says where the file was written, because in a copy of the directory
+// the lock proves nothing about the process that owns the session. The file is not synced: after a power cut nobody
 // needs it.
 
 import { readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
@@ -13,16 +13,16 @@ import type { Logger } from '../../common/base/log.ts';
 import type { Identity } from '../../common/zk/server-link.ts';
 import { SESSION_FILE } from '../storage/files.ts';
 
-/** Names the process to its guardian; absent where there is none. */
+/** Environment variable in which the guardian passes `launch`. Absent without a guardian. */
 export const LAUNCH_VARIABLE = 'RANGEKEEPER_LAUNCH';
 
-export interface LeftSession {
+export interface FormerSession {
   readonly launch: string;
   readonly identity: Identity;
 }
 
-/** The session that was written last, here; null where there is none that can be read. */
-export async function readSession(directory: string): Promise<LeftSession | null> {
+/** The session written last in this directory; null if there is no readable file, or if the directory is a copy. */
+export async function readZkSession(directory: string): Promise<FormerSession | null> {
   try {
     return parse(await readFile(join(directory, SESSION_FILE), 'utf8'), await placeOf(directory));
   } catch {
@@ -30,20 +30,20 @@ export async function readSession(directory: string): Promise<LeftSession | null
   }
 }
 
-/** This directory on this machine, and no copy of it. */
+/** Identifies this directory on this machine. A copy has another place. */
 async function placeOf(directory: string): Promise<string> {
   const { dev, ino } = await stat(directory);
   return `${hostname()} ${dev} ${ino}`;
 }
 
-function parse(text: string, here: string): LeftSession | null {
+function parse(text: string, here: string): FormerSession | null {
   const { launch, place, session, password } = Object(JSON.parse(text));
   if (typeof launch !== 'string' || typeof session !== 'string' || typeof password !== 'string') return null;
   if (place !== here || !/^[0-9a-f]{16}$/.test(session)) return null;
   return { launch, identity: { id: session, password: fromHex(password) } };
 }
 
-export class SessionFile {
+export class ZkSessionFile {
   readonly #directory: string;
   readonly #path: string;
   readonly #launch: string;
@@ -57,7 +57,7 @@ export class SessionFile {
     this.#logger = logger;
   }
 
-  /** Replaces what was there. Never rejects: without the file a crash is only noticed later. */
+  /** Replaces the file. Never rejects: without the file a crash is only noticed later. */
   write({ id, password }: Identity): Promise<void> {
     return this.#then(async () => {
       const place = await placeOf(this.#directory);
@@ -69,7 +69,7 @@ export class SessionFile {
     });
   }
 
-  /** After an orderly end of the session. */
+  /** To be called after the session was closed. */
   remove(): Promise<void> {
     return this.#then(() => rm(this.#path, { force: true }));
   }

@@ -44,7 +44,16 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
       entries: [entry, { ...entry, seq: 4 }, { epoch, seq: 5, kind: 3, payload: Buffer.alloc(0) }],
     },
     {
-      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq: 1, stamp: 1, unfit: false, contradiction: null },
+      ...{
+        kind: 'append-ack',
+        range,
+        inc,
+        epoch,
+        ackedSeq: 1,
+        stamp: 1,
+        unhealthy: false,
+        contradiction: null,
+      },
       rejection: { prevSeq: 1, newest: { epoch, seq: 1 } },
     },
     {

@@ -10,7 +10,7 @@ import { Metrics } from '../../common/net/metrics.ts';
 import { Reception } from '../../common/net/reception.ts';
 import { serveWs } from '../../common/net/ws-transport.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
-import { MEMORY_BYTES_MOST, nodeMemory } from '../../kvnode/process/memory.ts';
+import { MEMORY_BYTES_MAX, nodeMemory } from '../../kvnode/process/memory.ts';
 import { type ServingNode, serveNode } from '../../kvnode/process/serving.ts';
 import { Stage } from '../../kvnode/process/stage.ts';
 import { DEFAULT_LIMITS } from '../../kvnode/storage/limits.ts';
@@ -29,7 +29,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
   const id = await clusterId(cluster);
   await storage.joinCluster(id);
   const stage = new Stage();
-  const pages = { livez: () => null, readyz: () => stage.missing, metrics: () => '' };
+  const pages = { livez: () => null, readyz: () => stage.notReadyReason, metrics: () => '' };
   const listener = await serveWs({ listen: '127.0.0.1:0', env: realEnv, pages, accept: null });
   const serving = serveNode({
     env: realEnv,
@@ -42,7 +42,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
     capacity: 1,
     advertise: null,
     scrubHours: 0,
-    memory: nodeMemory(MEMORY_BYTES_MOST),
+    memory: nodeMemory(MEMORY_BYTES_MAX),
     listener,
     stage,
     metrics: new Metrics(),
@@ -85,7 +85,7 @@ test.serial(
     world.disk.hold();
     t.not(await putSurely(client, KEY, 'while it stalls'), node.id);
     const { id } = await cluster.descriptorOf(KEY);
-    await cluster.until('its node knows', () => node.unfit !== null);
+    await cluster.until('its node knows', () => node.unhealthyReason !== null);
     await cluster.until('it owns nothing and holds nothing up', (now) =>
       now.every(({ descriptor }) => descriptor.owner.node !== node.id),
     );
@@ -99,6 +99,6 @@ test.serial(
     );
     t.is(new TextDecoder().decode((await client.get(KEY))?.value), 'while it stalls');
     await cluster.transfer(KEY, here);
-    t.is(node.unfit, null, 'it owns again, and not before its disk was well for a while');
+    t.is(node.unhealthyReason, null, 'it owns again, and not before its disk was well for a while');
   },
 );

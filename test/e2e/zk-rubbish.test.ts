@@ -37,7 +37,7 @@ const REQUESTS: readonly TaskRecord['request'][] = [
   { kind: 'forget-node', node: 'n-nobody' },
 ];
 
-const UNREADABLE = "the cluster's record cannot be read, waiting until it can: not JSON";
+const UNREADABLE = "waiting until the cluster's record can be read: not JSON";
 
 async function write(session: ZkSession, path: string, data: Uint8Array): Promise<void> {
   for (;;) {

@@ -93,8 +93,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'keep a session that nobody answers',
     rule: 'section 3: without an answer for T it is given up',
     file: 'common/zk/session.ts',
-    text: 'this.#heardAt + this.timeoutMs - env.now()',
-    replacement: 'this.#heardAt + 4 * this.timeoutMs - env.now()',
+    text: 'this.#lastAckAt + this.timeoutMs - env.now()',
+    replacement: 'this.#lastAckAt + 4 * this.timeoutMs - env.now()',
   },
   {
     name: 'wait for an answer before a session is closed by id',

@@ -29,8 +29,8 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'register beside what ZooKeeper knows',
     rule: 'R12: the generation is raised in the multi that makes the live znode',
     file: 'kvnode/zk/registration.ts',
-    text: 'const generation = async () => [await this.#generations.mirror(session)];',
-    replacement: 'const generation = async () => [await this.#generations.mirror(session)].slice(1);',
+    text: 'const generation = async () => [await this.#generations.zkOperation(session)];',
+    replacement: 'const generation = async () => [await this.#generations.zkOperation(session)].slice(1);',
   },
   {
     name: 'call an id gone of which another copy went on',
@@ -120,8 +120,8 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'keep quiet of an epoch that cannot be owned',
     rule: 'A7: a ZooKeeper that was restored is reported loudly',
     file: 'kvnode/replica/replica-status.ts',
-    text: 'if (!isNamed) return null;',
-    replacement: 'if (isNamed || !isNamed) return null;',
+    text: 'if (!isNamedOwner) return null;',
+    replacement: 'if (isNamedOwner || !isNamedOwner) return null;',
   },
   {
     name: 'begin again while the owner may serve',

@@ -7,8 +7,9 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'take a lost multi for done',
     rule: 'R10: an outcome that is not known is never guessed',
     file: 'kvnode/zk/descriptor-writer.ts',
-    text: "return kind === 'refused' && saidNo ? 'refused' : 'unknown';",
-    replacement: "return kind === 'refused' && saidNo ? 'refused' : error.maybeApplied ? 'done' : 'unknown';",
+    text: "return kind === 'refused' && isFinal ? 'refused' : 'unknown';",
+    replacement:
+      "return kind === 'refused' && isFinal ? 'refused' : error.maybeApplied ? 'done' : 'unknown';",
   },
   {
     name: 'apply a write whose condition does not hold',
@@ -35,7 +36,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'give every node the limits of a large one',
     rule: 'section 9, --memory: the parts add up to what was given',
     file: 'kvnode/process/memory.ts',
-    text: 'const t = Math.min(1, (bytes - MEMORY_BYTES_LEAST) / (MEMORY_BYTES_MOST - MEMORY_BYTES_LEAST));',
+    text: 'const t = Math.min(1, (bytes - MEMORY_BYTES_MIN) / (MEMORY_BYTES_MAX - MEMORY_BYTES_MIN));',
     replacement: 'const t = 1;',
   },
   {
@@ -53,17 +54,17 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     replacement: 'since',
   },
   {
-    name: 'call a node unreachable after a single look',
+    name: 'call a node unreachable after a single check',
     rule: 'reports: only what lasts is reported',
     file: 'kvnode/health/peer-watch.ts',
-    text: 'looks >= LOOKS_WITHOUT ? [node] : []',
-    replacement: 'looks > 0 ? [node] : []',
+    text: 'failed >= CHECKS_UNTIL_UNREACHABLE ? [node] : []',
+    replacement: 'failed > 0 ? [node] : []',
   },
   {
-    name: 'report at every look',
+    name: 'report at every check',
     rule: 'reports: written at most every few seconds',
     file: 'kvnode/health/health-report.ts',
-    text: 'this.#pause = LOOKS_BETWEEN_WRITES;',
+    text: 'this.#pause = CHECKS_BETWEEN_WRITES;',
     replacement: 'this.#pause = 0;',
   },
   {

@@ -21,8 +21,8 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     name: 'give up data without the lock',
     rule: 'scrub: one node at a time gives up its data',
     file: 'kvnode/scrub/rebuild.ts',
-    text: 'if (!(await isLocked(session, self))) return',
-    replacement: "if (!(await isLocked(session, self)) && self === '') return",
+    text: 'if (!(await lock(session, self))) return',
+    replacement: "if (!(await lock(session, self)) && self === '') return",
   },
   {
     name: 'give up data without a live owner',
@@ -60,7 +60,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     replacement: 'session.ended',
   },
   {
-    name: 'believe a report of another life',
+    name: 'count a report of another inc',
     rule: "R9: what an earlier replica said is not the new one's",
     file: 'kvnode/scrub/range-checks.ts',
     text: '?.inc !== inc) return;',

@@ -5,7 +5,7 @@ import type { Ended } from '../../common/process/children.ts';
 import { closeSession } from '../../common/zk/close-session.ts';
 import type { Identity } from '../../common/zk/server-link.ts';
 import { Guardian } from '../../kvnode/process/guardian/guardian.ts';
-import type { LeftSession } from '../../kvnode/zk/zk-session-file.ts';
+import type { FormerSession } from '../../kvnode/zk/zk-session-file.ts';
 import type { NodeDeps } from './node-process.ts';
 import type { Host, Process } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
@@ -14,7 +14,7 @@ export class NodeGuardian {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
   /** session.json: not synced, but only a power cut could show that. */
-  #left: LeftSession | null = null;
+  #left: FormerSession | null = null;
   #reap: (ended: Ended) => void = () => {};
 
   constructor(deps: Omit<NodeDeps, 'applied'>, host: Host) {
@@ -43,7 +43,7 @@ export class NodeGuardian {
         });
         return { pid: 1, ended, stop: () => ended };
       },
-      leftSession: async () => this.#left,
+      formerSession: async () => this.#left,
       closeSession: (identity) => this.#close(process, identity),
     });
     process.gate(() => {
@@ -75,7 +75,7 @@ export class NodeGuardian {
 
   // ---- session.json ------------------------------------------------------------------------------------------------
 
-  get left(): LeftSession | null {
+  get left(): FormerSession | null {
     return this.#left;
   }
 

@@ -20,10 +20,10 @@ const REPLICA = 'kvnode/replica/replica';
 const OWNERSHIP = 'kvnode/replica/ownership';
 const FOLLOWER = 'kvnode/replica/follower';
 const CHANGE = 'kvnode/replica/descriptor-change';
-const FOLLOWERS = 'kvnode/replica/progress-tracker';
+const TRACKER = 'kvnode/replica/progress-tracker';
 const DUE = 'kvnode/replica/due';
 const SENDING = 'kvnode/replica/sending';
-const FRESHNESS = 'kvnode/replica/staleness';
+const STALENESS = 'kvnode/replica/staleness';
 const NODE = 'kvnode/node';
 const HOST = 'kvnode/range/range-host';
 const SERVICE = 'kvnode/client-service';
@@ -71,7 +71,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a read waits for EpochStart': [REPLICA, 'if (!ownership.acceptsReads', '|| this.#appliedSeq < '],
   },
   R3: {
-    'an Append for another life of the replica is ignored': [REPLICA, 'if (append.inc !== this.inc) return;'],
+    'an Append for another inc is ignored': [REPLICA, 'if (append.inc !== this.inc) return;'],
     'an Append of an epoch that is over is refused': [REPLICA, 'if (append.epoch < this.#state.epochSeen) {'],
     'epochSeen rises': [REPLICA, 'this.#state.raiseEpochSeen(epoch);'],
     'an acknowledgement waits until epochSeen is durable': [
@@ -80,23 +80,17 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'prev is not in the log': [FOLLOWER, 'return { prevSeq: prev.seq,'],
     'an Append that ends before the log begins is ignored': [FOLLOWER, 'end < index.base.seq) return null;'],
-    'entries that are in the log are skipped': [
-      FOLLOWER,
-      'index.epochAt(entry.seq) === entry.epoch) continue;',
-    ],
+    'entries that are in the log are skipped': [FOLLOWER, 'present++;'],
     'the log is truncated where epochs differ': [FOLLOWER, 'state.truncate(entry.seq - 1);'],
-    'the owner backs up': [FOLLOWERS, 'follower.becomeProbe(meeting);'],
-    'the logs meet nowhere': [FOLLOWERS, 'meeting.seq === rejection.prevSeq) { follower.becomeSnapshot();'],
-    'a refusal of an older question is ignored': [
-      FOLLOWERS,
-      'probeAt.seq !== rejection.prevSeq) return false;',
-    ],
+    'the owner backs up': [TRACKER, 'follower.becomeProbe(meeting);'],
+    'the logs meet nowhere': [TRACKER, 'meeting.seq === rejection.prevSeq) { follower.becomeSnapshot();'],
+    'a rejection of an older probe is ignored': [TRACKER, 'probeAt.seq !== rejection.prevSeq) return false;'],
     'a follower is probed again': [DUE, "now - probeSentAt < config.resendMs) return 'nothing';"],
     'the log no longer reaches back to a follower that is probed': [DUE, "? 'probe' : 'snapshot'"],
-    'the log no longer reaches back to a follower that was followed': [DUE, "? 'entries' : 'snapshot'"],
-    'the log no longer has what is in flight to a follower': [DUE, "? 'heartbeat' : 'snapshot'"],
+    'the log no longer reaches back to a follower in state stream': [DUE, "? 'entries' : 'snapshot'"],
+    'the log has dropped what is in flight to a follower': [DUE, "? 'heartbeat' : 'snapshot'"],
     'a snapshot that failed is tried again': [DUE, "? 'nothing' : 'snapshot'"],
-    'a replica without contents refuses': [REPLICA, '? rejectVoid(append)'],
+    'a void replica rejects an Append': [REPLICA, '? rejectVoid(append)'],
     'a snapshot of an epoch that is over is refused': [
       REPLICA,
       "if (epoch < this.#state.epochSeen) return 'refuse';",
@@ -113,15 +107,15 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   R4: {
     'an acknowledgement commits': [OWNERSHIP, 'this.#state.commit(seq);'],
     'an acknowledgement commits nothing yet': [OWNERSHIP, 'if (seq <= this.#state.commitSeq) return;'],
-    'a member that is pending counts': [OWNERSHIP, '? [...inSync, pending.node]'],
+    'a pending member counts': [OWNERSHIP, '? [...inSync, pending.node]'],
     'writes under way at the end of an ownership are in doubt': [HOST, 'was under way`;'],
   },
   R5: {
-    'a late member leaves': [OWNERSHIP, '? `it acknowledged nothing for'],
-    'a member whose session ended leaves': [OWNERSHIP, ": 'its session ended'"],
+    'a late member is removed': [OWNERSHIP, '? `it acknowledged nothing for'],
+    'a member whose session ended is removed': [OWNERSHIP, ": 'its session ended'"],
     'at m the range is read-only': [OWNERSHIP, 'this.#readOnlySince ??= now;'],
     'a write finds it read-only': [REPLICA, "return 'READ_ONLY';"],
-    'an owner that was paused blames nobody': [
+    'an owner that was paused removes nobody': [
       OWNERSHIP,
       'const wasPaused = pausedMs >= this.#config.lagMs;',
       'this.#reviewInSync(now);',
@@ -130,7 +124,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       OWNERSHIP,
       'this.#committedAt = now; this.handOver(null, now, true);',
     ],
-    'a hand-over is put off, as the last one did not help': [
+    'a hand-over is delayed because the last one did not help': [
       'kvnode/replica/hand-over-backoff',
       'this.#reportedIn = epoch;',
     ],
@@ -141,7 +135,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       "this.#issue({ kind: 'expand', node: follower.node }",
     ],
     'a learner that lacks something is not': [OWNERSHIP, 'this.#state.commitSeq, this.startSeq)) return;'],
-    'a learner that is not live, or makes way, is not': [
+    'a learner that is not live, or is being retired, is not': [
       OWNERSHIP,
       'descriptor.retire === follower.node) return;',
     ],
@@ -158,13 +152,13 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R8: {
     'the node asks for it': [REPLICA, "case 'hand-over': return"],
-    'the leader wishes it': [
+    'the leader requests it': [OWNERSHIP, 'this.handOver(transferTo, now);'],
+    'nobody can take over': [OWNERSHIP, "if (target === null || this.#phase.kind !== 'serving') return;"],
+    'the transferee is not in-sync, not live, or about to stop': [
       OWNERSHIP,
-      'this.#commit(now); const wish = image.descriptor.transferTo; if (wish !== null && wish !== this.#self) this.handOver(wish, now);',
+      '!mayTakeOver(this.#live, target)) return;',
     ],
-    'nobody can take it': [OWNERSHIP, "if (target === null || this.#phase.kind !== 'serving') return;"],
-    'the heir is not in-sync, not live, or about to stop': [OWNERSHIP, '!lasts(this.#live, target)) return;'],
-    'the disk of the heir is in trouble': [OWNERSHIP, 'if (this.#followers.get(target)?.unfit) return;'],
+    'the transferee is unhealthy': [OWNERSHIP, 'if (this.#followers.get(target)?.unhealthy) return;'],
     'new writes wait': [
       REPLICA,
       'if (!ownership.acceptsWrites',
@@ -174,7 +168,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       OWNERSHIP,
       'now - phase.since < this.#config.lagMs) return;',
     ],
-    'the heir has no session': [OWNERSHIP, "this.#phase = { kind: 'serving' }; return; }"],
+    'the transferee has no session': [OWNERSHIP, "this.#phase = { kind: 'serving' }; return; }"],
     'reads end, and the descriptor is written': [OWNERSHIP, "this.#phase = { kind: 'stopped',"],
     'it took effect': [OWNERSHIP, "if (change.purpose.kind === 'hand-over') return true;"],
     'it did not, and the owner serves again': [
@@ -193,13 +187,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',
     ],
     'a replica is wiped': [NODE, 'await this.#storage.wipe(range);'],
-    'the owner forgets a replica': [FOLLOWERS, 'this.#followers.delete(node);'],
-    'an acknowledgement of another life counts for nothing': [
-      OWNERSHIP,
-      'ack.epoch < this.epoch) return false;',
-    ],
+    'the owner forgets a replica': [TRACKER, 'this.#followers.delete(node);'],
+    'an acknowledgement of another inc does not count': [OWNERSHIP, 'ack.epoch < this.epoch) return false;'],
     'a replica is added': [MEMBERSHIP, "{ change: 'add-replica',"],
-    'a member that is to make way leaves': [OWNERSHIP, "'it makes way')"],
+    'a retiring member is removed from the in-sync set': [OWNERSHIP, "'it is being retired')"],
     'a replica that has made way is removed': [MEMBERSHIP, 'node: retire, reason: `the replica on'],
     'a lost replica is removed': [MEMBERSHIP, 'node: outside,'],
     'a replica makes way': [MEMBERSHIP, "return { change: 'retire-replica',"],
@@ -207,8 +198,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R10: {
     'a compare-and-set is done': [WRITER, "? 'done'"],
-    'it is refused': [WRITER, "saidNo ? 'refused'"],
-    'its outcome is unknown': [WRITER, "saidNo ? 'refused' : 'unknown'"],
+    'it is refused': [WRITER, "isFinal ? 'refused'"],
+    'its outcome is unknown': [WRITER, "isFinal ? 'refused' : 'unknown'"],
     'what shared a multi with a refused one is sent again': [GATHERED, 'commitParts(session, half, fence)'],
     'an image settles it': [OWNERSHIP, 'if (this.#change?.settledBy(image)) { this.#change = null;'],
     'it is issued again': [CHANGE, "return [{ kind: 'read-image' }, write];"],
@@ -227,11 +218,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid()',
       "return 'NOT_READY'; return null;",
     ],
-    'an owner may vouch': [SENDING, 'this.#mayVouch ? follower.stamp'],
-    'an owner may not vouch': [SENDING, 'this.#mayVouch ? follower.stamp : null'],
-    'an echo of an earlier life counts for nothing': [FRESHNESS, 'age > now) return;'],
-    'the newest echo is covered': [FRESHNESS, 'this.#newest.commitSeq <= seq) {'],
-    'only an older echo is covered': [FRESHNESS, 'else if (this.#oldest.commitSeq <= seq) {'],
+    'an owner echoes a stamp': [SENDING, 'this.#readsAllowed ? follower.stamp'],
+    'an owner without a lease echoes none': [SENDING, 'this.#readsAllowed ? follower.stamp : null'],
+    'an echo of an earlier process does not count': [STALENESS, 'age > now) return;'],
+    'the newest echo is covered': [STALENESS, 'this.#newest.commitSeq <= seq) {'],
+    'only an older echo is covered': [STALENESS, 'else if (this.#oldest.commitSeq <= seq) {'],
     'an error counts as seen': ['client/call', 'this.context.seen.note(this.route.descriptor.id, seq);'],
     'a replica behind what its reader has seen says so': [
       SERVICE,
@@ -258,11 +249,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a generation is raised in the directory, then in ZooKeeper': [
       'kvnode/zk/generation',
-      'await session.multi([await this.mirror(session)]);',
+      'await session.multi([await this.zkOperation(session)]);',
     ],
     'the disk is full, and waited for': ['kvnode/storage/log/segments', 'waits = true;'],
-    'a disk in trouble owns nothing': ['kvnode/health/disk-watch', 'if (trouble !== null) {'],
-    'a disk is well again': ['kvnode/health/disk-watch', 'this.#troubleAt >= config.diskQuietMs) {'],
+    'a node with an unhealthy disk owns nothing': ['kvnode/health/disk-watch', 'if (problem !== null) {'],
+    'a disk is healthy again': ['kvnode/health/disk-watch', 'this.#problemAt >= config.diskRecoveryMs) {'],
   },
   R13: {
     'a write that comes again is answered as before': [SESSIONS, 'if (answer !== null) return answer;'],
@@ -312,7 +303,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   Scrub: {
     'all replicas are equal': [SCRUB, 'this.#sound++;'],
     'replicas differ': [SCRUB, 'this.#mismatches++;'],
-    'a replica is told that it is damaged': [SCRUB, "kind: 'damage-verdict',"],
+    'a node learns that its replica is damaged': [SCRUB, "kind: 'damage-verdict',"],
     'an owner is outvoted': [SCRUB, 'if (node === self) return this.#rebuild.begin('],
     'a silent replica is waited for no longer': [CHECKS, 'Number.POSITIVE_INFINITY)) { return this.#end('],
     'a check is given up': [CHECKS, '#giveUp(running) { this.#remove(running);'],
@@ -345,7 +336,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a window to a follower is full': [
       DUE,
       'if (follower.next <= log.index.lastSeq && follower.hasRoom',
-      '(config.inflightBytesMax)) { return streams(',
+      '(config.inflightBytesMax)) { return logReaches(',
     ],
     'what a stuck range needs is carried': ['kvnode/storage/log/retention', 'this.#carry(replica);'],
   },

@@ -15,15 +15,15 @@ import {
 } from '../../common/model/descriptor.ts';
 import { type Inc, type NodeId, origin, type Seq, type SessionId } from '../../common/model/ids.ts';
 import type { Standing } from '../../common/model/records.ts';
-import type { ReplicaEvent } from '../../kvnode/replica/events.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
 import type {
-  Append,
+  AppendMessage,
   Conflict,
   Intent,
   LiveStandings,
   Outgoing,
   Ready,
+  ReplicaEvent,
 } from '../../kvnode/replica/replica-messages.ts';
 import { ENTRY_KINDS } from '../../kvnode/storage/storage.ts';
 import { MemoryLog } from './memory-log.ts';
@@ -70,7 +70,7 @@ export class ReplicaCluster {
   /** What owners that commit nothing have said. */
   readonly stuck: (Intent & { kind: 'report-stuck' })[] = [];
   /** Members whose disk is in trouble. */
-  readonly unfit = new Set<NodeId>();
+  readonly unhealthy = new Set<NodeId>();
   /** What members reported, each with its own id. */
   readonly reports: { readonly by: NodeId; readonly conflict: Conflict }[] = [];
   /** Writes acknowledged to clients: seq → payload. */
@@ -187,7 +187,7 @@ export class ReplicaCluster {
   }
 
   /** ZooKeeper carries out a compare-and-set; `tell` false: its answer is lost. */
-  carryOutCas(at: number, tell: boolean): void {
+  applyCas(at: number, tell: boolean): void {
     const [cas] = this.casInFlight.splice(at, 1);
     if (cas === undefined) return;
     const { next, expected } = cas.intent;
@@ -203,7 +203,7 @@ export class ReplicaCluster {
   tick(ms: number): void {
     this.now += ms;
     for (const id of this.members.keys())
-      this.step(id, { kind: 'tick', quietMs: DEFAULT_REPLICATION.idleAppendMs, pausedMs: ms });
+      this.step(id, { kind: 'tick', heartbeatMs: DEFAULT_REPLICATION.heartbeatMs, pausedMs: ms });
   }
 
   /** Down, with everything after the last sync lost. Its session lives on until it expires. */
@@ -278,13 +278,13 @@ export class ReplicaCluster {
       this.renewSession(member.id);
     }
     for (let round = 0; round < 60; round++) {
-      while (this.casInFlight.length > 0) this.carryOutCas(0, true);
+      while (this.casInFlight.length > 0) this.applyCas(0, true);
       this.promote(0);
       for (const id of NODES) this.addReplica(id);
       for (const id of NODES) this.readDescriptor(id);
       for (const id of NODES) this.syncAll(id);
       while (this.mail.length > 0) this.deliver(0);
-      this.tick(DEFAULT_REPLICATION.idleAppendMs);
+      this.tick(DEFAULT_REPLICATION.heartbeatMs);
     }
   }
 
@@ -294,7 +294,7 @@ export class ReplicaCluster {
     const member = this.member(id);
     if (member.session === null || member.absent) return;
     member.replica.step(event, this.now);
-    const asked = !LIGHT.has(event.kind) || member.replica.due;
+    const asked = !LIGHT.has(event.kind) || member.replica.hasReady;
     const toldBefore = new Map(this.#told);
     const { messages, intents, lost } = this.#take(id);
     const isDue = ({ to, message }: Outgoing): boolean =>
@@ -350,7 +350,7 @@ export class ReplicaCluster {
         const live = takes && session !== null && this.#liveSessions.has(session) ? session : null;
         return this.step(member.id, { kind: 'session-read', node: intent.node, session: live });
       }
-      case 'report':
+      case 'report-conflict':
         this.reports.push({ by: member.id, conflict: intent.conflict });
         return;
       case 'send-snapshot':
@@ -429,17 +429,17 @@ export class ReplicaCluster {
         const session = this.members.get(id)?.session ?? null;
         return session !== null && this.#liveSessions.has(session);
       },
-      diskFit: () => !this.unfit.has(id),
+      isHealthy: () => !this.unhealthy.has(id),
       stampBase: 0,
     });
   }
 }
 
 /** After these a node asks a replica what to do only if it says that there is something. */
-const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced', 'reachable']);
+const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced', 'connected']);
 
 /** An Append without entries and with the terms of the one before it tells nothing new: it was due by time alone, for a tick. */
-function termsOf({ epoch, inc, commitSeq }: Append): string {
+function termsOf({ epoch, inc, commitSeq }: AppendMessage): string {
   return `${epoch}/${inc}/${commitSeq}`;
 }
 

@@ -7,7 +7,7 @@ import { NODES, ReplicaCluster } from './replica-cluster.ts';
 export function exchange(cluster: ReplicaCluster, rounds = 4): void {
   for (let round = 0; round < rounds; round++) {
     for (const id of NODES) cluster.syncAll(id);
-    while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
+    while (cluster.casInFlight.length > 0) cluster.applyCas(0, true);
     while (cluster.mail.length > 0) cluster.deliver(0);
     cluster.tick(5);
   }

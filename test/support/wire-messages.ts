@@ -247,7 +247,7 @@ export const MESSAGES: readonly RandomMessage[] = [
     const newest = { epoch: fields.lastEpoch, seq: fields.lastSeq };
     const rejection = fields.rejected ? { prevSeq: fields.rejectedPrev, newest } : null;
     return {
-      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq, rejection, stamp, unfit },
+      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq, rejection, stamp, unhealthy: unfit },
       contradiction: contradiction === 0 ? null : contradiction,
     };
   }),

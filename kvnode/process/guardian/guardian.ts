@@ -1,7 +1,8 @@
-// The parent of a node process. A crashed process leaves its ZooKeeper session behind, and nobody may take over its ranges
-// before that has ended: T later by itself, or milliseconds later if somebody who knows for certain that the process is
-// dead closes it. The guardian knows: it has reaped it. It does nothing else, so there is little in it that could fail;
-// and it holds nothing, so its own death is no failover: the node notices and stops in order (common/process/main.ts).
+// The parent of a node process. A crashed process leaves its ZooKeeper session open, and nobody may take over its ranges before
+// that session ends. It expires after T. It ends within milliseconds if somebody closes it who knows for certain that the
+// process is dead. The guardian knows that, because it has reaped the process. It does little else, so little in it can fail.
+// It holds no session and no data, so its own death causes no failover: the node notices and stops in order
+// (common/process/main.ts).
 
 import { constants } from 'node:os';
 import { backoffMs } from '../../../common/base/backoff.ts';
@@ -11,32 +12,32 @@ import type { Logger } from '../../../common/base/log.ts';
 import type { Child, Ended } from '../../../common/process/children.ts';
 import type { CloseOutcome } from '../../../common/zk/close-session.ts';
 import type { Identity } from '../../../common/zk/server-link.ts';
-import type { LeftSession } from '../../zk/zk-session-file.ts';
+import type { FormerSession } from '../../zk/zk-session-file.ts';
 
 export interface GuardianOptions {
   readonly env: Env;
   readonly logger: Logger;
-  /** Starts a node process that writes `launch` beside its session (zk/zk-session-file.ts). */
+  /** Starts a node process, which writes `launch` into its session file (zk/zk-session-file.ts). */
   readonly start: (launch: string) => Pick<Child, 'pid' | 'ended' | 'stop'>;
-  /** The session last written in the data directory. */
-  readonly leftSession: () => Promise<LeftSession | null>;
+  /** Reads the session file in the data directory. */
+  readonly formerSession: () => Promise<FormerSession | null>;
   readonly closeSession: (identity: Identity) => Promise<CloseOutcome>;
-  /** Whether a node that crashed is started again. */
+  /** Whether a crashed node is restarted. */
   readonly restart: boolean;
   readonly stopRequested: Promise<unknown>;
 }
 
-/** Pauses before a node that crashed is started again. */
+/** Pauses before a crashed node is restarted. */
 const RESTARTS = { minMs: 250, maxMs: 10_000 };
-/** A node that ran so long crashed for a new reason: the next pause is the shortest again. */
+/** A node that ran for this long, ms, is restarted after the shortest pause: it crashed for a new reason. */
 const HEALTHY_MS = 30_000;
-/** Longer than a node's own patience with its hand-overs; then it is killed. */
+/** A node that has not stopped after this, ms, is killed. Longer than a node waits for its hand-overs. */
 const STOP_MS_MAX = 8_000;
 
 export class Guardian {
   readonly #options: GuardianOptions;
   #stopping = false;
-  /** A node that never came up ends the guardian: it would not the next time either. */
+  /** A node that never opened a session is not restarted, because it would fail again. */
   #wasUp = false;
   /** Pauses since a node last ran for long. */
   #pauses = 0;
@@ -48,7 +49,7 @@ export class Guardian {
     });
   }
 
-  /** Until the node has ended for good; its exit code, 128 + n after signal n. */
+  /** Resolves when the node has ended and is not restarted: its exit code, or 128 + n if signal n ended it. */
   async run(): Promise<number> {
     const { env, logger, restart, stopRequested } = this.#options;
     for (;;) {
@@ -57,7 +58,7 @@ export class Guardian {
       if (code === 0 || !restart || !this.#wasUp || this.#stopping) return code;
       if (env.now() - startedAt >= HEALTHY_MS) this.#pauses = 0;
       const pauseMs = backoffMs(RESTARTS, this.#pauses++);
-      logger.warn({ code, pauseMs }, 'the node is started again');
+      logger.warn({ code, pauseMs }, 'restarting the node');
       await Promise.race([delay(env, pauseMs), stopRequested]);
       if (this.#stopping) return code;
     }
@@ -69,22 +70,22 @@ export class Guardian {
     const child = start(launch);
     void stopRequested.then(() => child.stop(STOP_MS_MAX));
     const ended = await child.ended;
-    // One that ended by itself has said why.
+    // A node that ended by itself has logged the reason.
     if (ended.signal !== null) logger.warn({ child: child.pid, signal: ended.signal }, 'the node was killed');
     await this.#closeSessionOf(launch);
     return exitCodeOf(ended);
   }
 
-  /** Of a process that is reaped; what ended in order has left none. */
+  /** Closes the session of a process that was reaped. A process that stopped in order has left none. */
   async #closeSessionOf(launch: string): Promise<void> {
-    const { env, logger, leftSession, closeSession } = this.#options;
-    const left = await leftSession();
-    if (left?.launch !== launch) return;
+    const { env, logger, formerSession, closeSession } = this.#options;
+    const former = await formerSession();
+    if (former?.launch !== launch) return;
     this.#wasUp = true;
     const before = env.now();
-    const outcome = await closeSession(left.identity);
+    const outcome = await closeSession(former.identity);
     const ms = Math.round(env.now() - before);
-    logger.info({ session: left.identity.id, outcome, ms }, 'the session that it left');
+    logger.info({ session: former.identity.id, outcome, ms }, 'closed the session of the dead process');
   }
 }
 

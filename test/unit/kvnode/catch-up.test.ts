@@ -1,5 +1,5 @@
-// A node that was away has thousands of entries to apply. It does so over many turns: what it has on its disk is acknowledged
-// meanwhile, and nothing else that it does has to wait.
+// A node that was down has thousands of entries to apply. It applies them over many turns, so that acknowledgements and other work
+// do not wait.
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../common/model/config.ts';
@@ -10,8 +10,8 @@ import { World } from '../../sim/world/world.ts';
 
 const WRITES = 6_000;
 const AT_ONCE = 250;
-/** 256 KiB of what entries cost, which is 256 bytes each beside their own. */
-const ENTRIES_A_TURN_MAX = 1_024;
+/** An entry counts as 256 bytes besides its own, and a turn may apply 256 KiB. */
+const ENTRIES_PER_TURN_MAX = 1_024;
 
 test('a follower applies a bounded part of its backlog in a turn, and all of it in the end', async (t) => {
   const world = new World(3);
@@ -63,7 +63,7 @@ test('a follower applies a bounded part of its backlog in a turn, and all of it 
     (node?.node?.status().replicas ?? []).some(({ appliedSeq }) => appliedSeq >= WRITES);
   await until(() => inSync(3)() && caughtUp());
   const most = Math.max(...turns.values());
-  t.true(most <= ENTRIES_A_TURN_MAX, `${most} entries in one turn`);
+  t.true(most <= ENTRIES_PER_TURN_MAX, `${most} entries in one turn`);
   t.true([...turns.values()].reduce((sum, count) => sum + count, 0) >= WRITES);
   t.deepEqual(world.violations, []);
 });

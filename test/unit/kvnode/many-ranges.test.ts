@@ -1,5 +1,5 @@
-// A machine with replicas of 200 ranges is lost, and comes back: the real nodes and coordinators in the simulator's world.
-// What all ranges need of ZooKeeper at the same moment goes out in few transactions, and no range is forgotten.
+// A machine with replicas of 200 ranges is lost and comes back, with real nodes and coordinators in the simulator's world. The changes
+// that all ranges need at the same time are written in few ZooKeeper transactions, and no range is left out.
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
@@ -10,8 +10,8 @@ import type { Transaction } from '../../sim/world/zk-tree.ts';
 
 const IDLE_RANGES = 197;
 const RANGES = IDLE_RANGES + 3;
-const PATIENCE_MS = 30_000;
-/** Owners look at their ranges in turns, some of them in each tick; each turn has at least one multi. */
+const TIMEOUT_MS = 30_000;
+/** A tick serves only some of a node's ranges, and each tick with changes sends at least one multi. */
 const TRANSACTIONS_MAX = 25;
 
 async function startCluster() {
@@ -25,7 +25,7 @@ async function startCluster() {
   cluster.working = false;
   cluster.start();
   const until = async (holds: () => boolean): Promise<boolean> => {
-    const end = world.clock.now + PATIENCE_MS;
+    const end = world.clock.now + TIMEOUT_MS;
     await world.clock.run(() => holds() || world.clock.now >= end);
     return holds();
   };
@@ -35,8 +35,11 @@ async function startCluster() {
   return { world, cluster, until, inSyncEverywhere };
 }
 
-/** Transactions that changed ranges, and the changes of ranges in them. */
-function ofRanges(log: readonly Transaction[]): { readonly transactions: number; readonly changes: number } {
+/** The number of transactions that changed ranges, and the number of those changes. */
+function rangeChanges(log: readonly Transaction[]): {
+  readonly transactions: number;
+  readonly changes: number;
+} {
   const counts = log.map(({ changes }) => changes.filter(({ path }) => path.includes('/ranges/')).length);
   return {
     transactions: counts.filter((count) => count > 0).length,
@@ -64,15 +67,15 @@ test('a lost machine costs few transactions, and so does its return', async (t) 
   victim.kill('container');
   t.true(await until(() => inSyncEverywhere(2) && allServe()), 'every range is served by two members');
   const lost = (): readonly Transaction[] => cluster.ensemble.log.slice(before);
-  const { transactions, changes } = ofRanges(lost());
-  t.is(changes, RANGES + owned, 'each range shrank once, and each of its own was promoted once');
+  const { transactions, changes } = rangeChanges(lost());
+  t.is(changes, RANGES + owned, 'each range shrank once, and each range of the lost owner was promoted once');
   t.true(transactions <= TRANSACTIONS_MAX, `${transactions} transactions changed ranges`);
   t.true(await until(() => events(lost()) === changes), 'each change has its event');
 
   const down = cluster.ensemble.log.length;
   victim.start();
   t.true(await until(() => inSyncEverywhere(3)));
-  const back = ofRanges(cluster.ensemble.log.slice(down));
+  const back = rangeChanges(cluster.ensemble.log.slice(down));
   t.is(back.changes, RANGES, 'each range grew once');
   t.true(back.transactions <= TRANSACTIONS_MAX, `${back.transactions} transactions changed ranges`);
   t.deepEqual(world.violations, []);

@@ -49,7 +49,7 @@ const page = (bytes: number): ScanReply => ({
 });
 const ACK: OneWayBody = {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1, rejection: null },
-  ...{ stamp: 1, unfit: false, contradiction: null },
+  ...{ stamp: 1, unhealthy: false, contradiction: null },
 };
 
 /** How requests ended, in order. */

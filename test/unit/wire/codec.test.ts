@@ -92,12 +92,12 @@ const SAMPLES: readonly Body[] = [
     ackedSeq: 4,
     rejection: { prevSeq: 9, newest: { epoch: 1, seq: 2 } },
     stamp: 0.5,
-    unfit: true,
+    unhealthy: true,
     contradiction: 77,
   },
   {
     ...{ kind: 'append-ack', range: 1, inc: 2, epoch: 3, ackedSeq: 4 },
-    ...{ rejection: null, stamp: 0, unfit: false, contradiction: null },
+    ...{ rejection: null, stamp: 0, unhealthy: false, contradiction: null },
   },
   ...[null, bytes('z')].map(
     (end): Body => ({
@@ -226,7 +226,7 @@ refusesBody('an operation over the limit', {
 });
 refusesBody('a stamp that is not a number', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: 1 },
-  ...{ rejection: null, stamp: Number.NaN, unfit: false, contradiction: null },
+  ...{ rejection: null, stamp: Number.NaN, unhealthy: false, contradiction: null },
 });
 
 const entry = { epoch: 3, seq: 11, kind: 2, payload: operation } as const;
@@ -273,7 +273,7 @@ for (const field of ['inc', 'epoch', 'commitSeq'] as const)
   refusesBody(`an Append whose ${field} is too high`, { ...append, [field]: HIGH });
 refusesBody('an acknowledgement that is too high', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: HIGH },
-  ...{ rejection: null, stamp: 0, unfit: false, contradiction: null },
+  ...{ rejection: null, stamp: 0, unhealthy: false, contradiction: null },
 });
 refusesBody('a rejection that names what comes after prev', {
   ...{
@@ -283,7 +283,7 @@ refusesBody('a rejection that names what comes after prev', {
     epoch: 1,
     ackedSeq: 1,
     stamp: 0,
-    unfit: false,
+    unhealthy: false,
     contradiction: null,
   },
   rejection: { prevSeq: 4, newest: { epoch: 1, seq: 5 } },

@@ -1,5 +1,5 @@
-// What a node makes of a ZooKeeper that was restored to an older state: descriptors that are older than its replicas, and
-// ids that were given again. Nothing is wiped, nothing of another range is used, and people are told, once.
+// A node whose ZooKeeper was restored to an older state: descriptors are older than the node's replicas, and ids are given again.
+// Nothing is wiped, nothing of another range is used, and the conflict is reported once.
 
 import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
@@ -13,7 +13,7 @@ import { newReplica } from '../../../../kvnode/range/new-replica.ts';
 import { RangeHost } from '../../../../kvnode/range/range-host.ts';
 import { WaitingBytes } from '../../../../kvnode/range/waiting-writes.ts';
 import { Replica } from '../../../../kvnode/replica/replica.ts';
-import { misfitOf } from '../../../../kvnode/replica/replica-status.ts';
+import { epochMismatch } from '../../../../kvnode/replica/replica-status.ts';
 import { TwinWorld } from '../../../suites/storage/world.ts';
 import { VirtualEnv } from '../../../support/virtual-env.ts';
 
@@ -44,7 +44,7 @@ async function hostHere(): Promise<RangeHost> {
     log: storage.logOf(1),
     config: DEFAULT_REPLICATION,
     leaseValid: () => true,
-    diskFit: () => true,
+    isHealthy: () => true,
     stampBase: 0,
   });
   return new RangeHost({
@@ -65,7 +65,7 @@ const COMPARED: readonly [what: string, change: Partial<Descriptor>, isOwn: bool
 for (const [what, change, isOwn] of COMPARED) {
   test(`a descriptor under the id of a replica, ${what}: it is ${isOwn ? 'its own' : 'kept aside'}`, async (t) => {
     const host = await hostHere();
-    t.false(host.isOwn, 'nothing is taken in before its descriptor was read');
+    t.false(host.isOwn, 'nothing is received before its descriptor was read');
     host.compare({ ...DESCRIPTOR, ...change });
     t.is(host.isOwn, isOwn);
     const { conflict } = host.status(0, Number);
@@ -76,7 +76,7 @@ for (const [what, change, isOwn] of COMPARED) {
         /of another range, .* this replica is of \[b, y\) of namespace 1, and is kept aside/,
       );
     host.compare(DESCRIPTOR);
-    t.true(host.isOwn, 'ZooKeeper may be put right');
+    t.true(host.isOwn, 'ZooKeeper was repaired');
   });
 }
 
@@ -86,74 +86,74 @@ const REMOVALS: readonly [
   inc: number | undefined,
   removed: boolean,
 ][] = [
-  ['a newer one that lacks it', {}, undefined, true],
-  ['a newer one that names the next life', {}, 5, true],
-  ['one that names it', {}, 4, false],
-  ['one from before it was added', { nextInc: 4 }, undefined, false],
-  ['one of an epoch that is long over, though its incs were given again', { epoch: 6 }, undefined, false],
+  ['that is newer and does not list the replica', {}, undefined, true],
+  ['that is newer and lists the next inc', {}, 5, true],
+  ['that lists the replica', {}, 4, false],
+  ['from before the replica was added', { nextInc: 4 }, undefined, false],
+  ['of an epoch that is over, although its incs were given again', { epoch: 6 }, undefined, false],
 ];
 
 for (const [what, change, inc, removed] of REMOVALS) {
-  test(`R9: by ${what} a replica is ${removed ? '' : 'not '}wiped`, async (t) => {
+  test(`R9: for a descriptor ${what}, the replica is ${removed ? '' : 'not '}wiped`, async (t) => {
     const host = await hostHere();
     t.is(host.isRemovedBy({ ...DESCRIPTOR, ...change }, inc), removed);
   });
 }
 
-test('R9: a replica is not made at or below its tombstone, and the reason is there', (t) => {
+test('R9: a replica is not made at or below its tombstone, and the reason is given', (t) => {
   const tombstones = new Map([[1, { range: 1, inc: 3, epochSeen: 6 }]]);
-  const buried = { tombstones, overlapping: () => null };
+  const withTombstone = { tombstones, overlapping: () => null };
   const empty = { tombstones: new Map(), overlapping: () => null };
-  t.like(newReplica(DESCRIPTOR, 4, buried), { range: 1, inc: 4, epochSeen: 6, lastSeq: 0 });
+  t.like(newReplica(DESCRIPTOR, 4, withTombstone), { range: 1, inc: 4, epochSeen: 6, lastSeq: 0 });
   t.like(newReplica(DESCRIPTOR, 1, empty), { inc: 1, epochSeen: 0 });
   for (const inc of [1, 3])
-    t.regex(String(newReplica(DESCRIPTOR, inc, buried)), /replica 3 .* was here before/);
+    t.regex(String(newReplica(DESCRIPTOR, inc, withTombstone)), /replica 3 .* was here before/);
   t.regex(String(newReplica({ ...DESCRIPTOR, base: { epoch: 1, seq: 9 } }, 4, empty)), /split/);
   const beside = { ...empty, overlapping: () => 7 };
   t.regex(String(newReplica(DESCRIPTOR, 1, beside)), /overlap those of range 7/);
 });
 
-test('a descriptor below what a replica has seen does not fit, in words', (t) => {
-  t.is(misfitOf(null, 12, false), null);
-  t.is(misfitOf(12, 12, false), null);
-  t.is(misfitOf(13, 12, false), null);
-  t.is(misfitOf(13, 12, true), null);
+test('a descriptor of an epoch that the replica has left behind, or cannot own, is a mismatch', (t) => {
+  t.is(epochMismatch(null, 12, false), null);
+  t.is(epochMismatch(12, 12, false), null);
+  t.is(epochMismatch(13, 12, false), null);
+  t.is(epochMismatch(13, 12, true), null);
   const text = 'ZooKeeper was restored to an older state; raise-epochs in the REPL has the range begin again';
-  for (const isNamed of [false, true])
-    t.is(misfitOf(7, 12, isNamed), `epochSeen 12 is above the descriptor's epoch 7: ${text}`);
-  t.is(misfitOf(12, 12, true), `it cannot own epoch 12, which it has seen before: ${text}`);
+  for (const isNamedOwner of [false, true])
+    t.is(epochMismatch(7, 12, isNamedOwner), `epochSeen 12 is above the descriptor's epoch 7: ${text}`);
+  t.is(epochMismatch(12, 12, true), `it cannot own epoch 12, which it has seen before: ${text}`);
 });
 
-test('what does not fit is told when it was seen twice, once, and again only when it comes back', async (t) => {
+test('a mismatch is reported once, when two checks have found it, and again only after it was gone', async (t) => {
   const env = new VirtualEnv();
-  const told: Omit<EventRecord, 'at' | 'by'>[] = [];
-  let misfit: string | null = 'lags';
+  const reported: Omit<EventRecord, 'at' | 'by'>[] = [];
+  let mismatch: string | null = 'lags';
   const watch = new ConflictWatch({
     env,
     logger: silentLogger,
-    events: { report: (event) => told.push(event) },
+    events: { report: (event) => reported.push(event) },
     self: 'n-1',
     nameOf: () => 'kv-1',
     replicas: () => [
-      { range: 3, misfit },
-      { range: 4, misfit: null },
+      { range: 3, mismatch },
+      { range: 4, mismatch: null },
     ],
   });
   await env.run(11_500);
-  misfit = null;
+  mismatch = null;
   await env.run(30_000);
-  t.deepEqual(told, [], 'a server that lagged for a moment');
-  misfit = 'does not fit';
+  t.deepEqual(reported, [], 'a server that lagged for a moment');
+  mismatch = 'does not fit';
   await env.run(60_000);
   const event = { kind: 'conflict', text: 'range 3 on kv-1: does not fit', range: 3, node: 'n-1' };
-  t.deepEqual(told, [event]);
-  misfit = null;
+  t.deepEqual(reported, [event]);
+  mismatch = null;
   watch.notMade(9, 'is not made');
   await env.run(60_000);
-  t.deepEqual(told.slice(1), [{ ...event, text: 'range 9 on kv-1: is not made', range: 9 }]);
+  t.deepEqual(reported.slice(1), [{ ...event, text: 'range 9 on kv-1: is not made', range: 9 }]);
   watch.notMade(9, null);
-  misfit = 'does not fit';
+  mismatch = 'does not fit';
   await env.run(60_000);
-  t.deepEqual(told.slice(2), [event]);
+  t.deepEqual(reported.slice(2), [event]);
   watch.close();
 });

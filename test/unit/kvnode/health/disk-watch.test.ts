@@ -1,4 +1,4 @@
-// When a disk is unfit to own ranges on, and when it is fit again: a virtual clock, and a storage that says what it is told.
+// When a disk is unhealthy, and when it is healthy again. The clock is virtual, and the storage is a stub.
 
 import test from 'ava';
 import { silentLogger } from '../../../../common/base/log.ts';
@@ -6,7 +6,7 @@ import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import { DiskWatch } from '../../../../kvnode/health/disk-watch.ts';
 import { VirtualEnv } from '../../../support/virtual-env.ts';
 
-const { diskStallMs, diskQuietMs } = DEFAULT_REPLICATION;
+const { diskStallMs, diskRecoveryMs } = DEFAULT_REPLICATION;
 const TICK_MS = 25;
 
 class Scene {
@@ -19,11 +19,11 @@ class Scene {
     config: DEFAULT_REPLICATION,
   });
 
-  /** Time passes, watched. */
+  /** Lets time pass, with a check at each tick. */
   pass(ms: number): void {
     for (let passed = 0; passed < ms; passed += TICK_MS) {
       this.env.stall(TICK_MS);
-      this.watch.look();
+      this.watch.check();
     }
   }
 
@@ -35,50 +35,50 @@ class Scene {
   }
 }
 
-test('syncs shorter than a stall, one after the other, are none', (t) => {
+test('several syncs that are each shorter than a stall are no stall', (t) => {
   const scene = new Scene();
   for (let i = 0; i < 5; i++) scene.sync(diskStallMs - TICK_MS);
-  t.true(scene.watch.fit);
+  t.true(scene.watch.isHealthy);
 });
 
-test('a sync that takes longer makes it unfit, while it lasts and a quiet time after', (t) => {
+test('a longer sync makes the disk unhealthy while it lasts and for the recovery time after it', (t) => {
   const scene = new Scene();
   scene.storage.waitingSince = scene.env.now();
   scene.pass(diskStallMs);
-  t.true(scene.watch.fit);
+  t.true(scene.watch.isHealthy);
   scene.pass(TICK_MS);
-  t.false(scene.watch.fit);
-  scene.pass(2 * diskQuietMs);
-  t.false(scene.watch.fit, 'it has not answered yet');
+  t.false(scene.watch.isHealthy);
+  scene.pass(2 * diskRecoveryMs);
+  t.false(scene.watch.isHealthy, 'it has not answered yet');
   scene.storage.waitingSince = null;
-  scene.pass(diskQuietMs - TICK_MS);
-  t.false(scene.watch.fit);
+  scene.pass(diskRecoveryMs - TICK_MS);
+  t.false(scene.watch.isHealthy);
   scene.pass(2 * TICK_MS);
-  t.true(scene.watch.fit);
+  t.true(scene.watch.isHealthy);
 });
 
-test('the quiet time begins anew with each stall', (t) => {
+test('the recovery time starts again with each stall', (t) => {
   const scene = new Scene();
   scene.sync(diskStallMs + TICK_MS);
-  scene.pass(diskQuietMs / 2);
+  scene.pass(diskRecoveryMs / 2);
   scene.sync(diskStallMs + TICK_MS);
-  scene.pass(diskQuietMs / 2 + 2 * TICK_MS);
-  t.false(scene.watch.fit);
+  scene.pass(diskRecoveryMs / 2 + 2 * TICK_MS);
+  t.false(scene.watch.isHealthy);
 });
 
-test('a full disk is unfit at once', (t) => {
+test('a full disk is unhealthy at once', (t) => {
   const scene = new Scene();
   scene.storage.full = true;
   scene.pass(TICK_MS);
-  t.false(scene.watch.fit);
+  t.false(scene.watch.isHealthy);
 });
 
 test('after a pause of the process the disk is not blamed', (t) => {
   const scene = new Scene();
   scene.storage.waitingSince = scene.env.now();
   scene.env.stall(10 * diskStallMs);
-  scene.watch.look();
-  t.true(scene.watch.fit, 'the answer may be here and not read yet');
+  scene.watch.check();
+  t.true(scene.watch.isHealthy, 'the answer may have come and not been read yet');
   scene.pass(TICK_MS);
-  t.false(scene.watch.fit, 'it was not');
+  t.false(scene.watch.isHealthy, 'it was not');
 });

@@ -1,5 +1,5 @@
-// What a node reports of its surroundings: whom it cannot reach, which replicas are stuck; and that it writes that on change
-// only, at most every few seconds.
+// What a node reports about its health: which nodes it cannot reach, and which replicas are stuck. The report is written only when it
+// changes, and at most every few seconds.
 
 import test from 'ava';
 import { silentLogger } from '../../../../common/base/log.ts';
@@ -7,7 +7,7 @@ import type { HealthRecord, LiveNode } from '../../../../common/model/records.ts
 import { ZkError, type ZkNode, type ZkSession } from '../../../../common/zk/store.ts';
 import { healthCodec, paths } from '../../../../common/zk/znodes.ts';
 import { HealthReport } from '../../../../kvnode/health/health-report.ts';
-import { LOOKS_WITHOUT, PeerWatch } from '../../../../kvnode/health/peer-watch.ts';
+import { CHECKS_UNTIL_UNREACHABLE, PeerWatch } from '../../../../kvnode/health/peer-watch.ts';
 import { stuckReplicas } from '../../../../kvnode/health/stuck-replicas.ts';
 import { MemoryZk } from '../../../support/memory-zk.ts';
 import { VirtualEnv } from '../../../support/virtual-env.ts';
@@ -21,7 +21,7 @@ function live(...ids: readonly string[]): Map<string, LiveNode> {
   );
 }
 
-test('a live node without a connection is unreachable after many looks, and not once it is connected or gone', (t) => {
+test('a live node without a connection is unreachable after many checks, until it is connected or gone', (t) => {
   const nodes = live('self', 'a', 'b');
   const open = new Set(['b']);
   const watch = new PeerWatch({
@@ -30,22 +30,22 @@ test('a live node without a connection is unreachable after many looks, and not 
     live: () => nodes,
     isOpen: (node) => open.has(node),
   });
-  const look = (times: number) => {
-    for (let i = 0; i < times; i++) watch.look();
+  const check = (times: number) => {
+    for (let i = 0; i < times; i++) watch.check();
     return watch.unreachable;
   };
-  t.deepEqual(look(LOOKS_WITHOUT - 1), []);
-  t.deepEqual(look(1), ['a']);
+  t.deepEqual(check(CHECKS_UNTIL_UNREACHABLE - 1), []);
+  t.deepEqual(check(1), ['a']);
   open.add('a');
-  t.deepEqual(look(1), []);
+  t.deepEqual(check(1), []);
   open.delete('a');
-  t.deepEqual(look(LOOKS_WITHOUT - 1), [], 'it counts anew');
-  t.deepEqual(look(1), ['a']);
+  t.deepEqual(check(CHECKS_UNTIL_UNREACHABLE - 1), [], 'the count starts again');
+  t.deepEqual(check(1), ['a']);
   nodes.delete('a');
-  t.deepEqual(look(1), []);
+  t.deepEqual(check(1), []);
 });
 
-test('a replica is stuck once it caught up with nothing for a while, a snapshot on its way included', (t) => {
+test('a replica is stuck when neither it nor a snapshot for it has made progress for a while', (t) => {
   const lagging = [
     { node: 'a', since: 0 },
     { node: 'b', since: 9_000 },
@@ -59,7 +59,7 @@ test('a replica is stuck once it caught up with nothing for a while, a snapshot 
   t.deepEqual(stuck(1_000), { a: [7] });
 });
 
-/** A session that holds one znode, and notes what is written. */
+/** A session with one znode. It records what is written. */
 class Scene {
   readonly env = new VirtualEnv();
   readonly written: string[] = [];
@@ -83,7 +83,7 @@ class Scene {
     self: 'n-1',
     env: this.env,
     logger: silentLogger,
-    look: () => this.report,
+    check: () => this.report,
   });
 
   #write(path: string, data: Uint8Array): void {
@@ -95,7 +95,7 @@ class Scene {
 
 const PATH = paths.health('n-1');
 
-test('nothing is written outside a session; in one, what is so, once', async (t) => {
+test('nothing is written without a session; in one, the report is written once', async (t) => {
   const scene = new Scene();
   await scene.env.run(5_000);
   t.deepEqual(scene.written, []);
@@ -104,7 +104,7 @@ test('nothing is written outside a session; in one, what is so, once', async (t)
   t.deepEqual(scene.written, [`${PATH} `]);
 });
 
-test('what changes again and again is written every few seconds, and its end is', async (t) => {
+test('a report that changes all the time is written every few seconds, and the last change is written', async (t) => {
   const scene = new Scene();
   scene.health.useSession(scene.session);
   for (let i = 0; i < 40; i++) {
@@ -116,7 +116,7 @@ test('what changes again and again is written every few seconds, and its end is'
   t.is(scene.written.at(-1), `${PATH} n-39`);
 });
 
-test('a write that fails is made again; a znode of another session is waited for', async (t) => {
+test('a failed write is repeated; a znode of another session is waited for', async (t) => {
   const scene = new Scene();
   scene.fails = true;
   scene.health.useSession(scene.session);
@@ -131,7 +131,7 @@ test('a write that fails is made again; a znode of another session is waited for
   t.deepEqual(scene.written, [`${PATH} `]);
 });
 
-test('a new session is told what is so, though nothing changed', async (t) => {
+test('in a new session the report is written although nothing changed', async (t) => {
   const scene = new Scene();
   scene.health.useSession(scene.session);
   await scene.env.run(5_000);

@@ -1,4 +1,5 @@
-// What a number of bytes gives a node: the parts add up, nothing is below what works, and much memory changes nothing.
+// The limits of a node for a number of bytes: the parts add up, each is at least its minimum, and with much memory every limit is its
+// default.
 
 import test from 'ava';
 import { checkReplication, DEFAULT_REPLICATION, LIMITS } from '../../../../common/model/config.ts';
@@ -8,21 +9,21 @@ import { readFlags } from '../../../../common/process/flags.ts';
 import { SCANS_MAX } from '../../../../kvnode/client-service.ts';
 import { COMMAND } from '../../../../kvnode/process/command.ts';
 import {
-  heapFlags,
-  keepingLog,
-  MEMORY_BYTES_LEAST,
-  MEMORY_BYTES_MOST,
+  MEMORY_BYTES_MAX,
+  MEMORY_BYTES_MIN,
   memoryBytes,
   nodeMemory,
+  withLogRetention,
 } from '../../../../kvnode/process/memory.ts';
+import { heapFlags } from '../../../../kvnode/process/v8-and-malloc.ts';
 import { Caches } from '../../../../kvnode/storage/cache/caches.ts';
 import { DEFAULT_LEVEL, DEFAULT_LIMITS } from '../../../../kvnode/storage/limits.ts';
 import { seededRng } from '../../../support/rng.ts';
 
 const MIB = 1024 * 1024;
 
-test('with much memory a node is as it is by default, and V8 decides by itself', (t) => {
-  for (const bytes of [MEMORY_BYTES_MOST, 64 * 1024 * MIB]) {
+test('with much memory a node has the default limits, and V8 chooses its own', (t) => {
+  for (const bytes of [MEMORY_BYTES_MAX, 64 * 1024 * MIB]) {
     const memory = nodeMemory(bytes);
     t.deepEqual(memory.storage, DEFAULT_LIMITS);
     t.deepEqual(memory.level, DEFAULT_LEVEL);
@@ -35,13 +36,13 @@ test('with much memory a node is as it is by default, and V8 decides by itself',
 
 function sizes(): number[] {
   const { below } = seededRng(7);
-  const span = MEMORY_BYTES_MOST - MEMORY_BYTES_LEAST;
-  const drawn = Array.from({ length: 500 }, () => MEMORY_BYTES_LEAST + below(span));
-  return [MEMORY_BYTES_LEAST, ...drawn.sort((a, b) => a - b), MEMORY_BYTES_MOST];
+  const span = MEMORY_BYTES_MAX - MEMORY_BYTES_MIN;
+  const random = Array.from({ length: 500 }, () => MEMORY_BYTES_MIN + below(span));
+  return [MEMORY_BYTES_MIN, ...random.sort((a, b) => a - b), MEMORY_BYTES_MAX];
 }
 
 test('the parts add up to what was given, and each grows with it', (t) => {
-  let before = nodeMemory(MEMORY_BYTES_LEAST);
+  let before = nodeMemory(MEMORY_BYTES_MIN);
   for (const bytes of sizes()) {
     const memory = nodeMemory(bytes);
     const values = Object.values(memory.parts);
@@ -53,7 +54,7 @@ test('the parts add up to what was given, and each grows with it', (t) => {
   }
 });
 
-test('at every size the limits hold what one operation, one message, one Append needs', (t) => {
+test('at every size there is room for one operation, one message and one Append', (t) => {
   for (const bytes of sizes()) {
     const { storage, replication, queuedBytesMax, heap } = nodeMemory(bytes);
     checkReplication(replication);
@@ -65,7 +66,7 @@ test('at every size the limits hold what one operation, one message, one Append 
 });
 
 test('rows in memory and the table that finds them fit their part', (t) => {
-  for (const bytes of [MEMORY_BYTES_LEAST, 256_000_000, MEMORY_BYTES_MOST]) {
+  for (const bytes of [MEMORY_BYTES_MIN, 256_000_000, MEMORY_BYTES_MAX]) {
     const { parts, storage } = nodeMemory(bytes);
     const before = process.memoryUsage().arrayBuffers;
     const caches = new Caches(storage.cacheBytes);
@@ -75,7 +76,7 @@ test('rows in memory and the table that finds them fit their part', (t) => {
   }
 });
 
-test('a node takes what it was given, else what its container has, else half of the machine', (t) => {
+test('a node uses the given memory, else the limit of its container, else half of the machine', (t) => {
   const machineBytes = 16e9;
   t.is(memoryBytes(300e6, { machineBytes, containerBytes: 1e9 }), 300e6);
   t.is(memoryBytes(null, { machineBytes, containerBytes: 1e9 }), 1e9);
@@ -85,19 +86,19 @@ test('a node takes what it was given, else what its container has, else half of 
 test('too little is refused in one line', (t) => {
   const read = (memory: string) => readFlags(COMMAND, ['--data', 'd', '--memory', memory], {}).values.memory;
   t.is(read('256MB'), 256_000_000);
-  t.is(read(String(MEMORY_BYTES_LEAST)), MEMORY_BYTES_LEAST);
+  t.is(read(String(MEMORY_BYTES_MIN)), MEMORY_BYTES_MIN);
   const error = t.throws(() => read('128MiB'), { instanceOf: ProcessExit });
   t.is(
     error.message,
     'rangekeeper kvnode: --memory: 128 MiB is too little: a node needs 200 MiB or more (see rangekeeper kvnode --help)',
   );
-  t.throws(() => read(String(MEMORY_BYTES_LEAST - 1)), { instanceOf: ProcessExit });
+  t.throws(() => read(String(MEMORY_BYTES_MIN - 1)), { instanceOf: ProcessExit });
 });
 
-test('how much of the log is kept can be said, and the rest of the storage fits that', (t) => {
+test('the retention of the log can be set, and the other limits of the storage are adapted', (t) => {
   for (const bytes of sizes()) {
     const { storage } = nodeMemory(bytes);
-    t.is(keepingLog(storage, null, null), storage);
+    t.is(withLogRetention(storage, null, null), storage);
     for (const [keep, retain] of [
       [1, null],
       [3, 1],
@@ -107,7 +108,7 @@ test('how much of the log is kept can be said, and the rest of the storage fits 
       [7, 1000],
       [1000, null],
     ] as const) {
-      const limits = keepingLog(storage, keep, retain);
+      const limits = withLogRetention(storage, keep, retain);
       t.true(Object.values(limits).every(Number.isInteger), JSON.stringify(limits));
       if (keep !== null) t.is(limits.keepBytes, keep * MIB);
       t.true(limits.retainBytes >= limits.keepBytes);

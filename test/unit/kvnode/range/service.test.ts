@@ -55,7 +55,7 @@ async function stage(): Promise<Stage> {
     log: storage.logOf(1),
     config: DEFAULT_REPLICATION,
     leaseValid: () => stage.leased,
-    diskFit: () => true,
+    isHealthy: () => true,
     stampBase: 0,
   });
   const host = new RangeHost({

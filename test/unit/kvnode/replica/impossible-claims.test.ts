@@ -1,15 +1,15 @@
-// Claims that R1 to R12 exclude, made all the same because a disk or ZooKeeper lost something: refused, reported, fenced, and
-// nobody ends by them. Over three replicas: a is owner of epoch 1, b and c follow, minInSync is 2.
+// Claims that R1 to R12 exclude, which happen when a disk or ZooKeeper loses something. They are refused and reported, the replica is
+// fenced, and no process ends. There are three replicas: a is owner of epoch 1, b and c follow, minInSync is 2.
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import type { Position } from '../../../../common/model/ids.ts';
-import type { AppendAck } from '../../../../kvnode/replica/replica-messages.ts';
+import type { AckMessage } from '../../../../kvnode/replica/replica-messages.ts';
 import type { LogEntry } from '../../../../kvnode/storage/storage.ts';
 import { NODES, type NodeName, type ReplicaCluster } from '../../../support/replica-cluster.ts';
 import { exchange, late, started } from '../../../support/replica-steps.ts';
 
-/** The disk of `id` has lost its log; it is up again with nothing. */
+/** The disk of `id` has lost its log, and the node is up again with an empty one. */
 function loseLog(cluster: ReplicaCluster, id: NodeName): void {
   cluster.crash(id);
   cluster.member(id).syncedGroup = 0;
@@ -20,7 +20,7 @@ function texts(cluster: ReplicaCluster, id: NodeName): readonly string[] {
   return cluster.member(id).log.entries.map(({ epoch, seq }) => `${epoch}/${seq}`);
 }
 
-test('R12: an owner that lost its log takes nothing from the others, and gives the range to one that has it', (t) => {
+test('R12: an owner that lost its log truncates nobody, and hands over to a member that has the data', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');
   exchange(cluster);
@@ -47,7 +47,7 @@ test('R12: an owner that lost its log takes nothing from the others, and gives t
   t.is(cluster.acknowledged.size >= 5, true);
 });
 
-test('R12: a learner that was in-sync in a lost history keeps it, and stops nobody', (t) => {
+test('R12: a learner that was in-sync in a lost history keeps its data, and nobody else is stopped', (t) => {
   const cluster = started();
   cluster.write('a');
   exchange(cluster);
@@ -75,23 +75,23 @@ test('R12: a learner that was in-sync in a lost history keeps it, and stops nobo
   }
   t.deepEqual(cluster.descriptor.inSync, ['b', 'c']);
   t.is(cluster.member('b').replica.readRefusal(2), null);
-  t.deepEqual(texts(cluster, 'a'), before, 'nothing of it is truncated');
+  t.deepEqual(texts(cluster, 'a'), before, 'its log is not truncated');
   t.regex(cluster.member('a').replica.status(0, Number).conflict ?? '', /is committed here/);
   t.deepEqual(cluster.reports.map(({ by }) => by).sort(), ['a', 'b']);
 });
 
-const ACK: AppendAck = {
+const ACK: AckMessage = {
   kind: 'append-ack',
   inc: 3,
   epoch: 1,
   acked: 0,
   rejection: null,
   stamp: 0,
-  unfit: false,
+  unhealthy: false,
   contradiction: null,
 };
 
-test('R12: an owner stops where an in-sync member contradicts what is committed here, and keeps it in the set', (t) => {
+test('R12: an owner stops if an in-sync member contradicts what the owner committed, and keeps that member in the set', (t) => {
   const cluster = started();
   cluster.write('a');
   exchange(cluster);
@@ -109,7 +109,7 @@ test('R12: an owner stops where an in-sync member contradicts what is committed 
   t.is(cluster.reports.length, 1);
 });
 
-test('R12: an acknowledgement of what was never sent stops the owner, not its process', (t) => {
+test('R12: an acknowledgement of entries that were never sent stops the owner, not its process', (t) => {
   const cluster = started();
   cluster.step('a', { kind: 'append-ack', from: 'c', message: { ...ACK, acked: 1_000 } });
   t.is(cluster.member('a').replica.readRefusal(1), 'NOT_READY');
@@ -138,23 +138,23 @@ test('R1: an acknowledgement of a higher epoch ends an ownership, and commits no
 const payload = new Uint8Array(0);
 const entry = (epoch: number, seq: number) => ({ epoch, seq, kind: 2, payload }) as const;
 
-/** b holds the committed entries 1/1 to 1/3; the claim comes from a in epoch 2. */
+/** b holds the committed entries 1/1 to 1/3. The claim comes from a in epoch 2. `seq` null: it is possible. */
 const CLAIMS: readonly [what: string, prev: Position, entries: readonly LogEntry[], seq: number | null][] = [
-  ['what is there already', { epoch: 1, seq: 1 }, [entry(1, 2)], null],
+  ['what b has already', { epoch: 1, seq: 1 }, [entry(1, 2)], null],
   ['what is new', { epoch: 1, seq: 3 }, [entry(2, 4)], null],
-  ['a log that is shorter', { epoch: 0, seq: 0 }, [], null],
-  ['another entry at a committed place', { epoch: 1, seq: 1 }, [entry(2, 2)], 2],
-  ['another entry at the first place', { epoch: 0, seq: 0 }, [entry(2, 1)], 1],
+  ['a shorter log', { epoch: 0, seq: 0 }, [], null],
+  ['another entry at a committed seq', { epoch: 1, seq: 1 }, [entry(2, 2)], 2],
+  ['another entry at the first seq', { epoch: 0, seq: 0 }, [entry(2, 1)], 1],
   ['that a committed entry is of another epoch', { epoch: 2, seq: 2 }, [], 2],
   ['entries with a gap', { epoch: 1, seq: 3 }, [entry(2, 4), entry(2, 6)], 5],
   ['entries that do not begin after prev', { epoch: 1, seq: 3 }, [entry(2, 5)], 4],
   ['epochs that fall', { epoch: 1, seq: 3 }, [entry(2, 4), entry(1, 5)], 5],
   ['an epoch before that of prev', { epoch: 1, seq: 3 }, [entry(0, 4)], 4],
-  ['an epoch that is not there yet', { epoch: 1, seq: 3 }, [entry(3, 4)], 4],
+  ['an epoch above its own', { epoch: 1, seq: 3 }, [entry(3, 4)], 4],
 ];
 
 for (const [what, prev, entries, seq] of CLAIMS) {
-  test(`R12: an owner claims ${what}: ${seq === null ? 'taken' : `refused at ${seq}`}`, (t) => {
+  test(`R12: an owner claims ${what}: ${seq === null ? 'accepted' : `refused at ${seq}`}`, (t) => {
     const cluster = started();
     cluster.write('a');
     cluster.write('a');
@@ -168,14 +168,14 @@ for (const [what, prev, entries, seq] of CLAIMS) {
     cluster.syncAll('b');
     const answers = cluster.mail.flatMap(({ message }) => (message.kind === 'append-ack' ? [message] : []));
     t.deepEqual([...new Set(answers.map(({ contradiction }) => contradiction))], [seq]);
-    t.is(cluster.reports.length, seq === null ? 0 : 1, 'told once');
+    t.is(cluster.reports.length, seq === null ? 0 : 1, 'reported once');
     t.deepEqual(texts(cluster, 'b').slice(0, 3), before);
     if (seq === null) return;
     t.true(answers.every(({ acked }) => acked === 0));
     const good = { ...append, prev: { epoch: 1, seq: 3 }, entries: [entry(2, 4)] };
     cluster.step('b', { kind: 'append', from: 'a', message: good });
     cluster.syncAll('b');
-    t.is(replica.commitSeq, 3, 'nothing is applied under that epoch any more');
+    t.is(replica.commitSeq, 3, 'nothing more is applied under that epoch');
     const last = cluster.mail.at(-1)?.message;
     t.true(last?.kind === 'append-ack' && last.acked === 0 && last.contradiction === seq);
     cluster.step('b', { kind: 'append', from: 'a', message: { ...good, epoch: 3 } });
@@ -183,7 +183,7 @@ for (const [what, prev, entries, seq] of CLAIMS) {
     const next = cluster.mail.at(-1)?.message;
     t.true(
       next?.kind === 'append-ack' && next.acked === 4 && next.contradiction === null,
-      'the next epoch is another one',
+      'the fence is lifted in the next epoch',
     );
   });
 }
@@ -203,12 +203,12 @@ for (const [position, verdict] of SNAPSHOTS) {
     cluster.write('a');
     exchange(cluster);
     t.is(cluster.member('b').replica.offerSnapshot('a', 2, position), verdict);
-    cluster.step('b', { kind: 'tick', quietMs: 0, pausedMs: 0 });
+    cluster.step('b', { kind: 'tick', heartbeatMs: 0, pausedMs: 0 });
     t.is(cluster.reports.length, verdict === 'refuse' ? 1 : 0);
   });
 }
 
-test('R1: two nodes claim one epoch, as after a ZooKeeper that was restored: nobody ends, and the next epoch settles it', (t) => {
+test('R1: two nodes claim one epoch after a restore of ZooKeeper: no process ends, and the next epoch settles it', (t) => {
   const cluster = started();
   const append = {
     kind: 'append',
@@ -234,7 +234,7 @@ test('R1: two nodes claim one epoch, as after a ZooKeeper that was restored: nob
   t.is(typeof cluster.write(cluster.descriptor.owner.node as NodeName), 'number');
 });
 
-test('R1: a replica says so where it is named as the owner of an epoch that it has seen before', (t) => {
+test('R1: a replica reports a conflict if it is named as the owner of an epoch that it has seen before', (t) => {
   const cluster = started();
   const { replica, session } = cluster.member('b');
   const { descriptor } = cluster;
@@ -246,20 +246,20 @@ test('R1: a replica says so where it is named as the owner of an epoch that it h
       session,
     });
   };
-  t.is(replica.misfit, null);
+  t.is(replica.mismatch, null);
   named(descriptor.epoch, 98);
   t.is(replica.ownedEpoch, null);
   t.regex(replica.status(0, Number).conflict ?? '', /cannot own epoch 1, which it has seen before/);
   cluster.step('b', { kind: 'session-ended' });
-  t.is(replica.misfit, null);
+  t.is(replica.mismatch, null);
   named(descriptor.epoch, 98);
-  t.regex(replica.misfit ?? '', /cannot own epoch 1/);
+  t.regex(replica.mismatch ?? '', /cannot own epoch 1/);
   named(descriptor.epoch + 1, 99);
   t.is(replica.ownedEpoch, descriptor.epoch + 1);
-  t.is(replica.misfit, null);
+  t.is(replica.mismatch, null);
 });
 
-test('R1: an image of the own epoch that names another owner ends the ownership, not the process', (t) => {
+test('R1: an image of the same epoch with another owner ends the ownership, not the process', (t) => {
   const cluster = started();
   const { descriptor } = cluster;
   const image = { descriptor: { ...descriptor, owner: { node: 'b', inc: 2, session: 's' } }, version: 99 };

@@ -1,12 +1,12 @@
-// Who leaves the in-sync set first, as a table: members are written `name:acknowledged`, with `!` where the session has ended
-// and `~` where the member is late.
+// Which member is removed from the in-sync set first, as a table. Members are written `name:acked`, with `!` if the session has ended
+// and `~` if the member is late.
 
 import test from 'ava';
-import { silentMember } from '../../../../kvnode/replica/in-sync-review.ts';
+import { memberToRemove } from '../../../../kvnode/replica/in-sync-review.ts';
 import { FollowerProgress } from '../../../../kvnode/replica/progress.ts';
 
-const leaves = test.macro({
-  title: (_, members, expected) => `of ${members} ${expected ?? 'nobody'} leaves`,
+const removed = test.macro({
+  title: (_, members, expected) => `${expected ?? 'no member'} is removed from ${members}`,
   exec: (t, members: string, expected: string | null) => {
     const rows = members.split(' ').map((text) => {
       const [node = '', acked = ''] = text.replace(/[!~]/g, '').split(':');
@@ -20,7 +20,7 @@ const leaves = test.macro({
     }
     const row = (node: string) => rows.find((one) => one.node === node);
     const descriptor = { inSync: ['owner', ...rows.map(({ node }) => node)] };
-    const found = silentMember(
+    const found = memberToRemove(
       descriptor,
       followers,
       (node) => row(node)?.isGone !== true,
@@ -30,9 +30,9 @@ const leaves = test.macro({
   },
 });
 
-test(leaves, 'b:9 c:9', null);
-test(leaves, 'b:9 c:5~', 'c');
-test(leaves, 'b:7~ c:5~', 'c');
-test(leaves, 'b:9! c:9', 'b');
-test(leaves, 'b:9! c:1~', 'b');
-test(leaves, 'b:9! c:3!', 'c');
+test(removed, 'b:9 c:9', null);
+test(removed, 'b:9 c:5~', 'c');
+test(removed, 'b:7~ c:5~', 'c');
+test(removed, 'b:9! c:9', 'b');
+test(removed, 'b:9! c:1~', 'b');
+test(removed, 'b:9! c:3!', 'c');

@@ -1,4 +1,4 @@
-// What a replica makes of what nobody should have said: an image that breaks a rule, a snapshot older than what it had.
+// How a replica handles input that the rules exclude: an image that breaks R1, and a snapshot older than what it had.
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
@@ -37,7 +37,7 @@ function replicaOf(self: 'a' | 'b', log = new MemoryLog()): Replica {
     log,
     config: DEFAULT_REPLICATION,
     leaseValid: () => true,
-    diskFit: () => true,
+    isHealthy: () => true,
     stampBase: 0,
   });
 }
@@ -48,7 +48,7 @@ const owners = [
 ] as const;
 
 for (const owner of owners) {
-  test(`an owner whose own epoch is given to ${owner.node} in ${owner.session} owns no longer`, (t) => {
+  test(`an owner whose epoch is given to ${owner.node} in ${owner.session} stops owning`, (t) => {
     const replica = replicaOf('a');
     replica.step({ kind: 'image', image: { descriptor: DESCRIPTOR, version: 0 }, session: 's1' }, NOW);
     t.is(replica.ownedEpoch, 1);
@@ -59,7 +59,7 @@ for (const owner of owners) {
   });
 }
 
-test('a void replica takes a snapshot in that is older than what it had: its log counts for nothing', (t) => {
+test('a void replica installs a snapshot that is older than what it had, because its log counts as empty', (t) => {
   const log = new MemoryLog();
   const replica = replicaOf('b', log);
   t.is(replica.offerSnapshot('a', 1, { epoch: 1, seq: 200 }), 'take');
@@ -72,7 +72,7 @@ test('a void replica takes a snapshot in that is older than what it had: its log
   t.is(
     replica.offerSnapshot('a', 3, { epoch: 1, seq: 200 }),
     'take',
-    'the next owner has written less of its state',
+    'the next owner has written less of its state to disk',
   );
   replica.becomeVoid();
   log.startAfter({ epoch: 1, seq: 200 });

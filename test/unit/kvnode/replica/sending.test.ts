@@ -1,4 +1,4 @@
-// What an owner sends to a follower that answers nothing while the log goes on.
+// What an owner sends to a follower that does not answer while the log grows.
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
@@ -11,7 +11,7 @@ import { MemoryLog } from '../../../support/memory-log.ts';
 
 const config = { ...DEFAULT_REPLICATION, inflightBytesMax: 100, appendBytesMax: 50 };
 
-function ownerWith(entries: Seq, quietMs = config.idleAppendMs) {
+function ownerWith(entries: Seq, heartbeatMs = config.heartbeatMs) {
   const log = new MemoryLog();
   const recovered = log.recover(0, { range: 1, inc: 1 });
   const state = new LogState(recovered, log);
@@ -22,46 +22,46 @@ function ownerWith(entries: Seq, quietMs = config.idleAppendMs) {
   const follower = new FollowerProgress('b', 1, origin, 0);
   follower.becomeStream();
   const due = (now: number) => {
-    const sending = new Sending({ log: state, config, epoch: 1, mayVouch: false, now });
-    sending.sendTo(follower, quietMs);
+    const sending = new Sending({ log: state, config, epoch: 1, readsAllowed: false, now });
+    sending.sendTo(follower, heartbeatMs);
     const messages = sending.messages.flatMap(({ message }) => (message.kind === 'append' ? [message] : []));
     return { messages, needsSnapshot: sending.snapshots.length > 0 };
   };
   return { log, state, follower, due };
 }
 
-test('a follower with a full window is asked again and again whether it is there', (t) => {
+test('a follower with a full window still gets heartbeats', (t) => {
   const { due } = ownerWith(20);
   t.deepEqual(
     due(1_000).messages.map(({ entries }) => entries.length),
     [2, 2],
   );
   t.deepEqual(due(1_001).messages, []);
-  t.like(due(1_000 + config.idleAppendMs).messages, [{ prev: { epoch: 1, seq: 4 }, entries: [] }]);
+  t.like(due(1_000 + config.heartbeatMs).messages, [{ prev: { epoch: 1, seq: 4 }, entries: [] }]);
 });
 
-test('once the log no longer has what is in flight, a follower that came back needs a snapshot', (t) => {
+test('a follower needs a snapshot once the log has dropped what is in flight to it', (t) => {
   const { log, follower, due } = ownerWith(20);
   due(1_000);
   log.startAfter({ epoch: 1, seq: 4 });
-  t.false(due(1_000 + config.idleAppendMs).needsSnapshot, 'the log still meets what it would have');
+  t.false(due(1_000 + config.heartbeatMs).needsSnapshot, 'the log still reaches back to what was sent');
   log.startAfter({ epoch: 1, seq: 5 });
-  t.false(due(1_001 + config.idleAppendMs).needsSnapshot, 'not before it is silent for a while');
-  const later = due(1_000 + 2 * config.idleAppendMs);
+  t.false(due(1_001 + config.heartbeatMs).needsSnapshot, 'not before the next heartbeat is due');
+  const later = due(1_000 + 2 * config.heartbeatMs);
   t.deepEqual([later.needsSnapshot, later.messages], [true, []]);
   t.is(follower.state, 'snapshot');
 });
 
-test('a follower that has everything is left in silence for longer, until there is something to tell', (t) => {
-  const quietMs = 10 * config.idleAppendMs;
-  const { state, follower, due } = ownerWith(2, quietMs);
+test('a follower that has everything gets fewer heartbeats, but a new commitSeq at once', (t) => {
+  const heartbeatMs = 10 * config.heartbeatMs;
+  const { state, follower, due } = ownerWith(2, heartbeatMs);
   due(1_000);
-  t.is(due(1_000 + config.idleAppendMs).messages.length, 1, 'it has not acknowledged yet');
+  t.is(due(1_000 + config.heartbeatMs).messages.length, 1, 'it has not acknowledged everything yet');
   follower.acknowledged(2, 0);
-  t.deepEqual(due(1_000 + 2 * config.idleAppendMs).messages, []);
+  t.deepEqual(due(1_000 + 2 * config.heartbeatMs).messages, []);
   state.synced(1);
   state.commit(2);
-  t.is(due(1_000 + 2 * config.idleAppendMs).messages.length, 1, 'a new commitSeq is told at once');
-  t.deepEqual(due(1_000 + quietMs).messages, []);
-  t.is(due(1_000 + 2 * config.idleAppendMs + quietMs).messages.length, 1);
+  t.is(due(1_000 + 2 * config.heartbeatMs).messages.length, 1, 'a new commitSeq is sent at once');
+  t.deepEqual(due(1_000 + heartbeatMs).messages, []);
+  t.is(due(1_000 + 2 * config.heartbeatMs + heartbeatMs).messages.length, 1);
 });

@@ -1,4 +1,4 @@
-// Single rules of replication as short stories over three replicas (test/support/replica-cluster.ts): a is owner of
+// Single rules of replication, each as a short sequence of steps of three replicas (test/support/replica-cluster.ts): a is owner of
 // epoch 1, b and c follow, minInSync is 2.
 
 import test from 'ava';
@@ -28,7 +28,7 @@ test('R4: a write is acknowledged when every in-sync member has it on disk, and 
   t.is(cluster.acknowledged.size, before + 1);
 });
 
-test('R5: a member that is late leaves; the next one may not, and writes are refused while reads go on', (t) => {
+test('R5: a late member is removed; at the minimum the next one stays, writes are refused and reads go on', (t) => {
   const cluster = started();
   cluster.crash('c');
   cluster.write('a');
@@ -46,7 +46,7 @@ test('R5: a member that is late leaves; the next one may not, and writes are ref
   t.is(cluster.member('a').replica.readRefusal(1), null);
 });
 
-test('R6: who comes back catches up and joins the in-sync set again', (t) => {
+test('R6: a replica that comes back catches up and joins the in-sync set again', (t) => {
   const cluster = started();
   cluster.crash('c');
   cluster.write('a');
@@ -61,7 +61,7 @@ test('R6: who comes back catches up and joins the in-sync set again', (t) => {
   cluster.checkDurable();
 });
 
-/** Entries that c is sent from now on, all of them delivered, with no time passing. */
+/** Delivers everything without letting time pass. Returns the number of entries that were sent to c. */
 function sentToC(cluster: ReplicaCluster): number {
   let entries = 0;
   while (cluster.mail.length > 0 || cluster.casInFlight.length > 0) {
@@ -70,12 +70,12 @@ function sentToC(cluster: ReplicaCluster): number {
       cluster.deliver(0);
     }
     for (const id of NODES) cluster.syncAll(id);
-    while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
+    while (cluster.casInFlight.length > 0) cluster.applyCas(0, true);
   }
   return entries;
 }
 
-test('R3: what was lost with a connection is sent again as soon as there is a new one, and no more than that', (t) => {
+test('R3: entries that were lost with a connection, and no others, are sent again as soon as there is a new one', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');
   exchange(cluster);
@@ -83,13 +83,13 @@ test('R3: what was lost with a connection is sent again as soon as there is a ne
   cluster.mail = cluster.mail.filter(({ to }) => to !== 'c');
   sentToC(cluster);
   const before = cluster.acknowledged.size;
-  cluster.step('c', { kind: 'reachable', node: 'a' });
-  cluster.step('a', { kind: 'reachable', node: 'c' });
+  cluster.step('c', { kind: 'connected', node: 'a' });
+  cluster.step('a', { kind: 'connected', node: 'c' });
   t.is(sentToC(cluster), 3);
   t.is(cluster.acknowledged.size, before + 3);
 });
 
-test('R6: who comes back is found by its connection and is in-sync again without a tick', (t) => {
+test('R6: a replica that connects again is in-sync again without a tick', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');
   exchange(cluster);
@@ -102,12 +102,12 @@ test('R6: who comes back is found by its connection and is in-sync again without
   cluster.restart('c');
   for (const id of NODES) cluster.readDescriptor(id);
   cluster.mail = [];
-  cluster.step('a', { kind: 'reachable', node: 'c' });
+  cluster.step('a', { kind: 'connected', node: 'c' });
   t.is(sentToC(cluster), 1, 'what it missed');
   t.deepEqual(cluster.descriptor.inSync, ['a', 'b', 'c']);
 });
 
-test('R3: a follower that acknowledged nothing yet is probed at the end of the log, not sent all of it', (t) => {
+test('R3: a follower that has acknowledged nothing yet is probed at the end of the log, and is not sent the whole log', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');
   exchange(cluster);
@@ -117,11 +117,11 @@ test('R3: a follower that acknowledged nothing yet is probed at the end of the l
   cluster.mail = [];
   cluster.readDescriptor('b');
   cluster.mail = [];
-  cluster.step('b', { kind: 'reachable', node: 'c' });
+  cluster.step('b', { kind: 'connected', node: 'c' });
   t.is(sentToC(cluster), 1, 'EpochStart');
 });
 
-test('R6: what a learner acknowledged counts for nothing once its log has lost it', (t) => {
+test('R6: an acknowledgement of a learner does not count once its log has lost the entries', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');
   exchange(cluster);
@@ -131,7 +131,7 @@ test('R6: what a learner acknowledged counts for nothing once its log has lost i
   cluster.tick(late);
   exchange(cluster);
   t.deepEqual(cluster.descriptor.inSync, ['a', 'b']);
-  // The disk forgot what it had confirmed (R12): never an in-sync member's, but a learner's may be.
+  // The disk lost what it had synced. R12 excludes that for in-sync members, but not for a learner whose disk was set aside.
   cluster.member('c').syncedGroup = 0;
   cluster.restart('c');
   for (const id of NODES) cluster.readDescriptor(id);
@@ -143,7 +143,7 @@ test('R6: what a learner acknowledged counts for nothing once its log has lost i
   t.deepEqual(cluster.descriptor.inSync, ['a', 'b', 'c']);
 });
 
-test('R7, R1: after a failover the old owner, back again, follows and drops what nobody acknowledged', (t) => {
+test('R7, R1: after a failover the old owner comes back, follows, and truncates what was never acknowledged', (t) => {
   const cluster = started();
   cluster.write('a');
   cluster.syncAll('a');
@@ -165,8 +165,8 @@ test('R7, R1: after a failover the old owner, back again, follows and drops what
   t.is(cluster.member('a').replica.ownedEpoch, null);
 });
 
-/** b is owner of epoch 2; c has its first Append, but not on disk. */
-function entered(): ReplicaCluster {
+/** b is owner of epoch 2. c has received b's first Append and has not synced it. */
+function secondEpoch(): ReplicaCluster {
   const cluster = started();
   cluster.expireOwner();
   cluster.promote(0);
@@ -177,7 +177,7 @@ function entered(): ReplicaCluster {
 }
 
 test('R3: nothing is acknowledged under an epoch that is not on disk', (t) => {
-  const cluster = entered();
+  const cluster = secondEpoch();
   const answers = () => cluster.mail.filter(({ from }) => from === 'c').length;
   t.is(cluster.member('c').replica.epochSeen, 2);
   t.is(answers(), 0);
@@ -185,38 +185,38 @@ test('R3: nothing is acknowledged under an epoch that is not on disk', (t) => {
   t.is(answers(), 1);
 });
 
-test('R3: a restart does not forget an epoch that was on disk', (t) => {
-  const cluster = entered();
+test('R3: an epochSeen that was on disk survives a restart', (t) => {
+  const cluster = secondEpoch();
   cluster.syncAll('c');
   cluster.crash('c');
   cluster.restart('c');
   t.is(cluster.member('c').replica.epochSeen, 2);
 });
 
-test('R8: a hand-over waits for what is under way, stops, and makes the other one owner', (t) => {
+test('R8: a hand-over waits for the entries under way, stops the owner, and makes the other one owner', (t) => {
   const cluster = started();
   cluster.write('a');
   cluster.handOver('a');
   t.is(cluster.write('a'), 'NOT_READY', 'new writes wait for the new owner');
   const before = cluster.acknowledged.size;
   exchange(cluster);
-  t.is(cluster.acknowledged.size, before + 1, 'what was under way is acknowledged');
+  t.is(cluster.acknowledged.size, before + 1, 'the write under way is acknowledged');
   t.not(cluster.descriptor.owner.node, 'a');
   t.is(cluster.descriptor.epoch, 2);
   t.is(cluster.member('a').replica.ownedEpoch, null);
 });
 
-test('R8: while its hand-over is out an owner serves no reads either', (t) => {
+test('R8: while the compare-and-set of its hand-over is in flight, an owner serves no reads either', (t) => {
   const cluster = started();
   const { replica } = cluster.member('a');
   cluster.handOver('a');
   t.is(cluster.casInFlight.length, 1);
   t.is(replica.readRefusal(1), 'NOT_READY');
-  cluster.carryOutCas(0, false);
-  t.is(replica.readRefusal(1), 'NOT_READY', 'nor while nobody knows what became of it');
+  cluster.applyCas(0, false);
+  t.is(replica.readRefusal(1), 'NOT_READY', 'nor while its outcome is unknown');
 });
 
-test('R10: a lost answer of a shrink counts the member until an image settles it', (t) => {
+test('R10: if the answer of a shrink is lost, the member counts until an image settles it', (t) => {
   const cluster = started();
   cluster.crash('c');
   cluster.write('a');
@@ -225,10 +225,10 @@ test('R10: a lost answer of a shrink counts the member until an image settles it
     while (cluster.mail.length > 0) cluster.deliver(0);
   }
   const before = cluster.acknowledged.size;
-  // In two steps: after a gap of its own as long as lagMs an owner blames nobody.
+  // In two ticks: after a pause of lagMs an owner removes nobody.
   cluster.tick(late / 2);
   cluster.tick(late / 2);
-  cluster.carryOutCas(0, false);
+  cluster.applyCas(0, false);
   exchange(cluster, 1);
   t.deepEqual(cluster.descriptor.inSync, ['a', 'b'], 'it took effect');
   t.is(cluster.acknowledged.size, before, 'but the owner does not know');
@@ -239,65 +239,65 @@ test('R10: a lost answer of a shrink counts the member until an image settles it
 test('R11: an owner without a lease serves no linearizable read', (t) => {
   const cluster = started();
   const { replica } = cluster.member('a');
-  t.is(replica.staleMs(cluster.now + 50), 0, 'it may vouch for itself');
+  t.is(replica.staleMs(cluster.now + 50), 0, 'its state is current');
   cluster.cutOff = 'a';
   cluster.expireOwner();
   t.is(replica.readRefusal(1), 'NOT_READY');
   cluster.tick(5_000);
-  t.is(replica.staleMs(cluster.now), 5_000, 'what it has is as old as its lease');
+  t.is(replica.staleMs(cluster.now), 5_000, 'its state is as old as the end of its lease');
 });
 
-test('R11: an owner that has stopped for a hand-over vouches for nothing, whatever became of it', (t) => {
+test('R11: an owner that has stopped for a hand-over echoes no stamps, whatever the outcome is', (t) => {
   const cluster = started();
   const echoes = () => {
     cluster.mail = [];
-    cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+    cluster.tick(DEFAULT_REPLICATION.heartbeatMs);
     return cluster.mail.flatMap(({ from, message }) =>
       from === 'a' && message.kind === 'append' ? [message.echo !== null] : [],
     );
   };
   t.deepEqual(echoes(), [true, true]);
   cluster.handOver('a');
-  cluster.carryOutCas(0, false);
+  cluster.applyCas(0, false);
   t.not(cluster.descriptor.owner.node, 'a');
-  t.deepEqual(echoes(), [false, false], 'the other one may have acknowledged writes');
+  t.deepEqual(echoes(), [false, false], 'the next owner may have acknowledged writes');
 });
 
 test('R11: an owner without a lease echoes no stamp', (t) => {
   const cluster = started();
   cluster.expireOwner();
   cluster.mail = [];
-  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  cluster.tick(DEFAULT_REPLICATION.heartbeatMs);
   const echoes = cluster.mail.map(({ message }) => (message.kind === 'append' ? message.echo : undefined));
   t.deepEqual(echoes, [null, null]);
 });
 
-test('R11: a follower knows how far behind it may be once the owner has echoed its stamp', (t) => {
+test('R11: a follower knows how old its state may be once the owner has echoed its stamp', (t) => {
   const cluster = started();
   exchange(cluster, 3);
-  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  cluster.tick(DEFAULT_REPLICATION.heartbeatMs);
   exchange(cluster, 2);
   const { replica } = cluster.member('b');
   const staleMs = replica.staleMs(cluster.now);
   t.true(staleMs !== null && staleMs >= 0, `${staleMs}`);
   const later = cluster.now + 5_000;
-  t.is(replica.staleMs(later), (staleMs ?? 0) + 5_000, 'it grows while nothing is heard');
+  t.is(replica.staleMs(later), (staleMs ?? 0) + 5_000, 'it grows while nothing is received');
 });
 
-test('R11: the replica of an idle range stays as fresh as what it hears', (t) => {
+test('R11: the state of an idle range is as recent as the last heartbeat', (t) => {
   const cluster = started();
   const committedAt = cluster.now;
-  const { idleAppendMs } = DEFAULT_REPLICATION;
+  const { heartbeatMs } = DEFAULT_REPLICATION;
   for (let beat = 0; beat < 20; beat++) {
-    cluster.tick(idleAppendMs);
+    cluster.tick(heartbeatMs);
     exchange(cluster, 1);
-    const quietMs = Math.max(idleAppendMs, (cluster.now - committedAt) / 4);
+    const intervalMs = Math.max(heartbeatMs, (cluster.now - committedAt) / 4);
     const staleMs = cluster.member('b').replica.staleMs(cluster.now);
-    t.true(staleMs !== null && staleMs <= 2 * quietMs + idleAppendMs, `${staleMs} after ${beat} beats`);
+    t.true(staleMs !== null && staleMs <= 2 * intervalMs + heartbeatMs, `${staleMs} after ${beat} beats`);
   }
 });
 
-test('R3: a follower answers the first Append that meets its log, though it acknowledges no more than before', (t) => {
+test('R3: a follower answers the first Append that matches its log, although it acknowledges no more than before', (t) => {
   const cluster = new ReplicaCluster();
   for (const id of NODES) cluster.syncAll(id);
   while (cluster.mail.length > 0) cluster.deliver(0);
@@ -315,48 +315,48 @@ test('R3: a follower answers the first Append that meets its log, though it ackn
   t.is(cluster.member('a').replica.commitSeq, 1, 'no time has passed');
 });
 
-test('R8: an owner whose disk stalls hands over to a member whose disk works, though its entries cannot commit', (t) => {
+test('R8: an owner whose disk stalls hands over to a healthy member, although its entries cannot commit', (t) => {
   const cluster = started();
-  cluster.unfit.add('a');
-  cluster.unfit.add('b');
-  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  cluster.unhealthy.add('a');
+  cluster.unhealthy.add('b');
+  cluster.tick(DEFAULT_REPLICATION.heartbeatMs);
   exchange(cluster);
   cluster.write('a');
   const before = cluster.acknowledged.size;
   cluster.handOver('a');
   cluster.tick(late);
-  while (cluster.casInFlight.length > 0) cluster.carryOutCas(0, true);
+  while (cluster.casInFlight.length > 0) cluster.applyCas(0, true);
   t.is(cluster.descriptor.owner.node, 'c');
-  t.is(cluster.acknowledged.size, before, 'nothing was acknowledged that a had not on its disk');
+  t.is(cluster.acknowledged.size, before, 'no write was acknowledged that a does not have on disk');
 });
 
-test('R8: nothing is handed over where every other disk is in trouble as well', (t) => {
+test('R8: an owner does not hand over while every other member is unhealthy, too', (t) => {
   const cluster = started();
-  for (const id of NODES) cluster.unfit.add(id);
-  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  for (const id of NODES) cluster.unhealthy.add(id);
+  cluster.tick(DEFAULT_REPLICATION.heartbeatMs);
   exchange(cluster);
   cluster.handOver('a');
   exchange(cluster);
   t.is(cluster.descriptor.owner.node, 'a');
-  cluster.unfit.clear();
-  cluster.tick(DEFAULT_REPLICATION.idleAppendMs);
+  cluster.unhealthy.clear();
+  cluster.tick(DEFAULT_REPLICATION.heartbeatMs);
   exchange(cluster);
   cluster.handOver('a');
   exchange(cluster);
-  t.not(cluster.descriptor.owner.node, 'a', 'until one is well again');
+  t.not(cluster.descriptor.owner.node, 'a', 'until one is healthy again');
 });
 
-test('R8: nothing is handed to a member that is about to stop, also where only its live znode says so yet', (t) => {
+test('R8: an owner does not hand over to a member that is about to stop, even if only the live znode says so yet', (t) => {
   for (const unseen of [false, true]) {
     const cluster = started();
-    const [first] = [heirOf(cluster)];
+    const first = transfereeOf(cluster);
     cluster.standings.set(first, 'stopping');
     cluster.standingsUnseen = unseen;
     for (const id of NODES) cluster.readDescriptor(id);
     cluster.handOver('a');
     exchange(cluster);
     if (unseen) {
-      t.is(cluster.descriptor.owner.node, 'a', 'the read of its session tells, and a serves on');
+      t.is(cluster.descriptor.owner.node, 'a', 'the read of its session shows it, and a goes on serving');
       t.is(cluster.member('a').replica.readRefusal(1), null);
       cluster.standingsUnseen = false;
       cluster.readDescriptor('a');
@@ -367,9 +367,9 @@ test('R8: nothing is handed to a member that is about to stop, also where only i
   }
 });
 
-test('R8: a member that is to be emptied takes over only where there is no other', (t) => {
+test('R8: a draining member takes over only if there is no other', (t) => {
   const cluster = started();
-  const first = heirOf(cluster);
+  const first = transfereeOf(cluster);
   const second = NODES.find((id) => id !== 'a' && id !== first) ?? '';
   cluster.standings.set(first, 'draining');
   cluster.readDescriptor('a');
@@ -385,7 +385,7 @@ test('R8: a member that is to be emptied takes over only where there is no other
   t.not(other.descriptor.owner.node, 'a');
 });
 
-test('an owner has a successor to wait for as long as another replica lives and does not stop', (t) => {
+test('an owner has a successor while another replica is live and not about to stop', (t) => {
   const cluster = started();
   const { replica } = cluster.member('a');
   t.true(replica.hasSuccessor);
@@ -398,18 +398,18 @@ test('an owner has a successor to wait for as long as another replica lives and 
   t.false(cluster.member('b').replica.hasSuccessor, 'only an owner hands over');
 });
 
-/** Who would take over from a, were all the same. */
-function heirOf(before: ReplicaCluster): NodeName {
+/** The member that would take over from a if all members were equal. */
+function transfereeOf(before: ReplicaCluster): NodeName {
   const cluster = started();
   cluster.handOver('a');
   exchange(cluster);
   const { node } = cluster.descriptor.owner;
-  const heir = NODES.find((id) => id === node && id !== before.descriptor.owner.node);
-  if (heir === undefined) throw new Error(`${node} is no heir`);
-  return heir;
+  const transferee = NODES.find((id) => id === node && id !== before.descriptor.owner.node);
+  if (transferee === undefined) throw new Error(`${node} is no transferee`);
+  return transferee;
 }
 
-test('a learner lags from when it last acknowledged something until it could be in-sync', (t) => {
+test('a learner is lagging from its last progress until it can be in-sync', (t) => {
   const cluster = started();
   const lagging = () => [...cluster.member('a').replica.lagging].map(({ node }) => node);
   t.deepEqual(lagging(), [], 'members of the in-sync set do not');
@@ -422,7 +422,7 @@ test('a learner lags from when it last acknowledged something until it could be 
   t.deepEqual(lagging(), ['c']);
   const [before] = cluster.member('a').replica.lagging;
   cluster.tick(1_000);
-  t.is([...cluster.member('a').replica.lagging][0]?.since, before?.since, 'it caught up with nothing');
+  t.is([...cluster.member('a').replica.lagging][0]?.since, before?.since, 'it made no progress');
   cluster.settle();
   t.deepEqual(lagging(), []);
 });

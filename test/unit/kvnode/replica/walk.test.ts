@@ -1,5 +1,5 @@
-// Random walks over three replicas (test/support/replica-walk.ts), fresh ones each time. The seed of a failing walk is in its
-// message: RANGEKEEPER_WALK_SEED=<seed> replays it alone.
+// Random walks over three replicas (test/support/replica-walk.ts), with new seeds each time. A failing walk shows its seed.
+// RANGEKEEPER_WALK_SEED=<seed> runs that walk alone.
 
 import test from 'ava';
 import { realEnv } from '../../../../common/base/env.ts';

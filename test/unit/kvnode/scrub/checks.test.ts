@@ -1,4 +1,4 @@
-// The owner's side of consistency checks: who is waited for, what counts, how a check ends.
+// The owner's side of consistency checks: which replicas are waited for, which reports count, and how a check ends.
 
 import test from 'ava';
 import type { RangeCheck } from '../../../../common/model/range-check.ts';
@@ -13,7 +13,7 @@ const OTHER: Digest = { rows: 3, checksum: 8 };
 const EPOCH = 4;
 const SEQ = 11;
 const HERE = { epoch: EPOCH, seq: SEQ };
-const PATIENCE_MS = 1_000;
+const TIMEOUT_MS = 1_000;
 
 const STATUS: ReplicaStatus = {
   ...{ range: 1, inc: 1, role: 'owner', epochSeen: EPOCH, lastSeq: 0, syncedSeq: 0, commitSeq: 0 },
@@ -26,13 +26,13 @@ function follower(node: string): FollowerStatus {
 }
 
 /** A range of nodes a (the owner), b, c, with incs 1, 2, 3. */
-class Stage {
+class OwnedRange {
   readonly env = new VirtualEnv();
   readonly ended: (RangeCheck | null)[] = [];
   readonly checks = new RangeChecks({
     env: this.env,
     self: 'a',
-    config: { checkPatienceMs: PATIENCE_MS },
+    config: { checkTimeoutMs: TIMEOUT_MS },
     touched: () => {},
     ended: (_, check) => this.ended.push(check),
   });
@@ -61,7 +61,7 @@ class Stage {
 
   report(from: string, digest: Digest | null = GOOD, inc = 'abc'.indexOf(from) + 1, at = HERE): void {
     if (from === 'a') this.checks.applied(1, at);
-    this.checks.report(from, inc, 1, at, digest);
+    this.checks.report(1, at, { node: from, inc, digest });
   }
 }
 
@@ -69,118 +69,118 @@ function words(check: RangeCheck): string {
   return check.replicas.map(({ node, verdict }) => `${node} ${verdict}`).join(', ');
 }
 
-test('a check ends once the owner and all that stream have reported', (t) => {
-  const stage = new Stage();
-  const begun = stage.checks.begin(stage.host) as RangeCheck;
+test('a check ends once the owner and all followers in state stream have reported', (t) => {
+  const range = new OwnedRange();
+  const begun = range.checks.begin(range.host) as RangeCheck;
   t.like(begun, { range: 1, epoch: EPOCH, seq: SEQ, verdict: null });
-  stage.report('b');
-  stage.report('a');
-  t.is(stage.checks.count, 1);
-  t.is(stage.checks.find(1, EPOCH, SEQ)?.verdict, null);
-  stage.report('c');
-  t.is(stage.verdicts, 'sound: a sound, b sound, c sound');
-  t.is(stage.checks.count, 0);
-  t.is(stage.checks.find(1, EPOCH, SEQ)?.verdict, 'sound');
+  range.report('b');
+  range.report('a');
+  t.is(range.checks.count, 1);
+  t.is(range.checks.find(1, EPOCH, SEQ)?.verdict, null);
+  range.report('c');
+  t.is(range.verdicts, 'sound: a sound, b sound, c sound');
+  t.is(range.checks.count, 0);
+  t.is(range.checks.find(1, EPOCH, SEQ)?.verdict, 'sound');
 });
 
-test('a replica that differs is told apart', (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  for (const node of ['a', 'b']) stage.report(node);
-  stage.report('c', OTHER);
-  t.is(stage.verdicts, 'damaged: a sound, b sound, c damaged');
+test('a replica that differs from the majority is damaged', (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  for (const node of ['a', 'b']) range.report(node);
+  range.report('c', OTHER);
+  t.is(range.verdicts, 'damaged: a sound, b sound, c damaged');
 });
 
-test('the owner itself may be the one', (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  for (const node of ['b', 'c']) stage.report(node);
-  stage.report('a', OTHER);
-  t.is(stage.verdicts, 'damaged: a damaged, b sound, c sound');
+test('the owner itself may be damaged', (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  for (const node of ['b', 'c']) range.report(node);
+  range.report('a', OTHER);
+  t.is(range.verdicts, 'damaged: a damaged, b sound, c sound');
 });
 
-test('a silent replica is waited for, and no longer', async (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  await stage.env.run(400);
-  stage.report('a');
-  stage.report('b');
-  await stage.env.run(PATIENCE_MS);
-  t.is(stage.ended.length, 0, 'twice the time that the owner took comes on top');
-  await stage.env.run(2_000);
-  t.is(stage.verdicts, 'sound: a sound, b sound, c silent');
+test('a silent replica is waited for until the deadline', async (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  await range.env.run(400);
+  range.report('a');
+  range.report('b');
+  await range.env.run(TIMEOUT_MS);
+  t.is(range.ended.length, 0, 'the deadline includes twice the time that the owner took');
+  await range.env.run(2_000);
+  t.is(range.verdicts, 'sound: a sound, b sound, c silent');
 });
 
-test('one that leaves the in-sync set is not waited for any more', async (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  for (const node of ['a', 'b']) stage.report(node);
-  stage.replica.image.descriptor.inSync = ['a', 'b'];
-  await stage.env.run(PATIENCE_MS - 100);
-  t.is(stage.verdicts, 'sound: a sound, b sound, c silent');
+test('a replica that leaves the in-sync set is no longer waited for', async (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  for (const node of ['a', 'b']) range.report(node);
+  range.replica.image.descriptor.inSync = ['a', 'b'];
+  await range.env.run(TIMEOUT_MS - 100);
+  t.is(range.verdicts, 'sound: a sound, b sound, c silent');
 });
 
-test('one that declines ends the waiting', (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  for (const node of ['a', 'b']) stage.report(node);
-  stage.report('c', null);
-  t.is(stage.verdicts, 'sound: a sound, b sound, c silent');
+test('a replica that declines is not waited for', (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  for (const node of ['a', 'b']) range.report(node);
+  range.report('c', null);
+  t.is(range.verdicts, 'sound: a sound, b sound, c silent');
 });
 
-test('what is of another life, another epoch or another check counts for nothing', (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  for (const node of ['a', 'b']) stage.report(node);
-  stage.report('c', OTHER, 9);
-  stage.report('c', OTHER, 3, { epoch: EPOCH - 1, seq: SEQ });
-  stage.report('c', OTHER, 3, { epoch: EPOCH, seq: SEQ - 1 });
-  stage.report('d', OTHER, 3);
-  t.is(stage.ended.length, 0);
-  stage.report('c');
-  t.is(stage.verdicts, 'sound: a sound, b sound, c sound');
+test('a report of another inc, another epoch or another check does not count', (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  for (const node of ['a', 'b']) range.report(node);
+  range.report('c', OTHER, 9);
+  range.report('c', OTHER, 3, { epoch: EPOCH - 1, seq: SEQ });
+  range.report('c', OTHER, 3, { epoch: EPOCH, seq: SEQ - 1 });
+  range.report('d', OTHER, 3);
+  t.is(range.ended.length, 0);
+  range.report('c');
+  t.is(range.verdicts, 'sound: a sound, b sound, c sound');
 });
 
 test('a check ends with its epoch', async (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  stage.report('b');
-  stage.replica.ownedEpoch = null;
-  await stage.env.run(PATIENCE_MS);
-  t.deepEqual(stage.ended, [null]);
-  t.is(stage.checks.find(1, EPOCH, SEQ), null);
-  t.is(stage.checks.begin(stage.host), 'NOT_OWNER');
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  range.report('b');
+  range.replica.ownedEpoch = null;
+  await range.env.run(TIMEOUT_MS);
+  t.deepEqual(range.ended, [null]);
+  t.is(range.checks.find(1, EPOCH, SEQ), null);
+  t.is(range.checks.begin(range.host), 'NOT_OWNER');
 });
 
-test('an owner that loses its epoch between two looks judges nobody', (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  for (const node of ['a', 'b']) stage.report(node);
-  stage.replica.ownedEpoch = EPOCH + 1;
-  stage.report('c', OTHER);
-  t.deepEqual(stage.ended, [null]);
+test('an owner that loses its epoch between two reviews judges nobody', (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  for (const node of ['a', 'b']) range.report(node);
+  range.replica.ownedEpoch = EPOCH + 1;
+  range.report('c', OTHER);
+  t.deepEqual(range.ended, [null]);
 });
 
 test('a check whose entry is not applied is given up', async (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  await stage.env.run(PATIENCE_MS + 1_000);
-  t.deepEqual(stage.ended, [null]);
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  await range.env.run(TIMEOUT_MS + 1_000);
+  t.deepEqual(range.ended, [null]);
 });
 
-test('one that takes long to read is not given up', async (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  stage.checks.applied(1, HERE);
-  await stage.env.run(20 * PATIENCE_MS);
-  t.is(stage.ended.length, 0);
-  for (const node of ['a', 'b', 'c']) stage.report(node);
-  t.is(stage.ended.length, 1);
+test('a check that takes long to read is not given up', async (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  range.checks.applied(1, HERE);
+  await range.env.run(20 * TIMEOUT_MS);
+  t.is(range.ended.length, 0);
+  for (const node of ['a', 'b', 'c']) range.report(node);
+  t.is(range.ended.length, 1);
 });
 
-test('whoever asks while a check is under way joins it', (t) => {
-  const stage = new Stage();
-  stage.checks.begin(stage.host);
-  t.is((stage.checks.begin(stage.host) as RangeCheck).seq, SEQ);
-  t.is(stage.replica.proposed, 1);
+test('a request while a check is running gets that check', (t) => {
+  const range = new OwnedRange();
+  range.checks.begin(range.host);
+  t.is((range.checks.begin(range.host) as RangeCheck).seq, SEQ);
+  t.is(range.replica.proposed, 1);
 });

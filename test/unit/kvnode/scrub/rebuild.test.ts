@@ -1,5 +1,5 @@
-// A node whose replica was outvoted gives up its data only where others have all of it: over the simulator's ZooKeeper, two
-// nodes at a time.
+// A node whose replica was outvoted gives up its data only if other nodes have all of it. The tests use the simulator's ZooKeeper and up
+// to two such nodes at a time.
 
 import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
@@ -15,10 +15,10 @@ import { TICK_MS, ZkEnsemble } from '../../../sim/world/zk-ensemble.ts';
 import { linksOf } from '../../../sim/world/zk-link.ts';
 import { TEST_SESSION } from '../../../support/zookeeper.ts';
 
-/** Longer than some attempts. */
+/** Long enough for several attempts. */
 const SOME_TIME_MS = 8_000;
 
-interface Place {
+interface RangePlacement {
   readonly id: number;
   readonly owner: Node;
   readonly members: readonly Node[];
@@ -31,7 +31,7 @@ class Node {
   readonly session: ZkSession;
   readonly rebuild: Rebuild;
   readonly events: string[] = [];
-  /** What it has marked its data directory with. */
+  /** The reason with which it has marked its data directory as damaged; null if it has not. */
   damage: string | null = null;
   leaseValid = true;
   owned = new Set<number>();
@@ -57,7 +57,7 @@ class Node {
         })),
       session: () => (session.ended ? null : session),
       leaseValid: () => this.leaseValid,
-      tell: (text) => this.events.push(text),
+      report: (text) => this.events.push(text),
     });
   }
 
@@ -66,7 +66,7 @@ class Node {
   }
 }
 
-class Stage {
+class TestCluster {
   readonly world = new World(7);
   readonly #ensemble = new ZkEnsemble(
     this.world,
@@ -103,7 +103,7 @@ class Stage {
     return new Node(id, process, session);
   }
 
-  async place(place: Place): Promise<void> {
+  async place(place: RangePlacement): Promise<void> {
     const { id, owner, members, minInSync = 1 } = place;
     const descriptor: Descriptor = {
       ...{ namespace: 'default', namespaceId: 1, id, ...wholeKeySpace, epoch: 1, minInSync, nextInc: 9 },
@@ -128,102 +128,102 @@ class Stage {
   }
 }
 
-async function nodes(): Promise<{ stage: Stage; a: Node; b: Node; c: Node }> {
-  const stage = new Stage();
-  return { stage, a: await stage.node('a'), b: await stage.node('b'), c: await stage.node('c') };
+async function nodes(): Promise<{ cluster: TestCluster; a: Node; b: Node; c: Node }> {
+  const cluster = new TestCluster();
+  return { cluster, a: await cluster.node('a'), b: await cluster.node('b'), c: await cluster.node('c') };
 }
 
-test('a node goes once others own its ranges, and says so', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+test('a node gives up its data once other nodes own its ranges, and writes an event', async (t) => {
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
   t.is(c.rebuild.reason, null);
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.rebuild.reason, 'its row is wrong');
   t.is(c.damage, 'its row is wrong');
   t.is(c.events.length, 1);
 });
 
 test('an owner waits until it owns nothing, here and in ZooKeeper', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: c, members: [a, b, c] });
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: c, members: [a, b, c] });
   c.owned.add(1);
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.rebuild.reason, 'its row is wrong');
   t.is(c.damage, null);
   c.owned.clear();
-  await stage.pass();
-  t.is(c.damage, null, 'the descriptor still names it');
-  await stage.place({ id: 1, owner: a, members: [a, b, c] });
-  await stage.pass();
+  await cluster.pass();
+  t.is(c.damage, null, 'the descriptor still names it as owner');
+  await cluster.place({ id: 1, owner: a, members: [a, b, c] });
+  await cluster.pass();
   t.not(c.damage, null);
 });
 
-test('a node waits where the owner of one of its ranges is not live', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: a, members: [a, b, c] });
-  await stage.place({ id: 2, owner: b, members: [b, c] });
-  await stage.world.until(b.session.close());
+test('a node waits while the owner of one of its ranges is not live', async (t) => {
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c] });
+  await cluster.place({ id: 2, owner: b, members: [b, c] });
+  await cluster.world.until(b.session.close());
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.damage, null);
 });
 
-test('a node waits where too few in-sync replicas would be left', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: a, members: [a, c], minInSync: 2 });
+test('a node waits while too few in-sync replicas would be left', async (t) => {
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, c], minInSync: 2 });
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.damage, null);
-  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
-  await stage.pass();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+  await cluster.pass();
   t.not(c.damage, null);
 });
 
 test('an in-sync replica whose node is gone does not count', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
-  await stage.world.until(b.session.close());
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c], minInSync: 2 });
+  await cluster.world.until(b.session.close());
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.damage, null);
 });
 
-test('a range without a descriptor may be the last of its kind', async (t) => {
-  const { stage, c } = await nodes();
+test('a node waits while one of its ranges has no descriptor', async (t) => {
+  const { cluster, c } = await nodes();
   c.hosted = [7];
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.damage, null);
 });
 
-test('without a lease nothing that was read counts', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: a, members: [a, b, c] });
+test('a node waits while it has no lease, because what it read may be old', async (t) => {
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c] });
   c.leaseValid = false;
   c.begin();
-  await stage.pass();
+  await cluster.pass();
   t.is(c.damage, null);
 });
 
-test('of two nodes that hold each other’s last copies only one goes, and the other not while that one is away', async (t) => {
-  const { stage, a, b, c } = await nodes();
-  await stage.place({ id: 1, owner: a, members: [a, b, c] });
-  await stage.place({ id: 2, owner: a, members: [a, b, c] });
+test('two nodes may hold each other’s last good copy: only one gives up its data, and the other waits until that is safe', async (t) => {
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c] });
+  await cluster.place({ id: 2, owner: a, members: [a, b, c] });
   b.begin();
   c.begin();
-  await stage.pass();
-  const gone = [b, c].filter(({ damage }) => damage !== null);
-  t.is(gone.length, 1);
-  const [first] = gone as [Node];
+  await cluster.pass();
+  const given = [b, c].filter(({ damage }) => damage !== null);
+  t.is(given.length, 1);
+  const [first] = given as [Node];
   const second = first === b ? c : b;
-  // The first one is dead, and meanwhile the owner has handed range 2 over to it: the second may hold its last copy.
-  await stage.place({ id: 2, owner: first, members: [second, first] });
-  await stage.world.until(first.session.close());
-  await stage.pass();
+  // The owner has handed range 2 over to the first node, which is dead now. So the second may hold the last copy.
+  await cluster.place({ id: 2, owner: first, members: [second, first] });
+  await cluster.world.until(first.session.close());
+  await cluster.pass();
   t.is(second.damage, null);
-  await stage.place({ id: 2, owner: a, members: [a, second] });
-  await stage.pass();
+  await cluster.place({ id: 2, owner: a, members: [a, second] });
+  await cluster.pass();
   t.not(second.damage, null);
 });

@@ -1,4 +1,4 @@
-// R9: a node refuses a cluster other than its own, in every session anew, as ZooKeeper may be lost and begun again meanwhile.
+// R9: a node refuses every cluster but its own. It checks that in every session, because ZooKeeper may be lost and made anew meanwhile.
 
 import test from 'ava';
 import { DEFAULT_SESSION } from '../../../../common/model/config.ts';
@@ -11,7 +11,7 @@ import { World } from '../../../sim/world/world.ts';
 import { ZkEnsemble } from '../../../sim/world/zk-ensemble.ts';
 import { linksOf } from '../../../sim/world/zk-link.ts';
 
-/** A node of cluster `own`, which ZooKeeper does not know yet. */
+/** A node of cluster `own`; ZooKeeper has no cluster yet. */
 function nodeOf(own: string | null) {
   const world = new World(1);
   const ensemble = new ZkEnsemble(world, [world.makeHost('zk-1')]);
@@ -47,31 +47,31 @@ function nodeOf(own: string | null) {
   return { zk, ensemble, pass, makeCluster, ended, stage };
 }
 
-test('a session of its own cluster is used', async (t) => {
+test('a session of the own cluster is used', async (t) => {
   const { zk, pass, makeCluster } = nodeOf('c-1');
   makeCluster('c-1');
   await pass(100);
   t.not(zk.session, null);
 });
 
-test('so is any by a node that has not joined one yet', async (t) => {
+test('a node that has not joined a cluster yet uses any session', async (t) => {
   const { zk, pass } = nodeOf(null);
   await pass(100);
   t.not(zk.session, null);
 });
 
-test('one without a cluster is used once its own is there', async (t) => {
+test('a session without a cluster is used once the own cluster is there', async (t) => {
   const { zk, pass, makeCluster, ended, stage } = nodeOf('c-1');
   await pass(20_000);
   t.is(zk.session, null);
-  t.regex(String(stage.missing), /^waiting for ZooKeeper to have the cluster again/);
+  t.regex(String(stage.notReadyReason), /^waiting for ZooKeeper to have the cluster again/);
   makeCluster('c-1');
   await pass(1_000);
   t.not(zk.session, null);
   t.deepEqual(ended, []);
 });
 
-test('one of another cluster is never used, and ends the process', async (t) => {
+test('a session of another cluster is never used, and ends the process', async (t) => {
   const { zk, pass, makeCluster, ended } = nodeOf('c-1');
   makeCluster('c-2');
   await pass(1_000);

@@ -1,12 +1,12 @@
-// What a node's owners write to ZooKeeper: the compare-and-sets of a turn leave together, and each has its own outcome (R10);
-// events follow, many in one multi.
+// What a node's owners write to ZooKeeper. The compare-and-sets of a turn are sent together, and each has its own outcome (R10). Events
+// are written afterwards, many in one multi.
 
 import test from 'ava';
 import { silentLogger } from '../../../../common/base/log.ts';
 import { withInSync } from '../../../../common/model/descriptor.ts';
 import type { Zk } from '../../../../common/zk/store.ts';
 import { descriptorCodec, eventCodec, paths } from '../../../../common/zk/znodes.ts';
-import type { CasOutcome } from '../../../../kvnode/replica/descriptor-change.ts';
+import type { CasOutcome } from '../../../../kvnode/replica/replica-messages.ts';
 import { DescriptorWriter } from '../../../../kvnode/zk/descriptor-writer.ts';
 import { EventWriter } from '../../../../kvnode/zk/event-writer.ts';
 import { plainRange } from '../../../support/plain-ranges.ts';
@@ -16,7 +16,7 @@ import { VirtualEnv } from '../../../support/virtual-env.ts';
 const RANGES = 200;
 const pathOf = (id: number): string => paths.range('default', id);
 
-/** Ranges 1 to 200 at version 0, and a node that takes n-3 out of the in-sync set of any of them. */
+/** Ranges 1 to 200 at version 0, and a node that removes n-3 from the in-sync set of any of them. */
 function node() {
   const tree = new TreeSession();
   for (let id = 1; id <= RANGES; id++) tree.put(pathOf(id), descriptorCodec.encode(plainRange(id)));
@@ -30,7 +30,7 @@ function node() {
   return { tree, zk, writer, shrink, shrinkAll, version };
 }
 
-test('what is asked for in a turn leaves at its end, in few multis', async (t) => {
+test('the compare-and-sets of a turn are sent at its end, in few multis', async (t) => {
   const { tree, writer, shrinkAll, version } = node();
   const outcomes = shrinkAll();
   t.is(tree.multis.length, 0);
@@ -40,18 +40,18 @@ test('what is asked for in a turn leaves at its end, in few multis', async (t) =
   for (let id = 1; id <= RANGES; id++) t.is(version(id), 1);
 });
 
-test('only those that were overtaken are refused', async (t) => {
+test('only compare-and-sets that were overtaken are refused', async (t) => {
   const { tree, writer, shrinkAll, version } = node();
   const overtaken = [3, 4, 150];
   for (const id of overtaken) tree.put(pathOf(id), descriptorCodec.encode(plainRange(id)));
   const outcomes = shrinkAll();
   writer.flush();
-  const told = await Promise.all(outcomes);
+  const results = await Promise.all(outcomes);
   t.deepEqual(
-    told.flatMap((outcome, index) => (outcome === 'done' ? [] : [[index + 1, outcome]])),
+    results.flatMap((outcome, index) => (outcome === 'done' ? [] : [[index + 1, outcome]])),
     overtaken.map((id) => [id, 'refused']),
   );
-  for (let id = 1; id <= RANGES; id++) t.is(version(id), 1, 'changed once, by one or the other');
+  for (let id = 1; id <= RANGES; id++) t.is(version(id), 1, 'each range was changed once');
 });
 
 test('a range whose znode is missing is refused, the others are not', async (t) => {
@@ -68,7 +68,11 @@ const withoutAnswer = test.macro({
     const outcomes = shrinkAll();
     writer.flush();
     t.deepEqual(new Set(await Promise.all(outcomes)), new Set(['unknown']));
-    t.is(tree.multis.length, 2, 'sent once: whoever asked reads, and asks again (R10)');
+    t.is(
+      tree.multis.length,
+      2,
+      'it is sent once; the replica reads the descriptor and issues it again (R10)',
+    );
     for (let id = 1; id <= RANGES; id++) t.is(version(id), versionAfter);
   },
   title: (_, fate: Fate) => `a multi that is ${fate} settles nothing`,
@@ -76,7 +80,7 @@ const withoutAnswer = test.macro({
 test(withoutAnswer, 'lost', 1);
 test(withoutAnswer, 'unsent', 0);
 
-test('what was asked for in one session is not sent in the next', async (t) => {
+test('a compare-and-set that was requested in one session is not sent in the next', async (t) => {
   const { tree, zk, writer, shrink } = node();
   const next = new TreeSession();
   tree.fate = () => 'unsent';
@@ -94,7 +98,7 @@ test('what was asked for in one session is not sent in the next', async (t) => {
   t.is(await shrink(4), 'unknown');
 });
 
-test('while several multis are under way what comes is gathered', async (t) => {
+test('while several multis are in flight, further compare-and-sets are gathered', async (t) => {
   const { tree, writer, shrink } = node();
   let answer: () => void = () => {};
   const answered = new Promise<Fate>((resolve) => {
@@ -116,7 +120,7 @@ test('while several multis are under way what comes is gathered', async (t) => {
   t.is(tree.mostUnderWay, 4);
 });
 
-/** A node that reports events, with those that are in ZooKeeper. */
+/** A node that reports events. `written` returns the ranges of the events in ZooKeeper. */
 function reporter() {
   const tree = new TreeSession();
   tree.put(paths.events);
@@ -139,7 +143,7 @@ test('events of many ranges are written in order, in few multis', async (t) => {
   t.is(tree.multis.length, 2);
 });
 
-test('events that are lost are lost; later ones are written', async (t) => {
+test('lost events are not repeated; later ones are written', async (t) => {
   const { tree, env, report, written } = reporter();
   tree.fate = () => 'unsent';
   report(1);
@@ -150,7 +154,7 @@ test('events that are lost are lost; later ones are written', async (t) => {
   t.deepEqual(written(), [2]);
 });
 
-test('events wait in a bounded number', async (t) => {
+test('the number of waiting events is bounded', async (t) => {
   const { env, report, written } = reporter();
   for (let range = 1; range <= 5_000; range++) report(range);
   await env.run(10);

@@ -1,5 +1,5 @@
-// R12: a data directory that is an older copy, or a copy of which another one has gone on, is never used as the node that it
-// was. Every crash between the durable steps, with every copy made before it.
+// R12: a data directory is never used as its node if it is an older copy, or if another copy of it was used since. The tests crash a node
+// between all durable steps, with every copy that was made before.
 
 import test from 'ava';
 import {
@@ -12,9 +12,9 @@ import {
 } from '../../../../kvnode/storage/log/lineage.ts';
 import { type Fate, GenerationBench, TwinDirectory } from '../../../support/generation-bench.ts';
 
-// ---- the history -----------------------------------------------------------------------------------------------------
+// ---- the lineage -----------------------------------------------------------------------------------------------------
 
-/** `aab`: raised twice by the process a, then once by b. */
+/** `aab`: raised twice by process a, then once by b. */
 function lineage(writers: string): Lineage {
   return [...writers].reduce(raisedBy, NEW_LINEAGE);
 }
@@ -27,14 +27,14 @@ const HISTORIES: readonly [
   why: string,
 ][] = [
   ['a', 1, 'a', true, 'they are the same'],
-  ['aa', 1, 'a', true, 'a crash came before ZooKeeper was told'],
-  ['ab', 1, 'a', true, 'so it did in another process'],
-  ['aab', 2, 'a', true, 'a process that is over raised it'],
+  ['aa', 1, 'a', true, 'a crash came before it was written to ZooKeeper'],
+  ['ab', 1, 'a', true, 'and then another process raised it'],
+  ['aab', 2, 'a', true, 'an earlier process raised it'],
   ['a', 2, 'a', false, 'the directory is an older copy'],
-  ['a', 2, 'b', false, 'so it is where another process has gone on'],
-  ['ab', 2, 'c', false, 'two copies were raised once each'],
-  ['abc', 2, 'd', false, 'this copy was raised more often, and is the other one all the same'],
-  ['', 1, 'a', false, 'the directory is new and the id is not'],
+  ['a', 2, 'b', false, 'another process used a copy'],
+  ['ab', 2, 'c', false, 'two copies were each raised once'],
+  ['abc', 2, 'd', false, 'this copy was raised more often, but ZooKeeper has the other one'],
+  ['', 1, 'a', false, 'the directory is new, the id is not'],
 ];
 
 for (const [own, generation, writer, contained, why] of HISTORIES) {
@@ -43,14 +43,14 @@ for (const [own, generation, writer, contained, why] of HISTORIES) {
   });
 }
 
-test('of long ago nothing is kept, and anything is taken for its own', (t) => {
+test('only recent generations are kept, and any older one counts as contained', (t) => {
   const own = lineage('abcdefghijklmnopqrstuvwxyz');
   t.is(own.runs.length, 16);
   t.true(contains(own, { generation: 5, writer: 'z' }), 'ZooKeeper was restored');
   t.false(contains(own, { generation: 20, writer: 'z' }));
 });
 
-test('what is read from a disk is a lineage, or nothing', (t) => {
+test('invalid data on disk is no lineage', (t) => {
   for (const writers of ['', 'a', 'aab', 'abcdefghijklmnopqrstuvwxyz']) {
     t.deepEqual(parseLineage(JSON.parse(JSON.stringify(lineage(writers)))), lineage(writers));
   }
@@ -79,22 +79,22 @@ test('what is read from a disk is a lineage, or nothing', (t) => {
 
 // ---- every crash, every copy -----------------------------------------------------------------------------------------
 
-/** Long enough for a session to end, and for three more generations. */
+/** Long enough for a session to end and for three more generations. */
 const LONG_MS = 35_000;
-/** Changes of node.json before the first generation: made, joined. */
-const MADE = 2;
+/** Changes of node.json before the first generation: created, joined. */
+const STEPS_BEFORE_FIRST = 2;
 
-interface Life {
+interface FirstRun {
   readonly bench: GenerationBench;
   readonly directory: TwinDirectory;
-  /** Of the directory, after each durable change so far. */
+  /** Copies of the directory, one after each durable change. */
   readonly copies: readonly TwinDirectory[];
-  /** The changes. */
+  /** The durable changes, in order. */
   readonly steps: readonly string[];
 }
 
-/** A node's first life, which stops in order unless it crashes before: after so many durable changes. */
-async function live(crashAfter: number): Promise<Life> {
+/** Runs a new node. It crashes after `crashAfter` durable changes, or stops in order before that. */
+async function firstRun(crashAfter: number): Promise<FirstRun> {
   const bench = new GenerationBench();
   const directory = new TwinDirectory();
   const copies: TwinDirectory[] = [];
@@ -110,58 +110,58 @@ async function live(crashAfter: number): Promise<Life> {
   return { bench, directory, copies, steps: bench.effects };
 }
 
-async function restarted({ bench }: Life, directory: TwinDirectory): Promise<Fate> {
+async function restarted({ bench }: FirstRun, directory: TwinDirectory): Promise<Fate> {
   const node = bench.start(directory);
   await bench.pass(LONG_MS);
   return node.fate;
 }
 
-test('a directory that crashed between any two steps is itself; a copy from before what ZooKeeper knows never is', async (t) => {
-  const { steps } = await live(Number.POSITIVE_INFINITY);
+test('after a crash between any two steps the directory is accepted; a copy that is older than the generation in ZooKeeper is not', async (t) => {
+  const { steps } = await firstRun(Number.POSITIVE_INFINITY);
   t.deepEqual(
     steps.slice(0, 6),
     ['disk', 'disk', 'disk', 'zk', 'disk', 'zk'],
-    'made, joined, then raised in pairs',
+    'created, joined, then raised in pairs',
   );
-  t.deepEqual(steps.slice(-2), ['disk', 'zk'], 'and once more as it stops');
+  t.deepEqual(steps.slice(-2), ['disk', 'zk'], 'and once more at the stop');
   for (let crashAfter = 1; crashAfter <= steps.length; crashAfter++) {
-    // Before the first there is nothing to copy.
+    // Before the first step there is nothing to copy.
     for (let copyAfter = 1; copyAfter <= crashAfter; copyAfter++) {
-      const life = await live(crashAfter);
-      const copy = copyAfter === crashAfter ? life.directory : (life.copies[copyAfter - 1] as TwinDirectory);
+      const run = await firstRun(crashAfter);
+      const copy = copyAfter === crashAfter ? run.directory : (run.copies[copyAfter - 1] as TwinDirectory);
       const outdated = raisedIn(steps, copyAfter, crashAfter);
-      const fate = await restarted(life, copy);
+      const fate = await restarted(run, copy);
       const what = `crashed after ${crashAfter} steps, copy made after ${copyAfter}`;
       t.deepEqual(fate.kind === 'registered' && fate.setAside, outdated, `${what}: ${JSON.stringify(fate)}`);
     }
   }
 });
 
-/** Whether the directory raised a generation and ZooKeeper was told of it, both after the copy was made. */
+/** Whether the directory raised a generation and wrote it to ZooKeeper, both after the copy was made. */
 function raisedIn(steps: readonly string[], copyAfter: number, crashAfter: number): boolean {
-  const raised = steps.indexOf('disk', Math.max(copyAfter, MADE));
+  const raised = steps.indexOf('disk', Math.max(copyAfter, STEPS_BEFORE_FIRST));
   return raised >= 0 && steps.slice(raised, crashAfter).includes('zk');
 }
 
-test('a copy made after an orderly stop is as good as the directory', async (t) => {
-  const life = await live(Number.POSITIVE_INFINITY);
-  const fate = await restarted(life, life.directory.copy());
+test('a copy made after an orderly stop is accepted', async (t) => {
+  const run = await firstRun(Number.POSITIVE_INFINITY);
+  const fate = await restarted(run, run.directory.copy());
   t.true(fate.kind === 'registered' && !fate.setAside);
 });
 
-test('ZooKeeper has forgotten the generation, or has an older one: it is raised', async (t) => {
-  const life = await live(Number.POSITIVE_INFINITY);
-  const { nodeId } = JSON.parse(Buffer.from(life.directory.disk.read('/data/node.json') ?? []).toString());
-  const { bench } = life;
+test('if ZooKeeper has lost the generation, it is written again', async (t) => {
+  const run = await firstRun(Number.POSITIVE_INFINITY);
+  const { nodeId } = JSON.parse(Buffer.from(run.directory.disk.read('/data/node.json') ?? []).toString());
+  const { bench } = run;
   const session = bench.ensemble.openSession(1_000);
   const version = bench.ensemble.tree.get(`/generations/${nodeId}`)?.version ?? 0;
   bench.ensemble.write(session, [{ kind: 'delete', path: `/generations/${nodeId}`, version }]);
-  const fate = await restarted(life, life.directory);
+  const fate = await restarted(run, run.directory);
   t.true(fate.kind === 'registered' && !fate.setAside);
   t.true((bench.generation(nodeId)?.generation ?? 0) > 4);
 });
 
-test('an answer that was lost is no alarm', async (t) => {
+test('a lost answer of ZooKeeper does not set the directory aside', async (t) => {
   const bench = new GenerationBench();
   const [server] = bench.ensemble.servers;
   if (server === undefined) throw new Error('there is a server');
@@ -176,7 +176,7 @@ test('an answer that was lost is no alarm', async (t) => {
 
 // ---- two copies at once ----------------------------------------------------------------------------------------------
 
-test('a copy started beside the running node refuses in one line, and changes nothing', async (t) => {
+test('a copy started beside the running node ends with one line, and changes nothing', async (t) => {
   const bench = new GenerationBench();
   const directory = new TwinDirectory();
   const node = bench.start(directory);
@@ -195,12 +195,12 @@ test('a copy started beside the running node refuses in one line, and changes no
   );
   t.deepEqual(copy.disk.read('/data/node.json'), before);
   t.is(bench.holder(fate.id), holder);
-  t.deepEqual(node.fate, fate, 'the first one has noticed nothing');
+  t.deepEqual(node.fate, fate, 'the first node is not disturbed');
 });
 
-test('of two copies started at one moment one becomes the node, and the other does not', async (t) => {
-  const life = await live(Number.POSITIVE_INFINITY);
-  const { bench, directory } = life;
+test('of two copies started at the same time, one becomes the node and the other ends', async (t) => {
+  const run = await firstRun(Number.POSITIVE_INFINITY);
+  const { bench, directory } = run;
   const nodes = [bench.start(directory.copy()), bench.start(directory.copy())];
   await bench.pass(LONG_MS);
   const fates = nodes.map(({ fate }) => fate.kind).sort();
@@ -209,7 +209,7 @@ test('of two copies started at one moment one becomes the node, and the other do
   t.regex(ended?.kind === 'ended' ? ended.text : '', /another process .* copy of this data directory/);
 });
 
-test('a node that was paused while a copy of it took over ends as it wakes up', async (t) => {
+test('a node that was paused while a copy of it was started ends when it continues', async (t) => {
   const bench = new GenerationBench();
   const directory = new TwinDirectory();
   const first = bench.start(directory);

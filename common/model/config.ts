@@ -41,18 +41,18 @@ export interface ReplicationConfig {
   readonly stuckMs: number;
   /** The same where handing over has not helped: twice as long each time, and at most so long. */
   readonly stuckMsMax: number;
-  /** A disk that lets the log wait for longer is unfit to own ranges on: the node hands over what it owns. */
+  /** If the log waits for the disk longer than this, the node is unhealthy and hands over what it owns. */
   readonly diskStallMs: number;
-  /** And so it stays until it has been well for so long. */
+  /** The node stays unhealthy until the disk has worked for this time. */
   readonly diskRecoveryMs: number;
-  /** An owner with nothing to send still sends an empty Append so often: commitSeq, stamps, liveness. */
+  /** Shortest interval of heartbeats, which are Appends without entries: they carry commitSeq and stamps, and show that the owner lives. */
   readonly heartbeatMs: number;
   /**
-   * A follower that has all of its range is sent one only so often for each range that the node owns, where that is less
-   * often: many quiet ranges leave a node time for the busy ones.
+   * To a follower that has everything, the interval is at least this for each range that the node owns, so that many idle ranges
+   * leave a node time for the busy ones.
    */
   readonly heartbeatMsPerRange: number;
-  /** And the less often the longer nothing was written to the range, but so often. */
+  /** The interval grows with the time since the last commit of the range, up to this. */
   readonly heartbeatMsMax: number;
   /** A probe or a lost Append is repeated after so long. */
   readonly resendMs: number;

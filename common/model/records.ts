@@ -113,7 +113,7 @@ export interface HealthRecord {
   readonly unreachable: readonly NodeId[];
   /** Replicas outside the in-sync set of ranges that it owns, by their node, which have caught up with nothing for a while. */
   readonly stuck: Readonly<Record<NodeId, readonly RangeId[]>>;
-  /** Why nothing should be owned or placed there; null: it is healthy. */
+  /** Why the node is unhealthy, so that nothing should be owned or placed there; null if it is healthy. The name is that of the JSON field. */
   readonly unfit: string | null;
 }
 

@@ -56,7 +56,7 @@ export interface NodeStatus {
   readonly orphans: readonly RangeId[];
   /** Live nodes that it has no connection with. Absent in the status of an earlier version, as the next one. */
   readonly unreachable?: readonly NodeId[];
-  /** Why it owns nothing, in words; null: it is healthy. */
+  /** Why the node is unhealthy and owns nothing; null if it is healthy. The name is that of the JSON field. */
   readonly unfit?: string | null;
   readonly logBytes: number;
   readonly memoryBytes: number;

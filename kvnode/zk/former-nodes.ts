@@ -1,17 +1,17 @@
-// A node whose data directory was set aside joins under a new id (R12). The record of its old id stays in ZooKeeper, and the
-// leader would wait for `replaceAfter` before it makes the replicas of the old id anew. This node knows that the old id never
-// comes back, so it gives that record the mode `gone`: the leader replaces its replicas at once.
+// A node whose data directory was set aside joins under a new id (R12). The record of its old id stays in ZooKeeper, and the leader
+// would wait for `replaceAfter` before it replaces the replicas of the old id. This node knows that the old id never comes back.
+// So it sets the mode of that record to `gone`, and the leader replaces the replicas at once.
 //
-// An id must not be called gone while its newest data may live on elsewhere. So the record is left alone
+// An id must not be marked as gone while its newest data may still exist elsewhere. So the record is left alone
 //
-// - while the old id has a live znode, unless that is of a dead process of this directory;
-// - if ZooKeeper knows a generation of the old id that the set-aside directory has not been in (storage/log/lineage.ts): that
-//   directory was only a copy, and the one that went on may merely be down;
-// - if one of these znodes cannot be read.
+// - while the old id has a live znode, unless that belongs to a dead process of this directory;
+// - if ZooKeeper holds a generation of the old id that is not in the lineage of the directory that was set aside: that directory
+//   was an older copy, and the node that used the newer one may only be down;
+// - if one of these znodes cannot be decoded.
 //
-// The multi that sets the mode checks the generation that was read. Every process raises the generation in the multi in which
-// it first registers, so none can begin to run as the old id in between. Nothing is remembered: after a crash, a lost answer
-// or a lost compare-and-set everything is read again, and a record that says `gone` is done.
+// The multi that sets the mode checks the version of the generation's znode. Every process raises the generation in the multi in
+// which it first registers, so none can start to run as the old id in between. Nothing is stored: after a crash, a lost
+// answer or a lost compare-and-set everything is read again, and a record with the mode `gone` is finished.
 
 import { delay, type Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -34,7 +34,7 @@ export interface FormerNodesOptions {
 
 export class FormerNodes {
   readonly #options: FormerNodesOptions;
-  /** Not settled yet. */
+  /** The old ids of this directory that are not settled yet. */
   readonly #open: Set<NodeFile>;
   #closed = false;
 
@@ -55,44 +55,47 @@ export class FormerNodes {
 
   async #settle(session: ZkSession, node: NodeFile): Promise<void> {
     const { env, logger } = this.#options;
-    let said = '';
-    const sayOnce = (text: string): void => {
-      if (text !== said) logger.warn({ id: node.nodeId }, text);
-      said = text;
+    let logged = '';
+    const logOnce = (text: string): void => {
+      if (text !== logged) logger.warn({ id: node.nodeId }, text);
+      logged = text;
     };
     for (; !session.ended && !this.#closed; await delay(env, RETRY_MS)) {
       try {
-        if (!(await this.#look(session, node, sayOnce))) continue;
+        if (!(await this.#attempt(session, node, logOnce))) continue;
         this.#open.delete(node);
         return;
       } catch (error) {
         if (error instanceof BadDataError) {
-          sayOnce(`the record of the old id is left alone, a znode cannot be read: ${error.message}`);
+          logOnce(`the record of the old id is left alone, because a znode cannot be read: ${error.message}`);
           return;
         }
         if (!(error instanceof ZkError)) throw error;
-        if (!session.ended) sayOnce(`the old id is not marked as gone yet: ${error.message}`);
+        if (!session.ended) logOnce(`the old id is not marked as gone yet: ${error.message}`);
       }
     }
   }
 
-  /** False: to be looked at again. Rejects with ZkError, also where another writer came first, and with BadDataError. */
-  async #look(session: ZkSession, node: NodeFile, say: (text: string) => void): Promise<boolean> {
+  /**
+   * Returns whether the old id is settled; if not, the caller tries again. Rejects with ZkError, also if another writer came first,
+   * and with BadDataError.
+   */
+  async #attempt(session: ZkSession, node: NodeFile, log: (text: string) => void): Promise<boolean> {
     const { zk } = this.#options;
     const { nodeId, lineage } = node;
     const generation = await session.get(paths.generation(nodeId));
-    // Never registered, or forgotten: nothing refers to it.
+    // The old id was never registered, or an administrator has removed it. Nothing refers to it.
     if (generation === null) return true;
     if (!contains(lineage, generationCodec.decode(generation.data))) {
-      say(
-        'the record of the old id is left alone: what was set aside here was an older copy of its data directory',
+      log(
+        'the record of the old id is left alone: the directory that was set aside was an older copy',
       );
       return true;
     }
     const live = await session.get(paths.live(nodeId));
     if (live !== null) {
       const isOwn = live.ephemeralOwner !== null && (await zk.closeFormer(live.ephemeralOwner));
-      if (!isOwn) say('the record of the old id is left alone while another session is registered as it');
+      if (!isOwn) log('the record of the old id is left alone while another session is registered as it');
       return false;
     }
     const found = await session.get(paths.node(nodeId));

@@ -1,5 +1,5 @@
-// R12: a node whose data directory was set aside marks the record of its old id as gone. It does so only for an id that cannot
-// come back, and whatever happens on the way, it does so once.
+// R12: a node whose data directory was set aside marks the record of its old id as gone. It does so only if the id cannot come back,
+// and exactly once, whatever fails meanwhile.
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
@@ -7,18 +7,18 @@ import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../../../../co
 import { eventCodec, generationCodec, nodeCodec, paths } from '../../../../common/zk/znodes.ts';
 import { GenerationBench, TwinDirectory, type TwinNode } from '../../../support/generation-bench.ts';
 
-/** Long enough for a session to end, and to be made again. */
+/** Long enough for a session to end and for a new one to begin. */
 const LONG_MS = 15_000;
 const RUBBISH = toBytes('{"a":');
 
-interface Story {
+interface DamagedNode {
   readonly bench: GenerationBench;
   readonly directory: TwinDirectory;
   readonly oldId: string;
 }
 
-/** A node that ran for a while; its data directory is damaged now. */
-async function damaged(how: 'stopped' | 'crashed' = 'stopped'): Promise<Story> {
+/** A node that ran for a while and whose data directory is damaged now. */
+async function damaged(how: 'stopped' | 'crashed' = 'stopped'): Promise<DamagedNode> {
   const bench = new GenerationBench();
   const directory = new TwinDirectory();
   const node = bench.start(directory);
@@ -44,11 +44,11 @@ function idOf({ fate }: TwinNode): string {
   return fate.id;
 }
 
-function record({ bench, oldId }: Story): NodeRecord {
+function record({ bench, oldId }: DamagedNode): NodeRecord {
   return nodeCodec.decode(bench.ensemble.tree.get(paths.node(oldId))?.data ?? RUBBISH);
 }
 
-function events({ bench: { ensemble } }: Story): readonly EventRecord[] {
+function events({ bench: { ensemble } }: DamagedNode): readonly EventRecord[] {
   const names = ensemble.tree.children(paths.events) ?? [];
   return names.flatMap((name) => {
     const node = ensemble.tree.get(paths.event(name));
@@ -56,14 +56,14 @@ function events({ bench: { ensemble } }: Story): readonly EventRecord[] {
   });
 }
 
-/** Somebody else writes the znode. */
-function put({ bench: { ensemble } }: Story, path: string, data: Uint8Array): void {
+/** Another client writes the znode. */
+function put({ bench: { ensemble } }: DamagedNode, path: string, data: Uint8Array): void {
   const session = ensemble.openSession(1_000);
   ensemble.write(session, [{ kind: 'set', path, data, version: ensemble.tree.get(path)?.version ?? 0 }]);
 }
 
 /** Something happens when the node has looked, and its multi that marks the old id is on its way. */
-function beforeTheMark({ bench: { ensemble }, oldId }: Story, happens: () => void): void {
+function beforeTheMark({ bench: { ensemble }, oldId }: DamagedNode, happens: () => void): void {
   const write = ensemble.write.bind(ensemble);
   let within = false;
   ensemble.write = (session, ops) => {
@@ -76,41 +76,41 @@ function beforeTheMark({ bench: { ensemble }, oldId }: Story, happens: () => voi
   };
 }
 
-async function isGone(t: ExecutionContext, story: Story, what?: string): Promise<void> {
-  await story.bench.pass(LONG_MS);
-  t.is(record(story).mode, 'gone', what);
+async function isGone(t: ExecutionContext, damagedNode: DamagedNode, what?: string): Promise<void> {
+  await damagedNode.bench.pass(LONG_MS);
+  t.is(record(damagedNode).mode, 'gone', what);
   t.deepEqual(
-    events(story).map(({ kind, node }) => `${kind} ${node}`),
-    [`node-gone ${story.oldId}`],
+    events(damagedNode).map(({ kind, node }) => `${kind} ${node}`),
+    [`node-gone ${damagedNode.oldId}`],
     what,
   );
 }
 
-async function isLeftAlone(t: ExecutionContext, story: Story): Promise<void> {
-  await story.bench.pass(LONG_MS);
-  t.is(record(story).mode, 'active');
-  t.deepEqual(events(story), []);
+async function isLeftAlone(t: ExecutionContext, damagedNode: DamagedNode): Promise<void> {
+  await damagedNode.bench.pass(LONG_MS);
+  t.is(record(damagedNode).mode, 'active');
+  t.deepEqual(events(damagedNode), []);
 }
 
-test('the old id is gone as soon as the new one is registered, and its record stays otherwise as it was', async (t) => {
-  const story = await damaged();
+test('the old id is marked as gone once the new one is registered, and its record is otherwise unchanged', async (t) => {
+  const damagedNode = await damaged();
   const noted = { ...NOTHING_NOTED, downSince: 7 };
-  put(story, paths.node(story.oldId), nodeCodec.encode({ ...record(story), mode: 'draining', noted }));
-  const before = record(story);
-  const node = story.bench.start(story.directory);
-  await isGone(t, story);
-  t.deepEqual(record(story), { ...before, mode: 'gone' });
-  const [event] = events(story);
+  put(damagedNode, paths.node(damagedNode.oldId), nodeCodec.encode({ ...record(damagedNode), mode: 'draining', noted }));
+  const before = record(damagedNode);
+  const node = damagedNode.bench.start(damagedNode.directory);
+  await isGone(t, damagedNode);
+  t.deepEqual(record(damagedNode), { ...before, mode: 'gone' });
+  const [event] = events(damagedNode);
   t.is(event?.by, idOf(node));
   t.regex(event?.text ?? '', /\(n-[0-9a-f]{16}\) is gone for good: its data directory was set aside/);
 });
 
-test('its own dead session is closed, not waited for', async (t) => {
-  const story = await damaged('crashed');
-  t.not(story.bench.holder(story.oldId), null);
-  story.bench.start(story.directory);
-  await story.bench.pass(1_500);
-  t.is(record(story).mode, 'gone');
+test('a dead session of the same directory is closed, not waited for', async (t) => {
+  const damagedNode = await damaged('crashed');
+  t.not(damagedNode.bench.holder(damagedNode.oldId), null);
+  damagedNode.bench.start(damagedNode.directory);
+  await damagedNode.bench.pass(1_500);
+  t.is(record(damagedNode).mode, 'gone');
 });
 
 test('a crash after any step loses nothing and repeats nothing', async (t) => {
@@ -123,8 +123,8 @@ test('a crash after any step loses nothing and repeats nothing', async (t) => {
   const steps = whole.bench.effects.length - before;
   t.true(steps > 6, 'set aside, made, joined, raised, marked');
   for (let crashAfter = 1; crashAfter <= steps; crashAfter++) {
-    const story = await damaged();
-    const { bench, directory } = story;
+    const damagedNode = await damaged();
+    const { bench, directory } = damagedNode;
     const node = bench.start(directory);
     let left = crashAfter;
     bench.onEffect = () => {
@@ -134,48 +134,48 @@ test('a crash after any step loses nothing and repeats nothing', async (t) => {
     bench.onEffect = () => {};
     t.false(node.process.alive, `there is a step ${crashAfter}`);
     bench.start(directory);
-    await isGone(t, story, `crashed after ${crashAfter} of ${steps} steps`);
+    await isGone(t, damagedNode, `crashed after ${crashAfter} of ${steps} steps`);
   }
 });
 
-test('lost answers are made up for', async (t) => {
-  const story = await damaged();
-  const [server] = story.bench.ensemble.servers;
+test('after lost answers the old id is still marked', async (t) => {
+  const damagedNode = await damaged();
+  const [server] = damagedNode.bench.ensemble.servers;
   if (server === undefined) throw new Error('there is a server');
   server.answerLoss = 0.4;
-  story.bench.start(story.directory);
-  await story.bench.pass(120_000);
+  damagedNode.bench.start(damagedNode.directory);
+  await damagedNode.bench.pass(120_000);
   server.answerLoss = 0;
-  await isGone(t, story);
+  await isGone(t, damagedNode);
 });
 
 test('a compare-and-set that another writer wins is tried again', async (t) => {
-  const story = await damaged();
-  const path = paths.node(story.oldId);
+  const damagedNode = await damaged();
+  const path = paths.node(damagedNode.oldId);
   let overtaken = 0;
-  beforeTheMark(story, () => {
-    if (overtaken++ < 6) put(story, path, nodeCodec.encode({ ...record(story), zone: `z${overtaken}` }));
+  beforeTheMark(damagedNode, () => {
+    if (overtaken++ < 6) put(damagedNode, path, nodeCodec.encode({ ...record(damagedNode), zone: `z${overtaken}` }));
   });
-  story.bench.start(story.directory);
-  await isGone(t, story);
+  damagedNode.bench.start(damagedNode.directory);
+  await isGone(t, damagedNode);
   t.is(overtaken, 7);
-  t.is(record(story).zone, 'z6');
+  t.is(record(damagedNode).zone, 'z6');
 });
 
-test('who runs as the old id is left alone, for as long as it does', async (t) => {
-  const story = await damaged();
-  const { bench, oldId } = story;
+test('the record is left alone while a process runs as the old id', async (t) => {
+  const damagedNode = await damaged();
+  const { bench, oldId } = damagedNode;
   const session = bench.ensemble.openSession(3_600_000);
   bench.ensemble.write(session, [
     { kind: 'create', path: paths.live(oldId), data: RUBBISH, mode: 'ephemeral' },
   ]);
-  bench.start(story.directory);
-  await isLeftAlone(t, story);
+  bench.start(damagedNode.directory);
+  await isLeftAlone(t, damagedNode);
   bench.ensemble.write(session, [{ kind: 'delete', path: paths.live(oldId), version: 0 }]);
-  await isGone(t, story);
+  await isGone(t, damagedNode);
 });
 
-test('an older copy that was set aside says nothing of the directory that went on', async (t) => {
+test('the record is left alone if an older copy was set aside', async (t) => {
   const bench = new GenerationBench();
   const directory = new TwinDirectory();
   const first = bench.start(directory);
@@ -192,9 +192,9 @@ test('an older copy that was set aside says nothing of the directory that went o
   t.is(idOf(again), oldId, 'the directory that went on is the node that it was');
 });
 
-test('nor does a damaged one of which another copy has gone on', async (t) => {
-  const story = await damaged();
-  const { bench, directory, oldId } = story;
+test('the record is left alone if another copy of the damaged directory was used since', async (t) => {
+  const damagedNode = await damaged();
+  const { bench, directory, oldId } = damagedNode;
   const copy = directory.copy();
   await copy.disk.remove('/data/damage.json');
   const elsewhere = bench.start(copy);
@@ -202,15 +202,15 @@ test('nor does a damaged one of which another copy has gone on', async (t) => {
   t.is(idOf(elsewhere), oldId);
   await stop(bench, elsewhere);
   bench.start(directory);
-  await isLeftAlone(t, story);
+  await isLeftAlone(t, damagedNode);
 });
 
-test('a copy that registers between the look and the mark keeps its record', async (t) => {
-  const story = await damaged();
-  const { bench, oldId } = story;
+test('a copy that registers between the read and the write keeps its record', async (t) => {
+  const damagedNode = await damaged();
+  const { bench, oldId } = damagedNode;
   const session = bench.ensemble.openSession(3_600_000);
   let registered = false;
-  beforeTheMark(story, () => {
+  beforeTheMark(damagedNode, () => {
     if (registered) return;
     registered = true;
     const path = paths.generation(oldId);
@@ -221,31 +221,31 @@ test('a copy that registers between the look and the mark keeps its record', asy
       { kind: 'create', path: paths.live(oldId), data: RUBBISH, mode: 'ephemeral' },
     ]);
   });
-  bench.start(story.directory);
-  await isLeftAlone(t, story);
+  bench.start(damagedNode.directory);
+  await isLeftAlone(t, damagedNode);
   t.true(registered);
 });
 
 const leftAlone = test.macro({
   title: (_, what: string) => `${what}: left alone, and the new node works`,
-  async exec(t, _: string, change: (story: Story) => void) {
-    const story = await damaged();
-    change(story);
-    const before = story.bench.ensemble.tree.get(paths.node(story.oldId))?.data ?? null;
-    const node = story.bench.start(story.directory);
-    await story.bench.pass(LONG_MS);
+  async exec(t, _: string, change: (damagedNode: DamagedNode) => void) {
+    const damagedNode = await damaged();
+    change(damagedNode);
+    const before = damagedNode.bench.ensemble.tree.get(paths.node(damagedNode.oldId))?.data ?? null;
+    const node = damagedNode.bench.start(damagedNode.directory);
+    await damagedNode.bench.pass(LONG_MS);
     t.true(node.process.alive);
-    t.not(idOf(node), story.oldId);
-    t.deepEqual(story.bench.ensemble.tree.get(paths.node(story.oldId))?.data ?? null, before);
-    t.deepEqual(events(story), []);
+    t.not(idOf(node), damagedNode.oldId);
+    t.deepEqual(damagedNode.bench.ensemble.tree.get(paths.node(damagedNode.oldId))?.data ?? null, before);
+    t.deepEqual(events(damagedNode), []);
   },
 });
-test(leftAlone, 'a record that cannot be read', (story) => put(story, paths.node(story.oldId), RUBBISH));
-test(leftAlone, 'the record of another node', (story) =>
-  put(story, paths.node(story.oldId), nodeCodec.encode({ ...record(story), id: 'n-9' })),
+test(leftAlone, 'a record that cannot be read', (damagedNode) => put(damagedNode, paths.node(damagedNode.oldId), RUBBISH));
+test(leftAlone, 'the record of another node', (damagedNode) =>
+  put(damagedNode, paths.node(damagedNode.oldId), nodeCodec.encode({ ...record(damagedNode), id: 'n-9' })),
 );
-test(leftAlone, 'a generation that cannot be read', (story) =>
-  put(story, paths.generation(story.oldId), RUBBISH),
+test(leftAlone, 'a generation that cannot be read', (damagedNode) =>
+  put(damagedNode, paths.generation(damagedNode.oldId), RUBBISH),
 );
 test(leftAlone, 'a record that is forgotten', ({ bench: { ensemble }, oldId }) => {
   const version = ensemble.tree.get(paths.node(oldId))?.version ?? 0;

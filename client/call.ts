@@ -3,7 +3,7 @@
 
 import { backoffMs, jittered } from '../common/base/backoff.ts';
 import type { Env, Timer } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure } from '../common/base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { Peers } from '../common/net/peers.ts';
 import type { Directory } from './directory.ts';
@@ -37,7 +37,7 @@ export abstract class Call {
   protected readonly deadline: number;
   /** The picture that the last attempt went by. */
   protected route: DescriptorImage | undefined;
-  protected lastError: RangekeeperError | null = null;
+  protected lastError: Failure | null = null;
   private pauses = 0;
   private pauseTimer: Timer | null = null;
 
@@ -52,15 +52,15 @@ export abstract class Call {
   protected abstract peek(): DescriptorImage | undefined;
   protected abstract attempt(now: number): void;
   /** No time is left, or the client is closing: the call ends. */
-  protected abstract giveUp(error: RangekeeperError): void;
+  protected abstract giveUp(error: Failure): void;
 
   /** An error shows something of the range as an answer does. */
-  protected noteSeen({ details: { seq } }: RangekeeperError): void {
+  protected noteSeen({ details: { seq } }: Failure): void {
     if (seq !== undefined && this.route !== undefined) this.context.seen.note(this.route.descriptor.id, seq);
   }
 
   /** Learns what the error tells and asks ZooKeeper too where the route is in doubt. */
-  protected learnFrom(error: RangekeeperError): void {
+  protected learnFrom(error: Failure): void {
     this.lastError = error;
     this.noteSeen(error);
     const { directory } = this.context;
@@ -117,17 +117,16 @@ export abstract class Call {
   }
 
   /** What is said of a call that ran out of time with nothing under way. */
-  protected finalError(): RangekeeperError {
+  protected finalError(): Failure {
     const { lastError } = this;
-    if (this.context.closed) return new RangekeeperError('CLOSED', 'the client is closed');
-    if (lastError === null)
-      return new RangekeeperError('DEADLINE', 'the deadline passed before anything was sent');
+    if (this.context.closed) return new Failure('CLOSED', 'the client is closed');
+    if (lastError === null) return new Failure('DEADLINE', 'the deadline passed before anything was sent');
     return lastError.retry === 'backoff' ? lastError : this.unreached(lastError);
   }
 
   /** As `finalError`, where no node that could serve the call was reached. */
-  protected unreached(last: RangekeeperError): RangekeeperError {
+  protected unreached(last: Failure): Failure {
     const range = this.route === undefined ? 'the key' : `range ${this.route.descriptor.id}`;
-    return new RangekeeperError('NO_OWNER', `no owner of ${range} was found in time; last: ${last.message}`);
+    return new Failure('NO_OWNER', `no owner of ${range} was found in time; last: ${last.message}`);
   }
 }

@@ -5,7 +5,7 @@
 //   stale         the nearest replica, then the next; the owner is one of them
 
 import type { Timer } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure } from '../common/base/errors.ts';
 import { type Descriptor, type DescriptorImage, isInSync } from '../common/model/descriptor.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { Channel } from '../common/net/channel.ts';
@@ -32,9 +32,9 @@ export class HedgedRead<T> extends ReadCall<T> {
     this.armHedge();
   }
 
-  protected override unreached(last: RangekeeperError): RangekeeperError {
+  protected override unreached(last: Failure): Failure {
     if (last.code === 'OUTCOME_UNKNOWN' || last.code === 'DEADLINE') return super.unreached(last);
-    return new RangekeeperError('UNREACHABLE', `no replica answered in time; last: ${last.message}`);
+    return new Failure('UNREACHABLE', `no replica answered in time; last: ${last.message}`);
   }
 
   protected override finish(answered: boolean): boolean {
@@ -121,7 +121,7 @@ export class HedgedRead<T> extends ReadCall<T> {
     this.answered(reply, descriptor, node, at - sentAt);
   }
 
-  attemptFailed(attempt: Attempt, error: RangekeeperError): void {
+  attemptFailed(attempt: Attempt, error: Failure): void {
     this.outstanding = this.outstanding.filter((other) => other !== attempt);
     if (this.done) return;
     this.learnFrom(error);
@@ -145,7 +145,7 @@ export class HedgedRead<T> extends ReadCall<T> {
 
 interface AttemptOwner {
   attemptAnswered(attempt: Attempt, reply: ReadReply, at: number): void;
-  attemptFailed(attempt: Attempt, error: RangekeeperError): void;
+  attemptFailed(attempt: Attempt, error: Failure): void;
 }
 
 /** One request of a call. */
@@ -168,7 +168,7 @@ class Attempt implements PeerReplyHandler {
     else this.call.attemptAnswered(this, reply, from.receivedAt);
   }
 
-  failed(error: RangekeeperError): void {
+  failed(error: Failure): void {
     this.call.attemptFailed(this, error);
   }
 }

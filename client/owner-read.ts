@@ -1,7 +1,7 @@
 // A linearizable read: it asks the owner, and nobody else. One request is under way at a time, so the call itself hears of
 // its end: this is what most reads are, and each costs one object.
 
-import type { RangekeeperError } from '../common/base/errors.ts';
+import type { Failure } from '../common/base/errors.ts';
 import type { Channel } from '../common/net/channel.ts';
 import type { PeerReplyHandler } from '../common/net/peers.ts';
 import type { ReplyBody } from '../common/wire/messages.ts';
@@ -28,7 +28,7 @@ export class OwnerRead<T> extends ReadCall<T> implements PeerReplyHandler {
     else this.answered(reply, descriptor, descriptor.owner.node, from.receivedAt - this.sentAt);
   }
 
-  failed(error: RangekeeperError): void {
+  failed(error: Failure): void {
     this.learnFrom(error);
     if (isFinal(error)) this.giveUp(error);
     else this.again();

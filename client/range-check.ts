@@ -70,7 +70,10 @@ async function ask(
   const json = await new Promise<Bytes>((resolve, reject) => {
     peers.request(owner.node, { kind: 'check', range, epoch, seq }, deadline, {
       replied: (body) => resolve(body.kind === 'check-reply' ? new Uint8Array(body.json) : emptyBytes),
-      failed: (error) => reject(error.code === 'OUTCOME_UNKNOWN' ? unanswered(owner.node) : error),
+      failed: (failure) => {
+        const isUnknown = failure.code === 'OUTCOME_UNKNOWN';
+        reject(isUnknown ? unanswered(owner.node) : RangekeeperError.from(failure));
+      },
     });
   });
   try {

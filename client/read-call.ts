@@ -1,7 +1,7 @@
 // One read on its way. Reads change nothing, so they are asked again whatever became of the last attempt. What is read is the
 // task's; whom to ask, and how many at once, is the mode's (owner-read.ts, hedged-read.ts).
 
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure, RangekeeperError } from '../common/base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { GetReply, ReplyBody, RequestBody, ScanReply, WireReadMode } from '../common/wire/messages.ts';
@@ -56,7 +56,7 @@ export abstract class ReadCall<T> extends Call {
     const { directory } = this.context;
     this.route = this.task.route(directory, true);
     if (this.route !== undefined) return this.route;
-    this.lastError = new RangekeeperError('NO_OWNER', 'no range holds the key');
+    this.lastError = new Failure('NO_OWNER', 'no range holds the key');
     directory.refreshList();
     this.again();
     return undefined;
@@ -76,13 +76,13 @@ export abstract class ReadCall<T> extends Call {
     }
   }
 
-  protected giveUp(error: RangekeeperError): void {
-    if (this.finish(false)) this.reject(error);
+  protected giveUp(error: Failure): void {
+    if (this.finish(false)) this.reject(RangekeeperError.from(error));
   }
 
-  protected override unreached(last: RangekeeperError): RangekeeperError {
+  protected override unreached(last: Failure): Failure {
     if (last.code === 'OUTCOME_UNKNOWN' || last.code === 'DEADLINE')
-      return new RangekeeperError('DEADLINE', `no answer in time; last: ${last.message}`);
+      return new Failure('DEADLINE', `no answer in time; last: ${last.message}`);
     return super.unreached(last);
   }
 
@@ -106,11 +106,11 @@ export function readReply(body: ReplyBody): ReadReply | null {
   return body.kind === 'get-reply' || body.kind === 'scan-reply' ? body : null;
 }
 
-export function noRead(node: NodeId, body: ReplyBody): RangekeeperError {
-  return new RangekeeperError('MALFORMED', `node ${node} answered a read with ${body.kind}`);
+export function noRead(node: NodeId, body: ReplyBody): Failure {
+  return new Failure('MALFORMED', `node ${node} answered a read with ${body.kind}`);
 }
 
 /** Another node, or another try, would say the same. */
-export function isFinal({ retry, code }: RangekeeperError): boolean {
+export function isFinal({ retry, code }: Failure): boolean {
   return retry === 'never' && code !== 'OUTCOME_UNKNOWN' && code !== 'DEADLINE' && code !== 'NO_OWNER';
 }

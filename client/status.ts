@@ -1,7 +1,7 @@
 // Asking a node about itself.
 
 import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { type Failure, RangekeeperError } from '../common/base/errors.ts';
 import { BadDataError } from '../common/model/fields.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import { decodeStatus, type NodeStatus } from '../common/model/status.ts';
@@ -12,7 +12,10 @@ export async function askStatus(peers: Peers, node: NodeId, deadline: number): P
   const json = await new Promise<Bytes>((resolve, reject) => {
     peers.request(node, { kind: 'status' }, deadline, {
       replied: (body) => resolve(body.kind === 'status-reply' ? new Uint8Array(body.json) : emptyBytes),
-      failed: (error) => reject(error.code === 'OUTCOME_UNKNOWN' ? unanswered(node, error) : error),
+      failed: (failure) => {
+        const isUnknown = failure.code === 'OUTCOME_UNKNOWN';
+        reject(isUnknown ? unanswered(node, failure) : RangekeeperError.from(failure));
+      },
     });
   });
   try {
@@ -26,6 +29,6 @@ export async function askStatus(peers: Peers, node: NodeId, deadline: number): P
   }
 }
 
-function unanswered(node: NodeId, { message }: RangekeeperError): RangekeeperError {
+function unanswered(node: NodeId, { message }: Failure): RangekeeperError {
   return new RangekeeperError('DEADLINE', `node ${node} did not answer: ${message}`);
 }

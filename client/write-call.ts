@@ -5,7 +5,7 @@
 
 import { assert } from '../common/base/assert.ts';
 import type { Bytes } from '../common/base/bytes.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure, RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { RangeId, Seq } from '../common/model/ids.ts';
@@ -72,7 +72,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     const { route, context } = this;
     if (reply.kind !== 'write-reply' || route === undefined) {
       const text = `node ${from.peerNode} answered a write with ${reply.kind}`;
-      this.giveUp(new RangekeeperError('OUTCOME_UNKNOWN', text));
+      this.giveUp(new Failure('OUTCOME_UNKNOWN', text));
       return;
     }
     context.health.answered(from.peerNode, context.env.now() - this.sentAt);
@@ -82,7 +82,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     this.resolve(this.result({ reply, route }));
   }
 
-  failed(error: RangekeeperError): void {
+  failed(error: Failure): void {
     this.noteSeen(error);
     if (error.code === 'CONFLICT') {
       // Decided when this number was applied, whichever attempt that was.
@@ -114,18 +114,18 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     if (route === undefined) {
       if (this.write === null && !this.number(NO_RANGE, 0)) return;
       this.ownBytes();
-      this.lastError = new RangekeeperError('NO_OWNER', 'no range holds the key');
+      this.lastError = new Failure('NO_OWNER', 'no range holds the key');
       context.directory.refreshList();
       this.again();
       return;
     }
     const { descriptor } = route;
     if (mutations.length > 1 && !mutations.every(({ key }) => contains(descriptor, key))) {
-      this.end(new RangekeeperError('CROSS_RANGE', 'the keys of the batch are in several ranges'));
+      this.end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
       return;
     }
     if (this.inDoubt && this.write !== null && !knownTo(this.write, descriptor)) {
-      this.end(new RangekeeperError('NO_OWNER', `range ${this.write.range} has gone`));
+      this.end(new Failure('NO_OWNER', `range ${this.write.range} has gone`));
       return;
     }
     if (this.inDoubt || this.number(descriptor.id, context.seen.of(descriptor))) this.send(descriptor);
@@ -138,7 +138,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     const { operation } = this.write;
     if (operation.length <= LIMITS.operationBytesMax) return true;
     const text = `the batch has ${operation.length} bytes, at most ${LIMITS.operationBytesMax} are allowed`;
-    this.giveUp(new RangekeeperError('INVALID_ARGUMENT', text));
+    this.giveUp(new Failure('INVALID_ARGUMENT', text));
     return false;
   }
 
@@ -150,18 +150,18 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     context.peers.request(owner.node, body, this.deadline, this);
   }
 
-  protected giveUp(error: RangekeeperError): void {
+  protected giveUp(error: Failure): void {
     this.endNumber();
     this.context.end(error.code === 'CONFLICT');
-    this.reject(error);
+    this.reject(RangekeeperError.from(error));
   }
 
-  protected override finalError(): RangekeeperError {
+  protected override finalError(): Failure {
     return this.inDoubt ? this.unknown(this.lastError) : super.finalError();
   }
 
   /** This attempt had no effect. */
-  private refused(error: RangekeeperError): void {
+  private refused(error: Failure): void {
     if (!this.inDoubt) this.endNumber();
     if (error.code === 'DEADLINE') {
       this.giveUp(this.finalError());
@@ -173,7 +173,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   }
 
   /** What was sent for the first time goes with the newer base at once; of what was sent before, nobody knows any more. */
-  private forgotten(error: RangekeeperError): void {
+  private forgotten(error: Failure): void {
     if (this.inDoubt || this.write === null) {
       this.end(error);
       return;
@@ -185,13 +185,13 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   }
 
   /** Nothing helps any more: the error is the answer, unless an earlier attempt may have been applied. */
-  private end(error: RangekeeperError): void {
+  private end(error: Failure): void {
     this.giveUp(this.inDoubt ? this.unknown(error) : error);
   }
 
-  private unknown(last: RangekeeperError | null): RangekeeperError {
+  private unknown(last: Failure | null): Failure {
     const why = last === null ? '' : `; last: ${last.message}`;
-    return new RangekeeperError('OUTCOME_UNKNOWN', `the write was sent, and may have been applied${why}`);
+    return new Failure('OUTCOME_UNKNOWN', `the write was sent, and may have been applied${why}`);
   }
 
   private ownBytes(): void {

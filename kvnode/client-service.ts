@@ -4,7 +4,7 @@
 import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
-import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
+import { type ErrorCode, Failure, RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Epoch, RangeId, Seq } from '../common/model/ids.ts';
 import { compareEnds, contains, intersect, isEmpty } from '../common/model/key-range.ts';
@@ -60,7 +60,7 @@ export class ClientService {
     }
     const host = this.#options.host(request.range);
     if (host === undefined || host.wiping) {
-      const error = new RangekeeperError('NOT_OWNER', `range ${request.range} has no replica here`);
+      const error = new Failure('NOT_OWNER', `range ${request.range} has no replica here`);
       return client.reply(requestId, replyFromError(error));
     }
     switch (request.kind) {

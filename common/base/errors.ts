@@ -84,34 +84,45 @@ export interface ErrorDetails {
   readonly descriptor?: { readonly data: Uint8Array; readonly version: number };
 }
 
-interface Traces {
-  stackTraceLimit?: number | undefined;
-}
-
-/** Where V8 keeps how much of the stack an error takes down; other engines have no such thing. */
-const traces: Traces = Error as ErrorConstructor & Traces;
-
 /**
- * Only what is wrong in a program says where it was made. The rest tells of the cluster, and comes by the hundred thousand
- * where that is overloaded: a client that takes the stack down for each has no time left for anything else.
+ * What went wrong, as a value that parts of a program pass to each other. It captures no stack: in an overloaded cluster refusals
+ * are frequent, and a stack costs more than the rest of a call. Whoever calls the public API gets a RangekeeperError instead.
  */
-function isTraced(code: ErrorCode): boolean {
-  return code === 'INVALID_ARGUMENT' || code === 'INTERNAL';
+export class Failure {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly details: ErrorDetails;
+
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+    this.code = code;
+    this.message = message;
+    this.details = details;
+  }
+
+  /** What is known of the write that ended so. */
+  get applied(): Applied {
+    return ERROR_TABLE[this.code].applied;
+  }
+
+  get retry(): Retry {
+    return ERROR_TABLE[this.code].retry;
+  }
 }
 
-/** The one error class of the public API and of the wire. */
+/** The one error class of the public API. */
 export class RangekeeperError extends Error {
   override readonly name = 'RangekeeperError';
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    const limit = traces.stackTraceLimit;
-    if (!isTraced(code)) traces.stackTraceLimit = 0;
     super(message);
-    traces.stackTraceLimit = limit;
     this.code = code;
     this.details = details;
+  }
+
+  static from({ code, message, details }: Failure): RangekeeperError {
+    return new RangekeeperError(code, message, details);
   }
 
   /** What is known of the write that ended so. */

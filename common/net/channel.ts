@@ -6,11 +6,11 @@
 import { AssertionError, assert, never } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
 import { every } from '../base/env.ts';
-import { type ErrorCode, RangekeeperError } from '../base/errors.ts';
+import { type ErrorCode, Failure, RangekeeperError } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { NodeId } from '../model/ids.ts';
 import { EnvelopeReader, encodeEnvelope } from '../wire/codec.ts';
-import { errorFromReply, replyFromError } from '../wire/error-reply.ts';
+import { failureFromReply, replyFromError } from '../wire/error-reply.ts';
 import { type Body, type OneWayBody, PROTOCOL, type ReplyBody, type RequestBody } from '../wire/messages.ts';
 import { type ChannelConfig, DEFAULT_CHANNEL } from './channel-config.ts';
 import { Deadlines } from './deadlines.ts';
@@ -31,7 +31,7 @@ export interface ReplyHandler {
   /** Byte fields of the body are views: copy what is kept. */
   replied(body: Exclude<ReplyBody, { kind: 'error' }>, from: Channel): void;
   /** The node's error, or this channel's: OUTCOME_UNKNOWN, UNREACHABLE, DEADLINE, OVERLOADED. */
-  failed(error: RangekeeperError, from: Channel): void;
+  failed(error: Failure, from: Channel): void;
 }
 
 export interface ChannelHandlers {
@@ -42,7 +42,7 @@ export interface ChannelHandlers {
   /** A one-way frame from a node. */
   received?(channel: Channel, body: OneWayBody): void;
   /** Called once; nothing is called after it. `error` says it in a code. */
-  closed?(channel: Channel, error: RangekeeperError): void;
+  closed?(channel: Channel, error: Failure): void;
 }
 
 export interface ChannelOptions {
@@ -54,7 +54,7 @@ export interface ChannelOptions {
   /** Shared with other channels; else its own. */
   readonly turnEnd?: TurnEnd;
   /** Of an accepted connection, whose other end has just said who it is; an error refuses it. */
-  readonly admit?: (node: NodeId) => RangekeeperError | null;
+  readonly admit?: (node: NodeId) => Failure | null;
   /** Called whenever something was handed to the connection. */
   readonly flushed?: (channel: Channel) => void;
 }
@@ -79,7 +79,7 @@ export class Channel {
   private readonly log: Logger;
   private readonly self: Identity;
   private readonly handlers: ChannelHandlers;
-  private readonly admit: ((node: NodeId) => RangekeeperError | null) | undefined;
+  private readonly admit: ((node: NodeId) => Failure | null) | undefined;
   private readonly config: ChannelConfig;
   private readonly dialled: boolean;
   private state: State = 'connecting';
@@ -192,21 +192,21 @@ export class Channel {
 
   /** Sends what is gathered and ends the connection. Requests under way fail. */
   close(reason: string): void {
-    this.end(new RangekeeperError('CLOSED', reason));
+    this.end(new Failure('CLOSED', reason));
   }
 
   /** Ends the connection at once, with all that is queued. Requests under way fail. */
   cut(reason: string): void {
     this.connection?.cut(reason);
-    this.end(new RangekeeperError('UNREACHABLE', reason));
+    this.end(new Failure('UNREACHABLE', reason));
   }
 
   // ---- out -------------------------------------------------------------------------------------------------------
 
-  private refusal(): RangekeeperError | null {
-    if (this.state === 'closed') return new RangekeeperError('UNREACHABLE', `no connection to ${this.peer}`);
+  private refusal(): Failure | null {
+    if (this.state === 'closed') return new Failure('UNREACHABLE', `no connection to ${this.peer}`);
     if (this.pending.size >= this.config.inflightMax || this.outbox.queuedBytes >= this.config.queuedBytesMax)
-      return new RangekeeperError('OVERLOADED', `too many requests under way to ${this.peer}`);
+      return new Failure('OVERLOADED', `too many requests under way to ${this.peer}`);
     return null;
   }
 
@@ -222,7 +222,7 @@ export class Channel {
       message: (bytes) => this.message(bytes),
       closed: (reason, violation = false) => {
         if (violation) this.malformed(reason);
-        else this.end(new RangekeeperError('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`));
+        else this.end(new Failure('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`));
       },
     };
   }
@@ -249,7 +249,7 @@ export class Channel {
   private malformed(fault: string): void {
     if (this.state === 'closed') return;
     this.log.warn({ peer: this.peer, node: this.peerNode }, `closing a connection: ${fault}`);
-    this.end(new RangekeeperError('MALFORMED', fault));
+    this.end(new Failure('MALFORMED', fault));
   }
 
   private frame(id: number, body: Body): void {
@@ -301,12 +301,9 @@ export class Channel {
     this.serving++;
     const { inflightMax, queuedBytesMax } = this.config;
     if (this.handlers.request === undefined) {
-      this.reply(id, replyFromError(new RangekeeperError('INVALID_ARGUMENT', 'nothing is served here')));
+      this.reply(id, replyFromError(new Failure('INVALID_ARGUMENT', 'nothing is served here')));
     } else if (this.serving > inflightMax || this.outbox.queuedBytes >= queuedBytesMax) {
-      this.reply(
-        id,
-        replyFromError(new RangekeeperError('OVERLOADED', 'too many requests on this connection')),
-      );
+      this.reply(id, replyFromError(new Failure('OVERLOADED', 'too many requests on this connection')));
     } else {
       this.handlers.request(this, id, body);
     }
@@ -316,7 +313,7 @@ export class Channel {
   private settle(id: number, body: ReplyBody): void {
     const handler = this.pending.take(id);
     if (handler === null) return;
-    if (body.kind === 'error') handler.failed(errorFromReply(body), this);
+    if (body.kind === 'error') handler.failed(failureFromReply(body), this);
     else handler.replied(body, this);
   }
 
@@ -335,14 +332,14 @@ export class Channel {
   }
 
   /** How a request ends that will have no answer. */
-  private fate(id: number, text: string, unsent: ErrorCode): RangekeeperError {
-    return new RangekeeperError(id < this.unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
+  private fate(id: number, text: string, unsent: ErrorCode): Failure {
+    return new Failure(id < this.unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
   }
 
   // ---- life ------------------------------------------------------------------------------------------------------
 
   private async connect({ transport, address, connectMs }: DialOptions): Promise<void> {
-    const unreachable = (text: string) => this.end(new RangekeeperError('UNREACHABLE', text));
+    const unreachable = (text: string) => this.end(new Failure('UNREACHABLE', text));
     this.dialTimer = this.env.after(connectMs, () => unreachable(`no handshake with ${address} in time`));
     try {
       const connection = await transport.connect(address, connectMs, this.receiver());
@@ -363,7 +360,7 @@ export class Channel {
 
   private greetingFrame(body: Body): void {
     if (body.kind === 'error') {
-      this.end(errorFromReply(body));
+      this.end(failureFromReply(body));
       return;
     }
     if (body.kind !== (this.dialled ? 'hello-reply' : 'hello')) {
@@ -391,24 +388,20 @@ export class Channel {
     this.handlers.opened?.(this);
   }
 
-  private greetingFault(hello: {
-    protocol: number;
-    clusterId: string;
-    nodeId: NodeId;
-  }): RangekeeperError | null {
+  private greetingFault(hello: { protocol: number; clusterId: string; nodeId: NodeId }): Failure | null {
     if (hello.protocol !== PROTOCOL)
-      return new RangekeeperError('WRONG_CLUSTER', `protocol ${hello.protocol}, not ${PROTOCOL}`);
+      return new Failure('WRONG_CLUSTER', `protocol ${hello.protocol}, not ${PROTOCOL}`);
     if (hello.clusterId !== this.self.clusterId)
-      return new RangekeeperError('WRONG_CLUSTER', `cluster ${hello.clusterId}, not ${this.self.clusterId}`);
+      return new Failure('WRONG_CLUSTER', `cluster ${hello.clusterId}, not ${this.self.clusterId}`);
     if (this.dialled && hello.nodeId !== this.peerNode)
-      return new RangekeeperError('UNREACHABLE', `node ${hello.nodeId} answers in place of ${this.peerNode}`);
+      return new Failure('UNREACHABLE', `node ${hello.nodeId} answers in place of ${this.peerNode}`);
     return null;
   }
 
   /** Counted in ticks, not in time: a pause of this very process must not look like the other end's silence. */
   private tick(): void {
     if (this.quietTicks >= 4) {
-      this.end(new RangekeeperError('UNREACHABLE', `${this.peer} has been silent for too long`));
+      this.end(new Failure('UNREACHABLE', `${this.peer} has been silent for too long`));
       return;
     }
     if (this.quietTicks > 0 && this.state === 'open') this.outbox.add(0, { kind: 'ping' });
@@ -417,10 +410,10 @@ export class Channel {
 
   /** Closes the channel if nothing has come for half of silentMs: for who has another reason to think the node dead. */
   closeIfQuiet(reason: string): void {
-    if (this.quietTicks >= 2 || this.state !== 'open') this.end(new RangekeeperError('UNREACHABLE', reason));
+    if (this.quietTicks >= 2 || this.state !== 'open') this.end(new Failure('UNREACHABLE', reason));
   }
 
-  private end(error: RangekeeperError): void {
+  private end(error: Failure): void {
     if (this.state === 'closed') return;
     if (error.code === 'CLOSED') this.outbox.flush();
     this.state = 'closed';

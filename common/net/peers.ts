@@ -6,7 +6,7 @@
 
 import { type Backoff, backoffMs, jittered } from '../base/backoff.ts';
 import type { Env, Timer } from '../base/env.ts';
-import { RangekeeperError } from '../base/errors.ts';
+import { Failure } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import type { NodeId } from '../model/ids.ts';
 import type { OneWayBody, RequestBody } from '../wire/messages.ts';
@@ -103,7 +103,7 @@ export class Peers {
       channel.request(body, deadline, handler);
       return;
     }
-    const error = new RangekeeperError('UNREACHABLE', `no connection to node ${node}`);
+    const error = new Failure('UNREACHABLE', `no connection to node ${node}`);
     this.options.env.soon(() => handler.failed(error, null));
   }
 
@@ -121,7 +121,7 @@ export class Peers {
 
 /** As ReplyHandler, where there may be no channel at all. */
 export interface PeerReplyHandler extends ReplyHandler {
-  failed(error: RangekeeperError, from: Channel | null): void;
+  failed(error: Failure, from: Channel | null): void;
 }
 
 type PeerState =

@@ -4,7 +4,7 @@
 // Nodes are let in beyond the bound of clients, as a cluster must not stand still for the clients it has.
 
 import type { Env } from '../base/env.ts';
-import { RangekeeperError } from '../base/errors.ts';
+import { Failure } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
 import { checkReception, DEFAULT_RECEPTION, type ReceptionConfig } from '../model/config.ts';
 import type { NodeId } from '../model/ids.ts';
@@ -101,11 +101,11 @@ export class Reception {
     this.#unsaid = 0;
   }
 
-  #admit(node: NodeId): RangekeeperError | null {
+  #admit(node: NodeId): Failure | null {
     const { clientsMax } = this.config;
     if (node !== '' || this.#clients < clientsMax) return null;
     this.turnedAway();
-    return new RangekeeperError('OVERLOADED', `the node has ${clientsMax} clients already`);
+    return new Failure('OVERLOADED', `the node has ${clientsMax} clients already`);
   }
 
   #flushed(channel: Channel): void {

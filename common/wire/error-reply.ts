@@ -1,16 +1,16 @@
 // Errors as the wire carries them.
 
-import { RangekeeperError } from '../base/errors.ts';
+import { Failure } from '../base/errors.ts';
 import type { ErrorReply } from './messages.ts';
 
-export function replyFromError({ code, message, details }: RangekeeperError): ErrorReply {
+export function replyFromError({ code, message, details }: Failure): ErrorReply {
   const { revision = 0, seq = 0, descriptor = null } = details;
   return { kind: 'error', code, message, revision, seq, descriptor };
 }
 
-/** An error of its own memory: nothing in it is a view. */
-export function errorFromReply({ code, message, revision, seq, descriptor }: ErrorReply): RangekeeperError {
-  return new RangekeeperError(code, message, {
+/** The failure owns its memory: nothing in it is a view into the message. */
+export function failureFromReply({ code, message, revision, seq, descriptor }: ErrorReply): Failure {
+  return new Failure(code, message, {
     ...(code === 'CONFLICT' ? { revision } : {}),
     ...(seq === 0 ? {} : { seq }),
     ...(descriptor === null

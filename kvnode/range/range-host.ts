@@ -3,7 +3,7 @@
 
 import { assert } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes } from '../../common/base/bytes.ts';
-import { type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
+import { type ErrorCode, Failure, RangekeeperError } from '../../common/base/errors.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { Inc, Position, RangeId, Seq } from '../../common/model/ids.ts';
@@ -196,7 +196,7 @@ export class RangeHost implements TickTarget {
     const details = helps
       ? { descriptor: { data: descriptorCodec.encode(image.descriptor), version: image.version } }
       : {};
-    return replyFromError(new RangekeeperError(code, message, details));
+    return replyFromError(new Failure(code, message, details));
   }
 
   /**
@@ -222,7 +222,7 @@ export class RangeHost implements TickTarget {
   #loseWaiting(): void {
     for (const { client, requestId } of this.#waiting.takeAll()) {
       const text = `the owner of range ${this.meta.range} changed while the write was under way`;
-      client.reply(requestId, replyFromError(new RangekeeperError('OUTCOME_UNKNOWN', text)));
+      client.reply(requestId, replyFromError(new Failure('OUTCOME_UNKNOWN', text)));
     }
   }
 
@@ -305,7 +305,7 @@ export class RangeHost implements TickTarget {
   #answer({ client, requestId, seq }: WaitingWrite, answer: Answer | 'forgotten'): void {
     if (answer === 'forgotten') {
       const text = `range ${this.meta.range} has forgotten this client`;
-      client.reply(requestId, replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', text, { seq })));
+      client.reply(requestId, replyFromError(new Failure('CLIENT_FORGOTTEN', text, { seq })));
       return;
     }
     const { revision } = answer;
@@ -315,7 +315,7 @@ export class RangeHost implements TickTarget {
       return;
     }
     // Answered again, it is as good as decided here: the range's state at `seq` is no older than where it was decided.
-    const error = new RangekeeperError('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
+    const error = new Failure('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
     client.reply(requestId, replyFromError(error));
   }
 }

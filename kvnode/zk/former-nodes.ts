@@ -87,9 +87,7 @@ export class FormerNodes {
     // The old id was never registered, or an administrator has removed it. Nothing refers to it.
     if (generation === null) return true;
     if (!contains(lineage, generationCodec.decode(generation.data))) {
-      log(
-        'the record of the old id is left alone: the directory that was set aside was an older copy',
-      );
+      log('the record of the old id is left alone: the directory that was set aside was an older copy');
       return true;
     }
     const live = await session.get(paths.live(nodeId));

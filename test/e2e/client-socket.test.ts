@@ -6,7 +6,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { WebSocket } from 'ws';
 import { realEnv } from '../../common/base/env.ts';
-import type { RangekeeperError } from '../../common/base/errors.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { Channel } from '../../common/net/channel.ts';
 import { serveHttp } from '../../common/net/http.ts';
@@ -63,7 +63,7 @@ function status(channel: Channel): Promise<string> {
     channel.request({ kind: 'status' }, realEnv.now() + PATIENCE_MS, {
       replied: (body) =>
         resolve(body.kind === 'status-reply' ? Buffer.from(body.json).toString() : body.kind),
-      failed: (error: RangekeeperError) => reject(error),
+      failed: (failure) => reject(RangekeeperError.from(failure)),
     });
   });
 }

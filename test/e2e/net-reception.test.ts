@@ -99,7 +99,7 @@ function dial(
     connectMs: PATIENCE_MS,
     node: 'n-1',
     self: { clusterId: CLUSTER, nodeId },
-    handlers: { opened, closed: (_channel, error) => failed(error) },
+    handlers: { opened, closed: (_channel, failure) => failed(RangekeeperError.from(failure)) },
   });
   t.teardown(() => channel.close('the test is over'));
   return { channel, opened: done };

@@ -285,7 +285,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (revision !== ifRevision',
       "return { outcome: { kind: 'conflict',",
     ],
-    'a conflict is told after commit': [HOST, "new RangekeeperError('CONFLICT',"],
+    'a conflict is told after commit': [HOST, "new Failure('CONFLICT',"],
     'a write that comes again changes nothing': [HOST, "if (verdict !== 'new') {"],
   },
   Sessions: {
@@ -316,14 +316,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       CHANNEL,
       'this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;',
     ],
-    'a request finds a connection full': [
-      CHANNEL,
-      "return new RangekeeperError('OVERLOADED', `too many requests",
-    ],
-    'a request comes where answers wait': [
-      CHANNEL,
-      "new RangekeeperError('OVERLOADED', 'too many requests on",
-    ],
+    'a request finds a connection full': [CHANNEL, "return new Failure('OVERLOADED', `too many requests"],
+    'a request comes where answers wait': [CHANNEL, "new Failure('OVERLOADED', 'too many requests on"],
     'too many entries of a range wait': [REPLICA, "return 'OVERLOADED';"],
     'too many bytes of a range wait': [HOST, "return 'too much waits to commit';"],
     'too many bytes of all ranges wait': [

@@ -1,7 +1,7 @@
 // Channels over a network in memory, on a clock that the test moves.
 
 import test from 'ava';
-import type { RangekeeperError } from '../../../common/base/errors.ts';
+import type { Failure } from '../../../common/base/errors.ts';
 import { type Logger, silentLogger } from '../../../common/base/log.ts';
 import { Channel, type ReplyHandler } from '../../../common/net/channel.ts';
 import { type ChannelConfig, DEFAULT_CHANNEL } from '../../../common/net/channel-config.ts';
@@ -58,7 +58,7 @@ class Answers implements ReplyHandler {
   replied(body: { kind: string }): void {
     this.log.push(body.kind);
   }
-  failed(error: RangekeeperError): void {
+  failed(error: Failure): void {
     this.log.push(error.code);
   }
 }

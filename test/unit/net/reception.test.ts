@@ -1,7 +1,7 @@
 // The bounds of what a node takes in, over a network in memory: who is cut, who is refused, what is counted.
 
 import test from 'ava';
-import type { RangekeeperError } from '../../../common/base/errors.ts';
+import type { Failure } from '../../../common/base/errors.ts';
 import { silentLogger } from '../../../common/base/log.ts';
 import { DEFAULT_RECEPTION, type ReceptionConfig } from '../../../common/model/config.ts';
 import { Channel } from '../../../common/net/channel.ts';
@@ -41,8 +41,8 @@ class World {
   }
 
   /** A channel that has shaken hands, or was refused. */
-  async dial(nodeId = ''): Promise<{ channel: Channel; closed: () => RangekeeperError | null }> {
-    let error: RangekeeperError | null = null;
+  async dial(nodeId = ''): Promise<{ channel: Channel; closed: () => Failure | null }> {
+    let error: Failure | null = null;
     const channel = Channel.dial({
       env: this.env,
       log: silentLogger,

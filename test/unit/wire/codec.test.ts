@@ -7,7 +7,7 @@ import { RangekeeperError } from '../../../common/base/errors.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../../../common/wire/codec.ts';
 import { EncodedRows, type WireRow } from '../../../common/wire/encoded-rows.ts';
-import { errorFromReply, replyFromError } from '../../../common/wire/error-reply.ts';
+import { failureFromReply, replyFromError } from '../../../common/wire/error-reply.ts';
 import type {
   Append,
   Body,
@@ -188,9 +188,9 @@ test('an error crosses the wire with its details', (t) => {
   const descriptor = { data: bytes('{}'), version: 3 };
   const conflict = new RangekeeperError('CONFLICT', 'revision is 0', { revision: 0, seq: 9 });
   const moved = new RangekeeperError('NOT_OWNER', 'ask n-2', { descriptor });
-  t.deepEqual(errorFromReply(replyFromError(conflict)).details, { revision: 0, seq: 9 });
-  t.deepEqual(plain(errorFromReply(replyFromError(moved)).details), plain({ descriptor }));
-  t.is(errorFromReply(replyFromError(moved)).code, 'NOT_OWNER');
+  t.deepEqual(failureFromReply(replyFromError(conflict)).details, { revision: 0, seq: 9 });
+  t.deepEqual(plain(failureFromReply(replyFromError(moved)).details), plain({ descriptor }));
+  t.is(failureFromReply(replyFromError(moved)).code, 'NOT_OWNER');
 });
 
 // ---- what must be refused ----------------------------------------------------------------------------------------

@@ -95,7 +95,11 @@ async function isLeftAlone(t: ExecutionContext, damagedNode: DamagedNode): Promi
 test('the old id is marked as gone once the new one is registered, and its record is otherwise unchanged', async (t) => {
   const damagedNode = await damaged();
   const noted = { ...NOTHING_NOTED, downSince: 7 };
-  put(damagedNode, paths.node(damagedNode.oldId), nodeCodec.encode({ ...record(damagedNode), mode: 'draining', noted }));
+  put(
+    damagedNode,
+    paths.node(damagedNode.oldId),
+    nodeCodec.encode({ ...record(damagedNode), mode: 'draining', noted }),
+  );
   const before = record(damagedNode);
   const node = damagedNode.bench.start(damagedNode.directory);
   await isGone(t, damagedNode);
@@ -154,7 +158,8 @@ test('a compare-and-set that another writer wins is tried again', async (t) => {
   const path = paths.node(damagedNode.oldId);
   let overtaken = 0;
   beforeTheMark(damagedNode, () => {
-    if (overtaken++ < 6) put(damagedNode, path, nodeCodec.encode({ ...record(damagedNode), zone: `z${overtaken}` }));
+    if (overtaken++ < 6)
+      put(damagedNode, path, nodeCodec.encode({ ...record(damagedNode), zone: `z${overtaken}` }));
   });
   damagedNode.bench.start(damagedNode.directory);
   await isGone(t, damagedNode);
@@ -240,7 +245,9 @@ const leftAlone = test.macro({
     t.deepEqual(events(damagedNode), []);
   },
 });
-test(leftAlone, 'a record that cannot be read', (damagedNode) => put(damagedNode, paths.node(damagedNode.oldId), RUBBISH));
+test(leftAlone, 'a record that cannot be read', (damagedNode) =>
+  put(damagedNode, paths.node(damagedNode.oldId), RUBBISH),
+);
 test(leftAlone, 'the record of another node', (damagedNode) =>
   put(damagedNode, paths.node(damagedNode.oldId), nodeCodec.encode({ ...record(damagedNode), id: 'n-9' })),
 );

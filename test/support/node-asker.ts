@@ -3,6 +3,7 @@
 import type { ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
+import { type Failure, RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { Peers } from '../../common/net/peers.ts';
@@ -65,7 +66,8 @@ export class NodeAsker {
   async #ask(node: NodeProcess, body: RequestBody, deadlineMs: number): Promise<ReplyBody> {
     const { address } = await node.process.said('ready');
     this.#peers.setAddress(node.id, String(address));
-    return new Promise((replied, failed) => {
+    return new Promise((replied, reject) => {
+      const failed = (failure: Failure) => reject(RangekeeperError.from(failure));
       this.#peers.request(node.id, body, realEnv.now() + deadlineMs, { replied, failed });
     });
   }

@@ -85,7 +85,10 @@ export class Guardian {
     const before = env.now();
     const outcome = await closeSession(former.identity);
     const ms = Math.round(env.now() - before);
-    logger.info({ session: former.identity.id, outcome, ms }, 'closed the session of the dead process');
+    logger.info(
+      { session: former.identity.id, outcome, ms },
+      'tried to close the session of the dead process',
+    );
   }
 }
 

@@ -145,8 +145,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       const { ensemble } = cluster;
       if (ensemble.isEmptied) return null;
       const backup = { zk: ensemble.copy(), ranges: new Map(cluster.ranges) };
-      const noticedMs = rng.pick([0, 25_000]);
-      return { text: 'a backup is made', undo: () => restoreZooKeeper(cluster, backup, noticedMs) };
+      const waits = rng.pick([false, true]);
+      return { text: 'a backup is made', undo: () => restoreZooKeeper(cluster, backup, waits) };
     },
   },
   {

@@ -11,6 +11,7 @@ import type { Action, Outcome } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';
 import type { Process } from './world/host.ts';
+import { NOTICED_MS } from './zookeeper-restored.ts';
 
 /** Sessions that ended, nodes that were lost and are replaced, learners: all of it takes its time. */
 const WRITABLE_MS = 20_000;
@@ -104,10 +105,7 @@ async function becomesWritable(cluster: Cluster): Promise<boolean> {
     });
   };
   const begun = world.clock.now;
-  // Where an in-sync set is at its minimum and names a disk of which only an older copy was set aside, the leader waits before
-  // it makes a new replica: the newer one might come back.
-  const { replaceAfterMs } = cluster.settings;
-  const bound = WRITABLE_MS + (cluster.nodes.some(({ lostToACopy }) => lostToACopy) ? replaceAfterMs : 0);
+  const bound = WRITABLE_MS + knownLateMs(cluster) + (cluster.admin.isRaising ? NOTICED_MS : 0);
   const whole = await within(cluster, bound, 'every key can be written', () => {
     const left = keys.filter((key) => !done.has(key));
     for (const key of left) if (!asked.has(key)) ask(key);
@@ -115,6 +113,15 @@ async function becomesWritable(cluster: Cluster): Promise<boolean> {
   });
   world.story.count('heal-ms', Math.round(world.clock.now - begun));
   return whole;
+}
+
+/**
+ * Where an in-sync set is at its minimum and names a node that is gone, the leader makes a new replica at once if it knows so. It
+ * does not of a disk of which only an older copy was set aside: the newer one might come back. Nor of a node whose record was
+ * marked after the backup to which ZooKeeper went back.
+ */
+function knownLateMs({ nodes, timesGoneBack, settings }: Cluster): number {
+  return timesGoneBack > 0 || nodes.some(({ lostToACopy }) => lostToACopy) ? settings.replaceAfterMs : 0;
 }
 
 interface Placed {

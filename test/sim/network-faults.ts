@@ -98,23 +98,25 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
   },
   {
     // A machine hangs and comes back before its network does. It takes itself for the owner until it gives its session up, and
-    // hears of the next one from whom it still reaches. It must have hung for nearly T: after much more than that, whoever
-    // could tell it has given up the connection, and makes no new one to a node without a live znode.
+    // hears of the next one from the node that it still reaches. It hangs for about T: after much more than that, whoever could
+    // tell it has given up the connection, and makes no new one to a node without a live znode.
     name: 'node-wakes-cut-off',
-    lastsMs: [2_500, 2_500, 9_000],
+    lastsMs: [6_000],
     strike: ofNode(({ host }, cluster, dice) => {
-      const { nodes, ensemble, world } = cluster;
+      const { nodes, ensemble, world, settings } = cluster;
       const paused = pause(host);
       if (paused === null) return null;
-      const other = dice.rng.pick(nodes.filter((one) => one.host !== host)).host;
-      const names = [other, ...ensemble.servers.map((server) => server.host)].map(({ name }) => name);
+      const others = nodes.filter((one) => one.host !== host);
+      const reached = dice.rng.pick(others);
+      const away = [...others.filter((one) => one !== reached), ...ensemble.servers];
+      const names = away.map((one) => one.host.name);
       const mend = cut(cluster, bothWays(host.name, names));
-      const laterMs = dice.between(100, 1_500);
+      world.clock.after(settings.session.sessionMs * dice.between(0.65, 1.05), paused.undo);
       return {
         text: `${host.name} from ${names.join(' ')}`,
         undo: () => {
           paused.undo();
-          world.clock.after(laterMs, mend);
+          mend();
         },
       };
     }),

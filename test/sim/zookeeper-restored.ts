@@ -19,9 +19,14 @@ export interface Backup {
 
 /** Processes are back within, ms. */
 const RESTART_MS = 2_000;
+/** An administrator who waits to be told that something is wrong is told within: nodes look every 10 s, and twice. */
+export const NOTICED_MS = 25_000;
 
-/** Does nothing where the backup could not be restored without a loss. `noticedMs`: the longest wait for a report of a misfit. */
-export function restoreZooKeeper(cluster: Cluster, backup: Backup, noticedMs: number): void {
+/**
+ * Does nothing where the backup could not be restored without a loss.
+ * @param waits whether the administrator who asks for higher epochs waits for the report of a misfit
+ */
+export function restoreZooKeeper(cluster: Cluster, backup: Backup, waits: boolean): void {
   const { world, ensemble, admin } = cluster;
   if (ensemble.isEmptied || !isSafe(cluster, backup)) return;
   world.story.count('zookeeper-gone-back');
@@ -35,8 +40,8 @@ export function restoreZooKeeper(cluster: Cluster, backup: Backup, noticedMs: nu
     if (restored !== null && restored !== mode) admin.ask({ kind: 'set-node-mode', node, mode });
   }
   const { misfits } = cluster;
-  const end = world.clock.now + noticedMs;
-  const hasNoticed = () => cluster.misfits > misfits || world.clock.now >= end || !cluster.working;
+  const end = world.clock.now + (waits ? NOTICED_MS : 0);
+  const hasNoticed = () => cluster.misfits > misfits || world.clock.now >= end;
   admin.ask({ kind: 'raise-all-epochs', reports: () => (hasNoticed() ? cluster.reports : null) });
 }
 

@@ -50,6 +50,8 @@ export function restoreZooKeeper(cluster: Cluster, backup: Backup, waits: boolea
  * whose data still exist must hold all that was acknowledged since the backup: it is in-sync now as well. And it must
  * have seen the newest epoch, or it could enter one that another owner had before: ZooKeeper gives out the same numbers again.
  * Nor may a directory be an older copy that is still to be found out: only ZooKeeper knows a generation above its own.
+ * Nor may a replica have come or gone since: an inc that is given out again is at or below its node's tombstone, so that node can
+ * never make the replica (R9), and the leader does not give it another inc.
  */
 function isSafe(cluster: Cluster, { ranges }: Backup): boolean {
   if (cluster.nodes.some(({ rolledBack }) => rolledBack !== null)) return false;
@@ -58,8 +60,13 @@ function isSafe(cluster: Cluster, { ranges }: Backup): boolean {
     const present = cluster.ranges.get(path)?.descriptor;
     if (present === undefined) return false;
     const left = old.inSync.filter((id) => cluster.node(id) !== undefined);
+    const stayed = old.replicas.every(
+      ({ node, inc }) => cluster.node(node) === undefined || incOf(present, node) === inc,
+    );
     return (
       left.length > 0 &&
+      stayed &&
+      old.nextInc === present.nextInc &&
       left.every((id) => {
         const node = cluster.node(id);
         const replica = node?.node?.status().replicas.find(({ range }) => range === old.id);

@@ -4,9 +4,9 @@
 // its deadline. The rate says what the cluster can do only while many calls wait for it; else it says what was asked, and
 // every call is taken. A cluster that stands still for a moment answers nothing and thereby says nothing: calls wait for it.
 
-/** Fewer calls than these are no load. */
+/** Fewer calls are never refused. */
 const BUSY_CALLS = 1_024;
-/** And so many are too many in any case: a bound of memory. */
+/** More calls are always refused: a bound of memory. */
 const CALLS_MAX = 65_536;
 /** The rate is taken over so long. */
 const WINDOW_MS = 100;

@@ -53,7 +53,7 @@ export interface Provenance {
 }
 
 export interface Written extends Provenance {
-  /** Of every key that the write set. */
+  /** Every key that the write set has this revision. */
   readonly revision: Seq;
 }
 
@@ -101,7 +101,7 @@ export interface ScanOptions extends ReadOptions {
 }
 
 export interface ScanPageOptions extends ScanOptions {
-  /** Of the page before: goes on behind it. Text, safe in a URL. */
+  /** The cursor of the page before; the scan goes on behind that page. Text, safe in a URL. */
   readonly cursor?: string | null;
 }
 

@@ -1,5 +1,5 @@
 // Random numbers of a load, from a seed: every contender of a run meets the same sequence of keys, and a run can be repeated.
-// And which key is next, as YCSB draws it: uniform; zipfian with the popular keys scattered over the key space; latest, where
+// The next key is drawn as YCSB draws it: uniform; zipfian with the popular keys scattered over the key space; latest, where
 // the newest are the popular ones. The zipfian draw is Gray et al., "Quickly generating billion-record synthetic
 // databases" (SIGMOD 1994), as in YCSB; its constant for n items is summed once.
 

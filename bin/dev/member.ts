@@ -51,7 +51,7 @@ export class Member {
     this.#state = this.#run();
   }
 
-  /** Of the process that does the work; null while there is none. */
+  /** The pid of the process that does the work; null while there is none. */
   get pid(): number | null {
     return this.#state.kind === 'running' ? this.#state.pid : null;
   }

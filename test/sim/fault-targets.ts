@@ -118,15 +118,20 @@ export function ofServer(strike: (server: ZkServer, cluster: Cluster, dice: Dice
   };
 }
 
-/** R12: an acknowledged write survives minInSync - 1 lost disks. Whether this one may be lost too. */
+/**
+ * R12: an acknowledged write survives minInSync - 1 lost disks. Whether this one may be lost too. A replica whose damage nobody has
+ * met yet counts as lost wherever it is: it may come into the in-sync set at any time.
+ */
 export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
-  const whole = new Set(
-    nodes.flatMap((node) =>
-      node === lost || node.damaged !== null || node.nodeId === null ? [] : [node.nodeId],
-    ),
-  );
-  return descriptors.every(({ inSync, minInSync }) => {
-    return inSync.filter((id) => !whole.has(id)).length < Math.max(minInSync, 1);
+  const sound = new Set<NodeId>();
+  const damaged = new Set<NodeId>();
+  for (const node of nodes)
+    if (node.nodeId !== null) (node === lost || node.damaged !== null ? damaged : sound).add(node.nodeId);
+  return descriptors.every(({ inSync, replicas, minInSync }) => {
+    const missing = replicas.filter(({ node }) =>
+      inSync.includes(node) ? !sound.has(node) : damaged.has(node),
+    );
+    return missing.length < Math.max(minInSync, 1);
   });
 }
 

@@ -27,7 +27,7 @@ export class HealthReport {
   readonly #options: HealthReportOptions;
   readonly #timer: Timer;
   #session: ZkSession | null = null;
-  /** What was written in this session; null if nothing was. */
+  /** What is in ZooKeeper, written in this session; null if nothing is, or if that is not known. */
   #written: Uint8Array | null = null;
   #writing = false;
   /** Checks left that write nothing. */
@@ -57,6 +57,8 @@ export class HealthReport {
     this.#pause = 0;
     if (this.#written !== null && equalBytes(this.#written, data)) return;
     this.#writing = true;
+    // A write without an answer may be there all the same, so that an older report is news again.
+    this.#written = null;
     this.#pause = CHECKS_BETWEEN_WRITES;
     void this.#write(session, data).then((written) => {
       this.#writing = false;

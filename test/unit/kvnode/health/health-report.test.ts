@@ -66,6 +66,8 @@ class Scene {
   report: HealthRecord = { unreachable: [], stuck: {}, unfit: null };
   node: ZkNode | null = null;
   fails = false;
+  /** Writes are done, and fail all the same. */
+  answersLost = false;
   readonly session: ZkSession = {
     ...new MemoryZk(this.env).session,
     id: 'mine',
@@ -90,6 +92,7 @@ class Scene {
     if (this.fails) throw new ZkError('timeout', path);
     this.written.push(`${path} ${healthCodec.decode(data).unreachable.join()}`);
     this.node = { data, version: 0, mzxid: 1, czxid: 1, ephemeralOwner: 'mine' };
+    if (this.answersLost) throw new ZkError('timeout', path);
   }
 }
 
@@ -129,6 +132,19 @@ test('a failed write is repeated; a znode of another session is waited for', asy
   scene.node = null;
   await scene.env.run(5_000);
   t.deepEqual(scene.written, [`${PATH} `]);
+});
+
+test('a write without an answer may have been done: what was there before is written again', async (t) => {
+  const scene = new Scene();
+  scene.health.useSession(scene.session);
+  await scene.env.run(5_000);
+  scene.answersLost = true;
+  scene.report = { ...scene.report, unreachable: ['n-2'] };
+  await scene.env.run(1_000);
+  scene.answersLost = false;
+  scene.report = { ...scene.report, unreachable: [] };
+  await scene.env.run(5_000);
+  t.deepEqual(scene.written, [`${PATH} `, `${PATH} n-2`, `${PATH} `]);
 });
 
 test('in a new session the report is written although nothing changed', async (t) => {

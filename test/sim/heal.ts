@@ -2,7 +2,9 @@
 // writes, every replica has the same rows at the same seq, and what the clients then read is the last word on what was
 // acknowledged.
 
-import { wholeKeySpace } from '../../common/model/key-range.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
+import type { RangeId } from '../../common/model/ids.ts';
+import { type KeyRange, wholeKeySpace } from '../../common/model/key-range.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import type { Row } from '../../kvnode/storage/storage.ts';
 import type { FinalRow } from './checkers/durability.ts';
@@ -209,24 +211,36 @@ function lastSeqs(cluster: Cluster): ReadonlyMap<number, string> {
   return new Map([...statusesOf(cluster)].map(ofRange));
 }
 
-/** One of each replica; null, with a violation told, where they cannot be read. */
+/** One of each replica that stays while it is read; null, with a violation told, where they cannot be read. */
 async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | null> {
-  const samples: (ReplicaSample | null)[] = [];
+  const samples: ReplicaSample[] = [];
+  let underWay = 0;
   for (const [range, placed] of statusesOf(cluster)) {
     const bounds = cluster.descriptors.find(({ id }) => id === range) ?? wholeKeySpace;
     for (const { node } of placed) {
-      const at = samples.push(null) - 1;
-      node.host.process.gate(() => {
-        void node.storage?.scan(range, bounds, WHOLE).then(({ rows, applied: seq }) => {
-          const checksum = rows.decode().map(rowText).join('\n');
-          samples[at] = { node: node.host.name, range, seq, checksum };
-        });
+      underWay++;
+      node.host.process.gate(async () => {
+        const sample = await sampleOf(node, range, bounds);
+        underWay--;
+        if (sample !== null) samples.push(sample);
       })();
     }
   }
-  const read = () => (samples.every((sample) => sample !== null) ? null : 'scans are under way');
-  if (!(await within(cluster, 10_000, 'the rows of all replicas are read', read))) return null;
-  return samples.flatMap((sample) => sample ?? []);
+  const read = () => (underWay === 0 ? null : 'scans are under way');
+  return (await within(cluster, 10_000, 'the rows of all replicas are read', read)) ? samples : null;
+}
+
+/** Null: the replica has gone, because the leader has just given it to another node. */
+async function sampleOf(node: NodeProcess, range: RangeId, bounds: KeyRange): Promise<ReplicaSample | null> {
+  try {
+    const page = await node.storage?.scan(range, bounds, WHOLE);
+    if (page === undefined) return null;
+    const checksum = page.rows.decode().map(rowText).join('\n');
+    return { node: node.host.name, range, seq: page.applied, checksum };
+  } catch (error) {
+    if (error instanceof RangekeeperError && error.code === 'NOT_OWNER') return null;
+    throw error;
+  }
 }
 
 function rowText({ key, value, revision }: Row): string {

@@ -42,8 +42,8 @@ function requestFor(
   force: boolean,
 ): RaiseTask['request'] {
   const wanted = new Set(ranges);
-  const part = reports.map(({ node, replicas }) => ({
-    node,
+  const part = reports.map(({ replicas, ...report }) => ({
+    ...report,
     replicas: replicas.filter(({ range }) => wanted.has(range)),
   }));
   return { kind: 'raise-epochs', reports: part, force };

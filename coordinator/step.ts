@@ -20,6 +20,7 @@ export type RangeChange =
   | 'retire-replica'
   | 'keep-replica'
   | 'remove-replica'
+  | 'renumber-replica'
   | 'raise-min-in-sync'
   | 'transfer'
   | 'cancel-transfer';

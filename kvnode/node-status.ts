@@ -20,6 +20,7 @@ export function nodeStatus({ env, session, hosts, storage, ...own }: StatusParts
   const all = [...hosts];
   return {
     ...own,
+    session: session?.id ?? null,
     leaseMs: Math.max(0, (session?.leaseUntil() ?? 0) - now),
     replicas: all.map((host) => host.status(now, toUnixMs)),
     orphans: all.filter(({ orphan, foreign }) => orphan || foreign !== null).map(({ range }) => range),

@@ -23,6 +23,7 @@ import { countOwned, type OwnedCounts } from './health/readiness.ts';
 import { stuckReplicas } from './health/stuck-replicas.ts';
 import { IntentExecutor } from './intent-executor.ts';
 import { nodeStatus } from './node-status.ts';
+import { NeededIncs } from './range/needed-incs.ts';
 import { newReplica } from './range/new-replica.ts';
 import { RangeHost } from './range/range-host.ts';
 import { WaitingBytes } from './range/waiting-writes.ts';
@@ -78,6 +79,7 @@ export class KvNode {
   readonly #disk: DiskWatch;
   readonly #ticks: TickScheduler;
   readonly #conflicts: ConflictWatch;
+  readonly #neededIncs = new NeededIncs();
   readonly #startedAt: number;
   readonly #stampBase: number;
   // Handed to several parts.
@@ -181,6 +183,7 @@ export class KvNode {
       ownReport: (isLive) => ({
         stuck: stuckReplicas(this.#hosts.values(), isLive, this.#sender, env.now()),
         unfit: this.unhealthyReason,
+        ...this.#neededIncs.report,
       }),
     });
   }
@@ -387,11 +390,13 @@ export class KvNode {
     if (host !== undefined) {
       host.orphan = false;
       host.compare(descriptor);
+      this.#neededIncs.learn(descriptor.id, host.foreign === null ? inc : undefined, host.replica.inc);
       if (host.foreign !== null) return this.#step(host, { kind: 'session-ended' });
       if (host.isRemovedBy(descriptor, inc)) void this.#wipe(host);
       else this.#step(host, { kind: 'image', image, session: this.#sessionId });
       return;
     }
+    this.#neededIncs.learn(descriptor.id, inc, (this.#storage.tombstones.get(descriptor.id)?.inc ?? 0) + 1);
     if (inc !== undefined && descriptor.state === 'serving') this.#create(image, inc);
   }
 

@@ -167,6 +167,22 @@ export function withReplica(descriptor: Descriptor, node: NodeId): Descriptor {
   });
 }
 
+/**
+ * R9: another inc for a replica that its node cannot have under the present one (NeededInc). It starts as a learner, as if it had
+ * been removed and added.
+ * @param lowest the lowest inc that the node can use
+ */
+export function withNewInc(descriptor: Descriptor, node: NodeId, lowest: Inc): Descriptor {
+  const present = incOf(descriptor, node);
+  assert(present !== undefined && present < lowest, 'R9: incs rise');
+  assert(!isInSync(descriptor, node), 'R9: an in-sync member is not removed');
+  const inc = Math.max(lowest, descriptor.nextInc);
+  return changed(descriptor, {
+    replicas: descriptor.replicas.map((replica) => (replica.node === node ? { node, inc } : replica)),
+    nextInc: inc + 1,
+  });
+}
+
 /** R9: only a replica outside the in-sync set may be removed. */
 export function withoutReplica(descriptor: Descriptor, node: NodeId): Descriptor {
   assert(!isInSync(descriptor, node), 'R9: an in-sync member is not removed');

@@ -115,6 +115,18 @@ export interface HealthRecord {
   readonly stuck: Readonly<Record<NodeId, readonly RangeId[]>>;
   /** Why the node is unhealthy, so that nothing should be owned or placed there; null if it is healthy. The name is that of the JSON field. */
   readonly unfit: string | null;
+  /** Replicas that the node cannot have under the incs that descriptors give them. Absent: none. */
+  readonly neededIncs?: readonly NeededInc[];
+}
+
+/**
+ * R9: a descriptor gives the node an inc at or below one that it had before. ZooKeeper was restored to an older state, and gives
+ * out the same incs again.
+ */
+export interface NeededInc {
+  readonly range: RangeId;
+  /** The lowest inc that the replica can have: that of the one that is there, or above the node's tombstone. */
+  readonly inc: Inc;
 }
 
 /** `/namespaces/<name>` */
@@ -144,6 +156,8 @@ export interface ReplicaReport {
 /** All replicas of a node that it uses, or those of the ranges in question. */
 export interface NodeReport {
   readonly node: NodeId;
+  /** The node's session when it reported. The report counts while that session lives. Null: it had none. */
+  readonly session: SessionId | null;
   readonly replicas: readonly ReplicaReport[];
 }
 

@@ -2,7 +2,7 @@
 
 import type { Bytes } from '../base/bytes.ts';
 import { Field } from './fields.ts';
-import type { Epoch, Inc, NodeId, RangeId, Seq } from './ids.ts';
+import type { Epoch, Inc, NodeId, RangeId, Seq, SessionId } from './ids.ts';
 import type { NodeReport, ReplicaReport } from './records.ts';
 
 /** What a replica is doing at this moment. */
@@ -49,6 +49,8 @@ export interface NodeStatus {
   readonly version: string;
   /** Unix ms. */
   readonly startedAt: number;
+  /** The session in which its live znode exists; null: none. Absent in the status of an earlier version. */
+  readonly session?: SessionId | null;
   /** How long the ownership lease still lasts, in ms; 0: lapsed. */
   readonly leaseMs: number;
   readonly replicas: readonly ReplicaStatus[];
@@ -74,6 +76,7 @@ export function decodeStatus(json: Bytes): NodeStatus {
     node: field.get('node').id(),
     version: field.get('version').line(),
     startedAt: field.get('startedAt').time(),
+    session: field.get('session').orNull((session) => session.id()),
     leaseMs: field.get('leaseMs').amount(),
     replicas: field.get('replicas').list(RANGES_MAX, readReplica),
     orphans: field.get('orphans').list(RANGES_MAX, (range) => range.integer()),
@@ -113,10 +116,11 @@ function readFollower(field: Field): FollowerStatus {
 }
 
 /** What the request `raise-epochs` says of a node; without replicas that it does not use. */
-export function reportOf({ node, replicas, orphans }: NodeStatus): NodeReport {
+export function reportOf({ node, session, replicas, orphans }: NodeStatus): NodeReport {
   const used = replicas.filter(({ range }) => !orphans.includes(range));
   return {
     node,
+    session: session ?? null,
     replicas: used.map(({ range, inc, epochSeen, lastEpoch, lastSeq, role }): ReplicaReport => {
       const standing = role === 'owner' || role === 'starting' ? 'owner' : role === 'void' ? 'void' : 'holds';
       return { range, inc, epochSeen, lastEpoch, lastSeq, role: standing };

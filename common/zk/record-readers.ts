@@ -15,6 +15,7 @@ import {
   type HealthRecord,
   type LiveRecord,
   type NamespaceRecord,
+  type NeededInc,
   NODE_MODES,
   type NodeNote,
   type NodeRecord,
@@ -98,6 +99,17 @@ export function readHealth(field: Field): HealthRecord {
       .get('stuck')
       .byId(NODES_MAX, (ranges) => ranges.list(RANGES_MAX, (id) => id.integer(1, LIMITS.rangeIdMax))),
     unfit: field.get('unfit').orNull((reason) => reason.text(SENTENCE_MAX)),
+    ...optional(
+      'neededIncs',
+      field.get('neededIncs').orNull((needed) => needed.list(RANGES_MAX, readNeededInc)),
+    ),
+  };
+}
+
+function readNeededInc(field: Field): NeededInc {
+  return {
+    range: field.get('range').integer(1, LIMITS.rangeIdMax),
+    inc: field.get('inc').integer(1),
   };
 }
 
@@ -227,6 +239,7 @@ function optional<K extends string, V>(name: K, value: V | null): { readonly [na
 function readNodeReport(field: Field): NodeReport {
   return {
     node: field.get('node').id(),
+    session: field.get('session').orNull((session) => session.id()),
     replicas: field.get('replicas').list(RANGES_MAX, readReplicaReport),
   };
 }

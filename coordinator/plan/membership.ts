@@ -8,6 +8,7 @@ import {
   defaultMinInSync,
   isInSync,
   withMinInSync,
+  withNewInc,
   withoutReplica,
   withReplica,
   withRetire,
@@ -52,6 +53,7 @@ const RULES: readonly ((range: Case) => Change | null)[] = [
   keepRetiring,
   cancelTransfer,
   raiseMinInSync,
+  renumberReplica,
   addReplica,
   removeRetired,
   removeLost,
@@ -125,6 +127,22 @@ function raiseMinInSync({ descriptor, namespace, staying }: Case): Change | null
     node: null,
     reason: `${wished} members must hold every write now that ${staying.length} replicas are there`,
   };
+}
+
+/** R9: ZooKeeper was restored and gave out an inc again, so that the node can have no replica under it. */
+function renumberReplica({ view, descriptor }: Case): Change | null {
+  for (const { node, inc } of descriptor.replicas) {
+    if (isInSync(descriptor, node)) continue;
+    const needed = view.health.get(node)?.neededIncs?.find(({ range }) => range === descriptor.id)?.inc ?? 0;
+    if (needed <= inc) continue;
+    return {
+      change: 'renumber-replica',
+      after: withNewInc(descriptor, node, needed),
+      node,
+      reason: `the replica on ${nameOf(view, node)} gets another inc than ${inc}, which that node had before`,
+    };
+  }
+  return null;
 }
 
 /** R9: under an inc that no replica of the range had before. */

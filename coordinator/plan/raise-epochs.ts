@@ -14,14 +14,21 @@ export interface Raise {
   readonly waits: boolean;
 }
 
-/** What a client wrote, checked; a string: what is wrong with it. */
-export function checkedReports(reports: readonly NodeReport[]): Reports | string {
+/**
+ * What a client wrote, checked; a string: what is wrong with it. A report counts while the session lives in which the node made
+ * it: a restored ZooKeeper may hold an old request, with reports from before the time to which it was restored.
+ */
+export function checkedReports(view: View, reports: readonly NodeReport[]): Reports | string {
   if (!Array.isArray(reports)) return 'the request has no reports';
-  return reports.every(isNodeReport) ? byRange(reports) : 'a report is not whole';
+  if (!reports.every(isNodeReport)) return 'a report is incomplete';
+  const old = reports.filter(({ node, session }) => view.live.get(node)?.session !== session);
+  if (old.length === 0) return byRange(reports);
+  return `${old.map(({ node }) => nameOf(view, node)).join(', ')}: restarted or gone since the report; ask again`;
 }
 
 function isNodeReport(value: unknown): value is NodeReport {
-  const { node, replicas } = Object(value);
+  const { node, session, replicas } = Object(value);
+  if (session !== null && typeof session !== 'string') return false;
   return typeof node === 'string' && Array.isArray(replicas) && replicas.every(isReport);
 }
 

@@ -154,7 +154,7 @@ function carryOutTransfer(draft: Draft, task: TaskImage, request: Request<'trans
 
 /** Done once no descriptor is below what was reported; what cannot be raised fails the task when all else is done. */
 function carryOutRaise(draft: Draft, task: TaskImage, request: Request<'raise-epochs'>): void {
-  const reports = checkedReports(request.reports);
+  const reports = checkedReports(draft.view, request.reports);
   if (typeof reports === 'string') throw new Refusal(reports);
   const { raised, refused, waits } = planRaise(draft, reports, request.force === true);
   if (raised > 0 || waits) return;

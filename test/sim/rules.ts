@@ -189,6 +189,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a replica is wiped': [NODE, 'await this.#storage.wipe(range);'],
     'the owner forgets a replica': [TRACKER, 'this.#followers.delete(node);'],
     'an acknowledgement of another inc does not count': [OWNERSHIP, 'ack.epoch < this.epoch) return false;'],
+    'a replica gets an inc that its node can have': [MEMBERSHIP, "change: 'renumber-replica',"],
     'a replica is added': [MEMBERSHIP, "{ change: 'add-replica',"],
     'a retiring member is removed from the in-sync set': [OWNERSHIP, "'it is being retired')"],
     'a replica that has made way is removed': [MEMBERSHIP, 'node: retire, reason: `the replica on'],

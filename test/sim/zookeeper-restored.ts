@@ -7,7 +7,7 @@
 import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeMode } from '../../common/model/records.ts';
-import { nodeCodec, paths } from '../../common/zk/znodes.ts';
+import { nodeCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
 import type { Cluster } from './sim-cluster.ts';
 import type { ZkCopy } from './world/zk-ensemble.ts';
 
@@ -48,25 +48,21 @@ export function restoreZooKeeper(cluster: Cluster, backup: Backup, waits: boolea
 /**
  * A restored in-sync set is believed (R7): its members become owners, and nobody else has to acknowledge. So each member
  * whose data still exist must hold all that was acknowledged since the backup: it is in-sync now as well. And it must
- * have seen the newest epoch, or it could enter one that another owner had before: ZooKeeper gives out the same numbers again.
+ * have seen the newest epoch, on its disk, or it could enter one that there was before, and log other entries under the same epoch
+ * and seq: ZooKeeper gives out the same numbers again.
+ * Nor may a request be open in it: it would be done again, whatever has been asked for since.
  * Nor may a directory be an older copy that is still to be found out: only ZooKeeper knows a generation above its own.
- * Nor may a replica have come or gone since: an inc that is given out again is at or below its node's tombstone, so that node can
- * never make the replica (R9), and the leader does not give it another inc.
  */
-function isSafe(cluster: Cluster, { ranges }: Backup): boolean {
+function isSafe(cluster: Cluster, { zk, ranges }: Backup): boolean {
   if (cluster.nodes.some(({ rolledBack }) => rolledBack !== null)) return false;
+  if (hasOpenTasks(zk)) return false;
   if (ranges.size === 0 || ranges.size !== cluster.ranges.size) return false;
   return [...ranges].every(([path, { descriptor: old }]) => {
     const present = cluster.ranges.get(path)?.descriptor;
     if (present === undefined) return false;
     const left = old.inSync.filter((id) => cluster.node(id) !== undefined);
-    const stayed = old.replicas.every(
-      ({ node, inc }) => cluster.node(node) === undefined || incOf(present, node) === inc,
-    );
     return (
       left.length > 0 &&
-      stayed &&
-      old.nextInc === present.nextInc &&
       left.every((id) => {
         const node = cluster.node(id);
         const replica = node?.node?.status().replicas.find(({ range }) => range === old.id);
@@ -76,10 +72,20 @@ function isSafe(cluster: Cluster, { ranges }: Backup): boolean {
           incOf(old, id) === incOf(present, id) &&
           replica?.inc === incOf(old, id) &&
           replica?.role !== 'void' &&
-          replica?.epochSeen === present.epoch
+          replica?.lastEpoch === present.epoch &&
+          replica.syncedSeq === replica.lastSeq
         );
       })
     );
+  });
+}
+
+function hasOpenTasks({ tree }: ZkCopy): boolean {
+  return [...tree.paths].some((path) => {
+    const node = path.startsWith(`${paths.tasks}/`) ? tree.get(path) : null;
+    if (node === null) return false;
+    const { state } = taskCodec.decode(node.data);
+    return state === 'pending' || state === 'running';
   });
 }
 

@@ -16,6 +16,7 @@ import type {
   HealthRecord,
   LiveNode,
   NamespaceRecord,
+  NeededInc,
   NodeMode,
   NodeRecord,
   Standing,
@@ -49,6 +50,8 @@ export class SmallCluster {
   /** Nodes on which no new replica catches up with anything. */
   readonly stuck = new Set<NodeId>();
   readonly unfit = new Set<NodeId>();
+  /** Replicas that a node can have under this inc only, as it reports. */
+  readonly neededIncs = new Map<NodeId, readonly NeededInc[]>();
   readonly #healthTimes = new HealthTimes({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();
   readonly #ownedSince = new Map<RangeId, number>();
@@ -122,7 +125,13 @@ export class SmallCluster {
       }
     }
     const unreachable = [...(this.unreachable.get(id) ?? [])].filter((node) => this.live.has(node)).sort();
-    return { unreachable, stuck, unfit: this.unfit.has(id) ? 'the disk is full' : null };
+    const neededIncs = this.neededIncs.get(id);
+    return {
+      unreachable,
+      stuck,
+      unfit: this.unfit.has(id) ? 'the disk is full' : null,
+      ...(neededIncs === undefined ? {} : { neededIncs }),
+    };
   }
 
   #catchesUp(owner: NodeId, node: NodeId): boolean {

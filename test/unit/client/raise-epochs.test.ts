@@ -259,8 +259,12 @@ test('while ZooKeeper is away it is refused', async (t) => {
 
 test('a node that holds none of the ranges is in each task all the same: it has reported', (t) => {
   const reports: NodeReport[] = [
-    { node: 'n-1', replicas: [{ range: 1, inc: 1, epochSeen: 2, lastEpoch: 2, lastSeq: 3, role: 'holds' }] },
-    { node: 'n-2', replicas: [] },
+    {
+      node: 'n-1',
+      session: 's-1',
+      replicas: [{ range: 1, inc: 1, epochSeen: 2, lastEpoch: 2, lastSeq: 3, role: 'holds' }],
+    },
+    { node: 'n-2', session: null, replicas: [] },
   ];
   const [task, ...more] = raiseTasks([1], reports, true);
   t.deepEqual(more, []);

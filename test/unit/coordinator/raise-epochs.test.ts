@@ -2,10 +2,18 @@
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
-import type { Descriptor } from '../../../common/model/descriptor.ts';
+import { type Descriptor, incOf, withInSync } from '../../../common/model/descriptor.ts';
 import type { NodeReport, ReplicaReport } from '../../../common/model/records.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
-import { changes, QUIET_MS, type SmallCluster, settled } from '../../support/small-cluster.ts';
+import { plan } from '../../../coordinator/plan.ts';
+import {
+  changes,
+  nodesOf,
+  QUIET_MS,
+  rangeSteps,
+  type SmallCluster,
+  settled,
+} from '../../support/small-cluster.ts';
 
 /** `holds 12/57 of inc 4` in short: what one node tells of range 1. */
 interface Told extends Partial<ReplicaReport> {
@@ -29,7 +37,8 @@ function report(
     role: 'holds',
     ...more,
   } as const;
-  return { node, replicas: none ? [] : [told] };
+  // The nodes of `settled` have these sessions.
+  return { node, session: node.replace('n', 's'), replicas: none ? [] : [told] };
 }
 
 /** Four nodes; range 1 is at an old epoch and names n1 to n3 or others; `told` says who reports. */
@@ -174,15 +183,19 @@ test('a range begins again where its live owner never enters the present epoch, 
   }
 });
 
-test('R7: refused where the newest log is on a node that is not live', (t) => {
-  const { cluster, before } = restored({ ...ALL, n2: { lastSeq: 99 } });
-  cluster.stop('n2');
-  if (before.owner.node === 'n2') cluster.learn({ ...before, owner: { ...before.owner, session: 'live' } });
-  cluster.round(DEFAULT_PLAN, 0, 'idle');
-  cluster.round(DEFAULT_PLAN, 0, 'idle');
-  cluster.round(DEFAULT_PLAN, 0, 'idle');
-  t.regex(outcome(cluster), /failed: range 1: n2 holds most and is not live/);
-});
+for (const [what, happens] of [
+  ['restarted', (cluster: SmallCluster) => cluster.start('n2')],
+  ['gone', (cluster: SmallCluster) => cluster.stop('n2')],
+] as const) {
+  test(`refused, by force too, where a node is ${what} since it reported: the report may be old`, (t) => {
+    const { cluster, before } = restored({ ...ALL, n2: { lastSeq: 99 } }, true);
+    happens(cluster);
+    for (let round = 0; round < 3; round++) cluster.round(DEFAULT_PLAN, 0, 'idle');
+    t.is(outcome(cluster), 'failed: n2: restarted or gone since the report; ask again');
+    const after = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+    t.true(after.epoch <= before.epoch + 1, 'no more than a promotion');
+  });
+}
 
 test('by force it goes on without the silent ones, which stay as learners', (t) => {
   const { cluster, before } = restored({ n1: {}, n2: {} }, true);
@@ -210,7 +223,13 @@ test('a range that is not below anything and has an owner is left alone, and rub
   cluster.settle(DEFAULT_PLAN, QUIET_MS);
   t.regex(outcome(cluster), /^done/);
   t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
-  for (const rubbish of ['7', '[7]', '[{"node":"n1"}]', '[{"node":"n1","replicas":[{"range":1}]}]']) {
+  for (const rubbish of [
+    '7',
+    '[7]',
+    '[{"node":"n1"}]',
+    '[{"node":"n1","session":1,"replicas":[]}]',
+    '[{"node":"n1","session":"s1","replicas":[{"range":1}]}]',
+  ]) {
     const other = settled(3);
     other.ask('t', {
       kind: 'raise-epochs',
@@ -218,6 +237,38 @@ test('a range that is not below anything and has an owner is left alone, and rub
       force: true,
     });
     other.settle(DEFAULT_PLAN, QUIET_MS);
-    t.regex(outcome(other), /^failed: (the request has no reports|a report is not whole)/);
+    t.regex(outcome(other), /^failed: (the request has no reports|a report is incomplete)/);
   }
+});
+
+// ---- an inc that is given out again (R9) ---------------------------------------------------------------------------
+
+test('a replica outside the in-sync set gets the inc that its node needs; the others keep theirs', (t) => {
+  const cluster = settled(3);
+  const before = present(cluster.ranges.get(1)?.descriptor, 'range 1');
+  const node = present(
+    before.inSync.find((id) => id !== before.owner.node),
+    'a follower',
+  );
+  const inc = present(incOf(before, node), 'its inc');
+  cluster.neededIncs.set(node, [{ range: 1, inc: inc + 9 }]);
+  t.deepEqual(plan(cluster.view(), DEFAULT_PLAN), [], 'a member of the in-sync set stays what it is');
+
+  cluster.learn(
+    withInSync(
+      before,
+      before.inSync.filter((id) => id !== node),
+    ),
+  );
+  const [step] = rangeSteps(plan(cluster.view(), DEFAULT_PLAN));
+  t.is(step?.change, 'renumber-replica');
+  const after = present(step?.after, 'the step');
+  t.is(incOf(after, node), inc + 9);
+  t.is(after.nextInc, inc + 10);
+  t.deepEqual(nodesOf(after), nodesOf(before));
+  for (const { node: other, inc: kept } of before.replicas)
+    if (other !== node) t.is(incOf(after, other), kept);
+
+  cluster.learn(after);
+  t.false(rangeSteps(plan(cluster.view(), DEFAULT_PLAN)).some(({ change }) => change === 'renumber-replica'));
 });

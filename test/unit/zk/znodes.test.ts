@@ -64,6 +64,7 @@ const STATUS: NodeStatus = {
   node: 'n1',
   version: '1',
   startedAt: 1,
+  session: 's1',
   leaseMs: 0.5,
   replicas: [
     {
@@ -104,6 +105,11 @@ const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[]
     },
   ],
   ['health', healthCodec, { unreachable: ['n2'], stuck: { n2: [1, 2] }, unfit: 'its disk is full' }],
+  [
+    'health with incs',
+    healthCodec,
+    { unreachable: [], stuck: {}, unfit: null, neededIncs: [{ range: 7, inc: 12 }] },
+  ],
   ['stopping', liveCodec, { name: 'n', address: 'a:1', startedAt: 12, version: '1.0', standing: 'stopping' }],
   ['live', liveCodec, { name: 'n 1', address: '[::1]:7400', startedAt: 12, version: '1.0' }],
   ['namespace', namespaceCodec, { name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }],

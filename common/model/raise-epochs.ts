@@ -42,7 +42,7 @@ export type RaiseDecision =
     }
   | { readonly kind: 'refused'; readonly epochSeen: Epoch; readonly reason: string };
 
-/** What became of a range whose replicas have seen a higher epoch than its descriptor's. */
+/** What became of a range in conflict: a replica has seen a higher epoch than its descriptor's, or its owner never enters that. */
 export interface RaisedRange {
   readonly namespace: string;
   readonly range: RangeId;

@@ -173,8 +173,8 @@ export type TaskRequest =
     }
   | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }
   /**
-   * ZooKeeper was restored to an older state: ranges whose replicas have seen a higher epoch than their descriptor's begin
-   * again above it. `force`: although not every node has reported.
+   * ZooKeeper was restored to an older state: ranges in conflict (raise-epochs.ts) begin again above every epoch that was
+   * reported. `force`: although not every node has reported.
    */
   | { readonly kind: 'raise-epochs'; readonly reports: readonly NodeReport[]; readonly force: boolean }
   | { readonly kind: 'set-node-mode'; readonly node: NodeId; readonly mode: NodeMode }

@@ -152,14 +152,14 @@ function carryOutTransfer(draft: Draft, task: TaskImage, request: Request<'trans
   });
 }
 
-/** Done once no descriptor is below what was reported; what cannot be raised fails the task when all else is done. */
+/** Done once no range is in conflict, by what was reported; what cannot be raised fails the task when all else is done. */
 function carryOutRaise(draft: Draft, task: TaskImage, request: Request<'raise-epochs'>): void {
   const reports = checkedReports(draft.view, request.reports);
   if (typeof reports === 'string') throw new Refusal(reports);
   const { raised, refused, waits } = planRaise(draft, reports, request.force === true);
   if (raised > 0 || waits) return;
   if (refused.length > 0) throw new Refusal(refused.join('; '));
-  const outcome = 'no replica that was reported has seen a higher epoch than its descriptor';
+  const outcome = 'no range is in conflict any more, by what was reported';
   draft.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
 }
 

@@ -21,12 +21,12 @@ const raiseEpochs: Verb = {
   name: 'raise-epochs',
   summary: 'start the ranges again that stand still since ZooKeeper was restored from a backup',
   details: [
-    'The backup may be older than what the nodes have seen. A range whose replicas have seen a higher epoch than ZooKeeper names gets',
-    'no owner by itself, and its replicas report a conflict. First restart all processes, and start every node that has data. This',
-    'command then asks every node about its replicas. Each range in conflict, of any namespace, begins again in a higher epoch, at the',
-    'replica with the newest log. For each range it shows the epoch in ZooKeeper, the highest epoch that a replica has seen, and the',
-    'node where the range begins, or why it does not. It may be run again. Ends with 1 if a range does not begin again, with 6 if no',
-    'coordinator has answered in time.',
+    'The backup may be older than what the nodes have seen. A range is in conflict if a replica has seen a higher epoch than ZooKeeper',
+    'names, or if its live owner can never enter the epoch that ZooKeeper names. Such a range gets no owner by itself, and its replicas',
+    'report the conflict. First restart all processes, and start every node that has data. This command then asks every node about its',
+    'replicas. Each range in conflict, of any namespace, begins again in a higher epoch, at the replica with the newest log. For each',
+    'range it shows the epoch in ZooKeeper, the highest epoch that a replica has seen, and the node where the range begins, or why it',
+    'does not. It may be run again. Ends with 1 if a range does not begin again, with 6 if no coordinator has answered in time.',
   ].join('\n'),
   parameters: [],
   options: [
@@ -43,8 +43,7 @@ const raiseEpochs: Verb = {
       views: client.nodes(),
     }));
     tellSilent(call, result, views, settings.force);
-    if (result.ranges.length === 0)
-      call.remark('no replica has reported a higher epoch than ZooKeeper: there is nothing to raise');
+    if (result.ranges.length === 0) call.remark('no range is in conflict: there is nothing to raise');
     return {
       kind: 'rows',
       columns: COLUMNS,

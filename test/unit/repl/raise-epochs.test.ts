@@ -72,7 +72,7 @@ const raises = test.macro({
     `${run}: ${ranges.map(({ outcome }) => outcome).join(', ') || 'no conflict'}${silent === true ? ', one is silent' : ''}`,
 });
 
-const NOTHING = /^no replica has reported a higher epoch than ZooKeeper: there is nothing to raise\n$/;
+const NOTHING = /^no range is in conflict: there is nothing to raise\n$/;
 
 test(raises, { run: 'raise-epochs', ranges: [], out: '', err: NOTHING, code: 0 });
 test(raises, {

@@ -11,7 +11,7 @@ import type {
   NodeRecord,
   TaskRecord,
 } from '../common/model/records.ts';
-import type { Reach } from './reach.ts';
+import type { Reach } from './connectivity.ts';
 
 /** A record with the version of its znode, for the compare-and-set that changes it. */
 export interface Versioned<T> {

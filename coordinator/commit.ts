@@ -15,8 +15,8 @@ import {
   paths,
   taskCodec,
 } from '../common/zk/znodes.ts';
+import type { Picture } from './cluster-watcher.ts';
 import type { NoteStep, Step } from './step.ts';
-import type { Picture } from './view-watch.ts';
 
 /** The version of `/coordinator-epoch` that this leader made: every write of its term checks it. */
 export interface Fence {

@@ -13,7 +13,7 @@ import type { LeaderConfig } from './config.ts';
 import { campaign, type ElectionDeps, leaveQueue } from './election.ts';
 import { Leader } from './loop.ts';
 import { ensureCluster } from './new-cluster.ts';
-import { isEnded, persist } from './persist.ts';
+import { isEnded, persist } from './retry.ts';
 import type { Step } from './step.ts';
 
 export type Role = 'connecting' | 'standby' | 'leader';

@@ -9,7 +9,7 @@ import { queueOf, standsInQueue } from '../common/zk/election-queue.ts';
 import { type Zk, ZkError, type ZkNode, type ZkSession } from '../common/zk/store.ts';
 import { coordinatorCodec, coordinatorEpochCodec, paths, sessionOfCoordinator } from '../common/zk/znodes.ts';
 import type { Fence } from './commit.ts';
-import { persist } from './persist.ts';
+import { persist } from './retry.ts';
 
 export interface ElectionDeps {
   readonly zk: Zk;

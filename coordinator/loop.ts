@@ -8,16 +8,16 @@ import type { Logger } from '../common/base/log.ts';
 import type { RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
 import type { View } from './cluster-view.ts';
+import { Picture } from './cluster-watcher.ts';
 import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
-import { isEnded, isUnanswered } from './persist.ts';
 import { failedTask } from './plan/tasks.ts';
 import { dueInMs, isPromotion, plan } from './plan.ts';
 import { rereadForPromotion } from './reread.ts';
+import { isEnded, isUnanswered } from './retry.ts';
 import { SetAside } from './set-aside.ts';
 import type { Step } from './step.ts';
 import { trim } from './trim.ts';
-import { Picture } from './view-watch.ts';
 
 export interface LeaderDeps {
   readonly zk: Zk;

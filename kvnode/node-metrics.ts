@@ -1,7 +1,7 @@
 // What a node shows at /metrics. Names of metrics never change, because users' dashboards rely on them.
 
+import type { Reception } from '../common/net/accepted-connections.ts';
 import type { Metrics } from '../common/net/metrics.ts';
-import type { Reception } from '../common/net/reception.ts';
 import type { KvNode } from './node.ts';
 import type { NodeMemory } from './process/memory.ts';
 import type { Storage } from './storage/storage.ts';

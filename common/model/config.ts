@@ -134,7 +134,7 @@ export function checkReplication(config: ReplicationConfig): void {
   assert(config.snapshotBytesPerSecond > 0, 'a snapshot goes on, whatever else there is to do');
 }
 
-/** What a node takes in from outside (common/net/reception.ts). */
+/** What a node takes in from outside (common/net/accepted-connections.ts). */
 export interface ReceptionConfig {
   /** Connections of clients at once; one more is refused. */
   readonly clientsMax: number;

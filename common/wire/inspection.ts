@@ -1,7 +1,7 @@
 // What looks into nodes and replicas: their status, and the consistency check that compares the replicas of a range.
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
-import { checkDigest } from './claims.ts';
+import { checkDigest } from './message-checks.ts';
 import type {
   CheckReply,
   CheckRequest,

@@ -3,7 +3,7 @@
 import { emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkFinite } from './checks.ts';
-import { checkAck, checkAppend } from './claims.ts';
+import { checkAck, checkAppend } from './message-checks.ts';
 import { type Append, type AppendAck, ENTRY_KINDS, type EntryKind, type WireEntry } from './messages.ts';
 import {
   type BodyCodec,

@@ -2,8 +2,8 @@
 
 import { emptyBytes } from '../base/bytes.ts';
 import { check, checkBound } from './checks.ts';
-import { checkChunk, checkSnapshotAck } from './claims.ts';
 import { row, type WireRow } from './encoded-rows.ts';
+import { checkChunk, checkSnapshotAck } from './message-checks.ts';
 import { CLIENT_ID_BYTES, type SnapshotAck, type SnapshotChunk, type WireSession } from './messages.ts';
 import {
   type BodyCodec,

@@ -11,7 +11,7 @@ import { emptyBytes, toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
 import { type Address, formatAddress } from '../model/address.ts';
 import { type Asked, multiResults, NO_NODE, refusal, settleWith, toNode, unanswered } from './answers.ts';
-import { bidFarewell, CLOSE_REQUEST } from './farewell.ts';
+import { bidFarewell, CLOSE_REQUEST } from './close-request.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
 import {

@@ -5,7 +5,7 @@
 
 import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import { contained } from './contained.ts';
+import { contained } from './listener-call.ts';
 import { type Observer, ZkError, type ZkNode } from './store.ts';
 
 /** What observers need of a session. Reads leave a watch behind. */

@@ -8,7 +8,7 @@ import type { View } from '../cluster-view.ts';
 import type { PlanConfig } from '../config.ts';
 import { keyOf } from '../set-aside.ts';
 import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
-import { Ledger } from './ledger.ts';
+import { Ledger } from './node-loads.ts';
 
 export class Draft {
   readonly view: View;

@@ -6,7 +6,7 @@ import { type DescriptorImage, withTransfer } from '../../common/model/descripto
 import type { NodeId } from '../../common/model/ids.ts';
 import { isUsable, nameOf, ownerIsLive, usableNodes } from '../cluster-view.ts';
 import type { Draft } from './draft.ts';
-import { wishedOwner } from './ledger.ts';
+import { wishedOwner } from './node-loads.ts';
 
 interface HandOver {
   readonly image: DescriptorImage;

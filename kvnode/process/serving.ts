@@ -3,8 +3,8 @@
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
+import type { Reception } from '../../common/net/accepted-connections.ts';
 import type { Metrics } from '../../common/net/metrics.ts';
-import type { Reception } from '../../common/net/reception.ts';
 import { type WsListener, WsTransport } from '../../common/net/ws-transport.ts';
 import { VERSION } from '../../common/process/version.ts';
 import type { Zk } from '../../common/zk/store.ts';

@@ -12,9 +12,9 @@ import { coordinatorEpochCodec, liveCodec, paths, taskCodec } from '../../common
 import type { View } from '../../coordinator/cluster-view.ts';
 import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
+import { Reach } from '../../coordinator/connectivity.ts';
 import { ensureCluster } from '../../coordinator/new-cluster.ts';
 import { isPromotion, plan } from '../../coordinator/plan.ts';
-import { Reach } from '../../coordinator/reach.ts';
 import { rereadForPromotion } from '../../coordinator/reread.ts';
 import type { RangeStep } from '../../coordinator/step.ts';
 import {

@@ -25,7 +25,7 @@ import type {
 import type { TaskImage, Versioned, View } from '../../coordinator/cluster-view.ts';
 import { noted } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
-import { HealthTimes } from '../../coordinator/health-times.ts';
+import { HealthTimes } from '../../coordinator/health-durations.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
 

@@ -1,7 +1,7 @@
 // Who can talk to whom, and who is cut off, by what the nodes report.
 
 import test from 'ava';
-import { Reach, type ReachReports } from '../../../coordinator/reach.ts';
+import { Reach, type ReachReports } from '../../../coordinator/connectivity.ts';
 
 /** `a>b`: a reports that it cannot connect to b. */
 function reachOf(live: string, reports: string): Reach {

@@ -7,8 +7,8 @@ import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { HealthRecord, LiveNode, NodeRecord } from '../common/model/records.ts';
 import { CatchUps } from './catch-ups.ts';
 import type { Versioned, View } from './cluster-view.ts';
+import { Reach } from './connectivity.ts';
 import { Durations } from './durations.ts';
-import { Reach } from './reach.ts';
 
 /** Between the parts of a key; no id contains it. */
 const GAP = ' ';

@@ -32,7 +32,7 @@ import {
 } from '../common/zk/znodes.ts';
 import type { TaskImage, Versioned, View } from './cluster-view.ts';
 import { Durations } from './durations.ts';
-import { HealthTimes } from './health-times.ts';
+import { HealthTimes } from './health-durations.ts';
 
 const UNFINISHED: readonly string[] = ['pending', 'running'];
 /** The one key of a duration that belongs to the cluster as a whole. */

@@ -16,9 +16,9 @@ import {
   taskCodec,
 } from '../../../common/zk/znodes.ts';
 import type { View } from '../../../coordinator/cluster-view.ts';
+import { Picture } from '../../../coordinator/cluster-watcher.ts';
 import { SetAside } from '../../../coordinator/set-aside.ts';
 import type { Step } from '../../../coordinator/step.ts';
-import { Picture } from '../../../coordinator/view-watch.ts';
 import { MemoryZk } from '../../support/memory-zk.ts';
 import { VirtualEnv } from '../../support/virtual-env.ts';
 

@@ -1,20 +1,19 @@
-// Nodes on which a replica has come into its in-sync set while the leader has it noted that replicas there catch up with nothing:
-// what had kept them from it is over. Only the change counts. A replica that has been in-sync all along says nothing, and one
-// that was removed meanwhile says nothing either.
+// Nodes that can be given replicas again. The leader has noted that replicas on such a node do not catch up, and since then one
+// of them has become in-sync. Only this change counts: a replica that was in-sync all along, or that was removed, proves nothing.
 
 import { type DescriptorImage, isInSync } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 
 export class CatchUps {
-  /** Replicas outside their in-sync sets as of the last picture, by node. */
+  /** Replicas outside their in-sync sets in the previous cluster view, by node. */
   #behind: ReadonlyMap<NodeId, ReadonlySet<RangeId>> = new Map();
-  /** The sessions that are noted, of the nodes found so far. */
+  /** The nodes found so far, with the session that the note is about. */
   readonly #found = new Map<NodeId, string>();
 
   /**
-   * To be called with every picture, or a change is missed.
+   * Must be called with every cluster view, or a change is missed. Returns the nodes found so far.
    *
-   * @param noted nodes with a note about their present session, and that session
+   * @param noted nodes that have such a note about their present session, and that session
    */
   update(noted: ReadonlyMap<NodeId, string>, ranges: readonly DescriptorImage[]): ReadonlySet<NodeId> {
     for (const [node, session] of this.#found) if (noted.get(node) !== session) this.#found.delete(node);

@@ -1,5 +1,5 @@
-// The leader's picture of the cluster: immutable, made in one go, and all that a plan may look at. Where time matters it
-// holds durations that the leader's own monotonic clock measured, so that planning needs no clock.
+// The cluster as the leader sees it at one moment. It is immutable, and plans are made from nothing else. Where time matters it
+// holds durations that the leader measured with its own monotonic clock, so that planning needs no clock.
 
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
@@ -11,7 +11,7 @@ import type {
   NodeRecord,
   TaskRecord,
 } from '../common/model/records.ts';
-import type { Reach } from './connectivity.ts';
+import type { Connectivity } from './connectivity.ts';
 
 /** A record with the version of its znode, for the compare-and-set that changes it. */
 export interface Versioned<T> {
@@ -23,115 +23,125 @@ export interface TaskImage extends Versioned<TaskRecord> {
   readonly id: string;
 }
 
-export interface View {
-  /** Null: it could never be read. */
+export interface ClusterView {
+  /** Null: its znode has never been readable. */
   readonly cluster: Versioned<ClusterRecord> | null;
   readonly nodes: ReadonlyMap<NodeId, Versioned<NodeRecord>>;
   readonly live: ReadonlyMap<NodeId, LiveNode>;
-  /** What live nodes report of themselves; a node that has reported nothing yet is missing. */
+  /** Reports of live nodes about themselves. A node that has reported nothing yet is missing. */
   readonly health: ReadonlyMap<NodeId, HealthRecord>;
-  /** Which live nodes can talk to each other. */
-  readonly reach: Reach;
+  /** Which live nodes are connected with each other. */
+  readonly connectivity: Connectivity;
   readonly namespaces: ReadonlyMap<string, Versioned<NamespaceRecord>>;
-  /** Names that are taken by znodes which could never be read. */
+  /** Names of namespaces whose znodes have never been readable. The names are taken all the same. */
   readonly unreadableNamespaces: ReadonlySet<string>;
   /** Ranges in state `serving`, by id. */
   readonly ranges: readonly DescriptorImage[];
-  /** Ranges in any other state: they may still name replicas. */
+  /** Ranges in any other state. They may still name replicas. */
   readonly otherRanges: readonly DescriptorImage[];
-  /** Unfinished ones, oldest first. */
+  /** Unfinished tasks, oldest first. */
   readonly tasks: readonly TaskImage[];
-  /** How long this leader has seen the node live (or dead), ms, counted from its own first look. */
+  /** How long the node has been live in its present session, or dead, ms. It counts from this leader's first view at most. */
   readonly sameForMs: ReadonlyMap<NodeId, number>;
-  /** How long `reach.apartFrom` of this live node has been the same, ms. */
-  readonly apartForMs: ReadonlyMap<NodeId, number>;
-  /** Of a live node's replicas: how long the range's present owner has reported that it catches up with nothing, ms. */
+  /** How long the same nodes have had no connection with this live node (`connectivity.unreachableBy`), ms. */
+  readonly unreachableForMs: ReadonlyMap<NodeId, number>;
+  /** For each node and range: how long the range's present owner has reported that the replica does not catch up, ms. */
   readonly stuckForMs: ReadonlyMap<NodeId, ReadonlyMap<RangeId, number>>;
-  /** Of live nodes whose present session has a note that replicas there are stuck: how long this leader has seen it, ms. */
+  /**
+   * Live nodes with a note, about their present session, that replicas there do not catch up: how long this leader has seen it,
+   * ms.
+   */
   readonly stuckNotedForMs: ReadonlyMap<NodeId, number>;
-  /** Of those nodes: where this leader has seen a replica come into its in-sync set since. */
+  /** Those of them on which a replica has become in-sync since this leader saw the note. */
   readonly caughtUp: ReadonlySet<NodeId>;
   /** How long this leader has seen the range's present epoch, ms. */
   readonly ownedForMs: ReadonlyMap<RangeId, number>;
-  /** Steps that are left out for a while, by what they are about (set-aside.ts). */
+  /** Steps that are not planned for a while, by the keys of set-aside.ts. */
   readonly setAside: ReadonlySet<string>;
-  /** How long this leader has seen at least one live node, ms; 0 where there is none. */
+  /**
+   * How long there has been at least one live node, ms; 0 if there is none now. It counts from this leader's first view at most.
+   */
   readonly someNodeForMs: number;
 }
 
-/** R7: whether the session that owns the range still has its live znode. */
-export function ownerIsLive(view: View, descriptor: Descriptor): boolean {
+/** R7: whether the session that owns the range still has a live znode. */
+export function ownerIsLive(view: ClusterView, descriptor: Descriptor): boolean {
   return view.live.get(descriptor.owner.node)?.session === descriptor.owner.session;
 }
 
-/** May be given new replicas and ranges: live and to stay so, healthy, and not cut off from the other nodes. */
-export function isUsable(view: View, node: NodeId): boolean {
+/** Whether the node may be given replicas and ranges: it is live, healthy and active, does not stop, and is not cut off. */
+export function isUsable(view: ClusterView, node: NodeId): boolean {
   return (
-    view.nodes.get(node)?.record.mode === 'active' && !isLeaving(view, node) && !view.reach.cutOff.has(node)
+    view.nodes.get(node)?.record.mode === 'active' &&
+    !isLeaving(view, node) &&
+    !view.connectivity.cutOff.has(node)
   );
 }
 
-/** Not live, about to end, or unfit to own anything: such a node hands over by itself what it owns. */
-export function isLeaving(view: View, node: NodeId): boolean {
+/** Whether the node is not live, is stopping or is unhealthy. While it lives, such a node hands over its ranges by itself. */
+export function isLeaving(view: ClusterView, node: NodeId): boolean {
   const live = view.live.get(node);
   return (
     live === undefined || live.standing === 'stopping' || (view.health.get(node)?.unfit ?? null) !== null
   );
 }
 
-export function usableNodes(view: View): readonly NodeId[] {
+export function usableNodes(view: ClusterView): readonly NodeId[] {
   return [...view.live.keys()].filter((node) => isUsable(view, node)).sort();
 }
 
-/** Not expected back: an administrator says so, or it has been dead for too long. */
-export function isLost(view: View, node: NodeId, replaceAfterMs: number): boolean {
+/** Whether the node is not expected back: its mode is `gone`, or it has been dead for `replaceAfterMs`. */
+export function isLost(view: ClusterView, node: NodeId, replaceAfterMs: number): boolean {
   if (view.nodes.get(node)?.record.mode === 'gone') return true;
   return !view.live.has(node) && (view.sameForMs.get(node) ?? 0) >= replaceAfterMs;
 }
 
 /**
- * Why a live replica must be made anew elsewhere although its node lives, in words; null: it need not. The owner's side counts:
- * a replica that its owner has not reached, or that has caught up with nothing, for `replaceAfterMs` is of no use.
+ * Why a replica must be replaced although its node lives, in words; null: it need not be. A replica is replaced if it has had no
+ * connection with its owner, or has not caught up at all, for `replaceAfterMs`. An owner that is cut off itself proves nothing.
  */
-export function whyUseless(
-  view: View,
+export function replacementReason(
+  view: ClusterView,
   { id, owner }: Descriptor,
   node: NodeId,
   replaceAfterMs: number,
 ): string | null {
-  if (node === owner.node || !view.live.has(node) || view.reach.cutOff.has(owner.node)) return null;
-  if ((view.reach.apartForMs(owner.node, node) ?? -1) >= replaceAfterMs)
+  if (node === owner.node || !view.live.has(node) || view.connectivity.cutOff.has(owner.node)) return null;
+  if ((view.connectivity.disconnectedForMs(owner.node, node) ?? -1) >= replaceAfterMs)
     return `has had no connection with its owner for ${replaceAfterMs} ms`;
   if ((view.stuckForMs.get(node)?.get(id) ?? -1) >= replaceAfterMs)
-    return `has caught up with nothing for ${replaceAfterMs} ms`;
+    return `has made no progress in catching up for ${replaceAfterMs} ms`;
   return null;
 }
 
-/** A replica there has caught up with nothing for so long that it is made anew elsewhere. */
-export function hasStuckReplica(view: View, node: NodeId, replaceAfterMs: number): boolean {
+/** Whether some replica on the node has made no progress in catching up for so long that it is replaced. */
+export function hasStuckReplica(view: ClusterView, node: NodeId, replaceAfterMs: number): boolean {
   for (const forMs of view.stuckForMs.get(node)?.values() ?? []) if (forMs >= replaceAfterMs) return true;
   return false;
 }
 
-/** Another replica there would catch up with nothing, as others did lately. */
-export function isBarren(view: View, node: NodeId, replaceAfterMs: number): boolean {
+/** Whether another replica on the node would probably not catch up, because replicas there have failed to lately. */
+export function catchUpFails(view: ClusterView, node: NodeId, replaceAfterMs: number): boolean {
   return view.stuckNotedForMs.has(node) || hasStuckReplica(view, node, replaceAfterMs);
 }
 
-export function zoneOf(view: View, node: NodeId): string {
+export function zoneOf(view: ClusterView, node: NodeId): string {
   return view.nodes.get(node)?.record.zone ?? '';
 }
 
 const CAPACITY_MIN = 0.01;
 
-/** Relative share of the load; positive whatever the node claims. */
-export function capacityOf(view: View, node: NodeId): number {
+/** The node's relative share of the load. It is positive, whatever the node's record says. */
+export function capacityOf(view: ClusterView, node: NodeId): number {
   const capacity = view.nodes.get(node)?.record.capacity ?? 1;
   return Number.isFinite(capacity) ? Math.max(capacity, CAPACITY_MIN) : 1;
 }
 
-/** The node's name with its id, as people should read it in reasons. */
-export function nameOf(view: View, node: NodeId): string {
+/** The node's name with its id, for the sentences that people read. */
+export function nameOf(view: ClusterView, node: NodeId): string {
   const name = view.nodes.get(node)?.record.name;
   return name === undefined || name === node ? node : `${name} (${node})`;
 }
+
+/** The name that plan/raise-epochs.ts uses. */
+export type View = ClusterView;

@@ -1,5 +1,5 @@
-// All that a leader watches, and the view that it makes of it: an immutable picture, taken when everything has been read
-// at least once. Observers keep it up; what matters for safety is read again before it is acted on (reread.ts).
+// Watches everything that a leader plans by, and makes cluster views of it, once everything has been read. Observers keep the data
+// up to date. What matters for safety is read again before it is used (reread.ts).
 
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -30,15 +30,15 @@ import {
   rangeName,
   taskCodec,
 } from '../common/zk/znodes.ts';
-import type { TaskImage, Versioned, View } from './cluster-view.ts';
+import type { ClusterView, TaskImage, Versioned } from './cluster-view.ts';
 import { Durations } from './durations.ts';
-import { HealthTimes } from './health-durations.ts';
+import { HealthDurations } from './health-durations.ts';
 
 const UNFINISHED: readonly string[] = ['pending', 'running'];
-/** The one key of a duration that belongs to the cluster as a whole. */
+/** The only key of the duration that concerns the whole cluster. */
 const SOME_NODE = 'some node';
 
-export class Picture {
+export class ClusterWatcher {
   readonly #zk: Zk;
   readonly #logger: Logger;
   readonly #changed: () => void;
@@ -53,20 +53,20 @@ export class Picture {
   readonly #ranges = new Map<string, ZnodeChildren<DescriptorImage>>();
   readonly #nodeStates: Durations<NodeId>;
   readonly #owners: Durations<RangeId>;
-  readonly #reports: HealthTimes;
+  readonly #reports: HealthDurations;
   readonly #someNode: Durations<string>;
   #clusterNode: ZkNode | null = null;
-  /** Null: it could never be read. */
+  /** Null: its znode has never been readable. */
   #clusterRecord: Versioned<ClusterRecord> | null = null;
 
-  /** `changed` is called after every change, also while the first reading is under way. */
+  /** @param changed called after every change, also during the first read */
   constructor(zk: Zk, env: Env, logger: Logger, changed: () => void) {
     this.#zk = zk;
     this.#logger = logger;
     this.#changed = changed;
     this.#nodeStates = new Durations(env);
     this.#owners = new Durations(env);
-    this.#reports = new HealthTimes(env);
+    this.#reports = new HealthDurations(env);
     this.#someNode = new Durations(env);
     this.#clusterDecoder = new ZnodeDecoder(logger);
     this.#cluster = zk.observeData(paths.cluster, (node) => {
@@ -74,7 +74,7 @@ export class Picture {
     });
     this.#nodes = this.#watch(paths.nodes, (id, node) => versioned(decodeNode(id, node), node));
     this.#live = watchLiveNodes(zk, logger, changed);
-    // What a persistent znode says, no node says.
+    // A persistent znode there was not written by a node, so it is ignored.
     this.#health = this.#watch(paths.healths, (_, node) =>
       node.ephemeralOwner === null ? null : healthCodec.decode(node.data),
     );
@@ -84,8 +84,10 @@ export class Picture {
     this.#tasks = this.#watch(paths.tasks, (id, node) => ({ id, ...versioned(taskIn(node), node) }));
   }
 
-  /** null until all of it has been read once: a plan on half a picture would move what needs no moving. */
-  view(setAside: ReadonlySet<string>): View | null {
+  /**
+   * The present view; null until everything has been read once, because a plan from an incomplete view would make needless moves.
+   */
+  view(setAside: ReadonlySet<string>): ClusterView | null {
     this.#followNamespaces();
     if (this.#clusterNode === null || !this.#all().every(({ loaded }) => loaded)) return null;
     const live = this.#live.contents;
@@ -119,7 +121,8 @@ export class Picture {
     return this.#tasksIf(({ record }) => !UNFINISHED.includes(record.state));
   }
 
-  /** What was read of these znodes just now, ahead of the observers. */
+  // A direct read of a znode, which may be newer than what the observers have.
+
   learnRange({ namespace, id }: { namespace: string; id: RangeId }, node: ZkNode): void {
     this.#ranges.get(namespace)?.learn(rangeName(id), node);
   }
@@ -145,12 +148,12 @@ export class Picture {
     this.#changed();
   }
 
-  /** Has the list of nodes read again. */
+  /** Makes the observers read the nodes' records again. */
   kickNodes(): void {
     this.#nodes.kick();
   }
 
-  /** Has the live znodes read again. */
+  /** Makes the observers read the live znodes again. */
   kickLive(): void {
     this.#live.kick();
   }
@@ -179,7 +182,7 @@ export class Picture {
     return [...this.#tasks.contents.values()].filter(holds).sort(olderFirst);
   }
 
-  /** Of those too whose own znode cannot be read: their ranges need owners all the same. */
+  /** Watches the ranges of every namespace, even if the namespace's own znode cannot be read: they need owners all the same. */
   #followNamespaces(): void {
     const names = new Set(this.#namespaces.names);
     for (const [name, ranges] of this.#ranges) {
@@ -202,8 +205,8 @@ export class Picture {
 }
 
 /**
- * A task that cannot be read has a client that waits for it, so it is a task without a request: it fails, in words
- * (plan/tasks.ts), and goes in the end like every other.
+ * The task in a znode. A task that cannot be read has a client that waits for it. So it becomes a task without a request, which
+ * fails with a reason (plan/tasks.ts) and is trimmed in the end like every other.
  */
 function taskIn({ data }: ZkNode): TaskRecord {
   try {
@@ -224,7 +227,7 @@ function olderFirst(a: TaskImage, b: TaskImage): number {
   return a.record.createdAt - b.record.createdAt || (a.id < b.id ? -1 : 1);
 }
 
-/** Every node that is known of, by any znode: its session, or `dead`. */
+/** Every node that any znode names, with its live session or `dead`. */
 function statesOf(
   nodes: ReadonlyMap<NodeId, unknown>,
   live: ReadonlyMap<NodeId, LiveNode>,

@@ -1,5 +1,5 @@
-// How steps take effect: each with its compare-and-sets and the event that tells what happened and why, whole or not at all;
-// many of them in one multi, which begins with the check of the coordinator epoch that fences an old leader.
+// How steps take effect. A step is its compare-and-sets and an event that says what happened and why, all or nothing. Many steps
+// go into one multi, which begins with a check of the coordinator epoch: that fences an old leader.
 
 import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
@@ -15,10 +15,10 @@ import {
   paths,
   taskCodec,
 } from '../common/zk/znodes.ts';
-import type { Picture } from './cluster-watcher.ts';
+import type { ClusterWatcher } from './cluster-watcher.ts';
 import type { NoteStep, Step } from './step.ts';
 
-/** The version of `/coordinator-epoch` that this leader made: every write of its term checks it. */
+/** The version of `/coordinator-epoch` that this leader wrote. Every write of its term checks it. */
 export interface Fence {
   readonly session: ZkSession;
   readonly version: number;
@@ -26,20 +26,20 @@ export interface Fence {
 }
 
 /**
- * `refused`: something had changed since the view was taken. `fenced`: there is a newer leader. `unknown`: the answer was
- * lost; a barrier and a reading settle it (R10). `hopeless`: it is too large, not permitted, or would
- * delete a znode that somebody has put others under, and will be the next time.
- * `failed`: nothing was sent, or a defect; `error` says which.
+ * `refused`: a znode has changed since the view was taken. `fenced`: there is a newer leader. `unknown`: the answer was lost, and
+ * a read after a barrier shows what came of it (R10). `impossible`: ZooKeeper will refuse it the next time as well, because it is
+ * too large, not permitted, or deletes a znode that has children. `failed`: nothing was sent, or there is a defect; `error` says
+ * which.
  */
 export type Outcome =
   | { readonly kind: 'done' }
   | { readonly kind: 'refused'; readonly error: ZkError }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'unknown'; readonly error: ZkError }
-  | { readonly kind: 'hopeless'; readonly error: ZkError }
+  | { readonly kind: 'impossible'; readonly error: ZkError }
   | { readonly kind: 'failed'; readonly error: ZkError };
 
-/** `steps` in order, in batches that fit one multi each. */
+/** The steps in order, in batches that each fit into one multi. */
 export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] {
   const parts = steps.map((step) => partOf(step, 0));
   const batches: (readonly Step[])[] = [];
@@ -49,7 +49,7 @@ export function batchesOf(steps: readonly Step[]): readonly (readonly Step[])[] 
   return batches;
 }
 
-/** Carries out a batch under the fence; one outcome a step, in order. `at` is Unix ms, for the events. */
+/** Commits a batch under the fence. Resolves with one outcome for each step, in order. @param at Unix ms, for the events */
 export function commitSteps(fence: Fence, batch: readonly Step[], at: number): Promise<readonly Outcome[]> {
   return commitFenced(
     fence,
@@ -66,12 +66,12 @@ function outcomeOf(outcome: PartOutcome): Outcome {
   if (outcome.kind === 'done') return { kind: 'done' };
   const { error } = outcome;
   if (error.maybeApplied) return { kind: 'unknown', error };
-  if (error.kind === 'impossible' || error.failure === 'not-empty') return { kind: 'hopeless', error };
+  if (error.kind === 'impossible' || error.failure === 'not-empty') return { kind: 'impossible', error };
   if (error.kind !== 'refused') return { kind: 'failed', error };
   return outcome.kind === 'refused' ? { kind: 'refused', error } : { kind: 'fenced' };
 }
 
-/** A step with its story. */
+/** The step's operations and its event. */
 function partOf(step: Step, at: number): Part {
   const data = eventCodec.encode(eventOf(step, at));
   return [
@@ -95,7 +95,7 @@ function opsOf(step: Step, at: number): readonly ZkOp[] {
       return [{ kind: 'set', path: paths.node(step.after.id), data, version: step.before.version }, ...task];
     }
     case 'note-node': {
-      const data = nodeCodec.encode(noted(step, at));
+      const data = nodeCodec.encode(recordWithNote(step, at));
       return [{ kind: 'set', path: paths.node(step.before.record.id), data, version: step.before.version }];
     }
     case 'forget-node': {
@@ -109,13 +109,16 @@ function opsOf(step: Step, at: number): readonly ZkOp[] {
   }
 }
 
-/** `at`: Unix ms now, from which the step's durations count back. What was noted before keeps its time. */
-export function noted({ before, note }: NoteStep, at: number): NodeRecord {
+/**
+ * The node's record with the new note. What was noted before keeps its time.
+ * @param at Unix ms now, from which durations count back
+ */
+export function recordWithNote({ before, note }: NoteStep, at: number): NodeRecord {
   const known = before.record.noted ?? NOTHING_NOTED;
-  const { downForMs, apart, stuckIn } = note;
+  const { downForMs, unreachable, stuckIn } = note;
   const downSince = downForMs === null ? null : (known.downSince ?? Math.round(at - downForMs));
-  if (apart === null) return { ...before.record, noted: { downSince, unreachable: null, stuckIn } };
-  const { by, cutOff, forMs } = apart;
+  if (unreachable === null) return { ...before.record, noted: { downSince, unreachable: null, stuckIn } };
+  const { by, cutOff, forMs } = unreachable;
   const since = known.unreachable?.since ?? Math.round(at - forMs);
   return { ...before.record, noted: { downSince, unreachable: { by, since, cutOff }, stuckIn } };
 }
@@ -160,42 +163,42 @@ function eventOf(step: Step, at: number): EventRecord {
   }
 }
 
-/** Reads again what the step writes, so that the next plan sees what came of it, ahead of the observers. */
-export async function rereadStep(session: ZkSession, step: Step, picture: Picture): Promise<void> {
+/** Reads again what the step writes, so that the next view has the result even if the observers are later. */
+export async function rereadStep(session: ZkSession, step: Step, watcher: ClusterWatcher): Promise<void> {
   const readings: Promise<void>[] = [];
   if (step.task !== null) {
     const { id } = step.task.task;
-    readings.push(learn(session, paths.task(id), (node) => picture.learnTask(id, node)));
+    readings.push(learn(session, paths.task(id), (node) => watcher.learnTask(id, node)));
   }
   switch (step.kind) {
     case 'range': {
       const { namespace, id } = step.after;
       readings.push(
-        learn(session, paths.range(namespace, id), (node) => picture.learnRange(step.after, node)),
+        learn(session, paths.range(namespace, id), (node) => watcher.learnRange(step.after, node)),
       );
       break;
     }
     case 'create-namespace': {
       const { name } = step.namespace;
       readings.push(
-        learn(session, paths.cluster, (node) => picture.learnCluster(node)),
-        learn(session, paths.namespace(name), (node) => picture.learnNamespace(name, node)),
+        learn(session, paths.cluster, (node) => watcher.learnCluster(node)),
+        learn(session, paths.namespace(name), (node) => watcher.learnNamespace(name, node)),
       );
       break;
     }
     case 'set-node-mode': {
       const { id } = step.after;
-      readings.push(learn(session, paths.node(id), (node) => picture.learnNode(id, node)));
+      readings.push(learn(session, paths.node(id), (node) => watcher.learnNode(id, node)));
       break;
     }
     case 'note-node': {
       const { id } = step.before.record;
-      readings.push(learn(session, paths.node(id), (node) => picture.learnNode(id, node)));
+      readings.push(learn(session, paths.node(id), (node) => watcher.learnNode(id, node)));
       break;
     }
     case 'forget-node':
-      // Gone, or not: the observers tell.
-      picture.kickNodes();
+      // Whether the record is gone, the observers find out.
+      watcher.kickNodes();
       break;
     case 'task':
       break;
@@ -205,7 +208,7 @@ export async function rereadStep(session: ZkSession, step: Step, picture: Pictur
   await Promise.all(readings);
 }
 
-async function learn(session: ZkSession, path: string, tell: (node: ZkNode) => void): Promise<void> {
+async function learn(session: ZkSession, path: string, report: (node: ZkNode) => void): Promise<void> {
   const node = await session.get(path);
-  if (node !== null) tell(node);
+  if (node !== null) report(node);
 }

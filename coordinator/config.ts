@@ -1,29 +1,32 @@
-// What the coordinator may be told, with units, and how the numbers must relate.
+// The coordinator's settings with their units, and how they must relate.
 
 import { assert } from '../common/base/assert.ts';
 
-/** What decides a plan. */
+/** Settings of the planner. */
 export interface PlanConfig {
-  /** rf of the namespace `default`, which the coordinator makes itself. */
+  /** Replication factor of the namespace `default`, which the coordinator makes by itself. */
   readonly replicationFactor: number;
-  /** The first ranges wait for so many nodes; null: for `replicationFactor`. */
+  /** The first ranges are made once so many nodes are there; null: `replicationFactor`. */
   readonly initialNodes: number | null;
-  /** They wait no longer than this (ms) after the first node was seen, and are made on whatever nodes are there. */
+  /** If fewer nodes come, the first ranges are made on those that are there, so long (ms) after the first one came. */
   readonly firstRangesAfterMs: number;
   /**
-   * A node gone for so long (ms) is taken for lost: its replicas are made anew elsewhere. So is a replica that its owner cannot
-   * reach, or that has caught up with nothing, for so long.
+   * A node that has been dead for so long (ms) counts as lost, and its replicas are replaced. A replica is replaced, too, if it has
+   * had no connection with its owner, or has made no progress in catching up, for so long.
    */
   readonly replaceAfterMs: number;
-  /** The leader notes in a node's record that it is down, or who cannot connect to it, once that has lasted for so long (ms). */
+  /** The leader notes in a node's record that it is down, or who has no connection with it, after so long (ms). */
   readonly noteAfterMs: number;
-  /** Nothing is moved for balance to a node, nor away from an owner, that has not been there for so long (ms). */
+  /**
+   * A node gets nothing for balance until it has been live for so long (ms); an owner keeps a range for so long before it is
+   * moved for balance.
+   */
   readonly balanceAfterMs: number;
-  /** Learners that one live node may be filling at once. */
+  /** Learners on one node at once: the leader adds no more. */
   readonly learnersPerNode: number;
-  /** Replicas moved for balance at once, in the whole cluster. */
+  /** Moves of replicas for balance that may be under way at once, in the whole cluster. */
   readonly movesAtOnce: number;
-  /** Hand-overs for balance under way at once, in the whole cluster. */
+  /** Hand-overs for balance that may be under way at once, in the whole cluster. */
   readonly transfersAtOnce: number;
 }
 
@@ -50,16 +53,16 @@ export function checkPlan(config: PlanConfig): void {
   assert(config.replaceAfterMs >= 0, 'replaceAfterMs is not negative');
 }
 
-/** What decides how a plan is carried out. */
+/** Settings of the leader's loop. */
 export interface LeaderConfig extends PlanConfig {
-  /** With no hint at all the leader still looks again so often (ms). */
+  /** The leader makes a plan at least this often (ms), even if nothing seems to have changed. */
   readonly pollMs: number;
-  /** Multis in flight at once. */
+  /** Multis that are sent before the first of them is answered, at most. */
   readonly commitsAtOnce: number;
-  /** The newest events and finished tasks that are kept. */
+  /** How many events, and finished tasks, are kept: the newest ones. */
   readonly eventsKept: number;
   readonly tasksKept: number;
-  /** After a failure that says nothing (connection lost) the leader tries again after so long (ms). */
+  /** Pause (ms) before the next attempt after ZooKeeper did not answer, or after nothing could be done. */
   readonly retryMs: number;
 }
 

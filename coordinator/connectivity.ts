@@ -1,61 +1,61 @@
-// Which live nodes can talk to each other, by what the nodes report of their connections. A connection counts as lost when
-// either end reports it: replication needs both directions. Pure and immutable; part of the view that plans look at.
+// Which live nodes are connected with each other, according to the nodes' reports. A connection counts as lost if either end
+// reports it, because replication needs both directions. It is immutable, and part of the cluster view.
 
 import type { NodeId } from '../common/model/ids.ts';
 
-/** Reporter, then the node that it cannot connect to: for how long that has been reported, ms. */
-export type ReachReports = ReadonlyMap<NodeId, ReadonlyMap<NodeId, number>>;
+/** By the reporting node, then by the node that it has no connection with: for how long this has been reported, ms. */
+export type ConnectivityReports = ReadonlyMap<NodeId, ReadonlyMap<NodeId, number>>;
 
-export class Reach {
+export class Connectivity {
   /**
-   * Live nodes from which no chain of connections leads to the largest group of connected nodes. Where several groups are the
-   * largest, nobody can say who is cut off, but for a node that all others report while it reports none of them.
+   * Live nodes from which no chain of connections leads to the largest group of connected nodes. If several groups are equally
+   * large, nobody can say who is cut off. Then only a node counts that all others report, and that itself reports none of them.
    */
   readonly cutOff: ReadonlySet<NodeId>;
   readonly #live: ReadonlySet<NodeId>;
-  readonly #reports: ReachReports;
-  /** Nothing is reported, as nearly always: nothing has to be looked up. */
-  readonly #quiet: boolean;
+  readonly #reports: ConnectivityReports;
+  /** There are no reports, which is the usual case: nothing needs to be looked up. */
+  readonly #allConnected: boolean;
 
   /** Reports by and about nodes that are not live are ignored. */
-  constructor(live: Iterable<NodeId>, reports: ReachReports) {
+  constructor(live: Iterable<NodeId>, reports: ConnectivityReports) {
     this.#live = new Set(live);
     this.#reports = reports;
-    this.#quiet = [...reports.values()].every((about) => about.size === 0);
-    this.cutOff = this.#quiet ? new Set() : this.#findCutOff();
+    this.#allConnected = [...reports.values()].every((about) => about.size === 0);
+    this.cutOff = this.#allConnected ? new Set() : this.#findCutOff();
   }
 
-  /** False: one of the two reports that it cannot connect to the other. */
-  canTalk(a: NodeId, b: NodeId): boolean {
-    return this.apartForMs(a, b) === null;
+  /** False: one of the two reports that it has no connection with the other. */
+  areConnected(a: NodeId, b: NodeId): boolean {
+    return this.disconnectedForMs(a, b) === null;
   }
 
-  /** For how long the two cannot talk, ms; null: they can. */
-  apartForMs(a: NodeId, b: NodeId): number | null {
-    if (this.#quiet) return null;
+  /** How long the two have had no connection, ms; null: they are connected. */
+  disconnectedForMs(a: NodeId, b: NodeId): number | null {
+    if (this.#allConnected) return null;
     const reported = [this.#reportedForMs(a, b), this.#reportedForMs(b, a)].filter((ms) => ms !== null);
     return reported.length === 0 ? null : Math.max(...reported);
   }
 
-  /** Who of `others` cannot talk to `node`. */
-  outOfReach(node: NodeId, others: readonly NodeId[]): readonly NodeId[] {
-    if (this.#quiet) return [];
-    return others.filter((other) => other !== node && !this.canTalk(node, other));
+  /** Those of `others` that have no connection with `node`. */
+  disconnectedAmong(node: NodeId, others: readonly NodeId[]): readonly NodeId[] {
+    if (this.#allConnected) return [];
+    return others.filter((other) => other !== node && !this.areConnected(node, other));
   }
 
   /**
-   * The nodes without a connection with `node`, in order, as far as that is a finding about `node`: reports of nodes that are cut
-   * off count against nobody, and its own reports count only where it is cut off itself.
+   * The nodes that have no connection with `node`, sorted, as far as `node` is to blame. Reports of nodes that are cut off do not
+   * count. The reports of `node` itself count only if it is cut off.
    */
-  apartFrom(node: NodeId): readonly NodeId[] {
-    if (this.#quiet) return [];
-    const isApart = this.cutOff.has(node)
-      ? (other: NodeId) => !this.canTalk(node, other)
+  unreachableBy(node: NodeId): readonly NodeId[] {
+    if (this.#allConnected) return [];
+    const isDisconnected = this.cutOff.has(node)
+      ? (other: NodeId) => !this.areConnected(node, other)
       : (other: NodeId) => this.#reportedForMs(other, node) !== null;
-    return [...this.#live].filter((other) => !this.cutOff.has(other) && isApart(other)).sort();
+    return [...this.#live].filter((other) => !this.cutOff.has(other) && isDisconnected(other)).sort();
   }
 
-  /** When a report has lasted for `ms`, from now; those that have already do not count. */
+  /** For each report: in how many ms it will have lasted for `ms`. Negative or 0: it has already. */
   *waitsFor(ms: number): Iterable<number> {
     for (const about of this.#reports.values()) for (const forMs of about.values()) yield ms - forMs;
   }
@@ -73,7 +73,7 @@ export class Reach {
     return new Set(nodes.filter((node) => this.#isOnlyReported(node, nodes)));
   }
 
-  /** The live nodes in groups: within one, each is connected to each, if need be over others. */
+  /** The live nodes in groups. Within a group a chain of connections leads from each node to each other one. */
   #groups(): NodeId[][] {
     const left = new Set([...this.#live].sort());
     const groups: NodeId[][] = [];
@@ -82,7 +82,7 @@ export class Reach {
       const group = [start];
       for (const node of group) {
         for (const other of left) {
-          if (!this.canTalk(node, other)) continue;
+          if (!this.areConnected(node, other)) continue;
           left.delete(other);
           group.push(other);
         }

@@ -1,5 +1,5 @@
-// A coordinator's life: for every ZooKeeper session it makes sure that the cluster's znodes are there, stands in the
-// queue, leads when its turn comes, and starts again when a session is over or a newer leader has fenced it.
+// A coordinator from its start to its end. In each ZooKeeper session it makes sure that the cluster's znodes exist, joins the
+// election queue, and leads when it is the first. It starts over when the session has ended or a newer leader has fenced it.
 
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -8,12 +8,12 @@ import { BadDataError, UnknownFormatError } from '../common/model/fields.ts';
 import type { ClusterRecord, CoordinatorRecord } from '../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { paths } from '../common/zk/znodes.ts';
-import type { View } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
 import type { LeaderConfig } from './config.ts';
 import { campaign, type ElectionDeps, leaveQueue } from './election.ts';
 import { Leader } from './loop.ts';
 import { ensureCluster } from './new-cluster.ts';
-import { isEnded, persist } from './retry.ts';
+import { isEnded, retryUnanswered } from './retry.ts';
 import type { Step } from './step.ts';
 
 export type Role = 'connecting' | 'standby' | 'leader';
@@ -24,21 +24,21 @@ export interface CoordinatorOptions {
   readonly logger: Logger;
   readonly record: CoordinatorRecord;
   readonly config: LeaderConfig;
-  /** For a cluster made now; null: unset. */
+  /** ZooKeeper's tickTime, ms, for a cluster that is made now; null: not known. */
   readonly tickMs: number | null;
   readonly roleChanged: (role: Role) => void;
   readonly committed: (step: Step) => void;
 }
 
-/** So often a coordinator without ZooKeeper says that it is still trying. */
-const COMPLAIN_MS = 10_000;
+/** How often a coordinator without a ZooKeeper session logs that it is still trying, ms. */
+const WAIT_LOG_MS = 10_000;
 
 export class Coordinator {
   readonly #options: CoordinatorOptions;
   #role: Role = 'connecting';
   #leader: Leader | null = null;
   #closed = false;
-  /** Some session has been served. */
+  /** Whether it has had a session before, with a cluster that it can serve. */
   #served = false;
   #giveUp: () => void = () => {};
 
@@ -50,12 +50,12 @@ export class Coordinator {
     return this.#role;
   }
 
-  /** What the leader saw last; null on a standby. */
-  get view(): View | null {
+  /** The leader's last view of the cluster; null on a standby. */
+  get view(): ClusterView | null {
     return this.#leader?.view ?? null;
   }
 
-  /** Serves until closed. Rejects for what no waiting mends: a cluster of another format, a defect. */
+  /** Runs until `close`. Rejects with an error that waiting does not cure: a cluster of another format, or a defect. */
   async run(): Promise<void> {
     while (!this.#closed) {
       try {
@@ -67,7 +67,7 @@ export class Coordinator {
     }
   }
 
-  /** Ends the session, so that the next in the queue leads at once. */
+  /** Ends the session, so that the next coordinator in the queue leads at once. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#leader?.stop();
@@ -79,7 +79,7 @@ export class Coordinator {
     const { zk, logger } = this.#options;
     return new Promise((resolve, reject) => {
       this.#giveUp = () => reject(new ZkError('ended', '/'));
-      zk.ready(COMPLAIN_MS).then(resolve, (error) => {
+      zk.ready(WAIT_LOG_MS).then(resolve, (error) => {
         if (!this.#closed) logger.warn({}, 'no ZooKeeper session yet; still trying');
         reject(error);
       });
@@ -92,7 +92,7 @@ export class Coordinator {
     if (tickMs !== null && cluster !== null && cluster.tickMs !== tickMs) {
       logger.warn(
         { tickMs, cluster: cluster.tickMs },
-        'the cluster has another tickTime; the flag is ignored',
+        'the cluster has been made with another tickTime; the flag is ignored',
       );
     }
     this.#served = true;
@@ -105,20 +105,20 @@ export class Coordinator {
       const end = await this.#leader.run().finally(() => {
         this.#leader = null;
       });
-      logger.info({ term: fence.term, end }, 'leads no longer');
+      logger.info({ term: fence.term, end }, 'no longer the leader');
       if (end !== 'fenced') return;
       await leaveQueue(session, election);
     }
   }
 
   /**
-   * Null: there is one, and its record cannot be read. Ranges need a leader all the same. Rejects with NO_CLUSTER where this
-   * coordinator has just been started for a cluster of another format.
+   * The cluster's record, which is made if there is none. Null: it cannot be read. The coordinator leads all the same, because
+   * ranges need a leader. Rejects with NO_CLUSTER if the cluster has another format and this process has just started.
    */
   async #cluster(session: ZkSession): Promise<ClusterRecord | null> {
     const { env, config, tickMs, logger } = this.#options;
     try {
-      return await persist(session, env, config.retryMs, () => ensureCluster(session, env, tickMs));
+      return await retryUnanswered(session, env, config.retryMs, () => ensureCluster(session, env, tickMs));
     } catch (error) {
       if (!(error instanceof BadDataError)) throw error;
       if (error instanceof UnknownFormatError && !this.#served)

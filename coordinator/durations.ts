@@ -1,5 +1,5 @@
-// Since when something has been as it is, by the leader's own monotonic clock. A new leader knows nothing of the time
-// before it: it waits once more rather than act on another machine's clock.
+// How long things have been in their present states, by the leader's own monotonic clock. A new leader knows nothing of the time
+// before its term. It waits once more rather than trust the clock of another machine.
 
 import type { Env } from '../common/base/env.ts';
 
@@ -11,7 +11,7 @@ export class Durations<K> {
     this.#env = env;
   }
 
-  /** The states as they are now; what is not named is forgotten. Gives for how many ms each has been so. */
+  /** Takes all present states, and returns how long each has lasted, ms. A key that is not given is forgotten. */
   update(states: ReadonlyMap<K, string>): ReadonlyMap<K, number> {
     const now = this.#env.now();
     for (const key of this.#since.keys()) if (!states.has(key)) this.#since.delete(key);

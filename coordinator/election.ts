@@ -1,5 +1,6 @@
-// How a coordinator comes to lead: it joins the queue (common/zk/election-queue.ts) and waits for the one before it only. Being first makes nobody safe to write, since a frozen leader believes it
-// too: a new leader takes the next coordinator epoch by compare-and-set, and every write of its term checks that.
+// How a coordinator becomes the leader. It joins the election queue (common/zk/election-queue.ts) and waits for the one before it.
+// To be the first is not enough to write safely, because a leader that was frozen still believes that it is the first. So a new
+// leader takes the next coordinator epoch by compare-and-set, and every write of its term checks that epoch.
 
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -9,7 +10,7 @@ import { queueOf, standsInQueue } from '../common/zk/election-queue.ts';
 import { type Zk, ZkError, type ZkNode, type ZkSession } from '../common/zk/store.ts';
 import { coordinatorCodec, coordinatorEpochCodec, paths, sessionOfCoordinator } from '../common/zk/znodes.ts';
 import type { Fence } from './commit.ts';
-import { persist } from './retry.ts';
+import { retryUnanswered } from './retry.ts';
 
 export interface ElectionDeps {
   readonly zk: Zk;
@@ -17,16 +18,18 @@ export interface ElectionDeps {
   readonly logger: Logger;
   readonly record: CoordinatorRecord;
   readonly retryMs: number;
-  /** Called when this coordinator is known to be waiting its turn. */
+  /** Called when another coordinator stands before this one in the queue. */
   readonly standingBy: () => void;
 }
 
-/** Queues, waits and resolves when this session leads; rejects with ZkError `ended` if it is over before. */
+/** Joins the queue, and resolves once this session leads. Rejects with ZkError `ended` if the session ends before. */
 export async function campaign(session: ZkSession, deps: ElectionDeps): Promise<Fence> {
   for (;;) {
-    const before = await persist(session, deps.env, deps.retryMs, () => findPredecessor(session, deps));
+    const before = await retryUnanswered(session, deps.env, deps.retryMs, () =>
+      findPredecessor(session, deps),
+    );
     if (before === null) {
-      const fence = await persist(session, deps.env, deps.retryMs, () => takeEpoch(session));
+      const fence = await retryUnanswered(session, deps.env, deps.retryMs, () => takeEpoch(session));
       if (fence !== null) return fence;
     } else {
       deps.standingBy();
@@ -36,9 +39,9 @@ export async function campaign(session: ZkSession, deps: ElectionDeps): Promise<
   }
 }
 
-/** Leaves the queue: a leader that was fenced stands at its end again. Its znode may be gone already. */
+/** Leaves the queue, so that a fenced leader joins again at the end. Its znode may be gone already. */
 export async function leaveQueue(session: ZkSession, deps: ElectionDeps): Promise<void> {
-  await persist(session, deps.env, deps.retryMs, async () => {
+  await retryUnanswered(session, deps.env, deps.retryMs, async () => {
     await session.barrier();
     for (const name of await queue(session)) {
       if (sessionOfCoordinator(name) === session.id) await deleteIfThere(session, paths.coordinator(name));
@@ -54,9 +57,9 @@ async function deleteIfThere(session: ZkSession, path: string): Promise<void> {
   }
 }
 
-/** The one before this session in the queue; null: none, it is first. Joins the queue where it is not in it. */
+/** The coordinator before this session in the queue; null: this session is the first. Joins the queue if it is not in it. */
 async function findPredecessor(session: ZkSession, deps: ElectionDeps): Promise<string | null> {
-  // After a lost reply the znode may be there: the barrier makes it show in the listing, if it ever will.
+  // After a lost reply the znode may exist: behind the barrier, the list has it if it was made.
   await session.barrier();
   const names = await queue(session);
   const own = names.findIndex((name) => sessionOfCoordinator(name) === session.id);
@@ -66,12 +69,12 @@ async function findPredecessor(session: ZkSession, deps: ElectionDeps): Promise<
   return findPredecessor(session, deps);
 }
 
-/** First to come first. */
+/** The names in the queue, the first one first. */
 async function queue(session: ZkSession): Promise<readonly string[]> {
   return queueOf((await session.children(paths.coordinators)) ?? []);
 }
 
-/** The last of them that stands in the queue; null: none does. */
+/** The last of `names` that really stands in the queue; null: none does. */
 async function nearest(session: ZkSession, names: readonly string[]): Promise<string | null> {
   for (const name of [...names].reverse()) {
     const node = await session.get(paths.coordinator(name));
@@ -80,7 +83,7 @@ async function nearest(session: ZkSession, names: readonly string[]): Promise<st
   return null;
 }
 
-/** null: somebody else took it at the same time, look again. */
+/** Null: another coordinator took it at the same time; look at the queue again. */
 async function takeEpoch(session: ZkSession): Promise<Fence | null> {
   const node = await session.get(paths.coordinatorEpoch);
   if (node === null) throw new ZkError('no-node', paths.coordinatorEpoch);
@@ -95,7 +98,10 @@ async function takeEpoch(session: ZkSession): Promise<Fence | null> {
   }
 }
 
-/** How many terms there have been. Only for people, so where it cannot be read the znode's version tells: one for each term. */
+/**
+ * How many terms there have been, for people to read. If the data cannot be read, the znode's version serves: it rises by one
+ * each term.
+ */
 function termIn({ data, version }: ZkNode): number {
   try {
     return coordinatorEpochCodec.decode(data).term;
@@ -105,7 +111,7 @@ function termIn({ data, version }: ZkNode): number {
   }
 }
 
-/** Resolves when there is no such znode, rejects when the session is over. */
+/** Resolves when the znode does not exist. Rejects when the session ends. */
 function untilGone(zk: Zk, session: ZkSession, path: string): Promise<void> {
   return new Promise((resolve, reject) => {
     const observer = zk.observeData(path, (node) => {

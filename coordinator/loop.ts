@@ -1,14 +1,15 @@
-// The leader's loop, for one term. Whatever happens only says "look again"; one runner looks, plans, carries out, reads
-// what came of it, and looks again until there is nothing left to do. So nothing runs twice at a time and nothing depends
-// on an event having been seen: a lost watch costs a slow poll, never a step.
+// The leader's loop, for one term. Each round takes a view of the cluster, plans, executes the steps and reads their results.
+// Rounds
+// follow each other until a plan is empty, and then until something changes. A change only requests a round. So rounds never
+// overlap, and no step depends on a watch: if one is lost, the next poll finds the change.
 
 import { present } from '../common/base/assert.ts';
 import { delay, type Env, every } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { RangeId } from '../common/model/ids.ts';
 import type { Zk } from '../common/zk/store.ts';
-import type { View } from './cluster-view.ts';
-import { Picture } from './cluster-watcher.ts';
+import type { ClusterView } from './cluster-view.ts';
+import { ClusterWatcher } from './cluster-watcher.ts';
 import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
 import { failedTask } from './plan/tasks.ts';
@@ -24,85 +25,87 @@ export interface LeaderDeps {
   readonly env: Env;
   readonly logger: Logger;
   readonly config: LeaderConfig;
-  /** Told of every step that was committed. */
+  /** Called for every step that was committed. */
   readonly committed: (step: Step) => void;
 }
 
-/** A plan that takes no longer (ms) is cheap enough to be made at every hint. */
-const PAUSE_MS_MIN = 1;
+/** If the last plan took longer than this, ms, the next round waits for as long as it took. */
+const CHEAP_PLAN_MS = 1;
+/** The longest wait before a round, ms. */
 const PAUSE_MS_MAX = 50;
 
-/** Why a term is over. */
+/** Why a term has ended. */
 export type TermEnd = 'fenced' | 'session ended' | 'stopped';
 
 export class Leader {
   readonly #fence: Fence;
   readonly #deps: LeaderDeps;
-  readonly #picture: Picture;
+  readonly #watcher: ClusterWatcher;
   readonly #setAside: SetAside;
   #wake: () => void = () => {};
   #dirty = true;
   #pollDue = false;
   #end: TermEnd | null = null;
-  /** Steps whose outcome or whose effect has not been read yet. */
+  /** Steps whose outcome has not been read back yet. */
   #unread: readonly Step[] = [];
-  #view: View | null = null;
+  #view: ClusterView | null = null;
   #planMs = 0;
 
   constructor(fence: Fence, deps: LeaderDeps) {
     this.#fence = fence;
     this.#deps = deps;
-    this.#picture = new Picture(deps.zk, deps.env, deps.logger, () => this.#hint());
+    this.#watcher = new ClusterWatcher(deps.zk, deps.env, deps.logger, () => this.#requestRound());
     this.#setAside = new SetAside(deps.env);
   }
 
-  /** What it saw last; null before the first whole picture. */
-  get view(): View | null {
+  /** The last view of the cluster; null before the first complete one. */
+  get view(): ClusterView | null {
     return this.#view;
   }
 
-  /** Leads until the term is over; never rejects for what ZooKeeper does. */
+  /** Leads until the term ends, and resolves with the reason. Never rejects for a failure of ZooKeeper; a defect rejects. */
   async run(): Promise<TermEnd> {
     const { env, config } = this.#deps;
-    const forget = this.#fence.session.onEnd(() => this.#over('session ended'));
+    const unsubscribe = this.#fence.session.onEnd(() => this.#endTerm('session ended'));
     const poll = every(env, config.pollMs, () => {
       this.#pollDue = true;
-      this.#hint();
+      this.#requestRound();
     });
     try {
       while (this.#end === null) {
-        await this.#hinted();
+        await this.#roundRequested();
         await this.#pause();
         await this.#roundOrRetry();
       }
       return this.#end;
     } finally {
-      forget();
+      unsubscribe();
       poll.cancel();
-      this.#picture.close();
+      this.#watcher.close();
     }
   }
 
   /** Ends the term after the round under way. */
   stop(): void {
-    this.#over('stopped');
+    this.#endTerm('stopped');
   }
 
-  #over(end: TermEnd): void {
+  #endTerm(end: TermEnd): void {
     this.#end ??= end;
     this.#wake();
   }
 
-  #hint(): void {
+  #requestRound(): void {
     this.#dirty = true;
     this.#wake();
   }
 
-  async #hinted(): Promise<void> {
+  /** Resolves when a round has been requested, when time alone may change the plan, or when the term ends. */
+  async #roundRequested(): Promise<void> {
     if (this.#dirty || this.#end !== null) return;
     const { env, config } = this.#deps;
     const dueMs = this.#view === null ? null : dueInMs(this.#view, config);
-    const due = dueMs === null ? null : env.after(dueMs, () => this.#hint());
+    const due = dueMs === null ? null : env.after(dueMs, () => this.#requestRound());
     await new Promise<void>((resolve) => {
       this.#wake = resolve;
     });
@@ -110,10 +113,13 @@ export class Leader {
     due?.cancel();
   }
 
-  /** What came with the hint in the same turn is gathered; and where planning is dear it takes half the time at most. */
+  /**
+   * Waits for other changes of the same turn of the event loop. If plans take long, it waits longer: planning takes half of the
+   * time at most.
+   */
   #pause(): Promise<void> {
     const { env } = this.#deps;
-    if (this.#planMs > PAUSE_MS_MIN) return delay(env, Math.min(this.#planMs, PAUSE_MS_MAX));
+    if (this.#planMs > CHEAP_PLAN_MS) return delay(env, Math.min(this.#planMs, PAUSE_MS_MAX));
     return new Promise((resolve) => env.soon(resolve));
   }
 
@@ -124,37 +130,37 @@ export class Leader {
     try {
       await this.#round();
     } catch (error) {
-      if (isEnded(error)) return this.#over('session ended');
+      if (isEnded(error)) return this.#endTerm('session ended');
       if (!isUnanswered(error)) throw error;
-      logger.warn({ error: error.message }, 'ZooKeeper did not answer; looking again');
+      logger.warn({ error: error.message }, 'ZooKeeper did not answer; planning again');
       await delay(env, config.retryMs);
       this.#dirty = true;
     }
   }
 
-  /** Look, plan, carry out, read what came of it. Rejects with a ZkError where a reading fails. */
+  /** Takes a view, plans, executes the steps and reads their results. Rejects with a ZkError if a read fails. */
   async #round(): Promise<void> {
     await this.#readUnread();
     const begun = this.#deps.env.now();
-    this.#view = this.#picture.view(this.#setAside.current());
+    this.#view = this.#watcher.view(this.#setAside.current());
     if (this.#view === null) return;
     const steps = plan(this.#view, this.#deps.config);
     this.#planMs = this.#deps.env.now() - begun;
-    if (steps.length > 0) await this.#carryOut(await this.#confirmed(this.#view, steps));
-    else if (this.#pollDue) await this.#tidy();
+    if (steps.length > 0) await this.#execute(await this.#confirmed(this.#view, steps));
+    else if (this.#pollDue) await this.#trim();
   }
 
-  /** R7: promotions are planned once more, on what is read for them now; other steps are safe as they are. */
-  async #confirmed(view: View, steps: readonly Step[]): Promise<readonly Step[]> {
+  /** R7: promotions are planned once more, from a fresh read. Other steps are safe as they are. */
+  async #confirmed(view: ClusterView, steps: readonly Step[]): Promise<readonly Step[]> {
     const images = steps.filter(isPromotion).map((step) => step.before);
     if (images.length === 0) return steps;
     const fresh = await rereadForPromotion(this.#fence.session, view, images);
-    this.#picture.kickLive();
+    this.#watcher.kickLive();
     const reread = new Set<RangeId>(images.map((image) => image.descriptor.id));
     return plan(fresh, this.#deps.config).filter((step) => !isPromotion(step) || reread.has(step.after.id));
   }
 
-  async #carryOut(steps: readonly Step[]): Promise<void> {
+  async #execute(steps: readonly Step[]): Promise<void> {
     const { env, config } = this.#deps;
     this.#unread = steps;
     let anyDone = false;
@@ -163,22 +169,23 @@ export class Leader {
     });
     if (this.#end !== null) return;
     await this.#readUnread();
-    // Nothing came of it: look again, but not in a tight circle.
+    // No step was done: plan again, but after a pause.
     if (!anyDone) await delay(env, config.retryMs);
     this.#dirty = true;
   }
 
-  /** True: one of them is done, or the task that asks for what cannot be done has ended. */
+  /** Resolves to whether a step was done, or a task that asks for an impossible step has ended. */
   async #commit(batch: readonly Step[]): Promise<boolean> {
     if (this.#end !== null) return false;
     const outcomes = await commitSteps(this.#fence, batch, this.#deps.env.wallNow());
-    // What ZooKeeper refuses as a whole may be one step's fault: each is tried alone.
-    if (batch.length > 1 && outcomes.every(({ kind }) => kind === 'hopeless')) return this.#commitEach(batch);
+    // The multi as a whole is impossible, perhaps because of one step: each step is tried alone.
+    if (batch.length > 1 && outcomes.every(({ kind }) => kind === 'impossible'))
+      return this.#commitEach(batch);
     const failures: Step[] = [];
     for (const [index, step] of batch.entries()) {
       const outcome = present(outcomes[index], 'each step has an outcome');
       this.#note(step, outcome);
-      if (outcome.kind !== 'hopeless' || step.kind === 'task' || step.task === null) continue;
+      if (outcome.kind !== 'impossible' || step.kind === 'task' || step.task === null) continue;
       failures.push(failedTask(step.task.task, `ZooKeeper refuses it: ${outcome.error.message}`));
     }
     const anyFailed = failures.length > 0 && (await this.#commitEach(failures));
@@ -204,56 +211,63 @@ export class Leader {
         return;
       case 'fenced':
         if (this.#end === 'fenced') return;
-        logger.warn(what, 'there is a newer leader: this one steps down, nothing was changed');
-        this.#over('fenced');
+        logger.warn(what, 'there is a newer leader: this one steps down, and nothing was changed');
+        this.#endTerm('fenced');
         return;
       case 'refused': {
         const pauseMs = this.#setAside.refused(step);
         const error = outcome.error.message;
-        if (pauseMs === null) logger.debug({ ...what, error }, `overtaken, planned anew: ${step.reason}`);
+        if (pauseMs === null)
+          logger.debug(
+            { ...what, error },
+            `something else changed first, so it is planned anew: ${step.reason}`,
+          );
         else
           logger.warn(
             { ...what, error, pauseMs },
-            `refused again and again as it is, set aside: ${step.reason}`,
+            `refused several times although nothing changed, so it is set aside: ${step.reason}`,
           );
         return;
       }
-      case 'hopeless': {
-        const pauseMs = this.#setAside.hopeless(step);
+      case 'impossible': {
+        const pauseMs = this.#setAside.impossible(step);
         logger.error(
           { ...what, error: outcome.error.message, pauseMs },
-          `not possible, set aside: ${step.reason}`,
+          `impossible, so it is set aside: ${step.reason}`,
         );
         return;
       }
       case 'unknown':
-        logger.warn({ ...what, error: outcome.error.message }, `outcome unknown, read again: ${step.reason}`);
+        logger.warn(
+          { ...what, error: outcome.error.message },
+          `outcome unknown, so it is read again: ${step.reason}`,
+        );
         return;
       case 'failed':
-        if (isEnded(outcome.error)) this.#over('session ended');
+        if (isEnded(outcome.error)) this.#endTerm('session ended');
         else logger.warn({ ...what, error: outcome.error.message }, `not done: ${step.reason}`);
     }
   }
 
-  /** R10: an outcome is settled by reading, after a barrier, before anything else is planned. */
+  /** R10: reads the outcomes of the last steps, behind a barrier, before anything else is planned. */
   async #readUnread(): Promise<void> {
     if (this.#unread.length === 0) return;
     const { session } = this.#fence;
     await session.barrier();
     await inParallel(this.#unread, this.#deps.config.commitsAtOnce, (step) =>
-      rereadStep(session, step, this.#picture),
+      rereadStep(session, step, this.#watcher),
     );
     this.#unread = [];
   }
 
-  async #tidy(): Promise<void> {
+  async #trim(): Promise<void> {
     this.#pollDue = false;
-    const outcome = await trim(this.#fence, this.#picture.finishedTasks(), this.#deps.config);
-    if (outcome?.kind === 'fenced') this.#over('fenced');
+    const outcome = await trim(this.#fence, this.#watcher.finishedTasks(), this.#deps.config);
+    if (outcome?.kind === 'fenced') this.#endTerm('fenced');
   }
 }
 
-/** Runs `work` for every item, `width` at a time; rejects with the first failure, when all under way have ended. */
+/** Runs `work` for every item, `width` at a time. Rejects with the first failure once all that were started have ended. */
 async function inParallel<T>(
   items: readonly T[],
   width: number,

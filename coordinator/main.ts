@@ -1,4 +1,5 @@
-// The process `rangekeeper coordinator`: flags, ZooKeeper, health endpoint, and a coordinator until told to stop.
+// The process `rangekeeper coordinator`: reads the flags, serves the health pages, and runs a coordinator until it is asked to
+// stop.
 
 import { hostname } from 'node:os';
 import { realEnv } from '../common/base/env.ts';
@@ -31,60 +32,60 @@ const HOUR_MS = 3_600_000;
 const COMMAND = {
   name: 'rangekeeper coordinator',
   summary:
-    'Watches over a cluster: makes ranges, promotes owners, replaces lost replicas. Run two or more; one leads.',
+    'Manages a cluster: makes ranges, promotes owners, replaces lost replicas. Run two or more; one of them leads.',
   flags: {
     zk: ZK_FLAG,
     name: text<string | null>({
-      help: 'what people call it; default: the name of this machine',
+      help: 'name of this coordinator, for people; default: the name of this machine',
       fallback: null,
     }),
     listen: address<string>({
-      help: 'where /livez, /readyz and /metrics are served',
+      help: 'address at which /livez, /readyz and /metrics are served',
       fallback: '127.0.0.1:0',
     }),
     advertise: advertised<string | null>({
-      help: 'that address as others reach it; default: as bound',
+      help: 'the same address as others reach it; default: the one listened on',
       fallback: null,
     }),
     sessionMs: sessionFlag(DEFAULT_SESSION.sessionMs),
     tickMs: integer<number | null>({
-      help: "ZooKeeper's tickTime, ms, written into a new cluster; nodes rely on it",
+      help: "ZooKeeper's tickTime, ms; a new cluster records it, and nodes compute their leases from it",
       min: 1,
       max: 60_000,
       fallback: null,
     }),
     pollMs: integer<number>({
-      help: 'look again so often without any hint, ms',
+      help: 'plan, and read ZooKeeper again, at least this often, ms',
       min: 100,
       max: HOUR_MS,
       fallback: DEFAULT_LEADER.pollMs,
     }),
     replicationFactor: integer<number>({
-      help: 'replicas wished for each range of the namespace `default`',
+      help: 'replicas of each range of the namespace `default`',
       min: 1,
       max: 9,
       fallback: DEFAULT_LEADER.replicationFactor,
     }),
     initialNodes: integer<number | null>({
-      help: 'the first ranges wait for so many nodes; default: the replication factor',
+      help: 'make the first ranges once this many nodes are there; default: the replication factor',
       min: 1,
       max: 256,
       fallback: DEFAULT_LEADER.initialNodes,
     }),
     firstRangesAfterMs: integer<number>({
-      help: 'but no longer than this after the first node, ms',
+      help: 'make them on fewer nodes so long after the first node came, ms',
       min: 0,
       max: HOUR_MS,
       fallback: DEFAULT_LEADER.firstRangesAfterMs,
     }),
     replaceAfterMs: integer<number>({
-      help: 'a node dead for so long is lost: its replicas are made anew elsewhere, ms',
+      help: 'replace the replicas of a node that has been dead for so long, ms',
       min: 0,
       max: 24 * HOUR_MS,
       fallback: DEFAULT_LEADER.replaceAfterMs,
     }),
     balanceAfterMs: integer<number>({
-      help: 'nothing is moved for balance to what has not been steady for so long, ms',
+      help: 'a node gets nothing for balance until it has been live for so long, ms',
       min: 0,
       max: 24 * HOUR_MS,
       fallback: DEFAULT_LEADER.balanceAfterMs,
@@ -114,7 +115,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     logger.info({ reason }, 'stopping');
     await started.close();
   });
-  // A coordinator that cannot go on ends the process; one that is told to stop ends in order.
+  // A coordinator that fails ends the process at once. When asked to stop, it closes first.
   await Promise.race([running, stopped]);
   await running;
   await listener.close();

@@ -1,9 +1,9 @@
-// What a coordinator shows of itself at its health endpoint.
+// The coordinator's health pages and metrics.
 
 import { isInSync } from '../common/model/descriptor.ts';
 import type { Pages } from '../common/net/http.ts';
 import { type Counter, type Labels, Metrics } from '../common/net/metrics.ts';
-import { ownerIsLive, type View } from './cluster-view.ts';
+import { type ClusterView, ownerIsLive } from './cluster-view.ts';
 import type { Coordinator } from './coordinator.ts';
 import type { Step } from './step.ts';
 
@@ -12,7 +12,7 @@ export class CoordinatorMetrics {
   readonly #metrics = new Metrics();
   readonly #steps = new Map<string, Counter>();
 
-  /** Asked only when somebody looks; null while it starts. */
+  /** @param coordinator called at each request for a page; null while the process starts */
   constructor(coordinator: () => Coordinator | null) {
     const role = () => coordinator()?.role ?? 'connecting';
     const view = () => coordinator()?.view ?? null;
@@ -21,7 +21,7 @@ export class CoordinatorMetrics {
       readyz: () => (role() === 'connecting' ? 'waiting for ZooKeeper' : null),
       metrics: () => this.#metrics.text(),
     };
-    const gauge = (name: string, help: string, read: (view: View) => number) => {
+    const gauge = (name: string, help: string, read: (view: ClusterView) => number) => {
       this.#metrics.gauge(`rangekeeper_coordinator_${name}`, help, () => {
         const seen = view();
         return seen === null ? 0 : read(seen);
@@ -35,10 +35,14 @@ export class CoordinatorMetrics {
     gauge('ownerless_ranges', 'Ranges whose owner has no live session.', countOwnerless);
     this.#metrics.gauges(
       'rangekeeper_coordinator_node_unreachable',
-      'Of live nodes that others have no connection with: how many those are.',
+      'How many live nodes have no connection with this live node.',
       () => unreachableNodes(view()),
     );
-    gauge('stuck_replicas', 'Replicas that catch up with nothing, as their owners report.', countStuck);
+    gauge(
+      'stuck_replicas',
+      'Replicas that make no progress in catching up, as their owners report.',
+      countStuck,
+    );
     gauge('lagging_replicas', 'Replicas outside the in-sync set of their range.', countLagging);
   }
 
@@ -50,18 +54,18 @@ export class CoordinatorMetrics {
   }
 
   #stepCounter(kind: string): Counter {
-    const help = 'Steps that this coordinator has carried out as leader.';
+    const help = 'Steps that this coordinator has executed as the leader.';
     const counter = this.#metrics.counter('rangekeeper_coordinator_steps_total', help, { kind });
     this.#steps.set(kind, counter);
     return counter;
   }
 }
 
-function countOwnerless(view: View): number {
+function countOwnerless(view: ClusterView): number {
   return view.ranges.filter(({ descriptor }) => !ownerIsLive(view, descriptor)).length;
 }
 
-function countLagging(view: View): number {
+function countLagging(view: ClusterView): number {
   let count = 0;
   for (const { descriptor } of view.ranges) {
     count += descriptor.replicas.filter(({ node }) => !isInSync(descriptor, node)).length;
@@ -69,15 +73,15 @@ function countLagging(view: View): number {
   return count;
 }
 
-function countStuck(view: View): number {
+function countStuck(view: ClusterView): number {
   let count = 0;
   for (const ranges of view.stuckForMs.values()) count += ranges.size;
   return count;
 }
 
-function unreachableNodes(view: View | null): readonly (readonly [Labels, number])[] {
+function unreachableNodes(view: ClusterView | null): readonly (readonly [Labels, number])[] {
   return [...(view?.nodes ?? [])].flatMap(([node, { record }]) => {
-    const by = view?.reach.apartFrom(node) ?? [];
+    const by = view?.connectivity.unreachableBy(node) ?? [];
     return by.length === 0 ? [] : [[{ node, name: record.name }, by.length] as const];
   });
 }

@@ -1,5 +1,5 @@
-// A new cluster's first znodes. Two coordinators may begin at once: every znode is made by whoever comes first, and
-// `/cluster` comes last, so that whoever sees it sees the rest.
+// The first znodes of a new cluster. Several coordinators may make them at once: for each znode the first one wins. `/cluster` is
+// made last, so that a process that finds it finds the others as well.
 
 import { toHex } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
@@ -10,14 +10,14 @@ import { clusterCodec, coordinatorEpochCodec, paths } from '../common/zk/znodes.
 
 const CLUSTER_ID_BYTES = 8;
 
-/** Makes what is missing and gives the cluster's record; rejects with BadDataError where that cannot be read. */
+/** Makes the missing znodes and resolves with the cluster's record. Rejects with BadDataError if that cannot be decoded. */
 export async function ensureCluster(
   session: ZkSession,
   env: Env,
   tickMs: number | null,
 ): Promise<ClusterRecord> {
   const there = await readCluster(session);
-  // A cluster that an earlier version made lacks the folders that are new.
+  // A cluster that was made by an earlier version lacks the znodes that are new in this one.
   if (there === null || !(await hasSkeleton(session))) await ensureSkeleton(session);
   if (there !== null) return there;
   await ensureData(session, paths.coordinatorEpoch, coordinatorEpochCodec.encode({ term: 0, leader: null }));
@@ -29,7 +29,7 @@ export async function ensureCluster(
     tickMs,
   };
   await ensureData(session, paths.cluster, clusterCodec.encode(record));
-  // Whose record it is that is there now does not matter, but all must use the same.
+  // Another coordinator may have won: all must use the record that is there now.
   await session.barrier();
   const made = await readCluster(session);
   if (made === null) throw new ZkError('no-node', paths.cluster);

@@ -1,5 +1,5 @@
-// R7 [safety]: before a promotion the descriptor is read again, and after it, in the same session, the live znodes. What
-// the observers have gathered is only the reason to look; this reading is what a promotion is decided on.
+// R7 [safety]: before a promotion the descriptor is read again, and after it, in the same session, the live znodes. The promotion
+// is decided on this read. The observers' data is only the reason for it.
 
 import type { DescriptorImage } from '../common/model/descriptor.ts';
 import { BadDataError } from '../common/model/fields.ts';
@@ -7,14 +7,14 @@ import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { LiveNode } from '../common/model/records.ts';
 import type { ZkSession } from '../common/zk/store.ts';
 import { decodeImage, decodeLive, paths } from '../common/zk/znodes.ts';
-import type { View } from './cluster-view.ts';
+import type { ClusterView } from './cluster-view.ts';
 
-/** The view with `images` read again, and with the live nodes read after them. */
+/** The view with these descriptors read again, and with the live nodes read after them. Rejects with a ZkError. */
 export async function rereadForPromotion(
   session: ZkSession,
-  view: View,
+  view: ClusterView,
   images: readonly DescriptorImage[],
-): Promise<View> {
+): Promise<ClusterView> {
   const fresh = new Map<RangeId, DescriptorImage | null>();
   await Promise.all(
     images.map(async (image) => fresh.set(image.descriptor.id, await rereadRange(session, image))),
@@ -38,7 +38,7 @@ async function rereadRange(
     return decodeImage(descriptor.namespace, descriptor.id, node);
   } catch (error) {
     if (!(error instanceof BadDataError)) throw error;
-    // Spoiled since the picture was taken, which says so in the log: left alone.
+    // It has become unreadable since the view was taken. The watcher logs that; the range is left alone.
     return null;
   }
 }

@@ -1,4 +1,4 @@
-// Trying again where ZooKeeper did not answer, for as long as the session lives. Only for what may safely be done twice.
+// Retries of an operation that ZooKeeper did not answer, while the session lives. Only for what may safely be done twice.
 
 import { delay, type Env } from '../common/base/env.ts';
 import { ZkError, type ZkSession } from '../common/zk/store.ts';
@@ -7,13 +7,13 @@ export function isUnanswered(error: unknown): error is ZkError {
   return error instanceof ZkError && error.kind === 'unanswered';
 }
 
-/** The session is over; whatever depended on it is too. */
+/** The session has ended, and with it everything that depends on it. */
 export function isEnded(error: unknown): boolean {
   return error instanceof ZkError && error.kind === 'ended';
 }
 
-/** Runs `attempt` until it is answered; rejects with its refusal, or with `ended` once the session is over. */
-export async function persist<T>(
+/** Runs `attempt` until it is answered. Rejects with its other errors, or with ZkError `ended` once the session has ended. */
+export async function retryUnanswered<T>(
   session: ZkSession,
   env: Env,
   retryMs: number,

@@ -1,82 +1,85 @@
-// Steps that cannot be carried out, and are therefore not planned for a while: one that ZooKeeper refuses for good must not keep
-// the leader busy or stand before the others. Kept by the leader (loop.ts) and shown to the planner in the view (plan/draft.ts
-// leaves such steps out). Nothing is given up: each is tried again, after a pause that doubles.
+// Steps that are set aside: ZooKeeper refuses them, so they are not planned for a while. Otherwise one impossible step would keep
+// the leader busy and delay the other steps. The leader's loop records outcomes here, and plan/draft.ts leaves out what the
+// view shows as set aside. No step is given up: each is tried again after a pause, and the pauses double.
 //
-// A compare-and-set that another writer has won is not refused for good, however often it happens: the leader reads again and
-// plans on the new version. But where reading again brings no news, because the znode cannot be read or something else is in
-// the way, the leader plans the very same compare-and-set again. Only such refusals are counted.
+// A compare-and-set may lose against other writers any number of times: each time the leader reads the new version and plans
+// anew. It is different if reading again shows nothing new, because the znode cannot be decoded or something else is wrong. Then
+// the leader plans the same compare-and-set again. Only such refusals are counted.
 
 import { backoffMs } from '../common/base/backoff.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Step } from './step.ts';
 
-/** Of one compare-and-set. Fewer may be chance: what has changed may take a moment to show. */
+/**
+ * So many refusals of the same compare-and-set in a row set a step aside. Fewer may be chance: a change may take a moment to
+ * show.
+ */
 const REFUSALS_MAX = 5;
 const PAUSES = { minMs: 1_000, maxMs: 60_000 };
 
-interface Trouble {
-  /** The versions that the step expected when it was refused last. */
+interface Failures {
+  /** The versions that the step expected at its last refusal. */
   expected: string;
-  /** In a row, with these versions. */
+  /** Refusals in a row with these versions. */
   refusals: number;
-  /** How often it has been set aside. */
+  /** How often the step has been set aside. */
   pauses: number;
-  /** An instant of Env.now(). */
+  /** The end of the present pause, an instant of Env.now(). */
   until: number;
 }
 
 export class SetAside {
   readonly #env: Env;
-  readonly #troubles = new Map<string, Trouble>();
+  readonly #failures = new Map<string, Failures>();
 
   constructor(env: Env) {
     this.#env = env;
   }
 
-  /** What is set aside at this moment, as {@link keyOf} names it. */
+  /** What is set aside now, by the keys of {@link keyOf}. */
   current(): ReadonlySet<string> {
     const now = this.#env.now();
     const keys = new Set<string>();
-    for (const [key, { until }] of this.#troubles) {
+    for (const [key, { until }] of this.#failures) {
       if (until > now) keys.add(key);
-      else if (until + 2 * PAUSES.maxMs < now) this.#troubles.delete(key);
+      else if (until + 2 * PAUSES.maxMs < now) this.#failures.delete(key);
     }
     return keys;
   }
 
   done(step: Step): void {
-    this.#troubles.delete(keyOf(step));
+    this.#failures.delete(keyOf(step));
   }
 
   /**
-   * ZooKeeper said no: something is not as the step expected. The pause in ms, if the step is set aside for it; null: it may be
-   * planned again at once, on what is read now.
+   * To be called when ZooKeeper has refused the step because something is not as it expected. Returns the pause in ms if the step is
+   * now set aside; null: it may be planned again at once.
    */
   refused(step: Step): number | null {
-    const trouble = this.#trouble(step);
+    const failures = this.#failuresOf(step);
     const expected = expectedBy(step);
-    if (trouble.expected !== expected) trouble.refusals = 0;
-    trouble.expected = expected;
-    return ++trouble.refusals < REFUSALS_MAX ? null : this.#pause(trouble);
+    if (failures.expected !== expected) failures.refusals = 0;
+    failures.expected = expected;
+    return ++failures.refusals < REFUSALS_MAX ? null : this.#pause(failures);
   }
 
-  /** It will never be carried out as it is. The pause in ms. */
-  hopeless(step: Step): number {
-    return this.#pause(this.#trouble(step));
+  /** To be called when the step can never succeed as it is. Returns the pause in ms. */
+  impossible(step: Step): number {
+    return this.#pause(this.#failuresOf(step));
   }
 
-  #trouble(step: Step): Trouble {
+  #failuresOf(step: Step): Failures {
     const key = keyOf(step);
-    const known = this.#troubles.get(key);
+    const known = this.#failures.get(key);
     if (known !== undefined) return known;
-    const trouble = { expected: '', refusals: 0, pauses: 0, until: this.#env.now() };
-    this.#troubles.set(key, trouble);
-    return trouble;
+    const failures = { expected: '', refusals: 0, pauses: 0, until: this.#env.now() };
+    this.#failures.set(key, failures);
+    return failures;
   }
 
-  #pause(trouble: Trouble): number {
-    const pauseMs = backoffMs(PAUSES, trouble.pauses++);
-    trouble.until = this.#env.now() + pauseMs;
+  #pause(failures: Failures): number {
+    const pauseMs = backoffMs(PAUSES, failures.pauses++);
+    failures.until = this.#env.now() + pauseMs;
     return pauseMs;
   }
 }
@@ -103,7 +106,7 @@ export function keyOf(step: Step): string {
   }
 }
 
-/** The versions that the step's compare-and-sets expect, of its znode and of its task. */
+/** The versions that the step's compare-and-sets expect: of its own znode and of its task's. */
 function expectedBy(step: Step): string {
   const own = step.kind === 'task' ? null : step.before.version;
   return `${own} ${step.task?.task.version ?? null}`;

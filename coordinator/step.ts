@@ -1,5 +1,5 @@
-// One step of a plan: what it changes, from which version, and why, in words. Events, logs and the page show the reason;
-// commit.ts turns the change into one fenced multi.
+// One step of a plan: what it changes, from which version, and the reason in words. Events, logs and the page show the reason.
+// commit.ts makes the step's compare-and-sets, which are part of a fenced multi.
 
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, SessionId } from '../common/model/ids.ts';
@@ -25,7 +25,7 @@ export type RangeChange =
   | 'transfer'
   | 'cancel-transfer';
 
-/** A task's next state, written in the same multi as what it brings about. */
+/** A task's next state. It is written in the same multi as the change that the task asks for. */
 export interface TaskUpdate {
   readonly task: TaskImage;
   readonly after: TaskRecord;
@@ -37,13 +37,13 @@ export interface RangeStep {
   readonly change: RangeChange;
   readonly before: DescriptorImage;
   readonly after: Descriptor;
-  /** The node that gains or loses by it. */
+  /** The node whose replica or ownership changes; null: none. */
   readonly node: NodeId | null;
   readonly task: TaskUpdate | null;
   readonly reason: string;
 }
 
-/** A namespace with all its ranges; at most one of these in a plan, because each takes ids from the cluster's counters. */
+/** A new namespace with all its ranges. A plan has at most one, because each takes ids from the cluster's counters. */
 export interface NamespaceStep {
   readonly kind: 'create-namespace';
   readonly before: Versioned<ClusterRecord>;
@@ -70,20 +70,20 @@ export type NoteChange =
   | 'node-stuck'
   | 'node-unstuck';
 
-/** A NodeNote with durations, ms, in place of times of day, which commit.ts makes of them. */
-export interface Noted {
+/** A NodeNote with durations, ms, in place of Unix times; commit.ts converts them. */
+export interface NoteDurations {
   readonly downForMs: number | null;
-  readonly apart: (Omit<Unreachable, 'since'> & { readonly forMs: number }) | null;
+  readonly unreachable: (Omit<Unreachable, 'since'> & { readonly forMs: number }) | null;
   readonly stuckIn: SessionId | null;
 }
 
-/** What the leader notes of a node in its record. */
+/** Writes what the leader has noticed about a node into the node's record. */
 export interface NoteStep {
   readonly kind: 'note-node';
-  /** What is new, for the event. */
+  /** The kind of the event. */
   readonly change: NoteChange;
   readonly before: Versioned<NodeRecord>;
-  readonly note: Noted;
+  readonly note: NoteDurations;
   readonly task: null;
   readonly reason: string;
 }
@@ -95,7 +95,7 @@ export interface ForgetStep {
   readonly reason: string;
 }
 
-/** A task goes on, ends or is refused, and nothing else changes. */
+/** A task changes its state, and nothing else changes. */
 export interface TaskStep {
   readonly kind: 'task';
   readonly task: TaskUpdate;

@@ -1,4 +1,4 @@
-// What is kept for people to read must not grow for ever: the oldest events and finished tasks go.
+// Deletes the oldest events and finished tasks. They are kept for people to read, and must not grow without bound.
 
 import type { ZkOp } from '../common/zk/store.ts';
 import { inSequence, paths } from '../common/zk/znodes.ts';
@@ -6,12 +6,12 @@ import type { TaskImage } from './cluster-view.ts';
 import { commitFenced, type Fence, type Outcome } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
 
-/** Deletions in one multi. */
+/** Deletions in one multi, at most. */
 const BATCH = 100;
-/** Nothing is trimmed for one or two: only once the surplus is a tenth. */
+/** Trimming starts when a tenth too many are there, rather than at each new one. */
 const SLACK = 1.1;
 
-/** One batch of what is too much; null: nothing is. Rejects with a ZkError where the reading fails. */
+/** Deletes one batch; null: there was nothing to delete. Rejects with a ZkError if a read fails. */
 export async function trim(
   fence: Fence,
   finishedTasks: readonly TaskImage[],
@@ -33,7 +33,7 @@ export async function trim(
   return refused.length > 0 ? oneByOne(fence, refused) : (outcomes[0] ?? null);
 }
 
-/** One of them was changed by somebody, or has gone: that one must not keep the others. */
+/** Somebody changed or deleted some of them. That must not hinder the deletion of the others. */
 async function oneByOne(fence: Fence, ops: readonly Deletion[]): Promise<Outcome> {
   let outcome: Outcome = { kind: 'done' };
   for (const { path } of ops) {

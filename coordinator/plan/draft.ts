@@ -1,38 +1,40 @@
-// A plan in the making: the steps so far, and the loads as they will be once these are done, so that each decision sees
-// the ones before it. A range is changed at most once in a plan: the next plan sees what came of it. What is set aside
-// (set-aside.ts) is left out here, whichever rule asks for it.
+// Collects the steps of a plan, and the loads that the nodes will have once the steps are done, so that each decision takes the
+// earlier ones into account. A range is changed at most once in a plan. Steps that are set aside (set-aside.ts) are left out here,
+// whichever rule asks for them.
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
-import type { View } from '../cluster-view.ts';
+import type { ClusterView } from '../cluster-view.ts';
 import type { PlanConfig } from '../config.ts';
 import { keyOf } from '../set-aside.ts';
 import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
-import { Ledger } from './node-loads.ts';
+import { NodeLoads } from './node-loads.ts';
 
-export class Draft {
-  readonly view: View;
+export class PlanBuilder {
+  readonly view: ClusterView;
   readonly config: PlanConfig;
-  readonly ledger: Ledger;
+  readonly loads: NodeLoads;
   readonly steps: Step[] = [];
   readonly #after = new Map<RangeId, Descriptor>();
 
-  constructor(view: View, config: PlanConfig) {
+  constructor(view: ClusterView, config: PlanConfig) {
     this.view = view;
     this.config = config;
-    this.ledger = new Ledger(view);
-    for (const { descriptor } of view.ranges) this.ledger.count(descriptor, 1);
+    this.loads = new NodeLoads(view);
+    for (const { descriptor } of view.ranges) this.loads.count(descriptor, 1);
   }
 
+  /** Whether a step so far changes the range. */
   isTouched(id: RangeId): boolean {
     return this.#after.has(id);
   }
 
-  /** The descriptor as it will be after the steps so far. */
+  /** The descriptor as the steps so far leave it. */
   latest(image: DescriptorImage): Descriptor {
     return this.#after.get(image.descriptor.id) ?? image.descriptor;
   }
 
+  /** Adds a step that changes a range from `before` to `after`. */
   change(
     before: DescriptorImage,
     after: Descriptor,
@@ -40,8 +42,8 @@ export class Draft {
   ): void {
     const step: RangeStep = { kind: 'range', before, after, task: null, ...why };
     if (this.view.setAside.has(keyOf(step))) return;
-    this.ledger.count(before.descriptor, -1);
-    this.ledger.count(after, 1);
+    this.loads.count(before.descriptor, -1);
+    this.loads.count(after, 1);
     this.#after.set(after.id, after);
     this.steps.push(step);
   }
@@ -50,3 +52,6 @@ export class Draft {
     if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);
   }
 }
+
+/** The name that plan/raise-epochs.ts uses. */
+export type Draft = PlanBuilder;

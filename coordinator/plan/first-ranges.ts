@@ -1,5 +1,5 @@
-// The first ranges of a namespace: where they meet, and who holds and owns them. A namespace, all its ranges and the
-// cluster's counters are one multi, so that nobody ever sees half a namespace.
+// The first ranges of a new namespace: their bounds, their replicas and their owners. The namespace, all its ranges and the
+// cluster's counters are written in one multi, so that nobody ever sees an incomplete namespace.
 
 import { assert } from '../../common/base/assert.ts';
 import { type Bytes, emptyBytes, toBytes } from '../../common/base/bytes.ts';
@@ -7,17 +7,17 @@ import { LIMITS } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
 import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.ts';
-import { usableNodes, type View } from '../cluster-view.ts';
+import { type ClusterView, usableNodes } from '../cluster-view.ts';
 import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
-import type { Draft } from './draft.ts';
-import { wishedMinInSync } from './membership.ts';
+import type { PlanBuilder } from './draft.ts';
+import { desiredMinInSync } from './membership.ts';
 
 const LETTERS_AND_DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
 
 export const DEFAULT_NAMESPACE = 'default';
 
-/** Keys that split the letters and digits into `count` even parts: `count - 1` of them, rising. */
+/** The `count - 1` keys, in order, that divide keys made of letters and digits into `count` even parts. */
 export function evenSplitKeys(count: number): readonly Bytes[] {
   let digits = 1;
   while (36 ** digits < count) digits++;
@@ -27,7 +27,7 @@ export function evenSplitKeys(count: number): readonly Bytes[] {
   return keys;
 }
 
-/** The number in base 36, without the zeros at its end: `a` sorts where `a0` would. */
+/** The number in base 36, without zeros at its end: `a` divides the keys where `a0` would. */
 function keyAt(position: number, digits: number): string {
   let text = '';
   for (let rest = position, i = 0; i < digits; i++, rest = Math.floor(rest / 36)) {
@@ -36,66 +36,69 @@ function keyAt(position: number, digits: number): string {
   return text.replace(/(?<=.)0+$/, '');
 }
 
-/** Whether to begin: the nodes that were asked for are there, or the wait for them is over and there is one. */
-export function enoughNodes({ view, config }: Draft, wanted: number): boolean {
+/** Whether ranges can be made: so many nodes are usable, or at least one is and `firstRangesAfterMs` is over. */
+export function hasEnoughNodes({ view, config }: PlanBuilder, desired: number): boolean {
   const nodes = usableNodes(view).length;
-  return nodes >= wanted || (nodes >= 1 && view.someNodeForMs >= config.firstRangesAfterMs);
+  return nodes >= desired || (nodes >= 1 && view.someNodeForMs >= config.firstRangesAfterMs);
 }
 
 export interface NewNamespace {
   readonly name: string;
   readonly replicationFactor: number;
   readonly minInSync: number;
-  /** Rising, none empty; null: evenly, one range a node. */
+  /** Where the first ranges meet: in order, none empty. Null: evenly, one range for each node. */
   readonly splitAt: readonly Bytes[] | null;
 }
 
-/** The namespace `default` is there from the start: as soon as there are nodes for it. */
-export function planDefaultNamespace(draft: Draft, minInSync: number): void {
-  const { view, config } = draft;
+/** Makes the namespace `default` as soon as there are nodes for it. */
+export function planDefaultNamespace(builder: PlanBuilder, minInSync: number): void {
+  const { view, config } = builder;
   if (isTaken(view, DEFAULT_NAMESPACE)) return;
-  if (!enoughNodes(draft, config.initialNodes ?? config.replicationFactor)) return;
-  const wish = {
+  if (!hasEnoughNodes(builder, config.initialNodes ?? config.replicationFactor)) return;
+  const requested = {
     name: DEFAULT_NAMESPACE,
     replicationFactor: config.replicationFactor,
     minInSync,
     splitAt: null,
   };
-  const step = createNamespace(draft, wish, null);
-  if (step !== null) draft.add(step);
+  const step = createNamespace(builder, requested, null);
+  if (step !== null) builder.add(step);
 }
 
-/** Whether a namespace of that name is there, be its record readable or not. */
-export function isTaken(view: View, name: string): boolean {
+/** Whether there is a namespace of that name, even if its record cannot be read. */
+export function isTaken(view: ClusterView, name: string): boolean {
   return view.namespaces.has(name) || view.unreadableNamespaces.has(name);
 }
 
-/** The step that makes a namespace; needs at least one usable node. Null: not now, the ids or ZooKeeper forbid it. */
+/**
+ * The step that makes a namespace. At least one node must be usable. Null: `/cluster` is unreadable, or the step is set aside.
+ */
 export function createNamespace(
-  draft: Draft,
-  wish: NewNamespace,
+  builder: PlanBuilder,
+  requested: NewNamespace,
   task: TaskUpdate | null,
 ): NamespaceStep | null {
-  const { view } = draft;
+  const { view } = builder;
   const nodes = usableNodes(view);
   assert(nodes.length > 0, 'first ranges need a node');
-  const splitKeys = wish.splitAt ?? evenSplitKeys(Math.min(nodes.length, LIMITS.rangesPerNamespaceCreated));
-  assert(splitKeys.length < LIMITS.rangesPerNamespaceCreated, 'one multi holds so many ranges');
-  if (view.cluster === null || view.setAside.has(namespaceKey(wish.name))) return null;
+  const splitKeys =
+    requested.splitAt ?? evenSplitKeys(Math.min(nodes.length, LIMITS.rangesPerNamespaceCreated));
+  assert(splitKeys.length < LIMITS.rangesPerNamespaceCreated, 'one multi has room for all the ranges');
+  if (view.cluster === null || view.setAside.has(namespaceKey(requested.name))) return null;
   const record = withFreeIds(view.cluster.record, view);
   const namespace: NamespaceRecord = {
-    name: wish.name,
+    name: requested.name,
     id: record.nextNamespaceId,
-    replicationFactor: wish.replicationFactor,
-    minInSync: wish.minInSync,
+    replicationFactor: requested.replicationFactor,
+    minInSync: requested.minInSync,
   };
   const bounds = [emptyBytes, ...splitKeys, null];
   const ranges = bounds.slice(0, -1).map((start, i) => {
-    const descriptor = firstDescriptor(draft, namespace, record.nextRangeId + i, {
+    const descriptor = firstDescriptor(builder, namespace, record.nextRangeId + i, {
       start: start ?? emptyBytes,
       end: bounds[i + 1] ?? null,
     });
-    draft.ledger.count(descriptor, 1);
+    builder.loads.count(descriptor, 1);
     return descriptor;
   });
   return {
@@ -110,13 +113,13 @@ export function createNamespace(
     ranges,
     task,
     reason:
-      `namespace ${wish.name} is made with ${ranges.length} range${ranges.length === 1 ? '' : 's'} ` +
+      `namespace ${requested.name} is made with ${ranges.length} range${ranges.length === 1 ? '' : 's'} ` +
       `on ${nodes.length} node${nodes.length === 1 ? '' : 's'}`,
   };
 }
 
-/** Ids are never used twice: the counters do not count below what is there, whatever `/cluster` holds. */
-function withFreeIds(record: ClusterRecord, { namespaces, ranges }: View): ClusterRecord {
+/** The record with counters above every id in use, whatever `/cluster` holds, because ids are never used twice. */
+function withFreeIds(record: ClusterRecord, { namespaces, ranges }: ClusterView): ClusterRecord {
   const namespaceIds = [...namespaces.values()].map((namespace) => namespace.record.id);
   for (const { descriptor } of ranges) namespaceIds.push(descriptor.namespaceId);
   const rangeIds = ranges.map(({ descriptor }) => descriptor.id);
@@ -127,20 +130,20 @@ function withFreeIds(record: ClusterRecord, { namespaces, ranges }: View): Clust
   };
 }
 
-/** `next`, or what follows the highest id that no hand has put at the end of the numbers. */
+/** `next`, or the number after the highest id. Ids close to the maximum were written by hand, and do not count. */
 function above(ids: readonly number[], next: number, max: number): number {
   return ids.reduce((free, id) => (id < max - LIMITS.idsLeftMin ? Math.max(free, id + 1) : free), next);
 }
 
 function firstDescriptor(
-  draft: Draft,
+  builder: PlanBuilder,
   namespace: NamespaceRecord,
   id: RangeId,
   span: { start: Bytes; end: Bytes | null },
 ): Descriptor {
-  const { view, ledger } = draft;
-  const nodes = choosePlaces(draft, namespace.replicationFactor);
-  const owner = ledger.bestOwner(nodes, nodes);
+  const { view, loads } = builder;
+  const nodes = chooseNodes(builder, namespace.replicationFactor);
+  const owner = loads.bestOwner(nodes, nodes);
   assert(owner !== undefined, 'a range has a replica');
   const replicas = nodes.map((node, i) => ({ node, inc: i + 1 }));
   return {
@@ -152,7 +155,7 @@ function firstDescriptor(
     owner: { node: owner, session: sessionOf(view, owner), inc: nodes.indexOf(owner) + 1 },
     replicas,
     inSync: [...nodes].sort(),
-    minInSync: wishedMinInSync(namespace, nodes.length),
+    minInSync: desiredMinInSync(namespace, nodes.length),
     state: 'serving',
     nextInc: nodes.length + 1,
     structSeq: 0,
@@ -164,21 +167,21 @@ function firstDescriptor(
 }
 
 /**
- * As many nodes as are wished for, or all there are that can talk to each other, each in the best place beside those before it:
- * a member that the others cannot reach would keep the range from starting.
+ * Chooses `count` nodes for the replicas of one range, or fewer if there are not so many that are all connected with each other. A
+ * member that is not connected would keep the range from starting.
  */
-function choosePlaces({ view, ledger }: Draft, count: number): readonly NodeId[] {
+function chooseNodes({ view, loads }: PlanBuilder, count: number): readonly NodeId[] {
   const chosen: NodeId[] = [];
   for (let free = usableNodes(view); chosen.length < count; ) {
-    const place = ledger.bestPlace(free, chosen);
+    const place = loads.bestPlace(free, chosen);
     if (place === undefined) break;
     chosen.push(place);
-    free = free.filter((node) => node !== place && view.reach.canTalk(node, place));
+    free = free.filter((node) => node !== place && view.connectivity.areConnected(node, place));
   }
   return chosen;
 }
 
-function sessionOf(view: View, node: NodeId): string {
+function sessionOf(view: ClusterView, node: NodeId): string {
   const live = view.live.get(node);
   assert(live !== undefined, 'an owner is live');
   return live.session;

@@ -1,6 +1,7 @@
-// Which replicas a range should have, and with them how many must be in-sync: grown to the namespace's wish as nodes
-// come, made anew where a node is lost, trimmed where there are too many. Each rule looks at one range and gives at most
-// one change; the first that applies wins, so the order below is the order of importance.
+// Which replicas a range should have, and how many of them must be in-sync. Replicas are added up to the replication factor as
+// nodes
+// come, replaced when a node is lost, and removed when there are too many. Each rule looks at one range and proposes at most one
+// change. The first rule that applies wins, so the rules below are in order of importance.
 
 import {
   type Descriptor,
@@ -17,18 +18,18 @@ import {
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import {
-  isBarren,
+  type ClusterView,
+  catchUpFails,
   isLeaving,
   isLost,
   isUsable,
   nameOf,
   ownerIsLive,
+  replacementReason,
   usableNodes,
-  type View,
-  whyUseless,
 } from '../cluster-view.ts';
 import type { RangeChange } from '../step.ts';
-import type { Draft } from './draft.ts';
+import type { PlanBuilder } from './draft.ts';
 
 interface Change {
   readonly change: RangeChange;
@@ -37,19 +38,19 @@ interface Change {
   readonly reason: string;
 }
 
-/** A range with what the rules ask about it again and again. */
-interface Case {
-  readonly draft: Draft;
-  readonly view: View;
+/** A range, and what several rules need to know about it. */
+interface RangeContext {
+  readonly builder: PlanBuilder;
+  readonly view: ClusterView;
   readonly descriptor: Descriptor;
   readonly namespace: NamespaceRecord;
-  /** Replicas that are neither lost nor making way. */
+  /** Nodes whose replicas are neither lost nor about to retire. */
   readonly staying: readonly NodeId[];
-  /** Replicas that must be made anew elsewhere, with the reason: a clause about the node. */
+  /** Nodes whose replicas must be replaced, with the reason: a clause whose subject is the node. */
   readonly lost: ReadonlyMap<NodeId, string>;
 }
 
-const RULES: readonly ((range: Case) => Change | null)[] = [
+const RULES: readonly ((range: RangeContext) => Change | null)[] = [
   keepRetiring,
   cancelTransfer,
   raiseMinInSync,
@@ -61,8 +62,9 @@ const RULES: readonly ((range: Case) => Change | null)[] = [
   transferAway,
 ];
 
-export function planMembership(draft: Draft, image: DescriptorImage): void {
-  const { view, config } = draft;
+/** Adds the most important change that the range's replicas need, if any. */
+export function planMembership(builder: PlanBuilder, image: DescriptorImage): void {
+  const { view, config } = builder;
   const { descriptor } = image;
   const namespace = view.namespaces.get(descriptor.namespace)?.record;
   if (namespace === undefined) return;
@@ -71,22 +73,22 @@ export function planMembership(draft: Draft, image: DescriptorImage): void {
   for (const node of nodes) {
     const why = isLost(view, node, config.replaceAfterMs)
       ? 'is lost'
-      : whyUseless(view, descriptor, node, config.replaceAfterMs);
+      : replacementReason(view, descriptor, node, config.replaceAfterMs);
     if (why !== null) lost.set(node, why);
   }
   const staying = nodes.filter((node) => node !== descriptor.retire && !lost.has(node));
-  const range: Case = { draft, view, descriptor, namespace, staying, lost };
+  const range: RangeContext = { builder, view, descriptor, namespace, staying, lost };
   for (const rule of RULES) {
     const change = rule(range);
     if (change === null) continue;
     const { after, ...why } = change;
-    draft.change(image, after, { ...why, reason: `range ${descriptor.id}: ${why.reason}` });
+    builder.change(image, after, { ...why, reason: `range ${descriptor.id}: ${why.reason}` });
     return;
   }
 }
 
-/** A replica that was to make way is kept when another one is lost meanwhile: cheaper than filling a new one. */
-function keepRetiring({ view, descriptor, namespace, staying, lost }: Case): Change | null {
+/** Keeps a replica that was to retire if another one is lost meanwhile. That is cheaper than to fill a new one. */
+function keepRetiring({ view, descriptor, namespace, staying, lost }: RangeContext): Change | null {
   const { retire } = descriptor;
   if (retire === null || lost.has(retire) || staying.length >= namespace.replicationFactor) return null;
   return {
@@ -97,40 +99,44 @@ function keepRetiring({ view, descriptor, namespace, staying, lost }: Case): Cha
   };
 }
 
-/** A hand-over that can no longer be, or should not be. */
-function cancelTransfer({ view, descriptor }: Case): Change | null {
+/** Cancels a hand-over whose transferee can no longer take over, or should not. */
+function cancelTransfer({ view, descriptor }: RangeContext): Change | null {
   const { transferTo } = descriptor;
   if (transferTo === null) return null;
-  const fit = isInSync(descriptor, transferTo) && isUsable(view, transferTo);
-  if (fit && transferTo !== descriptor.retire && transferTo !== descriptor.owner.node) return null;
+  const isFit = isInSync(descriptor, transferTo) && isUsable(view, transferTo);
+  if (isFit && transferTo !== descriptor.retire && transferTo !== descriptor.owner.node) return null;
   return {
     change: 'cancel-transfer',
     after: withTransfer(descriptor, null),
     node: transferTo,
-    reason: `no hand-over to ${nameOf(view, transferTo)}: it is ${view.live.has(transferTo) ? 'no longer fit' : 'gone'}`,
+    reason: `the hand-over to ${nameOf(view, transferTo)} is cancelled: it ${view.live.has(transferTo) ? 'cannot own the range any more' : 'is not live'}`,
   };
 }
 
-/** m as it should be for this many replicas. It only ever rises, and only to what is in-sync already. */
-export function wishedMinInSync(namespace: NamespaceRecord, replicas: number): number {
+/** The minInSync that a range with so many replicas should have. */
+export function desiredMinInSync(namespace: NamespaceRecord, replicas: number): number {
   if (replicas >= namespace.replicationFactor) return namespace.minInSync;
   return Math.min(namespace.minInSync, defaultMinInSync(replicas));
 }
 
-function raiseMinInSync({ descriptor, namespace, staying }: Case): Change | null {
-  const wished = wishedMinInSync(namespace, staying.length);
-  const enough = descriptor.inSync.filter((node) => staying.includes(node)).length >= wished;
-  if (wished <= descriptor.minInSync || !enough) return null;
+/** minInSync only rises, and only once that many members are in-sync. */
+function raiseMinInSync({ descriptor, namespace, staying }: RangeContext): Change | null {
+  const desired = desiredMinInSync(namespace, staying.length);
+  const enough = descriptor.inSync.filter((node) => staying.includes(node)).length >= desired;
+  if (desired <= descriptor.minInSync || !enough) return null;
   return {
     change: 'raise-min-in-sync',
-    after: withMinInSync(descriptor, wished),
+    after: withMinInSync(descriptor, desired),
     node: null,
-    reason: `${wished} members must hold every write now that ${staying.length} replicas are there`,
+    reason: `minInSync rises to ${desired}: there are ${staying.length} replicas now`,
   };
 }
 
-/** R9: ZooKeeper was restored and gave out an inc again, so that the node can have no replica under it. */
-function renumberReplica({ view, descriptor }: Case): Change | null {
+/**
+ * R9: gives a replica the inc that its node needs. After a restore of ZooKeeper the same inc was given out twice, and the node can
+ * have no replica under it.
+ */
+function renumberReplica({ view, descriptor }: RangeContext): Change | null {
   for (const { node, inc } of descriptor.replicas) {
     if (isInSync(descriptor, node)) continue;
     const needed = view.health.get(node)?.neededIncs?.find(({ range }) => range === descriptor.id)?.inc ?? 0;
@@ -145,19 +151,19 @@ function renumberReplica({ view, descriptor }: Case): Change | null {
   return null;
 }
 
-/** R9: under an inc that no replica of the range had before. */
-function addReplica({ draft, view, descriptor, namespace, staying, lost }: Case): Change | null {
+/** R9: the new replica gets an inc that no replica of the range has had before. */
+function addReplica({ builder, view, descriptor, namespace, staying, lost }: RangeContext): Change | null {
   if (staying.length >= namespace.replicationFactor) return null;
   const held = descriptor.replicas.map((replica) => replica.node);
-  const { learnersPerNode, replaceAfterMs } = draft.config;
+  const { learnersPerNode, replaceAfterMs } = builder.config;
   const free = usableNodes(view).filter(
     (node) =>
       !held.includes(node) &&
-      view.reach.canTalk(descriptor.owner.node, node) &&
-      !isBarren(view, node, replaceAfterMs),
+      view.connectivity.areConnected(descriptor.owner.node, node) &&
+      !catchUpFails(view, node, replaceAfterMs),
   );
-  const place = draft.ledger.bestPlace(free, staying);
-  if (place === undefined || draft.ledger.learners(place) >= learnersPerNode) return null;
+  const place = builder.loads.bestPlace(free, staying);
+  if (place === undefined || builder.loads.learners(place) >= learnersPerNode) return null;
   const cause =
     lost.size === 0
       ? `${staying.length} of ${namespace.replicationFactor} replicas`
@@ -170,20 +176,20 @@ function addReplica({ draft, view, descriptor, namespace, staying, lost }: Case)
   };
 }
 
-/** R9: only once it is out of the in-sync set. */
-function removeRetired({ view, descriptor }: Case): Change | null {
+/** R9: a retiring replica is removed once it has left the in-sync set. */
+function removeRetired({ view, descriptor }: RangeContext): Change | null {
   const { retire } = descriptor;
   if (retire === null || isInSync(descriptor, retire)) return null;
   return {
     change: 'remove-replica',
     after: withoutReplica(descriptor, retire),
     node: retire,
-    reason: `the replica on ${nameOf(view, retire)} has made way`,
+    reason: `the replica on ${nameOf(view, retire)} has left the in-sync set and is removed`,
   };
 }
 
-/** R9: a lost replica goes once the namespace's wish is met without it; a member of the in-sync set has to leave it first. */
-function removeLost(range: Case): Change | null {
+/** R9: removes a lost replica once enough others are in-sync. One that is in-sync itself must leave the in-sync set first. */
+function removeLost(range: RangeContext): Change | null {
   const { view, descriptor, namespace, staying, lost } = range;
   const replaced = inSyncAmong(descriptor, staying).length >= namespace.replicationFactor;
   const [victim] = lost.keys();
@@ -204,9 +210,11 @@ function removeLost(range: Case): Change | null {
   );
 }
 
-/** Too many replicas, because a lost node came back: the one that the range can best do without makes way. */
-function retireSurplus(range: Case): Change | null {
-  const { draft, view, descriptor, namespace, staying } = range;
+/**
+ * If there are too many replicas, for example because a lost node came back, the one retires that the range can best do without.
+ */
+function retireSurplus(range: RangeContext): Change | null {
+  const { builder, view, descriptor, namespace, staying } = range;
   const rf = namespace.replicationFactor;
   if (staying.length <= rf) return null;
   const candidates = staying.filter(
@@ -215,44 +223,44 @@ function retireSurplus(range: Case): Change | null {
       inSyncAmong(descriptor, staying).filter((member) => member !== node).length >= rf,
   );
   const outside = candidates.filter((node) => !isInSync(descriptor, node));
-  const victim = draft.ledger.bestVictim(outside.length > 0 ? outside : candidates, staying);
+  const victim = builder.loads.bestToRemove(outside.length > 0 ? outside : candidates, staying);
   if (victim === undefined) return null;
-  const reason = `${staying.length} replicas where ${rf} are wished for: ${nameOf(view, victim)} gives up its own`;
+  const reason = `there are ${staying.length} replicas instead of ${rf}: the one on ${nameOf(view, victim)} is removed`;
   if (isInSync(descriptor, victim)) return retireReplica(range, victim, reason);
   return { change: 'remove-replica', after: withoutReplica(descriptor, victim), node: victim, reason };
 }
 
-function retireReplica({ descriptor }: Case, victim: NodeId, reason: string): Change | null {
+function retireReplica({ descriptor }: RangeContext, victim: NodeId, reason: string): Change | null {
   if (descriptor.retire !== null) return null;
   return { change: 'retire-replica', after: withRetire(descriptor, victim), node: victim, reason };
 }
 
 /**
- * R8: an owner that drains, leaves the cluster, is cut off from the other nodes, or makes way hands over to a member that stays.
- * One whose process stops, or whose disk is unfit, chooses by itself: a request would only cross its own change.
+ * R8: an owner that drains, leaves the cluster, is cut off or is to retire hands over to a member that stays. An owner that stops
+ * or is unhealthy chooses a member by itself: a request would only conflict with its own change.
  */
-function transferAway({ draft, view, descriptor }: Case): Change | null {
+function transferAway({ builder, view, descriptor }: RangeContext): Change | null {
   const { owner, retire, transferTo } = descriptor;
   const unwanted = !isUsable(view, owner.node) || owner.node === retire;
   if (!unwanted || isLeaving(view, owner.node)) return null;
   if (transferTo !== null || !ownerIsLive(view, descriptor)) return null;
   const candidates = descriptor.inSync.filter((node) => isUsable(view, node) && node !== retire);
   const others = descriptor.inSync.filter((node) => node !== owner.node);
-  const heir = draft.ledger.bestOwner(
+  const transferee = builder.loads.bestOwner(
     candidates.filter((node) => node !== owner.node),
     others,
   );
-  if (heir === undefined) return null;
-  const cause = owner.node === retire ? 'makes way' : modeWords(view, owner.node);
+  if (transferee === undefined) return null;
+  const cause = owner.node === retire ? 'is to give up its replica' : modeWords(view, owner.node);
   return {
     change: 'transfer',
-    after: withTransfer(descriptor, heir),
-    node: heir,
-    reason: `${nameOf(view, heir)} is to take over: ${nameOf(view, owner.node)} ${cause}`,
+    after: withTransfer(descriptor, transferee),
+    node: transferee,
+    reason: `${nameOf(view, transferee)} is to become the owner: ${nameOf(view, owner.node)} ${cause}`,
   };
 }
 
-function modeWords(view: View, node: NodeId): string {
+function modeWords(view: ClusterView, node: NodeId): string {
   const mode = view.nodes.get(node)?.record.mode;
   if (mode === 'draining') return 'drains';
   return mode === 'gone' ? 'is to leave the cluster' : 'is cut off from most other nodes';

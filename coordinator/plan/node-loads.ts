@@ -1,28 +1,28 @@
-// Loads per node, as the descriptors wish them to be: a replica that is to make way no longer counts where it is, an
-// owner that is to hand over counts at its heir. Moves and hand-overs under way are thus never planned twice, and every
-// move that `cost` allows makes the sum of load²/capacity smaller: balancing ends, and cannot run in a circle.
+// The load of each node once the moves and hand-overs under way are done: a replica that is to retire no longer counts, and a range
+// that is to be handed over counts for its transferee. So nothing is planned twice. A move is made only if it gives back more than
+// it costs. Each such move makes the sum of load²/capacity smaller, so balancing ends and never goes in circles.
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { capacityOf, type View, zoneOf } from '../cluster-view.ts';
+import { type ClusterView, capacityOf, zoneOf } from '../cluster-view.ts';
 
-export class Ledger {
-  readonly #view: View;
+export class NodeLoads {
+  readonly #view: ClusterView;
   readonly #replicas = new Map<NodeId, number>();
   readonly #owners = new Map<NodeId, number>();
   readonly #learners = new Map<NodeId, number>();
 
-  constructor(view: View) {
+  constructor(view: ClusterView) {
     this.#view = view;
   }
 
-  /** Counts a descriptor in (`sign` 1) or out (-1). */
+  /** Adds the descriptor's load (`sign` 1) or takes it away (-1). */
   count(descriptor: Descriptor, sign: 1 | -1): void {
     for (const { node } of descriptor.replicas) {
       if (node !== descriptor.retire) add(this.#replicas, node, sign);
       if (!descriptor.inSync.includes(node)) add(this.#learners, node, sign);
     }
-    add(this.#owners, wishedOwner(descriptor), sign);
+    add(this.#owners, intendedOwner(descriptor), sign);
   }
 
   replicas(node: NodeId): number {
@@ -33,12 +33,12 @@ export class Ledger {
     return this.#owners.get(node) ?? 0;
   }
 
-  /** Replicas on this node outside their in-sync set. */
+  /** Replicas on this node that are not in-sync. */
   learners(node: NodeId): number {
     return this.#learners.get(node) ?? 0;
   }
 
-  /** What one more replica on `node` costs; a move pays if it costs less than {@link replicaRelief} gives back. */
+  /** The cost of one more replica on `node`. A move pays if this is less than {@link replicaRelief} of the node it leaves. */
   replicaCost(node: NodeId): number {
     return (2 * this.replicas(node) + 1) / capacityOf(this.#view, node);
   }
@@ -55,43 +55,49 @@ export class Ledger {
     return (2 * this.owners(node) - 1) / capacityOf(this.#view, node);
   }
 
-  /** How many of `others` share the zone of `node`: what is lost with it if the zone is. */
+  /** How many of `others` are in the zone of `node`, and are lost together with it if the zone is. */
   zonePeers(node: NodeId, others: readonly NodeId[]): number {
     const zone = zoneOf(this.#view, node);
     return others.filter((other) => other !== node && zoneOf(this.#view, other) === zone).length;
   }
 
   /**
-   * The best place for one more replica beside `others`: one that can talk to them, then zones, then load. Undefined without
-   * candidates.
+   * The best node for one more replica of a range whose other replicas are on `others`: by connections with them, then by zones,
+   * then by load. Undefined if there are no candidates.
    */
   bestPlace(candidates: readonly NodeId[], others: readonly NodeId[]): NodeId | undefined {
-    const { reach } = this.#view;
+    const { connectivity } = this.#view;
     return least(candidates, (node) => [
-      reach.outOfReach(node, others).length,
+      connectivity.disconnectedAmong(node, others).length,
       this.zonePeers(node, others),
       this.replicaCost(node),
     ]);
   }
 
-  /** The member that should own one more range beside `others`: one that can talk to them, then by load. */
+  /**
+   * The best owner of a range whose other members are `others`: by connections with them, then by load. Undefined if there are no
+   * candidates.
+   */
   bestOwner(candidates: readonly NodeId[], others: readonly NodeId[] = []): NodeId | undefined {
-    const { reach } = this.#view;
+    const { connectivity } = this.#view;
     return least(candidates, (node) => [
-      reach.outOfReach(node, others).length,
+      connectivity.disconnectedAmong(node, others).length,
       this.ownerCost(node),
       this.replicaCost(node),
     ]);
   }
 
-  /** Of `candidates`, all replicas of one range, the one that it can best do without. */
-  bestVictim(candidates: readonly NodeId[], replicas: readonly NodeId[]): NodeId | undefined {
+  /**
+   * The candidate whose replica the range can best do without: by zones, then by load.
+   * @param replicas all replicas of the range
+   */
+  bestToRemove(candidates: readonly NodeId[], replicas: readonly NodeId[]): NodeId | undefined {
     return least(candidates, (node) => [-this.zonePeers(node, replicas), -this.replicaRelief(node)]);
   }
 }
 
-/** Who owns the range once the hand-over that is wished for is done. */
-export function wishedOwner(descriptor: Descriptor): NodeId {
+/** Who owns the range once the hand-over under way, if any, is done. */
+export function intendedOwner(descriptor: Descriptor): NodeId {
   return descriptor.transferTo ?? descriptor.owner.node;
 }
 

@@ -1,20 +1,20 @@
-// R7: a range whose owner's session has no live znode gets a live in-sync member as its owner, in the next epoch. The
-// view that this is decided on must have read the live znodes after the descriptor, in one session (reread.ts).
+// R7: if the session of a range's owner has no live znode, a live in-sync member becomes the owner in the next epoch. The view must
+// come from a read of the live znodes after the descriptor, in one session (reread.ts).
 
 import { type Descriptor, type DescriptorImage, withOwner } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isLeaving, isUsable, nameOf, ownerIsLive, type View } from '../cluster-view.ts';
-import type { Draft } from './draft.ts';
+import { type ClusterView, isLeaving, isUsable, nameOf, ownerIsLive } from '../cluster-view.ts';
+import type { PlanBuilder } from './draft.ts';
 
-export function planPromotion(draft: Draft, image: DescriptorImage): void {
-  const { view } = draft;
+export function planPromotion(builder: PlanBuilder, image: DescriptorImage): void {
+  const { view } = builder;
   const { descriptor } = image;
   if (ownerIsLive(view, descriptor)) return;
-  const candidate = chooseOwner(draft, descriptor);
+  const candidate = chooseOwner(builder, descriptor);
   if (candidate === undefined) return;
   const session = view.live.get(candidate)?.session;
   if (session === undefined) return;
-  draft.change(image, withOwner(descriptor, candidate, session), {
+  builder.change(image, withOwner(descriptor, candidate, session), {
     change: 'promote',
     node: candidate,
     reason: reasonFor(view, descriptor, candidate),
@@ -22,22 +22,23 @@ export function planPromotion(draft: Draft, image: DescriptorImage): void {
 }
 
 /**
- * Of the live in-sync members those that are to stay and healthy, else those that will at least be there for a while, else any:
- * a range with a poor owner is better than one without. The transferee that was asked for comes first, then reach and load.
+ * Chooses among the live in-sync members. Best are those that are usable and not to retire, then those that are not leaving and not
+ * cut off, then any, because a poor owner is better than none. Among these the requested transferee comes first, then connections
+ * and load decide.
  */
-function chooseOwner(draft: Draft, descriptor: Descriptor): NodeId | undefined {
-  const { view, ledger } = draft;
+function chooseOwner(builder: PlanBuilder, descriptor: Descriptor): NodeId | undefined {
+  const { view, loads } = builder;
   const { inSync, retire, transferTo } = descriptor;
   const live = inSync.filter((node) => view.live.has(node));
-  const lasting = live.filter((node) => !isLeaving(view, node) && !view.reach.cutOff.has(node));
+  const lasting = live.filter((node) => !isLeaving(view, node) && !view.connectivity.cutOff.has(node));
   const staying = lasting.filter((node) => isUsable(view, node) && node !== retire);
   const candidates = [staying, lasting, live].find((some) => some.length > 0) ?? [];
   return transferTo !== null && candidates.includes(transferTo)
     ? transferTo
-    : ledger.bestOwner(candidates, inSync);
+    : loads.bestOwner(candidates, inSync);
 }
 
-function reasonFor(view: View, descriptor: Descriptor, candidate: NodeId): string {
+function reasonFor(view: ClusterView, descriptor: Descriptor, candidate: NodeId): string {
   const { owner, id } = descriptor;
   if (candidate === owner.node) {
     return `range ${id}: ${nameOf(view, candidate)} owns it again, in the next epoch: its session ${owner.session} has ended`;

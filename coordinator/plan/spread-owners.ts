@@ -1,12 +1,12 @@
-// Evens out who owns how many ranges, by hand-over (R8). A range can only go to its own in-sync members, so the way from
-// the busiest node to the idlest may lead over others: a chain of hand-overs, of which only the ends gain or lose. As
-// long as such a chain pays there is one, so what is left when this finds none is as even as the replicas allow.
+// Balances how many ranges each node owns, by hand-overs (R8). A range can only go to one of its in-sync members. So to relieve the
+// busiest node it may take a chain of hand-overs, in which only the first node loses a range and only the last one gains one. When
+// no chain pays, ownership is as even as the replicas allow.
 
 import { type DescriptorImage, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { isUsable, nameOf, ownerIsLive, usableNodes } from '../cluster-view.ts';
-import type { Draft } from './draft.ts';
-import { wishedOwner } from './node-loads.ts';
+import type { PlanBuilder } from './draft.ts';
+import { intendedOwner } from './node-loads.ts';
 
 interface HandOver {
   readonly image: DescriptorImage;
@@ -14,69 +14,71 @@ interface HandOver {
   readonly to: NodeId;
 }
 
-export function planOwnerSpread(draft: Draft): void {
-  const { view, config } = draft;
-  const underWay = view.ranges.filter((image) => draft.latest(image).transferTo !== null).length;
-  const heirs = usableNodes(view).filter((node) => (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs);
+export function planOwnerSpread(builder: PlanBuilder): void {
+  const { view, config } = builder;
+  const underWay = view.ranges.filter((image) => builder.latest(image).transferTo !== null).length;
+  const targets = usableNodes(view).filter(
+    (node) => (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs,
+  );
   for (let transfers = underWay; transfers < config.transfersAtOnce; ) {
-    const chain = payingChain(draft, movable(draft, heirs), heirs);
+    const chain = payingChain(builder, movable(builder, targets), targets);
     if (chain === undefined) return;
-    for (const { image, from, to } of chain) transfer(draft, image, from, to);
+    for (const { image, from, to } of chain) transfer(builder, image, from, to);
     transfers += chain.length;
   }
 }
 
-function transfer(draft: Draft, image: DescriptorImage, from: NodeId, to: NodeId): void {
-  const { view, ledger } = draft;
+function transfer(builder: PlanBuilder, image: DescriptorImage, from: NodeId, to: NodeId): void {
+  const { view, loads } = builder;
   const { id } = image.descriptor;
-  const counts = `${ledger.owners(from)} ranges owned there, ${ledger.owners(to)} here`;
-  draft.change(image, withTransfer(image.descriptor, to), {
+  const counts = `they own ${loads.owners(from)} and ${loads.owners(to)} ranges`;
+  builder.change(image, withTransfer(image.descriptor, to), {
     change: 'transfer',
     node: to,
     reason: `range ${id}: ${nameOf(view, from)} is to hand over to ${nameOf(view, to)}: ${counts}`,
   });
 }
 
-/** Every hand-over that may be asked for now, by who would give. */
-function movable(draft: Draft, heirs: readonly NodeId[]): Map<NodeId, HandOver[]> {
-  const { view, config } = draft;
+/** Every hand-over that may be requested now, by the node that would hand over. */
+function movable(builder: PlanBuilder, targets: readonly NodeId[]): Map<NodeId, HandOver[]> {
+  const { view, config } = builder;
   const byOwner = new Map<NodeId, HandOver[]>();
   for (const image of view.ranges) {
     const { descriptor } = image;
     const settled = (view.ownedForMs.get(descriptor.id) ?? 0) >= config.balanceAfterMs;
-    if (!settled || descriptor.transferTo !== null || draft.isTouched(descriptor.id)) continue;
-    const from = wishedOwner(descriptor);
+    if (!settled || descriptor.transferTo !== null || builder.isTouched(descriptor.id)) continue;
+    const from = intendedOwner(descriptor);
     if (!isUsable(view, from) || !ownerIsLive(view, descriptor)) continue;
     const handOvers = byOwner.get(from) ?? [];
     byOwner.set(from, handOvers);
     for (const to of descriptor.inSync) {
-      if (to === from || to === descriptor.retire || !heirs.includes(to)) continue;
-      if (view.reach.outOfReach(to, descriptor.inSync).length === 0) handOvers.push({ image, from, to });
+      if (to === from || to === descriptor.retire || !targets.includes(to)) continue;
+      if (view.connectivity.disconnectedAmong(to, descriptor.inSync).length === 0)
+        handOvers.push({ image, from, to });
     }
   }
   return byOwner;
 }
 
-/** From the busiest node that has one: the chain to the idlest node it reaches, if that makes the load more even. */
+/** A chain from the busiest node possible to the least loaded node that it leads to, if that makes the load more even. */
 function payingChain(
-  draft: Draft,
+  builder: PlanBuilder,
   byOwner: ReadonlyMap<NodeId, readonly HandOver[]>,
-  heirs: readonly NodeId[],
+  targets: readonly NodeId[],
 ): readonly HandOver[] | undefined {
-  const { ledger } = draft;
+  const { loads } = builder;
   const busiestFirst = [...byOwner.keys()].sort(
-    (a, b) => ledger.ownerRelief(b) - ledger.ownerRelief(a) || (a < b ? -1 : 1),
+    (a, b) => loads.ownerRelief(b) - loads.ownerRelief(a) || (a < b ? -1 : 1),
   );
   for (const from of busiestFirst) {
     const reached = shortestChains(from, byOwner);
-    const to = ledger.bestOwner(heirs.filter((node) => reached.has(node)));
-    if (to !== undefined && ledger.ownerCost(to) < ledger.ownerRelief(from))
-      return chainTo(reached, from, to);
+    const to = loads.bestOwner(targets.filter((node) => reached.has(node)));
+    if (to !== undefined && loads.ownerCost(to) < loads.ownerRelief(from)) return chainTo(reached, from, to);
   }
   return undefined;
 }
 
-/** Breadth first: for each node that can be reached, the hand-over by which it is. A chain visits no node twice. */
+/** Breadth-first search: for each node that chains from `from` lead to, the last hand-over of the shortest one. */
 function shortestChains(
   from: NodeId,
   byOwner: ReadonlyMap<NodeId, readonly HandOver[]>,

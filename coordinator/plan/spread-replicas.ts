@@ -1,39 +1,39 @@
-// Evens out where replicas are: over zones first, then by load. A move adds a replica on its target and asks the one on
-// its source to make way once the new one is in-sync. Only ranges at rest are moved, so that repair comes before comfort.
+// Balances replicas over the nodes: first over zones, then by load. A move adds a replica on its target; the one on its source
+// retires once the new one is in-sync. Only ranges in which nothing else is under way are moved, so repairs come first.
 
 import { type Descriptor, type DescriptorImage, withMove } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isBarren, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
-import type { Draft } from './draft.ts';
+import { catchUpFails, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
+import type { PlanBuilder } from './draft.ts';
 
 interface Move {
   readonly image: DescriptorImage;
   readonly from: NodeId;
   readonly to: NodeId;
-  /** Fewer replicas in one zone; positive is better. */
+  /** How many replicas fewer share the moved one's zone; positive is better. */
   readonly zoneGain: number;
   readonly loadGain: number;
-  /** Moving an owner's replica costs a hand-over. */
+  /** The moved replica is the owner's, so the move needs a hand-over. */
   readonly movesOwner: boolean;
 }
 
-export function planReplicaSpread(draft: Draft): void {
-  const { view, config } = draft;
+export function planReplicaSpread(builder: PlanBuilder): void {
+  const { view, config } = builder;
   const underWay = view.ranges.filter(({ descriptor }) => descriptor.retire !== null).length;
   const targets = usableNodes(view).filter(
     (node) =>
       (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs &&
-      !isBarren(view, node, config.replaceAfterMs),
+      !catchUpFails(view, node, config.replaceAfterMs),
   );
   for (let moves = underWay; moves < config.movesAtOnce; moves++) {
-    const move = bestMove(draft, targets);
+    const move = bestMove(builder, targets);
     if (move === undefined) return;
     const { image, from, to } = move;
     const why =
       move.zoneGain > 0
-        ? `its replicas share zone ${zoneOf(view, from)}`
-        : `${draft.ledger.replicas(from)} replicas there, ${draft.ledger.replicas(to)} here`;
-    draft.change(image, withMove(image.descriptor, from, to), {
+        ? `others of the range are in zone ${zoneOf(view, from)} as well`
+        : `they hold ${builder.loads.replicas(from)} and ${builder.loads.replicas(to)} replicas`;
+    builder.change(image, withMove(image.descriptor, from, to), {
       change: 'move-replica',
       node: to,
       reason: `range ${image.descriptor.id}: the replica on ${nameOf(view, from)} moves to ${nameOf(view, to)}: ${why}`,
@@ -41,24 +41,24 @@ export function planReplicaSpread(draft: Draft): void {
   }
 }
 
-function bestMove(draft: Draft, targets: readonly NodeId[]): Move | undefined {
-  const room = targets.filter((node) => draft.ledger.learners(node) < draft.config.learnersPerNode);
+function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | undefined {
+  const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
   let best: Move | undefined;
-  for (const image of draft.view.ranges) {
-    if (draft.isTouched(image.descriptor.id) || !isAtRest(draft, image.descriptor)) continue;
-    for (const move of movesOf(draft, image, room)) {
+  for (const image of builder.view.ranges) {
+    if (builder.isTouched(image.descriptor.id) || !isAtRest(builder, image.descriptor)) continue;
+    for (const move of movesOf(builder, image, room)) {
       if (best === undefined || isBetter(move, best)) best = move;
     }
   }
   return best;
 }
 
-/** As many replicas as wished for, all of them in-sync on usable nodes, nothing under way. */
-function isAtRest({ view }: Draft, descriptor: Descriptor): boolean {
-  const wished = view.namespaces.get(descriptor.namespace)?.record.replicationFactor;
+/** Whether the range has its desired number of replicas, all in-sync on usable nodes, and nothing is under way. */
+function isAtRest({ view }: PlanBuilder, descriptor: Descriptor): boolean {
+  const desired = view.namespaces.get(descriptor.namespace)?.record.replicationFactor;
   return (
-    descriptor.replicas.length === wished &&
-    descriptor.inSync.length === wished &&
+    descriptor.replicas.length === desired &&
+    descriptor.inSync.length === desired &&
     descriptor.transferTo === null &&
     descriptor.retire === null &&
     ownerIsLive(view, descriptor) &&
@@ -67,17 +67,17 @@ function isAtRest({ view }: Draft, descriptor: Descriptor): boolean {
 }
 
 function* movesOf(
-  { ledger, view }: Draft,
+  { loads, view }: PlanBuilder,
   image: DescriptorImage,
   targets: readonly NodeId[],
 ): Generator<Move> {
   const held = image.descriptor.inSync;
   for (const to of targets) {
-    if (held.includes(to) || view.reach.outOfReach(to, held).length > 0) continue;
+    if (held.includes(to) || view.connectivity.disconnectedAmong(to, held).length > 0) continue;
     for (const from of held) {
       const others = held.filter((node) => node !== from);
-      const zoneGain = ledger.zonePeers(from, others) - ledger.zonePeers(to, others);
-      const loadGain = ledger.replicaRelief(from) - ledger.replicaCost(to);
+      const zoneGain = loads.zonePeers(from, others) - loads.zonePeers(to, others);
+      const loadGain = loads.replicaRelief(from) - loads.replicaCost(to);
       if (zoneGain < 0 || (zoneGain === 0 && loadGain <= 0)) continue;
       yield { image, from, to, zoneGain, loadGain, movesOwner: from === image.descriptor.owner.node };
     }

@@ -1,6 +1,7 @@
-// Administrators' requests. What a client wrote is checked here, field by field, because anything may be in the znode; a
-// request that cannot be met fails with a sentence that says why. A task's new state is written in the same multi as
-// what it brings about, so it is carried out once.
+// Executes tasks, the requests of administrators. A request is checked here field by field, because its znode may hold anything.
+// One
+// that cannot be met fails with a sentence that says why. A task's new state is written in the same multi as the change that it
+// asks for, so it is executed once.
 
 import { never } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes, emptyBytes, parseBytes } from '../../common/base/bytes.ts';
@@ -10,55 +11,55 @@ import type { NodeId } from '../../common/model/ids.ts';
 import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
 import { isUsable, nameOf, type TaskImage } from '../cluster-view.ts';
 import type { Step, TaskStep, TaskUpdate } from '../step.ts';
-import type { Draft } from './draft.ts';
-import { createNamespace, enoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
+import type { PlanBuilder } from './draft.ts';
+import { createNamespace, hasEnoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
 import { checkedReports, planRaise } from './raise-epochs.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
 
-/** A request that cannot be met; the message is the task's outcome. */
+/** The request cannot be met. The message becomes the task's progress. */
 class Refusal extends Error {}
 
-/** Of the sentence that says why a task failed. */
+/** Characters of the sentence that says why a task failed. */
 const FAULT_MAX = 300;
-/** A name is a znode's name and appears in URLs and metrics. */
+/** A namespace's name is a znode's name, and is part of URLs and metrics. */
 const NAMESPACE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
-export function planTask(draft: Draft, task: TaskImage): void {
+export function planTask(builder: PlanBuilder, task: TaskImage): void {
   try {
-    carryOut(draft, task);
+    execute(builder, task);
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
-    draft.add(failedTask(task, error.message));
+    builder.add(failedTask(task, error.message));
   }
 }
 
-/** The step that ends a task with what is wrong with it, shortly. */
+/** The step that ends a task as failed. A long reason is shortened. */
 export function failedTask(task: TaskImage, fault: string): TaskStep {
   const reason = fault.length > FAULT_MAX ? `${fault.slice(0, FAULT_MAX)}...` : fault;
   return { kind: 'task', task: update(task, 'failed', reason), reason };
 }
 
-function carryOut(draft: Draft, task: TaskImage): void {
+function execute(builder: PlanBuilder, task: TaskImage): void {
   const { request, progress } = task.record;
   if (request === null) throw new Refusal(`the request cannot be read: ${progress}`);
   switch (request.kind) {
     case 'create-namespace':
-      return carryOutCreate(draft, task, request);
+      return executeCreate(builder, task, request);
     case 'transfer':
-      return carryOutTransfer(draft, task, request);
+      return executeTransfer(builder, task, request);
     case 'set-node-mode':
-      return carryOutMode(draft, task, request);
+      return executeMode(builder, task, request);
     case 'forget-node':
-      return carryOutForget(draft, task, request);
+      return executeForget(builder, task, request);
     case 'raise-epochs':
-      return carryOutRaise(draft, task, request);
+      return executeRaise(builder, task, request);
     default:
       throw unknownKind(request);
   }
 }
 
-/** Complete for this version; another version's client may ask for more. */
+/** The switch is complete for this version. A client of another version may send other kinds. */
 function unknownKind(request: never): Refusal {
   return new Refusal(`this coordinator knows no such task: ${JSON.stringify(request)}`);
 }
@@ -67,20 +68,20 @@ function update(task: TaskImage, state: TaskState, progress: string): TaskUpdate
   return { task, after: { ...task.record, state, progress } };
 }
 
-function carryOutCreate(draft: Draft, task: TaskImage, request: Request<'create-namespace'>): void {
-  const wish = checkedNamespace(request);
-  if (isTaken(draft.view, wish.name)) throw new Refusal(`namespace ${wish.name} is there already`);
-  if (draft.steps.some((step) => step.kind === 'create-namespace')) return;
-  if (!enoughNodes(draft, wish.replicationFactor)) return;
-  const step = createNamespace(draft, wish, null);
-  if (step !== null) draft.add({ ...step, task: update(task, 'done', step.reason) });
+function executeCreate(builder: PlanBuilder, task: TaskImage, request: Request<'create-namespace'>): void {
+  const requested = checkedNamespace(request);
+  if (isTaken(builder.view, requested.name)) throw new Refusal(`namespace ${requested.name} exists already`);
+  if (builder.steps.some((step) => step.kind === 'create-namespace')) return;
+  if (!hasEnoughNodes(builder, requested.replicationFactor)) return;
+  const step = createNamespace(builder, requested, null);
+  if (step !== null) builder.add({ ...step, task: update(task, 'done', step.reason) });
 }
 
 function checkedNamespace(request: Request<'create-namespace'>): NewNamespace {
   const { name, replicationFactor: rf } = request;
   if (typeof name !== 'string' || !NAMESPACE_NAME.test(name) || name.length > LIMITS.namespaceNameMax) {
     throw new Refusal(
-      `a namespace's name is 1 to ${LIMITS.namespaceNameMax} of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
+      `a namespace's name has 1 to ${LIMITS.namespaceNameMax} characters of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
     );
   }
   if (!Number.isInteger(rf) || rf < 1 || rf > LIMITS.replicationFactorMax) {
@@ -101,7 +102,7 @@ function checkedNamespace(request: Request<'create-namespace'>): NewNamespace {
 
 function checkedSplitKeys(texts: readonly string[]): readonly Bytes[] {
   if (!Array.isArray(texts) || texts.length >= LIMITS.rangesPerNamespaceCreated) {
-    throw new Refusal(`a namespace begins with at most ${LIMITS.rangesPerNamespaceCreated} ranges`);
+    throw new Refusal(`a new namespace has at most ${LIMITS.rangesPerNamespaceCreated} ranges`);
   }
   const keys = texts.map(checkedSplitKey).sort(compareBytes);
   const double = keys.findIndex((key, i) => compareBytes(key, keys[i + 1] ?? emptyBytes) === 0);
@@ -118,33 +119,37 @@ function checkedSplitKey(text: unknown): Bytes {
     throw new Refusal(error instanceof RangeError ? error.message : String(error));
   }
   if (key.length === 0 || key.length > LIMITS.keyBytesMax) {
-    throw new Refusal(`a split key is 1 to ${LIMITS.keyBytesMax} bytes`);
+    throw new Refusal(`a split key has 1 to ${LIMITS.keyBytesMax} bytes`);
   }
   return key;
 }
 
-/** Pending until the wish is in the descriptor, running until the owner has handed over. */
-function carryOutTransfer(draft: Draft, task: TaskImage, request: Request<'transfer'>): void {
-  const { view } = draft;
+/** The task is pending until the request is in the descriptor, and running until the owner has handed over. */
+function executeTransfer(builder: PlanBuilder, task: TaskImage, request: Request<'transfer'>): void {
+  const { view } = builder;
   const { range, to } = request;
   const image = view.ranges.find(({ descriptor }) => descriptor.id === range);
   if (image === undefined) throw new Refusal(`there is no range ${String(range)}`);
   const { descriptor } = image;
   if (descriptor.owner.node === to) {
     const outcome = `range ${range} is owned by ${nameOf(view, to)}, epoch ${descriptor.epoch}`;
-    draft.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
+    builder.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
     return;
   }
   if (!isInSync(descriptor, to)) {
     throw new Refusal(`${nameOf(view, String(to))} is not in the in-sync set of range ${range}`);
   }
-  if (!isUsable(view, to)) throw new Refusal(`${nameOf(view, to)} is not live, or drains`);
-  if (to === descriptor.retire) throw new Refusal(`the replica on ${nameOf(view, to)} is about to make way`);
-  if (draft.isTouched(range) || descriptor.transferTo === to) return;
+  if (!isUsable(view, to))
+    throw new Refusal(
+      `${nameOf(view, to)} cannot take over: it is not live, drains, stops, is unhealthy or is cut off`,
+    );
+  if (to === descriptor.retire)
+    throw new Refusal(`the replica on ${nameOf(view, to)} is about to be removed`);
+  if (builder.isTouched(range) || descriptor.transferTo === to) return;
   if (task.record.state === 'running')
-    throw new Refusal('the hand-over was called off: the range changed meanwhile');
-  const reason = `range ${range}: ${nameOf(view, to)} is to take over: an administrator asks for it`;
-  draft.change(image, withTransfer(descriptor, to), {
+    throw new Refusal('the hand-over was cancelled: the range has changed meanwhile');
+  const reason = `range ${range}: ${nameOf(view, to)} is to become the owner: an administrator asks for it`;
+  builder.change(image, withTransfer(descriptor, to), {
     change: 'transfer',
     node: to,
     reason,
@@ -152,36 +157,39 @@ function carryOutTransfer(draft: Draft, task: TaskImage, request: Request<'trans
   });
 }
 
-/** Done once no range is in conflict, by what was reported; what cannot be raised fails the task when all else is done. */
-function carryOutRaise(draft: Draft, task: TaskImage, request: Request<'raise-epochs'>): void {
-  const reports = checkedReports(draft.view, request.reports);
+/**
+ * Done once no range is in conflict, according to the reports. If some ranges cannot be raised, the task fails when the others are
+ * done.
+ */
+function executeRaise(builder: PlanBuilder, task: TaskImage, request: Request<'raise-epochs'>): void {
+  const reports = checkedReports(builder.view, request.reports);
   if (typeof reports === 'string') throw new Refusal(reports);
-  const { raised, refused, waits } = planRaise(draft, reports, request.force === true);
+  const { raised, refused, waits } = planRaise(builder, reports, request.force === true);
   if (raised > 0 || waits) return;
   if (refused.length > 0) throw new Refusal(refused.join('; '));
   const outcome = 'no range is in conflict any more, by what was reported';
-  draft.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
+  builder.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
 }
 
-function carryOutMode(draft: Draft, task: TaskImage, request: Request<'set-node-mode'>): void {
+function executeMode(builder: PlanBuilder, task: TaskImage, request: Request<'set-node-mode'>): void {
   const { node, mode } = request;
-  const before = draft.view.nodes.get(node);
+  const before = builder.view.nodes.get(node);
   if (before === undefined) throw new Refusal(`there is no node ${String(node)}`);
   if (!NODE_MODES.includes(mode)) throw new Refusal(`a node's mode is one of ${NODE_MODES.join(', ')}`);
-  const reason = `${nameOf(draft.view, node)} is ${mode} now: an administrator asks for it`;
+  const reason = `${nameOf(builder.view, node)} is ${mode} now: an administrator asks for it`;
   const done = update(task, 'done', reason);
-  if (before.record.mode === mode) draft.add({ kind: 'task', task: done, reason });
-  else draft.add({ kind: 'set-node-mode', before, after: { ...before.record, mode }, task: done, reason });
+  if (before.record.mode === mode) builder.add({ kind: 'task', task: done, reason });
+  else builder.add({ kind: 'set-node-mode', before, after: { ...before.record, mode }, task: done, reason });
 }
 
-/** Only a record that nothing refers to goes; a node that comes back after all makes its own anew. */
-function carryOutForget(draft: Draft, task: TaskImage, request: Request<'forget-node'>): void {
-  const { view } = draft;
+/** Deletes only a record that nothing refers to. A node that comes back after all makes its record anew. */
+function executeForget(builder: PlanBuilder, task: TaskImage, request: Request<'forget-node'>): void {
+  const { view } = builder;
   const { node } = request;
   const before = view.nodes.get(node);
   if (before === undefined) throw new Refusal(`there is no node ${String(node)}`);
   const name = nameOf(view, node);
-  if (view.live.has(node)) throw new Refusal(`${name} is live: only a node that is gone can be forgotten`);
+  if (view.live.has(node)) throw new Refusal(`${name} is live: only a dead node can be forgotten`);
   const held = [...view.ranges, ...view.otherRanges].filter(
     ({ descriptor }) => incOf(descriptor, node) !== undefined,
   );
@@ -190,10 +198,10 @@ function carryOutForget(draft: Draft, task: TaskImage, request: Request<'forget-
     const more = held.length === 1 ? '' : ` and ${held.length - 1} more`;
     throw new Refusal(`${name} still holds a replica of range ${first.descriptor.id}${more}`);
   }
-  // Steps of this plan may be about to give it one, or to change its record.
-  if (draft.steps.some((step) => concerns(step, node))) return;
+  // A step of this plan may give it a replica, or change its record.
+  if (builder.steps.some((step) => concerns(step, node))) return;
   const reason = `${name} is forgotten: an administrator asks for it`;
-  draft.add({ kind: 'forget-node', before, task: update(task, 'done', reason), reason });
+  builder.add({ kind: 'forget-node', before, task: update(task, 'done', reason), reason });
 }
 
 function concerns(step: Step, node: NodeId): boolean {

@@ -9,10 +9,10 @@ import { withOwner } from '../../common/model/descriptor.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { type Zk, ZkError, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
 import { coordinatorEpochCodec, liveCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
-import type { View } from '../../coordinator/cluster-view.ts';
+import type { ClusterView } from '../../coordinator/cluster-view.ts';
 import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
-import { Reach } from '../../coordinator/connectivity.ts';
+import { Connectivity } from '../../coordinator/connectivity.ts';
 import { ensureCluster } from '../../coordinator/new-cluster.ts';
 import { isPromotion, plan } from '../../coordinator/plan.ts';
 import { rereadForPromotion } from '../../coordinator/reread.ts';
@@ -120,15 +120,15 @@ function recording(session: ZkSession, log: string[]): ZkSession {
   });
 }
 
-function emptyView(): View {
+function emptyView(): ClusterView {
   const record = { format: 1, clusterId: '', nextNamespaceId: 1, nextRangeId: 1, tickMs: null } as const;
   return {
     cluster: { record, version: 0 },
     nodes: new Map(),
     live: new Map(),
     health: new Map(),
-    reach: new Reach([], new Map()),
-    apartForMs: new Map(),
+    connectivity: new Connectivity([], new Map()),
+    unreachableForMs: new Map(),
     stuckForMs: new Map(),
     stuckNotedForMs: new Map(),
     caughtUp: new Set(),
@@ -185,7 +185,7 @@ test('tasks: a namespace is made, a second of the name is refused, a mode is set
   t.is((await untilTask(zk, 'a')).state, 'done');
   t.is((await readRanges(await zk.ready(PATIENCE_MS), 'logs')).length, 2);
   await ask(zk, 'b', request);
-  t.like(await untilTask(zk, 'b'), { state: 'failed', progress: 'namespace logs is there already' });
+  t.like(await untilTask(zk, 'b'), { state: 'failed', progress: 'namespace logs exists already' });
   await ask(zk, 'c', { kind: 'set-node-mode', node: 'n-1', mode: 'draining' });
   t.is((await untilTask(zk, 'c')).state, 'done');
 });

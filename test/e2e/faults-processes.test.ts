@@ -69,7 +69,7 @@ test.serial(
     await first.freeze();
     await second.said('leading');
     first.signal('SIGCONT');
-    await first.said('leads no longer');
+    await first.said('no longer the leader');
     // The one that stands by now freezes and wakes; then the leader is killed.
     await first.freeze();
     await register.nextWrite();

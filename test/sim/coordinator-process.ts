@@ -8,7 +8,7 @@ import type { Host } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
 
 /** Why a replica is made anew although the node that has one lives. */
-const LIVES = /has had no connection with its owner|has caught up with nothing/;
+const LIVES = /has had no connection with its owner|has made no progress in catching up/;
 
 export class CoordinatorProcess {
   readonly host: Host;

@@ -22,10 +22,10 @@ import type {
   Standing,
   TaskRequest,
 } from '../../common/model/records.ts';
-import type { TaskImage, Versioned, View } from '../../coordinator/cluster-view.ts';
-import { noted } from '../../coordinator/commit.ts';
+import type { ClusterView, TaskImage, Versioned } from '../../coordinator/cluster-view.ts';
+import { recordWithNote } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
-import { HealthTimes } from '../../coordinator/health-durations.ts';
+import { HealthDurations } from '../../coordinator/health-durations.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
 
@@ -52,7 +52,7 @@ export class SmallCluster {
   readonly unfit = new Set<NodeId>();
   /** Replicas that a node can have under this inc only, as it reports. */
   readonly neededIncs = new Map<NodeId, readonly NeededInc[]>();
-  readonly #healthTimes = new HealthTimes({ now: () => this.time });
+  readonly #healthTimes = new HealthDurations({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();
   readonly #ownedSince = new Map<RangeId, number>();
   #someNodeSince = 0;
@@ -106,7 +106,7 @@ export class SmallCluster {
     this.live.set(id, { ...present(this.live.get(id), id), standing });
   }
 
-  canTalk(a: NodeId, b: NodeId): boolean {
+  areConnected(a: NodeId, b: NodeId): boolean {
     return !this.unreachable.get(a)?.has(b) && !this.unreachable.get(b)?.has(a);
   }
 
@@ -135,7 +135,7 @@ export class SmallCluster {
   }
 
   #catchesUp(owner: NodeId, node: NodeId): boolean {
-    return this.canTalk(owner, node) && !this.stuck.has(node);
+    return this.areConnected(owner, node) && !this.stuck.has(node);
   }
 
   setMode(id: NodeId, mode: NodeMode): void {
@@ -152,7 +152,7 @@ export class SmallCluster {
     return [...this.ranges.values()].map((image) => image.descriptor);
   }
 
-  view(): View {
+  view(): ClusterView {
     return {
       cluster: this.cluster,
       nodes: new Map(this.nodes),
@@ -171,7 +171,7 @@ export class SmallCluster {
     };
   }
 
-  carryOut(step: Step): void {
+  execute(step: Step): void {
     switch (step.kind) {
       case 'range':
         assert(this.ranges.get(step.after.id)?.version === step.before.version, 'planned on what is there');
@@ -189,7 +189,7 @@ export class SmallCluster {
       case 'note-node': {
         const { record, version } = step.before;
         assert(this.nodes.get(record.id)?.version === version, 'planned on what is there');
-        this.nodes.set(record.id, { record: noted(step, this.time), version: version + 1 });
+        this.nodes.set(record.id, { record: recordWithNote(step, this.time), version: version + 1 });
         break;
       }
       case 'forget-node': {
@@ -227,7 +227,7 @@ export class SmallCluster {
   /** One plan, carried out, and `ms` later the nodes have done their part, if they are not idle. Gives the steps. */
   round(config: PlanConfig, ms: number, nodes: 'act' | 'idle' = 'act'): readonly Step[] {
     const steps = plan(this.view(), config);
-    for (const step of steps) this.carryOut(step);
+    for (const step of steps) this.execute(step);
     if (nodes === 'act') this.nodesAct();
     this.time += ms;
     return steps;
@@ -249,11 +249,13 @@ export class SmallCluster {
   #ownerActs(descriptor: Descriptor): Descriptor {
     const { owner, transferTo, retire, replicas } = descriptor;
     if (this.live.get(owner.node)?.session !== owner.session) return descriptor;
-    const heir = transferTo === null ? undefined : this.live.get(transferTo);
-    const takes = heir !== undefined && heir.standing !== 'stopping' && !this.unfit.has(heir.id);
-    if (takes && isInSync(descriptor, heir.id)) return withOwner(descriptor, heir.id, heir.session);
+    const transferee = transferTo === null ? undefined : this.live.get(transferTo);
+    const takes =
+      transferee !== undefined && transferee.standing !== 'stopping' && !this.unfit.has(transferee.id);
+    if (takes && isInSync(descriptor, transferee.id))
+      return withOwner(descriptor, transferee.id, transferee.session);
     const present = replicas.map((replica) => replica.node).filter((node) => this.live.has(node));
-    const inTouch = present.filter((node) => node === owner.node || this.canTalk(owner.node, node));
+    const inTouch = present.filter((node) => node === owner.node || this.areConnected(owner.node, node));
     const joined = inTouch.filter((node) =>
       isInSync(descriptor, node) ? true : node !== retire && this.#catchesUp(owner.node, node),
     );

@@ -15,8 +15,8 @@ import {
   paths,
   taskCodec,
 } from '../../../common/zk/znodes.ts';
-import type { View } from '../../../coordinator/cluster-view.ts';
-import { Picture } from '../../../coordinator/cluster-watcher.ts';
+import type { ClusterView } from '../../../coordinator/cluster-view.ts';
+import { ClusterWatcher } from '../../../coordinator/cluster-watcher.ts';
 import { SetAside } from '../../../coordinator/set-aside.ts';
 import type { Step } from '../../../coordinator/step.ts';
 import { MemoryZk } from '../../support/memory-zk.ts';
@@ -37,7 +37,7 @@ class World {
   readonly env = new VirtualEnv();
   readonly zk = new MemoryZk(this.env);
   readonly errors: object[] = [];
-  readonly picture: Picture;
+  readonly watcher: ClusterWatcher;
 
   constructor() {
     const cluster = {
@@ -56,15 +56,15 @@ class World {
     this.zk.put(paths.namespace('default'), namespaceCodec.encode(namespace));
     this.zk.put(paths.range('default', 1), descriptorCodec.encode(DESCRIPTOR));
     const logger = { ...silentLogger, error: (fields: object) => this.errors.push(fields) };
-    this.picture = new Picture(this.zk, this.env, logger, () => {});
+    this.watcher = new ClusterWatcher(this.zk, this.env, logger, () => {});
   }
 
-  async view(): Promise<View> {
+  async view(): Promise<ClusterView> {
     for (let look = 0; look < 3; look++) {
-      this.picture.view(new Set());
+      this.watcher.view(new Set());
       await this.env.run(50);
     }
-    const view = this.picture.view(new Set());
+    const view = this.watcher.view(new Set());
     if (view === null) throw new Error('not all of it could be read');
     return view;
   }
@@ -171,20 +171,20 @@ for (const [what, refused, pauses] of PAUSES) {
   });
 }
 
-test('a hopeless step is set aside at once, for longer each time, until one is done', (t) => {
+test('an impossible step is set aside at once, for longer each time, until one is done', (t) => {
   const setAside = new SetAside(new VirtualEnv());
-  t.is(setAside.hopeless(stepAt(1)), 1_000);
+  t.is(setAside.impossible(stepAt(1)), 1_000);
   t.deepEqual([...setAside.current()], ['range 1']);
-  t.is(setAside.hopeless(stepAt(2)), 2_000);
+  t.is(setAside.impossible(stepAt(2)), 2_000);
   setAside.done(stepAt(3));
   t.deepEqual([...setAside.current()], []);
-  t.is(setAside.hopeless(stepAt(4)), 1_000);
+  t.is(setAside.impossible(stepAt(4)), 1_000);
 });
 
 test('what was set aside comes back', async (t) => {
   const env = new VirtualEnv();
   const setAside = new SetAside(env);
-  setAside.hopeless(stepAt(1));
+  setAside.impossible(stepAt(1));
   await env.run(999);
   t.is(setAside.current().size, 1);
   await env.run(2);

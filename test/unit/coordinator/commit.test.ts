@@ -72,7 +72,7 @@ test('a record under which somebody has put a znode cannot be deleted, and that 
     task: { task: { id: 't', record: task, version: 0 }, after: { ...task, state: 'done' } },
   };
   const [outcome] = await commitSteps({ session: zk.session, version: 0, term: 1 }, [step], 0);
-  t.is(outcome?.kind, 'hopeless');
+  t.is(outcome?.kind, 'impossible');
 });
 
 test('a fenced leader changes nothing, not even what was sent again after a refusal', async (t) => {

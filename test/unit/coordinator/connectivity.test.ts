@@ -1,16 +1,16 @@
 // Who can talk to whom, and who is cut off, by what the nodes report.
 
 import test from 'ava';
-import { Reach, type ReachReports } from '../../../coordinator/connectivity.ts';
+import { Connectivity, type ConnectivityReports } from '../../../coordinator/connectivity.ts';
 
 /** `a>b`: a reports that it cannot connect to b. */
-function reachOf(live: string, reports: string): Reach {
+function reachOf(live: string, reports: string): Connectivity {
   const byReporter = new Map<string, Map<string, number>>();
   for (const report of reports.split(' ').filter(Boolean)) {
     const [from = '', about = ''] = report.split('>');
     byReporter.set(from, (byReporter.get(from) ?? new Map()).set(about, 1_000));
   }
-  return new Reach([...live], byReporter satisfies ReachReports);
+  return new Connectivity([...live], byReporter satisfies ConnectivityReports);
 }
 
 const cutOff = test.macro({
@@ -34,7 +34,7 @@ test(cutOff, 'reports about nodes that are gone count for nothing', 'ab', 'a>x b
 
 const apart = test.macro({
   exec(t, _: string, live: string, reports: string, node: string, expected: string) {
-    t.is(reachOf(live, reports).apartFrom(node).join(''), expected);
+    t.is(reachOf(live, reports).unreachableBy(node).join(''), expected);
   },
   title: (_, what: string) => `apart: ${what}`,
 });
@@ -46,15 +46,15 @@ test(apart, 'not the one that reports a single other one', 'abc', 'a>b', 'a', ''
 test(apart, 'but the other one', 'abc', 'a>b', 'b', 'a');
 
 test('two are apart for as long as the longer report lasts, whoever reports', (t) => {
-  const reach = new Reach(
+  const connectivity = new Connectivity(
     ['a', 'b', 'c'],
     new Map([
       ['a', new Map([['b', 10]])],
       ['b', new Map([['a', 30]])],
     ]),
   );
-  t.is(reach.apartForMs('a', 'b'), 30);
-  t.is(reach.apartForMs('b', 'a'), 30);
-  t.is(reach.apartForMs('a', 'c'), null);
-  t.deepEqual(reach.outOfReach('a', ['a', 'b', 'c']), ['b']);
+  t.is(connectivity.disconnectedForMs('a', 'b'), 30);
+  t.is(connectivity.disconnectedForMs('b', 'a'), 30);
+  t.is(connectivity.disconnectedForMs('a', 'c'), null);
+  t.deepEqual(connectivity.disconnectedAmong('a', ['a', 'b', 'c']), ['b']);
 });

@@ -172,8 +172,9 @@ test('a returned node gets its share of owners again, once it has been there for
 
 test('owners that have just changed are left in peace for a while', (t) => {
   const cluster = settled(3);
-  const heir = present(cluster.live.get('n2'), 'n2');
-  for (const descriptor of cluster.descriptors) cluster.learn(withOwner(descriptor, 'n2', heir.session));
+  const transferee = present(cluster.live.get('n2'), 'n2');
+  for (const descriptor of cluster.descriptors)
+    cluster.learn(withOwner(descriptor, 'n2', transferee.session));
   t.deepEqual(plan(cluster.view(), config), []);
   t.is(dueInMs(cluster.view(), config), config.balanceAfterMs);
   cluster.time += config.balanceAfterMs;
@@ -184,8 +185,8 @@ test('owners that have just changed are left in peace for a while', (t) => {
 function leavingN1(): SmallCluster {
   const cluster = settled(4);
   for (const descriptor of cluster.descriptors) {
-    const [heir] = descriptor.inSync.filter((node) => node !== 'n1');
-    const live = present(cluster.live.get(heir ?? ''), 'heir');
+    const [transferee] = descriptor.inSync.filter((node) => node !== 'n1');
+    const live = present(cluster.live.get(transferee ?? ''), 'transferee');
     const owned = descriptor.owner.node === 'n1' ? withOwner(descriptor, live.id, live.session) : descriptor;
     const to = present(
       [...cluster.nodes.keys()].find((node) => !nodesOf(descriptor).includes(node)),

@@ -124,7 +124,7 @@ function stepBreaks(cluster: SmallCluster, step: RangeStep): string | null {
   if (step.change === 'add-replica' || step.change === 'move-replica') {
     const { node } = step;
     const owner = before.owner.node;
-    if (node === null || (cluster.live.has(owner) && !cluster.canTalk(owner, node)))
+    if (node === null || (cluster.live.has(owner) && !cluster.areConnected(owner, node)))
       return 'a replica goes where its owner can reach it';
     if (isPoor(cluster, node)) return 'a replica goes to a node that stays and is healthy';
   }

@@ -30,8 +30,8 @@ const refused = test.macro({
   },
   title: (_, request: object, words: RegExp) => `${JSON.stringify(request)} is refused: ${words.source}`,
 });
-test(refused, createTask({ name: '../x' }), /name is 1 to 64/);
-test(refused, createTask({ name: 'default' }), /there already/);
+test(refused, createTask({ name: '../x' }), /name has 1 to 64/);
+test(refused, createTask({ name: 'default' }), /exists already/);
 test(refused, createTask({ replicationFactor: 0 }), /replication factor/);
 test(refused, createTask({ minInSync: 4 }), /minInSync/);
 test(refused, createTask({ splitAt: ['m', 'm'] }), /same/);
@@ -42,7 +42,7 @@ test(refused, { kind: 'transfer', range: 1, to: 'n9' }, /not in the in-sync set/
 test(refused, { kind: 'set-node-mode', node: 'n9', mode: 'active' }, /no node n9/);
 test(refused, { kind: 'set-node-mode', node: 'n1', mode: 'asleep' }, /mode is one of/);
 test(refused, { kind: 'forget-node', node: 'n9' }, /no node n9/);
-test(refused, { kind: 'forget-node', node: 'n1' }, /n1 is live: only a node that is gone/);
+test(refused, { kind: 'forget-node', node: 'n1' }, /n1 is live: only a dead node/);
 test(refused, { kind: 'dance' }, /no such task/);
 
 test('a request that cannot be read fails the task, in short words', (t) => {
@@ -61,7 +61,7 @@ test('a name that is taken by a znode which nobody can read is taken', (t) => {
   cluster.unreadableNamespaces.add('logs');
   cluster.ask('t', createTask({}));
   cluster.settle(config, QUIET_MS);
-  t.regex(cluster.tasks.get('t')?.record.progress ?? '', /there already/);
+  t.regex(cluster.tasks.get('t')?.record.progress ?? '', /exists already/);
 });
 
 test('a step that is set aside stands before no other', (t) => {

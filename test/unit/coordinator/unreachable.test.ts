@@ -177,7 +177,7 @@ function noted(ranges: number, inSync: number): SmallCluster {
   cluster.view();
   cluster.time += config.replaceAfterMs;
   const note = plan(cluster.view(), config).find((step) => step.kind === 'note-node');
-  cluster.carryOut(present(note, 'a note'));
+  cluster.execute(present(note, 'a note'));
   return cluster;
 }
 
@@ -247,7 +247,7 @@ test('a node is noted anew where replicas get stuck again, and what had caught u
   cluster.learn(withReplica(present(cluster.descriptors[2], 'a range'), 'n4'));
   cluster.view();
   cluster.time += config.replaceAfterMs;
-  for (const step of plan(cluster.view(), config)) if (step.kind === 'note-node') cluster.carryOut(step);
+  for (const step of plan(cluster.view(), config)) if (step.kind === 'note-node') cluster.execute(step);
   t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, cluster.live.get('n4')?.session);
   cluster.learn(withoutReplica(present(cluster.descriptors[2], 'a range'), 'n4'));
   t.deepEqual(notes(cluster), []);
@@ -263,7 +263,7 @@ test('nothing more is placed where a replica catches up with nothing', (t) => {
   const useless = rangeSteps(plan(cluster.view(), config));
   t.true(useless.length > 0);
   t.true(useless.every(({ change, node }) => change === 'remove-replica' && node === 'n4'));
-  for (const step of useless.slice(1)) cluster.carryOut(step);
+  for (const step of useless.slice(1)) cluster.execute(step);
   cluster.time += config.balanceAfterMs;
   t.deepEqual(placed(plan(cluster.view(), config)), []);
 });

@@ -53,7 +53,7 @@ export class ClusterConnection {
       changed: () => this.tell((user) => user.nodesChanged()),
       located: (node, live) => {
         this.peers.setAddress(node, live?.address ?? null, live?.session ?? null);
-        if (live === null) this.peers.doubt(node, 'its ZooKeeper session has ended');
+        if (live === null) this.peers.suspect(node, 'its ZooKeeper session has ended');
       },
     });
     zk.onSession((session) => {

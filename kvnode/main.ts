@@ -11,7 +11,7 @@ import { hostname } from 'node:os';
 import { realEnv } from '../common/base/env.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { ClusterRecord } from '../common/model/records.ts';
-import { Reception } from '../common/net/accepted-connections.ts';
+import { AcceptedConnections } from '../common/net/accepted-connections.ts';
 import { Metrics } from '../common/net/metrics.ts';
 import { serveWs, type WsListener } from '../common/net/ws-transport.ts';
 import { availableMemory } from '../common/process/available-memory.ts';
@@ -47,7 +47,7 @@ interface ProcessContext {
   readonly memory: NodeMemory;
   readonly stage: Stage;
   readonly metrics: Metrics;
-  readonly reception: Reception;
+  readonly accepted: AcceptedConnections;
   readonly life: ProcessLife;
 }
 
@@ -80,13 +80,13 @@ function readContext(argv: readonly string[], life: ProcessLife): ProcessContext
   const logger = createLogger({ name: 'kvnode', level: values.logLevel }).child({ node: name });
   life.logTo(logger);
   const memory = readMemory(values.memory, logger);
-  const reception = new Reception({
+  const accepted = new AcceptedConnections({
     env: realEnv,
     log: logger,
     channelBytesMax: memory.queuedBytesMax,
     config: { clientsMax: values.clientsMax, queuedBytesMax: memory.parts.outgoing },
   });
-  return { values, name, logger, memory, stage: new Stage(), metrics: new Metrics(), reception, life };
+  return { values, name, logger, memory, stage: new Stage(), metrics: new Metrics(), accepted, life };
 }
 
 function readMemory(given: number | null, logger: ProcessLogger): NodeMemory {
@@ -98,11 +98,11 @@ function readMemory(given: number | null, logger: ProcessLogger): NodeMemory {
 }
 
 /** Step 1. */
-async function openPort({ values, logger, stage, metrics, reception }: ProcessContext): Promise<WsListener> {
+async function openPort({ values, logger, stage, metrics, accepted }: ProcessContext): Promise<WsListener> {
   const pages = { livez: () => null, readyz: () => stage.notReadyReason, metrics: () => metrics.text() };
   const listener = await serveWs({
     ...{ listen: values.listen, env: realEnv, pages, accept: null },
-    bound: { connectionsMax: reception.connectionsMax, turnedAway: () => reception.turnedAway() },
+    bound: { connectionsMax: accepted.connectionsMax, connectionRefused: () => accepted.connectionRefused() },
   });
   logger.info({ address: listener.address }, 'listening');
   return listener;

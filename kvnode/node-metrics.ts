@@ -1,6 +1,6 @@
 // What a node shows at /metrics. Names of metrics never change, because users' dashboards rely on them.
 
-import type { Reception } from '../common/net/accepted-connections.ts';
+import type { AcceptedConnections } from '../common/net/accepted-connections.ts';
 import type { Metrics } from '../common/net/metrics.ts';
 import type { KvNode } from './node.ts';
 import type { NodeMemory } from './process/memory.ts';
@@ -17,13 +17,13 @@ export function addNodeMetrics(metrics: Metrics, node: KvNode, storage: Storage,
 }
 
 /** Connections that this node has accepted, and what it has refused. */
-export function addReceptionMetrics(metrics: Metrics, reception: Reception): void {
+export function addConnectionMetrics(metrics: Metrics, accepted: AcceptedConnections): void {
   addAll(metrics, [
-    ['connections', 'Open connections that this node has accepted', () => reception.connections],
-    ['clients', 'Open connections of clients', () => reception.clients],
-    ['queued_reply_bytes', 'Replies that wait until the other side reads', () => reception.queuedBytes],
-    ['connections_cut_total', 'Connections closed because too many replies waited', () => reception.cut],
-    ['connections_refused_total', 'Connections refused because of their number', () => reception.refused],
+    ['connections', 'Open connections that this node has accepted', () => accepted.connections],
+    ['clients', 'Open connections of clients', () => accepted.clients],
+    ['queued_reply_bytes', 'Replies that wait until the other side reads', () => accepted.queuedBytes],
+    ['connections_cut_total', 'Connections closed because too many replies waited', () => accepted.cut],
+    ['connections_refused_total', 'Connections refused because of their number', () => accepted.refused],
   ]);
 }
 

@@ -135,7 +135,7 @@ export function checkReplication(config: ReplicationConfig): void {
 }
 
 /** What a node takes in from outside (common/net/accepted-connections.ts). */
-export interface ReceptionConfig {
+export interface ConnectionLimits {
   /** Connections of clients at once; one more is refused. */
   readonly clientsMax: number;
   /** Beside them: of nodes, of probes, and of whoever has not said yet who it is. */
@@ -144,14 +144,14 @@ export interface ReceptionConfig {
   readonly queuedBytesMax: number;
 }
 
-export const DEFAULT_RECEPTION: ReceptionConfig = {
+export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
   clientsMax: 2_000,
   otherConnectionsMax: 256,
   queuedBytesMax: 128 * 1024 * 1024,
 };
 
 /** `channelBytesMax`: what may wait for one connection before its requests are refused. */
-export function checkReception(config: ReceptionConfig, channelBytesMax: number): void {
+export function checkConnectionLimits(config: ConnectionLimits, channelBytesMax: number): void {
   assert(config.clientsMax > 0 && config.otherConnectionsMax > 0, 'somebody is let in');
   assert(
     2 * channelBytesMax <= config.queuedBytesMax,

@@ -6,25 +6,25 @@
 import type { Env } from '../base/env.ts';
 import { Failure } from '../base/errors.ts';
 import type { Logger } from '../base/log.ts';
-import { checkReception, DEFAULT_RECEPTION, type ReceptionConfig } from '../model/config.ts';
+import { type ConnectionLimits, checkConnectionLimits, DEFAULT_CONNECTION_LIMITS } from '../model/config.ts';
 import type { NodeId } from '../model/ids.ts';
 import { Channel, type ChannelOptions } from './channel.ts';
 import { DEFAULT_CHANNEL } from './channel-config.ts';
 import type { Connection, ConnectionHandlers } from './transport.ts';
 
 /** Refusals are logged no more often than this, ms: each with how many there were. */
-const SAY_MS = 1_000;
+const REFUSAL_LOG_MS = 1_000;
 
-export interface ReceptionOptions {
+export interface AcceptedConnectionsOptions {
   readonly env: Env;
   readonly log: Logger;
-  readonly config?: Partial<ReceptionConfig>;
+  readonly config?: Partial<ConnectionLimits>;
   /** What may wait for one connection before its requests are refused; absent: as channels have it. */
   readonly channelBytesMax?: number;
 }
 
-export class Reception {
-  readonly config: ReceptionConfig;
+export class AcceptedConnections {
+  readonly config: ConnectionLimits;
   /** Connections that were cut, or refused, since the start. */
   cut = 0;
   refused = 0;
@@ -35,12 +35,17 @@ export class Reception {
   /** Their sum. */
   #queuedBytes = 0;
   #clients = 0;
-  #saidAt = Number.NEGATIVE_INFINITY;
-  #unsaid = 0;
+  #loggedAt = Number.NEGATIVE_INFINITY;
+  #refusedSinceLog = 0;
 
-  constructor({ env, log, config, channelBytesMax = DEFAULT_CHANNEL.queuedBytesMax }: ReceptionOptions) {
-    this.config = { ...DEFAULT_RECEPTION, ...config };
-    checkReception(this.config, channelBytesMax);
+  constructor({
+    env,
+    log,
+    config,
+    channelBytesMax = DEFAULT_CHANNEL.queuedBytesMax,
+  }: AcceptedConnectionsOptions) {
+    this.config = { ...DEFAULT_CONNECTION_LIMITS, ...config };
+    checkConnectionLimits(this.config, channelBytesMax);
     this.#env = env;
     this.#log = log;
   }
@@ -61,7 +66,7 @@ export class Reception {
 
   /** Bytes that wait for all of them at this moment. */
   get queuedBytes(): number {
-    this.#count();
+    this.#recount();
     return this.#queuedBytes;
   }
 
@@ -88,23 +93,23 @@ export class Reception {
   }
 
   /** A connection was turned away before it could say who it is. */
-  turnedAway(): void {
+  connectionRefused(): void {
     this.refused++;
-    this.#unsaid++;
+    this.#refusedSinceLog++;
     const now = this.#env.now();
-    if (now - this.#saidAt < SAY_MS) return;
+    if (now - this.#loggedAt < REFUSAL_LOG_MS) return;
     this.#log.warn(
-      { refused: this.#unsaid, clients: this.#clients },
+      { refused: this.#refusedSinceLog, clients: this.#clients },
       'connections refused: there are too many',
     );
-    this.#saidAt = now;
-    this.#unsaid = 0;
+    this.#loggedAt = now;
+    this.#refusedSinceLog = 0;
   }
 
   #admit(node: NodeId): Failure | null {
     const { clientsMax } = this.config;
     if (node !== '' || this.#clients < clientsMax) return null;
-    this.turnedAway();
+    this.connectionRefused();
     return new Failure('OVERLOADED', `the node has ${clientsMax} clients already`);
   }
 
@@ -114,12 +119,12 @@ export class Reception {
     const now = channel.queuedBytes;
     this.#queued.set(channel, now);
     this.#queuedBytes += now - before;
-    if (this.#queuedBytes > this.config.queuedBytesMax) this.#relieve();
+    if (this.#queuedBytes > this.config.queuedBytesMax) this.#cutFullest();
   }
 
   /** Until what really waits is within the bound, the fullest first. */
-  #relieve(): void {
-    this.#count();
+  #cutFullest(): void {
+    this.#recount();
     while (this.#queuedBytes > this.config.queuedBytesMax) {
       let fullest: Channel | null = null;
       let most = 0;
@@ -138,7 +143,7 @@ export class Reception {
     }
   }
 
-  #count(): void {
+  #recount(): void {
     this.#queuedBytes = 0;
     for (const channel of this.#queued.keys()) {
       const bytes = channel.queuedBytes;

@@ -9,7 +9,7 @@ export interface ChannelConfig extends MessageGoals {
   /** Nothing more is taken while so many bytes wait to leave. */
   readonly queuedBytesMax: number;
   /** A connection on which nothing came for this long, pings unanswered, is closed (at most a quarter later). */
-  readonly silentMs: number;
+  readonly idleMsMax: number;
 }
 
 export const DEFAULT_CHANNEL: ChannelConfig = {
@@ -19,7 +19,7 @@ export const DEFAULT_CHANNEL: ChannelConfig = {
   messageGetsGoal: 24,
   messageValuesGoal: 48 * 1024,
   messagePagesGoal: 4,
-  silentMs: 2_500,
+  idleMsMax: 2_500,
 };
 
 assert(

@@ -68,7 +68,7 @@ export interface DialOptions extends ChannelOptions {
 }
 
 /** `connecting` gathers; `greeting`: connected, no handshake yet. */
-type State = 'connecting' | 'greeting' | 'open' | 'closed';
+type State = 'connecting' | 'handshake' | 'open' | 'closed';
 
 export class Channel {
   /** The other end: a node's id; empty for a client, and before the handshake of an accepted connection. */
@@ -87,7 +87,7 @@ export class Channel {
   private heartbeat: Timer | null = null;
   /** Of a dialled channel that is not open yet. */
   private dialTimer: Timer | null = null;
-  private quietTicks = 0;
+  private idleTicks = 0;
 
   private readonly outbox: Outbox;
   private nextId = 1;
@@ -184,7 +184,7 @@ export class Channel {
   giveUp(which: (handler: ReplyHandler) => boolean, reason: string): void {
     for (const { id, handler } of this.pending.all()) {
       if (!which(handler) || this.pending.take(id) === null) continue;
-      const error = this.fate(id, reason, 'UNREACHABLE');
+      const error = this.unanswered(id, reason, 'UNREACHABLE');
       if (id >= this.unsentFrom) this.outbox.withdraw(id);
       handler.failed(error, this);
     }
@@ -229,7 +229,7 @@ export class Channel {
 
   private message(bytes: Uint8Array): void {
     if (this.state === 'closed') return;
-    this.quietTicks = 0;
+    this.idleTicks = 0;
     this.receivedAt = this.env.now();
     const frames = new EnvelopeReader(bytes);
     for (let body = this.next(frames); body !== null; body = this.next(frames)) this.frame(frames.id, body);
@@ -254,7 +254,7 @@ export class Channel {
 
   private frame(id: number, body: Body): void {
     if (this.state === 'open') this.openFrame(id, body);
-    else if (this.state === 'greeting') this.greetingFrame(body);
+    else if (this.state === 'handshake') this.helloFrame(body);
   }
 
   private openFrame(id: number, body: Body): void {
@@ -326,13 +326,13 @@ export class Channel {
       }
       this.pending.take(id);
       if (id >= this.unsentFrom) this.outbox.withdraw(id);
-      handler.failed(this.fate(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
+      handler.failed(this.unanswered(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
     }
     return next;
   }
 
   /** How a request ends that will have no answer. */
-  private fate(id: number, text: string, unsent: ErrorCode): Failure {
+  private unanswered(id: number, text: string, unsent: ErrorCode): Failure {
     return new Failure(id < this.unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
   }
 
@@ -353,12 +353,12 @@ export class Channel {
 
   private attach(connection: Connection): void {
     this.connection = connection;
-    this.state = 'greeting';
-    this.heartbeat = every(this.env, this.config.silentMs / 4, () => this.tick());
+    this.state = 'handshake';
+    this.heartbeat = every(this.env, this.config.idleMsMax / 4, () => this.tick());
     if (this.dialled) this.sendNow({ kind: 'hello', protocol: PROTOCOL, ...this.self });
   }
 
-  private greetingFrame(body: Body): void {
+  private helloFrame(body: Body): void {
     if (body.kind === 'error') {
       this.end(failureFromReply(body));
       return;
@@ -367,7 +367,7 @@ export class Channel {
       this.malformed(`${body.kind} before the handshake`);
       return;
     }
-    const fault = this.greetingFault(body);
+    const fault = this.helloFault(body);
     if (fault !== null) {
       this.log.warn({ peer: this.peer, node: body.nodeId }, `refusing a connection: ${fault.message}`);
       if (!this.dialled) this.sendNow(replyFromError(fault));
@@ -388,7 +388,7 @@ export class Channel {
     this.handlers.opened?.(this);
   }
 
-  private greetingFault(hello: { protocol: number; clusterId: string; nodeId: NodeId }): Failure | null {
+  private helloFault(hello: { protocol: number; clusterId: string; nodeId: NodeId }): Failure | null {
     if (hello.protocol !== PROTOCOL)
       return new Failure('WRONG_CLUSTER', `protocol ${hello.protocol}, not ${PROTOCOL}`);
     if (hello.clusterId !== this.self.clusterId)
@@ -400,17 +400,17 @@ export class Channel {
 
   /** Counted in ticks, not in time: a pause of this very process must not look like the other end's silence. */
   private tick(): void {
-    if (this.quietTicks >= 4) {
+    if (this.idleTicks >= 4) {
       this.end(new Failure('UNREACHABLE', `${this.peer} has been silent for too long`));
       return;
     }
-    if (this.quietTicks > 0 && this.state === 'open') this.outbox.add(0, { kind: 'ping' });
-    this.quietTicks++;
+    if (this.idleTicks > 0 && this.state === 'open') this.outbox.add(0, { kind: 'ping' });
+    this.idleTicks++;
   }
 
-  /** Closes the channel if nothing has come for half of silentMs: for who has another reason to think the node dead. */
-  closeIfQuiet(reason: string): void {
-    if (this.quietTicks >= 2 || this.state !== 'open') this.end(new Failure('UNREACHABLE', reason));
+  /** Closes the channel if nothing has come for half of idleMsMax: for who has another reason to think the node dead. */
+  closeIfIdle(reason: string): void {
+    if (this.idleTicks >= 2 || this.state !== 'open') this.end(new Failure('UNREACHABLE', reason));
   }
 
   private end(error: Failure): void {
@@ -425,7 +425,7 @@ export class Channel {
     const abandoned = this.pending;
     this.pending = new PendingRequests<ReplyHandler>();
     for (const { id, handler } of abandoned.all())
-      handler.failed(this.fate(id, error.message, 'UNREACHABLE'), this);
+      handler.failed(this.unanswered(id, error.message, 'UNREACHABLE'), this);
     this.handlers.closed?.(this, error);
   }
 }

@@ -72,8 +72,8 @@ export class Peers {
   }
 
   /** There is reason to think the node dead: a channel on which nothing has come lately is closed. */
-  doubt(node: NodeId, reason: string): void {
-    this.peers.get(node)?.channel?.closeIfQuiet(reason);
+  suspect(node: NodeId, reason: string): void {
+    this.peers.get(node)?.channel?.closeIfIdle(reason);
   }
 
   /** Gives up the requests to the node that `which` chooses; see {@link Channel.giveUp}. */

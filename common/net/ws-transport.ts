@@ -15,12 +15,12 @@ import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from
 import { WS_FRAME_BYTES_MAX, wsFrame } from './ws-frame.ts';
 
 /** How long a closed socket may take to send what is queued and hear the other end's farewell. */
-const FAREWELL_MS = 1_000;
+const CLOSE_GRACE_MS = 1_000;
 
 const SOCKET_OPTIONS = {
   perMessageDeflate: false,
   maxPayload: LIMITS.messageBytesMax,
-  closeTimeout: FAREWELL_MS,
+  closeTimeout: CLOSE_GRACE_MS,
 } as const;
 
 export class WsTransport implements Transport {
@@ -155,8 +155,8 @@ export interface ServeOptions {
   /** null: connections are refused until {@link WsListener.accept} says how they are served. */
   readonly accept: Accept | null;
   readonly env: Env;
-  /** Connections at once, of any kind; one more is closed as it comes, and `turnedAway` called. Absent: as many as there are. */
-  readonly bound?: { readonly connectionsMax: number; readonly turnedAway: () => void };
+  /** Connections at once, of any kind; one more is closed as it comes, and `connectionRefused` called. Absent: as many as there are. */
+  readonly bound?: { readonly connectionsMax: number; readonly connectionRefused: () => void };
 }
 
 export interface WsListener extends Listener {
@@ -171,7 +171,7 @@ export async function serveWs(options: ServeOptions): Promise<WsListener> {
   const server = createPageServer(options.pages);
   if (bound !== undefined) {
     server.maxConnections = bound.connectionsMax;
-    server.on('drop', () => bound.turnedAway());
+    server.on('drop', () => bound.connectionRefused());
   }
   const sockets = new WebSocketServer({ ...SOCKET_OPTIONS, noServer: true });
   sockets.on('wsClientError', (_error, socket) => refuseUpgrade(socket, '400 Bad Request'));

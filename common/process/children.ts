@@ -69,12 +69,12 @@ export function startChild(env: Env, options: ChildOptions): Child {
 }
 
 /** Tells whoever started this process which process does its work; without a channel nobody asks. */
-export function tellWorker(pid: number): void {
+export function reportWorker(pid: number): void {
   // A parent that is gone is noticed by runMain.
   process.send?.({ worker: pid }, undefined, undefined, () => {});
 }
 
-/** Whether a message from a child is what {@link tellWorker} sends. */
+/** Whether a message from a child is what {@link reportWorker} sends. */
 export function isWorker(message: unknown): message is { readonly worker: number } {
   return (
     typeof message === 'object' &&

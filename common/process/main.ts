@@ -49,23 +49,23 @@ const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
 /** Runs `main` as this process: signals, errors, exit code. Does not return before the process ends. */
 export async function runMain(name: string, main: Main, argv: readonly string[]): Promise<never> {
-  const words = new LastWords(name);
-  process.on('uncaughtException', (error) => die(words, error));
+  const reporter = new ExitReporter(name);
+  process.on('uncaughtException', (error) => endUncaught(reporter, error));
   process.stderr.on('error', () => {});
-  const life: ProcessLife = { stopRequested: stopRequests(), logTo: (logger) => words.logTo(logger) };
+  const life: ProcessLife = { stopRequested: stopRequests(), logTo: (logger) => reporter.logTo(logger) };
   try {
     await exitWith(await main(argv, life));
   } catch (error) {
     const code = error instanceof ProcessExit ? error.code : EXIT.failed;
     if (code === EXIT.ok) process.stdout.write(`${messageOf(error)}\n`);
-    else words.end(error, code);
+    else reporter.end(error, code);
     await exitWith(code);
   }
   process.exit(EXIT.failed);
 }
 
 /** How a process says why it ends. */
-class LastWords {
+class ExitReporter {
   readonly #name: string;
   #logger: ProcessLogger | null = null;
 
@@ -138,11 +138,11 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
-function die(words: LastWords, error: unknown): never {
+function endUncaught(reporter: ExitReporter, error: unknown): never {
   const code = error instanceof ProcessExit ? error.code : EXIT.failed;
   try {
-    if (error instanceof ProcessExit) words.end(error, code);
-    else words.uncaught(error);
+    if (error instanceof ProcessExit) reporter.end(error, code);
+    else reporter.uncaught(error);
   } finally {
     process.exit(code);
   }

@@ -23,24 +23,24 @@ const ERROR_TEXT_MAX = 64 * 1024;
 
 // ---- the channel's own -------------------------------------------------------------------------------------------
 
-type Greeting = Omit<Hello, 'kind'>;
+type HelloFields = Omit<Hello, 'kind'>;
 
 /** Hello and HelloReply have the same fields. */
 const HELLO = { protocol: integer(1), clusterId: bytes(2), nodeId: bytes(3) } as const;
 
-const greeting = {
-  size({ protocol, clusterId, nodeId }: Greeting): number {
+const helloFields = {
+  size({ protocol, clusterId, nodeId }: HelloFields): number {
     return integerSize(protocol) + stringSize(clusterId) + stringSize(nodeId);
   },
 
-  put(writer: Writer, { protocol, clusterId, nodeId }: Greeting): void {
+  put(writer: Writer, { protocol, clusterId, nodeId }: HelloFields): void {
     writer.integer(HELLO.protocol, protocol);
     writer.string(HELLO.clusterId, clusterId);
     writer.string(HELLO.nodeId, nodeId);
   },
 };
 
-function readGreeting(reader: Reader): Greeting {
+function readHelloFields(reader: Reader): HelloFields {
   let protocol = 0;
   let clusterId = '';
   let nodeId = '';
@@ -57,14 +57,14 @@ function readGreeting(reader: Reader): Greeting {
 
 export const hello: BodyCodec<Hello> = {
   field: 2,
-  ...greeting,
-  read: (reader) => ({ kind: 'hello', ...readGreeting(reader) }),
+  ...helloFields,
+  read: (reader) => ({ kind: 'hello', ...readHelloFields(reader) }),
 };
 
 export const helloReply: BodyCodec<HelloReply> = {
   field: 3,
-  ...greeting,
-  read: (reader) => ({ kind: 'hello-reply', ...readGreeting(reader) }),
+  ...helloFields,
+  read: (reader) => ({ kind: 'hello-reply', ...readHelloFields(reader) }),
 };
 
 export const ping = emptyBody<Ping>(17, { kind: 'ping' });

@@ -70,7 +70,7 @@ export const get: BodyCodec<GetRequest> = {
 };
 
 /** The fields of a ReadGuarantee; in both replies they follow on each other. */
-interface StandingTags {
+interface GuaranteeTags {
   readonly epoch: number;
   readonly stale: number;
   readonly staleKnown: number;
@@ -78,12 +78,12 @@ interface StandingTags {
   readonly appliedSeq: number;
 }
 
-export function standingSize({ epoch, stale, staleMs, appliedSeq }: ReadGuarantee): number {
+export function guaranteeSize({ epoch, stale, staleMs, appliedSeq }: ReadGuarantee): number {
   const flags = boolSize(stale) + boolSize(staleMs !== null);
   return flags + integerSize(epoch) + ((staleMs ?? 0) === 0 ? 0 : DOUBLE_SIZE) + integerSize(appliedSeq);
 }
 
-export function putStanding(writer: Writer, tags: StandingTags, body: ReadGuarantee): void {
+export function putGuarantee(writer: Writer, tags: GuaranteeTags, body: ReadGuarantee): void {
   const { epoch, stale, staleMs, appliedSeq } = body;
   writer.integer(tags.epoch, epoch);
   writer.bool(tags.stale, stale);
@@ -108,14 +108,14 @@ export const getReply: BodyCodec<GetReply> = {
 
   size(body) {
     const { found, value, revision } = body;
-    return boolSize(found) + bytesSize(value.length) + integerSize(revision) + standingSize(body);
+    return boolSize(found) + bytesSize(value.length) + integerSize(revision) + guaranteeSize(body);
   },
 
   put(writer, body) {
     writer.bool(GET_REPLY.found, body.found);
     writer.bytes(GET_REPLY.value, body.value);
     writer.integer(GET_REPLY.revision, body.revision);
-    putStanding(writer, GET_REPLY, body);
+    putGuarantee(writer, GET_REPLY, body);
   },
 
   read(reader) {

@@ -14,7 +14,7 @@ import {
   integerSize,
   type Reader,
 } from './protobuf.ts';
-import { modeOf, putStanding, READ_MODE, standingSize } from './reads.ts';
+import { guaranteeSize, modeOf, putGuarantee, READ_MODE } from './reads.ts';
 
 const SCAN = {
   range: integer(1),
@@ -113,7 +113,7 @@ export const scanReply: BodyCodec<ScanReply> = {
   size(body) {
     const { rows, count, bound } = body;
     const upTo = bound === null ? 0 : bytesSize(bound.length) + boolSize(true);
-    return rows.length + integerSize(count) + upTo + standingSize(body);
+    return rows.length + integerSize(count) + upTo + guaranteeSize(body);
   },
 
   put(writer, body) {
@@ -123,7 +123,7 @@ export const scanReply: BodyCodec<ScanReply> = {
       writer.bytes(SCAN_REPLY.bound, body.bound);
       writer.bool(SCAN_REPLY.bounded, true);
     }
-    putStanding(writer, SCAN_REPLY, body);
+    putGuarantee(writer, SCAN_REPLY, body);
   },
 
   read(reader) {

@@ -7,11 +7,11 @@ import type { Socket } from 'node:net';
 export const CLOSE_REQUEST = Buffer.from('0000000800000000fffffff5', 'hex');
 
 /** The connection is kept for so long, ms: a reset could overtake the request. */
-const FAREWELL_MS = 30_000;
+const CLOSE_GRACE_MS = 30_000;
 
 /** The server may be making a session that nobody will use: it is asked to close it, and no answer is waited for. */
-export function bidFarewell(socket: Socket | undefined): void {
+export function sendCloseRequest(socket: Socket | undefined): void {
   socket?.unref();
-  socket?.setTimeout(FAREWELL_MS, () => socket.destroy());
+  socket?.setTimeout(CLOSE_GRACE_MS, () => socket.destroy());
   socket?.end(CLOSE_REQUEST);
 }

@@ -11,7 +11,7 @@ import { emptyBytes, toHex } from '../base/bytes.ts';
 import type { Timer } from '../base/env.ts';
 import { type Address, formatAddress } from '../model/address.ts';
 import { type Asked, multiResults, NO_NODE, refusal, settleWith, toNode, unanswered } from './answers.ts';
-import { bidFarewell, CLOSE_REQUEST } from './close-request.ts';
+import { CLOSE_REQUEST, sendCloseRequest } from './close-request.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
 import {
@@ -218,7 +218,8 @@ export class Link implements ServerLink {
     this.#state = { kind: 'down', reason };
     const { socket } = this.#client.connectionManager;
     this.#client.connectionManager.onSocketError(new Error(reason));
-    if (state.kind === 'dialing' && state.greeted && this.#options.identity === null) bidFarewell(socket);
+    if (state.kind === 'dialing' && state.greeted && this.#options.identity === null)
+      sendCloseRequest(socket);
     else socket?.destroy();
     this.#failPending(reason);
     switch (state.kind) {

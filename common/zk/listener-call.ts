@@ -5,7 +5,7 @@ import { AssertionError } from '../base/assert.ts';
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 
-export function contained(env: Env, logger: Logger, fields: object, task: () => void): void {
+export function callListener(env: Env, logger: Logger, fields: object, task: () => void): void {
   try {
     task();
   } catch (error) {

@@ -5,7 +5,7 @@
 
 import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import { contained } from './listener-call.ts';
+import { callListener } from './listener-call.ts';
 import { type Observer, ZkError, type ZkNode } from './store.ts';
 
 /** What observers need of a session. Reads leave a watch behind. */
@@ -216,6 +216,6 @@ class Runner<T> {
     if (this.#last !== null && this.#reading.same(this.#last.value, value)) return;
     this.#last = { value };
     const { env, logger } = this.#deps;
-    contained(env, logger, { path: this.#path }, () => this.#listener(value));
+    callListener(env, logger, { path: this.#path }, () => this.#listener(value));
   }
 }

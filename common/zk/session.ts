@@ -14,7 +14,7 @@ import type { SessionId } from '../model/ids.ts';
 import { closeThrough } from './close-session.ts';
 import type { Dial, Dialer } from './dialer.ts';
 import { Lease } from './lease.ts';
-import { contained } from './listener-call.ts';
+import { callListener } from './listener-call.ts';
 import type { WatchedReads } from './observers.ts';
 import { checkedVersion, checkSize, existence, totalBytes } from './op-checks.ts';
 import type { Identity, ServerLink } from './server-link.ts';
@@ -196,7 +196,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     const listeners = [...this.#endListeners];
     this.#endListeners.clear();
     for (const listener of listeners)
-      contained(this.#deps.env, this.#deps.logger, { session: this.id }, () => listener(reason));
+      callListener(this.#deps.env, this.#deps.logger, { session: this.id }, () => listener(reason));
   }
 
   async #closeUnheard(last: ServerLink): Promise<void> {

@@ -8,7 +8,7 @@ import type { SessionId } from '../model/ids.ts';
 import { closeThrough } from './close-session.ts';
 import { type Dial, Dialer } from './dialer.ts';
 import { Link } from './link.ts';
-import { contained } from './listener-call.ts';
+import { callListener } from './listener-call.ts';
 import { Observers } from './observers.ts';
 import type { Identity, OpenLink } from './server-link.ts';
 import { LiveSession, type SessionDeps } from './session.ts';
@@ -177,6 +177,6 @@ class ConnectedZk implements Zk {
   }
 
   #tell(listener: (session: ZkSession) => void, session: ZkSession): void {
-    contained(this.#env, this.#logger, { session: session.id }, () => listener(session));
+    callListener(this.#env, this.#logger, { session: session.id }, () => listener(session));
   }
 }

@@ -1,6 +1,6 @@
 // The command line of `rangekeeper kvnode`. Its guardian and its node process both read it.
 
-import { DEFAULT_RECEPTION, DEFAULT_SESSION } from '../../common/model/config.ts';
+import { DEFAULT_CONNECTION_LIMITS, DEFAULT_SESSION } from '../../common/model/config.ts';
 import {
   address,
   advertised,
@@ -65,7 +65,7 @@ export const COMMAND = {
       help: 'limit of client connections; further ones are refused',
       min: 1,
       max: 100_000,
-      fallback: DEFAULT_RECEPTION.clientsMax,
+      fallback: DEFAULT_CONNECTION_LIMITS.clientsMax,
     }),
     restart: toggle({
       help: 'restarts a crashed node after 0.25 s, doubling to 10 s, instead of ending with its exit code',

@@ -3,14 +3,14 @@
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
-import type { Reception } from '../../common/net/accepted-connections.ts';
+import type { AcceptedConnections } from '../../common/net/accepted-connections.ts';
 import type { Metrics } from '../../common/net/metrics.ts';
 import { type WsListener, WsTransport } from '../../common/net/ws-transport.ts';
 import { VERSION } from '../../common/process/version.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { notReadyReason } from '../health/readiness.ts';
 import { KvNode } from '../node.ts';
-import { addNodeMetrics, addReceptionMetrics } from '../node-metrics.ts';
+import { addConnectionMetrics, addNodeMetrics } from '../node-metrics.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Registration } from '../zk/registration.ts';
 import type { NodeMemory } from './memory.ts';
@@ -28,7 +28,7 @@ export interface ServingOptions {
   readonly capacity: number;
   readonly listener: WsListener;
   /** Limits the connections that the listener accepts. */
-  readonly reception: Reception;
+  readonly accepted: AcceptedConnections;
   /** The address that others connect to; null: the one that it listens on. */
   readonly advertise: string | null;
   /** Period in which replicas and the state store are verified, hours; 0: never. */
@@ -44,10 +44,10 @@ export interface ServingNode {
 }
 
 export function serveNode(options: ServingOptions): ServingNode {
-  const { metrics, storage, memory, reception, listener, stage } = options;
+  const { metrics, storage, memory, accepted, listener, stage } = options;
   const node = makeNode(options);
   addNodeMetrics(metrics, node, storage, memory);
-  addReceptionMetrics(metrics, reception);
+  addConnectionMetrics(metrics, accepted);
   acceptConnections(node, options);
   stage.enter('registering in ZooKeeper');
   const registration = register(node, options);
@@ -74,11 +74,11 @@ function makeNode({ env, logger, zk, storage, clusterId, memory, scrubHours }: S
 
 function acceptConnections(
   node: KvNode,
-  { env, logger, clusterId, memory, listener, reception }: ServingOptions,
+  { env, logger, clusterId, memory, listener, accepted }: ServingOptions,
 ): void {
   const { queuedBytesMax } = memory;
   listener.accept((connection) =>
-    reception.accept(connection, {
+    accepted.accept(connection, {
       env,
       log: logger,
       self: { clusterId, nodeId: node.id },

@@ -7,8 +7,8 @@ import { WebSocket } from 'ws';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import { DEFAULT_RECEPTION, LIMITS, type ReceptionConfig } from '../../common/model/config.ts';
-import { Reception } from '../../common/net/accepted-connections.ts';
+import { type ConnectionLimits, DEFAULT_CONNECTION_LIMITS, LIMITS } from '../../common/model/config.ts';
+import { AcceptedConnections } from '../../common/net/accepted-connections.ts';
 import { Channel } from '../../common/net/channel.ts';
 import { serveWs, WsTransport } from '../../common/net/ws-transport.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
@@ -27,29 +27,29 @@ const GET = {
 } as const;
 
 interface Server {
-  readonly reception: Reception;
+  readonly accepted: AcceptedConnections;
   readonly address: string;
   readonly warnings: string[];
   /** The most bytes that ever waited at once, looked at with every answer. */
   readonly most: () => number;
 }
 
-async function startServer(t: ExecutionContext, config: Partial<ReceptionConfig> = {}): Promise<Server> {
+async function startServer(t: ExecutionContext, config: Partial<ConnectionLimits> = {}): Promise<Server> {
   const warnings: string[] = [];
   const log = { ...silentLogger, warn: (_fields: object, message: string) => warnings.push(message) };
-  const reception = new Reception({ env: realEnv, log, config });
-  const { clientsMax, otherConnectionsMax } = reception.config;
+  const accepted = new AcceptedConnections({ env: realEnv, log, config });
+  const { clientsMax, otherConnectionsMax } = accepted.config;
   let most = 0;
   const listener = await serveWs({
     listen: '127.0.0.1:0',
     env: realEnv,
     bound: {
       connectionsMax: clientsMax + otherConnectionsMax,
-      turnedAway: () => reception.turnedAway(),
+      connectionRefused: () => accepted.connectionRefused(),
     },
     pages: { livez: () => null, readyz: () => null, metrics: () => '' },
     accept: (connection) =>
-      reception.accept(connection, {
+      accepted.accept(connection, {
         env: realEnv,
         log: silentLogger,
         self: { clusterId: CLUSTER, nodeId: 'n-1' },
@@ -57,13 +57,13 @@ async function startServer(t: ExecutionContext, config: Partial<ReceptionConfig>
           request(channel, id) {
             const standing = { epoch: 1, stale: false, staleMs: 0, appliedSeq: 1 };
             channel.reply(id, { kind: 'get-reply', found: true, value: VALUE, revision: 1, ...standing });
-            most = Math.max(most, reception.queuedBytes);
+            most = Math.max(most, accepted.queuedBytes);
           },
         },
       }),
   });
   t.teardown(() => listener.close());
-  return { reception, address: listener.address, warnings, most: () => most };
+  return { accepted, address: listener.address, warnings, most: () => most };
 }
 
 /** A client that greets, asks `gets` times for the value and reads nothing of it. */
@@ -116,7 +116,7 @@ function get(channel: Channel): Promise<number> {
 
 test.serial('20 that read slowly are cut, the fullest first, and what waits stays bounded', async (t) => {
   const server = await startServer(t);
-  const { reception } = server;
+  const { accepted } = server;
   const good = dial(t, server);
   await good.opened;
   const modest = await Promise.all(Array.from({ length: 17 }, () => slowReader(t, server, 1)));
@@ -125,11 +125,11 @@ test.serial('20 that read slowly are cut, the fullest first, and what waits stay
   const closings = greedy.map((socket) => once(socket, 'close'));
   for (const socket of modest) socket.send(encodeEnvelope([{ id: 99, body: GET }]));
   for (let asked = 0; asked < 20; asked++) t.is(await get(good.channel), VALUE.length);
-  t.true(reception.cut === 1 || reception.cut === 2, `${reception.cut} cut`);
-  t.true(server.most() <= DEFAULT_RECEPTION.queuedBytesMax, `${server.most()} bytes waited`);
+  t.true(accepted.cut === 1 || accepted.cut === 2, `${accepted.cut} cut`);
+  t.true(server.most() <= DEFAULT_CONNECTION_LIMITS.queuedBytesMax, `${server.most()} bytes waited`);
   t.deepEqual(
     server.warnings,
-    Array(reception.cut).fill('cutting a connection that does not read its answers'),
+    Array(accepted.cut).fill('cutting a connection that does not read its answers'),
   );
   for (const socket of greedy) socket.resume();
   await Promise.race(closings);
@@ -146,7 +146,7 @@ test.serial('clients beyond the bound are refused in words, nodes are not', asyn
   t.is(error.code, 'OVERLOADED');
   t.regex(error.message, /3 clients already/);
   await dial(t, server, 'n-2').opened;
-  t.like(server.reception, { refused: 1, clients: 3, connections: 4 });
+  t.like(server.accepted, { refused: 1, clients: 3, connections: 4 });
   t.deepEqual(server.warnings, ['connections refused: there are too many']);
 });
 
@@ -165,7 +165,7 @@ test.serial('a client that has gone makes room for another', async (t) => {
     t.is(error.code, 'OVERLOADED', 'the end of the first has not been heard yet');
     second = dial(t, server).opened;
   }
-  t.is(server.reception.clients, 1);
+  t.is(server.accepted.clients, 1);
 });
 
 test.serial('connections that say nothing are bounded as well', async (t) => {
@@ -177,5 +177,5 @@ test.serial('connections that say nothing are bounded as well', async (t) => {
     return socket;
   });
   await Promise.race(silent.map((socket) => once(socket, 'close')));
-  t.is(server.reception.refused, 1);
+  t.is(server.accepted.refused, 1);
 });

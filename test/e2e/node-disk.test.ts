@@ -6,7 +6,7 @@ import type { Client } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import { Reception } from '../../common/net/accepted-connections.ts';
+import { AcceptedConnections } from '../../common/net/accepted-connections.ts';
 import { Metrics } from '../../common/net/metrics.ts';
 import { serveWs } from '../../common/net/ws-transport.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
@@ -46,7 +46,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
     listener,
     stage,
     metrics: new Metrics(),
-    reception: new Reception({ env: realEnv, log: silentLogger }),
+    accepted: new AcceptedConnections({ env: realEnv, log: silentLogger }),
   });
   t.teardown(async () => {
     world.disk.release();

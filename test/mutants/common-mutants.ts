@@ -69,7 +69,7 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     replacement: 'for (let depth = parts.length; depth >= parts.length; depth--) {',
   },
   {
-    name: 'say the last words as plain text',
+    name: 'report the end of a process as plain text',
     rule: 'what ends a process that logs JSON is a line of its log',
     file: 'common/process/main.ts',
     text: 'this.#logger = logger;',
@@ -107,8 +107,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'leave what an abandoned handshake has made',
     rule: 'section 3: no session is left behind',
     file: 'common/zk/link.ts',
-    text: 'state.greeted && this.#options.identity === null) bidFarewell(socket);',
-    replacement: 'state.greeted && this.#options.identity !== null) bidFarewell(socket);',
+    text: 'state.greeted && this.#options.identity === null) sendCloseRequest(socket);',
+    replacement: 'state.greeted && this.#options.identity !== null) sendCloseRequest(socket);',
   },
   {
     name: 'let a link that was given up go on pinging',
@@ -170,8 +170,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'let answers wait without a bound',
     rule: 'section 6: every queue has a bound',
     file: 'common/net/accepted-connections.ts',
-    text: 'if (this.#queuedBytes > this.config.queuedBytesMax) this.#relieve();',
-    replacement: 'if (this.#queuedBytes < 0) this.#relieve();',
+    text: 'if (this.#queuedBytes > this.config.queuedBytesMax) this.#cutFullest();',
+    replacement: 'if (this.#queuedBytes < 0) this.#cutFullest();',
   },
   {
     name: 'cut the connection that waits for least',

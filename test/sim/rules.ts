@@ -271,7 +271,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a write that waits at a deposed owner is sent to the next one': [
       CHANNEL,
-      "const error = this.fate(id, reason, 'UNREACHABLE');",
+      "const error = this.unanswered(id, reason, 'UNREACHABLE');",
     ],
     'a retry that is told so ends': [
       WRITE_CALL,

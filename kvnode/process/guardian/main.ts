@@ -5,7 +5,7 @@ import { fileURLToPath } from 'node:url';
 import { present } from '../../../common/base/assert.ts';
 import { realEnv } from '../../../common/base/env.ts';
 import { availableMemory } from '../../../common/process/available-memory.ts';
-import { type Child, startChild, tellWorker } from '../../../common/process/children.ts';
+import { type Child, reportWorker, startChild } from '../../../common/process/children.ts';
 import { createLogger } from '../../../common/process/log.ts';
 import type { ProcessLife } from '../../../common/process/main.ts';
 import { LAUNCH_VARIABLE, readZkSession } from '../../zk/zk-session-file.ts';
@@ -48,6 +48,6 @@ function startNode(argv: readonly string[], memory: number, launch: string): Chi
     stderr: 'inherit',
     environment: { ...mallocEnvironment(), [LAUNCH_VARIABLE]: launch },
   });
-  tellWorker(child.pid);
+  reportWorker(child.pid);
   return child;
 }

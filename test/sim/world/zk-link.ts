@@ -132,7 +132,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   }
 
   /** The last request of a process that waits no longer for its new session. */
-  #farewell(): void {
+  #closeRequest(): void {
     this.#mayClose = true;
     if (this.#there === null) return;
     this.#ensemble.world.story.count('zk-orphan-closed');
@@ -324,7 +324,8 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     const state = this.#state;
     if (state.kind === 'down') return;
     this.#state = { kind: 'down', reason };
-    if (state.kind === 'dialing' && this.#options.identity === null) this.#out.send(() => this.#farewell());
+    if (state.kind === 'dialing' && this.#options.identity === null)
+      this.#out.send(() => this.#closeRequest());
     else this.#leave();
     this.#ensemble.world.network.forget(this);
     this.#failPending(reason);

@@ -3,8 +3,8 @@
 import test from 'ava';
 import type { Failure } from '../../../common/base/errors.ts';
 import { silentLogger } from '../../../common/base/log.ts';
-import { DEFAULT_RECEPTION, type ReceptionConfig } from '../../../common/model/config.ts';
-import { Reception } from '../../../common/net/accepted-connections.ts';
+import { type ConnectionLimits, DEFAULT_CONNECTION_LIMITS } from '../../../common/model/config.ts';
+import { AcceptedConnections } from '../../../common/net/accepted-connections.ts';
 import { Channel } from '../../../common/net/channel.ts';
 import type { GetReply } from '../../../common/wire/messages.ts';
 import { MemoryNet } from '../../support/memory-net.ts';
@@ -23,15 +23,15 @@ class World {
   readonly env = new VirtualEnv();
   readonly net = new MemoryNet(this.env);
   readonly warnings: object[] = [];
-  readonly reception: Reception;
+  readonly accepted: AcceptedConnections;
   readonly address: string;
 
-  constructor(config: Partial<ReceptionConfig> = {}) {
+  constructor(config: Partial<ConnectionLimits> = {}) {
     const { env } = this;
     const log = { ...silentLogger, warn: (fields: object) => this.warnings.push(fields) };
-    this.reception = new Reception({ env, log, config });
+    this.accepted = new AcceptedConnections({ env, log, config });
     this.address = this.net.listen((connection) =>
-      this.reception.accept(connection, {
+      this.accepted.accept(connection, {
         env,
         log: silentLogger,
         self: SELF,
@@ -75,7 +75,7 @@ test('what is read in time cuts nobody', async (t) => {
     world.ask(channel, 40);
     await world.env.run(5);
   }
-  t.like(world.reception, { cut: 0, queuedBytes: 0, connections: 1, clients: 1 });
+  t.like(world.accepted, { cut: 0, queuedBytes: 0, connections: 1, clients: 1 });
 });
 
 test('the fullest connection is cut once too much waits for all of them, and no more than that', async (t) => {
@@ -85,18 +85,18 @@ test('the fullest connection is cut once too much waits for all of them, and no 
   world.ask(fullest.channel, 62);
   for (const { channel, asks } of small) world.ask(channel, asks);
   const late = await world.dial();
-  t.is(world.reception.cut, 0, 'it is read again');
+  t.is(world.accepted.cut, 0, 'it is read again');
   // All at once: 122 MiB, and with the last ones more than the bound.
   world.ask(fullest.channel, 62);
   for (const { channel, asks } of small) world.ask(channel, asks);
   world.ask(late.channel, 20);
   await world.env.run(50);
-  t.is(world.reception.cut, 1);
+  t.is(world.accepted.cut, 1);
   t.is(fullest.closed()?.code, 'UNREACHABLE');
   for (const { closed } of [...small, late]) t.is(closed(), null);
   t.is(world.warnings.length, 1);
   t.like(world.warnings[0], { peer: 'memory:client' });
-  t.like(world.reception, { queuedBytes: 0, connections: 4, clients: 4 });
+  t.like(world.accepted, { queuedBytes: 0, connections: 4, clients: 4 });
 });
 
 test('clients beyond the bound are refused, nodes are not, and the log says so once a second', async (t) => {
@@ -106,7 +106,7 @@ test('clients beyond the bound are refused, nodes are not, and the log says so o
   t.is((await world.dial()).closed()?.code, 'OVERLOADED');
   t.is((await world.dial()).closed()?.code, 'OVERLOADED');
   t.is((await world.dial('n-2')).closed(), null);
-  t.like(world.reception, { refused: 2, clients: 2, connections: 3 });
+  t.like(world.accepted, { refused: 2, clients: 2, connections: 3 });
   t.is(world.warnings.length, 1);
   await world.env.run(2_000);
   await world.dial();
@@ -120,5 +120,5 @@ test('the bounds fit each other', (t) => {
   t.throws(() => new World({ queuedBytesMax: 127 * MIB }), {
     message: /a lone slow reader is refused, not cut/,
   });
-  t.deepEqual(new World().reception.config, DEFAULT_RECEPTION);
+  t.deepEqual(new World().accepted.config, DEFAULT_CONNECTION_LIMITS);
 });

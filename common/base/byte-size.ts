@@ -17,7 +17,9 @@ const UNITS: ReadonlyMap<string, number> = new Map([
   ['tib', 1024 ** 4],
 ]);
 
-/** Bytes; null where `text` is no amount. A single letter (512m) counts in powers of 1024, as Docker's and Java's do. */
+/**
+ * The amount in bytes; null if `text` is not an amount. A single letter (512m) counts in powers of 1024, as in Docker and Java.
+ */
 export function parseByteSize(text: string): number | null {
   const match = /^([0-9]{1,15}(?:\.[0-9]{1,6})?) ?([A-Za-z]{0,3})$/.exec(text.trim());
   const unit = UNITS.get(match?.[2]?.toLowerCase() ?? '');
@@ -26,7 +28,7 @@ export function parseByteSize(text: string): number | null {
   return Number.isSafeInteger(bytes) ? bytes : null;
 }
 
-/** In the largest unit that divides it well: `256 MiB`. */
+/** The amount in its largest binary unit, such as `256 MiB`. */
 export function formatByteSize(bytes: number): string {
   if (bytes < 1024) return `${bytes} B`;
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];

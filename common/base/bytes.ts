@@ -9,16 +9,16 @@ const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 export const emptyBytes: Bytes = new Uint8Array(0);
 
-/** Keys are mostly short and ASCII: up to this length such a string is encoded here, at a fifth of the cost of TextEncoder. */
+/** Most keys are short and ASCII. Up to this length, encoding them here costs less than TextEncoder. */
 const SHORT_LENGTH = 64;
 
-/** UTF-8 bytes of a string; bytes are returned as they are. */
+/** The UTF-8 bytes of a string. Bytes are returned as they are. */
 export function toBytes(value: string | Bytes): Bytes {
   if (typeof value !== 'string') return value;
   return (value.length <= SHORT_LENGTH ? asciiBytes(value) : null) ?? encoder.encode(value);
 }
 
-/** Null where it is not all ASCII. */
+/** Null if not every character is ASCII. */
 function asciiBytes(text: string): Bytes | null {
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) {
@@ -29,7 +29,7 @@ function asciiBytes(text: string): Bytes | null {
   return bytes;
 }
 
-/** The byte at an index. Throws RangeError where there is none. */
+/** The byte at an index. Throws RangeError if there is none. */
 export function byteAt(bytes: Bytes, at: number): number {
   const byte = bytes[at];
   if (byte === undefined) throw new RangeError(`no byte at ${at} of ${bytes.length}`);
@@ -50,10 +50,10 @@ export function equalBytes(a: Bytes, b: Bytes): boolean {
   return a.length === b.length && compareBytes(a, b) === 0;
 }
 
-/** What is kept of a message may keep as much of it alive: what a socket gives at once. */
+/** A view that is kept may keep this many bytes of memory alive: as many as one read of a socket gives. */
 const PINNED_BYTES_MAX = 64 * 1024;
 
-/** The view itself, or a copy where it is a small part of much memory. */
+/** The view itself, or a copy of it if the view would keep much more memory alive than it has. */
 export function keepable(view: Bytes): Bytes {
   const { byteLength } = view.buffer;
   return byteLength <= PINNED_BYTES_MAX || view.length * 2 >= byteLength ? view : new Uint8Array(view);
@@ -82,7 +82,7 @@ export function toHex(bytes: Bytes): string {
   return text;
 }
 
-/** Inverse of {@link toHex}; throws RangeError on anything else. */
+/** The inverse of {@link toHex}. Throws RangeError for other text. */
 export function fromHex(text: string): Bytes {
   if (text.length % 2 !== 0 || /[^0-9a-fA-F]/.test(text)) throw new RangeError(`not hexadecimal: ${text}`);
   const bytes = new Uint8Array(text.length / 2);
@@ -90,7 +90,7 @@ export function fromHex(text: string): Bytes {
   return bytes;
 }
 
-/** The UTF-8 text of `bytes`, or null where they are not valid UTF-8. */
+/** The UTF-8 text of `bytes`, or null if they are not valid UTF-8. */
 export function utf8OrNull(bytes: Bytes): string | null {
   try {
     return strictDecoder.decode(bytes);
@@ -124,9 +124,9 @@ export function parseBytes(text: string): Bytes {
     const character = text[i] as string;
     if (character !== '\\') {
       const point = text.codePointAt(i) as number;
-      const whole = String.fromCodePoint(point);
-      out.push(...encoder.encode(whole));
-      i += whole.length;
+      const complete = String.fromCodePoint(point);
+      out.push(...encoder.encode(complete));
+      i += complete.length;
       continue;
     }
     const kind = text[i + 1];
@@ -156,7 +156,9 @@ function sequenceLength(bytes: Bytes, at: number): number {
   return 0;
 }
 
-/** Control, format, surrogate, unassigned and line-breaking characters would spoil or disguise a line of output. */
+/**
+ * False for control, format, surrogate, unassigned and line-breaking characters, which would spoil or disguise a line of output.
+ */
 function isPrintable(character: string): boolean {
   return !/[\p{C}\p{Zl}\p{Zp}]/u.test(character);
 }

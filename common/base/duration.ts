@@ -1,4 +1,4 @@
-// Lengths of time as people read them.
+// Durations in a form for people.
 
 /** `14 s`, `3 min 5 s`, `2 h 10 min`, `4 d 3 h`. */
 export function formatDuration(ms: number): string {

@@ -1,5 +1,5 @@
-// The world that code may not touch directly: time, timers, randomness. Real here; the simulator has a twin.
-// Nothing else in the project reads a clock, sets a timer or draws a random number.
+// Time, timers and random numbers, behind an interface: this file has the real ones, and the simulator has a twin. Nothing else in
+// the project reads a clock, sets a timer or draws a random number.
 
 export interface Timer {
   cancel(): void;
@@ -8,11 +8,11 @@ export interface Timer {
 export interface Env {
   /** Monotonic milliseconds, fractional; never goes back. The only clock that decisions may use. */
   now(): number;
-  /** Unix milliseconds, for people to read; decides nothing. */
+  /** Unix milliseconds, for people to read. No decision may depend on it. */
   wallNow(): number;
   /** Runs `task` once after at least `ms` milliseconds. */
   after(ms: number, task: () => void): Timer;
-  /** Runs `task` at the end of this turn of the event loop, after the input that is already there. */
+  /** Runs `task` at the end of this turn of the event loop, after the input that has already arrived is read. */
   soon(task: () => void): void;
   /** Uniform in [0, 1). */
   random(): number;
@@ -42,8 +42,8 @@ export function delay(env: Env, ms: number): Promise<void> {
 }
 
 /**
- * Calls `task` every `ms` milliseconds, plus or minus a tenth so that many processes spread out, until cancelled. A function
- * is asked before each wait.
+ * Calls `task` every `ms` milliseconds until cancelled, plus or minus a tenth so that many processes do not act together.
+ * @param ms the interval, or a function that gives it before each wait
  */
 export function every(env: Env, ms: number | (() => number), task: () => void): Timer {
   let timer = env.after(jitter(), run);

@@ -1,7 +1,6 @@
-// Whole numbers from 0 to 2^53 - 1 as bytes, in the three forms that files and messages use. `le`: the lowest byte first, as
-// the log and LevelDB's files have them. `be`: the highest byte first, so that keys of the state store sort as their
-// numbers do. Varint: seven bits a byte, the lowest first, as protobuf and LevelDB have them. A read outside of the bytes throws
-// RangeError.
+// Encodes whole numbers from 0 to 2^53 - 1 in the three forms that files and messages use. `le` (little-endian): in the log and in
+// LevelDB's files. `be` (big-endian): in keys of the state store, so that they sort as their numbers do. Varint: seven bits a byte,
+// the lowest first, in protobuf and LevelDB. A read outside of the bytes throws RangeError.
 
 import { type Bytes, byteAt } from './bytes.ts';
 
@@ -17,7 +16,7 @@ export function getU32le(bytes: Bytes, at: number): number {
   return viewOf(bytes).getUint32(at, true);
 }
 
-/** In a view, as a log's record has many of them. */
+/** Takes a view, because a record of the log has many such numbers. */
 export function putU64le(view: DataView, at: number, value: number): void {
   view.setUint32(at, value >>> 0, true);
   view.setUint32(at + 4, (value / TWO_32) >>> 0, true);
@@ -27,7 +26,7 @@ export function getU64le(view: DataView, at: number): number {
   return view.getUint32(at + 4, true) * TWO_32 + view.getUint32(at, true);
 }
 
-/** Byte by byte, as `getU32be`: a key has one number, for which a view would cost more than it saves. */
+/** Works byte by byte, as `getU32be` does: a key has one such number, and a view would cost more than it saves. */
 export function putU32be(into: Bytes, at: number, value: number): void {
   into[at] = value >>> 24;
   into[at + 1] = value >>> 16;
@@ -51,10 +50,10 @@ export function getU64be(bytes: Bytes, at: number): number {
 
 // ---- varints -----------------------------------------------------------------------------------------------------
 
-/** The longest varint of a safe integer. */
+/** The length of the longest varint of a safe integer. */
 export const VARINT_BYTES_MAX = 8;
 
-/** Bytes that a varint takes. Throws RangeError for what is no safe integer from 0 on. */
+/** How many bytes the varint takes. Throws RangeError if `value` is not a safe integer, or negative. */
 export function varintSize(value: number): number {
   if (!Number.isSafeInteger(value) || value < 0) throw new RangeError(`${value} is not a safe integer`);
   if (value < 0x80) return 1;
@@ -66,7 +65,7 @@ export function varintSize(value: number): number {
   return size;
 }
 
-/** Writes `varintSize(value)` bytes at `at`, for which there must be room; answers where they end. */
+/** Writes `varintSize(value)` bytes at `at` and returns their end. There must be room for them. */
 export function putVarint(into: Bytes, at: number, value: number): number {
   if (value >= 0x80) return putLongVarint(into, at, value);
   into[at] = value;
@@ -88,14 +87,14 @@ function putLongVarint(into: Bytes, at: number, value: number): number {
   return end;
 }
 
-/** Bytes up to `len`, read so far up to `pos`: protobufjs's names for them. */
+/** Bytes up to `len`, of which those up to `pos` have been read. The names are those of protobufjs. */
 export interface VarintSource {
   readonly buf: Bytes;
   pos: number;
   readonly len: number;
 }
 
-/** Reads a varint and goes past it. Throws RangeError where it is cut short or no safe integer. */
+/** Reads a varint and moves `pos` behind it. Throws RangeError if it is incomplete or not a safe integer. */
 export function readVarint(source: VarintSource): number {
   const { pos } = source;
   const byte = pos < source.len ? byteAt(source.buf, pos) : 0x80;
@@ -104,7 +103,7 @@ export function readVarint(source: VarintSource): number {
   return byte;
 }
 
-/** The first four bytes need no multiplication. */
+/** The first four bytes are read with shifts, which are faster than multiplications. */
 function readLongVarint(source: VarintSource): number {
   const { buf, len } = source;
   let at = source.pos;

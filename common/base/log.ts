@@ -1,4 +1,4 @@
-// What code that logs asks for. `common/process` makes the real one; tests and the simulator pass their own.
+// The interface of a logger. `common/process` makes the real one; tests and the simulator pass their own.
 
 export interface Logger {
   debug(fields: object, message: string): void;

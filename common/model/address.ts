@@ -1,22 +1,22 @@
-// `host:port` as flags, connect strings, znodes and log lines write it; an IPv6 host stands in brackets. This is the only
-// parser of addresses. It takes exactly what a connection can be made to: a host that `new URL` refuses is no address here
-// either, so that what passed a flag or a znode's decoder cannot fail later, where it is dialled.
+// `host:port` in flags, connect strings, znodes and log lines. An IPv6 host is written in brackets. This is the only parser of
+// addresses. It accepts only what a connection can be made to: a host that `new URL` refuses is refused here as well, so that an
+// address which passed a flag or a znode's decoder does not fail later, when it is dialled.
 
 import { RangekeeperError } from '../base/errors.ts';
 
 export interface Address {
   /** Without brackets. */
   readonly host: string;
-  /** 0, where one listens: any free port. */
+  /** 0 in an address to listen on: any free port. */
   readonly port: number;
 }
 
-/** DNS names end there; so does every address that is worth storing. */
+/** The length of the longest DNS name. */
 const HOST_LENGTH_MAX = 253;
 const PORT_MAX = 65_535;
 const NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/;
 
-/** Throws RangekeeperError INVALID_ARGUMENT with one clear line. */
+/** Throws RangekeeperError INVALID_ARGUMENT with a message of one line. */
 export function parseAddress(text: string): Address {
   const address = readAddress(text, null);
   if (address === null)
@@ -24,7 +24,7 @@ export function parseAddress(text: string): Address {
   return address;
 }
 
-/** Null for what is no address. `defaultPort`: for a text without a port; null: it must have one. */
+/** Null if `text` is not an address. @param defaultPort for a text without a port; null: the text must have one */
 export function readAddress(text: string, defaultPort: number | null): Address | null {
   const match = /^(?:\[([^\]]*)\]|([^:[\]]+))(?::([0-9]{1,5}))?$/.exec(text);
   const host = match?.[1] ?? match?.[2];
@@ -34,12 +34,14 @@ export function readAddress(text: string, defaultPort: number | null): Address |
   return isHost(host, isBracketed) ? { host, port } : null;
 }
 
-/** An address that others can be told: it names one host and a port. */
+/** Whether others can connect to the address: it names one host and a port. */
 export function isReachable({ host, port }: Address): boolean {
   return port > 0 && !isEveryAddress(host);
 }
 
-/** `0.0.0.0`, `::`: to listen there is to listen at every address of the machine; nobody can connect to it from elsewhere. */
+/**
+ * Whether the host is `0.0.0.0`, `::` or the like, which mean all addresses of the machine. Other machines cannot connect to it.
+ */
 export function isEveryAddress(host: string): boolean {
   const name = normalized(host);
   return name === '0.0.0.0' || name === '[::]' || name === '[::ffff:0:0]';
@@ -58,7 +60,7 @@ function bracketed(host: string): string {
   return host.includes(':') ? `[${host}]` : host;
 }
 
-/** The host as a URL has it, where each address is written in one way only; null: no URL can hold it. */
+/** The host in the form that URLs have, in which each address has one spelling; null: not allowed in a URL. */
 function normalized(host: string): string | null {
   try {
     return new URL(`ws://${bracketed(host)}/`).hostname;

@@ -14,38 +14,43 @@ export const LIMITS = {
   /** A page of a scan. */
   pageRowsMax: 10_000,
   pageBytesMax: 1024 * 1024,
-  /** R13: numbers of one client from the lowest that may be sent again to the highest. */
+  /** R13: how far the highest number of a client's writes may be above the lowest one that may still be sent again. */
   writeWindow: 16_384,
   rangesPerNamespaceCreated: 256,
   namespaceNameMax: 64,
   replicationFactorMax: 9,
   /** A namespace's id is stored in 4 bytes of each key. */
   namespaceIdMax: 2 ** 32 - 1,
-  /** A range's id has at most so many digits in its znode's name. */
+  /** A range's id has at most 15 digits in its znode's name. */
   rangeIdMax: 10 ** 15 - 1,
-  /** A counter of ids is taken for rubbish where fewer than so many are left. */
+  /** A counter that leaves fewer ids than this is not credible, and is refused. */
   idsLeftMin: 2 ** 20,
-  /** A task's znode: what administrators ask for is small, and is written again with each change of its state. */
+  /** Bytes of a task's znode. It is written again at each change of the task's state, so it must be small. */
   taskBytesMax: 64 * 1024,
 } as const;
 
 /** How a node behaves in replication (docs/replication.md). */
 export interface ReplicationConfig {
-  /** R13: clients whose answers a range keeps. As the next one, the same on every node of a cluster for ever. */
+  /**
+   * R13: clients whose answers a range keeps. This and the next one must be the same on all nodes of a cluster, and never change.
+   */
   readonly clientSessionsMax: number;
-  /** R13: answers that a range keeps, of all clients together. */
+  /** R13: answers that a range keeps for all clients together. */
   readonly clientAnswersMax: number;
   /** R5: a member whose oldest unacknowledged entry is older leaves the in-sync set. */
   readonly lagMs: number;
-  /** R5: an owner that commits nothing for so long while entries wait hands over. */
+  /** R5: an owner hands over if entries wait and it commits nothing for so long. */
   readonly stuckMs: number;
-  /** The same where handing over has not helped: twice as long each time, and at most so long. */
+  /** If a hand-over has not helped, the next one comes after twice the time, up to this. */
   readonly stuckMsMax: number;
   /** If the log waits for the disk longer than this, the node is unhealthy and hands over what it owns. */
   readonly diskStallMs: number;
   /** The node stays unhealthy until the disk has worked for this time. */
   readonly diskRecoveryMs: number;
-  /** Shortest interval of heartbeats, which are Appends without entries: they carry commitSeq and stamps, and show that the owner lives. */
+  /**
+   * Shortest interval of heartbeats, which are Appends without entries: they carry commitSeq and stamps, and show that the owner
+   * lives.
+   */
   readonly heartbeatMs: number;
   /**
    * To a follower that has everything, the interval is at least this for each range that the node owns, so that many idle ranges
@@ -54,7 +59,7 @@ export interface ReplicationConfig {
   readonly heartbeatMsPerRange: number;
   /** The interval grows with the time since the last commit of the range, up to this. */
   readonly heartbeatMsMax: number;
-  /** A probe or a lost Append is repeated after so long. */
+  /** An unanswered probe or Append is repeated after this time. */
   readonly resendMs: number;
   /** Bytes of entries in flight to one follower. */
   readonly inflightBytesMax: number;
@@ -62,18 +67,24 @@ export interface ReplicationConfig {
   readonly appendBytesMax: number;
   /** Bytes of rows in one chunk of a snapshot; a few chunks are in flight to a receiver. */
   readonly snapshotChunkBytes: number;
-  /** Of rows in all snapshots that a node sends, while it has work for clients; else they leave as fast as they can. */
+  /** Bytes of rows in all snapshots that a node sends while it has work for clients. Without such work there is no limit. */
   readonly snapshotBytesPerSecond: number;
-  /** Entries appended and not yet committed in one range; beyond it writes get OVERLOADED. */
+  /** Entries of one range that are appended and not yet committed. Further writes get OVERLOADED. */
   readonly uncommittedEntriesMax: number;
   readonly uncommittedBytesMax: number;
   /** Each range's replicas, and each node's state store, are verified once in this period; 0: never. */
   readonly scrubEveryMs: number;
-  /** Bytes that a node reads to verify them, while it has work for clients; else it reads as fast as it can. */
+  /** Bytes that a node reads to verify them while it has work for clients. Without such work there is no limit. */
   readonly scrubBytesPerSecond: number;
-  /** A consistency check waits so long for a silent replica, and twice the time that the owner took to read its own. */
+  /**
+   * A consistency check waits for a replica's answer for so long, plus twice the time that the owner took to read its own
+   * replica.
+   */
   readonly checkTimeoutMs: number;
-  /** Bytes of the writes that wait in all ranges that a node owns: many ranges that cannot commit fill no memory. */
+  /**
+   * Bytes of the writes that wait in all ranges of a node together, so that many ranges that cannot commit do not fill its
+   * memory.
+   */
   readonly uncommittedNodeBytesMax: number;
 }
 
@@ -102,45 +113,54 @@ export const DEFAULT_REPLICATION: ReplicationConfig = {
 };
 
 export function checkReplication(config: ReplicationConfig): void {
-  assert(config.clientSessionsMax > 0, 'some client is remembered');
-  assert(LIMITS.writeWindow <= config.clientAnswersMax, 'the answers of one client have a place');
-  assert(config.heartbeatMs < config.lagMs, 'heartbeatMs < lagMs: silence must show before it counts');
+  assert(config.clientSessionsMax > 0, 'clientSessionsMax > 0');
+  assert(
+    LIMITS.writeWindow <= config.clientAnswersMax,
+    'writeWindow <= clientAnswersMax: there is room for all answers of one client',
+  );
+  assert(
+    config.heartbeatMs < config.lagMs,
+    'heartbeatMs < lagMs: a member is not late between two heartbeats',
+  );
   assert(config.heartbeatMs <= config.heartbeatMsMax, 'heartbeatMs <= heartbeatMsMax');
-  assert(config.resendMs < config.lagMs, 'resendMs < lagMs: one lost message is no reason to shrink');
-  assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: shrink is tried before hand-over');
-  assert(config.lagMs < config.diskStallMs, 'lagMs < diskStallMs: a slow sync is no stall');
+  assert(
+    config.resendMs < config.lagMs,
+    'resendMs < lagMs: one lost message does not cost a member its place',
+  );
+  assert(config.lagMs < config.stuckMs, 'lagMs < stuckMs: the owner removes members before it hands over');
+  assert(config.lagMs < config.diskStallMs, 'lagMs < diskStallMs: a slow sync is not a stall');
   assert(config.stuckMs <= config.stuckMsMax, 'stuckMs <= stuckMsMax');
   assert(
     config.diskStallMs + config.lagMs < config.stuckMs,
-    'diskStallMs + lagMs < stuckMs: the node that knows its disk to stall hands over before one that only guesses',
+    'diskStallMs + lagMs < stuckMs: a node whose disk stalls hands over before a node that only suspects it',
   );
   assert(
     config.diskStallMs < config.diskRecoveryMs,
-    'diskStallMs < diskRecoveryMs: one good sync is no recovery',
+    'diskStallMs < diskRecoveryMs: one good sync is not a recovery',
   );
   assert(config.appendBytesMax <= config.inflightBytesMax, 'appendBytesMax <= inflightBytesMax');
   assert(
     config.appendBytesMax + LIMITS.operationBytesMax <= LIMITS.messageBytesMax,
-    'an Append fits a message',
+    'an Append fits into a message',
   );
   assert(
     config.uncommittedBytesMax <= config.uncommittedNodeBytesMax,
     'uncommittedBytesMax <= uncommittedNodeBytesMax',
   );
-  assert(config.snapshotChunkBytes > 0, 'a chunk of a snapshot holds something');
-  assert(config.scrubEveryMs >= 0, 'a period is no less than nothing');
-  assert(config.scrubBytesPerSecond > 0, 'a scrub goes on, whatever else there is to do');
-  assert(config.lagMs < config.checkTimeoutMs, 'lagMs < checkTimeoutMs: a slow replica is no silent one');
-  assert(config.snapshotBytesPerSecond > 0, 'a snapshot goes on, whatever else there is to do');
+  assert(config.snapshotChunkBytes > 0, 'snapshotChunkBytes > 0');
+  assert(config.scrubEveryMs >= 0, 'scrubEveryMs >= 0');
+  assert(config.scrubBytesPerSecond > 0, 'scrubBytesPerSecond > 0: a scrub never stands still');
+  assert(config.lagMs < config.checkTimeoutMs, 'lagMs < checkTimeoutMs: a slow replica has time to answer');
+  assert(config.snapshotBytesPerSecond > 0, 'snapshotBytesPerSecond > 0: a snapshot never stands still');
 }
 
-/** What a node takes in from outside (common/net/accepted-connections.ts). */
+/** Bounds of the connections that a node accepts (common/net/accepted-connections.ts). */
 export interface ConnectionLimits {
-  /** Connections of clients at once; one more is refused. */
+  /** Connections of clients at once. Further ones are refused. */
   readonly clientsMax: number;
-  /** Beside them: of nodes, of probes, and of whoever has not said yet who it is. */
+  /** Other connections at once: of nodes, of probes, and those whose handshake is not done yet. */
   readonly otherConnectionsMax: number;
-  /** Bytes of answers that wait for all connections together; beyond it the fullest connection is cut. */
+  /** Bytes of answers that wait in all connections together. If there are more, the fullest connection is cut. */
   readonly queuedBytesMax: number;
 }
 
@@ -150,24 +170,27 @@ export const DEFAULT_CONNECTION_LIMITS: ConnectionLimits = {
   queuedBytesMax: 128 * 1024 * 1024,
 };
 
-/** `channelBytesMax`: what may wait for one connection before its requests are refused. */
+/** Throws AssertionError. @param channelBytesMax bytes that may wait in one connection before its requests are refused */
 export function checkConnectionLimits(config: ConnectionLimits, channelBytesMax: number): void {
-  assert(config.clientsMax > 0 && config.otherConnectionsMax > 0, 'somebody is let in');
+  assert(
+    config.clientsMax > 0 && config.otherConnectionsMax > 0,
+    'clientsMax > 0 and otherConnectionsMax > 0',
+  );
   assert(
     2 * channelBytesMax <= config.queuedBytesMax,
-    'two connections may be full: a lone slow reader is refused, not cut',
+    'two connections may be full: the requests of a single slow reader are refused before it is cut',
   );
 }
 
 /** ZooKeeper session and lease (docs/zookeeper.md#the-lease). */
 export interface SessionConfig {
-  /** T: the session timeout asked for; the server's answer is what counts. */
+  /** T: the session timeout that is requested. The server's answer counts. */
   readonly sessionMs: number;
-  /** Heartbeats are sent every T divided by this. */
+  /** How many heartbeats are sent in a time of T. */
   readonly heartbeatsPerSession: number;
-  /** Subtracted from every lease, beside tickTime/2: clock rates, scheduling. At least 100. */
+  /** Subtracted from every lease besides tickTime/2, for differences of clock rates and for scheduling, ms. At least 100. */
   readonly leaseSlackMs: number;
-  /** Every watched path is re-read this often, whatever the watches say. */
+  /** Every watched path is read again this often, ms, even if no watch has fired. */
   readonly pollMs: number;
 }
 
@@ -182,7 +205,7 @@ export function checkSession(config: SessionConfig): void {
   assert(config.leaseSlackMs >= 100, 'leaseSlackMs >= 100');
   assert(
     config.sessionMs / config.heartbeatsPerSession < config.sessionMs / 3,
-    'several heartbeats a session',
+    'more than three heartbeats in a time of T',
   );
   assert(config.leaseSlackMs < config.sessionMs / 4, 'leaseSlackMs is small against the session');
 }

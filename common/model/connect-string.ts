@@ -1,18 +1,18 @@
-// `host:port,host:port/root`: the servers of an ensemble, and the znode under which all of a cluster's znodes are. The flag
-// --zk and the ZooKeeper client read it with this one parser.
+// The connect string `host:port,host:port/root`: the servers of a ZooKeeper ensemble, and the znode that contains all znodes of the
+// cluster. The flag --zk and the ZooKeeper client share this parser.
 
 import { RangekeeperError } from '../base/errors.ts';
 import { type Address, readAddress } from './address.ts';
 
 export interface ConnectString {
   readonly servers: readonly Address[];
-  /** Without a slash at the end; empty: the root of ZooKeeper itself. */
+  /** Without a slash at its end. Empty: ZooKeeper's own root. */
   readonly root: string;
 }
 
 const DEFAULT_PORT = 2181;
 
-/** Throws RangekeeperError INVALID_ARGUMENT with the reason. IPv6 addresses stand in brackets. */
+/** Throws RangekeeperError INVALID_ARGUMENT with the reason. IPv6 addresses are written in brackets. */
 export function parseConnectString(text: string): ConnectString {
   const slash = text.indexOf('/');
   const hosts = slash === -1 ? text : text.slice(0, slash);
@@ -28,7 +28,7 @@ function parseServer(text: string, part: string): Address {
   return server;
 }
 
-/** As ZooKeeper has it: names between single slashes, none empty, `.` or `..`. */
+/** ZooKeeper's rule: names between single slashes, none of them empty, `.` or `..`. */
 function isPath(path: string): boolean {
   return path
     .slice(1)

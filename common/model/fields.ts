@@ -1,34 +1,34 @@
-// Reads JSON that others wrote, field by field: every field is asked for by its type and bounds, and whatever does not fit
-// ends in a BadDataError. Fields that nobody asks for are ignored, as a newer version may have added them. Decoders of
-// znodes and of a node's status are made with this; nothing else may turn outside JSON into a record.
+// Reads JSON from outside, field by field. The reader asks for each field by its type and bounds, and gets a BadDataError for what
+// does not fit. Other fields are ignored, as a newer version may have added them. The decoders of znodes and of a node's status are
+// made with this. Nothing else may turn outside JSON into a record.
 
 import { type Bytes, parseBytes } from '../base/bytes.ts';
 
-/** What came from outside is not what it should be. The message is one short line that names the field. */
+/** Data from outside is not as it should be. The message is one short line that names the field. */
 export class BadDataError extends Error {
   override readonly name = 'BadDataError';
 }
 
-/** It was written by another version, in a format that this one does not know. */
+/** The data was written by another version, in a format that this one does not know. */
 export class UnknownFormatError extends BadDataError {}
 
 /**
- * The highest number that is taken from outside for an id, an epoch, a seq or a version. There is room above it, so that
- * counting on from it stays exact.
+ * The highest id, epoch, seq or version that is accepted from outside. It is below the highest exact integer, so that counting on
+ * from it stays exact.
  */
 export const COUNTER_MAX = 2 ** 52;
 
-/** Names of nodes and sessions, whoever chose them. */
+/** Ids of nodes and sessions, and other names from outside. */
 const ID = /^[A-Za-z0-9._:-]{1,64}$/;
-/** What a line of text must not hold. */
+/** Characters that a line of text must not have. */
 const CONTROL = /\p{Cc}/u;
 const UNIX_MS_MAX = 8.64e15;
-/** Of a value that an error shows. */
+/** Characters of a value that an error shows. */
 const SHOWN_MAX = 40;
 
 export type Reader<T> = (field: Field) => T;
 
-/** One value of unknown type, with the way to it. */
+/** One value of unknown type, with its path for errors. */
 export class Field {
   readonly #name: string;
   readonly #value: unknown;
@@ -46,7 +46,7 @@ export class Field {
     }
   }
 
-  /** A field of this object; what is absent counts as null. */
+  /** A field of this object. An absent one counts as null. */
   get(name: string): Field {
     const value = this.#value;
     if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.bad('no object');
@@ -54,7 +54,7 @@ export class Field {
     return new Field(this.#name === '' ? name : `${this.#name}.${name}`, inner);
   }
 
-  /** `read`, or null where the value is null or absent. */
+  /** What `read` gives, or null if the value is null or absent. */
   orNull<T>(read: Reader<T>): T | null {
     return this.#value === null || this.#value === undefined ? null : read(this);
   }
@@ -133,7 +133,7 @@ export class Field {
 
   /** Bytes in formatBytes' text form. */
   bytes(lengthMax: number): Bytes {
-    // Four characters a byte where none of them is text.
+    // A byte takes up to four characters.
     const text = this.text(4 * lengthMax);
     let bytes: Bytes;
     try {
@@ -145,7 +145,7 @@ export class Field {
     return bytes;
   }
 
-  /** That this field is not what it should be, for the reader to throw. */
+  /** The error that says what is wrong with this field, for the reader to throw. */
   bad(fault: string): BadDataError {
     const json = JSON.stringify(this.#value) ?? 'nothing';
     const shown = json.length > SHOWN_MAX ? `${json.slice(0, SHOWN_MAX)}...` : json;

@@ -1,20 +1,20 @@
-// Names of the numbers and strings that travel everywhere (docs/README.md#words). All numbers are safe integers.
+// Types of the ids and numbers that are used everywhere (docs/README.md#words). All numbers are safe integers.
 
-/** Identity of a data directory: `n-` and 16 hex digits, made once; a wiped disk is a new node. */
+/** Identity of a data directory: `n-` and 16 hex digits, drawn once. An emptied disk is a new node. */
 export type NodeId = string;
 /** A ZooKeeper session id: 16 hex digits. */
 export type SessionId = string;
-/** Unique in the cluster for ever; never reused. */
+/** Unique in the cluster, and never used twice. */
 export type RangeId = number;
 export type NamespaceId = number;
-/** Rises with every change of a range's owner; fences the old one. The first owner has epoch 1. */
+/** Rises with every change of a range's owner, and fences the old one. The first owner has epoch 1. */
 export type Epoch = number;
-/** Place in a range's sequence log, from 1; a key's revision is the seq of its last write, 0 where it is absent. */
+/** Number of an entry in a range's log, from 1. A key's revision is the seq of its last write, or 0 if the key is absent. */
 export type Seq = number;
-/** Incarnation of a replica: new at each addition to a range's replicas, never reused (R9). */
+/** Incarnation of a replica: each replica that is added to a range gets a higher one, and none is used twice (R9). */
 export type Inc = number;
 
-/** A place in a sequence log with the epoch of the entry there; `{epoch: 0, seq: 0}` is before everything. */
+/** A place in a range's log: the seq and the epoch of the entry there. `{epoch: 0, seq: 0}` is before the first entry. */
 export interface Position {
   readonly epoch: Epoch;
   readonly seq: Seq;
@@ -22,7 +22,7 @@ export interface Position {
 
 export const origin: Position = { epoch: 0, seq: 0 };
 
-/** The order of (epoch, seq): which of two logs is more up to date. */
+/** Orders by epoch, then by seq. The log with the higher last position is more up to date. */
 export function comparePositions(a: Position, b: Position): number {
   return a.epoch === b.epoch ? a.seq - b.seq : a.epoch - b.epoch;
 }

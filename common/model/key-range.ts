@@ -1,4 +1,4 @@
-// Intervals of keys, `[start, end)`: start may be empty (the first key), end null is unbounded, never empty.
+// Intervals of keys, `[start, end)`. An empty start is the first key. A null end means unbounded; an empty end never does.
 
 import { type Bytes, compareBytes, emptyBytes, formatBytes } from '../base/bytes.ts';
 
@@ -13,7 +13,7 @@ export function contains(range: KeyRange, key: Bytes): boolean {
   return compareBytes(range.start, key) <= 0 && isBefore(key, range.end);
 }
 
-/** Whether `key` lies below the end `end`; every key lies below null. */
+/** Whether `key` is below the end. Every key is below null. */
 export function isBefore(key: Bytes, end: Bytes | null): boolean {
   return end === null || compareBytes(key, end) < 0;
 }
@@ -32,7 +32,7 @@ export function overlaps(a: KeyRange, b: KeyRange): boolean {
   return isBefore(a.start, b.end) && isBefore(b.start, a.end);
 }
 
-/** The part that both share; may be empty. */
+/** The keys that are in both. The result may be empty. */
 export function intersect(a: KeyRange, b: KeyRange): KeyRange {
   return {
     start: compareBytes(a.start, b.start) >= 0 ? a.start : b.start,

@@ -1,5 +1,5 @@
-// What is special about a node, in plain words: the same on the page and in the REPL. Two directories of one name, a wiped node
-// that came back under a new id and nodes that are gone are told apart by it.
+// Remarks about a node, in words. They help to tell apart nodes of the same name, for example a node that came back under a new id
+// after its disk was emptied.
 
 import { formatDuration } from '../base/duration.ts';
 import type { NodeId } from './ids.ts';
@@ -10,13 +10,13 @@ export interface NodeFacts {
   readonly name: string;
   readonly alive: boolean;
   readonly standing: Standing;
-  /** As the leader has noted it. */
+  /** The leader's note about its connections. */
   readonly unreachable: Unreachable | null;
-  /** Replicas there catch up with nothing. */
+  /** The leader's note that replicas on it do not catch up. */
   readonly stuck: boolean;
 }
 
-/** What there is to say of a node beside whether it is live. `now`: Unix ms. */
+/** The remarks about a node, besides whether it is live. @param now Unix ms */
 export function nodeRemarks(node: NodeFacts, all: readonly NodeFacts[], now: number): readonly string[] {
   const { alive, standing, unreachable, stuck } = node;
   const remarks: string[] = [];
@@ -27,8 +27,7 @@ export function nodeRemarks(node: NodeFacts, all: readonly NodeFacts[], now: num
     const forMs = formatDuration(now - unreachable.since);
     remarks.push(`no connection with ${others.sort().join(', ')} for ${forMs}${consequence}`);
   }
-  if (alive && stuck)
-    remarks.push('replicas on it catch up with nothing, so it gets no more of them for now');
+  if (alive && stuck) remarks.push('replicas on it do not catch up, so it gets no new ones for now');
   const namesakes = all.filter(({ id, name }) => id !== node.id && name === node.name).map(({ id }) => id);
   if (namesakes.length > 0) remarks.push(`same name as ${namesakes.join(', ')}`);
   return remarks;

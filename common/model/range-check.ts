@@ -1,18 +1,18 @@
-// What a consistency check of one range found: its replicas' digests at one seq, and what they say together. JSON in a
-// CheckReply; people and scripts read it.
+// The result of a consistency check of one range: its replicas' digests at one seq, and the verdict. It is JSON in a CheckReply,
+// for people and scripts.
 
 import type { Bytes } from '../base/bytes.ts';
 import { Field } from './fields.ts';
 import type { Epoch, NodeId, RangeId, Seq } from './ids.ts';
 
 /**
- * `sound`: all that reported are equal. `damaged`: a majority of the range's replicas is equal, others differ from it.
+ * `sound`: all replicas that reported are equal. `damaged`: a majority of the range's replicas is equal, and others differ from it.
  * `undecided`: they differ, and no majority is equal. `alone`: at most one reported, so nothing could be compared.
  */
 export const CHECK_VERDICTS = ['sound', 'damaged', 'undecided', 'alone'] as const;
 export type CheckVerdict = (typeof CHECK_VERDICTS)[number];
 
-/** `differs`: from others, and nobody can say who is right. `silent`: it reported nothing in time. */
+/** `differs`: it differs from others, and nobody can say which is right. `silent`: it did not report in time. */
 export const REPLICA_VERDICTS = ['sound', 'damaged', 'differs', 'alone', 'silent'] as const;
 export type ReplicaVerdict = (typeof REPLICA_VERDICTS)[number];
 
@@ -40,7 +40,7 @@ export interface RangeCheck {
 const REPLICAS_MAX = 1_000;
 const CHECKSUM_MAX = 2 ** 32 - 1;
 
-/** What an owner said of a check; throws BadDataError where that is something else. */
+/** Decodes an owner's result of a check. Throws BadDataError. */
 export function decodeRangeCheck(json: Bytes): RangeCheck {
   const field = Field.parse(json);
   return {

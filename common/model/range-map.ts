@@ -1,5 +1,5 @@
-// An immutable picture of a namespace's (or a cluster's) ranges, as a client knows it. Learning a descriptor gives a
-// new map; an older image never replaces a newer one. Shared by client, web page and coordinator.
+// An immutable map of the ranges of a namespace, or of a cluster, as one process knows them. To learn a descriptor gives a new map.
+// An older image never replaces a newer one. The client routes its calls by it.
 
 import { type Bytes, compareBytes, equalBytes } from '../base/bytes.ts';
 import type { DescriptorImage } from './descriptor.ts';
@@ -11,7 +11,7 @@ import { SortedKeys } from './sorted-keys.ts';
 interface Space {
   readonly images: readonly DescriptorImage[];
   readonly starts: SortedKeys;
-  /** 1 where a range ends at the start of the next: whatever is below that is in it. */
+  /** 1 for a range whose end is the start of the next one. Then a key found by its start needs no check of the end. */
   readonly meetsNext: Uint8Array;
 }
 
@@ -20,7 +20,7 @@ export class RangeMap {
 
   /** In order of (namespace, start). Ranges in state `dropped` or `absorbed` are not in it. */
   readonly images: readonly DescriptorImage[];
-  /** By name, once something is looked for. */
+  /** By namespace. Made at the first search. */
   #spaces: ReadonlyMap<string, Space> | null = null;
 
   private constructor(images: readonly DescriptorImage[]) {
@@ -37,7 +37,7 @@ export class RangeMap {
     return this.images.find((image) => image.descriptor.id === id);
   }
 
-  /** The range that holds `key`, or undefined where the map has a gap. */
+  /** The range that contains `key`; undefined if the map has a gap there. */
   find(namespace: string, key: Bytes): DescriptorImage | undefined {
     this.#spaces ??= spacesOf(this.images);
     const space = this.#spaces.get(namespace);
@@ -53,8 +53,8 @@ export class RangeMap {
   }
 
   /**
-   * The map with this image, or this very map where the image says nothing new. Of two ranges that overlap (one was
-   * split or merged since), the one just learned stays.
+   * The map with this image, or this map itself if the image is not newer. If two ranges overlap, because one was split or merged
+   * meanwhile, the one just learned stays.
    */
   learn(image: DescriptorImage): RangeMap {
     const { descriptor } = image;
@@ -74,7 +74,7 @@ export class RangeMap {
     return new RangeMap(others);
   }
 
-  /** The map without this range: its znode is gone. */
+  /** The map without this range, whose znode is gone. */
   forget(id: RangeId): RangeMap {
     return this.get(id) === undefined
       ? this

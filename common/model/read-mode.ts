@@ -1,4 +1,4 @@
-// Who may answer a read. api.ts of the client says what a caller may expect of each.
+// Which replicas may answer a read. `client/api.ts` says what a caller may expect of each mode.
 
 export const READ_MODES = ['linearizable', 'fallback', 'stale'] as const;
 export type ReadMode = (typeof READ_MODES)[number];

@@ -1,19 +1,21 @@
-// Sorted keys to be searched often, such as the starts of all ranges: a client looks one up for each request. What follows
-// the part that all of them share is kept as numbers, side by side, so that a search reads a few lines of memory where
-// the keys themselves would be a visit to another object at each step.
+// Sorted keys for frequent binary searches, such as the starts of all ranges: a client searches them at each request. The first
+// bytes
+// behind the common prefix are kept as numbers in one array. So a search reads little memory, where it would otherwise visit
+// another
+// object at each step.
 
 import { type Bytes, compareBytes } from '../base/bytes.ts';
 
-/** So many bytes make a whole number that a double holds. */
+/** So many bytes make an integer that a double holds exactly. */
 const HEAD_BYTES = 6;
 
 export class SortedKeys {
   readonly #keys: readonly Bytes[];
-  /** The first keys, which are empty. */
+  /** How many keys are empty. They come first. */
   readonly #empty: number;
-  /** All others begin with the same so many bytes. */
+  /** The length of the prefix that all other keys have in common. */
   readonly #shared: number;
-  /** Of each, what comes then: rises with the keys, though not always from key to key. */
+  /** For each key the bytes behind the prefix, as a number. They never fall from key to key, but may be equal. */
   readonly #heads: Float64Array;
 
   /** @param keys in order */
@@ -25,7 +27,7 @@ export class SortedKeys {
     this.#heads = Float64Array.from(keys, (key) => headOf(key, this.#shared));
   }
 
-  /** Index of the last key that is not above `key`; -1: all are. */
+  /** Index of the last key that is not greater than `key`; -1: all are greater. */
   lastAtOrBelow(key: Bytes): number {
     const order = this.#compareShared(key);
     if (order !== 0) return order < 0 ? this.#empty - 1 : this.#keys.length - 1;
@@ -42,7 +44,10 @@ export class SortedKeys {
     return low - 1;
   }
 
-  /** Where `key` is among keys that begin with the shared bytes, if these tell it: negative before them, positive behind them. */
+  /**
+   * Compares `key` with the common prefix: negative or positive if it sorts before or behind all keys with the prefix, 0
+   * otherwise.
+   */
   #compareShared(key: Bytes): number {
     const first = this.#keys[this.#empty];
     if (first === undefined) return 1;
@@ -55,7 +60,7 @@ export class SortedKeys {
   }
 }
 
-/** Of sorted keys the first and the last differ first. */
+/** The length of the prefix that all keys from the first to the last have in common: keys between two have no less. */
 function sharedLength(first: Bytes | undefined, last: Bytes | undefined): number {
   if (first === undefined || last === undefined) return 0;
   const most = Math.min(first.length, last.length);
@@ -64,7 +69,7 @@ function sharedLength(first: Bytes | undefined, last: Bytes | undefined): number
   return length;
 }
 
-/** The bytes from `from` on as a number, as if zeros followed the last. */
+/** The bytes from `from` on as a number. Missing bytes count as zeros. */
 function headOf(key: Bytes, from: number): number {
   let head = 0;
   for (let i = from; i < from + HEAD_BYTES; i++)

@@ -1,4 +1,6 @@
-// What a node tells of itself on request (JSON in a StatusReply, and behind the web page): nothing here decides anything.
+// A node's status, which it reports on request (JSON in a StatusReply; the web page shows it). No decision of the cluster depends
+// on
+// it, except for an administrator's request `raise-epochs`.
 
 import type { Bytes } from '../base/bytes.ts';
 import { Field } from './fields.ts';
@@ -14,23 +16,26 @@ export interface ReplicaStatus {
   readonly inc: Inc;
   readonly role: ReplicaRole;
   readonly epochSeen: Epoch;
-  /** Of the newest descriptor that the node has read; null: none yet. */
+  /** Epoch of the newest descriptor that the node has read; null: it has read none yet. */
   readonly descriptorEpoch: Epoch | null;
-  /** Of the log's last entry, which is at lastSeq. */
+  /** Epoch of the log's last entry, which is at lastSeq. */
   readonly lastEpoch: Epoch;
   readonly lastSeq: Seq;
   readonly syncedSeq: Seq;
   readonly commitSeq: Seq;
   readonly appliedSeq: Seq;
-  /** Owner only: writes are refused since this Unix ms, because a member is silent at minInSync; null: writable. */
+  /**
+   * Owner only: since this Unix ms writes are refused, because the in-sync set has minInSync members and one does not answer;
+   * null: they are not.
+   */
   readonly readOnlySince: number | null;
-  /** Owner only, one row a follower. */
+  /** Owner only: one item for each follower. */
   readonly followers: readonly FollowerStatus[];
-  /** Replica only: an upper bound, in ms, of how far its state may be behind; null: not known. */
+  /** Not for an owner: how far the replica's state may be behind, ms, at most; null: not known. */
   readonly staleMs: number | null;
   /**
-   * What this replica, its owner or the descriptor says that the rules exclude, in words: a disk or ZooKeeper went back to
-   * an older state, and a person has to look at it. Null: nothing.
+   * A contradiction between this replica, its owner and the descriptor that the rules exclude, in words. A disk or ZooKeeper has
+   * gone back to an older state, and a person has to look at it. Null: there is none.
    */
   readonly conflict: string | null;
 }
@@ -38,9 +43,9 @@ export interface ReplicaStatus {
 export interface FollowerStatus {
   readonly node: NodeId;
   readonly progress: 'probe' | 'stream' | 'snapshot';
-  /** Acknowledged under the owner's epoch. */
+  /** The seq through which it has acknowledged under the owner's epoch. */
   readonly ackedSeq: Seq;
-  /** Entries of the owner's log that it has not acknowledged. */
+  /** How many entries of the owner's log it has not acknowledged. */
   readonly lag: number;
 }
 
@@ -51,12 +56,12 @@ export interface NodeStatus {
   readonly startedAt: number;
   /** The session in which its live znode exists; null: none. Absent in the status of an earlier version. */
   readonly session?: SessionId | null;
-  /** How long the ownership lease still lasts, in ms; 0: lapsed. */
+  /** How long the node's lease still lasts, ms; 0: it has lapsed. */
   readonly leaseMs: number;
   readonly replicas: readonly ReplicaStatus[];
-  /** Replicas on this disk whose znode is missing, or is another range's: kept, listed, not used. */
+  /** Replicas on this disk whose znode is missing or belongs to another range. They are kept but not used. */
   readonly orphans: readonly RangeId[];
-  /** Live nodes that it has no connection with. Absent in the status of an earlier version, as the next one. */
+  /** Live nodes that it has no connection with. This and the next field are absent in the status of an earlier version. */
   readonly unreachable?: readonly NodeId[];
   /** Why the node is unhealthy and owns nothing; null if it is healthy. The name is that of the JSON field. */
   readonly unfit?: string | null;
@@ -69,7 +74,7 @@ const FOLLOWERS_MAX = 1_000;
 const NODES_MAX = 10_000;
 const SENTENCE_MAX = 8_192;
 
-/** What a node said of itself; throws BadDataError where that is something else. */
+/** Decodes a node's status. Throws BadDataError. */
 export function decodeStatus(json: Bytes): NodeStatus {
   const field = Field.parse(json);
   return {
@@ -115,7 +120,7 @@ function readFollower(field: Field): FollowerStatus {
   };
 }
 
-/** What the request `raise-epochs` says of a node; without replicas that it does not use. */
+/** The node's report for the request `raise-epochs`. It leaves out replicas that the node does not use. */
 export function reportOf({ node, session, replicas, orphans }: NodeStatus): NodeReport {
   const used = replicas.filter(({ range }) => !orphans.includes(range));
   return {
@@ -128,7 +133,7 @@ export function reportOf({ node, session, replicas, orphans }: NodeStatus): Node
   };
 }
 
-/** Replicas of which the node has read no descriptor yet: whether they are of the range that ZooKeeper means is not known. */
+/** Ranges of replicas whose descriptor the node has not read yet. It is not known whether ZooKeeper means the same range. */
 export function unreadRanges({ replicas, orphans }: NodeStatus): ReadonlySet<RangeId> {
   const unread = replicas.filter(
     ({ range, descriptorEpoch }) => descriptorEpoch === null && !orphans.includes(range),

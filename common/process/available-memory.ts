@@ -1,5 +1,5 @@
-// How much memory this machine has, and the limit of the container that this process is in: Linux control groups of version 1
-// and 2. Limits count along the whole way up to the root, as the kernel counts.
+// How much memory this machine has, and the memory limit of the container that this process is in, if any. It reads Linux control
+// groups of version 1 and 2. A group's limit and those of all its parents count, as in the kernel.
 
 import { readFileSync } from 'node:fs';
 import { totalmem } from 'node:os';
@@ -7,11 +7,11 @@ import { join } from 'node:path';
 
 export interface AvailableMemory {
   readonly machineBytes: number;
-  /** null: there is none, or none that is below the machine's memory. */
+  /** Null: there is no limit below the machine's memory. */
   readonly containerBytes: number | null;
 }
 
-/** `root`: where /proc and /sys are, in tests another directory. */
+/** @param root the directory that has /proc and /sys; tests use another one */
 export function availableMemory(root = '/', machineBytes = totalmem()): AvailableMemory {
   const limit = Math.min(...groupsOf(root).flatMap((group) => limitsOf(root, group)));
   return { machineBytes, containerBytes: limit < machineBytes ? limit : null };
@@ -19,14 +19,14 @@ export function availableMemory(root = '/', machineBytes = totalmem()): Availabl
 
 /** A control group that bounds memory. */
 interface Group {
-  /** Where the hierarchy is mounted. */
+  /** The directory at which the hierarchy is mounted. */
   readonly mount: string;
   readonly path: string;
-  /** Files with a limit in bytes. */
+  /** Names of the files that hold a limit in bytes. */
   readonly files: readonly string[];
 }
 
-/** By /proc/self/cgroup, whose lines are `number:controllers:path`; version 2 names no controllers. */
+/** Reads /proc/self/cgroup, whose lines are `number:controllers:path`. A line of version 2 names no controllers. */
 function groupsOf(root: string): Group[] {
   const groups: Group[] = [];
   for (const line of (read(root, 'proc/self/cgroup') ?? '').split('\n')) {
@@ -39,7 +39,7 @@ function groupsOf(root: string): Group[] {
   return groups;
 }
 
-/** In a container its own group is often mounted as the root, and its path is not there: then the root's limit counts. */
+/** In a container its own group is often mounted as the root, and its path does not exist there. Then the root's limit counts. */
 function limitsOf(root: string, { mount, path, files }: Group): number[] {
   const parts = path.split('/').filter((part) => part !== '' && part !== '..');
   const limits: number[] = [];
@@ -53,7 +53,7 @@ function limitsOf(root: string, { mount, path, files }: Group): number[] {
   return limits;
 }
 
-/** null: not there, or not for this process. */
+/** Null: the file does not exist, or this process may not read it. */
 function read(root: string, path: string): string | null {
   try {
     return readFileSync(join(root, path), 'utf8');

@@ -1,8 +1,9 @@
-// Node processes that live no longer than this one: `rangekeeper dev` and the tests start the real processes so. The
-// tie is an IPC channel; the kernel closes it when this process dies, however it dies, and the child's runMain
-// (main.ts) notices. A child gets a process group of its own: Ctrl-C in a terminal reaches the parent alone, which
-// stops its children in order. Where the child is a guardian (kvnode/guardian), the process that does the work is its
-// child in turn; the guardian tells that one's pid over the channel, as it is the one to look at, and to kill.
+// Starts child processes of Node.js that do not outlive this one, for `rangekeeper dev` and the tests. They are tied to this
+// process
+// by an IPC channel: the kernel closes it when this process dies, and the child's runMain (main.ts) notices. Each child has its own
+// process group, so that Ctrl-C in a terminal reaches only the parent, which stops its children in order. If the child is a
+// guardian
+// (kvnode/process/guardian/guardian.ts), it starts the worker itself, and reports the worker's pid over the channel.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Env } from '../base/env.ts';
@@ -11,7 +12,7 @@ import { TIED_VARIABLE } from './main.ts';
 export interface ChildOptions {
   /** JavaScript file and its arguments. */
   readonly argv: readonly string[];
-  /** Where stdout goes: a file descriptor, or `pipe`. */
+  /** Where stdout goes; a number is a file descriptor. */
   readonly stdout: number | 'pipe' | 'ignore' | 'inherit';
   readonly stderr: number | 'pipe' | 'ignore' | 'inherit';
   /** Added to this process's environment. */
@@ -21,7 +22,7 @@ export interface ChildOptions {
 }
 
 export interface Ended {
-  /** null where a signal ended it. */
+  /** Null if a signal ended it. */
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
 }
@@ -29,15 +30,15 @@ export interface Ended {
 export interface Child {
   readonly pid: number;
   readonly process: ChildProcess;
-  /** Resolves when it has ended; never rejects. */
+  /** Resolves when the process has ended. Never rejects. */
   readonly ended: Promise<Ended>;
   /** Calls `listener` with the pid of each process that a guardian starts under itself. */
   onWorker(listener: (pid: number) => void): void;
-  /** SIGTERM, and after `graceMs` SIGKILL; resolves when it has ended. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. Resolves when the process has ended. */
   stop(graceMs: number): Promise<Ended>;
 }
 
-/** Starts a node process; throws where the operating system refuses. */
+/** Starts a process of Node.js. Throws if the operating system refuses. */
 export function startChild(env: Env, options: ChildOptions): Child {
   const child = spawn(process.execPath, [...(options.nodeOptions ?? []), ...options.argv], {
     stdio: ['ignore', options.stdout, options.stderr, 'ipc'],
@@ -68,13 +69,13 @@ export function startChild(env: Env, options: ChildOptions): Child {
   };
 }
 
-/** Tells whoever started this process which process does its work; without a channel nobody asks. */
+/** Reports the pid of the process that does the work to the parent, if there is a channel. */
 export function reportWorker(pid: number): void {
-  // A parent that is gone is noticed by runMain.
+  // An error means that the parent is gone, which runMain notices.
   process.send?.({ worker: pid }, undefined, undefined, () => {});
 }
 
-/** Whether a message from a child is what {@link reportWorker} sends. */
+/** Whether a message from a child was sent by {@link reportWorker}. */
 export function isWorker(message: unknown): message is { readonly worker: number } {
   return (
     typeof message === 'object' &&

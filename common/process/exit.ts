@@ -1,4 +1,4 @@
-// How processes end: the exit codes that scripts rely on, and the error that carries one through the stack to runMain.
+// The exit codes, on which scripts rely, and an error that ends the process with one of them.
 
 export const EXIT = {
   ok: 0,
@@ -6,7 +6,7 @@ export const EXIT = {
   cannotConnect: 2,
   notFound: 3,
   conflict: 4,
-  /** No owner, or read-only for now. */
+  /** The range has no owner, or is read-only for now. */
   unavailable: 5,
   outcomeUnknown: 6,
   usage: 64,
@@ -15,7 +15,7 @@ export const EXIT = {
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 
-/** Ends the process with this code when it reaches runMain; the message goes to stdout for code 0, else to stderr. */
+/** Ends the process with this code when runMain catches it. The message goes to stdout for code 0, else to stderr. */
 export class ProcessExit extends Error {
   override readonly name = 'ProcessExit';
   readonly code: ExitCode;

@@ -1,5 +1,5 @@
-// Command lines, declared as tables. One table gives the typed values, the --help text, the environment twins
-// (flag `sessionMs` is --session-ms is RANGEKEEPER_SESSION_MS; the command line wins) and the errors. Use:
+// Command lines, declared as tables. From one table come the typed values, the --help text, the environment variables and the
+// errors. A flag `sessionMs` is given by --session-ms or RANGEKEEPER_SESSION_MS; the command line wins. Use:
 //
 //   const COMMAND = {
 //     name: 'rangekeeper kvnode',
@@ -8,9 +8,8 @@
 //   } as const satisfies Command;
 //   const { zk, data, sessionMs } = readFlags(COMMAND, argv).values;   // string, string, number
 //
-// A flag without `fallback` must be given; `fallback: null` makes it optional (T | null). readFlags throws ProcessExit
-// for --help (code 0, stdout) and for a wrong command line (code 64, one line on stderr): runMain (main.ts) turns it
-// into the end of the process, so a main lets it pass.
+// A flag without `fallback` must be given; `fallback: null` makes it optional (T | null). readFlags throws ProcessExit for --help
+// (code 0, stdout) and for a wrong command line (code 64, one line on stderr). A main must not catch it: runMain (main.ts) does.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseByteSize } from '../base/byte-size.ts';
@@ -24,15 +23,15 @@ export interface FlagBase {
   readonly short?: string | undefined;
   /** Name of the value in the help, such as DIR. */
   readonly value: string;
-  /** How the default reads in the help; null: none to show. */
+  /** The default as the help shows it; null: nothing is shown. */
   readonly shownDefault: string | null;
 }
 
-/** A flag with one value, a flag without a value, a flag that may be given several times. */
+/** A flag with one value, a flag without a value, or a flag that may be given several times. */
 export type Flag<T> =
   | (FlagBase & {
       readonly kind: 'single';
-      /** Throws an Error whose message goes behind `--name: `. */
+      /** Throws an Error whose message is shown behind `--name: `. */
       readonly read: (text: string) => T;
       readonly fallback: T | undefined;
     })
@@ -53,7 +52,7 @@ export interface Command {
   /** One or more lines for the help. */
   readonly summary: string;
   readonly flags: Readonly<Record<string, Flag<unknown>>>;
-  /** How the arguments that are no flags read in the usage line; absent: none are taken. */
+  /** The positional arguments as the usage line shows them; absent: none are allowed. */
   readonly positionals?: string;
   /** More lines at the end of the help: examples, exit codes. */
   readonly epilog?: string;
@@ -62,7 +61,7 @@ export interface Command {
 export interface ParsedFlags<C extends Command> {
   readonly values: { readonly [K in keyof C['flags']]: ValueOf<C['flags'][K]> };
   readonly positionals: readonly string[];
-  /** Names of the flags that were given, on the command line or by environment. */
+  /** Names of the flags that were given, on the command line or by an environment variable. */
   readonly given: ReadonlySet<keyof C['flags']>;
 }
 
@@ -93,7 +92,7 @@ function single<T, F extends T | null>(
   };
 }
 
-/** Any text but the empty one. */
+/** Any text that is not empty. */
 export function text<F extends string | null = string>(options: Common<F>): Single<string | F> {
   return single<string, F>(options, 'TEXT', (given) => {
     if (given === '') throw new Error('is empty');
@@ -101,7 +100,7 @@ export function text<F extends string | null = string>(options: Common<F>): Sing
   });
 }
 
-/** A whole number within [min, max]; the unit belongs into the help. */
+/** A whole number within [min, max]. The help must name its unit. */
 export function integer<F extends number | null = number>(
   options: Common<F> & { readonly min: number; readonly max: number },
 ): Single<number | F> {
@@ -113,7 +112,10 @@ export function integer<F extends number | null = number>(
   });
 }
 
-/** An amount of memory or disk in bytes, such as 512MB or 1GiB. `faultOf` says why an amount will not do; null: it will. */
+/**
+ * An amount of memory or disk, such as 512MB or 1GiB; its value is in bytes. `faultOf` says what is wrong with an amount; null:
+ * nothing.
+ */
 export function byteSize<F extends number | null = number>(
   options: Common<F> & { readonly faultOf: (bytes: number) => string | null },
 ): Single<number | F> {
@@ -126,7 +128,7 @@ export function byteSize<F extends number | null = number>(
   });
 }
 
-/** One word of a fixed set. */
+/** One of several words. */
 export function choice<const W extends string, F extends W | null = W>(
   options: Common<F> & { readonly words: readonly W[] },
 ): Single<W | F> {
@@ -145,14 +147,14 @@ export function address<F extends string | null = string>(options: Common<F>): S
   });
 }
 
-/** True when given (or its twin is 1, true or yes). */
+/** True if the flag is given, or its environment variable is 1, true or yes. */
 export function toggle(options: { readonly help: string; readonly short?: string }): Flag<boolean> & {
   kind: 'toggle';
 } {
   return { kind: 'toggle', help: options.help, short: options.short, value: '', shownDefault: null };
 }
 
-/** May be given several times; its twin holds one value. */
+/** May be given several times. The environment variable holds one value. */
 export function list(options: {
   readonly help: string;
   readonly value: string;
@@ -167,18 +169,18 @@ export function list(options: {
   };
 }
 
-/** `host:port` that others are told to connect to: one host, and a port other than 0. */
+/** `host:port` that others connect to: one host, and a port other than 0. */
 export function advertised<F extends string | null = string>(options: Common<F>): Single<string | F> {
   return single<string, F>(options, 'HOST:PORT', (given) => {
-    if (!isReachable(parseAddress(given))) throw new Error(`nobody can connect to ${given}`);
+    if (!isReachable(parseAddress(given))) throw new Error(`others cannot connect to ${given}`);
     return given;
   });
 }
 
-/** Where ZooKeeper is: the same flag in every process. */
+/** The connect string of ZooKeeper: the same flag in every process. */
 export const ZK_FLAG = single<string, string>(
   {
-    help: 'ZooKeeper servers, and the root znode of the cluster',
+    help: 'ZooKeeper servers and the root znode of the cluster',
     fallback: '127.0.0.1:2181/rangekeeper',
   },
   'HOST:PORT,.../ROOT',
@@ -189,8 +191,8 @@ export const ZK_FLAG = single<string, string>(
 );
 
 /**
- * For a process that tells others where it listens. Throws {@link ProcessExit} where that is every address of the machine and
- * nothing says which of them others should connect to.
+ * For a process that publishes its address. Throws {@link ProcessExit} if it listens on all addresses of the machine and --advertise
+ * does not say which one others should connect to.
  */
 export function checkAdvertised(
   command: Command,
@@ -203,7 +205,7 @@ export function checkAdvertised(
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** How much goes to stderr. */
+/** The flag for the log level. */
 export function logLevelFlag(fallback: LogLevel) {
   return choice<LogLevel, LogLevel>({
     help: 'least severe log lines to write to stderr',
@@ -213,10 +215,10 @@ export function logLevelFlag(fallback: LogLevel) {
   });
 }
 
-/** T: ZooKeeper's session timeout to ask for. */
+/** The flag for T, the ZooKeeper session timeout to request. */
 export function sessionFlag(fallback: number) {
   return integer<number>({
-    help: 'ZooKeeper session timeout to ask for, ms',
+    help: 'ZooKeeper session timeout to request, ms',
     value: 'MS',
     min: 500,
     max: 600_000,
@@ -237,7 +239,7 @@ export function twinOf(key: string): string {
 type Environment = Readonly<Record<string, string | undefined>>;
 type RawValue = string | boolean | (string | boolean)[];
 
-/** The values of a command line; throws {@link ProcessExit} for --help and for a wrong one. */
+/** The values of a command line. Throws {@link ProcessExit} for --help and for a wrong command line. */
 export function readFlags<C extends Command>(
   command: C,
   argv: readonly string[],
@@ -264,7 +266,7 @@ interface Source {
 function sourceOf(key: string, raw: RawValue | undefined, environment: Environment): Source | null {
   if (raw !== undefined) return { label: `--${flagName(key)}`, value: raw };
   const twin = environment[twinOf(key)];
-  // An empty twin counts as absent, so that compose files and scripts can pass one through unset.
+  // An empty variable counts as absent, so that compose files and scripts can pass an unset one on.
   return twin === undefined || twin === '' ? null : { label: twinOf(key), value: twin };
 }
 
@@ -319,7 +321,7 @@ function parseRaw(
   }
 }
 
-/** parseArgs explains at length, on several lines; its first sentence says what is wrong. */
+/** Messages of parseArgs have several lines. The first sentence says what is wrong. */
 function firstSentence(message: string): string {
   const [line = message] = message.split('\n');
   const sentence = /^(.*?)\. /.exec(line)?.[1] ?? line;
@@ -333,7 +335,7 @@ function usage(command: Command, message: string): ProcessExit {
 /** The whole text of --help. */
 export function helpText(command: Command): string {
   const rows = Object.entries(command.flags).map(([key, flag]) => helpRow(key, flag));
-  rows.push({ left: '-h, --help', right: 'this text' });
+  rows.push({ left: '-h, --help', right: 'show this text' });
   const width = Math.min(36, Math.max(...rows.map((row) => row.left.length)));
   const lines = rows.map(({ left, right }) =>
     left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`,
@@ -346,7 +348,7 @@ export function helpText(command: Command): string {
     '',
     ...lines,
     '',
-    'Each flag may be given by the environment variable named with it; the command line wins.',
+    'Each flag can also be given by the environment variable in brackets; the command line wins.',
     ...(command.epilog === undefined ? [] : ['', command.epilog]),
   ].join('\n');
 }

@@ -2,7 +2,8 @@
 //
 //   const logger = createLogger({ name: 'kvnode', level: values.logLevel });
 //
-// Lines are JSON on stderr (stdout belongs to answers), written synchronously: none is lost at exit or in a crash.
+// Lines are JSON on stderr, because stdout is for results. They are written synchronously, so none is lost at an exit or in a
+// crash.
 
 import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import type { Logger } from '../base/log.ts';
@@ -14,7 +15,7 @@ export interface LoggerOptions {
   readonly level: LogLevel;
 }
 
-/** What a process has beside a {@link Logger}: a line for its own end, written at every level, `silent` too. */
+/** A {@link Logger} that can also log why the process ends. That line is written at every level, even `silent`. */
 export interface ProcessLogger extends Logger {
   fatal(fields: object, message: string): void;
   child(fields: object): ProcessLogger;
@@ -24,7 +25,7 @@ const STDERR = 2;
 
 export function createLogger(options: LoggerOptions): ProcessLogger {
   const stream = destination({ dest: STDERR, sync: true });
-  // Whoever read stderr is gone: that must not stop a storage node.
+  // The reader of stderr may go away. That must not stop a node.
   stream.on('error', () => {});
   const logger = pino(
     {

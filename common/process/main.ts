@@ -1,27 +1,27 @@
-// The frame around every process. An entry (kvnode/main.ts, coordinator/main.ts, webserver/main.ts, repl/main.ts,
+// Runs the main function of every process. An entry (kvnode/main.ts, coordinator/main.ts, webserver/main.ts, repl/main.ts,
 // bin/dev.ts) exports
 //
 //   export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {
-//     const { values } = readFlags(COMMAND, argv);            // may throw ProcessExit: let it pass
+//     const { values } = readFlags(COMMAND, argv);            // may throw ProcessExit: do not catch it
 //     const logger = createLogger({ name: 'kvnode', level: values.logLevel });
-//     life.logTo(logger);                                     // a server's last words are a line of its log, too
+//     life.logTo(logger);                                     // the reason of the end is then a line of the log
 //     const node = await startNode({ ...values, logger });
-//     const reason = await life.stopRequested;                // a signal, or the parent or the output's reader is gone
+//     const reason = await life.stopRequested;                // a signal, or the parent or the reader of stdout is gone
 //     await node.close();                                     // orderly: hand over, flush, close the session
 //     return EXIT.ok;
 //   }
 //
-// and does not run by itself: bin/rangekeeper.js calls runMain with it. A main that must end early for its own reasons
-// races them with life.stopRequested, or throws: ProcessExit ends with its code and message, any other error with its
-// message and code 1. A second signal ends at once. What nobody caught (a rejected promise, an exception in a callback, a
-// failed assertion) ends at once with code 1 after its stack: a process with a broken invariant must not go on.
-// A ProcessExit thrown there ends at once as well, with its code and message.
+// and does not call it: bin/rangekeeper.js calls runMain with it. A main that ends early for its own reasons throws, or waits for
+// them together with life.stopRequested. ProcessExit ends the process with its code and message, any other error with its message
+// and code 1. A second signal ends the process at once. So does an error that nobody caught (a rejected promise, an exception in a
+// callback, a failed assertion), with its stack and code 1: a process with a broken invariant must not go on. A ProcessExit that
+// nobody caught ends it at once with its own code and message.
 //
-// All that goes to stderr: as plain text for a person, or, once the main has called life.logTo, as one line of its log with
-// level `fatal`, the exit code and the stack. Whoever collects the logs of servers finds every line in one form.
+// The reason goes to stderr: as plain text for a person, or, once the main has called life.logTo, as one line of the log with level
+// `fatal`, the exit code and the stack. So all lines of a server's log have one form.
 //
-// A process started with RANGEKEEPER_TIED=1 and an IPC channel (see children.ts) also stops when that channel closes, so
-// it does not outlive a parent that was killed with -9.
+// A process that was started with RANGEKEEPER_TIED=1 and an IPC channel (children.ts) also stops when that channel closes. So it
+// does not outlive a parent that was killed with SIGKILL.
 
 import { inspect } from 'node:util';
 import { realEnv } from '../base/env.ts';
@@ -31,9 +31,9 @@ import type { ProcessLogger } from './log.ts';
 export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent gone' | 'reader gone';
 
 export interface ProcessLife {
-  /** Resolves once, when the process is asked to stop in order; never rejects. */
+  /** Resolves when the process is asked to stop in order. Never rejects. */
   readonly stopRequested: Promise<StopReason>;
-  /** From now on what ends the process by a fault, and what Node itself warns of, are lines of this log. */
+  /** From now on the error that ends the process, and warnings of Node.js itself, are lines of this log. */
   logTo(logger: ProcessLogger): void;
 }
 
@@ -42,12 +42,12 @@ export type Main = (argv: readonly string[], life: ProcessLife) => Promise<numbe
 /** Set by children.ts for a child that must not outlive its parent. */
 export const TIED_VARIABLE = 'RANGEKEEPER_TIED';
 
-/** An orphan gets so long for its orderly stop, in ms; nobody is left who would lose patience with it. */
+/** How long an orphan may take to stop in order, ms. Nobody else would end it. */
 const ORPHAN_GRACE_MS = 5_000;
 
 const SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
 
-/** Runs `main` as this process: signals, errors, exit code. Does not return before the process ends. */
+/** Runs `main` as this process, with its signals, errors and exit code. Ends the process, and so never returns. */
 export async function runMain(name: string, main: Main, argv: readonly string[]): Promise<never> {
   const reporter = new ExitReporter(name);
   process.on('uncaughtException', (error) => endUncaught(reporter, error));
@@ -64,7 +64,7 @@ export async function runMain(name: string, main: Main, argv: readonly string[])
   process.exit(EXIT.failed);
 }
 
-/** How a process says why it ends. */
+/** Reports why the process ends. */
 class ExitReporter {
   readonly #name: string;
   #logger: ProcessLogger | null = null;
@@ -75,7 +75,7 @@ class ExitReporter {
 
   logTo(logger: ProcessLogger): void {
     this.#logger = logger;
-    // Node prints its warnings as text by a listener of its own.
+    // Node.js itself has a listener that prints warnings as text.
     process.removeAllListeners('warning');
     process.on('warning', (warning) => logger.warn({ stack: inspect(warning) }, warning.message));
   }
@@ -106,10 +106,10 @@ function stopRequests(): Promise<StopReason> {
         resolve(signal);
       });
     }
-    // A reader that went away (`| head`) ends the process in order, not in a crash.
+    // A reader that goes away (`| head`) must end the process in order, not in a crash.
     process.stdout.on('error', () => resolve('reader gone'));
     if (process.env[TIED_VARIABLE] !== '1') return;
-    // The tie is to this process: its own children decide for themselves.
+    // The variable is meant for this process only, not for its children.
     delete process.env[TIED_VARIABLE];
     const orphaned = (): void => {
       asked = true;
@@ -121,7 +121,9 @@ function stopRequests(): Promise<StopReason> {
   });
 }
 
-/** Ends the process once what was written to stdout and stderr is out: exit() alone cuts a pipe short. */
+/**
+ * Ends the process once everything written to stdout and stderr is out. With exit() alone, the end of it may be lost in a pipe.
+ */
 async function exitWith(code: number): Promise<never> {
   await Promise.all([flushed(process.stdout), flushed(process.stderr)]);
   process.exit(code);

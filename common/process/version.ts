@@ -1,4 +1,4 @@
-// This package's version, as package.json has it: two folders above dist/common.
+// The version of this package, from its package.json. The path is relative to this file in dist/.
 
 import { readFileSync } from 'node:fs';
 

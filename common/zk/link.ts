@@ -33,7 +33,7 @@ type Done<T> = (error: LibraryError | null | undefined, value: () => T) => void;
 type WatchKind = 'data' | 'children';
 
 type State =
-  | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer; greeted: boolean }
+  | { kind: 'dialing'; report: (handshake: Handshake) => void; timer: Timer; handshakeSent: boolean }
   | { kind: 'up'; listener: LinkListener | null }
   | { kind: 'parked'; reason: string }
   | { kind: 'closing'; listener: LinkListener | null }
@@ -66,7 +66,7 @@ export class Link implements ServerLink {
     this.#seenZxid = options.seenZxid;
     this.#client = this.#makeClient();
     const timer = options.env.after(options.connectMs, () => this.destroy('no connection in time'));
-    this.#state = { kind: 'dialing', report, timer, greeted: false };
+    this.#state = { kind: 'dialing', report, timer, handshakeSent: false };
     this.#client.connect();
   }
 
@@ -218,7 +218,7 @@ export class Link implements ServerLink {
     this.#state = { kind: 'down', reason };
     const { socket } = this.#client.connectionManager;
     this.#client.connectionManager.onSocketError(new Error(reason));
-    if (state.kind === 'dialing' && state.greeted && this.#options.identity === null)
+    if (state.kind === 'dialing' && state.handshakeSent && this.#options.identity === null)
       sendCloseRequest(socket);
     else socket?.destroy();
     this.#failPending(reason);
@@ -257,8 +257,8 @@ export class Link implements ServerLink {
     const manager = client.connectionManager;
     manager.zxid.writeBigInt64BE(seenZxid);
     manager.findNextServer = (found) => found(server);
-    const greet = manager.onSocketConnected.bind(manager);
-    manager.onSocketConnected = () => this.#connected(greet);
+    const sendHandshake = manager.onSocketConnected.bind(manager);
+    manager.onSocketConnected = () => this.#connected(sendHandshake);
     const parse = manager.onSocketData.bind(manager);
     manager.onSocketData = (chunk) => this.#received(chunk, parse);
     manager.onSocketClosed = () => this.destroy('connection closed');
@@ -267,16 +267,16 @@ export class Link implements ServerLink {
   }
 
   /** The handshake leaves, in one piece with what follows it. */
-  #connected(greet: () => void): void {
+  #connected(sendHandshake: () => void): void {
     if (this.#state.kind !== 'dialing') return;
     const { env, handshakeMs, closing } = this.#options;
     const { socket } = this.#client.connectionManager;
     socket?.cork();
-    greet();
+    sendHandshake();
     if (closing) socket?.write(CLOSE_REQUEST);
     socket?.uncork();
     const reason = 'no handshake in time';
-    this.#state.greeted = true;
+    this.#state.handshakeSent = true;
     this.#state.timer.cancel();
     this.#state.timer = env.after(handshakeMs, () =>
       this.#end(reason, { kind: 'failed', reason, slow: true }),

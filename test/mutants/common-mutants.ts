@@ -107,8 +107,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'leave what an abandoned handshake has made',
     rule: 'section 3: no session is left behind',
     file: 'common/zk/link.ts',
-    text: 'state.greeted && this.#options.identity === null) sendCloseRequest(socket);',
-    replacement: 'state.greeted && this.#options.identity !== null) sendCloseRequest(socket);',
+    text: 'state.handshakeSent && this.#options.identity === null)',
+    replacement: 'state.handshakeSent && this.#options.identity !== null)',
   },
   {
     name: 'let a link that was given up go on pinging',

@@ -103,8 +103,8 @@ test(refused, ['--listen', '127.0.0.1'], NONE, '--listen: "127.0.0.1" is not hos
 test(refused, ['--listen', '127.0.0.1:65536'], NONE, '--listen: "127.0.0.1:65536" is not host:port');
 test(refused, ['--listen', ':80'], NONE, '--listen: ":80" is not host:port');
 test(refused, ['--listen', 'node.4:80'], NONE, '--listen: "node.4:80" is not host:port');
-test(refused, ['--advertise', '0.0.0.0:80'], NONE, '--advertise: nobody can connect to 0.0.0.0:80');
-test(refused, ['--advertise', 'a:0'], NONE, '--advertise: nobody can connect to a:0');
+test(refused, ['--advertise', '0.0.0.0:80'], NONE, '--advertise: others cannot connect to 0.0.0.0:80');
+test(refused, ['--advertise', 'a:0'], NONE, '--advertise: others cannot connect to a:0');
 test(
   refused,
   ['--zk', 'a:1,:2/root'],

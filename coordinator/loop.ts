@@ -1,6 +1,5 @@
 // The leader's loop, for one term. Each round takes a view of the cluster, plans, executes the steps and reads their results.
-// Rounds
-// follow each other until a plan is empty, and then until something changes. A change only requests a round. So rounds never
+// Rounds follow each other until a plan is empty, and then until something changes. A change only requests a round. So rounds never
 // overlap, and no step depends on a watch: if one is lost, the next poll finds the change.
 
 import { present } from '../common/base/assert.ts';

@@ -1,8 +1,6 @@
 // Sorted keys for frequent binary searches, such as the starts of all ranges: a client searches them at each request. The first
-// bytes
-// behind the common prefix are kept as numbers in one array. So a search reads little memory, where it would otherwise visit
-// another
-// object at each step.
+// bytes behind the common prefix are kept as numbers in one array. So a search reads little memory, where it would otherwise visit
+// another object at each step.
 
 import { type Bytes, compareBytes } from '../base/bytes.ts';
 

@@ -1,6 +1,5 @@
 // A node's status, which it reports on request (JSON in a StatusReply; the web page shows it). No decision of the cluster depends
-// on
-// it, except for an administrator's request `raise-epochs`.
+// on it, except for an administrator's request `raise-epochs`.
 
 import type { Bytes } from '../base/bytes.ts';
 import { Field } from './fields.ts';

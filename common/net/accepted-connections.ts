@@ -1,7 +1,7 @@
-// All connections that a node has accepted, within bounds: how many clients there are, and how many bytes of answers wait for
-// those that do not read them. A client that asks for much and reads slowly costs itself its connection, not the node its
-// memory: once too much waits in all, the connection with the most is cut, at once and with all that is queued for it.
-// Nodes are let in beyond the bound of clients, as a cluster must not stand still for the clients it has.
+// All connections that a node has accepted, and their bounds: the number of clients, and the bytes of answers that wait because the
+// other end does not read. If too many bytes wait in all, the connection with the most is cut, and its queue is dropped. So a
+// client that asks for much and reads slowly loses its connection, and does not fill the node's memory. The bound of clients does
+// not count for nodes: many clients must not keep the cluster from working.
 
 import type { Env } from '../base/env.ts';
 import { Failure } from '../base/errors.ts';
@@ -12,25 +12,25 @@ import { Channel, type ChannelOptions } from './channel.ts';
 import { DEFAULT_CHANNEL } from './channel-config.ts';
 import type { Connection, ConnectionHandlers } from './transport.ts';
 
-/** Refusals are logged no more often than this, ms: each with how many there were. */
+/** Refusals are logged at most this often, ms, with their number. */
 const REFUSAL_LOG_MS = 1_000;
 
 export interface AcceptedConnectionsOptions {
   readonly env: Env;
   readonly log: Logger;
   readonly config?: Partial<ConnectionLimits>;
-  /** What may wait for one connection before its requests are refused; absent: as channels have it. */
+  /** Bytes that may wait in one connection before its requests are refused; absent: the default of channels. */
   readonly channelBytesMax?: number;
 }
 
 export class AcceptedConnections {
   readonly config: ConnectionLimits;
-  /** Connections that were cut, or refused, since the start. */
+  /** How many connections have been cut, and refused, since the start. */
   cut = 0;
   refused = 0;
   readonly #env: Env;
   readonly #log: Logger;
-  /** Bytes queued for each open connection when it sent something last: since then it can only have become less. */
+  /** For each open connection the bytes that were queued when it last sent something. Since then the queue has only shrunk. */
   readonly #queued = new Map<Channel, number>();
   /** Their sum. */
   #queuedBytes = 0;
@@ -64,7 +64,7 @@ export class AcceptedConnections {
     return this.#clients;
   }
 
-  /** Bytes that wait for all of them at this moment. */
+  /** Bytes that wait now, in all connections together. */
   get queuedBytes(): number {
     this.#recount();
     return this.#queuedBytes;
@@ -92,7 +92,7 @@ export class AcceptedConnections {
     });
   }
 
-  /** A connection was turned away before it could say who it is. */
+  /** To be called when a connection has been refused. */
   connectionRefused(): void {
     this.refused++;
     this.#refusedSinceLog++;
@@ -122,7 +122,7 @@ export class AcceptedConnections {
     if (this.#queuedBytes > this.config.queuedBytesMax) this.#cutFullest();
   }
 
-  /** Until what really waits is within the bound, the fullest first. */
+  /** Cuts connections, the fullest first, until the bytes that wait are within the bound. */
   #cutFullest(): void {
     this.#recount();
     while (this.#queuedBytes > this.config.queuedBytesMax) {

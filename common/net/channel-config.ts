@@ -1,14 +1,16 @@
-// The bounds of one connection, and what they are by default.
+// The bounds of one connection, and their defaults.
 
 import { assert } from '../base/assert.ts';
 import type { MessageGoals } from './outbox.ts';
 
 export interface ChannelConfig extends MessageGoals {
-  /** Requests without an answer yet, each way. */
+  /** Requests that are not answered yet, in each direction. */
   readonly inflightMax: number;
-  /** Nothing more is taken while so many bytes wait to leave. */
+  /** While so many bytes wait to be sent, new requests and one-way frames are refused. */
   readonly queuedBytesMax: number;
-  /** A connection on which nothing came for this long, pings unanswered, is closed (at most a quarter later). */
+  /**
+   * A connection on which nothing arrives for this long, not even the answer to a ping, is closed at most a quarter later, ms.
+   */
   readonly idleMsMax: number;
 }
 

@@ -1,7 +1,7 @@
-// A connection as requests, replies and one-way frames. All frames of one turn of the event loop leave as one message:
-// a socket write costs more than a hundred frames do. Everything waits within bounds: requests by number and deadline,
-// bytes by size; one timer serves all deadlines. A connection that goes silent, or sends what is not this protocol, is
-// closed; what was asked on it then ends as unknown if it may have left this process, as unreachable if it has not.
+// A connection with requests, replies and one-way frames. All frames of one turn of the event loop are sent as one message, because
+// a write to a socket costs more than a hundred frames. There are bounds for the number of requests, their time and the bytes that
+// wait. One timer serves all deadlines. A connection is closed if nothing arrives for too long, or if what arrives is not this
+// protocol. Its requests then fail: with OUTCOME_UNKNOWN if they may have left this process, otherwise with UNREACHABLE.
 
 import { AssertionError, assert, never } from '../base/assert.ts';
 import type { Env, Timer } from '../base/env.ts';
@@ -19,29 +19,29 @@ import { PendingRequests } from './requests.ts';
 import type { Connection, ConnectionHandlers, Transport } from './transport.ts';
 import { TurnEnd } from './turn-end.ts';
 
-/** Who speaks. */
+/** What an end of a connection says of itself in the handshake. */
 export interface Identity {
   readonly clusterId: string;
   /** Empty for a client. */
   readonly nodeId: NodeId;
 }
 
-/** Hears how a request ended: exactly one call, never from within `request`. */
+/** Is called once when a request has ended, and never from within `request`. */
 export interface ReplyHandler {
-  /** Byte fields of the body are views: copy what is kept. */
+  /** Byte fields of the body are views. Copy what you keep. */
   replied(body: Exclude<ReplyBody, { kind: 'error' }>, from: Channel): void;
   /** The node's error, or this channel's: OUTCOME_UNKNOWN, UNREACHABLE, DEADLINE, OVERLOADED. */
   failed(error: Failure, from: Channel): void;
 }
 
 export interface ChannelHandlers {
-  /** Both ends have shaken hands. */
+  /** The handshake is done. */
   opened?(channel: Channel): void;
-  /** A request; answer it with `channel.reply(id, ...)`, now or later. */
+  /** A request has arrived. Answer it with `channel.reply(id, ...)`, now or later. */
   request?(channel: Channel, id: number, body: RequestBody): void;
-  /** A one-way frame from a node. */
+  /** A one-way frame from a node has arrived. */
   received?(channel: Channel, body: OneWayBody): void;
-  /** Called once; nothing is called after it. `error` says it in a code. */
+  /** The channel is closed. Called once, and nothing is called after it. The code of `error` says why. */
   closed?(channel: Channel, error: Failure): void;
 }
 
@@ -51,11 +51,11 @@ export interface ChannelOptions {
   readonly self: Identity;
   readonly handlers: ChannelHandlers;
   readonly config?: Partial<ChannelConfig>;
-  /** Shared with other channels; else its own. */
+  /** Shared with other channels; absent: its own. */
   readonly turnEnd?: TurnEnd;
-  /** Of an accepted connection, whose other end has just said who it is; an error refuses it. */
+  /** For accepted connections, called when the other end has said who it is. An error refuses the connection. */
   readonly admit?: (node: NodeId) => Failure | null;
-  /** Called whenever something was handed to the connection. */
+  /** Called whenever frames have been handed to the connection. */
   readonly flushed?: (channel: Channel) => void;
 }
 
@@ -63,17 +63,17 @@ export interface DialOptions extends ChannelOptions {
   readonly transport: Transport;
   readonly address: string;
   readonly connectMs: number;
-  /** The node that must answer there. */
+  /** The node that must answer at the address. */
   readonly node: NodeId;
 }
 
-/** `connecting` gathers; `greeting`: connected, no handshake yet. */
+/** `connecting`: frames are gathered. `handshake`: connected, and the handshake is not done yet. */
 type State = 'connecting' | 'handshake' | 'open' | 'closed';
 
 export class Channel {
   /** The other end: a node's id; empty for a client, and before the handshake of an accepted connection. */
   peerNode: NodeId;
-  /** When the newest message came, an instant of Env.now(). */
+  /** When the last message arrived, an instant of Env.now(). */
   receivedAt = Number.NEGATIVE_INFINITY;
   private readonly env: Env;
   private readonly log: Logger;
@@ -85,7 +85,7 @@ export class Channel {
   private state: State = 'connecting';
   private connection: Connection | null = null;
   private heartbeat: Timer | null = null;
-  /** Of a dialled channel that is not open yet. */
+  /** Ends the attempt if a dialled channel does not open in time. */
   private dialTimer: Timer | null = null;
   private idleTicks = 0;
 
@@ -95,7 +95,7 @@ export class Channel {
   private unsentFrom = 1;
   private pending = new PendingRequests<ReplyHandler>();
   private readonly deadlines: Deadlines;
-  /** Requests of the other end without an answer. */
+  /** How many requests of the other end are not answered yet. */
   private serving = 0;
 
   private constructor(options: ChannelOptions, peerNode: NodeId, dialled: boolean) {
@@ -114,14 +114,14 @@ export class Channel {
     this.deadlines = new Deadlines(options.env, (now) => this.expire(now));
   }
 
-  /** A channel that is usable at once: what is asked before the handshake waits for it. */
+  /** Connects to a node. The channel can be used at once: requests wait for the handshake. */
   static dial(options: DialOptions): Channel {
     const channel = new Channel(options, options.node, true);
     void channel.connect(options);
     return channel;
   }
 
-  /** The channel of an accepted connection, from its first message on. */
+  /** Makes a channel of an accepted connection, and returns its handlers. */
   static accept(connection: Connection, options: ChannelOptions): ConnectionHandlers {
     const channel = new Channel(options, '', false);
     channel.attach(connection);
@@ -136,12 +136,12 @@ export class Channel {
     return this.state === 'closed';
   }
 
-  /** Requests under way. */
+  /** How many requests are not answered yet. */
   get inflight(): number {
     return this.pending.size;
   }
 
-  /** Bytes that wait to leave. */
+  /** Bytes that wait to be sent. */
   get queuedBytes(): number {
     return this.outbox.queuedBytes;
   }
@@ -151,7 +151,7 @@ export class Channel {
     return this.connection?.peer ?? this.peerNode;
   }
 
-  /** Asks. `deadline` is an instant of Env.now(). */
+  /** Sends a request. @param deadline an instant of Env.now() */
   request(body: RequestBody, deadline: number, handler: ReplyHandler): void {
     const refusal = this.refusal();
     if (refusal !== null) {
@@ -172,7 +172,7 @@ export class Channel {
     this.outbox.add(id, body);
   }
 
-  /** Sends a one-way frame; false, and nothing is sent, where the channel is not open or too much is queued. */
+  /** Sends a one-way frame. False, and nothing is sent, if the channel is not open or too many bytes wait. */
   send(body: OneWayBody): boolean {
     if (this.state !== 'open') return false;
     if (this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;
@@ -180,7 +180,7 @@ export class Channel {
     return true;
   }
 
-  /** Gives up the requests that `which` chooses: they fail as if the connection had been lost, and no answer to them is heard. */
+  /** Ends the requests that `which` chooses: they fail as if the connection had been lost, and answers to them are ignored. */
   giveUp(which: (handler: ReplyHandler) => boolean, reason: string): void {
     for (const { id, handler } of this.pending.all()) {
       if (!which(handler) || this.pending.take(id) === null) continue;
@@ -190,12 +190,12 @@ export class Channel {
     }
   }
 
-  /** Sends what is gathered and ends the connection. Requests under way fail. */
+  /** Sends what is gathered and ends the connection. Requests without an answer fail. */
   close(reason: string): void {
     this.end(new Failure('CLOSED', reason));
   }
 
-  /** Ends the connection at once, with all that is queued. Requests under way fail. */
+  /** Ends the connection at once and drops what is queued. Requests without an answer fail. */
   cut(reason: string): void {
     this.connection?.cut(reason);
     this.end(new Failure('UNREACHABLE', reason));
@@ -210,7 +210,7 @@ export class Channel {
     return null;
   }
 
-  /** One frame outside the gathering, for the handshake. */
+  /** Sends one frame at once, for the handshake. */
   private sendNow(body: Body): void {
     this.connection?.send(encodeEnvelope([{ id: 0, body }]));
   }
@@ -235,7 +235,7 @@ export class Channel {
     for (let body = this.next(frames); body !== null; body = this.next(frames)) this.frame(frames.id, body);
   }
 
-  /** Null at the end, and where what comes makes no sense. */
+  /** The next frame's body. Null at the end, and if the bytes are malformed, which closes the channel. */
   private next(frames: EnvelopeReader): Body | null {
     try {
       return frames.next();
@@ -301,7 +301,10 @@ export class Channel {
     this.serving++;
     const { inflightMax, queuedBytesMax } = this.config;
     if (this.handlers.request === undefined) {
-      this.reply(id, replyFromError(new Failure('INVALID_ARGUMENT', 'nothing is served here')));
+      this.reply(
+        id,
+        replyFromError(new Failure('INVALID_ARGUMENT', 'requests are not served on this connection')),
+      );
     } else if (this.serving > inflightMax || this.outbox.queuedBytes >= queuedBytesMax) {
       this.reply(id, replyFromError(new Failure('OVERLOADED', 'too many requests on this connection')));
     } else {
@@ -309,7 +312,7 @@ export class Channel {
     }
   }
 
-  /** An answer; one that comes after its deadline finds nobody. */
+  /** An answer that comes after its deadline is ignored. */
   private settle(id: number, body: ReplyBody): void {
     const handler = this.pending.take(id);
     if (handler === null) return;
@@ -331,7 +334,7 @@ export class Channel {
     return next;
   }
 
-  /** How a request ends that will have no answer. */
+  /** The failure of a request that will have no answer: OUTCOME_UNKNOWN if it may have left this process, else `unsent`. */
   private unanswered(id: number, text: string, unsent: ErrorCode): Failure {
     return new Failure(id < this.unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
   }
@@ -394,21 +397,23 @@ export class Channel {
     if (hello.clusterId !== this.self.clusterId)
       return new Failure('WRONG_CLUSTER', `cluster ${hello.clusterId}, not ${this.self.clusterId}`);
     if (this.dialled && hello.nodeId !== this.peerNode)
-      return new Failure('UNREACHABLE', `node ${hello.nodeId} answers in place of ${this.peerNode}`);
+      return new Failure('UNREACHABLE', `node ${hello.nodeId} answers instead of ${this.peerNode}`);
     return null;
   }
 
-  /** Counted in ticks, not in time: a pause of this very process must not look like the other end's silence. */
+  /** Counts ticks, not time: if this process was paused, that must not look as if the other end had been idle. */
   private tick(): void {
     if (this.idleTicks >= 4) {
-      this.end(new Failure('UNREACHABLE', `${this.peer} has been silent for too long`));
+      this.end(new Failure('UNREACHABLE', `nothing has come from ${this.peer} for too long`));
       return;
     }
     if (this.idleTicks > 0 && this.state === 'open') this.outbox.add(0, { kind: 'ping' });
     this.idleTicks++;
   }
 
-  /** Closes the channel if nothing has come for half of idleMsMax: for who has another reason to think the node dead. */
+  /**
+   * Closes the channel if nothing has come for half of idleMsMax. To be called if there is another reason to think the node dead.
+   */
   closeIfIdle(reason: string): void {
     if (this.idleTicks >= 2 || this.state !== 'open') this.end(new Failure('UNREACHABLE', reason));
   }

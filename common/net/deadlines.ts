@@ -1,5 +1,5 @@
-// One timer for many deadlines. It is set to the earliest one known and, when it fires, the owner walks what is waiting
-// and says which deadline is next; a request that was answered long before costs nothing more.
+// One timer for many deadlines. It is set to the earliest known one. When it fires, the caller ends what is due and says which
+// deadline is next. So a request that is answered in time needs no timer of its own to be cancelled.
 
 import type { Env, Timer } from '../base/env.ts';
 
@@ -9,13 +9,13 @@ export class Deadlines {
   private timer: Timer | null = null;
   private at = Number.POSITIVE_INFINITY;
 
-  /** `expire` ends everything due at `now` and gives the next deadline, null where nothing waits. */
+  /** @param expire ends everything that is due at `now`, and returns the next deadline; null: nothing waits */
   constructor(env: Env, expire: (now: number) => number | null) {
     this.env = env;
     this.expire = expire;
   }
 
-  /** Something now waits until `deadline`, an instant of Env.now(). */
+  /** Adds a deadline, an instant of Env.now(). */
   add(deadline: number): void {
     if (deadline >= this.at) return;
     this.timer?.cancel();

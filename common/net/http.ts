@@ -1,23 +1,23 @@
-// The HTTP side of every server process: liveness, readiness and metrics for whoever watches over it. A node has its
-// WebSockets on the same port (ws-transport.ts); a coordinator has only this.
+// The HTTP pages of every server process: liveness, readiness and metrics. A node accepts WebSockets on the same port
+// (ws-transport.ts); a coordinator has only these pages.
 
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { formatAddress, parseAddress } from '../model/address.ts';
 import type { Listener } from './transport.ts';
 
 export interface Pages {
-  /** null: alive; else what is wrong, in a line: answered with 503. */
+  /** Null: alive. Else what is wrong, in one line, which is answered with status 503. */
   livez(): string | null;
-  /** null: ready for work; else what is missing. */
+  /** Null: ready. Else what is missing, in one line, which is answered with status 503. */
   readyz(): string | null;
   /** Prometheus text. */
   metrics(): string;
 }
 
-/** Connections at once, where there are only pages. */
+/** Connections at once, for a server that has only pages. */
 const PROBES_MAX = 256;
 
-/** Serves the pages on `listen` (`host:port`, port 0: a free one). Rejects with one clear line where it cannot. */
+/** Serves the pages at `listen` (`host:port`; port 0: a free one). Rejects with a message of one line if it cannot. */
 export async function serveHttp(listen: string, pages: Pages): Promise<Listener> {
   const server = createPageServer(pages);
   server.maxConnections = PROBES_MAX;
@@ -64,7 +64,7 @@ function end(
   response.end(text);
 }
 
-/** Resolves with the address bound. */
+/** Starts to listen, and resolves with the address. Rejects with a message of one line if it cannot. */
 export function bind(server: Server, listen: string): Promise<string> {
   const { host, port } = parseAddress(listen);
   return new Promise((resolve, reject) => {
@@ -73,7 +73,7 @@ export function bind(server: Server, listen: string): Promise<string> {
     server.once('error', refused);
     server.listen(port, host, () => {
       server.off('error', refused);
-      // From here on it is a connection that could not be accepted, such as for want of a file descriptor: that one's loss.
+      // Later errors mean that a single connection could not be accepted, for example because no file descriptor was free.
       server.on('error', () => {});
       const bound = server.address();
       resolve(bound === null || typeof bound === 'string' ? listen : formatAddress(host, bound.port));

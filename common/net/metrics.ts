@@ -1,5 +1,5 @@
-// Counters and gauges of one process in Prometheus' text form, for /metrics. A family has one help line and, per set of
-// labels, one number; gauges are read when asked.
+// Counters and gauges of one process in Prometheus' text format, for the page /metrics. A family has one help line, and one number
+// for each set of labels. Gauges are read at each request.
 
 export type Labels = Readonly<Record<string, string>>;
 
@@ -11,16 +11,16 @@ export interface Counter {
 interface Family {
   readonly type: 'counter' | 'gauge';
   readonly help: string;
-  /** By label text: what gives the number now. */
+  /** By the text of the labels: the function that gives the number. */
   readonly series: Map<string, () => number>;
-  /** Those whose labels are known only when asked. */
+  /** Numbers whose labels are known only at the request. */
   readonly found: () => Iterable<readonly [Labels, number]>;
 }
 
 export class Metrics {
   private readonly families = new Map<string, Family>();
 
-  /** A number that only rises; by custom its name ends in `_total`. */
+  /** A number that only rises. By convention its name ends in `_total`. */
   counter(name: string, help: string, labels: Labels = {}): Counter {
     const counter = {
       value: 0,
@@ -36,7 +36,7 @@ export class Metrics {
     this.register('gauge', name, help, labels, read);
   }
 
-  /** A gauge for each of what is there when asked, by its labels. */
+  /** Gauges whose labels are known only at the request. */
   gauges(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void {
     this.families.set(name, { type: 'gauge', help, series: new Map(), found: read });
   }

@@ -1,5 +1,5 @@
-// What a channel is about to send: the frames of one turn of the event loop, gathered into one message, or into several
-// where they outgrow the goal. Nothing leaves before `open`; from then on everything leaves at the turn's end.
+// Gathers the frames that a channel sends in one turn of the event loop into one message, or into several if it becomes larger than
+// its goal. Nothing is sent before `open`. From then on everything is sent at the end of the turn.
 
 import type { Bytes } from '../base/bytes.ts';
 import { decodeEnvelope, EnvelopeWriter, encodeEnvelope } from '../wire/codec.ts';
@@ -7,17 +7,17 @@ import type { Body, RequestBody } from '../wire/messages.ts';
 import type { Connection } from './transport.ts';
 import type { Gathered, TurnEnd } from './turn-end.ts';
 
-/** A gathered message is sent before the turn's end once it has so much. */
+/** A message is sent before the end of the turn once it has one of these sizes. */
 export interface MessageGoals {
   readonly messageBytesGoal: number;
-  /** Frames, where they are gets or their answers: the other end works on these while more gather here. */
+  /** Frames of a message of gets or of their answers. So the other end can work on them while more are gathered here. */
   readonly messageGetsGoal: number;
   /**
-   * Bytes, where they are answers to gets: such a message comes out of one read of the other end's socket, uncopied, and
-   * is small enough that the values in it are kept as they are (base/bytes.ts `keepable`).
+   * Bytes of a message of answers to gets. The other end gets such a message from one read of its socket, without a copy, and it is
+   * so small that values are kept as views of it (base/bytes.ts `keepable`).
    */
   readonly messageValuesGoal: number;
-  /** Frames, where they are pages of scans and of messageValuesGoal bytes together, for the same reason as with gets. */
+  /** Frames of a message of pages of scans, if it also has messageValuesGoal bytes. The reason is the same as for gets. */
   readonly messagePagesGoal: number;
 }
 
@@ -26,15 +26,15 @@ export class Outbox implements Gathered {
   private readonly goals: MessageGoals;
   private readonly onFlush: () => void;
   private readonly gathered = new EnvelopeWriter();
-  /** Whole messages that wait for the connection. */
+  /** Complete messages that wait for the connection. */
   private held: Bytes[] = [];
   private heldBytes = 0;
-  /** Requests that must not leave any more. */
+  /** Ids of requests that must not be sent any more. */
   private readonly withdrawn = new Set<number>();
   private connection: Connection | null = null;
   private flushDue = false;
 
-  /** `onFlush` is called whenever everything added so far has been handed to the connection. */
+  /** @param onFlush called whenever everything added so far has been handed to the connection */
   constructor(turnEnd: TurnEnd, goals: MessageGoals, onFlush: () => void) {
     this.turnEnd = turnEnd;
     this.goals = goals;
@@ -45,7 +45,7 @@ export class Outbox implements Gathered {
     return (this.connection?.queuedBytes ?? 0) + this.heldBytes + this.gathered.bytes;
   }
 
-  /** Copies the frame in. */
+  /** Adds a frame, which is copied. */
   add(id: number, body: Body): void {
     this.gathered.add(id, body);
     if (this.isFull(body)) this.seal();
@@ -65,12 +65,12 @@ export class Outbox implements Gathered {
     this.sendAll();
   }
 
-  /** Takes back a request that has not been handed to the connection: its asker is told that it never left. */
+  /** Takes back a request that has not been handed to the connection. The caller reports that it was not sent. */
   withdraw(id: number): void {
     this.withdrawn.add(id);
   }
 
-  /** Nothing leaves any more. */
+  /** Drops everything. Nothing is sent any more. */
   close(): void {
     this.connection = null;
     this.held = [];
@@ -115,7 +115,7 @@ export class Outbox implements Gathered {
   }
 }
 
-/** The message without these requests; null: nothing is left of it. */
+/** The message without these requests; null: nothing else is in it. */
 function without(message: Bytes, requests: ReadonlySet<number>): Bytes | null {
   const frames = decodeEnvelope(message).filter(({ id, body }) => !(isRequest(body) && requests.has(id)));
   return frames.length === 0 ? null : encodeEnvelope(frames);

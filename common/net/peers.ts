@@ -1,8 +1,7 @@
-// One channel a node, kept: made at the first use, made again with a jittered, bounded backoff after every loss, for as
-// long as the node has an address. Clients reach nodes through it, and owners their followers. A node may come back at
-// another address; the channel follows. One that comes back at the same address is dialled at once as well: nobody waits
-// out a backoff that counts the failures of before. A node without an address is forgotten with its last channel: ids of
-// nodes that are gone for good neither cost anything nor are dialled.
+// Keeps one channel to each node, for clients and for owners. It is made at the first use, and made again after each loss, with a
+// bounded backoff and jitter, while the node has an address. If the node comes up again, at another address or the same one, it is
+// dialled at once: failures of its former life do not count. A node without an address is forgotten when its last channel closes,
+// so that nodes which are gone for good cost nothing.
 
 import { type Backoff, backoffMs, jittered } from '../base/backoff.ts';
 import type { Env, Timer } from '../base/env.ts';
@@ -16,9 +15,9 @@ import type { Transport } from './transport.ts';
 import { TurnEnd } from './turn-end.ts';
 
 export interface PeersConfig {
-  /** From the first packet to the handshake. */
+  /** How long an attempt may take, up to the handshake, ms. */
   readonly connectMs: number;
-  /** Between attempts, less a jitter of up to a half. */
+  /** The pauses between attempts, of which jitter takes away up to a half. */
   readonly backoff: Backoff;
 }
 
@@ -29,7 +28,7 @@ export interface PeersOptions {
   readonly log: Logger;
   readonly transport: Transport;
   readonly self: Identity;
-  /** Of every channel made here; nodes send no requests over it. */
+  /** Handlers of all channels. Nodes send no requests over them. */
   readonly handlers: Omit<ChannelHandlers, 'request'>;
   readonly config?: Partial<PeersConfig>;
   readonly channel?: Partial<ChannelConfig>;
@@ -49,8 +48,9 @@ export class Peers {
   }
 
   /**
-   * Where a node is to be found, from now on. Null: not known; an open channel lives on, a lost one is not made again. A
-   * changed address ends a channel to the old one. `life`: changes each time the node comes up, so that it is dialled again.
+   * Sets the address of a node. Null: not known; an open channel goes on, and a lost one is not made again. A new address ends a
+   * channel to the old one.
+   * @param life changes each time the node comes up, so that it is dialled again
    */
   setAddress(node: NodeId, address: string | null, life: string | null = null): void {
     const known = this.peers.get(node);
@@ -66,22 +66,22 @@ export class Peers {
     if (this.peers.get(peer.node) === peer) this.peers.delete(peer.node);
   }
 
-  /** Nodes with an address, or with a channel that has outlived it. */
+  /** Nodes with an address, or with a channel although they have none any more. */
   get known(): readonly NodeId[] {
     return [...this.peers.keys()];
   }
 
-  /** There is reason to think the node dead: a channel on which nothing has come lately is closed. */
+  /** To be called if there is a reason to think the node dead. Closes its channel if nothing has come on it lately. */
   suspect(node: NodeId, reason: string): void {
     this.peers.get(node)?.channel?.closeIfIdle(reason);
   }
 
-  /** Gives up the requests to the node that `which` chooses; see {@link Channel.giveUp}. */
+  /** Ends the requests to the node that `which` chooses, as {@link Channel.giveUp} does. */
   giveUp(node: NodeId, which: (handler: PeerReplyHandler) => boolean, reason: string): void {
     this.peers.get(node)?.channel?.giveUp(which, reason);
   }
 
-  /** Makes the channel now, and keeps it, without waiting for a first use. */
+  /** Makes the channel now, without waiting for a first use. */
   keep(node: NodeId): void {
     this.peers.get(node)?.connect();
   }
@@ -91,12 +91,12 @@ export class Peers {
     return this.peers.get(node)?.channel?.open ?? false;
   }
 
-  /** Whether asking now would fail at once: no address, or the last attempt failed and the next is not due. */
+  /** Whether a request would fail at once: the node has no address, or the last attempt failed and the next is not due. */
   isDown(node: NodeId): boolean {
     return this.peers.get(node)?.down ?? true;
   }
 
-  /** Asks a node. `deadline` is an instant of Env.now(). While the channel is being made the request waits in it. */
+  /** Sends a request to a node. It waits while the channel is being made. @param deadline an instant of Env.now() */
   request(node: NodeId, body: RequestBody, deadline: number, handler: PeerReplyHandler): void {
     const channel = this.peers.get(node)?.connect() ?? null;
     if (channel !== null) {
@@ -107,7 +107,7 @@ export class Peers {
     this.options.env.soon(() => handler.failed(error, null));
   }
 
-  /** Sends a one-way frame; false, and nothing is sent, where no channel is open or too much is queued. */
+  /** Sends a one-way frame. False, and nothing is sent, if no channel is open or too many bytes wait. */
   send(node: NodeId, body: OneWayBody): boolean {
     return this.peers.get(node)?.connect()?.send(body) ?? false;
   }
@@ -119,14 +119,14 @@ export class Peers {
   }
 }
 
-/** As ReplyHandler, where there may be no channel at all. */
+/** A ReplyHandler for a request that may have had no channel at all. */
 export interface PeerReplyHandler extends ReplyHandler {
   failed(error: Failure, from: Channel | null): void;
 }
 
 type PeerState =
   | { readonly kind: 'idle' }
-  /** Being made, or open. */
+  /** The channel is open or being made. */
   | { readonly kind: 'channel'; readonly channel: Channel }
   | { readonly kind: 'backoff'; readonly timer: Timer };
 
@@ -138,10 +138,10 @@ class Peer {
   private address: string | null;
   private life: string | null;
   private state: PeerState = { kind: 'idle' };
-  /** Attempts in a row that did not lead to a handshake. */
+  /** Failed attempts in a row. */
   private failures = 0;
 
-  /** `forget` is called once it has neither an address nor a channel. */
+  /** @param forget called once the node has neither an address nor a channel */
   constructor(
     node: NodeId,
     address: string,
@@ -166,7 +166,7 @@ class Peer {
     return this.state.kind === 'backoff' || (this.state.kind === 'idle' && this.address === null);
   }
 
-  /** The channel, made if need be; null where there is no address or the backoff lasts. */
+  /** The channel, which is made if necessary; null: there is no address, or the backoff is not over. */
   connect(): Channel | null {
     if (this.state.kind === 'idle') this.dial();
     return this.channel;
@@ -185,7 +185,7 @@ class Peer {
     const wasUsed = this.state.kind !== 'idle';
     this.failures = 0;
     this.stopWaiting();
-    // An attempt that is under way was begun before the node came up. An open channel that leads nowhere shows by itself.
+    // An attempt under way began before the node came up. An open channel to the node's former life closes by itself.
     if (moved || this.channel?.open === false) this.channel?.close(`node ${this.node} is now at ${address}`);
     if (wasUsed) this.redial();
   }

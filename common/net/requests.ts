@@ -1,7 +1,7 @@
-// The requests of a channel that have no answer yet, found by their number. Numbers rise by one, so a ring of slots
-// finds them; what is still there when the ring comes around again is kept aside. A Map for all would do, were it not that
-// tables which a busy Map has outgrown stay linked to the next one: once old, they keep what passed through it from being
-// collected young. A slot is a place in three arrays and not an object: a request leaves nothing behind.
+// The requests of a channel that have no answer yet, by number. Numbers rise by one, so a request is found in a ring of slots. One
+// that is still there when the ring comes around again moves to a Map. A Map for all requests would cost more: V8 keeps the tables
+// that a busy Map has outgrown linked to the next one, and old tables keep short-lived requests from being collected early. A slot
+// is a place in three arrays, not an object, so a request leaves no garbage.
 
 export interface PendingRequest<Handler> {
   readonly id: number;
@@ -21,13 +21,13 @@ export class PendingRequests<Handler> {
   private readonly stragglers = new Map<number, PendingRequest<Handler>>();
   size = 0;
 
-  /** `id` is above 0 and higher than any before. */
+  /** @param id above 0, and higher than any before */
   add(id: number, handler: Handler, deadline: number): void {
     if (++this.size * 2 > this.ids.length) this.widen();
     this.place(id, handler, deadline);
   }
 
-  /** Takes the request out; null where it is not, or no longer, under way. */
+  /** Removes the request and returns its handler; null: there is no such request, or not any more. */
   take(id: number): Handler | null {
     const at = id & (this.ids.length - 1);
     if (this.ids[at] === id) {
@@ -42,7 +42,7 @@ export class PendingRequests<Handler> {
     return straggler?.handler ?? null;
   }
 
-  /** All that are under way, by number. */
+  /** All requests, in order of their numbers. */
   all(): PendingRequest<Handler>[] {
     const found = [...this.stragglers.values()];
     for (let at = 0; at < this.ids.length; at++) {

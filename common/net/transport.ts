@@ -1,39 +1,42 @@
-// Messages between processes as the rest of the code sees them: whole, in order on one connection, lost with it. The
-// real one is WebSocket (ws-transport.ts); the simulator has a twin, and both pass the same conformance suite.
+// The transport of messages between processes. Messages arrive complete and in order, and are lost with their connection. The real
+// transport is WebSocket (ws-transport.ts); the simulator has a twin, and both pass the same conformance suite.
 
 export interface ConnectionHandlers {
-  /** One whole message. The bytes belong to the receiver until it returns; copy what is kept. */
+  /** A complete message has arrived. The bytes are valid until this returns; copy what you keep. */
   message(bytes: Uint8Array): void;
-  /** Called once. Nothing is called after it. `violation`: the other end sent what this kind of connection does not allow. */
+  /**
+   * The connection has ended. Called once, and nothing is called after it.
+   * @param violation the other end broke the transport's protocol
+   */
   closed(reason: string, violation?: boolean): void;
 }
 
 export interface Connection {
-  /** Queues one message; dropped silently once closed. */
+  /** Queues one message. Once closed, messages are dropped silently. */
   send(bytes: Uint8Array): void;
-  /** Bytes queued here and not yet handed to the operating system. */
+  /** Bytes that are queued in this process, not yet handed to the operating system. */
   readonly queuedBytes: number;
   /** The other end's address, for logs. */
   readonly peer: string;
-  /** Ends the connection; `closed` is called, in a later turn. */
+  /** Ends the connection after what is queued. `closed` is called in a later turn of the event loop. */
   close(reason: string): void;
-  /** As `close`, without a wait for what is queued: it is dropped, and its memory free. */
+  /** Ends the connection at once. What is queued is dropped, and its memory freed. */
   cut(reason: string): void;
 }
 
-/** Takes in a connection that another process made. */
+/** Accepts a connection that another process made, and returns its handlers. */
 export type Accept = (connection: Connection) => ConnectionHandlers;
 
 export interface Listener {
-  /** `host:port` actually bound. */
+  /** The `host:port` that is really listened on. */
   readonly address: string;
   close(): Promise<void>;
 }
 
 export interface Transport {
   /**
-   * Resolves once the connection is open; rejects with RangekeeperError UNREACHABLE after `timeoutMs` or at a refusal.
-   * `handlers.closed` is called only for a connection that was opened.
+   * Resolves once the connection is open. Rejects with RangekeeperError UNREACHABLE if it is refused, or after `timeoutMs`.
+   * `handlers.closed` is called only for a connection that was open.
    */
   connect(address: string, timeoutMs: number, handlers: ConnectionHandlers): Promise<Connection>;
 }

@@ -1,9 +1,9 @@
-// Everything that channels have gathered leaves together at the end of a turn of the event loop: one task for all of them,
-// not one each. Who knows that the turn's work is done need not wait for that.
+// Sends what all channels have gathered at the end of a turn of the event loop, in one task for all of them. A caller that knows
+// that the turn's work is done can flush earlier.
 
 import type { Env } from '../base/env.ts';
 
-/** Has gathered something. */
+/** Something that gathers frames. */
 export interface Gathered {
   flush(): void;
 }
@@ -17,7 +17,7 @@ export class TurnEnd {
     this.env = env;
   }
 
-  /** `gathered` is flushed at the end of this turn; it is added once until then. */
+  /** Flushes `gathered` at the end of this turn. It must not be added again before that. */
   add(gathered: Gathered): void {
     this.waiting.push(gathered);
     if (this.due) return;
@@ -28,7 +28,7 @@ export class TurnEnd {
     });
   }
 
-  /** Now, in the order in which they were added. */
+  /** Flushes now, in the order in which they were added. */
   flush(): void {
     const { waiting } = this;
     if (waiting.length === 0) return;

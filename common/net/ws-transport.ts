@@ -1,6 +1,6 @@
-// Transport over WebSocket: the one file that knows `ws` for this protocol. What goes wrong at that level (a bad frame, a
-// message over the limit, a reset) ends that connection and nothing else. Browsers are turned away: a page of any site
-// could otherwise talk to a node on the reader's own network.
+// Transport over WebSocket: the only file that uses `ws` for this protocol. An error at that level (a bad frame, a message over the
+// limit, a reset) ends only its own connection. Connections of browsers are refused, because otherwise a page of any site could
+// talk to a node in the network of its reader.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -14,7 +14,7 @@ import { bind, closeServer, createPageServer, type Pages } from './http.ts';
 import type { Accept, Connection, ConnectionHandlers, Listener, Transport } from './transport.ts';
 import { WS_FRAME_BYTES_MAX, wsFrame } from './ws-frame.ts';
 
-/** How long a closed socket may take to send what is queued and hear the other end's farewell. */
+/** How long a closed socket may take to send what is queued and to receive the other end's close frame, ms. */
 const CLOSE_GRACE_MS = 1_000;
 
 const SOCKET_OPTIONS = {
@@ -53,14 +53,14 @@ export class WsTransport implements Transport {
   }
 }
 
-/** Null, after a call of `refuse`, where nothing can even be tried: the address came from elsewhere, and may be anything. */
+/** Null, after a call of `refuse`, if the address is invalid. It came from outside, and may be anything. */
 function dial(address: string, timeoutMs: number, refuse: (reason: string) => void): WebSocket | null {
   try {
     const { host, port } = parseAddress(address);
     return new WebSocket(`ws://${formatAddress(host, port)}/`, {
       ...SOCKET_OPTIONS,
       handshakeTimeout: timeoutMs,
-      // Masking guards caches between browsers and servers; there is none here, and a zero mask costs nothing.
+      // Masks protect caches between browsers and servers. There are none here, and a mask of zeros costs nothing.
       generateMask: (mask) => mask.fill(0),
     });
   } catch (error) {
@@ -71,7 +71,7 @@ function dial(address: string, timeoutMs: number, refuse: (reason: string) => vo
 
 interface WsEnd {
   readonly socket: WebSocket;
-  /** What `socket` writes to. */
+  /** The stream that `socket` writes to. */
   readonly stream: Duplex;
   /** The connecting end masks what it sends (RFC 6455, 5.3). */
   readonly isMasked: boolean;
@@ -118,7 +118,7 @@ class WsConnection implements Connection {
     return this.socket.bufferedAmount;
   }
 
-  /** Without compression ws writes at once, so that both ways keep their order. */
+  /** Without compression ws writes at once, so messages keep their order whichever way they are written. */
   send(bytes: Uint8Array): void {
     if (this.handlers === null || this.socket.readyState !== WebSocket.OPEN) return;
     if (bytes.length > WS_FRAME_BYTES_MAX) this.socket.send(bytes);
@@ -133,7 +133,7 @@ class WsConnection implements Connection {
     if (this.leave(reason)) this.socket.terminate();
   }
 
-  /** False where it had ended before. */
+  /** False if the connection had ended before. */
   private leave(reason: string): boolean {
     const handlers = this.detach();
     if (handlers === null) return false;
@@ -152,19 +152,22 @@ export interface ServeOptions {
   /** `host:port`; port 0: a free one. */
   readonly listen: string;
   readonly pages: Pages;
-  /** null: connections are refused until {@link WsListener.accept} says how they are served. */
+  /** Null: connections are refused until {@link WsListener.accept} is called. */
   readonly accept: Accept | null;
   readonly env: Env;
-  /** Connections at once, of any kind; one more is closed as it comes, and `connectionRefused` called. Absent: as many as there are. */
+  /**
+   * Connections at once, of any kind; one more is closed as it comes, and `connectionRefused` called. Absent: as many as there
+   * are.
+   */
   readonly bound?: { readonly connectionsMax: number; readonly connectionRefused: () => void };
 }
 
 export interface WsListener extends Listener {
-  /** Connections are served so from now on. null: those that are there end, and new ones are refused; the pages go on. */
+  /** Sets how new connections are served. Null: open connections are ended and new ones refused. The pages are still served. */
   accept(accept: Accept | null): void;
 }
 
-/** One port for the pages and the protocol. Rejects with one clear line where it cannot listen. */
+/** Serves the pages and the protocol at one port. Rejects with a message of one line if it cannot listen. */
 export async function serveWs(options: ServeOptions): Promise<WsListener> {
   let { accept } = options;
   const { bound } = options;

@@ -1,9 +1,7 @@
 // Starts child processes of Node.js that do not outlive this one, for `rangekeeper dev` and the tests. They are tied to this
-// process
-// by an IPC channel: the kernel closes it when this process dies, and the child's runMain (main.ts) notices. Each child has its own
-// process group, so that Ctrl-C in a terminal reaches only the parent, which stops its children in order. If the child is a
-// guardian
-// (kvnode/process/guardian/guardian.ts), it starts the worker itself, and reports the worker's pid over the channel.
+// process by an IPC channel: the kernel closes it when this process dies, and the child's runMain (main.ts) notices. Each child has
+// its own process group, so that Ctrl-C in a terminal reaches only the parent, which stops its children in order. If the child is a
+// guardian (kvnode/process/guardian/guardian.ts), it starts the worker itself, and reports the worker's pid over the channel.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Env } from '../base/env.ts';

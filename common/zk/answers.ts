@@ -1,5 +1,5 @@
-// What ZooKeeper's answers mean: its error codes as our failures, its 64-bit fields as numbers, and which operation of a
-// refused multi was the guilty one.
+// Translates ZooKeeper's answers: error codes to our failures, 64-bit fields to numbers, and a refused multi to the operation that
+// was refused.
 
 import { assert } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
@@ -21,7 +21,7 @@ export interface RawResult {
   readonly err?: number;
 }
 
-/** What was asked, for its error. */
+/** The operation, for its error. */
 export interface Asked {
   readonly path: string;
   readonly isWrite: boolean;
@@ -29,7 +29,7 @@ export interface Asked {
 
 export const NO_NODE = -101;
 
-/** The codes that have a meaning here; any other is `protocol`. */
+/** The codes that are known here. Any other becomes `protocol`. */
 const FAILURES: ReadonlyMap<number, ZkFailure> = new Map<number, ZkFailure>([
   [-4, 'lost'],
   [-7, 'lost'],
@@ -42,12 +42,12 @@ const FAILURES: ReadonlyMap<number, ZkFailure> = new Map<number, ZkFailure>([
   [-115, 'no-auth'],
 ]);
 
-/** A refused multi answers 0 for the operations before the guilty one and this for those after it. */
+/** In the answer to a refused multi, operations before the refused one have code 0, and those after it have this one. */
 const NOT_TRIED = -2;
-/** The type of a result that is an error. */
+/** The type of a result of a refused multi. */
 const ERROR_RESULT = -1;
 
-/** ZooKeeper answered with an error code. From -100 on these are refusals; before that, trouble with an open end. */
+/** The error for a code that ZooKeeper answered. Codes from -100 down are refusals; with others a write may have taken effect. */
 export function refusal(asked: Asked, code: number, message: string): ZkError {
   return new ZkError(FAILURES.get(code) ?? 'protocol', asked.path, {
     maybeApplied: asked.isWrite && code > -100,
@@ -55,7 +55,7 @@ export function refusal(asked: Asked, code: number, message: string): ZkError {
   });
 }
 
-/** It was sent, and there is no answer. */
+/** The error for an operation that was sent and not answered. */
 export function unanswered(asked: Asked, failure: ZkFailure, reason: string): ZkError {
   return new ZkError(failure, asked.path, {
     maybeApplied: asked.isWrite,
@@ -63,7 +63,7 @@ export function unanswered(asked: Asked, failure: ZkFailure, reason: string): Zk
   });
 }
 
-/** Throws ZkError for the guilty operation of a refused multi. `relative` takes the root off a path. */
+/** The results of a multi. Throws ZkError for the refused operation if there is one. @param relative takes the root off a path */
 export function multiResults(
   ops: readonly ZkOp[],
   results: readonly RawResult[],
@@ -77,7 +77,7 @@ export function multiResults(
   }
   assert(
     results.every((result) => result.type !== ERROR_RESULT),
-    'a refused multi has a guilty operation',
+    'a refused multi names the refused operation',
   );
   return results.map(({ path, stat }) => {
     if (path !== undefined) return { path: relative(path) };
@@ -95,14 +95,14 @@ export function toNode(data: Buffer | undefined, stat: RawStat): ZkNode {
   };
 }
 
-/** Exact up to two million changes of ZooKeeper's leader. */
+/** Exact for up to two million changes of ZooKeeper's leader. */
 function toZxid(bytes: Buffer): number {
   const zxid = Number(bytes.readBigInt64BE());
   assert(Number.isSafeInteger(zxid), 'a zxid is a safe integer');
   return zxid;
 }
 
-/** An answer in which something is missing or impossible is the operation's failure. */
+/** Resolves with the value of an answer. If a part of the answer is missing or impossible, the operation fails. */
 export function settleWith<T>(
   asked: Asked,
   value: () => T,
@@ -113,8 +113,6 @@ export function settleWith<T>(
     resolve(value());
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
-    reject(
-      error instanceof ZkError ? error : unanswered(asked, 'protocol', `an answer makes no sense: ${reason}`),
-    );
+    reject(error instanceof ZkError ? error : unanswered(asked, 'protocol', `an invalid answer: ${reason}`));
   }
 }

@@ -1,7 +1,6 @@
-// Ending a ZooKeeper session from outside by its id and password, so that its ephemerals vanish now and not after its
-// timeout. Only for a session whose process is known to be dead, or that this process gave up itself: whoever still
-// lives in it relies on its lease. Closing is the session's own act in ZooKeeper's eyes, so it can hit no other
-// session's znodes, as deleting them could.
+// Closes a ZooKeeper session by its id and password, so that its ephemerals vanish at once and not after its timeout. This is only
+// for a session whose process is known to be dead, or that this process has given up: a living process relies on its lease. To
+// ZooKeeper, the session closes itself. So znodes of other sessions are safe, which deletions would not guarantee.
 
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
@@ -14,7 +13,7 @@ export interface CloseOptions {
   /** `host:port,host:port/root` */
   readonly connect: string;
   readonly identity: Identity;
-  /** T, ms; after so long without an answer the session has ended by itself. */
+  /** T, ms. If no server answers for so long, the session has ended by itself. */
   readonly sessionMs: number;
   readonly env: Env;
   readonly logger: Logger;
@@ -24,7 +23,7 @@ export interface CloseOptions {
 
 const openRealLink: OpenLink = (options, report) => new Link(options, report);
 
-/** `closed`: by this call. `over`: it had ended before. `unreachable`: no server answered in time. */
+/** `closed`: this call closed it. `over`: it had ended before. `unreachable`: no server answered in time. */
 export type CloseOutcome = 'closed' | 'over' | 'unreachable';
 
 export function closeSession({
@@ -40,8 +39,8 @@ export function closeSession({
 }
 
 /**
- * Attaches to the session in a link of its own and closes it; resolves after about `timeoutMs` at the latest. What is sent closes the
- * session also where no answer comes back.
+ * Resumes the session over a link of its own and closes it. Resolves after about `timeoutMs` at the latest. The request closes the
+ * session even if no answer comes back.
  */
 export function closeThrough(
   dialer: Dialer,

@@ -1,7 +1,7 @@
-// Gets a link to one of the servers of an ensemble, for a new session or for one that lost its link: one server after
-// another, each handshake with a time limit, with a growing pause between the rounds. Where servers take connections and do
-// not answer in time, they get more time in the next round, for they may just be slow. It remembers the newest transaction
-// seen over any link, so that no later link, nor the next session, can show this process an older state.
+// Gets a link to one of the servers of an ensemble, for a new session or for one that has lost its link. It tries one server after
+// the other, each with a time limit, and pauses longer after each round. If servers accept connections and do not answer in time,
+// they get more time in the next round, because they may only be slow. It remembers the newest transaction seen over any link, so
+// that no later link or session can show this process an older state.
 
 import { never } from '../base/assert.ts';
 import { backoffMs, jittered } from '../base/backoff.ts';
@@ -14,12 +14,12 @@ import type { Handshake, Identity, LinkOptions, OpenLink, ServerLink } from './s
 export type DialOutcome = { kind: 'up'; link: ServerLink } | { kind: 'expired' };
 
 export interface Dial {
-  /** No outcome after this. */
+  /** Stops. No outcome is reported after this. */
   cancel(): void;
 }
 
 const HANDSHAKE_MS_MIN = 500;
-/** Handshakes get so many times the session's timeout at most. */
+/** The longest time for a handshake, in session timeouts. */
 const HANDSHAKE_SESSIONS_MAX = 2;
 const PAUSE_MS_MIN = 20;
 const PAUSE_MS_MAX = 500;
@@ -46,7 +46,7 @@ export class Dialer {
   /**
    * Tries until it has an outcome or is cancelled.
    * @param identity null: a new session
-   * @param closing the session is taken up to be closed ({@link LinkOptions.closing})
+   * @param closing the session is resumed to be closed ({@link LinkOptions.closing})
    */
   dial(identity: Identity | null, done: (outcome: DialOutcome) => void, closing = false): Dial {
     let attempts = 0;
@@ -85,7 +85,7 @@ export class Dialer {
     };
   }
 
-  /** To be called when a link has ended. */
+  /** To be called when a link has ended, to learn the newest transaction seen over it. */
   learn(link: ServerLink): void {
     if (link.seenZxid > this.#seenZxid) this.#seenZxid = link.seenZxid;
   }
@@ -107,14 +107,14 @@ export class Dialer {
     return this.#openLink(options, report);
   }
 
-  /** Doubles for each round in which the servers were slow. */
+  /** The time for a handshake. It doubles with each round in which the servers were slow. */
   #handshakeMs(slow: number): number {
     const rounds = Math.floor(slow / this.#servers.length);
     const longest = HANDSHAKE_SESSIONS_MAX * this.#sessionMs;
     return Math.max(HANDSHAKE_MS_MIN, Math.min(longest, (this.#sessionMs / 3) * 2 ** rounds));
   }
 
-  /** Short while there are servers left in this round, then doubling. */
+  /** The pause before the next attempt. It doubles with each round. */
   #pauseMs(attempts: number): number {
     const rounds = Math.floor(attempts / this.#servers.length);
     const pauses = { minMs: PAUSE_MS_MIN, maxMs: Math.min(PAUSE_MS_MAX, this.#sessionMs / 8) };

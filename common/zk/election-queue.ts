@@ -1,11 +1,11 @@
-// Who leads, by `/coordinators`: each coordinator has an ephemeral sequential znode there. They form a queue in the order of
-// their sequence numbers. The first one leads, and each of the others waits for the one before it. A persistent znode stands
-// in no queue: there is no session behind it that could end.
+// The election queue in `/coordinators`. Each coordinator has an ephemeral sequential znode there, and these form a queue in the
+// order of their sequence numbers. The first one leads, and each of the others waits for the one before it. A persistent znode does
+// not count, because it belongs to no session that could end.
 
 import type { ZkNode } from './store.ts';
 import { inSequence } from './znodes.ts';
 
-/** The names that may stand in the queue, the first one first; which of them do, {@link standsInQueue} says. */
+/** The names that may stand in the queue, the first one first. {@link standsInQueue} says whether one really does. */
 export function queueOf(names: Iterable<string>): readonly string[] {
   return inSequence([...names]);
 }

@@ -1,18 +1,18 @@
-// Where a ZooKeeper server and a Java to run it can be found on this machine: what the environment names, else what
-// Debian's and Homebrew's packages install. Two errors, each one line that says what to install; nothing is installed here.
+// Finds a ZooKeeper server and a Java to run it on this machine: those that the environment names, else those of the packages of
+// Debian and Homebrew. If one is missing, the error says in one line what to install. Nothing is installed here.
 
 import { accessSync, constants, existsSync, readdirSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
-/** What starts a server: `java -cp classPath org.apache.zookeeper.server.quorum.QuorumPeerMain zoo.cfg`. */
+/** The program of a server: `java -cp classPath org.apache.zookeeper.server.quorum.QuorumPeerMain zoo.cfg`. */
 export interface ServerProgram {
   readonly java: string;
   readonly classPath: string;
-  /** Where it was found, for people. */
+  /** Where the server was found, for people. */
   readonly source: string;
 }
 
-/** Java or ZooKeeper is not there. The message is one line with the cure. */
+/** Java or ZooKeeper is missing. The message is one line that says what to do. */
 export class MissingServerError extends Error {
   override readonly name = 'MissingServerError';
   readonly what: 'java' | 'zookeeper';
@@ -25,7 +25,7 @@ export class MissingServerError extends Error {
 
 type Variables = Readonly<Record<string, string | undefined>>;
 
-/** Where packages install to. */
+/** Where packages install ZooKeeper and Java. */
 export interface PackagePlaces {
   readonly debianJars: string;
   readonly homebrewPrefixes: readonly string[];
@@ -36,7 +36,7 @@ const PLACES: PackagePlaces = {
   homebrewPrefixes: ['/opt/homebrew', '/usr/local', '/home/linuxbrew/.linuxbrew'],
 };
 
-/** Throws {@link MissingServerError}. `variables` is the process environment: ZOOKEEPER_HOME, JAVA_HOME and PATH count. */
+/** Throws {@link MissingServerError}. @param variables the environment, of which ZOOKEEPER_HOME, JAVA_HOME and PATH are used */
 export function findServer(variables: Variables, places: PackagePlaces = PLACES): ServerProgram {
   const found = findClassPath(variables, places);
   return { ...found, java: findJava(variables, places) };
@@ -66,7 +66,7 @@ function findClassPath(variables: Variables, places: PackagePlaces): Omit<Server
   );
 }
 
-/** An unpacked release of Apache ZooKeeper; its jars are in lib/, in old releases the main one beside it. */
+/** An unpacked release of Apache ZooKeeper. Its jars are in lib/; old releases have the main one beside lib/. */
 function distribution(home: string): Omit<ServerProgram, 'java'> | null {
   const folders = [join(home, 'lib'), home].filter(hasServerJar);
   if (folders.length === 0) return null;
@@ -95,7 +95,7 @@ function findJava(variables: Variables, places: PackagePlaces): string {
   );
 }
 
-/** Whether this process may run what is there. */
+/** Whether this process may run the file. */
 export function isExecutable(path: string): boolean {
   try {
     accessSync(path, constants.X_OK);

@@ -1,7 +1,7 @@
-// Many changes that do not depend on each other, gathered into few multis: what happens to a machine happens to hundreds of
-// ranges at the same moment, and one write each would put the last of them behind all the others. ZooKeeper refuses a multi
-// as a whole. So a refusal is about one part only, and nothing of the other parts took effect: they are sent again, in halves,
-// so that many refused parts cost a logarithm of round trips. An answer that is lost settles no part (R10).
+// Gathers many independent changes into few multis. When a machine fails, hundreds of ranges change at the same moment, and with
+// one write for each the last range would wait for all others. ZooKeeper refuses a multi as a whole because of one operation. Then
+// the part with that operation is refused, and the other parts, which have not taken effect either, are sent again in halves. So
+// even many refused parts cost few round trips. If an answer is lost, the outcome of all its parts is unknown (R10).
 
 import { assert } from '../base/assert.ts';
 import { ZkError, type ZkOp, type ZkOpResult, type ZkSession } from './store.ts';
@@ -13,14 +13,14 @@ export type PartOutcome =
   | { readonly kind: 'done'; readonly results: readonly ZkOpResult[] }
   /** ZooKeeper refused an operation of this part: it did not take effect. */
   | { readonly kind: 'refused'; readonly error: ZkError }
-  /** The whole multi failed: `error` says whether it may have taken effect, and with `opIndex` that the fence was refused. */
+  /** The whole multi failed. `error` says whether it may have taken effect. If it has an `opIndex`, the fence was refused. */
   | { readonly kind: 'failed'; readonly error: ZkError };
 
-/** Of one multi, unless a single part is larger. ZooKeeper's own limit is some 1 MB for all of a request. */
+/** Bounds of one multi, unless a single part is larger. ZooKeeper's own limit is about 1 MB for a request. */
 const OPS_MAX = 128;
 const BYTES_MAX = 128 * 1024;
 
-/** How many of `parts`, from the first on, go into one multi; at least one. */
+/** How many of `parts`, counted from the first, go into one multi: at least one. */
 export function gatheredCount(parts: readonly Part[]): number {
   let ops = 0;
   let bytes = 0;
@@ -32,7 +32,10 @@ export function gatheredCount(parts: readonly Part[]): number {
   return parts.length;
 }
 
-/** Sends `parts` as one multi behind `fence`, and again where it was refused for another part. One outcome a part, in order. */
+/**
+ * Sends `fence` and `parts` as one multi. Parts are sent again if the multi was refused because of another part. Resolves with
+ * one outcome for each part, in order.
+ */
 export async function commitParts(
   session: ZkSession,
   parts: readonly Part[],
@@ -61,7 +64,7 @@ async function commitHalves(
   return outcomes.flat();
 }
 
-/** The part that ZooKeeper refused the multi for; null: the fence, or it is not known whether the multi took effect. */
+/** The index of the part because of which the multi was refused; null: it was the fence, or the multi may have taken effect. */
 function guiltyPart(parts: readonly Part[], fence: readonly ZkOp[], error: ZkError): number | null {
   if (error.opIndex === undefined || error.maybeApplied) return null;
   let end = fence.length;
@@ -80,7 +83,7 @@ function doneParts(parts: readonly Part[], results: readonly ZkOpResult[]): read
     start = end;
     return { kind: 'done', results: own };
   });
-  assert(start === results.length, 'a multi that is done has a result for each operation');
+  assert(start === results.length, 'a multi has a result for each operation');
   return outcomes;
 }
 

@@ -1,8 +1,8 @@
-// One connection to one ZooKeeper server: the only file that knows node-zookeeper-client. Most of the library's traps are
-// in what it keeps from one connection to the next (half a packet, queued operations, watches, its own endless
-// reconnecting), so a Link is a library client used for a single connection and thrown away with it; the session goes
-// on in the next Link by its id and password. The rest is mended here: packets are cut before the library parses them,
-// what it throws is caught, error codes that it does not know are masked, and every operation is answered or failed.
+// One connection to one ZooKeeper server: the only file that uses node-zookeeper-client. Most defects of the library are in what it
+// keeps from one connection to the next: incomplete packets, queued operations, watches, endless reconnection. So a Link uses a
+// client of the library for a single connection and drops it afterwards. The next Link resumes the session by its id and password.
+// Other defects are avoided here: packets are split before the library parses them, its exceptions are caught, error codes that it
+// does not know are masked, and every operation is answered or fails.
 
 import zookeeper, { type Client, type LibraryError } from 'node-zookeeper-client';
 import jute, { type MultiOp } from 'node-zookeeper-client/lib/jute/index.js';
@@ -27,7 +27,7 @@ interface PendingOp extends Asked {
   fail(failure: ZkFailure, reason: string): void;
 }
 
-/** Where a library callback hands in what it got; `value` is made only where there is no error. */
+/** How a callback of the library passes on its result. `value` is called only if there is no error. */
 type Done<T> = (error: LibraryError | null | undefined, value: () => T) => void;
 
 type WatchKind = 'data' | 'children';
@@ -46,7 +46,7 @@ const MODES: Readonly<Record<CreateMode, number>> = {
   'ephemeral-sequential': zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL,
 };
 
-/** What the library is shown instead of an error code that it would throw on: a system error. */
+/** The code of a system error. The library is given it instead of an error code that it would throw on. */
 const MASK = -1;
 const KNOWN_CODES = new Set(Object.values(zookeeper.Exception).filter((code) => typeof code === 'number'));
 
@@ -55,12 +55,12 @@ export class Link implements ServerLink {
   readonly #client: Client;
   readonly #cutter = new PacketCutter();
   readonly #pending = new Set<PendingOp>();
-  /** One function for each path and kind of watch, so that reading a path again does not add another to the library. */
+  /** One function for each path and kind of watch, so that reading a path again does not add another watcher to the library. */
   readonly #watchers = new Map<string, () => void>();
   #state: State;
   #seenZxid: bigint;
 
-  /** Dials at once and calls `report` once, never from inside the constructor. */
+  /** Dials at once. Calls `report` once, after the constructor has returned. */
   constructor(options: LinkOptions, report: (handshake: Handshake) => void) {
     this.#options = options;
     this.#seenZxid = options.seenZxid;
@@ -102,7 +102,7 @@ export class Link implements ServerLink {
         ),
       );
       if (node !== null || !watch) return node;
-      // Reading an absent znode sets no watch; asking for its existence does.
+      // To read an absent znode sets no watch. To ask for its existence does.
       if (!(await this.#exists(path, watcher, timeoutMs))) return null;
     }
   }
@@ -120,7 +120,7 @@ export class Link implements ServerLink {
     }
   }
 
-  /** A read that answers in any case: a heartbeat without a lease. */
+  /** A read that is always answered: the heartbeat of a session without a lease. */
   async ping(timeoutMs: number): Promise<void> {
     await this.#exists('/', undefined, timeoutMs);
   }
@@ -129,7 +129,7 @@ export class Link implements ServerLink {
     return this.#createAt(path, this.#absolute(path), data, mode, timeoutMs);
   }
 
-  /** Makes the root of the connect string and what is above it, where missing. */
+  /** Makes the root of the connect string and its parents, if they are missing. */
   async createRoot(timeoutMs: number): Promise<void> {
     const names = this.#options.root.split('/').slice(1);
     for (const [index] of names.entries()) {
@@ -157,8 +157,8 @@ export class Link implements ServerLink {
   }
 
   /**
-   * The library's own transactions turn version 0 into -1, which means any: there would be no compare-and-set on a
-   * fresh znode. So the request is built from its records here, with every version as it is.
+   * The library's own transactions turn version 0 into -1, which means any version, so there would be no compare-and-set on a new
+   * znode. Therefore the request is built here from the library's records, with the versions as they are.
    */
   multi(ops: readonly ZkOp[], timeoutMs: number): Promise<readonly ZkOpResult[]> {
     const path = ops[0]?.path ?? '/';
@@ -175,7 +175,7 @@ export class Link implements ServerLink {
     });
   }
 
-  /** Ends the session at the server; resolves when the connection is closed, after `timeoutMs` at the latest. */
+  /** Closes the session at the server. Resolves when the connection is closed, after `timeoutMs` at the latest. */
   async close(timeoutMs: number): Promise<void> {
     const state = this.#state;
     if (state.kind !== 'up' && state.kind !== 'parked') {
@@ -192,12 +192,12 @@ export class Link implements ServerLink {
         resolve();
       };
       this.#state = { kind: 'closing', listener: { down: finish, expired: () => {}, changed: () => {} } };
-      // A closing link has asked for it together with the handshake.
+      // A closing link has sent this request together with the handshake.
       if (!closing) this.#client.close();
     });
   }
 
-  /** Drops the connection; what is in flight fails as lost. The session lives on at the server. */
+  /** Drops the connection. Operations without an answer fail as `lost`. The session lives on at the server. */
   destroy(reason: string): void {
     this.#end(reason, { kind: 'failed', reason, slow: false });
   }
@@ -206,7 +206,7 @@ export class Link implements ServerLink {
     if (this.#state.kind !== 'up') return this.destroy(reason);
     const { listener } = this.#state;
     this.#state = { kind: 'parked', reason };
-    // The library would ping, which prolongs the session.
+    // Otherwise the library would ping, which prolongs the session.
     this.#client.connectionManager.socket?.setTimeout(0);
     this.#failPending(reason);
     listener?.down(reason);
@@ -242,7 +242,7 @@ export class Link implements ServerLink {
     for (const op of this.#pending) op.fail('lost', `no answer, ${reason}`);
   }
 
-  // -- the library, tamed
+  // -- the library
 
   #makeClient(): Client {
     const { server, sessionMs, identity, seenZxid } = this.#options;
@@ -266,7 +266,7 @@ export class Link implements ServerLink {
     return client;
   }
 
-  /** The handshake leaves, in one piece with what follows it. */
+  /** Sends the handshake, and the close request of a closing link in the same piece. */
   #connected(sendHandshake: () => void): void {
     if (this.#state.kind !== 'dialing') return;
     const { env, handshakeMs, closing } = this.#options;
@@ -384,7 +384,7 @@ export class Link implements ServerLink {
         isWrite,
         fail: (failure, reason) => finish(() => reject(unanswered(op, failure, reason))),
       };
-      // After a stall of this process the answer may be here already, unread: `soon` lets it be read first.
+      // If this process was paused, the answer may have arrived already: `soon` lets it be read first.
       const timer = env.after(timeoutMs, () =>
         env.soon(() => op.fail('timeout', `no answer within ${Math.round(timeoutMs)} ms`)),
       );

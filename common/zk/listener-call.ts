@@ -1,5 +1,5 @@
-// Listeners run inside the ZooKeeper layer, whose own state must survive what they throw. An ordinary error is logged; a
-// broken invariant still ends the process, a turn later, where nothing catches it.
+// Calls listeners, so that an error of theirs does not disturb the state of the ZooKeeper layer. An ordinary error is logged. A
+// broken invariant still ends the process, one turn of the event loop later, where nothing catches it.
 
 import { AssertionError } from '../base/assert.ts';
 import type { Env } from '../base/env.ts';

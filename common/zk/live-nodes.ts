@@ -1,5 +1,5 @@
-// The nodes that are live, by `/live`: with their sessions, and with their addresses where those can be read. For the leader,
-// nodes, clients and the webserver.
+// Watches the live nodes in `/live`, with their sessions, and with their addresses if those can be decoded. For the leader, nodes,
+// clients and the webserver.
 
 import type { Logger } from '../base/log.ts';
 import type { LiveNode } from '../model/records.ts';
@@ -7,7 +7,7 @@ import type { Zk } from './store.ts';
 import { ZnodeChildren } from './znode-children.ts';
 import { decodeLive, paths } from './znodes.ts';
 
-/** @param changed called after every change, with the nodes that it is about */
+/** @param changed called after every change, with the nodes whose znodes have changed */
 export function watchLiveNodes(
   zk: Zk,
   logger: Logger,
@@ -22,7 +22,7 @@ export function watchLiveNodes(
       const live = decodeLive(id, node);
       if (live === null) logger.warn({ node: id }, 'ignoring a live znode that is persistent');
       else if (live.address === null)
-        logger.warn({ node: id }, 'a live znode cannot be decoded: nobody knows where the node is');
+        logger.warn({ node: id }, 'a live znode cannot be decoded: the address of the node is not known');
       return live;
     },
     changed,

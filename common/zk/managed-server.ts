@@ -1,7 +1,7 @@
-// A real ZooKeeper server as a child process, for `rangekeeper dev` and for tests: alone, or one member of an ensemble.
-// Java is started straight on QuorumPeerMain (zkServer.sh writes to system folders and opens a JMX port on all addresses),
-// bound to 127.0.0.1, and counts as up once its four-letter word `srvr` tells a `Mode:`. A guard process kills it when
-// this process vanishes, kill -9 included, so that no server is left behind.
+// Runs a real ZooKeeper server as a child process, for `rangekeeper dev` and for tests, alone or as a member of an ensemble. Java
+// runs QuorumPeerMain directly, because zkServer.sh writes to system folders and opens a JMX port on all addresses. The server
+// listens on 127.0.0.1, and is up once its four-letter word `srvr` answers with a `Mode:`. A guard process kills the server when
+// this process ends, even by SIGKILL, so that no server is left behind.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,7 @@ import { delay, type Env } from '../base/env.ts';
 import type { ServerProgram } from './find-server.ts';
 import { fourLetterWord, isPortFree } from './server-port.ts';
 
-/** One server of an ensemble: its number, and the ports on 127.0.0.1 at which the others reach it. */
+/** A server of an ensemble: its number, and its ports on 127.0.0.1 for the other servers. */
 export interface Peer {
   readonly id: number;
   readonly quorumPort: number;
@@ -20,18 +20,21 @@ export interface Peer {
 export interface ServerOptions {
   readonly program: ServerProgram;
   readonly env: Env;
-  /** Holds the configuration, the log file and the data; made if missing. */
+  /** The directory of the configuration, the log file and the data. It is made if it is missing. */
   readonly directory: string;
-  /** For clients, on 127.0.0.1. */
+  /** The port for clients, on 127.0.0.1. */
   readonly port: number;
   /** ZooKeeper's tickTime, ms: sessions end on multiples of it. */
   readonly tickMs: number;
-  /** Bounds of what a client may ask for as its session timeout, ms. */
+  /** Bounds of the session timeouts that a client may request, ms. */
   readonly sessionMsMin: number;
   readonly sessionMsMax: number;
-  /** Absent: it stands alone. */
+  /** Absent: the server is not part of an ensemble. */
   readonly ensemble?: { readonly id: number; readonly peers: readonly Peer[] };
-  /** Heap, compiler and log files as ZooKeeper's own scripts set them, for measurements; else small and quick to start. */
+  /**
+   * For measurements: heap, compiler and log files are as in ZooKeeper's own scripts. Otherwise the server is small and starts
+   * quickly.
+   */
   readonly full?: boolean;
 }
 
@@ -42,12 +45,12 @@ export class ServerStartError extends Error {
 
 const HOST = '127.0.0.1';
 const CONFIGURATION = 'zoo.cfg';
-/** A busy machine takes long to start java, and nothing is won by giving up on it. */
+/** On a busy machine java takes long to start, and to give up earlier would not help. */
 const START_MS_MAX = 120_000;
 const STOP_MS_MAX = 5_000;
 const JAVA_FLAGS = ['-Xmx128m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1'];
 const FULL_JAVA_FLAGS = ['-Xmx1000m'];
-/** Reads until the pipe from its parent closes, which it does even when the parent is killed; then ends the server. */
+/** Reads until the pipe from its parent closes, which happens even when the parent is killed. Then it kills the server. */
 const GUARD = 'while read -r line; do :; done; kill -9 "$0" 2>/dev/null';
 
 export class ManagedServer {
@@ -73,7 +76,7 @@ export class ManagedServer {
     return join(this.#options.directory, 'zookeeper.log');
   }
 
-  /** Resolves when the server serves (in an ensemble: when a leader is found). Throws {@link ServerStartError}. */
+  /** Resolves when the server serves; in an ensemble, that is once it has a leader. Rejects with {@link ServerStartError}. */
   async start(): Promise<void> {
     if (this.#child !== null) throw new ServerStartError('this ZooKeeper has been started already');
     if (!(await isPortFree(HOST, this.port))) {
@@ -83,24 +86,24 @@ export class ManagedServer {
     await this.#untilServing(this.#child);
   }
 
-  /** Resolves when the server that was started last has ended, by itself, by a signal or by {@link stop}. */
+  /** Resolves when the server that was started last has ended for any reason. */
   async ended(): Promise<void> {
     const child = this.#child;
     if (child === null || hasEnded(child)) return;
     await new Promise<void>((resolve) => child.once('exit', () => resolve()));
   }
 
-  /** Asks it to end, insists after five seconds, resolves when it is gone. */
+  /** Sends SIGTERM, and SIGKILL after five seconds. Resolves when the server has ended. */
   async stop(): Promise<void> {
     await this.#end('SIGTERM');
   }
 
-  /** As a power cut would end it. */
+  /** Ends it with SIGKILL, as a power cut would. */
   async kill(): Promise<void> {
     await this.#end('SIGKILL');
   }
 
-  /** Freezes it (SIGSTOP): connections stay open and nothing is answered. */
+  /** Freezes it (SIGSTOP): its connections stay open, and it does not answer. */
   pause(): void {
     this.#child?.kill('SIGSTOP');
   }
@@ -121,11 +124,11 @@ export class ManagedServer {
     const log = openSync(this.logFile, 'w');
     const flags = [...(full ? FULL_JAVA_FLAGS : JAVA_FLAGS), '-Dorg.slf4j.simpleLogger.defaultLogLevel=warn'];
     const main = ['org.apache.zookeeper.server.quorum.QuorumPeerMain', `./${CONFIGURATION}`];
-    // A process group of its own: a terminal's Ctrl-C must not end it before those that depend on it.
+    // It has its own process group, so that Ctrl-C in a terminal does not end it before the processes that depend on it.
     const child = spawn(program.java, [...flags, '-cp', program.classPath, ...main], {
       detached: true,
       cwd: directory,
-      // Without a locale java could not spell a directory whose name is not ASCII.
+      // Without a locale java cannot open a directory whose name is not ASCII.
       env: { ...process.env, LC_ALL: 'C.UTF-8' },
       stdio: ['ignore', log, log],
     });
@@ -141,7 +144,7 @@ export class ManagedServer {
     while ((await this.mode()) === null) {
       if (hasEnded(child)) {
         await this.#end('SIGKILL');
-        throw new ServerStartError(`ZooKeeper ended while starting: ${this.#complaint()}`);
+        throw new ServerStartError(`ZooKeeper ended while starting: ${this.#fault()}`);
       }
       if (env.now() > deadline) {
         await this.#end('SIGKILL');
@@ -160,16 +163,16 @@ export class ManagedServer {
     this.#guard?.kill('SIGKILL');
     this.#guard = null;
     if (hasEnded(child)) return;
-    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill(signal);
     child.kill('SIGCONT');
-    const insist = this.#options.env.after(STOP_MS_MAX, () => child.kill('SIGKILL'));
-    await gone;
-    insist.cancel();
+    const killTimer = this.#options.env.after(STOP_MS_MAX, () => child.kill('SIGKILL'));
+    await exited;
+    killTimer.cancel();
   }
 
-  /** The line of its log that says most. */
-  #complaint(): string {
+  /** The line of its log that most likely says what is wrong. */
+  #fault(): string {
     const lines = readFileSync(this.logFile, 'utf8')
       .split('\n')
       .filter((line) => line.trim() !== '');
@@ -205,13 +208,13 @@ function writeConfiguration(options: ServerOptions): void {
     `tickTime=${options.tickMs}`,
     `minSessionTimeout=${options.sessionMsMin}`,
     `maxSessionTimeout=${options.sessionMsMax}`,
-    // Every process of a cluster on one machine has the same address.
+    // No limit: all processes of a cluster on one machine have the same address.
     'maxClientCnxns=0',
     'admin.enableServer=false',
     '4lw.commands.whitelist=srvr,ruok,mntr',
     'autopurge.snapRetainCount=3',
     'autopurge.purgeInterval=1',
-    // Kilobytes; the default of 64 MB a log file is made for disks of their own.
+    // Kilobytes. The default is 64 MB for each log file.
     ...(options.full === true ? [] : ['preAllocSize=4096']),
     ...ensembleLines(options, data),
   ];
@@ -224,6 +227,6 @@ function ensembleLines({ ensemble, tickMs }: ServerOptions, data: string): strin
   const members = ensemble.peers.map(
     (peer) => `server.${peer.id}=${HOST}:${peer.quorumPort}:${peer.electionPort}`,
   );
-  // In ticks. Initial sync may take long on a busy machine; a silent leader or follower is left after five ticks.
+  // Both limits are in ticks. The initial sync may take long on a busy machine. Silence of five ticks ends a connection.
   return [`initLimit=${Math.ceil(10_000 / tickMs)}`, 'syncLimit=5', ...members];
 }

@@ -1,14 +1,14 @@
-// Observers: a path's value now and after every change, whatever happens to watches, links and sessions. A watch is only
-// one of five reasons to read again (watch, link regained, new session, kick, slow poll); each just sets the observer's
-// dirty flag, and a single runner reads until it is clean. So events may be lost or doubled, and the last state wins. As
-// every path is read again after a reconnect, no packet re-sends all watches (the library's broke at 12,000 paths).
+// Observers report the value of a path now and after every change, even if watches, links and sessions are lost. There are five
+// reasons to read again: a watch, a new link, a new session, a kick and a slow poll. Each of them only marks the observer as dirty,
+// and a runner reads until it is clean. So events may be lost or doubled, and the last state wins. After a reconnection every path
+// is read again, so watches need not be sent again in one packet, with which the library fails at 12,000 paths.
 
 import { type Env, every, type Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
 import { callListener } from './listener-call.ts';
 import { type Observer, ZkError, type ZkNode } from './store.ts';
 
-/** What observers need of a session. Reads leave a watch behind. */
+/** What observers need of a session. Each read sets a watch. */
 export interface WatchedReads {
   /** False: reads would fail at once. */
   readonly connected: boolean;
@@ -16,7 +16,7 @@ export interface WatchedReads {
   watchChildren(path: string): Promise<readonly string[] | null>;
 }
 
-/** How a kind of value is read, with a watch left behind, and told from the one before. */
+/** How a kind of value is read, with a watch, and compared with the value before it. */
 interface Reading<T> {
   read(session: WatchedReads, path: string): Promise<T>;
   same(a: T, b: T): boolean;
@@ -34,12 +34,14 @@ const childrenReading: Reading<readonly string[] | null> = {
     (a !== null && b !== null && a.length === b.length && a.every((name, index) => name === b[index])),
 };
 
-/** Polls are so far apart in the mean, ms: very many paths are polled more slowly, or that is all that goes on. */
+/**
+ * The mean time between two polls, ms, at least: very many paths are polled more slowly, so that there is time for other work.
+ */
 const POLL_GAP_MS = 20;
-/** And are made in rounds so far apart: a read along with others costs half of one alone, here and in ZooKeeper. */
+/** The time between two rounds of polls, ms: reads that are sent together cost half as much, here and in ZooKeeper. */
 const ROUND_MS = 500;
 
-/** Reads under way at once: after a reconnect thousands want to, and heartbeats must not wait behind them all. */
+/** Reads under way at once. After a reconnection there are thousands to do, and heartbeats must not wait behind all of them. */
 const READS_MAX = 64;
 
 export class Observers {
@@ -49,7 +51,7 @@ export class Observers {
   readonly #session: () => WatchedReads | null;
   readonly #byPath = new Map<string, Set<Observer>>();
   readonly #waiting: (() => void)[] = [];
-  /** Kicks of all observers, of the one polled longest ago first. */
+  /** The kicks of all observers. The observer whose last poll is the longest ago comes first. */
   readonly #turns = new Set<() => void>();
   #polls: Timer | null = null;
   #reading = 0;
@@ -119,7 +121,7 @@ export class Observers {
     this.#polls = null;
   }
 
-  /** All are polled once in so long. */
+  /** Each observer is polled once in this time, ms. */
   get #periodMs(): number {
     return Math.max(this.#pollMs, this.#turns.size * POLL_GAP_MS);
   }
@@ -198,7 +200,7 @@ class Runner<T> {
     return this.#state === 'running-dirty';
   }
 
-  /** Where there is no link nothing is read: the next one kicks every observer. */
+  /** Without a link nothing is read. The next link kicks every observer. */
   async #readOnce(): Promise<void> {
     const session = this.#deps.session();
     if (session === null || !session.connected) return;

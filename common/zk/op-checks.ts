@@ -1,4 +1,4 @@
-// What every operation of a session is held to before it is sent: sizes that the server takes, versions that are named.
+// Checks of every operation of a session before it is sent: its size, and that writes name the version that they change.
 
 import { assert } from '../base/assert.ts';
 import { DATA_BYTES_MAX } from './server-link.ts';
@@ -8,7 +8,7 @@ export function existence(path: string): ZkOp {
   return { kind: 'check', path, version: ANY_VERSION };
 }
 
-/** Only in checks for existence: a write always names the version that it changes. */
+/** Only for checks of existence. A write always names the version that it changes. */
 const ANY_VERSION = -1;
 
 export function checkedVersion(version: number): number {

@@ -1,6 +1,6 @@
-// Making an ephemeral of one's own when the path may still be held by one's past, and when answers may get lost. A live
-// znode is never deleted to make room: a fresh one has version 0 as well, so a delete by version can hit the next
-// session's. What holds the path ends with its session, which is waited for, or closed where it was this process's.
+// Makes a session's own ephemeral, although an earlier session may still hold its path and answers may be lost. The znode of the
+// earlier session is never deleted: a new znode has version 0 as well, so a deletion by version could hit that of the next session.
+// Instead, the earlier session is closed if it was this process's own, and otherwise its end is awaited.
 
 import { assert } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
@@ -23,14 +23,14 @@ export interface OwnDeps {
 
 const RETRY_MS = 50;
 
-/** Operations that take effect together with the creation, or not at all; asked for anew at each attempt. */
+/** Operations that take effect together with the creation or not at all. Called at each attempt. */
 export type Beside = () => Promise<readonly ZkOp[]>;
 
 const NOTHING_BESIDE: Beside = async () => [];
 
 /**
- * Makes the ephemeral `path` in this session, however long an earlier session holds it. Throws ZkError `ended` when the
- * session ends first, the error that waiting cannot cure (`no-node`: no parent), or what `beside` throws.
+ * Makes the ephemeral `path` in this session, and waits while an earlier session holds it. Rejects with ZkError `ended` if the session
+ * ends first, with an error that waiting cannot cure (`no-node`: there is no parent), or with what `beside` rejects with.
  */
 export async function createOwnEphemeral(
   deps: OwnDeps,
@@ -47,7 +47,7 @@ export async function createOwnEphemeral(
   }
 }
 
-/** True: the znode is this session's, made by an attempt whose answer was lost. False: try again. */
+/** True: the znode is this session's, because an earlier attempt succeeded without an answer. False: try again. */
 async function takeOver({ zk, session }: OwnDeps, path: string, data: Uint8Array): Promise<boolean> {
   const read = await attempt(session.get(path));
   if (read.kind === 'failed' || read.value === null) return false;
@@ -61,7 +61,7 @@ async function takeOver({ zk, session }: OwnDeps, path: string, data: Uint8Array
   return false;
 }
 
-/** Until the znode is gone or another, or this session has ended. */
+/** Resolves when the znode is gone or was made anew, or this session has ended. */
 function untilReleased(zk: Zk, session: ZkSession, path: string, holder: ZkNode): Promise<void> {
   return new Promise((resolve) => {
     let forget: Unsubscribe = () => {};
@@ -78,15 +78,15 @@ function untilReleased(zk: Zk, session: ZkSession, path: string, holder: ZkNode)
 }
 
 /**
- * Makes an ephemeral sequential znode `prefix` + number in this session, once: `prefix` contains the session's id, so that
- * after a lost answer the znode is found and adopted. Gives its path. Errors as {@link createOwnEphemeral}.
+ * Makes an ephemeral sequential znode, `prefix` and a number, in this session, and only one. `prefix` must contain the session's id,
+ * so that after a lost answer the znode is found. Resolves with its path. Errors as in {@link createOwnEphemeral}.
  */
 export async function createOwnSequential(
   { session, env }: OwnDeps,
   prefix: string,
   data: Uint8Array,
 ): Promise<string> {
-  assert(prefix.includes(session.id), 'the prefix tells the session');
+  assert(prefix.includes(session.id), 'the prefix contains the id of the session');
   for (;;) {
     const made = await attempt(createOrAdopt(session, prefix, data));
     if (made.kind === 'done') return made.value;
@@ -94,21 +94,21 @@ export async function createOwnSequential(
   }
 }
 
-/** The barrier comes after whatever an earlier attempt may have left under way; then what there is can be seen. */
+/** Behind the barrier, the list has the znode of an earlier attempt if that attempt has taken effect. */
 async function createOrAdopt(session: ZkSession, prefix: string, data: Uint8Array): Promise<string> {
   const slash = prefix.lastIndexOf('/');
-  const folder = prefix.slice(0, slash);
+  const parent = prefix.slice(0, slash);
   await session.barrier();
-  const names = await session.children(folder === '' ? '/' : folder);
+  const names = await session.children(parent === '' ? '/' : parent);
   const own = names?.find((name) => name.startsWith(prefix.slice(slash + 1)));
-  return own === undefined ? session.create(prefix, data, 'ephemeral-sequential') : `${folder}/${own}`;
+  return own === undefined ? session.create(prefix, data, 'ephemeral-sequential') : `${parent}/${own}`;
 }
 
 type Attempt<T> =
   | { readonly kind: 'done'; readonly value: T }
   | { readonly kind: 'failed'; readonly failure: ZkFailure };
 
-/** Gives the failures after which another attempt makes sense, and throws the others. */
+/** Resolves with a failure if another attempt may succeed, and rejects with other errors. */
 async function attempt<T>(operation: Promise<T>): Promise<Attempt<T>> {
   try {
     return { kind: 'done', value: await operation };

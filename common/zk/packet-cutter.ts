@@ -1,7 +1,7 @@
-// Cuts the byte stream of a ZooKeeper connection into packets: a length (4 bytes, big-endian), then so many bytes.
-// The library would do it by recursion and by copying the rest for every packet.
+// Splits the byte stream of a ZooKeeper connection into packets: a length (4 bytes, big-endian), then so many bytes. The library
+// itself would do it by recursion, and copy the rest of the bytes for every packet.
 
-/** Larger answers are taken for garbage. A list of 100,000 children is about 3 MB. */
+/** A larger length is not credible. A list of 100,000 children has about 3 MB. */
 const PACKET_BYTES_MAX = 16 * 1024 * 1024;
 
 export class PacketCutter {
@@ -13,7 +13,9 @@ export class PacketCutter {
     this.#bytes += chunk.length;
   }
 
-  /** The next whole packet, its length included; null while it is not whole. Throws RangeError on an absurd length. */
+  /**
+   * The next complete packet, with its length; null if it has not arrived completely. Throws RangeError if the length is invalid.
+   */
   next(): Buffer | null {
     if (this.#bytes < 4) return null;
     const size = this.#head(4).readInt32BE(0);
@@ -27,7 +29,7 @@ export class PacketCutter {
     return head.subarray(0, 4 + size);
   }
 
-  /** The first chunk, joined with those after it until it has `length` bytes. */
+  /** The first chunk. It is joined with all others if it has fewer than `length` bytes. */
   #head(length: number): Buffer {
     let head = this.#chunks[0] ?? Buffer.alloc(0);
     if (head.length >= length) return head;

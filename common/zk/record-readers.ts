@@ -1,5 +1,6 @@
-// What each znode must hold, field by field: who reads one gets a record that keeps its type and its bounds, or a
-// BadDataError. Znodes are written by processes of other versions, by administrators and by whoever reaches ZooKeeper.
+// Decodes the records in znodes, field by field. A record that is returned has the right types and keeps its bounds; otherwise
+// BadDataError is thrown. Znodes may be written by processes of other versions, by administrators and by anybody who can connect to
+// ZooKeeper.
 
 import { isReachable, readAddress } from '../model/address.ts';
 import { LIMITS } from '../model/config.ts';
@@ -27,25 +28,27 @@ import {
   type TaskRequest,
 } from '../model/records.ts';
 
-/** The only version of what `/cluster` and all below it hold. */
+/** The format of all znodes, which `/cluster` names. */
 export const FORMAT = 1;
 
 const TICK_MS_MAX = 3_600_000;
 const PID_MAX = 2 ** 32;
 const CAPACITY_MAX = 1e6;
-/** Replicas of one range; more than a move and a replacement add to the highest replication factor. */
+/** Replicas of one range. More than the highest replication factor, a move and a replacement add up to. */
 const REPLICAS_MAX = 64;
-/** Of one cluster. */
+/** Nodes named in one record. */
 const NODES_MAX = 10_000;
-/** Named in one record. */
+/** Ranges named in one record. */
 const RANGES_MAX = 100_000;
-/** A sentence for people: an event, a task's progress. */
+/** Characters of a sentence for people, such as an event or a task's progress. */
 const SENTENCE_MAX = 8_192;
 
 export function readCluster(field: Field): ClusterRecord {
   const format = field.get('format').integer();
   if (format !== FORMAT)
-    throw new UnknownFormatError(`the cluster has format ${format}, this is for ${FORMAT}`);
+    throw new UnknownFormatError(
+      `the cluster has format ${format}, and this version supports ${FORMAT} only`,
+    );
   return {
     format,
     clusterId: field.get('clusterId').id(),
@@ -170,7 +173,7 @@ export function readTask(field: Field): TaskRecord {
   };
 }
 
-/** Types and sizes only: whether a request makes sense is the planner's to say (coordinator/plan/tasks.ts). */
+/** Checks types and sizes only. Whether the request can be met, the planner decides (coordinator/plan/tasks.ts). */
 function readRequest(field: Field): TaskRequest {
   const kind = field
     .get('kind')
@@ -231,7 +234,7 @@ export function readDescriptor(field: Field): Descriptor {
   return descriptor;
 }
 
-/** An optional field; absent where there is nothing. */
+/** An optional field, which is absent if the value is null. */
 function optional<K extends string, V>(name: K, value: V | null): { readonly [name in K]?: V } {
   return value === null ? {} : ({ [name]: value } as { readonly [name in K]?: V });
 }
@@ -269,10 +272,10 @@ function readNamespaceName(field: Field): string {
   return name;
 }
 
-/** One that can be dialled as it is. */
+/** An address to which others can connect. */
 function readReachable(field: Field): string {
   const text = field.line();
   const address = readAddress(text, null);
-  if (address === null || !isReachable(address)) throw field.bad('no host:port that one can connect to');
+  if (address === null || !isReachable(address)) throw field.bad('no host:port to which others can connect');
   return text;
 }

@@ -1,12 +1,12 @@
-// One connection to one ZooKeeper server, as sessions use it. link.ts makes it out of node-zookeeper-client; the simulator
-// has a twin, so that the sessions, observers and leases above run there as they are.
+// The interface of one connection to one ZooKeeper server, as sessions use it. link.ts implements it with node-zookeeper-client.
+// The simulator has a twin, so that sessions, observers and leases run there unchanged.
 
 import type { Env } from '../base/env.ts';
 import type { Address } from '../model/address.ts';
 import type { SessionId } from '../model/ids.ts';
 import type { CreateMode, ZkNode, ZkOp, ZkOpResult } from './store.ts';
 
-/** What a session is taken up again, or closed, with. */
+/** What is needed to resume or to close a session. */
 export interface Identity {
   readonly id: SessionId;
   readonly password: Uint8Array;
@@ -19,22 +19,22 @@ export interface LinkOptions {
   readonly root: string;
   /** Session timeout to ask for, ms. */
   readonly sessionMs: number;
-  /** null: a new session. */
+  /** The session to resume; null: a new session. */
   readonly identity: Identity | null;
-  /** The newest transaction that this process has seen; a server that is behind it refuses. */
+  /** The newest transaction that this process has seen. A server that is behind it refuses the connection. */
   readonly seenZxid: bigint;
-  /** How long the server has to take the connection, and then to answer the handshake, ms. */
+  /** How long the server has to accept the connection, and then to answer the handshake, ms. */
   readonly connectMs: number;
   readonly handshakeMs: number;
   /**
-   * The session is taken up to be closed: the request for that goes out together with the handshake, so that it takes effect
-   * even where no answer comes back, and a handshake alone does not prolong the session.
+   * The session is resumed to be closed. The close request is sent together with the handshake, so that it takes effect even if no
+   * answer comes back. Otherwise the handshake alone would prolong the session.
    */
   readonly closing: boolean;
 }
 
 /**
- * How an attempt ended: the link is up, or never will be. `slow`: the server took the connection and did not answer in time.
+ * The outcome of an attempt: the link is up, or will never be. `slow`: the server accepted the connection and did not answer in time.
  */
 export type Handshake =
   | { kind: 'up' }
@@ -42,15 +42,15 @@ export type Handshake =
   | { kind: 'failed'; reason: string; slow: boolean };
 
 export interface LinkListener {
-  /** Once, and no more calls after it. */
+  /** The link has ended. Called once, and nothing is called after it. */
   down(reason: string): void;
-  /** The server says that the session is over; `down` follows. */
+  /** The server says that the session has ended. `down` follows. */
   expired(): void;
-  /** Something changed at a path that was read with a watch. */
+  /** A path that was read with a watch has changed. */
   changed(path: string): void;
 }
 
-/** Operations reject with ZkError; each is answered, or fails after its `timeoutMs` at the latest. */
+/** Operations reject with ZkError. Each is answered, or fails after its `timeoutMs` at the latest. */
 export interface ServerLink {
   readonly identity: Identity;
   /** As the server granted it. */
@@ -59,33 +59,33 @@ export interface ServerLink {
   readonly server: Address;
   /** To be set in the turn in which the link comes up. */
   listen(listener: LinkListener): void;
-  /** With `watch`, the next change at the path is told once. */
+  /** With `watch`, the next change of the path is reported once, through `changed`. */
   read(path: string, watch: boolean, timeoutMs: number): Promise<ZkNode | null>;
   readChildren(path: string, watch: boolean, timeoutMs: number): Promise<readonly string[] | null>;
-  /** A read that answers in any case: a heartbeat without a lease. */
+  /** A read that is always answered: the heartbeat of a session without a lease. */
   ping(timeoutMs: number): Promise<void>;
   create(path: string, data: Uint8Array, mode: CreateMode, timeoutMs: number): Promise<string>;
-  /** Makes the root of the connect string and what is above it, where missing. */
+  /** Makes the root of the connect string and its parents, if they are missing. */
   createRoot(timeoutMs: number): Promise<void>;
   set(path: string, data: Uint8Array, version: number, timeoutMs: number): Promise<number>;
   delete(path: string, version: number, timeoutMs: number): Promise<void>;
   multi(ops: readonly ZkOp[], timeoutMs: number): Promise<readonly ZkOpResult[]>;
-  /** Ends the session at the server; resolves when the connection is closed, after `timeoutMs` at the latest. */
+  /** Closes the session at the server. Resolves when the connection is closed, after `timeoutMs` at the latest. */
   close(timeoutMs: number): Promise<void>;
   /**
-   * Drops the connection; what is in flight fails as lost. The session lives on at the server, unless it was to be a new one and
-   * the handshake is not answered yet: then the server is asked to close what it may have made.
+   * Drops the connection. Operations without an answer fail as `lost`. The session lives on at the server, except for a new one whose
+   * handshake is not answered yet: the server is asked to close it.
    */
   destroy(reason: string): void;
   /**
-   * To be used for a link that has gone silent: as `destroy`, but the connection stays, and sends nothing more, so that `close`
-   * may still reach the server.
+   * For a link whose server does not answer any more. As `destroy`, but the connection stays open without sending anything, so that
+   * `close` may still reach the server.
    */
   park(reason: string): void;
 }
 
-/** Dials at once and calls `report` once, never before it has returned. */
+/** Dials at once. Calls `report` once, after it has returned. */
 export type OpenLink = (options: LinkOptions, report: (handshake: Handshake) => void) => ServerLink;
 
-/** Larger packets break the connection with all that is in flight (the server's limit is about 1 MB). */
+/** The server closes the connection at a packet above its own limit of about 1 MB, and with it all operations fail. */
 export const DATA_BYTES_MAX = 512 * 1024;

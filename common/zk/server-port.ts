@@ -1,4 +1,4 @@
-// A ZooKeeper server's port from outside: is it free, and what does the server answer to a four-letter word.
+// Checks of ports: whether one is free, which ones are free, and what a ZooKeeper server answers to a four-letter word.
 
 import { connect, createServer } from 'node:net';
 import type { Env } from '../base/env.ts';
@@ -12,8 +12,8 @@ export function isPortFree(host: string, port: number): Promise<boolean> {
 }
 
 /**
- * Below what systems give to outgoing connections (Linux from 32768, others from 49152). There anybody's connection could
- * take a port before its server listens or while it restarts; and who calls while nobody listens may reach himself.
+ * Below the ports that systems give to outgoing connections (Linux from 32768, others from 49152). A port above could be taken by any
+ * connection before its server listens or while it restarts. A client could even connect to itself there.
  */
 const PORTS = { first: 10_240, end: 32_768 };
 const TRIES_MAX = 10_000;
@@ -31,7 +31,7 @@ export async function freePorts(env: Env, host: string, count: number): Promise<
 
 const WORD_MS_MAX = 1_000;
 
-/** The server's answer; empty where nobody listens, or answers within a second. */
+/** The server's answer; empty if nobody listens, or there is no answer within a second. */
 export function fourLetterWord(env: Env, host: string, port: number, word: string): Promise<string> {
   return new Promise((resolve) => {
     let answer = '';

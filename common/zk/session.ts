@@ -1,10 +1,11 @@
-// A ZooKeeper session as long as it lives: link after link by its id and password, heartbeats, the lease, and one end
-// that comes once. The server may think a session alive that this process has given up, never the other way round
-// while the lease holds. States: up (a link), away (dialing for the next one), ended.
+// A ZooKeeper session from its start to its end: its links, its heartbeats and its lease. It uses one link after the other, and
+// resumes by its id and password. States: `up` (it has a link), `away` (it dials for the next one), `ended`, which is final. A
+// session that this process has given up may still live at the server. While the lease holds, the server does not end a session
+// that lives here.
 //
-// A session whose heartbeats nobody answers is given up after T, when the lease is certainly over. Who only does not hear the
-// answers would prolong the session by every attempt to take it up again, for as long as it tried. So it is also closed,
-// over the link that has gone silent and by id, in case what this process sends does arrive.
+// A session whose heartbeats are not answered is given up after T, when the lease has certainly ended. If only the answers are
+// lost, every attempt to resume the session prolongs it at the server. So a session that is given up is also closed, over the last
+// link and by its id, in case the server receives what this process sends.
 
 import { assert } from '../base/assert.ts';
 import { type Env, every, type Timer } from '../base/env.ts';
@@ -33,17 +34,17 @@ export interface SessionDeps {
   readonly logger: Logger;
   readonly config: SessionConfig;
   readonly dialer: Dialer;
-  /** ZooKeeper's tickTime, ms; null: not known, half of T is taken. */
+  /** ZooKeeper's tickTime, ms; null: not known, then half of T is used. */
   readonly tickMs: () => number | null;
-  /** Something changed at a path read with a watch. */
+  /** A path that was read with a watch has changed. */
   readonly changed: (path: string) => void;
-  /** The session has a link again; changes may have been missed. */
+  /** The session has a link again. Changes may have been missed meanwhile. */
   readonly resumed: () => void;
 }
 
 type Phase =
   | { readonly kind: 'up'; readonly link: ServerLink }
-  /** `last`: the link that there was. `dial` null: the session is about to be given up. */
+  /** `last`: the last link. `dial` null: the session is about to be given up. */
   | {
       readonly kind: 'away';
       readonly last: ServerLink;
@@ -53,7 +54,7 @@ type Phase =
   | { readonly kind: 'ended'; readonly reason: string };
 
 const CLOSE_MS_MAX = 1_000;
-/** An operation on a link whose heartbeats are answered is answered sooner; this is the second line. */
+/** The shortest time limit of an operation, ms. Usually unanswered heartbeats end a link, and its operations, earlier. */
 const OPERATION_MS_MIN = 1_000;
 
 export class LiveSession implements ZkSession, WatchedReads {
@@ -64,7 +65,7 @@ export class LiveSession implements ZkSession, WatchedReads {
   readonly #lease = new Lease();
   readonly #heartbeats: Timer;
   readonly #endListeners = new Set<(reason: string) => void>();
-  /** When the newest heartbeat that was answered was sent; at first, when the link had come up. */
+  /** When the last answered heartbeat was sent; before there is one, when the first link came up. Instants of Env.now(). */
   #lastAckAt: number;
   #leasedPath: string | null = null;
   #closing: Promise<void> = Promise.resolve();
@@ -86,7 +87,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     return this.#phase.kind === 'ended';
   }
 
-  /** Whether operations are sent now; otherwise they fail at once. */
+  /** Whether there is a link. Without one, operations fail at once. */
   get connected(): boolean {
     return this.#phase.kind === 'up';
   }
@@ -154,7 +155,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     try {
       await this.#on('/', (link) => link.multi([existence('/')], this.#operationMs));
     } catch (error) {
-      // A refusal went through the quorum as well.
+      // A refusal has passed the quorum as well.
       if (!(error instanceof ZkError && error.failure === 'no-node')) throw error;
     }
   }
@@ -164,13 +165,13 @@ export class LiveSession implements ZkSession, WatchedReads {
     await this.#closing;
   }
 
-  /** This process is done with the session, which is closed at the server. */
+  /** Ends the session in this process, and closes it at the server. */
   end(reason: string): void {
     const phase = this.#phase;
     if (phase.kind === 'ended') return;
     this.#leave(reason);
-    this.#closing = phase.kind === 'up' ? phase.link.close(CLOSE_MS_MAX) : this.#closeUnheard(phase.last);
-    this.#tellEnd(reason);
+    this.#closing = phase.kind === 'up' ? phase.link.close(CLOSE_MS_MAX) : this.#closeUnanswered(phase.last);
+    this.#reportEnd(reason);
   }
 
   /** The server has ended the session. */
@@ -180,7 +181,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     const phase = this.#phase;
     this.#leave(reason);
     if (phase.kind === 'away') phase.last.destroy(reason);
-    this.#tellEnd(reason);
+    this.#reportEnd(reason);
   }
 
   #leave(reason: string): void {
@@ -192,14 +193,15 @@ export class LiveSession implements ZkSession, WatchedReads {
     phase.giveUp.cancel();
   }
 
-  #tellEnd(reason: string): void {
+  #reportEnd(reason: string): void {
     const listeners = [...this.#endListeners];
     this.#endListeners.clear();
     for (const listener of listeners)
       callListener(this.#deps.env, this.#deps.logger, { session: this.id }, () => listener(reason));
   }
 
-  async #closeUnheard(last: ServerLink): Promise<void> {
+  /** Closes a session without a link, over the last link and by its id. */
+  async #closeUnanswered(last: ServerLink): Promise<void> {
     const { dialer, env } = this.#deps;
     const overLink = last.close(CLOSE_MS_MAX);
     await closeThrough(dialer, this.identity, CLOSE_MS_MAX, env);

@@ -1,22 +1,22 @@
-// ZooKeeper as the rest of the code sees it. `session.ts` makes the real one out of node-zookeeper-client; the simulator
-// has a twin; both pass test/suites/zk. Watches are hints inside an Observer, which always ends at the last version.
+// The interface of ZooKeeper for the rest of the code. `zk.ts` implements it; tests have a twin, and both pass test/suites/zk.
+// Watches are only hints inside an Observer, which always arrives at the last version.
 
 import type { SessionId } from '../model/ids.ts';
 
 export interface ZkNode {
   readonly data: Uint8Array;
   readonly version: number;
-  /** Of the last change and of the creation: orders images even across a deletion. */
+  /** The transaction of the last change, and that of the creation. They order versions even across a deletion. */
   readonly mzxid: number;
   readonly czxid: number;
-  /** The session that an ephemeral belongs to; null for a persistent znode. */
+  /** The session of an ephemeral; null: the znode is persistent. */
   readonly ephemeralOwner: SessionId | null;
 }
 
 /**
- * Why an operation failed. For writes, `maybeApplied` on the error says whether it may still take, or have taken, effect.
- * `no-node`, `node-exists`, `bad-version`, `not-empty`: ZooKeeper said no. `disconnected`: not sent. `timeout`, `lost`:
- * sent, no answer. `ended`: this session is over. `no-auth`, `too-large`, `protocol`: a defect or a wrong set-up.
+ * Why an operation failed. For writes, `maybeApplied` of the error says whether it may have taken effect, or still may. `no-node`,
+ * `node-exists`, `bad-version`, `not-empty`: ZooKeeper refused it. `disconnected`: it was not sent. `timeout`, `lost`: it was sent,
+ * and there was no answer. `ended`: the session has ended. `no-auth`, `too-large`, `protocol`: a defect or a wrong configuration.
  */
 export type ZkFailure =
   | 'no-node'
@@ -32,9 +32,9 @@ export type ZkFailure =
   | 'protocol';
 
 /**
- * What a failure calls for. `refused`: ZooKeeper said no because of what the tree holds; another request may succeed.
- * `unanswered`: the same request may be answered the next time. `ended`: only a new session helps. `impossible`: the same
- * request fails every time.
+ * What to do about a failure. `refused`: ZooKeeper refused the request because of the present znodes; a different request may succeed.
+ * `unanswered`: the same request may be answered the next time. `ended`: only a new session helps. `impossible`: the same request
+ * fails every time.
  */
 type FailureKind = 'refused' | 'unanswered' | 'ended' | 'impossible';
 
@@ -57,7 +57,7 @@ export class ZkError extends Error {
   readonly failure: ZkFailure;
   readonly path: string;
   readonly maybeApplied: boolean;
-  /** In a multi: index of the operation that ZooKeeper refused. */
+  /** In a multi: the index of the operation that ZooKeeper refused. */
   readonly opIndex: number | undefined;
 
   constructor(
@@ -85,7 +85,7 @@ export type ZkOp =
   | { readonly kind: 'delete'; readonly path: string; readonly version: number }
   | { readonly kind: 'check'; readonly path: string; readonly version: number };
 
-/** Per operation of a multi: the created path (with its sequence number), or the version after a set. */
+/** For each operation of a multi: the path that was created, with its sequence number, or the version after a set. */
 export type ZkOpResult = { readonly path: string } | { readonly version: number } | Record<string, never>;
 
 export type Unsubscribe = () => void;
@@ -95,65 +95,65 @@ export interface ZkSession {
   readonly id: SessionId;
   /** T, as negotiated, ms. */
   readonly timeoutMs: number;
-  /** True once this session is over for this process, whether or not the server knows it yet. It never revives. */
+  /** True once the session has ended for this process, whether or not it has at the server. This is final. */
   readonly ended: boolean;
-  /** Called once, at once if it has ended already. */
+  /** Calls `listener` once at the end of the session, or at once if it has ended already. */
   onEnd(listener: (reason: string) => void): Unsubscribe;
 
   /**
-   * The lease [safety]: until this instant of Env.now() the session's ephemerals are certainly still there. Negative
-   * infinity before the first counted heartbeat and after the end. Read it at the moment of use, never from a timer.
+   * The lease [safety]: until this instant of Env.now() the session's ephemerals certainly exist. Negative infinity before the first
+   * confirmed heartbeat and after the end. Read it at the moment of use, never from a timer.
    */
   leaseUntil(): number;
-  /** From now on heartbeats are the quorum write that checks `path`, which must be this session's ephemeral. */
+  /** From now on heartbeats are quorum writes that check `path`, which must be an ephemeral of this session. */
   startLease(path: string): void;
 
-  /** null where there is no such znode. */
+  /** Null: there is no such znode. */
   get(path: string): Promise<ZkNode | null>;
-  /** Names, sorted; null where there is no such znode. */
+  /** The names of the children, sorted. Null: there is no such znode. */
   children(path: string): Promise<readonly string[] | null>;
-  /** Makes the root of the connect string, and what is above it, where missing. `get('/')` is null before. */
+  /** Makes the root of the connect string and its parents, if they are missing. `get('/')` is null before. */
   createRoot(): Promise<void>;
-  /** The path made, with its sequence number. */
+  /** Resolves with the path that was created, with its sequence number if it is sequential. */
   create(path: string, data: Uint8Array, mode: CreateMode): Promise<string>;
-  /** Compare-and-set; `version` is what was read (0 is a version like any other). Gives the new version. */
+  /** Compare-and-set. `version` is the one that was read; 0 is a version like any other. Resolves with the new version. */
   set(path: string, data: Uint8Array, version: number): Promise<number>;
   delete(path: string, version: number): Promise<void>;
   /** All or nothing. */
   multi(ops: readonly ZkOp[]): Promise<readonly ZkOpResult[]>;
-  /** A quorum write that changes nothing: a read after it on this session sees all that was written before it. */
+  /** A quorum write that changes nothing. A later read of this session sees everything that was written before it. */
   barrier(): Promise<void>;
-  /** Closes the session at the server (its ephemerals vanish), waiting no longer than a second for the answer. */
+  /** Closes the session at the server, so that its ephemerals vanish. Waits for the answer for about a second at most. */
   close(): Promise<void>;
 }
 
 export interface Observer {
-  /** Asks for a re-read now. */
+  /** Reads the path again now. */
   kick(): void;
   close(): void;
 }
 
-/** Lives as long as the process: one session after another, and observers that outlive them. */
+/** ZooKeeper for the life of a process: one session after the other, and observers that outlive them. */
 export interface Zk {
-  /** The established session, null while there is none. */
+  /** The present session; null: there is none. */
   readonly session: ZkSession | null;
-  /** Called for every new session, at once for the present one. */
+  /** Calls `listener` with the present session, if there is one, and with every later one. */
   onSession(listener: (session: ZkSession) => void): Unsubscribe;
   /** The present session, or the next one. Rejects with ZkError `timeout` after `timeoutMs`. */
   ready(timeoutMs: number): Promise<ZkSession>;
   /**
-   * Calls `listener` with the znode (null: absent) now and after every change that a re-read finds, until closed.
-   * Re-reads on every watch, reconnect and new session, on kick() and every `pollMs`. Many changes may fold into one call.
+   * Calls `listener` with the znode (null: absent) now and after every change that a read finds, until closed. It reads again at
+   * every watch, reconnection and new session, at kick() and every `pollMs`. Several changes may be reported by one call.
    */
   observeData(path: string, listener: (node: ZkNode | null) => void): Observer;
   /** The same for the sorted names of the children. */
   observeChildren(path: string, listener: (names: readonly string[] | null) => void): Observer;
   /**
-   * Ends a session that this process had before (one that it gave up may live on at the server), or that was given to it
-   * as its dead predecessor's, so that its ephemerals vanish; resolves after a second or so at the latest. False: the
-   * session was never this process's own.
+   * Closes an earlier session of this process, or one that it was given as that of its dead predecessor, so that its ephemerals
+   * vanish: a session that was given up may live on at the server. Resolves after about a second at the latest. False: the session
+   * is none of these.
    */
   closeFormer(id: SessionId): Promise<boolean>;
-  /** Ends the session at the server and stops. */
+  /** Closes the session at the server and stops. */
   close(): Promise<void>;
 }

@@ -1,4 +1,4 @@
-// ZooKeeper for the life of a process: one session after another, and observers that outlive them all.
+// Implements ZooKeeper for the life of a process (store.ts): one session after the other, and observers that outlive them.
 
 import type { Env } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
@@ -21,18 +21,18 @@ export interface ZkOptions {
   readonly env: Env;
   readonly logger: Logger;
   /**
-   * ZooKeeper's tickTime in ms, for the lease; read with every heartbeat, so it may be learned later (`/cluster` has it).
-   * Absent or null: half the negotiated session timeout, which is safe as servers allow no session below two ticks.
+   * ZooKeeper's tickTime in ms, for the lease. It is called at every heartbeat, as the value may become known later, from `/cluster`.
+   * Absent or null: half the negotiated session timeout. That is safe, because servers allow no timeout below two ticks.
    */
   readonly tickMs?: () => number | null;
   /**
-   * A session of a process before this one that is known to be dead: it counts as this process's own former one
+   * The session of this process's predecessor, which is known to be dead. It counts as a former session of this process
    * ({@link Zk.closeFormer}).
    */
   readonly former?: Identity | null;
-  /** Told of each new session before anyone else: what it can be closed with from outside. */
+  /** Called for each new session before all others, with what another process needs to close it. */
   readonly identified?: (identity: Identity) => void;
-  /** A new session is used once this has resolved, if it has not ended by then. A rejection is not caught: it ends the process. */
+  /** A new session is used once this has resolved, unless it has ended by then. A rejection ends the process. */
   readonly admit?: (session: ZkSession) => Promise<void>;
   /** The real one unless a twin is given. */
   readonly openLink?: OpenLink;
@@ -40,13 +40,13 @@ export interface ZkOptions {
 
 const openRealLink: OpenLink = (options, report) => new Link(options, report);
 
-/** Starts connecting; throws only for a malformed connect string (INVALID_ARGUMENT). */
+/** Starts to connect. Throws RangekeeperError INVALID_ARGUMENT for a malformed connect string. */
 export function connectZk(options: ZkOptions): Zk {
   checkSession(options.config);
   return new ConnectedZk(options);
 }
 
-/** Former sessions remembered, to end them where they still hold an ephemeral. */
+/** How many former sessions are remembered, so that they can be closed if they still hold an ephemeral. */
 const FORMER_MAX = 16;
 const FORMER_CLOSE_MS = 1_000;
 
@@ -60,7 +60,7 @@ class ConnectedZk implements Zk {
   readonly #former = new Map<SessionId, Identity>();
   readonly #identified: (identity: Identity) => void;
   readonly #admit: ((session: ZkSession) => Promise<void>) | null;
-  /** It may not be admitted yet. */
+  /** The newest session, which may not be in use yet. */
   #newest: LiveSession | null = null;
   #session: LiveSession | null = null;
   #dial: Dial | null = null;

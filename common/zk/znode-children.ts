@@ -1,10 +1,8 @@
-// The children of one znode, kept up to date: which there are, and what each of them holds, decoded. There is one observer
-// for the list and one for each child. Who is to watch only some of the children has observers of its own
-// (kvnode/zk/assignments.ts, client/directory.ts).
+// Watches the children of one znode: their names and their decoded contents. There is one observer for the list and one for each
+// child. Code that watches only some of the children has observers of its own (kvnode/zk/assignments.ts, client/directory.ts).
 //
-// - A child that cannot be decoded says nothing (znode-decoder.ts): what it held before stays, and one that could never be
-//   decoded has no content.
-// - Of two versions of a child the later one counts (mzxid), so that a direct read may run ahead of the observers.
+// - If a child cannot be decoded, its earlier content stays (znode-decoder.ts). A child that has never been decoded has no content.
+// - The version of a child with the higher mzxid counts, so that a direct read may be ahead of the observers.
 // - Everything is loaded once the list and every child in it have been read, whether or not they could be decoded.
 
 import type { Logger } from '../base/log.ts';
@@ -14,21 +12,21 @@ import { ZnodeDecoder } from './znode-decoder.ts';
 export interface ZnodeChildrenOptions<T> {
   readonly zk: Zk;
   readonly logger: Logger;
-  /** Of the parent. */
+  /** The path of the parent. */
   readonly path: string;
-  /** Called once for each version of a child. Null: the child is as good as absent. Throws BadDataError. */
+  /** Called once for each version of a child. Null: the child counts as absent. Throws BadDataError. */
   readonly decode: (name: string, node: ZkNode) => T | null;
-  /** Called after every change; `names`: the children whose contents may be others now. Never called by the constructor. */
+  /** Called after every change, with the children whose contents may have changed. Never called by the constructor. */
   readonly changed: (names: readonly string[]) => void;
-  /** How many children may be watched, asked for each new list; the first ones by name are. Absent: all. */
+  /** How many children are watched: the first ones by name. Called for each new list. Absent: all are watched. */
   readonly watchedMax?: () => number;
 }
 
 interface Child<T> {
   readonly observer: Observer;
-  /** Whether it has been in the list. One that is not, was read ahead of the list. */
+  /** Whether it has been in the list. If not, it was learned from a direct read, ahead of the list. */
   listed: boolean;
-  /** mzxid of the version read last; -1: nothing has been read yet. */
+  /** mzxid of the version that was read last; -1: none has been read yet. */
   mzxid: number;
   content: T | null;
 }
@@ -41,11 +39,11 @@ export class ZnodeChildren<T> {
   readonly #list: Observer;
   readonly #children = new Map<string, Child<T>>();
   #isListed = false;
-  /** Watched children of which nothing has been read yet. */
+  /** How many watched children have not been read yet. */
   #unread = 0;
   #unwatched = 0;
   #closed = false;
-  /** Made when it is asked for; null: out of date. */
+  /** The last result of `contents`; null: it is out of date. */
   #contents: ReadonlyMap<string, T> | null = null;
   #resolveLoaded: () => void = () => {};
 
@@ -58,17 +56,17 @@ export class ZnodeChildren<T> {
     this.#list = options.zk.observeChildren(options.path, (names) => this.#learnList(names ?? []));
   }
 
-  /** Whether the list and all children that are watched have been read. A child that is new makes it false again. */
+  /** Whether the list and all watched children have been read. A new child makes it false again. */
   get loaded(): boolean {
     return this.#isListed && this.#unread === 0;
   }
 
-  /** All that are watched, with contents or without, in order. */
+  /** The names of all watched children, with or without contents, in order. */
   get names(): readonly string[] {
     return [...this.#children.keys()].sort();
   }
 
-  /** What the children hold, in order of names. A later change gives another map. */
+  /** The contents of the children, in order of their names. The map is not changed later; a change makes a new one. */
   get contents(): ReadonlyMap<string, T> {
     this.#contents ??= this.#currentContents();
     return this.#contents;
@@ -79,12 +77,12 @@ export class ZnodeChildren<T> {
     return this.#children.size;
   }
 
-  /** How many children of the last list are beyond `watchedMax`. */
+  /** How many children of the last list are not watched because of `watchedMax`. */
   get unwatched(): number {
     return this.#unwatched;
   }
 
-  /** Takes what was read of one child elsewhere, unless a later version of it is known. */
+  /** Learns a child from a direct read, unless a later version of it is known. */
   learn(name: string, node: ZkNode): void {
     if (this.#closed) return;
     const child = this.#children.get(name) ?? this.#watch(name, false);
@@ -94,13 +92,13 @@ export class ZnodeChildren<T> {
     this.#hold(name, child, node.mzxid, content);
   }
 
-  /** Has the list and all children read again. */
+  /** Reads the list and all children again. */
   kick(): void {
     this.#list.kick();
     for (const child of this.#children.values()) child.observer.kick();
   }
 
-  /** Has one child read again. */
+  /** Reads one child again. */
   kickChild(name: string): void {
     this.#children.get(name)?.observer.kick();
   }
@@ -120,7 +118,7 @@ export class ZnodeChildren<T> {
     const dropped: string[] = [];
     for (const [name, child] of this.#children) {
       if (watched.has(name)) child.listed = true;
-      // This list may be the older of the two: the child itself shows whether it is there.
+      // The list may be older than the direct read: the child itself is read again.
       else if (!child.listed) child.observer.kick();
       else {
         this.#drop(name, child);
@@ -151,7 +149,7 @@ export class ZnodeChildren<T> {
     this.#changed([name]);
   }
 
-  /** Gone between the list and the reading, or since then: the next list is without it. */
+  /** The child does not exist. If it was in the list, the next list will be without it. */
   #learnAbsent(name: string, child: Child<T>): void {
     if (child.listed) {
       this.#list.kick();

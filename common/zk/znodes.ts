@@ -1,7 +1,7 @@
-// Every znode in one table: path, encoding, who writes it, who watches it. No path is spelled anywhere else. Znodes hold
-// JSON, so that people can read a cluster with any ZooKeeper tool; byte strings are in formatBytes' text form. What is read is
-// checked field by field (record-readers.ts): every decoder here throws BadDataError, and nothing else, for what does not fit.
-// Who reads a znode says so in the log and goes on with what it knew before.
+// All znodes in one table: path, encoding, writers and watchers. No other file spells a path. Znodes hold JSON, so that people can
+// read them with any ZooKeeper tool; byte strings are in the text form of formatBytes. Decoders check every field
+// (record-readers.ts) and throw only BadDataError. A process that cannot decode a znode logs that and goes on with the former
+// value.
 //
 //   path                          written by                         watched by
 //   /cluster                      first coordinator; leader (ids)    leader, webserver, a node until it has joined
@@ -42,7 +42,7 @@ import type { ZkNode } from './store.ts';
 export const paths = {
   cluster: '/cluster',
   coordinators: '/coordinators',
-  /** The prefix of a sequential znode; the session's id is in it so that after a lost reply one's own can be told. */
+  /** The prefix of a sequential znode. It contains the session's id, so that a session finds its own znode after a lost reply. */
   coordinatorPrefix: (session: string) => `/coordinators/c-${session}-`,
   coordinator: (name: string) => `/coordinators/${name}`,
   coordinatorEpoch: '/coordinator-epoch',
@@ -50,7 +50,10 @@ export const paths = {
   node: (id: NodeId) => `/nodes/${id}`,
   lives: '/live',
   live: (id: NodeId) => `/live/${id}`,
-  /** Apart from the live znodes, which every node and client watches: a cut changes what many nodes have to say at once. */
+  /**
+   * Not part of the live znodes, because every node and client watches those, and after a network failure many nodes report at
+   * once.
+   */
   healths: '/health',
   health: (id: NodeId) => `/health/${id}`,
   generations: '/generations',
@@ -67,7 +70,7 @@ export const paths = {
   rebuilding: '/rebuilding',
 } as const;
 
-/** The persistent skeleton, parents first. */
+/** The persistent znodes that every cluster has, parents first. */
 export const SKELETON: readonly string[] = [
   paths.coordinators,
   paths.nodes,
@@ -79,19 +82,19 @@ export const SKELETON: readonly string[] = [
   paths.events,
 ];
 
-/** A range's znode name: its id, padded so that names sort as numbers. */
+/** The name of a range's znode: its id, padded so that names sort as the numbers do. */
 export function rangeName(id: RangeId): string {
   return String(id).padStart(10, '0');
 }
 
-/** The id in a range znode's name; null for a name that is not one. */
+/** The id in the name of a range's znode; null: it is not such a name. */
 export function parseRangeName(name: string): RangeId | null {
   return /^[0-9]{10,15}$/.test(name) ? Number(name) : null;
 }
 
 const SEQUENTIAL_NAME = /^[ce]-(?:.*-)?([0-9]{10})$/;
 
-/** Of the names in `/coordinators` or `/events`, those that are of that kind, in the order in which they were made. */
+/** Those of the names in `/coordinators` or `/events` that are sequential, in the order in which they were made. */
 export function inSequence(names: readonly string[]): readonly string[] {
   return names.filter((name) => SEQUENTIAL_NAME.test(name)).sort((a, b) => sequenceOf(a) - sequenceOf(b));
 }
@@ -148,8 +151,8 @@ export function decodeNamespace(name: string, node: ZkNode): NamespaceRecord {
 }
 
 /**
- * A live znode as a fact; null for a persistent one, behind which there is no session. What it says may be unreadable: then
- * the node lives all the same (R7), without an address. Never throws.
+ * The node of a live znode; null if the znode is persistent, as no session stands behind it. If the data cannot be decoded, the node
+ * lives all the same (R7), without an address. Never throws.
  */
 export function decodeLive(id: NodeId, node: ZkNode): LiveNode | null {
   const session = node.ephemeralOwner;
@@ -177,7 +180,7 @@ export const descriptorCodec = {
     };
     return encodeJson(json);
   },
-  /** Throws BadDataError for what is no descriptor, or one that the rules forbid. */
+  /** Throws BadDataError if it is not a descriptor, or one that the rules forbid. */
   decode(data: Uint8Array): Descriptor {
     return readDescriptor(Field.parse(data));
   },

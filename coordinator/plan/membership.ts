@@ -1,7 +1,6 @@
 // Which replicas a range should have, and how many of them must be in-sync. Replicas are added up to the replication factor as
-// nodes
-// come, replaced when a node is lost, and removed when there are too many. Each rule looks at one range and proposes at most one
-// change. The first rule that applies wins, so the rules below are in order of importance.
+// nodes come, replaced when a node is lost, and removed when there are too many. Each rule looks at one range and proposes at most
+// one change. The first rule that applies wins, so the rules below are in order of importance.
 
 import {
   type Descriptor,

@@ -1,6 +1,5 @@
 // Executes tasks, the requests of administrators. A request is checked here field by field, because its znode may hold anything.
-// One
-// that cannot be met fails with a sentence that says why. A task's new state is written in the same multi as the change that it
+// One that cannot be met fails with a sentence that says why. A task's new state is written in the same multi as the change that it
 // asks for, so it is executed once.
 
 import { never } from '../../common/base/assert.ts';

@@ -204,5 +204,5 @@ test('a cluster of another format is left alone', async (t) => {
   await untilData(zk, paths.cluster, (found) => found?.version === 1);
   const second = startCoordinator(t, connect);
   t.is((await second.child.ended).code, 1);
-  await second.logged('rangekeeper coordinator: the cluster has format 2, this is for 1');
+  await second.logged('rangekeeper coordinator: the cluster has format 2, and this version supports 1 only');
 });

@@ -118,7 +118,7 @@ test('clients beyond the bound are refused, nodes are not, and the log says so o
 
 test('the bounds fit each other', (t) => {
   t.throws(() => new World({ queuedBytesMax: 127 * MIB }), {
-    message: /a lone slow reader is refused, not cut/,
+    message: /a single slow reader are refused before it is cut/,
   });
   t.deepEqual(new World().accepted.config, DEFAULT_CONNECTION_LIMITS);
 });

@@ -1,7 +1,7 @@
-// The codec of every message that a Frame may hold: a new message is one more line here, and one more codec in the file of its
-// topic. All are written by hand. A schema does not say what a program wants to see, such as null for what is absent, names
-// for numbers, rows that stay encoded, and what it refuses; code generated from it would need as much again around it.
-// test/unit/wire/schema.test.ts holds every codec to rangekeeper.proto, both ways.
+// The table of the codecs of all messages that a Frame may hold. A new message is one more line here, and one more codec in the
+// file of its topic. All codecs are written by hand, because the schema does not say everything: null for absent values, names for
+// numbers, rows that stay encoded, and which values are refused. Generated code would need as much code around it again.
+// test/unit/wire/schema.test.ts compares every codec with rangekeeper.proto, in both directions.
 
 import { error, hello, helloReply, ping, pong } from './control.ts';
 import { check, checkReply, damageVerdict, replicaDigest, status, statusReply } from './inspection.ts';
@@ -47,12 +47,12 @@ function byField(): (BodyCodec<Body> | undefined)[] {
   return Array.from(table);
 }
 
-/** Give it that body only. */
+/** The codec of this body. Use it for this body only. */
 export function codecOf(body: Body): BodyCodec<Body> {
   return CODECS[body.kind];
 }
 
-/** @param field of Frame; undefined where no body is under it */
+/** @param field a field of Frame. Returns undefined if it is not that of a body */
 export function codecUnder(field: number): BodyCodec<Body> | undefined {
   return BY_FIELD[field];
 }

@@ -1,16 +1,16 @@
-// What decoders ask of what comes in. They throw RangeError; whoever runs a decoder turns whatever it throws into MALFORMED.
+// Checks that decoders share. They throw RangeError. The caller of a decoder turns every error into MALFORMED.
 
 import type { Bytes } from '../base/bytes.ts';
 import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 
-/** What a decoder threw, its own errors and those of protobufjs, as the rest of the code sees it. */
+/** The error for the rest of the code, made of whatever a decoder or protobufjs threw. */
 export function malformed(error: unknown): RangekeeperError {
   const fault = error instanceof Error ? error.message : error;
   return new RangekeeperError('MALFORMED', `malformed message: ${fault}`);
 }
 
-/** Throws, for use inside a decoder. */
+/** Throws RangeError unless `condition` holds. For use inside a decoder. */
 export function check(condition: boolean, fault: string): asserts condition {
   if (!condition) throw new RangeError(fault);
 }
@@ -36,7 +36,7 @@ export function checkFinite(value: number, name: string): void {
   check(Number.isFinite(value), `${name} is not a number`);
 }
 
-/** Bounds may be one byte longer than a key: "just after this key". */
+/** A bound may be one byte longer than a key, because "just after this key" has one more byte. */
 export function checkBound(bound: Bytes): Bytes {
   check(bound.length <= LIMITS.keyBytesMax + 1, 'bound too long');
   return bound;

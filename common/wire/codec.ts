@@ -1,7 +1,6 @@
-// Envelopes to bytes and back. The two outer levels, Envelope and Frame, are walked here, one frame after the other; the codecs of
-// the bodies are in bodies.ts. The length of a message is added up first, then its bytes go to their places, and what is
-// read is at once what the rest of the code sees. Decoding trusts nothing: whatever bytes come in, the result is frames that
-// keep every limit, or RangekeeperError MALFORMED.
+// Encodes and decodes Envelopes. The two outer levels, Envelope and Frame, are handled here; the codecs of bodies are in bodies.ts.
+// An encoder adds up the length of a message first, then writes it. A decoder makes the objects that the rest of the code uses,
+// without another step. It trusts nothing: from any bytes come frames that keep every limit, or RangekeeperError MALFORMED.
 
 import { assert } from '../base/assert.ts';
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
@@ -24,18 +23,18 @@ import {
 const ENVELOPE = { frames: bytes(1) } as const;
 const FRAME = { id: integer(1) } as const;
 
-/** Room for a message, to begin with. */
+/** The smallest memory for a message. */
 const MESSAGE_BYTES_MIN = 256;
-/** So many messages in a row may leave most of the room unused before there is less of it. */
+/** After this many small messages in a row the memory for the next ones shrinks. */
 const SMALL_MESSAGES_MAX = 16;
 
 /** Gathers frames into one message. */
 export class EnvelopeWriter {
   private readonly writer = new Writer();
-  /** The next message will have about as many bytes as the last one that was not small. */
+  /** The expected size of the next message, from that of the last messages that were not small. */
   private bytesExpected = MESSAGE_BYTES_MIN;
   /** Whether the writer's memory has been given away with a message. */
-  private given = true;
+  private handedOver = true;
   private smallMessages = 0;
   frames = 0;
 
@@ -44,7 +43,7 @@ export class EnvelopeWriter {
     return this.frames === 0 ? 0 : this.writer.pos;
   }
 
-  /** Copies the frame in. */
+  /** Adds a frame, which is copied. */
   add(id: number, body: Body): void {
     if (this.frames === 0) this.begin();
     const { writer } = this;
@@ -53,34 +52,34 @@ export class EnvelopeWriter {
     putFrameHead(writer, id, bytes(codec.field), size);
     const end = writer.pos + size;
     codec.put(writer, body);
-    assert(writer.pos === end, 'an encoder writes as many bytes as it has added up');
+    assert(writer.pos === end, 'an encoder writes as many bytes as it has computed');
     this.frames++;
   }
 
   private begin(): void {
-    if (this.given) this.writer.begin(this.bytesExpected);
+    if (this.handedOver) this.writer.begin(this.bytesExpected);
     else this.writer.beginAgain();
-    this.given = false;
+    this.handedOver = false;
   }
 
-  /** The message; the writer is empty again. */
+  /** Returns the message, and empties the writer. */
   take(): Bytes {
-    const message = this.frames === 0 ? emptyBytes : this.give();
+    const message = this.frames === 0 ? emptyBytes : this.detach();
     assert(message.length <= LIMITS.messageBytesMax, 'a message keeps its limit');
     this.clear();
     return message;
   }
 
-  /** Large messages take turns with small ones, which are copied out: large memory for each would only feed the collector. */
-  private give(): Bytes {
+  /** A large message is handed over with its memory. A small one is copied, so that the large memory is used again. */
+  private detach(): Bytes {
     const written = this.writer.written();
     const { length } = written;
     const isSmall = length < this.writer.buf.length / 4 && this.smallMessages < SMALL_MESSAGES_MAX;
     this.smallMessages = isSmall ? this.smallMessages + 1 : 0;
     if (isSmall) return Buffer.from(written);
-    const faded = this.bytesExpected - (this.bytesExpected >>> 3);
-    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3), faded);
-    this.given = true;
+    const decayed = this.bytesExpected - (this.bytesExpected >>> 3);
+    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3), decayed);
+    this.handedOver = true;
     return written;
   }
 
@@ -89,7 +88,7 @@ export class EnvelopeWriter {
   }
 }
 
-/** Makes room for the frame, and writes all of it that comes before its body of `size` bytes. */
+/** Makes room for a frame, and writes everything before its body of `size` bytes. */
 function putFrameHead(writer: Writer, id: number, tag: number, size: number): void {
   const frame = integerSize(id) + varintSize(tag) + varintSize(size) + size;
   writer.reserve(1 + VARINT_BYTES_MAX + frame);
@@ -105,9 +104,9 @@ export function encodeEnvelope(frames: Iterable<Frame>): Bytes {
   return writer.take();
 }
 
-/** Reads the frames of one message, one after the other. Byte fields are views into the message. */
+/** Reads the frames of one message, one after the other. Byte fields are views of the message. */
 export class EnvelopeReader {
-  /** Of the frame that was read last. */
+  /** The id of the frame that was read last. */
   id = 0;
   private readonly reader: Reader;
 
@@ -115,7 +114,7 @@ export class EnvelopeReader {
     this.reader = new Reader(message);
   }
 
-  /** The next frame's body; null behind the last one. Throws RangekeeperError MALFORMED; read nothing more then. */
+  /** The next frame's body; null after the last one. Throws RangekeeperError MALFORMED, after which nothing more may be read. */
   next(): Body | null {
     const { reader } = this;
     try {
@@ -147,7 +146,7 @@ export class EnvelopeReader {
   }
 }
 
-/** A body of a kind that is not known cannot be skipped: its sender waits for an answer. */
+/** A body of an unknown kind is refused, not skipped, because its sender may wait for an answer. */
 function bodyCodec(tag: number): BodyCodec<Body> {
   const codec = isLengthDelimited(tag) ? codecUnder(fieldOf(tag)) : undefined;
   if (codec === undefined) throw new RangeError(`unknown message kind ${fieldOf(tag)}`);

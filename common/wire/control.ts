@@ -16,9 +16,9 @@ import {
   type Writer,
 } from './protobuf.ts';
 
-/** A cluster's or a node's id on the wire; a client has none. */
+/** The id of a cluster or a node. A client's is empty. */
 const NAME = /^[A-Za-z0-9._:-]{0,64}$/;
-/** UTF-16 units of an error's text. */
+/** Characters of an error's text. */
 const ERROR_TEXT_MAX = 64 * 1024;
 
 // ---- the channel's own -------------------------------------------------------------------------------------------
@@ -51,7 +51,7 @@ function readHelloFields(reader: Reader): HelloFields {
     else if (tag === HELLO.nodeId) nodeId = reader.stringVerify();
     else reader.skipField(tag);
   }
-  check(NAME.test(clusterId) && NAME.test(nodeId), 'no name');
+  check(NAME.test(clusterId) && NAME.test(nodeId), 'invalid cluster or node id');
   return { protocol, clusterId, nodeId };
 }
 

@@ -1,10 +1,9 @@
-// Rows as they stand in a message: field 1 of a ScanReply, again and again, one row behind the other. A node keeps and merges
-// rows in this form and copies them into the answer as they are; nobody makes an object of a row before the caller
-// that asked for it gets one.
+// Rows in the form that they have in a message: field 1 of a ScanReply, repeated for each row. A node keeps and merges rows in this
+// form, and copies them into the answer. Only the client that asked for them makes an object of each row.
 //
 //   row := 0x0a length:varint  0x0a length:varint key  0x12 length:varint value  0x18 revision:varint
 //
-// This is how we encode one; `decode` takes whatever the schema allows of a Row.
+// This is how a row is encoded here. `decode` accepts everything that the schema allows for a Row.
 
 import { type Bytes, emptyBytes, keepable } from '../base/bytes.ts';
 import { putVarint } from '../base/integers.ts';
@@ -22,7 +21,7 @@ export interface WireRow {
 export const ROWS = bytes(1);
 const ROW = { key: bytes(1), value: bytes(2), revision: integer(3) } as const;
 
-/** Fewer bytes are copied one by one: for so few a call costs more. */
+/** Fewer bytes than this are copied one by one, because a call of `set` would cost more. */
 const COPIED_BY_CALL_MIN = 48;
 
 export const row: MessageCodec<WireRow> = {
@@ -55,7 +54,7 @@ export const row: MessageCodec<WireRow> = {
 
 export class EncodedRows {
   static readonly none = new EncodedRows([]);
-  /** Whole rows each, in order; not looked into yet, and a view, where they came in a message. */
+  /** Parts of complete rows, in order. If they came in a message, they are views of it and not checked yet. */
   readonly parts: readonly Bytes[];
 
   constructor(parts: readonly Bytes[]) {
@@ -72,7 +71,7 @@ export class EncodedRows {
     return length;
   }
 
-  /** The rows, which share memory: one keeps its part of them alive. Throws RangekeeperError MALFORMED. */
+  /** The rows. They share memory: a row that is kept keeps its part alive. Throws RangekeeperError MALFORMED. */
   decode(): WireRow[] {
     const rows: WireRow[] = [];
     try {
@@ -103,7 +102,7 @@ function decodePart(part: Bytes, into: WireRow[]): void {
 
 // ---- encoding ----------------------------------------------------------------------------------------------------
 
-/** Bytes that a row takes. */
+/** How many bytes an encoded row takes. */
 export function encodedRowSize(keyLength: number, valueLength: number, revision: Seq): number {
   return bytesSize(fieldsSize(keyLength, valueLength, revision));
 }
@@ -112,7 +111,7 @@ function fieldsSize(keyLength: number, valueLength: number, revision: Seq): numb
   return bytesSize(keyLength) + bytesSize(valueLength) + integerSize(revision);
 }
 
-/** Encodes a row at `at`, from the parts of `key` and `value` that begin at these indexes. Answers where it ends. */
+/** Encodes a row at `at`, and returns its end. The key and the value begin at these indexes of `key` and `value`. */
 export function encodeRow(
   into: Bytes,
   at: number,
@@ -144,10 +143,10 @@ function copy(from: Bytes, start: number, into: Bytes, at: number): number {
 
 // ---- walking -----------------------------------------------------------------------------------------------------
 
-/** Goes over rows that we have encoded, without an object for any: begins ahead of the first. */
+/** Iterates over rows that were encoded here, without making an object of each. It starts before the first row. */
 export class RowWalk {
   readonly bytes: Bytes;
-  /** Of the row that it is at: where it begins, where the next one does, and its parts. */
+  /** The present row: its start, its end, and the places of its key and value. */
   at = 0;
   end = 0;
   keyAt = 0;
@@ -161,7 +160,7 @@ export class RowWalk {
     this.#source = new Reader(bytes);
   }
 
-  /** On to the next row; false where there is none. */
+  /** Moves to the next row. False if there is none. */
   next(): boolean {
     if (this.end === this.bytes.length) return false;
     this.at = this.end;
@@ -186,7 +185,7 @@ export class RowWalk {
     return this.bytes.subarray(this.keyAt, this.keyAt + this.keyLength);
   }
 
-  /** As compareBytes. */
+  /** Compares the present row's key with `key`, as compareBytes does. */
   compareKey(key: Bytes): number {
     const { bytes, keyAt, keyLength } = this;
     const shared = Math.min(keyLength, key.length);
@@ -197,7 +196,7 @@ export class RowWalk {
     return keyLength - key.length;
   }
 
-  /** Passes a tag, gives the number behind it. */
+  /** Skips a tag, and returns the number behind it. */
   #field(): number {
     this.#source.pos++;
     return this.#source.integer();

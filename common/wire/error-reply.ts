@@ -1,4 +1,4 @@
-// Errors as the wire carries them.
+// Converts errors to messages and back.
 
 import { Failure } from '../base/errors.ts';
 import type { ErrorReply } from './messages.ts';
@@ -8,7 +8,7 @@ export function replyFromError({ code, message, details }: Failure): ErrorReply 
   return { kind: 'error', code, message, revision, seq, descriptor };
 }
 
-/** The failure owns its memory: nothing in it is a view into the message. */
+/** The failure has its own memory: no part of it is a view of the message. */
 export function failureFromReply({ code, message, revision, seq, descriptor }: ErrorReply): Failure {
   return new Failure(code, message, {
     ...(code === 'CONFLICT' ? { revision } : {}),

@@ -1,4 +1,4 @@
-// What looks into nodes and replicas: their status, and the consistency check that compares the replicas of a range.
+// The messages for a node's status, and for the consistency check that compares the replicas of a range.
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { checkDigest } from './message-checks.ts';
@@ -23,7 +23,7 @@ import {
 
 export const status = emptyBody<StatusRequest>(11, { kind: 'status' });
 
-/** The one field of StatusReply, and of CheckReply. */
+/** The only field of StatusReply and of CheckReply. */
 const JSON_TEXT = bytes(1);
 
 function readJson(reader: Reader): Bytes {

@@ -1,7 +1,6 @@
-// What a message of one node to another can be known to be wrong by itself, without looking at any replica: entries that do
-// not follow on each other, rows outside the snapshot's bounds, numbers that leave no room to count on. Such a message is
-// refused as a whole and its connection closed, so that replicas may rely on what holds within one message. What depends
-// on the receiver's own log is the receiver's to check.
+// Checks of messages between nodes that need no replica: entries must follow on each other, rows must be within the snapshot's
+// bounds, numbers must leave room to count on. A message that fails is refused as a whole, and its connection is closed. So
+// replicas can rely on these properties. What depends on the receiver's own log, the receiver checks.
 
 import { compareBytes } from '../base/bytes.ts';
 import { COUNTER_MAX } from '../model/fields.ts';
@@ -18,7 +17,7 @@ import {
 } from './messages.ts';
 import { checkOperation } from './operation.ts';
 
-/** R3: the entries continue the log after prev, under epochs that never fall and are not above the owner's. */
+/** R3: the entries follow prev. Their epochs never fall, and are not above the owner's. */
 export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: Append): void {
   checkAddress(range, inc, epoch);
   checkCounter(prev.seq + entries.length, 'seq');
@@ -30,31 +29,31 @@ export function checkAppend({ range, inc, epoch, prev, entries, commitSeq }: App
     check(entry.epoch >= lastEpoch, 'epochs fall along the entries');
     lastEpoch = entry.epoch;
     if (entry.kind === ENTRY_KINDS.operation) checkOperation(entry.payload);
-    else check(entry.payload.length === 0, 'an EpochStart or a check holds something');
+    else check(entry.payload.length === 0, 'an EpochStart or a check has a payload');
   }
   check(lastEpoch <= epoch, "an entry's epoch is above the owner's");
 }
 
-/** R3: what the follower has at or before prev is not after it. */
+/** R3: the position in a rejection is not after prev. */
 export function checkAck({ range, inc, epoch, ackedSeq, rejection }: AppendAck): void {
   checkAddress(range, inc, epoch);
   checkCounter(ackedSeq, 'ackedSeq');
   if (rejection === null) return;
   checkCounter(rejection.prevSeq, 'prevSeq');
-  check(rejection.newest.seq <= rejection.prevSeq, 'a rejection names what comes after prev');
+  check(rejection.newest.seq <= rejection.prevSeq, 'a rejection names a position after prev');
 }
 
-/** Rows rise and are within the bounds; client sessions come last. */
+/** Rows are in order and within the bounds. Client sessions come with the last chunk. */
 export function checkChunk(chunk: SnapshotChunk): void {
   const { range, inc, epoch, position, rows, last, clientSessions } = chunk;
   checkAddress(range, inc, epoch);
   checkCounter(position.seq, 'seq');
   check(position.epoch <= epoch, "a snapshot's epoch is above the owner's");
-  check(!isEmpty(chunk), 'a snapshot of no keys');
+  check(!isEmpty(chunk), 'the bounds of a snapshot contain no keys');
   check(last || clientSessions.length === 0, 'client sessions before the last chunk');
   rows.forEach((row, index) => {
     const before = rows[index - 1];
-    check(before === undefined || compareBytes(before.key, row.key) < 0, 'rows do not rise');
+    check(before === undefined || compareBytes(before.key, row.key) < 0, 'rows are out of order');
     check(row.revision <= position.seq, 'a row is newer than its snapshot');
   });
   for (const row of [rows[0], rows.at(-1)])
@@ -65,7 +64,7 @@ export function checkSnapshotAck({ range, inc, epoch }: SnapshotAck): void {
   checkAddress(range, inc, epoch);
 }
 
-/** Of the check at `seq`: what a replica says of itself, or what its owner expects of it. */
+/** Checks the digest of a replica, or the one that its owner expects, at a consistency check. */
 export function checkDigest({ range, inc, epoch, seq }: ReplicaDigest | DamageVerdict): void {
   checkAddress(range, inc, epoch);
   checkCounter(seq, 'seq');

@@ -1,7 +1,7 @@
-// What the protocol's messages hold, as the rest of the code sees them: a union told apart by `kind`, absent things
-// null. rangekeeper.proto says what each field means; bodies.ts lists the codecs that turn one into the other. Byte fields of a decoded
-// message are views into the received bytes: who keeps one beyond the handler's return copies it (`copyOf`), since a
-// view pins the whole message. Encoding copies, so what was passed in may be reused at once.
+// The types of the protocol's messages for the rest of the code: a union by `kind`, in which absent values are null.
+// rangekeeper.proto says what each field means, and bodies.ts lists the codecs. Byte fields of a decoded message are views of the
+// received bytes. Code that keeps one after its handler returns must copy it (`copyOf`), because a view keeps the whole message in
+// memory. Encoding copies, so the caller may reuse its bytes at once.
 
 import type { Bytes } from '../base/bytes.ts';
 import type { ErrorCode } from '../base/errors.ts';
@@ -10,10 +10,10 @@ import type { ReadMode } from '../model/read-mode.ts';
 import type { EncodedRows, WireRow } from './encoded-rows.ts';
 
 export const PROTOCOL = 1;
-/** R13: a client's identity, drawn by it. */
+/** R13: the length of a client's identity, which the client draws. */
 export const CLIENT_ID_BYTES = 16;
 
-/** What a node is asked for: a fallback read is the client's, made of these two. */
+/** The read modes of requests to nodes. A fallback read is made of these two by the client. */
 export type WireReadMode = Exclude<ReadMode, 'fallback'>;
 
 export interface Hello {
@@ -37,7 +37,7 @@ export interface ErrorReply {
   readonly message: string;
   /** CONFLICT: the key's revision; else 0. */
   readonly revision: Seq;
-  /** CONFLICT, CLIENT_FORGOTTEN: where it was decided; else 0. */
+  /** CONFLICT, CLIENT_FORGOTTEN: the seq at which it was decided; else 0. */
   readonly seq: Seq;
   /** The newest descriptor that the answering node knows: its znode's bytes and version. */
   readonly descriptor: { readonly data: Bytes; readonly version: number } | null;
@@ -47,7 +47,7 @@ export interface WriteRequest {
   readonly kind: 'write';
   readonly range: RangeId;
   readonly epoch: Epoch;
-  /** An encoded Operation (operation.ts); not yet looked into. */
+  /** An encoded Operation (operation.ts), which is not checked yet. */
   readonly operation: Bytes;
 }
 
@@ -68,11 +68,11 @@ export interface GetRequest {
   readonly minSeq: Seq;
 }
 
-/** R11: what the answer of a read guarantees. */
+/** R11: what a read's answer guarantees. */
 export interface ReadGuarantee {
   readonly epoch: Epoch;
   readonly stale: boolean;
-  /** Upper bound of how old the answer is, ms; null if unknown. */
+  /** How old the answer is at most, ms; null: not known. */
   readonly staleMs: number | null;
   readonly appliedSeq: Seq;
 }
@@ -103,7 +103,7 @@ export interface ScanReply extends ReadGuarantee {
   readonly kind: 'scan-reply';
   readonly rows: EncodedRows;
   readonly count: number;
-  /** Forward: every key of [start, bound) is answered; reverse: of [bound, end). null: no bound that way. */
+  /** The answer covers [start, bound), or [bound, end) if the scan is reverse. Null: it covers everything in that direction. */
   readonly bound: Bytes | null;
 }
 
@@ -137,7 +137,7 @@ export interface Append {
   readonly prev: Position;
   readonly entries: readonly WireEntry[];
   readonly commitSeq: Seq;
-  /** The newest stamp that this follower sent; null: the owner cannot vouch. */
+  /** The newest stamp that this follower sent; null: the owner does not vouch for it now (R11). */
   readonly echo: number | null;
 }
 
@@ -148,19 +148,19 @@ export interface AppendAck {
   /** The follower's epochSeen. */
   readonly epoch: Epoch;
   readonly ackedSeq: Seq;
-  /** Null: prev was in the log. Else `newest` is the follower's newest position at or before it. */
+  /** Null: prev is in the follower's log. Else `newest` is the follower's newest position at or before prev. */
   readonly rejection: { readonly prevSeq: Seq; readonly newest: Position } | null;
   /** The follower's monotonic clock, ms. */
   readonly stamp: number;
-  /** The follower's disk stalls or is full: it should own nothing. */
+  /** The follower's node is unhealthy, and should own nothing. */
   readonly unhealthy: boolean;
   /** The follower holds a committed entry at this seq that the owner's log contradicts; null: none. */
   readonly contradiction: Seq | null;
 }
 
-/** A row of R13's table (kvnode/range/dedupe/session-record.ts). */
+/** A row of R13's table of client sessions (kvnode/range/dedupe/session-record.ts). */
 export interface WireSession {
-  /** Empty: the table's own row. */
+  /** Empty: the row about the table itself. */
   readonly clientId: Bytes;
   readonly record: Bytes;
 }
@@ -172,15 +172,15 @@ export interface SnapshotChunk {
   readonly epoch: Epoch;
   readonly snapshot: number;
   readonly index: number;
-  /** What the snapshot reflects. */
+  /** The snapshot is the state at this position. */
   readonly position: Position;
   readonly start: Bytes;
   readonly end: Bytes | null;
   readonly rows: readonly WireRow[];
   readonly last: boolean;
-  /** Over the rows and the client sessions so far. */
+  /** The checksum of all rows and client sessions so far. */
   readonly checksum: number;
-  /** In the last chunk: all of R13's table. */
+  /** In the last chunk: the complete table of R13. */
   readonly clientSessions: readonly WireSession[];
 }
 
@@ -203,9 +203,9 @@ export interface ReplicaDigest {
   readonly epoch: Epoch;
   /** Of the check's entry. */
   readonly seq: Seq;
-  /** Only digests of one format can be compared. */
+  /** How the digest was computed. Only digests of the same format can be compared. */
   readonly format: number;
-  /** Null: the replica has computed none. */
+  /** Null: the replica has not computed one. */
   readonly digest: WireDigest | null;
 }
 
@@ -223,7 +223,7 @@ export interface DamageVerdict {
   readonly epoch: Epoch;
   /** Of the check's entry. */
   readonly seq: Seq;
-  /** What a majority of the replicas has. */
+  /** The digest of a majority of the replicas. */
   readonly expected: WireDigest;
 }
 
@@ -231,7 +231,7 @@ export interface CheckRequest {
   readonly kind: 'check';
   readonly range: RangeId;
   readonly epoch: Epoch;
-  /** 0: begin a check, or join the one under way; else the result of the check at this seq is asked for. */
+  /** 0: start a check, or join the one under way. Else the request is for the result of the check at this seq. */
   readonly seq: Seq;
 }
 
@@ -249,18 +249,18 @@ export interface Pong {
   readonly kind: 'pong';
 }
 
-/** Asks; carries a frame id. */
+/** A request. Its frame has an id. */
 export type RequestBody = WriteRequest | GetRequest | ScanRequest | StatusRequest | CheckRequest;
-/** Answers a request of the same frame id. */
+/** The answer to the request with the same frame id. */
 export type ReplyBody = WriteReply | GetReply | ScanReply | StatusReply | CheckReply | ErrorReply;
-/** Goes one way, with frame id 0: lost, repeated and reordered ones do no harm. */
+/** A one-way message, with frame id 0. If it is lost, repeated or reordered, that does no harm. */
 export type OneWayBody = Append | AppendAck | SnapshotChunk | SnapshotAck | ReplicaDigest | DamageVerdict;
-/** The channel's own. */
+/** The channel's own messages. */
 export type ControlBody = Hello | HelloReply | Ping | Pong;
 export type Body = RequestBody | ReplyBody | OneWayBody | ControlBody;
 
 export interface Frame {
-  /** A request's number on its connection, from 1, repeated by its reply; 0: one-way. */
+  /** The number of a request on its connection, from 1, or that of the request that is answered; 0: one-way. */
   readonly id: number;
   readonly body: Body;
 }
@@ -277,14 +277,14 @@ export interface Operation {
   /** CLIENT_ID_BYTES long. */
   readonly clientId: Bytes;
   readonly number: number;
-  /** Numbers below are never sent again. At most `number`, and above it less LIMITS.writeWindow. */
+  /** Lower numbers are never sent again. At most `number`, and more than `number - LIMITS.writeWindow`. */
   readonly doneBelow: number;
-  /** A seq of the range known when the write was first sent: where it is applied, the seq is higher. */
+  /** A seq of the range that was known when the write was first sent. The write is applied at a higher one. */
   readonly base: Seq;
   readonly mutations: readonly Mutation[];
 }
 
-/** Own bytes, of their own memory, for what is kept. */
+/** A copy in memory of its own, for bytes that are kept. */
 export function copyOf(view: Bytes): Bytes {
   return new Uint8Array(view);
 }

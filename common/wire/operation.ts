@@ -1,5 +1,5 @@
-// A write as bytes: encoded once by its client, carried in WriteRequest, logged and forwarded as it is, decoded where
-// it is applied. The limits are checked on both sides.
+// Encodes and decodes the operation of a write. The client encodes it once; these bytes are sent in WriteRequest, logged and
+// forwarded unchanged, and decoded when the write is applied. Both sides check the limits.
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';
@@ -26,7 +26,7 @@ const MUTATION = {
   ifRevision: integer(5),
 } as const;
 
-/** One for all, each begun anew. */
+/** Shared by all calls; each starts anew. */
 const writer = new Writer();
 
 export function encodeOperation({ clientId, number, doneBelow, base, mutations }: Operation): Bytes {
@@ -64,7 +64,7 @@ function valueBytes(mutation: Mutation): Bytes {
   return mutation.kind === 'put' ? mutation.value : emptyBytes;
 }
 
-/** Byte fields are views into `bytes`. Throws RangekeeperError MALFORMED where a rule or a limit is broken. */
+/** Byte fields are views of `bytes`. Throws RangekeeperError MALFORMED if a rule or a limit is broken. */
 export function decodeOperation(bytes: Bytes): Operation {
   try {
     const reader = new Reader(bytes);
@@ -78,18 +78,18 @@ export function decodeOperation(bytes: Bytes): Operation {
 }
 
 /**
- * Throws RangeError where {@link decodeOperation} would refuse, and makes no object: for operations on their way from node
- * to node, which are decoded when they are applied, where it is too late to refuse them.
+ * Throws an error if {@link decodeOperation} would refuse the operation, and makes no objects. It is for operations that are forwarded
+ * between nodes: they are decoded when they are applied, which is too late to refuse them.
  */
 export function checkOperation(bytes: Bytes): void {
   walk(new Reader(bytes), null);
 }
 
-/** What `walk` has found in the operation, and what is found in the mutation that it is at: one for all. */
+/** What `walk` found in the operation and in the present mutation. Shared by all calls, which do not overlap. */
 const found = { clientAt: 0, number: 0, doneBelow: 0, base: 0 };
 const part = { kind: 0, keyAt: 0, keyLength: 0, valueAt: 0, valueLength: 0, guarded: false, ifRevision: 0 };
 
-/** Reads and checks all of it; the mutations go into `into`, if that is given. */
+/** Reads and checks the operation. Adds its mutations to `into` unless that is null. */
 function walk(reader: Reader, into: Mutation[] | null): void {
   check(reader.len <= LIMITS.operationBytesMax, 'operation too long');
   let clientLength = 0;
@@ -153,7 +153,7 @@ function walkMutation(reader: Reader): void {
   }
 }
 
-/** Of what `walkMutation` found. */
+/** The mutation that `walkMutation` found. */
 function mutationIn(reader: Reader): Mutation {
   const { kind, keyLength, valueLength, guarded, ifRevision } = part;
   const key = reader.viewOf(part.keyAt, keyLength);

@@ -1,7 +1,7 @@
-// What every message's codec is made of: tags, sizes, a reader and a writer of fields in protobuf's format. protobufjs knows the
-// format itself (tags, strings, doubles, what to skip); the reader adds what it lacks, 64-bit integers that are safe numbers
-// or refused, where the library would hand out Long objects or round above 2^53 without a word. It is shared with whatever
-// else the process runs, so it is not reconfigured. All fields but those of Frame have numbers below 16: a tag of one byte.
+// The parts of every message's codec: tags, sizes, a reader and a writer of fields in protobuf's format. The reader extends that of
+// protobufjs, which handles tags, strings, doubles and unknown fields. It adds 64-bit integers, which must be safe integers: the
+// library would return Long objects, or silently round numbers above 2^53. The library is not reconfigured, because other code of
+// the process may use it. All fields except those of Frame have numbers below 16, so that their tags have one byte.
 
 import protobuf from 'protobufjs/minimal.js';
 import { type Bytes, byteAt, emptyBytes, toBytes } from '../base/bytes.ts';
@@ -21,19 +21,19 @@ export const bytes = (field: number): number => (field << TYPE_BITS) | LENGTH_DE
 /** The tag of a field of a double. */
 export const double = (field: number): number => (field << TYPE_BITS) | FIXED_64;
 
-/** How one message of the schema becomes bytes, and what a program sees of it. */
+/** Encodes and decodes one message of the schema. */
 export interface MessageCodec<T> {
-  /** Bytes that `put` will write. Throws RangeError for a number that is no safe integer. */
+  /** How many bytes `put` will write. Throws RangeError for a number that is not a safe integer. */
   size(message: T): number;
-  /** Writes the fields; the writer has room for them. */
+  /** Writes the fields. The writer must have room for them. */
   put(writer: Writer, message: T): void;
-  /** Reads fields while the reader has more. Byte fields are views. Throws where a limit is broken or the bytes are bad. */
+  /** Reads all fields that the reader has. Byte fields are views. Throws if a limit is broken or the bytes are invalid. */
   read(reader: Reader): T;
 }
 
-/** The codec of a message that a Frame may hold as its body. */
+/** The codec of a message that can be the body of a Frame. */
 export interface BodyCodec<T> extends MessageCodec<T> {
-  /** Frame's field for it. */
+  /** The number of its field in Frame. */
   readonly field: number;
 }
 
@@ -50,7 +50,7 @@ export function emptyBody<T>(field: number, body: T): BodyCodec<T> {
   };
 }
 
-// ---- sizes: what the writer's methods of the same names write ----------------------------------------------------
+// ---- sizes: how many bytes the writer's methods of the same names write ----------------------------------------------------
 
 export function integerSize(value: number): number {
   return value === 0 ? 0 : 1 + varintSize(value);
@@ -60,7 +60,7 @@ export function boolSize(value: boolean): number {
   return value ? 2 : 0;
 }
 
-/** @param length of the bytes, or of the message */
+/** @param length that of the bytes, or of the message */
 export function bytesSize(length: number): number {
   return 1 + varintSize(length) + length;
 }
@@ -77,23 +77,23 @@ export const DOUBLE_SIZE = 1 + DOUBLE_BYTES;
 const scratch = new Uint8Array(DOUBLE_BYTES);
 const scratchView = new DataView(scratch.buffer);
 
-/** Writes fields one behind the other. Only `reserve` and `addVarint` make room; fields must have it. */
+/** Writes fields one after the other. Only `reserve` and `addVarint` make room; for fields there must be room already. */
 export class Writer {
   buf: Bytes = emptyBytes;
   pos = 0;
 
-  /** Starts over, in new memory of `size` bytes. */
+  /** Starts anew in new memory of `size` bytes. */
   begin(size: number): void {
     this.buf = Buffer.allocUnsafe(size);
     this.pos = 0;
   }
 
-  /** Starts over in the same memory: nobody may have what was written there. */
+  /** Starts anew in the same memory. Nobody may use what was written there before. */
   beginAgain(): void {
     this.pos = 0;
   }
 
-  /** What was written, without a copy: write nothing more. */
+  /** The bytes written so far, without a copy. Nothing more may be written to this memory then. */
   written(): Bytes {
     return this.buf.subarray(0, this.pos);
   }
@@ -107,19 +107,19 @@ export class Writer {
     this.buf = larger;
   }
 
-  /** A bare number, for which room is made. */
+  /** Writes a number without a tag, and makes room for it. */
   addVarint(value: number): void {
     varintSize(value);
     this.reserve(VARINT_BYTES_MAX);
     this.varint(value);
   }
 
-  /** A bare number. */
+  /** Writes a number without a tag. */
   varint(value: number): void {
     this.pos = putVarint(this.buf, this.pos, value);
   }
 
-  /** Nothing for 0, which is what an absent field means. */
+  /** Writes nothing for 0, because an absent field means 0. */
   integer(tag: number, value: number): void {
     if (value === 0) return;
     const { buf, pos } = this;
@@ -127,7 +127,7 @@ export class Writer {
     this.pos = putVarint(buf, pos + 1, value);
   }
 
-  /** Nothing for false. */
+  /** Writes nothing for false. */
   bool(tag: number, value: boolean): void {
     if (value) this.integer(tag, 1);
   }
@@ -152,14 +152,14 @@ export class Writer {
     codec.put(this, message);
   }
 
-  /** The beginning of a field of `length` bytes. */
+  /** Writes the tag and the length of a field of `length` bytes. */
   head(tag: number, length: number): void {
     const { buf, pos } = this;
     buf[pos] = tag;
     this.pos = putVarint(buf, pos + 1, length);
   }
 
-  /** Bytes as they are: encoded fields, or a field's content. */
+  /** Writes bytes as they are: encoded fields, or a field's content. */
   raw(content: Bytes): void {
     this.buf.set(content, this.pos);
     this.pos += content.length;
@@ -168,13 +168,13 @@ export class Writer {
 
 // ---- reading -----------------------------------------------------------------------------------------------------
 
-/** Reads fields up to `len`, the end of the message that it is in. What is cut short or wrong throws. */
+/** Reads fields up to `len`, the end of the present message. Throws if bytes are missing or invalid. */
 export class Reader extends protobuf.Reader {
   get hasMore(): boolean {
     return this.pos < this.len;
   }
 
-  /** The next field's tag; the library's `tag` with a short way for one byte. */
+  /** The next field's tag. It is the library's `tag`, but faster for tags of one byte. */
   fieldTag(): number {
     const byte = this.pos < this.len ? byteAt(this.buf, this.pos) : 0x80;
     if (byte >= 0x80) return this.tag();
@@ -182,38 +182,38 @@ export class Reader extends protobuf.Reader {
     return byte;
   }
 
-  /** An integer of 64 bits, which must be a safe one. */
+  /** An integer of 64 bits, which must be a safe integer. */
   integer(): number {
     return readVarint(this);
   }
 
-  /** An integer of 32 bits: what is above is refused, where protobuf would cut it. */
+  /** An integer of 32 bits. A higher one is refused, where protobuf would truncate it. */
   u32(): number {
     const value = readVarint(this);
     check(value <= U32_MAX, 'an integer is above 2^32');
     return value;
   }
 
-  /** A view. */
+  /** The content of a field, as a view. */
   override bytes(): Bytes {
     const length = this.passBytes();
     return this.viewOf(this.pos - length, length);
   }
 
-  /** Passes a field of bytes and gives its length: it ends where the reader is then. */
+  /** Skips a field's content and returns its length. The content ends at the reader's new position. */
   passBytes(): number {
     const length = this.size();
-    check(length <= this.len - this.pos, 'bytes are cut short');
+    check(length <= this.len - this.pos, 'bytes are incomplete');
     this.pos += length;
     return length;
   }
 
-  /** A view of bytes that were passed. */
+  /** A view of bytes that were skipped. */
   viewOf(at: number, length: number): Bytes {
     return new Uint8Array(this.buf.buffer, this.buf.byteOffset + at, length);
   }
 
-  /** A message within this one. */
+  /** Reads a message inside the present one. */
   message<T>(codec: MessageCodec<T>): T {
     const outerEnd = this.enter();
     const message = codec.read(this);
@@ -221,11 +221,11 @@ export class Reader extends protobuf.Reader {
     return message;
   }
 
-  /** Goes into a message: nothing is read beyond its end. Answers the end of the outer one, for `leave`. */
+  /** Enters an inner message, beyond whose end nothing is read. Returns the end of the outer one, for `leave`. */
   enter(): number {
     const outerEnd = this.len;
     const length = this.size();
-    check(length <= outerEnd - this.pos, 'a message is cut short');
+    check(length <= outerEnd - this.pos, 'a message is incomplete');
     this.len = this.pos + length;
     return outerEnd;
   }
@@ -234,13 +234,13 @@ export class Reader extends protobuf.Reader {
     this.len = outerEnd;
   }
 
-  /** Passes a field that a newer version may have added. */
+  /** Skips a field that is not known: a newer version may have added it. */
   skipField(tag: number): void {
     this.skipType(tag & TYPE_MASK, 0, tag >>> TYPE_BITS);
   }
 }
 
-/** The kind of field that a tag says. */
+/** Whether the tag is that of bytes, a string or a message. */
 export function isLengthDelimited(tag: number): boolean {
   return (tag & TYPE_MASK) === LENGTH_DELIMITED;
 }

@@ -1,4 +1,4 @@
-// GetRequest and GetReply, and what every read has: its mode, and how its reply stands to the newest state.
+// GetRequest and GetReply, and what all reads share: the read mode, and what the reply guarantees.
 
 import { emptyBytes } from '../base/bytes.ts';
 import { check, checkFinite, checkKey, checkValue } from './checks.ts';
@@ -69,7 +69,7 @@ export const get: BodyCodec<GetRequest> = {
   },
 };
 
-/** The fields of a ReadGuarantee; in both replies they follow on each other. */
+/** The tags of a ReadGuarantee's fields in a reply. */
 interface GuaranteeTags {
   readonly epoch: number;
   readonly stale: number;

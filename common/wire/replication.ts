@@ -1,4 +1,4 @@
-// Append and AppendAck (R3): what owners and followers send each other with every write.
+// Append and AppendAck (R3), which owners and followers send to each other for every write.
 
 import { emptyBytes } from '../base/bytes.ts';
 import { LIMITS } from '../model/config.ts';

@@ -150,12 +150,12 @@ export const scanReply: BodyCodec<ScanReply> = {
       else reader.skipField(tag);
     }
     checkFinite(staleMs, 'staleMs');
-    const standing = { epoch, stale, staleMs: staleKnown ? staleMs : null, appliedSeq };
-    return { kind: 'scan-reply', rows, count, bound: bounded ? bound : null, ...standing };
+    const guarantee = { epoch, stale, staleMs: staleKnown ? staleMs : null, appliedSeq };
+    return { kind: 'scan-reply', rows, count, bound: bounded ? bound : null, ...guarantee };
   },
 };
 
-/** The rows come first and stand together, so they are taken as one piece and not looked into. */
+/** The rows come before all other fields, so they are taken as one piece, without decoding. */
 function readRows(reader: Reader): EncodedRows {
   const begin = reader.pos;
   while (reader.hasMore && reader.buf[reader.pos] === SCAN_REPLY.rows) {

@@ -1,4 +1,4 @@
-// SnapshotChunk and SnapshotAck: a replica's rows and client sessions, sent where the log no longer reaches back.
+// SnapshotChunk and SnapshotAck: they transfer a replica's rows and client sessions when the log does not reach back far enough.
 
 import { emptyBytes } from '../base/bytes.ts';
 import { check, checkBound } from './checks.ts';

@@ -21,7 +21,7 @@ test('a bound below the first pause bounds it', (t) => {
   t.is(backoffMs({ minMs: 20, maxMs: 5 }, 0), 5);
 });
 
-test('jitter leaves a half at least and all at most', (t) => {
+test('jitter leaves between a half and all of the time', (t) => {
   const drawn = [0, 0.5, 1].map((random) => jittered(100, { random: () => random }));
   t.deepEqual(drawn, [50, 75, 100]);
 });

@@ -1,4 +1,4 @@
-// Amounts as people write them.
+// Amounts of bytes as people write them.
 
 import test from 'ava';
 import { formatByteSize, parseByteSize } from '../../../common/base/byte-size.ts';

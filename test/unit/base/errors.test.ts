@@ -9,7 +9,7 @@ test('an error of any code says where it was made', (t) => {
   for (const code of CODES) t.regex(new RangekeeperError(code, 'no').stack ?? '', /errors\.test/, code);
 });
 
-test('a failure is no Error and has no stack', (t) => {
+test('a failure is not an Error and has no stack', (t) => {
   const failure = new Failure('OVERLOADED', 'too much');
   t.false(failure instanceof Error);
   t.false('stack' in failure);

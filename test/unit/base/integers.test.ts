@@ -1,4 +1,5 @@
-// Numbers as bytes, held to the engine's own 64-bit integers; every form ends where it says and refuses what is cut short.
+// Numbers as bytes, compared with the engine's own 64-bit integers. Every form ends where it says, and incomplete bytes are
+// refused.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -26,7 +27,7 @@ const safe = fc.oneof(
   fc.constantFrom(...EDGES.filter((edge) => edge < 2 ** 53)),
 );
 
-/** As the engine writes it, in the middle of other bytes. */
+/** The number as the engine writes it, in the middle of other bytes. */
 function reference(value: number, isLittle: boolean): Uint8Array {
   const bytes = new Uint8Array(10).fill(0xee);
   viewOf(bytes).setBigUint64(1, BigInt(value), isLittle);
@@ -83,7 +84,7 @@ function varintOf(value: number): number[] {
   return [...bytes, Number(rest)];
 }
 
-test('varints come back, and every cut of one is refused', (t) => {
+test('varints come back, and every incomplete one is refused', (t) => {
   const property = fc.property(safe, (value) => {
     const expected = varintOf(value);
     const bytes = new Uint8Array(expected.length + 2).fill(0x80);
@@ -111,7 +112,7 @@ test('2^53', unsafe, varintOf(2 ** 53));
 test('2^64 - 1', unsafe, [...Array(9).fill(0xff), 1]);
 test('more bytes than a safe integer has', unsafe, [...Array(VARINT_BYTES_MAX).fill(0x80), 0]);
 
-test('what is no safe integer is not written', (t) => {
+test('a number that is not a safe integer is not written', (t) => {
   for (const value of [-1, 0.5, 2 ** 53, Number.NaN, Number.POSITIVE_INFINITY])
     t.throws(() => varintSize(value), { instanceOf: RangeError }, String(value));
 });

@@ -1,4 +1,4 @@
-// What the leader sees where znodes cannot be read: what was known stays, and the rest goes on.
+// The leader's view when znodes cannot be decoded: former values stay, and everything else goes on. And steps that are set aside.
 
 import test from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
@@ -74,7 +74,7 @@ class World {
   }
 }
 
-test('what cannot be read any more stays as it was known, and is said once each', async (t) => {
+test('a znode that cannot be decoded any more keeps its former value, and is logged once', async (t) => {
   const world = new World();
   const before = await world.view();
   t.is(before.ranges.length, 1);
@@ -88,7 +88,7 @@ test('what cannot be read any more stays as it was known, and is said once each'
   t.is(world.errors.length, 4);
 });
 
-test('what could never be read leaves the rest: ranges have owners without a record of their namespace', async (t) => {
+test('a znode that has never been readable hides nothing else: ranges have owners without a record of their namespace', async (t) => {
   const world = new World();
   for (const path of [paths.cluster, paths.node('n1'), paths.namespace('default')]) world.spoil(path);
   const view = await world.view();
@@ -101,7 +101,7 @@ test('what could never be read leaves the rest: ranges have owners without a rec
   );
 });
 
-test('a live znode lives whatever it says, as long as a session stands behind it', async (t) => {
+test('a node with an ephemeral live znode is live, whatever the znode holds', async (t) => {
   const world = new World();
   await world.view();
   world.spoil(paths.live('n1'), 's2');
@@ -110,7 +110,7 @@ test('a live znode lives whatever it says, as long as a session stands behind it
   t.is((await world.view()).live.size, 0);
 });
 
-test('a task that cannot be read is one without a request', async (t) => {
+test('a task that cannot be read is a task without a request', async (t) => {
   const world = new World();
   world.spoil(paths.task('a'));
   const request = { kind: 'transfer', range: 1, to: 'n1' } as const;
@@ -181,7 +181,7 @@ test('an impossible step is set aside at once, for longer each time, until one i
   t.is(setAside.impossible(stepAt(4)), 1_000);
 });
 
-test('what was set aside comes back', async (t) => {
+test('a step that was set aside is planned again after its pause', async (t) => {
   const env = new VirtualEnv();
   const setAside = new SetAside(env);
   setAside.impossible(stepAt(1));

@@ -1,4 +1,5 @@
-// The leader's steps for many ranges at once: in few multis, each fenced, each step done with its event or refused by itself.
+// The leader's steps for many ranges at once. They take few multis, each of them fenced. Each step is done with its event, or
+// refused alone.
 
 import test from 'ava';
 import { withOwner } from '../../../common/model/descriptor.ts';
@@ -49,7 +50,7 @@ test('the ranges of a lost machine are promoted in few multis, each with its eve
   t.is(events(), RANGES);
 });
 
-test('a step that was overtaken is refused and leaves no event; the others are done', async (t) => {
+test('a step whose znode changed first is refused and leaves no event; the others are done', async (t) => {
   const { zk, commit, events } = leader();
   const overtaken = [1, 40, 41, 100];
   for (const id of overtaken) zk.put(pathOf(id), descriptorCodec.encode(plainRange(id)));
@@ -61,7 +62,7 @@ test('a step that was overtaken is refused and leaves no event; the others are d
   t.is(events(), RANGES - overtaken.length);
 });
 
-test('a record under which somebody has put a znode cannot be deleted, and that is said', async (t) => {
+test('a record that has a child cannot be deleted, and the outcome says so', async (t) => {
   const { zk } = leader();
   const record = { id: 'n-1', name: 'n1', zone: '', capacity: 1, mode: 'active' } as const;
   const request = { kind: 'forget-node', node: 'n-1' } as const;
@@ -88,7 +89,7 @@ test('a fenced leader changes nothing, not even what was sent again after a refu
   t.is(promoted(), 1, 'by the other writer');
 });
 
-test('of a multi without an answer every step is unknown, of one that was not sent none is done', async (t) => {
+test('if a multi is not answered, every step is unknown; if it was not sent, none is done', async (t) => {
   const lost = leader();
   lost.zk.fate = () => 'lost';
   t.deepEqual(new Set(await lost.commit()), new Set(['unknown']));

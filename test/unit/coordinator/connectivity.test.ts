@@ -1,9 +1,9 @@
-// Who can talk to whom, and who is cut off, by what the nodes report.
+// Which nodes are connected, and which are cut off, according to the nodes' reports.
 
 import test from 'ava';
 import { Connectivity, type ConnectivityReports } from '../../../coordinator/connectivity.ts';
 
-/** `a>b`: a reports that it cannot connect to b. */
+/** `a>b`: a reports that it has no connection with b. */
 function reachOf(live: string, reports: string): Connectivity {
   const byReporter = new Map<string, Map<string, number>>();
   for (const report of reports.split(' ').filter(Boolean)) {
@@ -24,7 +24,7 @@ test(cutOff, 'nobody where nothing is reported', 'abc', '', '');
 test(cutOff, 'a node that nobody reaches, though it reaches all', 'abcd', 'a>d b>d c>d', 'd');
 test(cutOff, 'a node that reaches nobody, though all reach it', 'abcd', 'd>a d>b d>c', 'd');
 test(cutOff, 'a node cut both ways', 'abc', 'a>c b>c c>a c>b', 'c');
-test(cutOff, 'not who lost one connection of several', 'abc', 'a>c c>a', '');
+test(cutOff, 'not a node that lost one connection of several', 'abc', 'a>c c>a', '');
 test(cutOff, 'the smaller side of a cut', 'abcde', 'a>d a>e b>d b>e c>d c>e', 'de');
 test(cutOff, 'nobody where both sides are the same', 'abcd', 'a>c a>d b>c b>d', '');
 test(cutOff, 'nobody of two that blame each other', 'ab', 'a>b b>a', '');
@@ -36,7 +36,7 @@ const apart = test.macro({
   exec(t, _: string, live: string, reports: string, node: string, expected: string) {
     t.is(reachOf(live, reports).unreachableBy(node).join(''), expected);
   },
-  title: (_, what: string) => `apart: ${what}`,
+  title: (_, what: string) => `unreachable by: ${what}`,
 });
 
 test(apart, 'a node from all that report it', 'abcd', 'a>d b>d c>d', 'd', 'abc');
@@ -45,7 +45,7 @@ test(apart, 'nobody for the reports of one that is cut off itself', 'abcd', 'd>a
 test(apart, 'not the one that reports a single other one', 'abc', 'a>b', 'a', '');
 test(apart, 'but the other one', 'abc', 'a>b', 'b', 'a');
 
-test('two are apart for as long as the longer report lasts, whoever reports', (t) => {
+test('two nodes are disconnected for as long as the longer report lasts, whichever of them reports', (t) => {
   const connectivity = new Connectivity(
     ['a', 'b', 'c'],
     new Map([

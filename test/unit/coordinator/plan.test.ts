@@ -1,4 +1,4 @@
-// The plan as stories: nodes come, die, return, drain, and the ranges follow. Nodes are played by small-cluster.ts.
+// Plans as stories: nodes come, die, return and drain, and the ranges follow. small-cluster.ts plays the nodes.
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
@@ -33,7 +33,7 @@ test(splits, 2, ['i']);
 test(splits, 3, ['c', 'o']);
 test(splits, 6, ['6', 'c', 'i', 'o', 'u']);
 
-test('many first ranges have rising keys', (t) => {
+test('the keys of many first ranges are in order', (t) => {
   const keys = evenSplitKeys(256).map(formatBytes);
   t.deepEqual(keys, [...new Set(keys)].sort());
   t.is(keys.length, 255);
@@ -66,7 +66,7 @@ test('two nodes: the first ranges wait for a third, but not for ever', (t) => {
   ]);
 });
 
-test('one node that was told to begin alone does, and grows with those that come', (t) => {
+test('with initialNodes 1 one node begins alone, and replicas are added as nodes come', (t) => {
   const alone = { ...config, initialNodes: 1 };
   const cluster = started(1);
   cluster.round(alone, 0);
@@ -80,7 +80,7 @@ test('one node that was told to begin alone does, and grows with those that come
   t.is(range.minInSync, 2);
 });
 
-test('a killed owner: its range goes to the in-sync member that owns least, everything else stays', (t) => {
+test('an owner is killed: its range goes to the in-sync member that owns least, and everything else stays', (t) => {
   const cluster = settled(3);
   const before = present(
     cluster.descriptors.find((d) => d.owner.node === 'n1'),
@@ -96,7 +96,7 @@ test('a killed owner: its range goes to the in-sync member that owns least, ever
   t.regex(present(steps[0], 'step').reason, /n1 has ended/);
 });
 
-test('an owner with a new session is promoted anew, never taken for the old one', (t) => {
+test('an owner with a new session is promoted again, and does not count as the old owner', (t) => {
   const cluster = settled(1);
   cluster.start('n1');
   const step = present(rangeSteps(plan(cluster.view(), config))[0], 'step');
@@ -104,7 +104,7 @@ test('an owner with a new session is promoted anew, never taken for the old one'
   t.is(cluster.live.get('n1')?.session, step.after.owner.session);
 });
 
-test('nobody in-sync is live: nobody is promoted, whoever else is there', (t) => {
+test('if no in-sync member is live, nobody is promoted', (t) => {
   const cluster = settled(3);
   for (const descriptor of cluster.descriptors) {
     if (descriptor.owner.node !== 'n3') cluster.learn(withInSync(descriptor, ['n1', 'n2']));
@@ -141,7 +141,7 @@ test('a dead node that is marked as gone is replaced without a wait, and can be 
   t.false(cluster.nodes.has('n3'));
 });
 
-test('a node gone for good and no other to replace it: its replicas are kept', (t) => {
+test('a node is gone for good and there is no other to replace it: its replicas are kept', (t) => {
   const cluster = settled(3);
   cluster.stop('n1');
   cluster.settle(config, QUIET_MS);
@@ -170,7 +170,7 @@ test('a returned node gets its share of owners again, once it has been there for
   t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
 });
 
-test('owners that have just changed are left in peace for a while', (t) => {
+test('ranges whose owner has just changed are not moved for a while', (t) => {
   const cluster = settled(3);
   const transferee = present(cluster.live.get('n2'), 'n2');
   for (const descriptor of cluster.descriptors)
@@ -181,7 +181,7 @@ test('owners that have just changed are left in peace for a while', (t) => {
   t.deepEqual(changes(plan(cluster.view(), config)), ['transfer', 'transfer']);
 });
 
-/** Four nodes; each range with a replica on n1 is about to move it to the node that has none. n1 owns nothing. */
+/** Four nodes. Each replica on n1 is about to move to the node that has no replica of its range. n1 owns nothing. */
 function leavingN1(): SmallCluster {
   const cluster = settled(4);
   for (const descriptor of cluster.descriptors) {
@@ -198,7 +198,7 @@ function leavingN1(): SmallCluster {
   return cluster;
 }
 
-test('nothing is handed over to a replica that is to make way', (t) => {
+test('nothing is handed over to a replica that is to retire', (t) => {
   const steps = rangeSteps(plan(leavingN1().view(), { ...config, movesAtOnce: 1 }));
   t.deepEqual(
     steps.filter((step) => step.after.transferTo === 'n1'),
@@ -206,7 +206,7 @@ test('nothing is handed over to a replica that is to make way', (t) => {
   );
 });
 
-test('a replica that was to make way is kept when another is lost first', (t) => {
+test('a replica that was to retire is kept if another one is lost first', (t) => {
   const cluster = leavingN1();
   const moving = present(
     cluster.descriptors.find((descriptor) => descriptor.retire === 'n1'),
@@ -220,7 +220,7 @@ test('a replica that was to make way is kept when another is lost first', (t) =>
   t.is(step?.after.retire, null);
 });
 
-test('a hand-over whose heir is gone is called off', (t) => {
+test('a hand-over whose transferee is gone is cancelled', (t) => {
   const cluster = settled(3);
   const range = present(
     cluster.descriptors.find((descriptor) => descriptor.owner.node === 'n1'),
@@ -248,7 +248,7 @@ test('a live node that is to leave the cluster loses its replicas as soon as oth
   for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n3', 'n4']);
 });
 
-test('replicas of a range end in distinct zones', (t) => {
+test('the replicas of a range come to different zones', (t) => {
   const cluster = started(3);
   cluster.settle(config, QUIET_MS);
   cluster.start('n4', { zone: 'other' });
@@ -260,7 +260,7 @@ test('replicas of a range end in distinct zones', (t) => {
   }
 });
 
-test('a node of double capacity holds about double', (t) => {
+test('a node of double capacity holds about twice as much', (t) => {
   const cluster = new SmallCluster();
   for (const id of ['n1', 'n2', 'n3', 'n4']) cluster.start(id, { capacity: id === 'n1' ? 2 : 1 });
   cluster.ask('t', createTask({ replicationFactor: 1, splitAt: [...'abcdefghi'] }));

@@ -1,5 +1,5 @@
-// Whatever happened before, the plan comes to rest, and what it rests in is what was wished for. Random histories, with
-// nodes that act at once or are slow.
+// After any history, plans become empty, and the cluster is then in its desired state. Histories are random, with nodes that act at
+// once or are slow.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -104,7 +104,7 @@ function setMode(cluster: SmallCluster, node: number, mode: 'active' | 'draining
   if (cluster.nodes.has(`n${node}`)) cluster.setMode(`n${node}`, mode);
 }
 
-/** R7, R8, R9 and R5 as seen from outside: each step against what was there before it. */
+/** R5, R7, R8 and R9 as seen from outside: compares each step with the state before it. */
 function stepBreaks(cluster: SmallCluster, step: RangeStep): string | null {
   const before = step.before.descriptor;
   const { after } = step;
@@ -131,18 +131,18 @@ function stepBreaks(cluster: SmallCluster, step: RangeStep): string | null {
   if (step.change === 'transfer' && isPoor(cluster, transferTo ?? ''))
     return 'a hand-over goes to a node that stays and is healthy';
   if (transferTo !== null && transferTo === after.retire && step.change !== 'retire-replica') {
-    return 'a hand-over does not go to one that makes way';
+    return 'a hand-over does not go to a replica that is to retire';
   }
   return null;
 }
 
-/** Not live, about to stop, or unfit. */
+/** Not live, about to stop, or unhealthy. */
 function isPoor(cluster: SmallCluster, node: string): boolean {
   const live = cluster.live.get(node);
   return live === undefined || live.standing === 'stopping' || cluster.unfit.has(node);
 }
 
-test('whatever happens, every step keeps the rules, plans come to rest, and all is as even as it can be', (t) => {
+test('every step keeps the rules, plans become empty, and the load is then as even as possible', (t) => {
   const moment = fc.record({ event: happening, nodes: fc.constantFrom('act' as const, 'idle' as const) });
   const histories = fc.array(moment, { minLength: 1, maxLength: 25 });
   const property = fc.property(histories, fc.integer({ min: 1, max: 4 }), (history, zones) => {

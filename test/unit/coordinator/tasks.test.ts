@@ -1,4 +1,4 @@
-// What administrators may ask for, and how they are told what is wrong with it.
+// Requests of administrators: how they are executed, and how a refused one reports what is wrong.
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
@@ -45,7 +45,7 @@ test(refused, { kind: 'forget-node', node: 'n9' }, /no node n9/);
 test(refused, { kind: 'forget-node', node: 'n1' }, /n1 is live: only a dead node/);
 test(refused, { kind: 'dance' }, /no such task/);
 
-test('a request that cannot be read fails the task, in short words', (t) => {
+test('a request that cannot be read fails its task, with a short reason', (t) => {
   const cluster = settled(3);
   const record = { request: null, state: 'pending', progress: 'x'.repeat(5_000), createdAt: 0 } as const;
   cluster.tasks.set('t', { id: 't', version: 0, record });
@@ -56,7 +56,7 @@ test('a request that cannot be read fails the task, in short words', (t) => {
   t.true(progress.length < 310);
 });
 
-test('a name that is taken by a znode which nobody can read is taken', (t) => {
+test('the name of a namespace whose znode cannot be read is taken', (t) => {
   const cluster = settled(3);
   cluster.unreadableNamespaces.add('logs');
   cluster.ask('t', createTask({}));
@@ -64,7 +64,7 @@ test('a name that is taken by a znode which nobody can read is taken', (t) => {
   t.regex(cluster.tasks.get('t')?.record.progress ?? '', /exists already/);
 });
 
-test('a step that is set aside stands before no other', (t) => {
+test('a step that is set aside does not delay others', (t) => {
   const cluster = settled(3);
   cluster.ask('a', createTask({ name: 'poison' }));
   cluster.ask('b', createTask({ name: 'other' }));
@@ -82,7 +82,7 @@ test('a step that is set aside stands before no other', (t) => {
   for (const id of ['a', 'd']) t.is(cluster.tasks.get(id)?.record.state, 'done');
 });
 
-test('ids are not used twice, whatever the counters say', (t) => {
+test('ids are not used twice, even if the counters are too low', (t) => {
   const cluster = settled(3);
   const taken = new Set(cluster.descriptors.map(({ id }) => id));
   cluster.cluster = {
@@ -95,7 +95,7 @@ test('ids are not used twice, whatever the counters say', (t) => {
   t.true(made.length > 0 && made.every(({ id, namespaceId }) => !taken.has(id) && namespaceId === 2));
 });
 
-test('a namespace at given keys', (t) => {
+test('a namespace is divided at the given keys', (t) => {
   const cluster = settled(3);
   cluster.ask('t', createTask({ minInSync: 3, splitAt: ['m', 'c\\x00'] }));
   cluster.settle(config, QUIET_MS);
@@ -111,7 +111,7 @@ test('a namespace at given keys', (t) => {
   );
 });
 
-test('a transfer that an administrator asks for runs, ends, and is said to have ended', (t) => {
+test('the task of a transfer is running, and then done', (t) => {
   const cluster = settled(3);
   const range = present(cluster.descriptors[0], 'range');
   const to = present(
@@ -136,7 +136,7 @@ test('the mode of a node is set by a task', (t) => {
   t.is(cluster.tasks.get('t')?.record.state, 'done');
 });
 
-test('a node that is gone is forgotten once it holds no replica, and not before', (t) => {
+test('a dead node is forgotten once it holds no replica, and not before', (t) => {
   const cluster = settled(4);
   cluster.stop('n1');
   cluster.time += config.noteAfterMs;
@@ -152,7 +152,7 @@ test('a node that is gone is forgotten once it holds no replica, and not before'
   t.false(cluster.nodes.has('n1'));
 });
 
-test('a replica in a range that serves no more keeps its node from being forgotten', (t) => {
+test('a replica in a range that does not serve any more keeps its node from being forgotten', (t) => {
   const cluster = settled(4);
   cluster.stop('n1');
   cluster.settle(config, QUIET_MS);

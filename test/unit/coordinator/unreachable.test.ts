@@ -1,5 +1,5 @@
-// Live nodes that cannot be reached, replicas that catch up with nothing, nodes that are about to stop: what the plan makes of
-// them, as stories. Nodes are played by small-cluster.ts.
+// Plans for live nodes that cannot be reached, replicas that do not catch up, and nodes that are about to stop, as stories.
+// small-cluster.ts plays the nodes.
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
@@ -47,7 +47,7 @@ function shortOfOne(): SmallCluster {
   return cluster;
 }
 
-test('nothing is placed on a node that its owner cannot reach, whoever of the two says so', (t) => {
+test('nothing is placed on a node that has no connection with the owner, whichever of the two reports it', (t) => {
   for (const [from, to] of [
     ['n1', 'n4'],
     ['n4', 'n1'],
@@ -61,7 +61,7 @@ test('nothing is placed on a node that its owner cannot reach, whoever of the tw
   }
 });
 
-test('of two places the one that other members can reach as well', (t) => {
+test('of two nodes, the one is chosen that is connected with the other members as well', (t) => {
   const cluster = shortOfOne();
   cluster.cut('n2', 'n4');
   for (const { after, node } of rangeSteps(plan(cluster.view(), config))) {
@@ -76,14 +76,14 @@ test('a node that is cut off gets nothing, and is no reason to wait', (t) => {
   t.deepEqual([...new Set(placed(plan(cluster.view(), config)))], ['n5']);
 });
 
-test('first ranges are made on nodes that can talk to each other', (t) => {
+test('first ranges are made on nodes that are connected with each other', (t) => {
   const cluster = started(4);
   cluster.isolate('n1');
   cluster.round(config, 0);
   for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
 });
 
-test('first ranges where the cluster is cut in halves stay within one', (t) => {
+test('if the cluster is cut in halves, first ranges stay within one half', (t) => {
   const cluster = started(4);
   for (const a of ['n1', 'n2']) for (const b of ['n3', 'n4']) cluster.cut(a, b);
   cluster.round(config, 0);
@@ -91,7 +91,7 @@ test('first ranges where the cluster is cut in halves stay within one', (t) => {
     t.true(['n1,n2', 'n3,n4'].includes(nodesOf(descriptor).join()), nodesOf(descriptor).join());
 });
 
-test('a replica that its owner has not reached for long enough is made anew elsewhere, and then removed', (t) => {
+test('a replica that its owner has not reached for long enough is replaced, and then removed', (t) => {
   const cluster = settled(4);
   for (const id of ['n2', 'n3', 'n4']) cluster.cutOneWay(id, 'n1');
   cluster.settle(config, QUIET_MS);
@@ -102,7 +102,7 @@ test('a replica that its owner has not reached for long enough is made anew else
   }
 });
 
-test('it is kept until then, and where there is no other place', (t) => {
+test('it is kept until then, and if there is no other node for it', (t) => {
   const cluster = settled(4);
   cluster.isolate('n1');
   cluster.view();
@@ -129,7 +129,7 @@ test('an owner that is cut off does not make its followers look lost', (t) => {
   t.deepEqual([...new Set(changes(owned))], ['transfer']);
 });
 
-test('a learner that catches up with nothing is replaced, though its node can be reached', (t) => {
+test('a learner that does not catch up is replaced, although its node can be reached', (t) => {
   const cluster = settled(3);
   cluster.start('n4');
   cluster.start('n5');
@@ -164,7 +164,7 @@ test('a node is tried again once it has restarted', (t) => {
   t.true(used());
 });
 
-/** Four nodes; n4 has been noted: replicas there have caught up with nothing for as long as it takes. */
+/** Four nodes. The leader has noted that replicas on n4 do not catch up. */
 function noted(ranges: number, inSync: number): SmallCluster {
   const cluster = settled(3);
   cluster.start('n4');
@@ -182,7 +182,7 @@ function noted(ranges: number, inSync: number): SmallCluster {
 }
 
 const stays = test.macro({
-  title: (_, what: string, is: boolean) => `the note ${is ? 'stays' : 'goes at once'} where ${what}`,
+  title: (_, what: string, is: boolean) => `the note ${is ? 'stays' : 'goes at once'} if ${what}`,
   exec(t, _: string, is: boolean, happens: (cluster: SmallCluster) => void) {
     const cluster = noted(3, 1);
     t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, cluster.live.get('n4')?.session);
@@ -234,7 +234,7 @@ test(stays, 'one has caught up and another one is still stuck', true, (cluster) 
   cluster.learn(withInSync(range, all(range)));
 });
 
-test('a node is noted anew where replicas get stuck again, and what had caught up before counts no more', (t) => {
+test('a node is noted again if replicas get stuck again, and earlier catch-ups do not count', (t) => {
   const cluster = noted(3, 1);
   cluster.view();
   const range = present(cluster.descriptors[1], 'a range');
@@ -253,7 +253,7 @@ test('a node is noted anew where replicas get stuck again, and what had caught u
   t.deepEqual(notes(cluster), []);
 });
 
-test('nothing more is placed where a replica catches up with nothing', (t) => {
+test('no more replicas are placed on a node where one does not catch up', (t) => {
   const cluster = settled(3);
   cluster.start('n4');
   cluster.stuck.add('n4');
@@ -268,7 +268,7 @@ test('nothing more is placed where a replica catches up with nothing', (t) => {
   t.deepEqual(placed(plan(cluster.view(), config)), []);
 });
 
-test('a node that is about to stop, or unfit, gets no range and no replica', (t) => {
+test('a node that is about to stop, or unhealthy, gets no range and no replica', (t) => {
   for (const trouble of ['stopping', 'unfit']) {
     const cluster = shortOfOne();
     cluster.time += config.balanceAfterMs;
@@ -278,7 +278,7 @@ test('a node that is about to stop, or unfit, gets no range and no replica', (t)
   }
 });
 
-test('a hand-over to a node that is about to stop is called off; its own ranges it hands over by itself', (t) => {
+test('a hand-over to a node that is about to stop is cancelled; its own ranges it hands over by itself', (t) => {
   const cluster = settled(3);
   const range = present(
     cluster.descriptors.find(({ owner }) => owner.node === 'n1'),
@@ -302,10 +302,10 @@ const promoted = test.macro({
     t.is(step?.change, 'promote');
     t.is(step?.after.owner.node, good, `not ${poor}`);
   },
-  title: (_, what: string) => `the other member is promoted where one ${what}`,
+  title: (_, what: string) => `the other member is promoted if one ${what}`,
 });
 test(promoted, 'is about to stop', (cluster, [poor = '']) => cluster.setStanding(poor, 'stopping'));
-test(promoted, 'is unfit', (cluster, [poor = '']) => cluster.unfit.add(poor));
+test(promoted, 'is unhealthy', (cluster, [poor = '']) => cluster.unfit.add(poor));
 test(promoted, 'drains', (cluster, [poor = '']) => cluster.setMode(poor, 'draining'));
 test(promoted, 'is cut off', (cluster, [poor = '', good = '']) => {
   cluster.start('n4');
@@ -313,7 +313,7 @@ test(promoted, 'is cut off', (cluster, [poor = '', good = '']) => {
   cluster.cut(poor, 'n4');
 });
 
-test('whoever is in-sync is promoted where there is no better one', (t) => {
+test('any in-sync member is promoted if there is no better one', (t) => {
   const cluster = settled(2);
   const range = present(cluster.descriptors[0], 'a range');
   const other = present(
@@ -335,7 +335,7 @@ function notes(cluster: SmallCluster): readonly string[] {
   );
 }
 
-test('who cannot be reached is noted once that has lasted, with who says so, and taken back at once', (t) => {
+test('that a node cannot be reached is noted after a while, with the reporting nodes, and taken back at once', (t) => {
   const cluster = settled(4);
   for (const id of ['n2', 'n3', 'n4']) cluster.cutOneWay(id, 'n1');
   t.deepEqual(notes(cluster), []);
@@ -358,7 +358,7 @@ test('who cannot be reached is noted once that has lasted, with who says so, and
   t.deepEqual(notes(cluster), []);
 });
 
-test('since when a node is down is noted once it has been away for a while, and taken back at once', (t) => {
+test('that a node is down is noted after a while, with the time, and taken back at once', (t) => {
   const cluster = settled(3);
   cluster.stop('n1');
   const stopped = cluster.time;

@@ -1,4 +1,4 @@
-// Addresses: what is one, what is none, and that whatever is one can be dialled.
+// Addresses: which texts are one, which are not, and that every address can be dialled.
 
 import test from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';
@@ -65,21 +65,21 @@ const bad: readonly string[] = [
 ];
 
 for (const text of bad) {
-  test(`${JSON.stringify(text)} is none`, (t) => {
+  test(`${JSON.stringify(text)} is not an address`, (t) => {
     const error = t.throws(() => parseAddress(text), { instanceOf: RangekeeperError });
     t.is(error.code, 'INVALID_ARGUMENT');
     t.false(error.message.includes('\n'));
   });
 }
 
-test('a default port stands in for a missing one only', (t) => {
+test('the default port is used only if the port is missing', (t) => {
   t.deepEqual(readAddress('a', 5), { host: 'a', port: 5 });
   t.deepEqual(readAddress('a:6', 5), { host: 'a', port: 6 });
   t.is(readAddress('a:', 5), null);
 });
 
 for (const text of ['0.0.0.0:1', '0:1', '[::]:1', '[0:0::]:1', '[::ffff:0.0.0.0]:1', 'a:0']) {
-  test(`nobody can connect to ${text}`, (t) => {
+  test(`others cannot connect to ${text}`, (t) => {
     t.false(isReachable(parseAddress(text)));
   });
 }

@@ -1,4 +1,4 @@
-// A search among sorted keys finds what looking at each of them would.
+// A search among sorted keys finds the same as looking at each key.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -7,7 +7,7 @@ import type { Descriptor } from '../../../common/model/descriptor.ts';
 import { RangeMap } from '../../../common/model/range-map.ts';
 import { SortedKeys } from '../../../common/model/sorted-keys.ts';
 
-/** Few letters, zeros among them, and some long parts that many share, so that heads are often equal. */
+/** Keys of few letters, with zeros, and with some long common parts, so that heads are often equal. */
 const key = fc
   .array(fc.constantFrom('\0', '\0\0\0', 'a', 'b', 'user0000', 'c\u00ff'), { maxLength: 6 })
   .map((parts) => Buffer.from(parts.join(''), 'latin1') as Bytes);
@@ -65,7 +65,7 @@ function image(id: number, namespace: string, start: string, end: string | null)
   return { descriptor, version: 1 };
 }
 
-test('a map has the range of a key of its namespace, and none where it has a gap', (t) => {
+test('a map finds the range of a key in its namespace, and none in a gap', (t) => {
   const map = RangeMap.of([
     image(1, 'left', '', 'g'),
     image(2, 'left', 'g', 'm'),

@@ -1,4 +1,4 @@
-// The bounds of what a node takes in, over a network in memory: who is cut, who is refused, what is counted.
+// The bounds of a node's accepted connections, over a network in memory: which are cut, which are refused, and what is counted.
 
 import test from 'ava';
 import type { Failure } from '../../../common/base/errors.ts';
@@ -40,7 +40,7 @@ class World {
     ).address;
   }
 
-  /** A channel that has shaken hands, or was refused. */
+  /** A channel whose handshake is done, or which was refused. */
   async dial(nodeId = ''): Promise<{ channel: Channel; closed: () => Failure | null }> {
     let error: Failure | null = null;
     const channel = Channel.dial({
@@ -61,14 +61,14 @@ class World {
     return { channel, closed: () => error };
   }
 
-  /** Asks for the value; with what has been asked for on this turn it is answered before anything is read. */
+  /** Requests the value. All requests of one turn are answered before any answer is read. */
   ask(channel: Channel, times: number): void {
     for (let count = 0; count < times; count++)
       channel.request(GET, this.env.now() + 60_000, { replied() {}, failed() {} });
   }
 }
 
-test('what is read in time cuts nobody', async (t) => {
+test('a connection whose answers are read in time is not cut', async (t) => {
   const world = new World();
   const { channel } = await world.dial();
   for (let round = 0; round < 10; round++) {
@@ -78,7 +78,7 @@ test('what is read in time cuts nobody', async (t) => {
   t.like(world.accepted, { cut: 0, queuedBytes: 0, connections: 1, clients: 1 });
 });
 
-test('the fullest connection is cut once too much waits for all of them, and no more than that', async (t) => {
+test('if too much waits in all connections, the fullest one is cut, and no other', async (t) => {
   const world = new World();
   const small = await Promise.all([10, 20, 30].map(async (asks) => ({ asks, ...(await world.dial()) })));
   const fullest = await world.dial();

@@ -1,4 +1,4 @@
-// Channels over a network in memory, on a clock that the test moves.
+// Channels over a network in memory, with a clock that the test moves.
 
 import test from 'ava';
 import type { Failure } from '../../../common/base/errors.ts';
@@ -63,7 +63,7 @@ class Answers implements ReplyHandler {
   }
 }
 
-/** One node that answers every get and scan at once and keeps everything else for the test to see. */
+/** A node that answers every get and scan at once, and keeps everything else for the test. */
 class World {
   readonly env = new VirtualEnv();
   readonly net = new MemoryNet(this.env);
@@ -71,7 +71,7 @@ class World {
   readonly unanswered: { channel: Channel; id: number }[] = [];
   readonly received: string[] = [];
   readonly accepted: Channel[] = [];
-  /** What every get finds, and every scan. */
+  /** The result of every get and scan. */
   value: Buffer = Buffer.from('v');
   readonly log: Logger = { ...silentLogger, warn: (_fields, message) => this.warnings.push(message) };
   address: string;
@@ -154,7 +154,7 @@ test('many gets leave in several messages, and so do their answers, but writes i
   t.is(world.net.messages - before, 2 * 3 + 1);
 });
 
-test('answers with long values leave as soon as a read of a socket is full of them', async (t) => {
+test('answers with long values leave as soon as they fill one read of a socket', async (t) => {
   const world = new World();
   world.value = Buffer.alloc(20_000);
   const answers = new Answers();
@@ -187,7 +187,7 @@ for (const [what, bytes, messages] of [
   });
 }
 
-test('frames that outgrow the goal leave in several messages', async (t) => {
+test('frames beyond the goal leave in several messages', async (t) => {
   const world = new World();
   const { channel } = world.dial({ config: { messageBytesGoal: 1_000 } });
   await world.env.run(10);
@@ -198,7 +198,7 @@ test('frames that outgrow the goal leave in several messages', async (t) => {
   t.is(world.net.messages - before, 5);
 });
 
-test('what is asked before the handshake waits for it', async (t) => {
+test('a request before the handshake waits for it', async (t) => {
   const world = new World();
   const answers = new Answers();
   const { channel, events } = world.dial();
@@ -212,7 +212,7 @@ for (const [what, options, server] of [
   ['another cluster', { clusterId: 'decaf' }, undefined],
   ['another node at the address', { node: 'n-2' }, undefined],
 ] as const) {
-  test(`${what} is refused before anything is asked`, async (t) => {
+  test(`${what} is refused before any request`, async (t) => {
     const world = new World({}, server);
     const answers = new Answers();
     const { channel, events } = world.dial(options);
@@ -244,7 +244,7 @@ test('a request without an answer ends at its deadline, as unknown; a later one 
   t.deepEqual([early.log.length, late.log.length], [1, 1], 'a late answer finds nobody');
 });
 
-test('what passed its deadline before it could leave never leaves', async (t) => {
+test('a request whose deadline passes before it can be sent is never sent', async (t) => {
   const world = new World();
   const answers = new Answers();
   const { channel } = world.dial();
@@ -260,7 +260,7 @@ test('what passed its deadline before it could leave never leaves', async (t) =>
   t.deepEqual(world.unanswered, []);
 });
 
-test('a lost connection ends what was sent as unknown, what was not as unreachable', async (t) => {
+test('when a connection is lost, requests that were sent are unknown, others unreachable', async (t) => {
   const world = new World();
   const [sent, unsent, after] = [new Answers(), new Answers(), new Answers()];
   const { channel, events } = world.dial();
@@ -276,7 +276,7 @@ test('a lost connection ends what was sent as unknown, what was not as unreachab
   t.deepEqual(events, ['opened', 'UNREACHABLE']);
 });
 
-test('no handshake in time is unreachable', async (t) => {
+test('if the handshake is not done in time, the node is unreachable', async (t) => {
   const world = new World();
   world.net.freeze(world.address);
   const answers = new Answers();
@@ -302,7 +302,7 @@ test('requests beyond the bound are OVERLOADED, on either side', async (t) => {
   t.is(here.log.length + there.log.length, 11);
 });
 
-test('one-way frames are refused while too much waits, and pass between nodes only', async (t) => {
+test('one-way frames are refused while too much waits, and accepted from nodes only', async (t) => {
   const world = new World();
   const { channel } = world.dial({ nodeId: 'n-2', config: { queuedBytesMax: 100 } });
   t.false(channel.send(ACK), 'not open yet');
@@ -320,7 +320,7 @@ test('one-way frames are refused while too much waits, and pass between nodes on
   t.regex(world.warnings.join(), /append-ack from a client/);
 });
 
-test('a connection that goes silent is closed; one that is merely idle is not', async (t) => {
+test('a connection is closed if pings are not answered; one without requests is not', async (t) => {
   const world = new World();
   const { channel, events } = world.dial();
   await world.env.run(20_000);
@@ -334,7 +334,7 @@ test('a connection that goes silent is closed; one that is merely idle is not', 
   t.deepEqual([events, answers.log], [['opened', 'UNREACHABLE'], ['OUTCOME_UNKNOWN']]);
 });
 
-test('a pause of this very process does not look like silence of the other end', async (t) => {
+test('a pause of this process does not close its connections', async (t) => {
   const world = new World();
   const { channel } = world.dial();
   await world.env.run(2_000);

@@ -1,4 +1,4 @@
-// Which nodes are dialled: those with an address, and nobody else.
+// Only nodes with an address are dialled.
 
 import test from 'ava';
 import { silentLogger } from '../../../common/base/log.ts';
@@ -31,7 +31,7 @@ class World {
   }
 }
 
-test('a node without an address is forgotten with its channel, and nobody dials it again', async (t) => {
+test('a node without an address is forgotten with its channel, and not dialled again', async (t) => {
   const world = new World();
   const { env, net, peers } = world;
   const address = world.listen();
@@ -48,7 +48,7 @@ test('a node without an address is forgotten with its channel, and nobody dials 
   t.deepEqual(peers.known, []);
 });
 
-test('a node that cannot be reached is forgotten with its address, and known again with the next', async (t) => {
+test('a node that cannot be reached is forgotten with its address, and known again with the next address', async (t) => {
   const world = new World();
   const { env, peers } = world;
   peers.setAddress('n-1', 'memory:nobody');

@@ -1,5 +1,5 @@
-// The rings that requests and writes wait in: what is asked for is found however long it has waited, nothing else is,
-// and what is taken is gone.
+// The rings in which requests and writes wait: what was added is found however long it has waited, nothing else is found, and what
+// was taken is gone.
 
 import test from 'ava';
 import { PendingRequests } from '../../../common/net/requests.ts';
@@ -29,7 +29,7 @@ test('a request that waits while the ring comes around many times is still found
   t.deepEqual(requests.all(), []);
 });
 
-test('as many requests as one likes wait at once, in order of their numbers', (t) => {
+test('any number of requests can wait at once, in order of their numbers', (t) => {
   const requests = new PendingRequests<string>();
   const ids = Array.from({ length: 5_000 }, (_, index) => index + 7);
   for (const id of ids) requests.add(id, `request ${id}`, id * 2);

@@ -1,4 +1,4 @@
-// What the WebSocket transport makes of addresses, whoever gave them.
+// Addresses in the WebSocket transport, valid and invalid.
 
 import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';

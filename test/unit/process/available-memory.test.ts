@@ -1,4 +1,4 @@
-// The memory of machine and container, by trees of files as Linux shows them in each case.
+// The memory of machine and container. In each case the files are as Linux has them.
 
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import test from 'ava';
 import { availableMemory } from '../../../common/process/available-memory.ts';
 
 const MACHINE = 8_000_000_000;
-/** What version 1 shows where nothing is set. */
+/** The limit that version 1 shows if none is set. */
 const UNSET = '9223372036854771712\n';
 
 const finds = test.macro({

@@ -1,4 +1,4 @@
-// Command lines: what the table of flags gives for what was typed or set in the environment.
+// Command lines: the values that a table of flags gives for arguments and environment variables.
 
 import test from 'ava';
 import { EXIT, ProcessExit } from '../../../common/process/exit.ts';
@@ -142,19 +142,19 @@ test('a flag without a default must be given', (t) => {
   t.is(error.message, 'rangekeeper sample: --data is missing (see rangekeeper sample --help)');
 });
 
-test('arguments that are no flags pass where the command takes them, and are refused elsewhere', (t) => {
+test('positional arguments are accepted if the command allows them, and refused otherwise', (t) => {
   t.deepEqual(readFlags(COMMAND, ['--data', 'd', 'one', '--', '--two'], NONE).positionals, ['one', '--two']);
   const { positionals: _, ...strict } = COMMAND;
   const error = t.throws(() => readFlags(strict, ['--data', 'd', 'one'], NONE), { instanceOf: ProcessExit });
   t.regex(error.message, /^rangekeeper sample: unexpected argument 'one'/);
 });
 
-test('given tells what was set from what is a default', (t) => {
+test('`given` has the flags that were set, without the defaults', (t) => {
   const { given } = readFlags(COMMAND, ['--data', 'd'], { RANGEKEEPER_NODES: '3' });
   t.deepEqual([...given].sort(), ['data', 'nodes']);
 });
 
-test('--help ends with code 0 and names every flag, its default and its environment twin', (t) => {
+test('--help ends with code 0 and names every flag, its default and its environment variable', (t) => {
   const error = t.throws(() => readFlags(COMMAND, ['--help'], NONE), { instanceOf: ProcessExit });
   t.is(error.code, EXIT.ok);
   for (const part of ['--session-ms MS', '[default 4000; RANGEKEEPER_SESSION_MS]', '-e, --execute TEXT']) {

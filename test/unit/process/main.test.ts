@@ -1,4 +1,4 @@
-// How processes start and end: runMain in a real process of its own, seen from outside.
+// How processes start and end: runMain in a real process, seen from outside.
 
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
@@ -38,7 +38,7 @@ async function outcome(child: Child): Promise<Outcome> {
   return { code, stdout: out, stderr: err };
 }
 
-/** Resolves when the child has said something on stdout: its main runs. */
+/** Resolves when the child has written to stdout, so that its main is known to run. */
 async function speaks(child: Child): Promise<void> {
   const { stdout } = child.process;
   if (stdout === null) throw new Error('the child has a pipe');
@@ -46,7 +46,7 @@ async function speaks(child: Child): Promise<void> {
 }
 
 const WAIT = `console.log('up'); const reason = await life.stopRequested; console.log('stopped: ' + reason); return 0;`;
-// A promise alone keeps no process alive; a server would.
+// A promise alone does not keep a process alive, as a server would.
 const KEEP = 'setInterval(() => {}, 1000);';
 
 test('the exit code is what main resolves to, and argv reaches it', async (t) => {
@@ -100,7 +100,7 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) {
   });
 }
 
-test('a second signal ends at once, whatever main is waiting for', async (t) => {
+test('a second signal ends the process at once, whatever main waits for', async (t) => {
   const child = start(`${KEEP} console.log('up'); await life.stopRequested; console.log('again');
     await new Promise(() => {});`);
   await speaks(child);
@@ -121,7 +121,7 @@ test('a child stops when its parent is gone', async (t) => {
   t.true(stdout.endsWith('stopped: parent gone\n'));
 });
 
-test('a reader that goes away is a reason to stop, in order', async (t) => {
+test('if the reader of stdout goes away, main is asked to stop', async (t) => {
   const child = start(`${KEEP} process.stdout.write('up'); setInterval(() => process.stdout.write('more'), 1);
     console.error('stopped: ' + await life.stopRequested); return 4;`);
   await speaks(child);
@@ -157,7 +157,7 @@ test('log lines are JSON on stderr, and the last one before a crash is there', a
   );
 });
 
-/** A server: it logs, and its last words are a line of its log. */
+/** A server: it logs, and the reason of its end is a line of its log. */
 const SERVER = `const logger = createLogger({ name: 'kvnode', level: argv[0] ?? 'info' }).child({ node: 'n1' });
   life.logTo(logger);`;
 

@@ -1,5 +1,6 @@
-// The codec against the schema and against bad bytes: what it encodes is what rangekeeper.proto says, what it decodes
-// keeps every limit, and nothing but MALFORMED comes out of garbage.
+// The codec with the schema and with invalid bytes: what it encodes is as rangekeeper.proto says, what it decodes keeps every
+// limit,
+// and invalid bytes give MALFORMED.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -168,7 +169,7 @@ for (const [index, body] of SAMPLES.entries()) {
   });
 }
 
-test('every kind is under the number that the schema gives it', (t) => {
+test('every kind has the number that the schema gives it', (t) => {
   const Envelope = schema.lookupType('rangekeeper.Envelope');
   const frames = SAMPLES.map((body, index) => ({ id: index, body }));
   const read = Envelope.toObject(Envelope.decode(encodeEnvelope(frames)), { oneofs: true, longs: Number });
@@ -259,23 +260,23 @@ refusesBody("an Append whose prev is above the owner's epoch", {
   prev: { epoch: 4, seq: 10 },
   entries: [],
 });
-refusesBody('an Append with what is no operation', {
+refusesBody('an Append with an invalid operation', {
   ...append,
   entries: [{ ...entry, payload: bytes('op') }],
 });
 for (const kind of [1, 3] as const)
-  refusesBody(`an entry of kind ${kind} that holds something`, { ...append, entries: [{ ...entry, kind }] });
+  refusesBody(`an entry of kind ${kind} with a payload`, { ...append, entries: [{ ...entry, kind }] });
 refusesBody('a verdict that is too high', {
   ...{ kind: 'damage-verdict', range: 1, inc: 1, epoch: 1, seq: HIGH, expected: { rows: 0, checksum: 0 } },
 });
-refusesBody('an Append to no range', { ...append, range: 0 });
+refusesBody('an Append without a range', { ...append, range: 0 });
 for (const field of ['inc', 'epoch', 'commitSeq'] as const)
   refusesBody(`an Append whose ${field} is too high`, { ...append, [field]: HIGH });
 refusesBody('an acknowledgement that is too high', {
   ...{ kind: 'append-ack', range: 1, inc: 1, epoch: 1, ackedSeq: HIGH },
   ...{ rejection: null, stamp: 0, unhealthy: false, contradiction: null },
 });
-refusesBody('a rejection that names what comes after prev', {
+refusesBody('a rejection that names a position after prev', {
   ...{
     kind: 'append-ack',
     range: 1,
@@ -288,15 +289,15 @@ refusesBody('a rejection that names what comes after prev', {
   },
   rejection: { prevSeq: 4, newest: { epoch: 1, seq: 5 } },
 });
-refusesBody('a snapshot whose rows fall', { ...chunk, rows: [high, low] });
+refusesBody('a snapshot whose rows are out of order', { ...chunk, rows: [high, low] });
 refusesBody('a snapshot whose rows come twice', { ...chunk, rows: [low, low] });
 refusesBody('a snapshot with a row below its keys', { ...chunk, rows: [{ ...low, key: bytes('a') }] });
 refusesBody('a snapshot with a row above its keys', { ...chunk, rows: [low, { ...high, key: bytes('y') }] });
 refusesBody('a snapshot with a row newer than itself', { ...chunk, rows: [{ ...low, revision: 101 }] });
-refusesBody('a snapshot of no keys', { ...chunk, end: bytes('b'), rows: [] });
+refusesBody('a snapshot whose bounds contain no keys', { ...chunk, end: bytes('b'), rows: [] });
 refusesBody("a snapshot above the owner's epoch", { ...chunk, position: { epoch: 4, seq: 100 } });
 refusesBody('a snapshot with sessions before its end', { ...chunk, clientSessions: sessions });
-refusesBody('a name that is none', { kind: 'hello', protocol: 1, clusterId: 'c0ffee', nodeId: 'n 1' });
+refusesBody('an invalid node id', { kind: 'hello', protocol: 1, clusterId: 'c0ffee', nodeId: 'n 1' });
 
 const refusesOperation = (name: string, change: Partial<Operation>) =>
   refuses(`operation with ${name}`, () => decodeOperation(encodeOperation({ ...OPERATION, ...change })));
@@ -409,7 +410,7 @@ test('every extreme in every field of the schema is a message or MALFORMED', (t)
   t.true(refused > 100 && taken > 300, `${refused} refused, ${taken} taken`);
 });
 
-test('what decodes as an operation passes the check without one, and nothing else does', (t) => {
+test('the check without decoding accepts exactly what can be decoded as an operation', (t) => {
   const good = Buffer.from(encodeOperation(OPERATION));
   const passes = (run: () => void): boolean => {
     try {
@@ -431,7 +432,7 @@ test('what decodes as an operation passes the check without one, and nothing els
   }
 });
 
-test('messages of one writer, large and small in turns, stay as they were', (t) => {
+test('messages of one writer, large and small by turns, do not change later', (t) => {
   const writer = new EnvelopeWriter();
   const sizes = [40_000, 10, 20, 200_000, ...Array.from({ length: 40 }, (_, i) => i), 100_000, 0, 60_000];
   const bodies = sizes.map((size, i): Body => {

@@ -1,4 +1,4 @@
-// Rows as they stand in an answer: what we encode is what the schema reads, and we read all that it allows.
+// Encoded rows: the schema reads what is encoded here, and everything that the schema allows is read here.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -36,7 +36,7 @@ function* walked(bytes: Uint8Array): Iterable<WireRow> {
   }
 }
 
-test('rows come back as they were encoded, as a whole and one by one, and as the schema has it', (t) => {
+test('rows come back as they were encoded, all together and one by one, and by the schema', (t) => {
   const property = fc.property(fc.array(row, { maxLength: 20 }), (rows) => {
     const bytes = encodeRows(rows);
     const expected = plain(rows);
@@ -48,7 +48,7 @@ test('rows come back as they were encoded, as a whole and one by one, and as the
   fc.assert(property, { numRuns: 200, endOnFailure: true });
 });
 
-test('what the schema encodes is read, in any order of fields', (t) => {
+test('rows that the schema encodes are read, in any order of fields', (t) => {
   const rows = [{ key: Buffer.from('k'), value: Buffer.from(''), revision: 7 }];
   t.deepEqual(plain(new EncodedRows([ScanReply.encode({ rows }).finish()]).decode()), plain(rows));
   const turned = Buffer.from('0a 0a 18 07 12 01 76 0a 01 6b 20 01'.replaceAll(' ', ''), 'hex');
@@ -72,7 +72,7 @@ test('keys compare as bytes do', (t) => {
   t.pass();
 });
 
-test('rows keep what they came in alive only where that is mostly theirs', (t) => {
+test('rows keep their message in memory only if they are most of it', (t) => {
   const one = encodeRows([{ key: Buffer.from('k'), value: Buffer.from('v'), revision: 1 }]);
   const message = new Uint8Array(200_000);
   message.set(one, 1_000);

@@ -1,5 +1,5 @@
-// Every codec against rangekeeper.proto as protobufjs reads it: what the schema encodes we decode, what we encode the schema
-// decodes, field by field; a field that a newer version may add is passed wherever it stands; nothing that is cut short is taken.
+// Every codec and rangekeeper.proto as protobufjs reads it. Each decodes what the other encodes, field by field. An unknown field,
+// which a newer version may add, is skipped at any place. Incomplete messages are refused.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -65,7 +65,7 @@ test('every body of the schema is tried', (t) => {
 for (const { name, sample } of MESSAGES) {
   const type = typeOf(name);
 
-  test(`${name}: what the schema encodes is decoded, and what we encode the schema decodes`, (t) => {
+  test(`${name}: the codec decodes what the schema encodes, and the other way round`, (t) => {
     const property = fc.property(sample, ({ fields, body }) => {
       const encoded = type.encode(type.fromObject(fields)).finish();
       t.deepEqual(seen(decodeBody(name, encoded)), seen(body));
@@ -80,7 +80,7 @@ for (const { name, sample } of MESSAGES) {
     fc.assert(property, RUNS);
   });
 
-  test(`${name}: a field that is not known is passed wherever it stands`, (t) => {
+  test(`${name}: an unknown field is skipped at any place`, (t) => {
     const property = fc.property(sample, ({ fields, body }) => {
       const encoded = type.encode(type.fromObject(fields)).finish();
       for (const changed of withUnknown(type, encoded))
@@ -89,7 +89,7 @@ for (const { name, sample } of MESSAGES) {
     fc.assert(property, FEW_RUNS);
   });
 
-  test(`${name}: what is cut short is refused`, (t) => {
+  test(`${name}: an incomplete message is refused`, (t) => {
     const property = fc.property(sample, ({ fields, body }) => {
       const message = encodeEnvelope([{ id: 9, body }]);
       const taken = cutsOf(message).filter((cut) => !isRefused(() => decodeEnvelope(cut)));
@@ -126,7 +126,7 @@ test('an integer of 32 bits above 2^32 - 1 is refused', (t) => {
   t.true(fields >= 12, `${fields} fields`);
 });
 
-/** Rows of a page are looked into only by whoever wants them. */
+/** Rows of a page are decoded only by the caller that needs them. */
 function decodeRows(body: Body | undefined): void {
   if (body?.kind === 'scan-reply') body.rows.decode();
 }
@@ -152,7 +152,7 @@ const UNKNOWN = ['a00601', 'a1060102030405060708', 'a20603616263', 'a3060801a406
   (hex) => Buffer.from(hex, 'hex'),
 );
 
-/** The message with what is not known behind each field, in nested messages too; rows of a page stand together. */
+/** The message with unknown fields behind each field, in nested messages, too, but not between the rows of a page. */
 function* withUnknown(type: Type, encoded: Uint8Array): Generator<Uint8Array> {
   const ends = [0, ...fieldEnds(encoded)];
   const isPage = type.name === 'ScanReply';
@@ -178,7 +178,7 @@ function* withUnknown(type: Type, encoded: Uint8Array): Generator<Uint8Array> {
 
 const OperationType = schema.lookupType('rangekeeper.Operation');
 
-/** The same operation, as the schema's fields and as a program sees it. */
+/** The same operation, as fields of the schema and as an object of the program. */
 interface OperationSample {
   readonly fields: object;
   readonly operation: Operation;
@@ -214,7 +214,7 @@ const operation: fc.Arbitrary<OperationSample> = fc
     return { fields: { ...operation, mutations: rest.mutations.map(mutationFields) }, operation };
   });
 
-test('an operation: both ways', (t) => {
+test('an operation: the codec decodes what the schema encodes, and the other way round', (t) => {
   const property = fc.property(operation, ({ fields, operation }) => {
     const encoded = OperationType.encode(OperationType.fromObject(fields)).finish();
     t.deepEqual(plain(decodeOperation(encoded)), plain(operation));
@@ -225,7 +225,7 @@ test('an operation: both ways', (t) => {
   fc.assert(property, RUNS);
 });
 
-test('an operation: a field that is not known is passed wherever it stands', (t) => {
+test('an operation: an unknown field is skipped at any place', (t) => {
   const property = fc.property(operation, ({ operation }) => {
     for (const changed of withUnknown(OperationType, encodeOperation(operation)))
       t.deepEqual(plain(decodeOperation(changed)), plain(operation));
@@ -233,7 +233,7 @@ test('an operation: a field that is not known is passed wherever it stands', (t)
   fc.assert(property, FEW_RUNS);
 });
 
-test('an operation: what is cut within a field is refused', (t) => {
+test('an operation: one that ends within a field is refused', (t) => {
   const property = fc.property(operation, ({ operation }) => {
     const encoded = encodeOperation(operation);
     const whole = new Set(fieldEnds(encoded));

@@ -1,4 +1,4 @@
-// Connect strings, good and bad.
+// Valid and invalid connect strings.
 
 import test from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';
@@ -25,7 +25,7 @@ const good: readonly (readonly [text: string, parsed: ConnectString])[] = [
 ];
 
 for (const [text, parsed] of good) {
-  test(`${text} is understood`, (t) => {
+  test(`${text} is accepted`, (t) => {
     t.deepEqual(parseConnectString(text), parsed);
   });
 }

@@ -1,4 +1,4 @@
-// How long handshakes may take, by what became of the ones before; servers are a script.
+// How much time a handshake gets, depending on the earlier ones. The servers follow a script.
 
 import test from 'ava';
 import { silentLogger } from '../../../common/base/log.ts';
@@ -21,7 +21,7 @@ function linkTo({ server }: LinkOptions): ServerLink {
   };
 }
 
-/** The options of the attempts of one dial, each of which ends so at once. */
+/** The options of the attempts of one dial. Each attempt ends at once in this way. */
 async function attempts(servers: string, outcomes: readonly Handshake[]): Promise<LinkOptions[]> {
   const env = new VirtualEnv();
   const made: LinkOptions[] = [];
@@ -41,7 +41,7 @@ async function attempts(servers: string, outcomes: readonly Handshake[]): Promis
 const times = (made: readonly LinkOptions[]) =>
   made.map(({ connectMs, handshakeMs }) => [connectMs, handshakeMs]);
 
-test('a server that takes connections and is slow gets twice the time with each attempt, up to 2 T', async (t) => {
+test('a server that accepts connections and is slow gets twice the time at each attempt, up to 2 T', async (t) => {
   const made = await attempts('a:1', [failed(true), failed(true), failed(true), failed(true)]);
   t.deepEqual(times(made), [
     [1_000, 1_000],
@@ -52,7 +52,7 @@ test('a server that takes connections and is slow gets twice the time with each 
   ]);
 });
 
-test('one that is not there, or refuses, does not', async (t) => {
+test('a server that is not there, or refuses, gets no more time', async (t) => {
   const made = await attempts('a:1', [failed(false), failed(false), failed(true), failed(false)]);
   t.deepEqual(
     made.map(({ handshakeMs }) => handshakeMs),
@@ -60,7 +60,7 @@ test('one that is not there, or refuses, does not', async (t) => {
   );
 });
 
-test('of several servers each is tried before any gets more time', async (t) => {
+test('each of several servers is tried before one gets more time', async (t) => {
   const made = await attempts('a:1,b:1,c:1', [failed(true), failed(true), failed(true), failed(true)]);
   t.deepEqual(
     made.map(({ handshakeMs }) => handshakeMs),

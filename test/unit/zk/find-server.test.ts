@@ -1,4 +1,4 @@
-// Finding a ZooKeeper to run: a release named by ZOOKEEPER_HOME, and one clear line where something is missing.
+// Finds a ZooKeeper to run: that of ZOOKEEPER_HOME or of packages. If something is missing, the error is one clear line.
 
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

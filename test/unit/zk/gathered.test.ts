@@ -1,4 +1,4 @@
-// Changes gathered into multis: each takes effect once or is refused by itself, however many share a multi with it.
+// Changes gathered into multis: each takes effect once or is refused alone, whatever else is in its multi.
 
 import test, { type ExecutionContext } from 'ava';
 import { commitParts, gatheredCount, type Part, type PartOutcome } from '../../../common/zk/gathered.ts';
@@ -9,7 +9,7 @@ import { TreeSession } from '../../support/tree-session.ts';
 const FENCE = '/fence';
 const pathOf = (index: number): string => `/parts/${String(index).padStart(4, '0')}`;
 
-/** Parts of one or two sets, all at version 0; those in `stale` were changed by somebody else meanwhile. */
+/** Parts of one or two sets, all at version 0. Somebody else has changed those in `stale` meanwhile. */
 function world(count: number, stale: readonly number[] = []) {
   const zk = new TreeSession();
   zk.put(FENCE);
@@ -63,7 +63,7 @@ test(refused, 64, [31], 3);
 test(refused, 64, [7, 8, 50], 9);
 test(refused, 32, all, 32);
 
-test('parts in any mixture are done once each, or refused', async (t) => {
+test('in any mixture each part is done once, or refused', async (t) => {
   const rng = seededRng(7);
   for (let round = 0; round < 200; round++) {
     const count = 1 + rng.below(40);
@@ -80,7 +80,7 @@ test('parts in any mixture are done once each, or refused', async (t) => {
   }
 });
 
-test('a multi without an answer says nothing of any part, and is not sent again', async (t) => {
+test('if a multi is not answered, all its parts are unknown, and it is not sent again', async (t) => {
   for (const fate of ['lost', 'unsent'] as const) {
     const { zk, commit, versions } = world(20);
     zk.fate = () => fate;
@@ -96,14 +96,14 @@ test('a multi without an answer says nothing of any part, and is not sent again'
   }
 });
 
-test('when the answer to one half is lost, the other half is what it is', async (t) => {
+test('if the answer to one half is lost, the outcome of the other half is still known', async (t) => {
   const { zk, commit } = world(9, [4]);
   zk.fate = (number) => (number === 2 ? 'lost' : 'answered');
   const outcomes = kinds(await commit());
   t.deepEqual(outcomes, ['done', 'done', 'done', 'done', 'refused', 'failed', 'failed', 'failed', 'failed']);
 });
 
-test('behind a refused fence nothing takes effect, at first or in what is sent again', async (t) => {
+test('if the fence is refused, nothing takes effect, at first or when parts are sent again', async (t) => {
   const before = world(20, [3]);
   before.zk.put(FENCE, Uint8Array.of(2));
   const outcomes = await before.commit();
@@ -119,7 +119,7 @@ test('behind a refused fence nothing takes effect, at first or in what is sent a
   t.is(between.versions().filter((version) => version === 1).length, 1, 'that of the other writer');
 });
 
-test('a multi is bounded in operations and bytes, and holds one part at least', (t) => {
+test('a multi is bounded in operations and bytes, and has at least one part', (t) => {
   const part = (ops: number, bytes: number): Part =>
     Array.from({ length: ops }, () => ({ kind: 'set', path: '/a', data: new Uint8Array(bytes), version: 0 }));
   const counts: readonly (readonly [parts: readonly Part[], count: number])[] = [

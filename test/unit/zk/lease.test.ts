@@ -1,5 +1,6 @@
-// The lease's arithmetic as a table: heartbeats as (sent, answered), in ms, and when the lease ends. T = 1000, tick = 200,
-// slack = 100: an answer must be 200 ms old when a later heartbeat is sent, and the lease is 800 ms from its sending.
+// The computation of the lease as a table: heartbeats as (sent, answered) in ms, and when the lease ends. T = 1000, tick = 200,
+// slack = 100: a heartbeat counts if it was answered 200 ms before a later one was sent, and the lease ends 800 ms after its
+// sending.
 
 import test from 'ava';
 import { Lease, type LeaseTerms } from '../../../common/zk/lease.ts';
@@ -102,7 +103,7 @@ test('answers out of order are a defect', (t) => {
   });
 });
 
-test('heartbeats in a row for ever hold a bounded memory and a lease that moves on', (t) => {
+test('endless heartbeats need bounded memory, and the lease moves on', (t) => {
   const lease = new Lease();
   for (let sentAt = 0; sentAt <= 100_000; sentAt += 100) {
     lease.answered({ sentAt, answeredAt: sentAt + 3 }, terms);

@@ -1,5 +1,6 @@
-// What a link sends to a server that does not answer: the last request of a handshake that is given up, and the request to
-// close that goes along with one.
+// What a link sends to a server that does not answer: the close request after a handshake that is given up, and the one that is
+// sent
+// together with a handshake.
 
 import { createServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
@@ -10,7 +11,7 @@ import type { Handshake, Identity, LinkOptions } from '../../../common/zk/server
 const CLOSE_SESSION = -11;
 const IDENTITY: Identity = { id: '1000000000000001', password: new Uint8Array(16).fill(7) };
 
-/** The types of the requests in what was received; the first packet is the handshake. */
+/** The types of the requests that were received. The first packet is the handshake. */
 function typesOf(bytes: Buffer): number[] {
   const types: number[] = [];
   for (let at = 0; at < bytes.length; at += 4 + bytes.readInt32BE(at)) {
@@ -35,7 +36,7 @@ interface Visit {
   readonly link: Link;
   readonly handshake: Promise<Handshake>;
   readonly server: Promise<Socket>;
-  /** All that the server was sent, when the link has hung up. */
+  /** Everything that the server received until the link closed the connection. */
   readonly received: Promise<Buffer>;
 }
 
@@ -74,19 +75,19 @@ async function visit(t: ExecutionContext, options: Partial<LinkOptions>): Promis
   return { link, handshake, server, received };
 }
 
-test('a handshake for a new session that is not answered in time: the session is closed, should there be one', async (t) => {
+test('if the handshake for a new session is not answered in time, the session is closed, if there is one', async (t) => {
   const { handshake, received } = await visit(t, { handshakeMs: 50 });
   t.deepEqual(await handshake, { kind: 'failed', reason: 'no handshake in time', slow: true });
   t.deepEqual(typesOf(await received), [CLOSE_SESSION]);
 });
 
-test('one for a session that lives leaves it alone', async (t) => {
+test('if it is for a session that lives, that session is left alone', async (t) => {
   const { handshake, received } = await visit(t, { identity: IDENTITY, handshakeMs: 50 });
   t.like(await handshake, { kind: 'failed', slow: true });
   t.deepEqual(typesOf(await received), []);
 });
 
-test('a session that is taken up to be closed is closed without waiting for an answer', async (t) => {
+test('a session that is resumed to be closed is closed without waiting for an answer', async (t) => {
   const { link, server } = await visit(t, { identity: IDENTITY, closing: true });
   const first = await new Promise<Buffer>((resolve) => {
     void server.then((socket) => socket.once('data', resolve));
@@ -95,7 +96,7 @@ test('a session that is taken up to be closed is closed without waiting for an a
   link.destroy('seen enough');
 });
 
-test('a parked link says nothing more, until it closes its session', async (t) => {
+test('a parked link sends nothing more until it closes its session', async (t) => {
   const { link, handshake, server, received } = await visit(t, {});
   (await server).write(welcome(IDENTITY));
   t.deepEqual(await handshake, { kind: 'up' });

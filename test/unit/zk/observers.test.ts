@@ -1,4 +1,4 @@
-// The observers' runner: what a kick does in every moment, with reads that answer when the test says so.
+// The observers' runner: what a kick does at every moment. Reads answer when the test says so.
 
 import test from 'ava';
 import { silentLogger } from '../../../common/base/log.ts';
@@ -51,7 +51,7 @@ function world(session: Reads | null = new Reads()) {
   return { env, current, observers, told, listener, reads: session ?? new Reads() };
 }
 
-test('kicks during a read make one more read, however many they are', async (t) => {
+test('any number of kicks during a read make one more read', async (t) => {
   const { env, observers, reads, told, listener } = world();
   const observer = observers.observeData('/a', listener);
   for (let kick = 0; kick < 10; kick++) observer.kick();
@@ -75,7 +75,7 @@ test('a kick of another path reads nothing here', async (t) => {
   t.is(reads.made.length, 1);
 });
 
-test('the slow poll reads again, and an unchanged value is not told', async (t) => {
+test('the slow poll reads again, and an unchanged value is not reported', async (t) => {
   const { env, observers, reads, told, listener } = world();
   observers.observeData('/a', listener);
   reads.nth(0).answer(1);
@@ -88,7 +88,7 @@ test('the slow poll reads again, and an unchanged value is not told', async (t) 
   t.deepEqual(told, [1, 2]);
 });
 
-test('very many paths are polled so slowly that the polls of all are not too many', async (t) => {
+test('very many paths are polled more slowly, so that there are not too many polls', async (t) => {
   const { env, observers, reads, listener } = world();
   const paths = 1_000;
   for (let path = 0; path < paths; path++) observers.observeData(`/${path}`, listener);
@@ -107,7 +107,7 @@ test('very many paths are polled so slowly that the polls of all are not too man
   t.true(polled > 0.9 * paths && polled < 1.1 * paths, `${polled}`);
 });
 
-test('polls come in rounds, and each path has its turn within the time of all', async (t) => {
+test('polls come in rounds, and each path is polled within one period', async (t) => {
   const { env, observers, reads, listener } = world();
   for (let path = 0; path < 100; path++) observers.observeData(`/${path}`, listener);
   let rounds = 0;
@@ -122,7 +122,7 @@ test('polls come in rounds, and each path has its turn within the time of all', 
 });
 
 for (const failure of ['lost', 'timeout', 'disconnected', 'ended', 'protocol'] as const) {
-  test(`a read that ends ${failure} tells nothing; the next kick reads again`, async (t) => {
+  test(`a read that ends ${failure} reports nothing; the next kick reads again`, async (t) => {
     const { env, observers, reads, told, listener } = world();
     const observer = observers.observeData('/a', listener);
     reads.nth(0).fail(new ZkError(failure, '/a'));
@@ -157,7 +157,7 @@ test('without a link nothing is read; the next one, or the next session, reads e
   t.deepEqual(told, [1]);
 });
 
-test('a closed observer is not told, not even of a read under way, and reads no more', async (t) => {
+test('a closed observer reports nothing, not even a read under way, and reads no more', async (t) => {
   const { env, observers, reads, told, listener } = world();
   const observer = observers.observeData('/a', listener);
   observer.close();

@@ -1,4 +1,4 @@
-// Packets come out whole whatever the chunks were.
+// Packets come out complete, however the chunks are divided.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -16,7 +16,7 @@ function drain(cutter: PacketCutter): Buffer[] {
   return packets;
 }
 
-test('any chunks of any packets give the packets back', (t) => {
+test('from any chunks of any packets come the packets', (t) => {
   const bodies = fc.array(fc.uint8Array({ maxLength: 40 }), { maxLength: 12 });
   const sizes = fc.array(fc.integer({ min: 1, max: 30 }), { minLength: 1, maxLength: 50 });
   fc.assert(

@@ -1,5 +1,6 @@
-// A session whose heartbeats nobody answers, over the simulator's network and ensemble: however it is cut off, it is over at
-// ZooKeeper within T + 1 s, and what is dialed meanwhile leaves no session behind. test/e2e/zk-one-way has the real server.
+// A session whose heartbeats are not answered, over the simulator's network and ensemble: however it is cut off, it ends at
+// ZooKeeper
+// within T + 1 s, and attempts to connect meanwhile leave no session behind. test/e2e/zk-one-way has the real server.
 
 import test from 'ava';
 import { DEFAULT_SESSION } from '../../../common/model/config.ts';

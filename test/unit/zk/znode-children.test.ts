@@ -1,5 +1,5 @@
-// The children of a znode: the suite over the twin that client tests use, and what only observers that answer when the test
-// says so can show.
+// The children of a znode: the suite over the twin that client tests use, and tests that need observers which answer when the test
+// says so.
 
 import test from 'ava';
 import { silentLogger } from '../../../common/base/log.ts';
@@ -20,7 +20,7 @@ registerChildrenSuite(test, 'memory', async () => {
   };
 });
 
-/** Observers that say what the test has them say. */
+/** Observers that report what the test gives them. */
 class Script {
   readonly kicks: string[] = [];
   readonly zk: Pick<Zk, 'observeData' | 'observeChildren'> = {
@@ -78,7 +78,7 @@ test('there is one observer for the list and one for each child', (t) => {
   t.deepEqual(script.observed, []);
 });
 
-test('loaded is what has been read, and a new child makes it false', (t) => {
+test('loaded is true once everything has been read, and a new child makes it false', (t) => {
   const { script, children } = world();
   const steps: readonly (readonly [what: string, step: () => void, loaded: boolean])[] = [
     ['nothing was read', () => {}, false],
@@ -95,7 +95,7 @@ test('loaded is what has been read, and a new child makes it false', (t) => {
   }
 });
 
-test('the later version counts, whoever brings it', (t) => {
+test('the later version counts, whether an observer or a direct read brings it', (t) => {
   const { script, children, contents } = world();
   script.list('a');
   children.learn('a', node(5));
@@ -111,7 +111,7 @@ test('the later version counts, whoever brings it', (t) => {
   t.deepEqual(contents(), [['a', 7]]);
 });
 
-test('an older list takes nothing away that was read ahead of it; the child itself shows that it is gone', (t) => {
+test('an older list removes no child of a later direct read; reading the child shows whether it is gone', (t) => {
   const { script, children, contents } = world();
   script.list('a');
   script.child('a', 1);
@@ -127,7 +127,7 @@ test('an older list takes nothing away that was read ahead of it; the child itse
   t.deepEqual(script.observed, ['/p/', '/p/a']);
 });
 
-test('a child that is listed and absent has the list read again', (t) => {
+test('if a listed child is absent, the list is read again', (t) => {
   const { script, children } = world();
   script.list('a');
   script.child('a', null);
@@ -145,7 +145,7 @@ test('one child or all of them are read again', (t) => {
   t.deepEqual(script.kicks, ['/p/b', '/p/', '/p/a', '/p/b']);
 });
 
-test('what is known already is no change', (t) => {
+test('a version that is known already is not a change', (t) => {
   const { script, children, changes } = world();
   script.list('a');
   script.child('a', 1);

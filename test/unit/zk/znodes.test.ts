@@ -1,5 +1,6 @@
-// Decoders of znodes: what was encoded comes back, and whatever stands in any field gives a record that is of use
-// everywhere, or one kind of error.
+// Decoders of znodes: what was encoded comes back. Any value in any field gives either a record that every user of it can handle,
+// or
+// one kind of error.
 
 import test from 'ava';
 import { checkDescriptor, type Descriptor } from '../../../common/model/descriptor.ts';
@@ -142,7 +143,7 @@ const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[]
 ];
 
 for (const [name, codec, record] of CODECS) {
-  test(`${name}: it comes back as it was`, (t) => {
+  test(`${name}: what is encoded is decoded to the same`, (t) => {
     t.deepEqual(codec.decode(codec.encode(record as never)), record);
   });
 
@@ -166,7 +167,7 @@ const znode = (data: Uint8Array, ephemeralOwner: string | null): ZkNode => ({
   ...{ data, version: 3, mzxid: 1, czxid: 1, ephemeralOwner },
 });
 
-test('a live znode that cannot be read is live all the same; a persistent one is not', (t) => {
+test('the node of a live znode that cannot be decoded is live all the same; that of a persistent one is not', (t) => {
   const live = { name: 'a', address: '127.0.0.1:1', startedAt: 0, version: '' };
   for (const { data } of rubbishOf(liveCodec.encode(live)))
     t.like(decodeLive('n1', znode(data, '00aa')), { id: 'n1', session: '00aa' });
@@ -174,7 +175,7 @@ test('a live znode that cannot be read is live all the same; a persistent one is
   t.is(decodeLive('n1', znode(liveCodec.encode(live), null)), null);
 });
 
-test('a record is taken under its own path only', (t) => {
+test('a record is accepted only under its own path', (t) => {
   const node = { id: 'n1', name: '', zone: '', capacity: 1, mode: 'active' } as const;
   const namespace = { name: 'logs', id: 1, replicationFactor: 1, minInSync: 1 };
   t.throws(() => decodeNode('n2', znode(nodeCodec.encode(node), null)), { instanceOf: BadDataError });
@@ -187,12 +188,12 @@ test('a record is taken under its own path only', (t) => {
   t.throws(() => decodeImage('other', 7, image), { instanceOf: BadDataError });
 });
 
-test('names that are no sequential ones stand in no queue', (t) => {
+test('names that are not sequential are not in the queue', (t) => {
   const names = ['c-00aa-0000000012', 'x', 'c-00bb-0000000003', 'c-', 'c-x-12', 'e-0000000004', '0000000001'];
   t.deepEqual(inSequence(names), ['c-00bb-0000000003', 'e-0000000004', 'c-00aa-0000000012']);
 });
 
-test('no descriptor that can be read makes the planner fail', (t) => {
+test('the planner can handle every descriptor that can be decoded', (t) => {
   for (const { what, data } of rubbishOf(
     descriptorCodec.encode({ ...DESCRIPTOR, parent: null, retire: null }),
   )) {

@@ -131,7 +131,7 @@ export interface WireEntry {
 export interface Append {
   readonly kind: 'append';
   readonly range: RangeId;
-  /** Of the replica addressed. */
+  /** The inc of the replica that is addressed. */
   readonly inc: Inc;
   readonly epoch: Epoch;
   readonly prev: Position;
@@ -198,10 +198,10 @@ export interface SnapshotAck {
 export interface ReplicaDigest {
   readonly kind: 'replica-digest';
   readonly range: RangeId;
-  /** Of the replica that sends it. */
+  /** The inc of the replica that sends it. */
   readonly inc: Inc;
   readonly epoch: Epoch;
-  /** Of the check's entry. */
+  /** The seq of the check's entry. */
   readonly seq: Seq;
   /** How the digest was computed. Only digests of the same format can be compared. */
   readonly format: number;
@@ -218,10 +218,10 @@ export interface WireDigest {
 export interface DamageVerdict {
   readonly kind: 'damage-verdict';
   readonly range: RangeId;
-  /** Of the replica addressed. */
+  /** The inc of the replica that is addressed. */
   readonly inc: Inc;
   readonly epoch: Epoch;
-  /** Of the check's entry. */
+  /** The seq of the check's entry. */
   readonly seq: Seq;
   /** The digest of a majority of the replicas. */
   readonly expected: WireDigest;

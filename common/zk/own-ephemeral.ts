@@ -61,7 +61,7 @@ async function takeOver({ zk, session }: OwnDeps, path: string, data: Uint8Array
   return false;
 }
 
-/** Resolves when the znode is gone or was made anew, or this session has ended. */
+/** Resolves when the znode is gone or another one, or this session has ended. */
 function untilReleased(zk: Zk, session: ZkSession, path: string, holder: ZkNode): Promise<void> {
   return new Promise((resolve) => {
     let forget: Unsubscribe = () => {};

@@ -142,6 +142,3 @@ export function nameOf(view: ClusterView, node: NodeId): string {
   const name = view.nodes.get(node)?.record.name;
   return name === undefined || name === node ? node : `${name} (${node})`;
 }
-
-/** The name that plan/raise-epochs.ts uses. */
-export type View = ClusterView;

@@ -5,10 +5,10 @@
 import { defaultMinInSync } from '../common/model/descriptor.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { PlanConfig } from './config.ts';
-import { PlanBuilder } from './plan/draft.ts';
 import { planDefaultNamespace } from './plan/first-ranges.ts';
 import { planMembership } from './plan/membership.ts';
 import { planNotes } from './plan/notes.ts';
+import { PlanBuilder } from './plan/plan-builder.ts';
 import { planPromotion } from './plan/promote.ts';
 import { planOwnerSpread } from './plan/spread-owners.ts';
 import { planReplicaSpread } from './plan/spread-replicas.ts';

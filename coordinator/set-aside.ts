@@ -1,5 +1,5 @@
 // Steps that are set aside: ZooKeeper refuses them, so they are not planned for a while. Otherwise one impossible step would keep
-// the leader busy and delay the other steps. The leader's loop records outcomes here, and plan/draft.ts leaves out what the
+// the leader busy and delay the other steps. The leader's loop records outcomes here, and plan/plan-builder.ts leaves out what the
 // view shows as set aside. No step is given up: each is tried again after a pause, and the pauses double.
 //
 // A compare-and-set may lose against other writers any number of times: each time the leader reads the new version and plans

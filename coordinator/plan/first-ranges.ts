@@ -10,8 +10,8 @@ import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.
 import { type ClusterView, usableNodes } from '../cluster-view.ts';
 import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
-import type { PlanBuilder } from './draft.ts';
 import { desiredMinInSync } from './membership.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 const LETTERS_AND_DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
 

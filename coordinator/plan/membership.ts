@@ -28,7 +28,7 @@ import {
   usableNodes,
 } from '../cluster-view.ts';
 import type { RangeChange } from '../step.ts';
-import type { PlanBuilder } from './draft.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 interface Change {
   readonly change: RangeChange;

@@ -6,7 +6,7 @@ import type { NodeId } from '../../common/model/ids.ts';
 import { NOTHING_NOTED, type NodeNote, type Unreachable } from '../../common/model/records.ts';
 import { type ClusterView, hasStuckReplica, nameOf } from '../cluster-view.ts';
 import type { NoteChange, NoteDurations } from '../step.ts';
-import type { PlanBuilder } from './draft.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 /**
  * A node on which replicas do not catch up gets no new ones for this many times `replaceAfterMs`. It gets some earlier if it

@@ -4,7 +4,7 @@
 import { type Descriptor, type DescriptorImage, withOwner } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { type ClusterView, isLeaving, isUsable, nameOf, ownerIsLive } from '../cluster-view.ts';
-import type { PlanBuilder } from './draft.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 export function planPromotion(builder: PlanBuilder, image: DescriptorImage): void {
   const { view } = builder;

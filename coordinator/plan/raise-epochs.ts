@@ -3,8 +3,8 @@
 
 import { byRange, decideRaise, type KnownNodes, type Reports } from '../../common/model/raise-epochs.ts';
 import type { NodeReport, ReplicaReport } from '../../common/model/records.ts';
-import { nameOf, type View } from '../cluster-view.ts';
-import type { Draft } from './draft.ts';
+import { type ClusterView, nameOf } from '../cluster-view.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 export interface Raise {
   readonly raised: number;
@@ -18,7 +18,7 @@ export interface Raise {
  * What a client wrote, checked; a string: what is wrong with it. A report counts while the session lives in which the node made
  * it: a restored ZooKeeper may hold an old request, with reports from before the time to which it was restored.
  */
-export function checkedReports(view: View, reports: readonly NodeReport[]): Reports | string {
+export function checkedReports(view: ClusterView, reports: readonly NodeReport[]): Reports | string {
   if (!Array.isArray(reports)) return 'the request has no reports';
   if (!reports.every(isNodeReport)) return 'a report is incomplete';
   const old = reports.filter(({ node, session }) => view.live.get(node)?.session !== session);
@@ -41,16 +41,16 @@ function isReport(value: unknown): value is ReplicaReport {
   );
 }
 
-export function planRaise(draft: Draft, reports: Reports, force: boolean): Raise {
-  const nodes = nodesIn(draft.view);
+export function planRaise(builder: PlanBuilder, reports: Reports, force: boolean): Raise {
+  const nodes = nodesIn(builder.view);
   const refused: string[] = [];
   let raised = 0;
   let waits = false;
-  for (const image of draft.view.ranges) {
+  for (const image of builder.view.ranges) {
     const { id, epoch } = image.descriptor;
     const decided = decideRaise(nodes, image.descriptor, reports, force);
     if (decided === null) continue;
-    if (draft.isTouched(id)) {
+    if (builder.isTouched(id)) {
       waits = true;
     } else if (decided.kind === 'refused') {
       refused.push(`range ${id}: ${decided.reason}`);
@@ -58,13 +58,13 @@ export function planRaise(draft: Draft, reports: Reports, force: boolean): Raise
       raised++;
       const why = `ZooKeeper was restored to epoch ${epoch}, and an administrator asks for it`;
       const reason = `range ${id}: begins again ${decided.reason}: ${why}`;
-      draft.change(image, decided.after, { change: 'raise-epoch', node: decided.owner, reason });
+      builder.change(image, decided.after, { change: 'raise-epoch', node: decided.owner, reason });
     }
   }
   return { raised, refused, waits };
 }
 
-function nodesIn(view: View): KnownNodes {
+function nodesIn(view: ClusterView): KnownNodes {
   const registered = [...view.nodes.values()].filter(({ record }) => record.mode !== 'gone');
   return {
     expected: [...registered.map(({ record }) => record.id), ...view.live.keys()],

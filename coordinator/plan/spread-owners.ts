@@ -5,8 +5,8 @@
 import { type DescriptorImage, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { isUsable, nameOf, ownerIsLive, usableNodes } from '../cluster-view.ts';
-import type { PlanBuilder } from './draft.ts';
 import { intendedOwner } from './node-loads.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 interface HandOver {
   readonly image: DescriptorImage;

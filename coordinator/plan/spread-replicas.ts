@@ -4,7 +4,7 @@
 import { type Descriptor, type DescriptorImage, withMove } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { catchUpFails, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
-import type { PlanBuilder } from './draft.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 interface Move {
   readonly image: DescriptorImage;

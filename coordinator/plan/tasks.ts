@@ -10,8 +10,8 @@ import type { NodeId } from '../../common/model/ids.ts';
 import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
 import { isUsable, nameOf, type TaskImage } from '../cluster-view.ts';
 import type { Step, TaskStep, TaskUpdate } from '../step.ts';
-import type { PlanBuilder } from './draft.ts';
 import { createNamespace, hasEnoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 import { checkedReports, planRaise } from './raise-epochs.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;

@@ -76,7 +76,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'plan an impossible step again at once',
     rule: 'one step never stands before the others',
-    file: 'coordinator/plan/draft.ts',
+    file: 'coordinator/plan/plan-builder.ts',
     text: 'if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);',
     replacement: 'this.steps.push(step);',
   },

@@ -52,6 +52,3 @@ export class PlanBuilder {
     if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);
   }
 }
-
-/** The name that plan/raise-epochs.ts uses. */
-export type Draft = PlanBuilder;

@@ -88,7 +88,7 @@ test(raises, {
   ranges: [],
   silent: true,
   out: '',
-  err: /^kv-2 \(n-b\) has not reported: it is not live\nno replica has reported/,
+  err: /^kv-2 \(n-b\) has not reported: it is not live\nno range is in conflict/,
   code: 0,
 });
 test(raises, {

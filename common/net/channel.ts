@@ -75,197 +75,201 @@ export class Channel {
   peerNode: NodeId;
   /** When the last message arrived, an instant of Env.now(). */
   receivedAt = Number.NEGATIVE_INFINITY;
-  private readonly env: Env;
-  private readonly log: Logger;
-  private readonly self: Identity;
-  private readonly handlers: ChannelHandlers;
-  private readonly admit: ((node: NodeId) => Failure | null) | undefined;
-  private readonly config: ChannelConfig;
-  private readonly dialled: boolean;
-  private state: State = 'connecting';
-  private connection: Connection | null = null;
-  private heartbeat: Timer | null = null;
+  readonly #env: Env;
+  readonly #log: Logger;
+  readonly #self: Identity;
+  readonly #handlers: ChannelHandlers;
+  readonly #admit: ((node: NodeId) => Failure | null) | undefined;
+  readonly #config: ChannelConfig;
+  readonly #dialled: boolean;
+  #state: State = 'connecting';
+  #connection: Connection | null = null;
+  #heartbeat: Timer | null = null;
   /** Ends the attempt if a dialled channel does not open in time. */
-  private dialTimer: Timer | null = null;
-  private idleTicks = 0;
+  #dialTimer: Timer | null = null;
+  #idleTicks = 0;
 
-  private readonly outbox: Outbox;
-  private nextId = 1;
+  readonly #outbox: Outbox;
+  #nextId = 1;
   /** Requests from this id on have not been handed to the connection. */
-  private unsentFrom = 1;
-  private pending = new PendingRequests<ReplyHandler>();
-  private readonly deadlines: Deadlines;
+  #unsentFrom = 1;
+  #pending = new PendingRequests<ReplyHandler>();
+  readonly #deadlines: Deadlines;
   /** How many requests of the other end are not answered yet. */
-  private serving = 0;
+  #serving = 0;
 
   private constructor(options: ChannelOptions, peerNode: NodeId, dialled: boolean) {
-    this.env = options.env;
-    this.log = options.log;
-    this.self = options.self;
-    this.handlers = options.handlers;
-    this.admit = options.admit;
-    this.config = { ...DEFAULT_CHANNEL, ...options.config };
+    this.#env = options.env;
+    this.#log = options.log;
+    this.#self = options.self;
+    this.#handlers = options.handlers;
+    this.#admit = options.admit;
+    this.#config = { ...DEFAULT_CHANNEL, ...options.config };
     this.peerNode = peerNode;
-    this.dialled = dialled;
-    this.outbox = new Outbox(options.turnEnd ?? new TurnEnd(options.env), this.config, () => {
-      this.unsentFrom = this.nextId;
+    this.#dialled = dialled;
+    this.#outbox = new Outbox(options.turnEnd ?? new TurnEnd(options.env), this.#config, () => {
+      this.#unsentFrom = this.#nextId;
       options.flushed?.(this);
     });
-    this.deadlines = new Deadlines(options.env, (now) => this.expire(now));
+    this.#deadlines = new Deadlines(options.env, (now) => this.#expire(now));
   }
 
   /** Connects to a node. The channel can be used at once: requests wait for the handshake. */
   static dial(options: DialOptions): Channel {
     const channel = new Channel(options, options.node, true);
-    void channel.connect(options);
+    void channel.#connect(options);
     return channel;
   }
 
   /** Makes a channel of an accepted connection, and returns its handlers. */
   static accept(connection: Connection, options: ChannelOptions): ConnectionHandlers {
     const channel = new Channel(options, '', false);
-    channel.attach(connection);
-    return channel.receiver();
+    channel.#attach(connection);
+    return channel.#receiver();
   }
 
   get open(): boolean {
-    return this.state === 'open';
+    return this.#state === 'open';
   }
 
   get closed(): boolean {
-    return this.state === 'closed';
+    return this.#state === 'closed';
   }
 
   /** How many requests are not answered yet. */
   get inflight(): number {
-    return this.pending.size;
+    return this.#pending.size;
   }
 
   /** Bytes that wait to be sent. */
   get queuedBytes(): number {
-    return this.outbox.queuedBytes;
+    return this.#outbox.queuedBytes;
   }
 
   /** The other end's address, for logs. */
   get peer(): string {
-    return this.connection?.peer ?? this.peerNode;
+    return this.#connection?.peer ?? this.peerNode;
   }
 
   /** Sends a request. @param deadline an instant of Env.now() */
   request(body: RequestBody, deadline: number, handler: ReplyHandler): void {
-    const refusal = this.refusal();
+    const refusal = this.#refusal();
     if (refusal !== null) {
-      this.env.soon(() => handler.failed(refusal, this));
+      this.#env.soon(() => handler.failed(refusal, this));
       return;
     }
-    const id = this.nextId++;
-    this.pending.add(id, handler, deadline);
-    this.deadlines.add(deadline);
-    this.outbox.add(id, body);
+    const id = this.#nextId++;
+    this.#pending.add(id, handler, deadline);
+    this.#deadlines.add(deadline);
+    this.#outbox.add(id, body);
   }
 
   /** Answers request `id` of the other end. An answer to a closed channel is dropped. */
   reply(id: number, body: ReplyBody): void {
-    if (this.state === 'closed') return;
-    assert(this.serving > 0, 'one reply a request');
-    this.serving--;
-    this.outbox.add(id, body);
+    if (this.#state === 'closed') return;
+    assert(this.#serving > 0, 'one reply a request');
+    this.#serving--;
+    this.#outbox.add(id, body);
   }
 
   /** Sends a one-way frame. False, and nothing is sent, if the channel is not open or too many bytes wait. */
   send(body: OneWayBody): boolean {
-    if (this.state !== 'open') return false;
-    if (this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;
-    this.outbox.add(0, body);
+    if (this.#state !== 'open') return false;
+    if (this.#outbox.queuedBytes >= this.#config.queuedBytesMax) return false;
+    this.#outbox.add(0, body);
     return true;
   }
 
   /** Ends the requests that `which` chooses: they fail as if the connection had been lost, and answers to them are ignored. */
   giveUp(which: (handler: ReplyHandler) => boolean, reason: string): void {
-    for (const { id, handler } of this.pending.all()) {
-      if (!which(handler) || this.pending.take(id) === null) continue;
-      const error = this.unanswered(id, reason, 'UNREACHABLE');
-      if (id >= this.unsentFrom) this.outbox.withdraw(id);
+    for (const { id, handler } of this.#pending.all()) {
+      if (!which(handler) || this.#pending.take(id) === null) continue;
+      const error = this.#unanswered(id, reason, 'UNREACHABLE');
+      if (id >= this.#unsentFrom) this.#outbox.withdraw(id);
       handler.failed(error, this);
     }
   }
 
   /** Sends what is gathered and ends the connection. Requests without an answer fail. */
   close(reason: string): void {
-    this.end(new Failure('CLOSED', reason));
+    this.#end(new Failure('CLOSED', reason));
   }
 
   /** Ends the connection at once and drops what is queued. Requests without an answer fail. */
   cut(reason: string): void {
-    this.connection?.cut(reason);
-    this.end(new Failure('UNREACHABLE', reason));
+    this.#connection?.cut(reason);
+    this.#end(new Failure('UNREACHABLE', reason));
   }
 
   // ---- out -------------------------------------------------------------------------------------------------------
 
-  private refusal(): Failure | null {
-    if (this.state === 'closed') return new Failure('UNREACHABLE', `no connection to ${this.peer}`);
-    if (this.pending.size >= this.config.inflightMax || this.outbox.queuedBytes >= this.config.queuedBytesMax)
+  #refusal(): Failure | null {
+    if (this.#state === 'closed') return new Failure('UNREACHABLE', `no connection to ${this.peer}`);
+    if (
+      this.#pending.size >= this.#config.inflightMax ||
+      this.#outbox.queuedBytes >= this.#config.queuedBytesMax
+    )
       return new Failure('OVERLOADED', `too many requests under way to ${this.peer}`);
     return null;
   }
 
   /** Sends one frame at once, for the handshake. */
-  private sendNow(body: Body): void {
-    this.connection?.send(encodeEnvelope([{ id: 0, body }]));
+  #sendNow(body: Body): void {
+    this.#connection?.send(encodeEnvelope([{ id: 0, body }]));
   }
 
   // ---- in --------------------------------------------------------------------------------------------------------
 
-  private receiver(): ConnectionHandlers {
+  #receiver(): ConnectionHandlers {
     return {
-      message: (bytes) => this.message(bytes),
+      message: (bytes) => this.#message(bytes),
       closed: (reason, violation = false) => {
-        if (violation) this.malformed(reason);
-        else this.end(new Failure('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`));
+        if (violation) this.#malformed(reason);
+        else this.#end(new Failure('UNREACHABLE', `connection to ${this.peer} lost: ${reason}`));
       },
     };
   }
 
-  private message(bytes: Uint8Array): void {
-    if (this.state === 'closed') return;
-    this.idleTicks = 0;
-    this.receivedAt = this.env.now();
+  #message(bytes: Uint8Array): void {
+    if (this.#state === 'closed') return;
+    this.#idleTicks = 0;
+    this.receivedAt = this.#env.now();
     const frames = new EnvelopeReader(bytes);
-    for (let body = this.next(frames); body !== null; body = this.next(frames)) this.frame(frames.id, body);
+    for (let body = this.#next(frames); body !== null; body = this.#next(frames))
+      this.#frame(frames.id, body);
   }
 
   /** The next frame's body. Null at the end, and if the bytes are malformed, which closes the channel. */
-  private next(frames: EnvelopeReader): Body | null {
+  #next(frames: EnvelopeReader): Body | null {
     try {
       return frames.next();
     } catch (error) {
       if (!(error instanceof RangekeeperError)) throw error;
-      this.malformed(error.message);
+      this.#malformed(error.message);
       return null;
     }
   }
 
-  private malformed(fault: string): void {
-    if (this.state === 'closed') return;
-    this.log.warn({ peer: this.peer, node: this.peerNode }, `closing a connection: ${fault}`);
-    this.end(new Failure('MALFORMED', fault));
+  #malformed(fault: string): void {
+    if (this.#state === 'closed') return;
+    this.#log.warn({ peer: this.peer, node: this.peerNode }, `closing a connection: ${fault}`);
+    this.#end(new Failure('MALFORMED', fault));
   }
 
-  private frame(id: number, body: Body): void {
-    if (this.state === 'open') this.openFrame(id, body);
-    else if (this.state === 'handshake') this.helloFrame(body);
+  #frame(id: number, body: Body): void {
+    if (this.#state === 'open') this.#openFrame(id, body);
+    else if (this.#state === 'handshake') this.#helloFrame(body);
   }
 
-  private openFrame(id: number, body: Body): void {
+  #openFrame(id: number, body: Body): void {
     switch (body.kind) {
       case 'write':
       case 'get':
       case 'scan':
       case 'status':
       case 'check':
-        if (id === 0) this.malformed(`${body.kind} without a number`);
-        else this.serve(id, body);
+        if (id === 0) this.#malformed(`${body.kind} without a number`);
+        else this.#serve(id, body);
         return;
       case 'error':
       case 'write-reply':
@@ -273,7 +277,7 @@ export class Channel {
       case 'scan-reply':
       case 'status-reply':
       case 'check-reply':
-        this.settle(id, body);
+        this.#settle(id, body);
         return;
       case 'append':
       case 'append-ack':
@@ -281,156 +285,156 @@ export class Channel {
       case 'snapshot-ack':
       case 'replica-digest':
       case 'damage-verdict':
-        if (this.peerNode === '') this.malformed(`${body.kind} from a client`);
-        else this.handlers.received?.(this, body);
+        if (this.peerNode === '') this.#malformed(`${body.kind} from a client`);
+        else this.#handlers.received?.(this, body);
         return;
       case 'ping':
-        this.outbox.add(0, { kind: 'pong' });
+        this.#outbox.add(0, { kind: 'pong' });
         return;
       case 'pong':
         return;
       case 'hello':
       case 'hello-reply':
-        return this.malformed(`${body.kind} after the handshake`);
+        return this.#malformed(`${body.kind} after the handshake`);
       default:
         never(body);
     }
   }
 
-  private serve(id: number, body: RequestBody): void {
-    this.serving++;
-    const { inflightMax, queuedBytesMax } = this.config;
-    if (this.handlers.request === undefined) {
+  #serve(id: number, body: RequestBody): void {
+    this.#serving++;
+    const { inflightMax, queuedBytesMax } = this.#config;
+    if (this.#handlers.request === undefined) {
       this.reply(
         id,
         replyFromError(new Failure('INVALID_ARGUMENT', 'requests are not served on this connection')),
       );
-    } else if (this.serving > inflightMax || this.outbox.queuedBytes >= queuedBytesMax) {
+    } else if (this.#serving > inflightMax || this.#outbox.queuedBytes >= queuedBytesMax) {
       this.reply(id, replyFromError(new Failure('OVERLOADED', 'too many requests on this connection')));
     } else {
-      this.handlers.request(this, id, body);
+      this.#handlers.request(this, id, body);
     }
   }
 
   /** An answer that comes after its deadline is ignored. */
-  private settle(id: number, body: ReplyBody): void {
-    const handler = this.pending.take(id);
+  #settle(id: number, body: ReplyBody): void {
+    const handler = this.#pending.take(id);
     if (handler === null) return;
     if (body.kind === 'error') handler.failed(failureFromReply(body), this);
     else handler.replied(body, this);
   }
 
-  private expire(now: number): number | null {
+  #expire(now: number): number | null {
     let next: number | null = null;
-    for (const { id, deadline, handler } of this.pending.all()) {
+    for (const { id, deadline, handler } of this.#pending.all()) {
       if (deadline > now) {
         next = next === null ? deadline : Math.min(next, deadline);
         continue;
       }
-      this.pending.take(id);
-      if (id >= this.unsentFrom) this.outbox.withdraw(id);
-      handler.failed(this.unanswered(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
+      this.#pending.take(id);
+      if (id >= this.#unsentFrom) this.#outbox.withdraw(id);
+      handler.failed(this.#unanswered(id, `no answer from ${this.peer} in time`, 'DEADLINE'), this);
     }
     return next;
   }
 
   /** The failure of a request that will have no answer: OUTCOME_UNKNOWN if it may have left this process, else `unsent`. */
-  private unanswered(id: number, text: string, unsent: ErrorCode): Failure {
-    return new Failure(id < this.unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
+  #unanswered(id: number, text: string, unsent: ErrorCode): Failure {
+    return new Failure(id < this.#unsentFrom ? 'OUTCOME_UNKNOWN' : unsent, text);
   }
 
   // ---- life ------------------------------------------------------------------------------------------------------
 
-  private async connect({ transport, address, connectMs }: DialOptions): Promise<void> {
-    const unreachable = (text: string) => this.end(new Failure('UNREACHABLE', text));
-    this.dialTimer = this.env.after(connectMs, () => unreachable(`no handshake with ${address} in time`));
+  async #connect({ transport, address, connectMs }: DialOptions): Promise<void> {
+    const unreachable = (text: string) => this.#end(new Failure('UNREACHABLE', text));
+    this.#dialTimer = this.#env.after(connectMs, () => unreachable(`no handshake with ${address} in time`));
     try {
-      const connection = await transport.connect(address, connectMs, this.receiver());
+      const connection = await transport.connect(address, connectMs, this.#receiver());
       if (this.closed) connection.close('too late');
-      else this.attach(connection);
+      else this.#attach(connection);
     } catch (error) {
       if (error instanceof AssertionError) throw error;
       unreachable(error instanceof Error ? error.message : String(error));
     }
   }
 
-  private attach(connection: Connection): void {
-    this.connection = connection;
-    this.state = 'handshake';
-    this.heartbeat = every(this.env, this.config.idleMsMax / 4, () => this.tick());
-    if (this.dialled) this.sendNow({ kind: 'hello', protocol: PROTOCOL, ...this.self });
+  #attach(connection: Connection): void {
+    this.#connection = connection;
+    this.#state = 'handshake';
+    this.#heartbeat = every(this.#env, this.#config.idleMsMax / 4, () => this.#tick());
+    if (this.#dialled) this.#sendNow({ kind: 'hello', protocol: PROTOCOL, ...this.#self });
   }
 
-  private helloFrame(body: Body): void {
+  #helloFrame(body: Body): void {
     if (body.kind === 'error') {
-      this.end(failureFromReply(body));
+      this.#end(failureFromReply(body));
       return;
     }
-    if (body.kind !== (this.dialled ? 'hello-reply' : 'hello')) {
-      this.malformed(`${body.kind} before the handshake`);
+    if (body.kind !== (this.#dialled ? 'hello-reply' : 'hello')) {
+      this.#malformed(`${body.kind} before the handshake`);
       return;
     }
-    const fault = this.helloFault(body);
+    const fault = this.#helloFault(body);
     if (fault !== null) {
-      this.log.warn({ peer: this.peer, node: body.nodeId }, `refusing a connection: ${fault.message}`);
-      if (!this.dialled) this.sendNow(replyFromError(fault));
-      this.end(fault);
+      this.#log.warn({ peer: this.peer, node: body.nodeId }, `refusing a connection: ${fault.message}`);
+      if (!this.#dialled) this.#sendNow(replyFromError(fault));
+      this.#end(fault);
       return;
     }
-    const refusal = this.admit?.(body.nodeId) ?? null;
+    const refusal = this.#admit?.(body.nodeId) ?? null;
     if (refusal !== null) {
-      this.sendNow(replyFromError(refusal));
-      this.end(refusal);
+      this.#sendNow(replyFromError(refusal));
+      this.#end(refusal);
       return;
     }
     this.peerNode = body.nodeId;
-    if (!this.dialled) this.sendNow({ kind: 'hello-reply', protocol: PROTOCOL, ...this.self });
-    this.state = 'open';
-    this.dialTimer?.cancel();
-    if (this.connection !== null) this.outbox.open(this.connection);
-    this.handlers.opened?.(this);
+    if (!this.#dialled) this.#sendNow({ kind: 'hello-reply', protocol: PROTOCOL, ...this.#self });
+    this.#state = 'open';
+    this.#dialTimer?.cancel();
+    if (this.#connection !== null) this.#outbox.open(this.#connection);
+    this.#handlers.opened?.(this);
   }
 
-  private helloFault(hello: { protocol: number; clusterId: string; nodeId: NodeId }): Failure | null {
+  #helloFault(hello: { protocol: number; clusterId: string; nodeId: NodeId }): Failure | null {
     if (hello.protocol !== PROTOCOL)
       return new Failure('WRONG_CLUSTER', `protocol ${hello.protocol}, not ${PROTOCOL}`);
-    if (hello.clusterId !== this.self.clusterId)
-      return new Failure('WRONG_CLUSTER', `cluster ${hello.clusterId}, not ${this.self.clusterId}`);
-    if (this.dialled && hello.nodeId !== this.peerNode)
+    if (hello.clusterId !== this.#self.clusterId)
+      return new Failure('WRONG_CLUSTER', `cluster ${hello.clusterId}, not ${this.#self.clusterId}`);
+    if (this.#dialled && hello.nodeId !== this.peerNode)
       return new Failure('UNREACHABLE', `node ${hello.nodeId} answers instead of ${this.peerNode}`);
     return null;
   }
 
   /** Counts ticks, not time: if this process was paused, that must not look as if the other end had been idle. */
-  private tick(): void {
-    if (this.idleTicks >= 4) {
-      this.end(new Failure('UNREACHABLE', `nothing has come from ${this.peer} for too long`));
+  #tick(): void {
+    if (this.#idleTicks >= 4) {
+      this.#end(new Failure('UNREACHABLE', `nothing has come from ${this.peer} for too long`));
       return;
     }
-    if (this.idleTicks > 0 && this.state === 'open') this.outbox.add(0, { kind: 'ping' });
-    this.idleTicks++;
+    if (this.#idleTicks > 0 && this.#state === 'open') this.#outbox.add(0, { kind: 'ping' });
+    this.#idleTicks++;
   }
 
   /**
    * Closes the channel if nothing has come for half of idleMsMax. To be called if there is another reason to think the node dead.
    */
   closeIfIdle(reason: string): void {
-    if (this.idleTicks >= 2 || this.state !== 'open') this.end(new Failure('UNREACHABLE', reason));
+    if (this.#idleTicks >= 2 || this.#state !== 'open') this.#end(new Failure('UNREACHABLE', reason));
   }
 
-  private end(error: Failure): void {
-    if (this.state === 'closed') return;
-    if (error.code === 'CLOSED') this.outbox.flush();
-    this.state = 'closed';
-    this.outbox.close();
-    this.dialTimer?.cancel();
-    this.heartbeat?.cancel();
-    this.deadlines.cancel();
-    this.connection?.close(error.message);
-    const abandoned = this.pending;
-    this.pending = new PendingRequests<ReplyHandler>();
+  #end(error: Failure): void {
+    if (this.#state === 'closed') return;
+    if (error.code === 'CLOSED') this.#outbox.flush();
+    this.#state = 'closed';
+    this.#outbox.close();
+    this.#dialTimer?.cancel();
+    this.#heartbeat?.cancel();
+    this.#deadlines.cancel();
+    this.#connection?.close(error.message);
+    const abandoned = this.#pending;
+    this.#pending = new PendingRequests<ReplyHandler>();
     for (const { id, handler } of abandoned.all())
-      handler.failed(this.unanswered(id, error.message, 'UNREACHABLE'), this);
-    this.handlers.closed?.(this, error);
+      handler.failed(this.#unanswered(id, error.message, 'UNREACHABLE'), this);
+    this.#handlers.closed?.(this, error);
   }
 }

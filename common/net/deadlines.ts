@@ -4,35 +4,35 @@
 import type { Env, Timer } from '../base/env.ts';
 
 export class Deadlines {
-  private readonly env: Env;
-  private readonly expire: (now: number) => number | null;
-  private timer: Timer | null = null;
-  private at = Number.POSITIVE_INFINITY;
+  readonly #env: Env;
+  readonly #expire: (now: number) => number | null;
+  #timer: Timer | null = null;
+  #at = Number.POSITIVE_INFINITY;
 
   /** @param expire ends everything that is due at `now`, and returns the next deadline; null: nothing waits */
   constructor(env: Env, expire: (now: number) => number | null) {
-    this.env = env;
-    this.expire = expire;
+    this.#env = env;
+    this.#expire = expire;
   }
 
   /** Adds a deadline, an instant of Env.now(). */
   add(deadline: number): void {
-    if (deadline >= this.at) return;
-    this.timer?.cancel();
-    this.at = deadline;
-    this.timer = this.env.after(Math.max(0, deadline - this.env.now()), () => this.fire());
+    if (deadline >= this.#at) return;
+    this.#timer?.cancel();
+    this.#at = deadline;
+    this.#timer = this.#env.after(Math.max(0, deadline - this.#env.now()), () => this.#fire());
   }
 
   cancel(): void {
-    this.timer?.cancel();
-    this.timer = null;
-    this.at = Number.POSITIVE_INFINITY;
+    this.#timer?.cancel();
+    this.#timer = null;
+    this.#at = Number.POSITIVE_INFINITY;
   }
 
-  private fire(): void {
-    this.at = Number.POSITIVE_INFINITY;
-    this.timer = null;
-    const next = this.expire(this.env.now());
+  #fire(): void {
+    this.#at = Number.POSITIVE_INFINITY;
+    this.#timer = null;
+    const next = this.#expire(this.#env.now());
     if (next !== null) this.add(next);
   }
 }

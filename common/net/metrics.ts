@@ -18,7 +18,7 @@ interface Family {
 }
 
 export class Metrics {
-  private readonly families = new Map<string, Family>();
+  readonly #families = new Map<string, Family>();
 
   /** A number that only rises. By convention its name ends in `_total`. */
   counter(name: string, help: string, labels: Labels = {}): Counter {
@@ -28,23 +28,23 @@ export class Metrics {
         counter.value += amount;
       },
     };
-    this.register('counter', name, help, labels, () => counter.value);
+    this.#register('counter', name, help, labels, () => counter.value);
     return counter;
   }
 
   gauge(name: string, help: string, read: () => number, labels: Labels = {}): void {
-    this.register('gauge', name, help, labels, read);
+    this.#register('gauge', name, help, labels, read);
   }
 
   /** Gauges whose labels are known only at the request. */
   gauges(name: string, help: string, read: () => Iterable<readonly [Labels, number]>): void {
-    this.families.set(name, { type: 'gauge', help, series: new Map(), found: read });
+    this.#families.set(name, { type: 'gauge', help, series: new Map(), found: read });
   }
 
   /** Prometheus' text exposition format, version 0.0.4. */
   text(): string {
     const lines: string[] = [];
-    for (const [name, { type, help, series, found }] of this.families) {
+    for (const [name, { type, help, series, found }] of this.#families) {
       lines.push(`# HELP ${name} ${help}`, `# TYPE ${name} ${type}`);
       for (const [labels, read] of series) lines.push(`${name}${labels} ${read()}`);
       for (const [labels, value] of found()) lines.push(`${name}${formatLabels(labels)} ${value}`);
@@ -52,17 +52,11 @@ export class Metrics {
     return `${lines.join('\n')}\n`;
   }
 
-  private register(
-    type: Family['type'],
-    name: string,
-    help: string,
-    labels: Labels,
-    read: () => number,
-  ): void {
-    let family = this.families.get(name);
+  #register(type: Family['type'], name: string, help: string, labels: Labels, read: () => number): void {
+    let family = this.#families.get(name);
     if (family === undefined) {
       family = { type, help, series: new Map(), found: () => [] };
-      this.families.set(name, family);
+      this.#families.set(name, family);
     }
     family.series.set(formatLabels(labels), read);
   }

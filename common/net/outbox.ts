@@ -22,65 +22,65 @@ export interface MessageGoals {
 }
 
 export class Outbox implements Gathered {
-  private readonly turnEnd: TurnEnd;
-  private readonly goals: MessageGoals;
-  private readonly onFlush: () => void;
-  private readonly gathered = new EnvelopeWriter();
+  readonly #turnEnd: TurnEnd;
+  readonly #goals: MessageGoals;
+  readonly #onFlush: () => void;
+  readonly #gathered = new EnvelopeWriter();
   /** Complete messages that wait for the connection. */
-  private held: Bytes[] = [];
-  private heldBytes = 0;
+  #held: Bytes[] = [];
+  #heldBytes = 0;
   /** Ids of requests that must not be sent any more. */
-  private readonly withdrawn = new Set<number>();
-  private connection: Connection | null = null;
-  private flushDue = false;
+  readonly #withdrawn = new Set<number>();
+  #connection: Connection | null = null;
+  #flushDue = false;
 
   /** @param onFlush called whenever everything added so far has been handed to the connection */
   constructor(turnEnd: TurnEnd, goals: MessageGoals, onFlush: () => void) {
-    this.turnEnd = turnEnd;
-    this.goals = goals;
-    this.onFlush = onFlush;
+    this.#turnEnd = turnEnd;
+    this.#goals = goals;
+    this.#onFlush = onFlush;
   }
 
   get queuedBytes(): number {
-    return (this.connection?.queuedBytes ?? 0) + this.heldBytes + this.gathered.bytes;
+    return (this.#connection?.queuedBytes ?? 0) + this.#heldBytes + this.#gathered.bytes;
   }
 
   /** Adds a frame, which is copied. */
   add(id: number, body: Body): void {
-    this.gathered.add(id, body);
-    if (this.isFull(body)) this.seal();
-    else if (!this.flushDue && this.connection !== null) {
-      this.flushDue = true;
-      this.turnEnd.add(this);
+    this.#gathered.add(id, body);
+    if (this.#isFull(body)) this.#seal();
+    else if (!this.#flushDue && this.#connection !== null) {
+      this.#flushDue = true;
+      this.#turnEnd.add(this);
     }
   }
 
   open(connection: Connection): void {
-    this.connection = connection;
+    this.#connection = connection;
     this.flush();
   }
 
   flush(): void {
-    this.flushDue = false;
-    this.sendAll();
+    this.#flushDue = false;
+    this.#sendAll();
   }
 
   /** Takes back a request that has not been handed to the connection. The caller reports that it was not sent. */
   withdraw(id: number): void {
-    this.withdrawn.add(id);
+    this.#withdrawn.add(id);
   }
 
   /** Drops everything. Nothing is sent any more. */
   close(): void {
-    this.connection = null;
-    this.held = [];
-    this.heldBytes = 0;
-    this.gathered.clear();
+    this.#connection = null;
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#gathered.clear();
   }
 
-  private isFull({ kind }: Body): boolean {
-    const { bytes, frames } = this.gathered;
-    const { messageBytesGoal, messageGetsGoal, messageValuesGoal, messagePagesGoal } = this.goals;
+  #isFull({ kind }: Body): boolean {
+    const { bytes, frames } = this.#gathered;
+    const { messageBytesGoal, messageGetsGoal, messageValuesGoal, messagePagesGoal } = this.#goals;
     if (bytes >= messageBytesGoal) return true;
     switch (kind) {
       case 'get':
@@ -94,24 +94,24 @@ export class Outbox implements Gathered {
     }
   }
 
-  private seal(): void {
-    const message = this.gathered.take();
-    this.held.push(message);
-    this.heldBytes += message.length;
-    this.sendAll();
+  #seal(): void {
+    const message = this.#gathered.take();
+    this.#held.push(message);
+    this.#heldBytes += message.length;
+    this.#sendAll();
   }
 
-  private sendAll(): void {
-    if (this.connection === null || (this.gathered.frames === 0 && this.held.length === 0)) return;
-    if (this.gathered.frames > 0) this.held.push(this.gathered.take());
-    for (const message of this.held) {
-      const left = this.withdrawn.size === 0 ? message : without(message, this.withdrawn);
-      if (left !== null) this.connection.send(left);
+  #sendAll(): void {
+    if (this.#connection === null || (this.#gathered.frames === 0 && this.#held.length === 0)) return;
+    if (this.#gathered.frames > 0) this.#held.push(this.#gathered.take());
+    for (const message of this.#held) {
+      const left = this.#withdrawn.size === 0 ? message : without(message, this.#withdrawn);
+      if (left !== null) this.#connection.send(left);
     }
-    this.held = [];
-    this.heldBytes = 0;
-    this.withdrawn.clear();
-    this.onFlush();
+    this.#held = [];
+    this.#heldBytes = 0;
+    this.#withdrawn.clear();
+    this.#onFlush();
   }
 }
 

@@ -37,14 +37,14 @@ export interface PeersOptions {
 }
 
 export class Peers {
-  private readonly options: PeersOptions;
-  private readonly config: PeersConfig;
-  private readonly peers = new Map<NodeId, Peer>();
-  private closed = false;
+  readonly #options: PeersOptions;
+  readonly #config: PeersConfig;
+  readonly #peers = new Map<NodeId, Peer>();
+  #closed = false;
 
   constructor(options: PeersOptions) {
-    this.options = { ...options, turnEnd: options.turnEnd ?? new TurnEnd(options.env) };
-    this.config = { ...DEFAULT_PEERS, ...options.config };
+    this.#options = { ...options, turnEnd: options.turnEnd ?? new TurnEnd(options.env) };
+    this.#config = { ...DEFAULT_PEERS, ...options.config };
   }
 
   /**
@@ -53,69 +53,69 @@ export class Peers {
    * @param life changes each time the node comes up, so that it is dialled again
    */
   setAddress(node: NodeId, address: string | null, life: string | null = null): void {
-    const known = this.peers.get(node);
+    const known = this.#peers.get(node);
     if (known !== undefined) known.setAddress(address, life);
-    else if (address !== null && !this.closed)
-      this.peers.set(
+    else if (address !== null && !this.#closed)
+      this.#peers.set(
         node,
-        new Peer(node, address, life, this.options, this.config, (peer) => this.forget(peer)),
+        new Peer(node, address, life, this.#options, this.#config, (peer) => this.#forget(peer)),
       );
   }
 
-  private forget(peer: Peer): void {
-    if (this.peers.get(peer.node) === peer) this.peers.delete(peer.node);
+  #forget(peer: Peer): void {
+    if (this.#peers.get(peer.node) === peer) this.#peers.delete(peer.node);
   }
 
   /** Nodes with an address, or with a channel although they have none any more. */
   get known(): readonly NodeId[] {
-    return [...this.peers.keys()];
+    return [...this.#peers.keys()];
   }
 
   /** To be called if there is a reason to think the node dead. Closes its channel if nothing has come on it lately. */
   suspect(node: NodeId, reason: string): void {
-    this.peers.get(node)?.channel?.closeIfIdle(reason);
+    this.#peers.get(node)?.channel?.closeIfIdle(reason);
   }
 
   /** Ends the requests to the node that `which` chooses, as {@link Channel.giveUp} does. */
   giveUp(node: NodeId, which: (handler: PeerReplyHandler) => boolean, reason: string): void {
-    this.peers.get(node)?.channel?.giveUp(which, reason);
+    this.#peers.get(node)?.channel?.giveUp(which, reason);
   }
 
   /** Makes the channel now, without waiting for a first use. */
   keep(node: NodeId): void {
-    this.peers.get(node)?.connect();
+    this.#peers.get(node)?.connect();
   }
 
   /** Whether a channel to the node is open, with the handshake done. */
   isOpen(node: NodeId): boolean {
-    return this.peers.get(node)?.channel?.open ?? false;
+    return this.#peers.get(node)?.channel?.open ?? false;
   }
 
   /** Whether a request would fail at once: the node has no address, or the last attempt failed and the next is not due. */
   isDown(node: NodeId): boolean {
-    return this.peers.get(node)?.down ?? true;
+    return this.#peers.get(node)?.down ?? true;
   }
 
   /** Sends a request to a node. It waits while the channel is being made. @param deadline an instant of Env.now() */
   request(node: NodeId, body: RequestBody, deadline: number, handler: PeerReplyHandler): void {
-    const channel = this.peers.get(node)?.connect() ?? null;
+    const channel = this.#peers.get(node)?.connect() ?? null;
     if (channel !== null) {
       channel.request(body, deadline, handler);
       return;
     }
     const error = new Failure('UNREACHABLE', `no connection to node ${node}`);
-    this.options.env.soon(() => handler.failed(error, null));
+    this.#options.env.soon(() => handler.failed(error, null));
   }
 
   /** Sends a one-way frame. False, and nothing is sent, if no channel is open or too many bytes wait. */
   send(node: NodeId, body: OneWayBody): boolean {
-    return this.peers.get(node)?.connect()?.send(body) ?? false;
+    return this.#peers.get(node)?.connect()?.send(body) ?? false;
   }
 
   close(): void {
-    this.closed = true;
-    for (const peer of this.peers.values()) peer.close();
-    this.peers.clear();
+    this.#closed = true;
+    for (const peer of this.#peers.values()) peer.close();
+    this.#peers.clear();
   }
 }
 
@@ -132,14 +132,14 @@ type PeerState =
 
 class Peer {
   readonly node: NodeId;
-  private readonly options: PeersOptions;
-  private readonly config: PeersConfig;
-  private readonly forget: (peer: Peer) => void;
-  private address: string | null;
-  private life: string | null;
-  private state: PeerState = { kind: 'idle' };
+  readonly #options: PeersOptions;
+  readonly #config: PeersConfig;
+  readonly #forget: (peer: Peer) => void;
+  #address: string | null;
+  #life: string | null;
+  #state: PeerState = { kind: 'idle' };
   /** Failed attempts in a row. */
-  private failures = 0;
+  #failures = 0;
 
   /** @param forget called once the node has neither an address nor a channel */
   constructor(
@@ -151,59 +151,61 @@ class Peer {
     forget: (peer: Peer) => void,
   ) {
     this.node = node;
-    this.address = address;
-    this.life = life;
-    this.options = options;
-    this.config = config;
-    this.forget = forget;
+    this.#address = address;
+    this.#life = life;
+    this.#options = options;
+    this.#config = config;
+    this.#forget = forget;
   }
 
   get channel(): Channel | null {
-    return this.state.kind === 'channel' ? this.state.channel : null;
+    return this.#state.kind === 'channel' ? this.#state.channel : null;
   }
 
   get down(): boolean {
-    return this.state.kind === 'backoff' || (this.state.kind === 'idle' && this.address === null);
+    return this.#state.kind === 'backoff' || (this.#state.kind === 'idle' && this.#address === null);
   }
 
   /** The channel, which is made if necessary; null: there is no address, or the backoff is not over. */
   connect(): Channel | null {
-    if (this.state.kind === 'idle') this.dial();
+    if (this.#state.kind === 'idle') this.#dial();
     return this.channel;
   }
 
   setAddress(address: string | null, life: string | null): void {
-    const moved = address !== this.address;
-    if (!moved && life === this.life) return;
-    this.address = address;
-    this.life = life;
+    const moved = address !== this.#address;
+    if (!moved && life === this.#life) return;
+    this.#address = address;
+    this.#life = life;
     if (address === null) {
-      this.stopWaiting();
-      if (this.state.kind === 'idle') this.forget(this);
+      this.#stopWaiting();
+      if (this.#state.kind === 'idle') this.#forget(this);
       return;
     }
-    const wasUsed = this.state.kind !== 'idle';
-    this.failures = 0;
-    this.stopWaiting();
+    const wasUsed = this.#state.kind !== 'idle';
+    this.#failures = 0;
+    this.#stopWaiting();
     // An attempt under way began before the node came up. An open channel to the node's former life closes by itself.
     if (moved || this.channel?.open === false) this.channel?.close(`node ${this.node} is now at ${address}`);
-    if (wasUsed) this.redial();
+    if (wasUsed) this.#redial();
   }
 
   close(): void {
-    this.address = null;
-    this.stopWaiting();
+    this.#address = null;
+    this.#stopWaiting();
     this.channel?.close('closing');
   }
 
-  private stopWaiting(): void {
-    if (this.state.kind !== 'backoff') return;
-    this.state.timer.cancel();
-    this.state = { kind: 'idle' };
+  #stopWaiting(): void {
+    if (this.#state.kind !== 'backoff') return;
+    this.#state.timer.cancel();
+    this.#state = { kind: 'idle' };
   }
 
-  private dial(): void {
-    const { address, options, config } = this;
+  #dial(): void {
+    const address = this.#address;
+    const options = this.#options;
+    const config = this.#config;
     if (address === null) return;
     const { handlers } = options;
     const channel = Channel.dial({
@@ -218,33 +220,33 @@ class Peer {
       ...(options.turnEnd === undefined ? {} : { turnEnd: options.turnEnd }),
       handlers: {
         opened: (channel) => {
-          this.failures = 0;
+          this.#failures = 0;
           handlers.opened?.(channel);
         },
         received: (channel, body) => handlers.received?.(channel, body),
         closed: (channel, error) => {
-          this.lost(channel);
+          this.#lost(channel);
           handlers.closed?.(channel, error);
         },
       },
     });
-    this.state = { kind: 'channel', channel };
+    this.#state = { kind: 'channel', channel };
   }
 
-  private lost(channel: Channel): void {
+  #lost(channel: Channel): void {
     if (this.channel !== channel) return;
-    this.state = { kind: 'idle' };
-    if (this.address === null) {
-      this.forget(this);
+    this.#state = { kind: 'idle' };
+    if (this.#address === null) {
+      this.#forget(this);
       return;
     }
-    const { env } = this.options;
-    const ms = jittered(backoffMs(this.config.backoff, this.failures++), env);
-    this.state = { kind: 'backoff', timer: env.after(ms, () => this.redial()) };
+    const { env } = this.#options;
+    const ms = jittered(backoffMs(this.#config.backoff, this.#failures++), env);
+    this.#state = { kind: 'backoff', timer: env.after(ms, () => this.#redial()) };
   }
 
-  private redial(): void {
-    this.stopWaiting();
+  #redial(): void {
+    this.#stopWaiting();
     this.connect();
   }
 }

@@ -9,30 +9,30 @@ export interface Gathered {
 }
 
 export class TurnEnd {
-  private readonly env: Env;
-  private waiting: Gathered[] = [];
-  private due = false;
+  readonly #env: Env;
+  #waiting: Gathered[] = [];
+  #due = false;
 
   constructor(env: Env) {
-    this.env = env;
+    this.#env = env;
   }
 
   /** Flushes `gathered` at the end of this turn. It must not be added again before that. */
   add(gathered: Gathered): void {
-    this.waiting.push(gathered);
-    if (this.due) return;
-    this.due = true;
-    this.env.soon(() => {
-      this.due = false;
+    this.#waiting.push(gathered);
+    if (this.#due) return;
+    this.#due = true;
+    this.#env.soon(() => {
+      this.#due = false;
       this.flush();
     });
   }
 
   /** Flushes now, in the order in which they were added. */
   flush(): void {
-    const { waiting } = this;
+    const waiting = this.#waiting;
     if (waiting.length === 0) return;
-    this.waiting = [];
+    this.#waiting = [];
     for (const gathered of waiting) gathered.flush();
   }
 }

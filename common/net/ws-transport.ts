@@ -24,10 +24,10 @@ const SOCKET_OPTIONS = {
 } as const;
 
 export class WsTransport implements Transport {
-  private readonly env: Env;
+  readonly #env: Env;
 
   constructor(env: Env) {
-    this.env = env;
+    this.#env = env;
   }
 
   connect(address: string, timeoutMs: number, handlers: ConnectionHandlers): Promise<Connection> {
@@ -45,7 +45,13 @@ export class WsTransport implements Transport {
       socket.once('open', () => {
         assert(stream !== null, 'a WebSocket opens after its upgrade');
         socket.off('error', refused);
-        const connection = new WsConnection({ socket, stream, isMasked: true, peer: address, env: this.env });
+        const connection = new WsConnection({
+          socket,
+          stream,
+          isMasked: true,
+          peer: address,
+          env: this.#env,
+        });
         connection.attach(handlers);
         resolve(connection);
       });
@@ -81,69 +87,69 @@ interface WsEnd {
 
 class WsConnection implements Connection {
   readonly peer: string;
-  private readonly socket: WebSocket;
-  private readonly stream: Duplex;
-  private readonly isMasked: boolean;
-  private readonly env: Env;
+  readonly #socket: WebSocket;
+  readonly #stream: Duplex;
+  readonly #isMasked: boolean;
+  readonly #env: Env;
   /** Null once closed. */
-  private handlers: ConnectionHandlers | null = null;
+  #handlers: ConnectionHandlers | null = null;
 
   constructor({ socket, stream, isMasked, peer, env }: WsEnd) {
-    this.socket = socket;
-    this.stream = stream;
-    this.isMasked = isMasked;
+    this.#socket = socket;
+    this.#stream = stream;
+    this.#isMasked = isMasked;
     this.peer = peer;
-    this.env = env;
+    this.#env = env;
   }
 
   attach(handlers: ConnectionHandlers): void {
-    this.handlers = handlers;
+    this.#handlers = handlers;
     let reason = 'closed by the other end';
     let violation = false;
-    this.socket.on('message', (data, isBinary) => {
-      if (isBinary && data instanceof Uint8Array) this.handlers?.message(data);
+    this.#socket.on('message', (data, isBinary) => {
+      if (isBinary && data instanceof Uint8Array) this.#handlers?.message(data);
       else {
-        this.detach()?.closed('a text message', true);
-        this.socket.close();
+        this.#detach()?.closed('a text message', true);
+        this.#socket.close();
       }
     });
-    this.socket.on('error', (error: Error & { code?: string }) => {
+    this.#socket.on('error', (error: Error & { code?: string }) => {
       reason = error.message;
       violation = error.code?.startsWith('WS_ERR_') ?? false;
     });
-    this.socket.on('close', () => this.detach()?.closed(reason, violation));
+    this.#socket.on('close', () => this.#detach()?.closed(reason, violation));
   }
 
   get queuedBytes(): number {
-    return this.socket.bufferedAmount;
+    return this.#socket.bufferedAmount;
   }
 
   /** Without compression ws writes at once, so messages keep their order whichever way they are written. */
   send(bytes: Uint8Array): void {
-    if (this.handlers === null || this.socket.readyState !== WebSocket.OPEN) return;
-    if (bytes.length > WS_FRAME_BYTES_MAX) this.socket.send(bytes);
-    else this.stream.write(wsFrame(bytes, this.isMasked));
+    if (this.#handlers === null || this.#socket.readyState !== WebSocket.OPEN) return;
+    if (bytes.length > WS_FRAME_BYTES_MAX) this.#socket.send(bytes);
+    else this.#stream.write(wsFrame(bytes, this.#isMasked));
   }
 
   close(reason: string): void {
-    if (this.leave(reason)) this.socket.close();
+    if (this.#leave(reason)) this.#socket.close();
   }
 
   cut(reason: string): void {
-    if (this.leave(reason)) this.socket.terminate();
+    if (this.#leave(reason)) this.#socket.terminate();
   }
 
   /** False if the connection had ended before. */
-  private leave(reason: string): boolean {
-    const handlers = this.detach();
+  #leave(reason: string): boolean {
+    const handlers = this.#detach();
     if (handlers === null) return false;
-    this.env.soon(() => handlers.closed(reason));
+    this.#env.soon(() => handlers.closed(reason));
     return true;
   }
 
-  private detach(): ConnectionHandlers | null {
-    const { handlers } = this;
-    this.handlers = null;
+  #detach(): ConnectionHandlers | null {
+    const handlers = this.#handlers;
+    this.#handlers = null;
     return handlers;
   }
 }

@@ -30,23 +30,23 @@ const SMALL_MESSAGES_MAX = 16;
 
 /** Gathers frames into one message. */
 export class EnvelopeWriter {
-  private readonly writer = new Writer();
+  readonly #writer = new Writer();
   /** The expected size of the next message, from that of the last messages that were not small. */
-  private bytesExpected = MESSAGE_BYTES_MIN;
+  #bytesExpected = MESSAGE_BYTES_MIN;
   /** Whether the writer's memory has been given away with a message. */
-  private handedOver = true;
-  private smallMessages = 0;
+  #handedOver = true;
+  #smallMessages = 0;
   frames = 0;
 
   /** Bytes gathered so far. */
   get bytes(): number {
-    return this.frames === 0 ? 0 : this.writer.pos;
+    return this.frames === 0 ? 0 : this.#writer.pos;
   }
 
   /** Adds a frame, which is copied. */
   add(id: number, body: Body): void {
-    if (this.frames === 0) this.begin();
-    const { writer } = this;
+    if (this.frames === 0) this.#begin();
+    const writer = this.#writer;
     const codec = codecOf(body);
     const size = codec.size(body);
     putFrameHead(writer, id, bytes(codec.field), size);
@@ -56,30 +56,30 @@ export class EnvelopeWriter {
     this.frames++;
   }
 
-  private begin(): void {
-    if (this.handedOver) this.writer.begin(this.bytesExpected);
-    else this.writer.beginAgain();
-    this.handedOver = false;
+  #begin(): void {
+    if (this.#handedOver) this.#writer.begin(this.#bytesExpected);
+    else this.#writer.beginAgain();
+    this.#handedOver = false;
   }
 
   /** Returns the message, and empties the writer. */
   take(): Bytes {
-    const message = this.frames === 0 ? emptyBytes : this.detach();
+    const message = this.frames === 0 ? emptyBytes : this.#detach();
     assert(message.length <= LIMITS.messageBytesMax, 'a message keeps its limit');
     this.clear();
     return message;
   }
 
   /** A large message is handed over with its memory. A small one is copied, so that the large memory is used again. */
-  private detach(): Bytes {
-    const written = this.writer.written();
+  #detach(): Bytes {
+    const written = this.#writer.written();
     const { length } = written;
-    const isSmall = length < this.writer.buf.length / 4 && this.smallMessages < SMALL_MESSAGES_MAX;
-    this.smallMessages = isSmall ? this.smallMessages + 1 : 0;
+    const isSmall = length < this.#writer.buf.length / 4 && this.#smallMessages < SMALL_MESSAGES_MAX;
+    this.#smallMessages = isSmall ? this.#smallMessages + 1 : 0;
     if (isSmall) return Buffer.from(written);
-    const decayed = this.bytesExpected - (this.bytesExpected >>> 3);
-    this.bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3), decayed);
-    this.handedOver = true;
+    const decayed = this.#bytesExpected - (this.#bytesExpected >>> 3);
+    this.#bytesExpected = Math.max(MESSAGE_BYTES_MIN, length + (length >>> 3), decayed);
+    this.#handedOver = true;
     return written;
   }
 
@@ -108,27 +108,27 @@ export function encodeEnvelope(frames: Iterable<Frame>): Bytes {
 export class EnvelopeReader {
   /** The id of the frame that was read last. */
   id = 0;
-  private readonly reader: Reader;
+  readonly #reader: Reader;
 
   constructor(message: Bytes) {
-    this.reader = new Reader(message);
+    this.#reader = new Reader(message);
   }
 
   /** The next frame's body; null after the last one. Throws RangekeeperError MALFORMED, after which nothing more may be read. */
   next(): Body | null {
-    const { reader } = this;
+    const reader = this.#reader;
     try {
       if (reader.pos === 0) check(reader.len <= LIMITS.messageBytesMax, 'message too long');
       if (reader.pos >= reader.len) return null;
       check(reader.fieldTag() === ENVELOPE.frames, 'not an envelope');
-      return this.frame();
+      return this.#frame();
     } catch (error) {
       throw malformed(error);
     }
   }
 
-  private frame(): Body {
-    const { reader } = this;
+  #frame(): Body {
+    const reader = this.#reader;
     const outerEnd = reader.enter();
     this.id = 0;
     let body: Body | null = null;

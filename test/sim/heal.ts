@@ -3,6 +3,7 @@
 // acknowledged.
 
 import { RangekeeperError } from '../../common/base/errors.ts';
+import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
 import type { RangeId } from '../../common/model/ids.ts';
 import { type KeyRange, wholeKeySpace } from '../../common/model/key-range.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
@@ -132,15 +133,22 @@ interface Placed {
 }
 
 function statusesOf(cluster: Cluster): ReadonlyMap<number, readonly Placed[]> {
+  const descriptors = new Map(cluster.descriptors.map((descriptor) => [descriptor.id, descriptor]));
   const byRange = new Map<number, Placed[]>();
   for (const node of cluster.nodes) {
     const status: NodeStatus | undefined = node.node?.status();
     for (const replica of status?.replicas ?? []) {
+      if (isUnknown(descriptors.get(replica.range), replica, status?.node)) continue;
       const placed = byRange.get(replica.range) ?? [];
       byRange.set(replica.range, [...placed, { node, status: replica }]);
     }
   }
   return byRange;
+}
+
+/** ZooKeeper went back to before the replica was added: it is kept, and nobody uses it (R9). */
+function isUnknown(descriptor: Descriptor | undefined, { inc }: ReplicaStatus, node = ''): boolean {
+  return descriptor !== undefined && incOf(descriptor, node) === undefined && inc >= descriptor.nextInc;
 }
 
 /** Why the replicas are not yet what they should be; null: they are. */

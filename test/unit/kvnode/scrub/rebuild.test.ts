@@ -170,6 +170,18 @@ test('a node waits while the owner of one of its ranges is not live', async (t) 
   t.is(c.damage, null);
 });
 
+test('it waits for an owner, too, while enough other in-sync replicas are live', async (t) => {
+  const { cluster, a, b, c } = await nodes();
+  await cluster.place({ id: 1, owner: a, members: [a, b, c], minInSync: 1 });
+  await cluster.world.until(a.session.close());
+  c.begin();
+  await cluster.pass();
+  t.is(c.damage, null);
+  await cluster.place({ id: 1, owner: b, members: [b, c], minInSync: 1 });
+  await cluster.pass();
+  t.is(c.damage, 'its row is wrong');
+});
+
 test('a node waits while too few in-sync replicas would be left', async (t) => {
   const { cluster, a, b, c } = await nodes();
   await cluster.place({ id: 1, owner: a, members: [a, c], minInSync: 2 });

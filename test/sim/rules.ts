@@ -271,7 +271,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a write that waits at a deposed owner is sent to the next one': [
       CHANNEL,
-      "const error = this.unanswered(id, reason, 'UNREACHABLE');",
+      "const error = this.#unanswered(id, reason, 'UNREACHABLE');",
     ],
     'a retry that is told so ends': [
       WRITE_CALL,
@@ -315,7 +315,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   Bounds: {
     'a connection takes no more': [
       CHANNEL,
-      'this.outbox.queuedBytes >= this.config.queuedBytesMax) return false;',
+      'this.#outbox.queuedBytes >= this.#config.queuedBytesMax) return false;',
     ],
     'a request finds a connection full': [CHANNEL, "return new Failure('OVERLOADED', `too many requests"],
     'a request comes where answers wait': [CHANNEL, "new Failure('OVERLOADED', 'too many requests on"],

@@ -24,7 +24,7 @@ import type {
 } from '../common/wire/messages.ts';
 import type { RangeHost } from './range/range-host.ts';
 import type { Answerable } from './range/waiting-writes.ts';
-import { CorruptDataError } from './storage/errors.ts';
+import { CorruptDataError } from './storage/data-errors.ts';
 import type { Page, Storage } from './storage/storage.ts';
 
 export interface ClientServiceOptions {

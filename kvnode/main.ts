@@ -32,7 +32,7 @@ import {
 import { serveNode } from './process/serving.ts';
 import { Stage } from './process/stage.ts';
 import { collectOnMainThread } from './process/v8-and-malloc.ts';
-import { CorruptDataError } from './storage/errors.ts';
+import { CorruptDataError } from './storage/data-errors.ts';
 import { levelWith } from './storage/state/level-engine.ts';
 import type { Storage } from './storage/storage.ts';
 import { admit } from './zk/cluster-membership.ts';

@@ -7,8 +7,8 @@ import type { NodeId } from '../common/model/ids.ts';
 import type { TurnEnd } from '../common/net/turn-end.ts';
 import type { OneWayBody } from '../common/wire/messages.ts';
 import type { IntentExecutor } from './intent-executor.ts';
+import { toFrame } from './range/append-frames.ts';
 import type { RangeHost } from './range/range-host.ts';
-import { toFrame } from './range/wire.ts';
 import type { Ready, ReplicaEvent } from './replica/replica-messages.ts';
 
 /** Followers apply at most this many bytes in one turn, so that the log, acknowledgements and heartbeats do not wait for a long backlog. */

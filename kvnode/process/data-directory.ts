@@ -9,7 +9,7 @@ import {
   DataDirectoryLockedError,
   DataFormatError,
   isDiskFull,
-} from '../storage/errors.ts';
+} from '../storage/data-errors.ts';
 import { openStorage, type StorageOptions } from '../storage/open.ts';
 import type { Storage } from '../storage/storage.ts';
 

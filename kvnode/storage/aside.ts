@@ -4,6 +4,7 @@
 import { join } from 'node:path';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
+import { type LockDirectory, lockDirectory } from './directory-lock.ts';
 import { type Disk, realDisk } from './disk.ts';
 import {
   ASIDE_DIRECTORY,
@@ -15,7 +16,6 @@ import {
   pathsOf,
   STATE_DIRECTORY,
 } from './files.ts';
-import { type LockDirectory, lockDirectory } from './lock.ts';
 import { type NodeFile, readNodeFile } from './node-file.ts';
 
 export interface AsideOptions {

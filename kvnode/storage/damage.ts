@@ -4,8 +4,8 @@
 
 import { toBytes } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
+import { CorruptDataError } from './data-errors.ts';
 import type { Disk } from './disk.ts';
-import { CorruptDataError } from './errors.ts';
 import type { Paths } from './files.ts';
 
 export class DamageReport {

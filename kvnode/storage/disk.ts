@@ -25,7 +25,7 @@ import type { Bytes } from '../../common/base/bytes.ts';
 export interface DiskFile {
   /**
    * Writes the parts one after the other from offset `at`; grows the file if need be. Where there is no room it throws
-   * (isDiskFull in errors.ts) and may have written some; it may be tried again.
+   * (isDiskFull in data-errors.ts) and may have written some; it may be tried again.
    */
   write(parts: readonly Bytes[], at: number): void;
   /** Resolves when all that was written is on the disk. */

@@ -6,10 +6,10 @@
 import { toBytes, toHex } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { NodeId } from '../../common/model/ids.ts';
+import { CorruptDataError, DataFormatError } from './data-errors.ts';
 import type { Disk } from './disk.ts';
-import { CorruptDataError, DataFormatError } from './errors.ts';
 import type { Paths } from './files.ts';
-import { type Lineage, NEW_LINEAGE, parseLineage } from './log/lineage.ts';
+import { type Lineage, NEW_LINEAGE, parseLineage } from './lineage.ts';
 
 const FORMAT = 3;
 /** Without logGroup. */

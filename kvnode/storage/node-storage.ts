@@ -7,10 +7,10 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Epoch, NamespaceId, NodeId, Position, RangeId } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { DamageReport } from './damage.ts';
-import { CorruptDataError } from './errors.ts';
-import type { DirectoryLock } from './lock.ts';
+import { CorruptDataError } from './data-errors.ts';
+import type { DirectoryLock } from './directory-lock.ts';
+import { type Lineage, raisedBy } from './lineage.ts';
 import { encodeReplica, type ReplicaBody } from './log/bodies.ts';
-import { type Lineage, raisedBy } from './log/lineage.ts';
 import type { Replica, Replicas } from './log/logged-replicas.ts';
 import { RECORD_TYPES } from './log/record.ts';
 import { StoredReplicaLog } from './log/replica-log.ts';
@@ -18,10 +18,10 @@ import type { Retention } from './log/retention.ts';
 import type { Segments } from './log/segments.ts';
 import type { SharedLog } from './log/shared-log.ts';
 import type { NodeFile } from './node-file.ts';
+import type { State } from './state/applied-state.ts';
 import type { CheckedEngine } from './state/checked-engine.ts';
 import { InstallQueue } from './state/install.ts';
 import { StoredSnapshot } from './state/snapshot.ts';
-import type { State } from './state/state.ts';
 import { StateView } from './state/view.ts';
 import type {
   Change,

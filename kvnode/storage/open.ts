@@ -5,11 +5,11 @@ import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import { formerNodes } from './aside.ts';
 import { checkDamageMark, DamageReport } from './damage.ts';
+import { CorruptDataError } from './data-errors.ts';
+import { type DirectoryLock, type LockDirectory, lockDirectory } from './directory-lock.ts';
 import { type Disk, realDisk } from './disk.ts';
-import { CorruptDataError } from './errors.ts';
 import { NODE_FILE, type Paths, pathsOf, segmentPath } from './files.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './limits.ts';
-import { type DirectoryLock, type LockDirectory, lockDirectory } from './lock.ts';
 import { type Replica, Replicas } from './log/logged-replicas.ts';
 import { RECORD_TYPES, type RecordCursor, readEntries } from './log/record.ts';
 import { type FoundLog, findLog, listSegments, readSegment } from './log/recovery.ts';
@@ -18,12 +18,12 @@ import { Segments } from './log/segments.ts';
 import { SharedLog } from './log/shared-log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
 import { NodeStorage } from './node-storage.ts';
+import { State } from './state/applied-state.ts';
 import { type BatchesFound, CheckedEngine } from './state/checked-engine.ts';
 import type { OpenState, StateEngine } from './state/engine.ts';
 import { InstallQueue } from './state/install.ts';
 import { openLevel } from './state/level-engine.ts';
 import { readApplied, readSessions } from './state/snapshot.ts';
-import { State } from './state/state.ts';
 import type { LogEntry, Storage } from './storage.ts';
 
 export interface StorageOptions {

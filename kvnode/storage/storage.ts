@@ -7,7 +7,7 @@ import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '..
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { EncodedRows } from '../../common/wire/encoded-rows.ts';
 import type { EntryKind } from '../../common/wire/messages.ts';
-import type { Lineage } from './log/lineage.ts';
+import type { Lineage } from './lineage.ts';
 import type { NodeFile } from './node-file.ts';
 
 export { ENTRY_KINDS, type EntryKind } from '../../common/wire/messages.ts';

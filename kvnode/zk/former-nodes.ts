@@ -19,7 +19,7 @@ import { BadDataError } from '../../common/model/fields.ts';
 import type { EventRecord, NodeRecord } from '../../common/model/records.ts';
 import { type Zk, ZkError, type ZkNode, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
 import { decodeNode, eventCodec, generationCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
-import { contains } from '../storage/log/lineage.ts';
+import { contains } from '../storage/lineage.ts';
 import type { NodeFile } from '../storage/node-file.ts';
 import type { Storage } from '../storage/storage.ts';
 

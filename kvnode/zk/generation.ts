@@ -22,8 +22,8 @@ import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import { type Zk, ZkError, type ZkNode, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
 import { generationCodec, liveCodec, paths } from '../../common/zk/znodes.ts';
 import type { Stage } from '../process/stage.ts';
-import { CorruptDataError, isDiskFull } from '../storage/errors.ts';
-import { contains, newestOf } from '../storage/log/lineage.ts';
+import { CorruptDataError, isDiskFull } from '../storage/data-errors.ts';
+import { contains, newestOf } from '../storage/lineage.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** How often a node raises its generation, ms. It costs one small write to the disk and one to ZooKeeper. */

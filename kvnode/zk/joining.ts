@@ -4,7 +4,7 @@
 
 import type { ClusterRecord } from '../../common/model/records.ts';
 import type { Zk } from '../../common/zk/store.ts';
-import { CorruptDataError } from '../storage/errors.ts';
+import { CorruptDataError } from '../storage/data-errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { joinCluster, type MembershipDeps } from './cluster-membership.ts';
 import { checkGeneration } from './generation.ts';

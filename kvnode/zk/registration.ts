@@ -19,7 +19,7 @@ import {
 } from '../../common/zk/store.ts';
 import { ZnodeDecoder } from '../../common/zk/znode-decoder.ts';
 import { decodeNode, liveCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
-import { isDiskFull } from '../storage/errors.ts';
+import { isDiskFull } from '../storage/data-errors.ts';
 import type { Storage } from '../storage/storage.ts';
 import { FormerNodes } from './former-nodes.ts';
 import { Generations, uncaught } from './generation.ts';

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
-import { CorruptDataError } from '../../kvnode/storage/errors.ts';
+import { CorruptDataError } from '../../kvnode/storage/data-errors.ts';
 import { openStorage } from '../../kvnode/storage/open.ts';
 import { KEYS, ROWS, readRows, STEPS, sessionsOf } from '../support/store-story.ts';
 

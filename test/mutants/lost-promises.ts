@@ -21,7 +21,7 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
   {
     name: 'tell copies apart by the number alone',
     rule: 'R12: two copies that were both raised once are two',
-    file: 'kvnode/storage/log/lineage.ts',
+    file: 'kvnode/storage/lineage.ts',
     text: 'return run === undefined || run.writer === other.writer;',
     replacement: 'return run === undefined || run.writer !== null;',
   },

@@ -83,14 +83,14 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
     name: 'let a view see what is applied later',
     rule: 'scrub: a view is exact at its seq',
-    file: 'kvnode/storage/state/state.ts',
+    file: 'kvnode/storage/state/applied-state.ts',
     text: '?.rows.slice();',
     replacement: '?.rows;',
   },
   {
     name: 'let a view miss what is being written behind',
     rule: 'scrub: a view is exact at its seq',
-    file: 'kvnode/storage/state/state.ts',
+    file: 'kvnode/storage/state/applied-state.ts',
     text: 'if (frozen !== undefined) overlaid.push(frozen);',
     replacement: 'if (frozen !== undefined && active === undefined) overlaid.push(frozen);',
   },

@@ -4,7 +4,7 @@ import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeMode } from '../../common/model/records.ts';
 import { generationCodec, paths } from '../../common/zk/znodes.ts';
 import { pathsOf } from '../../kvnode/storage/files.ts';
-import { contains } from '../../kvnode/storage/log/lineage.ts';
+import { contains } from '../../kvnode/storage/lineage.ts';
 import { readNodeFile } from '../../kvnode/storage/node-file.ts';
 import type { Damage, Death, NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';

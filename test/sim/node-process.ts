@@ -10,7 +10,7 @@ import { connectZk } from '../../common/zk/zk.ts';
 import { KvNode } from '../../kvnode/node.ts';
 import { openDataDirectory, replaceDataDirectory } from '../../kvnode/process/data-directory.ts';
 import { Stage } from '../../kvnode/process/stage.ts';
-import { CorruptDataError } from '../../kvnode/storage/errors.ts';
+import { CorruptDataError } from '../../kvnode/storage/data-errors.ts';
 import type { Storage } from '../../kvnode/storage/storage.ts';
 import { admit } from '../../kvnode/zk/cluster-membership.ts';
 import { type JoiningDeps, join } from '../../kvnode/zk/joining.ts';

@@ -6,7 +6,7 @@ import { realEnv } from '../../common/base/env.ts';
 import { origin } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { Change, LogEntry, Storage } from '../../kvnode/storage/storage.ts';
-import { at, EVERYTHING, entry, meta, put, textOfRow } from '../suites/storage/words.ts';
+import { at, EVERYTHING, entry, meta, put, textOfRow } from '../suites/storage/shorthand.ts';
 
 /** Its rows came by a snapshot. */
 const INSTALLED: KeyRange = { start: toBytes('m'), end: toBytes('t') };

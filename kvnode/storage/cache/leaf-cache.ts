@@ -1,5 +1,5 @@
 // What scans have read of the store, in memory, so that reading it again costs a copy: leaves, each of which has every row of
-// a stretch of keys, encoded as an answer carries them (run.ts). Leaves of one namespace do not overlap; what lies between two is
+// a stretch of keys, encoded as an answer carries them (row-block.ts). Leaves of one namespace do not overlap; what lies between two is
 // not known. When there are too many bytes those go that no scan has used since it was last looked at them.
 //
 // It tells what the store holds now, or will once the batch being filled is written: whoever changes a row in the store
@@ -10,7 +10,7 @@ import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
 import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
-import type { Run } from '../state/run.ts';
+import type { Run } from '../state/row-block.ts';
 import type { Row } from '../storage.ts';
 
 /** About how many bytes a leaf begins with. */

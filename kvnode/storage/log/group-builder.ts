@@ -9,7 +9,7 @@ import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NodeId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
 import type { LogEntry } from '../storage.ts';
 import { encodeSegment, LOG_FORMAT } from './bodies.ts';
-import type { RangeLog } from './range-log.ts';
+import type { RangeLog } from './range-log-index.ts';
 import {
   closeRecord,
   ENTRIES_HEADER_BYTES,

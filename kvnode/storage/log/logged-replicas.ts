@@ -12,7 +12,7 @@ import {
   type Seq,
 } from '../../../common/model/ids.ts';
 import { type KeyRange, overlaps } from '../../../common/model/key-range.ts';
-import { CorruptDataError } from '../errors.ts';
+import { CorruptDataError } from '../data-errors.ts';
 import type { RecoveredReplica, ReplicaMeta, SessionRow, SessionTable } from '../storage.ts';
 import {
   decodeInstalled,
@@ -27,7 +27,7 @@ import {
   type TombstoneBody,
 } from './bodies.ts';
 import type { GroupBuilder } from './group-builder.ts';
-import { RangeLog, type RecordPlaceInLog } from './range-log.ts';
+import { RangeLog, type RecordPlaceInLog } from './range-log-index.ts';
 import { RECORD_TYPES, type RecordCursor } from './record.ts';
 
 export class Replica {

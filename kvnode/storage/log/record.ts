@@ -24,7 +24,7 @@ import { crc32 } from 'node:zlib';
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { getU64le, putU64le, viewOf } from '../../../common/base/integers.ts';
-import { CorruptDataError } from '../errors.ts';
+import { CorruptDataError } from '../data-errors.ts';
 import { ENTRY_KINDS, type EntryKind, type LogEntry } from '../storage.ts';
 
 export const RECORD_TYPES = {

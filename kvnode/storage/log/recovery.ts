@@ -12,7 +12,6 @@
 
 import { emptyBytes } from '../../../common/base/bytes.ts';
 import type { Disk } from '../disk.ts';
-import { CorruptDataError, DataFormatError } from '../errors.ts';
 import { type Paths, parseSegmentName, segmentPath } from '../files.ts';
 import { decodeSegment, LOG_FORMAT, type SegmentBody } from './bodies.ts';
 import { RECORD_TYPES, RecordCursor } from './record.ts';

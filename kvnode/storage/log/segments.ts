@@ -7,8 +7,8 @@ import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { delay, type Env } from '../../../common/base/env.ts';
 import type { Logger } from '../../../common/base/log.ts';
+import { isDiskFull } from '../data-errors.ts';
 import type { Disk, DiskFile } from '../disk.ts';
-import { isDiskFull } from '../errors.ts';
 import { type Paths, segmentPath } from '../files.ts';
 
 interface Segment {

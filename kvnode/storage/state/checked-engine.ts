@@ -12,8 +12,8 @@ import { assert } from '../../../common/base/assert.ts';
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import { getU32le } from '../../../common/base/integers.ts';
 import { crc32c } from '../crc32c.ts';
-import { CorruptDataError } from '../errors.ts';
-import { Scratch } from '../rows/scratch-row.ts';
+import { CorruptDataError } from '../data-errors.ts';
+import { Scratch } from '../rows/scratch-buffer.ts';
 import type { CursorOptions, StateBatch, StateCursor, StateEngine, StateSnapshot } from './engine.ts';
 import {
   BATCH_BOUNDS,
@@ -22,7 +22,7 @@ import {
   batchNumber,
   decodeBatchMark,
   encodeBatchMark,
-} from './keys.ts';
+} from './stored-keys.ts';
 
 const CHECKSUM_BYTES = 4;
 /** Marks of so many batches are kept before the oldest go. */

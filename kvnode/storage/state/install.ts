@@ -18,10 +18,10 @@ import type { Replica, Replicas } from '../log/logged-replicas.ts';
 import { RECORD_TYPES } from '../log/record.ts';
 import type { SharedLog } from '../log/shared-log.ts';
 import type { Row, SessionRow, SnapshotWriter } from '../storage.ts';
+import type { State } from './applied-state.ts';
 import type { CheckedEngine } from './checked-engine.ts';
-import { appliedKey } from './keys.ts';
 import { addApplied, addRows, addSessions } from './snapshot.ts';
-import type { State } from './state.ts';
+import { appliedKey } from './stored-keys.ts';
 
 interface InstallParts {
   readonly log: SharedLog;

@@ -5,7 +5,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Bytes } from '../../../common/base/bytes.ts';
-import { CorruptDataError, DataDirectoryLockedError } from '../errors.ts';
+import { CorruptDataError, DataDirectoryLockedError } from '../data-errors.ts';
 import { DEFAULT_LEVEL, type LevelLimits } from '../limits.ts';
 import type {
   CursorOptions,
@@ -20,7 +20,7 @@ import { verifyLevel, verifyTables } from './level/verify.ts';
 type Level = ClassicLevel<Bytes, Bytes>;
 type Snapshot = ReturnType<Level['snapshot']>;
 
-/** A span above every key of the state (state/keys.ts). */
+/** A span above every key of the state (stored-keys.ts). */
 const BEYOND = [Uint8Array.of(0xff, 0xff, 0xff, 0xff), Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff)] as const;
 
 const FILE_BYTES_MAX = 8 * 1024 * 1024;

@@ -5,7 +5,7 @@ import type { Inc, Position, RangeId } from '../../../common/model/ids.ts';
 import { contains } from '../../../common/model/key-range.ts';
 import type { Span } from '../log/bodies.ts';
 import type { Replica } from '../log/logged-replicas.ts';
-import { scratchKey, scratchValue } from '../rows/scratch-row.ts';
+import { scratchKey, scratchValue } from '../rows/scratch-buffer.ts';
 import type { ReplicaMeta, Row, SessionChange, SessionRow, SnapshotReader } from '../storage.ts';
 import type { StateBatch, StateCursor, StateEngine, StateSnapshot } from './engine.ts';
 import {
@@ -17,7 +17,7 @@ import {
   rowBounds,
   sessionBounds,
   sessionKey,
-} from './keys.ts';
+} from './stored-keys.ts';
 
 const CURSOR_BYTES = 1024 * 1024;
 const CURSOR_ROWS = 1000;

@@ -9,8 +9,8 @@ import { LEAF_BYTES, type Leaf, type LeafCache } from '../cache/leaf-cache.ts';
 import { type KeyText, keyText } from '../rows/key-text.ts';
 import type { ScanOptions } from '../storage.ts';
 import type { StateCursor, StateEngine } from './engine.ts';
-import { ROW_PREFIX_BYTES, rowBounds } from './keys.ts';
-import { encodeRun, type Run, type StoredPair, within } from './run.ts';
+import { encodeRun, type Run, type StoredPair, within } from './row-block.ts';
+import { ROW_PREFIX_BYTES, rowBounds } from './stored-keys.ts';
 
 const CURSOR_ROWS_MIN = 4;
 const CURSOR_ROWS_MAX = 1000;

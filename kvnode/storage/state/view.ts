@@ -8,8 +8,8 @@ import { contains, type KeyRange } from '../../../common/model/key-range.ts';
 import type { Replica } from '../log/logged-replicas.ts';
 import type { ReplicaMeta, ReplicaView, Row, SessionRow } from '../storage.ts';
 import type { StateCursor, StateSnapshot } from './engine.ts';
-import { ROW_PREFIX_BYTES, readRow, rowBounds } from './keys.ts';
 import type { OverlayRow } from './overlay.ts';
+import { ROW_PREFIX_BYTES, readRow, rowBounds } from './stored-keys.ts';
 
 const CURSOR_BYTES = 256 * 1024;
 const CURSOR_ROWS = 500;

@@ -9,7 +9,7 @@ import { RecordCursor } from '../../../kvnode/storage/log/record.ts';
 import { readNodeFile } from '../../../kvnode/storage/node-file.ts';
 import { seal } from '../../../kvnode/storage/state/checked-engine.ts';
 import type { OpenState } from '../../../kvnode/storage/state/engine.ts';
-import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state/keys.ts';
+import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state/stored-keys.ts';
 import type { Row } from '../../../kvnode/storage/storage.ts';
 import { MemoryDisk } from '../../suites/storage/memory-disk.ts';
 import { openMemoryState, StateImage } from '../../suites/storage/memory-state.ts';

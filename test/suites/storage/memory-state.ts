@@ -3,8 +3,8 @@
 // which they were opened.
 
 import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
-import { CorruptDataError, DataDirectoryLockedError } from '../../../kvnode/storage/errors.ts';
-import type { LockDirectory } from '../../../kvnode/storage/lock.ts';
+import { CorruptDataError, DataDirectoryLockedError } from '../../../kvnode/storage/data-errors.ts';
+import type { LockDirectory } from '../../../kvnode/storage/directory-lock.ts';
 import type {
   CursorOptions,
   StateBatch,

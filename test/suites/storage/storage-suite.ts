@@ -19,7 +19,7 @@ import {
   rowsText,
   synced,
   textOfRow,
-} from './words.ts';
+} from './shorthand.ts';
 import type { World } from './world.ts';
 
 type Story = (t: ExecutionContext, storage: Storage, reopen: () => Promise<Storage>) => Promise<void>;

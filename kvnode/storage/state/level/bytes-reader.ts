@@ -4,7 +4,7 @@
 import type { Bytes } from '../../../../common/base/bytes.ts';
 import { readVarint, type VarintSource } from '../../../../common/base/integers.ts';
 import { crc32c } from '../../crc32c.ts';
-import { CorruptDataError } from '../../errors.ts';
+import { CorruptDataError } from '../../data-errors.ts';
 
 /** LevelDB stores its checksums rotated and offset by this constant. */
 const MASK_DELTA = 0xa282ead8;

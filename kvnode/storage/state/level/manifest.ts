@@ -8,7 +8,7 @@
 
 import type { Bytes } from '../../../../common/base/bytes.ts';
 import { getU32le } from '../../../../common/base/integers.ts';
-import { CorruptDataError } from '../../errors.ts';
+import { CorruptDataError } from '../../data-errors.ts';
 import { BytesReader, maskedChecksum } from './bytes-reader.ts';
 
 const BLOCK_BYTES = 32 * 1024;

@@ -8,9 +8,9 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bytes } from '../../../../common/base/bytes.ts';
-import { CorruptDataError } from '../../errors.ts';
+import { CorruptDataError } from '../../data-errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
-import { verifyTable } from './table.ts';
+import { verifyTable } from './table-file.ts';
 
 const CURRENT = 'CURRENT';
 const CURRENT_CONTENT = /^(MANIFEST-[0-9]{6,})\n$/;

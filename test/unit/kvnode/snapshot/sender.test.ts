@@ -8,7 +8,7 @@ import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../../../../common/wire/messages.ts';
 import { SnapshotSender } from '../../../../kvnode/snapshot/sender.ts';
 import type { SessionChange } from '../../../../kvnode/storage/storage.ts';
-import { at, createWhole, entries, put, turn } from '../../../suites/storage/words.ts';
+import { at, createWhole, entries, put, turn } from '../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../suites/storage/world.ts';
 import { VirtualEnv } from '../../../support/virtual-env.ts';
 

@@ -10,10 +10,10 @@ import { realEnv } from '../../../../common/base/env.ts';
 import { origin } from '../../../../common/model/ids.ts';
 import { wholeKeySpace } from '../../../../common/model/key-range.ts';
 import { setAside } from '../../../../kvnode/storage/aside.ts';
-import { CorruptDataError } from '../../../../kvnode/storage/errors.ts';
-import { batchKey } from '../../../../kvnode/storage/state/keys.ts';
+import { CorruptDataError } from '../../../../kvnode/storage/data-errors.ts';
 import { verifyLevel } from '../../../../kvnode/storage/state/level/verify.ts';
 import { openLevel } from '../../../../kvnode/storage/state/level-engine.ts';
+import { batchKey } from '../../../../kvnode/storage/state/stored-keys.ts';
 import type { Storage } from '../../../../kvnode/storage/storage.ts';
 import {
   at,
@@ -26,7 +26,7 @@ import {
   put,
   synced,
   turn,
-} from '../../../suites/storage/words.ts';
+} from '../../../suites/storage/shorthand.ts';
 import { realWorld, TwinWorld } from '../../../suites/storage/world.ts';
 
 /** Logged, applied, and in the state store as one batch. */

@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { compareBytes, toBytes } from '../../../../common/base/bytes.ts';
 import { realEnv } from '../../../../common/base/env.ts';
 import { origin } from '../../../../common/model/ids.ts';
-import { BATCH_BOUNDS } from '../../../../kvnode/storage/state/keys.ts';
+import { BATCH_BOUNDS } from '../../../../kvnode/storage/state/stored-keys.ts';
 import type { Storage } from '../../../../kvnode/storage/storage.ts';
 import type { StateImage } from '../../../suites/storage/memory-state.ts';
 import {
@@ -18,7 +18,7 @@ import {
   put,
   synced,
   turn,
-} from '../../../suites/storage/words.ts';
+} from '../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../suites/storage/world.ts';
 
 async function until(t: ExecutionContext, what: string, condition: () => boolean): Promise<void> {

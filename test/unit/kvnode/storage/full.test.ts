@@ -2,7 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import type { Storage } from '../../../../kvnode/storage/storage.ts';
-import { createWhole, entry, synced, turn } from '../../../suites/storage/words.ts';
+import { createWhole, entry, synced, turn } from '../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../suites/storage/world.ts';
 
 const PAYLOAD = 'x'.repeat(2_000);

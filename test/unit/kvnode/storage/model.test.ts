@@ -17,7 +17,7 @@ import {
   textOf,
   textOfRow,
   turn,
-} from '../../../suites/storage/words.ts';
+} from '../../../suites/storage/shorthand.ts';
 import { SMALL_LIMITS, TwinWorld } from '../../../suites/storage/world.ts';
 
 type Step =

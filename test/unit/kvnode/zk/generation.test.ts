@@ -9,7 +9,7 @@ import {
   newestOf,
   parseLineage,
   raisedBy,
-} from '../../../../kvnode/storage/log/lineage.ts';
+} from '../../../../kvnode/storage/lineage.ts';
 import { type Fate, GenerationBench, TwinDirectory } from '../../../support/generation-bench.ts';
 
 // ---- the lineage -----------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ import {
   put,
   remove,
   textOfRow,
-} from '../../../../suites/storage/words.ts';
+} from '../../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../../suites/storage/world.ts';
 
 const KEYS = 30;

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { RowCache } from '../../../../../kvnode/storage/cache/row-cache.ts';
-import { at, createWhole, entry, getText, pause, put, remove } from '../../../../suites/storage/words.ts';
+import { at, createWhole, entry, getText, pause, put, remove } from '../../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../../suites/storage/world.ts';
 
 const MB = 1024 * 1024;

@@ -19,7 +19,7 @@ import {
   put,
   synced,
   turn,
-} from '../../../../suites/storage/words.ts';
+} from '../../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../../suites/storage/world.ts';
 
 const LIMITS = { segmentBytes: 4096, tailBytesMax: 1 };

@@ -4,7 +4,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { origin, type Position } from '../../../../../common/model/ids.ts';
-import { RangeLog } from '../../../../../kvnode/storage/log/range-log.ts';
+import { RangeLog } from '../../../../../kvnode/storage/log/range-log-index.ts';
 import type { Storage } from '../../../../../kvnode/storage/storage.ts';
 import {
   at,
@@ -17,7 +17,7 @@ import {
   put,
   synced,
   turn,
-} from '../../../../suites/storage/words.ts';
+} from '../../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../../suites/storage/world.ts';
 
 const KB = 1024;

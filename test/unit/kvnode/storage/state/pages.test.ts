@@ -14,7 +14,7 @@ import {
   remove,
   textOfRow,
   turn,
-} from '../../../../suites/storage/words.ts';
+} from '../../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../../suites/storage/world.ts';
 
 const ENTRIES = 400;

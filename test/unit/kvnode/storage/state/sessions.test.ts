@@ -13,7 +13,15 @@ import type {
   SessionTable,
   Storage,
 } from '../../../../../kvnode/storage/storage.ts';
-import { at, createWhole, entries, meta, put, rowsText, synced } from '../../../../suites/storage/words.ts';
+import {
+  at,
+  createWhole,
+  entries,
+  meta,
+  put,
+  rowsText,
+  synced,
+} from '../../../../suites/storage/shorthand.ts';
 import { realWorld, TwinWorld, type World } from '../../../../suites/storage/world.ts';
 
 /** A table of texts. */

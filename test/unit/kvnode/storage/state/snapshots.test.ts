@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { origin } from '../../../../../common/model/ids.ts';
 import type { Row, Storage } from '../../../../../kvnode/storage/storage.ts';
-import { at, entries, meta, put, rowsText, synced, turn } from '../../../../suites/storage/words.ts';
+import { at, entries, meta, put, rowsText, synced, turn } from '../../../../suites/storage/shorthand.ts';
 import { TwinWorld } from '../../../../suites/storage/world.ts';
 
 const LEFT = { start: toBytes(''), end: toBytes('m') };

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { origin } from '../../../../../common/model/ids.ts';
 import type { ReplicaView, SessionTable, Storage } from '../../../../../kvnode/storage/storage.ts';
-import { at, entry, meta, put, remove, textOfRow, turn } from '../../../../suites/storage/words.ts';
+import { at, entry, meta, put, remove, textOfRow, turn } from '../../../../suites/storage/shorthand.ts';
 import { realWorld, SMALL_LIMITS, TwinWorld, type World } from '../../../../suites/storage/world.ts';
 
 type Step =

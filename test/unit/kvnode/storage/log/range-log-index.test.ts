@@ -1,9 +1,9 @@
-// Which epoch is where in a log (kvnode/storage/log/range-log.ts), as tables; then against a plain array.
+// Which epoch is where in a log (kvnode/storage/log/range-log-index.ts), as tables; then against a plain array.
 
 import test from 'ava';
 import fc from 'fast-check';
 import { origin, type Position } from '../../../../../common/model/ids.ts';
-import { RangeLog } from '../../../../../kvnode/storage/log/range-log.ts';
+import { RangeLog } from '../../../../../kvnode/storage/log/range-log-index.ts';
 
 /** Records of this many entries go into one segment, one record each. */
 const RECORD_ENTRIES = 2;

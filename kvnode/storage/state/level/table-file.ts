@@ -9,7 +9,7 @@
 import { uncompress } from 'snappyjs';
 import type { Bytes } from '../../../../common/base/bytes.ts';
 import { getU32le } from '../../../../common/base/integers.ts';
-import { CorruptDataError } from '../../errors.ts';
+import { CorruptDataError } from '../../data-errors.ts';
 import { BytesReader, maskedChecksum } from './bytes-reader.ts';
 
 const FOOTER_BYTES = 48;

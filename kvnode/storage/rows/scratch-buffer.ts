@@ -4,7 +4,7 @@
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
-import { putRowKey, putRowValue, ROW_PREFIX_BYTES, rowValueBytes } from '../state/keys.ts';
+import { putRowKey, putRowValue, ROW_PREFIX_BYTES, rowValueBytes } from '../state/stored-keys.ts';
 import type { Row } from '../storage.ts';
 
 const SCRATCH_BYTES = 8 * 1024;

@@ -7,7 +7,7 @@
 // `writer`, and the history says which writer raised which generations. It is the question that R3 asks of a log: is
 // this position in there?
 
-import type { GenerationRecord } from '../../../common/model/records.ts';
+import type { GenerationRecord } from '../../common/model/records.ts';
 
 /** The generations from `from` on, to the next run's, were raised by one process. */
 export interface GenerationRun {

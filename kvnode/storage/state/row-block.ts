@@ -3,7 +3,7 @@
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
-import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './keys.ts';
+import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './stored-keys.ts';
 
 /** A stored key and its value; undefined where nobody wants it. */
 export type StoredPair = readonly [Bytes, Bytes | undefined];

@@ -9,7 +9,7 @@ import { copyOf } from '../../../common/wire/messages.ts';
 import { type KeyText, keyText, lowerBound } from '../rows/key-text.ts';
 import type { ScanOptions } from '../storage.ts';
 import type { NamespaceOverlay, OverlayRow } from './overlay.ts';
-import type { Run } from './run.ts';
+import type { Run } from './row-block.ts';
 
 /** What the store holds from the beginning of the scan on, all of it in the bounds. */
 export interface StoredRows {

@@ -16,13 +16,13 @@ import type { RowCache } from '../cache/row-cache.ts';
 import type { Span } from '../log/bodies.ts';
 import type { Replica } from '../log/logged-replicas.ts';
 import { keyText } from '../rows/key-text.ts';
-import { scratchKey, scratchValue } from '../rows/scratch-row.ts';
+import { scratchKey, scratchValue } from '../rows/scratch-buffer.ts';
 import type { Change, Row, ScanOptions } from '../storage.ts';
 import type { StateBatch, StateEngine } from './engine.ts';
-import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './keys.ts';
 import { type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
-import { type MergedPage, mergePage } from './page.ts';
+import { type MergedPage, mergePage } from './scan-page.ts';
 import { addApplied, addSessions } from './snapshot.ts';
+import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './stored-keys.ts';
 import { StoredScan } from './stored-scan.ts';
 import type { ViewParts } from './view.ts';
 

@@ -23,9 +23,9 @@ import type {
   WriteRequest,
 } from '../common/wire/messages.ts';
 import type { RangeHost } from './range/range-host.ts';
-import type { Answerable } from './range/waiting-writes.ts';
+import type { ReplyTarget } from './range/waiting-writes.ts';
 import { CorruptDataError } from './storage/data-errors.ts';
-import type { Page, Storage } from './storage/storage.ts';
+import type { ScanPage, Storage } from './storage/storage.ts';
 
 export interface ClientServiceOptions {
   readonly env: Env;
@@ -53,7 +53,7 @@ export class ClientService {
     this.#options = options;
   }
 
-  serve(client: Answerable, requestId: number, request: RequestBody): void {
+  serve(client: ReplyTarget, requestId: number, request: RequestBody): void {
     if (request.kind === 'status') {
       const json = encoder.encode(JSON.stringify(this.#options.status()));
       return client.reply(requestId, { kind: 'status-reply', json });
@@ -78,7 +78,7 @@ export class ClientService {
     }
   }
 
-  #check(host: RangeHost, client: Answerable, requestId: number, request: CheckRequest): void {
+  #check(host: RangeHost, client: ReplyTarget, requestId: number, request: CheckRequest): void {
     const result = this.#options.check(host, request);
     if (typeof result === 'string') {
       const text = `range ${host.range} cannot be checked here now`;
@@ -87,12 +87,12 @@ export class ClientService {
     client.reply(requestId, { kind: 'check-reply', json: encoder.encode(JSON.stringify(result)) });
   }
 
-  #write(host: RangeHost, client: Answerable, requestId: number, request: WriteRequest): void {
+  #write(host: RangeHost, client: ReplyTarget, requestId: number, request: WriteRequest): void {
     this.#options.touched(host);
     host.write(request.epoch, request.operation, client, requestId, this.#options.env.now());
   }
 
-  #get(host: RangeHost, client: Answerable, requestId: number, request: GetRequest): void {
+  #get(host: RangeHost, client: ReplyTarget, requestId: number, request: GetRequest): void {
     if (!contains(host.meta, request.key)) {
       return client.reply(requestId, host.refusal('WRONG_RANGE', 'the key is outside the range'));
     }
@@ -113,7 +113,7 @@ export class ClientService {
     });
   }
 
-  async #scan(host: RangeHost, client: Answerable, requestId: number, request: ScanRequest): Promise<void> {
+  async #scan(host: RangeHost, client: ReplyTarget, requestId: number, request: ScanRequest): Promise<void> {
     const tooMany = this.#scans >= (this.#options.scansMax ?? SCANS_MAX);
     const fault = tooMany
       ? host.refusal('OVERLOADED', 'too many concurrent scans')
@@ -141,7 +141,7 @@ export class ClientService {
     }
   }
 
-  #scanReply(host: RangeHost, request: ScanRequest, page: Page): ScanReply | ErrorReply {
+  #scanReply(host: RangeHost, request: ScanRequest, page: ScanPage): ScanReply | ErrorReply {
     const refusal = refusalOfRead(host, request, page.applied);
     if (refusal !== null) return refusal;
     const { rows, count, bound } = page;

@@ -389,7 +389,7 @@ export class KvNode {
     if (host?.wiping) return;
     if (host !== undefined) {
       host.orphan = false;
-      host.compare(descriptor);
+      host.checkDescriptor(descriptor);
       this.#neededIncs.learn(descriptor.id, host.foreign === null ? inc : undefined, host.replica.inc);
       if (host.foreign !== null) return this.#step(host, { kind: 'session-ended' });
       if (host.isRemovedBy(descriptor, inc)) void this.#wipe(host);
@@ -406,7 +406,7 @@ export class KvNode {
     if (typeof made === 'string') return this.#conflicts.notMade(id, made);
     this.#storage.createReplica(made, made.base, made.epochSeen);
     const host = this.#adopt(made);
-    host.compare(image.descriptor);
+    host.checkDescriptor(image.descriptor);
     this.#logger.info({ range: id, inc }, 'replica made');
     this.#step(host, { kind: 'image', image, session: this.#sessionId });
   }

@@ -113,8 +113,8 @@ export class Turn {
     const behind: RangeHost[] = [];
     let bytesLeft = APPLY_BYTES_MAX;
     for (const [host, ready] of served) {
-      bytesLeft -= host.carryOut(ready, now, bytesLeft);
-      if (host.behind) behind.push(host);
+      bytesLeft -= host.applyReady(ready, now, bytesLeft);
+      if (host.hasBacklog) behind.push(host);
       for (const intent of ready.intents) intents.execute(host, intent);
       if (host.replica.hasUnsynced) this.#unsynced.add(host);
       reschedule(host);

@@ -4,27 +4,31 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId, Seq } from '../../common/model/ids.ts';
 import type { Operation } from '../../common/wire/messages.ts';
-import type { Change, Row } from '../storage/storage.ts';
+import type { Row, RowChange } from '../storage/storage.ts';
 
-export type Outcome =
+export type OperationOutcome =
   /** `deleted`: keys that existed and are gone. */
   | { readonly kind: 'written'; readonly deleted: number }
   /** `revision`: of the first key whose condition did not hold, as it is; 0 where it is absent. */
   | { readonly kind: 'conflict'; readonly key: Bytes; readonly revision: Seq };
 
-export interface Applied {
-  readonly outcome: Outcome;
-  readonly changes: readonly Change[];
+export interface AppliedOperation {
+  readonly outcome: OperationOutcome;
+  readonly changes: readonly RowChange[];
 }
 
-const NO_CHANGES: readonly Change[] = [];
-const WRITTEN: Outcome = { kind: 'written', deleted: 0 };
+const NO_CHANGES: readonly RowChange[] = [];
+const WRITTEN: OperationOutcome = { kind: 'written', deleted: 0 };
 
 export interface StateReader {
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined;
 }
 
-export function applyOperation(state: StateReader, namespaceId: NamespaceId, operation: Operation): Applied {
+export function applyOperation(
+  state: StateReader,
+  namespaceId: NamespaceId,
+  operation: Operation,
+): AppliedOperation {
   const { mutations } = operation;
   for (const { key, ifRevision } of mutations) {
     if (ifRevision === null) continue;
@@ -32,7 +36,7 @@ export function applyOperation(state: StateReader, namespaceId: NamespaceId, ope
     if (revision !== ifRevision) return { outcome: { kind: 'conflict', key, revision }, changes: NO_CHANGES };
   }
   let deleted = 0;
-  const changes: Change[] = [];
+  const changes: RowChange[] = [];
   for (const mutation of mutations) {
     if (mutation.kind === 'check') continue;
     if (mutation.kind === 'delete' && state.get(namespaceId, mutation.key) !== undefined) deleted++;

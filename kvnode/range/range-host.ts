@@ -23,10 +23,10 @@ import {
   type Storage,
 } from '../storage/storage.ts';
 import type { TickTarget } from '../tick-scheduler.ts';
-import { applyOperation, type Outcome } from './apply.ts';
-import type { Answer } from './dedupe/answer-window.ts';
-import { ClientSessions, type SessionBounds, type SessionsRead } from './dedupe/client-sessions.ts';
-import { type Answerable, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
+import { applyOperation, type OperationOutcome } from './apply.ts';
+import type { WriteAnswer } from './dedupe/answer-window.ts';
+import { ClientSessions, type DecodedSessions, type SessionLimits } from './dedupe/client-sessions.ts';
+import { type ReplyTarget, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
 /** Entries read from the log at once to be applied, in bytes. */
 const APPLY_BYTES = 64 * 1024;
@@ -35,7 +35,7 @@ const ENTRY_BYTES = 256;
 /** To copy a longer operation costs more than to decode it twice. */
 const LARGE_BYTES = 4096;
 
-type RangeHostConfig = SessionBounds &
+type RangeHostConfig = SessionLimits &
   Pick<ReplicationConfig, 'uncommittedBytesMax' | 'uncommittedNodeBytesMax'>;
 
 /** Hears of consistency checks in the turn in which they are applied, when the state is exactly that of their position. */
@@ -78,7 +78,7 @@ export class RangeHost implements TickTarget {
   /** The znode under its id is another range's, in words; null: it is its own. Kept and listed, and not used for anything. */
   foreign: string | null = null;
   /** A descriptor was read, so that `foreign` means something. */
-  #compared = false;
+  #descriptorChecked = false;
 
   constructor(parts: RangeHostParts) {
     const { replica, storage, config } = parts;
@@ -95,7 +95,7 @@ export class RangeHost implements TickTarget {
     this.#waitingOnNodeMax = config.uncommittedNodeBytesMax;
     this.#waiting = new WaitingWrites(parts.waitingOnNode);
     this.#sessions = new ClientSessions(config);
-    this.#sessions.load(storage.keepSessions(range, this.#sessions));
+    this.#sessions.load(storage.attachSessions(range, this.#sessions));
   }
 
   get appliedSeq(): Seq {
@@ -120,7 +120,7 @@ export class RangeHost implements TickTarget {
   }
 
   get isOwn(): boolean {
-    return this.#compared && this.foreign === null;
+    return this.#descriptorChecked && this.foreign === null;
   }
 
   /** See ConflictWatch. */
@@ -137,9 +137,9 @@ export class RangeHost implements TickTarget {
    * After ZooKeeper was restored to an older state its id counters give ids again that are in use here. A descriptor is
    * this replica's only if it is of the same namespace and has the same bounds, which never change.
    */
-  compare({ namespaceId, start, end }: Descriptor): void {
+  checkDescriptor({ namespaceId, start, end }: Descriptor): void {
     const own = this.meta;
-    this.#compared = true;
+    this.#descriptorChecked = true;
     const isSame =
       namespaceId === own.namespaceId && compareBytes(start, own.start) === 0 && sameEnd(end, own.end);
     this.foreign = isSame
@@ -153,8 +153,14 @@ export class RangeHost implements TickTarget {
   }
 
   /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */
-  write(epoch: number, operationBytes: Uint8Array, client: Answerable, requestId: number, now: number): void {
-    const full = this.#fullFor(operationBytes.length);
+  write(
+    epoch: number,
+    operationBytes: Uint8Array,
+    client: ReplyTarget,
+    requestId: number,
+    now: number,
+  ): void {
+    const full = this.#whyFull(operationBytes.length);
     if (full !== null) return client.reply(requestId, this.refusal('OVERLOADED', full));
     // What waits outlives the message that it came in, and a view would pin all of that. A large one is read from the log.
     const isLarge = operationBytes.length >= LARGE_BYTES;
@@ -179,7 +185,7 @@ export class RangeHost implements TickTarget {
   }
 
   /** What has no room for a write of so many bytes: asked before anything is done for it. */
-  #fullFor(bytes: number): string | null {
+  #whyFull(bytes: number): string | null {
     if (this.#waiting.bytes + bytes > this.#waitingBytesMax) return 'too much waits to commit';
     if (this.#waitingOnNode.all + bytes > this.#waitingOnNodeMax)
       return 'too much waits to commit in all ranges of the node';
@@ -201,25 +207,25 @@ export class RangeHost implements TickTarget {
 
   /**
    * Steps 2 and 3 of a Ready: applies what is committed, then answers (R4); what is lost ends UNKNOWN (R5). A follower
-   * applies some `bytesMax` and is `behind` then; an owner, or one that was owner just now, has clients that wait.
+   * applies some `bytesMax` and is `hasBacklog` then; an owner, or one that was owner just now, has clients that wait.
    * @returns the bytes applied as a follower
    */
-  carryOut(ready: Ready, now: number, bytesMax: number): number {
+  applyReady(ready: Ready, now: number, bytesMax: number): number {
     const follows = !this.isOwner && ready.lost === null;
     const bytes = this.replica.isVoid
       ? 0
       : this.#applyThrough(ready.commitSeq, now, follows ? bytesMax : Number.POSITIVE_INFINITY);
-    if (ready.lost !== null) this.#loseWaiting();
+    if (ready.lost !== null) this.#failWaiting();
     return follows ? bytes : 0;
   }
 
   /** There is more to apply than this follower did in the last turn, and room for it. */
-  get behind(): boolean {
+  get hasBacklog(): boolean {
     const { isVoid, commitSeq } = this.replica;
     return !isVoid && this.#appliedSeq < commitSeq && !this.#storage.saturated;
   }
 
-  #loseWaiting(): void {
+  #failWaiting(): void {
     for (const { client, requestId } of this.#waiting.takeAll()) {
       const text = `the owner of range ${this.meta.range} changed while the write was under way`;
       client.reply(requestId, replyFromError(new Failure('OUTCOME_UNKNOWN', text)));
@@ -227,9 +233,9 @@ export class RangeHost implements TickTarget {
   }
 
   /** A snapshot was installed: its rows are the state now, and these the client sessions. */
-  installed(seq: Seq, sessions: SessionsRead): void {
+  installed(seq: Seq, sessions: DecodedSessions): void {
     this.#appliedSeq = seq;
-    this.#sessions.become(sessions);
+    this.#sessions.replace(sessions);
   }
 
   /** A follower stops while its state store is behind, and goes on with a later turn; an owner takes no new writes then. */
@@ -250,13 +256,13 @@ export class RangeHost implements TickTarget {
     const epoch = this.replica.epochAt(seq);
     const waiting = epoch === undefined ? null : this.#waiting.take(epoch, seq);
     if (waiting === null) return false;
-    const operation = waiting.operation ?? this.#logged(seq);
-    this.#answer(waiting, this.#applyOperation(operation, waiting));
+    const operation = waiting.operation ?? this.#readOperation(seq);
+    this.#reply(waiting, this.#applyOperation(operation, waiting));
     this.#appliedSeq = seq;
     return true;
   }
 
-  #logged(seq: Seq): Operation {
+  #readOperation(seq: Seq): Operation {
     const entry = this.#log.read(seq, 0)?.[0];
     assert(entry?.seq === seq, 'what is not applied is in the log');
     return decodeOperation(entry.payload);
@@ -286,9 +292,9 @@ export class RangeHost implements TickTarget {
   }
 
   /** R13, R14: what the write is answered, which it may have been before; then nothing happens again. */
-  #applyOperation(operation: Operation, position: Position): Answer | 'forgotten' {
+  #applyOperation(operation: Operation, position: Position): WriteAnswer | 'forgotten' {
     const { range, namespaceId } = this.meta;
-    const verdict = this.#sessions.judge(operation);
+    const verdict = this.#sessions.lookUp(operation);
     if (verdict !== 'new') {
       this.#storage.apply(range, position, []);
       return verdict;
@@ -302,7 +308,7 @@ export class RangeHost implements TickTarget {
   }
 
   /** R14: a conflict too is told only now, after commit. */
-  #answer({ client, requestId, seq }: WaitingWrite, answer: Answer | 'forgotten'): void {
+  #reply({ client, requestId, seq }: WaitingWrite, answer: WriteAnswer | 'forgotten'): void {
     if (answer === 'forgotten') {
       const text = `range ${this.meta.range} has forgotten this client`;
       client.reply(requestId, replyFromError(new Failure('CLIENT_FORGOTTEN', text, { seq })));
@@ -324,7 +330,7 @@ function sameEnd(a: Bytes | null, b: Bytes | null): boolean {
   return a === null || b === null ? a === b : compareBytes(a, b) === 0;
 }
 
-function answerOf(outcome: Outcome, { epoch, seq }: Position): Answer {
+function answerOf(outcome: OperationOutcome, { epoch, seq }: Position): WriteAnswer {
   if (outcome.kind === 'conflict') return { kind: 'conflict', revision: outcome.revision };
   return { kind: 'written', epoch, revision: seq, deleted: outcome.deleted };
 }

@@ -5,7 +5,7 @@ import type { Epoch, Seq } from '../../common/model/ids.ts';
 import type { Operation, ReplyBody } from '../../common/wire/messages.ts';
 
 /** Where an answer goes (common/net/channel.ts). */
-export interface Answerable {
+export interface ReplyTarget {
   reply(id: number, body: ReplyBody): void;
 }
 
@@ -16,7 +16,7 @@ export interface WaitingWrite {
   readonly operation: Operation | null;
   /** Of the encoded operation. */
   readonly bytes: number;
-  readonly client: Answerable;
+  readonly client: ReplyTarget;
   readonly requestId: number;
 }
 

@@ -11,12 +11,12 @@ import type { Logger } from '../../common/base/log.ts';
 import { comparePositions, type NodeId, type Position, type RangeId } from '../../common/model/ids.ts';
 import { compareEnds } from '../../common/model/key-range.ts';
 import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../../common/wire/messages.ts';
-import { readSessions } from '../range/dedupe/client-sessions.ts';
+import { decodeSessions } from '../range/dedupe/client-sessions.ts';
 import type { RangeHost } from '../range/range-host.ts';
 import type { SnapshotWriter, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 
-interface Install {
+interface IncomingSnapshot {
   readonly snapshot: number;
   readonly from: NodeId;
   /** As the first chunk has it; all others must have the same. */
@@ -26,11 +26,11 @@ interface Install {
   /** Chunks below are with the state store. */
   nextIndex: number;
   /** Chunks below have come. */
-  taken: number;
+  received: number;
   checksum: number;
   /** Null until the void record is durable. */
   writer: SnapshotWriter | null;
-  /** Ends when all that has come is taken in. */
+  /** Ends when all that has come is received in. */
   work: Promise<void>;
 }
 
@@ -45,7 +45,7 @@ export interface SnapshotReceiverOptions {
 
 export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
-  readonly #installs = new Map<RangeId, Install>();
+  readonly #incoming = new Map<RangeId, IncomingSnapshot>();
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
@@ -55,35 +55,36 @@ export class SnapshotReceiver {
     if (host.wiping || chunk.inc !== host.replica.inc) return;
     const fault = spanFault(host, chunk);
     if (fault !== null) return this.#refuse(from, chunk, fault);
-    let install = this.#installs.get(chunk.range);
-    const other = install?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
-    // Nothing begins or ends while something is being taken in: its sender repeats it.
-    if (other && install !== undefined && install.nextIndex < install.taken) return;
-    if (install?.snapshot !== chunk.snapshot) {
-      if (chunk.index !== 0) return this.#answer(from, chunk, { refused: true });
+    let incoming = this.#incoming.get(chunk.range);
+    const other = incoming?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
+    // Nothing begins or ends while something is being received in: its sender repeats it.
+    if (other && incoming !== undefined && incoming.nextIndex < incoming.received) return;
+    if (incoming?.snapshot !== chunk.snapshot) {
+      if (chunk.index !== 0) return this.#acknowledge(from, chunk, { refused: true });
       const decision = host.replica.offerSnapshot(from, chunk.epoch, chunk.position);
       this.#options.touched(host);
-      if (decision === 'have') return this.#answer(from, chunk, { installed: true });
-      if (decision === 'refuse') return this.#answer(from, chunk, { refused: true });
-      install?.writer?.abandon();
+      if (decision === 'have') return this.#acknowledge(from, chunk, { installed: true });
+      if (decision === 'refuse') return this.#acknowledge(from, chunk, { refused: true });
+      incoming?.writer?.abandon();
       const { snapshot } = chunk;
       const work = Promise.resolve();
       const { position } = chunk;
-      const counts = { nextIndex: 0, taken: 0, checksum: 0 };
-      install = { snapshot, from, position, lastKey: emptyBytes, ...counts, writer: null, work };
-      this.#installs.set(chunk.range, install);
+      const counts = { nextIndex: 0, received: 0, checksum: 0 };
+      incoming = { snapshot, from, position, lastKey: emptyBytes, ...counts, writer: null, work };
+      this.#incoming.set(chunk.range, incoming);
       host.replica.becomeVoid();
     }
     if (chunk.epoch !== host.replica.epochSeen) {
       this.#drop(chunk.range);
-      return this.#answer(from, chunk, { refused: true });
+      return this.#acknowledge(from, chunk, { refused: true });
     }
-    if (chunk.index < install.taken) return this.#answer(from, chunk, { nextIndex: install.nextIndex });
-    if (chunk.index > install.taken) return;
-    install.taken++;
-    const current = install;
+    if (chunk.index < incoming.received)
+      return this.#acknowledge(from, chunk, { nextIndex: incoming.nextIndex });
+    if (chunk.index > incoming.received) return;
+    incoming.received++;
+    const current = incoming;
     const kept = keepChunk(chunk);
-    current.work = current.work.then(() => this.#take(host, current, kept));
+    current.work = current.work.then(() => this.#install(host, current, kept));
   }
 
   /** The replica is being wiped, or the node stops. */
@@ -92,45 +93,46 @@ export class SnapshotReceiver {
   }
 
   #drop(range: RangeId): void {
-    this.#installs.get(range)?.writer?.abandon();
-    this.#installs.delete(range);
+    this.#incoming.get(range)?.writer?.abandon();
+    this.#incoming.delete(range);
   }
 
-  async #take(host: RangeHost, install: Install, chunk: SnapshotChunk): Promise<void> {
+  async #install(host: RangeHost, incoming: IncomingSnapshot, chunk: SnapshotChunk): Promise<void> {
     const { range, position, rows, clientSessions } = chunk;
-    if (this.#installs.get(range) !== install) return;
+    if (this.#incoming.get(range) !== incoming) return;
     try {
-      install.checksum = sessionsChecksum(clientSessions, rowsChecksum(rows, install.checksum));
-      if (install.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
-      checkFollows(install, chunk);
+      incoming.checksum = sessionsChecksum(clientSessions, rowsChecksum(rows, incoming.checksum));
+      if (incoming.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
+      checkFollows(incoming, chunk);
       // Before anything is final: what cannot be read must not be the state of this replica.
-      const sessions = chunk.last ? readSessions(clientSessions, position.seq) : null;
+      const sessions = chunk.last ? decodeSessions(clientSessions, position.seq) : null;
       const bounds = { start: chunk.start, end: chunk.end };
-      install.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
-      if (this.#installs.get(range) !== install) return install.writer.abandon();
-      await install.writer.add(rows);
-      if (sessions !== null) await install.writer.finish(clientSessions);
-      install.nextIndex = chunk.index + 1;
-      if (sessions === null) return this.#answer(install.from, chunk, { nextIndex: install.nextIndex });
-      if (this.#installs.get(range) === install) this.#installs.delete(range);
+      incoming.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
+      if (this.#incoming.get(range) !== incoming) return incoming.writer.abandon();
+      await incoming.writer.add(rows);
+      if (sessions !== null) await incoming.writer.finish(clientSessions);
+      incoming.nextIndex = chunk.index + 1;
+      if (sessions === null)
+        return this.#acknowledge(incoming.from, chunk, { nextIndex: incoming.nextIndex });
+      if (this.#incoming.get(range) === incoming) this.#incoming.delete(range);
       host.replica.installed(position);
       host.installed(position.seq, sessions);
-      this.#answer(install.from, chunk, { nextIndex: install.nextIndex, installed: true });
+      this.#acknowledge(incoming.from, chunk, { nextIndex: incoming.nextIndex, installed: true });
       this.#options.touched(host);
-      this.#options.logger.info({ range, seq: position.seq, from: install.from }, 'snapshot installed');
+      this.#options.logger.info({ range, seq: position.seq, from: incoming.from }, 'snapshot installed');
     } catch (error) {
       if (error instanceof AssertionError) throw error;
-      if (this.#installs.get(range) === install) this.#drop(range);
-      this.#refuse(install.from, chunk, error instanceof Error ? error.message : String(error));
+      if (this.#incoming.get(range) === incoming) this.#drop(range);
+      this.#refuse(incoming.from, chunk, error instanceof Error ? error.message : String(error));
     }
   }
 
   #refuse(from: NodeId, chunk: SnapshotChunk, reason: string): void {
     this.#options.logger.warn({ range: chunk.range, from, reason }, 'snapshot refused');
-    this.#answer(from, chunk, { refused: true });
+    this.#acknowledge(from, chunk, { refused: true });
   }
 
-  #answer(to: NodeId, chunk: SnapshotChunk, what: Partial<SnapshotAck>): void {
+  #acknowledge(to: NodeId, chunk: SnapshotChunk, what: Partial<SnapshotAck>): void {
     const { range, inc, epoch, snapshot } = chunk;
     this.#options.send(to, {
       kind: 'snapshot-ack',
@@ -153,14 +155,14 @@ function spanFault(host: RangeHost, { start, end }: SnapshotChunk): string | nul
 }
 
 /** Throws where the chunk is not of the snapshot that has begun. That its own rows rise is the codec's to check. */
-function checkFollows(install: Install, { index, position, rows }: SnapshotChunk): void {
-  if (comparePositions(position, install.position) !== 0)
+function checkFollows(incoming: IncomingSnapshot, { index, position, rows }: SnapshotChunk): void {
+  if (comparePositions(position, incoming.position) !== 0)
     throw new Error(`chunk ${index} is of another position`);
   const first = rows[0]?.key;
   if (first === undefined) return;
-  if (install.lastKey.length > 0 && compareBytes(install.lastKey, first) >= 0)
+  if (incoming.lastKey.length > 0 && compareBytes(incoming.lastKey, first) >= 0)
     throw new Error(`chunk ${index} goes back in the keys`);
-  install.lastKey = copyOf(rows.at(-1)?.key ?? first);
+  incoming.lastKey = copyOf(rows.at(-1)?.key ?? first);
 }
 
 /**

@@ -15,7 +15,7 @@ import type { Row, SnapshotReader, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 
 /** Chunks sent and not acknowledged. */
-const WINDOW = 4;
+const CHUNKS_IN_FLIGHT_MAX = 4;
 /** Transfers to one node at a time. */
 const TRANSFERS_MAX = 4;
 /** Chunks are sent again after so long without an answer, ms. */
@@ -49,13 +49,13 @@ interface Transfer {
   /** Set by the acknowledgement that ends it. */
   outcome: 'installed' | 'refused' | null;
   /** Something was acknowledged. */
-  answered: () => void;
+  onAck: () => void;
 }
 
 export class SnapshotSender {
   readonly #options: SnapshotSenderOptions;
   readonly #transfers = new Map<string, Transfer>();
-  readonly #queues = new Map<NodeId, Queue>();
+  readonly #queues = new Map<NodeId, SlotQueue>();
   readonly #pace: BackgroundRateLimiter;
 
   constructor(options: SnapshotSenderOptions) {
@@ -80,11 +80,11 @@ export class SnapshotSender {
       running: false,
       progressAt: this.#options.env.now(),
       outcome: null,
-      answered: () => {},
+      onAck: () => {},
     };
     this.#transfers.set(key, transfer);
     const { range, node, epoch } = target;
-    await this.#turnFor(node);
+    await this.#acquireSlot(node);
     transfer.running = true;
     transfer.progressAt = this.#options.env.now();
     try {
@@ -99,7 +99,7 @@ export class SnapshotSender {
       return false;
     } finally {
       this.#transfers.delete(key);
-      this.#endTurn(node);
+      this.#releaseSlot(node);
     }
   }
 
@@ -112,7 +112,7 @@ export class SnapshotSender {
     while (unacked[0] !== undefined && unacked[0].index < ack.nextIndex) unacked.shift();
     if (ack.installed) transfer.outcome = 'installed';
     else if (ack.refused) transfer.outcome = 'refused';
-    transfer.answered();
+    transfer.onAck();
   }
 
   /**
@@ -130,14 +130,14 @@ export class SnapshotSender {
 
   // ---- so many at a time -------------------------------------------------------------------------------------------
 
-  async #turnFor(node: NodeId): Promise<void> {
+  async #acquireSlot(node: NodeId): Promise<void> {
     const queue = this.#queues.get(node) ?? { running: 0, waiting: [] };
     this.#queues.set(node, queue);
     if (queue.running < TRANSFERS_MAX) queue.running++;
     else await new Promise<void>((resolve) => queue.waiting.push(resolve));
   }
 
-  #endTurn(node: NodeId): void {
+  #releaseSlot(node: NodeId): void {
     const queue = present(this.#queues.get(node), 'a queue for the node');
     const next = queue.waiting.shift();
     if (next !== undefined) next();
@@ -162,7 +162,7 @@ export class SnapshotSender {
       const chunk = chunkOf(transfer, reader, index, contents);
       transfer.unacked.push(chunk);
       this.#options.send(transfer.target.node, chunk);
-      if (!(await this.#acknowledged(transfer, last ? 0 : WINDOW - 1))) return false;
+      if (!(await this.#acknowledged(transfer, last ? 0 : CHUNKS_IN_FLIGHT_MAX - 1))) return false;
       rows = following;
     }
     return transfer.outcome === 'installed';
@@ -178,7 +178,7 @@ export class SnapshotSender {
       if (transfer.outcome !== null || (left > 0 && transfer.unacked.length <= left)) return true;
       const timedOut = await new Promise<boolean>((resolve) => {
         const timer = env.after(RESEND_MS, () => resolve(true));
-        transfer.answered = () => {
+        transfer.onAck = () => {
           timer.cancel();
           resolve(false);
         };
@@ -190,7 +190,7 @@ export class SnapshotSender {
   }
 }
 
-interface Queue {
+interface SlotQueue {
   /** Transfers under way. */
   running: number;
   /** Those that wait, in order. */

@@ -3,12 +3,12 @@
 
 import { openLevelLock } from './state/level-engine.ts';
 
-export interface DirectoryLock {
+export interface DataDirectoryLock {
   release(): Promise<void>;
 }
 
 /** Takes the lock in the folder `path`. Throws DataDirectoryLockedError where another process has it. */
-export type LockDirectory = (path: string) => Promise<DirectoryLock>;
+export type LockDirectory = (path: string) => Promise<DataDirectoryLock>;
 
 export const lockDirectory: LockDirectory = async (path) => {
   const level = await openLevelLock(path);

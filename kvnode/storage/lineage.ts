@@ -31,14 +31,14 @@ export const NEW_LINEAGE: Lineage = { generation: 0, runs: [] };
 const RUNS_MAX = 16;
 
 /** The next generation, raised by the process `writer`. */
-export function raisedBy(lineage: Lineage, writer: string): Lineage {
+export function withNextGeneration(lineage: Lineage, writer: string): Lineage {
   const generation = lineage.generation + 1;
   if (lineage.runs.at(-1)?.writer === writer) return { generation, runs: lineage.runs };
   return { generation, runs: [...lineage.runs, { from: generation, writer }].slice(-RUNS_MAX) };
 }
 
 /** The newest generation; null for a directory that was never served. */
-export function newestOf({ generation, runs }: Lineage): GenerationRecord | null {
+export function newestGeneration({ generation, runs }: Lineage): GenerationRecord | null {
   const writer = runs.at(-1)?.writer;
   return writer === undefined ? null : { generation, writer };
 }
@@ -47,7 +47,7 @@ export function newestOf({ generation, runs }: Lineage): GenerationRecord | null
  * Whether the directory has been in that generation. One that is older than the history reaches is taken for its own:
  * ZooKeeper was restored to an older state.
  */
-export function contains({ generation, runs }: Lineage, other: GenerationRecord): boolean {
+export function hasGeneration({ generation, runs }: Lineage, other: GenerationRecord): boolean {
   if (other.generation > generation) return false;
   const run = runs.findLast(({ from }) => from <= other.generation);
   return run === undefined || run.writer === other.writer;

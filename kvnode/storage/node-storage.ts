@@ -8,30 +8,30 @@ import type { Epoch, NamespaceId, NodeId, Position, RangeId } from '../../common
 import type { KeyRange } from '../../common/model/key-range.ts';
 import type { DamageReport } from './damage.ts';
 import { CorruptDataError } from './data-errors.ts';
-import type { DirectoryLock } from './directory-lock.ts';
-import { type Lineage, raisedBy } from './lineage.ts';
+import type { DataDirectoryLock } from './directory-lock.ts';
+import { type Lineage, withNextGeneration } from './lineage.ts';
 import { encodeReplica, type ReplicaBody } from './log/bodies.ts';
-import type { Replica, Replicas } from './log/logged-replicas.ts';
+import type { LoggedReplica, LoggedReplicas } from './log/logged-replicas.ts';
 import { RECORD_TYPES } from './log/record.ts';
 import { StoredReplicaLog } from './log/replica-log.ts';
 import type { Retention } from './log/retention.ts';
 import type { Segments } from './log/segments.ts';
 import type { SharedLog } from './log/shared-log.ts';
 import type { NodeFile } from './node-file.ts';
-import type { State } from './state/applied-state.ts';
+import type { AppliedState } from './state/applied-state.ts';
 import type { CheckedEngine } from './state/checked-engine.ts';
 import { InstallQueue } from './state/install.ts';
 import { StoredSnapshot } from './state/snapshot.ts';
 import { StateView } from './state/view.ts';
 import type {
-  Change,
-  Page,
+  PageRequest,
   RecoveredReplica,
   ReplicaLog,
   ReplicaMeta,
   ReplicaView,
   Row,
-  ScanOptions,
+  RowChange,
+  ScanPage,
   SessionRow,
   SessionTable,
   SnapshotReader,
@@ -48,21 +48,21 @@ export interface NodeStorageParts {
   readonly saveFile: (file: NodeFile) => Promise<void>;
   readonly log: SharedLog;
   readonly segments: Segments;
-  readonly replicas: Replicas;
+  readonly replicas: LoggedReplicas;
   readonly retention: Retention;
-  readonly state: State;
+  readonly state: AppliedState;
   readonly engine: CheckedEngine;
   readonly damage: DamageReport;
   /** Of the data directory. */
-  readonly lock: DirectoryLock;
+  readonly lock: DataDirectoryLock;
 }
 
 export class NodeStorage implements Storage {
   readonly recovered: readonly RecoveredReplica[];
   readonly #parts: NodeStorageParts;
   readonly #log: SharedLog;
-  readonly #replicas: Replicas;
-  readonly #state: State;
+  readonly #replicas: LoggedReplicas;
+  readonly #state: AppliedState;
   readonly #installs: InstallQueue;
   #file: NodeFile;
   /** The newest write of node.json: one after the other, and none after close(). */
@@ -114,7 +114,7 @@ export class NodeStorage implements Storage {
   raiseGeneration(writer: string): Promise<void> {
     return this.#changeFile((file) => ({
       ...file,
-      lineage: raisedBy(file.lineage, writer),
+      lineage: withNextGeneration(file.lineage, writer),
       logGroup: this.#log.synced,
     }));
   }
@@ -191,18 +191,18 @@ export class NodeStorage implements Storage {
     return this.#state.get(namespaceId, key);
   }
 
-  apply(range: RangeId, position: Position, changes: readonly Change[]): void {
-    const replica = this.#whole(range);
+  apply(range: RangeId, position: Position, changes: readonly RowChange[]): void {
+    const replica = this.#nonVoid(range);
     assert(position.seq === replica.applied.seq + 1, 'entries are applied in order, without gaps');
     assert(position.seq <= replica.log.lastSeq, 'what is applied is in the log');
     this.#state.apply(replica, position, changes);
   }
 
-  keepSessions(range: RangeId, table: SessionTable): readonly SessionRow[] {
+  attachSessions(range: RangeId, table: SessionTable): readonly SessionRow[] {
     const replica = this.#replicas.get(range);
-    const found = replica.sessionsFound;
+    const found = replica.recoveredSessions;
     replica.sessions = table;
-    replica.sessionsFound = [];
+    replica.recoveredSessions = [];
     return found;
   }
 
@@ -210,8 +210,8 @@ export class NodeStorage implements Storage {
     return this.#state.saturated;
   }
 
-  scan(range: RangeId, bounds: KeyRange, options: ScanOptions): Promise<Page> {
-    const replica = this.#whole(range);
+  scan(range: RangeId, bounds: KeyRange, options: PageRequest): Promise<ScanPage> {
+    const replica = this.#nonVoid(range);
     return this.#state.scan(replica.span.namespaceId, bounds, options, (page) => {
       if (replica.void || this.#replicas.byRange.get(range) !== replica) {
         throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} has gone`);
@@ -223,12 +223,12 @@ export class NodeStorage implements Storage {
   // ---- replicas as a whole ---------------------------------------------------------------------------------------
 
   async openSnapshot(range: RangeId): Promise<SnapshotReader> {
-    const replica = this.#whole(range);
+    const replica = this.#nonVoid(range);
     return new StoredSnapshot(this.#parts.engine, replica, replica.appliedSynced);
   }
 
   openView(range: RangeId): ReplicaView {
-    const replica = this.#whole(range);
+    const replica = this.#nonVoid(range);
     return new StateView(this.#state.viewParts(replica.span.namespaceId), replica);
   }
 
@@ -283,7 +283,7 @@ export class NodeStorage implements Storage {
     } finally {
       this.#state.close();
       await this.#saving;
-      this.#parts.segments.giveUp();
+      this.#parts.segments.stopWaiting();
       await this.#log.stopped();
       await this.#parts.segments.close();
       await this.#parts.engine.close();
@@ -291,7 +291,7 @@ export class NodeStorage implements Storage {
     }
   }
 
-  #whole(range: RangeId): Replica {
+  #nonVoid(range: RangeId): LoggedReplica {
     const replica = this.#replicas.get(range);
     assert(!replica.void, `the replica of range ${range} is void`);
     return replica;

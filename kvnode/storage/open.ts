@@ -6,11 +6,11 @@ import type { Logger } from '../../common/base/log.ts';
 import { formerNodes } from './aside.ts';
 import { checkDamageMark, DamageReport } from './damage.ts';
 import { CorruptDataError } from './data-errors.ts';
-import { type DirectoryLock, type LockDirectory, lockDirectory } from './directory-lock.ts';
+import { type DataDirectoryLock, type LockDirectory, lockDirectory } from './directory-lock.ts';
 import { type Disk, realDisk } from './disk.ts';
 import { NODE_FILE, type Paths, pathsOf, segmentPath } from './files.ts';
 import { DEFAULT_LIMITS, type StorageLimits } from './limits.ts';
-import { type Replica, Replicas } from './log/logged-replicas.ts';
+import { type LoggedReplica, LoggedReplicas } from './log/logged-replicas.ts';
 import { RECORD_TYPES, type RecordCursor, readEntries } from './log/record.ts';
 import { type FoundLog, findLog, listSegments, readSegment } from './log/recovery.ts';
 import { Retention } from './log/retention.ts';
@@ -18,7 +18,7 @@ import { Segments } from './log/segments.ts';
 import { SharedLog } from './log/shared-log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
 import { NodeStorage } from './node-storage.ts';
-import { State } from './state/applied-state.ts';
+import { AppliedState } from './state/applied-state.ts';
 import { type BatchesFound, CheckedEngine } from './state/checked-engine.ts';
 import type { OpenState, StateEngine } from './state/engine.ts';
 import { InstallQueue } from './state/install.ts';
@@ -56,7 +56,7 @@ export async function openStorage(directory: string, options: StorageOptions): P
 
 async function openState(
   paths: Paths,
-  lock: DirectoryLock,
+  lock: DataDirectoryLock,
   disk: Disk,
   options: StorageOptions,
 ): Promise<Storage> {
@@ -73,9 +73,9 @@ async function openState(
 }
 
 /** The data directory, locked, with its state store open. */
-interface Opened {
+interface OpenedDirectory {
   readonly paths: Paths;
-  readonly lock: DirectoryLock;
+  readonly lock: DataDirectoryLock;
   readonly disk: Disk;
   readonly damage: DamageReport;
   readonly engine: CheckedEngine;
@@ -83,16 +83,16 @@ interface Opened {
 }
 
 /** What the steps of opening share. */
-interface Opening extends Opened {
+interface OpenContext extends OpenedDirectory {
   readonly env: Env;
   readonly limits: StorageLimits;
   readonly file: NodeFile;
   readonly found: FoundLog;
   readonly segments: Segments;
-  readonly replicas: Replicas;
+  readonly replicas: LoggedReplicas;
 }
 
-async function open(opened: Opened, options: StorageOptions): Promise<Storage> {
+async function open(opened: OpenedDirectory, options: StorageOptions): Promise<Storage> {
   const { paths, disk } = opened;
   const { env, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -104,14 +104,14 @@ async function open(opened: Opened, options: StorageOptions): Promise<Storage> {
     logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut the torn end of the log');
   const segments = new Segments({ env, logger, disk, paths, segmentBytes: limits.segmentBytes });
   try {
-    return await recover({ ...opened, env, limits, file, found, segments, replicas: new Replicas() });
+    return await recover({ ...opened, env, limits, file, found, segments, replicas: new LoggedReplicas() });
   } catch (error) {
     await segments.close();
     throw error;
   }
 }
 
-async function recover(opening: Opening): Promise<Storage> {
+async function recover(opening: OpenContext): Promise<Storage> {
   checkLogReach(opening);
   readBack(opening);
   const log = startLog(opening);
@@ -126,7 +126,7 @@ async function recover(opening: Opening): Promise<Storage> {
 }
 
 /** Begins a new segment of the log, and attaches the state to it. */
-async function continueLog(opening: Opening, log: SharedLog): Promise<Storage> {
+async function continueLog(opening: OpenContext, log: SharedLog): Promise<Storage> {
   const { paths, lock, disk, damage, engine, batches, env, limits, file, found, segments, replicas } =
     opening;
   damage.begin((error) => log.fail(error));
@@ -138,7 +138,7 @@ async function continueLog(opening: Opening, log: SharedLog): Promise<Storage> {
   for (const replica of replicas.byRange.values()) await attachApplied(replica, engine);
 
   const retention = new Retention(log, segments, replicas, limits);
-  const state = new State({
+  const state = new AppliedState({
     ...limits,
     env,
     engine,
@@ -147,7 +147,7 @@ async function continueLog(opening: Opening, log: SharedLog): Promise<Storage> {
     onFailure: (error) => log.fail(error),
   });
   await new InstallQueue({ log, replicas, state, engine }).resume();
-  segments.waitForRoom();
+  segments.waitForSpace();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
   const former = formerNodes(disk, paths, file.nodeId);
   const logged = { log, segments, replicas, retention };
@@ -165,7 +165,7 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
 }
 
 /** What was written after the log had synced a group says so: a log that ends before that group does has lost its end. */
-function checkLogReach({ found, batches, file }: Opening): void {
+function checkLogReach({ found, batches, file }: OpenContext): void {
   const reaches = (group: number) => found.group > group || (found.group === group && found.whole);
   if (!reaches(file.logGroup)) {
     throw new CorruptDataError(
@@ -180,7 +180,7 @@ function checkLogReach({ found, batches, file }: Opening): void {
 }
 
 /** What the log relies on and does not hold itself: rows of snapshots, and that rows were cleared. */
-function checkStateReach({ stateBatch }: Replicas, { newest }: BatchesFound): void {
+function checkStateReach({ stateBatch }: LoggedReplicas, { newest }: BatchesFound): void {
   if (newest >= stateBatch) return;
   throw new CorruptDataError(
     `the state store ends with batch ${newest}, but the log knows of batch ${stateBatch}`,
@@ -188,7 +188,7 @@ function checkStateReach({ stateBatch }: Replicas, { newest }: BatchesFound): vo
 }
 
 /** Reads all that was synced for certain, and the checkpoint that a last segment of one group begins with. */
-function readBack({ disk, paths, found, replicas, segments }: Opening): void {
+function readBack({ disk, paths, found, replicas, segments }: OpenContext): void {
   for (const { number, end } of found.segments) {
     segments.adopt(number, end);
     const cursor = readSegment(disk, paths, number);
@@ -210,7 +210,7 @@ function isOpening(cursor: RecordCursor, to: number): boolean {
   return type === RECORD_TYPES.segment || type === RECORD_TYPES.checkpoint || type === RECORD_TYPES.tombstone;
 }
 
-function startLog({ file, found, replicas, segments, limits, env, engine, damage }: Opening): SharedLog {
+function startLog({ file, found, replicas, segments, limits, env, engine, damage }: OpenContext): SharedLog {
   const before = found.segments.at(-1);
   return new SharedLog({
     env,
@@ -231,7 +231,7 @@ function startLog({ file, found, replicas, segments, limits, env, engine, damage
 }
 
 /** Writes what is good of the last group into a new segment: it may not have been synced where it stands. */
-function relogLastGroup({ disk, paths, found, replicas }: Opening, log: SharedLog): void {
+function relogLastGroup({ disk, paths, found, replicas }: OpenContext, log: SharedLog): void {
   log.begin();
   if (found.last === null) return;
   const { number, from, to } = found.last;
@@ -241,9 +241,9 @@ function relogLastGroup({ disk, paths, found, replicas }: Opening, log: SharedLo
   for (; cursor.at < to; cursor.at += cursor.length) relog(cursor, replicas, log);
 }
 
-function relog(cursor: RecordCursor, replicas: Replicas, log: SharedLog): void {
+function relog(cursor: RecordCursor, replicas: LoggedReplicas, log: SharedLog): void {
   if (cursor.type === RECORD_TYPES.entries) {
-    const replica = replicas.follow(cursor);
+    const replica = replicas.continueLog(cursor);
     log.append(cursor.range, replica.log, entriesOf(cursor), replica.committed);
   } else if (cursor.type === RECORD_TYPES.carried) {
     const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
@@ -262,7 +262,7 @@ function entriesOf(cursor: RecordCursor): readonly LogEntry[] {
 }
 
 /** The state says through where the log is applied; if it does not fit the log, one of them has lost something. */
-async function attachApplied(replica: Replica, engine: StateEngine): Promise<void> {
+async function attachApplied(replica: LoggedReplica, engine: StateEngine): Promise<void> {
   if (replica.void) return;
   const { log } = replica;
   const stored = readApplied(engine, replica);
@@ -281,5 +281,5 @@ async function attachApplied(replica: Replica, engine: StateEngine): Promise<voi
   replica.applied = applied;
   replica.appliedSynced = applied;
   replica.committed = Math.max(replica.committed, applied.seq);
-  if (stored !== null) replica.sessionsFound = await readSessions(engine, replica.range);
+  if (stored !== null) replica.recoveredSessions = await readSessions(engine, replica.range);
 }

@@ -56,7 +56,7 @@ export interface Row {
 }
 
 /** What applying one entry does to one key; `value` null deletes. The revision is the entry's seq. */
-export interface Change {
+export interface RowChange {
   readonly key: Bytes;
   readonly value: Bytes | null;
 }
@@ -81,7 +81,7 @@ export interface SessionTable {
   rows(): readonly SessionRow[];
 }
 
-export interface ScanOptions {
+export interface PageRequest {
   readonly limitRows: number;
   readonly limitBytes: number;
   readonly reverse: boolean;
@@ -91,7 +91,7 @@ export interface ScanOptions {
 }
 
 /** One snapshot of the state. */
-export interface Page {
+export interface ScanPage {
   readonly rows: EncodedRows;
   readonly count: number;
   /** Forward: all of [start, bound) was read; reverse: all of [bound, end). Never beyond what was asked. */
@@ -225,16 +225,16 @@ export interface StorageState {
   /** The row with every applied change in it. The bytes must not be modified. */
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined;
   /** Applies one committed entry, in seq order without gaps; visible to reads at once, written behind. */
-  apply(range: RangeId, position: Position, changes: readonly Change[]): void;
+  apply(range: RangeId, position: Position, changes: readonly RowChange[]): void;
   /**
    * The replica's client-session table from now on: asked for its changes in the turn in which a batch with entries of this
    * replica is cut, so that it must be up to date when `apply` is called. Answers the rows found on disk, once.
    */
-  keepSessions(range: RangeId, table: SessionTable): readonly SessionRow[];
+  attachSessions(range: RangeId, table: SessionTable): readonly SessionRow[];
   /** Too much is waiting to be written behind: new writes should be refused with OVERLOADED. */
   readonly saturated: boolean;
   /** One page of `[start, end)` of the range's namespace; the caller has clipped the bounds to the range. */
-  scan(range: RangeId, bounds: KeyRange, options: ScanOptions): Promise<Page>;
+  scan(range: RangeId, bounds: KeyRange, options: PageRequest): Promise<ScanPage>;
   /** Call it in the turn in which `apply` was called, to get the state right after that entry. */
   openView(range: RangeId): ReplicaView;
   /**

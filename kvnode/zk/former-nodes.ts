@@ -19,7 +19,7 @@ import { BadDataError } from '../../common/model/fields.ts';
 import type { EventRecord, NodeRecord } from '../../common/model/records.ts';
 import { type Zk, ZkError, type ZkNode, type ZkOp, type ZkSession } from '../../common/zk/store.ts';
 import { decodeNode, eventCodec, generationCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
-import { contains } from '../storage/lineage.ts';
+import { hasGeneration } from '../storage/lineage.ts';
 import type { NodeFile } from '../storage/node-file.ts';
 import type { Storage } from '../storage/storage.ts';
 
@@ -86,7 +86,7 @@ export class FormerNodes {
     const generation = await session.get(paths.generation(nodeId));
     // The old id was never registered, or an administrator has removed it. Nothing refers to it.
     if (generation === null) return true;
-    if (!contains(lineage, generationCodec.decode(generation.data))) {
+    if (!hasGeneration(lineage, generationCodec.decode(generation.data))) {
       log('the record of the old id is left alone: the directory that was set aside was an older copy');
       return true;
     }

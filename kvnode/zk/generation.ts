@@ -23,7 +23,7 @@ import { type Zk, ZkError, type ZkNode, type ZkOp, type ZkSession } from '../../
 import { generationCodec, liveCodec, paths } from '../../common/zk/znodes.ts';
 import type { Stage } from '../process/stage.ts';
 import { CorruptDataError, isDiskFull } from '../storage/data-errors.ts';
-import { contains, newestOf } from '../storage/lineage.ts';
+import { hasGeneration, newestGeneration } from '../storage/lineage.ts';
 import type { Storage } from '../storage/storage.ts';
 
 /** How often a node raises its generation, ms. It costs one small write to the disk and one to ZooKeeper. */
@@ -85,7 +85,7 @@ async function readRegistered(session: ZkSession, { nodeId }: LineageStorage): P
 }
 
 function refuseOlderCopy(known: GenerationRecord | null, { lineage }: LineageStorage): void {
-  if (known === null || contains(lineage, known)) return;
+  if (known === null || hasGeneration(lineage, known)) return;
   throw new CorruptDataError(
     `the data directory is an older copy: it is in generation ${lineage.generation}, and its node was in ` +
       `generation ${known.generation} already`,
@@ -158,7 +158,7 @@ export class Generations {
     refuseOvertaken(known, storage);
     if (!this.#raised) await storage.raiseGeneration(this.#writer);
     this.#raised = true;
-    const own = newestOf(storage.lineage);
+    const own = newestGeneration(storage.lineage);
     if (own === null) throw new ProcessExit(EXIT.failed, 'kvnode: node.json has no generation');
     const data = generationCodec.encode(own);
     if (node === null) return { kind: 'create', path, data, mode: 'persistent' };
@@ -194,7 +194,7 @@ export class Generations {
 }
 
 function refuseOvertaken(known: GenerationRecord | null, { lineage }: LineageStorage): void {
-  if (known === null || contains(lineage, known)) return;
+  if (known === null || hasGeneration(lineage, known)) return;
   throw new ProcessExit(
     EXIT.failed,
     `kvnode: another process has run as this node on another copy of this data directory: it raised generation ` +

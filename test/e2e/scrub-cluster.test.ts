@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
 import { EXIT } from '../../common/process/exit.ts';
-import { seal } from '../../kvnode/storage/state/checked-engine.ts';
+import { withChecksum } from '../../kvnode/storage/state/checked-engine.ts';
 import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import { putRowValue, rowKey, rowValueBytes } from '../../kvnode/storage/state/stored-keys.ts';
 import { NodeAsker } from '../support/node-asker.ts';
@@ -52,7 +52,7 @@ async function change(cluster: TestCluster, node: NodeProcess, revision: number)
   putRowValue(stored, revision, value);
   const key = rowKey(namespaceId, toBytes(KEY));
   const batch = engine.batch();
-  batch.put(key, seal(key, stored));
+  batch.put(key, withChecksum(key, stored));
   await batch.write();
   await engine.close();
 }

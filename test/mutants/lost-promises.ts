@@ -7,16 +7,16 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'use an older copy of a data directory',
     rule: 'R12: a node id belongs to a log that never lost what it acknowledged',
     file: 'kvnode/zk/generation.ts',
-    text: 'if (known === null || contains(lineage, known)) return;\n  throw new CorruptDataError(',
+    text: 'if (known === null || hasGeneration(lineage, known)) return;\n  throw new CorruptDataError(',
     replacement: 'if (known === null || lineage.generation >= 0) return;\n  throw new CorruptDataError(',
   },
   {
     name: 'raise in ZooKeeper what the directory does not hold',
     rule: 'R12: raised in the directory first, durably',
     file: 'kvnode/storage/node-storage.ts',
-    text: 'return this.#changeFile((file) => ({\n      ...file,\n      lineage: raisedBy(file.lineage, writer),\n      logGroup: this.#log.synced,\n    }));',
+    text: 'return this.#changeFile((file) => ({\n      ...file,\n      lineage: withNextGeneration(file.lineage, writer),\n      logGroup: this.#log.synced,\n    }));',
     replacement:
-      'this.#file = { ...this.#file, lineage: raisedBy(this.#file.lineage, writer) };\n    return Promise.resolve();',
+      'this.#file = { ...this.#file, lineage: withNextGeneration(this.#file.lineage, writer) };\n    return Promise.resolve();',
   },
   {
     name: 'tell copies apart by the number alone',

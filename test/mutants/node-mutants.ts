@@ -85,7 +85,7 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'apply a whole backlog in one turn',
     rule: 'a follower that catches up acknowledges and answers meanwhile',
     file: 'kvnode/turn.ts',
-    text: 'bytesLeft -= host.carryOut(ready, now, bytesLeft);',
-    replacement: 'bytesLeft -= host.carryOut(ready, now, Number.POSITIVE_INFINITY);',
+    text: 'bytesLeft -= host.applyReady(ready, now, bytesLeft);',
+    replacement: 'bytesLeft -= host.applyReady(ready, now, Number.POSITIVE_INFINITY);',
   },
 ];

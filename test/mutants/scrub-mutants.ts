@@ -91,8 +91,8 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     name: 'let a view miss what is being written behind',
     rule: 'scrub: a view is exact at its seq',
     file: 'kvnode/storage/state/applied-state.ts',
-    text: 'if (frozen !== undefined) overlaid.push(frozen);',
-    replacement: 'if (frozen !== undefined && active === undefined) overlaid.push(frozen);',
+    text: 'if (frozen !== undefined) overlays.push(frozen);',
+    replacement: 'if (frozen !== undefined && active === undefined) overlays.push(frozen);',
   },
   {
     name: 'give a view the older of two versions',

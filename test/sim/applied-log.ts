@@ -3,7 +3,7 @@
 
 import { toHex } from '../../common/base/bytes.ts';
 import type { Position, RangeId } from '../../common/model/ids.ts';
-import type { Change, Storage } from '../../kvnode/storage/storage.ts';
+import type { RowChange, Storage } from '../../kvnode/storage/storage.ts';
 import type { World } from './world/world.ts';
 
 interface Applied {
@@ -21,7 +21,7 @@ export class AppliedLog {
 
   /** `storage` as it is, with an ear at what is applied. */
   watch(by: string, storage: Storage): Storage {
-    const apply = (range: RangeId, position: Position, changes: readonly Change[]): void => {
+    const apply = (range: RangeId, position: Position, changes: readonly RowChange[]): void => {
       this.#note(by, range, position, changes);
       storage.apply(range, position, changes);
     };
@@ -34,7 +34,7 @@ export class AppliedLog {
     });
   }
 
-  #note(by: string, range: RangeId, { epoch, seq }: Position, changes: readonly Change[]): void {
+  #note(by: string, range: RangeId, { epoch, seq }: Position, changes: readonly RowChange[]): void {
     const text = `${epoch} ${changes.map(({ key, value }) => `${toHex(key)}=${value === null ? '-' : toHex(value)}`)}`;
     const log = this.#ranges.get(range) ?? new Map<number, Applied>();
     this.#ranges.set(range, log);

@@ -4,7 +4,7 @@ import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeMode } from '../../common/model/records.ts';
 import { generationCodec, paths } from '../../common/zk/znodes.ts';
 import { pathsOf } from '../../kvnode/storage/files.ts';
-import { contains } from '../../kvnode/storage/lineage.ts';
+import { hasGeneration } from '../../kvnode/storage/lineage.ts';
 import { readNodeFile } from '../../kvnode/storage/node-file.ts';
 import type { Damage, Death, NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';
@@ -161,7 +161,7 @@ export function isOlder({ ensemble }: Cluster, id: NodeId, { disk }: DiskCopy): 
   const known = ensemble.tree.get(paths.generation(id));
   const file = readNodeFile(disk, pathsOf('/data'));
   if (known === null || file?.nodeId !== id) return false;
-  return !contains(file.lineage, generationCodec.decode(known.data));
+  return !hasGeneration(file.lineage, generationCodec.decode(known.data));
 }
 
 /** An administrator's wish for a node, until it is active again; an id that has gone for good meanwhile stays as it is. */

@@ -33,8 +33,8 @@ import {
   nodeCodec,
   paths,
 } from '../../common/zk/znodes.ts';
-import type { Answer } from '../../kvnode/range/dedupe/answer-window.ts';
-import { ClientSessions, type SessionBounds } from '../../kvnode/range/dedupe/client-sessions.ts';
+import type { WriteAnswer } from '../../kvnode/range/dedupe/answer-window.ts';
+import { ClientSessions, type SessionLimits } from '../../kvnode/range/dedupe/client-sessions.ts';
 import { MemoryNet } from './memory-net.ts';
 import { MemoryZk } from './memory-zk.ts';
 import { VirtualEnv } from './virtual-env.ts';
@@ -84,10 +84,10 @@ export class FakeCluster {
   /** Operations applied, in order. */
   readonly applied: ReturnType<typeof decodeOperation>[] = [];
   private readonly ranges = new Map<RangeId, RangeState>();
-  private readonly sessionBounds: SessionBounds;
+  private readonly sessionBounds: SessionLimits;
 
   /** Nodes n-1 to n-3 and the ranges that meet at `splits`; range i is owned by node n-i (then again from n-1). */
-  constructor(splits: readonly string[] = [], sessionBounds: SessionBounds = DEFAULT_REPLICATION) {
+  constructor(splits: readonly string[] = [], sessionBounds: SessionLimits = DEFAULT_REPLICATION) {
     this.sessionBounds = sessionBounds;
     this.zk.put(
       paths.cluster,
@@ -238,7 +238,7 @@ export class FakeCluster {
     const decoded = decodeOperation(Buffer.from(operation));
     const { descriptor } = state;
     if (!decoded.mutations.every(({ key }) => contains(descriptor, key))) return this.wrongRange(state);
-    const verdict = state.sessions.judge(decoded);
+    const verdict = state.sessions.lookUp(decoded);
     if (verdict === 'forgotten') {
       const seq = ++state.seq;
       return replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', 'forgotten', { seq }));
@@ -250,14 +250,14 @@ export class FakeCluster {
     return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision, seq }));
   }
 
-  private applyAll(state: RangeState, operation: Operation): Answer {
+  private applyAll(state: RangeState, operation: Operation): WriteAnswer {
     const seq = ++state.seq;
     const answer = this.decide(state, operation, seq);
     state.sessions.record(operation, seq, answer);
     return answer;
   }
 
-  private decide({ descriptor }: RangeState, operation: Operation, seq: number): Answer {
+  private decide({ descriptor }: RangeState, operation: Operation, seq: number): WriteAnswer {
     for (const { key, ifRevision } of operation.mutations) {
       const revision = this.find(key)?.revision ?? 0;
       if (ifRevision !== null && ifRevision !== revision) return { kind: 'conflict', revision };

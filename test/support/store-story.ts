@@ -5,7 +5,7 @@ import { toBytes, utf8OrNull } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { origin } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
-import type { Change, LogEntry, Storage } from '../../kvnode/storage/storage.ts';
+import type { LogEntry, RowChange, Storage } from '../../kvnode/storage/storage.ts';
 import { at, EVERYTHING, entry, meta, put, textOfRow } from '../suites/storage/shorthand.ts';
 
 /** Its rows came by a snapshot. */
@@ -61,7 +61,7 @@ function applyAll(storage: Storage, range: number, entries: readonly LogEntry[])
   for (const { epoch, seq, payload } of entries) storage.apply(range, at(epoch, seq), [changeOf(payload)]);
 }
 
-function changeOf(payload: Uint8Array): Change {
+function changeOf(payload: Uint8Array): RowChange {
   const [key = '', value = ''] = (utf8OrNull(payload) ?? '').split('=');
   return put(key, value);
 }
@@ -87,6 +87,6 @@ export const KEYS: readonly string[] = ['a', 'b', 'c', 'd', 'n', 'o', 'p', 'u', 
 /** The sessions of the range that was installed: they came with its snapshot. */
 export function sessionsOf(storage: Storage): string {
   if (!storage.recovered.some(({ range }) => range === 2)) return '';
-  const rows = storage.keepSessions(2, { takeChanges: () => [], rows: () => [] });
+  const rows = storage.attachSessions(2, { takeChanges: () => [], rows: () => [] });
   return rows.map(({ clientId, record }) => `${utf8OrNull(clientId)}=${utf8OrNull(record)}`).join();
 }

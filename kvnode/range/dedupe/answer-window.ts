@@ -6,7 +6,7 @@ import { LIMITS } from '../../../common/model/config.ts';
 import type { Epoch, Seq } from '../../../common/model/ids.ts';
 
 /** What a write's client is told, whenever it asks. */
-export type Answer =
+export type WriteAnswer =
   /** `epoch`: that of the entry which did it. `deleted`: keys that existed and are gone. */
   | { readonly kind: 'written'; readonly epoch: Epoch; readonly revision: Seq; readonly deleted: number }
   /** `revision`: of the key whose condition did not hold. */
@@ -48,7 +48,7 @@ export class AnswerWindow {
     return this.#end - this.#from;
   }
 
-  get(number: number): Answer | null {
+  get(number: number): WriteAnswer | null {
     if (number < this.#from || number >= this.#end) return null;
     const at = (number & this.#mask) * WIDTH;
     const outcome = this.#slots[at + OUTCOME] as number;
@@ -63,7 +63,7 @@ export class AnswerWindow {
     };
   }
 
-  set(number: number, answer: Answer): void {
+  set(number: number, answer: WriteAnswer): void {
     assert(number >= this.#from, 'no answer below doneBelow');
     assert(number - this.#from < LIMITS.writeWindow, 'the answers of a client are within its window');
     while (number - this.#from > this.#mask) this.#resize((this.#mask + 1) * 2);
@@ -76,7 +76,7 @@ export class AnswerWindow {
   }
 
   /** The client will never ask for these again. */
-  forgetBelow(doneBelow: number): void {
+  dropBelow(doneBelow: number): void {
     if (doneBelow <= this.#from) return;
     const end = Math.min(doneBelow, this.#end);
     for (let number = this.#from; number < end; number++) {
@@ -92,7 +92,7 @@ export class AnswerWindow {
   }
 
   /** In order of numbers. */
-  *entries(): Generator<readonly [number, Answer]> {
+  *entries(): Generator<readonly [number, WriteAnswer]> {
     for (let number = this.#from; number < this.#end; number++) {
       const answer = this.get(number);
       if (answer !== null) yield [number, answer];

@@ -14,7 +14,7 @@ import type { ReplicationConfig } from '../../../common/model/config.ts';
 import type { Seq } from '../../../common/model/ids.ts';
 import { copyOf, type Operation } from '../../../common/wire/messages.ts';
 import type { SessionChange, SessionRow, SessionTable } from '../../storage/storage.ts';
-import { type Answer, AnswerWindow } from './answer-window.ts';
+import { AnswerWindow, type WriteAnswer } from './answer-window.ts';
 import { ClientIndex } from './client-index.ts';
 import {
   type ClientSession,
@@ -25,22 +25,22 @@ import {
 } from './session-record.ts';
 
 /** All replicas must have the same ones. */
-export type SessionBounds = Pick<ReplicationConfig, 'clientSessionsMax' | 'clientAnswersMax'>;
+export type SessionLimits = Pick<ReplicationConfig, 'clientSessionsMax' | 'clientAnswersMax'>;
 
 /** `new`: to be applied. `forgotten`: nobody can say whether it was, so it is not. */
-export type Verdict = Answer | 'new' | 'forgotten';
+export type DedupeResult = WriteAnswer | 'new' | 'forgotten';
 
 /** Of an operation: who sends it again, and what it knew. */
 export type WriteId = Pick<Operation, 'clientId' | 'number' | 'doneBelow' | 'base'>;
 
 /** A whole table as it was read. */
-export interface SessionsRead {
+export interface DecodedSessions {
   readonly evictedThrough: Seq;
   readonly sessions: readonly ClientSession[];
 }
 
 /** Throws RangeError where the rows are not a table of the entries through `seq`. */
-export function readSessions(rows: readonly SessionRow[], seq: Seq): SessionsRead {
+export function decodeSessions(rows: readonly SessionRow[], seq: Seq): DecodedSessions {
   const known = new ClientIndex<ClientSession>();
   let evictedThrough = 0;
   for (const { clientId, record } of rows) {
@@ -58,7 +58,7 @@ export function readSessions(rows: readonly SessionRow[], seq: Seq): SessionsRea
 }
 
 export class ClientSessions implements SessionTable {
-  readonly #bounds: SessionBounds;
+  readonly #bounds: SessionLimits;
   readonly #sessions = new ClientIndex<ClientSession>();
   #evictedThrough: Seq = 0;
   #answers = 0;
@@ -68,7 +68,7 @@ export class ClientSessions implements SessionTable {
   /** Forgotten since the changes were taken the last time. */
   #evicted: ClientSession[] = [];
 
-  constructor(bounds: SessionBounds) {
+  constructor(bounds: SessionLimits) {
     this.#bounds = bounds;
   }
 
@@ -81,7 +81,7 @@ export class ClientSessions implements SessionTable {
     return this.#evictedThrough;
   }
 
-  judge({ clientId, number, base }: WriteId): Verdict {
+  lookUp({ clientId, number, base }: WriteId): DedupeResult {
     const session = this.#find(clientId);
     if (session === null) return base < this.#evictedThrough ? 'forgotten' : 'new';
     const answer = session.window.get(number);
@@ -90,11 +90,11 @@ export class ClientSessions implements SessionTable {
   }
 
   /** Remembers the answer of a write that was new and has been applied at `seq`. */
-  record({ clientId, number, doneBelow }: WriteId, seq: Seq, answer: Answer): void {
+  record({ clientId, number, doneBelow }: WriteId, seq: Seq, answer: WriteAnswer): void {
     const session = this.#find(clientId) ?? this.#begin(clientId, doneBelow);
     const { window } = session;
     const before = window.span;
-    window.forgetBelow(doneBelow);
+    window.dropBelow(doneBelow);
     window.set(number, answer);
     this.#answers += window.span - before;
     session.lastSeq = seq;
@@ -127,11 +127,11 @@ export class ClientSessions implements SessionTable {
 
   /** Takes the place of all that was here. Throws RangeError where a row is not what {@link rows} gives. */
   load(rows: readonly SessionRow[]): void {
-    this.become(readSessions(rows, Number.MAX_SAFE_INTEGER));
+    this.replace(decodeSessions(rows, Number.MAX_SAFE_INTEGER));
   }
 
   /** Takes the place of all that was here. */
-  become({ evictedThrough, sessions }: SessionsRead): void {
+  replace({ evictedThrough, sessions }: DecodedSessions): void {
     this.#sessions.clear();
     this.#evictedThrough = evictedThrough;
     this.#answers = 0;

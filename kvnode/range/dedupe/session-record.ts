@@ -9,7 +9,7 @@ import type { Bytes } from '../../../common/base/bytes.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import type { Seq } from '../../../common/model/ids.ts';
 import { Reader, Writer } from '../../../common/wire/protobuf.ts';
-import { type Answer, AnswerWindow } from './answer-window.ts';
+import { AnswerWindow, type WriteAnswer } from './answer-window.ts';
 
 const CONFLICT = 0;
 
@@ -66,7 +66,7 @@ export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
   return { clientId, floor, window, lastSeq, changed: false };
 }
 
-function decodeAnswer(reader: Reader, lastSeq: Seq): Answer {
+function decodeAnswer(reader: Reader, lastSeq: Seq): WriteAnswer {
   const outcome = reader.integer();
   const revision = lastSeq - reader.integer();
   if (revision < 0) throw new RangeError('an answer is older than the range');

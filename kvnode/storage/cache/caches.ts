@@ -8,25 +8,25 @@ import { RowCache } from './row-cache.ts';
 /** Each may keep so much of the bound in any case, to show what it is good for. */
 const SHARE_MIN = 1 / 8;
 /** A leaf read from the store costs as much as so many rows read by key. */
-const LEAF_WORTH = 8;
+const LEAF_HIT_WEIGHT = 8;
 /** Uses are weighed anew after so many of them; what was before counts half. */
-const WEIGHED_AFTER = 10_000;
+const DECAY_AFTER = 10_000;
 
 export class Caches {
   readonly rows: RowCache;
   readonly leaves: LeafCache;
   readonly #bytesMax: number;
-  readonly #rowsUse: Use;
-  readonly #leavesUse: Use;
+  readonly #rowsUse: RecentUse;
+  readonly #leavesUse: RecentUse;
 
   /** @param bytesMax of both together; 0: nothing is kept */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
-    const share = (): void => this.#share();
-    this.rows = new RowCache(bytesMax, share);
-    this.leaves = new LeafCache(bytesMax, share);
-    this.#rowsUse = new Use(this.rows, 1);
-    this.#leavesUse = new Use(this.leaves, LEAF_WORTH);
+    const onGrown = (): void => this.#enforceLimit();
+    this.rows = new RowCache(bytesMax, onGrown);
+    this.leaves = new LeafCache(bytesMax, onGrown);
+    this.#rowsUse = new RecentUse(this.rows, 1);
+    this.#leavesUse = new RecentUse(this.leaves, LEAF_HIT_WEIGHT);
   }
 
   clear(): void {
@@ -34,53 +34,53 @@ export class Caches {
     this.leaves.clear();
   }
 
-  #share(): void {
+  #enforceLimit(): void {
     const { rows, leaves } = this;
     while (rows.bytes + leaves.bytes > this.#bytesMax) {
-      if (this.#rowsGiveWay()) rows.dropOldest();
+      if (this.#shouldDropRows()) rows.dropOldest();
       else leaves.evict();
     }
   }
 
   /** Where neither is of more use, the larger one. */
-  #rowsGiveWay(): boolean {
+  #shouldDropRows(): boolean {
     const { rows, leaves } = this;
-    if (this.#rowsUse.fresh + this.#leavesUse.fresh >= WEIGHED_AFTER) {
-      this.#rowsUse.weigh();
-      this.#leavesUse.weigh();
+    if (this.#rowsUse.recent + this.#leavesUse.recent >= DECAY_AFTER) {
+      this.#rowsUse.decay();
+      this.#leavesUse.decay();
     }
     const least = this.#bytesMax * SHARE_MIN;
     if (rows.bytes <= least) return false;
     if (leaves.bytes <= least) return true;
-    const more = this.#rowsUse.perByte - this.#leavesUse.perByte;
+    const more = this.#rowsUse.scorePerByte - this.#leavesUse.scorePerByte;
     return more === 0 ? rows.bytes > leaves.bytes : more < 0;
   }
 }
 
 /** What one of the two was good for lately. */
-class Use {
+class RecentUse {
   readonly #cache: RowCache | LeafCache;
-  readonly #worth: number;
+  readonly #hitWeight: number;
   #hitsBefore = 0;
-  #use = 0;
+  #score = 0;
 
-  /** @param worth of one hit */
-  constructor(cache: RowCache | LeafCache, worth: number) {
+  /** @param hitWeight of one hit */
+  constructor(cache: RowCache | LeafCache, hitWeight: number) {
     this.#cache = cache;
-    this.#worth = worth;
+    this.#hitWeight = hitWeight;
   }
 
-  /** Since the last `weigh`. */
-  get fresh(): number {
-    return (this.#cache.hits - this.#hitsBefore) * this.#worth;
+  /** Since the last `decay`. */
+  get recent(): number {
+    return (this.#cache.hits - this.#hitsBefore) * this.#hitWeight;
   }
 
-  get perByte(): number {
-    return this.#use / Math.max(1, this.#cache.bytes);
+  get scorePerByte(): number {
+    return this.#score / Math.max(1, this.#cache.bytes);
   }
 
-  weigh(): void {
-    this.#use = (this.#use + this.fresh) / 2;
+  decay(): void {
+    this.#score = (this.#score + this.recent) / 2;
     this.#hitsBefore = this.#cache.hits;
   }
 }

@@ -10,7 +10,7 @@ import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
 import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
-import type { Run } from '../state/row-block.ts';
+import type { RowBlock } from '../state/row-block.ts';
 import type { Row } from '../storage.ts';
 
 /** About how many bytes a leaf begins with. */
@@ -22,11 +22,11 @@ const LEAF_OVERHEAD_BYTES = 500;
 /** Changes that a leaf takes without being read. */
 const CHANGES_MAX = 8;
 
-export interface Leaf extends Run {
+export interface Leaf extends RowBlock {
   readonly start: KeyText;
 }
 
-class KeptLeaf implements Leaf {
+class CachedLeaf implements Leaf {
   readonly start: KeyText;
   readonly end: KeyText | null;
   rows: Bytes;
@@ -64,40 +64,40 @@ class KeptLeaf implements Leaf {
     rows.set(this.rows.subarray(to), from + length);
     if (row !== null) encodeRow(rows, from, key, 0, row.value, 0, row.revision);
     this.rows = rows;
-    if (order === 0) this.#counted(-1, key.length + walk.valueLength);
-    if (row !== null) this.#counted(1, key.length + row.value.length);
+    if (order === 0) this.#count(-1, key.length + walk.valueLength);
+    if (row !== null) this.#count(1, key.length + row.value.length);
   }
 
-  #counted(sign: 1 | -1, bytes: number): void {
+  #count(sign: 1 | -1, bytes: number): void {
     this.count += sign;
     this.bytes += sign * bytes;
   }
 }
 
 /** The leaves of a namespace in order; some of them dropped. */
-interface Shelf {
-  leaves: KeptLeaf[];
+interface NamespaceLeaves {
+  leaves: CachedLeaf[];
   dropped: number;
 }
 
 export class LeafCache {
   readonly #bytesMax: number;
-  readonly #grown: () => void;
-  readonly #shelves = new Map<NamespaceId, Shelf>();
-  readonly #all = new Map<KeptLeaf, Shelf>();
+  readonly #onGrown: () => void;
+  readonly #byNamespace = new Map<NamespaceId, NamespaceLeaves>();
+  readonly #all = new Map<CachedLeaf, NamespaceLeaves>();
   /** Where it goes on to look for leaves that are not used. */
   #hand = this.#all.entries();
   #bytes = 0;
-  #era = 0;
+  #generation = 0;
   #hits = 0;
   #misses = 0;
 
   /**
    * @param bytesMax of leaves; 0: nothing is kept
-   * @param grown told when there may be more bytes than before
+   * @param onGrown told when there may be more bytes than before
    */
-  constructor(bytesMax: number, grown: () => void = () => {}) {
-    this.#grown = grown;
+  constructor(bytesMax: number, onGrown: () => void = () => {}) {
+    this.#onGrown = onGrown;
     this.#bytesMax = bytesMax;
   }
 
@@ -118,8 +118,8 @@ export class LeafCache {
   }
 
   /** Another one after each `clear`: what was read before one is not to be added after it. */
-  get era(): number {
-    return this.#era;
+  get generation(): number {
+    return this.#generation;
   }
 
   /** The leaf that this key is in. Its fields are to be read at once. */
@@ -137,9 +137,9 @@ export class LeafCache {
 
   /** Where the next leaf begins behind a key that is in none; null: there is none. */
   nextStart(namespaceId: NamespaceId, key: KeyText): KeyText | null {
-    const leaves = this.#shelves.get(namespaceId)?.leaves ?? [];
-    for (let i = indexBehind(leaves, key); i < leaves.length; i++) {
-      const leaf = leaves[i] as KeptLeaf;
+    const leaves = this.#byNamespace.get(namespaceId)?.leaves ?? [];
+    for (let i = indexAfter(leaves, key); i < leaves.length; i++) {
+      const leaf = leaves[i] as CachedLeaf;
       if (!leaf.dropped) return leaf.start;
     }
     return null;
@@ -147,64 +147,64 @@ export class LeafCache {
 
   /** What was read: leaves in order, each beginning where the one before it ends. */
   add(namespaceId: NamespaceId, leaves: readonly Leaf[]): void {
-    const fresh = leaves.map((leaf) => new KeptLeaf(leaf));
+    const fresh = leaves.map((leaf) => new CachedLeaf(leaf));
     const [first] = fresh;
     const last = fresh.at(-1);
     if (this.#bytesMax === 0 || first === undefined || last === undefined) return;
-    const shelf = this.#shelfOf(namespaceId);
-    const from = indexOverlapping(shelf.leaves, first.start);
-    const to = last.end === null ? shelf.leaves.length : indexBefore(shelf.leaves, last.end);
-    for (const old of shelf.leaves.splice(from, to - from, ...fresh)) {
-      if (old.dropped) shelf.dropped--;
-      else this.#forget(old);
+    const siblings = this.#leavesOf(namespaceId);
+    const from = indexEndingAfter(siblings.leaves, first.start);
+    const to = last.end === null ? siblings.leaves.length : indexAtOrAfter(siblings.leaves, last.end);
+    for (const old of siblings.leaves.splice(from, to - from, ...fresh)) {
+      if (old.dropped) siblings.dropped--;
+      else this.#remove(old);
     }
     for (const leaf of fresh) {
-      this.#all.set(leaf, shelf);
+      this.#all.set(leaf, siblings);
       this.#bytes += leaf.size;
     }
-    for (const leaf of fresh) if (leaf.size > LEAF_BYTES_MAX) this.#drop(leaf, shelf);
-    this.#settle();
+    for (const leaf of fresh) if (leaf.size > LEAF_BYTES_MAX) this.#drop(leaf, siblings);
+    this.#enforceLimit();
   }
 
   /** The store has this row now, or none where it is null. */
-  changed(namespaceId: NamespaceId, text: KeyText, key: Bytes, row: Row | null): void {
+  update(namespaceId: NamespaceId, text: KeyText, key: Bytes, row: Row | null): void {
     const leaf = this.#leafOf(namespaceId, text);
     if (leaf === undefined) return;
     this.#bytes -= leaf.size;
     leaf.change(key, row);
     this.#bytes += leaf.size;
     if (++leaf.changes > CHANGES_MAX || leaf.size > LEAF_BYTES_MAX)
-      this.#drop(leaf, this.#shelfOf(namespaceId));
-    this.#settle();
+      this.#drop(leaf, this.#leavesOf(namespaceId));
+    this.#enforceLimit();
   }
 
   clear(): void {
-    this.#era++;
-    this.#shelves.clear();
+    this.#generation++;
+    this.#byNamespace.clear();
     this.#all.clear();
     this.#hand = this.#all.entries();
     this.#bytes = 0;
   }
 
-  #leafOf(namespaceId: NamespaceId, key: KeyText): KeptLeaf | undefined {
-    const leaves = this.#shelves.get(namespaceId)?.leaves;
-    const leaf = leaves?.[indexBehind(leaves, key) - 1];
+  #leafOf(namespaceId: NamespaceId, key: KeyText): CachedLeaf | undefined {
+    const leaves = this.#byNamespace.get(namespaceId)?.leaves;
+    const leaf = leaves?.[indexAfter(leaves, key) - 1];
     if (leaf === undefined || leaf.dropped) return undefined;
     return leaf.end === null || key < leaf.end ? leaf : undefined;
   }
 
-  #shelfOf(namespaceId: NamespaceId): Shelf {
-    let shelf = this.#shelves.get(namespaceId);
-    if (shelf === undefined) {
-      shelf = { leaves: [], dropped: 0 };
-      this.#shelves.set(namespaceId, shelf);
+  #leavesOf(namespaceId: NamespaceId): NamespaceLeaves {
+    let siblings = this.#byNamespace.get(namespaceId);
+    if (siblings === undefined) {
+      siblings = { leaves: [], dropped: 0 };
+      this.#byNamespace.set(namespaceId, siblings);
     }
-    return shelf;
+    return siblings;
   }
 
-  #settle(): void {
+  #enforceLimit(): void {
     while (this.#bytes > this.#bytesMax) this.evict();
-    this.#grown();
+    this.#onGrown();
   }
 
   /** Drops a leaf, or notes of one that was used that it has had its turn. */
@@ -215,22 +215,22 @@ export class LeafCache {
       next = this.#hand.next();
     }
     if (next.done === true) return;
-    const [leaf, shelf] = next.value;
+    const [leaf, siblings] = next.value;
     if (leaf.used) leaf.used = false;
-    else this.#drop(leaf, shelf);
+    else this.#drop(leaf, siblings);
   }
 
   /** Its place is cleared away with others: moving all that is behind each of them would cost more than they. */
-  #drop(leaf: KeptLeaf, shelf: Shelf): void {
+  #drop(leaf: CachedLeaf, siblings: NamespaceLeaves): void {
     if (leaf.dropped) return;
-    this.#forget(leaf);
-    shelf.dropped++;
-    if (shelf.dropped <= shelf.leaves.length / 2) return;
-    shelf.leaves = shelf.leaves.filter(({ dropped }) => !dropped);
-    shelf.dropped = 0;
+    this.#remove(leaf);
+    siblings.dropped++;
+    if (siblings.dropped <= siblings.leaves.length / 2) return;
+    siblings.leaves = siblings.leaves.filter(({ dropped }) => !dropped);
+    siblings.dropped = 0;
   }
 
-  #forget(leaf: KeptLeaf): void {
+  #remove(leaf: CachedLeaf): void {
     this.#bytes -= leaf.size;
     this.#all.delete(leaf);
     leaf.dropped = true;
@@ -239,26 +239,26 @@ export class LeafCache {
 }
 
 /** Index of the first leaf that begins behind the key. */
-function indexBehind(leaves: readonly KeptLeaf[], key: KeyText): number {
+function indexAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
   let low = 0;
   let high = leaves.length;
   while (low < high) {
     const middle = (low + high) >>> 1;
-    if ((leaves[middle] as KeptLeaf).start <= key) low = middle + 1;
+    if ((leaves[middle] as CachedLeaf).start <= key) low = middle + 1;
     else high = middle;
   }
   return low;
 }
 
 /** Index of the first leaf that begins at the key or behind it. */
-function indexBefore(leaves: readonly KeptLeaf[], key: KeyText): number {
-  const index = indexBehind(leaves, key);
+function indexAtOrAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
+  const index = indexAfter(leaves, key);
   return leaves[index - 1]?.start === key ? index - 1 : index;
 }
 
 /** Index of the first leaf that reaches behind the key. */
-function indexOverlapping(leaves: readonly KeptLeaf[], key: KeyText): number {
-  const index = indexBehind(leaves, key);
+function indexEndingAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
+  const index = indexAfter(leaves, key);
   const leaf = leaves[index - 1];
   return leaf !== undefined && (leaf.end === null || leaf.end > key) ? index - 1 : index;
 }

@@ -1,9 +1,9 @@
 // Rows of the state store that were read or written lately, in memory, so that reading one costs a tenth of what the store asks
-// for it. The rows stand one after the other in large pieces of memory outside the heap; a table of their places, eight to a
+// for it. The rows stand one after the other in large pieces of memory outside the heap; a table of their addresses, eight to a
 // bucket, finds them; each key has a second bucket for when its first one is full (with four to a bucket one row in 28 had no
-// place, with eight one in 150). Beside each place is a tag, half of the key's hash, so that hardly
-// a row is looked at in vain: that is a miss of the processor's cache each. The oldest piece goes when there are too many
-// bytes, and what two full buckets have no place for is forgotten: each is only a row to be read from the store again. A small
+// address, with eight one in 150). Beside each address is a tag, half of the key's hash, so that hardly
+// a row is looked at in vain: that is a miss of the processor's cache each. The oldest slab goes when there are too many
+// bytes, and what two full buckets have no address for is forgotten: each is only a row to be read from the store again. A small
 // row that changes is written over where it stands. With the new one at the end instead, a million keys that had been put
 // once more lost one row in ten to those of which nobody can read anything.
 //
@@ -16,13 +16,13 @@ import type { NamespaceId } from '../../../common/model/ids.ts';
 import { keyHash } from '../rows/key-text.ts';
 import type { Row } from '../storage.ts';
 
-/** A piece of memory is as large; one row never crosses its end. */
-const PIECE_BYTES = 1024 * 1024;
+/** A slab of memory is as large; one row never crosses its end. */
+const SLAB_BYTES = 1024 * 1024;
 /** A row that is larger with its key is not kept. */
 const ROW_BYTES_MAX = 128 * 1024;
 /** A value that is not larger is copied for who reads it, and may be written over. */
 const COPIED_BYTES_MAX = 256;
-/** Rows are at multiples of it, so that their places are small numbers. */
+/** Rows are at multiples of it, so that their addresses are small numbers. */
 const ALIGNMENT = 8;
 /** The table has a slot for so many bytes. */
 const BYTES_PER_SLOT = 128;
@@ -38,15 +38,15 @@ const NAMESPACE = 8;
 const REVISION = 16;
 const HEADER_BYTES = 24;
 
-interface Piece {
+interface Slab {
   readonly bytes: Buffer;
   readonly view: DataView;
 }
 
 export class RowCache {
   /** A ring; the pieces that are kept follow each other in it. */
-  readonly #pieces: (Piece | undefined)[];
-  readonly #grown: () => void;
+  readonly #slabs: (Slab | undefined)[];
+  readonly #onGrown: () => void;
   /** Places in bytes since the beginning, never reused; 0: none. */
   #slots: Float64Array;
   /** Of each slot; of an empty one it means nothing. */
@@ -54,27 +54,27 @@ export class RowCache {
   readonly #mask: number;
   /** The next row comes here. */
   #head = ALIGNMENT;
-  /** Number of the oldest piece that is kept, counted since the beginning, and how many are kept. */
+  /** Number of the oldest slab that is kept, counted since the beginning, and how many are kept. */
   #oldest = 0;
-  #kept = 0;
+  #slabCount = 0;
   #hits = 0;
   #misses = 0;
 
   /**
    * @param bytesMax of rows; 0: nothing is kept
-   * @param grown told after a row for which another piece was needed
+   * @param onGrown told after a row for which another slab was needed
    */
-  constructor(bytesMax: number, grown: () => void = () => {}) {
-    this.#grown = grown;
-    this.#pieces = new Array<Piece | undefined>(Math.floor(bytesMax / PIECE_BYTES)).fill(undefined);
-    const slots = this.#pieces.length === 0 ? WAYS : 2 ** Math.ceil(Math.log2(bytesMax / BYTES_PER_SLOT));
+  constructor(bytesMax: number, onGrown: () => void = () => {}) {
+    this.#onGrown = onGrown;
+    this.#slabs = new Array<Slab | undefined>(Math.floor(bytesMax / SLAB_BYTES)).fill(undefined);
+    const slots = this.#slabs.length === 0 ? WAYS : 2 ** Math.ceil(Math.log2(bytesMax / BYTES_PER_SLOT));
     this.#slots = new Float64Array(slots);
     this.#tags = new Uint16Array(slots);
     this.#mask = slots / WAYS - 1;
   }
 
   get bytes(): number {
-    return this.#kept * PIECE_BYTES;
+    return this.#slabCount * SLAB_BYTES;
   }
 
   get hits(): number {
@@ -93,12 +93,12 @@ export class RowCache {
       return undefined;
     }
     this.#hits++;
-    const place = this.#slots[slot] as number;
-    const { bytes, view } = this.#pieceOf(place);
-    const at = place % PIECE_BYTES;
+    const address = this.#slots[slot] as number;
+    const { bytes, view } = this.#slabOf(address);
+    const at = address % SLAB_BYTES;
     const start = at + HEADER_BYTES + key.length;
     const end = start + view.getUint32(at + VALUE_LENGTH);
-    const value = end - start > COPIED_BYTES_MAX ? bytes.subarray(start, end) : copyOf(bytes, start, end);
+    const value = end - start > COPIED_BYTES_MAX ? bytes.subarray(start, end) : copySlice(bytes, start, end);
     return { key, value, revision: view.getFloat64(at + REVISION) };
   }
 
@@ -108,20 +108,20 @@ export class RowCache {
   }
 
   /** The store has this row now, or none where it is null. */
-  changed(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
+  update(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
     const hash = keyHash(key, namespaceId);
     const slot = this.#slotOf(hash, namespaceId, key);
     if (slot !== null) {
-      if (row !== null && this.#writeOver(this.#slots[slot] as number, row)) return;
+      if (row !== null && this.#overwrite(this.#slots[slot] as number, row)) return;
       this.#slots[slot] = 0;
     }
     if (row !== null) this.#add(hash, namespaceId, row);
   }
 
   /** False where it cannot be: it has no room there, or somebody may hold the value. */
-  #writeOver(place: number, { key, value, revision }: Row): boolean {
-    const { bytes, view } = this.#pieceOf(place);
-    const at = place % PIECE_BYTES;
+  #overwrite(address: number, { key, value, revision }: Row): boolean {
+    const { bytes, view } = this.#slabOf(address);
+    const at = address % SLAB_BYTES;
     const length = view.getUint32(at + VALUE_LENGTH);
     if (length > COPIED_BYTES_MAX || sizeOf(key, value.length) > sizeOf(key, length)) return false;
     view.setUint32(at + VALUE_LENGTH, value.length);
@@ -132,11 +132,11 @@ export class RowCache {
 
   #add(hash: number, namespaceId: NamespaceId, { key, value, revision }: Row): void {
     const size = sizeOf(key, value.length);
-    if (size > ROW_BYTES_MAX || this.#pieces.length === 0) return;
-    const keptBefore = this.#kept;
-    const place = this.#reserve(size);
-    const { bytes, view } = this.#pieceOf(place);
-    const at = place % PIECE_BYTES;
+    if (size > ROW_BYTES_MAX || this.#slabs.length === 0) return;
+    const countBefore = this.#slabCount;
+    const address = this.#reserve(size);
+    const { bytes, view } = this.#slabOf(address);
+    const at = address % SLAB_BYTES;
     view.setUint32(at + KEY_LENGTH, key.length);
     view.setUint32(at + VALUE_LENGTH, value.length);
     view.setUint32(at + NAMESPACE, namespaceId);
@@ -144,30 +144,30 @@ export class RowCache {
     bytes.set(key, at + HEADER_BYTES);
     bytes.set(value, at + HEADER_BYTES + key.length);
     const slot = this.#slotFor(hash);
-    this.#slots[slot] = place;
+    this.#slots[slot] = address;
     this.#tags[slot] = hash >>> TAG_SHIFT;
-    if (this.#kept > keptBefore) this.#grown();
+    if (this.#slabCount > countBefore) this.#onGrown();
   }
 
-  /** Forgets the rows of the oldest piece; where it is the only one, the next row begins another. */
+  /** Forgets the rows of the oldest slab; where it is the only one, the next row begins another. */
   dropOldest(): void {
-    if (this.#kept === 0) return;
-    this.#pieces[this.#oldest % this.#pieces.length] = undefined;
+    if (this.#slabCount === 0) return;
+    this.#slabs[this.#oldest % this.#slabs.length] = undefined;
     this.#oldest++;
-    this.#kept--;
-    this.#head = Math.max(this.#head, this.#oldest * PIECE_BYTES);
+    this.#slabCount--;
+    this.#head = Math.max(this.#head, this.#oldest * SLAB_BYTES);
   }
 
   clear(): void {
     if (this.#head === ALIGNMENT) return;
     this.#slots = new Float64Array(this.#slots.length);
-    this.#pieces.fill(undefined);
+    this.#slabs.fill(undefined);
     this.#head = ALIGNMENT;
     this.#oldest = 0;
-    this.#kept = 0;
+    this.#slabCount = 0;
   }
 
-  /** Where the place of the row is; null: nowhere. */
+  /** Where the address of the row is; null: nowhere. */
   #slotOf(hash: number, namespaceId: NamespaceId, key: Bytes): number | null {
     return (
       this.#slotIn(this.#firstBucket(hash), hash, namespaceId, key) ??
@@ -179,8 +179,8 @@ export class RowCache {
     const tail = this.#tail;
     for (let slot = bucket; slot < bucket + WAYS; slot++) {
       if (this.#tags[slot] !== hash >>> TAG_SHIFT) continue;
-      const place = this.#slots[slot] as number;
-      if (place >= tail && this.#isOf(place, namespaceId, key)) return slot;
+      const address = this.#slots[slot] as number;
+      if (address >= tail && this.#holds(address, namespaceId, key)) return slot;
     }
     return null;
   }
@@ -213,12 +213,12 @@ export class RowCache {
 
   /** What is below is gone. */
   get #tail(): number {
-    return Math.max(ALIGNMENT, this.#oldest * PIECE_BYTES);
+    return Math.max(ALIGNMENT, this.#oldest * SLAB_BYTES);
   }
 
-  #isOf(place: number, namespaceId: NamespaceId, key: Bytes): boolean {
-    const { bytes, view } = this.#pieceOf(place);
-    const at = place % PIECE_BYTES;
+  #holds(address: number, namespaceId: NamespaceId, key: Bytes): boolean {
+    const { bytes, view } = this.#slabOf(address);
+    const at = address % SLAB_BYTES;
     if (view.getUint32(at + KEY_LENGTH) !== key.length) return false;
     if (view.getUint32(at + NAMESPACE) !== namespaceId) return false;
     const start = at + HEADER_BYTES;
@@ -227,25 +227,25 @@ export class RowCache {
   }
 
   #reserve(size: number): number {
-    let place = this.#head;
-    const left = PIECE_BYTES - (place % PIECE_BYTES);
-    if (size > left) place += left;
-    const number = Math.floor(place / PIECE_BYTES);
-    if (number === this.#oldest + this.#kept) {
-      if (this.#kept === this.#pieces.length) this.dropOldest();
+    let address = this.#head;
+    const left = SLAB_BYTES - (address % SLAB_BYTES);
+    if (size > left) address += left;
+    const number = Math.floor(address / SLAB_BYTES);
+    if (number === this.#oldest + this.#slabCount) {
+      if (this.#slabCount === this.#slabs.length) this.dropOldest();
       // A new one, not the old one again: somebody may hold a value of that.
-      const bytes = Buffer.allocUnsafeSlow(PIECE_BYTES);
-      this.#pieces[number % this.#pieces.length] = { bytes, view: viewOf(bytes) };
-      this.#kept++;
+      const bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
+      this.#slabs[number % this.#slabs.length] = { bytes, view: viewOf(bytes) };
+      this.#slabCount++;
     }
-    this.#head = place + size;
-    return place;
+    this.#head = address + size;
+    return address;
   }
 
-  #pieceOf(place: number): Piece {
-    const piece = this.#pieces[Math.floor(place / PIECE_BYTES) % this.#pieces.length];
-    assert(piece !== undefined, 'a place is in a piece');
-    return piece;
+  #slabOf(address: number): Slab {
+    const slab = this.#slabs[Math.floor(address / SLAB_BYTES) % this.#slabs.length];
+    assert(slab !== undefined, 'a address is in a slab');
+    return slab;
   }
 }
 
@@ -254,7 +254,7 @@ function sizeOf(key: Bytes, valueBytes: number): number {
   return (HEADER_BYTES + key.length + valueBytes + ALIGNMENT - 1) & -ALIGNMENT;
 }
 
-function copyOf(bytes: Buffer, start: number, end: number): Buffer {
+function copySlice(bytes: Buffer, start: number, end: number): Buffer {
   const copy = Buffer.allocUnsafe(end - start);
   bytes.copy(copy, 0, start, end);
   return copy;

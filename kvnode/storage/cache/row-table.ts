@@ -1,23 +1,23 @@
 // Rows by key, newest version only. With a Map of strings, which has to be asked before it is told, every put paid for two
 // looks, for making its key a string and for collecting that again: a tenth of a follower's time. Here a table of numbers
-// says which row has a key's hash. Keys of one hash are easily made, so a look takes a bounded number of steps; what has
+// says which row has a key's hash. Keys of one hash are easily made, so a look takes a bounded number of probes; what has
 // found no place within them is in a Map after all.
 
 import { type Bytes, equalBytes } from '../../../common/base/bytes.ts';
 import { type KeyText, keyHash, keyText, textHash } from '../rows/key-text.ts';
 
-const PLACES_MIN = 128;
+const SLOTS_MIN = 128;
 /** Places that are looked at for a key, the one of its hash and those behind it. */
-const STEPS = 16;
+const PROBES_MAX = 16;
 
 export class RowTable<R extends { readonly key: Bytes }> {
   readonly #rows: R[] = [];
   /** Of each row. */
-  #hashes = new Int32Array(PLACES_MIN / 2);
+  #hashes = new Int32Array(SLOTS_MIN / 2);
   /** 1 more than the number of the row; 0: free. Never more than half of them are taken. */
-  #places = new Int32Array(PLACES_MIN);
+  #slots = new Int32Array(SLOTS_MIN);
   /** Numbers of the rows that have no place. */
-  readonly #others = new Map<KeyText, number>();
+  readonly #overflow = new Map<KeyText, number>();
 
   /** In the order in which their keys were set first. */
   get rows(): readonly R[] {
@@ -30,14 +30,14 @@ export class RowTable<R extends { readonly key: Bytes }> {
 
   getByText(text: KeyText): R | undefined {
     const hash = textHash(text);
-    for (let at = hash, steps = 0; steps < STEPS; at++, steps++) {
-      const number = (this.#places[at & this.#mask] as number) - 1;
+    for (let at = hash, probes = 0; probes < PROBES_MAX; at++, probes++) {
+      const number = (this.#slots[at & this.#mask] as number) - 1;
       if (number < 0) return undefined;
       if (this.#hashes[number] !== hash) continue;
       const row = this.#rows[number] as R;
       if (isText(row.key, text)) return row;
     }
-    return this.#rows[this.#others.get(text) ?? -1];
+    return this.#rows[this.#overflow.get(text) ?? -1];
   }
 
   /** Answers the row that it replaced. */
@@ -49,43 +49,43 @@ export class RowTable<R extends { readonly key: Bytes }> {
       this.#rows[number] = row;
       return before;
     }
-    if (this.#rows.length === this.#hashes.length) this.#widen();
+    if (this.#rows.length === this.#hashes.length) this.#grow();
     this.#hashes[this.#rows.length] = hash;
-    this.#place(this.#rows.length, hash, row);
+    this.#insert(this.#rows.length, hash, row);
     this.#rows.push(row);
     return undefined;
   }
 
   get #mask(): number {
-    return this.#places.length - 1;
+    return this.#slots.length - 1;
   }
 
   /** The number of the row; -1: none. */
   #find(hash: number, key: Bytes): number {
-    for (let at = hash, steps = 0; steps < STEPS; at++, steps++) {
-      const number = (this.#places[at & this.#mask] as number) - 1;
+    for (let at = hash, probes = 0; probes < PROBES_MAX; at++, probes++) {
+      const number = (this.#slots[at & this.#mask] as number) - 1;
       if (number < 0) return -1;
       if (this.#hashes[number] === hash && equalBytes((this.#rows[number] as R).key, key)) return number;
     }
-    return this.#others.size === 0 ? -1 : (this.#others.get(keyText(key)) ?? -1);
+    return this.#overflow.size === 0 ? -1 : (this.#overflow.get(keyText(key)) ?? -1);
   }
 
-  #place(number: number, hash: number, { key }: R): void {
-    for (let at = hash, steps = 0; steps < STEPS; at++, steps++) {
-      if (this.#places[at & this.#mask] !== 0) continue;
-      this.#places[at & this.#mask] = number + 1;
+  #insert(number: number, hash: number, { key }: R): void {
+    for (let at = hash, probes = 0; probes < PROBES_MAX; at++, probes++) {
+      if (this.#slots[at & this.#mask] !== 0) continue;
+      this.#slots[at & this.#mask] = number + 1;
       return;
     }
-    this.#others.set(keyText(key), number);
+    this.#overflow.set(keyText(key), number);
   }
 
-  #widen(): void {
+  #grow(): void {
     const hashes = new Int32Array(this.#hashes.length * 2);
     hashes.set(this.#hashes);
     this.#hashes = hashes;
-    this.#places = new Int32Array(this.#places.length * 2);
-    this.#others.clear();
-    for (const [number, row] of this.#rows.entries()) this.#place(number, hashes[number] as number, row);
+    this.#slots = new Int32Array(this.#slots.length * 2);
+    this.#overflow.clear();
+    for (const [number, row] of this.#rows.entries()) this.#insert(number, hashes[number] as number, row);
   }
 }
 

@@ -9,11 +9,12 @@ import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NodeId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
 import type { LogEntry } from '../storage.ts';
 import { encodeSegment, LOG_FORMAT } from './bodies.ts';
-import type { RangeLog } from './range-log-index.ts';
+import type { RangeLogIndex } from './range-log-index.ts';
 import {
   closeRecord,
   ENTRIES_HEADER_BYTES,
   ENTRY_HEADER_BYTES,
+  type GroupPlace,
   HEADER_BYTES,
   padded,
   putCount,
@@ -21,7 +22,6 @@ import {
   putEntry,
   putHeader,
   RECORD_TYPES,
-  type RecordPlace,
   type RecordType,
   sealRecord,
 } from './record.ts';
@@ -55,28 +55,28 @@ export interface GroupOptions {
   /** A group has got its first record. */
   readonly onBegun: () => void;
   /** A group was sealed because it is large; another one gathers. */
-  readonly onFull: (group: Group) => void;
+  readonly onFull: (group: LogGroup) => void;
 }
 
 /** Bytes of a group in one chunk. */
-export interface Part {
+export interface GroupPart {
   readonly chunk: Chunk;
   readonly from: number;
   to: number;
 }
 
-export interface Group extends RecordPlace {
+export interface LogGroup extends GroupPlace {
   readonly segment: number;
   /** Whether it opens its segment. */
   readonly opening: boolean;
-  readonly parts: Part[];
+  readonly parts: GroupPart[];
   /** Bytes of closed records. */
   bytes: number;
 }
 
 /** The record of entries that can still take more of them. */
 interface OpenRecord {
-  readonly log: RangeLog;
+  readonly log: RangeLogIndex;
   readonly epoch: number;
   readonly chunk: Chunk;
   readonly at: number;
@@ -94,7 +94,7 @@ export class GroupBuilder {
   /** Where the newest sealed group ends. */
   #before: number;
   #beforeEnd: number;
-  #group: Group | null = null;
+  #group: LogGroup | null = null;
   #open: OpenRecord | null = null;
 
   constructor(options: GroupOptions) {
@@ -128,7 +128,7 @@ export class GroupBuilder {
   }
 
   /** Appends entries after the last of `log`. */
-  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[], committed: Seq): void {
+  append(range: RangeId, log: RangeLogIndex, entries: readonly LogEntry[], committed: Seq): void {
     for (const entry of entries) {
       assert(entry.seq === log.lastSeq + 1, 'entries continue the log');
       this.#appendOne(range, log, entry, committed);
@@ -136,10 +136,16 @@ export class GroupBuilder {
   }
 
   /** Writes entries of `log` again, which follow `prev`, so that they are found here from now on. */
-  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[], committed: Seq): void {
+  carry(
+    range: RangeId,
+    log: RangeLogIndex,
+    prev: Position,
+    entries: readonly LogEntry[],
+    committed: Seq,
+  ): void {
     let before = prev;
     for (let from = 0; from < entries.length; ) {
-      const to = from + recordful(entries, from);
+      const to = from + entriesPerRecord(entries, from);
       this.#carryRecord(range, log, before, entries.slice(from, to), committed);
       const last = present(entries[to - 1], 'a carried entry');
       before = { epoch: last.epoch, seq: last.seq };
@@ -149,7 +155,7 @@ export class GroupBuilder {
 
   #carryRecord(
     range: RangeId,
-    log: RangeLog,
+    log: RangeLogIndex,
     prev: Position,
     entries: readonly LogEntry[],
     committed: Seq,
@@ -170,7 +176,7 @@ export class GroupBuilder {
     log.carry({ prev, epoch, count: entries.length, length, place });
   }
 
-  #appendOne(range: RangeId, log: RangeLog, { epoch, kind, payload }: LogEntry, committed: Seq): void {
+  #appendOne(range: RangeId, log: RangeLogIndex, { epoch, kind, payload }: LogEntry, committed: Seq): void {
     const bytes = ENTRY_HEADER_BYTES + payload.length;
     let open = this.#open;
     if (open === null || open.log !== log || open.epoch !== epoch || !hasRoom(open, bytes)) {
@@ -182,7 +188,7 @@ export class GroupBuilder {
     log.extend(log.lastSeq + 1);
   }
 
-  #openRecord(range: RangeId, log: RangeLog, epoch: number, bytes: number): OpenRecord {
+  #openRecord(range: RangeId, log: RangeLogIndex, epoch: number, bytes: number): OpenRecord {
     const group = this.#begin();
     const chunk = this.#reserve(group, padded(ENTRIES_HEADER_BYTES + bytes));
     const at = chunk.used;
@@ -205,7 +211,7 @@ export class GroupBuilder {
   }
 
   /** The open group, with nothing half-written in it that could not take a record of entries after it. */
-  #begin(): Group {
+  #begin(): LogGroup {
     this.#closeOpen();
     if (this.#group !== null && this.#group.bytes >= GROUP_BYTES_MAX) this.#options.onFull(this.seal());
     if (this.#group === null) this.#beginGroup();
@@ -249,7 +255,7 @@ export class GroupBuilder {
     this.#put(type, range, { epoch: 0, seq: 0 }, body);
   }
 
-  #reserve(group: Group, bytes: number): Chunk {
+  #reserve(group: LogGroup, bytes: number): Chunk {
     const chunk = this.#options.tail.reserve(bytes);
     if (group.parts.at(-1)?.chunk !== chunk) {
       group.parts.push({ chunk, from: chunk.used, to: chunk.used });
@@ -265,7 +271,7 @@ export class GroupBuilder {
     open.log.closeRow(this.#close(present(this.#group, 'an open group'), open.chunk, open.at, open.end));
   }
 
-  #close(group: Group, chunk: Chunk, at: number, end: number): number {
+  #close(group: LogGroup, chunk: Chunk, at: number, end: number): number {
     const length = closeRecord(chunk.bytes, chunk.view, at, end);
     chunk.used = at + length;
     present(group.parts.at(-1), 'a part').to = chunk.used;
@@ -274,7 +280,7 @@ export class GroupBuilder {
   }
 
   /** No more goes into the group that gathers, which has a record; its bytes are final. */
-  seal(): Group {
+  seal(): LogGroup {
     this.#closeOpen();
     const group = present(this.#group, 'an open group');
     if (group.opening) setOpeningLength(group);
@@ -297,7 +303,7 @@ export class GroupBuilder {
 }
 
 /** How many of the entries from `from` on go into one record: of one epoch, and not too many bytes. */
-function recordful(entries: readonly LogEntry[], from: number): number {
+function entriesPerRecord(entries: readonly LogEntry[], from: number): number {
   const epoch = entries[from]?.epoch;
   let count = 0;
   for (let bytes = ENTRIES_HEADER_BYTES; ; count++) {
@@ -313,7 +319,7 @@ function hasRoom(open: OpenRecord, bytes: number): boolean {
   return end <= open.chunk.bytes.length && end - open.at <= RECORD_BYTES_MAX;
 }
 
-function setOpeningLength(group: Group): void {
+function setOpeningLength(group: LogGroup): void {
   const first = present(group.parts[0], 'a part');
   first.chunk.view.setUint32(first.from + HEADER_BYTES, group.bytes, true);
 }

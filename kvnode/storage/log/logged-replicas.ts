@@ -27,14 +27,14 @@ import {
   type TombstoneBody,
 } from './bodies.ts';
 import type { GroupBuilder } from './group-builder.ts';
-import { RangeLog, type RecordPlaceInLog } from './range-log-index.ts';
+import { RangeLogIndex, type RecordLocation } from './range-log-index.ts';
 import { RECORD_TYPES, type RecordCursor } from './record.ts';
 
-export class Replica {
+export class LoggedReplica {
   readonly range: RangeId;
   readonly inc: Inc;
   readonly namespace: string;
-  readonly log: RangeLog;
+  readonly log: RangeLogIndex;
   span: Span;
   epochSeen: number;
   void: boolean;
@@ -49,7 +49,7 @@ export class Replica {
   /** Who keeps the client sessions, once somebody does. */
   sessions: SessionTable | null = null;
   /** As found on disk at start, until somebody keeps them. */
-  sessionsFound: readonly SessionRow[] = [];
+  recoveredSessions: readonly SessionRow[] = [];
   /** Some follower may need the entries after this seq. */
   retainAfter: Seq = Number.MAX_SAFE_INTEGER;
   /** Snapshots being sent: the log after these seqs stays, within a bound. */
@@ -64,7 +64,7 @@ export class Replica {
     this.void = body.void;
     this.stateRequired = body.stateRequired;
     this.committed = body.committed;
-    this.log = new RangeLog(body.last);
+    this.log = new RangeLogIndex(body.last);
     // Of a checkpoint whose older segments have gone, too low: the state must know better.
     this.applied = body.base;
     this.appliedSynced = body.base;
@@ -125,24 +125,24 @@ export class Replica {
   }
 }
 
-export class Replicas {
-  readonly byRange = new Map<RangeId, Replica>();
+export class LoggedReplicas {
+  readonly byRange = new Map<RangeId, LoggedReplica>();
   readonly tombstones = new Map<RangeId, TombstoneBody & { readonly range: RangeId }>();
   /** As read at start: the log relies on this batch of the state store and on those before it. */
   stateBatch = 0;
 
-  get(range: RangeId): Replica {
+  get(range: RangeId): LoggedReplica {
     return present(this.byRange.get(range), `a replica of range ${range}`);
   }
 
   create(range: RangeId, body: ReplicaBody): void {
     this.assertNew(range, body);
-    this.byRange.set(range, new Replica(range, body));
+    this.byRange.set(range, new LoggedReplica(range, body));
   }
 
   assertNew(range: RangeId, body: ReplicaBody): void {
-    const buried = this.tombstones.get(range);
-    assert(buried === undefined || buried.inc < body.inc, 'R9: no inc at or below the tombstone');
+    const tombstone = this.tombstones.get(range);
+    assert(tombstone === undefined || tombstone.inc < body.inc, 'R9: no inc at or below the tombstone');
     assert(!this.byRange.has(range), `range ${range} has no replica here yet`);
     this.assertFree(body.span, range);
   }
@@ -156,16 +156,16 @@ export class Replicas {
   /** Another replica than that of `range`, or one that is being wiped, with keys in the span. */
   overlapping(span: Span, range: RangeId): RangeId | null {
     for (const other of this.byRange.values()) {
-      if (other.range !== range && meet(other.span, span)) return other.range;
+      if (other.range !== range && shareKeys(other.span, span)) return other.range;
     }
-    for (const { range: buried, pending } of this.tombstones.values()) {
-      if (pending !== null && meet(pending, span)) return buried;
+    for (const { range: tombstone, pending } of this.tombstones.values()) {
+      if (pending !== null && shareKeys(pending, span)) return tombstone;
     }
     return null;
   }
 
   /** R9: what lived with that inc, or before, goes; a checkpoint has tombstones of earlier lives beside a later one. */
-  bury(range: RangeId, body: TombstoneBody): void {
+  recordTombstone(range: RangeId, body: TombstoneBody): void {
     const replica = this.byRange.get(range);
     if (replica !== undefined && replica.inc <= body.inc) this.byRange.delete(range);
     this.tombstones.set(range, { ...body, range });
@@ -181,7 +181,7 @@ export class Replicas {
   }
 
   /** What a record read at start does. `place`: where its entries are found from now on. */
-  replay(cursor: RecordCursor, place: RecordPlaceInLog): void {
+  replay(cursor: RecordCursor, place: RecordLocation): void {
     const range = cursor.range;
     const type = cursor.type;
     switch (type) {
@@ -195,28 +195,28 @@ export class Replicas {
         this.create(range, decodeReplica(cursor.body));
         break;
       case RECORD_TYPES.entries:
-        addRow(this.follow(cursor).log, cursor, place);
+        addRow(this.continueLog(cursor).log, cursor, place);
         break;
       case RECORD_TYPES.carried:
-        carry(this.#found(range).log, cursor, place);
+        carry(this.#existing(range).log, cursor, place);
         break;
       case RECORD_TYPES.epochSeen:
-        this.#found(range).epochSeen = cursor.epoch;
+        this.#existing(range).epochSeen = cursor.epoch;
         break;
       case RECORD_TYPES.truncate:
-        this.#truncate(this.#found(range), { epoch: cursor.epoch, seq: cursor.seq });
+        this.#truncate(this.#existing(range), { epoch: cursor.epoch, seq: cursor.seq });
         break;
       case RECORD_TYPES.void:
-        this.#found(range).makeVoid(decodeSpan(cursor.body));
+        this.#existing(range).makeVoid(decodeSpan(cursor.body));
         break;
       case RECORD_TYPES.installed:
         this.#requireState(decodeInstalled(cursor.body));
-        this.#found(range).install({ epoch: cursor.epoch, seq: cursor.seq });
+        this.#existing(range).install({ epoch: cursor.epoch, seq: cursor.seq });
         break;
       case RECORD_TYPES.tombstone: {
         const body = decodeTombstone(cursor.body);
         this.#requireState(body.stateBatch);
-        this.bury(range, body);
+        this.recordTombstone(range, body);
         break;
       }
       default:
@@ -245,7 +245,7 @@ export class Replicas {
     this.stateBatch = Math.max(this.stateBatch, batch);
   }
 
-  #truncate({ range, log, committed }: Replica, last: Position): void {
+  #truncate({ range, log, committed }: LoggedReplica, last: Position): void {
     if (last.seq < committed) {
       throw new CorruptDataError(
         `the log of range ${range} was cut at ${last.seq}, before ${committed}, which is committed`,
@@ -255,8 +255,8 @@ export class Replicas {
   }
 
   /** The replica whose log a record of entries continues; it then knows what the record says is committed. */
-  follow(cursor: RecordCursor): Replica {
-    const replica = this.#found(cursor.range);
+  continueLog(cursor: RecordCursor): LoggedReplica {
+    const replica = this.#existing(cursor.range);
     const { log } = replica;
     if (cursor.prevSeq !== log.lastSeq || cursor.prevEpoch !== log.lastEpoch) {
       throw new CorruptDataError(`the log of range ${cursor.range} has a gap after ${log.lastSeq}`);
@@ -265,19 +265,19 @@ export class Replicas {
     return replica;
   }
 
-  #found(range: RangeId): Replica {
+  #existing(range: RangeId): LoggedReplica {
     const replica = this.byRange.get(range);
     if (replica === undefined) throw new CorruptDataError(`the log has no beginning of range ${range}`);
     return replica;
   }
 }
 
-function meet(a: Span, b: Span): boolean {
+function shareKeys(a: Span, b: Span): boolean {
   return a.namespaceId === b.namespaceId && overlaps(a, b);
 }
 
 /** Throws CorruptDataError where the entries are not those of the log. */
-function carry(log: RangeLog, cursor: RecordCursor, place: RecordPlaceInLog): void {
+function carry(log: RangeLogIndex, cursor: RecordCursor, place: RecordLocation): void {
   if (cursor.seq + cursor.count - 1 > log.lastSeq) {
     throw new CorruptDataError(`the log of range ${cursor.range} has carried what it never had`);
   }
@@ -285,7 +285,7 @@ function carry(log: RangeLog, cursor: RecordCursor, place: RecordPlaceInLog): vo
   log.carry({ prev, epoch: cursor.epoch, count: cursor.count, length: cursor.length, place });
 }
 
-function addRow(log: RangeLog, cursor: RecordCursor, place: RecordPlaceInLog): void {
+function addRow(log: RangeLogIndex, cursor: RecordCursor, place: RecordLocation): void {
   log.addRow(cursor.epoch, cursor.seq, place);
   log.extend(cursor.seq + cursor.count - 1);
   log.closeRow(cursor.length);

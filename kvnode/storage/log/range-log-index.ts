@@ -6,7 +6,7 @@ import type { Epoch, Position, Seq } from '../../../common/model/ids.ts';
 import type { LogIndex } from '../storage.ts';
 
 /** Where a record is: in a segment at an offset, and at first in memory too. */
-export interface RecordPlaceInLog {
+export interface RecordLocation {
   readonly segment: number;
   readonly offset: number;
   /** A chunk of the tail and the record's place in it; -1 where it was found on disk at start. */
@@ -14,8 +14,8 @@ export interface RecordPlaceInLog {
   readonly chunkAt: number;
 }
 
-/** One row, as {@link RangeLog.row} hands it out. */
-export interface LogRow extends RecordPlaceInLog {
+/** One row, as {@link RangeLogIndex.row} hands it out. */
+export interface IndexRow extends RecordLocation {
   readonly epoch: number;
   readonly firstSeq: Seq;
   /** The last entry that counts; the record may hold more that were truncated. */
@@ -43,10 +43,10 @@ export interface CarriedRecord {
   readonly epoch: number;
   readonly count: number;
   readonly length: number;
-  readonly place: RecordPlaceInLog;
+  readonly place: RecordLocation;
 }
 
-export class RangeLog implements LogIndex {
+export class RangeLogIndex implements LogIndex {
   #base: Position;
   #rows = new Float64Array(ROWS_MIN * WIDTH);
   /** Rows [first, end) are in use. */
@@ -80,7 +80,7 @@ export class RangeLog implements LogIndex {
   }
 
   /** A new record whose first entry follows the last one. It has no entry yet. */
-  addRow(epoch: number, firstSeq: Seq, place: RecordPlaceInLog): void {
+  addRow(epoch: number, firstSeq: Seq, place: RecordLocation): void {
     assert(epoch >= this.#lastEpoch, 'epochs do not fall along a log');
     if (this.#end * WIDTH === this.#rows.length) this.#makeRoom();
     const at = this.#end++ * WIDTH;
@@ -205,7 +205,7 @@ export class RangeLog implements LogIndex {
   }
 
   /** Undefined behind the last one. */
-  row(row: number): LogRow | undefined {
+  row(row: number): IndexRow | undefined {
     return row < this.#end ? this.#row(row) : undefined;
   }
 
@@ -237,7 +237,7 @@ export class RangeLog implements LogIndex {
     return this.#rows[row * WIDTH + column] as number;
   }
 
-  #row(row: number): LogRow {
+  #row(row: number): IndexRow {
     return {
       epoch: this.#at(row, EPOCH),
       firstSeq: this.#at(row, FIRST_SEQ),

@@ -78,7 +78,7 @@ export function padded(length: number): number {
 
 // ---- writing -------------------------------------------------------------------------------------------------
 
-export interface RecordPlace {
+export interface GroupPlace {
   readonly group: number;
   readonly groupStart: number;
 }
@@ -87,7 +87,7 @@ export interface RecordPlace {
 export function putHeader(
   view: DataView,
   at: number,
-  place: RecordPlace,
+  place: GroupPlace,
   type: RecordType,
   range: number,
   epoch: number,

@@ -4,13 +4,14 @@
 // - Which segments count? The newest one whose opening group is whole, the one it names as before it up to the end it
 //   names, and so on back. A newer file without a whole opening was never synced.
 // - Where does the log end? At the first bad record of the last segment. If that is inside the last group that was written,
-//   the group is torn: it was never synced, what follows is cut. But if a later group has left a trace, the bad bytes were
+//   the group is torn: it was never synced, what follows is cut. But if a later group has left a record, the bad bytes were
 //   synced once: corruption, and so is any bad byte of an earlier segment.
 //
 // What is good of the last group may have been synced or not; the caller writes it into a new segment and syncs it before
 // anything counts.
 
 import { emptyBytes } from '../../../common/base/bytes.ts';
+import { CorruptDataError, DataFormatError } from '../data-errors.ts';
 import type { Disk } from '../disk.ts';
 import { type Paths, parseSegmentName, segmentPath } from '../files.ts';
 import { decodeSegment, LOG_FORMAT, type SegmentBody } from './bodies.ts';
@@ -53,20 +54,20 @@ export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
   const numbers = listSegments(disk, paths);
   const highest = numbers.at(-1) ?? 0;
   /** What a newer segment, not whole, says of the one before it: it was synced through there. */
-  let mustReach: { readonly number: number; readonly end: number } | null = null;
+  let requiredEnd: { readonly number: number; readonly end: number } | null = null;
   for (const number of numbers.toReversed()) {
     const cursor = readSegment(disk, paths, number);
     const opening = checkOpening(cursor, number, nodeId);
     if (opening.kind === 'whole') {
-      const reach = mustReach?.number === number ? mustReach.end : 0;
+      const reach = requiredEnd?.number === number ? requiredEnd.end : 0;
       const tail = findEnd(cursor, number, reach);
       checkConsecutive(numbers.slice(numbers.indexOf(number)));
-      return { ...chain(disk, paths, numbers, number, opening.body, tail), highest };
+      return { ...segmentChain(disk, paths, numbers, number, opening.body, tail), highest };
     }
-    if (opening.kind === 'torn') mustReach = { number: opening.body.before, end: opening.body.beforeEnd };
+    if (opening.kind === 'torn') requiredEnd = { number: opening.body.before, end: opening.body.beforeEnd };
   }
-  if (mustReach !== null && mustReach.number !== 0) {
-    throw new CorruptDataError(`segment ${mustReach.number} of the log is lost or damaged`);
+  if (requiredEnd !== null && requiredEnd.number !== 0) {
+    throw new CorruptDataError(`segment ${requiredEnd.number} of the log is lost or damaged`);
   }
   // What the first start of this node left when it was killed before it had begun its log.
   checkConsecutive([0, ...numbers]);
@@ -81,12 +82,12 @@ function checkConsecutive(numbers: readonly number[]): void {
   });
 }
 
-type Opening =
+type OpeningState =
   | { readonly kind: 'whole'; readonly body: SegmentBody }
   | { readonly kind: 'torn'; readonly body: SegmentBody }
   | { readonly kind: 'nothing' };
 
-function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Opening {
+function checkOpening(cursor: RecordCursor, number: number, nodeId: string): OpeningState {
   cursor.at = 0;
   if (!cursor.isValid(number, 0) || cursor.type !== RECORD_TYPES.segment) {
     if (hasLaterGroup(cursor, number)) throw damaged(number, 0);
@@ -110,12 +111,12 @@ function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Ope
 
 /** Whether any record after the cursor belongs to a group that is not the opening one. */
 function hasLaterGroup(cursor: RecordCursor, number: number): boolean {
-  for (const trace of traces(cursor, number, cursor.at)) if (trace.groupStart > 0) return true;
+  for (const record of validRecords(cursor, number, cursor.at)) if (record.groupStart > 0) return true;
   return false;
 }
 
 /** Valid records from `from` on, wherever they stand between bad bytes. */
-function* traces(cursor: RecordCursor, number: number, from: number): Generator<RecordCursor> {
+function* validRecords(cursor: RecordCursor, number: number, from: number): Generator<RecordCursor> {
   const start = cursor.at;
   const end = contentEnd(cursor);
   for (let at = from; at < end; ) {
@@ -138,7 +139,7 @@ function contentEnd(cursor: RecordCursor): number {
   return end;
 }
 
-interface Tail {
+interface LogEnd {
   readonly group: number;
   readonly from: number;
   readonly to: number;
@@ -147,7 +148,7 @@ interface Tail {
 }
 
 /** Walks all groups of the last segment, whose opening is whole. */
-function findEnd(cursor: RecordCursor, number: number, mustReach: number): Tail {
+function findEnd(cursor: RecordCursor, number: number, requiredEnd: number): LogEnd {
   cursor.at = 0;
   let group = cursor.group;
   let groupEnd = cursor.groupLength;
@@ -165,31 +166,31 @@ function findEnd(cursor: RecordCursor, number: number, mustReach: number): Tail 
     cursor.at += cursor.length;
   }
   const to = cursor.at;
-  if (to < mustReach) throw damaged(number, to);
+  if (to < requiredEnd) throw damaged(number, to);
   return { group, from, to, whole: to === groupEnd, torn: checkTorn(cursor, number, group, to) };
 }
 
 /** Whether bad bytes at `to`, after good records of `group`, are a torn end; throws if they were synced once. */
 function checkTorn(cursor: RecordCursor, number: number, group: number, to: number): boolean {
   let torn: number | null = null;
-  for (const trace of traces(cursor, number, to)) {
-    const ofLast = trace.group === group && trace.groupStart <= to;
-    const ofNext = trace.group === group + 1 && trace.groupStart === to;
+  for (const record of validRecords(cursor, number, to)) {
+    const ofLast = record.group === group && record.groupStart <= to;
+    const ofNext = record.group === group + 1 && record.groupStart === to;
     if (!ofLast && !ofNext) throw damaged(number, to);
-    if (torn !== null && torn !== trace.group) throw damaged(number, to);
-    torn = trace.group;
+    if (torn !== null && torn !== record.group) throw damaged(number, to);
+    torn = record.group;
   }
   return torn !== null || contentEnd(cursor) > to;
 }
 
 /** The segments that count before the last one, back to the first that is still there. */
-function chain(
+function segmentChain(
   disk: Disk,
   paths: Paths,
   numbers: readonly number[],
   last: number,
   body: SegmentBody,
-  tail: Tail,
+  tail: LogEnd,
 ): Omit<FoundLog, 'highest'> {
   const segments: FoundSegment[] = [];
   // The last segment counts up to its last group, if it has another one.

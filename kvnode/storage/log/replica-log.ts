@@ -4,15 +4,15 @@ import { assert } from '../../../common/base/assert.ts';
 import { emptyBytes } from '../../../common/base/bytes.ts';
 import type { Epoch, Position, Seq } from '../../../common/model/ids.ts';
 import type { LogEntry, ReplicaLog } from '../storage.ts';
-import type { Replica } from './logged-replicas.ts';
+import type { LoggedReplica } from './logged-replicas.ts';
 import { RECORD_TYPES } from './record.ts';
 import type { SharedLog } from './shared-log.ts';
 
 export class StoredReplicaLog implements ReplicaLog {
   readonly #log: SharedLog;
-  readonly #replica: Replica;
+  readonly #replica: LoggedReplica;
 
-  constructor(log: SharedLog, replica: Replica) {
+  constructor(log: SharedLog, replica: LoggedReplica) {
     this.#log = log;
     this.#replica = replica;
   }
@@ -54,12 +54,12 @@ export class StoredReplicaLog implements ReplicaLog {
   }
 
   append(entries: readonly LogEntry[]): void {
-    const { range, log, committed } = this.#whole;
+    const { range, log, committed } = this.#nonVoid;
     this.#log.append(range, log, entries, committed);
   }
 
   truncate(lastKept: Seq): void {
-    const { range, log, committed } = this.#whole;
+    const { range, log, committed } = this.#nonVoid;
     assert(lastKept >= committed, 'what is committed is never truncated');
     if (lastKept === log.lastSeq) return;
     const last = log.positionAt(lastKept);
@@ -75,7 +75,7 @@ export class StoredReplicaLog implements ReplicaLog {
     this.#replica.retainAfter = seq;
   }
 
-  get #whole(): Replica {
+  get #nonVoid(): LoggedReplica {
     const replica = this.#replica;
     assert(!replica.void, `the replica of range ${replica.range} is void`);
     return replica;

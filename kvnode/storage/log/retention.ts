@@ -8,7 +8,7 @@
 // carrying would feed itself.
 
 import type { Seq } from '../../../common/model/ids.ts';
-import type { Replica, Replicas } from './logged-replicas.ts';
+import type { LoggedReplica, LoggedReplicas } from './logged-replicas.ts';
 import type { Segments } from './segments.ts';
 import type { SharedLog } from './shared-log.ts';
 
@@ -39,14 +39,14 @@ interface Needs {
 export class Retention {
   readonly #log: SharedLog;
   readonly #segments: Segments;
-  readonly #replicas: Replicas;
+  readonly #replicas: LoggedReplicas;
   readonly #bounds: RetentionBounds;
   /** What was decided waits until all that was logged then is synced. */
   #deciding = false;
   #closed = false;
   #carriedBytes = 0;
 
-  constructor(log: SharedLog, segments: Segments, replicas: Replicas, bounds: RetentionBounds) {
+  constructor(log: SharedLog, segments: Segments, replicas: LoggedReplicas, bounds: RetentionBounds) {
     this.#log = log;
     this.#segments = segments;
     this.#replicas = replicas;
@@ -131,7 +131,7 @@ export class Retention {
     return this.#segments.bytes - this.#segments.firstBytes;
   }
 
-  #firstNeeded(after: (replica: Replica) => Seq): number {
+  #firstNeeded(after: (replica: LoggedReplica) => Seq): number {
     let first = Number.POSITIVE_INFINITY;
     for (const replica of this.#replicas.byRange.values()) {
       first = Math.min(first, replica.log.segmentAfter(after(replica)));
@@ -146,7 +146,7 @@ export class Retention {
     const waiting = [...this.#replicas.byRange.values()].filter(
       ({ log, appliedSynced }) => log.lastSeq > appliedSynced.seq,
     );
-    const bytesOf = ({ log, appliedSynced }: Replica): number => log.bytesAfter(appliedSynced.seq);
+    const bytesOf = ({ log, appliedSynced }: LoggedReplica): number => log.bytesAfter(appliedSynced.seq);
     const needed = waiting.reduce((sum, replica) => sum + bytesOf(replica), 0);
     if (this.#segments.bytes < (1 + CARRY_FACTOR) * needed) return false;
     let carried = 0;
@@ -160,7 +160,7 @@ export class Retention {
     return true;
   }
 
-  #carry({ range, log, appliedSynced, committed }: Replica): void {
+  #carry({ range, log, appliedSynced, committed }: LoggedReplica): void {
     const last = log.lastSeq;
     for (let prev = appliedSynced.seq; prev < last; ) {
       const entries = this.#log.read(log, prev + 1, CARRY_READ_BYTES) ?? [];

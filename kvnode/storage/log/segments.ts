@@ -49,7 +49,7 @@ export class Segments {
   readonly #deletions = new Set<Promise<void>>();
 
   /** Whether a full disk is waited for. At a start it is an error; whoever starts it can read that. */
-  #patient = false;
+  #waitsForSpace = false;
   /** What waits for room: the next segment, a write beyond the end of the present one. */
   #waiting = 0;
 
@@ -66,13 +66,13 @@ export class Segments {
   }
 
   /** From now on a full disk is waited for. */
-  waitForRoom(): void {
-    this.#patient = true;
+  waitForSpace(): void {
+    this.#waitsForSpace = true;
   }
 
   /** No longer; who waits for a segment gets the error. */
-  giveUp(): void {
-    this.#patient = false;
+  stopWaiting(): void {
+    this.#waitsForSpace = false;
   }
 
   get numbers(): readonly number[] {
@@ -110,7 +110,7 @@ export class Segments {
     const segment = this.#get(number);
     const file = segment.file ?? (await this.#takePrepared(segment));
     // The last group of a segment may reach beyond what was made ready.
-    await this.#withRoom(() => file.write(parts, at));
+    await this.#retryWhileFull(() => file.write(parts, at));
     return file;
   }
 
@@ -173,7 +173,7 @@ export class Segments {
   #prepare(number: number): void {
     if (this.#prepared.has(number)) return;
     const path = segmentPath(this.#paths, number);
-    const file = this.#withRoom(() => this.#disk.create(path, this.#bytesToPrepare()));
+    const file = this.#retryWhileFull(() => this.#disk.create(path, this.#bytesToPrepare()));
     // Whoever takes it sees the error; until then it must not count as unhandled.
     file.catch(() => {});
     this.#prepared.set(number, file);
@@ -187,7 +187,7 @@ export class Segments {
   }
 
   /** Tried until there is room. What was half written is written over: unlike a failed sync that loses nothing. */
-  async #withRoom<T>(action: () => T | Promise<T>): Promise<T> {
+  async #retryWhileFull<T>(action: () => T | Promise<T>): Promise<T> {
     const { env, logger } = this.#options;
     for (let waits = false; ; ) {
       try {
@@ -195,7 +195,7 @@ export class Segments {
         if (waits && --this.#waiting === 0) logger.info({}, 'there is room on the disk again');
         return result;
       } catch (error) {
-        if (!isDiskFull(error) || !this.#patient) throw error;
+        if (!isDiskFull(error) || !this.#waitsForSpace) throw error;
         if (!waits && ++this.#waiting === 1)
           logger.error({ directory: this.#paths.root }, 'the disk is full: no room for more log');
         waits = true;

@@ -8,8 +8,8 @@ import type { Env } from '../../../common/base/env.ts';
 import type { NodeId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
 import { CorruptDataError } from '../data-errors.ts';
 import type { LogEntry } from '../storage.ts';
-import { type Group, GroupBuilder, type LogStart } from './group-builder.ts';
-import type { LogRow, RangeLog } from './range-log-index.ts';
+import { GroupBuilder, type LogGroup, type LogStart } from './group-builder.ts';
+import type { IndexRow, RangeLogIndex } from './range-log-index.ts';
 import { RecordCursor, type RecordType, readEntries } from './record.ts';
 import type { Segments } from './segments.ts';
 import { LogTail } from './tail.ts';
@@ -42,12 +42,12 @@ export class SharedLog {
   readonly #builder: GroupBuilder;
   readonly #onDamage: (error: CorruptDataError) => void;
   /** Sealed and not yet written. */
-  readonly #sealed: Group[] = [];
+  readonly #sealed: LogGroup[] = [];
   readonly #syncedListeners: ((group: number) => void)[] = [];
   readonly #failureListeners: ((error: Error) => void)[] = [];
   #waiters: Waiter[] = [];
   #synced: number;
-  #announced: number;
+  #notified: number;
   /** The segment that the newest synced group is in. */
   #syncedSegment = 0;
   #writing = false;
@@ -70,7 +70,7 @@ export class SharedLog {
       onFull: (group) => this.#sealed.push(group),
     });
     this.#synced = options.start.group - 1;
-    this.#announced = this.#synced;
+    this.#notified = this.#synced;
   }
 
   /** The group that the next record belongs to. */
@@ -115,25 +115,31 @@ export class SharedLog {
 
   /** Begins a group even if nothing is logged: the first one begins a segment with a checkpoint. */
   begin(): void {
-    this.#usable().begin();
+    this.#usableBuilder().begin();
   }
 
   put(type: RecordType, range: RangeId, at: Position, body: Bytes): void {
-    this.#usable().put(type, range, at, body);
+    this.#usableBuilder().put(type, range, at, body);
   }
 
   /** Appends entries after the last of `log`. @param committed the replica knows that entries through it are committed */
-  append(range: RangeId, log: RangeLog, entries: readonly LogEntry[], committed: Seq): void {
-    this.#usable().append(range, log, entries, committed);
+  append(range: RangeId, log: RangeLogIndex, entries: readonly LogEntry[], committed: Seq): void {
+    this.#usableBuilder().append(range, log, entries, committed);
     this.#entries += entries.length;
   }
 
   /** Writes entries of `log` that are in it again, after `prev`: a carry, of one or more calls, goes on to its end. */
-  carry(range: RangeId, log: RangeLog, prev: Position, entries: readonly LogEntry[], committed: Seq): void {
-    this.#usable().carry(range, log, prev, entries, committed);
+  carry(
+    range: RangeId,
+    log: RangeLogIndex,
+    prev: Position,
+    entries: readonly LogEntry[],
+    committed: Seq,
+  ): void {
+    this.#usableBuilder().carry(range, log, prev, entries, committed);
   }
 
-  #usable(): GroupBuilder {
+  #usableBuilder(): GroupBuilder {
     assert(this.#failure === null, 'nothing is logged after a failure');
     return this.#builder;
   }
@@ -162,26 +168,26 @@ export class SharedLog {
     this.#writing = false;
   }
 
-  async #writeGroup(group: Group): Promise<void> {
+  async #writeGroup(group: LogGroup): Promise<void> {
     this.#waitingSince = this.#env.now();
     const parts = group.parts.map(({ chunk, from, to }) => chunk.bytes.subarray(from, to));
     const file = await this.#segments.write(group.segment, parts, group.groupStart);
     const synced = file.sync();
     // While the disk works, the group before this one is told of.
-    this.#announce();
+    this.#notifySynced();
     await synced;
     this.#waitingSince = null;
     this.#setSynced(group);
   }
 
-  #next(): Group | undefined {
+  #next(): LogGroup | undefined {
     if (this.#failure !== null) return undefined;
-    if (this.#sealed.length === 0 && this.#builder.isEmpty) this.#announce();
+    if (this.#sealed.length === 0 && this.#builder.isEmpty) this.#notifySynced();
     if (this.#sealed.length > 0) return this.#sealed.shift();
     return this.#builder.isEmpty ? undefined : this.#builder.seal();
   }
 
-  #setSynced(group: Group): void {
+  #setSynced(group: LogGroup): void {
     this.#synced = group.group;
     this.#groups++;
     if (group.segment !== this.#syncedSegment) {
@@ -191,10 +197,10 @@ export class SharedLog {
     this.#tail.trim(present(group.parts[0], 'a part').chunk.number);
   }
 
-  #announce(): void {
+  #notifySynced(): void {
     const group = this.#synced;
-    if (group === this.#announced) return;
-    this.#announced = group;
+    if (group === this.#notified) return;
+    this.#notified = group;
     const due = this.#waiters.filter((waiter) => waiter.group <= group);
     if (due.length > 0) this.#waiters = this.#waiters.filter((waiter) => waiter.group > group);
     for (const listener of this.#syncedListeners) listener(group);
@@ -214,7 +220,7 @@ export class SharedLog {
   flushed(): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const group = this.#builder.isEmpty ? this.gathering - 1 : this.gathering;
-    if (group <= this.#announced) return Promise.resolve();
+    if (group <= this.#notified) return Promise.resolve();
     return new Promise((resolve, reject) => {
       this.#waiters.push({ group, resolve, reject });
     });
@@ -228,7 +234,7 @@ export class SharedLog {
   // ---- reading -----------------------------------------------------------------------------------------------
 
   /** Entries of `log` from `from` on; null where it no longer goes back so far. */
-  read(log: RangeLog, from: Seq, bytesMax: number): readonly LogEntry[] | null {
+  read(log: RangeLogIndex, from: Seq, bytesMax: number): readonly LogEntry[] | null {
     if (from <= log.base.seq) return null;
     const entries: LogEntry[] = [];
     let bytes = 0;
@@ -243,7 +249,7 @@ export class SharedLog {
     return entries;
   }
 
-  #recordOf(row: LogRow): RecordCursor {
+  #recordOf(row: IndexRow): RecordCursor {
     const chunk = this.#tail.get(row.chunk);
     if (chunk !== undefined) {
       const cursor = new RecordCursor(chunk.bytes, chunk.view);

@@ -7,19 +7,19 @@ import type { NamespaceId } from '../../../common/model/ids.ts';
 import { putRowKey, putRowValue, ROW_PREFIX_BYTES, rowValueBytes } from '../state/stored-keys.ts';
 import type { Row } from '../storage.ts';
 
-const SCRATCH_BYTES = 8 * 1024;
+const SMALL_WINDOW_BYTES = 8 * 1024;
 /** Windows that are longer have a buffer of their own, which grows to this and is not let go of. */
-const LONG_SCRATCH_BYTES = LIMITS.valueBytesMax + SCRATCH_BYTES;
+const LARGE_WINDOW_BYTES_MAX = LIMITS.valueBytesMax + SMALL_WINDOW_BYTES;
 
 /** Memory that is used again and again: a window is valid until the next one is taken. */
-export class Scratch {
-  readonly #bytes = Buffer.alloc(SCRATCH_BYTES);
+export class ScratchBuffer {
+  readonly #bytes = Buffer.alloc(SMALL_WINDOW_BYTES);
   /** One per length. */
   readonly #windows: Buffer[] = [];
   #long = Buffer.alloc(0);
 
   window(length: number): Buffer {
-    if (length > SCRATCH_BYTES) return this.#longWindow(length);
+    if (length > SMALL_WINDOW_BYTES) return this.#longWindow(length);
     let window = this.#windows[length];
     if (window === undefined) {
       window = this.#bytes.subarray(0, length);
@@ -30,22 +30,22 @@ export class Scratch {
 
   #longWindow(length: number): Buffer {
     if (length > this.#long.length) {
-      this.#long = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, LONG_SCRATCH_BYTES)));
+      this.#long = Buffer.allocUnsafeSlow(Math.max(length, Math.min(2 * length, LARGE_WINDOW_BYTES_MAX)));
     }
     return this.#long.subarray(0, length);
   }
 }
 
-const keys = new Scratch();
-const values = new Scratch();
+const keys = new ScratchBuffer();
+const values = new ScratchBuffer();
 
-export function scratchKey(namespaceId: NamespaceId, key: Bytes): Buffer {
+export function scratchRowKey(namespaceId: NamespaceId, key: Bytes): Buffer {
   const window = keys.window(ROW_PREFIX_BYTES + key.length);
   putRowKey(window, namespaceId, key);
   return window;
 }
 
-export function scratchValue({ revision, value }: Pick<Row, 'revision' | 'value'>): Buffer {
+export function scratchRowValue({ revision, value }: Pick<Row, 'revision' | 'value'>): Buffer {
   const window = values.window(rowValueBytes(value));
   putRowValue(window, revision, value);
   return window;

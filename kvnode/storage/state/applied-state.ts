@@ -14,10 +14,10 @@ import { Caches } from '../cache/caches.ts';
 import type { LeafCache } from '../cache/leaf-cache.ts';
 import type { RowCache } from '../cache/row-cache.ts';
 import type { Span } from '../log/bodies.ts';
-import type { Replica } from '../log/logged-replicas.ts';
+import type { LoggedReplica } from '../log/logged-replicas.ts';
 import { keyText } from '../rows/key-text.ts';
-import { scratchKey, scratchValue } from '../rows/scratch-buffer.ts';
-import type { Change, Row, ScanOptions } from '../storage.ts';
+import { scratchRowKey, scratchRowValue } from '../rows/scratch-buffer.ts';
+import type { PageRequest, Row, RowChange } from '../storage.ts';
 import type { StateBatch, StateEngine } from './engine.ts';
 import { type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './scan-page.ts';
@@ -26,7 +26,7 @@ import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './stored
 import { StoredScan } from './stored-scan.ts';
 import type { ViewParts } from './view.ts';
 
-export interface StateOptions {
+export interface AppliedStateOptions {
   readonly env: Env;
   readonly engine: StateEngine;
   /** Resolves when all that is logged now is synced. */
@@ -47,12 +47,12 @@ export interface StateOptions {
 const ROWS_PER_TURN = 64;
 const CLEAR_ROWS = 2000;
 /** So many times as rarely is written behind while a snapshot is taken in. */
-const RARELY = 8;
+const SLOW_FLUSH_FACTOR = 8;
 /** Until so long after its last rows, ms. */
-const RARE_MS = 2_000;
+const SLOW_FLUSH_MS = 2_000;
 
-export class State {
-  readonly #options: StateOptions;
+export class AppliedState {
+  readonly #options: AppliedStateOptions;
   readonly #engine: StateEngine;
   readonly #caches: Caches;
   #active = new Overlay();
@@ -61,11 +61,11 @@ export class State {
   #writing: Promise<void> | null = null;
   #timer: Timer | null = null;
   /** An instant of Env.now(). */
-  #rareUntil = Number.NEGATIVE_INFINITY;
+  #slowUntil = Number.NEGATIVE_INFINITY;
   /** Of each scan under way, the overlays that its cursor does not see, newest first. */
   readonly #scans = new Set<Overlay[]>();
 
-  constructor(options: StateOptions) {
+  constructor(options: AppliedStateOptions) {
     this.#options = options;
     this.#engine = options.engine;
     this.#caches = new Caches(options.cacheBytes);
@@ -94,7 +94,7 @@ export class State {
     }
     const cached = this.#caches.rows.get(namespaceId, key);
     if (cached !== undefined) return cached;
-    const stored = this.#engine.get(scratchKey(namespaceId, key));
+    const stored = this.#engine.get(scratchRowKey(namespaceId, key));
     if (stored === undefined) return undefined;
     const row = { key, value: stored.subarray(REVISION_BYTES), revision: readRevision(stored) };
     this.#caches.rows.add(namespaceId, row);
@@ -102,15 +102,15 @@ export class State {
   }
 
   /** Rows of the store were replaced by others than this. */
-  storeReplaced(): void {
+  clearCaches(): void {
     this.#caches.clear();
   }
 
-  apply(replica: Replica, position: Position, changes: readonly Change[]): void {
+  apply(replica: LoggedReplica, position: Position, changes: readonly RowChange[]): void {
     const overlay = this.#active;
     const space = overlay.space(replica.span.namespaceId);
     for (const { key, value } of changes) overlay.set(space, { key, value, revision: position.seq });
-    overlay.touched.set(replica, position);
+    overlay.appliedThrough.set(replica, position);
     replica.applied = position;
     replica.committed = Math.max(replica.committed, position.seq);
     this.#schedule();
@@ -134,8 +134,8 @@ export class State {
    * Rows of a snapshot go past the overlay, in key order, into tables that overlap nothing. A batch from here among them spans
    * them all, and LevelDB merges what it has of the snapshot once more with each.
    */
-  takesSnapshot(): void {
-    this.#rareUntil = this.#options.env.now() + RARE_MS;
+  slowDownFlushes(): void {
+    this.#slowUntil = this.#options.env.now() + SLOW_FLUSH_MS;
   }
 
   #schedule(): void {
@@ -143,7 +143,7 @@ export class State {
     const { bytes, appliedBytes, appliedRows } = this.#active;
     const much = appliedBytes >= flushBytes || appliedRows >= flushRows;
     if (!much && this.#timer !== null) return;
-    const times = env.now() < this.#rareUntil ? RARELY : 1;
+    const times = env.now() < this.#slowUntil ? SLOW_FLUSH_FACTOR : 1;
     // The rows themselves are never more in memory than else.
     const due = bytes >= flushBytes || appliedBytes >= times * flushBytes || appliedRows >= times * flushRows;
     if (much && due) this.#flushNow();
@@ -171,7 +171,7 @@ export class State {
     await this.#fill(batch, overlay);
     await batch.write();
     this.#frozen = null;
-    for (const [replica, position] of overlay.touched) replica.appliedSynced = position;
+    for (const [replica, position] of overlay.appliedThrough) replica.appliedSynced = position;
     this.#options.onFlushed();
   }
 
@@ -179,21 +179,21 @@ export class State {
   async #fill(batch: StateBatch, overlay: Overlay): Promise<void> {
     const { rows, leaves } = this.#caches;
     let left = ROWS_PER_TURN;
-    for (const [namespaceId, space] of overlay.spaces) {
+    for (const [namespaceId, space] of overlay.namespaces) {
       for (const row of space.rows) {
-        const storedKey = scratchKey(namespaceId, row.key);
+        const storedKey = scratchRowKey(namespaceId, row.key);
         const now = isRow(row) ? row : null;
-        if (now !== null) batch.put(storedKey, scratchValue(now));
+        if (now !== null) batch.put(storedKey, scratchRowValue(now));
         else batch.delete(storedKey);
         // Ahead of the store: until that has the batch, the overlay answers.
-        rows.changed(namespaceId, row.key, now);
-        if (!leaves.isEmpty) leaves.changed(namespaceId, keyText(row.key), row.key, now);
+        rows.update(namespaceId, row.key, now);
+        if (!leaves.isEmpty) leaves.update(namespaceId, keyText(row.key), row.key, now);
         if (--left > 0) continue;
         await new Promise<void>((resolve) => this.#options.env.soon(resolve));
         left = ROWS_PER_TURN;
       }
     }
-    for (const [replica, position] of overlay.touched) {
+    for (const [replica, position] of overlay.appliedThrough) {
       addApplied(batch, replica, position);
     }
     for (const [replica, changes] of overlay.sessions) addSessions(batch, replica, changes);
@@ -201,24 +201,24 @@ export class State {
 
   /** The rows of a namespace as they are now (view.ts). */
   viewParts(namespaceId: NamespaceId): ViewParts {
-    const overlaid: (readonly OverlayRow[])[] = [];
+    const overlays: (readonly OverlayRow[])[] = [];
     // Rows are never changed in place, but newer ones take their places until the overlay is frozen.
-    const active = this.#active.spaces.get(namespaceId)?.rows.slice();
-    if (active !== undefined) overlaid.push(active);
-    const frozen = this.#frozen?.spaces.get(namespaceId)?.rows;
-    if (frozen !== undefined) overlaid.push(frozen);
+    const active = this.#active.namespaces.get(namespaceId)?.rows.slice();
+    if (active !== undefined) overlays.push(active);
+    const frozen = this.#frozen?.namespaces.get(namespaceId)?.rows;
+    if (frozen !== undefined) overlays.push(frozen);
     // It may have some rows of the frozen overlay already, or all: they are the same.
-    return { snapshot: this.#engine.snapshot(), overlaid, soon: (task) => this.#options.env.soon(task) };
+    return { snapshot: this.#engine.snapshot(), overlays, soon: (task) => this.#options.env.soon(task) };
   }
 
   // ---- pages ---------------------------------------------------------------------------------------------------
 
-  /** One page; `atOnce` runs in the turn in which it was read, and its result comes with it. */
+  /** One page; `finish` runs in the turn in which it was read, and its result comes with it. */
   async scan<T>(
     namespaceId: NamespaceId,
     bounds: KeyRange,
-    options: ScanOptions,
-    atOnce: (page: MergedPage) => T,
+    options: PageRequest,
+    finish: (page: MergedPage) => T,
   ): Promise<T> {
     const layers = this.#frozen === null ? [this.#active] : [this.#active, this.#frozen];
     const stored = new StoredScan({
@@ -228,12 +228,12 @@ export class State {
     this.#scans.add(layers);
     try {
       for (let rowsMin = 0; ; ) {
-        if (!stored.takeKnown(rowsMin)) {
+        if (!stored.takeCached(rowsMin)) {
           await stored.read();
           continue;
         }
-        const page = mergePage(spacesOf(layers, namespaceId), stored, bounds, options);
-        if (page !== null) return atOnce(page);
+        const page = mergePage(overlaysOf(layers, namespaceId), stored, bounds, options);
+        if (page !== null) return finish(page);
         rowsMin = stored.count + 1;
       }
     } finally {
@@ -246,7 +246,7 @@ export class State {
   async clear(range: RangeId, span: Span): Promise<void> {
     await this.#clear(sessionBounds(range));
     await this.#clear(rowBounds(span.namespaceId, span));
-    this.storeReplaced();
+    this.clearCaches();
   }
 
   async #clear(bounds: { readonly start: Bytes; readonly end: Bytes }): Promise<void> {
@@ -270,9 +270,9 @@ export class State {
   }
 }
 
-function spacesOf(layers: readonly Overlay[], namespaceId: NamespaceId): NamespaceOverlay[] {
-  const spaces = layers.map((overlay) => overlay.spaces.get(namespaceId));
-  return spaces.filter((space) => space !== undefined);
+function overlaysOf(layers: readonly Overlay[], namespaceId: NamespaceId): NamespaceOverlay[] {
+  const namespaces = layers.map((overlay) => overlay.namespaces.get(namespaceId));
+  return namespaces.filter((space) => space !== undefined);
 }
 
 function isRow(row: OverlayRow): row is OverlayRow & Row {

@@ -13,7 +13,7 @@ import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import { getU32le } from '../../../common/base/integers.ts';
 import { crc32c } from '../crc32c.ts';
 import { CorruptDataError } from '../data-errors.ts';
-import { Scratch } from '../rows/scratch-buffer.ts';
+import { ScratchBuffer } from '../rows/scratch-buffer.ts';
 import type { CursorOptions, StateBatch, StateCursor, StateEngine, StateSnapshot } from './engine.ts';
 import {
   BATCH_BOUNDS,
@@ -41,7 +41,7 @@ export interface CheckedEngineOptions {
   readonly onDamage: (error: CorruptDataError) => void;
 }
 
-const sealed = new Scratch();
+const sealed = new ScratchBuffer();
 
 export class CheckedEngine implements StateEngine {
   readonly #engine: StateEngine;
@@ -52,7 +52,7 @@ export class CheckedEngine implements StateEngine {
   #firstMark: number;
   /** Batches through this number are in tables. */
   #inTables: number;
-  #settling = false;
+  #flushing = false;
   #syncedGroup: (() => number) | null = null;
 
   private constructor(engine: StateEngine, found: BatchesFound, options: CheckedEngineOptions) {
@@ -86,14 +86,14 @@ export class CheckedEngine implements StateEngine {
   get(key: Bytes): Bytes | undefined {
     return this.#guardSync(() => {
       const stored = this.#engine.get(key);
-      return stored === undefined ? undefined : unseal(key, stored);
+      return stored === undefined ? undefined : verifiedValue(key, stored);
     });
   }
 
   batch(): StateBatch {
     const batch = this.#engine.batch();
     return {
-      put: (key, value) => batch.put(key, seal(key, value)),
+      put: (key, value) => batch.put(key, withChecksum(key, value)),
       delete: (key) => batch.delete(key),
       write: () => this.#inOrder(() => this.#writeNumbered(batch)),
       writeUnsynced: () => this.#inOrder(() => batch.writeUnsynced()),
@@ -110,15 +110,15 @@ export class CheckedEngine implements StateEngine {
       get: (key) =>
         this.#guardSync(() => {
           const stored = snapshot.get(key);
-          return stored === undefined ? undefined : unseal(key, stored);
+          return stored === undefined ? undefined : verifiedValue(key, stored);
         }),
       open: (options) => this.#checkedCursor(snapshot.open(options)),
       close: () => snapshot.close(),
     };
   }
 
-  settle(): Promise<void> {
-    return this.#guard(this.#engine.settle());
+  flush(): Promise<void> {
+    return this.#guard(this.#engine.flush());
   }
 
   verify(turn: (bytes: number) => Promise<void>): Promise<number> {
@@ -134,7 +134,7 @@ export class CheckedEngine implements StateEngine {
       next: async (rows) => {
         const pairs = await this.#guard(cursor.next(rows));
         return this.#guardSync(() => {
-          for (const pair of pairs) if (pair[1] !== undefined) pair[1] = unseal(pair[0], pair[1]);
+          for (const pair of pairs) if (pair[1] !== undefined) pair[1] = verifiedValue(pair[0], pair[1]);
           return pairs;
         });
       },
@@ -156,7 +156,7 @@ export class CheckedEngine implements StateEngine {
     const trimmed = Math.max(this.#firstMark, this.#inTables + 1);
     for (let old = this.#firstMark; old < trimmed; old++) batch.delete(batchKey(old));
     const key = batchKey(number);
-    batch.put(key, seal(key, encodeBatchMark({ first: trimmed, group: this.#syncedGroup() })));
+    batch.put(key, withChecksum(key, encodeBatchMark({ first: trimmed, group: this.#syncedGroup() })));
     await batch.write();
     this.#newest = number;
     this.#firstMark = trimmed;
@@ -165,15 +165,15 @@ export class CheckedEngine implements StateEngine {
 
   /** Then the next batch deletes the marks of those that were written before. */
   #moveToTables(): void {
-    if (this.#settling) return;
-    this.#settling = true;
+    if (this.#flushing) return;
+    this.#flushing = true;
     const through = this.#newest;
     const done = (moved: boolean): void => {
-      this.#settling = false;
+      this.#flushing = false;
       if (moved) this.#inTables = through;
     };
     // Where it fails the marks stay, and the next write fails as well.
-    this.#engine.settle().then(
+    this.#engine.flush().then(
       () => done(true),
       () => done(false),
     );
@@ -204,7 +204,7 @@ export class CheckedEngine implements StateEngine {
 }
 
 /** A value as it is stored: after its checksum. Valid until the next one is sealed. */
-export function seal(key: Bytes, value: Bytes): Bytes {
+export function withChecksum(key: Bytes, value: Bytes): Bytes {
   const window = sealed.window(CHECKSUM_BYTES + value.length);
   window.set(value, CHECKSUM_BYTES);
   window.writeUInt32LE(checksum(key, value), 0);
@@ -212,7 +212,7 @@ export function seal(key: Bytes, value: Bytes): Bytes {
 }
 
 /** Throws CorruptDataError where key or value are not what was stored. */
-function unseal(key: Bytes, stored: Bytes): Bytes {
+function verifiedValue(key: Bytes, stored: Bytes): Bytes {
   const value = stored.subarray(CHECKSUM_BYTES);
   const whole = stored.length >= CHECKSUM_BYTES && getU32le(stored, 0) === checksum(key, value);
   if (!whole) throw new CorruptDataError('a row of the state store differs from its checksum');
@@ -245,7 +245,7 @@ async function readMarks(engine: StateEngine): Promise<Map<number, BatchMark>> {
       const pairs = await cursor.next(CURSOR_ROWS);
       if (pairs.length === 0) return marks;
       for (const [key, stored = emptyBytes] of pairs) {
-        marks.set(batchNumber(key), decodeBatchMark(unseal(key, stored)));
+        marks.set(batchNumber(key), decodeBatchMark(verifiedValue(key, stored)));
       }
     }
   } finally {

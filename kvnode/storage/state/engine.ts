@@ -9,7 +9,7 @@ export interface StateBatch {
   delete(key: Bytes): void;
   /** Resolves when they are on the disk. The byte strings may be reused once this has been called. */
   write(): Promise<void>;
-  /** Without waiting for the disk: after a power cut they may be gone, whatever was written later, until {@link StateEngine.settle}. */
+  /** Without waiting for the disk: after a power cut they may be gone, whatever was written later, until {@link StateEngine.flush}. */
   writeUnsynced(): Promise<void>;
 }
 
@@ -44,7 +44,7 @@ export interface StateEngine {
   open(options: CursorOptions): StateCursor;
   snapshot(): StateSnapshot;
   /** Resolves when all that was written is on the disk; where that fails, so does every later write of a batch. */
-  settle(): Promise<void>;
+  flush(): Promise<void>;
   /**
    * Verifies what is on the disk as it lies there, while reads and writes go on. `turn` is awaited before each piece of so
    * many bytes is read. Answers the bytes verified. Throws CorruptDataError.

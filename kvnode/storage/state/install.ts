@@ -14,31 +14,31 @@ import {
   type Span,
   type TombstoneBody,
 } from '../log/bodies.ts';
-import type { Replica, Replicas } from '../log/logged-replicas.ts';
+import type { LoggedReplica, LoggedReplicas } from '../log/logged-replicas.ts';
 import { RECORD_TYPES } from '../log/record.ts';
 import type { SharedLog } from '../log/shared-log.ts';
 import type { Row, SessionRow, SnapshotWriter } from '../storage.ts';
-import type { State } from './applied-state.ts';
+import type { AppliedState } from './applied-state.ts';
 import type { CheckedEngine } from './checked-engine.ts';
 import { addApplied, addRows, addSessions } from './snapshot.ts';
 import { appliedKey } from './stored-keys.ts';
 
 interface InstallParts {
   readonly log: SharedLog;
-  readonly replicas: Replicas;
-  readonly state: State;
+  readonly replicas: LoggedReplicas;
+  readonly state: AppliedState;
   readonly engine: CheckedEngine;
 }
 
 export class InstallQueue {
   readonly #log: SharedLog;
-  readonly #replicas: Replicas;
-  readonly #state: State;
+  readonly #replicas: LoggedReplicas;
+  readonly #state: AppliedState;
   readonly #engine: CheckedEngine;
   /** The writer that may still add rows to a range. */
-  readonly #writers = new Map<RangeId, Writer>();
+  readonly #writers = new Map<RangeId, InstallWriter>();
   /** The last step of each range. */
-  readonly #steps = new Map<RangeId, Promise<unknown>>();
+  readonly #queues = new Map<RangeId, Promise<unknown>>();
 
   constructor(parts: InstallParts) {
     this.#log = parts.log;
@@ -47,59 +47,59 @@ export class InstallQueue {
     this.#engine = parts.engine;
   }
 
-  begin(replica: Replica, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
+  begin(replica: LoggedReplica, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
     const span: Span = { namespaceId: replica.span.namespaceId, start: bounds.start, end: bounds.end };
     this.#replicas.assertFree(span, replica.range);
-    const writer = new Writer(this, replica, position);
+    const writer = new InstallWriter(this, replica, position);
     this.#writers.set(replica.range, writer);
     if (!replica.void) this.#makeVoid(replica, replica.span);
-    return this.#step(replica.range, async () => {
-      this.#check(writer);
-      await this.#empty(replica.range, replica.span);
-      this.#check(writer);
+    return this.#enqueue(replica.range, async () => {
+      this.#checkCurrent(writer);
+      await this.#clearSpan(replica.range, replica.span);
+      this.#checkCurrent(writer);
       if (!sameSpan(span, replica.span)) {
         // Only now that nothing is left in the old span may the log forget it.
         this.#makeVoid(replica, span);
-        await this.#empty(replica.range, span);
+        await this.#clearSpan(replica.range, span);
       }
       return writer;
     });
   }
 
-  #makeVoid(replica: Replica, span: Span): void {
+  #makeVoid(replica: LoggedReplica, span: Span): void {
     this.#log.put(RECORD_TYPES.void, replica.range, origin, encodeSpan(span));
     replica.makeVoid(span);
   }
 
   /** What is logged is synced, then the span is emptied, of what is in the overlay too. */
-  async #empty(range: RangeId, span: Span): Promise<void> {
+  async #clearSpan(range: RangeId, span: Span): Promise<void> {
     await this.#log.flushed();
     await this.#state.flush();
     await this.#guard(this.#state.clear(range, span));
   }
 
   /** Not yet durable: the replica is void until `finish`, and the next snapshot clears what a power cut has left of them. */
-  add(writer: Writer, rows: readonly Row[]): Promise<void> {
-    return this.#step(writer.replica.range, async () => {
-      this.#check(writer);
+  add(writer: InstallWriter, rows: readonly Row[]): Promise<void> {
+    return this.#enqueue(writer.replica.range, async () => {
+      this.#checkCurrent(writer);
       const batch = this.#engine.batch();
       addRows(batch, writer.replica.span, rows);
-      this.#state.takesSnapshot();
+      this.#state.slowDownFlushes();
       await this.#guard(batch.writeUnsynced());
     });
   }
 
-  finish(writer: Writer, sessions: readonly SessionRow[]): Promise<void> {
+  finish(writer: InstallWriter, sessions: readonly SessionRow[]): Promise<void> {
     const { replica, position } = writer;
-    return this.#step(replica.range, async () => {
-      this.#check(writer);
-      await this.#guard(this.#engine.settle());
+    return this.#enqueue(replica.range, async () => {
+      this.#checkCurrent(writer);
+      await this.#guard(this.#engine.flush());
       const batch = this.#engine.batch();
       addSessions(batch, replica, sessions);
       addApplied(batch, replica, position);
       await this.#guard(batch.write());
-      this.#state.storeReplaced();
-      this.#check(writer);
+      this.#state.clearCaches();
+      this.#checkCurrent(writer);
       this.#writers.delete(replica.range);
       const installed = encodeInstalled(this.#engine.newestBatch);
       this.#log.put(RECORD_TYPES.installed, replica.range, position, installed);
@@ -108,51 +108,51 @@ export class InstallQueue {
     });
   }
 
-  abandon(writer: Writer): void {
+  abandon(writer: InstallWriter): void {
     if (this.#writers.get(writer.replica.range) === writer) this.#writers.delete(writer.replica.range);
   }
 
-  wipe(replica: Replica): Promise<void> {
+  wipe(replica: LoggedReplica): Promise<void> {
     const { range, inc, epochSeen, span } = replica;
     this.#writers.delete(range);
-    this.#bury(range, { inc, epochSeen, pending: span, stateBatch: 0 });
-    return this.#step(range, () => this.#clearBuried(range));
+    this.#recordTombstone(range, { inc, epochSeen, pending: span, stateBatch: 0 });
+    return this.#enqueue(range, () => this.#clearWiped(range));
   }
 
   /** Goes on with what was interrupted. */
   async resume(): Promise<void> {
     for (const { range, pending } of [...this.#replicas.tombstones.values()]) {
-      if (pending !== null) await this.#step(range, () => this.#clearBuried(range));
+      if (pending !== null) await this.#enqueue(range, () => this.#clearWiped(range));
     }
   }
 
-  async #clearBuried(range: RangeId): Promise<void> {
+  async #clearWiped(range: RangeId): Promise<void> {
     const tombstone = this.#replicas.tombstones.get(range);
     assert(tombstone !== undefined && tombstone.pending !== null, 'the replica is buried');
-    await this.#empty(range, tombstone.pending);
+    await this.#clearSpan(range, tombstone.pending);
     const batch = this.#engine.batch();
     batch.delete(appliedKey(range));
     await this.#guard(batch.write());
     const { inc, epochSeen } = tombstone;
-    this.#bury(range, { inc, epochSeen, pending: null, stateBatch: this.#engine.newestBatch });
+    this.#recordTombstone(range, { inc, epochSeen, pending: null, stateBatch: this.#engine.newestBatch });
   }
 
-  #bury(range: RangeId, body: TombstoneBody): void {
+  #recordTombstone(range: RangeId, body: TombstoneBody): void {
     this.#log.put(RECORD_TYPES.tombstone, range, origin, encodeTombstone(body));
-    this.#replicas.bury(range, body);
+    this.#replicas.recordTombstone(range, body);
   }
 
-  #check(writer: Writer): void {
+  #checkCurrent(writer: InstallWriter): void {
     if (this.#writers.get(writer.replica.range) === writer) return;
     throw new RangekeeperError('CLOSED', `the snapshot for range ${writer.replica.range} was given up`);
   }
 
-  #step<T>(range: RangeId, task: () => Promise<T>): Promise<T> {
-    const before = this.#steps.get(range) ?? Promise.resolve();
+  #enqueue<T>(range: RangeId, task: () => Promise<T>): Promise<T> {
+    const before = this.#queues.get(range) ?? Promise.resolve();
     const step = before.then(task, task);
-    this.#steps.set(range, step);
+    this.#queues.set(range, step);
     const forget = () => {
-      if (this.#steps.get(range) === step) this.#steps.delete(range);
+      if (this.#queues.get(range) === step) this.#queues.delete(range);
     };
     step.then(forget, forget);
     return step;
@@ -169,12 +169,12 @@ export class InstallQueue {
   }
 }
 
-class Writer implements SnapshotWriter {
-  readonly replica: Replica;
+class InstallWriter implements SnapshotWriter {
+  readonly replica: LoggedReplica;
   readonly position: Position;
   readonly #queue: InstallQueue;
 
-  constructor(queue: InstallQueue, replica: Replica, position: Position) {
+  constructor(queue: InstallQueue, replica: LoggedReplica, position: Position) {
     this.#queue = queue;
     this.replica = replica;
     this.position = position;

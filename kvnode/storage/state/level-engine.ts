@@ -163,7 +163,7 @@ class LevelEngine implements StateEngine {
   }
 
   /** Before it compacts anything, here nothing, LevelDB writes all that is in its memory into tables and syncs them. */
-  settle(): Promise<void> {
+  flush(): Promise<void> {
     return mapped(this.#level.compactRange(...BEYOND), writeError);
   }
 

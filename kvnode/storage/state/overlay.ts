@@ -7,7 +7,7 @@
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId, Position, Seq } from '../../../common/model/ids.ts';
 import { RowTable } from '../cache/row-table.ts';
-import type { Replica } from '../log/logged-replicas.ts';
+import type { LoggedReplica } from '../log/logged-replicas.ts';
 import { type KeyText, keyText, lowerBound } from '../rows/key-text.ts';
 import type { SessionChange } from '../storage.ts';
 
@@ -63,11 +63,11 @@ export class NamespaceOverlay {
 }
 
 export class Overlay {
-  readonly spaces = new Map<NamespaceId, NamespaceOverlay>();
+  readonly namespaces = new Map<NamespaceId, NamespaceOverlay>();
   /** The replicas with entries applied in here, and through where once the overlay is frozen. */
-  readonly touched = new Map<Replica, Position>();
+  readonly appliedThrough = new Map<LoggedReplica, Position>();
   /** Once frozen: what has changed in the client sessions of those replicas through there. */
-  readonly sessions = new Map<Replica, readonly SessionChange[]>();
+  readonly sessions = new Map<LoggedReplica, readonly SessionChange[]>();
   /** Of the rows in it. */
   bytes = 0;
   /** Of all rows that were set, those that newer ones replaced too: the log behind it grows with these. */
@@ -76,28 +76,28 @@ export class Overlay {
   appliedRows = 0;
 
   get isEmpty(): boolean {
-    return this.touched.size === 0;
+    return this.appliedThrough.size === 0;
   }
 
   /** Takes no changes any more. */
   freeze(): void {
-    for (const replica of this.touched.keys()) {
+    for (const replica of this.appliedThrough.keys()) {
       if (replica.sessions !== null) this.sessions.set(replica, replica.sessions.takeChanges());
     }
   }
 
   space(namespaceId: NamespaceId): NamespaceOverlay {
-    let space = this.spaces.get(namespaceId);
+    let space = this.namespaces.get(namespaceId);
     if (space === undefined) {
       space = new NamespaceOverlay();
-      this.spaces.set(namespaceId, space);
+      this.namespaces.set(namespaceId, space);
     }
     return space;
   }
 
   /** Whether a row of it, or the absence of one, is in [start, end). */
   hasWithin(namespaceId: NamespaceId, start: KeyText, end: KeyText | null): boolean {
-    const sorted = this.spaces.get(namespaceId)?.sorted() ?? [];
+    const sorted = this.namespaces.get(namespaceId)?.sorted() ?? [];
     const first = sorted[lowerBound(sorted, start)];
     return first !== undefined && (end === null || first < end);
   }
@@ -110,6 +110,6 @@ export class Overlay {
   }
 
   get(namespaceId: NamespaceId, key: Bytes): OverlayRow | undefined {
-    return this.spaces.get(namespaceId)?.get(key);
+    return this.namespaces.get(namespaceId)?.get(key);
   }
 }

@@ -8,8 +8,8 @@ import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './stored-keys.ts
 /** A stored key and its value; undefined where nobody wants it. */
 export type StoredPair = readonly [Bytes, Bytes | undefined];
 
-/** Consecutive rows of the store, encoded, in the order of the scan. */
-export interface Run {
+/** Consecutive rows of the store, laid, in the order of the scan. */
+export interface RowBlock {
   readonly rows: Bytes;
   readonly count: number;
   /** Of keys and values. */
@@ -19,7 +19,7 @@ export interface Run {
 }
 
 /** Of stored rows from index `first` on so many as take about `bytesGoal` bytes, at least one. Without `end`. */
-export function encodeRun(pairs: readonly StoredPair[], first: number, bytesGoal: number): Run {
+export function encodeBlock(pairs: readonly StoredPair[], first: number, bytesGoal: number): RowBlock {
   let size = 0;
   let last = first;
   for (; last < pairs.length && size < bytesGoal; last++) size += encodedPairSize(pairs[last] as StoredPair);
@@ -45,10 +45,10 @@ function encodedPairSize([key, stored]: StoredPair): number {
   return encodedRowSize(keyLength, stored.length - REVISION_BYTES, readRevision(stored));
 }
 
-/** The rows with keys in [start, end); null: no bound on that side. They share the run's memory. */
-export function within(run: Run, start: Bytes | null, end: Bytes | null): Run {
-  const { rows } = run;
-  if (start === null && end === null) return { rows, count: run.count, bytes: run.bytes, end: run.end };
+/** The rows with keys in [start, end); null: no bound on that side. They share the block's memory. */
+export function sliceBlock(block: RowBlock, start: Bytes | null, end: Bytes | null): RowBlock {
+  const { rows } = block;
+  if (start === null && end === null) return { rows, count: block.count, bytes: block.bytes, end: block.end };
   const walk = new RowWalk(rows);
   let from = -1;
   let to = rows.length;
@@ -64,5 +64,5 @@ export function within(run: Run, start: Bytes | null, end: Bytes | null): Run {
     count++;
     bytes += walk.keyLength + walk.valueLength;
   }
-  return { rows: rows.subarray(from < 0 ? to : from, to), count, bytes, end: run.end };
+  return { rows: rows.subarray(from < 0 ? to : from, to), count, bytes, end: block.end };
 }

@@ -1,19 +1,19 @@
 // One page of a scan: rows of the state store merged with the overlays that are newer than it. Pure; state.ts calls it in the
-// turn in which the store's rows arrived, so that the page is the state of one moment. It is made of parts of the store's runs,
-// whole runs where no overlay has anything between their rows, and nothing is copied before the answer is written.
+// turn in which the store's rows arrived, so that the page is the state of one moment. It is made of parts of the store's blocks,
+// whole blocks where no overlay has anything between their rows, and nothing is copied before the answer is written.
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
 import { EncodedRows, encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import { copyOf } from '../../../common/wire/messages.ts';
 import { type KeyText, keyText, lowerBound } from '../rows/key-text.ts';
-import type { ScanOptions } from '../storage.ts';
+import type { PageRequest } from '../storage.ts';
 import type { NamespaceOverlay, OverlayRow } from './overlay.ts';
-import type { Run } from './row-block.ts';
+import type { RowBlock } from './row-block.ts';
 
 /** What the store holds from the beginning of the scan on, all of it in the bounds. */
 export interface StoredRows {
-  readonly runs: readonly Run[];
+  readonly blocks: readonly RowBlock[];
   /** There is no more in the bounds. */
   readonly ended: boolean;
 }
@@ -30,51 +30,51 @@ export function mergePage(
   layers: readonly NamespaceOverlay[],
   stored: StoredRows,
   bounds: KeyRange,
-  options: ScanOptions,
+  options: PageRequest,
 ): MergedPage | null {
   const page = new PageBuilder(bounds, options);
-  const overlaid = new LayerWalk(layers, bounds, options.reverse);
-  for (const run of stored.runs) {
-    if (overlaid.isBehind(run) && page.addRun(run)) continue;
-    if (!mergeRun(page, overlaid, run, options.reverse ? -1 : 1)) return page.stopped();
+  const overlays = new OverlayIterator(layers, bounds, options.reverse);
+  for (const block of stored.blocks) {
+    if (overlays.isPast(block) && page.addBlock(block)) continue;
+    if (!mergeBlock(page, overlays, block, options.reverse ? -1 : 1)) return page.stopped();
   }
   if (!stored.ended) return null;
-  for (let row = overlaid.row; row !== null; row = overlaid.step()) {
+  for (let row = overlays.row; row !== null; row = overlays.step()) {
     if (!page.addOverlaid(row)) return page.stopped();
   }
   return page.complete();
 }
 
 /** Row by row; false where the page has no room for another one. */
-function mergeRun(page: PageBuilder, overlaid: LayerWalk, run: Run, sign: 1 | -1): boolean {
-  const walk = new RowWalk(run.rows);
-  let row = overlaid.row;
+function mergeBlock(page: PageBuilder, overlays: OverlayIterator, block: RowBlock, sign: 1 | -1): boolean {
+  const walk = new RowWalk(block.rows);
+  let row = overlays.row;
   while (walk.next()) {
     let order = row === null ? -1 : sign * walk.compareKey(row.key);
     for (; order > 0 && row !== null; order = row === null ? -1 : sign * walk.compareKey(row.key)) {
       if (!page.addOverlaid(row)) return false;
-      row = overlaid.step();
+      row = overlays.step();
     }
     if (order < 0 && !page.addStored(walk)) return false;
     if (order !== 0 || row === null) continue;
     // The overlay has a newer version of this very row.
     if (!page.addOverlaid(row)) return false;
-    row = overlaid.step();
+    row = overlays.step();
   }
   return true;
 }
 
-/** Memory for rows that no run has in the form that the page needs: allocated in pieces of this size. */
+/** Rows that are not in a block as the page needs them are laid in pieces of memory so large. */
 const SHEET_BYTES = 4 * 1024;
 
 class PageBuilder {
   readonly #bounds: KeyRange;
-  readonly #options: ScanOptions;
+  readonly #options: PageRequest;
   readonly #parts: Bytes[] = [];
   #count = 0;
   #bytes = 0;
   #bound: Bytes | null = null;
-  /** The part that grows: of a run, or of rows encoded here. */
+  /** The part that grows: of a block, or of rows laid here. */
   #source: Bytes = emptyBytes;
   #from = 0;
   #to = 0;
@@ -82,13 +82,13 @@ class PageBuilder {
   #sheet: Bytes = emptyBytes;
   #sheetEnd = 0;
 
-  constructor(bounds: KeyRange, options: ScanOptions) {
+  constructor(bounds: KeyRange, options: PageRequest) {
     this.#bounds = bounds;
     this.#options = options;
   }
 
-  /** All of the run; false where it would fill the page or goes not as a whole, and nothing of it is added. */
-  addRun({ rows, count, bytes }: Run): boolean {
+  /** All of the block; false where it would fill the page or goes not as a whole, and nothing of it is added. */
+  addBlock({ rows, count, bytes }: RowBlock): boolean {
     const { limitRows, limitBytes, keysOnly, countOnly } = this.#options;
     if (this.#count + count >= limitRows || this.#bytes + bytes >= limitBytes || keysOnly) return false;
     this.#count += count;
@@ -106,7 +106,7 @@ class PageBuilder {
     this.#bytes += bytes;
     if (keysOnly && !countOnly) this.#encode(walk.key, emptyBytes, walk.revision);
     else if (!countOnly) this.#extend(walk.bytes, walk.at, walk.end);
-    return this.#count < limitRows || this.#stopBehind(walk.key);
+    return this.#count < limitRows || this.#stopAfter(walk.key);
   }
 
   /** Nothing where the row is deleted. Whether there may be room for another one. */
@@ -118,7 +118,7 @@ class PageBuilder {
     this.#count++;
     this.#bytes += bytes;
     if (!countOnly) this.#encode(key, keysOnly ? emptyBytes : value, revision);
-    return this.#count < limitRows || this.#stopBehind(key);
+    return this.#count < limitRows || this.#stopAfter(key);
   }
 
   #isOver(bytes: number): boolean {
@@ -130,7 +130,7 @@ class PageBuilder {
     return false;
   }
 
-  #stopBehind(key: Bytes): false {
+  #stopAfter(key: Bytes): false {
     this.#bound = this.#options.reverse ? copyOf(key) : keyAfter(key);
     return false;
   }
@@ -191,7 +191,7 @@ interface Layer {
 }
 
 /** Walks several overlays as one; of one key the newest row counts. */
-class LayerWalk {
+class OverlayIterator {
   readonly #layers: Layer[] = [];
   readonly #step: number;
   #text: KeyText | null = null;
@@ -215,8 +215,8 @@ class LayerWalk {
     this.#find();
   }
 
-  /** Whether the walk has nothing between the rows of the run, nor before them. */
-  isBehind({ end }: Run): boolean {
+  /** Whether the walk has nothing between the rows of the block, nor before them. */
+  isPast({ end }: RowBlock): boolean {
     return this.#text === null || (end !== null && this.#text >= end);
   }
 

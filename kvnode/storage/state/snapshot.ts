@@ -4,8 +4,8 @@ import { assert } from '../../../common/base/assert.ts';
 import type { Inc, Position, RangeId } from '../../../common/model/ids.ts';
 import { contains } from '../../../common/model/key-range.ts';
 import type { Span } from '../log/bodies.ts';
-import type { Replica } from '../log/logged-replicas.ts';
-import { scratchKey, scratchValue } from '../rows/scratch-buffer.ts';
+import type { LoggedReplica } from '../log/logged-replicas.ts';
+import { scratchRowKey, scratchRowValue } from '../rows/scratch-buffer.ts';
 import type { ReplicaMeta, Row, SessionChange, SessionRow, SnapshotReader } from '../storage.ts';
 import type { StateBatch, StateCursor, StateEngine, StateSnapshot } from './engine.ts';
 import {
@@ -74,7 +74,7 @@ export class StoredSnapshot implements SnapshotReader {
   #handed = 0;
   #closed = false;
 
-  constructor(engine: StateEngine, replica: Replica, made: Position) {
+  constructor(engine: StateEngine, replica: LoggedReplica, made: Position) {
     this.meta = replica.meta;
     this.#snapshot = engine.snapshot();
     this.position = readApplied(this.#snapshot, replica) ?? made;
@@ -125,15 +125,19 @@ export class StoredSnapshot implements SnapshotReader {
 export function addRows(batch: StateBatch, span: Span, rows: readonly Row[]): void {
   for (const row of rows) {
     assert(contains(span, row.key), 'a snapshot holds keys of its range only');
-    batch.put(scratchKey(span.namespaceId, row.key), scratchValue(row));
+    batch.put(scratchRowKey(span.namespaceId, row.key), scratchRowValue(row));
   }
 }
 
-export function addApplied(batch: StateBatch, replica: Replica, position: Position): void {
+export function addApplied(batch: StateBatch, replica: LoggedReplica, position: Position): void {
   batch.put(appliedKey(replica.range), encodeApplied({ position, inc: replica.inc }));
 }
 
-export function addSessions(batch: StateBatch, replica: Replica, changes: readonly SessionChange[]): void {
+export function addSessions(
+  batch: StateBatch,
+  replica: LoggedReplica,
+  changes: readonly SessionChange[],
+): void {
   for (const { clientId, record } of changes) {
     const key = sessionKey(replica.range, clientId);
     if (record === null) batch.delete(key);

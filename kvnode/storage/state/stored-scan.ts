@@ -7,9 +7,9 @@ import type { NamespaceId } from '../../../common/model/ids.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
 import { LEAF_BYTES, type Leaf, type LeafCache } from '../cache/leaf-cache.ts';
 import { type KeyText, keyText } from '../rows/key-text.ts';
-import type { ScanOptions } from '../storage.ts';
+import type { PageRequest } from '../storage.ts';
 import type { StateCursor, StateEngine } from './engine.ts';
-import { encodeRun, type Run, type StoredPair, within } from './row-block.ts';
+import { encodeBlock, type RowBlock, type StoredPair, sliceBlock } from './row-block.ts';
 import { ROW_PREFIX_BYTES, rowBounds } from './stored-keys.ts';
 
 const CURSOR_ROWS_MIN = 4;
@@ -20,45 +20,46 @@ export interface StoredScanOptions {
   readonly leaves: LeafCache;
   readonly namespaceId: NamespaceId;
   readonly bounds: KeyRange;
-  readonly scan: ScanOptions;
+  readonly scan: PageRequest;
   /** Whether no batch since the scan began has or will have changed a row there, so that the cursor shows what is so now. */
   readonly unchanged: (start: KeyText, end: KeyText | null) => boolean;
 }
 
 export class StoredScan {
   /** In the order of the scan. */
-  readonly runs: Run[] = [];
+  readonly blocks: RowBlock[] = [];
   /** There is no more in the bounds. */
   ended = false;
-  /** Rows in the runs. */
+  /** Rows in the blocks. */
   count = 0;
   readonly #options: StoredScanOptions;
   readonly #end: KeyText | null;
   /** Forward, with values: then leaves know what it wants, and are made of what it reads. */
-  readonly #byLeaves: boolean;
+  readonly #usesLeaves: boolean;
   #bytes = 0;
   /** Forward: the scan has got to here. */
   #at: KeyText;
-  #gap: { readonly cursor: StateCursor; readonly end: KeyText | null; readonly era: number } | null = null;
+  #gap: { readonly cursor: StateCursor; readonly end: KeyText | null; readonly generation: number } | null =
+    null;
 
   constructor(options: StoredScanOptions) {
     const { bounds, scan } = options;
     this.#options = options;
     this.#at = keyText(bounds.start);
     this.#end = bounds.end === null ? null : keyText(bounds.end);
-    this.#byLeaves = !scan.reverse && !scan.countOnly;
+    this.#usesLeaves = !scan.reverse && !scan.countOnly;
   }
 
   /** Takes what is known; false where the store must be read before there is enough for a page, of `rowsMin` rows or more. */
-  takeKnown(rowsMin: number): boolean {
+  takeCached(rowsMin: number): boolean {
     const { leaves, namespaceId } = this.#options;
     while (!this.ended && !this.#isEnough(rowsMin)) {
-      const leaf = this.#byLeaves && this.#gap === null ? leaves.find(namespaceId, this.#at) : undefined;
+      const leaf = this.#usesLeaves && this.#gap === null ? leaves.find(namespaceId, this.#at) : undefined;
       if (leaf === undefined) return false;
       const start = leaf.start < this.#at ? bytesOf(this.#at) : null;
       const past = this.#end !== null && (leaf.end === null || leaf.end > this.#end);
-      this.#take(within(leaf, start, past ? this.#options.bounds.end : null));
-      this.#goOnAt(leaf.end);
+      this.#take(sliceBlock(leaf, start, past ? this.#options.bounds.end : null));
+      this.#advanceTo(leaf.end);
     }
     return true;
   }
@@ -70,13 +71,13 @@ export class StoredScan {
     const { cursor, end } = this.#gap;
     const wanted = Math.max(scan.limitRows - this.count, CURSOR_ROWS_MIN);
     const pairs = await this.#next(cursor, Math.min(wanted, CURSOR_ROWS_MAX));
-    const known = this.#byLeaves
+    const known = this.#usesLeaves
       ? this.#leavesOf(pairs, end)
-      : [encodeRun(pairs, 0, Number.POSITIVE_INFINITY)];
-    for (const run of known) this.#take(run);
+      : [encodeBlock(pairs, 0, Number.POSITIVE_INFINITY)];
+    for (const block of known) this.#take(block);
     if (pairs.length === 0) {
       this.close();
-      this.#goOnAt(end);
+      this.#advanceTo(end);
     }
   }
 
@@ -96,32 +97,32 @@ export class StoredScan {
     return this.count >= rowsMin && (this.count >= limitRows || this.#bytes > limitBytes);
   }
 
-  #take(run: Run): void {
-    this.runs.push(run);
-    this.count += run.count;
-    this.#bytes += run.bytes;
+  #take(block: RowBlock): void {
+    this.blocks.push(block);
+    this.count += block.count;
+    this.#bytes += block.bytes;
   }
 
-  #goOnAt(key: KeyText | null): void {
+  #advanceTo(key: KeyText | null): void {
     if (key === null || (this.#end !== null && key >= this.#end)) this.ended = true;
     else this.#at = key;
   }
 
   #open() {
     const { engine, leaves, namespaceId, bounds, scan } = this.#options;
-    const known = this.#byLeaves ? leaves.nextStart(namespaceId, this.#at) : null;
+    const known = this.#usesLeaves ? leaves.nextStart(namespaceId, this.#at) : null;
     const endsBefore = known !== null && (this.#end === null || known < this.#end);
     const end = endsBefore ? known : this.#end;
     const cursor = engine.open({
       ...rowBounds(namespaceId, {
-        start: this.#byLeaves ? bytesOf(this.#at) : bounds.start,
+        start: this.#usesLeaves ? bytesOf(this.#at) : bounds.start,
         end: endsBefore ? bytesOf(known) : bounds.end,
       }),
       reverse: scan.reverse,
       values: true,
       bytesMax: scan.limitBytes,
     });
-    return { cursor, end, era: leaves.era };
+    return { cursor, end, generation: leaves.generation };
   }
 
   /** What was read from where the scan is, as leaves; nothing read: that there is nothing up to `end`. */
@@ -130,25 +131,26 @@ export class StoredScan {
     let start = this.#at;
     if (pairs.length === 0) read.push({ start, end, rows: emptyBytes, count: 0, bytes: 0 });
     for (let first = 0; first < pairs.length; ) {
-      const run = encodeRun(pairs, first, LEAF_BYTES);
-      first += run.count;
+      const block = encodeBlock(pairs, first, LEAF_BYTES);
+      first += block.count;
       const next = pairs[first];
       const last = pairs[first - 1] as StoredPair;
       const behind = next === undefined ? `${storedText(last)}\0` : storedText(next);
-      read.push({ ...run, start, end: behind });
+      read.push({ ...block, start, end: behind });
       start = behind;
     }
-    this.#keep(read);
+    this.#addToCache(read);
     this.#at = start;
     return read;
   }
 
-  #keep(read: readonly Leaf[]): void {
+  #addToCache(read: readonly Leaf[]): void {
     const { leaves, namespaceId, unchanged } = this.#options;
     const [first] = read;
     const last = read.at(-1);
     if (first === undefined || last === undefined || first.start === last.end) return;
-    if (leaves.era === this.#gap?.era && unchanged(first.start, last.end)) leaves.add(namespaceId, read);
+    if (leaves.generation === this.#gap?.generation && unchanged(first.start, last.end))
+      leaves.add(namespaceId, read);
   }
 }
 

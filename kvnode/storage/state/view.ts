@@ -5,7 +5,7 @@
 import { compareBytes } from '../../../common/base/bytes.ts';
 import type { Position } from '../../../common/model/ids.ts';
 import { contains, type KeyRange } from '../../../common/model/key-range.ts';
-import type { Replica } from '../log/logged-replicas.ts';
+import type { LoggedReplica } from '../log/logged-replicas.ts';
 import type { ReplicaMeta, ReplicaView, Row, SessionRow } from '../storage.ts';
 import type { StateCursor, StateSnapshot } from './engine.ts';
 import type { OverlayRow } from './overlay.ts';
@@ -19,7 +19,7 @@ const SORTED_PER_TURN = 1_000;
 export interface ViewParts {
   readonly snapshot: StateSnapshot;
   /** Rows of overlays in any order, newest overlay first; each has a key once. Of the whole namespace. */
-  readonly overlaid: readonly (readonly OverlayRow[])[];
+  readonly overlays: readonly (readonly OverlayRow[])[];
   soon(task: () => void): void;
 }
 
@@ -29,17 +29,17 @@ export class StateView implements ReplicaView {
   readonly sessions: readonly SessionRow[];
   readonly #snapshot: StateSnapshot;
   readonly #cursor: StateCursor;
-  readonly #overlaid: OverlaidRows;
+  readonly #overlays: MergedOverlays;
   /** Read from the store, and taken from there up to `#taken`. */
   #stored: Awaited<ReturnType<StateCursor['next']>> = [];
   #taken = 0;
   #storedEnds = false;
   #closed = false;
 
-  constructor({ snapshot, overlaid, soon }: ViewParts, replica: Replica) {
+  constructor({ snapshot, overlays, soon }: ViewParts, replica: LoggedReplica) {
     this.meta = replica.meta;
     this.position = replica.applied;
-    this.sessions = replica.sessions?.rows() ?? replica.sessionsFound;
+    this.sessions = replica.sessions?.rows() ?? replica.recoveredSessions;
     this.#snapshot = snapshot;
     this.#cursor = snapshot.open({
       ...rowBounds(replica.span.namespaceId, replica.span),
@@ -47,11 +47,11 @@ export class StateView implements ReplicaView {
       values: true,
       bytesMax: CURSOR_BYTES,
     });
-    this.#overlaid = new OverlaidRows(overlaid, this.meta, soon);
+    this.#overlays = new MergedOverlays(overlays, this.meta, soon);
   }
 
   async next(bytesMax: number): Promise<readonly Row[] | null> {
-    await this.#overlaid.sort();
+    await this.#overlays.sort();
     const rows: Row[] = [];
     for (let bytes = 0; bytes < bytesMax; ) {
       if (this.#taken === this.#stored.length && !this.#storedEnds) await this.#read();
@@ -79,21 +79,21 @@ export class StateView implements ReplicaView {
   /** The next row, or the absence of one; null after the last. An overlay's comes before the store's of the same key. */
   #step(): OverlayRow | null {
     const [key, value] = this.#stored[this.#taken] ?? [];
-    const overlaid = this.#overlaid.first;
+    const overlays = this.#overlays.first;
     if (key === undefined || value === undefined) {
-      this.#overlaid.step();
-      return overlaid;
+      this.#overlays.step();
+      return overlays;
     }
-    const order = overlaid === null ? -1 : compareBytes(key.subarray(ROW_PREFIX_BYTES), overlaid.key);
+    const order = overlays === null ? -1 : compareBytes(key.subarray(ROW_PREFIX_BYTES), overlays.key);
     if (order <= 0) this.#taken++;
     if (order < 0) return readRow(key, value);
-    this.#overlaid.step();
-    return overlaid;
+    this.#overlays.step();
+    return overlays;
   }
 }
 
 /** The newest rows of several overlays, in key order. */
-class OverlaidRows {
+class MergedOverlays {
   /** Not sorted yet. */
   #waiting: readonly (readonly OverlayRow[])[];
   readonly #span: KeyRange;

@@ -7,7 +7,7 @@ import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
 import { type Paths, parseSegmentName, pathsOf } from '../../../kvnode/storage/files.ts';
 import { RecordCursor } from '../../../kvnode/storage/log/record.ts';
 import { readNodeFile } from '../../../kvnode/storage/node-file.ts';
-import { seal } from '../../../kvnode/storage/state/checked-engine.ts';
+import { withChecksum } from '../../../kvnode/storage/state/checked-engine.ts';
 import type { OpenState } from '../../../kvnode/storage/state/engine.ts';
 import { putRowValue, rowKey, rowValueBytes } from '../../../kvnode/storage/state/stored-keys.ts';
 import type { Row } from '../../../kvnode/storage/storage.ts';
@@ -169,9 +169,9 @@ export class MachineDisk {
     const stored = new Uint8Array(rowValueBytes(value));
     putRowValue(stored, revision, value);
     const storedKey = rowKey(namespaceId, key);
-    const sealed = Uint8Array.from(seal(storedKey, stored));
+    const sealed = Uint8Array.from(withChecksum(storedKey, stored));
     this.#state.write({ operations: [{ key: storedKey, value: sealed }], synced: true });
-    this.#state.settle();
+    this.#state.flush();
   }
 
   /** Flips a bit of the log. */

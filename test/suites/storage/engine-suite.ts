@@ -116,12 +116,12 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
   'what is on the disk is verified piece by piece, while batches are written': async (t, world) => {
     const engine = await world.open();
     for (const text of ['a', 'b', 'c']) await fill(engine, [text]);
-    await engine.settle();
+    await engine.flush();
     let told = 0;
     const verified = engine.verify(async (bytes) => {
       told += bytes;
       await fill(engine, ['d', 'e']);
-      await engine.settle();
+      await engine.flush();
     });
     t.true((await verified) > 0);
     t.true(told > 0);

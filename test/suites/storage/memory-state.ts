@@ -42,7 +42,7 @@ export class StateImage {
     if (!written.synced || this.#since.length > 0) this.#since.push(written);
   }
 
-  settle(): void {
+  flush(): void {
     this.#since = [];
     this.moveToTables();
   }
@@ -80,7 +80,7 @@ export class StateImage {
       bytes[byte] = (bytes[byte] ?? 0) ^ (1 << (bit & 7));
       return [key, bytes];
     });
-    this.settle();
+    this.flush();
   }
 
   afterPowerCut(survives: () => boolean): StateImage {
@@ -155,9 +155,9 @@ export async function openMemoryState(image: StateImage, path: string): Promise<
         close: () => {},
       };
     },
-    settle: async () => {
+    flush: async () => {
       await image.beforeRead();
-      image.settle();
+      image.flush();
     },
     verify: async (turn) => {
       await image.beforeRead();

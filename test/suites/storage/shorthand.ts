@@ -5,12 +5,12 @@ import { delay, realEnv } from '../../../common/base/env.ts';
 import { origin, type Position } from '../../../common/model/ids.ts';
 import { wholeKeySpace } from '../../../common/model/key-range.ts';
 import {
-  type Change,
   ENTRY_KINDS,
   type LogEntry,
+  type PageRequest,
   type ReplicaMeta,
   type Row,
-  type ScanOptions,
+  type RowChange,
   type Storage,
 } from '../../../kvnode/storage/storage.ts';
 
@@ -43,11 +43,11 @@ export function at(epoch: number, seq: number): Position {
   return { epoch, seq };
 }
 
-export function put(key: string, value: string): Change {
+export function put(key: string, value: string): RowChange {
   return { key: toBytes(key), value: toBytes(value) };
 }
 
-export function remove(key: string): Change {
+export function remove(key: string): RowChange {
   return { key: toBytes(key), value: null };
 }
 
@@ -75,7 +75,7 @@ export function logText(storage: Storage, range: number, from = 1): string[] | n
   return storage.logOf(range).read(from, Number.MAX_SAFE_INTEGER)?.map(textOf) ?? null;
 }
 
-export const EVERYTHING: ScanOptions = {
+export const EVERYTHING: PageRequest = {
   limitRows: 100_000,
   limitBytes: 1 << 30,
   reverse: false,

@@ -66,7 +66,7 @@ for (const [what, change, isOwn] of COMPARED) {
   test(`a descriptor under the id of a replica, ${what}: it is ${isOwn ? 'its own' : 'kept aside'}`, async (t) => {
     const host = await hostHere();
     t.false(host.isOwn, 'nothing is received before its descriptor was read');
-    host.compare({ ...DESCRIPTOR, ...change });
+    host.checkDescriptor({ ...DESCRIPTOR, ...change });
     t.is(host.isOwn, isOwn);
     const { conflict } = host.status(0, Number);
     if (isOwn) t.is(conflict, null);
@@ -75,7 +75,7 @@ for (const [what, change, isOwn] of COMPARED) {
         conflict ?? '',
         /of another range, .* this replica is of \[b, y\) of namespace 1, and is kept aside/,
       );
-    host.compare(DESCRIPTOR);
+    host.checkDescriptor(DESCRIPTOR);
     t.true(host.isOwn, 'ZooKeeper was repaired');
   });
 }

@@ -62,7 +62,7 @@ async function stage(): Promise<Stage> {
     ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION, waitingOnNode: waiting },
     checks: { checkApplied: () => {} },
   });
-  const turn = () => host.carryOut(replica.take(realEnv.now()), realEnv.now(), Number.POSITIVE_INFINITY);
+  const turn = () => host.applyReady(replica.take(realEnv.now()), realEnv.now(), Number.POSITIVE_INFINITY);
   storage.onSynced((group) => {
     replica.step({ kind: 'synced', group }, realEnv.now());
     turn();

@@ -22,14 +22,14 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
     changes = [];
     return taken;
   };
-  before.keepSessions(1, { takeChanges, rows: () => [] });
+  before.attachSessions(1, { takeChanges, rows: () => [] });
   before.logOf(1).append(entries(1, 1, 2));
   before.apply(1, at(1, 1), [put('a', '1')]);
   before.apply(1, at(1, 2), [put('b', '2')]);
   // A snapshot holds what is in the state store: all of it, once it was closed.
   await before.close();
   const storage = await world.open();
-  storage.keepSessions(1, { takeChanges, rows: () => [] });
+  storage.attachSessions(1, { takeChanges, rows: () => [] });
 
   const chunks: SnapshotChunk[] = [];
   const sender: SnapshotSender = new SnapshotSender({

@@ -129,7 +129,7 @@ test('a table of LevelDB that is damaged while it is open is found; one that Lev
     const batch = engine.batch();
     for (let i = 0; i < 30; i++) batch.put(toBytes(`key ${i}`), realEnv.randomBytes(20_000));
     await batch.write();
-    await engine.settle();
+    await engine.flush();
   };
   const tables = async () => (await readdir(directory)).filter((name) => name.endsWith('.ldb'));
   // The first one goes down to a level where it stays for long; later ones are merged soon.

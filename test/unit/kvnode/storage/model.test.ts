@@ -5,7 +5,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { toBytes } from '../../../../common/base/bytes.ts';
 import { origin } from '../../../../common/model/ids.ts';
-import type { Change, RecoveredReplica, Storage } from '../../../../kvnode/storage/storage.ts';
+import type { RecoveredReplica, RowChange, Storage } from '../../../../kvnode/storage/storage.ts';
 import {
   at,
   EVERYTHING,
@@ -73,7 +73,7 @@ class Oracle {
   state: LogState = { epochSeen: 0, log: [] };
   /** States that a power cut may lead to. */
   possible: LogState[] = [this.state];
-  readonly changes: Change[][] = [];
+  readonly changes: RowChange[][] = [];
   applied = 0;
 
   set(state: LogState): void {

@@ -3,12 +3,12 @@
 
 import test from 'ava';
 import {
-  contains,
+  hasGeneration,
   type Lineage,
   NEW_LINEAGE,
-  newestOf,
+  newestGeneration,
   parseLineage,
-  raisedBy,
+  withNextGeneration,
 } from '../../../../kvnode/storage/lineage.ts';
 import { type Fate, GenerationBench, TwinDirectory } from '../../../support/generation-bench.ts';
 
@@ -16,7 +16,7 @@ import { type Fate, GenerationBench, TwinDirectory } from '../../../support/gene
 
 /** `aab`: raised twice by process a, then once by b. */
 function lineage(writers: string): Lineage {
-  return [...writers].reduce(raisedBy, NEW_LINEAGE);
+  return [...writers].reduce(withNextGeneration, NEW_LINEAGE);
 }
 
 const HISTORIES: readonly [
@@ -39,15 +39,15 @@ const HISTORIES: readonly [
 
 for (const [own, generation, writer, contained, why] of HISTORIES) {
   test(`${own || 'a new directory'} ${contained ? 'knows' : 'does not know'} ${generation}${writer}: ${why}`, (t) => {
-    t.is(contains(lineage(own), { generation, writer }), contained);
+    t.is(hasGeneration(lineage(own), { generation, writer }), contained);
   });
 }
 
 test('only recent generations are kept, and any older one counts as contained', (t) => {
   const own = lineage('abcdefghijklmnopqrstuvwxyz');
   t.is(own.runs.length, 16);
-  t.true(contains(own, { generation: 5, writer: 'z' }), 'ZooKeeper was restored');
-  t.false(contains(own, { generation: 20, writer: 'z' }));
+  t.true(hasGeneration(own, { generation: 5, writer: 'z' }), 'ZooKeeper was restored');
+  t.false(hasGeneration(own, { generation: 20, writer: 'z' }));
 });
 
 test('invalid data on disk is no lineage', (t) => {
@@ -74,7 +74,7 @@ test('invalid data on disk is no lineage', (t) => {
     },
   ];
   for (const value of rubbish) t.is(parseLineage(value), null, JSON.stringify(value));
-  t.is(newestOf(NEW_LINEAGE), null);
+  t.is(newestGeneration(NEW_LINEAGE), null);
 });
 
 // ---- every crash, every copy -----------------------------------------------------------------------------------------

@@ -3,10 +3,10 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { DEFAULT_REPLICATION, LIMITS } from '../../../../../common/model/config.ts';
-import type { Answer } from '../../../../../kvnode/range/dedupe/answer-window.ts';
+import type { WriteAnswer } from '../../../../../kvnode/range/dedupe/answer-window.ts';
 import {
   ClientSessions,
-  type SessionBounds,
+  type SessionLimits,
   type WriteId,
 } from '../../../../../kvnode/range/dedupe/client-sessions.ts';
 import type { SessionRow } from '../../../../../kvnode/storage/storage.ts';
@@ -21,7 +21,7 @@ function id(client: number, number: number, doneBelow: number, base: number): Wr
   return { clientId: clientId(client), number, doneBelow, base };
 }
 
-function written(seq: number): Answer {
+function written(seq: number): WriteAnswer {
   return { kind: 'written', epoch: 1 + Math.floor(seq / 7), revision: seq, deleted: seq % 3 };
 }
 
@@ -50,8 +50,8 @@ function example(): ClientSessions {
 }
 
 const judged = test.macro({
-  exec(t, write: WriteId, expected: Answer | 'new' | 'forgotten') {
-    t.deepEqual(example().judge(write), expected);
+  exec(t, write: WriteId, expected: WriteAnswer | 'new' | 'forgotten') {
+    t.deepEqual(example().lookUp(write), expected);
   },
   title: (what = '', _write, expected) =>
     `${what}: ${typeof expected === 'string' ? expected : 'answered as the first time'}`,
@@ -80,7 +80,7 @@ test('the client with the lowest last seq is forgotten, whoever came first', (t)
   sessions.record(id(3, 1, 1, 2), 4, written(4));
   t.is(sessions.clients, 2);
   t.is(sessions.evictedThrough, 2);
-  t.deepEqual(sessions.judge(id(1, 2, 2, 1)), written(3));
+  t.deepEqual(sessions.lookUp(id(1, 2, 2, 1)), written(3));
 });
 
 test('too many answers together: clients are forgotten as well', (t) => {
@@ -89,18 +89,18 @@ test('too many answers together: clients are forgotten as well', (t) => {
   sessions.record(id(2, 1, 1, 0), 7, written(7));
   for (let n = 2; n <= 5; n++) sessions.record(id(2, n, 1, 0), 6 + n, written(6 + n));
   t.deepEqual([sessions.clients, sessions.evictedThrough], [1, 6]);
-  t.deepEqual(sessions.judge(id(2, 1, 1, 0)), written(7));
+  t.deepEqual(sessions.lookUp(id(2, 1, 1, 0)), written(7));
 });
 
 test('a window as wide as a client may have, in and out of order', (t) => {
   const sessions = new ClientSessions(DEFAULT_REPLICATION);
   const last = LIMITS.writeWindow;
   for (let n = last; n >= 1; n--) sessions.record(id(1, n, 1, 0), 1 + last - n, written(1 + last - n));
-  t.deepEqual(sessions.judge(id(1, 1, 1, 0)), written(last));
-  t.deepEqual(sessions.judge(id(1, last, 1, 0)), written(1));
+  t.deepEqual(sessions.lookUp(id(1, 1, 1, 0)), written(last));
+  t.deepEqual(sessions.lookUp(id(1, last, 1, 0)), written(1));
   sessions.record(id(1, last + 1, last, 0), last + 1, written(last + 1));
-  t.is(sessions.judge(id(1, last - 1, 1, 0)), 'forgotten');
-  t.deepEqual(sessions.judge(id(1, last, last, 0)), written(1));
+  t.is(sessions.lookUp(id(1, last - 1, 1, 0)), 'forgotten');
+  t.deepEqual(sessions.lookUp(id(1, last, last, 0)), written(1));
   const again = new ClientSessions(DEFAULT_REPLICATION);
   again.load(sessions.rows());
   t.deepEqual(textOf(again.rows()), textOf(sessions.rows()));
@@ -113,10 +113,10 @@ test('a window as wide as a client may have, in and out of order', (t) => {
  * delays everything without bound. The model remembers every write that was ever applied.
  */
 class Story {
-  readonly bounds: SessionBounds = { clientSessionsMax: 3, clientAnswersMax: 9 };
+  readonly bounds: SessionLimits = { clientSessionsMax: 3, clientAnswersMax: 9 };
   readonly sessions = new ClientSessions(this.bounds);
   seq = 0;
-  readonly answers = new Map<string, Answer>();
+  readonly answers = new Map<string, WriteAnswer>();
   /** Everything ever sent: any of it may arrive again at any time. */
   readonly sent: { readonly write: WriteId; readonly client: Client }[] = [];
   readonly clients = Array.from({ length: 4 }, (_, n) => new Client(n + 1));
@@ -135,13 +135,13 @@ class Story {
     const seq = ++this.seq;
     const key = `${write.clientId[15]}/${write.number}`;
     const before = this.answers.get(key);
-    const verdict = this.sessions.judge(write);
+    const verdict = this.sessions.lookUp(write);
     if (verdict === 'forgotten') {
       this.seen.forgotten++;
     } else if (verdict === 'new') {
       this.seen.new++;
       if (before !== undefined) throw new Error(`${key} is applied twice`);
-      const answer: Answer = seq % 5 === 0 ? { kind: 'conflict', revision: seq - 1 } : written(seq);
+      const answer: WriteAnswer = seq % 5 === 0 ? { kind: 'conflict', revision: seq - 1 } : written(seq);
       this.sessions.record(write, seq, answer);
       this.answers.set(key, answer);
     } else {
@@ -227,7 +227,7 @@ test('a table written change by change, and read back at any moment, goes on as 
         if (mail === undefined) continue;
         const key = `${mail.write.clientId[15]}/${mail.write.number}`;
         const answer = story.answers.get(key);
-        if (twin.judge(mail.write) === 'new' && answer !== undefined)
+        if (twin.lookUp(mail.write) === 'new' && answer !== undefined)
           twin.record(mail.write, story.seq, answer);
         const roll = dice.next().value ?? 0;
         if (roll > 3) save();

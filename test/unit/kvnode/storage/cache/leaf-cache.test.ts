@@ -87,7 +87,7 @@ test('against a map: what it knows is right, whatever it has forgotten, and its 
           const row = { key: toBytes(key), value: toBytes('x'.repeat(bytes)), revision: i + 1 };
           if (what === 'put') model.rows.set(key, row);
           else model.rows.delete(key);
-          cache.changed(1, keyText(row.key), row.key, what === 'put' ? row : null);
+          cache.update(1, keyText(row.key), row.key, what === 'put' ? row : null);
         }
         if (cache.bytes > bytesMax || cache.bytes < 0) throw new Error(`${cache.bytes} bytes`);
       }
@@ -104,7 +104,7 @@ test('a leaf that is changed again and again and never read is dropped', (t) => 
   cache.add(2, [model.leaf('a', 'b')]);
   for (let revision = 1; revision < 20; revision++) {
     const row = { key: toBytes('a'), value: toBytes('v'), revision };
-    for (const namespace of [1, 2]) cache.changed(namespace, 'a', row.key, row);
+    for (const namespace of [1, 2]) cache.update(namespace, 'a', row.key, row);
     t.is(cache.find(2, 'a')?.count, 1);
   }
   t.is(cache.find(1, 'a'), undefined);

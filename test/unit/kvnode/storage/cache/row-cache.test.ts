@@ -35,7 +35,7 @@ test('a row is found by its namespace and all of its key', (t) => {
 test('a cache of nothing knows nothing, and a row that is too large is not kept', (t) => {
   const none = new RowCache(0);
   none.add(1, row('a', 1));
-  none.changed(1, toBytes('a'), row('a', 2));
+  none.update(1, toBytes('a'), row('a', 2));
   t.is(text(none, 1, 'a'), undefined);
   const cache = new RowCache(MB);
   cache.add(1, row('a', 1, 140_000));
@@ -45,7 +45,7 @@ test('a cache of nothing knows nothing, and a row that is too large is not kept'
 test('nearly every row has a place in a table that is half full', (t) => {
   const cache = new RowCache(16 * MB);
   const keys = Array.from({ length: 62_000 }, (_, i) => `user${String(i).padStart(20, '0')}`);
-  for (const [i, key] of keys.entries()) cache.changed(1, toBytes(key), row(key, i + 1, 100));
+  for (const [i, key] of keys.entries()) cache.update(1, toBytes(key), row(key, i + 1, 100));
   for (const key of keys) cache.get(1, toBytes(key));
   t.true(cache.misses < 60, `${cache.misses} of ${keys.length} are not found`);
 });
@@ -80,14 +80,14 @@ test('against a map: what it knows is right, whatever it has forgotten, and valu
         });
       } else if (what === 'put') {
         store.set(key, row(key, i + 1, bytes));
-        cache.changed(1, toBytes(key), row(key, i + 1, bytes));
+        cache.update(1, toBytes(key), row(key, i + 1, bytes));
       } else if (what === 'drop') {
         const before = cache.bytes;
         if (number === 0) cache.dropOldest();
         if (number === 0 && cache.bytes !== Math.max(0, before - MB)) throw new Error('it kept its bytes');
       } else {
         store.delete(key);
-        cache.changed(1, toBytes(key), null);
+        cache.update(1, toBytes(key), null);
       }
     }
     for (const check of held) check();

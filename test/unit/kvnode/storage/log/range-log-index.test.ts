@@ -3,7 +3,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { origin, type Position } from '../../../../../common/model/ids.ts';
-import { RangeLog } from '../../../../../kvnode/storage/log/range-log-index.ts';
+import { RangeLogIndex } from '../../../../../kvnode/storage/log/range-log-index.ts';
 
 /** Records of this many entries go into one segment, one record each. */
 const RECORD_ENTRIES = 2;
@@ -11,7 +11,7 @@ const RECORD_ENTRIES = 2;
 const at = (epoch: number, seq: number): Position => ({ epoch, seq });
 
 /** One entry more: in a record of its own, or in the last one where that is of the same epoch and has room. */
-function append(log: RangeLog, epoch: number): void {
+function append(log: RangeLogIndex, epoch: number): void {
   const seq = log.lastSeq + 1;
   const row = log.row(log.rowOf(log.lastSeq));
   if (row === undefined || row.epoch !== epoch || row.lastSeq - row.firstSeq + 1 === RECORD_ENTRIES) {
@@ -21,8 +21,8 @@ function append(log: RangeLog, epoch: number): void {
 }
 
 /** A log after `base` with one entry per epoch given. */
-function logOf(epochs: readonly number[], base: Position = origin): RangeLog {
-  const log = new RangeLog(base);
+function logOf(epochs: readonly number[], base: Position = origin): RangeLogIndex {
+  const log = new RangeLogIndex(base);
   for (const epoch of epochs) append(log, epoch);
   return log;
 }
@@ -59,7 +59,7 @@ test('it agrees with a plain array through appends, truncations and compactions'
     fc.record({ kind: fc.constant('compact' as const), share }),
   );
   const property = fc.property(fc.array(step, { maxLength: 60 }), (steps) => {
-    const log = new RangeLog(origin);
+    const log = new RangeLogIndex(origin);
     let epochs: number[] = [0];
     for (const taken of steps) {
       const last = epochs.length - 1;

@@ -4,7 +4,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { origin, type Position } from '../../../../../common/model/ids.ts';
-import { RangeLog } from '../../../../../kvnode/storage/log/range-log-index.ts';
+import { RangeLogIndex } from '../../../../../kvnode/storage/log/range-log-index.ts';
 import type { Storage } from '../../../../../kvnode/storage/storage.ts';
 import {
   at,
@@ -257,8 +257,8 @@ test('what is truncated or wiped keeps its segments until the log says so on the
 const place = (segment: number) => ({ segment, offset: 0, chunk: -1, chunkAt: 0 });
 
 /** Entries 1 to 30, of epochs 1, 1 and 2, in three records in three segments. */
-function threeRecords(): RangeLog {
-  const log = new RangeLog(origin);
+function threeRecords(): RangeLogIndex {
+  const log = new RangeLogIndex(origin);
   for (const [i, epoch] of [1, 1, 2].entries()) {
     log.addRow(epoch, 10 * i + 1, place(i + 1));
     log.extend(10 * i + 10);
@@ -307,7 +307,7 @@ test('a truncation ends a carry that was cut short', (t) => {
 });
 
 test('what is carried reaches down below what a checkpoint knows', (t) => {
-  const log = new RangeLog(at(2, 30));
+  const log = new RangeLogIndex(at(2, 30));
   log.carry(carried(1, at(1, 5), 15, 4));
   t.deepEqual(log.base, at(2, 30));
   log.carry(carried(2, at(1, 20), 10, 4));

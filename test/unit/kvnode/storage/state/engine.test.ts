@@ -38,7 +38,7 @@ test('what LevelDB has settled is in its tables, and no more in a log that is no
   };
   const engine = await openLevel(directory);
   await put(engine, 'settled');
-  await engine.settle();
+  await engine.flush();
   await put(engine, 'not settled');
   await engine.close();
   const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'));
@@ -65,7 +65,7 @@ test('a power cut takes from the twin what was not synced, until it is settled',
   await put('c', true);
   t.deepEqual(left(false), ['a', 'c']);
   t.deepEqual(left(true), ['a', 'b', 'c']);
-  await engine.settle();
+  await engine.flush();
   await put('d', true);
   t.deepEqual(left(false), ['a', 'b', 'c', 'd']);
 });

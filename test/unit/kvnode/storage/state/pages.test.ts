@@ -3,7 +3,13 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { compareBytes, toBytes } from '../../../../../common/base/bytes.ts';
-import type { Change, Page, Row, ScanOptions, Storage } from '../../../../../kvnode/storage/storage.ts';
+import type {
+  PageRequest,
+  Row,
+  RowChange,
+  ScanPage,
+  Storage,
+} from '../../../../../kvnode/storage/storage.ts';
 import {
   at,
   createWhole,
@@ -25,7 +31,7 @@ function key(n: number): string {
 }
 
 /** The rows after the first `applied` changes. */
-function rowsAfter(changes: readonly Change[], applied: number): Row[] {
+function rowsAfter(changes: readonly RowChange[], applied: number): Row[] {
   const rows = new Map<string, Row>();
   changes.slice(0, applied).forEach(({ key, value }, i) => {
     const text = Buffer.from(key).toString();
@@ -38,11 +44,11 @@ function rowsAfter(changes: readonly Change[], applied: number): Row[] {
 interface Ask {
   readonly start: string;
   readonly end: string | null;
-  readonly options: ScanOptions;
+  readonly options: PageRequest;
 }
 
 /** What the page must be, given the moment that it says it is of. */
-function expected(rows: readonly Row[], ask: Ask, page: Page): string[] {
+function expected(rows: readonly Row[], ask: Ask, page: ScanPage): string[] {
   const { start, end, options } = ask;
   const inside = rows.filter(
     (row) =>
@@ -59,9 +65,9 @@ function expected(rows: readonly Row[], ask: Ask, page: Page): string[] {
 class Writer {
   applied = 0;
   readonly #storage: Storage;
-  readonly #changes: readonly Change[];
+  readonly #changes: readonly RowChange[];
 
-  constructor(storage: Storage, changes: readonly Change[]) {
+  constructor(storage: Storage, changes: readonly RowChange[]) {
     this.#storage = storage;
     this.#changes = changes;
   }
@@ -132,7 +138,7 @@ test('pages agree with an oracle while changes come and are written behind', asy
 });
 
 /** An empty page is complete: its bound is the one asked for. */
-function sameAsAsked(page: Page, one: Ask): boolean {
+function sameAsAsked(page: ScanPage, one: Ask): boolean {
   const limit = one.options.reverse ? one.start : one.end;
   if (page.bound === null || limit === null) return page.bound === null && limit === null;
   return compareBytes(page.bound, toBytes(limit)) === 0;

@@ -35,7 +35,7 @@ class TextTable implements SessionTable {
   }
 
   keep(range = 1): string[] {
-    return this.storage.keepSessions(range, this).map(textOf).sort();
+    return this.storage.attachSessions(range, this).map(textOf).sort();
   }
 
   /** Null: forgotten. */

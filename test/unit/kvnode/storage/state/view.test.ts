@@ -63,7 +63,7 @@ class Run {
       takeChanges: () => [{ clientId: toBytes('client'), record: toBytes(String(this.#seq)) }],
       rows: () => [{ clientId: toBytes('client'), record: toBytes(String(this.#seq)) }],
     };
-    storage.keepSessions(1, table);
+    storage.attachSessions(1, table);
   }
 
   async take(step: Step): Promise<void> {

@@ -1,5 +1,5 @@
-// A data directory that must not be used any more as the node that it was (R12). What is in it moves into its folder `aside`,
-// so that it opens as a new, empty node. What stays there says which node ids this disk had before.
+// Sets aside a data directory that must not be used any more as the node that it was (R12). Its content moves into its
+// directory `aside`, so it opens as a new, empty node. What is kept there says which node ids this disk had before.
 
 import { join } from 'node:path';
 import type { Env } from '../../common/base/env.ts';
@@ -21,14 +21,14 @@ import { type NodeFile, readNodeFile } from './node-file.ts';
 export interface AsideOptions {
   readonly env: Pick<Env, 'wallNow'>;
   readonly logger: Logger;
-  /** The real ones unless a twin is given. */
+  /** Disk and lock: the real ones by default. */
   readonly disk?: Disk;
   readonly lock?: LockDirectory;
 }
 
 /**
- * R12: moves what is in the data directory into its folder `aside`, so that it opens as a new, empty node; the old node id
- * never comes back. Returns where it went.
+ * R12: moves the content of the data directory into its directory `aside`, so that it opens as a new, empty node. The
+ * old node id is never used again. Resolves with the path that the content now has.
  */
 export async function setAside(directory: string, reason: Error, options: AsideOptions): Promise<string> {
   const { disk = realDisk, env, logger } = options;
@@ -37,7 +37,8 @@ export async function setAside(directory: string, reason: Error, options: AsideO
   try {
     const target = asidePath(paths, nodeFileIn(disk, paths)?.nodeId ?? 'unknown', env.wallNow());
     disk.makeDirectory(target);
-    // The id goes first and the log after it: whatever a crash leaves here is a log without an id, or a mark: set aside as well.
+    // node.json goes first, the log later and the mark last. A crash leaves a log without node.json, or the mark: both
+    // are set aside at the next start.
     for (const name of [NODE_FILE, STATE_DIRECTORY, LOG_DIRECTORY, DAMAGE_FILE]) {
       if (!disk.list(directory).includes(name)) continue;
       disk.rename(join(directory, name), join(target, name));
@@ -46,7 +47,7 @@ export async function setAside(directory: string, reason: Error, options: AsideO
     await disk.syncDirectory(join(directory, ASIDE_DIRECTORY));
     logger.error(
       { directory, aside: target, reason: reason.message },
-      'data directory damaged: set aside; this node joins as a new one, empty',
+      'the data directory is damaged and was set aside: this node joins as a new, empty one',
     );
     return target;
   } finally {
@@ -55,8 +56,9 @@ export async function setAside(directory: string, reason: Error, options: AsideO
 }
 
 /**
- * The nodes that this directory was before, the oldest first, each as it was in the end. A folder in `aside` names a node
- * only by that node's own file: once it is there, the directory itself has it no more.
+ * The nodes that this directory was before, the oldest first, each as it was in the end. A directory in `aside` names a
+ * node only by the file node.json of that node. Once that file is there, the data directory itself does not have it any
+ * more.
  */
 export function formerNodes(disk: Disk, paths: Paths, nodeId: string): readonly NodeFile[] {
   const aside = join(paths.root, ASIDE_DIRECTORY);
@@ -67,12 +69,12 @@ export function formerNodes(disk: Disk, paths: Paths, nodeId: string): readonly 
   });
 }
 
-/** Null: there is none, or it cannot be read. */
+/** Null if there is none, or if it cannot be read. */
 function nodeFileIn(disk: Disk, paths: Paths): NodeFile | null {
   return unlessUnreadable(() => readNodeFile(disk, paths), null);
 }
 
-/** Nothing depends on what was set aside: whatever is wrong with it must not keep the node down. */
+/** Nothing depends on what was set aside: if it is unreadable, the node must still start. */
 function unlessUnreadable<T>(read: () => T, otherwise: T): T {
   try {
     return read();

@@ -1,6 +1,8 @@
-// What happens when a running node meets damage: a durable mark says so, then the log fails, which stops the process (R12).
-// The next start finds the mark and sets the data directory aside, even if it would not meet the damage itself. Nothing
-// here may wait: the caller is about to use what is damaged.
+// Reports damage that a running node meets (R12). It writes a durable mark, then it fails the log, which stops the
+// process. The next start finds the mark and sets the data directory aside, even if it would not meet the damage
+// itself.
+//
+// All of it is synchronous: the caller is about to use the damaged data.
 
 import { toBytes } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
@@ -26,7 +28,7 @@ export class DamageReport {
     this.#stop = stop;
   }
 
-  /** Damage was met. The first one counts. */
+  /** Reports damage. Only the first report counts. */
   report(error: CorruptDataError): void {
     if (this.#reported) return;
     this.#reported = true;
@@ -34,17 +36,19 @@ export class DamageReport {
     try {
       this.#disk.replaceNow(this.#paths.damage, toBytes(`${JSON.stringify(mark, null, 2)}\n`));
     } catch {
-      // A disk that takes no mark is met again by the next start.
+      // If the disk does not take the mark, the next start meets the disk itself.
     }
     this.#stop(error);
   }
 }
 
-/** Throws CorruptDataError where an earlier process has marked the data directory as damaged. */
+/** Throws CorruptDataError if an earlier process has marked the data directory as damaged. */
 export function checkDamageMark(disk: Disk, paths: Paths): void {
   const bytes = disk.read(paths.damage);
   if (bytes === null) return;
-  throw new CorruptDataError(`damage was met before: ${reasonIn(Buffer.from(bytes).toString('utf8'))}`);
+  throw new CorruptDataError(
+    `an earlier process met damage: ${reasonIn(Buffer.from(bytes).toString('utf8'))}`,
+  );
 }
 
 function reasonIn(text: string): string {

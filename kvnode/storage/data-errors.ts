@@ -1,23 +1,23 @@
-// What can be wrong with a data directory, as errors that the process that opens it can tell apart.
+// What can be wrong with a data directory. The process that opens it handles each error in its own way.
 
 /** Another process uses the data directory. */
 export class DataDirectoryLockedError extends Error {
   override readonly name = 'DataDirectoryLockedError';
 }
 
-/** Made by a version of this program with another format. */
+/** The data directory was written by a version of this program with another format. */
 export class DataFormatError extends Error {
   override readonly name = 'DataFormatError';
 }
 
-/** Whether the file system refused to grow: no room, or no quota. */
+/** Whether the file system has no space left, or the quota is used up. */
 export function isDiskFull(error: unknown): error is Error {
   return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
 }
 
 /**
- * What was durable is damaged (R12): not a torn tail. The node id must never come back with what is left; set the directory
- * aside and join as a new node.
+ * Data that was durable is damaged (R12). A torn tail of the log is no damage. The node id must not be used again with
+ * what is left: set the directory aside and join as a new node.
  */
 export class CorruptDataError extends Error {
   override readonly name = 'CorruptDataError';

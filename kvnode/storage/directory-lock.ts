@@ -1,5 +1,5 @@
-// The lock of a data directory: one process at a time uses it. Node has no file lock of its own; LevelDB has one, so an
-// empty LevelDB in the folder `lock` stands for it. It ends with the process that holds it, however that ends.
+// The lock of a data directory: one process at a time uses it. Node has no file locks, but LevelDB has one, so an empty
+// LevelDB in the directory `lock` is the lock. The operating system releases it when the process ends, in whatever way.
 
 import { openLevelLock } from './state/level-engine.ts';
 
@@ -7,7 +7,7 @@ export interface DataDirectoryLock {
   release(): Promise<void>;
 }
 
-/** Takes the lock in the folder `path`. Throws DataDirectoryLockedError where another process has it. */
+/** Takes the lock in the directory `path`. Throws DataDirectoryLockedError if another process holds it. */
 export type LockDirectory = (path: string) => Promise<DataDirectoryLock>;
 
 export const lockDirectory: LockDirectory = async (path) => {

@@ -1,6 +1,6 @@
-// The file system as the log and node.json use it, small enough that a twin with faults can stand in for it. What is
-// written is durable only after `sync` (a file) or `syncDirectory` (its name), and pages that were not synced may
-// persist or not, in any order.
+// The file system as the log and node.json use it: small enough for a test twin that injects faults. A write is durable
+// only after `sync` (of the file), and a name only after `syncDirectory`. Pages that were not synced may survive a
+// power cut or not, in any combination.
 
 import {
   closeSync,
@@ -24,36 +24,38 @@ import type { Bytes } from '../../common/base/bytes.ts';
 
 export interface DiskFile {
   /**
-   * Writes the parts one after the other from offset `at`; grows the file if need be. Where there is no room it throws
-   * (isDiskFull in data-errors.ts) and may have written some; it may be tried again.
+   * Writes the parts one after the other from offset `at`, and grows the file if needed. If there is no space it throws
+   * (isDiskFull in data-errors.ts) and may have written a part. The write may be repeated.
    */
   write(parts: readonly Bytes[], at: number): void;
-  /** Resolves when all that was written is on the disk. */
+  /** Resolves when everything written is on the disk. */
   sync(): Promise<void>;
-  /** `length` bytes from `at`, fewer at the end of the file; a buffer of its own. */
+  /** Up to `length` bytes from `at`, fewer at the end of the file, in a new buffer. */
   read(at: number, length: number): Bytes;
-  /** Gives the bytes from `size` on back to the file system. */
+  /** Truncates the file to `size` bytes. */
   shrink(size: number): void;
   close(): void;
 }
 
 export interface Disk {
   makeDirectory(path: string): void;
-  /** Names in a directory; none if there is no such directory. */
+  /** The names in a directory. Empty if there is no such directory. */
   list(path: string): readonly string[];
-  /** A whole file; null if there is none. */
+  /** The content of a file. Null if there is none. */
   read(path: string): Bytes | null;
-  /** Puts a file in place atomically and durably. */
+  /** Writes a file atomically and durably, in place of any old one. */
   replace(path: string, bytes: Bytes): Promise<void>;
-  /** As {@link replace}, before it returns: for a process that is about to end. */
+  /** Like {@link replace}, but synchronous: for a process that is about to end. */
   replaceNow(path: string, bytes: Bytes): void;
   rename(from: string, to: string): void;
-  /** A file, or a directory with all that is in it. Deleting a large file takes a disk some 10 ms. */
+  /**
+   * Removes a file, or a directory with everything in it. It is asynchronous, since deleting a large file takes time.
+   */
   remove(path: string): Promise<void>;
   syncDirectory(path: string): Promise<void>;
   /**
-   * A new file of `size` zeros, durable with its name: writes into it need no new blocks and so sync faster, and find
-   * the disk full no more. Leaves nothing where it fails.
+   * Creates a file of `size` zeros, durable with its name. A write into it needs no new blocks: it syncs faster, and
+   * cannot meet a full disk. If it fails it leaves no file. Rejects with EEXIST if there is one.
    */
   create(path: string, size: number): Promise<DiskFile>;
   open(path: string): DiskFile;
@@ -159,7 +161,7 @@ async function create(path: string, size: number): Promise<DiskFile> {
     return file;
   } catch (error) {
     file.close();
-    // On a full disk half a file is in the way of everything else.
+    // Half a file would occupy space that a full disk needs.
     rmSync(path, { force: true });
     throw error;
   }
@@ -174,7 +176,7 @@ function ifPresent<T>(action: () => T, otherwise: T): T {
   }
 }
 
-/** For this user alone: rows and logs are other people's data. */
+/** Only this user may read the directory: it holds the data of others. */
 const PRIVATE = 0o700;
 
 export const realDisk: Disk = {

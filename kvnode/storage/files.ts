@@ -1,12 +1,13 @@
-// Names of everything in a data directory, written and parsed here only (docs/storage.md#a-data-directory):
+// The names of everything in a data directory (docs/storage.md#a-data-directory). They are written and parsed here
+// only.
 //
-//   node.json                     who this directory is
-//   session.json                  the ZooKeeper session of the process that uses it, or used it last (0600)
+//   node.json                     the identity of the directory
+//   session.json                  the ZooKeeper session of the process that uses the directory, or used it last (0600)
 //   state/                        LevelDB: the rows
 //   lock/                         an empty LevelDB, whose LOCK file locks the whole directory
-//   damage.json                   a running node met damage here: the next start sets all of it aside (R12)
-//   wal/00000000000000000001.log  segments of the shared log, numbered upwards
-//   aside/<time>-<node id>/       what was here before it was found damaged (R12)
+//   damage.json                   a running node met damage: the next start sets the directory aside (R12)
+//   wal/00000000000000000001.log  segments of the shared log, in ascending order
+//   aside/<time>-<node id>/       the earlier content of the directory, set aside because it was damaged (R12)
 
 import { join } from 'node:path';
 
@@ -51,7 +52,10 @@ export function parseSegmentName(name: string): number | null {
   return match === null ? null : Number(match[1]);
 }
 
-/** Where a corrupt directory's content goes. `wallNow` is for people; the node id keeps names apart. */
+/**
+ * Where the content of a damaged directory is moved. The time `wallNow` (Unix, ms) is for people; the node id keeps the
+ * names apart.
+ */
 export function asidePath(paths: Paths, nodeId: string, wallNow: number): string {
   const time = new Date(wallNow).toISOString().replaceAll(':', '-');
   return join(paths.root, ASIDE_DIRECTORY, `${time}-${nodeId}`);

@@ -1,24 +1,25 @@
-// The bounds of a node's storage. What they are for a node with little memory is said in kvnode/process/memory.ts.
+// Bounds of a node's storage. kvnode/process/memory.ts has smaller ones for a node with little memory.
 
 const MB = 1024 * 1024;
 
 export interface StorageLimits {
   readonly segmentBytes: number;
-  /** Newest bytes of the log kept in memory. */
+  /** Bytes at the end of the log that are kept in memory. */
   readonly tailBytesMax: number;
-  /** Old log kept in any case, and while a follower needs it. */
+  /** Old log: `keepBytes` are always kept, `retainBytes` while a follower needs them (retention.ts). */
   readonly keepBytes: number;
   readonly retainBytes: number;
   /**
-   * Applied changes are written to the state store when the oldest has waited so long, or when so many were applied: late
-   * enough that many of them replace each other, early enough that a start has little to replay.
+   * When applied changes are written to the state store: the oldest has waited `flushMs`, or `flushBytes` or
+   * `flushRows` were applied. Late, so that many changes of a key become one write. Early, so that a start has little
+   * to replay.
    */
   readonly flushMs: number;
   readonly flushBytes: number;
   readonly flushRows: number;
-  /** Applied and not yet written; beyond it the storage is saturated. */
+  /** Bytes applied and not yet written to the state store. Above this bound the storage is saturated. */
   readonly overlayBytesMax: number;
-  /** Rows of the state store kept in memory. */
+  /** Rows of the state store that are kept in memory, bytes. */
   readonly cacheBytes: number;
 }
 
@@ -34,11 +35,11 @@ export const DEFAULT_LIMITS: StorageLimits = {
   cacheBytes: 160 * MB,
 };
 
-/** Of LevelDB itself. */
+/** Bounds of LevelDB itself. */
 export interface LevelLimits {
-  /** Blocks that a compaction or a scan is at; rows are kept above it (caches.ts). */
+  /** The cache of blocks, which compactions and scans use. Rows are cached above it (caches.ts). */
   readonly cacheBytes: number;
-  /** Of one table in memory; there are two while one is written. */
+  /** One memtable. While LevelDB writes one out, there are two. */
   readonly writeBufferBytes: number;
 }
 

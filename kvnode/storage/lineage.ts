@@ -1,51 +1,51 @@
-// The start counter of a data directory, and who raised it. Each process that serves the directory raises the counter at
-// its start, every few seconds and at its end, always here first and then in ZooKeeper (kvnode/zk/generation.ts). So a
-// directory that ZooKeeper knows in a generation that is not in its own history is an older copy, or a second copy of
-// which the other one has gone on: it lacks what was acknowledged since (R12).
+// The generation of a data directory, and which process raised it. Each process that serves the directory raises the
+// generation at its start, every few seconds, and at its end: always here first and then in ZooKeeper
+// (kvnode/zk/generation.ts). If ZooKeeper knows a generation that is not in the history of the directory, the directory
+// is an older copy, or another copy was used meanwhile. Then it lacks what was acknowledged since (R12).
 //
-// A number alone would not tell two copies apart that were both raised once. Each process therefore draws a name, its
-// `writer`, and the history says which writer raised which generations. It is the question that R3 asks of a log: is
-// this position in there?
+// A number alone does not tell two copies apart if both were raised once. So each process draws a random name, its
+// `writer`, and the history says which writer raised which generations. R3 asks the same question of a log: does it
+// contain this position?
 
 import type { GenerationRecord } from '../../common/model/records.ts';
 
-/** The generations from `from` on, to the next run's, were raised by one process. */
+/** One process raised the generations from `from` up to the start of the next run. */
 export interface GenerationRun {
   readonly from: number;
   readonly writer: string;
 }
 
 export interface Lineage {
-  /** 0: never served. */
+  /** 0 if no process has served the directory yet. */
   readonly generation: number;
-  /** Oldest first; the oldest are forgotten. */
+  /** Oldest first. Only the newest ones are kept. */
   readonly runs: readonly GenerationRun[];
 }
 
 export const NEW_LINEAGE: Lineage = { generation: 0, runs: [] };
 
 /**
- * A write to ZooKeeper that one process sent may take effect after the next process has read: so many processes back
- * the history knows what is its own.
+ * How many runs are kept. A write to ZooKeeper of one process may take effect after the next process has read, so the
+ * directory must recognize the writers of several earlier processes.
  */
 const RUNS_MAX = 16;
 
-/** The next generation, raised by the process `writer`. */
+/** The lineage after `writer` has raised the generation by one. */
 export function withNextGeneration(lineage: Lineage, writer: string): Lineage {
   const generation = lineage.generation + 1;
   if (lineage.runs.at(-1)?.writer === writer) return { generation, runs: lineage.runs };
   return { generation, runs: [...lineage.runs, { from: generation, writer }].slice(-RUNS_MAX) };
 }
 
-/** The newest generation; null for a directory that was never served. */
+/** The newest generation. Null if no process has served the directory yet. */
 export function newestGeneration({ generation, runs }: Lineage): GenerationRecord | null {
   const writer = runs.at(-1)?.writer;
   return writer === undefined ? null : { generation, writer };
 }
 
 /**
- * Whether the directory has been in that generation. One that is older than the history reaches is taken for its own:
- * ZooKeeper was restored to an older state.
+ * Whether the directory has been in the generation `other`. A generation from before the kept history counts as its
+ * own: ZooKeeper was restored to an older state.
  */
 export function hasGeneration({ generation, runs }: Lineage, other: GenerationRecord): boolean {
   if (other.generation > generation) return false;
@@ -53,7 +53,7 @@ export function hasGeneration({ generation, runs }: Lineage, other: GenerationRe
   return run === undefined || run.writer === other.writer;
 }
 
-/** Null where `value`, which was read from a disk, is none. */
+/** The lineage in `value`, which was read from a disk. Null if it is not valid. */
 export function parseLineage(value: unknown): Lineage | null {
   const { generation, runs } = Object(value);
   if (!isCounter(generation) || !Array.isArray(runs) || runs.length > RUNS_MAX) return null;

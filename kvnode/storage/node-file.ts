@@ -1,7 +1,9 @@
-// node.json: who a data directory is. The node id is made once; it stands for this disk and what its log acknowledged
-// (R12), and never moves to another one. The lineage tells this directory from older copies of it (lineage.ts). It also
-// says how far the log was synced when the file was last written: each start and each raised generation does that, so a log
-// that was lost is missed even where the state store is empty.
+// node.json: the identity of a data directory. The node id is made once. It stands for this disk and for what its log
+// has acknowledged (R12), so it never moves to another disk. The lineage tells this directory from older copies of it
+// (lineage.ts).
+//
+// The file also says how far the log was synced when the file was written, which happens at each start and at each raised
+// generation. So a lost log is noticed even if the state store is empty.
 
 import { toBytes, toHex } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
@@ -18,7 +20,7 @@ const NODE_ID = /^n-[0-9a-f]{16}$/;
 
 export interface NodeFile {
   readonly nodeId: NodeId;
-  /** Null until the node first joined one. */
+  /** Null until the node has joined a cluster. */
   readonly clusterId: string | null;
   readonly lineage: Lineage;
   /** The log was synced through this group when the file was written; 0: there was none yet. */
@@ -29,7 +31,7 @@ export function newNodeFile(env: Env): NodeFile {
   return { nodeId: `n-${toHex(env.randomBytes(8))}`, clusterId: null, lineage: NEW_LINEAGE, logGroup: 0 };
 }
 
-/** Null where there is none. */
+/** Null if there is no such file. Throws DataFormatError, CorruptDataError. */
 export function readNodeFile(disk: Disk, paths: Paths): NodeFile | null {
   const bytes = disk.read(paths.node);
   return bytes === null ? null : parse(paths.node, Buffer.from(bytes).toString('utf8'));
@@ -46,10 +48,10 @@ function parse(path: string, text: string): NodeFile {
   const { nodeId, clusterId } = fields;
   const whole = typeof nodeId === 'string' && NODE_ID.test(nodeId);
   if (!whole || !(clusterId === null || typeof clusterId === 'string')) {
-    throw new CorruptDataError(`${path} names no node`);
+    throw new CorruptDataError(`${path} has no valid node id or cluster id`);
   }
   const lineage = parseLineage(fields.lineage);
-  if (lineage === null) throw new CorruptDataError(`${path} has no lineage`);
+  if (lineage === null) throw new CorruptDataError(`${path} has no valid lineage`);
   return { nodeId, clusterId, lineage, logGroup: logGroupIn(path, fields, lineage) };
 }
 
@@ -58,7 +60,7 @@ function logGroupIn(
   { format, logGroup }: Readonly<Record<string, unknown>>,
   { generation }: Lineage,
 ): number {
-  // Whoever was served had begun a log.
+  // A directory that a process has served has a log.
   if (format === FORMAT_BEFORE) return Math.min(generation, 1);
   if (typeof logGroup !== 'number' || !Number.isSafeInteger(logGroup) || logGroup < 0)
     throw new CorruptDataError(`${path} does not say how far the log was synced`);

@@ -1,5 +1,5 @@
-// The storage of a node: the shared log, the replicas that it tells of, and the state applied from it. This file is where a
-// change is logged first and takes effect then.
+// The storage of a node: the shared log, the replicas that the log describes, and the state applied from it. Each
+// change is logged here first and then takes effect.
 
 import { assert } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
@@ -43,7 +43,7 @@ import type {
 
 export interface NodeStorageParts {
   readonly file: NodeFile;
-  /** Nodes that this directory was before. */
+  /** The nodes that this directory was before. */
   readonly former: readonly NodeFile[];
   readonly saveFile: (file: NodeFile) => Promise<void>;
   readonly log: SharedLog;
@@ -53,7 +53,7 @@ export interface NodeStorageParts {
   readonly state: AppliedState;
   readonly engine: CheckedEngine;
   readonly damage: DamageReport;
-  /** Of the data directory. */
+  /** The lock of the data directory. */
   readonly lock: DataDirectoryLock;
 }
 
@@ -65,7 +65,7 @@ export class NodeStorage implements Storage {
   readonly #state: AppliedState;
   readonly #installs: InstallQueue;
   #file: NodeFile;
-  /** The newest write of node.json: one after the other, and none after close(). */
+  /** The last write of node.json. Writes follow one another, and none comes after close(). */
   #saving: Promise<void> = Promise.resolve();
   #failed = false;
   #closing: Promise<void> | null = null;
@@ -121,7 +121,7 @@ export class NodeStorage implements Storage {
 
   #changeFile(change: (file: NodeFile) => NodeFile): Promise<void> {
     const changed = this.#saving.then(async () => {
-      assert(this.#closing === null, 'node.json is another process after close()');
+      assert(this.#closing === null, 'node.json is not written after close()');
       const file = change(this.#file);
       await this.#parts.saveFile(file);
       this.#file = file;
@@ -175,8 +175,6 @@ export class NodeStorage implements Storage {
     return new StoredReplicaLog(this.#log, this.#replicas.get(range));
   }
 
-  // ---- the disk ------------------------------------------------------------------------------------------------
-
   get waitingSince(): number | null {
     return this.#log.waitingSince;
   }
@@ -214,7 +212,7 @@ export class NodeStorage implements Storage {
     const replica = this.#nonVoid(range);
     return this.#state.scan(replica.span.namespaceId, bounds, options, (page) => {
       if (replica.void || this.#replicas.byRange.get(range) !== replica) {
-        throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} has gone`);
+        throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} is not on this node any more`);
       }
       return { ...page, applied: replica.applied.seq };
     });
@@ -275,7 +273,7 @@ export class NodeStorage implements Storage {
   async #close(): Promise<void> {
     this.#parts.retention.close();
     try {
-      // On a full disk that would never end; what is not synced was never acknowledged.
+      // On a full disk this would never end. What is not synced was never acknowledged.
       if (!this.#failed && !this.full) {
         await this.#log.flushed();
         await this.#state.flush();

@@ -1,5 +1,5 @@
-// Opening a data directory: lock it, learn who it is, find the log, read it back, and begin a new segment with what is good of
-// the last group. One that is damaged is set aside (aside.ts, R12).
+// Opens a data directory: takes the lock, reads node.json, finds and replays the log, and begins a new segment with the
+// valid part of the last group. A directory whose durable data is damaged is set aside (aside.ts, R12).
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
@@ -30,15 +30,16 @@ export interface StorageOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly limits?: Partial<StorageLimits>;
-  /** The real ones unless a twin is given. */
+  /** Disk, state store and lock: the real ones by default. */
   readonly disk?: Disk;
   readonly openState?: OpenState;
   readonly lock?: LockDirectory;
 }
 
 /**
- * Opens the data directory `directory`, made if need be. Throws DataDirectoryLockedError where another process has it,
- * CorruptDataError where what was durable is damaged: then set it aside (aside.ts) and open it again, as a new node.
+ * Opens the data directory `directory`, and makes it if needed. Rejects with DataDirectoryLockedError if another
+ * process uses it, and with CorruptDataError if durable data is damaged: then set it aside (aside.ts), and open it
+ * again as a new node. DataFormatError: another version wrote it.
  */
 export async function openStorage(directory: string, options: StorageOptions): Promise<Storage> {
   const { disk = realDisk } = options;
@@ -72,7 +73,7 @@ async function openState(
   }
 }
 
-/** The data directory, locked, with its state store open. */
+/** A locked data directory with its state store open. */
 interface OpenedDirectory {
   readonly paths: Paths;
   readonly lock: DataDirectoryLock;
@@ -101,7 +102,7 @@ async function open(opened: OpenedDirectory, options: StorageOptions): Promise<S
   await disk.syncDirectory(paths.root);
   const found = findLog(disk, paths, file.nodeId);
   if (found.torn)
-    logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut the torn end of the log');
+    logger.warn({ segment: found.last?.number, at: found.last?.to }, 'cut off the torn end of the log');
   const segments = new Segments({ env, logger, disk, paths, segmentBytes: limits.segmentBytes });
   try {
     return await recover({ ...opened, env, limits, file, found, segments, replicas: new LoggedReplicas() });
@@ -118,14 +119,14 @@ async function recover(opening: OpenContext): Promise<Storage> {
   try {
     return await continueLog(opening, log);
   } catch (error) {
-    // Its files are closed next: nothing may be written to them then.
+    // The files of the log are closed next: nothing may be written to them then.
     log.fail(error instanceof Error ? error : new Error(String(error)));
     await log.stopped();
     throw error;
   }
 }
 
-/** Begins a new segment of the log, and attaches the state to it. */
+/** Begins a new segment of the log, and connects the state to it. */
 async function continueLog(opening: OpenContext, log: SharedLog): Promise<Storage> {
   const { paths, lock, disk, damage, engine, batches, env, limits, file, found, segments, replicas } =
     opening;
@@ -164,7 +165,10 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
   return made;
 }
 
-/** What was written after the log had synced a group says so: a log that ends before that group does has lost its end. */
+/**
+ * node.json and the state store name a group that the log had synced when they were written. A log that ends before that
+ * group has lost its end.
+ */
 function checkLogReach({ found, batches, file }: OpenContext): void {
   const reaches = (group: number) => found.group > group || (found.group === group && found.whole);
   if (!reaches(file.logGroup)) {
@@ -174,12 +178,15 @@ function checkLogReach({ found, batches, file }: OpenContext): void {
   }
   if (batches.newest > 0 && !reaches(batches.group)) {
     throw new CorruptDataError(
-      `the log ends in group ${found.group}, but the state store holds what came from group ${batches.group}`,
+      `the log ends in group ${found.group}, but the state store holds entries of group ${batches.group}`,
     );
   }
 }
 
-/** What the log relies on and does not hold itself: rows of snapshots, and that rows were cleared. */
+/**
+ * Some things are in the state store only: rows that came by a snapshot, and the clearing of rows. The log names the
+ * batches that it relies on for them.
+ */
 function checkStateReach({ stateBatch }: LoggedReplicas, { newest }: BatchesFound): void {
   if (newest >= stateBatch) return;
   throw new CorruptDataError(
@@ -187,7 +194,10 @@ function checkStateReach({ stateBatch }: LoggedReplicas, { newest }: BatchesFoun
   );
 }
 
-/** Reads all that was synced for certain, and the checkpoint that a last segment of one group begins with. */
+/**
+ * Replays all that was certainly synced. If the last segment has one group only, replays the checkpoint that it begins
+ * with.
+ */
 function readBack({ disk, paths, found, replicas, segments }: OpenContext): void {
   for (const { number, end } of found.segments) {
     segments.adopt(number, end);
@@ -203,7 +213,7 @@ function readBack({ disk, paths, found, replicas, segments }: OpenContext): void
     replicas.replay(cursor, place);
 }
 
-/** Whether the cursor is at a record that only repeats what was so when its segment began. */
+/** Whether the cursor is at a record that only repeats the state at the begin of its segment. */
 function isOpening(cursor: RecordCursor, to: number): boolean {
   if (cursor.at >= to) return false;
   const type = cursor.type;
@@ -230,7 +240,7 @@ function startLog({ file, found, replicas, segments, limits, env, engine, damage
   });
 }
 
-/** Writes what is good of the last group into a new segment: it may not have been synced where it stands. */
+/** Writes the valid part of the last group into a new segment. In the old segment it may not be synced. */
 function relogLastGroup({ disk, paths, found, replicas }: OpenContext, log: SharedLog): void {
   log.begin();
   if (found.last === null) return;
@@ -248,7 +258,8 @@ function relog(cursor: RecordCursor, replicas: LoggedReplicas, log: SharedLog): 
   } else if (cursor.type === RECORD_TYPES.carried) {
     const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
     const replica = replicas.get(cursor.range);
-    log.carry(cursor.range, replica.log, prev, entriesOf(cursor), replica.committed);
+    const { committed } = replica;
+    log.carry(cursor.range, replica.log, { prev, entries: entriesOf(cursor), committed });
   } else {
     log.put(cursor.type, cursor.range, { epoch: cursor.epoch, seq: cursor.seq }, cursor.body);
     replicas.replay(cursor, { segment: 0, offset: 0, chunk: -1, chunkAt: 0 });
@@ -257,25 +268,28 @@ function relog(cursor: RecordCursor, replicas: LoggedReplicas, log: SharedLog): 
 
 function entriesOf(cursor: RecordCursor): readonly LogEntry[] {
   const entries: LogEntry[] = [];
-  readEntries(cursor, cursor.seq, cursor.seq + cursor.count - 1, Number.POSITIVE_INFINITY, entries);
+  const last = cursor.seq + cursor.count - 1;
+  readEntries(cursor, { from: cursor.seq, last, bytesMax: Number.POSITIVE_INFINITY }, entries);
   return entries;
 }
 
-/** The state says through where the log is applied; if it does not fit the log, one of them has lost something. */
+/**
+ * Takes over the applied position from the state store. If it does not fit the log, one of the two has lost something.
+ */
 async function attachApplied(replica: LoggedReplica, engine: StateEngine): Promise<void> {
   if (replica.void) return;
   const { log } = replica;
   const stored = readApplied(engine, replica);
   if (stored === null && replica.stateRequired) {
     throw new CorruptDataError(
-      `the state store has nothing of range ${replica.range}, whose rows came by a snapshot`,
+      `the state store has no applied position of range ${replica.range}, whose rows came by a snapshot`,
     );
   }
   const applied = stored ?? replica.applied;
   if (!log.has(applied)) {
     const has = `${log.base.seq} to ${log.lastSeq}`;
     throw new CorruptDataError(
-      `range ${replica.range} is applied through ${applied.seq}, its log has ${has}`,
+      `range ${replica.range} is applied through seq ${applied.seq}, but its log has ${has}`,
     );
   }
   replica.applied = applied;

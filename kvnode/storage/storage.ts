@@ -1,6 +1,8 @@
-// What a node keeps on disk, as the rest of the node sees it (docs/storage.md). One shared segmented log makes writes
-// durable, a state store behind it holds the rows; both live in one data directory. Everything here that is not a
-// promise takes effect in memory at once, in call order; durability comes with the group (`gathering`, `onSynced`).
+// The interface of a node's storage (docs/storage.md). One shared, segmented log makes writes durable. The state store
+// behind it holds the rows. Both are in one data directory.
+//
+// A call that returns no promise takes effect in memory at once, in call order. It is durable when its group is synced
+// (`gathering`, `onSynced`).
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
@@ -16,11 +18,14 @@ export interface LogEntry {
   readonly epoch: Epoch;
   readonly seq: Seq;
   readonly kind: EntryKind;
-  /** operation: the encoded Operation as its client sent it; epochStart and check: empty. Owned by the log once appended. */
+  /**
+   * An `operation` holds the encoded Operation as its client sent it. For `epochStart` and `check` it is empty. The log
+   * owns it once it is appended.
+   */
   readonly payload: Bytes;
 }
 
-/** A replica's life on this disk: made from a descriptor only (R9). */
+/** What identifies one replica on this disk. It comes from a descriptor only (R9). */
 export interface ReplicaMeta extends KeyRange {
   readonly range: RangeId;
   readonly inc: Inc;
@@ -28,21 +33,24 @@ export interface ReplicaMeta extends KeyRange {
   readonly namespaceId: NamespaceId;
 }
 
-/** A replica as found on disk at start. */
+/** A replica as a start finds it on the disk. */
 export interface RecoveredReplica extends ReplicaMeta {
   readonly epochSeen: Epoch;
   /** The log holds entries after this position. */
   readonly base: Position;
   readonly lastSeq: Seq;
-  /** Through here the state on disk is applied; base <= applied <= last, unless void. */
+  /** The state on the disk has applied the log through here: base <= applied <= last, unless `void`. */
   readonly applied: Position;
-  /** The replica knew that the entries through this seq are committed; at least what is applied, at most the last. */
+  /** The replica knew that entries through this seq are committed: applied <= committed <= last. */
   readonly committed: Seq;
-  /** A snapshot was being installed: nothing of the state counts, the replica answers for nothing until it has one. */
+  /**
+   * A snapshot was being installed. The rows on the disk do not count, and the replica holds nothing until it has
+   * installed one.
+   */
   readonly void: boolean;
 }
 
-/** R9: no replica of `range` is ever made here with an inc at or below this one. */
+/** R9: no replica of `range` is made on this disk with an inc at or below this one. */
 export interface Tombstone {
   readonly range: RangeId;
   readonly inc: Inc;
@@ -55,27 +63,30 @@ export interface Row {
   readonly revision: Seq;
 }
 
-/** What applying one entry does to one key; `value` null deletes. The revision is the entry's seq. */
+/** The effect of one entry on one key. A null `value` deletes the key. The revision is the seq of the entry. */
 export interface RowChange {
   readonly key: Bytes;
   readonly value: Bytes | null;
 }
 
-/** A row of a replica's client-session table (R13), opaque here; the table's own row has an empty client id. */
+/**
+ * A row of a replica's client-session table (R13). The storage does not look into `record`. The row with the empty
+ * client id belongs to the table as a whole.
+ */
 export interface SessionRow {
   readonly clientId: Bytes;
   readonly record: Bytes;
 }
 
-/** `record` null: the client was forgotten. */
+/** `record` is null where the client was evicted from the table. */
 export interface SessionChange {
   readonly clientId: Bytes;
   readonly record: Bytes | null;
 }
 
-/** The table itself, kept in memory by who applies entries. */
+/** The client-session table in memory. The code that applies entries keeps it. */
 export interface SessionTable {
-  /** What has changed since the last call, in an order in which the last one for a client counts. */
+  /** The changes since the last call, in order: of several for one client the last one counts. */
   takeChanges(): readonly SessionChange[];
   /** The whole table as it is now, in no particular order. */
   rows(): readonly SessionRow[];
@@ -86,65 +97,79 @@ export interface PageRequest {
   readonly limitBytes: number;
   readonly reverse: boolean;
   readonly keysOnly: boolean;
-  /** Count rows, return none; limitRows and limitBytes still bound the work. */
+  /** Return the number of rows and no rows. limitRows and limitBytes still bound the work. */
   readonly countOnly: boolean;
 }
 
-/** One snapshot of the state. */
+/** A page of rows, all read at one moment of the state. */
 export interface ScanPage {
   readonly rows: EncodedRows;
   readonly count: number;
-  /** Forward: all of [start, bound) was read; reverse: all of [bound, end). Never beyond what was asked. */
+  /**
+   * How far the page is complete. Forward: all of [start, bound) was read. Reverse: all of [bound, end). Never outside
+   * the bounds of the request.
+   */
   readonly bound: Bytes | null;
-  /** The seq through which the state read was applied. */
+  /** The state that was read had applied the log through this seq. */
   readonly applied: Seq;
 }
 
-/** Rows of one range as of one durable position, for a learner. The log from there on is kept until close(). */
+/**
+ * Reads the rows of one range at one durable position, for a learner. The log after that position is kept until
+ * close(), within a bound.
+ */
 export interface SnapshotReader {
   readonly meta: ReplicaMeta;
   readonly position: Position;
-  /** Some rows, in key order, of about `bytesMax` bytes; null after the last. */
+  /** The next rows in key order, about `bytesMax` bytes. Null after the last. */
   next(bytesMax: number): Promise<readonly Row[] | null>;
-  /** The client-session table of the same moment, whole. */
+  /** The whole client-session table of the same moment. */
   sessions(): Promise<readonly SessionRow[]>;
   close(): void;
 }
 
 /**
- * Rows and client sessions of one replica exactly as of the seq through which it had applied its log when the view was
- * opened, whatever is applied or written behind meanwhile. Each stored row is verified as it is read. A view that stays
- * open keeps old versions of rows alive: read it to its end, or close it.
+ * Rows and client sessions of one replica, exactly as of the seq that it had applied when the view was opened. Later
+ * changes and write-behind do not show. Each stored row is verified as it is read. An open view keeps old versions of
+ * rows alive: read it to its end, or close it.
  */
 export interface ReplicaView {
   readonly meta: ReplicaMeta;
   readonly position: Position;
-  /** The client-session table, whole, in no particular order. */
+  /** The whole client-session table, in no particular order. */
   readonly sessions: readonly SessionRow[];
-  /** Some rows, in key order, of about `bytesMax` bytes, maybe none; null after the last. Throws CorruptDataError. */
+  /**
+   * The next rows in key order, about `bytesMax` bytes, possibly none. Null after the last. Throws CorruptDataError.
+   */
   next(bytesMax: number): Promise<readonly Row[] | null>;
   close(): void;
 }
 
-/** A snapshot being taken in. The replica is void from `begin` until `finish` has resolved. */
+/** Installs a snapshot. The replica is void from `beginSnapshot` until `finish` has resolved. */
 export interface SnapshotWriter {
   add(rows: readonly Row[]): Promise<void>;
-  /** Durable: rows, sessions, `applied` and the log's base are at the snapshot's position; epochSeen is kept. */
+  /**
+   * Resolves when all is durable: rows, sessions, and `applied` and the base of the log at the position of the
+   * snapshot. epochSeen is kept.
+   */
   finish(sessions: readonly SessionRow[]): Promise<void>;
-  /** Gives up; the replica stays void. */
+  /** Ends the installation. The replica stays void. */
   abandon(): void;
 }
 
 export interface StorageStats {
   readonly logBytes: number;
-  /** Of the log, written again so that the segments they stood in could go. */
+  /** Bytes of the log that were written again so that their old segments could be deleted (retention.ts). */
   readonly carriedBytes: number;
   readonly overlayBytes: number;
-  /** Reads of the state beneath the overlay: answered from memory, or by the store. */
+  /** Reads of single rows below the overlay: a hit is answered from memory, a miss by the state store. */
   readonly rowCacheBytes: number;
   readonly rowCacheHits: number;
   readonly rowCacheMisses: number;
-  /** Of leaves in memory; how many of them scans have used, and how often one had to read the store. */
+  /**
+   * Scans below the overlay: leaves in memory, how many of them scans used, and how often a scan had to read the state
+   * store.
+   */
   readonly leafCacheBytes: number;
   readonly leafCacheHits: number;
   readonly leafCacheMisses: number;
@@ -153,49 +178,55 @@ export interface StorageStats {
   readonly entries: number;
 }
 
-/** Which epoch each seq of a log belongs to, in memory: all that R3 asks of a log is answered from here. */
+/** Which epoch each seq of a log has. It is in memory and answers all that R3 asks of a log. */
 export interface LogIndex {
   /** The log holds entries after this position. */
   readonly base: Position;
   readonly last: Position;
   readonly lastSeq: Seq;
-  /** The epoch at `seq`, of the base too; undefined below the base and beyond the end. */
+  /** The epoch of the entry at `seq`, or of the base. Undefined below the base and after the end. */
   epochAt(seq: Seq): Epoch | undefined;
   has(position: Position): boolean;
-  /** The newest position at or before `limit` in seq whose epoch is not above `limit`'s; the base if there is none. */
+  /**
+   * The newest position whose seq is at most that of `limit` and whose epoch is at most that of `limit`. The base if
+   * there is none.
+   */
   newestAtOrBefore(limit: Position): Position;
 }
 
-/** The log of one replica. All calls take effect in memory at once, in call order; they are durable with their group. */
+/** The log of one replica. Each call takes effect in memory at once, in call order, and is durable with its group. */
 export interface ReplicaLog extends LogIndex {
   /**
-   * The group that is gathering. Read it after logging: what was logged is durable once a group with this number or a
-   * higher one is synced.
+   * The number of the group that collects records now. Read it after logging: what was logged is durable once a group
+   * with this number or a higher one is synced.
    */
   readonly gathering: number;
   setEpochSeen(epoch: Epoch): void;
-  /** Entries continue the log: the first one's seq is one more than the last's. Their payloads are copied. */
+  /** Appends entries to the log. The first one has the seq after the last one of the log. Their payloads are copied. */
   append(entries: readonly LogEntry[]): void;
-  /** Drops the entries after `lastKept`, which is at or above what is applied. */
+  /** Removes the entries after `lastKept`, which is at or above what is committed. */
   truncate(lastKept: Seq): void;
   /**
-   * Entries from `from` on, at most `bytesMax` bytes of payload but at least one if there is one; from memory or disk.
-   * Null where the log no longer goes back so far.
+   * Entries from `from` on, from memory or disk: at most `bytesMax` bytes of payload, but at least one entry if there
+   * is one. Null where the log no longer reaches back to `from`.
    */
   read(from: Seq, bytesMax: number): readonly LogEntry[] | null;
-  /** Some follower may still need the entries after this seq; a hint, overridden by the retention bound. */
+  /** A hint that a follower may still need the entries after this seq. The retention bound overrides it. */
   retainAfter(seq: Seq): void;
 }
 
-/** Who this data directory is. */
+/** The identity of a data directory. */
 export interface StorageIdentity {
   readonly nodeId: NodeId;
-  /** Null until the node first joined one. */
+  /** Null until the node has joined a cluster. */
   readonly clusterId: string | null;
   joinCluster(clusterId: string): Promise<void>;
-  /** The directory's start counter, as it is on the disk. */
+  /** The generations of the directory, as they are on the disk (lineage.ts). */
   readonly lineage: Lineage;
-  /** Raises it by one, durably, in the name of this process. Rejects with the disk's error; then nothing has changed. */
+  /**
+   * Raises the generation by one, durably, in the name of this process. Rejects with the error of the disk; then
+   * nothing has changed.
+   */
   raiseGeneration(writer: string): Promise<void>;
   /** The nodes that the directory was before it was set aside, the oldest first, as each was in the end. */
   readonly former: readonly NodeFile[];
@@ -203,67 +234,87 @@ export interface StorageIdentity {
 
 /** The log that all replicas share. */
 export interface StorageLog {
-  /** As ReplicaLog's. */
+  /** See ReplicaLog. */
   readonly gathering: number;
-  /** Called for each synced group, in order. */
+  /** `listener` is called for each synced group, in order. */
   onSynced(listener: (group: number) => void): void;
-  /** Called once: a write or a sync failed (R12). The process must stop; nothing is acknowledged after it. */
+  /**
+   * `listener` is called once, when a write or a sync has failed (R12). The process must stop. Nothing is acknowledged
+   * after it.
+   */
   onFailure(listener: (error: Error) => void): void;
-  /** Since when (Env.now()) the log waits for the disk to take or to sync a group; null: it does not. */
+  /**
+   * The time (Env.now(), ms) since which the log waits for the disk to write or sync a group. Null where it does not
+   * wait.
+   */
   readonly waitingSince: number | null;
-  /** No room for more log: new writes should be refused with OVERLOADED. It is tried again until there is some. */
+  /** The disk has no space for more log: refuse new writes with OVERLOADED. The log retries until there is space. */
   readonly full: boolean;
   /**
-   * R12: marks the data directory as damaged, durably, then fails the log (`onFailure`), so that the process stops. The next
-   * start sets the directory aside.
+   * R12: marks the data directory as damaged, durably, and then fails the log (`onFailure`), so that the process stops.
+   * The next start sets the directory aside.
    */
   reportDamage(reason: string): void;
 }
 
-/** The rows of all replicas, as applied. */
+/** The applied rows of all replicas. */
 export interface StorageState {
-  /** The row with every applied change in it. The bytes must not be modified. */
+  /** The row, with every applied change. Its bytes must not be modified. */
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined;
-  /** Applies one committed entry, in seq order without gaps; visible to reads at once, written behind. */
+  /**
+   * Applies one committed entry. Entries are applied in seq order without gaps. The changes are visible to reads at
+   * once, and are written to the state store later.
+   */
   apply(range: RangeId, position: Position, changes: readonly RowChange[]): void;
   /**
-   * The replica's client-session table from now on: asked for its changes in the turn in which a batch with entries of this
-   * replica is cut, so that it must be up to date when `apply` is called. Answers the rows found on disk, once.
+   * Attaches the client-session table of the replica. `table.takeChanges` is called in the turn in which a batch with
+   * entries of this replica is cut, so the table must be up to date whenever `apply` is called. Returns the rows found
+   * on the disk; a second call returns none.
    */
   attachSessions(range: RangeId, table: SessionTable): readonly SessionRow[];
-  /** Too much is waiting to be written behind: new writes should be refused with OVERLOADED. */
+  /** Too many changes wait to be written to the state store: refuse new writes with OVERLOADED. */
   readonly saturated: boolean;
-  /** One page of `[start, end)` of the range's namespace; the caller has clipped the bounds to the range. */
+  /**
+   * One page of `[start, end)` of the range's namespace. The caller has clipped the bounds to the range. Rejects with
+   * NOT_OWNER if the replica goes away meanwhile.
+   */
   scan(range: RangeId, bounds: KeyRange, options: PageRequest): Promise<ScanPage>;
-  /** Call it in the turn in which `apply` was called, to get the state right after that entry. */
+  /** The state right after an entry, if it is called in the turn in which that entry was applied. */
   openView(range: RangeId): ReplicaView;
   /**
-   * Verifies the files that the state is read from, beside whatever goes on. `turn` is awaited before each piece of so many
-   * bytes is read. Answers the bytes verified. Throws CorruptDataError, which has then been reported.
+   * Verifies the files of the state store while reads and writes go on. `turn` is awaited before each piece of `bytes`
+   * bytes is read. Resolves with the bytes verified. Rejects with CorruptDataError, which has then been reported.
    */
   verifyState(turn: (bytes: number) => Promise<void>): Promise<number>;
 }
 
-/** The replicas as a whole: made, replaced by a snapshot, wiped. */
+/** Creates, replaces and removes whole replicas. */
 export interface StorageReplicas {
   readonly recovered: readonly RecoveredReplica[];
   readonly tombstones: ReadonlyMap<RangeId, Tombstone>;
-  /** Another range here, or one that is being wiped, whose keys overlap these: no replica can be made beside it. */
+  /**
+   * Another range on this node, or one that is being wiped, whose keys overlap those of `meta`: no replica can be made
+   * beside it. Null if there is none.
+   */
   overlapping(meta: ReplicaMeta): RangeId | null;
-  /** Makes an empty replica with the log base given (origin, or where a split made the range). */
+  /**
+   * Makes an empty replica whose log starts after `base`: the origin, or the position at which a split made the range.
+   */
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
-  /** The log of the replica that the range has here now. */
+  /** The log of the replica that the range has on this node now. */
   logOf(range: RangeId): ReplicaLog;
   openSnapshot(range: RangeId): Promise<SnapshotReader>;
-  /** Durably void first; then the span is cleared. `bounds` become the replica's. */
+  /**
+   * Makes the replica void, durably, then clears its rows, then resolves. `bounds` become the bounds of the replica.
+   */
   beginSnapshot(range: RangeId, bounds: KeyRange, position: Position): Promise<SnapshotWriter>;
-  /** R9: a durable tombstone, then the rows are cleared (resumed at the next start if interrupted). */
+  /** R9: writes a durable tombstone, then clears the rows. If this is interrupted, the next start resumes it. */
   wipe(range: RangeId): Promise<void>;
 }
 
-/** All that a node keeps on disk. Whoever needs a part of it takes that part. */
+/** All that a node keeps on disk. Each caller takes only the part that it needs. */
 export interface Storage extends StorageIdentity, StorageLog, StorageState, StorageReplicas {
   readonly stats: StorageStats;
-  /** Everything logged is synced, the state written; the directory is released. */
+  /** Syncs what is logged, writes the state, and releases the directory. */
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
-// Bodies of the log's rarer records (record.ts has the grammar around them).
+// The bodies of all records but `entries` and `carried` (record.ts has the grammar around them).
 //
 //   segment    := openingLength:u32 format:u32 nodeId:string before:u64 beforeEnd:u32 stateBatch:u64
-//                 openingLength: of the first group, the segment counts only if all of it is valid; before: the
-//                 segment that comes before (0: none), which counts up to beforeEnd
+//                 openingLength: the length of the first group; the segment counts only if all of it is valid
+//                 before: the number of the segment before it (0: none), whose records count up to beforeEnd
 //   checkpoint, create := inc:u64 epochSeen:u64 base:position last:position committed:u64 void:u8 stateRequired:u8
 //                 namespace:string span
 //                 stateRequired: the rows came by a snapshot, so without an applied position the state has lost them
@@ -11,8 +11,8 @@
 //   tombstone  := inc:u64 epochSeen:u64 pending:u8 span? stateBatch:u64
 //                 pending: the rows in the span are not cleared yet
 //
-//   stateBatch: the state store had written the batch with this number (checked-engine.ts). One that is behind it now has
-//   lost something: rows of a snapshot, or the clearing of what was wiped, which the log does not hold.
+//   stateBatch: the number of the newest batch that the state store had written then (checked-engine.ts). A state store
+//   with an older newest batch has lost something that is not in the log: rows of a snapshot, or the clearing of rows.
 //
 //   position := epoch:u64 seq:u64      span := namespaceId:u64 start:string bounded:u8 end:string?
 //   string   := length:u32 byte*
@@ -25,7 +25,7 @@ import type { KeyRange } from '../../../common/model/key-range.ts';
 
 export const LOG_FORMAT = 4;
 
-/** Keys of one namespace. */
+/** A range of keys of one namespace. */
 export interface Span extends KeyRange {
   readonly namespaceId: NamespaceId;
 }
@@ -44,10 +44,10 @@ export interface ReplicaBody {
   readonly epochSeen: number;
   readonly base: Position;
   readonly last: Position;
-  /** The replica knew that the entries through this seq are committed. */
+  /** The replica knew that entries through this seq are committed. */
   readonly committed: Seq;
   readonly void: boolean;
-  /** The state must have an applied position: a snapshot was installed. */
+  /** A snapshot was installed, so the state store must have an applied position. */
   readonly stateRequired: boolean;
   readonly namespace: string;
   readonly span: Span;
@@ -56,7 +56,7 @@ export interface ReplicaBody {
 export interface TombstoneBody {
   readonly inc: Inc;
   readonly epochSeen: number;
-  /** Rows still to be cleared. */
+  /** The keys whose rows are still to be cleared. Null if none are. */
   readonly pending: Span | null;
   readonly stateBatch: number;
 }
@@ -141,7 +141,7 @@ class BodyReader {
     return getU64le(this.#view, this.#at - 8);
   }
 
-  /** A copy: the record's buffer need not outlive it. */
+  /** A copy, so that the buffer of the record can be released. */
   string(): Bytes {
     const length = this.u32();
     this.#at += length;

@@ -1,8 +1,9 @@
-// The group that gathers: records of all ranges, encoded in memory (tail.ts) as they will be on disk. The place of each
-// is known from the start; only the checksums are added when the group is sealed.
+// Builds the group that collects records. Records of all ranges are encoded in memory (tail.ts) as they will be on the
+// disk. The place of each record on the disk is known from the start; only the checksums are added when the group is
+// sealed.
 //
-// A segment begins with a checkpoint of all replicas. It is taken when the first record of a group starts a segment,
-// before that record has any effect: whoever changes a replica logs first and changes then.
+// A segment begins with a checkpoint of all replicas. It is taken when the first record of a group begins a segment,
+// before that record has any effect. So whoever changes a replica must log first and change it then.
 
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
@@ -28,16 +29,16 @@ import {
 import type { Segments } from './segments.ts';
 import type { Chunk, LogTail } from './tail.ts';
 
-/** A group is sealed when it is as large. */
+/** A group of this size is sealed. */
 const GROUP_BYTES_MAX = 4 * 1024 * 1024;
-/** A record of entries takes no more entries when it is as large, so that reading one entry never reads much more. */
+/** An `entries` record of this size takes no more entries, so that reading one entry never reads much more. */
 const RECORD_BYTES_MAX = 128 * 1024;
 
-/** Where a log goes on after what was found at start. */
+/** Where the log continues after what a start has found. */
 export interface LogStart {
   readonly group: number;
   readonly segment: number;
-  /** The segment before the first one to be written, 0 for none, and where in it the log ends. */
+  /** The segment before the first one that will be written (0: none), and where its records end. */
   readonly before: number;
   readonly beforeEnd: number;
 }
@@ -48,17 +49,17 @@ export interface GroupOptions {
   readonly segmentBytes: number;
   readonly tail: LogTail;
   readonly start: LogStart;
-  /** Logs the checkpoint of every replica as it stands. */
+  /** Logs a checkpoint of every replica as it is now. */
   readonly checkpoint: (into: GroupBuilder) => void;
-  /** The newest batch that the state store has on the disk. */
+  /** The number of the newest batch that the state store has on the disk. */
   readonly stateBatch: () => number;
-  /** A group has got its first record. */
+  /** Called when a group has its first record. */
   readonly onBegun: () => void;
-  /** A group was sealed because it is large; another one gathers. */
+  /** Called when a group was sealed because of its size. The next records begin another one. */
   readonly onFull: (group: LogGroup) => void;
 }
 
-/** Bytes of a group in one chunk. */
+/** The bytes of a group in one chunk. */
 export interface GroupPart {
   readonly chunk: Chunk;
   readonly from: number;
@@ -67,14 +68,22 @@ export interface GroupPart {
 
 export interface LogGroup extends GroupPlace {
   readonly segment: number;
-  /** Whether it opens its segment. */
+  /** Whether it is the first group of its segment. */
   readonly opening: boolean;
   readonly parts: GroupPart[];
-  /** Bytes of closed records. */
+  /** Bytes of its closed records. */
   bytes: number;
 }
 
-/** The record of entries that can still take more of them. */
+/** Entries of a log that are written again. They follow `prev`. */
+export interface CarriedEntries {
+  readonly prev: Position;
+  readonly entries: readonly LogEntry[];
+  /** The replica knows that entries through this seq are committed. */
+  readonly committed: Seq;
+}
+
+/** The `entries` record that can still take entries. */
 interface OpenRecord {
   readonly log: RangeLogIndex;
   readonly epoch: number;
@@ -88,10 +97,10 @@ interface OpenRecord {
 export class GroupBuilder {
   readonly #options: GroupOptions;
   #gathering: number;
-  /** Where the next group goes. */
+  /** Where the next group will be written. */
   #segment: number;
   #offset: number;
-  /** Where the newest sealed group ends. */
+  /** Where the newest sealed group ends: segment and offset. */
   #before: number;
   #beforeEnd: number;
   #group: LogGroup | null = null;
@@ -104,11 +113,11 @@ export class GroupBuilder {
     this.#segment = start.segment - 1;
     this.#before = start.before;
     this.#beforeEnd = start.beforeEnd;
-    // So that the first group begins a segment: an old one is never appended to.
+    // The first group begins a new segment: an old one is never appended to.
     this.#offset = segmentBytes;
   }
 
-  /** The group that the next record belongs to. */
+  /** The number of the group that the next record belongs to. */
   get gathering(): number {
     return this.#gathering;
   }
@@ -117,7 +126,7 @@ export class GroupBuilder {
     return this.#group === null;
   }
 
-  /** Begins a group even if nothing is logged: the first one begins a segment with a checkpoint. */
+  /** Begins a group even if nothing is logged. The first group begins a segment with a checkpoint. */
   begin(): void {
     this.#begin();
   }
@@ -127,7 +136,7 @@ export class GroupBuilder {
     this.#put(type, range, at, body);
   }
 
-  /** Appends entries after the last of `log`. */
+  /** Appends entries after the last one of `log`. */
   append(range: RangeId, log: RangeLogIndex, entries: readonly LogEntry[], committed: Seq): void {
     for (const entry of entries) {
       assert(entry.seq === log.lastSeq + 1, 'entries continue the log');
@@ -135,45 +144,33 @@ export class GroupBuilder {
     }
   }
 
-  /** Writes entries of `log` again, which follow `prev`, so that they are found here from now on. */
-  carry(
-    range: RangeId,
-    log: RangeLogIndex,
-    prev: Position,
-    entries: readonly LogEntry[],
-    committed: Seq,
-  ): void {
+  /** Writes entries of `log` again. From then on they are found here. */
+  carry(range: RangeId, log: RangeLogIndex, { prev, entries, committed }: CarriedEntries): void {
     let before = prev;
     for (let from = 0; from < entries.length; ) {
       const to = from + entriesPerRecord(entries, from);
-      this.#carryRecord(range, log, before, entries.slice(from, to), committed);
+      this.#carryRecord(range, log, { prev: before, entries: entries.slice(from, to), committed });
       const last = present(entries[to - 1], 'a carried entry');
       before = { epoch: last.epoch, seq: last.seq };
       from = to;
     }
   }
 
-  #carryRecord(
-    range: RangeId,
-    log: RangeLogIndex,
-    prev: Position,
-    entries: readonly LogEntry[],
-    committed: Seq,
-  ): void {
+  #carryRecord(range: RangeId, log: RangeLogIndex, { prev, entries, committed }: CarriedEntries): void {
     const { epoch, seq } = present(entries[0], 'a carried entry');
     const group = this.#begin();
     const bytes = entries.reduce((sum, { payload }) => sum + ENTRY_HEADER_BYTES + payload.length, 0);
     const chunk = this.#reserve(group, padded(ENTRIES_HEADER_BYTES + bytes));
     const at = chunk.used;
     const offset = group.groupStart + group.bytes;
-    putHeader(chunk.view, at, group, RECORD_TYPES.carried, range, epoch, seq);
+    putHeader(chunk.view, at, group, { type: RECORD_TYPES.carried, range, epoch, seq });
     putEntriesHeader(chunk.view, at, prev.epoch, prev.seq);
     let end = at + ENTRIES_HEADER_BYTES;
-    for (const { kind, payload } of entries) end = putEntry(chunk.bytes, chunk.view, end, kind, payload);
+    for (const { kind, payload } of entries) end = putEntry(chunk, end, kind, payload);
     putCount(chunk.view, at, entries.length, committed);
     const length = this.#close(group, chunk, at, end);
-    const place = { segment: group.segment, offset, chunk: chunk.number, chunkAt: at };
-    log.carry({ prev, epoch, count: entries.length, length, place });
+    const location = { segment: group.segment, offset, chunk: chunk.number, chunkAt: at };
+    log.carry({ prev, epoch, count: entries.length, length, location });
   }
 
   #appendOne(range: RangeId, log: RangeLogIndex, { epoch, kind, payload }: LogEntry, committed: Seq): void {
@@ -182,7 +179,7 @@ export class GroupBuilder {
     if (open === null || open.log !== log || open.epoch !== epoch || !hasRoom(open, bytes)) {
       open = this.#openRecord(range, log, epoch, bytes);
     }
-    open.end = putEntry(open.chunk.bytes, open.chunk.view, open.end, kind, payload);
+    open.end = putEntry(open.chunk, open.end, kind, payload);
     open.count++;
     open.committed = committed;
     log.extend(log.lastSeq + 1);
@@ -192,7 +189,7 @@ export class GroupBuilder {
     const group = this.#begin();
     const chunk = this.#reserve(group, padded(ENTRIES_HEADER_BYTES + bytes));
     const at = chunk.used;
-    putHeader(chunk.view, at, group, RECORD_TYPES.entries, range, epoch, log.lastSeq + 1);
+    putHeader(chunk.view, at, group, { type: RECORD_TYPES.entries, range, epoch, seq: log.lastSeq + 1 });
     putEntriesHeader(chunk.view, at, log.lastEpoch, log.lastSeq);
     const offset = group.groupStart + group.bytes;
     log.addRow(epoch, log.lastSeq + 1, { segment: group.segment, offset, chunk: chunk.number, chunkAt: at });
@@ -205,12 +202,12 @@ export class GroupBuilder {
     const group = present(this.#group, 'an open group');
     this.#closeOpen();
     const chunk = this.#reserve(group, padded(HEADER_BYTES + body.length));
-    putHeader(chunk.view, chunk.used, group, type, range, at.epoch, at.seq);
+    putHeader(chunk.view, chunk.used, group, { type, range, epoch: at.epoch, seq: at.seq });
     chunk.bytes.set(body, chunk.used + HEADER_BYTES);
     this.#close(group, chunk, chunk.used, chunk.used + HEADER_BYTES + body.length);
   }
 
-  /** The open group, with nothing half-written in it that could not take a record of entries after it. */
+  /** The open group, or a new one. Its last record is closed, so that a record of any type can follow. */
   #begin(): LogGroup {
     this.#closeOpen();
     if (this.#group !== null && this.#group.bytes >= GROUP_BYTES_MAX) this.#options.onFull(this.seal());
@@ -250,7 +247,7 @@ export class GroupBuilder {
     this.#options.checkpoint(this);
   }
 
-  /** For the checkpoint: into the group that has just begun. */
+  /** Adds a record of the checkpoint to the group that has just begun. */
   putCheckpoint(type: RecordType, range: RangeId, body: Bytes): void {
     this.#put(type, range, { epoch: 0, seq: 0 }, body);
   }
@@ -272,22 +269,23 @@ export class GroupBuilder {
   }
 
   #close(group: LogGroup, chunk: Chunk, at: number, end: number): number {
-    const length = closeRecord(chunk.bytes, chunk.view, at, end);
+    const length = closeRecord(chunk, at, end);
     chunk.used = at + length;
     present(group.parts.at(-1), 'a part').to = chunk.used;
     group.bytes += length;
     return length;
   }
 
-  /** No more goes into the group that gathers, which has a record; its bytes are final. */
+  /** Completes the group, which has at least one record. Its bytes are final then. */
   seal(): LogGroup {
     this.#closeOpen();
     const group = present(this.#group, 'an open group');
     if (group.opening) setOpeningLength(group);
+    const place = { segment: group.segment, groupBytes: group.bytes };
     let offset = group.groupStart;
     for (const { chunk, from, to } of group.parts) {
       for (let at = from; at < to; ) {
-        const length = sealRecord(chunk.bytes, chunk.view, at, group.segment, offset, group.bytes);
+        const length = sealRecord(chunk, at, place, offset);
         at += length;
         offset += length;
       }
@@ -302,7 +300,7 @@ export class GroupBuilder {
   }
 }
 
-/** How many of the entries from `from` on go into one record: of one epoch, and not too many bytes. */
+/** How many entries from index `from` on fit one record: all of one epoch, and of limited size. */
 function entriesPerRecord(entries: readonly LogEntry[], from: number): number {
   const epoch = entries[from]?.epoch;
   let count = 0;

@@ -1,5 +1,5 @@
-// The replicas on this node as the log tells of them: what each record does, alike when it is logged and when it is read
-// back at start, and the checkpoint that lets older segments go.
+// The replicas on this node, as the log describes them: the effect of each record, the same when it is logged and when
+// a start replays it, and the checkpoint that lets older segments be deleted.
 
 import { assert, never, present } from '../../../common/base/assert.ts';
 import { equalBytes } from '../../../common/base/bytes.ts';
@@ -38,21 +38,24 @@ export class LoggedReplica {
   span: Span;
   epochSeen: number;
   void: boolean;
-  /** The state must have an applied position of this replica. */
+  /** The state store must have an applied position of this replica. */
   stateRequired: boolean;
-  /** Through here entries are known to be committed; at least what is applied. Never falls but for a snapshot. */
+  /**
+   * Entries through this seq are known to be committed: at least those that are applied. It falls only when a snapshot
+   * is installed.
+   */
   committed: Seq;
-  /** Through here entries are applied: visible to reads. */
+  /** Entries through here are applied: visible to reads. */
   applied: Position;
-  /** Through here a synced batch of the state has them. */
+  /** Entries through here are in a synced batch of the state store. */
   appliedSynced: Position;
-  /** Who keeps the client sessions, once somebody does. */
+  /** The client-session table, once one is attached. */
   sessions: SessionTable | null = null;
-  /** As found on disk at start, until somebody keeps them. */
+  /** The rows of the client-session table that the start found, until a table is attached. */
   recoveredSessions: readonly SessionRow[] = [];
-  /** Some follower may need the entries after this seq. */
+  /** A follower may need the entries after this seq. */
   retainAfter: Seq = Number.MAX_SAFE_INTEGER;
-  /** Snapshots being sent: the log after these seqs stays, within a bound. */
+  /** Snapshots that are being sent. The log after these seqs is kept, within a bound. */
   readonly pins = new Set<{ readonly seq: Seq }>();
 
   constructor(range: RangeId, body: ReplicaBody) {
@@ -65,7 +68,7 @@ export class LoggedReplica {
     this.stateRequired = body.stateRequired;
     this.committed = body.committed;
     this.log = new RangeLogIndex(body.last);
-    // Of a checkpoint whose older segments have gone, too low: the state must know better.
+    // Too low if the older segments of a checkpoint are deleted. Then the state store has the true position.
     this.applied = body.base;
     this.appliedSynced = body.base;
   }
@@ -91,7 +94,7 @@ export class LoggedReplica {
     };
   }
 
-  /** A snapshot that is being sent goes on from the entries after this seq. */
+  /** The lowest seq of a snapshot that is being sent: the entries after it are needed. */
   get pinnedAfter(): Seq {
     let seq = Number.MAX_SAFE_INTEGER;
     for (const pin of this.pins) seq = Math.min(seq, pin.seq);
@@ -128,7 +131,7 @@ export class LoggedReplica {
 export class LoggedReplicas {
   readonly byRange = new Map<RangeId, LoggedReplica>();
   readonly tombstones = new Map<RangeId, TombstoneBody & { readonly range: RangeId }>();
-  /** As read at start: the log relies on this batch of the state store and on those before it. */
+  /** The log relies on this batch of the state store, and on the ones before it. Known from the replay at the start. */
   stateBatch = 0;
 
   get(range: RangeId): LoggedReplica {
@@ -147,13 +150,13 @@ export class LoggedReplicas {
     this.assertFree(body.span, range);
   }
 
-  /** The key spans of replicas on one node never overlap. */
+  /** The key ranges of the replicas on one node never overlap. */
   assertFree(span: Span, range: RangeId): void {
     const other = this.overlapping(span, range);
     assert(other === null, `range ${range} overlaps range ${other}`);
   }
 
-  /** Another replica than that of `range`, or one that is being wiped, with keys in the span. */
+  /** Another range than `range` with keys in the span: one with a replica, or one that is being wiped. */
   overlapping(span: Span, range: RangeId): RangeId | null {
     for (const other of this.byRange.values()) {
       if (other.range !== range && shareKeys(other.span, span)) return other.range;
@@ -164,7 +167,10 @@ export class LoggedReplicas {
     return null;
   }
 
-  /** R9: what lived with that inc, or before, goes; a checkpoint has tombstones of earlier lives beside a later one. */
+  /**
+   * R9: removes the replica with this inc or an earlier one. A checkpoint may have the tombstone of an earlier life
+   * beside a later one.
+   */
   recordTombstone(range: RangeId, body: TombstoneBody): void {
     const replica = this.byRange.get(range);
     if (replica !== undefined && replica.inc <= body.inc) this.byRange.delete(range);
@@ -180,8 +186,8 @@ export class LoggedReplicas {
     }
   }
 
-  /** What a record read at start does. `place`: where its entries are found from now on. */
-  replay(cursor: RecordCursor, place: RecordLocation): void {
+  /** Applies a record that a start has read. `location`: where its entries are found from now on. */
+  replay(cursor: RecordCursor, location: RecordLocation): void {
     const range = cursor.range;
     const type = cursor.type;
     switch (type) {
@@ -195,10 +201,10 @@ export class LoggedReplicas {
         this.create(range, decodeReplica(cursor.body));
         break;
       case RECORD_TYPES.entries:
-        addRow(this.continueLog(cursor).log, cursor, place);
+        addRow(this.continueLog(cursor).log, cursor, location);
         break;
       case RECORD_TYPES.carried:
-        carry(this.#existing(range).log, cursor, place);
+        carry(this.#existing(range).log, cursor, location);
         break;
       case RECORD_TYPES.epochSeen:
         this.#existing(range).epochSeen = cursor.epoch;
@@ -224,7 +230,10 @@ export class LoggedReplicas {
     }
   }
 
-  /** The first segment's checkpoint says what there is; those of later segments must agree with what was read. */
+  /**
+   * The checkpoint of the first segment creates the replicas. Those of later segments must agree with what was
+   * replayed.
+   */
   #replayCheckpoint(range: RangeId, body: ReplicaBody): void {
     const known = this.byRange.get(range);
     if (known === undefined) {
@@ -248,13 +257,13 @@ export class LoggedReplicas {
   #truncate({ range, log, committed }: LoggedReplica, last: Position): void {
     if (last.seq < committed) {
       throw new CorruptDataError(
-        `the log of range ${range} was cut at ${last.seq}, before ${committed}, which is committed`,
+        `the log of range ${range} was truncated after ${last.seq}, but entries through ${committed} are committed`,
       );
     }
     log.truncate(last);
   }
 
-  /** The replica whose log a record of entries continues; it then knows what the record says is committed. */
+  /** The replica whose log this `entries` record continues. It takes over what the record says is committed. */
   continueLog(cursor: RecordCursor): LoggedReplica {
     const replica = this.#existing(cursor.range);
     const { log } = replica;
@@ -267,7 +276,8 @@ export class LoggedReplicas {
 
   #existing(range: RangeId): LoggedReplica {
     const replica = this.byRange.get(range);
-    if (replica === undefined) throw new CorruptDataError(`the log has no beginning of range ${range}`);
+    if (replica === undefined)
+      throw new CorruptDataError(`the log has records of range ${range}, but none that creates it`);
     return replica;
   }
 }
@@ -276,17 +286,17 @@ function shareKeys(a: Span, b: Span): boolean {
   return a.namespaceId === b.namespaceId && overlaps(a, b);
 }
 
-/** Throws CorruptDataError where the entries are not those of the log. */
-function carry(log: RangeLogIndex, cursor: RecordCursor, place: RecordLocation): void {
+/** Throws CorruptDataError if the entries are not in the log. */
+function carry(log: RangeLogIndex, cursor: RecordCursor, location: RecordLocation): void {
   if (cursor.seq + cursor.count - 1 > log.lastSeq) {
-    throw new CorruptDataError(`the log of range ${cursor.range} has carried what it never had`);
+    throw new CorruptDataError(`the log of range ${cursor.range} has carried entries that it does not hold`);
   }
   const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
-  log.carry({ prev, epoch: cursor.epoch, count: cursor.count, length: cursor.length, place });
+  log.carry({ prev, epoch: cursor.epoch, count: cursor.count, length: cursor.length, location });
 }
 
-function addRow(log: RangeLogIndex, cursor: RecordCursor, place: RecordLocation): void {
-  log.addRow(cursor.epoch, cursor.seq, place);
+function addRow(log: RangeLogIndex, cursor: RecordCursor, location: RecordLocation): void {
+  log.addRow(cursor.epoch, cursor.seq, location);
   log.extend(cursor.seq + cursor.count - 1);
   log.closeRow(cursor.length);
 }

@@ -1,26 +1,26 @@
-// Where the entries of one range are, and of which epochs: the logical log of a replica as an index over the shared one. One
-// row per record of entries, in one typed array and not an object each, since a node may hold millions of entries.
+// An index of the entries of one range in the shared log: where they are, and of which epochs. It has one row per
+// record of entries. The rows are in one typed array and not in objects, since a node may hold millions of entries.
 
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Epoch, Position, Seq } from '../../../common/model/ids.ts';
 import type { LogIndex } from '../storage.ts';
 
-/** Where a record is: in a segment at an offset, and at first in memory too. */
+/** Where a record is: at an offset of a segment and, while it is in the tail, in memory too. */
 export interface RecordLocation {
   readonly segment: number;
   readonly offset: number;
-  /** A chunk of the tail and the record's place in it; -1 where it was found on disk at start. */
+  /** The chunk of the tail that has the record, and its offset there. -1 if the start found the record on the disk. */
   readonly chunk: number;
   readonly chunkAt: number;
 }
 
-/** One row, as {@link RangeLogIndex.row} hands it out. */
+/** One row of the index. */
 export interface IndexRow extends RecordLocation {
   readonly epoch: number;
   readonly firstSeq: Seq;
-  /** The last entry that counts; the record may hold more that were truncated. */
+  /** The last entry that counts. The record may have more, which were truncated. */
   readonly lastSeq: Seq;
-  /** Bytes of the record; 0 while it is still being written to. */
+  /** Bytes of the record. 0 while entries are still added to it. */
   readonly length: number;
 }
 
@@ -36,25 +36,25 @@ const WIDTH = 8;
 
 const ROWS_MIN = 8;
 
-/** A record that holds again what the log has already. */
+/** A record with entries that the log already has. */
 export interface CarriedRecord {
-  /** Of its first entry. */
+  /** The position before its first entry. */
   readonly prev: Position;
   readonly epoch: number;
   readonly count: number;
   readonly length: number;
-  readonly place: RecordLocation;
+  readonly location: RecordLocation;
 }
 
 export class RangeLogIndex implements LogIndex {
   #base: Position;
   #rows = new Float64Array(ROWS_MIN * WIDTH);
-  /** Rows [first, end) are in use. */
+  /** The rows in [first, end) are in use. */
   #first = 0;
   #end = 0;
   #lastEpoch: number;
   #lastSeq: Seq;
-  /** Records of a carry that has not reached the end of the log yet: they follow one another. */
+  /** The records of a carry that has not reached the end of the log yet. They follow one another. */
   #carried: CarriedRecord[] = [];
 
   constructor(base: Position) {
@@ -79,36 +79,36 @@ export class RangeLogIndex implements LogIndex {
     return this.#lastSeq;
   }
 
-  /** A new record whose first entry follows the last one. It has no entry yet. */
-  addRow(epoch: number, firstSeq: Seq, place: RecordLocation): void {
+  /** Adds a row for a new record, which has no entry yet. Its first entry will follow the last one of the log. */
+  addRow(epoch: number, firstSeq: Seq, location: RecordLocation): void {
     assert(epoch >= this.#lastEpoch, 'epochs do not fall along a log');
     if (this.#end * WIDTH === this.#rows.length) this.#makeRoom();
     const at = this.#end++ * WIDTH;
     this.#rows[at + FIRST_SEQ] = firstSeq;
     this.#rows[at + LAST_SEQ] = firstSeq - 1;
     this.#rows[at + EPOCH] = epoch;
-    this.#rows[at + SEGMENT] = place.segment;
-    this.#rows[at + OFFSET] = place.offset;
+    this.#rows[at + SEGMENT] = location.segment;
+    this.#rows[at + OFFSET] = location.offset;
     this.#rows[at + LENGTH] = 0;
-    this.#rows[at + CHUNK] = place.chunk;
-    this.#rows[at + CHUNK_AT] = place.chunkAt;
+    this.#rows[at + CHUNK] = location.chunk;
+    this.#rows[at + CHUNK_AT] = location.chunkAt;
     this.#lastEpoch = epoch;
   }
 
-  /** The last row's record holds entries through `seq` now. */
+  /** The record of the last row now has entries through `seq`. */
   extend(seq: Seq): void {
     this.#rows[(this.#end - 1) * WIDTH + LAST_SEQ] = seq;
     this.#lastSeq = seq;
   }
 
-  /** The last row's record is complete. */
+  /** The record of the last row is complete. */
   closeRow(length: number): void {
     this.#rows[(this.#end - 1) * WIDTH + LENGTH] = length;
   }
 
   /**
-   * What the record holds counts from now on where it stands, once the records of its carry have reached the end of the
-   * log. A carry that was cut short stays without effect; the next one begins anew.
+   * Adds a carried record. Its entries are found there once the records of the carry have reached the end of the log. A
+   * carry that was cut short has no effect; the next one begins anew.
    */
   carry(record: CarriedRecord): void {
     const before = this.#carried.at(-1);
@@ -118,18 +118,18 @@ export class RangeLogIndex implements LogIndex {
     assert(end <= this.#lastSeq, 'what is carried is in the log');
     if (end < this.#lastSeq) return;
     const records = this.#carried;
-    const first = records[0] as CarriedRecord;
+    const first = present(records[0], 'a carried record');
     const lastEpoch = this.#lastEpoch;
     this.truncate(first.prev);
-    for (const { prev, epoch, count, length, place } of records) {
-      this.addRow(epoch, prev.seq + 1, place);
+    for (const { prev, epoch, count, length, location } of records) {
+      this.addRow(epoch, prev.seq + 1, location);
       this.extend(prev.seq + count);
       this.closeRow(length);
     }
     assert(this.#lastEpoch === lastEpoch, 'what is carried is what the log had');
   }
 
-  /** Bytes of the records with entries after `seq`. */
+  /** Bytes of the records that have entries after `seq`. */
   bytesAfter(seq: Seq): number {
     let bytes = 0;
     for (let row = this.#find(seq + 1); row < this.#end; row++) bytes += this.#at(row, LENGTH);
@@ -137,7 +137,7 @@ export class RangeLogIndex implements LogIndex {
   }
 
   epochAt(seq: Seq): Epoch | undefined {
-    // The end is where almost all calls look.
+    // Almost all calls ask for the end.
     if (seq >= this.#lastSeq) return seq === this.#lastSeq ? this.#lastEpoch : undefined;
     if (seq <= this.#base.seq) return seq === this.#base.seq ? this.#base.epoch : undefined;
     return this.#at(this.#find(seq), EPOCH);
@@ -147,7 +147,7 @@ export class RangeLogIndex implements LogIndex {
     return this.epochAt(position.seq) === position.epoch;
   }
 
-  /** The position at `seq`, which is in the log or at its base. */
+  /** The position at `seq`. The log must have it, or it is the base. */
   positionAt(seq: Seq): Position {
     return { epoch: present(this.epochAt(seq), 'an entry in the log'), seq };
   }
@@ -158,7 +158,10 @@ export class RangeLogIndex implements LogIndex {
     return { epoch: this.#at(row, EPOCH), seq: Math.min(limit.seq, this.#at(row, LAST_SEQ)) };
   }
 
-  /** Drops the entries after `last`. At or below the base (known only from a checkpoint), the base moves back to it. */
+  /**
+   * Removes the entries after `last`. If `last` is below the base (which then comes from a checkpoint), it becomes the
+   * base.
+   */
   truncate(last: Position): void {
     const cut = this.#find(last.seq + 1);
     if (cut < this.#end && this.#at(cut, FIRST_SEQ) <= last.seq) {
@@ -173,7 +176,7 @@ export class RangeLogIndex implements LogIndex {
     this.#carried = [];
   }
 
-  /** Forgets everything; the log goes on after `base`. */
+  /** Removes all entries. The log continues after `base`. */
   reset(base: Position): void {
     this.#base = base;
     this.#first = 0;
@@ -183,7 +186,7 @@ export class RangeLogIndex implements LogIndex {
     this.#carried = [];
   }
 
-  /** Forgets what is in segments through `segment`; answers whether the base has moved. */
+  /** Removes the rows of segments up to `segment`. Returns whether the base has moved. */
   compact(segment: number): boolean {
     const before = this.#first;
     while (this.#first < this.#end && this.#at(this.#first, SEGMENT) <= segment) this.#first++;
@@ -193,18 +196,18 @@ export class RangeLogIndex implements LogIndex {
     return true;
   }
 
-  /** The segment of the first entry after `seq`; Infinity where there is none. */
+  /** The segment of the first entry after `seq`. Infinity if there is none. */
   segmentAfter(seq: Seq): number {
     const row = this.#find(seq + 1);
     return row < this.#end ? this.#at(row, SEGMENT) : Number.POSITIVE_INFINITY;
   }
 
-  /** Which row holds `seq`, or is the first after it. */
+  /** The number of the row that has `seq`, or of the first one after it. */
   rowOf(seq: Seq): number {
     return this.#find(seq);
   }
 
-  /** Undefined behind the last one. */
+  /** Undefined after the last row. */
   row(row: number): IndexRow | undefined {
     return row < this.#end ? this.#row(row) : undefined;
   }
@@ -221,7 +224,7 @@ export class RangeLogIndex implements LogIndex {
     return low;
   }
 
-  /** The first row of an epoch above `epoch`: epochs do not fall along a log. */
+  /** The first row with an epoch above `epoch`. Epochs never fall along a log. */
   #endOf(epoch: Epoch): number {
     let low = this.#first;
     let high = this.#end;
@@ -250,7 +253,7 @@ export class RangeLogIndex implements LogIndex {
     };
   }
 
-  /** Moves the rows to the front, into a larger array unless half of this one is free. */
+  /** Moves the rows to the front. If they fill more than half of the array, into a larger one. */
   #makeRoom(): void {
     const used = this.#rows.subarray(this.#first * WIDTH, this.#end * WIDTH);
     const count = this.#end - this.#first;

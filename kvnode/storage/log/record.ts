@@ -1,24 +1,25 @@
-// The bytes of the log. A segment is a file of records, each at an offset that is a multiple of 8, one after the other;
-// zeros follow. Integers are little-endian; u64 stays below 2^53. This file both writes and reads them.
+// The bytes of the log. A segment is a file of records without gaps, each at an offset that is a multiple of 8. Zeros
+// follow the last record. Integers are little-endian; u64 stays below 2^53. This file writes and reads the records.
 //
 //   record   := length:u32 crc:u32 group:u64 groupStart:u32 type:u8 groupLength:u24 range:u64 epoch:u64 seq:u64 body 0*
-//               length counts all of it, padding too; crc is CRC-32 over segment number, offset, then everything
-//               after the crc, so that a record is valid in its own place only
+//               length: of the whole record with its padding
+//               crc: CRC-32 over segment number, offset, and everything after the crc; so a record is valid in its own
+//               place only
 //   group    := record+        numbered upwards by one, written at once, synced before the next one is written;
-//               never crosses a segment; groupStart is where in the segment it starts, so that whichever of its
-//               records survive tell which bytes were synced before it; groupLength, in units of 8 bytes, says
-//               whether all of them survived
+//               never crosses a segment
+//               groupStart: the offset of the group; so any record that survives says which bytes were synced before it
+//               groupLength: of the group, in units of 8 bytes; so the records say whether all of them survived
 //   segment  := opening group*
-//   opening  := segment checkpoint* tombstone* record*     one group, counts only as a whole
-//   entries  := prevEpoch:u64 prevSeq:u64 committed:u64 count:u32 entry+      body of an `entries` record: entries of one range
-//               and one epoch, seq rising by one from the header's; committed: the replica knew that the entries through
-//               this seq are committed when it logged the last of these
+//   opening  := segment checkpoint* tombstone* record*     one group, which counts only as a whole
+//   entries  := prevEpoch:u64 prevSeq:u64 committed:u64 count:u32 entry+      the body of an `entries` record: entries of one
+//               range and one epoch, with ascending seqs from the header's on
+//               committed: when the last of them was logged, the replica knew that entries through this seq are committed
 //   entry    := length:u32 kind:u8 payload
-//   carried  := entries         body of a `carried` record: entries that the log has had before and still needs, written
-//               again so that the segment they stood in may go. The records of one carry follow one another in seq order
-//               and count once the last of them reaches the end of the range's log: until then the old ones do
+//   carried  := entries        the body of a `carried` record: entries that the log already has and still needs, written
+//               again so that their old segment can be deleted. The records of one carry follow one another in seq
+//               order. They count once the last of them reaches the end of the range's log; until then the old ones do
 //
-// The bodies of the rarer records are in bodies.ts.
+// bodies.ts has the bodies of the other records.
 
 import { crc32 } from 'node:zlib';
 import { assert, present } from '../../../common/base/assert.ts';
@@ -28,22 +29,22 @@ import { CorruptDataError } from '../data-errors.ts';
 import { ENTRY_KINDS, type EntryKind, type LogEntry } from '../storage.ts';
 
 export const RECORD_TYPES = {
-  /** First in each segment: format, node, what came before. */
+  /** The first record of each segment: format, node, the segment before it. */
   segment: 1,
-  /** A replica as it stood when its segment began. */
+  /** A replica as it was when the segment began. */
   checkpoint: 2,
-  /** A replica made here. */
+  /** A replica was made on this node. */
   create: 3,
   entries: 4,
-  /** epoch: what epochSeen is from here on. */
+  /** The header's epoch is the new epochSeen. */
   epochSeen: 5,
-  /** (epoch, seq): the last entry kept. */
+  /** The header's (epoch, seq) is the last entry that is kept. */
   truncate: 6,
   /** A snapshot is being installed: the replica holds nothing. */
   void: 7,
-  /** (epoch, seq): the snapshot is in; the log continues after this position. */
+  /** A snapshot is installed: the log continues after the header's (epoch, seq). */
   installed: 8,
-  /** A replica wiped: its rows are still to be cleared, or no longer. */
+  /** A replica was wiped: its rows are to be cleared, or are cleared. */
   tombstone: 9,
   carried: 10,
 } as const;
@@ -68,7 +69,7 @@ const PREV_SEQ = 56;
 const COMMITTED = 64;
 const COUNT = 72;
 
-/** Groups are multiples of 8 bytes, and their length has 24 bits. */
+/** The length of a group is a multiple of 8 bytes, and is stored in 24 bits. */
 const GROUP_UNIT_BYTES = 8;
 const GROUP_UNITS_MAX = 2 ** 24 - 1;
 
@@ -78,27 +79,32 @@ export function padded(length: number): number {
 
 // ---- writing -------------------------------------------------------------------------------------------------
 
+/** Memory that records are encoded in. */
+export interface RecordBuffer {
+  readonly bytes: Bytes;
+  readonly view: DataView;
+}
+
 export interface GroupPlace {
   readonly group: number;
   readonly groupStart: number;
 }
 
-/** Everything of the header but length, group length and crc, which {@link sealRecord} adds. */
-export function putHeader(
-  view: DataView,
-  at: number,
-  place: GroupPlace,
-  type: RecordType,
-  range: number,
-  epoch: number,
-  seq: number,
-): void {
+export interface RecordHeader {
+  readonly type: RecordType;
+  readonly range: number;
+  readonly epoch: number;
+  readonly seq: number;
+}
+
+/** Writes the header, except for length, group length and crc, which {@link sealRecord} adds. */
+export function putHeader(view: DataView, at: number, place: GroupPlace, header: RecordHeader): void {
   putU64le(view, at + GROUP, place.group);
   view.setUint32(at + GROUP_START, place.groupStart, true);
-  view.setUint32(at + TYPE, type, true);
-  putU64le(view, at + RANGE, range);
-  putU64le(view, at + EPOCH, epoch);
-  putU64le(view, at + SEQ, seq);
+  view.setUint32(at + TYPE, header.type, true);
+  putU64le(view, at + RANGE, header.range);
+  putU64le(view, at + EPOCH, header.epoch);
+  putU64le(view, at + SEQ, header.seq);
 }
 
 export function putEntriesHeader(view: DataView, at: number, prevEpoch: number, prevSeq: number): void {
@@ -106,22 +112,22 @@ export function putEntriesHeader(view: DataView, at: number, prevEpoch: number, 
   putU64le(view, at + PREV_SEQ, prevSeq);
 }
 
-/** Copies one entry to `at`; answers where the next one goes. */
-export function putEntry(bytes: Bytes, view: DataView, at: number, kind: EntryKind, payload: Bytes): number {
-  view.setUint32(at, payload.length, true);
-  bytes[at + 4] = kind;
-  bytes.set(payload, at + ENTRY_HEADER_BYTES);
+/** Copies one entry to `at`. Returns the offset after it. */
+export function putEntry(into: RecordBuffer, at: number, kind: EntryKind, payload: Bytes): number {
+  into.view.setUint32(at, payload.length, true);
+  into.bytes[at + 4] = kind;
+  into.bytes.set(payload, at + ENTRY_HEADER_BYTES);
   return at + ENTRY_HEADER_BYTES + payload.length;
 }
 
-/** What is known of a record of entries only once it is complete. */
+/** Writes the fields of an `entries` record that are known only when it is complete. */
 export function putCount(view: DataView, at: number, count: number, committed: number): void {
   putU64le(view, at + COMMITTED, committed);
   view.setUint32(at + COUNT, count, true);
 }
 
-/** Fills the record up to a multiple of 8 with zeros and sets its length; answers it. */
-export function closeRecord(bytes: Bytes, view: DataView, at: number, end: number): number {
+/** Pads the record with zeros to a multiple of 8 bytes and sets its length. Returns the length. */
+export function closeRecord({ bytes, view }: RecordBuffer, at: number, end: number): number {
   const length = padded(end - at);
   bytes.fill(0, end, at + length);
   view.setUint32(at + LENGTH, length, true);
@@ -131,40 +137,44 @@ export function closeRecord(bytes: Bytes, view: DataView, at: number, end: numbe
 const placeBytes = new Uint8Array(8);
 const placeView = viewOf(placeBytes);
 
-function checksum(bytes: Bytes, at: number, length: number, segment: number, offset: number): number {
-  setPlace(segment, offset);
-  return crc32(bytes.subarray(at + GROUP, at + length), crc32(placeBytes));
-}
-
-function setPlace(segment: number, offset: number): void {
+/** The checksum of a record for its place. `content` is all of the record after the crc. */
+function recordChecksum(content: Bytes, segment: number, offset: number): number {
   placeView.setUint32(0, segment, true);
   placeView.setUint32(4, offset, true);
+  return crc32(content, crc32(placeBytes));
 }
 
-/** Seals a closed record that will stand at `offset` of `segment` in a group of `groupBytes`. Returns its length. */
+/** Where a group is written, and how long it is. */
+export interface SealedPlace {
+  readonly segment: number;
+  readonly groupBytes: number;
+}
+
+/** Adds group length and checksum to a closed record, which will be at `offset` of the segment. Returns its length. */
 export function sealRecord(
-  bytes: Bytes,
-  view: DataView,
+  { bytes, view }: RecordBuffer,
   at: number,
-  segment: number,
+  { segment, groupBytes }: SealedPlace,
   offset: number,
-  groupBytes: number,
 ): number {
   const units = groupBytes / GROUP_UNIT_BYTES;
   assert(Number.isInteger(units) && units <= GROUP_UNITS_MAX, 'the length of a group fits its field');
-  view.setUint32(at + TYPE, (bytes[at + TYPE] as number) | (units << 8), true);
+  view.setUint32(at + TYPE, view.getUint8(at + TYPE) | (units << 8), true);
   const length = view.getUint32(at + LENGTH, true);
-  view.setUint32(at + CRC, checksum(bytes, at, length, segment, offset), true);
+  view.setUint32(at + CRC, recordChecksum(bytes.subarray(at + GROUP, at + length), segment, offset), true);
   return length;
 }
 
 // ---- reading -------------------------------------------------------------------------------------------------
 
-/** A window on one record of a buffer; moved from record to record, so that reading a log makes no object for each. */
+/**
+ * A cursor on the records of a buffer. It is moved from record to record, so that reading a log allocates no object per
+ * record.
+ */
 export class RecordCursor {
   readonly bytes: Bytes;
   readonly view: DataView;
-  /** Where the record starts in `bytes`. */
+  /** The offset of the record in `bytes`. */
   at = 0;
 
   constructor(bytes: Bytes, view: DataView = viewOf(bytes)) {
@@ -184,7 +194,7 @@ export class RecordCursor {
     return this.view.getUint32(this.at + GROUP_START, true);
   }
 
-  /** Bytes of the group that this record belongs to. */
+  /** Length in bytes of the group of this record. */
   get groupLength(): number {
     return (this.view.getUint32(this.at + TYPE, true) >>> 8) * GROUP_UNIT_BYTES;
   }
@@ -221,7 +231,7 @@ export class RecordCursor {
     return this.view.getUint32(this.at + COUNT, true);
   }
 
-  /** The body of a record that is not `entries`, padding included. */
+  /** The body of a record that has no entries, with its padding. */
   get body(): Bytes {
     return this.bytes.subarray(this.at + HEADER_BYTES, this.at + this.length);
   }
@@ -231,12 +241,12 @@ export class RecordCursor {
     return this.bytes.subarray(this.at, this.at + this.length);
   }
 
-  /** Whether the bytes at `at` are a record written for `offset` of `segment`. */
+  /** Whether the bytes at `at` are a record that was written for `offset` of `segment`. */
   isValid(segment: number, offset: number): boolean {
     return this.isPlausible(offset) && this.matches(segment, offset);
   }
 
-  /** What can be told without the checksum: cheap, for looking through bytes that need not be records. */
+  /** The checks that need no checksum. They are cheap, for scanning bytes that need not be records. */
   isPlausible(offset: number): boolean {
     if (this.at + HEADER_BYTES > this.bytes.length) return false;
     const length = this.length;
@@ -246,22 +256,24 @@ export class RecordCursor {
   }
 
   matches(segment: number, offset: number): boolean {
-    const { bytes, at, length } = this;
-    return this.view.getUint32(at + CRC, true) === checksum(bytes, at, length, segment, offset);
+    const content = this.bytes.subarray(this.at + GROUP, this.at + this.length);
+    return this.view.getUint32(this.at + CRC, true) === recordChecksum(content, segment, offset);
   }
 }
 
+export interface ReadBounds {
+  readonly from: number;
+  readonly last: number;
+  readonly bytesMax: number;
+}
+
 /**
- * Adds to `into` the entries of the `entries` record at `at` from the one with seq `from` on, until `last`, or until
- * `bytesMax` bytes of payload would be exceeded (one entry always fits an empty list). Answers the bytes of payload added.
+ * Adds entries of the record at the cursor to `into`, from seq `from` through `last`, until `bytesMax` bytes of payload
+ * would be exceeded. An empty list always takes one entry. Returns the bytes of payload added. Throws CorruptDataError
+ * if the kind of an entry is unknown.
  */
-export function readEntries(
-  cursor: RecordCursor,
-  from: number,
-  last: number,
-  bytesMax: number,
-  into: LogEntry[],
-): number {
+export function readEntries(cursor: RecordCursor, bounds: ReadBounds, into: LogEntry[]): number {
+  const { from, last, bytesMax } = bounds;
   const { bytes, view } = cursor;
   const epoch = cursor.epoch;
   let at = cursor.at + ENTRIES_HEADER_BYTES;

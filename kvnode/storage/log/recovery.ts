@@ -1,13 +1,13 @@
-// Reading the log back at start (docs/storage.md#recovery, R12). Two questions come first, and only checksums and group numbers
-// answer them:
+// Finds the valid log at a start (docs/storage.md#recovery, R12). Only checksums and group numbers answer two
+// questions:
 //
-// - Which segments count? The newest one whose opening group is whole, the one it names as before it up to the end it
-//   names, and so on back. A newer file without a whole opening was never synced.
-// - Where does the log end? At the first bad record of the last segment. If that is inside the last group that was written,
-//   the group is torn: it was never synced, what follows is cut. But if a later group has left a record, the bad bytes were
-//   synced once: corruption, and so is any bad byte of an earlier segment.
+// - Which segments count? The newest one whose first group is whole. It names the segment before it and the end of that
+//   one, and so on back. A newer file without a whole first group was never synced.
+// - Where does the log end? At the first bad record of the last segment. If that is in the last group that was written,
+//   the group is torn: it was never synced, and what follows is cut off. But if a record of a later group is found, the
+//   bad bytes had been synced: they are damage. A bad byte in an earlier segment is damage too.
 //
-// What is good of the last group may have been synced or not; the caller writes it into a new segment and syncs it before
+// The valid part of the last group may be synced or not. The caller writes it into a new segment and syncs it before
 // anything counts.
 
 import { emptyBytes } from '../../../common/base/bytes.ts';
@@ -17,26 +17,26 @@ import { type Paths, parseSegmentName, segmentPath } from '../files.ts';
 import { decodeSegment, LOG_FORMAT, type SegmentBody } from './bodies.ts';
 import { RECORD_TYPES, RecordCursor } from './record.ts';
 
-/** A segment that counts, up to `end`. */
+/** A segment that counts, up to the offset `end`. */
 export interface FoundSegment {
   readonly number: number;
   readonly end: number;
 }
 
 export interface FoundLog {
-  /** Oldest first; all of their groups are synced. */
+  /** Oldest first. All of their groups are synced. */
   readonly segments: readonly FoundSegment[];
-  /** The segment with the last group, and where what is good of it stands; null where there is no log. */
+  /** The segment of the last group, and the offsets between which its valid part is. Null if there is no log. */
   readonly last: { readonly number: number; readonly from: number; readonly to: number } | null;
-  /** The last group's number; 0 where there is no log. */
+  /** The number of the last group. 0 if there is no log. */
   readonly group: number;
-  /** Whether all of the last group is there. */
+  /** Whether the last group is complete. */
   readonly whole: boolean;
-  /** The highest number of any file, counting or not. */
+  /** The highest segment number of any file, whether it counts or not. */
   readonly highest: number;
-  /** Bytes of the torn group that were cut, if any: for the log line. */
+  /** Whether a torn group was cut off. */
   readonly torn: boolean;
-  /** Files that count for nothing. */
+  /** Files that do not count and are deleted. */
   readonly leftovers: readonly number[];
 }
 
@@ -49,11 +49,11 @@ export function readSegment(disk: Disk, paths: Paths, number: number): RecordCur
   return new RecordCursor(disk.read(segmentPath(paths, number)) ?? emptyBytes);
 }
 
-/** Finds the log of node `nodeId`. Throws CorruptDataError (R12). */
+/** Finds the log of node `nodeId`. Throws CorruptDataError (R12), DataFormatError. */
 export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
   const numbers = listSegments(disk, paths);
   const highest = numbers.at(-1) ?? 0;
-  /** What a newer segment, not whole, says of the one before it: it was synced through there. */
+  /** A newer segment whose first group is torn says that the segment before it was synced through there. */
   let requiredEnd: { readonly number: number; readonly end: number } | null = null;
   for (const number of numbers.toReversed()) {
     const cursor = readSegment(disk, paths, number);
@@ -62,19 +62,19 @@ export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
       const reach = requiredEnd?.number === number ? requiredEnd.end : 0;
       const tail = findEnd(cursor, number, reach);
       checkConsecutive(numbers.slice(numbers.indexOf(number)));
-      return { ...segmentChain(disk, paths, numbers, number, opening.body, tail), highest };
+      return { ...findChain({ disk, paths, numbers, last: number, body: opening.body, end: tail }), highest };
     }
     if (opening.kind === 'torn') requiredEnd = { number: opening.body.before, end: opening.body.beforeEnd };
   }
   if (requiredEnd !== null && requiredEnd.number !== 0) {
     throw new CorruptDataError(`segment ${requiredEnd.number} of the log is lost or damaged`);
   }
-  // What the first start of this node left when it was killed before it had begun its log.
+  // The first start of this node was killed before it had begun the log: files may be left.
   checkConsecutive([0, ...numbers]);
   return { segments: [], last: null, group: 0, whole: true, highest, torn: false, leftovers: numbers };
 }
 
-/** After the newest segment that counts come only files that were prepared to follow it, one after the other. */
+/** The files after the newest segment that counts were prepared to follow it, without a gap. */
 function checkConsecutive(numbers: readonly number[]): void {
   const first = numbers[0] ?? 0;
   numbers.forEach((number, i) => {
@@ -97,7 +97,7 @@ function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Ope
   if (body.format !== LOG_FORMAT)
     throw new DataFormatError(`the log has format ${body.format}, not ${LOG_FORMAT}`);
   if (body.nodeId !== nodeId)
-    throw new CorruptDataError(`the log is that of ${body.nodeId}, not of ${nodeId}`);
+    throw new CorruptDataError(`the log belongs to ${body.nodeId}, not to ${nodeId}`);
   const group = cursor.group;
   while (cursor.at < body.openingLength) {
     if (!cursor.isValid(number, cursor.at) || cursor.group !== group) {
@@ -109,13 +109,13 @@ function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Ope
   return { kind: 'whole', body };
 }
 
-/** Whether any record after the cursor belongs to a group that is not the opening one. */
+/** Whether a record at or after the cursor belongs to a later group than the first one of the segment. */
 function hasLaterGroup(cursor: RecordCursor, number: number): boolean {
   for (const record of validRecords(cursor, number, cursor.at)) if (record.groupStart > 0) return true;
   return false;
 }
 
-/** Valid records from `from` on, wherever they stand between bad bytes. */
+/** The valid records from `from` on, also between bad bytes. */
 function* validRecords(cursor: RecordCursor, number: number, from: number): Generator<RecordCursor> {
   const start = cursor.at;
   const end = contentEnd(cursor);
@@ -131,7 +131,7 @@ function* validRecords(cursor: RecordCursor, number: number, from: number): Gene
   cursor.at = start;
 }
 
-/** After the last byte that is not zero, rounded up: what was preallocated and never written follows. */
+/** The offset after the last byte that is not zero, rounded up to a multiple of 4. Preallocated zeros follow. */
 function contentEnd(cursor: RecordCursor): number {
   let end = cursor.bytes.length & ~3;
   if (end < cursor.bytes.length) return cursor.bytes.length;
@@ -147,7 +147,7 @@ interface LogEnd {
   readonly torn: boolean;
 }
 
-/** Walks all groups of the last segment, whose opening is whole. */
+/** Reads all groups of the last segment, whose first group is whole, and finds where the log ends. */
 function findEnd(cursor: RecordCursor, number: number, requiredEnd: number): LogEnd {
   cursor.at = 0;
   let group = cursor.group;
@@ -170,7 +170,10 @@ function findEnd(cursor: RecordCursor, number: number, requiredEnd: number): Log
   return { group, from, to, whole: to === groupEnd, torn: checkTorn(cursor, number, group, to) };
 }
 
-/** Whether bad bytes at `to`, after good records of `group`, are a torn end; throws if they were synced once. */
+/**
+ * Whether the bytes at `to`, after valid records of `group`, are a torn group. False if there are none. Throws
+ * CorruptDataError if they had been synced.
+ */
 function checkTorn(cursor: RecordCursor, number: number, group: number, to: number): boolean {
   let torn: number | null = null;
   for (const record of validRecords(cursor, number, to)) {
@@ -183,18 +186,22 @@ function checkTorn(cursor: RecordCursor, number: number, group: number, to: numb
   return torn !== null || contentEnd(cursor) > to;
 }
 
-/** The segments that count before the last one, back to the first that is still there. */
-function segmentChain(
-  disk: Disk,
-  paths: Paths,
-  numbers: readonly number[],
-  last: number,
-  body: SegmentBody,
-  tail: LogEnd,
-): Omit<FoundLog, 'highest'> {
+interface ChainOptions {
+  readonly disk: Disk;
+  readonly paths: Paths;
+  /** Of all segment files, in ascending order. */
+  readonly numbers: readonly number[];
+  readonly last: number;
+  /** How the last segment begins, and where the log ends in it. */
+  readonly body: SegmentBody;
+  readonly end: LogEnd;
+}
+
+/** The segments that count before the last one, back to the oldest one that exists. */
+function findChain({ disk, paths, numbers, last, body, end }: ChainOptions): Omit<FoundLog, 'highest'> {
   const segments: FoundSegment[] = [];
-  // The last segment counts up to its last group, if it has another one.
-  if (tail.from > 0) segments.push({ number: last, end: tail.from });
+  // If the last segment has several groups, all but the last one are synced.
+  if (end.from > 0) segments.push({ number: last, end: end.from });
   for (let next = body; next.before !== 0 && numbers.includes(next.before); ) {
     segments.unshift({ number: next.before, end: next.beforeEnd });
     next = checkWhole(readSegment(disk, paths, next.before), next.before, next.beforeEnd);
@@ -202,15 +209,15 @@ function segmentChain(
   const counting = new Set(segments.map((segment) => segment.number));
   return {
     segments,
-    last: { number: last, from: tail.from, to: tail.to },
-    group: tail.group,
-    whole: tail.whole,
-    torn: tail.torn,
+    last: { number: last, from: end.from, to: end.to },
+    group: end.group,
+    whole: end.whole,
+    torn: end.torn,
     leftovers: numbers.filter((number) => !counting.has(number)),
   };
 }
 
-/** Every byte of a segment before the last one was synced: each must be good. Answers how the segment begins. */
+/** Verifies a segment before the last one: all of its bytes were synced. Returns how it begins. */
 function checkWhole(cursor: RecordCursor, number: number, end: number): SegmentBody {
   cursor.at = 0;
   if (!cursor.isValid(number, 0) || cursor.type !== RECORD_TYPES.segment) throw damaged(number, 0);
@@ -228,5 +235,7 @@ function checkWhole(cursor: RecordCursor, number: number, end: number): SegmentB
 }
 
 function damaged(number: number, at: number): CorruptDataError {
-  return new CorruptDataError(`segment ${number} of the log is damaged at ${at}, in what was synced`);
+  return new CorruptDataError(
+    `segment ${number} of the log is damaged at offset ${at}, in bytes that were synced`,
+  );
 }

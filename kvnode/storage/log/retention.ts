@@ -1,34 +1,39 @@
-// Which old segments of the log may go (docs/storage.md#retention). Some history is always kept, so that a new owner can feed its
-// followers; more of it while a follower asks for it or a snapshot that is being sent goes on from it. That is bounded in
-// bytes: beyond the bound a follower is brought up to date by a snapshot, once more if need be.
+// Decides which old segments of the log are deleted (docs/storage.md#retention). Some history is always kept, so that a
+// new owner can feed its followers. More is kept while a follower asks for it, or while a snapshot is sent and the log
+// after it is needed. Both are bounded in bytes. Beyond the bound a follower gets a snapshot, and a second one if
+// needed.
 //
-// An entry that no synced batch of the state has applied can't go. So that a range which does not commit, while others go
-// on, does not keep the log of the whole node: beyond the bound what such ranges still need is carried, written again at
-// the end of the log, and the segment goes once that is synced. It is done only while others have most of the log, or
-// carrying would feed itself.
+// A segment stays while it has an entry that no synced batch of the state store has applied. A range that cannot commit
+// would so keep the log of the whole node. Beyond the bound its unapplied entries are therefore carried: written again
+// at the end of the log. The old segment is deleted once they are synced. This is done only while other ranges have
+// most of the log. Otherwise the carried bytes would fill the log and be carried again.
 
+import { present } from '../../../common/base/assert.ts';
 import type { Seq } from '../../../common/model/ids.ts';
 import type { LoggedReplica, LoggedReplicas } from './logged-replicas.ts';
 import type { Segments } from './segments.ts';
 import type { SharedLog } from './shared-log.ts';
 
 export interface RetentionBounds {
-  /** Kept in any case, if there is so much. */
+  /** Bytes that are always kept. */
   readonly keepBytes: number;
-  /** Kept while a follower may need it. */
+  /** Bytes that are kept while a follower may need them. */
   readonly retainBytes: number;
 }
 
-/** While a snapshot is being sent so many times the retained bytes are kept: the log that goes on from it grows meanwhile. */
+/**
+ * While a snapshot is sent, this many times `retainBytes` are kept: the log that a receiver needs afterwards grows
+ * meanwhile.
+ */
 const PINNED_FACTOR = 2;
-/** Others have to have so many times the bytes that are carried. */
+/** Entries are carried only if the rest of the log has this many times their bytes. */
 const CARRY_FACTOR = 2;
-/** Read and written again at once. */
+/** Bytes that are read and written again in one step. */
 const CARRY_READ_BYTES = 1024 * 1024;
-/** No further range is carried in a turn that has carried so much. */
+/** After this many bytes in one turn no further range is carried. */
 const CARRY_TURN_BYTES = 4 * 1024 * 1024;
 
-/** The first segments that are needed, each for its reason. */
+/** The first segment that is needed, for each reason. */
 interface Needs {
   readonly synced: number;
   readonly applied: number;
@@ -41,7 +46,7 @@ export class Retention {
   readonly #segments: Segments;
   readonly #replicas: LoggedReplicas;
   readonly #bounds: RetentionBounds;
-  /** What was decided waits until all that was logged then is synced. */
+  /** A decision waits until all that was logged before it is synced. */
   #deciding = false;
   #closed = false;
   #carriedBytes = 0;
@@ -59,7 +64,7 @@ export class Retention {
     });
   }
 
-  /** Nothing is logged or deleted any more. */
+  /** From now on nothing is carried or deleted. */
   close(): void {
     this.#closed = true;
   }
@@ -70,8 +75,9 @@ export class Retention {
   }
 
   /**
-   * Deletes what may go, and sees to it that what is beyond the bound may go soon. Decided now, done when all that is logged
-   * now is synced: an entry truncated, wiped or carried is needed where it was until the log says so on the disk.
+   * Deletes the segments that are not needed, and carries entries if the log is beyond its bound. The decision is made
+   * now, and executed when all that is logged now is synced: an entry that was truncated, wiped or carried is needed at
+   * its old place until the log says so on the disk.
    */
   run(): void {
     if (this.#closed || this.#deciding || this.#left < this.#bounds.keepBytes) return;
@@ -86,14 +92,14 @@ export class Retention {
         this.#delete(needs);
         if (carried) this.run();
       },
-      // The log has told of it: the process stops.
+      // The log has reported the failure, and the process stops.
       () => {},
     );
   }
 
   #needs(): Needs {
     return {
-      // The segment after it has its checkpoint synced.
+      // A segment is not needed for recovery once a later one has a synced checkpoint.
       synced: this.#log.syncedSegment,
       applied: this.#firstNeeded((replica) => replica.appliedSynced.seq),
       pinned: this.#firstNeeded((replica) => replica.pinnedAfter),
@@ -101,7 +107,7 @@ export class Retention {
     };
   }
 
-  /** Whether the oldest segment may go. */
+  /** Whether the oldest segment may be deleted. */
   #mayGo({ synced, applied, pinned, wanted }: Needs): boolean {
     const first = this.#segments.numbers[0];
     if (first === undefined || first >= synced || first >= applied) return false;
@@ -111,7 +117,7 @@ export class Retention {
     return first < pinned || left >= PINNED_FACTOR * retainBytes;
   }
 
-  /** Whether it would have to go, but for entries that are not applied. */
+  /** Whether the oldest segment should be deleted, but has entries that are not applied. */
   #isStuck({ synced, applied }: Needs): boolean {
     const first = this.#segments.numbers[0];
     return first === applied && first < synced && this.#left >= this.#bounds.retainBytes;
@@ -120,13 +126,13 @@ export class Retention {
   #delete(needs: Needs): void {
     let deleted = 0;
     while (this.#mayGo(needs)) {
-      deleted = this.#segments.numbers[0] as number;
+      deleted = present(this.#segments.numbers[0], 'a segment to delete');
       this.#segments.deleteFirst();
     }
     for (const { log } of this.#replicas.byRange.values()) log.compact(deleted);
   }
 
-  /** Bytes that would be left without the oldest segment. */
+  /** Bytes of the log without the oldest segment. */
   get #left(): number {
     return this.#segments.bytes - this.#segments.firstBytes;
   }
@@ -141,7 +147,9 @@ export class Retention {
 
   // ---- carrying ----------------------------------------------------------------------------------------------------
 
-  /** Whether it was worth it. */
+  /**
+   * Carries the unapplied entries of ranges that need `segment`. False if the rest of the log is too small for that.
+   */
   #carryFrom(segment: number): boolean {
     const waiting = [...this.#replicas.byRange.values()].filter(
       ({ log, appliedSynced }) => log.lastSeq > appliedSynced.seq,
@@ -164,7 +172,7 @@ export class Retention {
     const last = log.lastSeq;
     for (let prev = appliedSynced.seq; prev < last; ) {
       const entries = this.#log.read(log, prev + 1, CARRY_READ_BYTES) ?? [];
-      this.#log.carry(range, log, log.positionAt(prev), entries, committed);
+      this.#log.carry(range, log, { prev: log.positionAt(prev), entries, committed });
       prev += entries.length;
     }
   }

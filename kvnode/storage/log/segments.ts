@@ -1,7 +1,9 @@
-// The files of the shared log. One is written to, the next one is prepared (zeros, synced) while this one fills, older
-// ones are only read until they are deleted, oldest first. So a full disk is met while there is still room in the segment
-// that is written to. Then the next one is tried again and again, and nobody fails: the log waits where it must. Where
-// groups are large the next one begins empty, and a full disk is met by a write, which is tried again alike.
+// The files of the shared log. The newest one is written to. While it fills, the next one is prepared: filled with
+// zeros and synced. Older ones are only read, and deleted from the oldest on.
+//
+// So a full disk is noticed while the newest segment still has space. Then the preparation is retried until there is
+// space; nothing fails, and the log waits if it has to. If groups are large, the next segment is created empty. Then a
+// write meets the full disk, and is retried in the same way.
 
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
@@ -13,9 +15,9 @@ import { type Paths, segmentPath } from '../files.ts';
 
 interface Segment {
   readonly number: number;
-  /** Null until it is first needed, or while it is being prepared. */
+  /** Null until the file is first needed, and while it is being prepared. */
   file: DiskFile | null;
-  /** Bytes of records in it, written in so many groups. */
+  /** Bytes of records, and the number of groups that wrote them. */
   end: number;
   groups: number;
 }
@@ -30,8 +32,8 @@ export interface SegmentsOptions {
 
 const FULL_RETRY_MS = 500;
 /**
- * Where groups are as large, the next segment is not filled with zeros first: that makes small syncs fast, and these take as
- * long as the disk needs for their bytes.
+ * If groups have this size on average, the next segment is not filled with zeros. Zeros make small syncs fast. The time
+ * of a large sync depends on its bytes only.
  */
 const LARGE_GROUP_BYTES = 128 * 1024;
 
@@ -40,17 +42,19 @@ export class Segments {
   readonly #disk: Disk;
   readonly #paths: Paths;
   readonly #segmentBytes: number;
-  /** Oldest first; the last one is written to. */
+  /** Oldest first. The last one is written to. */
   readonly #list: Segment[] = [];
-  /** Files being made, or made and not yet written to. */
+  /** Segments that are being created, or that no group was written to yet. */
   readonly #prepared = new Map<number, Promise<DiskFile>>();
 
-  /** Under way. */
+  /** Deletions that have not ended. */
   readonly #deletions = new Set<Promise<void>>();
 
-  /** Whether a full disk is waited for. At a start it is an error; whoever starts it can read that. */
+  /** Whether operations wait for space on a full disk. During a start they fail: a person reads the error. */
   #waitsForSpace = false;
-  /** What waits for room: the next segment, a write beyond the end of the present one. */
+  /**
+   * Number of operations that wait for space: the creation of the next segment, and a write beyond the prepared size.
+   */
   #waiting = 0;
 
   constructor(options: SegmentsOptions) {
@@ -60,17 +64,17 @@ export class Segments {
     this.#segmentBytes = options.segmentBytes;
   }
 
-  /** There is no room for what has to be written now, or soon. */
+  /** The disk has no space for what is to be written now or soon. */
   get full(): boolean {
     return this.#waiting > 0;
   }
 
-  /** From now on a full disk is waited for. */
+  /** From now on operations wait while the disk is full. */
   waitForSpace(): void {
     this.#waitsForSpace = true;
   }
 
-  /** No longer; who waits for a segment gets the error. */
+  /** From now on a full disk is an error. Operations that wait reject with it. */
   stopWaiting(): void {
     this.#waitsForSpace = false;
   }
@@ -79,17 +83,17 @@ export class Segments {
     return this.#list.map((segment) => segment.number);
   }
 
-  /** Bytes of records in all of them. */
+  /** Bytes of records in all segments. */
   get bytes(): number {
     return this.#list.reduce((sum, segment) => sum + segment.end, 0);
   }
 
-  /** A segment found at start, in order. */
+  /** Adds a segment that was found at the start. Called in order. */
   adopt(number: number, end: number): void {
     this.#list.push({ number, file: null, end, groups: 0 });
   }
 
-  /** The one written to becomes `number`; writing waits in {@link write}. */
+  /** Makes `number` the newest segment. {@link write} waits until it is prepared. */
   roll(number: number): void {
     const last = this.#list.at(-1);
     assert(last === undefined || last.number < number, 'segments are numbered upwards');
@@ -97,7 +101,7 @@ export class Segments {
     this.#list.push({ number, file: null, end: 0, groups: 0 });
   }
 
-  /** A group of the newest segment ends at `end`; the next segment is prepared when half of this one is used. */
+  /** A group of the newest segment ends at `end`. Once half of the segment is used, the next one is prepared. */
   setEnd(end: number): void {
     const last = present(this.#list.at(-1), 'a segment to write to');
     last.end = end;
@@ -105,11 +109,11 @@ export class Segments {
     if (end > this.#segmentBytes / 2) this.#prepare(last.number + 1);
   }
 
-  /** Writes into one of the newest segments, once it is prepared; gives the file, to be synced. */
+  /** Writes to one of the newest segments, once it is prepared. Resolves with the file, which the caller syncs. */
   async write(number: number, parts: readonly Bytes[], at: number): Promise<DiskFile> {
     const segment = this.#get(number);
     const file = segment.file ?? (await this.#takePrepared(segment));
-    // The last group of a segment may reach beyond what was made ready.
+    // The last group of a segment may end beyond the prepared size.
     await this.#retryWhileFull(() => file.write(parts, at));
     return file;
   }
@@ -118,15 +122,15 @@ export class Segments {
     return this.#opened(this.#get(number)).read(offset, length);
   }
 
-  /** Gives back what was preallocated and not used of the segments before `number`. */
+  /** Truncates the newest segment before `number` to its records: the rest was preallocated and not used. */
   shrinkBefore(number: number): void {
     const before = this.#list.findLast((segment) => segment.number < number);
     if (before !== undefined) this.#opened(before).shrink(before.end);
   }
 
   /**
-   * Deletes the oldest, in the background: whatever of several is gone first, recovery goes back only to where one is
-   * missing, and takes away what is older.
+   * Deletes the oldest segment, in the background. Several deletions may end in any order: recovery goes back to the
+   * first missing segment, and removes what is older.
    */
   deleteFirst(): void {
     const first = present(this.#list.shift(), 'a segment to delete');
@@ -141,14 +145,14 @@ export class Segments {
     void deleted.then(() => this.#deletions.delete(deleted));
   }
 
-  /** Bytes of records in the oldest. */
+  /** Bytes of records in the oldest segment. */
   get firstBytes(): number {
     return this.#list[0]?.end ?? 0;
   }
 
   async close(): Promise<void> {
     for (const [number, file] of this.#prepared) {
-      // One that could not be made has been told of by whoever waited for it.
+      // If it could not be created, the caller of write() got the error.
       (await file.catch(() => null))?.close();
       await this.#disk.remove(segmentPath(this.#paths, number));
     }
@@ -174,7 +178,7 @@ export class Segments {
     if (this.#prepared.has(number)) return;
     const path = segmentPath(this.#paths, number);
     const file = this.#retryWhileFull(() => this.#disk.create(path, this.#bytesToPrepare()));
-    // Whoever takes it sees the error; until then it must not count as unhandled.
+    // write() reports the error. Until then it must not count as an unhandled rejection.
     file.catch(() => {});
     this.#prepared.set(number, file);
   }
@@ -186,18 +190,18 @@ export class Segments {
     return hasLargeGroups ? 0 : this.#segmentBytes;
   }
 
-  /** Tried until there is room. What was half written is written over: unlike a failed sync that loses nothing. */
+  /** Repeats `action` until there is space. A partial write is overwritten; unlike a failed sync it loses nothing. */
   async #retryWhileFull<T>(action: () => T | Promise<T>): Promise<T> {
     const { env, logger } = this.#options;
     for (let waits = false; ; ) {
       try {
         const result = await action();
-        if (waits && --this.#waiting === 0) logger.info({}, 'there is room on the disk again');
+        if (waits && --this.#waiting === 0) logger.info({}, 'the disk has space again');
         return result;
       } catch (error) {
         if (!isDiskFull(error) || !this.#waitsForSpace) throw error;
         if (!waits && ++this.#waiting === 1)
-          logger.error({ directory: this.#paths.root }, 'the disk is full: no room for more log');
+          logger.error({ directory: this.#paths.root }, 'the disk is full: no space for the log');
         waits = true;
       }
       await delay(env, FULL_RETRY_MS);

@@ -1,6 +1,6 @@
-// The shared log of a node (docs/storage.md#the-log): records of all ranges gather into a group (group-builder.ts); a group is
-// written at once and synced, and only then is the next one written, so that one sync covers every range's writes of that
-// moment while the next group gathers.
+// The shared log of a node (docs/storage.md#the-log): group commit. Records of all ranges are collected in a group
+// (group-builder.ts). A group is written at once and synced. Only then the next group is written, which collects
+// records meanwhile. So one sync makes the writes of all ranges durable.
 
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
@@ -8,7 +8,7 @@ import type { Env } from '../../../common/base/env.ts';
 import type { NodeId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
 import { CorruptDataError } from '../data-errors.ts';
 import type { LogEntry } from '../storage.ts';
-import { GroupBuilder, type LogGroup, type LogStart } from './group-builder.ts';
+import { type CarriedEntries, GroupBuilder, type LogGroup, type LogStart } from './group-builder.ts';
 import type { IndexRow, RangeLogIndex } from './range-log-index.ts';
 import { RecordCursor, type RecordType, readEntries } from './record.ts';
 import type { Segments } from './segments.ts';
@@ -21,11 +21,11 @@ export interface LogOptions {
   readonly segmentBytes: number;
   readonly tailBytesMax: number;
   readonly start: LogStart;
-  /** Logs the checkpoint of every replica as it stands. */
+  /** Logs a checkpoint of every replica as it is now. */
   readonly checkpoint: (into: GroupBuilder) => void;
-  /** The newest batch that the state store has on the disk. */
+  /** The number of the newest batch that the state store has on the disk. */
   readonly stateBatch: () => number;
-  /** The log on the disk is not what was written. It does not return. */
+  /** Called when the log on the disk is not what was written. It may throw. */
   readonly onDamage: (error: CorruptDataError) => void;
 }
 
@@ -41,14 +41,14 @@ export class SharedLog {
   readonly #tail: LogTail;
   readonly #builder: GroupBuilder;
   readonly #onDamage: (error: CorruptDataError) => void;
-  /** Sealed and not yet written. */
+  /** Groups that are complete and not yet written. */
   readonly #sealed: LogGroup[] = [];
   readonly #syncedListeners: ((group: number) => void)[] = [];
   readonly #failureListeners: ((error: Error) => void)[] = [];
   #waiters: Waiter[] = [];
   #synced: number;
   #notified: number;
-  /** The segment that the newest synced group is in. */
+  /** The segment of the newest synced group. */
   #syncedSegment = 0;
   #writing = false;
   #waitingSince: number | null = null;
@@ -73,12 +73,12 @@ export class SharedLog {
     this.#notified = this.#synced;
   }
 
-  /** The group that the next record belongs to. */
+  /** The number of the group that the next record belongs to. */
   get gathering(): number {
     return this.#builder.gathering;
   }
 
-  /** The newest group that is synced. */
+  /** The number of the newest synced group. */
   get synced(): number {
     return this.#synced;
   }
@@ -87,17 +87,17 @@ export class SharedLog {
     return this.#syncedSegment;
   }
 
-  /** Since when the disk has had the group that is being written; null: none is. */
+  /** The time (Env.now(), ms) since which the disk has been writing a group. Null if it writes none. */
   get waitingSince(): number | null {
     return this.#waitingSince;
   }
 
-  /** Groups synced. */
+  /** Number of groups that were synced. */
   get groups(): number {
     return this.#groups;
   }
 
-  /** Entries appended. */
+  /** Number of entries that were appended. */
   get entries(): number {
     return this.#entries;
   }
@@ -113,33 +113,30 @@ export class SharedLog {
 
   // ---- logging -----------------------------------------------------------------------------------------------
 
-  /** Begins a group even if nothing is logged: the first one begins a segment with a checkpoint. */
+  /** Begins a group even if nothing is logged. The first group begins a segment with a checkpoint. */
   begin(): void {
-    this.#usableBuilder().begin();
+    this.#usableBuilder.begin();
   }
 
   put(type: RecordType, range: RangeId, at: Position, body: Bytes): void {
-    this.#usableBuilder().put(type, range, at, body);
+    this.#usableBuilder.put(type, range, at, body);
   }
 
-  /** Appends entries after the last of `log`. @param committed the replica knows that entries through it are committed */
+  /**
+   * Appends entries after the last one of `log`. @param committed the replica knows that entries through this seq are
+   * committed
+   */
   append(range: RangeId, log: RangeLogIndex, entries: readonly LogEntry[], committed: Seq): void {
-    this.#usableBuilder().append(range, log, entries, committed);
+    this.#usableBuilder.append(range, log, entries, committed);
     this.#entries += entries.length;
   }
 
-  /** Writes entries of `log` that are in it again, after `prev`: a carry, of one or more calls, goes on to its end. */
-  carry(
-    range: RangeId,
-    log: RangeLogIndex,
-    prev: Position,
-    entries: readonly LogEntry[],
-    committed: Seq,
-  ): void {
-    this.#usableBuilder().carry(range, log, prev, entries, committed);
+  /** Writes entries of `log` again. A carry consists of one or more calls, up to the last entry of `log`. */
+  carry(range: RangeId, log: RangeLogIndex, carried: CarriedEntries): void {
+    this.#usableBuilder.carry(range, log, carried);
   }
 
-  #usableBuilder(): GroupBuilder {
+  get #usableBuilder(): GroupBuilder {
     assert(this.#failure === null, 'nothing is logged after a failure');
     return this.#builder;
   }
@@ -155,7 +152,7 @@ export class SharedLog {
     });
   }
 
-  /** Writes and syncs group after group until nothing waits. */
+  /** Writes and syncs one group after the other until none is left. */
   async #write(): Promise<void> {
     this.#writing = true;
     try {
@@ -173,7 +170,7 @@ export class SharedLog {
     const parts = group.parts.map(({ chunk, from, to }) => chunk.bytes.subarray(from, to));
     const file = await this.#segments.write(group.segment, parts, group.groupStart);
     const synced = file.sync();
-    // While the disk works, the group before this one is told of.
+    // Listeners run for the group before this one while the disk works.
     this.#notifySynced();
     await synced;
     this.#waitingSince = null;
@@ -207,7 +204,10 @@ export class SharedLog {
     for (const waiter of due) waiter.resolve();
   }
 
-  /** Nothing is logged or told of after this. A failed sync is never retried: what the disk holds is unknown (R12). */
+  /**
+   * Ends the log: nothing is logged or acknowledged any more. A failed sync is never retried, since what the disk holds
+   * is then unknown (R12).
+   */
   fail(error: Error): void {
     if (this.#failure !== null) return;
     this.#failure = error;
@@ -216,7 +216,7 @@ export class SharedLog {
     for (const listener of this.#failureListeners) listener(error);
   }
 
-  /** Resolves when all that is logged now is synced; rejects if that fails. */
+  /** Resolves when all that is logged now is synced. Rejects if the log fails. */
   flushed(): Promise<void> {
     if (this.#failure !== null) return Promise.reject(this.#failure);
     const group = this.#builder.isEmpty ? this.gathering - 1 : this.gathering;
@@ -226,14 +226,17 @@ export class SharedLog {
     });
   }
 
-  /** Resolves when nothing is being written. */
+  /** Resolves when no write is in progress. */
   stopped(): Promise<void> {
     return this.#running;
   }
 
   // ---- reading -----------------------------------------------------------------------------------------------
 
-  /** Entries of `log` from `from` on; null where it no longer goes back so far. */
+  /**
+   * Entries of `log` from `from` on. Null if the log no longer reaches back to `from`. Throws CorruptDataError, which
+   * has been reported.
+   */
   read(log: RangeLogIndex, from: Seq, bytesMax: number): readonly LogEntry[] | null {
     if (from <= log.base.seq) return null;
     const entries: LogEntry[] = [];
@@ -243,7 +246,8 @@ export class SharedLog {
       const cursor = this.#recordOf(row);
       const start = Math.max(from, row.firstSeq);
       const before = entries.length;
-      bytes += readEntries(cursor, start, row.lastSeq, bytesMax - bytes, entries);
+      const bounds = { from: start, last: row.lastSeq, bytesMax: bytesMax - bytes };
+      bytes += readEntries(cursor, bounds, entries);
       if (entries.length - before < row.lastSeq - start + 1) break;
     }
     return entries;

@@ -1,19 +1,17 @@
-// The newest bytes of the log in memory, as they are (or will be) on disk: records are encoded here first, payloads are
-// copied nowhere else, groups are written from here, and followers that keep up are fed from here. Old chunks are
-// let go of once they are written and the bound is exceeded; whoever still holds a subarray of one keeps it alive.
+// The end of the log in memory, byte for byte as it is or will be on the disk. Records are encoded here first, and
+// payloads are copied nowhere else. Groups are written from here, and followers that keep up are fed from here. Old
+// chunks are dropped once they are written and the bound is exceeded. A subarray of a chunk keeps its memory alive.
 
 import { assert } from '../../../common/base/assert.ts';
-import type { Bytes } from '../../../common/base/bytes.ts';
 import { viewOf } from '../../../common/base/integers.ts';
+import type { RecordBuffer } from './record.ts';
 
 const CHUNK_BYTES = 1024 * 1024;
 
-export interface Chunk {
-  /** Rises by one from chunk to chunk. */
+export interface Chunk extends RecordBuffer {
+  /** Chunks are numbered upwards by one. */
   readonly number: number;
-  readonly bytes: Bytes;
-  readonly view: DataView;
-  /** Bytes taken from the start. */
+  /** Bytes in use, from the start. */
   used: number;
 }
 
@@ -28,7 +26,7 @@ export class LogTail {
     this.#current = this.#add(0, CHUNK_BYTES);
   }
 
-  /** The chunk to write to, with room for `bytes` in one piece. */
+  /** The chunk to write to. It has `bytes` free bytes in one piece. */
   reserve(bytes: number): Chunk {
     const current = this.#current;
     if (current.used + bytes <= current.bytes.length) return current;
@@ -36,13 +34,16 @@ export class LogTail {
     return this.#current;
   }
 
-  /** The chunk with this number; undefined once it was let go of. */
+  /** The chunk with this number. Undefined if it was dropped. */
   get(number: number): Chunk | undefined {
     const first = this.#chunks[0];
     return first === undefined ? undefined : this.#chunks[number - first.number];
   }
 
-  /** Lets go of what is beyond the bound; all chunks below `written` are on disk. */
+  /**
+   * Drops the oldest chunks while the bound is exceeded. Only chunks with numbers below `written` are on the disk and
+   * may be dropped.
+   */
   trim(written: number): void {
     while (this.#bytes > this.#bytesMax) {
       const first = this.#chunks[0];

@@ -66,7 +66,10 @@ const meetsDamage = test.macro({
     t.is(failures.length, 1);
     await storage.close();
 
-    const reason = await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /met before/ });
+    const reason = await t.throwsAsync(world.open(), {
+      instanceOf: CorruptDataError,
+      message: /process met damage/,
+    });
     await setAside(world.directory, reason, world.options);
     const fresh = await new TwinWorld(world.options.limits, world.disk).open();
     t.not(fresh.nodeId, storage.nodeId);
@@ -107,7 +110,7 @@ test('damage in the files of the state, met while the node runs, stops it for go
   );
   t.is(failures.length, 1);
   await storage.close();
-  await failsToOpen(t, world, /met before: a block of a table/);
+  await failsToOpen(t, world, /met damage: a block of a table/);
 });
 
 test('damage that others have found is marked, and stops the node', async (t) => {
@@ -118,7 +121,7 @@ test('damage that others have found is marked, and stops the node', async (t) =>
   storage.reportDamage('outvoted');
   t.is(failures[0]?.constructor, CorruptDataError);
   await storage.close();
-  await failsToOpen(t, world, /met before: outvoted/);
+  await failsToOpen(t, world, /met damage: outvoted/);
 });
 
 test('a table of LevelDB that is damaged while it is open is found; one that LevelDB has dropped is not missed', async (t) => {

@@ -254,13 +254,13 @@ test('what is truncated or wiped keeps its segments until the log says so on the
   }
 });
 
-const place = (segment: number) => ({ segment, offset: 0, chunk: -1, chunkAt: 0 });
+const location = (segment: number) => ({ segment, offset: 0, chunk: -1, chunkAt: 0 });
 
 /** Entries 1 to 30, of epochs 1, 1 and 2, in three records in three segments. */
 function threeRecords(): RangeLogIndex {
   const log = new RangeLogIndex(origin);
   for (const [i, epoch] of [1, 1, 2].entries()) {
-    log.addRow(epoch, 10 * i + 1, place(i + 1));
+    log.addRow(epoch, 10 * i + 1, location(i + 1));
     log.extend(10 * i + 10);
     log.closeRow(100);
   }
@@ -272,7 +272,7 @@ const carried = (epoch: number, prev: Position, count: number, segment: number) 
   epoch,
   count,
   length: 100,
-  place: place(segment),
+  location: location(segment),
 });
 
 test('a carry that was cut short counts for nothing, the whole one after it does', (t) => {
@@ -299,7 +299,7 @@ test('a truncation ends a carry that was cut short', (t) => {
   const log = threeRecords();
   log.carry(carried(1, at(1, 5), 15, 4));
   log.truncate(at(1, 20));
-  log.addRow(3, 21, place(4));
+  log.addRow(3, 21, location(4));
   log.extend(30);
   log.carry(carried(3, at(1, 20), 10, 5));
   t.is(log.segmentAfter(5), 1);

@@ -89,7 +89,7 @@ export class ClientService {
 
   #write(host: RangeHost, client: ReplyTarget, requestId: number, request: WriteRequest): void {
     this.#options.touched(host);
-    host.write(request.epoch, request.operation, client, requestId, this.#options.env.now());
+    host.write(request, client, requestId, this.#options.env.now());
   }
 
   #get(host: RangeHost, client: ReplyTarget, requestId: number, request: GetRequest): void {

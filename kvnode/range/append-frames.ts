@@ -1,4 +1,4 @@
-// Between the replica's messages and the wire's frames: the same facts, with the range's id beside them.
+// Converts between the messages of a replica and the frames of the wire, which also have the range id.
 
 import type { RangeId } from '../../common/model/ids.ts';
 import type * as wire from '../../common/wire/messages.ts';

@@ -1,5 +1,5 @@
-// R14: what a committed operation does, decided when it is applied and alike on every replica, from the state before it
-// and nothing else. All conditions hold, or nothing changes.
+// R14: the effect of a committed operation. It is decided when the operation is applied, from the state before it and
+// nothing else, so every replica decides the same. Either all conditions hold, or nothing changes.
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { NamespaceId, Seq } from '../../common/model/ids.ts';
@@ -7,9 +7,9 @@ import type { Operation } from '../../common/wire/messages.ts';
 import type { Row, RowChange } from '../storage/storage.ts';
 
 export type OperationOutcome =
-  /** `deleted`: keys that existed and are gone. */
+  /** `deleted`: the number of keys that existed and were deleted. */
   | { readonly kind: 'written'; readonly deleted: number }
-  /** `revision`: of the first key whose condition did not hold, as it is; 0 where it is absent. */
+  /** `key`: the first key whose condition did not hold. `revision`: its revision; 0 if the key is absent. */
   | { readonly kind: 'conflict'; readonly key: Bytes; readonly revision: Seq };
 
 export interface AppliedOperation {

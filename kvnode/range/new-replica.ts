@@ -1,10 +1,11 @@
-// R9: what a replica is made of. It is made from a descriptor only, and never at or below the inc of a tombstone.
+// R9: makes a replica from a descriptor. This is the only way to make one. Its inc is above that of the tombstone, if
+// there is one.
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type Inc, origin } from '../../common/model/ids.ts';
 import type { RecoveredReplica, Storage } from '../storage/storage.ts';
 
-/** An empty replica as it would be found on disk; a string: why none is made. */
+/** An empty replica, as a start would find it on the disk. A string says why none is made. */
 export function newReplica(
   descriptor: Descriptor,
   inc: Inc,
@@ -14,9 +15,10 @@ export function newReplica(
   const tombstone = storage.tombstones.get(id);
   if (tombstone !== undefined && inc <= tombstone.inc) {
     const past = `replica ${tombstone.inc} of that range was here before`;
-    return `replica ${inc} is not made: ${past}, so the descriptor is older, or of another range`;
+    return `replica ${inc} is not made: ${past}, so the descriptor is old, or belongs to another range`;
   }
-  if (base.seq !== origin.seq) return 'its log begins with a split, which this version does not know';
+  if (base.seq !== origin.seq)
+    return 'it is not made: its log begins with a split, which this version does not support';
   const other = storage.overlapping({ range: id, inc, namespace, namespaceId, start, end });
   if (other !== null) return `it is not made: its keys overlap those of range ${other} on this node`;
   return {

@@ -1,5 +1,6 @@
-// One replica with what surrounds it on this node: its rows and client sessions, the clients that wait for its writes, the
-// snapshot that it takes in. It applies what is committed, in order, and answers; it knows nothing of ZooKeeper or of other nodes.
+// A replica with its surroundings on this node: its rows and client sessions, the clients that wait for their writes,
+// and the snapshot that it installs. It applies committed entries in order and answers clients. It knows nothing of
+// ZooKeeper or of other nodes.
 
 import { assert } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes } from '../../common/base/bytes.ts';
@@ -10,7 +11,7 @@ import type { Inc, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import { contains, formatKeyRange } from '../../common/model/key-range.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
-import type { ErrorReply, Operation } from '../../common/wire/messages.ts';
+import type { ErrorReply, Operation, WriteRequest } from '../../common/wire/messages.ts';
 import { decodeOperation } from '../../common/wire/operation.ts';
 import { descriptorCodec } from '../../common/zk/znodes.ts';
 import type { Replica } from '../replica/replica.ts';
@@ -28,17 +29,17 @@ import type { WriteAnswer } from './dedupe/answer-window.ts';
 import { ClientSessions, type DecodedSessions, type SessionLimits } from './dedupe/client-sessions.ts';
 import { type ReplyTarget, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
-/** Entries read from the log at once to be applied, in bytes. */
+/** Bytes of entries that are read from the log at once to be applied. */
 const APPLY_BYTES = 64 * 1024;
-/** What applying an entry costs beside its bytes, as bytes. */
+/** The cost of applying an entry beside its bytes, as bytes. */
 const ENTRY_BYTES = 256;
-/** To copy a longer operation costs more than to decode it twice. */
+/** Copying an operation of this size costs more than decoding it twice. */
 const LARGE_BYTES = 4096;
 
 type RangeHostConfig = SessionLimits &
   Pick<ReplicationConfig, 'uncommittedBytesMax' | 'uncommittedNodeBytesMax'>;
 
-/** Hears of consistency checks in the turn in which they are applied, when the state is exactly that of their position. */
+/** Called when a consistency check is applied, in the same turn: the state is then exactly that of its position. */
 export interface CheckListener {
   checkApplied(host: RangeHost, position: Position): void;
 }
@@ -47,22 +48,25 @@ export interface RangeHostParts {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly storage: Storage;
-  /** What the state on disk has. */
+  /** The seq through which the state on the disk is applied. */
   readonly appliedSeq: Seq;
   readonly config: RangeHostConfig;
-  /** What waits in all ranges of the node. */
+  /** The writes that wait in all ranges of the node. */
   readonly waitingOnNode: WaitingBytes;
   readonly checks: CheckListener;
 }
+
+/** A write request for the range of a host. `operation`: the encoded operation. */
+export type WriteToRange = Pick<WriteRequest, 'epoch' | 'operation'>;
 
 export class RangeHost implements TickTarget {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
   readonly #log: ReplicaLog;
-  /** Of writes that wait for their commit. */
+  /** The bound of the bytes of writes of this range that wait for their commit. */
   readonly #waitingBytesMax: number;
-  /** And of those in all ranges of this node. */
+  /** The same of all ranges of this node, and its bound. */
   readonly #waitingOnNode: WaitingBytes;
   readonly #waitingOnNodeMax: number;
   readonly #checks: CheckListener;
@@ -71,13 +75,16 @@ export class RangeHost implements TickTarget {
   #appliedSeq: Seq;
   /** See TickScheduler. */
   nextTickAt = Number.POSITIVE_INFINITY;
-  /** The replica is being wiped (R9): nothing is served or received any more. */
+  /** The replica is being wiped (R9): it serves and receives nothing any more. */
   wiping = false;
-  /** Its znode is absent: kept, listed, owned by nobody (R9). */
+  /** Its znode is absent (R9): the replica is kept and listed, and no node owns it. */
   orphan = false;
-  /** The znode under its id is another range's, in words; null: it is its own. Kept and listed, and not used for anything. */
+  /**
+   * The reason if the znode with its id belongs to another range: the replica is kept and listed, and not used. Null if
+   * the znode is its own.
+   */
   foreign: string | null = null;
-  /** A descriptor was read, so that `foreign` means something. */
+  /** A descriptor was checked. Until then `foreign` means nothing. */
   #descriptorChecked = false;
 
   constructor(parts: RangeHostParts) {
@@ -85,7 +92,7 @@ export class RangeHost implements TickTarget {
     const { range, inc, namespace, namespaceId, start, end } = parts.meta;
     this.#checks = parts.checks;
     this.replica = replica;
-    // Not what was given, which was put together from parts: each such object has a hidden class of its own.
+    // A new object: one that is put together with spreads has a hidden class of its own, which slows down its readers.
     this.meta = { range, inc, namespace, namespaceId, start, end };
     this.#storage = storage;
     this.#log = storage.logOf(range);
@@ -111,8 +118,9 @@ export class RangeHost implements TickTarget {
   }
 
   /**
-   * R9: an image newer than the addition, and lacking it; `inc` is what it names here. One of an epoch below one that the
-   * replica has seen is older than that, whatever its nextInc says: ZooKeeper was restored to an older state.
+   * R9: whether the descriptor is newer than the one that added this replica, and does not have it any more. `inc`: the
+   * inc that the descriptor has for this node. A descriptor whose epoch is below one that the replica has seen is
+   * older, whatever its nextInc says: ZooKeeper was restored to an older state.
    */
   isRemovedBy({ nextInc, epoch }: Descriptor, inc: Inc | undefined): boolean {
     const { replica } = this;
@@ -134,8 +142,9 @@ export class RangeHost implements TickTarget {
   }
 
   /**
-   * After ZooKeeper was restored to an older state its id counters give ids again that are in use here. A descriptor is
-   * this replica's only if it is of the same namespace and has the same bounds, which never change.
+   * Checks that a descriptor belongs to this replica. After ZooKeeper was restored to an older state, its counters give
+   * out ids again that are in use here. The descriptor is of this replica only if namespace and bounds, which never
+   * change, are the same.
    */
   checkDescriptor({ namespaceId, start, end }: Descriptor): void {
     const own = this.meta;
@@ -144,47 +153,60 @@ export class RangeHost implements TickTarget {
       namespaceId === own.namespaceId && compareBytes(start, own.start) === 0 && sameEnd(end, own.end);
     this.foreign = isSame
       ? null
-      : `the descriptor is of another range, ${formatKeyRange({ start, end })} of namespace ${namespaceId}: this replica is ` +
-        `of ${formatKeyRange(own)} of namespace ${own.namespaceId}, and is kept aside`;
+      : `the descriptor belongs to another range, ${formatKeyRange({ start, end })} of namespace ${namespaceId}: this replica has ` +
+        `${formatKeyRange(own)} of namespace ${own.namespaceId}, and is not used`;
   }
 
   get idleUntil(): number {
     return this.replica.idleUntil;
   }
 
-  /** A client's write; answered now if it is refused, else when it is applied or its fate is unknown. */
-  write(
-    epoch: number,
-    operationBytes: Uint8Array,
-    client: ReplyTarget,
-    requestId: number,
-    now: number,
-  ): void {
-    const full = this.#whyFull(operationBytes.length);
+  /**
+   * Proposes a write of a client. A refused write is answered at once. Others are answered when they are applied, or
+   * when their outcome is unknown.
+   */
+  write(request: WriteToRange, client: ReplyTarget, requestId: number, now: number): void {
+    const bytes = request.operation.length;
+    const full = this.#whyFull(bytes);
     if (full !== null) return client.reply(requestId, this.refusal('OVERLOADED', full));
-    // What waits outlives the message that it came in, and a view would pin all of that. A large one is read from the log.
-    const isLarge = operationBytes.length >= LARGE_BYTES;
-    const payload = isLarge ? operationBytes : Buffer.from(operationBytes);
+    // A write that waits outlives the message that it came in, and a view would keep all of that message in memory. A
+    // large operation is read from the log again instead.
+    const isLarge = bytes >= LARGE_BYTES;
+    const payload = isLarge ? request.operation : Buffer.from(request.operation);
+    const operation = this.#decodeOrRefuse(payload, client, requestId);
+    if (operation === null) return;
+    const { epoch } = request;
+    const seq = this.replica.propose(epoch, ENTRY_KINDS.operation, payload, now);
+    if (typeof seq === 'string') {
+      const text = `range ${this.meta.range} takes no writes on this node now`;
+      return client.reply(requestId, this.refusal(seq, text));
+    }
+    const kept = isLarge ? null : operation;
+    this.#waiting.push({ seq, epoch, operation: kept, bytes, client, requestId });
+  }
+
+  /**
+   * Decodes the operation of a client. Null if it is malformed, or has a key outside the range: then the client has its
+   * error.
+   */
+  #decodeOrRefuse(payload: Bytes, client: ReplyTarget, requestId: number): Operation | null {
     let operation: Operation;
     try {
       operation = decodeOperation(payload);
     } catch (error) {
       const fault = error instanceof RangekeeperError ? error.message : String(error);
-      return client.reply(requestId, this.refusal('INVALID_ARGUMENT', fault));
+      client.reply(requestId, this.refusal('INVALID_ARGUMENT', fault));
+      return null;
     }
-    if (!operation.mutations.every(({ key }) => contains(this.meta, key))) {
-      return client.reply(requestId, this.refusal('WRONG_RANGE', 'a key of the write is outside the range'));
-    }
-    const seq = this.replica.propose(epoch, ENTRY_KINDS.operation, payload, now);
-    if (typeof seq === 'string') {
-      const text = `range ${this.meta.range} takes no write here`;
-      return client.reply(requestId, this.refusal(seq, text));
-    }
-    const kept = isLarge ? null : operation;
-    this.#waiting.push({ seq, epoch, operation: kept, bytes: payload.length, client, requestId });
+    if (operation.mutations.every(({ key }) => contains(this.meta, key))) return operation;
+    client.reply(requestId, this.refusal('WRONG_RANGE', 'a key of the write is outside the range'));
+    return null;
   }
 
-  /** What has no room for a write of so many bytes: asked before anything is done for it. */
+  /**
+   * Why there is no room for a write of `bytes` bytes. Null if there is. It is asked before any work is done for the
+   * write.
+   */
   #whyFull(bytes: number): string | null {
     if (this.#waiting.bytes + bytes > this.#waitingBytesMax) return 'too much waits to commit';
     if (this.#waitingOnNode.all + bytes > this.#waitingOnNodeMax)
@@ -194,7 +216,7 @@ export class RangeHost implements TickTarget {
     return null;
   }
 
-  /** An error that carries the newest descriptor known here, where the asker should look at it. */
+  /** An error reply. It has the newest descriptor known here, if that helps the client. */
   refusal(code: ErrorCode, message: string): ErrorReply {
     const { image } = this.replica;
     const helps =
@@ -206,8 +228,9 @@ export class RangeHost implements TickTarget {
   }
 
   /**
-   * Steps 2 and 3 of a Ready: applies what is committed, then answers (R4); what is lost ends UNKNOWN (R5). A follower
-   * applies some `bytesMax` and is `hasBacklog` then; an owner, or one that was owner just now, has clients that wait.
+   * Steps 2 and 3 of a Ready: applies what is committed, then answers clients (R4). Writes that are lost end with
+   * OUTCOME_UNKNOWN (R5). A follower applies about `bytesMax` bytes, and then has a backlog. An owner, or a replica
+   * that has just lost ownership, applies everything, because clients wait.
    * @returns the bytes applied as a follower
    */
   applyReady(ready: Ready, now: number, bytesMax: number): number {
@@ -219,7 +242,7 @@ export class RangeHost implements TickTarget {
     return follows ? bytes : 0;
   }
 
-  /** There is more to apply than this follower did in the last turn, and room for it. */
+  /** Whether this follower has more to apply than it did in the last turn, and may apply it now. */
   get hasBacklog(): boolean {
     const { isVoid, commitSeq } = this.replica;
     return !isVoid && this.#appliedSeq < commitSeq && !this.#storage.saturated;
@@ -227,18 +250,21 @@ export class RangeHost implements TickTarget {
 
   #failWaiting(): void {
     for (const { client, requestId } of this.#waiting.takeAll()) {
-      const text = `the owner of range ${this.meta.range} changed while the write was under way`;
+      const text = `the owner of range ${this.meta.range} changed while the write was in progress`;
       client.reply(requestId, replyFromError(new Failure('OUTCOME_UNKNOWN', text)));
     }
   }
 
-  /** A snapshot was installed: its rows are the state now, and these the client sessions. */
+  /** A snapshot was installed: takes over its position and client sessions. */
   installed(seq: Seq, sessions: DecodedSessions): void {
     this.#appliedSeq = seq;
     this.#sessions.replace(sessions);
   }
 
-  /** A follower stops while its state store is behind, and goes on with a later turn; an owner takes no new writes then. */
+  /**
+   * Applies entries through `commitSeq`. A follower stops while the state store is behind, and continues in a later
+   * turn. An owner takes no new writes then.
+   */
   #applyThrough(commitSeq: Seq, now: number, bytesMax: number): number {
     const from = this.#appliedSeq;
     let bytes = 0;
@@ -250,7 +276,7 @@ export class RangeHost implements TickTarget {
     return bytes;
   }
 
-  /** The next entry, where a client waits for it: it is at hand as it was decoded when it came. */
+  /** Applies the next entry, if a client waits for it: then it is already decoded. */
   #applyWaiting(): boolean {
     const seq = this.#appliedSeq + 1;
     const epoch = this.replica.epochAt(seq);
@@ -268,7 +294,7 @@ export class RangeHost implements TickTarget {
     return decodeOperation(entry.payload);
   }
 
-  /** Some of the next entries, one at least; gives what they cost, bytes. */
+  /** Applies some of the next entries, at least one. Returns their cost in bytes. */
   #applyLogged(commitSeq: Seq, bytesMax: number): number {
     const entries = this.#log.read(this.#appliedSeq + 1, APPLY_BYTES);
     assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
@@ -291,23 +317,26 @@ export class RangeHost implements TickTarget {
     if (entry.kind === ENTRY_KINDS.check) this.#checks.checkApplied(this, position);
   }
 
-  /** R13, R14: what the write is answered, which it may have been before; then nothing happens again. */
+  /**
+   * R13, R14: applies an operation and returns its answer. If the operation was applied before, the answer is that of
+   * the first time and nothing changes.
+   */
   #applyOperation(operation: Operation, position: Position): WriteAnswer | 'forgotten' {
     const { range, namespaceId } = this.meta;
-    const verdict = this.#sessions.lookUp(operation);
-    if (verdict !== 'new') {
+    const known = this.#sessions.lookUp(operation);
+    if (known !== 'new') {
       this.#storage.apply(range, position, []);
-      return verdict;
+      return known;
     }
     const { outcome, changes } = applyOperation(this.#storage, namespaceId, operation);
     const answer = answerOf(outcome, position);
-    // Before the rows: a batch may be cut with them.
+    // This comes before `apply`, which may cut a batch: it must have the session too.
     this.#sessions.record(operation, position.seq, answer);
     this.#storage.apply(range, position, changes);
     return answer;
   }
 
-  /** R14: a conflict too is told only now, after commit. */
+  /** R14: a conflict too is reported only now, after the commit. */
   #reply({ client, requestId, seq }: WaitingWrite, answer: WriteAnswer | 'forgotten'): void {
     if (answer === 'forgotten') {
       const text = `range ${this.meta.range} has forgotten this client`;
@@ -320,7 +349,8 @@ export class RangeHost implements TickTarget {
       client.reply(requestId, { kind: 'write-reply', revision, epoch, deleted });
       return;
     }
-    // Answered again, it is as good as decided here: the range's state at `seq` is no older than where it was decided.
+    // `seq` is this entry, even if the answer is a repeated one: the state at `seq` is no older than the one that
+    // decided it.
     const error = new Failure('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
     client.reply(requestId, replyFromError(error));
   }

@@ -1,10 +1,10 @@
-// The clients of a range that wait for their writes, in the order of the log: appended at the end, answered from the
-// front as entries are applied.
+// The writes of a range whose clients wait for an answer, in log order. They are appended at the end, and answered from
+// the front as entries are applied.
 
 import type { Epoch, Seq } from '../../common/model/ids.ts';
 import type { Operation, ReplyBody } from '../../common/wire/messages.ts';
 
-/** Where an answer goes (common/net/channel.ts). */
+/** Where the reply to a request is sent (common/net/channel.ts). */
 export interface ReplyTarget {
   reply(id: number, body: ReplyBody): void;
 }
@@ -12,9 +12,9 @@ export interface ReplyTarget {
 export interface WaitingWrite {
   readonly seq: Seq;
   readonly epoch: Epoch;
-  /** As decoded when it came, so that it is not decoded again to be applied; null: to be read from the log. */
+  /** The decoded operation, so that it is not decoded again to be applied. Null: read it from the log. */
   readonly operation: Operation | null;
-  /** Of the encoded operation. */
+  /** Bytes of the encoded operation. */
   readonly bytes: number;
   readonly client: ReplyTarget;
   readonly requestId: number;
@@ -28,9 +28,9 @@ export class WaitingBytes {
 const SLOTS_MIN = 64;
 
 export class WaitingWrites {
-  /** A ring, whose slots are emptied as writes are taken: nothing that was answered stays alive. */
+  /** A ring buffer. A slot is emptied when its write is taken, so that answered writes can be garbage-collected. */
   #ring: (WaitingWrite | null)[] = slots(SLOTS_MIN);
-  /** Writes in [front, end), counted from the first one ever. */
+  /** The writes in [front, end) wait. They are counted from the first one ever. */
   #front = 0;
   #end = 0;
   #bytes = 0;
@@ -40,19 +40,19 @@ export class WaitingWrites {
     this.#node = node;
   }
 
-  /** Encoded operations that wait, together. */
+  /** Bytes of the encoded operations that wait in this range. */
   get bytes(): number {
     return this.#bytes;
   }
 
   push(write: WaitingWrite): void {
-    if (this.#end - this.#front === this.#ring.length) this.#widen();
+    if (this.#end - this.#front === this.#ring.length) this.#grow();
     this.#ring[this.#end++ & (this.#ring.length - 1)] = write;
     this.#bytes += write.bytes;
     this.#node.all += write.bytes;
   }
 
-  /** The write at `seq` of `epoch`, if somebody waits for it; those before it have been answered or are lost. */
+  /** Removes and returns the write at `seq` of `epoch`, if it is the first one that waits. Null otherwise. */
   take(epoch: Epoch, seq: Seq): WaitingWrite | null {
     const at = this.#front & (this.#ring.length - 1);
     const first = this.#ring[at] ?? null;
@@ -64,7 +64,7 @@ export class WaitingWrites {
     return first;
   }
 
-  /** All that still wait. */
+  /** Removes and returns all writes. */
   takeAll(): readonly WaitingWrite[] {
     const rest = this.#all();
     this.#ring = slots(SLOTS_MIN);
@@ -84,7 +84,7 @@ export class WaitingWrites {
     return all;
   }
 
-  #widen(): void {
+  #grow(): void {
     const all = this.#all();
     this.#ring = [...all, ...slots(this.#ring.length)];
     this.#front = 0;

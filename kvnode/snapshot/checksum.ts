@@ -1,10 +1,10 @@
-// The checksum that runs over a snapshot, chunk after chunk: of each row's key, value and revision, then of the client
+// The running checksum of a snapshot, over all of its chunks: key, value and revision of each row, then the client
 // sessions. CRC-32C.
 
 import { crc32c } from '../storage/crc32c.ts';
 import type { Row, SessionRow } from '../storage/storage.ts';
 
-/** Goes on from `checksum`, 0 at the start. */
+/** The checksum of `rows`, continued from `checksum` (0 at the start). */
 export function rowsChecksum(rows: readonly Row[], checksum: number): number {
   const revision = new Uint8Array(8);
   const view = new DataView(revision.buffer);

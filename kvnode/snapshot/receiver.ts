@@ -1,8 +1,10 @@
-// Takes a snapshot in: chunk after chunk in order, each answered when its rows are with the state store, the last one
-// when everything is durable. A few chunks wait meanwhile, as many as the sender has on their way. A chunk that comes again
-// is answered again; a new snapshot starts over; one from an owner that is over is refused (R3). The replica is void in between.
-// A snapshot that contradicts itself, or is of other keys than the replica's, is refused as well: nothing that another
-// node sends may reach the rows of other ranges, or end this process.
+// Receives snapshots and installs them. The chunks of a snapshot are installed in order. Each is acknowledged when its
+// rows are with the state store, the last one when everything is durable. As many chunks wait as the sender has in
+// flight. A repeated chunk is acknowledged again. A new snapshot starts over. A snapshot of an owner whose epoch is
+// over is refused (R3). The replica is void from the first chunk until the last one is installed.
+//
+// A snapshot that contradicts itself, or has other keys than the replica, is refused too. Nothing that another node
+// sends may reach the rows of other ranges, or end this process.
 
 import { AssertionError } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes, emptyBytes, equalBytes } from '../../common/base/bytes.ts';
@@ -11,7 +13,7 @@ import type { Logger } from '../../common/base/log.ts';
 import { comparePositions, type NodeId, type Position, type RangeId } from '../../common/model/ids.ts';
 import { compareEnds } from '../../common/model/key-range.ts';
 import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../../common/wire/messages.ts';
-import { decodeSessions } from '../range/dedupe/client-sessions.ts';
+import { type DecodedSessions, decodeSessions } from '../range/dedupe/client-sessions.ts';
 import type { RangeHost } from '../range/range-host.ts';
 import type { SnapshotWriter, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
@@ -19,18 +21,18 @@ import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 interface IncomingSnapshot {
   readonly snapshot: number;
   readonly from: NodeId;
-  /** As the first chunk has it; all others must have the same. */
+  /** The position in the first chunk. All other chunks must have the same. */
   readonly position: Position;
-  /** Of the newest row. */
+  /** The key of the last row so far. */
   lastKey: Bytes;
-  /** Chunks below are with the state store. */
+  /** Chunks below this index are with the state store. */
   nextIndex: number;
-  /** Chunks below have come. */
+  /** Chunks below this index were received. */
   received: number;
   checksum: number;
-  /** Null until the void record is durable. */
+  /** Null until the replica is void on the disk. */
   writer: SnapshotWriter | null;
-  /** Ends when all that has come is received in. */
+  /** Resolves when all received chunks are installed. */
   work: Promise<void>;
 }
 
@@ -39,9 +41,11 @@ export interface SnapshotReceiverOptions {
   readonly logger: Logger;
   readonly storage: Storage;
   send(to: NodeId, body: OneWayBody): boolean;
-  /** A snapshot was installed: the replica has something to say again. */
+  /** Called when the replica may have something to send. */
   touched(host: RangeHost): void;
 }
+
+const REFUSED: Partial<SnapshotAck> = { refused: true };
 
 export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
@@ -56,27 +60,18 @@ export class SnapshotReceiver {
     const fault = spanFault(host, chunk);
     if (fault !== null) return this.#refuse(from, chunk, fault);
     let incoming = this.#incoming.get(chunk.range);
-    const other = incoming?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
-    // Nothing begins or ends while something is being received in: its sender repeats it.
-    if (other && incoming !== undefined && incoming.nextIndex < incoming.received) return;
+    const isOther = incoming?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
+    // No snapshot begins or ends while chunks are being installed. The sender repeats the chunk.
+    if (isOther && incoming !== undefined && incoming.nextIndex < incoming.received) return;
     if (incoming?.snapshot !== chunk.snapshot) {
-      if (chunk.index !== 0) return this.#acknowledge(from, chunk, { refused: true });
-      const decision = host.replica.offerSnapshot(from, chunk.epoch, chunk.position);
-      this.#options.touched(host);
-      if (decision === 'have') return this.#acknowledge(from, chunk, { installed: true });
-      if (decision === 'refuse') return this.#acknowledge(from, chunk, { refused: true });
+      const ack = this.#offer(host, from, chunk);
+      if (ack !== null) return this.#acknowledge(from, chunk, ack);
       incoming?.writer?.abandon();
-      const { snapshot } = chunk;
-      const work = Promise.resolve();
-      const { position } = chunk;
-      const counts = { nextIndex: 0, received: 0, checksum: 0 };
-      incoming = { snapshot, from, position, lastKey: emptyBytes, ...counts, writer: null, work };
-      this.#incoming.set(chunk.range, incoming);
-      host.replica.becomeVoid();
+      incoming = this.#begin(host, from, chunk);
     }
     if (chunk.epoch !== host.replica.epochSeen) {
       this.#drop(chunk.range);
-      return this.#acknowledge(from, chunk, { refused: true });
+      return this.#acknowledge(from, chunk, REFUSED);
     }
     if (chunk.index < incoming.received)
       return this.#acknowledge(from, chunk, { nextIndex: incoming.nextIndex });
@@ -87,7 +82,26 @@ export class SnapshotReceiver {
     current.work = current.work.then(() => this.#install(host, current, kept));
   }
 
-  /** The replica is being wiped, or the node stops. */
+  /** Offers the snapshot that the chunk begins to the replica. Null if it is to be installed; else what to answer. */
+  #offer(host: RangeHost, from: NodeId, chunk: SnapshotChunk): Partial<SnapshotAck> | null {
+    if (chunk.index !== 0) return REFUSED;
+    const decision = host.replica.offerSnapshot(from, chunk.epoch, chunk.position);
+    this.#options.touched(host);
+    if (decision === 'have') return { installed: true };
+    return decision === 'refuse' ? REFUSED : null;
+  }
+
+  #begin(host: RangeHost, from: NodeId, { range, snapshot, position }: SnapshotChunk): IncomingSnapshot {
+    const incoming: IncomingSnapshot = {
+      ...{ snapshot, from, position, lastKey: emptyBytes, nextIndex: 0, received: 0, checksum: 0 },
+      ...{ writer: null, work: Promise.resolve() },
+    };
+    this.#incoming.set(range, incoming);
+    host.replica.becomeVoid();
+    return incoming;
+  }
+
+  /** Called when the replica is wiped or the node stops. */
   abandon(range: RangeId): void {
     this.#drop(range);
   }
@@ -101,11 +115,7 @@ export class SnapshotReceiver {
     const { range, position, rows, clientSessions } = chunk;
     if (this.#incoming.get(range) !== incoming) return;
     try {
-      incoming.checksum = sessionsChecksum(clientSessions, rowsChecksum(rows, incoming.checksum));
-      if (incoming.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
-      checkFollows(incoming, chunk);
-      // Before anything is final: what cannot be read must not be the state of this replica.
-      const sessions = chunk.last ? decodeSessions(clientSessions, position.seq) : null;
+      const sessions = verifyChunk(incoming, chunk);
       const bounds = { start: chunk.start, end: chunk.end };
       incoming.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
       if (this.#incoming.get(range) !== incoming) return incoming.writer.abandon();
@@ -129,7 +139,7 @@ export class SnapshotReceiver {
 
   #refuse(from: NodeId, chunk: SnapshotChunk, reason: string): void {
     this.#options.logger.warn({ range: chunk.range, from, reason }, 'snapshot refused');
-    this.#acknowledge(from, chunk, { refused: true });
+    this.#acknowledge(from, chunk, REFUSED);
   }
 
   #acknowledge(to: NodeId, chunk: SnapshotChunk, what: Partial<SnapshotAck>): void {
@@ -148,26 +158,41 @@ export class SnapshotReceiver {
   }
 }
 
-/** A replica's keys are those that it was made with. */
+/** Why the chunk does not fit the keys of the replica, which never change. Null if it fits. */
 function spanFault(host: RangeHost, { start, end }: SnapshotChunk): string | null {
   const same = equalBytes(start, host.meta.start) && compareEnds(end, host.meta.end) === 0;
-  return same ? null : 'it is of other keys than this replica';
+  return same ? null : 'it has other keys than this replica';
 }
 
-/** Throws where the chunk is not of the snapshot that has begun. That its own rows rise is the codec's to check. */
+/**
+ * Verifies a chunk, before any of it is written. Returns the decoded client sessions of the last chunk; null for others.
+ * Throws if the chunk does not fit the snapshot or cannot be decoded.
+ */
+function verifyChunk(incoming: IncomingSnapshot, chunk: SnapshotChunk): DecodedSessions | null {
+  const { rows, clientSessions, position } = chunk;
+  incoming.checksum = sessionsChecksum(clientSessions, rowsChecksum(rows, incoming.checksum));
+  if (incoming.checksum !== chunk.checksum) throw new Error(`chunk ${chunk.index} has another checksum`);
+  checkFollows(incoming, chunk);
+  return chunk.last ? decodeSessions(clientSessions, position.seq) : null;
+}
+
+/**
+ * Throws if the chunk does not follow the ones before it. The codec has checked that its own rows are in ascending
+ * order.
+ */
 function checkFollows(incoming: IncomingSnapshot, { index, position, rows }: SnapshotChunk): void {
   if (comparePositions(position, incoming.position) !== 0)
-    throw new Error(`chunk ${index} is of another position`);
+    throw new Error(`chunk ${index} has another position`);
   const first = rows[0]?.key;
   if (first === undefined) return;
   if (incoming.lastKey.length > 0 && compareBytes(incoming.lastKey, first) >= 0)
-    throw new Error(`chunk ${index} goes back in the keys`);
+    throw new Error(`chunk ${index} does not follow the keys before it`);
   incoming.lastKey = copyOf(rows.at(-1)?.key ?? first);
 }
 
 /**
- * Rows are most of the message that they are views of, and keep it until the store has them; client sessions are little of it,
- * and stay.
+ * Copies the client sessions of a chunk, which are a small part of its message, since they are kept for long. The rows
+ * are most of the message; they are views of it until the store has them.
  */
 function keepChunk(chunk: SnapshotChunk): SnapshotChunk {
   const clientSessions = chunk.clientSessions.map(({ clientId, record }) => ({

@@ -1,8 +1,9 @@
-// Brings a learner that the log cannot reach up to date: the rows of one LevelDB snapshot in chunks, a few of them on their
-// way at a time, so that reading, sending and writing overlap and yet a slow receiver slows the sender; with the last one
-// the client sessions of the same moment, which are bounded. Only so many ranges are brought to one node at a time: a node
-// that lost everything asks for all of them at once; all that leaves here keeps one pace (background-rate-limiter.ts). What goes wrong
-// ends the transfer; the owner starts another one.
+// Sends snapshots to learners that the log cannot bring up to date. The rows of one snapshot of LevelDB are sent in
+// chunks. A few chunks are in flight at a time: so reading, sending and writing overlap, and a slow receiver still
+// slows the sender down. The last chunk also has the client sessions of the same moment, which are bounded. The number
+// of transfers to one node at a time is bounded, since a node that lost everything needs all of its ranges at once. All
+// transfers from this node share one pace (background-rate-limiter.ts). An error ends the transfer; the owner starts another
+// one.
 
 import { present } from '../../common/base/assert.ts';
 import type { Env } from '../../common/base/env.ts';
@@ -14,11 +15,11 @@ import { BackgroundRateLimiter, clientWork } from '../background-rate-limiter.ts
 import type { Row, SnapshotReader, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 
-/** Chunks sent and not acknowledged. */
+/** Chunks of one transfer that are sent and not acknowledged. */
 const CHUNKS_IN_FLIGHT_MAX = 4;
 /** Transfers to one node at a time. */
 const TRANSFERS_MAX = 4;
-/** Chunks are sent again after so long without an answer, ms. */
+/** Chunks are sent again after this time without an acknowledgement, ms. */
 const RESEND_MS = 1_000;
 const ATTEMPTS_MAX = 10;
 
@@ -40,15 +41,18 @@ export interface SnapshotSenderOptions {
 interface Transfer {
   readonly target: SnapshotTarget;
   readonly id: number;
-  /** Sent and not acknowledged, in order. */
+  /** Chunks that are sent and not acknowledged, in order. */
   readonly unacked: SnapshotChunk[];
-  /** Its turn has come. */
+  /** Whether it has a slot. */
   running: boolean;
-  /** When the receiver last took something in; when the turn began before that. */
+  /**
+   * When the receiver last acknowledged something new (Env.now(), ms). Before that: when the transfer began, or got its
+   * slot.
+   */
   progressAt: number;
-  /** Set by the acknowledgement that ends it. */
+  /** Set by the acknowledgement that ends the transfer. */
   outcome: 'installed' | 'refused' | null;
-  /** Something was acknowledged. */
+  /** Called at each acknowledgement. */
   onAck: () => void;
 }
 
@@ -68,38 +72,49 @@ export class SnapshotSender {
     });
   }
 
-  /** True: the target has installed it, durably. One transfer a target at a time; false at once for a second. */
+  /**
+   * Sends a snapshot of a range to a replica. True: the target has installed it durably. False: it failed, or another
+   * transfer of the range to the node is in progress.
+   */
   async transfer(target: SnapshotTarget): Promise<boolean> {
     const key = keyOf(target.range, target.node);
     if (this.#transfers.has(key)) return false;
-    const id = 1 + Math.floor(this.#options.env.random() * 2 ** 48);
-    const transfer: Transfer = {
-      target,
-      id,
-      unacked: [],
-      running: false,
-      progressAt: this.#options.env.now(),
-      outcome: null,
-      onAck: () => {},
-    };
+    const transfer = this.#newTransfer(target);
     this.#transfers.set(key, transfer);
-    const { range, node, epoch } = target;
-    await this.#acquireSlot(node);
+    await this.#acquireSlot(target.node);
     transfer.running = true;
     transfer.progressAt = this.#options.env.now();
     try {
-      const reader = await this.#options.storage.openSnapshot(range);
-      try {
-        return await this.#sendAll(transfer, reader);
-      } finally {
-        reader.close();
-      }
+      return await this.#run(transfer);
     } catch (error) {
+      const { range, node, epoch } = target;
       this.#options.logger.warn({ range, node, epoch, error: String(error) }, 'snapshot transfer failed');
       return false;
     } finally {
       this.#transfers.delete(key);
-      this.#releaseSlot(node);
+      this.#releaseSlot(target.node);
+    }
+  }
+
+  #newTransfer(target: SnapshotTarget): Transfer {
+    const { env } = this.#options;
+    return {
+      target,
+      id: 1 + Math.floor(env.random() * 2 ** 48),
+      unacked: [],
+      running: false,
+      progressAt: env.now(),
+      outcome: null,
+      onAck: () => {},
+    };
+  }
+
+  async #run(transfer: Transfer): Promise<boolean> {
+    const reader = await this.#options.storage.openSnapshot(transfer.target.range);
+    try {
+      return await this.#sendAll(transfer, reader);
+    } finally {
+      reader.close();
     }
   }
 
@@ -116,8 +131,8 @@ export class SnapshotSender {
   }
 
   /**
-   * When the node last took something of this range's snapshot in, or of another one that this one waits for; null: there is
-   * no transfer.
+   * When the node last made progress with the snapshot of this range (Env.now(), ms). While the transfer waits for a
+   * slot, progress of others to the same node counts. Null if there is no transfer.
    */
   progressAt(range: RangeId, node: NodeId): number | null {
     const transfer = this.#transfers.get(keyOf(range, node));
@@ -128,7 +143,7 @@ export class SnapshotSender {
     return newest;
   }
 
-  // ---- so many at a time -------------------------------------------------------------------------------------------
+  // ---- slots: a bounded number of transfers to one node --------------------------------------------------------------
 
   async #acquireSlot(node: NodeId): Promise<void> {
     const queue = this.#queues.get(node) ?? { running: 0, waiting: [] };
@@ -152,7 +167,7 @@ export class SnapshotSender {
     let rows = await reader.next(bytes);
     for (let index = 0; transfer.outcome === null; index++) {
       const following = rows === null ? null : await reader.next(bytes);
-      // R13: rows and answers are of one moment.
+      // R13: rows and client sessions are of one moment.
       const clientSessions = following === null ? await reader.sessions() : [];
       await this.#pace.acquire(bytesOf(rows ?? []));
       if (transfer.outcome !== null) break;
@@ -169,8 +184,8 @@ export class SnapshotSender {
   }
 
   /**
-   * Resolves when no more than `left` chunks wait, or the transfer is over; false: nothing is heard. With none left it waits for
-   * the outcome.
+   * Waits until at most `left` chunks are not acknowledged, or the transfer is over. With `left` 0 it waits for the
+   * outcome. False if the receiver does not answer.
    */
   async #acknowledged(transfer: Transfer, left: number): Promise<boolean> {
     const { env, send } = this.#options;
@@ -191,9 +206,9 @@ export class SnapshotSender {
 }
 
 interface SlotQueue {
-  /** Transfers under way. */
+  /** Running transfers. */
   running: number;
-  /** Those that wait, in order. */
+  /** Waiting transfers, in order. */
   readonly waiting: (() => void)[];
 }
 

@@ -208,9 +208,9 @@ export class NodeStorage implements Storage {
     return this.#state.saturated;
   }
 
-  scan(range: RangeId, bounds: KeyRange, options: PageRequest): Promise<ScanPage> {
+  scan(range: RangeId, bounds: KeyRange, request: PageRequest): Promise<ScanPage> {
     const replica = this.#nonVoid(range);
-    return this.#state.scan(replica.span.namespaceId, bounds, options, (page) => {
+    return this.#state.scan(replica.span.namespaceId, bounds, request, (page) => {
       if (replica.void || this.#replicas.byRange.get(range) !== replica) {
         throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} is not on this node any more`);
       }

@@ -278,7 +278,7 @@ export interface StorageState {
    * One page of `[start, end)` of the range's namespace. The caller has clipped the bounds to the range. Rejects with
    * NOT_OWNER if the replica goes away meanwhile.
    */
-  scan(range: RangeId, bounds: KeyRange, options: PageRequest): Promise<ScanPage>;
+  scan(range: RangeId, bounds: KeyRange, request: PageRequest): Promise<ScanPage>;
   /** The state right after an entry, if it is called in the turn in which that entry was applied. */
   openView(range: RangeId): ReplicaView;
   /**

@@ -16,7 +16,7 @@ function seeded(t: ExecutionContext): Rng {
 
 async function restartDamaged({ cluster }: WatchedCluster, node: NodeProcess): Promise<NodeProcess> {
   const another = await cluster.restartAsAnother(node);
-  await another.process.said('data directory damaged: set aside; this node joins as a new one, empty');
+  await another.process.said('the data directory is damaged and was set aside: this node joins as a new, empty one');
   await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
     images.every(
       ({ descriptor: { inSync, replicas } }) =>
@@ -51,7 +51,7 @@ test.serial('half a group at the end of the log is cut, and the node stays who i
   await owner.process.end('SIGKILL');
   t.log(await tearNextGroup(watched.cluster.dataOf(owner), rng));
   await watched.cluster.restart(owner);
-  await owner.process.said('cut the torn end of the log');
+  await owner.process.said('cut off the torn end of the log');
   t.is((await owner.process.said('ready')).id, owner.id);
   await watched.judge(t);
 });

@@ -59,7 +59,7 @@ test.serial('a disk that fills up under load: the others go on, and nothing is l
   await cluster.until('nothing is owned on the full disk', (images) =>
     images.every(({ descriptor }) => descriptor.owner.node !== small.id),
   );
-  await small.process.said('the disk is full: no room for more log').catch(() => {
+  await small.process.said('the disk is full: no space for the log').catch(() => {
     // The state store needed the room first: then the process stops, and says so.
     t.regex(small.process.lastWords ?? '', /^kvnode: .* cannot be written to: .*No space left.*$/);
   });

@@ -7,7 +7,7 @@ import test from 'ava';
 import { TestProcess } from '../support/processes.ts';
 import { openClient, TestCluster } from '../support/test-cluster.ts';
 
-const SET_ASIDE = 'data directory damaged: set aside; this node joins as a new one, empty';
+const SET_ASIDE = 'the data directory is damaged and was set aside: this node joins as a new, empty one';
 const KEYS = Array.from({ length: 15 }, (_, at) => `${'abcdefghijklmno'[at]}/after`);
 
 test.serial(

@@ -108,7 +108,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an acknowledgement commits': [OWNERSHIP, 'this.#state.commit(seq);'],
     'an acknowledgement commits nothing yet': [OWNERSHIP, 'if (seq <= this.#state.commitSeq) return;'],
     'a pending member counts': [OWNERSHIP, '? [...inSync, pending.node]'],
-    'writes under way at the end of an ownership are in doubt': [HOST, 'was under way`;'],
+    'writes under way at the end of an ownership are in doubt': [HOST, 'was in progress`;'],
   },
   R5: {
     'a late member is removed': [OWNERSHIP, '? `it acknowledged nothing for'],
@@ -287,7 +287,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       "return { outcome: { kind: 'conflict',",
     ],
     'a conflict is told after commit': [HOST, "new Failure('CONFLICT',"],
-    'a write that comes again changes nothing': [HOST, "if (verdict !== 'new') {"],
+    'a write that comes again changes nothing': [HOST, "if (known !== 'new') {"],
   },
   Sessions: {
     'one that nobody answers is given up': ['common/zk/session', 'this.end(`no heartbeat answered'],

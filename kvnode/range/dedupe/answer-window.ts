@@ -1,20 +1,24 @@
-// R13: the answers that one client may still ask for again, by the numbers of its writes: a ring over the numbers from
-// doneBelow on, in one typed array, since every write of every client passes here. It grows and shrinks with the span.
+// R13: the answers that one client may still ask for again, by the numbers of its writes. They are in a ring buffer
+// over the numbers from doneBelow on: one typed array, since every write of every client passes here. It grows and
+// shrinks with the span of the numbers. Index reads here are cast, not checked: these loops are hot.
 
 import { assert } from '../../../common/base/assert.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import type { Epoch, Seq } from '../../../common/model/ids.ts';
 
-/** What a write's client is told, whenever it asks. */
+/** The answer to a write, however often its client asks. */
 export type WriteAnswer =
-  /** `epoch`: that of the entry which did it. `deleted`: keys that existed and are gone. */
+  /**
+   * `epoch`: of the entry that applied it. `revision`: its seq. `deleted`: the number of keys that existed and were
+   * deleted.
+   */
   | { readonly kind: 'written'; readonly epoch: Epoch; readonly revision: Seq; readonly deleted: number }
   /** `revision`: of the key whose condition did not hold. */
   | { readonly kind: 'conflict'; readonly revision: Seq };
 
 const EPOCH = 0;
 const REVISION = 1;
-/** 0: no answer; 1: conflict; above: written, with that many keys deleted and 2. */
+/** 0: no answer. 1: conflict. From 2 on: written, with (outcome - 2) keys deleted. */
 const OUTCOME = 2;
 const WIDTH = 3;
 
@@ -26,11 +30,11 @@ const SLOTS_MIN = 4;
 
 export class AnswerWindow {
   #slots = new Float64Array(SLOTS_MIN * WIDTH);
-  /** A power of two less one. */
+  /** A power of two minus one. */
   #mask = SLOTS_MIN - 1;
   #from: number;
   #end: number;
-  /** Numbers forgotten since the slots were last of use. */
+  /** How many calls of dropBelow in a row have found the ring nearly empty. */
   #spare = 0;
 
   constructor(doneBelow: number) {
@@ -38,12 +42,12 @@ export class AnswerWindow {
     this.#end = doneBelow;
   }
 
-  /** No answer below is kept. */
+  /** The window has no answers below this number. */
   get doneBelow(): number {
     return this.#from;
   }
 
-  /** Numbers from doneBelow through the highest with an answer. */
+  /** How many numbers there are from doneBelow through the highest one with an answer. */
   get span(): number {
     return this.#end - this.#from;
   }
@@ -75,14 +79,15 @@ export class AnswerWindow {
     this.#slots[at + OUTCOME] = written ? WRITTEN + answer.deleted : CONFLICT;
   }
 
-  /** The client will never ask for these again. */
+  /** Drops the answers below `doneBelow`: the client will not ask for them again. */
   dropBelow(doneBelow: number): void {
     if (doneBelow <= this.#from) return;
     const end = Math.min(doneBelow, this.#end);
     for (let number = this.#from; number < end; number++) {
       this.#slots[(number & this.#mask) * WIDTH + OUTCOME] = NONE;
     }
-    // A client that sends many at once and waits for all comes here with few left, over and over: that is no reason yet.
+    // A client that sends many writes at once and waits for all of them has a short span again and again. That is no
+    // reason to shrink yet.
     this.#spare = this.span * 8 > this.#mask ? 0 : this.#spare + 1;
     this.#from = doneBelow;
     this.#end = Math.max(doneBelow, this.#end);
@@ -91,7 +96,7 @@ export class AnswerWindow {
     this.#resize((this.#mask + 1) / 2);
   }
 
-  /** In order of numbers. */
+  /** The answers, in order of their numbers. */
   *entries(): Generator<readonly [number, WriteAnswer]> {
     for (let number = this.#from; number < this.#end; number++) {
       const answer = this.get(number);

@@ -1,12 +1,15 @@
-// R13: which writes of which clients a range has applied, and what they were told. Part of the replicated state: asked and
-// changed only as entries are applied, so every replica decides alike, by entries and never by a clock; written with the
-// rows in one batch, and carried in snapshots. A client that sends a write again gets the answer of the first time.
+// R13: which writes of which clients a range has applied, and how they were answered. A client that sends a write again
+// gets the answer of the first time.
 //
-// The table is bounded, so clients are forgotten: the one with the lowest last seq first, and `evictedThrough` remembers
-// how far. A write whose number has no answer is new only if the table cannot have forgotten one: if its `base`, a seq of
-// the range that its client knew before it first sent the write, is not below what was forgotten when this client's
-// session began (its floor). The floor stays with the session, because a forgotten client that comes back with a newer
-// write is known again while its older ones stay forgotten.
+// The table is part of the replicated state. It is read and changed only as entries are applied, so every replica
+// decides the same: by entries and never by a clock. It is written in one batch with the rows, and snapshots have it.
+//
+// The table is bounded, so clients are evicted: the one with the lowest last seq first. `evictedThrough` is the highest
+// last seq of an evicted client. A write whose number has no answer is new only if the table cannot have evicted its
+// answer. Its `base` is a seq of the range that its client knew before it first sent the write. The `floor` of a
+// session is `evictedThrough` at the time when the session began. The write is new if its base is not below the floor.
+// The floor stays with the session: an evicted client that comes back with a newer write is known again, but its older
+// writes stay forgotten.
 
 import { assert } from '../../../common/base/assert.ts';
 import { type Bytes, emptyBytes, equalBytes } from '../../../common/base/bytes.ts';
@@ -24,22 +27,22 @@ import {
   encodeTable,
 } from './session-record.ts';
 
-/** All replicas must have the same ones. */
+/** The limits of the table. All replicas must have the same ones. */
 export type SessionLimits = Pick<ReplicationConfig, 'clientSessionsMax' | 'clientAnswersMax'>;
 
-/** `new`: to be applied. `forgotten`: nobody can say whether it was, so it is not. */
+/** `new`: apply the write. `forgotten`: it may have been applied and evicted, so it is not applied. */
 export type DedupeResult = WriteAnswer | 'new' | 'forgotten';
 
-/** Of an operation: who sends it again, and what it knew. */
+/** The fields of an operation that identify the write. */
 export type WriteId = Pick<Operation, 'clientId' | 'number' | 'doneBelow' | 'base'>;
 
-/** A whole table as it was read. */
+/** A decoded table. */
 export interface DecodedSessions {
   readonly evictedThrough: Seq;
   readonly sessions: readonly ClientSession[];
 }
 
-/** Throws RangeError where the rows are not a table of the entries through `seq`. */
+/** Decodes the rows of a table. Throws RangeError if they are not a table of the entries through `seq`. */
 export function decodeSessions(rows: readonly SessionRow[], seq: Seq): DecodedSessions {
   const known = new ClientIndex<ClientSession>();
   let evictedThrough = 0;
@@ -62,10 +65,10 @@ export class ClientSessions implements SessionTable {
   readonly #sessions = new ClientIndex<ClientSession>();
   #evictedThrough: Seq = 0;
   #answers = 0;
-  /** The last one asked for: mostly the next one as well. */
+  /** The session that was looked up last. It is often needed again. */
   #recent: ClientSession | null = null;
   #changed: ClientSession[] = [];
-  /** Forgotten since the changes were taken the last time. */
+  /** Sessions that were evicted since the last `takeChanges`. */
   #evicted: ClientSession[] = [];
 
   constructor(bounds: SessionLimits) {
@@ -76,7 +79,7 @@ export class ClientSessions implements SessionTable {
     return this.#sessions.size;
   }
 
-  /** The highest last seq of a client that was forgotten. */
+  /** The highest last seq of an evicted client. */
   get evictedThrough(): Seq {
     return this.#evictedThrough;
   }
@@ -89,7 +92,7 @@ export class ClientSessions implements SessionTable {
     return number < session.window.doneBelow || base < session.floor ? 'forgotten' : 'new';
   }
 
-  /** Remembers the answer of a write that was new and has been applied at `seq`. */
+  /** Records the answer of a new write that was applied at `seq`. */
   record({ clientId, number, doneBelow }: WriteId, seq: Seq, answer: WriteAnswer): void {
     const session = this.#find(clientId) ?? this.#begin(clientId, doneBelow);
     const { window } = session;
@@ -109,7 +112,7 @@ export class ClientSessions implements SessionTable {
   takeChanges(): readonly SessionChange[] {
     const changes: SessionChange[] = [];
     if (this.#evicted.length > 0) changes.push(this.#tableRow());
-    // A client that was forgotten and is known again has a newer row, which comes after.
+    // A client that was evicted and came back also has a new row. That row comes later.
     for (const { clientId } of this.#evicted) changes.push({ clientId, record: null });
     for (const session of this.#changed) {
       if (session.changed) changes.push(rowOf(session));
@@ -120,17 +123,17 @@ export class ClientSessions implements SessionTable {
     return changes;
   }
 
-  /** The whole table. */
+  /** All rows of the table. */
   rows(): readonly SessionRow[] {
     return [this.#tableRow(), ...[...this.#sessions.values()].map(rowOf)];
   }
 
-  /** Takes the place of all that was here. Throws RangeError where a row is not what {@link rows} gives. */
+  /** Replaces the content of the table. Throws RangeError if the rows are not such as {@link rows} returns. */
   load(rows: readonly SessionRow[]): void {
     this.replace(decodeSessions(rows, Number.MAX_SAFE_INTEGER));
   }
 
-  /** Takes the place of all that was here. */
+  /** Replaces the content of the table. */
   replace({ evictedThrough, sessions }: DecodedSessions): void {
     this.#sessions.clear();
     this.#evictedThrough = evictedThrough;
@@ -154,7 +157,7 @@ export class ClientSessions implements SessionTable {
 
   #begin(clientId: Bytes, doneBelow: number): ClientSession {
     const session: ClientSession = {
-      // The operation's is a view into the entry.
+      // A copy, because the id of the operation is a view into the entry.
       clientId: copyOf(clientId),
       floor: this.#evictedThrough,
       window: new AnswerWindow(doneBelow),
@@ -166,7 +169,7 @@ export class ClientSessions implements SessionTable {
     return session;
   }
 
-  /** Rare: once for each client beyond the bound, so looking at all of them does not matter. */
+  /** Evicts one client. This is rare, so a search through all clients does no harm. */
   #evict(): void {
     let oldest: ClientSession | null = null;
     for (const session of this.#sessions.values()) {

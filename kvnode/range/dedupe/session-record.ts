@@ -1,9 +1,12 @@
-// The bytes of R13's table, one record a client, as the state store and snapshots keep it. Integers are varints.
+// The bytes of the client-session table (R13): one record for each client, as the state store and snapshots have it.
+// Integers are varints.
 //
 //   table    := evictedThrough
 //   session  := lastSeq floor doneBelow answer*
-//   answer   := step outcome age epoch?      step: from the number before, the first from doneBelow; age: lastSeq less
-//               the revision; outcome 0: conflict, else written, that many keys deleted and one, with the epoch
+//   answer   := step outcome age epoch?
+//               step: from the number of the answer before it; the first one from doneBelow
+//               outcome: 0: conflict; else written, with (outcome - 1) keys deleted, and an epoch
+//               age: lastSeq minus the revision
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { LIMITS } from '../../../common/model/config.ts';
@@ -13,15 +16,15 @@ import { AnswerWindow, type WriteAnswer } from './answer-window.ts';
 
 const CONFLICT = 0;
 
-/** One client as a range knows it. */
+/** The session of one client with a range. */
 export interface ClientSession {
   readonly clientId: Bytes;
-  /** A number without an answer is new only from this base on. */
+  /** A number without an answer is new only if the base of its write is at or above this seq. */
   readonly floor: Seq;
   readonly window: AnswerWindow;
-  /** Of its newest entry that counted. */
+  /** The seq of its newest applied write. */
   lastSeq: Seq;
-  /** Since the changes were taken the last time. */
+  /** Whether it has changed since the last `takeChanges`. */
   changed: boolean;
 }
 
@@ -51,7 +54,7 @@ export function encodeSession({ lastSeq, floor, window }: ClientSession): Bytes 
   return writer.written();
 }
 
-/** Throws RangeError where the record is not what {@link encodeSession} gives. */
+/** Throws RangeError if the record is not one that {@link encodeSession} returns. */
 export function decodeSession(clientId: Bytes, record: Bytes): ClientSession {
   const reader = new Reader(record);
   const lastSeq = reader.integer();

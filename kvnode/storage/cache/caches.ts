@@ -1,15 +1,15 @@
-// What is kept in memory of the state store, by key and in the order of keys, within one bound. The one gives way to the other
-// that was of less use lately, a byte for a byte: after a load of gets a scan finds its rows in memory, and the other way
-// round, while a scan of what nobody reads again takes little from the gets beside it.
+// The caches of the state store: rows by key, and leaves of rows in key order for scans. They share one bound in bytes.
+// The one with fewer recent hits per byte shrinks first. So a scan after many gets finds space, and the other way
+// round, while a scan of rows that are not read again takes little from the gets.
 
 import { LeafCache } from './leaf-cache.ts';
 import { RowCache } from './row-cache.ts';
 
-/** Each may keep so much of the bound in any case, to show what it is good for. */
+/** The share of the bound that each may always keep, so that it can earn hits. */
 const SHARE_MIN = 1 / 8;
-/** A leaf read from the store costs as much as so many rows read by key. */
+/** Reading a leaf from the store costs as much as reading this many rows by key. */
 const LEAF_HIT_WEIGHT = 8;
-/** Uses are weighed anew after so many of them; what was before counts half. */
+/** After this many hits the scores are updated. Older hits count half then. */
 const DECAY_AFTER = 10_000;
 
 export class Caches {
@@ -19,7 +19,7 @@ export class Caches {
   readonly #rowsUse: RecentUse;
   readonly #leavesUse: RecentUse;
 
-  /** @param bytesMax of both together; 0: nothing is kept */
+  /** @param bytesMax of both together, bytes; 0: nothing is cached */
   constructor(bytesMax: number) {
     this.#bytesMax = bytesMax;
     const onGrown = (): void => this.#enforceLimit();
@@ -42,7 +42,7 @@ export class Caches {
     }
   }
 
-  /** Where neither is of more use, the larger one. */
+  /** Whether rows are dropped rather than leaves. If the scores are equal, the larger cache shrinks. */
   #shouldDropRows(): boolean {
     const { rows, leaves } = this;
     if (this.#rowsUse.recent + this.#leavesUse.recent >= DECAY_AFTER) {
@@ -57,20 +57,20 @@ export class Caches {
   }
 }
 
-/** What one of the two was good for lately. */
+/** The recent hits of one cache. */
 class RecentUse {
   readonly #cache: RowCache | LeafCache;
   readonly #hitWeight: number;
   #hitsBefore = 0;
   #score = 0;
 
-  /** @param hitWeight of one hit */
+  /** @param hitWeight how much one hit counts */
   constructor(cache: RowCache | LeafCache, hitWeight: number) {
     this.#cache = cache;
     this.#hitWeight = hitWeight;
   }
 
-  /** Since the last `decay`. */
+  /** Weighted hits since the last `decay`. */
   get recent(): number {
     return (this.#cache.hits - this.#hitsBefore) * this.#hitWeight;
   }

@@ -1,10 +1,13 @@
-// What scans have read of the store, in memory, so that reading it again costs a copy: leaves, each of which has every row of
-// a stretch of keys, encoded as an answer carries them (row-block.ts). Leaves of one namespace do not overlap; what lies between two is
-// not known. When there are too many bytes those go that no scan has used since it was last looked at them.
+// The cache of rows that scans have read. It consists of leaves. A leaf has every row of an interval of keys, encoded
+// as an answer carries them (row-block.ts). The leaves of one namespace do not overlap; nothing is known of the keys
+// between two leaves. Eviction uses the CLOCK algorithm: a leaf goes if no scan has used it since the clock hand passed
+// it last.
 //
-// It tells what the store holds now, or will once the batch being filled is written: whoever changes a row in the store
-// tells it, or clears it. A leaf that is changed often and read no more is dropped: a scan pays for it again, not every
-// write.
+// The cache has what the store holds, or will hold once the batch that is being filled is written. So whoever changes a
+// row in the store must update the cache or clear it. A leaf that is updated often and not read is dropped: then one
+// scan pays for it, and not every write.
+//
+// Index reads here are cast, not checked: these loops are hot.
 
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
@@ -13,14 +16,14 @@ import type { KeyText } from '../rows/key-text.ts';
 import type { RowBlock } from '../state/row-block.ts';
 import type { Row } from '../storage.ts';
 
-/** About how many bytes a leaf begins with. */
+/** Bytes of a new leaf, about. */
 export const LEAF_BYTES = 8 * 1024;
-/** A larger one is not kept. */
+/** A larger leaf is dropped. */
 const LEAF_BYTES_MAX = 64 * 1024;
-/** What a leaf costs beside its rows, roughly. */
+/** Memory of a leaf beside its rows, bytes, about. */
 const LEAF_OVERHEAD_BYTES = 500;
-/** Changes that a leaf takes without being read. */
-const CHANGES_MAX = 8;
+/** A leaf is dropped after more updates than this without a read. */
+const UPDATES_MAX = 8;
 
 export interface Leaf extends RowBlock {
   readonly start: KeyText;
@@ -32,11 +35,11 @@ class CachedLeaf implements Leaf {
   rows: Bytes;
   count: number;
   bytes: number;
-  /** Since it was last looked at for that. */
+  /** Whether a scan has used it since the clock hand passed it last. */
   used = false;
   dropped = false;
-  /** Since it was read. */
-  changes = 0;
+  /** Updates since it was last read. */
+  updates = 0;
 
   constructor({ start, end, rows, count, bytes }: Leaf) {
     this.start = start;
@@ -50,15 +53,15 @@ class CachedLeaf implements Leaf {
     return this.rows.length + this.start.length + LEAF_OVERHEAD_BYTES;
   }
 
-  /** The row is so now, or gone where it is null. */
-  change(key: Bytes, row: Row | null): void {
+  /** Sets the row of `key`. Null: there is none. */
+  setRow(key: Bytes, row: Row | null): void {
     const walk = new RowWalk(this.rows);
     let order = -1;
     while (order < 0 && walk.next()) order = walk.compareKey(key);
     const from = order < 0 ? this.rows.length : walk.at;
     const to = order === 0 ? walk.end : from;
     const length = row === null ? 0 : encodedRowSize(key.length, row.value.length, row.revision);
-    // Other memory: pages that are being answered are views of this.
+    // A new buffer, because pages that are being sent are views of the old one.
     const rows = Buffer.allocUnsafeSlow(this.rows.length - (to - from) + length);
     rows.set(this.rows.subarray(0, from));
     rows.set(this.rows.subarray(to), from + length);
@@ -74,7 +77,7 @@ class CachedLeaf implements Leaf {
   }
 }
 
-/** The leaves of a namespace in order; some of them dropped. */
+/** The leaves of a namespace, in key order. Some of them are dropped. */
 interface NamespaceLeaves {
   leaves: CachedLeaf[];
   dropped: number;
@@ -85,7 +88,7 @@ export class LeafCache {
   readonly #onGrown: () => void;
   readonly #byNamespace = new Map<NamespaceId, NamespaceLeaves>();
   readonly #all = new Map<CachedLeaf, NamespaceLeaves>();
-  /** Where it goes on to look for leaves that are not used. */
+  /** The clock hand. */
   #hand = this.#all.entries();
   #bytes = 0;
   #generation = 0;
@@ -93,8 +96,8 @@ export class LeafCache {
   #misses = 0;
 
   /**
-   * @param bytesMax of leaves; 0: nothing is kept
-   * @param onGrown told when there may be more bytes than before
+   * @param bytesMax of all leaves, bytes; 0: nothing is cached
+   * @param onGrown called when there may be more bytes than before
    */
   constructor(bytesMax: number, onGrown: () => void = () => {}) {
     this.#onGrown = onGrown;
@@ -117,12 +120,12 @@ export class LeafCache {
     return this.#all.size === 0;
   }
 
-  /** Another one after each `clear`: what was read before one is not to be added after it. */
+  /** It changes with each `clear`. What was read from the store before a `clear` must not be added after it. */
   get generation(): number {
     return this.#generation;
   }
 
-  /** The leaf that this key is in. Its fields are to be read at once. */
+  /** The leaf that has this key. Its fields must be read before the next call. */
   find(namespaceId: NamespaceId, key: KeyText): Leaf | undefined {
     const leaf = this.#leafOf(namespaceId, key);
     if (leaf === undefined) {
@@ -131,11 +134,11 @@ export class LeafCache {
     }
     this.#hits++;
     leaf.used = true;
-    leaf.changes = 0;
+    leaf.updates = 0;
     return leaf;
   }
 
-  /** Where the next leaf begins behind a key that is in none; null: there is none. */
+  /** The start of the next leaf after a key that is in none. Null if there is none. */
   nextStart(namespaceId: NamespaceId, key: KeyText): KeyText | null {
     const leaves = this.#byNamespace.get(namespaceId)?.leaves ?? [];
     for (let i = indexAfter(leaves, key); i < leaves.length; i++) {
@@ -145,7 +148,7 @@ export class LeafCache {
     return null;
   }
 
-  /** What was read: leaves in order, each beginning where the one before it ends. */
+  /** Adds leaves in key order, each of which begins where the one before it ends. */
   add(namespaceId: NamespaceId, leaves: readonly Leaf[]): void {
     const fresh = leaves.map((leaf) => new CachedLeaf(leaf));
     const [first] = fresh;
@@ -166,14 +169,14 @@ export class LeafCache {
     this.#enforceLimit();
   }
 
-  /** The store has this row now, or none where it is null. */
+  /** The store has this row now. Null: it has none under this key. */
   update(namespaceId: NamespaceId, text: KeyText, key: Bytes, row: Row | null): void {
     const leaf = this.#leafOf(namespaceId, text);
     if (leaf === undefined) return;
     this.#bytes -= leaf.size;
-    leaf.change(key, row);
+    leaf.setRow(key, row);
     this.#bytes += leaf.size;
-    if (++leaf.changes > CHANGES_MAX || leaf.size > LEAF_BYTES_MAX)
+    if (++leaf.updates > UPDATES_MAX || leaf.size > LEAF_BYTES_MAX)
       this.#drop(leaf, this.#leavesOf(namespaceId));
     this.#enforceLimit();
   }
@@ -207,7 +210,7 @@ export class LeafCache {
     this.#onGrown();
   }
 
-  /** Drops a leaf, or notes of one that was used that it has had its turn. */
+  /** Moves the clock hand by one leaf: drops it, or marks it as not used. */
   evict(): void {
     let next = this.#hand.next();
     if (next.done === true) {
@@ -220,7 +223,7 @@ export class LeafCache {
     else this.#drop(leaf, siblings);
   }
 
-  /** Its place is cleared away with others: moving all that is behind each of them would cost more than they. */
+  /** Dropped leaves are removed from the array many at a time, since each removal moves all later leaves. */
   #drop(leaf: CachedLeaf, siblings: NamespaceLeaves): void {
     if (leaf.dropped) return;
     this.#remove(leaf);
@@ -238,7 +241,8 @@ export class LeafCache {
   }
 }
 
-/** Index of the first leaf that begins behind the key. */
+
+/** Index of the first leaf that begins after `key`. */
 function indexAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
   let low = 0;
   let high = leaves.length;
@@ -250,13 +254,13 @@ function indexAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
   return low;
 }
 
-/** Index of the first leaf that begins at the key or behind it. */
+/** Index of the first leaf that begins at or after `key`. */
 function indexAtOrAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
   const index = indexAfter(leaves, key);
   return leaves[index - 1]?.start === key ? index - 1 : index;
 }
 
-/** Index of the first leaf that reaches behind the key. */
+/** Index of the first leaf that ends after `key`. */
 function indexEndingAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
   const index = indexAfter(leaves, key);
   const leaf = leaves[index - 1];

@@ -1,13 +1,14 @@
-// Rows of the state store that were read or written lately, in memory, so that reading one costs a tenth of what the store asks
-// for it. The rows stand one after the other in large pieces of memory outside the heap; a table of their addresses, eight to a
-// bucket, finds them; each key has a second bucket for when its first one is full (with four to a bucket one row in 28 had no
-// address, with eight one in 150). Beside each address is a tag, half of the key's hash, so that hardly
-// a row is looked at in vain: that is a miss of the processor's cache each. The oldest slab goes when there are too many
-// bytes, and what two full buckets have no address for is forgotten: each is only a row to be read from the store again. A small
-// row that changes is written over where it stands. With the new one at the end instead, a million keys that had been put
-// once more lost one row in ten to those of which nobody can read anything.
+// The cache of rows of the state store that were read or written lately. Rows are stored one after the other in slabs
+// outside the heap. A hash table of their addresses finds them. It has eight slots per bucket, and each key has a
+// second bucket for when the first one is full. Beside each address is a tag, half of the hash of the key, so that few
+// rows are compared in vain: each comparison costs a cache miss of the processor.
 //
-// It tells what the store holds now: whoever changes a row in the store tells it, or clears it.
+// When there are too many bytes, the oldest slab is dropped. A row for which two full buckets have no slot replaces the
+// oldest one in them. A lost row is only read from the store again. A small row that changes is overwritten in place.
+// If it were appended instead, dead versions would fill the slabs.
+//
+// The cache has what the store holds: whoever changes a row in the store must update the cache or clear it. Index reads
+// here are cast, not checked: these loops are hot.
 
 import { assert } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
@@ -16,20 +17,20 @@ import type { NamespaceId } from '../../../common/model/ids.ts';
 import { keyHash } from '../rows/key-text.ts';
 import type { Row } from '../storage.ts';
 
-/** A slab of memory is as large; one row never crosses its end. */
+/** The size of a slab. A row never crosses its end. */
 const SLAB_BYTES = 1024 * 1024;
-/** A row that is larger with its key is not kept. */
+/** A larger row, with its key, is not cached. */
 const ROW_BYTES_MAX = 128 * 1024;
-/** A value that is not larger is copied for who reads it, and may be written over. */
+/** A value up to this size is copied for the reader, so it may be overwritten. */
 const COPIED_BYTES_MAX = 256;
-/** Rows are at multiples of it, so that their addresses are small numbers. */
+/** Rows are aligned to this many bytes. */
 const ALIGNMENT = 8;
-/** The table has a slot for so many bytes. */
+/** The table has one slot per this many bytes of rows. */
 const BYTES_PER_SLOT = 128;
 const WAYS = 8;
-/** A tag is the upper half of a hash; the bucket comes from the other end. */
+/** The tag is the upper half of a hash. The bucket comes from the lower bits. */
 const TAG_SHIFT = 16;
-/** Spreads tags over buckets: keys of one first bucket have many second ones. */
+/** Spreads tags over buckets: keys of one first bucket have many second buckets. */
 const SECOND_FACTOR = 0x9e3779b1;
 
 const KEY_LENGTH = 0;
@@ -44,25 +45,25 @@ interface Slab {
 }
 
 export class RowCache {
-  /** A ring; the pieces that are kept follow each other in it. */
+  /** A ring buffer. The slabs in use follow one another in it. */
   readonly #slabs: (Slab | undefined)[];
   readonly #onGrown: () => void;
-  /** Places in bytes since the beginning, never reused; 0: none. */
+  /** Addresses of rows: offsets in bytes since the beginning, never reused. 0: the slot is empty. */
   #slots: Float64Array;
-  /** Of each slot; of an empty one it means nothing. */
+  /** The tag of each slot. Of an empty slot it means nothing. */
   readonly #tags: Uint16Array;
   readonly #mask: number;
-  /** The next row comes here. */
+  /** The address of the next row. */
   #head = ALIGNMENT;
-  /** Number of the oldest slab that is kept, counted since the beginning, and how many are kept. */
+  /** The number of the oldest slab in use, counted since the beginning, and how many are in use. */
   #oldest = 0;
   #slabCount = 0;
   #hits = 0;
   #misses = 0;
 
   /**
-   * @param bytesMax of rows; 0: nothing is kept
-   * @param onGrown told after a row for which another slab was needed
+   * @param bytesMax of all slabs, bytes; 0: nothing is cached
+   * @param onGrown called after a row that needed another slab
    */
   constructor(bytesMax: number, onGrown: () => void = () => {}) {
     this.#onGrown = onGrown;
@@ -85,7 +86,9 @@ export class RowCache {
     return this.#misses;
   }
 
-  /** The row as the store has it; undefined: not known here. The value stays as it is for who holds it. */
+  /**
+   * The row as the store has it. Undefined if it is not cached. The value does not change while the caller holds it.
+   */
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
     const slot = this.#slotOf(keyHash(key, namespaceId), namespaceId, key);
     if (slot === null) {
@@ -102,12 +105,12 @@ export class RowCache {
     return { key, value, revision: view.getFloat64(at + REVISION) };
   }
 
-  /** A row that the store has, of which nothing is known here. */
+  /** Adds a row of the store that is not cached. */
   add(namespaceId: NamespaceId, row: Row): void {
     this.#add(keyHash(row.key, namespaceId), namespaceId, row);
   }
 
-  /** The store has this row now, or none where it is null. */
+  /** The store has this row now. Null: it has none under this key. */
   update(namespaceId: NamespaceId, key: Bytes, row: Row | null): void {
     const hash = keyHash(key, namespaceId);
     const slot = this.#slotOf(hash, namespaceId, key);
@@ -118,7 +121,7 @@ export class RowCache {
     if (row !== null) this.#add(hash, namespaceId, row);
   }
 
-  /** False where it cannot be: it has no room there, or somebody may hold the value. */
+  /** False if it cannot be overwritten: the new row is larger, or a reader may hold the value. */
   #overwrite(address: number, { key, value, revision }: Row): boolean {
     const { bytes, view } = this.#slabOf(address);
     const at = address % SLAB_BYTES;
@@ -149,7 +152,7 @@ export class RowCache {
     if (this.#slabCount > countBefore) this.#onGrown();
   }
 
-  /** Forgets the rows of the oldest slab; where it is the only one, the next row begins another. */
+  /** Drops the oldest slab. If it is the only one, the next row begins another one. */
   dropOldest(): void {
     if (this.#slabCount === 0) return;
     this.#slabs[this.#oldest % this.#slabs.length] = undefined;
@@ -167,7 +170,7 @@ export class RowCache {
     this.#slabCount = 0;
   }
 
-  /** Where the address of the row is; null: nowhere. */
+  /** The slot of the row. Null if it is not cached. */
   #slotOf(hash: number, namespaceId: NamespaceId, key: Bytes): number | null {
     return (
       this.#slotIn(this.#firstBucket(hash), hash, namespaceId, key) ??
@@ -185,7 +188,7 @@ export class RowCache {
     return null;
   }
 
-  /** Its first slot. */
+  /** The first slot of the bucket. */
   #firstBucket(hash: number): number {
     return (hash & this.#mask) * WAYS;
   }
@@ -194,7 +197,10 @@ export class RowCache {
     return ((hash ^ Math.imul((hash >>> TAG_SHIFT) + 1, SECOND_FACTOR)) & this.#mask) * WAYS;
   }
 
-  /** The one for the next row: a free one, in the first bucket if there is one, or that of the oldest row of both. */
+  /**
+   * The slot for a new row: an empty one, in the first bucket if possible, or else that of the oldest row in both
+   * buckets.
+   */
   #slotFor(hash: number): number {
     const first = this.#oldestSlot(this.#firstBucket(hash));
     if ((this.#slots[first] as number) < this.#tail) return first;
@@ -202,7 +208,7 @@ export class RowCache {
     return (this.#slots[second] as number) < (this.#slots[first] as number) ? second : first;
   }
 
-  /** Of a bucket: a free one, or that of the oldest row. */
+  /** An empty slot of the bucket, or else that of the oldest row. */
   #oldestSlot(bucket: number): number {
     let oldest = bucket;
     for (let slot = bucket; slot < bucket + WAYS; slot++) {
@@ -211,7 +217,7 @@ export class RowCache {
     return oldest;
   }
 
-  /** What is below is gone. */
+  /** Rows at lower addresses are dropped. */
   get #tail(): number {
     return Math.max(ALIGNMENT, this.#oldest * SLAB_BYTES);
   }
@@ -233,7 +239,7 @@ export class RowCache {
     const number = Math.floor(address / SLAB_BYTES);
     if (number === this.#oldest + this.#slabCount) {
       if (this.#slabCount === this.#slabs.length) this.dropOldest();
-      // A new one, not the old one again: somebody may hold a value of that.
+      // A new buffer, because a reader may hold a value in the old one.
       const bytes = Buffer.allocUnsafeSlow(SLAB_BYTES);
       this.#slabs[number % this.#slabs.length] = { bytes, view: viewOf(bytes) };
       this.#slabCount++;
@@ -244,12 +250,12 @@ export class RowCache {
 
   #slabOf(address: number): Slab {
     const slab = this.#slabs[Math.floor(address / SLAB_BYTES) % this.#slabs.length];
-    assert(slab !== undefined, 'a address is in a slab');
+    assert(slab !== undefined, 'an address is in a slab');
     return slab;
   }
 }
 
-/** What a row takes, bytes. */
+/** Size of a row in a slab, bytes. */
 function sizeOf(key: Bytes, valueBytes: number): number {
   return (HEADER_BYTES + key.length + valueBytes + ALIGNMENT - 1) & -ALIGNMENT;
 }

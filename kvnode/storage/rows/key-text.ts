@@ -1,5 +1,5 @@
-// Keys in the forms in which they are looked up: as strings of one character per byte, which engines compare fastest and
-// whose order is that of unsigned bytes, and as hashes.
+// The forms of keys for lookups: strings of one character per byte, which engines compare fastest and whose order is
+// that of unsigned bytes; and hashes. Index reads here are cast, not checked: these loops are hot.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 
@@ -14,7 +14,7 @@ export function keyText(key: Bytes): KeyText {
   return scratch.toString('latin1', 0, key.length);
 }
 
-/** Index of the first of the sorted `keys` that is not below `key`. */
+/** Index of the first one of the sorted `keys` that is not below `key`. */
 export function lowerBound(keys: readonly KeyText[], key: KeyText): number {
   let low = 0;
   let high = keys.length;
@@ -29,14 +29,14 @@ export function lowerBound(keys: readonly KeyText[], key: KeyText): number {
 const FNV_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** FNV-1a, 32 bits. Anybody can make keys of one hash: whoever uses it bounds what that costs. */
+/** FNV-1a, 32 bits. Keys with equal hashes are easy to make: whoever uses it must bound the cost of collisions. */
 export function keyHash(key: Bytes, seed = 0): number {
   let hash = FNV_BASIS ^ seed;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] as number), FNV_PRIME);
   return hash ^ (hash >>> 15);
 }
 
-/** That of the key which the text is. */
+/** The hash of the key that the text stands for. */
 export function textHash(text: KeyText, seed = 0): number {
   let hash = FNV_BASIS ^ seed;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), FNV_PRIME);

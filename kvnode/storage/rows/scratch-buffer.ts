@@ -1,5 +1,5 @@
-// A row as the state store takes it, encoded in memory that serves all rows: a store copies what it is given. Valid until the
-// next row is encoded.
+// Encodes a row for the state store in a buffer that all rows share: the store copies what it is given. The encoded row
+// is valid until the next one is encoded.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { LIMITS } from '../../../common/model/config.ts';
@@ -8,13 +8,13 @@ import { putRowKey, putRowValue, ROW_PREFIX_BYTES, rowValueBytes } from '../stat
 import type { Row } from '../storage.ts';
 
 const SMALL_WINDOW_BYTES = 8 * 1024;
-/** Windows that are longer have a buffer of their own, which grows to this and is not let go of. */
+/** Longer windows have a buffer of their own. It grows to this size and is never released. */
 const LARGE_WINDOW_BYTES_MAX = LIMITS.valueBytesMax + SMALL_WINDOW_BYTES;
 
-/** Memory that is used again and again: a window is valid until the next one is taken. */
+/** A buffer that is used again and again: a window on it is valid until the next one is taken. */
 export class ScratchBuffer {
   readonly #bytes = Buffer.alloc(SMALL_WINDOW_BYTES);
-  /** One per length. */
+  /** One window per length, reused. */
   readonly #windows: Buffer[] = [];
   #long = Buffer.alloc(0);
 

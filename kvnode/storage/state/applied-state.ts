@@ -1,10 +1,10 @@
-// The applied state of all ranges: what LevelDB holds, and over it what was applied since (the overlay). A change is visible
-// from the moment it is applied; it is written behind, with many others and merged by key, in one synced batch
-// that also says through where each range is applied.
+// The applied state of all ranges: the rows in LevelDB, and over them the changes that were applied since (the
+// overlay). A change is visible as soon as it is applied. It is written behind: many changes, merged by key, in one
+// synced batch. The batch also has the applied position of each range.
 //
-// Two rules keep that honest. A batch waits until this node's own log has synced all that was logged when the overlay
-// was frozen: LevelDB never holds an entry that the log could still lose. And a scan which began before a batch was written
-// keeps the overlays from then on, so that it still finds what its cursor does not see.
+// Two rules keep this correct. First, a batch waits until this node's log has synced all that was logged when the
+// overlay was frozen. So LevelDB never holds an entry that the log could still lose. Second, a scan that began before a
+// batch was written keeps the overlays from its begin on. So it still finds what its cursor does not see.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { Env, Timer } from '../../../common/base/env.ts';
@@ -19,7 +19,7 @@ import { keyText } from '../rows/key-text.ts';
 import { scratchRowKey, scratchRowValue } from '../rows/scratch-buffer.ts';
 import type { PageRequest, Row, RowChange } from '../storage.ts';
 import type { StateBatch, StateEngine } from './engine.ts';
-import { type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
+import { isPresent, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './scan-page.ts';
 import { addApplied, addSessions } from './snapshot.ts';
 import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './stored-keys.ts';
@@ -31,24 +31,24 @@ export interface AppliedStateOptions {
   readonly engine: StateEngine;
   /** Resolves when all that is logged now is synced. */
   readonly logFlushed: () => Promise<void>;
-  /** A batch is written when the overlay is as old, or as much was applied to it. */
+  /** When a batch is written: the oldest change has waited `flushMs`, or `flushBytes` or `flushRows` were applied. */
   readonly flushMs: number;
   readonly flushBytes: number;
   readonly flushRows: number;
-  /** Beyond it the state is saturated. */
+  /** Bytes of overlays above which the state is saturated. */
   readonly overlayBytesMax: number;
-  /** Of the store, kept in memory. */
+  /** Bytes of the caches of the store. */
   readonly cacheBytes: number;
   readonly onFlushed: () => void;
   readonly onFailure: (error: Error) => void;
 }
 
-/** Rows put into a batch in one turn of the event loop: some 0.3 ms, for which whoever waits for this node waits longer. */
+/** Rows that are added to a batch in one turn of the event loop. The turn delays everybody who waits for this node. */
 const ROWS_PER_TURN = 64;
 const CLEAR_ROWS = 2000;
-/** So many times as rarely is written behind while a snapshot is taken in. */
+/** While a snapshot is installed, batches are written this many times less often. */
 const SLOW_FLUSH_FACTOR = 8;
-/** Until so long after its last rows, ms. */
+/** How long this lasts after the last rows of the snapshot, ms. */
 const SLOW_FLUSH_MS = 2_000;
 
 export class AppliedState {
@@ -56,13 +56,13 @@ export class AppliedState {
   readonly #engine: StateEngine;
   readonly #caches: Caches;
   #active = new Overlay();
-  /** The one being written, if any. */
+  /** The overlay that is being written to the store. */
   #frozen: Overlay | null = null;
   #writing: Promise<void> | null = null;
   #timer: Timer | null = null;
-  /** An instant of Env.now(). */
+  /** A time of Env.now(), ms. */
   #slowUntil = Number.NEGATIVE_INFINITY;
-  /** Of each scan under way, the overlays that its cursor does not see, newest first. */
+  /** For each running scan, the overlays that its cursor does not see, newest first. */
   readonly #scans = new Set<Overlay[]>();
 
   constructor(options: AppliedStateOptions) {
@@ -90,7 +90,7 @@ export class AppliedState {
   get(namespaceId: NamespaceId, key: Bytes): Row | undefined {
     if (!this.#active.isEmpty || this.#frozen !== null) {
       const row = this.#active.get(namespaceId, key) ?? this.#frozen?.get(namespaceId, key);
-      if (row !== undefined) return isRow(row) ? row : undefined;
+      if (row !== undefined) return isPresent(row) ? row : undefined;
     }
     const cached = this.#caches.rows.get(namespaceId, key);
     if (cached !== undefined) return cached;
@@ -101,22 +101,22 @@ export class AppliedState {
     return row;
   }
 
-  /** Rows of the store were replaced by others than this. */
+  /** Must be called after rows of the store were changed elsewhere. */
   clearCaches(): void {
     this.#caches.clear();
   }
 
   apply(replica: LoggedReplica, position: Position, changes: readonly RowChange[]): void {
     const overlay = this.#active;
-    const space = overlay.space(replica.span.namespaceId);
-    for (const { key, value } of changes) overlay.set(space, { key, value, revision: position.seq });
+    const rows = overlay.namespace(replica.span.namespaceId);
+    for (const { key, value } of changes) overlay.set(rows, { key, value, revision: position.seq });
     overlay.appliedThrough.set(replica, position);
     replica.applied = position;
     replica.committed = Math.max(replica.committed, position.seq);
     this.#schedule();
   }
 
-  // ---- writing behind ------------------------------------------------------------------------------------------
+  // ---- write-behind -------------------------------------------------------------------------------------------------
 
   /** Resolves when all that is applied now is in the store, synced. */
   async flush(): Promise<void> {
@@ -131,8 +131,9 @@ export class AppliedState {
   }
 
   /**
-   * Rows of a snapshot go past the overlay, in key order, into tables that overlap nothing. A batch from here among them spans
-   * them all, and LevelDB merges what it has of the snapshot once more with each.
+   * Writes batches less often for a while. The rows of a snapshot bypass the overlay and arrive in key order, so
+   * LevelDB puts them into tables that do not overlap. A batch from here spans all of these tables, and each such batch
+   * makes LevelDB merge the rows of the snapshot once more.
    */
   slowDownFlushes(): void {
     this.#slowUntil = this.#options.env.now() + SLOW_FLUSH_MS;
@@ -144,7 +145,7 @@ export class AppliedState {
     const much = appliedBytes >= flushBytes || appliedRows >= flushRows;
     if (!much && this.#timer !== null) return;
     const times = env.now() < this.#slowUntil ? SLOW_FLUSH_FACTOR : 1;
-    // The rows themselves are never more in memory than else.
+    // `bytes` has its usual bound, so that the overlay never needs more memory than usual.
     const due = bytes >= flushBytes || appliedBytes >= times * flushBytes || appliedRows >= times * flushRows;
     if (much && due) this.#flushNow();
     else this.#timer ??= env.after(times * flushMs, () => this.#flushNow());
@@ -153,7 +154,7 @@ export class AppliedState {
   #flushNow(): void {
     this.#timer?.cancel();
     this.#timer = null;
-    // What waits while a batch is written is looked at when that has ended.
+    // The end of the present write checks for new changes.
     if (this.#writing !== null) return;
     this.flush().then(() => {
       if (!this.#active.isEmpty) this.#schedule();
@@ -175,17 +176,17 @@ export class AppliedState {
     this.#options.onFlushed();
   }
 
-  /** In slices, so that a large batch does not hold up the event loop. */
+  /** Adds the overlay to the batch, in slices, so that a large overlay does not block the event loop. */
   async #fill(batch: StateBatch, overlay: Overlay): Promise<void> {
     const { rows, leaves } = this.#caches;
     let left = ROWS_PER_TURN;
     for (const [namespaceId, space] of overlay.namespaces) {
       for (const row of space.rows) {
         const storedKey = scratchRowKey(namespaceId, row.key);
-        const now = isRow(row) ? row : null;
+        const now = isPresent(row) ? row : null;
         if (now !== null) batch.put(storedKey, scratchRowValue(now));
         else batch.delete(storedKey);
-        // Ahead of the store: until that has the batch, the overlay answers.
+        // The caches are updated before the store is. Until the batch is written, the overlay answers.
         rows.update(namespaceId, row.key, now);
         if (!leaves.isEmpty) leaves.update(namespaceId, keyText(row.key), row.key, now);
         if (--left > 0) continue;
@@ -199,40 +200,37 @@ export class AppliedState {
     for (const [replica, changes] of overlay.sessions) addSessions(batch, replica, changes);
   }
 
-  /** The rows of a namespace as they are now (view.ts). */
+  /** The parts of a view of a namespace as it is now (view.ts). */
   viewParts(namespaceId: NamespaceId): ViewParts {
     const overlays: (readonly OverlayRow[])[] = [];
-    // Rows are never changed in place, but newer ones take their places until the overlay is frozen.
+    // A row object never changes, but newer ones replace it in the active overlay: copy the array.
     const active = this.#active.namespaces.get(namespaceId)?.rows.slice();
     if (active !== undefined) overlays.push(active);
     const frozen = this.#frozen?.namespaces.get(namespaceId)?.rows;
     if (frozen !== undefined) overlays.push(frozen);
-    // It may have some rows of the frozen overlay already, or all: they are the same.
+    // The store may already have rows of the frozen overlay: they are the same.
     return { snapshot: this.#engine.snapshot(), overlays, soon: (task) => this.#options.env.soon(task) };
   }
 
   // ---- pages ---------------------------------------------------------------------------------------------------
 
-  /** One page; `finish` runs in the turn in which it was read, and its result comes with it. */
+  /** Reads one page. `finish` runs in the turn in which the page is complete; the result is its result. */
   async scan<T>(
     namespaceId: NamespaceId,
     bounds: KeyRange,
-    options: PageRequest,
+    request: PageRequest,
     finish: (page: MergedPage) => T,
   ): Promise<T> {
     const layers = this.#frozen === null ? [this.#active] : [this.#active, this.#frozen];
     const stored = new StoredScan({
-      ...{ engine: this.#engine, leaves: this.#caches.leaves, namespaceId, bounds, scan: options },
+      ...{ engine: this.#engine, leaves: this.#caches.leaves, namespaceId, bounds, request },
       unchanged: (start, end) => !layers.slice(1).some((layer) => layer.hasWithin(namespaceId, start, end)),
     });
     this.#scans.add(layers);
     try {
       for (let rowsMin = 0; ; ) {
-        if (!stored.takeCached(rowsMin)) {
-          await stored.read();
-          continue;
-        }
-        const page = mergePage(overlaysOf(layers, namespaceId), stored, bounds, options);
+        while (!stored.takeCached(rowsMin)) await stored.read();
+        const page = mergePage(overlaysOf(layers, namespaceId), stored, bounds, request);
         if (page !== null) return finish(page);
         rowsMin = stored.count + 1;
       }
@@ -242,7 +240,7 @@ export class AppliedState {
     }
   }
 
-  /** Deletes the rows of a span and the sessions of a range from the store; nothing of them may be in the overlay. */
+  /** Deletes the rows in a span and the sessions of a range from the store. The overlay must have nothing of them. */
   async clear(range: RangeId, span: Span): Promise<void> {
     await this.#clear(sessionBounds(range));
     await this.#clear(rowBounds(span.namespaceId, span));
@@ -271,10 +269,6 @@ export class AppliedState {
 }
 
 function overlaysOf(layers: readonly Overlay[], namespaceId: NamespaceId): NamespaceOverlay[] {
-  const namespaces = layers.map((overlay) => overlay.namespaces.get(namespaceId));
-  return namespaces.filter((space) => space !== undefined);
-}
-
-function isRow(row: OverlayRow): row is OverlayRow & Row {
-  return row.value !== null;
+  const overlays = layers.map((overlay) => overlay.namespaces.get(namespaceId));
+  return overlays.filter((overlay) => overlay !== undefined);
 }

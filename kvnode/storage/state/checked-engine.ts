@@ -1,12 +1,13 @@
-// The state engine as the storage uses it: what the disk lost or changed is found before it is used.
+// The state engine as the storage uses it. It finds what the disk has lost or changed before it is used.
 //
 // - A checksum precedes every stored value. It covers the key too, and is verified whenever the value is read.
-// - Every synced batch has a number and leaves a mark under it, in the same batch. The engine beneath may drop a damaged
-//   batch and keep a newer one; then the marks have a gap, which shows when the store is opened. A mark also says through
-//   which group the log was synced, so that a log which ends before that has lost something.
+// - Every synced batch has a number. In the same batch it writes a mark with that number. If the engine below drops a
+//   damaged batch and keeps a newer one, the marks have a gap, which is found when the store is opened. A mark also
+//   names the group through which the log was synced then. A log that ends before that group has lost its end.
 //
-// Marks go once their batches are in tables, which are verified as files. A batch at the very end may still be lost
-// unseen here; the log says how many it knows of (bodies.ts), and holds what the others had.
+// A mark is deleted once its batch is in tables, since tables are verified as files. If a batch at the very end is
+// lost, this engine does not notice. But the log names the batches that it relies on (bodies.ts), and has the entries
+// of the others.
 
 import { assert } from '../../../common/base/assert.ts';
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
@@ -25,32 +26,33 @@ import {
 } from './stored-keys.ts';
 
 const CHECKSUM_BYTES = 4;
-/** Marks of so many batches are kept before the oldest go. */
+/** The number of marks after which the oldest ones are deleted. */
 const MARKS_MAX = 64;
 const CURSOR_ROWS = 1000;
 const CURSOR_BYTES = 64 * 1024;
 
-/** What the marks say of the store: its newest batch, 0 if none was ever written, and the mark of that batch. */
+/** The newest batch according to the marks (0: none was ever written), and its mark. */
 export interface BatchesFound extends BatchMark {
   readonly newest: number;
 }
 
 const NO_BATCHES: BatchesFound = { newest: 0, first: 1, group: 0 };
+
 export interface CheckedEngineOptions {
-  /** Called with the first damage met. It may throw; if it does not, the damage itself is thrown. */
+  /** Called with damage that is found. It may throw. If it does not, the damage itself is thrown. */
   readonly onDamage: (error: CorruptDataError) => void;
 }
 
-const sealed = new ScratchBuffer();
+const storedValueBuffer = new ScratchBuffer();
 
 export class CheckedEngine implements StateEngine {
   readonly #engine: StateEngine;
   readonly #onDamage: (error: CorruptDataError) => void;
-  /** The last write that was asked for; writes follow each other in the order of their numbers. */
+  /** The last write that was requested. Writes run in the order of their requests. */
   #last: Promise<unknown> = Promise.resolve();
   #newest: number;
   #firstMark: number;
-  /** Batches through this number are in tables. */
+  /** Batches up to this number are in tables. */
   #inTables: number;
   #flushing = false;
   #syncedGroup: (() => number) | null = null;
@@ -60,11 +62,12 @@ export class CheckedEngine implements StateEngine {
     this.#onDamage = options.onDamage;
     this.#newest = found.newest;
     this.#firstMark = found.first;
-    // When LevelDB opens a store it moves all of its log into tables. The newest mark stays, to count on from.
+    // LevelDB moves its whole log into tables when it opens a store. The newest mark stays, so that the numbers go on
+    // from it.
     this.#inTables = found.newest - 1;
   }
 
-  /** Takes over the engine. Throws CorruptDataError where a batch is missing. */
+  /** Wraps an open engine. Rejects with CorruptDataError if a batch is missing. */
   static async open(
     engine: StateEngine,
     options: CheckedEngineOptions,
@@ -73,12 +76,12 @@ export class CheckedEngine implements StateEngine {
     return { engine: new CheckedEngine(engine, found, options), found };
   }
 
-  /** From now on batches are written. @param syncedGroup the newest group of the log that is synced */
+  /** Allows batches to be written. @param syncedGroup returns the newest synced group of the log */
   begin(syncedGroup: () => number): void {
     this.#syncedGroup = syncedGroup;
   }
 
-  /** The number of the newest batch on the disk; 0: none. */
+  /** The number of the newest batch on the disk. 0 if there is none. */
   get newestBatch(): number {
     return this.#newest;
   }
@@ -163,7 +166,7 @@ export class CheckedEngine implements StateEngine {
     if (number - trimmed >= MARKS_MAX) this.#moveToTables();
   }
 
-  /** Then the next batch deletes the marks of those that were written before. */
+  /** Moves all batches into tables. The next batch then deletes their marks. */
   #moveToTables(): void {
     if (this.#flushing) return;
     this.#flushing = true;
@@ -172,7 +175,7 @@ export class CheckedEngine implements StateEngine {
       this.#flushing = false;
       if (moved) this.#inTables = through;
     };
-    // Where it fails the marks stay, and the next write fails as well.
+    // If it fails, the marks stay, and the next write fails too.
     this.#engine.flush().then(
       () => done(true),
       () => done(false),
@@ -203,27 +206,27 @@ export class CheckedEngine implements StateEngine {
   }
 }
 
-/** A value as it is stored: after its checksum. Valid until the next one is sealed. */
+/** A value as it is stored, with its checksum in front. Valid until the next call. */
 export function withChecksum(key: Bytes, value: Bytes): Bytes {
-  const window = sealed.window(CHECKSUM_BYTES + value.length);
+  const window = storedValueBuffer.window(CHECKSUM_BYTES + value.length);
   window.set(value, CHECKSUM_BYTES);
-  window.writeUInt32LE(checksum(key, value), 0);
+  window.writeUInt32LE(valueChecksum(key, value), 0);
   return window;
 }
 
-/** Throws CorruptDataError where key or value are not what was stored. */
+/** The value without its checksum. Throws CorruptDataError if key or value are not what was stored. */
 function verifiedValue(key: Bytes, stored: Bytes): Bytes {
   const value = stored.subarray(CHECKSUM_BYTES);
-  const whole = stored.length >= CHECKSUM_BYTES && getU32le(stored, 0) === checksum(key, value);
+  const whole = stored.length >= CHECKSUM_BYTES && getU32le(stored, 0) === valueChecksum(key, value);
   if (!whole) throw new CorruptDataError('a row of the state store differs from its checksum');
   return value;
 }
 
-function checksum(key: Bytes, value: Bytes): number {
+function valueChecksum(key: Bytes, value: Bytes): number {
   return crc32c(value, crc32c(key));
 }
 
-/** Throws CorruptDataError where a mark is missing between the oldest that must be there and the newest. */
+/** Finds the newest batch. Rejects with CorruptDataError if one of the marks that must exist is missing. */
 async function findBatches(engine: StateEngine): Promise<BatchesFound> {
   const marks = await readMarks(engine);
   const newest = Math.max(0, ...marks.keys());

@@ -1,15 +1,18 @@
-// The sorted store under the state, as the rest of the storage sees it: LevelDB in level-engine.ts, a twin in the simulator
+// The interface of the sorted store below the state: LevelDB in level-engine.ts, and a twin in memory for the simulator
 // and the tests. Keys are ordered by unsigned bytes.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 
-/** Changes that take effect together or not at all. */
+/** Changes that take effect together or not at all (a batch of LevelDB). */
 export interface StateBatch {
   put(key: Bytes, value: Bytes): void;
   delete(key: Bytes): void;
-  /** Resolves when they are on the disk. The byte strings may be reused once this has been called. */
+  /** Resolves when they are synced. The byte strings may be reused once this has been called. */
   write(): Promise<void>;
-  /** Without waiting for the disk: after a power cut they may be gone, whatever was written later, until {@link StateEngine.flush}. */
+  /**
+   * Does not wait for a sync. Until {@link StateEngine.flush} has resolved, a power cut may lose them, even if later
+   * batches survive.
+   */
   writeUnsynced(): Promise<void>;
 }
 
@@ -18,15 +21,15 @@ export interface CursorOptions {
   readonly start: Bytes;
   readonly end: Bytes;
   readonly reverse: boolean;
-  /** Without values the cursor hands out undefined for them. */
+  /** Whether the cursor returns values. Else they are undefined. */
   readonly values: boolean;
   /** About how many bytes one `next` may read. */
   readonly bytesMax: number;
 }
 
-/** A walk over the state as it was when the cursor was opened. */
+/** A cursor over the state as it was when the cursor was opened. */
 export interface StateCursor {
-  /** Up to `rows` rows, at least one unless there are no more. */
+  /** Up to `rows` rows, at least one. Empty only at the end. */
   next(rows: number): Promise<readonly [Bytes, Bytes | undefined][]>;
   close(): void;
 }
@@ -43,15 +46,15 @@ export interface StateEngine {
   batch(): StateBatch;
   open(options: CursorOptions): StateCursor;
   snapshot(): StateSnapshot;
-  /** Resolves when all that was written is on the disk; where that fails, so does every later write of a batch. */
+  /** Resolves when everything written is in synced tables. If it fails, every later write of a batch fails too. */
   flush(): Promise<void>;
   /**
-   * Verifies what is on the disk as it lies there, while reads and writes go on. `turn` is awaited before each piece of so
-   * many bytes is read. Answers the bytes verified. Throws CorruptDataError.
+   * Verifies the files on the disk while reads and writes go on. `turn` is awaited before each piece of `bytes` bytes
+   * is read. Resolves with the bytes verified. Rejects with CorruptDataError.
    */
   verify(turn: (bytes: number) => Promise<void>): Promise<number>;
   close(): Promise<void>;
 }
 
-/** Opens the state in a directory and locks it. Throws DataDirectoryLockedError, CorruptDataError. */
+/** Opens the state in a directory and locks it. Rejects with DataDirectoryLockedError, CorruptDataError. */
 export type OpenState = (path: string) => Promise<StateEngine>;

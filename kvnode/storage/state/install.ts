@@ -1,6 +1,7 @@
-// A replica's rows taken in from a snapshot, or cleared for good. Both take many steps and must survive a crash between
-// any two: a durable record first says what the rows are worth (nothing: the replica is void; or: they are to go), then
-// they are cleared, and a last record says that it is done. One step at a time per range.
+// Installs the rows of a snapshot, or clears the rows of a replica that is wiped. Both take several steps and must
+// survive a crash between any two. First a durable record says that the replica is void, or that its rows are to be
+// cleared. Then the rows are cleared or written. A last record says that it is done. The steps of one range run one
+// after the other.
 
 import { assert } from '../../../common/base/assert.ts';
 import { equalBytes } from '../../../common/base/bytes.ts';
@@ -35,7 +36,7 @@ export class InstallQueue {
   readonly #replicas: LoggedReplicas;
   readonly #state: AppliedState;
   readonly #engine: CheckedEngine;
-  /** The writer that may still add rows to a range. */
+  /** The writer of each range that may still add rows. */
   readonly #writers = new Map<RangeId, InstallWriter>();
   /** The last step of each range. */
   readonly #queues = new Map<RangeId, Promise<unknown>>();
@@ -58,7 +59,7 @@ export class InstallQueue {
       await this.#clearSpan(replica.range, replica.span);
       this.#checkCurrent(writer);
       if (!sameSpan(span, replica.span)) {
-        // Only now that nothing is left in the old span may the log forget it.
+        // The log may replace the old span only now that its rows are cleared.
         this.#makeVoid(replica, span);
         await this.#clearSpan(replica.range, span);
       }
@@ -71,14 +72,17 @@ export class InstallQueue {
     replica.makeVoid(span);
   }
 
-  /** What is logged is synced, then the span is emptied, of what is in the overlay too. */
+  /** Syncs what is logged, writes the overlay to the store, and then clears the span. */
   async #clearSpan(range: RangeId, span: Span): Promise<void> {
     await this.#log.flushed();
     await this.#state.flush();
     await this.#guard(this.#state.clear(range, span));
   }
 
-  /** Not yet durable: the replica is void until `finish`, and the next snapshot clears what a power cut has left of them. */
+  /**
+   * The rows are not durable yet: the replica is void until `finish`. After a power cut the next snapshot clears what
+   * is left of them.
+   */
   add(writer: InstallWriter, rows: readonly Row[]): Promise<void> {
     return this.#enqueue(writer.replica.range, async () => {
       this.#checkCurrent(writer);
@@ -119,7 +123,7 @@ export class InstallQueue {
     return this.#enqueue(range, () => this.#clearWiped(range));
   }
 
-  /** Goes on with what was interrupted. */
+  /** Resumes interrupted wipes. */
   async resume(): Promise<void> {
     for (const { range, pending } of [...this.#replicas.tombstones.values()]) {
       if (pending !== null) await this.#enqueue(range, () => this.#clearWiped(range));
@@ -128,7 +132,7 @@ export class InstallQueue {
 
   async #clearWiped(range: RangeId): Promise<void> {
     const tombstone = this.#replicas.tombstones.get(range);
-    assert(tombstone !== undefined && tombstone.pending !== null, 'the replica is buried');
+    assert(tombstone !== undefined && tombstone.pending !== null, 'a tombstone with rows to clear');
     await this.#clearSpan(range, tombstone.pending);
     const batch = this.#engine.batch();
     batch.delete(appliedKey(range));
@@ -144,21 +148,21 @@ export class InstallQueue {
 
   #checkCurrent(writer: InstallWriter): void {
     if (this.#writers.get(writer.replica.range) === writer) return;
-    throw new RangekeeperError('CLOSED', `the snapshot for range ${writer.replica.range} was given up`);
+    throw new RangekeeperError('CLOSED', `the snapshot for range ${writer.replica.range} was abandoned`);
   }
 
   #enqueue<T>(range: RangeId, task: () => Promise<T>): Promise<T> {
     const before = this.#queues.get(range) ?? Promise.resolve();
     const step = before.then(task, task);
     this.#queues.set(range, step);
-    const forget = () => {
+    const remove = () => {
       if (this.#queues.get(range) === step) this.#queues.delete(range);
     };
-    step.then(forget, forget);
+    step.then(remove, remove);
     return step;
   }
 
-  /** A store that cannot write is a disk that failed (R12). */
+  /** If the store cannot write, the disk has failed (R12). */
   async #guard(work: Promise<void>): Promise<void> {
     try {
       await work;

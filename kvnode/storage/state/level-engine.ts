@@ -1,5 +1,5 @@
-// The state in LevelDB. What must not be lost is written with sync: LevelDB does not sync its old log file when it starts a
-// new one, so after a power cut an unsynced older batch could be gone while a newer, synced one is there.
+// The state engine of LevelDB. What must not be lost is written with sync. LevelDB does not sync its old log file when
+// it starts a new one, so after a power cut an older unsynced batch could be lost while a newer synced one survives.
 
 import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -20,12 +20,12 @@ import { verifyLevel, verifyTables } from './level/verify.ts';
 type Level = ClassicLevel<Bytes, Bytes>;
 type Snapshot = ReturnType<Level['snapshot']>;
 
-/** A span above every key of the state (stored-keys.ts). */
+/** A span above all keys of the state (stored-keys.ts). */
 const BEYOND = [Uint8Array.of(0xff, 0xff, 0xff, 0xff), Uint8Array.of(0xff, 0xff, 0xff, 0xff, 0xff)] as const;
 
 const FILE_BYTES_MAX = 8 * 1024 * 1024;
 
-/** What is opened is verified before. The caller holds the lock of the data directory. */
+/** Opens a LevelDB after verifying its files. The caller holds the lock of the data directory. */
 export function levelWith({ cacheBytes, writeBufferBytes }: LevelLimits): OpenState {
   return async (path) => {
     await verifyLevel(path);
@@ -47,16 +47,22 @@ export function levelWith({ cacheBytes, writeBufferBytes }: LevelLimits): OpenSt
 
 export const openLevel: OpenState = levelWith(DEFAULT_LEVEL);
 
-/** The files that a process with a damaged lock leaves; the lock itself is the file LOCK. */
+/**
+ * The files in the directory of the lock. They are removed if they are damaged. The lock itself is the file LOCK, which
+ * stays.
+ */
 const LOCK_CONTENT = /^(CURRENT|LOG|LOG\.old|MANIFEST-[0-9]+|[0-9]+\.(log|ldb|dbtmp))$/;
 
-/** An empty LevelDB that nothing is written to: who has it open has the lock. Throws DataDirectoryLockedError. */
+/**
+ * Opens an empty LevelDB, to which nothing is written: who has it open holds the lock. Rejects with
+ * DataDirectoryLockedError.
+ */
 export async function openLevelLock(path: string): Promise<{ close(): Promise<void> }> {
   try {
     return await openLock(path);
   } catch (error) {
     if (error instanceof DataDirectoryLockedError) throw error;
-    // It holds nothing, so damage to it means nothing.
+    // It holds no data, so its damage means nothing.
     for (const name of await readdir(path)) if (LOCK_CONTENT.test(name)) await rm(join(path, name));
     return openLock(path);
   }
@@ -81,7 +87,7 @@ function openError(path: string, error: unknown): unknown {
   return cause;
 }
 
-/** LevelDB wraps the error of an open; others come as they are. */
+/** LevelDB wraps the errors of an open; others come as they are. */
 function causeOf(error: unknown): unknown {
   return error instanceof Error && error.cause instanceof Error ? error.cause : error;
 }
@@ -91,15 +97,15 @@ function codeOf(error: unknown): unknown {
   return cause instanceof Error && 'code' in cause ? cause.code : undefined;
 }
 
-/** A block that cannot be read is as damaged as one that reads differently. */
+/** The error to throw for a failed read: a block that cannot be read is damaged. */
 function readError(error: unknown): unknown {
   const code = codeOf(error);
-  // A failed lookup has no code, whatever the disk said.
+  // A failed lookup has no code, whatever the disk has reported.
   if (code !== undefined && code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') return error;
   return new CorruptDataError(`the state store cannot be read: ${messageOf(error)}`, { cause: error });
 }
 
-/** A batch is written, and a store settled, by merging what is there: that may meet damage. */
+/** The error to throw for a failed write or flush. Both may merge tables, and so may meet damage. */
 function writeError(error: unknown): unknown {
   if (codeOf(error) !== 'LEVEL_CORRUPTION') return error;
   return new CorruptDataError(`the state store is damaged: ${messageOf(error)}`, { cause: error });
@@ -138,7 +144,7 @@ class LevelEngine implements StateEngine {
     return getSync(this.#level, key);
   }
 
-  /** LevelDB's chained batch: with an array of operations the same rows cost seven times as much. */
+  /** A chained batch of LevelDB. An array of operations is much slower. */
   batch(): StateBatch {
     const batch = this.#level.batch();
     return {
@@ -162,7 +168,9 @@ class LevelEngine implements StateEngine {
     };
   }
 
-  /** Before it compacts anything, here nothing, LevelDB writes all that is in its memory into tables and syncs them. */
+  /**
+   * LevelDB writes its memtable to tables, synced, before it compacts a span. In this span there is nothing to compact.
+   */
   flush(): Promise<void> {
     return mapped(this.#level.compactRange(...BEYOND), writeError);
   }

@@ -1,29 +1,34 @@
-// Rows that are applied but not in the state store yet: newest version only, found by key in one step, in key order when a
-// scan asks. One overlay takes changes while the one before it is written away. None knows another: a link from an old one,
-// dead but not yet collected, to the next would keep every row that ever passed through alive for as long.
+// Rows that are applied and not yet in the state store, newest version only. A row is found by its key in one step; a
+// scan gets the keys in order. One overlay takes changes while the one before it is written to the state store.
 //
-// Sorting waits until a scan comes, so writes alone never pay for it.
+// No overlay refers to another one. Otherwise an old overlay that is not garbage-collected yet would keep all newer
+// ones alive. Keys are sorted only when a scan comes, so writes alone never pay for it.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId, Position, Seq } from '../../../common/model/ids.ts';
 import { RowTable } from '../cache/row-table.ts';
 import type { LoggedReplica } from '../log/logged-replicas.ts';
 import { type KeyText, keyText, lowerBound } from '../rows/key-text.ts';
-import type { SessionChange } from '../storage.ts';
+import type { Row, SessionChange } from '../storage.ts';
 
-/** A row, or its absence where `value` is null. Never changed: a newer version takes its place. */
+/** A row, or a deletion if `value` is null. It is immutable: a newer version replaces it. */
 export interface OverlayRow {
   readonly key: Bytes;
   readonly value: Bytes | null;
   readonly revision: Seq;
 }
 
-/** What a row costs beside its bytes, roughly. */
+/** Memory of a row beside its bytes, about. */
 const ROW_OVERHEAD_BYTES = 200;
-/** So many new keys are put in their places one by one; more are sorted in together. */
+/** Up to this many new keys are inserted one by one; more are sorted and merged. */
 const SPLICES_MAX = 256;
 
-function bytesOf({ key, value }: OverlayRow): number {
+/** Whether it is a row, not a deletion. */
+export function isPresent(row: OverlayRow): row is OverlayRow & Row {
+  return row.value !== null;
+}
+
+function rowBytes({ key, value }: OverlayRow): number {
   return key.length + (value?.length ?? 0) + ROW_OVERHEAD_BYTES;
 }
 
@@ -43,17 +48,17 @@ export class NamespaceOverlay {
     return this.#table.getByText(text);
   }
 
-  /** Answers the bytes that were added. */
+  /** Returns by how many bytes the overlay has grown. */
   set(row: OverlayRow): number {
     const before = this.#table.set(row);
-    return before === undefined ? bytesOf(row) : bytesOf(row) - bytesOf(before);
+    return before === undefined ? rowBytes(row) : rowBytes(row) - rowBytes(before);
   }
 
-  /** All keys in order. Do not modify; the next `set` makes it stale. */
+  /** All keys in order. The caller must not modify the array, and must not use it after the next `set`. */
   sorted(): readonly KeyText[] {
     const fresh = this.rows.slice(this.#sorted.length).map(({ key }) => keyText(key));
     if (fresh.length > SPLICES_MAX) {
-      // Two runs: the sort finds them and merges them in one pass.
+      // Two sorted runs: the sort finds them and merges them in one pass.
       this.#sorted = this.#sorted.concat(fresh.sort()).sort();
     } else {
       for (const text of fresh) this.#sorted.splice(lowerBound(this.#sorted, text), 0, text);
@@ -64,48 +69,51 @@ export class NamespaceOverlay {
 
 export class Overlay {
   readonly namespaces = new Map<NamespaceId, NamespaceOverlay>();
-  /** The replicas with entries applied in here, and through where once the overlay is frozen. */
+  /** The replicas whose entries were applied to this overlay, with the last position of each. */
   readonly appliedThrough = new Map<LoggedReplica, Position>();
-  /** Once frozen: what has changed in the client sessions of those replicas through there. */
+  /** Once the overlay is frozen: the changes of the client sessions of those replicas, through the same positions. */
   readonly sessions = new Map<LoggedReplica, readonly SessionChange[]>();
-  /** Of the rows in it. */
+  /** Bytes of the rows in it. */
   bytes = 0;
-  /** Of all rows that were set, those that newer ones replaced too: the log behind it grows with these. */
+  /**
+   * Bytes of all rows that were set, also of those that were replaced. The log that a start has to replay grows with
+   * these.
+   */
   appliedBytes = 0;
-  /** How many they were: the first scan after them sorts as many keys at once. */
+  /** The number of rows that were set. The next scan may have to sort as many keys at once. */
   appliedRows = 0;
 
   get isEmpty(): boolean {
     return this.appliedThrough.size === 0;
   }
 
-  /** Takes no changes any more. */
+  /** From now on the overlay takes no changes. */
   freeze(): void {
     for (const replica of this.appliedThrough.keys()) {
       if (replica.sessions !== null) this.sessions.set(replica, replica.sessions.takeChanges());
     }
   }
 
-  space(namespaceId: NamespaceId): NamespaceOverlay {
-    let space = this.namespaces.get(namespaceId);
-    if (space === undefined) {
-      space = new NamespaceOverlay();
-      this.namespaces.set(namespaceId, space);
+  namespace(namespaceId: NamespaceId): NamespaceOverlay {
+    let rows = this.namespaces.get(namespaceId);
+    if (rows === undefined) {
+      rows = new NamespaceOverlay();
+      this.namespaces.set(namespaceId, rows);
     }
-    return space;
+    return rows;
   }
 
-  /** Whether a row of it, or the absence of one, is in [start, end). */
+  /** Whether it has a row or a deletion in [start, end). */
   hasWithin(namespaceId: NamespaceId, start: KeyText, end: KeyText | null): boolean {
     const sorted = this.namespaces.get(namespaceId)?.sorted() ?? [];
     const first = sorted[lowerBound(sorted, start)];
     return first !== undefined && (end === null || first < end);
   }
 
-  /** `space` is one of its own. */
-  set(space: NamespaceOverlay, row: OverlayRow): void {
-    this.bytes += space.set(row);
-    this.appliedBytes += bytesOf(row);
+  /** `rows` must be of this overlay. */
+  set(rows: NamespaceOverlay, row: OverlayRow): void {
+    this.bytes += rows.set(row);
+    this.appliedBytes += rowBytes(row);
     this.appliedRows++;
   }
 

@@ -1,24 +1,24 @@
-// Rows of the store as a scan meets them: encoded as its answer carries them, many in one piece of memory.
+// Blocks of consecutive rows of the store, encoded as the answer to a scan carries them, in one buffer.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import { encodedRowSize, encodeRow, RowWalk } from '../../../common/wire/encoded-rows.ts';
 import type { KeyText } from '../rows/key-text.ts';
 import { REVISION_BYTES, ROW_PREFIX_BYTES, readRevision } from './stored-keys.ts';
 
-/** A stored key and its value; undefined where nobody wants it. */
+/** A stored key and its value. The value is undefined if it is not needed. */
 export type StoredPair = readonly [Bytes, Bytes | undefined];
 
-/** Consecutive rows of the store, laid, in the order of the scan. */
+/** Consecutive encoded rows of the store, in the order of the scan. */
 export interface RowBlock {
   readonly rows: Bytes;
   readonly count: number;
-  /** Of keys and values. */
+  /** Bytes of keys and values. */
   readonly bytes: number;
-  /** Forward: every row is below it. Null: not known. */
+  /** Forward: the keys of all rows are below it. Null if that is not known. */
   readonly end: KeyText | null;
 }
 
-/** Of stored rows from index `first` on so many as take about `bytesGoal` bytes, at least one. Without `end`. */
+/** Encodes the stored rows from index `first` on: about `bytesGoal` bytes, at least one row. The block has no `end`. */
 export function encodeBlock(pairs: readonly StoredPair[], first: number, bytesGoal: number): RowBlock {
   let size = 0;
   let last = first;
@@ -45,7 +45,7 @@ function encodedPairSize([key, stored]: StoredPair): number {
   return encodedRowSize(keyLength, stored.length - REVISION_BYTES, readRevision(stored));
 }
 
-/** The rows with keys in [start, end); null: no bound on that side. They share the block's memory. */
+/** The rows with keys in [start, end). Null means no bound on that side. They share the buffer of the block. */
 export function sliceBlock(block: RowBlock, start: Bytes | null, end: Bytes | null): RowBlock {
   const { rows } = block;
   if (start === null && end === null) return { rows, count: block.count, bytes: block.bytes, end: block.end };

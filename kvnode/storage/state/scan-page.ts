@@ -1,6 +1,7 @@
-// One page of a scan: rows of the state store merged with the overlays that are newer than it. Pure; state.ts calls it in the
-// turn in which the store's rows arrived, so that the page is the state of one moment. It is made of parts of the store's blocks,
-// whole blocks where no overlay has anything between their rows, and nothing is copied before the answer is written.
+// One page of a scan: rows of the state store, merged with the newer overlays. It has no side effects. applied-state.ts
+// calls it in the turn in which the rows of the store arrived, so the page is the state of one moment. A page consists
+// of slices of the blocks of the store, of whole blocks if no overlay has a key within them. So no row is copied before
+// the answer is sent.
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
@@ -11,10 +12,10 @@ import type { PageRequest } from '../storage.ts';
 import type { NamespaceOverlay, OverlayRow } from './overlay.ts';
 import type { RowBlock } from './row-block.ts';
 
-/** What the store holds from the beginning of the scan on, all of it in the bounds. */
+/** The rows of the store from the start of the scan on. All of them are in its bounds. */
 export interface StoredRows {
   readonly blocks: readonly RowBlock[];
-  /** There is no more in the bounds. */
+  /** The store has no more rows in the bounds. */
   readonly ended: boolean;
 }
 
@@ -25,18 +26,18 @@ export interface MergedPage {
   readonly bound: Bytes | null;
 }
 
-/** The page, or null where more stored rows are needed to fill it. `layers`: newest first. */
+/** The page. Null if more stored rows are needed to fill it. `layers`: the overlays, newest first. */
 export function mergePage(
   layers: readonly NamespaceOverlay[],
   stored: StoredRows,
   bounds: KeyRange,
-  options: PageRequest,
+  request: PageRequest,
 ): MergedPage | null {
-  const page = new PageBuilder(bounds, options);
-  const overlays = new OverlayIterator(layers, bounds, options.reverse);
+  const page = new PageBuilder(bounds, request);
+  const overlays = new OverlayIterator(layers, bounds, request.reverse);
   for (const block of stored.blocks) {
     if (overlays.isPast(block) && page.addBlock(block)) continue;
-    if (!mergeBlock(page, overlays, block, options.reverse ? -1 : 1)) return page.stopped();
+    if (!mergeBlock(page, overlays, block, request.reverse ? -1 : 1)) return page.stopped();
   }
   if (!stored.ended) return null;
   for (let row = overlays.row; row !== null; row = overlays.step()) {
@@ -45,7 +46,7 @@ export function mergePage(
   return page.complete();
 }
 
-/** Row by row; false where the page has no room for another one. */
+/** Adds the block row by row, with the rows of the overlays between. False if the page has no room for another row. */
 function mergeBlock(page: PageBuilder, overlays: OverlayIterator, block: RowBlock, sign: 1 | -1): boolean {
   const walk = new RowWalk(block.rows);
   let row = overlays.row;
@@ -57,24 +58,24 @@ function mergeBlock(page: PageBuilder, overlays: OverlayIterator, block: RowBloc
     }
     if (order < 0 && !page.addStored(walk)) return false;
     if (order !== 0 || row === null) continue;
-    // The overlay has a newer version of this very row.
+    // The overlay has a newer version of this row.
     if (!page.addOverlaid(row)) return false;
     row = overlays.step();
   }
   return true;
 }
 
-/** Rows that are not in a block as the page needs them are laid in pieces of memory so large. */
+/** Rows that no block has in the needed form are encoded in buffers of this size. */
 const SHEET_BYTES = 4 * 1024;
 
 class PageBuilder {
   readonly #bounds: KeyRange;
-  readonly #options: PageRequest;
+  readonly #request: PageRequest;
   readonly #parts: Bytes[] = [];
   #count = 0;
   #bytes = 0;
   #bound: Bytes | null = null;
-  /** The part that grows: of a block, or of rows laid here. */
+  /** The slice that is being extended: of a block, or of rows encoded here. */
   #source: Bytes = emptyBytes;
   #from = 0;
   #to = 0;
@@ -82,14 +83,17 @@ class PageBuilder {
   #sheet: Bytes = emptyBytes;
   #sheetEnd = 0;
 
-  constructor(bounds: KeyRange, options: PageRequest) {
+  constructor(bounds: KeyRange, request: PageRequest) {
     this.#bounds = bounds;
-    this.#options = options;
+    this.#request = request;
   }
 
-  /** All of the block; false where it would fill the page or goes not as a whole, and nothing of it is added. */
+  /**
+   * Adds the whole block. False, and nothing is added, if it would fill the page or if its rows cannot be taken as they
+   * are.
+   */
   addBlock({ rows, count, bytes }: RowBlock): boolean {
-    const { limitRows, limitBytes, keysOnly, countOnly } = this.#options;
+    const { limitRows, limitBytes, keysOnly, countOnly } = this.#request;
     if (this.#count + count >= limitRows || this.#bytes + bytes >= limitBytes || keysOnly) return false;
     this.#count += count;
     this.#bytes += bytes;
@@ -97,9 +101,9 @@ class PageBuilder {
     return true;
   }
 
-  /** The row that the walk is at. Whether there may be room for another one. */
+  /** Adds the row that the walk is at. Returns whether there may be room for another one. */
   addStored(walk: RowWalk): boolean {
-    const { limitRows, keysOnly, countOnly } = this.#options;
+    const { limitRows, keysOnly, countOnly } = this.#request;
     const bytes = keysOnly ? walk.keyLength : walk.keyLength + walk.valueLength;
     if (this.#isOver(bytes)) return this.#stopBefore(walk.key);
     this.#count++;
@@ -109,10 +113,10 @@ class PageBuilder {
     return this.#count < limitRows || this.#stopAfter(walk.key);
   }
 
-  /** Nothing where the row is deleted. Whether there may be room for another one. */
+  /** Adds a row of an overlay; a deletion adds nothing. Returns whether there may be room for another one. */
   addOverlaid({ key, value, revision }: OverlayRow): boolean {
     if (value === null) return true;
-    const { limitRows, keysOnly, countOnly } = this.#options;
+    const { limitRows, keysOnly, countOnly } = this.#request;
     const bytes = keysOnly || countOnly ? key.length : key.length + value.length;
     if (this.#isOver(bytes)) return this.#stopBefore(key);
     this.#count++;
@@ -122,16 +126,16 @@ class PageBuilder {
   }
 
   #isOver(bytes: number): boolean {
-    return this.#count > 0 && this.#bytes + bytes > this.#options.limitBytes;
+    return this.#count > 0 && this.#bytes + bytes > this.#request.limitBytes;
   }
 
   #stopBefore(key: Bytes): false {
-    this.#bound = this.#options.reverse ? keyAfter(key) : copyOf(key);
+    this.#bound = this.#request.reverse ? keyAfter(key) : copyOf(key);
     return false;
   }
 
   #stopAfter(key: Bytes): false {
-    this.#bound = this.#options.reverse ? copyOf(key) : keyAfter(key);
+    this.#bound = this.#request.reverse ? copyOf(key) : keyAfter(key);
     return false;
   }
 
@@ -146,7 +150,7 @@ class PageBuilder {
     this.#extend(this.#sheet, at, this.#sheetEnd);
   }
 
-  /** The page goes on with these bytes. */
+  /** Continues the page with these bytes. */
   #extend(source: Bytes, from: number, to: number): void {
     if (this.#source !== source || this.#to !== from) {
       this.#finishPart();
@@ -166,14 +170,14 @@ class PageBuilder {
   stopped(): MergedPage {
     const { start, end } = this.#bounds;
     const bound = this.#bound;
-    // keyAfter may pass the end, where the end is the very next key.
+    // keyAfter may be beyond the end, if the end is the very next key.
     const past = bound !== null && end !== null && compareBytes(bound, end) > 0;
     const before = bound !== null && compareBytes(bound, start) < 0;
     return this.#page(past ? end : before ? start : bound);
   }
 
   complete(): MergedPage {
-    return this.#page(this.#options.reverse ? this.#bounds.start : this.#bounds.end);
+    return this.#page(this.#request.reverse ? this.#bounds.start : this.#bounds.end);
   }
 
   #page(bound: Bytes | null): MergedPage {
@@ -186,16 +190,16 @@ interface Layer {
   readonly overlay: NamespaceOverlay;
   readonly sorted: readonly KeyText[];
   at: number;
-  /** Where the bounds end: the first index that is outside. */
+  /** The first index outside of the bounds. */
   readonly stop: number;
 }
 
-/** Walks several overlays as one; of one key the newest row counts. */
+/** Iterates over several overlays in key order. Of several rows with the same key it gives the newest. */
 class OverlayIterator {
   readonly #layers: Layer[] = [];
   readonly #step: number;
   #text: KeyText | null = null;
-  /** The row that the walk is at; null at its end. */
+  /** The current row. Null at the end. */
   row: OverlayRow | null = null;
 
   constructor(layers: readonly NamespaceOverlay[], bounds: KeyRange, reverse: boolean) {
@@ -215,12 +219,12 @@ class OverlayIterator {
     this.#find();
   }
 
-  /** Whether the walk has nothing between the rows of the block, nor before them. */
+  /** Whether no overlay has a key before the end of the block. The iterator is past the block then. */
   isPast({ end }: RowBlock): boolean {
     return this.#text === null || (end !== null && this.#text >= end);
   }
 
-  /** On to the next key. */
+  /** Moves to the next key. */
   step(): OverlayRow | null {
     for (const layer of this.#layers) {
       if (layer.at !== layer.stop && layer.sorted[layer.at] === this.#text) layer.at += this.#step;

@@ -1,4 +1,4 @@
-// A replica's rows as a whole, on their way out to a learner and in from an owner (docs/storage.md#the-state).
+// All rows of a replica: read for a learner, and written from an owner's snapshot (docs/storage.md#the-state).
 
 import { assert } from '../../../common/base/assert.ts';
 import type { Inc, Position, RangeId } from '../../../common/model/ids.ts';
@@ -23,8 +23,8 @@ const CURSOR_BYTES = 1024 * 1024;
 const CURSOR_ROWS = 1000;
 
 /**
- * Through where the store, or one moment of it, has applied the log of this life of a range; null where it has applied
- * nothing since the replica was made.
+ * The position through which the store, or a snapshot of it, has applied the log of this life of a range. Null if it
+ * has applied nothing since the replica was made.
  */
 export function readApplied(
   store: Pick<StateEngine, 'get'>,
@@ -36,7 +36,7 @@ export function readApplied(
   return applied.inc === inc ? applied.position : null;
 }
 
-/** The client-session table of a range, whole, as the store or one moment of it has it. */
+/** The whole client-session table of a range in the store, or in a snapshot of it. */
 export async function readSessions(
   store: Pick<StateEngine, 'open'>,
   range: RangeId,
@@ -62,22 +62,22 @@ export async function readSessions(
   }
 }
 
-/** Rows and position of one moment of the store; what is in the overlay only is left to the log. */
+/** Rows and position of one moment of the store. What is only in the overlay is left to the log. */
 export class StoredSnapshot implements SnapshotReader {
   readonly meta: ReplicaMeta;
   readonly position: Position;
   readonly #snapshot: StateSnapshot;
   readonly #cursor: StateCursor;
   readonly #release: () => void;
-  /** Read from the store; handed on up to `#handed`. */
+  /** Pairs that were read from the store. Those before `#taken` were returned. */
   #ahead: Awaited<ReturnType<StateCursor['next']>> = [];
-  #handed = 0;
+  #taken = 0;
   #closed = false;
 
-  constructor(engine: StateEngine, replica: LoggedReplica, made: Position) {
+  constructor(engine: StateEngine, replica: LoggedReplica, base: Position) {
     this.meta = replica.meta;
     this.#snapshot = engine.snapshot();
-    this.position = readApplied(this.#snapshot, replica) ?? made;
+    this.position = readApplied(this.#snapshot, replica) ?? base;
     this.#cursor = this.#snapshot.open({
       ...rowBounds(replica.span.namespaceId, replica.span),
       reverse: false,
@@ -93,13 +93,13 @@ export class StoredSnapshot implements SnapshotReader {
     assert(!this.#closed, 'the snapshot is open');
     const rows: Row[] = [];
     for (let bytes = 0; bytes < bytesMax; ) {
-      if (this.#handed === this.#ahead.length) {
+      if (this.#taken === this.#ahead.length) {
         this.#ahead = await this.#cursor.next(CURSOR_ROWS);
-        this.#handed = 0;
+        this.#taken = 0;
       }
-      const pair = this.#ahead[this.#handed];
+      const pair = this.#ahead[this.#taken];
       if (pair === undefined) break;
-      this.#handed++;
+      this.#taken++;
       const [key, value] = pair;
       assert(value !== undefined, 'the cursor reads values');
       rows.push(readRow(key, value));

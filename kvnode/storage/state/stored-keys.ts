@@ -1,14 +1,14 @@
-// Keys and values of the state store:
+// The keys and values of the state store:
 //
 //   row      := namespaceId:u32be key            → revision:u64be value
 //   applied  := 0:u32be 'a' range:u64be          → epoch:u64be seq:u64be inc:u64be
 //   session  := 0:u32be 's' range:u64be clientId → record            of the table itself: without a client id
-//   batch    := 0:u32be 'b' number:u64be         → first:u64be group:u64be       which batches were written
+//   batch    := 0:u32be 'b' number:u64be         → first:u64be group:u64be       the mark of a batch
 //
 // On the disk a checksum precedes each value (checked-engine.ts).
 //
-// Rows are keyed by namespace and not by range, so that splitting and merging move no data. Namespace 0 is no namespace:
-// what belongs to a replica beside its rows lives there, one letter a kind.
+// Rows are keyed by namespace and not by range, so that a split or merge moves no data. No namespace has the id 0:
+// there the store keeps what belongs to replicas beside rows, and the marks. One letter says which kind it is.
 
 import { assert } from '../../../common/base/assert.ts';
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
@@ -37,7 +37,7 @@ export function rowKey(namespaceId: NamespaceId, key: Bytes): Bytes {
   return bytes;
 }
 
-/** The keys of a namespace between these bounds. */
+/** The stored keys of a namespace within these bounds. */
 export function rowBounds(namespaceId: NamespaceId, { start, end }: KeyRange): { start: Bytes; end: Bytes } {
   const from = rowKey(namespaceId, start);
   if (end !== null) return { start: from, end: rowKey(namespaceId, end) };
@@ -85,7 +85,7 @@ export function sessionKey(range: RangeId, clientId: Bytes): Bytes {
   return replicaKey(SESSION, range, clientId);
 }
 
-/** The keys of a range's client sessions. */
+/** The stored keys of the client sessions of a range. */
 export function sessionBounds(range: RangeId): { start: Bytes; end: Bytes } {
   return { start: replicaKey(SESSION, range), end: replicaKey(SESSION, range + 1) };
 }
@@ -112,9 +112,9 @@ export function decodeApplied(bytes: Bytes): StoredApplied {
   return { position: { epoch: getU64be(bytes, 0), seq: getU64be(bytes, 8) }, inc: getU64be(bytes, 16) };
 }
 
-/** What a batch says of itself (checked-engine.ts). */
+/** The mark of a batch (checked-engine.ts). */
 export interface BatchMark {
-  /** Marks of older batches than this one may be gone. */
+  /** Marks of batches below this number may be deleted. */
   readonly first: number;
   /** The log was synced through this group when the batch was written. */
   readonly group: number;
@@ -124,7 +124,7 @@ export function batchKey(number: number): Bytes {
   return replicaKey(BATCH, number);
 }
 
-/** The keys of all batches. */
+/** The stored keys of all marks. */
 export const BATCH_BOUNDS = { start: replicaKey(BATCH, 0), end: replicaKey(BATCH + 1, 0) };
 
 export function batchNumber(key: Bytes): number {

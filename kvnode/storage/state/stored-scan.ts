@@ -1,6 +1,6 @@
-// What one scan reads of the store: of what is known in memory (leaf-cache.ts) as far as that reaches, of the store itself
-// where it does not, and what was read there is known from then on. The parts may be of different moments: the overlays that
-// were there when the scan began, and those that came since, cover all that has changed in between.
+// What one scan reads of the store: from the leaf cache where it has the keys, else from the store itself. What is read
+// there is added to the cache. The parts may be of different moments: the overlays that existed when the scan began,
+// and the later ones, have all changes in between.
 
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
@@ -20,37 +20,43 @@ export interface StoredScanOptions {
   readonly leaves: LeafCache;
   readonly namespaceId: NamespaceId;
   readonly bounds: KeyRange;
-  readonly scan: PageRequest;
-  /** Whether no batch since the scan began has or will have changed a row there, so that the cursor shows what is so now. */
+  readonly request: PageRequest;
+  /**
+   * Whether no batch since the scan began has changed, or is changing, a row in [start, end). Then what the cursor
+   * shows is up to date.
+   */
   readonly unchanged: (start: KeyText, end: KeyText | null) => boolean;
 }
 
 export class StoredScan {
   /** In the order of the scan. */
   readonly blocks: RowBlock[] = [];
-  /** There is no more in the bounds. */
+  /** The store has no more rows in the bounds. */
   ended = false;
-  /** Rows in the blocks. */
+  /** The number of rows in the blocks. */
   count = 0;
   readonly #options: StoredScanOptions;
   readonly #end: KeyText | null;
-  /** Forward, with values: then leaves know what it wants, and are made of what it reads. */
+  /** Only forward scans that return rows use the leaf cache and fill it. */
   readonly #usesLeaves: boolean;
   #bytes = 0;
-  /** Forward: the scan has got to here. */
+  /** Forward: the scan has everything before this key. */
   #at: KeyText;
   #gap: { readonly cursor: StateCursor; readonly end: KeyText | null; readonly generation: number } | null =
     null;
 
   constructor(options: StoredScanOptions) {
-    const { bounds, scan } = options;
+    const { bounds, request } = options;
     this.#options = options;
     this.#at = keyText(bounds.start);
     this.#end = bounds.end === null ? null : keyText(bounds.end);
-    this.#usesLeaves = !scan.reverse && !scan.countOnly;
+    this.#usesLeaves = !request.reverse && !request.countOnly;
   }
 
-  /** Takes what is known; false where the store must be read before there is enough for a page, of `rowsMin` rows or more. */
+  /**
+   * Takes blocks from the cache. False if the store must be read before there are enough rows for a page, which has at
+   * least `rowsMin` rows.
+   */
   takeCached(rowsMin: number): boolean {
     const { leaves, namespaceId } = this.#options;
     while (!this.ended && !this.#isEnough(rowsMin)) {
@@ -64,12 +70,12 @@ export class StoredScan {
     return true;
   }
 
-  /** Reads on in the store. */
+  /** Reads the next rows from the store. */
   async read(): Promise<void> {
-    const { scan } = this.#options;
+    const { request } = this.#options;
     this.#gap ??= this.#open();
     const { cursor, end } = this.#gap;
-    const wanted = Math.max(scan.limitRows - this.count, CURSOR_ROWS_MIN);
+    const wanted = Math.max(request.limitRows - this.count, CURSOR_ROWS_MIN);
     const pairs = await this.#next(cursor, Math.min(wanted, CURSOR_ROWS_MAX));
     const known = this.#usesLeaves
       ? this.#leavesOf(pairs, end)
@@ -81,10 +87,10 @@ export class StoredScan {
     }
   }
 
-  /** A count reads the values too, since their checksums cover the keys, and keeps none. */
+  /** A count reads the values too, since their checksums cover the keys, but keeps none. */
   async #next(cursor: StateCursor, rows: number): Promise<readonly StoredPair[]> {
     const pairs = await cursor.next(rows);
-    return this.#options.scan.countOnly ? pairs.map(([key]) => [key, undefined]) : pairs;
+    return this.#options.request.countOnly ? pairs.map(([key]) => [key, undefined]) : pairs;
   }
 
   close(): void {
@@ -93,7 +99,7 @@ export class StoredScan {
   }
 
   #isEnough(rowsMin: number): boolean {
-    const { limitRows, limitBytes } = this.#options.scan;
+    const { limitRows, limitBytes } = this.#options.request;
     return this.count >= rowsMin && (this.count >= limitRows || this.#bytes > limitBytes);
   }
 
@@ -109,7 +115,7 @@ export class StoredScan {
   }
 
   #open() {
-    const { engine, leaves, namespaceId, bounds, scan } = this.#options;
+    const { engine, leaves, namespaceId, bounds, request } = this.#options;
     const known = this.#usesLeaves ? leaves.nextStart(namespaceId, this.#at) : null;
     const endsBefore = known !== null && (this.#end === null || known < this.#end);
     const end = endsBefore ? known : this.#end;
@@ -118,14 +124,14 @@ export class StoredScan {
         start: this.#usesLeaves ? bytesOf(this.#at) : bounds.start,
         end: endsBefore ? bytesOf(known) : bounds.end,
       }),
-      reverse: scan.reverse,
+      reverse: request.reverse,
       values: true,
-      bytesMax: scan.limitBytes,
+      bytesMax: request.limitBytes,
     });
     return { cursor, end, generation: leaves.generation };
   }
 
-  /** What was read from where the scan is, as leaves; nothing read: that there is nothing up to `end`. */
+  /** The rows that were read, as leaves. If none were read, one leaf says that there is none up to `end`. */
   #leavesOf(pairs: readonly StoredPair[], end: KeyText | null): Leaf[] {
     const read: Leaf[] = [];
     let start = this.#at;
@@ -135,9 +141,9 @@ export class StoredScan {
       first += block.count;
       const next = pairs[first];
       const last = pairs[first - 1] as StoredPair;
-      const behind = next === undefined ? `${storedText(last)}\0` : storedText(next);
-      read.push({ ...block, start, end: behind });
-      start = behind;
+      const after = next === undefined ? `${storedText(last)}\0` : storedText(next);
+      read.push({ ...block, start, end: after });
+      start = after;
     }
     this.#addToCache(read);
     this.#at = start;

@@ -1,6 +1,6 @@
-// The rows of one replica as of one moment: what the state store held then, and over it what was applied and not written
-// behind yet. Neither changes any more, so it can be read at leisure while the replica goes on. Made for consistency checks;
-// whatever needs the rows of a range at a stated seq can use it.
+// A consistent view of the rows of one replica at one moment: a snapshot of the state store, merged with the overlays
+// of that moment. Neither changes, so the view can be read slowly while the replica goes on. Consistency checks use it,
+// and whatever else needs the rows of a range at a known seq.
 
 import { compareBytes } from '../../../common/base/bytes.ts';
 import type { Position } from '../../../common/model/ids.ts';
@@ -8,7 +8,7 @@ import { contains, type KeyRange } from '../../../common/model/key-range.ts';
 import type { LoggedReplica } from '../log/logged-replicas.ts';
 import type { ReplicaMeta, ReplicaView, Row, SessionRow } from '../storage.ts';
 import type { StateCursor, StateSnapshot } from './engine.ts';
-import type { OverlayRow } from './overlay.ts';
+import { isPresent, type OverlayRow } from './overlay.ts';
 import { ROW_PREFIX_BYTES, readRow, rowBounds } from './stored-keys.ts';
 
 const CURSOR_BYTES = 256 * 1024;
@@ -18,7 +18,10 @@ const SORTED_PER_TURN = 1_000;
 
 export interface ViewParts {
   readonly snapshot: StateSnapshot;
-  /** Rows of overlays in any order, newest overlay first; each has a key once. Of the whole namespace. */
+  /**
+   * The rows of the overlays, newest overlay first, in any order within one. An overlay has each key once. They are of
+   * the whole namespace.
+   */
   readonly overlays: readonly (readonly OverlayRow[])[];
   soon(task: () => void): void;
 }
@@ -30,7 +33,7 @@ export class StateView implements ReplicaView {
   readonly #snapshot: StateSnapshot;
   readonly #cursor: StateCursor;
   readonly #overlays: MergedOverlays;
-  /** Read from the store, and taken from there up to `#taken`. */
+  /** Pairs that were read from the store. Those before `#taken` were returned. */
   #stored: Awaited<ReturnType<StateCursor['next']>> = [];
   #taken = 0;
   #storedEnds = false;
@@ -58,7 +61,7 @@ export class StateView implements ReplicaView {
       const row = this.#step();
       if (row === null) return rows.length === 0 ? null : rows;
       bytes += row.key.length + (row.value?.length ?? 0);
-      if (isRow(row)) rows.push(row);
+      if (isPresent(row)) rows.push(row);
     }
     return rows;
   }
@@ -76,7 +79,10 @@ export class StateView implements ReplicaView {
     this.#storedEnds = this.#stored.length === 0;
   }
 
-  /** The next row, or the absence of one; null after the last. An overlay's comes before the store's of the same key. */
+  /**
+   * The next row, or the next deletion. Null after the last. Of the store and an overlay with the same key the overlay
+   * wins.
+   */
   #step(): OverlayRow | null {
     const [key, value] = this.#stored[this.#taken] ?? [];
     const overlays = this.#overlays.first;
@@ -92,12 +98,12 @@ export class StateView implements ReplicaView {
   }
 }
 
-/** The newest rows of several overlays, in key order. */
+/** Several overlays merged in key order, newest version only. */
 class MergedOverlays {
-  /** Not sorted yet. */
+  /** Overlays that are not sorted yet. */
   #waiting: readonly (readonly OverlayRow[])[];
   readonly #span: KeyRange;
-  /** Sorted runs, newer ones first, and how far each has been taken. */
+  /** Sorted runs, newer ones first. Rows before `at` were returned. */
   readonly #runs: { readonly rows: readonly OverlayRow[]; at: number }[] = [];
   readonly #soon: ViewParts['soon'];
   #first: OverlayRow | null = null;
@@ -108,7 +114,10 @@ class MergedOverlays {
     this.#soon = soon;
   }
 
-  /** Before the first row is asked for. In slices, so that a large overlay does not hold up the event loop. */
+  /**
+   * Must be called before the first row is read. It sorts in slices, so that a large overlay does not block the event
+   * loop.
+   */
   async sort(): Promise<void> {
     const waiting = this.#waiting;
     if (waiting.length === 0) return;
@@ -123,7 +132,7 @@ class MergedOverlays {
     this.#first = this.#least();
   }
 
-  /** Null after the last. */
+  /** The next row. Null after the last. */
   get first(): OverlayRow | null {
     return this.#first;
   }
@@ -138,7 +147,7 @@ class MergedOverlays {
     this.#first = this.#least();
   }
 
-  /** Of one key the row of the newest run. */
+  /** The row with the lowest key. Of several with the same key, the one of the newest run. */
   #least(): OverlayRow | null {
     let least: OverlayRow | null = null;
     for (const { rows, at } of this.#runs) {
@@ -147,8 +156,4 @@ class MergedOverlays {
     }
     return least;
   }
-}
-
-function isRow(row: OverlayRow): row is OverlayRow & Row {
-  return row.value !== null;
 }

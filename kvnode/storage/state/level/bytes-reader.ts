@@ -1,12 +1,12 @@
-// Reads the integers and byte strings of LevelDB's files. What it reads comes from the disk: running past the end is damage,
-// not a defect.
+// Reads the integers and byte strings of LevelDB's files. The bytes come from the disk: if they end too early, that is
+// damage and no assertion.
 
 import type { Bytes } from '../../../../common/base/bytes.ts';
 import { readVarint, type VarintSource } from '../../../../common/base/integers.ts';
 import { crc32c } from '../../crc32c.ts';
 import { CorruptDataError } from '../../data-errors.ts';
 
-/** LevelDB stores its checksums rotated and offset by this constant. */
+/** LevelDB rotates its checksums and adds this constant before it stores them. */
 const MASK_DELTA = 0xa282ead8;
 
 /** The checksum of `bytes` in the form in which LevelDB stores it. */
@@ -38,7 +38,7 @@ export class BytesReader {
     }
   }
 
-  /** A byte string after its length. */
+  /** A byte string that follows its length. */
   slice(): Bytes {
     return this.take(this.varint());
   }

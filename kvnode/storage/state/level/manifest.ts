@@ -1,6 +1,7 @@
-// LevelDB's MANIFEST: which tables there are, and which log file holds what is in no table yet. A sequence of edits, each a
-// record in LevelDB's log format. LevelDB itself verifies the records; it drops a record that runs past the end of the
-// file as one whose write was cut short. This reader takes the same edits, so that its result is what LevelDB will open.
+// LevelDB's MANIFEST: which tables there are, and which log file has the entries that are in no table yet. It is a
+// sequence of edits, each a record in LevelDB's log format. LevelDB verifies the records itself, and drops a record
+// that runs past the end of the file as an unfinished write. This reader takes the same edits, so its result is what
+// LevelDB will open.
 //
 //   block  := record* zeros            32 KiB each; a record never crosses a block
 //   record := crc:u32 length:u16 type:u8 data       type: 1 whole, 2 first, 3 middle, 4 last part of an edit
@@ -27,7 +28,7 @@ const TAGS = {
 } as const;
 
 export interface Manifest {
-  /** Table file number → size in bytes. */
+  /** The size in bytes of each table, by file number. */
   readonly tables: ReadonlyMap<number, number>;
   /** The oldest log file that LevelDB still needs; 0: none. */
   readonly logNumber: number;
@@ -35,46 +36,51 @@ export interface Manifest {
 
 /** Throws CorruptDataError. */
 export function readManifest(name: string, bytes: Bytes): Manifest {
-  const tables = new Map<number, number>();
-  let logNumber = 0;
+  const manifest = { tables: new Map<number, number>(), logNumber: 0 };
   for (const edit of editsOf(name, bytes)) {
     const reader = new BytesReader(name, edit);
-    while (reader.hasMore) {
-      const tag = reader.varint();
-      switch (tag) {
-        case TAGS.comparator:
-          reader.slice();
-          break;
-        case TAGS.logNumber:
-          logNumber = reader.varint();
-          break;
-        case TAGS.nextFileNumber:
-        case TAGS.lastSequence:
-        case TAGS.previousLogNumber:
-          reader.varint();
-          break;
-        case TAGS.compactPointer:
-          reader.varint();
-          reader.slice();
-          break;
-        case TAGS.deletedFile:
-          reader.varint();
-          tables.delete(reader.varint());
-          break;
-        case TAGS.newFile: {
-          reader.varint();
-          const number = reader.varint();
-          tables.set(number, reader.varint());
-          reader.slice();
-          reader.slice();
-          break;
-        }
-        default:
-          throw reader.damaged(`unknown tag ${tag}`);
-      }
-    }
+    while (reader.hasMore) applyField(manifest, reader);
   }
-  return { tables, logNumber };
+  return manifest;
+}
+
+/** Reads one field of an edit and applies it. */
+function applyField(manifest: { tables: Map<number, number>; logNumber: number }, reader: BytesReader): void {
+  const tag = reader.varint();
+  switch (tag) {
+    case TAGS.comparator:
+      reader.slice();
+      break;
+    case TAGS.logNumber:
+      manifest.logNumber = reader.varint();
+      break;
+    case TAGS.nextFileNumber:
+    case TAGS.lastSequence:
+    case TAGS.previousLogNumber:
+      reader.varint();
+      break;
+    case TAGS.compactPointer:
+      reader.varint();
+      reader.slice();
+      break;
+    case TAGS.deletedFile:
+      reader.varint();
+      manifest.tables.delete(reader.varint());
+      break;
+    case TAGS.newFile:
+      addTable(manifest.tables, reader);
+      break;
+    default:
+      throw reader.damaged(`unknown tag ${tag}`);
+  }
+}
+
+function addTable(tables: Map<number, number>, reader: BytesReader): void {
+  reader.varint(); // level
+  const number = reader.varint();
+  tables.set(number, reader.varint());
+  reader.slice(); // smallest key
+  reader.slice(); // largest key
 }
 
 function* editsOf(name: string, bytes: Bytes): Generator<Bytes> {
@@ -87,16 +93,17 @@ function* editsOf(name: string, bytes: Bytes): Generator<Bytes> {
 }
 
 function* recordsOf(name: string, bytes: Bytes): Generator<{ readonly type: number; readonly data: Bytes }> {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
     const blockEnd = Math.min((Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES, bytes.length);
     if (at + HEADER_BYTES > blockEnd) {
       at = blockEnd;
       continue;
     }
-    const length = (bytes[at + 4] as number) | ((bytes[at + 5] as number) << 8);
-    const type = bytes[at + 6] as number;
+    const length = view.getUint16(at + 4, true);
+    const type = view.getUint8(at + 6);
     if (type === 0 && length === 0) {
-      // Zeros: the file grew, but what was written there was lost with the power. LevelDB skips them too.
+      // Zeros: the file grew, but a power cut lost what was written there. LevelDB skips them too.
       at = blockEnd;
       continue;
     }

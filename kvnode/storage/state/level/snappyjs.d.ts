@@ -1,6 +1,6 @@
-// What is used of snappyjs, which has no types of its own.
+// The part of snappyjs that is used. The package has no types.
 
 declare module 'snappyjs' {
-  /** Throws where the bytes are not what snappy writes. */
+  /** Throws if `compressed` is not the output of snappy. */
   export function uncompress(compressed: Uint8Array): Uint8Array;
 }

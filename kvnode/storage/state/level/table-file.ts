@@ -41,7 +41,7 @@ export function verifyTable(name: string, bytes: Bytes): void {
   checkTiling(name, [...blocks, metaindex, index], footerAt);
 }
 
-/** Blocks stand one after the other, so that no byte of the file is outside of a block that was verified. */
+/** The blocks must be adjacent, so that every byte of the file is in a verified block. */
 function checkTiling(name: string, blocks: readonly Handle[], footerAt: number): void {
   let at = 0;
   for (const { offset, size } of blocks) {

@@ -1,9 +1,9 @@
-// Verifies the files of a LevelDB, before it is opened and while it is. LevelDB notices little of a damaged disk by itself: it does not verify
-// the tables that it reads rows from, starts empty where its file CURRENT is missing, and deletes what it does not know.
-// After this check a lookup that finds nothing means that there is nothing.
+// Verifies the files of a LevelDB, before it is opened and while it is open. By itself LevelDB notices little of a
+// damaged disk: it does not verify the tables from which it reads rows, it starts empty if its file CURRENT is missing,
+// and it deletes files that it does not know. After this check, a lookup that finds nothing means that there is no row.
 //
-// Not verified is the content of LevelDB's own log: what the power cut off there looks like damage. A batch that is lost
-// there shows in the numbers of the batches (checked-engine.ts).
+// The content of LevelDB's own log is not verified, since what a power cut truncates there looks like damage. A batch
+// that is lost there leaves a gap in the numbers of the batches (checked-engine.ts).
 
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,7 +16,7 @@ const CURRENT = 'CURRENT';
 const CURRENT_CONTENT = /^(MANIFEST-[0-9]{6,})\n$/;
 const DATA_FILE = /^(MANIFEST-[0-9]+|[0-9]+\.(log|ldb|sst))$/;
 
-/** Throws CorruptDataError where a file is missing or damaged. A directory without data is sound. */
+/** Rejects with CorruptDataError if a file is missing or damaged. A directory without data is valid. */
 export async function verifyLevel(directory: string): Promise<void> {
   const names = await listFiles(directory);
   if (!names.includes(CURRENT)) {
@@ -32,8 +32,8 @@ export async function verifyLevel(directory: string): Promise<void> {
 }
 
 /**
- * Verifies the tables of a LevelDB that is open, which adds and deletes tables meanwhile. `turn` is awaited before each table
- * of so many bytes is read. Answers the bytes verified. Throws CorruptDataError.
+ * Verifies the tables of an open LevelDB, which adds and deletes tables meanwhile. `turn` is awaited before each table
+ * of `bytes` bytes is read. Resolves with the bytes verified. Rejects with CorruptDataError.
  */
 export async function verifyTables(
   directory: string,
@@ -46,7 +46,7 @@ export async function verifyTables(
       await verifyOne(directory, await listFiles(directory), number, size);
       verified += size;
     } catch (error) {
-      // LevelDB deletes a table only when its manifest no longer names it.
+      // LevelDB deletes a table only after its manifest no longer names it.
       if ((await currentManifest(directory)).tables.has(number)) throw error;
     }
   }
@@ -77,10 +77,10 @@ async function verifyOne(
   verifyTable(path, bytes);
 }
 
-/** What the process lacks says nothing of the disk. */
+/** Errors that are the fault of this process, not of the disk. */
 const OWN_FAULTS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EACCES', 'EPERM']);
 
-/** A disk that cannot read a block any more is damaged too. */
+/** Reads a file. If the disk cannot read it, the file is damaged. */
 async function readWhole(path: string): Promise<Bytes> {
   try {
     return await readFile(path);

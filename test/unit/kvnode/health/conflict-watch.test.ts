@@ -73,7 +73,7 @@ for (const [what, change, isOwn] of COMPARED) {
     else
       t.regex(
         conflict ?? '',
-        /of another range, .* this replica is of \[b, y\) of namespace 1, and is kept aside/,
+        /belongs to another range, .* this replica has \[b, y\) of namespace 1, and is not used/,
       );
     host.checkDescriptor(DESCRIPTOR);
     t.true(host.isOwn, 'ZooKeeper was repaired');

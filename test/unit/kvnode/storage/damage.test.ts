@@ -255,7 +255,7 @@ test('without the state, a log that begins with the replica gives all of it agai
 test('without the log, or with an end of it missing, the state says that it was there', async (t) => {
   const removed = await closedWorld(3);
   for (const path of removed.disk.paths) if (path.includes('/wal/')) await removed.disk.remove(path);
-  await failsToOpen(t, removed, /log ends in group 0, but the state store holds what came from group/);
+  await failsToOpen(t, removed, /log ends in group 0, but the state store holds entries of group/);
 
   const cut = await closedWorld(3);
   const path = cut.disk.paths.find((one) => one.includes('/wal/')) ?? '';

@@ -226,7 +226,7 @@ test('a log that is behind its state is corruption', async (t) => {
   other.logOf(1).append(entries(1, 1, 1));
   await other.close();
   const mixed = new TwinWorld(LIMITS, fresh.disk, world.image);
-  await t.throwsAsync(mixed.open(), { name: 'CorruptDataError', message: /applied through 2/ });
+  await t.throwsAsync(mixed.open(), { name: 'CorruptDataError', message: /applied through seq 2/ });
 });
 
 test('a log without its node.json, or of another node, is refused', async (t) => {
@@ -237,7 +237,7 @@ test('a log without its node.json, or of another node, is refused', async (t) =>
   const renamed = disk.copy();
   const text = Buffer.from(disk.contentOf(paths.node)).toString();
   renamed.setContent(paths.node, Buffer.from(text.replace(/n-[0-9a-f]{16}/, `n-${'0'.repeat(16)}`)));
-  await t.throwsAsync(lastSeqOf(renamed), { name: 'CorruptDataError', message: /not of n-0000000000000000/ });
+  await t.throwsAsync(lastSeqOf(renamed), { name: 'CorruptDataError', message: /not to n-0000000000000000/ });
   const newer = disk.copy();
   newer.setContent(paths.node, Buffer.from(text.replace(/"format": \d+/, '"format": 99')));
   await t.throwsAsync(lastSeqOf(newer), { name: 'DataFormatError' });

@@ -153,13 +153,13 @@ test('a snapshot given up leaves the replica void, and its writer of no more use
   await first.add([row('b', 'first', 9)]);
   const late = first.add([row('c', 'late', 9)]);
   first.abandon();
-  await t.throwsAsync(late, { message: /given up/ });
+  await t.throwsAsync(late, { message: /abandoned/ });
   t.throws(() => storage.logOf(1).append(entries(1, 1, 1)), { message: /void/ });
   t.throws(() =>
     storage.scan(1, LEFT, { limitRows: 1, limitBytes: 1, reverse: false, keysOnly: false, countOnly: false }),
   );
   const second = await storage.beginSnapshot(1, LEFT, at(2, 10));
-  await t.throwsAsync(first.finish([]), { message: /given up/ });
+  await t.throwsAsync(first.finish([]), { message: /abandoned/ });
   await second.finish([]);
   t.deepEqual(await rowsText(storage, 1), ['n=neighbour@1']);
 });

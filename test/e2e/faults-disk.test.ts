@@ -16,7 +16,9 @@ function seeded(t: ExecutionContext): Rng {
 
 async function restartDamaged({ cluster }: WatchedCluster, node: NodeProcess): Promise<NodeProcess> {
   const another = await cluster.restartAsAnother(node);
-  await another.process.said('the data directory is damaged and was set aside: this node joins as a new, empty one');
+  await another.process.said(
+    'the data directory is damaged and was set aside: this node joins as a new, empty one',
+  );
   await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
     images.every(
       ({ descriptor: { inSync, replicas } }) =>

@@ -1,5 +1,5 @@
-// What every Disk promises while the power is on: the file system and its twins. What a power cut leaves is the twins' own
-// matter; no test can cut the real one's.
+// Tests of what every Disk promises while the power is on: the file system and its twins. Only the twins can show what
+// a power cut leaves.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { type Bytes, toBytes } from '../../../common/base/bytes.ts';
@@ -7,10 +7,10 @@ import type { Disk } from '../../../kvnode/storage/disk.ts';
 
 export interface DiskWorld {
   readonly disk: Disk;
-  /** An empty directory on it. */
+  /** An empty directory on the disk. */
   readonly directory: string;
   remove(): Promise<void>;
-  /** Waits for `promise`, moving a virtual clock where there is one. */
+  /** Waits for `promise`. Moves the virtual clock, if there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -19,7 +19,7 @@ function textOf(bytes: Bytes | null): string | null {
 }
 
 const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: string) => Promise<void>>> = {
-  'what is not there is nothing, and cannot be opened': async (t, disk, at) => {
+  'a missing file reads as null, and cannot be opened': async (t, disk, at) => {
     t.deepEqual(disk.list(`${at}/absent`), []);
     t.is(disk.read(`${at}/absent`), null);
     t.throws(() => disk.open(`${at}/absent`), { code: 'ENOENT' });
@@ -27,7 +27,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     await t.notThrowsAsync(disk.remove(`${at}/absent`));
   },
 
-  'a directory that exists may be made again, and lists what is in it': async (t, disk, at) => {
+  'an existing directory may be made again, and lists its content': async (t, disk, at) => {
     disk.makeDirectory(`${at}/d`);
     disk.makeDirectory(`${at}/d`);
     t.deepEqual(disk.list(`${at}/d`), []);
@@ -37,14 +37,14 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     t.deepEqual([...disk.list(`${at}/d`)].sort(), ['a', 'b']);
   },
 
-  'a file is replaced whole': async (t, disk, at) => {
+  'a file is replaced as a whole': async (t, disk, at) => {
     await disk.replace(`${at}/f`, toBytes('a long first text'));
     await disk.replace(`${at}/f`, toBytes('short'));
     t.is(textOf(disk.read(`${at}/f`)), 'short');
     t.deepEqual(disk.list(at), ['f']);
   },
 
-  'a new file holds zeros, and no other takes its place': async (t, disk, at) => {
+  'a new file holds zeros, and cannot be created twice': async (t, disk, at) => {
     const file = await disk.create(`${at}/f`, 3);
     t.deepEqual([...(disk.read(`${at}/f`) ?? [])], [0, 0, 0]);
     file.write([toBytes('abc')], 0);
@@ -53,7 +53,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     file.close();
   },
 
-  'parts are written one after the other, over what is there and beyond it': async (t, disk, at) => {
+  'parts are written one after the other, over old content and beyond the end': async (t, disk, at) => {
     const file = await disk.create(`${at}/f`, 4);
     file.write([toBytes('ab'), toBytes(''), toBytes('cd')], 0);
     file.write([toBytes('X'), toBytes('YZ')], 3);
@@ -64,7 +64,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     file.close();
   },
 
-  'a read ends with the file, in a buffer of its own': async (t, disk, at) => {
+  'a read ends at the end of the file, and returns a new buffer': async (t, disk, at) => {
     const file = await disk.create(`${at}/f`, 0);
     file.write([toBytes('abcdef')], 0);
     t.is(textOf(file.read(2, 3)), 'cde');
@@ -76,7 +76,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     file.close();
   },
 
-  'what was written does not follow the buffer that it came from': async (t, disk, at) => {
+  'written content does not change with the buffer that it came from': async (t, disk, at) => {
     const file = await disk.create(`${at}/f`, 3);
     const scratch = toBytes('abc');
     file.write([scratch], 0);
@@ -89,7 +89,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     file.close();
   },
 
-  'a file that is opened again goes on where it was, cut where it was cut': async (t, disk, at) => {
+  'a file that is opened again has its content and its size': async (t, disk, at) => {
     const first = await disk.create(`${at}/f`, 6);
     first.write([toBytes('abcdef')], 0);
     await first.sync();
@@ -103,11 +103,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     again.close();
   },
 
-  'a rename takes the place of what was there, a directory goes with all that is in it': async (
-    t,
-    disk,
-    at,
-  ) => {
+  'a rename replaces the target, and moves a directory with its content': async (t, disk, at) => {
     await disk.replace(`${at}/a`, toBytes('a'));
     await disk.replace(`${at}/b`, toBytes('b'));
     disk.rename(`${at}/a`, `${at}/b`);
@@ -119,7 +115,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     t.is(textOf(disk.read(`${at}/e/f`)), 'f');
   },
 
-  'what is removed is gone, a directory with all that is in it': async (t, disk, at) => {
+  'a removed file is gone, and a removed directory with its content': async (t, disk, at) => {
     await disk.replace(`${at}/a`, toBytes('a'));
     disk.makeDirectory(`${at}/d`);
     await disk.replace(`${at}/d/f`, toBytes('f'));
@@ -132,7 +128,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
   },
 };
 
-/** Registers the suite's tests. */
+/** Registers the tests of the suite. */
 export function diskSuite(test: TestFn, name: string, makeWorld: () => Promise<DiskWorld>): void {
   for (const [title, story] of Object.entries(stories)) {
     test(`${name}: ${title}`, async (t) => {

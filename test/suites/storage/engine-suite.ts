@@ -1,4 +1,4 @@
-// What every StateEngine promises: LevelDB and its twin.
+// Tests of what every StateEngine promises: LevelDB and its twin.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
@@ -7,7 +7,7 @@ import type { CursorOptions, StateCursor, StateEngine } from '../../../kvnode/st
 export interface EngineWorld {
   open(): Promise<StateEngine>;
   remove(): Promise<void>;
-  /** Waits for `promise`, moving a virtual clock where there is one. */
+  /** Waits for `promise`. Moves the virtual clock, if there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -39,7 +39,7 @@ async function rest(cursor: StateCursor, rows = 10): Promise<string[]> {
 }
 
 const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld) => Promise<void>>> = {
-  'rows come back, also after it was opened again': async (t, world) => {
+  'rows can be read, also after a reopen': async (t, world) => {
     const first = await world.open();
     await fill(first, ['b', 'a', 'c']);
     const batch = first.batch();
@@ -54,7 +54,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     await engine.close();
   },
 
-  'a batch copies what it is given': async (t, world) => {
+  'a batch copies its keys and values': async (t, world) => {
     const engine = await world.open();
     const batch = engine.batch();
     const scratch = Buffer.from('a');
@@ -68,7 +68,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     await engine.close();
   },
 
-  'cursors keep to their bounds, both ways, and order by unsigned bytes': async (t, world) => {
+  'cursors stay within their bounds in both directions, and order by unsigned bytes': async (t, world) => {
     const engine = await world.open();
     await fill(engine, ['a', 'b', 'c', 'd', 'é']);
     const read = (options: Partial<CursorOptions>) =>
@@ -80,7 +80,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     await engine.close();
   },
 
-  'a cursor hands out a few rows at a time, at least one': async (t, world) => {
+  'a cursor returns a few rows at a time, at least one': async (t, world) => {
     const engine = await world.open();
     await fill(engine, ['a', 'b', 'c', 'd']);
     const cursor = engine.open({ ...ALL, bytesMax: 1 });
@@ -94,7 +94,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     await engine.close();
   },
 
-  'cursors and snapshots see the moment at which they were opened': async (t, world) => {
+  'cursors and snapshots show the moment at which they were opened': async (t, world) => {
     const engine = await world.open();
     await fill(engine, ['a', 'b']);
     const cursor = engine.open(ALL);
@@ -113,18 +113,18 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     await engine.close();
   },
 
-  'what is on the disk is verified piece by piece, while batches are written': async (t, world) => {
+  'the files are verified piece by piece while batches are written': async (t, world) => {
     const engine = await world.open();
     for (const text of ['a', 'b', 'c']) await fill(engine, [text]);
     await engine.flush();
-    let told = 0;
+    let announced = 0;
     const verified = engine.verify(async (bytes) => {
-      told += bytes;
+      announced += bytes;
       await fill(engine, ['d', 'e']);
       await engine.flush();
     });
     t.true((await verified) > 0);
-    t.true(told > 0);
+    t.true(announced > 0);
     await engine.close();
   },
 
@@ -139,7 +139,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
   },
 };
 
-/** Registers the suite's tests. */
+/** Registers the tests of the suite. */
 export function engineSuite(test: TestFn, name: string, makeWorld: () => Promise<EngineWorld>): void {
   for (const [title, story] of Object.entries(stories)) {
     test(`${name}: ${title}`, async (t) => {

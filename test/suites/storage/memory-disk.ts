@@ -1,6 +1,6 @@
-// A twin of the disk with a power switch: what was written and not synced survives a power cut sector by sector, in any
-// combination, or not at all; removed names may come back until their directory is synced. Syncs can be held back and made
-// to fail; it can be full.
+// A twin of the disk in memory, with a power switch. After a power cut each sector of an unsynced write is there or
+// not, in any combination. Removed names may come back until their directory is synced. Syncs can be held back or fail,
+// and the disk can be full.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
@@ -13,11 +13,11 @@ interface Write {
 }
 
 class FileImage {
-  /** What a reader sees. */
+  /** The content that a reader sees. */
   bytes: Uint8Array;
-  /** What is on the disk for certain. */
+  /** The content that is certainly on the disk. */
   durable: Uint8Array;
-  /** Writes since, oldest first. */
+  /** Writes since then, oldest first. */
   pending: Write[] = [];
 
   constructor(bytes: Uint8Array) {
@@ -30,12 +30,12 @@ class FileImage {
     this.pending.push(write);
   }
 
-  settle(writes: readonly Write[]): void {
+  makeDurable(writes: readonly Write[]): void {
     for (const write of writes) this.durable = overwrite(this.durable, write);
     this.pending = this.pending.filter((write) => !writes.includes(write));
   }
 
-  /** After a power cut; `survives` is asked for each sector of each unsynced write. */
+  /** The file after a power cut. `survives` is called for each sector of each unsynced write. */
   afterCut(survives: () => boolean): FileImage {
     let bytes: Uint8Array = this.durable.slice();
     for (const write of this.pending) {
@@ -78,19 +78,19 @@ interface HeldSync {
 
 export class MemoryDisk implements Disk {
   #files = new Map<string, FileImage>();
-  /** Removed, but the directory does not know yet. */
+  /** Removed files whose directory is not synced. */
   readonly #removed = new Map<string, FileImage>();
   readonly #held: HeldSync[] = [];
   #holding = false;
-  /** What the next syncs fail with. */
+  /** The error of the next syncs. */
   syncError: Error | null = null;
-  /** No file is made and none grows. */
+  /** Files cannot be created and cannot grow. */
   full = false;
   syncs = 0;
 
   // ---- the power switch ----------------------------------------------------------------------------------------
 
-  /** The disk after a power cut now; this one is of no more use. */
+  /** The disk after a power cut now. This one must not be used any more. */
   afterPowerCut(survives: () => boolean): MemoryDisk {
     const disk = new MemoryDisk();
     for (const [path, file] of this.#files) disk.#files.set(path, file.afterCut(survives));
@@ -109,7 +109,7 @@ export class MemoryDisk implements Disk {
     return this.#held.length;
   }
 
-  /** Lets the oldest held sync end. */
+  /** Lets the oldest held sync finish. */
   releaseOne(): void {
     this.#held.shift()?.resolve();
   }
@@ -119,7 +119,7 @@ export class MemoryDisk implements Disk {
     while (this.#held.length > 0) this.releaseOne();
   }
 
-  /** For tests that damage what is there. */
+  /** The content of a file, for tests that damage it. */
   contentOf(path: string): Uint8Array {
     return this.#get(path).bytes;
   }
@@ -173,7 +173,7 @@ export class MemoryDisk implements Disk {
     }
   }
 
-  /** The file itself, or all that is in the directory. */
+  /** The file itself, or all files in the directory. */
   #under(path: string): readonly (readonly [string, FileImage])[] {
     return [...this.#files].filter(([name]) => name === path || name.startsWith(`${path}/`));
   }
@@ -228,6 +228,6 @@ export class MemoryDisk implements Disk {
     this.syncs++;
     if (this.#holding) await new Promise<void>((resolve) => this.#held.push({ resolve }));
     if (this.syncError !== null) throw this.syncError;
-    file.settle(writes);
+    file.makeDurable(writes);
   }
 }

@@ -1,5 +1,5 @@
-// A twin of LevelDB: a sorted array. A batch that is under way at a power cut has happened or has not, and so has every one
-// that was written without sync since all was settled, whatever was written after it. Cursors and snapshots see the moment at
+// A twin of LevelDB: a sorted array. A batch that is being written at a power cut happens or does not. The same is true
+// of each unsynced batch since the last flush, whatever was written after it. Cursors and snapshots show the moment at
 // which they were opened.
 
 import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
@@ -14,25 +14,25 @@ import type {
 
 type Pair = readonly [Bytes, Bytes];
 
-/** What is on the disk; outlives the engines that open it. */
+/** The content of the disk. It outlives the engines that open it. */
 export class StateImage {
   pairs: readonly Pair[] = [];
-  /** What was written since the oldest batch that may not be on the disk. */
+  /** The batches from the oldest one on that may not be on the disk. */
   #since: Written[] = [];
-  /** What LevelDB has in tables, and the batches in its log since: only those can be lost one by one. */
+  /** What is in tables, and the batches in the log since then: only those can be lost one by one. */
   #tables: readonly Pair[] = [];
   #log: Written[] = [];
   /** Batches whose write has begun and not resolved. */
   readonly underWay = new Set<readonly Operation[]>();
   locked = false;
   batches = 0;
-  /** What the next writes fail with. */
+  /** The error of the next writes. */
   writeError: Error | null = null;
-  /** What a verification of what is on the disk finds. */
+  /** The damage that a verification finds. */
   damage: string | null = null;
-  /** It cannot be opened without the file that is missing. */
+  /** A missing file of the store: the store cannot be opened. */
   lostFile: string | null = null;
-  /** Cursors wait for this before they read. */
+  /** Cursors and writes wait for this first. */
   beforeRead: () => Promise<void> = () => Promise.resolve();
 
   write(written: Written): void {
@@ -47,7 +47,7 @@ export class StateImage {
     this.moveToTables();
   }
 
-  /** As LevelDB does when it is opened. */
+  /** LevelDB does this when it is opened. */
   moveToTables(): void {
     this.#tables = this.pairs;
     this.#log = [];
@@ -55,12 +55,12 @@ export class StateImage {
 
   // ---- damage ----------------------------------------------------------------------------------------------------
 
-  /** How many batches could be lost one by one. */
+  /** The number of batches that can be lost one by one. */
   get batchesInLog(): number {
     return this.#log.length;
   }
 
-  /** The batch is gone, and those after it are not. */
+  /** Loses one batch, and keeps those after it. */
   loseBatch(index: number): void {
     this.#log.splice(index, 1);
     this.#replay();
@@ -71,7 +71,7 @@ export class StateImage {
     this.#since = [];
   }
 
-  /** One bit of one stored value is not what was written. */
+  /** Flips one bit of one stored value. */
   flipBit(index: number, bit: number): void {
     this.pairs = this.pairs.map(([key, value], at) => {
       if (at !== index || value.length === 0) return [key, value];
@@ -135,7 +135,7 @@ function lookUp(pairs: readonly Pair[], key: Bytes): Bytes | undefined {
   return found ? pairs[at]?.[1] : undefined;
 }
 
-/** The image itself has a lock. */
+/** No lock: the image itself has one. */
 export const noLock: LockDirectory = async () => ({ release: async () => {} });
 
 export async function openMemoryState(image: StateImage, path: string): Promise<StateEngine> {

@@ -1,4 +1,4 @@
-// Short words for storage tests: rows, entries, replicas, and waiting for what is logged.
+// Short forms for tests of the storage: rows, entries, replicas, and waiting for a sync.
 
 import { toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
 import { delay, realEnv } from '../../../common/base/env.ts';
@@ -25,7 +25,7 @@ export function meta(range: number, start = '', end: string | null = null, inc =
   };
 }
 
-/** A replica of the whole key space, with nothing in it. */
+/** Makes an empty replica of the whole key space. */
 export function createWhole(storage: Storage, range = 1): void {
   storage.createReplica(meta(range), origin, 0);
 }
@@ -51,7 +51,7 @@ export function remove(key: string): RowChange {
   return { key: toBytes(key), value: null };
 }
 
-/** Resolves when all that is logged now is synced. */
+/** Resolves when all that is logged now is synced. Rejects if the log fails. */
 export function synced(storage: Storage): Promise<void> {
   const group = storage.gathering;
   return new Promise((resolve, reject) => {
@@ -93,12 +93,12 @@ export function getText(storage: Storage, key: string): string | undefined {
   return row === undefined ? undefined : textOfRow(row);
 }
 
-/** The rest of this turn of the event loop. */
+/** Ends this turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => realEnv.soon(resolve));
 }
 
-/** At least `ms` milliseconds. */
+/** Waits at least `ms` milliseconds. */
 export function pause(ms: number): Promise<void> {
   return delay(realEnv, ms);
 }

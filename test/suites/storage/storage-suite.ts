@@ -1,4 +1,4 @@
-// What every Storage promises, whatever disk and state store it stands on.
+// Tests of what every Storage promises, on any disk and state store.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { emptyBytes, equalBytes, toBytes } from '../../../common/base/bytes.ts';
@@ -25,7 +25,7 @@ import type { World } from './world.ts';
 type Story = (t: ExecutionContext, storage: Storage, reopen: () => Promise<Storage>) => Promise<void>;
 
 const stories: Readonly<Record<string, Story>> = {
-  'a new directory is a node of its own and stays it': async (t, storage, reopen) => {
+  'a new directory becomes a node with its own id, and keeps it': async (t, storage, reopen) => {
     t.regex(storage.nodeId, /^n-[0-9a-f]{16}$/);
     t.is(storage.clusterId, null);
     await storage.joinCluster('c-1');
@@ -39,7 +39,11 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(again.clusterId, 'c-1');
   },
 
-  'its generation is raised durably, each time in the name of who raised it': async (t, storage, reopen) => {
+  'its generation is raised durably, with the name of the process that raised it': async (
+    t,
+    storage,
+    reopen,
+  ) => {
     t.deepEqual(storage.lineage, { generation: 0, runs: [] });
     await Promise.all([
       storage.raiseGeneration('a'),
@@ -55,7 +59,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(last.lineage.generation, 3);
   },
 
-  'a replica comes back with its log, its epochs and what is applied': async (t, storage, reopen) => {
+  'after a reopen a replica has its log, its epochs and its applied position': async (t, storage, reopen) => {
     storage.createReplica(meta(7, 'b', 'm', 3), at(4, 100), 4);
     storage.logOf(7).setEpochSeen(5);
     storage.logOf(7).append([entry(5, 101), entry(5, 102)]);
@@ -85,7 +89,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(getText(again, 'c'), 'c=two@102');
   },
 
-  'what was truncated stays away, and other entries take its place': async (t, storage, reopen) => {
+  'truncated entries do not come back, and other entries replace them': async (t, storage, reopen) => {
     createWhole(storage);
     storage.logOf(1).append(entries(1, 1, 9));
     storage.logOf(1).truncate(5);
@@ -104,14 +108,14 @@ const stories: Readonly<Record<string, Story>> = {
     t.is((await reopen()).recovered[0]?.lastSeq, 0);
   },
 
-  'truncating spares what is applied': async (t, storage) => {
+  'applied entries cannot be truncated': async (t, storage) => {
     createWhole(storage);
     storage.logOf(1).append(entries(1, 1, 3));
     storage.apply(1, at(1, 1), []);
     t.throws(() => storage.logOf(1).truncate(0), { name: 'AssertionError' });
   },
 
-  'a read ends within its bytes, but never with nothing while there is something': async (t, storage) => {
+  'a read returns at most its bytes, but at least one entry': async (t, storage) => {
     createWhole(storage);
     const sizes = [10, 20, 30, 1000].map((size, i) => entry(1, i + 1, 'x'.repeat(size)));
     storage.logOf(1).append(sizes);
@@ -145,7 +149,7 @@ const stories: Readonly<Record<string, Story>> = {
     }
   },
 
-  'large entries come back whole': async (t, storage, reopen) => {
+  'large entries are read whole': async (t, storage, reopen) => {
     createWhole(storage);
     const large = entry(1, 2, 'L'.repeat(3 * 1024 * 1024));
     storage.logOf(1).append([entry(1, 1), large, entry(1, 3)]);
@@ -158,7 +162,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.true(equalBytes(read[1]?.payload ?? emptyBytes, large.payload));
   },
 
-  'more than groups and segments hold can be appended at once': async (t, storage, reopen) => {
+  'more entries than a group or a segment holds can be appended at once': async (t, storage, reopen) => {
     createWhole(storage);
     const many = Array.from({ length: 5 }, (_, i) => entry(1, i + 1, String(i).repeat(2 * 1024 * 1024)));
     storage.logOf(1).append(many);
@@ -168,7 +172,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.true(read.every((one, i) => equalBytes(one.payload, many[i]?.payload ?? emptyBytes)));
   },
 
-  'a change is visible at once and after it is written': async (t, storage, reopen) => {
+  'a change is visible at once, and after it is written': async (t, storage, reopen) => {
     createWhole(storage);
     storage.logOf(1).append(entries(1, 1, 3));
     storage.apply(1, at(1, 1), [put('a', '1'), put('b', '1'), put('é', '1')]);
@@ -184,7 +188,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(await rowsText(again), expected);
   },
 
-  'entries are applied in order, only such as are in the log': async (t, storage) => {
+  'entries are applied in order, and only if the log has them': async (t, storage) => {
     createWhole(storage);
     storage.logOf(1).append(entries(1, 1, 2));
     t.throws(() => storage.apply(1, at(1, 2), []), { message: /without gaps/ });
@@ -193,14 +197,14 @@ const stories: Readonly<Record<string, Story>> = {
     t.throws(() => storage.apply(1, at(1, 3), []), { message: /in the log/ });
   },
 
-  'entries must follow on': async (t, storage) => {
+  'appended entries must continue the log': async (t, storage) => {
     createWhole(storage);
     storage.logOf(1).append(entries(3, 1, 2));
     t.throws(() => storage.logOf(1).append([entry(3, 4)]), { message: /continue the log/ });
     t.throws(() => storage.logOf(1).append([entry(2, 3)]), { message: /do not fall/ });
   },
 
-  'pages keep to their bounds and say how far they are complete': async (t, storage) => {
+  'pages stay within their bounds, and say how far they are complete': async (t, storage) => {
     createWhole(storage);
     storage.logOf(1).append(entries(1, 1, 1));
     const keys = ['a', 'b', 'c', 'd', 'e'];
@@ -239,7 +243,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(await scan('c', 'c', {}), { keys: '', count: 0, bound: 'c' });
   },
 
-  'a snapshot carries rows and position from node to node': async (t, storage, reopen) => {
+  'a snapshot transfers rows and position from node to node': async (t, storage, reopen) => {
     storage.createReplica(meta(1, '', 'm'), origin, 0);
     storage.createReplica(meta(2, 'm', null), origin, 0);
     storage.logOf(1).append(entries(1, 1, 3));
@@ -262,7 +266,7 @@ const stories: Readonly<Record<string, Story>> = {
     );
     slow.close();
 
-    // Back into the same storage, as if it came from another node that is far ahead.
+    // Install a snapshot in the same storage, as if from another node that is far ahead.
     source.logOf(1).setEpochSeen(6);
     const writer = await source.beginSnapshot(1, wholeUpTo('m'), at(5, 50));
     t.deepEqual(await rowsText(source, 2), ['n=neighbour@1']);
@@ -305,7 +309,7 @@ const stories: Readonly<Record<string, Story>> = {
     ]);
   },
 
-  'a replica made anew after a wipe stays, beside the tombstone of its earlier life': async (
+  'a replica that is made again after a wipe stays, beside the tombstone of its earlier life': async (
     t,
     storage,
     reopen,
@@ -316,7 +320,7 @@ const stories: Readonly<Record<string, Story>> = {
     await synced(storage);
     storage.logOf(1).append(entries(3, 1, 2));
     await synced(storage);
-    // From the second start on, the log begins with a checkpoint that names both.
+    // From the second start on, the log begins with a checkpoint that has both.
     for (let start = 0; start < 3; start++) {
       const again = await reopen();
       t.deepEqual(
@@ -341,7 +345,7 @@ function wholeUpTo(end: string) {
   return { start: toBytes(''), end: toBytes(end) };
 }
 
-/** Registers the suite's tests. */
+/** Registers the tests of the suite. */
 export function storageSuite(
   test: TestFn,
   name: string,

@@ -1,5 +1,5 @@
-// Where a storage under test lives: a real directory with LevelDB, or the twins in memory. The same suites run on both, so
-// that a twin cannot lie.
+// The surroundings of a storage under test: a real directory with LevelDB, or twins in memory. The same suites run on
+// both, so that a twin cannot differ.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -14,7 +14,7 @@ import type { Storage } from '../../../kvnode/storage/storage.ts';
 import { MemoryDisk } from './memory-disk.ts';
 import { noLock, openMemoryState, StateImage } from './memory-state.ts';
 
-/** Small, so that little data makes many segments and batches. */
+/** Small limits, so that little data makes many segments and batches. */
 export const SMALL_LIMITS: Partial<StorageLimits> = {
   segmentBytes: 16 * 1024,
   tailBytesMax: 1,
@@ -29,7 +29,7 @@ export interface World {
   readonly options: StorageOptions;
   open(): Promise<Storage>;
   remove(): Promise<void>;
-  /** Waits for `promise`, moving a virtual clock where there is one. */
+  /** Waits for `promise`. Moves the virtual clock, if there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -45,7 +45,7 @@ export async function realWorld(limits: Partial<StorageLimits> = SMALL_LIMITS): 
   };
 }
 
-/** A world of twins; `afterPowerCut` is what the next start finds. */
+/** A world of twins. `afterPowerCut` returns what the next start finds. */
 export class TwinWorld implements World {
   readonly directory = '/data';
   readonly disk: MemoryDisk;

@@ -1,4 +1,5 @@
-// R14: what an operation does to the state, as a table. The state before: a at revision 3, b at revision 5.
+// R14: the effect of operations on the state, as a table. Before each operation key a is at revision 3 and key b at
+// revision 5.
 
 import test from 'ava';
 import { formatBytes, toBytes } from '../../../../common/base/bytes.ts';
@@ -32,11 +33,11 @@ const applies = test.macro({
     };
     const operation = { clientId: new Uint8Array(16), number: 1, doneBelow: 1, base: 0, mutations };
     const applied = applyOperation(state, 1, operation);
-    const told =
+    const summary =
       applied.outcome.kind === 'conflict'
         ? `conflict: ${formatBytes(applied.outcome.key)} is at ${applied.outcome.revision}`
         : `written, ${applied.outcome.deleted} deleted`;
-    t.is(told, outcome);
+    t.is(summary, outcome);
     const done = applied.changes.map(({ key, value }) => {
       return `${formatBytes(key)}=${value === null ? '' : formatBytes(value)}`;
     });
@@ -45,13 +46,13 @@ const applies = test.macro({
   title: (title = '') => title,
 });
 
-test('a put needs no state', applies, [put('x', '1')], 'written, 0 deleted', 'x=1');
+test('a put without a condition', applies, [put('x', '1')], 'written, 0 deleted', 'x=1');
 test('a put at the right revision', applies, [put('a', '1', 3)], 'written, 0 deleted', 'a=1');
 test('a put at another revision', applies, [put('a', '1', 2)], 'conflict: a is at 3', '');
-test('create only, where the key exists', applies, [put('a', '1', 0)], 'conflict: a is at 3', '');
-test('create only, where it does not', applies, [put('x', '1', 0)], 'written, 0 deleted', 'x=1');
-test('a delete counts what existed', applies, [del('a'), del('x')], 'written, 1 deleted', 'a= x=');
-test('a guarded delete of an absent key', applies, [del('x', 1)], 'conflict: x is at 0', '');
+test('a create of a key that exists', applies, [put('a', '1', 0)], 'conflict: a is at 3', '');
+test('a create of an absent key', applies, [put('x', '1', 0)], 'written, 0 deleted', 'x=1');
+test('a delete counts the keys that existed', applies, [del('a'), del('x')], 'written, 1 deleted', 'a= x=');
+test('a conditional delete of an absent key', applies, [del('x', 1)], 'conflict: x is at 0', '');
 test(
   'a check that holds changes nothing',
   applies,
@@ -59,9 +60,15 @@ test(
   'written, 0 deleted',
   'x=1',
 );
-test('one that fails stops all', applies, [put('x', '1'), check('b', 4)], 'conflict: b is at 5', '');
 test(
-  'conditions see the state before',
+  'a condition that does not hold stops all mutations',
+  applies,
+  [put('x', '1'), check('b', 4)],
+  'conflict: b is at 5',
+  '',
+);
+test(
+  'conditions are checked against the state before the operation',
   applies,
   [del('a'), put('a', '1', 3)],
   'written, 1 deleted',

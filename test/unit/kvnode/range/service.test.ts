@@ -1,5 +1,5 @@
-// What a node answers its clients: one range [b, y) with one replica, owned in epoch 3, over a real storage on a disk in
-// memory. Only the lease is the test's.
+// The answers of a node to its clients: one range [b, y) with one replica, owned in epoch 3, over a real storage on a
+// disk in memory. Only the lease is controlled by the test.
 
 import test from 'ava';
 import { formatBytes, toBytes } from '../../../../common/base/bytes.ts';
@@ -39,11 +39,11 @@ interface Stage {
   ask(request: RequestBody): Promise<ReplyBody>;
   put(key: string, value: string, ifRevision?: number | null): Promise<ReplyBody>;
   leased: boolean;
-  /** Of all ranges of the node. */
+  /** The bytes that wait in all ranges of the node. */
   readonly waiting: WaitingBytes;
 }
 
-/** The node, without its network and without ZooKeeper: turns are taken when something was touched or synced. */
+/** The node without its network and without ZooKeeper. A turn is taken when something was touched or synced. */
 async function stage(): Promise<Stage> {
   const storage = await new TwinWorld().open();
   storage.createReplica(META, origin, 0);
@@ -73,7 +73,7 @@ async function stage(): Promise<Stage> {
     host: (range) => (range === 1 ? host : undefined),
     touched: turn,
     status: () => {
-      throw new Error('nobody asks here');
+      throw new Error('not used in this test');
     },
     check: () => 'NOT_READY',
   });
@@ -88,7 +88,7 @@ async function stage(): Promise<Stage> {
   return Object.assign(stage, { ask, put });
 }
 
-/** Each write is one of its own, not the last one sent again (R13). */
+/** Each write has a number of its own: it is no repetition of the last one (R13). */
 let writes = 0;
 
 function write(mutations: readonly Mutation[], epoch = EPOCH, range = 1): RequestBody {
@@ -128,8 +128,8 @@ function scan(
   return { kind: 'scan', range: 1, epoch: EPOCH, ...bounds, ...limits, ...how, ...change };
 }
 
-/** An answer in a line. */
-function told(reply: ReplyBody): string {
+/** A reply as one line of text. */
+function summaryOf(reply: ReplyBody): string {
   switch (reply.kind) {
     case 'error':
       return reply.code === 'CONFLICT'
@@ -155,7 +155,7 @@ const answers = test.macro<[RequestBody, string]>({
   async exec(t, request, expected) {
     const { ask, put } = await stage();
     for (const key of ['c', 'd', 'e']) await put(key, key.toUpperCase());
-    t.is(told(await ask(request)), expected);
+    t.is(summaryOf(await ask(request)), expected);
   },
   title: (title = '') => title,
 });
@@ -164,7 +164,7 @@ const put = (key: string, ifRevision: number | null = null): Mutation => {
   return { kind: 'put', key: toBytes(key), value: toBytes('v'), ifRevision };
 };
 
-test('a large write is kept without the message that it came in', async (t) => {
+test('a waiting write does not depend on the buffer of its message', async (t) => {
   const { ask } = await stage();
   const values = ['small', 'x'.repeat(5_000), 'y'.repeat(200_000)];
   const asked = values.map((value, i) => {
@@ -185,14 +185,19 @@ test('a read of an absent key', answers, get('x'), 'nothing');
 test('a read outside the range', answers, get('z'), 'WRONG_RANGE');
 test('a read below the range', answers, get('a'), 'WRONG_RANGE');
 test('a read in another epoch', answers, get('c', { epoch: 2 }), 'STALE_EPOCH');
-test('a read of a range that is not here', answers, get('c', { range: 9 }), 'NOT_OWNER');
+test('a read of a range that is not on this node', answers, get('c', { range: 9 }), 'NOT_OWNER');
 test('a stale read at the owner is fresh', answers, get('c', { mode: 'stale' }), 'C');
-test('a stale read of what is not here yet', answers, get('c', { mode: 'stale', minSeq: 99 }), 'BEHIND');
+test(
+  'a stale read of a seq that is not applied yet',
+  answers,
+  get('c', { mode: 'stale', minSeq: 99 }),
+  'BEHIND',
+);
 test('a write', answers, write([put('x')]), 'written at 5');
 test('a write outside the range', answers, write([put('c'), put('z')]), 'WRONG_RANGE');
 test('a write in another epoch', answers, write([put('c')], 4), 'STALE_EPOCH');
 test(
-  'a write that is no operation',
+  'a write with a malformed operation',
   answers,
   { ...write([put('c')]), operation: toBytes('?') } as RequestBody,
   'INVALID_ARGUMENT',
@@ -201,38 +206,38 @@ test('a write whose condition holds', answers, write([put('c', 2)]), 'written at
 test('a write whose condition does not hold', answers, write([put('c', 7)]), 'CONFLICT at 2, decided at 5');
 test('a condition on an absent key', answers, write([put('x', 7)]), 'CONFLICT at 0, decided at 5');
 test(
-  'a check in a batch that does not hold',
+  'a batch with a check that does not hold',
   answers,
   write([put('d'), { kind: 'check', key: toBytes('c'), ifRevision: 1 }]),
   'CONFLICT at 2, decided at 5',
 );
 
-test('a conflict that is told again says where it was told again, never an older place', async (t) => {
+test('a repeated conflict reports the seq of the repetition, never an older one', async (t) => {
   const { ask, put: putRow } = await stage();
   await putRow('c', '1');
   const conflicting = write([put('c', 7)]);
   const first = await ask(conflicting);
   await putRow('d', '2');
   const again = await ask(conflicting);
-  t.is(told(first), 'CONFLICT at 2, decided at 3');
-  t.is(told(again), 'CONFLICT at 2, decided at 5');
+  t.is(summaryOf(first), 'CONFLICT at 2, decided at 3');
+  t.is(summaryOf(again), 'CONFLICT at 2, decided at 5');
 });
 test('a scan ends where the range ends', answers, scan('b', null), 'c d e | y');
-test('a scan ends where it was told to', answers, scan('b', 'e'), 'c d | e');
-test('a page that is full says how far it got', answers, scan('b', null, { limitRows: 2 }), 'c d | d\\x00');
-test('backwards', answers, scan('b', 'y', { reverse: true, limitRows: 2 }), 'e d | d');
-test('backwards from beyond the range', answers, scan('b', null, { reverse: true }), 'WRONG_RANGE');
-test('a scan that begins outside', answers, scan('a', 'c'), 'WRONG_RANGE');
+test('a scan ends at its bound', answers, scan('b', 'e'), 'c d | e');
+test('a full page says how far it is complete', answers, scan('b', null, { limitRows: 2 }), 'c d | d\\x00');
+test('a reverse scan', answers, scan('b', 'y', { reverse: true, limitRows: 2 }), 'e d | d');
+test('a reverse scan from beyond the range', answers, scan('b', null, { reverse: true }), 'WRONG_RANGE');
+test('a scan that begins outside the range', answers, scan('a', 'c'), 'WRONG_RANGE');
 test('a scan of nothing', answers, scan('d', 'd'), 'INVALID_ARGUMENT');
 
 test('R11: without a lease there are no linearizable reads and no new writes; stale reads say so', async (t) => {
   const node = await stage();
   await node.put('c', 'C');
   node.leased = false;
-  t.is(told(await node.ask(get('c'))), 'NOT_READY');
-  t.is(told(await node.ask(scan('b', null))), 'NOT_READY');
-  t.is(told(await node.put('c', 'D')), 'NOT_READY');
-  t.is(told(await node.ask(get('c', { mode: 'stale' }))), 'C, stale');
+  t.is(summaryOf(await node.ask(get('c'))), 'NOT_READY');
+  t.is(summaryOf(await node.ask(scan('b', null))), 'NOT_READY');
+  t.is(summaryOf(await node.put('c', 'D')), 'NOT_READY');
+  t.is(summaryOf(await node.ask(get('c', { mode: 'stale' }))), 'C, stale');
 });
 
 test('NOT_OWNER and STALE_EPOCH carry the descriptor', async (t) => {
@@ -241,22 +246,22 @@ test('NOT_OWNER and STALE_EPOCH carry the descriptor', async (t) => {
   t.is(reply.kind === 'error' ? reply.descriptor?.version : null, 1);
 });
 
-test('scans beyond what the node holds at once are turned away, and taken again later', async (t) => {
+test('too many scans at once are refused, and later ones are taken', async (t) => {
   const { ask } = await stage();
   const replies = await Promise.all(Array.from({ length: 200 }, () => ask(scan('b', null))));
-  const outcomes = new Set(replies.map(told));
+  const outcomes = new Set(replies.map(summaryOf));
   t.deepEqual([...outcomes].sort(), [' | y', 'OVERLOADED']);
-  t.is(told(await ask(scan('b', null))), ' | y');
+  t.is(summaryOf(await ask(scan('b', null))), ' | y');
 });
 
-test('writes are turned away while too much waits in all ranges of the node, and taken again after it', async (t) => {
+test('writes are refused while too much waits in all ranges of the node, and later ones are taken', async (t) => {
   const { put, waiting } = await stage();
   const { uncommittedNodeBytesMax } = DEFAULT_REPLICATION;
   waiting.all = uncommittedNodeBytesMax;
-  t.is(told(await put('b', '1')), 'OVERLOADED');
+  t.is(summaryOf(await put('b', '1')), 'OVERLOADED');
   waiting.all = uncommittedNodeBytesMax - 1_500;
-  t.is(told(await put('b', '1')), 'written at 2');
-  t.is(waiting.all, uncommittedNodeBytesMax - 1_500, 'what was answered waits no more');
+  t.is(summaryOf(await put('b', '1')), 'written at 2');
+  t.is(waiting.all, uncommittedNodeBytesMax - 1_500, 'an answered write does not wait any more');
   const both = [put('b', 'x'.repeat(1_000)), put('b', 'x'.repeat(1_000))];
-  t.deepEqual((await Promise.all(both)).map(told), ['written at 3', 'OVERLOADED']);
+  t.deepEqual((await Promise.all(both)).map(summaryOf), ['written at 3', 'OVERLOADED']);
 });

@@ -1,4 +1,4 @@
-// The checksum of a snapshot: the same however its rows are cut into chunks, another one where a single bit differs.
+// The checksum of a snapshot does not depend on how its rows are cut into chunks, and changes with every bit.
 
 import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
@@ -11,7 +11,7 @@ const rowOf = (key: string, bytes: number, revision: number): Row => ({
   revision,
 });
 
-/** Values of lengths around that from which on another polynomial is used. */
+/** Lengths of values around the one from which another implementation is used. */
 const rows = [0, 1, 511, 512, 513, 100_000].map((bytes, i) => rowOf(`row ${i}`, bytes, 1_000 + i));
 const whole = rowsChecksum(rows, 0);
 
@@ -23,7 +23,7 @@ test('rows in chunks have the checksum of all of them', (t) => {
 });
 
 for (const [at, row] of rows.entries()) {
-  test(`a bit of row ${at}, with a value of ${row.value.length} bytes, is told`, (t) => {
+  test(`a flipped bit of row ${at}, with a value of ${row.value.length} bytes, is found`, (t) => {
     const checksumWith = (other: Partial<Row>): number =>
       rowsChecksum(
         rows.map((one) => (one === row ? { ...one, ...other } : one)),

@@ -1,4 +1,4 @@
-// What a snapshot on its way holds: every row, and with the last chunk the clients' answers of the same moment (R13).
+// Sending a snapshot: it has every row, and with the last chunk the client sessions of the same moment (R13).
 
 import test from 'ava';
 import { toBytes, toHex } from '../../../../common/base/bytes.ts';
@@ -12,7 +12,7 @@ import { at, createWhole, entries, put, turn } from '../../../suites/storage/sho
 import { TwinWorld } from '../../../suites/storage/world.ts';
 import { VirtualEnv } from '../../../support/virtual-env.ts';
 
-test('a snapshot brings the rows, and the clients with the last of them', async (t) => {
+test('a snapshot has the rows, and the client sessions with the last of them', async (t) => {
   const world = new TwinWorld();
   const before = await world.open();
   createWhole(before);
@@ -26,7 +26,7 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
   before.logOf(1).append(entries(1, 1, 2));
   before.apply(1, at(1, 1), [put('a', '1')]);
   before.apply(1, at(1, 2), [put('b', '2')]);
-  // A snapshot holds what is in the state store: all of it, once it was closed.
+  // A snapshot has what is in the state store: everything, once the storage was closed.
   await before.close();
   const storage = await world.open();
   storage.attachSessions(1, { takeChanges, rows: () => [] });
@@ -66,7 +66,10 @@ test('a snapshot brings the rows, and the clients with the last of them', async 
 
 const rowsOf = (chunk: SnapshotChunk) => chunk.rows.map(({ key }) => Buffer.from(key).toString());
 
-/** A storage with `count` rows and a sender of chunks of one row; what it sends is `sent`, answered by the test. */
+/**
+ * A storage with `count` rows, and a sender whose chunks have one row. `sent` has the chunks; the test acknowledges
+ * them.
+ */
 async function senderOf(count: number, env: Env = realEnv, snapshotBytesPerSecond = 1_000_000) {
   const world = new TwinWorld();
   const before = await world.open();
@@ -94,7 +97,7 @@ async function settled(): Promise<void> {
   for (let turns = 0; turns < 50; turns++) await turn();
 }
 
-test('a few chunks are on their way at a time, and more as they are acknowledged', async (t) => {
+test('a few chunks are in flight at a time, and acknowledgements let more follow', async (t) => {
   const { sender, sent, answer } = await senderOf(6);
   const outcome = sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
   await settled();
@@ -112,7 +115,7 @@ test('a few chunks are on their way at a time, and more as they are acknowledged
   t.true(await outcome);
 });
 
-test('what is not answered is sent again, from the first on that is missing', async (t) => {
+test('chunks that are not acknowledged are sent again, from the first missing one on', async (t) => {
   const env = new VirtualEnv();
   const { sender, sent, answer } = await senderOf(3, env);
   const outcome = sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
@@ -129,7 +132,7 @@ test('what is not answered is sent again, from the first on that is missing', as
   t.false(await outcome);
 });
 
-test('one that hears nothing gives up', async (t) => {
+test('a transfer without acknowledgements fails', async (t) => {
   const env = new VirtualEnv();
   const { sender } = await senderOf(1, env);
   const outcome = sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
@@ -140,7 +143,10 @@ test('one that hears nothing gives up', async (t) => {
   t.false(await outcome);
 });
 
-/** A row has six bytes, or seven from the tenth on: one leaves about every 100 ms; what has left after `ms` more, each acknowledged at once. */
+/**
+ * A row has six bytes, or seven from the tenth on, so a chunk leaves about every 100 ms. `sentAfter` runs `ms` more,
+ * acknowledges each chunk at once, and returns how many were sent.
+ */
 async function pacedSender(count: number) {
   const env = new VirtualEnv();
   const { sender, storage, sent, answer } = await senderOf(count, env, 60);
@@ -156,7 +162,7 @@ async function pacedSender(count: number) {
   return { env, sender, storage, sentAfter };
 }
 
-test('while clients are served chunks leave at a rate, whatever is acknowledged', async (t) => {
+test('while clients are served, chunks leave at a bounded rate', async (t) => {
   const { env, sender, storage, sentAfter } = await pacedSender(9);
   storage.get(1, toBytes('row 1'));
   void sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
@@ -167,25 +173,25 @@ test('while clients are served chunks leave at a rate, whatever is acknowledged'
   env.stall(40);
   t.is(await sentAfter(0), 3);
   t.is(await sentAfter(60), 3);
-  t.is(await sentAfter(20), 4, 'one was late: the next is not');
+  t.is(await sentAfter(20), 4, 'one was late: the next one is not');
   env.stall(500);
   t.is(await sentAfter(0), 6);
-  t.is(await sentAfter(40), 6, 'most of what was missed for longer does not leave at once');
+  t.is(await sentAfter(40), 6, 'after a longer pause most of the missed chunks do not leave at once');
 });
 
-test('where clients ask nothing chunks leave as fast as they are acknowledged', async (t) => {
+test('without clients, chunks leave as fast as they are acknowledged', async (t) => {
   const { sender, storage, sentAfter } = await pacedSender(60);
   void sender.transfer({ range: 1, epoch: 1, node: 'b', inc: 2 });
   const begun = await sentAfter(0);
   t.true(begun > 5);
   storage.get(1, toBytes('row 1'));
-  const told = await sentAfter(0);
-  t.true(told - begun <= 1);
+  const paced = await sentAfter(0);
+  t.true(paced - begun <= 1);
   for (let second = 0; second < 2; second++) await sentAfter(500);
-  t.true((await sentAfter(200)) > told + 15);
+  t.true((await sentAfter(200)) > paced + 15);
 });
 
-test('a transfer got on when something was last taken in; one that waits for its turn, when another to that node did', async (t) => {
+test('progress of a transfer is its last acknowledgement; while it waits for a slot, that of others to the node', async (t) => {
   const env = new VirtualEnv();
   const { sender, sent, answer } = await senderOf(6, env);
   const begin = (range: number) => void sender.transfer({ range, epoch: 1, node: 'b', inc: 2 });
@@ -194,15 +200,15 @@ test('a transfer got on when something was last taken in; one that waits for its
   begin(1);
   await settled();
   env.stall(700);
-  t.is(sender.progressAt(1, 'b'), begun, 'nothing was taken in');
+  t.is(sender.progressAt(1, 'b'), begun, 'nothing was acknowledged');
   const [first] = sent;
   if (first === undefined) return t.fail('nothing was sent');
   answer(first, { nextIndex: 0 });
-  t.is(sender.progressAt(1, 'b'), begun, 'an answer without news is no progress');
+  t.is(sender.progressAt(1, 'b'), begun, 'an acknowledgement of nothing new is no progress');
   answer(first, { nextIndex: 1 });
   t.is(sender.progressAt(1, 'b'), env.now());
 
-  // Four are served at a time: these take the other three turns, and the last one waits.
+  // Four transfers run at a time: these take the other three slots, and the last one waits.
   for (const range of [2, 3, 4, 5]) void sender.transfer({ range, epoch: 1, node: 'b', inc: 2 });
   env.stall(700);
   answer(first, { nextIndex: 2 });

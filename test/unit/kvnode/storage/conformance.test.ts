@@ -1,4 +1,4 @@
-// The storage keeps its promises on a real disk with LevelDB and on the twins alike.
+// Runs the tests of the storage on a real disk with LevelDB and on the twins.
 
 import test from 'ava';
 import { storageSuite } from '../../../suites/storage/storage-suite.ts';

@@ -1,5 +1,5 @@
-// What a node makes of damage to its state store and its log, at a start and while it runs (R12). The twins stand for the disk;
-// test/e2e/storage-damage.test.ts does the same to real files, in every way.
+// How a node handles damage of its state store and its log, at a start and while it runs (R12). Here the twins are
+// damaged. test/e2e/storage-damage.test.ts damages real files.
 
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -29,7 +29,7 @@ import {
 } from '../../../suites/storage/shorthand.ts';
 import { realWorld, TwinWorld } from '../../../suites/storage/world.ts';
 
-/** Logged, applied, and in the state store as one batch. */
+/** Logs and applies an entry, and waits until it is in the state store as a batch of its own. */
 async function write(storage: Storage, seq: number, key: string, value: string): Promise<void> {
   storage.logOf(1).append([entry(1, seq)]);
   storage.apply(1, at(1, seq), [put(key, value)]);
@@ -55,7 +55,7 @@ type Reader = (storage: Storage) => Promise<unknown>;
 
 const meetsDamage = test.macro({
   title: (_, reader) =>
-    `a row with a flipped bit is met by ${reader}: no answer, a mark, and set aside at the next start`,
+    `${reader} meets a row with a flipped bit: it fails, the damage is marked, and the next start sets the directory aside`,
   exec: async (t, _reader: string, read: Reader) => {
     const world = await closedWorld(3);
     flip(world, 'value 2');
@@ -97,7 +97,7 @@ test(meetsDamage, 'a snapshot', async (storage) => (await storage.openSnapshot(1
 
 test(meetsDamage, 'a view', async (storage) => storage.openView(1).next(1 << 20));
 
-test('damage in the files of the state, met while the node runs, stops it for good', async (t) => {
+test('damage in the files of the state that is found while the node runs stops it for good', async (t) => {
   const world = await closedWorld(3);
   const storage = await world.open();
   const failures: Error[] = [];
@@ -113,7 +113,7 @@ test('damage in the files of the state, met while the node runs, stops it for go
   await failsToOpen(t, world, /met damage: a block of a table/);
 });
 
-test('damage that others have found is marked, and stops the node', async (t) => {
+test('damage that is found by a comparison of replicas is marked, and stops the node', async (t) => {
   const world = await closedWorld(1);
   const storage = await world.open();
   const failures: Error[] = [];
@@ -124,7 +124,7 @@ test('damage that others have found is marked, and stops the node', async (t) =>
   await failsToOpen(t, world, /met damage: outvoted/);
 });
 
-test('a table of LevelDB that is damaged while it is open is found; one that LevelDB has dropped is not missed', async (t) => {
+test('damage to a table of an open LevelDB is found; a table that LevelDB has deleted is not reported as missing', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-level-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const engine = await openLevel(directory);
@@ -135,7 +135,7 @@ test('a table of LevelDB that is damaged while it is open is found; one that Lev
     await engine.flush();
   };
   const tables = async () => (await readdir(directory)).filter((name) => name.endsWith('.ldb'));
-  // The first one goes down to a level where it stays for long; later ones are merged soon.
+  // The first table goes to a level where it stays for long. Later ones are merged soon.
   for (let round = 0; round < 3; round++) await fill();
   const before = await tables();
   let rounds = 0;
@@ -144,7 +144,7 @@ test('a table of LevelDB that is damaged while it is open is found; one that Lev
     return before.every((name) => now.includes(name));
   };
   await engine.verify(async () => {
-    // Until LevelDB has merged a table that is about to be verified into others, and has deleted it.
+    // Until LevelDB has merged and deleted a table that is still to be verified.
     for (; (await allThere()) && rounds < 20; rounds++) await fill();
   });
   t.false(await allThere(), `${before.length} tables are there after ${rounds} rounds`);
@@ -164,7 +164,7 @@ test('a table of LevelDB that is damaged while it is open is found; one that Lev
   await engine.close();
 });
 
-test('a row under a key that is not its own is damage', async (t) => {
+test('a row under the key of another one is damage', async (t) => {
   const world = await closedWorld(2);
   const [first, second] = world.image.pairs.filter(([, value]) => Buffer.from(value).includes('value'));
   world.image.pairs = world.image.pairs.map(([key, value]) => {
@@ -178,13 +178,13 @@ test('a row under a key that is not its own is damage', async (t) => {
 
 // ---- batches -------------------------------------------------------------------------------------------------------------
 
-test('a batch that is missing between others is damage', async (t) => {
+test('a missing batch between others is damage', async (t) => {
   const world = await closedWorld(4);
   world.image.pairs = world.image.pairs.filter(([key]) => compareBytes(key, batchKey(2)) !== 0);
   await failsToOpen(t, world, /lost batch 2 of 4/);
 });
 
-test('marks of batches do not pile up', async (t) => {
+test('old marks of batches are deleted', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);
@@ -197,12 +197,12 @@ test('marks of batches do not pile up', async (t) => {
   t.is(getText(await world.open(), 'key'), 'key=300@300');
 });
 
-test('LevelDB drops a batch with a flipped bit and keeps a newer one: found at the start', async (t) => {
+test('LevelDB drops a batch with a flipped bit and keeps a newer one: the start finds it', async (t) => {
   const world = await realWorld();
   t.teardown(() => world.remove());
   const storage = await world.open();
   createWhole(storage);
-  // Longer than the blocks of LevelDB's log, so that the batch after the damaged one is read.
+  // The batches are longer than the blocks of the log of LevelDB, so that the batch after the damaged one is read.
   for (let seq = 1; seq <= 4; seq++) await write(storage, seq, `key ${seq}`, 'x'.repeat(50_000));
   await storage.close();
   const state = join(world.directory, 'state');
@@ -213,14 +213,14 @@ test('LevelDB drops a batch with a flipped bit and keeps a newer one: found at t
   await t.throwsAsync(world.open(), { instanceOf: CorruptDataError, message: /lost batch 2 of 4/ });
 });
 
-test('a flipped bit in a table of LevelDB is found at the start', async (t) => {
+test('the start finds a flipped bit in a table of LevelDB', async (t) => {
   const world = await realWorld();
   t.teardown(() => world.remove());
   const storage = await world.open();
   createWhole(storage);
   await write(storage, 1, 'key', 'value');
   await storage.close();
-  // Moves all that LevelDB has in its log into a table.
+  // LevelDB moves its log into a table.
   await (await world.open()).close();
   const state = join(world.directory, 'state');
   const table = (await readdir(state)).find((name) => name.endsWith('.ldb')) ?? '';
@@ -232,7 +232,7 @@ test('a flipped bit in a table of LevelDB is found at the start', async (t) => {
 
 // ---- state and log without each other --------------------------------------------------------------------------------------
 
-test('without the state, rows that came by a snapshot are lost: damage', async (t) => {
+test('a lost state is damage if rows came by a snapshot', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);
@@ -244,7 +244,7 @@ test('without the state, rows that came by a snapshot are lost: damage', async (
   await failsToOpen(t, world, /ends with batch 0, but the log knows of batch/);
 });
 
-test('without the state, a log that begins with the replica gives all of it again', async (t) => {
+test('a lost state is restored from a log that reaches back to the begin of the replica', async (t) => {
   const world = await closedWorld(3);
   world.image.pairs = [];
   const storage = await world.open();
@@ -252,7 +252,7 @@ test('without the state, a log that begins with the replica gives all of it agai
   await storage.close();
 });
 
-test('without the log, or with an end of it missing, the state says that it was there', async (t) => {
+test('a lost log, or a lost end of it, is damage: the state has its entries', async (t) => {
   const removed = await closedWorld(3);
   for (const path of removed.disk.paths) if (path.includes('/wal/')) await removed.disk.remove(path);
   await failsToOpen(t, removed, /log ends in group 0, but the state store holds entries of group/);
@@ -265,7 +265,7 @@ test('without the log, or with an end of it missing, the state says that it was 
   await failsToOpen(t, cut, /log ends in group/);
 });
 
-/** Whether the node has registered since it began, and what then is lost of its log while the state store is empty. */
+/** Which part of the log is lost while the state store is empty, and whether the node has registered before. */
 const LOGS_LOST: readonly (readonly [
   what: string,
   registered: boolean,
@@ -280,7 +280,7 @@ const LOGS_LOST: readonly (readonly [
 type Lose = (path: string, index: number, segments: readonly string[]) => boolean;
 
 for (const [what, registered, lose, verdict] of LOGS_LOST) {
-  test(`with an empty state store, a log is lost: ${what}`, async (t) => {
+  test(`with an empty state store, the log loses ${what}`, async (t) => {
     const world = new TwinWorld({ flushMs: 1_000_000 });
     for (let start = 0; start < 2; start++) {
       const storage = await world.open();
@@ -296,7 +296,7 @@ for (const [what, registered, lose, verdict] of LOGS_LOST) {
   });
 }
 
-test('how far the log was synced is taken from an older node.json as well, and checked', async (t) => {
+test('the synced group in node.json is checked, and derived from a node.json of the format before', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   await storage.raiseGeneration('writer');
@@ -317,7 +317,7 @@ test('how far the log was synced is taken from an older node.json as well, and c
   await failsToOpen(t, world, /node.json says that it was synced through group 1/);
 });
 
-test('a newest segment that is missing before a prepared one is damage', async (t) => {
+test('a missing newest segment before a prepared one is damage', async (t) => {
   const world = new TwinWorld({ segmentBytes: 4096, tailBytesMax: 1 });
   const storage = await world.open();
   createWhole(storage);
@@ -333,7 +333,7 @@ test('a newest segment that is missing before a prepared one is damage', async (
   await failsToOpen(t, new TwinWorld(world.options.limits, copy), /segment \d+ of the log is missing/);
 });
 
-test('a file of LevelDB that is missing is damage, one with nothing in it is not', async (t) => {
+test('a missing file of LevelDB is damage, a missing directory is not', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-level-'));
   t.teardown(() => rm(directory, { recursive: true }));
   await t.notThrowsAsync(verifyLevel(join(directory, 'none')));
@@ -346,7 +346,7 @@ test('a file of LevelDB that is missing is damage, one with nothing in it is not
 
 // ---- what is committed -----------------------------------------------------------------------------------------------------
 
-test('what is known to be committed survives a crash, though the state is behind', async (t) => {
+test('knowledge of what is committed survives a crash, even if the state is behind', async (t) => {
   const world = new TwinWorld({ flushMs: 1_000_000 });
   const storage = await world.open();
   createWhole(storage);
@@ -361,7 +361,7 @@ test('what is known to be committed survives a crash, though the state is behind
   await storage.close();
 });
 
-test('a replica that a snapshot made keeps what it knows to be committed when its first segments have gone', async (t) => {
+test('a replica keeps its knowledge of what is committed when its first segments are deleted', async (t) => {
   const world = new TwinWorld({
     segmentBytes: 4096,
     keepBytes: 4096,

@@ -1,4 +1,4 @@
-// The file system and its twin keep the same promises.
+// Runs the tests of the disk on the file system and on its twin.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

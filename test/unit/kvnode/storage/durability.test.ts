@@ -1,5 +1,5 @@
-// Nothing is said to be durable before it is: the order of groups, syncs that fail, power cuts, and what the state store may
-// hold before the log has it.
+// Nothing is reported as durable before it is: the order of groups, failed syncs, power cuts, and what the state store
+// may hold before the log is synced.
 
 import test, { type ExecutionContext } from 'ava';
 import { compareBytes, toBytes } from '../../../../common/base/bytes.ts';
@@ -28,7 +28,7 @@ async function until(t: ExecutionContext, what: string, condition: () => boolean
   }
 }
 
-/** Without the marks of batches. */
+/** The number of stored pairs, without the marks of batches. */
 function rowsIn({ pairs }: StateImage): number {
   const { start, end } = BATCH_BOUNDS;
   return pairs.filter(([key]) => compareBytes(key, start) < 0 || compareBytes(key, end) >= 0).length;
@@ -48,7 +48,7 @@ async function openWithReplica(
   return { storage, groups, failures };
 }
 
-test('a group is told of after its sync only, and the next is written after that only', async (t) => {
+test('a group is reported only after its sync, and only then the next one is written', async (t) => {
   const world = new TwinWorld();
   const { storage, groups } = await openWithReplica(world);
   world.disk.hold();
@@ -58,7 +58,7 @@ test('a group is told of after its sync only, and the next is written after that
   storage.logOf(1).append(entries(1, 3, 4));
   const second = storage.gathering;
   storage.logOf(1).append(entries(1, 5, 6));
-  t.is(storage.gathering, second, 'what comes while a group is written gathers in one');
+  t.is(storage.gathering, second, 'what comes while a group is written is collected in one group');
   t.true(second > first);
   for (let i = 0; i < 20; i++) await turn();
   t.is(world.disk.heldSyncs, 1, 'one group at a time');
@@ -87,12 +87,12 @@ test('writes of one turn share one sync', async (t) => {
   t.is(world.disk.syncs, syncs + 1);
 });
 
-test('a failed sync stops everything: nothing is told of, nothing is tried again', async (t) => {
+test('a failed sync stops everything: nothing is acknowledged, nothing is retried', async (t) => {
   const world = new TwinWorld();
   const { storage, groups, failures } = await openWithReplica(world);
   world.disk.syncError = new Error('EIO');
   storage.logOf(1).append(entries(1, 1, 2));
-  await until(t, 'the failure is told of', () => failures.length > 0);
+  await until(t, 'the failure is reported', () => failures.length > 0);
   world.disk.syncError = null;
   const { syncs } = world.disk;
   t.throws(() => storage.logOf(1).append(entries(1, 3, 3)), { message: /after a failure/ });
@@ -109,7 +109,7 @@ test('a failed write of the state stops everything', async (t) => {
   world.image.writeError = new Error('EIO');
   storage.logOf(1).append(entries(1, 1, 1));
   storage.apply(1, at(1, 1), [put('a', '1')]);
-  await until(t, 'the failure is told of', () => failures.length > 0);
+  await until(t, 'the failure is reported', () => failures.length > 0);
   t.is(failures.length, 1);
   t.throws(() => storage.logOf(1).append(entries(1, 2, 2)), { message: /after a failure/ });
 });
@@ -122,14 +122,14 @@ test('the state store never holds an entry that the log has not synced', async (
   storage.logOf(1).append(entries(1, 1, 1));
   storage.apply(1, at(1, 1), [put('a', '1')]);
   t.is(storage.get(1, toBytes('a'))?.revision, 1);
-  // Long enough for the write-behind to be due many times over.
+  // Long enough for the write-behind to be due many times.
   await pause(30);
   t.is(world.image.batches, batches);
   world.disk.release();
   await until(t, 'the state is written', () => world.image.batches > batches);
 });
 
-test('what is applied while a batch is written is written too, without anything more being applied', async (t) => {
+test('changes applied while a batch is written are written next, without further changes', async (t) => {
   const world = new TwinWorld();
   const { storage } = await openWithReplica(world);
   storage.logOf(1).append(entries(1, 1, 2));
@@ -141,9 +141,9 @@ test('what is applied while a batch is written is written too, without anything 
     });
   };
   storage.apply(1, at(1, 1), [put('a', '1')]);
-  await until(t, 'a batch is under way', () => world.image.underWay.size === 1);
+  await until(t, 'a batch is being written', () => world.image.underWay.size === 1);
   storage.apply(1, at(1, 2), [put('b', '1')]);
-  // Long enough for the second one to be due while the first is under way.
+  // Long enough for the second one to be due while the first one is being written.
   await pause(30);
   world.image.beforeRead = () => Promise.resolve();
   letWrite();
@@ -162,7 +162,7 @@ test('changes of many entries to one key are written once', async (t) => {
   t.is(rowsIn(world.image), 2, 'the row and how far the range is applied');
 });
 
-test('while a snapshot is taken in, what others apply is written behind an eighth as often', async (t) => {
+test('while a snapshot is installed, changes of others are written behind an eighth as often', async (t) => {
   const world = new TwinWorld({ flushBytes: 10_000, flushRows: 10, flushMs: 1_000_000 });
   const storage = await world.open();
   storage.createReplica(meta(1, '', 'm'), origin, 1);
@@ -182,7 +182,7 @@ test('while a snapshot is taken in, what others apply is written behind an eight
   await until(t, 'the state is written', () => world.image.batches > batches);
 });
 
-test('what replaces the same key over and over is written before the log behind it is long', async (t) => {
+test('repeated changes of one key are written before the log to replay is long', async (t) => {
   const world = new TwinWorld({ flushBytes: 10_000, flushMs: 1_000_000 });
   const { storage } = await openWithReplica(world);
   const { batches } = world.image;
@@ -191,7 +191,7 @@ test('what replaces the same key over and over is written before the log behind 
     storage.apply(1, at(1, seq), [put('hot', 'x'.repeat(100))]);
   }
   await until(t, 'a batch is written', () => world.image.batches > batches);
-  t.true(storage.stats.overlayBytes < 1_000, 'it is one row, however often it was written');
+  t.true(storage.stats.overlayBytes < 1_000, 'it is one row, however often it was changed');
 });
 
 test('many small rows are written before they are many bytes', async (t) => {
@@ -206,7 +206,7 @@ test('many small rows are written before they are many bytes', async (t) => {
   await until(t, 'all is written', () => storage.stats.overlayBytes === 0);
 });
 
-test('when too much waits to be written behind, the storage says so', async (t) => {
+test('the storage is saturated while too many changes wait to be written behind', async (t) => {
   const world = new TwinWorld({ flushBytes: 1000, overlayBytesMax: 20_000 });
   const { storage } = await openWithReplica(world);
   world.disk.hold();
@@ -230,7 +230,7 @@ test('closing writes all that is logged and applied', async (t) => {
   t.deepEqual(again.recovered[0]?.applied, at(1, 1));
 });
 
-test('how long the disk has had a group is told', async (t) => {
+test('the storage reports since when the disk has been writing a group', async (t) => {
   const world = new TwinWorld();
   const { storage } = await openWithReplica(world);
   t.is(storage.waitingSince, null);

@@ -1,4 +1,4 @@
-// A full disk: nothing fails, nothing is lost, and all goes on when there is room again.
+// A full disk: nothing fails, nothing is lost, and the storage continues when there is space again.
 
 import test, { type ExecutionContext } from 'ava';
 import type { Storage } from '../../../../kvnode/storage/storage.ts';
@@ -17,7 +17,7 @@ async function until(t: ExecutionContext, what: string, condition: () => boolean
 interface Filled {
   readonly storage: Storage;
   readonly failures: Error[];
-  /** Seqs synced so far. */
+  /** The highest synced seq. */
   syncedSeq(): number;
   append(count: number, payload?: string): void;
 }
@@ -45,13 +45,13 @@ async function opened(world: TwinWorld): Promise<Filled> {
   };
 }
 
-test('the disk is found full while there is room in the segment, the log waits, and goes on', async (t) => {
+test('a full disk is noticed while the segment has space; the log waits and continues', async (t) => {
   const world = new TwinWorld();
   const { storage, failures, syncedSeq, append } = await opened(world);
   world.disk.full = true;
   append(5);
-  await until(t, 'the next segment is wanted', () => storage.full);
-  await until(t, 'what fits is synced all the same', () => syncedSeq() === 5);
+  await until(t, 'the next segment is needed', () => storage.full);
+  await until(t, 'what fits is synced', () => syncedSeq() === 5);
   append(5);
   await until(t, 'the log waits', () => storage.waitingSince !== null);
   t.is(syncedSeq(), 5);
@@ -60,14 +60,14 @@ test('the disk is found full while there is room in the segment, the log waits, 
   cut.disk.full = false;
   t.true(((await cut.open()).recovered[0]?.lastSeq ?? 0) >= 5, 'a power cut loses nothing that was synced');
   world.disk.full = false;
-  await until(t, 'it goes on by itself', () => syncedSeq() === 10);
+  await until(t, 'it continues by itself', () => syncedSeq() === 10);
   t.false(storage.full);
   t.deepEqual(failures, []);
   await storage.close();
   t.is((await world.afterPowerCut(() => false).open()).recovered[0]?.lastSeq, 10);
 });
 
-test('a segment after large groups begins empty; a disk that is full then is waited for', async (t) => {
+test('a segment after large groups begins empty; the log waits if the disk is full then', async (t) => {
   const world = new TwinWorld({ segmentBytes: 1024 * 1024 });
   const { storage, failures, syncedSeq, append } = await opened(world);
   const second = '/data/wal/00000000000000000002.log';
@@ -86,13 +86,13 @@ test('a segment after large groups begins empty; a disk that is full then is wai
   await until(t, 'the log waits', () => storage.full && storage.waitingSince !== null);
   t.is(syncedSeq(), 5);
   world.disk.full = false;
-  await until(t, 'it goes on by itself', () => syncedSeq() === 6);
+  await until(t, 'it continues by itself', () => syncedSeq() === 6);
   t.deepEqual(failures, []);
   await storage.close();
   t.is((await world.afterPowerCut(() => false).open()).recovered[0]?.lastSeq, 6);
 });
 
-test('a storage on a full disk can be closed, and opened when there is room', async (t) => {
+test('a storage on a full disk can be closed, and opened when there is space', async (t) => {
   const world = new TwinWorld();
   const { storage, syncedSeq, append } = await opened(world);
   world.disk.full = true;

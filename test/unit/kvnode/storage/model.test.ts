@@ -1,5 +1,5 @@
-// The storage against an oracle: random operations, starts and power cuts in between, compared with a plain array. What was
-// synced must be there, what was not may be, and nothing else.
+// The storage against an oracle: random operations, restarts and power cuts, compared with a plain array. What was
+// synced must be there. What was not synced may be there. Nothing else may be.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -67,7 +67,7 @@ interface LogState {
   readonly log: readonly string[];
 }
 
-/** The oracle: every state that the log has been in since the last sync, and the rows by what is applied. */
+/** The oracle: every state of the log since the last sync, and the rows by applied seq. */
 class Oracle {
   epoch = 1;
   state: LogState = { epochSeen: 0, log: [] };
@@ -98,7 +98,7 @@ class Oracle {
   }
 }
 
-/** So that little that is not applied is carried soon, while another range goes on. */
+/** With these limits a few unapplied entries are carried soon, while another range goes on. */
 const LIMITS = { ...SMALL_LIMITS, segmentBytes: 4 * 1024, keepBytes: 8 * 1024, retainBytes: 16 * 1024 };
 
 class Run {
@@ -107,7 +107,7 @@ class Run {
   readonly oracle = new Oracle();
   readonly #coins: () => boolean;
   #storage: Storage | null = null;
-  /** The last seq of the range that the oracle knows nothing of: all of it is applied. */
+  /** The last seq of the other range, of which the oracle knows nothing. All of its entries are applied. */
   #others = 0;
   /** Known to be committed at the start: a power cut may have taken the state back behind it, the log never is. */
   #committed = 0;
@@ -174,7 +174,7 @@ class Run {
     }
   }
 
-  /** What is not applied, of both ranges' log, is bounded by what the oracle's range waits with. */
+  /** Waits until both ranges have nothing in the overlay, so that only the entries of the first range are unapplied. */
   async #written(storage: Storage): Promise<void> {
     while (storage.stats.overlayBytes > 0) await turn();
   }
@@ -204,7 +204,7 @@ class Run {
     }
   }
 
-  /** After a start: the log is one that could be, the state is that of what is applied. */
+  /** After a start: the log must be a possible one, and the state must be that of the applied position. */
   async #restarted(storage: Storage): Promise<void> {
     const { oracle } = this;
     const replica = found(storage, 1);
@@ -226,7 +226,7 @@ class Run {
     oracle.synced();
     if (replica.applied.seq > oracle.applied) throw new Error('more is applied than was');
     oracle.applied = replica.applied.seq;
-    // Epochs go on above what any lost record had.
+    // Later epochs are above those of lost records.
     oracle.epoch++;
     await this.#check(storage);
   }
@@ -258,7 +258,7 @@ function equal(found: unknown, expected: unknown, what: string): void {
   if (a !== b) throw new Error(`${what}: found ${a.slice(0, 300)}, expected ${b.slice(0, 300)}`);
 }
 
-/** One range waits while the log goes on with another's: chance alone may not make the log carry anything. */
+/** One range waits while the other one goes on. Random steps alone may never carry anything. */
 const waiting: readonly Step[] = [
   { kind: 'append', count: 2, bytes: 300, newEpoch: false },
   ...Array.from({ length: 4 }, (): readonly Step[] => [

@@ -1,4 +1,4 @@
-// R13's table: what it answers, what it forgets, and that whoever has the same entries has the same table.
+// The client-session table (R13): its answers, its evictions, and that the same entries make the same table.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -12,7 +12,7 @@ import {
 import type { SessionRow } from '../../../../../kvnode/storage/storage.ts';
 
 function clientId(client: number): Uint8Array {
-  // Some alike in the bytes by which they are looked up.
+  // Some ids have the same first four bytes, by which they are looked up.
   const id = new Uint8Array(16).fill(client);
   return client % 2 === 0 ? id : id.fill(0, 0, 4);
 }
@@ -25,7 +25,7 @@ function written(seq: number): WriteAnswer {
   return { kind: 'written', epoch: 1 + Math.floor(seq / 7), revision: seq, deleted: seq % 3 };
 }
 
-/** Rows as text, in order of clients. */
+/** Rows as text, in order of the client ids. */
 function textOf(rows: readonly SessionRow[]): string[] {
   return rows
     .map(
@@ -35,9 +35,9 @@ function textOf(rows: readonly SessionRow[]): string[] {
     .sort();
 }
 
-// ---- verdicts, as a table ------------------------------------------------------------------------------------------
+// ---- lookups, as a table ------------------------------------------------------------------------------------------
 
-/** Before: client 1 wrote 3 (seq 10) and 5 (seq 12), client 2 wrote 1 (seq 11) and was then forgotten; it came back with 9. */
+/** Client 1 wrote 3 (seq 10) and 5 (seq 12). Client 2 wrote 1 (seq 11), was evicted, and came back with 9. */
 function example(): ClientSessions {
   const sessions = new ClientSessions({ ...DEFAULT_REPLICATION, clientSessionsMax: 2 });
   sessions.record(id(1, 3, 2, 0), 10, { kind: 'conflict', revision: 4 });
@@ -49,7 +49,7 @@ function example(): ClientSessions {
   return sessions;
 }
 
-const judged = test.macro({
+const found = test.macro({
   exec(t, write: WriteId, expected: WriteAnswer | 'new' | 'forgotten') {
     t.deepEqual(example().lookUp(write), expected);
   },
@@ -57,22 +57,17 @@ const judged = test.macro({
     `${what}: ${typeof expected === 'string' ? expected : 'answered as the first time'}`,
 });
 
-test('a write sent again', judged, id(1, 5, 3, 10), written(12));
-test('a conflict sent again', judged, id(1, 3, 2, 0), { kind: 'conflict', revision: 4 });
-test('a number not seen yet', judged, id(1, 7, 7, 14), 'new');
-test('a number between others', judged, id(1, 4, 3, 0), 'new');
-test('a number below doneBelow', judged, id(1, 2, 2, 0), 'forgotten');
-test('an unknown client with an old base', judged, id(4, 1, 1, 12), 'forgotten');
-test('an unknown client with a base from where it was forgotten', judged, id(4, 1, 1, 13), 'new');
-test(
-  'a client that was forgotten and came back, with what it wrote before',
-  judged,
-  id(2, 1, 1, 0),
-  'forgotten',
-);
-test('a client that was forgotten and came back, with a newer base', judged, id(2, 10, 1, 14), 'new');
+test('a write sent again', found, id(1, 5, 3, 10), written(12));
+test('a conflict sent again', found, id(1, 3, 2, 0), { kind: 'conflict', revision: 4 });
+test('a number that was not used yet', found, id(1, 7, 7, 14), 'new');
+test('a number between others', found, id(1, 4, 3, 0), 'new');
+test('a number below doneBelow', found, id(1, 2, 2, 0), 'forgotten');
+test('an unknown client with an old base', found, id(4, 1, 1, 12), 'forgotten');
+test('an unknown client with a base that is not below the evicted seqs', found, id(4, 1, 1, 13), 'new');
+test('an evicted client that came back, with an older write', found, id(2, 1, 1, 0), 'forgotten');
+test('an evicted client that came back, with a newer base', found, id(2, 10, 1, 14), 'new');
 
-test('the client with the lowest last seq is forgotten, whoever came first', (t) => {
+test('the client with the lowest last seq is evicted, whoever came first', (t) => {
   const sessions = new ClientSessions({ ...DEFAULT_REPLICATION, clientSessionsMax: 2 });
   sessions.record(id(1, 1, 1, 0), 1, written(1));
   sessions.record(id(2, 1, 1, 0), 2, written(2));
@@ -83,7 +78,7 @@ test('the client with the lowest last seq is forgotten, whoever came first', (t)
   t.deepEqual(sessions.lookUp(id(1, 2, 2, 1)), written(3));
 });
 
-test('too many answers together: clients are forgotten as well', (t) => {
+test('too many answers of all clients: clients are evicted too', (t) => {
   const sessions = new ClientSessions({ clientSessionsMax: 100, clientAnswersMax: 10 });
   for (let n = 1; n <= 6; n++) sessions.record(id(1, n, 1, 0), n, written(n));
   sessions.record(id(2, 1, 1, 0), 7, written(7));
@@ -92,7 +87,7 @@ test('too many answers together: clients are forgotten as well', (t) => {
   t.deepEqual(sessions.lookUp(id(2, 1, 1, 0)), written(7));
 });
 
-test('a window as wide as a client may have, in and out of order', (t) => {
+test('the widest window that a client may have, with writes in and out of order', (t) => {
   const sessions = new ClientSessions(DEFAULT_REPLICATION);
   const last = LIMITS.writeWindow;
   for (let n = last; n >= 1; n--) sessions.record(id(1, n, 1, 0), 1 + last - n, written(1 + last - n));
@@ -109,15 +104,15 @@ test('a window as wide as a client may have, in and out of order', (t) => {
 // ---- against a model -----------------------------------------------------------------------------------------------
 
 /**
- * Clients that write, send again what is under way, go back to it late and out of order, over a network that repeats and
- * delays everything without bound. The model remembers every write that was ever applied.
+ * Clients that write and repeat their writes, late and out of order, over a network that repeats and delays everything
+ * without bound. The model remembers every write that was ever applied.
  */
-class Story {
+class Model {
   readonly bounds: SessionLimits = { clientSessionsMax: 3, clientAnswersMax: 9 };
   readonly sessions = new ClientSessions(this.bounds);
   seq = 0;
   readonly answers = new Map<string, WriteAnswer>();
-  /** Everything ever sent: any of it may arrive again at any time. */
+  /** Everything that was ever sent. Any of it may arrive again at any time. */
   readonly sent: { readonly write: WriteId; readonly client: Client }[] = [];
   readonly clients = Array.from({ length: 4 }, (_, n) => new Client(n + 1));
   readonly seen = { new: 0, again: 0, forgotten: 0 };
@@ -135,10 +130,10 @@ class Story {
     const seq = ++this.seq;
     const key = `${write.clientId[15]}/${write.number}`;
     const before = this.answers.get(key);
-    const verdict = this.sessions.lookUp(write);
-    if (verdict === 'forgotten') {
+    const known = this.sessions.lookUp(write);
+    if (known === 'forgotten') {
       this.seen.forgotten++;
-    } else if (verdict === 'new') {
+    } else if (known === 'new') {
       this.seen.new++;
       if (before !== undefined) throw new Error(`${key} is applied twice`);
       const answer: WriteAnswer = seq % 5 === 0 ? { kind: 'conflict', revision: seq - 1 } : written(seq);
@@ -146,7 +141,7 @@ class Story {
       this.answers.set(key, answer);
     } else {
       this.seen.again++;
-      if (JSON.stringify(verdict) !== JSON.stringify(before)) throw new Error(`${key} has another answer`);
+      if (JSON.stringify(known) !== JSON.stringify(before)) throw new Error(`${key} has another answer`);
     }
     client.ended(write.number);
     if (this.sessions.clients > this.bounds.clientSessionsMax) throw new Error('too many clients');
@@ -163,7 +158,7 @@ class Client {
   }
 
   begin(base: number): WriteId {
-    // As the client's window: beyond it nothing begins.
+    // Like the window of a real client: beyond it no write begins.
     const lowest = Math.min(this.#next, ...this.#underWay);
     if (this.#next - lowest >= 8) this.#underWay.delete(lowest);
     this.#underWay.add(this.#next);
@@ -188,31 +183,31 @@ const steps = fc.array(
   { minLength: 20, maxLength: 300 },
 );
 
-function take(story: Story, step: Step): void {
-  const client = step.kind === 'send' ? story.clients[step.client] : undefined;
-  if (client !== undefined) story.send(client);
-  else if (step.kind === 'arrive') story.arrive(step.at);
+function take(model: Model, step: Step): void {
+  const client = step.kind === 'send' ? model.clients[step.client] : undefined;
+  if (client !== undefined) model.send(client);
+  else if (step.kind === 'arrive') model.arrive(step.at);
 }
 
-test('whatever arrives how often, no write is applied twice, and a repetition hears the first answer', (t) => {
+test('no write is applied twice, and each repetition gets the first answer', (t) => {
   const seen = { new: 0, again: 0, forgotten: 0 };
   fc.assert(
     fc.property(steps, (plan: readonly Step[]) => {
-      const story = new Story();
-      for (const step of plan) take(story, step);
-      for (const kind of ['new', 'again', 'forgotten'] as const) seen[kind] += story.seen[kind];
+      const model = new Model();
+      for (const step of plan) take(model, step);
+      for (const kind of ['new', 'again', 'forgotten'] as const) seen[kind] += model.seen[kind];
     }),
     { numRuns: 500, endOnFailure: true },
   );
   t.true(seen.new > 1_000 && seen.again > 1_000 && seen.forgotten > 1_000, JSON.stringify(seen));
 });
 
-test('a table written change by change, and read back at any moment, goes on as the one that stayed', (t) => {
+test('a table that is saved change by change and reloaded at any moment equals the one in memory', (t) => {
   fc.assert(
     fc.property(steps, fc.infiniteStream(fc.nat(9)), (plan: readonly Step[], dice) => {
-      const story = new Story();
+      const model = new Model();
       const disk = new Map<string, SessionRow>();
-      let twin = new ClientSessions(story.bounds);
+      let twin = new ClientSessions(model.bounds);
       const save = () => {
         for (const { clientId, record } of twin.takeChanges()) {
           const key = Buffer.from(clientId).toString('hex');
@@ -222,20 +217,20 @@ test('a table written change by change, and read back at any moment, goes on as 
       };
       for (const step of plan) {
         const mail =
-          step.kind === 'arrive' ? story.sent[step.at % Math.max(1, story.sent.length)] : undefined;
-        take(story, step);
+          step.kind === 'arrive' ? model.sent[step.at % Math.max(1, model.sent.length)] : undefined;
+        take(model, step);
         if (mail === undefined) continue;
         const key = `${mail.write.clientId[15]}/${mail.write.number}`;
-        const answer = story.answers.get(key);
+        const answer = model.answers.get(key);
         if (twin.lookUp(mail.write) === 'new' && answer !== undefined)
-          twin.record(mail.write, story.seq, answer);
+          twin.record(mail.write, model.seq, answer);
         const roll = dice.next().value ?? 0;
         if (roll > 3) save();
         if (roll !== 9) continue;
-        twin = new ClientSessions(story.bounds);
+        twin = new ClientSessions(model.bounds);
         twin.load([...disk.values()]);
       }
-      const whole = story.sessions.rows();
+      const whole = model.sessions.rows();
       t.deepEqual(textOf(twin.rows()), textOf(whole));
       save();
       const atRest = [...disk.values()];

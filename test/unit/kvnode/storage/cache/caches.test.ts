@@ -1,4 +1,4 @@
-// The bound that rows by key and rows in key order share in memory.
+// The bound in bytes that the caches of rows and of leaves share.
 
 import test from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
@@ -10,7 +10,7 @@ const MB = 1024 * 1024;
 const MAX = 8 * MB;
 const VALUE = new Uint8Array(10_000);
 
-/** So many megabytes of rows, each of another key; `again`: and so often read once more. */
+/** Adds rows of different keys, and reads each of them `again` times. */
 function readByKey({ rows }: Caches, megabytes: number, again = 0): void {
   for (let n = 0; n < megabytes * 100; n++) {
     const key = toBytes(`row ${n}`);
@@ -30,10 +30,10 @@ function scan({ leaves }: Caches, megabytes: number, again = 0): void {
 }
 
 const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesMb: number][] = [
-  ['rows alone have all of it', (caches) => readByKey(caches, 20), 8, 0],
-  ['leaves alone have all of it', (caches) => scan(caches, 20), 0, 8],
+  ['rows alone use all of it', (caches) => readByKey(caches, 20), 8, 0],
+  ['leaves alone use all of it', (caches) => scan(caches, 20), 0, 8],
   [
-    'of no use, rows give way to leaves, down to half',
+    'without hits, rows shrink to half when leaves are added',
     (caches) => {
       readByKey(caches, 20);
       scan(caches, 20);
@@ -42,7 +42,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     4,
   ],
   [
-    'of no use, leaves give way to rows, down to half',
+    'without hits, leaves shrink to half when rows are added',
     (caches) => {
       scan(caches, 20);
       readByKey(caches, 20);
@@ -51,7 +51,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     4,
   ],
   [
-    'rows that are not read give way to leaves that are, down to an eighth',
+    'rows without hits shrink to an eighth when leaves have hits',
     (caches) => {
       readByKey(caches, 20);
       scan(caches, 40, 10);
@@ -60,7 +60,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     7,
   ],
   [
-    'leaves that are not read give way to rows that are, down to an eighth',
+    'leaves without hits shrink to an eighth when rows have hits',
     (caches) => {
       scan(caches, 20);
       readByKey(caches, 40, 50);
@@ -69,7 +69,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     1,
   ],
   [
-    'what was of use long ago gives way too',
+    'old hits count less than recent ones',
     (caches) => {
       readByKey(caches, 20, 50);
       scan(caches, 40, 50);
@@ -78,7 +78,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     7,
   ],
   [
-    'a scan of what is not read again takes an eighth',
+    'a scan of rows that are not read again takes an eighth',
     (caches) => {
       readByKey(caches, 20, 50);
       scan(caches, 1);
@@ -89,7 +89,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     1,
   ],
   [
-    "what one leaves is the other's",
+    'what one cache does not use, the other one may use',
     (caches) => {
       readByKey(caches, 2);
       scan(caches, 20);
@@ -98,7 +98,7 @@ const cases: readonly [string, (caches: Caches) => void, rowsMb: number, leavesM
     6,
   ],
   [
-    'cleared, both begin again',
+    'after a clear both begin anew',
     (caches) => {
       readByKey(caches, 20);
       scan(caches, 20);

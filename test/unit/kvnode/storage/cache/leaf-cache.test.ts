@@ -1,4 +1,4 @@
-// The cache of leaves beneath the overlay: it may forget any leaf at any time, but what it knows is what the store holds.
+// The cache of leaves below the overlay. It may drop any leaf at any time, but what it has is what the store holds.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -26,7 +26,7 @@ function keyOf(n: number): string {
   return `k${String(n).padStart(2, '0')}`;
 }
 
-/** Rows of a store by key, and what a scan of it would read. */
+/** The rows of a store, and what a scan of it would read. */
 class Model {
   readonly rows = new Map<string, Row>();
 
@@ -56,7 +56,7 @@ const step = fc.record({
   bytes: fc.constantFrom(0, 5, 5, 200),
 });
 
-test('against a map: what it knows is right, whatever it has forgotten, and its bytes keep their bound', (t) => {
+test('against a map: cached rows are right, and the bytes stay within their bound', (t) => {
   let known = 0;
   const property = fc.property(
     fc.array(step, { minLength: 200, maxLength: 600 }),
@@ -97,7 +97,7 @@ test('against a map: what it knows is right, whatever it has forgotten, and its 
   t.true(known > 1_000, `${known}`);
 });
 
-test('a leaf that is changed again and again and never read is dropped', (t) => {
+test('a leaf that is updated again and again and never read is dropped', (t) => {
   const cache = new LeafCache(1_000_000);
   const model = new Model();
   cache.add(1, [model.leaf('a', 'b')]);
@@ -110,13 +110,13 @@ test('a leaf that is changed again and again and never read is dropped', (t) => 
   t.is(cache.find(1, 'a'), undefined);
 });
 
-test('what is not used goes first, and a leaf that is too large is not kept', (t) => {
+test('unused leaves are evicted first, and a leaf that is too large is not cached', (t) => {
   const cache = new LeafCache(3_000);
   const model = new Model();
   for (const key of ['a', 'b', 'c', 'd']) cache.add(1, [model.leaf(key, `${key}x`)]);
   for (const key of ['e', 'f', 'g', 'h', 'i', 'j']) {
     cache.add(1, [model.leaf(key, `${key}x`)]);
-    t.not(cache.find(1, 'a'), undefined, `a is known after ${key}`);
+    t.not(cache.find(1, 'a'), undefined, `a is cached after ${key}`);
   }
   const large = new LeafCache(1_000_000);
   model.rows.set('z', { key: toBytes('z'), value: new Uint8Array(100_000), revision: 1 });
@@ -133,7 +133,7 @@ async function scanText(storage: Storage): Promise<string> {
   return rows.decode().map(textOfRow).join(' ');
 }
 
-test('rows that were scanned are scanned as they were changed since: by a write, a deletion, a snapshot', async (t) => {
+test('a repeated scan shows later changes: by a write, a deletion, a snapshot', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);
@@ -157,7 +157,7 @@ test('rows that were scanned are scanned as they were changed since: by a write,
   await storage.close();
 });
 
-test('what a scan read before a snapshot was taken in is not kept after it', async (t) => {
+test('rows that a scan read before a snapshot was installed are not cached after it', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);

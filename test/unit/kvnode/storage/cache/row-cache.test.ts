@@ -1,4 +1,4 @@
-// The cache of rows beneath the overlay: it may forget any row at any time, but what it knows is what the store holds.
+// The cache of rows below the overlay. It may drop any row at any time, but what it has is what the store holds.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -32,7 +32,7 @@ test('a row is found by its namespace and all of its key', (t) => {
   t.is(text(cache, 1, 'a'), undefined);
 });
 
-test('a cache of nothing knows nothing, and a row that is too large is not kept', (t) => {
+test('a cache of 0 bytes caches nothing, and a row that is too large is not cached', (t) => {
   const none = new RowCache(0);
   none.add(1, row('a', 1));
   none.update(1, toBytes('a'), row('a', 2));
@@ -42,7 +42,7 @@ test('a cache of nothing knows nothing, and a row that is too large is not kept'
   t.is(text(cache, 1, 'a'), undefined);
 });
 
-test('nearly every row has a place in a table that is half full', (t) => {
+test('nearly every row has a slot in a table that is half full', (t) => {
   const cache = new RowCache(16 * MB);
   const keys = Array.from({ length: 62_000 }, (_, i) => `user${String(i).padStart(20, '0')}`);
   for (const [i, key] of keys.entries()) cache.update(1, toBytes(key), row(key, i + 1, 100));
@@ -50,7 +50,7 @@ test('nearly every row has a place in a table that is half full', (t) => {
   t.true(cache.misses < 60, `${cache.misses} of ${keys.length} are not found`);
 });
 
-test('against a map: what it knows is right, whatever it has forgotten, and values that are held stay', (t) => {
+test('against a map: cached rows are right, and values that a reader holds do not change', (t) => {
   let known = 0;
   const step = fc.record({
     key: fc.nat(60),
@@ -96,7 +96,7 @@ test('against a map: what it knows is right, whatever it has forgotten, and valu
   t.true(known > 1_000, `${known}`);
 });
 
-test('a row is read as it is now: from memory after a write and a read, changed by a deletion, a snapshot, a wipe', async (t) => {
+test('a row is read as it is now: cached after a write or a read, changed by a deletion, a snapshot, a wipe', async (t) => {
   const world = new TwinWorld();
   let storage = await world.open();
   createWhole(storage);
@@ -109,13 +109,13 @@ test('a row is read as it is now: from memory after a write and a read, changed 
   await write(put('a', '1'), put('b', '1'), put('c', '1'));
   const read = () => ['a', 'b', 'c', 'd'].map((key) => getText(storage, key));
   t.deepEqual(read(), ['a=1@1', 'b=1@1', 'c=1@1', undefined]);
-  t.is(storage.stats.rowCacheHits, 3, 'written lately');
+  t.is(storage.stats.rowCacheHits, 3, 'cached by a write');
   await storage.close();
   storage = await world.open();
   t.deepEqual(read(), ['a=1@1', 'b=1@1', 'c=1@1', undefined]);
   t.is(storage.stats.rowCacheHits, 0);
   t.deepEqual(read(), ['a=1@1', 'b=1@1', 'c=1@1', undefined]);
-  t.is(storage.stats.rowCacheHits, 3, 'read lately');
+  t.is(storage.stats.rowCacheHits, 3, 'cached by a read');
   await write(put('a', '2'), remove('b'), put('d', '2'));
   t.deepEqual(read(), ['a=2@2', undefined, 'c=1@1', 'd=2@2']);
   await storage.beginSnapshot(1, { start: toBytes(''), end: null }, at(1, 9)).then(async (writer) => {

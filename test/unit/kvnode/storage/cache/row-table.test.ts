@@ -1,4 +1,4 @@
-// The table of an overlay's rows: a map, whatever the keys are.
+// The hash table of the rows of an overlay works like a map, whatever the keys are.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -11,8 +11,8 @@ interface Numbered {
   readonly number: number;
 }
 
-/** So many keys whose hashes end alike. */
-function keysOfOnePlace(count: number, bits: number): string[] {
+/** `count` keys whose hashes have the same last bits. */
+function keysOfOneSlot(count: number, bits: number): string[] {
   const keys: string[] = [];
   for (let i = 0; keys.length < count; i++) {
     const key = `key ${i}`;
@@ -21,11 +21,11 @@ function keysOfOnePlace(count: number, bits: number): string[] {
   return keys;
 }
 
-/** Two keys of one hash. */
-function twins(): string[] {
+/** Two keys with the same hash. */
+function collidingPair(): string[] {
   const seen = new Map<number, string>();
   for (let i = 0; ; i++) {
-    const key = `twin ${i}`;
+    const key = `pair ${i}`;
     const hash = keyHash(toBytes(key));
     const other = seen.get(hash);
     if (other !== undefined) return [other, key];
@@ -33,7 +33,7 @@ function twins(): string[] {
   }
 }
 
-const CROWDED = [...keysOfOnePlace(60, 11), ...twins()];
+const CROWDED = [...keysOfOneSlot(60, 11), ...collidingPair()];
 
 test('a text has the hash of its key', (t) => {
   for (const key of ['', 'a', 'user00000017', '\u00ff\u00e9\u0000']) {
@@ -44,7 +44,7 @@ test('a text has the hash of its key', (t) => {
   t.not(keyHash(toBytes('a'), 1), keyHash(toBytes('a'), 2));
 });
 
-test('against a map: keys of one place, of few places, and many keys', (t) => {
+test('it works like a map: with colliding keys, with few keys, and with many', (t) => {
   const keys = fc.oneof(
     fc.constantFrom(...CROWDED),
     fc.string({ maxLength: 2 }),

@@ -1,16 +1,17 @@
-// Which epoch is where in a log (kvnode/storage/log/range-log-index.ts), as tables; then against a plain array.
+// The index of the epochs of a log (kvnode/storage/log/range-log-index.ts): tables, then random operations against a
+// plain array.
 
 import test from 'ava';
 import fc from 'fast-check';
 import { origin, type Position } from '../../../../../common/model/ids.ts';
 import { RangeLogIndex } from '../../../../../kvnode/storage/log/range-log-index.ts';
 
-/** Records of this many entries go into one segment, one record each. */
+/** A record has at most this many entries, and a segment of its own. */
 const RECORD_ENTRIES = 2;
 
 const at = (epoch: number, seq: number): Position => ({ epoch, seq });
 
-/** One entry more: in a record of its own, or in the last one where that is of the same epoch and has room. */
+/** Appends one entry: to the last record if that has the same epoch and room, else to a new one. */
 function append(log: RangeLogIndex, epoch: number): void {
   const seq = log.lastSeq + 1;
   const row = log.row(log.rowOf(log.lastSeq));
@@ -20,7 +21,7 @@ function append(log: RangeLogIndex, epoch: number): void {
   log.extend(seq);
 }
 
-/** A log after `base` with one entry per epoch given. */
+/** A log after `base` with one entry for each epoch. */
 function logOf(epochs: readonly number[], base: Position = origin): RangeLogIndex {
   const log = new RangeLogIndex(base);
   for (const epoch of epochs) append(log, epoch);

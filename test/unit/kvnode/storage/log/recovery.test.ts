@@ -1,5 +1,5 @@
-// What a start makes of a log that was torn or damaged (R12): a small log, cut and flipped at every place. The twin disk lets
-// each case start from the same bytes.
+// How a start handles a torn or damaged log (R12): a small log is cut and flipped at every offset. With the twin disk
+// each case starts from the same bytes.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -26,7 +26,7 @@ const LIMITS = { segmentBytes: 4096, tailBytesMax: 1 };
 const paths = pathsOf('/data');
 const FIRST = '/data/wal/00000000000000000001.log';
 
-/** A log of three groups after the opening one: entries 1 to 3, 4 to 6, 7 to 9; and where the groups start. */
+/** A log of three groups after the first one: entries 1 to 3, 4 to 6, 7 to 9. Also returns where the groups start. */
 async function smallLog(): Promise<{ disk: MemoryDisk; starts: number[]; end: number }> {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
@@ -45,7 +45,7 @@ async function smallLog(): Promise<{ disk: MemoryDisk; starts: number[]; end: nu
 async function lastSeqOf(disk: MemoryDisk): Promise<number> {
   const storage = await new TwinWorld(LIMITS, disk).open();
   const last = storage.recovered[0]?.lastSeq ?? 0;
-  // What is there is what was written, whichever part of it that is.
+  // The entries must be a prefix of what was written.
   const expected = entries(1, 1, last).map((one) => `1/${one.seq}:1/${one.seq}`);
   const found = logText(storage, 1);
   if (JSON.stringify(found) !== JSON.stringify(expected)) throw new Error(`found ${found}`);
@@ -58,11 +58,11 @@ function damaged(disk: MemoryDisk, change: (bytes: Uint8Array) => void): MemoryD
   return copy;
 }
 
-test('the last group torn at any byte is cut, and nothing before it', async (t) => {
+test('a last group that is torn at any byte is cut off, and nothing before it', async (t) => {
   const { disk, starts, end } = await smallLog();
   const start = starts[2] ?? 0;
   for (let from = start; from < end; from++) {
-    // The last bytes are padding: zeros there change nothing.
+    // The last bytes are padding: writing zeros there changes nothing.
     const intact = disk
       .contentOf(FIRST)
       .subarray(from)
@@ -76,7 +76,7 @@ test('the last group torn at any byte is cut, and nothing before it', async (t) 
   t.is(await lastSeqOf(disk), 9);
 });
 
-test('a byte flipped in the last group cuts it, one in an earlier group is corruption', async (t) => {
+test('a byte flipped in the last group cuts it off, one in an earlier group is damage', async (t) => {
   const { disk, starts, end } = await smallLog();
   for (let position = 0; position < end; position++) {
     const flipped = damaged(disk, (bytes) => {
@@ -87,7 +87,7 @@ test('a byte flipped in the last group cuts it, one in an earlier group is corru
   }
 });
 
-test('bytes of a group that vanished under a later one are corruption, not a torn end', async (t) => {
+test('a group with missing bytes before a later group is damage, not a torn end', async (t) => {
   const { disk, starts } = await smallLog();
   const [, second = 0, third = 0] = starts;
   for (let from = second; from < third; from += 8) {
@@ -96,7 +96,7 @@ test('bytes of a group that vanished under a later one are corruption, not a tor
   }
 });
 
-test('a group whose pages survived in any combination is cut where the first is missing', async (t) => {
+test('a group whose pages survived in any combination is cut off at the first missing one', async (t) => {
   const world = new TwinWorld({ ...LIMITS, segmentBytes: 32 * 1024 });
   const storage = await world.open();
   createWhole(storage);
@@ -105,7 +105,7 @@ test('a group whose pages survived in any combination is cut where the first is 
   world.disk.hold();
   for (let seq = 4; seq <= 40; seq++) {
     storage.logOf(1).append([entry(1, seq, 'x'.repeat(200))]);
-    // A record of its own for each.
+    // This ends the record, so that each entry has its own.
     storage.logOf(1).setEpochSeen(seq);
   }
   while (world.disk.heldSyncs === 0) await turn();
@@ -124,7 +124,7 @@ test('a group whose pages survived in any combination is cut where the first is 
   );
 });
 
-test('what was good of the last group is in a new segment, synced, before anything counts', async (t) => {
+test('the valid part of the last group is in a new segment, synced, before anything counts', async (t) => {
   const { disk, end, starts } = await smallLog();
   const found = findLog(disk, paths, JSON.parse(Buffer.from(disk.contentOf(paths.node)).toString()).nodeId);
   t.deepEqual(found.segments, [{ number: 1, end: starts[2] }]);
@@ -133,7 +133,7 @@ test('what was good of the last group is in a new segment, synced, before anythi
   const syncs = disk.syncs;
   await world.open();
   t.true(disk.syncs > syncs);
-  // The bytes of the old last group are of no more use.
+  // The bytes of the old last group are not needed any more.
   const cut = world.afterPowerCut(() => false);
   cut.disk.contentOf(FIRST).fill(0, starts[2]);
   t.is(await lastSeqOf(cut.disk), 9);
@@ -167,7 +167,7 @@ test('many starts leave one segment, not many', async (t) => {
   t.deepEqual(disk.list(paths.log), ['00000000000000000001.log', '00000000000000000006.log']);
 });
 
-test('a damaged byte in any older segment is corruption', async (t) => {
+test('a flipped bit in any older segment is damage', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -189,7 +189,7 @@ test('a damaged byte in any older segment is corruption', async (t) => {
   }
 });
 
-test('a segment whose opening is torn still tells how far the one before it was synced', async (t) => {
+test('a segment whose first group is torn still says how far the one before it was synced', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -212,7 +212,7 @@ test('a segment whose opening is torn still tells how far the one before it was 
   await t.throwsAsync(lastSeqAfter(end - 100), { name: 'CorruptDataError' });
 });
 
-test('a log that is behind its state is corruption', async (t) => {
+test('a log that ends before its state is damage', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -243,7 +243,7 @@ test('a log without its node.json, or of another node, is refused', async (t) =>
   await t.throwsAsync(lastSeqOf(newer), { name: 'DataFormatError' });
 });
 
-test('a damaged directory is set aside whole and opens as a new node', async (t) => {
+test('a damaged directory is set aside with all of its content and opens as a new node', async (t) => {
   const { disk } = await smallLog();
   disk.contentOf(FIRST)[100] = 0xff;
   const image = new StateImage();

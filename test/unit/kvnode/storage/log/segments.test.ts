@@ -1,5 +1,6 @@
-// Old segments of the log go when nobody can need them, and never before: not what is not applied in the state store, not
-// what a snapshot that is being sent goes on from, and within a bound not what a follower asks for.
+// Old segments of the log are deleted when nobody can need them, and never before. Needed are entries that the state
+// store has not applied, entries after the position of a snapshot that is being sent, and within a bound the entries
+// that a follower needs.
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
@@ -29,7 +30,7 @@ const LIMITS = {
   flushMs: 1,
 };
 
-/** Appends `count` entries of 1 KB, and applies them or not. */
+/** Appends `count` entries of 1 KB, and applies them if `apply` is set. */
 async function fill(storage: Storage, range: number, count: number, apply: boolean): Promise<void> {
   for (let i = 0; i < count; i++) {
     const seq = (lastSeq.get(storage)?.get(range) ?? 0) + 1;
@@ -50,12 +51,12 @@ async function written(t: ExecutionContext, storage: Storage): Promise<void> {
   }
 }
 
-/** What the log of a range has given up. */
+/** The seq of the base of the log of a range. */
 function baseOf(storage: Storage, range = 1): number {
   return storage.logOf(range).base.seq;
 }
 
-test('what is applied goes but for the last bytes', async (t) => {
+test('segments whose entries are applied are deleted, except for the last bytes', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -75,7 +76,7 @@ test('what is applied goes but for the last bytes', async (t) => {
   t.is(getText(again, '1 7'), '1 7=197@197');
 });
 
-test('what is not applied stays, whatever the bounds', async (t) => {
+test('entries that are not applied stay, whatever the bounds', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -89,7 +90,7 @@ test('what is not applied stays, whatever the bounds', async (t) => {
   t.is(again.logOf(1).read(21, 1_000_000)?.length, 150);
 });
 
-test('what only the overlay has applied stays', async (t) => {
+test('entries that only the overlay has applied stay', async (t) => {
   const world = new TwinWorld({ ...LIMITS, flushMs: 1_000_000 });
   const storage = await world.open();
   t.teardown(() => storage.close());
@@ -100,7 +101,7 @@ test('what only the overlay has applied stays', async (t) => {
   t.is((await world.afterPowerCut(() => false).open()).logOf(1).read(1, 1_000_000)?.length, 100);
 });
 
-test('a range that rests does not hold the log back, one that waits does within the bound', async (t) => {
+test('an idle range does not keep the log; a range that waits does, within the bound', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   storage.createReplica(meta(1, '', 'm'), origin, 0);
@@ -119,7 +120,7 @@ test('a range that rests does not hold the log back, one that waits does within 
   t.is(again.logOf(2).read(3, 100_000)?.length, 1);
 });
 
-/** Range 1 goes on and on, ranges 2 and 3 wait with what they have. */
+/** Range 1 goes on; ranges 2 and 3 have entries that they cannot apply. */
 async function openWithWaiting(world: TwinWorld): Promise<Storage> {
   const storage = await world.open();
   storage.createReplica(meta(1, '', 'm'), origin, 0);
@@ -135,7 +136,7 @@ async function openWithWaiting(world: TwinWorld): Promise<Storage> {
 
 const WAITING = ['2/3:2/3', '2/4:2/4', '5/5:5/5'];
 
-test('ranges that cannot commit do not keep the log of the node: what they need is carried', async (t) => {
+test('ranges that cannot commit do not keep the log of the node: their entries are carried', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await openWithWaiting(world);
   for (let i = 0; i < 100; i++) {
@@ -146,7 +147,7 @@ test('ranges that cannot commit do not keep the log of the node: what they need 
       `${storage.stats.logBytes} bytes`,
     );
   }
-  t.true(storage.stats.carriedBytes > 2 * 9 * KB, 'what was carried is carried again');
+  t.true(storage.stats.carriedBytes > 2 * 9 * KB, 'carried entries are carried again');
   t.true(baseOf(storage) > 400);
   t.is(baseOf(storage, 2), 2);
   t.deepEqual(logText(storage, 2, 3), WAITING);
@@ -177,7 +178,7 @@ test('ranges that cannot commit do not keep the log of the node: what they need 
   t.is(again.recovered.find(({ range }) => range === 3)?.lastSeq, 0);
 });
 
-test('a power cut at any time while ranges wait and are carried loses nothing of them', async (t) => {
+test('a power cut at any time while entries are carried loses none of them', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await openWithWaiting(world);
   let tosses = 0;
@@ -200,13 +201,13 @@ test('a power cut at any time while ranges wait and are carried loses nothing of
   t.true(storage.stats.carriedBytes > 0);
 });
 
-test('what is carried stays where it was until it is synced where it is', async (t) => {
+test('carried entries stay at their old place until they are synced at the new one', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await openWithWaiting(world);
   await fill(storage, 1, 40, true);
   await written(t, storage);
   world.disk.hold();
-  // Three groups, each in a segment of its own, that nobody needs; what is carried comes after them.
+  // Three groups, each in a segment of its own, which nobody needs. The carried entries come after them.
   const big = 'x'.repeat(4096 * KB);
   storage.logOf(1).append([entry(1, 41, big), entry(1, 42, big), entry(1, 43, big)]);
   storage.logOf(1).truncate(40);
@@ -224,7 +225,7 @@ test('what is carried stays where it was until it is synced where it is', async 
   t.true(storage.stats.logBytes < 9 * 1024 * KB);
 });
 
-test('what is truncated or wiped keeps its segments until the log says so on the disk', async (t) => {
+test('truncated or wiped entries keep their segments until the log says so on the disk', async (t) => {
   for (const end of ['truncate', 'wipe'] as const) {
     const world = new TwinWorld({ ...LIMITS, retainBytes: 1024 * KB });
     const storage = await openWithWaiting(world);
@@ -256,7 +257,7 @@ test('what is truncated or wiped keeps its segments until the log says so on the
 
 const location = (segment: number) => ({ segment, offset: 0, chunk: -1, chunkAt: 0 });
 
-/** Entries 1 to 30, of epochs 1, 1 and 2, in three records in three segments. */
+/** Entries 1 to 30 in three records of epochs 1, 1 and 2, each in a segment of its own. */
 function threeRecords(): RangeLogIndex {
   const log = new RangeLogIndex(origin);
   for (const [i, epoch] of [1, 1, 2].entries()) {
@@ -275,7 +276,7 @@ const carried = (epoch: number, prev: Position, count: number, segment: number) 
   location: location(segment),
 });
 
-test('a carry that was cut short counts for nothing, the whole one after it does', (t) => {
+test('a carry that was cut short has no effect, the complete one after it has', (t) => {
   const log = threeRecords();
   log.carry(carried(1, at(1, 5), 5, 4));
   log.carry(carried(1, at(1, 10), 10, 4));
@@ -285,7 +286,7 @@ test('a carry that was cut short counts for nothing, the whole one after it does
   log.carry(carried(2, at(1, 20), 10, 6));
   t.is(log.segmentAfter(8), 5);
   t.is(log.segmentAfter(20), 6);
-  t.is(log.segmentAfter(7), 1, 'what was not carried is where it was');
+  t.is(log.segmentAfter(7), 1, 'entries that were not carried are where they were');
   t.true(log.compact(3));
   t.deepEqual(log.base, at(1, 8));
   t.deepEqual(
@@ -306,7 +307,7 @@ test('a truncation ends a carry that was cut short', (t) => {
   t.is(log.segmentAfter(20), 5);
 });
 
-test('what is carried reaches down below what a checkpoint knows', (t) => {
+test('a carry may begin below the base that a checkpoint has', (t) => {
   const log = new RangeLogIndex(at(2, 30));
   log.carry(carried(1, at(1, 5), 15, 4));
   t.deepEqual(log.base, at(2, 30));
@@ -316,7 +317,7 @@ test('what is carried reaches down below what a checkpoint knows', (t) => {
   t.is(log.epochAt(20), 1);
 });
 
-test('what a follower may need stays within the larger bound', async (t) => {
+test('entries that a follower may need stay within the larger bound', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -350,7 +351,7 @@ test('a snapshot that is being sent keeps the log after its position', async (t)
   t.true(baseOf(storage) > 80);
 });
 
-test('a snapshot that is being sent for ever does not keep the log for ever', async (t) => {
+test('a snapshot whose sending never ends does not keep the log for ever', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);
@@ -364,7 +365,7 @@ test('a snapshot that is being sent for ever does not keep the log for ever', as
   reader.close();
 });
 
-test('tombstones and epochs outlive the segments that they were logged in', async (t) => {
+test('tombstones and epochs outlive the segments in which they were logged', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   storage.createReplica(meta(1, '', 'm', 4), origin, 7);
@@ -383,7 +384,7 @@ test('tombstones and epochs outlive the segments that they were logged in', asyn
   t.is(again.recovered.find(({ range }) => range === 3)?.void, true);
 });
 
-test('a power cut after segments went finds a whole log at any time', async (t) => {
+test('a power cut at any time after segments were deleted leaves a complete log', async (t) => {
   const world = new TwinWorld(LIMITS);
   const storage = await world.open();
   createWhole(storage);

@@ -1,4 +1,4 @@
-// LevelDB and its twin keep the same promises.
+// Runs the tests of the state engine on LevelDB and on its twin.
 
 import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -28,7 +28,7 @@ engineSuite(test, 'twin', async () => {
   };
 });
 
-test('what LevelDB has settled is in its tables, and no more in a log that is not synced', async (t) => {
+test('a flush moves everything into the tables of LevelDB, out of a log that is not synced', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-engine-'));
   t.teardown(() => rm(directory, { recursive: true }));
   const put = async (engine: StateEngine, key: string) => {
@@ -37,20 +37,20 @@ test('what LevelDB has settled is in its tables, and no more in a log that is no
     await batch.writeUnsynced();
   };
   const engine = await openLevel(directory);
-  await put(engine, 'settled');
+  await put(engine, 'flushed');
   await engine.flush();
-  await put(engine, 'not settled');
+  await put(engine, 'not flushed');
   await engine.close();
   const logs = (await readdir(directory)).filter((name) => name.endsWith('.log'));
   t.true(logs.length > 0);
   for (const log of logs) await truncate(join(directory, log));
   const again = await openLevel(directory);
-  t.not(again.get(toBytes('settled')), undefined);
-  t.is(again.get(toBytes('not settled')), undefined);
+  t.not(again.get(toBytes('flushed')), undefined);
+  t.is(again.get(toBytes('not flushed')), undefined);
   await again.close();
 });
 
-test('a power cut takes from the twin what was not synced, until it is settled', async (t) => {
+test('a power cut may lose unsynced batches of the twin until a flush', async (t) => {
   const image = new StateImage();
   const engine = await openMemoryState(image, 'twin');
   const put = async (key: string, synced: boolean) => {

@@ -1,4 +1,4 @@
-// A page is the state of one moment, whatever is applied and written behind while its rows are being read.
+// A page is the state of one moment, whatever is applied and written behind while its rows are read.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -47,7 +47,7 @@ interface Ask {
   readonly options: PageRequest;
 }
 
-/** What the page must be, given the moment that it says it is of. */
+/** What the page must have, given the moment that it says it is of. */
 function expected(rows: readonly Row[], ask: Ask, page: ScanPage): string[] {
   const { start, end, options } = ask;
   const inside = rows.filter(
@@ -62,7 +62,7 @@ function expected(rows: readonly Row[], ask: Ask, page: ScanPage): string[] {
   return complete.map(textOfRow);
 }
 
-class Writer {
+class ChangeSource {
   applied = 0;
   readonly #storage: Storage;
   readonly #changes: readonly RowChange[];
@@ -107,7 +107,7 @@ test('pages agree with an oracle while changes come and are written behind', asy
         const storage = await world.open();
         createWhole(storage);
         storage.logOf(1).append(entries(1, 1, ENTRIES));
-        const writer = new Writer(storage, changes);
+        const writer = new ChangeSource(storage, changes);
         writer.apply(20);
         world.image.beforeRead = async () => {
           const roll: number = dice.next().value ?? 0;
@@ -137,7 +137,7 @@ test('pages agree with an oracle while changes come and are written behind', asy
   );
 });
 
-/** An empty page is complete: its bound is the one asked for. */
+/** An empty page is complete: its bound is the requested one. */
 function sameAsAsked(page: ScanPage, one: Ask): boolean {
   const limit = one.options.reverse ? one.start : one.end;
   if (page.bound === null || limit === null) return page.bound === null && limit === null;

@@ -1,5 +1,5 @@
-// R13's table on disk: always of the same moment as the rows and `applied`, whatever is cut off where, and never of another
-// life of the range.
+// The client-session table (R13) on the disk. It is always of the same moment as the rows and the applied position,
+// whenever a crash comes, and never of another life of the range.
 
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -38,7 +38,7 @@ class TextTable implements SessionTable {
     return this.storage.attachSessions(range, this).map(textOf).sort();
   }
 
-  /** Null: forgotten. */
+  /** Null: the client is evicted. */
   set(client: string, record: string | null): void {
     this.#changes.push({ clientId: toBytes(client), record: record === null ? null : toBytes(record) });
     if (record === null) this.#rows.delete(client);
@@ -67,7 +67,7 @@ function rowOf(client: string, record: string): SessionRow {
 type Story = (t: ExecutionContext, world: World) => Promise<void>;
 
 const stories: Readonly<Record<string, Story>> = {
-  'what was changed comes back, what was forgotten does not': async (t, world) => {
+  'changed sessions are read back, evicted ones are not': async (t, world) => {
     const storage = await world.open();
     createWhole(storage);
     const table = new TextTable(storage);
@@ -93,7 +93,7 @@ const stories: Readonly<Record<string, Story>> = {
     await third.close();
   },
 
-  'a snapshot has the table of its own moment; one that is installed brings its own': async (t, world) => {
+  'a snapshot has the table of its own moment; an installed one brings its table': async (t, world) => {
     const storage = await world.open();
     createWhole(storage);
     const table = new TextTable(storage);
@@ -153,7 +153,7 @@ for (const [title, story] of Object.entries(stories)) {
   });
 }
 
-test('after a power cut at any moment rows, table and `applied` are of one moment', async (t) => {
+test('after a power cut at any moment rows, table and applied position are of one moment', async (t) => {
   const found = new Set<number>();
   await fc.assert(
     fc.asyncProperty(fc.nat(60), fc.infiniteStream(fc.boolean()), async (turns, coins) => {
@@ -163,7 +163,7 @@ test('after a power cut at any moment rows, table and `applied` are of one momen
       await synced(storage);
       const table = new TextTable(storage);
       table.keep();
-      // Applied while the log of it, and the batch before it, are still on their way to the disk.
+      // Entries are applied while their log, and the batch before, are still being written.
       for (let seq = 1; seq <= turns; seq++) {
         storage.logOf(1).append(entries(1, seq, seq));
         table.set('ada', String(seq));

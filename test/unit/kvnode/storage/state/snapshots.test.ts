@@ -1,5 +1,5 @@
-// Rows taken in and rows cleared, interrupted anywhere: a replica is either what its snapshot says or void, a wiped one stays
-// away, and neighbours in the same namespace are never touched.
+// Installing and clearing rows, interrupted at any moment. A replica is what its snapshot says, or void. A wiped one
+// does not come back. Neighbours in the same namespace are never touched.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -15,7 +15,7 @@ function row(key: string, value: string, revision: number): Row {
   return { key: toBytes(key), value: toBytes(value), revision };
 }
 
-/** Two replicas: the left one with rows of its own in the store and in the overlay, its neighbour with a row. */
+/** Two replicas: the left one has rows in the store and in the overlay, the right one has a row. */
 async function twoReplicas(world: TwinWorld): Promise<Storage> {
   const storage = await world.open();
   storage.createReplica(meta(1, '', 'm'), origin, 1);
@@ -28,7 +28,7 @@ async function twoReplicas(world: TwinWorld): Promise<Storage> {
   return storage;
 }
 
-/** Runs `work` with the power failing at a random moment of it, and answers what the next start finds. */
+/** Runs `work` and cuts the power at a random moment. Returns what the next start finds. */
 async function cutDuring(
   world: TwinWorld,
   work: () => Promise<void>,
@@ -39,7 +39,7 @@ async function cutDuring(
   const ended = work().then(() => {
     done = true;
   });
-  // Most steps follow each other within a turn; the log begins its writes at the end of one.
+  // Most steps follow each other within a turn. The log begins its writes at the end of a turn.
   for (let i = 0; i < turns && !done; i++) await (i % 8 === 7 ? turn() : undefined);
   const finished = done;
   const after = world.afterPowerCut(survives);
@@ -50,7 +50,7 @@ async function cutDuring(
 const TURNS_MAX = 120;
 const cut = [fc.nat(TURNS_MAX), fc.infiniteStream(fc.boolean())] as const;
 
-/** Cuts at every other turn come first, so that chance does not decide which outcomes are met. */
+/** Cuts at every other turn come first, so that every outcome is met without luck. */
 const examples = Array.from({ length: TURNS_MAX / 2 }, (_, i): [number, fc.Stream<boolean>] => [
   2 * i,
   fc.stream(endless(i % 2 === 0)),
@@ -60,7 +60,7 @@ function* endless(coin: boolean): Generator<boolean> {
   for (;;) yield coin;
 }
 
-test('an installation cut off anywhere leaves the replica as it was, void, or installed', async (t) => {
+test('an installation interrupted at any moment leaves the replica as it was, void, or installed', async (t) => {
   const outcomes = new Set<string>();
   await fc.assert(
     fc.asyncProperty(...cut, async (turns, coins) => {
@@ -80,7 +80,7 @@ test('an installation cut off anywhere leaves the replica as it was, void, or in
       if (replica?.void) {
         outcomes.add('void');
         t.false(finished);
-        // Whatever was left behind, the next snapshot clears it.
+        // The next snapshot clears whatever was left.
         const writer = await again.beginSnapshot(1, LEFT, at(3, 31));
         await writer.add([row('d', 'newer', 31)]);
         await writer.finish([]);
@@ -103,7 +103,7 @@ test('an installation cut off anywhere leaves the replica as it was, void, or in
   t.deepEqual([...outcomes].sort(), ['as it was', 'installed', 'void']);
 });
 
-test('a wipe cut off anywhere happens at the next start, or has not begun', async (t) => {
+test('a wipe interrupted at any moment is completed at the next start, or has not begun', async (t) => {
   const outcomes = new Set<string>();
   await fc.assert(
     fc.asyncProperty(...cut, async (turns, coins) => {
@@ -120,7 +120,7 @@ test('a wipe cut off anywhere happens at the next start, or has not begun', asyn
       if (again.tombstones.has(1)) {
         outcomes.add('wiped');
         t.true(rows.every((text) => text === 'n=neighbour@1'));
-        // The keys are free for another replica, which the old rows do not haunt.
+        // Another replica can have the keys, and does not see the old rows.
         again.createReplica(meta(3, '', 'm'), origin, 0);
         t.deepEqual(await rowsText(again, 3), rows);
       } else {
@@ -134,7 +134,7 @@ test('a wipe cut off anywhere happens at the next start, or has not begun', asyn
   t.deepEqual([...outcomes].sort(), ['as it was', 'wiped']);
 });
 
-test('a snapshot with narrower bounds leaves nothing of the wider ones', async (t) => {
+test('a snapshot with narrower bounds leaves no rows outside of them', async (t) => {
   const world = new TwinWorld();
   const storage = await twoReplicas(world);
   const writer = await storage.beginSnapshot(1, { start: toBytes(''), end: toBytes('f') }, at(2, 9));
@@ -146,7 +146,7 @@ test('a snapshot with narrower bounds leaves nothing of the wider ones', async (
   t.deepEqual((await world.open()).recovered.find(({ range }) => range === 1)?.end, toBytes('f'));
 });
 
-test('a snapshot given up leaves the replica void, and its writer of no more use', async (t) => {
+test('an abandoned snapshot leaves the replica void, and its writer unusable', async (t) => {
   const world = new TwinWorld();
   const storage = await twoReplicas(world);
   const first = await storage.beginSnapshot(1, LEFT, at(2, 9));
@@ -184,7 +184,7 @@ test('epochs seen while a replica is void are kept', async (t) => {
   );
 });
 
-test('a page read while its replica is wiped is not answered', async (t) => {
+test('a page is not returned if its replica is wiped meanwhile', async (t) => {
   const world = new TwinWorld();
   const storage = await twoReplicas(world);
   const scan = rowsText(storage, 1);

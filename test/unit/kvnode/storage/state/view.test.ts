@@ -1,5 +1,5 @@
-// A view is the rows of one replica exactly as of the seq at which it was opened, whatever is applied, written behind and
-// scanned meanwhile: random stories against a plain map, over the twins and over LevelDB.
+// A view has the rows of one replica exactly as of the seq at which it was opened, whatever is applied, written behind
+// and scanned meanwhile. Random steps against a plain map, on the twins and on LevelDB.
 
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
@@ -11,7 +11,7 @@ import { realWorld, SMALL_LIMITS, TwinWorld, type World } from '../../../../suit
 
 type Step =
   | { readonly kind: 'write'; readonly keys: readonly number[]; readonly deletes: boolean }
-  /** By another range of the namespace. */
+  /** A write to another range of the namespace. */
   | { readonly kind: 'other'; readonly key: number }
   | { readonly kind: 'open' }
   | { readonly kind: 'read'; readonly bytes: number }
@@ -35,7 +35,7 @@ const step: fc.Arbitrary<Step> = fc.oneof(
   { weight: 5, arbitrary: fc.record({ kind: fc.constant('turns' as const), count: fc.nat(12) }) },
 );
 
-/** Often written behind, so that views are opened at every stage of it. */
+/** Overlays are written often, so that views are opened at every stage of that. */
 const LIMITS = { ...SMALL_LIMITS, flushMs: 1, flushRows: 12 };
 
 interface OpenView {
@@ -149,10 +149,10 @@ async function isExact(t: ExecutionContext, makeWorld: () => Promise<World>, num
   t.true(compared > numRuns);
 }
 
-test('over the twins', (t) => isExact(t, async () => new TwinWorld(LIMITS), 80));
-test('over LevelDB', (t) => isExact(t, () => realWorld(LIMITS), 25));
+test('on the twins', (t) => isExact(t, async () => new TwinWorld(LIMITS), 80));
+test('on LevelDB', (t) => isExact(t, () => realWorld(LIMITS), 25));
 
-test('a view keeps to its moment while an overlay of many rows is written behind', async (t) => {
+test('a view does not change while an overlay of many rows is written behind', async (t) => {
   const world = await realWorld({ flushMs: 1_000_000, flushRows: 1_000_000 });
   const storage = await world.open();
   t.teardown(async () => {

@@ -57,7 +57,7 @@ export class SnapshotReceiver {
 
   receive(host: RangeHost, from: NodeId, chunk: SnapshotChunk): void {
     if (host.wiping || chunk.inc !== host.replica.inc) return;
-    const fault = spanFault(host, chunk);
+    const fault = spanMismatch(host, chunk);
     if (fault !== null) return this.#refuse(from, chunk, fault);
     let incoming = this.#incoming.get(chunk.range);
     const isOther = incoming?.snapshot !== chunk.snapshot || chunk.epoch !== host.replica.epochSeen;
@@ -159,7 +159,7 @@ export class SnapshotReceiver {
 }
 
 /** Why the chunk does not fit the keys of the replica, which never change. Null if it fits. */
-function spanFault(host: RangeHost, { start, end }: SnapshotChunk): string | null {
+function spanMismatch(host: RangeHost, { start, end }: SnapshotChunk): string | null {
   const same = equalBytes(start, host.meta.start) && compareEnds(end, host.meta.end) === 0;
   return same ? null : 'it has other keys than this replica';
 }

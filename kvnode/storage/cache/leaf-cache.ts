@@ -89,7 +89,7 @@ export class LeafCache {
   readonly #byNamespace = new Map<NamespaceId, NamespaceLeaves>();
   readonly #all = new Map<CachedLeaf, NamespaceLeaves>();
   /** The clock hand. */
-  #hand = this.#all.entries();
+  #clockHand = this.#all.entries();
   #bytes = 0;
   #generation = 0;
   #hits = 0;
@@ -185,7 +185,7 @@ export class LeafCache {
     this.#generation++;
     this.#byNamespace.clear();
     this.#all.clear();
-    this.#hand = this.#all.entries();
+    this.#clockHand = this.#all.entries();
     this.#bytes = 0;
   }
 
@@ -212,10 +212,10 @@ export class LeafCache {
 
   /** Moves the clock hand by one leaf: drops it, or marks it as not used. */
   evict(): void {
-    let next = this.#hand.next();
+    let next = this.#clockHand.next();
     if (next.done === true) {
-      this.#hand = this.#all.entries();
-      next = this.#hand.next();
+      this.#clockHand = this.#all.entries();
+      next = this.#clockHand.next();
     }
     if (next.done === true) return;
     const [leaf, siblings] = next.value;

@@ -236,11 +236,6 @@ export class RecordCursor {
     return this.bytes.subarray(this.at + HEADER_BYTES, this.at + this.length);
   }
 
-  /** The whole record. */
-  get raw(): Bytes {
-    return this.bytes.subarray(this.at, this.at + this.length);
-  }
-
   /** Whether the bytes at `at` are a record that was written for `offset` of `segment`. */
   isValid(segment: number, offset: number): boolean {
     return this.isPlausible(offset) && this.matches(segment, offset);

@@ -80,10 +80,10 @@ export class Retention {
    * its old place until the log says so on the disk.
    */
   run(): void {
-    if (this.#closed || this.#deciding || this.#left < this.#bounds.keepBytes) return;
+    if (this.#closed || this.#deciding || this.#bytesWithoutFirst < this.#bounds.keepBytes) return;
     const needs = this.#needs();
     const carried = this.#isStuck(needs) && this.#carryFrom(needs.applied);
-    if (!carried && !this.#mayGo(needs)) return;
+    if (!carried && !this.#isDeletable(needs)) return;
     this.#deciding = true;
     this.#log.flushed().then(
       () => {
@@ -108,11 +108,11 @@ export class Retention {
   }
 
   /** Whether the oldest segment may be deleted. */
-  #mayGo({ synced, applied, pinned, wanted }: Needs): boolean {
+  #isDeletable({ synced, applied, pinned, wanted }: Needs): boolean {
     const first = this.#segments.numbers[0];
     if (first === undefined || first >= synced || first >= applied) return false;
     const { keepBytes, retainBytes } = this.#bounds;
-    const left = this.#left;
+    const left = this.#bytesWithoutFirst;
     if (left < keepBytes || (first >= wanted && left < retainBytes)) return false;
     return first < pinned || left >= PINNED_FACTOR * retainBytes;
   }
@@ -120,12 +120,12 @@ export class Retention {
   /** Whether the oldest segment should be deleted, but has entries that are not applied. */
   #isStuck({ synced, applied }: Needs): boolean {
     const first = this.#segments.numbers[0];
-    return first === applied && first < synced && this.#left >= this.#bounds.retainBytes;
+    return first === applied && first < synced && this.#bytesWithoutFirst >= this.#bounds.retainBytes;
   }
 
   #delete(needs: Needs): void {
     let deleted = 0;
-    while (this.#mayGo(needs)) {
+    while (this.#isDeletable(needs)) {
       deleted = present(this.#segments.numbers[0], 'a segment to delete');
       this.#segments.deleteFirst();
     }
@@ -133,7 +133,7 @@ export class Retention {
   }
 
   /** Bytes of the log without the oldest segment. */
-  get #left(): number {
+  get #bytesWithoutFirst(): number {
     return this.#segments.bytes - this.#segments.firstBytes;
   }
 

@@ -129,7 +129,7 @@ class MergedOverlays {
         await new Promise<void>((resolve) => this.#soon(resolve));
       }
     }
-    this.#first = this.#least();
+    this.#first = this.#lowest();
   }
 
   /** The next row. Null after the last. */
@@ -144,16 +144,16 @@ class MergedOverlays {
       const row = run.rows[run.at];
       if (row !== undefined && compareBytes(row.key, taken.key) === 0) run.at++;
     }
-    this.#first = this.#least();
+    this.#first = this.#lowest();
   }
 
   /** The row with the lowest key. Of several with the same key, the one of the newest run. */
-  #least(): OverlayRow | null {
-    let least: OverlayRow | null = null;
+  #lowest(): OverlayRow | null {
+    let lowest: OverlayRow | null = null;
     for (const { rows, at } of this.#runs) {
       const row = rows[at];
-      if (row !== undefined && (least === null || compareBytes(row.key, least.key) < 0)) least = row;
+      if (row !== undefined && (lowest === null || compareBytes(row.key, lowest.key) < 0)) lowest = row;
     }
-    return least;
+    return lowest;
   }
 }

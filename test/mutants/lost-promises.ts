@@ -36,8 +36,8 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'call an id gone of which another copy went on',
     rule: 'R12: only the newest directory of an id says that it is gone',
     file: 'kvnode/zk/former-nodes.ts',
-    text: 'if (!contains(lineage, generationCodec.decode(generation.data))) {',
-    replacement: "if (!contains(lineage, generationCodec.decode(generation.data)) && nodeId === '') {",
+    text: 'if (!hasGeneration(lineage, generationCodec.decode(generation.data))) {',
+    replacement: "if (!hasGeneration(lineage, generationCodec.decode(generation.data)) && nodeId === '') {",
   },
   {
     name: 'call an id gone that is registered',

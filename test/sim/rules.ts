@@ -246,7 +246,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'an id that was only copied here is left alone': [
       'kvnode/zk/former-nodes',
-      'if (!contains(lineage, generationCodec.decode(generation.data))) {',
+      'if (!hasGeneration(lineage, generationCodec.decode(generation.data))) {',
     ],
     'a generation is raised in the directory, then in ZooKeeper': [
       'kvnode/zk/generation',

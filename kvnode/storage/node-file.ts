@@ -14,7 +14,7 @@ import type { Paths } from './files.ts';
 import { type Lineage, NEW_LINEAGE, parseLineage } from './lineage.ts';
 
 const FORMAT = 3;
-/** Without logGroup. */
+/** The format before: it has no logGroup. */
 const FORMAT_BEFORE = 2;
 const NODE_ID = /^n-[0-9a-f]{16}$/;
 
@@ -23,7 +23,7 @@ export interface NodeFile {
   /** Null until the node has joined a cluster. */
   readonly clusterId: string | null;
   readonly lineage: Lineage;
-  /** The log was synced through this group when the file was written; 0: there was none yet. */
+  /** The log was synced through this group when the file was written. 0 if there was no log yet. */
   readonly logGroup: number;
 }
 

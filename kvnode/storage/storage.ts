@@ -228,7 +228,7 @@ export interface StorageIdentity {
    * nothing has changed.
    */
   raiseGeneration(writer: string): Promise<void>;
-  /** The nodes that the directory was before it was set aside, the oldest first, as each was in the end. */
+  /** The nodes that this directory was before it was set aside, the oldest first, each as it was in the end. */
   readonly former: readonly NodeFile[];
 }
 

@@ -270,7 +270,7 @@ test('a damaged directory is set aside with all of its content and opens as a ne
   t.deepEqual(storage.recovered, []);
 });
 
-test('the nodes that a directory was before are told by their own files, whatever else is set aside', async (t) => {
+test('the former nodes of a directory are read from their own files, whatever else is set aside', async (t) => {
   const world = new TwinWorld(LIMITS);
   const first = await world.open();
   await first.close();
@@ -279,7 +279,7 @@ test('the nodes that a directory was before are told by their own files, whateve
   const as = (nodeId: string) => toBytes(text.replace(first.nodeId, nodeId));
   disk.setContent('/data/aside/2026-02-n-2222222222222222/node.json', as('n-2222222222222222'));
   disk.setContent('/data/aside/2026-01-unknown/node.json', as('n-1111111111111111'));
-  // A crash came before the file was moved; half a file; the node itself; something of an administrator's.
+  // A crash before the file was moved; half a file; the node itself; a file of an administrator.
   disk.setContent('/data/aside/2026-03-n-3333333333333333/damage.json', toBytes('{}'));
   disk.setContent('/data/aside/2026-04-n-4444444444444444/node.json', as('n-4444444444444444').slice(0, 40));
   disk.setContent(`/data/aside/2026-05-${first.nodeId}/node.json`, as(first.nodeId));

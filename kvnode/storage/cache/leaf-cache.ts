@@ -241,7 +241,6 @@ export class LeafCache {
   }
 }
 
-
 /** Index of the first leaf that begins after `key`. */
 function indexAfter(leaves: readonly CachedLeaf[], key: KeyText): number {
   let low = 0;

@@ -1,6 +1,6 @@
 // A replica with its surroundings on this node: its rows and client sessions, the clients that wait for their writes,
-// and the snapshot that it installs. It applies committed entries in order and answers clients. It knows nothing of
-// ZooKeeper or of other nodes.
+// and the snapshot that it installs. It applies committed entries in order and answers clients. It does not use
+// ZooKeeper or other nodes.
 
 import { assert } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes } from '../../common/base/bytes.ts';
@@ -31,7 +31,7 @@ import { type ReplyTarget, type WaitingBytes, type WaitingWrite, WaitingWrites }
 
 /** Bytes of entries that are read from the log at once to be applied. */
 const APPLY_BYTES = 64 * 1024;
-/** The cost of applying an entry beside its bytes, as bytes. */
+/** The fixed cost of applying an entry, in bytes. The bytes of its payload are added. */
 const ENTRY_BYTES = 256;
 /** Copying an operation of this size costs more than decoding it twice. */
 const LARGE_BYTES = 4096;
@@ -66,7 +66,7 @@ export class RangeHost implements TickTarget {
   readonly #log: ReplicaLog;
   /** The bound of the bytes of writes of this range that wait for their commit. */
   readonly #waitingBytesMax: number;
-  /** The same of all ranges of this node, and its bound. */
+  /** The bytes of the writes that wait in all ranges of this node, and their bound. */
   readonly #waitingOnNode: WaitingBytes;
   readonly #waitingOnNodeMax: number;
   readonly #checks: CheckListener;

@@ -2,8 +2,8 @@
 // chunks. A few chunks are in flight at a time: so reading, sending and writing overlap, and a slow receiver still
 // slows the sender down. The last chunk also has the client sessions of the same moment, which are bounded. The number
 // of transfers to one node at a time is bounded, since a node that lost everything needs all of its ranges at once. All
-// transfers from this node share one pace (background-rate-limiter.ts). An error ends the transfer; the owner starts another
-// one.
+// transfers from this node share one rate limit (background-rate-limiter.ts). An error ends the transfer; the owner
+// starts another one.
 
 import { present } from '../../common/base/assert.ts';
 import type { Env } from '../../common/base/env.ts';

@@ -56,9 +56,8 @@ export async function setAside(directory: string, reason: Error, options: AsideO
 }
 
 /**
- * The nodes that this directory was before, the oldest first, each as it was in the end. A directory in `aside` names a
- * node only by the file node.json of that node. Once that file is there, the data directory itself does not have it any
- * more.
+ * The nodes that this directory was before, the oldest first, as their last node.json has them. A directory in `aside`
+ * counts only if it has a node.json. That file was moved there, so the data directory itself is not that node any more.
  */
 export function formerNodes(disk: Disk, paths: Paths, nodeId: string): readonly NodeFile[] {
   const aside = join(paths.root, ASIDE_DIRECTORY);
@@ -74,7 +73,7 @@ function nodeFileIn(disk: Disk, paths: Paths): NodeFile | null {
   return unlessUnreadable(() => readNodeFile(disk, paths), null);
 }
 
-/** Nothing depends on what was set aside: if it is unreadable, the node must still start. */
+/** The node must start even if the files that were set aside are unreadable: nothing depends on them. */
 function unlessUnreadable<T>(read: () => T, otherwise: T): T {
   try {
     return read();

@@ -1,5 +1,5 @@
-// Reports damage that a running node meets (R12). It writes a durable mark, then it fails the log, which stops the
-// process. The next start finds the mark and sets the data directory aside, even if it would not meet the damage
+// Reports damage that a running node finds (R12). It writes a durable mark, then it fails the log, which stops the
+// process. The next start finds the mark and sets the data directory aside, even if it would not find the damage
 // itself.
 //
 // All of it is synchronous: the caller is about to use the damaged data.
@@ -36,7 +36,7 @@ export class DamageReport {
     try {
       this.#disk.replaceNow(this.#paths.damage, toBytes(`${JSON.stringify(mark, null, 2)}\n`));
     } catch {
-      // If the disk does not take the mark, the next start meets the disk itself.
+      // If the disk cannot store the mark, the next start meets the faulty disk itself.
     }
     this.#stop(error);
   }
@@ -47,7 +47,7 @@ export function checkDamageMark(disk: Disk, paths: Paths): void {
   const bytes = disk.read(paths.damage);
   if (bytes === null) return;
   throw new CorruptDataError(
-    `an earlier process met damage: ${reasonIn(Buffer.from(bytes).toString('utf8'))}`,
+    `an earlier process found damage: ${reasonIn(Buffer.from(bytes).toString('utf8'))}`,
   );
 }
 

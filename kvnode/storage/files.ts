@@ -5,7 +5,7 @@
 //   session.json                  the ZooKeeper session of the process that uses the directory, or used it last (0600)
 //   state/                        LevelDB: the rows
 //   lock/                         an empty LevelDB, whose LOCK file locks the whole directory
-//   damage.json                   a running node met damage: the next start sets the directory aside (R12)
+//   damage.json                   a running node found damage: the next start sets the directory aside (R12)
 //   wal/00000000000000000001.log  segments of the shared log, in ascending order
 //   aside/<time>-<node id>/       the earlier content of the directory, set aside because it was damaged (R12)
 

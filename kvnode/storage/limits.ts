@@ -11,8 +11,8 @@ export interface StorageLimits {
   readonly retainBytes: number;
   /**
    * When applied changes are written to the state store: the oldest has waited `flushMs`, or `flushBytes` or
-   * `flushRows` were applied. Late, so that many changes of a key become one write. Early, so that a start has little
-   * to replay.
+   * `flushRows` were applied. Larger limits turn more changes of one key into one write. Smaller ones leave a start
+   * less to replay.
    */
   readonly flushMs: number;
   readonly flushBytes: number;

@@ -3,7 +3,7 @@
 // (kvnode/zk/generation.ts). If ZooKeeper knows a generation that is not in the history of the directory, the directory
 // is an older copy, or another copy was used meanwhile. Then it lacks what was acknowledged since (R12).
 //
-// A number alone does not tell two copies apart if both were raised once. So each process draws a random name, its
+// A number alone does not distinguish two copies if both were raised once. So each process draws a random name, its
 // `writer`, and the history says which writer raised which generations. R3 asks the same question of a log: does it
 // contain this position?
 

@@ -1,6 +1,6 @@
 // node.json: the identity of a data directory. The node id is made once. It stands for this disk and for what its log
-// has acknowledged (R12), so it never moves to another disk. The lineage tells this directory from older copies of it
-// (lineage.ts).
+// has acknowledged (R12), so it never moves to another disk. The lineage distinguishes this directory from older copies of
+// it (lineage.ts).
 //
 // The file also says how far the log was synced when the file was written, which happens at each start and at each raised
 // generation. So a lost log is noticed even if the state store is empty.
@@ -14,8 +14,8 @@ import type { Paths } from './files.ts';
 import { type Lineage, NEW_LINEAGE, parseLineage } from './lineage.ts';
 
 const FORMAT = 3;
-/** The format before: it has no logGroup. */
-const FORMAT_BEFORE = 2;
+/** The previous format, which has no logGroup. */
+const PREVIOUS_FORMAT = 2;
 const NODE_ID = /^n-[0-9a-f]{16}$/;
 
 export interface NodeFile {
@@ -43,11 +43,11 @@ export function writeNodeFile(disk: Disk, paths: Paths, file: NodeFile): Promise
 
 function parse(path: string, text: string): NodeFile {
   const fields = parseObject(path, text);
-  if (fields.format !== FORMAT && fields.format !== FORMAT_BEFORE)
+  if (fields.format !== FORMAT && fields.format !== PREVIOUS_FORMAT)
     throw new DataFormatError(`${path} has format ${String(fields.format)}, not ${FORMAT}`);
   const { nodeId, clusterId } = fields;
-  const whole = typeof nodeId === 'string' && NODE_ID.test(nodeId);
-  if (!whole || !(clusterId === null || typeof clusterId === 'string')) {
+  const hasNodeId = typeof nodeId === 'string' && NODE_ID.test(nodeId);
+  if (!hasNodeId || !(clusterId === null || typeof clusterId === 'string')) {
     throw new CorruptDataError(`${path} has no valid node id or cluster id`);
   }
   const lineage = parseLineage(fields.lineage);
@@ -60,8 +60,8 @@ function logGroupIn(
   { format, logGroup }: Readonly<Record<string, unknown>>,
   { generation }: Lineage,
 ): number {
-  // A directory that a process has served has a log.
-  if (format === FORMAT_BEFORE) return Math.min(generation, 1);
+  // If a process has served the directory, at least the first group of its log was synced.
+  if (format === PREVIOUS_FORMAT) return Math.min(generation, 1);
   if (typeof logGroup !== 'number' || !Number.isSafeInteger(logGroup) || logGroup < 0)
     throw new CorruptDataError(`${path} does not say how far the log was synced`);
   return logGroup;

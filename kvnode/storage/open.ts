@@ -160,9 +160,9 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
   if (file !== null) return file;
   if (listSegments(disk, paths).length > 0)
     throw new CorruptDataError(`${paths.root} has a log but no ${NODE_FILE}`);
-  const made = newNodeFile(env);
-  await writeNodeFile(disk, paths, made);
-  return made;
+  const created = newNodeFile(env);
+  await writeNodeFile(disk, paths, created);
+  return created;
 }
 
 /**
@@ -170,7 +170,7 @@ async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile
  * group has lost its end.
  */
 function checkLogReach({ found, batches, file }: OpenContext): void {
-  const reaches = (group: number) => found.group > group || (found.group === group && found.whole);
+  const reaches = (group: number) => found.group > group || (found.group === group && found.complete);
   if (!reaches(file.logGroup)) {
     throw new CorruptDataError(
       `the log ends in group ${found.group}, but ${NODE_FILE} says that it was synced through group ${file.logGroup}`,
@@ -213,7 +213,7 @@ function readBack({ disk, paths, found, replicas, segments }: OpenContext): void
     replicas.replay(cursor, place);
 }
 
-/** Whether the cursor is at a record that only repeats the state at the begin of its segment. */
+/** Whether the cursor is at a record that only repeats the state at the beginning of its segment. */
 function isOpening(cursor: RecordCursor, to: number): boolean {
   if (cursor.at >= to) return false;
   const type = cursor.type;
@@ -274,7 +274,8 @@ function entriesOf(cursor: RecordCursor): readonly LogEntry[] {
 }
 
 /**
- * Takes over the applied position from the state store. If it does not fit the log, one of the two has lost something.
+ * Takes over the applied position from the state store. Rejects with CorruptDataError if it does not fit the log: then
+ * one of the two has lost something.
  */
 async function attachApplied(replica: LoggedReplica, engine: StateEngine): Promise<void> {
   if (replica.void) return;

@@ -86,9 +86,9 @@ export interface SessionChange {
 
 /** The client-session table in memory. The code that applies entries keeps it. */
 export interface SessionTable {
-  /** The changes since the last call, in order: of several for one client the last one counts. */
+  /** The changes since the last call, in order. If there are several for one client, the last one counts. */
   takeChanges(): readonly SessionChange[];
-  /** The whole table as it is now, in no particular order. */
+  /** All rows of the table as it is now, in no particular order. */
   rows(): readonly SessionRow[];
 }
 
@@ -123,7 +123,7 @@ export interface SnapshotReader {
   readonly position: Position;
   /** The next rows in key order, about `bytesMax` bytes. Null after the last. */
   next(bytesMax: number): Promise<readonly Row[] | null>;
-  /** The whole client-session table of the same moment. */
+  /** All rows of the client-session table, of the same moment. */
   sessions(): Promise<readonly SessionRow[]>;
   close(): void;
 }
@@ -136,7 +136,7 @@ export interface SnapshotReader {
 export interface ReplicaView {
   readonly meta: ReplicaMeta;
   readonly position: Position;
-  /** The whole client-session table, in no particular order. */
+  /** All rows of the client-session table, in no particular order. */
   readonly sessions: readonly SessionRow[];
   /**
    * The next rows in key order, about `bytesMax` bytes, possibly none. Null after the last. Throws CorruptDataError.
@@ -228,7 +228,7 @@ export interface StorageIdentity {
    * nothing has changed.
    */
   raiseGeneration(writer: string): Promise<void>;
-  /** The nodes that this directory was before it was set aside, the oldest first, each as it was in the end. */
+  /** The nodes that this directory was before it was set aside, the oldest first, as their last node.json has them. */
   readonly former: readonly NodeFile[];
 }
 
@@ -288,7 +288,7 @@ export interface StorageState {
   verifyState(turn: (bytes: number) => Promise<void>): Promise<number>;
 }
 
-/** Creates, replaces and removes whole replicas. */
+/** Creates, replaces and removes replicas. */
 export interface StorageReplicas {
   readonly recovered: readonly RecoveredReplica[];
   readonly tombstones: ReadonlyMap<RangeId, Tombstone>;

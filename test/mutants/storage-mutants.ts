@@ -21,8 +21,8 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     name: 'use a row without its checksum',
     rule: 'R12: damage in the state store is found before a wrong answer leaves',
     file: 'kvnode/storage/state/checked-engine.ts',
-    text: 'if (!whole) throw new CorruptDataError',
-    replacement: 'if (!whole && stored.length === 0) throw new CorruptDataError',
+    text: 'if (!isIntact) throw new CorruptDataError',
+    replacement: 'if (!isIntact && stored.length === 0) throw new CorruptDataError',
   },
   {
     name: 'overlook a lost batch',

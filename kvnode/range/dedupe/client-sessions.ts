@@ -128,7 +128,7 @@ export class ClientSessions implements SessionTable {
     return [this.#tableRow(), ...[...this.#sessions.values()].map(rowOf)];
   }
 
-  /** Replaces the content of the table. Throws RangeError if the rows are not such as {@link rows} returns. */
+  /** Replaces the content of the table. Throws RangeError if the rows are not those of a table ({@link rows}). */
   load(rows: readonly SessionRow[]): void {
     this.replace(decodeSessions(rows, Number.MAX_SAFE_INTEGER));
   }

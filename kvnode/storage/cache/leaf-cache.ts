@@ -3,8 +3,8 @@
 // between two leaves. Eviction uses the CLOCK algorithm: a leaf goes if no scan has used it since the clock hand passed
 // it last.
 //
-// The cache has what the store holds, or will hold once the batch that is being filled is written. So whoever changes a
-// row in the store must update the cache or clear it. A leaf that is updated often and not read is dropped: then one
+// The cache has what the store holds, or will hold once the batch that is being filled is written. So code that changes
+// a row in the store must update the cache or clear it. A leaf that is updated often and not read is dropped: then one
 // scan pays for it, and not every write.
 //
 // Index reads here are cast, not checked: these loops are hot.
@@ -20,7 +20,7 @@ import type { Row } from '../storage.ts';
 export const LEAF_BYTES = 8 * 1024;
 /** A larger leaf is dropped. */
 const LEAF_BYTES_MAX = 64 * 1024;
-/** Memory of a leaf beside its rows, bytes, about. */
+/** Memory of a leaf in addition to its rows, about, bytes. */
 const LEAF_OVERHEAD_BYTES = 500;
 /** A leaf is dropped after more updates than this without a read. */
 const UPDATES_MAX = 8;

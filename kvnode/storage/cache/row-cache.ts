@@ -7,8 +7,8 @@
 // oldest one in them. A lost row is only read from the store again. A small row that changes is overwritten in place.
 // If it were appended instead, dead versions would fill the slabs.
 //
-// The cache has what the store holds: whoever changes a row in the store must update the cache or clear it. Index reads
-// here are cast, not checked: these loops are hot.
+// The cache has what the store holds: code that changes a row in the store must update the cache or clear it. Index
+// reads here are cast, not checked: these loops are hot.
 
 import { assert } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';
@@ -50,7 +50,7 @@ export class RowCache {
   readonly #onGrown: () => void;
   /** Addresses of rows: offsets in bytes since the beginning, never reused. 0: the slot is empty. */
   #slots: Float64Array;
-  /** The tag of each slot. Of an empty slot it means nothing. */
+  /** The tag of each slot. The tag of an empty slot means nothing. */
   readonly #tags: Uint16Array;
   readonly #mask: number;
   /** The address of the next row. */

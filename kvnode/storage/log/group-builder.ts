@@ -3,7 +3,7 @@
 // sealed.
 //
 // A segment begins with a checkpoint of all replicas. It is taken when the first record of a group begins a segment,
-// before that record has any effect. So whoever changes a replica must log first and change it then.
+// before that record has any effect. So a change of a replica must be logged first and take effect afterwards.
 
 import { assert, present } from '../../../common/base/assert.ts';
 import type { Bytes } from '../../../common/base/bytes.ts';

@@ -68,7 +68,7 @@ export class LoggedReplica {
     this.stateRequired = body.stateRequired;
     this.committed = body.committed;
     this.log = new RangeLogIndex(body.last);
-    // Too low if the older segments of a checkpoint are deleted. Then the state store has the true position.
+    // It is too low if segments before the checkpoint are deleted. Then the state store has the true position.
     this.applied = body.base;
     this.appliedSynced = body.base;
   }

@@ -1,8 +1,8 @@
 // Finds the valid log at a start (docs/storage.md#recovery, R12). Only checksums and group numbers answer two
 // questions:
 //
-// - Which segments count? The newest one whose first group is whole. It names the segment before it and the end of that
-//   one, and so on back. A newer file without a whole first group was never synced.
+// - Which segments count? The newest one whose first group is complete, and those before it: each segment names the one
+//   before it and where that one ends. A newer file without a complete first group was never synced.
 // - Where does the log end? At the first bad record of the last segment. If that is in the last group that was written,
 //   the group is torn: it was never synced, and what follows is cut off. But if a record of a later group is found, the
 //   bad bytes had been synced: they are damage. A bad byte in an earlier segment is damage too.
@@ -31,7 +31,7 @@ export interface FoundLog {
   /** The number of the last group. 0 if there is no log. */
   readonly group: number;
   /** Whether the last group is complete. */
-  readonly whole: boolean;
+  readonly complete: boolean;
   /** The highest segment number of any file, whether it counts or not. */
   readonly highest: number;
   /** Whether a torn group was cut off. */
@@ -58,7 +58,7 @@ export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
   for (const number of numbers.toReversed()) {
     const cursor = readSegment(disk, paths, number);
     const opening = checkOpening(cursor, number, nodeId);
-    if (opening.kind === 'whole') {
+    if (opening.kind === 'complete') {
       const reach = requiredEnd?.number === number ? requiredEnd.end : 0;
       const tail = findEnd(cursor, number, reach);
       checkConsecutive(numbers.slice(numbers.indexOf(number)));
@@ -71,10 +71,10 @@ export function findLog(disk: Disk, paths: Paths, nodeId: string): FoundLog {
   }
   // The first start of this node was killed before it had begun the log: files may be left.
   checkConsecutive([0, ...numbers]);
-  return { segments: [], last: null, group: 0, whole: true, highest, torn: false, leftovers: numbers };
+  return { segments: [], last: null, group: 0, complete: true, highest, torn: false, leftovers: numbers };
 }
 
-/** The files after the newest segment that counts were prepared to follow it, without a gap. */
+/** Throws CorruptDataError if a number is missing: files are prepared one after the other, without a gap. */
 function checkConsecutive(numbers: readonly number[]): void {
   const first = numbers[0] ?? 0;
   numbers.forEach((number, i) => {
@@ -83,7 +83,7 @@ function checkConsecutive(numbers: readonly number[]): void {
 }
 
 type OpeningState =
-  | { readonly kind: 'whole'; readonly body: SegmentBody }
+  | { readonly kind: 'complete'; readonly body: SegmentBody }
   | { readonly kind: 'torn'; readonly body: SegmentBody }
   | { readonly kind: 'nothing' };
 
@@ -106,7 +106,7 @@ function checkOpening(cursor: RecordCursor, number: number, nodeId: string): Ope
     }
     cursor.at += cursor.length;
   }
-  return { kind: 'whole', body };
+  return { kind: 'complete', body };
 }
 
 /** Whether a record at or after the cursor belongs to a later group than the first one of the segment. */
@@ -143,11 +143,11 @@ interface LogEnd {
   readonly group: number;
   readonly from: number;
   readonly to: number;
-  readonly whole: boolean;
+  readonly complete: boolean;
   readonly torn: boolean;
 }
 
-/** Reads all groups of the last segment, whose first group is whole, and finds where the log ends. */
+/** Reads all groups of the last segment, whose first group is complete, and finds where the log ends. */
 function findEnd(cursor: RecordCursor, number: number, requiredEnd: number): LogEnd {
   cursor.at = 0;
   let group = cursor.group;
@@ -167,7 +167,7 @@ function findEnd(cursor: RecordCursor, number: number, requiredEnd: number): Log
   }
   const to = cursor.at;
   if (to < requiredEnd) throw damaged(number, to);
-  return { group, from, to, whole: to === groupEnd, torn: checkTorn(cursor, number, group, to) };
+  return { group, from, to, complete: to === groupEnd, torn: checkTorn(cursor, number, group, to) };
 }
 
 /**
@@ -189,10 +189,11 @@ function checkTorn(cursor: RecordCursor, number: number, group: number, to: numb
 interface ChainOptions {
   readonly disk: Disk;
   readonly paths: Paths;
-  /** Of all segment files, in ascending order. */
+  /** The numbers of all segment files, in ascending order. */
   readonly numbers: readonly number[];
+  /** The newest segment that counts. */
   readonly last: number;
-  /** How the last segment begins, and where the log ends in it. */
+  /** How that segment begins, and where the log ends in it. */
   readonly body: SegmentBody;
   readonly end: LogEnd;
 }
@@ -204,21 +205,21 @@ function findChain({ disk, paths, numbers, last, body, end }: ChainOptions): Omi
   if (end.from > 0) segments.push({ number: last, end: end.from });
   for (let next = body; next.before !== 0 && numbers.includes(next.before); ) {
     segments.unshift({ number: next.before, end: next.beforeEnd });
-    next = checkWhole(readSegment(disk, paths, next.before), next.before, next.beforeEnd);
+    next = verifySegment(readSegment(disk, paths, next.before), next.before, next.beforeEnd);
   }
   const counting = new Set(segments.map((segment) => segment.number));
   return {
     segments,
     last: { number: last, from: end.from, to: end.to },
     group: end.group,
-    whole: end.whole,
+    complete: end.complete,
     torn: end.torn,
     leftovers: numbers.filter((number) => !counting.has(number)),
   };
 }
 
 /** Verifies a segment before the last one: all of its bytes were synced. Returns how it begins. */
-function checkWhole(cursor: RecordCursor, number: number, end: number): SegmentBody {
+function verifySegment(cursor: RecordCursor, number: number, end: number): SegmentBody {
   cursor.at = 0;
   if (!cursor.isValid(number, 0) || cursor.type !== RECORD_TYPES.segment) throw damaged(number, 0);
   const body = decodeSegment(cursor.body);

@@ -1,4 +1,4 @@
-// The log of one replica. Each change is logged first and takes effect then.
+// The log of one replica. Each change is logged first and takes effect afterwards.
 
 import { assert } from '../../../common/base/assert.ts';
 import { emptyBytes } from '../../../common/base/bytes.ts';

@@ -3,9 +3,9 @@
 // after it is needed. Both are bounded in bytes. Beyond the bound a follower gets a snapshot, and a second one if
 // needed.
 //
-// A segment stays while it has an entry that no synced batch of the state store has applied. A range that cannot commit
-// would so keep the log of the whole node. Beyond the bound its unapplied entries are therefore carried: written again
-// at the end of the log. The old segment is deleted once they are synced. This is done only while other ranges have
+// A segment stays while it has an entry that no synced batch of the state store has applied. So a range that cannot
+// commit would keep all later log of the node. Beyond the bound its unapplied entries are therefore carried: written
+// again at the end of the log. The old segment is deleted once they are synced. This is done only while other ranges have
 // most of the log. Otherwise the carried bytes would fill the log and be carried again.
 
 import { present } from '../../../common/base/assert.ts';

@@ -64,7 +64,7 @@ export class Segments {
     this.#segmentBytes = options.segmentBytes;
   }
 
-  /** The disk has no space for what is to be written now or soon. */
+  /** Whether the disk has no space for the next write or the next segment. */
   get full(): boolean {
     return this.#waiting > 0;
   }

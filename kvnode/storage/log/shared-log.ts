@@ -123,8 +123,8 @@ export class SharedLog {
   }
 
   /**
-   * Appends entries after the last one of `log`. @param committed the replica knows that entries through this seq are
-   * committed
+   * Appends entries after the last one of `log`.
+   * @param committed the replica knows that entries through this seq are committed
    */
   append(range: RangeId, log: RangeLogIndex, entries: readonly LogEntry[], committed: Seq): void {
     this.#usableBuilder.append(range, log, entries, committed);

@@ -29,7 +29,7 @@ export function lowerBound(keys: readonly KeyText[], key: KeyText): number {
 const FNV_BASIS = 0x811c9dc5;
 const FNV_PRIME = 0x01000193;
 
-/** FNV-1a, 32 bits. Keys with equal hashes are easy to make: whoever uses it must bound the cost of collisions. */
+/** FNV-1a, 32 bits. Keys with equal hashes are easy to make, so a caller must bound the cost of collisions. */
 export function keyHash(key: Bytes, seed = 0): number {
   let hash = FNV_BASIS ^ seed;
   for (let i = 0; i < key.length; i++) hash = Math.imul(hash ^ (key[i] as number), FNV_PRIME);

@@ -62,8 +62,8 @@ export class CheckedEngine implements StateEngine {
     this.#onDamage = options.onDamage;
     this.#newest = found.newest;
     this.#firstMark = found.first;
-    // LevelDB moves its whole log into tables when it opens a store. The newest mark stays, so that the numbers go on
-    // from it.
+    // LevelDB moves its whole log into tables when it opens a store. The newest mark stays, so that the numbers
+    // continue from it.
     this.#inTables = found.newest - 1;
   }
 
@@ -76,7 +76,10 @@ export class CheckedEngine implements StateEngine {
     return { engine: new CheckedEngine(engine, found, options), found };
   }
 
-  /** Allows batches to be written. @param syncedGroup returns the newest synced group of the log */
+  /**
+   * Allows batches to be written.
+   * @param syncedGroup returns the newest synced group of the log
+   */
   begin(syncedGroup: () => number): void {
     this.#syncedGroup = syncedGroup;
   }
@@ -217,8 +220,8 @@ export function withChecksum(key: Bytes, value: Bytes): Bytes {
 /** The value without its checksum. Throws CorruptDataError if key or value are not what was stored. */
 function verifiedValue(key: Bytes, stored: Bytes): Bytes {
   const value = stored.subarray(CHECKSUM_BYTES);
-  const whole = stored.length >= CHECKSUM_BYTES && getU32le(stored, 0) === valueChecksum(key, value);
-  if (!whole) throw new CorruptDataError('a row of the state store differs from its checksum');
+  const isIntact = stored.length >= CHECKSUM_BYTES && getU32le(stored, 0) === valueChecksum(key, value);
+  if (!isIntact) throw new CorruptDataError('a row of the state store differs from its checksum');
   return value;
 }
 

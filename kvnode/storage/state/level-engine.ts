@@ -54,7 +54,7 @@ export const openLevel: OpenState = levelWith(DEFAULT_LEVEL);
 const LOCK_CONTENT = /^(CURRENT|LOG|LOG\.old|MANIFEST-[0-9]+|[0-9]+\.(log|ldb|dbtmp))$/;
 
 /**
- * Opens an empty LevelDB, to which nothing is written: who has it open holds the lock. Rejects with
+ * Opens an empty LevelDB, to which nothing is written. The process that has it open holds the lock. Rejects with
  * DataDirectoryLockedError.
  */
 export async function openLevelLock(path: string): Promise<{ close(): Promise<void> }> {

@@ -18,7 +18,7 @@ export interface OverlayRow {
   readonly revision: Seq;
 }
 
-/** Memory of a row beside its bytes, about. */
+/** Memory of a row in addition to its bytes, about, bytes. */
 const ROW_OVERHEAD_BYTES = 200;
 /** Up to this many new keys are inserted one by one; more are sorted and merged. */
 const SPLICES_MAX = 256;

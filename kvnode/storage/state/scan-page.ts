@@ -1,7 +1,7 @@
 // One page of a scan: rows of the state store, merged with the newer overlays. It has no side effects. applied-state.ts
 // calls it in the turn in which the rows of the store arrived, so the page is the state of one moment. A page consists
-// of slices of the blocks of the store, of whole blocks if no overlay has a key within them. So no row is copied before
-// the answer is sent.
+// of slices of the blocks of the store. A block is taken as it is if no overlay has a key within it. So no row is copied
+// before the answer is sent.
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
@@ -89,8 +89,8 @@ class PageBuilder {
   }
 
   /**
-   * Adds the whole block. False, and nothing is added, if it would fill the page or if its rows cannot be taken as they
-   * are.
+   * Adds all rows of the block. If they would fill the page, or cannot be taken as they are, it adds nothing and
+   * returns false.
    */
   addBlock({ rows, count, bytes }: RowBlock): boolean {
     const { limitRows, limitBytes, keysOnly, countOnly } = this.#request;
@@ -162,8 +162,8 @@ class PageBuilder {
 
   #finishPart(): void {
     if (this.#from === this.#to) return;
-    const whole = this.#from === 0 && this.#to === this.#source.length;
-    this.#parts.push(whole ? this.#source : this.#source.subarray(this.#from, this.#to));
+    const isAll = this.#from === 0 && this.#to === this.#source.length;
+    this.#parts.push(isAll ? this.#source : this.#source.subarray(this.#from, this.#to));
     this.#from = this.#to;
   }
 
@@ -194,7 +194,7 @@ interface Layer {
   readonly stop: number;
 }
 
-/** Iterates over several overlays in key order. Of several rows with the same key it gives the newest. */
+/** Iterates over several overlays in key order. If several rows have the same key, it returns the newest. */
 class OverlayIterator {
   readonly #layers: Layer[] = [];
   readonly #step: number;

@@ -36,7 +36,7 @@ export function readApplied(
   return applied.inc === inc ? applied.position : null;
 }
 
-/** The whole client-session table of a range in the store, or in a snapshot of it. */
+/** The client-session table of a range in the store, or in a snapshot of it. */
 export async function readSessions(
   store: Pick<StateEngine, 'open'>,
   range: RangeId,

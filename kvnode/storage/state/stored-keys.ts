@@ -2,13 +2,13 @@
 //
 //   row      := namespaceId:u32be key            → revision:u64be value
 //   applied  := 0:u32be 'a' range:u64be          → epoch:u64be seq:u64be inc:u64be
-//   session  := 0:u32be 's' range:u64be clientId → record            of the table itself: without a client id
+//   session  := 0:u32be 's' range:u64be clientId → record            an empty clientId: the record of the table
 //   batch    := 0:u32be 'b' number:u64be         → first:u64be group:u64be       the mark of a batch
 //
 // On the disk a checksum precedes each value (checked-engine.ts).
 //
-// Rows are keyed by namespace and not by range, so that a split or merge moves no data. No namespace has the id 0:
-// there the store keeps what belongs to replicas beside rows, and the marks. One letter says which kind it is.
+// Rows are keyed by namespace and not by range, so that a split or merge moves no data. No namespace has the id 0, so
+// all other entries have that prefix: applied positions, client sessions and marks. One letter names the kind.
 
 import { assert } from '../../../common/base/assert.ts';
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';

@@ -1,6 +1,6 @@
-// What one scan reads of the store: from the leaf cache where it has the keys, else from the store itself. What is read
-// there is added to the cache. The parts may be of different moments: the overlays that existed when the scan began,
-// and the later ones, have all changes in between.
+// The rows of the store for one scan. They come from the leaf cache if it has the keys, else from the store itself, and
+// rows read from the store are added to the cache. The parts may be of different moments: the overlays that existed
+// when the scan began, and the later ones, have all changes in between.
 
 import { type Bytes, emptyBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';

@@ -1,6 +1,6 @@
 // A consistent view of the rows of one replica at one moment: a snapshot of the state store, merged with the overlays
-// of that moment. Neither changes, so the view can be read slowly while the replica goes on. Consistency checks use it,
-// and whatever else needs the rows of a range at a known seq.
+// of that moment. Neither changes, so the view can be read slowly while the replica applies more entries. Consistency
+// checks use it, and other readers that need the rows of a range at a known seq.
 
 import { compareBytes } from '../../../common/base/bytes.ts';
 import type { Position } from '../../../common/model/ids.ts';
@@ -19,8 +19,8 @@ const SORTED_PER_TURN = 1_000;
 export interface ViewParts {
   readonly snapshot: StateSnapshot;
   /**
-   * The rows of the overlays, newest overlay first, in any order within one. An overlay has each key once. They are of
-   * the whole namespace.
+   * The rows of the overlays, newest overlay first, in any order within one. An overlay has each key once. They are all
+   * rows of the namespace, also those of other ranges.
    */
   readonly overlays: readonly (readonly OverlayRow[])[];
   soon(task: () => void): void;
@@ -80,7 +80,7 @@ export class StateView implements ReplicaView {
   }
 
   /**
-   * The next row, or the next deletion. Null after the last. Of the store and an overlay with the same key the overlay
+   * The next row, or the next deletion. Null after the last. If the store and an overlay have the same key, the overlay
    * wins.
    */
   #step(): OverlayRow | null {
@@ -147,7 +147,7 @@ class MergedOverlays {
     this.#first = this.#lowest();
   }
 
-  /** The row with the lowest key. Of several with the same key, the one of the newest run. */
+  /** The row with the lowest key. If several have the same key, the one of the newest run. */
   #lowest(): OverlayRow | null {
     let lowest: OverlayRow | null = null;
     for (const { rows, at } of this.#runs) {

@@ -4,17 +4,17 @@
 // LevelDB will open.
 //
 //   block  := record* zeros            32 KiB each; a record never crosses a block
-//   record := crc:u32 length:u16 type:u8 data       type: 1 whole, 2 first, 3 middle, 4 last part of an edit
+//   record := crc:u32 length:u16 type:u8 data       type: 1 all of an edit; 2 first, 3 middle, 4 last part of one
 //   edit   := (tag:varint fields)*
 
 import type { Bytes } from '../../../../common/base/bytes.ts';
-import { getU32le } from '../../../../common/base/integers.ts';
+import { getU32le, viewOf } from '../../../../common/base/integers.ts';
 import { CorruptDataError } from '../../data-errors.ts';
 import { BytesReader, maskedChecksum } from './bytes-reader.ts';
 
 const BLOCK_BYTES = 32 * 1024;
 const HEADER_BYTES = 7;
-const PARTS = { whole: 1, first: 2, middle: 3, last: 4 } as const;
+const PARTS = { all: 1, first: 2, middle: 3, last: 4 } as const;
 
 const TAGS = {
   comparator: 1,
@@ -86,14 +86,14 @@ function addTable(tables: Map<number, number>, reader: BytesReader): void {
 function* editsOf(name: string, bytes: Bytes): Generator<Bytes> {
   let parts: Bytes[] = [];
   for (const { type, data } of recordsOf(name, bytes)) {
-    if (type === PARTS.whole || type === PARTS.first) parts = [];
+    if (type === PARTS.all || type === PARTS.first) parts = [];
     parts.push(data);
-    if (type === PARTS.whole || type === PARTS.last) yield Buffer.concat(parts);
+    if (type === PARTS.all || type === PARTS.last) yield Buffer.concat(parts);
   }
 }
 
 function* recordsOf(name: string, bytes: Bytes): Generator<{ readonly type: number; readonly data: Bytes }> {
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = viewOf(bytes);
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
     const blockEnd = Math.min((Math.floor(at / BLOCK_BYTES) + 1) * BLOCK_BYTES, bytes.length);
     if (at + HEADER_BYTES > blockEnd) {
@@ -109,8 +109,8 @@ function* recordsOf(name: string, bytes: Bytes): Generator<{ readonly type: numb
     }
     const end = at + HEADER_BYTES + length;
     if (end > blockEnd && blockEnd === bytes.length) return;
-    const whole = end <= blockEnd && type >= PARTS.whole && type <= PARTS.last;
-    if (!whole || getU32le(bytes, at) !== maskedChecksum(bytes.subarray(at + 6, end))) {
+    const isRecord = end <= blockEnd && type >= PARTS.all && type <= PARTS.last;
+    if (!isRecord || getU32le(bytes, at) !== maskedChecksum(bytes.subarray(at + 6, end))) {
       throw new CorruptDataError(`${name} is damaged at ${at}`);
     }
     yield { type, data: bytes.subarray(at + HEADER_BYTES, end) };

@@ -53,8 +53,8 @@ function checkTiling(name: string, blocks: readonly Handle[], footerAt: number):
 
 function verifyBlock(name: string, bytes: Bytes, { offset, size }: Handle): void {
   const end = offset + size + 1;
-  const whole = end + 4 <= bytes.length;
-  if (!whole || getU32le(bytes, end) !== maskedChecksum(bytes.subarray(offset, end))) {
+  const fits = end + 4 <= bytes.length;
+  if (!fits || getU32le(bytes, end) !== maskedChecksum(bytes.subarray(offset, end))) {
     throw new CorruptDataError(`${name} is damaged in its block at ${offset}`);
   }
 }

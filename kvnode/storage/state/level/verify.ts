@@ -54,10 +54,10 @@ export async function verifyTables(
 }
 
 async function currentManifest(directory: string): Promise<Manifest> {
-  const current = Buffer.from(await readWhole(join(directory, CURRENT))).toString('latin1');
+  const current = Buffer.from(await readContent(join(directory, CURRENT))).toString('latin1');
   const name = CURRENT_CONTENT.exec(current)?.[1];
   if (name === undefined) throw new CorruptDataError(`${join(directory, CURRENT)} is damaged`);
-  return readManifest(name, await readWhole(join(directory, name)));
+  return readManifest(name, await readContent(join(directory, name)));
 }
 
 async function verifyOne(
@@ -71,7 +71,7 @@ async function verifyOne(
     throw new CorruptDataError(`${join(directory, fileName(number, 'ldb'))} is missing`);
   }
   const path = join(directory, name);
-  const bytes = await readWhole(path);
+  const bytes = await readContent(path);
   if (bytes.length !== size)
     throw new CorruptDataError(`${path} has ${bytes.length} bytes instead of ${size}`);
   verifyTable(path, bytes);
@@ -81,7 +81,7 @@ async function verifyOne(
 const OWN_FAULTS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EACCES', 'EPERM']);
 
 /** Reads a file. If the disk cannot read it, the file is damaged. */
-async function readWhole(path: string): Promise<Bytes> {
+async function readContent(path: string): Promise<Bytes> {
   try {
     return await readFile(path);
   } catch (cause) {

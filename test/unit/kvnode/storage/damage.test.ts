@@ -68,7 +68,7 @@ const meetsDamage = test.macro({
 
     const reason = await t.throwsAsync(world.open(), {
       instanceOf: CorruptDataError,
-      message: /process met damage/,
+      message: /process found damage/,
     });
     await setAside(world.directory, reason, world.options);
     const fresh = await new TwinWorld(world.options.limits, world.disk).open();
@@ -110,7 +110,7 @@ test('damage in the files of the state that is found while the node runs stops i
   );
   t.is(failures.length, 1);
   await storage.close();
-  await failsToOpen(t, world, /met damage: a block of a table/);
+  await failsToOpen(t, world, /found damage: a block of a table/);
 });
 
 test('damage that is found by a comparison of replicas is marked, and stops the node', async (t) => {
@@ -121,7 +121,7 @@ test('damage that is found by a comparison of replicas is marked, and stops the 
   storage.reportDamage('outvoted');
   t.is(failures[0]?.constructor, CorruptDataError);
   await storage.close();
-  await failsToOpen(t, world, /met damage: outvoted/);
+  await failsToOpen(t, world, /found damage: outvoted/);
 });
 
 test('damage to a table of an open LevelDB is found; a table that LevelDB has deleted is not reported as missing', async (t) => {

@@ -1,4 +1,4 @@
-// `npm run mutants [-- --only TEXT] [--seed S] [--walks N] [--simulations N]`: breaks a copy of the product in one line at a time and shows
+// `npm run mutants [-- --only TEXT] [--from TEXT] [--seed S] [--walks N] [--simulations N]`: breaks a copy of the product in one line at a time and shows
 // which layer of tests finds it, by which verdict, after how many seeds. The unbroken copy must pass the same seeds. Exit
 // code 0: all found, and nothing found in what is not broken.
 
@@ -21,6 +21,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     args: [...argv],
     options: {
       only: { type: 'string' },
+      from: { type: 'string' },
       seed: { type: 'string' },
       walks: { type: 'string' },
       simulations: { type: 'string' },
@@ -31,7 +32,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     walks: Number(values.walks ?? 400),
     simulations: Number(values.simulations ?? 20),
   };
-  const chosen = MUTANTS.filter(({ name }) => values.only === undefined || name.includes(values.only));
+  const chosen = chosenMutants(values.only ?? '', values.from ?? '');
   say(`seeds from ${options.seed}`);
   const tree = new MutantTree(ROOT);
   try {
@@ -45,6 +46,13 @@ export async function main(argv: readonly string[]): Promise<number> {
   } finally {
     tree.remove();
   }
+}
+
+/** Those with `only` in their names, from the first one on that has `from` in its name. */
+function chosenMutants(only: string, from: string): readonly Mutant[] {
+  const begin = MUTANTS.findIndex(({ name }) => name.includes(from));
+  if (begin < 0) throw new Error(`no mutant is named ${from}`);
+  return MUTANTS.slice(begin).filter(({ name }) => name.includes(only));
 }
 
 async function unbroken(tree: MutantTree, options: LayerOptions): Promise<boolean> {

@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import type { Mutant } from './mutant.ts';
 
 const COPIED = [
-  ...['common', 'kvnode', 'coordinator', 'webserver', 'repl', 'bench', 'test', 'bin', 'dist'],
+  ...['common', 'client', 'kvnode', 'coordinator', 'webserver', 'repl', 'bench', 'test', 'bin', 'dist'],
   ...['package.json', 'package-lock.json', 'tsconfig.json', 'README.md'],
 ];
 

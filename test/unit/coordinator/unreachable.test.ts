@@ -8,6 +8,7 @@ import {
   withInSync,
   withoutReplica,
   withReplica,
+  withRetire,
   withTransfer,
 } from '../../../common/model/descriptor.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
@@ -126,6 +127,26 @@ test('an owner that is cut off does not make its followers look lost', (t) => {
     (step) => step.kind === 'range' && step.before.descriptor.owner.node === 'n1',
   );
   t.true(owned.length > 0);
+  t.deepEqual([...new Set(changes(owned))], ['transfer']);
+});
+
+test('nor does it keep the replica that it is about to give up, as its followers are enough', (t) => {
+  const cluster = settled(5);
+  for (const descriptor of cluster.descriptors) {
+    if (descriptor.owner.node !== 'n1') continue;
+    const outside = present(
+      [...cluster.live.keys()].find((node) => !nodesOf(descriptor).includes(node)),
+      'a node without a replica',
+    );
+    const moving = withRetire(withReplica(descriptor, outside), 'n1');
+    cluster.learn(withInSync(moving, [...descriptor.inSync, outside]));
+  }
+  cluster.isolate('n1');
+  cluster.view();
+  cluster.time += config.replaceAfterMs;
+  const owned = plan(cluster.view(), config).filter(
+    (step) => step.kind === 'range' && step.before.descriptor.owner.node === 'n1',
+  );
   t.deepEqual([...new Set(changes(owned))], ['transfer']);
 });
 

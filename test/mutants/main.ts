@@ -1,6 +1,6 @@
-// `npm run mutants [-- --only TEXT] [--from TEXT] [--seed S] [--walks N] [--simulations N]`: breaks a copy of the product in one line at a time and shows
-// which layer of tests finds it, by which verdict, after how many seeds. The unbroken copy must pass the same seeds. Exit
-// code 0: all found, and nothing found in what is not broken.
+// `npm run mutants [-- --only TEXT] [--from TEXT] [--seed S] [--walks N] [--simulations N]`: breaks a copy of the product in one
+// line at a time and shows which layer of tests finds it, by which verdict, after how many seeds. The unbroken copy must pass
+// the same seeds. Exit code 0: all found, and nothing found in what is not broken.
 
 import { parseArgs } from 'node:util';
 import { realEnv } from '../../common/base/env.ts';

@@ -6,7 +6,7 @@ import { type Bytes, prefixEnd } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { RangekeeperError } from '../../common/base/errors.ts';
 import { describeError } from '../failures.ts';
-import { patiently } from './patience.ts';
+import { patiently } from './retry.ts';
 import type { Tally } from './tally.ts';
 
 export interface ExportOptions {

@@ -9,7 +9,7 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import { describeError, Interrupted } from '../failures.ts';
 import { interruptible, interruptibleRows } from '../interruption.ts';
 import type { Item } from './item.ts';
-import { patiently } from './patience.ts';
+import { patiently } from './retry.ts';
 import type { Tally } from './tally.ts';
 
 const ROWS_MAX = 256;

@@ -1,4 +1,4 @@
-// An administrator's requests: a task in ZooKeeper that the leading coordinator carries out, once, and answers in the same znode.
+// An administrator's requests. Each is a task in ZooKeeper, which the leader executes once and answers in the same znode.
 
 import { toHex } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
@@ -10,35 +10,35 @@ import { paths, taskCodec } from '../common/zk/znodes.ts';
 const ID_BYTES = 16;
 
 /**
- * Resolves with the outcome, in words. Rejects with REFUSED and the reason, with NO_CLUSTER while ZooKeeper is away, and with
- * OUTCOME_UNKNOWN after `deadlineMs`: the task stays, and may still be carried out.
+ * Resolves with the outcome, in words. Rejects with REFUSED and the reason, with NO_CLUSTER if ZooKeeper does not answer, and with
+ * OUTCOME_UNKNOWN after `deadlineMs`: the task stays in ZooKeeper, and may still be executed.
  */
 export async function askLeader(zk: Zk, env: Env, request: TaskRequest, deadlineMs: number): Promise<string> {
   const { session } = zk;
   if (session === null) throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
   const path = paths.task(toHex(env.randomBytes(ID_BYTES)));
-  await make(session, path, { request, state: 'pending', progress: '', createdAt: env.wallNow() });
-  const { state, progress } = await answered(zk, env, path, deadlineMs);
+  await createTask(session, path, { request, state: 'pending', progress: '', createdAt: env.wallNow() });
+  const { state, progress } = await waitForAnswer(zk, env, path, deadlineMs);
   if (state === 'failed') throw new RangekeeperError('REFUSED', progress);
   return progress;
 }
 
-async function make(session: ZkSession, path: string, record: TaskRecord): Promise<void> {
+async function createTask(session: ZkSession, path: string, record: TaskRecord): Promise<void> {
   try {
     await session.create(path, taskCodec.encode(record), 'persistent');
   } catch (error) {
     if (!(error instanceof ZkError)) throw error;
-    // It may be there all the same; whether it is shows in whether it is answered.
+    // The task may have been created. If it was, the leader answers it; if not, waiting for the answer ends at the deadline.
     if (error.maybeApplied) return;
     throw new RangekeeperError('NO_CLUSTER', `ZooKeeper did not take the task: ${error.message}`);
   }
 }
 
-function answered(zk: Zk, env: Env, path: string, deadlineMs: number): Promise<TaskRecord> {
+function waitForAnswer(zk: Zk, env: Env, path: string, deadlineMs: number): Promise<TaskRecord> {
   return new Promise((resolve, reject) => {
     const timer = env.after(deadlineMs, () => {
       observer.close();
-      const text = 'no coordinator has answered in time; the task stays, and may still be carried out';
+      const text = 'no coordinator has answered in time; the task stays, and may still be executed';
       reject(new RangekeeperError('OUTCOME_UNKNOWN', text));
     });
     const observer = zk.observeData(path, (node) => {

@@ -1,30 +1,32 @@
-// How many calls one client takes in. What is asked of a cluster beyond what it can do must end somewhere: here, at once and
-// for next to nothing, rather than after its deadline and at the cost of what is answered in time. So a call is refused
-// (OVERLOADED) where those before it would, at the rate at which calls have been answered lately, use up more than a part of
-// its deadline. The rate says what the cluster can do only while many calls wait for it; else it says what was asked, and
-// every call is taken. A cluster that stands still for a moment answers nothing and thereby says nothing: calls wait for it.
+// Admission control: how many calls one client accepts at once. If a program asks for more than the cluster can do, some calls must
+// fail. They fail here at once (OVERLOADED), which costs little, rather than after their deadline, when they have slowed down calls
+// that could have been answered in time.
+//
+// A call is refused if the calls before it would, at the rate at which calls were answered lately, use up more than a part of its
+// deadline. The rate shows what the cluster can do only while many calls are under way. With fewer it shows what the program asked
+// for, so every call is accepted. While nothing is answered, the rate is not updated: calls wait for a cluster that pauses.
 
-/** Fewer calls are never refused. */
+/** With fewer calls under way, no call is refused. */
 const BUSY_CALLS = 1_024;
-/** More calls are always refused: a bound of memory. */
+/** With more calls under way, every call is refused. This bounds memory. */
 const CALLS_MAX = 65_536;
-/** The rate is taken over so long. */
+/** The rate is measured over this time. */
 const WINDOW_MS = 100;
-/** Part of its deadline after which a call's turn should have come: the rest is for what may go wrong. */
+/** The calls before a call may use up this part of its deadline. The rest is for failovers and retries. */
 const DEADLINE_SHARE = 1 / 4;
 
 export class Admission {
   private underWay = 0;
-  /** Begin of the window, an instant of Env.now(); null while there is no load. */
+  /** When the window began, an instant of Env.now(); null while there is no load. */
   private windowFrom: number | null = null;
   private answered = 0;
-  /** Calls answered in a millisecond, by the windows before; null: not known. */
+  /** Calls answered per millisecond, from the windows before; null: not known. */
   private rate: number | null = null;
 
-  /** Whether there is room for one call more. `now` is an instant of Env.now(). */
+  /** Whether one more call is accepted. @param now an instant of Env.now() */
   hasRoom(deadlineMs: number, now: number): boolean {
     if (this.underWay < BUSY_CALLS) {
-      this.forget();
+      this.forgetRate();
       return true;
     }
     this.measure(now);
@@ -35,7 +37,7 @@ export class Admission {
     this.underWay++;
   }
 
-  /** `answered`: the cluster has done what it could. */
+  /** A call has ended. @param answered whether the cluster answered it, which counts for the rate */
   ended(answered: boolean): void {
     this.underWay--;
     if (answered) this.answered++;
@@ -46,7 +48,7 @@ export class Admission {
     return Math.min(CALLS_MAX, this.rate * deadlineMs * DEADLINE_SHARE);
   }
 
-  private forget(): void {
+  private forgetRate(): void {
     this.windowFrom = null;
     this.rate = null;
   }
@@ -55,7 +57,7 @@ export class Admission {
     if (this.windowFrom === null) this.beginWindow(now);
     const ms = now - (this.windowFrom ?? now);
     if (ms < WINDOW_MS) return;
-    // The first answers after a standstill come in a window that is mostly of it.
+    // The window with the first answers after a pause consists mostly of the pause, so the rate falls by half at most.
     if (this.answered > 0) this.rate = Math.max(this.answered / ms, (this.rate ?? 0) / 2);
     this.beginWindow(now);
   }

@@ -1,5 +1,5 @@
-// The public face of the client library: what `import { connect } from 'rangekeeper'` gives. Keys and values may be
-// strings (UTF-8) or bytes; what comes back is bytes. All times are milliseconds.
+// The types of the client library, which `import { connect } from 'rangekeeper'` gives. Keys and values may be passed as strings
+// (UTF-8) or bytes, and are returned as bytes. All times are in milliseconds.
 
 import type { Bytes } from '../common/base/bytes.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -12,19 +12,19 @@ import type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/reco
 import type { NodeStatus } from '../common/model/status.ts';
 
 export interface ConnectOptions {
-  /** ZooKeeper: `host:port,host:port/root`. */
+  /** ZooKeeper's connect string: `host:port,host:port/root`. */
   readonly zk: string;
   /** Default `default`. */
   readonly namespace?: string;
-  /** How long an operation may take in all, retries included. Default 10,000 ms. */
+  /** How long an operation may take, including retries. Default 10,000 ms. */
   readonly deadlineMs?: number;
-  /** How long `connect` waits for ZooKeeper and the cluster. Default 10,000 ms; then NO_CLUSTER. */
+  /** How long `connect` waits for ZooKeeper and the cluster before it rejects with NO_CLUSTER. Default 10,000 ms. */
   readonly connectMs?: number;
   /** ZooKeeper session timeout of this client. Default 10,000 ms. */
   readonly sessionMs?: number;
-  /** A fallback read asks a replica when the owner has been silent this long. Default 50 ms. */
+  /** A fallback read asks a replica if the owner does not answer for this long. Default 50 ms. */
   readonly fallbackMs?: number;
-  /** Default: silent. */
+  /** Default: nothing is logged. */
   readonly logger?: Logger;
 }
 
@@ -36,7 +36,7 @@ export interface CallOptions {
 }
 
 export interface WriteOptions extends CallOptions {
-  /** The write is applied only if the key's revision is this; 0: only if the key is absent. Else CONFLICT. */
+  /** The write is applied only if the key has this revision (0: only if the key is absent). Otherwise it rejects with CONFLICT. */
   readonly ifRevision?: number;
 }
 
@@ -45,7 +45,7 @@ export interface ReadOptions extends CallOptions {
   readonly read?: ReadMode;
 }
 
-/** Where an answer comes from. */
+/** The range, its epoch, and the node that answered. */
 export interface Provenance {
   readonly range: RangeId;
   readonly epoch: Epoch;
@@ -53,7 +53,7 @@ export interface Provenance {
 }
 
 export interface Written extends Provenance {
-  /** Every key that the write set has this revision. */
+  /** The revision that this write gave to each key that it set. */
   readonly revision: Seq;
 }
 
@@ -62,19 +62,25 @@ export interface Deleted extends Written {
 }
 
 export interface Freshness {
-  /** False: linearizable. True: from a replica, or an owner that could not vouch for it. */
+  /** False: the answer is linearizable. True: it comes from a replica, or from an owner that could not guarantee it. */
   readonly stale: boolean;
-  /** Upper bound of how far the answer may be behind, ms; 0 where it is not stale; null: not known. */
+  /** How far the answer may be behind, ms, at most; 0 if it is not stale; null: not known. */
   readonly staleMs: number | null;
 }
 
 export interface Found extends Provenance, Freshness {
-  /** May be a view into the memory that it was received in, up to 64 KiB or twice its length: copy what is kept long in numbers. */
+  /**
+   * May be a view into the memory in which it was received, which it keeps alive: up to 64 KiB, or twice its length. Copy values if
+   * you keep many of them for long.
+   */
   readonly value: Bytes;
   readonly revision: Seq;
 }
 
-/** Rows of a page share memory, and one keeps all of it alive (64 KiB, or about as much as the page has): copy what is kept long. */
+/**
+ * Rows of one page share memory. A single row keeps all of it alive: up to 64 KiB, or about as much as the page has. Copy rows that
+ * you keep for long.
+ */
 export interface KeyRow {
   readonly key: Bytes;
   /** Empty in a scan with `keysOnly`. */
@@ -87,21 +93,21 @@ export interface ScanRow extends KeyRow, Freshness {}
 export type Key = string | Bytes;
 
 export interface ScanOptions extends ReadOptions {
-  /** All keys that begin so; not together with start or end. */
+  /** All keys with this prefix. Excludes `start` and `end`. */
   readonly prefix?: Key;
-  /** First key, inclusive; default the first of the namespace. */
+  /** Inclusive. Default: the first key of the namespace. */
   readonly start?: Key;
-  /** Exclusive; default unbounded. */
+  /** Exclusive. Default: unbounded. */
   readonly end?: Key;
-  /** Rows at most; default all. */
+  /** How many rows at most. Default: all. */
   readonly limit?: number;
-  /** From the last key to the first. */
+  /** Rows from the last key to the first. */
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
 }
 
 export interface ScanPageOptions extends ScanOptions {
-  /** The cursor of the page before; the scan goes on behind that page. Text, safe in a URL. */
+  /** The cursor of the page before: the scan continues after that page. It is text that is safe in a URL. */
   readonly cursor?: string | null;
 }
 
@@ -114,7 +120,7 @@ export interface ScanPage extends Freshness {
 export interface RaiseOptions extends CallOptions {
   /** Go on without the nodes that do not answer: acknowledged writes that only they hold are then lost. Default false. */
   readonly force?: boolean;
-  /** Only find out what would be done. Default false. */
+  /** Find out what would be done, and change nothing. Default false. */
   readonly dryRun?: boolean;
 }
 
@@ -131,33 +137,33 @@ export interface NodeView {
 }
 
 export interface ClientEvents {
-  /** The picture of the ranges changed. */
+  /** The ranges changed, as this client knows them. */
   ranges: () => void;
-  /** A node came, went or changed its mode. */
+  /** A node joined, left, moved or changed its mode. */
   nodes: () => void;
-  /** ZooKeeper was lost (false) or is back (true). Data goes on either way while leases last. */
+  /** The connection to ZooKeeper was lost (false) or is back (true). Reads and writes work without it while leases last. */
   zookeeper: (connected: boolean) => void;
 }
 
 /**
- * A client of one namespace of a cluster. Safe for any number of operations at once; all requests of one turn of the
- * event loop to one node travel together, so issue many at once (`Promise.all`) where speed counts.
+ * A client of one namespace of a cluster. Any number of operations may run at once. All requests to one node in one turn of the event
+ * loop travel in one message, so start many at once (`Promise.all`) if speed matters.
  *
- * Every method rejects with RangekeeperError; its `code`, `applied` and `retry` say what is known and what helps
- * (common/base/errors.ts). The client has already done what can be done within the deadline: it follows ranges to their
- * new owners, waits for an owner, repeats reads, and repeats writes: each is applied at most once, however often it had to
- * be sent (R13). What a caller should expect of any operation:
+ * Every method rejects with RangekeeperError. Its `code`, `applied` and `retry` say what is known and what to do
+ * (common/base/errors.ts). The client retries by itself within the deadline: it follows ranges to their new owners, waits for an
+ * owner, and repeats reads and writes. A write is applied at most once, no matter how often it was sent (R13). Any operation may
+ * reject with:
  *
- * - `INVALID_ARGUMENT`: at once, nothing sent: an empty key, a key over 4 KiB, a value over 1 MiB, bad options.
+ * - `INVALID_ARGUMENT`: an empty key, a key over 4 KiB, a value over 1 MiB, bad options. At once; nothing was sent.
  * - `NO_OWNER`: no owner of the range could be reached within the deadline. Nothing was applied.
- * - `READ_ONLY`, `NOT_READY`, `OVERLOADED`: the owner answered so until the deadline. Nothing was applied.
- * - `OVERLOADED` at once, nothing sent: the calls that this client has under way would, at the rate at which calls are
- *   answered, take more than a quarter of the deadline (client/admission.ts). Fewer than 1,024 are never refused so.
- * - `OUTCOME_UNKNOWN`: writes only. It was sent, and until the deadline no answer came, of repetitions neither; or it was
- *   sent again so late that the range had forgotten this client. It may have been applied, or may still be, so a later
- *   read that does not show it proves nothing. Where that matters, write with `ifRevision` always: of all writes on the revision
- *   that was read only one is applied, and the one in doubt cannot overwrite what was written after it.
- * - `DEADLINE`: no answer in time; nothing was applied.
+ * - `READ_ONLY`, `NOT_READY`, `OVERLOADED`: this was the owner's answer until the deadline. Nothing was applied.
+ * - `OVERLOADED` at once: at the present rate of answers, the calls under way would take more than a quarter of the deadline
+ *   (client/admission.ts). Nothing was sent. With fewer than 1,024 calls under way this does not happen.
+ * - `OUTCOME_UNKNOWN`: only for writes. The write was sent and repeated, and no answer came before the deadline; or it was repeated so
+ *   late that the range had forgotten this client. It may have been applied, or may still be applied later: a read that does not show
+ *   it proves nothing. If that matters, always write with `ifRevision`: of all writes on one revision only one is applied, and a
+ *   write in doubt cannot overwrite a later one.
+ * - `DEADLINE`: no answer came in time. Nothing was applied.
  * - `CLOSED`: the client is closed.
  */
 export interface Client {
@@ -166,104 +172,104 @@ export interface Client {
   /**
    * Sets a key. Resolves once the write is durable on every in-sync replica and visible to reads.
    *
-   * Rejects also with CONFLICT where `ifRevision` does not hold; `details.revision` is the key's revision then.
+   * Also rejects with CONFLICT if `ifRevision` does not hold. `details.revision` is then the key's revision.
    */
   put(key: Key, value: Key, options?: WriteOptions): Promise<Written>;
 
   /**
-   * A key's value and revision; null where there is no such key.
+   * A key's value and revision; null if the key is absent.
    *
    * - `linearizable` (default): the owner's answer, which reflects every write acknowledged before the call.
-   * - `fallback`: the same while the owner answers; when it is down, or silent for `fallbackMs`, a replica's answer,
-   *   marked `stale` with `staleMs`. Rejects with UNREACHABLE where no replica answers either.
-   * - `stale`: the nearest replica's answer, never older than what this client has seen or written itself.
+   * - `fallback`: the owner's answer; if the owner is down, or does not answer for `fallbackMs`, a replica's answer, with `stale` and
+   *   `staleMs`. Rejects with UNREACHABLE if no replica answers either.
+   * - `stale`: the nearest replica's answer. It is never older than what this client has already seen or written.
    */
   get(key: Key, options?: ReadOptions): Promise<Found | null>;
 
-  /** Removes a key; `existed` says whether there was one. Errors as of `put`. */
+  /** Deletes a key; `existed` says whether it was there. Rejects as `put` does. */
   delete(key: Key, options?: WriteOptions): Promise<Deleted>;
 
   /**
-   * All or nothing: puts, deletes and checks, decided and applied together, in order. At most 1,024 operations and 4 MiB.
+   * Applies puts, deletes and checks together and in order: all of them, or none. At most 1,024 operations and 4 MiB.
    *
-   * Rejects also with CROSS_RANGE where the keys are in several ranges, and with CONFLICT where a condition does not hold.
+   * Also rejects with CROSS_RANGE if the keys are in several ranges, and with CONFLICT if a condition does not hold.
    */
   batch(ops: readonly BatchOp[], options?: CallOptions): Promise<Written>;
 
   /**
-   * Rows in key order, page by page as they are asked for. Each piece of a range is one snapshot; the whole is not. Keys
-   * are neither skipped nor doubled when ranges split or move meanwhile. `deadlineMs` is for each page.
+   * Rows in key order. Pages are read as the rows are consumed. Rows of one page that are in one range are from one snapshot; the
+   * scan as a whole is not. No key is skipped or repeated if ranges split or move during the scan. `deadlineMs` is for each page.
    */
   scan(options?: ScanOptions): AsyncIterableIterator<ScanRow>;
 
   /**
-   * At most `limit` rows (default 100, at most 10,000) and about 1 MiB. With the `cursor` of the page before, goes on behind
-   * it; the other options must be the same (`limit` and the read mode may differ), else INVALID_ARGUMENT.
+   * One page: at most `limit` rows (default 100, at most 10,000) and about 1 MiB. With the `cursor` of the page before, the scan
+   * continues after that page. The other options must then be the same, except `limit` and the read mode; else INVALID_ARGUMENT.
    */
   scanPage(options?: ScanPageOptions): Promise<ScanPage>;
 
-  /** Number of keys, counted at the nodes, piece by piece. `deadlineMs` is for each piece. */
+  /** The number of keys. The nodes count them, piece by piece. `deadlineMs` is for each piece. */
   count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'>): Promise<number>;
 
-  /** The namespace's ranges as known now, in key order. Those not in use may be out of date: see `refresh`. */
+  /** The namespace's ranges as this client knows them, in key order. Ranges that it does not use may be out of date: see `refresh`. */
   ranges(): readonly DescriptorImage[];
 
-  /** Reads all ranges from ZooKeeper again, for somebody who looks at them. Rejects with NO_CLUSTER while it is away. */
+  /** Reads all ranges from ZooKeeper again. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
   refresh(): Promise<void>;
 
   /** Every node that is registered or live, in order of ids. */
   nodes(): readonly NodeView[];
 
-  /** The range that holds this key, as known now. Throws INVALID_ARGUMENT. */
+  /** The range that holds this key, as this client knows it; undefined: it knows none. Throws INVALID_ARGUMENT. */
   locate(key: Key): DescriptorImage | undefined;
 
-  /** Every namespace of the cluster. Rejects with NO_CLUSTER while ZooKeeper is away. */
+  /** Every namespace of the cluster. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
   namespaces(): Promise<readonly NamespaceRecord[]>;
 
   /**
-   * A client of another namespace of this cluster, with the same options, over the same connections and ZooKeeper session:
-   * requests of both travel together. Closing it leaves this one as it is: what is under way there still ends with its
-   * answer, but is not sent again. Closing the client that `connect` gave closes all that were made from it.
+   * A client of another namespace of this cluster, with the same options. It shares the connections and the ZooKeeper session, so
+   * requests of both clients travel together. Closing it does not close this client; its calls under way still get their answers,
+   * but are not retried. Closing the client that `connect` returned closes all clients that were made from it.
    *
-   * Rejects with UNKNOWN_NAMESPACE, and with NO_CLUSTER while ZooKeeper is away.
+   * Rejects with UNKNOWN_NAMESPACE, and with NO_CLUSTER if ZooKeeper does not answer.
    */
   inNamespace(namespace: string): Promise<Client>;
 
-  /** Asks a node about itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED. */
+  /** A node's status, from the node itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. */
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
 
   /**
-   * Asks the leading coordinator to remove the record of a node that is not live and holds no replica; resolves with what was done,
-   * in words. Rejects with REFUSED and the reason, NO_CLUSTER while ZooKeeper is away, and OUTCOME_UNKNOWN where no coordinator
-   * has answered in time.
+   * Asks the leader to remove the record of a node that is not live and holds no replica. Resolves with what was done, in words.
+   * Rejects with REFUSED and the reason, with NO_CLUSTER if ZooKeeper does not answer, and with OUTCOME_UNKNOWN if no coordinator has
+   * answered in time.
    */
   forgetNode(node: NodeId, options?: CallOptions): Promise<string>;
 
   /**
-   * After ZooKeeper was restored to an older state: asks every live node what its replicas have seen, and the leading coordinator
-   * to begin each range (of every namespace) again that is behind its replicas. Resolves with what was found and done, range by
-   * range; a range that cannot begin again is no rejection. May be called again. `deadlineMs` bounds how long the nodes may be
-   * silent, and after that the coordinator for each of its tasks, not the whole.
+   * For use after ZooKeeper was restored to an older state. Asks every live node what its replicas have seen, then asks the leader to
+   * begin again each range, of every namespace, that is in conflict with its replicas. Resolves with what was found and done for each
+   * of these ranges, also if a range cannot begin again. May be called again. `deadlineMs` bounds how long the nodes may take to
+   * answer, and then how long the leader may take for each task; it does not bound the call as a whole.
    *
-   * Rejects with NO_CLUSTER while ZooKeeper is away: what the coordinator was asked for by then may still be done.
+   * Rejects with NO_CLUSTER if ZooKeeper does not answer. The leader may still do what it was asked for before.
    */
   raiseEpochs(options?: RaiseOptions): Promise<RaisedEpochs>;
 
   /**
-   * Has all rows of all replicas of a range of this namespace read and verified, and compared at one seq. Resolves with what
-   * was found; a difference is no rejection. Takes as long as reading the range does: `deadlineMs` bounds how long the range's
-   * owner may be silent, not the whole.
+   * Compares the replicas of a range of this namespace: each reads and verifies all its rows, at one seq. Resolves with what was
+   * found, also if replicas differ. This takes as long as reading the range does. `deadlineMs` bounds how long the range's owner may
+   * take to answer one request; it does not bound the call as a whole.
    *
-   * Rejects with INVALID_ARGUMENT where there is no such range, and as a write does where its owner cannot be asked.
+   * Rejects with INVALID_ARGUMENT if there is no such range, and with the last error if its owner cannot be asked.
    */
   checkRange(range: RangeId, options?: CallOptions): Promise<RangeCheck>;
 
-  /** Calls `listener` at every such event until the function that is given back is called. */
+  /** Calls `listener` at every such event, until the returned function is called. */
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void;
 
   /**
-   * Ends every connection and the ZooKeeper session, and the clients made by `inNamespace` with them. What is under way
-   * fails: CLOSED, or OUTCOME_UNKNOWN for sent writes.
+   * Closes every connection, the ZooKeeper session, and the clients made by `inNamespace`. Calls under way reject with CLOSED, or
+   * with OUTCOME_UNKNOWN if they are writes that were sent.
    */
   close(): Promise<void>;
 }

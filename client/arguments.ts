@@ -1,5 +1,5 @@
-// What callers pass in, checked and turned into bytes, before anything is sent. Every fault is INVALID_ARGUMENT with one
-// line that says what is wrong and what is allowed.
+// Checks the arguments of calls, and encodes keys and values, before anything is sent. A bad argument throws INVALID_ARGUMENT with
+// one line that says what is wrong and what is allowed.
 
 import { type Bytes, emptyBytes, prefixEnd, toBytes } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -27,14 +27,14 @@ export function keyBytes(key: Key): Bytes {
 }
 
 export function valueBytes(value: Key): Bytes {
-  // Longer than keys mostly, and soon encoded: a part of a buffer that others share costs a third of memory of its own.
+  // Buffer.from takes memory from a shared pool. That costs less than an array of its own, and the value is encoded soon.
   const bytes = typeof value === 'string' ? Buffer.from(value) : bytesOf(value, 'a value');
   if (bytes.length > LIMITS.valueBytesMax)
     invalid(`the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax} are allowed`);
   return bytes;
 }
 
-/** Null where there is no condition. */
+/** Null if there is no condition. */
 export function revisionOf(revision: number | undefined): number | null {
   if (revision === undefined) return null;
   if (!Number.isSafeInteger(revision) || revision < 0)
@@ -46,7 +46,7 @@ export function deadlineMsOf({ deadlineMs }: CallOptions, otherwise: number): nu
   return positiveMs('deadlineMs', deadlineMs, otherwise);
 }
 
-/** A duration that a timer can take. */
+/** A positive duration that a timer accepts. */
 export function positiveMs(name: string, ms: number | undefined, otherwise: number): number {
   if (ms === undefined) return otherwise;
   if (!(ms > 0 && ms <= 0x7fff_ffff)) invalid(`${name} is a positive number of milliseconds, not ${ms}`);
@@ -59,14 +59,14 @@ export function readModeOf(mode: ReadMode | undefined): ReadMode {
   return mode;
 }
 
-/** Null where all rows are wanted. */
+/** Null if there is no limit. */
 export function limitOf(limit: number | undefined): number | null {
   if (limit === undefined) return null;
   if (!Number.isSafeInteger(limit) || limit < 1) invalid(`limit is a positive integer, not ${limit}`);
   return limit;
 }
 
-/** The keys that a scan goes over; may be empty. */
+/** The range of keys that a scan covers, which may be empty. */
 export function boundsOf({ prefix, start, end }: Pick<ScanOptions, 'prefix' | 'start' | 'end'>): KeyRange {
   if (prefix === undefined) {
     return {

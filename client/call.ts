@@ -1,5 +1,5 @@
-// What reads and writes have in common: a deadline, a route that may be old, attempts with growing pauses between them.
-// A pause ends early when the picture of the ranges changes in a way that matters to the call.
+// What reads and writes have in common: a deadline, a route that may be out of date, and attempts with growing pauses between them.
+// A pause ends early if the directory learns another owner, or another range, for the call.
 
 import { backoffMs, jittered } from '../common/base/backoff.ts';
 import type { Env, Timer } from '../common/base/env.ts';
@@ -13,7 +13,7 @@ import type { Writers } from './writer.ts';
 
 const PAUSES = { minMs: 10, maxMs: 250 };
 
-/** What every call of one client works with. */
+/** What the calls of one client share. */
 export interface CallContext {
   readonly env: Env;
   readonly directory: Directory;
@@ -21,12 +21,12 @@ export interface CallContext {
   readonly health: NodeHealth;
   readonly seen: Seen;
   readonly writers: Writers;
-  /** Calls that pause between attempts. */
+  /** Calls that pause between two attempts. */
   readonly pausing: Set<Call>;
   readonly closed: boolean;
-  /** Counts a call; throws CLOSED. */
+  /** Counts a call. Throws CLOSED. */
   begin(): void;
-  /** `answered`: the cluster has done what it could. */
+  /** A call has ended. @param answered whether the cluster answered it */
   end(answered: boolean): void;
 }
 
@@ -35,7 +35,7 @@ export abstract class Call {
   /** Instants of Env.now(). */
   protected readonly startedAt: number;
   protected readonly deadline: number;
-  /** The picture that the last attempt went by. */
+  /** The descriptor by which the last attempt was sent. */
   protected route: DescriptorImage | undefined;
   protected lastError: Failure | null = null;
   private pauses = 0;
@@ -48,18 +48,18 @@ export abstract class Call {
     this.deadline = this.startedAt + deadlineMs;
   }
 
-  /** Where the call goes by the picture now, without counting as use. */
+  /** The range that the call would use now. Does not count as use of the range. */
   protected abstract peek(): DescriptorImage | undefined;
   protected abstract attempt(now: number): void;
-  /** No time is left, or the client is closing: the call ends. */
+  /** Ends the call with an error: time is up, the client is closing, or no retry helps. */
   protected abstract giveUp(error: Failure): void;
 
-  /** An error shows something of the range as an answer does. */
+  /** Some errors carry a seq of the range, which the client has seen thereby, as with an answer. */
   protected noteSeen({ details: { seq } }: Failure): void {
     if (seq !== undefined && this.route !== undefined) this.context.seen.note(this.route.descriptor.id, seq);
   }
 
-  /** Learns what the error tells and asks ZooKeeper too where the route is in doubt. */
+  /** Learns the descriptor that the error carries. Reads it from ZooKeeper, too, if the route may be wrong. */
   protected learnFrom(error: Failure): void {
     this.lastError = error;
     this.noteSeen(error);
@@ -69,7 +69,7 @@ export abstract class Call {
     if (inDoubt && this.route !== undefined) directory.refresh(this.route.descriptor.id);
   }
 
-  /** The picture knows another owner, or another range, than the last attempt went by. */
+  /** Whether the directory now has another owner, or another range, than the one the last attempt was sent to. */
   protected get routeChanged(): boolean {
     const [now, then] = [this.peek()?.descriptor, this.route?.descriptor];
     return now?.id !== then?.id || now?.epoch !== then?.epoch || now?.owner.node !== then?.owner.node;
@@ -85,8 +85,8 @@ export abstract class Call {
     return this.context.closed || this.context.env.now() >= this.deadline;
   }
 
-  /** Tries again: at once where the route has changed, for the first few times; else after a pause. */
-  protected again(): void {
+  /** Tries again: at once if the route has changed, though only the first few times; else after a pause. */
+  protected retry(): void {
     if (this.context.pausing.has(this)) return;
     if (this.overdue) this.giveUp(this.finalError());
     else if (this.pauses < 3 && this.routeChanged) {
@@ -102,12 +102,12 @@ export abstract class Call {
     pausing.add(this);
   }
 
-  /** The picture has changed while the call pauses. */
+  /** The directory has changed while the call pauses. */
   routesChanged(): void {
     if (this.routeChanged) this.resume();
   }
 
-  /** Ends the pause. */
+  /** Ends the pause and tries again. */
   resume(): void {
     this.pauseTimer?.cancel();
     this.pauseTimer = null;
@@ -116,7 +116,7 @@ export abstract class Call {
     else this.attempt(this.context.env.now());
   }
 
-  /** What is said of a call that ran out of time with nothing under way. */
+  /** The error of a call whose time is up, or whose client is closing, and that waits for no answer. */
   protected finalError(): Failure {
     const { lastError } = this;
     if (this.context.closed) return new Failure('CLOSED', 'the client is closed');
@@ -124,7 +124,7 @@ export abstract class Call {
     return lastError.retry === 'backoff' ? lastError : this.unreached(lastError);
   }
 
-  /** As `finalError`, where no node that could serve the call was reached. */
+  /** The part of `finalError` for a call that reached no node that could serve it. */
   protected unreached(last: Failure): Failure {
     const range = this.route === undefined ? 'the key' : `range ${this.route.descriptor.id}`;
     return new Failure('NO_OWNER', `no owner of ${range} was found in time; last: ${last.message}`);

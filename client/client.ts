@@ -1,6 +1,6 @@
-// The client itself: what api.ts promises, put together from the picture of the ranges (directory.ts), what it shares with
-// clients of other namespaces (cluster-connection.ts) and the calls on their way (write-call.ts, read-call.ts, scanner.ts).
-// ZooKeeper, transport and clock come from outside, so that the simulator runs this very code.
+// The client of api.ts. It consists of the directory of ranges (directory.ts), what it shares with clients of other namespaces
+// (cluster-connection.ts), and the calls under way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock are passed
+// in, so that the simulator runs this code.
 
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -62,7 +62,7 @@ import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts'
 import { Writers } from './writer.ts';
 
 const PAGE_ROWS = 100;
-/** Rows that `scan` asks for at once. */
+/** How many rows `scan` reads at once. */
 const SCAN_PAGE_ROWS = 1_000;
 
 export interface ClientSettings {
@@ -79,7 +79,7 @@ export const DEFAULT_SETTINGS: ClientSettings = {
   fallbackMs: 50,
 };
 
-/** A client over any world. Rejects with NO_CLUSTER or UNKNOWN_NAMESPACE; the world's `zk` is then closed as well. */
+/** A client, real or simulated. Rejects with NO_CLUSTER or UNKNOWN_NAMESPACE, and then closes the world's `zk`. */
 export async function openClient(world: ClientWorld, settings: ClientSettings): Promise<Client> {
   const { zk, env } = world;
   try {
@@ -88,14 +88,14 @@ export async function openClient(world: ClientWorld, settings: ClientSettings): 
     const client = new RangekeeperClient(connection, settings, images, true);
     if (await within(env, settings.connectMs, connection.nodes.loaded())) return client;
     await client.close();
-    throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper did not tell the nodes in time');
+    throw new RangekeeperError('NO_CLUSTER', 'the list of nodes could not be read from ZooKeeper in time');
   } catch (error) {
     await zk.close();
     throw error;
   }
 }
 
-/** Whether `promise` resolves in time. */
+/** Whether `promise` resolves within `ms`. */
 function within(env: Env, ms: number, promise: Promise<void>): Promise<boolean> {
   return new Promise((resolve) => {
     const timer = env.after(ms, () => resolve(false));
@@ -118,7 +118,7 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   closed = false;
   private readonly connection: ClusterConnection;
   private readonly settings: ClientSettings;
-  /** `connect` gave it: its connection ends with it. */
+  /** It was made by `connect`, not by `inNamespace`, so closing it closes the connection. */
   private readonly isFirst: boolean;
   private readonly listeners: Listeners;
   private readonly admission = new Admission();
@@ -142,8 +142,8 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.writers = new Writers(env);
     this.listeners = new Listeners(env);
     const changed = () => this.rangesChanged();
-    const deposed = (range: Descriptor, before: NodeId) => this.ownerChanged(range, before);
-    this.directory = new Directory({ zk, env, log, namespace, changed, deposed }, images);
+    const ownerChanged = (range: Descriptor, before: NodeId) => this.ownerChanged(range, before);
+    this.directory = new Directory({ zk, env, log, namespace, changed, ownerChanged }, images);
     connection.join(this);
   }
 
@@ -312,9 +312,9 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.closed = true;
     this.directory.close();
     this.connection.leave(this);
-    const whole = this.isFirst ? this.connection.close() : null;
+    const connectionClosed = this.isFirst ? this.connection.close() : null;
     for (const call of [...this.pausing]) call.resume();
-    await whole;
+    await connectionClosed;
   }
 
   // ---- for the connection ----------------------------------------------------------------------------------------
@@ -338,7 +338,7 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.admission.ended(answered);
   }
 
-  /** `begin`'s promise, if there is room for the call; what it throws at once becomes a rejection. */
+  /** Starts a call if it is accepted. An error that `begin` throws becomes a rejection. */
   private admitted<T>(options: CallOptions, begin: (deadlineMs: number) => Promise<T>): Promise<T> {
     try {
       const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
@@ -357,14 +357,17 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.listeners.changed('ranges');
   }
 
-  /** What still waits at the deposed owner, which may answer for long yet never this, is asked of the new one at once. */
+  /**
+   * Requests that still wait at the previous owner are sent to the new one at once. The previous owner may stay reachable and yet
+   * never answer them.
+   */
   private ownerChanged(range: Descriptor, before: NodeId): void {
     const waits = (handler: object) => handler instanceof Call && handler.wasSentBefore(range);
     this.peers.giveUp(before, waits, `range ${range.id} has another owner in epoch ${range.epoch}`);
   }
 }
 
-/** Not rejected before its asker listens: Node would look for who does not, at several times the cost. */
+/** Rejects once the caller listens: rejecting a promise that has no listener yet costs Node several times as much. */
 async function refused(): Promise<never> {
   await null;
   throw new RangekeeperError('OVERLOADED', 'this client has more calls under way than are answered in time');

@@ -1,5 +1,5 @@
-// What all clients of one program share that work on the same cluster, whatever their namespaces: the ZooKeeper session, a
-// connection to each node, the list of the nodes and what was felt of them. The requests of all of them leave together.
+// What clients of several namespaces of one cluster share: the ZooKeeper session, a connection to each node, the list of nodes, and
+// what was measured of them. Requests of all these clients to one node travel together.
 
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -10,7 +10,7 @@ import type { Zk } from '../common/zk/store.ts';
 import { NodeHealth } from './health.ts';
 import { NodeList } from './node-list.ts';
 
-/** The world that a client lives in. */
+/** What a client needs from outside, real or simulated. */
 export interface ClientWorld {
   /** Closed with the client. */
   readonly zk: Zk;
@@ -20,7 +20,7 @@ export interface ClientWorld {
   readonly channel?: Partial<ChannelConfig>;
 }
 
-/** Hears of the cluster; closed with the connection. */
+/** Is notified of changes, and closed with the connection. */
 export interface ConnectionUser {
   nodesChanged(): void;
   zookeeperIs(connected: boolean): void;
@@ -50,19 +50,19 @@ export class ClusterConnection {
       ...(channel === undefined ? {} : { channel }),
     });
     this.nodes = new NodeList(zk, log, {
-      changed: () => this.tell((user) => user.nodesChanged()),
+      changed: () => this.notify((user) => user.nodesChanged()),
       located: (node, live) => {
         this.peers.setAddress(node, live?.address ?? null, live?.session ?? null);
         if (live === null) this.peers.suspect(node, 'its ZooKeeper session has ended');
       },
     });
     zk.onSession((session) => {
-      this.tell((user) => user.zookeeperIs(true));
-      session.onEnd(() => this.tell((user) => user.zookeeperIs(false)));
+      this.notify((user) => user.zookeeperIs(true));
+      session.onEnd(() => this.notify((user) => user.zookeeperIs(false)));
     });
   }
 
-  /** Until `leave`. */
+  /** Notifies `user` of changes until `leave`. */
   join(user: ConnectionUser): void {
     this.users.add(user);
   }
@@ -71,7 +71,7 @@ export class ClusterConnection {
     this.users.delete(user);
   }
 
-  /** With all that use it. */
+  /** Also closes all users. */
   async close(): Promise<void> {
     const closing = [...this.users].map((user) => user.close());
     this.nodes.close();
@@ -80,7 +80,7 @@ export class ClusterConnection {
     await this.zk.close();
   }
 
-  private tell(each: (user: ConnectionUser) => void): void {
+  private notify(each: (user: ConnectionUser) => void): void {
     for (const user of [...this.users]) each(user);
   }
 }

@@ -1,7 +1,7 @@
-// A cursor says where the next page of a scan begins. It is text that is safe in a URL and means something only to the
-// scan that made it: a digest of bounds and direction is in it, so that a cursor of another scan is refused.
+// A cursor says where the next page of a scan begins. It is text that is safe in a URL. It holds a digest of the scan's bounds and
+// direction, so that a cursor of another scan is refused.
 //
-//   cursor = base64url(version: 1 byte, digest: 8 bytes, at: the bound through which the scan is complete)
+//   cursor = base64url(version: 1 byte, digest: 8 bytes, at: the bound up to which the scan is complete)
 
 import { createHash } from 'node:crypto';
 import type { Bytes } from '../common/base/bytes.ts';
@@ -13,18 +13,18 @@ const VERSION = 1;
 const DIGEST_BYTES = 8;
 const HEAD_BYTES = 1 + DIGEST_BYTES;
 
-/** `at`: forward, the next key that may follow; reverse, the end below which rows remain. */
+/** @param at forward: the first key that the next page may hold; reverse: the exclusive end of what remains */
 export function encodeCursor(bounds: KeyRange, reverse: boolean, at: Bytes): string {
   return Buffer.concat([Buffer.of(VERSION), digest(bounds, reverse), at]).toString('base64url');
 }
 
-/** Throws INVALID_ARGUMENT for a text that is no cursor, or one of another scan. */
+/** The `at` of a cursor. Throws INVALID_ARGUMENT if the text is not a cursor, or is one of another scan. */
 export function decodeCursor(cursor: string, bounds: KeyRange, reverse: boolean): Bytes {
   const bytes = Buffer.from(cursor, 'base64url');
   if (bytes[0] !== VERSION || bytes.length < HEAD_BYTES || bytes.length > HEAD_BYTES + LIMITS.keyBytesMax + 1)
     invalid('not a cursor');
   if (!bytes.subarray(1, HEAD_BYTES).equals(digest(bounds, reverse)))
-    invalid('the cursor is of a scan with other bounds or another direction');
+    invalid('the cursor belongs to a scan with other bounds or another direction');
   return bytes.subarray(HEAD_BYTES);
 }
 

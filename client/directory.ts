@@ -1,6 +1,6 @@
-// Where the ranges are, as this client knows it. All descriptors of the namespace are read once; those in use are then
-// watched (range-watch.ts), and errors from nodes carry newer ones. An older image never replaces a newer one. While
-// ZooKeeper is away the picture stays as it is and nodes' answers still mend it: data goes on.
+// The directory: the ranges and their owners, as this client knows them. It reads all descriptors of the namespace once. Then it
+// watches the descriptors in use (range-watch.ts), and learns newer ones from the errors of nodes. An older image never replaces a
+// newer one. If ZooKeeper does not answer, the directory keeps what it has, and errors of nodes still update it: reads and writes go on.
 
 import { type Bytes, compareBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
@@ -14,7 +14,7 @@ import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { decodeImage, descriptorCodec, parseRangeName, paths } from '../common/zk/znodes.ts';
 import { RangeWatch } from './range-watch.ts';
 
-/** A picture in doubt is not read again sooner than this. */
+/** The least time between two reads of a descriptor, or of the list of ranges, that callers ask for. */
 const REFRESH_MS = 50;
 
 export interface DirectoryOptions {
@@ -22,10 +22,10 @@ export interface DirectoryOptions {
   readonly env: Env;
   readonly log: Logger;
   readonly namespace: string;
-  /** Called after every change of the picture. */
+  /** Called after every change of the ranges. */
   readonly changed: () => void;
   /** Called when a range has a new owner, with its descriptor and the node that owned it before. */
-  readonly deposed: (descriptor: Descriptor, before: NodeId) => void;
+  readonly ownerChanged: (descriptor: Descriptor, before: NodeId) => void;
 }
 
 export class Directory {
@@ -35,11 +35,11 @@ export class Directory {
   private readonly log: Logger;
   private readonly decoder: ZnodeDecoder;
   private readonly changed: () => void;
-  private readonly deposed: DirectoryOptions['deposed'];
+  private readonly ownerChanged: DirectoryOptions['ownerChanged'];
   private map = RangeMap.empty;
   private readonly watch: RangeWatch;
   private readonly names: Observer;
-  /** When a range was last read again for a caller's doubt. */
+  /** When a range was last read again at a caller's request. */
   private readonly refreshed = new Map<RangeId, number>();
   private listedAt = Number.NEGATIVE_INFINITY;
 
@@ -51,7 +51,7 @@ export class Directory {
     this.log = options.log;
     this.decoder = new ZnodeDecoder(options.log);
     this.changed = options.changed;
-    this.deposed = options.deposed;
+    this.ownerChanged = options.ownerChanged;
     this.map = RangeMap.of(images);
     this.watch = new RangeWatch(this.env, (range) =>
       this.zk.observeData(paths.range(this.namespace, range), (node) => this.observed(range, node)),
@@ -61,7 +61,7 @@ export class Directory {
     });
   }
 
-  /** The range that holds `key`. `use`: it is going to be asked, so it is worth watching. */
+  /** The range that holds `key`. @param use whether it is about to be used, and so should be watched */
   locate(key: Bytes, use: boolean): DescriptorImage | undefined {
     return this.noteUse(this.map.find(this.namespace, key), use);
   }
@@ -83,7 +83,10 @@ export class Directory {
     return this.map.images;
   }
 
-  /** All ranges as they have just been read: what was known when the reading began and is not among them is gone. */
+  /**
+   * Takes over all ranges, as just read. @param known the ranges that were known when the read began; those that are missing from
+   * `images` no longer exist
+   */
   replace(known: readonly DescriptorImage[], images: readonly DescriptorImage[]): void {
     const present = new Set(images.map(({ descriptor }) => descriptor.id));
     for (const { descriptor } of known) {
@@ -92,17 +95,20 @@ export class Directory {
     for (const image of images) this.learn(image);
   }
 
-  /** What came with a node's error. What cannot be decoded says nothing. */
+  /** Learns the descriptor that a node's error carries. Ignores one that cannot be decoded. */
   learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
     try {
       this.learn(descriptorCodec.image(hint));
     } catch (error) {
       if (!(error instanceof BadDataError)) throw error;
-      this.log.warn({ namespace: this.namespace, reason: error.message }, 'ignoring what is no descriptor');
+      this.log.warn(
+        { namespace: this.namespace, reason: error.message },
+        'ignoring a descriptor that cannot be decoded',
+      );
     }
   }
 
-  /** The range's picture may be old: reads it again, at most every so often. */
+  /** Reads a range's descriptor again, because it may be out of date; at most once in REFRESH_MS. */
   refresh(range: RangeId): void {
     const now = this.env.now();
     if (now - (this.refreshed.get(range) ?? Number.NEGATIVE_INFINITY) < REFRESH_MS) return;
@@ -110,7 +116,7 @@ export class Directory {
     if (!this.watch.kick(range)) void this.read(range);
   }
 
-  /** A key has no range in this picture: looks for new ones, at most every so often. */
+  /** Reads the list of ranges again, because a key was in none of them; at most once in REFRESH_MS. */
   refreshList(): void {
     const now = this.env.now();
     if (now - this.listedAt < REFRESH_MS) return;
@@ -134,19 +140,19 @@ export class Directory {
     const { descriptor } = image;
     if (descriptor.namespace !== this.namespace) return;
     const before = this.map.get(descriptor.id)?.descriptor;
-    this.become(this.map.learn(image));
+    this.setMap(this.map.learn(image));
     if (before === undefined || before.epoch >= descriptor.epoch) return;
-    if (before.owner.node !== descriptor.owner.node) this.deposed(descriptor, before.owner.node);
+    if (before.owner.node !== descriptor.owner.node) this.ownerChanged(descriptor, before.owner.node);
   }
 
   private forget(range: RangeId): void {
     this.watch.forget(range);
     this.refreshed.delete(range);
     this.decoder.forget(paths.range(this.namespace, range));
-    this.become(this.map.forget(range));
+    this.setMap(this.map.forget(range));
   }
 
-  private become(map: RangeMap): void {
+  private setMap(map: RangeMap): void {
     if (map === this.map) return;
     this.map = map;
     this.changed();
@@ -171,7 +177,7 @@ export class Directory {
     }
   }
 
-  /** Reads one descriptor; what goes wrong is left to the next occasion. */
+  /** Reads one descriptor. If that fails, the next request for it tries again. */
   private async read(range: RangeId): Promise<void> {
     try {
       const node = await this.zk.session?.get(paths.range(this.namespace, range));

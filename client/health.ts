@@ -1,10 +1,10 @@
-// What this client has felt of each node: how far away it is, and whether it has gone silent. A silent owner is passed
-// over by fallback reads, but for a probe now and then, until it says anything again.
+// What this client has measured of each node: its round trip time, and whether it is unresponsive. Fallback reads skip an
+// unresponsive owner, except for a probe now and then, until it answers again.
 
 import type { Env } from '../common/base/env.ts';
 import type { NodeId } from '../common/model/ids.ts';
 
-/** A silent node is asked again this often. */
+/** How often an unresponsive node is probed. */
 const PROBE_MS = 100;
 /** Weight of a new round trip in the running mean. */
 const WEIGHT = 0.2;
@@ -12,7 +12,7 @@ const WEIGHT = 0.2;
 interface Health {
   /** Running mean, ms; null before the first answer. */
   roundTripMs: number | null;
-  /** The node counts as silent; it is due for a probe at this instant. Null: it answers. */
+  /** When an unresponsive node is due for a probe, an instant of Env.now(); null: the node is responsive. */
   probeAt: number | null;
 }
 
@@ -31,20 +31,20 @@ export class NodeHealth {
     health.probeAt = null;
   }
 
-  /** The node is there again: a new connection has shaken hands. */
+  /** A new connection to the node has completed its handshake. */
   returned(node: NodeId): void {
     this.of(node).probeAt = null;
   }
 
-  wentSilent(node: NodeId): void {
+  markUnresponsive(node: NodeId): void {
     this.of(node).probeAt ??= this.env.now() + PROBE_MS;
   }
 
-  isSilent(node: NodeId): boolean {
+  isUnresponsive(node: NodeId): boolean {
     return (this.nodes.get(node)?.probeAt ?? null) !== null;
   }
 
-  /** Whether to ask a silent node along with another one; true counts as asking. */
+  /** Whether an unresponsive node is due for a probe. If so, the probe counts as sent. */
   takeProbe(node: NodeId): boolean {
     const health = this.of(node);
     const now = this.env.now();
@@ -53,7 +53,10 @@ export class NodeHealth {
     return true;
   }
 
-  /** Whole ms, so that nodes equally near share the reads; 0 before the first answer, so that each is tried. */
+  /**
+   * The round trip time, in whole ms so that nodes that are about equally near share the reads; 0 before the first answer, so that
+   * each node is tried.
+   */
   distance(node: NodeId): number {
     return Math.floor(this.nodes.get(node)?.roundTripMs ?? 0);
   }

@@ -1,8 +1,8 @@
-// A read that a replica may answer, asked of several nodes at once where the first is slow; the first answer counts.
+// A read that a replica may answer. If a node does not answer for fallbackMs, another one is asked as well; the first answer counts.
 //
-//   fallback      the owner; once it fails or has been silent for fallbackMs, a replica too. An owner known to be down or
-//                 silent is passed over at once, but probed
-//   stale         the nearest replica, then the next; the owner is one of them
+//   fallback      asks the owner, and a replica if the owner fails or does not answer. An owner that is known to be down or
+//                 unresponsive is skipped, except for a probe now and then
+//   stale         asks the nearest replica, then the next. The owner is one of them
 
 import type { Timer } from '../common/base/env.ts';
 import { Failure } from '../common/base/errors.ts';
@@ -11,18 +11,18 @@ import type { NodeId } from '../common/model/ids.ts';
 import type { Channel } from '../common/net/channel.ts';
 import type { PeerReplyHandler } from '../common/net/peers.ts';
 import type { ReplyBody, WireReadMode } from '../common/wire/messages.ts';
-import { isFinal, noRead, ReadCall, type ReadReply, readReply } from './read-call.ts';
+import { isFinal, notARead, ReadCall, type ReadReply, readReply } from './read-call.ts';
 
 const NOBODY: readonly NodeId[] = [];
 
 export class HedgedRead<T> extends ReadCall<T> {
-  /** Attempts without an answer. */
+  /** Requests that were sent and not answered. */
   private outstanding: Attempt[] = [];
-  /** Replicas asked in this round. */
+  /** Replicas that were asked in this round. */
   private asked: readonly NodeId[] = NOBODY;
   private hedgeTimer: Timer | null = null;
 
-  /** A round: the first node to ask, by mode. */
+  /** Starts a round: asks the first node, as the mode says. */
   protected attempt(): void {
     this.asked = NOBODY;
     const route = this.routeNow();
@@ -48,7 +48,7 @@ export class HedgedRead<T> extends ReadCall<T> {
   private askOwnerOrReplica(route: DescriptorImage): void {
     const { health, peers } = this.context;
     const owner = route.descriptor.owner.node;
-    if (!peers.isDown(owner) && !health.isSilent(owner)) {
+    if (!peers.isDown(owner) && !health.isUnresponsive(owner)) {
       this.askOwner(route);
       return;
     }
@@ -59,7 +59,7 @@ export class HedgedRead<T> extends ReadCall<T> {
     this.ask(route, route.descriptor.owner.node, 'linearizable');
   }
 
-  /** Asks the best replica not asked yet; false where there is none left. */
+  /** Asks the best replica that was not asked yet. False if there is none left. */
   private askReplica(route: DescriptorImage): boolean {
     const node = this.nearest(route.descriptor);
     if (node === null) return false;
@@ -76,7 +76,10 @@ export class HedgedRead<T> extends ReadCall<T> {
     context.peers.request(node, body, this.deadline, attempt);
   }
 
-  /** In-sync before learning, up before down, answering before silent, then near before far; a draw is drawn. */
+  /**
+   * Prefers in-sync replicas, then connected ones, then responsive ones, then the nearest. A fallback read asks the owner last. A
+   * random number breaks ties.
+   */
   private nearest(descriptor: Descriptor): NodeId | null {
     const { health, peers, env } = this.context;
     let best: NodeId | null = null;
@@ -84,12 +87,12 @@ export class HedgedRead<T> extends ReadCall<T> {
     for (const { node } of descriptor.replicas) {
       if (this.asked.includes(node)) continue;
       const ownerLast = this.task.mode === 'fallback' && node === descriptor.owner.node;
-      const doubts =
+      const penalty =
         (ownerLast ? 8 : 0) +
         (isInSync(descriptor, node) ? 0 : 4) +
         (peers.isDown(node) ? 2 : 0) +
-        (health.isSilent(node) ? 1 : 0);
-      const cost = doubts * 1_000_000 + health.distance(node) + env.random();
+        (health.isUnresponsive(node) ? 1 : 0);
+      const cost = penalty * 1_000_000 + health.distance(node) + env.random();
       if (cost < bestCost) {
         best = node;
         bestCost = cost;
@@ -105,12 +108,12 @@ export class HedgedRead<T> extends ReadCall<T> {
     this.hedgeTimer = this.context.env.after(this.task.fallbackMs, () => this.hedge());
   }
 
-  /** Nobody has answered for fallbackMs: whom we wait for counts as silent, and one more is asked. */
+  /** No answer came for fallbackMs. The nodes that are late count as unresponsive, and one more is asked. */
   private hedge(): void {
     this.hedgeTimer = null;
     if (this.outstanding.length === 0 || this.route === undefined) return;
     for (const attempt of this.outstanding) {
-      if (this.isLate(attempt)) this.context.health.wentSilent(attempt.node);
+      if (this.isLate(attempt)) this.context.health.markUnresponsive(attempt.node);
     }
     if (this.askReplica(this.route)) this.armHedge();
   }
@@ -135,7 +138,7 @@ export class HedgedRead<T> extends ReadCall<T> {
     }
     const { route } = this;
     if (route !== undefined && !this.routeChanged && this.askReplica(route)) return;
-    if (this.outstanding.every((other) => this.isLate(other))) this.again();
+    if (this.outstanding.every((other) => this.isLate(other))) this.retry();
   }
 
   private isLate({ sentAt }: Attempt): boolean {
@@ -148,7 +151,7 @@ interface AttemptOwner {
   attemptFailed(attempt: Attempt, error: Failure): void;
 }
 
-/** One request of a call. */
+/** One request of a call, to one node. */
 class Attempt implements PeerReplyHandler {
   readonly descriptor: Descriptor;
   readonly node: NodeId;
@@ -164,7 +167,7 @@ class Attempt implements PeerReplyHandler {
 
   replied(body: ReplyBody, from: Channel): void {
     const reply = readReply(body);
-    if (reply === null) this.failed(noRead(this.node, body));
+    if (reply === null) this.failed(notARead(this.node, body));
     else this.call.attemptAnswered(this, reply, from.receivedAt);
   }
 

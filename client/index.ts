@@ -28,12 +28,12 @@ export type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/reco
 export type { FollowerStatus, NodeStatus, ReplicaStatus } from '../common/model/status.ts';
 export type * from './api.ts';
 
-/** ZooKeeper session timeout of a client: nothing of its own lives in ZooKeeper, so it may be long. */
+/** The ZooKeeper session timeout of a client. A client has no ephemeral znodes, so it may be long. */
 const SESSION_MS = 10_000;
 
 /**
- * A client of the cluster under `options.zk`, once ZooKeeper and the cluster have answered. It holds one ZooKeeper session
- * and a connection to each node that it talks to; close it when done.
+ * Connects to the cluster under `options.zk`. Resolves once ZooKeeper and the cluster have answered. The client holds one ZooKeeper
+ * session and a connection to each node that it uses; close it when done.
  *
  * Rejects with RangekeeperError: INVALID_ARGUMENT (options), NO_CLUSTER (no ZooKeeper, or no cluster under that root,
  * within `connectMs`), UNKNOWN_NAMESPACE.

@@ -1,4 +1,4 @@
-// Who wants to hear of changes. Changes of one turn of the event loop are told once.
+// The listeners of a client's events. Changes of ranges or nodes in one turn of the event loop are reported once.
 
 import type { Env } from '../common/base/env.ts';
 import type { ClientEvents } from './api.ts';
@@ -31,7 +31,7 @@ export class Listeners {
     });
   }
 
-  /** Told at each change only. */
+  /** Reports the state of the connection to ZooKeeper if it has changed. */
   zookeeperIs(connected: boolean): void {
     if (connected === this.zookeeper) return;
     this.zookeeper = connected;

@@ -1,4 +1,5 @@
-// The cluster's nodes as ZooKeeper lists them: who is registered, who is live, and where. Each is watched; there are few.
+// The cluster's nodes as ZooKeeper lists them: which are registered, which are live, and at which address. All are watched: there
+// are few.
 
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId } from '../common/model/ids.ts';
@@ -10,9 +11,9 @@ import { decodeNode, paths } from '../common/zk/znodes.ts';
 import type { NodeView } from './api.ts';
 
 export interface NodeListListener {
-  /** A node came, went, moved or changed its mode. */
+  /** A node joined, left, moved or changed its mode. */
   changed(): void;
-  /** Where the node is to be found; null: it has no live session. */
+  /** A node's live znode has changed. @param live null: the node has no live session */
   located(node: NodeId, live: LiveNode | null): void;
 }
 
@@ -36,7 +37,7 @@ export class NodeList {
     });
   }
 
-  /** Resolves once everything has been read for the first time. */
+  /** Resolves once all nodes have been read for the first time. */
   async loaded(): Promise<void> {
     await Promise.all([this.records.whenLoaded, this.lives.whenLoaded]);
   }

@@ -1,11 +1,11 @@
-// A linearizable read: it asks the owner, and nobody else. One request is under way at a time, so the call itself hears of
-// its end: this is what most reads are, and each costs one object.
+// A linearizable read, which asks only the owner. One request is under way at a time, so the call itself takes the reply. Most reads
+// are of this kind, and so each needs only one object.
 
 import type { Failure } from '../common/base/errors.ts';
 import type { Channel } from '../common/net/channel.ts';
 import type { PeerReplyHandler } from '../common/net/peers.ts';
 import type { ReplyBody } from '../common/wire/messages.ts';
-import { isFinal, noRead, ReadCall, readReply } from './read-call.ts';
+import { isFinal, notARead, ReadCall, readReply } from './read-call.ts';
 
 export class OwnerRead<T> extends ReadCall<T> implements PeerReplyHandler {
   private sentAt = 0;
@@ -24,13 +24,13 @@ export class OwnerRead<T> extends ReadCall<T> implements PeerReplyHandler {
     if (route === undefined) return;
     const { descriptor } = route;
     const reply = readReply(body);
-    if (reply === null) this.failed(noRead(descriptor.owner.node, body));
+    if (reply === null) this.failed(notARead(descriptor.owner.node, body));
     else this.answered(reply, descriptor, descriptor.owner.node, from.receivedAt - this.sentAt);
   }
 
   failed(error: Failure): void {
     this.learnFrom(error);
     if (isFinal(error)) this.giveUp(error);
-    else this.again();
+    else this.retry();
   }
 }

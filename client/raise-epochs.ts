@@ -1,8 +1,8 @@
-// What an administrator does after ZooKeeper was restored to an older state: every live node is asked what its replicas have
-// seen, and the leader is asked to begin the ranges that are in conflict again.
+// The client's part of `raise-epochs`, an administrator's request after ZooKeeper was restored to an older state. It asks every live
+// node what its replicas have seen, and the leader to begin again the ranges that are in conflict.
 //
-// What can be done is decided here first, by the function that the leader decides by, so that each range has its reason and
-// nothing is asked for in vain. Only the leader's own decision counts. What came of it is read from ZooKeeper afterwards.
+// It first decides for each range what can be done, with the same function as the leader (decideRaise). So each range has a reason, and
+// the leader is asked only for what it can do. Only the leader's own decision counts. The outcome is read from ZooKeeper afterwards.
 
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -35,36 +35,40 @@ export interface RaiseContext {
 }
 
 export interface RaiseSettings {
-  /** Although not every node has reported. */
+  /** Go on although not every node has reported. */
   readonly force: boolean;
-  /** Decide, and ask for nothing. */
+  /** Decide, and ask the leader for nothing. */
   readonly dryRun: boolean;
-  /** How long the nodes may take to answer, and after that the leader for each task. */
+  /** How long the nodes may take to answer, and then the leader for each task. */
   readonly deadlineMs: number;
 }
 
-/** Rejects with NO_CLUSTER while ZooKeeper is away: what the leader was asked for may then still be done. */
+/** Rejects with NO_CLUSTER if ZooKeeper does not answer. The leader may still do what it was asked for before. */
 export async function raiseEpochs(context: RaiseContext, settings: RaiseSettings): Promise<RaisedEpochs> {
   const { force, dryRun, deadlineMs } = settings;
   const answers = await askNodes(context, deadlineMs);
-  const told = [...answers.values()].filter((answer) => typeof answer !== 'string');
-  const conflicts = decideAll(context.nodes, await servingRanges(context), told, force);
+  const statuses = [...answers.values()].filter((answer) => typeof answer !== 'string');
+  const conflicts = decideAll(context.nodes, await servingRanges(context), statuses, force);
   const silent = silentNodes(context.nodes, conflicts, answers);
   const begins = conflicts.filter(({ decision }) => decision.kind === 'begins');
-  if (dryRun || begins.length === 0) return { ranges: conflicts.map(decided), silent };
+  if (dryRun || begins.length === 0) return { ranges: conflicts.map(plannedOutcome), silent };
   const ranges = begins.map(({ descriptor }) => descriptor.id);
-  const words = await askForAll(context, raiseTasks(ranges, told.map(reportOf), force), deadlineMs);
+  const leaderAnswers = await askForAll(
+    context,
+    raiseTasks(ranges, statuses.map(reportOf), force),
+    deadlineMs,
+  );
   const after = new Map((await servingRanges(context)).map((descriptor) => [descriptor.id, descriptor]));
   const outcomes = conflicts.map((conflict) => {
     const { id } = conflict.descriptor;
-    return outcomeOf(conflict, after.get(id), words.get(id));
+    return outcomeOf(conflict, after.get(id), leaderAnswers.get(id));
   });
   return { ranges: outcomes, silent };
 }
 
-// ---- what the nodes say --------------------------------------------------------------------------------------------
+// ---- what the nodes report -----------------------------------------------------------------------------------------
 
-/** What each live node says of itself; a string: why it does not. */
+/** The status of each live node. A string: the reason why there is none. */
 type NodeAnswers = ReadonlyMap<NodeId, NodeStatus | string>;
 
 async function askNodes({ env, peers, nodes }: RaiseContext, deadlineMs: number): Promise<NodeAnswers> {
@@ -75,7 +79,7 @@ async function askNodes({ env, peers, nodes }: RaiseContext, deadlineMs: number)
   );
 }
 
-/** A string: why there is none. */
+/** A string: the reason why there is none. */
 async function statusOf(peers: Peers, node: NodeId, deadline: number): Promise<NodeStatus | string> {
   try {
     const status = await askStatus(peers, node, deadline);
@@ -86,7 +90,7 @@ async function statusOf(peers: Peers, node: NodeId, deadline: number): Promise<N
   }
 }
 
-/** Those without whose report a range is refused. */
+/** Nodes whose report is missing, so that a range is refused. */
 function silentNodes(
   views: readonly NodeView[],
   conflicts: readonly RangeConflict[],
@@ -101,7 +105,7 @@ function silentNodes(
   });
 }
 
-/** Of all namespaces, in order of ids. */
+/** The serving ranges of all namespaces, in order of ids. */
 async function servingRanges({ zk, log }: RaiseContext): Promise<readonly Descriptor[]> {
   const descriptors: Descriptor[] = [];
   for (const { name } of await readNamespaces(zk, log))
@@ -120,18 +124,18 @@ interface RangeConflict {
 function decideAll(
   views: readonly NodeView[],
   descriptors: readonly Descriptor[],
-  told: readonly NodeStatus[],
+  statuses: readonly NodeStatus[],
   force: boolean,
 ): readonly RangeConflict[] {
   const nodes = knownNodes(views);
-  const reports = byRange(told.map(reportOf));
-  const unread = told.map((status) => ({ node: status.node, ranges: unreadRanges(status) }));
+  const reports = byRange(statuses.map(reportOf));
+  const unread = statuses.map((status) => ({ node: status.node, ranges: unreadRanges(status) }));
   return descriptors.flatMap((descriptor): readonly RangeConflict[] => {
     const decision = decideRaise(nodes, descriptor, reports, force);
     if (decision === null) return [];
     const early = unread.find(({ ranges }) => ranges.has(descriptor.id));
     if (early === undefined) return [{ descriptor, decision }];
-    // Its replica may turn out to be of another range (R9). Then neither its epoch nor its log means anything here.
+    // The node's replica may belong to another range (R9). Then neither its epoch nor its log means anything here.
     const reason = `${nodes.nameOf(early.node)} has not read the descriptor yet: try again in a moment`;
     return [{ descriptor, decision: { kind: 'refused', epochSeen: decision.epochSeen, reason } }];
   });
@@ -149,7 +153,7 @@ function knownNodes(views: readonly NodeView[]): KnownNodes {
   };
 }
 
-function decided({ descriptor, decision }: RangeConflict): RaisedRange {
+function plannedOutcome({ descriptor, decision }: RangeConflict): RaisedRange {
   const { namespace, id: range, epoch } = descriptor;
   const { epochSeen, reason } = decision;
   const conflict = { namespace, range, epoch, epochSeen, reason };
@@ -158,29 +162,29 @@ function decided({ descriptor, decision }: RangeConflict): RaisedRange {
     : { ...conflict, node: null, outcome: 'refused' };
 }
 
-// ---- what is asked for ---------------------------------------------------------------------------------------------
+// ---- requests to the leader ----------------------------------------------------------------------------------------
 
 interface LeaderAnswer {
-  /** What became of a range of the task that has not begun again. */
+  /** The outcome of a range of the task that has not begun again. */
   readonly outcome: 'refused' | 'unknown';
-  readonly words: string;
+  readonly text: string;
 }
 
-/** One task after the other; after one that was not answered, none. */
+/** Sends one task after the other. After a task that was not answered, it sends no more. */
 async function askForAll(
   context: RaiseContext,
   tasks: readonly RaiseTask[],
   deadlineMs: number,
 ): Promise<ReadonlyMap<RangeId, LeaderAnswer>> {
   const answers = new Map<RangeId, LeaderAnswer>();
-  let silence: string | null = null;
+  let unanswered: string | null = null;
   for (const { ranges, request } of tasks) {
     const answer: LeaderAnswer =
-      silence === null
+      unanswered === null
         ? await askFor(context, request, deadlineMs)
-        : { outcome: 'refused', words: `not asked for: ${silence}` };
+        : { outcome: 'refused', text: `not asked for: ${unanswered}` };
     for (const range of ranges) answers.set(range, answer);
-    if (answer.outcome === 'unknown') silence ??= answer.words;
+    if (answer.outcome === 'unknown') unanswered ??= answer.text;
   }
   return answers;
 }
@@ -191,10 +195,10 @@ async function askFor(
   deadlineMs: number,
 ): Promise<LeaderAnswer> {
   try {
-    return { outcome: 'refused', words: await askLeader(zk, env, request, deadlineMs) };
+    return { outcome: 'refused', text: await askLeader(zk, env, request, deadlineMs) };
   } catch (error) {
     if (!(error instanceof RangekeeperError)) throw error;
-    return { outcome: error.applied === 'unknown' ? 'unknown' : 'refused', words: error.message };
+    return { outcome: error.applied === 'unknown' ? 'unknown' : 'refused', text: error.message };
   }
 }
 
@@ -204,9 +208,9 @@ function outcomeOf(
   answer: LeaderAnswer | undefined,
 ): RaisedRange {
   const { decision } = conflict;
-  const before = decided(conflict);
-  if (decision.kind === 'refused' || answer === undefined) return before;
+  const planned = plannedOutcome(conflict);
+  if (decision.kind === 'refused' || answer === undefined) return planned;
   return after !== undefined && after.epoch >= decision.after.epoch
-    ? { ...before, node: after.owner.node, outcome: 'begun' }
-    : { ...before, node: null, outcome: answer.outcome, reason: answer.words };
+    ? { ...planned, node: after.owner.node, outcome: 'begun' }
+    : { ...planned, node: null, outcome: answer.outcome, reason: answer.text };
 }

@@ -1,11 +1,11 @@
-// The requests `raise-epochs` for many ranges, cut so that each fits a task's znode. Each holds whole ranges and names every
-// node that reported: one whose report of a range were left out would count as a node that has none of it.
+// Divides a request `raise-epochs` for many ranges into several, so that each fits in a task's znode. A request holds all reports about
+// its ranges, and names every node that reported: a node that is named without a report of a range counts as one without a replica.
 
 import { LIMITS } from '../common/model/config.ts';
 import type { RangeId } from '../common/model/ids.ts';
 import type { NodeReport, TaskRequest } from '../common/model/records.ts';
 
-/** Room for the words that the leader writes into the task, and for what is around the request. */
+/** Room for the leader's answer, and for the other fields of the task. */
 const ROOM_BYTES = 4 * 1024;
 const REQUEST_BYTES = LIMITS.taskBytesMax - ROOM_BYTES;
 
@@ -14,7 +14,7 @@ export interface RaiseTask {
   readonly request: Extract<TaskRequest, { kind: 'raise-epochs' }>;
 }
 
-/** In the order of `ranges`, as many in each task as fit. One that does not fit by itself is a task all the same. */
+/** In the order of `ranges`, as many in each task as fit. A range that does not fit has a task of its own nevertheless. */
 export function raiseTasks(
   ranges: readonly RangeId[],
   reports: readonly NodeReport[],
@@ -49,7 +49,7 @@ function requestFor(
   return { kind: 'raise-epochs', reports: part, force };
 }
 
-/** What all replicas of a range take up in a request. */
+/** How many bytes the reports about each range take in a request. */
 function bytesByRange(reports: readonly NodeReport[]): ReadonlyMap<RangeId, number> {
   const sizes = new Map<RangeId, number>();
   for (const { replicas } of reports)
@@ -58,7 +58,7 @@ function bytesByRange(reports: readonly NodeReport[]): ReadonlyMap<RangeId, numb
   return sizes;
 }
 
-/** A request is ASCII: numbers, fixed words and ids. */
+/** A request is ASCII (numbers, fixed words and ids), so its length in bytes is that of its text. */
 function jsonBytes(value: object): number {
   return JSON.stringify(value).length;
 }

@@ -1,5 +1,5 @@
-// Asking the owner of a range to compare its replicas, and waiting for what it finds. That takes as long as reading all rows of
-// the range does, so the node that has begun is asked again and again; where it is gone, a new check begins.
+// Asks the owner of a range to compare its replicas, and waits for the result. That takes as long as reading all rows of the range, so
+// the client polls the node that has begun. If that node is gone, a new check begins.
 
 import { backoffMs } from '../common/base/backoff.ts';
 import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
@@ -21,7 +21,7 @@ export interface CheckContext {
   readonly closed: boolean;
 }
 
-/** Rejects once no owner has answered for `deadlineMs`: with what the last one that was asked said, or DEADLINE. */
+/** Rejects with the last error: at once if a retry cannot help, else once no owner has answered for `deadlineMs`. */
 export async function checkRange(
   context: CheckContext,
   range: RangeId,
@@ -43,7 +43,7 @@ export async function checkRange(
       if (!(error instanceof RangekeeperError) || error.retry === 'never') throw error;
       if (env.now() + pauseMs >= deadline) throw error;
       learn(context, range, error);
-      // The check that was under way is lost with its owner, or was given up.
+      // The owner of the check is gone, or has given it up.
       begun = null;
     }
     await delay(env, pauseMs);
@@ -82,12 +82,12 @@ async function ask(
     if (!(error instanceof BadDataError)) throw error;
     throw new RangekeeperError(
       'MALFORMED',
-      `node ${owner.node} said of a check what makes no sense: ${error.message}`,
+      `the answer of node ${owner.node} to a check cannot be decoded: ${error.message}`,
     );
   }
 }
 
-/** A check changes nothing: it may be asked for again. */
+/** A check changes nothing, so it may be retried even if its outcome is unknown. */
 function unanswered(node: string): RangekeeperError {
   return new RangekeeperError('UNREACHABLE', `node ${node} did not answer`);
 }

@@ -1,5 +1,6 @@
-// Which descriptors are watched: those used in the last minute, at most so many. A watch costs ZooKeeper memory and every
-// reconnect a packet, so a client of a large cluster watches what it talks to, and learns the rest from nodes' answers.
+// Decides which descriptors a client watches: those it has used in the last minute, up to a limit. Each watch costs memory in ZooKeeper,
+// and is sent again at every reconnect. So a client of a large cluster watches only the ranges that it uses, and learns of changes of
+// the others from the errors of nodes.
 
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { RangeId } from '../common/model/ids.ts';
@@ -8,7 +9,7 @@ import type { Observer } from '../common/zk/store.ts';
 export const WATCH = { idleMs: 60_000, sweepMs: 10_000, rangesMax: 1_000 } as const;
 
 interface Watched {
-  /** Since the last sweep, which then notes when that was: a use costs no look at the clock. */
+  /** Whether it was used since the last sweep. The sweep then sets `usedAt`, so that a use does not read the clock. */
   used: boolean;
   usedAt: number;
   readonly observer: Observer;
@@ -38,7 +39,7 @@ export class RangeWatch {
       this.watched.set(range, { used: false, usedAt: this.env.now(), observer: this.observe(range) });
   }
 
-  /** Reads the descriptor again, soon; false where it is not watched. */
+  /** Reads the descriptor again, soon. False if it is not watched. */
   kick(range: RangeId): boolean {
     const watched = this.watched.get(range);
     watched?.observer.kick();

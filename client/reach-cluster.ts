@@ -1,5 +1,5 @@
-// What a client reads of ZooKeeper once: which cluster this is, and all of the namespace's descriptors. A cluster that is
-// just being set up is waited for.
+// What a client reads from ZooKeeper at its start: the cluster's id, and all descriptors of the namespace. It waits for a cluster that
+// is just being set up.
 
 import { delay, type Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -11,9 +11,9 @@ import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { clusterCodec, decodeImage, decodeNamespace, parseRangeName, paths } from '../common/zk/znodes.ts';
 
-/** Descriptors read at once. */
+/** How many descriptors are read at once. */
 const READS_AT_ONCE = 64;
-/** How often to look for a cluster that is not there yet. */
+/** How often to look for a cluster that does not exist yet. */
 const LOOK_MS = 200;
 
 export interface Cluster {
@@ -27,7 +27,7 @@ export interface ReachOptions {
   readonly connectMs: number;
 }
 
-/** Rejects with NO_CLUSTER when `connectMs` is over, with UNKNOWN_NAMESPACE at once where there are others. */
+/** Rejects with NO_CLUSTER after `connectMs`, and with UNKNOWN_NAMESPACE at once if the cluster has other namespaces. */
 export async function reachCluster(
   { zk, env, log }: { readonly zk: Zk; readonly env: Env; readonly log: Logger },
   { namespace, connectMs }: ReachOptions,
@@ -68,7 +68,7 @@ async function readClusterId(session: ZkSession): Promise<string> {
   return clusterCodec.decode(node.data).clusterId;
 }
 
-/** Those that can be decoded: they are of use without the others. */
+/** The descriptors that can be decoded. A descriptor that cannot is logged and left out: the other ranges work without it. */
 async function readDescriptors(
   session: ZkSession,
   log: Logger,
@@ -92,7 +92,7 @@ async function readDescriptors(
 
 async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
   const names = (await session.children(paths.namespaces)) ?? [];
-  // It may have been made between the two reads: the next look will find it.
+  // It may have been created between the two reads. Then the next attempt finds it.
   if (names.length === 0 || names.includes(namespace))
     return new RangekeeperError(
       'NO_CLUSTER',
@@ -104,7 +104,7 @@ async function noNamespace(session: ZkSession, namespace: string): Promise<Range
   );
 }
 
-/** In order of names. Rejects with NO_CLUSTER while ZooKeeper is away. */
+/** Every namespace. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
 export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceRecord[]> {
   return withSession(zk, async (session) => {
     const names = (await session.children(paths.namespaces)) ?? [];
@@ -120,7 +120,7 @@ export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceR
   });
 }
 
-/** Every descriptor of the namespace. Rejects with NO_CLUSTER while ZooKeeper is away. */
+/** Every descriptor of the namespace. Rejects with UNKNOWN_NAMESPACE, and with NO_CLUSTER if ZooKeeper does not answer. */
 export function readRanges(zk: Zk, log: Logger, namespace: string): Promise<readonly DescriptorImage[]> {
   return withSession(zk, (session) => readDescriptors(session, log, namespace));
 }

@@ -1,5 +1,5 @@
-// One read on its way. Reads change nothing, so they are asked again whatever became of the last attempt. What is read is the
-// task's; whom to ask, and how many at once, is the mode's (owner-read.ts, hedged-read.ts).
+// One read under way. Reads change nothing, so a read may be repeated whatever happened to the last attempt. The task says what is
+// read. The subclasses decide which nodes are asked, and how many at once (owner-read.ts, hedged-read.ts).
 
 import { Failure, RangekeeperError } from '../common/base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
@@ -11,15 +11,15 @@ import type { Directory } from './directory.ts';
 
 export type ReadReply = GetReply | ScanReply;
 
-/** What is read, how, and what becomes of the answer. */
+/** What is read, in which mode, and how the reply becomes the caller's answer. */
 export interface ReadTask<T> {
   readonly mode: ReadMode;
   readonly deadlineMs: number;
   readonly fallbackMs: number;
-  /** The range to ask; `use`: it is asked now. */
+  /** The range to ask. @param use whether it is about to be asked, and so should be watched */
   route(directory: Directory, use: boolean): DescriptorImage | undefined;
   body(descriptor: Descriptor, mode: WireReadMode, minSeq: number): RequestBody;
-  /** The answer that the caller gets; what it throws the call rejects with. Byte fields of the reply are views into the message. */
+  /** The caller's answer. If it throws, the call rejects with that error. Byte fields of the reply are views into the message. */
   result(reply: ReadReply, descriptor: Descriptor, node: NodeId, freshness: Freshness): T;
 }
 
@@ -51,18 +51,18 @@ export abstract class ReadCall<T> extends Call {
     return this.task.route(this.context.directory, false);
   }
 
-  /** Where to ask now; undefined: nowhere yet, and the call looks again. */
+  /** The range to ask now. If undefined, no range holds the key, and a retry is under way. */
   protected routeNow(): DescriptorImage | undefined {
     const { directory } = this.context;
     this.route = this.task.route(directory, true);
     if (this.route !== undefined) return this.route;
     this.lastError = new Failure('NO_OWNER', 'no range holds the key');
     directory.refreshList();
-    this.again();
+    this.retry();
     return undefined;
   }
 
-  /** A node has answered what it was asked for `roundTripMs` ago. */
+  /** A node has answered. @param roundTripMs how long after the request */
   protected answered(reply: ReadReply, descriptor: Descriptor, node: NodeId, roundTripMs: number): void {
     const { health, seen } = this.context;
     health.answered(node, roundTripMs);
@@ -71,7 +71,7 @@ export abstract class ReadCall<T> extends Call {
     try {
       this.resolve(this.task.result(reply, descriptor, node, freshnessOf(reply, roundTripMs)));
     } catch (error) {
-      // An answer that makes no sense is the call's failure, not this process's.
+      // A malformed reply fails this call, but must not end the process.
       this.reject(error);
     }
   }
@@ -86,7 +86,7 @@ export abstract class ReadCall<T> extends Call {
     return super.unreached(last);
   }
 
-  /** False where the call has ended before; `answered`: it has an answer. */
+  /** Ends the call. False if it had ended before. @param answered whether it has an answer */
   protected finish(answered: boolean): boolean {
     if (this.done) return false;
     this.done = true;
@@ -95,22 +95,22 @@ export abstract class ReadCall<T> extends Call {
   }
 }
 
-/** R11: how far the answer may be behind when it is here. */
+/** R11: how far the answer may be behind when it arrives here. */
 function freshnessOf({ stale, staleMs }: ReadReply, roundTripMs: number): Freshness {
   if (!stale) return CURRENT;
   return { stale, staleMs: staleMs === null ? null : staleMs + roundTripMs };
 }
 
-/** Null where it answers no read. */
+/** Null if it is not the reply to a read. */
 export function readReply(body: ReplyBody): ReadReply | null {
   return body.kind === 'get-reply' || body.kind === 'scan-reply' ? body : null;
 }
 
-export function noRead(node: NodeId, body: ReplyBody): Failure {
+export function notARead(node: NodeId, body: ReplyBody): Failure {
   return new Failure('MALFORMED', `node ${node} answered a read with ${body.kind}`);
 }
 
-/** Another node, or another try, would say the same. */
+/** Whether another node, or another attempt, would give the same error. */
 export function isFinal({ retry, code }: Failure): boolean {
   return retry === 'never' && code !== 'OUTCOME_UNKNOWN' && code !== 'DEADLINE' && code !== 'NO_OWNER';
 }

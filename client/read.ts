@@ -1,4 +1,4 @@
-// Reads in one of three modes (api.ts): what each asks whom is in owner-read.ts and hedged-read.ts.
+// Starts a read in one of the three modes of api.ts.
 
 import type { CallContext } from './call.ts';
 import { HedgedRead } from './hedged-read.ts';

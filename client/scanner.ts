@@ -1,6 +1,6 @@
-// Scans: pieces of ranges, one after the other. Each reply says through which key it is complete and the next piece
-// begins there, never at the bounds of a range as they were known (a split would skip keys). A piece is one snapshot of
-// its range; what is made of several pieces is not.
+// Scans read pieces of ranges, one after the other. Each reply says up to which key it is complete, and the next piece begins there. It
+// never begins at a range's bound as this client knows it, because a split would then skip keys. A piece is one snapshot of its range; a
+// page of several pieces is not.
 
 import { type Bytes, compareBytes } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -30,11 +30,11 @@ export interface Piece {
   readonly rows: readonly KeyRow[];
   readonly count: number;
   readonly freshness: Freshness;
-  /** What is left to scan; null: nothing. */
+  /** The keys that remain to be scanned; null: none. */
   readonly rest: KeyRange | null;
 }
 
-/** Reads on from the beginning (reverse: the end) of `keys`, within one range. */
+/** Reads from the start of `keys` (reverse: from the end), within one range. */
 export function readPiece(
   context: CallContext,
   plan: ScanPlan,
@@ -67,7 +67,7 @@ export function readPiece(
   });
 }
 
-/** Rows from several pieces, until a limit is reached or nothing is left. At least one piece is read. */
+/** Reads pieces until a limit is reached or nothing remains. */
 export async function readPage(
   context: CallContext,
   plan: ScanPlan,
@@ -98,12 +98,12 @@ export async function readPage(
 }
 
 /**
- * R11 for what is made of several pieces: a page with one stale piece is as old as its oldest piece is when the page is done,
- * and an owner's piece, which shows all that was acknowledged before it was asked for, ages from then on.
+ * R11 for a page of several pieces. A page with a stale piece is as old as its oldest piece, counted when the page is complete. An
+ * owner's piece shows every write acknowledged before it was requested, and ages from that moment.
  */
 class PageAge {
   #stale = false;
-  /** The page shows all that was acknowledged before this instant of Env.now(); null: not known. */
+  /** The page shows every write acknowledged before this instant of Env.now(); null: not known. */
   #asOf: number | null = Number.POSITIVE_INFINITY;
 
   add({ stale, staleMs }: Freshness, askedAt: number, now: number): void {
@@ -132,5 +132,8 @@ function restOf(keys: KeyRange, reverse: boolean, { bound }: ScanReply): KeyRang
 
 function checkProgress(progress: boolean, bound: Bytes): void {
   if (!progress)
-    throw new RangekeeperError('INTERNAL', `a scan stands still at ${Buffer.from(bound).toString('hex')}`);
+    throw new RangekeeperError(
+      'INTERNAL',
+      `a scan makes no progress at ${Buffer.from(bound).toString('hex')}`,
+    );
 }

@@ -1,11 +1,11 @@
-// A client never goes back in time: for every range, the highest seq whose state it has been shown. It goes with each stale
-// read, and a replica that has not applied so much answers BEHIND. What shows a range's state, and where:
+// The highest seq of each range whose state this client has seen. So a client never goes back in time: each stale read carries this
+// seq, and a replica that has not applied so much answers BEHIND. A client sees the state of a range through:
 //
-//   get-reply, scan-reply        appliedSeq, that there is no such key included
-//   write-reply                  revision: the seq of the write, also where it is answered again (R13)
-//   CONFLICT, CLIENT_FORGOTTEN   seq: where it was decided, or where that was told again
+//   get-reply, scan-reply        appliedSeq, also if the key is absent
+//   write-reply                  revision: the seq of the write, also if the answer is repeated (R13)
+//   CONFLICT, CLIENT_FORGOTTEN   seq: where this was decided, or where that answer was repeated
 //
-// All other errors, and a node's status, show nothing of what the keys hold.
+// Other errors, and a node's status, show nothing of the state.
 
 import type { Descriptor } from '../common/model/descriptor.ts';
 import type { RangeId, Seq } from '../common/model/ids.ts';
@@ -17,7 +17,7 @@ export class Seen {
     if (seq > (this.seqs.get(range) ?? 0)) this.seqs.set(range, seq);
   }
 
-  /** What an answer for this range must reflect. The right half of a split begins with what was seen of the whole. */
+  /** The seq that an answer for this range must reflect. The right half of a split starts with what was seen of its parent. */
   of({ id, parent }: Descriptor): Seq {
     const own = this.seqs.get(id) ?? 0;
     if (parent === null) return own;

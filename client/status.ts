@@ -1,4 +1,4 @@
-// Asking a node about itself.
+// Asks a node for its status.
 
 import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
 import { type Failure, RangekeeperError } from '../common/base/errors.ts';
@@ -7,7 +7,7 @@ import type { NodeId } from '../common/model/ids.ts';
 import { decodeStatus, type NodeStatus } from '../common/model/status.ts';
 import type { Peers } from '../common/net/peers.ts';
 
-/** `deadline` is an instant of Env.now(). Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. */
+/** Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. @param deadline an instant of Env.now() */
 export async function askStatus(peers: Peers, node: NodeId, deadline: number): Promise<NodeStatus> {
   const json = await new Promise<Bytes>((resolve, reject) => {
     peers.request(node, { kind: 'status' }, deadline, {
@@ -22,10 +22,7 @@ export async function askStatus(peers: Peers, node: NodeId, deadline: number): P
     return decodeStatus(json);
   } catch (error) {
     if (!(error instanceof BadDataError)) throw error;
-    throw new RangekeeperError(
-      'MALFORMED',
-      `node ${node} said of itself what makes no sense: ${error.message}`,
-    );
+    throw new RangekeeperError('MALFORMED', `the status of node ${node} cannot be decoded: ${error.message}`);
   }
 }
 

@@ -1,7 +1,7 @@
-// One write on its way. Where an attempt certainly had no effect (`applied: 'no'` in the error table) it is sent again as
-// the table says, with a new number. Where nobody can say, the very same bytes are sent again until there is an answer:
-// the range knows the number and applies it once (R13). Only when time is up, or the range has forgotten, does the caller
-// hear that the outcome is unknown. One attempt at a time.
+// One write under way, with one attempt at a time. After an attempt that certainly had no effect (`applied: 'no'` in the error table),
+// the write is retried as the table says, under a new number. After an attempt whose outcome is unknown, the same bytes are sent again
+// until there is an answer: the range knows the number and applies it once (R13). The caller gets OUTCOME_UNKNOWN only if time is up,
+// or if the range has forgotten the number.
 
 import { assert } from '../common/base/assert.ts';
 import type { Bytes } from '../common/base/bytes.ts';
@@ -15,9 +15,9 @@ import type { PeerReplyHandler } from '../common/net/peers.ts';
 import type { Mutation, ReplyBody, WriteReply } from '../common/wire/messages.ts';
 import { decodeOperation } from '../common/wire/operation.ts';
 import { Call, type CallContext } from './call.ts';
-import { knownTo, type NumberedWrite } from './writer.ts';
+import { canRepeatIn, type NumberedWrite } from './writer.ts';
 
-/** Of a write for which no range is known yet. */
+/** The range of a write for which no range is known yet. */
 const NO_RANGE: RangeId = 0;
 
 export interface WriteOutcome {
@@ -25,18 +25,18 @@ export interface WriteOutcome {
   readonly route: DescriptorImage;
 }
 
-/** What becomes of the outcome: the answer that the caller gets. */
+/** Makes the caller's answer of the outcome. */
 export type WriteResult<T> = (outcome: WriteOutcome) => T;
 
 export class WriteCall<T> extends Call implements PeerReplyHandler {
-  /** The caller's at first, whose bytes may change once `run` has returned; then own ones. */
+  /** At first they share bytes with the caller, who may change them once `run` has returned; `ownBytes` replaces them by then. */
   private mutations: readonly Mutation[];
   private readonly result: WriteResult<T>;
   private readonly resolve: (result: T) => void;
   private readonly reject: (error: RangekeeperError) => void;
-  /** Null while nothing that was sent can still take effect. */
+  /** The numbered write that may be under way; null: no attempt can still take effect. */
   private write: NumberedWrite | null = null;
-  /** An attempt with this number ended, and nobody can say how. */
+  /** An attempt with this number ended with an unknown outcome. */
   private inDoubt = false;
   private ownsBytes = false;
   private sentAt = 0;
@@ -85,7 +85,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   failed(error: Failure): void {
     this.noteSeen(error);
     if (error.code === 'CONFLICT') {
-      // Decided when this number was applied, whichever attempt that was.
+      // This was decided when the number was applied, by whichever attempt.
       this.giveUp(error);
       return;
     }
@@ -95,7 +95,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     } else if (error.code === 'OUTCOME_UNKNOWN') {
       this.inDoubt = true;
       this.learnFrom(error);
-      this.again();
+      this.retry();
     } else if (error.applied === 'unknown') {
       this.giveUp(error);
     } else {
@@ -116,7 +116,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
       this.ownBytes();
       this.lastError = new Failure('NO_OWNER', 'no range holds the key');
       context.directory.refreshList();
-      this.again();
+      this.retry();
       return;
     }
     const { descriptor } = route;
@@ -124,14 +124,14 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
       this.end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
       return;
     }
-    if (this.inDoubt && this.write !== null && !knownTo(this.write, descriptor)) {
-      this.end(new Failure('NO_OWNER', `range ${this.write.range} has gone`));
+    if (this.inDoubt && this.write !== null && !canRepeatIn(this.write, descriptor)) {
+      this.end(new Failure('NO_OWNER', `range ${this.write.range} no longer exists`));
       return;
     }
     if (this.inDoubt || this.number(descriptor.id, context.seen.of(descriptor))) this.send(descriptor);
   }
 
-  /** Takes a number and encodes the write with it. False: it is too long, and the call has ended. */
+  /** Takes a number and encodes the write with it. False: the write is too long, and the call has ended. */
   private number(range: RangeId, base: Seq): boolean {
     this.endNumber();
     this.write = this.context.writers.begin(this.mutations, range, base);
@@ -144,7 +144,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
 
   private send({ id: range, epoch, owner }: Descriptor): void {
     const { context, write } = this;
-    assert(write !== null, 'what is sent has a number');
+    assert(write !== null, 'a write is numbered before it is sent');
     this.sentAt = context.env.now();
     const body = { kind: 'write', range, epoch, operation: write.operation } as const;
     context.peers.request(owner.node, body, this.deadline, this);
@@ -169,10 +169,10 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     }
     this.learnFrom(error);
     if (error.retry === 'never') this.end(error);
-    else this.again();
+    else this.retry();
   }
 
-  /** What was sent for the first time goes with the newer base at once; of what was sent before, nobody knows any more. */
+  /** A first attempt is repeated at once with the newer base. After an earlier attempt the outcome stays unknown. */
   private forgotten(error: Failure): void {
     if (this.inDoubt || this.write === null) {
       this.end(error);
@@ -184,7 +184,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     else this.attempt();
   }
 
-  /** Nothing helps any more: the error is the answer, unless an earlier attempt may have been applied. */
+  /** Ends the call with this error, or with OUTCOME_UNKNOWN if an earlier attempt may have been applied. */
   private end(error: Failure): void {
     this.giveUp(this.inDoubt ? this.unknown(error) : error);
   }

@@ -1,6 +1,7 @@
-// R13: who writes. For each range an identity of its own, numbers that rise with each write, and the number below which
-// none is under way any more, so that the range may forget their answers. One identity a range, so that a write which waits
-// long in one range keeps no answers alive in others. A number is under way while a request with it may still take effect.
+// R13: the identities under which a client writes. A write carries the client's identity, a number that rises with each write, and the
+// number below which no write is under way, so that the range may forget the older answers. A number is under way as long as a request
+// with it may still take effect. Each range has an identity of its own, so that a write that waits long in one range does not keep
+// answers alive in others.
 
 import { assert } from '../common/base/assert.ts';
 import type { Bytes } from '../common/base/bytes.ts';
@@ -11,11 +12,11 @@ import type { RangeId, Seq } from '../common/model/ids.ts';
 import { CLIENT_ID_BYTES, type Mutation } from '../common/wire/messages.ts';
 import { encodeOperation } from '../common/wire/operation.ts';
 
-/** A write with its number: these bytes and no others are sent while its outcome is not known. */
+/** A write with its number. As long as its outcome is unknown, only these bytes are sent. */
 export interface NumberedWrite {
   readonly writer: Writer;
   readonly number: number;
-  /** The range that number and base are of. */
+  /** The range to which number and base belong. */
   readonly range: RangeId;
   readonly base: Seq;
   /** The encoded Operation. */
@@ -29,14 +30,14 @@ class Writer {
   private readonly clientId: Bytes;
   private next = 1;
   private lowest = 1;
-  /** Of each number from `lowest` on, in a ring: 1 where it is under way. */
+  /** A ring with an item for each number from `lowest` on: 1 if it is under way. */
   private underWay = new Uint8Array(SLOTS_MIN);
 
   constructor(clientId: Bytes) {
     this.clientId = clientId;
   }
 
-  /** One number more would be too far above the lowest one under way. */
+  /** Whether the next number would be too far above the lowest one under way. */
   get isFull(): boolean {
     return this.next - this.lowest >= LIMITS.writeWindow;
   }
@@ -50,7 +51,7 @@ class Writer {
     return { writer: this, number, range, base, operation };
   }
 
-  /** The number will not be sent again. */
+  /** Ends a number: it will not be sent again. */
   end(number: number): void {
     const { underWay } = this;
     const mask = underWay.length - 1;
@@ -76,7 +77,7 @@ export class Writers {
     this.env = env;
   }
 
-  /** Encodes a write with a new number; `base` is a seq of the range known now. */
+  /** Encodes a write with a new number. @param base the highest seq of the range that this client has seen */
   begin(mutations: readonly Mutation[], range: RangeId, base: Seq): NumberedWrite {
     let writer = this.writers.get(range);
     if (writer === undefined || writer.isFull) {
@@ -88,9 +89,9 @@ export class Writers {
 }
 
 /**
- * Whether a write that may have been applied can be sent to this range again: its own, or the right half of it, unless its
- * base is of after the split, when the number means nothing there.
+ * Whether a write that may have been applied can be repeated in this range: it must be the range that the write was numbered for, or
+ * the right half of its split. The number means nothing to the right half if its base is from after the split.
  */
-export function knownTo({ range, base }: NumberedWrite, { id, parent }: Descriptor): boolean {
+export function canRepeatIn({ range, base }: NumberedWrite, { id, parent }: Descriptor): boolean {
   return id === range || (parent !== null && parent.range === range && base <= parent.at.seq);
 }

@@ -86,8 +86,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'leave a write with an owner that was deposed',
     rule: 'R13: what is in doubt is sent to the next owner',
     file: 'client/directory.ts',
-    text: 'if (before.owner.node !== descriptor.owner.node) this.deposed(',
-    replacement: 'if (before.owner.node === descriptor.owner.node) this.deposed(',
+    text: 'if (before.owner.node !== descriptor.owner.node) this.ownerChanged(',
+    replacement: 'if (before.owner.node === descriptor.owner.node) this.ownerChanged(',
   },
   {
     name: 'keep a session that nobody answers',

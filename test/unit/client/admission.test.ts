@@ -1,4 +1,4 @@
-// How many calls a client takes in: what the cluster answers in time, and everything where that is not known.
+// How many calls a client accepts: as many as the cluster answers in time, or all if the rate is not known.
 
 import test from 'ava';
 import { Admission } from '../../../client/admission.ts';
@@ -13,7 +13,7 @@ class Load {
   now = 0;
   readonly admission = new Admission();
 
-  /** Begins as many calls as are taken, at most `count`; tells how many those are. */
+  /** Begins calls until one is refused, at most `count`. Returns how many were accepted. */
   begin(count: number, deadlineMs = DEADLINE_MS): number {
     for (let taken = 0; taken < count; taken++) {
       if (!this.admission.hasRoom(deadlineMs, this.now)) return taken;
@@ -26,7 +26,7 @@ class Load {
     for (let i = 0; i < count; i++) this.admission.ended(answered);
   }
 
-  /** `perMs` calls are answered each ms, and as many are begun as are taken. */
+  /** In each ms `perMs` calls are answered, and new ones begin until one is refused. */
   run(ms: number, perMs: number): void {
     for (const until = this.now + ms; this.now < until; ) {
       this.now++;
@@ -36,7 +36,7 @@ class Load {
   }
 }
 
-test('nothing is known before calls were answered: all are taken up to the bound of memory', (t) => {
+test('before any call is answered, all are accepted up to the bound of memory', (t) => {
   const load = new Load();
   t.is(load.begin(2 * MAX), MAX);
   load.now += 10_000;
@@ -61,7 +61,7 @@ for (const [perMs, deadlineMs, room] of rooms) {
   });
 }
 
-test('what was not answered well says nothing of what the cluster can do', (t) => {
+test('calls that failed do not count for the rate', (t) => {
   const load = new Load();
   load.begin(2 * BUSY);
   load.now += 250;
@@ -71,7 +71,7 @@ test('what was not answered well says nothing of what the cluster can do', (t) =
   t.is(load.begin(BUSY), BUSY);
 });
 
-test('a standstill changes nothing, and the answers after it at most halve the room', (t) => {
+test('a pause of the cluster changes nothing, and the answers after it halve the room at most', (t) => {
   const load = new Load();
   load.begin(2_000);
   load.run(300, 40);
@@ -84,7 +84,7 @@ test('a standstill changes nothing, and the answers after it at most halve the r
   t.is(load.begin(2_000), 1_000);
 });
 
-test('where the load is over it is forgotten: what follows is no measure of the cluster', (t) => {
+test('the rate is forgotten when the load is over, because later answers do not measure the cluster', (t) => {
   const load = new Load();
   load.begin(2_000);
   load.run(300, 1);
@@ -93,7 +93,7 @@ test('where the load is over it is forgotten: what follows is no measure of the 
   t.is(load.begin(5_000), 5_000);
 });
 
-test('a client refuses at once what the owner will not answer in time, and sends nothing', async (t) => {
+test('a client refuses at once a call that the owner would not answer in time, and sends nothing', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   const owner = cluster.node('n-1');

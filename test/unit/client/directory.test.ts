@@ -1,4 +1,4 @@
-// What the client asks of ZooKeeper: everything once, then what it uses; and how it lives without.
+// What the client reads from ZooKeeper (everything once, then what it uses), and how it works without ZooKeeper.
 
 import test from 'ava';
 import { DEFAULT_SETTINGS, openClient } from '../../../client/client.ts';
@@ -14,7 +14,7 @@ import { VirtualEnv } from '../../support/virtual-env.ts';
 
 const RANGES = paths.ranges('default');
 
-test('all descriptors are read at the start; those in use are watched, until a minute after', async (t) => {
+test('all descriptors are read at the start; those in use are watched until a minute after their last use', async (t) => {
   const cluster = new FakeCluster(['h', 'p']);
   const client = await cluster.connect();
   t.is(client.ranges().length, 3);
@@ -30,13 +30,13 @@ test('all descriptors are read at the start; those in use are watched, until a m
   t.is(cluster.zk.observed('/'), 0);
 });
 
-test('no more than so many are watched at once', (t) => {
+test('the number of watched descriptors is bounded', (t) => {
   const watch = new RangeWatch(new VirtualEnv(), () => ({ kick() {}, close() {} }));
   for (let range = 1; range <= WATCH.rangesMax + 10; range++) watch.use(range);
   t.is(watch.size, WATCH.rangesMax);
 });
 
-test('a change of a watched range, a new range and a lost one are told', async (t) => {
+test('a changed range, a new range and a removed range are reported', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   await cluster.env.until(client.get('a'));
@@ -62,7 +62,7 @@ test('a change of a watched range, a new range and a lost one are told', async (
   t.is(told, before, 'no longer listening');
 });
 
-test('refresh reads the ranges that nobody uses too', async (t) => {
+test('refresh also reads the ranges that nobody uses', async (t) => {
   const cluster = new FakeCluster(['m']);
   const client = await cluster.connect();
   cluster.promote(1, 'n-3');
@@ -76,7 +76,7 @@ test('refresh reads the ranges that nobody uses too', async (t) => {
   t.is(client.ranges().length, 2, 'what was known stays');
 });
 
-test('nodes that come, go and change their mode are told', async (t) => {
+test('nodes that join, leave or change their mode are reported', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   let told = 0;
@@ -99,7 +99,7 @@ test('nodes that come, go and change their mode are told', async (t) => {
   t.true(told >= 3);
 });
 
-test('with ZooKeeper away data goes on, and what changed meanwhile is learned from nodes', async (t) => {
+test('without ZooKeeper reads and writes go on, and changes are learned from nodes', async (t) => {
   const cluster = new FakeCluster(['m']);
   const client = await cluster.connect();
   cluster.zk.away = true;
@@ -115,7 +115,7 @@ test('with ZooKeeper away data goes on, and what changed meanwhile is learned fr
   );
 });
 
-test('a node that restarts at another port is followed there', async (t) => {
+test('a node that restarts at another port is found there', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   await cluster.env.until(client.put('a', '1'));
@@ -127,7 +127,7 @@ test('a node that restarts at another port is followed there', async (t) => {
   t.true(cluster.env.now() - before < 300);
 });
 
-test('a doubtful range is not read over and over', async (t) => {
+test('a range that may be out of date is not read over and over', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   cluster.kill('n-1');
@@ -138,14 +138,14 @@ test('a doubtful range is not read over and over', async (t) => {
   t.true(cluster.zk.reads.length - before <= 22, `${cluster.zk.reads.length - before} reads in a second`);
 });
 
-test('a descriptor that cannot be decoded is logged once a version, however often it is read', async (t) => {
+test('a descriptor that cannot be decoded is logged once for each version, no matter how often it is read', async (t) => {
   const env = new VirtualEnv();
   const zk = new MemoryZk(env);
   const reasons: object[] = [];
   const note = (fields: object) => reasons.push(fields);
   const log = { ...silentLogger, warn: note, error: note };
   const directory = new Directory(
-    { zk, env, log, namespace: 'default', changed: () => {}, deposed: () => {} },
+    { zk, env, log, namespace: 'default', changed: () => {}, ownerChanged: () => {} },
     [],
   );
   for (let version = 1; version <= 2; version++) {
@@ -194,7 +194,7 @@ for (const [what, arrange] of nowhere) {
   });
 }
 
-test('connect: an unknown namespace is told at once, with those that exist', async (t) => {
+test('connect: an unknown namespace is rejected at once, and the error names those that exist', async (t) => {
   const cluster = new FakeCluster();
   const error = await t.throwsAsync(cluster.connect({ namespace: 'defualt' }), {
     instanceOf: RangekeeperError,
@@ -203,7 +203,7 @@ test('connect: an unknown namespace is told at once, with those that exist', asy
   t.is(error?.message, 'no namespace "defualt"; there are: default');
 });
 
-test('connect: a namespace that is made while the client looks for it is found', async (t) => {
+test('connect: a namespace that is created while the client looks for it is found', async (t) => {
   const cluster = new FakeCluster();
   const { session } = cluster.zk;
   const children = session.children.bind(session);

@@ -1,5 +1,5 @@
-// R13 from the client's side: what it does with a write of which nobody can say whether it was applied, against a scripted
-// cluster that keeps a range's table of clients as the real one does.
+// R13 from the client's side: what it does with a write whose outcome is unknown. The cluster is scripted, and keeps a range's table
+// of clients as the real one does.
 
 import test from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';
@@ -11,7 +11,7 @@ import { FakeCluster } from '../../support/fake-cluster.ts';
 const unknown: ReplyBody = replyFromError(new RangekeeperError('OUTCOME_UNKNOWN', 'the owner changed'));
 const overloaded: ReplyBody = replyFromError(new RangekeeperError('OVERLOADED', 'later'));
 
-/** What was sent to any node as a write, as hex. */
+/** All writes that were sent to any node, as hex. */
 function sent(cluster: FakeCluster): string[] {
   return [...cluster.nodes.values()].flatMap(({ requests }) =>
     requests.flatMap((request) =>
@@ -28,7 +28,7 @@ async function codeOf(cluster: FakeCluster, call: Promise<unknown>): Promise<str
   return cluster.env.until(ended);
 }
 
-test('the owner dies between applying and answering: the next one tells what was done, once', async (t) => {
+test('the owner dies between applying and answering: the next owner answers, and the write is applied once', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   const { revision } = await cluster.env.until(client.put('a', '0'));
@@ -49,7 +49,7 @@ test('the owner dies between applying and answering: the next one tells what was
   );
 });
 
-test('the owner dies before applying: the next one applies it', async (t) => {
+test('the owner dies before applying: the next owner applies the write', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   cluster.node('n-1').behave = () => 'silent';
@@ -61,9 +61,9 @@ test('the owner dies before applying: the next one applies it', async (t) => {
   t.is(cluster.applied.length, 1);
 });
 
-/** The next owner is made known while a write waits at the old one, which is there and says nothing. */
+/** ZooKeeper names the next owner while a write waits at the old one, which is connected and does not answer. */
 for (const behaviour of ['silent', 'mute'] as const) {
-  test(`a deposed owner that keeps a write waiting (${behaviour}): the next one is asked at once`, async (t) => {
+  test(`a deposed owner that keeps a write waiting (${behaviour}): the write is sent to the next one at once`, async (t) => {
     const cluster = new FakeCluster();
     const client = await cluster.connect();
     await cluster.env.until(client.put('b', '0'));
@@ -83,7 +83,7 @@ for (const behaviour of ['silent', 'mute'] as const) {
   });
 }
 
-test('a write that waits at an owner is left alone when another range changes hands', async (t) => {
+test('a write that waits at an owner stays there when another range changes its owner', async (t) => {
   const cluster = new FakeCluster(['m']);
   cluster.describe(2, { owner: cluster.ownerOf('n-1') });
   const client = await cluster.connect();
@@ -97,7 +97,7 @@ test('a write that waits at an owner is left alone when another range changes ha
   t.is(cluster.node('n-1').asked('write'), 2, 'each was sent there once');
 });
 
-test('a conflict that was decided the first time is told the second time', async (t) => {
+test('a conflict that the first attempt met is the answer to the second attempt', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   await cluster.env.until(client.put('a', '0'));
@@ -111,7 +111,7 @@ test('a conflict that was decided the first time is told the second time', async
   t.is(await codeOf(cluster, write), 'CONFLICT', 'though the key is absent now');
 });
 
-test('OUTCOME_UNKNOWN only when time is up, and then the number is never used again', async (t) => {
+test('OUTCOME_UNKNOWN comes only when time is up, and then the number is never used again', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   const owner = cluster.node('n-1');
@@ -131,7 +131,7 @@ const inDoubt: readonly (readonly [string, ReplyBody])[] = [
   ['NOT_READY', replyFromError(new RangekeeperError('NOT_READY', 'later'))],
 ];
 for (const [code, reply] of inDoubt) {
-  test(`an unknown outcome followed by ${code} all along stays unknown`, async (t) => {
+  test(`an unknown outcome followed by ${code} until the deadline stays unknown`, async (t) => {
     const cluster = new FakeCluster();
     const client = await cluster.connect();
     const owner = cluster.node('n-1');
@@ -140,7 +140,7 @@ for (const [code, reply] of inDoubt) {
   });
 }
 
-test('a refused write takes a new number, so that others need not wait for it', async (t) => {
+test('a refused write takes a new number, so that other writes need not wait for it', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   const owner = cluster.node('n-1');
@@ -158,7 +158,7 @@ test('a refused write takes a new number, so that others need not wait for it', 
   );
 });
 
-test('a write that waits in one range keeps no answers alive in another', async (t) => {
+test('a write that waits in one range keeps no answers alive in another range', async (t) => {
   const cluster = new FakeCluster(['m']);
   const client = await cluster.connect();
   cluster.node('n-1').behave = () => 'silent';
@@ -168,7 +168,7 @@ test('a write that waits in one range keeps no answers alive in another', async 
   t.is(await codeOf(cluster, waits), 'OUTCOME_UNKNOWN');
 });
 
-test('a first attempt that the range may have forgotten goes again with a newer base, at once', async (t) => {
+test('a first attempt that gets CLIENT_FORGOTTEN is repeated at once with a newer base', async (t) => {
   const cluster = new FakeCluster([], { ...DEFAULT_REPLICATION, clientSessionsMax: 1 });
   const [first, second] = [await cluster.connect(), await cluster.connect()];
   const { env } = cluster;
@@ -181,7 +181,7 @@ test('a first attempt that the range may have forgotten goes again with a newer 
   t.deepEqual([cluster.applied.at(-1)?.number, cluster.applied.at(-1)?.base], [2, 3]);
 });
 
-test('a repetition that the range may have forgotten ends as unknown, and is not applied again', async (t) => {
+test('a repetition that gets CLIENT_FORGOTTEN ends as unknown, and is not applied again', async (t) => {
   const cluster = new FakeCluster([], { ...DEFAULT_REPLICATION, clientSessionsMax: 1 });
   const [first, second] = [await cluster.connect(), await cluster.connect()];
   const { env } = cluster;
@@ -217,7 +217,7 @@ for (const [base, expected] of [
   });
 }
 
-test('beyond the window above a write in doubt a client goes on as another one', async (t) => {
+test('a client takes a new identity when the window above a write in doubt is full', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   const owner = cluster.node('n-1');
@@ -251,7 +251,7 @@ const laterWays: readonly (readonly [string, (cluster: FakeCluster) => () => voi
   ],
 ];
 for (const [how, arrange] of laterWays) {
-  test(`a write that was ${how} at first goes with the bytes that the caller gave, whatever became of its buffers`, async (t) => {
+  test(`a write that was ${how} at first is repeated with the caller's original bytes, also if its buffers have changed`, async (t) => {
     const cluster = new FakeCluster();
     const client = await cluster.connect();
     const mend = arrange(cluster);

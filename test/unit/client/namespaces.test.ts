@@ -1,4 +1,4 @@
-// Clients of several namespaces over one connection: what they share, what is each one's own, and what ends with which.
+// Clients of several namespaces over one connection: what they share, what each has of its own, and what closing one of them closes.
 
 import test from 'ava';
 import type { Client } from '../../../client/api.ts';
@@ -25,7 +25,7 @@ async function codeOf(cluster: FakeCluster, call: Promise<unknown>): Promise<str
   );
 }
 
-test('each works in its own namespace, over the same connections', async (t) => {
+test('each client works in its own namespace, over the same connections', async (t) => {
   const { cluster, first, orders } = await twoNamespaces();
   t.deepEqual([first.namespace, orders.namespace], ['default', 'orders']);
   const written = await cluster.env.until(Promise.all([first.put('a', '1'), orders.put('b', '2')]));
@@ -47,7 +47,7 @@ test('each works in its own namespace, over the same connections', async (t) => 
   t.is(cluster.net.dialled, 1);
 });
 
-test('closing one leaves the others: what it had under way ends, what comes after is refused', async (t) => {
+test('closing one client leaves the others open: its calls under way end, and later ones are refused', async (t) => {
   const { cluster, first, orders } = await twoNamespaces();
   await cluster.env.until(Promise.all([first.put('a', ''), orders.put('b', '')]));
   cluster.node('n-1').behave = (request) => (request.kind === 'get' ? 'silent' : 'default');
@@ -63,7 +63,7 @@ test('closing one leaves the others: what it had under way ends, what comes afte
   t.false(cluster.zk.closed);
 });
 
-test('closing the first closes all', async (t) => {
+test('closing the first client closes all', async (t) => {
   const { cluster, first, orders } = await twoNamespaces();
   cluster.node('n-1').behave = () => 'silent';
   const sent = codeOf(cluster, orders.put('b', ''));
@@ -75,7 +75,7 @@ test('closing the first closes all', async (t) => {
   t.true(cluster.zk.closed);
 });
 
-test('all hear of nodes and of ZooKeeper, each of its own ranges', async (t) => {
+test('all clients are notified about nodes and ZooKeeper, and each about its own ranges', async (t) => {
   const { cluster, first, orders } = await twoNamespaces();
   await cluster.env.until(orders.get('a'));
   const heard: string[] = [];
@@ -90,7 +90,7 @@ test('all hear of nodes and of ZooKeeper, each of its own ranges', async (t) => 
   t.deepEqual(heard, ['first: nodes', 'orders: nodes', 'orders: ranges']);
 });
 
-test('a namespace that is not there, or ZooKeeper away, is told at once', async (t) => {
+test('a namespace that does not exist is rejected at once, and so is a call without ZooKeeper', async (t) => {
   const { cluster, first } = await twoNamespaces();
   t.is(await codeOf(cluster, first.inNamespace('ordesr')), 'UNKNOWN_NAMESPACE');
   cluster.zk.away = true;

@@ -1,5 +1,5 @@
-// `raiseEpochs` of the client: what it learns from the nodes, what it asks the leader for and what not, and what it says of each
-// range. The leader here does what it is told by the test; the real one is in coordinator-raise-epochs and in the e2e tests.
+// `raiseEpochs` of the client: what it learns from the nodes, what it asks the leader for, and what it reports about each range. The
+// leader here is scripted by the test; the real one is in the tests of the coordinator and in the e2e tests.
 
 import test from 'ava';
 import type { Client, RaiseOptions } from '../../../client/api.ts';
@@ -36,7 +36,7 @@ function status(
 
 type Leader = (record: TaskRecord, cluster: FakeCluster) => Pick<TaskRecord, 'state' | 'progress'> | null;
 
-/** Begins every range that is reported again at n-2, as it should, but for those of `refused`. */
+/** Begins every reported range again at n-2, as the leader should, except for those in `refused`. */
 function obedient(...refused: readonly RangeId[]): Leader {
   return ({ request }, cluster) => {
     if (request?.kind !== 'raise-epochs') throw new Error('a request to raise epochs');
@@ -52,14 +52,14 @@ function obedient(...refused: readonly RangeId[]): Leader {
 interface Restored {
   readonly cluster: FakeCluster;
   readonly client: Client;
-  /** Every task that was made, as it was made. */
+  /** Every task as it was created. */
   readonly tasks: TaskRecord[];
   raise(options?: RaiseOptions): Promise<RaisedEpochs>;
 }
 
-/** Ranges 1 and 2 (of `default`) and 50 (of `orders`) at epoch 1; `told` says what each node tells, or that it is silent. */
+/** Ranges 1 and 2 (of `default`) and 50 (of `orders`) at epoch 1; `reported` has what each node reports, or that it does not answer. */
 async function restored(
-  told: Readonly<Record<NodeId, NodeStatus | 'silent'>>,
+  reported: Readonly<Record<NodeId, NodeStatus | 'silent'>>,
   leader: Leader = obedient(),
 ): Promise<Restored> {
   const cluster = new FakeCluster(['m']);
@@ -67,7 +67,7 @@ async function restored(
   cluster.describe(50, { namespace: 'orders', namespaceId: 2, start: emptyBytes, end: null });
   for (const id of [1, 2, 50])
     cluster.describe(id, { owner: { node: 'n-1', session: 'an-old-one', inc: 1 } });
-  for (const [id, answer] of Object.entries(told))
+  for (const [id, answer] of Object.entries(reported))
     cluster.node(id).behave = (body) => {
       if (body.kind !== 'status') return 'default';
       return answer === 'silent'
@@ -104,7 +104,7 @@ function rangesIn({ request }: TaskRecord): readonly RangeId[] {
   return [...new Set(request.reports.flatMap(({ replicas }) => replicas.map(({ range }) => range)))].sort();
 }
 
-test('a dry run says of every range of every namespace where it would begin, and asks for nothing', async (t) => {
+test('a dry run shows where each range of every namespace would begin, and asks the leader for nothing', async (t) => {
   const { raise, tasks } = await restored(all());
   const found = await raise({ dryRun: true });
   t.deepEqual(shortly(found), ['1 would-begin at n-1', '2 would-begin at n-2', '50 would-begin at n-1']);
@@ -114,7 +114,7 @@ test('a dry run says of every range of every namespace where it would begin, and
   t.deepEqual(tasks, []);
 });
 
-test('what the leader has done is read from ZooKeeper afterwards', async (t) => {
+test('the outcome is read from ZooKeeper afterwards', async (t) => {
   const { raise, tasks } = await restored(all());
   t.deepEqual(shortly(await raise()), ['1 begun at n-2', '2 begun at n-2', '50 begun at n-2']);
   const request = tasks[0]?.request;
@@ -123,21 +123,21 @@ test('what the leader has done is read from ZooKeeper afterwards', async (t) => 
   t.deepEqual((await raise()).ranges, [], 'the second time there is nothing to do');
 });
 
-test('a range that the leader refuses has its words; the others begin', async (t) => {
+test('a range that the leader refuses has its reason; the others begin', async (t) => {
   const { raise } = await restored(all(), obedient(2));
   const { ranges } = await raise();
   t.like(ranges[1], { range: 2, outcome: 'refused', node: null, reason: 'not this one' });
   t.is(ranges[0]?.outcome, 'begun');
 });
 
-test('without a conflict nothing is asked for', async (t) => {
-  const told = { 'n-1': status('n-1', [replica(1, { epochSeen: 1 })]), 'n-2': status('n-2', []) };
-  const { raise, tasks } = await restored({ ...told, 'n-3': status('n-3', [replica(7)]) });
+test('without a conflict the leader is asked for nothing', async (t) => {
+  const reported = { 'n-1': status('n-1', [replica(1, { epochSeen: 1 })]), 'n-2': status('n-2', []) };
+  const { raise, tasks } = await restored({ ...reported, 'n-3': status('n-3', [replica(7)]) });
   t.deepEqual(await raise(), { ranges: [], silent: [] });
   t.deepEqual(tasks, []);
 });
 
-test('a node that is silent, or not live, is named; no range begins without it, but by force', async (t) => {
+test('a node that does not answer, or is not live, is named; without it no range begins, except by force', async (t) => {
   const { raise, tasks, cluster } = await restored({ ...all(), 'n-2': 'silent' });
   cluster.zk.remove(paths.live('n-3'));
   await cluster.env.run(10);
@@ -169,13 +169,13 @@ test('a node that a descriptor names and that is not registered is named, too', 
   t.is(shortly(found)[0], '1 refused at none');
 });
 
-test('who answers for another node has not answered for it', async (t) => {
+test('an answer from another node does not count', async (t) => {
   const { raise } = await restored({ ...all(), 'n-3': status('n-1', []) });
   const { silent } = await raise({ dryRun: true });
   t.deepEqual(silent, [{ node: 'n-3', reason: 'node n-1 answered in its place' }]);
 });
 
-test('R9: a replica that no descriptor was compared with stands in the way of its range, by force as well', async (t) => {
+test('R9: a range does not begin, even by force, if a replica was not compared with its descriptor', async (t) => {
   const early = [replica(1, { descriptorEpoch: null, lastSeq: 99 }), replica(2), replica(50)];
   const { raise } = await restored({ ...all(), 'n-3': status('n-3', early) });
   const { ranges } = await raise({ force: true });
@@ -187,18 +187,18 @@ test('R9: a replica that no descriptor was compared with stands in the way of it
   t.is(ranges[1]?.outcome, 'begun');
 });
 
-test("R9: an orphan under a range's id is no replica of it", async (t) => {
+test("R9: an orphan with a range's id is not a replica of that range", async (t) => {
   const other = [replica(1, { descriptorEpoch: null, epochSeen: 99, lastSeq: 99 }), replica(2), replica(50)];
   const { raise } = await restored({ ...all(), 'n-3': status('n-3', other, [1]) });
   const { ranges } = await raise({ dryRun: true });
   t.like(ranges[0], { range: 1, outcome: 'would-begin', epochSeen: SEEN, node: 'n-1' });
 });
 
-/** So many that they need several tasks: each is told of by three nodes. */
+/** So many ranges that they need several tasks. Three nodes report each of them. */
 async function manyRanges(leader?: Leader): Promise<Restored> {
   const ids = Array.from({ length: MANY }, (_, i) => 100 + i);
   const nodes = ['n-1', 'n-2', 'n-3'];
-  const told = Object.fromEntries(
+  const reported = Object.fromEntries(
     nodes.map((node) => [
       node,
       status(
@@ -207,13 +207,13 @@ async function manyRanges(leader?: Leader): Promise<Restored> {
       ),
     ]),
   );
-  const many = await restored(told, leader);
+  const many = await restored(reported, leader);
   for (const id of ids)
     many.cluster.describe(id, { owner: { node: 'n-1', session: 'an-old-one', inc: 1 } }, true);
   return many;
 }
 
-test('many ranges go in several tasks, each range whole in one of them', async (t) => {
+test('many ranges are divided into several tasks, and each range is in one of them', async (t) => {
   const { raise, tasks } = await manyRanges();
   const { ranges } = await raise();
   t.is(ranges.length, MANY);
@@ -234,7 +234,7 @@ test('many ranges go in several tasks, each range whole in one of them', async (
   }
 });
 
-test('where the leader does not answer a task, its ranges are in doubt, and nothing more is asked for', async (t) => {
+test('if the leader does not answer a task, the outcome of its ranges is unknown, and no more tasks are sent', async (t) => {
   let count = 0;
   const { raise, tasks } = await manyRanges((record, cluster) =>
     ++count === 2 ? null : obedient()(record, cluster),
@@ -250,14 +250,14 @@ test('where the leader does not answer a task, its ranges are in doubt, and noth
   }
 });
 
-test('while ZooKeeper is away it is refused', async (t) => {
+test('without ZooKeeper it rejects', async (t) => {
   const { raise, cluster } = await restored(all());
   cluster.zk.away = true;
   const error = await t.throwsAsync(raise(), { instanceOf: RangekeeperError });
   t.is(error?.code, 'NO_CLUSTER');
 });
 
-test('a node that holds none of the ranges is in each task all the same: it has reported', (t) => {
+test('a node that holds none of the ranges is named in each task, because it has reported', (t) => {
   const reports: NodeReport[] = [
     {
       node: 'n-1',

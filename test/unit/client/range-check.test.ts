@@ -1,4 +1,4 @@
-// A check asked for through the client: the owner is asked until it has ended, wherever the range's owner goes meanwhile.
+// `checkRange` of the client: it polls the owner until the check has ended, also if the range's owner changes meanwhile.
 
 import test from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';
@@ -17,7 +17,7 @@ async function withRow() {
   return { cluster, client, asked };
 }
 
-test('the check is begun, then asked for by its seq until it has ended', async (t) => {
+test('the check begins, and is then polled by its seq until it has ended', async (t) => {
   const { cluster, client, asked } = await withRow();
   const check = await cluster.env.until(client.checkRange(1));
   t.is(check.verdict, 'sound');
@@ -35,14 +35,14 @@ test('a check that was given up begins again', async (t) => {
   t.deepEqual(asked(), ['n-1 0', 'n-1 1', 'n-1 0', 'n-1 1']);
 });
 
-test('where the range has another owner, that one is asked', async (t) => {
+test('if the range has a new owner, the new owner is asked', async (t) => {
   const { cluster, client, asked } = await withRow();
   cluster.promote(1, 'n-2');
   t.is((await cluster.env.until(client.checkRange(1))).verdict, 'sound');
   t.is(asked().at(-1), 'n-2 1');
 });
 
-test('what has begun is asked for where it began, though the range has another owner by then', async (t) => {
+test('a check is polled where it began, also if the range has another owner by then', async (t) => {
   const { cluster, client, asked } = await withRow();
   cluster.node('n-1').behave = (body) => {
     if (body.kind === 'check' && body.seq === 0) cluster.env.soon(() => cluster.promote(1, 'n-2'));
@@ -52,7 +52,7 @@ test('what has begun is asked for where it began, though the range has another o
   t.deepEqual(asked(), ['n-1 0', 'n-1 1']);
 });
 
-test('an owner that is silent for too long ends the call', async (t) => {
+test('an owner that does not answer for too long ends the call', async (t) => {
   const { cluster, client } = await withRow();
   cluster.node('n-1').behave = () => 'silent';
   const error = await t.throwsAsync(cluster.env.until(client.checkRange(1, { deadlineMs: 300 })), {
@@ -61,7 +61,7 @@ test('an owner that is silent for too long ends the call', async (t) => {
   t.is(error?.code, 'UNREACHABLE');
 });
 
-test('a check that goes on outlasts the deadline, as its owner answers', async (t) => {
+test('a check may last longer than the deadline while its owner answers', async (t) => {
   const { cluster, client } = await withRow();
   const until = cluster.env.now() + 3_000;
   cluster.node('n-1').behave = (body) => {
@@ -72,7 +72,7 @@ test('a check that goes on outlasts the deadline, as its owner answers', async (
   t.is((await cluster.env.until(client.checkRange(1, { deadlineMs: 600 }))).verdict, 'sound');
 });
 
-test('what is no check is refused, whatever is in it', async (t) => {
+test('an answer that is not a check is rejected, whatever it contains', async (t) => {
   const { cluster, client } = await withRow();
   const good = { range: 1, epoch: 1, seq: 1, verdict: 'sound', replicas: [] };
   const answers: readonly object[] = [
@@ -92,7 +92,7 @@ test('what is no check is refused, whatever is in it', async (t) => {
   }
 });
 
-test('a range that is not there is refused at once', async (t) => {
+test('a range that does not exist is rejected at once', async (t) => {
   const { cluster, client, asked } = await withRow();
   const error = await t.throwsAsync(cluster.env.until(client.checkRange(99)), {
     instanceOf: RangekeeperError,

@@ -1,4 +1,4 @@
-// Reads of the client against a scripted cluster: the three modes, hedging, silence remembered, never back in time.
+// Reads of the client against a scripted cluster: the three modes, hedging, unresponsive nodes, and never going back in time.
 
 import test from 'ava';
 import type { Client, Found, ReadMode } from '../../../client/api.ts';
@@ -9,7 +9,7 @@ import { FakeCluster } from '../../support/fake-cluster.ts';
 
 const errorReply = (code: ErrorCode) => replyFromError(new RangekeeperError(code, `scripted ${code}`));
 
-/** A cluster whose one range holds a = 1, a client, and how long a call takes there. */
+/** A cluster whose only range holds a = 1, a client, and how long a call takes. */
 async function withRow() {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
@@ -24,7 +24,7 @@ async function withRow() {
 
 const where = (found: Found | null) => [found?.node, found?.stale];
 
-test('each mode asks where it should, and says how fresh the answer is', async (t) => {
+test('each mode asks the right node, and says how fresh the answer is', async (t) => {
   const { cluster, client, timed } = await withRow();
   const { found } = await timed('linearizable');
   t.deepEqual(
@@ -38,7 +38,7 @@ test('each mode asks where it should, and says how fresh the answer is', async (
   t.is(await cluster.env.until(client.get('nothing')), null);
 });
 
-test('bytes that come back are plain, and keep no large message alive', async (t) => {
+test('returned bytes are plain, and keep no large message alive', async (t) => {
   const { cluster, client, timed } = await withRow();
   const { found } = await timed('linearizable');
   t.is(found?.value.constructor, Uint8Array);
@@ -57,7 +57,7 @@ test('a stale answer of unknown age says so', async (t) => {
 
 // ---- fallback ----------------------------------------------------------------------------------------------------
 
-test('fallback: a killed owner costs nothing but the round trip to a replica', async (t) => {
+test('fallback: a killed owner costs only the round trip to a replica', async (t) => {
   const { cluster, timed } = await withRow();
   await timed('fallback');
   cluster.kill('n-1');
@@ -68,7 +68,7 @@ test('fallback: a killed owner costs nothing but the round trip to a replica', a
   }
 });
 
-test('fallback: a read under way when the owner dies goes on at a replica', async (t) => {
+test('fallback: a read that is under way when the owner dies goes on at a replica', async (t) => {
   const { cluster, client } = await withRow();
   cluster.node('n-1').behave = () => 'silent';
   const read = client.get('a', { read: 'fallback' });
@@ -79,7 +79,7 @@ test('fallback: a read under way when the owner dies goes on at a replica', asyn
   t.true(cluster.env.now() - before < 5);
 });
 
-test('fallback: a silent owner is hedged at 50 ms, then passed over, still probed, and forgiven', async (t) => {
+test('fallback: an unresponsive owner is hedged at 50 ms, then skipped but probed, and used again once it answers', async (t) => {
   const { cluster, timed } = await withRow();
   const owner = cluster.node('n-1');
   owner.behave = () => 'silent';
@@ -104,7 +104,7 @@ test('fallback: a silent owner is hedged at 50 ms, then passed over, still probe
 });
 
 for (const code of ['NOT_READY', 'OVERLOADED', 'NOT_OWNER', 'INTERNAL'] as const) {
-  test(`fallback: an owner that answers ${code} is followed by a replica at once`, async (t) => {
+  test(`fallback: after an owner's answer ${code}, a replica is asked at once`, async (t) => {
     const { cluster, client, timed } = await withRow();
     cluster.node('n-1').behave = () => errorReply(code);
     if (code === 'INTERNAL') {
@@ -117,13 +117,13 @@ for (const code of ['NOT_READY', 'OVERLOADED', 'NOT_OWNER', 'INTERNAL'] as const
   });
 }
 
-test('fallback: NOT_OWNER with a newer descriptor is followed to the new owner', async (t) => {
+test('fallback: NOT_OWNER with a newer descriptor leads to the new owner', async (t) => {
   const { cluster, timed } = await withRow();
   cluster.promote(1, 'n-2', true);
   t.deepEqual(where((await timed('fallback')).found), ['n-2', false]);
 });
 
-test('fallback: with the owner dead and a replica behind or frozen, the other one answers', async (t) => {
+test('fallback: if the owner is dead and one replica is behind or frozen, the other one answers', async (t) => {
   const { cluster, timed } = await withRow();
   cluster.kill('n-1');
   cluster.node('n-2').appliedThrough = 0;
@@ -159,7 +159,7 @@ test('linearizable: waits for the new owner, never asks a replica', async (t) =>
   t.deepEqual(where(await cluster.env.until(read)), ['n-3', false]);
 });
 
-test('linearizable: is asked again after its connection broke in mid-flight', async (t) => {
+test('linearizable: is repeated after its connection broke', async (t) => {
   const { cluster, client } = await withRow();
   cluster.node('n-1').behave = () => 'silent';
   const read = client.get('a');
@@ -214,14 +214,14 @@ async function withLaggards(client: Client, cluster: FakeCluster, behind: readon
   await cluster.env.until(client.put('a', '2'));
 }
 
-test('stale: a client never goes back behind its own write', async (t) => {
+test('stale: a client never sees a state older than its own write', async (t) => {
   const { cluster, client, timed } = await withRow();
   await withLaggards(client, cluster, ['n-1', 'n-2']);
   for (let i = 0; i < 20; i++) t.is((await timed('stale')).found?.revision, 2);
   t.true(cluster.node('n-2').asked('get') > 0, 'the replica behind was tried');
 });
 
-test('stale: nor behind what it has read elsewhere', async (t) => {
+test('stale: nor older than what it has read elsewhere', async (t) => {
   const { cluster, client, timed } = await withRow();
   const other = await cluster.connect();
   await withLaggards(other, cluster, ['n-2', 'n-3']);
@@ -229,7 +229,7 @@ test('stale: nor behind what it has read elsewhere', async (t) => {
   for (let i = 0; i < 20; i++) t.is((await timed('stale')).found?.revision, 2);
 });
 
-test('stale: nor behind what an error has shown', async (t) => {
+test('stale: nor older than what an error has shown', async (t) => {
   const { cluster, client, timed } = await withRow();
   const other = await cluster.connect();
   await withLaggards(other, cluster, ['n-2', 'n-3']);
@@ -237,7 +237,7 @@ test('stale: nor behind what an error has shown', async (t) => {
   for (let i = 0; i < 20; i++) t.is((await timed('stale')).found?.revision, 2);
 });
 
-test('stale: nor behind a conflict that said that a key is absent, or was told a second time', async (t) => {
+test('stale: nor older than a conflict that said that a key is absent, or that was answered a second time', async (t) => {
   const { cluster, client } = await withRow();
   const other = await cluster.connect();
   await cluster.env.until(other.delete('a'));
@@ -262,7 +262,7 @@ test('stale: nor behind a conflict that said that a key is absent, or was told a
   );
 });
 
-test('stale: goes on with every other node dead, and with ZooKeeper away', async (t) => {
+test('stale: works with every other node dead, and without ZooKeeper', async (t) => {
   const { cluster, timed } = await withRow();
   cluster.zk.away = true;
   cluster.kill('n-1');
@@ -279,7 +279,7 @@ test('stale: a frozen replica is hedged, then avoided', async (t) => {
   t.true(slow <= 1, `${slow} slow reads`);
 });
 
-test('an answer that makes no sense fails its call, and no more', async (t) => {
+test('a malformed answer fails its call, and nothing else', async (t) => {
   const { cluster, client, timed } = await withRow();
   const owner = cluster.node('n-1');
   const standing = { epoch: 1, stale: false, staleMs: null, appliedSeq: 1 };

@@ -24,7 +24,7 @@ async function collect(cluster: FakeCluster, rows: AsyncIterable<ScanRow>): Prom
   return cluster.env.until(read());
 }
 
-/** Every key by pages of `limit`, with what `between` does after each page. */
+/** Every key, read in pages of `limit`. Calls `between` after each page. */
 async function collectPages(
   cluster: FakeCluster,
   client: Client,
@@ -84,13 +84,13 @@ test('rows carry value, revision and freshness; keysOnly leaves the values out',
   t.true(stale.stale && (stale.staleMs ?? 0) > 5);
 });
 
-test('a scan in mode fallback goes on at replicas when an owner dies', async (t) => {
+test('a fallback scan goes on at replicas when an owner dies', async (t) => {
   const { cluster, client } = await withKeys(['h', 'p']);
   cluster.kill('n-2');
   t.deepEqual(await collect(cluster, client.scan({ read: 'fallback' })), KEYS);
 });
 
-test('R11: what an owner answered grows older while a replica is asked for the rest of a page', async (t) => {
+test("R11: an owner's piece ages while a replica is asked for the rest of the page", async (t) => {
   const { cluster, client } = await withKeys(['h']);
   cluster.node('n-2').behave = () => 'silent';
   const askedAt = cluster.env.now();
@@ -102,7 +102,7 @@ test('R11: what an owner answered grows older while a replica is asked for the r
 });
 
 for (const reverse of [false, true]) {
-  test(`a split and a move between two pages skip nothing and double nothing${reverse ? ', reverse' : ''}`, async (t) => {
+  test(`a split and a move between two pages skip and repeat no key${reverse ? ', reverse' : ''}`, async (t) => {
     const { cluster, client } = await withKeys([]);
     const expected = reverse ? KEYS.toReversed() : KEYS;
     const split = (page: number) => {
@@ -117,7 +117,7 @@ for (const reverse of [false, true]) {
   });
 }
 
-test('a cursor is for its own scan only', async (t) => {
+test('a cursor is valid for its own scan only', async (t) => {
   const { cluster, client } = await withKeys([]);
   const { cursor } = await cluster.env.until(client.scanPage({ start: 'b', limit: 1 }));
   t.regex(cursor ?? '', /^[A-Za-z0-9_-]+$/, 'safe in a URL');
@@ -134,7 +134,7 @@ test('a cursor is for its own scan only', async (t) => {
   );
 });
 
-test('any splits, bounds, direction and page size give the sorted keys', async (t) => {
+test('with any splits, bounds, direction and page size a scan gives the sorted keys', async (t) => {
   const key = fc.stringMatching(/^[a-d]{1,3}$/);
   const property = fc.asyncProperty(
     fc.uniqueArray(key, { maxLength: 20 }),

@@ -1,4 +1,4 @@
-// R13, the numbers of a client's writes: which are under way, and what the range is told of those that are not.
+// R13, the numbers of a client's writes: which are under way, and what the range learns of those that are not.
 
 import test from 'ava';
 import { Writers } from '../../../client/writer.ts';
@@ -17,7 +17,7 @@ test("a write's number ends once", (t) => {
   t.throws(() => writer.end(number), { instanceOf: AssertionError });
 });
 
-test('a number ends once also while an earlier one is under way', (t) => {
+test('a number ends once, also while an earlier one is under way', (t) => {
   const writers = new Writers(realEnv);
   const first = begin(writers);
   const { writer, number } = begin(writers);
@@ -31,7 +31,7 @@ test('a number that was never given does not end', (t) => {
   t.throws(() => writer.end(number + 1), { instanceOf: AssertionError });
 });
 
-test('a range is told the lowest number under way', (t) => {
+test('a write carries the lowest number under way', (t) => {
   const writers = new Writers(realEnv);
   const [first, second, third] = [begin(writers), begin(writers), begin(writers)];
   second.writer.end(second.number);
@@ -40,7 +40,7 @@ test('a range is told the lowest number under way', (t) => {
   t.is(doneBelow(writers), third.number);
 });
 
-test('numbers far apart are told from each other', (t) => {
+test('numbers far apart are not confused with each other', (t) => {
   const writers = new Writers(realEnv);
   const first = begin(writers);
   const others = Array.from({ length: 1_000 }, () => begin(writers));
@@ -48,7 +48,7 @@ test('numbers far apart are told from each other', (t) => {
   t.is(doneBelow(writers), first.number);
 });
 
-test('a writer that is full gives way to another one, and each range has its own', (t) => {
+test('a full writer is replaced by a new one, and each range has its own', (t) => {
   const writers = new Writers(realEnv);
   const first = begin(writers);
   t.not(begin(writers, 2).writer, first.writer);

@@ -1,4 +1,4 @@
-// Writes of the client against a scripted cluster: where they go, when they are sent again, and when never.
+// Writes of the client against a scripted cluster: where they are sent, when they are retried, and when not.
 
 import test from 'ava';
 import type { Client } from '../../../client/api.ts';
@@ -12,7 +12,7 @@ import { FakeCluster } from '../../support/fake-cluster.ts';
 const errorReply = (code: ErrorCode): ReplyBody =>
   replyFromError(new RangekeeperError(code, `scripted ${code}`));
 
-/** The code that a call ends with; `ok` where it succeeds. */
+/** The code with which a call rejects, or `ok`. */
 async function outcome(cluster: FakeCluster, call: Promise<unknown>): Promise<string> {
   try {
     await cluster.env.until(call);
@@ -40,7 +40,7 @@ test('a write goes to the owner of its key and says where it was applied', async
   );
 });
 
-test('deletes tell whether there was something; conditions conflict with the revision', async (t) => {
+test('a delete says whether the key existed; a condition that does not hold is a conflict with the revision', async (t) => {
   const cluster = new FakeCluster();
   const { env } = cluster;
   const client = await cluster.connect();
@@ -100,7 +100,7 @@ test('R13: one identity, rising numbers, and doneBelow follows what is under way
 
 // ---- following the owner -----------------------------------------------------------------------------------------
 
-test('NOT_OWNER with a newer descriptor: asked there at once, without ZooKeeper', async (t) => {
+test('NOT_OWNER with a newer descriptor: the new owner is asked at once, without ZooKeeper', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   cluster.zk.away = true;
@@ -113,7 +113,7 @@ test('NOT_OWNER with a newer descriptor: asked there at once, without ZooKeeper'
   t.is(cluster.node('n-1').asked('write'), 1, 'and it is remembered');
 });
 
-test('the same owner in a new epoch is followed too', async (t) => {
+test('the same owner in a new epoch is found, too', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   cluster.promote(1, 'n-1', true);
@@ -137,7 +137,7 @@ test('an older descriptor in a hint does not undo a newer one', async (t) => {
   t.is(client.locate('a')?.descriptor.owner.node, 'n-2');
 });
 
-test('a split between two writes: the right half is found through the old one', async (t) => {
+test('a split between two writes: the right half is found through the old range', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   cluster.describe(1, { end: Buffer.from('m'), structSeq: 1 });
@@ -160,7 +160,7 @@ test('a killed owner: a write that was not sent waits for the next owner', async
   t.true(cluster.env.now() - before < 10, 'as soon as the descriptor says so');
 });
 
-test('a frozen owner whose session has ended is left before the heartbeat would notice', async (t) => {
+test('a frozen owner whose session has ended is given up before the heartbeat would notice', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   await cluster.env.until(client.put('a', '0'));
@@ -177,7 +177,7 @@ test('a frozen owner whose session has ended is left before the heartbeat would 
 
 // ---- the error table ---------------------------------------------------------------------------------------------
 
-/** The owner answers `code` twice, then behaves: does the write succeed, and how often was it sent? */
+/** The owner answers `code` twice, then normally: how the write ends, and how often it was sent. */
 const table: readonly (readonly [ErrorCode, string, number])[] = [
   ['NOT_OWNER', 'ok', 3],
   ['STALE_EPOCH', 'ok', 3],
@@ -294,7 +294,7 @@ for (const [what, call, message] of invalid) {
   });
 }
 
-test('closing ends what is under way, and refuses what comes after', async (t) => {
+test('closing ends the calls under way, and refuses later ones', async (t) => {
   const cluster = new FakeCluster(['m']);
   const client = await cluster.connect();
   cluster.kill('n-2');

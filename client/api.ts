@@ -146,8 +146,8 @@ export interface ClientEvents {
 }
 
 /**
- * A client of one namespace of a cluster. Any number of operations may run at once. All requests to one node in one turn of the event
- * loop travel in one message, so start many at once (`Promise.all`) if speed matters.
+ * A client of one namespace of a cluster. Any number of operations may run at once. All requests to one node in one turn of the
+ * event loop travel together, so start many at once (`Promise.all`) if speed matters.
  *
  * Every method rejects with RangekeeperError. Its `code`, `applied` and `retry` say what is known and what to do
  * (common/base/errors.ts). The client retries by itself within the deadline: it follows ranges to their new owners, waits for an
@@ -211,7 +211,10 @@ export interface Client {
   /** The number of keys. The nodes count them, piece by piece. `deadlineMs` is for each piece. */
   count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'>): Promise<number>;
 
-  /** The namespace's ranges as this client knows them, in key order. Ranges that it does not use may be out of date: see `refresh`. */
+  /**
+   * The namespace's ranges as this client knows them, in key order. Ranges that it does not use may be out of date: see
+   * `refresh`.
+   */
   ranges(): readonly DescriptorImage[];
 
   /** Reads all ranges from ZooKeeper again. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
@@ -239,26 +242,26 @@ export interface Client {
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
 
   /**
-   * Asks the leader to remove the record of a node that is not live and holds no replica. Resolves with what was done, in words.
-   * Rejects with REFUSED and the reason, with NO_CLUSTER if ZooKeeper does not answer, and with OUTCOME_UNKNOWN if no coordinator has
-   * answered in time.
+   * Asks the leader to remove the record of a node that is not live and holds no replica. Resolves with what was done, in
+   * words. Rejects with REFUSED and the reason, with NO_CLUSTER if ZooKeeper does not answer, and with OUTCOME_UNKNOWN if no
+   * coordinator has answered in time.
    */
   forgetNode(node: NodeId, options?: CallOptions): Promise<string>;
 
   /**
-   * For use after ZooKeeper was restored to an older state. Asks every live node what its replicas have seen, then asks the leader to
-   * begin again each range, of every namespace, that is in conflict with its replicas. Resolves with what was found and done for each
-   * of these ranges, also if a range cannot begin again. May be called again. `deadlineMs` bounds how long the nodes may take to
-   * answer, and then how long the leader may take for each task; it does not bound the call as a whole.
+   * For use after ZooKeeper was restored to an older state. Asks every live node what its replicas have seen, then asks the
+   * leader to begin again each range, of every namespace, that is in conflict with its replicas. Resolves with what was found
+   * and done for each of these ranges, also if a range cannot begin again. May be called again. `deadlineMs` bounds how long
+   * the nodes may take to answer, and then how long the leader may take for each task; it does not bound the call as a whole.
    *
    * Rejects with NO_CLUSTER if ZooKeeper does not answer. The leader may still do what it was asked for before.
    */
   raiseEpochs(options?: RaiseOptions): Promise<RaisedEpochs>;
 
   /**
-   * Compares the replicas of a range of this namespace: each reads and verifies all its rows, at one seq. Resolves with what was
-   * found, also if replicas differ. This takes as long as reading the range does. `deadlineMs` bounds how long the range's owner may
-   * take to answer one request; it does not bound the call as a whole.
+   * Compares the replicas of a range of this namespace: each reads and verifies all its rows, at one seq. Resolves with what
+   * was found, also if replicas differ. This takes as long as reading the range does. `deadlineMs` bounds how long the range's
+   * owner may take to answer one request; it does not bound the call as a whole.
    *
    * Rejects with INVALID_ARGUMENT if there is no such range, and with the last error if its owner cannot be asked.
    */

@@ -1,6 +1,6 @@
 // The client of api.ts. It consists of the directory of ranges (directory.ts), what it shares with clients of other namespaces
-// (cluster-connection.ts), and the calls under way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock are passed
-// in, so that the simulator runs this code.
+// (cluster-connection.ts), and the calls under way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock
+// are passed in, so that the simulator runs this code.
 
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';

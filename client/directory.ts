@@ -1,6 +1,7 @@
-// The directory: the ranges and their owners, as this client knows them. It reads all descriptors of the namespace once. Then it
-// watches the descriptors in use (range-watch.ts), and learns newer ones from the errors of nodes. An older image never replaces a
-// newer one. If ZooKeeper does not answer, the directory keeps what it has, and errors of nodes still update it: reads and writes go on.
+// The directory: the ranges and their owners, as this client knows them. It reads all descriptors of the namespace once. Then
+// it watches the descriptors in use (range-watch.ts), and learns newer ones from the errors of nodes. An older image never
+// replaces a newer one. If ZooKeeper does not answer, the directory keeps what it has, and errors of nodes still update it:
+// reads and writes go on.
 
 import { type Bytes, compareBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';

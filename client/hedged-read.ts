@@ -1,4 +1,5 @@
-// A read that a replica may answer. If a node does not answer for fallbackMs, another one is asked as well; the first answer counts.
+// A read that a replica may answer. If a node does not answer for fallbackMs, another one is asked as well; the first answer
+// counts.
 //
 //   fallback      asks the owner, and a replica if the owner fails or does not answer. An owner that is known to be down or
 //                 unresponsive is skipped, except for a probe now and then

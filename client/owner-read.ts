@@ -1,5 +1,5 @@
-// A linearizable read, which asks only the owner. One request is under way at a time, so the call itself takes the reply. Most reads
-// are of this kind, and so each needs only one object.
+// A linearizable read, which asks only the owner. One request is under way at a time, so the call itself takes the reply. Most
+// reads are of this kind, and so each needs only one object.
 
 import type { Failure } from '../common/base/errors.ts';
 import type { Channel } from '../common/net/channel.ts';

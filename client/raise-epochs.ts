@@ -1,8 +1,9 @@
-// The client's part of `raise-epochs`, an administrator's request after ZooKeeper was restored to an older state. It asks every live
-// node what its replicas have seen, and the leader to begin again the ranges that are in conflict.
+// The client's part of `raise-epochs`, an administrator's request after ZooKeeper was restored to an older state. It asks every
+// live node what its replicas have seen, and the leader to begin again the ranges that are in conflict.
 //
-// It first decides for each range what can be done, with the same function as the leader (decideRaise). So each range has a reason, and
-// the leader is asked only for what it can do. Only the leader's own decision counts. The outcome is read from ZooKeeper afterwards.
+// It first decides for each range what can be done, with the same function as the leader (decideRaise). So each range has a
+// reason, and the leader is asked only for what it can do. Only the leader's own decision counts. The outcome is read from
+// ZooKeeper afterwards.
 
 import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';

@@ -1,5 +1,6 @@
-// Divides a request `raise-epochs` for many ranges into several, so that each fits in a task's znode. A request holds all reports about
-// its ranges, and names every node that reported: a node that is named without a report of a range counts as one without a replica.
+// Divides a request `raise-epochs` for many ranges into several, so that each fits in a task's znode. A request holds all
+// reports about its ranges, and names every node that reported: a node that is named without a report of a range counts as one
+// without a replica.
 
 import { LIMITS } from '../common/model/config.ts';
 import type { RangeId } from '../common/model/ids.ts';

@@ -1,5 +1,5 @@
-// Asks the owner of a range to compare its replicas, and waits for the result. That takes as long as reading all rows of the range, so
-// the client polls the node that has begun. If that node is gone, a new check begins.
+// Asks the owner of a range to compare its replicas, and waits for the result. That takes as long as reading all rows of the
+// range, so the client polls the node that has begun. If that node is gone, a new check begins.
 
 import { backoffMs } from '../common/base/backoff.ts';
 import { type Bytes, emptyBytes } from '../common/base/bytes.ts';

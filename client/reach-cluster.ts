@@ -1,5 +1,5 @@
-// What a client reads from ZooKeeper at its start: the cluster's id, and all descriptors of the namespace. It waits for a cluster that
-// is just being set up.
+// What a client reads from ZooKeeper at its start: the cluster's id, and all descriptors of the namespace. It waits for a
+// cluster that is just being set up.
 
 import { delay, type Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';

@@ -1,6 +1,6 @@
-// Scans read pieces of ranges, one after the other. Each reply says up to which key it is complete, and the next piece begins there. It
-// never begins at a range's bound as this client knows it, because a split would then skip keys. A piece is one snapshot of its range; a
-// page of several pieces is not.
+// Scans read pieces of ranges, one after the other. Each reply says up to which key it is complete, and the next piece begins
+// there. It never begins at a range's bound as this client knows it, because a split would then skip keys. A piece is one
+// snapshot of its range; a page of several pieces is not.
 
 import { type Bytes, compareBytes } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';

@@ -1,7 +1,7 @@
-// One write under way, with one attempt at a time. After an attempt that certainly had no effect (`applied: 'no'` in the error table),
-// the write is retried as the table says, under a new number. After an attempt whose outcome is unknown, the same bytes are sent again
-// until there is an answer: the range knows the number and applies it once (R13). The caller gets OUTCOME_UNKNOWN only if time is up,
-// or if the range has forgotten the number.
+// One write under way, with one attempt at a time. After an attempt that certainly had no effect (`applied: 'no'` in the error
+// table), the write is retried as the table says, under a new number. After an attempt whose outcome is unknown, the same bytes
+// are sent again until there is an answer: the range knows the number and applies it once (R13). The caller gets
+// OUTCOME_UNKNOWN only if time is up, or if the range has forgotten the number.
 
 import { assert } from '../common/base/assert.ts';
 import type { Bytes } from '../common/base/bytes.ts';

@@ -1,7 +1,7 @@
-// R13: the identities under which a client writes. A write carries the client's identity, a number that rises with each write, and the
-// number below which no write is under way, so that the range may forget the older answers. A number is under way as long as a request
-// with it may still take effect. Each range has an identity of its own, so that a write that waits long in one range does not keep
-// answers alive in others.
+// R13: the identities under which a client writes. A write carries the client's identity, a number that rises with each write,
+// and the number below which no write is under way, so that the range may forget the older answers. A number is under way as
+// long as a request with it may still take effect. Each range has an identity of its own, so that a write that waits long in
+// one range does not keep answers alive in others.
 
 import { assert } from '../common/base/assert.ts';
 import type { Bytes } from '../common/base/bytes.ts';
@@ -89,8 +89,8 @@ export class Writers {
 }
 
 /**
- * Whether a write that may have been applied can be repeated in this range: it must be the range that the write was numbered for, or
- * the right half of its split. The number means nothing to the right half if its base is from after the split.
+ * Whether a write that may have been applied can be repeated in this range: it must be the range that the write was numbered
+ * for, or the right half of its split. The number means nothing to the right half if its base is from after the split.
  */
 export function canRepeatIn({ range, base }: NumberedWrite, { id, parent }: Descriptor): boolean {
   return id === range || (parent !== null && parent.range === range && base <= parent.at.seq);

@@ -1,5 +1,5 @@
-// R13 from the client's side: what it does with a write whose outcome is unknown. The cluster is scripted, and keeps a range's table
-// of clients as the real one does.
+// R13 from the client's side: what it does with a write whose outcome is unknown. The cluster is scripted, and keeps a range's
+// table of clients as the real one does.
 
 import test from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';

@@ -1,4 +1,5 @@
-// Clients of several namespaces over one connection: what they share, what each has of its own, and what closing one of them closes.
+// Clients of several namespaces over one connection: what they share, what each has of its own, and what closing one of them
+// closes.
 
 import test from 'ava';
 import type { Client } from '../../../client/api.ts';

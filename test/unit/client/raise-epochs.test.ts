@@ -1,5 +1,5 @@
-// `raiseEpochs` of the client: what it learns from the nodes, what it asks the leader for, and what it reports about each range. The
-// leader here is scripted by the test; the real one is in the tests of the coordinator and in the e2e tests.
+// `raiseEpochs` of the client: what it learns from the nodes, what it asks the leader for, and what it reports about each
+// range. The leader here is scripted by the test; the real one is in the tests of the coordinator and in the e2e tests.
 
 import test from 'ava';
 import type { Client, RaiseOptions } from '../../../client/api.ts';
@@ -57,7 +57,10 @@ interface Restored {
   raise(options?: RaiseOptions): Promise<RaisedEpochs>;
 }
 
-/** Ranges 1 and 2 (of `default`) and 50 (of `orders`) at epoch 1; `reported` has what each node reports, or that it does not answer. */
+/**
+ * Ranges 1 and 2 (of `default`) and 50 (of `orders`) at epoch 1; `reported` has what each node reports, or that it does not
+ * answer.
+ */
 async function restored(
   reported: Readonly<Record<NodeId, NodeStatus | 'silent'>>,
   leader: Leader = obedient(),

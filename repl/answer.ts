@@ -1,5 +1,5 @@
-// What a verb gives back, before anyone decides how it looks: a record, rows, or text. The formatters in format/ turn
-// it into a table, JSON, NDJSON or CSV; a verb never prints an answer itself.
+// What a verb returns, independent of the output format: a record, rows, or text. The formatters in format/ write it as a
+// table, JSON, NDJSON or CSV. A verb does not print its answer itself.
 
 import type { Bytes } from '../common/base/bytes.ts';
 import type { NodeId } from '../common/model/ids.ts';
@@ -7,7 +7,7 @@ import type { ExitCode } from '../common/process/exit.ts';
 
 export interface NodeName {
   readonly id: NodeId;
-  /** For people; the id where the node has none. */
+  /** The node's name for people, or its id if it has none. */
   readonly name: string;
 }
 
@@ -36,22 +36,22 @@ export const counts = (value: Counts): Cell => ({ kind: 'counts', counts: value 
 export interface Column {
   /** Field name in JSON and CSV; the table's heading is made from it. */
   readonly name: string;
-  /** Its cells are byte strings, shown as `name` or, where they are not UTF-8, as base64 in `name64`. */
+  /** Its cells are byte strings. JSON and CSV show them as `name`, or in base64 as `name64` if they are not UTF-8. */
   readonly bytes?: true;
-  /** Not in the table: it would take too much room, or is told on stderr. */
+  /** Left out of the table: it would take too much room, or is shown on stderr. */
   readonly hidden?: true;
 }
 
-/** One cell a column. */
+/** One cell for each column. */
 export type Row = readonly Cell[];
 
 export type Answer =
-  /** The verb has written all that there is to say. */
-  | { readonly kind: 'silent' }
+  /** The verb has written its output itself. */
+  | { readonly kind: 'written' }
   /** The session ends. */
   | { readonly kind: 'leave' }
   | { readonly kind: 'text'; readonly text: string }
-  /** `text` is its form for people; row null: nothing was found. */
+  /** `text` is its form in the table format. Row null: nothing was found. */
   | {
       readonly kind: 'record';
       readonly columns: readonly Column[];
@@ -64,9 +64,9 @@ export type Answer =
       readonly kind: 'rows';
       readonly columns: readonly Column[];
       readonly rows: AsyncIterable<Row>;
-      /** Whether a table of it has headings; a bare list has none. */
+      /** Whether its table has headings. A plain list has none. */
       readonly headings: boolean;
-      /** Asked once the rows are written; default 0. */
+      /** Called once the rows are written. Default 0. */
       readonly exit?: () => ExitCode;
     };
 

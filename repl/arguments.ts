@@ -1,27 +1,27 @@
-// From the words of a command to the arguments of a verb: positions, options, and their kinds. All complaints about
-// the form of a command are made here, before anything is sent.
+// Turns the words of a command into the arguments of a verb: positional arguments and options, with their kinds. All errors in
+// the form of a command are found here, before anything is sent.
 
 import { assert, never } from '../common/base/assert.ts';
 import { type Bytes, parseBytes, utf8OrNull } from '../common/base/bytes.ts';
 import { UsageError } from './failures.ts';
 import type { Word } from './grammar.ts';
 
-/** `key` and `command` are bytes and text of which completion knows some. */
+/** `key` and `command` are bytes and text for which completion can offer values. */
 export type ValueKind = 'key' | 'bytes' | 'text' | 'command' | 'integer';
 
 export interface Parameter {
-  /** As in the synopsis, in capitals. */
+  /** As shown in the synopsis, in capitals. */
   readonly name: string;
   readonly kind: ValueKind;
-  /** Only the last ones may be. */
+  /** Allowed only for the last parameters. */
   readonly optional?: true;
 }
 
 export interface Option {
-  /** Without the dashes. */
+  /** Without the two dashes. */
   readonly name: string;
   readonly help: string;
-  /** Absent: a switch. */
+  /** Absent: the option takes no value. */
   readonly value?: {
     readonly name: string;
     readonly kind: ValueKind;
@@ -37,7 +37,7 @@ export interface Signature {
 
 type Value = Bytes | number | string | true;
 
-/** The arguments of one call, by the names in the signature. */
+/** The arguments of one command, by the names in the signature. */
 export class Arguments {
   readonly #values: ReadonlyMap<string, Value>;
 
@@ -80,7 +80,7 @@ export class Arguments {
   }
 }
 
-/** `PUT KEY VALUE [--if-revision N]`, without the capitals of the verb. */
+/** Such as `put KEY VALUE [--if-revision N]`. */
 export function synopsis({ name, parameters, options }: Signature): string {
   const positions = parameters.map((parameter) =>
     parameter.optional === true ? `[${parameter.name}]` : parameter.name,
@@ -92,7 +92,7 @@ export function optionSynopsis({ name, value }: Option): string {
   return value === undefined ? `--${name}` : `--${name} ${value.choices?.join('|') ?? value.name}`;
 }
 
-/** @throws UsageError where the words do not fit the signature. */
+/** @throws UsageError if the words do not fit the signature. */
 export function bind(signature: Signature, words: readonly Word[]): Arguments {
   const values = new Map<string, Value>();
   const positions: Word[] = [];
@@ -107,11 +107,11 @@ export function bind(signature: Signature, words: readonly Word[]): Arguments {
   return new Arguments(values);
 }
 
-/** Whether the option took the word behind it as its value. */
+/** Whether the option took the next word as its value. */
 function bindOption(
   signature: Signature,
   word: Word,
-  behind: Word | undefined,
+  next: Word | undefined,
   values: Map<string, Value>,
 ): boolean {
   const equals = word.text.indexOf('=');
@@ -124,7 +124,7 @@ function bindOption(
     values.set(name, true);
     return false;
   }
-  const form = equals < 0 ? behind?.text : word.text.slice(equals + 1);
+  const form = equals < 0 ? next?.text : word.text.slice(equals + 1);
   if (form === undefined) throw misuse(signature, `--${name} needs ${option.value.name}`);
   const value = readValue(signature, `--${name}`, option.value.kind, form);
   const { choices } = option.value;

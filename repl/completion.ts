@@ -1,5 +1,5 @@
-// Tab: verbs, options, fixed values, and keys of the cluster. Keys are asked for by prefix and for a short time only:
-// where the cluster does not answer, Tab does nothing.
+// Completion by Tab: verbs, options, fixed values, and keys of the cluster. Keys are looked up by prefix, with a short
+// deadline. If the cluster does not answer, Tab does nothing.
 
 import type { Client } from '../client/api.ts';
 import { type Bytes, formatBytes, parseBytes } from '../common/base/bytes.ts';
@@ -11,19 +11,19 @@ import type { Session, Verb } from './session.ts';
 const KEYS_MAX = 100;
 const WAIT_MS = 500;
 
-/** What is being typed: the words before it in its command, and itself, as typed. */
+/** The word that is being typed, as typed, and the words before it in its command. */
 interface Cursor {
   readonly before: readonly Word[];
   readonly raw: string;
-  /** Its text form. */
+  /** The word in the text form of common/base/bytes.ts. */
   readonly text: string;
 }
 
-/** For readline: what the end of `line` could become, and the part of the line that it replaces. */
+/** For readline: the candidates for the end of `line`, and the part of the line that they replace. */
 export async function complete(session: Session, line: string): Promise<[string[], string]> {
   const cursor = cursorOf(line);
   const candidates = await candidatesFor(session, cursor);
-  // One candidate is the word: what follows is the next.
+  // A single candidate completes the word, so a blank follows.
   const ended = candidates.length === 1 ? candidates.map((candidate) => `${candidate} `) : candidates;
   return [ended, cursor.raw];
 }
@@ -58,7 +58,7 @@ function startingWith(start: string, names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(start));
 }
 
-/** The option whose value is being typed, if any. */
+/** The option whose value comes after `words`, if any. */
 function optionBefore(verb: Verb, words: readonly Word[]): Option | undefined {
   const last = words.at(-1);
   return last?.plain === true ? verb.options.find(({ name }) => last.text === `--${name}`) : undefined;
@@ -105,7 +105,7 @@ async function keysBeginning(session: Session, text: string): Promise<readonly B
   }
 }
 
-/** The first keys and, where there are more, the last: what these have in common, all have. */
+/** The first keys, and the last one if there are more: the prefix that these have in common, all keys have. */
 async function askKeys(client: Client, prefix: Bytes): Promise<readonly Bytes[]> {
   const options = { prefix, keysOnly: true, read: 'fallback', deadlineMs: WAIT_MS } as const;
   const page = await client.scanPage({ ...options, limit: KEYS_MAX });

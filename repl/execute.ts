@@ -1,5 +1,5 @@
-// How one command is carried out: words → verb → answer → its look. Nothing in here knows whether the commands come from
-// a person, a file or the command line.
+// Executes one command: words → verb → answer → output. It does not depend on whether the commands come from a person, a file
+// or the command line.
 
 import { type Arguments, bind } from './arguments.ts';
 import { Interrupted, UsageError } from './failures.ts';
@@ -13,7 +13,7 @@ export interface BoundCommand {
   readonly args: Arguments;
 }
 
-/** @throws UsageError, before anything is sent. */
+/** @throws UsageError before anything is sent. */
 export function bindCommand(verbs: readonly Verb[], { words }: Command): BoundCommand {
   const [first, ...rest] = words;
   const name = first?.text ?? '';
@@ -23,7 +23,7 @@ export function bindCommand(verbs: readonly Verb[], { words }: Command): BoundCo
   return { verb, args: bind(verb, rest) };
 }
 
-/** Carries out one command; resolves with its exit code, or null where it ends the session. Rejects where it failed. */
+/** Executes one command. Resolves with its exit code, or with null if it ends the session. Rejects if it failed. */
 export async function execute(
   session: Session,
   { verb, args }: BoundCommand,

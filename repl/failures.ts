@@ -1,16 +1,15 @@
-// How a command ended, as scripts see it (README.md#the-repl): errors to exit codes and to a line for people; and the
-// errors that are the REPL's own.
+// The errors of the REPL itself, and how any error is reported: as an exit code (README.md#the-repl) and as a line for people.
 
 import { never } from '../common/base/assert.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import { EXIT, type ExitCode } from '../common/process/exit.ts';
 
-/** The command is not one that this REPL knows, or its words do not fit it. Nothing was sent. */
+/** The REPL does not know the command, or its arguments are wrong. Nothing was sent. */
 export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-/** Ctrl-C, or a signal to stop. */
+/** Ctrl-C was pressed, or a signal asked the process to stop. */
 export class Interrupted extends Error {
   override readonly name = 'Interrupted';
   constructor(message = 'interrupted') {
@@ -18,7 +17,7 @@ export class Interrupted extends Error {
   }
 }
 
-/** Whoever read our answers has gone (EPIPE): there is nobody left to work for. */
+/** The reader of stdout has closed it (EPIPE), so the run ends. */
 export class OutputClosed extends Error {
   override readonly name = 'OutputClosed';
 }

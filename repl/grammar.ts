@@ -1,31 +1,31 @@
-// The language of the prompt, of `-e`, `-f` and of piped input, read into words. Nothing here knows a verb.
+// Parses the language of the prompt, of `-e`, of `-f` and of piped input into words. It knows no verbs.
 //
 //   script  = [ command ] { ( ";" | newline ) [ command ] }
 //   command = word { blank word }              a command that starts with # is a comment, up to the end of its line
 //   word    = { plain | "'" literal "'" | '"' quoted '"' }        its parts are joined: a'b c'"d" is one word
 //
-// Outside '…' a backslash escapes: \xNN \\ \n \r \t are bytes, and before a blank ; # " ' it takes away what they
-// mean. Inside '…' every character stands for itself. A newline inside quotes belongs to the word.
+// Outside '…' a backslash escapes: \xNN \\ \n \r \t are bytes, and before a blank or one of ; # " ' it takes away the special
+// meaning of that character. Inside '…' every character stands for itself. A newline inside quotes belongs to the word.
 
-/** `text` is the word in the text form of common/base/bytes.ts: its escapes are still to be read by parseBytes. */
+/** `text` is the word in the text form of common/base/bytes.ts: parseBytes must still decode its escapes. */
 export interface Word {
   readonly text: string;
-  /** Whether it began outside quotes: only such a word can be an option. */
+  /** Whether it begins outside quotes. Only such a word can be an option. */
   readonly plain: boolean;
-  /** Its place in the text read: [from, to). */
+  /** Its place in the text: [from, to). */
   readonly from: number;
   readonly to: number;
 }
 
 export interface Command {
   readonly words: readonly Word[];
-  /** Number of its first line in the text read, from 1. */
+  /** Number of its first line in the text, from 1. */
   readonly line: number;
 }
 
 export interface Reading {
   readonly commands: readonly Command[];
-  /** The quote that is still open at the end of the text, so that more must be read; the last command holds its word. */
+  /** The quote that is still open at the end of the text, so that more text must follow; null: none is open. */
   readonly open: '"' | "'" | null;
 }
 
@@ -65,7 +65,7 @@ class Reader {
     return character;
   }
 
-  /** One command and the separator behind it. */
+  /** Reads one command and the separator after it. */
   #command(): Command {
     const words: Word[] = [];
     this.#skipBlanks();
@@ -112,7 +112,7 @@ class Reader {
     return literal.replaceAll('\\', '\\\\');
   }
 
-  /** Behind a backslash: an escape that parseBytes is to read stays one, any other mark loses its meaning. */
+  /** Reads what follows a backslash. An escape for parseBytes stays an escape; a special character becomes plain. */
   #escape(): string {
     const mark = this.#peek();
     if (ESCAPES_OF_BYTES.has(mark)) return `\\${this.#next()}`;
@@ -137,7 +137,7 @@ function isSeparator(character: string): boolean {
   return character === ';' || character === '\n';
 }
 
-/** A word that reads back as `text`, itself in the text form, in double quotes where it needs any. */
+/** Quotes `text`, which is in the text form, with double quotes if it needs them, so that it parses as one word. */
 export function quoteWord(text: string): string {
   return text === '' || /[\s;"'#]|^--/.test(text) ? `"${text.replaceAll('"', '\\"')}"` : text;
 }

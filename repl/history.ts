@@ -1,5 +1,5 @@
-// The lines of earlier sessions. Kept where the user's other state is kept; that it cannot be read or written is no
-// error, there is only nothing to look back at.
+// The history: the lines of earlier sessions, in a file of the user's. If the file cannot be read or written, there is no
+// history; that is not an error.
 
 import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
@@ -7,7 +7,7 @@ import { dirname, join } from 'node:path';
 
 export const HISTORY_LINES_MAX = 1_000;
 
-/** `$XDG_STATE_HOME/rangekeeper/history` where that is set, else `~/.rangekeeper_history`. */
+/** `$XDG_STATE_HOME/rangekeeper/history` if that variable is set, else `~/.rangekeeper_history`. */
 export function historyPath(environment: Readonly<Record<string, string | undefined>>): string {
   const state = environment.XDG_STATE_HOME;
   return state === undefined || state === ''
@@ -15,7 +15,7 @@ export function historyPath(environment: Readonly<Record<string, string | undefi
     : join(state, 'rangekeeper', 'history');
 }
 
-/** The newest first, as readline wants them. A file that has grown is cut. */
+/** The lines, newest first as readline expects them. Shortens a file that has grown too long. */
 export async function loadHistory(path: string): Promise<string[]> {
   try {
     const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
@@ -27,7 +27,10 @@ export async function loadHistory(path: string): Promise<string[]> {
   }
 }
 
-/** Appends, so that several sessions at once keep each other's lines. Values may be private: for the user only. */
+/**
+ * Appends, so that sessions that run at the same time keep each other's lines. Only the user can read the file: values may be
+ * private.
+ */
 export async function saveToHistory(path: string, line: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });

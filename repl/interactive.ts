@@ -1,6 +1,6 @@
-// The prompt. Commands run one at a time, in the order typed; Ctrl-C stops the one that runs, else throws away the line,
-// and twice on an empty line leaves with 130; Ctrl-D and `exit` leave with 0. The prompt is drawn on stderr: stdout holds
-// nothing but answers, here too.
+// The prompt. Commands run one at a time, in the order typed. Ctrl-C stops the running command; if none runs, it discards the
+// line, and pressed twice on an empty line it leaves with exit code 130. Ctrl-D and `exit` leave with 0. The prompt is written
+// to stderr, so that stdout holds only answers.
 
 import { createInterface, type Interface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
@@ -16,7 +16,7 @@ export interface Terminal {
   readonly input: Readable;
   readonly output: Writable;
   readonly namespace: string;
-  /** Null: none is kept. */
+  /** Null: no history is kept. */
   readonly historyPath: string | null;
   /** Aborted when the process is asked to stop. */
   readonly signal: AbortSignal;
@@ -44,14 +44,14 @@ class Prompt {
   readonly #session: Session;
   readonly #terminal: Terminal;
   readonly #reader: Interface;
-  /** Lines typed and not yet run. */
+  /** Lines that were typed and have not run yet. */
   readonly #lines: string[] = [];
-  /** Lines of a command whose quote is still open. */
-  #begun = '';
+  /** The lines so far of a command whose quote is still open. */
+  #incomplete = '';
   #running: AbortController | null = null;
   #exit: number | null = null;
   #wake: () => void = () => {};
-  /** Whether the last thing typed was Ctrl-C on an empty line. */
+  /** Whether the last input was Ctrl-C on an empty line. */
   #warned = false;
 
   constructor(session: Session, terminal: Terminal, reader: Interface) {
@@ -75,7 +75,7 @@ class Prompt {
     while (true) {
       const line = this.#lines.shift();
       if (line !== undefined) {
-        await this.#take(line);
+        await this.#takeLine(line);
         if (this.#exit === null) this.#prompt();
       } else if (this.#exit !== null) return this.#exit;
       else await this.#nextEvent();
@@ -89,13 +89,13 @@ class Prompt {
   }
 
   #prompt(): void {
-    this.#reader.setPrompt(this.#begun === '' ? `${this.#terminal.namespace}> ` : '... ');
+    this.#reader.setPrompt(this.#incomplete === '' ? `${this.#terminal.namespace}> ` : '... ');
     this.#reader.prompt();
   }
 
-  /** `exit`, Ctrl-D (lines typed before it still run), or a signal (they do not). */
+  /** Ends the session: for `exit`, for Ctrl-D (lines typed before still run), or for a signal (they do not). */
   #leave(code: number): void {
-    // What follows on the terminal starts on a line of its own.
+    // So that later output on the terminal starts on a new line.
     if (this.#exit === null && this.#running === null) this.#terminal.output.write('\n');
     if (code === EXIT.interrupted) {
       this.#lines.length = 0;
@@ -109,7 +109,7 @@ class Prompt {
     if (this.#running !== null) {
       this.#lines.length = 0;
       this.#running.abort();
-    } else if (this.#reader.line !== '' || this.#begun !== '') {
+    } else if (this.#reader.line !== '' || this.#incomplete !== '') {
       this.#clearLine();
     } else if (this.#warned) {
       this.#leave(EXIT.interrupted);
@@ -121,26 +121,26 @@ class Prompt {
   }
 
   #clearLine(): void {
-    this.#begun = '';
+    this.#incomplete = '';
     this.#reader.write(null, { ctrl: true, name: 'e' });
     this.#terminal.output.write('^C\n');
     this.#reader.write(null, { ctrl: true, name: 'u' });
     this.#prompt();
   }
 
-  async #take(line: string): Promise<void> {
-    this.#begun = this.#begun === '' ? line : `${this.#begun}\n${line}`;
-    const { commands, open } = readCommands(this.#begun);
+  async #takeLine(line: string): Promise<void> {
+    this.#incomplete = this.#incomplete === '' ? line : `${this.#incomplete}\n${line}`;
+    const { commands, open } = readCommands(this.#incomplete);
     if (line.trim() !== '' && this.#terminal.historyPath !== null)
       await saveToHistory(this.#terminal.historyPath, line);
     if (open !== null) return;
-    this.#begun = '';
+    this.#incomplete = '';
     const running = new AbortController();
     this.#running = running;
     try {
       for (const command of commands) {
         const code = await execute(this.#session, bindCommand(this.#session.verbs, command), running.signal);
-        if (code === null) this.#finish();
+        if (code === null) this.#exitNow();
         if (code !== 0) break;
       }
     } catch (error) {
@@ -151,7 +151,8 @@ class Prompt {
     }
   }
 
-  #finish(): void {
+  /** Leaves without running the lines that were typed ahead. */
+  #exitNow(): void {
     this.#lines.length = 0;
     this.#leave(EXIT.ok);
   }

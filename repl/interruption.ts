@@ -1,8 +1,8 @@
-// How Ctrl-C and a signal to stop are heard in the midst of waiting.
+// Ends a wait when Ctrl-C is pressed or a signal asks the process to stop.
 
 import { Interrupted } from './failures.ts';
 
-/** `work`, unless the signal comes first; `work` itself goes on unseen. */
+/** The result of `work`. Rejects with Interrupted if the signal comes first; `work` then goes on, and its result is ignored. */
 export function interruptible<T>(signal: AbortSignal, work: Promise<T>, message?: string): Promise<T> {
   return new Promise((resolve, reject) => {
     const stop = () => reject(new Interrupted(message));
@@ -26,7 +26,7 @@ export async function* interruptibleRows<T>(
       yield next.value;
     }
   } finally {
-    // Not awaited: after an interruption the iterator may be waiting for an answer that does not come.
+    // Not awaited: after an interruption the iterator may wait for an answer that never comes.
     if (!ended) void iterator.return?.().catch(() => {});
   }
 }

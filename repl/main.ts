@@ -1,4 +1,4 @@
-// The process `rangekeeper repl`: its flags, and where its commands come from. Everything else is in repl.ts.
+// The process `rangekeeper repl`: its flags, and where its commands come from. The rest is in repl.ts.
 
 import { connect } from '../client/index.ts';
 import { realEnv } from '../common/base/env.ts';
@@ -25,7 +25,7 @@ const COMMAND = {
   summary: 'Reads and writes keys: at a prompt, or with -e, -f or piped input.',
   flags: {
     zk: ZK_FLAG,
-    namespace: text({ help: 'key space to work in', value: 'NAME', fallback: 'default' }),
+    namespace: text({ help: 'namespace to work in', value: 'NAME', fallback: 'default' }),
     execute: list({ help: "commands to run, as in -e 'put a 1; get a'", value: 'COMMANDS', short: 'e' }),
     file: text({
       help: 'file of commands to run; - is standard input',
@@ -34,13 +34,13 @@ const COMMAND = {
       fallback: null,
     }),
     output: choice<OutputFormat, OutputFormat>({
-      help: 'form of the answers',
+      help: 'format of the answers',
       words: OUTPUT_FORMATS,
       fallback: 'table',
     }),
-    keepGoing: toggle({ help: 'go on after a command that fails; the first failure is the exit code' }),
+    keepGoing: toggle({ help: 'go on after a command fails; the exit code is that of the first failure' }),
     deadlineMs: integer({
-      help: 'how long an operation may take, retries included, ms',
+      help: 'how long an operation may take, including retries, ms',
       value: 'MS',
       min: 1,
       max: 3_600_000,

@@ -1,5 +1,5 @@
-// One run of the REPL, whatever its commands come from: builds the session, picks the mode, closes the client. All that
-// belongs to the process (streams, signals, how to connect) is handed in, so that tests run the very same code.
+// One run of the REPL: makes the session, runs the commands in the mode that was asked for, and closes the client. Everything
+// of the process (streams, signals, how to connect) is passed in, so that tests run the same code.
 
 import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
@@ -85,7 +85,7 @@ async function runMode(session: Session, options: ReplOptions, world: ReplWorld)
   }
 }
 
-/** Waits for an orderly end, but not for long: the answers are out. */
+/** Waits for the client to close, but not for long: the answers have been written. */
 async function closeClient(connecting: Promise<Client> | null, env: Env): Promise<void> {
   if (connecting === null) return;
   const closed = connecting.then((client) => client.close()).catch(() => {});

@@ -1,31 +1,31 @@
-// Where the REPL speaks: answers to stdout, everything else to stderr. Writing waits for a slow reader, and a reader
-// that has gone ends the work at the next write (OutputClosed) instead of crashing the process.
+// The REPL's output: answers go to stdout, everything else to stderr. Writing waits for a slow reader. If the reader has closed
+// stdout, the next write throws OutputClosed, which ends the run.
 
 import type { Writable } from 'node:stream';
 import { toBytes } from '../common/base/bytes.ts';
 import { OutputClosed } from './failures.ts';
 
 export interface Screen {
-  /** Part of an answer. Gathered; resolves at once unless the reader is slow. */
+  /** Writes a part of an answer. Parts are buffered; waits only if the reader is slow. */
   write(part: string | Uint8Array): Promise<void>;
-  /** Ends an answer: all of it is on its way. */
+  /** Writes all buffered parts. */
   flush(): Promise<void>;
-  /** A line for the person, on stderr. */
+  /** Writes a line for people to stderr. */
   say(line: string): void;
-  /** Columns of the terminal that shows the answers; null where none does. */
+  /** The width of the terminal that shows the answers, in columns; null: stdout is not a terminal. */
   readonly width: number | null;
 }
 
-const GATHER_BYTES = 64 * 1024;
+const BUFFER_BYTES = 64 * 1024;
 
-/** A stream that may be a terminal, as process.stdout is. */
+/** A stream that may be a terminal, such as process.stdout. */
 type Outlet = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 export class StreamScreen implements Screen {
   readonly #out: Outlet;
   readonly #err: Writable;
   #parts: Uint8Array[] = [];
-  #gathered = 0;
+  #bufferedBytes = 0;
   #failure: Error | null = null;
 
   constructor(out: Outlet, err: Writable) {
@@ -45,15 +45,15 @@ export class StreamScreen implements Screen {
     if (this.#failure !== null) throw this.#failure;
     const bytes = toBytes(part);
     this.#parts.push(bytes);
-    this.#gathered += bytes.length;
-    if (this.#gathered >= GATHER_BYTES) await this.flush();
+    this.#bufferedBytes += bytes.length;
+    if (this.#bufferedBytes >= BUFFER_BYTES) await this.flush();
   }
 
   async flush(): Promise<void> {
-    if (this.#gathered > 0) {
+    if (this.#bufferedBytes > 0) {
       const chunk = Buffer.concat(this.#parts);
       this.#parts = [];
-      this.#gathered = 0;
+      this.#bufferedBytes = 0;
       await new Promise<void>((resolve) => this.#out.write(chunk, () => resolve()));
     }
     if (this.#failure !== null) throw this.#failure;

@@ -1,5 +1,5 @@
-// Commands that nobody types: from `-e`, `-f` and piped input. They run one after the other and stop at the first that
-// does not end with 0, unless told to keep going; the first such code is the code of the whole.
+// Runs the commands of `-e`, `-f` and piped input one after the other. It stops at the first command that does not end with 0,
+// unless it is asked to keep going. The exit code is the first one that is not 0.
 
 import { bindCommand, execute } from './execute.ts';
 import { describeError, exitCodeOf, Interrupted, OutputClosed, UsageError } from './failures.ts';
@@ -7,14 +7,14 @@ import { type Command, readCommands } from './grammar.ts';
 import type { Session } from './session.ts';
 import { type Line, readLines } from './transfer/lines.ts';
 
-/** A command with the place that errors name; or what is there instead of one. */
+/** A command, or the reason why there is none, with its place for error messages. */
 export type Step =
   | { readonly from: string; readonly command: Command }
   | { readonly from: string; readonly problem: string };
 
 const COMMAND_BYTES_MAX = 8 * 1024 * 1024;
 
-/** All commands of the `-e` texts. @throws UsageError for the first that is wrong in form: then none is run. */
+/** All commands of the `-e` texts. @throws UsageError if the form of one is wrong; then none runs. */
 export function stepsOfTexts(session: Session, texts: readonly string[]): readonly Step[] {
   const steps = texts.flatMap((text) => {
     const { commands, open } = readCommands(text);
@@ -25,7 +25,7 @@ export function stepsOfTexts(session: Session, texts: readonly string[]): readon
   return steps;
 }
 
-/** Commands as they come, each as soon as its line is whole. `name` is for error messages. */
+/** The commands of a stream, each as soon as its line is complete. @param name names the stream in error messages */
 export async function* stepsOfStream(
   chunks: AsyncIterable<Uint8Array>,
   name: string,

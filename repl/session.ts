@@ -1,5 +1,5 @@
-// What all commands of one run share, and what a verb is: it gets the session in each call, and the session has the verbs
-// for `help` and for completion.
+// The session, which all commands of one run share, and the interface of a verb. Each call of a verb gets the session; the
+// session has all verbs, for `help` and completion.
 
 import type { Readable } from 'node:stream';
 import type { Client } from '../client/api.ts';
@@ -14,11 +14,11 @@ export interface Session {
   readonly screen: Screen;
   readonly format: OutputFormat;
   readonly verbs: readonly Verb[];
-  /** Whether a person types: then small notes go to stderr as well. */
+  /** Whether a person types the commands. Then details that are not part of an answer go to stderr. */
   readonly interactive: boolean;
-  /** Standard input, for `import -`; null where the commands themselves come from it. */
+  /** Standard input, for `import -`; null if the commands come from it. */
   readonly input: Readable | null;
-  /** Connects at the first call, so that `help` needs no cluster. */
+  /** Connects at the first call only, so that `help` needs no cluster. */
   client(): Promise<Client>;
 }
 
@@ -27,7 +27,7 @@ export interface Call {
   readonly args: Arguments;
   /** Aborted by Ctrl-C or a signal to stop. */
   readonly signal: AbortSignal;
-  /** Says a line on stderr, behind the answer. */
+  /** Writes a line to stderr after the answer. */
   remark(line: string): void;
 }
 

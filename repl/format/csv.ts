@@ -1,5 +1,6 @@
-// CSV as in RFC 4180: comma, double quotes, CRLF, one line of headings. Every column of byte strings has a twin at the
-// end with `64` behind its name; of the two one is filled, the twin (base64) where the bytes are not UTF-8.
+// CSV as in RFC 4180: comma, double quotes, CRLF, one line of headings. For every column of byte strings there is a second
+// column at the end, whose name has the suffix `64`. One of the two is filled: the second one, in base64, if the bytes are not
+// UTF-8.
 
 import { never } from '../../common/base/assert.ts';
 import { utf8OrNull } from '../../common/base/bytes.ts';
@@ -17,14 +18,14 @@ export async function writeCsv(
 }
 
 export function csvHeadings(columns: readonly Column[]): string {
-  const twins = columns.filter((column) => column.bytes === true).map((column) => `${column.name}64`);
-  return line([...columns.map((column) => column.name), ...twins]);
+  const encoded = columns.filter((column) => column.bytes === true).map((column) => `${column.name}64`);
+  return line([...columns.map((column) => column.name), ...encoded]);
 }
 
 export function csvLine(columns: readonly Column[], row: Row): string {
   const cells = columns.map((_, i) => row[i] ?? ({ kind: 'none' } as const));
-  const twins = cells.filter((_, i) => columns[i]?.bytes === true);
-  return line([...cells.map(plain), ...twins.map(twin)]);
+  const byteCells = cells.filter((_, i) => columns[i]?.bytes === true);
+  return line([...cells.map(plainText), ...byteCells.map(base64Text)]);
 }
 
 function line(fields: readonly string[]): string {
@@ -35,11 +36,11 @@ function quote(field: string): string {
   return /[",\r\n]/.test(field) ? `"${field.replaceAll('"', '""')}"` : field;
 }
 
-function twin(cell: Cell): string {
+function base64Text(cell: Cell): string {
   return cell.kind === 'bytes' && utf8OrNull(cell.bytes) === null ? base64(cell.bytes) : '';
 }
 
-function plain(cell: Cell): string {
+function plainText(cell: Cell): string {
   switch (cell.kind) {
     case 'none':
       return '';

@@ -1,6 +1,6 @@
-// The four looks of an answer, and what they share. An answer in `json` is one document, in `ndjson` one line a row;
-// a byte string that is not UTF-8 is shown as base64 in a field of its own (`value` becomes `value64`), so that
-// whatever is shown can be read back exactly. A table shows `\xNN` instead.
+// Writes an answer in one of the four output formats. In `json` an answer is one document, in `ndjson` one line for each row.
+// JSON and CSV show a byte string that is not UTF-8 in base64, in a field of its own (`value` becomes `value64`), so that it
+// can be read back exactly. A table shows such bytes as `\xNN`.
 
 import { never } from '../../common/base/assert.ts';
 import type { Answer } from '../answer.ts';
@@ -14,7 +14,7 @@ export type OutputFormat = (typeof OUTPUT_FORMATS)[number];
 
 export async function writeAnswer(screen: Screen, format: OutputFormat, answer: Answer): Promise<void> {
   switch (answer.kind) {
-    case 'silent':
+    case 'written':
     case 'leave':
       break;
     case 'text':

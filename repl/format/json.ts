@@ -1,5 +1,5 @@
-// JSON and NDJSON. A byte string is a string where it is UTF-8, else base64 in a field with `64` behind its name: the
-// same two forms that `import` reads.
+// JSON and NDJSON. A byte string is a JSON string if it is UTF-8; otherwise it is base64, in a field whose name has the suffix
+// `64`. `import` reads both forms.
 
 import { never } from '../../common/base/assert.ts';
 import { type Bytes, utf8OrNull } from '../../common/base/bytes.ts';
@@ -40,7 +40,7 @@ export function recordJson(columns: readonly Column[], row: Row): string {
   return JSON.stringify(fields);
 }
 
-/** `{ name: text }`, or `{ name64: base64 }` where the bytes are not UTF-8. */
+/** `{ name: text }`, or `{ name64: base64 }` if the bytes are not UTF-8. */
 export function bytesField(name: string, bytes: Bytes): Readonly<Record<string, string>> {
   const text = utf8OrNull(bytes);
   return text === null ? { [`${name}64`]: base64(bytes) } : { [name]: text };

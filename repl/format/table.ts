@@ -1,22 +1,24 @@
-// Tables for people: columns aligned on what the first rows need, numbers to the right, nothing framed. On a terminal a
-// long value is cut to the line, with its length; into a pipe, or alone in its line, it goes whole. Rows stream: only the first ones are held back.
+// Tables for people. The first rows decide the widths of the columns; numbers are aligned to the right. On a terminal a long
+// value is cut to the line, and its length is shown. In a pipe, or if it is the only column, it is not cut. Rows are written as
+// they come, except that the first ones wait until the widths are known.
 
 import { never } from '../../common/base/assert.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
 import type { Cell, Column, Row } from '../answer.ts';
 import type { Screen } from '../screen.ts';
 
-/** Rows that are looked at for the columns' widths. */
+/** How many rows decide the widths of the columns. */
 const SAMPLE_ROWS = 100;
-/** A longer cell pushes the rest of its line to the right. */
+/** A column is not made wider than this for a long cell, which moves the rest of its line to the right. */
 const SAMPLE_WIDTH_MAX = 48;
-const LAST_MIN = 20;
+/** The last column may take at least this many characters. */
+const LAST_WIDTH_MIN = 20;
 const GAP = '  ';
 
 interface Layout {
   readonly widths: readonly number[];
   readonly right: readonly boolean[];
-  /** Longest cell of the last column, in characters; null: any. */
+  /** The longest cell of the last column, in characters; null: any length. */
   readonly lastMax: number | null;
 }
 
@@ -63,7 +65,7 @@ function measure(names: readonly string[], sample: readonly Row[], screen: numbe
     return kinds.includes('number') && kinds.every((kind) => kind === 'number' || kind === 'none');
   });
   const before = widths.slice(0, -1).reduce((total, each) => total + each + GAP.length, 0);
-  const lastMax = screen === null || names.length < 2 ? null : Math.max(LAST_MIN, screen - before);
+  const lastMax = screen === null || names.length < 2 ? null : Math.max(LAST_WIDTH_MIN, screen - before);
   return { widths, right, lastMax };
 }
 
@@ -94,7 +96,7 @@ function cutCell(cell: Cell, max: number | null): string {
   return [...text].slice(0, max - length.length).join('') + length;
 }
 
-/** In characters: good enough for what keys and names are made of. */
+/** In code points, although some of them take two columns or none: good enough for most keys and names. */
 function width(text: string): number {
   return [...text].length;
 }

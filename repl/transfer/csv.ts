@@ -1,6 +1,6 @@
-// CSV as `import` reads and `export` writes it (RFC 4180, csv-parse's one importer): headings name the columns `key` and
-// `value`, and for bytes that are not UTF-8 `key64` and `value64` in base64; other columns are ignored. A field's bytes
-// are taken as they are. Where the quotes of a file do not match, the rest of it cannot be read and the import fails.
+// CSV (RFC 4180) as `import` reads and `export` writes it. Headings name the columns `key` and `value`, and for bytes that are
+// not UTF-8 `key64` and `value64` in base64. Other columns are ignored. The bytes of a field are taken as they are. If the
+// quotes of a file do not match, the rest of the file cannot be read, and the import fails. Only this file imports csv-parse.
 
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream';
@@ -23,7 +23,7 @@ export function csvRow(key: Bytes, value: Bytes): string {
   return csvLine(COLUMNS, [bytes(key), bytes(value)]);
 }
 
-/** Quotes double, base64 adds a third; and there may be other columns. */
+/** Quotes may double a field, base64 adds a third; and there may be other columns. */
 const RECORD_BYTES_MAX = 2 * (LIMITS.keyBytesMax + LIMITS.valueBytesMax) + 64 * 1024;
 
 interface CsvRecord {
@@ -45,7 +45,7 @@ export async function* readCsv(input: Readable): AsyncIterableIterator<Item> {
     relax_column_count: true,
     skip_empty_lines: true,
   });
-  // The parser, destroyed with it, reports the error of the input to the loop below.
+  // An error of the input destroys the parser, which passes the error to the loop below.
   pipeline(input, parser, () => {});
   let places: Places | null = null;
   try {
@@ -70,7 +70,7 @@ function readHeadings(record: readonly Uint8Array[]): Places {
 
 function readRecord(record: readonly Uint8Array[], places: Places, from: string): Item {
   if (record.length !== places.width)
-    return { kind: 'refused', reason: 'another number of fields than headings', from };
+    return { kind: 'refused', reason: 'not as many fields as headings', from };
   const key = readField(record, places, 'key');
   const value = readField(record, places, 'value');
   if (key === null) return { kind: 'refused', reason: 'key64 is not base64', from };

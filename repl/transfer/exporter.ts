@@ -1,12 +1,12 @@
-// Reads a namespace, or a prefix of it, row by row and hands each row to a sink that sets the pace. When a page fails
-// because a range has lost its owner, that page is asked again: no row twice, none left out.
+// Reads the rows of a namespace, or those with a prefix, at the pace of the consumer. If a page fails because a range has lost
+// its owner, that page is read again, so that no row is repeated or left out.
 
 import type { Client, ReadOptions, ScanPage, ScanRow } from '../../client/api.ts';
 import { type Bytes, prefixEnd } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { RangekeeperError } from '../../common/base/errors.ts';
 import { describeError } from '../failures.ts';
-import { patiently } from './retry.ts';
+import { withRetries } from './retry.ts';
 import type { Tally } from './tally.ts';
 
 export interface ExportOptions {
@@ -14,8 +14,8 @@ export interface ExportOptions {
   readonly signal: AbortSignal;
   readonly prefix: Bytes;
   readonly read: ReadOptions;
-  /** How long one page may fail before the export gives up, ms. */
-  readonly patienceMs: number;
+  /** How long a page may fail before the export gives up, ms. */
+  readonly retryMsMax: number;
 }
 
 const PAGE_ROWS = 1_000;
@@ -30,7 +30,7 @@ export async function* exportRows(
   let cursor: string | null = null;
   const bounds = { start: options.prefix, ...(end === null ? {} : { end }) };
   while (true) {
-    const page: ScanPage = await patiently({ ...options, onRetry }, () =>
+    const page: ScanPage = await withRetries({ ...options, onRetry }, () =>
       client.scanPage({ ...options.read, ...bounds, limit: PAGE_ROWS, cursor }),
     );
     for (const row of page.rows) yield { ...row, stale: page.stale, staleMs: page.staleMs };

@@ -1,5 +1,5 @@
-// What an import reads, whatever it reads from: rows to write, what it cannot take (and why), what it leaves out by
-// rule. The limits of keys and values are checked here, so that each refusal is counted under one short reason.
+// What an import reads, from any source: rows to write, rows that it refuses with a reason, and what it skips by rule. Limits
+// of keys and values are checked here, so that refused rows are counted by one short reason each.
 
 import type { Bytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
@@ -13,7 +13,7 @@ export const VALUE_TOO_LONG = `value over ${LIMITS.valueBytesMax} bytes`;
 export const KEY_TOO_LONG = `key over ${LIMITS.keyBytesMax} bytes`;
 export const KEY_EMPTY = 'empty key';
 
-/** `from` says where it was found: a line, a path. */
+/** A row, or its refusal. @param from where the row was found: a line or a path */
 export function rowItem(key: Bytes, value: Bytes, from: string): Item {
   if (key.length === 0) return { kind: 'refused', reason: KEY_EMPTY, from };
   if (key.length > LIMITS.keyBytesMax) return { kind: 'refused', reason: KEY_TOO_LONG, from };

@@ -1,5 +1,5 @@
-// A stream of bytes cut into lines, without ever holding more than one line of bounded length. Text is UTF-8 or it is
-// said not to be: node:readline would silently put U+FFFD where a byte is wrong, and an import would store that.
+// Divides a stream of bytes into lines. It never holds more than one line, whose length is bounded. A line that is not UTF-8 is
+// reported as such: node:readline would silently replace wrong bytes with U+FFFD, and an import would store that.
 
 import { utf8OrNull } from '../../common/base/bytes.ts';
 
@@ -56,7 +56,7 @@ class LineBuffer {
     if (bytes > this.#bytesMax) return { number, problem: 'line too long' };
     const text = utf8OrNull(Buffer.concat(parts));
     if (text === null) return { number, problem: 'not UTF-8' };
-    // A byte order mark at the start of a file is no part of its text.
+    // A byte order mark at the start of a file is not part of its text.
     return { number, text: number === 1 ? text.replace(/^\uFEFF/, '') : text, problem: null };
   }
 }

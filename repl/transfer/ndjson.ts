@@ -1,10 +1,10 @@
-// NDJSON as `import` reads and `export` writes it: one object a line,
+// NDJSON as `import` reads and `export` writes it: one object for each line,
 //
 //   {"key": "user/1", "value": "ada"}            both UTF-8
 //   {"key": "img/1", "value64": "iVBORw0KGgo="}  the value in base64; `key64` likewise
 //
-// Other fields are ignored, blank lines too. A string that is not well-formed Unicode (half a surrogate pair) has no
-// bytes, so its line is refused rather than changed.
+// Other fields and blank lines are ignored. A string that is not well-formed Unicode (half a surrogate pair) has no UTF-8 form,
+// so its line is refused rather than changed.
 
 import { type Bytes, toBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
@@ -12,7 +12,7 @@ import { bytesField } from '../format/json.ts';
 import { type Item, rowItem } from './item.ts';
 import { type Line, readLines } from './lines.ts';
 
-/** Every byte of a key and a value may be written as \u00NN; and there may be other fields. */
+/** Every byte of a key and a value may be written as \u00NN, and there may be other fields. */
 const LINE_BYTES_MAX = 6 * (LIMITS.keyBytesMax + LIMITS.valueBytesMax) + 64 * 1024;
 
 class Refusal extends Error {}
@@ -66,7 +66,7 @@ function readField(fields: Readonly<Record<string, unknown>>, name: string): Byt
   return toBytes(text);
 }
 
-/** Null where `text` is not exactly the base64 of some bytes. */
+/** Null if `text` is not the exact base64 form of some bytes. */
 export function decodeBase64(text: string): Bytes | null {
   const bytes = Buffer.from(text, 'base64');
   return bytes.toString('base64') === text ? bytes : null;

@@ -1,12 +1,12 @@
-// Going on through a failover: an operation that may be repeated is tried again, with growing pauses, as long as its
-// error says that time may help. An import may repeat a put whose outcome is unknown, because it writes the same value.
+// Retries an operation that may be repeated through failovers, with growing pauses, as long as its error may go away with time. An
+// import may even repeat a put whose outcome is unknown, because it writes the same value.
 
 import { backoffMs, jittered } from '../../common/base/backoff.ts';
 import { delay, type Env } from '../../common/base/env.ts';
 import { type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
 import { Interrupted } from '../failures.ts';
 
-const WORTH_WAITING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const RETRIED: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'OUTCOME_UNKNOWN',
   'NO_OWNER',
   'READ_ONLY',
@@ -18,28 +18,28 @@ const WORTH_WAITING: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 
 const PAUSES = { minMs: 50, maxMs: 1_000 };
 
-export interface Patience {
+export interface RetryPolicy {
   readonly env: Env;
-  /** Ends the trying; who waits for an answer listens to it by itself. */
+  /** Ends the retries. It does not end an attempt, whose caller must listen to it. */
   readonly signal: AbortSignal;
-  /** How long after the first failure the last try may begin. */
-  readonly patienceMs: number;
+  /** How long after the first failure the last attempt may begin, ms. */
+  readonly retryMsMax: number;
   onRetry(error: RangekeeperError): void;
 }
 
-/** The first answer of `attempt`. @throws its last error, once that is final or patience is at its end. */
-export async function patiently<T>(patience: Patience, attempt: () => Promise<T>): Promise<T> {
-  const { env, signal } = patience;
+/** The result of the first attempt that succeeds. @throws the last error, once it is final or `retryMsMax` is over. */
+export async function withRetries<T>(policy: RetryPolicy, attempt: () => Promise<T>): Promise<T> {
+  const { env, signal } = policy;
   let failedSince: number | null = null;
   for (let pauses = 0; ; pauses++) {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof RangekeeperError) || !WORTH_WAITING.has(error.code)) throw error;
+      if (!(error instanceof RangekeeperError) || !RETRIED.has(error.code)) throw error;
       const now = env.now();
       failedSince ??= now;
-      if (now - failedSince > patience.patienceMs) throw error;
-      patience.onRetry(error);
+      if (now - failedSince > policy.retryMsMax) throw error;
+      policy.onRetry(error);
     }
     await delay(env, jittered(backoffMs(PAUSES, pauses), env));
     if (signal.aborted) throw new Interrupted();

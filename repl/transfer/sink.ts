@@ -1,28 +1,28 @@
-// Where exported rows go: text on stdout, text in a file, files in a tree. A file gets its name only when it is whole:
-// until then it is `FILE.partial`, so that half an export is never taken for one.
+// Where exported rows are written: text to stdout, text to a file, or files in a tree (tree-writer.ts). An incomplete file is named
+// `FILE.partial`. It gets its name when it is complete, so that nobody takes half an export for a complete one.
 
 import { type FileHandle, open, rename, rm } from 'node:fs/promises';
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Screen } from '../screen.ts';
 
-/** Why a row cannot be kept; null: it is. */
+/** Why a row cannot be written; null: it was written. */
 export type Refusal = string | null;
 
 export interface RowSink {
   write(key: Bytes, value: Bytes): Promise<Refusal>;
-  /** All rows are written. */
+  /** Called once all rows are written. */
   finish(): Promise<void>;
-  /** The export failed. */
+  /** Called if the export failed. */
   abandon(): Promise<void>;
 }
 
-/** The text of an export: headings, and a line a row. */
+/** The text format of an export: headings, and a line for each row. */
 export interface TextForm {
   readonly headings: string;
   row(key: Bytes, value: Bytes): string;
 }
 
-const GATHER_CHARACTERS = 256 * 1024;
+const BUFFER_CHARACTERS = 256 * 1024;
 
 export class ScreenSink implements RowSink {
   readonly #screen: Screen;
@@ -54,7 +54,7 @@ export class FileSink implements RowSink {
   readonly #path: string;
   readonly #form: TextForm;
   readonly #file: FileHandle;
-  #gathered: string;
+  #buffered: string;
 
   static async open(path: string, form: TextForm): Promise<FileSink> {
     return new FileSink(path, form, await open(partial(path), 'w'));
@@ -64,12 +64,12 @@ export class FileSink implements RowSink {
     this.#path = path;
     this.#form = form;
     this.#file = file;
-    this.#gathered = form.headings;
+    this.#buffered = form.headings;
   }
 
   async write(key: Bytes, value: Bytes): Promise<null> {
-    this.#gathered += this.#form.row(key, value);
-    if (this.#gathered.length >= GATHER_CHARACTERS) await this.#flush();
+    this.#buffered += this.#form.row(key, value);
+    if (this.#buffered.length >= BUFFER_CHARACTERS) await this.#flush();
     return null;
   }
 
@@ -85,8 +85,8 @@ export class FileSink implements RowSink {
   }
 
   async #flush(): Promise<void> {
-    const text = this.#gathered;
-    this.#gathered = '';
+    const text = this.#buffered;
+    this.#buffered = '';
     await this.#file.writeFile(text);
   }
 }

@@ -1,12 +1,12 @@
-// What an import or an export has done so far, its progress line about once a second, and the counts at its end.
+// Counts what an import or an export has done. Reports progress about once a second, and the counts at the end.
 
 import { type Env, every } from '../../common/base/env.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, counts, number } from '../answer.ts';
 import type { Screen } from '../screen.ts';
 
-/** Refusals that are told one by one; the rest is only counted. */
-const TOLD_MAX = 20;
+/** How many refusals are reported one by one. The others are only counted. */
+const REPORTED_MAX = 20;
 const PROGRESS_MS = 1_000;
 
 export class Tally {
@@ -19,11 +19,11 @@ export class Tally {
   readonly #screen: Screen;
   readonly #verb: string;
   readonly #startedAt: number;
-  #told = 0;
-  /** Why the last retry was needed, until something succeeds. */
+  #reported = 0;
+  /** The error of the last retry; null once a row succeeds. */
   #trouble: string | null = null;
 
-  /** `verb`: `imported`, `exported`. */
+  /** @param verb `imported` or `exported` */
   constructor(env: Env, screen: Screen, verb: string) {
     this.#env = env;
     this.#screen = screen;
@@ -48,16 +48,17 @@ export class Tally {
 
   refuse(reason: string, from: string): void {
     bump(this.refused, reason);
-    this.#told += 1;
-    if (this.#told <= TOLD_MAX) this.#screen.say(`refused: ${from}: ${reason}`);
-    if (this.#told === TOLD_MAX + 1) this.#screen.say('refused: more, only counted from here on');
+    this.#reported += 1;
+    if (this.#reported <= REPORTED_MAX) this.#screen.say(`refused: ${from}: ${reason}`);
+    if (this.#reported === REPORTED_MAX + 1)
+      this.#screen.say('refused: more rows; from here on they are only counted');
   }
 
   skip(what: string): void {
     bump(this.skipped, what);
   }
 
-  /** Runs `work` with a line of progress about once a second, and a last one however it ends. */
+  /** Runs `work`. Writes a line of progress about once a second, and one at the end, also if it fails. */
   async during<T>(work: () => Promise<T>): Promise<T> {
     const ticking = every(this.#env, PROGRESS_MS, () => this.#screen.say(this.#progress()));
     try {
@@ -81,7 +82,7 @@ export class Tally {
     return (this.#env.now() - this.#startedAt) / 1_000;
   }
 
-  /** The counts; exit code 0 only if nothing was refused. */
+  /** The counts. The exit code is 0 only if nothing was refused. */
   answer(): Answer {
     const seconds = Math.round(this.#seconds() * 10) / 10;
     const lines = [

@@ -1,7 +1,7 @@
-// A directory tree as rows: the path of each file relative to the directory, with `/`, is the key; its bytes are the
-// value. Names are bytes, as the file system has them, in their order. Symbolic links and what is neither file nor
-// directory are left out and counted; a file that cannot be a value, or cannot be read, is refused and counted. Of a file
-// only the bytes are kept: a row has no place for its mode, so that of a file which may be executed is counted as left out.
+// Reads a directory tree as rows. The key is the path of a file relative to the directory, with `/`; the value is the bytes of
+// the file. Names are bytes, as in the file system, and are read in their order. Symbolic links, and what is neither file nor
+// directory, are skipped and counted. A file that is too long, or cannot be read, is refused and counted. Only the bytes of a
+// file are kept, not its mode; an executable file is counted as a skipped permission.
 
 import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { type Bytes, compareBytes, formatBytes } from '../../common/base/bytes.ts';
@@ -9,11 +9,11 @@ import { LIMITS } from '../../common/model/config.ts';
 import { type Item, rowItem, VALUE_TOO_LONG } from './item.ts';
 
 const SLASH = Buffer.from('/');
-/** Mode bits: somebody may execute it. */
+/** Mode bits: somebody may execute the file. */
 const EXECUTABLE = 0o111;
-const EXECUTABLE_LOST = 'permission to execute a file';
+const SKIPPED_PERMISSION = 'permission to execute a file';
 
-/** @throws Error where `root` is no directory or cannot be read. */
+/** @throws Error if `root` is not a directory or cannot be read. */
 export async function* readTree(root: string, prefix: Bytes): AsyncIterableIterator<Item> {
   if (!(await stat(root)).isDirectory()) throw new Error(`${root} is not a directory`);
   yield* readDirectory(Buffer.from(root), Buffer.from(prefix));
@@ -32,7 +32,7 @@ async function* readDirectory(path: Buffer, key: Buffer): AsyncIterableIterator<
   }
 }
 
-/** A directory below that cannot be read is one refusal, not the end. */
+/** A subdirectory that cannot be read counts as one refusal, and the import goes on. */
 async function* guardedDirectory(path: Buffer, key: Buffer): AsyncIterableIterator<Item> {
   try {
     yield* readDirectory(path, key);
@@ -41,24 +41,24 @@ async function* guardedDirectory(path: Buffer, key: Buffer): AsyncIterableIterat
   }
 }
 
-/** The row, and beside it what of the file has no place in a row and would be missed. */
+/** The row of a file, and an item for an executable file, whose permission is not kept. */
 async function* readFileItems(path: Buffer, key: Buffer): AsyncIterableIterator<Item> {
   const from = formatBytes(path);
   try {
-    // Asked first, so that a big file is not opened, and one that has become a pipe does not hang the open.
+    // Checked first: a big file is not opened, and opening a pipe could block.
     const about = await lstat(path);
     if (!about.isFile()) yield { kind: 'skipped', what: 'neither file nor directory' };
     else if (about.size > LIMITS.valueBytesMax) yield { kind: 'refused', reason: VALUE_TOO_LONG, from };
     else {
-      yield rowItem(key, await readWhole(path, about.size), from);
-      if ((about.mode & EXECUTABLE) !== 0) yield { kind: 'skipped', what: EXECUTABLE_LOST };
+      yield rowItem(key, await readContents(path, about.size), from);
+      if ((about.mode & EXECUTABLE) !== 0) yield { kind: 'skipped', what: SKIPPED_PERMISSION };
     }
   } catch (error) {
     yield unreadable(path, error);
   }
 }
 
-async function readWhole(path: Buffer, size: number): Promise<Bytes> {
+async function readContents(path: Buffer, size: number): Promise<Bytes> {
   const file = await open(path, 'r');
   try {
     return await readValue(file, size);
@@ -67,7 +67,7 @@ async function readWhole(path: Buffer, size: number): Promise<Bytes> {
   }
 }
 
-/** All bytes of the file, or as many as are one too many for a value: it may have grown since it was asked. */
+/** All bytes of the file, which may have grown. Stops after one byte more than a value may have. */
 async function readValue(file: FileHandle, size: number): Promise<Bytes> {
   let buffer = Buffer.allocUnsafe(size + 1);
   let length = 0;

@@ -1,5 +1,6 @@
-// Rows as files below a directory. A key is somebody else's text: one that names a place outside the directory, or no
-// place for a file, is refused, and no symbolic link is followed on the way down, so nothing outside can be written.
+// Writes rows as files below a directory. Keys come from others and are not trusted: a key that names a place outside the
+// directory, or that is not the path of a file, is refused. No symbolic link is followed, so nothing outside the directory can
+// be written.
 
 import { constants, type Stats } from 'node:fs';
 import { lstat, mkdir, open } from 'node:fs/promises';
@@ -11,7 +12,7 @@ const SLASH = 0x2f;
 export class TreeWriter implements RowSink {
   readonly #root: Buffer;
   readonly #prefixLength: number;
-  /** Directories seen to be directories, in the text form of their path. */
+  /** Paths that are known to be directories, in text form. */
   readonly #known = new Set<string>();
 
   private constructor(root: string, prefixLength: number) {
@@ -19,7 +20,7 @@ export class TreeWriter implements RowSink {
     this.#prefixLength = prefixLength;
   }
 
-  /** Makes the directory itself. Every key written begins with a prefix of `prefixLength` bytes, left out of the path. */
+  /** Makes the directory. The first `prefixLength` bytes of each key are left out of its path. */
   static async open(root: string, prefixLength: number): Promise<TreeWriter> {
     await mkdir(root, { recursive: true });
     return new TreeWriter(root, prefixLength);
@@ -29,7 +30,7 @@ export class TreeWriter implements RowSink {
 
   async abandon(): Promise<void> {}
 
-  /** @throws Error where the file system fails for a reason that is not the key's. */
+  /** @throws Error if the file system fails for a reason that is not the key. */
   async write(key: Bytes, value: Bytes): Promise<Refusal> {
     const path = key.subarray(this.#prefixLength);
     const refusal = refusalOf(path);
@@ -64,7 +65,7 @@ export class TreeWriter implements RowSink {
   }
 }
 
-/** Why this key, less its prefix, is no path of a file below a directory; null: it is one. */
+/** Why a key without its prefix is not the path of a file below a directory; null: it is. */
 export function refusalOf(path: Bytes): Refusal {
   if (path.length === 0) return 'the key is the prefix itself';
   if (path[0] === SLASH) return 'absolute path';
@@ -101,7 +102,10 @@ async function writeFile(path: Buffer, value: Bytes): Promise<void> {
   }
 }
 
-/** What is wrong with this path only; anything else (no space, no rights) would fail for the next one too. */
+/**
+ * The reason if only this path is wrong. Throws other errors (no space, no permission), because they would also meet the next
+ * key.
+ */
 function refusalOfFileSystem(error: unknown): Refusal {
   switch (codeOf(error)) {
     case 'EISDIR':

@@ -7,7 +7,7 @@ import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, type Column, node, number, type Row, text } from '../answer.ts';
 import { UsageError } from '../failures.ts';
 import type { Call, Verb } from '../session.ts';
-import { ask, askOfRanges, nameOf } from './verb.ts';
+import { ask, askWithFreshRanges, nameOf } from './verb.ts';
 
 const COLUMNS: readonly Column[] = ['range', 'node', 'seq', 'rows', 'checksum', 'verdict'].map((name) => ({
   name,
@@ -17,15 +17,17 @@ const check: Verb = {
   name: 'check',
   summary: 'compares the replicas of each range: rows and checksums at one seq',
   details: [
-    'With RANGE (a number, as `ranges` shows it): of that one. Reads every row of every replica, at a pace while the cluster',
-    'is busy. A replica that a majority has outvoted is `damaged`: its node sets its data aside and is rebuilt. Ends with 1',
-    'if any replicas differ.',
+    'With RANGE (a number, as `ranges` shows it), it checks only that range. It reads every row of every replica, and slows down',
+    'while the cluster is busy. A replica that differs from a majority is `damaged`: its node sets its data aside and is rebuilt.',
+    'Ends with 1 if any replicas differ.',
   ].join('\n'),
   parameters: [{ name: 'RANGE', kind: 'text', optional: true }],
   options: [],
   async run(call): Promise<Answer> {
     const wanted = rangeOf(call.args.textOrNone('RANGE'));
-    const known = await askOfRanges(call, (client) => client.ranges().map(({ descriptor }) => descriptor.id));
+    const known = await askWithFreshRanges(call, (client) =>
+      client.ranges().map(({ descriptor }) => descriptor.id),
+    );
     if (wanted !== null && !known.includes(wanted)) throw new UsageError(`there is no range ${wanted}`);
     const client = await ask(call, async (connected) => connected);
     const found = { differs: false };
@@ -45,7 +47,7 @@ function rangeOf(given: string | undefined): RangeId | null {
   return Number(given);
 }
 
-/** One range after the other, so that the rows of each come as soon as they are known. */
+/** Checks one range after the other, so that the rows of each are shown as soon as it is checked. */
 async function* checkAll(
   call: Call,
   client: Client,

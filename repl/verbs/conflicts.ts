@@ -1,4 +1,5 @@
-// What replicas report that the rules exclude: a disk or ZooKeeper went back to an older state. Only the nodes know.
+// Conflicts that replicas report: states that the rules exclude, because a disk or ZooKeeper went back to an older state. Only
+// the nodes know of them, so the nodes are asked.
 
 import type { Client } from '../../client/api.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
@@ -6,13 +7,13 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import { listOf } from './verb.ts';
 
-/** By range: what is wrong, and on which nodes, in words. */
+/** For each range: what is wrong, and on which nodes, in words. */
 export type Conflicts = ReadonlyMap<RangeId, string>;
 
-/** Short, since who asks for ranges must not wait for a node that hangs. `status` says which nodes do not answer. */
+/** How long a node may take to answer. It is short, so that nobody waits long for a node that hangs; `status` shows such nodes. */
 const ANSWER_MS = 1_000;
 
-/** Of the live nodes that answer in time. */
+/** The conflicts on the live nodes that answer in time. */
 export async function reportedConflicts(client: Client): Promise<Conflicts> {
   const views = client.nodes();
   const live = views.filter((view) => view.live !== null).map(({ id }) => id);

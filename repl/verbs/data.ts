@@ -1,4 +1,4 @@
-// The verbs on one key: put, get, del, cas.
+// The verbs for one key: put, get, del, cas.
 
 import type { Client, Provenance, WriteOptions } from '../../client/api.ts';
 import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
@@ -6,7 +6,7 @@ import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, bytes, type Column, flag, node, number, type Row } from '../answer.ts';
 import type { Arguments, Option, Parameter } from '../arguments.ts';
 import type { Call, Verb } from '../session.ts';
-import { ask, askToWrite, nameOf, READ_OPTION, readOptions, tell, tellStaleness } from './verb.ts';
+import { ask, askToWrite, nameOf, READ_OPTION, readOptions, remarkDetail, remarkStaleness } from './verb.ts';
 
 const KEY: Parameter = { name: 'KEY', kind: 'key' };
 const VALUE: Parameter = { name: 'VALUE', kind: 'bytes' };
@@ -14,7 +14,7 @@ const VALUE: Parameter = { name: 'VALUE', kind: 'bytes' };
 const IF_REVISION: Option = {
   name: 'if-revision',
   value: { name: 'N', kind: 'integer' },
-  help: 'only if this is the revision of the key now; 0: only if the key is absent',
+  help: 'only if the key has this revision; 0: only if the key is absent',
 };
 
 const PROVENANCE: readonly Column[] = [{ name: 'range' }, { name: 'epoch' }, { name: 'node' }];
@@ -35,7 +35,7 @@ function condition(args: Arguments): WriteOptions {
 async function write(call: Call, key: Bytes, value: Bytes, options: WriteOptions): Promise<Answer> {
   return askToWrite(call, async (client) => {
     const written = await client.put(key, value, options);
-    tell(call, describeProvenance(client, written));
+    remarkDetail(call, describeProvenance(client, written));
     return {
       kind: 'record',
       columns: [{ name: 'revision' }, ...PROVENANCE],
@@ -55,9 +55,9 @@ const put: Verb = {
 
 const cas: Verb = {
   name: 'cas',
-  summary: 'compare and set: write if this is its revision now',
+  summary: 'compare and set: write a value if the key has this revision',
   details:
-    'Revision 0: only if the key is absent. Ends with CONFLICT (exit code 4) and the revision now, where it is another.',
+    'REVISION 0: only if the key is absent. If the key has another revision, it ends with CONFLICT (exit code 4) and that revision.',
   parameters: [KEY, { name: 'REVISION', kind: 'integer' }, VALUE],
   options: [],
   run: (call) =>
@@ -78,7 +78,7 @@ const GET_COLUMNS: readonly Column[] = [
 const get: Verb = {
   name: 'get',
   summary: 'read a value',
-  details: 'Ends with exit code 3 where the key is absent. With --output json the revision is shown too.',
+  details: 'Ends with exit code 3 if the key is absent. With --output json it also shows the revision.',
   parameters: [KEY],
   options: [READ_OPTION],
   async run(call): Promise<Answer> {
@@ -89,8 +89,8 @@ const get: Verb = {
         call.session.screen.say(`not found: ${formatBytes(key)}`);
         return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
       }
-      tell(call, `revision ${found.revision}, ${describeProvenance(client, found)}`);
-      tellStaleness(call, found);
+      remarkDetail(call, `revision ${found.revision}, ${describeProvenance(client, found)}`);
+      remarkStaleness(call, found);
       const row = [
         bytes(key),
         bytes(found.value),
@@ -107,13 +107,13 @@ const get: Verb = {
 const del: Verb = {
   name: 'del',
   aliases: ['delete'],
-  summary: 'delete a key; it is no error where it is absent',
+  summary: 'delete a key; it is not an error if the key is absent',
   parameters: [KEY],
   options: [IF_REVISION],
   async run(call): Promise<Answer> {
     return askToWrite(call, async (client) => {
       const deleted = await client.delete(call.args.bytes('KEY'), condition(call.args));
-      tell(call, describeProvenance(client, deleted));
+      remarkDetail(call, describeProvenance(client, deleted));
       return {
         kind: 'record',
         columns: [{ name: 'existed' }, { name: 'revision' }, ...PROVENANCE],

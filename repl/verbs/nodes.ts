@@ -1,4 +1,4 @@
-// The verbs that show the nodes, and the one that removes a node's record: nodes, status, forget.
+// The verbs about nodes: `nodes` and `status` show them, `forget` removes the record of one.
 
 import type { Client, NodeView } from '../../client/api.ts';
 import { formatDuration } from '../../common/base/duration.ts';
@@ -18,15 +18,15 @@ import {
 } from '../answer.ts';
 import { describeError } from '../failures.ts';
 import type { Call, Verb } from '../session.ts';
-import { ask, askOfLeader, askOfRanges, factsOf, listOf, nameOf, nodeNamed } from './verb.ts';
+import { ask, askLeader, askWithFreshRanges, factsOf, listOf, nameOf, nodeNamed } from './verb.ts';
 
 const nodesVerb: Verb = {
   name: 'nodes',
-  summary: 'the nodes: live or not, where, what they own',
+  summary: 'the nodes: whether they are live, their addresses, what they own',
   parameters: [],
   options: [],
   run: (call) =>
-    askOfRanges(call, (client): Answer => {
+    askWithFreshRanges(call, (client): Answer => {
       const now = call.session.env.wallNow();
       const rows = viewsByName(client).map((view) => nodeRow(view, client, now));
       return { kind: 'rows', columns: NODE_COLUMNS, rows: each(rows), headings: true };
@@ -66,8 +66,8 @@ function nodeRow(view: NodeView, client: Client, now: number): Row {
 
 const status: Verb = {
   name: 'status',
-  summary: 'what each node tells of itself',
-  details: 'With NODE (a name or an id, as `nodes` shows it): its replicas.',
+  summary: 'the status of each node, as the node reports it',
+  details: 'With NODE (a name or an id, as `nodes` shows it), it shows the replicas of that node.',
   parameters: [{ name: 'NODE', kind: 'text', optional: true }],
   options: [],
   async run(call): Promise<Answer> {
@@ -105,33 +105,33 @@ async function clusterStatus(call: Call, client: Client): Promise<Answer> {
   return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(await Promise.all(rows)), headings: true };
 }
 
-function statusRow(name: Row[number], told: NodeStatus, call: Call, views: readonly NodeView[]): Row {
-  const count = (is: (replica: ReplicaStatus) => boolean) => number(told.replicas.filter(is).length);
-  const others = listOf(told.unreachable ?? [], views);
+function statusRow(name: Row[number], report: NodeStatus, call: Call, views: readonly NodeView[]): Row {
+  const count = (is: (replica: ReplicaStatus) => boolean) => number(report.replicas.filter(is).length);
+  const others = listOf(report.unreachable ?? [], views);
   const problems = [
-    ...conflictsOf(told),
-    ...(told.orphans.length === 0 ? [] : [`orphans: ${told.orphans.join(' ')}`]),
+    ...conflictsOf(report),
+    ...(report.orphans.length === 0 ? [] : [`orphans: ${report.orphans.join(' ')}`]),
     ...(others === '' ? [] : [`no connection with ${others}`]),
-    ...(told.unfit ? [told.unfit] : []),
+    ...(report.unfit ? [report.unfit] : []),
   ];
   return [
     name,
-    text(told.version),
-    number(Math.max(0, Math.round((call.session.env.wallNow() - told.startedAt) / 1_000))),
-    number(Math.round(told.leaseMs)),
+    text(report.version),
+    number(Math.max(0, Math.round((call.session.env.wallNow() - report.startedAt) / 1_000))),
+    number(Math.round(report.leaseMs)),
     count(({ role }) => role === 'owner' || role === 'starting'),
-    number(told.replicas.length),
+    number(report.replicas.length),
     count(({ readOnlySince }) => readOnlySince !== null),
-    number(told.logBytes),
-    number(told.memoryBytes),
+    number(report.logBytes),
+    number(report.memoryBytes),
     text(problems.length === 0 ? null : problems.join('; ')),
   ];
 }
 
-/** One of them, and how many more: where ZooKeeper was restored a node may have one for each range. */
+/** One conflict of a node, and how many more there are: after ZooKeeper was restored, a node may have one for each range. */
 function conflictsOf({ replicas }: NodeStatus): readonly string[] {
   const found = replicas.filter(({ conflict }) => conflict !== null);
-  // One that a command mends, if there is any.
+  // Preferably one that `raise-epochs` can end.
   const first = found.find(({ epochSeen, descriptorEpoch }) => epochSeen > (descriptorEpoch ?? epochSeen));
   const shown = first ?? found[0];
   if (shown === undefined) return [];
@@ -156,8 +156,8 @@ const REPLICA_COLUMNS: readonly Column[] = [
 async function replicaStatus(call: Call, client: Client, wanted: string): Promise<Answer> {
   const views = client.nodes();
   const view = nodeNamed(wanted, views);
-  const told = await ask(call, () => client.nodeStatus(view.id));
-  const rows = told.replicas.map((replica) => replicaRow(replica, (id) => nameOf(id, views)));
+  const report = await ask(call, () => client.nodeStatus(view.id));
+  const rows = report.replicas.map((replica) => replicaRow(replica, (id) => nameOf(id, views)));
   return { kind: 'rows', columns: REPLICA_COLUMNS, rows: each(rows), headings: true };
 }
 
@@ -185,11 +185,11 @@ const forget: Verb = {
   name: 'forget',
   summary: 'remove the record of a node that is gone for good',
   details:
-    'NODE is a name, or an id as `nodes` shows it. A node that is live, or still holds a replica of a range, is not forgotten.',
+    'NODE is a name or an id, as `nodes` shows it. The request is refused if the node is live or still holds a replica of a range.',
   parameters: [{ name: 'NODE', kind: 'text' }],
   options: [],
   run: (call) =>
-    askOfLeader(call, async (client): Promise<Answer> => {
+    askLeader(call, async (client): Promise<Answer> => {
       const views = client.nodes();
       const { id } = nodeNamed(call.args.text('NODE'), views);
       const outcome = await client.forgetNode(id);

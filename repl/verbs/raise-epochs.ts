@@ -5,7 +5,7 @@ import type { RaisedEpochs, RaisedRange } from '../../common/model/raise-epochs.
 import { EXIT, type ExitCode } from '../../common/process/exit.ts';
 import { type Answer, type Column, each, node, none, number, type Row, text } from '../answer.ts';
 import type { Call, Verb } from '../session.ts';
-import { askOfLeader, nameOf } from './verb.ts';
+import { askLeader, nameOf } from './verb.ts';
 
 const COLUMNS: readonly Column[] = [
   'range',
@@ -38,11 +38,11 @@ const raiseEpochs: Verb = {
   ],
   async run(call): Promise<Answer> {
     const settings = { force: call.args.has('force'), dryRun: call.args.has('dry-run') };
-    const { result, views } = await askOfLeader(call, async (client: Client) => ({
+    const { result, views } = await askLeader(call, async (client: Client) => ({
       result: await client.raiseEpochs(settings),
       views: client.nodes(),
     }));
-    tellSilent(call, result, views, settings.force);
+    remarkMissingReports(call, result, views, settings.force);
     if (result.ranges.length === 0) call.remark('no range is in conflict: there is nothing to raise');
     return {
       kind: 'rows',
@@ -66,8 +66,13 @@ function rowOf(raised: RaisedRange, views: readonly NodeView[]): Row {
   ];
 }
 
-/** What is missing, and what it means to do without. */
-function tellSilent(call: Call, result: RaisedEpochs, views: readonly NodeView[], force: boolean): void {
+/** Names the nodes that have not reported, and says what it means to go on without them. */
+function remarkMissingReports(
+  call: Call,
+  result: RaisedEpochs,
+  views: readonly NodeView[],
+  force: boolean,
+): void {
   const { silent, ranges } = result;
   for (const { node: id, reason } of silent)
     call.remark(`${nameOf(id, views).name} (${id}) has not reported: ${reason}`);

@@ -1,4 +1,4 @@
-// The verbs that show the ranges: ranges, where, namespaces.
+// The verbs that show ranges and namespaces: ranges, where, namespaces.
 
 import type { NodeView } from '../../client/api.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
@@ -20,7 +20,7 @@ import {
 } from '../answer.ts';
 import type { Verb } from '../session.ts';
 import { type Conflicts, reportedConflicts } from './conflicts.ts';
-import { ask, askOfRanges, listOf, nameOf, namesOf } from './verb.ts';
+import { ask, askWithFreshRanges, listOf, nameOf, namesOf } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },
@@ -50,19 +50,19 @@ function rangeRow(descriptor: Descriptor, views: readonly NodeView[], conflicts:
   ];
 }
 
-/** Which replicas are out of reach or in conflict and why, in words; null: none is. */
+/** Which replicas are unreachable or in conflict, and why, in words; null: none. */
 function problemsOf(descriptor: Descriptor, views: readonly NodeView[], conflicts: Conflicts): string | null {
   const conflict = conflicts.get(descriptor.id);
-  const outOfReach = replicaIds(descriptor).flatMap((id) => {
+  const unreachable = replicaIds(descriptor).flatMap((id) => {
     const view = views.find((one) => one.id === id);
     const { name } = nameOf(id, views);
     if (view === undefined || view.live === null) return [`${name} is gone`];
     const others = view.record?.noted?.unreachable?.by ?? [];
-    const met = others.filter((other) => incOf(descriptor, other) !== undefined);
-    if (met.length === 0) return [];
-    return [`${name} has no connection with ${listOf(met, views)}`];
+    const replicas = others.filter((other) => incOf(descriptor, other) !== undefined);
+    if (replicas.length === 0) return [];
+    return [`${name} has no connection with ${listOf(replicas, views)}`];
   });
-  const problems = conflict === undefined ? outOfReach : [conflict, ...outOfReach];
+  const problems = conflict === undefined ? unreachable : [conflict, ...unreachable];
   return problems.length === 0 ? null : problems.join('; ');
 }
 
@@ -70,7 +70,7 @@ function replicaIds({ replicas }: Descriptor): readonly NodeId[] {
   return replicas.map((replica) => replica.node);
 }
 
-/** Ownership ends with the session (R1): a node that has come back with a new one does not own the range. */
+/** Ownership ends with the session (R1): a node that is back in a new session does not own the range. */
 function ownerIsLive({ owner }: Descriptor, views: readonly NodeView[]): boolean {
   return views.some((view) => view.id === owner.node && view.live?.session === owner.session);
 }
@@ -81,7 +81,7 @@ const ranges: Verb = {
   parameters: [],
   options: [],
   run: (call) =>
-    askOfRanges(call, async (client): Promise<Answer> => {
+    askWithFreshRanges(call, async (client): Promise<Answer> => {
       const conflicts = await reportedConflicts(client);
       const views = client.nodes();
       const rows = client.ranges().map(({ descriptor }) => rangeRow(descriptor, views, conflicts));
@@ -91,17 +91,17 @@ const ranges: Verb = {
 
 const where: Verb = {
   name: 'where',
-  summary: 'the range of a key, its owner, its replicas',
+  summary: 'the range of a key, its owner and its replicas',
   parameters: [{ name: 'KEY', kind: 'key' }],
   options: [],
   run: (call) =>
-    askOfRanges(call, async (client): Promise<Answer> => {
+    askWithFreshRanges(call, async (client): Promise<Answer> => {
       const key = call.args.bytes('KEY');
       const conflicts = await reportedConflicts(client);
       const views = client.nodes();
       const descriptor = client.locate(key)?.descriptor;
       if (descriptor === undefined)
-        throw new RangekeeperError('NO_OWNER', `no range is known that holds ${formatBytes(key)}`);
+        throw new RangekeeperError('NO_OWNER', `no known range holds ${formatBytes(key)}`);
       const address = views.find((view) => view.id === descriptor.owner.node)?.live?.address ?? null;
       return {
         kind: 'record',

@@ -1,4 +1,4 @@
-// The verbs on many keys: scan, count.
+// The verbs for many keys: scan, count.
 
 import type { Client, ScanOptions } from '../../client/api.ts';
 import { type Answer, bytes, type Column, flag, number, type Row } from '../answer.ts';
@@ -12,8 +12,8 @@ import {
   Oldest,
   READ_OPTION,
   readOptions,
-  tell,
-  tellStaleness,
+  remarkDetail,
+  remarkStaleness,
 } from './verb.ts';
 
 const KEY_COLUMN: Column = { name: 'key', bytes: true };
@@ -30,12 +30,12 @@ const scan: Verb = {
   name: 'scan',
   summary: 'list keys and values in order of the keys',
   details:
-    'Rows come as they are read: each page of them is one moment of its range, the whole is not. --keys alone gives\n' +
-    'one key a line, without headings.',
+    'Rows are shown as they are read. A page of rows is a snapshot of its range; the scan as a whole is not. With --keys the\n' +
+    'output is one key for each line, without headings.',
   parameters: [],
   options: [
     ...BOUND_OPTIONS,
-    { name: 'limit', value: { name: 'N', kind: 'integer' }, help: 'at most so many' },
+    { name: 'limit', value: { name: 'N', kind: 'integer' }, help: 'show at most N rows' },
     { name: 'reverse', help: 'from the last key to the first' },
     { name: 'keys', help: 'keys only' },
     READ_OPTION,
@@ -81,8 +81,8 @@ async function* scanRows(call: Call, client: Client, options: ScanOptions): Asyn
     const freshness = [flag(row.stale), number(row.staleMs)];
     yield options.keysOnly === true ? [key, ...freshness] : [key, revision, value, ...freshness];
   }
-  tell(call, rows === 1 ? '1 row' : `${rows} rows`);
-  tellStaleness(call, oldest.freshness);
+  remarkDetail(call, rows === 1 ? '1 row' : `${rows} rows`);
+  remarkStaleness(call, oldest.freshness);
 }
 
 const count: Verb = {

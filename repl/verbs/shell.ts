@@ -1,4 +1,4 @@
-// The verbs that need no cluster: help, exit. And what the words of the language are, for `help`.
+// The verbs that need no cluster: help, exit. `help` also explains the words of the language.
 
 import type { Answer } from '../answer.ts';
 import { optionSynopsis, synopsis } from '../arguments.ts';
@@ -20,11 +20,11 @@ const exit: Verb = {
   run: async () => ({ kind: 'leave' }),
 };
 
-/** The table of all verbs: those given, help and exit. */
+/** All verbs: the given ones, help and exit. */
 export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
   const help: Verb = {
     name: 'help',
-    summary: 'this list, or all about one command',
+    summary: 'this list, or the details of one command',
     parameters: [{ name: 'COMMAND', kind: 'command', optional: true }],
     options: [],
     async run({ args }): Promise<Answer> {

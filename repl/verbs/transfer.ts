@@ -1,4 +1,4 @@
-// The verbs that move many rows: import, export. Here is only which source or sink is meant; the work is in transfer/.
+// The verbs that move many rows: import, export. This file only chooses the source or the sink; the work is done in transfer/.
 
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
@@ -18,53 +18,53 @@ import { FileSink, type RowSink, ScreenSink, type TextForm } from '../transfer/s
 import { Tally } from '../transfer/tally.ts';
 import { readTree } from '../transfer/tree-reader.ts';
 import { TreeWriter } from '../transfer/tree-writer.ts';
-import { ask, Oldest, PREFIX_OPTION, READ_OPTION, readOptions, tellStaleness } from './verb.ts';
+import { ask, Oldest, PREFIX_OPTION, READ_OPTION, readOptions, remarkStaleness } from './verb.ts';
 
 const FORMATS = ['ndjson', 'csv'] as const;
 type FileFormat = (typeof FORMATS)[number];
 
-const PATIENCE_SECONDS = 120;
+const RETRY_SECONDS_MAX = 120;
 
 const TREE_OPTION: Option = {
   name: 'tree',
   value: { name: 'DIR', kind: 'text' },
-  help: 'a directory: the path below it is the key, the bytes of the file are the value',
+  help: 'a directory: the path of a file below it is the key, the bytes of the file are the value',
 };
 const FORMAT_OPTION: Option = {
   name: 'format',
   value: { name: 'FORMAT', kind: 'text', choices: FORMATS },
-  help: 'of the file; by default csv where its name ends so, else ndjson',
+  help: 'the format of the file; default: csv if its name ends with .csv, else ndjson',
 };
-const PATIENCE_OPTION: Option = {
+const RETRY_OPTION: Option = {
   name: 'patience',
   value: { name: 'SECONDS', kind: 'integer' },
-  help: `how long a range may be without an owner before this gives up; default ${PATIENCE_SECONDS}`,
+  help: `how long a range may be without an owner before this gives up; default ${RETRY_SECONDS_MAX}`,
 };
 const FILE = { name: 'FILE', kind: 'text', optional: true } as const;
 
-const FORMS = `NDJSON: a line is {"key": "…", "value": "…"}; bytes that are not UTF-8 are "key64", "value64" in base64.
-CSV: headings key,value and, likewise, key64,value64.`;
+const FORMS = `NDJSON: a line is {"key": "…", "value": "…"}; bytes that are not UTF-8 are in base64, in "key64" and "value64".
+CSV: the headings are key,value, and key64,value64 for base64.`;
 
 const importVerb: Verb = {
   name: 'import',
   summary: 'write the rows of a file, or a tree of files',
   details: `FILE may be - for standard input. ${FORMS}
-It goes on through the death of an owner, and may be run again. Exit code 0: all was imported. What is refused is
-told, counted, and makes it 1; symbolic links in a tree are left out and counted. Of a file in a tree only the bytes are
-kept, not its mode, owner or times; files that may be executed are counted as skipped permissions.`,
+The import goes on if an owner dies, and may be run again. Exit code 0: all rows were imported. Rows that are refused are
+shown and counted, and the exit code is then 1. Symbolic links in a tree are skipped and counted. Only the bytes of a file
+in a tree are kept, not its mode, owner or times; executable files are counted as skipped permissions.`,
   parameters: [FILE],
   options: [
     TREE_OPTION,
-    { ...PREFIX_OPTION, help: 'with --tree: put in front of each key' },
+    { ...PREFIX_OPTION, help: 'with --tree: text before each key' },
     FORMAT_OPTION,
-    PATIENCE_OPTION,
+    RETRY_OPTION,
   ],
   async run(call): Promise<Answer> {
     const { session, signal, args } = call;
     const items = readSource(session, args);
     const client = await ask(call, async (connected) => connected);
     const tally = new Tally(session.env, session.screen, 'imported');
-    const importer = new Importer(client, { env: session.env, signal, patienceMs: patienceMs(args) }, tally);
+    const importer = new Importer(client, { env: session.env, signal, retryMsMax: retryMsMax(args) }, tally);
     await tally.during(() => importer.run(items));
     return tally.answer();
   },
@@ -80,24 +80,25 @@ function readSource(session: Session, args: Arguments): AsyncIterable<Item> {
 }
 
 function standardInput(session: Session): Readable {
-  if (session.input === null) throw new UsageError('import -: the commands themselves come from there');
+  if (session.input === null)
+    throw new UsageError('import -: standard input is already the source of the commands');
   return session.input;
 }
 
 const exportVerb: Verb = {
   name: 'export',
   summary: 'read all rows into a file, or a tree of files',
-  details: `Without FILE, or with -, to standard output. ${FORMS}
-Each page of rows is one moment of its range, the whole is not. With --tree a key that is no path of a file below
-DIR (absolute, .., empty parts) is refused, counted, and makes the exit code 1. Files get the usual mode (0666 less the umask): modes are not kept.
-FILE appears when it is whole.`,
+  details: `Without FILE, or with -, it writes to standard output. ${FORMS}
+A page of rows is a snapshot of its range; the export as a whole is not. With --tree, a key that is not the path of a file
+below DIR (absolute, .., empty parts) is refused and counted, and the exit code is then 1. Modes of files are not kept: files
+get the usual mode (0666 less the umask). FILE appears once it is complete.`,
   parameters: [FILE],
   options: [
     TREE_OPTION,
-    { ...PREFIX_OPTION, help: 'keys that begin so; with --tree it is left out of the paths' },
+    { ...PREFIX_OPTION, help: 'only keys with this prefix; with --tree it is left out of the paths' },
     FORMAT_OPTION,
     READ_OPTION,
-    PATIENCE_OPTION,
+    RETRY_OPTION,
   ],
   async run(call): Promise<Answer> {
     const { session, args } = call;
@@ -109,12 +110,12 @@ FILE appears when it is whole.`,
       signal: call.signal,
       prefix: args.bytesOrNone('prefix') ?? emptyBytes,
       read: readOptions(args),
-      patienceMs: patienceMs(args),
+      retryMsMax: retryMsMax(args),
     };
     const sink = await openSink(session, target, options.prefix.length);
     await tally.during(() => exportTo(sink, client, options, call, tally));
-    // On stdout are the rows; the counts have been said by the last line of progress.
-    return target.kind === 'file' && target.file === '-' ? { kind: 'silent' } : tally.answer();
+    // Stdout holds the rows. The last line of progress has shown the counts.
+    return target.kind === 'file' && target.file === '-' ? { kind: 'written' } : tally.answer();
   },
 };
 
@@ -138,7 +139,7 @@ async function exportTo(
     await sink.abandon();
     throw error;
   }
-  tellStaleness(call, oldest.freshness);
+  remarkStaleness(call, oldest.freshness);
 }
 
 function openSink(session: Session, target: Target, prefixLength: number): Promise<RowSink> {
@@ -167,8 +168,8 @@ function targetOf(args: Arguments): Target {
   return { kind: 'file', file, format: format ?? (file.endsWith('.csv') ? 'csv' : 'ndjson') };
 }
 
-function patienceMs(args: Arguments): number {
-  return (args.integerOrNone('patience') ?? PATIENCE_SECONDS) * 1_000;
+function retryMsMax(args: Arguments): number {
+  return (args.integerOrNone('patience') ?? RETRY_SECONDS_MAX) * 1_000;
 }
 
 export const TRANSFER_VERBS: readonly Verb[] = [importVerb, exportVerb];

@@ -1,5 +1,5 @@
-// What verbs share: asking the cluster so that Ctrl-C is heard, read modes, and how an answer that
-// may be old says so.
+// What verbs share: requests to the cluster that Ctrl-C interrupts, options for reads, names of nodes, and remarks about stale
+// answers.
 
 import type { Client, Freshness, NodeView, ReadOptions, ScanOptions } from '../../client/api.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
@@ -16,41 +16,44 @@ import type { Call } from '../session.ts';
 export const READ_OPTION: Option = {
   name: 'read',
   value: { name: 'MODE', kind: 'text', choices: READ_MODES },
-  help: 'who may answer: the owner only (default), a replica where the owner is silent, or the nearest replica',
+  help: 'who may answer: only the owner (default), a replica if the owner does not answer, or the nearest replica',
 };
 
 export const PREFIX_OPTION: Option = {
   name: 'prefix',
   value: { name: 'P', kind: 'key' },
-  help: 'keys that begin so',
+  help: 'only keys with this prefix',
 };
 
 export const BOUND_OPTIONS: readonly Option[] = [
   PREFIX_OPTION,
-  { name: 'start', value: { name: 'KEY', kind: 'key' }, help: 'from this key on' },
-  { name: 'end', value: { name: 'KEY', kind: 'key' }, help: 'up to this key, without it' },
+  { name: 'start', value: { name: 'KEY', kind: 'key' }, help: 'from this key on, inclusive' },
+  { name: 'end', value: { name: 'KEY', kind: 'key' }, help: 'up to this key, exclusive' },
 ];
 
-/** Asks the cluster; Ctrl-C ends the waiting. */
+/** Sends a request to the cluster. Ctrl-C ends the wait. */
 export async function ask<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
   const client = await interruptible(call.signal, call.session.client());
   return interruptible(call.signal, question(client));
 }
 
-/** As {@link ask}, for a write: to stop waiting is not to undo it. */
+/** As {@link ask}, for a write, which may still be applied after Ctrl-C. */
 export async function askToWrite<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
   const client = await interruptible(call.signal, call.session.client());
   return interruptible(call.signal, question(client), 'interrupted: the write may still be applied');
 }
 
-/** As {@link ask}, for what the leading coordinator is asked to do: to stop waiting is not to call it off. */
-export async function askOfLeader<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
+/** As {@link ask}, for a request to the leader, which may still be executed after Ctrl-C. */
+export async function askLeader<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
   const client = await interruptible(call.signal, call.session.client());
-  return interruptible(call.signal, question(client), 'interrupted: what was asked for may still be done');
+  return interruptible(call.signal, question(client), 'interrupted: the request may still be executed');
 }
 
-/** As {@link ask}, with the ranges read anew; as last known, and saying so, where ZooKeeper is away. */
-export async function askOfRanges<T>(call: Call, question: (client: Client) => T | Promise<T>): Promise<T> {
+/** As {@link ask}, after reading the ranges again. If ZooKeeper does not answer, remarks that they are as last known. */
+export async function askWithFreshRanges<T>(
+  call: Call,
+  question: (client: Client) => T | Promise<T>,
+): Promise<T> {
   return ask(call, async (client) => {
     try {
       await client.refresh();
@@ -77,17 +80,15 @@ export function boundOptions(args: Arguments): Pick<ScanOptions, 'prefix' | 'sta
 }
 
 export function describeStaleness(staleMs: number | null): string {
-  return staleMs === null
-    ? 'stale, by how much is not known'
-    : `stale, at most ${Math.ceil(staleMs)} ms behind`;
+  return staleMs === null ? 'stale, age not known' : `stale, at most ${Math.ceil(staleMs)} ms behind`;
 }
 
-/** Says on stderr that the answer may be old, where the answer itself does not (a table). */
-export function tellStaleness(call: Call, { stale, staleMs }: Freshness): void {
+/** Remarks that the answer may be out of date, if the output format does not show it (a table). */
+export function remarkStaleness(call: Call, { stale, staleMs }: Freshness): void {
   if (stale && call.session.format === 'table') call.remark(describeStaleness(staleMs));
 }
 
-/** How old the oldest of many rows may be. */
+/** The greatest age of many rows. */
 export class Oldest {
   #stale = false;
   #staleMs: number | null = 0;
@@ -102,17 +103,17 @@ export class Oldest {
   }
 }
 
-/** A remark beside the answer, for a person at the prompt only. */
-export function tell(call: Call, remark: string): void {
+/** Remarks a detail besides the answer, only for a person at the prompt. */
+export function remarkDetail(call: Call, remark: string): void {
   if (call.session.interactive && call.session.format === 'table') call.remark(remark);
 }
 
-/** In the order of their names, which is the same in every line. */
+/** In order of names, so that every line has the same order. */
 export function namesOf(ids: readonly NodeId[], views: readonly NodeView[]): readonly NodeName[] {
   return ids.map((id) => nameOf(id, views)).sort((a, b) => a.name.localeCompare(b.name));
 }
 
-/** The names of {@link namesOf}, for a sentence. */
+/** The names of nodes as a list in a sentence. */
 export function listOf(ids: readonly NodeId[], views: readonly NodeView[]): string {
   return namesOf(ids, views)
     .map(({ name }) => name)
@@ -123,7 +124,7 @@ export function nameOf(id: NodeId, views: readonly NodeView[]): NodeName {
   return { id, name: views.find((view) => view.id === id)?.record?.name ?? id };
 }
 
-/** The node that a NODE argument means: an id, or a name that only one node has. Throws UsageError. */
+/** The node of a NODE argument, which is an id, or a name that only one node has. @throws UsageError */
 export function nodeNamed(wanted: string, views: readonly NodeView[]): NodeView {
   const byId = views.find(({ id }) => id === wanted);
   if (byId !== undefined) return byId;

@@ -1,4 +1,4 @@
-// Every verb over a client in memory: what goes to stdout in each format, what to stderr, and the exit code.
+// Every verb over a client in memory: what it writes to stdout in each format, what to stderr, and the exit code.
 
 import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
@@ -176,7 +176,7 @@ test(answers, { run: 'put a "1', code: 64, err: /a " is not closed/ });
 test(answers, { run: 'import', code: 64, err: /give FILE, - or --tree DIR/ });
 test(answers, { run: 'exit; put a 9', out: '' });
 
-test('status shows what a node tells, and its replicas one by one', async (t) => {
+test('status shows what a node reports, and its replicas one by one', async (t) => {
   const client = cluster();
   client.statuses.set('n-a', statusWith(REPLICA));
   const all = await runTexts(client, ['status'], { output: 'csv' });
@@ -189,7 +189,7 @@ test('status shows what a node tells, and its replicas one by one', async (t) =>
   t.is(one.out.split('\r\n')[1], '4,owner,7,12,12,11,11,1970-01-01T00:00:00.000Z,,kv-2 probe lag 9,');
 });
 
-/** Three that are called kv-1: one serves, one is out of reach, one is gone; and what the leader has noted of them. */
+/** Three nodes with the name kv-1: one serves, one is unreachable, one is gone; with the leader's notes about them. */
 function confusing(): MemoryClient {
   const client = cluster();
   const record = { zone: 'z', capacity: 1, mode: 'active', name: 'kv-1' } as const;
@@ -210,7 +210,7 @@ function confusing(): MemoryClient {
   return client;
 }
 
-test('nodes tells apart what is called the same, and says what is wrong with each', async (t) => {
+test('nodes helps to distinguish nodes of the same name, and says what is wrong with each', async (t) => {
   const { out } = await runTexts(confusing(), ['nodes'], { output: 'json' });
   const rows: { id: string; remark: string; downSince: string | null }[] = JSON.parse(out);
   t.deepEqual(
@@ -225,7 +225,7 @@ test('nodes tells apart what is called the same, and says what is wrong with eac
   t.is(typeof d?.downSince, 'string');
 });
 
-test('a name of several nodes is refused with their ids; an id is not', async (t) => {
+test('a name that several nodes have is refused with their ids; an id is accepted', async (t) => {
   const refused = await runTexts(confusing(), ['forget kv-1']);
   t.is(refused.code, 64);
   t.regex(refused.err, /several nodes are called kv-1.*: n-a \(live\), n-c \(live\), n-d \(gone\)/);
@@ -251,7 +251,7 @@ test('ranges names the replicas of a range that cannot reach each other', async 
   t.is(JSON.parse(out).problem, 'kv-2 has no connection with kv-1');
 });
 
-test('help lists every verb and tells all about one, without a cluster', async (t) => {
+test('help lists every verb, and shows the details of one, without a cluster', async (t) => {
   const connect = async () => t.fail('help needs no cluster') as never;
   const all = await runTexts(new MemoryClient(), ['help'], { connect });
   t.regex(all.out, / {2}cas KEY REVISION VALUE +compare and set/);
@@ -289,7 +289,7 @@ test(exits, 'READ_ONLY', 5);
 test(exits, 'NOT_READY', 5);
 test(exits, 'OUTCOME_UNKNOWN', 6);
 
-test('on a terminal a long value is cut to the line, with its length; keys alone never are', async (t) => {
+test('on a terminal a long value is cut to the line, and its length is shown; with --keys nothing is cut', async (t) => {
   const client = new MemoryClient();
   await client.put('k'.repeat(50), 'é'.repeat(100));
   const scan = await runTexts(client, ['scan'], { columns: 80 });
@@ -301,7 +301,7 @@ test('on a terminal a long value is cut to the line, with its length; keys alone
   t.is(keys.out, `${'k'.repeat(50)}\n`);
 });
 
-test('ranges are read anew; where ZooKeeper is away they are shown as last known', async (t) => {
+test('ranges are read again; without ZooKeeper they are shown as last known', async (t) => {
   const client = cluster();
   client.beforeCall = ({ method }) => {
     if (method !== 'refresh') return;

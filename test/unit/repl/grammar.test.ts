@@ -1,4 +1,4 @@
-// The language: what is a word, what a command, what an argument; and what is none, each with its one clear complaint.
+// The language: words, commands and arguments, and the error message for each wrong form.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -43,18 +43,18 @@ test(reads, 'get a;# a comment\nget b', [
 test(reads, 'put #a 1#2', [['put', '#a', '1#2']]);
 test(reads, 'get größe 日本 😀', [['get', 'größe', '日本', '😀']]);
 
-test('a quote that is not closed asks for more', (t) => {
+test('an open quote needs more input', (t) => {
   t.is(readCommands('put a "1 2').open, '"');
   t.is(readCommands("put a '1; get b\n").open, "'");
   t.is(readCommands('put a "1\\"').open, '"');
 });
 
-test('commands know the line that they start on', (t) => {
+test('a command knows the line on which it starts', (t) => {
   const lines = readCommands('get a\n\nput b "1\n2"; get c\n# x\nget d').commands.map(({ line }) => line);
   t.deepEqual(lines, [1, 3, 4, 6]);
 });
 
-test('any key, shown and quoted as completion does, is read back byte for byte', (t) => {
+test('any key is read back byte for byte, if it is formatted and quoted as completion does', (t) => {
   fc.assert(
     fc.property(fc.uint8Array(), (key) => {
       const line = `get ${quoteWord(formatBytes(key))} end`;
@@ -66,7 +66,7 @@ test('any key, shown and quoted as completion does, is read back byte for byte',
   );
 });
 
-test('no text makes the reader fail or lose its way', (t) => {
+test('no text makes the reader fail or go wrong', (t) => {
   fc.assert(
     fc.property(fc.string({ unit: fc.constantFrom(...'ab \'"\\;#\nx0') }), (text) => {
       const places = readCommands(text).commands.flatMap(({ words: each }) => each);
@@ -102,7 +102,7 @@ test('arguments: positions and options in any order', (t) => {
   t.true(args.has('reverse'));
 });
 
-test('arguments: a quoted word and a word behind -- are never options', (t) => {
+test('arguments: a quoted word and a word after -- are never options', (t) => {
   t.is(toHex(bound('"--prefix"').bytes('KEY')), toHex(parseBytes('--prefix')));
   t.is(toHex(bound('-- --reverse').bytes('KEY')), toHex(parseBytes('--reverse')));
   t.is(toHex(bound('--prefix -- k').bytes('prefix')), toHex(parseBytes('--')));
@@ -114,25 +114,25 @@ test('arguments: an optional one may be missing', (t) => {
   t.is(args.integerOrNone('N'), undefined);
 });
 
-const complains = test.macro({
+const refuses = test.macro({
   exec(t, line: string, complaint: RegExp) {
     const error = t.throws(() => bound(line), { name: 'UsageError', message: complaint });
     t.regex(error?.message ?? '', /\nusage: verb KEY \[N\] \[--prefix P\] \[--read a\|b\] \[--reverse\]$/);
   },
-  title: (_, line) => `complains of ${JSON.stringify(line)}`,
+  title: (_, line) => `refuses ${JSON.stringify(line)}`,
 });
 
-test(complains, '', /KEY is missing/);
-test(complains, 'k 1 2', /too many words, the first is 2/);
-test(complains, 'k x', /N is a whole number, not x/);
-test(complains, 'k 1.5', /N is a whole number/);
-test(complains, 'k 99999999999999999999', /N is a whole number/);
-test(complains, 'k --limit 3', /there is no option --limit/);
-test(complains, 'k --prefix', /--prefix needs P/);
-test(complains, 'k --reverse=1', /--reverse takes no value/);
-test(complains, 'k --reverse --reverse', /--reverse is given twice/);
-test(complains, 'k --read c', /--read is one of a, b/);
-test(complains, 'k\\xZZ', /KEY: bad escape/);
+test(refuses, '', /KEY is missing/);
+test(refuses, 'k 1 2', /too many words, the first is 2/);
+test(refuses, 'k x', /N is a whole number, not x/);
+test(refuses, 'k 1.5', /N is a whole number/);
+test(refuses, 'k 99999999999999999999', /N is a whole number/);
+test(refuses, 'k --limit 3', /there is no option --limit/);
+test(refuses, 'k --prefix', /--prefix needs P/);
+test(refuses, 'k --reverse=1', /--reverse takes no value/);
+test(refuses, 'k --reverse --reverse', /--reverse is given twice/);
+test(refuses, 'k --read c', /--read is one of a, b/);
+test(refuses, 'k\\xZZ', /KEY: bad escape/);
 
 test('every verb has a name of its own, and only last parameters are optional', (t) => {
   const names = VERBS.flatMap((verb) => [verb.name, ...(verb.aliases ?? [])]);

@@ -1,4 +1,4 @@
-// The importer alone: bounds in flight, order of one key's rows, and what it does when puts fail.
+// The importer alone: bounds of the puts under way, the order of rows of one key, and what it does when puts fail.
 
 import test from 'ava';
 import { formatBytes, toBytes, toHex } from '../../../common/base/bytes.ts';
@@ -10,7 +10,7 @@ import { Tally } from '../../../repl/transfer/tally.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { turn } from '../../support/repl-run.ts';
 
-function importer(put: MemoryClient['put'], patienceMs = 60_000) {
+function importer(put: MemoryClient['put'], retryMsMax = 60_000) {
   const said: string[] = [];
   const screen = {
     write: async () => {},
@@ -20,7 +20,7 @@ function importer(put: MemoryClient['put'], patienceMs = 60_000) {
   };
   const tally = new Tally(realEnv, screen, 'imported');
   const stop = new AbortController();
-  const options = { env: realEnv, signal: stop.signal, patienceMs };
+  const options = { env: realEnv, signal: stop.signal, retryMsMax };
   return { tally, said, stop, importer: new Importer({ put }, options, tally) };
 }
 
@@ -54,7 +54,7 @@ for (const code of [
   });
 }
 
-test('an import gives up at once where trying again cannot help', async (t) => {
+test('an import gives up at once if a retry cannot help', async (t) => {
   let puts = 0;
   const { importer: running } = importer(async () => {
     puts += 1;
@@ -64,7 +64,7 @@ test('an import gives up at once where trying again cannot help', async (t) => {
   t.true(puts <= 256);
 });
 
-test('an import gives up when patience is at its end', async (t) => {
+test('an import gives up when the time for retries is over', async (t) => {
   const { importer: running, tally } = importer(async () => {
     throw new RangekeeperError('NO_OWNER', 'still none');
   }, 0);
@@ -73,7 +73,7 @@ test('an import gives up when patience is at its end', async (t) => {
   t.is(tally.rows, 0);
 });
 
-test('what the store refuses is counted, and the import goes on', async (t) => {
+test('a row that the store refuses is counted, and the import goes on', async (t) => {
   const client = new MemoryClient();
   client.beforeCall = ({ key }) => {
     if (formatBytes(key ?? new Uint8Array(0)) === 'k3')
@@ -85,7 +85,7 @@ test('what the store refuses is counted, and the import goes on', async (t) => {
   t.deepEqual([...tally.refused], [['not this one', 1]]);
 });
 
-test('puts in flight are bounded by number', async (t) => {
+test('puts under way are bounded by number', async (t) => {
   let [inFlight, most] = [0, 0];
   const client = new MemoryClient();
   client.beforeCall = async () => {
@@ -99,7 +99,7 @@ test('puts in flight are bounded by number', async (t) => {
   t.is(most, 256);
 });
 
-test('puts in flight are bounded by bytes', async (t) => {
+test('puts under way are bounded by bytes', async (t) => {
   let [inFlight, most] = [0, 0];
   const client = new MemoryClient();
   client.beforeCall = async () => {
@@ -116,7 +116,7 @@ test('rows of one key are written in their order, one at a time', async (t) => {
   const client = new MemoryClient();
   const values: string[] = [];
   client.beforeCall = async ({ value }) => {
-    // The earlier take longer: without order the last would be overtaken.
+    // Earlier puts take longer, so without order a later put would end first.
     for (let pause = Number(formatBytes(value ?? new Uint8Array(0))); pause < 5; pause++) await turn();
     values.push(formatBytes(value ?? new Uint8Array(0)));
   };
@@ -134,7 +134,7 @@ test('Ctrl-C ends an import at once and says that it can be run again', async (t
   await t.throwsAsync(done, { name: 'Interrupted', message: /run it again/ });
 });
 
-test('refusals beyond the first twenty are counted, not told', (t) => {
+test('refusals after the first twenty are only counted', (t) => {
   const { tally, said } = importer(new MemoryClient().put);
   for (let i = 0; i < 50; i++) tally.refuse('no key', `line ${i}`);
   t.is(said.length, 21);

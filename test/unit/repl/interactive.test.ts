@@ -1,4 +1,4 @@
-// The prompt, typed at through streams that behave as a terminal: history, Tab, Ctrl-C, Ctrl-D, lines typed ahead.
+// The prompt, over streams that behave like a terminal: history, Tab, Ctrl-C, Ctrl-D, lines typed ahead.
 
 import { access, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,7 +24,7 @@ class Terminal {
   readonly stop = new AbortController();
   readonly code: Promise<number>;
   readonly answers: Promise<Buffer>;
-  /** Everything drawn, prompt included. */
+  /** Everything that was drawn, including prompts. */
   screen = '';
   readonly #stdin = new PassThrough();
   readonly #waiting: { readonly text: string; readonly from: number; readonly seen: () => void }[] = [];
@@ -54,7 +54,7 @@ class Terminal {
     ).finally(() => stdout.end());
   }
 
-  /** Types, and waits until `text` is drawn behind what was there before. */
+  /** Types, and waits until `text` is drawn after it. */
   async type(keys: string, text: string): Promise<void> {
     const from = this.screen.length;
     const seen = new Promise<void>((resolve) => this.#waiting.push({ text, from, seen: resolve }));
@@ -91,7 +91,7 @@ test('a session: answers on stdout, prompt and remarks on stderr, Ctrl-D leaves 
   await terminal.ends(t, 0, 'ok, revision 1\n1\n');
 });
 
-test('exit leaves with 0, also behind a failure', async (t) => {
+test('exit leaves with 0, also after a failure', async (t) => {
   const terminal = new Terminal();
   terminal.typeOnly('get x\nexit\nput never 1\n');
   await terminal.ends(t, 0, '');
@@ -112,7 +112,7 @@ test('an open quote goes on in the next line', async (t) => {
   await terminal.ends(t, 0, 'ok, revision 1\n1\\x0a2\n');
 });
 
-test('Ctrl-C throws the line away, also one that has an open quote', async (t) => {
+test('Ctrl-C discards the line, also with an open quote', async (t) => {
   const terminal = new Terminal();
   await terminal.sees('default> ');
   await terminal.type('put never 1', 'put never 1');
@@ -124,7 +124,7 @@ test('Ctrl-C throws the line away, also one that has an open quote', async (t) =
   t.is(terminal.client.rows.length, 1);
 });
 
-test('Ctrl-C twice on an empty line leaves with 130; what is typed in between takes the first one back', async (t) => {
+test('Ctrl-C twice on an empty line leaves with 130, unless something is typed in between', async (t) => {
   const terminal = new Terminal();
   await terminal.sees('default> ');
   await terminal.type(CTRL_C, 'Ctrl-C again');
@@ -134,7 +134,7 @@ test('Ctrl-C twice on an empty line leaves with 130; what is typed in between ta
   await terminal.ends(t, 130, '0\n');
 });
 
-test('Ctrl-C stops the command that runs, and the session goes on', async (t) => {
+test('Ctrl-C stops the running command, and the session goes on', async (t) => {
   const terminal = new Terminal();
   const asked = new Promise<void>((resolve) => {
     terminal.client.beforeCall = () => {
@@ -172,7 +172,7 @@ async function newPath(...names: string[]): Promise<string> {
   return join(await mkdtemp(join(tmpdir(), 'rk-repl-')), ...names);
 }
 
-test('history is kept for the next session, for the user only', async (t) => {
+test('history is kept for the next session, and only the user can read it', async (t) => {
   const path = await newPath('state', 'history');
   const first = new Terminal(path);
   first.typeOnly('put a 1\n\nexit\n');
@@ -186,7 +186,7 @@ test('history is kept for the next session, for the user only', async (t) => {
   await second.ends(t, 0, 'ok, revision 1\n');
 });
 
-test('history that cannot be written is no error', async (t) => {
+test('it is not an error if the history cannot be written', async (t) => {
   const file = await newPath('file');
   await writeFile(file, '');
   const terminal = new Terminal(join(file, 'below'));
@@ -195,7 +195,7 @@ test('history that cannot be written is no error', async (t) => {
   t.notRegex(terminal.screen, /ENOTDIR/);
 });
 
-test('history: where it is, and that it does not grow for ever', async (t) => {
+test('history: where it is kept, and that its size is bounded', async (t) => {
   t.is(historyPath({ XDG_STATE_HOME: '/s' }), '/s/rangekeeper/history');
   t.regex(historyPath({}), /\/\.rangekeeper_history$/);
   const path = await newPath('history');
@@ -253,7 +253,7 @@ test(completes, 'scan --reverse --k', ['--keys '], '--k');
 test(completes, 'scan --keys --re', ['--reverse', '--read'], '--re');
 test(completes, 'help st', ['status '], 'st');
 
-test('where there are too many keys to show, what all have in common is still right', async (t) => {
+test('if there are too many keys to show, their common prefix is still right', async (t) => {
   const client = new MemoryClient();
   for (let i = 0; i < 150; i++) await client.put(`user/a${i}`, '');
   await client.put('user/z', '');

@@ -1,4 +1,4 @@
-// Where commands come from, when a run stops, and what it leaves behind: -e, -f, piped input, signals, a reader gone.
+// Where commands come from, and when a run stops: -e, -f, piped input, signals, and a reader that closes stdout.
 
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,14 +24,14 @@ test('several -e run in order and stop at the first that fails', async (t) => {
   t.true(client.closed);
 });
 
-test('with keep-going all run, and the first failure is the exit code', async (t) => {
+test('with --keep-going all commands run, and the exit code is that of the first failure', async (t) => {
   const client = new MemoryClient();
   const result = await runTexts(client, ['get x', 'cas a 9 1', 'put c 3'], { keepGoing: true });
   t.is(result.code, 3);
   t.is(client.rows.length, 1);
 });
 
-test('of -e commands none is run if one is wrong in form', async (t) => {
+test('no -e command runs if the form of one is wrong', async (t) => {
   const client = new MemoryClient();
   const result = await runTexts(client, ['put a 1', 'put b']);
   t.is(result.code, 64);
@@ -76,7 +76,7 @@ test(
   /^stdin:1: command too long/,
 );
 
-test('-f reads a file; one that is missing is a failure', async (t) => {
+test('-f reads a file; a missing file is a failure', async (t) => {
   const directory = await mkdtemp(join(tmpdir(), 'rk-repl-'));
   const path = join(directory, 'commands');
   await writeFile(path, 'put a 1\nget a');
@@ -93,7 +93,7 @@ test('import - inside piped commands is refused: both would read the same input'
   t.is(result.code, 64);
 });
 
-test('where there is no cluster the exit code is 2', async (t) => {
+test('without a cluster the exit code is 2', async (t) => {
   const connect = async () => {
     throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper does not answer at 127.0.0.1:1');
   };
@@ -102,7 +102,7 @@ test('where there is no cluster the exit code is 2', async (t) => {
   t.is(result.err, 'NO_CLUSTER: ZooKeeper does not answer at 127.0.0.1:1\n');
 });
 
-test('a signal while a put waits: 130, and the person is told what is not known', async (t) => {
+test('a signal while a put waits: exit code 130, and a line says that the outcome is not known', async (t) => {
   const client = new MemoryClient();
   const stop = new AbortController();
   client.beforeCall = () => {
@@ -115,7 +115,7 @@ test('a signal while a put waits: 130, and the person is told what is not known'
   t.true(client.closed);
 });
 
-test('a signal in the middle of a scan: what came is shown, 130', async (t) => {
+test('a signal during a scan: the rows so far are shown, and the exit code is 130', async (t) => {
   const client = new MemoryClient();
   for (let i = 0; i < 250; i++) await client.put(`k${String(i).padStart(3, '0')}`, '');
   const stop = new AbortController();
@@ -130,7 +130,7 @@ test('a signal in the middle of a scan: what came is shown, 130', async (t) => {
   t.is(result.code, 130);
 });
 
-test('a reader that has gone ends the run, whatever else was to be done', async (t) => {
+test('a reader that closes stdout ends the run, even if commands are left', async (t) => {
   const client = new MemoryClient();
   for (let i = 0; i < 1_000; i++) await client.put(`k${i}`, 'x'.repeat(1_000));
   const stdout = new Writable({

@@ -1,4 +1,4 @@
-// ZooKeeper was restored to an older state, as the REPL shows it: the conflicts that replicas report, and what raise-epochs says.
+// The REPL after ZooKeeper was restored to an older state: the conflicts that replicas report, and the output of raise-epochs.
 
 import test from 'ava';
 import type { RaisedRange } from '../../../common/model/raise-epochs.ts';
@@ -9,7 +9,7 @@ import { REPLICA, statusWith, twoNodes } from '../../support/two-node-client.ts'
 const BEHIND: ReplicaStatus = { ...REPLICA, role: 'follower', epochSeen: 9, conflict: 'see raise-epochs' };
 const OTHER: ReplicaStatus = { ...REPLICA, range: 3, descriptorEpoch: null, conflict: 'of another range' };
 
-test('status shows one conflict of each node, first one that raise-epochs mends', async (t) => {
+test('status shows one conflict of each node, preferably one that raise-epochs ends', async (t) => {
   const client = twoNodes();
   client.statuses.set('n-a', statusWith(OTHER, REPLICA, BEHIND));
   const { out } = await runTexts(client, ['status'], { output: 'ndjson' });
@@ -21,7 +21,7 @@ test('status shows one conflict of each node, first one that raise-epochs mends'
   t.regex(JSON.parse(other.out.split('\n')[0] ?? '').problem, /^range 3: of another range; orphans/);
 });
 
-test('ranges and where show what replicas of a range report of it, whoever owns it', async (t) => {
+test('ranges and where show the conflicts that replicas of a range report, whoever owns it', async (t) => {
   const client = twoNodes();
   const [a, b] = client.views;
   if (a?.live == null || b === undefined) throw new Error('two nodes');

@@ -1,4 +1,4 @@
-// Import and export: round trips of any bytes, what is refused and why, directory trees, and going on through failures.
+// Import and export: round trips of any bytes, what is refused and why, directory trees, and retries after failures.
 
 import {
   chmod,
@@ -36,7 +36,7 @@ async function all<T>(items: AsyncIterable<T>): Promise<T[]> {
   return list;
 }
 
-/** In pieces of `size` bytes, so that nothing may depend on where a chunk ends. */
+/** A stream of pieces of `size` bytes, so that nothing can depend on where a chunk ends. */
 function pieces(text: string | Bytes, size: number): Readable {
   const whole = Buffer.from(toBytes(text));
   const chunks: Buffer[] = [];
@@ -52,7 +52,7 @@ const show = (items: readonly Item[]) =>
 
 const dump = (client: MemoryClient) => client.rows.map(({ key, value }) => [toHex(key), toHex(value)]);
 
-/** Bytes as they come: text with what is special in the formats, and anything. */
+/** Random bytes, or text with the special characters of the formats. */
 const content = fc.oneof(
   fc.string({ unit: fc.constantFrom(...'a",\r\n\\\ufeffé😀\u2028 ') }).map((text) => toBytes(text)),
   fc.uint8Array({ maxLength: 40 }),
@@ -80,7 +80,7 @@ const roundTrip = test.macro({
       }),
     );
   },
-  title: (title) => `any bytes come back from ${title}, wherever the chunks end`,
+  title: (title) => `any bytes come back from ${title}, no matter where chunks end`,
 });
 
 test('NDJSON', roundTrip, (list) => list.map(([k, v]) => ndjsonLine(k, v)).join(''), readNdjson);
@@ -155,20 +155,15 @@ test(
   reading,
   readCsv,
   'key,value64\na\n,YQ==\nb,*\nc,YQ==\n',
-  [
-    'line 2: another number of fields than headings',
-    'line 3: empty key',
-    'line 4: value64 is not base64',
-    'c=a',
-  ],
+  ['line 2: not as many fields as headings', 'line 3: empty key', 'line 4: value64 is not base64', 'c=a'],
 );
 
-test('CSV: without a column key, or with quotes that do not match, it fails', async (t) => {
+test('CSV: it fails without a column key, and if quotes do not match', async (t) => {
   await t.throwsAsync(all(readCsv(pieces('k,value\n', 9))), { message: /names no column key/ });
   await t.throwsAsync(all(readCsv(pieces('key,value\na,"1\n', 9))), { message: /^CSV: .*[Qq]uote/ });
 });
 
-test('a line beyond all bounds is refused without being kept, and the next is read', async (t) => {
+test('a line that is too long is refused without being kept, and the next one is read', async (t) => {
   const lines = await all(readLines(pieces(`${'x'.repeat(1_000)}\nok\n`, 64), 100));
   t.deepEqual(lines, [
     { number: 1, problem: 'line too long' },
@@ -176,14 +171,14 @@ test('a line beyond all bounds is refused without being kept, and the next is re
   ]);
 });
 
-test('limits are those of the store', (t) => {
+test('the limits are those of the store', (t) => {
   const at = (key: number, value: number) => rowItem(new Uint8Array(key), new Uint8Array(value), '').kind;
   t.is(at(4096, 1 << 20), 'row');
   t.is(at(4097, 0), 'refused');
   t.is(at(1, (1 << 20) + 1), 'refused');
 });
 
-test('import counts, says what it refused, and ends with 1 for it', async (t) => {
+test('import counts rows, shows what it refused, and then ends with 1', async (t) => {
   const client = new MemoryClient();
   const stdin = '{"key":"a","value":"1"}\n{"key":"b"}\n{"key":"a","value":"2"}\n';
   const result = await runTexts(client, ['import -'], { stdin });
@@ -222,7 +217,7 @@ test('export and import of files, in both formats, by the name of the file', asy
   t.true((await readFile(join(path, 'all.csv'), 'utf8')).startsWith('key,value,key64,value64\r\n'));
 });
 
-test('export to stdout holds rows only, and of a prefix only those', async (t) => {
+test('export to stdout holds only rows, and with --prefix only those with the prefix', async (t) => {
   const client = new MemoryClient();
   for (const key of ['a', 'p/1', 'p/2', 'q']) await client.put(key, 'v');
   const result = await runTexts(client, ['export --prefix p/']);
@@ -230,7 +225,7 @@ test('export to stdout holds rows only, and of a prefix only those', async (t) =
   t.regex(result.err, /^exported 2 rows/);
 });
 
-test('an export that fails leaves no file that looks whole', async (t) => {
+test('an export that fails leaves no file that looks complete', async (t) => {
   const client = new MemoryClient();
   for (let i = 0; i < 1_500; i++) await client.put(`k${i}`, 'v');
   let pages = 0;
@@ -244,7 +239,7 @@ test('an export that fails leaves no file that looks whole', async (t) => {
   t.deepEqual(await readdir(path), []);
 });
 
-test('an export goes on where a page fails for a while: no row twice, none left out', async (t) => {
+test('an export goes on after a page failed for a while: no row is repeated or left out', async (t) => {
   const client = new MemoryClient();
   for (let i = 0; i < 2_500; i++) await client.put(`k${i}`, 'v');
   let calls = 0;
@@ -262,7 +257,7 @@ test('an export goes on where a page fails for a while: no row twice, none left 
   t.is(new Set(keys).size, 2_500);
 });
 
-test('a tree comes back as it was, names of any bytes included', async (t) => {
+test('a tree comes back as it was, also with names of any bytes', async (t) => {
   const from = await directory();
   await mkdir(join(from, 'd', 'e'), { recursive: true });
   await mkdir(join(from, 'empty'));
@@ -286,7 +281,7 @@ test('a tree comes back as it was, names of any bytes included', async (t) => {
   t.deepEqual(dump(again), dump(client));
 });
 
-test('of a tree: links are left out, big and unreadable files refused, and all is counted', async (t) => {
+test('import --tree: links are skipped, big and unreadable files are refused, and all are counted', async (t) => {
   const from = await directory();
   await writeFile(join(from, 'ok'), '1');
   await writeFile(join(from, 'big'), '');
@@ -298,7 +293,7 @@ test('of a tree: links are left out, big and unreadable files refused, and all i
   await chmod(join(from, 'secret'), 0);
   const result = await runTexts(new MemoryClient(), [`import --tree ${from}`], { output: 'json' });
   const counts = JSON.parse(result.out);
-  // Root reads what nobody may.
+  // Root can read any file.
   const unreadable = process.getuid?.() === 0 ? {} : { 'cannot be read (EACCES)': 1 };
   t.deepEqual(counts.refusedBy, { 'value over 1048576 bytes': 1, ...unreadable });
   t.deepEqual(counts.skipped, { 'symbolic link': 2, 'permission to execute a file': 1 });
@@ -306,7 +301,7 @@ test('of a tree: links are left out, big and unreadable files refused, and all i
   t.regex(result.err, /refused: .*\/big: value over 1048576 bytes/);
 });
 
-test('the help of both says that modes are not kept, and an export gives files the usual one', async (t) => {
+test('the help of both verbs says that modes are not kept, and export gives files the usual mode', async (t) => {
   for (const verb of ['import', 'export']) {
     const { out } = await runTexts(new MemoryClient(), [`help ${verb}`]);
     t.regex(out, /\bmodes?\b[^.]*\bnot\b|\bnot\b[^.]*\bmode\b/, verb);
@@ -321,7 +316,7 @@ test('the help of both says that modes are not kept, and an export gives files t
   t.is((await stat(join(to, 'script'))).mode & 0o111, 0);
 });
 
-test('import --tree of what is no directory fails', async (t) => {
+test('import --tree fails if the path is not a directory', async (t) => {
   const path = join(await directory(), 'f');
   await writeFile(path, '');
   const result = await runTexts(new MemoryClient(), [`import --tree ${path}`]);

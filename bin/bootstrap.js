@@ -1,6 +1,6 @@
-// What the npm scripts run: `node bin/bootstrap.js start|test|repl|bench|sim|test:docker [arguments]`. Works on a machine where
-// nothing but Node is there yet, so it uses no package, and no syntax that an old Node would stumble over before it has
-// been told what it is. The work is in setup.js.
+// The npm scripts run this file: `node bin/bootstrap.js start|test|check|repl|bench|sim|test:docker|mutants [arguments]`. It
+// works on a machine that has only Node, so it uses no packages. It uses no new syntax either, so that an old Node can run it
+// and print which version is needed. The work is done in setup.js.
 
 const MINIMUM = [20, 15];
 const version = process.versions.node;

@@ -1,5 +1,5 @@
-// Builds dist/ from the sources: TypeScript, the page. Does nothing when no source has changed since the
-// last build that succeeded, so that a second start takes no time. Output of the compilers goes to stderr.
+// Builds dist/ from the sources: TypeScript and the page. It does nothing if no source has changed since the last successful build.
+// The output of the compilers goes to stderr.
 
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,20 +12,20 @@ const dist = join(root, 'dist');
 const stampFile = join(dist, '.stamp');
 const page = join('webserver', 'ui');
 
-/** What a build depends on, folders with all that is in them. */
+/** The files and folders on which a build depends. */
 const SOURCES = [
   ...['common', 'client', 'kvnode', 'coordinator', 'webserver', 'repl', 'bench', 'test', 'bin'],
   ...['package.json', 'package-lock.json', 'tsconfig.json'],
 ];
 
-/** Thrown when a compiler has refused the sources, after its own words on stderr. */
+/** A compiler has failed. Its own messages are on stderr. */
 export class BuildError extends Error {
   name = 'BuildError';
-  /** Its stack would not help. */
+  /** The message is for people; a stack would not help. */
   isForPeople = true;
 }
 
-/** Resolves to whether there was anything to do. */
+/** Resolves to false if there was nothing to do. */
 export async function build() {
   const stamp = stampOf(SOURCES);
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
@@ -45,7 +45,7 @@ function bundle() {
   return run('vite', 'vite', ['build', join(root, page), '--logLevel', 'warn']);
 }
 
-/** Runs an installed package's command with its output on stderr. */
+/** Runs a command of an installed package. Its output goes to stderr. */
 function run(packageName, command, args) {
   const folder = join(root, 'node_modules', packageName);
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
@@ -60,7 +60,7 @@ function run(packageName, command, args) {
   });
 }
 
-/** Names, sizes and times of all sources; contents are not read. */
+/** A hash of the names, sizes and times of all sources. It does not read their contents. */
 function stampOf(sources) {
   const hash = createHash('sha256');
   for (const path of sources.flatMap((name) => filesBelow(join(root, name)))) {
@@ -79,7 +79,7 @@ function filesBelow(path) {
     .flatMap((name) => filesBelow(join(path, name)));
 }
 
-/** What the compiler made of sources that are there no more: a deleted test would still run. */
+/** Removes what was built from sources that no longer exist. Otherwise a deleted test would still run. */
 function removeOrphans(folder) {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);

@@ -1,5 +1,5 @@
-// `rangekeeper dev`: a whole cluster on this machine for trying things, and killing them. Says where everything is and
-// what to do next, then reports deaths and returns until it is asked to stop.
+// `rangekeeper dev`: runs a complete cluster on this machine, to try things out and to kill processes. It prints where
+// everything is and what to try, then reports processes that die and restart, until it is asked to stop.
 
 import { relative } from 'node:path';
 import type { Client } from '../client/api.ts';
@@ -22,16 +22,16 @@ const COMMAND = {
   name: 'rangekeeper dev',
   summary: [
     'Runs a cluster on this machine, on 127.0.0.1 only: ZooKeeper, a coordinator, nodes and the web page, each a process',
-    'of its own. Its data stays in --data; Ctrl-C or SIGTERM stops everything, ZooKeeper last.',
+    'of its own. Its data is kept in --data. Ctrl-C or SIGTERM stops everything, ZooKeeper last.',
   ].join('\n'),
   flags: {
     nodes: integer({
-      help: 'number of nodes; default: 3, or as many as have data here',
+      help: 'number of nodes; default: as many as have data here, or 3',
       min: 1,
       max: 32,
       fallback: null,
     }),
-    data: text({ value: 'DIR', help: 'where everything is kept', fallback: '.rangekeeper' }),
+    data: text({ value: 'DIR', help: 'data directory of the cluster', fallback: '.rangekeeper' }),
     zkPort: integer({
       value: 'P',
       help: "ZooKeeper's port; 0: any free one",
@@ -46,16 +46,18 @@ const COMMAND = {
       max: 65_535,
       fallback: 8080,
     }),
-    fresh: toggle({ help: 'removes the data of earlier runs first' }),
-    noRestart: toggle({ help: 'leaves a process that dies down, instead of starting it again after 3 s' }),
+    fresh: toggle({ help: 'first remove the data of earlier runs' }),
+    noRestart: toggle({
+      help: 'do not restart a process that dies; without this flag it is restarted after 3 s',
+    }),
     logLevel: logLevelFlag('info'),
   },
 } as const satisfies Command;
 
-const NODES = 3;
-/** Longer than it takes the others to notice and take over, even if the guardian died too (T = 2 s). */
+const NODES_DEFAULT = 3;
+/** Longer than the others take to notice the death and to take over, even if the guardian died, too (T = 2 s). */
 const RESTART_MS = 3_000;
-/** Longer than an orphan lives (common/process/main.ts), and a node under an orphaned guardian. */
+/** Longer than an orphaned process lives (common/process/main.ts), also a node under an orphaned guardian. */
 const ORPHANS_MS_MAX = 12_000;
 const POLL_MS = 50;
 
@@ -63,7 +65,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const { values } = readFlags(COMMAND, argv);
   const directory = await DevDirectory.open(values.data);
   try {
-    await lastRunIsGone(directory, realEnv);
+    await waitForOrphans(directory, realEnv);
     if (values.fresh) directory.clear();
     return await runCluster(directory, values, life, realEnv);
   } finally {
@@ -71,10 +73,10 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   }
 }
 
-/** Children of a dev that was killed with -9 need a moment to notice, and hold data and ports until then. */
-async function lastRunIsGone(directory: DevDirectory, env: Env): Promise<void> {
+/** If the last run was killed with SIGKILL, its child processes notice a moment later. They hold data and ports until then. */
+async function waitForOrphans(directory: DevDirectory, env: Env): Promise<void> {
   const deadline = env.now() + ORPHANS_MS_MAX;
-  const pids = directory.left?.processes.map(({ pid }) => pid) ?? [];
+  const pids = directory.killedRun?.processes.map(({ pid }) => pid) ?? [];
   while (pids.some((pid) => pid !== null && isAlive(pid)) && env.now() < deadline) await delay(env, POLL_MS);
 }
 
@@ -126,10 +128,10 @@ async function runCluster(
   }
 }
 
-/** Fewer nodes than there were would leave ranges without an owner, so only on request. */
+/** By default as many nodes as in the last run: with fewer, ranges would have no owner. */
 function nodeNames(directory: DevDirectory, wanted: number | null): string[] {
   const known = directory.nodeNumbers().length;
-  return Array.from({ length: wanted ?? (known || NODES) }, (_, index) => `n${index + 1}`);
+  return Array.from({ length: wanted ?? (known || NODES_DEFAULT) }, (_, index) => `n${index + 1}`);
 }
 
 const SAMPLE_KEY = 'user/1';

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// What the `rangekeeper` on the path is. CommonJS, because it must run before anything uses libuv's thread pool, and the
-// loader of ES modules does: with the usual 4 threads the log's syncs queue behind reads.
+// The executable `rangekeeper`. It is CommonJS because it must set the size of libuv's thread pool before anything uses the
+// pool, and the loader of ES modules uses it. With the default of 4 threads, syncs of the log would wait behind reads.
 
 process.env.UV_THREADPOOL_SIZE ||= '16';
 import('./rangekeeper.js').then(({ runCommand }) => runCommand(process.argv.slice(2)));

@@ -1,5 +1,5 @@
-// The one command. Finds the process named by its first argument in dist/ and runs it; in a clone that was never built it
-// builds first.
+// The command `rangekeeper`. It runs the program in dist/ that its first argument names. In a clone that was never built, it builds
+// first.
 
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
@@ -12,13 +12,13 @@ const COMMANDS = {
     entry: 'repl/main.js',
     summary: 'reads and writes keys, interactively or with -e, -f or piped input',
   },
-  dev: { entry: 'bin/dev.js', summary: 'runs a whole cluster on this machine, ZooKeeper included' },
+  dev: { entry: 'bin/dev.js', summary: 'runs a complete cluster on this machine, including ZooKeeper' },
   kvnode: { entry: 'kvnode/process/guardian/main.js', summary: 'runs a storage node' },
   coordinator: { entry: 'coordinator/main.js', summary: 'runs a coordinator; several elect a leader' },
   webserver: { entry: 'webserver/main.js', summary: 'serves the web page' },
 };
 
-/** Started by other commands only. */
+/** Started only by other commands. */
 const INNER_COMMANDS = {
   'kvnode-process': { entry: 'kvnode/main.js' },
   'bench-load': { entry: 'bench/load/main.js' },
@@ -39,7 +39,7 @@ export async function runEntry(name, entry, argv) {
   await runMain(name, main, argv);
 }
 
-/** What the command line says; errors end in one line and an exit code. */
+/** Runs the command line. An error ends in one line and an exit code. */
 export async function runCommand([name, ...argv]) {
   if (name === '--help' || name === '-h' || name === 'help') {
     process.stdout.write(`${USAGE}\n`);

@@ -1,7 +1,7 @@
-// From a bare clone to a running program: packages, build, and the programs that packages do not bring (ZooKeeper,
-// Chromium), then the script asked for. What is missing is installed where this process may (it is root on a machine with
-// apt); elsewhere it is named in one line and nothing runs: a part that is silently skipped would look tested.
-// All that is said here goes to stderr; stdout belongs to the program that runs in the end.
+// Runs the npm scripts, from a bare clone if need be. It installs packages, builds, and provides the programs that no package
+// contains (ZooKeeper, Chromium). It installs a missing program if it can (as root on a machine with apt). Otherwise one line
+// names it and nothing runs, because tests that were skipped silently would seem to have passed. All messages of this file go
+// to stderr; stdout belongs to the program that it runs.
 
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
@@ -23,7 +23,7 @@ const SCRIPTS = {
   mutants,
 };
 
-/** A message that says all; its stack would not help. */
+/** An error whose message is for people; a stack would not help. */
 class SetupError extends Error {
   name = 'SetupError';
   isForPeople = true;
@@ -33,7 +33,7 @@ export async function runScript(name, argv) {
   const script = Object.hasOwn(SCRIPTS, name ?? '') ? SCRIPTS[name] : undefined;
   if (script === undefined)
     throw new SetupError(`bootstrap.js takes one of ${Object.keys(SCRIPTS).join(', ')}`);
-  // Before there is a process of its own to pass it on to, a signal just ends this one.
+  // No signals are handled here: until there is a child process to pass them to, a signal ends this process.
   await script(argv);
 }
 
@@ -56,7 +56,7 @@ async function bench(argv) {
   await runEntry('rangekeeper bench', 'bench/main.js', argv);
 }
 
-/** A campaign of the simulator, or one seed again. */
+/** Runs a campaign of the simulator, or replays one seed. */
 async function sim(argv) {
   await prepare();
   await runEntry('rangekeeper sim', 'test/sim/main.js', argv);
@@ -67,13 +67,13 @@ async function testDocker(argv) {
   await runEntry('test:docker', 'test/docker/main.js', argv);
 }
 
-/** Breaks copies of the product and shows which tests find it. */
+/** Breaks copies of the product, and shows which tests find it. */
 async function mutants(argv) {
   await prepare();
   await runEntry('mutants', 'test/mutants/main.js', argv);
 }
 
-/** `argv` goes to ava. */
+/** Runs all tests. @param argv passed to ava */
 async function test(argv) {
   await prepare();
   await needZooKeeper();
@@ -81,14 +81,14 @@ async function test(argv) {
   process.exitCode = (await checks()) || (await runPackage('ava', 'ava', argv));
 }
 
-/** Types, style, layers: all that can be told without running. */
+/** Checks types, style and layers: everything that needs no running program. */
 async function check() {
   await prepare();
   process.exitCode =
     (await checks()) || (await runPackage('ava', 'ava', ['dist/test/unit/project/tidy.test.js']));
 }
 
-/** The first exit code that is not 0. The build has checked all types but those of the page. */
+/** Checks the types of the page, which the build does not, and the style. Resolves to the first exit code that is not 0. */
 async function checks() {
   say('checking the types of the page, and the style');
   const page = ['--noEmit', '-p', join('webserver', 'ui')];
@@ -97,13 +97,13 @@ async function checks() {
   );
 }
 
-/** Packages and build. */
+/** Installs packages and builds, if necessary. */
 async function prepare() {
   if (!packagesAreInstalled()) await installPackages();
   if (await build()) say('built');
 }
 
-/** Compares what npm says it installed with what the lock file wants; times of files tell little after a checkout. */
+/** Compares what npm has installed with the lock file. Times of files say little after a checkout. */
 function packagesAreInstalled() {
   const record = join(root, 'node_modules', '.package-lock.json');
   if (!existsSync(record)) return false;
@@ -114,11 +114,11 @@ function packagesAreInstalled() {
   );
 }
 
-/** No package here needs an install script: classic-level brings its binaries along. */
+/** No package needs an install script: classic-level contains its binaries. */
 async function installPackages() {
   say('installing packages (npm ci)');
   const args = ['ci', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund'];
-  // npm names itself to the scripts it runs; without it, the one on the path.
+  // npm passes its own path to the scripts that it runs. Without it, use the npm on the path.
   const npm = process.env.npm_execpath;
   const [command, ...first] = npm?.endsWith('.js') ? [process.execPath, npm] : ['npm'];
   const code = await run(command, [...first, ...args], { stdio: ['ignore', 2, 2] });
@@ -148,17 +148,17 @@ async function needChromium() {
 }
 
 /**
- * Installs Debian packages when `missing` gives a reason; throws the reason where that may not be, or does not help, as
- * where the user has named a place of their own.
+ * Installs Debian packages if `missing` returns a reason. Throws the reason if this process must not install, if that did not
+ * help, or if the user has named a path.
  */
-async function need(missing, packages, named) {
+async function need(missing, packages, userPath) {
   const reason = missing();
   if (reason === null) return;
-  if (named || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new SetupError(reason);
+  if (userPath || process.getuid?.() !== 0 || !existsSync('/usr/bin/apt-get')) throw new SetupError(reason);
   say(`installing ${packages.join(' ')} (apt-get)`);
   const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   const install = ['install', '-y', '-q', '--no-install-recommends', ...packages];
-  // Lists of packages may be absent or old. Whether that mattered is told by the second command.
+  // The lists of packages may be missing or old. If the update fails, the install shows whether that matters.
   await run('apt-get', ['update', '-q'], options);
   await run('apt-get', install, options);
   const still = missing();
@@ -172,15 +172,15 @@ async function runPackage(packageName, command, args) {
   return run(process.execPath, [script, ...args], { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
 }
 
-/** Resolves to the exit code; signals that reach this process are passed on. */
+/** Runs a command and resolves to its exit code. Signals to this process are passed on. */
 function run(command, args, options) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, options);
-    const pass = (signal) => child.kill(signal);
-    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, pass);
+    const passOn = (signal) => child.kill(signal);
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, passOn);
     child.once('error', (error) => reject(new SetupError(`cannot run ${command}: ${error.message}`)));
     child.once('exit', (code, signal) => {
-      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(name, pass);
+      for (const name of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.off(name, passOn);
       if (signal !== null) process.exit(signal === 'SIGINT' ? 130 : 143);
       resolve(code);
     });

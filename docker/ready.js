@@ -1,4 +1,4 @@
-// The image's health check: asks the process of this container for /readyz, at the port of RANGEKEEPER_LISTEN.
+// The image's health check. It requests /readyz from the process of this container, at the port of RANGEKEEPER_LISTEN.
 
 const port = process.env.RANGEKEEPER_LISTEN?.split(':').at(-1) ?? '7400';
 

@@ -1,6 +1,6 @@
-// The processes of a cluster on one machine, in the order that they need each other: ZooKeeper, the coordinator, the nodes,
-// the webserver; stopped the other way round. Each is a process of its own, as in production, so that killing one is what
-// it is there. ZooKeeper is started again like the others when it dies.
+// The processes of a cluster on one machine: ZooKeeper, a coordinator, the nodes and the webserver. ZooKeeper starts first and
+// stops last. Each is a process of its own, so that killing one has the same effect as in production. A process that dies is
+// restarted, also ZooKeeper.
 
 import { fileURLToPath } from 'node:url';
 import type { Client } from '../../client/api.ts';
@@ -22,9 +22,9 @@ const ROOT = 'rangekeeper';
 const TICK_MS = 200;
 const SESSION_MS = 2_000;
 const SESSION_MS_MAX = 60_000;
-/** A cluster that does not take writes after so long, even on a busy machine, will not by itself. */
+/** If a cluster does not take writes after this time, even on a busy machine, it never will. */
 const WRITABLE_MS_MAX = 180_000;
-/** Longer than a guardian's patience with its node. */
+/** Longer than a guardian waits for its node to stop. */
 const STOP_MS_MAX = 10_000;
 const PAGE_POLL_MS = 50;
 
@@ -43,7 +43,7 @@ export interface DevOptions {
 }
 
 export class DevCluster {
-  /** Connect string. */
+  /** ZooKeeper's connect string. */
   readonly zk: string;
   /** URL of the page. */
   readonly web: string;
@@ -67,7 +67,7 @@ export class DevCluster {
     this.web = `http://${HOST}:${options.webPort}`;
   }
 
-  /** Port 0 becomes a free one. Throws {@link ProcessExit} where a port is taken. */
+  /** Chooses a free port for port 0. Throws {@link ProcessExit} if a port is in use. */
   static async prepare(options: DevOptions): Promise<DevCluster> {
     const [first = 0, second = 0] = await freePorts(options.env, HOST, 2);
     const zkPort = options.zkPort || first;
@@ -85,7 +85,7 @@ export class DevCluster {
     return this.#zookeeper.pid ?? null;
   }
 
-  /** Resolves when every range takes writes, with a client of the cluster. Rejects when it cannot come to that. */
+  /** Resolves with a client of the cluster when every range takes writes. Rejects if a process ends, or if that takes too long. */
   async start(): Promise<Client> {
     const { env, nodes } = this.#options;
     await this.#zookeeper.start();
@@ -110,11 +110,11 @@ export class DevCluster {
       Promise.all([this.#writable(deadline), this.#pageAnswers(deadline)]),
       failed,
     ]);
-    for (const member of this.#members) member.settle();
+    for (const member of this.#members) member.markStarted();
     return client;
   }
 
-  /** Everything, ZooKeeper last; also what is only half started. */
+  /** Stops all processes, ZooKeeper last. Works also while they are starting. */
   async stop(): Promise<void> {
     this.#stopping = true;
     const [coordinators, others] = [true, false].map((wanted) =>

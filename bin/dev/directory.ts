@@ -1,27 +1,27 @@
-// What `rangekeeper dev` keeps on disk, and the lock that keeps two of it apart (lock.ts). Only its user may look into it.
+// The data directory of `rangekeeper dev`, and its lock, so that only one process uses it (lock.ts). Only its user can read it.
 //
 //   zookeeper/        ZooKeeper's configuration, log file and data
-//   n1/ n2/ ...       a storage node each
-//   logs/NAME.log     what the process says, since it was started; NAME.log.1 the run before
+//   n1/ n2/ ...       the data of each storage node
+//   logs/NAME.log     the output of a process in this run; NAME.log.1 in the run before
 //   dev.json          addresses and process ids, while the cluster runs
-//   dev.lock.ID       the lock, and who tries to get it
+//   dev.lock.ID       a socket of each process that holds the lock or tries to get it
 
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { EXIT, ProcessExit } from '../../common/process/exit.ts';
 import { DirectoryLock } from './lock.ts';
 
-/** dev.json: how tools find the cluster without flags. */
+/** The contents of dev.json, by which tools find the cluster without flags. */
 export interface DevRecord {
   readonly pid: number;
-  /** Connect string. */
+  /** ZooKeeper's connect string. */
   readonly zk: string;
   /** URL of the page. */
   readonly web: string;
   readonly processes: readonly { readonly name: string; readonly pid: number | null }[];
 }
 
-/** For this user alone: what is kept here is other people's data. */
+/** Only for this user: the data here may be confidential. */
 const PRIVATE = 0o700;
 
 export class DevDirectory {
@@ -29,16 +29,16 @@ export class DevDirectory {
   readonly path: string;
   readonly #lock: DirectoryLock;
 
-  /** What a run that was killed left behind; null after an orderly end. */
-  readonly left: DevRecord | null;
+  /** The record that a killed run left behind; null after an orderly end. */
+  readonly killedRun: DevRecord | null;
 
   private constructor(path: string, lock: DirectoryLock) {
     this.path = path;
     this.#lock = lock;
-    this.left = readRecord(path);
+    this.killedRun = readRecord(path);
   }
 
-  /** Makes and locks it; throws {@link ProcessExit} with one line where that cannot be. */
+  /** Makes the directory and locks it. Throws {@link ProcessExit} with one line if that fails. */
   static async open(given: string): Promise<DevDirectory> {
     const path = resolve(given);
     try {
@@ -61,7 +61,7 @@ export class DevDirectory {
     return join(this.path, name);
   }
 
-  /** Numbers of the nodes that have data here, rising. */
+  /** The numbers of the nodes that have data here, in ascending order. */
   nodeNumbers(): number[] {
     return readdirSync(this.path)
       .map((name) => Number(/^n([1-9][0-9]*)$/.exec(name)?.[1]))
@@ -69,14 +69,14 @@ export class DevDirectory {
       .sort((a, b) => a - b);
   }
 
-  /** Removes all data; only what dev itself makes is touched. */
+  /** Removes all data that dev has made, and nothing else. */
   clear(): void {
     for (const number of this.nodeNumbers()) rmSync(this.node(`n${number}`), { recursive: true });
     for (const name of [this.zookeeper, this.logs]) rmSync(name, { recursive: true, force: true });
     mkdirSync(this.logs, { mode: PRIVATE });
   }
 
-  /** The file for what a process says; the one of the run before is kept aside. */
+  /** The file for a process's output. Renames the file of the run before. */
   freshLog(name: string): string {
     const file = join(this.logs, `${name}.log`);
     if (existsSync(file)) renameSync(file, `${file}.1`);
@@ -120,7 +120,7 @@ function readRecord(path: string): DevRecord | null {
   }
 }
 
-/** Not known while the holder is still starting. */
+/** The pid of the process that holds the lock, in words; empty while that process is starting. */
 function holderOf(path: string): string {
   const record = readRecord(path);
   return record === null ? '' : ` (pid ${record.pid})`;

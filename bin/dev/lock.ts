@@ -1,9 +1,9 @@
-// A lock on a directory that needs nothing but the file system and dies with its process. Whoever wants it listens on a Unix
-// socket of its own, `dev.lock.<id>`, and then asks all others that it finds there whether they hold the lock or only try to
-// get it. A socket that nobody answers on is left from a process that is gone, however that ended, and is removed.
+// A lock on a directory that needs only the file system, and ends with its process. A process that wants the lock listens on a Unix
+// socket of its own, `dev.lock.<id>`. Then it connects to all other such sockets in the directory, and asks whether their process
+// holds the lock or tries to get it. If a socket refuses the connection, its process has ended, and the socket is removed.
 //
-// Two cannot both get it: each listens before it looks, so of two that try at one moment at least one finds the other. One
-// does: of those that try, all but the lowest id give way.
+// Two processes cannot both get the lock: each listens before it looks, so of two that try at the same time at least one finds the
+// other. One of them gets it: among those that try, all but the one with the lowest id yield.
 
 import { createHash } from 'node:crypto';
 import { existsSync, readdirSync, rmSync } from 'node:fs';
@@ -13,16 +13,16 @@ import { basename, dirname, join } from 'node:path';
 import { toHex } from '../../common/base/bytes.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 
-/** Addresses of Unix sockets end at 104 bytes on macOS, 108 on Linux. */
+/** The path of a Unix socket may have 104 bytes on macOS, and 108 on Linux. */
 const SOCKET_PATH_MAX = 100;
 const ID_BYTES = 4;
-/** Between two looks at those that have to give way. */
+/** Time between two looks at rivals that must yield. */
 const POLL_MS = 5;
-/** Who listens but does not answer in time, such as a stopped process, holds the lock. */
+/** A process that listens but does not answer in this time, such as a stopped one, counts as holding the lock. */
 const ANSWER_MS = 1_000;
 
-/** `going`: it closed before it could say: asked again, it is gone. */
-type Standing = 'holds' | 'tries' | 'going' | 'gone';
+/** What a rival does. `going`: it closed the connection without an answer. Asked again, it is gone. */
+type RivalState = 'holds' | 'tries' | 'going' | 'gone';
 
 export class DirectoryLock {
   readonly #server: Server;
@@ -37,7 +37,7 @@ export class DirectoryLock {
     });
   }
 
-  /** Null: another process has it. Rejects where no socket can be made. */
+  /** Null if another process has the lock. Rejects if no socket can be made. */
   static async take(directory: string): Promise<DirectoryLock | null> {
     const prefix = socketPrefix(directory);
     for (;;) {
@@ -46,11 +46,11 @@ export class DirectoryLock {
       const outcome = await lock.#compete(prefix);
       if (outcome === 'taken') return lock;
       lock.release();
-      if (outcome === 'given way') return null;
+      if (outcome === 'yielded') return null;
     }
   }
 
-  /** The socket's file goes with it. */
+  /** Also removes the socket's file. */
   release(): void {
     this.#server.close();
   }
@@ -65,13 +65,13 @@ export class DirectoryLock {
     });
   }
 
-  /** `lost`: somebody took this one for left over in the moment before it listened. */
-  async #compete(prefix: string): Promise<'taken' | 'given way' | 'lost'> {
+  /** `lost`: a rival removed this socket in the moment before it listened. */
+  async #compete(prefix: string): Promise<'taken' | 'yielded' | 'lost'> {
     for (;;) {
       const rivals = await rivalsOf(prefix, this.#path);
-      const isFirst = ({ path, standing }: Rival) =>
-        standing === 'holds' || (standing === 'tries' && path < this.#path);
-      if (rivals.some(isFirst)) return 'given way';
+      const goesFirst = ({ path, state }: Rival) =>
+        state === 'holds' || (state === 'tries' && path < this.#path);
+      if (rivals.some(goesFirst)) return 'yielded';
       if (rivals.length === 0) break;
       await delay(realEnv, POLL_MS);
     }
@@ -81,8 +81,11 @@ export class DirectoryLock {
   }
 }
 
-/** What an attempt to ask tells; any other error is somebody whom this process may not even ask. */
-const STANDING_BY_ERROR: Readonly<Record<string, Standing>> = {
+/**
+ * What the error of a connection shows. With any other error, such as a missing permission, the rival counts as holding the
+ * lock.
+ */
+const STATE_BY_ERROR: Readonly<Record<string, RivalState>> = {
   ECONNREFUSED: 'gone',
   ENOENT: 'gone',
   ECONNRESET: 'going',
@@ -91,7 +94,7 @@ const STANDING_BY_ERROR: Readonly<Record<string, Standing>> = {
 
 interface Rival {
   readonly path: string;
-  readonly standing: Standing;
+  readonly state: RivalState;
 }
 
 async function rivalsOf(prefix: string, own: string): Promise<readonly Rival[]> {
@@ -100,34 +103,34 @@ async function rivalsOf(prefix: string, own: string): Promise<readonly Rival[]> 
     .filter((name) => name.startsWith(basename(prefix)))
     .map((name) => join(folder, name))
     .filter((path) => path !== own);
-  const asked = await Promise.all(paths.map(async (path) => ({ path, standing: await ask(path) })));
-  for (const { path, standing } of asked) if (standing === 'gone') rmSync(path, { force: true });
-  return asked.filter(({ standing }) => standing !== 'gone');
+  const asked = await Promise.all(paths.map(async (path) => ({ path, state: await ask(path) })));
+  for (const { path, state } of asked) if (state === 'gone') rmSync(path, { force: true });
+  return asked.filter(({ state }) => state !== 'gone');
 }
 
-function ask(path: string): Promise<Standing> {
+function ask(path: string): Promise<RivalState> {
   return new Promise((resolve) => {
-    let told = '';
+    let answer = '';
     const probe = connect(path);
     const timer = realEnv.after(ANSWER_MS, () => {
       finish('holds');
       probe.destroy();
     });
-    const finish = (standing: Standing) => {
+    const finish = (state: RivalState) => {
       timer.cancel();
-      resolve(standing);
+      resolve(state);
     };
     probe.on('data', (data) => {
-      told += data;
+      answer += data;
     });
     probe.once('error', (error: Error & { code?: string }) =>
-      finish(STANDING_BY_ERROR[error.code ?? ''] ?? 'holds'),
+      finish(STATE_BY_ERROR[error.code ?? ''] ?? 'holds'),
     );
-    probe.once('close', () => finish(told === 'tries' || told === 'holds' ? told : 'going'));
+    probe.once('close', () => finish(answer === 'tries' || answer === 'holds' ? answer : 'going'));
   });
 }
 
-/** In the directory, or where its path is too long for a socket's, in the system's folder for temporary files. */
+/** In the directory, or in the system's folder for temporary files if the path would be too long for a socket. */
 function socketPrefix(directory: string): string {
   const inside = join(directory, 'dev.lock.');
   if (Buffer.byteLength(inside) + 2 * ID_BYTES <= SOCKET_PATH_MAX) return inside;

@@ -1,5 +1,5 @@
-// One process of the cluster that `rangekeeper dev` runs: started, watched, started again a while after it dies. People
-// kill owners here on purpose, to see what the others do; the pause is long enough to watch that.
+// One process of the cluster that `rangekeeper dev` runs. It is started, watched, and restarted a while after it dies. People kill
+// owners here on purpose, to see what the others do; the pause is long enough to watch that.
 
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -9,17 +9,17 @@ import { type Child, type Ended, startChild } from '../../common/process/childre
 export interface MemberOptions {
   readonly env: Env;
   readonly name: string;
-  /** JavaScript file and its arguments. */
+  /** A JavaScript file and its arguments. */
   readonly argv: readonly string[];
-  /** Whether it is a guardian, which tells the pid of the process that does the work (children.ts). */
+  /** Whether the process is a guardian, which reports the pid of the process that does the work (children.ts). */
   readonly guarded?: boolean;
-  /** Takes what it says on stdout and stderr. */
+  /** The file for its stdout and stderr. */
   readonly logFile: string;
-  /** Pause before it is started again, ms; null: it stays down. */
+  /** How long after its end it is restarted, ms; null: never. */
   readonly restartMs: number | null;
-  /** A line for people: it died, it runs again. */
+  /** Prints a line for people: the process died, or runs again. */
   readonly say: (line: string) => void;
-  /** Its process id changed. */
+  /** Called when its pid has changed. */
   readonly changed: () => void;
 }
 
@@ -32,7 +32,7 @@ type State =
 export class Member {
   readonly name: string;
   readonly logFile: string;
-  /** Rejects if it ends before {@link settle} is called; never resolves. */
+  /** Rejects if the process ends before {@link markStarted} is called. Never resolves. */
   readonly failed: Promise<never>;
   readonly #options: MemberOptions;
   #state: State;
@@ -46,7 +46,7 @@ export class Member {
     this.failed = new Promise((_, reject) => {
       this.#fail = reject;
     });
-    // Whoever waits for it learns of it there; nobody else must.
+    // Prevents an unhandled rejection if nobody waits for it.
     this.failed.catch(() => {});
     this.#state = this.#run();
   }
@@ -56,12 +56,12 @@ export class Member {
     return this.#state.kind === 'running' ? this.#state.pid : null;
   }
 
-  /** The cluster is up: from now on a death is an experiment, not a failure to start. */
-  settle(): void {
+  /** The cluster is up. From now on the end of the process is an experiment, not a failure to start. */
+  markStarted(): void {
     this.#fail = null;
   }
 
-  /** SIGTERM, SIGKILL after `graceMs`; resolves when it is gone. */
+  /** Sends SIGTERM, and SIGKILL after `graceMs`. Resolves when the process has ended. */
   async stop(graceMs: number): Promise<void> {
     const state = this.#state;
     this.#state = { kind: 'stopped' };
@@ -95,7 +95,7 @@ export class Member {
     const how = howItEnded(ended);
     if (this.#fail !== null) {
       this.#state = { kind: 'down' };
-      this.#fail(new Error(`${this.name} ${how} while starting: ${this.#lastWords()}`));
+      this.#fail(new Error(`${this.name} ${how} while starting: ${this.#lastMessage()}`));
       return;
     }
     const { env, restartMs, say, changed } = this.#options;
@@ -116,15 +116,15 @@ export class Member {
     if (state.pid !== null) this.#worker(state.child, state.pid);
   }
 
-  /** The last line that it wrote; of a line of the log, the message. */
-  #lastWords(): string {
+  /** The last line of its output, or its message if that is a line of the log. */
+  #lastMessage(): string {
     const line = readFileSync(this.logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
     const message = /"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line;
-    return message === '' ? `it said nothing, see ${this.logFile}` : message;
+    return message === '' ? `it wrote nothing, see ${this.logFile}` : message;
   }
 }
 
-/** A guardian's exit code tells which signal ended what it guards, as a shell's does. */
+/** As in a shell, the exit code of a guardian shows which signal ended the process that it guards. */
 function howItEnded({ code, signal }: Ended): string {
   const signals = Object.entries(constants.signals);
   const name = signal ?? signals.find(([, number]) => code === 128 + number)?.[0];

@@ -1,5 +1,5 @@
-// Waits until a cluster takes writes in every range, and proves it with a write that changes nothing: a batch of one
-// check goes through the owner's log and its in-sync set, and is answered, either way, only once it has committed.
+// Waits until every range of a cluster takes writes. It proves that with a write that changes nothing: a batch of one check passes
+// through the owner's log and the in-sync set, and is answered only once it has committed, whether the check holds or not.
 
 import type { Client } from '../../client/api.ts';
 import { emptyBytes, equalBytes } from '../../common/base/bytes.ts';
@@ -11,13 +11,16 @@ import type { RangeId } from '../../common/model/ids.ts';
 const POLL_MS = 50;
 const PROBE_MS = 2_000;
 
-/** Resolves when all ranges of the client's namespace took a write, or the deadline (Env.now) passed: those that did not. */
+/**
+ * Resolves with the ranges of the client's namespace that took no write before the deadline; empty if all did.
+ * @param deadline an instant of Env.now()
+ */
 export async function waitUntilWritable(
   env: Env,
   client: Client,
   deadline: number,
 ): Promise<readonly RangeId[]> {
-  while (!isWhole(client.ranges())) {
+  while (!coverKeySpace(client.ranges())) {
     if (env.now() > deadline) return client.ranges().map(({ descriptor }) => descriptor.id);
     await delay(env, POLL_MS);
   }
@@ -33,8 +36,8 @@ export async function waitUntilWritable(
   return stuck.filter((id) => id !== null);
 }
 
-/** Do the ranges, in key order, cover the key space? */
-function isWhole(ranges: readonly DescriptorImage[]): boolean {
+/** Whether the ranges, which are in key order, cover the key space. */
+function coverKeySpace(ranges: readonly DescriptorImage[]): boolean {
   if (ranges.length === 0 || ranges.at(-1)?.descriptor.end !== null) return false;
   return ranges.every(({ descriptor }, index) => {
     const before = index === 0 ? emptyBytes : ranges[index - 1]?.descriptor.end;
@@ -43,7 +46,7 @@ function isWhole(ranges: readonly DescriptorImage[]): boolean {
 }
 
 async function takesWrites(client: Client, start: Uint8Array): Promise<boolean> {
-  // The empty key is no key; the next one is in the same range.
+  // The empty key is not allowed. The next key is in the same range.
   const key = start.length === 0 ? Uint8Array.of(0) : start;
   try {
     await client.batch([{ check: { key, revision: 0 } }], { deadlineMs: PROBE_MS });

@@ -38,7 +38,7 @@ function locks(path: string): string[] {
   return readdirSync(path).filter((name) => name.startsWith('dev.lock.'));
 }
 
-test('of many that open a directory at one moment exactly one gets it, the others end with one line', async (t) => {
+test('if many open a directory at the same time, exactly one gets it, and the others end with one line', async (t) => {
   for (let round = 0; round < 10; round++) {
     const path = folder(t);
     const all = await Promise.allSettled(Array.from({ length: 8 }, () => DevDirectory.open(path)));
@@ -53,7 +53,7 @@ test('of many that open a directory at one moment exactly one gets it, the other
   }
 });
 
-test('of many processes that open it at one moment exactly one gets it, beside what a killed one left', async (t) => {
+test('if many processes open it at the same time, exactly one gets it, also beside the socket of a killed one', async (t) => {
   const path = folder(t);
   writeFileSync(join(path, 'dev.lock.00000000'), '');
   const script = `
@@ -79,7 +79,7 @@ test('of many processes that open it at one moment exactly one gets it, beside w
   t.deepEqual((await outcomes).flat().toSorted().slice(0, 4), [...Array(3).fill('refused'), 'taken']);
 });
 
-test("what it makes is its user's alone", async (t) => {
+test('only its user can read what it makes', async (t) => {
   const path = join(folder(t), 'data');
   const directory = await DevDirectory.open(path);
   for (const made of [path, directory.logs]) t.is(statSync(made).mode & 0o777, 0o700, made);
@@ -88,7 +88,7 @@ test("what it makes is its user's alone", async (t) => {
   directory.close();
 });
 
-test('a directory that is open is refused in one line that names who has it', async (t) => {
+test('a directory that is open is refused in one line that names the process that holds it', async (t) => {
   const path = join(folder(t), 'data');
   const first = await DevDirectory.open(path);
   const early = await t.throwsAsync(() => DevDirectory.open(path), { instanceOf: ProcessExit });
@@ -105,7 +105,7 @@ test('a directory that is open is refused in one line that names who has it', as
   second.close();
 });
 
-test('a path too long for a socket is locked as well', async (t) => {
+test('a path that is too long for a socket can be locked, too', async (t) => {
   const path = join(folder(t), 'x'.repeat(120));
   const first = await DevDirectory.open(path);
   await t.throwsAsync(() => DevDirectory.open(path), { message: /is in use/ });
@@ -132,14 +132,14 @@ test('the lock of a process that was killed is free', async (t) => {
   next.close();
 });
 
-test('a place that cannot be a directory is refused in one line', async (t) => {
+test('a path that cannot be a directory is refused in one line', async (t) => {
   const file = join(folder(t), 'file');
   writeFileSync(file, '');
   const error = await t.throwsAsync(() => DevDirectory.open(file), { instanceOf: ProcessExit });
   t.regex(error.message, /^rangekeeper dev: cannot use .*file as data directory: /);
 });
 
-test('clear removes what dev makes and nothing else', async (t) => {
+test('clear removes only what dev makes', async (t) => {
   const path = folder(t);
   const directory = await DevDirectory.open(path);
   for (const name of ['n1', 'n12', 'zookeeper', 'notes', 'n1-copy']) {
@@ -153,7 +153,7 @@ test('clear removes what dev makes and nothing else', async (t) => {
   directory.close();
 });
 
-test('the log of the run before is kept aside', async (t) => {
+test('the log of the run before is kept', async (t) => {
   const directory = await DevDirectory.open(folder(t));
   const file = directory.freshLog('n1');
   writeFileSync(file, 'old');

@@ -1,4 +1,4 @@
-// One process under `rangekeeper dev`: what is said and done when it dies.
+// One process under `rangekeeper dev`: what is printed and done when it dies.
 
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { realEnv } from '../../../common/base/env.ts';
 
 interface Watched {
   readonly member: Member;
-  /** Resolves with the next line that it says. */
+  /** Resolves with the next line that is printed. */
   nextLine(): Promise<string>;
   changes(): number;
 }
@@ -52,21 +52,21 @@ function watch(t: ExecutionContext, script: string, restartMs: number | null): W
 
 const FOREVER = 'setInterval(() => {}, 1000);';
 
-test('what dies while starting is a failure that tells its last words', async (t) => {
+test('a process that dies while starting is a failure with the last line of its output', async (t) => {
   const { member } = watch(t, `console.error('no disk'); process.exit(3)`, 1);
   await t.throwsAsync(member.failed, { message: 'n1 ended with code 3 while starting: no disk' });
   t.is(member.pid, null);
 });
 
-test('of a line of the log the message is told', async (t) => {
+test('if that is a line of the log, the failure has its message', async (t) => {
   const line = JSON.stringify({ level: 'error', msg: 'no disk' });
   const { member } = watch(t, `console.error('first'); console.error('${line}'); process.exit(1)`, 1);
   await t.throwsAsync(member.failed, { message: 'n1 ended with code 1 while starting: no disk' });
 });
 
-test('what is killed later is started again, with a line for each', async (t) => {
+test('a process that is killed later is restarted, and a line is printed for each', async (t) => {
   const { member, nextLine, changes } = watch(t, FOREVER, 10);
-  member.settle();
+  member.markStarted();
   const first = member.pid;
   if (first === null) throw new Error('it runs');
   process.kill(first, 'SIGKILL');
@@ -79,7 +79,7 @@ test('what is killed later is started again, with a line for each', async (t) =>
 
 test('without restarts it stays down', async (t) => {
   const { member, nextLine } = watch(t, FOREVER, null);
-  member.settle();
+  member.markStarted();
   const first = member.pid;
   if (first === null) throw new Error('it runs');
   process.kill(first, 'SIGKILL');
@@ -87,9 +87,9 @@ test('without restarts it stays down', async (t) => {
   t.is(member.pid, null);
 });
 
-test('stop ends it for good, patience and then force', async (t) => {
+test('stop ends it for good: first SIGTERM, later SIGKILL', async (t) => {
   const stubborn = watch(t, `process.on('SIGTERM', () => {}); console.log('up'); ${FOREVER}`, 1);
-  stubborn.member.settle();
+  stubborn.member.markStarted();
   const { logFile } = stubborn.member;
   while (readFileSync(logFile, 'utf8') === '')
     await new Promise((resolve) => realEnv.after(5, () => resolve(null)));

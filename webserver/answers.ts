@@ -1,5 +1,5 @@
-// The shapes of the HTTP API's bodies, for the server and the page. Keys are in formatBytes' text form, which is exact
-// for any bytes; values are base64. Revisions and seqs are safe integers.
+// The bodies of the HTTP API as types, for the server and the page. Keys are in the text form of formatBytes, which is exact
+// for any bytes. Values are base64. Revisions and seqs are safe integers.
 //
 //   GET    /api/namespaces
 //   GET    /api/namespaces/:namespace/keys?prefix|start,end,limit,cursor,reverse,read,valueBytes   a page of a scan
@@ -10,19 +10,20 @@
 import type { Applied, ErrorCode, Retry } from '../common/base/errors.ts';
 import type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
 
-export interface Whence {
+/** The range, its epoch, and the node that answered. */
+export interface Provenance {
   readonly range: RangeId;
   readonly epoch: Epoch;
   readonly node: NodeId;
 }
 
-export interface Age {
+export interface Freshness {
   readonly stale: boolean;
-  /** Upper bound, ms; 0 where the answer is not stale; null: not known. */
+  /** How far the answer may be behind, ms, at most; 0 if it is not stale; null: not known. */
   readonly staleMs: number | null;
 }
 
-export interface FoundAnswer extends Whence, Age {
+export interface FoundAnswer extends Provenance, Freshness {
   readonly key: string;
   /** base64 */
   readonly value: string;
@@ -32,13 +33,13 @@ export interface FoundAnswer extends Whence, Age {
 export interface RowAnswer {
   readonly key: string;
   readonly revision: Seq;
-  /** Length of the whole value in bytes. */
+  /** Length of the complete value in bytes. */
   readonly size: number;
-  /** base64 of the value's first `valueBytes` bytes (all of it where the request named none). */
+  /** base64 of the first `valueBytes` bytes of the value, or of the complete value if the request had no `valueBytes`. */
   readonly value: string;
 }
 
-export interface PageAnswer extends Age {
+export interface PageAnswer extends Freshness {
   readonly rows: readonly RowAnswer[];
   readonly cursor: string | null;
 }
@@ -53,7 +54,7 @@ export interface DeleteBody {
   readonly ifRevision?: number;
 }
 
-export interface WrittenAnswer extends Whence {
+export interface WrittenAnswer extends Provenance {
   readonly revision: Seq;
 }
 
@@ -61,7 +62,7 @@ export interface DeletedAnswer extends WrittenAnswer {
   readonly existed: boolean;
 }
 
-/** The table's codes, and two that only HTTP has. */
+/** The codes of the error table, and two that only HTTP has. */
 export type AnswerCode = ErrorCode | 'NOT_FOUND' | 'FORBIDDEN';
 
 export interface ErrorAnswer {
@@ -69,6 +70,6 @@ export interface ErrorAnswer {
   readonly message: string;
   readonly applied: Applied;
   readonly retry: Retry;
-  /** CONFLICT: the key's revision now; 0 where it is absent. */
+  /** CONFLICT: the key's revision now; 0 if it is absent. */
   readonly revision?: Seq;
 }

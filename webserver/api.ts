@@ -1,10 +1,17 @@
-// The HTTP API: thin, every request is one call of the smart client of its namespace. Bodies are in answers.ts.
+// The HTTP API. Every request is one call of the client of its namespace. The bodies are in answers.ts.
 
-import type { Client, Freshness, Provenance, ScanPageOptions } from '../client/api.ts';
+import type { Client, ScanPageOptions } from '../client/api.ts';
 import { type Bytes, formatBytes } from '../common/base/bytes.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { NamespaceRecord } from '../common/model/records.ts';
-import type { Age, DeletedAnswer, FoundAnswer, PageAnswer, Whence, WrittenAnswer } from './answers.ts';
+import type {
+  DeletedAnswer,
+  FoundAnswer,
+  Freshness,
+  PageAnswer,
+  Provenance,
+  WrittenAnswer,
+} from './answers.ts';
 import { NoSuchKey } from './http-error.ts';
 import { Query, readBody, readRevision, readValue } from './request.ts';
 
@@ -16,8 +23,8 @@ export interface ApiOptions {
 
 const SCAN_PARAMETERS = ['prefix', 'start', 'end', 'limit', 'cursor', 'reverse', 'read', 'valueBytes'];
 
-/** What a request brings, not yet checked. */
-export interface Asked {
+/** The parts of a request, not yet checked. */
+export interface ApiRequest {
   readonly namespace: string;
   readonly query: unknown;
   readonly body: unknown;
@@ -26,26 +33,26 @@ export interface Asked {
 export interface Route {
   readonly method: 'GET' | 'PUT' | 'DELETE';
   readonly path: string;
-  /** The body of the answer. Rejects with RangekeeperError or {@link NoSuchKey}. */
-  readonly handle: (asked: Asked) => Promise<object>;
+  /** Resolves with the body of the answer. Rejects with RangekeeperError or {@link NoSuchKey}. */
+  readonly handle: (request: ApiRequest) => Promise<object>;
 }
 
-/** Parameters of a path are `:name`. */
+/** The routes of the API. Parameters in a path are `:name`. */
 export function apiRoutes({ namespaces, client }: ApiOptions): readonly Route[] {
   const keys = '/api/namespaces/:namespace/keys';
   const key = '/api/namespaces/:namespace/key';
   return [
     { method: 'GET', path: '/api/namespaces', handle: namespaces },
-    { method: 'GET', path: keys, handle: (asked) => scan(asked, client) },
-    { method: 'GET', path: key, handle: (asked) => get(asked, client) },
-    { method: 'PUT', path: key, handle: (asked) => put(asked, client) },
-    { method: 'DELETE', path: key, handle: (asked) => remove(asked, client) },
+    { method: 'GET', path: keys, handle: (request) => scan(request, client) },
+    { method: 'GET', path: key, handle: (request) => get(request, client) },
+    { method: 'PUT', path: key, handle: (request) => put(request, client) },
+    { method: 'DELETE', path: key, handle: (request) => remove(request, client) },
   ];
 }
 
 type ClientOf = ApiOptions['client'];
 
-async function scan({ namespace, query }: Asked, client: ClientOf): Promise<PageAnswer> {
+async function scan({ namespace, query }: ApiRequest, client: ClientOf): Promise<PageAnswer> {
   const parameters = new Query(query, SCAN_PARAMETERS);
   const options = scanOptions(parameters);
   const valueBytes = parameters.integer('valueBytes', 0, LIMITS.valueBytesMax) ?? LIMITS.valueBytesMax;
@@ -56,33 +63,39 @@ async function scan({ namespace, query }: Asked, client: ClientOf): Promise<Page
     size: value.length,
     value: base64(value.subarray(0, valueBytes)),
   }));
-  return { rows, cursor: page.cursor, ...age(page) };
+  return { rows, cursor: page.cursor, ...freshnessOf(page) };
 }
 
-async function get({ namespace, query }: Asked, client: ClientOf): Promise<FoundAnswer> {
+async function get({ namespace, query }: ApiRequest, client: ClientOf): Promise<FoundAnswer> {
   const parameters = new Query(query, ['key', 'read']);
   const key = parameters.key();
   const read = parameters.readMode();
   const found = await (await client(namespace)).get(key, { read });
   if (found === null) throw new NoSuchKey(`no key ${formatBytes(key)}`);
   const { value, revision } = found;
-  return { key: formatBytes(key), value: base64(value), revision, ...age(found), ...whence(found) };
+  return {
+    key: formatBytes(key),
+    value: base64(value),
+    revision,
+    ...freshnessOf(found),
+    ...provenanceOf(found),
+  };
 }
 
-async function put({ namespace, query, body }: Asked, client: ClientOf): Promise<WrittenAnswer> {
+async function put({ namespace, query, body }: ApiRequest, client: ClientOf): Promise<WrittenAnswer> {
   const key = new Query(query, ['key']).key();
   const { value, ifRevision } = readBody(body, ['value', 'ifRevision']);
   const bytes = readValue(value);
   const guard = revisionGuard(ifRevision);
   const written = await (await client(namespace)).put(key, bytes, guard);
-  return { revision: written.revision, ...whence(written) };
+  return { revision: written.revision, ...provenanceOf(written) };
 }
 
-async function remove({ namespace, query, body }: Asked, client: ClientOf): Promise<DeletedAnswer> {
+async function remove({ namespace, query, body }: ApiRequest, client: ClientOf): Promise<DeletedAnswer> {
   const key = new Query(query, ['key']).key();
   const guard = revisionGuard(readBody(body, ['ifRevision']).ifRevision);
   const deleted = await (await client(namespace)).delete(key, guard);
-  return { revision: deleted.revision, existed: deleted.existed, ...whence(deleted) };
+  return { revision: deleted.revision, existed: deleted.existed, ...provenanceOf(deleted) };
 }
 
 function scanOptions(query: Query): ScanPageOptions {
@@ -109,10 +122,10 @@ function base64(bytes: Bytes): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 }
 
-function age({ stale, staleMs }: Freshness): Age {
+function freshnessOf({ stale, staleMs }: Freshness): Freshness {
   return { stale, staleMs };
 }
 
-function whence({ range, epoch, node }: Provenance): Whence {
+function provenanceOf({ range, epoch, node }: Provenance): Provenance {
   return { range, epoch, node };
 }

@@ -1,17 +1,17 @@
-// The smart clients behind the API: one a namespace, made at the first request for it and kept. A client that could not
-// connect is made anew at the next request, so the webserver recovers by itself when ZooKeeper or the cluster comes.
+// The clients behind the API: one for each namespace, made at the first request for it, and kept. If a client could not
+// connect, the next request makes a new one, so the webserver recovers by itself when ZooKeeper or the cluster is available.
 
 import type { Client } from '../client/api.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
 
-/** More namespaces in use than this at once, and the one used longest ago gives way. */
+/** With more clients than this, the one that was used longest ago is closed. */
 const CLIENTS_MAX = 16;
 
 export class Clients {
   readonly #connect: (namespace: string) => Promise<Client>;
   readonly #logger: Logger;
-  /** In order of last use. */
+  /** In order of last use, the oldest first. */
   readonly #clients = new Map<string, Promise<Client>>();
   #closed = false;
 
@@ -30,7 +30,7 @@ export class Clients {
     return client;
   }
 
-  /** Lets go of all clients; the next request makes new ones. For a cluster that was replaced by another. */
+  /** Closes all clients. The next request makes a new one. For use when another cluster has replaced this one. */
   async reset(): Promise<void> {
     const clients = [...this.#clients.values()];
     this.#clients.clear();

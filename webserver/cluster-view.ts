@@ -1,4 +1,4 @@
-// What ZooKeeper says of the cluster, as one immutable value, and where the webserver gets it from. The real source is
+// The state of the cluster in ZooKeeper as one immutable value, and the interface of its source. The real source is
 // zk-watch.ts; tests have one in memory.
 
 import type { DescriptorImage } from '../common/model/descriptor.ts';
@@ -6,9 +6,9 @@ import type { ClusterRecord, LiveNode, NamespaceRecord, NodeRecord } from '../co
 import type { CoordinatorRow, EventRow } from './feed.ts';
 
 export interface ClusterView {
-  /** Whether ZooKeeper answers; while it does not, the rest is what was last known. */
+  /** Whether ZooKeeper answers. While it does not, the other fields are as last known. */
   readonly zookeeper: boolean;
-  /** Null while there is no cluster under the root. */
+  /** Null if there is no cluster under the root. */
   readonly cluster: ClusterRecord | null;
   readonly namespaces: readonly NamespaceRecord[];
   readonly ranges: readonly DescriptorImage[];
@@ -34,7 +34,7 @@ export const emptyView: ClusterView = {
 
 export interface ViewSource {
   readonly view: ClusterView;
-  /** Called after every change of `view`, in a later turn; many changes fold into one call. */
+  /** Calls `listener` after changes of `view`, in a later turn of the event loop; once for several changes. */
   onChange(listener: () => void): () => void;
   close(): Promise<void>;
 }

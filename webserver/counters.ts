@@ -1,4 +1,4 @@
-// What the webserver counts for /metrics.
+// The webserver's metrics.
 
 import { memoryUsage } from 'node:process';
 import type { Counter, Labels, Metrics } from '../common/net/metrics.ts';
@@ -16,7 +16,11 @@ export function makeCounters(metrics: Metrics): Counters {
   const counter = (name: string, help: string, labels: Labels = {}) =>
     metrics.counter(`rangekeeper_webserver_${name}_total`, help, labels);
   const dropped = (why: string) =>
-    counter('pages_dropped', 'Pages cut off because they read too slowly or fell silent', { why });
+    counter(
+      'pages_dropped',
+      'Pages that were disconnected because they read too slowly or did not answer pings',
+      { why },
+    );
   return {
     requests: counter('requests', 'HTTP requests answered'),
     failures: counter('failures', 'HTTP requests answered with a 5xx status'),

@@ -1,6 +1,6 @@
-// What a page knows of the cluster, and how it is kept so: one whole `FeedState` when the page connects, then only what
-// changed. The server makes changes with `diff`, the page applies them with `apply`; both use this file, which therefore
-// needs neither Node nor a browser. Keys are in formatBytes' text form; times are Unix ms of the webserver's clock.
+// The feed from the webserver to a page: the complete `FeedState` when the page connects, then only changes. The server makes
+// changes with `diff`, the page applies them with `apply`. Both use this file, so it needs neither Node nor a browser. Keys are
+// in the text form of formatBytes. Times are Unix ms of the webserver's clock.
 
 import type { Epoch, Inc, NodeId, RangeId, Seq } from '../common/model/ids.ts';
 import type {
@@ -13,9 +13,9 @@ import type {
 import type { ReplicaRole } from '../common/model/status.ts';
 
 /**
- * How a range serves at this moment. `serving`: reads and writes. `read-only`: no writes, a member is silent at
- * minInSync. `no-owner`: the owner's session is gone. `starting`: the owner's EpochStart is not committed. `silent`: the
- * owner is live but does not answer the webserver. `unknown`: the owner has not been asked yet.
+ * How a range serves at this moment. `serving`: reads and writes. `read-only`: no writes, because the in-sync set has its
+ * minimum size and a member does not answer. `no-owner`: the owner's session has ended. `starting`: the owner's EpochStart is
+ * not committed. `silent`: the owner is live but does not answer the webserver. `unknown`: the owner has not been asked yet.
  */
 export type Condition = 'serving' | 'read-only' | 'no-owner' | 'starting' | 'silent' | 'unknown';
 
@@ -23,12 +23,12 @@ export interface ReplicaRow {
   readonly node: NodeId;
   readonly inc: Inc;
   readonly inSync: boolean;
-  /** What the node says of it; null while it does not answer. */
+  /** The role that the node reports; null while the node does not answer. */
   readonly role: ReplicaRole | null;
   readonly appliedSeq: Seq | null;
-  /** Entries of the owner's log that it has not acknowledged, as the owner counts; null: not known. */
+  /** How many entries of the owner's log it has not acknowledged, as the owner reports; null: not known. */
   readonly lag: number | null;
-  /** Upper bound of how far reads from it may be behind, ms, in coarse steps; null: not known. */
+  /** How far reads from it may be behind, ms, at most, in coarse steps; null: not known. */
   readonly staleMs: number | null;
 }
 
@@ -40,16 +40,20 @@ export interface RangeRow {
   readonly epoch: Epoch;
   readonly owner: NodeId;
   readonly minInSync: number;
-  /** The leader's wishes: hand over to this member, let this one make way. */
+  /** The leader asks the owner to hand over to this member; null: to none. */
   readonly transferTo: NodeId | null;
+  /** The leader asks that this member leave the in-sync set, so that it can be removed; null: none. */
   readonly retire: NodeId | null;
   readonly replicas: readonly ReplicaRow[];
   readonly condition: Condition;
-  /** Since when, for a condition other than `serving` and `unknown`; `no-owner` and `silent`: as seen from here. */
+  /**
+   * Since when the range has this condition; null for `serving` and `unknown`. Some conditions count from when the webserver
+   * saw them.
+   */
   readonly since: number | null;
   /** The owner's commit point; null: not known. */
   readonly commitSeq: Seq | null;
-  /** Entries logged since the range was made: what it weighs in a bar by writes. */
+  /** How many entries were logged since the range was created; its width in a bar by writes. Null: not known. */
   readonly entries: number | null;
 }
 
@@ -60,26 +64,30 @@ export interface NodeRow {
   readonly capacity: number;
   readonly mode: NodeMode;
   readonly alive: boolean;
-  /** As the leader noted it, else when this webserver saw it go; null while it is alive, or where neither is known. */
+  /**
+   * Since when the node is gone: as the leader noted, or when this webserver saw it. Null: the node is alive, or it is not
+   * known.
+   */
   readonly goneSince: number | null;
   readonly standing: Standing;
-  /** Who has no connection with it, as the leader noted it. */
+  /** Nodes that have no connection with it, as the leader noted. */
   readonly unreachable: Unreachable | null;
-  /** The leader has noted that replicas on it catch up with nothing. */
+  /** Whether the leader has noted that replicas on it do not catch up. */
   readonly stuck: boolean;
   readonly address: string | null;
   readonly startedAt: number | null;
   readonly version: string | null;
+  /** How many ranges it owns, and of how many it holds a replica. */
   readonly owned: number;
   readonly held: number;
-  /** Live, but does not answer the webserver, since then. */
+  /** Since when the node, although live, does not answer the webserver; null: it answers. */
   readonly silentSince: number | null;
-  /** From the node itself; null while it does not answer. */
+  /** This and the next fields are from the node itself. Null while it does not answer. */
   readonly leaseMs: number | null;
   readonly logBytes: number | null;
   readonly memoryBytes: number | null;
   readonly orphans: readonly RangeId[];
-  /** What its replicas found that the rules exclude, a sentence each. */
+  /** Contradictions that its replicas report and the rules exclude, one sentence each. */
   readonly conflicts: readonly string[];
 }
 
@@ -98,11 +106,11 @@ export interface EventRow extends EventRecord {
 
 export interface Overview {
   readonly zookeeper: boolean;
-  /** Of `zookeeper`, as seen from here. */
+  /** Since when `zookeeper` has its value, as this webserver saw it. */
   readonly zookeeperSince: number;
-  /** Null: no cluster under this root (yet). */
+  /** Null: there is no cluster under this root yet. */
   readonly clusterId: string | null;
-  /** Ranges beyond the number that one webserver watches. */
+  /** How many ranges there are beyond those that one webserver watches. */
   readonly rangesNotShown: number;
   /** The namespace that the page opens with. */
   readonly namespace: string;
@@ -142,8 +150,9 @@ const TABLES: { readonly [T in TableName]: Table<Row<T>> } = {
 };
 
 export interface TableChange<R> {
-  /** Rows that are new or other than before. */
+  /** Rows that are new or have changed. */
   readonly set: readonly R[];
+  /** Keys of rows that are gone. */
   readonly drop: readonly Key[];
 }
 
@@ -152,19 +161,19 @@ export type FeedChange = { readonly overview?: Overview } & {
 };
 
 /**
- * Server to page. `hello` opens every connection; `change` applies to the state before it; `beat` says that the feed is
- * alive when nothing changes, so that a page can tell silence from a cut.
+ * A message from the server to a page. `hello` opens every connection. `change` applies to the state before it. `beat` shows
+ * that the connection is alive although nothing changes.
  */
 export type FeedMessage =
   | { readonly kind: 'hello'; readonly at: number; readonly state: FeedState }
   | { readonly kind: 'change'; readonly at: number; readonly change: FeedChange }
   | { readonly kind: 'beat'; readonly at: number };
 
-/** A page that hears nothing for this long takes the feed for cut; the server beats several times as often. */
-export const FEED_SILENCE_MS = 6_000;
+/** If a page receives nothing for this time, it takes the connection for broken. The server sends beats several times as often. */
+export const FEED_IDLE_MS_MAX = 6_000;
 export const FEED_BEAT_MS = 2_000;
 
-/** What leads from `before` to `after`; null where they are equal. */
+/** The change from `before` to `after`; null if they are equal. */
 export function diff(before: FeedState, after: FeedState): FeedChange | null {
   const change: FeedChange = {
     ...(same(before.overview, after.overview) ? {} : { overview: after.overview }),
@@ -188,7 +197,7 @@ export function apply(state: FeedState, change: FeedChange): FeedState {
   };
 }
 
-/** `rows` in the order that the state keeps them in. */
+/** `rows` in the order of the state. */
 export function inOrder<T extends TableName>(name: T, rows: readonly Row<T>[]): readonly Row<T>[] {
   const table: Table<Row<T>> = TABLES[name];
   return [...rows].sort((a, b) => table.compare(a, b));
@@ -224,7 +233,7 @@ function changed<R>(table: Table<R>, rows: readonly R[], change: TableChange<R> 
   return [...next.values()].sort((a, b) => table.compare(a, b));
 }
 
-/** Rows are plain data made by one function each, so their text tells whether they are equal. */
+/** Compares rows by their JSON. This works because rows of one kind are plain data, made by one function. */
 function same(a: unknown, b: unknown): boolean {
   return a === b || JSON.stringify(a) === JSON.stringify(b);
 }

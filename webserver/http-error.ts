@@ -1,5 +1,5 @@
-// Every failed request ends in the same body: { code, message, applied, retry }. The code is what programs look at; the
-// HTTP status is its nearest relative.
+// The answer to a failed request. Its body is always { code, message, applied, retry }. Programs should use the code; the HTTP
+// status is the one that fits it best.
 
 import { ERROR_TABLE, type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import type { ErrorAnswer } from './answers.ts';
@@ -29,7 +29,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   REFUSED: 409,
 };
 
-/** An absent key: an answer to the reader, no failure of the store. */
+/** The key is absent. This is an answer, not a failure of the store. */
 export class NoSuchKey extends Error {
   override readonly name = 'NoSuchKey';
 }
@@ -52,7 +52,7 @@ export function forbidden(message: string): Failure {
   return { status: 403, answer: { code: 'FORBIDDEN', message, applied: 'no', retry: 'never' } };
 }
 
-/** What to answer for anything that a handler threw. `defect`: nobody's fault but ours, and worth a log line. */
+/** The answer for an error that a handler threw. `defect`: the error is a defect of the webserver, and must be logged. */
 export function failureOf(error: unknown): Failure & { readonly defect: boolean } {
   if (error instanceof RangekeeperError) {
     const { revision } = error.details;
@@ -65,7 +65,7 @@ export function failureOf(error: unknown): Failure & { readonly defect: boolean 
   }
   if (error instanceof NoSuchKey) return { ...notFound(error.message), defect: false };
   const status = httpStatus(error);
-  // Fastify's own refusals (bad JSON, wrong content type, too large) speak of the request and may be shown.
+  // Fastify's own errors (bad JSON, wrong content type, too large) are about the request, and may be shown.
   if (status >= 400 && status < 500)
     return { ...failure('INVALID_ARGUMENT', messageOf(error), status), defect: false };
   return { ...failure('INTERNAL', 'a defect in the webserver; its log says more'), defect: true };

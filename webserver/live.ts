@@ -1,5 +1,5 @@
-// The picture of the cluster, kept up to date: gathers what changed in a moment, draws the picture once, and tells
-// the pages what is new. Nodes are asked only while a page is connected.
+// Keeps the state of the feed up to date: waits a moment for further changes, computes the state anew, and publishes what
+// changed. Nodes are asked for their status only while a page is connected.
 
 import type { Env, Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -7,11 +7,11 @@ import type { NodeId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { ViewSource } from './cluster-view.ts';
 import { diff, type FeedChange, type FeedState } from './feed.ts';
-import { picture } from './page-state.ts';
+import { feedState } from './page-state.ts';
 import { Statuses } from './statuses.ts';
 
-/** Changes within this time, in ms, become one message. */
-const GATHER_MS = 40;
+/** Changes within this time become one message, ms. */
+const BATCH_MS = 40;
 
 export interface LiveOptions {
   readonly env: Env;
@@ -20,9 +20,9 @@ export interface LiveOptions {
   /** The namespace that the page opens with. */
   readonly namespace: string;
   readonly ask: (node: NodeId) => Promise<NodeStatus>;
-  /** How often nodes are asked about themselves. */
+  /** How often nodes are asked for their status, ms. */
   readonly statusMs: number;
-  /** Called with each change of `state`, never with an empty one. */
+  /** Called with each change of `state`. */
   readonly publish: (change: FeedChange) => void;
 }
 
@@ -31,7 +31,7 @@ export class Live {
   readonly #options: LiveOptions;
   readonly #statuses: Statuses;
   readonly #unsubscribe: () => void;
-  #gathering: Timer | null = null;
+  #pendingUpdate: Timer | null = null;
 
   constructor(options: LiveOptions) {
     const { env, logger, source, ask, statusMs } = options;
@@ -44,10 +44,10 @@ export class Live {
       ask,
       changed: () => this.#changed(),
     });
-    this.#state = this.#draw(null);
+    this.#state = this.#computeState(null);
     this.#unsubscribe = source.onChange(() => {
-      // A node that has just come is worth asking at once; the others are not asked twice.
-      if (source.view.live.some(({ id }) => !this.#statuses.words.has(id))) this.#statuses.askAll();
+      // A new node is asked at once. The others are asked again, unless a request to them is under way.
+      if (source.view.live.some(({ id }) => !this.#statuses.reports.has(id))) this.#statuses.askAll();
       this.#changed();
     });
   }
@@ -56,9 +56,9 @@ export class Live {
     return this.#state;
   }
 
-  /** Whether a page is connected. */
-  watched(yes: boolean): void {
-    if (yes) this.#statuses.start();
+  /** @param watched whether a page is connected */
+  setWatched(watched: boolean): void {
+    if (watched) this.#statuses.start();
     else this.#statuses.stop();
     this.#changed();
   }
@@ -66,24 +66,24 @@ export class Live {
   close(): void {
     this.#unsubscribe();
     this.#statuses.stop();
-    this.#gathering?.cancel();
+    this.#pendingUpdate?.cancel();
   }
 
   #changed(): void {
-    this.#gathering ??= this.#options.env.after(GATHER_MS, () => {
-      this.#gathering = null;
-      const next = this.#draw(this.#state);
+    this.#pendingUpdate ??= this.#options.env.after(BATCH_MS, () => {
+      this.#pendingUpdate = null;
+      const next = this.#computeState(this.#state);
       const change = diff(this.#state, next);
       this.#state = next;
       if (change !== null) this.#options.publish(change);
     });
   }
 
-  #draw(before: FeedState | null): FeedState {
+  #computeState(before: FeedState | null): FeedState {
     const { env, source, namespace } = this.#options;
-    return picture({
+    return feedState({
       view: source.view,
-      words: this.#statuses.words,
+      reports: this.#statuses.reports,
       before,
       now: env.wallNow(),
       namespace,

@@ -1,4 +1,4 @@
-// The webserver process: `rangekeeper webserver`. It needs neither ZooKeeper nor a cluster to come up.
+// The process `rangekeeper webserver`. It starts without ZooKeeper and without a cluster, too.
 
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,7 +27,7 @@ const COMMAND = {
   summary: 'Serves the web page and the HTTP API of a cluster.',
   flags: {
     zk: ZK_FLAG,
-    listen: address<string>({ help: 'where to serve', fallback: '127.0.0.1:8080' }),
+    listen: address<string>({ help: 'address to listen on', fallback: '127.0.0.1:8080' }),
     namespace: text<string>({
       value: 'NAME',
       help: 'namespace that the page opens with',
@@ -35,17 +35,17 @@ const COMMAND = {
     }),
     allowHost: list({
       value: 'NAME,...',
-      help: 'host names under which the page may be opened, beside localhost and the listen address',
+      help: 'host names under which the page may be opened, besides localhost and the listen address',
     }),
     sessionMs: sessionFlag(10_000),
     logLevel: logLevelFlag('info'),
   },
 } as const satisfies Command;
 
-/** A request waits so long for the first connection of its namespace's client. */
+/** How long a request waits for its namespace's client to connect. */
 const CONNECT_MS = 5_000;
 
-/** Beside this file in dist/, where `vite build` puts it. */
+/** The built page, beside this file in dist/. */
 const UI_FOLDER = join(import.meta.dirname, 'ui');
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {

@@ -1,5 +1,6 @@
-// One picture for the page out of two sources: what ZooKeeper says (the view) and what each node says of itself. Pure:
-// the same inputs give the same state. The state before is an input only for `since`, when a condition was first seen.
+// Computes the state of the feed from two sources: the state of the cluster in ZooKeeper (the view), and the status that each
+// node reports. It is pure: the same inputs give the same state. The previous state is an input only for `since`, that is, when
+// something was first index.
 
 import { formatBytes } from '../common/base/bytes.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';
@@ -19,14 +20,14 @@ import {
 
 const STALE_STEP_MS = 200;
 
-/** What a node last said of itself, or since when (Unix ms) it has said nothing. */
-export type Word =
-  | { readonly kind: 'said'; readonly status: NodeStatus }
+/** The last status that a node reported, or since when (Unix ms) it does not answer. */
+export type StatusReport =
+  | { readonly kind: 'reported'; readonly status: NodeStatus }
   | { readonly kind: 'silent'; readonly since: number };
 
-export interface PictureInput {
+export interface FeedInputs {
   readonly view: ClusterView;
-  readonly words: ReadonlyMap<NodeId, Word>;
+  readonly reports: ReadonlyMap<NodeId, StatusReport>;
   readonly before: FeedState | null;
   /** Unix ms. */
   readonly now: number;
@@ -34,19 +35,19 @@ export interface PictureInput {
   readonly namespace: string;
 }
 
-export function picture(input: PictureInput): FeedState {
-  const { view } = input;
-  const seen = new Seen(input);
+export function feedState(inputs: FeedInputs): FeedState {
+  const { view } = inputs;
+  const index = new InputIndex(inputs);
   return {
-    overview: overview(input),
+    overview: overview(inputs),
     namespaces: inOrder('namespaces', view.namespaces),
     ranges: inOrder(
       'ranges',
-      serving(view).map((descriptor) => rangeRow(descriptor, seen)),
+      serving(view).map((descriptor) => rangeRow(descriptor, index)),
     ),
     nodes: inOrder(
       'nodes',
-      view.nodes.map((record) => nodeRow(record, input, seen)),
+      view.nodes.map((record) => nodeRow(record, inputs, index)),
     ),
     coordinators: inOrder('coordinators', view.coordinators),
     events: view.events,
@@ -57,7 +58,7 @@ function serving(view: ClusterView): readonly Descriptor[] {
   return view.ranges.map(({ descriptor }) => descriptor).filter(({ state }) => state === 'serving');
 }
 
-function overview({ view, before, now, namespace }: PictureInput): Overview {
+function overview({ view, before, now, namespace }: FeedInputs): Overview {
   const same = before !== null && before.overview.zookeeper === view.zookeeper;
   return {
     zookeeper: view.zookeeper,
@@ -68,50 +69,51 @@ function overview({ view, before, now, namespace }: PictureInput): Overview {
   };
 }
 
-/** The input by id. */
-class Seen {
+/** The inputs, indexed by id. */
+class InputIndex {
   readonly live: ReadonlyMap<NodeId, LiveNode>;
-  /** How many ranges each node owns, and holds a replica of. */
+  /** How many ranges each node owns, and of how many it holds a replica. */
   readonly owned = new Map<NodeId, number>();
   readonly held = new Map<NodeId, number>();
-  readonly #words: ReadonlyMap<NodeId, Word>;
+  readonly #reports: ReadonlyMap<NodeId, StatusReport>;
   readonly #replicas = new Map<string, ReplicaStatus>();
   readonly #before: ReadonlyMap<number, RangeRow>;
   readonly #now: number;
 
-  constructor({ view, words, before, now }: PictureInput) {
+  constructor({ view, reports, before, now }: FeedInputs) {
     this.live = new Map(view.live.map((node) => [node.id, node]));
-    this.#words = words;
+    this.#reports = reports;
     this.#before = new Map(before?.ranges.map((row) => [row.id, row]));
     this.#now = now;
     for (const { owner, replicas } of serving(view)) {
       this.owned.set(owner.node, (this.owned.get(owner.node) ?? 0) + 1);
       for (const { node } of replicas) this.held.set(node, (this.held.get(node) ?? 0) + 1);
     }
-    for (const [node, word] of words) {
-      if (word.kind !== 'said' || !this.live.has(node)) continue;
-      for (const replica of word.status.replicas) this.#replicas.set(`${node} ${replica.range}`, replica);
+    for (const [node, report] of reports) {
+      if (report.kind !== 'reported' || !this.live.has(node)) continue;
+      for (const replica of report.status.replicas) this.#replicas.set(`${node} ${replica.range}`, replica);
     }
   }
 
-  word(node: NodeId): Word | undefined {
-    return this.live.has(node) ? this.#words.get(node) : undefined;
+  /** Undefined: the node has no live session, or was not asked yet. */
+  report(node: NodeId): StatusReport | undefined {
+    return this.live.has(node) ? this.#reports.get(node) : undefined;
   }
 
   replica(node: NodeId, range: number): ReplicaStatus | undefined {
     return this.#replicas.get(`${node} ${range}`);
   }
 
-  /** When a condition that is only seen from here began. */
+  /** Since when a range has a condition, as this webserver saw it. */
   since(range: number, condition: Condition): number {
     const row = this.#before.get(range);
     return row !== undefined && row.condition === condition && row.since !== null ? row.since : this.#now;
   }
 }
 
-function rangeRow(descriptor: Descriptor, seen: Seen): RangeRow {
-  const owner = seen.replica(descriptor.owner.node, descriptor.id);
-  const { condition, since } = conditionOf(descriptor, owner, seen);
+function rangeRow(descriptor: Descriptor, index: InputIndex): RangeRow {
+  const owner = index.replica(descriptor.owner.node, descriptor.id);
+  const { condition, since } = conditionOf(descriptor, owner, index);
   const commitSeq = owner?.commitSeq ?? null;
   return {
     id: descriptor.id,
@@ -123,7 +125,7 @@ function rangeRow(descriptor: Descriptor, seen: Seen): RangeRow {
     minInSync: descriptor.minInSync,
     transferTo: descriptor.transferTo,
     retire: descriptor.retire,
-    replicas: replicaRows(descriptor, owner, seen),
+    replicas: replicaRows(descriptor, owner, index),
     condition,
     since,
     commitSeq,
@@ -134,15 +136,15 @@ function rangeRow(descriptor: Descriptor, seen: Seen): RangeRow {
 function conditionOf(
   descriptor: Descriptor,
   owner: ReplicaStatus | undefined,
-  seen: Seen,
+  index: InputIndex,
 ): { condition: Condition; since: number | null } {
   const { id, owner: named } = descriptor;
-  if (seen.live.get(named.node)?.session !== named.session)
-    return { condition: 'no-owner', since: seen.since(id, 'no-owner') };
-  const word = seen.word(named.node);
-  if (word?.kind === 'silent') return { condition: 'silent', since: word.since };
-  if (word === undefined) return { condition: 'unknown', since: null };
-  if (owner?.role !== 'owner') return { condition: 'starting', since: seen.since(id, 'starting') };
+  if (index.live.get(named.node)?.session !== named.session)
+    return { condition: 'no-owner', since: index.since(id, 'no-owner') };
+  const report = index.report(named.node);
+  if (report?.kind === 'silent') return { condition: 'silent', since: report.since };
+  if (report === undefined) return { condition: 'unknown', since: null };
+  if (owner?.role !== 'owner') return { condition: 'starting', since: index.since(id, 'starting') };
   if (owner.readOnlySince !== null) return { condition: 'read-only', since: owner.readOnlySince };
   return { condition: 'serving', since: null };
 }
@@ -150,11 +152,11 @@ function conditionOf(
 function replicaRows(
   descriptor: Descriptor,
   owner: ReplicaStatus | undefined,
-  seen: Seen,
+  index: InputIndex,
 ): readonly ReplicaRow[] {
   const followers = new Map<NodeId, FollowerStatus>(owner?.followers.map((row) => [row.node, row]));
   return descriptor.replicas.map(({ node, inc }) => {
-    const own = seen.replica(node, descriptor.id);
+    const own = index.replica(node, descriptor.id);
     const isOwner = node === descriptor.owner.node;
     return {
       node,
@@ -163,15 +165,15 @@ function replicaRows(
       role: own?.role ?? null,
       appliedSeq: own?.appliedSeq ?? null,
       lag: isOwner && owner !== undefined ? 0 : (followers.get(node)?.lag ?? null),
-      staleMs: own === undefined || isOwner ? null : bound(own.staleMs),
+      staleMs: own === undefined || isOwner ? null : inSteps(own.staleMs),
     };
   });
 }
 
-function nodeRow(record: NodeRecord, input: PictureInput, seen: Seen): NodeRow {
-  const live = seen.live.get(record.id);
-  const word = seen.word(record.id);
-  const status = word?.kind === 'said' ? word.status : null;
+function nodeRow(record: NodeRecord, inputs: FeedInputs, index: InputIndex): NodeRow {
+  const live = index.live.get(record.id);
+  const report = index.report(record.id);
+  const status = report?.kind === 'reported' ? report.status : null;
   return {
     id: record.id,
     name: record.name,
@@ -179,16 +181,16 @@ function nodeRow(record: NodeRecord, input: PictureInput, seen: Seen): NodeRow {
     capacity: record.capacity,
     mode: record.mode,
     alive: live !== undefined,
-    goneSince: live === undefined ? (record.noted?.downSince ?? goneSince(record.id, input)) : null,
+    goneSince: live === undefined ? (record.noted?.downSince ?? goneSince(record.id, inputs)) : null,
     standing: live?.standing ?? 'staying',
     unreachable: live === undefined ? null : (record.noted?.unreachable ?? null),
     stuck: live !== undefined && record.noted?.stuckIn === live.session,
     address: live?.address ?? null,
     startedAt: live?.startedAt ?? null,
     version: live?.version ?? null,
-    owned: seen.owned.get(record.id) ?? 0,
-    held: seen.held.get(record.id) ?? 0,
-    silentSince: word?.kind === 'silent' ? word.since : null,
+    owned: index.owned.get(record.id) ?? 0,
+    held: index.held.get(record.id) ?? 0,
+    silentSince: report?.kind === 'silent' ? report.since : null,
     leaseMs: wholeMs(status?.leaseMs ?? null),
     logBytes: status?.logBytes ?? null,
     memoryBytes: status?.memoryBytes ?? null,
@@ -199,14 +201,14 @@ function nodeRow(record: NodeRecord, input: PictureInput, seen: Seen): NodeRow {
   };
 }
 
-function goneSince(node: NodeId, { before, now }: PictureInput): number | null {
+function goneSince(node: NodeId, { before, now }: FeedInputs): number | null {
   const row = before?.nodes.find(({ id }) => id === node);
   if (row === undefined) return null;
   return row.alive ? now : row.goneSince;
 }
 
-/** Still an upper bound, and the same from second to second, so that an idle range sends nothing to the pages. */
-function bound(staleMs: number | null): number | null {
+/** Rounds up to coarse steps, so that an idle range rarely causes a message to the pages. */
+function inSteps(staleMs: number | null): number | null {
   return staleMs === null ? null : Math.ceil(staleMs / STALE_STEP_MS) * STALE_STEP_MS;
 }
 

@@ -1,5 +1,6 @@
-// The pages that are connected to the feed: hello with the whole state, then changes, then beats while nothing changes.
-// A page that does not take what it is sent is cut off, not waited for; it comes back by itself and starts with a hello.
+// The pages that are connected to the feed. A page gets a hello with the complete state, then changes, and beats in between. A
+// page that reads too slowly is disconnected, so that the server need not buffer for it. It reconnects by itself and gets a new
+// hello.
 
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
@@ -12,10 +13,10 @@ import { FEED_BEAT_MS, type FeedChange, type FeedMessage, type FeedState } from 
 export const FEED_PATH = '/feed';
 
 const PAGES_MAX = 100;
-/** A page behind by more than this many bytes is cut off. */
+/** A page with more unread bytes than this is disconnected. */
 const QUEUE_BYTES_MAX = 4 * 1024 * 1024;
-/** So many beats without any sign of life, and the page is taken for gone. */
-const SILENT_BEATS_MAX = 5;
+/** A page that answers no ping during more beats than this is disconnected. */
+const UNANSWERED_BEATS_MAX = 5;
 /** WebSocket close codes. */
 const GOING_AWAY = 1001;
 const POLICY = 1008;
@@ -25,13 +26,13 @@ export interface PagesOptions {
   readonly logger: Logger;
   readonly counters: Counters;
   readonly state: () => FeedState;
-  /** Called when the first page comes and when the last one has gone. */
-  readonly watched: (yes: boolean) => void;
+  /** Called when the first page connects (true), and when the last one has disconnected (false). */
+  readonly setWatched: (watched: boolean) => void;
 }
 
 interface Page {
   readonly socket: WebSocket;
-  silentBeats: number;
+  unansweredBeats: number;
 }
 
 export class Pages {
@@ -49,7 +50,7 @@ export class Pages {
     return this.#pages.size;
   }
 
-  /** Takes over a connection whose upgrade is allowed. */
+  /** Takes over a connection whose upgrade was allowed. */
   upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     if (this.#pages.size >= PAGES_MAX) {
       refuseUpgrade(socket, 503, 'too many pages');
@@ -74,27 +75,27 @@ export class Pages {
   }
 
   #open(socket: WebSocket): void {
-    const { env, state, watched, counters, logger } = this.#options;
-    const page: Page = { socket, silentBeats: 0 };
+    const { env, state, setWatched, counters, logger } = this.#options;
+    const page: Page = { socket, unansweredBeats: 0 };
     this.#pages.add(page);
     counters.pagesOpened.add();
     socket.on('pong', () => {
-      page.silentBeats = 0;
+      page.unansweredBeats = 0;
     });
     socket.on('message', () => socket.close(POLICY, 'pages only listen'));
-    socket.on('error', (error) => logger.debug({ reason: error.message }, 'a page broke off'));
+    socket.on('error', (error) => logger.debug({ reason: error.message }, 'the connection of a page failed'));
     socket.on('close', () => {
       this.#pages.delete(page);
-      if (this.#pages.size === 0) watched(false);
+      if (this.#pages.size === 0) setWatched(false);
     });
     socket.send(JSON.stringify({ kind: 'hello', at: env.wallNow(), state: state() } satisfies FeedMessage));
-    if (this.#pages.size === 1) watched(true);
+    if (this.#pages.size === 1) setWatched(true);
   }
 
   #sendBeat(): void {
     for (const page of this.#pages) {
-      page.silentBeats++;
-      if (page.silentBeats > SILENT_BEATS_MAX) this.#drop(page, 'silent');
+      page.unansweredBeats++;
+      if (page.unansweredBeats > UNANSWERED_BEATS_MAX) this.#drop(page, 'silent');
       else if (page.socket.readyState === page.socket.OPEN) page.socket.ping();
     }
     this.#sendAll({ kind: 'beat', at: this.#options.env.wallNow() });
@@ -110,12 +111,12 @@ export class Pages {
 
   #drop(page: Page, why: 'slow' | 'silent'): void {
     this.#options.counters.pagesDropped[why].add();
-    this.#options.logger.info({ why, queuedBytes: page.socket.bufferedAmount }, 'a page is cut off');
+    this.#options.logger.info({ why, queuedBytes: page.socket.bufferedAmount }, 'a page is disconnected');
     page.socket.terminate();
   }
 }
 
-/** Answers an upgrade with a plain HTTP error. */
+/** Answers an upgrade request with an HTTP error. */
 export function refuseUpgrade(socket: Duplex, status: 403 | 404 | 503, message: string): void {
   const reasons = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
   socket.on('error', () => {});

@@ -1,5 +1,5 @@
-// Reads what a request asks for, strictly: an unknown or repeated parameter, a bad escape, a number out of bounds is
-// INVALID_ARGUMENT with one sentence. Limits of keys and values are the client's to check.
+// Parses requests strictly. An unknown or repeated parameter, a bad escape, or a number out of bounds is INVALID_ARGUMENT with one
+// sentence. The client library checks the limits of keys and values.
 
 import { type Bytes, parseBytes } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
@@ -10,10 +10,11 @@ function bad(message: string): RangekeeperError {
   return new RangekeeperError('INVALID_ARGUMENT', message);
 }
 
-/** The query of one request; `names` are all that it may hold. */
+/** The query of a request. */
 export class Query {
   readonly #values: ReadonlyMap<string, string>;
 
+  /** @param names the allowed parameters */
   constructor(query: unknown, names: readonly string[]) {
     const values = new Map<string, string>();
     for (const [name, value] of Object.entries(query ?? {})) {
@@ -28,7 +29,7 @@ export class Query {
     return this.#values.get(name);
   }
 
-  /** A key in formatBytes' text form. */
+  /** The bytes of a parameter in the text form of formatBytes. */
   bytes(name: string): Bytes | undefined {
     const text = this.#values.get(name);
     if (text === undefined) return undefined;
@@ -67,7 +68,7 @@ export class Query {
   }
 }
 
-/** A write's body: its fields may be `names`, no others. */
+/** The body of a write. @param names the allowed fields */
 export function readBody(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
   if (typeof body !== 'object' || body === null || Array.isArray(body))
     throw bad('a write needs a JSON object as its body');

@@ -1,5 +1,5 @@
-// The webserver's one port: the page's files, the API, the feed's upgrade, health. Every request passes the guard first,
-// and every answer carries the headers that keep the page to itself: it loads nothing from anywhere else.
+// The HTTP server: the page's files, the API, the upgrade to the feed, health and metrics, all on one port. Every request
+// passes the guard first. Every answer has security headers, so that the page can load nothing from other servers.
 
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -15,12 +15,12 @@ import type { Guard } from './guard.ts';
 import { type Failure, failure, failureOf, forbidden, notFound } from './http-error.ts';
 import { FEED_PATH, refuseUpgrade } from './pages.ts';
 
-/** The largest value in base64 (4/3 of 1 MiB), and room for the rest of the body. */
+/** Enough for the largest value in base64 (4/3 of 1 MiB) and the rest of the body. */
 const BODY_BYTES_MAX = 1_500_000;
-/** A key of 4 KiB, escaped as `\xNN` and again for the URL, is 24 KiB. */
+/** Enough for a key of 4 KiB, which has 24 KiB if it is escaped as `\xNN` and again for the URL. */
 const HEADER_BYTES_MAX = 48 * 1024;
 const CONNECTIONS_MAX = 1_000;
-/** API requests under way at once; each may hold a body and a page of rows. */
+/** How many API requests may be under way at once. Each may hold a body and a page of rows in memory. */
 const REQUESTS_MAX = 64;
 const RECEIVE_MS_MAX = 30_000;
 
@@ -41,7 +41,7 @@ export interface ServerOptions extends ApiOptions {
   readonly logger: Logger;
   readonly metrics: Metrics;
   readonly counters: Counters;
-  /** Null: ready; else what is missing, in words. */
+  /** What is missing, in words; null: the webserver is ready. */
   readonly unready: () => string | null;
   readonly upgrade: (request: IncomingMessage, socket: Duplex, head: Buffer) => void;
 }
@@ -68,15 +68,15 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     dotfiles: 'ignore',
     cacheControl: false,
     setHeaders: (response, path) => {
-      // Names in assets/ hold a hash of the contents.
-      const forGood = path.includes('/assets/');
-      response.setHeader('cache-control', forGood ? 'public, max-age=31536000, immutable' : 'no-cache');
+      // File names in assets/ contain a hash of the contents.
+      const isImmutable = path.includes('/assets/');
+      response.setHeader('cache-control', isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache');
     },
   });
   return app;
 }
 
-/** `host:port` actually bound. */
+/** The `host:port` on which it listens. */
 export function addressOf(app: FastifyInstance): string {
   const { address, port } = app.server.address() as AddressInfo;
   return formatAddress(address, port);

@@ -1,11 +1,11 @@
-// Asks every live node about itself, again and again, while somebody looks. One question a node at a time; a node that
-// does not answer within the deadline is `silent` since it was first asked in vain. Nothing is asked for nobody.
+// Asks every live node for its status, periodically, while a page is connected. Only one request to a node is under way at a
+// time. A node that does not answer within the deadline is `silent` since the first request that it did not answer.
 
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
-import type { Word } from './page-state.ts';
+import type { StatusReport } from './page-state.ts';
 
 export interface StatusesOptions {
   readonly env: Env;
@@ -18,7 +18,7 @@ export interface StatusesOptions {
 }
 
 export class Statuses {
-  readonly words = new Map<NodeId, Word>();
+  readonly reports = new Map<NodeId, StatusReport>();
   readonly #options: StatusesOptions;
   readonly #asking = new Set<NodeId>();
   #timer: Timer | null = null;
@@ -27,7 +27,7 @@ export class Statuses {
     this.#options = options;
   }
 
-  /** Asks now and from now on. */
+  /** Asks all nodes now, and then periodically. */
   start(): void {
     if (this.#timer !== null) return;
     const { env, periodMs } = this.#options;
@@ -35,17 +35,17 @@ export class Statuses {
     this.askAll();
   }
 
-  /** Nobody looks any more; what was said would be stale when somebody looks again. */
+  /** Stops asking. Forgets the reports, which would be out of date at the next start. */
   stop(): void {
     this.#timer?.cancel();
     this.#timer = null;
-    this.words.clear();
+    this.reports.clear();
   }
 
   askAll(): void {
     if (this.#timer === null) return;
     const nodes = this.#options.nodes();
-    for (const node of this.words.keys()) if (!nodes.includes(node)) this.words.delete(node);
+    for (const node of this.reports.keys()) if (!nodes.includes(node)) this.reports.delete(node);
     for (const node of nodes) void this.#askOne(node);
   }
 
@@ -55,20 +55,20 @@ export class Statuses {
     const askedAt = env.wallNow();
     this.#asking.add(node);
     try {
-      this.#heard(node, { kind: 'said', status: await this.#options.ask(node) });
+      this.#note(node, { kind: 'reported', status: await this.#options.ask(node) });
     } catch (error) {
       const reason = error instanceof Error ? error.message : String(error);
-      const before = this.words.get(node);
+      const before = this.reports.get(node);
       if (before?.kind !== 'silent') logger.warn({ node, reason }, 'a node does not answer');
-      this.#heard(node, { kind: 'silent', since: before?.kind === 'silent' ? before.since : askedAt });
+      this.#note(node, { kind: 'silent', since: before?.kind === 'silent' ? before.since : askedAt });
     } finally {
       this.#asking.delete(node);
     }
   }
 
-  #heard(node: NodeId, word: Word): void {
+  #note(node: NodeId, report: StatusReport): void {
     if (this.#timer === null || !this.#options.nodes().includes(node)) return;
-    this.words.set(node, word);
+    this.reports.set(node, report);
     this.#options.changed();
   }
 }

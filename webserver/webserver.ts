@@ -1,5 +1,5 @@
-// A whole webserver out of its parts: the view of ZooKeeper, the clients, the live picture, the pages, the HTTP server.
-// It comes up with or without a cluster; what is missing shows on the page and in /readyz, and mends itself.
+// Assembles a webserver from its parts: the view of ZooKeeper, the clients, the state of the feed, the pages, and the HTTP
+// server. It starts with or without a cluster. The page and /readyz show what is missing, and it recovers by itself.
 
 import type { Client } from '../client/api.ts';
 import type { Env } from '../common/base/env.ts';
@@ -16,29 +16,29 @@ import { Live } from './live.ts';
 import { Pages } from './pages.ts';
 import { addressOf, buildServer } from './server.ts';
 
-/** How long a node may take to tell of itself. */
+/** How long a node may take to report its status. */
 const ASK_MS = 900;
 const STATUS_MS = 1_000;
 
 export interface WebserverOptions {
   readonly env: Env;
   readonly logger: Logger;
-  /** Taken over: closed with the webserver. */
+  /** Closed with the webserver. */
   readonly source: ViewSource;
   readonly connect: (namespace: string) => Promise<Client>;
   /** The namespace that the page opens with. */
   readonly namespace: string;
-  /** `host:port`; port 0: a free one. */
+  /** `host:port`. Port 0: any free port. */
   readonly listen: string;
-  /** Names under which the page may be opened, beside the listen host and this machine's own. */
+  /** Names under which the page may be opened, besides the listen host and this machine's own names. */
   readonly allowHosts: readonly string[];
   readonly uiFolder: string;
-  /** How often nodes are asked about themselves, while a page is connected. Default 1,000 ms. */
+  /** How often nodes are asked for their status while a page is connected. Default 1,000 ms. */
   readonly statusMs?: number;
 }
 
 export interface Webserver {
-  /** `host:port` actually bound. */
+  /** The `host:port` on which it listens. */
   readonly address: string;
   close(): Promise<void>;
 }
@@ -64,7 +64,7 @@ export async function startWebserver(options: WebserverOptions): Promise<Webserv
     logger,
     counters,
     state: () => live.state,
-    watched: (yes) => live.watched(yes),
+    setWatched: (watched) => live.setWatched(watched),
   });
   addGauges(metrics, () => pages.count);
   const stopFollowing = resetOnOtherCluster(source, clients);
@@ -101,14 +101,17 @@ export async function startWebserver(options: WebserverOptions): Promise<Webserv
   return { address: addressOf(app), close };
 }
 
-/** Any namespace's client can ask a node about itself; prefers the one that is in use anyway. */
+/**
+ * A client of any namespace, to ask nodes for their status. Prefers the namespace that the page opens with, whose client is in
+ * use.
+ */
 function anyClient(clients: Clients, { source, namespace }: WebserverOptions): Promise<Client> {
   const names = source.view.namespaces.map(({ name }) => name);
   const [first = namespace] = names;
   return clients.get(names.includes(namespace) ? namespace : first);
 }
 
-/** Clients of a cluster that was wiped and made anew under the same root would be refused by its nodes. */
+/** Closes the clients if another cluster has replaced this one under the same root: its nodes would refuse them. */
 function resetOnOtherCluster(source: ViewSource, clients: Clients): () => void {
   let known = source.view.cluster?.clusterId;
   return source.onChange(() => {
@@ -129,7 +132,7 @@ function expectCluster(source: ViewSource): void {
     throw new RangekeeperError('NO_CLUSTER', unready(source) ?? 'there is no cluster');
 }
 
-/** A name that no namespace has costs no ZooKeeper session. */
+/** Rejects an unknown name before a client is made, so that it costs no ZooKeeper session. */
 function expectNamespace(source: ViewSource, name: string): void {
   expectCluster(source);
   if (!source.view.namespaces.some((record) => record.name === name))

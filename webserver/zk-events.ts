@@ -1,5 +1,4 @@
-// The newest events of the timeline. An event never changes once written, so each is read once and only the list of
-// names is observed.
+// The newest events of the timeline. An event never changes, so each is read once, and only the list of their names is observed.
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -8,13 +7,13 @@ import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { eventCodec, inSequence, paths, sequenceOf } from '../common/zk/znodes.ts';
 import { EVENTS_SHOWN, type EventRow } from './feed.ts';
 
-/** Reads under way at once. */
+/** How many reads are under way at once. */
 const READS_MAX = 16;
-/** ZooKeeper did not answer: the wait before the next try. */
+/** The pause before the next attempt if ZooKeeper does not answer. */
 const RETRY_MS = 1_000;
 
 export class ZkEvents {
-  /** Newest first; the same array for as long as nothing is new. */
+  /** Newest first. The array is replaced only if something has changed. */
   rows: readonly EventRow[] = [];
   readonly #zk: Zk;
   readonly #env: Env;
@@ -45,7 +44,7 @@ export class ZkEvents {
   async #catchUp(): Promise<void> {
     if (this.#running) return;
     this.#running = true;
-    while (!this.#closed && !this.#settled()) {
+    while (!this.#closed && !this.#updateRows()) {
       const missing = this.#wanted.filter((name) => !this.#known.has(name)).slice(0, READS_MAX);
       try {
         await Promise.all(missing.map((name) => this.#read(name)));
@@ -56,8 +55,8 @@ export class ZkEvents {
     this.#running = false;
   }
 
-  /** Whether `rows` shows what is wanted; brings it there where all is read. */
-  #settled(): boolean {
+  /** Updates `rows` if all wanted events have been read. False: some have not. */
+  #updateRows(): boolean {
     for (const name of this.#known.keys()) if (!this.#wanted.includes(name)) this.#known.delete(name);
     const rows = this.#wanted.flatMap((name) => this.#known.get(name) ?? []);
     if (rows.length < this.#wanted.length) return false;
@@ -76,7 +75,7 @@ export class ZkEvents {
     else this.#known.set(name, row);
   }
 
-  /** Each event is read once, so nothing is to be remembered of one that cannot be decoded. */
+  /** Null if it cannot be decoded. Uses a new decoder, because an event is read only once, so there is nothing to remember. */
   #decode(name: string, node: ZkNode): EventRow | null {
     return new ZnodeDecoder(this.#logger).decode(paths.event(name), node, null, () => ({
       ...eventCodec.decode(node.data),

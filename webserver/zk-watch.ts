@@ -1,6 +1,6 @@
-// The whole cluster as ZooKeeper tells it: every znode that the page shows is observed, and each change gives a new
-// `ClusterView`. Only the leader and the webserver watch the whole map; how much of it one webserver watches is bounded,
-// because all watched paths must fit the one packet that re-sends them after a reconnect.
+// The state of the cluster in ZooKeeper. Every znode that the page shows is observed, and each change gives a new
+// `ClusterView`. Only the leader and the webserver watch all ranges. The number of paths that a webserver watches is bounded,
+// because after a reconnect all of them must fit in one packet.
 
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -24,11 +24,11 @@ import { type ClusterView, emptyView, type ViewSource } from './cluster-view.ts'
 import type { CoordinatorRow } from './feed.ts';
 import { ZkEvents } from './zk-events.ts';
 
-/** Over all namespaces: about 100 bytes a path of a packet that may have 1 MB. */
+/** Of all namespaces together. A path takes about 100 bytes of a packet of at most 1 MB. */
 const RANGES_MAX = 4_000;
-/** Nodes, live znodes, coordinators and namespaces, each. */
+/** The bound for each of nodes, live znodes, coordinators and namespaces. */
 const OTHERS_MAX = 500;
-/** How often ZooKeeper is asked whether it is there. */
+/** How often ZooKeeper is asked whether it answers. */
 const PROBE_MS = 1_000;
 
 type Coordinator = Omit<CoordinatorRow, 'leader'>;
@@ -46,7 +46,7 @@ export class ZkWatch implements ViewSource {
   readonly #nodes: ZnodeChildren<NodeRecord>;
   readonly #live: ZnodeChildren<LiveNode>;
   readonly #coordinators: ZnodeChildren<Coordinator>;
-  /** Of what is no child of a watched znode, or stands for something although it cannot be decoded. */
+  /** For znodes that no ZnodeChildren decodes, and for coordinators, which count even if they cannot be decoded. */
   readonly #decoder: ZnodeDecoder;
   readonly #events: ZkEvents;
   #cluster: ClusterRecord | null = null;
@@ -54,7 +54,7 @@ export class ZkWatch implements ViewSource {
   #probing = false;
   #announcing: Timer | null = null;
 
-  /** Takes over `zk`: closes it with itself. */
+  /** @param zk closed with this object */
   constructor(zk: Zk, env: Env, logger: Logger) {
     this.#zk = zk;
     this.#env = env;
@@ -115,7 +115,10 @@ export class ZkWatch implements ViewSource {
       );
   }
 
-  /** It stands in the queue whatever its znode says; where nothing could be read of it, its name stands for its host. */
+  /**
+   * A coordinator stands in the queue whatever its znode holds. If it could never be decoded, its name takes the place of its
+   * host.
+   */
   #coordinatorIn(name: string, node: ZkNode): Coordinator | null {
     if (!standsInQueue(node)) return null;
     const known = this.#coordinators.contents.get(name) ?? { name, host: name, pid: 0, address: '' };
@@ -125,7 +128,7 @@ export class ZkWatch implements ViewSource {
     });
   }
 
-  /** A namespace's ranges are observed for as long as the namespace is there. */
+  /** Observes the ranges of all present namespaces, and stops observing those of removed ones. */
   #followNamespaces(): readonly Namespace[] {
     for (const [name, ranges] of this.#ranges) {
       if (this.#namespaces.contents.has(name)) continue;
@@ -141,18 +144,18 @@ export class ZkWatch implements ViewSource {
     const made: ZnodeChildren<DescriptorImage> = this.#watch(
       paths.ranges(name),
       (child, node) => decodeImage(name, parseRangeName(child) ?? 0, node),
-      () => Math.max(0, RANGES_MAX - this.#rangesWatchedBeside(made)),
+      () => Math.max(0, RANGES_MAX - this.#rangesWatchedExcept(made)),
     );
     this.#ranges.set(name, made);
     return made;
   }
 
-  #rangesWatchedBeside(one: ZnodeChildren<DescriptorImage>): number {
+  #rangesWatchedExcept(one: ZnodeChildren<DescriptorImage>): number {
     const others = [...this.#ranges.values()].filter((ranges) => ranges !== one);
     return others.reduce((sum, { watched }) => sum + watched, 0);
   }
 
-  /** Neither session nor watches tell of a silent cut; an answer does. */
+  /** Asks ZooKeeper for an answer, because neither the session nor watches show at once that a connection is broken. */
   async #probe(): Promise<void> {
     if (this.#probing) return;
     this.#probing = true;
@@ -171,16 +174,16 @@ export class ZkWatch implements ViewSource {
     this.#changed();
   }
 
-  /** A burst of changes, such as a first read, is announced once. */
+  /** Announces a burst of changes, such as the first read, once. */
   #changed(): void {
     this.#announcing ??= this.#env.after(0, () => {
       this.#announcing = null;
-      this.view = this.#read();
+      this.view = this.#makeView();
       for (const listener of this.#listeners) listener();
     });
   }
 
-  #read(): ClusterView {
+  #makeView(): ClusterView {
     const namespaces = this.#followNamespaces();
     return {
       zookeeper: this.#zookeeper,

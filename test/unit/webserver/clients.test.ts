@@ -1,4 +1,4 @@
-// One client a namespace, made when it is asked for and made anew where that failed.
+// One client for each namespace, made at the first request, and made anew if that failed.
 
 import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
@@ -36,7 +36,7 @@ test('a failed connection is forgotten', async (t) => {
   t.is(made.length, 2);
 });
 
-test('the one used longest ago gives way, and is closed', async (t) => {
+test('the client that was used longest ago is closed if there are too many', async (t) => {
   const { made, clients } = setUp();
   for (let i = 0; i < 16; i++) await clients.get(`n${i}`);
   await clients.get('n0');
@@ -46,7 +46,7 @@ test('the one used longest ago gives way, and is closed', async (t) => {
   t.deepEqual(closed, ['n1']);
 });
 
-test('after a reset clients are new; after a close there are none', async (t) => {
+test('after a reset there are new clients; after a close there are none', async (t) => {
   const { made, clients } = setUp();
   await clients.get('x');
   await clients.reset();

@@ -1,9 +1,9 @@
-// The feed's arithmetic: what `diff` says, applied to the state before, gives the state after, whatever happened between.
+// The changes of the feed: `apply` with the result of `diff` gives the new state, whatever happened between.
 
 import test from 'ava';
 import fc from 'fast-check';
 import { apply, diff, type FeedState, inOrder } from '../../../webserver/feed.ts';
-import { picture, type Word } from '../../../webserver/page-state.ts';
+import { feedState, type StatusReport } from '../../../webserver/page-state.ts';
 import { NODES, PaperCluster } from '../../support/paper-cluster.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
@@ -22,7 +22,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constantFrom('event' as const, 'zookeeper' as const, 'forget' as const) }),
 );
 
-function happen(cluster: PaperCluster, words: Map<string, Word>, what: Happening): void {
+function happen(cluster: PaperCluster, reports: Map<string, StatusReport>, what: Happening): void {
   const isLive = (id: string): boolean => cluster.view.live.some((live) => live.id === id);
   switch (what.kind) {
     case 'kill':
@@ -34,10 +34,10 @@ function happen(cluster: PaperCluster, words: Map<string, Word>, what: Happening
       if (isLive(what.node) && cluster.view.ranges.length > 0) cluster.promote(what.range, what.node);
       return;
     case 'silent':
-      words.set(what.node, { kind: 'silent', since: NOW });
+      reports.set(what.node, { kind: 'silent', since: NOW });
       return;
     case 'heard':
-      words.delete(what.node);
+      reports.delete(what.node);
       return;
     case 'event':
       return cluster.event({ kind: 'test', text: 'something' });
@@ -48,17 +48,17 @@ function happen(cluster: PaperCluster, words: Map<string, Word>, what: Happening
   }
 }
 
-test('a page that applies every change has what a page that has just come is told', (t) => {
+test('a page that applies every change has the same state as a page that has just connected', (t) => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 30 }), (happenings) => {
       const cluster = new PaperCluster();
-      const words = new Map<string, Word>();
+      const reports = new Map<string, StatusReport>();
       const draw = (before: FeedState | null): FeedState =>
-        picture({ view: cluster.view, words, before, now: NOW, namespace: 'default' });
+        feedState({ view: cluster.view, reports, before, now: NOW, namespace: 'default' });
       let server = draw(null);
       let page = server;
       for (const what of happenings) {
-        happen(cluster, words, what);
+        happen(cluster, reports, what);
         const next = draw(server);
         const change = diff(server, next);
         if (change !== null) page = apply(page, JSON.parse(JSON.stringify(change)));
@@ -70,18 +70,18 @@ test('a page that applies every change has what a page that has just come is tol
   );
 });
 
-test('nothing is sent for nothing', (t) => {
+test('without a change nothing is sent', (t) => {
   const cluster = new PaperCluster();
-  const state = picture({
+  const state = feedState({
     view: cluster.view,
-    words: new Map(),
+    reports: new Map(),
     before: null,
     now: NOW,
     namespace: 'default',
   });
-  const again = picture({
+  const again = feedState({
     view: cluster.view,
-    words: new Map(),
+    reports: new Map(),
     before: state,
     now: NOW + 1,
     namespace: 'default',
@@ -89,10 +89,10 @@ test('nothing is sent for nothing', (t) => {
   t.is(diff(state, again), null);
 });
 
-test('only the rows that changed are sent', (t) => {
+test('only changed rows are sent', (t) => {
   const cluster = new PaperCluster();
   const draw = (before: FeedState | null): FeedState =>
-    picture({ view: cluster.view, words: new Map(), before, now: NOW, namespace: 'default' });
+    feedState({ view: cluster.view, reports: new Map(), before, now: NOW, namespace: 'default' });
   const before = draw(null);
   cluster.promote(2, 'n-c');
   const change = diff(before, draw(before));

@@ -1,4 +1,4 @@
-// Whom the webserver answers: a table of hosts and origins.
+// Which requests the webserver allows: a table of hosts and origins.
 
 import test from 'ava';
 import { Guard } from '../../../webserver/guard.ts';
@@ -7,65 +7,65 @@ interface Case {
   readonly host?: string;
   readonly origin?: string;
   readonly localAddress?: string;
-  readonly welcome: boolean;
+  readonly allowed: boolean;
 }
 
-const asked = test.macro<[Case]>((t, { host, origin, localAddress, welcome }) => {
+const checks = test.macro<[Case]>((t, { host, origin, localAddress, allowed }) => {
   const guard = new Guard(['0.0.0.0', 'Keeper.example']);
-  t.is(guard.refusal({ host, origin, localAddress }) === null, welcome);
+  t.is(guard.refusal({ host, origin, localAddress }) === null, allowed);
 });
 
-test('this machine by name', asked, { host: 'localhost:8080', welcome: true });
-test('this machine by address', asked, { host: '127.0.0.1:8080', welcome: true });
-test('this machine by IPv6 address', asked, { host: '[::1]:8080', welcome: true });
-test('without a port', asked, { host: 'localhost', welcome: true });
-test('an allowed name in any case', asked, { host: 'keeper.EXAMPLE:80', welcome: true });
-test('the address that was reached', asked, {
+test('this machine by name', checks, { host: 'localhost:8080', allowed: true });
+test('this machine by address', checks, { host: '127.0.0.1:8080', allowed: true });
+test('this machine by IPv6 address', checks, { host: '[::1]:8080', allowed: true });
+test('without a port', checks, { host: 'localhost', allowed: true });
+test('an allowed name in any case', checks, { host: 'keeper.EXAMPLE:80', allowed: true });
+test('the address that was reached', checks, {
   host: '10.1.2.3:8080',
   localAddress: '10.1.2.3',
-  welcome: true,
+  allowed: true,
 });
-test('the address that was reached, mapped into IPv6', asked, {
+test('the address that was reached, mapped into IPv6', checks, {
   host: '10.1.2.3:8080',
   localAddress: '::ffff:10.1.2.3',
-  welcome: true,
+  allowed: true,
 });
-test('the page itself', asked, { host: 'localhost:8080', origin: 'http://localhost:8080', welcome: true });
-test('the page itself behind TLS', asked, {
+test('the page itself', checks, { host: 'localhost:8080', origin: 'http://localhost:8080', allowed: true });
+test('the page itself behind TLS', checks, {
   host: 'keeper.example',
   origin: 'https://keeper.example',
-  welcome: true,
+  allowed: true,
 });
 
-test('no host at all', asked, { welcome: false });
-test('an empty host', asked, { host: '', welcome: false });
-test('a foreign name', asked, { host: 'evil.example:8080', welcome: false });
-test('a foreign name that was made to resolve to us', asked, {
+test('no host at all', checks, { allowed: false });
+test('an empty host', checks, { host: '', allowed: false });
+test('a foreign name', checks, { host: 'evil.example:8080', allowed: false });
+test('a foreign name that resolves to our address', checks, {
   host: 'evil.example',
   localAddress: '127.0.0.1',
-  welcome: false,
+  allowed: false,
 });
-test('a name that only begins like ours', asked, { host: 'localhost.evil.example', welcome: false });
-test('a name behind a user name', asked, { host: 'localhost@evil.example', welcome: false });
-test('an address that was not reached', asked, {
+test('a name that begins with ours', checks, { host: 'localhost.evil.example', allowed: false });
+test('a name after a user name', checks, { host: 'localhost@evil.example', allowed: false });
+test('an address that was not reached', checks, {
   host: '10.9.9.9',
   localAddress: '10.1.2.3',
-  welcome: false,
+  allowed: false,
 });
-test('a foreign origin', asked, { host: 'localhost:8080', origin: 'http://evil.example', welcome: false });
-test('another server on this machine', asked, {
+test('a foreign origin', checks, { host: 'localhost:8080', origin: 'http://evil.example', allowed: false });
+test('another server on this machine', checks, {
   host: 'localhost:8080',
   origin: 'http://localhost:3000',
-  welcome: false,
+  allowed: false,
 });
-test('another name of ours than the host', asked, {
+test('an origin with another of our names than the host', checks, {
   host: 'localhost:8080',
   origin: 'http://127.0.0.1:8080',
-  welcome: false,
+  allowed: false,
 });
-test('the origin of a sandboxed frame', asked, { host: 'localhost:8080', origin: 'null', welcome: false });
-test('an origin that is none', asked, {
+test('the origin of a sandboxed frame', checks, { host: 'localhost:8080', origin: 'null', allowed: false });
+test('a malformed origin', checks, {
   host: 'localhost:8080',
   origin: 'http://localhost:8080/path',
-  welcome: false,
+  allowed: false,
 });

@@ -1,22 +1,22 @@
-// What the page says of a range and of a node, from what ZooKeeper and the nodes say.
+// The state of ranges and nodes on the page, computed from ZooKeeper and the reports of the nodes.
 
 import test from 'ava';
 import type { Condition, FeedState } from '../../../webserver/feed.ts';
-import { picture, type Word } from '../../../webserver/page-state.ts';
+import { feedState, type StatusReport } from '../../../webserver/page-state.ts';
 import { NODES, PaperCluster } from '../../support/paper-cluster.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 
-async function words(cluster: PaperCluster): Promise<Map<string, Word>> {
-  const said = new Map<string, Word>();
+async function reportsOf(cluster: PaperCluster): Promise<Map<string, StatusReport>> {
+  const reports = new Map<string, StatusReport>();
   for (const node of NODES) {
     try {
-      said.set(node, { kind: 'said', status: await cluster.client.nodeStatus(node) });
+      reports.set(node, { kind: 'reported', status: await cluster.client.nodeStatus(node) });
     } catch {
-      said.set(node, { kind: 'silent', since: NOW - 5_000 });
+      reports.set(node, { kind: 'silent', since: NOW - 5_000 });
     }
   }
-  return said;
+  return reports;
 }
 
 async function draw(
@@ -24,7 +24,13 @@ async function draw(
   before: FeedState | null = null,
   now: number = NOW,
 ): Promise<FeedState> {
-  return picture({ view: cluster.view, words: await words(cluster), before, now, namespace: 'default' });
+  return feedState({
+    view: cluster.view,
+    reports: await reportsOf(cluster),
+    before,
+    now,
+    namespace: 'default',
+  });
 }
 
 interface Case {
@@ -44,22 +50,22 @@ const conditionOf = test.macro<[Case]>({
   },
 });
 
-test('serving while its owner says so', conditionOf, {
+test('serving if its owner reports so', conditionOf, {
   change: () => {},
   condition: 'serving',
   since: null,
 });
-test('read-only since the owner says', conditionOf, {
+test('read-only since the time that the owner reports', conditionOf, {
   change: (cluster) => cluster.readOnly.set(2, NOW - 9_000),
   condition: 'read-only',
   since: NOW - 9_000,
 });
-test('without owner when its session is gone', conditionOf, {
+test('without an owner if the session of its owner has ended', conditionOf, {
   change: (cluster) => cluster.kill('n-b'),
   condition: 'no-owner',
   since: NOW,
 });
-test('without owner when its node is back with another session', conditionOf, {
+test('without an owner if the node of its owner is back in another session', conditionOf, {
   change: (cluster) => {
     cluster.kill('n-b');
     cluster.start('n-b');
@@ -67,15 +73,15 @@ test('without owner when its node is back with another session', conditionOf, {
   condition: 'no-owner',
   since: NOW,
 });
-test('silent since its owner was asked in vain', conditionOf, {
+test('silent since the first request that its owner did not answer', conditionOf, {
   change: (cluster) => cluster.silent.add('n-b'),
   condition: 'silent',
   since: NOW - 5_000,
 });
 
-test('before anybody was asked nothing is claimed', (t) => {
+test('before any node is asked, conditions are unknown', (t) => {
   const { view } = new PaperCluster();
-  const state = picture({ view, words: new Map(), before: null, now: NOW, namespace: 'default' });
+  const state = feedState({ view, reports: new Map(), before: null, now: NOW, namespace: 'default' });
   t.deepEqual(
     state.ranges.map(({ condition }) => condition),
     ['unknown', 'unknown', 'unknown', 'unknown'],
@@ -86,7 +92,7 @@ test('before anybody was asked nothing is claimed', (t) => {
   );
 });
 
-test('a condition keeps the moment when it was first seen', async (t) => {
+test('a condition keeps the time when it was first seen', async (t) => {
   const cluster = new PaperCluster();
   const before = await draw(cluster);
   cluster.kill('n-b');
@@ -100,13 +106,13 @@ test('a condition keeps the moment when it was first seen', async (t) => {
   t.is(healed.ranges.find(({ id }) => id === 2)?.since, null);
 });
 
-test('a node that was gone before is gone since nobody knows when', async (t) => {
+test('if a node was gone from the start, it is not known since when', async (t) => {
   const cluster = new PaperCluster();
   cluster.kill('n-b');
   t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, null);
 });
 
-test('lag is what the owner counts, staleness what the replica says, rounded up', async (t) => {
+test('lag is what the owner reports; staleness is what the replica reports, rounded up', async (t) => {
   const cluster = new PaperCluster();
   cluster.lags.set('1 n-c', 7);
   cluster.inSync(1, ['n-a', 'n-b']);
@@ -115,16 +121,16 @@ test('lag is what the owner counts, staleness what the replica says, rounded up'
   t.like(row?.replicas[2], { node: 'n-c', role: 'learner', inSync: false, lag: 7, staleMs: 200 });
 });
 
-test('the word of a node without a session counts for nothing', async (t) => {
+test('the report of a node without a session is ignored', async (t) => {
   const cluster = new PaperCluster();
-  const said = await words(cluster);
+  const reports = await reportsOf(cluster);
   cluster.kill('n-a');
-  const state = picture({ view: cluster.view, words: said, before: null, now: NOW, namespace: 'default' });
+  const state = feedState({ view: cluster.view, reports, before: null, now: NOW, namespace: 'default' });
   t.is(state.ranges[0]?.commitSeq, null);
   t.is(state.nodes.find(({ id }) => id === 'n-a')?.leaseMs, null);
 });
 
-test('ranges that do not serve any more are not shown', async (t) => {
+test('ranges that no longer serve are not shown', async (t) => {
   const cluster = new PaperCluster();
   cluster.change({
     ranges: cluster.view.ranges.map((image) => ({
@@ -137,7 +143,7 @@ test('ranges that do not serve any more are not shown', async (t) => {
   t.is(state.nodes.find(({ id }) => id === 'n-a')?.owned, 1);
 });
 
-test('what the leader has noted of a node, and what the node says of itself in its live znode, is on its row', async (t) => {
+test('the row of a node has the notes of the leader and the contents of its live znode', async (t) => {
   const cluster = new PaperCluster();
   const unreachable = { by: ['n-a'], since: NOW - 9_000, cutOff: true };
   const note = { downSince: null, unreachable, stuckIn: null };
@@ -151,7 +157,7 @@ test('what the leader has noted of a node, and what the node says of itself in i
   t.is(rows.get('n-a')?.unreachable, null);
 });
 
-test('a node that was gone before this webserver looked is gone since the leader noted it', async (t) => {
+test('a node that was gone from the start is gone since the time that the leader noted', async (t) => {
   const cluster = new PaperCluster();
   cluster.kill('n-b');
   t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, null);

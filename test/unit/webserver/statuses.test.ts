@@ -1,4 +1,4 @@
-// When nodes are asked about themselves, on a clock that the test moves.
+// When nodes are asked for their status, on a clock that the test moves.
 
 import test from 'ava';
 import { silentLogger } from '../../../common/base/log.ts';
@@ -13,7 +13,7 @@ function setUp() {
   const world = {
     nodes: ['n-a', 'n-b'] as readonly string[],
     asked: [] as string[],
-    /** What a question meets; a question that is never answered waits for its test to end. */
+    /** Answers a request. A request that is never answered waits until the test ends. */
     answer: async (node: string): Promise<NodeStatus> => status(node),
   };
   const statuses = new Statuses({
@@ -43,7 +43,7 @@ function status(node: string): NodeStatus {
   };
 }
 
-test('nobody is asked before somebody looks, nor after', async (t) => {
+test('no node is asked before start, nor after stop', async (t) => {
   const { env, world, statuses } = setUp();
   await env.run(10 * PERIOD_MS);
   t.is(world.asked.length, 0);
@@ -55,10 +55,10 @@ test('nobody is asked before somebody looks, nor after', async (t) => {
   const asked = world.asked.length;
   await env.run(10 * PERIOD_MS);
   t.is(world.asked.length, asked);
-  t.is(statuses.words.size, 0);
+  t.is(statuses.reports.size, 0);
 });
 
-test('a node that has not answered is not asked again', async (t) => {
+test('a node is not asked again while a request to it is under way', async (t) => {
   const { env, world, statuses } = setUp();
   world.answer = () => new Promise(() => {});
   statuses.start();
@@ -66,26 +66,26 @@ test('a node that has not answered is not asked again', async (t) => {
   t.deepEqual(world.asked, ['n-a', 'n-b']);
 });
 
-test('silence counts from the first question in vain, and ends with an answer', async (t) => {
+test('a node is silent since the first request that it did not answer, until it answers', async (t) => {
   const { env, world, statuses } = setUp();
   statuses.start();
   await env.run(PERIOD_MS / 2);
-  t.is(statuses.words.get('n-b')?.kind, 'said');
+  t.is(statuses.reports.get('n-b')?.kind, 'reported');
   const before = env.wallNow();
   world.answer = async (node) => {
     if (node === 'n-b') throw new Error('no answer');
     return status(node);
   };
   await env.run(5 * PERIOD_MS);
-  const word = statuses.words.get('n-b');
-  t.true(word?.kind === 'silent' && word.since >= before && word.since <= before + 2 * PERIOD_MS);
-  t.is(statuses.words.get('n-a')?.kind, 'said');
+  const report = statuses.reports.get('n-b');
+  t.true(report?.kind === 'silent' && report.since >= before && report.since <= before + 2 * PERIOD_MS);
+  t.is(statuses.reports.get('n-a')?.kind, 'reported');
   world.answer = async (node) => status(node);
   await env.run(2 * PERIOD_MS);
-  t.is(statuses.words.get('n-b')?.kind, 'said');
+  t.is(statuses.reports.get('n-b')?.kind, 'reported');
 });
 
-test('an answer that comes when nobody looks any more, or for a node that has gone, is dropped', async (t) => {
+test('an answer after stop, or of a node that is gone, is dropped', async (t) => {
   const { env, world, statuses } = setUp();
   const answers: ((status: NodeStatus) => void)[] = [];
   world.answer = () => new Promise((resolve) => answers.push(resolve));
@@ -93,9 +93,9 @@ test('an answer that comes when nobody looks any more, or for a node that has go
   world.nodes = ['n-b'];
   answers[0]?.(status('n-a'));
   await env.run(1);
-  t.false(statuses.words.has('n-a'));
+  t.false(statuses.reports.has('n-a'));
   statuses.stop();
   answers[1]?.(status('n-b'));
   await env.run(1);
-  t.is(statuses.words.size, 0);
+  t.is(statuses.reports.size, 0);
 });

@@ -1,4 +1,4 @@
-// What the webserver makes of what ZooKeeper holds: who leads, and how much of a large cluster it watches.
+// What the webserver reads from ZooKeeper: which coordinator leads, and how much of a large cluster it watches.
 
 import test from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
@@ -33,7 +33,7 @@ const leads = test.macro<[queue: Readonly<Record<string, Standing>>, leader: str
   },
 });
 
-test('nobody where nobody stands', leads, {}, undefined);
+test('nobody if nobody stands in the queue', leads, {}, undefined);
 test(
   'the first in the queue, whatever the sessions are called',
   leads,
@@ -62,7 +62,7 @@ test(
   'c-00aa-0000000002',
 );
 
-test('a coordinator whose znode is spoiled stays as it was known', async (t) => {
+test('a coordinator whose znode cannot be decoded any more stays as it was known', async (t) => {
   const env = new VirtualEnv();
   const zk = new MemoryZk(env);
   const path = paths.coordinator('c-00aa-0000000002');
@@ -75,7 +75,7 @@ test('a coordinator whose znode is spoiled stays as it was known', async (t) => 
   await watch.close();
 });
 
-test('however many namespaces have ranges, the bound on those watched is one for all of them', async (t) => {
+test('the bound on watched ranges is one for all namespaces together', async (t) => {
   const env = new VirtualEnv();
   const zk = new MemoryZk(env);
   for (const [id, name] of ['a', 'b', 'c'].entries()) {

@@ -1,9 +1,9 @@
 // The mark of an answer that may be behind.
 
-import type { Age } from '../../answers.ts';
+import type { Freshness } from '../../answers.ts';
 import { formatMs } from './format.ts';
 
-export function StaleMark({ stale, staleMs }: Age) {
+export function StaleMark({ stale, staleMs }: Freshness) {
   if (!stale) return null;
   return (
     <span class="pill warn" title="From a replica, or from an owner that could not vouch for it.">

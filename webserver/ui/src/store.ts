@@ -2,7 +2,7 @@
 // waits a little longer after each failure, and not at all when the page is looked at again or the network returns.
 
 import { backoffMs, jittered } from '../../../common/base/backoff.ts';
-import { apply, FEED_SILENCE_MS, type FeedMessage, type FeedState } from '../../feed.ts';
+import { apply, FEED_IDLE_MS_MAX, type FeedMessage, type FeedState } from '../../feed.ts';
 import { after, chance, type Timer, wallNow } from './clock.ts';
 
 export type Link =
@@ -82,7 +82,7 @@ export class Store {
   /** The server beats; silence means that the connection is cut, whatever the browser believes. */
   #listenForSilence(): void {
     this.#silence?.cancel();
-    this.#silence = after(FEED_SILENCE_MS, () => this.#lost());
+    this.#silence = after(FEED_IDLE_MS_MAX, () => this.#lost());
   }
 
   #lost(): void {

@@ -14,7 +14,7 @@ async function show(t: ExecutionContext, cluster = new PaperCluster()) {
   return { cluster, server, page };
 }
 
-/** Passes once the element says so; fails when the browser's patience ends. */
+/** Passes once the element says so. Fails when the browser's timeout is over. */
 async function says(t: ExecutionContext, element: Locator, text: string | RegExp): Promise<void> {
   await element.filter({ hasText: text }).first().waitFor();
   t.pass();
@@ -24,7 +24,7 @@ function segment(page: Page, range: number): Locator {
   return page.locator(`[data-range="${range}"]`);
 }
 
-/** Of the first key, in text form. */
+/** The value of the first key, in text form. */
 function firstValue(cluster: PaperCluster): string {
   return formatBytes(cluster.client.rows[0]?.value ?? emptyBytes);
 }
@@ -147,7 +147,7 @@ test.serial('a key is made, changed and deleted', async (t) => {
   await page.getByLabel('Value').fill('countess');
   await page.getByRole('button', { name: 'Put' }).click();
   await says(t, page.getByRole('status'), 'user/ada is at revision 1');
-  await says(t, page.locator('.whence'), 'revision 1');
+  await says(t, page.locator('.provenance'), 'revision 1');
   await page.getByLabel('Value').fill('Ada Lovelace');
   await page.getByRole('button', { name: 'Put' }).click();
   await says(t, page.getByRole('status'), 'user/ada is at revision 2');
@@ -165,7 +165,7 @@ test.serial('a put under a revision guard tells of the conflict and the way on',
   await cluster.client.put('shared', 'mine');
   const { page } = await show(t, cluster);
   await page.locator('.keys .key').click();
-  await says(t, page.locator('.whence'), 'revision 1');
+  await says(t, page.locator('.provenance'), 'revision 1');
   await page.getByLabel('Value').fill('my edit');
   await cluster.client.put('shared', 'theirs');
   await says(t, page.locator('.editor'), 'at revision 2 now');
@@ -207,7 +207,7 @@ test.serial('a stale read says so, with its bound', async (t) => {
   await page.getByLabel('Read').selectOption('stale');
   await says(t, page.locator('.pager .pill'), 'stale by 120 ms at most');
   await page.locator('.keys .key').click();
-  await says(t, page.locator('.whence .pill'), 'stale by 120 ms at most');
+  await says(t, page.locator('.provenance .pill'), 'stale by 120 ms at most');
 });
 
 test.serial('a page without a webserver says so, and is live again when it is back', async (t) => {
@@ -232,7 +232,7 @@ test.serial('the page comes up before the cluster does', async (t) => {
   cluster.found();
   await says(t, segment(page, 4), 'anna');
   cluster.change({ zookeeper: false });
-  await says(t, page.locator('header'), 'ZooKeeper silent for');
+  await says(t, page.locator('header'), 'No answer from ZooKeeper for');
 });
 
 test.serial('on a narrow screen nothing is wider than the screen', async (t) => {
@@ -257,7 +257,7 @@ test.serial('what cannot be read or written for now says so, and comes back by i
   const list = page.locator('.key-list');
   await says(t, list.getByRole('alert'), 'NO_OWNER range 4 has no owner');
   await says(t, list.getByRole('alert'), 'A read with fallback may find a replica');
-  await says(t, list.locator('.dated .key'), 'user/003');
+  await says(t, list.locator('.outdated .key'), 'user/003');
   await page.getByRole('textbox', { name: 'Key', exact: true }).fill('user/new');
   await page.getByRole('button', { name: 'Put' }).click();
   await says(t, page.locator('.editor').getByRole('alert'), 'Nothing was changed');

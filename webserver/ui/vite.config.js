@@ -10,7 +10,7 @@ export default defineConfig({
     outDir: '../../dist/webserver/ui',
     emptyOutDir: true,
     target: 'es2022',
-    // The page's security policy allows nothing inline.
+    // The page's content security policy forbids inline assets.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
   },

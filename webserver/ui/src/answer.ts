@@ -1,21 +1,25 @@
-// A question to the server whose answer is kept fresh: asked anew when the question changes, and again on each pulse.
-// One request a question is under way at a time; the answer to a question that is no longer asked is dropped.
+// A hook for a request to the server whose answer is kept up to date: it asks when the question changes, and again on each
+// pulse. Only one request for a question is under way at a time. An answer to an earlier question is dropped.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 
 interface Asking {
   readonly question: string;
-  /** A pulse came meanwhile: ask once more. */
+  /** A pulse came while the request was under way, so ask once more. */
   again: boolean;
 }
 
 export interface Answer<T> {
-  /** The last answer, maybe to the question before this one; null before the first. */
+  /** The last answer, perhaps to the question before; null before the first answer. */
   readonly value: T | null;
   /** Whether `value` answers the present question. */
   readonly current: boolean;
 }
 
+/**
+ * @param question a text that identifies the question
+ * @param pulse a text that changes when there may be a new answer
+ */
 export function useAnswer<T>(question: string, pulse: string, ask: () => Promise<T>): Answer<T> {
   const [answer, setAnswer] = useState<{ question: string; value: T } | null>(null);
   const asking = useRef<Asking | null>(null);

@@ -1,4 +1,4 @@
-// The page: what is wrong first, then the key space, the nodes and what happened, then the keys.
+// The page: first the problems, then the key space, the nodes and the events, then the keys.
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RangeId } from '../../../common/model/ids.ts';
@@ -19,7 +19,7 @@ export function App({ store }: { store: Store }) {
   return (
     <>
       <Header link={link} feed={feed} now={now} clockOffset={clockOffset} />
-      <main class={link.kind === 'lost' ? 'dated' : ''}>
+      <main class={link.kind === 'lost' ? 'outdated' : ''}>
         {feed === null ? (
           <Notice title="Connecting…">The page is waiting for the webserver.</Notice>
         ) : feed.overview.clusterId === null ? (
@@ -65,12 +65,12 @@ function Cluster({ feed, now }: { feed: FeedState; now: number }) {
 function NoCluster({ feed }: { feed: FeedState }) {
   return feed.overview.zookeeper ? (
     <Notice title="No cluster yet">
-      ZooKeeper answers, but nothing is under this root so far. Start a coordinator and nodes with the same{' '}
-      <code>--zk</code>; this page shows them as they come.
+      ZooKeeper answers, but there is no cluster under this root yet. Start a coordinator and nodes with the
+      same <code>--zk</code>. This page shows them once they have started.
     </Notice>
   ) : (
     <Notice title="ZooKeeper does not answer">
-      The webserver keeps trying to reach it. This page shows the cluster as soon as it can.
+      The webserver keeps trying to connect. This page shows the cluster once ZooKeeper answers.
     </Notice>
   );
 }

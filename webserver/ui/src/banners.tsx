@@ -1,4 +1,4 @@
-// A banner for each range that does not take writes for now, with since when and what that means.
+// A banner for each range that does not take writes for now: the reason, and since when.
 
 import { formatDuration } from '../../../common/base/duration.ts';
 import type { RangeId } from '../../../common/model/ids.ts';
@@ -8,8 +8,11 @@ import type { Names } from './names.ts';
 
 type Trouble = Exclude<Condition, 'serving' | 'unknown'>;
 
-/** A new owner needs a moment, and one late answer means nothing: these two show only when they last, in ms. */
-const PATIENCE: Readonly<Record<Trouble, number>> = {
+/**
+ * How long a condition must last before its banner shows, ms. A new owner needs a moment to start, and one late answer means
+ * nothing.
+ */
+const SHOWN_AFTER_MS: Readonly<Record<Trouble, number>> = {
   'no-owner': 0,
   'read-only': 0,
   starting: 2_000,
@@ -25,7 +28,7 @@ interface BannersProps {
 
 export function Banners({ ranges, names, now, select }: BannersProps) {
   const troubled = ranges.filter(
-    (range) => isTrouble(range.condition) && now - (range.since ?? now) >= PATIENCE[range.condition],
+    (range) => isTrouble(range.condition) && now - (range.since ?? now) >= SHOWN_AFTER_MS[range.condition],
   );
   return (
     <ul class="banners" aria-live="polite" aria-label="Ranges that do not take writes">
@@ -57,13 +60,13 @@ function explain(range: RangeRow, names: Names): string {
   const owner = names.of(range.owner);
   switch (range.condition) {
     case 'read-only':
-      return 'is read-only: a member of its in-sync set is silent, and it may not shrink further';
+      return 'is read-only: a member of its in-sync set does not answer, and the set has its minimum size';
     case 'no-owner':
-      return `has no owner: ${owner} is gone, a coordinator promotes an in-sync replica`;
+      return `has no owner: ${owner} is gone, and the coordinator will promote an in-sync replica`;
     case 'starting':
-      return `is starting: ${owner} is not yet serving epoch ${range.epoch}`;
+      return `is starting: ${owner} does not serve epoch ${range.epoch} yet`;
     case 'silent':
-      return `may be out of reach: its owner ${owner} does not answer the webserver`;
+      return `may be unreachable: its owner ${owner} does not answer the webserver`;
     case 'serving':
     case 'unknown':
       return '';

@@ -1,4 +1,4 @@
-// Values between the wire (base64), memory (bytes) and the screen (text or hex).
+// Converts values between their forms: base64 in messages, bytes in memory, text or hex on the screen.
 
 import { type Bytes, fromHex, utf8OrNull } from '../../../common/base/bytes.ts';
 
@@ -10,41 +10,41 @@ export function fromBase64(text: string): Bytes {
 
 export function toBase64(bytes: Bytes): string {
   let binary = '';
-  // As arguments of one call, a megabyte of bytes would overflow the stack.
+  // In parts, because a megabyte of arguments in one call would overflow the stack.
   for (let at = 0; at < bytes.length; at += 8192)
     binary += String.fromCharCode(...bytes.subarray(at, at + 8192));
   return btoa(binary);
 }
 
-/** Text where the bytes are readable text without control characters, else hex. */
+/** `text` if the bytes are text without control characters, else `hex`. */
 export function bestForm(bytes: Bytes): Form {
   const text = utf8OrNull(bytes);
   return text !== null && !hasControls(text) ? 'text' : 'hex';
 }
 
-/** Null: these bytes have no text. */
+/** The bytes as text or hex; null: they are not UTF-8 text. */
 export function show(bytes: Bytes, form: Form): string | null {
   return form === 'text' ? utf8OrNull(bytes) : hexLines(bytes);
 }
 
-/** Throws RangeError for what is not hexadecimal. */
+/** The bytes of a text or hex form. Throws RangeError if the text is not hexadecimal. */
 export function read(text: string, form: Form): Bytes {
   return form === 'text' ? new TextEncoder().encode(text) : fromHex(text.replace(/\s+/g, ''));
 }
 
-/** One line for a table: text with its line breaks shown, or the first bytes in hex. */
+/** One line for a table: text with visible line breaks, or hex. @param cut whether `bytes` are only the start of the value */
 export function preview(bytes: Bytes, cut: boolean): string {
-  // A cut may split a character: what is left of it is no reason to show hex.
-  const whole = cut ? withoutPartialEnd(bytes) : bytes;
-  const text = utf8OrNull(whole);
+  // The cut may have split a character. Leave that character out, so that the rest is shown as text.
+  const complete = cut ? withoutPartialEnd(bytes) : bytes;
+  const text = utf8OrNull(complete);
   const shown =
     text !== null && !/[\p{Cc}]/u.test(text.replace(/[\n\r\t]/g, ''))
       ? text.replace(/[\n\r\t]+/g, ' ⏎ ')
-      : hexLines(whole).replaceAll('\n', ' ');
+      : hexLines(complete).replaceAll('\n', ' ');
   return cut ? `${shown}…` : shown;
 }
 
-/** Sixteen bytes a line. */
+/** Hex with sixteen bytes in each line. */
 function hexLines(bytes: Bytes): string {
   const lines: string[] = [];
   for (let at = 0; at < bytes.length; at += 16) {

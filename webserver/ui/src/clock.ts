@@ -1,10 +1,10 @@
-// The page's only access to time and chance; everything else of the page takes them from here.
+// The only file of the page that uses the clock, timers and random numbers.
 
 export interface Timer {
   cancel(): void;
 }
 
-/** Unix ms of this browser. */
+/** The browser's clock, Unix ms. */
 export function wallNow(): number {
   return Date.now();
 }
@@ -15,4 +15,4 @@ export function after(ms: number, task: () => void): Timer {
 }
 
 /** Uniform in [0, 1). */
-export const chance = { random: () => Math.random() };
+export const randomSource = { random: () => Math.random() };

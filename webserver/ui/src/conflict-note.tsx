@@ -1,8 +1,8 @@
-// A write whose guard did not hold: what the key's revision is now, and the ways on.
+// A note about a write that was refused because the key has another revision: that revision, and what the user can do.
 
 interface ConflictNoteProps {
   readonly expected: number;
-  /** Now; 0: the key is absent. */
+  /** The key's revision now; 0: the key is absent. */
   readonly revision: number;
   readonly takeGuard: (revision: number) => void;
   readonly reload: () => void;

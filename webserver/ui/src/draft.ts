@@ -1,26 +1,28 @@
-// What is being edited: pure functions from one draft to the next. A draft is based on an answer (or on nothing, for a new
-// key) and follows newer answers for as long as nobody has typed into it.
+// The draft of a key and its value in the editor, with pure functions from one draft to the next. A draft is based on an
+// answer, or on nothing if the key is new. It follows newer answers as long as nobody has typed into it.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { FoundAnswer } from '../../answers.ts';
 import { bestForm, type Form, fromBase64, read, show } from './bytes-text.ts';
 
-/** Longer values are shown by their beginning until the reader wants all. */
+/** Of a longer value only the beginning is shown, until the user asks for all of it. */
 const SHOWN_BYTES_MAX = 64 * 1024;
 
 export interface Draft {
   readonly key: string;
   readonly form: Form;
   readonly text: string;
-  /** Typed into since the last answer was taken. */
+  /** Whether somebody has typed into it since the last answer was taken over. */
   readonly dirty: boolean;
-  /** Only the value's beginning is shown, so it can't be edited. */
+  /** Whether only the beginning of the value is shown. It cannot be edited then. */
   readonly cut: boolean;
+  /** Whether a write expects a revision. */
   readonly guarded: boolean;
-  /** The revision that a write expects; 0: absent. */
+  /** The revision that a write expects; 0: the key is absent. */
   readonly guard: number;
+  /** The answer on which the draft is based; null: none. */
   readonly base: FoundAnswer | null;
-  /** The key's revision now, where it is no longer the base's; 0: deleted. */
+  /** The key's revision after somebody else has changed it; 0: deleted; null: it has not changed. */
   readonly elsewhere: number | null;
 }
 
@@ -38,13 +40,13 @@ export function newDraft(key: string): Draft {
   };
 }
 
-/** A newer answer: taken over, or only noted where that would overwrite what was typed. */
+/** Takes over a newer answer, or only notes its revision if somebody has typed into the draft. */
 export function follow(draft: Draft, answer: FoundAnswer): Draft {
   if (draft.base?.revision === answer.revision) return { ...draft, base: answer, elsewhere: null };
   return draft.dirty ? { ...draft, elsewhere: answer.revision } : take(draft, answer);
 }
 
-/** Shows this answer, whatever was typed. */
+/** Takes over this answer, and discards what was typed. */
 export function take(draft: Draft, answer: FoundAnswer): Draft {
   const bytes = fromBase64(answer.value);
   const form = draft.base === null ? bestForm(bytes) : draft.form;
@@ -59,7 +61,8 @@ export function take(draft: Draft, answer: FoundAnswer): Draft {
   };
 }
 
-export function goneElsewhere(draft: Draft): Draft {
+/** Notes that the key is absent. */
+export function deletedElsewhere(draft: Draft): Draft {
   return { ...draft, elsewhere: 0 };
 }
 
@@ -67,14 +70,14 @@ export function typed(draft: Draft, text: string): Draft {
   return { ...draft, text, dirty: true };
 }
 
-/** The whole of a value that was cut. */
+/** Shows a value completely that was cut. */
 export function uncut(draft: Draft): Draft {
   return draft.base === null
     ? draft
     : { ...draft, ...shown(fromBase64(draft.base.value), draft.form, Number.POSITIVE_INFINITY) };
 }
 
-/** Null: what was typed has no such form. */
+/** Shows the draft in another form. Null: what was typed does not have that form. */
 export function inForm(draft: Draft, form: Form): Draft | null {
   if (form === draft.form) return draft;
   if (draft.cut && draft.base !== null)
@@ -84,7 +87,7 @@ export function inForm(draft: Draft, form: Form): Draft | null {
   return text === null ? null : { ...draft, form, text };
 }
 
-/** Null: not hexadecimal. */
+/** The bytes of what was typed; null: it is not hexadecimal. */
 export function bytesOf({ text, form }: Draft): Bytes | null {
   try {
     return read(text, form);
@@ -97,6 +100,6 @@ function shown(bytes: Bytes, form: Form, max: number): Pick<Draft, 'form' | 'tex
   const head = bytes.subarray(0, max);
   const text = show(head, form);
   const cut = head.length < bytes.length;
-  // Bytes that are no text, or a cut in the middle of a character.
+  // Hex if the bytes are not text, or if the cut has split a character.
   return text === null ? { form: 'hex', text: show(head, 'hex') ?? '', cut } : { form, text, cut };
 }

@@ -1,4 +1,4 @@
-// What happened to whom when, newest first.
+// The events of the cluster, newest first.
 
 import type { RangeId } from '../../../common/model/ids.ts';
 import type { EventRow } from '../../feed.ts';

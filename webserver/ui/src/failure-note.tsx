@@ -1,8 +1,8 @@
-// A failed request, where it was asked: what went wrong, what is known of a write, what helps.
+// A note about a failed request: the error, whether a write may have been applied, and what may help.
 
 import type { AnswerCode, ErrorAnswer } from '../../answers.ts';
 
-/** The owner could not answer; a replica may. */
+/** Codes with which the owner did not answer, but a replica may. */
 const OWNER_AWAY: readonly AnswerCode[] = ['NO_OWNER', 'NOT_READY', 'UNREACHABLE', 'DEADLINE'];
 
 interface FailureNoteProps {

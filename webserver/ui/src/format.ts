@@ -1,4 +1,4 @@
-// Numbers, times and bytes as people read them.
+// Formats numbers, times and sizes for people.
 
 const UNITS = ['B', 'KiB', 'MiB', 'GiB', 'TiB'] as const;
 
@@ -21,7 +21,7 @@ export function formatMs(ms: number): string {
   return ms < 1000 ? `${ms} ms` : `${(ms / 1000).toFixed(1)} s`;
 }
 
-/** Time of day, 24 h, in this browser's zone. */
+/** Time of day, 24 h, in the browser's time zone. */
 export function formatTime(at: number): string {
   return new Date(at).toLocaleTimeString('en-GB');
 }
@@ -31,7 +31,7 @@ export function formatMoment(at: number): string {
   return new Date(at).toLocaleString('en-GB');
 }
 
-/** The start of a range on screen: the empty key has no text of its own. */
+/** The start of a range. The empty key would be an empty text, so it is named. */
 export function formatStart(start: string): string {
   return start === '' ? 'first key' : start;
 }

@@ -1,4 +1,4 @@
-// Put and delete, with the revision that they expect.
+// The buttons Put and Delete, and the revision that these writes expect.
 
 import { useState } from 'preact/hooks';
 import { bytesOf, type Draft } from './draft.ts';
@@ -12,7 +12,8 @@ interface GuardedButtonsProps {
 }
 
 export function GuardedButtons({ draft, change, busy, erase }: GuardedButtonsProps) {
-  const [asking, setAsking] = useState(false);
+  /** Whether the user is asked to confirm the deletion. */
+  const [confirming, setConfirming] = useState(false);
   return (
     <>
       <div class="guard">
@@ -39,25 +40,25 @@ export function GuardedButtons({ draft, change, busy, erase }: GuardedButtonsPro
         <button type="submit" class="primary" disabled={busy || draft.cut || bytesOf(draft) === null}>
           {busy ? 'Writing…' : 'Put'}
         </button>
-        {erase !== null && !asking && (
-          <button type="button" class="danger" disabled={busy} onClick={() => setAsking(true)}>
+        {erase !== null && !confirming && (
+          <button type="button" class="danger" disabled={busy} onClick={() => setConfirming(true)}>
             Delete…
           </button>
         )}
-        {erase !== null && asking && (
+        {erase !== null && confirming && (
           <span class="confirm">
             Delete this key?{' '}
             <button
               type="button"
               class="danger"
               onClick={() => {
-                setAsking(false);
+                setConfirming(false);
                 erase();
               }}
             >
               Delete
             </button>{' '}
-            <button type="button" onClick={() => setAsking(false)}>
+            <button type="button" onClick={() => setConfirming(false)}>
               Keep
             </button>
           </span>

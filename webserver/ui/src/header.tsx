@@ -1,4 +1,4 @@
-// The top line: which cluster, who leads, and whether what the page shows is live.
+// The top line: the cluster, its leader, and whether the page is up to date.
 
 import { formatDuration } from '../../../common/base/duration.ts';
 import type { FeedState } from '../../feed.ts';
@@ -8,7 +8,7 @@ import type { Link } from './store.ts';
 interface HeaderProps {
   readonly link: Link;
   readonly feed: FeedState | null;
-  /** The webserver's clock. */
+  /** The webserver's clock, Unix ms. */
   readonly now: number;
   readonly clockOffset: number;
 }
@@ -32,8 +32,8 @@ export function Header({ link, feed, now, clockOffset }: HeaderProps) {
       )}
       <div class="states">
         {feed !== null && !feed.overview.zookeeper && (
-          <span class="pill bad" title="Reads and writes go on for as long as the owners' leases last.">
-            ZooKeeper silent for {formatDuration(now - feed.overview.zookeeperSince)}
+          <span class="pill bad" title="Reads and writes go on while the owners' leases last.">
+            No answer from ZooKeeper for {formatDuration(now - feed.overview.zookeeperSince)}
           </span>
         )}
         <LinkState link={link} now={now - clockOffset} />

@@ -1,4 +1,4 @@
-// How components look at the store and at the time.
+// Hooks by which components read the store and the time.
 
 import { useEffect, useState } from 'preact/hooks';
 import { after, type Timer, wallNow } from './clock.ts';
@@ -13,7 +13,7 @@ export function usePage(store: Store): PageState {
   return state;
 }
 
-/** The webserver's wall clock, for "since" and "for 12 s"; renders anew every second at least. */
+/** The webserver's clock, Unix ms, for texts such as "for 12 s". Renders again at least every second. */
 export function useServerNow(clockOffset: number): number {
   const [ticks, setTicks] = useState(0);
   useEffect(() => {

@@ -1,4 +1,4 @@
-// Calls of the webserver's API. A failure is a value, not an exception: every one of them is shown where it happened.
+// Calls of the webserver's API. A failure is a value, not an exception, because the component that made the call shows it.
 
 import type {
   DeleteBody,
@@ -17,7 +17,7 @@ export type Outcome<T> =
 export interface ScanRequest {
   readonly namespace: string;
   readonly by: 'prefix' | 'start';
-  /** A prefix or a first key, in text form; empty: all. */
+  /** The prefix or the first key, in text form; empty: all keys. */
   readonly text: string;
   readonly reverse: boolean;
   readonly read: string;

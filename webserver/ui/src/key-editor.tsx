@@ -6,7 +6,7 @@ import type { ErrorAnswer, FoundAnswer } from '../../answers.ts';
 import { useAnswer } from './answer.ts';
 import { toBase64 } from './bytes-text.ts';
 import { ConflictNote } from './conflict-note.tsx';
-import { bytesOf, type Draft, follow, goneElsewhere, newDraft, take } from './draft.ts';
+import { bytesOf, type Draft, deletedElsewhere, follow, newDraft, take } from './draft.ts';
 import { FailureNote } from './failure-note.tsx';
 import { GuardedButtons } from './guarded-buttons.tsx';
 import { get, type Outcome, put, remove } from './http.ts';
@@ -42,7 +42,7 @@ export function KeyEditor(props: KeyEditorProps) {
   );
   useEffect(() => {
     if (outcome?.kind === 'ok') setDraft((now) => follow(now, outcome.answer));
-    else if (outcome?.error.code === 'NOT_FOUND') setDraft(goneElsewhere);
+    else if (outcome?.error.code === 'NOT_FOUND') setDraft(deletedElsewhere);
   }, [outcome]);
   const guard = draft.guarded ? { ifRevision: draft.guard } : {};
   const save = async (): Promise<void> => {
@@ -127,7 +127,7 @@ export function KeyEditor(props: KeyEditorProps) {
 
 function Whence({ base, names }: { base: FoundAnswer; names: Names }) {
   return (
-    <p class="muted whence">
+    <p class="muted provenance">
       revision {base.revision} · range {base.range} · epoch {base.epoch} · from{' '}
       <NodeName node={base.node} names={names} /> <StaleMark stale={base.stale} staleMs={base.staleMs} />
     </p>

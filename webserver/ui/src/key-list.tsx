@@ -1,5 +1,5 @@
-// One page of a scan. Pages before are reached by the cursors that led here; the present one is read again on each pulse,
-// and stays, paler, where that fails.
+// One page of a scan. Earlier pages are reached by the cursors that led here. The present page is read again on each pulse. If that
+// fails, it stays, marked as outdated.
 
 import { useRef, useState } from 'preact/hooks';
 import type { PageAnswer, RowAnswer } from '../../answers.ts';
@@ -12,21 +12,21 @@ import { StaleMark } from './stale-mark.tsx';
 
 interface KeyListProps {
   readonly request: ScanRequest;
-  /** Changes when there may be something new to read. */
+  /** Changes when there may be new data to read. */
   readonly pulse: string;
   readonly openKey: string | null;
   readonly open: (key: string) => void;
 }
 
 export function KeyList({ request, pulse, openKey, open }: KeyListProps) {
-  /** Cursors of the pages up to the present one; the first page's is null. */
+  /** The cursors of all pages up to the present one. That of the first page is null. */
   const [trail, setTrail] = useState<readonly (string | null)[]>([null]);
   const cursor = trail.at(-1) ?? null;
   const { value: outcome, current } = useAnswer(cursor ?? '', pulse, () => scan(request, cursor));
   const lastPage = useRef<PageAnswer | null>(null);
   if (outcome?.kind === 'ok') lastPage.current = outcome.answer;
   const page = lastPage.current;
-  const dated = !current || outcome?.kind === 'failed';
+  const outdated = !current || outcome?.kind === 'failed';
   return (
     <div class="key-list" aria-busy={!current}>
       {outcome?.kind === 'failed' && (
@@ -36,7 +36,7 @@ export function KeyList({ request, pulse, openKey, open }: KeyListProps) {
         />
       )}
       {page !== null && (
-        <div class={dated ? 'dated' : ''}>
+        <div class={outdated ? 'outdated' : ''}>
           <Rows rows={page.rows} openKey={openKey} open={open} />
         </div>
       )}
@@ -49,7 +49,7 @@ export function KeyList({ request, pulse, openKey, open }: KeyListProps) {
         </span>
         <button
           type="button"
-          disabled={dated || page === null || page.cursor === null}
+          disabled={outdated || page === null || page.cursor === null}
           onClick={() => setTrail([...trail, page?.cursor ?? null])}
         >
           Next

@@ -1,4 +1,4 @@
-// The key space: a bar of ranges for each namespace, and the details of the one that is selected.
+// The key space: a bar of ranges for each namespace, and the details of the selected range.
 
 import { useState } from 'preact/hooks';
 import { compareBytes, parseBytes } from '../../../common/base/bytes.ts';
@@ -16,7 +16,7 @@ interface KeySpaceProps {
   readonly now: number;
   readonly selected: RangeId | null;
   readonly select: (range: RangeId | null) => void;
-  /** Shows the keys from a range's start on. */
+  /** Shows the keys from the start of a range on. */
   readonly browse: (namespace: string, start: string) => void;
 }
 
@@ -59,7 +59,7 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
         </small>
       </h3>
       {ranges.length === 0 ? (
-        <p class="empty">Its first ranges are made once enough nodes are live.</p>
+        <p class="empty">Its first ranges are created once enough nodes are live.</p>
       ) : (
         <RangeBar
           label={`Ranges of ${namespace.name}`}
@@ -83,7 +83,7 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
   );
 }
 
-/** In key order: the feed orders ranges by id, and text forms do not sort as their bytes do. */
+/** The ranges of a namespace in key order. The feed has them in order of ids, and text forms do not sort as their bytes do. */
 function rangesOf(feed: FeedState, namespace: string): readonly RangeRow[] {
   return feed.ranges
     .filter((range) => range.namespace === namespace)

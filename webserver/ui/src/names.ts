@@ -1,4 +1,4 @@
-// What a node is called and which colour it has, everywhere on the page.
+// The name and the colour of each node on the page.
 
 import type { NodeId } from '../../../common/model/ids.ts';
 import type { NodeRow } from '../../feed.ts';
@@ -8,7 +8,7 @@ const COLOURS = 8;
 export class Names {
   readonly #rows = new Map<NodeId, { readonly row: NodeRow; readonly index: number }>();
 
-  /** Colours go by place in the feed's order of nodes, which is by name. */
+  /** The place of a node in the feed, which orders nodes by name, decides its colour. */
   constructor(nodes: readonly NodeRow[]) {
     nodes.forEach((row, index) => {
       this.#rows.set(row.id, { row, index });
@@ -19,7 +19,7 @@ export class Names {
     return this.#rows.get(node)?.row.name ?? node;
   }
 
-  /** A sentence with names in place of node ids, once where it has both. */
+  /** Replaces node ids in a sentence with names. `name (id)` becomes just the name. */
   inText(text: string): string {
     const named = text.replace(/(\S+) \((n-[0-9a-f]{16})\)/g, (both, name: string, node: string) =>
       name === this.of(node) ? name : both,
@@ -31,12 +31,12 @@ export class Names {
     return this.#rows.get(node)?.row.alive ?? false;
   }
 
-  /** It is alive, and others have no connection with it. */
+  /** Whether the node is alive and other nodes have no connection with it. */
   unreachable(node: NodeId): boolean {
     return (this.#rows.get(node)?.row.unreachable ?? null) !== null;
   }
 
-  /** A class that sets `--node`. */
+  /** The CSS class that sets the colour `--node`. */
   colour(node: NodeId): string {
     const index = this.#rows.get(node)?.index;
     return index === undefined ? 'node-none' : `node-${index % COLOURS}`;

@@ -1,4 +1,4 @@
-// A node's name with the dot in its colour.
+// A node's name, with a dot in its colour.
 
 import type { NodeId } from '../../../common/model/ids.ts';
 import type { Names } from './names.ts';

@@ -1,4 +1,4 @@
-// The nodes: who is there, since when, with how much.
+// The table of nodes: their state, their ranges, and what they use.
 
 import { formatDuration } from '../../../common/base/duration.ts';
 import { type NodeFacts, nodeRemarks } from '../../../common/model/node-remarks.ts';
@@ -73,7 +73,10 @@ function NodeLine({ node, nodes, names, now }: NodesProps & { readonly node: Nod
           </small>
         )}
         {node.orphans.length > 0 && (
-          <small class="warn" title={`On its disk without a znode: ranges ${node.orphans.join(', ')}`}>
+          <small
+            class="warn"
+            title={`Ranges on its disk that ZooKeeper does not know: ${node.orphans.join(', ')}`}
+          >
             {plural(node.orphans.length, 'orphan')}
           </small>
         )}
@@ -127,7 +130,7 @@ function NodeState({ node, now }: { node: NodeRow; now: number }) {
   if (node.silentSince !== null)
     return (
       <span class="state warn">
-        silent for {formatDuration(now - node.silentSince)}
+        no answer for {formatDuration(now - node.silentSince)}
         {mode}
       </span>
     );

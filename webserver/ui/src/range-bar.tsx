@@ -1,4 +1,4 @@
-// One namespace's ranges side by side in key order. One stop for the Tab key; arrows, Home and End move inside.
+// The ranges of a namespace side by side, in key order. The Tab key stops once at the bar; arrows, Home and End move inside it.
 
 import { useRef } from 'preact/hooks';
 import type { RangeId } from '../../../common/model/ids.ts';
@@ -6,7 +6,7 @@ import type { RangeRow, ReplicaRow } from '../../feed.ts';
 import { formatCount, formatEnd, formatStart } from './format.ts';
 import type { Names } from './names.ts';
 
-/** What a range's width in the bar stands for. */
+/** What the width of a range in the bar shows. */
 export type Width = 'equal' | 'entries';
 
 interface RangeBarProps {
@@ -66,7 +66,7 @@ function target(key: string, at: number, count: number): number | null {
   }
 }
 
-/** A range without writes keeps a sliver that can be seen and pressed. */
+/** A range without writes has a small width, so that it can be seen and pressed. */
 function weightOf(range: RangeRow, ranges: readonly RangeRow[]): number {
   const total = ranges.reduce((sum, { entries }) => sum + (entries ?? 0), 0);
   return Math.max(range.entries ?? 0, total / ranges.length / 10, 0.001);
@@ -128,7 +128,7 @@ function note(range: RangeRow): string | null {
     case 'starting':
       return 'starting';
     case 'silent':
-      return 'silent';
+      return 'no answer';
     case 'no-owner':
       return `epoch ${range.epoch}`;
     case 'serving':

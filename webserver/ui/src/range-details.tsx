@@ -1,4 +1,4 @@
-// All that is known of one range.
+// The details of one range.
 
 import { formatDuration } from '../../../common/base/duration.ts';
 import type { RangeRow, ReplicaRow } from '../../feed.ts';
@@ -41,15 +41,15 @@ export function RangeDetails({ range, names, now, close, browse }: RangeDetailsP
         </Fact>
         <Fact term="Epoch">{range.epoch}</Fact>
         <Fact term="Committed up to">{range.commitSeq === null ? '?' : formatCount(range.commitSeq)}</Fact>
-        <Fact term="Writes since made">{range.entries === null ? '?' : formatCount(range.entries)}</Fact>
-        <Fact term="Least in-sync">{range.minInSync}</Fact>
+        <Fact term="Log entries">{range.entries === null ? '?' : formatCount(range.entries)}</Fact>
+        <Fact term="Min in-sync">{range.minInSync}</Fact>
         {range.transferTo !== null && (
-          <Fact term="Moving to">
+          <Fact term="Handing over to">
             <NodeName node={range.transferTo} names={names} />
           </Fact>
         )}
         {range.retire !== null && (
-          <Fact term="Making way">
+          <Fact term="To be removed">
             <NodeName node={range.retire} names={names} />
           </Fact>
         )}
@@ -104,7 +104,7 @@ function ReplicaLine({ range, replica, names }: { range: RangeRow; replica: Repl
 
 function freshness(range: RangeRow, replica: ReplicaRow): string {
   if (replica.role === null) return 'none';
-  if (replica.node === range.owner) return range.condition === 'serving' ? 'linearizable' : 'for now stale';
+  if (replica.node === range.owner) return range.condition === 'serving' ? 'linearizable' : 'stale for now';
   return replica.staleMs === null ? 'stale, age not known' : `stale by ${formatMs(replica.staleMs)} at most`;
 }
 

@@ -1,21 +1,21 @@
-// The page's one store: the cluster as the feed tells it, and how the feed itself is. The link comes back by itself: it
-// waits a little longer after each failure, and not at all when the page is looked at again or the network returns.
+// The page's store: the state of the cluster from the feed, and the state of the connection to the feed. A lost connection is
+// retried with growing pauses. It is retried at once if the page becomes visible or the network is back.
 
 import { backoffMs, jittered } from '../../../common/base/backoff.ts';
 import { apply, FEED_IDLE_MS_MAX, type FeedMessage, type FeedState } from '../../feed.ts';
-import { after, chance, type Timer, wallNow } from './clock.ts';
+import { after, randomSource, type Timer, wallNow } from './clock.ts';
 
 export type Link =
   | { readonly kind: 'connecting' }
   | { readonly kind: 'live' }
-  /** Unix ms of this browser. */
+  /** `since`: Unix ms of this browser. */
   | { readonly kind: 'lost'; readonly since: number };
 
 export interface PageState {
   readonly link: Link;
-  /** The last known state; null until the first hello. */
+  /** The last known state; null before the first hello. */
   readonly feed: FeedState | null;
-  /** The webserver's clock minus this browser's, ms: times in the feed are the webserver's. */
+  /** The webserver's clock minus this browser's, ms. Times in the feed are the webserver's. */
   readonly clockOffset: number;
 }
 
@@ -26,15 +26,15 @@ export class Store {
   readonly #url: string;
   readonly #listeners = new Set<() => void>();
   #socket: WebSocket | null = null;
-  #silence: Timer | null = null;
+  #idleTimer: Timer | null = null;
   #retry: Timer | null = null;
-  /** Since the feed was last there. */
+  /** How often it has retried since the last hello. */
   #pauses = 0;
 
   constructor(url: string) {
     this.#url = url;
-    window.addEventListener('online', () => this.#hurry());
-    document.addEventListener('visibilitychange', () => this.#hurry());
+    window.addEventListener('online', () => this.#reconnectNow());
+    document.addEventListener('visibilitychange', () => this.#reconnectNow());
     this.#connect();
   }
 
@@ -52,10 +52,10 @@ export class Store {
     this.#retry = null;
     const socket = new WebSocket(this.#url);
     this.#socket = socket;
-    this.#listenForSilence();
+    this.#restartIdleTimer();
     socket.addEventListener('message', ({ data }) => {
       if (socket !== this.#socket) return;
-      this.#listenForSilence();
+      this.#restartIdleTimer();
       this.#take(JSON.parse(String(data)) as FeedMessage);
     });
     socket.addEventListener('close', () => {
@@ -79,22 +79,23 @@ export class Store {
     }
   }
 
-  /** The server beats; silence means that the connection is cut, whatever the browser believes. */
-  #listenForSilence(): void {
-    this.#silence?.cancel();
-    this.#silence = after(FEED_IDLE_MS_MAX, () => this.#lost());
+  /** The server sends beats. If nothing arrives, the connection is broken, even if the browser has not noticed. */
+  #restartIdleTimer(): void {
+    this.#idleTimer?.cancel();
+    this.#idleTimer = after(FEED_IDLE_MS_MAX, () => this.#lost());
   }
 
   #lost(): void {
     this.#socket?.close();
     this.#socket = null;
-    this.#silence?.cancel();
+    this.#idleTimer?.cancel();
     const { link } = this.state;
     this.#set({ link: link.kind === 'lost' ? link : { kind: 'lost', since: wallNow() } });
-    this.#retry = after(jittered(backoffMs(PAUSES, this.#pauses++), chance), () => this.#connect());
+    this.#retry = after(jittered(backoffMs(PAUSES, this.#pauses++), randomSource), () => this.#connect());
   }
 
-  #hurry(): void {
+  /** Ends a pause, unless the page is hidden. */
+  #reconnectNow(): void {
     if (this.#retry === null || document.visibilityState === 'hidden') return;
     this.#retry.cancel();
     this.#connect();

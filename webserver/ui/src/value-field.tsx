@@ -1,4 +1,4 @@
-// A value as text or as hex, to read and to edit.
+// A value as text or hex, to read and to edit.
 
 import { useState } from 'preact/hooks';
 import type { Form } from './bytes-text.ts';
@@ -8,7 +8,7 @@ import { formatSize } from './format.ts';
 export function ValueField({ draft, change }: { draft: Draft; change: (draft: Draft) => void }) {
   const [refused, setRefused] = useState<Form | null>(null);
   const bytes = bytesOf(draft);
-  const turn = (form: Form): void => {
+  const showAs = (form: Form): void => {
     const next = inForm(draft, form);
     setRefused(next === null ? form : null);
     if (next !== null) change(next);
@@ -20,10 +20,10 @@ export function ValueField({ draft, change }: { draft: Draft; change: (draft: Dr
         <small>{bytes === null ? 'not hexadecimal' : sizeOf(draft, bytes.length)}</small>
         <fieldset class="choice">
           <legend>Shown as</legend>
-          <button type="button" aria-pressed={draft.form === 'text'} onClick={() => turn('text')}>
+          <button type="button" aria-pressed={draft.form === 'text'} onClick={() => showAs('text')}>
             text
           </button>
-          <button type="button" aria-pressed={draft.form === 'hex'} onClick={() => turn('hex')}>
+          <button type="button" aria-pressed={draft.form === 'hex'} onClick={() => showAs('hex')}>
             hex
           </button>
         </fieldset>
@@ -48,7 +48,7 @@ export function ValueField({ draft, change }: { draft: Draft; change: (draft: Dr
         <p class="hint">
           Only the beginning is shown.{' '}
           <button type="button" class="link" onClick={() => change(uncut(draft))}>
-            Show all of it, to edit
+            Show all of it to edit it
           </button>
         </p>
       )}
@@ -58,8 +58,8 @@ export function ValueField({ draft, change }: { draft: Draft; change: (draft: Dr
 
 function sizeOf({ cut, base }: Draft, shownBytes: number): string {
   // Four characters of base64 are three bytes, less the padding.
-  const whole = cut && base !== null ? (base.value.length / 4) * 3 - paddingOf(base.value) : shownBytes;
-  return cut ? `${formatSize(shownBytes)} of ${formatSize(whole)}` : formatSize(whole);
+  const valueBytes = cut && base !== null ? (base.value.length / 4) * 3 - paddingOf(base.value) : shownBytes;
+  return cut ? `${formatSize(shownBytes)} of ${formatSize(valueBytes)}` : formatSize(valueBytes);
 }
 
 function paddingOf(base64: string): number {

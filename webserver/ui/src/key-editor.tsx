@@ -1,5 +1,5 @@
-// One key: its value as text or hex, written back or deleted under a guard on its revision, so that nobody overwrites
-// what they have not seen.
+// The editor of one key. It shows the value as text or hex. A write or a delete expects the revision that was shown, so that nobody
+// overwrites a value that they have not seen.
 
 import { useEffect, useState } from 'preact/hooks';
 import type { ErrorAnswer, FoundAnswer } from '../../answers.ts';
@@ -20,10 +20,10 @@ interface KeyEditorProps {
   readonly read: string;
   /** Null: a new key. */
   readonly opened: string | null;
-  /** Changes when there may be something new to read. */
+  /** Changes when there may be new data to read. */
   readonly pulse: string;
   readonly names: Names;
-  /** Opens another key in place of a new one. */
+  /** Opens a key in place of the new one. */
   readonly show: (key: string) => void;
   readonly written: (key: string, revision: number) => void;
   readonly deleted: (key: string, existed: boolean) => void;
@@ -32,11 +32,45 @@ interface KeyEditorProps {
 const NOTHING: Outcome<FoundAnswer> | null = null;
 
 export function KeyEditor(props: KeyEditorProps) {
-  const { namespace, read, opened, pulse } = props;
+  const { read, opened } = props;
+  const { draft, setDraft, outcome } = useDraft(props);
+  const writing = useWrites(props, draft, setDraft);
+  if (opened !== null && outcome === null) return <p class="empty">Reading {opened}…</p>;
+  const missing = outcome?.kind === 'failed' && outcome.error.code === 'NOT_FOUND';
+  return (
+    <form
+      onSubmit={(event) => {
+        event.preventDefault();
+        void writing.save();
+      }}
+    >
+      <h3>{opened === null ? 'New key' : 'Key'}</h3>
+      <KeyField draft={draft} change={setDraft} readOnly={opened !== null} />
+      <ValueField draft={draft} change={setDraft} />
+      {opened !== null && draft.base !== null && <Provenance base={draft.base} names={props.names} />}
+      {outcome?.kind === 'failed' && !missing && (
+        <FailureNote
+          error={outcome.error}
+          asked={read === 'linearizable' ? 'linearizable read' : 'other read'}
+        />
+      )}
+      <Elsewhere draft={draft} missing={missing} reload={() => void writing.reload()} />
+      <WriteFailure draft={draft} writing={writing} />
+      <GuardedButtons
+        draft={draft}
+        change={setDraft}
+        busy={writing.busy}
+        erase={opened === null || missing ? null : () => void writing.erase()}
+      />
+    </form>
+  );
+}
+
+type SetDraft = (next: Draft | ((now: Draft) => Draft)) => void;
+
+/** The draft of the opened key, which follows the key's value, and the outcome of the last read. */
+function useDraft({ namespace, read, opened, pulse }: KeyEditorProps) {
   const [draft, setDraft] = useState<Draft>(newDraft(opened ?? ''));
-  const [failed, setFailed] = useState<ErrorAnswer | null>(null);
-  /** A write is under way: it may wait for an owner as long as its deadline allows. */
-  const [busy, setBusy] = useState(false);
   const { value: outcome } = useAnswer(read, pulse, async () =>
     opened === null ? NOTHING : get(namespace, opened, read),
   );
@@ -44,6 +78,25 @@ export function KeyEditor(props: KeyEditorProps) {
     if (outcome?.kind === 'ok') setDraft((now) => follow(now, outcome.answer));
     else if (outcome?.error.code === 'NOT_FOUND') setDraft(deletedElsewhere);
   }, [outcome]);
+  return { draft, setDraft, outcome };
+}
+
+interface Writing {
+  /** The last write or reload failed with this error; null: it did not fail. */
+  readonly failed: ErrorAnswer | null;
+  /** Whether a write is under way. It may wait for an owner until its deadline. */
+  readonly busy: boolean;
+  readonly save: () => Promise<void>;
+  readonly erase: () => Promise<void>;
+  readonly reload: () => Promise<void>;
+  /** Expects this revision at the next write. */
+  readonly expect: (revision: number) => void;
+}
+
+function useWrites(props: KeyEditorProps, draft: Draft, setDraft: SetDraft): Writing {
+  const { namespace, read, opened } = props;
+  const [failed, setFailed] = useState<ErrorAnswer | null>(null);
+  const [busy, setBusy] = useState(false);
   const guard = draft.guarded ? { ifRevision: draft.guard } : {};
   const save = async (): Promise<void> => {
     const bytes = bytesOf(draft);
@@ -70,62 +123,47 @@ export function KeyEditor(props: KeyEditorProps) {
     setFailed(null);
     setDraft((now) => take(now, result.answer));
   };
-  if (opened !== null && outcome === null) return <p class="empty">Reading {opened}…</p>;
-  const missing = outcome?.kind === 'failed' && outcome.error.code === 'NOT_FOUND';
+  const expect = (revision: number): void => {
+    setFailed(null);
+    setDraft({ ...draft, guarded: true, guard: revision });
+  };
+  return { failed, busy, save, erase, reload, expect };
+}
+
+function KeyField(props: { draft: Draft; change: (draft: Draft) => void; readOnly: boolean }) {
+  const { draft, change, readOnly } = props;
   return (
-    <form
-      onSubmit={(event) => {
-        event.preventDefault();
-        void save();
-      }}
-    >
-      <h3>{opened === null ? 'New key' : 'Key'}</h3>
-      <label>
-        Key
-        <input
-          value={draft.key}
-          required
-          readOnly={opened !== null}
-          onInput={(event) => setDraft({ ...draft, key: event.currentTarget.value })}
-          placeholder="text; \xNN for a byte that is none"
-          spellcheck={false}
-          autocomplete="off"
-          autocapitalize="off"
-        />
-      </label>
-      <ValueField draft={draft} change={setDraft} />
-      {opened !== null && draft.base !== null && <Whence base={draft.base} names={props.names} />}
-      {outcome?.kind === 'failed' && !missing && (
-        <FailureNote
-          error={outcome.error}
-          asked={read === 'linearizable' ? 'linearizable read' : 'other read'}
-        />
-      )}
-      <Elsewhere draft={draft} missing={missing} reload={() => void reload()} />
-      {failed?.code === 'CONFLICT' ? (
-        <ConflictNote
-          expected={draft.guard}
-          revision={failed.revision ?? 0}
-          takeGuard={(revision) => {
-            setFailed(null);
-            setDraft({ ...draft, guarded: true, guard: revision });
-          }}
-          reload={() => void reload()}
-        />
-      ) : (
-        failed !== null && <FailureNote error={failed} asked="write" />
-      )}
-      <GuardedButtons
-        draft={draft}
-        change={setDraft}
-        busy={busy}
-        erase={opened === null || missing ? null : () => void erase()}
+    <label>
+      Key
+      <input
+        value={draft.key}
+        required
+        readOnly={readOnly}
+        onInput={(event) => change({ ...draft, key: event.currentTarget.value })}
+        placeholder="text; \xNN for a byte that is not text"
+        spellcheck={false}
+        autocomplete="off"
+        autocapitalize="off"
       />
-    </form>
+    </label>
   );
 }
 
-function Whence({ base, names }: { base: FoundAnswer; names: Names }) {
+function WriteFailure({ draft, writing }: { draft: Draft; writing: Writing }) {
+  const { failed } = writing;
+  if (failed === null) return null;
+  if (failed.code !== 'CONFLICT') return <FailureNote error={failed} asked="write" />;
+  return (
+    <ConflictNote
+      expected={draft.guard}
+      revision={failed.revision ?? 0}
+      takeGuard={writing.expect}
+      reload={() => void writing.reload()}
+    />
+  );
+}
+
+function Provenance({ base, names }: { base: FoundAnswer; names: Names }) {
   return (
     <p class="muted provenance">
       revision {base.revision} · range {base.range} · epoch {base.epoch} · from{' '}

@@ -29,59 +29,76 @@ export function RangeDetails({ range, names, now, close, browse }: RangeDetailsP
           Close
         </button>
       </div>
-      <dl class="facts-grid">
-        <Fact term="From">
-          <code>{formatStart(range.start)}</code>
-        </Fact>
-        <Fact term="To (exclusive)">
-          <code>{formatEnd(range.end)}</code>
-        </Fact>
-        <Fact term="Owner">
-          <NodeName node={range.owner} names={names} />
-        </Fact>
-        <Fact term="Epoch">{range.epoch}</Fact>
-        <Fact term="Committed up to">{range.commitSeq === null ? '?' : formatCount(range.commitSeq)}</Fact>
-        <Fact term="Log entries">{range.entries === null ? '?' : formatCount(range.entries)}</Fact>
-        <Fact term="Min in-sync">{range.minInSync}</Fact>
-        {range.transferTo !== null && (
-          <Fact term="Handing over to">
-            <NodeName node={range.transferTo} names={names} />
-          </Fact>
-        )}
-        {range.retire !== null && (
-          <Fact term="To be removed">
-            <NodeName node={range.retire} names={names} />
-          </Fact>
-        )}
-      </dl>
+      <Facts range={range} names={names} />
       <div class="scroll-x">
-        <table class="replicas">
-          <thead>
-            <tr>
-              <th scope="col">Replica</th>
-              <th scope="col">Role</th>
-              <th scope="col">In-sync</th>
-              <th scope="col" class="number">
-                Applied
-              </th>
-              <th scope="col" class="number">
-                Lag
-              </th>
-              <th scope="col">Reads from it</th>
-            </tr>
-          </thead>
-          <tbody>
-            {range.replicas.map((replica) => (
-              <ReplicaLine key={replica.node} range={range} replica={replica} names={names} />
-            ))}
-          </tbody>
-        </table>
+        <Replicas range={range} names={names} />
       </div>
     </section>
   );
 }
 
-function ReplicaLine({ range, replica, names }: { range: RangeRow; replica: ReplicaRow; names: Names }) {
+interface RangeProps {
+  readonly range: RangeRow;
+  readonly names: Names;
+}
+
+function Facts({ range, names }: RangeProps) {
+  return (
+    <dl class="facts-grid">
+      <Fact term="From">
+        <code>{formatStart(range.start)}</code>
+      </Fact>
+      <Fact term="To (exclusive)">
+        <code>{formatEnd(range.end)}</code>
+      </Fact>
+      <Fact term="Owner">
+        <NodeName node={range.owner} names={names} />
+      </Fact>
+      <Fact term="Epoch">{range.epoch}</Fact>
+      <Fact term="Committed up to">{range.commitSeq === null ? '?' : formatCount(range.commitSeq)}</Fact>
+      <Fact term="Log entries">{range.entries === null ? '?' : formatCount(range.entries)}</Fact>
+      <Fact term="Min in-sync">{range.minInSync}</Fact>
+      {range.transferTo !== null && (
+        <Fact term="Handing over to">
+          <NodeName node={range.transferTo} names={names} />
+        </Fact>
+      )}
+      {range.retire !== null && (
+        <Fact term="To be removed">
+          <NodeName node={range.retire} names={names} />
+        </Fact>
+      )}
+    </dl>
+  );
+}
+
+function Replicas({ range, names }: RangeProps) {
+  return (
+    <table class="replicas">
+      <thead>
+        <tr>
+          <th scope="col">Replica</th>
+          <th scope="col">Role</th>
+          <th scope="col">In-sync</th>
+          <th scope="col" class="number">
+            Applied
+          </th>
+          <th scope="col" class="number">
+            Lag
+          </th>
+          <th scope="col">Reads from it</th>
+        </tr>
+      </thead>
+      <tbody>
+        {range.replicas.map((replica) => (
+          <ReplicaLine key={replica.node} range={range} replica={replica} names={names} />
+        ))}
+      </tbody>
+    </table>
+  );
+}
+
+function ReplicaLine({ range, replica, names }: RangeProps & { readonly replica: ReplicaRow }) {
   return (
     <tr>
       <th scope="row">

@@ -1,4 +1,4 @@
-// Which keys to list, and how to read them.
+// The form that says which keys to list, and how to read them.
 
 import { useEffect, useState } from 'preact/hooks';
 import type { ScanRequest } from './http.ts';
@@ -25,54 +25,15 @@ export function ScanForm({ request, namespaces, change }: ScanFormProps) {
   return (
     <form class="scan-form" onSubmit={submit}>
       {namespaces.length > 1 && (
-        <label>
-          Namespace
-          <select
-            value={request.namespace}
-            onChange={(event) => change({ ...request, text: '', namespace: event.currentTarget.value })}
-          >
-            {namespaces.map((name) => (
-              <option key={name}>{name}</option>
-            ))}
-          </select>
-        </label>
-      )}
-      <label>
-        Keys
-        <select
-          value={request.by}
-          onChange={(event) =>
-            change({ ...request, text, by: event.currentTarget.value === 'start' ? 'start' : 'prefix' })
-          }
-        >
-          <option value="prefix">with prefix</option>
-          <option value="start">from key</option>
-        </select>
-      </label>
-      <label class="grow">
-        {request.by === 'prefix' ? 'Prefix' : 'First key'}
-        <input
-          value={text}
-          onInput={(event) => setText(event.currentTarget.value)}
-          placeholder="empty: all keys"
-          spellcheck={false}
-          autocomplete="off"
-          autocapitalize="off"
+        <NamespaceSelect
+          namespace={request.namespace}
+          namespaces={namespaces}
+          set={(namespace) => change({ ...request, text: '', namespace })}
         />
-      </label>
-      <label>
-        Read
-        <select
-          value={request.read}
-          onChange={(event) => change({ ...request, read: event.currentTarget.value })}
-        >
-          {READ_MODES.map(({ mode, label }) => (
-            <option key={mode} value={mode}>
-              {label}
-            </option>
-          ))}
-        </select>
-      </label>
+      )}
+      <BoundSelect by={request.by} set={(by) => change({ ...request, text, by })} />
+      <BoundInput by={request.by} text={text} set={setText} />
+      <ReadModeSelect read={request.read} set={(read) => change({ ...request, read })} />
       <label class="tick">
         <input
           type="checkbox"
@@ -85,5 +46,72 @@ export function ScanForm({ request, namespaces, change }: ScanFormProps) {
         Show
       </button>
     </form>
+  );
+}
+
+interface NamespaceSelectProps {
+  readonly namespace: string;
+  readonly namespaces: readonly string[];
+  readonly set: (namespace: string) => void;
+}
+
+function NamespaceSelect({ namespace, namespaces, set }: NamespaceSelectProps) {
+  return (
+    <label>
+      Namespace
+      <select value={namespace} onChange={(event) => set(event.currentTarget.value)}>
+        {namespaces.map((name) => (
+          <option key={name}>{name}</option>
+        ))}
+      </select>
+    </label>
+  );
+}
+
+type Bound = ScanRequest['by'];
+
+function BoundSelect({ by, set }: { by: Bound; set: (by: Bound) => void }) {
+  return (
+    <label>
+      Keys
+      <select
+        value={by}
+        onChange={(event) => set(event.currentTarget.value === 'start' ? 'start' : 'prefix')}
+      >
+        <option value="prefix">with prefix</option>
+        <option value="start">from key</option>
+      </select>
+    </label>
+  );
+}
+
+function BoundInput({ by, text, set }: { by: Bound; text: string; set: (text: string) => void }) {
+  return (
+    <label class="grow">
+      {by === 'prefix' ? 'Prefix' : 'First key'}
+      <input
+        value={text}
+        onInput={(event) => set(event.currentTarget.value)}
+        placeholder="empty: all keys"
+        spellcheck={false}
+        autocomplete="off"
+        autocapitalize="off"
+      />
+    </label>
+  );
+}
+
+function ReadModeSelect({ read, set }: { read: string; set: (read: string) => void }) {
+  return (
+    <label>
+      Read
+      <select value={read} onChange={(event) => set(event.currentTarget.value)}>
+        {READ_MODES.map(({ mode, label }) => (
+          <option key={mode} value={mode}>
+            {label}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }

@@ -24,7 +24,7 @@ import { type ClusterView, emptyView, type ViewSource } from './cluster-view.ts'
 import type { CoordinatorRow } from './feed.ts';
 import { ZkEvents } from './zk-events.ts';
 
-/** Of all namespaces together. A path takes about 100 bytes of a packet of at most 1 MB. */
+/** The bound for the ranges of all namespaces together. A path takes about 100 bytes of a packet of at most 1 MB. */
 const RANGES_MAX = 4_000;
 /** The bound for each of nodes, live znodes, coordinators and namespaces. */
 const OTHERS_MAX = 500;

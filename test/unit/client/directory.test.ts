@@ -40,11 +40,11 @@ test('a changed range, a new range and a removed range are reported', async (t) 
   const cluster = new FakeCluster();
   const client = await cluster.connect();
   await cluster.env.until(client.get('a'));
-  let told = 0;
-  const stop = client.on('ranges', () => told++);
+  let notified = 0;
+  const stop = client.on('ranges', () => notified++);
   cluster.promote(1, 'n-2');
   await cluster.env.run(5);
-  t.deepEqual([told, client.locate('a')?.descriptor.epoch], [1, 2]);
+  t.deepEqual([notified, client.locate('a')?.descriptor.epoch], [1, 2]);
   cluster.describe(1, { end: Buffer.from('m') });
   cluster.describe(2, { start: Buffer.from('m') });
   await cluster.env.run(5);
@@ -55,11 +55,11 @@ test('a changed range, a new range and a removed range are reported', async (t) 
   cluster.zk.remove(paths.range('default', 2));
   await cluster.env.run(5);
   t.is(client.locate('z'), undefined);
-  const before = told;
+  const before = notified;
   stop();
   cluster.promote(1, 'n-3');
   await cluster.env.run(5);
-  t.is(told, before, 'no longer listening');
+  t.is(notified, before, 'no longer listening');
 });
 
 test('refresh also reads the ranges that nobody uses', async (t) => {
@@ -79,8 +79,8 @@ test('refresh also reads the ranges that nobody uses', async (t) => {
 test('nodes that join, leave or change their mode are reported', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
-  let told = 0;
-  client.on('nodes', () => told++);
+  let notified = 0;
+  client.on('nodes', () => notified++);
   const view = (id: string) => client.nodes().find((node) => node.id === id);
   t.deepEqual(
     client.nodes().map(({ id }) => id),
@@ -96,7 +96,7 @@ test('nodes that join, leave or change their mode are reported', async (t) => {
   cluster.start('n-4');
   await cluster.env.run(5);
   t.is(view('n-4')?.live?.address, cluster.node('n-4').address);
-  t.true(told >= 3);
+  t.true(notified >= 3);
 });
 
 test('without ZooKeeper reads and writes go on, and changes are learned from nodes', async (t) => {

@@ -258,7 +258,7 @@ test('stale: nor older than a conflict that said that a key is absent, or that w
   t.deepEqual(
     [...new Set(asked)],
     [cluster.state(1).seq],
-    'each stale read names where the conflict was told',
+    'each stale read names where the conflict was answered',
   );
 });
 

@@ -5,7 +5,7 @@ import type { Bytes } from '../../../common/base/bytes.ts';
 import type { FoundAnswer } from '../../answers.ts';
 import { bestForm, type Form, fromBase64, read, show } from './bytes-text.ts';
 
-/** Of a longer value only the beginning is shown, until the user asks for all of it. */
+/** A longer value is cut: only its beginning is shown, until the user asks for all of it. */
 const SHOWN_BYTES_MAX = 64 * 1024;
 
 export interface Draft {

@@ -16,54 +16,54 @@ const WINDOW_MS = 100;
 const DEADLINE_SHARE = 1 / 4;
 
 export class Admission {
-  private underWay = 0;
+  #underWay = 0;
   /** When the window began, an instant of Env.now(); null while there is no load. */
-  private windowFrom: number | null = null;
-  private answered = 0;
+  #windowFrom: number | null = null;
+  #answered = 0;
   /** Calls answered per millisecond, from the windows before; null: not known. */
-  private rate: number | null = null;
+  #rate: number | null = null;
 
   /** Whether one more call is accepted. @param now an instant of Env.now() */
   hasRoom(deadlineMs: number, now: number): boolean {
-    if (this.underWay < BUSY_CALLS) {
-      this.forgetRate();
+    if (this.#underWay < BUSY_CALLS) {
+      this.#forgetRate();
       return true;
     }
-    this.measure(now);
-    return this.underWay < this.roomFor(deadlineMs);
+    this.#measure(now);
+    return this.#underWay < this.#roomFor(deadlineMs);
   }
 
   begun(): void {
-    this.underWay++;
+    this.#underWay++;
   }
 
   /** A call has ended. @param answered whether the cluster answered it, which counts for the rate */
   ended(answered: boolean): void {
-    this.underWay--;
-    if (answered) this.answered++;
+    this.#underWay--;
+    if (answered) this.#answered++;
   }
 
-  private roomFor(deadlineMs: number): number {
-    if (this.rate === null) return CALLS_MAX;
-    return Math.min(CALLS_MAX, this.rate * deadlineMs * DEADLINE_SHARE);
+  #roomFor(deadlineMs: number): number {
+    if (this.#rate === null) return CALLS_MAX;
+    return Math.min(CALLS_MAX, this.#rate * deadlineMs * DEADLINE_SHARE);
   }
 
-  private forgetRate(): void {
-    this.windowFrom = null;
-    this.rate = null;
+  #forgetRate(): void {
+    this.#windowFrom = null;
+    this.#rate = null;
   }
 
-  private measure(now: number): void {
-    if (this.windowFrom === null) this.beginWindow(now);
-    const ms = now - (this.windowFrom ?? now);
+  #measure(now: number): void {
+    if (this.#windowFrom === null) this.#beginWindow(now);
+    const ms = now - (this.#windowFrom ?? now);
     if (ms < WINDOW_MS) return;
     // The window with the first answers after a pause consists mostly of the pause, so the rate falls by half at most.
-    if (this.answered > 0) this.rate = Math.max(this.answered / ms, (this.rate ?? 0) / 2);
-    this.beginWindow(now);
+    if (this.#answered > 0) this.#rate = Math.max(this.#answered / ms, (this.#rate ?? 0) / 2);
+    this.#beginWindow(now);
   }
 
-  private beginWindow(now: number): void {
-    this.windowFrom = now;
-    this.answered = 0;
+  #beginWindow(now: number): void {
+    this.#windowFrom = now;
+    this.#answered = 0;
   }
 }

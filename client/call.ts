@@ -38,8 +38,8 @@ export abstract class Call {
   /** The descriptor by which the last attempt was sent. */
   protected route: DescriptorImage | undefined;
   protected lastError: Failure | null = null;
-  private pauses = 0;
-  private pauseTimer: Timer | null = null;
+  #pauses = 0;
+  #pauseTimer: Timer | null = null;
 
   constructor(context: CallContext, deadlineMs: number) {
     context.begin();
@@ -89,16 +89,16 @@ export abstract class Call {
   protected retry(): void {
     if (this.context.pausing.has(this)) return;
     if (this.overdue) this.giveUp(this.finalError());
-    else if (this.pauses < 3 && this.routeChanged) {
-      this.pauses++;
+    else if (this.#pauses < 3 && this.routeChanged) {
+      this.#pauses++;
       this.attempt(this.context.env.now());
-    } else this.pause();
+    } else this.#pause();
   }
 
-  private pause(): void {
+  #pause(): void {
     const { env, pausing } = this.context;
-    const ms = Math.min(jittered(backoffMs(PAUSES, this.pauses++), env), this.deadline - env.now());
-    this.pauseTimer = env.after(ms, () => this.resume());
+    const ms = Math.min(jittered(backoffMs(PAUSES, this.#pauses++), env), this.deadline - env.now());
+    this.#pauseTimer = env.after(ms, () => this.resume());
     pausing.add(this);
   }
 
@@ -109,8 +109,8 @@ export abstract class Call {
 
   /** Ends the pause and tries again. */
   resume(): void {
-    this.pauseTimer?.cancel();
-    this.pauseTimer = null;
+    this.#pauseTimer?.cancel();
+    this.#pauseTimer = null;
     if (!this.context.pausing.delete(this)) return;
     if (this.overdue) this.giveUp(this.finalError());
     else this.attempt(this.context.env.now());

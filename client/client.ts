@@ -116,12 +116,12 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   readonly writers: Writers;
   readonly pausing = new Set<Call>();
   closed = false;
-  private readonly connection: ClusterConnection;
-  private readonly settings: ClientSettings;
+  readonly #connection: ClusterConnection;
+  readonly #settings: ClientSettings;
   /** It was made by `connect`, not by `inNamespace`, so closing it closes the connection. */
-  private readonly isFirst: boolean;
-  private readonly listeners: Listeners;
-  private readonly admission = new Admission();
+  readonly #isFirst: boolean;
+  readonly #listeners: Listeners;
+  readonly #admission = new Admission();
 
   /** `images`: every descriptor of the namespace, as just read. */
   constructor(
@@ -136,13 +136,13 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.env = env;
     this.peers = peers;
     this.health = health;
-    this.connection = connection;
-    this.settings = settings;
-    this.isFirst = isFirst;
+    this.#connection = connection;
+    this.#settings = settings;
+    this.#isFirst = isFirst;
     this.writers = new Writers(env);
-    this.listeners = new Listeners(env);
-    const changed = () => this.rangesChanged();
-    const ownerChanged = (range: Descriptor, before: NodeId) => this.ownerChanged(range, before);
+    this.#listeners = new Listeners(env);
+    const changed = () => this.#rangesChanged();
+    const ownerChanged = (range: Descriptor, before: NodeId) => this.#ownerChanged(range, before);
     this.directory = new Directory({ zk, env, log, namespace, changed, ownerChanged }, images);
     connection.join(this);
   }
@@ -150,33 +150,33 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   // ---- writes ----------------------------------------------------------------------------------------------------
 
   put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
-    return this.admitted(options, (deadlineMs) => {
+    return this.#admitted(options, (deadlineMs) => {
       const ifRevision = revisionOf(options.ifRevision);
       const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
-      return this.write([mutation], deadlineMs, written);
+      return this.#write([mutation], deadlineMs, written);
     });
   }
 
   delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
-    return this.admitted(options, (deadlineMs) => {
+    return this.#admitted(options, (deadlineMs) => {
       const ifRevision = revisionOf(options.ifRevision);
-      return this.write([{ kind: 'delete', key: keyBytes(key), ifRevision }], deadlineMs, deleted);
+      return this.#write([{ kind: 'delete', key: keyBytes(key), ifRevision }], deadlineMs, deleted);
     });
   }
 
   batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
-    return this.admitted(options, (deadlineMs) => this.write(mutationsOf(ops), deadlineMs, written));
+    return this.#admitted(options, (deadlineMs) => this.#write(mutationsOf(ops), deadlineMs, written));
   }
 
-  private write<T>(mutations: readonly Mutation[], deadlineMs: number, result: WriteResult<T>): Promise<T> {
+  #write<T>(mutations: readonly Mutation[], deadlineMs: number, result: WriteResult<T>): Promise<T> {
     return WriteCall.run(this, mutations, deadlineMs, result);
   }
 
   // ---- reads -----------------------------------------------------------------------------------------------------
 
   get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
-    return this.admitted(options, (deadlineMs) =>
-      read(this, new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.settings.fallbackMs)),
+    return this.#admitted(options, (deadlineMs) =>
+      read(this, new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.#settings.fallbackMs)),
     );
   }
 
@@ -198,15 +198,15 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   async scanPage(options: ScanPageOptions = {}): Promise<ScanPage> {
-    const plan = this.planOf(options, false);
+    const plan = this.#planOf(options, false);
     const bounds = boundsOf(options);
     const rows = Math.min(limitOf(options.limit) ?? PAGE_ROWS, LIMITS.pageRowsMax);
     const cursor = options.cursor ?? null;
     const at = cursor === null ? null : decodeCursor(cursor, bounds, plan.reverse);
     const keys = at === null ? bounds : plan.reverse ? { ...bounds, end: at } : { ...bounds, start: at };
-    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
     const now = this.env.now();
-    if (!this.admission.hasRoom(deadlineMs, now)) return refused();
+    if (!this.#admission.hasRoom(deadlineMs, now)) return refused();
     const deadline = now + deadlineMs;
     const page = await readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline });
     const next = page.rest === null ? null : plan.reverse ? page.rest.end : page.rest.start;
@@ -218,8 +218,8 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   async count(options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'> = {}): Promise<number> {
-    const plan = this.planOf(options, true);
-    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
+    const plan = this.#planOf(options, true);
+    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
     const bounds = boundsOf(options);
     let count = 0;
     let rest = isEmpty(bounds) ? null : bounds;
@@ -236,13 +236,13 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     return count;
   }
 
-  private planOf(options: ScanOptions, countOnly: boolean): ScanPlan {
+  #planOf(options: ScanOptions, countOnly: boolean): ScanPlan {
     return {
       reverse: options.reverse === true,
       keysOnly: options.keysOnly === true || countOnly,
       countOnly,
       mode: readModeOf(options.read),
-      fallbackMs: this.settings.fallbackMs,
+      fallbackMs: this.#settings.fallbackMs,
     };
   }
 
@@ -253,13 +253,16 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   async refresh(): Promise<void> {
-    this.checkOpen();
+    this.#checkOpen();
     const known = this.directory.images();
-    this.directory.replace(known, await readRanges(this.connection.zk, this.connection.log, this.namespace));
+    this.directory.replace(
+      known,
+      await readRanges(this.#connection.zk, this.#connection.log, this.namespace),
+    );
   }
 
   nodes(): readonly NodeView[] {
-    return this.connection.nodes.views();
+    return this.#connection.nodes.views();
   }
 
   locate(key: Key): DescriptorImage | undefined {
@@ -267,52 +270,52 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   async namespaces(): Promise<readonly NamespaceRecord[]> {
-    this.checkOpen();
-    return readNamespaces(this.connection.zk, this.connection.log);
+    this.#checkOpen();
+    return readNamespaces(this.#connection.zk, this.#connection.log);
   }
 
   async inNamespace(namespace: string): Promise<Client> {
-    this.checkOpen();
-    const images = await readRanges(this.connection.zk, this.connection.log, namespace);
-    this.checkOpen();
-    return new RangekeeperClient(this.connection, { ...this.settings, namespace }, images, false);
+    this.#checkOpen();
+    const images = await readRanges(this.#connection.zk, this.#connection.log, namespace);
+    this.#checkOpen();
+    return new RangekeeperClient(this.#connection, { ...this.#settings, namespace }, images, false);
   }
 
   async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
-    this.checkOpen();
-    return askStatus(this.peers, node, this.env.now() + deadlineMsOf(options, this.settings.deadlineMs));
+    this.#checkOpen();
+    return askStatus(this.peers, node, this.env.now() + deadlineMsOf(options, this.#settings.deadlineMs));
   }
 
   async forgetNode(node: NodeId, options: CallOptions = {}): Promise<string> {
-    this.checkOpen();
-    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
-    return askLeader(this.connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
+    this.#checkOpen();
+    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
+    return askLeader(this.#connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
   }
 
   async raiseEpochs(options: RaiseOptions = {}): Promise<RaisedEpochs> {
-    this.checkOpen();
-    const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
-    const { zk, log } = this.connection;
+    this.#checkOpen();
+    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
+    const { zk, log } = this.#connection;
     const context = { env: this.env, log, zk, peers: this.peers, nodes: this.nodes() };
     const { force = false, dryRun = false } = options;
     return raiseEpochs(context, { force, dryRun, deadlineMs });
   }
 
   async checkRange(range: RangeId, options: CallOptions = {}): Promise<RangeCheck> {
-    this.checkOpen();
-    return checkRange(this, range, deadlineMsOf(options, this.settings.deadlineMs));
+    this.#checkOpen();
+    return checkRange(this, range, deadlineMsOf(options, this.#settings.deadlineMs));
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
-    return this.listeners.on(event, listener);
+    return this.#listeners.on(event, listener);
   }
 
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
     this.directory.close();
-    this.connection.leave(this);
-    const connectionClosed = this.isFirst ? this.connection.close() : null;
+    this.#connection.leave(this);
+    const connectionClosed = this.#isFirst ? this.#connection.close() : null;
     for (const call of [...this.pausing]) call.resume();
     await connectionClosed;
   }
@@ -320,48 +323,48 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   // ---- for the connection ----------------------------------------------------------------------------------------
 
   nodesChanged(): void {
-    this.listeners.changed('nodes');
+    this.#listeners.changed('nodes');
   }
 
   zookeeperIs(connected: boolean): void {
-    this.listeners.zookeeperIs(connected);
+    this.#listeners.zookeeperIs(connected);
   }
 
   // ---- for the calls ---------------------------------------------------------------------------------------------
 
   begin(): void {
-    this.checkOpen();
-    this.admission.begun();
+    this.#checkOpen();
+    this.#admission.begun();
   }
 
   end(answered: boolean): void {
-    this.admission.ended(answered);
+    this.#admission.ended(answered);
   }
 
   /** Starts a call if it is accepted. An error that `begin` throws becomes a rejection. */
-  private admitted<T>(options: CallOptions, begin: (deadlineMs: number) => Promise<T>): Promise<T> {
+  #admitted<T>(options: CallOptions, begin: (deadlineMs: number) => Promise<T>): Promise<T> {
     try {
-      const deadlineMs = deadlineMsOf(options, this.settings.deadlineMs);
-      return this.admission.hasRoom(deadlineMs, this.env.now()) ? begin(deadlineMs) : refused();
+      const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
+      return this.#admission.hasRoom(deadlineMs, this.env.now()) ? begin(deadlineMs) : refused();
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  private checkOpen(): void {
+  #checkOpen(): void {
     if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
   }
 
-  private rangesChanged(): void {
+  #rangesChanged(): void {
     for (const call of [...this.pausing]) call.routesChanged();
-    this.listeners.changed('ranges');
+    this.#listeners.changed('ranges');
   }
 
   /**
    * Requests that still wait at the previous owner are sent to the new one at once. The previous owner may stay reachable and yet
    * never answer them.
    */
-  private ownerChanged(range: Descriptor, before: NodeId): void {
+  #ownerChanged(range: Descriptor, before: NodeId): void {
     const waits = (handler: object) => handler instanceof Call && handler.wasSentBefore(range);
     this.peers.giveUp(before, waits, `range ${range.id} has another owner in epoch ${range.epoch}`);
   }

@@ -34,7 +34,7 @@ export class ClusterConnection {
   readonly peers: Peers;
   readonly health: NodeHealth;
   readonly nodes: NodeList;
-  private readonly users = new Set<ConnectionUser>();
+  readonly #users = new Set<ConnectionUser>();
 
   constructor({ zk, transport, env, log, channel }: ClientWorld, clusterId: string) {
     this.zk = zk;
@@ -50,37 +50,37 @@ export class ClusterConnection {
       ...(channel === undefined ? {} : { channel }),
     });
     this.nodes = new NodeList(zk, log, {
-      changed: () => this.notify((user) => user.nodesChanged()),
+      changed: () => this.#notify((user) => user.nodesChanged()),
       located: (node, live) => {
         this.peers.setAddress(node, live?.address ?? null, live?.session ?? null);
         if (live === null) this.peers.suspect(node, 'its ZooKeeper session has ended');
       },
     });
     zk.onSession((session) => {
-      this.notify((user) => user.zookeeperIs(true));
-      session.onEnd(() => this.notify((user) => user.zookeeperIs(false)));
+      this.#notify((user) => user.zookeeperIs(true));
+      session.onEnd(() => this.#notify((user) => user.zookeeperIs(false)));
     });
   }
 
   /** Notifies `user` of changes until `leave`. */
   join(user: ConnectionUser): void {
-    this.users.add(user);
+    this.#users.add(user);
   }
 
   leave(user: ConnectionUser): void {
-    this.users.delete(user);
+    this.#users.delete(user);
   }
 
   /** Also closes all users. */
   async close(): Promise<void> {
-    const closing = [...this.users].map((user) => user.close());
+    const closing = [...this.#users].map((user) => user.close());
     this.nodes.close();
     this.peers.close();
     await Promise.all(closing);
     await this.zk.close();
   }
 
-  private notify(each: (user: ConnectionUser) => void): void {
-    for (const user of [...this.users]) each(user);
+  #notify(each: (user: ConnectionUser) => void): void {
+    for (const user of [...this.#users]) each(user);
   }
 }

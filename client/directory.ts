@@ -31,57 +31,57 @@ export interface DirectoryOptions {
 
 export class Directory {
   readonly namespace: string;
-  private readonly zk: Zk;
-  private readonly env: Env;
-  private readonly log: Logger;
-  private readonly decoder: ZnodeDecoder;
-  private readonly changed: () => void;
-  private readonly ownerChanged: DirectoryOptions['ownerChanged'];
-  private map = RangeMap.empty;
-  private readonly watch: RangeWatch;
-  private readonly names: Observer;
+  readonly #zk: Zk;
+  readonly #env: Env;
+  readonly #log: Logger;
+  readonly #decoder: ZnodeDecoder;
+  readonly #changed: () => void;
+  readonly #ownerChanged: DirectoryOptions['ownerChanged'];
+  #map = RangeMap.empty;
+  readonly #watch: RangeWatch;
+  readonly #names: Observer;
   /** When a range was last read again at a caller's request. */
-  private readonly refreshed = new Map<RangeId, number>();
-  private listedAt = Number.NEGATIVE_INFINITY;
+  readonly #refreshed = new Map<RangeId, number>();
+  #listedAt = Number.NEGATIVE_INFINITY;
 
   /** `images`: every descriptor of the namespace, as just read. */
   constructor(options: DirectoryOptions, images: readonly DescriptorImage[]) {
     this.namespace = options.namespace;
-    this.zk = options.zk;
-    this.env = options.env;
-    this.log = options.log;
-    this.decoder = new ZnodeDecoder(options.log);
-    this.changed = options.changed;
-    this.ownerChanged = options.ownerChanged;
-    this.map = RangeMap.of(images);
-    this.watch = new RangeWatch(this.env, (range) =>
-      this.zk.observeData(paths.range(this.namespace, range), (node) => this.observed(range, node)),
+    this.#zk = options.zk;
+    this.#env = options.env;
+    this.#log = options.log;
+    this.#decoder = new ZnodeDecoder(options.log);
+    this.#changed = options.changed;
+    this.#ownerChanged = options.ownerChanged;
+    this.#map = RangeMap.of(images);
+    this.#watch = new RangeWatch(this.#env, (range) =>
+      this.#zk.observeData(paths.range(this.namespace, range), (node) => this.#observed(range, node)),
     );
-    this.names = this.zk.observeChildren(paths.ranges(this.namespace), (names) => {
-      if (names !== null) void this.list(names);
+    this.#names = this.#zk.observeChildren(paths.ranges(this.namespace), (names) => {
+      if (names !== null) void this.#list(names);
     });
   }
 
   /** The range that holds `key`. @param use whether it is about to be used, and so should be watched */
   locate(key: Bytes, use: boolean): DescriptorImage | undefined {
-    return this.noteUse(this.map.find(this.namespace, key), use);
+    return this.#noteUse(this.#map.find(this.namespace, key), use);
   }
 
   /** The range that holds the last keys below `end`. */
   locateBelow(end: Bytes | null, use: boolean): DescriptorImage | undefined {
     const below = ({ descriptor }: DescriptorImage) =>
       end === null || compareBytes(descriptor.start, end) < 0;
-    return this.noteUse(this.images().findLast(below), use);
+    return this.#noteUse(this.images().findLast(below), use);
   }
 
-  private noteUse(image: DescriptorImage | undefined, use: boolean): DescriptorImage | undefined {
-    if (use && image !== undefined) this.watch.use(image.descriptor.id);
+  #noteUse(image: DescriptorImage | undefined, use: boolean): DescriptorImage | undefined {
+    if (use && image !== undefined) this.#watch.use(image.descriptor.id);
     return image;
   }
 
   /** In key order. */
   images(): readonly DescriptorImage[] {
-    return this.map.images;
+    return this.#map.images;
   }
 
   /**
@@ -91,18 +91,18 @@ export class Directory {
   replace(known: readonly DescriptorImage[], images: readonly DescriptorImage[]): void {
     const present = new Set(images.map(({ descriptor }) => descriptor.id));
     for (const { descriptor } of known) {
-      if (!present.has(descriptor.id)) this.forget(descriptor.id);
+      if (!present.has(descriptor.id)) this.#forget(descriptor.id);
     }
-    for (const image of images) this.learn(image);
+    for (const image of images) this.#learn(image);
   }
 
   /** Learns the descriptor that a node's error carries. Ignores one that cannot be decoded. */
   learnHint(hint: { readonly data: Uint8Array; readonly version: number }): void {
     try {
-      this.learn(descriptorCodec.image(hint));
+      this.#learn(descriptorCodec.image(hint));
     } catch (error) {
       if (!(error instanceof BadDataError)) throw error;
-      this.log.warn(
+      this.#log.warn(
         { namespace: this.namespace, reason: error.message },
         'ignoring a descriptor that cannot be decoded',
       );
@@ -111,80 +111,80 @@ export class Directory {
 
   /** Reads a range's descriptor again, because it may be out of date; at most once in REFRESH_MS. */
   refresh(range: RangeId): void {
-    const now = this.env.now();
-    if (now - (this.refreshed.get(range) ?? Number.NEGATIVE_INFINITY) < REFRESH_MS) return;
-    this.refreshed.set(range, now);
-    if (!this.watch.kick(range)) void this.read(range);
+    const now = this.#env.now();
+    if (now - (this.#refreshed.get(range) ?? Number.NEGATIVE_INFINITY) < REFRESH_MS) return;
+    this.#refreshed.set(range, now);
+    if (!this.#watch.kick(range)) void this.#read(range);
   }
 
   /** Reads the list of ranges again, because a key was in none of them; at most once in REFRESH_MS. */
   refreshList(): void {
-    const now = this.env.now();
-    if (now - this.listedAt < REFRESH_MS) return;
-    this.listedAt = now;
-    void this.readList();
+    const now = this.#env.now();
+    if (now - this.#listedAt < REFRESH_MS) return;
+    this.#listedAt = now;
+    void this.#readList();
   }
 
   close(): void {
-    this.watch.close();
-    this.names.close();
+    this.#watch.close();
+    this.#names.close();
   }
 
-  private observed(range: RangeId, node: ZkNode | null): void {
-    if (node === null) return this.forget(range);
+  #observed(range: RangeId, node: ZkNode | null): void {
+    if (node === null) return this.#forget(range);
     const path = paths.range(this.namespace, range);
-    const image = this.decoder.decode(path, node, null, () => decodeImage(this.namespace, range, node));
-    if (image !== null) this.learn(image);
+    const image = this.#decoder.decode(path, node, null, () => decodeImage(this.namespace, range, node));
+    if (image !== null) this.#learn(image);
   }
 
-  private learn(image: DescriptorImage): void {
+  #learn(image: DescriptorImage): void {
     const { descriptor } = image;
     if (descriptor.namespace !== this.namespace) return;
-    const before = this.map.get(descriptor.id)?.descriptor;
-    this.setMap(this.map.learn(image));
+    const before = this.#map.get(descriptor.id)?.descriptor;
+    this.#setMap(this.#map.learn(image));
     if (before === undefined || before.epoch >= descriptor.epoch) return;
-    if (before.owner.node !== descriptor.owner.node) this.ownerChanged(descriptor, before.owner.node);
+    if (before.owner.node !== descriptor.owner.node) this.#ownerChanged(descriptor, before.owner.node);
   }
 
-  private forget(range: RangeId): void {
-    this.watch.forget(range);
-    this.refreshed.delete(range);
-    this.decoder.forget(paths.range(this.namespace, range));
-    this.setMap(this.map.forget(range));
+  #forget(range: RangeId): void {
+    this.#watch.forget(range);
+    this.#refreshed.delete(range);
+    this.#decoder.forget(paths.range(this.namespace, range));
+    this.#setMap(this.#map.forget(range));
   }
 
-  private setMap(map: RangeMap): void {
-    if (map === this.map) return;
-    this.map = map;
-    this.changed();
+  #setMap(map: RangeMap): void {
+    if (map === this.#map) return;
+    this.#map = map;
+    this.#changed();
   }
 
-  private async list(names: readonly string[]): Promise<void> {
+  async #list(names: readonly string[]): Promise<void> {
     const present = new Set(names.map(parseRangeName));
-    for (const { descriptor } of this.map.images) {
-      if (!present.has(descriptor.id)) this.forget(descriptor.id);
+    for (const { descriptor } of this.#map.images) {
+      if (!present.has(descriptor.id)) this.#forget(descriptor.id);
     }
     for (const id of present) {
-      if (id !== null && this.map.get(id) === undefined) await this.read(id);
+      if (id !== null && this.#map.get(id) === undefined) await this.#read(id);
     }
   }
 
-  private async readList(): Promise<void> {
+  async #readList(): Promise<void> {
     try {
-      const names = await this.zk.session?.children(paths.ranges(this.namespace));
-      if (names !== undefined && names !== null) await this.list(names);
+      const names = await this.#zk.session?.children(paths.ranges(this.namespace));
+      if (names !== undefined && names !== null) await this.#list(names);
     } catch (error) {
-      this.log.debug({ error: String(error) }, 'the list of ranges could not be read');
+      this.#log.debug({ error: String(error) }, 'the list of ranges could not be read');
     }
   }
 
   /** Reads one descriptor. If that fails, the next request for it tries again. */
-  private async read(range: RangeId): Promise<void> {
+  async #read(range: RangeId): Promise<void> {
     try {
-      const node = await this.zk.session?.get(paths.range(this.namespace, range));
-      if (node !== undefined) this.observed(range, node);
+      const node = await this.#zk.session?.get(paths.range(this.namespace, range));
+      if (node !== undefined) this.#observed(range, node);
     } catch (error) {
-      this.log.debug({ range, error: String(error) }, 'a descriptor could not be read');
+      this.#log.debug({ range, error: String(error) }, 'a descriptor could not be read');
     }
   }
 }

@@ -13,21 +13,21 @@ export class GetTask implements ReadTask<Found | null> {
   readonly mode: ReadMode;
   readonly deadlineMs: number;
   readonly fallbackMs: number;
-  private readonly key: Bytes;
+  readonly #key: Bytes;
 
   constructor(key: Bytes, mode: ReadMode, deadlineMs: number, fallbackMs: number) {
-    this.key = key;
+    this.#key = key;
     this.mode = mode;
     this.deadlineMs = deadlineMs;
     this.fallbackMs = fallbackMs;
   }
 
   route(directory: Directory, use: boolean): DescriptorImage | undefined {
-    return directory.locate(this.key, use);
+    return directory.locate(this.#key, use);
   }
 
   body({ id: range, epoch }: Descriptor, mode: WireReadMode, minSeq: number): GetRequest {
-    return { kind: 'get', range, epoch, key: this.key, mode, minSeq };
+    return { kind: 'get', range, epoch, key: this.#key, mode, minSeq };
   }
 
   result(reply: ReadReply, { id: range }: Descriptor, node: NodeId, freshness: Freshness): Found | null {

@@ -17,15 +17,15 @@ interface Health {
 }
 
 export class NodeHealth {
-  private readonly env: Env;
-  private readonly nodes = new Map<NodeId, Health>();
+  readonly #env: Env;
+  readonly #nodes = new Map<NodeId, Health>();
 
   constructor(env: Env) {
-    this.env = env;
+    this.#env = env;
   }
 
   answered(node: NodeId, roundTripMs: number): void {
-    const health = this.of(node);
+    const health = this.#of(node);
     const mean = health.roundTripMs;
     health.roundTripMs = mean === null ? roundTripMs : mean + WEIGHT * (roundTripMs - mean);
     health.probeAt = null;
@@ -33,21 +33,21 @@ export class NodeHealth {
 
   /** A new connection to the node has completed its handshake. */
   returned(node: NodeId): void {
-    this.of(node).probeAt = null;
+    this.#of(node).probeAt = null;
   }
 
   markUnresponsive(node: NodeId): void {
-    this.of(node).probeAt ??= this.env.now() + PROBE_MS;
+    this.#of(node).probeAt ??= this.#env.now() + PROBE_MS;
   }
 
   isUnresponsive(node: NodeId): boolean {
-    return (this.nodes.get(node)?.probeAt ?? null) !== null;
+    return (this.#nodes.get(node)?.probeAt ?? null) !== null;
   }
 
   /** Whether an unresponsive node is due for a probe. If so, the probe counts as sent. */
   takeProbe(node: NodeId): boolean {
-    const health = this.of(node);
-    const now = this.env.now();
+    const health = this.#of(node);
+    const now = this.#env.now();
     if (health.probeAt === null || now < health.probeAt) return false;
     health.probeAt = now + PROBE_MS;
     return true;
@@ -58,14 +58,14 @@ export class NodeHealth {
    * each node is tried.
    */
   distance(node: NodeId): number {
-    return Math.floor(this.nodes.get(node)?.roundTripMs ?? 0);
+    return Math.floor(this.#nodes.get(node)?.roundTripMs ?? 0);
   }
 
-  private of(node: NodeId): Health {
-    let health = this.nodes.get(node);
+  #of(node: NodeId): Health {
+    let health = this.#nodes.get(node);
     if (health === undefined) {
       health = { roundTripMs: null, probeAt: null };
-      this.nodes.set(node, health);
+      this.#nodes.set(node, health);
     }
     return health;
   }

@@ -18,19 +18,19 @@ const NOBODY: readonly NodeId[] = [];
 
 export class HedgedRead<T> extends ReadCall<T> {
   /** Requests that were sent and not answered. */
-  private outstanding: Attempt[] = [];
+  #outstanding: Attempt[] = [];
   /** Replicas that were asked in this round. */
-  private asked: readonly NodeId[] = NOBODY;
-  private hedgeTimer: Timer | null = null;
+  #asked: readonly NodeId[] = NOBODY;
+  #hedgeTimer: Timer | null = null;
 
   /** Starts a round: asks the first node, as the mode says. */
   protected attempt(): void {
-    this.asked = NOBODY;
+    this.#asked = NOBODY;
     const route = this.routeNow();
     if (route === undefined) return;
-    if (this.task.mode === 'fallback') this.askOwnerOrReplica(route);
-    else this.askReplica(route);
-    this.armHedge();
+    if (this.task.mode === 'fallback') this.#askOwnerOrReplica(route);
+    else this.#askReplica(route);
+    this.#armHedge();
   }
 
   protected override unreached(last: Failure): Failure {
@@ -40,39 +40,39 @@ export class HedgedRead<T> extends ReadCall<T> {
 
   protected override finish(answered: boolean): boolean {
     const ended = super.finish(answered);
-    if (ended) this.hedgeTimer?.cancel();
+    if (ended) this.#hedgeTimer?.cancel();
     return ended;
   }
 
   // ---- asking ----------------------------------------------------------------------------------------------------
 
-  private askOwnerOrReplica(route: DescriptorImage): void {
+  #askOwnerOrReplica(route: DescriptorImage): void {
     const { health, peers } = this.context;
     const owner = route.descriptor.owner.node;
     if (!peers.isDown(owner) && !health.isUnresponsive(owner)) {
-      this.askOwner(route);
+      this.#askOwner(route);
       return;
     }
-    if (!this.askReplica(route) || health.takeProbe(owner)) this.askOwner(route);
+    if (!this.#askReplica(route) || health.takeProbe(owner)) this.#askOwner(route);
   }
 
-  private askOwner(route: DescriptorImage): void {
-    this.ask(route, route.descriptor.owner.node, 'linearizable');
+  #askOwner(route: DescriptorImage): void {
+    this.#ask(route, route.descriptor.owner.node, 'linearizable');
   }
 
   /** Asks the best replica that was not asked yet. False if there is none left. */
-  private askReplica(route: DescriptorImage): boolean {
-    const node = this.nearest(route.descriptor);
+  #askReplica(route: DescriptorImage): boolean {
+    const node = this.#nearest(route.descriptor);
     if (node === null) return false;
-    this.asked = [...this.asked, node];
-    this.ask(route, node, 'stale');
+    this.#asked = [...this.#asked, node];
+    this.#ask(route, node, 'stale');
     return true;
   }
 
-  private ask({ descriptor }: DescriptorImage, node: NodeId, mode: WireReadMode): void {
+  #ask({ descriptor }: DescriptorImage, node: NodeId, mode: WireReadMode): void {
     const { context, task } = this;
     const attempt = new Attempt(this, descriptor, node, context.env.now());
-    this.outstanding.push(attempt);
+    this.#outstanding.push(attempt);
     const body = task.body(descriptor, mode, mode === 'stale' ? context.seen.of(descriptor) : 0);
     context.peers.request(node, body, this.deadline, attempt);
   }
@@ -81,12 +81,12 @@ export class HedgedRead<T> extends ReadCall<T> {
    * Prefers in-sync replicas, then connected ones, then responsive ones, then the nearest. A fallback read asks the owner last. A
    * random number breaks ties.
    */
-  private nearest(descriptor: Descriptor): NodeId | null {
+  #nearest(descriptor: Descriptor): NodeId | null {
     const { health, peers, env } = this.context;
     let best: NodeId | null = null;
     let bestCost = Number.POSITIVE_INFINITY;
     for (const { node } of descriptor.replicas) {
-      if (this.asked.includes(node)) continue;
+      if (this.#asked.includes(node)) continue;
       const ownerLast = this.task.mode === 'fallback' && node === descriptor.owner.node;
       const penalty =
         (ownerLast ? 8 : 0) +
@@ -104,19 +104,19 @@ export class HedgedRead<T> extends ReadCall<T> {
 
   // ---- hedging ---------------------------------------------------------------------------------------------------
 
-  private armHedge(): void {
-    this.hedgeTimer?.cancel();
-    this.hedgeTimer = this.context.env.after(this.task.fallbackMs, () => this.hedge());
+  #armHedge(): void {
+    this.#hedgeTimer?.cancel();
+    this.#hedgeTimer = this.context.env.after(this.task.fallbackMs, () => this.#hedge());
   }
 
   /** No answer came for fallbackMs. The nodes that are late count as unresponsive, and one more is asked. */
-  private hedge(): void {
-    this.hedgeTimer = null;
-    if (this.outstanding.length === 0 || this.route === undefined) return;
-    for (const attempt of this.outstanding) {
-      if (this.isLate(attempt)) this.context.health.markUnresponsive(attempt.node);
+  #hedge(): void {
+    this.#hedgeTimer = null;
+    if (this.#outstanding.length === 0 || this.route === undefined) return;
+    for (const attempt of this.#outstanding) {
+      if (this.#isLate(attempt)) this.context.health.markUnresponsive(attempt.node);
     }
-    if (this.askReplica(this.route)) this.armHedge();
+    if (this.#askReplica(this.route)) this.#armHedge();
   }
 
   // ---- answers ---------------------------------------------------------------------------------------------------
@@ -126,7 +126,7 @@ export class HedgedRead<T> extends ReadCall<T> {
   }
 
   attemptFailed(attempt: Attempt, error: Failure): void {
-    this.outstanding = this.outstanding.filter((other) => other !== attempt);
+    this.#outstanding = this.#outstanding.filter((other) => other !== attempt);
     if (this.done) return;
     this.learnFrom(error);
     if (isFinal(error)) {
@@ -134,15 +134,15 @@ export class HedgedRead<T> extends ReadCall<T> {
       return;
     }
     if (this.overdue) {
-      if (this.outstanding.length === 0) this.giveUp(this.finalError());
+      if (this.#outstanding.length === 0) this.giveUp(this.finalError());
       return;
     }
     const { route } = this;
-    if (route !== undefined && !this.routeChanged && this.askReplica(route)) return;
-    if (this.outstanding.every((other) => this.isLate(other))) this.retry();
+    if (route !== undefined && !this.routeChanged && this.#askReplica(route)) return;
+    if (this.#outstanding.every((other) => this.#isLate(other))) this.retry();
   }
 
-  private isLate({ sentAt }: Attempt): boolean {
+  #isLate({ sentAt }: Attempt): boolean {
     return this.context.env.now() - sentAt >= this.task.fallbackMs;
   }
 }
@@ -157,10 +157,10 @@ class Attempt implements PeerReplyHandler {
   readonly descriptor: Descriptor;
   readonly node: NodeId;
   readonly sentAt: number;
-  private readonly call: AttemptOwner;
+  readonly #call: AttemptOwner;
 
   constructor(call: AttemptOwner, descriptor: Descriptor, node: NodeId, sentAt: number) {
-    this.call = call;
+    this.#call = call;
     this.descriptor = descriptor;
     this.node = node;
     this.sentAt = sentAt;
@@ -169,10 +169,10 @@ class Attempt implements PeerReplyHandler {
   replied(body: ReplyBody, from: Channel): void {
     const reply = readReply(body);
     if (reply === null) this.failed(notARead(this.node, body));
-    else this.call.attemptAnswered(this, reply, from.receivedAt);
+    else this.#call.attemptAnswered(this, reply, from.receivedAt);
   }
 
   failed(error: Failure): void {
-    this.call.attemptFailed(this, error);
+    this.#call.attemptFailed(this, error);
   }
 }

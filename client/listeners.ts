@@ -4,37 +4,37 @@ import type { Env } from '../common/base/env.ts';
 import type { ClientEvents } from './api.ts';
 
 export class Listeners {
-  private readonly env: Env;
-  private readonly sets: { readonly [E in keyof ClientEvents]: Set<ClientEvents[E]> } = {
+  readonly #env: Env;
+  readonly #sets: { readonly [E in keyof ClientEvents]: Set<ClientEvents[E]> } = {
     ranges: new Set(),
     nodes: new Set(),
     zookeeper: new Set(),
   };
-  private readonly due = new Set<'ranges' | 'nodes'>();
-  private zookeeper = true;
+  readonly #due = new Set<'ranges' | 'nodes'>();
+  #zookeeper = true;
 
   constructor(env: Env) {
-    this.env = env;
+    this.#env = env;
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
-    this.sets[event].add(listener);
-    return () => this.sets[event].delete(listener);
+    this.#sets[event].add(listener);
+    return () => this.#sets[event].delete(listener);
   }
 
   changed(event: 'ranges' | 'nodes'): void {
-    if (this.due.has(event)) return;
-    this.due.add(event);
-    this.env.soon(() => {
-      this.due.delete(event);
-      for (const listener of [...this.sets[event]]) listener();
+    if (this.#due.has(event)) return;
+    this.#due.add(event);
+    this.#env.soon(() => {
+      this.#due.delete(event);
+      for (const listener of [...this.#sets[event]]) listener();
     });
   }
 
   /** Reports the state of the connection to ZooKeeper if it has changed. */
   zookeeperIs(connected: boolean): void {
-    if (connected === this.zookeeper) return;
-    this.zookeeper = connected;
-    for (const listener of [...this.sets.zookeeper]) listener(connected);
+    if (connected === this.#zookeeper) return;
+    this.#zookeeper = connected;
+    for (const listener of [...this.#sets.zookeeper]) listener(connected);
   }
 }

@@ -18,11 +18,11 @@ export interface NodeListListener {
 }
 
 export class NodeList {
-  private readonly records: ZnodeChildren<NodeRecord>;
-  private readonly lives: ZnodeChildren<LiveNode>;
+  readonly #records: ZnodeChildren<NodeRecord>;
+  readonly #lives: ZnodeChildren<LiveNode>;
 
   constructor(zk: Zk, log: Logger, listener: NodeListListener) {
-    this.records = new ZnodeChildren<NodeRecord>({
+    this.#records = new ZnodeChildren<NodeRecord>({
       zk,
       logger: log,
       path: paths.nodes,
@@ -31,20 +31,20 @@ export class NodeList {
         if (ids.length > 0) listener.changed();
       },
     });
-    this.lives = watchLiveNodes(zk, log, (ids) => {
-      for (const id of ids) listener.located(id, this.lives.contents.get(id) ?? null);
+    this.#lives = watchLiveNodes(zk, log, (ids) => {
+      for (const id of ids) listener.located(id, this.#lives.contents.get(id) ?? null);
       if (ids.length > 0) listener.changed();
     });
   }
 
   /** Resolves once all nodes have been read for the first time. */
   async loaded(): Promise<void> {
-    await Promise.all([this.records.whenLoaded, this.lives.whenLoaded]);
+    await Promise.all([this.#records.whenLoaded, this.#lives.whenLoaded]);
   }
 
   /** In order of ids. */
   views(): readonly NodeView[] {
-    const [records, lives] = [this.records.contents, this.lives.contents];
+    const [records, lives] = [this.#records.contents, this.#lives.contents];
     const ids = new Set([...records.keys(), ...lives.keys()]);
     return [...ids]
       .sort()
@@ -52,7 +52,7 @@ export class NodeList {
   }
 
   close(): void {
-    this.records.close();
-    this.lives.close();
+    this.#records.close();
+    this.#lives.close();
   }
 }

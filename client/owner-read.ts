@@ -8,12 +8,12 @@ import type { ReplyBody } from '../common/wire/messages.ts';
 import { isFinal, notARead, ReadCall, readReply } from './read-call.ts';
 
 export class OwnerRead<T> extends ReadCall<T> implements PeerReplyHandler {
-  private sentAt = 0;
+  #sentAt = 0;
 
   protected attempt(now: number): void {
     const route = this.routeNow();
     if (route === undefined) return;
-    this.sentAt = now;
+    this.#sentAt = now;
     const { descriptor } = route;
     const body = this.task.body(descriptor, 'linearizable', 0);
     this.context.peers.request(descriptor.owner.node, body, this.deadline, this);
@@ -25,7 +25,7 @@ export class OwnerRead<T> extends ReadCall<T> implements PeerReplyHandler {
     const { descriptor } = route;
     const reply = readReply(body);
     if (reply === null) this.failed(notARead(descriptor.owner.node, body));
-    else this.answered(reply, descriptor, descriptor.owner.node, from.receivedAt - this.sentAt);
+    else this.answered(reply, descriptor, descriptor.owner.node, from.receivedAt - this.#sentAt);
   }
 
   failed(error: Failure): void {

@@ -16,49 +16,49 @@ interface Watched {
 }
 
 export class RangeWatch {
-  private readonly env: Env;
-  private readonly observe: (range: RangeId) => Observer;
-  private readonly watched = new Map<RangeId, Watched>();
-  private readonly sweeper: Timer;
+  readonly #env: Env;
+  readonly #observe: (range: RangeId) => Observer;
+  readonly #watched = new Map<RangeId, Watched>();
+  readonly #sweeper: Timer;
 
   constructor(env: Env, observe: (range: RangeId) => Observer) {
-    this.env = env;
-    this.observe = observe;
-    this.sweeper = every(env, WATCH.sweepMs, () => this.sweep());
+    this.#env = env;
+    this.#observe = observe;
+    this.#sweeper = every(env, WATCH.sweepMs, () => this.#sweep());
   }
 
   get size(): number {
-    return this.watched.size;
+    return this.#watched.size;
   }
 
   /** The range is being used. */
   use(range: RangeId): void {
-    const watched = this.watched.get(range);
+    const watched = this.#watched.get(range);
     if (watched !== undefined) watched.used = true;
-    else if (this.watched.size < WATCH.rangesMax)
-      this.watched.set(range, { used: false, usedAt: this.env.now(), observer: this.observe(range) });
+    else if (this.#watched.size < WATCH.rangesMax)
+      this.#watched.set(range, { used: false, usedAt: this.#env.now(), observer: this.#observe(range) });
   }
 
   /** Reads the descriptor again, soon. False if it is not watched. */
   kick(range: RangeId): boolean {
-    const watched = this.watched.get(range);
+    const watched = this.#watched.get(range);
     watched?.observer.kick();
     return watched !== undefined;
   }
 
   forget(range: RangeId): void {
-    this.watched.get(range)?.observer.close();
-    this.watched.delete(range);
+    this.#watched.get(range)?.observer.close();
+    this.#watched.delete(range);
   }
 
   close(): void {
-    this.sweeper.cancel();
-    for (const range of [...this.watched.keys()]) this.forget(range);
+    this.#sweeper.cancel();
+    for (const range of [...this.#watched.keys()]) this.forget(range);
   }
 
-  private sweep(): void {
-    const now = this.env.now();
-    for (const [range, watched] of this.watched) {
+  #sweep(): void {
+    const now = this.#env.now();
+    for (const [range, watched] of this.#watched) {
       if (watched.used) watched.usedAt = now;
       watched.used = false;
       if (now - watched.usedAt > WATCH.idleMs) this.forget(range);

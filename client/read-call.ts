@@ -27,8 +27,8 @@ const CURRENT: Freshness = { stale: false, staleMs: 0 };
 
 export abstract class ReadCall<T> extends Call {
   protected readonly task: ReadTask<T>;
-  private readonly resolve: (result: T) => void;
-  private readonly reject: (error: unknown) => void;
+  readonly #resolve: (result: T) => void;
+  readonly #reject: (error: unknown) => void;
   protected done = false;
 
   constructor(
@@ -39,8 +39,8 @@ export abstract class ReadCall<T> extends Call {
   ) {
     super(context, task.deadlineMs);
     this.task = task;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   begin(): void {
@@ -69,15 +69,15 @@ export abstract class ReadCall<T> extends Call {
     seen.note(descriptor.id, reply.appliedSeq);
     if (!this.finish(true)) return;
     try {
-      this.resolve(this.task.result(reply, descriptor, node, freshnessOf(reply, roundTripMs)));
+      this.#resolve(this.task.result(reply, descriptor, node, freshnessOf(reply, roundTripMs)));
     } catch (error) {
       // A malformed reply fails this call, but must not end the process.
-      this.reject(error);
+      this.#reject(error);
     }
   }
 
   protected giveUp(error: Failure): void {
-    if (this.finish(false)) this.reject(RangekeeperError.from(error));
+    if (this.finish(false)) this.#reject(RangekeeperError.from(error));
   }
 
   protected override unreached(last: Failure): Failure {

@@ -11,16 +11,16 @@ import type { Descriptor } from '../common/model/descriptor.ts';
 import type { RangeId, Seq } from '../common/model/ids.ts';
 
 export class Seen {
-  private readonly seqs = new Map<RangeId, Seq>();
+  readonly #seqs = new Map<RangeId, Seq>();
 
   note(range: RangeId, seq: Seq): void {
-    if (seq > (this.seqs.get(range) ?? 0)) this.seqs.set(range, seq);
+    if (seq > (this.#seqs.get(range) ?? 0)) this.#seqs.set(range, seq);
   }
 
   /** The seq that an answer for this range must reflect. The right half of a split starts with what was seen of its parent. */
   of({ id, parent }: Descriptor): Seq {
-    const own = this.seqs.get(id) ?? 0;
+    const own = this.#seqs.get(id) ?? 0;
     if (parent === null) return own;
-    return Math.max(own, Math.min(this.seqs.get(parent.range) ?? 0, parent.at.seq));
+    return Math.max(own, Math.min(this.#seqs.get(parent.range) ?? 0, parent.at.seq));
   }
 }

@@ -30,16 +30,16 @@ export type WriteResult<T> = (outcome: WriteOutcome) => T;
 
 export class WriteCall<T> extends Call implements PeerReplyHandler {
   /** At first they share bytes with the caller, who may change them once `run` has returned; `ownBytes` replaces them by then. */
-  private mutations: readonly Mutation[];
-  private readonly result: WriteResult<T>;
-  private readonly resolve: (result: T) => void;
-  private readonly reject: (error: RangekeeperError) => void;
+  #mutations: readonly Mutation[];
+  readonly #result: WriteResult<T>;
+  readonly #resolve: (result: T) => void;
+  readonly #reject: (error: RangekeeperError) => void;
   /** The numbered write that may be under way; null: no attempt can still take effect. */
-  private write: NumberedWrite | null = null;
+  #write: NumberedWrite | null = null;
   /** An attempt with this number ended with an unknown outcome. */
-  private inDoubt = false;
-  private ownsBytes = false;
-  private sentAt = 0;
+  #inDoubt = false;
+  #ownsBytes = false;
+  #sentAt = 0;
 
   private constructor(
     context: CallContext,
@@ -50,10 +50,10 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     reject: (error: RangekeeperError) => void,
   ) {
     super(context, deadlineMs);
-    this.mutations = mutations;
-    this.result = result;
-    this.resolve = resolve;
-    this.reject = reject;
+    this.#mutations = mutations;
+    this.#result = result;
+    this.#resolve = resolve;
+    this.#reject = reject;
   }
 
   /** `mutations` is not empty. */
@@ -75,11 +75,11 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
       this.giveUp(new Failure('OUTCOME_UNKNOWN', text));
       return;
     }
-    context.health.answered(from.peerNode, context.env.now() - this.sentAt);
+    context.health.answered(from.peerNode, context.env.now() - this.#sentAt);
     context.seen.note(route.descriptor.id, reply.revision);
-    this.endNumber();
+    this.#endNumber();
     context.end(true);
-    this.resolve(this.result({ reply, route }));
+    this.#resolve(this.#result({ reply, route }));
   }
 
   failed(error: Failure): void {
@@ -89,31 +89,32 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
       this.giveUp(error);
       return;
     }
-    this.ownBytes();
+    this.#ownBytes();
     if (error.code === 'CLIENT_FORGOTTEN') {
-      this.forgotten(error);
+      this.#forgotten(error);
     } else if (error.code === 'OUTCOME_UNKNOWN') {
-      this.inDoubt = true;
+      this.#inDoubt = true;
       this.learnFrom(error);
       this.retry();
     } else if (error.applied === 'unknown') {
       this.giveUp(error);
     } else {
-      this.refused(error);
+      this.#refused(error);
     }
   }
 
   protected peek(): DescriptorImage | undefined {
-    return this.context.directory.locate(this.firstKey, false);
+    return this.context.directory.locate(this.#firstKey, false);
   }
 
   protected attempt(): void {
-    const { context, mutations } = this;
-    const route = context.directory.locate(this.firstKey, true);
+    const { context } = this;
+    const mutations = this.#mutations;
+    const route = context.directory.locate(this.#firstKey, true);
     this.route = route;
     if (route === undefined) {
-      if (this.write === null && !this.number(NO_RANGE, 0)) return;
-      this.ownBytes();
+      if (this.#write === null && !this.#number(NO_RANGE, 0)) return;
+      this.#ownBytes();
       this.lastError = new Failure('NO_OWNER', 'no range holds the key');
       context.directory.refreshList();
       this.retry();
@@ -121,91 +122,92 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     }
     const { descriptor } = route;
     if (mutations.length > 1 && !mutations.every(({ key }) => contains(descriptor, key))) {
-      this.end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
+      this.#end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
       return;
     }
-    if (this.inDoubt && this.write !== null && !canRepeatIn(this.write, descriptor)) {
-      this.end(new Failure('NO_OWNER', `range ${this.write.range} no longer exists`));
+    if (this.#inDoubt && this.#write !== null && !canRepeatIn(this.#write, descriptor)) {
+      this.#end(new Failure('NO_OWNER', `range ${this.#write.range} no longer exists`));
       return;
     }
-    if (this.inDoubt || this.number(descriptor.id, context.seen.of(descriptor))) this.send(descriptor);
+    if (this.#inDoubt || this.#number(descriptor.id, context.seen.of(descriptor))) this.#send(descriptor);
   }
 
   /** Takes a number and encodes the write with it. False: the write is too long, and the call has ended. */
-  private number(range: RangeId, base: Seq): boolean {
-    this.endNumber();
-    this.write = this.context.writers.begin(this.mutations, range, base);
-    const { operation } = this.write;
+  #number(range: RangeId, base: Seq): boolean {
+    this.#endNumber();
+    this.#write = this.context.writers.begin(this.#mutations, range, base);
+    const { operation } = this.#write;
     if (operation.length <= LIMITS.operationBytesMax) return true;
     const text = `the batch has ${operation.length} bytes, at most ${LIMITS.operationBytesMax} are allowed`;
     this.giveUp(new Failure('INVALID_ARGUMENT', text));
     return false;
   }
 
-  private send({ id: range, epoch, owner }: Descriptor): void {
-    const { context, write } = this;
+  #send({ id: range, epoch, owner }: Descriptor): void {
+    const { context } = this;
+    const write = this.#write;
     assert(write !== null, 'a write is numbered before it is sent');
-    this.sentAt = context.env.now();
+    this.#sentAt = context.env.now();
     const body = { kind: 'write', range, epoch, operation: write.operation } as const;
     context.peers.request(owner.node, body, this.deadline, this);
   }
 
   protected giveUp(error: Failure): void {
-    this.endNumber();
+    this.#endNumber();
     this.context.end(error.code === 'CONFLICT');
-    this.reject(RangekeeperError.from(error));
+    this.#reject(RangekeeperError.from(error));
   }
 
   protected override finalError(): Failure {
-    return this.inDoubt ? this.unknown(this.lastError) : super.finalError();
+    return this.#inDoubt ? this.#unknown(this.lastError) : super.finalError();
   }
 
   /** This attempt had no effect. */
-  private refused(error: Failure): void {
-    if (!this.inDoubt) this.endNumber();
+  #refused(error: Failure): void {
+    if (!this.#inDoubt) this.#endNumber();
     if (error.code === 'DEADLINE') {
       this.giveUp(this.finalError());
       return;
     }
     this.learnFrom(error);
-    if (error.retry === 'never') this.end(error);
+    if (error.retry === 'never') this.#end(error);
     else this.retry();
   }
 
   /** A first attempt is repeated at once with the newer base. After an earlier attempt the outcome stays unknown. */
-  private forgotten(error: Failure): void {
-    if (this.inDoubt || this.write === null) {
-      this.end(error);
+  #forgotten(error: Failure): void {
+    if (this.#inDoubt || this.#write === null) {
+      this.#end(error);
       return;
     }
     this.lastError = error;
-    this.endNumber();
+    this.#endNumber();
     if (this.overdue) this.giveUp(this.finalError());
     else this.attempt();
   }
 
   /** Ends the call with this error, or with OUTCOME_UNKNOWN if an earlier attempt may have been applied. */
-  private end(error: Failure): void {
-    this.giveUp(this.inDoubt ? this.unknown(error) : error);
+  #end(error: Failure): void {
+    this.giveUp(this.#inDoubt ? this.#unknown(error) : error);
   }
 
-  private unknown(last: Failure | null): Failure {
+  #unknown(last: Failure | null): Failure {
     const why = last === null ? '' : `; last: ${last.message}`;
     return new Failure('OUTCOME_UNKNOWN', `the write was sent, and may have been applied${why}`);
   }
 
-  private ownBytes(): void {
-    if (this.ownsBytes || this.write === null) return;
-    this.ownsBytes = true;
-    this.mutations = decodeOperation(this.write.operation).mutations;
+  #ownBytes(): void {
+    if (this.#ownsBytes || this.#write === null) return;
+    this.#ownsBytes = true;
+    this.#mutations = decodeOperation(this.#write.operation).mutations;
   }
 
-  private endNumber(): void {
-    this.write?.writer.end(this.write.number);
-    this.write = null;
+  #endNumber(): void {
+    this.#write?.writer.end(this.#write.number);
+    this.#write = null;
   }
 
-  private get firstKey(): Bytes {
-    return (this.mutations[0] as Mutation).key;
+  get #firstKey(): Bytes {
+    return (this.#mutations[0] as Mutation).key;
   }
 }

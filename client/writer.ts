@@ -27,62 +27,62 @@ const SLOTS_MIN = 64;
 
 /** One identity. */
 class Writer {
-  private readonly clientId: Bytes;
-  private next = 1;
-  private lowest = 1;
+  readonly #clientId: Bytes;
+  #next = 1;
+  #lowest = 1;
   /** A ring with an item for each number from `lowest` on: 1 if it is under way. */
-  private underWay = new Uint8Array(SLOTS_MIN);
+  #underWay = new Uint8Array(SLOTS_MIN);
 
   constructor(clientId: Bytes) {
-    this.clientId = clientId;
+    this.#clientId = clientId;
   }
 
   /** Whether the next number would be too far above the lowest one under way. */
   get isFull(): boolean {
-    return this.next - this.lowest >= LIMITS.writeWindow;
+    return this.#next - this.#lowest >= LIMITS.writeWindow;
   }
 
   begin(mutations: readonly Mutation[], range: RangeId, base: Seq): NumberedWrite {
-    const number = this.next++;
-    if (number - this.lowest >= this.underWay.length) this.widen();
-    this.underWay[number & (this.underWay.length - 1)] = 1;
-    const { clientId, lowest: doneBelow } = this;
-    const operation = encodeOperation({ clientId, number, doneBelow, base, mutations });
+    const number = this.#next++;
+    if (number - this.#lowest >= this.#underWay.length) this.#widen();
+    this.#underWay[number & (this.#underWay.length - 1)] = 1;
+    const clientId = this.#clientId;
+    const operation = encodeOperation({ clientId, number, doneBelow: this.#lowest, base, mutations });
     return { writer: this, number, range, base, operation };
   }
 
   /** Ends a number: it will not be sent again. */
   end(number: number): void {
-    const { underWay } = this;
+    const underWay = this.#underWay;
     const mask = underWay.length - 1;
-    assert(number >= this.lowest && underWay[number & mask] === 1, 'R13: a number ends once');
+    assert(number >= this.#lowest && underWay[number & mask] === 1, 'R13: a number ends once');
     underWay[number & mask] = 0;
-    while (this.lowest < this.next && underWay[this.lowest & mask] === 0) this.lowest++;
+    while (this.#lowest < this.#next && underWay[this.#lowest & mask] === 0) this.#lowest++;
   }
 
-  private widen(): void {
-    const before = this.underWay;
-    this.underWay = new Uint8Array(before.length * 2);
-    for (let number = this.lowest; number < this.lowest + before.length; number++) {
-      this.underWay[number & (this.underWay.length - 1)] = before[number & (before.length - 1)] as number;
+  #widen(): void {
+    const before = this.#underWay;
+    this.#underWay = new Uint8Array(before.length * 2);
+    for (let number = this.#lowest; number < this.#lowest + before.length; number++) {
+      this.#underWay[number & (this.#underWay.length - 1)] = before[number & (before.length - 1)] as number;
     }
   }
 }
 
 export class Writers {
-  private readonly env: Env;
-  private readonly writers = new Map<RangeId, Writer>();
+  readonly #env: Env;
+  readonly #writers = new Map<RangeId, Writer>();
 
   constructor(env: Env) {
-    this.env = env;
+    this.#env = env;
   }
 
   /** Encodes a write with a new number. @param base the highest seq of the range that this client has seen */
   begin(mutations: readonly Mutation[], range: RangeId, base: Seq): NumberedWrite {
-    let writer = this.writers.get(range);
+    let writer = this.#writers.get(range);
     if (writer === undefined || writer.isFull) {
-      writer = new Writer(this.env.randomBytes(CLIENT_ID_BYTES));
-      this.writers.set(range, writer);
+      writer = new Writer(this.#env.randomBytes(CLIENT_ID_BYTES));
+      this.#writers.set(range, writer);
     }
     return writer.begin(mutations, range, base);
   }

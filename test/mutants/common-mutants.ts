@@ -30,8 +30,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'retry without the request number',
     rule: 'R13: the same bytes are sent again',
     file: 'client/write-call.ts',
-    text: 'if (this.inDoubt || this.number(',
-    replacement: 'if (this.number(',
+    text: 'if (this.#inDoubt || this.#number(',
+    replacement: 'if (this.#number(',
   },
   {
     name: 'trust a watch without a re-read',
@@ -86,8 +86,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'leave a write with an owner that was deposed',
     rule: 'R13: what is in doubt is sent to the next owner',
     file: 'client/directory.ts',
-    text: 'if (before.owner.node !== descriptor.owner.node) this.ownerChanged(',
-    replacement: 'if (before.owner.node === descriptor.owner.node) this.ownerChanged(',
+    text: 'if (before.owner.node !== descriptor.owner.node) this.#ownerChanged(',
+    replacement: 'if (before.owner.node === descriptor.owner.node) this.#ownerChanged(',
   },
   {
     name: 'keep a session that nobody answers',

@@ -264,10 +264,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a number may have been forgotten': [SESSIONS, "base < session.floor ? 'forgotten'"],
     'the oldest client is forgotten': [SESSIONS, 'this.#evicted.push(oldest);'],
-    'the same bytes are sent again': [WRITE_CALL, 'this.inDoubt = true;'],
+    'the same bytes are sent again': [WRITE_CALL, 'this.#inDoubt = true;'],
     'a first attempt that is told so takes a newer base': [
       WRITE_CALL,
-      'this.lastError = error; this.endNumber();',
+      'this.lastError = error; this.#endNumber();',
     ],
     'a write that waits at a deposed owner is sent to the next one': [
       CHANNEL,

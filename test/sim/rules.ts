@@ -275,7 +275,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a retry that is told so ends': [
       WRITE_CALL,
-      'if (this.inDoubt || this.write === null) { this.end(error);',
+      'if (this.#inDoubt || this.#write === null) { this.#end(error);',
     ],
     'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
   },

@@ -1,5 +1,7 @@
 // What can be wrong with a data directory. The process that opens it handles each error in its own way.
 
+import { systemCode } from '../../common/base/system-error.ts';
+
 /** Another process uses the data directory. */
 export class DataDirectoryLockedError extends Error {
   override readonly name = 'DataDirectoryLockedError';
@@ -12,7 +14,8 @@ export class DataFormatError extends Error {
 
 /** Whether the file system has no space left, or the quota is used up. */
 export function isDiskFull(error: unknown): error is Error {
-  return error instanceof Error && 'code' in error && (error.code === 'ENOSPC' || error.code === 'EDQUOT');
+  const code = systemCode(error);
+  return code === 'ENOSPC' || code === 'EDQUOT';
 }
 
 /**

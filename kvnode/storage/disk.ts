@@ -21,6 +21,7 @@ import {
 import { open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import type { Bytes } from '../../common/base/bytes.ts';
+import { systemCode } from '../../common/base/system-error.ts';
 
 export interface DiskFile {
   /**
@@ -171,7 +172,7 @@ function ifPresent<T>(action: () => T, otherwise: T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return otherwise;
+    if (systemCode(error) === 'ENOENT') return otherwise;
     throw error;
   }
 }

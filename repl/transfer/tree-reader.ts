@@ -5,6 +5,7 @@
 
 import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { type Bytes, compareBytes, formatBytes } from '../../common/base/bytes.ts';
+import { systemCode } from '../../common/base/system-error.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { type Item, rowItem, VALUE_TOO_LONG } from './item.ts';
 
@@ -83,6 +84,6 @@ async function readValue(file: FileHandle, size: number): Promise<Bytes> {
 }
 
 function unreadable(path: Buffer, error: unknown): Item {
-  const code = error instanceof Error && 'code' in error ? String(error.code) : String(error);
+  const code = systemCode(error) ?? String(error);
   return { kind: 'refused', reason: `cannot be read (${code})`, from: formatBytes(path) };
 }

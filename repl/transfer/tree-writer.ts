@@ -5,6 +5,7 @@
 import { constants, type Stats } from 'node:fs';
 import { lstat, mkdir, open } from 'node:fs/promises';
 import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
+import { systemCode } from '../../common/base/system-error.ts';
 import type { Refusal, RowSink } from './sink.ts';
 
 const SLASH = 0x2f;
@@ -56,7 +57,7 @@ export class TreeWriter implements RowSink {
     try {
       await mkdir(directory);
     } catch (error) {
-      if (codeOf(error) !== 'EEXIST') throw error;
+      if (systemCode(error) !== 'EEXIST') throw error;
       const about: Stats = await lstat(directory);
       if (!about.isDirectory()) return false;
     }
@@ -107,7 +108,7 @@ async function writeFile(path: Buffer, value: Bytes): Promise<void> {
  * key.
  */
 function refusalOfFileSystem(error: unknown): Refusal {
-  switch (codeOf(error)) {
+  switch (systemCode(error)) {
     case 'EISDIR':
       return 'a directory is where the file must be';
     case 'ELOOP':
@@ -122,8 +123,4 @@ function refusalOfFileSystem(error: unknown): Refusal {
     default:
       throw error;
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof Error && 'code' in error ? String(error.code) : '';
 }

@@ -5,6 +5,7 @@ import { readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
 import type { Bytes } from '../../../common/base/bytes.ts';
+import { systemCode } from '../../../common/base/system-error.ts';
 import { CorruptDataError, DataDirectoryLockedError } from '../data-errors.ts';
 import { DEFAULT_LEVEL, type LevelLimits } from '../limits.ts';
 import type {
@@ -79,8 +80,8 @@ async function openLock(path: string): Promise<Level> {
 }
 
 function openError(path: string, error: unknown): unknown {
-  const code = codeOf(error);
   const cause = causeOf(error);
+  const code = systemCode(cause);
   if (code === 'LEVEL_LOCKED')
     return new DataDirectoryLockedError(`${path} is in use by another process`, { cause });
   if (code === 'LEVEL_CORRUPTION') return new CorruptDataError(`the state in ${path} is damaged`, { cause });
@@ -92,14 +93,9 @@ function causeOf(error: unknown): unknown {
   return error instanceof Error && error.cause instanceof Error ? error.cause : error;
 }
 
-function codeOf(error: unknown): unknown {
-  const cause = causeOf(error);
-  return cause instanceof Error && 'code' in cause ? cause.code : undefined;
-}
-
 /** The error to throw for a failed read: a block that cannot be read is damaged. */
 function readError(error: unknown): unknown {
-  const code = codeOf(error);
+  const code = systemCode(causeOf(error));
   // A failed lookup has no code, whatever the disk has reported.
   if (code !== undefined && code !== 'LEVEL_CORRUPTION' && code !== 'LEVEL_IO_ERROR') return error;
   return new CorruptDataError(`the state store cannot be read: ${messageOf(error)}`, { cause: error });
@@ -107,7 +103,7 @@ function readError(error: unknown): unknown {
 
 /** The error to throw for a failed write or flush. Both may merge tables, and so may meet damage. */
 function writeError(error: unknown): unknown {
-  if (codeOf(error) !== 'LEVEL_CORRUPTION') return error;
+  if (systemCode(causeOf(error)) !== 'LEVEL_CORRUPTION') return error;
   return new CorruptDataError(`the state store is damaged: ${messageOf(error)}`, { cause: error });
 }
 

@@ -8,6 +8,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Bytes } from '../../../../common/base/bytes.ts';
+import { systemCode } from '../../../../common/base/system-error.ts';
 import { CorruptDataError } from '../../data-errors.ts';
 import { type Manifest, readManifest } from './manifest.ts';
 import { verifyTable } from './table-file.ts';
@@ -78,14 +79,14 @@ async function verifyOne(
 }
 
 /** Errors that are the fault of this process, not of the disk. */
-const OWN_FAULTS: ReadonlySet<unknown> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EACCES', 'EPERM']);
+const OWN_FAULTS: ReadonlySet<string> = new Set(['EMFILE', 'ENFILE', 'ENOMEM', 'EAGAIN', 'EACCES', 'EPERM']);
 
 /** Reads a file. If the disk cannot read it, the file is damaged. */
 async function readContent(path: string): Promise<Bytes> {
   try {
     return await readFile(path);
   } catch (cause) {
-    if (cause instanceof Error && 'code' in cause && OWN_FAULTS.has(cause.code)) throw cause;
+    if (OWN_FAULTS.has(systemCode(cause) ?? '')) throw cause;
     throw new CorruptDataError(`${path} cannot be read`, { cause });
   }
 }
@@ -94,7 +95,7 @@ async function listFiles(directory: string): Promise<readonly string[]> {
   try {
     return await readdir(directory);
   } catch (error) {
-    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return [];
+    if (systemCode(error) === 'ENOENT') return [];
     throw error;
   }
 }

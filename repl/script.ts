@@ -9,20 +9,20 @@ import { type Line, readLines } from './transfer/lines.ts';
 
 /** A command, or the reason why there is none, with its place for error messages. */
 export type Step =
-  | { readonly from: string; readonly command: Command }
-  | { readonly from: string; readonly problem: string };
+  | { readonly kind: 'command'; readonly from: string; readonly command: Command }
+  | { readonly kind: 'problem'; readonly from: string; readonly problem: string };
 
 const COMMAND_BYTES_MAX = 8 * 1024 * 1024;
 
 /** All commands of the `-e` texts. @throws UsageError if the form of one is wrong; then none runs. */
 export function stepsOfTexts(session: Session, texts: readonly string[]): readonly Step[] {
-  const steps = texts.flatMap((text) => {
+  const commands = texts.flatMap((text) => {
     const { commands, open } = readCommands(text);
     if (open !== null) throw new UsageError(`a ${open} is not closed: ${text}`);
-    return commands.map((command) => ({ from: '', command }));
+    return commands;
   });
-  for (const { command } of steps) bindCommand(session.verbs, command);
-  return steps;
+  for (const command of commands) bindCommand(session.verbs, command);
+  return commands.map((command) => ({ kind: 'command', from: '', command }));
 }
 
 /** The commands of a stream, each as soon as its line is complete. @param name names the stream in error messages */
@@ -34,7 +34,7 @@ export async function* stepsOfStream(
   let first = 1;
   for await (const line of readLines(chunks, COMMAND_BYTES_MAX)) {
     const problem = problemOf(line, text);
-    if (problem !== null) yield { from: `${name}:${line.number}: `, problem };
+    if (problem !== null) yield { kind: 'problem', from: `${name}:${line.number}: `, problem };
     if (problem !== null || line.problem !== null) {
       text = '';
       continue;
@@ -44,9 +44,10 @@ export async function* stepsOfStream(
     const { commands, open } = readCommands(text);
     if (open !== null) continue;
     text = '';
-    for (const command of commands) yield { from: `${name}:${first + command.line - 1}: `, command };
+    for (const command of commands)
+      yield { kind: 'command', from: `${name}:${first + command.line - 1}: `, command };
   }
-  if (text !== '') yield { from: `${name}:${first}: `, problem: 'a quote is not closed' };
+  if (text !== '') yield { kind: 'problem', from: `${name}:${first}: `, problem: 'a quote is not closed' };
 }
 
 function problemOf(line: Line, before: string): string | null {
@@ -78,7 +79,7 @@ async function runStep(
   signal: AbortSignal,
 ): Promise<{ readonly code: number; readonly ends: boolean }> {
   try {
-    if ('problem' in step) throw new UsageError(step.problem);
+    if (step.kind === 'problem') throw new UsageError(step.problem);
     const code = await execute(session, bindCommand(session.verbs, step.command), signal);
     return { code: code ?? 0, ends: code === null };
   } catch (error) {

@@ -4,6 +4,7 @@
 // even many refused parts cost few round trips. If an answer is lost, the outcome of all its parts is unknown (R10).
 
 import { assert } from '../base/assert.ts';
+import { totalBytes } from './op-checks.ts';
 import { ZkError, type ZkOp, type ZkOpResult, type ZkSession } from './store.ts';
 
 /** Operations that take effect together or not at all. */
@@ -26,7 +27,7 @@ export function gatheredCount(parts: readonly Part[]): number {
   let bytes = 0;
   for (const [index, part] of parts.entries()) {
     ops += part.length;
-    bytes += bytesOf(part);
+    bytes += totalBytes(part);
     if (index > 0 && (ops > OPS_MAX || bytes > BYTES_MAX)) return index;
   }
   return parts.length;
@@ -85,8 +86,4 @@ function doneParts(parts: readonly Part[], results: readonly ZkOpResult[]): read
   });
   assert(start === results.length, 'a multi has a result for each operation');
   return outcomes;
-}
-
-function bytesOf(part: Part): number {
-  return part.reduce((sum, op) => sum + ('data' in op ? op.data.length : 0), 0);
 }

@@ -24,5 +24,5 @@ export function checkSize(path: string, bytes: number): void {
 }
 
 export function totalBytes(ops: readonly ZkOp[]): number {
-  return ops.reduce((sum, op) => sum + ('data' in op ? op.data.length : 0), 0);
+  return ops.reduce((sum, op) => sum + (op.kind === 'create' || op.kind === 'set' ? op.data.length : 0), 0);
 }

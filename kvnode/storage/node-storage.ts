@@ -210,10 +210,12 @@ export class NodeStorage implements Storage {
 
   scan(range: RangeId, bounds: KeyRange, request: PageRequest): Promise<ScanPage> {
     const replica = this.#nonVoid(range);
+    const { timesVoid } = replica;
     return this.#state.scan(replica.span.namespaceId, bounds, request, (page) => {
-      if (replica.void || this.#replicas.byRange.get(range) !== replica) {
+      if (this.#replicas.byRange.get(range) !== replica)
         throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} is not on this node any more`);
-      }
+      if (replica.timesVoid !== timesVoid)
+        throw new RangekeeperError('BEHIND', `a snapshot has replaced the rows of range ${range} meanwhile`);
       return { ...page, applied: replica.applied.seq };
     });
   }

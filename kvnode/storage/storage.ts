@@ -276,7 +276,7 @@ export interface StorageState {
   readonly saturated: boolean;
   /**
    * One page of `[start, end)` of the range's namespace. The caller has clipped the bounds to the range. Rejects with
-   * NOT_OWNER if the replica goes away meanwhile.
+   * NOT_OWNER if the replica goes away meanwhile, with BEHIND if a snapshot replaces its rows.
    */
   scan(range: RangeId, bounds: KeyRange, request: PageRequest): Promise<ScanPage>;
   /** The state right after an entry, if it is called in the turn in which that entry was applied. */

@@ -254,7 +254,8 @@ async function sampleOf(node: NodeProcess, range: RangeId, bounds: KeyRange): Pr
     const checksum = page.rows.decode().map(rowText).join('\n');
     return { node: node.host.name, range, seq: page.applied, checksum };
   } catch (error) {
-    if (error instanceof RangekeeperError && error.code === 'NOT_OWNER') return null;
+    if (error instanceof RangekeeperError && (error.code === 'NOT_OWNER' || error.code === 'BEHIND'))
+      return null;
     throw error;
   }
 }

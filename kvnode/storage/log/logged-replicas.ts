@@ -38,6 +38,8 @@ export class LoggedReplica {
   span: Span;
   epochSeen: number;
   void: boolean;
+  /** Times that it became void. Rows that were read before the last one are not of its state any more. */
+  timesVoid = 0;
   /** The state store must have an applied position of this replica. */
   stateRequired: boolean;
   /**
@@ -110,6 +112,7 @@ export class LoggedReplica {
   makeVoid(span: KeyRange): void {
     this.span = { namespaceId: this.span.namespaceId, start: span.start, end: span.end };
     this.void = true;
+    this.timesVoid++;
     this.stateRequired = false;
     this.#setBase(origin);
   }

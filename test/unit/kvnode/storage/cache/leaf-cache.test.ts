@@ -3,6 +3,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { toBytes } from '../../../../../common/base/bytes.ts';
+import { RangekeeperError } from '../../../../../common/base/errors.ts';
 import { wholeKeySpace } from '../../../../../common/model/key-range.ts';
 import { EncodedRows, encodeRows } from '../../../../../common/wire/encoded-rows.ts';
 import { type Leaf, LeafCache } from '../../../../../kvnode/storage/cache/leaf-cache.ts';
@@ -157,7 +158,7 @@ test('a repeated scan shows later changes: by a write, a deletion, a snapshot', 
   await storage.close();
 });
 
-test('rows that a scan read before a snapshot was installed are not cached after it', async (t) => {
+test('rows that a scan read before a snapshot was installed are neither returned nor cached after it', async (t) => {
   const world = new TwinWorld();
   const storage = await world.open();
   createWhole(storage);
@@ -176,7 +177,7 @@ test('rows that a scan read before a snapshot was installed are not cached after
   await writer.add([{ key: toBytes('b'), value: toBytes('6'), revision: 6 }]);
   await writer.finish([]);
   release();
-  await early;
+  await t.throwsAsync(early, { instanceOf: RangekeeperError, message: /a snapshot has replaced the rows/ });
   t.is(await scanText(storage), 'b=6@6');
   await storage.close();
 });

@@ -42,6 +42,7 @@ const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])
   ['common/process/', ['process']],
   ['common/net/', ['net']],
   ['common/wire/', ['wire']],
+  ['common/model/raise-epochs', ['coordinator/raise-epochs', 'client/raise-epochs']],
   ['common/model/', ['model']],
 ];
 const UNIT_FOLDER = 'dist/test/unit';

@@ -137,4 +137,32 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     text: 'const silent = force ? []',
     replacement: 'const silent = force || reports.size > 0 ? []',
   },
+  {
+    name: 'begin again by reports of sessions that have ended',
+    rule: 'A7: a restored ZooKeeper may hold an old request',
+    file: 'coordinator/plan/raise-epochs.ts',
+    text: '.get(node)?.session !== session)',
+    replacement: '.get(node)?.session === null && session === null)',
+  },
+  {
+    name: 'wait with an inc that was given out before',
+    rule: 'R9: the leader gives another inc where a node had that one before',
+    file: 'coordinator/plan/membership.ts',
+    text: 'if (needed <= inc) continue;',
+    replacement: 'if (needed <= inc || descriptor.nextInc > 0) continue;',
+  },
+  {
+    name: 'report no inc that was given out before',
+    rule: 'R9: a node reports an inc that it cannot use',
+    file: 'kvnode/range/needed-incs.ts',
+    text: 'given < lowest)',
+    replacement: 'given < lowest - 1)',
+  },
+  {
+    name: 'take a health report without an answer for the old one',
+    rule: 'what became of a write without an answer is not known',
+    file: 'kvnode/health/health-report.ts',
+    text: 'this.#written = null;\n    this.#pause',
+    replacement: 'this.#pause',
+  },
 ];

@@ -18,6 +18,13 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     replacement: 'first >= synced',
   },
   {
+    name: 'answer a scan that a snapshot has overtaken',
+    rule: 'R11: a page is of one moment',
+    file: 'kvnode/storage/node-storage.ts',
+    text: 'if (replica.timesVoid !== timesVoid)',
+    replacement: 'void timesVoid;\n      if (replica.void)',
+  },
+  {
     name: 'use a row without its checksum',
     rule: 'R12: damage in the state store is found before a wrong answer leaves',
     file: 'kvnode/storage/state/checked-engine.ts',

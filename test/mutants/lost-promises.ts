@@ -162,7 +162,7 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'take a health report without an answer for the old one',
     rule: 'what became of a write without an answer is not known',
     file: 'kvnode/health/health-report.ts',
-    text: 'this.#written = null;\n    this.#pause',
-    replacement: 'this.#pause',
+    text: 'this.#written = null;\n    this.#pause = CHECKS',
+    replacement: 'this.#pause = CHECKS',
   },
 ];

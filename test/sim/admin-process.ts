@@ -1,4 +1,5 @@
-// An administrator: asks the leader for things by tasks in ZooKeeper, one after the other, each until it is done or refused.
+// An administrator. It sends requests to the leader as tasks in ZooKeeper, one after the other, and waits until each is done or
+// has failed.
 
 import type { NodeReport, TaskRecord, TaskRequest } from '../../common/model/records.ts';
 import { leaderAmong } from '../../common/zk/election-queue.ts';
@@ -9,23 +10,26 @@ import type { NodeDeps } from './node-process.ts';
 import type { Host, Process } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
 
-/** `unseat-leader`: its place in the queue is deleted, so that another one leads while it still believes that it does. */
-type Wish = TaskRequest | { readonly kind: 'unseat-leader' } | RaiseWish;
+/**
+ * `depose-leader` deletes the leader's place in the election queue, so that another coordinator leads while the old one still
+ * believes that it does.
+ */
+type AdminRequest = TaskRequest | { readonly kind: 'depose-leader' } | RaiseRequest;
 
-/** ZooKeeper was restored: what the nodes say is asked for and reported until no range is behind them any more. */
-interface RaiseWish {
+/** After a restore of ZooKeeper: collects the reports of all nodes and requests higher epochs, until no range is behind a report. */
+interface RaiseRequest {
   readonly kind: 'raise-all-epochs';
-  /** Null while the administrator waits: for a node, or to be told that something is wrong. */
+  /** Null while the administrator waits for a node, or for an event that says that ZooKeeper is behind. */
   readonly reports: () => readonly NodeReport[] | null;
 }
 
-const LOOK_MS = 200;
+const RETRY_MS = 200;
 const READY_MS = 5_000;
 
 export class AdminProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
-  readonly #wishes: Wish[] = [];
+  readonly #requests: AdminRequest[] = [];
   #count = 0;
   #wake: () => void = () => {};
 
@@ -43,18 +47,18 @@ export class AdminProcess {
     process.gate(() => void this.#main(process).catch((error) => process.crash(error)))();
   }
 
-  /** Whether anything is asked for and not answered yet. */
+  /** Whether a request is not finished yet. */
   get busy(): boolean {
-    return this.#wishes.length > 0;
+    return this.#requests.length > 0;
   }
 
-  /** Whether it asks for higher epochs, or is going to. */
+  /** Whether a request for higher epochs is not finished yet. */
   get isRaising(): boolean {
-    return this.#wishes.some(({ kind }) => kind === 'raise-all-epochs');
+    return this.#requests.some(({ kind }) => kind === 'raise-all-epochs');
   }
 
-  ask(wish: Wish): void {
-    this.#wishes.push(wish);
+  ask(request: AdminRequest): void {
+    this.#requests.push(request);
     this.host.process.gate(() => this.#wake())();
   }
 
@@ -68,56 +72,52 @@ export class AdminProcess {
       openLink: linksOf(ensemble, process),
     });
     for (;;) {
-      const [wish] = this.#wishes;
-      if (wish === undefined) {
+      const [request] = this.#requests;
+      if (request === undefined) {
         await new Promise<void>((resolve) => {
           this.#wake = resolve;
         });
         continue;
       }
-      await this.#fulfil(process, zk, wish);
-      this.#wishes.shift();
+      await this.#execute(process, zk, request);
+      this.#requests.shift();
     }
   }
 
-  async #fulfil(process: Process, zk: Zk, wish: Wish): Promise<void> {
-    switch (wish.kind) {
-      case 'unseat-leader':
-        await this.#patiently(process, zk, unseatLeader);
+  async #execute(process: Process, zk: Zk, request: AdminRequest): Promise<void> {
+    switch (request.kind) {
+      case 'depose-leader':
+        await this.#retry(process, zk, deposeLeader);
         return;
       case 'raise-all-epochs':
-        return this.#raise(process, zk, wish);
+        return this.#raise(process, zk, request);
       default:
-        await this.#ask(process, zk, wish);
+        await this.#runTask(process, zk, request);
     }
   }
 
-  /** Nodes that ZooKeeper names and that no longer are cannot report; every one that there is has. */
-  async #raise(process: Process, zk: Zk, wish: RaiseWish): Promise<void> {
+  /** Forces the task if ZooKeeper names nodes that no longer exist: those cannot report, and all existing nodes have. */
+  async #raise(process: Process, zk: Zk, request: RaiseRequest): Promise<void> {
     for (let force = false; ; ) {
-      const reports = wish.reports();
+      const reports = request.reports();
       if (reports === null) {
-        await process.wait(LOOK_MS);
+        await process.wait(RETRY_MS);
         continue;
       }
-      const { state, progress } = await this.#ask(process, zk, { kind: 'raise-epochs', reports, force });
+      const { state, progress } = await this.#runTask(process, zk, { kind: 'raise-epochs', reports, force });
       if (state === 'done') return;
       force = progress.includes('no report of');
     }
   }
 
-  /** What became of the task, done or failed. */
-  #ask(process: Process, zk: Zk, request: TaskRequest): Promise<TaskRecord> {
+  /** Resolves to the task when it is done or has failed. */
+  #runTask(process: Process, zk: Zk, request: TaskRequest): Promise<TaskRecord> {
     const path = paths.task(`sim-${++this.#count}`);
-    return this.#patiently(process, zk, (session) => this.#answer(session, path, request));
+    return this.#retry(process, zk, (session) => this.#finished(session, path, request));
   }
 
-  /** Tries until there is an answer. */
-  async #patiently<T>(
-    process: Process,
-    zk: Zk,
-    attempt: (session: ZkSession) => Promise<T | null>,
-  ): Promise<T> {
+  /** Repeats the attempt until it returns an answer. */
+  async #retry<T>(process: Process, zk: Zk, attempt: (session: ZkSession) => Promise<T | null>): Promise<T> {
     for (;;) {
       try {
         const answer = await attempt(await zk.ready(READY_MS));
@@ -125,12 +125,12 @@ export class AdminProcess {
       } catch (error) {
         if (!(error instanceof ZkError)) throw error;
       }
-      await process.wait(LOOK_MS);
+      await process.wait(RETRY_MS);
     }
   }
 
-  /** Makes the task where it is not there; null until the leader is done with it. */
-  async #answer(session: ZkSession, path: string, request: TaskRequest): Promise<TaskRecord | null> {
+  /** Creates the task if it is not there; null until the leader has executed or refused it. */
+  async #finished(session: ZkSession, path: string, request: TaskRequest): Promise<TaskRecord | null> {
     const { world, ensemble } = this.#deps;
     const found = await session.get(path);
     if (found === null) {
@@ -142,15 +142,15 @@ export class AdminProcess {
     const task = taskCodec.decode(found.data);
     const { state, progress } = task;
     if (state !== 'done' && state !== 'failed') return null;
-    // What was done in a cluster that stood in for this one is gone with it.
+    // It was done in the cluster that temporarily replaces this one, and will be lost with it.
     if (ensemble.isEmptied) return null;
-    world.story.tell(this.host.name, `${request.kind} ${state}: ${progress}`);
+    world.story.record(this.host.name, `${request.kind} ${state}: ${progress}`);
     world.story.count(`task ${request.kind} ${state}`);
     return task;
   }
 }
 
-async function unseatLeader(session: ZkSession): Promise<true> {
+async function deposeLeader(session: ZkSession): Promise<true> {
   const leader = leaderAmong((await session.children(paths.coordinators)) ?? []);
   if (leader !== undefined) await session.delete(paths.coordinator(leader), 0);
   return true;

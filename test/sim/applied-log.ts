@@ -1,5 +1,5 @@
-// What every replica applied at every seq, compared as it happens: an entry that one replica has applied was committed, and
-// no replica may ever apply another one at that place.
+// Compares what the replicas apply at each seq. An entry that one replica has applied was committed, so no replica may ever
+// apply a different one at that seq.
 
 import { toHex } from '../../common/base/bytes.ts';
 import type { Position, RangeId } from '../../common/model/ids.ts';

@@ -1,6 +1,6 @@
-// The simulator in processes of its own: there a rejection that nobody caught belongs to the simulated process that ran
-// last. Fresh seeds for 90 s of real time, or RANGEKEEPER_SIM_MS, in ms; the first is printed, and a seed that fails prints
-// its story and the command that runs it again.
+// Runs the simulator in processes of its own, because it takes every unhandled rejection for a crash of the simulated process
+// that ran last. It runs fresh seeds for 90 s of real time, or RANGEKEEPER_SIM_MS. The first seed is printed; a seed that fails
+// prints what happened and the command that replays it.
 
 import { spawn } from 'node:child_process';
 import { setPriority } from 'node:os';
@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import test from 'ava';
 
 const BUDGET_MS = Number(process.env.RANGEKEEPER_SIM_MS ?? 90_000);
-/** Behind the tests with real processes and real time that run beside it. */
+/** Tests with real processes and real time run at the same time and must come first. */
 const NICENESS = 10;
 const BOOTSTRAP = fileURLToPath(new URL('../../../bin/bootstrap.js', import.meta.url));
 
@@ -40,7 +40,7 @@ test('seeds with all faults keep every promise', async (t) => {
   t.is(code, 0, output);
 });
 
-test('a seed runs again exactly', async (t) => {
+test('two runs of a seed are exactly the same', async (t) => {
   t.timeout(120_000);
   const run = (seed: number) =>
     simulate([

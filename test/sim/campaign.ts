@@ -1,11 +1,11 @@
-// What the seeds of a campaign add up to: how often everything has happened, and what has not happened at all.
+// The sum of all seeds of a campaign: how often each thing has happened, and what has never happened.
 
 import { DAMAGED } from './disk-damage.ts';
 import { FAULT_KINDS } from './fault-kinds.ts';
 import { BRANCHES, GUARDS } from './rules.ts';
 import type { ReportOptions, SeedReport } from './seed-report.ts';
 
-/** Everything that a campaign is to have met: counters that must not be 0 at its end. */
+/** Counters that must not be 0 at the end of a campaign. */
 const FAULTS = [
   ...FAULT_KINDS.map(({ name }) => `fault ${name}`),
   ...DAMAGED,
@@ -16,9 +16,9 @@ const FAULTS = [
   'noted unreachable',
   'noted cut off',
   'replaced on a live node',
-  'zookeeper-gone-back',
+  'zookeeper-restored',
   'epoch-raised',
-  'event of a misfit',
+  'event: replica ahead of ZooKeeper',
 ];
 const RULES = BRANCHES.filter(({ name }) => !GUARDS.includes(name)).map(({ name }) => `rule ${name}`);
 
@@ -47,7 +47,7 @@ export class Campaign {
     return this.#expected.filter((what) => (this.#counters.get(what) ?? 0) === 0);
   }
 
-  /** What has happened how often, what never, and one line with the figures. */
+  /** How often each thing has happened, what has never happened, and one line of totals. */
   summary(tookMs: number, verbose: boolean): string {
     const minutes = tookMs / 60_000;
     const counters = [...this.#counters]

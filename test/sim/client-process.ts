@@ -1,5 +1,5 @@
-// A program that uses the client library: a few calls at a time, of every kind, on few keys, so that they meet. What it
-// asked and what it was told goes into the history.
+// A program that uses the client library. It has a few concurrent calls of every kind on few keys, so that they conflict. The
+// calls and their answers go into the history.
 
 import type { BatchOp, Client, ReadMode, Written } from '../../client/api.ts';
 import { DEFAULT_SETTINGS, openClient } from '../../client/client.ts';
@@ -13,12 +13,12 @@ import type { Host, Process } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
 
 const REOPEN_MS = 500;
-/** Between two calls of a caller at most, for each caller that there is: so that all together ask as often. */
+/** Maximum pause of a caller between two calls, multiplied by the number of callers, so that the total rate stays the same, ms. */
 const THINK_MS = 18;
-/** Keys in one batch. */
-const GROUP = 2;
+/** Number of keys in one batch. */
+const BATCH_KEYS = 2;
 
-/** What a client does at once: a scan is, for the history, a read of each of its keys. */
+/** One call of a client. The history has a scan as one read of each of its keys. */
 export type Request =
   | Action
   | { readonly kind: 'scan'; readonly keys: readonly string[]; readonly mode: ReadMode };
@@ -28,27 +28,27 @@ type Answer = (outcome: Outcome, at: number) => void;
 export interface Workload {
   readonly history: History;
   readonly keys: readonly string[];
-  /** False: no new operation is begun. */
-  wanted(): boolean;
+  /** False: clients begin no new operation. */
+  isActive(): boolean;
 }
 
 export class ClientProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
   readonly #workload: Workload;
-  /** Works through a client made from another one, over that one's connections. */
-  readonly #isFurther: boolean;
-  /** The last revision heard of, for conditions that may hold. */
+  /** Uses a client that shares the connections of another client. */
+  readonly #sharesConnections: boolean;
+  /** The last known revision of each key, for conditions that may be met. */
   readonly #revisions = new Map<string, number>();
   #lives = 0;
   #client: Client | null = null;
   #underWay = 0;
 
-  constructor(deps: Omit<NodeDeps, 'applied'>, workload: Workload, host: Host, isFurther: boolean) {
+  constructor(deps: Omit<NodeDeps, 'applied'>, workload: Workload, host: Host, sharesConnections: boolean) {
     this.#deps = deps;
     this.#workload = workload;
     this.host = host;
-    this.#isFurther = isFurther;
+    this.#sharesConnections = sharesConnections;
   }
 
   start(): void {
@@ -63,17 +63,17 @@ export class ClientProcess {
     process.gate(() => void this.#main(process).catch((error) => process.crash(error)))();
   }
 
-  /** Which life this is. */
+  /** The number of this process on its host, from 1. */
   get life(): number {
     return this.#lives;
   }
 
-  /** Calls without an answer, of this life. */
+  /** The number of calls of this process without an answer. */
   get underWay(): number {
     return this.#underWay;
   }
 
-  /** One more call, besides its own: for the end of a run. Null while it has no client. */
+  /** Makes one call in addition to its own ones, for the end of a run. Null: it has no client now. */
   ask(request: Action): Promise<Outcome> | null {
     const { process } = this.host;
     const client = this.#client;
@@ -111,7 +111,7 @@ export class ClientProcess {
       try {
         const { channel } = settings;
         const client = await openClient({ zk, transport, env, log: logger, channel }, DEFAULT_SETTINGS);
-        return this.#isFurther ? await further(client) : client;
+        return this.#sharesConnections ? await sharingConnections(client) : client;
       } catch (error) {
         if (!(error instanceof RangekeeperError)) throw error;
         await process.wait(REOPEN_MS);
@@ -124,7 +124,7 @@ export class ClientProcess {
     const thinkMs = THINK_MS * settings.clients * settings.callsPerClient;
     for (;;) {
       await process.wait(world.between(1, thinkMs));
-      if (this.#workload.wanted())
+      if (this.#workload.isActive())
         await this.#call(process, client, this.#next(), world.rng.pick([500, 2_000, 5_000]));
     }
   }
@@ -154,7 +154,7 @@ export class ClientProcess {
     return outcomes;
   }
 
-  /** As the history knows it: a client is one life of this process. */
+  /** Enters the call into the history, where each process of this host is a client of its own. */
   #begin(request: Request, at: number): readonly Answer[] {
     const { history } = this.#workload;
     const name = `${this.host.name}/${this.#lives}`;
@@ -232,7 +232,7 @@ export class ClientProcess {
     return { kind: 'written', range, epoch, revision, existed };
   }
 
-  // ---- what to ask -------------------------------------------------------------------------------------------------
+  // ---- the choice of calls -----------------------------------------------------------------------------------------
 
   #next(): Request {
     const { rng } = this.#deps.world;
@@ -242,8 +242,8 @@ export class ClientProcess {
     if (dice < 40) return this.#putsOf([key], null);
     if (dice < 50) return this.#putsOf([key], rng.pick([0, this.#revisions.get(key) ?? 0]));
     if (dice < 57) return { kind: 'write', mutations: [{ kind: 'delete', key, ifRevision: null }] };
-    if (dice < 61) return this.#putsOf(this.#group(key), null);
-    if (dice < 63) return this.#guarded(this.#group(key));
+    if (dice < 61) return this.#putsOf(this.#batchKeys(key), null);
+    if (dice < 63) return this.#conditionalBatch(this.#batchKeys(key));
     const mode = rng.pick(READ_MODES);
     if (dice < 90) return { kind: 'read', key, mode };
     return { kind: 'scan', keys: this.#neighbours(key, 12), mode };
@@ -254,15 +254,15 @@ export class ClientProcess {
     return { kind: 'write', mutations: keys.map((key) => ({ kind: 'put', key, value, ifRevision })) };
   }
 
-  /** One that no other operation of the history writes. */
+  /** A value that no other operation of the history writes. */
   #value(): string {
     const { rng } = this.#deps.world;
     const id = this.#workload.history.operations.length;
     return `${id}${'.'.repeat(rng.below(8) === 0 ? rng.below(1_500) : rng.below(80))}`;
   }
 
-  /** The last of the keys is written if the others are as this client knows them, or absent. */
-  #guarded(keys: readonly string[]): Request {
+  /** Writes the last of the keys on the condition that each other key is at the revision that this client knows, or absent. */
+  #conditionalBatch(keys: readonly string[]): Request {
     const { rng } = this.#deps.world;
     const checks = keys.slice(0, -1).map((key) => {
       const ifRevision = rng.pick([0, this.#revisions.get(key) ?? 0]);
@@ -272,11 +272,11 @@ export class ClientProcess {
     return { kind: 'write', mutations: [...checks, put] };
   }
 
-  /** Keys that are written together: few, so that the search for an order of all operations stays small. */
-  #group(key: string): readonly string[] {
+  /** The keys that are written in one batch. They are few, so that the linearizability checker has small groups. */
+  #batchKeys(key: string): readonly string[] {
     const { keys } = this.#workload;
-    const first = Math.floor(keys.indexOf(key) / GROUP) * GROUP;
-    return keys.slice(first, first + GROUP);
+    const first = Math.floor(keys.indexOf(key) / BATCH_KEYS) * BATCH_KEYS;
+    return keys.slice(first, first + BATCH_KEYS);
   }
 
   #neighbours(key: string, most: number): readonly string[] {
@@ -306,8 +306,8 @@ function text(bytes: Uint8Array): string {
   return utf8OrNull(bytes) ?? '(not text)';
 }
 
-/** Another client of the same namespace, over the same connections. */
-async function further(client: Client): Promise<Client> {
+/** Another client of the same namespace that shares the connections. */
+async function sharingConnections(client: Client): Promise<Client> {
   try {
     return await client.inNamespace(client.namespace);
   } catch (error) {

@@ -1,4 +1,4 @@
-// A coordinator as `rangekeeper coordinator` puts it together (coordinator/main.ts), over the twins of ZooKeeper and clock.
+// A coordinator, assembled as in coordinator/main.ts, over the twins of ZooKeeper and the clock.
 
 import { connectZk } from '../../common/zk/zk.ts';
 import { DEFAULT_LEADER } from '../../coordinator/config.ts';
@@ -7,8 +7,8 @@ import type { NodeDeps } from './node-process.ts';
 import type { Host } from './world/host.ts';
 import { linksOf } from './world/zk-link.ts';
 
-/** Why a replica is made anew although the node that has one lives. */
-const LIVES = /has had no connection with its owner|has made no progress in catching up/;
+/** Reasons for replacing a replica although its node is live. */
+const IS_ON_LIVE_NODE = /has had no connection with its owner|has made no progress in catching up/;
 
 export class CoordinatorProcess {
   readonly host: Host;
@@ -54,11 +54,11 @@ export class CoordinatorProcess {
           balanceAfterMs: settings.balanceAfterMs,
         },
         tickMs: settings.tickMs,
-        roleChanged: (role) => world.story.tell(this.host.name, `is ${role}`),
+        roleChanged: (role) => world.story.record(this.host.name, `is ${role}`),
         committed: (step) => {
           world.story.count(`step-${step.kind}`);
           if (step.kind === 'range' && step.change === 'raise-epoch') world.story.count('epoch-raised');
-          if (step.kind === 'range' && step.change === 'add-replica' && LIVES.test(step.reason))
+          if (step.kind === 'range' && step.change === 'add-replica' && IS_ON_LIVE_NODE.test(step.reason))
             world.story.count('replaced on a live node');
         },
       });

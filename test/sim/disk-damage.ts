@@ -1,13 +1,18 @@
-// What may be gone from a node's disk, or be other than it was written, when its machine comes back from a power cut. Where
-// the next start must notice for certain, the simulator demands it; elsewhere the checkers judge what the clients see.
+// Damage to a node's disk that shows after a power cut: data are missing or changed. Where the next start must detect it for
+// certain, the simulator demands that. Otherwise the checkers of the history decide by what clients saw.
 
 import { type FaultKind, SHORT } from './fault-kind.ts';
 import { damage } from './fault-targets.ts';
 import type { Damage } from './node-process.ts';
 import type { MachineDisk } from './world/machine-disk.ts';
 
-/** `what` counts how often there was something to damage, beside the fault itself, which strikes in any case. */
-type Row = readonly [name: string, what: string, spoil: (disk: MachineDisk) => boolean, met: Damage];
+/** `what` is the counter of cases in which there was something to damage. The fault itself cuts the power in any case. */
+type Row = readonly [
+  name: string,
+  what: string,
+  damageDisk: (disk: MachineDisk) => boolean,
+  detection: Damage,
+];
 
 const ROWS: readonly Row[] = [
   ['bad-block', 'a bit of the log flipped', (disk) => disk.flipLogBit(), 'at the start'],
@@ -23,10 +28,10 @@ const ROWS: readonly Row[] = [
   ['oldest-segment-lost', 'lost the oldest segment', (disk) => disk.loseOldestSegment(), 'at the start'],
 ];
 
-export const DISK_DAMAGE: readonly FaultKind[] = ROWS.map(([name, what, spoil, met]) => ({
+export const DISK_DAMAGE: readonly FaultKind[] = ROWS.map(([name, what, damageDisk, detection]) => ({
   name,
   lastsMs: SHORT,
-  strike: damage(what, spoil, met),
+  strike: damage(what, damageDisk, detection),
 }));
 
 export const DAMAGED: readonly string[] = ROWS.map(([, what]) => what);

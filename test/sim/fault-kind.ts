@@ -1,10 +1,10 @@
-// One kind of fault, and how long faults last.
+// What describes one kind of fault, and the usual durations.
 
 import type { Strike } from './fault-targets.ts';
 
 export interface FaultKind {
   readonly name: string;
-  /** One of these is drawn, and of that a tenth to the whole. */
+  /** One of these is drawn, ms. The fault lasts between a tenth of it and all of it. */
   readonly lastsMs: readonly number[];
   readonly strike: Strike;
 }

@@ -1,11 +1,11 @@
-// The faults, one entry each: what it does to whom, and how it is undone. A kind that can't strike now, or that would break
-// what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more), gives null.
+// The kinds of faults, one entry each: what it does to which process, and how it is undone. A kind returns null if it cannot
+// strike now, or if it would break what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more).
 
 import { toBytes } from '../../common/base/bytes.ts';
 import { contains } from '../../common/model/key-range.ts';
 import { DISK_DAMAGE } from './disk-damage.ts';
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
-import { down, isOlder, maySpare, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
+import { down, isOlder, mayLose, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { restoreZooKeeper } from './zookeeper-restored.ts';
 
@@ -123,22 +123,22 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   {
-    // As when an administrator has lost its disks, and finds a copy of them.
+    // This is what happens when the disks of ZooKeeper are lost and an administrator later finds a copy of them.
     name: 'zk-emptied',
     lastsMs: LONG,
     strike: ({ ensemble, nodes }) => {
-      // A node that is new then belongs to the other cluster for good.
+      // A node that joins for the first time meanwhile would belong to the other cluster for ever.
       if (
         ensemble.isEmptied ||
         nodes.some(({ damaged, nodeId, joinedAs }) => damaged !== null || joinedAs !== nodeId)
       )
         return null;
       ensemble.empty();
-      return { text: 'all servers', undo: () => ensemble.restore() };
+      return { text: 'all servers', undo: () => ensemble.undoEmpty() };
     },
   },
   {
-    // A backup of its data is made, and some time later restored; an administrator then restarts everything.
+    // A backup of ZooKeeper's data is made and restored some time later. An administrator then restarts every process.
     name: 'zk-restored',
     lastsMs: [3_000, 9_000, 20_000],
     strike: (cluster, { rng }) => {
@@ -258,7 +258,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     strike: ({ admin, coordinators }) => {
       const leader = coordinators.find(({ leads }) => leads);
       if (leader === undefined) return null;
-      admin.ask({ kind: 'unseat-leader' });
+      admin.ask({ kind: 'depose-leader' });
       return { text: leader.host.name, undo: NOTHING };
     },
   },
@@ -275,31 +275,31 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'leave-asked', lastsMs: LONG, strike: mode('gone') },
   ...DISK_DAMAGE,
   {
-    // A row that is whole by its own checksum, and that no other replica has.
+    // Puts a row with a valid checksum on one replica. No other replica has it.
     name: 'row-changed',
     lastsMs: SHORT,
     strike: ofNode((node, cluster, { rng }) => {
       const { nodes, descriptors, ensemble, keys, world } = cluster;
-      // Where two replicas had it, it would be the majority's.
-      if (ensemble.isEmptied || nodes.some(({ hasPlanted }) => hasPlanted) || !maySpare(cluster, node))
+      // If two replicas had such a row, the majority would confirm it.
+      if (ensemble.isEmptied || nodes.some(({ hasPlanted }) => hasPlanted) || !mayLose(cluster, node))
         return null;
       const key = rng.pick(keys);
       const range = descriptors.find((descriptor) => contains(descriptor, toBytes(key)));
       if (range === undefined || range.inSync.length < 3 || !range.inSync.includes(node.nodeId ?? ''))
         return null;
       const fault = down(node, 'process');
-      // Beside a key of the clients, who would read it else.
+      // The key is next to one of the clients' keys, not one of them: otherwise they would read it.
       const row = { key: toBytes(`${key}!`), value: toBytes('planted'), revision: 1 };
       node.disk.plantRow(range.namespaceId, row);
       node.plantedAs = node.nodeId;
       node.damaged = 'latent';
       cluster.plantedRows++;
-      world.story.tell(node.host.name, `has ${key}! in range ${range.id}`, true);
+      world.story.record(node.host.name, `has ${key}! in range ${range.id}`, true);
       return fault;
     }),
   },
   {
-    // A snapshot of its volume is made, and some time later put back.
+    // A snapshot of the node's volume is made and restored some time later.
     name: 'directory-rolled-back',
     lastsMs: [9_000, 20_000, 40_000],
     strike: ofNode((node, cluster) => {
@@ -309,7 +309,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       return {
         text: node.host.name,
         undo: () => {
-          if (cluster.ensemble.isEmptied || !isOlder(cluster, id, copy) || !maySpare(cluster, node)) return;
+          if (cluster.ensemble.isEmptied || !isOlder(cluster, id, copy) || !mayLose(cluster, node)) return;
           node.rollBackTo(copy, id);
           cluster.world.story.count('directory-rolled-back');
         },

@@ -1,4 +1,5 @@
-// Whom a fault strikes, and the pieces that several kinds of fault are made of. All chance is the fault's own.
+// Chooses the targets of faults, and holds what several kinds of faults share. All random numbers come from the fault's own
+// dice.
 
 import type { NodeId } from '../../common/model/ids.ts';
 import type { NodeMode } from '../../common/model/records.ts';
@@ -18,7 +19,7 @@ export interface Fault {
   readonly undo: () => void;
 }
 
-/** Null: it can't strike now. */
+/** Begins a fault; null: it cannot strike now. */
 export type Strike = (cluster: Cluster, dice: Dice) => Fault | null;
 
 function runningNode({ nodes }: Cluster, { rng }: Dice): NodeProcess | null {
@@ -26,7 +27,7 @@ function runningNode({ nodes }: Cluster, { rng }: Dice): NodeProcess | null {
   return running.length === 0 ? null : rng.pick(running);
 }
 
-/** Kept down until the fault is over. */
+/** Kills the node and keeps it down until the fault is over. */
 export function down(node: NodeProcess, kind: Death): Fault {
   node.kill(kind);
   node.down = true;
@@ -55,12 +56,12 @@ export function pause(host: Host): Fault | null {
 
 export function restart(one: { readonly host: Host; start(): void }, dice: Dice): Fault | null {
   if (!one.host.process.alive) return null;
-  one.host.process.kill(dice.chance(0.5) ? 'told' : 'silent');
+  one.host.process.kill(dice.chance(0.5) ? 'reset' : 'silent');
   return { text: one.host.name, undo: () => !one.host.process.alive && one.start() };
 }
 
-/** Two that talk with each other: never two ZooKeeper servers, that is another fault. */
-export function talkers(
+/** The names of two hosts that communicate. Never two ZooKeeper servers: other faults separate those. */
+export function communicatingPair(
   { nodes, coordinators, clients, ensemble }: Cluster,
   { rng }: Dice,
 ): readonly [string, string] {
@@ -84,19 +85,22 @@ export function cut(
 ): () => void {
   for (const [from, to] of pairs) network.cut(from, to);
   return () => {
-    for (const [from, to] of pairs) network.mend(from, to);
+    for (const [from, to] of pairs) network.repair(from, to);
   };
 }
 
-/** None of these hears another; ZooKeeper and the clients they reach. */
-export function apart(cluster: Cluster, names: readonly string[]): Fault {
+/** Cuts these hosts off from each other. They still reach ZooKeeper and the clients. */
+export function partition(cluster: Cluster, names: readonly string[]): Fault {
   const pairs = names.flatMap((from) =>
     names.filter((to) => to !== from).map((to): readonly [string, string] => [from, to]),
   );
   return { text: names.join(' '), undo: cut(cluster, pairs) };
 }
 
-/** One way of a node, a coordinator or a client to all ZooKeeper servers is cut; `way` says which, for each server. */
+/**
+ * Cuts one direction between a node, a coordinator or a client and all ZooKeeper servers.
+ * @param way from which host to which host, for the client's name and a server's name
+ */
 export function ofZooKeeperClient(way: (name: string, server: string) => readonly [string, string]): Strike {
   return (cluster, { rng }) => {
     const { nodes, coordinators, clients, ensemble } = cluster;
@@ -119,10 +123,10 @@ export function ofServer(strike: (server: ZkServer, cluster: Cluster, dice: Dice
 }
 
 /**
- * R12: an acknowledged write survives minInSync - 1 lost disks. Whether this one may be lost too. A replica whose damage nobody has
- * met yet counts as lost wherever it is: it may come into the in-sync set at any time.
+ * Whether the disk of `lost` may be lost, too: R12 promises that an acknowledged write survives minInSync - 1 lost disks. A
+ * replica with undetected damage counts as lost even outside the in-sync set, because it may become in-sync at any time.
  */
-export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
+export function mayLose({ descriptors, nodes }: Cluster, lost: NodeProcess): boolean {
   const sound = new Set<NodeId>();
   const damaged = new Set<NodeId>();
   for (const node of nodes)
@@ -140,22 +144,22 @@ export function maySpare({ descriptors, nodes }: Cluster, lost: NodeProcess): bo
  * whole copy.
  * @param what counts how often there was something to damage
  */
-export function damage(what: string, spoil: (disk: MachineDisk) => boolean, met: Damage): Strike {
+export function damage(what: string, damageDisk: (disk: MachineDisk) => boolean, detection: Damage): Strike {
   return ofNode((node, cluster) => {
-    // One damage at a time: what the next start meets says nothing of what is latent.
-    if (cluster.ensemble.isEmptied || node.damaged !== null || !maySpare(cluster, node)) return null;
+    // One damage at a time: detecting one at the next start proves nothing about a latent one.
+    if (cluster.ensemble.isEmptied || node.damaged !== null || !mayLose(cluster, node)) return null;
     const fault = down(node, 'power');
-    if (!spoil(node.disk)) return fault;
-    node.damaged = met;
-    cluster.world.story.count(`damage met ${met}`);
+    if (!damageDisk(node.disk)) return fault;
+    node.damaged = detection;
+    cluster.world.story.count(`damage to detect ${detection}`);
     cluster.world.story.count(what);
     return { ...fault, text: `${fault.text}, ${what}` };
   });
 }
 
 /**
- * Whether the node has raised its generation since the copy of its disk was made. One that has not may have acknowledged
- * what the copy lacks, for less than RAISE_MS; nobody could find that out.
+ * Whether the node has raised its generation since the copy of its disk was made. If it has not, it may have acknowledged
+ * writes that the copy lacks, for less than RAISE_MS, and nothing can detect that.
  */
 export function isOlder({ ensemble }: Cluster, id: NodeId, { disk }: DiskCopy): boolean {
   const known = ensemble.tree.get(paths.generation(id));
@@ -164,13 +168,13 @@ export function isOlder({ ensemble }: Cluster, id: NodeId, { disk }: DiskCopy): 
   return !hasGeneration(file.lineage, generationCodec.decode(known.data));
 }
 
-/** An administrator's wish for a node, until it is active again; an id that has gone for good meanwhile stays as it is. */
-export function mode(wished: 'draining' | 'gone'): Strike {
+/** An administrator requests a mode for a node, and later requests it to be active again unless its id has gone meanwhile. */
+export function mode(requested: 'draining' | 'gone'): Strike {
   return ofNode((node, { admin }) => {
     const { host, nodeId } = node;
     if (nodeId === null) return null;
     const ask = (mode: NodeMode) => admin.ask({ kind: 'set-node-mode', node: nodeId, mode });
-    ask(wished);
+    ask(requested);
     return { text: host.name, undo: () => (node.nodeId === nodeId ? ask('active') : undefined) };
   });
 }

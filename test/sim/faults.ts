@@ -1,31 +1,31 @@
-// Everything bad that happens in a run, at times drawn from the seed. A fault begins, lasts for a while and is undone; at
-// the end all of them are. fault-kinds.ts has what each of them does. Each fault has a number, and its time, its kind and
-// its victim come from the seed and that number alone, so that a run with some of them left out is still the same plan.
+// Begins and ends the faults of a run, at times drawn from the seed. A fault lasts for a while and is then undone; at the end
+// of the run all faults are undone. fault-kinds.ts says what each kind does. Each fault has a number. Its time, its kind and its
+// target depend only on the seed and on that number, so the plan stays the same when some faults are left out.
 
 import { FAULT_KINDS } from './fault-kinds.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';
 import { Dice } from './world/dice.ts';
 
-/** So many last at the same time at most. */
-const AT_ONCE = 4;
-/** Whoever is down for its own reasons is looked for so often, ms. */
-const REVIVE_MS = 300;
+/** The maximum number of faults that are active at the same time. */
+const ACTIVE_MAX = 4;
+/** Interval of the search for nodes that have ended although no fault keeps them down, ms. */
+const RESTART_CHECK_MS = 300;
 
-interface Lasting {
+interface ActiveFault {
   readonly undo: () => void;
 }
 
 export class FaultPlan {
-  /** The numbers of those that have begun. */
+  /** The numbers of the faults that have begun. */
   readonly begun: number[] = [];
-  /** The number of the next one. */
+  /** The number of the next fault. */
   next = 0;
   readonly #cluster: Cluster;
-  /** Null: all of them. */
+  /** The numbers of the faults that may begin; null: all. */
   readonly #only: ReadonlySet<number> | null;
-  readonly #lasting = new Set<Lasting>();
-  /** Nodes whose start is due. */
+  readonly #active = new Set<ActiveFault>();
+  /** Nodes whose start is scheduled. */
   readonly #starting = new Set<NodeProcess>();
   #over = false;
 
@@ -37,7 +37,7 @@ export class FaultPlan {
   begin(): void {
     const { clock } = this.#cluster.world;
     if (this.#cluster.world.clockDrift > 0) this.#cluster.world.story.count('fault clocks-drift');
-    clock.after(REVIVE_MS, () => this.#revive());
+    clock.after(RESTART_CHECK_MS, () => this.#restartEnded());
     this.#await();
   }
 
@@ -47,7 +47,7 @@ export class FaultPlan {
     world.clock.after(settings.faultEveryMs * dice.between(0.1, 1.9), () => {
       if (this.#over) return;
       const number = this.next++;
-      if (this.#lasting.size < AT_ONCE && (this.#only?.has(number) ?? true)) this.#strike(number, dice);
+      if (this.#active.size < ACTIVE_MAX && (this.#only?.has(number) ?? true)) this.#strike(number, dice);
       this.#await();
     });
   }
@@ -61,20 +61,23 @@ export class FaultPlan {
     const lastsMs = dice.between(0.1, 1) * dice.rng.pick(kind.lastsMs);
     const text = `#${number} ${kind.name}: ${fault.text}`;
     world.story.count(`fault ${kind.name}`);
-    world.story.tell('FAULT', `${text}, for ${Math.round(lastsMs)} ms`, true);
-    const lasting: Lasting = {
+    world.story.record('FAULT', `${text}, for ${Math.round(lastsMs)} ms`, true);
+    const active: ActiveFault = {
       undo: () => {
-        if (!this.#lasting.delete(lasting)) return;
-        world.story.tell('FAULT', `${text}: over`);
+        if (!this.#active.delete(active)) return;
+        world.story.record('FAULT', `${text}: over`);
         fault.undo();
       },
     };
-    this.#lasting.add(lasting);
-    world.clock.after(lastsMs, lasting.undo);
+    this.#active.add(active);
+    world.clock.after(lastsMs, active.undo);
   }
 
-  /** Nodes that ended because of their disks, or by a stop, start again in a while; also one that still stops as all heals. */
-  #revive(): void {
+  /**
+   * Nodes that ended because of their disks, or by a stop, start again after a while. This goes on after heal(), for a node
+   * that was still stopping then.
+   */
+  #restartEnded(): void {
     const { world, nodes } = this.#cluster;
     for (const node of nodes) {
       if (node.busy || node.down || this.#starting.has(node)) continue;
@@ -83,26 +86,26 @@ export class FaultPlan {
         if (this.#starting.delete(node) && !node.busy && !node.down) node.start();
       });
     }
-    world.clock.after(REVIVE_MS, () => this.#revive());
+    world.clock.after(RESTART_CHECK_MS, () => this.#restartEnded());
   }
 
-  /** All faults are undone, everybody runs. */
+  /** Undoes all faults and starts or resumes every process. */
   heal(): void {
     this.#over = true;
-    for (const { undo } of [...this.#lasting]) undo();
+    for (const { undo } of [...this.#active]) undo();
     const { nodes, coordinators, clients, ensemble } = this.#cluster;
     for (const server of ensemble.servers) ensemble.rejoin(server);
     for (const { host } of [...nodes, ...coordinators, ...clients])
       if (host.process.paused) host.process.resume();
     for (const node of nodes) {
-      node.disk.mend();
+      node.disk.repair();
       if (!node.busy) node.start();
     }
     for (const one of [...coordinators, ...clients]) if (!one.host.process.alive) one.start();
   }
 }
 
-/** Of one fault alone. */
+/** The random numbers of one fault. */
 function diceOf(seed: number, number: number): Dice {
   return new Dice((Math.imul(seed + 1, 0x9e3779b1) ^ Math.imul(number + 1, 0x85ebca6b)) >>> 0);
 }

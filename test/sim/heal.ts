@@ -1,6 +1,5 @@
-// The end of a run: all faults are over, and within a bound of virtual time the cluster must be whole: every range takes
-// writes, every replica has the same rows at the same seq, and what the clients then read is the last word on what was
-// acknowledged.
+// The end of a run. All faults are over, and within a bound of virtual time the cluster must recover: every range takes writes,
+// and every replica has the same rows at the same seq. What clients then read shows whether acknowledged writes were lost.
 
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { type Descriptor, incOf } from '../../common/model/descriptor.ts';
@@ -16,14 +15,14 @@ import type { Cluster } from './sim-cluster.ts';
 import type { Process } from './world/host.ts';
 import { NOTICED_MS } from './zookeeper-restored.ts';
 
-/** Sessions that ended, nodes that were lost and are replaced, learners: all of it takes its time. */
+/** Time for sessions to end, for lost nodes to be replaced and for learners to catch up, ms. */
 const WRITABLE_MS = 20_000;
 const EQUAL_MS = 60_000;
 const REBUILT_MS = 120_000;
 const STEP_MS = 100;
-/** Ranges find their places in fewer. */
-const LOOKS_MAX = 20;
-const WHOLE = {
+/** Maximum number of comparisons; ranges stop moving between nodes after fewer. */
+const COMPARISONS_MAX = 20;
+const ALL_ROWS = {
   limitRows: 10_000,
   limitBytes: 64 * 1024 * 1024,
   reverse: false,
@@ -31,7 +30,11 @@ const WHOLE = {
   countOnly: false,
 };
 
-/** False, with a violation told, where it did not come in time. */
+/**
+ * Waits until `holds` returns null, which says that `what` is true. Returns false, and reports a violation, if that takes longer
+ * than `ms`.
+ * @param holds null, or why it is not true yet
+ */
 async function within(
   cluster: Cluster,
   ms: number,
@@ -40,7 +43,7 @@ async function within(
 ): Promise<boolean> {
   const { world } = cluster;
   const end = world.clock.now + ms;
-  let why: string | null = 'not looked at';
+  let why: string | null = 'not checked';
   while (world.violations.length === 0) {
     why = holds();
     if (why === null) return true;
@@ -52,25 +55,25 @@ async function within(
   return false;
 }
 
-/** Gives what the clients read at the end; null where it did not come to that. */
+/** Returns the rows that a client read at the end; null if a violation was found before. */
 export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[] | null> {
-  await meetLatentDamage(cluster);
+  await readLatentDamage(cluster);
   if (!(await becomesWritable(cluster))) return null;
-  cluster.world.story.tell('END', 'every range takes writes', true);
-  const quiet = () =>
-    cluster.clients.some(({ underWay }) => underWay > 0) ? 'operations are under way' : null;
-  if (!(await within(cluster, 20_000, 'all operations of living clients end', quiet))) return null;
+  cluster.world.story.record('END', 'every range takes writes', true);
+  const underWay = () =>
+    cluster.clients.some((client) => client.underWay > 0) ? 'operations are under way' : null;
+  if (!(await within(cluster, 20_000, 'all operations of running clients end', underWay))) return null;
   if (!(await becomesEqual(cluster))) return null;
-  cluster.world.story.tell('END', 'all replicas are in-sync', true);
-  if (!(await plantedRowsGo(cluster))) return null;
+  cluster.world.story.record('END', 'all replicas are in-sync', true);
+  if (!(await plantedRowsAreRemoved(cluster))) return null;
   await compareRows(cluster);
   return readAll(cluster);
 }
 
-/** As a scrub does: all that is on a disk with latent damage is read, so that nobody counts on it for ever. */
-async function meetLatentDamage(cluster: Cluster): Promise<void> {
+/** Reads all rows on each disk with latent damage, as a scrub does, so that the damage is detected. */
+async function readLatentDamage(cluster: Cluster): Promise<void> {
   const damaged = cluster.nodes.filter((node) => node.damaged === 'latent');
-  // One that was struck just now starts again; it may find the damage itself.
+  // A node that was damaged a moment ago is starting, and may detect the damage itself.
   const starting = () => damaged.some((node) => node.damaged === 'latent' && node.node === null);
   await within(cluster, WRITABLE_MS, 'damaged nodes are up', () => (starting() ? 'some are not' : null));
   const scans: { readonly process: Process; ended: boolean }[] = [];
@@ -83,7 +86,7 @@ async function meetLatentDamage(cluster: Cluster): Promise<void> {
       const end = (): void => {
         scan.ended = true;
       };
-      process.gate(() => void storage?.scan(range, wholeKeySpace, WHOLE).then(end, end))();
+      process.gate(() => void storage?.scan(range, wholeKeySpace, ALL_ROWS).then(end, end))();
     }
   }
   const underWay = () => scans.some(({ process, ended }) => process.alive && !ended);
@@ -91,7 +94,7 @@ async function meetLatentDamage(cluster: Cluster): Promise<void> {
   for (const node of damaged) node.damaged = null;
 }
 
-/** A put to every key is acknowledged. */
+/** Waits until a put to every key has been acknowledged. */
 async function becomesWritable(cluster: Cluster): Promise<boolean> {
   const { world, keys } = cluster;
   const done = new Set<string>();
@@ -108,23 +111,26 @@ async function becomesWritable(cluster: Cluster): Promise<boolean> {
     });
   };
   const begun = world.clock.now;
-  const bound = WRITABLE_MS + knownLateMs(cluster) + (cluster.admin.isRaising ? NOTICED_MS : 0);
-  const whole = await within(cluster, bound, 'every key can be written', () => {
+  const bound = WRITABLE_MS + detectionDelayMs(cluster) + (cluster.admin.isRaising ? NOTICED_MS : 0);
+  const isWritable = await within(cluster, bound, 'every key can be written', () => {
     const left = keys.filter((key) => !done.has(key));
     for (const key of left) if (!asked.has(key)) ask(key);
     return left.length === 0 ? null : `not ${left.join(' ')}`;
   });
   world.story.count('heal-ms', Math.round(world.clock.now - begun));
-  return whole;
+  return isWritable;
 }
 
 /**
- * Where an in-sync set is at its minimum and names a node that is gone, the leader makes a new replica at once if it knows so. It
- * does not of a disk of which only an older copy was set aside: the newer one might come back. Nor of a node whose record was
- * marked after the backup to which ZooKeeper went back.
+ * How much later a range may become writable, ms. If an in-sync set is at its minimum and names a node that is gone, the leader
+ * adds a new replica at once, but only if it knows that the node is gone. It does not know that if only an older copy of the
+ * node's disk was set aside, because the newer one might come back. It does not know it either if the node was marked as gone after
+ * the backup from which ZooKeeper was restored.
  */
-function knownLateMs({ nodes, timesGoneBack, settings }: Cluster): number {
-  return timesGoneBack > 0 || nodes.some(({ lostToACopy }) => lostToACopy) ? settings.replaceAfterMs : 0;
+function detectionDelayMs({ nodes, timesRestored, settings }: Cluster): number {
+  return timesRestored > 0 || nodes.some(({ newestDiskLost }) => newestDiskLost)
+    ? settings.replaceAfterMs
+    : 0;
 }
 
 interface Placed {
@@ -146,14 +152,14 @@ function statusesOf(cluster: Cluster): ReadonlyMap<number, readonly Placed[]> {
   return byRange;
 }
 
-/** ZooKeeper went back to before the replica was added: it is kept, and nobody uses it (R9). */
+/** Whether ZooKeeper was restored to a state before the replica was added. It is kept, but nobody uses it (R9). */
 function isUnknown(descriptor: Descriptor | undefined, { inc }: ReplicaStatus, node = ''): boolean {
   return descriptor !== undefined && incOf(descriptor, node) === undefined && inc >= descriptor.nextInc;
 }
 
-/** Why the replicas are not yet what they should be; null: they are. */
+/** Why the replicas are not yet complete and equal; null: they are. */
 function unequal(cluster: Cluster): string | null {
-  if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as out of reach`;
+  if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as unreachable`;
   if (cluster.admin.busy) return "an administrator's task is under way";
   const statuses = statusesOf(cluster);
   for (const { id, replicas, inSync } of cluster.descriptors) {
@@ -169,15 +175,15 @@ function unequal(cluster: Cluster): string | null {
 }
 
 function becomesEqual(cluster: Cluster): Promise<boolean> {
-  // Such a node gets no replica for ten times replaceAfter (coordinator/plan/notes.ts).
-  const barred = [...cluster.stuck].some((id) => cluster.hasNothingBehind(id));
-  if (barred) cluster.world.story.count('heal waits for a node that was stuck');
-  const bound = EQUAL_MS + (barred ? 10 * cluster.settings.replaceAfterMs : 0);
+  // A node that was noted as stuck gets no new replica for ten times replaceAfterMs (coordinator/plan/notes.ts).
+  const wasStuck = [...cluster.stuck].some((id) => cluster.hasNothingBehind(id));
+  if (wasStuck) cluster.world.story.count('recovery waits for a node that was stuck');
+  const bound = EQUAL_MS + (wasStuck ? 10 * cluster.settings.replaceAfterMs : 0);
   return within(cluster, bound, 'all replicas are in-sync and equal', () => unequal(cluster));
 }
 
-/** A row that one replica alone has is found by a check, and that replica rebuilt. */
-async function plantedRowsGo(cluster: Cluster): Promise<boolean> {
+/** Waits until a scrub has found the row that only one replica has, and that replica has been rebuilt. */
+async function plantedRowsAreRemoved(cluster: Cluster): Promise<boolean> {
   const { world } = cluster;
   if (cluster.plantedRows === 0) return true;
   const end = world.clock.now + REBUILT_MS;
@@ -196,38 +202,41 @@ async function plantedRowsGo(cluster: Cluster): Promise<boolean> {
   }
 }
 
-/** Who differs at one seq is wrong at once; who is behind, only where nothing has moved between two looks. */
+/**
+ * Compares the rows of all replicas. Different rows at one seq are a violation at once. A replica that is behind is one only if
+ * its range has not changed during the comparison.
+ */
 async function compareRows(cluster: Cluster): Promise<void> {
-  for (let looks = 1; ; looks++) {
+  for (let attempts = 1; ; attempts++) {
     const before = lastSeqs(cluster);
     const samples = await sampleRows(cluster);
     if (samples === null) return;
-    // Checks and the EpochStart of a range that the leader gives to another node are entries: such a range moves meanwhile. And a
-    // replica that the leader has just added may hold nothing yet.
+    // Scrub checks and the EpochStart of a new owner are entries of the log, so a range may change meanwhile. A replica that the
+    // leader has just added may be empty.
     const after = lastSeqs(cluster);
     const growing = new Set(
       cluster.descriptors.flatMap(({ id, inSync, replicas }) =>
         inSync.length < replicas.length ? [id] : [],
       ),
     );
-    const stood = samples.filter(
+    const unchanged = samples.filter(
       ({ range }) => before.get(range) === after.get(range) && !growing.has(range),
     );
-    const found = [...checkReplicasAgree(samples), ...checkReplicasSettled(stood)];
+    const found = [...checkReplicasAgree(samples), ...checkReplicasSettled(unchanged)];
     for (const { checker, text } of found) cluster.world.violation(checker, text);
-    const isDone = stood.length === samples.length || looks === LOOKS_MAX;
+    const isDone = unchanged.length === samples.length || attempts === COMPARISONS_MAX;
     if (isDone || !(await becomesEqual(cluster))) return;
   }
 }
 
-/** What the replicas of each range have logged and applied. */
+/** The last seqs that the replicas of each range have logged and applied, as one text for each range. */
 function lastSeqs(cluster: Cluster): ReadonlyMap<number, string> {
   const ofRange = ([range, placed]: readonly [number, readonly Placed[]]) =>
     [range, placed.map(({ status: { lastSeq, appliedSeq } }) => `${lastSeq}/${appliedSeq}`).join()] as const;
   return new Map([...statusesOf(cluster)].map(ofRange));
 }
 
-/** One of each replica that stays while it is read; null, with a violation told, where they cannot be read. */
+/** The rows of each replica that is not removed meanwhile; null, with a violation reported, if they cannot be read. */
 async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | null> {
   const samples: ReplicaSample[] = [];
   let underWay = 0;
@@ -246,10 +255,10 @@ async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | 
   return (await within(cluster, 10_000, 'the rows of all replicas are read', read)) ? samples : null;
 }
 
-/** Null: the replica has gone, because the leader has just given it to another node. */
+/** Null: the replica was removed, because the leader has just moved it to another node. */
 async function sampleOf(node: NodeProcess, range: RangeId, bounds: KeyRange): Promise<ReplicaSample | null> {
   try {
-    const page = await node.storage?.scan(range, bounds, WHOLE);
+    const page = await node.storage?.scan(range, bounds, ALL_ROWS);
     if (page === undefined) return null;
     const checksum = page.rows.decode().map(rowText).join('\n');
     return { node: node.host.name, range, seq: page.applied, checksum };

@@ -1,8 +1,8 @@
-// What clients did and what they were told, in the order in which it happened: the only thing that the checkers
-// (checkers/*.ts) look at. The simulator and the recorder of real processes (support/recording-client.ts) write it. Values
-// should be unique within a history: then a value names the write that made it.
+// What clients asked and what they were answered, in the order in which it happened. The checkers of clients (checkers/*.ts)
+// look at nothing else. The simulator and the recorder of real processes (support/recording-client.ts) write it. Values should
+// be unique within a history, so that a value identifies the write that wrote it.
 
-/** Text that stands for a key or a value, one to one. */
+/** A key or a value as text; different bytes have different texts. */
 export type Text = string;
 
 export type HistoryMutation =
@@ -18,11 +18,11 @@ export type Action =
 export type Outcome =
   | {
       readonly kind: 'read';
-      /** Null: there is no such key. */
+      /** Null: the key is absent. */
       readonly value: Text | null;
-      /** 0 where there is no such key. */
+      /** 0 if the key is absent. */
       readonly revision: number;
-      /** Null where the answer does not say: it carries no provenance where there is no such key. */
+      /** Null if the answer does not say: for an absent key it names neither range nor epoch. */
       readonly range: number | null;
       readonly epoch: number | null;
       /** False: the answer claims to be linearizable, in whatever mode it was asked for. */
@@ -34,14 +34,14 @@ export type Outcome =
       readonly range: number;
       readonly epoch: number;
       readonly revision: number;
-      /** Of a single delete; null where the answer does not say. */
+      /** The answer to a single delete; null for other writes. */
       readonly existed: boolean | null;
     }
-  /** A condition did not hold; `revision`: of the first key whose condition did not. */
+  /** A condition was not met; `revision` is that of the first such key. */
   | { readonly kind: 'conflict'; readonly revision: number }
-  /** Ended with an error that says: nothing was applied. */
+  /** It ended with an error that says that nothing was applied. */
   | { readonly kind: 'failed'; readonly code: string }
-  /** May have been applied, or be applied at any later time, or never. Also what never returned. */
+  /** It may have been applied, or may be applied at any later time, or never. An operation that has not returned is one, too. */
   | { readonly kind: 'unknown' };
 
 export interface Operation {
@@ -49,11 +49,11 @@ export interface Operation {
   readonly id: number;
   readonly client: string;
   readonly action: Action;
-  /** Places in the order of all calls and returns: `a.returned < b.invoked` says that a was over before b began. */
+  /** Positions in the order of all calls and returns: `a.returned < b.invoked` says that a was over before b began. */
   readonly invoked: number;
   /** Infinity: not returned yet. */
   readonly returned: number;
-  /** The same on one clock for all, ms. */
+  /** The times of both, on one clock for all operations, ms. */
   readonly invokedAt: number;
   readonly returnedAt: number;
   readonly outcome: Outcome;
@@ -75,7 +75,7 @@ export class History {
     return this.#operations;
   }
 
-  /** To be called right before the call; the function it gives back, once, right after the answer. Times in ms. */
+  /** Call this right before the operation, and the returned function once, right after its answer. Times in ms. */
   begin(client: string, action: Action, at: number): (outcome: Outcome, at: number) => void {
     const operation: Recorded = {
       id: this.#operations.length,
@@ -96,7 +96,7 @@ export class History {
   }
 }
 
-/** What a checker has found. `checker` is the name under which reports, tests and the list of mutants know it. */
+/** What a checker has found. Reports, tests and the list of mutants know the checker by its name, `checker`. */
 export interface Violation {
   readonly checker: string;
   readonly text: string;

@@ -1,13 +1,13 @@
-// Faults of the network: messages that are cut off, late, or broken off, and addresses at which nobody is found.
+// Faults of the network: cut directions, delays, low bandwidth, broken connections, and addresses at which nobody listens.
 
 import { type FaultKind, LONG, NOTHING } from './fault-kind.ts';
-import { apart, cut, ofNode, ofZooKeeperClient, pause, talkers } from './fault-targets.ts';
+import { communicatingPair, cut, ofNode, ofZooKeeperClient, partition, pause } from './fault-targets.ts';
 
-/** Long enough for a node out of reach to be replaced (replaceAfterMs), and for that to be over before the cut is. */
-const LASTING = [20_000, 60_000];
+/** Long enough for an unreachable node to be replaced (replaceAfterMs) before the cut ends. */
+const UNTIL_REPLACED = [20_000, 60_000];
 /**
- * Longer than it takes owners that commit nothing to hand over a few times. Not longer still: the search for an order of all
- * operations does not come to an end where too many writes of unknown outcome may come in anywhere.
+ * Long enough for owners that commit nothing to hand over several times. Not longer, because the linearizability checker needs
+ * too many steps when there are too many writes of unknown outcome.
  */
 const VERY_LONG = [6_000, 12_000, 16_000];
 
@@ -23,7 +23,7 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     name: 'cut-one-way',
     lastsMs: LONG,
     strike: (cluster, dice) => {
-      const [a, b] = talkers(cluster, dice);
+      const [a, b] = communicatingPair(cluster, dice);
       const pair = dice.chance(0.5) ? ([a, b] as const) : ([b, a] as const);
       return { text: pair.join(' to '), undo: cut(cluster, [pair]) };
     },
@@ -32,7 +32,7 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     name: 'cut-both-ways',
     lastsMs: LONG,
     strike: (cluster, dice) => {
-      const [a, b] = talkers(cluster, dice);
+      const [a, b] = communicatingPair(cluster, dice);
       return {
         text: `${a} and ${b}`,
         undo: cut(cluster, [
@@ -58,9 +58,9 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     }),
   },
   {
-    // Each node goes on with ZooKeeper and the clients: only what nodes report tells of the cut.
+    // Each node still reaches ZooKeeper and the clients, so only the reports of nodes show the cut.
     name: 'node-out-of-reach',
-    lastsMs: LASTING,
+    lastsMs: UNTIL_REPLACED,
     strike: ofNode(({ host }, cluster, dice) => {
       const others = cluster.nodes.map((other) => other.host.name).filter((name) => name !== host.name);
       const from = dice.chance(0.7) ? others : [dice.rng.pick(others)];
@@ -80,11 +80,11 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     }),
   },
   {
-    // As an administrator who starts a node with an address at which nobody finds it; mended with the next start.
+    // An administrator starts a node with an address at which nobody reaches it. The next start has the right address.
     name: 'address-wrong',
-    lastsMs: LASTING,
+    lastsMs: UNTIL_REPLACED,
     strike: ofNode((node) => {
-      // Whoever is down for no fault's sake starts again in a while.
+      // FaultPlan starts it again after a while, because no fault keeps it down.
       node.wrongAddress = true;
       node.kill('process');
       return {
@@ -97,9 +97,9 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     }),
   },
   {
-    // A machine hangs and comes back before its network does. It takes itself for the owner until it gives its session up, and
-    // hears of the next one from the node that it still reaches. It hangs for about T: after much more than that, whoever could
-    // tell it has given up the connection, and makes no new one to a node without a live znode.
+    // A machine hangs and comes back before its network does. It believes that it is the owner until it gives up its session. It
+    // learns of the next owner from the one node that it still reaches. It hangs for about the session timeout T: after a much
+    // longer time that node has given up the connection, and makes no new one to a node without a live znode.
     name: 'node-wakes-cut-off',
     lastsMs: [6_000],
     strike: ofNode(({ host }, cluster, dice) => {
@@ -110,19 +110,19 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
       const reached = dice.rng.pick(others);
       const away = [...others.filter((one) => one !== reached), ...ensemble.servers];
       const names = away.map((one) => one.host.name);
-      const mend = cut(cluster, bothWays(host.name, names));
+      const repair = cut(cluster, bothWays(host.name, names));
       world.clock.after(settings.session.sessionMs * dice.between(0.65, 1.05), paused.undo);
       return {
         text: `${host.name} from ${names.join(' ')}`,
         undo: () => {
           paused.undo();
-          mend();
+          repair();
         },
       };
     }),
   },
   {
-    // What it sends arrives, and it hears nothing.
+    // Its requests arrive, but it receives no answers.
     name: 'zk-answers-cut',
     lastsMs: LONG,
     strike: ofZooKeeperClient((name, server) => [server, name]),
@@ -137,14 +137,14 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     lastsMs: VERY_LONG,
     strike: ofNode(({ host }, cluster, { rng }) => {
       const others = cluster.nodes.filter((other) => other.host !== host);
-      return apart(cluster, [host.name, rng.pick(others).host.name]);
+      return partition(cluster, [host.name, rng.pick(others).host.name]);
     }),
   },
   {
     name: 'all-nodes-apart',
     lastsMs: VERY_LONG,
     strike: (cluster) =>
-      apart(
+      partition(
         cluster,
         cluster.nodes.map(({ host }) => host.name),
       ),
@@ -153,7 +153,7 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     name: 'connections-broken',
     lastsMs: [1],
     strike: (cluster, dice) => {
-      const [a, b] = talkers(cluster, dice);
+      const [a, b] = communicatingPair(cluster, dice);
       const broken = cluster.world.network.breakBetween(a, b);
       return broken === 0 ? null : { text: `${a} and ${b}`, undo: NOTHING };
     },
@@ -163,7 +163,7 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     lastsMs: LONG,
     strike: (cluster, dice) => {
       const { network } = cluster.world;
-      const [a, b] = talkers(cluster, dice);
+      const [a, b] = communicatingPair(cluster, dice);
       const ms = dice.rng.pick([20, 150, 600]);
       network.slow(a, b, ms);
       return { text: `${a} to ${b} by ${ms} ms`, undo: () => network.slow(a, b, 0) };
@@ -174,10 +174,13 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     lastsMs: LONG,
     strike: (cluster, dice) => {
       const { network } = cluster.world;
-      const [a, b] = talkers(cluster, dice);
+      const [a, b] = communicatingPair(cluster, dice);
       const bytesPerMs = dice.rng.pick([1, 4, 12]);
-      network.narrow(a, b, bytesPerMs);
-      return { text: `${a} to ${b}, ${bytesPerMs} bytes a ms`, undo: () => network.narrow(a, b, null) };
+      network.limitBandwidth(a, b, bytesPerMs);
+      return {
+        text: `${a} to ${b}, ${bytesPerMs} bytes a ms`,
+        undo: () => network.limitBandwidth(a, b, null),
+      };
     },
   },
   {
@@ -186,11 +189,11 @@ export const NETWORK_FAULTS: readonly FaultKind[] = [
     strike: ofNode(({ host }, { nodes, world: { network } }, { rng }) => {
       const others = nodes.map((other) => other.host.name).filter((name) => name !== host.name);
       const bytesPerMs = rng.pick([2, 5, 12]);
-      for (const name of others) network.narrow(name, host.name, bytesPerMs);
+      for (const name of others) network.limitBandwidth(name, host.name, bytesPerMs);
       return {
         text: `all others to ${host.name}, ${bytesPerMs} bytes a ms`,
         undo: () => {
-          for (const name of others) network.narrow(name, host.name, null);
+          for (const name of others) network.limitBandwidth(name, host.name, null);
         },
       };
     }),

@@ -1,5 +1,5 @@
-// A node's guardian as `rangekeeper kvnode` puts it together (kvnode/process/guardian/main.ts): the real one, on the node's machine,
-// over twins of process, session.json and ZooKeeper.
+// The real guardian of a node, assembled as in kvnode/process/guardian/main.ts, on the node's machine. The node's process,
+// session.json and ZooKeeper are twins.
 
 import type { Ended } from '../../common/process/children.ts';
 import { closeSession } from '../../common/zk/close-session.ts';
@@ -13,8 +13,8 @@ import { linksOf } from './world/zk-link.ts';
 export class NodeGuardian {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
-  /** session.json: not synced, but only a power cut could show that. */
-  #left: FormerSession | null = null;
+  /** The content of session.json. The real file is not synced, which only a power cut could show. */
+  #formerSession: FormerSession | null = null;
   #reap: (ended: Ended) => void = () => {};
 
   constructor(deps: Omit<NodeDeps, 'applied'>, host: Host) {
@@ -22,7 +22,7 @@ export class NodeGuardian {
     this.host = host;
   }
 
-  /** Starts a node, watches it to its end and closes the session that it leaves. A guardian before this one is gone. */
+  /** Starts a node, waits until it ends, and closes the session that it leaves. Replaces the guardian before this one. */
   watch(start: (launch: string) => void): void {
     const { world } = this.#deps;
     const process = this.host.boot();
@@ -43,12 +43,12 @@ export class NodeGuardian {
         });
         return { pid: 1, ended, stop: () => ended };
       },
-      formerSession: async () => this.#left,
+      formerSession: async () => this.#formerSession,
       closeSession: (identity) => this.#close(process, identity),
     });
     process.gate(() => {
       guardian.run().then(
-        () => process.kill('told'),
+        () => process.kill('reset'),
         (error) => process.crash(error),
       );
     })();
@@ -68,30 +68,30 @@ export class NodeGuardian {
     return outcome;
   }
 
-  /** The node has ended. */
+  /** To be called when the node has ended. */
   reap(ended: Ended): void {
     this.#reap(ended);
   }
 
   // ---- session.json ------------------------------------------------------------------------------------------------
 
-  get left(): FormerSession | null {
-    return this.#left;
+  get formerSession(): FormerSession | null {
+    return this.#formerSession;
   }
 
-  /** How the node `launch`, in `process`, notes the sessions that it gets, one after the other. */
+  /** Returns how the node `launch`, in `process`, stores the sessions that it gets, one after the other. */
   noteFor(process: Process, launch: string): (identity: Identity) => void {
     let last: Promise<void> = Promise.resolve();
     return (identity) => {
       last = last.then(async () => {
         await process.wait(this.#deps.world.between(0.2, 3));
-        this.#left = { launch, identity };
+        this.#formerSession = { launch, identity };
       });
     };
   }
 
-  /** The node ended in order. */
+  /** To be called when the node has closed its session itself. */
   forget(): void {
-    this.#left = null;
+    this.#formerSession = null;
   }
 }

@@ -1,4 +1,4 @@
-// A node as `rangekeeper kvnode` puts it together (kvnode/main.ts), over twins: its disk, its ZooKeeper, its network.
+// A node, assembled as in kvnode/main.ts, over the twins of disk, ZooKeeper and network.
 
 import type { ClusterRecord } from '../../common/model/records.ts';
 import { Channel } from '../../common/net/channel.ts';
@@ -33,7 +33,7 @@ interface Running {
   readonly zk: Zk;
 }
 
-/** Nobody listens there. */
+/** An address at which nobody listens. */
 const NOWHERE = 'nowhere:1';
 
 export interface NodeDeps {
@@ -43,10 +43,13 @@ export interface NodeDeps {
   readonly applied: AppliedLog;
 }
 
-/** `at the start`: the next start meets it if it is anywhere that counts. `latent`: only who reads just that meets it. */
+/**
+ * When damage is detected. `for certain`: at the next start. `at the start`: at the next start if it concerns data that are still
+ * needed. `latent`: when just these data are read.
+ */
 export type Damage = 'for certain' | 'at the start' | 'latent';
 
-/** `container`: its guardian with it. `power`: the machine with all that was in its memory. */
+/** What dies. `container`: also the guardian. `power`: the machine, with all that was not synced. */
 export type Death = 'process' | 'container' | 'power';
 
 export class NodeProcess {
@@ -55,23 +58,23 @@ export class NodeProcess {
   readonly disk: MachineDisk;
   readonly #deps: NodeDeps;
   #running: Running | null = null;
-  /** The id on this disk; null before the first start. */
+  /** The node id on this disk; null before the first start. */
   nodeId: string | null = null;
-  /** The id under which it has joined the cluster; of the disk before this one where it is new. */
+  /** The id under which it last joined the cluster. With a new disk it is the old disk's id until the node has joined. */
   joinedAs: string | null = null;
-  /** It runs, or is on its way up or down in order. */
+  /** It runs, starts or stops in order. */
   busy = false;
   /** A fault keeps it down. */
   down = false;
-  /** It starts with an address at which it does not listen. */
+  /** It registers an address at which it does not listen. */
   wrongAddress = false;
-  /** Something that was synced is not on its disk any more: whoever meets that must set the disk aside. */
+  /** Something that was synced is missing or changed on its disk, and when the node must detect that; null: nothing. */
   damaged: Damage | null = null;
-  /** The id on its disk when that went back to an older copy: nobody may join under it again. */
+  /** The id on its disk when that was replaced by an older copy: no node may join under it again. */
   rolledBack: string | null = null;
-  /** Its newest disk is gone, and an older copy of it was set aside: nobody can say that the id never comes back. */
-  lostToACopy = false;
-  /** The id under which a row was planted on its disk that no other replica has; null: none was. */
+  /** Its newest disk is gone, and an older copy of it was set aside. Nobody can know that the id never comes back. */
+  newestDiskLost = false;
+  /** The node id under which a row that no other replica has was put on its disk; null: none was. */
   plantedAs: string | null = null;
 
   constructor(deps: NodeDeps, host: Host) {
@@ -81,7 +84,7 @@ export class NodeProcess {
     this.disk = new MachineDisk(deps.world);
   }
 
-  /** A wrong row is on its disk. */
+  /** Whether a row that no other replica has is on its disk. */
   get hasPlanted(): boolean {
     return this.plantedAs !== null && this.plantedAs === this.nodeId;
   }
@@ -104,7 +107,7 @@ export class NodeProcess {
   }
 
   kill(kind: Death): void {
-    const how = kind === 'power' ? 'silent' : 'told';
+    const how = kind === 'power' ? 'silent' : 'reset';
     if (kind !== 'process') this.guardian.host.process.kill(how);
     this.host.process.kill(how);
     this.#dead(kind, { code: null, signal: 'SIGKILL' });
@@ -118,13 +121,13 @@ export class NodeProcess {
     this.damaged = 'at the start';
   }
 
-  /** Its guardian dies, and the node follows in order. */
+  /** Its guardian dies, and the node then stops in order. */
   loseGuardian(): void {
-    this.guardian.host.process.kill('told');
+    this.guardian.host.process.kill('reset');
     this.stop();
   }
 
-  /** SIGTERM; it is down once the process has ended. */
+  /** Stops it as SIGTERM does. */
   stop(): void {
     const { process } = this.host;
     const running = this.#running;
@@ -140,16 +143,16 @@ export class NodeProcess {
     await zk.close();
     this.guardian.forget();
     await storage.close();
-    process.kill('told');
+    process.kill('reset');
     this.#dead('process', { code: 0, signal: null });
   }
 
-  /** Counts what the running node's checks have found; it ends with that. */
+  /** Counts what the scrubs of the running node have found. To be called once, at the end of the node or of the run. */
   countChecks(): void {
     const { sound = 0, mismatches = 0, rows = 0 } = this.node?.scrub.stats ?? {};
     const { story } = this.#deps.world;
-    story.count('checks: all equal', sound);
-    story.count('checks: replicas differ', mismatches);
+    story.count('scrub: all replicas equal', sound);
+    story.count('scrub: replicas differ', mismatches);
     story.count('rows verified', rows);
   }
 
@@ -170,20 +173,20 @@ export class NodeProcess {
       : error instanceof Error
         ? (error.stack ?? error.message)
         : String(error);
-    world.story.tell(this.host.name, `ends: ${text}`, true);
+    world.story.record(this.host.name, `ends: ${text}`, true);
     if (expected) world.story.count('node-ended-by-disk');
     else world.violation('process', `${this.host.name} crashed: ${text}`);
     this.#dead('process', { code: 1, signal: null });
   }
 
-  /** Its disk was opened under the id that it had. */
-  #goesOn(id: string): void {
+  /** Its disk was opened under the id that it had. Checks that this was allowed. */
+  #checkContinues(id: string): void {
     const { world } = this.#deps;
     if (this.rolledBack !== null) return;
     if (this.damaged === 'for certain')
-      world.violation('damage', `${this.host.name} goes on as ${id} with what is left of its disk`);
+      world.violation('damage', `${this.host.name} continues as ${id} with what is left of its disk`);
     if (this.damaged === 'at the start')
-      world.story.tell(this.host.name, 'the damage was nowhere that counts', true);
+      world.story.record(this.host.name, 'the damage concerned nothing that is needed', true);
   }
 
   async #main(process: Process, launch: string): Promise<void> {
@@ -205,7 +208,7 @@ export class NodeProcess {
       if (setAside) {
         world.story.count('data-set-aside');
         if (this.hasPlanted) world.story.count('planted-row-set-aside');
-      } else this.#goesOn(opened.nodeId);
+      } else this.#checkContinues(opened.nodeId);
       if (this.rolledBack === null && (setAside || this.damaged !== 'latent')) this.damaged = null;
       this.nodeId = opened.nodeId;
       return applied.watch(this.host.name, opened);
@@ -217,7 +220,7 @@ export class NodeProcess {
       storage: use(await openDataDirectory(directory, opening)),
       replace: async (storage, reason) => {
         world.story.count('directory-set-aside-as-a-copy');
-        this.lostToACopy = true;
+        this.newestDiskLost = true;
         return use(await replaceDataDirectory(directory, storage, reason, opening));
       },
     };
@@ -228,7 +231,7 @@ export class NodeProcess {
       env,
       logger,
       tickMs: () => cluster?.tickMs ?? null,
-      former: this.guardian.left?.identity ?? null,
+      former: this.guardian.formerSession?.identity ?? null,
       identified: this.guardian.noteFor(process, launch),
       admit: (session) => admit(session, joining),
       openLink: linksOf(ensemble, process),

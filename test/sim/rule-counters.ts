@@ -1,6 +1,5 @@
-// How often each branch of the rules (rules.ts) has run, from V8's own counters of what it executes: the product needs no
-// hook for it, and what is counted is the very code that a mutant would break. It costs a quarter of the time: V8
-// optimizes less where it counts calls.
+// Counts how often each branch of the rules (rules.ts) has run, with V8's code coverage. So the product needs no hooks, and what
+// is counted is the code that a mutant would break. Runs are a quarter slower, because V8 optimizes less while it counts.
 
 import { readFileSync } from 'node:fs';
 import { type Profiler, Session } from 'node:inspector';
@@ -18,7 +17,7 @@ interface Spot {
   readonly but: number | null;
 }
 
-/** Where in `source` the last character of `text` is, spaces aside; throws where `text` is not there exactly once. */
+/** The offset of the last character of `text` in `source`, ignoring spaces. Throws unless `text` is there exactly once. */
 export function endOf(text: string, source: string, file: string): number {
   const offsets: number[] = [];
   let bare = '';
@@ -34,7 +33,7 @@ export function endOf(text: string, source: string, file: string): number {
   return present(offsets[first + wanted.length - 1], 'an offset');
 }
 
-/** Throws where the product has no such place any more. */
+/** Throws if the product does not contain the branch's text exactly once. */
 export function findSpot({ name, file, text, but }: Branch): Spot {
   const url = new URL(file, PRODUCT);
   const source = readFileSync(fileURLToPath(url), 'utf8');
@@ -50,7 +49,7 @@ export class RuleCounters {
   readonly #session = new Session();
   readonly #spots: readonly Spot[] = BRANCHES.map(findSpot);
 
-  /** To be called before any of the product has run: what was compiled before is not counted. */
+  /** Must be called before any code of the product runs: code that was compiled before is not counted. */
   async start(): Promise<void> {
     this.#session.connect();
     await this.#post((done) => this.#session.post('Profiler.enable', done));
@@ -58,7 +57,7 @@ export class RuleCounters {
     await this.#post((done) => this.#session.post('Profiler.startPreciseCoverage', precise, done));
   }
 
-  /** By the names of branches, since the last time. */
+  /** How often each branch has run since the last call, by the names of branches. */
   async take(): Promise<ReadonlyMap<string, number>> {
     const { result } = await this.#post<Profiler.TakePreciseCoverageReturnType>((done) =>
       this.#session.post('Profiler.takePreciseCoverage', done),
@@ -79,7 +78,7 @@ export class RuleCounters {
   }
 }
 
-/** Counters that have started, where they are wanted. */
+/** Started counters if `countRules` is set, otherwise undefined. */
 export async function countersFor({
   countRules,
 }: {
@@ -91,7 +90,7 @@ export async function countersFor({
   return rules;
 }
 
-/** Of the smallest of V8's ranges around an offset. */
+/** The count of the smallest of V8's ranges around an offset. */
 function countAt(functions: readonly Profiler.FunctionCoverage[], at: number): number {
   let count = 0;
   let size = Number.POSITIVE_INFINITY;

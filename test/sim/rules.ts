@@ -1,7 +1,7 @@
-// The branches of rules R1 to R14, and the bounds of queues, that a campaign must have met, each recognised by the place in the product that is it:
-// rule-counters.ts reads from V8 how often a place ran, so the product knows nothing of it. A place is a piece of code that is
-// found once in its file and ends inside the branch; spaces do not count. With a second piece, `but`, the branch is that the
-// first one ran and the second, which follows it, did not.
+// The branches of rules R1 to R14, and the bounds of queues, that a campaign must reach. Each is identified by a place in the
+// product, and rule-counters.ts reads from V8 how often that place ran. A place is a piece of code that occurs exactly once in its
+// compiled file and ends inside the branch; spaces are ignored. With a second piece, `but`, the branch was taken as often as the
+// first piece ran and the second, which follows it, did not.
 
 export interface Place {
   readonly file: string;
@@ -10,7 +10,7 @@ export interface Place {
 }
 
 export interface Branch extends Place {
-  /** `R5 a late member is taken out` */
+  /** The rule and what happens, for example `R5 a late member is removed`. */
   readonly name: string;
 }
 
@@ -59,7 +59,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       REPLICA,
       'return ownership.adopt(image, now); this.#stepDown();',
     ],
-    'the end of a session ends what is owned': [REPLICA, "case 'session-ended': return this.#stepDown();"],
+    'the end of a session ends an ownership': [REPLICA, "case 'session-ended': return this.#stepDown();"],
     'a higher epoch in an acknowledgement ends an ownership': [
       OWNERSHIP,
       'if (ack.epoch > this.epoch) return true;',
@@ -82,7 +82,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an Append that ends before the log begins is ignored': [FOLLOWER, 'end < index.base.seq) return null;'],
     'entries that are in the log are skipped': [FOLLOWER, 'present++;'],
     'the log is truncated where epochs differ': [FOLLOWER, 'state.truncate(entry.seq - 1);'],
-    'the owner backs up': [TRACKER, 'follower.becomeProbe(meeting);'],
+    'the owner probes further back': [TRACKER, 'follower.becomeProbe(meeting);'],
     'the logs meet nowhere': [TRACKER, 'meeting.seq === rejection.prevSeq) { follower.becomeSnapshot();'],
     'a rejection of an older probe is ignored': [TRACKER, 'probeAt.seq !== rejection.prevSeq) return false;'],
     'a follower is probed again': [DUE, "now - probeSentAt < config.resendMs) return 'nothing';"],
@@ -95,12 +95,12 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       REPLICA,
       "if (epoch < this.#state.epochSeen) return 'refuse';",
     ],
-    'a snapshot adds nothing': [RECEIVER, "if (decision === 'have') return"],
+    'a snapshot is not needed': [RECEIVER, "if (decision === 'have') return"],
     'a snapshot is installed': [RECEIVER, 'host.replica.installed(position);'],
     'a snapshot is overtaken by a new epoch': [RECEIVER, 'if (chunk.epoch !== host.replica.epochSeen) {'],
-    'a chunk comes again': [RECEIVER, 'if (chunk.index < incoming.received) return'],
+    'a chunk is received again': [RECEIVER, 'if (chunk.index < incoming.received) return'],
     'a chunk of a snapshot that is not known is refused': [RECEIVER, 'if (chunk.index !== 0) return'],
-    'a chunk comes before the one ahead of it': [RECEIVER, 'if (chunk.index > incoming.received) return'],
+    'a chunk is received before its predecessor': [RECEIVER, 'if (chunk.index > incoming.received) return'],
     'chunks are sent again': [SENDER, 'if (timedOut)'],
     'a snapshot is refused': [SENDER, "transfer.outcome = 'refused';"],
   },
@@ -108,7 +108,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an acknowledgement commits': [OWNERSHIP, 'this.#state.commit(seq);'],
     'an acknowledgement commits nothing yet': [OWNERSHIP, 'if (seq <= this.#state.commitSeq) return;'],
     'a pending member counts': [OWNERSHIP, '? [...inSync, pending.node]'],
-    'writes under way at the end of an ownership are in doubt': [HOST, 'was in progress`;'],
+    'writes in progress at the end of an ownership have an unknown outcome': [HOST, 'was in progress`;'],
   },
   R5: {
     'a late member is removed': [OWNERSHIP, '? `it acknowledged nothing for'],
@@ -134,8 +134,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       OWNERSHIP,
       "this.#issue({ kind: 'expand', node: follower.node }",
     ],
-    'a learner that lacks something is not': [OWNERSHIP, 'this.#state.commitSeq, this.startSeq)) return;'],
-    'a learner that is not live, or is being retired, is not': [
+    'a learner that lacks entries is not added': [
+      OWNERSHIP,
+      'this.#state.commitSeq, this.startSeq)) return;',
+    ],
+    'a learner that is not live, or is being retired, is not added': [
       OWNERSHIP,
       'descriptor.retire === follower.node) return;',
     ],
@@ -143,16 +146,19 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   R7: {
     'a live owner stays': [PROMOTE, 'if (ownerIsLive(view, descriptor)) return;'],
     'a member is promoted': [PROMOTE, "{ change: 'promote',"],
-    'the same node again, in a new session': [PROMOTE, 'if (candidate === owner.node) { return'],
+    'the same node becomes owner again, in a new session': [
+      PROMOTE,
+      'if (candidate === owner.node) { return',
+    ],
     'no member is live': [PROMOTE, 'if (candidate === undefined) return;'],
-    'a promotion is decided on what is read again': [
+    'a promotion is decided on data that were read again': [
       'coordinator/reread',
       'const live = await readLive(session);',
     ],
   },
   R8: {
-    'the node asks for it': [REPLICA, "case 'hand-over': return"],
-    'the leader requests it': [OWNERSHIP, 'this.handOver(transferTo, now);'],
+    'the node requests a hand-over': [REPLICA, "case 'hand-over': return"],
+    'the leader requests a hand-over': [OWNERSHIP, 'this.handOver(transferTo, now);'],
     'nobody can take over': [OWNERSHIP, "if (target === null || this.#phase.kind !== 'serving') return;"],
     'the transferee is not in-sync, not live, or about to stop': [
       OWNERSHIP,
@@ -164,7 +170,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (!ownership.acceptsWrites',
       '!ownership.acceptsWrites || !this.#leaseValid()',
     ],
-    'it waits until what is under way is committed': [
+    'it waits until all writes in progress are committed': [
       OWNERSHIP,
       'now - phase.since < this.#config.lagMs) return;',
     ],
@@ -177,8 +183,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
   },
   R9: {
-    'a replica is made from the descriptor': [NODE, 'this.#storage.createReplica('],
-    'a replica is not made again at or below its tombstone': [
+    'a replica is created from the descriptor': [NODE, 'this.#storage.createReplica('],
+    'a replica is not created again at or below its tombstone': [
       'kvnode/range/new-replica',
       'inc <= tombstone.inc) {',
     ],
@@ -201,7 +207,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a compare-and-set is done': [WRITER, "? 'done'"],
     'it is refused': [WRITER, "isFinal ? 'refused'"],
     'its outcome is unknown': [WRITER, "isFinal ? 'refused' : 'unknown'"],
-    'what shared a multi with a refused one is sent again': [GATHERED, 'commitParts(session, half, fence)'],
+    'operations in one multi with a refused one are sent again': [
+      GATHERED,
+      'commitParts(session, half, fence)',
+    ],
     'an image settles it': [OWNERSHIP, 'if (this.#change?.settledBy(image)) { this.#change = null;'],
     'it is issued again': [CHANGE, "return [{ kind: 'read-image' }, write];"],
     'a second one waits': [
@@ -214,7 +223,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   },
   R11: {
     'a read is linearizable': [REPLICA, "return 'NOT_READY'; return null;"],
-    'a read is refused without a lease, or before it is applied': [
+    'a read is refused without a lease, or before the committed entries are applied': [
       REPLICA,
       'this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid()',
       "return 'NOT_READY'; return null;",
@@ -224,8 +233,11 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an echo of an earlier process does not count': [STALENESS, 'age > now) return;'],
     'the newest echo is covered': [STALENESS, 'this.#newest.commitSeq <= seq) {'],
     'only an older echo is covered': [STALENESS, 'else if (this.#oldest.commitSeq <= seq) {'],
-    'an error counts as seen': ['client/call', 'this.context.seen.note(this.route.descriptor.id, seq);'],
-    'a replica behind what its reader has seen says so': [
+    'a position in an error counts as seen': [
+      'client/call',
+      'this.context.seen.note(this.route.descriptor.id, seq);',
+    ],
+    'a replica that is behind what its reader has seen refuses the read': [
       SERVICE,
       "return host.refusal('BEHIND', `the replica is at",
     ],
@@ -244,7 +256,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'kvnode/zk/former-nodes',
       "if (record.mode !== 'gone') await this.#mark(",
     ],
-    'an id that was only copied here is left alone': [
+    'an id of another directory that was copied here is not marked': [
       'kvnode/zk/former-nodes',
       'if (!hasGeneration(lineage, generationCodec.decode(generation.data))) {',
     ],
@@ -252,12 +264,12 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'kvnode/zk/generation',
       'await session.multi([await this.zkOperation(session)]);',
     ],
-    'the disk is full, and waited for': ['kvnode/storage/log/segments', 'waits = true;'],
+    'the log waits for room on a full disk': ['kvnode/storage/log/segments', 'waits = true;'],
     'a node with an unhealthy disk owns nothing': ['kvnode/health/disk-watch', 'if (problem !== null) {'],
     'a disk is healthy again': ['kvnode/health/disk-watch', 'this.#problemAt >= config.diskRecoveryMs) {'],
   },
   R13: {
-    'a write that comes again is answered as before': [SESSIONS, 'if (answer !== null) return answer;'],
+    'a repeated write gets the answer of the first': [SESSIONS, 'if (answer !== null) return answer;'],
     'a client that is not known may have been forgotten': [
       SESSIONS,
       "base < this.#evictedThrough ? 'forgotten'",
@@ -265,15 +277,15 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a number may have been forgotten': [SESSIONS, "base < session.floor ? 'forgotten'"],
     'the oldest client is forgotten': [SESSIONS, 'this.#evicted.push(oldest);'],
     'the same bytes are sent again': [WRITE_CALL, 'this.#inDoubt = true;'],
-    'a first attempt that is told so takes a newer base': [
+    'a first attempt with a forgotten number takes a newer base': [
       WRITE_CALL,
       'this.lastError = error; this.#endNumber();',
     ],
-    'a write that waits at a deposed owner is sent to the next one': [
+    'a write that waits at a deposed owner is sent to the next owner': [
       CHANNEL,
       "const error = this.#unanswered(id, reason, 'UNREACHABLE');",
     ],
-    'a retry that is told so ends': [
+    'a retry with a forgotten number ends': [
       WRITE_CALL,
       'if (this.#inDoubt || this.#write === null) { this.#end(error);',
     ],
@@ -286,16 +298,19 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (revision !== ifRevision',
       "return { outcome: { kind: 'conflict',",
     ],
-    'a conflict is told after commit': [HOST, "new Failure('CONFLICT',"],
-    'a write that comes again changes nothing': [HOST, "if (known !== 'new') {"],
+    'a conflict is reported after commit': [HOST, "new Failure('CONFLICT',"],
+    'a repeated write changes nothing': [HOST, "if (known !== 'new') {"],
   },
   Sessions: {
-    'one that nobody answers is given up': ['common/zk/session', 'this.end(`no heartbeat answered'],
-    'and closed, over the link that was and by id': [
+    'a session without answered heartbeats is given up': [
+      'common/zk/session',
+      'this.end(`no heartbeat answered',
+    ],
+    'an abandoned session is closed, over its last link and by id': [
       'common/zk/session',
       'const overLink = last.close(CLOSE_MS_MAX);',
     ],
-    'a link that goes silent is parked': ['common/zk/session', "link.park('heartbeat unanswered');"],
+    'a link without answers is parked': ['common/zk/session', "link.park('heartbeat unanswered');"],
     'a server that is slow to answer a handshake gets more time': [
       'common/zk/dialer',
       'if (handshake.slow) slow++;',
@@ -306,19 +321,25 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'replicas differ': [SCRUB, 'this.#mismatches++;'],
     'a node learns that its replica is damaged': [SCRUB, "kind: 'damage-verdict',"],
     'an owner is outvoted': [SCRUB, 'if (node === self) return this.#rebuild.begin('],
-    'a silent replica is waited for no longer': [CHECKS, 'Number.POSITIVE_INFINITY)) { return this.#end('],
+    'a check stops waiting for a replica that does not answer': [
+      CHECKS,
+      'Number.POSITIVE_INFINITY)) { return this.#end(',
+    ],
     'a check is given up': [CHECKS, '#giveUp(running) { this.#remove(running);'],
     'a node gives up its data': [REBUILD, 'storage.reportDamage(reason);'],
-    'a node that others need waits': [REBUILD, 'if (blocker !== null) { await'],
+    'a node whose data others need waits': [REBUILD, 'if (blocker !== null) { await'],
     'the files of a state store are verified': [SCRUB, 'this.#stateBytes += bytes;'],
   },
   Bounds: {
-    'a connection takes no more': [
+    'a connection accepts no more bytes': [
       CHANNEL,
       'this.#outbox.queuedBytes >= this.#config.queuedBytesMax) return false;',
     ],
     'a request finds a connection full': [CHANNEL, "return new Failure('OVERLOADED', `too many requests"],
-    'a request comes where answers wait': [CHANNEL, "new Failure('OVERLOADED', 'too many requests on"],
+    'a request is refused because too many answers wait': [
+      CHANNEL,
+      "new Failure('OVERLOADED', 'too many requests on",
+    ],
     'too many entries of a range wait': [REPLICA, "return 'OVERLOADED';"],
     'too many bytes of a range wait': [HOST, "return 'too much waits to commit';"],
     'too many bytes of all ranges wait': [
@@ -333,7 +354,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       'if (follower.next <= log.index.lastSeq && follower.hasRoom',
       '(config.inflightBytesMax)) { return logReaches(',
     ],
-    'what a stuck range needs is carried': ['kvnode/storage/log/retention', 'this.#carry(replica);'],
+    'the entries of a stuck range are copied to newer segments': [
+      'kvnode/storage/log/retention',
+      'this.#carry(replica);',
+    ],
   },
 };
 
@@ -347,12 +371,12 @@ export const BRANCHES: readonly Branch[] = Object.entries(RULES).flatMap(([rule,
 );
 
 /**
- * Those that only a guard against the unforeseen ever takes: ZooKeeper shows a process nothing older than it has seen, nor a new
- * session anything older than its own beginning; and a connection keeps its messages in order. What can bring the last one about
- * is a ZooKeeper restored from a backup that is older than those of the simulator. No campaign has to meet them, a unit test
- * does (unit/sim-rules).
+ * Branches that only guard against the unforeseen. No campaign has to reach them, but a unit test does
+ * (test/unit/sim/rules.test.ts). ZooKeeper never shows a process anything older than it has seen, nor a new session anything older
+ * than the session's start, and a connection keeps its messages in order. Only a ZooKeeper restored from a backup older than those
+ * of the simulator can lead to the last branch.
  */
 export const GUARDS: readonly string[] = [
   'R1 an older image is ignored',
-  'R9 a replica is not made again at or below its tombstone',
+  'R9 a replica is not created again at or below its tombstone',
 ];

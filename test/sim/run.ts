@@ -1,4 +1,4 @@
-// One seed, from an empty world to the verdict.
+// Runs one seed, from an empty world to the results of the checkers.
 
 import { checkDurability } from './checkers/durability.ts';
 import { describe } from './checkers/effects.ts';
@@ -23,18 +23,19 @@ export interface RunResult {
   readonly counters: ReadonlyMap<string, number>;
   /** The numbers of the faults that struck. */
   readonly faults: readonly number[];
+  /** The newest `lines` lines of what happened, and all faults and violations. */
   story(lines: number): string;
-  /** Everything that touched this key, a line each. */
+  /** One line for each operation on this key. */
   ofKey(key: string): readonly string[];
 }
 
-/** Virtual time that a run may take before it is healed, ms. */
+/** Virtual time after which all faults are undone even if too few occurred, ms. */
 const RUN_MS_MAX = 400_000;
 
 export interface Tools {
-  /** Counts what the run does of each rule. */
+  /** Counts how often the run takes each branch of the rules. */
   readonly rules?: RuleCounters;
-  /** Told of the cluster before it starts. */
+  /** Called with the cluster before it starts. */
   readonly prepare?: (cluster: Cluster) => void;
 }
 
@@ -75,7 +76,7 @@ export async function runSeed(options: RunOptions, { rules, prepare }: Tools = {
 
 async function play(cluster: Cluster, faults: FaultPlan, options: RunOptions): Promise<void> {
   const { world, history } = cluster;
-  world.story.tell('RUN', JSON.stringify({ ...options, ...cluster.settings }), true);
+  world.story.record('RUN', JSON.stringify({ ...options, ...cluster.settings }), true);
   cluster.start();
   const broken = () => world.violations.length > 0;
   await world.clock.run(() => broken() || cluster.ranges.size > 0 || world.clock.now > 60_000);
@@ -85,9 +86,9 @@ async function play(cluster: Cluster, faults: FaultPlan, options: RunOptions): P
     only === null ? faults.begun.length >= options.faults : faults.next > Math.max(-1, ...only);
   const enough = () => history.operations.length >= options.operations && enoughFaults();
   await world.clock.run(() => broken() || enough() || world.clock.now > RUN_MS_MAX);
-  world.story.tell(
+  world.story.record(
     'RUN',
-    `${faults.begun.length} faults, ${history.operations.length} operations: all heals`,
+    `${faults.begun.length} faults, ${history.operations.length} operations: all faults are undone`,
     true,
   );
   faults.heal();

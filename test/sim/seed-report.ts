@@ -1,30 +1,30 @@
-// One seed run and told: plain data, so that another process may have run it.
+// Runs one seed and makes its report. A report is plain data, so a child process can send it.
 
 import type { RuleCounters } from './rule-counters.ts';
 import { type RunResult, runSeed } from './run.ts';
 import type { RunOptions } from './settings.ts';
 
-/** How the seeds of a campaign are run and told of; the same for all of them. */
+/** How the seeds of a campaign are run and reported; the same for all of them. */
 export interface ReportOptions extends Omit<RunOptions, 'seed'> {
-  /** Lines told of a seed that fails. */
+  /** Number of event lines in the report of a seed that fails. */
   readonly story: number;
-  /** Every operation on it is shown. */
+  /** Every operation on this key is printed. */
   readonly key: string | null;
   readonly verbose: boolean;
-  /** Branches of the rules as well; costs a quarter of the time. */
+  /** Also counts the branches of the rules, which makes a run a quarter slower. */
   readonly countRules: boolean;
 }
 
 export interface SeedReport {
   readonly seed: number;
-  /** The first one that found something; null: every promise was kept. */
+  /** The first checker that found a violation; null: there was none. */
   readonly checker: string | null;
-  /** The numbers of those that struck. */
+  /** The numbers of the faults that struck. */
   readonly faults: readonly number[];
   readonly operations: number;
   readonly virtualMs: number;
   readonly counters: readonly (readonly [string, number])[];
-  /** What people are told: nothing of a seed that keeps every promise, unless they want to know. */
+  /** What is printed: nothing for a seed without a violation, unless `verbose` or `key` is set. */
   readonly lines: readonly string[];
 }
 
@@ -53,19 +53,19 @@ function linesOf(
   { story, key, verbose }: ReportOptions,
 ): readonly string[] {
   const { seed, trace, virtualMs, events, operations, violations } = result;
-  const told = verbose || violations.length > 0;
+  const isShown = verbose || violations.length > 0;
   const virtual = (virtualMs / 1000).toFixed(1);
   const head = `seed ${seed}: trace ${trace}, ${virtual} virtual s, ${events} events, ${operations} operations`;
   return [
-    ...(told ? [head] : []),
+    ...(isShown ? [head] : []),
     ...(key === null ? [] : result.ofKey(key)),
-    ...(told ? [result.story(story)] : []),
+    ...(isShown ? [result.story(story)] : []),
     ...violations.slice(0, 10).map((violation) => `FAILED  ${violation}`),
     ...(violations.length > 0 ? [`again:  ${again(run)}`] : []),
   ];
 }
 
-/** The command that runs it again. */
+/** The command that replays the run. */
 function again({ seed, operations, faults, only }: RunOptions): string {
   const some = only === null ? '' : ` --only ${only.length === 0 ? 'none' : only.join()}`;
   return `npm run sim -- --seed ${seed} --operations ${operations} --faults ${faults}${some}`;

@@ -1,4 +1,4 @@
-// Where the seeds of a campaign are run: in this process, or in several that use all cores. A seed is the same everywhere.
+// Runs the seeds of a campaign, in this process or in several that use all cores. A seed gives the same result everywhere.
 
 import { type ChildProcess, fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -7,13 +7,13 @@ import { type ReportOptions, reportSeed, type SeedReport } from './seed-report.t
 import type { SeedOrder } from './seed-worker.ts';
 
 export interface SeedRunner {
-  /** One at a time. */
+  /** Runs one seed; not to be called again before it has finished. */
   run(seed: number): Promise<SeedReport>;
   close(): void;
 }
 
 const WORKER = fileURLToPath(new URL('./seed-worker.js', import.meta.url));
-/** A run leaves much behind that is young: with room for it the collector costs a third. */
+/** A run makes much short-lived garbage. With this semi-space garbage collection costs a third of the time. */
 const NODE_FLAGS = ['--max-semi-space-size=32'];
 
 /** @param jobs 1: in this process, where a debugger or a profiler sees it */

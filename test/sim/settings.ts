@@ -1,4 +1,4 @@
-// What a run is set to, drawn from its seed: sizes of the cluster, times, how small the pieces of the log are.
+// The settings of a run, drawn from its seed: the size of the cluster, times, the sizes of segments, messages and queues.
 
 import { DEFAULT_REPLICATION, DEFAULT_SESSION, type ReplicationConfig } from '../../common/model/config.ts';
 import type { ChannelConfig } from '../../common/net/channel-config.ts';
@@ -9,8 +9,9 @@ import { TICK_MS } from './world/zk-ensemble.ts';
 
 export interface RunOptions {
   readonly seed: number;
+  /** The minimum number of client operations. */
   readonly operations: number;
-  /** At least so many; 0: none at all. */
+  /** The minimum number of faults; 0: none at all. */
   readonly faults: number;
   /** Only the faults with these numbers strike; null: all. */
   readonly only: readonly number[] | null;
@@ -29,9 +30,9 @@ export interface Settings {
   readonly limits: Partial<StorageLimits>;
   readonly replication: ReplicationConfig;
   readonly channel: Partial<ChannelConfig>;
-  /** Between two faults, on average, ms. */
+  /** Average time between two faults, ms. */
   readonly faultEveryMs: number;
-  /** Ranges beside those that clients use: what happens to a node happens to many at once. */
+  /** Ranges that no client uses: with them a fault of a node concerns many ranges at once. */
   readonly idleRanges: number;
 }
 
@@ -54,13 +55,13 @@ export function drawSettings(world: World): Settings {
   };
 }
 
-/** A run writes little: the usual segments of 16 MiB and cache of 96 would only be made, copied and collected. */
+/** A run writes little. The default segments of 16 MiB and cache of 96 MiB would only cost time. */
 function drawLimits(world: World): Partial<StorageLimits> {
   const limits = world.rng.pick([
     SMALL_LIMITS,
     { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024 },
     { ...SMALL_LIMITS, keepBytes: 4 * 1024, retainBytes: 8 * 1024, overlayBytesMax: 2 * 1024 },
-    // Whoever is away for a moment is out of the log's reach.
+    // The log is so short that a replica needs a snapshot after a short absence.
     { ...SMALL_LIMITS, segmentBytes: 4 * 1024, keepBytes: 1024, retainBytes: 2 * 1024 },
     { segmentBytes: 256 * 1024 },
   ]);
@@ -70,7 +71,7 @@ function drawLimits(world: World): Partial<StorageLimits> {
   };
 }
 
-/** Bounds so small that they are met: clients are forgotten, windows close, snapshots have many chunks. */
+/** The bounds are so small that runs reach them: client sessions are evicted, windows fill up, snapshots have many chunks. */
 function drawReplication({ rng }: World): ReplicationConfig {
   const {
     clientSessionsMax,
@@ -106,7 +107,7 @@ function drawReplication({ rng }: World): ReplicationConfig {
   };
 }
 
-/** Queues between processes so short that a narrow way, or a process that reads nothing, fills them. */
+/** The queues are so short that a low bandwidth, or a process that reads nothing, fills them. */
 function drawChannel({ rng }: World): Partial<ChannelConfig> {
   return rng.pick([
     {},

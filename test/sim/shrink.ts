@@ -1,15 +1,15 @@
-// From a run that fails to a smaller one that fails in the same way: fewer faults, then fewer operations, again and again
-// until nothing can go any more. Each try is a run of its own; leaving a fault out changes what happens after it, so a try
-// may fail no more though the fault was not to blame, and another one is tried.
+// Shrinks a failing run to a smaller one that fails in the same way: it removes faults, then operations, and repeats that until
+// nothing more can be removed. Each try is a run of its own. Without a fault everything after it happens differently, so a try may
+// succeed although that fault was not the cause; then other faults are tried.
 
-/** What of a run can be made smaller; the seed decides the rest. */
+/** What can be reduced in a run; the seed decides the rest. */
 export interface Size {
   readonly operations: number;
   /** Numbers of the faults that strike. */
   readonly only: readonly number[];
 }
 
-/** Whether a run of this size fails as the first one did. */
+/** Whether a run of this size fails in the same way as the first one. */
 export type Fails = (size: Size) => Promise<boolean>;
 
 const OPERATIONS_MIN = 10;
@@ -26,11 +26,11 @@ export async function shrink(start: Size, tries: number, fails: Fails): Promise<
   }
 }
 
-/** Leaves out ever smaller parts of the faults, as long as it fails without them. */
+/** Removes parts of the faults, from halves down to single ones, as long as the run fails without them. */
 async function withFewerFaults(start: Size, fails: Fails): Promise<Size> {
   let size = start;
   for (let part = Math.ceil(size.only.length / 2); part > 0; part = part > 1 ? Math.ceil(part / 2) : 0) {
-    // From the end: the last faults are least likely to be needed for those before them.
+    // Starts at the end, because earlier faults do not depend on later ones.
     for (let from = size.only.length - part; from > -part; from -= part) {
       const only = size.only.filter((_, index) => index < from || index >= from + part);
       if (only.length < size.only.length && (await fails({ ...size, only }))) size = { ...size, only };

@@ -1,5 +1,5 @@
-// A whole cluster in one world: ZooKeeper, coordinators, nodes, clients, and the eyes that watch the range map at every
-// transaction.
+// A complete cluster in one world: ZooKeeper, coordinators, nodes, clients and an administrator. It checks the range map and the
+// events after every transaction of ZooKeeper.
 
 import { present } from '../../common/base/assert.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
@@ -34,20 +34,20 @@ export class Cluster {
   readonly clients: readonly ClientProcess[];
   readonly admin: AdminProcess;
   readonly keys: readonly string[];
-  /** As committed in ZooKeeper. */
+  /** The descriptors as committed in ZooKeeper, by path. */
   readonly ranges = new Map<string, DescriptorImage>();
   readonly #nodeIds = new Set<string>();
-  /** Live nodes that the leader has noted as out of reach, in ZooKeeper. */
+  /** Live nodes that the leader has noted in ZooKeeper as unreachable. */
   readonly noted = new Set<string>();
-  /** Nodes that the leader has noted because replicas there catch up with nothing, in ZooKeeper. */
+  /** Nodes that the leader has noted in ZooKeeper because their replicas make no progress in catching up. */
   readonly stuck = new Set<string>();
   readonly #rangeMap = new RangeMapChecker();
-  /** Rows that a fault has put on one replica only. */
+  /** The number of rows that a fault has put on one replica only. */
   plantedRows = 0;
-  /** How often ZooKeeper went back to an older copy. */
-  timesGoneBack = 0;
-  /** Events that tell of a replica that is ahead of ZooKeeper. */
-  misfits = 0;
+  /** How often ZooKeeper was restored from a backup. */
+  timesRestored = 0;
+  /** The number of events that report a replica that is ahead of ZooKeeper. */
+  replicaAheadEvents = 0;
   /** Whether clients begin new operations. */
   working = true;
 
@@ -59,9 +59,9 @@ export class Cluster {
     this.ensemble.onCommit = (changes) => {
       this.#watchRanges(changes);
       this.#watchNodes(changes);
-      this.#watchEvents(changes);
+      this.#checkEvents(changes);
     };
-    this.ensemble.onGoneBack = (tree) => this.#readAgain(tree);
+    this.ensemble.onRestored = (tree) => this.#readAgain(tree);
     this.keys = Array.from({ length: settings.keys }, (_, index) => {
       const letter = ALPHABET[Math.floor((index * ALPHABET.length) / settings.keys)];
       return `${letter}/${String(index).padStart(3, '0')}`;
@@ -73,7 +73,7 @@ export class Cluster {
     this.coordinators = hosts(world, 'coord', settings.coordinators).map(
       (host) => new CoordinatorProcess(deps, host),
     );
-    const workload = { history: this.history, keys: this.keys, wanted: () => this.working };
+    const workload = { history: this.history, keys: this.keys, isActive: () => this.working };
     this.clients = hosts(world, 'client', settings.clients).map(
       (host, index) => new ClientProcess(deps, workload, host, index % 2 === 1),
     );
@@ -98,34 +98,34 @@ export class Cluster {
     return this.nodes.find(({ nodeId }) => nodeId === id);
   }
 
-  /** Of every node that there ever was. */
+  /** The ids of all nodes that ever existed. */
   get everyNodeId(): readonly string[] {
     return [...new Set([...this.#nodeIds, ...this.nodes.flatMap(({ nodeId }) => nodeId ?? [])])];
   }
 
-  /** The ranges as they are in ZooKeeper, in no order that matters. */
+  /** The ranges as they are in ZooKeeper. */
   get descriptors(): readonly Descriptor[] {
     return [...this.ranges.values()].map(({ descriptor }) => descriptor);
   }
 
-  /** No replica on the node is outside its in-sync set. */
+  /** Whether all replicas on the node are in-sync. */
   hasNothingBehind(id: string): boolean {
     return this.descriptors.every(
       ({ replicas, inSync }) => inSync.includes(id) || !replicas.some(({ node }) => node === id),
     );
   }
 
-  /** What every node says of its replicas; null while one of them is not up. */
+  /** The reports of all nodes about their replicas; null while a node is not running. */
   get reports(): readonly NodeReport[] | null {
     const reports = this.nodes.flatMap(({ node }) => (node === null ? [] : [reportOf(node.status())]));
     return reports.length < this.nodes.length ? null : reports;
   }
 
   #readAgain(tree: ZkTree): void {
-    this.timesGoneBack++;
+    this.timesRestored++;
     this.ranges.clear();
     this.noted.clear();
-    this.#rangeMap.goneBack();
+    this.#rangeMap.restored();
     const all = [...tree.paths].map((path) => ({ path, node: tree.get(path) }));
     this.#watchNodes(all);
     this.#watchRanges(all);
@@ -150,7 +150,7 @@ export class Cluster {
 
   #watchStuck(id: string, isStuck: boolean): void {
     if (this.stuck.has(id) === isStuck) return;
-    this.world.story.count(isStuck ? 'noted stuck' : 'note of stuck taken back');
+    this.world.story.count(isStuck ? 'noted stuck' : 'stuck note removed');
     if (isStuck) this.stuck.add(id);
     else this.stuck.delete(id);
   }
@@ -166,7 +166,7 @@ export class Cluster {
         continue;
       }
       const image = descriptorCodec.image(node);
-      this.#tell(this.ranges.get(path)?.descriptor ?? null, image.descriptor);
+      this.#recordRange(this.ranges.get(path)?.descriptor ?? null, image.descriptor);
       this.ranges.set(path, image);
     }
     if (!any) return;
@@ -174,30 +174,30 @@ export class Cluster {
     for (const { checker, text } of this.#rangeMap.violations.splice(0)) this.world.violation(checker, text);
   }
 
-  /** No replica is accused, and none says that ZooKeeper was restored, without a cause. */
-  #watchEvents(changes: readonly Change[]): void {
+  /** Checks that no event reports damage, or a restored ZooKeeper, unless a fault has caused that. */
+  #checkEvents(changes: readonly Change[]): void {
     for (const { path, node } of changes) {
       if (node === null || !path.startsWith(paths.eventPrefix)) continue;
       const { kind, text } = eventCodec.decode(node.data);
       if (kind === 'node-gone') this.world.story.count('old id marked as gone');
       if (kind === 'conflict' && text.includes('ZooKeeper was restored')) {
-        this.misfits++;
-        this.world.story.count('event of a misfit');
-        if (this.timesGoneBack === 0) this.world.violation('misfit', `without a cause: ${text}`);
+        this.replicaAheadEvents++;
+        this.world.story.count('event: replica ahead of ZooKeeper');
+        if (this.timesRestored === 0) this.world.violation('replica ahead', `without a cause: ${text}`);
       }
       if (kind !== 'damage') continue;
-      this.world.story.tell('zk', text, true);
-      this.world.story.count('event of damage');
+      this.world.story.record('zk', text, true);
+      this.world.story.count('event: damage');
       if (this.plantedRows === 0) this.world.violation('scrub', `without a cause: ${text}`);
     }
   }
 
-  #tell(before: Descriptor | null, { id, epoch, owner, inSync, replicas }: Descriptor): void {
+  #recordRange(before: Descriptor | null, { id, epoch, owner, inSync, replicas }: Descriptor): void {
     const name = (node: string) => this.node(node)?.host.name ?? node;
-    const of = before === null ? 'is made' : before.epoch === epoch ? 'changes' : 'has a new owner';
-    this.world.story.tell(
+    const what = before === null ? 'is created' : before.epoch === epoch ? 'changes' : 'has a new owner';
+    this.world.story.record(
       'zk',
-      `range ${id} ${of}: epoch ${epoch}, owner ${name(owner.node)}, in-sync ${inSync.map(name)}, ` +
+      `range ${id} ${what}: epoch ${epoch}, owner ${name(owner.node)}, in-sync ${inSync.map(name)}, ` +
         `replicas ${replicas.map(({ node }) => name(node))}`,
     );
     if (before !== null && before.epoch !== epoch) this.world.story.count('owner-changed');
@@ -207,7 +207,7 @@ export class Cluster {
       this.world.story.count('replicas-changed');
   }
 
-  /** A client that can be asked now. */
+  /** A client for the operations at the end of a run. */
   get anyClient(): ClientProcess {
     return present(this.clients[0], 'a client');
   }

@@ -1,8 +1,8 @@
-// ZooKeeper restored from a backup, as NOTES says that an administrator does it: every process is restarted, and the epochs
+// Restores ZooKeeper from a backup as docs/zookeeper.md tells an administrator to: every process is restarted, and the epochs
 // of the ranges are raised above what their replicas have seen.
 //
-// Not every backup can be restored without a loss, see isSafe: a restored descriptor of which enough members stopped being
-// in-sync since is a sound one to everybody, and so the range begins with what those members have.
+// Not every backup can be restored without a loss, see isSafe: if members of a restored in-sync set have left it since the
+// backup, nobody can know that, and the range may go on with the older data of those members.
 
 import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
@@ -13,45 +13,49 @@ import type { ZkCopy } from './world/zk-ensemble.ts';
 
 export interface Backup {
   readonly zk: ZkCopy;
-  /** What `zk` has of the ranges. */
+  /** The ranges in `zk`, by path. */
   readonly ranges: ReadonlyMap<string, DescriptorImage>;
 }
 
-/** Processes are back within, ms. */
+/** Maximum time until a killed process starts again, ms. */
 const RESTART_MS = 2_000;
-/** An administrator who waits to be told that something is wrong is told within: nodes look every 10 s, and twice. */
+/** Maximum time until nodes report that ZooKeeper is behind them, ms: they check every 10 s, and report at the second check. */
 export const NOTICED_MS = 25_000;
 
 /**
- * Does nothing where the backup could not be restored without a loss.
- * @param waits whether the administrator who asks for higher epochs waits for the report of a misfit
+ * Does nothing if the backup could not be restored without a loss.
+ * @param waits whether the administrator waits until a replica that is ahead of ZooKeeper is reported, before requesting higher
+ * epochs
  */
 export function restoreZooKeeper(cluster: Cluster, backup: Backup, waits: boolean): void {
   const { world, ensemble, admin } = cluster;
   if (ensemble.isEmptied || !isSafe(cluster, backup)) return;
-  world.story.count('zookeeper-gone-back');
-  world.story.tell('FAULT', 'ZooKeeper goes back to the backup, and all processes are restarted', true);
+  world.story.count('zookeeper-restored');
+  world.story.record('FAULT', 'ZooKeeper is restored from the backup, and all processes are restarted', true);
   const modes = modesOf(cluster);
   killAll(cluster);
-  ensemble.goBackTo(backup.zk);
+  ensemble.restoreBackup(backup.zk);
   startAll(cluster);
   for (const [node, mode] of modes) {
     const restored = modeOf(cluster, node);
     if (restored !== null && restored !== mode) admin.ask({ kind: 'set-node-mode', node, mode });
   }
-  const { misfits } = cluster;
+  const { replicaAheadEvents } = cluster;
   const end = world.clock.now + (waits ? NOTICED_MS : 0);
-  const hasNoticed = () => cluster.misfits > misfits || world.clock.now >= end;
+  const hasNoticed = () => cluster.replicaAheadEvents > replicaAheadEvents || world.clock.now >= end;
   admin.ask({ kind: 'raise-all-epochs', reports: () => (hasNoticed() ? cluster.reports : null) });
 }
 
 /**
- * A restored in-sync set is believed (R7): its members become owners, and nobody else has to acknowledge. So each member
- * whose data still exist must hold all that was acknowledged since the backup: it is in-sync now as well. And it must
- * have seen the newest epoch, on its disk, or it could enter one that there was before, and log other entries under the same epoch
- * and seq: ZooKeeper gives out the same numbers again.
- * Nor may a request be open in it: it would be done again, whatever has been asked for since.
- * Nor may a directory be an older copy that is still to be found out: only ZooKeeper knows a generation above its own.
+ * Whether the backup can be restored without a loss.
+ *
+ * The leader trusts a restored in-sync set (R7): its members become owners, and nobody else has to acknowledge. So each member
+ * whose data still exist must hold all that was acknowledged since the backup, which is certain if it is in-sync now, too. It must
+ * also have the newest epoch on its disk: ZooKeeper gives out the same epochs again, and a replica that entered one of them a
+ * second time could log different entries under the same epoch and seq.
+ *
+ * The backup must contain no open task: it would be executed again, whatever was requested since. And no node may run on an older
+ * copy of its directory that was not detected yet: only ZooKeeper knows a generation above the copy's own.
  */
 function isSafe(cluster: Cluster, { zk, ranges }: Backup): boolean {
   if (cluster.nodes.some(({ rolledBack }) => rolledBack !== null)) return false;
@@ -106,12 +110,12 @@ function modesOf(cluster: Cluster): ReadonlyMap<NodeId, NodeMode> {
 function killAll({ nodes, coordinators, clients, admin }: Cluster): void {
   for (const node of nodes) {
     if (node.busy) node.kill('container');
-    else node.guardian.host.process.kill('told');
+    else node.guardian.host.process.kill('reset');
   }
-  for (const { host } of [...coordinators, ...clients, admin]) host.process.kill('told');
+  for (const { host } of [...coordinators, ...clients, admin]) host.process.kill('reset');
 }
 
-/** Nodes start again by themselves, as whoever is down for no fault's sake does. */
+/** Starts all processes but the nodes: FaultPlan starts nodes that no fault keeps down. */
 function startAll({ world, coordinators, clients, admin }: Cluster): void {
   for (const one of [...coordinators, ...clients, admin]) {
     world.clock.after(world.between(50, RESTART_MS), () => !one.host.process.alive && one.start());

@@ -169,7 +169,7 @@ export class GenerationBench {
       await registration.close();
       await zk.close();
       await storage.close();
-      process.kill('told');
+      process.kill('reset');
     };
   }
 

@@ -1,5 +1,5 @@
-// Checker 3: after the faults are over, every acknowledged write is there or something newer is, and no write took effect
-// twice: a value, written once, is never seen at two revisions.
+// Checker 3: after the faults are over, every key shows its last acknowledged write or something newer. And no write took effect
+// twice: a value that was written once is never seen at two revisions.
 
 import type { Operation, Text, Violation } from '../history.ts';
 import { describe } from './effects.ts';
@@ -7,7 +7,7 @@ import { KeyWrites, writesByKey } from './writes.ts';
 
 const CHECKER = 'durability';
 
-/** A row of the state after heal. */
+/** A row that was read after all faults were undone. */
 export interface FinalRow {
   readonly key: Text;
   readonly value: Text;
@@ -16,7 +16,7 @@ export interface FinalRow {
 
 const NO_WRITES = new KeyWrites([], []);
 
-/** @param rows all rows that the operations may have made, read after the last of them returned */
+/** @param rows all rows that the operations may have written, read after the last of them returned */
 export function checkDurability(
   operations: readonly Operation[],
   rows: readonly FinalRow[],
@@ -49,11 +49,11 @@ function checkKey(key: Text, writes: KeyWrites, row: FinalRow | undefined): read
       ? []
       : [violation(`${key} is ${value} at revision ${revision}, not what was written there`, shown)];
   }
-  const made = writes.loose.some((write) => write.value === value);
+  const made = writes.unknown.some((write) => write.value === value);
   return made ? [] : [violation(`${key} is ${value} at revision ${revision}: nobody wrote that`, shown)];
 }
 
-/** Values that several operations wrote tell nothing here. */
+/** Checks that no write took effect twice. Values that several operations wrote prove nothing here. */
 function checkOnce(
   operations: readonly Operation[],
   byKey: ReadonlyMap<Text, KeyWrites>,
@@ -72,10 +72,10 @@ function checkOnce(
   }
   for (const { key, value, revision } of rows) seen(key, value, revision);
   const violations: Violation[] = [];
-  for (const [key, { acked, loose }] of byKey) {
+  for (const [key, { acked, unknown }] of byKey) {
     for (const { value, revision } of acked) if (value !== null) seen(key, value, revision);
     for (const [value, revisions] of places.get(key) ?? []) {
-      const writers = [...acked, ...loose].filter((write) => write.value === value);
+      const writers = [...acked, ...unknown].filter((write) => write.value === value);
       if (revisions.size < 2 || writers.length !== 1) continue;
       const at = [...revisions].sort((a, b) => a - b).join(' and ');
       const text = `${key} = ${value} was written once and took effect at ${at}`;

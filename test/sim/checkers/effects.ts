@@ -1,8 +1,8 @@
-// What operations do to keys, by their own words: shared by the checkers that order them.
+// What operations do to keys and how they are printed, for all checkers of the history.
 
 import type { HistoryMutation, Operation, Text } from '../history.ts';
 
-/** Calls `visit` for each key that the mutations change, with what it is left at; null: deleted. */
+/** Calls `visit` once for each key that the mutations change, with its last value; null: deleted. */
 export function eachEffect(
   mutations: readonly HistoryMutation[],
   visit: (key: Text, value: Text | null) => void,
@@ -10,7 +10,7 @@ export function eachEffect(
   for (let at = 0; at < mutations.length; at++) {
     const mutation = mutations[at] as HistoryMutation;
     if (mutation.kind === 'check') continue;
-    // Of several on one key the last one counts.
+    // The last one of several mutations of a key counts.
     const isLast = at === mutations.length - 1 || !changesLater(mutations, at + 1, mutation.key);
     if (isLast) visit(mutation.key, mutation.kind === 'put' ? mutation.value : null);
   }
@@ -24,7 +24,7 @@ function changesLater(mutations: readonly HistoryMutation[], from: number, key: 
   return false;
 }
 
-/** Whether the operation may take, or have taken, effect. */
+/** Whether the operation may have taken effect, or may still take effect. */
 export function mayApply(operation: Operation): boolean {
   return (
     operation.action.kind === 'write' &&
@@ -32,7 +32,7 @@ export function mayApply(operation: Operation): boolean {
   );
 }
 
-/** One line for people: who asked what and was told what. */
+/** One line for people: the client, the call and the answer. */
 export function describe(operation: Operation): string {
   const { id, client, action, outcome, invokedAt, returnedAt } = operation;
   const asked =

@@ -1,4 +1,4 @@
-// Items by what they have in common, in the order in which they came: Node 20 has no Map.groupBy.
+// Groups items by a key and keeps their order, because Node 20 has no Map.groupBy.
 
 export function groupBy<T, K>(items: Iterable<T>, keyOf: (item: T) => K): Map<K, T[]> {
   const groups = new Map<K, T[]>();

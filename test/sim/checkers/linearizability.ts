@@ -1,16 +1,17 @@
-// Checker 2: is there one order of all operations, each at a moment between its call and its return, in which plain
-// registers with conditions would have given these answers? The search of Wing and Gong with Lowe's memory: events are
-// taken in their order; an operation gets its place when its return is due at the latest, after those that must come
-// before it; configurations that were tried are not tried again.
+// Checker 2: linearizability. It searches for one order of all operations, each at a moment between its call and its return, in
+// which simple registers with conditions would have given the same answers. This is the search of Wing and Gong with Lowe's memory:
+// it goes through the calls and returns in their order. An operation gets its place in the order at its return at the latest. A
+// configuration that was tried once is not tried again.
 //
-// Revisions are not looked at but as names: a condition that names a revision means the value that some answer showed
-// under that name. Which order is tried first follows them too, as the right one is mostly theirs; what is found does not
-// depend on that. What changes nothing and fits is placed at once: wherever else it may fit, it fits here. Keys that no batch joins are searched each for itself; keys that batches join are registers of one
-// search, so that atomicity is searched for as well: let batches join few.
+// Revisions are used as names only: a condition that names a revision means the value that some answer showed under that name.
+// They also decide which order is tried first, because the right order mostly follows them; the result does not depend on that. An
+// operation that fits and changes nothing is placed at once, because placing it now excludes no order that works. A key that
+// no batch joins with others is searched by itself. Keys that batches join are the registers of one search, which so checks
+// atomicity, too. Batches should join few keys.
 //
-// A write of unknown outcome may be put anywhere after its call, or nowhere. It is put only right before what could not be
-// there, or would end otherwise, without it: from any other order it can be moved on, or left out, until that is so. A
-// search whose steps are used up counts as a failure.
+// A write of unknown outcome may take effect anywhere after its call, or never. It is placed only right before an operation that
+// would be impossible, or would have another effect, without it. From any other order it can be moved back, or left out, until that
+// is so. A search that needs too many steps counts as a failure.
 
 import type { Operation, Text, Violation } from '../history.ts';
 import { describe } from './effects.ts';
@@ -24,18 +25,18 @@ import {
 } from './registers.ts';
 
 const CHECKER = 'linearizability';
-/** For each group of keys. */
+/** Maximum number of steps for one group of keys. */
 const STEPS_MAX = 8_000_000;
-/** Operations shown around the one that has no place. */
+/** Number of operations printed before the one that has no place. */
 const SHOWN_MAX = 12;
 
-/** A place in the search: all that returned before return `at` have their places; of the others those in `done`. */
+/** A configuration of the search: all operations that returned before return `at` have their places, and those in `done`. */
 interface Config {
   readonly at: number;
   readonly state: RegisterState;
   /** Sorted. */
   readonly done: readonly number[];
-  /** The writes of unknown outcome that were put last, and nothing else since. */
+  /** The writes of unknown outcome at the end of the order. */
   readonly pending: readonly Pending[];
 }
 
@@ -44,13 +45,13 @@ interface Pending {
   readonly before: RegisterState;
 }
 
-/** A return of a known outcome. */
+/** The return of an operation of known outcome. */
 interface Return {
   readonly operation: number;
-  /** The others of known outcome that are under way then, the first to return first. */
+  /** The other operations of known outcome that are under way then, in the order of their returns. */
   readonly open: readonly number[];
-  /** So many of the loose ones have begun. */
-  readonly loose: number;
+  /** The number of operations of unknown outcome that have begun. */
+  readonly unknown: number;
 }
 
 export function checkLinearizability(
@@ -66,11 +67,11 @@ class Search {
   readonly #footprints: readonly Footprint[];
   readonly #returns: readonly Return[];
   /** Operations of unknown outcome in the order of their calls. */
-  readonly #loose: readonly number[];
+  readonly #unknown: readonly number[];
   readonly #empty: RegisterState;
-  /** Where each operation is to be tried. */
+  /** The operation with the lowest rank is tried first. */
   readonly #ranks: readonly number[];
-  /** Configurations tried: for each, the sets of loose operations that it was reached with. */
+  /** The configurations that were tried, with the sets of operations of unknown outcome that each of them had used. */
   readonly #tried = new Map<string, (readonly number[])[]>();
 
   constructor(group: KeyGroup) {
@@ -80,15 +81,15 @@ class Search {
     this.#empty = registers.empty;
     this.#steps = operations.map((operation) => registers.step(operation));
     this.#footprints = operations.map((operation) => registers.footprint(operation));
-    this.#loose = indexesWhere(operations, ({ outcome }) => outcome.kind === 'unknown');
-    this.#returns = returnsOf(operations, this.#loose);
+    this.#unknown = indexesWhere(operations, ({ outcome }) => outcome.kind === 'unknown');
+    this.#returns = returnsOf(operations, this.#unknown);
     this.#ranks = ranksOf(operations);
   }
 
   run(stepsMax: number): readonly Violation[] {
     let steps = 0;
     let furthest = 0;
-    // The last one is tried next: depth first, without a stack of calls that a long history would overflow.
+    // The last one is tried next: a depth-first search without recursion, which would overflow the stack with a long history.
     const open: Config[] = [{ at: 0, state: this.#empty, done: [], pending: [] }];
     for (let config = open.pop(); config !== undefined; config = open.pop()) {
       const passed = this.#passReturned(config);
@@ -105,7 +106,7 @@ class Search {
     return [this.#violation('no order explains the answers', furthest)];
   }
 
-  /** Goes over the returns of operations that have their places. */
+  /** Skips the returns of operations that have their places. */
   #passReturned({ at, state, done, pending }: Config): Config {
     let next = at;
     let left = done;
@@ -117,19 +118,22 @@ class Search {
     return { at: next, state, done: left, pending };
   }
 
-  /** With each that fits, the first to be tried last; with one alone that fits and changes nothing, where there is one. */
+  /**
+   * The configurations after each candidate that fits, the one to be tried first at the end. If one fits and changes nothing, only
+   * the configuration after that one.
+   */
   #nextOf({ at, state, done, pending }: Config, candidates: readonly number[]): readonly Config[] {
     const configs: Config[] = [];
     for (const operation of candidates) {
       const next = this.#steps[operation]?.(state) ?? null;
       if (next === null || !this.#mayFollow(operation, pending)) continue;
-      const isLoose = this.#isLoose(operation);
-      if (isLoose && next.every((value, place) => value === state[place])) continue;
+      const isUnknown = this.#isUnknown(operation);
+      if (isUnknown && next.every((value, place) => value === state[place])) continue;
       const config = {
         at,
         state: next,
         done: withMember(done, operation),
-        pending: isLoose ? [...pending, { operation, before: state }] : [],
+        pending: isUnknown ? [...pending, { operation, before: state }] : [],
       };
       if (next === state) return [config];
       configs.push(config);
@@ -137,41 +141,44 @@ class Search {
     return configs.reverse();
   }
 
-  /** Whether it makes a difference that what is pending comes before it: that it does so for each of them. */
+  /** Whether each pending write makes a difference to this operation, which comes right after them. */
   #mayFollow(operation: number, pending: readonly Pending[]): boolean {
     const over = this.#footprints[operation]?.written ?? [];
-    return pending.every(({ operation: loose, before }) => {
+    return pending.every(({ operation: unknown, before }) => {
       if (this.#steps[operation]?.(before) === null) return true;
-      const { touched = [], written = [] } = this.#footprints[loose] ?? {};
+      const { touched = [], written = [] } = this.#footprints[unknown] ?? {};
       if (written.every((place) => over.includes(place))) return false;
       if (touched.some((place) => over.includes(place))) return true;
-      // Neither minds the other: of two loose ones the order of calls is tried.
-      return this.#isLoose(operation) && operation > loose;
+      // Neither affects the other: two writes of unknown outcome are tried in the order of their calls only.
+      return this.#isUnknown(operation) && operation > unknown;
     });
   }
 
-  #isLoose(operation: number): boolean {
+  #isUnknown(operation: number): boolean {
     return this.#group.operations[operation]?.outcome.kind === 'unknown';
   }
 
-  /** What may come next, by revisions; what has none after that: the one that is due first, those of unknown outcome last. */
+  /**
+   * The operations that may come next, in the order of their revisions. Those without one follow: first the one whose return is due,
+   * and those of unknown outcome last.
+   */
   #candidates(due: Return, done: readonly number[]): readonly number[] {
-    const others = [...due.open, ...this.#loose.slice(0, due.loose)];
+    const others = [...due.open, ...this.#unknown.slice(0, due.unknown)];
     const left = [due.operation, ...others.filter((operation) => !done.includes(operation))];
     const rank = (operation: number) => this.#ranks[operation] ?? Number.MAX_VALUE;
     return left.sort((a, b) => rank(a) - rank(b));
   }
 
-  /** Loose operations need no place: who has used fewer can do all that who has used more can. */
+  /** A configuration that has used fewer operations of unknown outcome can reach all that one with more of them can. */
   #wasTried({ at, state, done, pending }: Config): boolean {
-    const known = done.filter((operation) => !this.#isLoose(operation));
-    const loose = done.filter((operation) => this.#isLoose(operation));
+    const known = done.filter((operation) => !this.#isUnknown(operation));
+    const unknown = done.filter((operation) => this.#isUnknown(operation));
     const after = pending.map(({ operation }) => operation).join();
     const key = `${at}:${state.join()}:${known.join()}:${after}`;
     const tried = this.#tried.get(key);
-    if (tried === undefined) this.#tried.set(key, [loose]);
-    else if (tried.some((fewer) => fewer.every((operation) => loose.includes(operation)))) return true;
-    else tried.push(loose);
+    if (tried === undefined) this.#tried.set(key, [unknown]);
+    else if (tried.some((fewer) => fewer.every((operation) => unknown.includes(operation)))) return true;
+    else tried.push(unknown);
     return false;
   }
 
@@ -179,7 +186,7 @@ class Search {
     const { keys, operations } = this.#group;
     const stuck = operations[this.#returns[furthest]?.operation ?? 0];
     const until = stuck?.returned ?? Number.POSITIVE_INFINITY;
-    // Those of known outcome that returned last before it, and what was under way with it.
+    // The last operations that returned before it, and itself.
     const near = operations
       .filter(({ invoked, returned }) => invoked < until && returned <= until)
       .sort((a, b) => a.returned - b.returned)
@@ -193,7 +200,7 @@ class Search {
   }
 }
 
-/** Revisions as far as answers tell them: of a write of unknown outcome, where somebody has read what it wrote. */
+/** The revision of each operation as far as answers show it. A write of unknown outcome has one if its value was read. */
 function ranksOf(operations: readonly Operation[]): readonly number[] {
   const shown = new Map<Text, number>();
   for (const { outcome } of operations) {
@@ -210,23 +217,23 @@ function ranksOf(operations: readonly Operation[]): readonly number[] {
   });
 }
 
-function returnsOf(operations: readonly Operation[], loose: readonly number[]): readonly Return[] {
+function returnsOf(operations: readonly Operation[], unknown: readonly number[]): readonly Return[] {
   const known = indexesWhere(operations, ({ outcome }) => outcome.kind !== 'unknown');
   const returnOf = (operation: number) => operations[operation]?.returned ?? 0;
   const callOf = (operation: number) => operations[operation]?.invoked ?? 0;
   const byReturn = [...known].sort((a, b) => returnOf(a) - returnOf(b));
   const open = new Set<number>();
   let begun = 0;
-  let looseBegun = 0;
+  let unknownBegun = 0;
   return byReturn.map((operation) => {
     const now = returnOf(operation);
     for (; begun < known.length && callOf(known[begun] as number) < now; begun++) {
       open.add(known[begun] as number);
     }
-    while (looseBegun < loose.length && callOf(loose[looseBegun] as number) < now) looseBegun++;
+    while (unknownBegun < unknown.length && callOf(unknown[unknownBegun] as number) < now) unknownBegun++;
     open.delete(operation);
     const others = [...open].sort((a, b) => returnOf(a) - returnOf(b));
-    return { operation, open: others, loose: looseBegun };
+    return { operation, open: others, unknown: unknownBegun };
   });
 }
 

@@ -1,4 +1,4 @@
-// Checker 7: once the faults are over, every range takes writes again within a bound, and from then on nothing fails.
+// Checker 7: once the faults are over, every range takes writes again within a bound, and from then on no operation fails.
 
 import type { Operation, Violation } from '../history.ts';
 import { describe } from './effects.ts';
@@ -9,11 +9,11 @@ export interface Heal {
   /** When the last fault ended, ms on the clock of the history. */
   readonly at: number;
   readonly boundMs: number;
-  /** Those that must take writes. */
+  /** The ranges that must take writes. */
   readonly ranges: readonly number[];
 }
 
-/** The history must go on writing to each range until the bound and a while after it. */
+/** Clients must write to each range until the bound and for a while after it. */
 export function checkLiveness(operations: readonly Operation[], heal: Heal): readonly Violation[] {
   const until = heal.at + heal.boundMs;
   const first = new Map<number, number>();

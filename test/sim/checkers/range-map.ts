@@ -1,6 +1,6 @@
-// Checker 6: the range map after each transaction of ZooKeeper, with what its transactions may have done to it: no hole and
-// no overlap, one owner an epoch, an in-sync set that never falls below m and out of which alone owners come. Says it in its
-// own words: the product's checkDescriptor is one of the things that may be broken.
+// Checker 6: the range map after each transaction of ZooKeeper, and each change of it. There is no hole and no overlap, an epoch
+// has one owner, the in-sync set never falls below m, and new owners come from it only. It does not use the product's
+// checkDescriptor, which may be what is broken.
 
 import { compareBytes, equalBytes, formatBytes } from '../../../common/base/bytes.ts';
 import type { Descriptor, DescriptorImage } from '../../../common/model/descriptor.ts';
@@ -15,15 +15,15 @@ export class RangeMapChecker {
   readonly violations: Violation[] = [];
   #images = new Map<RangeId, DescriptorImage>();
 
-  /** ZooKeeper was restored: it holds an older state from now on. */
-  goneBack(): void {
+  /** To be called when ZooKeeper was restored to an older state: changes since the last observation mean nothing. */
+  restored(): void {
     this.#images = new Map();
   }
 
   /**
-   * @param when names the transaction in what is found
-   * @param images every range's after it
-   * @param mayRaise an administrator has asked for higher epochs, as ZooKeeper was restored
+   * @param when names the transaction in violations
+   * @param images all descriptors after it
+   * @param mayRaise an administrator has requested higher epochs, because ZooKeeper was restored
    */
   observe(when: string, images: readonly DescriptorImage[], mayRaise = false): void {
     const next = new Map(images.map((image) => [image.descriptor.id, image]));
@@ -47,7 +47,7 @@ export class RangeMapChecker {
   }
 }
 
-/** What is true of every image. */
+/** What is wrong with one descriptor by itself. */
 function alone({ id, state, owner, replicas, inSync, minInSync, nextInc }: Descriptor): string[] {
   if (state === 'dropped') return [];
   const found: string[] = [];
@@ -60,17 +60,20 @@ function alone({ id, state, owner, replicas, inSync, minInSync, nextInc }: Descr
   }
   if (!inSync.includes(owner.node)) say(`owner ${owner.node} is not in-sync`);
   if (replicas.find(({ node }) => node === owner.node)?.inc !== owner.inc)
-    say('the owner has another replica');
+    say("the owner's inc is not that of its replica");
   if (replicas.some(({ inc }) => inc >= nextInc)) say('an inc at or above nextInc');
   return found;
 }
 
-/** The in-sync set of a descriptor that was restored proves nothing: another one may begin, in any higher epoch. */
+/**
+ * What is wrong with a change that raises an epoch after a restore. The restored in-sync set proves nothing, so any owner and
+ * in-sync set may begin in any higher epoch.
+ */
 function raise(before: Descriptor, after: Descriptor): string[] {
   return after.nextInc < before.nextInc ? [`range ${before.id}: nextInc fell`] : [];
 }
 
-/** What one transaction may make of another image. */
+/** What is wrong with a change that one transaction made. */
 function change(before: Descriptor, after: Descriptor): string[] {
   if (after.state === 'dropped') return [];
   const found: string[] = [];
@@ -108,7 +111,7 @@ function vanished({ id, state }: Descriptor): string[] {
   return state === 'serving' ? [`range ${id} is gone, and was serving`] : [];
 }
 
-/** The ranges of a namespace lie side by side from the first key to the last. A namespace that is going has holes. */
+/** The ranges of a namespace cover all keys without holes or overlaps, unless it is being dropped. */
 function cover(ranges: readonly Descriptor[]): string[] {
   if (ranges.some(({ state }) => state === 'dropped')) return [];
   const sorted = [...ranges].sort((a, b) => compareBytes(a.start, b.start));

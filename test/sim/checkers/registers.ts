@@ -1,17 +1,17 @@
-// What linearizability is checked against: registers with conditions, deletes and batches, as steps from state to state.
-// States hold small numbers for values; 0: absent.
+// The model that linearizability is checked against: registers with conditions, deletes and batches, as steps from state to
+// state. A state holds a small number for each value; 0: absent.
 
 import { assert } from '../../../common/base/assert.ts';
 import type { HistoryMutation, Operation, Text } from '../history.ts';
 import { eachEffect } from './effects.ts';
 
-/** One number a key. */
+/** One number for each key. */
 export type RegisterState = readonly number[];
 
-/** The state after the operation; null: it cannot have been answered so in this state. */
+/** Returns the state after the operation; null: in this state it cannot have had its answer. */
 export type Step = (state: RegisterState) => RegisterState | null;
 
-/** The places that an operation looks at or writes, and those that it writes. */
+/** The places in the state that an operation reads or writes, and those that it writes. */
 export interface Footprint {
   readonly touched: readonly number[];
   readonly written: readonly number[];
@@ -24,8 +24,8 @@ export interface KeyGroup {
 }
 
 /**
- * Operations by the keys that they touch; a batch joins its keys into one group. Left out is what says nothing: reads by
- * replicas, what failed, reads without an answer.
+ * Groups operations by their keys; a batch joins its keys into one group. Leaves out operations that prove nothing: stale reads,
+ * failed operations, reads without an answer.
  */
 export function keyGroups(operations: readonly Operation[]): readonly KeyGroup[] {
   const parent = new Map<Text, Text>();
@@ -35,15 +35,15 @@ export function keyGroups(operations: readonly Operation[]): readonly KeyGroup[]
     parent.set(key, root);
     return root;
   };
-  const telling = operations.filter(tells);
-  for (const operation of telling) {
+  const informative = operations.filter(isInformative);
+  for (const operation of informative) {
     const [first, ...others] = keysOf(operation);
     if (first === undefined) continue;
     const root = find(first);
     for (const other of others) parent.set(find(other), root);
   }
   const groups = new Map<Text, { keys: Set<Text>; operations: Operation[] }>();
-  for (const operation of telling) {
+  for (const operation of informative) {
     const keys = keysOf(operation);
     if (keys[0] === undefined) continue;
     const root = find(keys[0]);
@@ -58,7 +58,7 @@ export function keyGroups(operations: readonly Operation[]): readonly KeyGroup[]
   }));
 }
 
-function tells({ action, outcome }: Operation): boolean {
+function isInformative({ action, outcome }: Operation): boolean {
   if (action.kind === 'read') return outcome.kind === 'read' && !outcome.stale;
   return outcome.kind !== 'failed';
 }
@@ -69,16 +69,16 @@ function keysOf({ action }: Operation): readonly Text[] {
 
 interface Condition {
   readonly place: number;
-  /** Null: a revision that no answer has named, so whatever some write of unknown outcome has left there. */
+  /** Null: no answer has named the revision, so it may be that of any write of unknown outcome. */
   readonly value: number | null;
 }
 
-/** The registers of one group of keys, and its operations as steps. */
+/** The registers of one group of keys; turns its operations into steps. */
 export class Registers {
   readonly empty: RegisterState;
   readonly #places: ReadonlyMap<Text, number>;
   readonly #values = new Map<Text, number>();
-  /** By key, then by revision: the value that an answer has shown under that name. */
+  /** By key, then by revision: the value that an answer has shown at that revision. */
   readonly #named = new Map<Text, Map<number, number>>();
 
   constructor({ keys, operations }: KeyGroup) {
@@ -176,7 +176,7 @@ export class Registers {
   }
 }
 
-/** A condition on an unnamed revision needs something to be there. */
+/** A condition on a revision that no answer has named needs the key to be present. */
 function mayHold({ place, value }: Condition, state: RegisterState): boolean {
   return value === null ? state[place] !== 0 : state[place] === value;
 }
@@ -185,7 +185,7 @@ function isConditional({ action }: Operation): boolean {
   return action.kind === 'write' && action.mutations.some(({ ifRevision }) => ifRevision !== null);
 }
 
-/** Where one value is written twice, a condition that names a revision does not name a value. */
+/** Asserts that no value was written twice: otherwise a revision would not identify a value. */
 function checkValuesDiffer(operations: readonly Operation[]): void {
   const written = new Set<string>();
   for (const { action } of operations) {

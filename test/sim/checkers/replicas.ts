@@ -1,18 +1,18 @@
-// Checker 5: replicas of a range hold the same at the same seq, whenever they are looked at; and once all is quiet they
-// are at the same seq.
+// Checker 5: replicas of a range hold the same data at the same seq at any time, and once nothing is under way any more they are
+// at the same seq.
 
 import type { Violation } from '../history.ts';
 import { groupBy } from './grouping.ts';
 
 const CHECKER = 'replicas';
 
-/** What one replica's state was at a moment. */
+/** The state of one replica at a moment. */
 export interface ReplicaSample {
   readonly node: string;
   readonly range: number;
-  /** What is applied. */
+  /** The seq of the last applied entry. */
   readonly seq: number;
-  /** Of all that is replicated: rows with their revisions, client sessions. */
+  /** Any text that is equal for equal replicated data: rows with their revisions, client sessions. */
   readonly checksum: string;
 }
 
@@ -31,7 +31,7 @@ export function checkReplicasAgree(samples: readonly ReplicaSample[]): readonly 
   return violations;
 }
 
-/** @param samples one of each replica, all taken when nothing was under way any more */
+/** @param samples one of each replica, all taken when no operation was under way any more */
 export function checkReplicasSettled(samples: readonly ReplicaSample[]): readonly Violation[] {
   const behind = [...groupBy(samples, ({ range }) => range)].flatMap(([range, replicas]) => {
     const newest = Math.max(...replicas.map(({ seq }) => seq));

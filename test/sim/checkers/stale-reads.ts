@@ -1,5 +1,5 @@
-// Checker 4: what replicas answer. A client never goes back behind what it was told before; an answer that says how far
-// it may be behind tells the truth; and it shows nothing that was never committed.
+// Checker 4: stale reads. A client never sees a state older than an earlier answer to it; an answer is never older than it says;
+// and it shows nothing that was never committed.
 
 import type { Operation, Outcome, Text, Violation } from '../history.ts';
 import { describe, eachEffect } from './effects.ts';
@@ -9,11 +9,11 @@ import { type CommitTimes, KeyWrites, writesByKey } from './writes.ts';
 const CHECKER = 'stale reads';
 
 export interface StaleReadOptions {
-  /** True times of commits, where they are known; else when writes were acknowledged. */
+  /** The times of commits, if they are known. Default: the times of acknowledgements. */
   readonly commitTimes?: CommitTimes;
-  /** How much faster or slower than the history's a clock may run. Default 0. */
+  /** How much faster or slower than the history's clock a clock may run, as a fraction. Default 0. */
   readonly clockDrift?: number;
-  /** How late the history may have noted an answer, ms. Default 0. */
+  /** How late the history may have recorded an answer, ms. Default 0. */
   readonly slackMs?: number;
 }
 
@@ -46,13 +46,13 @@ interface Known {
   readonly rangeOf: ReadonlyMap<Text, number>;
 }
 
-/** What a client had been told when it asked. */
+/** What a client knew from answers when it made the call. */
 interface Floor {
   /** The highest revision of the key's range. */
   readonly range: number;
-  /** The highest one of the key. */
+  /** The highest revision of the key. */
   readonly key: number;
-  /** Through this revision whatever the key had held was gone. */
+  /** All revisions of the key up to this one were known to be deleted. */
   readonly gone: number;
 }
 
@@ -66,26 +66,26 @@ interface StaleRead {
 function* staleReadsOf(operations: readonly Operation[], history: Known): Generator<StaleRead> {
   const byCall = [...operations].sort((a, b) => a.invoked - b.invoked);
   const byReturn = [...operations].sort((a, b) => a.returned - b.returned);
-  const told = new Told(history);
+  const knowledge = new ClientKnowledge(history);
   let next = 0;
   for (const read of byCall) {
     for (; (byReturn[next]?.returned ?? Infinity) < read.invoked; next++) {
-      told.note(byReturn[next] as Operation);
+      knowledge.note(byReturn[next] as Operation);
     }
-    told.begins(read);
+    knowledge.begins(read);
     const { action, outcome } = read;
     if (action.kind !== 'read' || outcome.kind !== 'read' || !outcome.stale) continue;
-    yield { read, outcome, key: action.key, floor: told.floorOf(action.key) };
+    yield { read, outcome, key: action.key, floor: knowledge.floorOf(action.key) };
   }
 }
 
-/** What one client has been told so far. */
-class Told {
+/** What one client knows from the answers so far. */
+class ClientKnowledge {
   readonly #history: Known;
   readonly #ranges = new Map<number, number>();
   readonly #keys = new Map<Text, number>();
   readonly #gone = new Map<Text, number>();
-  /** Of operations under way: the highest revision of their key that was known when they began. */
+  /** By operations under way: the highest revision of their key that was known when they began. */
   readonly #atCall = new Map<number, number>();
 
   constructor(history: Known) {
@@ -113,7 +113,7 @@ class Told {
     const range = this.#history.rangeOf.get(first);
     if (range !== undefined) raise(this.#ranges, range, revision);
     if (outcome.kind === 'written') return this.#noteWritten(action, revision);
-    // Which key of several a conflict is about is not told.
+    // A conflict does not say which one of several keys it is about.
     if (others.length > 0) return;
     if (revision === 0) this.#noteGone(first, operation);
     else raise(this.#keys, first, revision);
@@ -123,7 +123,10 @@ class Told {
     if (action.kind === 'write') eachEffect(action.mutations, (key) => raise(this.#keys, key, revision));
   }
 
-  /** Who was told that a key is absent has seen all go that it knew of, and what was acknowledged before, if the answer is fresh. */
+  /**
+   * The key was answered to be absent: all its revisions that the client knew when it asked are deleted. If the answer is
+   * linearizable, so are all that were committed before the call.
+   */
   #noteGone(key: Text, { id, outcome, invokedAt }: Operation): void {
     raise(this.#gone, key, this.#atCall.get(id) ?? 0);
     if (outcome.kind === 'read' && outcome.stale) return;
@@ -140,7 +143,7 @@ function raise<K>(floors: Map<K, number>, of: K, to: number): void {
   if (to > (floors.get(of) ?? 0)) floors.set(of, to);
 }
 
-/** An answer that there is no such key does not name its range: others about the key do. */
+/** The range of each key. An answer for an absent key does not name it, but other answers for the key do. */
 function rangesOf(operations: readonly Operation[]): ReadonlyMap<Text, number> {
   const ranges = new Map<Text, number>();
   for (const { action, outcome } of operations) {
@@ -155,12 +158,12 @@ function checkMonotonic(read: Operation, outcome: Read, writes: KeyWrites, floor
   const needed = Math.max(floor.key, known);
   if (reaches(read, outcome, writes, needed)) return null;
   const shown = writes.at(needed)?.operation;
-  return violation(`a client went back in time: it had been told of revision ${needed}`, read, shown);
+  return violation(`a client went back in time: it already knew revision ${needed}`, read, shown);
 }
 
 function checkGone(read: Operation, outcome: Read, writes: KeyWrites, { gone }: Floor): Violation | null {
   if (outcome.revision === 0 || outcome.revision > gone) return null;
-  const text = `a client went back in time: it had been told that the key was absent, after revision ${gone}`;
+  const text = `a client went back in time: it already knew that the key was absent, after revision ${gone}`;
   return violation(text, read, writes.at(outcome.revision)?.operation);
 }
 
@@ -194,10 +197,10 @@ function checkCommitted(read: Operation, outcome: Read, writes: KeyWrites): Viol
       ? null
       : violation('a replica showed something else than was written there', read, writer.operation);
   }
-  const loose = writes.loose.some(
+  const unknown = writes.unknown.some(
     (write) => write.value === value && write.operation.invoked < read.returned,
   );
-  return loose ? null : violation('a replica showed what nobody can have written', read, undefined);
+  return unknown ? null : violation('a replica showed what nobody can have written', read, undefined);
 }
 
 function violation(text: string, read: Operation, other: Operation | undefined): Violation {

@@ -1,18 +1,18 @@
-// Checker 1: every answer names the epoch and the revision that it comes from, and the order of calls and returns must
-// agree with them. One sweep over the events in their order, O(n log n), for millions of operations:
+// Checker 1: every answer names its epoch and its revision, and the order of calls and returns must agree with them. It goes
+// through all calls and returns once, in O(n log n), for millions of operations:
 //
-//   epochs      who asks after an answer of epoch E gets one of E or later, for each range
-//   revisions   a write gets one that is higher than all that were told of its range before it began, and nobody else's
-//   keys        a linearizable read, or a conflict, shows a key no older than what was told of it before it began; that it
-//               is absent only if something may have deleted it since
-//   values      what a read shows at a revision is what was written there, by something that had begun
-//   conditions  nothing acknowledged lies between the revision that a condition named and the write's own
+//   epochs      a call after an answer of epoch E gets an answer of E or later, for each range
+//   revisions   a write gets a revision that no other write has, higher than all that were answered for its range before its call
+//   keys        a linearizable read, or a conflict, shows a key no older than the answers before its call did; it shows the key
+//               as absent only if something may have deleted it since
+//   values      a read shows at a revision what was written there, by an operation that had begun
+//   conditions  no acknowledged write lies between the revision that a condition named and the write's own revision
 
 import type { HistoryMutation, Operation, Outcome, Text, Violation } from '../history.ts';
 import { describe, eachEffect, mayApply } from './effects.ts';
 
 const CHECKER = 'versions';
-/** One broken rule breaks it many times; the first ones tell enough. */
+/** A defect shows in many operations; the first ones are enough. */
 const VIOLATIONS_MAX = 20;
 
 interface RangeFloor {
@@ -27,13 +27,13 @@ interface RangeFloor {
 interface KeyFloor {
   revision: number;
   by: number;
-  /** The highest revision of a delete that has begun; Infinity: one of unknown outcome. */
+  /** The highest revision of a delete that has begun; Infinity: one of them has an unknown outcome. */
   deletedAt: number;
   /** Values of writes of unknown outcome that have begun. */
-  readonly loose: Set<Text>;
-  /** Acknowledged writes of the key by revision: one order for all time, whatever range the key is in. */
+  readonly unknownValues: Set<Text>;
+  /** Acknowledged writes of the key by revision. They have one order even if the key changes its range. */
   readonly writers: Map<number, number>;
-  /** What was read at revisions that no acknowledged write has. */
+  /** Values that were read at revisions that no acknowledged write has. */
   readonly shown: Map<number, Text>;
 }
 
@@ -45,7 +45,7 @@ class Sweep {
   readonly #operations: readonly Operation[];
   readonly #ranges = new Map<number, RangeFloor>();
   readonly #keys = new Map<Text, KeyFloor>();
-  /** What each operation found when it began. */
+  /** The highest epoch of its range, revision of its range and revision of its keys that were known when each operation began. */
   readonly #floors: { epoch: Float64Array; revision: Float64Array; key: Float64Array };
 
   constructor(operations: readonly Operation[]) {
@@ -75,7 +75,7 @@ class Sweep {
     return this.#operations[indexes[place] as number] as Operation;
   }
 
-  /** Two writes at one place are wrong in whatever order they came. */
+  /** Two writes with one revision are a violation in any order. */
   #collectWriters(): void {
     this.#operations.forEach((operation, index) => {
       const { outcome } = operation;
@@ -112,7 +112,7 @@ class Sweep {
     eachEffect(mutations, (name, value) => {
       const key = this.#key(name);
       if (value === null) key.deletedAt = Math.max(key.deletedAt, revision);
-      else if (outcome.kind === 'unknown') key.loose.add(value);
+      else if (outcome.kind === 'unknown') key.unknownValues.add(value);
     });
   }
 
@@ -138,17 +138,25 @@ class Sweep {
     const { range, epoch, revision } = outcome;
     const floor = this.#range(range);
     if (revision <= (this.#floors.revision[index] as number)) {
-      this.#say('a write got a revision that was passed before it began', floor.revisionBy, index);
+      this.#say(
+        'a write got a revision that is not above one known before its call',
+        floor.revisionBy,
+        index,
+      );
     }
     if (revision <= (this.#floors.key[index] as number)) {
       const by = mutations.map(({ key }) => this.#key(key).by);
-      this.#say('a write got a revision below one that its keys had before it began', ...by, index);
+      this.#say(
+        'a write got a revision that is not above one that its keys had before its call',
+        ...by,
+        index,
+      );
     }
     eachEffect(mutations, (name) => raise(this.#key(name), revision, index));
     this.#answered(index, range, epoch, revision);
   }
 
-  /** The key was at `revision`, 0: absent, at some moment between call and return. */
+  /** The key was at `revision` (0: absent) at some moment between call and return. */
   #endRead(index: number, name: Text, revision: number): void {
     const key = this.#key(name);
     const floor = this.#floors.key[index] as number;
@@ -164,7 +172,7 @@ class Sweep {
     const { revision, value } = outcome;
     const key = this.#key(name);
     const writer = key.writers.get(revision);
-    if (writer === undefined) return this.#checkLooseValue(index, key, revision, value ?? '');
+    if (writer === undefined) return this.#checkUnknownValue(index, key, revision, value ?? '');
     const { action, invoked } = this.#operations[writer] as Operation;
     let written: Text | null = null;
     if (action.kind === 'write') {
@@ -178,14 +186,14 @@ class Sweep {
     }
   }
 
-  #checkLooseValue(index: number, key: KeyFloor, revision: number, value: Text): void {
+  #checkUnknownValue(index: number, key: KeyFloor, revision: number, value: Text): void {
     const before = key.shown.get(revision);
     if (before !== undefined && before !== value) this.#say('two values at one revision of a key', index);
     key.shown.set(revision, value);
-    if (!key.loose.has(value)) this.#say('a value was read that nobody can have written', index);
+    if (!key.unknownValues.has(value)) this.#say('a value was read that nobody can have written', index);
   }
 
-  /** Floors rise; the epoch is checked against what it was when the operation began. */
+  /** Raises the floors of the range, and checks the epoch against the one known when the operation began. */
   #answered(index: number, range: number, epoch: number, revision: number): void {
     const floor = this.#range(range);
     if (epoch < (this.#floors.epoch[index] as number)) {
@@ -217,7 +225,7 @@ class Sweep {
         revision: 0,
         by: 0,
         deletedAt: 0,
-        loose: new Set(),
+        unknownValues: new Set(),
         writers: new Map(),
         shown: new Map(),
       };
@@ -243,14 +251,14 @@ interface AckedWrite {
   readonly deletes: boolean;
 }
 
-/** A write whose condition named revision r and that got s: no acknowledged write of the key lies between. */
+/** A write whose condition named revision r got revision s: no acknowledged write of the key lies between r and s. */
 function checkConditions(operations: readonly Operation[]): readonly Violation[] {
   const { writes, conditional } = ackedWrites(operations);
   const violations: Violation[] = [];
   for (const { index, key, named, revision } of conditional) {
     const before = newestBelow(writes.get(key) ?? [], revision);
     if (before === undefined) continue;
-    // Named as absent: whatever was there must be gone, by a delete that may be one of unknown outcome.
+    // The condition named the key as absent: a delete, possibly one of unknown outcome, must have removed it before.
     const broken = named > 0 ? before.revision > named : !before.deletes && !mayBeDeleted(operations, key);
     if (!broken) continue;
     violations.push(
@@ -316,14 +324,14 @@ function raise(key: KeyFloor, revision: number, index: number): void {
   key.by = index;
 }
 
-/** Indexes in the order of what `place` says; stays as it is where it is in order already. */
+/** The indexes of operations, sorted by `place`; a stable sort. */
 function order(operations: readonly Operation[], place: (operation: Operation) => number): Uint32Array {
   const places = Float64Array.from(operations, place);
   const indexes = Uint32Array.from(operations, (_, index) => index);
   return indexes.sort((a, b) => {
     const first = places[a] as number;
     const second = places[b] as number;
-    // Infinity - Infinity is no number.
+    // Infinity - Infinity is NaN.
     return first === second ? a - b : first - second;
   });
 }

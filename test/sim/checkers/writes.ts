@@ -1,10 +1,9 @@
-// What is known of the writes of each key by revision and by time: shared by the checkers that ask what an answer must
-// have shown at least.
+// The writes of each key by revision and by time, for the checkers that ask how new an answer must be.
 
 import type { Operation, Text } from '../history.ts';
 import { eachEffect } from './effects.ts';
 
-/** When a revision of a range was committed, ms on the clock of the history; undefined: not known. */
+/** Returns when a revision of a range was committed, ms on the clock of the history; undefined: unknown. */
 export type CommitTimes = (range: number, revision: number) => number | undefined;
 
 export interface KeyWrite {
@@ -13,26 +12,26 @@ export interface KeyWrite {
   readonly revision: number;
   /** Null: it deletes. */
   readonly value: Text | null;
-  /** At the latest: what was acknowledged was committed before. */
+  /** The latest possible time of the commit: a write is committed before it is acknowledged. */
   readonly committedAt: number;
 }
 
-/** Writes that may have taken effect, whose revision nobody knows. */
-interface LooseWrite {
+/** A write that may have taken effect, with unknown revision. */
+interface UnknownWrite {
   readonly operation: Operation;
   readonly value: Text | null;
 }
 
 export class KeyWrites {
-  /** Acknowledged, by revision. */
+  /** The acknowledged writes, by revision. */
   readonly acked: readonly KeyWrite[];
-  readonly loose: readonly LooseWrite[];
-  /** In the order of their commits, each with the highest revision up to there. */
+  readonly unknown: readonly UnknownWrite[];
+  /** By time of commit, each with the write of the highest revision until then. */
   readonly #byCommit: readonly { readonly at: number; readonly newest: KeyWrite }[];
 
-  constructor(acked: readonly KeyWrite[], loose: readonly LooseWrite[]) {
+  constructor(acked: readonly KeyWrite[], unknown: readonly UnknownWrite[]) {
     this.acked = [...acked].sort((a, b) => a.revision - b.revision);
-    this.loose = loose;
+    this.unknown = unknown;
     let newest: KeyWrite | undefined;
     this.#byCommit = [...acked]
       .sort((a, b) => a.committedAt - b.committedAt)
@@ -42,7 +41,7 @@ export class KeyWrites {
       });
   }
 
-  /** The newest of those that were committed before `at`. */
+  /** The write of the highest revision that was committed before `at`. */
   newestCommittedBefore(at: number): KeyWrite | undefined {
     return this.#byCommit[firstWhere(this.#byCommit.length, (i) => (this.#byCommit[i]?.at ?? 0) >= at) - 1]
       ?.newest;
@@ -57,11 +56,11 @@ export class KeyWrites {
     return write?.revision === revision ? write : undefined;
   }
 
-  /** Whether something that began before event `event` may have deleted the key at `revision` or later. */
+  /** Whether an operation that began before event `event` may have deleted the key at `revision` or later. */
   mayBeDeletedFrom(revision: number, event: number): boolean {
-    const isDelete = ({ value, operation }: LooseWrite) => value === null && operation.invoked < event;
+    const isDelete = ({ value, operation }: UnknownWrite) => value === null && operation.invoked < event;
     return (
-      this.loose.some(isDelete) || this.acked.some((write) => write.revision >= revision && isDelete(write))
+      this.unknown.some(isDelete) || this.acked.some((write) => write.revision >= revision && isDelete(write))
     );
   }
 }
@@ -71,20 +70,20 @@ export function writesByKey(
   commitTimes: CommitTimes = () => undefined,
 ): ReadonlyMap<Text, KeyWrites> {
   const acked = new Map<Text, KeyWrite[]>();
-  const loose = new Map<Text, LooseWrite[]>();
+  const unknown = new Map<Text, UnknownWrite[]>();
   for (const operation of operations) {
     const { action, outcome } = operation;
     if (action.kind !== 'write') continue;
     if (outcome.kind !== 'written' && outcome.kind !== 'unknown') continue;
     eachEffect(action.mutations, (key, value) => {
-      if (outcome.kind === 'unknown') return add(loose, key, { operation, value });
+      if (outcome.kind === 'unknown') return add(unknown, key, { operation, value });
       const { range, revision } = outcome;
       const committedAt = Math.min(operation.returnedAt, commitTimes(range, revision) ?? Infinity);
       add(acked, key, { operation, range, revision, value, committedAt });
     });
   }
-  const keys = new Set([...acked.keys(), ...loose.keys()]);
-  return new Map([...keys].map((key) => [key, new KeyWrites(acked.get(key) ?? [], loose.get(key) ?? [])]));
+  const keys = new Set([...acked.keys(), ...unknown.keys()]);
+  return new Map([...keys].map((key) => [key, new KeyWrites(acked.get(key) ?? [], unknown.get(key) ?? [])]));
 }
 
 function add<T>(lists: Map<Text, T[]>, key: Text, item: T): void {
@@ -93,7 +92,7 @@ function add<T>(lists: Map<Text, T[]>, key: Text, item: T): void {
   else list.push(item);
 }
 
-/** The first index in [0, length) from which on `holds` is true; length where there is none. */
+/** The first index in [0, length) from which on `holds` is true; `length` if there is none. */
 function firstWhere(length: number, holds: (index: number) => boolean): number {
   let low = 0;
   let high = length;

@@ -1,5 +1,5 @@
-// Virtual time for a whole world: events in order of their instants, ties in order of their making, and between two of
-// them every promise that can settle has settled. A hash of all that ran tells two runs of one seed apart, if they differ.
+// The virtual time of a world. Events run in the order of their times, those of one time in the order of their creation. Between
+// two events every promise that can settle settles. A hash of everything that ran shows whether two runs of a seed differ.
 
 import type { Timer } from '../../../common/base/env.ts';
 import { afterPromises } from '../../support/virtual-env.ts';
@@ -10,7 +10,7 @@ interface Event extends Timer {
   run: (() => void) | null;
 }
 
-/** Events that are started in one go: going round the real event loop costs more than most of them. */
+/** Number of events per turn of the real event loop: a turn costs more than most events. */
 const BATCH = 64;
 
 export class Clock {
@@ -20,7 +20,7 @@ export class Clock {
   #hash = 0x811c9dc5;
   #events = 0;
 
-  /** Milliseconds since the beginning of the world. */
+  /** Milliseconds of virtual time since the beginning of the world. */
   get now(): number {
     return this.#now;
   }
@@ -29,12 +29,12 @@ export class Clock {
     return this.#events;
   }
 
-  /** Eight hex digits: which events ran when, and what was marked. */
+  /** Hash of the times of all events and of what was marked, eight hex digits. */
   get trace(): string {
     return (this.#hash >>> 0).toString(16).padStart(8, '0');
   }
 
-  /** Something that must be the same when the run is repeated. */
+  /** Adds a value to the trace that must be the same in each run of the seed. */
   mark(value: number): void {
     this.#hash = Math.imul(this.#hash ^ (value & 0xffff), 0x01000193);
     this.#hash = Math.imul(this.#hash ^ ((value / 0x10000) & 0xffff), 0x01000193);
@@ -53,7 +53,7 @@ export class Clock {
     return event;
   }
 
-  /** Lets events run until `isOver`; rejects where there is nothing left to run, or with what an event throws. */
+  /** Runs events until `isOver` returns true. Rejects if no event is left, or with the error that an event throws. */
   run(isOver: () => boolean): Promise<void> {
     return new Promise((resolve, reject) => {
       let over = false;

@@ -1,4 +1,4 @@
-// A source of chance: all of it comes from one seed.
+// Random numbers that depend on one seed only.
 
 import { type Rng, seededRng } from '../../support/rng.ts';
 

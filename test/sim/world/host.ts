@@ -1,5 +1,5 @@
-// A machine with a clock that runs at its own rate, and the processes that run on it one after the other. All that reaches
-// a process goes through its gate, so that it can be paused (everything waits) or killed (nothing of it happens any more).
+// A host with a clock that runs at its own rate, and the processes that run on it one after the other. All input of a process
+// goes through its gate, so a process can be paused (its input waits) or killed (its input is dropped).
 
 import type { Env, Timer } from '../../../common/base/env.ts';
 import type { Logger } from '../../../common/base/log.ts';
@@ -12,20 +12,20 @@ interface Held {
   readonly run: () => void;
 }
 
-/** How late a turn of the event loop may come, ms. */
+/** Maximum delay of the next turn of the event loop, ms. */
 const TURN_MS = 0.05;
 
 export class Host {
   readonly name: string;
-  /** What the network knows it by: two hosts of one machine are reached, or not, alike. */
+  /** Its name in cuts and delays of the network: these concern all hosts of a machine alike. */
   readonly machine: string;
   readonly world: World;
   readonly index: number;
-  /** Seconds of its own clock in a second of the world. */
+  /** Seconds on its own clock per second of the world. */
   readonly rate: number;
   readonly logger: Logger;
   readonly #base: number;
-  /** The newest process; it may be dead. */
+  /** The newest process, which may be dead. */
   process: Process;
 
   constructor(world: World, name: string, index: number, machine: string) {
@@ -39,12 +39,12 @@ export class Host {
     this.process = new Process(this);
   }
 
-  /** Its monotonic clock. */
+  /** Its monotonic clock, ms. */
   now(): number {
     return this.#base + this.world.clock.now * this.rate;
   }
 
-  /** A new process in place of the dead one. */
+  /** Kills the process, if it still runs, and returns a new one. */
   boot(): Process {
     this.process.kill('silent');
     this.process = new Process(this);
@@ -58,7 +58,7 @@ export class Process {
   readonly #world: World;
   #alive = true;
   #held: Held[] | null = null;
-  /** Called once when something in it was not caught; it is dead by then. */
+  /** Called once, when an error in it was not caught. The process is dead by then. */
   onCrash: (error: unknown) => void = () => {};
 
   constructor(host: Host) {
@@ -75,7 +75,7 @@ export class Process {
     return this.#held !== null;
   }
 
-  /** `task` in this process: later if it is paused, never if it is dead. */
+  /** Returns a function that runs `task` in this process: after a pause if it is paused, never if it is dead. */
   gate(task: () => void, input: Input = 'other'): () => void {
     const run = () => {
       if (!this.#alive) return;
@@ -95,33 +95,33 @@ export class Process {
     }
   }
 
-  /** What nobody caught ends a process. */
+  /** Ends the process because of an error that nobody caught. */
   crash(error: unknown): void {
     if (!this.#alive) return;
-    this.kill('told');
+    this.kill('reset');
     this.onCrash(error);
   }
 
-  /** `ms` of the world's time. */
+  /** Resolves after `ms` of the world's time. */
   wait(ms: number): Promise<void> {
     return new Promise((resolve) => {
       this.#world.clock.after(ms, this.gate(resolve));
     });
   }
 
-  /** `told`: its machine lives on and resets its connections. `silent`: nobody hears of it. */
-  kill(how: 'told' | 'silent'): void {
+  /** `reset`: its machine runs on and resets its connections. `silent`: the other ends only find out by a timeout. */
+  kill(how: 'reset' | 'silent'): void {
     if (!this.#alive) return;
     this.#alive = false;
     this.#held = null;
-    this.#world.network.processDied(this.host.name, how === 'told');
+    this.#world.network.processDied(this.host.name, how === 'reset');
   }
 
   pause(): void {
     this.#held ??= [];
   }
 
-  /** What waited comes at once; one that wakes up looks at its timers first, mostly. */
+  /** All input that waited runs now. Mostly the timers run first, as in a real process that wakes up. */
   resume(): void {
     const held = this.#held ?? [];
     this.#held = null;

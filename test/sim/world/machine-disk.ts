@@ -1,5 +1,5 @@
-// A node's disk with time and faults in it: the twins of the storage suite underneath, so that a power cut takes any part of
-// what was not synced; here syncs take a while, stall, fail, and space runs out.
+// A node's disk, built on the twins of the storage suite, which lose any part of what was not synced in a power cut. This adds
+// time and faults: syncs take a while, stall or fail, and space runs out.
 
 import type { Bytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
@@ -16,10 +16,10 @@ import { openMemoryState, StateImage } from '../../suites/storage/memory-state.t
 import type { Process } from './host.ts';
 import type { World } from './world.ts';
 
-/** What a fault of the disk throws: a process that ends with it does as it should (R12). */
+/** The error of a faulty disk. A process that ends with it does what it should (R12). */
 export class DiskFault extends Error {
   override readonly name = 'DiskFault';
-  /** As Node gives it. */
+  /** The error code that Node would give. */
   readonly code: 'EIO' | 'ENOSPC';
 
   constructor(code: 'EIO' | 'ENOSPC', message: string) {
@@ -44,7 +44,7 @@ export class MachineDisk {
   #state = new StateImage();
   /** No sync ends before this instant of the world. */
   stalledUntil = 0;
-  /** Everything takes up to so much longer, ms. */
+  /** Each access takes up to this much longer, ms. */
   slowMs = 0;
   failing = false;
   full = false;
@@ -98,7 +98,7 @@ export class MachineDisk {
     const disk = this.#disk;
     return {
       write: (parts: readonly Bytes[], at: number) => {
-        // What is within the file has its place already.
+        // Space within the file is allocated already.
         const end = parts.reduce((sum, part) => sum + part.length, at);
         if (file.read(end - 1, 1).length === 0) this.#checkSpace();
         file.write(parts, at);
@@ -116,7 +116,7 @@ export class MachineDisk {
     };
   }
 
-  /** About `ms`, more while the disk stalls; never for a process that is dead by then. */
+  /** Resolves after about `ms`, later while the disk stalls, and never if the process has died by then. */
   async #io(process: Process, ms: number): Promise<void> {
     const world = this.#world;
     const more = this.slowMs + (world.chance(0.01) ? 30 : 0);
@@ -142,8 +142,8 @@ export class MachineDisk {
     this.failing = false;
   }
 
-  /** From now on it is a good disk again. */
-  mend(): void {
+  /** Ends all faults of the disk; damage stays. */
+  repair(): void {
     this.stalledUntil = 0;
     this.slowMs = 0;
     this.failing = false;
@@ -155,7 +155,7 @@ export class MachineDisk {
     return { disk: this.#disk.afterPowerCut(chance), state: this.#state.afterPowerCut(chance) };
   }
 
-  /** No process uses it now. */
+  /** Replaces the content by an older copy. No process may use the disk now. */
   rollBackTo({ disk, state }: DiskCopy): void {
     this.#disk = disk;
     this.#state = state;
@@ -239,7 +239,7 @@ export class MachineDisk {
     return true;
   }
 
-  /** One before that, which may still be needed or not. */
+  /** The oldest segment, which may or may not still be needed. False if there is only one. */
   loseOldestSegment(): boolean {
     const [oldest, next] = this.#logFiles().filter((path) => this.#firstGroup(path) > 0);
     if (oldest === undefined || next === undefined) return false;

@@ -1,8 +1,8 @@
-// The network between hosts, twin of ws-transport.ts and the ground under the ZooKeeper twin. Every connection is two
-// pipes, each in order with a latency. A cut stops one direction between two hosts: what is under way waits, as TCP would
-// have it. A narrow way takes its time for every byte, and what has not been read at the other end is queued at this one.
-// Breaks drop what is in flight at each end's own time, so that an old connection's last words can come after a new one's
-// first.
+// The network between hosts: the twin of ws-transport.ts, also used by the ZooKeeper twin. A connection is two pipes, each of
+// which keeps the order and has a latency. A cut stops one direction between two hosts, and what is in flight waits, as with TCP.
+// With a low bandwidth each byte takes its time, and the sender's queue holds all that the other end has not read. When a
+// connection breaks, each end drops what is in flight at its own time, so the last message of an old connection may come after the
+// first one of a new connection.
 
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import type {
@@ -15,10 +15,10 @@ import type {
 import type { Process } from './host.ts';
 import type { World } from './world.ts';
 
-/** So often a message on a narrow way looks whether it is wider now, ms. */
-const NARROW_STEP_MS = 50;
+/** Interval at which a message that waits for a low bandwidth checks whether that has changed, ms. */
+const BANDWIDTH_STEP_MS = 50;
 
-interface Leaving {
+interface Outgoing {
   readonly task: () => void;
   bytesLeft: number;
 }
@@ -29,8 +29,8 @@ export class Pipe {
   readonly from: string;
   readonly to: string;
   #lastAt = 0;
-  /** Not yet all on its way. */
-  readonly #leaving: Leaving[] = [];
+  /** Messages of which not all bytes have been sent. */
+  readonly #outgoing: Outgoing[] = [];
   #parked: (() => void)[] = [];
 
   constructor(network: Network, from: string, to: string) {
@@ -40,27 +40,27 @@ export class Pipe {
   }
 
   send(task: () => void, bytes = 0): void {
-    this.#leaving.push({ task, bytesLeft: bytes });
-    if (this.#leaving.length === 1) this.#leave();
+    this.#outgoing.push({ task, bytesLeft: bytes });
+    if (this.#outgoing.length === 1) this.#transmit();
   }
 
-  #leave(): void {
-    for (let first = this.#leaving[0]; first !== undefined; first = this.#leaving[0]) {
-      const leaving = first;
-      const bytesPerMs = this.#network.width(this.from, this.to);
-      if (leaving.bytesLeft > 0 && bytesPerMs !== null) {
-        const ms = Math.min(NARROW_STEP_MS, leaving.bytesLeft / bytesPerMs);
+  #transmit(): void {
+    for (let first = this.#outgoing[0]; first !== undefined; first = this.#outgoing[0]) {
+      const message = first;
+      const bytesPerMs = this.#network.bandwidth(this.from, this.to);
+      if (message.bytesLeft > 0 && bytesPerMs !== null) {
+        const ms = Math.min(BANDWIDTH_STEP_MS, message.bytesLeft / bytesPerMs);
         return void this.#network.world.clock.after(ms, () => {
-          leaving.bytesLeft -= ms * bytesPerMs;
-          this.#leave();
+          message.bytesLeft -= ms * bytesPerMs;
+          this.#transmit();
         });
       }
-      this.#fly(leaving.task);
-      this.#leaving.shift();
+      this.#propagate(message.task);
+      this.#outgoing.shift();
     }
   }
 
-  #fly(task: () => void): void {
+  #propagate(task: () => void): void {
     const { clock } = this.#network.world;
     this.#lastAt = Math.max(this.#lastAt, clock.now + this.#network.latency(this.from, this.to));
     clock.after(this.#lastAt - clock.now, () => this.#arrive(task));
@@ -71,17 +71,17 @@ export class Pipe {
       this.#parked.push(task);
     } else if (this.#network.isCut(this.from, this.to)) {
       this.#parked.push(task);
-      this.#network.onMend(this.from, this.to, () => this.#release());
+      this.#network.onRepair(this.from, this.to, () => this.#release());
     } else {
       task();
     }
   }
 
-  /** One after the other, in order; what arrives meanwhile stands behind them. */
+  /** Delivers the parked messages in order; those that arrive meanwhile follow them. */
   #release(): void {
     this.#network.world.clock.after(0, () => {
       if (this.#network.isCut(this.from, this.to)) {
-        this.#network.onMend(this.from, this.to, () => this.#release());
+        this.#network.onRepair(this.from, this.to, () => this.#release());
         return;
       }
       this.#parked.shift()?.();
@@ -90,12 +90,12 @@ export class Pipe {
   }
 }
 
-/** What the two ends of a broken connection are told. */
+/** A connection that the network can break. */
 export interface Breakable {
   readonly hosts: readonly [string, string];
-  /** Breaks it at one end, or at both. */
+  /** Breaks it at the end that is on this host. */
   breakAt(host: string, reason: string): void;
-  /** The process at one end is gone; nobody there is told. */
+  /** The process at one end is gone, so that end is not notified. */
   died(host: string): void;
 }
 
@@ -105,11 +105,11 @@ export class Network {
   readonly #connections = new Set<Breakable>();
   readonly #cuts = new Map<string, number>();
   readonly #slow = new Map<string, number>();
-  readonly #narrow = new Map<string, number>();
-  readonly #mends = new Map<string, (() => void)[]>();
+  readonly #bandwidths = new Map<string, number>();
+  readonly #repairs = new Map<string, (() => void)[]>();
   /** Hosts that ever listened. */
   readonly #servers = new Set<string>();
-  /** Messages between nodes come twice with this probability, the second time late. */
+  /** Messages between nodes are delivered twice with this probability, the second time late. */
   doubling = 0;
 
   constructor(world: World) {
@@ -127,34 +127,34 @@ export class Network {
     this.#cuts.set(key, (this.#cuts.get(key) ?? 0) + 1);
   }
 
-  mend(from: string, to: string): void {
+  repair(from: string, to: string): void {
     const key = `${from}>${to}`;
     const left = (this.#cuts.get(key) ?? 0) - 1;
     this.#cuts.set(key, Math.max(0, left));
     if (left > 0) return;
-    const waiting = this.#mends.get(key) ?? [];
-    this.#mends.delete(key);
+    const waiting = this.#repairs.get(key) ?? [];
+    this.#repairs.delete(key);
     for (const task of waiting) task();
   }
 
-  onMend(from: string, to: string, task: () => void): void {
+  onRepair(from: string, to: string, task: () => void): void {
     const key = `${from}>${to}`;
-    this.#mends.set(key, [...(this.#mends.get(key) ?? []), task]);
+    this.#repairs.set(key, [...(this.#repairs.get(key) ?? []), task]);
   }
 
-  /** Adds to the latency; 0 takes it away. */
+  /** Adds up to `ms` to the latency; 0 ends that. */
   slow(from: string, to: string, ms: number): void {
     this.#slow.set(`${from}>${to}`, ms);
   }
 
-  /** Lets so many bytes through in a millisecond, on each connection; null: as many as there are. */
-  narrow(from: string, to: string, bytesPerMs: number | null): void {
-    if (bytesPerMs === null) this.#narrow.delete(`${from}>${to}`);
-    else this.#narrow.set(`${from}>${to}`, bytesPerMs);
+  /** Limits the bandwidth of each connection, bytes per ms; null: no limit. */
+  limitBandwidth(from: string, to: string, bytesPerMs: number | null): void {
+    if (bytesPerMs === null) this.#bandwidths.delete(`${from}>${to}`);
+    else this.#bandwidths.set(`${from}>${to}`, bytesPerMs);
   }
 
-  width(from: string, to: string): number | null {
-    return this.#narrow.get(`${from}>${to}`) ?? null;
+  bandwidth(from: string, to: string): number | null {
+    return this.#bandwidths.get(`${from}>${to}`) ?? null;
   }
 
   latency(from: string, to: string): number {
@@ -163,12 +163,15 @@ export class Network {
     return base + (this.#slow.get(`${from}>${to}`) ?? 0) * world.random();
   }
 
-  /** Nodes allow for it (R3). A client relies on its transport: a request that was refused comes to nobody else later. */
+  /** Nodes accept repeated messages (R3). A client relies on its transport: a refused request must not reach another node later. */
   mayRepeat(from: string, to: string): boolean {
     return this.#servers.has(from) && this.#servers.has(to) && this.world.chance(this.doubling);
   }
 
-  /** Late, and on a newer connection of the same two processes where theirs is gone: after what was sent later. */
+  /**
+   * Delivers a message a second time, late. If its connection is gone, it comes on a newer connection of the same two processes,
+   * after messages that were sent later.
+   */
   repeat(bytes: Buffer, there: End): void {
     this.world.clock.after(this.world.between(0, 1_500), () => {
       const end = there.ended ? this.#successorOf(there) : there;
@@ -187,7 +190,7 @@ export class Network {
     return null;
   }
 
-  /** Every connection between the two hosts breaks; each end hears of it in its own time. */
+  /** Breaks every connection between the two hosts, at each end at its own time. Returns the number of connections. */
   breakBetween(a: string, b: string): number {
     const broken = [...this.#connections].filter(({ hosts }) => hosts.includes(a) && hosts.includes(b));
     for (const connection of broken) {
@@ -200,8 +203,8 @@ export class Network {
     return broken.length;
   }
 
-  /** The process on this host is gone; `told`: its machine says so to the others. */
-  processDied(name: string, told: boolean): void {
+  /** The process on this host is gone. @param resets its machine resets the connections; otherwise the other ends time out */
+  processDied(name: string, resets: boolean): void {
     for (const [address, { process }] of this.#listeners) {
       if (process.host.name === name) this.#listeners.delete(address);
     }
@@ -209,13 +212,13 @@ export class Network {
       if (!connection.hosts.includes(name)) continue;
       const other = connection.hosts[0] === name ? connection.hosts[1] : connection.hosts[0];
       connection.died(name);
-      if (told) this.#tellReset(connection, name, other);
+      if (resets) this.#sendReset(connection, name, other);
       else
         this.world.clock.after(this.world.between(500, 20_000), () => connection.breakAt(other, 'timed out'));
     }
   }
 
-  #tellReset(connection: Breakable, from: string, to: string): void {
+  #sendReset(connection: Breakable, from: string, to: string): void {
     new Pipe(this, from, to).send(() => connection.breakAt(to, 'connection reset'));
   }
 
@@ -275,7 +278,7 @@ export class Network {
         const listener = this.#listeners.get(address);
         if (listener === undefined) return line.far.out.send(process.gate(() => settled || fail('refused')));
         if (!process.alive) return;
-        // A frozen process's kernel accepts for it.
+        // The kernel accepts connections of a paused process.
         line.far.out.send(process.gate(answered));
         line.far.process = listener.process;
         this.register(line);
@@ -287,12 +290,12 @@ export class Network {
   }
 }
 
-/** `host:port`, where hosts have no colon in their names. */
+/** The host of `host:port`; names of hosts contain no colon. */
 function hostOf(address: string): string {
   return address.slice(0, address.lastIndexOf(':'));
 }
 
-/** One connection: the end that dialled and the end that accepted. */
+/** One connection: the end that dialled (`near`) and the end that accepted (`far`). */
 class Line implements Breakable {
   readonly hosts: readonly [string, string];
   readonly address: string;
@@ -324,7 +327,7 @@ class Line implements Breakable {
 }
 
 class End implements Connection {
-  /** Sent, and not yet read by the process at the other end: there is no kernel here whose buffers take it meanwhile. */
+  /** Bytes that were sent and not yet read by the process at the other end. There are no kernel buffers here. */
   queuedBytes = 0;
   readonly peer: string;
   readonly name: string;
@@ -332,7 +335,7 @@ class End implements Connection {
   handlers: ConnectionHandlers | null = null;
   readonly #line: Line;
   readonly #network: Network;
-  /** Whose end it is; null before it is accepted. */
+  /** The process that has this end; null before it is accepted. */
   process: Process | null = null;
   #gone = false;
   #sent = 0;
@@ -355,7 +358,7 @@ class End implements Connection {
       this.queuedBytes -= copy.length;
     };
     this.out.send(() => other.receive(copy, read), copy.length);
-    // The first one greets.
+    // The first message is the handshake, which is never repeated.
     if (this.#sent++ > 0 && this.#network.mayRepeat(this.name, other.name)) this.#network.repeat(copy, other);
   }
 
@@ -395,19 +398,18 @@ class End implements Connection {
     });
   }
 
-  /** Nothing arrives here any more. */
+  /** Whether this end receives nothing any more. */
   get ended(): boolean {
     return this.handlers === null;
   }
 
-  /** Whether this is the same end of a later connection of the same two processes, past its greeting. */
+  /** Whether this is the same end of a later connection between the same two processes, after the handshake. */
   follows(old: End): boolean {
     const [other, oldOther] = [this.#line.other(this), old.#line.other(old)];
     const same = this.process === old.process && other.process === oldOther.process;
     return same && this.dialled === old.dialled && !this.ended && this.#received > 0;
   }
 
-  /** Whether this is the end that dialled. */
   get dialled(): boolean {
     return this.#line.near === this;
   }

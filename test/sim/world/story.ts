@@ -1,5 +1,5 @@
-// What people read of a run: who did what when, in virtual time. Bounded: faults and verdicts stay, of the rest the newest
-// lines. Beside it counters, so that a campaign can show that everything it can do has happened.
+// The story of a run for people: what happened when, in virtual time. It is bounded: lines about faults and violations stay, of
+// the others only the newest. Counters beside it show whether each thing that can happen has happened.
 
 import type { Logger } from '../../../common/base/log.ts';
 import type { Clock } from './clock.ts';
@@ -26,16 +26,16 @@ export class Story {
     this.counters.set(what, (this.counters.get(what) ?? 0) + by);
   }
 
-  /** `kept`: stays however long the run is. */
-  tell(who: string, text: string, kept = false): void {
+  /** Adds a line. @param kept the line stays, however long the run is */
+  record(who: string, text: string, kept = false): void {
     this.#lines.push({ at: this.#clock.now, who, text, kept });
     if (this.#lines.length > 2 * LINES_MAX) this.#trim();
   }
 
-  /** A logger whose lines from `info` on are told. */
+  /** A logger that adds its lines, from level `info` on, to the story. */
   logger(who: string, fields: object = {}): Logger {
     const line = (level: string) => (own: object, message: string) => {
-      this.tell(who, `${level}${message} ${JSON.stringify({ ...fields, ...own })}`);
+      this.record(who, `${level}${message} ${JSON.stringify({ ...fields, ...own })}`);
     };
     return {
       debug() {},

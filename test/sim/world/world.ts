@@ -1,4 +1,4 @@
-// One world of the simulator: a clock, a source of chance, a network, hosts. All of it comes from one seed.
+// One world of the simulator: a clock, random numbers, a network and hosts. Everything in it depends on one seed.
 
 import { Clock } from './clock.ts';
 import { Dice } from './dice.ts';
@@ -11,9 +11,9 @@ export class World extends Dice {
   readonly clock = new Clock();
   readonly story = new Story(this.clock);
   readonly network = new Network(this);
-  /** Clocks run at rates of 1 plus or minus this. */
+  /** The clocks of hosts run at rates of 1 plus or minus this. */
   readonly clockDrift: number;
-  /** Whose code ran last. */
+  /** The process whose code ran last. */
   running: Process | null = null;
   readonly violations: string[] = [];
   readonly #hosts = new Map<string, Host>();
@@ -34,7 +34,7 @@ export class World extends Dice {
     return host;
   }
 
-  /** Lets time pass until `promise` settles; rejects after `limitMs` of it. */
+  /** Lets virtual time pass until `promise` settles. Rejects after `limitMs`. */
   async until<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
     let settled = false;
     const settle = () => {
@@ -47,9 +47,9 @@ export class World extends Dice {
     return promise;
   }
 
-  /** A promise that this world did not keep. The first one ends the run. */
+  /** Reports a violation of what the product promises. The first one ends the run. */
   violation(checker: string, text: string): void {
-    this.story.tell('CHECKER', `${checker}: ${text}`, true);
+    this.story.record('CHECKER', `${checker}: ${text}`, true);
     this.violations.push(`${checker}: ${text}`);
   }
 }

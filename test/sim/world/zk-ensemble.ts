@@ -1,7 +1,7 @@
-// A ZooKeeper ensemble, twin of three real servers under test/suites/zk: one leader orders the writes, the servers apply
-// them each at its own pace and answer reads from what they have. A session is prolonged only when a server reports it
-// with its answer to the leader's ping, every tickTime/2; it ends at a tick of the leader's clock. A server that is cut
-// off goes on answering reads for a while.
+// The twin of a ZooKeeper ensemble of three servers; test/suites/zk checks it beside real ones. One leader orders the writes. Each
+// server applies them at its own pace and answers reads from what it has applied. The leader pings the servers every tickTime/2,
+// and prolongs the sessions that they report in their answers. A session ends at a tick of the leader's clock. A server that is
+// cut off from the others still answers reads for a while.
 
 import { toHex } from '../../../common/base/bytes.ts';
 import type { ZkOp, ZkOpResult } from '../../../common/zk/store.ts';
@@ -11,16 +11,16 @@ import { ZkServer } from './zk-server.ts';
 import { type Change, type Decision, type Transaction, ZkTree } from './zk-tree.ts';
 
 export const TICK_MS = 200;
-/** A server cut off from its leader drops its clients after so long. */
+/** Time after which a server that is cut off from its leader drops its clients, ms. */
 const SYNC_LIMIT_MS = 5 * TICK_MS;
 
 export interface ServerSession {
   readonly id: string;
   readonly password: string;
   readonly timeoutMs: number;
-  /** By the leader's clock. */
+  /** When it ends, on the leader's clock, ms. */
   deadline: number;
-  /** The connection that uses it now. */
+  /** The connection that uses the session now. */
   owner: object | null;
 }
 
@@ -40,17 +40,17 @@ export class ZkEnsemble {
   readonly servers: readonly ZkServer[];
   #sessions = new Map<string, ServerSession>();
   #tree = new ZkTree();
-  /** What there was before all data was lost; null: they are there. */
+  /** The data from before empty(); null: the ensemble is not emptied. */
   #lost: { readonly sessions: Map<string, ServerSession>; readonly tree: ZkTree } | null = null;
   readonly log: Transaction[] = [];
-  /** Told of every transaction that changed something. */
+  /** Called for every transaction that changed something. */
   onCommit: (changes: readonly Change[], tree: ZkTree) => void = () => {};
-  /** Told when the ensemble has gone back to an older copy. */
-  onGoneBack: (tree: ZkTree) => void = () => {};
+  /** Called when the ensemble was restored from an older copy. */
+  onRestored: (tree: ZkTree) => void = () => {};
   leader: ZkServer;
   #zxid = 0;
   #nextSession = 1;
-  /** No leader before this instant of the world. */
+  /** There is no leader before this time of the world, ms. */
   #electedAt = 0;
 
   constructor(world: World, hosts: readonly Host[]) {
@@ -65,12 +65,12 @@ export class ZkEnsemble {
     return this.#sessions;
   }
 
-  /** What is committed. */
+  /** The committed tree. */
   get tree(): ZkTree {
     return this.#tree;
   }
 
-  /** Its data are lost, for now. */
+  /** Whether its data are lost for now. */
   get isEmptied(): boolean {
     return this.#lost !== null;
   }
@@ -126,7 +126,7 @@ export class ZkEnsemble {
     this.log.push(transaction);
     this.world.clock.mark(transaction.zxid);
     if (changes.length > 0 && !this.isEmptied) this.onCommit(changes, this.tree);
-    for (const server of this.servers) server.hear(transaction);
+    for (const server of this.servers) server.deliver(transaction);
     return transaction.zxid;
   }
 
@@ -137,7 +137,7 @@ export class ZkEnsemble {
     session.deadline = Math.max(session.deadline, Math.ceil(due / TICK_MS) * TICK_MS);
   }
 
-  /** The leader pings; the answers say which sessions were heard of. */
+  /** The leader pings the servers. Their answers name the sessions of which they received requests. */
   #ping(): void {
     this.world.clock.after(TICK_MS / 2 / this.leader.host.rate, () => this.#ping());
     if (!this.hasLeader) return;
@@ -146,10 +146,10 @@ export class ZkEnsemble {
       const hop = server === this.leader ? 0 : this.world.between(0.2, 3);
       this.world.clock.after(hop, () => {
         if (server.state !== 'up') return;
-        const heard = server.takeTouched();
+        const touched = server.takeTouched();
         this.world.clock.after(hop, () => {
           if (!this.hasLeader) return;
-          for (const id of heard) {
+          for (const id of touched) {
             const session = this.sessions.get(id);
             if (session !== undefined) this.touch(session);
           }
@@ -164,21 +164,21 @@ export class ZkEnsemble {
     const now = this.leader.host.now();
     for (const session of [...this.sessions.values()]) {
       if (session.deadline > now) continue;
-      this.world.story.tell('zk', `session ${session.id} expires`);
+      this.world.story.record('zk', `session ${session.id} expires`);
       this.closeSession(session);
     }
   }
 
   // ---- faults ----------------------------------------------------------------------------------------------------
 
-  /** Another server leads after `ms`; every connection is lost, every session gets its whole time again. */
+  /** Elects a leader, which leads after `ms`. All connections are lost, and every session gets its full timeout again. */
   elect(ms: number): void {
     const able = this.servers.filter(({ state }) => state === 'up');
     this.leader = this.world.rng.pick(able.length > 0 ? able : this.servers);
     this.#electedAt = this.world.clock.now + ms;
     for (const server of this.servers) if (server.state === 'up') server.dropClients('no leader');
     this.world.clock.after(ms, () => {
-      // By another clock than before.
+      // The new leader's clock differs from the old one's.
       for (const session of this.sessions.values()) {
         session.deadline = 0;
         this.touch(session);
@@ -186,18 +186,18 @@ export class ZkEnsemble {
     });
   }
 
-  /** All servers start again with nothing, and ahead of all that their clients have seen: nobody can tell by that. */
+  /** Restarts all servers without data. Their transaction ids are above all that clients have seen, so that these notice nothing. */
   empty(): void {
     this.#lost = { sessions: this.#sessions, tree: this.#tree };
-    this.#startAnew(new Map(), new ZkTree());
+    this.#restartWith(new Map(), new ZkTree());
   }
 
-  /** And again with what they had; whoever has seen more since finds them ahead of that too. */
-  restore(): void {
+  /** Restarts all servers with the data from before empty(), again with higher transaction ids. */
+  undoEmpty(): void {
     if (this.#lost === null) return;
     const { sessions, tree } = this.#lost;
     this.#lost = null;
-    this.#startAnew(sessions, tree);
+    this.#restartWith(sessions, tree);
   }
 
   copy(): ZkCopy {
@@ -208,31 +208,31 @@ export class ZkEnsemble {
   }
 
   /**
-   * All servers start again with an older copy of their data. No client may be running then: one that lives on has seen more
-   * than that, and real servers refuse it.
+   * Restarts all servers with an older copy of their data. No client may be running: it would have seen newer transactions, and
+   * real servers would refuse it.
    */
-  goBackTo({ tree, sessions }: ZkCopy): void {
-    this.#startAnew(
+  restoreBackup({ tree, sessions }: ZkCopy): void {
+    this.#restartWith(
       new Map(sessions.map((session) => [session.id, { ...session, owner: null }])),
       tree.copy(),
     );
-    this.onGoneBack(this.#tree);
+    this.onRestored(this.#tree);
   }
 
-  #startAnew(sessions: Map<string, ServerSession>, tree: ZkTree): void {
+  #restartWith(sessions: Map<string, ServerSession>, tree: ZkTree): void {
     this.#sessions = sessions;
     this.#tree = tree;
-    const transaction = { zxid: ++this.#zxid, changes: [], anew: tree.copy() };
+    const transaction = { zxid: ++this.#zxid, changes: [], replacement: tree.copy() };
     this.log.push(transaction);
     this.world.clock.mark(transaction.zxid);
     for (const server of this.servers) {
       if (server.state === 'isolated') this.stop(server);
-      if (server.state === 'up') server.startAnew(this.log);
+      if (server.state === 'up') server.restartWith(this.log);
     }
     this.#electOther(this.world.between(200, 1_500));
   }
 
-  /** Cut off from the others: answers reads for a while from what it has, then drops its clients. */
+  /** Cuts a server off from the others. It answers reads from what it has for a while, then drops its clients. */
   isolate(server: ZkServer): void {
     if (server.state !== 'up') return;
     server.state = 'isolated';
@@ -254,7 +254,7 @@ export class ZkEnsemble {
     if (server === this.leader) this.#electOther(this.world.between(200, 1_500));
   }
 
-  /** It is among the others again, with all that is committed. */
+  /** Connects a server with the others again; it then has all that is committed. */
   rejoin(server: ZkServer): void {
     if (server.state === 'up') return;
     server.dropClients('rejoins');

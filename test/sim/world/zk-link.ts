@@ -1,5 +1,4 @@
-// One connection to one server of the ensemble, twin of common/zk/link.ts: the real sessions, observers and leases use it
-// as they use that one.
+// One connection to one server of the ensemble: the twin of common/zk/link.ts, used by the real sessions, observers and leases.
 
 import { fromHex, toHex } from '../../../common/base/bytes.ts';
 import type { Timer } from '../../../common/base/env.ts';
@@ -39,8 +38,8 @@ type State =
   | { kind: 'parked'; reason: string }
   | { kind: 'down'; reason: string };
 
-/** Of a request whose answer nobody waits for. */
-const UNASKED = 0;
+/** The id of a request whose answer nobody waits for. */
+const NO_REPLY = 0;
 
 export function linksOf(ensemble: ZkEnsemble, process: Process): OpenLink {
   return (options, report) => new TwinLink(ensemble, process, options, report);
@@ -56,10 +55,10 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   readonly #in: Pipe;
   readonly #pending = new Map<number, Pending>();
   #state: State;
-  /** The server's end, once the server has taken the session up; this end may not know of it. */
-  #there: ServerConnection | null = null;
-  /** At the server: a request to close the session has come, maybe before there is one. */
-  #mayClose = false;
+  /** The server's end, once the server has accepted the session; the client may not have the answer yet. */
+  #serverEnd: ServerConnection | null = null;
+  /** The server has received a request to close the session, possibly before it has made the session. */
+  #closeRequested = false;
   #identity: Identity = { id: '', password: new Uint8Array(0) };
   #timeoutMs = 0;
   #seenZxid: bigint;
@@ -87,7 +86,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     );
     this.#state = { kind: 'dialing', report, timer };
     ensemble.world.network.register(this);
-    this.#out.send(() => this.#greeted());
+    this.#out.send(() => this.#shakeHands());
   }
 
   get identity(): Identity {
@@ -108,15 +107,15 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
 
   // ---- the handshake, at the server ------------------------------------------------------------------------------
 
-  #greeted(): void {
+  #shakeHands(): void {
     const refuse = (reason: string) => this.dropped(reason);
     if (this.#server.state === 'down') return refuse('refused');
     if (BigInt(this.#server.applied) < this.#options.seenZxid) return refuse('the server is behind');
     const { world } = this.#ensemble;
-    // A session is made, or taken up again, by the leader.
+    // Only the leader can make a session, or move one to this server.
     world.clock.after(world.between(0.2, 2), () => {
       if (!this.#ensemble.reachesLeader(this.#server)) return;
-      // Whether anybody still waits for the answer the server cannot know.
+      // The server cannot know whether the client still waits for the answer.
       const { identity, sessionMs, closing } = this.#options;
       const session =
         identity === null ? this.#ensemble.openSession(sessionMs) : this.#ensemble.sessions.get(identity.id);
@@ -125,27 +124,27 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
       }
       this.#ensemble.touch(session);
       const connection = this.#server.connect(session, this);
-      this.#there = connection;
+      this.#serverEnd = connection;
       this.#answer(() => this.#cameUp(connection));
-      if (closing || this.#mayClose) this.#server.receive(connection, UNASKED, { kind: 'close' });
+      if (closing || this.#closeRequested) this.#server.receive(connection, NO_REPLY, { kind: 'close' });
     });
   }
 
-  /** The last request of a process that waits no longer for its new session. */
+  /** At the server: the request to close the session of a process that has stopped waiting for it. */
   #closeRequest(): void {
-    this.#mayClose = true;
-    if (this.#there === null) return;
+    this.#closeRequested = true;
+    if (this.#serverEnd === null) return;
     this.#ensemble.world.story.count('zk-orphan-closed');
-    this.#server.receive(this.#there, UNASKED, { kind: 'close' });
+    this.#server.receive(this.#serverEnd, NO_REPLY, { kind: 'close' });
   }
 
-  /** In order, in this process. */
+  /** Sends an answer to this process, in order. */
   #answer(task: () => void): void {
     this.#in.send(this.#process.gate(task));
   }
 
   #cameUp(connection: ServerConnection): void {
-    if (this.#state.kind !== 'dialing') return this.#leave();
+    if (this.#state.kind !== 'dialing') return this.#closeServerEnd();
     const { report, timer } = this.#state;
     const { id, password, timeoutMs } = connection.session;
     this.#identity = { id, password: fromHex(password) };
@@ -155,7 +154,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     report({ kind: 'up' });
   }
 
-  // ---- what the server tells -------------------------------------------------------------------------------------
+  // ---- what the server sends -------------------------------------------------------------------------------------
 
   replied(id: number, reply: ZkReply, zxid: number): void {
     this.#answer(() => {
@@ -183,18 +182,18 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
 
   breakAt(host: string, reason: string): void {
     if (host === this.#process.host.name) this.#process.gate(() => this.destroy(reason))();
-    else if (this.#there !== null) this.#server.forget(this.#there);
+    else if (this.#serverEnd !== null) this.#server.forget(this.#serverEnd);
   }
 
   died(): void {
-    this.#leave();
+    this.#closeServerEnd();
     this.#ensemble.world.network.forget(this);
   }
 
-  /** The server's end hears, when the network lets it, that this one is gone. */
-  #leave(): void {
-    const there = this.#there;
-    if (there !== null) this.#out.send(() => this.#server.forget(there));
+  /** Closes the server's end, as soon as the network delivers that. */
+  #closeServerEnd(): void {
+    const serverEnd = this.#serverEnd;
+    if (serverEnd !== null) this.#out.send(() => this.#server.forget(serverEnd));
   }
 
   // ---- ServerLink ------------------------------------------------------------------------------------------------
@@ -257,23 +256,23 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     return this.#write([op], timeoutMs, () => ({}));
   }
 
-  /** @param guilt what a refusal says of the operation with that index */
+  /** @param details what the error of a refusal says about the operation with that index */
   async #write(
     ops: readonly ZkOp[],
     timeoutMs: number,
-    guilt: (opIndex: number) => { readonly opIndex?: number },
+    details: (opIndex: number) => { readonly opIndex?: number },
   ): Promise<readonly ZkOpResult[]> {
     const path = ops[0]?.path ?? '/';
     const absolute = ops.map((op) => ({ ...op, path: this.#absolute(op.path) }));
     const reply = await this.#ask({ path, isWrite: true }, { kind: 'write', ops: absolute }, timeoutMs);
-    if (reply.kind === 'refused') throw this.#refusal(reply, guilt(reply.opIndex));
+    if (reply.kind === 'refused') throw this.#refusal(reply, details(reply.opIndex));
     if (reply.kind !== 'written') throw new ZkError('protocol', path);
     return reply.results.map((result) => ('path' in result ? { path: this.#relative(result.path) } : result));
   }
 
-  #refusal({ failure, path }: Refused, guilt: { readonly opIndex?: number }): ZkError {
+  #refusal({ failure, path }: Refused, details: { readonly opIndex?: number }): ZkError {
     if (failure === 'ended') this.#options.env.soon(() => this.#expire());
-    return new ZkError(failure, this.#relative(path), guilt);
+    return new ZkError(failure, this.#relative(path), details);
   }
 
   #absolute(path: string): string {
@@ -326,7 +325,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     this.#state = { kind: 'down', reason };
     if (state.kind === 'dialing' && this.#options.identity === null)
       this.#out.send(() => this.#closeRequest());
-    else this.#leave();
+    else this.#closeServerEnd();
     this.#ensemble.world.network.forget(this);
     this.#failPending(reason);
     if (state.kind === 'dialing') {
@@ -371,8 +370,8 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
   #send(request: ZkRequest, pending: Pending): number {
     const id = this.#nextId++;
     this.#pending.set(id, pending);
-    const there = this.#there;
-    this.#out.send(() => there !== null && this.#server.receive(there, id, request));
+    const serverEnd = this.#serverEnd;
+    this.#out.send(() => serverEnd !== null && this.#server.receive(serverEnd, id, request));
     return id;
   }
 }

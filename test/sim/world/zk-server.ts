@@ -1,5 +1,5 @@
-// One server of the ensemble: its copy of the tree, its clients' connections, their watches. What a client asks is served
-// in order; a write is answered when this server has applied it.
+// One server of the ensemble: its copy of the tree, the connections of its clients and their watches. The requests of a client
+// are served in order. A write is answered when this server has applied it.
 
 import type { ZkFailure, ZkNode, ZkOp, ZkOpResult } from '../../../common/zk/store.ts';
 import type { Host } from './host.ts';
@@ -21,7 +21,7 @@ export type ZkReply =
   | { readonly kind: 'refused'; readonly failure: ZkFailure; readonly path: string; readonly opIndex: number }
   | { readonly kind: 'closed' };
 
-/** What a connection's other end is told; each comes in order. */
+/** The client's end of a connection. The server calls these in order. */
 export interface ClientEnd {
   replied(id: number, reply: ZkReply, zxid: number): void;
   changed(path: string, zxid: number): void;
@@ -47,13 +47,13 @@ export class ServerConnection {
 
 export class ZkServer {
   readonly host: Host;
-  /** `isolated`: cut off from the other servers, still there for its clients. */
+  /** `isolated`: cut off from the other servers, but its clients still reach it. */
   state: 'up' | 'isolated' | 'down' = 'up';
-  /** Watch events get lost with this probability: they are hints. */
+  /** Watch events get lost with this probability: the product takes them for hints only. */
   watchLoss = 0;
-  /** Answers to writes get lost with this probability, after or before the commit, and the connection with them. */
+  /** Writes or their answers get lost with this probability, and the connection breaks. */
   answerLoss = 0;
-  /** How far it is behind the leader, ms. */
+  /** Maximum delay behind the leader, ms. */
   lagMs = 2;
   readonly #ensemble: ZkEnsemble;
   #tree = new ZkTree();
@@ -76,14 +76,14 @@ export class ZkServer {
 
   // ---- the ensemble's side ---------------------------------------------------------------------------------------
 
-  hear(transaction: Transaction): void {
+  deliver(transaction: Transaction): void {
     if (this.state !== 'up') return;
     this.#inbox.push(transaction);
     this.#scheduleApply();
   }
 
-  /** Starts again on what the ensemble has now; its clients' connections are gone. */
-  startAnew(log: readonly Transaction[]): void {
+  /** Restarts with the data that the ensemble has now, and drops the connections of its clients. */
+  restartWith(log: readonly Transaction[]): void {
     this.dropClients('started again on other data');
     this.catchUp(log);
   }
@@ -130,8 +130,8 @@ export class ZkServer {
     });
   }
 
-  #apply({ zxid, changes, anew }: Transaction): void {
-    if (anew !== undefined) this.#tree = anew.copy();
+  #apply({ zxid, changes, replacement }: Transaction): void {
+    if (replacement !== undefined) this.#tree = replacement.copy();
     for (const change of changes) {
       const existed = this.#tree.get(change.path) !== null;
       this.#tree.apply([change]);
@@ -196,7 +196,7 @@ export class ZkServer {
     }
   }
 
-  /** To the leader and back. Where there is none, it waits until the connection is dropped. */
+  /** Sends a write to the leader and its result back. Without a leader the request waits until the connection is dropped. */
   #forward(connection: ServerConnection, id: number, request: ZkRequest & { kind: 'write' | 'close' }): void {
     const { world } = this.#ensemble;
     connection.writing = true;
@@ -240,14 +240,14 @@ export class ZkServer {
   }
 
   #fire({ path, node }: Change, existed: boolean, zxid: number): void {
-    this.#tell(`data ${path}`, path, zxid);
-    if (node === null) this.#tell(`children ${path}`, path, zxid);
+    this.#notifyWatchers(`data ${path}`, path, zxid);
+    if (node === null) this.#notifyWatchers(`children ${path}`, path, zxid);
     if (node !== null && existed) return;
     const parent = path.slice(0, path.lastIndexOf('/')) || '/';
-    this.#tell(`children ${parent}`, parent, zxid);
+    this.#notifyWatchers(`children ${parent}`, parent, zxid);
   }
 
-  #tell(key: string, path: string, zxid: number): void {
+  #notifyWatchers(key: string, path: string, zxid: number): void {
     const watchers = this.#watches.get(key);
     if (watchers === undefined) return;
     this.#watches.delete(key);

@@ -1,5 +1,5 @@
-// ZooKeeper's tree as one server holds it, and transactions on it. The leader's copy decides what a write does; what it
-// decided is a list of changes that every server applies in order.
+// One server's copy of ZooKeeper's tree, and transactions on it. The leader's copy decides what a write changes. Every server
+// then applies the list of changes in order.
 
 import { present } from '../../../common/base/assert.ts';
 import type { ZkFailure, ZkNode, ZkOp, ZkOpResult } from '../../../common/zk/store.ts';
@@ -7,7 +7,7 @@ import type { ZkFailure, ZkNode, ZkOp, ZkOpResult } from '../../../common/zk/sto
 interface Entry {
   readonly node: ZkNode;
   readonly children: Set<string>;
-  /** Children ever made: where sequence numbers come from. */
+  /** The number of children that were ever created, from which sequence numbers are made. */
   readonly made: number;
 }
 
@@ -20,8 +20,8 @@ export interface Change {
 export interface Transaction {
   readonly zxid: number;
   readonly changes: readonly Change[];
-  /** Everything is replaced by this: the servers started again on other data. */
-  readonly anew?: ZkTree;
+  /** Replaces the complete tree: the servers were restarted with other data. */
+  readonly replacement?: ZkTree;
 }
 
 export type Decision =
@@ -79,7 +79,7 @@ export class ZkTree {
     for (const change of changes) this.#applyOne(change);
   }
 
-  /** All or nothing; where it is done the changes are in this tree already. */
+  /** Executes a multi: all operations or none. If it is done, its changes are already in this tree. */
   decide(ops: readonly ZkOp[], session: string, zxid: number): Decision {
     const undo: (readonly [string, Entry | undefined])[] = [];
     const changes: Change[] = [];

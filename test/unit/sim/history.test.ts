@@ -1,11 +1,11 @@
-// The order that a recorded history keeps is that of calls and returns, also where the clock stands still.
+// A recorded history keeps the order of calls and returns, also of those at the same time of the clock.
 
 import test from 'ava';
 import { type Action, History } from '../../sim/history.ts';
 
 const read: Action = { kind: 'read', key: 'x', mode: 'linearizable' };
 
-test('calls and returns keep their order within one millisecond; what never returns is unknown', (t) => {
+test('calls and returns keep their order within a millisecond; an operation that never returns is unknown', (t) => {
   const history = new History();
   const first = history.begin('a', read, 7);
   const second = history.begin('b', read, 7);

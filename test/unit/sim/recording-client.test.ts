@@ -1,5 +1,5 @@
-// What a recording client notes is what was asked and answered: judged as sound where it is, and as broken where the
-// client behind it lies.
+// A recording client records each call and each answer. The checkers accept that history, and refuse it if the client
+// gives wrong answers.
 
 import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
@@ -14,7 +14,7 @@ function recording() {
   return { behind, history, client: new RecordingClient('c', behind, history, realEnv) };
 }
 
-test('every kind of operation and of answer is noted', async (t) => {
+test('every kind of operation and of answer is recorded', async (t) => {
   const { behind, history, client } = recording();
   const { revision } = await client.put('x', 'v1', { ifRevision: 0 });
   await t.throwsAsync(client.put('x', 'v2', { ifRevision: revision + 7 }), { code: 'CONFLICT' });
@@ -39,7 +39,7 @@ test('every kind of operation and of answer is noted', async (t) => {
   t.deepEqual(judge(history.operations, await finalRows(behind)), []);
 });
 
-test('a client that loses a write is found out', async (t) => {
+test('a lost write of the client is detected', async (t) => {
   const { behind, history, client } = recording();
   await client.put('x', 'v1');
   behind.rows = [];

@@ -1,4 +1,4 @@
-// The table of the rules' branches stays true to the product: each is found there, and is counted when it is taken.
+// The table of the rules' branches stays true to the product: each branch is found in the sources and counted when it is taken.
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
@@ -19,7 +19,7 @@ test('every rule has branches', (t) => {
   t.is(new Set(BRANCHES.map(({ name }) => name)).size, BRANCHES.length);
 });
 
-test('a place is found whatever its spaces, and only where it is there once', (t) => {
+test('a place is found with any spaces, and only if it occurs once', (t) => {
   const source = 'if (a)\n    return 1;\nif (b) return 2;';
   t.is(endOf('if (a) return 1;', source, 'file'), source.indexOf(';'));
   t.throws(() => endOf('return', source, 'file'), { message: /not once/ });
@@ -27,11 +27,11 @@ test('a place is found whatever its spaces, and only where it is there once', (t
 });
 
 test.serial(
-  'what runs is counted, since the last time; what no campaign has to meet is met here',
+  'branches that run are counted since the last call; those that no campaign has to reach are reached here',
   async (t) => {
     const rules = new RuleCounters();
     await rules.start();
-    // Not before: what was compiled before the counters began is not counted.
+    // The counters start first, because code that was compiled before is not counted.
     const { applyOperation } = await import('../../../kvnode/range/apply.ts');
     const write = (ifRevision: number) =>
       applyOperation({ get: () => undefined }, 1, {
@@ -58,7 +58,7 @@ test.serial(
   },
 );
 
-/** R9: a replica is removed, and then its node reads a descriptor of before that: somebody has restored ZooKeeper. */
+/** R9: a replica is removed, and then its node reads an older descriptor, because ZooKeeper was restored. */
 async function restoreOlder() {
   const { Cluster } = await import('../../sim/sim-cluster.ts');
   const { drawSettings } = await import('../../sim/settings.ts');
@@ -68,7 +68,7 @@ async function restoreOlder() {
   const cluster = new Cluster(world, { ...drawSettings(world), nodes: 3, clients: 1 });
   cluster.start();
   await world.clock.run(() => cluster.nodes.every(({ node }) => node?.status().replicas.length === 3));
-  for (const { host } of cluster.coordinators) host.process.kill('told');
+  for (const { host } of cluster.coordinators) host.process.kill('reset');
   cluster.ensemble.onCommit = () => {};
   const [path, { descriptor }] = present([...cluster.ranges][0], 'a range');
   const { node, inc } = present(

@@ -1,4 +1,4 @@
-// A failing run of the simulator is made smaller: in theory, and with a world that breaks when two kinds of fault have met.
+// A failing run of the simulator is shrunk: with a function in place of runs, and with a world that two kinds of faults break.
 
 import test from 'ava';
 import { type RunResult, runSeed } from '../../sim/run.ts';
@@ -7,7 +7,7 @@ import type { Cluster } from '../../sim/sim-cluster.ts';
 
 const twenty = Array.from({ length: 20 }, (_, index) => index);
 
-test('what is not needed goes', async (t) => {
+test('faults and operations that are not needed are removed', async (t) => {
   const cases: readonly (readonly number[])[] = [[], [0], [19], [3, 7], [0, 9, 10, 19], twenty];
   for (const needed of cases) {
     const size = await shrink({ operations: 2_000, only: twenty }, 1_000, async ({ operations, only }) => {
@@ -17,7 +17,7 @@ test('what is not needed goes', async (t) => {
   }
 });
 
-test('the tries are bounded, and the last size that failed is told', async (t) => {
+test('the number of tries is bounded, and the last size that failed is returned', async (t) => {
   const failed: Size[] = [];
   let tries = 0;
   const size = await shrink({ operations: 2_000, only: twenty }, 5, async (tried) => {
@@ -29,7 +29,7 @@ test('the tries are bounded, and the last size that failed is told', async (t) =
   t.deepEqual(size, failed.at(-1));
 });
 
-/** Whoever pauses a node after ZooKeeper has had an election breaks this world. */
+/** Breaks the world when both an election of ZooKeeper and a pause of a node have occurred. */
 function breakWhenBothMeet({ world, history }: Cluster): void {
   const had = (kind: string) => (world.story.counters.get(`fault ${kind}`) ?? 0) > 0;
   const look = () => {
@@ -44,16 +44,16 @@ function run(seed: number, { operations, only }: { operations: number; only: rea
   return runSeed({ seed, operations, faults: 20, only }, { prepare: breakWhenBothMeet });
 }
 
-/** Which seeds meet both changes with the kinds of faults that there are. */
+/** The first seed with both kinds of faults; that one changes with the list of kinds. */
 async function firstBroken(): Promise<RunResult> {
   for (let seed = 1; seed <= 50; seed++) {
-    const whole = await run(seed, { operations: 2_000, only: null });
-    if (whole.violations.length > 0) return whole;
+    const result = await run(seed, { operations: 2_000, only: null });
+    if (result.violations.length > 0) return result;
   }
-  throw new Error('both kinds have met in no seed');
+  throw new Error('no seed has both kinds of faults');
 }
 
-test('a run shrinks to the faults that break it, and that run can be run again', async (t) => {
+test('a run shrinks to the faults that break it, and the smaller run can be repeated', async (t) => {
   t.timeout(240_000);
   const whole = await firstBroken();
   t.deepEqual(whole.violations, ['synthetic: they met']);

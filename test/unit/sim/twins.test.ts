@@ -1,4 +1,4 @@
-// The simulator's network, ZooKeeper and disks keep the promises that the real ones keep: the same suites, in virtual time.
+// The simulator's network, ZooKeeper and disks pass the same conformance suites as the real ones, in virtual time.
 
 import test from 'ava';
 import { connectZk } from '../../../common/zk/zk.ts';
@@ -17,7 +17,7 @@ import { childrenOf, registerChildrenSuite } from '../../suites/zk/children-suit
 import { registerStoreSuite, type StoreWorld } from '../../suites/zk/store-suite.ts';
 import { TEST_SESSION } from '../../support/zookeeper.ts';
 
-/** Its latencies, and how far the servers are behind each other, differ from seed to seed. */
+/** Latencies, and how far ZooKeeper servers are behind each other, differ with the seed. */
 const SEEDS = [1, 2, 3];
 
 for (const seed of SEEDS) {

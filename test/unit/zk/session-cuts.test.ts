@@ -38,8 +38,8 @@ async function connected(sessionMs: number, seed: number) {
   const loseRequests = () => each((server) => network.cut('process', server));
   const mend = () =>
     each((server) => {
-      if (network.isCut(server, 'process')) network.mend(server, 'process');
-      if (network.isCut('process', server)) network.mend('process', server);
+      if (network.isCut(server, 'process')) network.repair(server, 'process');
+      if (network.isCut('process', server)) network.repair('process', server);
     });
   return { ensemble, zk, session, pass, loseAnswers, loseRequests, mend, process };
 }

@@ -88,7 +88,7 @@ test('ZooKeeper loses everything while the node runs, and then has its own data 
   ensemble.empty();
   await pass(10_000);
   t.is(zk.session, null);
-  ensemble.restore();
+  ensemble.undoEmpty();
   await pass(10_000);
   t.not(zk.session, null);
   t.not(zk.session, first);

@@ -35,7 +35,7 @@ const agree =
     checkReplicasAgree(samples);
 
 test(
-  'accepts replicas that are equal where they are equally far',
+  'accepts replicas that are equal at the same seq',
   finds,
   'replicas',
   agree(sample('a', 5, 'p'), sample('b', 4, 'q'), sample('b', 5, 'p'), sample('a', 5, 'z', 2)),
@@ -49,7 +49,7 @@ test(
   /a and b differ in range 1 at seq 5/,
 );
 test(
-  'refuses a replica that stays behind when all is quiet',
+  'refuses a replica that stays behind when nothing is under way',
   finds,
   'replicas',
   () => checkReplicasSettled([sample('a', 6, 'q'), sample('b', 5, 'p')]),
@@ -87,16 +87,16 @@ function range(id: number, start: string, end: string | null, more: Partial<Desc
   };
 }
 
-/** ZooKeeper goes back to an older state before the next picture, and an administrator asks for higher epochs. */
+/** ZooKeeper is restored to an older state before the next map, and an administrator requests higher epochs. */
 const RESTORED = 'restored';
 
-/** One picture after the other; each range's version rises with each. */
+/** One range map after the other; the version of each range rises each time. */
 const maps =
   (...pictures: readonly (readonly Descriptor[] | typeof RESTORED)[]) =>
   () => {
     const checker = new RangeMapChecker();
     for (const [version, descriptors] of pictures.entries()) {
-      if (descriptors === RESTORED) checker.goneBack();
+      if (descriptors === RESTORED) checker.restored();
       else {
         const images = descriptors.map((descriptor) => ({ descriptor, version }));
         checker.observe(`transaction ${version}`, images, pictures.includes(RESTORED));
@@ -139,7 +139,7 @@ const rows: readonly (readonly [string, () => readonly Violation[], RegExp | nul
   ['refuses a hole at the end', maps([range(1, '', 'm')]), /a hole from m to the end/],
   ['refuses an overlap', maps([range(1, '', 'n'), range(2, 'm', null)]), /overlaps/],
   [
-    'refuses an overlap behind an unbounded range',
+    'refuses an overlap after an unbounded range',
     maps([range(1, '', null), range(2, 'm', null)]),
     /overlaps/,
   ],
@@ -162,7 +162,7 @@ const rows: readonly (readonly [string, () => readonly Violation[], RegExp | nul
   ],
   ['refuses an epoch that falls', maps(whole({ epoch: 3 }), whole({ epoch: 2 })), /epoch 3 became 2/],
   [
-    'accepts an older map where ZooKeeper was restored, and a range that begins again above it',
+    'accepts an older map after a restore of ZooKeeper, and a range that begins again in a higher epoch',
     maps(
       whole({ epoch: 7, nextInc: 9 }),
       RESTORED,
@@ -211,7 +211,7 @@ const rows: readonly (readonly [string, () => readonly Violation[], RegExp | nul
     /in-sync c was removed/,
   ],
   [
-    'refuses a replica in-sync at once',
+    'refuses a new replica that is in-sync at once',
     maps(
       whole(),
       whole({

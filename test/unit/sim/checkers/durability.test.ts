@@ -94,7 +94,7 @@ test(
   [row('x', 'v1', 1)],
   /nobody wrote that/,
 );
-test('a key of nobody', refuses, history(), [row('z', 'v', 4)], /nobody wrote that/);
+test('a key that nobody wrote', refuses, history(), [row('z', 'v', 4)], /nobody wrote that/);
 test(
   'a row that is there twice',
   refuses,
@@ -103,7 +103,7 @@ test(
   /there twice/,
 );
 test(
-  'an acknowledged write that took effect once more behind another',
+  'an acknowledged write that took effect again after another one',
   refuses,
   history(
     put('a', [0, 1], 'x', 'v1', 1),

@@ -39,7 +39,7 @@ test(
   ),
 );
 test(
-  'a write that takes effect before a later one returns, told by a read',
+  'a write that takes effect before a later one returns, as a read shows',
   accepts,
   history(
     put('a', [0, 9], 'x', 'v1', 1),
@@ -49,7 +49,7 @@ test(
   ),
 );
 test(
-  'revisions that make no sense: they are not looked at',
+  'revisions that make no sense, because they are not checked',
   accepts,
   history(put('a', [0, 1], 'x', 'v1', 9), put('a', [2, 3], 'x', 'v2', 3), get('b', [4, 5], 'x', 'v2', 7)),
 );
@@ -78,7 +78,7 @@ test(
   ),
 );
 test(
-  'an unknown delete that an unknown creation needs, told by a read',
+  'an unknown delete that an unknown creation needs, as a read shows',
   accepts,
   history(
     put('a', [0, 1], 'x', 'v1', 1),
@@ -88,7 +88,7 @@ test(
   ),
 );
 test(
-  'an unknown batch of which a later write leaves half',
+  'an unknown batch, half of which is overwritten by a later write',
   accepts,
   history(
     batch('a', [0, null], both('x1', 'y1'), 'unknown'),
@@ -146,7 +146,7 @@ test(
   ),
 );
 test(
-  'stale answers of replicas: they are not meant',
+  'stale answers of replicas, because they are not checked',
   accepts,
   history(put('a', [0, 1], 'x', 'v1', 1), stale('b', [2, 3], 'x', null, 0, 500)),
 );
@@ -209,7 +209,7 @@ test(
   history(put('a', [0, 1], 'x', 'v1', 1), put('b', [2, 3], 'x', 'v3', { conflict: 1 }, { ifRevision: 1 })),
 );
 test(
-  'a conflict that shows what is not there any more',
+  'a conflict that shows a revision that is overwritten',
   refuses,
   history(
     put('a', [0, 1], 'x', 'v1', 1),
@@ -241,7 +241,7 @@ test('counts a search that it had to give up as a failure', (t) => {
   t.regex(violation?.text ?? '', /no answer within 1000 steps/);
 });
 
-test('of many writes at once that one was the last which a read shows is found at once', (t) => {
+test('of many concurrent writes the one that a read shows is tried as the last one at once', (t) => {
   const operations = history(
     ...Array.from({ length: 16 }, (_, at) => put(`c${at}`, [at, 100 + at], 'x', `v${at}`, 16 - at)),
     ...Array.from({ length: 8 }, (_, at) => put(`d${at}`, [16 + at, null], 'x', `u${at}`, 'unknown')),
@@ -267,7 +267,7 @@ test('unknown writes that nothing needs are not tried in every order', (t) => {
   t.deepEqual(checkLinearizability(operations, { stepsMax: 10_000 }), []);
 });
 
-test('refuses to check conditions where they do not name values', (t) => {
+test('refuses to check conditions that do not identify values', (t) => {
   const operations = history(
     put('a', [0, 1], 'x', 'same', 1),
     put('a', [2, 3], 'x', 'same', 2, { ifRevision: 1 }),

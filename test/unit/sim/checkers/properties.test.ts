@@ -1,5 +1,5 @@
-// Properties of checkers 1 to 4 over generated histories: what a register that works has answered is accepted, however the
-// calls overlap and whatever answers were lost; one broken answer in it is refused by whom it concerns.
+// Properties of checkers 1 to 4 over generated histories. They accept all answers of a correct register, however calls overlap
+// and whatever answers were lost. If one answer is wrong, the checker for it refuses the history.
 
 import test from 'ava';
 import fc from 'fast-check';
@@ -12,7 +12,7 @@ import { batch, get, history, put, type Row, remove, stale } from '../../../supp
 
 const KEYS = ['x', 'y', 'z'] as const;
 
-/** One operation as drawn; `early` and `late`: how far its call and return lie around its moment. */
+/** One generated operation; `early` and `late`: the time from its call to its moment, and from there to its return. */
 const drawn = fc.record({
   kind: fc.constantFrom('put', 'put', 'cas', 'get', 'get', 'delete', 'batch', 'stale'),
   key: fc.constantFrom(...KEYS),
@@ -32,13 +32,13 @@ interface Made {
   readonly rows: readonly FinalRow[];
 }
 
-/** Carries the operations out one after the other, each at its moment, and spreads calls and returns around it. */
-function carryOut(steps: readonly Drawn[]): Made {
+/** Executes the operations one after the other, each at its moment, with its call before and its return after that. */
+function execute(steps: readonly Drawn[]): Made {
   const cells = new Map<string, Cell>();
   let revision = 0;
   const rows = steps.map((step, at): Row => {
     const moment = 10 * (at + 5);
-    // No two events at one place in the order.
+    // No two events have the same place in the order.
     const span = [moment - step.early - at / 1_000, moment + step.late + 0.5 + at / 1_000] as const;
     const client = `c${at}`;
     const { key } = step;
@@ -89,9 +89,9 @@ function carryOut(steps: readonly Drawn[]): Made {
   };
 }
 
-const histories = fc.array(drawn, { maxLength: 40 }).map(carryOut);
+const histories = fc.array(drawn, { maxLength: 40 }).map(execute);
 
-test('what a working register answered is accepted', (t) => {
+test('the answers of a correct register are accepted', (t) => {
   fc.assert(
     fc.property(histories, ({ operations, rows }) => {
       t.deepEqual(checkVersions(operations), []);
@@ -110,7 +110,7 @@ function changed(operations: readonly Operation[], id: number, outcome: Outcome)
 const isFresh = ({ outcome }: Operation) =>
   outcome.kind === 'read' && !outcome.stale && outcome.value !== null;
 
-test('a read that shows what nobody wrote is refused', (t) => {
+test('a read that shows a value that nobody wrote is refused', (t) => {
   fc.assert(
     fc.property(histories, fc.nat(), ({ operations }, pick) => {
       const reads = operations.filter(isFresh);

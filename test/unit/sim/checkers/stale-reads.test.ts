@@ -31,7 +31,7 @@ test(
 );
 test('a new answer', accepts, history(...two, stale('b', [101, 102], 'x', 'v2', 2, 0)));
 test(
-  'an old answer to somebody else than who was told the new one',
+  'an old answer to another client than the one that got the new answer',
   accepts,
   history(...two, stale('b', [101, 102], 'x', 'v2', 2, 50), stale('c', [103, 104], 'x', 'v1', 1, 50)),
 );
@@ -66,7 +66,7 @@ test(
   { commitTimes: (_, revision) => (revision === 2 ? 80 : undefined) },
 );
 test(
-  'an absent key that was committed long before',
+  'an absent key that was written long before',
   refuses,
   history(...two, stale('b', [150, 160], 'x', null, 0, 20)),
   /lacks a write/,
@@ -78,13 +78,13 @@ test(
   /back in time/,
 );
 test(
-  'a client that goes back behind what a replica told it',
+  'a client that goes back behind an answer of a replica',
   refuses,
   history(...two, stale('b', [30, 31], 'x', 'v2', 2, null), stale('b', [32, 33], 'x', 'v1', 1, null)),
   /back in time/,
 );
 test(
-  'a client that goes back behind what it was told of another key of the range',
+  'a client that goes back behind an answer for another key of the range',
   refuses,
   history(
     ...two,
@@ -128,7 +128,7 @@ test(
     refused([121, 122], 0),
     stale('b', [123, 124], 'x', 'v2', 2, null),
   ),
-  /told that the key was absent/,
+  /knew that the key was absent/,
 );
 test(
   'a key that comes back after a replica showed its client that it had gone',
@@ -140,10 +140,10 @@ test(
     stale('b', [121, 122], 'x', null, 0, null),
     stale('b', [123, 124], 'x', 'v2', 2, null),
   ),
-  /told that the key was absent/,
+  /knew that the key was absent/,
 );
 test(
-  'a key that is written anew after it was absent, or was absent for a replica that is far behind',
+  'a key that is written again after it was absent, or was absent on a replica that is far behind',
   accepts,
   history(
     ...two,
@@ -156,13 +156,13 @@ test(
   ),
 );
 test(
-  'what was written elsewhere at that revision',
+  'a value different from the one written at that revision',
   refuses,
   history(...two, stale('b', [150, 160], 'x', 'v9', 2, null)),
   /something else/,
 );
 test(
-  'what nobody wrote',
+  'a value that nobody wrote',
   refuses,
   history(...two, stale('b', [150, 160], 'x', 'v9', 3, null)),
   /nobody can have written/,

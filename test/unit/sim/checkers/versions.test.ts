@@ -55,7 +55,7 @@ test(
   ),
 );
 test(
-  'ranges that count for themselves',
+  'ranges that each have their own revisions',
   accepts,
   history(
     put('a', [0, 1], 'x', 'v', 50, { range: 1, epoch: 7 }),
@@ -63,7 +63,7 @@ test(
   ),
 );
 test(
-  'a condition that names what is there',
+  'a condition that names the present revision',
   accepts,
   history(
     put('a', [0, 1], 'x', 'v1', 5, { ifRevision: 0 }),
@@ -74,7 +74,7 @@ test(
   ),
 );
 test(
-  'a batch whose last word on a key counts',
+  'a batch of which the last mutation of a key counts',
   accepts,
   history(
     batch(
@@ -99,7 +99,7 @@ test(
   /older than it was/,
 );
 test(
-  'a second read that goes back behind the first',
+  'a second read that shows an older state than the first',
   refuses,
   history(
     put('a', [0, 1], 'x', 'v1', 5),
@@ -150,16 +150,16 @@ test(
   /one revision/,
 );
 test(
-  'a write behind one of its range that was over',
+  'a write with a revision below that of an earlier write to the range',
   refuses,
   history(put('a', [0, 1], 'x', 'v1', 5), put('b', [2, 3], 'y', 'w', 4)),
-  /passed before it began/,
+  /not above one known before its call/,
 );
 test(
-  'a write behind what a read of its range has shown',
+  'a write with a revision below one that a read of the range has shown',
   refuses,
   history(put('a', [0, 9], 'x', 'v1', 5), get('b', [1, 2], 'x', 'v1', 5), put('c', [3, 4], 'y', 'w', 4)),
-  /passed before it began/,
+  /not above one known before its call/,
 );
 test(
   'an answer of an epoch that was over',
@@ -168,13 +168,13 @@ test(
   /epoch that was over/,
 );
 test(
-  'a write acknowledged by an owner of the past',
+  'a write acknowledged by a former owner',
   refuses,
   history(put('a', [0, 1], 'x', 'v1', 5, { epoch: 3 }), put('b', [2, 3], 'x', 'v2', 6, { epoch: 2 })),
   /epoch that was over/,
 );
 test(
-  'another value than what was written at that revision',
+  'a value different from the one written at that revision',
   refuses,
   history(put('a', [0, 1], 'x', 'v1', 5), get('b', [2, 3], 'x', 'v2', 5)),
   /something else than was written/,
@@ -213,7 +213,7 @@ test(
   /condition held although/,
 );
 test(
-  'a creation of what was there',
+  'a creation of a key that was present',
   refuses,
   history(put('a', [0, 1], 'x', 'v1', 5), put('b', [2, 3], 'x', 'v2', 6, { ifRevision: 0 })),
   /condition held although/,

@@ -4,7 +4,7 @@ import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { temporaryFolder } from '../support/dev-run.ts';
-import { runNode } from '../support/run.ts';
+import { runNode } from '../support/run-node.ts';
 import { ROOT } from '../support/source.ts';
 
 const BOOTSTRAP = join(ROOT, 'bin', 'bootstrap.js');

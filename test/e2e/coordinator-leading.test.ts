@@ -29,7 +29,7 @@ import {
   untilRanges,
   untilTask,
   untilTerm,
-} from '../support/coordinator-bench.ts';
+} from '../support/fake-nodes.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.ts';
 

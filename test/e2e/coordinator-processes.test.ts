@@ -21,7 +21,7 @@ import {
   untilRange,
   untilRanges,
   untilTerm,
-} from '../support/coordinator-bench.ts';
+} from '../support/fake-nodes.ts';
 import { PATIENCE_MS, untilStopped } from '../support/processes.ts';
 import { openZk, startZooKeeper, TICK_MS } from '../support/zookeeper.ts';
 

@@ -7,7 +7,7 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { encodeOperation } from '../../common/wire/operation.ts';
-import { NodeAsker } from '../support/node-asker.ts';
+import { NodeAsker } from '../support/direct-client.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
 import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 

@@ -6,7 +6,7 @@ import { incOf } from '../../common/model/descriptor.ts';
 import { eventCodec, liveCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
 import { Repl } from '../support/repl-process.ts';
 import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
-import { Wires } from '../support/wires.ts';
+import { Wires } from '../support/network-proxies.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 /** Nobody listens on it. */

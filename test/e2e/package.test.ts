@@ -5,7 +5,7 @@ import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { temporaryFolder } from '../support/dev-run.ts';
-import { runNode } from '../support/run.ts';
+import { runNode } from '../support/run-node.ts';
 import { ROOT } from '../support/source.ts';
 
 test('the package holds the library, its types, the processes and the page, and nothing else', async (t) => {

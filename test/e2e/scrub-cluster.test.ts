@@ -8,7 +8,7 @@ import { EXIT } from '../../common/process/exit.ts';
 import { withChecksum } from '../../kvnode/storage/state/checked-engine.ts';
 import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import { putRowValue, rowKey, rowValueBytes } from '../../kvnode/storage/state/stored-keys.ts';
-import { NodeAsker } from '../support/node-asker.ts';
+import { NodeAsker } from '../support/direct-client.ts';
 import { type Ended, Repl } from '../support/repl-process.ts';
 import { NEVER_LOST, type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 

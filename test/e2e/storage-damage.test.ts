@@ -9,7 +9,7 @@ import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { CorruptDataError } from '../../kvnode/storage/data-errors.ts';
 import { openStorage } from '../../kvnode/storage/open.ts';
-import { KEYS, ROWS, readRows, STEPS, sessionsOf } from '../support/store-story.ts';
+import { KEYS, ROWS, readRows, STEPS, sessionsOf } from '../support/store-steps.ts';
 
 const options = { env: realEnv, logger: silentLogger, limits: { flushMs: 2, segmentBytes: 16 * 1024 } };
 const last = STEPS.length - 1;

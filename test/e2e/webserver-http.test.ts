@@ -8,7 +8,7 @@ import { type RawData, WebSocket } from 'ws';
 import { ERROR_TABLE, type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import type { FeedMessage } from '../../webserver/feed.ts';
-import { PaperCluster } from '../support/paper-cluster.ts';
+import { PaperCluster } from '../support/memory-cluster.ts';
 import { servePaper, startPaperServer } from '../support/web-page.ts';
 
 async function serve(t: ExecutionContext) {

@@ -5,7 +5,7 @@ import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
-import { PaperCluster } from '../support/paper-cluster.ts';
+import { PaperCluster } from '../support/memory-cluster.ts';
 import { type Locator, openPage, type Page, servePaper, startPaperServer } from '../support/web-page.ts';
 
 async function show(t: ExecutionContext, cluster = new PaperCluster()) {

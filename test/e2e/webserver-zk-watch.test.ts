@@ -21,7 +21,7 @@ import {
 import type { ClusterView } from '../../webserver/cluster-view.ts';
 import { EVENTS_SHOWN } from '../../webserver/feed.ts';
 import { ZkWatch } from '../../webserver/zk-watch.ts';
-import { PaperCluster } from '../support/paper-cluster.ts';
+import { PaperCluster } from '../support/memory-cluster.ts';
 import { PATIENCE_MS } from '../support/processes.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.ts';
 

@@ -8,7 +8,7 @@ import type { DevRecord } from '../../bin/dev/directory.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { type Child, startChild } from '../../common/process/children.ts';
 import { PATIENT } from './repl-process.ts';
-import { type Finished, finished, runNode } from './run.ts';
+import { type Finished, finished, runNode } from './run-node.ts';
 import { ROOT } from './source.ts';
 
 const RANGEKEEPER = join(ROOT, 'bin', 'rangekeeper.cjs');

@@ -10,7 +10,7 @@ import { checkLinearizability } from '../sim/checkers/linearizability.ts';
 import { checkStaleReads } from '../sim/checkers/stale-reads.ts';
 import { checkVersions } from '../sim/checkers/versions.ts';
 import { type Action, History, type Outcome } from '../sim/history.ts';
-import type { NodeAsker, RangeAsked } from './node-asker.ts';
+import type { NodeAsker, RangeAsked } from './direct-client.ts';
 import { PATIENCE_MS } from './processes.ts';
 import type { NodeProcess } from './test-cluster.ts';
 

@@ -23,7 +23,7 @@ import {
   paths,
   taskCodec,
 } from '../../common/zk/znodes.ts';
-import { readEvents } from './coordinator-bench.ts';
+import { readEvents } from './fake-nodes.ts';
 import { PATIENCE_MS, TestProcess } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 

@@ -7,11 +7,11 @@ import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { NodeAsker } from './node-asker.ts';
+import { NodeAsker } from './direct-client.ts';
 import { PATIENCE_MS } from './processes.ts';
 import { Register } from './register.ts';
 import { type ClusterOptions, type NodeProcess, openClient, TestCluster } from './test-cluster.ts';
-import { Wires } from './wires.ts';
+import { Wires } from './network-proxies.ts';
 import { startZooKeeper } from './zookeeper.ts';
 
 const KEY = 'k';

@@ -7,7 +7,7 @@ import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { startWebserver, type Webserver, type WebserverOptions } from '../../webserver/webserver.ts';
 import { findChromium } from './chromium.ts';
-import type { PaperCluster } from './paper-cluster.ts';
+import type { PaperCluster } from './memory-cluster.ts';
 import { PATIENCE_MS } from './processes.ts';
 
 export type { Locator, Page } from 'playwright-core';

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { apply, diff, type FeedState, inOrder } from '../../../webserver/feed.ts';
 import { feedState, type StatusReport } from '../../../webserver/page-state.ts';
-import { NODES, PaperCluster } from '../../support/paper-cluster.ts';
+import { NODES, PaperCluster } from '../../support/memory-cluster.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 

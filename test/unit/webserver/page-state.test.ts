@@ -3,7 +3,7 @@
 import test from 'ava';
 import type { Condition, FeedState } from '../../../webserver/feed.ts';
 import { feedState, type StatusReport } from '../../../webserver/page-state.ts';
-import { NODES, PaperCluster } from '../../support/paper-cluster.ts';
+import { NODES, PaperCluster } from '../../support/memory-cluster.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 

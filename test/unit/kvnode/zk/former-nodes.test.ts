@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
 import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../../../../common/model/records.ts';
 import { eventCodec, generationCodec, nodeCodec, paths } from '../../../../common/zk/znodes.ts';
-import { GenerationBench, TwinDirectory, type TwinNode } from '../../../support/generation-bench.ts';
+import { GenerationBench, TwinDirectory, type TwinNode } from '../../../support/generation-world.ts';
 
 /** Long enough for a session to end and for a new one to begin. */
 const LONG_MS = 15_000;

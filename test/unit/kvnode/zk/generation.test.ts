@@ -10,7 +10,7 @@ import {
   parseLineage,
   withNextGeneration,
 } from '../../../../kvnode/storage/lineage.ts';
-import { type Fate, GenerationBench, TwinDirectory } from '../../../support/generation-bench.ts';
+import { type Fate, GenerationBench, TwinDirectory } from '../../../support/generation-world.ts';
 
 // ---- the lineage -----------------------------------------------------------------------------------------------------
 

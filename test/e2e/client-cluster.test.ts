@@ -3,7 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { type Client, connect, RangekeeperError } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { type ClusterOptions, openClient, TestCluster } from '../support/test-cluster.ts';
 
 async function start(t: ExecutionContext, options: ClusterOptions = {}) {
@@ -94,7 +94,7 @@ test.serial(
 test.serial('no such namespace, and no cluster', async (t) => {
   const { cluster } = await start(t);
   const unknown = await t.throwsAsync(
-    connect({ zk: cluster.connect, namespace: 'nope', connectMs: PATIENCE_MS }),
+    connect({ zk: cluster.connect, namespace: 'nope', connectMs: WAIT_MS_MAX }),
   );
   t.regex(unknown?.message ?? '', /no namespace "nope"; there are: default/);
   const elsewhere = await t.throwsAsync(connect({ zk: `${cluster.connect}/elsewhere`, connectMs: 1_000 }), {

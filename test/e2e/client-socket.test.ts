@@ -14,7 +14,7 @@ import { Metrics } from '../../common/net/metrics.ts';
 import { serveWs, WsTransport } from '../../common/net/ws-transport.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
 import { PROTOCOL } from '../../common/wire/messages.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 
 const SELF = { clusterId: 'c0ffee', nodeId: 'n-1' };
 const STATUS = Buffer.from('{"node":"n-1"}');
@@ -51,7 +51,7 @@ function dial(address: string): Channel {
     log: silentLogger,
     transport: new WsTransport(realEnv),
     address,
-    connectMs: PATIENCE_MS,
+    connectMs: WAIT_MS_MAX,
     node: 'n-1',
     self: { clusterId: 'c0ffee', nodeId: '' },
     handlers: {},
@@ -60,7 +60,7 @@ function dial(address: string): Channel {
 
 function status(channel: Channel): Promise<string> {
   return new Promise((resolve, reject) => {
-    channel.request({ kind: 'status' }, realEnv.now() + PATIENCE_MS, {
+    channel.request({ kind: 'status' }, realEnv.now() + WAIT_MS_MAX, {
       replied: (body) =>
         resolve(body.kind === 'status-reply' ? Buffer.from(body.json).toString() : body.kind),
       failed: (failure) => reject(RangekeeperError.from(failure)),

@@ -205,7 +205,7 @@ test.serial(
         );
       }),
     );
-    await fresh.process.said('snapshot installed');
+    await fresh.process.logged('snapshot installed');
     t.is(await client.count({ prefix: 'k/' }), keys.length);
     const stale = await client.get(keys[0] ?? '', { read: 'stale' });
     t.is(stale?.value.length, value.length);

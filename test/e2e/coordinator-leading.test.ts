@@ -30,14 +30,14 @@ import {
   untilTask,
   untilTerm,
 } from '../support/fake-nodes.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
 
 test('many make the same cluster at once, and all get the same', async (t) => {
   const { connect } = await startZooKeeper(t);
-  const sessions = await Promise.all(Array.from({ length: 6 }, () => openZk(t, connect).ready(PATIENCE_MS)));
+  const sessions = await Promise.all(Array.from({ length: 6 }, () => openZk(t, connect).ready(WAIT_MS_MAX)));
   const records = await Promise.all(sessions.map((session) => ensureCluster(session, realEnv, 200)));
   t.is(new Set(records.map((record) => record.clusterId)).size, 1);
 });
@@ -50,7 +50,7 @@ test('a leader whose place in the queue is taken away is fenced by the next and 
   await second.untilRole('standby');
   const nodes = await Promise.all(['n-1', 'n-2', 'n-3'].map((id) => startFakeNode(t, connect, id)));
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   const ranges = await untilRanges(zk);
   const [leading] = await readQueue(session);
   await session.delete(paths.coordinator(present(leading, 'leader').name), 0);
@@ -74,7 +74,7 @@ test('a step is carried out once: overtaken it is refused, of an old leader it i
   await local.untilRole('leader');
   const node = await startFakeNode(t, connect, 'n-1');
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   const before = present((await untilRanges(zk))[0], 'range');
   const epoch = present(await session.get(paths.coordinatorEpoch), 'epoch');
   const fence: Fence = { session, version: epoch.version, term: 1 };
@@ -150,7 +150,7 @@ test('R7: the live znodes are read after the descriptors, and an unreadable one 
   await local.untilRole('leader');
   const node = await startFakeNode(t, connect, 'n-1');
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   const ranges = await untilRanges(zk);
   await node.session.set(paths.live('n-1'), text('{nonsense'), 0);
   const log: string[] = [];
@@ -163,7 +163,7 @@ test('R7: the live znodes are read after the descriptors, and an unreadable one 
 });
 
 async function ask(zk: Zk, id: string, request: TaskRequest): Promise<void> {
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   const record = { request, state: 'pending', progress: '', createdAt: 0 } as const;
   await session.create(paths.task(id), taskCodec.encode(record), 'persistent');
 }
@@ -183,7 +183,7 @@ test('tasks: a namespace is made, a second of the name is refused, a mode is set
   } as const;
   await ask(zk, 'a', request);
   t.is((await untilTask(zk, 'a')).state, 'done');
-  t.is((await readRanges(await zk.ready(PATIENCE_MS), 'logs')).length, 2);
+  t.is((await readRanges(await zk.ready(WAIT_MS_MAX), 'logs')).length, 2);
   await ask(zk, 'b', request);
   t.like(await untilTask(zk, 'b'), { state: 'failed', progress: 'namespace logs exists already' });
   await ask(zk, 'c', { kind: 'set-node-mode', node: 'n-1', mode: 'draining' });
@@ -241,7 +241,7 @@ test('a step that other writers overtake again and again is planned anew each ti
   const inspect = async (ops: readonly ZkOp[]) => {
     if (overtaken === 12 || !ops.some((op) => op.kind === 'set' && op.path === path)) return;
     overtaken++;
-    const session = await zk.ready(PATIENCE_MS);
+    const session = await zk.ready(WAIT_MS_MAX);
     const node = present(await session.get(path), 'the record');
     await session.set(path, node.data, node.version);
   };
@@ -261,7 +261,7 @@ test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
   const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
   await local.untilRole('leader');
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await session.create(paths.task('x'), text('null'), 'persistent');
   await session.create(paths.task('y'), text('{"state":"pending"}'), 'persistent');
   await session.create(paths.node('n-9'), text('[]'), 'persistent');
@@ -293,7 +293,7 @@ test('ZooKeeper goes away and comes back: the leader, or the next, goes on', asy
   const ranges = await untilRanges(zk);
   await server.kill();
   await server.start();
-  await zk.ready(PATIENCE_MS);
+  await zk.ready(WAIT_MS_MAX);
   await nodes[0]?.zk.close();
   const orphan = present(
     ranges.find(({ descriptor }) => descriptor.owner.node === 'n-1'),

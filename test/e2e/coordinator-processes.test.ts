@@ -22,7 +22,7 @@ import {
   untilRanges,
   untilTerm,
 } from '../support/fake-nodes.ts';
-import { PATIENCE_MS, untilStopped } from '../support/processes.ts';
+import { untilStopped, WAIT_MS_MAX } from '../support/processes.ts';
 import { openZk, startZooKeeper, TICK_MS } from '../support/zookeeper.ts';
 
 const COMMAND = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
@@ -81,7 +81,7 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
   const both = [startCoordinator(t, connect), startCoordinator(t, connect)];
   await Promise.all(both.map((one) => one.logged('ready')));
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   const nodes = await Promise.all(NODES.map((id) => startFakeNode(t, connect, id)));
   const ranges = await untilRanges(zk);
   await untilChildren(zk, paths.coordinators, (names) => names.length === 2);
@@ -100,7 +100,7 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
 /** Waits until the pids in the election queue, the leader's first, are so; last in it stands who came last. */
 async function untilQueue(zk: Zk, holds: (pids: readonly number[]) => boolean): Promise<void> {
   for (;;) {
-    const session = await zk.ready(PATIENCE_MS);
+    const session = await zk.ready(WAIT_MS_MAX);
     if (holds((await readQueue(session)).map(({ pid }) => pid))) return;
     await delay(realEnv, 20);
   }
@@ -197,7 +197,7 @@ test('a cluster of another format is left alone', async (t) => {
   const first = startCoordinator(t, connect);
   await first.logged('ready');
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   const node = present(await session.get(paths.cluster), 'cluster');
   const newer = new TextEncoder().encode(JSON.stringify({ ...clusterCodec.decode(node.data), format: 2 }));
   await session.set(paths.cluster, newer, node.version);

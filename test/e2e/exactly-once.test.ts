@@ -7,8 +7,8 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { encodeOperation } from '../../common/wire/operation.ts';
-import { NodeAsker } from '../support/direct-client.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { DirectClient } from '../support/direct-client.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
 const decoder = new TextDecoder();
@@ -123,13 +123,13 @@ interface Answered {
 }
 
 /** What `k`'s owner answers to this operation; who owns it no more, or cannot answer now, is asked again by the same bytes. */
-async function send(cluster: TestCluster, asker: NodeAsker, operation: Uint8Array): Promise<Answered> {
-  const end = realEnv.now() + PATIENCE_MS;
+async function send(cluster: TestCluster, direct: DirectClient, operation: Uint8Array): Promise<Answered> {
+  const end = realEnv.now() + WAIT_MS_MAX;
   for (;;) {
     const range = await cluster.descriptorOf('k');
     const by = cluster.node(range.owner.node);
     try {
-      return { text: JSON.stringify(await asker.write(by, range, operation)), by };
+      return { text: JSON.stringify(await direct.write(by, range, operation)), by };
     } catch (error) {
       if (!(error instanceof RangekeeperError)) throw error;
       const { code, retry, details } = error;
@@ -157,8 +157,8 @@ test.serial(
         mutations: [{ kind: 'put', key: toBytes('k'), value: toBytes(String(number)), ifRevision }],
       });
     const sent = [operation(1, null), operation(2, 0)] as const;
-    const asker = await NodeAsker.open(t, cluster);
-    const answers = () => Promise.all(sent.map((bytes) => send(cluster, asker, bytes)));
+    const direct = await DirectClient.open(t, cluster);
+    const answers = () => Promise.all(sent.map((bytes) => send(cluster, direct, bytes)));
     const again = async () => (await answers()).map(({ text }) => text);
     const first = await again();
     t.true(first[0]?.includes('write-reply') && first[1]?.startsWith('CONFLICT'), first.join());
@@ -179,7 +179,7 @@ test.serial(
     const lost = cluster.nodes.find((node) => node !== last);
     await lost?.process.end('SIGKILL');
     const fresh = await cluster.addNode('n4');
-    await fresh.process.said('snapshot installed');
+    await fresh.process.logged('snapshot installed');
     await cluster.until('the new node is in-sync', (images) =>
       images.every(({ descriptor }) => descriptor.inSync.includes(fresh.id)),
     );

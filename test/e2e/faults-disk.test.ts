@@ -16,7 +16,7 @@ function seeded(t: ExecutionContext): Rng {
 
 async function restartDamaged({ cluster }: WatchedCluster, node: NodeProcess): Promise<NodeProcess> {
   const another = await cluster.restartAsAnother(node);
-  await another.process.said(
+  await another.process.logged(
     'the data directory is damaged and was set aside: this node joins as a new, empty one',
   );
   await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
@@ -42,7 +42,7 @@ test.serial(
       t.not(another.id, node.id);
       await watched.healed();
     }
-    await watched.judge(t);
+    await watched.checkHistory(t);
   },
 );
 
@@ -53,9 +53,9 @@ test.serial('half a group at the end of the log is cut, and the node stays who i
   await owner.process.end('SIGKILL');
   t.log(await tearNextGroup(watched.cluster.dataOf(owner), rng));
   await watched.cluster.restart(owner);
-  await owner.process.said('cut off the torn end of the log');
-  t.is((await owner.process.said('ready')).id, owner.id);
-  await watched.judge(t);
+  await owner.process.logged('cut off the torn end of the log');
+  t.is((await owner.process.logged('ready')).id, owner.id);
+  await watched.checkHistory(t);
 });
 
 test.serial('a learner whose log ends anywhere comes back, as itself or as another node', async (t) => {
@@ -76,5 +76,5 @@ test.serial('a learner whose log ends anywhere comes back, as itself or as anoth
     await register.nextWrite();
     await cluster.allInSync();
   }
-  await watched.judge(t);
+  await watched.checkHistory(t);
 });

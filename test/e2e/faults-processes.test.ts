@@ -11,7 +11,7 @@ test.serial(
   'an owner killed, and the next frozen past its session: never two that answer as fresh',
   async (t) => {
     const watched = await WatchedCluster.start(t, FREEZING);
-    const { cluster, register, asker } = watched;
+    const { cluster, register, direct } = watched;
     const { owner: first } = await watched.parts();
     await first.process.end('SIGKILL');
     await watched.untilAnotherOwner(first.id);
@@ -19,15 +19,15 @@ test.serial(
     await watched.healed();
 
     const { owner: second, descriptor } = await watched.parts();
-    register.readAt(asker, second, 'linearizable', descriptor);
-    await register.nextTold(`linearizable at ${second.name}`);
+    register.readAt(direct, second, 'linearizable', descriptor);
+    await register.nextAnswer(`linearizable at ${second.name}`);
     await second.process.freeze();
     await cluster.untilGone(second);
     await watched.untilAnotherOwner(second.id);
     second.process.signal('SIGCONT');
     await register.nextFailure(`linearizable at ${second.name}`);
     t.is(register.failuresOf('fallback'), 0, 'fallback reads went on through all of it');
-    await watched.judge(t);
+    await watched.checkHistory(t);
     t.true((await watched.descriptor()).epoch >= descriptor.epoch + 1);
   },
 );
@@ -49,7 +49,7 @@ test.serial('a follower killed, and frozen past its session: writes go on in the
   await watched.untilLeft(victim);
   await register.nextWrite();
   victim.process.signal('SIGCONT');
-  await watched.judge(t);
+  await watched.checkHistory(t);
   t.is(register.failuresOf('linearizable') + register.failuresOf('fallback'), 0, 'no read failed');
   t.is((await watched.descriptor()).owner.node, descriptor.owner.node);
 });
@@ -65,11 +65,11 @@ test.serial(
     await standby?.end('SIGKILL');
     await register.nextWrite();
     const second = cluster.startCoordinator();
-    await second.said('standing by');
+    await second.logged('standing by');
     await first.freeze();
-    await second.said('leading');
+    await second.logged('leading');
     first.signal('SIGCONT');
-    await first.said('no longer the leader');
+    await first.logged('no longer the leader');
     // The one that stands by now freezes and wakes; then the leader is killed.
     await first.freeze();
     await register.nextWrite();
@@ -85,6 +85,6 @@ test.serial(
     await watched.untilAnotherOwner(owner.id);
     t.is((await watched.descriptor()).epoch, before.epoch + 1, 'promoted once');
     await cluster.restart(owner);
-    await watched.judge(t);
+    await watched.checkHistory(t);
   },
 );

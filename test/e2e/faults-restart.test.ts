@@ -23,7 +23,7 @@ test.serial('everything is killed at once under chains of compare-and-set, twice
   await allRun();
   for (let round = 0; round < ROUNDS; round++) {
     const processes = [...cluster.coordinators, ...cluster.nodes.map(({ process }) => process)];
-    await Promise.all([server.kill(), ...processes.map((process) => process.lose())]);
+    await Promise.all([server.kill(), ...processes.map((process) => process.killAll())]);
     await server.start();
     cluster.startCoordinator();
     await Promise.all(cluster.nodes.map((node) => cluster.restart(node)));

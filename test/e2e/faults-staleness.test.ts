@@ -8,28 +8,28 @@ import { WatchedCluster } from '../support/watched-cluster.ts';
 const WIRE_MS = 60;
 
 test.serial('the age of stale answers at every replica, whoever is cut off from whom', async (t) => {
-  const { watched, wires } = await WatchedCluster.startWired(t, { sessionMs: 4_000 }, WIRE_MS);
-  const { register, asker, cluster } = watched;
+  const { watched, proxies } = await WatchedCluster.startBehindProxies(t, { sessionMs: 4_000 }, WIRE_MS);
+  const { register, direct, cluster } = watched;
   const first = await watched.parts();
-  for (const node of cluster.nodes) register.readAt(asker, node, 'stale', first.descriptor);
+  for (const node of cluster.nodes) register.readAt(direct, node, 'stale', first.descriptor);
   const [follower] = first.followers;
   if (follower === undefined) throw new Error('no follower');
   const isOld = (of: string) =>
-    register.nextTold(`stale at ${of}`, ({ stale, staleMs }) => stale && (staleMs ?? 0) > 1_000);
+    register.nextAnswer(`stale at ${of}`, ({ stale, staleMs }) => stale && (staleMs ?? 0) > 1_000);
 
-  wires.cutBetween(first.owner, follower);
+  proxies.cutBetween(first.owner, follower);
   await watched.untilLeft(follower);
   await isOld(follower.name);
   await register.nextWrite();
-  wires.heal();
+  proxies.heal();
   await watched.healed();
 
   const { owner, followers } = await watched.parts();
-  wires.isolate(owner, cluster.nodes);
+  proxies.isolate(owner, cluster.nodes);
   await Promise.all(followers.map(({ name }) => isOld(name)));
   await watched.untilAnotherOwner(owner.id);
   await isOld(owner.name);
   await register.nextWrite();
-  wires.heal();
-  await watched.judge(t);
+  proxies.heal();
+  await watched.checkHistory(t);
 });

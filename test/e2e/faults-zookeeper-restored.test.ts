@@ -40,7 +40,7 @@ test.serial(
     await client.close();
 
     const processes = [...cluster.coordinators, ...cluster.nodes.map(({ process }) => process)];
-    await Promise.all(processes.map((process) => process.lose()));
+    await Promise.all(processes.map((process) => process.killAll()));
     await server.kill();
     await rm(data, { recursive: true });
     await cp(`${data}-copy`, data, { recursive: true });

@@ -25,12 +25,12 @@ async function onlyStaleReads(
   gone: number,
 ): Promise<void> {
   await Promise.all([register.nextFailure('linearizable'), register.nextFailure('writes')]);
-  const { staleMs } = await register.nextTold('stale', ({ stale }) => stale);
+  const { staleMs } = await register.nextAnswer('stale', ({ stale }) => stale);
   t.true(staleMs !== null && staleMs > 0, `a stale read says how far behind it may be: ${staleMs}`);
-  await register.nextTold('fallback', ({ stale }) => stale);
+  await register.nextAnswer('fallback', ({ stale }) => stale);
   // What was sent under a lease may be answered when it is over.
   for (const who of ['linearizable', 'writes']) {
-    const last = register.lastTold(who)?.sent ?? Number.POSITIVE_INFINITY;
+    const last = register.lastAnswer(who)?.sent ?? Number.POSITIVE_INFINITY;
     t.true(last < gone + SESSION_MS, `${who} went on for ${last - gone} ms without a lease`);
   }
 }
@@ -59,7 +59,7 @@ test.serial(
       await watched.healed();
     }
     t.is(register.failuresOf('stale'), 0, 'stale reads went on');
-    await watched.judge(t);
+    await watched.checkHistory(t);
   },
 );
 
@@ -71,7 +71,7 @@ test.serial('an ensemble without its quorum, and with it again', async (t) => {
   const gone = realEnv.now();
   await onlyStaleReads(t, watched, gone);
   await Promise.all(lost.map((member) => member.start()));
-  await watched.judge(t);
+  await watched.checkHistory(t);
   t.is(watched.register.failuresOf('stale'), 0, 'stale reads went on');
 });
 
@@ -85,10 +85,10 @@ test.serial('all of ZooKeeper is down for ten sessions', async (t) => {
   await onlyStaleReads(t, watched, gone);
   await delay(realEnv, 10 * SESSION_MS);
   await onlyStaleReads(t, watched, gone);
-  const { staleMs } = await register.nextTold('stale', ({ stale }) => stale);
+  const { staleMs } = await register.nextAnswer('stale', ({ stale }) => stale);
   t.true((staleMs ?? 0) >= 9 * SESSION_MS, `and the answers say their age: ${staleMs}`);
   await server.start();
-  await watched.judge(t);
+  await watched.checkHistory(t);
   t.true((await watched.descriptor()).epoch > descriptor.epoch);
   t.is(register.failuresOf('stale') + register.failuresOf('fallback'), 0, 'stale reads went on');
 });

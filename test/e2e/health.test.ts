@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
-import { PATIENCE_MS, TestProcess } from '../support/processes.ts';
+import { TestProcess, WAIT_MS_MAX } from '../support/processes.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 /** Nobody listens there. */
@@ -36,7 +36,7 @@ async function serve(
   flags: readonly string[],
 ): Promise<Server> {
   const process = spawn(t, [command, '--listen', '127.0.0.1:0', ...flags], join(directory, `${command}.log`));
-  const { address } = await process.said('listening');
+  const { address } = await process.logged('listening');
   return { process, url: `http://${address}` };
 }
 
@@ -47,7 +47,7 @@ async function page({ url }: Server, path: string): Promise<string> {
 
 /** Until /readyz answers so. */
 async function until(server: Server, expected: RegExp): Promise<void> {
-  const end = realEnv.now() + PATIENCE_MS;
+  const end = realEnv.now() + WAIT_MS_MAX;
   for (;;) {
     const answer = await page(server, '/readyz');
     if (expected.test(answer)) return;
@@ -66,7 +66,7 @@ const waits = test.macro({
     t.is(await page(server, '/livez'), '200 ok');
     t.regex(await page(server, '/metrics'), /^200/);
     t.is(await server.process.end('SIGTERM'), 0);
-    t.deepEqual(server.process.words, []);
+    t.deepEqual(server.process.otherOutput, []);
   },
   title: (_, command: string, missing) => `without ZooKeeper a ${command} lives, and says: ${missing}`,
 });
@@ -80,7 +80,7 @@ test.serial('a node says that it waits for a coordinator, then that it is ready'
   const directory = await directoryFor(t);
   const zk = ['--zk', connect];
   const node = await serve(t, directory, 'kvnode', [...zk, '--data', join(directory, 'data')]);
-  await node.process.said('waiting for a coordinator to make the cluster');
+  await node.process.logged('waiting for a coordinator to make the cluster');
   t.is(await page(node, '/livez'), '200 ok');
   t.is(await page(node, '/readyz'), '503 waiting for a coordinator to make the cluster');
   const webserver = await serve(t, directory, 'webserver', zk);
@@ -100,8 +100,8 @@ test.serial('a directory in use: the second process ends with one line of its lo
   await until(first, /waiting for ZooKeeper/);
   const second = spawn(t, ['kvnode', ...flags], join(directory, 'second.log'));
   t.is(await second.untilEnded(), 1);
-  t.regex(second.lastWords ?? '', /^kvnode: .* is in use by another process$/);
-  t.deepEqual(second.words, []);
+  t.regex(second.fatalMessage ?? '', /^kvnode: .* is in use by another process$/);
+  t.deepEqual(second.otherOutput, []);
 });
 
 test.serial('a port in use: the same', async (t) => {
@@ -116,8 +116,8 @@ test.serial('a port in use: the same', async (t) => {
       join(directory, `${command}.log`),
     );
     t.is(await second.untilEnded(), 1);
-    t.regex(second.lastWords ?? '', /in use/, command);
-    t.deepEqual(second.words, [], command);
+    t.regex(second.fatalMessage ?? '', /in use/, command);
+    t.deepEqual(second.otherOutput, [], command);
   }
 });
 
@@ -125,7 +125,7 @@ test.serial('a wrong flag is one plain line, and code 64', async (t) => {
   const directory = await directoryFor(t);
   const wrong = spawn(t, ['kvnode', '--data', 'd', '--memory', '1MB'], join(directory, 'wrong.log'));
   t.is(await wrong.untilEnded(), 64);
-  t.deepEqual(wrong.words, [
+  t.deepEqual(wrong.otherOutput, [
     'rangekeeper kvnode: --memory: 976.6 KiB is too little: a node needs 200 MiB or more (see rangekeeper kvnode --help)',
   ]);
   t.deepEqual(wrong.lines, []);

@@ -5,7 +5,7 @@ import test from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { History } from '../sim/history.ts';
-import { finalRows, judge, RecordingClient } from '../support/recording-client.ts';
+import { checkHistory, finalRows, RecordingClient } from '../support/recording-client.ts';
 import { type Rng, seededRng } from '../support/rng.ts';
 import { openClient, TestCluster } from '../support/test-cluster.ts';
 
@@ -102,7 +102,7 @@ test.serial('what clients are told while an owner dies keeps every promise', asy
   const rows = (await finalRows(reader)).filter(({ key }) => key !== 'warm');
   const { operations } = history;
   t.log(`${operations.length} operations, ${written()} acknowledged writes`);
-  t.deepEqual(judge(operations, rows), []);
+  t.deepEqual(checkHistory(operations, rows), []);
   const epochs = operations.flatMap(({ outcome }) => (outcome.kind === 'written' ? [outcome.epoch] : []));
   t.true(Math.max(...epochs) > Math.min(...epochs), 'there was another owner meanwhile');
 });

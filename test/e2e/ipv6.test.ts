@@ -6,7 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { connect as connectClient } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { parseConnectString } from '../../common/model/connect-string.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -39,7 +39,7 @@ test('writes and reads go through, and the page shows where the nodes are', asyn
     nodeArgs: ['--listen', '[::1]:0'],
     coordinatorArgs: ['--listen', '[::1]:0'],
   });
-  const client = await connectClient({ zk, connectMs: PATIENCE_MS, deadlineMs: PATIENCE_MS });
+  const client = await connectClient({ zk, connectMs: WAIT_MS_MAX, deadlineMs: WAIT_MS_MAX });
   t.teardown(() => client.close());
   await client.put('k', 'v');
   t.is(Buffer.from((await client.get('k'))?.value ?? []).toString(), 'v');
@@ -47,13 +47,13 @@ test('writes and reads go through, and the page shows where the nodes are', asyn
 
   const web = await startWebserver(t, zk, ['--listen', '[::1]:0']);
   t.regex(web.address, /^\[::1\]:/);
-  const end = realEnv.now() + PATIENCE_MS;
+  const end = realEnv.now() + WAIT_MS_MAX;
   for (;;) {
     const response = await fetch(`http://${web.address}/api/namespaces`);
     if (response.status === 200) break;
     if (realEnv.now() > end) return t.fail('the page has no cluster');
   }
   const [node] = cluster.nodes;
-  const { address } = (await node?.process.said('ready')) ?? {};
+  const { address } = (await node?.process.logged('ready')) ?? {};
   t.is((await fetch(`http://${address}/readyz`)).status, 200);
 });

@@ -13,7 +13,7 @@ import { Channel } from '../../common/net/channel.ts';
 import { serveWs, WsTransport } from '../../common/net/ws-transport.ts';
 import { encodeEnvelope } from '../../common/wire/codec.ts';
 import { PROTOCOL } from '../../common/wire/messages.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 
 const CLUSTER = 'c0ffee';
 const VALUE = new Uint8Array(LIMITS.valueBytesMax);
@@ -96,7 +96,7 @@ function dial(
     log: silentLogger,
     transport: new WsTransport(realEnv),
     address,
-    connectMs: PATIENCE_MS,
+    connectMs: WAIT_MS_MAX,
     node: 'n-1',
     self: { clusterId: CLUSTER, nodeId },
     handlers: { opened, closed: (_channel, failure) => failed(RangekeeperError.from(failure)) },
@@ -107,7 +107,7 @@ function dial(
 
 function get(channel: Channel): Promise<number> {
   return new Promise((resolve, reject) => {
-    channel.request(GET, realEnv.now() + PATIENCE_MS, {
+    channel.request(GET, realEnv.now() + WAIT_MS_MAX, {
       replied: (body) => resolve(body.kind === 'get-reply' ? body.value.length : -1),
       failed: reject,
     });

@@ -12,7 +12,7 @@ import { encodeEnvelope } from '../../common/wire/codec.ts';
 import { type Body, PROTOCOL } from '../../common/wire/messages.ts';
 import { encodeOperation } from '../../common/wire/operation.ts';
 import { clusterCodec, paths } from '../../common/zk/znodes.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 import { wireRubbishOf } from '../support/wire-rubbish.ts';
 
@@ -93,9 +93,9 @@ test('nodes live on and serve, whatever they are sent', async (t) => {
     as: string,
   ): Promise<{ connection: Connection; ended: () => boolean }> => {
     let ended = false;
-    const { address } = await to.process.said('ready');
+    const { address } = await to.process.logged('ready');
     const { host, port } = parseAddress(String(address));
-    const connection = await transport.connect(formatAddress(host, port), PATIENCE_MS, {
+    const connection = await transport.connect(formatAddress(host, port), WAIT_MS_MAX, {
       message() {},
       closed: () => {
         ended = true;
@@ -107,7 +107,8 @@ test('nodes live on and serve, whatever they are sent', async (t) => {
   };
   const serves = async (what: string) => {
     for (const key of ['0', 'k', 'z']) await client.put(key, what);
-    for (const { process } of cluster.nodes) t.false(process.ended, `${what}: ${process.words.join(' ')}`);
+    for (const { process } of cluster.nodes)
+      t.false(process.ended, `${what}: ${process.otherOutput.join(' ')}`);
   };
 
   let sent = 0;

@@ -59,9 +59,9 @@ test.serial('a disk that fills up under load: the others go on, and nothing is l
   await cluster.until('nothing is owned on the full disk', (images) =>
     images.every(({ descriptor }) => descriptor.owner.node !== small.id),
   );
-  await small.process.said('the disk is full: no space for the log').catch(() => {
+  await small.process.logged('the disk is full: no space for the log').catch(() => {
     // The state store needed the room first: then the process stops, and says so.
-    t.regex(small.process.lastWords ?? '', /^kvnode: .* cannot be written to: .*No space left.*$/);
+    t.regex(small.process.fatalMessage ?? '', /^kvnode: .* cannot be written to: .*No space left.*$/);
   });
   disk.free();
   await cluster.until('it is in-sync everywhere again', async (images) => {
@@ -83,8 +83,8 @@ test.serial(
     disk.fill(0);
     await t.throwsAsync(cluster.restart(small));
     t.is(await small.process.end('SIGTERM'), 1);
-    t.regex(small.process.lastWords ?? '', /room|No space left/);
-    t.deepEqual(small.process.words, [], 'and nothing beside its log');
+    t.regex(small.process.fatalMessage ?? '', /room|No space left/);
+    t.deepEqual(small.process.otherOutput, [], 'and nothing beside its log');
     disk.free();
     await cluster.restart(small);
     await cluster.allInSync();

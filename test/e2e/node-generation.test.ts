@@ -35,7 +35,7 @@ test.serial(
     // First: as the only one that lives it would be promoted.
     const anew = await cluster.restartAsAnother(first);
     t.not(anew.id, first.id);
-    const said = await anew.process.said(SET_ASIDE);
+    const said = await anew.process.logged(SET_ASIDE);
     t.regex(String(said.reason), /older copy: it is in generation \d+, and its node was in generation \d+/);
     await Promise.all(others.map((node) => cluster.restart(node)));
     for (const key of KEYS) t.not(await client.get(key), null, key);
@@ -63,7 +63,7 @@ test.serial(
     const second = TestProcess.start(['kvnode', ...flags], join(cluster.directory, 'copy.log'));
     t.is(await second.end('SIGCONT'), 1, 'it ends by itself');
     t.regex(
-      second.lastWords ?? '',
+      second.fatalMessage ?? '',
       /^kvnode: another process, at 127\.0\.0\.1:\d+, runs as this node on another copy/,
     );
     t.is(await readFile(join(copy, 'node.json'), 'utf8'), before);

@@ -50,7 +50,7 @@ test.serial('a node that starts again closes the session that its predecessor le
   const cluster = await TestCluster.start(t, { sessionMs: SESSION_MS });
   await cluster.allInSync();
   const [lost, witness] = threeOf(cluster);
-  await Promise.all([lost.process.lose(), witness.process.lose()]);
+  await Promise.all([lost.process.killAll(), witness.process.killAll()]);
   t.true(await isLive(cluster, lost), 'nobody knows that it is dead');
   await cluster.restart(lost);
   t.true(await isLive(cluster, witness), 'sooner than by waiting');
@@ -60,7 +60,7 @@ test.serial('a node whose guardian is killed stops in order', async (t) => {
   const cluster = await TestCluster.start(t, { sessionMs: SESSION_MS });
   await cluster.allInSync();
   const [orphan] = threeOf(cluster);
-  await orphan.process.orphan();
+  await orphan.process.killGuardian();
   t.false(await isLive(cluster, orphan), 'its session is closed');
   const left = (await cluster.descriptors()).filter(({ descriptor }) => descriptor.owner.node === orphan.id);
   t.deepEqual(left, [], 'its ranges are handed over');

@@ -13,7 +13,7 @@ const ROWS = 100;
 const VALUE = new Uint8Array(1_500).fill(7);
 
 async function countersOf(node: NodeProcess): Promise<ReadonlyMap<string, number>> {
-  const { address } = await node.process.said('listening');
+  const { address } = await node.process.logged('listening');
   const text = await (await fetch(`http://${address}/metrics`)).text();
   const lines = text.split('\n').filter((line) => line !== '' && !line.startsWith('#'));
   return new Map(

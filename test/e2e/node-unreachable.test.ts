@@ -1,12 +1,12 @@
-// A live node that the others cannot reach, with real processes: by a wrong --advertise, and by wires cut between nodes only. It
+// A live node that the others cannot reach, with real processes: by a wrong --advertise, and by proxies cut between nodes only. It
 // gets nothing, loses what it has, and is named wherever somebody looks; and nodes that stop in turn do not hand to each other.
 
 import test, { type ExecutionContext } from 'ava';
 import { incOf } from '../../common/model/descriptor.ts';
 import { eventCodec, liveCodec, nodeCodec, paths } from '../../common/zk/znodes.ts';
+import { NetworkProxies } from '../support/network-proxies.ts';
 import { Repl } from '../support/repl-process.ts';
 import { type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
-import { Wires } from '../support/network-proxies.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
 /** Nobody listens on it. */
@@ -18,7 +18,7 @@ async function repl(cluster: TestCluster, commands: string, output = 'json'): Pr
 }
 
 async function readyz({ process }: NodeProcess): Promise<string> {
-  const { address } = await process.said('ready');
+  const { address } = await process.logged('ready');
   const answer = await fetch(`http://${address}/readyz`);
   return `${answer.status} ${await answer.text()}`;
 }
@@ -57,7 +57,7 @@ async function named(t: ExecutionContext, cluster: TestCluster, node: NodeProces
     (await readyz(node)).startsWith('503 no connection with'),
   );
   const [coordinator] = cluster.coordinators;
-  const { address } = (await coordinator?.said('ready')) ?? {};
+  const { address } = (await coordinator?.logged('ready')) ?? {};
   const metrics = await (await fetch(`http://${address}/metrics`)).text();
   const series = `rangekeeper_coordinator_node_unreachable{node="${node.id}",name="${node.name}"} 3`;
   t.true(metrics.includes(series), metrics);
@@ -80,7 +80,7 @@ test.serial('a node with a wrong --advertise is chosen, gives way to another, an
   await client.put('k', 'v');
 
   // A replica is missing from now on: the free node that is out of reach is no place for it.
-  await lost.process.lose();
+  await lost.process.killAll();
   await cluster.until('the lost node is noted', async () =>
     (await eventKinds(cluster, lost)).includes('node-down'),
   );
@@ -94,12 +94,12 @@ test.serial('a node with a wrong --advertise is chosen, gives way to another, an
 
 test.serial('a node cut from the other nodes only is replaced after a while, and comes back', async (t) => {
   const zk = (await startZooKeeper(t)).connect;
-  const wires = new Wires(t, zk);
+  const proxies = new NetworkProxies(t, zk);
   const cluster = await TestCluster.start(t, {
     zk,
     nodes: 3,
     coordinatorArgs: ['--replace-after-ms', '3000'],
-    flagsOf: (name) => wires.flags(name),
+    flagsOf: (name) => proxies.flags(name),
   });
   await cluster.allInSync();
   const others = [...cluster.nodes];
@@ -110,7 +110,7 @@ test.serial('a node cut from the other nodes only is replaced after a while, and
   const member = others.find(({ id }) => first?.descriptor.inSync.includes(id));
   if (member === undefined) throw new Error('a member');
   const rest = [...others.filter((node) => node !== member), victim];
-  for (const node of rest) wires.cutBetween(member, node);
+  for (const node of rest) proxies.cutBetween(member, node);
   await goesOnWithout(cluster, member);
   await cluster.until('the leader has noted it', async () => (await unreachable(cluster, member)) !== null);
   t.true((await eventKinds(cluster, member)).includes('node-unreachable'));
@@ -118,7 +118,7 @@ test.serial('a node cut from the other nodes only is replaced after a while, and
     (await readyz(member)).startsWith('503 no connection with'),
   );
   await client.put('k', 'v');
-  wires.heal();
+  proxies.heal();
   await cluster.until('it is no longer noted', async () => (await unreachable(cluster, member)) === null);
   await cluster.until('it is ready again', async () => (await readyz(member)) === '200 ok\n');
 });
@@ -158,7 +158,7 @@ test.serial('two directories of one name, one of them gone: told apart, and forg
   const twin = await cluster.addNode('n3');
   await cluster.allInSync(3);
   t.regex(await repl(cluster, `forget ${twin.id}`), /REFUSED: .*is live/);
-  await twin.process.lose();
+  await twin.process.killAll();
   await cluster.until('it is noted', async () => (await eventKinds(cluster, twin)).includes('node-down'));
   t.regex(await repl(cluster, 'forget n3'), /REFUSED: .*still holds a replica of range \d+/);
   const wiped = await cluster.addNode('n4', ['--name', 'n3']);

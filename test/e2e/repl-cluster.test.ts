@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { every, realEnv } from '../../common/base/env.ts';
-import { type Ended, PATIENT, PROGRAM, Repl } from '../support/repl-process.ts';
+import { type Ended, LONG_TIMEOUTS, PROGRAM, Repl } from '../support/repl-process.ts';
 import { seededRng } from '../support/rng.ts';
 import { TestCluster } from '../support/test-cluster.ts';
 
@@ -199,7 +199,7 @@ test.serial('at a pseudo-terminal: prompt, history, completion of keys, Ctrl-C a
     terminal.child.stdin?.write(keys);
     await terminal.sees('out', text, from);
   };
-  const environment = { ...PATIENT, HOME: home, XDG_STATE_HOME: home, TERM: 'xterm', SHELL: '/bin/sh' };
+  const environment = { ...LONG_TIMEOUTS, HOME: home, XDG_STATE_HOME: home, TERM: 'xterm', SHELL: '/bin/sh' };
   const terminal = new Repl('script', ['-qec', command, '/dev/null'], environment);
   await terminal.sees('out', 'default> ');
   // Completion waits half a second for keys, and no longer: over a connection that is there, and once more if need be.

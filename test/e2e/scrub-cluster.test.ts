@@ -8,7 +8,7 @@ import { EXIT } from '../../common/process/exit.ts';
 import { withChecksum } from '../../kvnode/storage/state/checked-engine.ts';
 import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import { putRowValue, rowKey, rowValueBytes } from '../../kvnode/storage/state/stored-keys.ts';
-import { NodeAsker } from '../support/direct-client.ts';
+import { DirectClient } from '../support/direct-client.ts';
 import { type Ended, Repl } from '../support/repl-process.ts';
 import { NEVER_LOST, type NodeProcess, openClient, TestCluster } from '../support/test-cluster.ts';
 
@@ -40,7 +40,7 @@ async function filled(t: ExecutionContext) {
   const client = await openClient(t, cluster);
   await Promise.all(Array.from({ length: ROWS }, (_, i) => client.put(`key ${i}`, `value ${i}`)));
   await cluster.allInSync();
-  return { cluster, client, asker: await NodeAsker.open(t, cluster) };
+  return { cluster, client, direct: await DirectClient.open(t, cluster) };
 }
 
 /** Another value of the key, as whole as the right one, on the disk of this node. */
@@ -81,7 +81,7 @@ test.serial('all replicas are equal, and `check` says so', async (t) => {
 
 for (const role of ['a follower', 'the owner'] as const) {
   test.serial(`a wrong row at ${role} is found, and its node rebuilt`, async (t) => {
-    const { cluster, client, asker } = await filled(t);
+    const { cluster, client, direct } = await filled(t);
     const descriptor = await cluster.descriptorOf(KEY);
     const node = cluster.node(
       role === 'the owner'
@@ -94,7 +94,7 @@ for (const role of ['a follower', 'the owner'] as const) {
     await cluster.restart(node);
     await cluster.allInSync();
     if (role === 'the owner') await cluster.transfer(KEY, node);
-    const wrong = await asker.get(node, 'stale', descriptor, KEY);
+    const wrong = await direct.get(node, 'stale', descriptor, KEY);
     t.deepEqual([Buffer.from(wrong.value).toString(), wrong.revision], ['wrong', revision]);
 
     const ended = await check(cluster);
@@ -108,7 +108,7 @@ for (const role of ['a follower', 'the owner'] as const) {
 
     t.is(await node.process.exited, EXIT.failed);
     const reason = `the replica of range ${descriptor.id} differed from a majority of the others at seq ${damaged[0]?.seq}`;
-    await node.process.said(
+    await node.process.logged(
       `kvnode: ${cluster.dataOf(node)} is damaged and will be set aside at the next start: ${reason}`,
     );
     const another = await cluster.restartAsAnother(node);
@@ -125,7 +125,7 @@ for (const role of ['a follower', 'the owner'] as const) {
 
     const again = await check(cluster);
     t.is(again.code, EXIT.ok, again.out);
-    const right = await asker.get(another, 'stale', descriptor, KEY);
+    const right = await direct.get(another, 'stale', descriptor, KEY);
     t.is(Buffer.from(right.value).toString(), 'value 117');
     for (let i = 0; i < ROWS; i++) {
       const found = await client.get(`key ${i}`);

@@ -8,12 +8,12 @@ import { type RawData, WebSocket } from 'ws';
 import { ERROR_TABLE, type ErrorCode, RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import type { FeedMessage } from '../../webserver/feed.ts';
-import { PaperCluster } from '../support/memory-cluster.ts';
-import { servePaper, startPaperServer } from '../support/web-page.ts';
+import { MemoryCluster } from '../support/memory-cluster.ts';
+import { serveMemoryCluster, startMemoryWebserver } from '../support/web-page.ts';
 
 async function serve(t: ExecutionContext) {
-  const cluster = new PaperCluster();
-  const { address } = await servePaper(t, cluster);
+  const cluster = new MemoryCluster();
+  const { address } = await serveMemoryCluster(t, cluster);
   return { cluster, address, url: (path: string) => `http://${address}${path}` };
 }
 
@@ -277,28 +277,28 @@ test('the page comes with headers that keep it to itself', async (t) => {
 });
 
 test('health: alive at once, ready with the cluster', async (t) => {
-  const cluster = new PaperCluster({ cluster: false });
-  const { address } = await servePaper(t, cluster);
+  const cluster = new MemoryCluster({ cluster: false });
+  const { address } = await serveMemoryCluster(t, cluster);
   const url = (path: string): string => `http://${address}${path}`;
   t.is((await fetch(url('/livez'))).status, 200);
   const early = await fetch(url('/readyz'));
   t.is(early.status, 503);
   t.regex(await early.text(), /no cluster/);
   t.like(await ask(url(`${KEY}?key=k`)), { status: 503, body: { code: 'NO_CLUSTER' } });
-  cluster.found();
+  cluster.create();
   t.is((await fetch(url('/readyz'))).status, 200);
   t.regex(await (await fetch(url('/metrics'))).text(), /^rangekeeper_webserver_requests_total [1-9]/m);
 });
 
 test('the feed begins with the whole state, and nodes are asked only while somebody looks', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   let asked = 0;
   const { nodeStatus } = cluster.client;
   cluster.client.nodeStatus = (node) => {
     asked++;
     return nodeStatus(node);
   };
-  const { address } = await servePaper(t, cluster);
+  const { address } = await serveMemoryCluster(t, cluster);
   const socket = new WebSocket(`ws://${address}/feed`);
   const messages: FeedMessage[] = [];
   const heard = (wanted: (message: FeedMessage) => boolean): Promise<void> =>
@@ -352,7 +352,7 @@ test('a page that does not read is cut off, and the others go on', async (t) => 
 
 test('a busy port is one clear error, and nothing stays open', async (t) => {
   const { address } = await serve(t);
-  const cluster = new PaperCluster();
-  const error = await t.throwsAsync(startPaperServer(cluster, { listen: address }));
+  const cluster = new MemoryCluster();
+  const error = await t.throwsAsync(startMemoryWebserver(cluster, { listen: address }));
   t.regex(error?.message ?? '', /EADDRINUSE/);
 });

@@ -5,11 +5,17 @@ import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
-import { PaperCluster } from '../support/memory-cluster.ts';
-import { type Locator, openPage, type Page, servePaper, startPaperServer } from '../support/web-page.ts';
+import { MemoryCluster } from '../support/memory-cluster.ts';
+import {
+  type Locator,
+  openPage,
+  type Page,
+  serveMemoryCluster,
+  startMemoryWebserver,
+} from '../support/web-page.ts';
 
-async function show(t: ExecutionContext, cluster = new PaperCluster()) {
-  const server = await servePaper(t, cluster);
+async function show(t: ExecutionContext, cluster = new MemoryCluster()) {
+  const server = await serveMemoryCluster(t, cluster);
   const page = await openPage(t, server.address);
   return { cluster, server, page };
 }
@@ -25,11 +31,11 @@ function segment(page: Page, range: number): Locator {
 }
 
 /** The value of the first key, in text form. */
-function firstValue(cluster: PaperCluster): string {
+function firstValue(cluster: MemoryCluster): string {
   return formatBytes(cluster.client.rows[0]?.value ?? emptyBytes);
 }
 
-async function fill(cluster: PaperCluster, count: number): Promise<void> {
+async function fill(cluster: MemoryCluster, count: number): Promise<void> {
   for (let i = 1; i <= count; i++)
     await cluster.client.put(`user/${String(i).padStart(3, '0')}`, `value ${i}`);
 }
@@ -119,7 +125,7 @@ test.serial('widths by writes follow what was written', async (t) => {
 });
 
 test.serial('the key browser goes through pages, and shows what others write', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   await fill(cluster, 60);
   const { page } = await show(t, cluster);
   const keys = page.locator('.keys .key');
@@ -161,7 +167,7 @@ test.serial('a key is made, changed and deleted', async (t) => {
 });
 
 test.serial('a put under a revision guard tells of the conflict and the way on', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   await cluster.client.put('shared', 'mine');
   const { page } = await show(t, cluster);
   await page.locator('.keys .key').click();
@@ -180,7 +186,7 @@ test.serial('a put under a revision guard tells of the conflict and the way on',
 });
 
 test.serial('bytes that are no text are shown as hex and written back exactly', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   await cluster.client.put(Uint8Array.of(0, 0xff, 0x5c), bytes);
   const { page } = await show(t, cluster);
@@ -199,7 +205,7 @@ test.serial('bytes that are no text are shown as hex and written back exactly', 
 });
 
 test.serial('a stale read says so, with its bound', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   await cluster.client.put('k', 'v');
   const { page } = await show(t, cluster);
   await says(t, page.locator('.keys .key'), 'k');
@@ -211,34 +217,34 @@ test.serial('a stale read says so, with its bound', async (t) => {
 });
 
 test.serial('a page without a webserver says so, and is live again when it is back', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const [port] = await freePorts(realEnv, '127.0.0.1', 1);
   const listen = `127.0.0.1:${port}`;
-  const first = await startPaperServer(cluster, { listen });
+  const first = await startMemoryWebserver(cluster, { listen });
   const page = await openPage(t, first.address);
   await says(t, page.locator('header'), 'live');
   await first.close();
   await says(t, page.locator('header'), 'reconnecting');
   t.is(await page.locator('.segment').count(), 4);
-  await servePaper(t, cluster, { listen });
+  await serveMemoryCluster(t, cluster, { listen });
   await says(t, page.locator('header .pill'), /^live$/);
   cluster.promote(2, 'n-c');
   await says(t, segment(page, 2), 'cleo');
 });
 
 test.serial('the page comes up before the cluster does', async (t) => {
-  const { page, cluster } = await show(t, new PaperCluster({ cluster: false }));
+  const { page, cluster } = await show(t, new MemoryCluster({ cluster: false }));
   await says(t, page.locator('main'), 'No cluster yet');
-  cluster.found();
+  cluster.create();
   await says(t, segment(page, 4), 'anna');
   cluster.change({ zookeeper: false });
   await says(t, page.locator('header'), 'No answer from ZooKeeper for');
 });
 
 test.serial('on a narrow screen nothing is wider than the screen', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   await fill(cluster, 30);
-  const server = await servePaper(t, cluster);
+  const server = await serveMemoryCluster(t, cluster);
   const page = await openPage(t, server.address, 420);
   await says(t, page.locator('.keys .key'), 'user/025');
   await segment(page, 2).click();
@@ -246,7 +252,7 @@ test.serial('on a narrow screen nothing is wider than the screen', async (t) => 
 });
 
 test.serial('what cannot be read or written for now says so, and comes back by itself', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   await fill(cluster, 3);
   const { page } = await show(t, cluster);
   await says(t, page.locator('.keys .key'), 'user/003');

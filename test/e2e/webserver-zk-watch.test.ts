@@ -21,12 +21,12 @@ import {
 import type { ClusterView } from '../../webserver/cluster-view.ts';
 import { EVENTS_SHOWN } from '../../webserver/feed.ts';
 import { ZkWatch } from '../../webserver/zk-watch.ts';
-import { PaperCluster } from '../support/memory-cluster.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { MemoryCluster } from '../support/memory-cluster.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.ts';
 
 async function watch(t: ExecutionContext, connect: string): Promise<{ watch: ZkWatch; other: ZkSession }> {
-  const other = await openZk(t, connect).ready(PATIENCE_MS);
+  const other = await openZk(t, connect).ready(WAIT_MS_MAX);
   const watch = new ZkWatch(openZk(t, connect), realEnv, silentLogger);
   t.teardown(() => watch.close());
   return { watch, other };
@@ -51,7 +51,7 @@ async function until(
 }
 
 function someDescriptor(): Descriptor {
-  const image = new PaperCluster().view.ranges[1];
+  const image = new MemoryCluster().view.ranges[1];
   if (image === undefined) throw new Error('the paper cluster has ranges');
   return image.descriptor;
 }
@@ -143,7 +143,7 @@ test('ZooKeeper goes and comes back: the view stays, says so, and follows again'
   t.is(view.view.cluster?.clusterId, 'c1');
   await server.start();
   await until(t, view, ({ zookeeper }) => zookeeper);
-  const again = await openZk(t, `${server.address}/root`).ready(PATIENCE_MS);
+  const again = await openZk(t, `${server.address}/root`).ready(WAIT_MS_MAX);
   const node = { id: 'n-z', name: 'zoe', zone: 'z', capacity: 1, mode: 'active' } as const;
   await again.create(paths.node('n-z'), nodeCodec.encode(node), 'persistent');
   await until(t, view, ({ nodes }) => nodes.length === 1);

@@ -7,7 +7,7 @@ import { realEnv } from '../../common/base/env.ts';
 import type { ManagedServer } from '../../common/zk/managed-server.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
 import type { HolderMessage } from '../support/lease-holder.ts';
-import { PATIENCE_MS, untilStopped } from '../support/processes.ts';
+import { untilStopped, WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import {
   freeze,
@@ -40,7 +40,7 @@ async function leased(session: ZkSession): Promise<void> {
 async function holder(t: ExecutionContext, port: number, path: string): Promise<Holder> {
   const proxy = await startProxy(t, port);
   const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: SESSION_MS } });
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await session.create(path, nothing, 'ephemeral');
   session.startLease(path);
   await leased(session);
@@ -49,7 +49,7 @@ async function holder(t: ExecutionContext, port: number, path: string): Promise<
 
 /** When `observer`'s process sees that the znodes are gone, which were there when this was called. */
 async function vanishing(observer: Zk, holders: readonly { path: string }[]): Promise<Promise<number>[]> {
-  await (await observer.ready(PATIENCE_MS)).barrier();
+  await (await observer.ready(WAIT_MS_MAX)).barrier();
   return holders.map(
     ({ path }) =>
       new Promise((resolve) => {
@@ -83,7 +83,7 @@ async function cutAndCompare(t: ExecutionContext, holders: readonly Holder[], ob
 test('a silent cut from a server that stands alone', async (t) => {
   const server = await startOwnZooKeeper(t);
   const observer = openZk(t, server.address);
-  await observer.ready(PATIENCE_MS);
+  await observer.ready(WAIT_MS_MAX);
   const names = Array.from({ length: 6 }, (_, index) => `/live-${index}`);
   const holders = await Promise.all(names.map((path) => holder(t, server.port, path)));
   await cutAndCompare(t, holders, observer);
@@ -137,7 +137,7 @@ test('an ensemble: cut from a follower, a frozen follower, and a stall, one hear
   const servers = await startEnsemble(t);
   const [leader, follower] = [await memberThatIs('leader', servers), await memberThatIs('follower', servers)];
   const observer = openZk(t, leader.address);
-  await observer.ready(PATIENCE_MS);
+  await observer.ready(WAIT_MS_MAX);
   const make = (prefix: string, count: number) =>
     Promise.all(Array.from({ length: count }, (_, index) => holder(t, follower.port, `/${prefix}-${index}`)));
 

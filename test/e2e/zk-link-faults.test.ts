@@ -9,7 +9,7 @@ import { silentLogger } from '../../common/base/log.ts';
 import { closeSession } from '../../common/zk/close-session.ts';
 import type { Identity } from '../../common/zk/server-link.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { openZk, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
@@ -31,7 +31,7 @@ async function behindProxy(t: ExecutionContext, sessionMs = 6_000): Promise<Worl
   const { connect, address } = await startZooKeeper(t);
   const proxy = await startProxy(t, Number(address.split(':')[1]));
   const otherZk = openZk(t, connect, { config: { ...TEST_SESSION, sessionMs: 30_000 } });
-  const other = await otherZk.ready(PATIENCE_MS);
+  const other = await otherZk.ready(WAIT_MS_MAX);
   await other.createRoot();
   let identified: (identity: Identity) => void = () => {};
   const identity = new Promise<Identity>((resolve) => {
@@ -42,7 +42,7 @@ async function behindProxy(t: ExecutionContext, sessionMs = 6_000): Promise<Worl
     // No poll: what is seen is seen by watches and reconnects.
     config: { ...TEST_SESSION, sessionMs, pollMs: 600_000 },
   });
-  return { proxy, zk, session: await zk.ready(PATIENCE_MS), other, connect, identity };
+  return { proxy, zk, session: await zk.ready(WAIT_MS_MAX), other, connect, identity };
 }
 
 /** Resolves once the session answers again. */
@@ -90,7 +90,7 @@ test('a server that accepts and never speaks is left for one that does', async (
   const clients = Array.from({ length: 8 }, () =>
     openZk(t, connect.replace(address, `127.0.0.1:${port},${address}`)),
   );
-  const sessions = await Promise.all(clients.map((zk) => zk.ready(PATIENCE_MS)));
+  const sessions = await Promise.all(clients.map((zk) => zk.ready(WAIT_MS_MAX)));
   t.is(sessions.length, 8);
 });
 
@@ -258,7 +258,7 @@ test('an expired session ends, and observers go on in the next', async (t) => {
   t.is(await reason, 'expired at the server');
   while (versions.at(-1) !== 5) await new Promise<void>((resolve) => (told = resolve));
   t.deepEqual(versions, [0, 5]);
-  const next = await zk.ready(PATIENCE_MS);
+  const next = await zk.ready(WAIT_MS_MAX);
   await other.set('/a', data, 5);
   while (versions.at(-1) !== 6) await new Promise<void>((resolve) => (told = resolve));
   t.not(next.id, session.id);

@@ -11,7 +11,7 @@ import { realEnv } from '../../common/base/env.ts';
 import { findServer } from '../../common/zk/find-server.ts';
 import { ManagedServer, type ServerOptions, ServerStartError } from '../../common/zk/managed-server.ts';
 import { fourLetterWord, freePorts, isPortFree } from '../../common/zk/server-port.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { freeze, memberThatIs, openZk, startOwnZooKeeper } from '../support/zookeeper.ts';
 
 async function options(t: ExecutionContext): Promise<ServerOptions> {
@@ -34,7 +34,7 @@ test('data survives a stop and a kill; a second start is refused; two stops are 
   await memberThatIs('standalone', [server]);
   await t.throwsAsync(server.start(), { instanceOf: ServerStartError });
   const zk = openZk(t, server.address);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await session.create('/kept', toBytes('1'), 'persistent');
   await server.stop();
   await server.stop();
@@ -42,7 +42,7 @@ test('data survives a stop and a kill; a second start is refused; two stops are 
   await server.start();
   await server.kill();
   await server.start();
-  const again = await openZk(t, server.address).ready(PATIENCE_MS);
+  const again = await openZk(t, server.address).ready(WAIT_MS_MAX);
   t.deepEqual((await again.get('/kept'))?.data, toBytes('1'));
 });
 

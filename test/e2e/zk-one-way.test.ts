@@ -7,7 +7,7 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { fourLetterWord } from '../../common/zk/server-port.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy, type TcpProxy } from '../support/tcp-proxy.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
@@ -49,7 +49,7 @@ const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>
   const port = Number(address.split(':')[1]);
   const [proxy, silence] = [await startProxy(t, port), await startProxy(t, port)];
   const watcher = openZk(t, connect);
-  const other = await watcher.ready(PATIENCE_MS);
+  const other = await watcher.ready(WAIT_MS_MAX);
   await other.createRoot();
   const zk = openZk(t, connect.replace(address, proxy.address), {
     config: { ...TEST_SESSION, sessionMs: SESSION_MS },
@@ -57,9 +57,9 @@ const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>
   const measure = openZk(t, connect.replace(address, silence.address), {
     config: { ...TEST_SESSION, sessionMs: SESSION_MS + 1_000, heartbeatsPerSession: 30 },
   });
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await session.create('/subject', data, 'ephemeral');
-  await (await measure.ready(PATIENCE_MS)).create('/measure', data, 'ephemeral');
+  await (await measure.ready(WAIT_MS_MAX)).create('/measure', data, 'ephemeral');
   if (leased) await leasedAt(session, '/subject');
   const ended = new Promise<string>((resolve) => session.onEnd(resolve));
   cut(proxy);
@@ -74,7 +74,7 @@ const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>
   proxy.refusing = false;
   proxy.cut();
   proxy.release();
-  t.not((await zk.ready(PATIENCE_MS)).id, session.id, 'and it comes back in a session of its own');
+  t.not((await zk.ready(WAIT_MS_MAX)).id, session.id, 'and it comes back in a session of its own');
 });
 
 for (const [what, cut] of Object.entries(CUTS)) {
@@ -103,7 +103,7 @@ test('a ZooKeeper that is slow to answer handshakes is reached, and no session i
   // A handshake takes 2.4 s; the first one is given T/3 = 2 s.
   proxy.delayMs = 1_200;
   const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: 6_000 } });
-  await zk.ready(PATIENCE_MS);
+  await zk.ready(WAIT_MS_MAX);
   t.is(proxy.accepted, 2, 'the second one had the time');
   t.is(await sessionsAt(t, port), 1, 'what the first one began is closed');
 });

@@ -5,7 +5,7 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { createOwnEphemeral, createOwnSequential } from '../../common/zk/own-ephemeral.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
 
@@ -14,7 +14,7 @@ const mine = toBytes('mine');
 const theirs = toBytes('theirs');
 
 async function ready(zk: Zk): Promise<ZkSession> {
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await session.createRoot();
   return session;
 }
@@ -109,9 +109,9 @@ test('a session of this process that still holds the path is closed, not waited 
   // A foreign session of the same T that nobody closes: its znode shows that no T has passed.
   const proxy = await startProxy(t, server.port);
   const witnessZk = openZk(t, proxy.address, { config });
-  const witness = await witnessZk.ready(PATIENCE_MS);
+  const witness = await witnessZk.ready(WAIT_MS_MAX);
   const zk = openZk(t, server.address, { config });
-  const former = await zk.ready(PATIENCE_MS);
+  const former = await zk.ready(WAIT_MS_MAX);
   await former.create('/live', theirs, 'ephemeral');
   await witness.create('/witness', theirs, 'ephemeral');
   proxy.hold('to-server', 'to-client');
@@ -120,7 +120,7 @@ test('a session of this process that still holds the path is closed, not waited 
   t.regex(await ended, /no heartbeat answered/);
   // A server that starts gives every session a new T.
   await server.start();
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await createOwnEphemeral({ zk, session, env }, '/live', mine);
   t.truthy(await session.get('/witness'), 'sooner than by waiting');
   t.is((await session.get('/live'))?.ephemeralOwner, session.id);

@@ -101,7 +101,7 @@ test('a cluster serves whatever stands in its znodes', async (t) => {
       t.deepEqual(Buffer.from((await by.get(key))?.value ?? []).toString(), String(puts), what);
     }
     t.is((await fetch(`http://${web.address}/readyz`)).status, 200, what);
-    for (const process of processes()) t.false(process.ended, `${what}: ${process.words.join(' ')}`);
+    for (const process of processes()) t.false(process.ended, `${what}: ${process.otherOutput.join(' ')}`);
   };
 
   const [own] = cluster.nodes;
@@ -214,13 +214,13 @@ test('a cluster serves whatever stands in its znodes', async (t) => {
   }
   cluster.coordinators.splice(cluster.coordinators.indexOf(leader), 1);
   await leader.end('SIGKILL');
-  await cluster.coordinators[0]?.said('leading');
+  await cluster.coordinators[0]?.logged('leading');
   await own.process.end('SIGKILL');
   cluster.nodes.splice(cluster.nodes.indexOf(own), 1);
   await serves('a failover');
   const back = cluster.restart(own);
   cluster.nodes.push(own);
-  await own.process.said(UNREADABLE);
+  await own.process.logged(UNREADABLE);
   await serves('a node that waits');
   for (const [path, data] of before) await write(session, path, data);
   await back;

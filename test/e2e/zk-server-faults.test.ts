@@ -5,7 +5,7 @@ import { toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
 import type { ManagedServer } from '../../common/zk/managed-server.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import {
   freeze,
@@ -22,7 +22,7 @@ const pause = () => new Promise<void>((resolve) => realEnv.after(20, resolve));
 /** Whatever session `zk` has by then answers. */
 async function untilAnswering(zk: Zk): Promise<ZkSession> {
   for (;;) {
-    const session = await zk.ready(PATIENCE_MS);
+    const session = await zk.ready(WAIT_MS_MAX);
     try {
       await session.barrier();
       return session;
@@ -36,7 +36,7 @@ async function untilAnswering(zk: Zk): Promise<ZkSession> {
 test('0 of 80 clients are stuck after 8 restarts of the server', async (t) => {
   const server = await startOwnZooKeeper(t);
   const clients = Array.from({ length: 80 }, () => openZk(t, `${server.address}/root`));
-  await Promise.all(clients.map((zk) => zk.ready(PATIENCE_MS)));
+  await Promise.all(clients.map((zk) => zk.ready(WAIT_MS_MAX)));
   for (let restart = 0; restart < 8; restart++) {
     await (restart % 2 === 0 ? server.kill() : server.stop());
     await server.start();
@@ -86,7 +86,7 @@ function watched(zk: Zk, path: string): Watched {
 async function ensembleStory(t: ExecutionContext): Promise<void> {
   const servers = await startEnsemble(t);
   const clients = Array.from({ length: 9 }, () => openZk(t, connectTo(servers)));
-  const sessions = await Promise.all(clients.map((zk) => zk.ready(PATIENCE_MS)));
+  const sessions = await Promise.all(clients.map((zk) => zk.ready(WAIT_MS_MAX)));
   const [writer] = sessions;
   const [client] = clients;
   if (writer === undefined || client === undefined) throw new Error('no session');
@@ -127,7 +127,7 @@ test(
 test('a frozen server is left and taken up again, and what was under way is told lost', async (t) => {
   const server = await startOwnZooKeeper(t);
   const zk = openZk(t, server.address, { config: { ...TEST_SESSION, sessionMs: 15_000 } });
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await freeze(server);
   const error = await t.throwsAsync(session.create('/a', data, 'persistent'), { instanceOf: ZkError });
   t.is(error?.failure, 'lost');
@@ -145,7 +145,7 @@ test('a server that is behind what this process has seen is not used, not even f
   proxy.refusing = true;
   const config = { ...TEST_SESSION, sessionMs: 3_000 };
   const zk = openZk(t, `${ahead.address},${proxy.address}`, { config });
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await session.create('/a', data, 'persistent');
   const ended = new Promise<string>((resolve) => session.onEnd(resolve));
   proxy.refusing = false;

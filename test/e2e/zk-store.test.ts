@@ -3,14 +3,14 @@
 import test, { type ExecutionContext } from 'ava';
 import { childrenOf, registerChildrenSuite } from '../suites/zk/children-suite.ts';
 import { registerStoreSuite, type StoreWorld } from '../suites/zk/store-suite.ts';
-import { PATIENCE_MS } from '../support/processes.ts';
+import { WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { openZk, startZooKeeper } from '../support/zookeeper.ts';
 
 function world(t: ExecutionContext, connect: string): StoreWorld {
   return {
     open: () => openZk(t, connect),
-    patienceMs: PATIENCE_MS,
+    waitMsMax: WAIT_MS_MAX,
     until: <T>(promise: Promise<T>) => promise,
   };
 }

@@ -1,11 +1,11 @@
-// Where Chromium is on this machine; `npm test` asks before it runs, and installs what is missing where it may.
+// Finds Chromium on this machine. `npm test` also uses it, and installs Chromium if it is missing and it may do so.
 
 import { existsSync } from 'node:fs';
 import { delimiter, join } from 'node:path';
 
 const COMMANDS = ['chromium', 'chromium-browser', 'google-chrome'];
 
-/** $CHROMIUM, else the first one in PATH; null where there is none. */
+/** $CHROMIUM, otherwise the first one in PATH; null: there is none. */
 export function findChromium(environment: Readonly<Record<string, string | undefined>>): string | null {
   const { CHROMIUM: named, PATH: path = '' } = environment;
   if (named !== undefined && named !== '') return existsSync(named) ? named : null;

@@ -1,5 +1,5 @@
-// What one text says of another must be true: rules of the protocol are cited by number, files by name or path, sections of
-// documents by anchor. Functions from texts to complaints, run by tidy.test.ts on the project and on texts that break them.
+// Checks of citations: rules of the protocol are cited by number, files by name or path, sections of documents by anchor. These
+// are functions from texts to complaints. tidy.test.ts runs them on the project, and on texts that break them.
 
 import { posix } from 'node:path';
 import { lineAt, type Quoted, type Text } from './source.ts';
@@ -33,10 +33,10 @@ export const citedRules: TextRule = (texts) => {
 const FILE =
   /(?<![\w./:@*-])(?:\.{1,2}\/)*((?:[\w-][\w.-]*\/)*[\w-][\w.-]*\.(?:tsx?|[cm]?js|md|css|proto|ya?ml|sh))(?:#([\w-]+))?(?![\w-])/g;
 
-/** Of other projects. */
+/** Files of other projects. */
 const FOREIGN = /^(Node\.js|protobuf\.js|zkServer\.sh|zkCli\.sh)$/;
 
-/** Each file that a comment or a document names is there. Folders may be left out from the left: `zk/lease.ts`. */
+/** Each file that a comment or a document names exists. Leading folders may be left out: `zk/lease.ts`. */
 export const citedFiles: TextRule = (texts) => {
   const known = new Set(texts.flatMap(({ path }) => endingsOf(path)));
   return eachMatch(texts, FILE, ({ 1: cited = '' }) =>
@@ -46,7 +46,7 @@ export const citedFiles: TextRule = (texts) => {
 
 const OWN_SECTION = /\]\(#([\w-]+)\)/g;
 
-/** Each section that is cited by document and anchor, or linked to within its own document, has its heading. */
+/** Each section that is cited by document and anchor, or linked to within its own document, has a heading. */
 export const citedSections: TextRule = (texts) => {
   const anchors = new Map<string, ReadonlySet<string>>();
   for (const { path, text } of texts.filter(isMarkdown))
@@ -63,7 +63,7 @@ export const citedSections: TextRule = (texts) => {
 
 const LINK = /\]\(([^)\s#]+)(?:#[^)\s]*)?\)/g;
 
-/** Each relative link of a document leads, from where the document stands, to a file or a folder. */
+/** Each relative link of a document leads from the document's folder to a file or a folder. */
 export const links: TextRule = (texts) => {
   const places = new Set(texts.flatMap(({ path }) => [path, ...foldersOf(path)]));
   return eachMatch(texts.filter(isMarkdown), LINK, ({ 1: target = '' }, { path }) => {
@@ -81,7 +81,7 @@ function isMarkdown({ path }: Text): boolean {
   return path.endsWith('.md');
 }
 
-/** All ways to write a path with folders left out from the left. */
+/** All ways to write a path with leading folders left out. */
 function endingsOf(path: string): string[] {
   const parts = path.split('/');
   return parts.map((_, from) => parts.slice(from).join('/'));
@@ -92,13 +92,13 @@ function foldersOf(path: string): string[] {
   return parts.map((_, last) => parts.slice(0, last + 1).join('/'));
 }
 
-/** What the compiler made of a source counts as the source. */
+/** The source of a compiled file; any other path stays as it is. */
 function sourceOf(path: string): string {
   const built = /^dist\/(.*?)(?:\.d\.ts|\.js)$/.exec(path);
   return built === null ? path : `${built[1]}.ts`;
 }
 
-/** As GitHub makes them of headings. */
+/** The anchors that GitHub makes from headings. */
 function anchorsOf(markdown: string): ReadonlySet<string> {
   const headings = markdown.matchAll(/^#{1,6} (.*)$/gm);
   return new Set(
@@ -111,7 +111,7 @@ function anchorsOf(markdown: string): ReadonlySet<string> {
   );
 }
 
-/** `complaint` says what is wrong with a match in the prose of a text; null: nothing. */
+/** `complaint` returns what is wrong with a match in the prose of a text; null: nothing. */
 function eachMatch(
   texts: readonly Text[],
   pattern: RegExp,

@@ -1,4 +1,4 @@
-// `rangekeeper dev` as a user runs it: a process of its own on a temporary directory and free ports.
+// Runs `rangekeeper dev` as a user does, in a process of its own with a temporary directory and free ports.
 
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -7,7 +7,7 @@ import type { ExecutionContext } from 'ava';
 import type { DevRecord } from '../../bin/dev/directory.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { type Child, startChild } from '../../common/process/children.ts';
-import { PATIENT } from './repl-process.ts';
+import { LONG_TIMEOUTS } from './repl-process.ts';
 import { type Finished, finished, runNode } from './run-node.ts';
 import { ROOT } from './source.ts';
 
@@ -16,7 +16,7 @@ const POLL_MS = 20;
 
 /** Runs a command to its end. */
 export function rangekeeper(...argv: readonly string[]): Promise<Finished> {
-  return runNode([RANGEKEEPER, ...argv], PATIENT);
+  return runNode([RANGEKEEPER, ...argv], LONG_TIMEOUTS);
 }
 
 export function temporaryFolder(t: ExecutionContext): string {
@@ -30,7 +30,7 @@ export class DevRun {
   /** Resolves when it has ended. */
   readonly finished: Promise<Finished>;
   readonly #data: string;
-  #said = '';
+  #output = '';
 
   constructor(t: ExecutionContext, data: string, ...flags: readonly string[]) {
     const ports = ['--zk-port', '0', '--web-port', '0'];
@@ -39,7 +39,7 @@ export class DevRun {
     this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe' });
     this.finished = finished(this.child);
     this.child.process.stdout?.on('data', (chunk) => {
-      this.#said += String(chunk);
+      this.#output += String(chunk);
     });
     t.teardown(async () => {
       const pids = this.pids();
@@ -48,14 +48,14 @@ export class DevRun {
     });
   }
 
-  /** Resolves when it has said this; rejects when it ends before. */
+  /** Resolves with the first match in its output. Rejects if it ends before. */
   async says(pattern: RegExp): Promise<string> {
     let ended: Finished | null = null;
     void this.finished.then((result) => {
       ended = result;
     });
     for (;;) {
-      const match = pattern.exec(this.#said);
+      const match = pattern.exec(this.#output);
       if (match !== null) return match[0];
       if (ended !== null) throw new Error(`dev ended: ${JSON.stringify(ended)}`);
       await delay(realEnv, POLL_MS);
@@ -76,7 +76,7 @@ export class DevRun {
     return existsSync(file) ? (JSON.parse(readFileSync(file, 'utf8')) as DevRecord) : null;
   }
 
-  /** Of all children, as far as they are known. */
+  /** The pids of its children in dev.json. */
   pids(): number[] {
     return this.record()?.processes.flatMap(({ pid }) => (pid === null ? [] : [pid])) ?? [];
   }
@@ -91,14 +91,14 @@ export class DevRun {
     return rangekeeper('repl', '--zk', this.record()?.zk ?? '', ...flags, '-e', command);
   }
 
-  /** SIGTERM, and its end. */
+  /** Sends SIGTERM and waits until it has ended. */
   async stop(): Promise<Finished> {
     this.child.process.kill('SIGTERM');
     return this.finished;
   }
 }
 
-/** Resolves when none of these processes is there; never, if one stays (the test's own timeout tells). */
+/** Resolves when none of these processes exists any more. If one stays, the test's own timeout ends the wait. */
 export async function gone(pids: readonly number[]): Promise<void> {
   while (pids.some(isThere)) await delay(realEnv, POLL_MS);
 }

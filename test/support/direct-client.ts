@@ -1,4 +1,4 @@
-// Asks a node of one's choice, whatever the picture of the ranges says, at the address where it listens, past any proxy.
+// Sends requests to a chosen node, whoever owns the range, at the address where the node listens and not through a proxy.
 
 import type { ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
@@ -21,17 +21,17 @@ import type { NodeProcess, TestCluster } from './test-cluster.ts';
 const READ_MS = 1_500;
 const WRITE_MS = 10_000;
 
-/** What a question says of the range. */
-export type RangeAsked = Pick<Descriptor, 'id' | 'epoch'>;
+/** What a request says about the range. */
+export type RequestedRange = Pick<Descriptor, 'id' | 'epoch'>;
 
-export class NodeAsker {
+export class DirectClient {
   readonly #peers: Peers;
 
   private constructor(peers: Peers) {
     this.#peers = peers;
   }
 
-  static async open(t: ExecutionContext, cluster: TestCluster): Promise<NodeAsker> {
+  static async open(t: ExecutionContext, cluster: TestCluster): Promise<DirectClient> {
     const record = await (await cluster.zkSession()).get(paths.cluster);
     if (record === null) throw new Error('no cluster');
     const { clusterId } = clusterCodec.decode(record.data);
@@ -43,11 +43,11 @@ export class NodeAsker {
       handlers: {},
     });
     t.teardown(() => peers.close());
-    return new NodeAsker(peers);
+    return new DirectClient(peers);
   }
 
-  /** At the node's newest address. Rejects with RangekeeperError. */
-  async get(node: NodeProcess, mode: WireReadMode, as: RangeAsked, key: string): Promise<GetReply> {
+  /** Sends a get to the node's newest address. Rejects with RangekeeperError. */
+  async get(node: NodeProcess, mode: WireReadMode, as: RequestedRange, key: string): Promise<GetReply> {
     const { id: range, epoch } = as;
     const body = { kind: 'get', range, epoch, key: toBytes(key), mode, minSeq: 0 } as const;
     const reply = await this.#ask(node, body, READ_MS);
@@ -55,8 +55,8 @@ export class NodeAsker {
     return reply;
   }
 
-  /** The same, with a write as the bytes that they are. */
-  async write(node: NodeProcess, as: RangeAsked, operation: Uint8Array): Promise<WriteReply> {
+  /** Sends a write, an encoded operation. Rejects with RangekeeperError. */
+  async write(node: NodeProcess, as: RequestedRange, operation: Uint8Array): Promise<WriteReply> {
     const { id: range, epoch } = as;
     const reply = await this.#ask(node, { kind: 'write', range, epoch, operation }, WRITE_MS);
     if (reply.kind !== 'write-reply') throw new Error(`a write was answered with ${reply.kind}`);
@@ -64,7 +64,7 @@ export class NodeAsker {
   }
 
   async #ask(node: NodeProcess, body: RequestBody, deadlineMs: number): Promise<ReplyBody> {
-    const { address } = await node.process.said('ready');
+    const { address } = await node.process.logged('ready');
     this.#peers.setAddress(node.id, String(address));
     return new Promise((replied, reject) => {
       const failed = (failure: Failure) => reject(RangekeeperError.from(failure));

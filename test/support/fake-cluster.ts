@@ -1,5 +1,5 @@
-// A cluster that a test scripts, for the client alone: nodes on a network in memory, descriptors in a ZooKeeper in
-// memory, and rows that every node answers from. A node behaves (owner, replica) unless `behave` says otherwise.
+// A scripted cluster for tests of the client: nodes on a network in memory, descriptors in a ZooKeeper in memory, and one set of
+// rows for all nodes. A node answers as a real owner or replica does unless `behave` says otherwise.
 
 import type { Client } from '../../client/api.ts';
 import { type ClientSettings, DEFAULT_SETTINGS, openClient } from '../../client/client.ts';
@@ -42,8 +42,8 @@ import { VirtualEnv } from './virtual-env.ts';
 const CLUSTER_ID = 'c0ffee';
 
 /**
- * What a node does with a request: a reply, nothing ever (`silent`), what it would do anyway (`default`), or that without a
- * word of it (`mute`).
+ * What a node does with a request: it sends this reply, ignores the request (`silent`), does what a real node does (`default`), or
+ * does that without a reply (`mute`).
  */
 export type Behaviour = (request: RequestBody) => ReplyBody | 'silent' | 'default' | 'mute';
 
@@ -51,11 +51,11 @@ export class FakeNode {
   readonly id: NodeId;
   address = '';
   behave: Behaviour = () => 'default';
-  /** Everything that was asked of it. */
+  /** All requests that it has received. */
   readonly requests: RequestBody[] = [];
-  /** What a stale answer says of its age. */
+  /** The staleMs of its stale answers. */
   staleMs: number | null = 5;
-  /** Stale reads show each range through this seq only; null: everything. */
+  /** Stale reads show the state of each range at this seq; null: the newest state. */
   appliedThrough: number | null = null;
 
   constructor(id: NodeId) {
@@ -70,7 +70,7 @@ export class FakeNode {
 interface RangeState {
   descriptor: Descriptor;
   seq: number;
-  /** R13's table: a fake cluster keeps its promises as a real one does. */
+  /** The table of R13, so that writes are applied exactly once here, too. */
   readonly sessions: ClientSessions;
 }
 
@@ -79,14 +79,14 @@ export class FakeCluster {
   readonly net = new MemoryNet(this.env);
   readonly zk = new MemoryZk(this.env);
   readonly nodes = new Map<NodeId, FakeNode>();
-  /** By key, in order, of all namespaces. */
+  /** The rows of all namespaces, in key order. */
   rows: WireRow[] = [];
   /** Operations applied, in order. */
   readonly applied: ReturnType<typeof decodeOperation>[] = [];
   private readonly ranges = new Map<RangeId, RangeState>();
   private readonly sessionBounds: SessionLimits;
 
-  /** Nodes n-1 to n-3 and the ranges that meet at `splits`; range i is owned by node n-i (then again from n-1). */
+  /** Starts nodes n-1 to n-3 with ranges divided at `splits`. Range i is owned by node n-i; after n-3 comes n-1 again. */
   constructor(splits: readonly string[] = [], sessionBounds: SessionLimits = DEFAULT_REPLICATION) {
     this.sessionBounds = sessionBounds;
     this.zk.put(
@@ -111,7 +111,7 @@ export class FakeCluster {
     }
   }
 
-  /** Without a range. */
+  /** Creates a namespace without ranges. */
   makeNamespace(name: string, id: number): void {
     const record = namespaceCodec.encode({ name, id, replicationFactor: 3, minInSync: 2 });
     this.zk.put(paths.namespace(name), record);
@@ -134,7 +134,7 @@ export class FakeCluster {
     return state;
   }
 
-  /** (Re)starts a node at a new address, with a live znode. */
+  /** Starts or restarts a node at a new address, with a live znode. */
   start(id: NodeId): FakeNode {
     const node = this.nodes.get(id) ?? new FakeNode(id);
     this.nodes.set(id, node);
@@ -152,12 +152,12 @@ export class FakeCluster {
     return node;
   }
 
-  /** kill -9: connections break now, the live znode stays for the session timeout. */
+  /** Kills a node: its connections break at once, and its live znode stays. */
   kill(id: NodeId): void {
     this.net.kill(this.node(id).address);
   }
 
-  /** Makes or changes a range; watches of its znode fire unless `quietly`. */
+  /** Creates or changes a range. Watches of its znode fire unless `quietly` is set. */
   describe(id: RangeId, change: Partial<Descriptor>, quietly = false): Descriptor {
     const descriptor = { ...(this.ranges.get(id)?.descriptor ?? blank(id)), ...change };
     const { seq = 0, sessions = new ClientSessions(this.sessionBounds) } = this.ranges.get(id) ?? {};
@@ -166,7 +166,7 @@ export class FakeCluster {
     return descriptor;
   }
 
-  /** Another owner, in the next epoch. */
+  /** Makes another node the owner, in the next epoch. */
   promote(id: RangeId, node: NodeId, quietly = false): void {
     this.describe(id, { owner: this.ownerOf(node), epoch: this.range(id).epoch + 1 }, quietly);
   }
@@ -225,7 +225,7 @@ export class FakeCluster {
     }
   }
 
-  /** Under way when it is begun, ended when it is asked for. */
+  /** A check is under way when it is begun, and ended at the first question for its result. */
   private check({ descriptor, seq }: RangeState, asked: CheckRequest): ReplyBody {
     const verdict = asked.seq === 0 ? null : ('sound' as const);
     const { id: range, epoch, replicas } = descriptor;

@@ -1,5 +1,5 @@
-// What the coordinator's tests need on a real ZooKeeper: nodes that are nothing but their znodes, and waits for what a
-// cluster comes to, on watches and not on time.
+// For tests of the coordinator on a real ZooKeeper: nodes that consist of their znodes only, a coordinator in this process, and
+// waits for changes in ZooKeeper, which use watches and no timers.
 
 import type { ExecutionContext } from 'ava';
 import { emptyBytes } from '../../common/base/bytes.ts';
@@ -28,20 +28,20 @@ import {
 import { DEFAULT_LEADER, type LeaderConfig } from '../../coordinator/config.ts';
 import { Coordinator, type Role } from '../../coordinator/coordinator.ts';
 import type { Step } from '../../coordinator/step.ts';
-import { PATIENCE_MS } from './processes.ts';
+import { WAIT_MS_MAX } from './processes.ts';
 import { openZk } from './zookeeper.ts';
 
-/** A node as a coordinator sees it. Ending its session is what killing it comes to. */
+/** A node as a coordinator sees it. Closing its session has the same effect as killing a real node. */
 export interface FakeNode {
   readonly id: string;
   readonly zk: Zk;
   readonly session: ZkSession;
 }
 
-/** Registers a node and makes it live; the skeleton must be there. */
+/** Registers a node and makes it live, once a coordinator has created the cluster. */
 export async function startFakeNode(t: ExecutionContext, connect: string, id: string): Promise<FakeNode> {
   const zk = openZk(t, connect);
-  const session = await zk.ready(PATIENCE_MS);
+  const session = await zk.ready(WAIT_MS_MAX);
   await untilData(zk, paths.cluster, (node) => node !== null);
   const record = nodeCodec.encode({ id, name: id, zone: '', capacity: 1, mode: 'active' });
   if ((await session.get(paths.node(id))) === null)
@@ -51,7 +51,7 @@ export async function startFakeNode(t: ExecutionContext, connect: string, id: st
   return { id, zk, session };
 }
 
-/** Resolves with the value once `holds`; the test's own timeout is the limit. */
+/** Resolves with the znode once `holds` accepts it; the test's own timeout is the limit. */
 export function untilData(
   zk: Zk,
   path: string,
@@ -89,13 +89,13 @@ export async function readRanges(
   return nodes.flatMap((node) => (node === null ? [] : [descriptorCodec.image(node)]));
 }
 
-/** Waits for the first ranges of a namespace, which come all at once. */
+/** Waits for the first ranges of a namespace, which are created in one multi. */
 export async function untilRanges(zk: Zk, namespace = 'default'): Promise<readonly DescriptorImage[]> {
   await untilChildren(zk, paths.namespaces, (names) => names.includes(namespace));
-  return readRanges(await zk.ready(PATIENCE_MS), namespace);
+  return readRanges(await zk.ready(WAIT_MS_MAX), namespace);
 }
 
-/** Waits until the range is as `holds` wants it. */
+/** Waits until `holds` accepts the range. */
 export async function untilRange(
   zk: Zk,
   { descriptor }: DescriptorImage,
@@ -149,7 +149,7 @@ export interface LocalCoordinator {
   readonly coordinator: Coordinator;
   readonly zk: Zk;
   readonly steps: readonly Step[];
-  /** Resolves when it is in this role, at once if it is. */
+  /** Resolves when it has this role, at once if it has it already. */
   untilRole(role: Role): Promise<void>;
 }
 
@@ -166,7 +166,7 @@ function inspected(zk: Zk, inspect: (ops: readonly ZkOp[]) => void | Promise<voi
   });
 }
 
-/** `target` with other methods of these names. */
+/** `target` with these methods replaced. */
 function overriding<T extends object>(target: T, methods: Record<string, unknown>): T {
   return new Proxy(target, {
     get(_, name) {
@@ -176,12 +176,12 @@ function overriding<T extends object>(target: T, methods: Record<string, unknown
   });
 }
 
-/** A coordinator within the test's own process; closed when the test ends. */
+/** Starts a coordinator in this process and closes it when the test ends. */
 export function startLocalCoordinator(
   t: ExecutionContext,
   connect: string,
   config: Partial<LeaderConfig> = {},
-  /** Sees every multi of the coordinator ahead of ZooKeeper; what it throws is the answer. */
+  /** Called with every multi of the coordinator before ZooKeeper gets it. If it throws, the multi fails with that error. */
   inspect: (ops: readonly ZkOp[]) => void | Promise<void> = () => {},
   logger: Logger = silentLogger,
 ): LocalCoordinator {

@@ -1,5 +1,5 @@
-// Node processes that only join and register, over twins of disk and ZooKeeper, for tests of kvnode/zk/generation.ts. What a
-// process changes durably, on its disk (node.json) and in ZooKeeper, is counted: a test can crash it after any of them.
+// Node processes that only join and register, over twins of disk and ZooKeeper, for tests of kvnode/zk/generation.ts. It counts the
+// durable changes of a process, on disk (node.json) and in ZooKeeper, so a test can crash the process after each of them.
 
 import { DEFAULT_SESSION } from '../../common/model/config.ts';
 import type { GenerationRecord } from '../../common/model/records.ts';
@@ -24,19 +24,19 @@ import { SMALL_LIMITS } from '../suites/storage/world.ts';
 const DIRECTORY = '/data';
 const CLUSTER = 'c-1';
 
-/** A data directory, as it is at one moment when it is a copy. */
+/** A data directory, or a copy of one. */
 export class TwinDirectory {
   readonly disk: MemoryDisk;
   state: StateImage;
-  /** session.json. */
-  left: Identity | null = null;
+  /** The content of session.json. */
+  formerSession: Identity | null = null;
 
   constructor(disk = new MemoryDisk(), state = new StateImage()) {
     this.disk = disk;
     this.state = state;
   }
 
-  /** Without session.json, which says that it is not of this place. */
+  /** A copy without session.json, because that is only valid in its original directory. */
   copy(): TwinDirectory {
     return new TwinDirectory(
       this.disk.copy(),
@@ -58,12 +58,12 @@ export interface TwinNode {
   stop(): Promise<void>;
 }
 
-export class GenerationBench {
+export class GenerationWorld {
   readonly world = new World(1);
   readonly ensemble: ZkEnsemble;
-  /** Durable changes so far, oldest first: `disk` (node.json, what is set aside) or `zk` (generations, records that change). */
+  /** The durable changes so far: `disk` (node.json, a directory set aside) or `zk` (generations, changed node records). */
   readonly effects: string[] = [];
-  /** Called after each, while it is not known to its process yet. */
+  /** Called after each change, before its process knows that it is done. */
   onEffect: () => void = () => {};
   #hosts = 0;
 
@@ -106,7 +106,7 @@ export class GenerationBench {
     await this.world.clock.run(() => this.world.clock.now >= end);
   }
 
-  /** What ZooKeeper holds of a node. */
+  /** The generation of a node in ZooKeeper. */
   generation(id: string): GenerationRecord | null {
     const node = this.ensemble.tree.get(paths.generation(id));
     return node === null ? null : generationCodec.decode(node.data);
@@ -116,7 +116,7 @@ export class GenerationBench {
     return this.ensemble.tree.get(paths.live(id))?.ephemeralOwner ?? null;
   }
 
-  /** A process on `directory`; it is under way when this returns. */
+  /** Starts a process on `directory`; it runs on after this returns. */
   start(directory: TwinDirectory): TwinNode {
     const process = this.world.makeHost(`node-${++this.#hosts}`).process;
     const node: TwinNode = { process, fate: { kind: 'waits' }, stop: async () => {} };
@@ -154,9 +154,9 @@ export class GenerationBench {
       config: { ...DEFAULT_SESSION, sessionMs: 2_000 },
       env,
       logger,
-      former: directory.left,
+      former: directory.formerSession,
       identified: (identity) => {
-        directory.left = identity;
+        directory.formerSession = identity;
       },
       openLink: linksOf(this.ensemble, process),
     });
@@ -217,7 +217,7 @@ export class GenerationBench {
     };
   }
 
-  /** SIGKILL, or the machine: its session lives on for a while. */
+  /** Crashes the process or its machine; its session lives on for a while. */
   crash(directory: TwinDirectory, node: TwinNode): void {
     node.process.kill('silent');
     directory.state.locked = false;

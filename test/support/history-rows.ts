@@ -1,15 +1,15 @@
-// Histories written by hand, one row an operation: who, from when to when, what, and what was answered. A row's times
-// are its places in the order of events as well as milliseconds.
+// Histories written by hand, one row for each operation: the client, the times of call and return, the call and the answer. The
+// times are both milliseconds and positions in the order of calls and returns.
 
 import type { Action, HistoryMutation, Operation, Outcome, Text } from '../sim/history.ts';
 
 /** An operation without its id. */
 export type Row = Omit<Operation, 'id'>;
 
-/** Null: it never returned. */
+/** The times of call and return; null: it never returned. */
 type Span = readonly [from: number, to: number | null];
 
-/** A write's answer: its revision, or what became of it instead. */
+/** A write's answer: its revision, or how it failed. */
 type Answer = number | 'unknown' | 'failed' | { readonly conflict: number };
 
 interface Where {
@@ -72,7 +72,7 @@ export function get(
   return row(client, span, { kind: 'read', key, mode: 'linearizable' }, outcome);
 }
 
-/** A replica's answer; `staleMs` null: it does not know how far behind it is. */
+/** A stale read of a replica. @param staleMs null: the replica does not know how far behind it is */
 export function stale(
   client: string,
   span: Span,

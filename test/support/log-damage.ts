@@ -1,4 +1,4 @@
-// Damage to the log of a node that is down, as a bad disk or a power cut leaves it (the grammar is in storage/log/record.ts).
+// Damages the log of a node that is down, as a bad disk or a power cut does. storage/log/record.ts has the format.
 
 import { appendFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ interface RecordPlace {
   readonly group: number;
 }
 
-/** Flips one bit of a record that a later group follows: what was synced for certain. Says where. */
+/** Flips one bit of a record that a later group follows, so that it was synced for certain. Returns where. */
 export async function flipSyncedBit(dataDirectory: string, rng: Rng): Promise<string> {
   const path = await lastSegment(dataDirectory);
   const bytes = await readFile(path);
@@ -25,7 +25,7 @@ export async function flipSyncedBit(dataDirectory: string, rng: Rng): Promise<st
   return `bit ${bit} of the record at ${at} in ${path}`;
 }
 
-/** Ends the last segment at some byte of what it holds. */
+/** Truncates the last segment at a random byte of its records. Returns where. */
 export async function cutSegment(dataDirectory: string, rng: Rng): Promise<string> {
   const path = await lastSegment(dataDirectory);
   const end = recordsOf(await readFile(path)).at(-1)?.at ?? 0;
@@ -34,7 +34,7 @@ export async function cutSegment(dataDirectory: string, rng: Rng): Promise<strin
   return `${path} cut at ${at}`;
 }
 
-/** Half a group after the last one, as when the power went while it was being written. */
+/** Appends part of a group after the last one, as if the power had failed while it was written. Returns what and where. */
 export async function tearNextGroup(dataDirectory: string, rng: Rng): Promise<string> {
   const path = await lastSegment(dataDirectory);
   const bytes = await readFile(path);
@@ -48,7 +48,7 @@ export async function tearNextGroup(dataDirectory: string, rng: Rng): Promise<st
 async function lastSegment(dataDirectory: string): Promise<string> {
   const folder = join(dataDirectory, LOG_DIRECTORY);
   const names = (await readdir(folder)).filter((name) => parseSegmentName(name) !== null).sort();
-  // What is made ready for later holds nothing yet.
+  // A segment that is only prepared holds no records yet.
   for (const name of names.toReversed()) {
     const path = join(folder, name);
     if ((await readFile(path)).readUInt32LE(0) > 0) return path;

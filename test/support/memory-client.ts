@@ -1,6 +1,6 @@
-// A `Client` over a sorted array in this process: what the REPL's and the web page's unit tests talk to where a cluster
-// would only add time. It keeps the contract of client/api.ts (limits, revisions, conditions, cursors); faults
-// are put in by a test through `beforeCall`, staleness through `staleness`. Nothing of it is used outside test/.
+// A `Client` over a sorted array in this process, for unit tests of the REPL and the web page that need no cluster. It keeps the
+// contract of client/api.ts (limits, revisions, conditions, cursors). A test adds faults through `beforeCall` and stale answers
+// through `staleness`.
 
 import type {
   BatchOp,
@@ -54,16 +54,16 @@ export class MemoryClient implements Client {
   rows: KeyRow[] = [];
   revision = 0;
   closed = false;
-  /** Runs ahead of every call; what it throws, the call rejects with, and nothing is applied. */
+  /** Runs before every call. If it throws, the call rejects with that error and applies nothing. */
   beforeCall: (call: MemoryCall) => void | Promise<void> = () => {};
-  /** What reads in the modes `fallback` and `stale` say of their age. */
+  /** The freshness of answers to reads in the modes `fallback` and `stale`. */
   staleness: Freshness = { stale: true, staleMs: 120 };
   images: DescriptorImage[] = [];
   views: NodeView[] = [];
   statuses = new Map<NodeId, NodeStatus>();
-  /** What checks find. */
+  /** The results of checks, by range. */
   checks = new Map<RangeId, RangeCheck>();
-  /** What `raiseEpochs` finds, and how it was called. */
+  /** What `raiseEpochs` returns, and the options of its calls. */
   raised: RaisedEpochs = { ranges: [], silent: [] };
   readonly raises: RaiseOptions[] = [];
   namespaceRecords: NamespaceRecord[] = [{ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }];
@@ -160,14 +160,14 @@ export class MemoryClient implements Client {
     return this.namespaceRecords;
   }
 
-  /** Itself: it knows no other rows. */
+  /** Returns itself: all namespaces have the same rows. */
   async inNamespace(namespace: string): Promise<Client> {
     await this.#enter({ method: 'inNamespace', key: null });
     if (this.namespaceRecords.some(({ name }) => name === namespace)) return this;
     throw new RangekeeperError('UNKNOWN_NAMESPACE', `no namespace ${namespace}`);
   }
 
-  /** What it is asked to forget, it forgets; it refuses a live node. */
+  /** Forgets a node that is not live. */
   async forgetNode(node: NodeId): Promise<string> {
     await this.#enter({ method: 'forgetNode', key: null });
     const view = this.views.find(({ id }) => id === node);
@@ -203,7 +203,7 @@ export class MemoryClient implements Client {
     return () => listeners.delete(listener);
   }
 
-  /** Calls the listeners, as a change in the cluster would. `connected` matters to `zookeeper` only. */
+  /** Calls the listeners as a change in the cluster would. `connected` matters to `zookeeper` only. */
   emit(event: keyof ClientEvents, connected = true): void {
     for (const listener of this.#listeners.get(event) ?? []) listener(connected);
   }

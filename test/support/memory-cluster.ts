@@ -1,5 +1,5 @@
-// A cluster on paper for the webserver's tests: three nodes, four ranges, and a client in memory. A test changes it as a
-// real one would change, and looks at what the page makes of that.
+// A cluster in memory for the webserver's tests: three nodes, four ranges, and a client in memory. A test changes it as a real
+// cluster would change, and checks what the page shows.
 
 import { emptyBytes, toBytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
@@ -18,30 +18,30 @@ import { MemoryClient } from './memory-client.ts';
 export const NODES: readonly NodeId[] = ['n-a', 'n-b', 'n-c'];
 const NAMES: Readonly<Record<NodeId, string>> = { 'n-a': 'anna', 'n-b': 'bert', 'n-c': 'cleo' };
 const STARTS = ['', 'g', 'n', 't'];
-/** Unix ms of everything that has happened before a test begins. */
+/** The time of everything that happened before a test begins, Unix ms. */
 const BEFORE = Date.UTC(2026, 0, 1, 12, 0, 0);
 
-export class PaperCluster implements ViewSource {
+export class MemoryCluster implements ViewSource {
   view: ClusterView = emptyView;
   client = new MemoryClient();
-  /** Owners that refuse writes, with since when. */
+  /** Since when the owner of a range refuses writes, by range. */
   readonly readOnly = new Map<RangeId, number>();
   /** Nodes that do not answer the webserver. */
   readonly silent = new Set<NodeId>();
-  /** Entries that a follower has not acknowledged, by `range node`. */
+  /** The number of entries that a follower has not acknowledged, by `range node`. */
   readonly lags = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
   #session = 0;
 
-  /** With `cluster: false`: ZooKeeper answers, and nothing is there yet. */
+  /** @param cluster false: ZooKeeper answers, but holds no cluster yet */
   constructor({ cluster = true }: { cluster?: boolean } = {}) {
     this.client.nodeStatus = async (node) => this.#status(node);
     this.view = { ...emptyView, zookeeper: true };
-    if (cluster) this.found();
+    if (cluster) this.create();
   }
 
-  /** The cluster comes into being. */
-  found(): void {
+  /** Creates the cluster in ZooKeeper. */
+  create(): void {
     const live = NODES.map((id, index) => this.#live(id, index));
     const images = STARTS.map((_, index) => ({ descriptor: descriptor(index, live), version: 1 }));
     this.client.images = images;
@@ -79,7 +79,7 @@ export class PaperCluster implements ViewSource {
     this.change({ live: this.view.live.filter(({ id }) => id !== node) });
   }
 
-  /** It comes back with another session. */
+  /** The node starts again, in a new session. */
   start(node: NodeId): void {
     this.change({ live: [...this.view.live, this.#live(node, NODES.indexOf(node))] });
   }

@@ -1,4 +1,4 @@
-// One range's log in memory, with groups that are synced when the test says so and a suffix that a crash can lose.
+// A range's log in memory. Its groups are synced when the test says so, and a crash loses the groups that are not synced.
 
 import { assert } from '../../common/base/assert.ts';
 import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
@@ -17,10 +17,10 @@ interface Contents {
 
 export class MemoryLog implements ReplicaLog {
   gathering = 1;
-  /** All that was ever logged, by group. */
+  /** All records that were ever logged, each with its group. */
   #records: { readonly group: number; readonly record: Record }[] = [];
   #contents: Contents;
-  /** What a tombstone remembered. */
+  /** The epochSeen that a tombstone of this range has kept. */
   readonly #firstEpochSeen: Epoch;
 
   constructor(epochSeen: Epoch = 0) {
@@ -59,7 +59,7 @@ export class MemoryLog implements ReplicaLog {
     return found === undefined ? this.#contents.base : { epoch: found.epoch, seq: found.seq };
   }
 
-  /** Nothing is in it but what comes after `base`: it was compacted there, or a snapshot was installed. */
+  /** Drops everything up to `base`, as a compaction or an installed snapshot does. */
   startAfter(base: Position): void {
     this.#contents.entries = this.entries.filter(({ seq }) => seq > base.seq);
     this.#contents.base = base;
@@ -97,24 +97,24 @@ export class MemoryLog implements ReplicaLog {
     this.gathering++;
   }
 
-  /** The entries that a restart would find if the groups through `group` reached the disk. */
+  /** The entries that a restart would find if the groups up to `group` were synced. */
   durable(group: number): readonly LogEntry[] {
     const contents: Contents = { base: origin, epochSeen: this.#firstEpochSeen, entries: [] };
-    for (const logged of this.#records) if (logged.group <= group) carryOut(contents, logged.record);
+    for (const logged of this.#records) if (logged.group <= group) applyRecord(contents, logged.record);
     return contents.entries;
   }
 
-  /** What a restart finds when only the groups through `group` reached the disk. */
+  /** Restarts with the groups up to `group`, and returns what recovery finds. */
   recover(group: number, meta: Pick<RecoveredReplica, 'range' | 'inc'>): RecoveredReplica {
     this.#records = this.#records.filter((logged) => logged.group <= group);
     this.#contents = { base: origin, epochSeen: this.#firstEpochSeen, entries: [] };
-    for (const { record } of this.#records) carryOut(this.#contents, record);
+    for (const { record } of this.#records) applyRecord(this.#contents, record);
     this.gathering = group + 1;
     const { epochSeen, entries } = this.#contents;
-    const whole = { namespace: 'default', namespaceId: 1, start: new Uint8Array(0), end: null };
+    const allKeys = { namespace: 'default', namespaceId: 1, start: new Uint8Array(0), end: null };
     return {
       ...meta,
-      ...whole,
+      ...allKeys,
       epochSeen,
       base: origin,
       lastSeq: entries.length,
@@ -126,11 +126,11 @@ export class MemoryLog implements ReplicaLog {
 
   #log(record: Record): void {
     this.#records.push({ group: this.gathering, record });
-    carryOut(this.#contents, record);
+    applyRecord(this.#contents, record);
   }
 }
 
-function carryOut(contents: Contents, record: Record): void {
+function applyRecord(contents: Contents, record: Record): void {
   const { base, entries } = contents;
   switch (record.kind) {
     case 'epoch-seen':

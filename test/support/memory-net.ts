@@ -1,5 +1,5 @@
-// A network in memory, twin of ws-transport.ts under test/suites/transport: whole messages in order, a latency, and
-// hosts that die (connections break at once) or freeze (connections stay, nothing moves, like SIGSTOP).
+// A network in memory: the twin of ws-transport.ts, checked by test/suites/transport. It delivers messages in order after a
+// latency. Hosts can die (their connections break at once) or freeze (their connections stay, but nothing moves, as after SIGSTOP).
 
 import type { Env } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
@@ -12,12 +12,12 @@ import type {
 } from '../../common/net/transport.ts';
 
 class End implements Connection {
-  /** Sent, and not yet delivered. */
+  /** Bytes that were sent and not yet delivered. */
   queuedBytes = 0;
   readonly peer: string;
   readonly env: Env;
   readonly net: MemoryNet;
-  /** The address listened on, whichever end this is. */
+  /** The address of the listener, at both ends. */
   readonly host: string;
   handlers: ConnectionHandlers | null = null;
   other: End | null = null;
@@ -61,9 +61,9 @@ class End implements Connection {
 }
 
 export class MemoryNet implements Transport {
-  /** Sent so far, all connections together. */
+  /** Number of messages sent so far on all connections. */
   messages = 0;
-  /** Connections made so far. */
+  /** Number of connections made so far. */
   dialled = 0;
   private readonly env: Env;
   private readonly latencyMs: number;
@@ -114,7 +114,7 @@ export class MemoryNet implements Transport {
     this.reset(address);
   }
 
-  /** The host's connections break at once; it goes on taking new ones. */
+  /** The host's connections break at once; it still accepts new ones. */
   reset(address: string): void {
     for (const end of this.ends) {
       if (end.host !== address) continue;
@@ -123,18 +123,18 @@ export class MemoryNet implements Transport {
     }
   }
 
-  /** From now on nothing reaches the host and nothing leaves it. */
+  /** From now on nothing reaches the host, and nothing that it sends arrives. */
   freeze(address: string): void {
     this.frozen.set(address, []);
   }
 
-  thaw(address: string): void {
+  unfreeze(address: string): void {
     const held = this.frozen.get(address) ?? [];
     this.frozen.delete(address);
     for (const act of held) act();
   }
 
-  /** `act` after the latency, in order. */
+  /** Calls `act` after the latency, in order, but not while the host is frozen. */
   deliver(host: string, act: () => void): void {
     this.env.after(this.latencyMs, () => {
       const held = this.frozen.get(host);

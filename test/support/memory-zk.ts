@@ -1,20 +1,20 @@
-// ZooKeeper for one client in a test: a tree in memory that the test writes, observers that hear of it, and an outage
-// during which nothing is read and nothing is heard. Sequential znodes, conditions and leases are not for here.
+// ZooKeeper for one client in a test: a tree in memory that the test writes, observers that are notified, and outages during which
+// no read succeeds and no observer is notified. It has no sequential znodes, conditions or leases.
 
 import type { Env } from '../../common/base/env.ts';
 import { type Observer, type Zk, ZkError, type ZkNode, type ZkSession } from '../../common/zk/store.ts';
 
 interface MemoryObserver {
   readonly path: string;
-  tell(): void;
+  notify(): void;
 }
 
 export class MemoryZk implements Zk {
-  /** Reads by path, for tests that count. */
+  /** The paths of all reads, for tests that count them. */
   readonly reads: string[] = [];
   away = false;
   closed = false;
-  /** Takes what a client writes, once it is there; null: a client writes nothing. */
+  /** Called with each znode that a client has created; null: a client must not write. */
   created: ((path: string, data: Uint8Array) => void) | null = null;
   private readonly env: Env;
   private readonly nodes = new Map<string, ZkNode>();
@@ -27,18 +27,18 @@ export class MemoryZk implements Zk {
 
   // ---- the test's side -------------------------------------------------------------------------------------------
 
-  /** `quietly`: no watch fires; only who reads again sees it. */
+  /** Writes a znode. @param quietly no watch fires, so only a new read shows the change */
   put(path: string, data: Uint8Array, ephemeralOwner: string | null = null, quietly = false): void {
     const known = this.nodes.get(path);
     const mzxid = ++this.zxid;
     const version = known === undefined ? 0 : known.version + 1;
     this.nodes.set(path, { data, version, mzxid, czxid: known?.czxid ?? mzxid, ephemeralOwner });
-    if (!quietly) this.tell();
+    if (!quietly) this.notify();
   }
 
   remove(path: string): void {
     this.nodes.delete(path);
-    this.tell();
+    this.notify();
   }
 
   version(path: string): number {
@@ -51,11 +51,11 @@ export class MemoryZk implements Zk {
 
   back(): void {
     this.away = false;
-    this.tell();
+    this.notify();
   }
 
-  private tell(): void {
-    for (const observer of this.observers) this.env.after(0.5, () => observer.tell());
+  private notify(): void {
+    for (const observer of this.observers) this.env.after(0.5, () => observer.notify());
   }
 
   // ---- the client's side -----------------------------------------------------------------------------------------
@@ -102,21 +102,21 @@ export class MemoryZk implements Zk {
     mark: (value: T) => unknown,
     listener: (value: T) => void,
   ): Observer {
-    let told: unknown;
+    let notified: unknown;
     const observer = {
       path,
-      tell: () => {
+      notify: () => {
         if (this.away || !this.observers.has(observer)) return;
         const value = read();
-        if (mark(value) === told) return;
-        told = mark(value);
+        if (mark(value) === notified) return;
+        notified = mark(value);
         listener(value);
       },
     };
     this.observers.add(observer);
     const kick = () => {
       this.reads.push(path);
-      this.env.after(0.5, observer.tell);
+      this.env.after(0.5, observer.notify);
     };
     kick();
     return { kick, close: () => this.observers.delete(observer) };

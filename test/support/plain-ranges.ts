@@ -1,11 +1,11 @@
-// Descriptors of ranges of one namespace, next to each other, as they are when just made on three nodes.
+// Descriptors of adjacent ranges of one namespace, as they are right after their creation on three nodes.
 
 import { toBytes } from '../../common/base/bytes.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 
 export const PLAIN_NODES = ['n-1', 'n-2', 'n-3'];
 
-/** The range with this id, from 1 on; owned by n-1 in session `s-1`. */
+/** The range with this id (1 or more), owned by n-1 in session `s-1`. */
 export function plainRange(id: number): Descriptor {
   const key = (at: number) => toBytes(String(at).padStart(4, '0'));
   return {

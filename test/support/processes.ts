@@ -1,5 +1,5 @@
-// Rangekeeper processes for tests: started as a user would, told by their own log lines when they are ready, ended by
-// pid and never left behind.
+// Rangekeeper processes for tests. They are started as a user would start them, their log lines show when they are ready, and
+// all of them are ended, by pid, when the test ends.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createWriteStream, type WriteStream } from 'node:fs';
@@ -12,8 +12,8 @@ import { isWorker } from '../../common/process/children.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
 
-/** How long a test waits for what must come, ms: it ends a test that hangs, and judges nobody's speed. */
-export const PATIENCE_MS = 120_000;
+/** How long a test waits for an event that must happen, ms. It only ends a test that hangs; it is no test of speed. */
+export const WAIT_MS_MAX = 120_000;
 
 interface LogLine {
   readonly msg?: string;
@@ -21,8 +21,8 @@ interface LogLine {
 }
 
 /**
- * Resolves when no thread of the process runs any more. One of them takes the SIGSTOP, and on a busy machine the others go
- * on until it gets the time to. Where there is no /proc, it resolves at once.
+ * Resolves when no thread of the process runs any more. One thread handles the SIGSTOP, and on a busy machine the others run on
+ * until it does. Without /proc it resolves at once.
  */
 export async function untilStopped(pid: number): Promise<void> {
   const tasks = `/proc/${pid}/task`;
@@ -40,16 +40,16 @@ export async function untilStopped(pid: number): Promise<void> {
 export class TestProcess {
   readonly #child: ChildProcess;
   readonly #seen: LogLine[] = [];
-  readonly #words: string[] = [];
+  readonly #otherOutput: string[] = [];
   readonly #waiting = new Set<() => void>();
   readonly #exited: Promise<number | null>;
   readonly #file: WriteStream;
-  /** The node process under a guardian. */
+  /** The pid of the node under a guardian. */
   #worker: number | null = null;
-  /** There is no such process any more. */
+  /** The process that was started has ended. */
   #gone = false;
-  /** And all that it has written is read: a process may write and end at once. */
-  #silent = false;
+  /** All its output has been read, too, and the node under a guardian has ended. */
+  #outputEnded = false;
 
   private constructor(child: ChildProcess, logFile: string) {
     this.#child = child;
@@ -58,9 +58,9 @@ export class TestProcess {
       child.once('exit', () => {
         this.#gone = true;
       });
-      // After all that hold its stderr, the node under a guardian too.
+      // This event comes when all processes with its stderr have ended, including the node under a guardian.
       child.once('close', (code) => {
-        this.#silent = true;
+        this.#outputEnded = true;
         this.#wake();
         resolve(code);
       });
@@ -71,23 +71,23 @@ export class TestProcess {
     if (child.stderr !== null) createInterface(child.stderr).on('line', (line) => this.#line(line));
   }
 
-  /** `rangekeeper ...args`, its stderr kept in `logFile`. */
+  /** Starts `rangekeeper ...args`, with its stderr in `logFile`. */
   static start(args: readonly string[], logFile: string): TestProcess {
     const child = spawn(process.execPath, [PROGRAM, ...args], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });
     return new TestProcess(child, logFile);
   }
 
-  /** Of the process that does the work: a guardian's node, not the guardian. */
+  /** The pid of the process that does the work: of the node, not of its guardian. */
   get pid(): number {
     return this.#worker ?? this.#child.pid ?? -1;
   }
 
-  /** Whether it has ended, and all that it said is known. */
+  /** Whether it has ended and all its output has been read. */
   get ended(): boolean {
-    return this.#silent;
+    return this.#outputEnded;
   }
 
-  /** Resolves with its exit code when it has ended by itself. */
+  /** Resolves with its exit code when it has ended. */
   get exited(): Promise<number | null> {
     return this.#exited;
   }
@@ -97,20 +97,20 @@ export class TestProcess {
     return this.#seen;
   }
 
-  /** Why it ended, by the line of its log with level `fatal`; null where there is none. */
-  get lastWords(): string | null {
+  /** The message of its log line with level `fatal`, which says why it ended; null: there is none. */
+  get fatalMessage(): string | null {
     return this.#seen.find(({ level }) => level === 'fatal')?.msg ?? null;
   }
 
-  /** What it wrote on stderr that is no line of its log. */
-  get words(): readonly string[] {
-    return this.#words;
+  /** The lines on stderr that are not lines of its log. */
+  get otherOutput(): readonly string[] {
+    return this.#otherOutput;
   }
 
-  /** The first log line with this message; rejects if the process ends without it. */
-  async said(message: string): Promise<LogLine> {
+  /** Resolves with the first log line with this message. Rejects if the process ends without it. */
+  async logged(message: string): Promise<LogLine> {
     let late = false;
-    const timer = realEnv.after(PATIENCE_MS, () => {
+    const timer = realEnv.after(WAIT_MS_MAX, () => {
       late = true;
       this.#wake();
     });
@@ -118,8 +118,8 @@ export class TestProcess {
       for (;;) {
         const found = this.#seen.find(({ msg }) => msg === message);
         if (found !== undefined) return found;
-        if (this.#silent) throw new Error(`ended without saying "${message}"; ${this.#last()}`);
-        if (late) throw new Error(`"${message}" not said within ${PATIENCE_MS} ms; ${this.#last()}`);
+        if (this.#outputEnded) throw new Error(`ended without logging "${message}"; ${this.#last()}`);
+        if (late) throw new Error(`"${message}" not logged within ${WAIT_MS_MAX} ms; ${this.#last()}`);
         await new Promise<void>((resolve) => this.#waiting.add(resolve));
       }
     } finally {
@@ -128,23 +128,23 @@ export class TestProcess {
   }
 
   #last(): string {
-    return `last: ${[...this.#seen.slice(-3).map(({ msg }) => msg), ...this.#words.slice(-3)].join(' | ')}`;
+    return `last: ${[...this.#seen.slice(-3).map(({ msg }) => msg), ...this.#otherOutput.slice(-3)].join(' | ')}`;
   }
 
-  /** To the process that does the work. */
+  /** Sends a signal to the process that does the work. */
   signal(signal: NodeJS.Signals): void {
     if (!this.#gone) process.kill(this.pid, signal);
   }
 
-  /** SIGSTOP to the process that does the work; resolves when it has stopped. */
+  /** Sends SIGSTOP to the process that does the work; resolves when it has stopped. */
   async freeze(): Promise<void> {
     this.signal('SIGSTOP');
     await untilStopped(this.pid);
   }
 
   /**
-   * SIGKILL goes to the process that does the work: a crash. Another signal goes to the process that was started. Waits
-   * for the end of both and gives the exit code: a guardian's is 128 + n after signal n, others have null then.
+   * Sends SIGKILL to the process that does the work, which is a crash, or another signal to the process that was started. Waits
+   * until both have ended and returns the exit code. After signal n a guardian has 128 + n, and any other process null.
    */
   async end(signal: NodeJS.Signals): Promise<number | null> {
     if (signal === 'SIGKILL') this.signal(signal);
@@ -155,19 +155,19 @@ export class TestProcess {
     return this.#exited;
   }
 
-  /** Resolves with its exit code once it has ended by itself. */
+  /** Resolves with its exit code when it has ended; it does not end it. */
   untilEnded(): Promise<number | null> {
     return this.#exited;
   }
 
-  /** Kills a guardian alone and waits for the end of both. */
-  async orphan(): Promise<void> {
+  /** Kills only the guardian and waits until its node has ended, too. */
+  async killGuardian(): Promise<void> {
     this.#child.kill('SIGKILL');
     await this.#exited;
   }
 
-  /** All of it at once, the guardian first, as when the machine is lost: nobody is left to close the session. */
-  async lose(): Promise<void> {
+  /** Kills the guardian first and then the node, as when a machine is lost: nobody is left to close the session. */
+  async killAll(): Promise<void> {
     if (!this.#gone) {
       this.#child.kill('SIGKILL');
       if (this.#worker !== null) process.kill(this.#worker, 'SIGKILL');
@@ -178,7 +178,7 @@ export class TestProcess {
   #line(text: string): void {
     this.#file.write(`${text}\n`);
     if (!text.startsWith('{')) {
-      if (text !== '') this.#words.push(text);
+      if (text !== '') this.#otherOutput.push(text);
       return;
     }
     this.#seen.push(JSON.parse(text) as LogLine);

@@ -1,5 +1,5 @@
-// A client whose operations are noted in a history (test/sim/history.ts) as they are called and answered, on this process's
-// monotonic clock; any number of them share one history, so that real clusters are judged by the simulator's checkers.
+// A client that records its calls and answers in a history (test/sim/history.ts), with times of this process's monotonic clock.
+// Several of them can share one history. So the simulator's checkers can check real clusters, too.
 
 import { createHash } from 'node:crypto';
 import type {
@@ -31,9 +31,9 @@ import type {
   Violation,
 } from '../sim/history.ts';
 
-/** Longer values stand in the history by their hash. */
+/** The history has longer values as their hash. */
 const VALUE_TEXT_MAX = 64;
-/** How late an answer may be noted on a busy machine, ms, and how much clocks on it differ in rate. */
+/** How late an answer may be recorded on a busy machine, ms, and by what fraction the rates of its clocks may differ. */
 const SLACK_MS = 50;
 const CLOCK_DRIFT = 0.001;
 
@@ -105,7 +105,7 @@ export class RecordingClient {
   }
 }
 
-/** All rows of the namespace, for the checkers: to be read when nothing is under way any more. */
+/** Reads all rows of the namespace, for the checkers. No operation may be under way. */
 export async function finalRows(client: Client): Promise<readonly FinalRow[]> {
   const rows: FinalRow[] = [];
   for await (const { key, value, revision } of client.scan()) {
@@ -114,8 +114,11 @@ export async function finalRows(client: Client): Promise<readonly FinalRow[]> {
   return rows;
 }
 
-/** Checkers 1 to 4. */
-export function judge(operations: readonly Operation[], rows: readonly FinalRow[]): readonly Violation[] {
+/** Runs checkers 1 to 4. */
+export function checkHistory(
+  operations: readonly Operation[],
+  rows: readonly FinalRow[],
+): readonly Violation[] {
   return [
     ...checkVersions(operations),
     ...checkLinearizability(operations),
@@ -136,7 +139,7 @@ function mutationOf(op: BatchOp): HistoryMutation {
   return { kind: 'check', key: keyText(op.check.key), ifRevision: op.check.revision };
 }
 
-/** That there is no such key is said without provenance: in the modes that may ask a replica it counts as stale. */
+/** An answer for an absent key names no range. In the modes that may ask a replica it counts as stale. */
 function readOutcome(found: Found | null, mode: ReadMode): Outcome {
   if (found !== null) {
     const { range, epoch, revision, stale, staleMs } = found;

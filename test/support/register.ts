@@ -1,5 +1,6 @@
-// One key of a cluster under watch: written by one client, read by others and straight at each node, everything noted on
-// this process's monotonic clock while faults come and go. What failed is counted; the checkers judge the history.
+// One key of a cluster as a register: clients write and read it in loops, also at chosen nodes, while faults come and go. All calls
+// and answers are recorded with times of this process's monotonic clock, and failures are counted. The simulator's checkers check the
+// history.
 
 import type { ExecutionContext } from 'ava';
 import type { Client, Freshness, ReadMode } from '../../client/index.ts';
@@ -10,22 +11,22 @@ import { checkLinearizability } from '../sim/checkers/linearizability.ts';
 import { checkStaleReads } from '../sim/checkers/stale-reads.ts';
 import { checkVersions } from '../sim/checkers/versions.ts';
 import { type Action, History, type Outcome } from '../sim/history.ts';
-import type { NodeAsker, RangeAsked } from './direct-client.ts';
-import { PATIENCE_MS } from './processes.ts';
+import type { DirectClient, RequestedRange } from './direct-client.ts';
+import { WAIT_MS_MAX } from './processes.ts';
 import type { NodeProcess } from './test-cluster.ts';
 
-/** Between two operations of one loop, so that watching leaves the machine to those who are watched. */
+/** Pause between two operations of one loop, so that the loops leave the machine to the cluster, ms. */
 const PAUSE_MS = 3;
-/** One operation: longer than any outage, so that what fails is a fault. */
+/** Deadline of an operation: longer than any outage, so that a failure is a defect, ms. */
 const DEADLINE_MS = 30_000;
-/** The same where writes and linearizable reads are to fail in an outage and to go round in it. */
+/** Deadline for tests in which writes and linearizable reads should fail, and be repeated, during an outage, ms. */
 export const SHORT_DEADLINE_MS = 2_500;
-/** So late a busy machine may note an answer that came; the wires of the test of ages are slower than that. */
+/** How late a busy machine may record an answer, ms. The proxies of the staleness test have a longer delay. */
 const SLACK_MS = 50;
 
-/** What a loop was told last. */
-export interface Told extends Freshness {
-  /** An instant of Env.now(). */
+/** The last answer of a loop. */
+export interface LastAnswer extends Freshness {
+  /** When it was called, by Env.now(), ms. */
   readonly sent: number;
   readonly epoch: Epoch;
   readonly revision: Seq;
@@ -37,21 +38,21 @@ export class Register {
   /** Failed operations by loop and error code. */
   readonly failures = new Map<string, number>();
   readonly #history = new History();
-  readonly #newest = new Map<string, Told>();
+  readonly #newest = new Map<string, LastAnswer>();
   readonly #loops: Promise<void>[] = [];
   readonly #waiting = new Set<() => void>();
   #acknowledged = 0;
   #asked = 0;
   #stopped = false;
 
-  /** `deadlineMs`: of writes and linearizable reads. */
+  /** @param deadlineMs deadline of writes and linearizable reads */
   constructor(t: ExecutionContext, key: string, deadlineMs = DEADLINE_MS) {
     this.key = key;
     this.#deadlineMs = deadlineMs;
     t.teardown(() => this.stop());
   }
 
-  /** Puts rising numbers from now on. */
+  /** Starts a loop that puts rising numbers. */
   writeBy(client: Client): void {
     let number = 0;
     this.#loop(async () => {
@@ -66,7 +67,7 @@ export class Register {
     });
   }
 
-  /** Reads and puts on the condition that nobody else has, in a race with all who do the same here. */
+  /** Starts a loop that reads, and then puts on the condition that nobody else has. Several of them compete. */
   raceBy(client: Client, name: string): void {
     let number = 0;
     const options = { deadlineMs: this.#deadlineMs };
@@ -101,16 +102,16 @@ export class Register {
     );
   }
 
-  /** Asks one node, whoever owns the range by now; `as`: what is known of the range. */
-  readAt(asker: NodeAsker, node: NodeProcess, mode: 'linearizable' | 'stale', as: RangeAsked): void {
+  /** Starts a loop that reads at one node, whoever owns the range. @param as what requests say about the range */
+  readAt(direct: DirectClient, node: NodeProcess, mode: 'linearizable' | 'stale', as: RequestedRange): void {
     const of = `${mode} at ${node.name}`;
     this.#loop(() => {
-      // It tells the node nothing of what it has seen, so each question is one client's first.
+      // The requests do not carry what earlier answers have shown, so the history takes each for one of a new client.
       const client = `${of} #${++this.#asked}`;
       return this.#record(of, client, { kind: 'read', key: this.key, mode }, async () => {
         const sent = realEnv.now();
-        const { found, value, ...reply } = await asker.get(node, mode, as, this.key);
-        // The asker adds its round trip, as a client does.
+        const { found, value, ...reply } = await direct.get(node, mode, as, this.key);
+        // Adds the round trip to the age, as a client does.
         const trip = reply.stale ? realEnv.now() - sent : 0;
         const staleMs = reply.staleMs === null ? null : reply.staleMs + trip;
         return { ...reply, kind: 'read', range: as.id, value: found ? text(value) : null, staleMs };
@@ -128,22 +129,22 @@ export class Register {
     return sum;
   }
 
-  /** The first write to be acknowledged that is sent from now on. */
-  nextWrite(): Promise<Told> {
-    return this.nextTold('writes');
+  /** Resolves with the first acknowledged write that is sent from now on. */
+  nextWrite(): Promise<LastAnswer> {
+    return this.nextAnswer('writes');
   }
 
-  /** The first answer of this loop, to what is asked from now on, of which that holds. */
-  nextTold(who: string, holds: (told: Told) => boolean = () => true): Promise<Told> {
+  /** Resolves with the first answer of this loop that `holds` accepts, to a call made from now on. */
+  nextAnswer(who: string, holds: (answer: LastAnswer) => boolean = () => true): Promise<LastAnswer> {
     const from = realEnv.now();
-    return this.#await(`nothing was told to ${who}`, () => {
-      const told = this.#newest.get(who);
-      return told !== undefined && told.sent >= from && holds(told) ? told : undefined;
+    return this.#await(`no answer for ${who}`, () => {
+      const answer = this.#newest.get(who);
+      return answer !== undefined && answer.sent >= from && holds(answer) ? answer : undefined;
     });
   }
 
-  /** What this loop was told last; undefined before the first answer. */
-  lastTold(who: string): Told | undefined {
+  /** The last answer of this loop; undefined: there was none. */
+  lastAnswer(who: string): LastAnswer | undefined {
     return this.#newest.get(who);
   }
 
@@ -158,7 +159,7 @@ export class Register {
     await Promise.all(this.#loops);
   }
 
-  /** The checkers' verdict; none: every promise was kept. */
+  /** The violations that the checkers find; empty: every promise was kept. */
   violations(): readonly string[] {
     const { operations } = this.#history;
     const found = [
@@ -169,7 +170,7 @@ export class Register {
     return found.map(({ checker, text: what }) => `${checker}: ${what}`);
   }
 
-  /** The highest revision acknowledged. */
+  /** The highest acknowledged revision. */
   get lastRevision(): Seq {
     const written = this.#history.operations.map(({ outcome }) =>
       outcome.kind === 'written' ? outcome.revision : 0,
@@ -182,7 +183,7 @@ export class Register {
     return `${this.#history.operations.length} operations, ${this.#acknowledged} writes; failed: ${failed}`;
   }
 
-  /** False where it failed. */
+  /** Runs and records one operation. Resolves to false if it failed. */
   async #record(
     who: string,
     client: string,
@@ -226,9 +227,9 @@ export class Register {
         end();
         resolve(found);
       };
-      const timer = realEnv.after(PATIENCE_MS, () => {
+      const timer = realEnv.after(WAIT_MS_MAX, () => {
         end();
-        reject(new Error(`${otherwise} for ${PATIENCE_MS} ms; ${this.summary}`));
+        reject(new Error(`${otherwise} for ${WAIT_MS_MAX} ms; ${this.summary}`));
       });
       const end = () => {
         timer.cancel();

@@ -1,16 +1,16 @@
-// The REPL as a process of its own, for tests that type and read what it says.
+// The REPL as a process of its own, for tests that write its input and read its output.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { PATIENCE_MS } from './processes.ts';
+import { WAIT_MS_MAX } from './processes.ts';
 import type { TestCluster } from './test-cluster.ts';
 
 export const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
 
-/** However busy the machine is; a flag of the test's own goes before. */
-export const PATIENT = {
-  RANGEKEEPER_CONNECT_MS: String(PATIENCE_MS),
-  RANGEKEEPER_DEADLINE_MS: String(PATIENCE_MS),
+/** Timeouts that suffice on a busy machine. Flags of a test override them. */
+export const LONG_TIMEOUTS = {
+  RANGEKEEPER_CONNECT_MS: String(WAIT_MS_MAX),
+  RANGEKEEPER_DEADLINE_MS: String(WAIT_MS_MAX),
 };
 
 export interface Ended {
@@ -36,10 +36,10 @@ export class Repl {
   }
 
   static start(cluster: TestCluster, ...args: readonly string[]): Repl {
-    return new Repl(process.execPath, [PROGRAM, 'repl', '--zk', cluster.connect, ...args], PATIENT);
+    return new Repl(process.execPath, [PROGRAM, 'repl', '--zk', cluster.connect, ...args], LONG_TIMEOUTS);
   }
 
-  /** Resolves once `text` has come on this stream, behind its first `from` characters; rejects if the program ends first. */
+  /** Resolves once `text` is in the output on this stream after its first `from` characters. Rejects if the program ends first. */
   async sees(stream: 'out' | 'err', text: string | RegExp, from = 0): Promise<void> {
     const seen = () => this[stream].slice(from).search(text) >= 0;
     let gone = false;

@@ -1,5 +1,4 @@
-// Runs the REPL inside this process: over a MemoryClient, with its streams gathered, so that a test says what is typed
-// and looks at what comes out.
+// Runs the REPL inside this process over a MemoryClient. A test gives the input and gets the complete output.
 
 import { PassThrough } from 'node:stream';
 import type { Client } from '../../client/api.ts';
@@ -18,7 +17,7 @@ export interface RunSettings extends Partial<Omit<ReplOptions, 'mode' | 'namespa
   readonly mode?: ReplOptions['mode'];
   readonly stdin?: string | Uint8Array;
   readonly signal?: AbortSignal;
-  /** Width of the terminal that stdout is; absent: it is none. */
+  /** Width of the terminal; absent: stdout is no terminal. */
   readonly columns?: number;
   readonly connect?: () => Promise<Client>;
 }
@@ -29,7 +28,7 @@ export async function gather(stream: PassThrough): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** With `-e` for each of `texts`, unless the settings name another mode. */
+/** Runs each of `texts` as with `-e`, unless the settings name another mode. */
 export async function runTexts(
   client: MemoryClient,
   texts: readonly string[],
@@ -61,7 +60,7 @@ export async function runTexts(
   return { code, out: out.toString(), outBytes: out, err: err.toString() };
 }
 
-/** A turn of the event loop. */
+/** Resolves in the next turn of the event loop. */
 export function turn(): Promise<void> {
   return new Promise((resolve) => realEnv.soon(resolve));
 }

@@ -1,6 +1,6 @@
-// Three replicas of one range without a network, a disk or ZooKeeper: messages, syncs and writes to the descriptor wait
-// in bags until the test lets them happen. A seeded walk lets them happen in any order, loses and repeats them, crashes
-// nodes with loss of what was not synced, ends sessions, and checks after every step what docs/replication.md promises.
+// Three replicas of one range without a network, a disk or ZooKeeper. Messages, syncs and changes of the descriptor wait until the
+// test executes them. A random walk executes them in any order, loses and repeats them, crashes nodes, which lose what was not
+// synced, ends sessions, and checks after every step what docs/replication.md promises.
 
 import { assert } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
@@ -33,15 +33,15 @@ export type NodeName = (typeof NODES)[number];
 
 interface Member {
   readonly id: NodeId;
-  /** Of the replica here, or of the last one that was (its tombstone's). */
+  /** The inc of the replica here, or of the last one (as its tombstone has it). */
   inc: Inc;
-  /** The replica was removed, and wiped. */
+  /** The replica was removed and wiped. */
   absent: boolean;
   log: MemoryLog;
   replica: Replica;
   /** Null: down. */
   session: SessionId | null;
-  /** Groups through here are on disk. */
+  /** The last group that is on disk. */
   syncedGroup: number;
   applied: Seq;
 }
@@ -61,17 +61,17 @@ export class ReplicaCluster {
   readonly members = new Map<NodeId, Member>();
   mail: Mail[] = [];
   casInFlight: PendingCas[] = [];
-  /** Cut off from the others and from ZooKeeper. */
+  /** The member that is cut off from the others and from ZooKeeper; null: none. */
   cutOff: NodeId | null = null;
-  /** Of members that do not stay. */
+  /** The standing of each member that is about to leave or stop. */
   readonly standings = new Map<NodeId, Standing>();
-  /** What a member says of itself has not reached the others; whoever reads its live znode still sees it. */
+  /** The others do not know the standings yet. A member that reads a live znode still sees its standing. */
   standingsUnseen = false;
-  /** What owners that commit nothing have said. */
+  /** The reports of owners that commit nothing. */
   readonly stuck: (Intent & { kind: 'report-stuck' })[] = [];
-  /** Members whose disk is in trouble. */
+  /** Members whose disk is unhealthy. */
   readonly unhealthy = new Set<NodeId>();
-  /** What members reported, each with its own id. */
+  /** The conflicts that members reported. */
   readonly reports: { readonly by: NodeId; readonly conflict: Conflict }[] = [];
   /** Writes acknowledged to clients: seq → payload. */
   readonly acknowledged = new Map<Seq, string>();
@@ -82,8 +82,8 @@ export class ReplicaCluster {
   readonly #history: DescriptorImage[] = [];
   readonly #liveSessions = new Set<SessionId>();
   readonly #holders = new Map<SessionId, NodeId>();
-  /** Terms of the last Append from one to another. */
-  readonly #told = new Map<string, string>();
+  /** Epoch, inc and commitSeq of the last Append from one member to another, by `from to to`. */
+  readonly #lastTerms = new Map<string, string>();
   #sessions = 0;
   #payloads = 0;
 
@@ -136,7 +136,7 @@ export class ReplicaCluster {
     return member;
   }
 
-  // ---- what can happen ---------------------------------------------------------------------------------------------
+  // ---- actions -----------------------------------------------------------------------------------------------------
 
   readDescriptor(id: NodeId, age = 0): void {
     const image = this.#history[Math.max(0, this.#history.length - 1 - age)];
@@ -148,7 +148,7 @@ export class ReplicaCluster {
     this.step(id, { kind: 'image', image, session });
   }
 
-  /** The refusal, or the seq at which it was appended. */
+  /** Proposes a write. Returns the seq at which it was appended, or the refusal. */
   write(id: NodeId): Seq | string {
     const { replica, absent } = this.member(id);
     if (absent) return 'NOT_OWNER';
@@ -158,12 +158,12 @@ export class ReplicaCluster {
     return seq;
   }
 
-  /** The gathering group is on its way to the disk; what is logged from now on belongs to the next one. */
+  /** Closes the gathering group, which is then written to disk. Later records belong to the next group. */
   seal(id: NodeId): void {
     this.member(id).log.seal();
   }
 
-  /** The oldest group on its way is on disk. */
+  /** Completes the sync of the oldest group that is being written. */
   sync(id: NodeId): void {
     const member = this.member(id);
     if (member.syncedGroup + 1 >= member.log.gathering) return;
@@ -186,8 +186,8 @@ export class ReplicaCluster {
     else this.step(to, { kind: 'append-ack', from, message });
   }
 
-  /** ZooKeeper carries out a compare-and-set; `tell` false: its answer is lost. */
-  applyCas(at: number, tell: boolean): void {
+  /** ZooKeeper executes a compare-and-set. @param isAnswered false: the answer is lost */
+  applyCas(at: number, isAnswered: boolean): void {
     const [cas] = this.casInFlight.splice(at, 1);
     if (cas === undefined) return;
     const { next, expected } = cas.intent;
@@ -195,7 +195,7 @@ export class ReplicaCluster {
     if (wins) this.#install(next);
     const member = this.member(cas.from);
     if (member.session !== cas.session) return;
-    const outcome = !tell || this.cutOff === cas.from ? 'unknown' : wins ? 'done' : 'refused';
+    const outcome = !isAnswered || this.cutOff === cas.from ? 'unknown' : wins ? 'done' : 'refused';
     this.step(cas.from, { kind: 'cas-outcome', expected, outcome });
     if (outcome === 'refused') this.readDescriptor(cas.from);
   }
@@ -206,7 +206,7 @@ export class ReplicaCluster {
       this.step(id, { kind: 'tick', heartbeatMs: DEFAULT_REPLICATION.heartbeatMs, pausedMs: ms });
   }
 
-  /** Down, with everything after the last sync lost. Its session lives on until it expires. */
+  /** Crashes a member, which loses everything after its last sync. Its session lives until it expires. */
   crash(id: NodeId): void {
     this.member(id).session = null;
   }
@@ -220,7 +220,7 @@ export class ReplicaCluster {
     this.readDescriptor(id);
   }
 
-  /** The session ends at ZooKeeper; a node that is up hears of it later, but its lease is over. */
+  /** The session ends in ZooKeeper. A running node learns of it later, but its lease is over. */
   expire(session: SessionId): void {
     this.#liveSessions.delete(session);
   }
@@ -229,7 +229,7 @@ export class ReplicaCluster {
     this.expire(this.#descriptor.owner.session);
   }
 
-  /** A node that is up notices that its session is gone and gets another one. */
+  /** A running node whose session has ended gets a new one. */
   renewSession(id: NodeId): void {
     const member = this.member(id);
     if (member.session === null || this.#liveSessions.has(member.session) || this.cutOff === id) return;
@@ -238,7 +238,7 @@ export class ReplicaCluster {
     this.readDescriptor(id);
   }
 
-  /** R7. False: nobody to promote, or no need to. */
+  /** Promotes a member (R7). Returns false if that is not possible, or not needed. */
   promote(choice: number): boolean {
     const { owner } = this.#descriptor;
     if (this.#liveSessions.has(owner.session)) return false;
@@ -255,7 +255,7 @@ export class ReplicaCluster {
     return true;
   }
 
-  /** R9: only one that is not in-sync. */
+  /** Removes a replica that is not in-sync (R9). */
   removeReplica(id: NodeId): void {
     if (incOf(this.#descriptor, id) === undefined || isInSync(this.#descriptor, id)) return;
     this.#install(withoutReplica(this.#descriptor, id));
@@ -269,7 +269,7 @@ export class ReplicaCluster {
     this.step(id, { kind: 'hand-over' });
   }
 
-  /** Everything up and connected, nothing lost, until nothing more happens. */
+  /** Restarts and connects all members, and delivers everything until nothing more happens. */
   settle(): void {
     this.cutOff = null;
     for (const id of NODES) if (this.member(id).session === null) this.restart(id);
@@ -294,15 +294,15 @@ export class ReplicaCluster {
     const member = this.member(id);
     if (member.session === null || member.absent) return;
     member.replica.step(event, this.now);
-    const asked = !LIGHT.has(event.kind) || member.replica.hasReady;
-    const toldBefore = new Map(this.#told);
+    const isTaken = !LIGHT.has(event.kind) || member.replica.hasReady;
+    const termsBefore = new Map(this.#lastTerms);
     const { messages, intents, lost } = this.#take(id);
     const isDue = ({ to, message }: Outgoing): boolean =>
       message.kind !== 'append' ||
       message.entries.length > 0 ||
-      toldBefore.get(`${id} to ${to}`) !== termsOf(message);
+      termsBefore.get(`${id} to ${to}`) !== termsOf(message);
     const late = messages.some(isDue) || intents.length > 0 || lost !== null;
-    assert(asked || !late, `${id} had something to do after ${event.kind}, and did not say so`);
+    assert(isTaken || !late, `${id} had something to do after ${event.kind}, but hasReady was false`);
   }
 
   #take(id: NodeId): Ready {
@@ -311,10 +311,10 @@ export class ReplicaCluster {
     for (const outgoing of ready.messages) {
       this.mail.push({ ...outgoing, from: id });
       const { to, message } = outgoing;
-      if (message.kind === 'append') this.#told.set(`${id} to ${to}`, termsOf(message));
+      if (message.kind === 'append') this.#lastTerms.set(`${id} to ${to}`, termsOf(message));
     }
     this.#apply(member, ready.commitSeq);
-    for (const intent of ready.intents) this.#carryOutIntent(member, intent);
+    for (const intent of ready.intents) this.#executeIntent(member, intent);
     this.#checkReads(member);
     return ready;
   }
@@ -333,7 +333,7 @@ export class ReplicaCluster {
     member.replica.step({ kind: 'applied', seq: commitSeq }, this.now);
   }
 
-  #carryOutIntent(member: Member, intent: Intent): void {
+  #executeIntent(member: Member, intent: Intent): void {
     if (member.session === null) return;
     switch (intent.kind) {
       case 'compare-and-set':
@@ -358,7 +358,7 @@ export class ReplicaCluster {
     }
   }
 
-  /** P4: whoever may serve a linearizable read has everything that was acknowledged. */
+  /** P4: a member that may serve a linearizable read has applied everything that was acknowledged. */
   #checkReads(member: Member): void {
     const { replica } = member;
     if (replica.ownedEpoch === null || replica.readRefusal(replica.ownedEpoch) !== null) return;
@@ -369,7 +369,7 @@ export class ReplicaCluster {
     );
   }
 
-  /** I1: every in-sync member has every acknowledged write on disk. To be called between steps. */
+  /** I1: every in-sync member has every acknowledged write on disk. Call this between steps. */
   checkDurable(): void {
     for (const id of this.#descriptor.inSync) {
       const { log, syncedGroup } = this.member(id);
@@ -380,7 +380,7 @@ export class ReplicaCluster {
     }
   }
 
-  /** R9, as the node does it: wiped for an image that lacks this inc, made anew from one that names a later one. */
+  /** Does what a node does for R9: wipes a replica whose inc the image lacks, and creates one for a later inc. */
   #adoptMembership(member: Member, descriptor: Descriptor): void {
     const inc = incOf(descriptor, member.id);
     if (!member.absent && inc !== member.inc && descriptor.nextInc > member.inc) {
@@ -435,10 +435,10 @@ export class ReplicaCluster {
   }
 }
 
-/** After these a node asks a replica what to do only if it says that there is something. */
+/** After these events a node takes the effects of a replica only if its hasReady is true. */
 const LIGHT: ReadonlySet<ReplicaEvent['kind']> = new Set(['append', 'append-ack', 'synced', 'connected']);
 
-/** An Append without entries and with the terms of the one before it tells nothing new: it was due by time alone, for a tick. */
+/** An Append without entries that has the same terms as the one before says nothing new: only a tick needs to send it. */
 function termsOf({ epoch, inc, commitSeq }: AppendMessage): string {
   return `${epoch}/${inc}/${commitSeq}`;
 }

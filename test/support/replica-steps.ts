@@ -1,9 +1,9 @@
-// Steps that stories over three replicas share.
+// Steps that several tests of three replicas share.
 
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import { NODES, ReplicaCluster } from './replica-cluster.ts';
 
-/** Everything under way arrives; the descriptor is read after each write to it. */
+/** Delivers all messages, executes all compare-and-sets, and syncs all logs. The descriptor is read after each change. */
 export function exchange(cluster: ReplicaCluster, rounds = 4): void {
   for (let round = 0; round < rounds; round++) {
     for (const id of NODES) cluster.syncAll(id);
@@ -13,12 +13,12 @@ export function exchange(cluster: ReplicaCluster, rounds = 4): void {
   }
 }
 
-/** Epoch 1 has begun. */
+/** Three replicas in epoch 1, which has begun. */
 export function started(): ReplicaCluster {
   const cluster = new ReplicaCluster();
   exchange(cluster);
   return cluster;
 }
 
-/** Longer than a member may leave an entry unacknowledged, ms. */
+/** A time longer than a member may leave an entry unacknowledged, ms. */
 export const late = DEFAULT_REPLICATION.lagMs + 100;

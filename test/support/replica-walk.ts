@@ -1,5 +1,6 @@
-// One random walk over three replicas (replica-cluster.ts): whatever is lost, repeated, delayed, crashed or expired, no
-// acknowledged write is lost, no stale read is served, and afterwards the range takes writes again. The seed decides all.
+// One random walk over three replicas (replica-cluster.ts). Messages are lost, repeated and delayed, nodes crash and sessions
+// expire, but no acknowledged write is lost, no linearizable read is stale, and afterwards the range takes writes again. Everything
+// depends on the seed.
 
 import { assert } from '../../common/base/assert.ts';
 import type { NodeId } from '../../common/model/ids.ts';
@@ -7,7 +8,7 @@ import { NODES, ReplicaCluster } from './replica-cluster.ts';
 import { type Rng, seededRng } from './rng.ts';
 
 const STEPS = 1_200;
-/** Older messages are lost, or the walk would spend itself on the past. */
+/** Older messages are dropped, otherwise the walk would deliver mostly outdated ones. */
 const MAIL_MAX = 12;
 
 type Action = (cluster: ReplicaCluster, rng: Rng) => void;
@@ -15,7 +16,7 @@ type Action = (cluster: ReplicaCluster, rng: Rng) => void;
 const node = (rng: Rng): NodeId => rng.pick(NODES);
 const owner = (cluster: ReplicaCluster): NodeId => cluster.descriptor.owner.node;
 
-/** What may happen next, and how often. */
+/** What may happen next, with the weight of its probability. */
 const ACTIONS: readonly (readonly [weight: number, action: Action])[] = [
   [45, (c, r) => c.deliver(r.below(c.mail.length + 1), { keep: r.below(10) === 0 })],
   [2, (c, r) => c.mail.splice(r.below(c.mail.length + 1), 1)],
@@ -50,13 +51,13 @@ function randomStep(cluster: ReplicaCluster, rng: Rng): void {
   }
 }
 
-/** An owner that is cut off keeps its session at first; it may end while the owner knows nothing of it. */
+/** The session of an owner that is cut off may end without its knowledge, or stay for now. */
 function cutOrHeal(cluster: ReplicaCluster, rng: Rng): void {
   cluster.cutOff = cluster.cutOff === null ? cluster.descriptor.owner.node : null;
   if (cluster.cutOff !== null && rng.below(3) > 0) cluster.expireOwner();
 }
 
-/** Throws AssertionError where a promise is broken; else what the walk has done. */
+/** Returns what the walk has done. Throws AssertionError if a promise is broken. */
 export function walk(seed: number): { readonly acknowledged: number; readonly epochs: number } {
   const rng = seededRng(seed);
   const cluster = new ReplicaCluster();

@@ -1,7 +1,7 @@
-// A seeded generator (mulberry32): the same seed gives the same walk.
+// A seeded random number generator (mulberry32): the same seed gives the same numbers.
 
 export interface Rng {
-  /** Whole number in [0, bound); 0 for a bound of 0. */
+  /** An integer in [0, bound); 0 for a bound of 0. */
   below(bound: number): number;
   pick<T>(items: readonly T[]): T;
 }

@@ -1,4 +1,4 @@
-// Rubbish for every field of a JSON record: what a hand, another version or a broken program may leave in a znode.
+// Malformed values for every field of a JSON record, as people, other versions or defective programs may leave them in a znode.
 
 const VALUES: readonly unknown[] = [
   ...[undefined, null, true, 0, -1, 1.5, 2 ** 31, 2 ** 53, 1e308],
@@ -6,7 +6,7 @@ const VALUES: readonly unknown[] = [
   ...[[], [null], ['x', 'x'], Array(2_000).fill(0), {}, { a: 1 }, { toString: 1, __proto__: null }],
 ];
 
-const WHOLE: readonly string[] = [
+const RECORDS: readonly string[] = [
   '',
   ' ',
   'null',
@@ -22,12 +22,12 @@ const WHOLE: readonly string[] = [
 ];
 
 export interface Rubbish {
-  /** Which field holds what, for titles and logs. */
+  /** Which field has which value, for titles and logs. */
   readonly what: string;
   readonly data: Uint8Array;
 }
 
-/** The record once for every field and every kind of rubbish in it, and then no record at all. */
+/** The record with each kind of rubbish in each field, and then rubbish in place of the record. */
 export function* rubbishOf(data: Uint8Array): Generator<Rubbish> {
   const record: unknown = JSON.parse(Buffer.from(data).toString());
   for (const path of pathsIn(record)) {
@@ -36,7 +36,7 @@ export function* rubbishOf(data: Uint8Array): Generator<Rubbish> {
       yield { what: `${path.join('.')} = ${shown}`, data: encode(replaced(record, path, value)) };
     }
   }
-  for (const text of WHOLE) yield { what: `all = ${JSON.stringify(text)}`, data: Buffer.from(text) };
+  for (const text of RECORDS) yield { what: `all = ${JSON.stringify(text)}`, data: Buffer.from(text) };
   yield { what: 'all = no UTF-8', data: Uint8Array.of(0xff, 0xfe, 0x00, 0x7b) };
   yield { what: 'all = too much', data: Buffer.from(`"${'x'.repeat(400_000)}"`) };
 }

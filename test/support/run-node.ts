@@ -1,4 +1,4 @@
-// Runs a node program to its end, as a user does.
+// Runs a Node program until it ends, as a user does.
 
 import { text } from 'node:stream/consumers';
 import { realEnv } from '../../common/base/env.ts';
@@ -10,7 +10,7 @@ export interface Finished {
   readonly stderr: string;
 }
 
-/** `argv`: options of node, a JavaScript file, its arguments. */
+/** @param argv options of node, a JavaScript file, its arguments */
 export function runNode(
   argv: readonly string[],
   environment: Readonly<Record<string, string>> = {},

@@ -1,4 +1,4 @@
-// The schema of the wire, read from its file by protobufjs itself: what our own codec is held to.
+// The schema of the wire protocol, read by protobufjs itself. Tests compare our own codec with it.
 
 import protobuf from 'protobufjs';
 

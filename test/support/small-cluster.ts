@@ -1,5 +1,5 @@
-// A cluster small enough for a planner's tests: views, steps carried out as ZooKeeper would, and nodes that do what a
-// descriptor asks of them (join the in-sync set, hand over, make way) without any data. No clock: time is a number.
+// A cluster for tests of the planner, without data. It gives views to the planner and executes its steps as ZooKeeper would. Its
+// nodes do what descriptors request: join the in-sync set, hand over, leave for another replica. Time is a number that tests advance.
 
 import { assert, never, present } from '../../common/base/assert.ts';
 import {
@@ -29,8 +29,8 @@ import { HealthDurations } from '../../coordinator/health-durations.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
 
-/** Longer than every wait of the default configuration. */
-export const QUIET_MS = 75_000;
+/** A time longer than every wait in the default configuration, ms. */
+export const IDLE_MS = 75_000;
 
 export class SmallCluster {
   time = 0;
@@ -45,12 +45,12 @@ export class SmallCluster {
   readonly setAside = new Set<string>();
   readonly ranges = new Map<RangeId, DescriptorImage>();
   readonly tasks = new Map<string, TaskImage>();
-  /** Who reports that it cannot connect to whom. */
+  /** By node: the nodes to which it reports that it cannot connect. */
   readonly unreachable = new Map<NodeId, Set<NodeId>>();
-  /** Nodes on which no new replica catches up with anything. */
+  /** Nodes whose new replicas make no progress in catching up. */
   readonly stuck = new Set<NodeId>();
-  readonly unfit = new Set<NodeId>();
-  /** Replicas that a node can have under this inc only, as it reports. */
+  readonly unhealthy = new Set<NodeId>();
+  /** By node: the replicas that it reports to need a certain inc. */
   readonly neededIncs = new Map<NodeId, readonly NeededInc[]>();
   readonly #healthTimes = new HealthDurations({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();
@@ -58,7 +58,7 @@ export class SmallCluster {
   #someNodeSince = 0;
   #sessions = 0;
 
-  /** Starts a node, or starts it again: a new session. */
+  /** Starts or restarts a node, in a new session. */
   start(id: NodeId, options: { zone?: string; capacity?: number } = {}): void {
     if (this.live.size === 0) this.#someNodeSince = this.time;
     const record: NodeRecord = {
@@ -79,27 +79,27 @@ export class SmallCluster {
     this.#since.set(id, this.time);
   }
 
-  /** `from` cannot connect to `to` any more; the other way works. */
+  /** From now on `from` cannot connect to `to`; the other direction works. */
   cutOneWay(from: NodeId, to: NodeId): void {
     const known = this.unreachable.get(from) ?? new Set();
     this.unreachable.set(from, known.add(to));
   }
 
-  /** Neither can connect to the other. */
+  /** From now on neither node can connect to the other. */
   cut(a: NodeId, b: NodeId): void {
     this.cutOneWay(a, b);
     this.cutOneWay(b, a);
   }
 
-  /** Between this node and all others. */
+  /** Cuts this node off from all others. */
   isolate(id: NodeId): void {
     for (const other of this.nodes.keys()) if (other !== id) this.cut(id, other);
   }
 
-  mend(): void {
+  endFaults(): void {
     this.unreachable.clear();
     this.stuck.clear();
-    this.unfit.clear();
+    this.unhealthy.clear();
   }
 
   setStanding(id: NodeId, standing: Standing): void {
@@ -110,7 +110,7 @@ export class SmallCluster {
     return !this.unreachable.get(a)?.has(b) && !this.unreachable.get(b)?.has(a);
   }
 
-  /** What the live nodes report. */
+  /** The health reports of the live nodes. */
   get health(): ReadonlyMap<NodeId, HealthRecord> {
     return new Map([...this.live.keys()].map((id) => [id, this.#healthOf(id)]));
   }
@@ -129,7 +129,7 @@ export class SmallCluster {
     return {
       unreachable,
       stuck,
-      unfit: this.unfit.has(id) ? 'the disk is full' : null,
+      unfit: this.unhealthy.has(id) ? 'the disk is full' : null,
       ...(neededIncs === undefined ? {} : { neededIncs }),
     };
   }
@@ -174,11 +174,14 @@ export class SmallCluster {
   execute(step: Step): void {
     switch (step.kind) {
       case 'range':
-        assert(this.ranges.get(step.after.id)?.version === step.before.version, 'planned on what is there');
+        assert(
+          this.ranges.get(step.after.id)?.version === step.before.version,
+          'the step was planned on the present state',
+        );
         this.learn(step.after);
         break;
       case 'create-namespace':
-        assert(this.cluster.version === step.before.version, 'one namespace a plan');
+        assert(this.cluster.version === step.before.version, 'a plan creates at most one namespace');
         this.cluster = { record: step.after, version: this.cluster.version + 1 };
         this.namespaces.set(step.namespace.name, { record: step.namespace, version: 0 });
         for (const descriptor of step.ranges) this.learn(descriptor);
@@ -188,13 +191,16 @@ export class SmallCluster {
         break;
       case 'note-node': {
         const { record, version } = step.before;
-        assert(this.nodes.get(record.id)?.version === version, 'planned on what is there');
+        assert(this.nodes.get(record.id)?.version === version, 'the step was planned on the present state');
         this.nodes.set(record.id, { record: recordWithNote(step, this.time), version: version + 1 });
         break;
       }
       case 'forget-node': {
         const { id } = step.before.record;
-        assert(this.nodes.get(id)?.version === step.before.version, 'planned on what is there');
+        assert(
+          this.nodes.get(id)?.version === step.before.version,
+          'the step was planned on the present state',
+        );
         this.nodes.delete(id);
         this.#since.delete(id);
         break;
@@ -216,7 +222,7 @@ export class SmallCluster {
     this.ranges.set(descriptor.id, { descriptor, version: (known?.version ?? -1) + 1 });
   }
 
-  /** What the nodes do of themselves, all that they can. */
+  /** Lets each owner do what its descriptor requests, as far as possible. */
   nodesAct(): void {
     for (const descriptor of this.descriptors) {
       const after = this.#ownerActs(descriptor);
@@ -224,7 +230,7 @@ export class SmallCluster {
     }
   }
 
-  /** One plan, carried out, and `ms` later the nodes have done their part, if they are not idle. Gives the steps. */
+  /** Makes one plan, executes it, lets the nodes act unless they are idle, and advances time by `ms`. Returns the steps. */
   round(config: PlanConfig, ms: number, nodes: 'act' | 'idle' = 'act'): readonly Step[] {
     const steps = plan(this.view(), config);
     for (const step of steps) this.execute(step);
@@ -233,15 +239,18 @@ export class SmallCluster {
     return steps;
   }
 
-  /** Rounds until nothing has been planned for `quietMs`; fails if that does not come. Gives all the steps. */
-  settle(config: PlanConfig, quietMs: number): readonly Step[] {
+  /** Runs rounds until nothing has been planned for `idleMs`, and returns all steps. Fails if that never happens. */
+  settle(config: PlanConfig, idleMs: number): readonly Step[] {
     const all: Step[] = [];
     const roundMs = 1_000;
-    for (let quiet = 0, rounds = 0; quiet < quietMs; rounds++) {
+    for (let idle = 0, rounds = 0; idle < idleMs; rounds++) {
       const steps = this.round(config, roundMs);
       all.push(...steps);
-      quiet = steps.length === 0 ? quiet + roundMs : 0;
-      assert(rounds < 2_000, `plans come to rest; the last: ${steps.map((step) => step.reason).join('; ')}`);
+      idle = steps.length === 0 ? idle + roundMs : 0;
+      assert(
+        rounds < 2_000,
+        `plans end at some time; the last one: ${steps.map((step) => step.reason).join('; ')}`,
+      );
     }
     return all;
   }
@@ -251,7 +260,7 @@ export class SmallCluster {
     if (this.live.get(owner.node)?.session !== owner.session) return descriptor;
     const transferee = transferTo === null ? undefined : this.live.get(transferTo);
     const takes =
-      transferee !== undefined && transferee.standing !== 'stopping' && !this.unfit.has(transferee.id);
+      transferee !== undefined && transferee.standing !== 'stopping' && !this.unhealthy.has(transferee.id);
     if (takes && isInSync(descriptor, transferee.id))
       return withOwner(descriptor, transferee.id, transferee.session);
     const present = replicas.map((replica) => replica.node).filter((node) => this.live.has(node));
@@ -271,17 +280,17 @@ export class SmallCluster {
   }
 }
 
-/** Nodes n1, n2, ... that have just started, in so many zones. */
+/** A cluster of `count` nodes n1, n2, ... in `zones` zones that have just started. */
 export function started(count: number, zones = 1): SmallCluster {
   const cluster = new SmallCluster();
   for (let i = 1; i <= count; i++) cluster.start(`n${i}`, { zone: `z${i % zones}` });
   return cluster;
 }
 
-/** The same with their ranges made and evened out. */
+/** A cluster of `count` nodes that has created its ranges and spread them evenly. */
 export function settled(count: number): SmallCluster {
   const cluster = started(count);
-  cluster.settle(DEFAULT_PLAN, QUIET_MS);
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
   return cluster;
 }
 

@@ -1,4 +1,4 @@
-// A file system of a few megabytes that a test can fill: a tmpfs, where this process may mount one.
+// A file system of a few megabytes that a test can fill. It is a tmpfs, if this process may mount one.
 
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
@@ -14,12 +14,12 @@ export class SmallDisk {
     this.path = path;
   }
 
-  /** Mounted at `path` until the test ends; null where mounting is not allowed. */
+  /** Mounts it at `path` until the test ends; null: mounting is not allowed. */
   static mount(t: ExecutionContext, path: string, megabytes: number): SmallDisk | null {
     mkdirSync(path, { recursive: true });
     const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', path]);
     if (mounted.status !== 0) return null;
-    // Lazily: a process may still have files open there.
+    // A lazy unmount, because a process may still have open files there.
     t.teardown(() => spawnSync('umount', ['-l', path]));
     return new SmallDisk(path);
   }
@@ -29,13 +29,13 @@ export class SmallDisk {
     return bavail * bsize;
   }
 
-  /** Fills it, all but so much. */
+  /** Fills it, except for `leftBytes`. */
   fill(leftBytes: number): void {
     this.free();
     writeFileSync(join(this.path, BALLAST), new Uint8Array(Math.max(0, this.freeBytes - leftBytes)));
   }
 
-  /** Takes the filling out again. */
+  /** Removes what fill() wrote. */
   free(): void {
     rmSync(join(this.path, BALLAST), { force: true });
   }

@@ -1,6 +1,6 @@
-// The project's own sources as data, for tidy.test.ts: each file's code with comments and the insides of strings blanked
-// (same length, so that offsets and line numbers hold), its strings, and what it imports. A small scanner, not a parser:
-// it knows comments, strings, templates and regular expressions, which is all that the rules need to be told apart.
+// The project's sources as data, for tidy.test.ts: each file's code with comments and the contents of strings replaced by blanks
+// (of the same length, so that offsets and line numbers stay valid), its strings, its comments and its imports. This is a small
+// scanner, not a parser. It recognises comments, strings, templates and regular expressions, which is all that the rules need.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { dirname, join, posix, relative, sep } from 'node:path';
@@ -17,7 +17,7 @@ export interface Import {
   readonly line: number;
   /** `import type`: gone at run time. */
   readonly typeOnly: boolean;
-  /** What stands between `import` and `from`; empty for `import('x')`. */
+  /** The text between `import` and `from`; empty for `import('x')`. */
   readonly clause: string;
   /** `new URL('./x', import.meta.url)`: a file that is run or read, not a module. */
   readonly isUrl: boolean;
@@ -27,14 +27,14 @@ export interface Source {
   /** From the project's root, with `/`. */
   readonly path: string;
   readonly text: string;
-  /** The text, comments and insides of strings blanked. */
+  /** The text with comments and the contents of strings blanked. */
   readonly code: string;
   readonly strings: readonly Quoted[];
   readonly comments: readonly Quoted[];
   readonly imports: readonly Import[];
 }
 
-/** The clone's folder: compiled tests are in dist/test/support. */
+/** The project's folder. Compiled tests are in dist/test/support. */
 export const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..', '..', '..');
 
 const SKIPPED = new Set(['node_modules', 'dist', '.git', '.rangekeeper']);
@@ -61,14 +61,14 @@ export interface Text {
   /** From the project's root, with `/`. */
   readonly path: string;
   readonly text: string;
-  /** What in it is written to people: the comments of a program, nothing of data (JSON), all of any other file. */
+  /** What is written for people: the comments of a program, nothing in JSON, everything in any other file. */
   readonly prose: readonly Quoted[];
 }
 
 const READ_BY_PEOPLE =
   /\.(ts|tsx|js|cjs|mjs|json|md|css|html|proto|ya?ml|sh)$|(^|\/)(Dockerfile|LICENSE|run|\.npmrc|\.dockerignore|\.gitignore)$/;
 
-/** All files of the project that people read; `sources` are its programs, as they were scanned. */
+/** All files of the project that people read. @param sources the scanned programs of the project */
 export function projectTexts(sources: readonly Source[]): Text[] {
   const programs = new Map(sources.map((source) => [source.path, source]));
   return projectFiles()
@@ -98,7 +98,7 @@ export function lineAt(text: string, offset: number): number {
   return text.slice(0, offset).split('\n').length;
 }
 
-/** The file that a relative import names, from the project's root; null for a package. */
+/** The path of the file that a relative import names, from the project's root; null for a package. */
 export function targetOf(from: string, specifier: string): string | null {
   return specifier.startsWith('.') ? posix.join(posix.dirname(from), specifier) : null;
 }
@@ -135,7 +135,7 @@ function importsOf(text: string, code: string): Import[] {
   return found;
 }
 
-/** After these a slash begins a regular expression, not a division. */
+/** After these tokens a slash begins a regular expression, not a division. */
 const BEFORE_REGEX =
   /(?:^|[(,=:[!&|?{};+\-*%~^<>]|\b(?:return|typeof|case|in|of|do|else|void|yield|await))\s*$/;
 
@@ -155,7 +155,7 @@ class Scanner {
     return this.#code;
   }
 
-  /** Up to the end, or to the brace that closes a `${`. */
+  /** Scans up to the end, or up to the brace that closes a `${`. */
   #scanCode(inTemplate: boolean): void {
     let depth = 0;
     while (this.#at < this.#text.length) {
@@ -183,7 +183,7 @@ class Scanner {
     this.#show();
   }
 
-  /** The text up to the first `${` counts as a string: enough to know how a path begins. */
+  /** Takes the text up to the first `${` for the string, which is enough to know how a path begins. */
   #scanTemplate(): void {
     const start = this.#at;
     this.#show();
@@ -234,7 +234,7 @@ class Scanner {
     this.#at++;
   }
 
-  /** One character, or a backslash with the one that it escapes. */
+  /** Hides one character, or a backslash with the character that it escapes. */
   #hideOne(): void {
     this.#hideTo(this.#at + (this.#text.charAt(this.#at) === '\\' ? 2 : 1));
   }

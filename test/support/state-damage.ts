@@ -1,4 +1,4 @@
-// Damage to the state store of a node that is down, as a bad disk leaves it.
+// Damages the state store of a node that is down, as a bad disk does.
 
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { STATE_DIRECTORY } from '../../kvnode/storage/files.ts';
 import { openLevel } from '../../kvnode/storage/state/level-engine.ts';
 import type { Rng } from './rng.ts';
 
-/** Flips one bit of what LevelDB has in its log. Returns where. */
+/** Flips one bit in LevelDB's log. Returns where. */
 export async function flipBatchBit(dataDirectory: string, rng: Rng): Promise<string> {
   const state = join(dataDirectory, STATE_DIRECTORY);
   for (const name of await readdir(state)) {

@@ -1,5 +1,5 @@
-// A small data directory in which everything that a disk can lose matters: rows that came by a snapshot and are in no log, rows
-// that were wiped and must stay away, rows in tables, and rows in batches that are in no table yet.
+// Steps that fill a small data directory in which any loss shows: rows from a snapshot, which are in no log, rows that were wiped
+// and must not come back, rows in tables, and rows in batches that are in no table yet.
 
 import { toBytes, utf8OrNull } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
@@ -8,10 +8,10 @@ import type { KeyRange } from '../../common/model/key-range.ts';
 import type { LogEntry, RowChange, Storage } from '../../kvnode/storage/storage.ts';
 import { at, EVERYTHING, entry, meta, put, textOfRow } from '../suites/storage/shorthand.ts';
 
-/** Its rows came by a snapshot. */
+/** The keys of the range whose rows came from a snapshot. */
 const INSTALLED: KeyRange = { start: toBytes('m'), end: toBytes('t') };
 
-/** One step of the story; the storage is closed after each. */
+/** The steps; tests close the storage after each of them. */
 export const STEPS: readonly ((storage: Storage) => Promise<void>)[] = [
   async (storage) => {
     storage.createReplica(meta(1, '', 'm'), origin, 0);
@@ -36,7 +36,7 @@ export const STEPS: readonly ((storage: Storage) => Promise<void>)[] = [
   },
 ];
 
-/** All rows when the steps through `last` are done. */
+/** All rows after each step. */
 export const ROWS: readonly (readonly string[])[] = [
   ['a=2@4', 'b=1@2', 'c=1@3', 'u=ghost@1', 'v=ghost@2'],
   ['a=2@4', 'b=1@2', 'c=1@3', 'n=9@9', 'o=9@9', 'p=9@9', 'u=ghost@1', 'v=ghost@2'],
@@ -44,7 +44,7 @@ export const ROWS: readonly (readonly string[])[] = [
   ['a=7@7', 'b=1@2', 'c=5@5', 'd=5@6', 'n=9@9', 'o=10@10', 'p=9@9'],
 ];
 
-/** Entries logged, applied, and written to the state store in a batch of their own. */
+/** Logs and applies entries, and waits until they are written to the state store in a batch of their own. */
 async function write(
   storage: Storage,
   range: number,
@@ -66,7 +66,10 @@ function changeOf(payload: Uint8Array): RowChange {
   return put(key, value);
 }
 
-/** All rows that can be read, by scans and by lookups, once what the log holds beyond the state is applied, as at a start. */
+/**
+ * Applies what the log holds beyond the state, as a node does at its start, and returns all rows. Reads them by scans and by
+ * lookups, and adds the rows of the lookups if these differ.
+ */
 export async function readRows(storage: Storage, keys: readonly string[]): Promise<readonly string[]> {
   const rows: string[] = [];
   for (const replica of storage.recovered) {
@@ -84,7 +87,7 @@ export async function readRows(storage: Storage, keys: readonly string[]): Promi
 /** Every key that any step writes. */
 export const KEYS: readonly string[] = ['a', 'b', 'c', 'd', 'n', 'o', 'p', 'u', 'v'];
 
-/** The sessions of the range that was installed: they came with its snapshot. */
+/** The client sessions of the range that was installed from a snapshot. */
 export function sessionsOf(storage: Storage): string {
   if (!storage.recovered.some(({ range }) => range === 2)) return '';
   const rows = storage.attachSessions(2, { takeChanges: () => [], rows: () => [] });

@@ -1,5 +1,5 @@
-// A network between a client and a server that can go wrong: silence without a close (as when a cable is cut), silence in
-// one direction, a cut in the middle of an answer, answers changed on the way, slowness; for all who call, or for one caller.
+// A proxy between clients and a server that simulates faults of the network: it can hold all data (as when a cable is cut), hold one
+// direction, close in the middle of an answer, change answers, and add a delay. It can hold the data of one caller only.
 
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
@@ -13,7 +13,7 @@ interface Link {
   caller: string | undefined;
 }
 
-/** One direction of one connection: what cannot go on now waits, a close included. */
+/** One direction of one connection. Data that are held wait, and so does a close. */
 class Pipe {
   readonly #from: Socket;
   readonly #to: Socket;
@@ -72,15 +72,15 @@ class Pipe {
 }
 
 export class TcpProxy {
-  /** Milliseconds that every chunk takes; set it before connections are made. */
+  /** Delay of every chunk, ms; set it before connections are made. */
   delayMs = 0;
-  /** Connections are closed as soon as they are made. */
+  /** New connections are closed at once. */
   refusing = false;
-  /** Changes what the server says; a shorter result is delivered and then everything is cut. */
+  /** Changes answers of the server. After a shorter result all connections are closed. */
   changeAnswer: (chunk: Buffer) => Buffer = (chunk) => chunk;
-  /** Who calls, as told by what a connection brings first; undefined while that cannot be told. */
+  /** Finds the caller of a connection in its first chunks; undefined: not in this one. */
   callerOf: (chunk: Buffer) => string | undefined = () => undefined;
-  /** Connections accepted so far. */
+  /** Number of connections accepted so far. */
   accepted = 0;
   readonly #server: Server;
   readonly #held = new Set<Direction>();
@@ -112,17 +112,17 @@ export class TcpProxy {
     });
   }
 
-  /** Silence: nothing gets through, new connections included, and neither side learns of a close. */
+  /** Holds all data, also on new connections. Neither side learns of a close. */
   hold(...directions: Direction[]): void {
     for (const direction of directions) this.#held.add(direction);
   }
 
-  /** The same for one caller's connections, once they have told who calls. */
+  /** Does the same for the connections of one caller, from the chunk on that names the caller. */
   holdCaller(caller: string, ...directions: Direction[]): void {
     this.#heldCallers.set(caller, new Set(directions));
   }
 
-  /** Delivers what has waited, and goes on. */
+  /** Delivers all held data and holds no more. */
   release(): void {
     this.#held.clear();
     this.#heldCallers.clear();
@@ -134,7 +134,7 @@ export class TcpProxy {
     return caller !== undefined && (this.#heldCallers.get(caller)?.has(direction) ?? false);
   }
 
-  /** Closes all present connections; both sides learn of it, and what has waited is gone. */
+  /** Closes all present connections. Both sides learn of it, and held data are lost. */
   cut(): void {
     for (const pipe of [...this.#pipes]) pipe.destroy();
     this.#pipes.clear();
@@ -155,7 +155,7 @@ export class TcpProxy {
   }
 }
 
-/** A proxy before `targetPort`, closed when the test ends. */
+/** Starts a proxy before `targetPort` and closes it when the test ends. */
 export async function startProxy(t: ExecutionContext, targetPort: number): Promise<TcpProxy> {
   const proxy = new TcpProxy(targetPort);
   await proxy.listen();

@@ -1,5 +1,5 @@
-// A whole cluster for a test: a ZooKeeper root of its own, coordinators and nodes as processes, and a view of what
-// ZooKeeper says of it. Everything is ended and removed with the test; the logs are told where a test fails.
+// A complete cluster for a test: a ZooKeeper root of its own, coordinators and nodes as processes, and methods that read its state
+// from ZooKeeper. Everything is ended and removed with the test. If the test fails, it prints the ends of the logs.
 
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -24,24 +24,25 @@ import {
   taskCodec,
 } from '../../common/zk/znodes.ts';
 import { readEvents } from './fake-nodes.ts';
-import { PATIENCE_MS, TestProcess } from './processes.ts';
+import { TestProcess, WAIT_MS_MAX } from './processes.ts';
 import { startZooKeeper, TEST_SESSION, TICK_MS } from './zookeeper.ts';
 
 /**
- * T of nodes, ms, unless a test says otherwise: no session ends because the machine is busy. A killed node is noticed at
- * once all the same, by its guardian; who freezes one, cuts it off or loses its guardian waits for T, and asks for less.
+ * Session timeout of nodes, ms, unless a test says otherwise. It is so long that no session ends because the machine is busy. The
+ * end of a killed node shows at once in any case, because of its guardian. A test that freezes a node, cuts it off or kills its
+ * guardian waits for the timeout, and sets a shorter one.
  */
 const NODE_SESSION_MS = 10_000;
-/** T of coordinators, which have no guardian: the next one leads after T, and data does not care who. */
+/** Session timeout of coordinators, ms. They have no guardian, so the next one leads after this time. */
 const COORDINATOR_SESSION_MS = 2_000;
 const POLL_MS = 50;
 /**
- * Without a test's asking the coordinator moves nothing for balance, and makes the first ranges on all nodes or not at all:
- * both waits are 10 s by default, which a busy machine reaches in the middle of a test.
+ * The coordinator moves nothing for balance, and creates the first ranges only when all nodes are there. Both waits are 10 s by
+ * default, which on a busy machine may end in the middle of a test.
  */
 const STEADY = ['--balance-after-ms', '86400000', '--first-ranges-after-ms', '3600000'];
 
-/** Flags of a coordinator that takes no node for lost merely because it has been away for a while. */
+/** Flags of a coordinator that replaces no node because of a long absence. */
 export const NEVER_LOST = ['--replace-after-ms', '3600000'];
 
 export interface ClusterOptions {
@@ -51,11 +52,11 @@ export interface ClusterOptions {
   readonly coordinatorArgs?: readonly string[];
   /** More flags of the nodes. */
   readonly nodeArgs?: readonly string[];
-  /** T of all processes, ms. */
+  /** Session timeout of all processes, ms. */
   readonly sessionMs?: number;
-  /** More flags of one process (n1, c1, ...), asked for before its first start: the wires to it, say. */
+  /** More flags of one process (n1, c1, ...), called before its first start; for example for its proxies. */
   readonly flagsOf?: (name: string) => Promise<readonly string[]>;
-  /** Another ZooKeeper than the file's shared one, with a root. */
+  /** Connect string, with a root, of another ZooKeeper than the shared one of the test file. */
   readonly zk?: string;
 }
 
@@ -80,7 +81,7 @@ export class TestCluster {
     this.#options = options;
   }
 
-  /** Resolves when every node is up; the first ranges are the coordinator's business. */
+  /** Resolves when every node is registered. The ranges may not exist yet. */
   static async start(t: ExecutionContext, options: ClusterOptions = {}): Promise<TestCluster> {
     const connect = options.zk ?? (await startZooKeeper(t)).connect;
     const directory = await mkdtemp(join(tmpdir(), 'rangekeeper-cluster-'));
@@ -107,30 +108,30 @@ export class TestCluster {
     return process;
   }
 
-  /** A new node with a directory of its own, registered. `more` flags count over all others. */
+  /** Starts a new node with a directory of its own and waits until it is registered. `more` flags override all others. */
   async addNode(name: string, more: readonly string[] = []): Promise<NodeProcess> {
     const flags = [...((await this.#options.flagsOf?.(name)) ?? []), ...more];
     const process = this.#spawnNode(name, flags);
-    const { id } = await process.said('ready');
-    await process.said('registered');
+    const { id } = await process.logged('ready');
+    await process.logged('registered');
     const node = { name, id: String(id), flags, process };
     this.nodes.push(node);
     return node;
   }
 
-  /** As {@link restart}, where the directory opens as another node: the entry of the node that was is replaced. */
+  /** Like {@link restart}, for a directory that was set aside: the new node takes the old one's place in `nodes`. */
   async restartAsAnother(node: NodeProcess): Promise<NodeProcess> {
     await this.restart(node);
-    const { id } = await node.process.said('ready');
+    const { id } = await node.process.logged('ready');
     const other = { ...node, id: String(id) };
     this.nodes[this.nodes.indexOf(node)] = other;
     return other;
   }
 
-  /** The node again, from the same directory. */
+  /** Starts the node again in the same directory and waits until it is registered. */
   async restart(node: NodeProcess): Promise<void> {
     node.process = this.#spawnNode(node.name, node.flags);
-    await node.process.said('registered');
+    await node.process.logged('registered');
   }
 
   node(id: NodeId): NodeProcess {
@@ -139,11 +140,11 @@ export class TestCluster {
     return found;
   }
 
-  /** The coordinator that leads by what ZooKeeper says; waits for one that is not `former`. */
+  /** Waits until ZooKeeper names a leader that is not `former`, and returns it. */
   async leadingCoordinator(former?: TestProcess): Promise<TestProcess> {
-    const end = realEnv.now() + PATIENCE_MS;
+    const end = realEnv.now() + WAIT_MS_MAX;
     for (;;) {
-      const pid = await this.#patiently((session) => leadersPid(session));
+      const pid = await this.#withRetries((session) => leadersPid(session));
       const found = this.coordinators.find((process) => process.pid === pid);
       if (found !== undefined && found !== former) return found;
       if (realEnv.now() > end) throw new Error('no coordinator leads');
@@ -155,38 +156,38 @@ export class TestCluster {
     return join(this.directory, node.name);
   }
 
-  // ---- what ZooKeeper says; patient with one that is away for a while ------------------------------------------------------------------------------------------
+  // ---- the state in ZooKeeper; outages are tolerated for a while ---------------------------------------------------
 
   async zkSession(): Promise<ZkSession> {
     this.#zk ??= connectZk({
       connect: this.connect,
-      // Every use is patient, and a server that a test froze is to be left soon.
+      // A shorter timeout than usual, so that it soon leaves a server that a test froze. All calls are retried.
       config: { ...TEST_SESSION, sessionMs: 10_000 },
       env: realEnv,
       logger: silentLogger,
     });
-    return this.#zk.ready(PATIENCE_MS);
+    return this.#zk.ready(WAIT_MS_MAX);
   }
 
-  /** In key order; none while there is no cluster. */
+  /** The descriptors of a namespace in key order; empty while there is no cluster. */
   descriptors(namespace = 'default'): Promise<readonly DescriptorImage[]> {
-    return this.#patiently((session) => readDescriptors(session, namespace));
+    return this.#withRetries((session) => readDescriptors(session, namespace));
   }
 
-  /** Of the range that holds the key, in namespace `default`. */
+  /** The descriptor of the range with the key, in namespace `default`. */
   async descriptorOf(key: string): Promise<Descriptor> {
     const found = (await this.descriptors()).find(({ descriptor }) => contains(descriptor, toBytes(key)));
     if (found === undefined) throw new Error(`no range holds ${key}`);
     return found.descriptor;
   }
 
-  /** By ZooKeeper; what a client believes may be older. */
+  /** The owner of the key's range, read from ZooKeeper; a client may know an older one. */
   async ownerOf(key: string): Promise<NodeProcess> {
     return this.node((await this.descriptorOf(key)).owner.node);
   }
 
-  async #patiently<Found>(read: (session: ZkSession) => Promise<Found>): Promise<Found> {
-    const end = realEnv.now() + PATIENCE_MS;
+  async #withRetries<Found>(read: (session: ZkSession) => Promise<Found>): Promise<Found> {
+    const end = realEnv.now() + WAIT_MS_MAX;
     for (;;) {
       try {
         return await read(await this.zkSession());
@@ -197,12 +198,12 @@ export class TestCluster {
     }
   }
 
-  /** Polls until it holds; rejects with what was seen last. */
+  /** Polls until `holds` returns true. Otherwise rejects with the last state. */
   async until(
     what: string,
     holds: (images: readonly DescriptorImage[]) => boolean | Promise<boolean>,
   ): Promise<void> {
-    const end = realEnv.now() + PATIENCE_MS;
+    const end = realEnv.now() + WAIT_MS_MAX;
     for (;;) {
       const images = await this.descriptors();
       if (images.length > 0 && (await holds(images))) return;
@@ -210,25 +211,25 @@ export class TestCluster {
         const seen = images.map(
           ({ descriptor: d }) => `${d.id}: epoch ${d.epoch}, owner ${d.owner.node}, in-sync ${d.inSync}`,
         );
-        throw new Error(`not within ${PATIENCE_MS} ms: ${what}; seen ${seen.join('; ')}`);
+        throw new Error(`not within ${WAIT_MS_MAX} ms: ${what}; seen ${seen.join('; ')}`);
       }
       await delay(realEnv, POLL_MS);
     }
   }
 
   /**
-   * Asks the coordinator, as an administrator does, to have `to` own the range of `key`; resolves once ZooKeeper says so. A
-   * task is refused where `to` is not in-sync at that moment: then it is asked again.
+   * Requests, as an administrator does, that `to` becomes the owner of the key's range. Resolves once ZooKeeper says so. A task
+   * fails if `to` is not in-sync at that moment; then it requests it again.
    */
   async transfer(key: string, to: Pick<NodeProcess, 'id' | 'name'>): Promise<void> {
-    const end = realEnv.now() + PATIENCE_MS;
+    const end = realEnv.now() + WAIT_MS_MAX;
     let refused = '';
     for (let task: string | null = null; ; await delay(realEnv, POLL_MS)) {
       const { id, owner } = await this.descriptorOf(key);
       if (owner.node === to.id) return;
       if (realEnv.now() > end) throw new Error(`range ${id} does not go to ${to.name}; refused: ${refused}`);
       task ??= await this.#ask({ kind: 'transfer', range: id, to: to.id });
-      const record = await this.#patiently((session) => session.get(paths.task(task ?? '')));
+      const record = await this.#withRetries((session) => session.get(paths.task(task ?? '')));
       const { state, progress } =
         record === null ? { state: 'trimmed', progress: '' } : taskCodec.decode(record.data);
       if (state === 'pending' || state === 'running') continue;
@@ -237,15 +238,15 @@ export class TestCluster {
     }
   }
 
-  /** Asks for a namespace, and waits until it has all its ranges. */
+  /** Requests a namespace and waits until it has all its ranges. */
   async makeNamespace(name: string): Promise<void> {
     const settings = { replicationFactor: 3, minInSync: null, splitAt: null };
     const task = await this.#ask({ kind: 'create-namespace', name, ...settings });
-    const end = realEnv.now() + PATIENCE_MS;
+    const end = realEnv.now() + WAIT_MS_MAX;
     for (;;) {
-      const record = await this.#patiently((session) => session.get(paths.task(task)));
+      const record = await this.#withRetries((session) => session.get(paths.task(task)));
       if (record === null || taskCodec.decode(record.data).state === 'done') return;
-      if (realEnv.now() > end) throw new Error(`no namespace ${name} within ${PATIENCE_MS} ms`);
+      if (realEnv.now() > end) throw new Error(`no namespace ${name} within ${WAIT_MS_MAX} ms`);
       await delay(realEnv, POLL_MS);
     }
   }
@@ -253,32 +254,32 @@ export class TestCluster {
   async #ask(request: TaskRequest): Promise<string> {
     const record = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() } as const;
     const id = Buffer.from(realEnv.randomBytes(16)).toString('hex');
-    await this.#patiently((session) =>
+    await this.#withRetries((session) =>
       session.create(paths.task(id), taskCodec.encode(record), 'persistent'),
     );
     return id;
   }
 
-  /** The timeline so far. */
+  /** The events so far. */
   events(): Promise<readonly EventRecord[]> {
-    return this.#patiently(readEvents);
+    return this.#withRetries(readEvents);
   }
 
-  /** The session of its live znode; null where there is none. */
+  /** The session of the node's live znode; null: it has none. */
   async liveSession(node: NodeProcess): Promise<SessionId | null> {
-    return (await this.#patiently((session) => session.get(paths.live(node.id))))?.ephemeralOwner ?? null;
+    return (await this.#withRetries((session) => session.get(paths.live(node.id))))?.ephemeralOwner ?? null;
   }
 
-  /** The node's session has ended. */
+  /** Resolves when the node's session has ended. */
   async untilGone(node: NodeProcess): Promise<void> {
-    const end = realEnv.now() + PATIENCE_MS;
+    const end = realEnv.now() + WAIT_MS_MAX;
     while ((await this.liveSession(node)) !== null) {
       if (realEnv.now() > end) throw new Error(`${node.name} is still live`);
       await delay(realEnv, POLL_MS);
     }
   }
 
-  /** No node's log holds more than this any more: what was written before is in the state, and given by a snapshot only. */
+  /** Resolves when every node's log has at most this size, so that replicas get older writes only by a snapshot. */
   untilLogsAreShort(bytesMax: number): Promise<void> {
     return this.until(`logs of at most ${bytesMax} bytes`, async () => {
       const sizes = await Promise.all(this.nodes.map((node) => metricOf(node, 'log_bytes')));
@@ -286,7 +287,7 @@ export class TestCluster {
     });
   }
 
-  /** Every node has all that it applied in its state store. */
+  /** Resolves when every node has written all that it applied to its state store. */
   writtenBehind(): Promise<void> {
     return this.until('everything is written behind', async () => {
       const sizes = await Promise.all(this.nodes.map((node) => metricOf(node, 'overlay_bytes')));
@@ -294,7 +295,7 @@ export class TestCluster {
     });
   }
 
-  /** Every range has all its replicas in-sync, `count` of them. */
+  /** Resolves when every range has `count` replicas and all of them are in-sync. */
   allInSync(count = 3): Promise<void> {
     return this.until(`all replicas in-sync, ${count} a range`, (images) =>
       images.every(
@@ -321,7 +322,7 @@ export class TestCluster {
 
   async #stop(t: ExecutionContext): Promise<void> {
     const processes = [...this.nodes.map(({ process }) => process), ...this.coordinators];
-    await Promise.all(processes.map((process) => process.lose()));
+    await Promise.all(processes.map((process) => process.killAll()));
     await this.#zk?.close();
     if (!t.passed) {
       const coordinators = this.coordinators.map((_, at) => `c${at + 1}`);
@@ -337,19 +338,19 @@ export class TestCluster {
   }
 }
 
-/** By its page for operators. */
+/** Reads a metric from the node's `/metrics`. */
 async function metricOf({ process }: NodeProcess, name: string): Promise<number> {
-  const { address } = await process.said('ready');
+  const { address } = await process.logged('ready');
   const text = await (await fetch(`http://${address}/metrics`)).text();
   return Number(new RegExp(`^rangekeeper_node_${name} (\\d+)$`, 'm').exec(text)?.[1]);
 }
 
-/** Patient with the start, and with outages. */
+/** Opens a client that waits long for the cluster to start and for outages to end, and closes it with the test. */
 export async function openClient(t: ExecutionContext, cluster: TestCluster): Promise<Client> {
   const client = await connect({
     zk: cluster.connect,
-    connectMs: PATIENCE_MS,
-    deadlineMs: PATIENCE_MS,
+    connectMs: WAIT_MS_MAX,
+    deadlineMs: WAIT_MS_MAX,
   });
   t.teardown(() => client.close());
   return client;

@@ -1,5 +1,5 @@
-// The project's rules of style as functions from sources to complaints; tidy.test.ts runs them on the project, and each on
-// a sample that breaks it. A complaint names file and line, and says what to do instead.
+// The project's rules of style as functions from sources to complaints. tidy.test.ts runs them on the project, and each of them on
+// a sample that breaks it. A complaint names the file and the line, and says what to do instead.
 
 import { lineAt, packageOf, type Source, targetOf } from './source.ts';
 
@@ -28,7 +28,7 @@ const LAYERS: Readonly<Record<string, readonly string[]>> = {
   'webserver/ui': ['common/base', 'common/model', 'webserver'],
   webserver: COMMON,
   repl: COMMON,
-  // Storage and replication are measured alone as well.
+  // Benchmarks also measure storage and replication by themselves.
   bench: [...COMMON, 'kvnode'],
   bin: [...COMMON, 'kvnode', 'coordinator', 'repl', 'webserver'],
 };
@@ -52,7 +52,10 @@ export const layers: Rule = (sources) =>
     });
   });
 
-/** Files in a circle could not be read, or tried, one by one. A simulated world and what lives in it know each other. */
+/**
+ * No imports form a circle: such files could not be read, or tested, one by one. The simulator is exempt, because the parts of its
+ * world know each other.
+ */
 export const circles: Rule = (sources) => {
   const imported = new Map(
     sources
@@ -77,7 +80,7 @@ export const circles: Rule = (sources) => {
   return complaints;
 };
 
-/** The page shares these, so nothing of Node may be in them. */
+/** The page shares these layers, so they may use nothing of Node. */
 export const pureLayers: Rule = (sources) =>
   sources
     .filter(({ path }) => /^(common\/(base|model)|webserver\/ui\/src)\//.test(path))
@@ -93,13 +96,13 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   'node-zookeeper-client': [{ where: /^common\/zk\//, files: 1 }],
   protobufjs: [
     { where: /^common\/wire\//, files: 1 },
-    // The other codec that ours is compared with.
+    // Tests compare our codec with it.
     { where: /^test\//, files: 1 },
   ],
   ws: [
     { where: /^common\/net\//, files: 1 },
     { where: /^webserver\/[^/]+$/, files: 1 },
-    // The raw limit that our protocol is compared with.
+    // Benchmarks compare our protocol with this raw limit.
     { where: /^bench\//, files: 1 },
     { where: /^test\//, files: Number.POSITIVE_INFINITY },
   ],
@@ -109,7 +112,7 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   pino: [{ where: /^common\/process\/log\.ts$/, files: 1 }],
   'classic-level': [
     { where: /^kvnode\/storage\//, files: 1 },
-    // The raw limit that our state is compared with.
+    // Benchmarks compare our state store with this raw limit.
     { where: /^bench\//, files: 1 },
   ],
   '@node-rs/crc32': [{ where: /^kvnode\/storage\/crc32c\.ts$/, files: 1 }],
@@ -141,7 +144,7 @@ export const packageImporters: Rule = (sources) => {
   return complaints;
 };
 
-/** A simulator can only hold the world in its hand if nobody reaches past it. */
+/** Time and random numbers come from Env only, otherwise the simulator could not control them. */
 const WORLD = [
   /\bDate\.now\b/g,
   /\bnew Date\(\s*\)/g,
@@ -152,10 +155,10 @@ const WORLD = [
   /\bMath\.random\b/g,
   /\bcrypto\.(random\w*|getRandomValues)\b/g,
 ];
-/** The real world, its twin for tests, and the browser's, which has no setImmediate. */
+/** The real Env, its twin for tests, and the one of the browser, which has no setImmediate. */
 const ENVS = /^(common\/base\/env|test\/support\/virtual-env|webserver\/ui\/src\/clock)\.ts$/;
 const WORLD_MODULES = /^node:(timers|perf_hooks)/;
-/** Counts what it is given, and reads no clock. */
+/** A histogram counts the values that it gets, and reads no clock. */
 const HISTOGRAM_IMPORT = /^\{ createHistogram \}$/;
 const RANDOM_IMPORT = /\b(random\w+|getRandomValues|webcrypto)\b/;
 
@@ -189,11 +192,11 @@ export const znodePaths: Rule = (sources) =>
         .map(({ text, line }) => `${path}:${line}: ${text}: paths of znodes are in common/zk/znodes.ts`),
     );
 
-/** What is started by name and not imported. */
+/** Files that are started by name and not imported. */
 const ENTRIES =
   /^((kvnode(\/process\/guardian)?|coordinator|webserver|repl|bench(\/load)?|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|test\/mutants\/campaign\.ts|docker\/ready\.js|client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
 
-/** A product file must be reached from the product: one that only tests reach is dead as well. */
+/** Each file is reached by imports. A product file that only tests reach counts as dead, too. */
 export const noDeadFile: Rule = (sources) => {
   const byPath = new Map(sources.map((source) => [source.path, source]));
   const reached = new Set<string>();
@@ -247,9 +250,9 @@ export const names: Rule = (sources) =>
 export const heads: Rule = (sources) =>
   sources
     .filter(({ text }) => !/^(#![^\n]*\n)?(\/\/|\/\*)/.test(text))
-    .map(({ path }) => `${path}: must begin with a comment that says why it exists`);
+    .map(({ path }) => `${path}: must begin with a comment that says what it is for`);
 
-/** What the compiler and the linter let pass. */
+/** Phrases that the compiler and the linter accept, and what to do instead. */
 const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\bas unknown as\b/g, 'narrow the type instead'],
   [/\btest(?:\.\w+)*\.(?:skip|only|todo|failing)\b/g, 'a test that does not run is a defect'],
@@ -257,8 +260,8 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\benum \w+/g, 'use a union'],
 ];
 const COMMENTS: readonly (readonly [RegExp, string])[] = [
-  [/@ts-(?:ignore|expect-error|nocheck)/, 'mend the type instead'],
-  [/\bbiome-ignore\b/, 'mend the code instead'],
+  [/@ts-(?:ignore|expect-error|nocheck)/, 'fix the type instead'],
+  [/\bbiome-ignore\b/, 'fix the code instead'],
   [/\b(?:TODO|FIXME|XXX)\b/, 'do it, or open an issue'],
 ];
 

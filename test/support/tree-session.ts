@@ -1,10 +1,10 @@
-// A ZooKeeper session for tests of what writes: multis on the simulator's tree, each noted; a test may change the tree before one
-// is tried, lose its answer, or keep it waiting.
+// A ZooKeeper session for tests of writers. It executes multis on the simulator's tree and records them. A test may change the
+// tree before a multi, lose its answer, or let it wait.
 
 import { ZkError, type ZkNode, type ZkOp, type ZkOpResult, type ZkSession } from '../../common/zk/store.ts';
 import { ZkTree } from '../sim/world/zk-tree.ts';
 
-/** What becomes of a multi: `answered` as the tree decides, `lost` after that, or `unsent`. */
+/** What happens to a multi: it is executed and `answered`, executed but its answer is `lost`, or it is `unsent`. */
 export type Fate = 'answered' | 'lost' | 'unsent';
 
 const NO_DATA = new Uint8Array(0);
@@ -12,17 +12,17 @@ const NO_DATA = new Uint8Array(0);
 export class TreeSession {
   readonly tree = new ZkTree();
   readonly multis: (readonly ZkOp[])[] = [];
-  /** The most that were without an answer at once. */
-  mostUnderWay = 0;
-  /** Asked before each multi, by its number from 0 on. */
+  /** The highest number of multis that were without an answer at the same time. */
+  concurrentMax = 0;
+  /** Decides before each multi what happens to it; `number` counts from 0. */
   fate: (number: number) => Fate | Promise<Fate> = () => 'answered';
   #underWay = 0;
   #zxid = 0;
 
-  /** Whoever needs more than these members of a session is not tested with this. */
+  /** It has only these members of a session. */
   readonly session = { ended: false, multi: (ops: readonly ZkOp[]) => this.#multi(ops) } as ZkSession;
 
-  /** Makes the znode and those above it, or sets it. */
+  /** Creates the znode and its parents, or sets its data. */
   put(path: string, data: Uint8Array = NO_DATA): void {
     const names = path.split('/').slice(1);
     for (const [index] of names.entries()) {
@@ -39,8 +39,8 @@ export class TreeSession {
   async #multi(ops: readonly ZkOp[]): Promise<readonly ZkOpResult[]> {
     const number = this.multis.push(ops) - 1;
     const path = ops[0]?.path ?? '/';
-    this.mostUnderWay = Math.max(this.mostUnderWay, ++this.#underWay);
-    // Answers come after the turn in which was asked.
+    this.concurrentMax = Math.max(this.concurrentMax, ++this.#underWay);
+    // Answers never arrive in the turn of the request.
     await Promise.resolve();
     const fate = await this.fate(number);
     this.#underWay--;

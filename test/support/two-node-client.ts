@@ -1,4 +1,4 @@
-// A client in memory with a cluster to look at: two nodes and one range, for the verbs that show such things.
+// A client in memory with two nodes and one range, for tests of the REPL's verbs that show nodes and ranges.
 
 import { realEnv } from '../../common/base/env.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
@@ -55,14 +55,14 @@ export const SOUND: RangeCheck = {
   replicas: ['n-a', 'n-b'].map((node) => ({ node, rows: 2, checksum: 0xabc, verdict: 'sound' })),
 };
 
-/** What kv-1 tells of the range. */
+/** The status of the range's replica on kv-1. */
 export const REPLICA: ReplicaStatus = {
   ...{ range: 4, inc: 1, role: 'owner', epochSeen: 7, descriptorEpoch: 7, lastEpoch: 3 },
   ...{ lastSeq: 12, syncedSeq: 12, commitSeq: 11, appliedSeq: 11, readOnlySince: 0 },
   ...{ followers: [{ node: 'n-b', progress: 'probe', ackedSeq: 3, lag: 9 }], staleMs: null, conflict: null },
 };
 
-/** What kv-1 tells of itself. */
+/** The status of kv-1. */
 export function statusWith(...replicas: readonly ReplicaStatus[]): NodeStatus {
   return {
     ...{

@@ -1,5 +1,5 @@
-// A clock that moves only when a test says so. Timers run in order of their instants, ties in order of their making;
-// between two of them all promises that can settle have settled. Randomness comes from a seed.
+// An Env whose clock moves only when a test says so. Timers run in the order of their times, those of one time in the order of
+// their creation. Between two of them all promises that can settle settle. Random numbers come from a seed.
 
 import type { Env, Timer } from '../../common/base/env.ts';
 import { type Rng, seededRng } from './rng.ts';
@@ -51,7 +51,7 @@ export class VirtualEnv implements Env {
     return Uint8Array.from({ length }, () => this.rng.below(256));
   }
 
-  /** Lets `ms` pass. */
+  /** Lets `ms` of virtual time pass. */
   async run(ms: number): Promise<void> {
     const end = this.clock + ms;
     await this.settle();
@@ -64,12 +64,12 @@ export class VirtualEnv implements Env {
     this.clock = end;
   }
 
-  /** The process is paused: time passes and nothing runs; what fell due meanwhile runs late. */
+  /** Time passes while the process is paused: nothing runs, and timers that become due run late. */
   stall(ms: number): void {
     this.clock += ms;
   }
 
-  /** Lets time pass until `promise` settles; fails after `limitMs` of it. */
+  /** Lets virtual time pass until `promise` settles. Rejects after `limitMs`. */
   async until<T>(promise: Promise<T>, limitMs = 60_000): Promise<T> {
     let settled = false;
     const watch = () => {
@@ -87,7 +87,7 @@ export class VirtualEnv implements Env {
     return promise;
   }
 
-  /** Runs what is due in this instant, promises included. */
+  /** Runs everything that is due now, including promises. */
   private async settle(): Promise<void> {
     do {
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,5 +1,5 @@
-// A cluster with one key under watch (register.ts) while faults come and go, and what must hold of every such story: after
-// the last fault all heals by itself, every replica has the last acknowledged write, and nothing seen breaks a promise.
+// A cluster with one key that clients write and read (register.ts) while faults come and go. After the last fault the cluster must
+// recover by itself, every replica must have the last acknowledged write, and no answer may break a promise.
 
 import type { ExecutionContext } from 'ava';
 import type { Client } from '../../client/index.ts';
@@ -7,34 +7,34 @@ import { delay, realEnv } from '../../common/base/env.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { NodeAsker } from './direct-client.ts';
-import { PATIENCE_MS } from './processes.ts';
+import { DirectClient } from './direct-client.ts';
+import { NetworkProxies } from './network-proxies.ts';
+import { WAIT_MS_MAX } from './processes.ts';
 import { Register } from './register.ts';
 import { type ClusterOptions, type NodeProcess, openClient, TestCluster } from './test-cluster.ts';
-import { Wires } from './network-proxies.ts';
 import { startZooKeeper } from './zookeeper.ts';
 
 const KEY = 'k';
 
 export interface WatchOptions extends ClusterOptions {
-  /** Of writes and linearizable reads; by default longer than any outage. */
+  /** Deadline of writes and linearizable reads, ms. Default: longer than any outage. */
   readonly deadlineMs?: number;
 }
 
 export class WatchedCluster {
   readonly cluster: TestCluster;
   readonly client: Client;
-  readonly asker: NodeAsker;
+  readonly direct: DirectClient;
   readonly register: Register;
 
-  private constructor(cluster: TestCluster, client: Client, asker: NodeAsker, register: Register) {
+  private constructor(cluster: TestCluster, client: Client, direct: DirectClient, register: Register) {
     this.cluster = cluster;
     this.client = client;
-    this.asker = asker;
+    this.direct = direct;
     this.register = register;
   }
 
-  /** Three nodes, all in-sync; one client writes, others read in each mode. */
+  /** Starts three nodes and waits until all are in-sync. One client writes, others read, one in each mode. */
   static async start(t: ExecutionContext, options: WatchOptions = {}): Promise<WatchedCluster> {
     const cluster = await TestCluster.start(t, options);
     const open = () => openClient(t, cluster);
@@ -46,24 +46,24 @@ export class WatchedCluster {
     register.readBy(await open(), 'linearizable');
     register.readBy(await open(), 'fallback');
     register.readBy(await open(), 'stale');
-    const watched = new WatchedCluster(cluster, client, await NodeAsker.open(t, cluster), register);
+    const watched = new WatchedCluster(cluster, client, await DirectClient.open(t, cluster), register);
     return watched;
   }
 
-  /** The same with every process on wires of its own. */
-  static async startWired(
+  /** Does the same with each process behind proxies of its own. */
+  static async startBehindProxies(
     t: ExecutionContext,
     options: WatchOptions = {},
     delayMs = 0,
-  ): Promise<{ watched: WatchedCluster; wires: Wires }> {
+  ): Promise<{ watched: WatchedCluster; proxies: NetworkProxies }> {
     const zk = options.zk ?? (await startZooKeeper(t)).connect;
-    const wires = new Wires(t, zk);
-    wires.delayMs = delayMs;
-    const flagsOf = (name: string) => wires.flags(name);
-    return { watched: await WatchedCluster.start(t, { ...options, zk, flagsOf }), wires };
+    const proxies = new NetworkProxies(t, zk);
+    proxies.delayMs = delayMs;
+    const flagsOf = (name: string) => proxies.flags(name);
+    return { watched: await WatchedCluster.start(t, { ...options, zk, flagsOf }), proxies };
   }
 
-  /** The key's range by ZooKeeper. */
+  /** The descriptor of the key's range, read from ZooKeeper. */
   async descriptor(): Promise<Descriptor> {
     const id = this.client.locate(KEY)?.descriptor.id;
     const found = (await this.cluster.descriptors()).find(({ descriptor }) => descriptor.id === id);
@@ -77,7 +77,7 @@ export class WatchedCluster {
     return { owner, followers: this.cluster.nodes.filter((node) => node !== owner), descriptor };
   }
 
-  /** Another node owns the range, and a write went through there. */
+  /** Resolves when another node owns the range and a write was acknowledged after that. */
   async untilAnotherOwner(than: NodeId): Promise<void> {
     const { id } = await this.descriptor();
     await this.cluster.until('another owner', (images) =>
@@ -86,7 +86,7 @@ export class WatchedCluster {
     await this.register.nextWrite();
   }
 
-  /** The node is no longer in the in-sync set of the key's range; an idle range may keep it. */
+  /** Resolves when the node has left the in-sync set of the key's range. An idle range may keep it. */
   async untilLeft(node: NodeProcess): Promise<void> {
     const { id } = await this.descriptor();
     await this.cluster.until(`${node.name} leaves the in-sync set`, (images) =>
@@ -94,16 +94,16 @@ export class WatchedCluster {
     );
   }
 
-  /** All is as it was before the fault; every fault is over by now. */
+  /** Resolves when the cluster has recovered. All faults must be over. */
   async healed(): Promise<void> {
     await this.register.nextWrite();
     await this.cluster.allInSync();
     await this.register.nextWrite();
-    await this.register.nextTold('linearizable');
+    await this.register.nextAnswer('linearizable');
   }
 
-  /** Heals, and then the whole history is judged. */
-  async judge(t: ExecutionContext): Promise<void> {
+  /** Waits until the cluster has recovered, then checks the complete history and all replicas. */
+  async checkHistory(t: ExecutionContext): Promise<void> {
     await this.healed();
     await this.register.stop();
     t.log(this.register.summary);
@@ -114,7 +114,7 @@ export class WatchedCluster {
   }
 
   async #untilHolds(node: NodeProcess, range: number, revision: number): Promise<void> {
-    const end = realEnv.now() + PATIENCE_MS;
+    const end = realEnv.now() + WAIT_MS_MAX;
     for (;;) {
       const found = await this.#revisionAt(node, range);
       if (found >= revision) return;
@@ -125,7 +125,7 @@ export class WatchedCluster {
 
   async #revisionAt(node: NodeProcess, range: number): Promise<number> {
     try {
-      return (await this.asker.get(node, 'stale', { id: range, epoch: 0 }, KEY)).revision;
+      return (await this.direct.get(node, 'stale', { id: range, epoch: 0 }, KEY)).revision;
     } catch (error) {
       if (error instanceof RangekeeperError) return 0;
       throw error;

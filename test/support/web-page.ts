@@ -1,4 +1,4 @@
-// A webserver over a paper cluster, and Debian's Chromium to look at it: one browser a test file, one page a test.
+// A webserver over a cluster in memory, and Chromium to show its page: one browser for each test file, one page for each test.
 
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -7,12 +7,12 @@ import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { startWebserver, type Webserver, type WebserverOptions } from '../../webserver/webserver.ts';
 import { findChromium } from './chromium.ts';
-import type { PaperCluster } from './memory-cluster.ts';
-import { PATIENCE_MS } from './processes.ts';
+import type { MemoryCluster } from './memory-cluster.ts';
+import { WAIT_MS_MAX } from './processes.ts';
 
 export type { Locator, Page } from 'playwright-core';
 
-/** Where `npm run build` puts the page: this file is in dist/test/support. */
+/** The page as `npm run build` makes it; this file is in dist/test/support. */
 const UI_FOLDER = join(import.meta.dirname, '../../webserver/ui');
 
 const FLAGS = [
@@ -32,8 +32,8 @@ test.after.always('close the browser', async () => {
   await (await shared)?.close();
 });
 
-export function startPaperServer(
-  cluster: PaperCluster,
+export function startMemoryWebserver(
+  cluster: MemoryCluster,
   options: Partial<WebserverOptions> = {},
 ): Promise<Webserver> {
   return startWebserver({
@@ -50,18 +50,18 @@ export function startPaperServer(
   });
 }
 
-/** The same, closed when the test ends. */
-export async function servePaper(
+/** Starts the same webserver and closes it when the test ends. */
+export async function serveMemoryCluster(
   t: ExecutionContext,
-  cluster: PaperCluster,
+  cluster: MemoryCluster,
   options: Partial<WebserverOptions> = {},
 ): Promise<Webserver> {
-  const server = await startPaperServer(cluster, options);
+  const server = await startMemoryWebserver(cluster, options);
   t.teardown(() => server.close());
   return server;
 }
 
-/** A fresh page, which fails the test for every error in it and every request to another place than `address`. */
+/** Opens a new page. Each error in it, and each request to another address, fails the test. */
 export async function openPage(t: ExecutionContext, address: string, width = 1280): Promise<Page> {
   shared ??= launch();
   const context = await (await shared).newContext({
@@ -70,7 +70,7 @@ export async function openPage(t: ExecutionContext, address: string, width = 128
   });
   t.teardown(() => context.close());
   const page = await context.newPage();
-  page.setDefaultTimeout(PATIENCE_MS);
+  page.setDefaultTimeout(WAIT_MS_MAX);
   page.on('pageerror', (error) => t.fail(`an error in the page: ${error.message}`));
   page.on('request', (request) => {
     const url = request.url();
@@ -84,5 +84,5 @@ async function launch(): Promise<Browser> {
   const executablePath = findChromium(process.env);
   if (executablePath === null)
     throw new Error('no Chromium in PATH: install it (Debian: apt-get install chromium)');
-  return chromium.launch({ executablePath, args: FLAGS, timeout: PATIENCE_MS });
+  return chromium.launch({ executablePath, args: FLAGS, timeout: WAIT_MS_MAX });
 }

@@ -1,4 +1,4 @@
-// The webserver as a process of its own, for tests that look at its page while it, or the cluster, is in trouble.
+// The webserver as a process of its own, for tests of its page while the webserver or the cluster fails.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
 import { TestProcess } from './processes.ts';
 
-/** `rangekeeper webserver` on a free port unless a flag says otherwise, ended with the test. */
+/** Starts `rangekeeper webserver`, on a free port unless a flag says otherwise, and ends it with the test. */
 export async function startWebserver(
   t: ExecutionContext,
   zk: string,
@@ -21,6 +21,6 @@ export async function startWebserver(
     await process.end('SIGKILL');
     await rm(folder, { recursive: true, force: true });
   });
-  const { address } = await process.said('listening');
+  const { address } = await process.logged('listening');
   return { address: String(address), process };
 }

@@ -1,6 +1,6 @@
-// Every message of the schema with random values, twice: as the schema's own fields and as the body that a program should see.
-// The values break no rule, so a codec has to take them; a field that means nothing beside another one has its default, as
-// our codec leaves it out.
+// Every message of the schema with random values, in two forms: as the fields of the schema, and as the body that a program should
+// see. The values break no rule, so a codec must accept them. A field that means nothing because of another one has its default,
+// because our codec leaves it out.
 
 import fc from 'fast-check';
 import { compareBytes } from '../../common/base/bytes.ts';
@@ -10,7 +10,7 @@ import type { Body } from '../../common/wire/messages.ts';
 import { encodeOperation } from '../../common/wire/operation.ts';
 
 export interface RandomMessage {
-  /** Field of Frame. */
+  /** The name of the message's field in Frame. */
   readonly name: string;
   readonly sample: fc.Arbitrary<Sample>;
 }
@@ -36,7 +36,7 @@ const counter = fc.oneof(
   fc.nat(2 ** 31 - 1),
   fc.constantFrom(0, 127, 128, 2 ** 14, 2 ** 21, 2 ** 28, 2 ** 31, 2 ** 32 - 1, 2 ** 32, 2 ** 51),
 );
-/** Of the messages between nodes, which name a replica's range. */
+/** The range in messages between nodes, which is never 0. */
 const range = counter.map((value) => value + 1);
 const u32 = fc.oneof(fc.nat(300), fc.constantFrom(2 ** 14, 2 ** 21, 2 ** 28, 2 ** 31, 2 ** 32 - 1));
 const bytes = (minLength: number, maxLength: number): fc.Arbitrary<Buffer> =>
@@ -110,7 +110,7 @@ interface Entry {
   readonly payload: Buffer;
 }
 
-/** Entries follow on each other from `prev`, in epochs that rise from its to the owner's. */
+/** Entries continue the log after `prev`, in epochs that rise from that of `prev` to the owner's. */
 const append = fc
   .record({
     ...{ range, inc: counter, prevEpoch: counter, prevSeq: counter, commitSeq: counter },
@@ -140,7 +140,7 @@ const appendAck = fc
     return { ...fields, lastEpoch, lastSeq, rejectedPrev: lastSeq + behind };
   });
 
-/** Rows rise within [start, end), none newer than the snapshot; sessions are in the last chunk. */
+/** Rows are in key order within [start, end), and none is newer than the snapshot. Sessions are in the last chunk only. */
 const snapshotChunk = fc
   .record({
     ...{ range, inc: counter, snapshot: counter, index: u32, lastEpoch: counter, lastSeq: counter },

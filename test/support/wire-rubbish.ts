@@ -1,4 +1,4 @@
-// A message once for every field of its schema and every extreme that the field's type allows: well-formed, and mostly
+// Variants of a message: each field of its schema takes each extreme value of its type. They are well-formed, but most of them are
 // impossible.
 
 import { encodeEnvelope } from '../../common/wire/codec.ts';

@@ -1,5 +1,5 @@
-// ZooKeeper for tests: one real server a test file, started at the first use and stopped after the file's last test, and
-// for each test a root of its own on it. Tests that stop or freeze servers start their own.
+// ZooKeeper for tests. Each test file has one real server, which starts at the first use and stops after the last test. Each test
+// has a root of its own there. Tests that stop or freeze servers start their own.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -13,14 +13,14 @@ import { ManagedServer, type Peer } from '../../common/zk/managed-server.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
 import type { Zk } from '../../common/zk/store.ts';
 import { connectZk, type ZkOptions } from '../../common/zk/zk.ts';
-import { PATIENCE_MS, untilStopped } from './processes.ts';
+import { untilStopped, WAIT_MS_MAX } from './processes.ts';
 
 export const TICK_MS = 200;
 const HOST = '127.0.0.1';
 
 /**
- * T is so long that on a busy machine no session ends and no answer is given up (after T/3); who waits for either asks for
- * a shorter one.
+ * The session timeout is so long that no session ends on a busy machine, and no request times out (after a third of it). A test
+ * that waits for either sets a shorter one.
  */
 export const TEST_SESSION: SessionConfig = {
   sessionMs: 30_000,
@@ -30,9 +30,9 @@ export const TEST_SESSION: SessionConfig = {
 };
 
 export interface TestZooKeeper {
-  /** With a root that no other test has; it does not exist yet. */
+  /** Connect string with a root that no other test has; the root does not exist yet. */
   readonly connect: string;
-  /** The server alone, without a root. */
+  /** The address of the server, without a root. */
   readonly address: string;
 }
 
@@ -40,7 +40,7 @@ let shared: Promise<ManagedServer> | null = null;
 let directory: string | null = null;
 let roots = 0;
 
-/** The file's shared server. Do not stop or freeze it: {@link startOwnZooKeeper} is for that. */
+/** The shared server of the test file. Do not stop or freeze it: use {@link startOwnZooKeeper} for that. */
 export async function startZooKeeper(_t: ExecutionContext): Promise<TestZooKeeper> {
   shared ??= startShared();
   const { address } = await shared;
@@ -60,7 +60,7 @@ test.after.always('stop the shared ZooKeeper', async () => {
   if (directory !== null) await rm(directory, { recursive: true, force: true });
 });
 
-/** A server for this test alone, stopped and removed at its end. */
+/** Starts a server for this test alone, and stops and removes it at the end. */
 export async function startOwnZooKeeper(
   t: ExecutionContext,
   tickMs: number = TICK_MS,
@@ -71,22 +71,22 @@ export async function startOwnZooKeeper(
   return server;
 }
 
-/** An ensemble for this test alone; all serve when this resolves. */
+/** Starts an ensemble for this test alone. All servers serve when this resolves. */
 export async function startEnsemble(t: ExecutionContext, size = 3): Promise<ManagedServer[]> {
   const servers = await prepare(t, size, TICK_MS);
   await Promise.all(servers.map((server) => server.start()));
   return servers;
 }
 
-/** {@link ManagedServer.pause}, and resolves when it has stopped. */
+/** Calls {@link ManagedServer.pause} and resolves when the process has stopped. */
 export async function freeze(server: ManagedServer): Promise<void> {
   server.pause();
   await untilStopped(server.pid ?? 0);
 }
 
-/** The member with this role, `standalone` of one that is alone; waits for it. */
+/** Waits for a member with this role and returns it. The role of a single server is `standalone`. */
 export async function memberThatIs(role: string, members: readonly ManagedServer[]): Promise<ManagedServer> {
-  const end = realEnv.now() + PATIENCE_MS;
+  const end = realEnv.now() + WAIT_MS_MAX;
   for (;;) {
     const modes = await Promise.all(members.map((member) => member.mode()));
     const found = members[modes.indexOf(role)];
@@ -96,7 +96,7 @@ export async function memberThatIs(role: string, members: readonly ManagedServer
   }
 }
 
-/** A client that is closed when the test ends. */
+/** Opens a client of ZooKeeper and closes it when the test ends. */
 export function openZk(t: ExecutionContext, connect: string, options: Partial<ZkOptions> = {}): Zk {
   const zk = connectZk({
     connect,

@@ -9,7 +9,7 @@ import { type Zk, ZkError, type ZkFailure, type ZkOp, type ZkSession } from '../
 export interface StoreWorld {
   open(): Zk;
   /** The time within which things that must happen do. Generous. */
-  readonly patienceMs: number;
+  readonly waitMsMax: number;
   /** Waits for `promise`, moving a virtual clock where there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
@@ -20,7 +20,7 @@ const data = toBytes('data');
 
 async function opened(world: StoreWorld): Promise<{ zk: Zk; session: ZkSession }> {
   const zk = world.open();
-  const session = await zk.ready(world.patienceMs);
+  const session = await zk.ready(world.waitMsMax);
   await session.createRoot();
   return { zk, session };
 }
@@ -66,7 +66,7 @@ function recorder<T>(): {
 
 const stories: Readonly<Record<string, Story>> = {
   'where no root was made, everything is absent': async (t, world) => {
-    const session = await world.open().ready(world.patienceMs);
+    const session = await world.open().ready(world.waitMsMax);
     t.is(await session.get('/'), null);
     t.is(await session.get('/cluster'), null);
     t.is(await session.children('/nodes'), null);
@@ -241,7 +241,7 @@ const stories: Readonly<Record<string, Story>> = {
   'an ephemeral says whose it is and vanishes with its session': async (t, world) => {
     const { session } = await opened(world);
     const other = world.open();
-    const mortal = await other.ready(world.patienceMs);
+    const mortal = await other.ready(world.waitMsMax);
     await mortal.create('/live', data, 'ephemeral');
     t.is((await session.get('/live'))?.ephemeralOwner, mortal.id);
     await other.close();
@@ -329,7 +329,7 @@ const stories: Readonly<Record<string, Story>> = {
     await seen.until((node) => node?.version === 0);
     await session.set('/a', data, 0);
     await seen.until((node) => node?.version === 1);
-    await zk.ready(world.patienceMs);
+    await zk.ready(world.waitMsMax);
     t.true(calls >= 1);
     bad.close();
     good.close();

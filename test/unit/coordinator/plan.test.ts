@@ -11,9 +11,9 @@ import {
   changes,
   counts,
   createTask,
+  IDLE_MS,
   nodesOf,
   ownersOf,
-  QUIET_MS,
   rangeSteps,
   SmallCluster,
   settled,
@@ -74,7 +74,7 @@ test('with initialNodes 1 one node begins alone, and replicas are added as nodes
   t.is(present(cluster.descriptors[0], 'range').minInSync, 1);
   cluster.start('n2');
   cluster.start('n3');
-  cluster.settle(alone, QUIET_MS);
+  cluster.settle(alone, IDLE_MS);
   const range = present(cluster.descriptors[0], 'range');
   t.deepEqual(nodesOf(range), ['n1', 'n2', 'n3']);
   t.is(range.minInSync, 2);
@@ -121,7 +121,7 @@ test('a node gone for good: a fourth takes its replicas, then it is removed', (t
   cluster.stop('n1');
   cluster.round(config, 0);
   t.deepEqual(plan(cluster.view(), config), [], 'it may come back');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
 });
 
@@ -144,7 +144,7 @@ test('a dead node that is marked as gone is replaced without a wait, and can be 
 test('a node is gone for good and there is no other to replace it: its replicas are kept', (t) => {
   const cluster = settled(3);
   cluster.stop('n1');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n2', 'n3']);
 });
 
@@ -154,7 +154,7 @@ test('a lost node that comes back while it is replaced leaves no surplus', (t) =
   cluster.round(config, config.replaceAfterMs);
   cluster.round(config, 0);
   cluster.start('n1');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   for (const descriptor of cluster.descriptors) t.is(descriptor.replicas.length, 3);
   t.deepEqual(counts(ownersOf(cluster), cluster.nodes.keys()), [1, 1, 1, 1]);
 });
@@ -162,11 +162,11 @@ test('a lost node that comes back while it is replaced leaves no surplus', (t) =
 test('a returned node gets its share of owners again, once it has been there for a while', (t) => {
   const cluster = settled(3);
   cluster.stop('n1');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   cluster.start('n1');
   cluster.round(config, 0);
   t.deepEqual(plan(cluster.view(), config), []);
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
 });
 
@@ -236,7 +236,7 @@ test('a hand-over whose transferee is gone is cancelled', (t) => {
 test('a draining node owns nothing and gets nothing, but keeps its replicas', (t) => {
   const cluster = settled(3);
   cluster.setMode('n2', 'draining');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.false(ownersOf(cluster).includes('n2'));
   for (const descriptor of cluster.descriptors) t.true(nodesOf(descriptor).includes('n2'));
 });
@@ -244,16 +244,16 @@ test('a draining node owns nothing and gets nothing, but keeps its replicas', (t
 test('a live node that is to leave the cluster loses its replicas as soon as others have them', (t) => {
   const cluster = settled(4);
   cluster.setMode('n2', 'gone');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   for (const descriptor of cluster.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n3', 'n4']);
 });
 
 test('the replicas of a range come to different zones', (t) => {
   const cluster = started(3);
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   cluster.start('n4', { zone: 'other' });
   cluster.start('n5', { zone: 'third' });
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   for (const descriptor of cluster.descriptors) {
     const zones = descriptor.replicas.map(({ node }) => cluster.nodes.get(node)?.record.zone);
     t.is(new Set(zones).size, 3, JSON.stringify(zones));
@@ -264,7 +264,7 @@ test('a node of double capacity holds about twice as much', (t) => {
   const cluster = new SmallCluster();
   for (const id of ['n1', 'n2', 'n3', 'n4']) cluster.start(id, { capacity: id === 'n1' ? 2 : 1 });
   cluster.ask('t', createTask({ replicationFactor: 1, splitAt: [...'abcdefghi'] }));
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   const ofTask = cluster.descriptors.filter((descriptor) => descriptor.namespace === 'logs');
   const [first, ...others] = counts(ofTask.flatMap(nodesOf), ['n1', 'n2', 'n3', 'n4']);
   t.true(others.every((count) => present(first, 'n1') > count));

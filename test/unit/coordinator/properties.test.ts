@@ -11,9 +11,9 @@ import type { RangeStep } from '../../../coordinator/step.ts';
 import {
   counts,
   createTask,
+  IDLE_MS,
   nodesOf,
   ownersOf,
-  QUIET_MS,
   rangeSteps,
   SmallCluster,
 } from '../../support/small-cluster.ts';
@@ -75,14 +75,14 @@ function happen(cluster: SmallCluster, event: Happening, zones: number): void {
       if (event.node !== event.other) cluster.cutOneWay(`n${event.node}`, `n${event.other}`);
       return;
     case 'mend':
-      return cluster.mend();
+      return cluster.endFaults();
     case 'isolate':
       return cluster.isolate(`n${event.node}`);
     case 'stick':
       cluster.stuck.add(`n${event.node}`);
       return;
     case 'unfit':
-      cluster.unfit.add(`n${event.node}`);
+      cluster.unhealthy.add(`n${event.node}`);
       return;
     case 'stopping':
       if (cluster.live.has(`n${event.node}`)) cluster.setStanding(`n${event.node}`, 'stopping');
@@ -139,7 +139,7 @@ function stepBreaks(cluster: SmallCluster, step: RangeStep): string | null {
 /** Not live, about to stop, or unhealthy. */
 function isPoor(cluster: SmallCluster, node: string): boolean {
   const live = cluster.live.get(node);
-  return live === undefined || live.standing === 'stopping' || cluster.unfit.has(node);
+  return live === undefined || live.standing === 'stopping' || cluster.unhealthy.has(node);
 }
 
 test('every step keeps the rules, plans become empty, and the load is then as even as possible', (t) => {
@@ -156,13 +156,13 @@ test('every step keeps the rules, plans become empty, and the load is then as ev
       }
       cluster.round(config, 10, nodes);
     }
-    cluster.settle(config, QUIET_MS);
-    cluster.mend();
+    cluster.settle(config, IDLE_MS);
+    cluster.endFaults();
     for (let i = 1; i <= 6; i++) {
       cluster.start(`n${i}`, { zone: `z${i % zones}` });
       cluster.setMode(`n${i}`, 'active');
     }
-    cluster.settle(config, QUIET_MS);
+    cluster.settle(config, IDLE_MS);
     for (const descriptor of cluster.descriptors) {
       const rf = present(cluster.namespaces.get(descriptor.namespace), 'namespace').record.replicationFactor;
       if (descriptor.replicas.length !== rf) throw new Error(`range ${descriptor.id} has not ${rf} replicas`);

@@ -8,15 +8,15 @@ import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { plan } from '../../../coordinator/plan.ts';
 import {
   changes,
+  IDLE_MS,
   nodesOf,
-  QUIET_MS,
   rangeSteps,
   type SmallCluster,
   settled,
 } from '../../support/small-cluster.ts';
 
 /** `holds 12/57 of inc 4` in short: what one node tells of range 1. */
-interface Told extends Partial<ReplicaReport> {
+interface LastAnswer extends Partial<ReplicaReport> {
   readonly seen?: number;
   /** The node reports, and has no replica of the range. */
   readonly none?: boolean;
@@ -25,7 +25,7 @@ interface Told extends Partial<ReplicaReport> {
 function report(
   node: string,
   descriptor: Descriptor,
-  { seen = 12, none = false, ...more }: Told,
+  { seen = 12, none = false, ...more }: LastAnswer,
 ): NodeReport {
   const inc = descriptor.replicas.find((replica) => replica.node === node)?.inc ?? descriptor.nextInc + 3;
   const told = {
@@ -43,7 +43,7 @@ function report(
 
 /** Four nodes; range 1 is at an old epoch and names n1 to n3 or others; `told` says who reports. */
 function restored(
-  told: Readonly<Record<string, Told>>,
+  told: Readonly<Record<string, LastAnswer>>,
   force = false,
 ): { cluster: SmallCluster; before: Descriptor } {
   const cluster = settled(4);
@@ -122,7 +122,7 @@ test('one that was removed before, and is not wiped yet, does not come in again'
 
 const ALL = { n1: {}, n2: {}, n3: {}, n4: { none: true } } as const;
 
-const REFUSED: readonly [what: string, told: Readonly<Record<string, Told>>, words: RegExp][] = [
+const REFUSED: readonly [what: string, told: Readonly<Record<string, LastAnswer>>, words: RegExp][] = [
   [
     'a node has not reported',
     { n1: {}, n2: {} },
@@ -138,7 +138,7 @@ const REFUSED: readonly [what: string, told: Readonly<Record<string, Told>>, wor
 for (const [what, told, words] of REFUSED) {
   test(`refused, and nothing changes: ${what}`, (t) => {
     const { cluster, before } = restored(told);
-    cluster.settle(DEFAULT_PLAN, QUIET_MS);
+    cluster.settle(DEFAULT_PLAN, IDLE_MS);
     t.regex(outcome(cluster), /^failed/);
     t.regex(outcome(cluster), words);
     t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
@@ -148,7 +148,7 @@ for (const [what, told, words] of REFUSED) {
 test('refused without a report of a live node whose record cannot be read', (t) => {
   const { cluster, before } = restored({ n1: {}, n2: {}, n3: {} });
   cluster.nodes.delete('n4');
-  cluster.settle(DEFAULT_PLAN, QUIET_MS);
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
   t.regex(outcome(cluster), /^failed: range 1: no report of n4/);
   t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
 });
@@ -162,7 +162,7 @@ test('R1: refused while the owner that the descriptor names may serve', (t) => {
       report(node, before, node === owner ? change : {}),
     );
     cluster.ask('t', { kind: 'raise-epochs', reports, force: true });
-    cluster.settle(DEFAULT_PLAN, QUIET_MS);
+    cluster.settle(DEFAULT_PLAN, IDLE_MS);
     t.regex(outcome(cluster), /^failed: range 1: .* may own it in epoch \d+: restart that node first/);
     t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
   }
@@ -220,7 +220,7 @@ test('a range that is not below anything and has an owner is left alone, and rub
     }),
   );
   cluster.ask('t', { kind: 'raise-epochs', reports, force: false });
-  cluster.settle(DEFAULT_PLAN, QUIET_MS);
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
   t.regex(outcome(cluster), /^done/);
   t.is(cluster.ranges.get(1)?.descriptor.epoch, before.epoch);
   for (const rubbish of [
@@ -236,7 +236,7 @@ test('a range that is not below anything and has an owner is left alone, and rub
       reports: JSON.parse(rubbish),
       force: true,
     });
-    other.settle(DEFAULT_PLAN, QUIET_MS);
+    other.settle(DEFAULT_PLAN, IDLE_MS);
     t.regex(outcome(other), /^failed: (the request has no reports|a report is incomplete)/);
   }
 });

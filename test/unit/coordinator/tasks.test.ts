@@ -5,7 +5,7 @@ import { present } from '../../../common/base/assert.ts';
 import { formatBytes } from '../../../common/base/bytes.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { plan } from '../../../coordinator/plan.ts';
-import { changes, createTask, ownersOf, QUIET_MS, settled } from '../../support/small-cluster.ts';
+import { changes, createTask, IDLE_MS, ownersOf, settled } from '../../support/small-cluster.ts';
 
 const config = DEFAULT_PLAN;
 
@@ -23,7 +23,7 @@ const refused = test.macro({
         createdAt: 0,
       },
     });
-    cluster.settle(config, QUIET_MS);
+    cluster.settle(config, IDLE_MS);
     t.is(cluster.tasks.get('t')?.record.state, 'failed');
     t.regex(cluster.tasks.get('t')?.record.progress ?? '', words);
     t.deepEqual(cluster.descriptors, before, 'nothing has changed');
@@ -49,7 +49,7 @@ test('a request that cannot be read fails its task, with a short reason', (t) =>
   const cluster = settled(3);
   const record = { request: null, state: 'pending', progress: 'x'.repeat(5_000), createdAt: 0 } as const;
   cluster.tasks.set('t', { id: 't', version: 0, record });
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   const { state, progress = '' } = cluster.tasks.get('t')?.record ?? {};
   t.is(state, 'failed');
   t.regex(progress, /^the request cannot be read: x+\.\.\.$/);
@@ -60,7 +60,7 @@ test('the name of a namespace whose znode cannot be read is taken', (t) => {
   const cluster = settled(3);
   cluster.unreadableNamespaces.add('logs');
   cluster.ask('t', createTask({}));
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.regex(cluster.tasks.get('t')?.record.progress ?? '', /exists already/);
 });
 
@@ -78,7 +78,7 @@ test('a step that is set aside does not delay others', (t) => {
     ['pending', 'done', 'pending', 'pending'],
   );
   cluster.setAside.clear();
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   for (const id of ['a', 'd']) t.is(cluster.tasks.get(id)?.record.state, 'done');
 });
 
@@ -98,7 +98,7 @@ test('ids are not used twice, even if the counters are too low', (t) => {
 test('a namespace is divided at the given keys', (t) => {
   const cluster = settled(3);
   cluster.ask('t', createTask({ minInSync: 3, splitAt: ['m', 'c\\x00'] }));
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.is(cluster.tasks.get('t')?.record.state, 'done');
   const made = cluster.descriptors.filter((descriptor) => descriptor.namespace === 'logs');
   t.deepEqual(
@@ -123,7 +123,7 @@ test('the task of a transfer is running, and then done', (t) => {
   t.is(cluster.tasks.get('t')?.record.state, 'running');
   cluster.round(config, 0);
   t.is(cluster.tasks.get('t')?.record.state, 'done');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.is(cluster.ranges.get(range.id)?.descriptor.owner.node, to, 'balance is found again with other ranges');
   t.deepEqual(ownersOf(cluster).toSorted(), ['n1', 'n2', 'n3']);
 });
@@ -145,7 +145,7 @@ test('a dead node is forgotten once it holds no replica, and not before', (t) =>
   cluster.round(config, 0);
   t.is(cluster.tasks.get('early')?.record.state, 'failed');
   t.regex(cluster.tasks.get('early')?.record.progress ?? '', /n1 still holds a replica of range \d/);
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   cluster.ask('late', { kind: 'forget-node', node: 'n1' });
   cluster.round(config, 0);
   t.is(cluster.tasks.get('late')?.record.state, 'done');
@@ -155,7 +155,7 @@ test('a dead node is forgotten once it holds no replica, and not before', (t) =>
 test('a replica in a range that does not serve any more keeps its node from being forgotten', (t) => {
   const cluster = settled(4);
   cluster.stop('n1');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   cluster.ask('t', { kind: 'forget-node', node: 'n1' });
   const range = present([...cluster.ranges.values()][0], 'a range');
   const replicas = [{ node: 'n1', inc: 1 }];

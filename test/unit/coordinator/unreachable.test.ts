@@ -16,9 +16,9 @@ import { dueInMs, plan } from '../../../coordinator/plan.ts';
 import type { Step } from '../../../coordinator/step.ts';
 import {
   changes,
+  IDLE_MS,
   nodesOf,
   ownersOf,
-  QUIET_MS,
   rangeSteps,
   type SmallCluster,
   settled,
@@ -95,7 +95,7 @@ test('if the cluster is cut in halves, first ranges stay within one half', (t) =
 test('a replica that its owner has not reached for long enough is replaced, and then removed', (t) => {
   const cluster = settled(4);
   for (const id of ['n2', 'n3', 'n4']) cluster.cutOneWay(id, 'n1');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.false(ownersOf(cluster).includes('n1'), 'what it owned was handed over');
   for (const descriptor of cluster.descriptors) {
     t.deepEqual(nodesOf(descriptor), ['n2', 'n3', 'n4']);
@@ -114,7 +114,7 @@ test('it is kept until then, and if there is no other node for it', (t) => {
 
   const small = settled(3);
   small.isolate('n1');
-  small.settle(config, QUIET_MS);
+  small.settle(config, IDLE_MS);
   for (const descriptor of small.descriptors) t.deepEqual(nodesOf(descriptor), ['n1', 'n2', 'n3']);
 });
 
@@ -165,7 +165,7 @@ test('a learner that does not catch up is replaced, although its node can be rea
   cluster.learn(withReplica(withInSync(range, inSync), 'n4'));
   cluster.view();
   cluster.time += config.replaceAfterMs;
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   const after = present(cluster.ranges.get(range.id), 'the range').descriptor;
   t.false(nodesOf(after).includes('n4'), nodesOf(after).join());
   t.is(after.inSync.length, 3);
@@ -175,13 +175,13 @@ test('a node is tried again once it has restarted', (t) => {
   const cluster = settled(3);
   cluster.start('n4');
   cluster.stuck.add('n4');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   const used = () => cluster.descriptors.some((descriptor) => nodesOf(descriptor).includes('n4'));
   t.false(used());
   t.is(cluster.nodes.get('n4')?.record.noted?.stuckIn, cluster.live.get('n4')?.session);
   cluster.stuck.clear();
   cluster.start('n4');
-  cluster.settle(config, QUIET_MS);
+  cluster.settle(config, IDLE_MS);
   t.true(used());
 });
 
@@ -293,7 +293,7 @@ test('a node that is about to stop, or unhealthy, gets no range and no replica',
   for (const trouble of ['stopping', 'unfit']) {
     const cluster = shortOfOne();
     cluster.time += config.balanceAfterMs;
-    if (trouble === 'unfit') cluster.unfit.add('n4');
+    if (trouble === 'unfit') cluster.unhealthy.add('n4');
     else cluster.setStanding('n4', 'stopping');
     t.deepEqual([...new Set(placed(plan(cluster.view(), config)))], ['n5'], trouble);
   }
@@ -326,7 +326,7 @@ const promoted = test.macro({
   title: (_, what: string) => `the other member is promoted if one ${what}`,
 });
 test(promoted, 'is about to stop', (cluster, [poor = '']) => cluster.setStanding(poor, 'stopping'));
-test(promoted, 'is unhealthy', (cluster, [poor = '']) => cluster.unfit.add(poor));
+test(promoted, 'is unhealthy', (cluster, [poor = '']) => cluster.unhealthy.add(poor));
 test(promoted, 'drains', (cluster, [poor = '']) => cluster.setMode(poor, 'draining'));
 test(promoted, 'is cut off', (cluster, [poor = '', good = '']) => {
   cluster.start('n4');
@@ -372,7 +372,7 @@ test('that a node cannot be reached is noted after a while, with the reporting n
     unreachable: { by: ['n2', 'n3', 'n4'], since: cluster.time - config.noteAfterMs, cutOff: true },
   });
   t.deepEqual(notes(cluster), [], 'it is noted once');
-  cluster.mend();
+  cluster.endFaults();
   t.deepEqual(notes(cluster), ['node-reachable n1']);
   cluster.round(config, 0, 'idle');
   t.is(cluster.nodes.get('n1')?.record.noted?.unreachable, null);

@@ -254,7 +254,7 @@ test('a request whose deadline passes before it can be sent is never sent', asyn
   channel.request(GET, now + 900, answers);
   await world.env.run(200);
   t.deepEqual(answers.log, ['DEADLINE']);
-  world.net.thaw(world.address);
+  world.net.unfreeze(world.address);
   await world.env.run(100);
   t.deepEqual(answers.log, ['DEADLINE', 'get-reply']);
   t.deepEqual(world.unanswered, []);

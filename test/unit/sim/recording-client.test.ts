@@ -6,7 +6,7 @@ import { realEnv } from '../../../common/base/env.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { History } from '../../sim/history.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
-import { finalRows, judge, RecordingClient } from '../../support/recording-client.ts';
+import { checkHistory, finalRows, RecordingClient } from '../../support/recording-client.ts';
 
 function recording() {
   const behind = new MemoryClient();
@@ -36,7 +36,7 @@ test('every kind of operation and of answer is recorded', async (t) => {
     history.operations.map(({ outcome }) => outcome.kind),
     ['written', 'conflict', 'read', 'read', 'read', 'written', 'written', 'unknown', 'failed'],
   );
-  t.deepEqual(judge(history.operations, await finalRows(behind)), []);
+  t.deepEqual(checkHistory(history.operations, await finalRows(behind)), []);
 });
 
 test('a lost write of the client is detected', async (t) => {
@@ -44,6 +44,6 @@ test('a lost write of the client is detected', async (t) => {
   await client.put('x', 'v1');
   behind.rows = [];
   await client.get('x');
-  const found = judge(history.operations, await finalRows(behind)).map(({ checker }) => checker);
+  const found = checkHistory(history.operations, await finalRows(behind)).map(({ checker }) => checker);
   t.deepEqual(found, ['versions', 'linearizability', 'durability']);
 });

@@ -51,7 +51,7 @@ for (const seed of SEEDS) {
           openLink: linksOf(ensemble, process),
         });
       },
-      patienceMs: 20_000,
+      waitMsMax: 20_000,
       until: (promise) => world.until(promise),
     };
   };

@@ -4,7 +4,7 @@ import test from 'ava';
 import fc from 'fast-check';
 import { apply, diff, type FeedState, inOrder } from '../../../webserver/feed.ts';
 import { feedState, type StatusReport } from '../../../webserver/page-state.ts';
-import { NODES, PaperCluster } from '../../support/memory-cluster.ts';
+import { MemoryCluster, NODES } from '../../support/memory-cluster.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 
@@ -22,7 +22,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
   fc.record({ kind: fc.constantFrom('event' as const, 'zookeeper' as const, 'forget' as const) }),
 );
 
-function happen(cluster: PaperCluster, reports: Map<string, StatusReport>, what: Happening): void {
+function happen(cluster: MemoryCluster, reports: Map<string, StatusReport>, what: Happening): void {
   const isLive = (id: string): boolean => cluster.view.live.some((live) => live.id === id);
   switch (what.kind) {
     case 'kill':
@@ -51,7 +51,7 @@ function happen(cluster: PaperCluster, reports: Map<string, StatusReport>, what:
 test('a page that applies every change has the same state as a page that has just connected', (t) => {
   fc.assert(
     fc.property(fc.array(happening, { maxLength: 30 }), (happenings) => {
-      const cluster = new PaperCluster();
+      const cluster = new MemoryCluster();
       const reports = new Map<string, StatusReport>();
       const draw = (before: FeedState | null): FeedState =>
         feedState({ view: cluster.view, reports, before, now: NOW, namespace: 'default' });
@@ -71,7 +71,7 @@ test('a page that applies every change has the same state as a page that has jus
 });
 
 test('without a change nothing is sent', (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const state = feedState({
     view: cluster.view,
     reports: new Map(),
@@ -90,7 +90,7 @@ test('without a change nothing is sent', (t) => {
 });
 
 test('only changed rows are sent', (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const draw = (before: FeedState | null): FeedState =>
     feedState({ view: cluster.view, reports: new Map(), before, now: NOW, namespace: 'default' });
   const before = draw(null);

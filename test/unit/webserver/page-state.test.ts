@@ -3,11 +3,11 @@
 import test from 'ava';
 import type { Condition, FeedState } from '../../../webserver/feed.ts';
 import { feedState, type StatusReport } from '../../../webserver/page-state.ts';
-import { NODES, PaperCluster } from '../../support/memory-cluster.ts';
+import { MemoryCluster, NODES } from '../../support/memory-cluster.ts';
 
 const NOW = Date.UTC(2026, 0, 2);
 
-async function reportsOf(cluster: PaperCluster): Promise<Map<string, StatusReport>> {
+async function reportsOf(cluster: MemoryCluster): Promise<Map<string, StatusReport>> {
   const reports = new Map<string, StatusReport>();
   for (const node of NODES) {
     try {
@@ -20,7 +20,7 @@ async function reportsOf(cluster: PaperCluster): Promise<Map<string, StatusRepor
 }
 
 async function draw(
-  cluster: PaperCluster,
+  cluster: MemoryCluster,
   before: FeedState | null = null,
   now: number = NOW,
 ): Promise<FeedState> {
@@ -34,7 +34,7 @@ async function draw(
 }
 
 interface Case {
-  readonly change: (cluster: PaperCluster) => void;
+  readonly change: (cluster: MemoryCluster) => void;
   readonly condition: Condition;
   readonly since: number | null;
 }
@@ -42,7 +42,7 @@ interface Case {
 const conditionOf = test.macro<[Case]>({
   title: (title) => `range 2 is ${title}`,
   async exec(t, { change, condition, since }) {
-    const cluster = new PaperCluster();
+    const cluster = new MemoryCluster();
     change(cluster);
     const row = (await draw(cluster)).ranges.find(({ id }) => id === 2);
     t.is(row?.condition, condition);
@@ -80,7 +80,7 @@ test('silent since the first request that its owner did not answer', conditionOf
 });
 
 test('before any node is asked, conditions are unknown', (t) => {
-  const { view } = new PaperCluster();
+  const { view } = new MemoryCluster();
   const state = feedState({ view, reports: new Map(), before: null, now: NOW, namespace: 'default' });
   t.deepEqual(
     state.ranges.map(({ condition }) => condition),
@@ -93,7 +93,7 @@ test('before any node is asked, conditions are unknown', (t) => {
 });
 
 test('a condition keeps the time when it was first seen', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const before = await draw(cluster);
   cluster.kill('n-b');
   const seen = await draw(cluster, before, NOW + 1_000);
@@ -107,13 +107,13 @@ test('a condition keeps the time when it was first seen', async (t) => {
 });
 
 test('if a node was gone from the start, it is not known since when', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   cluster.kill('n-b');
   t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, null);
 });
 
 test('lag is what the owner reports; staleness is what the replica reports, rounded up', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   cluster.lags.set('1 n-c', 7);
   cluster.inSync(1, ['n-a', 'n-b']);
   const row = (await draw(cluster)).ranges.find(({ id }) => id === 1);
@@ -122,7 +122,7 @@ test('lag is what the owner reports; staleness is what the replica reports, roun
 });
 
 test('the report of a node without a session is ignored', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const reports = await reportsOf(cluster);
   cluster.kill('n-a');
   const state = feedState({ view: cluster.view, reports, before: null, now: NOW, namespace: 'default' });
@@ -131,7 +131,7 @@ test('the report of a node without a session is ignored', async (t) => {
 });
 
 test('ranges that no longer serve are not shown', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   cluster.change({
     ranges: cluster.view.ranges.map((image) => ({
       ...image,
@@ -144,7 +144,7 @@ test('ranges that no longer serve are not shown', async (t) => {
 });
 
 test('the row of a node has the notes of the leader and the contents of its live znode', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   const unreachable = { by: ['n-a'], since: NOW - 9_000, cutOff: true };
   const note = { downSince: null, unreachable, stuckIn: null };
   cluster.change({
@@ -158,7 +158,7 @@ test('the row of a node has the notes of the leader and the contents of its live
 });
 
 test('a node that was gone from the start is gone since the time that the leader noted', async (t) => {
-  const cluster = new PaperCluster();
+  const cluster = new MemoryCluster();
   cluster.kill('n-b');
   t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, null);
   const noted = { downSince: NOW - 70_000, unreachable: null, stuckIn: null };

@@ -29,7 +29,7 @@ import {
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { plan } from '../../../coordinator/plan.ts';
 import { rubbishOf } from '../../support/rubbish.ts';
-import { QUIET_MS, settled } from '../../support/small-cluster.ts';
+import { IDLE_MS, settled } from '../../support/small-cluster.ts';
 
 const bytes = (text: string) => Uint8Array.from(Buffer.from(text));
 
@@ -210,7 +210,7 @@ test('the planner can handle every descriptor that can be decoded', (t) => {
     });
     cluster.ranges.set(descriptor.id, { descriptor, version: 9 });
     cluster.stop('n3');
-    cluster.time += QUIET_MS;
+    cluster.time += IDLE_MS;
     t.notThrows(() => {
       for (const step of plan(cluster.view(), DEFAULT_PLAN)) {
         if (step.kind !== 'range') continue;

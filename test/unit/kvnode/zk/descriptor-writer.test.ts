@@ -117,7 +117,7 @@ test('while several multis are in flight, further compare-and-sets are gathered'
     tree.multis.map(({ length }) => length),
     [1, 1, 1, 1, 26],
   );
-  t.is(tree.mostUnderWay, 4);
+  t.is(tree.concurrentMax, 4);
 });
 
 /** A node that reports events. `written` returns the ranges of the events in ZooKeeper. */

@@ -5,21 +5,21 @@ import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
 import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../../../../common/model/records.ts';
 import { eventCodec, generationCodec, nodeCodec, paths } from '../../../../common/zk/znodes.ts';
-import { GenerationBench, TwinDirectory, type TwinNode } from '../../../support/generation-world.ts';
+import { GenerationWorld, TwinDirectory, type TwinNode } from '../../../support/generation-world.ts';
 
 /** Long enough for a session to end and for a new one to begin. */
 const LONG_MS = 15_000;
 const RUBBISH = toBytes('{"a":');
 
 interface DamagedNode {
-  readonly bench: GenerationBench;
+  readonly bench: GenerationWorld;
   readonly directory: TwinDirectory;
   readonly oldId: string;
 }
 
 /** A node that ran for a while and whose data directory is damaged now. */
 async function damaged(how: 'stopped' | 'crashed' = 'stopped'): Promise<DamagedNode> {
-  const bench = new GenerationBench();
+  const bench = new GenerationWorld();
   const directory = new TwinDirectory();
   const node = bench.start(directory);
   await bench.pass(LONG_MS);
@@ -34,7 +34,7 @@ function damage({ disk }: TwinDirectory): void {
   disk.replaceNow('/data/damage.json', toBytes('{"reason":"a test"}'));
 }
 
-async function stop(bench: GenerationBench, node: TwinNode): Promise<void> {
+async function stop(bench: GenerationWorld, node: TwinNode): Promise<void> {
   void node.stop();
   await bench.pass(5_000);
 }
@@ -181,7 +181,7 @@ test('the record is left alone while a process runs as the old id', async (t) =>
 });
 
 test('the record is left alone if an older copy was set aside', async (t) => {
-  const bench = new GenerationBench();
+  const bench = new GenerationWorld();
   const directory = new TwinDirectory();
   const first = bench.start(directory);
   await bench.pass(LONG_MS);

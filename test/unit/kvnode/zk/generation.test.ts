@@ -10,7 +10,7 @@ import {
   parseLineage,
   withNextGeneration,
 } from '../../../../kvnode/storage/lineage.ts';
-import { type Fate, GenerationBench, TwinDirectory } from '../../../support/generation-world.ts';
+import { type Fate, GenerationWorld, TwinDirectory } from '../../../support/generation-world.ts';
 
 // ---- the lineage -----------------------------------------------------------------------------------------------------
 
@@ -85,7 +85,7 @@ const LONG_MS = 35_000;
 const STEPS_BEFORE_FIRST = 2;
 
 interface FirstRun {
-  readonly bench: GenerationBench;
+  readonly bench: GenerationWorld;
   readonly directory: TwinDirectory;
   /** Copies of the directory, one after each durable change. */
   readonly copies: readonly TwinDirectory[];
@@ -95,7 +95,7 @@ interface FirstRun {
 
 /** Runs a new node. It crashes after `crashAfter` durable changes, or stops in order before that. */
 async function firstRun(crashAfter: number): Promise<FirstRun> {
-  const bench = new GenerationBench();
+  const bench = new GenerationWorld();
   const directory = new TwinDirectory();
   const copies: TwinDirectory[] = [];
   const node = bench.start(directory);
@@ -162,7 +162,7 @@ test('if ZooKeeper has lost the generation, it is written again', async (t) => {
 });
 
 test('a lost answer of ZooKeeper does not set the directory aside', async (t) => {
-  const bench = new GenerationBench();
+  const bench = new GenerationWorld();
   const [server] = bench.ensemble.servers;
   if (server === undefined) throw new Error('there is a server');
   server.answerLoss = 0.4;
@@ -177,7 +177,7 @@ test('a lost answer of ZooKeeper does not set the directory aside', async (t) =>
 // ---- two copies at once ----------------------------------------------------------------------------------------------
 
 test('a copy started beside the running node ends with one line, and changes nothing', async (t) => {
-  const bench = new GenerationBench();
+  const bench = new GenerationWorld();
   const directory = new TwinDirectory();
   const node = bench.start(directory);
   await bench.pass(25_000);
@@ -210,7 +210,7 @@ test('of two copies started at the same time, one becomes the node and the other
 });
 
 test('a node that was paused while a copy of it was started ends when it continues', async (t) => {
-  const bench = new GenerationBench();
+  const bench = new GenerationWorld();
   const directory = new TwinDirectory();
   const first = bench.start(directory);
   await bench.pass(25_000);

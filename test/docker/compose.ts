@@ -1,4 +1,4 @@
-// docker compose, or docker-compose where that is what is installed, as a program: one project of its own.
+// Runs `docker compose`, or `docker-compose` if only that is installed, for one project.
 
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { join } from 'node:path';
@@ -30,10 +30,16 @@ export class Compose {
     this.#environment = environment;
   }
 
-  /** `environment`: what the compose file is filled in with. Throws {@link ProcessExit} where there is no Docker that answers. */
+  /**
+   * Throws {@link ProcessExit} if Docker does not answer.
+   * @param environment values of the variables in the compose file
+   */
   static async find(project: string, environment: Environment): Promise<Compose> {
     if ((await run('docker', ['info'])).code !== 0) {
-      throw new ProcessExit(EXIT.failed, 'test:docker: no Docker engine answers (`docker info` fails)');
+      throw new ProcessExit(
+        EXIT.failed,
+        'test:docker: the Docker engine does not answer (`docker info` fails)',
+      );
     }
     for (const command of COMMANDS) {
       const [program, ...args] = command;
@@ -46,37 +52,37 @@ export class Compose {
     );
   }
 
-  /** The same project with more in its environment. */
+  /** The same project with more environment variables. */
   with(environment: Environment): Compose {
     return new Compose(this.#command, this.project, { ...this.#environment, ...environment });
   }
 
   try(...args: readonly string[]): Promise<Result> {
-    const [program, ...rest] = this.#words(args);
+    const [program, ...rest] = this.#commandLine(args);
     return run(program, rest, { environment: this.#environment });
   }
 
-  /** What it prints; throws with its complaint where it fails. */
+  /** Runs a command and returns its stdout. Throws with its stderr if it fails. */
   async do(...args: readonly string[]): Promise<string> {
     return printed(`compose ${args.join(' ')}`, await this.try(...args));
   }
 
-  /** As {@link do}, with something to read on its stdin. What it prints on stdout is not kept. */
+  /** Runs a command with this stdin and drops its stdout. Throws with its stderr if it fails. */
   async feed(input: Readable, ...args: readonly string[]): Promise<void> {
-    const [program, ...rest] = this.#words(args);
+    const [program, ...rest] = this.#commandLine(args);
     printed(
       `compose ${args.join(' ')}`,
       await run(program, rest, { environment: this.#environment, input, keepsOutput: false }),
     );
   }
 
-  /** A process in a container that answers each line with one. */
-  talk(...args: readonly string[]): Talk {
-    const [program, ...rest] = this.#words(args);
-    return new Talk(program, rest, this.#environment);
+  /** Starts a process in a container that answers each line with one line. */
+  talk(...args: readonly string[]): Dialogue {
+    const [program, ...rest] = this.#commandLine(args);
+    return new Dialogue(program, rest, this.#environment);
   }
 
-  /** Ids of its containers, of one service or of all. */
+  /** The ids of the containers of these services, or of all services. */
   async containers(...services: readonly string[]): Promise<string[]> {
     return (await this.do('ps', '-q', ...services))
       .split('\n')
@@ -84,13 +90,13 @@ export class Compose {
       .sort();
   }
 
-  #words(args: readonly string[]): [string, ...string[]] {
+  #commandLine(args: readonly string[]): [string, ...string[]] {
     const file = join(ROOT, 'docker', 'compose.yaml');
     return [...this.#command, '-f', file, '-p', this.project, ...args];
   }
 }
 
-/** `docker ...`; throws with its complaint where it fails. */
+/** Runs `docker ...` and returns its stdout. Throws with its stderr if it fails. */
 export async function docker(...args: readonly string[]): Promise<string> {
   return printed(`docker ${args.join(' ')}`, await run('docker', args));
 }
@@ -100,7 +106,7 @@ function printed(what: string, { code, stdout, stderr }: Result): string {
   return stdout;
 }
 
-export class Talk {
+export class Dialogue {
   readonly #child: ChildProcessByStdio<Writable, Readable, null>;
   readonly #lines: AsyncIterator<string>;
 
@@ -110,7 +116,7 @@ export class Talk {
       detached: true,
       env: { ...process.env, ...environment },
     });
-    // A pipe that broke shows as the end of the answers.
+    // A broken pipe shows as the end of the answers.
     this.#child.stdin.on('error', () => {});
     this.#lines = createInterface({ input: this.#child.stdout })[Symbol.asyncIterator]();
   }
@@ -135,7 +141,7 @@ interface RunOptions {
 
 async function run(program: string, args: readonly string[], options: RunOptions = {}): Promise<Result> {
   const { environment = {}, input, keepsOutput = true } = options;
-  // A group of its own: Ctrl-C is for the test, which takes the project down with this very program.
+  // It has a process group of its own, so that Ctrl-C reaches only the test, which then removes the project with this program.
   const child = spawn(program, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
     detached: true,
@@ -145,7 +151,7 @@ async function run(program: string, args: readonly string[], options: RunOptions
     child.once('error', () => resolve(127));
     child.once('close', (code) => resolve(code ?? 1));
   });
-  // A program that reads no more ends with a code that tells.
+  // If the program stops reading, its exit code shows that.
   if (input === undefined) child.stdin.end();
   else pipeline(input, child.stdin).catch(() => {});
   const output = keepsOutput ? text(child.stdout) : drained(child.stdout);

@@ -1,5 +1,5 @@
-// The cluster of docker/compose.yaml in a project of its own, as the stories of this folder use it: ports that nobody else has,
-// a REPL inside the network, and waiting for what must come.
+// The cluster of docker/compose.yaml in a project of its own, for the stories of this folder: it has free ports, a REPL inside the
+// network, and functions that wait.
 
 import { delay, realEnv } from '../../common/base/env.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
@@ -14,7 +14,7 @@ export const ZOOKEEPERS = ['zk1', 'zk2', 'zk3'] as const;
 export const NODES = ['n1', 'n2', 'n3'] as const;
 const POLL_MS = 300;
 
-/** By service, where it is published on this machine. */
+/** The port of each service on this machine. */
 export type Ports = Readonly<Record<string, number>>;
 
 export class Deployment {
@@ -34,18 +34,18 @@ export class Deployment {
     return new Deployment(await Compose.find(project, Object.fromEntries(variables)), ports);
   }
 
-  /** The same one, where the compose file is filled in otherwise. */
+  /** The same deployment with other values of variables in the compose file. */
   with(environment: Readonly<Record<string, string>>): Deployment {
     return new Deployment(this.compose.with(environment), this.ports);
   }
 
-  /** The record that a REPL inside the network answers; null where it fails. */
+  /** The first record that a REPL inside the network prints for a command; null: the command fails. */
   async answer(command: string): Promise<Fields | null> {
     const rows = await this.rows(command);
     return rows?.[0] ?? null;
   }
 
-  /** All records that it answers. */
+  /** All records that it prints; null: the command fails. */
   async rows(command: string): Promise<Fields[] | null> {
     const { code, stdout } = await this.compose.try('exec', '-T', 'webserver', ...REPL, '-e', command);
     if (code !== 0) return null;
@@ -61,17 +61,17 @@ export class Deployment {
     return id;
   }
 
-  /** What `docker inspect` says of a service's container. */
+  /** The output of `docker inspect` for a service's container. */
   async inspect(service: string, format: string): Promise<string> {
     return (await docker('inspect', '--format', format, await this.#container(service))).trim();
   }
 
-  /** Off the project's network: the process goes on, and nobody reaches it. */
+  /** Disconnects a service from the project's network. Its process runs on, but nobody reaches it. */
   async cutOff(service: string): Promise<void> {
     await docker('network', 'disconnect', `${this.compose.project}_default`, await this.#container(service));
   }
 
-  /** On it again, under its name. */
+  /** Connects the service again, under its name. */
   async rejoin(service: string): Promise<void> {
     const network = `${this.compose.project}_default`;
     await docker('network', 'connect', '--alias', service, network, await this.#container(service));
@@ -99,7 +99,7 @@ export async function eventually<T>(what: string, ms: number, attempt: () => Pro
   }
 }
 
-/** A node's name, of its JSON form `{ id, name }` or plain. */
+/** The name of a node, which is `{ id, name }` or the name itself. */
 export function nameIn(node: unknown): string {
   return typeof node === 'object' && node !== null && 'name' in node ? String(node.name) : String(node);
 }
@@ -109,7 +109,7 @@ export function namesIn(nodes: unknown): string[] {
 }
 
 export function must(condition: boolean, what: string): void {
-  if (!condition) throw new Error(`not so: ${what}`);
+  if (!condition) throw new Error(`not true: ${what}`);
 }
 
 export function say(text: string): void {

@@ -1,5 +1,5 @@
-// `npm run test:docker`: the compose file for real, on a project of its own that is taken down in the end. The stories follow
-// one another on one cluster, as bringing one up takes longest; each leaves it whole for the next.
+// `npm run test:docker`: tests the compose file with real containers, in a project of its own that is removed at the end. The stories
+// run one after the other on one cluster, because its start takes longest. Each story leaves it complete for the next.
 
 import { EXIT } from '../../common/process/exit.ts';
 import { type Command, list, readFlags, toggle } from '../../common/process/flags.ts';
@@ -12,15 +12,15 @@ import { littleMemory } from './stories/little-memory.ts';
 import { network } from './stories/network.ts';
 import { scale } from './stories/scale.ts';
 
-/** In this order; the first one makes the cluster. */
+/** The stories in their order, after bringUp() has made the cluster. */
 const STORIES = { failover, network, fromTheHost, scale, littleMemory } as const;
 
 const COMMAND = {
   name: 'test:docker',
-  summary: 'Tries docker/compose.yaml: containers that die, are cut off, scale, have little memory.',
+  summary: 'Tests docker/compose.yaml: containers that die, are cut off, are scaled, have little memory.',
   flags: {
-    keep: toggle({ help: 'leaves the cluster running in the end' }),
-    only: list({ help: `one story: ${Object.keys(STORIES).join(', ')}`, value: 'STORY' }),
+    keep: toggle({ help: 'leaves the cluster running at the end' }),
+    only: list({ help: `runs only this story: ${Object.keys(STORIES).join(', ')}`, value: 'STORY' }),
   },
 } as const satisfies Command;
 
@@ -32,7 +32,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     const interrupted = life.stopRequested.then((reason) => {
       throw new Error(`${reason}: stopped`);
     });
-    await Promise.race([tellAll(deployment, values.only), interrupted]);
+    await Promise.race([runStories(deployment, values.only), interrupted]);
     say('passed');
     return EXIT.ok;
   } catch (error) {
@@ -40,14 +40,14 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     throw error;
   } finally {
     if (!values.keep) {
-      say('taking it down');
+      say('removing the containers');
       const profiles = ['tools', 'scale', 'extra'].flatMap((name) => ['--profile', name]);
       await compose.do(...profiles, 'down', '--volumes', '--remove-orphans', '--timeout', '5');
     }
   }
 }
 
-async function tellAll(deployment: Deployment, only: readonly string[]): Promise<void> {
+async function runStories(deployment: Deployment, only: readonly string[]): Promise<void> {
   await bringUp(deployment);
   for (const [name, story] of Object.entries(STORIES)) {
     if (only.length > 0 && !only.includes(name)) continue;

@@ -1,6 +1,5 @@
-// Runs seeds of one layer in a tree, until a checker has a verdict or the budget is used up, and prints what came of it as
-// one line of JSON: the mutants' command starts it in each broken copy. What is thrown without being a verdict is said apart:
-// a crash finds nothing.
+// Runs seeds of one layer in a tree until a checker finds something or the time is over, and prints the result as one line of JSON.
+// `npm run mutants` starts it in each broken copy. Other errors are reported separately, because a crash finds nothing.
 
 import { realEnv } from '../../common/base/env.ts';
 import { runSeed as simulate } from '../sim/run.ts';
@@ -8,16 +7,16 @@ import { walk } from '../support/replica-walk.ts';
 
 /** What a campaign prints. */
 export interface CampaignResult {
-  /** Tried. */
+  /** Number of seeds tried. */
   readonly seeds: number;
-  /** The name and words of the checker or assertion that found something, and the seed. */
+  /** The text of the checker or assertion that found something, and the seed. */
   readonly verdict: { readonly seed: number; readonly text: string } | null;
-  /** Seeds that crashed in another way, and the first such crash. */
+  /** Number of seeds that ended with another error, and the first such error. */
   readonly crashes: number;
   readonly crash: string | null;
 }
 
-/** Null: nothing found. Throws where a seed crashes. */
+/** Returns what was found; null: nothing. Throws if the seed crashes. */
 type RunSeed = (seed: number) => Promise<string | null>;
 
 const OPERATIONS = 2_000;

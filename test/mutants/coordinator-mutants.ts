@@ -1,67 +1,67 @@
-// Breakages of the leader and its plans.
+// Mutants of the leader and its plans.
 
 import type { Mutant } from './mutant.ts';
 
 export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
-    name: 'promote past a live owner',
-    rule: 'R7: only if the owner has no live znode',
+    name: 'promote a member while the owner is live',
+    rule: 'R7: a member is promoted only if the owner has no live znode',
     file: 'coordinator/plan/promote.ts',
     text: 'if (ownerIsLive(view, descriptor)) return;',
     replacement: 'if (ownerIsLive(view, descriptor) && descriptor.transferTo === null) return;',
   },
   {
-    name: 'place where the owner cannot reach',
-    rule: 'placement: a new replica is where its owner can reach it',
+    name: 'place a replica where its owner cannot reach it',
+    rule: 'placement: the owner can reach a new replica',
     file: 'coordinator/plan/membership.ts',
     text: '      view.connectivity.areConnected(descriptor.owner.node, node) &&\n',
     replacement: '',
   },
   {
     name: 'move a replica where other members cannot reach it',
-    rule: 'placement: a moved replica is where the others can reach it',
+    rule: 'placement: the other members can reach a moved replica',
     file: 'coordinator/plan/spread-replicas.ts',
     text: ' || view.connectivity.disconnectedAmong(to, held).length > 0) continue;',
     replacement: ') continue;',
   },
   {
-    name: 'begin a range over a cut',
-    rule: 'placement: the first members can talk to each other',
+    name: 'create a range on nodes that cannot reach each other',
+    rule: 'placement: the first members of a range can reach each other',
     file: 'coordinator/plan/first-ranges.ts',
     text: 'node !== place && view.connectivity.areConnected(node, place)',
     replacement: 'node !== place',
   },
   {
     name: 'keep a replica that its owner does not reach',
-    rule: 'placement: a replica out of its owner’s reach for replaceAfter is made anew elsewhere',
+    rule: 'placement: a replica that its owner has not reached for replaceAfterMs is replaced elsewhere',
     file: 'coordinator/cluster-view.ts',
     text: '(view.connectivity.disconnectedForMs(owner.node, node) ?? -1) >= replaceAfterMs',
     replacement: '(view.connectivity.disconnectedForMs(owner.node, node) ?? -1) >= Number.POSITIVE_INFINITY',
   },
   {
-    name: 'keep a learner that catches up with nothing',
-    rule: 'placement: a replica that catches up with nothing for replaceAfter is made anew elsewhere',
+    name: 'keep a learner that makes no progress',
+    rule: 'placement: a replica that makes no progress for replaceAfterMs is replaced elsewhere',
     file: 'coordinator/cluster-view.ts',
     text: '(view.stuckForMs.get(node)?.get(id) ?? -1) >= replaceAfterMs',
     replacement: '(view.stuckForMs.get(node)?.get(id) ?? -1) >= Number.POSITIVE_INFINITY',
   },
   {
     name: 'take the followers of a cut-off owner for lost',
-    rule: 'placement: who is cut off judges nobody',
+    rule: 'placement: reports of a node that is cut off do not count',
     file: 'coordinator/cluster-view.ts',
     text: '|| view.connectivity.cutOff.has(owner.node)) return null;',
     replacement: ') return null;',
   },
   {
-    name: 'use a node that is cut off',
-    rule: 'placement: nothing is given to a node that is cut off',
+    name: 'give a replica to a node that is cut off',
+    rule: 'placement: a node that is cut off gets nothing',
     file: 'coordinator/cluster-view.ts',
     text: '!isLeaving(view, node) &&\n    !view.connectivity.cutOff.has(node)',
     replacement: '!isLeaving(view, node)',
   },
   {
     name: 'forget a node that holds a replica',
-    rule: 'forget: only what no descriptor names',
+    rule: 'forget: only a node that no descriptor names',
     file: 'coordinator/plan/tasks.ts',
     text: '[...view.ranges, ...view.otherRanges].filter',
     replacement: '[...view.otherRanges].filter',
@@ -75,7 +75,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'plan an impossible step again at once',
-    rule: 'one step never stands before the others',
+    rule: 'one impossible step never blocks the others',
     file: 'coordinator/plan/plan-builder.ts',
     text: 'if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);',
     replacement: 'this.steps.push(step);',

@@ -1,5 +1,5 @@
-// The layers of tests that look for a mutant, the cheapest first, and what of each counts as found: the verdict of a named
-// test or checker, or a broken invariant of the product by its words. Crashes and time-outs do not count.
+// The layers of tests that try to find a mutant, the cheapest first. A mutant is found by the verdict of a test or checker, or by a
+// broken invariant of the product. Crashes and time-outs do not count.
 
 import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -7,11 +7,11 @@ import type { CampaignResult } from './campaign.ts';
 import type { MutantTree } from './tree.ts';
 
 export interface Finding {
-  /** Null: nothing found. */
+  /** The test, checker or invariant that found the mutant; null: none did. */
   readonly verdict: string | null;
-  /** Seeds tried; null where the layer has none. */
+  /** Number of seeds tried; null: the layer has no seeds. */
   readonly seeds: number | null;
-  /** What ended otherwise: crashes, time-outs. */
+  /** Crashes and time-outs. */
   readonly remark: string;
 }
 
@@ -23,7 +23,7 @@ export interface LayerOptions {
 
 export interface Layer {
   readonly name: string;
-  /** @param file the one that is broken; null: none */
+  /** @param file the broken file; null: none is broken */
   run(tree: MutantTree, options: LayerOptions, file: string | null): Promise<Finding>;
 }
 
@@ -70,7 +70,7 @@ function testFiles(tree: MutantTree, begins: readonly string[]): readonly string
     .sort();
 }
 
-/** Each file in a run of its own: a crash that ava cannot tell of ends ava, and with it what other files would have found. */
+/** Runs each test file by itself: a crash that ava cannot report ends ava, and with it the tests of other files. */
 async function testsIn(tree: MutantTree, tests: string): Promise<Omit<Finding, 'seeds'>> {
   const args = ['--tap', `${UNIT_FOLDER}/${tests}`];
   const { output, timedOut } = await tree.run('node_modules/ava/entrypoints/cli.mjs', args, UNIT_MS);
@@ -80,7 +80,7 @@ async function testsIn(tree: MutantTree, tests: string): Promise<Omit<Finding, '
   const remark = [
     timedOut ? 'timed out' : '',
     others > 0 ? `${others} crashed` : '',
-    /^# tests /m.test(output) || timedOut ? '' : 'ava did not come to an end',
+    /^# tests /m.test(output) || timedOut ? '' : 'ava did not finish',
   ];
   const verdict = first === undefined ? null : `${tests.slice(0, -'.test.js'.length)} › ${first.title}`;
   return { verdict, remark: remark.filter(Boolean).join(', ') };
@@ -115,7 +115,7 @@ interface FailedTest {
   readonly isVerdict: boolean;
 }
 
-/** `not ok` lines of ava's TAP; what follows them says whether an assertion failed or something else was thrown. */
+/** The failed tests in ava's TAP output. The lines after `not ok` say whether an assertion failed or another error was thrown. */
 function failedTests(tap: string): readonly FailedTest[] {
   const lines = tap.split('\n');
   return lines.flatMap((line, at) => {

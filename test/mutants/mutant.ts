@@ -1,8 +1,8 @@
-// One breakage of the product, in one line.
+// One defect put into the product, in one line.
 
 export interface Mutant {
   readonly name: string;
-  /** What is broken. */
+  /** The rule that the mutant breaks. */
   readonly rule: string;
   readonly file: string;
   readonly text: string;

@@ -1,5 +1,5 @@
-// One-line breakages of the product, each of one rule of docs/replication.md: what the tests are worth shows in whether they find
-// them (`npm run mutants`). `text` is found exactly once in `file`; a unit test sees to it, so the list cannot rot.
+// One-line defects of the product, each against one rule. `npm run mutants` shows whether the tests find them, and so what the tests
+// are worth. `text` occurs exactly once in `file`; a unit test checks that.
 
 import { COMMON_MUTANTS } from './common-mutants.ts';
 import { COORDINATOR_MUTANTS } from './coordinator-mutants.ts';

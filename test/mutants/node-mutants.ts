@@ -1,26 +1,26 @@
-// Breakages of a node around its replicas.
+// Mutants of a node, outside of replication and storage.
 
 import type { Mutant } from './mutant.ts';
 
 export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'take a lost multi for done',
-    rule: 'R10: an outcome that is not known is never guessed',
+    rule: 'R10: an unknown outcome is never guessed',
     file: 'kvnode/zk/descriptor-writer.ts',
     text: "return kind === 'refused' && isFinal ? 'refused' : 'unknown';",
     replacement:
       "return kind === 'refused' && isFinal ? 'refused' : error.maybeApplied ? 'done' : 'unknown';",
   },
   {
-    name: 'apply a write whose condition does not hold',
-    rule: 'R14: all conditions hold, or nothing changes',
+    name: 'apply a write whose condition is not met',
+    rule: 'R14: all conditions are met, or nothing changes',
     file: 'kvnode/range/apply.ts',
     text: 'if (revision !== ifRevision) return',
     replacement: 'if (revision < ifRevision) return',
   },
   {
-    name: 'snapshot without client sessions',
-    rule: 'R13: the answers are in snapshots',
+    name: 'send a snapshot without client sessions',
+    rule: 'R13: snapshots contain the answers to clients',
     file: 'kvnode/snapshot/sender.ts',
     text: 'following === null ? await reader.sessions() : []',
     replacement: 'following === null ? [] : []',
@@ -34,56 +34,56 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'give every node the limits of a large one',
-    rule: 'section 9, --memory: the parts add up to what was given',
+    rule: '--memory: the parts add up to the given size',
     file: 'kvnode/process/memory.ts',
     text: 'const t = Math.min(1, (bytes - MEMORY_BYTES_MIN) / (MEMORY_BYTES_MAX - MEMORY_BYTES_MIN));',
     replacement: 'const t = 1;',
   },
   {
     name: 'call a lagging replica stuck at once',
-    rule: 'reports: only what catches up with nothing for a while is stuck',
+    rule: 'reports: a replica is stuck only after some time without progress',
     file: 'kvnode/health/stuck-replicas.ts',
     text: '|| now - progressAt < STUCK_MS) continue;',
     replacement: ') continue;',
   },
   {
-    name: 'forget the snapshot of a lagging replica',
-    rule: 'reports: a snapshot on its way is progress',
+    name: 'ignore the snapshot that a lagging replica receives',
+    rule: 'reports: a snapshot that is being sent is progress',
     file: 'kvnode/health/stuck-replicas.ts',
     text: 'Math.max(since, snapshots.progressAt(range, node) ?? since)',
     replacement: 'since',
   },
   {
     name: 'call a node unreachable after a single check',
-    rule: 'reports: only what lasts is reported',
+    rule: 'reports: a node is unreachable only after several checks',
     file: 'kvnode/health/peer-watch.ts',
     text: 'failed >= CHECKS_UNTIL_UNREACHABLE ? [node] : []',
     replacement: 'failed > 0 ? [node] : []',
   },
   {
     name: 'report at every check',
-    rule: 'reports: written at most every few seconds',
+    rule: 'reports: a report is written at most every few seconds',
     file: 'kvnode/health/health-report.ts',
     text: 'this.#pause = CHECKS_BETWEEN_WRITES;',
     replacement: 'this.#pause = 0;',
   },
   {
-    name: 'be ready without serving anything owned',
-    rule: '/readyz: no while none of the owned ranges is served',
+    name: 'be ready without serving any owned range',
+    rule: '/readyz: a node is not ready while it serves none of its owned ranges',
     file: 'kvnode/health/readiness.ts',
     text: 'if (owned > 0 && served === 0)',
     replacement: 'if (owned > 0 && served < 0)',
   },
   {
-    name: 'tell a conflict without where it was decided',
-    rule: 'section 7, R14: every answer that shows something says where',
+    name: 'report a conflict without its position',
+    rule: 'R14: every answer that shows a state has the position of that state',
     file: 'kvnode/range/range-host.ts',
     text: '{ revision, seq });',
     replacement: '{ revision });',
   },
   {
-    name: 'apply a whole backlog in one turn',
-    rule: 'a follower that catches up acknowledges and answers meanwhile',
+    name: 'apply all waiting entries in one turn',
+    rule: 'a follower that catches up goes on acknowledging and answering',
     file: 'kvnode/turn.ts',
     text: 'bytesLeft -= host.applyReady(ready, now, bytesLeft);',
     replacement: 'bytesLeft -= host.applyReady(ready, now, Number.POSITIVE_INFINITY);',

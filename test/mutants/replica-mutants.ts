@@ -1,4 +1,4 @@
-// Breakages of replication.
+// Mutants of replication.
 
 import type { Mutant } from './mutant.ts';
 
@@ -11,21 +11,21 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'return this.#verifiedSeq;',
   },
   {
-    name: 'acknowledge before the replica',
-    rule: 'R4: every member has acknowledged',
+    name: 'commit before every member has acknowledged',
+    rule: 'R4: an entry is committed when every member has acknowledged it',
     file: 'kvnode/replica/commit.ts',
     text: 'for (const ack of acked) seq = Math.min(seq, ack);',
     replacement: 'for (const ack of acked) seq = Math.max(seq, Math.min(seq, ack));',
   },
   {
-    name: 'count a pending member late',
-    rule: 'R6: its acknowledgement counts from when it is made pending',
+    name: 'do not count a pending member',
+    rule: 'R6: the acknowledgement of a pending member counts at once',
     file: 'kvnode/replica/ownership.ts',
     text: "return pending?.kind === 'expand' && !inSync.includes(pending.node) ? [...inSync, pending.node] : inSync;",
     replacement: "return pending?.kind === 'expand' ? inSync : inSync;",
   },
   {
-    name: 'shrink before the answer',
+    name: 'leave out a member before its removal is confirmed',
     rule: 'R4, R5: a removal counts once it is confirmed',
     file: 'kvnode/replica/ownership.ts',
     text: 'if (node !== this.#self) acked.push',
@@ -33,7 +33,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
       "if (node !== this.#self && !(this.#change?.purpose.kind === 'shrink' && this.#change.purpose.node === node)) acked.push",
   },
   {
-    name: 'take a lost answer for a yes',
+    name: 'take an unknown outcome for success',
     rule: 'R10: settled only by an image of a higher version',
     file: 'kvnode/replica/descriptor-change.ts',
     text: "return outcome === 'done';",
@@ -61,7 +61,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'if (to === null) return;',
   },
   {
-    name: 'keep what was verified in a new epoch',
+    name: 'keep the verified position in a new epoch',
     rule: 'R3: verified is 0 again when epochSeen rises',
     file: 'kvnode/replica/log-state.ts',
     text: '    this.#epochSeen = epoch;\n    this.#verifiedSeq = 0;',
@@ -91,14 +91,14 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'ignore the inc of an acknowledgement',
-    rule: "R9: what an earlier replica acknowledged is not the new one's",
+    rule: 'R9: an acknowledgement of an earlier replica does not count for the new one',
     file: 'kvnode/replica/ownership.ts',
     text: 'follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch',
     replacement: 'follower === undefined || ack.epoch < this.epoch',
   },
   {
-    name: 'keep what is known of a replica whose inc changed',
-    rule: 'R9: the owner resets what it knows',
+    name: 'keep the progress of a replica whose inc has changed',
+    rule: 'R9: the owner resets the progress of a replica with a new inc',
     file: 'kvnode/replica/progress-tracker.ts',
     text: 'if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;',
     replacement: 'if (node === this.#self || this.#followers.has(node)) continue;',
@@ -132,7 +132,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     replacement: 'const echo = this.#readsAllowed ? follower.stamp : follower.stamp;',
   },
   {
-    name: 'serve reads while the hand-over is out',
+    name: 'serve reads while the hand-over is being written',
     rule: 'R8: the owner stops serving first',
     file: 'kvnode/replica/ownership.ts',
     text: "return this.#phase.kind !== 'stopped' && this.conflict === null && this.started;",
@@ -140,21 +140,21 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'hand over to a node that is about to stop',
-    rule: 'R8, draining: nothing is handed to a node that stops',
+    rule: 'R8, draining: a node that is about to stop takes nothing over',
     file: 'kvnode/replica/transferee.ts',
     text: "return live.has(node) && live.get(node) !== 'stopping';",
     replacement: 'return live.has(node);',
   },
   {
-    name: 'prefer any transferee to one that stays',
-    rule: 'R8, draining: a member that is to be emptied takes over last',
+    name: 'do not prefer a transferee that stays',
+    rule: 'R8, draining: a member that is being drained takes over last',
     file: 'kvnode/replica/transferee.ts',
     text: 'return aStays === bStays ? a.lastAckAt > b.lastAckAt : aStays;',
     replacement: 'return a.lastAckAt > b.lastAckAt;',
   },
   {
-    name: 'hand over as often as ever though it does not help',
-    rule: 'R5: hand-overs in vain are made less often',
+    name: 'do not wait longer after hand-overs that did not help',
+    rule: 'R5: hand-overs that do not help are repeated less and less often',
     file: 'kvnode/replica/hand-over-backoff.ts',
     text: 'stuckMs * 2 ** this.failed(commitSeq)',
     replacement: 'stuckMs * 1 ** this.failed(commitSeq)',

@@ -1,18 +1,18 @@
-// Breakages of what finds damage by comparing replicas, and of what a node does then (kvnode/scrub).
+// Mutants of the scrub, which finds damage by comparing replicas, and of what a node does then (kvnode/scrub).
 
 import type { Mutant } from './mutant.ts';
 
 export const SCRUB_MUTANTS: readonly Mutant[] = [
   {
-    name: 'judge by half of the replicas',
+    name: 'let half of the replicas call another one damaged',
     rule: 'scrub: only a strict majority of all replicas may call another one damaged',
     file: 'kvnode/scrub/verdict.ts',
     text: '.length * 2 > reports.length,',
     replacement: '.length * 2 >= reports.length,',
   },
   {
-    name: 'do not count silent replicas',
-    rule: 'scrub: silent replicas count against a majority',
+    name: 'do not count replicas without an answer',
+    rule: 'scrub: replicas without an answer count against a majority',
     file: 'kvnode/scrub/verdict.ts',
     text: '.length * 2 > reports.length,',
     replacement: '.length * 2 > digests.length,',
@@ -26,14 +26,14 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'give up data without a live owner',
-    rule: 'scrub: a node goes only where another live node owns its ranges',
+    rule: 'scrub: a node gives up its data only if other live nodes own its ranges',
     file: 'kvnode/scrub/rebuild.ts',
     text: 'if (live?.ephemeralOwner !== owner.session)',
     replacement: 'if (live !== null && live.ephemeralOwner !== owner.session)',
   },
   {
-    name: 'give up what is owned here',
-    rule: 'scrub: an owner hands over before it goes',
+    name: 'give up data while the node owns a range',
+    rule: 'scrub: an owner hands over before it gives up its data',
     file: 'kvnode/scrub/rebuild.ts',
     text: 'if (owner.node === self) return',
     replacement: "if (owner.node === self && owner.session === '') return",
@@ -54,62 +54,62 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'give up data without a lease',
-    rule: 'scrub: what was read under the lock must still hold',
+    rule: 'scrub: what was read under the lock must still be valid',
     file: 'kvnode/scrub/rebuild.ts',
     text: 'session.ended || !leaseValid()',
     replacement: 'session.ended',
   },
   {
     name: 'count a report of another inc',
-    rule: "R9: what an earlier replica said is not the new one's",
+    rule: 'R9: a report of an earlier replica does not count for the new one',
     file: 'kvnode/scrub/range-checks.ts',
     text: '?.inc !== inc) return;',
     replacement: '?.inc === undefined) return;',
   },
   {
-    name: 'judge in an epoch that is over',
-    rule: 'scrub: a check lives in one epoch',
+    name: 'decide a check in an epoch that is over',
+    rule: 'scrub: a check belongs to one epoch',
     file: 'kvnode/scrub/range-checks.ts',
     text: 'if (host.replica.ownedEpoch !== epoch) return this.#giveUp(running);',
     replacement: 'if (epoch < 0) return this.#giveUp(running);',
   },
   {
-    name: 'wait for no silent replica',
-    rule: 'scrub: a check waits for all that stream, or for its deadline',
+    name: 'do not wait for all reports',
+    rule: 'scrub: a check waits for all replicas in state stream, or for its deadline',
     file: 'kvnode/scrub/range-checks.ts',
     text: 'awaited.every((node) => reports.has(node))',
     replacement: 'awaited.some((node) => reports.has(node))',
   },
   {
-    name: 'let a view see what is applied later',
+    name: 'show later changes in a view',
     rule: 'scrub: a view is exact at its seq',
     file: 'kvnode/storage/state/applied-state.ts',
     text: '?.rows.slice();',
     replacement: '?.rows;',
   },
   {
-    name: 'let a view miss what is being written behind',
+    name: 'leave changes that are being flushed out of a view',
     rule: 'scrub: a view is exact at its seq',
     file: 'kvnode/storage/state/applied-state.ts',
     text: 'if (frozen !== undefined) overlays.push(frozen);',
     replacement: 'if (frozen !== undefined && active === undefined) overlays.push(frozen);',
   },
   {
-    name: 'give a view the older of two versions',
+    name: 'show the older of two versions in a view',
     rule: 'scrub: a view is exact at its seq',
     file: 'kvnode/storage/state/view.ts',
     text: 'if (order < 0) return readRow(key, value);',
     replacement: 'if (order <= 0) return readRow(key, value);',
   },
   {
-    name: 'take a merged table for a lost one',
+    name: 'take a dropped table for a lost one',
     rule: 'scrub: a table that LevelDB has dropped is not missing',
     file: 'kvnode/storage/state/level/verify.ts',
     text: 'if ((await currentManifest(directory)).tables.has(number)) throw error;',
     replacement: 'throw error;',
   },
   {
-    name: 'overlook a damaged table of an open store',
+    name: 'ignore a damaged table of an open store',
     rule: 'R12: damage in the state store is found',
     file: 'kvnode/storage/state/level/verify.ts',
     text: 'if ((await currentManifest(directory)).tables.has(number)) throw error;',
@@ -117,7 +117,7 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'check everything again at once',
-    rule: 'scrub: once in a period',
+    rule: 'scrub: each range is checked once in a period',
     file: 'kvnode/scrub/schedule.ts',
     text: 'this.#ranges.set(range, this.#next(now));',
     replacement: 'this.#ranges.set(range, now);',

@@ -1,4 +1,4 @@
-// A copy of the project in a folder of its own, in which one file at a time is broken, compiled and mended again.
+// A copy of the project in a folder of its own, in which one file at a time is broken, compiled and restored.
 
 import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -26,7 +26,7 @@ export class MutantTree {
     symlinkSync(join(project, 'node_modules'), join(this.root, 'node_modules'));
   }
 
-  /** Breaks the source, compiles, runs `task`, and mends the source again. */
+  /** Breaks the source, compiles, runs `task`, and restores the source. */
   async broken<T>({ file, text, replacement }: Mutant, task: () => Promise<T>): Promise<T> {
     const path = join(this.root, file);
     const source = readFileSync(path, 'utf8');
@@ -43,13 +43,13 @@ export class MutantTree {
     }
   }
 
-  /** Types are not checked: what is broken need not be beautiful. */
+  /** Compiles without a check of types, because mutants may break them. */
   async compile(): Promise<void> {
     const { code, output } = await this.run('node_modules/typescript/bin/tsc', ['--noCheck'], 120_000);
     if (code !== 0) throw new Error(`the compiler refused it: ${output}`);
   }
 
-  /** Runs a script of the tree with node. After `timeoutMs` it is killed. */
+  /** Runs a script of the tree with node, and kills it after `timeoutMs`. */
   run(script: string, args: readonly string[], timeoutMs: number): Promise<Ended> {
     return new Promise((resolve, reject) => {
       const child = spawn(process.execPath, [join(this.root, script), ...args], {

@@ -1,4 +1,4 @@
-// The cluster comes up, a second `up` changes nothing, and no container has left a volume without a name.
+// The cluster starts, a second `up` changes nothing, and no container has a volume without a name.
 
 import { docker } from '../compose.ts';
 import { type Deployment, eventually, must, say, UP_MS_MAX } from '../deployment.ts';
@@ -6,11 +6,11 @@ import { type Deployment, eventually, must, say, UP_MS_MAX } from '../deployment
 export async function bringUp(deployment: Deployment): Promise<void> {
   const { compose } = deployment;
   const builds = (await compose.do('config')).match(/^ {4}build:/gm) ?? [];
-  must(builds.length === 1, `one service builds the image, and not ${builds.length}`);
-  say('building the image, bringing up three ZooKeeper, two coordinators, three nodes, a webserver');
+  must(builds.length === 1, `one service builds the image, not ${builds.length}`);
+  say('building the image, starting three ZooKeeper servers, two coordinators, three nodes, a webserver');
   await compose.do('up', '-d', '--build');
   const before = await compose.containers();
-  say('`up` once more: every container stays');
+  say('a second `up`: every container stays');
   await compose.do('up', '-d');
   must(same(before, await compose.containers()), '`up` after `up --build` leaves all containers as they are');
   await eventually('a write', UP_MS_MAX, () => deployment.answer('put first 1'));
@@ -22,7 +22,7 @@ function same(before: readonly string[], after: readonly string[]): boolean {
   return before.length === after.length && before.every((id, at) => id === after[at]);
 }
 
-/** Docker names such a volume by 64 hexadecimal digits. */
+/** Checks that no container has a volume without a name, which Docker names by 64 hexadecimal digits. */
 export async function noNamelessVolumes(containers: readonly string[]): Promise<void> {
   const format = '{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}}\n{{end}}';
   const mounts = await docker('inspect', '--format', format, ...containers);

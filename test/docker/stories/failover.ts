@@ -1,7 +1,7 @@
-// The owner's container is killed: a replica answers reads, another node takes the writes, and the killed one comes back. Then
-// the owner's process alone: its guardian ends with it, and Docker starts the container again.
+// First the owner's container is killed: a replica answers reads, another node takes the writes, and the killed one comes back. Then
+// only the owner's process is killed: its guardian ends, too, and Docker starts the container again.
 
-import type { Talk } from '../compose.ts';
+import type { Dialogue } from '../compose.ts';
 import {
   type Deployment,
   eventually,
@@ -27,20 +27,20 @@ async function containerDies(deployment: Deployment): Promise<void> {
   const first = await eventually('a write', UP_MS_MAX, () => deployment.answer(`put ${KEY} ada`));
   say(`wrote ${KEY} in epoch ${first.epoch}`);
 
-  // Connected before the owner dies: starting a process in a container can take longer than the failover.
+  // It connects before the owner dies, because starting a process in a container can take longer than the failover.
   const reader = compose.talk('exec', '-T', 'webserver', ...REPL);
   const before = await ask(reader, `where ${KEY}`);
   const owner = nameIn(before.owner);
   const session = await ask(reader, `get ${KEY}`);
-  must(session.value === 'ada' && session.stale === false, 'a linearizable read gives what was written');
+  must(session.value === 'ada' && session.stale === false, 'a linearizable read returns the written value');
   say(`killing ${owner}, the owner of ${KEY}`);
   await compose.do('kill', owner);
   for (const mode of ['fallback', 'stale']) {
     const read = await ask(reader, `get ${KEY} --read ${mode}`);
-    must(read.value === 'ada', `a ${mode} read gives what was written, not ${read.value}`);
+    must(read.value === 'ada', `a ${mode} read returns the written value, not ${read.value}`);
     must(nameIn(read.node) !== owner, `a ${mode} read is answered by a replica, not by ${owner}`);
     must(read.stale === true, `a ${mode} read before the failover says that it is stale`);
-    say(`a ${mode} read: ${read.value} from ${nameIn(read.node)}, stale, ${read.staleMs} ms at most`);
+    say(`a ${mode} read: ${read.value} from ${nameIn(read.node)}, at most ${read.staleMs} ms stale`);
   }
   reader.close();
   const second = await eventually('a write through the new owner', FAILOVER_MS_MAX, () =>
@@ -55,7 +55,7 @@ async function containerDies(deployment: Deployment): Promise<void> {
   await compose.do('start', owner);
   await deployment.inSyncAgain(KEY, owner);
   const last = await deployment.answer(`get ${KEY}`);
-  must(last?.value === 'lovelace' && last.stale === false, 'a linearizable read gives the last write');
+  must(last?.value === 'lovelace' && last.stale === false, 'a linearizable read returns the last write');
   say(`${owner} is in-sync again, and ${KEY} is ${last?.value}`);
 }
 
@@ -71,9 +71,9 @@ async function processDies(deployment: Deployment): Promise<void> {
   await deployment.inSyncAgain(KEY, owner);
   const restarts = await deployment.inspect(owner, '{{.RestartCount}}');
   must(restarts === '1', `Docker has started ${owner} again by itself, ${restarts} times`);
-  say(`the process of ${owner} was killed; ${owner} runs again, and is in-sync`);
+  say(`the process of ${owner} was killed; ${owner} runs again and is in-sync`);
 }
 
-async function ask(reader: Talk, command: string): Promise<Fields> {
+async function ask(reader: Dialogue, command: string): Promise<Fields> {
   return fieldsOf(await reader.ask(command));
 }

@@ -1,5 +1,5 @@
-// A program on the machine itself joins: by the published ports, and by the names of the nodes, which /etc/hosts has as
-// 127.0.0.1. It runs in a container on the machine's own network here, with an /etc/hosts of its own to write them into.
+// A program on the machine itself uses the cluster, by the published ports and by the names of the nodes, which /etc/hosts maps to
+// 127.0.0.1. Here the program runs in a container on the machine's network, so that it has an /etc/hosts of its own.
 
 import { docker } from '../compose.ts';
 import { type Deployment, fieldsOf, HOST, must, NODES, say, ZOOKEEPERS } from '../deployment.ts';
@@ -19,7 +19,10 @@ export async function fromTheHost(deployment: Deployment): Promise<void> {
     .map(fieldsOf);
   const values = answers.filter(({ value }) => value !== undefined).map(({ value }) => value);
   must(values.length === KEYS.length && values.every((value) => value === 'joined'), `read back: ${printed}`);
-  must((await deployment.answer('get host/1'))?.value === 'joined', 'and it is there inside the network');
+  must(
+    (await deployment.answer('get host/1'))?.value === 'joined',
+    'the value can be read inside the network',
+  );
   for (const name of [...NODES, ...ZOOKEEPERS]) {
     const bindings = await deployment.inspect(name, '{{json .HostConfig.PortBindings}}');
     must(

@@ -1,4 +1,4 @@
-// Nodes in containers of 256 MB take in 200,000 rows and give them out again: none is killed by the kernel, none starts again.
+// Nodes in containers with 256 MB import 200,000 rows and export them again. The kernel kills none of them, and none restarts.
 
 import { Readable } from 'node:stream';
 import { type Deployment, eventually, must, NODES, REPL, say, UP_MS_MAX } from '../deployment.ts';
@@ -9,7 +9,7 @@ const VALUE_BYTES = 500;
 
 export async function littleMemory(deployment: Deployment): Promise<void> {
   const small = deployment.with({ RANGEKEEPER_NODE_MEM_LIMIT: LIMIT });
-  say(`the nodes again, in ${LIMIT} each`);
+  say(`starting the nodes again with ${LIMIT} each`);
   await small.compose.do('up', '-d');
   await eventually('a write', UP_MS_MAX, () => small.answer('put first 2'));
   for (const node of NODES) await small.inSyncAgain('first', node);
@@ -20,7 +20,7 @@ export async function littleMemory(deployment: Deployment): Promise<void> {
   say('exported them twice');
   for (const node of NODES) await survived(small, node);
   const counted = await small.answer('count --prefix memory/');
-  must(Number(counted?.count) === ROWS, `all rows are there, not ${counted?.count}`);
+  must(Number(counted?.count) === ROWS, `all ${ROWS} rows are there, not ${counted?.count}`);
 }
 
 function* rows(): Generator<string> {
@@ -36,10 +36,10 @@ async function survived(deployment: Deployment, node: string): Promise<void> {
   );
   const peak = await deployment.compose.try('exec', '-T', node, 'cat', ...PEAK_FILES);
   say(
-    `${node}: limit, killed for memory, restarts: ${state}; the kernel counted ${peak.stdout.trim()} bytes at most`,
+    `${node}: limit, killed for memory, restarts: ${state}; highest memory use by the kernel: ${peak.stdout.trim()} bytes`,
   );
-  must(/^268435456 false 0$/.test(state), `${node} lives on in its memory`);
+  must(/^268435456 false 0$/.test(state), `${node} runs within its memory limit`);
 }
 
-/** Of control groups of version 2 and of version 1: one of them is there. */
+/** The peak memory use in control groups of version 2 and of version 1; one of these files exists. */
 const PEAK_FILES = ['/sys/fs/cgroup/memory.peak', '/sys/fs/cgroup/memory/memory.max_usage_in_bytes'];

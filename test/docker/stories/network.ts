@@ -1,5 +1,5 @@
-// Names and addresses inside the network: a container that was cut off and is connected again under its name, and two that come
-// back with each other's addresses.
+// Names and addresses inside the network: a container is cut off and connected again under its name, and two containers restart
+// with each other's addresses.
 
 import { type Deployment, eventually, must, nameIn, say, UP_MS_MAX } from '../deployment.ts';
 
@@ -20,10 +20,10 @@ async function cutOff(deployment: Deployment): Promise<void> {
   must(nameIn(second.node) !== owner, 'another node took the write');
   await deployment.rejoin(owner);
   await deployment.inSyncAgain(KEY, owner);
-  say(`${owner} is connected under its name, and in-sync again`);
+  say(`${owner} is connected under its name and in-sync again`);
 }
 
-/** Docker gives the lowest free address: whoever has the higher one starts first and gets the lower one. */
+/** Docker assigns the lowest free address, so the container with the higher one is started first and gets the lower one. */
 async function swapped(deployment: Deployment): Promise<void> {
   const { compose } = deployment;
   const before = await addresses(deployment);
@@ -34,7 +34,7 @@ async function swapped(deployment: Deployment): Promise<void> {
   must(before.join() !== after.join(), `n1 and n2 have other addresses than before: ${after.join(', ')}`);
   await eventually('a write', UP_MS_MAX, () => deployment.answer(`put ${KEY} 3`));
   for (const node of order) await deployment.inSyncAgain(KEY, node);
-  say(`n1 and n2 were at ${before.join(', ')}, are at ${after.join(', ')}, and in-sync`);
+  say(`n1 and n2 had ${before.join(', ')}, now have ${after.join(', ')}, and are in-sync`);
 }
 
 function lastNumber(address: string | undefined): number {

@@ -1,4 +1,4 @@
-// More nodes: a service that scales, each container with its own data; and one with a volume, which does not.
+// More nodes: the service `node` scales, each container with its own data. A service with a volume does not scale.
 
 import { type Deployment, eventually, must, say, UP_MS_MAX } from '../deployment.ts';
 import { noNamelessVolumes } from './bring-up.ts';
@@ -6,15 +6,15 @@ import { noNamelessVolumes } from './bring-up.ts';
 export async function scale(deployment: Deployment): Promise<void> {
   const { compose } = deployment;
   const before = await live(deployment);
-  say('two more nodes');
+  say('starting two more nodes');
   await compose.do('--profile', 'scale', 'up', '-d', '--scale', 'node=2');
   const after = await eventually('two more nodes', UP_MS_MAX, async () => {
     const now = await live(deployment);
     return now.length === before.length + 2 ? now : null;
   });
-  must(new Set(after).size === after.length, 'each is a node of its own');
+  must(new Set(after).size === after.length, 'each container is a node of its own');
   const containers = await compose.containers('node');
-  must(containers.length === 2, 'of two containers');
+  must(containers.length === 2, 'there are two containers');
   await noNamelessVolumes(containers);
   const twice = await compose.try('up', '-d', '--no-recreate', '--scale', 'n1=2');
   must(twice.code !== 0, 'a second container of n1, which would share its volume, is refused');
@@ -26,7 +26,7 @@ export async function scale(deployment: Deployment): Promise<void> {
   say(`${after.length} nodes were live, each with its own data`);
 }
 
-/** Ids of the live nodes. */
+/** The ids of the live nodes. */
 async function live(deployment: Deployment): Promise<string[]> {
   const rows = (await deployment.rows('nodes')) ?? [];
   return rows.filter(({ live }) => live === true).map(({ id }) => String(id));

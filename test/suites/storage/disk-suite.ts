@@ -37,7 +37,7 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     t.deepEqual([...disk.list(`${at}/d`)].sort(), ['a', 'b']);
   },
 
-  'a file is replaced as a whole': async (t, disk, at) => {
+  'a file is replaced completely': async (t, disk, at) => {
     await disk.replace(`${at}/f`, toBytes('a long first text'));
     await disk.replace(`${at}/f`, toBytes('short'));
     t.is(textOf(disk.read(`${at}/f`)), 'short');

@@ -149,7 +149,7 @@ const stories: Readonly<Record<string, Story>> = {
     }
   },
 
-  'large entries are read whole': async (t, storage, reopen) => {
+  'large entries are read completely': async (t, storage, reopen) => {
     createWhole(storage);
     const large = entry(1, 2, 'L'.repeat(3 * 1024 * 1024));
     storage.logOf(1).append([entry(1, 1), large, entry(1, 3)]);
@@ -309,7 +309,7 @@ const stories: Readonly<Record<string, Story>> = {
     ]);
   },
 
-  'a replica that is made again after a wipe stays, beside the tombstone of its earlier life': async (
+  'a replica that is created again after a wipe stays, and so does the tombstone of the earlier one': async (
     t,
     storage,
     reopen,

@@ -1,4 +1,4 @@
-// What every Transport keeps, real or twin. A harness listens and connects; the suite knows nothing else of it.
+// The conformance suite of Transport, for the real one and its twins. It needs only a harness that listens and connects.
 
 import type { TestFn } from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';
@@ -15,12 +15,12 @@ export interface TransportHarness {
   listen(accept: Accept): Promise<Listener>;
   /** An address at which nobody listens. */
   readonly deadAddress: string;
-  /** Waits for `promise`, moving a virtual clock where there is one. */
+  /** Waits for `promise`. Moves the virtual clock, if there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
-/** One end of a connection under test: what it heard, as promises. */
-class Ear implements ConnectionHandlers {
+/** Records what one end of a connection receives, and waits for it. */
+class Receiver implements ConnectionHandlers {
   readonly messages: Buffer[] = [];
   readonly closings: string[] = [];
   private waiting: (() => void)[] = [];
@@ -35,11 +35,11 @@ class Ear implements ConnectionHandlers {
     this.wake();
   }
 
-  async heard(messages: number): Promise<void> {
+  async received(messages: number): Promise<void> {
     while (this.messages.length < messages) await this.next();
   }
 
-  async end(): Promise<void> {
+  async closing(): Promise<void> {
     while (this.closings.length === 0) await this.next();
   }
 
@@ -53,16 +53,16 @@ class Ear implements ConnectionHandlers {
 }
 
 async function pair(harness: TransportHarness) {
-  const there = new Ear();
+  const there = new Receiver();
   let far: Connection | null = null;
   const listener = await harness.listen((connection) => {
     far = connection;
     return there;
   });
-  const here = new Ear();
+  const here = new Receiver();
   const near = await harness.until(harness.transport.connect(listener.address, 1_000, here));
   near.send(Buffer.from('greeting'));
-  await harness.until(there.heard(1));
+  await harness.until(there.received(1));
   there.messages.length = 0;
   if (far === null) throw new Error('a message came without a connection');
   return { listener, here, there, near, far: far as Connection };
@@ -71,7 +71,7 @@ async function pair(harness: TransportHarness) {
 export function transportSuite(test: TestFn, name: string, make: () => TransportHarness): void {
   const title = (what: string) => `${name}: ${what}`;
 
-  test(title('messages arrive whole and in order, both ways'), async (t) => {
+  test(title('messages arrive complete and in order, in both directions'), async (t) => {
     const harness = make();
     const { listener, here, there, near, far } = await pair(harness);
     const sizes = [0, 1, 125, 126, 3_000_000, 127, 4_000, 4_001, 2, 65_535, 65_536, 3];
@@ -79,7 +79,7 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
       near.send(Buffer.alloc(size, size % 251));
       far.send(Buffer.alloc(size, size % 241));
     }
-    await harness.until(Promise.all([there.heard(sizes.length), here.heard(sizes.length)]));
+    await harness.until(Promise.all([there.received(sizes.length), here.received(sizes.length)]));
     for (const [index, size] of sizes.entries()) {
       t.true(there.messages[index]?.equals(Buffer.alloc(size, size % 251)), `there: ${size} bytes`);
       t.true(here.messages[index]?.equals(Buffer.alloc(size, size % 241)), `here: ${size} bytes`);
@@ -87,21 +87,21 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     await harness.until(listener.close());
   });
 
-  test(title('what has not left yet is queued'), async (t) => {
+  test(title('bytes that are not sent yet are queued'), async (t) => {
     const harness = make();
     const { listener, here, there, near, far } = await pair(harness);
     const size = 12_000_000;
     t.is(near.queuedBytes, 0);
     for (let count = 0; count < 3; count++) near.send(Buffer.alloc(size));
     t.true(near.queuedBytes > size, `${near.queuedBytes} bytes queued`);
-    await harness.until(there.heard(3));
+    await harness.until(there.received(3));
     far.send(Buffer.from('read'));
-    await harness.until(here.heard(1));
+    await harness.until(here.received(1));
     t.is(near.queuedBytes, 0);
     await harness.until(listener.close());
   });
 
-  test(title('a close is heard once at each end, in a later turn, and nothing after it'), async (t) => {
+  test(title('a close is reported once at each end, in a later turn, and nothing after it'), async (t) => {
     const harness = make();
     const { listener, here, there, near, far } = await pair(harness);
     near.close('enough');
@@ -109,7 +109,7 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     t.deepEqual(here.closings, []);
     far.send(Buffer.from('too late'));
     near.send(Buffer.from('dropped'));
-    await harness.until(Promise.all([here.end(), there.end()]));
+    await harness.until(Promise.all([here.closing(), there.closing()]));
     far.send(Buffer.from('to nobody'));
     await harness.until(listener.close());
     t.deepEqual(here.closings, ['enough']);
@@ -117,17 +117,17 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     t.deepEqual([here.messages, there.messages], [[], []]);
   });
 
-  test(title('what was sent before a close arrives'), async (t) => {
+  test(title('messages sent before a close arrive'), async (t) => {
     const harness = make();
     const { listener, there, near } = await pair(harness);
     near.send(Buffer.from('last words'));
     near.close('done');
-    await harness.until(there.end());
+    await harness.until(there.closing());
     t.deepEqual(there.messages.map(String), ['last words']);
     await harness.until(listener.close());
   });
 
-  test(title('a cut is heard once at each end, in a later turn, and nothing after it'), async (t) => {
+  test(title('a cut is reported once at each end, in a later turn, and nothing after it'), async (t) => {
     const harness = make();
     const { listener, here, there, near, far } = await pair(harness);
     near.cut('enough');
@@ -136,7 +136,7 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     t.deepEqual(here.closings, []);
     far.send(Buffer.from('too late'));
     near.send(Buffer.from('dropped'));
-    await harness.until(Promise.all([here.end(), there.end()]));
+    await harness.until(Promise.all([here.closing(), there.closing()]));
     await harness.until(listener.close());
     t.deepEqual(here.closings, ['enough']);
     t.is(there.closings.length, 1);
@@ -147,16 +147,16 @@ export function transportSuite(test: TestFn, name: string, make: () => Transport
     const harness = make();
     const { listener, here } = await pair(harness);
     await harness.until(listener.close());
-    await harness.until(here.end());
+    await harness.until(here.closing());
     t.is(here.closings.length, 1);
   });
 
-  test(title('nobody listening is UNREACHABLE, and closed is not called'), async (t) => {
+  test(title('without a listener the error is UNREACHABLE, and closed is not called'), async (t) => {
     const harness = make();
-    const ear = new Ear();
-    const attempt = harness.transport.connect(harness.deadAddress, 1_000, ear);
+    const receiver = new Receiver();
+    const attempt = harness.transport.connect(harness.deadAddress, 1_000, receiver);
     const error = await t.throwsAsync(harness.until(attempt), { instanceOf: RangekeeperError });
     t.is(error?.code, 'UNREACHABLE');
-    t.deepEqual(ear.closings, []);
+    t.deepEqual(receiver.closings, []);
   });
 }

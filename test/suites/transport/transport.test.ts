@@ -1,4 +1,4 @@
-// The WebSocket transport and its twin in memory keep the same promises.
+// The WebSocket transport and its twin in memory pass the same suite.
 
 import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';

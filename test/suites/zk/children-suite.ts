@@ -1,4 +1,5 @@
-// What `ZnodeChildren` does over every implementation of common/zk/store.ts, real or not. Registers one test a behaviour.
+// Tests of `ZnodeChildren` over each implementation of common/zk/store.ts, real or simulated. It registers one test for each
+// behaviour.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
@@ -8,20 +9,20 @@ import type { Zk, ZkNode } from '../../../common/zk/store.ts';
 import { ZnodeChildren } from '../../../common/zk/znode-children.ts';
 import type { StoreWorld } from './store-suite.ts';
 
-/** A ZooKeeper that the test writes through a client of its own. */
+/** A ZooKeeper to which the test writes through a client of its own. */
 export interface ChildrenWorld {
-  /** Observes. */
+  /** The client that observes. */
   readonly zk: Zk;
   put(path: string, data: Uint8Array): Promise<void>;
   remove(path: string): Promise<void>;
-  /** Waits for `promise`, moving a virtual clock where there is one. */
+  /** Waits for `promise`. Moves the virtual clock, if there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
 const PARENT = '/p';
 const READY_MS = 60_000;
 
-/** Text; what begins with `!` cannot be decoded, and an empty one is as good as absent. */
+/** Decodes text. Text that begins with `!` cannot be decoded, and empty text counts as absent. */
 function decode(_: string, node: ZkNode): string | null {
   const text = utf8OrNull(node.data) ?? '!';
   if (text.startsWith('!')) throw new BadDataError(`no text: ${text}`);
@@ -66,7 +67,7 @@ class Watch {
     return this.#world.remove(`${PARENT}/${name}`);
   }
 
-  /** As it is at ZooKeeper now. */
+  /** Reads the child from ZooKeeper now. */
   async read(name: string): Promise<ZkNode> {
     const session = await this.#world.zk.ready(READY_MS);
     await session.barrier();
@@ -95,7 +96,7 @@ class Watch {
 type Story = (t: ExecutionContext, watch: Watch, world: ChildrenWorld) => Promise<void>;
 
 const stories: Readonly<Record<string, Story>> = {
-  'children come, change and go, in order of names': async (t, watch) => {
+  'children are added, changed and removed, and are sorted by name': async (t, watch) => {
     await watch.put('b', '1');
     await watch.put('a', '1');
     await watch.until(() => watch.children.contents.size === 2);
@@ -109,7 +110,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual([...new Set(watch.reported)].sort(), ['a', 'b']);
   },
 
-  'a map that was given out stays as it was': async (t, watch) => {
+  'a map that was returned never changes': async (t, watch) => {
     await watch.put('a', '1');
     await watch.untilHeld('a', '1');
     const before = watch.children.contents;
@@ -118,7 +119,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(before.get('a'), '1');
   },
 
-  'everything is loaded once it has been read, where there is nothing too': async (t, watch) => {
+  'everything is loaded once it has been read, also if there is nothing': async (t, watch) => {
     t.false(watch.children.loaded);
     await watch.children.whenLoaded;
     t.true(watch.children.loaded);
@@ -143,7 +144,10 @@ const stories: Readonly<Record<string, Story>> = {
     late.children.close();
   },
 
-  'what a child held stays while it cannot be decoded, which is logged once a version': async (t, watch) => {
+  'a child keeps its content while it cannot be decoded, which is logged once for each version': async (
+    t,
+    watch,
+  ) => {
     await watch.put('a', '1');
     await watch.untilHeld('a', '1');
     await watch.put('a', '!1');
@@ -164,7 +168,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(watch.logged, ['no text: !1', 'no text: !2']);
   },
 
-  'a child may say that it is as good as absent': async (t, watch) => {
+  'a child that decodes to null counts as absent': async (t, watch) => {
     await watch.put('a', '1');
     await watch.untilHeld('a', '1');
     await watch.put('a', '');
@@ -173,7 +177,10 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(watch.logged, []);
   },
 
-  'a child that went and came again holds what is new, be it an older version number': async (t, watch) => {
+  'a child that was deleted and created again has its new content, even with a lower version number': async (
+    t,
+    watch,
+  ) => {
     await watch.put('a', '1');
     for (const text of ['2', '3']) await watch.put('a', text);
     await watch.untilHeld('a', '3');
@@ -183,7 +190,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(watch.children.names, ['a']);
   },
 
-  'a direct read runs ahead of the observers, and of the list': async (t, watch) => {
+  'a direct read may be ahead of the observers, and of the list': async (t, watch) => {
     await watch.put('a', '1');
     await watch.untilHeld('a', '1');
     const old = await watch.read('a');
@@ -193,16 +200,16 @@ const stories: Readonly<Record<string, Story>> = {
     watch.children.learn('a', { ...old, data: toBytes('ahead'), mzxid: mzxid + 1 });
     t.is(watch.children.contents.get('a'), 'ahead');
     watch.children.learn('a', old);
-    t.is(watch.children.contents.get('a'), 'ahead', 'an older version is not taken');
+    t.is(watch.children.contents.get('a'), 'ahead', 'an older version is ignored');
     await watch.put('b', '1');
     watch.children.learn('b', await watch.read('b'));
     t.is(watch.children.contents.get('b'), '1');
     await watch.put('c', '1');
     await watch.untilHeld('c', '1');
-    t.is(watch.children.contents.get('b'), '1', 'the list does not take it back');
+    t.is(watch.children.contents.get('b'), '1', 'the list does not remove it');
   },
 
-  'what was learned of a child that is gone does not stay': async (t, watch) => {
+  'the content of a deleted child is dropped': async (t, watch) => {
     await watch.put('a', '1');
     await watch.untilHeld('a', '1');
     const old = await watch.read('a');
@@ -214,7 +221,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.true(watch.children.loaded);
   },
 
-  'of many children the first are watched': async (t, { children: all }, world) => {
+  'only the first of too many children are watched': async (t, { children: all }, world) => {
     all.close();
     let max = 2;
     const watch = new Watch(world, () => max);
@@ -229,7 +236,7 @@ const stories: Readonly<Record<string, Story>> = {
     watch.children.close();
   },
 
-  'once closed it reports nothing and learns nothing': async (t, watch, world) => {
+  'after a close it reports nothing and learns nothing': async (t, watch, world) => {
     await watch.put('a', '1');
     await watch.untilHeld('a', '1');
     const node = await watch.read('a');
@@ -266,7 +273,7 @@ export function registerChildrenSuite(
   }
 }
 
-/** The world of a store: writes go through one more client. The parent is there only after the first write. */
+/** Makes such a ZooKeeper from a StoreWorld. Writes go through one more client. The first write creates the parent. */
 export function childrenOf(world: StoreWorld): ChildrenWorld {
   const writer = world.open();
   const session = async () => {

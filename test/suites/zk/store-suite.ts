@@ -1,16 +1,17 @@
-// What every implementation of common/zk/store.ts must do, real or simulated. Registers one test a behaviour.
+// The conformance suite of common/zk/store.ts, for real and simulated ones. It registers one test for each behaviour.
 
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
 import { commitParts, type Part } from '../../../common/zk/gathered.ts';
 import { type Zk, ZkError, type ZkFailure, type ZkOp, type ZkSession } from '../../../common/zk/store.ts';
 
-/** A world with an own, empty root for one test; `open` makes one more process's client of it. */
+/** A ZooKeeper with an empty root for one test. */
 export interface StoreWorld {
+  /** Opens a client, as another process would. */
   open(): Zk;
-  /** The time within which things that must happen do. Generous. */
+  /** Maximum time to wait for something that must happen, ms. */
   readonly waitMsMax: number;
-  /** Waits for `promise`, moving a virtual clock where there is one. */
+  /** Waits for `promise`. Moves the virtual clock, if there is one. */
   until<T>(promise: Promise<T>): Promise<T>;
 }
 
@@ -36,7 +37,7 @@ async function refused(
   return error;
 }
 
-/** Collects what an observer says and waits for a value. */
+/** Collects the values that an observer reports, and waits for a value. */
 function recorder<T>(): {
   listener(value: T): void;
   until(test: (value: T) => boolean): Promise<T>;
@@ -65,7 +66,7 @@ function recorder<T>(): {
 }
 
 const stories: Readonly<Record<string, Story>> = {
-  'where no root was made, everything is absent': async (t, world) => {
+  'without a root everything is absent': async (t, world) => {
     const session = await world.open().ready(world.waitMsMax);
     t.is(await session.get('/'), null);
     t.is(await session.get('/cluster'), null);
@@ -77,7 +78,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.truthy(await session.get('/'));
   },
 
-  'a znode is made, read, changed and deleted': async (t, world) => {
+  'a znode is created, read, changed and deleted': async (t, world) => {
     const { session } = await opened(world);
     t.is(await session.create('/a', data, 'persistent'), '/a');
     const made = await session.get('/a');
@@ -100,7 +101,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is((await session.get('/a'))?.data.length, 0);
   },
 
-  'children are names in order': async (t, world) => {
+  'children are sorted names': async (t, world) => {
     const { session } = await opened(world);
     for (const name of ['/p', '/p/b', '/p/c', '/p/a']) await session.create(name, data, 'persistent');
     t.deepEqual(await session.children('/p'), ['a', 'b', 'c']);
@@ -144,7 +145,7 @@ const stories: Readonly<Record<string, Story>> = {
     await session.multi([{ kind: 'check', path: '/a', version: 1 }]);
   },
 
-  'a multi is all or nothing, and tells the guilty operation': async (t, world) => {
+  'a multi executes all operations or none, and names the refused one': async (t, world) => {
     const { session } = await opened(world);
     await session.create('/a', data, 'persistent');
     const good: ZkOp = { kind: 'set', path: '/a', data: toBytes('new'), version: 0 };
@@ -163,7 +164,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(await session.get('/b'), null);
   },
 
-  'a multi gives a result for each operation': async (t, world) => {
+  'a multi returns a result for each operation': async (t, world) => {
     const { session } = await opened(world);
     await session.create('/a', data, 'persistent');
     await session.create('/gone', data, 'persistent');
@@ -178,7 +179,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.deepEqual(await session.multi([]), []);
   },
 
-  'of many parts in one multi each is done or refused by itself': async (t, world) => {
+  'each of many parts in one multi is done or refused by itself': async (t, world) => {
     const { session } = await opened(world);
     const paths = Array.from({ length: 100 }, (_, index) => `/p${index}`);
     for (const path of paths) await session.create(path, data, 'persistent');
@@ -198,7 +199,7 @@ const stories: Readonly<Record<string, Story>> = {
     );
   },
 
-  'an operation of a multi sees what those before it did': async (t, world) => {
+  'an operation of a multi sees the effects of those before it': async (t, world) => {
     const { session } = await opened(world);
     const results = await session.multi([
       { kind: 'create', path: '/a', data, mode: 'persistent' },
@@ -222,7 +223,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is(await session.create('/q/e-', data, 'persistent-sequential'), '/q/e-0000000002');
   },
 
-  'data over the limit is refused and the session goes on': async (t, world) => {
+  'data above the limit are refused, and the session lives on': async (t, world) => {
     const { session } = await opened(world);
     const large = new Uint8Array(512 * 1024);
     const tooLarge = new Uint8Array(512 * 1024 + 1);
@@ -238,7 +239,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.is((await session.get('/a'))?.data.length, large.length);
   },
 
-  'an ephemeral says whose it is and vanishes with its session': async (t, world) => {
+  'an ephemeral znode names its session, and is deleted with it': async (t, world) => {
     const { session } = await opened(world);
     const other = world.open();
     const mortal = await other.ready(world.waitMsMax);
@@ -257,7 +258,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.truthy(await session.get('/a'));
   },
 
-  'an observer tells the value now and every last change': async (t, world) => {
+  'an observer reports the present value, and the last one after changes': async (t, world) => {
     const { session } = await opened(world);
     const seen = recorder<{ version: number } | null>();
     const observer = world.open().observeData('/a', (node) => seen.listener(node));
@@ -273,10 +274,13 @@ const stories: Readonly<Record<string, Story>> = {
     observer.close();
     const versions = seen.values.map((node) => node?.version ?? -1);
     const doubled = versions.filter((version, index) => version === versions[index - 1]);
-    t.deepEqual(doubled, [], 'an unchanged value is not told twice');
+    t.deepEqual(doubled, [], 'an unchanged value is not reported twice');
   },
 
-  'an observer of children sees names come and go, from before the parent exists': async (t, world) => {
+  'an observer of children reports new and deleted names, also if it begins before the parent exists': async (
+    t,
+    world,
+  ) => {
     const { session } = await opened(world);
     const seen = recorder<readonly string[] | null>();
     const observer = world.open().observeChildren('/p', (names) => seen.listener(names));
@@ -291,7 +295,7 @@ const stories: Readonly<Record<string, Story>> = {
     observer.close();
   },
 
-  'data and children of one path are observed apart': async (t, world) => {
+  'data and children of one path are observed separately': async (t, world) => {
     const { zk, session } = await opened(world);
     await session.create('/p', data, 'persistent');
     const node = recorder<{ version: number } | null>();
@@ -313,7 +317,7 @@ const stories: Readonly<Record<string, Story>> = {
     for (const observer of observers) observer.close();
   },
 
-  'a failing listener harms nobody': async (t, world) => {
+  'a listener that throws does not affect others': async (t, world) => {
     const { zk, session } = await opened(world);
     await session.create('/a', data, 'persistent');
     let calls = 0;
@@ -335,7 +339,7 @@ const stories: Readonly<Record<string, Story>> = {
     good.close();
   },
 
-  'a closed observer says nothing more': async (t, world) => {
+  'a closed observer reports nothing more': async (t, world) => {
     const { zk, session } = await opened(world);
     await session.create('/a', data, 'persistent');
     const closed = recorder<{ version: number } | null>();
@@ -366,7 +370,7 @@ const stories: Readonly<Record<string, Story>> = {
     await new Promise((resolve) => session.onEnd(resolve));
   },
 
-  'the heartbeat of a lease whose znode is gone ends the session; the next one comes by itself': async (
+  'if the znode of a lease is gone, its heartbeat ends the session, and a new session follows': async (
     t,
     world,
   ) => {
@@ -388,7 +392,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.truthy(await successor.get('/'));
   },
 
-  'only own former sessions can be closed': async (t, world) => {
+  'a client can close only its own former sessions': async (t, world) => {
     const { zk, session } = await opened(world);
     const { session: other } = await opened(world);
     t.false(await zk.closeFormer(other.id));

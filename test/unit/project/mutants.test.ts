@@ -1,4 +1,4 @@
-// The list of mutants stays true to the sources: what each one replaces is there, once.
+// The list of mutants stays true to the sources: the text that each one replaces occurs there exactly once.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,7 +14,7 @@ for (const { name, file, text, replacement } of MUTANTS) {
   });
 }
 
-test('there are enough of them, each with a name of its own', (t) => {
+test('there are enough mutants, and each has a unique name', (t) => {
   t.true(MUTANTS.length >= 12);
   t.is(new Set(MUTANTS.map(({ name }) => name)).size, MUTANTS.length);
 });

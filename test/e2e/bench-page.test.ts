@@ -1,4 +1,4 @@
-// The benchmark's page in a real browser: it loads nothing from elsewhere, and every plot is drawn.
+// The benchmark's page in a real browser: it loads nothing from other places, and every plot is drawn.
 
 import { once } from 'node:events';
 import { createServer } from 'node:http';
@@ -8,10 +8,10 @@ import { pageOf } from '../../bench/report/page.ts';
 import { rowOf } from '../../bench/report/results.ts';
 import { openPage } from '../support/web-page.ts';
 
-/** Of the first line of every plot (bench/report/draw.ts). */
+/** The colour of the first line of every plot (bench/report/draw.ts). */
 const COLOUR = [0x24, 0x56, 0xa6];
 
-/** Runs in the page: how many pixels of a canvas have about this colour, for lines have soft edges. */
+/** Runs in the page: counts the pixels of a canvas with about this colour, because lines have soft edges. */
 function countPixels(canvas: unknown, colour: readonly number[]): number {
   const { width, height, getContext } = canvas as {
     readonly width: number;
@@ -27,7 +27,7 @@ function countPixels(canvas: unknown, colour: readonly number[]): number {
   return count;
 }
 
-test('every plot is drawn, and its legend names its lines', async (t) => {
+test('every plot is drawn, with a legend that names its lines', async (t) => {
   const rows = ['64 callers', '256 callers'].flatMap((variant) =>
     ['Rangekeeper <3>', 'etcd'].map((contender, i) =>
       rowOf({
@@ -47,7 +47,7 @@ test('every plot is drawn, and its legend names its lines', async (t) => {
   const { port } = server.address() as AddressInfo;
   const opened = await openPage(t, `127.0.0.1:${port}`);
   const canvases = opened.locator('canvas');
-  // Throughput by callers; for each comparison its rounds and its latencies.
+  // One plot of throughput by callers, and for each comparison one of its rounds and one of its latencies.
   await canvases.nth(4).waitFor();
   t.is(await canvases.count(), 5);
   for (const canvas of await canvases.all())

@@ -1,4 +1,4 @@
-// CPU profiles of real processes: started through a guardian, with the product knowing nothing of it.
+// CPU profiles of real processes that run under a guardian. The product does not know about the profiler.
 
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { Profiler as Inspector } from 'node:inspector';
@@ -29,7 +29,7 @@ async function start(t: ExecutionContext): Promise<Setup> {
   return { profiler, cluster, client };
 }
 
-/** The scripts of the product that ran. */
+/** The scripts of the product that appear in a profile. */
 function scriptsIn(file: string): readonly string[] {
   const profile: Inspector.Profile = JSON.parse(readFileSync(file, 'utf8'));
   const ran = new Set(profile.samples);
@@ -37,11 +37,11 @@ function scriptsIn(file: string): readonly string[] {
   return urls.flatMap((url) => /\/dist\/(.+)$/.exec(url)?.[1] ?? []);
 }
 
-test.serial('a node and a load program are profiled while they work, once and again', async (t) => {
+test.serial('a node and a load program are profiled while they work, more than once', async (t) => {
   const { profiler, cluster, client } = await start(t);
   const program = new LoadProgram(profiler.environment('load'));
   t.teardown(() => program.stop());
-  // Until it answers it is not known to the profiler.
+  // The profiler knows the process only when it has answered.
   await program.call('serveEcho', 100);
   for (const round of ['first', 'second']) {
     const folder = await profiler.profile(`PUT, ${round}`, [...cluster.pids, ...program.pids], async () => {
@@ -55,7 +55,7 @@ test.serial('a node and a load program are profiled while they work, once and ag
 });
 
 test.serial(
-  'a process that starts meanwhile is profiled from its start, one that ends leaves nothing',
+  'a process that starts meanwhile is profiled from its start, and one that ends leaves no profile',
   async (t) => {
     const { profiler, cluster, client } = await start(t);
     const folder = await profiler.profile('restart', cluster.pids, async () => {

@@ -1,4 +1,4 @@
-// The way from a bare clone to a running program where something is missing: one line that says what, and an exit code.
+// From a new clone to a running program: if something is missing, one line says what, and there is an exit code.
 
 import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -9,7 +9,7 @@ import { ROOT } from '../support/source.ts';
 
 const BOOTSTRAP = join(ROOT, 'bin', 'bootstrap.js');
 
-/** The sources that run before anything is installed, alone. */
+/** A folder with only the sources that run before anything is installed. */
 function bareClone(t: ExecutionContext): string {
   const clone = temporaryFolder(t);
   for (const name of ['bin', 'package.json', 'package-lock.json']) {
@@ -19,7 +19,7 @@ function bareClone(t: ExecutionContext): string {
 }
 
 for (const version of ['18.19.0', '20.14.0']) {
-  test(`Node ${version} is told to be too old in one line`, async (t) => {
+  test(`Node ${version} is refused as too old in one line`, async (t) => {
     const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'${version}'})`;
     const { code, stdout, stderr } = await runNode(['--import', pretend, BOOTSTRAP, 'start']);
     t.deepEqual([code, stdout], [1, '']);
@@ -41,7 +41,7 @@ test('packages that cannot be installed end the start with the exit code of npm'
   ]);
 });
 
-test('packages are installed again when the lock file wants others', async (t) => {
+test('packages are installed again when the lock file has changed', async (t) => {
   const clone = bareClone(t);
   const npm = join(clone, 'npm.js');
   writeFileSync(npm, 'process.exitCode = 7;');
@@ -50,9 +50,9 @@ test('packages are installed again when the lock file wants others', async (t) =
   const start = () => runNode([join(clone, 'bin', 'bootstrap.js'), 'start'], { npm_execpath: npm });
 
   cpSync(join(ROOT, 'node_modules', '.package-lock.json'), join(modules, '.package-lock.json'));
-  t.false((await start()).stderr.includes('installing packages'), 'all is there');
+  t.false((await start()).stderr.includes('installing packages'), 'nothing is missing');
   writeFileSync(join(modules, '.package-lock.json'), JSON.stringify({ packages: {} }));
-  t.true((await start()).stderr.includes('installing packages'), 'nothing is there');
+  t.true((await start()).stderr.includes('installing packages'), 'packages are missing');
 });
 
 for (const [variable, script] of [
@@ -60,7 +60,7 @@ for (const [variable, script] of [
   ['ZOOKEEPER_HOME', 'test'],
   ['CHROMIUM', 'test'],
 ] as const) {
-  test(`${script} with a wrong ${variable} says so and runs nothing`, async (t) => {
+  test(`${script} with a wrong ${variable} reports that and runs nothing`, async (t) => {
     const nowhere = join(temporaryFolder(t), 'nowhere');
     const { code, stdout, stderr } = await runNode([BOOTSTRAP, script], { [variable]: nowhere });
     t.deepEqual([code, stdout], [1, '']);
@@ -68,7 +68,7 @@ for (const [variable, script] of [
   });
 }
 
-test('the dispatcher knows its commands, and says how to build', async (t) => {
+test('the dispatcher lists its commands, and says how to build', async (t) => {
   const rangekeeper = join(ROOT, 'bin', 'rangekeeper.cjs');
   const help = await runNode([rangekeeper, '--help']);
   t.deepEqual([help.code, help.stderr], [0, '']);

@@ -1,4 +1,4 @@
-// The client on a real cluster: ZooKeeper, a coordinator and three nodes as processes, and owners that die or freeze.
+// The client on a real cluster: ZooKeeper, a coordinator and three nodes as processes. Owners are killed or frozen.
 
 import test, { type ExecutionContext } from 'ava';
 import { type Client, connect, RangekeeperError } from '../../client/index.ts';
@@ -19,7 +19,7 @@ test.serial('every operation, in every mode', async (t) => {
   const { client } = await start(t);
   const keys = Array.from({ length: 500 }, (_, i) => `${(i % 36).toString(36)}/${i}`).sort();
   const done = await Promise.all(keys.map((key) => client.put(key, `of ${key}`)));
-  t.true(new Set(done.map(({ range }) => range)).size >= 3, 'over several ranges');
+  t.true(new Set(done.map(({ range }) => range)).size >= 3, 'the writes go to several ranges');
 
   const first = keys[0] as string;
   const found = await client.get(first);
@@ -30,7 +30,7 @@ test.serial('every operation, in every mode', async (t) => {
   t.is(
     text((await client.get(first, { read: 'stale' }))?.value),
     `of ${first}`,
-    'never behind its own write',
+    'a read is never older than its own write',
   );
   t.is(await client.get('nothing'), null);
 
@@ -70,7 +70,7 @@ test.serial('every operation, in every mode', async (t) => {
 });
 
 test.serial(
-  'another namespace over the same connections: its own keys, and an owner of its own that dies',
+  'another namespace over the same connections has its own keys, and its own owner that is killed',
   async (t) => {
     const { cluster, client } = await start(t);
     await cluster.makeNamespace('orders');
@@ -91,7 +91,7 @@ test.serial(
   },
 );
 
-test.serial('no such namespace, and no cluster', async (t) => {
+test.serial('an unknown namespace, and a ZooKeeper without a cluster, are errors', async (t) => {
   const { cluster } = await start(t);
   const unknown = await t.throwsAsync(
     connect({ zk: cluster.connect, namespace: 'nope', connectMs: WAIT_MS_MAX }),
@@ -107,7 +107,7 @@ test.serial('no such namespace, and no cluster', async (t) => {
   t.is(nowhere?.code, 'NO_CLUSTER');
 });
 
-/** Puts and fallback reads of one key in a loop: what was acknowledged, and how reads fared. */
+/** Puts and fallback reads of one key in a loop. Counts acknowledged writes, reads, stale reads and failures. */
 function underLoad(client: Client, key: string) {
   let stopped = false;
   const seen = { acknowledged: 0, reads: 0, staleReads: 0, failed: [] as string[] };
@@ -130,7 +130,7 @@ function underLoad(client: Client, key: string) {
   })();
   return {
     seen,
-    /** Resolves when this many more have come. */
+    /** Resolves when this count has grown by `count`. */
     async more(what: 'acknowledged' | 'reads' | 'staleReads', count: number) {
       const from = seen[what];
       while (seen[what] < from + count && seen.failed.length === 0) await delay(realEnv, 5);
@@ -145,7 +145,7 @@ function underLoad(client: Client, key: string) {
 
 for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
   test.serial(
-    `the owner gets ${signal}: reads go on, writes go on at the next owner, nothing is lost`,
+    `the owner gets ${signal}: reads continue, writes continue at the next owner, nothing is lost`,
     async (t) => {
       const { cluster, client } = await start(t, { sessionMs: 6_000 });
       const key = 'k';
@@ -156,7 +156,7 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
       const before = await cluster.descriptorOf(key);
       const owner = cluster.node(before.owner.node);
       owner.process.signal(signal);
-      // A stopped owner keeps its range for T, and replicas answer in all that time.
+      // A stopped owner keeps its range until its session ends. Replicas answer meanwhile.
       if (signal === 'SIGSTOP') await load.more('staleReads', 1);
       await cluster.until('another owner', (images) =>
         images.some(({ descriptor }) => descriptor.id === before.id && descriptor.owner.node !== owner.id),
@@ -165,7 +165,11 @@ for (const signal of ['SIGKILL', 'SIGSTOP'] as const) {
       await load.more('reads', 1);
       const { acknowledged, failed, reads, staleReads } = await load.stop();
       t.log({ acknowledged, reads, staleReads });
-      t.deepEqual(failed, [], 'no read fails, nor a write: R13 answers the one that was under way as well');
+      t.deepEqual(
+        failed,
+        [],
+        'no read and no write fails: because of R13 the write under way is answered, too',
+      );
       t.true(Number(text((await client.get(key))?.value)) >= acknowledged);
       if (signal === 'SIGSTOP') owner.process.signal('SIGCONT');
     },

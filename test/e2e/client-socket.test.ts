@@ -1,5 +1,5 @@
-// A real server on a real socket: the pages beside the protocol, browsers turned away, and garbage of every sort thrown
-// at the port while a good client goes on being answered.
+// A real server on a real socket: it serves its pages on the same port, refuses browsers, and survives garbage of every kind while
+// another client still gets its answers.
 
 import { connect as connectTcp } from 'node:net';
 import test from 'ava';
@@ -68,7 +68,7 @@ function status(channel: Channel): Promise<string> {
   });
 }
 
-test('the pages answer, and only they', async (t) => {
+test('only the known pages answer', async (t) => {
   const server = await startServer();
   const page = async (path: string, init: RequestInit = {}) => {
     const response = await fetch(`http://${server.listener.address}${path}`, init);
@@ -87,7 +87,7 @@ test('the pages answer, and only they', async (t) => {
   await server.listener.close();
 });
 
-test('a busy port is one clear line', async (t) => {
+test('a busy port is reported in one line', async (t) => {
   const server = await startServer();
   const pages = { livez: () => null, readyz: () => null, metrics: () => '' };
   await t.throwsAsync(serveHttp(server.listener.address, pages), {
@@ -96,7 +96,7 @@ test('a busy port is one clear line', async (t) => {
   await server.listener.close();
 });
 
-test('a page of a web site is turned away', async (t) => {
+test('a connection from a page of another web site is refused', async (t) => {
   const server = await startServer();
   const socket = new WebSocket(`ws://${server.listener.address}/`, { origin: 'http://evil.example' });
   const answer = await new Promise((resolve) => {
@@ -107,7 +107,7 @@ test('a page of a web site is turned away', async (t) => {
   await server.listener.close();
 });
 
-/** Sends raw bytes to the port and waits until the server has closed the connection, or has taken them without a word. */
+/** Sends raw bytes to the port, ends its side of the connection, and waits until the connection is closed. */
 function throwAt(address: string, bytes: Uint8Array): Promise<void> {
   const [host, port] = address.split(':');
   return new Promise((resolve) => {
@@ -118,8 +118,8 @@ function throwAt(address: string, bytes: Uint8Array): Promise<void> {
   });
 }
 
-/** Sends messages over a proper WebSocket and waits until it is closed, by either end. */
-function tell(address: string, ...messages: (Uint8Array | string)[]): Promise<void> {
+/** Sends messages over a WebSocket, closes it, and waits until it is closed. */
+function sendMessages(address: string, ...messages: (Uint8Array | string)[]): Promise<void> {
   return new Promise((resolve) => {
     const socket = new WebSocket(`ws://${address}/`);
     socket.on('open', () => {
@@ -131,7 +131,7 @@ function tell(address: string, ...messages: (Uint8Array | string)[]): Promise<vo
   });
 }
 
-test('garbage on the socket ends its own connection and no other', async (t) => {
+test('garbage on a connection ends that connection and no other', async (t) => {
   const server = await startServer();
   const { address } = server.listener;
   const good = dial(address);
@@ -141,7 +141,7 @@ test('garbage on the socket ends its own connection and no other', async (t) => 
     fc.asyncProperty(fc.uint8Array({ minLength: 1, maxLength: 300 }), (bytes) => throwAt(address, bytes)),
     { numRuns: 60 },
   );
-  // A message that is no envelope, one that is but greets wrongly, one of text, one that is too long.
+  // A message that is no envelope, an envelope with a wrong handshake, a text message, and one that is too long.
   const upgrade = 'GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n';
   await throwAt(address, Buffer.from(`${upgrade}Sec-WebSocket-Version: 12\r\n\r\n`));
   const hello = { kind: 'hello', protocol: PROTOCOL, clusterId: SELF.clusterId, nodeId: '' } as const;
@@ -156,16 +156,16 @@ test('garbage on the socket ends its own connection and no other', async (t) => 
   const greeting = encodeEnvelope([good0]);
   await fc.assert(
     fc.asyncProperty(messages, fc.boolean(), (message, afterHandshake) =>
-      afterHandshake ? tell(address, greeting, message) : tell(address, message),
+      afterHandshake ? sendMessages(address, greeting, message) : sendMessages(address, message),
     ),
     { numRuns: 100 },
   );
-  await tell(address, 'text');
-  await tell(address, Buffer.alloc(17 * 1024 * 1024));
+  await sendMessages(address, 'text');
+  await sendMessages(address, Buffer.alloc(17 * 1024 * 1024));
 
   t.true(good.open);
   t.is(await status(good), STATUS.toString());
   t.is(await status(dial(address)), STATUS.toString());
-  t.true(server.warnings.length >= 60, 'a bad message is a line in the log');
+  t.true(server.warnings.length >= 60, 'each bad message is logged');
   await server.listener.close();
 });

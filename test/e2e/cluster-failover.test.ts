@@ -1,19 +1,19 @@
-// What a user of a cluster sees while its processes die: real ZooKeeper, real nodes. Order and loss are
-// asserted, times are not (npm run bench -- failover measures them).
+// What a client of a cluster sees while processes die, with a real ZooKeeper and real nodes. The tests assert the order of events
+// and that nothing is lost, but no times; `npm run bench -- failover` measures those.
 
 import test from 'ava';
 import type { Client } from '../../client/index.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { openClient, TestCluster } from '../support/test-cluster.ts';
 
-/** Puts numbered keys until told to stop; every one acknowledged is remembered. */
+/** Puts numbered keys until stop() is called, and remembers the acknowledged ones. */
 function writing(client: Client, prefix: string): { stop(): Promise<readonly string[]> } {
   const acknowledged: string[] = [];
   let stopped = false;
   const done = (async () => {
     for (let n = 0; !stopped; n++) {
       const key = `${prefix}${String(n).padStart(8, '0')}`;
-      // R13: whatever dies, within the deadline there is an answer, and it is never that nobody knows.
+      // R13: whatever dies, there is an answer within the deadline, and never an unknown outcome.
       await client.put(key, key);
       acknowledged.push(key);
     }
@@ -35,7 +35,7 @@ async function valuesUnder(client: Client, prefix: string): Promise<Map<string, 
   return found;
 }
 
-/** Every acknowledged key is there, with its value, once. */
+/** Asserts that every acknowledged key is present with its value. */
 async function assertKept(
   t: { deepEqual(a: unknown, b: unknown, message: string): boolean },
   client: Client,
@@ -47,11 +47,11 @@ async function assertKept(
   t.deepEqual(lost, [], 'acknowledged and lost');
 }
 
-/** Much more than the log keeps where it is told to be short. */
+/** Much more than the log keeps in the tests with a short log. */
 const WRITTEN_BYTES = 12_000_000;
 
 test.serial(
-  'an acknowledged write outlives its owner, reads go on meanwhile, and the killed node comes back',
+  'an acknowledged write survives its owner, reads continue meanwhile, and the killed node comes back',
   async (t) => {
     const cluster = await TestCluster.start(t);
     const client = await openClient(t, cluster);
@@ -66,7 +66,7 @@ test.serial(
     t.is(new TextDecoder().decode(read?.value), 'before', 'a replica answers while nobody owns the range');
     t.true(
       read?.stale === false || read?.staleMs === null || (read?.staleMs ?? -1) >= 0,
-      `and says how far behind: ${read?.staleMs}`,
+      `and reports its staleness: ${read?.staleMs}`,
     );
 
     const written = await client.put('k', 'after');
@@ -80,7 +80,7 @@ test.serial(
 );
 
 test.serial(
-  'a stopped replica leaves the in-sync set, writes go on, and it is back after SIGCONT',
+  'a stopped replica leaves the in-sync set, writes continue, and it joins again after SIGCONT',
   async (t) => {
     const cluster = await TestCluster.start(t, { sessionMs: 2_000 });
     const client = await openClient(t, cluster);
@@ -101,7 +101,7 @@ test.serial(
 );
 
 test.serial(
-  'the leading coordinator dies: nothing changes for data, and the other one promotes',
+  'the leading coordinator dies: reads and writes continue, and the other coordinator promotes',
   async (t) => {
     const cluster = await TestCluster.start(t, { coordinators: 2 });
     const client = await openClient(t, cluster);
@@ -133,14 +133,14 @@ test.serial('everything is killed under load and started again: nothing acknowle
   await assertKept(t, client, 'k/', await load.stop());
 });
 
-test.serial('SIGTERM hands ranges over before the session ends', async (t) => {
+test.serial('after SIGTERM a node hands its ranges over before its session ends', async (t) => {
   const cluster = await TestCluster.start(t);
   const client = await openClient(t, cluster);
   await client.put('k', 'v');
   await cluster.allInSync();
   const owner = await cluster.ownerOf('k');
   const load = writing(client, 'k/');
-  t.is(await owner.process.end('SIGTERM'), 0, 'it ends well');
+  t.is(await owner.process.end('SIGTERM'), 0, 'it ends with code 0');
   const left = (await cluster.descriptors()).filter(({ descriptor }) => descriptor.owner.node === owner.id);
   t.deepEqual(left, [], 'no range waits for a promotion');
   await client.put('k', 'after');
@@ -148,7 +148,7 @@ test.serial('SIGTERM hands ranges over before the session ends', async (t) => {
 });
 
 test.serial(
-  'with one replica left a range is read-only, says so, and takes writes when one is back',
+  'with one replica left a range is read-only and reports that; it takes writes when another is back',
   async (t) => {
     const cluster = await TestCluster.start(t);
     const client = await openClient(t, cluster);
@@ -163,14 +163,14 @@ test.serial(
     await second?.process.end('SIGKILL');
     await t.throwsAsync(untilRefused(client), { code: 'READ_ONLY' });
     const found = await client.get('k');
-    t.false(found?.stale, 'linearizable reads go on');
+    t.false(found?.stale, 'linearizable reads continue');
     if (second !== undefined) await cluster.restart(second);
     await client.put('k', 'writable again');
     t.is(new TextDecoder().decode((await client.get('k'))?.value), 'writable again');
   },
 );
 
-/** Puts until one is refused; the first ones may end unknown, as nobody is there to acknowledge them. */
+/** Puts until one is refused. The first ones may have an unknown outcome, because nobody acknowledges them. */
 async function untilRefused(client: Client): Promise<never> {
   for (;;) {
     try {
@@ -181,33 +181,30 @@ async function untilRefused(client: Client): Promise<never> {
   }
 }
 
-test.serial(
-  'a node that is gone for good is replaced, by a snapshot where the log no longer reaches back',
-  async (t) => {
-    const cluster = await TestCluster.start(t, {
-      coordinatorArgs: ['--replace-after-ms', '500'],
-      nodeArgs: ['--log-keep-mb', '1', '--log-retain-mb', '2'],
-    });
-    const client = await openClient(t, cluster);
-    const value = 'v'.repeat(WRITTEN_BYTES / 120);
-    const keys = Array.from({ length: 120 }, (_, n) => `k/${String(n).padStart(4, '0')}`);
-    for (const key of keys) await client.put(key, value);
-    await cluster.allInSync();
-    await cluster.untilLogsAreShort(WRITTEN_BYTES / 2);
-    const owner = await cluster.ownerOf('k/');
-    const lost = cluster.nodes.find((node) => node !== owner);
-    await lost?.process.end('SIGKILL');
-    const fresh = await cluster.addNode('n4');
-    await cluster.until('the new node is in-sync in place of the lost one', (images) =>
-      images.every(({ descriptor }) => {
-        return (
-          descriptor.inSync.includes(fresh.id) && !descriptor.replicas.some(({ node }) => node === lost?.id)
-        );
-      }),
-    );
-    await fresh.process.logged('snapshot installed');
-    t.is(await client.count({ prefix: 'k/' }), keys.length);
-    const stale = await client.get(keys[0] ?? '', { read: 'stale' });
-    t.is(stale?.value.length, value.length);
-  },
-);
+test.serial('a node that never comes back is replaced, by a snapshot if the log is too short', async (t) => {
+  const cluster = await TestCluster.start(t, {
+    coordinatorArgs: ['--replace-after-ms', '500'],
+    nodeArgs: ['--log-keep-mb', '1', '--log-retain-mb', '2'],
+  });
+  const client = await openClient(t, cluster);
+  const value = 'v'.repeat(WRITTEN_BYTES / 120);
+  const keys = Array.from({ length: 120 }, (_, n) => `k/${String(n).padStart(4, '0')}`);
+  for (const key of keys) await client.put(key, value);
+  await cluster.allInSync();
+  await cluster.untilLogsAreShort(WRITTEN_BYTES / 2);
+  const owner = await cluster.ownerOf('k/');
+  const lost = cluster.nodes.find((node) => node !== owner);
+  await lost?.process.end('SIGKILL');
+  const fresh = await cluster.addNode('n4');
+  await cluster.until('the new node is in-sync in place of the lost one', (images) =>
+    images.every(({ descriptor }) => {
+      return (
+        descriptor.inSync.includes(fresh.id) && !descriptor.replicas.some(({ node }) => node === lost?.id)
+      );
+    }),
+  );
+  await fresh.process.logged('snapshot installed');
+  t.is(await client.count({ prefix: 'k/' }), keys.length);
+  const stale = await client.get(keys[0] ?? '', { read: 'stale' });
+  t.is(stale?.value.length, value.length);
+});

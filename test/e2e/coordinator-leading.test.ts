@@ -1,5 +1,5 @@
-// The coordinator's parts on a real ZooKeeper, in the test's own process: fencing, the order of readings before a
-// promotion, tasks, an outage, and what it does with znodes that hold nonsense.
+// The coordinator on a real ZooKeeper, in the test's own process: fencing, the order of reads before a promotion, tasks, an
+// outage, and malformed znodes.
 
 import test from 'ava';
 import { present } from '../../common/base/assert.ts';
@@ -35,14 +35,14 @@ import { openZk, startOwnZooKeeper, startZooKeeper } from '../support/zookeeper.
 
 const text = (value: string) => new TextEncoder().encode(value);
 
-test('many make the same cluster at once, and all get the same', async (t) => {
+test('many coordinators create the cluster at the same time, and all get the same one', async (t) => {
   const { connect } = await startZooKeeper(t);
   const sessions = await Promise.all(Array.from({ length: 6 }, () => openZk(t, connect).ready(WAIT_MS_MAX)));
   const records = await Promise.all(sessions.map((session) => ensureCluster(session, realEnv, 200)));
   t.is(new Set(records.map((record) => record.clusterId)).size, 1);
 });
 
-test('a leader whose place in the queue is taken away is fenced by the next and queues again', async (t) => {
+test('a leader whose place in the queue is deleted is fenced by the next leader and queues again', async (t) => {
   const { connect } = await startZooKeeper(t);
   const first = startLocalCoordinator(t, connect);
   await first.untilRole('leader');
@@ -55,7 +55,7 @@ test('a leader whose place in the queue is taken away is fenced by the next and 
   const [leading] = await readQueue(session);
   await session.delete(paths.coordinator(present(leading, 'leader').name), 0);
   await second.untilRole('leader');
-  t.is(first.coordinator.role, 'leader', 'it does not know better yet');
+  t.is(first.coordinator.role, 'leader', 'it does not know yet that it lost its place');
   await nodes[0]?.zk.close();
   const orphan = present(
     ranges.find(({ descriptor }) => descriptor.owner.node === 'n-1'),
@@ -68,7 +68,7 @@ test('a leader whose place in the queue is taken away is fenced by the next and 
   t.false(first.steps.some((step) => step.kind === 'range' && step.change === 'promote'));
 });
 
-test('a step is carried out once: overtaken it is refused, of an old leader it is fenced', async (t) => {
+test('a step is executed once: it is refused if another write was first, and fenced if its leader is deposed', async (t) => {
   const { connect } = await startZooKeeper(t);
   const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
   await local.untilRole('leader');
@@ -106,7 +106,7 @@ async function commitOne(fence: Fence, step: RangeStep): Promise<Outcome> {
   return present(outcome, 'an outcome');
 }
 
-/** The session, with the paths that it reads noted in order. */
+/** The session, which logs the paths that it reads, in order. */
 function recording(session: ZkSession, log: string[]): ZkSession {
   return new Proxy(session, {
     get(target, name) {
@@ -144,7 +144,7 @@ function emptyView(): ClusterView {
   };
 }
 
-test('R7: the live znodes are read after the descriptors, and an unreadable one is live', async (t) => {
+test('R7: live znodes are read after the descriptors, and one that cannot be decoded counts as live', async (t) => {
   const { connect } = await startZooKeeper(t);
   const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
   await local.untilRole('leader');
@@ -168,7 +168,7 @@ async function ask(zk: Zk, id: string, request: TaskRequest): Promise<void> {
   await session.create(paths.task(id), taskCodec.encode(record), 'persistent');
 }
 
-test('tasks: a namespace is made, a second of the name is refused, a mode is set', async (t) => {
+test('tasks: a namespace is created, a second one with the same name is refused, a mode is set', async (t) => {
   const { connect } = await startZooKeeper(t);
   startLocalCoordinator(t, connect, { initialNodes: 1, firstRangesAfterMs: 0 });
   await startFakeNode(t, connect, 'n-1');
@@ -190,7 +190,7 @@ test('tasks: a namespace is made, a second of the name is refused, a mode is set
   t.is((await untilTask(zk, 'c')).state, 'done');
 });
 
-test('a task that is too large fails in short words, and those after it go on', async (t) => {
+test('a task that is too large fails with a short reason, and later tasks are executed', async (t) => {
   const { connect } = await startZooKeeper(t);
   startLocalCoordinator(t, connect, { initialNodes: 1, firstRangesAfterMs: 0 });
   await startFakeNode(t, connect, 'n-1');
@@ -209,7 +209,7 @@ test('a task that is too large fails in short words, and those after it go on', 
   t.regex(progress, /^the request cannot be read: it has \d+ bytes, at most 65536 are allowed$/);
 });
 
-test('what ZooKeeper refuses for good ends its task, and stands before nothing', async (t) => {
+test('a step that ZooKeeper always refuses ends its task, and blocks no other step', async (t) => {
   const { connect } = await startZooKeeper(t);
   const tried: string[] = [];
   const inspect = (ops: readonly ZkOp[]) => {
@@ -233,7 +233,7 @@ test('what ZooKeeper refuses for good ends its task, and stands before nothing',
   t.deepEqual(tried, ['/namespaces/poison'], 'once');
 });
 
-test('a step that other writers overtake again and again is planned anew each time, never set aside', async (t) => {
+test('a step that other writers overtake repeatedly is planned again each time, and never set aside', async (t) => {
   const { connect } = await startZooKeeper(t);
   const zk = openZk(t, connect);
   const path = paths.node('n-1');
@@ -256,7 +256,7 @@ test('a step that other writers overtake again and again is planned anew each ti
   t.deepEqual(warnings, []);
 });
 
-test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
+test('malformed tasks, nodes and live znodes stop nothing', async (t) => {
   const { connect } = await startZooKeeper(t);
   const local = startLocalCoordinator(t, connect, { initialNodes: 1 });
   await local.untilRole('leader');
@@ -284,7 +284,7 @@ test('nonsense in tasks, nodes and live znodes stops nothing', async (t) => {
     t.deepEqual(await untilTask(zk, task), { request: null, state: 'failed', progress: fault, createdAt: 0 });
 });
 
-test('ZooKeeper goes away and comes back: the leader, or the next, goes on', async (t) => {
+test('after an outage of ZooKeeper the same leader, or the next one, continues', async (t) => {
   const server = await startOwnZooKeeper(t);
   const connect = `${server.address}/outage`;
   startLocalCoordinator(t, connect);
@@ -303,7 +303,7 @@ test('ZooKeeper goes away and comes back: the leader, or the next, goes on', asy
   t.true(descriptor.epoch > 1);
 });
 
-test('events and finished tasks are kept in bounds', async (t) => {
+test('the number of events and finished tasks is bounded', async (t) => {
   const { connect } = await startZooKeeper(t);
   startLocalCoordinator(t, connect, { initialNodes: 1, eventsKept: 5, tasksKept: 3, pollMs: 50 });
   await startFakeNode(t, connect, 'n-1');

@@ -1,5 +1,5 @@
-// Two real coordinator processes on a real ZooKeeper: one leads; killed or frozen, it is followed by the other, and what
-// it does when it wakes changes nothing.
+// Two real coordinator processes on a real ZooKeeper. One leads; when it is killed or frozen, the other leads, and the frozen one
+// changes nothing after it wakes.
 
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -30,7 +30,7 @@ const NODES = ['n-1', 'n-2', 'n-3'];
 
 interface CoordinatorProcess {
   readonly child: Child;
-  /** Resolves with the first log line, from now or before, that has this message. */
+  /** Resolves with the first log line with this message, also if it was logged before. */
   logged(message: string): Promise<Record<string, unknown>>;
 }
 
@@ -97,7 +97,7 @@ async function startCluster(t: ExecutionContext): Promise<Cluster> {
   return { zk, session, leader, standby, nodes, ranges };
 }
 
-/** Waits until the pids in the election queue, the leader's first, are so; last in it stands who came last. */
+/** Waits until `holds` accepts the pids in the election queue. The leader is first, the newest coordinator last. */
 async function untilQueue(zk: Zk, holds: (pids: readonly number[]) => boolean): Promise<void> {
   for (;;) {
     const session = await zk.ready(WAIT_MS_MAX);
@@ -112,7 +112,7 @@ const ownedBy = (ranges: readonly DescriptorImage[], node: string) =>
     `a range of ${node}`,
   );
 
-test('two coordinators start at once: one cluster, one leader, the first ranges', async (t) => {
+test('two coordinators start at the same time: there is one cluster, one leader, and the first ranges', async (t) => {
   const { session, ranges, nodes } = await startCluster(t);
   const cluster = clusterCodec.decode(present(await session.get(paths.cluster), 'cluster').data);
   t.regex(cluster.clusterId, /^[0-9a-f]{16}$/);
@@ -143,7 +143,7 @@ test('the leader is killed, then an owner: the standby leads and promotes', asyn
   t.is(descriptor.epoch, 2);
   t.true(['n-2', 'n-3'].includes(descriptor.owner.node), descriptor.owner.node);
   t.is(nodes.find(({ id }) => id === descriptor.owner.node)?.session.id, descriptor.owner.session);
-  t.deepEqual(descriptor.inSync, NODES, 'only the owner changes the in-sync set');
+  t.deepEqual(descriptor.inSync, NODES, 'a promotion does not change the in-sync set');
   const untouched = (await readRanges(session)).filter((image) => image.descriptor.id !== descriptor.id);
   t.deepEqual(
     untouched.map(({ version }) => version),
@@ -154,7 +154,7 @@ test('the leader is killed, then an owner: the standby leads and promotes', asyn
   t.regex(last?.text ?? '', /is promoted: the session of its owner n-1 has ended/);
 });
 
-test('the leader is frozen past its session, and wakes: it changes nothing and stands by', async (t) => {
+test('a leader that is frozen until its session has ended changes nothing when it wakes, and becomes a standby', async (t) => {
   const { zk, session, leader, nodes, ranges } = await startCluster(t);
   leader.child.process.kill('SIGSTOP');
   await untilStopped(leader.child.pid);
@@ -173,7 +173,7 @@ test('the leader is frozen past its session, and wakes: it changes nothing and s
   t.is((await readEvents(session)).filter(({ kind }) => kind === 'promote').length, 1);
 });
 
-test('told to stop, the leader leaves the queue at once and ends with code 0', async (t) => {
+test('after SIGTERM the leader leaves the queue at once and ends with code 0', async (t) => {
   const { zk, leader, standby } = await startCluster(t);
   leader.child.process.kill('SIGTERM');
   t.deepEqual(await leader.child.ended, { code: 0, signal: null });
@@ -185,14 +185,14 @@ test('told to stop, the leader leaves the queue at once and ends with code 0', a
   t.regex(metrics, /^rangekeeper_coordinator_leader 1$/m);
 });
 
-test('no ZooKeeper: it says so, is not ready, and stops when told to', async (t) => {
+test('without ZooKeeper a coordinator reports that, is not ready, and stops after SIGTERM', async (t) => {
   const lonely = startCoordinator(t, '127.0.0.1:1/none');
   await lonely.logged('no ZooKeeper session yet; still trying');
   lonely.child.process.kill('SIGTERM');
   t.deepEqual(await lonely.child.ended, { code: 0, signal: null });
 });
 
-test('a cluster of another format is left alone', async (t) => {
+test('a cluster of another format is not changed', async (t) => {
   const { connect } = await startZooKeeper(t);
   const first = startCoordinator(t, connect);
   await first.logged('ready');

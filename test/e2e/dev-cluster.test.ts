@@ -1,4 +1,4 @@
-// `rangekeeper dev` in stories: what a user sees of it, and what is left on the machine afterwards.
+// `rangekeeper dev`: what a user sees, and what stays on the machine afterwards.
 
 import { once } from 'node:events';
 import { createServer } from 'node:net';
@@ -8,7 +8,7 @@ import { DevDirectory } from '../../bin/dev/directory.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { DevRun, gone, isThere, rangekeeper, temporaryFolder } from '../support/dev-run.ts';
 
-test('data survives an orderly stop, a killed owner and a killed dev; no child does', async (t) => {
+test('data survive an orderly stop, a killed owner and a killed dev; no child process does', async (t) => {
   const data = join(temporaryFolder(t), 'data');
 
   const first = new DevRun(t, data);
@@ -43,7 +43,7 @@ test('data survives an orderly stop, a killed owner and a killed dev; no child d
   t.false(orphans.includes(victim));
   second.child.process.kill('SIGKILL');
 
-  // At once: it waits for the orphans, which still hold the data.
+  // Started at once: it waits until the child processes of the killed one, which still use the data, have ended.
   const third = new DevRun(t, data);
   await third.up();
   t.false(orphans.some(isThere));
@@ -51,7 +51,7 @@ test('data survives an orderly stop, a killed owner and a killed dev; no child d
   t.is((await third.stop()).code, 0);
 });
 
-test('a signal while it starts stops it in order too', async (t) => {
+test('a signal during its start stops it in order, too', async (t) => {
   const run = new DevRun(t, temporaryFolder(t));
   while (run.pids().length === 0) await delay(realEnv, 20);
   const children = run.pids();
@@ -61,7 +61,7 @@ test('a signal while it starts stops it in order too', async (t) => {
   t.pass();
 });
 
-test('--nodes and --no-restart do what they say, --fresh forgets; a killed ZooKeeper comes back', async (t) => {
+test('--nodes, --no-restart and --fresh work; a killed ZooKeeper is restarted', async (t) => {
   const data = temporaryFolder(t);
   const one = new DevRun(t, data, '--nodes', '1', '--no-restart');
   await one.up();
@@ -91,11 +91,18 @@ const refused = test.macro({
   title: (title) => `refused in one line: ${title}`,
 });
 
-test('an unknown flag', refused, 64, /^rangekeeper dev: unknown option '--nods'/, '--nods', '3');
-test('no node', refused, 64, /^rangekeeper dev: --nodes: 0 is not a number from 1 to 32/, '--nodes', '0');
+test('an unknown flag is refused', refused, 64, /^rangekeeper dev: unknown option '--nods'/, '--nods', '3');
+test(
+  'zero nodes are refused',
+  refused,
+  64,
+  /^rangekeeper dev: --nodes: 0 is not a number from 1 to 32/,
+  '--nodes',
+  '0',
+);
 
 for (const flag of ['--zk-port', '--web-port']) {
-  test(`refused in one line: a busy ${flag}`, async (t) => {
+  test(`a busy ${flag} is refused in one line`, async (t) => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     t.teardown(() => server.close());
@@ -109,7 +116,7 @@ for (const flag of ['--zk-port', '--web-port']) {
   });
 }
 
-test('refused in one line: a data directory that another dev uses', async (t) => {
+test('a data directory that another dev uses is refused in one line', async (t) => {
   const data = temporaryFolder(t);
   const holder = await DevDirectory.open(data);
   t.teardown(() => holder.close());

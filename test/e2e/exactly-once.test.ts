@@ -1,5 +1,5 @@
-// R13 over real processes: owners die under load, connections break, replicas are replaced by snapshots, and every write
-// is applied exactly once and told its caller so. ZooKeeper real, T = 2 s.
+// R13 with real processes: owners die under load, connections break, replicas are replaced by snapshots. Every write is applied
+// exactly once, and its caller gets that answer. ZooKeeper is real.
 
 import test from 'ava';
 import type { Client } from '../../client/index.ts';
@@ -20,15 +20,15 @@ async function numberAt(client: Client, key: string): Promise<{ value: number; r
     : { value: Number(decoder.decode(found.value)), revision: found.revision };
 }
 
-// ---- the smart client ----------------------------------------------------------------------------------------------
+// ---- through the client library ------------------------------------------------------------------------------------
 
 interface Running {
   readonly stopped: () => boolean;
-  /** What each counter has reached. */
+  /** The present value of each counter. */
   readonly counts: Map<string, number>;
 }
 
-/** Resolves when every counter has gone on by `steps` from here. */
+/** Resolves when every counter has grown by `steps`. */
 async function goneOn({ counts, stopped }: Running, steps: number): Promise<void> {
   const from = new Map(counts);
   while (!stopped() && [...counts].some(([key, value]) => value < (from.get(key) ?? 0) + steps))
@@ -36,8 +36,8 @@ async function goneOn({ counts, stopped }: Running, steps: number): Promise<void
 }
 
 /**
- * A counter that only this loop writes, each step on the revision that the step before answered. A step that was applied
- * and then refused, or applied twice, would be a CONFLICT; any error ends the loop and fails the test.
+ * A counter that only this loop writes. Each step has the condition that the key is at the revision of the step before. If a step
+ * was applied but answered as refused, or was applied twice, the next one would be a CONFLICT. Any error fails the test.
  */
 async function count(client: Client, key: string, { stopped, counts }: Running): Promise<void> {
   let revision = 0;
@@ -47,7 +47,7 @@ async function count(client: Client, key: string, { stopped, counts }: Running):
   }
 }
 
-/** Blind puts, many under way at once; answers how often it wrote. */
+/** Makes many concurrent puts without conditions. Returns their number. */
 async function write(client: Client, key: string, stopped: () => boolean): Promise<number> {
   let written = 0;
   const seen = new Set<number>();
@@ -61,7 +61,7 @@ async function write(client: Client, key: string, stopped: () => boolean): Promi
   return written;
 }
 
-/** Linearizable reads of a counter never fall, neither in value nor in revision, and these two go together. */
+/** Reads a counter in a loop. Neither its value nor its revision may fall, and each value has one revision. */
 async function watch(client: Client, key: string, stopped: () => boolean): Promise<number> {
   let reads = 0;
   let last = { value: 0, revision: 0 };
@@ -77,7 +77,7 @@ async function watch(client: Client, key: string, stopped: () => boolean): Promi
 }
 
 test.serial(
-  'owners die under counters and blind puts: every write is applied once and answered',
+  'owners die under counters and unconditional puts: every write is applied once and answered',
   async (t) => {
     const cluster = await TestCluster.start(t);
     const client = await openClient(t, cluster);
@@ -114,7 +114,7 @@ test.serial(
   },
 );
 
-// ---- the same bytes, sent by hand ----------------------------------------------------------------------------------
+// ---- the same bytes, sent directly ---------------------------------------------------------------------------------
 
 interface Answered {
   /** A WriteReply, or an error that is the range's answer. */
@@ -122,7 +122,7 @@ interface Answered {
   readonly by: NodeProcess;
 }
 
-/** What `k`'s owner answers to this operation; who owns it no more, or cannot answer now, is asked again by the same bytes. */
+/** Sends an operation to the owner of `k` and returns its answer. Sends the same bytes again if there is no final answer. */
 async function send(cluster: TestCluster, direct: DirectClient, operation: Uint8Array): Promise<Answered> {
   const end = realEnv.now() + WAIT_MS_MAX;
   for (;;) {
@@ -142,7 +142,7 @@ async function send(cluster: TestCluster, direct: DirectClient, operation: Uint8
 }
 
 test.serial(
-  'answers outlive their owner, a restart, and the replacement of a replica by a snapshot',
+  'answers survive their owner, a restart, and the replacement of a replica by a snapshot',
   async (t) => {
     const cluster = await TestCluster.start(t, {
       coordinatorArgs: ['--replace-after-ms', '500'],
@@ -162,13 +162,13 @@ test.serial(
     const again = async () => (await answers()).map(({ text }) => text);
     const first = await again();
     t.true(first[0]?.includes('write-reply') && first[1]?.startsWith('CONFLICT'), first.join());
-    t.deepEqual(await again(), first, 'by the same owner');
+    t.deepEqual(await again(), first, 'the same owner gives the same answers');
     await cluster.allInSync();
 
     const owner = await cluster.ownerOf('k');
     await owner.process.end('SIGTERM');
     await client.put('k/other', 'owned by another one');
-    t.deepEqual(await again(), first, 'by the next owner');
+    t.deepEqual(await again(), first, 'the next owner gives the same answers');
     await cluster.restart(owner);
     await cluster.allInSync();
 
@@ -183,13 +183,17 @@ test.serial(
     await cluster.until('the new node is in-sync', (images) =>
       images.every(({ descriptor }) => descriptor.inSync.includes(fresh.id)),
     );
-    let told: readonly Answered[] = [];
-    while (told.length === 0 || told.some(({ by }) => by !== fresh)) {
+    let repeated: readonly Answered[] = [];
+    while (repeated.length === 0 || repeated.some(({ by }) => by !== fresh)) {
       await cluster.transfer('k', fresh);
-      told = await answers();
-      const texts = told.map(({ text }) => text);
-      t.deepEqual(texts, first, `by ${told.map(({ by }) => by.name)}; n4 had them from a snapshot`);
+      repeated = await answers();
+      const texts = repeated.map(({ text }) => text);
+      t.deepEqual(
+        texts,
+        first,
+        `answered by ${repeated.map(({ by }) => by.name)}; n4 has them from a snapshot`,
+      );
     }
-    t.is((await numberAt(client, 'k')).value, 1, 'and nothing was applied again');
+    t.is((await numberAt(client, 'k')).value, 1, 'nothing was applied again');
   },
 );

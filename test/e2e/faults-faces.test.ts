@@ -1,6 +1,5 @@
-// What people look through, killed and frozen past its session: the webserver and the REPL. Both find the cluster again by
-// themselves, as it is by then. A node that freezes later than they do tells when their sessions are over: all have the
-// same time-out.
+// The webserver and the REPL, killed, or frozen until their sessions have ended. Both find the present state of the cluster again by
+// themselves. A node that is frozen later shows when their sessions are over, because all have the same timeout.
 
 import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
@@ -13,7 +12,7 @@ import { openPage, type Page } from '../support/web-page.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 
 const SESSION_MS = 4_000;
-/** The REPL's, ms. */
+/** Session timeout of the REPL, ms. */
 const CLIENT_SESSION_MS = 10_000;
 
 /** The range that begins at the first key. */
@@ -23,7 +22,7 @@ async function firstRange(cluster: TestCluster): Promise<Descriptor> {
   return first.descriptor;
 }
 
-/** Freezes the owner of the first range past its session, so that another one is made, and thaws it. */
+/** Freezes the owner of the first range until its session has ended and another node owns the range, then lets it continue. */
 async function anotherOwner(cluster: TestCluster): Promise<void> {
   const { id, epoch, owner } = await firstRange(cluster);
   const frozen = cluster.node(owner.node);
@@ -35,7 +34,7 @@ async function anotherOwner(cluster: TestCluster): Promise<void> {
   frozen.process.signal('SIGCONT');
 }
 
-/** The page shows the first range as ZooKeeper has it, whoever owns it by then. */
+/** Resolves when the page shows the owner of the first range that ZooKeeper has. */
 async function agrees(cluster: TestCluster, page: Page): Promise<void> {
   await cluster.until('the page shows the owner', async () => {
     const { id, epoch, owner } = await firstRange(cluster);
@@ -53,7 +52,7 @@ async function started(t: ExecutionContext, sessionMs: number): Promise<TestClus
 }
 
 test.serial(
-  'the webserver frozen past its session, and killed: the page is right again without reload',
+  'the webserver is frozen until its session has ended, then killed: the page recovers without a reload',
   async (t) => {
     const cluster = await started(t, SESSION_MS);
     const [port] = await freePorts(realEnv, '127.0.0.1', 1);
@@ -75,20 +74,17 @@ test.serial(
   },
 );
 
-test.serial(
-  'a REPL frozen past its session while the owner changes goes on as if nothing had been',
-  async (t) => {
-    const cluster = await started(t, CLIENT_SESSION_MS);
-    const repl = Repl.start(cluster);
-    repl.child.stdin?.write('put !frozen before\n');
-    await repl.sees('out', /^ok, revision \d+\n/);
-    repl.child.kill('SIGSTOP');
-    await untilStopped(repl.child.pid ?? 0);
-    await anotherOwner(cluster);
-    repl.child.kill('SIGCONT');
-    repl.child.stdin?.end('get !frozen\nput !frozen after\nget !frozen\n');
-    const { code, out, err } = await repl.ended;
-    t.is(code, 0, err);
-    t.regex(out, /^ok, revision \d+\nbefore\nok, revision \d+\nafter\n$/);
-  },
-);
+test.serial('a REPL that is frozen until its session has ended works on with the new owner', async (t) => {
+  const cluster = await started(t, CLIENT_SESSION_MS);
+  const repl = Repl.start(cluster);
+  repl.child.stdin?.write('put !frozen before\n');
+  await repl.sees('out', /^ok, revision \d+\n/);
+  repl.child.kill('SIGSTOP');
+  await untilStopped(repl.child.pid ?? 0);
+  await anotherOwner(cluster);
+  repl.child.kill('SIGCONT');
+  repl.child.stdin?.end('get !frozen\nput !frozen after\nget !frozen\n');
+  const { code, out, err } = await repl.ended;
+  t.is(code, 0, err);
+  t.regex(out, /^ok, revision \d+\nbefore\nok, revision \d+\nafter\n$/);
+});

@@ -1,5 +1,5 @@
-// NetworkProxies that go silent without a close: between an owner and ZooKeeper, its followers, its clients, everybody; one way and
-// both ways. Who answers as fresh must always be the only one; who was cut off must come back by itself.
+// Proxies hold all data, without a close, between an owner and ZooKeeper, its followers, its clients, or all of them, in one or both
+// directions. At most one node may serve linearizable reads at any time, and a node that was cut off must come back by itself.
 
 import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../common/base/env.ts';
@@ -9,8 +9,8 @@ import type { NodeProcess } from '../support/test-cluster.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
 /**
- * The owner is asked past all proxies while it is cut off. That its last fresh answer comes before the first of the next
- * owner is in the history's verdict; here, that it did answer before, and did refuse after.
+ * Cuts an owner off and waits until it is deposed. Reads go to it directly, not through the proxies: it answers before the cut, and
+ * refuses after the next owner serves. The checkers decide from the history whether its last answer came early enough.
  */
 async function deposed(
   t: ExecutionContext,
@@ -29,42 +29,48 @@ async function deposed(
   return owner;
 }
 
-/** Where somebody is to be deposed for having lost its session. */
+/** For tests in which an owner loses its session. */
 const SHORT = { sessionMs: 3_000 };
 
 const WAYS: readonly (readonly Direction[])[] = [['to-server', 'to-client'], ['to-server'], ['to-client']];
 
-test.serial('an owner cut from ZooKeeper only, both ways and one way', async (t) => {
-  const { watched, proxies } = await WatchedCluster.startBehindProxies(t, SHORT);
-  for (const ways of WAYS) {
-    await deposed(t, watched, (owner) => proxies.cutFromZooKeeper(owner, ...ways));
-    proxies.heal();
-    await watched.healed();
-  }
-  t.is(watched.register.failuresOf('fallback'), 0, 'fallback reads went on');
-  await watched.checkHistory(t);
-});
+test.serial(
+  'an owner that is cut off from ZooKeeper only, in both directions or one, is deposed',
+  async (t) => {
+    const { watched, proxies } = await WatchedCluster.startBehindProxies(t, SHORT);
+    for (const ways of WAYS) {
+      await deposed(t, watched, (owner) => proxies.cutFromZooKeeper(owner, ...ways));
+      proxies.heal();
+      await watched.healed();
+    }
+    t.is(watched.register.failuresOf('fallback'), 0, 'fallback reads continued');
+    await watched.checkHistory(t);
+  },
+);
 
-test.serial('an owner cut from its followers only, both ways and one way, hands over', async (t) => {
-  const { watched, proxies } = await WatchedCluster.startBehindProxies(t);
-  const cuts = [
-    (owner: NodeProcess, follower: NodeProcess) => proxies.cutBetween(owner, follower),
-    (owner: NodeProcess, follower: NodeProcess) => proxies.cutOneWay(owner, follower),
-    (owner: NodeProcess, follower: NodeProcess) => proxies.cutOneWay(follower, owner),
-  ];
-  for (const cut of cuts) {
-    const owner = await deposed(t, watched, (from, followers) => {
-      for (const follower of followers) cut(from, follower);
-    });
-    await watched.untilLeft(owner);
-    proxies.heal();
-    await watched.healed();
-  }
-  t.is(watched.register.failuresOf('fallback'), 0, 'fallback reads went on');
-  await watched.checkHistory(t);
-});
+test.serial(
+  'an owner that is cut off from its followers only, in both directions or one, hands over',
+  async (t) => {
+    const { watched, proxies } = await WatchedCluster.startBehindProxies(t);
+    const cuts = [
+      (owner: NodeProcess, follower: NodeProcess) => proxies.cutBetween(owner, follower),
+      (owner: NodeProcess, follower: NodeProcess) => proxies.cutOneWay(owner, follower),
+      (owner: NodeProcess, follower: NodeProcess) => proxies.cutOneWay(follower, owner),
+    ];
+    for (const cut of cuts) {
+      const owner = await deposed(t, watched, (from, followers) => {
+        for (const follower of followers) cut(from, follower);
+      });
+      await watched.untilLeft(owner);
+      proxies.heal();
+      await watched.healed();
+    }
+    t.is(watched.register.failuresOf('fallback'), 0, 'fallback reads continued');
+    await watched.checkHistory(t);
+  },
+);
 
-test.serial('an owner cut from everybody is deposed and comes back as a follower', async (t) => {
+test.serial('an owner that is cut off from all others is deposed and comes back as a follower', async (t) => {
   const { watched, proxies } = await WatchedCluster.startBehindProxies(t, SHORT);
   const owner = await deposed(t, watched, (node) => proxies.isolate(node, watched.cluster.nodes));
   proxies.heal();
@@ -74,9 +80,9 @@ test.serial('an owner cut from everybody is deposed and comes back as a follower
 });
 
 test.serial(
-  'an owner cut from all but its clients: what waits there is sent to the next owner once that is known',
+  'an owner is cut off from all but its clients: they send waiting writes to the next owner when they know it',
   async (t) => {
-    // Left there, a write would end with an unknown outcome.
+    // A write that stayed at the old owner would end with an unknown outcome.
     const { watched, proxies } = await WatchedCluster.startBehindProxies(t, { ...SHORT, deadlineMs: 10_000 });
     const { client, register } = watched;
     const { owner, followers, descriptor } = await watched.parts();
@@ -99,30 +105,33 @@ test.serial(
   },
 );
 
-test.serial('a follower cut from its owner makes way, and is back; the epoch stays', async (t) => {
-  const { watched, proxies } = await WatchedCluster.startBehindProxies(t);
-  const { owner, followers, descriptor } = await watched.parts();
-  const [follower] = followers;
-  if (follower === undefined) throw new Error('no follower');
-  const cuts = [
-    () => proxies.cutBetween(owner, follower),
-    () => proxies.cutOneWay(owner, follower),
-    () => proxies.cutOneWay(follower, owner),
-  ];
-  for (const cut of cuts) {
-    cut();
-    await watched.untilLeft(follower);
-    await watched.register.nextWrite();
-    proxies.heal();
-    await watched.healed();
-  }
-  t.is((await watched.descriptor()).epoch, descriptor.epoch);
-  t.is(watched.register.failuresOf('fallback') + watched.register.failuresOf('linearizable'), 0);
-  await watched.checkHistory(t);
-});
+test.serial(
+  'a follower that is cut off from its owner leaves the in-sync set and comes back; the epoch stays',
+  async (t) => {
+    const { watched, proxies } = await WatchedCluster.startBehindProxies(t);
+    const { owner, followers, descriptor } = await watched.parts();
+    const [follower] = followers;
+    if (follower === undefined) throw new Error('no follower');
+    const cuts = [
+      () => proxies.cutBetween(owner, follower),
+      () => proxies.cutOneWay(owner, follower),
+      () => proxies.cutOneWay(follower, owner),
+    ];
+    for (const cut of cuts) {
+      cut();
+      await watched.untilLeft(follower);
+      await watched.register.nextWrite();
+      proxies.heal();
+      await watched.healed();
+    }
+    t.is((await watched.descriptor()).epoch, descriptor.epoch);
+    t.is(watched.register.failuresOf('fallback') + watched.register.failuresOf('linearizable'), 0);
+    await watched.checkHistory(t);
+  },
+);
 
 test.serial(
-  'clients cut from the owner read from replicas, marked, and write again when the wire is back',
+  'clients that are cut off from the owner read from replicas, marked as stale, and write again after the cut',
   async (t) => {
     const { watched, proxies } = await WatchedCluster.startBehindProxies(t, {
       deadlineMs: SHORT_DEADLINE_MS,
@@ -134,13 +143,13 @@ test.serial(
     await register.nextAnswer('fallback', ({ stale, staleMs }) => stale && staleMs !== null);
     proxies.heal();
     await watched.healed();
-    t.is((await watched.descriptor()).epoch, descriptor.epoch, 'the cluster saw no fault');
-    t.is(register.failuresOf('fallback'), 0, 'fallback reads went on');
+    t.is((await watched.descriptor()).epoch, descriptor.epoch, 'the owner stays');
+    t.is(register.failuresOf('fallback'), 0, 'fallback reads continued');
     await watched.checkHistory(t);
   },
 );
 
-test.serial('all connections break again and again: nobody is deposed for it', async (t) => {
+test.serial('all connections break repeatedly: no owner is deposed', async (t) => {
   const { watched, proxies } = await WatchedCluster.startBehindProxies(t);
   const { descriptor } = await watched.parts();
   for (let round = 0; round < 10; round++) {
@@ -151,14 +160,14 @@ test.serial('all connections break again and again: nobody is deposed for it', a
   await watched.checkHistory(t);
 });
 
-test.serial('the leading coordinator cut from ZooKeeper: the other one promotes', async (t) => {
+test.serial('the leading coordinator is cut off from ZooKeeper: the other one promotes', async (t) => {
   const { watched, proxies } = await WatchedCluster.startBehindProxies(t, { coordinators: 2 });
   const { cluster, register } = watched;
   const leading = await cluster.leadingCoordinator();
   proxies.cutFromZooKeeper({ name: `c${cluster.coordinators.indexOf(leading) + 1}` });
   await cluster.leadingCoordinator(leading);
   await register.nextWrite();
-  t.is(register.failures.size, 0, 'data did not notice');
+  t.is(register.failures.size, 0, 'no operation failed');
   const { owner, descriptor } = await watched.parts();
   await owner.process.end('SIGKILL');
   await watched.untilAnotherOwner(owner.id);

@@ -1,14 +1,14 @@
-// Every role killed, and frozen past its session: owner, follower, leading coordinator, standby. A client writes and others
-// read in every mode all the while.
+// Each role is killed, or frozen until its session has ended: owner, follower, leading coordinator, standby. Meanwhile a client
+// writes, and others read in every mode.
 
 import test from 'ava';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
-/** Long enough for those who are not frozen, however busy the machine is; short enough to wait for. */
+/** Long enough for the processes that are not frozen on a busy machine, and short enough to wait for. */
 const FREEZING = { sessionMs: 6_000 };
 
 test.serial(
-  'an owner killed, and the next frozen past its session: never two that answer as fresh',
+  'an owner is killed, and the next one frozen until its session has ended: never do two serve linearizable reads',
   async (t) => {
     const watched = await WatchedCluster.start(t, FREEZING);
     const { cluster, register, direct } = watched;
@@ -26,36 +26,39 @@ test.serial(
     await watched.untilAnotherOwner(second.id);
     second.process.signal('SIGCONT');
     await register.nextFailure(`linearizable at ${second.name}`);
-    t.is(register.failuresOf('fallback'), 0, 'fallback reads went on through all of it');
+    t.is(register.failuresOf('fallback'), 0, 'no fallback read failed');
     await watched.checkHistory(t);
     t.true((await watched.descriptor()).epoch >= descriptor.epoch + 1);
   },
 );
 
-test.serial('a follower killed, and frozen past its session: writes go on in the same epoch', async (t) => {
-  const watched = await WatchedCluster.start(t, FREEZING);
-  const { cluster, register } = watched;
-  const { followers, descriptor } = await watched.parts();
-  const [victim] = followers;
-  if (victim === undefined) throw new Error('no follower');
-  await victim.process.end('SIGKILL');
-  await watched.untilLeft(victim);
-  await register.nextWrite();
-  await cluster.restart(victim);
-  await watched.healed();
+test.serial(
+  'a follower is killed, then frozen until its session has ended: writes continue in the same epoch',
+  async (t) => {
+    const watched = await WatchedCluster.start(t, FREEZING);
+    const { cluster, register } = watched;
+    const { followers, descriptor } = await watched.parts();
+    const [victim] = followers;
+    if (victim === undefined) throw new Error('no follower');
+    await victim.process.end('SIGKILL');
+    await watched.untilLeft(victim);
+    await register.nextWrite();
+    await cluster.restart(victim);
+    await watched.healed();
 
-  await victim.process.freeze();
-  await cluster.untilGone(victim);
-  await watched.untilLeft(victim);
-  await register.nextWrite();
-  victim.process.signal('SIGCONT');
-  await watched.checkHistory(t);
-  t.is(register.failuresOf('linearizable') + register.failuresOf('fallback'), 0, 'no read failed');
-  t.is((await watched.descriptor()).owner.node, descriptor.owner.node);
-});
+    await victim.process.freeze();
+    await cluster.untilGone(victim);
+    await watched.untilLeft(victim);
+    await register.nextWrite();
+    victim.process.signal('SIGCONT');
+    await watched.checkHistory(t);
+    t.is(register.failuresOf('linearizable') + register.failuresOf('fallback'), 0, 'no read failed');
+    t.is((await watched.descriptor()).owner.node, descriptor.owner.node);
+  },
+);
 
 test.serial(
-  'coordinators killed and frozen past their session, in both roles: data does not notice',
+  'coordinators of both roles are killed, or frozen until their session has ended: no operation fails',
   async (t) => {
     const watched = await WatchedCluster.start(t, { coordinators: 2 });
     const { cluster, register } = watched;
@@ -70,7 +73,7 @@ test.serial(
     await second.logged('leading');
     first.signal('SIGCONT');
     await first.logged('no longer the leader');
-    // The one that stands by now freezes and wakes; then the leader is killed.
+    // First the standby is frozen and continues. Then the leader is killed.
     await first.freeze();
     await register.nextWrite();
     first.signal('SIGCONT');
@@ -78,7 +81,7 @@ test.serial(
     t.is(await cluster.leadingCoordinator(second), first);
     await register.nextWrite();
     t.is(register.failures.size, 0, 'nothing failed so far');
-    t.is((await watched.descriptor()).epoch, before.epoch, 'nor was anybody promoted');
+    t.is((await watched.descriptor()).epoch, before.epoch, 'nobody was promoted');
 
     const owner = cluster.node(before.owner.node);
     await owner.process.end('SIGKILL');

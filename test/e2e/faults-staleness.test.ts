@@ -1,13 +1,13 @@
-// What a stale answer says of its age is never less than the truth, at any replica, while an owner is cut off and after:
-// whatever was acknowledged longer ago than the bound is in the answer. One process records both, on one clock.
+// A stale answer is never older than it says, at any replica, while an owner is cut off and afterwards: it contains every write that
+// was acknowledged longer ago than that. One process records writes and answers, with one clock.
 
 import test from 'ava';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 
-/** Slow enough for what is on its way to count, beyond what a busy machine notes too late. */
+/** Delay of the proxies, ms: longer than the time by which a busy machine records an answer too late. */
 const WIRE_MS = 60;
 
-test.serial('the age of stale answers at every replica, whoever is cut off from whom', async (t) => {
+test.serial('stale answers of every replica state their age correctly during cuts', async (t) => {
   const { watched, proxies } = await WatchedCluster.startBehindProxies(t, { sessionMs: 4_000 }, WIRE_MS);
   const { register, direct, cluster } = watched;
   const first = await watched.parts();

@@ -1,5 +1,5 @@
-// A node's disk lies about the state store, at the level of a whole node: one representative of each kind. Every byte and every
-// file are gone through at the level of storage, in test/e2e/storage-damage.test.ts.
+// Damage to the state store of a real node, with one example of each kind. test/e2e/storage-damage.test.ts goes through every byte
+// and every file.
 
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,7 +22,7 @@ interface Story {
   readonly client: Client;
 }
 
-/** Three nodes with acknowledged rows, all of them in the state stores. */
+/** Starts three nodes with acknowledged rows that are all in the state stores. */
 async function start(t: ExecutionContext, nodeArgs: readonly string[] = []): Promise<Story> {
   const cluster = await TestCluster.start(t, { nodeArgs, coordinatorArgs: NEVER_LOST });
   const client = await openClient(t, cluster);
@@ -41,10 +41,10 @@ async function checkRows(t: ExecutionContext, { client }: Story): Promise<void> 
   t.is(i, ROWS);
 }
 
-/** The node comes back as another one, which is in-sync, while the one that was is in no descriptor any more. */
+/** Restarts the node, which becomes another one, and waits until that is in-sync and no descriptor names the old one. */
 async function comesBackAsAnother({ cluster }: Story, node: NodeProcess): Promise<NodeProcess> {
   const another = await cluster.restartAsAnother(node);
-  await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
+  await cluster.until('the new node is in-sync, and no descriptor names the old one', (images) =>
     images.every(
       ({ descriptor: { inSync, replicas } }) =>
         inSync.includes(another.id) && !replicas.some((replica) => replica.node === node.id),
@@ -54,7 +54,7 @@ async function comesBackAsAnother({ cluster }: Story, node: NodeProcess): Promis
 }
 
 test.serial(
-  'the old id of a damaged node is gone at once: replaced, told of, and to be forgotten',
+  'the old id of a damaged node is marked as gone at once: it is replaced, reported, and can be forgotten',
   async (t) => {
     const story = await start(t);
     const { cluster, client } = story;
@@ -91,7 +91,7 @@ test.serial('a flipped bit in the state stores of two of three nodes loses no ro
 });
 
 test.serial(
-  'a log that is gone, then a state store whose rows no log has: another node each time',
+  'a lost log, and later a lost state store whose rows no log has, each make another node',
   async (t) => {
     const story = await start(t, ['--log-keep-mb', '1', '--log-retain-mb', '2']);
     const { cluster, client } = story;
@@ -111,7 +111,7 @@ test.serial(
 );
 
 test.serial(
-  'a wrong row that a running node meets ends it, and it is set aside at the next start',
+  'a running node that reads a wrong row ends, and its next start sets the directory aside',
   async (t) => {
     const story = await start(t);
     const { cluster, client } = story;
@@ -121,7 +121,7 @@ test.serial(
     await cluster.restart(owner);
     await cluster.allInSync();
     await cluster.transfer(keyOf(7), owner);
-    // Whoever reads it gets no answer from this node; another one has the row.
+    // The reader gets no answer from this node, but another one has the row.
     const reading = client.get(keyOf(7));
     t.is(await owner.process.exited, 1);
     t.is(textIn((await reading)?.value), textOf(7));

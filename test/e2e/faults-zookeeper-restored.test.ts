@@ -1,6 +1,6 @@
-// ZooKeeper goes back to an older copy of its data, and everything is restarted, as an administrator would. Whoever has seen
-// more than that says so, nothing is wiped, and the ranges go on with all that was acknowledged once the epochs are raised, which
-// the administrator asks for at the REPL.
+// ZooKeeper is restored from an older copy of its data, and an administrator restarts all processes. Each node that is ahead of
+// ZooKeeper reports that, and nothing is wiped. When the administrator has raised the epochs at the REPL, the ranges continue with
+// all acknowledged writes.
 
 import { cp, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -60,7 +60,7 @@ test.serial(
 
     await cluster.restart(third);
     const again = await openClient(t, cluster);
-    await cluster.until('each node says so', async () => {
+    await cluster.until('each node reports it', async () => {
       const all = await Promise.all(cluster.nodes.map((node) => again.nodeStatus(node.id)));
       const words = all.map(({ replicas }) => replicas.find(({ range }) => range === id)?.conflict ?? '');
       return words.every((word) =>
@@ -69,7 +69,7 @@ test.serial(
     });
     const restored = await cluster.descriptorOf('a');
     t.true(restored.epoch < epoch);
-    await cluster.until('and so does the timeline', async () => {
+    await cluster.until('an event reports it', async () => {
       const session = await cluster.zkSession();
       const names = (await session.children(paths.events)) ?? [];
       const events = await Promise.all(names.map((name) => session.get(paths.event(name))));

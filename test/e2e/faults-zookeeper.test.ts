@@ -1,6 +1,6 @@
-// ZooKeeper's own faults under a working cluster: a follower and the leader of an ensemble killed and frozen, its quorum
-// lost, all of it down for ten sessions. Fresh answers end with the lease, stale ones go on and say so, and all comes
-// back without anybody's help.
+// Faults of ZooKeeper under a working cluster: a follower and the leader of an ensemble are killed and frozen, the quorum is lost, and
+// all servers are down for ten session timeouts. Writes and linearizable reads end with the lease, stale reads continue and are
+// marked, and everything recovers by itself.
 
 import test, { type ExecutionContext } from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
@@ -16,8 +16,8 @@ const connectTo = (members: readonly ManagedServer[]) =>
   `${members.map(({ address }) => address).join(',')}/rangekeeper`;
 
 /**
- * Writes and fresh reads end, stale reads go on and say that they are stale. `gone`: an instant at which ZooKeeper was away;
- * no heartbeat was answered after it, so no lease reaches further than a session from there.
+ * Checks that writes and linearizable reads end while stale reads continue and are marked.
+ * @param gone a time when ZooKeeper was down: no heartbeat was answered after it, so every lease ends within a session timeout
  */
 async function onlyStaleReads(
   t: ExecutionContext,
@@ -26,9 +26,9 @@ async function onlyStaleReads(
 ): Promise<void> {
   await Promise.all([register.nextFailure('linearizable'), register.nextFailure('writes')]);
   const { staleMs } = await register.nextAnswer('stale', ({ stale }) => stale);
-  t.true(staleMs !== null && staleMs > 0, `a stale read says how far behind it may be: ${staleMs}`);
+  t.true(staleMs !== null && staleMs > 0, `a stale read has a positive staleMs: ${staleMs}`);
   await register.nextAnswer('fallback', ({ stale }) => stale);
-  // What was sent under a lease may be answered when it is over.
+  // A call that was sent during a lease may be answered after its end.
   for (const who of ['linearizable', 'writes']) {
     const last = register.lastAnswer(who)?.sent ?? Number.POSITIVE_INFINITY;
     t.true(last < gone + SESSION_MS, `${who} went on for ${last - gone} ms without a lease`);
@@ -36,7 +36,7 @@ async function onlyStaleReads(
 }
 
 test.serial(
-  'an ensemble loses a follower and its leader, killed and frozen: the cluster goes on',
+  'an ensemble loses a follower, then its leader, killed or frozen: the cluster continues',
   async (t) => {
     const members = await startEnsemble(t);
     const watched = await WatchedCluster.start(t, {
@@ -58,12 +58,12 @@ test.serial(
       await killed.start();
       await watched.healed();
     }
-    t.is(register.failuresOf('stale'), 0, 'stale reads went on');
+    t.is(register.failuresOf('stale'), 0, 'stale reads continued');
     await watched.checkHistory(t);
   },
 );
 
-test.serial('an ensemble without its quorum, and with it again', async (t) => {
+test.serial('an ensemble loses its quorum and gets it again', async (t) => {
   const members = await startEnsemble(t);
   const watched = await WatchedCluster.start(t, { ...OUTAGE, zk: connectTo(members), coordinators: 2 });
   const lost = members.slice(0, 2);
@@ -72,10 +72,10 @@ test.serial('an ensemble without its quorum, and with it again', async (t) => {
   await onlyStaleReads(t, watched, gone);
   await Promise.all(lost.map((member) => member.start()));
   await watched.checkHistory(t);
-  t.is(watched.register.failuresOf('stale'), 0, 'stale reads went on');
+  t.is(watched.register.failuresOf('stale'), 0, 'stale reads continued');
 });
 
-test.serial('all of ZooKeeper is down for ten sessions', async (t) => {
+test.serial('all ZooKeeper servers are down for ten session timeouts', async (t) => {
   const server = await startOwnZooKeeper(t);
   const watched = await WatchedCluster.start(t, { ...OUTAGE, zk: connectTo([server]) });
   const { register } = watched;
@@ -86,9 +86,9 @@ test.serial('all of ZooKeeper is down for ten sessions', async (t) => {
   await delay(realEnv, 10 * SESSION_MS);
   await onlyStaleReads(t, watched, gone);
   const { staleMs } = await register.nextAnswer('stale', ({ stale }) => stale);
-  t.true((staleMs ?? 0) >= 9 * SESSION_MS, `and the answers say their age: ${staleMs}`);
+  t.true((staleMs ?? 0) >= 9 * SESSION_MS, `the answers state their age: ${staleMs}`);
   await server.start();
   await watched.checkHistory(t);
   t.true((await watched.descriptor()).epoch > descriptor.epoch);
-  t.is(register.failuresOf('stale') + register.failuresOf('fallback'), 0, 'stale reads went on');
+  t.is(register.failuresOf('stale') + register.failuresOf('fallback'), 0, 'stale reads continued');
 });

@@ -1,5 +1,5 @@
-// Every server process listens from its first moment: /livez says that it runs, /readyz what it still waits for. And whatever
-// ends one is a line of its log. Real processes, and ZooKeeper where it is there.
+// Every server process listens from its start: /livez says that it runs, and /readyz what it still waits for. Whatever ends it is a
+// line of its log. The processes are real, with and without a ZooKeeper.
 
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,7 +9,7 @@ import { delay, realEnv } from '../../common/base/env.ts';
 import { TestProcess, WAIT_MS_MAX } from '../support/processes.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-/** Nobody listens there. */
+/** An address at which nobody listens. */
 const NO_ZOOKEEPER = '127.0.0.1:1/none';
 
 interface Server {
@@ -45,7 +45,7 @@ async function page({ url }: Server, path: string): Promise<string> {
   return `${answer.status} ${(await answer.text()).trimEnd()}`;
 }
 
-/** Until /readyz answers so. */
+/** Waits until /readyz gives this answer. */
 async function until(server: Server, expected: RegExp): Promise<void> {
   const end = realEnv.now() + WAIT_MS_MAX;
   for (;;) {
@@ -75,7 +75,7 @@ test.serial(waits, 'kvnode', 'waiting for ZooKeeper');
 test.serial(waits, 'coordinator', 'waiting for ZooKeeper');
 test.serial(waits, 'webserver', 'ZooKeeper does not answer');
 
-test.serial('a node says that it waits for a coordinator, then that it is ready', async (t) => {
+test.serial('a node reports that it waits for a coordinator, and later that it is ready', async (t) => {
   const { connect } = await startZooKeeper(t);
   const directory = await directoryFor(t);
   const zk = ['--zk', connect];
@@ -93,18 +93,21 @@ test.serial('a node says that it waits for a coordinator, then that it is ready'
   t.regex(await page(node, '/metrics'), /^rangekeeper_node_memory_limit_bytes [0-9]+$/m);
 });
 
-test.serial('a directory in use: the second process ends with one line of its log, and code 1', async (t) => {
-  const directory = await directoryFor(t);
-  const flags = ['--zk', NO_ZOOKEEPER, '--data', join(directory, 'data')];
-  const first = await serve(t, directory, 'kvnode', flags);
-  await until(first, /waiting for ZooKeeper/);
-  const second = spawn(t, ['kvnode', ...flags], join(directory, 'second.log'));
-  t.is(await second.untilEnded(), 1);
-  t.regex(second.fatalMessage ?? '', /^kvnode: .* is in use by another process$/);
-  t.deepEqual(second.otherOutput, []);
-});
+test.serial(
+  'if the directory is in use, the second process logs one line and ends with code 1',
+  async (t) => {
+    const directory = await directoryFor(t);
+    const flags = ['--zk', NO_ZOOKEEPER, '--data', join(directory, 'data')];
+    const first = await serve(t, directory, 'kvnode', flags);
+    await until(first, /waiting for ZooKeeper/);
+    const second = spawn(t, ['kvnode', ...flags], join(directory, 'second.log'));
+    t.is(await second.untilEnded(), 1);
+    t.regex(second.fatalMessage ?? '', /^kvnode: .* is in use by another process$/);
+    t.deepEqual(second.otherOutput, []);
+  },
+);
 
-test.serial('a port in use: the same', async (t) => {
+test.serial('if the port is in use, the second process logs one line and ends with code 1', async (t) => {
   const directory = await directoryFor(t);
   const first = await serve(t, directory, 'coordinator', ['--zk', NO_ZOOKEEPER]);
   for (const command of ['kvnode', 'coordinator', 'webserver']) {
@@ -121,7 +124,7 @@ test.serial('a port in use: the same', async (t) => {
   }
 });
 
-test.serial('a wrong flag is one plain line, and code 64', async (t) => {
+test.serial('a wrong flag gives one line of plain text and code 64', async (t) => {
   const directory = await directoryFor(t);
   const wrong = spawn(t, ['kvnode', '--data', 'd', '--memory', '1MB'], join(directory, 'wrong.log'));
   t.is(await wrong.untilEnded(), 64);

@@ -1,5 +1,5 @@
-// Several clients with every kind of operation on a real cluster, an owner killed with -9 in the middle of it and started
-// again; what they were told is judged by checkers 1 to 4. The seed of the work is printed.
+// Several clients make every kind of operation on a real cluster. Meanwhile an owner is killed and started again. Checkers 1 to 4
+// check the history. The seed of the operations is printed.
 
 import test from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
@@ -10,10 +10,10 @@ import { type Rng, seededRng } from '../support/rng.ts';
 import { openClient, TestCluster } from '../support/test-cluster.ts';
 
 const CLIENTS = 4;
-/** Few, so that clients meet on them; the last two are written by batches together. */
+/** Few keys, so that clients conflict. Batches write the last two together. */
 const KEYS = ['k/1', 'k/2', 'k/3', 'k/pair-a', 'k/pair-b'];
 const PAUSE_MS = 2;
-/** Acknowledged between two events of the story. */
+/** Number of acknowledged writes between two events of the test. */
 const WRITES = 200;
 
 class Worker {
@@ -39,7 +39,7 @@ class Worker {
       try {
         await this.#step(this.#rng.pick(KEYS));
       } catch (error) {
-        // Conflicts, and what a killed owner leaves behind: it is all in the history.
+        // Conflicts, and failures because of the killed owner: the history has them.
         if (!(error instanceof RangekeeperError)) throw error;
       }
       await delay(realEnv, PAUSE_MS);
@@ -71,7 +71,7 @@ class Worker {
   }
 }
 
-test.serial('what clients are told while an owner dies keeps every promise', async (t) => {
+test.serial('the answers of clients keep every promise while an owner dies', async (t) => {
   const seed = Math.floor(realEnv.random() * 2 ** 31);
   t.log(`seed ${seed}`);
   const cluster = await TestCluster.start(t);
@@ -104,5 +104,5 @@ test.serial('what clients are told while an owner dies keeps every promise', asy
   t.log(`${operations.length} operations, ${written()} acknowledged writes`);
   t.deepEqual(checkHistory(operations, rows), []);
   const epochs = operations.flatMap(({ outcome }) => (outcome.kind === 'written' ? [outcome.epoch] : []));
-  t.true(Math.max(...epochs) > Math.min(...epochs), 'there was another owner meanwhile');
+  t.true(Math.max(...epochs) > Math.min(...epochs), 'the owner has changed meanwhile');
 });

@@ -1,4 +1,4 @@
-// A cluster whose every address is one of IPv6: ZooKeeper's in the connect string, the nodes', the coordinator's, the page's.
+// A cluster in which every address is an IPv6 address: of ZooKeeper, of the nodes, of the coordinator and of the page.
 
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer } from 'node:net';
@@ -11,7 +11,7 @@ import { TestCluster } from '../support/test-cluster.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-/** The same ZooKeeper by an IPv6 address; the server of the tests listens on another one only. */
+/** A connect string with an IPv6 address, on which a proxy listens: the server of the tests listens on IPv4 only. */
 async function byIpv6(t: ExecutionContext, text: string): Promise<string> {
   const { servers, root } = parseConnectString(text);
   const proxy = createServer((near) => {
@@ -31,7 +31,7 @@ async function byIpv6(t: ExecutionContext, text: string): Promise<string> {
   return `[::1]:${(proxy.address() as AddressInfo).port}${root}`;
 }
 
-test('writes and reads go through, and the page shows where the nodes are', async (t) => {
+test('writes and reads work, and the page shows the addresses of the nodes', async (t) => {
   const zk = await byIpv6(t, (await startZooKeeper(t)).connect);
   const cluster = await TestCluster.start(t, {
     zk,

@@ -1,4 +1,4 @@
-// What a node takes in from outside is bounded: clients, and what waits for those that do not read.
+// A node bounds the number of its clients, and the bytes that wait for clients that do not read.
 
 import { once } from 'node:events';
 import { connect as connectTcp } from 'node:net';
@@ -30,7 +30,7 @@ interface Server {
   readonly accepted: AcceptedConnections;
   readonly address: string;
   readonly warnings: string[];
-  /** The most bytes that ever waited at once, looked at with every answer. */
+  /** The highest number of bytes that waited at the same time, checked with every answer. */
   readonly most: () => number;
 }
 
@@ -66,7 +66,7 @@ async function startServer(t: ExecutionContext, config: Partial<ConnectionLimits
   return { accepted, address: listener.address, warnings, most: () => most };
 }
 
-/** A client that greets, asks `gets` times for the value and reads nothing of it. */
+/** A client that completes the handshake, requests the value `gets` times, and reads no answer. */
 async function slowReader(t: ExecutionContext, { address }: Server, gets: number): Promise<WebSocket> {
   const socket = new WebSocket(`ws://${address}/`);
   t.teardown(() => socket.terminate());
@@ -114,32 +114,35 @@ function get(channel: Channel): Promise<number> {
   });
 }
 
-test.serial('20 that read slowly are cut, the fullest first, and what waits stays bounded', async (t) => {
-  const server = await startServer(t);
-  const { accepted } = server;
-  const good = dial(t, server);
-  await good.opened;
-  const modest = await Promise.all(Array.from({ length: 17 }, () => slowReader(t, server, 1)));
-  // More than the bound, whatever the kernel takes of it, asked for by three of them.
-  const greedy = await Promise.all([60, 60, 60].map((gets) => slowReader(t, server, gets)));
-  const closings = greedy.map((socket) => once(socket, 'close'));
-  for (const socket of modest) socket.send(encodeEnvelope([{ id: 99, body: GET }]));
-  for (let asked = 0; asked < 20; asked++) t.is(await get(good.channel), VALUE.length);
-  t.true(accepted.cut === 1 || accepted.cut === 2, `${accepted.cut} cut`);
-  t.true(server.most() <= DEFAULT_CONNECTION_LIMITS.queuedBytesMax, `${server.most()} bytes waited`);
-  t.deepEqual(
-    server.warnings,
-    Array(accepted.cut).fill('cutting a connection that does not read its answers'),
-  );
-  for (const socket of greedy) socket.resume();
-  await Promise.race(closings);
-  t.true(
-    modest.every(({ readyState }) => readyState === WebSocket.OPEN),
-    'none of the others',
-  );
-});
+test.serial(
+  'connections of 20 slow readers are cut, the fullest first, and the waiting bytes stay bounded',
+  async (t) => {
+    const server = await startServer(t);
+    const { accepted } = server;
+    const good = dial(t, server);
+    await good.opened;
+    const modest = await Promise.all(Array.from({ length: 17 }, () => slowReader(t, server, 1)));
+    // Three of them request more than the bound, even without the bytes that the kernel buffers.
+    const greedy = await Promise.all([60, 60, 60].map((gets) => slowReader(t, server, gets)));
+    const closings = greedy.map((socket) => once(socket, 'close'));
+    for (const socket of modest) socket.send(encodeEnvelope([{ id: 99, body: GET }]));
+    for (let asked = 0; asked < 20; asked++) t.is(await get(good.channel), VALUE.length);
+    t.true(accepted.cut === 1 || accepted.cut === 2, `${accepted.cut} cut`);
+    t.true(server.most() <= DEFAULT_CONNECTION_LIMITS.queuedBytesMax, `${server.most()} bytes waited`);
+    t.deepEqual(
+      server.warnings,
+      Array(accepted.cut).fill('cutting a connection that does not read its answers'),
+    );
+    for (const socket of greedy) socket.resume();
+    await Promise.race(closings);
+    t.true(
+      modest.every(({ readyState }) => readyState === WebSocket.OPEN),
+      'none of the others',
+    );
+  },
+);
 
-test.serial('clients beyond the bound are refused in words, nodes are not', async (t) => {
+test.serial('clients above the bound are refused with a reason, nodes are not', async (t) => {
   const server = await startServer(t, { clientsMax: 3 });
   for (let count = 0; count < 3; count++) await dial(t, server).opened;
   const error = await t.throwsAsync(dial(t, server).opened, { instanceOf: RangekeeperError });
@@ -162,13 +165,13 @@ test.serial('a client that has gone makes room for another', async (t) => {
       (refusal) => refusal,
     );
     if (error === null) break;
-    t.is(error.code, 'OVERLOADED', 'the end of the first has not been heard yet');
+    t.is(error.code, 'OVERLOADED', 'the server does not know yet that the first one has ended');
     second = dial(t, server).opened;
   }
   t.is(server.accepted.clients, 1);
 });
 
-test.serial('connections that say nothing are bounded as well', async (t) => {
+test.serial('connections without a handshake are bounded, too', async (t) => {
   const server = await startServer(t, { clientsMax: 1, otherConnectionsMax: 2 });
   const silent = Array.from({ length: 4 }, () => {
     const [host, port] = server.address.split(':');

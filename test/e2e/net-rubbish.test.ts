@@ -1,5 +1,5 @@
-// Every extreme in every field of every message, sent to real nodes by somebody who says that he is one of them: every
-// process lives on, and what is not addressed is served. Only ranges of a namespace of the test's own are addressed.
+// Sends every extreme value in every field of every message to real nodes, from a connection that claims to be a node. Every process
+// lives on, and all other ranges are served. The messages name only ranges of a namespace of this test.
 
 import test from 'ava';
 import { present } from '../../common/base/assert.ts';
@@ -21,7 +21,7 @@ const OPERATION = encodeOperation({
   mutations: [{ kind: 'put', key: Buffer.from('k'), value: Buffer.from('v'), ifRevision: null }],
 });
 
-/** What a node may be sent about the range, as it would be if it were meant. */
+/** Valid messages about the range, as a node may receive them. */
 function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node: string): readonly Body[] {
   const inc = present(
     replicas.find((replica) => replica.node === node),
@@ -77,7 +77,7 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
   ];
 }
 
-test('nodes live on and serve, whatever they are sent', async (t) => {
+test('nodes live on and serve, whatever they receive', async (t) => {
   const cluster = await TestCluster.start(t);
   const client = await openClient(t, cluster);
   await cluster.makeNamespace('victim');
@@ -87,7 +87,7 @@ test('nodes live on and serve, whatever they are sent', async (t) => {
   const victims = await cluster.descriptors('victim');
   const transport = new WsTransport(realEnv);
 
-  /** A connection on which `as` has greeted; and when it ends. */
+  /** Opens a connection with a handshake as `as`; the result also says when it ends. */
   const greet = async (
     to: NodeProcess,
     as: string,

@@ -1,5 +1,5 @@
-// A node whose disk stalls gives its ranges up, though its process and its session are well: real ZooKeeper, two real
-// nodes, and a third one in this process, on a disk whose syncs can be held back.
+// A node whose disk stalls gives its ranges up, although its process and its session work. ZooKeeper and two nodes are real; a third
+// node runs in this process, on a disk whose syncs the test can hold.
 
 import test, { type ExecutionContext } from 'ava';
 import type { Client } from '../../client/index.ts';
@@ -59,7 +59,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
 
 const KEY = 'k';
 
-/** Puts until it is acknowledged: the same value twice does no harm here. */
+/** Puts until a put is acknowledged. Here it does not matter if the value is written twice. */
 async function putSurely(client: Client, key: string, value: string): Promise<string> {
   for (;;) {
     try {
@@ -71,7 +71,7 @@ async function putSurely(client: Client, key: string, value: string): Promise<st
 }
 
 test.serial(
-  'a stalled disk: its ranges move, it leaves the in-sync sets, and is back when it works',
+  'the ranges of a node with a stalled disk move, it leaves the in-sync sets, and comes back when the disk works',
   async (t) => {
     const cluster = await TestCluster.start(t, { nodes: 2, coordinatorArgs: ['--initial-nodes', '3'] });
     const world = new TwinWorld(DEFAULT_LIMITS);
@@ -85,11 +85,11 @@ test.serial(
     world.disk.hold();
     t.not(await putSurely(client, KEY, 'while it stalls'), node.id);
     const { id } = await cluster.descriptorOf(KEY);
-    await cluster.until('its node knows', () => node.unhealthyReason !== null);
-    await cluster.until('it owns nothing and holds nothing up', (now) =>
+    await cluster.until('the node knows it', () => node.unhealthyReason !== null);
+    await cluster.until('it owns nothing and delays nothing', (now) =>
       now.every(({ descriptor }) => descriptor.owner.node !== node.id),
     );
-    await cluster.until('the range goes on without it', (now) =>
+    await cluster.until('the range continues without it', (now) =>
       now.every(({ descriptor }) => descriptor.id !== id || !descriptor.inSync.includes(node.id)),
     );
 
@@ -99,6 +99,6 @@ test.serial(
     );
     t.is(new TextDecoder().decode((await client.get(KEY))?.value), 'while it stalls');
     await cluster.transfer(KEY, here);
-    t.is(node.unhealthyReason, null, 'it owns again, and not before its disk was well for a while');
+    t.is(node.unhealthyReason, null, 'it owns a range again only after its disk was healthy for a while');
   },
 );

@@ -1,6 +1,6 @@
-// A node on a small file system that fills up under load: the others go on, nothing is lost, it says what is wrong in a line,
-// and comes back when there is room. Needs the right to mount; where that is missing only the twin's tests
-// (test/unit/kvnode/storage/full.test.ts) tell of full disks, and this one says so.
+// A node on a small file system that becomes full under load: the others continue, nothing is lost, the node reports the problem in
+// one line, and comes back when there is space. The test needs the right to mount. Without it the test logs that, and only the twin's
+// tests (test/unit/kvnode/storage/full.test.ts) check full disks.
 
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -18,7 +18,7 @@ interface Scene {
   readonly small: NodeProcess;
 }
 
-/** Three nodes, the last of them on a small disk; null where none can be mounted. */
+/** Starts three nodes, the last of them on a small disk; null: the disk cannot be mounted. */
 async function scene(t: ExecutionContext): Promise<Scene | null> {
   const nodeArgs = ['--log-keep-mb', '1', '--log-retain-mb', '2'];
   const coordinatorArgs = ['--initial-nodes', '3'];
@@ -35,7 +35,7 @@ async function scene(t: ExecutionContext): Promise<Scene | null> {
   return { cluster, client, disk, small };
 }
 
-/** Puts until it is acknowledged. */
+/** Puts until a put is acknowledged. */
 async function putSurely(client: Client, key: string, value: string): Promise<void> {
   for (;;) {
     try {
@@ -47,25 +47,25 @@ async function putSurely(client: Client, key: string, value: string): Promise<vo
   }
 }
 
-test.serial('a disk that fills up under load: the others go on, and nothing is lost', async (t) => {
+test.serial('if a disk becomes full under load, the other nodes continue, and nothing is lost', async (t) => {
   const found = await scene(t);
   if (found === null) return;
   const { cluster, client, disk, small } = found;
   disk.fill(2 * MB);
   const value = 'v'.repeat(100_000);
-  // Under every range.
+  // Keys of every range.
   const keys = Array.from({ length: 120 }, (_, n) => `${'05anz'[n % 5]}/${String(n).padStart(4, '0')}`);
   for (const key of keys) await putSurely(client, key, value);
   await cluster.until('nothing is owned on the full disk', (images) =>
     images.every(({ descriptor }) => descriptor.owner.node !== small.id),
   );
   await small.process.logged('the disk is full: no space for the log').catch(() => {
-    // The state store needed the room first: then the process stops, and says so.
+    // If the state store needs the space first, the process ends and logs why.
     t.regex(small.process.fatalMessage ?? '', /^kvnode: .* cannot be written to: .*No space left.*$/);
   });
   disk.free();
   await cluster.until('it is in-sync everywhere again', async (images) => {
-    // The state store may still meet the end of the room after the log did.
+    // The state store may find the disk full later than the log.
     if (small.process.ended) await cluster.restart(small);
     return images.every(({ descriptor }) => descriptor.inSync.length === 3);
   });
@@ -74,7 +74,7 @@ test.serial('a disk that fills up under load: the others go on, and nothing is l
 });
 
 test.serial(
-  'on a full disk it does not start, says why in a line, and starts when there is room',
+  'on a full disk a node does not start and logs why in one line; it starts when there is space',
   async (t) => {
     const found = await scene(t);
     if (found === null) return;
@@ -84,7 +84,7 @@ test.serial(
     await t.throwsAsync(cluster.restart(small));
     t.is(await small.process.end('SIGTERM'), 1);
     t.regex(small.process.fatalMessage ?? '', /room|No space left/);
-    t.deepEqual(small.process.otherOutput, [], 'and nothing beside its log');
+    t.deepEqual(small.process.otherOutput, [], 'it writes only log lines');
     disk.free();
     await cluster.restart(small);
     await cluster.allInSync();

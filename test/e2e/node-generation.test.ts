@@ -1,5 +1,5 @@
-// Copies of data directories, with real files, processes and ZooKeeper: one that is put in the place of the directory that
-// went on, and one that is started beside it (R12).
+// Copies of data directories, with real files, processes and a real ZooKeeper: a copy replaces a directory that was used since, or a
+// copy is started while the original runs (R12).
 
 import { cp, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,7 +11,7 @@ const SET_ASIDE = 'the data directory is damaged and was set aside: this node jo
 const KEYS = Array.from({ length: 15 }, (_, at) => `${'abcdefghijklmno'[at]}/after`);
 
 test.serial(
-  'a directory goes back to an older copy, and all restart: what was acknowledged is there',
+  'a directory is replaced by an older copy, and all nodes restart: no acknowledged write is lost',
   async (t) => {
     const cluster = await TestCluster.start(t, { nodes: 3 });
     const client = await openClient(t, cluster);
@@ -32,7 +32,7 @@ test.serial(
     await Promise.all(cluster.nodes.map(({ process }) => process.end('SIGKILL')));
     await rm(cluster.dataOf(first), { recursive: true });
     await cp(copy, cluster.dataOf(first), { recursive: true });
-    // First: as the only one that lives it would be promoted.
+    // It starts first: as the only live node it would be promoted.
     const anew = await cluster.restartAsAnother(first);
     t.not(anew.id, first.id);
     const said = await anew.process.logged(SET_ASIDE);
@@ -45,7 +45,7 @@ test.serial(
 );
 
 test.serial(
-  'a copy started beside the node that runs refuses in one line, and nothing changes',
+  'a copy that is started while the node runs ends with one line, and nothing changes',
   async (t) => {
     const cluster = await TestCluster.start(t, { nodes: 3 });
     const client = await openClient(t, cluster);

@@ -1,4 +1,4 @@
-// What `npm pack` makes, used as an outside program uses it.
+// The package that `npm pack` makes, used by another program.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, readdirSync, symlinkSync, writeFileSync } from 'node:fs';
@@ -8,9 +8,9 @@ import { temporaryFolder } from '../support/dev-run.ts';
 import { runNode } from '../support/run-node.ts';
 import { ROOT } from '../support/source.ts';
 
-test('the package holds the library, its types, the processes and the page, and nothing else', async (t) => {
+test('the package contains the library, its types, the processes and the page, and nothing else', async (t) => {
   const folder = temporaryFolder(t);
-  // Built already: this very test runs from dist.
+  // The project is built already, because this test runs from dist.
   const pack = ['pack', '--ignore-scripts', '--json', '--pack-destination', folder];
   execFileSync('npm', pack, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
   const [archive = ''] = readdirSync(folder);

@@ -1,5 +1,5 @@
-// The REPL as its user has it: the real program against a real cluster, over -e, pipes, files and a pseudo-terminal; an
-// import that goes on while an owner is killed, and an export that finds every byte again.
+// The real REPL on a real cluster, with -e, pipes, files and a pseudo-terminal. An import continues while an owner is killed, and an
+// export returns every byte.
 
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -40,7 +40,7 @@ test.serial('answers, formats and exit codes', async (t) => {
   t.like(found, { key: 'a', value: '1', stale: false, staleMs: 0 });
   t.is((await run(cluster, `cas a ${found.revision} 2; get a`)).out.split('\n')[1], '2');
   const stale = JSON.parse((await run(cluster, 'get a --read stale', '--output', 'json')).out);
-  // Whoever is nearest answers: a replica that may be behind, or the owner, which is not.
+  // Either a replica answers, which may be behind, or the owner, which is not.
   t.true(['1', '2'].includes(stale.value));
   t.is(typeof stale.stale, 'boolean');
 
@@ -81,7 +81,7 @@ test.serial('answers, formats and exit codes', async (t) => {
   );
 });
 
-/** What the REPL says of the key's range, and what ZooKeeper said all the while. */
+/** What the REPL says about the key's range, if ZooKeeper said the same before and after. */
 async function whereIs(cluster: TestCluster, key: string) {
   for (;;) {
     const descriptor = await cluster.descriptorOf(key);
@@ -91,7 +91,7 @@ async function whereIs(cluster: TestCluster, key: string) {
   }
 }
 
-test.serial('a reader that goes away, and Ctrl-C while it works', async (t) => {
+test.serial('it ends when the reader of its output ends, and on Ctrl-C during a command', async (t) => {
   const cluster = await TestCluster.start(t);
   await cluster.allInSync();
   const lines = Array.from({ length: 2_000 }, (_, i) => `{"key":"k${i}","value":"${'v'.repeat(1_000)}"}\n`);
@@ -116,18 +116,18 @@ test.serial('a reader that goes away, and Ctrl-C while it works', async (t) => {
   t.regex(interrupted.err, /interrupted: run it again to import the rest\n$/);
 });
 
-test.serial('a tree is imported while an owner is killed, and comes back byte for byte', async (t) => {
+test.serial('a folder is imported while an owner is killed, and exported without a difference', async (t) => {
   const cluster = await TestCluster.start(t, { sessionMs: 30_000 });
   await cluster.allInSync();
   const path = await directory(t);
   const tree = await growTree(join(path, 'from'));
 
-  // Stopped first, within a long T: an import that comes to its range, the middle one, cannot be over before it is killed.
+  // The owner of the middle range is stopped first, with a long session timeout, so that the import cannot end before the kill.
   const victim = await cluster.ownerOf('k');
   await victim.process.freeze();
   const importing = Repl.start(cluster, '--output', 'json', '-e', `import --tree ${join(path, 'from')}`);
   await importing.sees('err', /imported [1-9]/);
-  t.is(importing.child.exitCode, null, 'still at work');
+  t.is(importing.child.exitCode, null, 'the import is still running');
   await victim.process.end('SIGKILL');
   const imported = await importing.ended;
   t.is(imported.code, 0, imported.err);
@@ -146,7 +146,7 @@ test.serial('a tree is imported while an owner is killed, and comes back byte fo
   t.true(again.out.endsWith(`\n${tree.size}\n`));
 });
 
-/** Files of many sizes, in so many folders that their keys lie in every range. */
+/** Creates files of many sizes, in so many folders that every range has some of their keys. */
 async function growTree(root: string): Promise<Map<string, Buffer>> {
   const random = seededRng(7);
   const files = new Map<string, Buffer>();
@@ -180,7 +180,7 @@ test.serial('without an owner a put ends with 5, and a fallback read is answered
   t.true(after.out.endsWith('\n3\n'));
 });
 
-/** As one does who sees nothing come. */
+/** Presses a key again and again until the text appears. */
 async function pressUntil(terminal: Repl, key: string, text: string): Promise<void> {
   const from = terminal.out.length;
   const pressing = every(realEnv, 1_000, () => terminal.child.stdin?.write(key));
@@ -188,7 +188,7 @@ async function pressUntil(terminal: Repl, key: string, text: string): Promise<vo
   await terminal.sees('out', text, from).finally(() => pressing.cancel());
 }
 
-test.serial('at a pseudo-terminal: prompt, history, completion of keys, Ctrl-C and Ctrl-D', async (t) => {
+test.serial('a pseudo-terminal has a prompt, history, completion of keys, Ctrl-C and Ctrl-D', async (t) => {
   const cluster = await TestCluster.start(t);
   await cluster.allInSync();
   await run(cluster, 'put user/ada 1815');
@@ -202,7 +202,7 @@ test.serial('at a pseudo-terminal: prompt, history, completion of keys, Ctrl-C a
   const environment = { ...LONG_TIMEOUTS, HOME: home, XDG_STATE_HOME: home, TERM: 'xterm', SHELL: '/bin/sh' };
   const terminal = new Repl('script', ['-qec', command, '/dev/null'], environment);
   await terminal.sees('out', 'default> ');
-  // Completion waits half a second for keys, and no longer: over a connection that is there, and once more if need be.
+  // Completion waits only half a second for keys, so a connection must exist, and the key may be pressed again.
   await at('count\r', /\n1\s.*default> /s);
   await at('get us', 'us');
   await pressUntil(terminal, '\t', 'er/ada ');

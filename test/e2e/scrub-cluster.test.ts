@@ -1,5 +1,5 @@
-// A row that one of three replicas has wrong, whole by its own checksum, so that only the others know better: `check` finds it,
-// the node sets its data aside and is rebuilt, and an event says so. Real processes, real files.
+// One of three replicas has a wrong row with a valid checksum, so only a comparison shows it. `check` finds it, the node sets its data
+// aside and is rebuilt, and an event reports it. Processes and files are real.
 
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -34,7 +34,7 @@ function rowsOf({ out }: Ended): readonly CheckRow[] {
     .map((line) => JSON.parse(line));
 }
 
-/** Three nodes with rows that are all in their state stores. */
+/** Starts three nodes with rows that are all in their state stores. */
 async function filled(t: ExecutionContext) {
   const cluster = await TestCluster.start(t, { coordinatorArgs: NEVER_LOST });
   const client = await openClient(t, cluster);
@@ -43,7 +43,7 @@ async function filled(t: ExecutionContext) {
   return { cluster, client, direct: await DirectClient.open(t, cluster) };
 }
 
-/** Another value of the key, as whole as the right one, on the disk of this node. */
+/** Writes another value of the key, with a valid checksum, to the disk of this node. */
 async function change(cluster: TestCluster, node: NodeProcess, revision: number): Promise<void> {
   const { namespaceId } = await cluster.descriptorOf(KEY);
   const engine = await openLevel(join(cluster.dataOf(node), 'state'));
@@ -99,7 +99,7 @@ for (const role of ['a follower', 'the owner'] as const) {
 
     const ended = await check(cluster);
     t.is(ended.code, EXIT.failed, ended.err);
-    // Of the ranges that are checked after it the node may report nothing any more.
+    // The node may have stopped reporting on ranges that are checked later.
     const damaged = rowsOf(ended).filter(({ verdict }) => verdict !== 'sound' && verdict !== 'silent');
     t.deepEqual(
       damaged.map((row) => [row.range, row.node.id, row.verdict]),
@@ -113,7 +113,7 @@ for (const role of ['a follower', 'the owner'] as const) {
     );
     const another = await cluster.restartAsAnother(node);
     t.not(another.id, node.id);
-    await cluster.until('the new node is in-sync, the old one is forgotten', (images) =>
+    await cluster.until('the new node is in-sync, and no descriptor names the old one', (images) =>
       images.every(
         ({ descriptor: { inSync, replicas } }) =>
           inSync.includes(another.id) && !replicas.some((replica) => replica.node === node.id),

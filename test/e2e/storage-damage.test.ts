@@ -1,5 +1,5 @@
-// A small state store on a real disk, damaged in every way: each byte flipped, each file removed, files of two points in time
-// mixed. A start then finds all rows as they were, or says that the data directory is damaged. It never gives another answer.
+// A small state store on a real disk is damaged in every way: each byte is changed, each file is removed, files from two points in
+// time are mixed. A start then finds all rows, or says that the data directory is damaged. It never gives another answer.
 
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -17,13 +17,13 @@ let root = '';
 /** A copy of the data directory after each step. */
 const copies: string[] = [];
 
-test.before('the story is written', async () => {
+test.before('the data directories are written', async () => {
   root = await mkdtemp(join(tmpdir(), 'rangekeeper-damage-'));
   const directory = join(root, 'data');
   for (const [step, run] of STEPS.entries()) {
     const storage = await openStorage(directory, options);
     await run(storage);
-    // As a node does while it runs and as it stops.
+    // A node does this while it runs and when it stops.
     await storage.raiseGeneration('story');
     await storage.close();
     const copy = join(root, `step-${step}`);
@@ -40,7 +40,7 @@ function stateOf(step: number): string {
 
 let attempts = 0;
 
-/** A copy of the whole data directory after `step`, changed, and what a start makes of it. */
+/** Changes a copy of the data directory after `step`, and returns the result of a start with it. */
 async function verdict(step: number, change: (state: string) => Promise<void>): Promise<string> {
   const directory = join(root, `attempt-${attempts++}`);
   await cp(copies[step] as string, directory, { recursive: true });
@@ -73,11 +73,11 @@ function count(verdicts: Map<string, number>, verdict: string): void {
   verdicts.set(verdict, (verdicts.get(verdict) ?? 0) + 1);
 }
 
-test('the copies themselves are read as they were written', async (t) => {
+test('the unchanged copies have the right rows', async (t) => {
   for (const step of STEPS.keys()) t.is(await verdict(step, async () => {}), 'right', `after step ${step}`);
 });
 
-test('each byte of the state store flipped', async (t) => {
+test('each changed byte of the state store is harmless or found', async (t) => {
   const verdicts = new Map<string, number>();
   for (const name of await readdir(stateOf(last))) {
     if (name.startsWith('LO')) continue;
@@ -95,7 +95,7 @@ test('each byte of the state store flipped', async (t) => {
   t.true((verdicts.get('damaged') ?? 0) > 500, [...verdicts].join(' '));
 });
 
-test('each file of the state store removed, and all of them', async (t) => {
+test('each missing file of the state store, and all of them missing, are harmless or found', async (t) => {
   for (const step of STEPS.keys()) {
     const names = await readdir(stateOf(step));
     for (const name of names) {
@@ -110,7 +110,7 @@ test('each file of the state store removed, and all of them', async (t) => {
   }
 });
 
-test('each file of the log removed, and all of them, with and without the state store', async (t) => {
+test('each missing file of the log, and all of them missing, are harmless or found, with and without the state store', async (t) => {
   for (const step of STEPS.keys()) {
     const names = await readdir(join(copies[step] as string, 'wal'));
     for (const withState of [true, false]) {
@@ -130,7 +130,7 @@ test('each file of the log removed, and all of them, with and without the state 
   }
 });
 
-test('each pair of files taken from an earlier point in time', async (t) => {
+test('each pair of files from an earlier point in time is harmless or found', async (t) => {
   const verdicts = new Map<string, number>();
   for (let step = 1; step <= last; step++) {
     for (let earlier = 0; earlier < step; earlier++) {

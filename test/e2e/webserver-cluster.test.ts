@@ -1,5 +1,5 @@
-// The page over a real cluster: a webserver process that comes up before there is a cluster, shows it when it is there,
-// writes through it, and follows when the owner of a range is killed.
+// The page with a real cluster. The webserver starts before the cluster exists. The page then shows the cluster, writes to it, and
+// shows when an owner is killed and replaced.
 
 import test from 'ava';
 import { TestCluster } from '../support/test-cluster.ts';
@@ -7,7 +7,7 @@ import { openPage } from '../support/web-page.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
 
-test('the page sees a cluster come, and an owner killed and replaced', async (t) => {
+test('the page shows a new cluster, and an owner that is killed and replaced', async (t) => {
   const { connect } = await startZooKeeper(t);
   const { address, process } = await startWebserver(t, connect);
   const page = await openPage(t, address);

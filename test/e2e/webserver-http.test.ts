@@ -1,5 +1,5 @@
-// The HTTP side over a cluster on paper: the API's answers, and what must not get through. Raw sockets where a client
-// library would tidy up the request before it leaves.
+// The webserver's HTTP interface with a cluster in memory: the answers of the API, and requests that it must refuse. Some tests use
+// raw sockets, because a client library would correct the request.
 
 import { connect as connectSocket } from 'node:net';
 import { text as readText } from 'node:stream/consumers';
@@ -28,13 +28,13 @@ function base64(text: string): string {
   return Buffer.from(text).toString('base64');
 }
 
-/** Status and JSON body. */
+/** Sends a request and returns the status and the JSON body. */
 async function ask(url: string, init?: RequestInit): Promise<{ status: number; body: unknown }> {
   const response = await fetch(url, init);
   return { status: response.status, body: await response.json() };
 }
 
-/** What comes back for these very bytes, until the server closes. */
+/** Sends exactly these bytes and returns everything that comes back until the server closes. */
 async function raw(address: string, request: string): Promise<string> {
   const [host = '', port = ''] = address.split(':');
   const socket = connectSocket(Number(port), host);
@@ -62,7 +62,7 @@ test('a value is put, read, listed and deleted, byte for byte', async (t) => {
   t.like(await ask(url(KEY + key)), { status: 404 });
 });
 
-test('a scan goes on behind its cursor', async (t) => {
+test('a scan continues after its cursor', async (t) => {
   const { url, cluster } = await serve(t);
   for (const key of ['a1', 'a2', 'a3', 'b1']) await cluster.client.put(key, 'v');
   const first = await ask(url(`${KEYS}?prefix=a&limit=2`));
@@ -74,7 +74,7 @@ test('a scan goes on behind its cursor', async (t) => {
   t.like(reverse.body, { rows: { 0: { key: 'b1' }, length: 1 } });
 });
 
-test('a conflict carries the revision that is there', async (t) => {
+test('a conflict carries the present revision', async (t) => {
   const { url, cluster } = await serve(t);
   await cluster.client.put('k', 'v');
   const { status, body } = await ask(
@@ -113,7 +113,7 @@ test(failsAs, 'OVERLOADED', 503);
 test(failsAs, 'OUTCOME_UNKNOWN', 504);
 test(failsAs, 'INVALID_ARGUMENT', 400);
 
-test('a defect is not told to the world', async (t) => {
+test('the details of an internal error are not sent', async (t) => {
   const { url, cluster } = await serve(t);
   cluster.client.beforeCall = () => {
     throw new TypeError('secret detail');
@@ -264,7 +264,7 @@ test(outside, '/../../../../../../../../etc/passwd');
 test(outside, '/%c0%ae%c0%ae/webserver.js');
 test(outside, '/%zz');
 
-test('the page comes with headers that keep it to itself', async (t) => {
+test('the page has headers that keep other sites from using it', async (t) => {
   const { url } = await serve(t);
   const page = await fetch(url('/'));
   t.is(page.status, 200);
@@ -276,7 +276,7 @@ test('the page comes with headers that keep it to itself', async (t) => {
   t.is(page.headers.get('access-control-allow-origin'), null);
 });
 
-test('health: alive at once, ready with the cluster', async (t) => {
+test('/livez is ok at once, /readyz once there is a cluster', async (t) => {
   const cluster = new MemoryCluster({ cluster: false });
   const { address } = await serveMemoryCluster(t, cluster);
   const url = (path: string): string => `http://${address}${path}`;
@@ -290,7 +290,7 @@ test('health: alive at once, ready with the cluster', async (t) => {
   t.regex(await (await fetch(url('/metrics'))).text(), /^rangekeeper_webserver_requests_total [1-9]/m);
 });
 
-test('the feed begins with the whole state, and nodes are asked only while somebody looks', async (t) => {
+test('the feed begins with the complete state, and nodes are asked only while a page is open', async (t) => {
   const cluster = new MemoryCluster();
   let asked = 0;
   const { nodeStatus } = cluster.client;
@@ -318,7 +318,7 @@ test('the feed begins with the whole state, and nodes are asked only while someb
   await closed;
 });
 
-test('a page that talks is shown out', async (t) => {
+test('a page that sends messages is disconnected', async (t) => {
   const { address } = await serve(t);
   const socket = new WebSocket(`ws://${address}/feed`);
   const code = new Promise((resolve) => socket.on('close', resolve));
@@ -326,7 +326,7 @@ test('a page that talks is shown out', async (t) => {
   t.is(await code, 1008);
 });
 
-test('a page that does not read is cut off, and the others go on', async (t) => {
+test('a page that does not read is disconnected, and the others are not affected', async (t) => {
   const { address, cluster } = await serve(t);
   const slow = new WebSocket(`ws://${address}/feed`);
   await new Promise((resolve) => slow.on('open', resolve));
@@ -350,7 +350,7 @@ test('a page that does not read is cut off, and the others go on', async (t) => 
   other.close();
 });
 
-test('a busy port is one clear error, and nothing stays open', async (t) => {
+test('a busy port is one error, and nothing stays open', async (t) => {
   const { address } = await serve(t);
   const cluster = new MemoryCluster();
   const error = await t.throwsAsync(startMemoryWebserver(cluster, { listen: address }));

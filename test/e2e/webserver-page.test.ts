@@ -1,4 +1,4 @@
-// The page in a real browser, over a cluster on paper: what it shows, that it stays live, and what it does to keys.
+// The page in a real browser with a cluster in memory: what it shows, that it stays current, and how it changes keys.
 
 import test, { type ExecutionContext } from 'ava';
 import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
@@ -20,7 +20,7 @@ async function show(t: ExecutionContext, cluster = new MemoryCluster()) {
   return { cluster, server, page };
 }
 
-/** Passes once the element says so. Fails when the browser's timeout is over. */
+/** Passes once the element has this text. Fails after the browser's timeout. */
 async function says(t: ExecutionContext, element: Locator, text: string | RegExp): Promise<void> {
   await element.filter({ hasText: text }).first().waitFor();
   t.pass();
@@ -40,7 +40,7 @@ async function fill(cluster: MemoryCluster, count: number): Promise<void> {
     await cluster.client.put(`user/${String(i).padStart(3, '0')}`, `value ${i}`);
 }
 
-test.serial('the key space, the nodes and the events are there', async (t) => {
+test.serial('the page shows the key space, the nodes and the events', async (t) => {
   const { page } = await show(t);
   await says(t, page.locator('header'), 'live');
   t.is(await page.locator('.segment').count(), 4);
@@ -57,7 +57,7 @@ test.serial('the key space, the nodes and the events are there', async (t) => {
   t.is(await page.locator('.banner').count(), 0);
 });
 
-test.serial('an owner dies and another is promoted: the page follows by itself', async (t) => {
+test.serial('an owner dies and another is promoted: the page shows it without a reload', async (t) => {
   const { page, cluster } = await show(t);
   await says(t, segment(page, 2), 'bert');
   cluster.kill('n-b');
@@ -85,25 +85,28 @@ test.serial('a read-only range has a banner until it takes writes again', async 
   await banner.waitFor({ state: 'detached' });
 });
 
-test.serial('a range opens for its replicas, their lag and how old their reads may be', async (t) => {
-  const { page, cluster } = await show(t);
-  cluster.lags.set('1 n-c', 17);
-  cluster.inSync(1, ['n-a', 'n-b']);
-  await segment(page, 1).focus();
-  await page.keyboard.press('ArrowRight');
-  await page.keyboard.press('ArrowLeft');
-  await page.keyboard.press('Enter');
-  const details = page.getByRole('region', { name: 'Range 1' });
-  const cleo = details.getByRole('row', { name: /cleo/ });
-  await says(t, cleo, 'learner');
-  await says(t, cleo, '17');
-  await says(t, cleo, 'stale by 200 ms at most');
-  await says(t, segment(page, 1), 'lag 17');
-  await details.getByRole('button', { name: 'Close details' }).click();
-  await details.waitFor({ state: 'detached' });
-});
+test.serial(
+  'the details of a range show its replicas, their lag and how old their reads may be',
+  async (t) => {
+    const { page, cluster } = await show(t);
+    cluster.lags.set('1 n-c', 17);
+    cluster.inSync(1, ['n-a', 'n-b']);
+    await segment(page, 1).focus();
+    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowLeft');
+    await page.keyboard.press('Enter');
+    const details = page.getByRole('region', { name: 'Range 1' });
+    const cleo = details.getByRole('row', { name: /cleo/ });
+    await says(t, cleo, 'learner');
+    await says(t, cleo, '17');
+    await says(t, cleo, 'stale by 200 ms at most');
+    await says(t, segment(page, 1), 'lag 17');
+    await details.getByRole('button', { name: 'Close details' }).click();
+    await details.waitFor({ state: 'detached' });
+  },
+);
 
-test.serial('widths by writes follow what was written', async (t) => {
+test.serial('widths by writes change with the writes', async (t) => {
   const { page, cluster } = await show(t);
   await segment(page, 1).waitFor();
   await page.getByRole('button', { name: 'by writes' }).click();
@@ -124,7 +127,7 @@ test.serial('widths by writes follow what was written', async (t) => {
   t.true((await width(1)) > 10 * (await width(2)));
 });
 
-test.serial('the key browser goes through pages, and shows what others write', async (t) => {
+test.serial('the key browser has pages, and shows writes of others', async (t) => {
   const cluster = new MemoryCluster();
   await fill(cluster, 60);
   const { page } = await show(t, cluster);
@@ -147,7 +150,7 @@ test.serial('the key browser goes through pages, and shows what others write', a
   t.is(await keys.count(), 10);
 });
 
-test.serial('a key is made, changed and deleted', async (t) => {
+test.serial('a key is created, changed and deleted', async (t) => {
   const { page, cluster } = await show(t);
   await page.getByRole('textbox', { name: 'Key', exact: true }).fill('user/ada');
   await page.getByLabel('Value').fill('countess');
@@ -166,7 +169,7 @@ test.serial('a key is made, changed and deleted', async (t) => {
   t.is(cluster.client.rows.length, 0);
 });
 
-test.serial('a put under a revision guard tells of the conflict and the way on', async (t) => {
+test.serial('a conditional put that conflicts says so, and how to continue', async (t) => {
   const cluster = new MemoryCluster();
   await cluster.client.put('shared', 'mine');
   const { page } = await show(t, cluster);
@@ -185,7 +188,7 @@ test.serial('a put under a revision guard tells of the conflict and the way on',
   t.is(firstValue(cluster), 'my edit');
 });
 
-test.serial('bytes that are no text are shown as hex and written back exactly', async (t) => {
+test.serial('bytes that are not UTF-8 are shown as hex and written back unchanged', async (t) => {
   const cluster = new MemoryCluster();
   const bytes = Uint8Array.from({ length: 256 }, (_, index) => index);
   await cluster.client.put(Uint8Array.of(0, 0xff, 0x5c), bytes);
@@ -204,7 +207,7 @@ test.serial('bytes that are no text are shown as hex and written back exactly', 
   t.deepEqual(cluster.client.rows[0]?.key, Uint8Array.of(0, 0xff, 0x5c));
 });
 
-test.serial('a stale read says so, with its bound', async (t) => {
+test.serial('a stale read is marked, with its bound', async (t) => {
   const cluster = new MemoryCluster();
   await cluster.client.put('k', 'v');
   const { page } = await show(t, cluster);
@@ -216,7 +219,7 @@ test.serial('a stale read says so, with its bound', async (t) => {
   await says(t, page.locator('.provenance .pill'), 'stale by 120 ms at most');
 });
 
-test.serial('a page without a webserver says so, and is live again when it is back', async (t) => {
+test.serial('a page that loses the webserver says so, and is current again when it is back', async (t) => {
   const cluster = new MemoryCluster();
   const [port] = await freePorts(realEnv, '127.0.0.1', 1);
   const listen = `127.0.0.1:${port}`;
@@ -232,7 +235,7 @@ test.serial('a page without a webserver says so, and is live again when it is ba
   await says(t, segment(page, 2), 'cleo');
 });
 
-test.serial('the page comes up before the cluster does', async (t) => {
+test.serial('the page works before there is a cluster', async (t) => {
   const { page, cluster } = await show(t, new MemoryCluster({ cluster: false }));
   await says(t, page.locator('main'), 'No cluster yet');
   cluster.create();
@@ -251,7 +254,7 @@ test.serial('on a narrow screen nothing is wider than the screen', async (t) => 
   t.is(await page.evaluate('document.documentElement.scrollWidth'), 420);
 });
 
-test.serial('what cannot be read or written for now says so, and comes back by itself', async (t) => {
+test.serial('failed reads and writes show why, and reads recover by themselves', async (t) => {
   const cluster = new MemoryCluster();
   await fill(cluster, 3);
   const { page } = await show(t, cluster);

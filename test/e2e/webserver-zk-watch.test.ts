@@ -1,5 +1,5 @@
-// The webserver's view of a real ZooKeeper: it follows what others write, outlives the server, and is not stopped by a
-// znode that makes no sense.
+// The webserver's view of a real ZooKeeper: it shows what others write, survives an outage of the server, and is not stopped by a
+// malformed znode.
 
 import test, { type ExecutionContext } from 'ava';
 import { emptyBytes, toBytes } from '../../common/base/bytes.ts';
@@ -32,7 +32,7 @@ async function watch(t: ExecutionContext, connect: string): Promise<{ watch: ZkW
   return { watch, other };
 }
 
-/** Resolves once the view is so; ava's time-out is the failure. */
+/** Resolves once `holds` accepts the view. If it never does, ava's timeout ends the test. */
 async function until(
   t: ExecutionContext,
   watch: ZkWatch,
@@ -52,7 +52,7 @@ async function until(
 
 function someDescriptor(): Descriptor {
   const image = new MemoryCluster().view.ranges[1];
-  if (image === undefined) throw new Error('the paper cluster has ranges');
+  if (image === undefined) throw new Error('the cluster in memory has ranges');
   return image.descriptor;
 }
 
@@ -62,7 +62,7 @@ async function found(session: ZkSession): Promise<void> {
   await session.create(paths.cluster, clusterCodec.encode(record), 'persistent');
 }
 
-test('all that others write comes into the view', async (t) => {
+test('everything that others write appears in the view', async (t) => {
   const { connect } = await startZooKeeper(t);
   const { watch: view, other } = await watch(t, connect);
   await until(t, view, ({ zookeeper, cluster }) => zookeeper && cluster === null);
@@ -102,7 +102,7 @@ test('all that others write comes into the view', async (t) => {
   await until(t, view, ({ ranges, live }) => ranges.length === 0 && live.length === 0);
 });
 
-test('of many events the newest are there, newest first', async (t) => {
+test('the view has the newest of many events, newest first', async (t) => {
   const { connect } = await startZooKeeper(t);
   const { watch: view, other } = await watch(t, connect);
   await found(other);
@@ -119,7 +119,7 @@ test('of many events the newest are there, newest first', async (t) => {
   t.is(view.view.events.at(-1)?.text, 'event 21');
 });
 
-test('a znode that makes no sense hides nothing else', async (t) => {
+test('a malformed znode hides nothing else', async (t) => {
   const { connect } = await startZooKeeper(t);
   const { watch: view, other } = await watch(t, connect);
   await found(other);
@@ -133,7 +133,7 @@ test('a znode that makes no sense hides nothing else', async (t) => {
   t.is(view.view.nodes[0]?.name, 'yves');
 });
 
-test('ZooKeeper goes and comes back: the view stays, says so, and follows again', async (t) => {
+test('during an outage of ZooKeeper the view stays and says so; afterwards it is updated again', async (t) => {
   const server = await startOwnZooKeeper(t);
   const { watch: view, other } = await watch(t, `${server.address}/root`);
   await found(other);

@@ -1,5 +1,5 @@
-// The lease [safety] against real servers: whatever is cut, frozen or stalled, it ends before anybody else can see the
-// ephemeral vanish. Holders hang on a follower, which answers them although the leader alone decides.
+// The lease [safety] with real servers: whatever is cut, frozen or stopped, a lease ends before anybody else can see that its
+// ephemeral znode is gone. Holders are connected to a follower, which answers them, although only the leader ends sessions.
 
 import { fork } from 'node:child_process';
 import test, { type ExecutionContext } from 'ava';
@@ -19,7 +19,7 @@ import {
   TICK_MS,
 } from '../support/zookeeper.ts';
 
-/** T, ms: longer than a busy machine takes to answer the heartbeats of all holders. */
+/** Session timeout, ms: longer than a busy machine needs to answer the heartbeats of all holders. */
 const SESSION_MS = 4_000;
 const nothing = new Uint8Array(0);
 
@@ -31,12 +31,12 @@ interface Holder {
   readonly proxy: TcpProxy;
 }
 
-/** In good times a lease is valid, on a busy machine again and again. A session that ended there is judged like others. */
+/** Waits until the lease is valid; on a busy machine it may lapse for a while. A session that ends meanwhile is checked, too. */
 async function leased(session: ZkSession): Promise<void> {
   while (!session.ended && session.leaseUntil() < realEnv.now()) await sleep(5);
 }
 
-/** A session with its ephemeral and a valid lease, over a proxy of its own. */
+/** Opens a session with its ephemeral znode and a valid lease, through a proxy of its own. */
 async function holder(t: ExecutionContext, port: number, path: string): Promise<Holder> {
   const proxy = await startProxy(t, port);
   const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: SESSION_MS } });
@@ -47,7 +47,7 @@ async function holder(t: ExecutionContext, port: number, path: string): Promise<
   return { path, session, proxy };
 }
 
-/** When `observer`'s process sees that the znodes are gone, which were there when this was called. */
+/** The times at which `observer` sees that the znodes are gone. All of them exist when this is called. */
 async function vanishing(observer: Zk, holders: readonly { path: string }[]): Promise<Promise<number>[]> {
   await (await observer.ready(WAIT_MS_MAX)).barrier();
   return holders.map(
@@ -62,7 +62,7 @@ async function vanishing(observer: Zk, holders: readonly { path: string }[]): Pr
   );
 }
 
-/** Cuts each holder off at a moment of its own within a heartbeat's interval, and compares. */
+/** Cuts each holder off at a different moment within a heartbeat's interval, and compares the ends of lease and znode. */
 async function cutAndCompare(t: ExecutionContext, holders: readonly Holder[], observer: Zk): Promise<void> {
   const gone = await vanishing(observer, holders);
   await sleep(500);
@@ -80,7 +80,7 @@ async function cutAndCompare(t: ExecutionContext, holders: readonly Holder[], ob
   }
 }
 
-test('a silent cut from a server that stands alone', async (t) => {
+test('the lease ends in time after a silent cut from a single server', async (t) => {
   const server = await startOwnZooKeeper(t);
   const observer = openZk(t, server.address);
   await observer.ready(WAIT_MS_MAX);
@@ -89,7 +89,7 @@ test('a silent cut from a server that stands alone', async (t) => {
   await cutAndCompare(t, holders, observer);
 });
 
-/** Nearly as long as a session lives without a heartbeat. */
+/** Duration of a pause, ms: almost the time for which a session lives without a heartbeat. */
 const STALL_MS = 2_500;
 
 interface Remote {
@@ -99,7 +99,7 @@ interface Remote {
   stall(ms: number): Promise<void>;
 }
 
-/** A holder in a process of its own, with a valid lease. */
+/** Starts a holder in a process of its own and waits until its lease is valid. */
 async function remoteHolder(t: ExecutionContext, server: ManagedServer, path: string): Promise<Remote> {
   const script = new URL('../support/lease-holder.js', import.meta.url);
   const child = fork(script, [server.address, path, String(SESSION_MS), String(TICK_MS)], {
@@ -107,7 +107,7 @@ async function remoteHolder(t: ExecutionContext, server: ManagedServer, path: st
   });
   t.teardown(() => child.kill('SIGKILL'));
   let until = Number.NEGATIVE_INFINITY;
-  // Between the two clocks; a message takes some time, so it is at most the least that was seen.
+  // The offset between the two clocks. A message takes some time, so the offset is at most the lowest difference.
   let offset = Number.POSITIVE_INFINITY;
   let answered: () => void = () => {};
   await new Promise<void>((resolve) => {
@@ -133,7 +133,7 @@ async function remoteHolder(t: ExecutionContext, server: ManagedServer, path: st
   };
 }
 
-test('an ensemble: cut from a follower, a frozen follower, and a stall, one heartbeat, a frozen follower', async (t) => {
+test('the lease ends in time in an ensemble: after a cut from a follower, with a frozen follower, and after a pause', async (t) => {
   const servers = await startEnsemble(t);
   const [leader, follower] = [await memberThatIs('leader', servers), await memberThatIs('follower', servers)];
   const observer = openZk(t, leader.address);

@@ -1,4 +1,4 @@
-// What node-zookeeper-client does not survive, between a real server and a network that goes wrong: each test is a trap of
+// Faults that node-zookeeper-client does not survive, with a real server and a proxy in place of the network. Each test is one trap of
 // docs/zookeeper.md#traps.
 
 import { createServer } from 'node:net';
@@ -19,11 +19,11 @@ interface World {
   readonly proxy: TcpProxy;
   readonly zk: Zk;
   readonly session: ZkSession;
-  /** Another process's client, beside the proxy. */
+  /** A session of another client, not through the proxy. */
   readonly other: ZkSession;
-  /** Of the server itself. */
+  /** The connect string of the server itself. */
   readonly connect: string;
-  /** What the first session can be closed with. */
+  /** The identity of the first session, with which it can be closed. */
   readonly identity: Promise<Identity>;
 }
 
@@ -39,7 +39,7 @@ async function behindProxy(t: ExecutionContext, sessionMs = 6_000): Promise<Worl
   });
   const zk = openZk(t, connect.replace(address, proxy.address), {
     identified,
-    // No poll: what is seen is seen by watches and reconnects.
+    // Without polls, changes show only by watches and after reconnects.
     config: { ...TEST_SESSION, sessionMs, pollMs: 600_000 },
   });
   return { proxy, zk, session: await zk.ready(WAIT_MS_MAX), other, connect, identity };
@@ -78,7 +78,7 @@ async function failureOf(operation: Promise<unknown>): Promise<ZkError> {
   throw new Error('it did not fail');
 }
 
-test('a server that accepts and never speaks is left for one that does', async (t) => {
+test('a client leaves a server that accepts connections but never answers for one that does', async (t) => {
   const { address, connect } = await startZooKeeper(t);
   const mute = createServer(() => {});
   await new Promise<void>((resolve) => mute.listen(0, '127.0.0.1', resolve));
@@ -86,7 +86,7 @@ test('a server that accepts and never speaks is left for one that does', async (
   const muteAddress = mute.address();
   t.true(typeof muteAddress === 'object' && muteAddress !== null);
   const port = typeof muteAddress === 'object' && muteAddress !== null ? muteAddress.port : 0;
-  // The order of servers is random: among eight clients some meet the mute one first.
+  // The order of servers is random: some of eight clients connect to the silent one first.
   const clients = Array.from({ length: 8 }, () =>
     openZk(t, connect.replace(address, `127.0.0.1:${port},${address}`)),
   );
@@ -94,7 +94,7 @@ test('a server that accepts and never speaks is left for one that does', async (
   t.is(sessions.length, 8);
 });
 
-test('a silent cut fails what is in flight, and the session goes on over the next link', async (t) => {
+test('after a silent cut, operations in flight fail, and the session continues over the next link', async (t) => {
   const { proxy, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   proxy.hold('to-server', 'to-client');
@@ -113,7 +113,7 @@ test('a silent cut fails what is in flight, and the session goes on over the nex
   t.is((await other.get('/a'))?.version, 0);
 });
 
-test('a write whose answer is lost says that it may have been applied, and here it was', async (t) => {
+test('a write whose answer is lost reports that it may have been applied, and here it was', async (t) => {
   const { proxy, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   proxy.hold('to-client');
@@ -124,7 +124,7 @@ test('a write whose answer is lost says that it may have been applied, and here 
   t.is((await other.get('/a'))?.version, 1);
 });
 
-test('without a link operations fail at once, and nothing of them is sent later', async (t) => {
+test('without a link operations fail at once, and are not sent later', async (t) => {
   const { proxy, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   proxy.refusing = true;
@@ -147,7 +147,7 @@ test('without a link operations fail at once, and nothing of them is sent later'
   t.is(await other.get('/b'), null);
 });
 
-test('a connection cut in the middle of an answer does not spoil the next one', async (t) => {
+test('a connection that is cut in the middle of an answer does not affect the next one', async (t) => {
   const { proxy, session } = await behindProxy(t);
   const large = new Uint8Array(100_000).fill(7);
   await session.create('/a', large, 'persistent');
@@ -165,23 +165,23 @@ test('an error code that the library does not know fails the operation and nothi
   const accepted = proxy.accepted;
   proxy.changeAnswer = (chunk) => {
     const changed = Buffer.from(chunk);
-    // In the answer to a multi it stands twice.
+    // The answer to a multi contains it twice.
     for (let at = chunk.indexOf(NO_NODE); at !== -1; at = chunk.indexOf(NO_NODE, at + 4))
       changed.writeInt32BE(-125, at);
     return changed;
   };
   const error = await failureOf(session.delete('/missing', 0));
   t.is(error.failure, 'protocol');
-  t.true(error.maybeApplied, 'who knows what it meant');
+  t.true(error.maybeApplied, 'an unknown error says nothing about the outcome');
   const inMulti = await failureOf(session.multi([{ kind: 'check', path: '/missing', version: 0 }]));
   t.is(inMulti.failure, 'protocol');
   t.is(inMulti.opIndex, 0);
   proxy.changeAnswer = (chunk) => chunk;
   t.truthy(await session.get('/'));
-  t.is(proxy.accepted, accepted, 'over the same connection');
+  t.is(proxy.accepted, accepted, 'the connection is the same');
 });
 
-test('garbage instead of an answer costs the connection, not the process nor the session', async (t) => {
+test('garbage instead of an answer ends the connection, but neither the process nor the session', async (t) => {
   const { proxy, session } = await behindProxy(t);
   for (const garbage of [
     Buffer.from('HTTP/1.1 400 Bad Request\r\n'),
@@ -202,13 +202,13 @@ test('closing a session whose connection is silent does not hang', async (t) => 
   proxy.hold('to-server', 'to-client');
   const closed = zk.close().then(() => 'closed');
   t.true(session.ended);
-  // T/3, after which any silent connection is given up, would be 20 s.
+  // A connection without answers is given up after T/3, which would be 20 s here.
   const tooLong = new Promise<string>((resolve) => realEnv.after(10_000, () => resolve('hangs')));
   t.is(await Promise.race([closed, tooLong]), 'closed');
   t.is((await failureOf(session.get('/'))).failure, 'ended');
 });
 
-test('closing before, during and after connecting harms nothing', async (t) => {
+test('a close before, during or after connecting has no bad effects', async (t) => {
   const { connect } = await startZooKeeper(t);
   await openZk(t, connect).close();
   for (let turns = 0; turns < 20; turns++) {
@@ -222,7 +222,7 @@ test('closing before, during and after connecting harms nothing', async (t) => {
   await nobody.close();
 });
 
-test('a session whose heartbeats are not answered for T is given up, and a new one comes when the server is back', async (t) => {
+test('a session whose heartbeats are not answered for T is given up, and a new one follows when the server is back', async (t) => {
   const { proxy, zk, session } = await behindProxy(t, 2_000);
   const reason = new Promise<string>((resolve) => session.onEnd(resolve));
   proxy.hold('to-server', 'to-client');
@@ -235,7 +235,7 @@ test('a session whose heartbeats are not answered for T is given up, and a new o
   await untilAnswering(next);
 });
 
-test('an expired session ends, and observers go on in the next', async (t) => {
+test('an expired session ends, and observers continue in the next one', async (t) => {
   const { proxy, zk, session, other, connect, identity } = await behindProxy(t, 6_000);
   await session.create('/a', data, 'persistent');
   const versions: number[] = [];
@@ -284,7 +284,7 @@ test('changes during a cut are seen after it, without a poll', async (t) => {
   observer.close();
 });
 
-test('500 changes may fold into a few calls, and the last one is always told', async (t) => {
+test('500 changes may be merged into a few calls, and the last one is always reported', async (t) => {
   const { zk, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   const versions: number[] = [];
@@ -299,7 +299,7 @@ test('500 changes may fold into a few calls, and the last one is always told', a
   t.deepEqual(
     versions,
     [...new Set(versions)].sort((a, b) => a - b),
-    'never twice, never back',
+    'each version is reported at most once, in order',
   );
 });
 

@@ -1,4 +1,5 @@
-// ZooKeeper as a child process: started, stopped, killed, its data kept, its errors one line, no child left behind.
+// ZooKeeper as a child process: it is started, stopped and killed, keeps its data, reports errors in one line, and never stays
+// behind.
 
 import { spawn } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -29,7 +30,7 @@ async function options(t: ExecutionContext): Promise<ServerOptions> {
   };
 }
 
-test('data survives a stop and a kill; a second start is refused; two stops are one', async (t) => {
+test('data survive a stop and a kill; a second start is refused; a second stop does nothing', async (t) => {
   const server = await startOwnZooKeeper(t);
   await memberThatIs('standalone', [server]);
   await t.throwsAsync(server.start(), { instanceOf: ServerStartError });
@@ -46,7 +47,7 @@ test('data survives a stop and a kill; a second start is refused; two stops are 
   t.deepEqual((await again.get('/kept'))?.data, toBytes('1'));
 });
 
-test('a busy port is one clear line', async (t) => {
+test('a busy port is reported in one line', async (t) => {
   const settings = await options(t);
   const other = createServer();
   await new Promise<void>((resolve) => other.listen(settings.port, '127.0.0.1', resolve));
@@ -55,7 +56,7 @@ test('a busy port is one clear line', async (t) => {
   t.is(error?.message, `ZooKeeper cannot start: port ${settings.port} on 127.0.0.1 is in use`);
 });
 
-test('a server that ends at once tells why in one line', async (t) => {
+test('a server that ends at once is reported in one line, with the reason', async (t) => {
   const settings = await options(t);
   const broken = { ...settings.program, classPath: '/nowhere' };
   const server = new ManagedServer({ ...settings, program: broken });
@@ -64,7 +65,7 @@ test('a server that ends at once tells why in one line', async (t) => {
   t.false(error?.message.includes('\n'));
 });
 
-test('a java that cannot be run tells so', async (t) => {
+test('a java that cannot be run is reported', async (t) => {
   const settings = await options(t);
   const broken = { ...settings.program, java: '/nowhere/java' };
   const server = new ManagedServer({ ...settings, program: broken });
@@ -72,7 +73,7 @@ test('a java that cannot be run tells so', async (t) => {
   t.regex(error?.message ?? '', /\/nowhere\/java/);
 });
 
-test('no address of this machine but 127.0.0.1 reaches it', async (t) => {
+test('it can be reached at 127.0.0.1 only', async (t) => {
   const server = await startOwnZooKeeper(t);
   const others = Object.values(networkInterfaces())
     .flatMap((addresses) => addresses ?? [])
@@ -83,7 +84,7 @@ test('no address of this machine but 127.0.0.1 reaches it', async (t) => {
   await memberThatIs('standalone', [server]);
 });
 
-test('a paused server answers nothing until it is resumed, and can be stopped while paused', async (t) => {
+test('a paused server answers only after it is resumed, and can be stopped while it is paused', async (t) => {
   const server = await startOwnZooKeeper(t);
   await freeze(server);
   t.is(await fourLetterWord(realEnv, '127.0.0.1', server.port, 'ruok'), '');
@@ -94,7 +95,7 @@ test('a paused server answers nothing until it is resumed, and can be stopped wh
   t.true(await isPortFree('127.0.0.1', server.port));
 });
 
-test('no server stays behind when the process that started it is killed', async (t) => {
+test('a server ends when the process that started it is killed', async (t) => {
   const settings = await options(t);
   const script = `
     import { realEnv } from ${JSON.stringify(new URL('../../common/base/env.js', import.meta.url).href)};

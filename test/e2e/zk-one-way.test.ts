@@ -1,6 +1,6 @@
-// Cuts between a process and ZooKeeper of every kind, one way ones first of all: whoever hears no answers must not keep its session
-// alive by what it sends. That it ends within T + 1 s is measured by ZooKeeper itself: a session of another process with that
-// timeout is silenced for good at the same moment, and must outlive it.
+// Cuts of every kind between a process and ZooKeeper, above all in one direction: a process that receives no answers must not keep
+// its session alive by its requests. ZooKeeper itself measures that the session ends within T + 1 s: a session of another process
+// with that timeout is cut off at the same moment, and must end later.
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
@@ -44,7 +44,7 @@ const CUTS: Readonly<Record<string, (proxy: TcpProxy) => void>> = {
   },
 };
 
-const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>(async (t, cut, leased) => {
+const endsInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>(async (t, cut, leased) => {
   const { connect, address } = await startZooKeeper(t);
   const port = Number(address.split(':')[1]);
   const [proxy, silence] = [await startProxy(t, port), await startProxy(t, port)];
@@ -67,22 +67,26 @@ const overInTime = test.macro<[cut: (proxy: TcpProxy) => void, leased: boolean]>
   const begun = realEnv.now();
   await gone(watcher, '/subject');
   t.log(`gone after ${Math.round(realEnv.now() - begun)} ms`);
-  t.not(await other.get('/measure'), null, 'before a session of T + 1 s that fell silent at the same time');
+  t.not(
+    await other.get('/measure'),
+    null,
+    'it ends before a session of T + 1 s that was cut off at the same time',
+  );
   t.regex(await ended, /no heartbeat answered/);
   t.is(session.leaseUntil(), Number.NEGATIVE_INFINITY);
   proxy.changeAnswer = (chunk) => chunk;
   proxy.refusing = false;
   proxy.cut();
   proxy.release();
-  t.not((await zk.ready(WAIT_MS_MAX)).id, session.id, 'and it comes back in a session of its own');
+  t.not((await zk.ready(WAIT_MS_MAX)).id, session.id, 'it comes back in a new session');
 });
 
 for (const [what, cut] of Object.entries(CUTS)) {
-  test(`${what}: a session with a lease is over within T + 1 s`, overInTime, cut, true);
-  test(`${what}: a session without a lease is over within T + 1 s`, overInTime, cut, false);
+  test(`${what}: a session with a lease ends within T + 1 s`, endsInTime, cut, true);
+  test(`${what}: a session without a lease ends within T + 1 s`, endsInTime, cut, false);
 }
 
-/** With a valid lease on the znode. */
+/** Creates the znode and waits for a valid lease on it. */
 async function leasedAt(session: ZkSession, path: string): Promise<void> {
   session.startLease(path);
   while (session.leaseUntil() < realEnv.now()) {
@@ -100,10 +104,10 @@ async function sessionsAt(t: ExecutionContext, port: number): Promise<number> {
 test('a ZooKeeper that is slow to answer handshakes is reached, and no session is left behind', async (t) => {
   const { port } = await startOwnZooKeeper(t);
   const proxy = await startProxy(t, port);
-  // A handshake takes 2.4 s; the first one is given T/3 = 2 s.
+  // A handshake takes 2.4 s, and the first one times out after T/3 = 2 s.
   proxy.delayMs = 1_200;
   const zk = openZk(t, proxy.address, { config: { ...TEST_SESSION, sessionMs: 6_000 } });
   await zk.ready(WAIT_MS_MAX);
-  t.is(proxy.accepted, 2, 'the second one had the time');
-  t.is(await sessionsAt(t, port), 1, 'what the first one began is closed');
+  t.is(proxy.accepted, 2, 'the second one had enough time');
+  t.is(await sessionsAt(t, port), 1, 'the session of the first handshake is closed');
 });

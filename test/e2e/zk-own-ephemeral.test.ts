@@ -1,4 +1,4 @@
-// Own ephemerals against one's past and against lost answers.
+// Ephemeral znodes of a process, when its former session still has one, and when answers are lost.
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
@@ -19,7 +19,7 @@ async function ready(zk: Zk): Promise<ZkSession> {
   return session;
 }
 
-/** Resolves with the names once there are `count` of them. */
+/** Resolves with the names of the children once there are `count` of them. */
 function untilChildren(zk: Zk, path: string, count: number): Promise<readonly string[]> {
   return new Promise((resolve) => {
     const observer = zk.observeChildren(path, (names) => {
@@ -39,7 +39,7 @@ async function lossy(t: ExecutionContext) {
   return { proxy, other, otherZk, zk, session: await ready(zk) };
 }
 
-test('a live session keeps its znode; the next one gets it when that session ends', async (t) => {
+test('a live session keeps its znode; the next session gets it when that session ends', async (t) => {
   const { connect } = await startZooKeeper(t);
   const holderZk = openZk(t, connect);
   const holder = await ready(holderZk);
@@ -57,7 +57,7 @@ test('a live session keeps its znode; the next one gets it when that session end
   t.deepEqual(node?.data, mine);
 });
 
-test('after a lost answer the znode that was made is taken for what it is', async (t) => {
+test('after a lost answer the process recognises the znode that it created', async (t) => {
   const { proxy, other, otherZk, zk, session } = await lossy(t);
   proxy.hold('to-client');
   const made = createOwnEphemeral({ zk, session, env }, '/live', mine);
@@ -71,7 +71,7 @@ test('after a lost answer the znode that was made is taken for what it is', asyn
   t.is(node?.czxid, first?.czxid);
 });
 
-test('made before with other data, it is brought up to date', async (t) => {
+test('an own znode with older data is updated', async (t) => {
   const { connect } = await startZooKeeper(t);
   const zk = openZk(t, connect);
   const session = await ready(zk);
@@ -80,13 +80,13 @@ test('made before with other data, it is brought up to date', async (t) => {
   t.deepEqual((await session.get('/live'))?.data, mine);
 });
 
-test('a sequential znode is made once, though the answer is lost', async (t) => {
+test('a sequential znode is created once, although the answer is lost', async (t) => {
   const { proxy, other, otherZk, zk, session } = await lossy(t);
   await other.create('/queue', mine, 'persistent');
   await other.create('/queue/c-0000000000000001-', theirs, 'ephemeral-sequential');
   const prefix = `/queue/c-${session.id}-`;
   let lost = 0;
-  // The answer to the creation, and none before it, has the path in it.
+  // Only the answer to the creation contains the path.
   proxy.changeAnswer = (chunk) => {
     if (lost > 0 || !chunk.includes(prefix)) return chunk;
     lost++;
@@ -98,15 +98,15 @@ test('a sequential znode is made once, though the answer is lost', async (t) => 
   t.is(
     await createOwnSequential({ zk, session, env }, prefix, mine),
     `${prefix}0000000001`,
-    'nor made again',
+    'it is not created again',
   );
 });
 
 test('a session of this process that still holds the path is closed, not waited for', async (t) => {
   const server = await startOwnZooKeeper(t);
-  // Longer than a busy machine takes from the server's start to the last line.
+  // Longer than a busy machine needs from the server's start to the end of the test.
   const config = { ...TEST_SESSION, sessionMs: 10_000 };
-  // A foreign session of the same T that nobody closes: its znode shows that no T has passed.
+  // Another session with the same timeout T that nobody closes: its znode shows that T is not over.
   const proxy = await startProxy(t, server.port);
   const witnessZk = openZk(t, proxy.address, { config });
   const witness = await witnessZk.ready(WAIT_MS_MAX);
@@ -118,15 +118,15 @@ test('a session of this process that still holds the path is closed, not waited 
   const ended = new Promise<string>((resolve) => former.onEnd(resolve));
   await server.kill();
   t.regex(await ended, /no heartbeat answered/);
-  // A server that starts gives every session a new T.
+  // After a restart of the server every session gets its full timeout again.
   await server.start();
   const session = await zk.ready(WAIT_MS_MAX);
   await createOwnEphemeral({ zk, session, env }, '/live', mine);
-  t.truthy(await session.get('/witness'), 'sooner than by waiting');
+  t.truthy(await session.get('/witness'), 'T is not over');
   t.is((await session.get('/live'))?.ephemeralOwner, session.id);
 });
 
-test('waiting ends with the session; what waiting cannot cure is told at once', async (t) => {
+test('a wait ends with the session; an error that no wait can solve is reported at once', async (t) => {
   const { connect } = await startZooKeeper(t);
   const holder = await ready(openZk(t, connect));
   await holder.create('/live', theirs, 'ephemeral');

@@ -1,6 +1,5 @@
-// Rubbish in every field of every znode, in the real ZooKeeper, under a whole cluster: every process lives on and serves, and
-// those that start while rubbish stands there do as well. Only what is not needed for that is spoiled for good: a
-// namespace, a node and a task of the test's own.
+// Malformed data in every field of every znode of a real cluster: every process lives on and serves, and so does a process that
+// starts meanwhile. Only a namespace, a node and a task of this test stay malformed, because the cluster does not need them.
 
 import test from 'ava';
 import type { Client } from '../../client/index.ts';
@@ -53,7 +52,7 @@ async function write(session: ZkSession, path: string, data: Uint8Array): Promis
   }
 }
 
-/** Every rubbish in turn that `isTaken` does not exclude; then what was there before. */
+/** Writes each kind of rubbish that `isTaken` does not exclude to the znode, and then its former data. */
 async function spoil(
   session: ZkSession,
   path: string,
@@ -70,7 +69,7 @@ async function spoil(
   return count;
 }
 
-/** Whether a decoder takes it: such a record would not be rubbish but another truth. */
+/** Whether a decoder accepts the data: such a record would be valid and say something else. */
 function takenBy(decode: (data: Uint8Array) => unknown): (data: Uint8Array) => boolean {
   return (data) => {
     try {
@@ -82,7 +81,7 @@ function takenBy(decode: (data: Uint8Array) => unknown): (data: Uint8Array) => b
   };
 }
 
-test('a cluster serves whatever stands in its znodes', async (t) => {
+test('a cluster serves, whatever its znodes contain', async (t) => {
   const cluster = await TestCluster.start(t, { coordinators: 2 });
   const client = await openClient(t, cluster);
   const web = await startWebserver(t, cluster.connect);
@@ -118,14 +117,14 @@ test('a cluster serves whatever stands in its znodes', async (t) => {
 
   const rounds: readonly (readonly [what: string, spoil: () => Promise<unknown>])[] = [
     [
-      'the descriptor of a range that serves',
+      'the descriptor of a range that is used',
       () => spoil(session, paths.range('default', id), takenBy(asImage)),
     ],
     ['the descriptor of another', () => spoil(session, paths.range('victim', victim.descriptor.id))],
     ['a namespace', () => spoil(session, paths.namespace('default'), takenBy(asNamespace))],
     ['another namespace', () => spoil(session, paths.namespace('victim'))],
     ['a node of the cluster', () => spoil(session, paths.node(own.id), takenBy(asNode))],
-    ['a node that nobody is', () => spoil(session, paths.node(STRANGER))],
+    ['a node that does not exist', () => spoil(session, paths.node(STRANGER))],
     ['the cluster', () => spoil(session, paths.cluster, takenBy(clusterCodec.decode))],
     ['the coordinator epoch', () => spoil(session, paths.coordinatorEpoch)],
     [
@@ -204,7 +203,7 @@ test('a cluster serves whatever stands in its znodes', async (t) => {
   });
   await serves('tasks');
 
-  // Who starts now finds rubbish at its first look: the next leader, and a node that comes back after its range went on.
+  // Processes that start now read rubbish first: the next leader, and a node that comes back after its range has changed.
   const leader = await cluster.leadingCoordinator();
   const standing = [paths.coordinatorEpoch, paths.namespace('default'), paths.node(own.id), paths.cluster];
   const before = new Map<string, Uint8Array>();

@@ -1,4 +1,4 @@
-// The session layer when ZooKeeper servers restart, freeze and lose their leader.
+// Sessions while ZooKeeper servers restart, freeze and lose their leader.
 
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../common/base/bytes.ts';
@@ -19,7 +19,7 @@ import {
 const data = toBytes('data');
 const pause = () => new Promise<void>((resolve) => realEnv.after(20, resolve));
 
-/** Whatever session `zk` has by then answers. */
+/** Waits until the present session of `zk` answers. */
 async function untilAnswering(zk: Zk): Promise<ZkSession> {
   for (;;) {
     const session = await zk.ready(WAIT_MS_MAX);
@@ -33,7 +33,7 @@ async function untilAnswering(zk: Zk): Promise<ZkSession> {
   }
 }
 
-test('0 of 80 clients are stuck after 8 restarts of the server', async (t) => {
+test('none of 80 clients is stuck after 8 restarts of the server', async (t) => {
   const server = await startOwnZooKeeper(t);
   const clients = Array.from({ length: 80 }, () => openZk(t, `${server.address}/root`));
   await Promise.all(clients.map((zk) => zk.ready(WAIT_MS_MAX)));
@@ -45,7 +45,7 @@ test('0 of 80 clients are stuck after 8 restarts of the server', async (t) => {
   }
 });
 
-/** Sets it whoever answers by then; what was lost on the way may have been applied. */
+/** Sets the znode, and retries after failures. A write whose answer was lost may have been applied. */
 async function setSurely(zk: Zk, path: string, version: number): Promise<void> {
   for (;;) {
     const session = await untilAnswering(zk);
@@ -70,15 +70,15 @@ interface Watched {
 
 function watched(zk: Zk, path: string): Watched {
   const versions: number[] = [];
-  let told: () => void = () => {};
+  let changed: () => void = () => {};
   zk.observeData(path, (node) => {
     versions.push(node?.version ?? -1);
-    told();
+    changed();
   });
   return {
     versions,
     async until(version) {
-      while (versions.at(-1) !== version) await new Promise<void>((resolve) => (told = resolve));
+      while (versions.at(-1) !== version) await new Promise<void>((resolve) => (changed = resolve));
     },
   };
 }
@@ -92,7 +92,7 @@ async function ensembleStory(t: ExecutionContext): Promise<void> {
   if (writer === undefined || client === undefined) throw new Error('no session');
   await writer.createRoot();
   await writer.create('/a', data, 'persistent');
-  // Behind a barrier, which each answer stands for: else a server that is behind may say first that it is absent.
+  // Each answer is also a barrier: without one, a server that is behind may first report that the znode is absent.
   await Promise.all(clients.map(untilAnswering));
   const watching = clients.map((zk) => watched(zk, '/a'));
   await Promise.all(watching.map((watch) => watch.until(0)));
@@ -103,7 +103,7 @@ async function ensembleStory(t: ExecutionContext): Promise<void> {
   t.deepEqual(
     after.map((session) => session.id),
     sessions.map((session) => session.id),
-    'every session outlives the leader',
+    'every session survives the leader',
   );
   await setSurely(client, '/a', 0);
   await Promise.all(watching.map((watch) => watch.until(1)));
@@ -116,15 +116,16 @@ async function ensembleStory(t: ExecutionContext): Promise<void> {
   await setSurely(client, '/a', 1);
   await Promise.all(watching.map((watch) => watch.until(2)));
   frozen.resume();
-  for (const { versions } of watching) t.deepEqual(versions, [0, 1, 2], 'never back to an older version');
+  for (const { versions } of watching)
+    t.deepEqual(versions, [0, 1, 2], 'no version is reported twice or out of order');
 }
 
 test(
-  'an ensemble of three loses its leader, then has the next one frozen; every client goes on',
+  'an ensemble of three loses its leader, then the next leader is frozen; every client continues',
   ensembleStory,
 );
 
-test('a frozen server is left and taken up again, and what was under way is told lost', async (t) => {
+test('clients leave a frozen server and use it again later; operations under way are reported as lost', async (t) => {
   const server = await startOwnZooKeeper(t);
   const zk = openZk(t, server.address, { config: { ...TEST_SESSION, sessionMs: 15_000 } });
   const session = await zk.ready(WAIT_MS_MAX);
@@ -138,7 +139,7 @@ test('a frozen server is left and taken up again, and what was under way is told
   t.is((await untilAnswering(zk)).id, session.id);
 });
 
-test('a server that is behind what this process has seen is not used, not even for a new session', async (t) => {
+test('a server that is behind what this process has seen is never used, not even for a new session', async (t) => {
   const ahead = await startOwnZooKeeper(t);
   const behind = await startOwnZooKeeper(t);
   const proxy = await startProxy(t, behind.port);

@@ -1,4 +1,4 @@
-// The conformance suites of the ZooKeeper layer against a real server, next door and over a slow network.
+// Runs the conformance suites of the ZooKeeper layer on a real server, directly and over a slow network.
 
 import test, { type ExecutionContext } from 'ava';
 import { childrenOf, registerChildrenSuite } from '../suites/zk/children-suite.ts';

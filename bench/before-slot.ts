@@ -1,20 +1,20 @@
-// What happens before a slot counts, by the same rules for every contender.
+// What happens before a slot is measured, with the same rules for every contender.
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Contender } from './contenders/contender.ts';
 import type { SlotSpec } from './load/slot.ts';
 import type { Rig } from './rig.ts';
 
-/** Ends the warm-up: the number of slots that brought no higher rate. */
+/** The warm-up ends after this number of slots without a higher rate. */
 const STEADY_SLOTS = 4;
-/** A rate that is higher by less than this share is noise. */
+/** A rate must be higher by more than this share, otherwise the difference is noise. */
 const RISE = 0.05;
-/** A contender whose rate still rises after these is measured as it is. */
+/** The maximum number of slots: a contender is measured even if its rate still rises. */
 const SLOTS_MAX = 40;
 
 /**
- * Loads a contender until its rate rises no more: compiled code, caches and pools take seconds to become what they stay, those
- * of a just-in-time compiler most of all. A process that was warmed up for the same mix before gets one slot.
+ * Loads a contender until its rate no longer rises: compilation, caches and pools need seconds to reach a steady state, above all
+ * with a just-in-time compiler. A process that was warmed up for the same mix before gets one slot.
  */
 export async function warmUp(rig: Rig, contender: Contender, spec: SlotSpec): Promise<void> {
   const slot = { ...spec, warmUpMs: 0, ms: 2 * spec.warmUpMs };
@@ -28,7 +28,7 @@ export async function warmUp(rig: Rig, contender: Contender, spec: SlotSpec): Pr
   rig.warm.add(known);
 }
 
-/** Whether the newest rates are no higher than those before them. */
+/** Whether the newest rates are not higher than those before them. */
 export function isSteady(rates: readonly number[]): boolean {
   if (rates.length <= STEADY_SLOTS) return false;
   return Math.max(...rates.slice(-STEADY_SLOTS)) <= (1 + RISE) * Math.max(...rates.slice(0, -STEADY_SLOTS));
@@ -36,13 +36,13 @@ export function isSteady(rates: readonly number[]): boolean {
 
 /** Long enough for the kernel's ticks to show the difference. */
 const SAMPLE_MS = 200;
-/** What polls, heartbeats and timers of all the processes together may use, cores. */
+/** CPU that polls, heartbeats and timers of all the processes together may use, cores. */
 const IDLE_CORES = 0.2;
 
 /**
- * Waits until the processes of the other contenders do next to nothing, at most `maxMs`: compactions, checkpoints and
- * collections of the slot before would be paid for by the next contender.
- * @param cpuSeconds that they have used so far; null where that is not known, which ends the wait
+ * Waits until the processes of the other contenders are almost idle, at most `maxMs`. Otherwise compactions, checkpoints and garbage
+ * collections of the last slot would slow down the next contender.
+ * @param cpuSeconds returns the CPU seconds that they have used so far; null: unknown, which ends the wait
  */
 export async function untilIdle(env: Env, cpuSeconds: () => number | null, maxMs: number): Promise<void> {
   const begin = env.now();

@@ -1,5 +1,5 @@
-// A cluster of real processes for measurements: ZooKeeper, two coordinators, nodes, all on this machine, in a temporary
-// directory, gone afterwards.
+// A cluster of real processes for measurements: ZooKeeper, two coordinators and nodes, all on this machine, in a temporary directory
+// that is removed afterwards.
 
 import { closeSync, mkdtempSync, openSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -25,11 +25,11 @@ const HOST = '127.0.0.1';
 const SESSION_MS = 2_000;
 const TICK_MS = 200;
 const POLL_MS = 50;
-/** The longest wait for replicas to be in-sync, ms. */
+/** Maximum wait until replicas are in-sync, ms. */
 const IN_SYNC_MS_MAX = 240_000;
 
 export interface ClusterOptions {
-  /** Replicas of each range of the namespace `default`; else 3. */
+  /** Number of replicas of each range of the namespace `default`; default: 3. */
   readonly replicationFactor?: number;
   /** A node is replaced when it has been dead for this time, ms. */
   readonly replaceAfterMs?: number;
@@ -39,13 +39,13 @@ export interface ClusterOptions {
 
 interface NodeProcesses {
   readonly guardian: Child;
-  /** The node's own; null until it has started. */
+  /** The pid of the node; null until it has started. */
   pid: number | null;
 }
 
-/** What ZooKeeper says of the replicas of the namespace `default`. */
+/** The state of the replicas of the namespace `default` in ZooKeeper. */
 export interface InSync {
-  /** Ranges that lack an in-sync replica of those they should have. */
+  /** Number of ranges that have a replica which is not in-sync. */
   readonly short: number;
   /** Grows with each change of a range. */
   readonly changes: number;
@@ -69,7 +69,7 @@ export class BenchCluster {
     this.#profiler = profiler;
   }
 
-  /** Starts nodes named n1, n2, ...; `untilWhole` says when the cluster serves. */
+  /** Starts nodes named n1, n2, ...; untilAllInSync() waits until the cluster serves. */
   static async start(name: string, nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
     const { replicationFactor = 3, replaceAfterMs, profiler = null } = options;
     const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
@@ -89,7 +89,7 @@ export class BenchCluster {
     return cluster;
   }
 
-  /** Starts, or starts again, the node with this name. */
+  /** Starts or restarts the node with this name. */
   startNode(name: string): void {
     const environment = this.#profiler?.environment(name) ?? {};
     const guardian = this.#spawn('kvnode', name, ['--data', join(this.directory, name)], environment);
@@ -107,12 +107,12 @@ export class BenchCluster {
     return [...this.nodePids, ...children, ...(pid === undefined ? [] : [pid])];
   }
 
-  /** The node processes alone. */
+  /** The pids of the nodes only. */
   get nodePids(): readonly number[] {
     return [...this.#nodes.values()].flatMap(({ pid }) => (pid === null ? [] : [pid]));
   }
 
-  /** Fresh from ZooKeeper. */
+  /** Reads the state of the replicas from ZooKeeper. */
   async inSync(): Promise<InSync> {
     this.#watching ??= connect({ zk: this.zk, connectMs: 30_000 });
     const client = await this.#watching;
@@ -124,14 +124,14 @@ export class BenchCluster {
     };
   }
 
-  /** Makes a namespace with three replicas of each range; resolves when it has all its ranges. */
+  /** Creates a namespace with three replicas of each range. Resolves when it has all its ranges. */
   async makeNamespace(name: string, splitAt: readonly string[]): Promise<void> {
     const zk = connectZk({ connect: this.zk, config: DEFAULT_SESSION, env: realEnv, logger: silentLogger });
     const session = await zk.ready(10_000);
     const settings = { replicationFactor: 3, minInSync: null, splitAt };
     const request = { kind: 'create-namespace', name, ...settings } as const;
     const task: TaskRecord = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() };
-    // The coordinator makes the parent of the tasks.
+    // The coordinator creates the parent of the tasks.
     while ((await session.children(paths.tasks)) === null) await delay(realEnv, POLL_MS);
     await session.create(paths.task(`bench-${name}`), taskCodec.encode(task), 'persistent');
     while ((await session.children(paths.ranges(name)))?.length !== splitAt.length + 1)
@@ -139,12 +139,12 @@ export class BenchCluster {
     await zk.close();
   }
 
-  /** Sends a signal to the node process itself; its guardian sees what comes of it. */
+  /** Sends a signal to the node itself, not to its guardian. */
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(present(this.#node(name).pid, `the process of ${name}`), signal);
   }
 
-  /** Kills guardian and node, in that order, so that nobody is left to close the node's session. */
+  /** Kills the guardian and then the node, so that nobody is left to close the node's session. */
   lose(name: string): void {
     const { guardian, pid } = this.#node(name);
     guardian.process.kill('SIGKILL');
@@ -187,28 +187,30 @@ export class BenchCluster {
   }
 }
 
-/** Until every range has `replicas` in-sync replicas and an owner that answers. */
-export async function untilWhole(client: Client, replicas: number): Promise<void> {
+/** Resolves when every range has `replicas` in-sync replicas and an owner that answers. */
+export async function untilAllInSync(client: Client, replicas: number): Promise<void> {
   await untilInSync(client, (inSync) => inSync === replicas);
   while ((await client.count().catch(() => null)) === null) await delay(realEnv, POLL_MS);
 }
 
-/** Until the fewest in-sync replicas of any range are as wanted. */
-export async function untilInSync(client: Client, wanted: (inSync: number) => boolean): Promise<void> {
+/** Resolves when `holds` accepts the lowest number of in-sync replicas of any range. */
+export async function untilInSync(client: Client, holds: (inSync: number) => boolean): Promise<void> {
   const end = realEnv.now() + IN_SYNC_MS_MAX;
   for (;;) {
     await client.refresh();
     const ranges = client.ranges();
     const fewest = Math.min(...ranges.map(({ descriptor }) => descriptor.inSync.length));
-    if (ranges.length > 0 && wanted(fewest)) return;
+    if (ranges.length > 0 && holds(fewest)) return;
     if (realEnv.now() > end)
-      throw new Error(`after ${IN_SYNC_MS_MAX / 1_000} s replicas are not in-sync as wanted`);
-    // A read of ZooKeeper each millisecond at most: what is waited for needs ZooKeeper too.
+      throw new Error(
+        `after ${IN_SYNC_MS_MAX / 1_000} s the number of in-sync replicas is still not as expected`,
+      );
+    // At most one read of ZooKeeper per millisecond, because the cluster also needs ZooKeeper.
     await delay(realEnv, Math.max(POLL_MS, ranges.length));
   }
 }
 
-/** The name of a node, by which BenchCluster knows it. */
+/** The name by which BenchCluster knows a node. */
 export function nameOf(client: Client, id: NodeId): string {
   return present(client.nodes().find((node) => node.id === id)?.record?.name, `the name of node ${id}`);
 }

@@ -1,5 +1,5 @@
-// One comparison: the same slot for every contender, in rounds that take turns, with what each round cost and how fast the
-// machine was; then what was acknowledged is read back.
+// One comparison: every contender runs the same slot, in alternating rounds. Each round is measured with its CPU time and with the
+// speed of the machine. At the end acknowledged writes are read back.
 
 import { realEnv } from '../common/base/env.ts';
 import { untilIdle, warmUp } from './before-slot.ts';
@@ -11,7 +11,7 @@ import { type Outcome, type Row, rowOf, type Verdict } from './report/results.ts
 import type { Rig } from './rig.ts';
 import { spreadOf } from './stats/summary.ts';
 
-/** The longest wait for the other contenders to be idle, in lengths of a slot. */
+/** Maximum wait until the other contenders are idle, as a multiple of a slot's length. */
 const IDLE_SLOTS_MAX = 3;
 /** A shorter slot would give a profile few samples. */
 const PROFILE_MS_MIN = 1_500;
@@ -19,7 +19,7 @@ const PROFILE_MS_MIN = 1_500;
 export interface Comparison {
   readonly work: string;
   readonly variant: string;
-  /** Ours first. Null: a peer that is not installed. */
+  /** The first one is ours. Null: a peer that is not installed. */
   readonly contenders: readonly (Contender | null)[];
   readonly spec: SlotSpec;
   readonly unit: string;
@@ -43,7 +43,7 @@ interface Round {
   readonly result: SlotResult;
   readonly clientCores: number | null;
   readonly serverCores: number | null;
-  /** A range had too few in-sync replicas, or changed its owner or its replicas. */
+  /** Whether a range had too few in-sync replicas, or its owner or its replicas changed. */
   readonly disturbed: boolean;
 }
 
@@ -55,15 +55,15 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Outcome
     await warmUp(rig, contender, spec);
     rounds.set(contender, []);
   }
-  const calm = [rig.calibrator.look()];
+  const calm = [rig.calibrator.measure()];
   for (let round = 0; round < rig.scale.rounds; round++) {
-    // All contenders of a round before the next, so that none has a quiet hour for itself.
+    // All contenders run in each round, so that none of them alone runs while the machine is idle.
     for (const contender of contenders) {
       await untilOthersIdle(rig, contenders, contender);
       const slot = { ...spec, seed: spec.seed + round * 1_000 };
       rounds.get(contender)?.push(await measure(contender, slot));
     }
-    calm.push(rig.calibrator.look());
+    calm.push(rig.calibrator.measure());
   }
   const rows: Row[] = [];
   for (const contender of contenders) {
@@ -104,7 +104,7 @@ async function measure(contender: Contender, spec: SlotSpec): Promise<Round> {
   };
 }
 
-/** CPU seconds so far; a client whose processes do not stay is a child of this process that has ended. */
+/** CPU seconds so far. A client without lasting processes counts as an ended child of this process. */
 function costs(contender: Contender): { readonly client: number | null; readonly server: number | null } {
   const pids = contender.clientPids();
   return {

@@ -1,4 +1,4 @@
-// What a run ran on, and how fast that machine was meanwhile: without these a figure says nothing.
+// Describes the machine of a run, and measures how fast it was meanwhile. Without these the results mean nothing.
 
 import { execFileSync } from 'node:child_process';
 import { closeSync, fdatasyncSync, openSync, readFileSync, statfsSync, writeSync } from 'node:fs';
@@ -31,23 +31,23 @@ export interface Machine {
   readonly cores: number;
   readonly memoryGib: number;
   readonly kernel: string;
-  /** That the data lies on. */
+  /** The file system with the data. */
   readonly filesystem: string;
-  /** A sync there costs nothing, so figures of durable writes are worth nothing. */
+  /** The file system is in memory: a sync costs nothing, so results of durable writes mean nothing. */
   readonly isMemory: boolean;
   readonly node: string;
-  /** By name, what each prints as its version. */
+  /** The version that each peer prints, by name. */
   readonly peers: Readonly<Record<string, string>>;
 }
 
-/** Names by statfs' type numbers. */
+/** Names of file systems by the type numbers of statfs. */
 const FILESYSTEMS: Readonly<Record<number, string>> = {
   ...{ 61267: 'ext4', 1481003842: 'xfs', 2435016766: 'btrfs', 801189825: 'zfs' },
   ...{ 2035054128: 'overlay', 16914836: 'tmpfs', 2240043254: 'ramfs' },
 };
 const IN_MEMORY = ['tmpfs', 'ramfs'];
 
-/** `programs`: null where no peers are measured. */
+/** @param programs null: no peers are measured */
 export function describeMachine(directory: string, programs: Programs | null): Machine {
   const number = statfsSync(directory).type;
   const filesystem = FILESYSTEMS[number] ?? `0x${number.toString(16)}`;
@@ -85,15 +85,15 @@ function versionOf(program: string | null): string {
   }
 }
 
-/** How fast the machine is at one moment. */
+/** How fast the machine is at a moment. */
 export interface Calibration {
-  /** Turns of a fixed loop, millions a second. */
+  /** Iterations of a fixed loop, millions per second. */
   readonly loop: number;
-  /** Median of some fdatasyncs of 4 KiB in a preallocated file, ms. */
+  /** Median time of some fdatasyncs of 4 KiB in a preallocated file, ms. */
   readonly syncMs: number;
   /** Load average of a minute. */
   readonly load: number;
-  /** Share of CPU time that the hypervisor took away since the last look; null where the kernel does not say. */
+  /** Share of CPU time that the hypervisor took away since the last calibration; null: the kernel does not report it. */
   readonly steal: number | null;
 }
 
@@ -111,7 +111,7 @@ export class Calibrator {
     this.#file = join(directory, 'calibration');
   }
 
-  look(): Calibration {
+  measure(): Calibration {
     const [before, now] = [this.#before, cpuTimes()];
     this.#before = now;
     const known = before !== null && now !== null && now.all > before.all;
@@ -124,7 +124,7 @@ export class Calibrator {
     let mixed = 1;
     for (let i = 0; i < LOOP_TURNS; i++) mixed = Math.imul(mixed ^ i, 0x9e3779b1);
     const ms = this.#env.now() - begin;
-    // The result is used, or the loop might be left out.
+    // The result is used, otherwise V8 might remove the loop.
     return LOOP_TURNS / ms / 1_000 + (mixed === 0 ? 1 : 0);
   }
 
@@ -146,7 +146,7 @@ export class Calibrator {
   }
 }
 
-/** Ticks of all cores together; null where there is no /proc. */
+/** Ticks of all cores together; null: there is no /proc. */
 function cpuTimes(): { readonly all: number; readonly steal: number } | null {
   try {
     const [all = ''] = readFileSync('/proc/stat', 'utf8').split('\n');

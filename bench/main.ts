@@ -1,4 +1,4 @@
-// `npm run bench -- [WHAT]`: measurements on this machine, with what they ran on. Nothing here is part of a test.
+// `npm run bench -- [WHAT]`: measurements on this machine, and a description of the machine. No test runs this.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -20,25 +20,35 @@ import { WORKLOADS, type Workload, workloadsNamed } from './workloads/all.ts';
 const COMMAND = {
   name: 'rangekeeper bench',
   summary: [
-    'Measures Rangekeeper beside etcd, ZooKeeper, Redis and the raw limits on this machine, all equally durable, in',
-    'rounds that take turns. WHAT: nothing, for that; failover, for how long a range is away when a process dies;',
-    'micro, for single parts of a node beside their raw limits.',
-    'Peers that are not installed are left out. Data lies below TMPDIR, which should be a disk.',
+    'Without WHAT it compares Rangekeeper with etcd, ZooKeeper, Redis and the raw limits on this machine, all equally',
+    'durable, in alternating rounds. WHAT may also be:',
+    'failover: measures how long clients wait when a process dies;',
+    'micro: compares single parts of a node with their raw limits.',
+    'Peers that are not installed are left out. Data are stored below TMPDIR, which should be on a disk.',
   ].join('\n'),
   positionals: '[WHAT]',
   flags: {
-    quick: toggle({ help: 'few keys and short rounds: two minutes instead of thirty' }),
+    quick: toggle({ help: 'few keys and short rounds; takes two minutes instead of thirty' }),
     only: text<string | null>({
       value: 'NAME,...',
-      help: 'only these workloads, or groups of them',
+      help: 'runs only these workloads, or groups of them',
       fallback: null,
     }),
     profile: toggle({
-      help: 'one more slot of each workload of Rangekeeper, with a CPU profile of each process',
+      help: 'repeats each workload of Rangekeeper once more and takes a CPU profile of each process',
     }),
-    json: text<string | null>({ value: 'FILE', help: 'writes all that was measured there', fallback: null }),
-    html: text<string | null>({ value: 'FILE', help: 'writes a page with plots there', fallback: null }),
-    runs: integer<number>({ help: 'failover: runs of each scenario', min: 1, max: 1000, fallback: 20 }),
+    json: text<string | null>({ value: 'FILE', help: 'writes all results to this file', fallback: null }),
+    html: text<string | null>({
+      value: 'FILE',
+      help: 'writes a page with plots to this file',
+      fallback: null,
+    }),
+    runs: integer<number>({
+      help: 'number of runs of each failover scenario',
+      min: 1,
+      max: 1000,
+      fallback: 20,
+    }),
   },
   epilog: `workloads: ${WORKLOADS.map(({ name }) => name).join(', ')}`,
 } as const satisfies Command;
@@ -52,7 +62,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
   const stopped = life.stopRequested.then((): never => {
     throw new ProcessExit(EXIT.interrupted, 'rangekeeper bench: stopped');
   });
-  // Whoever can stop in order listens to it.
+  // Each measurement that can stop in order waits for it, too.
   stopped.catch(() => {});
   switch (positionals.join(' ')) {
     case '':
@@ -62,7 +72,7 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
     case 'failover':
       return failover(values, stopped);
     default:
-      throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT is nothing, failover or micro');
+      throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT must be failover or micro, or be left out');
   }
 }
 
@@ -97,7 +107,7 @@ async function failover({ runs, json }: Values, stopped: Promise<never>): Promis
   return isSound(report) ? EXIT.ok : EXIT.failed;
 }
 
-/** Data is below TMPDIR while `run` runs, which reports one outcome after the other; then writes what was asked for. */
+/** Runs `run`, which reports one outcome after the other, with a folder for data below TMPDIR. Then writes the requested files. */
 async function measured(
   values: Values,
   { scale, programs }: { scale: string; programs: Programs | null },
@@ -125,7 +135,7 @@ async function measured(
   return verifiedIn(report.rows).lost === 0 ? EXIT.ok : EXIT.failed;
 }
 
-/** Beside the report. */
+/** The folder for profiles, in the folder of the report. */
 function profilesFolder({ html, json }: Values): string {
   const { dir, name } = parse(html ?? json ?? join('.rangekeeper', 'bench'));
   return join(dir, `${name}-profiles`);

@@ -1,5 +1,5 @@
-// Foreign server processes of a measurement, and what processes cost. The kernel counts in /proc; where there is none
-// (macOS), costs are not known and reports leave them out.
+// Server processes of the peers, and the CPU time and memory of processes. These come from /proc; without it (macOS) they are not
+// known, and reports leave them out.
 
 import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
@@ -10,17 +10,17 @@ import { isExecutable } from '../common/zk/find-server.ts';
 /** USER_HZ, the same on every Linux. */
 const TICKS_PER_SECOND = 100;
 const STOP_MS = 5_000;
-/** In /proc/PID/stat behind the command's name: user and system time, own and of children that ended. */
+/** Fields of /proc/PID/stat after the command's name: user and system time of the process and of its ended children. */
 const FIELD = { user: 11, system: 12, childUser: 13, childSystem: 14 } as const;
 
-/** A program's path; null where PATH holds none. */
+/** A program's path; null: it is not in PATH. */
 export function findProgram(name: string): string | null {
   const folders = (process.env.PATH ?? '').split(delimiter).filter(isNotEmpty);
   const paths = [...folders, '/usr/sbin', '/usr/local/sbin'].map((folder) => join(folder, name));
   return paths.find(isExecutable) ?? null;
 }
 
-/** Servers that are no Node programs. They end with `stop`, or with this process's orderly end. */
+/** Servers that are not Node programs. They end with `stop`, or when this process exits. */
 export class Servers {
   readonly #children: ChildProcess[] = [];
   readonly #kill = (): void => {
@@ -52,8 +52,8 @@ export class Servers {
 }
 
 /**
- * CPU seconds used so far by these processes and their children together (a child of Redis rewrites its log); null where the
- * kernel does not say.
+ * CPU seconds used so far by these processes and their children (a child of Redis rewrites its log); null: the kernel does not
+ * report it.
  */
 export function cpuSecondsOf(pids: readonly number[]): number | null {
   const all = new Set(pids.flatMap((pid) => [pid, ...childrenOf(pid)]));
@@ -81,7 +81,7 @@ function childrenOf(pid: number): number[] {
   return text.split(' ').filter(isNotEmpty).map(Number);
 }
 
-/** What is not known of one process counts as nothing. */
+/** An unknown value of one process counts as 0. */
 function sum(values: readonly (number | null)[]): number | null {
   if (!existsSync('/proc/self/stat')) return null;
   return values.reduce<number>((total, value) => total + (value ?? 0), 0);
@@ -98,7 +98,7 @@ function isNotEmpty(text: string): boolean {
   return text !== '';
 }
 
-/** Null where the process is gone, or there is no /proc. */
+/** Null: the process has ended, or there is no /proc. */
 function readProc(path: string): string | null {
   try {
     return readFileSync(path, 'utf8');

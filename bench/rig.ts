@@ -1,4 +1,4 @@
-// What a run has running: the servers of each contender, started when a workload first needs them, and the load programs.
+// The processes of a run: the servers of each contender, which start when a workload first needs them, and the load programs.
 
 import { mkdtempSync } from 'node:fs';
 import { join } from 'node:path';
@@ -14,11 +14,11 @@ export interface Scale {
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly ms: number;
-  /** Loaded under PREFIX. */
+  /** Number of keys that are loaded under PREFIX. */
   readonly keys: number;
   /** The same for ZooKeeper, which keeps every znode on its heap. */
   readonly zookeeperKeys: number;
-  /** Keys read back after each workload, of each contender. */
+  /** Number of keys of each contender that are read back after each workload. */
   readonly verified: number;
 }
 
@@ -43,17 +43,17 @@ export type RigOptions = Pick<Rig, 'scale' | 'directory' | 'programs' | 'calibra
 
 export class Rig {
   readonly scale: Scale;
-  /** For data and logs; gone after the run. */
+  /** The folder for data and logs, which is removed after the run. */
   readonly directory: string;
   readonly programs: Programs;
   readonly calibrator: Calibrator;
-  /** Null where no profiles are wanted. */
+  /** Null: no profiles are requested. */
   readonly profiler: Profiler | null;
-  /** Prints a line for people. */
+  /** Prints a line. */
   readonly say: (line: string) => void;
   /** Which processes were warmed up for which mix (before-slot.ts). */
   readonly warm = new Set<string>();
-  /** Servers by name; load programs by the name of their server and, behind a space, their driver. In order of start. */
+  /** Servers by name, load programs by the name of their server, a space and their driver; in the order of their starts. */
   readonly #running = new Map<string, Promise<Stoppable>>();
   readonly #leftOut = new Set<string>();
 
@@ -66,17 +66,17 @@ export class Rig {
     this.say = options.say;
   }
 
-  /** What runs under this name; else what `start` starts and fills, in a new folder for its data. */
+  /** Returns what runs under this name. Otherwise calls `start`, which starts and fills it, with a new folder for its data. */
   start<T extends Stoppable>(name: string, start: (folder: string) => Promise<T>): Promise<T> {
     return this.#once(name, async () => {
       const begin = realEnv.now();
       const started = await start(mkdtempSync(join(this.directory, `${name}-`)));
-      this.say(`  ${name}: up and filled after ${((realEnv.now() - begin) / 1_000).toFixed(1)} s`);
+      this.say(`  ${name}: started and filled after ${((realEnv.now() - begin) / 1_000).toFixed(1)} s`);
       return started;
     });
   }
 
-  /** The load program with this driver; the same one for the same driver. */
+  /** The load program with this driver; the same driver always gets the same program. */
   program(server: string, driver: DriverSpec): Promise<LoadProgram> {
     return this.#once(programName(server, driver), async () => {
       const isProfiled = driver.kind === 'rangekeeper';
@@ -90,7 +90,7 @@ export class Rig {
     return this.#stop(programName(server, driver));
   }
 
-  /** Where profiles are wanted: takes them during `action`, when all that counts has been measured (Profiler.profile). */
+  /** If profiles are requested, runs `action` and takes them (Profiler.profile). To be called after the measurements. */
   async profile(
     title: string,
     pids: readonly number[],
@@ -99,14 +99,14 @@ export class Rig {
     return this.profiler === null ? null : this.profiler.profile(title, pids, action);
   }
 
-  /** Says once that a peer is not measured. */
+  /** Prints, once for each peer, that it is not measured. */
   leaveOut(peer: string, needs: string): null {
     if (!this.#leftOut.has(peer)) this.say(`  ${peer} is left out: it needs ${needs}`);
     this.#leftOut.add(peer);
     return null;
   }
 
-  /** Stops all but this server and its load programs: what idles costs time too. Anything can be started again. */
+  /** Stops all but this server and its load programs, because idle processes also cost time. All can be started again. */
   async keepOnly(server: string | null): Promise<void> {
     // Programs start after their servers and stop before them.
     for (const name of [...this.#running.keys()].reverse())

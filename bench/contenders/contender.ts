@@ -1,4 +1,4 @@
-// A contender of one comparison: some servers and the client that loads them. Each is reported by name, with its client.
+// A contender of a comparison: some servers and the client that loads them. Reports show its name and its client.
 
 import type { InSync } from '../bench-cluster.ts';
 import type { DriverSpec } from '../load/driver.ts';
@@ -11,22 +11,22 @@ export interface Contender {
   /** Which client, on how many connections. */
   readonly client: string;
   serverPids(): readonly number[];
-  /** Empty where the client's processes do not stay from slot to slot. */
+  /** Empty if the client has no process that lasts from slot to slot. */
   clientPids(): readonly number[];
   run(spec: SlotSpec): Promise<SlotResult>;
-  /** Rangekeeper only: an in-sync set that shrinks makes writes cheaper, which a row must say. */
+  /** Rangekeeper only: a smaller in-sync set makes writes cheaper, which a report must mention. */
   inSync?(): Promise<InSync>;
   /** Whether its processes are ours. */
   readonly canBeProfiled: boolean;
   /** Sets the keys from 0 to `keys` - 1 under the prefix. */
   fill(prefix: string, keys: number, valueBytes: number): Promise<void>;
-  /** Reads back what was acknowledged since the last time, at most `max` keys. */
+  /** Reads back writes that were acknowledged since the last call, at most `max` keys. */
   verify(max: number): Promise<Verified>;
   /** Stops a client that is not needed any more. */
   dismiss?(): Promise<void>;
 }
 
-/** A contender whose client is a load program of ours. `server`: what the rig started it as. */
+/** A contender whose client is one of our load programs. @param server the name under which the rig started it */
 export async function programmed(
   rig: Rig,
   server: string,

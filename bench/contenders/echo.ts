@@ -6,7 +6,7 @@ import { type Contender, connectionsText, programmed } from './contender.ts';
 
 const NAME = 'echo';
 
-/** `gathered`: all requests of a turn in one message. */
+/** @param gathered all requests of a turn are sent in one message */
 export async function echo(rig: Rig, connections: number, gathered: boolean): Promise<Contender> {
   const { port, pids } = await echoServer(rig);
   return programmed(

@@ -1,5 +1,5 @@
-// etcd as a contender: three members as they come (every write synced by a majority), loaded by h2load on its gRPC port with
-// one request over and over, and so one key. Filling and reading back use its JSON gateway.
+// etcd as a contender: three members with default settings (a majority syncs every write). h2load repeats one request on its gRPC
+// port, so it uses one key. Filling and reading back use its JSON gateway.
 
 import { join } from 'node:path';
 import { delay, realEnv } from '../../common/base/env.ts';
@@ -15,13 +15,13 @@ import { getRequest, type H2loadRequest, putRequest, rangeRequest, runH2load } f
 
 const MEMBERS = 3;
 const START_MS = 20_000;
-/** etcd's own bound of a transaction. */
+/** etcd's own maximum number of operations in a transaction. */
 const FILL_KEYS = 128;
 const FILL_BYTES = 1024 * 1024;
 const FILLS_AT_ONCE = 8;
 const QUOTA_BYTES = 8 * 1024 ** 3;
 
-/** Null where etcd or h2load is not installed. */
+/** Null: etcd or h2load is not installed. */
 export async function etcd(rig: Rig): Promise<Contender | null> {
   const { etcd: program, h2load } = rig.programs;
   if (program === null || h2load === null)
@@ -36,7 +36,7 @@ export async function etcd(rig: Rig): Promise<Contender | null> {
 
 interface EtcdCluster {
   readonly servers: Servers;
-  /** The leader's: it serves linearizable reads with the fewest hops. */
+  /** The address of the leader, which serves linearizable reads with the fewest hops. */
   readonly address: string;
 }
 
@@ -47,7 +47,7 @@ class Etcd implements Contender {
   readonly #cluster: EtcdCluster;
   readonly #h2load: string;
   readonly #directory: string;
-  /** By key and size of value: etcd's count of the key's writes before ours, and ours that were acknowledged. */
+  /** By key and size of the value: etcd's count of writes of the key before ours, and the number of ours that were acknowledged. */
   readonly #written = new Map<string, { key: string; value: string; before: number; acknowledged: number }>();
 
   constructor(cluster: EtcdCluster, h2load: string, directory: string) {
@@ -88,7 +88,7 @@ class Etcd implements Contender {
     return fill(this.#cluster.address, prefix, keys, valueBytes);
   }
 
-  /** Each key must have been written as often as was acknowledged. */
+  /** Checks that each key was written at least as often as was acknowledged. */
   async verify(): Promise<Verified> {
     const written = [...this.#written.values()];
     this.#written.clear();
@@ -103,7 +103,7 @@ class Etcd implements Contender {
 
 function requestOf(spec: SlotSpec, key: string, value: string): H2loadRequest {
   if (spec.mix.update === 1) return putRequest(key, value);
-  // It ends where the page does: etcd would count every row up to a later end.
+  // The request ends where the page does, because etcd would count every row up to a later end.
   if (spec.mix.scan === 1)
     return rangeRequest(keyOf(spec.prefix, 0), keyOf(spec.prefix, spec.pageRows), spec.pageRows);
   return getRequest(key);
@@ -152,7 +152,7 @@ async function fill(address: string, prefix: string, keys: number, valueBytes: n
   });
 }
 
-/** What a key holds, and how often it has been written. */
+/** The value of a key, and how often it was written. */
 async function lookUp(
   address: string,
   key: string,

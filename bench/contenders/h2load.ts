@@ -1,5 +1,5 @@
-// h2load, nghttp2's load generator in C, on etcd's gRPC: cheaper than any Node client, so that etcd has the cores for
-// itself. It repeats one request, whose body is encoded here.
+// Loads etcd's gRPC with h2load, the load generator of nghttp2. It is written in C and cheaper than any Node client, so that etcd
+// gets the cores. It repeats one request, whose body is encoded here.
 
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -9,7 +9,7 @@ import type { SlotResult } from '../load/slot.ts';
 import { Latencies } from '../stats/summary.ts';
 
 const MICROSECONDS = 1_000;
-/** Flag and length ahead of a gRPC message. */
+/** Size of the flag and the length before a gRPC message. */
 const GRPC_HEAD = 5;
 const KEY_FIELD = 1;
 const PUT_VALUE_FIELD = 2;
@@ -25,7 +25,7 @@ export function putRequest(key: string, value: string): H2loadRequest {
   return request('Put', textField(KEY_FIELD, key), textField(PUT_VALUE_FIELD, value));
 }
 
-/** Linearizable, as etcd's ranges are unless they say `serializable`. */
+/** A linearizable read, which is etcd's default. */
 export function getRequest(key: string): H2loadRequest {
   return request('Range', textField(KEY_FIELD, key));
 }
@@ -39,16 +39,16 @@ export interface H2loadRun {
   readonly program: string;
   readonly directory: string;
   readonly address: string;
-  /** Requests in flight on the one connection. */
+  /** Number of requests in flight on the one connection. */
   readonly streams: number;
   readonly warmUpMs: number;
   readonly ms: number;
   readonly request: H2loadRequest;
-  /** The least that an answer holds; h2load cannot look into answers, but it counts bytes. */
+  /** Minimum size of an answer: h2load does not decode answers, but counts their bytes. */
   readonly answerBytes: number;
 }
 
-/** Answers that were counted; throws where some were no answers. */
+/** Runs h2load and returns its counts. Throws if some answers were refusals. */
 export async function runH2load(run: H2loadRun): Promise<SlotResult> {
   const body = join(run.directory, 'h2load-body');
   const log = join(run.directory, 'h2load-log');
@@ -63,14 +63,14 @@ export async function runH2load(run: H2loadRun): Promise<SlotResult> {
   const done = numberIn(stdout, /(\d+) succeeded/);
   const failed = numberIn(stdout, /(\d+) failed/);
   const traffic = numberIn(stdout, /\((\d+)\) data/);
-  // A refusal by gRPC has status 200 and no body: then the bytes are missing.
+  // A refusal by gRPC has status 200 and no body, so there are too few bytes.
   if (traffic < done * run.answerBytes)
     throw new Error(`etcd refused requests of h2load: ${traffic} bytes for ${done} answers`);
   const quantiles = latenciesIn(readFileSync(log, 'utf8')).quantiles();
   return { done, seconds: run.ms / 1_000, rows: 0, quantiles, errors: failed > 0 ? { FAILED: failed } : {} };
 }
 
-/** Each line has begin (microseconds), status, duration (microseconds). */
+/** Each line has the start (µs), the status and the duration (µs). */
 function latenciesIn(log: string): Latencies {
   const latencies = new Latencies();
   for (const line of log.split('\n')) {

@@ -1,24 +1,24 @@
 // Rangekeeper as a contender: clusters of its real processes, loaded through its client library.
 
 import { connect } from '../../client/index.ts';
-import { BenchCluster, type ClusterOptions, untilWhole } from '../bench-cluster.ts';
+import { BenchCluster, type ClusterOptions, untilAllInSync } from '../bench-cluster.ts';
 import { PREFIX, type Rig, VALUE_BYTES } from '../rig.ts';
 import { type Contender, connectionsText, programmed } from './contender.ts';
 
 export interface ClusterLoad {
-  /** How the contender is reported; else by its replicas. */
+  /** The name in reports; default: by the number of replicas. */
   readonly name?: string;
   readonly namespaces?: readonly string[];
   readonly connections?: number;
   readonly deadlineMs?: number;
 }
 
-/** The rig's name for the cluster that the usual workloads share. */
+/** The rig's name for the cluster that most workloads share. */
 export function clusterName(replicas: 2 | 3): string {
   return `rangekeeper-${replicas}`;
 }
 
-/** Three nodes with three replicas of each range, or two with two. */
+/** Three nodes with three replicas of each range, or two nodes with two replicas. */
 export async function rangekeeper(rig: Rig, replicas: 2 | 3, load: ClusterLoad = {}): Promise<Contender> {
   const cluster = await startCluster(rig, clusterName(replicas), rig.scale.keys, replicas);
   return rangekeeperOn(rig, cluster, { name: `Rangekeeper, ${replicas} replicas`, ...load });
@@ -40,7 +40,7 @@ export function startCluster(
       ...options,
     });
     const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
-    await untilWhole(client, replicas);
+    await untilAllInSync(client, replicas);
     await client.close();
     await (await rangekeeperOn(rig, cluster)).fill(PREFIX, keys, VALUE_BYTES);
     return cluster;

@@ -1,5 +1,5 @@
-// Redis as a contender, as durable as it can be made: a primary and a replica, both with every write in the append-only file
-// and synced before it is answered (appendfsync always).
+// Redis as a contender, with the most durable settings: a primary and a replica that both write and sync every write to the
+// append-only file before it is answered (appendfsync always).
 
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,10 +15,10 @@ const NAME = 'redis';
 const HOST = '127.0.0.1';
 const START_MS = 10_000;
 const FILLER: RedisMode = { connections: 1, gathered: false, pipelined: false };
-/** How long each way of writing is tried, ms. */
+/** For how long each way of writing is tried, ms. */
 const TRY = { warmUpMs: 300, ms: 500 };
 
-/** Null where Redis is not installed. */
+/** Null: Redis is not installed. */
 export async function redis(rig: Rig, mode: Partial<RedisMode> = {}): Promise<Contender | null> {
   const { redis: program } = rig.programs;
   if (program === null) return rig.leaveOut('Redis', 'redis-server (Debian: redis-server)');
@@ -30,7 +30,7 @@ export async function redis(rig: Rig, mode: Partial<RedisMode> = {}): Promise<Co
   return contenderOn(rig, pair, { ...FILLER, ...mode });
 }
 
-/** The fastest way of writing through ioredis with this number of callers: each is tried for a moment. */
+/** Tries each way of writing through ioredis for a moment, and returns the fastest for this number of callers. */
 export async function bestRedisWriter(rig: Rig, spec: SlotSpec): Promise<Contender | null> {
   const gathering = [1, 2, 4, 8].filter((connections) => connections < spec.callers);
   const modes: readonly Partial<RedisMode>[] = [
@@ -49,7 +49,7 @@ export async function bestRedisWriter(rig: Rig, spec: SlotSpec): Promise<Contend
   const rates = tried.map(({ contender, rate }) => `${contender.client} ${Math.round(rate)}/s`);
   rig.say(`  Redis, ${spec.callers} callers, tried: ${rates.join('; ')}`);
   const [best, ...others] = tried;
-  // Their sockets and heaps would be in the way.
+  // Their sockets and heaps would cost time.
   for (const { contender } of others) await contender.dismiss?.();
   return best?.contender ?? null;
 }

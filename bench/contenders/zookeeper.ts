@@ -1,5 +1,5 @@
-// ZooKeeper as a contender: an ensemble of three with the heap, the compiler and the log files that its own scripts give
-// it, and forceSync as it comes (on).
+// ZooKeeper as a contender: an ensemble of three servers with the heap, the compiler and the log files of its own scripts, and with
+// forceSync on, which is its default.
 
 import { join } from 'node:path';
 import { realEnv } from '../../common/base/env.ts';
@@ -27,7 +27,7 @@ export async function zookeeper(rig: Rig): Promise<Contender> {
 
 interface Ensemble {
   readonly servers: readonly ManagedServer[];
-  /** The leader's: a follower would pass every write on to it. */
+  /** The port of the leader: a follower would forward every write to it. */
   readonly port: number;
   stop(): Promise<void>;
 }

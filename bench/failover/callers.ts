@@ -1,4 +1,4 @@
-// Callers of one run, what was acknowledged to them, and the longest time that each of them waited from one success to the next.
+// The callers of one run, the writes that were acknowledged to them, and the longest time of each caller between two successes.
 
 import type { Client } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
@@ -16,7 +16,7 @@ export class Callers {
   unknownWrites = 0;
   failedReads = 0;
   readonly #client: Client;
-  /** For each key the highest number acknowledged. */
+  /** The highest acknowledged number of each key. */
   readonly #acknowledged = new Map<string, number>();
   readonly #running: Promise<void>[] = [];
   #stopped = false;
@@ -25,12 +25,12 @@ export class Callers {
     this.#client = client;
   }
 
-  /** Number of keys of which a write was acknowledged. */
+  /** The number of keys with an acknowledged write. */
   get acknowledged(): number {
     return this.#acknowledged.size;
   }
 
-  /** A caller that writes one number after the other, to the key that `keyOf` gives, with a pause behind each. */
+  /** Starts a caller that writes one number after the other, to the key that `keyOf` returns, with a pause after each. */
   write(keyOf: (number: number) => string, pauseMs = 0): Waits {
     return this.#call(pauseMs, async (number) => {
       const key = keyOf(number);
@@ -47,7 +47,7 @@ export class Callers {
     });
   }
 
-  /** A caller that reads one key, which is there, from its owner or else from a replica. */
+  /** Starts a caller that reads an existing key from its owner, or otherwise from a replica. */
   read(key: string): Waits {
     return this.#call(0, async () => {
       try {
@@ -66,13 +66,13 @@ export class Callers {
     await Promise.all(this.#running);
   }
 
-  /** Acknowledged writes that are not there any more; all keys that were written have the prefix. */
+  /** Counts acknowledged writes that are lost. All written keys must have the prefix. */
   async countLost(prefix: string): Promise<number> {
     const present = new Map<string, number>();
     const text = new TextDecoder();
     for await (const { key, value } of this.#client.scan({ prefix }))
       present.set(text.decode(key), Number(text.decode(value)));
-    // One whose outcome is unknown may have followed.
+    // A later write of unknown outcome may have been applied, so the number may be higher.
     return [...this.#acknowledged].filter(([key, number]) => !((present.get(key) ?? -1) >= number)).length;
   }
 

@@ -1,11 +1,10 @@
-// What happens to clients when one of three nodes goes: to many callers of one range, and to one caller each of many ranges.
-// Every range has lost a replica then, and a third of them their owner: what one range needs of ZooKeeper, all of them
-// need at the same moment.
+// What clients see when one of three nodes fails: many callers of one range, and one caller for each of many ranges. Every range
+// then loses a replica, and a third of the ranges lose their owner, so all of them need ZooKeeper at the same time.
 
 import type { Client } from '../../client/index.ts';
 import { present } from '../../common/base/assert.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
-import { type BenchCluster, nameOf, untilWhole } from '../bench-cluster.ts';
+import { type BenchCluster, nameOf, untilAllInSync } from '../bench-cluster.ts';
 import { spreadOf } from '../stats/summary.ts';
 import { Callers } from './callers.ts';
 
@@ -16,23 +15,24 @@ const AFTER_MS = 6_000;
 
 export interface Experiment<Run> {
   readonly title: string;
-  /** Where the load is; a namespace other than `default` is made with ranges that meet at `splitAt`. */
+  /** The namespace of the load. If it is not `default`, it is created with ranges divided at `splitAt`. */
   readonly namespace: string;
   readonly splitAt: readonly string[];
-  /** One run of each of its faults; every replica is in-sync before and after each. */
+  /** Makes one run with each of its faults. Before and after each run every replica is in-sync. */
   run(cluster: BenchCluster, client: Client, round: number): AsyncGenerator<Run>;
-  /** In one line. */
+  /** One line of text for a run. */
   describe(run: Run): string;
   summarize(runs: readonly Run[]): readonly string[];
 }
 
 /**
- * `crash`: kill -9 of the node; `loss`: of its guardian as well, first, so that its session lives on for T; `stall`: SIGSTOP.
+ * `crash`: SIGKILL of the node. `loss`: SIGKILL of its guardian, then of the node, so that its session lives until its timeout T.
+ * `stall`: SIGSTOP of the node.
  */
 type Fault = 'crash' | 'loss' | 'stall';
 
-/** Strikes a node while the callers go on, then ends them and brings it back; gives how long until all is in-sync, ms. */
-async function strike(
+/** Applies a fault while the callers run, then stops them and restarts the node. Returns the time until all is in-sync, ms. */
+async function applyFault(
   cluster: BenchCluster,
   client: Client,
   victim: string,
@@ -47,7 +47,7 @@ async function strike(
   const begin = realEnv.now();
   if (fault === 'stall') cluster.signal(victim, 'SIGCONT');
   else cluster.startNode(victim);
-  await untilWhole(client, NODES);
+  await untilAllInSync(client, NODES);
   return realEnv.now() - begin;
 }
 
@@ -63,14 +63,14 @@ const SCENARIOS = [
 
 export interface OneRangeRun {
   readonly scenario: string;
-  /** The longest time that one caller waited from one success to the next, ms. */
+  /** The longest time of one caller between two successes, ms. */
   readonly writeGapMs: number;
   readonly readGapMs: number;
   readonly acknowledged: number;
   readonly unknown: number;
   readonly failedReads: number;
   readonly lost: number;
-  /** From the restart to in-sync again. */
+  /** Time from the restart until all replicas are in-sync again. */
   readonly backInSyncMs: number;
 }
 
@@ -80,7 +80,7 @@ export const oneRange: Experiment<OneRangeRun> = {
   splitAt: [],
   async *run(cluster, client, round) {
     for (const { scenario, owner, fault } of SCENARIOS) {
-      // One range after another, so that no node is spared.
+      // It takes one range after the other, so that the fault reaches each node.
       const ranges = client.ranges();
       const { descriptor } = present(ranges[round % ranges.length], 'a range');
       const node = descriptor.replicas.find((one) => (one.node === descriptor.owner.node) === owner)?.node;
@@ -90,7 +90,7 @@ export const oneRange: Experiment<OneRangeRun> = {
       const writes = Array.from({ length: WRITERS }, (_, i) => callers.write((n) => `${prefix}${i}/${n}`));
       const reads = Array.from({ length: READERS }, () => callers.read(`${prefix}read`));
       const victim = nameOf(client, present(node, 'a replica'));
-      const backInSyncMs = await strike(cluster, client, victim, fault, callers);
+      const backInSyncMs = await applyFault(cluster, client, victim, fault, callers);
       const { acknowledged, unknownWrites: unknown, failedReads } = callers;
       const [writeGapMs, readGapMs] = [writes, reads].map((all) =>
         Math.max(...all.map((one) => one.longestMs)),
@@ -122,7 +122,7 @@ export const oneRange: Experiment<OneRangeRun> = {
 };
 
 const RANGES = 200;
-/** Between two writes of one range: two cores do not have to be full for a stall to show. */
+/** Pause between two writes of one range, so that the cores are not saturated and a stall shows. */
 const PAUSE_MS = 50;
 const FAULTS = [
   { fault: 'crash', text: "a node's process crashes (kill -9)" },
@@ -131,14 +131,14 @@ const FAULTS = [
 
 export interface ManyRangesRun {
   readonly fault: Fault;
-  /** The longest time from one successful write to the next, ms, for each range that the node owned. */
+  /** For each range that the node owned: the longest time between two successful writes, ms. */
   readonly ownedMs: readonly number[];
   /** The same for each range that it did not own. */
   readonly otherMs: readonly number[];
-  /** Writes that ended with an error. */
+  /** Number of writes that ended with an error. */
   readonly failed: number;
   readonly lost: number;
-  /** From the restart until all ranges have all replicas in-sync. */
+  /** Time from the restart until all replicas of all ranges are in-sync. */
   readonly backInSyncMs: number;
 }
 
@@ -156,7 +156,7 @@ export const manyRanges: Experiment<ManyRangesRun> = {
         isOwned: owner.node === victim,
         waits: callers.write(() => `${textOf(start)}!`, PAUSE_MS),
       }));
-      const backInSyncMs = await strike(cluster, client, nameOf(client, victim), fault, callers);
+      const backInSyncMs = await applyFault(cluster, client, nameOf(client, victim), fault, callers);
       const gaps = (isOwned: boolean): number[] =>
         writers.filter((writer) => writer.isOwned === isOwned).map(({ waits }) => waits.longestMs);
       const counts = { failed: callers.failedWrites, lost: await callers.countLost('') };
@@ -168,7 +168,7 @@ export const manyRanges: Experiment<ManyRangesRun> = {
     const gaps = `writes of ranges that it owned: ${spreadText(ownedMs)}; of others: ${spreadText(otherMs)}`;
     return `${text}: ${gaps}; ${failed} failed; ${lost} lost; in-sync again after ${Math.round(backInSyncMs)} ms`;
   },
-  /** Each range of each run counts. */
+  /** The figures are over all ranges of all runs. */
   summarize: (all) =>
     FAULTS.flatMap(({ fault, text }) => {
       const runs = all.filter((run) => run.fault === fault);

@@ -2,7 +2,7 @@
 
 import { cpus, totalmem } from 'node:os';
 import { connect } from '../../client/index.ts';
-import { BenchCluster, untilWhole } from '../bench-cluster.ts';
+import { BenchCluster, untilAllInSync } from '../bench-cluster.ts';
 import {
   type Experiment,
   type ManyRangesRun,
@@ -18,7 +18,7 @@ export interface FailoverReport {
   readonly many: readonly ManyRangesRun[];
 }
 
-/** Rejects as `stopped` does, everything stopped and removed. */
+/** Rejects when `stopped` rejects, after everything is stopped and removed. */
 export async function runFailover(
   rounds: number,
   say: (line: string) => void,
@@ -30,14 +30,14 @@ export async function runFailover(
   return { machine, runs, many: await repeat(manyRanges, rounds, say, stopped) };
 }
 
-/** Whether nothing acknowledged was lost, and every fallback read was answered. */
+/** Whether no acknowledged write was lost and every fallback read was answered. */
 export function isSound({ runs, many }: FailoverReport): boolean {
   return (
     [...runs, ...many].every(({ lost }) => lost === 0) && runs.every(({ failedReads }) => failedReads === 0)
   );
 }
 
-/** Each experiment has a cluster of its own. */
+/** Repeats an experiment on a cluster of its own. */
 async function repeat<Run>(
   { title, namespace, splitAt, run, describe, summarize }: Experiment<Run>,
   rounds: number,
@@ -50,7 +50,7 @@ async function repeat<Run>(
   const measure = async (): Promise<void> => {
     if (namespace !== 'default') await cluster.makeNamespace(namespace, splitAt);
     const client = await connect({ zk: cluster.zk, namespace, connectMs: 30_000 });
-    await untilWhole(client, NODES);
+    await untilAllInSync(client, NODES);
     for (let round = 0; round < rounds; round++) {
       for await (const result of run(cluster, client, round)) {
         results.push(result);

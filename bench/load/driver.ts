@@ -1,6 +1,5 @@
-// A contender as the load sees it: one program's client, or many connections, of one kind of server. Every operation
-// resolves when the server has answered. `caller` is the number of the concurrent caller, by which a driver with several
-// connections picks one.
+// A driver lets the load use a contender through one client, or through many connections. Every operation resolves when the server
+// has answered. `caller` is the number of the concurrent caller, by which a driver with several connections chooses one.
 
 import { present } from '../../common/base/assert.ts';
 
@@ -9,9 +8,9 @@ export type DriverSpec =
       readonly kind: 'rangekeeper';
       readonly zk: string;
       readonly namespaces: readonly string[];
-      /** Clients, each with its own connections and its own ZooKeeper session. */
+      /** Number of clients, each with its own connections and its own ZooKeeper session. */
       readonly connections: number;
-      /** The deadline of each operation, retries included. */
+      /** Deadline of each operation, including retries, ms. */
       readonly deadlineMs: number;
     }
   | ({ readonly kind: 'redis'; readonly port: number } & RedisMode)
@@ -25,13 +24,13 @@ export type DriverSpec =
 
 export interface RedisMode {
   readonly connections: number;
-  /** Writes of one connection that wait while a WAIT is under way go out together, with one WAIT behind them. */
+  /** Writes of one connection that arrive during a WAIT are sent together, followed by one WAIT. */
   readonly gathered: boolean;
-  /** ioredis' enableAutoPipelining. */
+  /** Uses enableAutoPipelining of ioredis. */
   readonly pipelined: boolean;
 }
 
-/** What a client gives for a key: a value, or something that holds it. */
+/** What a client returns for a key: a value, or an object with it. */
 export type Got = string | Uint8Array | { readonly value: Uint8Array };
 
 export function valueIn(got: Got): string | Uint8Array {
@@ -40,15 +39,15 @@ export function valueIn(got: Got): string | Uint8Array {
 
 export interface Driver {
   put(caller: number, key: string, value: string): Promise<unknown>;
-  /** Null where there is no such key. */
+  /** Null: the key is absent. */
   get(caller: number, key: string): Promise<Got | null>;
-  /** Number of rows of one page; absent where the contender has no ordered keys. */
+  /** Reads a page and returns its number of rows; absent if the contender has no ordered keys. */
   scan?(caller: number, start: string, rows: number): Promise<number>;
-  /** Sets many keys as fast as it can. */
+  /** Sets many keys as fast as possible. */
   fill(keys: readonly string[], values: readonly string[]): Promise<void>;
 }
 
-/** The connection of one caller: callers share them evenly. */
+/** The connection of a caller; callers are spread evenly. */
 export function connectionOf<T>(connections: readonly T[], caller: number): T {
   return present(connections[caller % connections.length], 'a connection for every caller');
 }
@@ -71,7 +70,7 @@ export async function forEach(
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** An operation that was refused; certainly nothing was applied. */
+/** An operation was refused, and certainly nothing was applied. */
 export class Refused extends Error {
   override readonly name = 'Refused';
   readonly code: string;

@@ -1,6 +1,6 @@
-// The raw limit of a request over WebSocket between two Node processes: a server that answers every key with the same
-// value, and a client with a promise for each request, as a user has. One message for each request, or all of a turn in one.
-// It is the yardstick for our own protocol, so it shares nothing with it.
+// The raw limit of a request over WebSocket between two Node processes: a server that answers every key with the same value, and a
+// client that makes a promise for each request. It sends one message for each request, or one for all requests of a turn. Our own
+// protocol is compared with it, so it shares no code with that.
 
 import { once } from 'node:events';
 import { WebSocket, WebSocketServer } from 'ws';
@@ -15,8 +15,8 @@ const HOST = '127.0.0.1';
 const NUMBER_MAX = 0x3fff_ffff;
 
 /**
- * The least that a request and its answer can be, in protobuf: `fixed32 number = 1; bytes content = 2`, a key there, a value
- * back; several of them one behind the other. Content is at most 127 bytes, so that its length is one byte.
+ * The smallest possible request or answer in protobuf: `fixed32 number = 1; bytes content = 2`. The content is a key in a request and
+ * a value in an answer. A message has several of them in sequence. Content has at most 127 bytes, so that its length is one byte.
  */
 export interface Echo {
   readonly number: number;
@@ -34,7 +34,7 @@ export function encodeEchoes(echoes: readonly Echo[]): Buffer {
   const out = Buffer.allocUnsafe(length);
   let at = 0;
   for (const { number, content } of echoes) {
-    assert(content.length <= CONTENT_BYTES_MAX, 'the length of what is echoed fits into a byte');
+    assert(content.length <= CONTENT_BYTES_MAX, 'the length of the content fits into a byte');
     out[at] = NUMBER_TAG;
     out.writeUInt32LE(number, at + 1);
     out[at + 5] = CONTENT_TAG;
@@ -58,7 +58,7 @@ export function decodeEchoes(bytes: Buffer): (Echo & { readonly content: Buffer 
   return echoes;
 }
 
-/** Serves on a free port of 127.0.0.1 until the process ends; gives the port. */
+/** Serves on a free port of 127.0.0.1 until the process ends. Returns the port. */
 export async function serveEcho(valueBytes: number): Promise<number> {
   const content = Buffer.from(present(valuePool(valueBytes)[0], 'a value'), 'latin1');
   const port = present((await freePorts(realEnv, HOST, 1))[0], 'a free port');

@@ -1,5 +1,5 @@
-// Keys and values of every contender: keys of 24 bytes, and values from a pool that is made once, because making them must
-// cost the load generator nothing. No two values of a pool are alike: reading one back shows which write it came from.
+// Keys and values of every contender. Keys have 24 bytes. Values come from a pool that is made once, so that they cost the load
+// generator nothing. All values of a pool are different, so a value that is read back shows which write it came from.
 
 import { type Random, seeded } from '../stats/draws.ts';
 
@@ -8,14 +8,14 @@ const POOL_BYTES_MAX = 16 * 1024 * 1024;
 const POOL_MAX = 4_096;
 const SYMBOLS = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_';
 
-/** Four letters and twenty digits; in the order of indexes. */
+/** A key of four letters and twenty digits. Keys have the order of their indexes. */
 export function keyOf(prefix: string, index: number): string {
   return prefix + String(index).padStart(DIGITS, '0');
 }
 
 const pools = new Map<number, readonly string[]>();
 
-/** `bytes` long each, ASCII that does not compress below three quarters; no two alike. */
+/** Different values of `bytes` bytes each, of ASCII that does not compress below three quarters. */
 export function valuePool(bytes: number): readonly string[] {
   const pool = pools.get(bytes) ?? makePool(bytes);
   pools.set(bytes, pool);

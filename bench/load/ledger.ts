@@ -1,6 +1,6 @@
-// What was acknowledged to this program, and whether it is still there: for each key that it writes the last value
-// acknowledged. Two writes of one key are never under way at once (each caller has keys of its own), so the last one
-// is known. A key whose write ended without an answer may hold either value and is left out for good.
+// Remembers the last acknowledged value of each key that this program writes, and checks whether the keys still have these values.
+// There are never two concurrent writes of a key, because each caller has its own keys, so the last one is known. A key with a write
+// that ended without an answer may have either value, and is left out from then on.
 
 import { forEach } from './driver.ts';
 
@@ -9,16 +9,16 @@ const UNKNOWN = -2;
 const READS_AT_ONCE = 64;
 
 export interface Verified {
-  /** Keys read back. */
+  /** Number of keys that were read back. */
   readonly checked: number;
-  /** Keys that hold nothing, or not the last value acknowledged. */
+  /** Number of keys without a value, or with another one than the last acknowledged value. */
   readonly lost: number;
-  /** Keys left out, as a write to them ended without an answer. */
+  /** Number of keys that are left out, because a write to them ended without an answer. */
   readonly unknown: number;
 }
 
 export class Ledger {
-  /** For each key the number of its value in the pool. */
+  /** The number in the pool of each key's value. */
   readonly #values: Int16Array;
 
   constructor(keys: number) {
@@ -34,8 +34,8 @@ export class Ledger {
   }
 
   /**
-   * Reads back at most `max` keys, spread over all that were written.
-   * @param read gives the number of the value that a key holds; null where it holds none of the pool
+   * Reads back at most `max` keys, spread over all written keys.
+   * @param read returns the number of a key's value; null: it has no value of the pool
    */
   async verify(max: number, read: (key: number) => Promise<number | null>): Promise<Verified> {
     const written: number[] = [];

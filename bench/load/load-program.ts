@@ -1,4 +1,4 @@
-// A load program (main.ts) as the benchmark holds it: started, called, stopped.
+// Starts, calls and stops a load program (main.ts) for the benchmark.
 
 import { fileURLToPath } from 'node:url';
 import { realEnv } from '../../common/base/env.ts';
@@ -8,15 +8,15 @@ import type { Call, Program, Reply } from './main.ts';
 const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
 
 /**
- * For every contender alike: else V8 marks the whole heap for each few megabytes of values that are read. A user with values of
- * 1 MB does well to start Node so.
+ * The same for every contender. Otherwise V8 marks the complete heap after each few megabytes of values that are read. Users with
+ * values of 1 MB should start Node with this, too.
  */
 const NODE_OPTIONS = ['--initial-old-space-size=64'];
 
 export class LoadProgram {
   readonly #child: Child;
 
-  /** `environment`: of the profiler, where there is one. */
+  /** @param environment that of the profiler, if there is one */
   constructor(environment: Readonly<Record<string, string>> = {}) {
     this.#child = startChild(realEnv, {
       argv: [PROGRAM, 'bench-load'],
@@ -31,7 +31,7 @@ export class LoadProgram {
     return [this.#child.pid];
   }
 
-  /** Calls a method of the program; at most one call at a time. Rejects where it fails, or the program ends meanwhile. */
+  /** Calls a method of the program; at most one call at a time. Rejects if it fails, or if the program ends meanwhile. */
   call<M extends keyof Program>(
     method: M,
     ...args: Parameters<Program[M]>

@@ -1,6 +1,6 @@
-// The two ways to load a server. Closed loop: each caller sends its next operation when the last is answered; this finds the
-// highest throughput. Open loop: operations arrive at times drawn beforehand, whatever the server does, and latency counts
-// from the time at which an operation was due (no coordinated omission); this finds latency under a given load.
+// Two ways to load a server. Closed loop: each caller sends its next operation when the last one is answered, which shows the highest
+// throughput. Open loop: operations arrive at random times that do not depend on the server, and latency is measured from the time at
+// which an operation was due (no coordinated omission), which shows the latency under a given load.
 
 import { delay, type Env } from '../../common/base/env.ts';
 import { type Random, seeded } from '../stats/draws.ts';
@@ -10,7 +10,7 @@ import type { SlotResult, SlotSpec } from './slot.ts';
 
 const SECOND_MS = 1_000;
 const REFUSED_MS = 1;
-/** Most arrivals that a late program sends in one turn before it looks for answers. */
+/** Maximum number of operations that a late program sends in one turn before it handles answers. */
 const AT_ONCE = 512;
 
 export function runSlot(env: Env, spec: SlotSpec, operations: Operations): Promise<SlotResult> {
@@ -34,7 +34,7 @@ async function closedLoop(env: Env, spec: SlotSpec, operations: Operations): Pro
         sent = now;
         if (now >= end) resolve();
         else if (well) next();
-        // A refusal may come at once: whoever is refused waits a little, as a user would.
+        // A refusal may come at once, so the caller waits a little after it, as a user would.
         else env.after(REFUSED_MS, next);
       };
       next();
@@ -59,7 +59,7 @@ async function openLoop(
   const begin = env.now() + spec.warmUpMs;
   const end = begin + spec.ms;
   const free = Array.from({ length: spec.callers }, (_, number) => number);
-  /** When those operations were due that found every caller busy; oldest first. */
+  /** The due times of operations that wait for a free caller, oldest first. */
   const waiting: number[] = [];
   let underWay = 0;
   let head = 0;
@@ -96,7 +96,7 @@ async function openLoop(
   return resultOf(spec, latencies, { done, rows: operations.rows, errors });
 }
 
-/** Time to the next arrival of a Poisson process, ms. */
+/** Time until the next arrival of a Poisson process, ms. */
 function gap(random: Random, perSecond: number): number {
   return (-Math.log(1 - random()) * SECOND_MS) / perSecond;
 }

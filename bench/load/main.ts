@@ -1,6 +1,6 @@
-// A load program: a process of its own for each contender, so that neither heap nor compiled code of one client is in
-// another's way and the cost of its client can be measured. The benchmark calls the methods of `Program` over IPC
-// (load-program.ts), one call at a time.
+// A load program: each contender has a process of its own, so that heaps and compiled code of clients do not affect each other, and
+// the cost of each client can be measured. The benchmark calls the methods of `Program` over IPC (load-program.ts), one call at a
+// time.
 
 import { never } from '../../common/base/assert.ts';
 import { realEnv } from '../../common/base/env.ts';
@@ -17,10 +17,10 @@ import { openRedis } from './redis-driver.ts';
 import type { SlotResult, SlotSpec } from './slot.ts';
 import { openZookeeper } from './zookeeper-driver.ts';
 
-/** Keys, and bytes of values, that the driver gets at once when filling. */
+/** Maximum number of keys, and of bytes of values, that the driver gets in one call when filling. */
 const FILL_KEYS = 16_384;
 const FILL_BYTES = 16 * 1024 * 1024;
-/** Keys that one slot may insert beyond those loaded. */
+/** Maximum number of keys that one slot inserts after the loaded ones. */
 const INSERTS_MAX = 4_000_000;
 
 export interface Call {
@@ -50,10 +50,10 @@ async function answer(program: Program, { method, args }: Call): Promise<Reply> 
 
 export class Program {
   #driver: Driver | null = null;
-  /** One for each prefix and size of values. */
+  /** One ledger for each prefix and size of values. */
   readonly #ledgers = new Map<string, { readonly ledger: Ledger; readonly spec: SlotSpec }>();
 
-  /** Serves the echo from now on; gives the port. */
+  /** Serves the echo from now on. Returns the port. */
   serveEcho(valueBytes: number): Promise<number> {
     return serveEcho(valueBytes);
   }
@@ -84,7 +84,7 @@ export class Program {
     return runSlot(realEnv, spec, new Operations(spec, this.#opened(), ledger));
   }
 
-  /** Reads back what was acknowledged since the last time, at most `max` keys of each ledger. */
+  /** Reads back writes that were acknowledged since the last call, at most `max` keys of each ledger. */
   async verify(max: number): Promise<Verified> {
     const sum = { checked: 0, lost: 0, unknown: 0 };
     const ledgers = [...this.#ledgers.values()];

@@ -1,5 +1,5 @@
-// What callers do: draws the next operation of a slot's mix, executes it through a driver, and keeps the ledger of what was
-// acknowledged. Each caller updates keys of its own and reads any.
+// The operations of callers: it draws the next operation of a slot's mix, executes it with a driver, and enters acknowledged writes
+// into the ledger. Each caller updates its own keys and reads any key.
 
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { type Random, scatter, seeded, Zipf } from '../stats/draws.ts';
@@ -12,9 +12,9 @@ type Action = keyof Mix;
 const ACTIONS: readonly Action[] = ['read', 'update', 'insert', 'scan', 'modify'];
 
 export class Operations {
-  /** Read in pages so far. */
+  /** Number of rows read in pages so far. */
   rows = 0;
-  /** How often each error code came. */
+  /** How often each error code occurred. */
   readonly errors: Record<string, number> = {};
   readonly #spec: SlotSpec;
   readonly #driver: Driver;
@@ -22,7 +22,7 @@ export class Operations {
   readonly #random: Random;
   readonly #values: readonly string[];
   readonly #zipf: Zipf | null;
-  /** Loaded or inserted, and acknowledged: what may be read. */
+  /** Number of keys that are present for certain: loaded, or inserted and acknowledged. */
   #present: number;
   #inserted: number;
 
@@ -37,7 +37,7 @@ export class Operations {
     this.#zipf = spec.draw === 'uniform' ? null : new Zipf(spec.keys);
   }
 
-  /** Starts one operation and calls `ended` when it is answered. A callback: a promise of ours would be measured too. */
+  /** Starts one operation and calls `ended` when it is answered. It takes a callback, because a promise would be measured, too. */
   start(caller: number, ended: (well: boolean) => void): void {
     const failed = (error: unknown): void => {
       this.#count(codeOf(error));
@@ -78,7 +78,7 @@ export class Operations {
     return this.#driver.get(caller, keyOf(this.#spec.prefix, key));
   }
 
-  /** Counts what is not right. */
+  /** Whether the answer is right; counts wrong ones as errors. */
   #isRight(got: Got | null): boolean {
     if (got !== null && valueIn(got).length === this.#spec.valueBytes) return true;
     this.#count(got === null ? 'MISSING' : 'WRONG_VALUE');
@@ -121,7 +121,7 @@ export class Operations {
     this.rows += found;
   }
 
-  /** Any key that is there. */
+  /** Draws a key that is present. */
   #pick(): number {
     const { draw } = this.#spec;
     if (this.#zipf === null) return Math.floor(this.#random() * this.#present);
@@ -129,7 +129,7 @@ export class Operations {
     return draw === 'latest' ? this.#present - 1 - rank : scatter(rank, this.#present);
   }
 
-  /** The nearest key that belongs to this caller alone. */
+  /** The nearest key that only this caller writes. */
   #own(key: number, caller: number): number {
     const { callers, keys } = this.#spec;
     const own = key - (key % callers) + caller;

@@ -1,11 +1,11 @@
-// Rangekeeper through its public client library, as users would. Several namespaces take the keys in turn: with very many
-// ranges one namespace would not hold them all.
+// Uses Rangekeeper through its public client library, as users do. Keys are spread over several namespaces if one cannot have enough
+// ranges.
 
 import { type BatchOp, type Client, connect } from '../../client/index.ts';
 import { present } from '../../common/base/assert.ts';
 import { connectionOf, type Driver, type DriverSpec, forEach, openAll } from './driver.ts';
 
-/** Operations, and bytes of values, of one batch when filling. */
+/** Maximum number of operations, and of bytes of values, of one batch when filling. */
 const FILL_OPS = 256;
 const FILL_BYTES = 1_000_000;
 const FILLS_AT_ONCE = 16;
@@ -17,7 +17,7 @@ export async function openRangekeeper({
   deadlineMs,
 }: Extract<DriverSpec, { kind: 'rangekeeper' }>): Promise<Driver> {
   const [namespace = '', ...others] = namespaces;
-  /** For each connection a client for each namespace. */
+  /** The clients of each connection, one for each namespace. */
   const all = await openAll(connections, async () => {
     const first = await connect({ zk, namespace, deadlineMs, connectMs: 30_000 });
     return [first, ...(await Promise.all(others.map((name) => first.inNamespace(name))))];
@@ -46,7 +46,7 @@ interface Batch {
   readonly puts: BatchOp[];
 }
 
-/** Each inside one range. */
+/** Makes batches, each within one range. */
 function batchesOf(
   keys: readonly string[],
   values: readonly string[],

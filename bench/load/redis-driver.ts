@@ -1,6 +1,6 @@
-// Redis through ioredis. A write is SET with a WAIT for the replica behind it. As WAIT holds up its whole connection, two
-// ways are tried for many callers: a connection for each, or few connections that gather: what arrives while a WAIT is
-// under way goes out together with one WAIT behind it. That is the group commit a clever Redis user would write.
+// Uses Redis through ioredis. A write is a SET, followed by a WAIT for the replica. WAIT blocks its connection, so there are two ways
+// for many callers: a connection for each caller, or few connections that gather the writes that arrive during a WAIT, and send them
+// together, followed by one WAIT. The second is the group commit that an expert user of Redis would write.
 
 import { Redis } from 'ioredis';
 import { connectionOf, type Driver, type DriverSpec, openAll } from './driver.ts';
@@ -9,7 +9,7 @@ const REPLICAS = 1;
 const WAIT_MS = 5_000;
 const FILL_KEYS = 1_000;
 
-/** A connection that breaks stays broken: a run with a server that went away is worth nothing. */
+/** There are no reconnects: a run is worth nothing if a server has ended. */
 const OPTIONS = { host: '127.0.0.1', lazyConnect: true, retryStrategy: () => null };
 
 export async function openRedis({
@@ -20,7 +20,7 @@ export async function openRedis({
 }: Extract<DriverSpec, { kind: 'redis' }>): Promise<Driver> {
   const all = await openAll(connections, async () => {
     const client = new Redis({ ...OPTIONS, port, enableAutoPipelining: pipelined });
-    // What is under way fails with it and is counted there.
+    // Operations under way fail, too, and are counted.
     client.on('error', () => {});
     await client.connect();
     return new Connection(client);
@@ -60,7 +60,7 @@ class Connection {
     this.client = client;
   }
 
-  /** Rejects unless every SET went well and the WAIT behind them found a replica. */
+  /** Rejects unless every SET succeeded and the WAIT after them found a replica. */
   async write(writes: readonly Write[]): Promise<void> {
     const pipeline = this.client.pipeline();
     for (const { key, value } of writes) pipeline.set(key, value);
@@ -74,7 +74,7 @@ class Connection {
       this.#waiting.push({ key, value, resolve, reject });
       if (this.#busy) return;
       this.#busy = true;
-      // Behind the other callers of this turn.
+      // It runs after the other callers of this turn.
       queueMicrotask(() => queueMicrotask(() => void this.#flush()));
     });
   }
@@ -89,7 +89,7 @@ class Connection {
       } catch (error) {
         for (const { reject } of group) reject(error);
       }
-      // Those just answered write again before the next group goes.
+      // Callers that were just answered can write again before the next group is sent.
       await null;
       await null;
     }

@@ -1,38 +1,38 @@
-// One measurement of one contender: what to do, and what came of it. Plain data: it travels between the benchmark and
-// its programs, and into the JSON report.
+// One measurement of one contender: its specification and its result. They are plain data, which are sent between the benchmark and
+// its programs, and written to the JSON report.
 
 export type Mix = Readonly<Partial<Record<'read' | 'update' | 'insert' | 'scan' | 'modify', number>>>;
 
 export interface SlotSpec {
-  /** Shares of operations, in sum 1. */
+  /** The shares of the operations; their sum is 1. */
   readonly mix: Mix;
   /** How keys are drawn. */
   readonly draw: 'uniform' | 'zipfian' | 'latest';
-  /** Concurrent callers; in an open loop the most operations that are under way. */
+  /** Number of concurrent callers; in an open loop the maximum number of operations under way. */
   readonly callers: number;
-  /** Operations arriving each second, at times set beforehand; null: each caller goes on when it is answered. */
+  /** Open loop: number of operations that arrive per second. Null: closed loop. */
   readonly arrivals: number | null;
   readonly warmUpMs: number;
   readonly ms: number;
   readonly prefix: string;
-  /** Keys that were loaded under the prefix. */
+  /** Number of keys that were loaded under the prefix. */
   readonly keys: number;
   readonly valueBytes: number;
-  /** Rows of a page; `upTo`: a page has any number of rows up to it, as in YCSB E. */
+  /** Number of rows of a page; with `pageUpTo` a page has any number of rows up to it, as in YCSB E. */
   readonly pageRows: number;
   readonly pageUpTo: boolean;
   readonly seed: number;
 }
 
 export interface SlotResult {
-  /** Operations answered within the measured time. */
+  /** Number of operations that were answered within the measured time. */
   readonly done: number;
   readonly seconds: number;
-  /** Read in pages. */
+  /** Number of rows that were read in pages. */
   readonly rows: number;
   /** One value for each of QUANTILES, ms; in an open loop from the time at which the operation was due. */
   readonly quantiles: readonly number[];
-  /** How often each error code came. */
+  /** How often each error code occurred. */
   readonly errors: Readonly<Record<string, number>>;
 }
 

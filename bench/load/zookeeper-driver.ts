@@ -1,5 +1,5 @@
-// ZooKeeper through a client written for this benchmark: all requests of a turn leave in one write and their answers
-// come back in order, which no packaged Node client does. Only what is measured is there: create, setData, getData, pings.
+// Uses ZooKeeper through a client written for this benchmark: it sends all requests of a turn in one write, which no packaged Node
+// client does. It has only what is measured: create, setData, getData and pings.
 
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
@@ -15,7 +15,7 @@ const NO_NODE = -101;
 const NODE_EXISTS = -110;
 /** Length of a reply's xid, zxid and error. */
 const HEADER_BYTES = 16;
-/** The server holds back a connection with more requests under way (globalOutstandingLimit). */
+/** The server delays a connection with more requests under way (globalOutstandingLimit). */
 const FILLS_AT_ONCE = 500;
 
 export async function openZookeeper({
@@ -79,7 +79,7 @@ class Connection {
     return new Connection(socket);
   }
 
-  /** The reply; of the error `allowed` only its header. Rejects with any other error. */
+  /** Returns the reply; for the error `allowed` this is only its header. Rejects with any other error. */
   async ask(type: number, parts: readonly Buffer[], allowed = 0): Promise<Buffer> {
     const reply = await new Promise<Buffer>((resolve, reject) => {
       this.#waiting.push({ resolve, reject });
@@ -132,7 +132,7 @@ function pathOf(key: string): Buffer {
   return sized(`/${key}`);
 }
 
-/** Jute's strings and buffers. */
+/** A string or buffer in Jute, the encoding of ZooKeeper. */
 function sized(content: string | Buffer): Buffer {
   const length = content.length;
   const bytes = Buffer.allocUnsafe(4 + length);

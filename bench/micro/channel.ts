@@ -1,5 +1,5 @@
-// The channel: requests and answers gathered per turn over a real socket, both ends in this process, beside a bare
-// WebSocket echo that gathers as well.
+// The channel, with both ends in this process: requests and answers are gathered per turn and sent over a real socket. It is compared
+// with a plain WebSocket echo that also gathers.
 
 import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';

@@ -1,4 +1,4 @@
-// The codec: a gathered message of requests and one of replies, beside copying as many bytes.
+// The codec: a message of requests and a message of replies, compared with copying the same number of bytes.
 
 import { decodeEnvelope, encodeEnvelope } from '../../common/wire/codec.ts';
 import { type Body, CLIENT_ID_BYTES, type Frame } from '../../common/wire/messages.ts';

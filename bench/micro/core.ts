@@ -1,5 +1,5 @@
-// The core of replication without any I/O: an owner and two followers that hand their messages to each other and whose logs
-// are synced at once.
+// The core of replication without any I/O: an owner and two followers pass their messages to each other, and their logs are synced at
+// once.
 
 import { assert, present } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
@@ -18,9 +18,9 @@ const ENTRIES = 64;
 const PAYLOAD = new Uint8Array(160);
 const KEPT = 1_024;
 const EMPTY = new Uint8Array(0);
-/** How far the clock goes on from one turn of all three to the next. */
+/** Time on the clock from one turn of all three to the next, ms. */
 const ROUND_MS = 1;
-/** Rounds within which the owner finds where its followers' logs meet its own. */
+/** Maximum number of rounds until the first entry is committed. */
 const START_ROUNDS = 1_000;
 
 const DESCRIPTOR: Descriptor = {
@@ -46,7 +46,7 @@ class ShortLog implements ReplicaLog {
     return this.#entries.at(-1)?.seq ?? 0;
   }
 
-  /** All of it is of one epoch. */
+  /** All entries are of one epoch. */
   epochAt(seq: Seq): Epoch {
     return seq === 0 ? 0 : 1;
   }
@@ -105,7 +105,7 @@ class Trio {
     for (let round = 0; round < START_ROUNDS && this.#committed === 0; round++) this.#settle();
   }
 
-  /** Replicates and commits entries on all three; gives their number. */
+  /** Replicates and commits entries on all three replicas. Returns their number. */
   replicate(): number {
     const { replica } = this.#of(OWNER);
     const before = this.#committed;
@@ -114,15 +114,15 @@ class Trio {
       assert(typeof seq === 'number', `the owner takes writes: ${seq}`);
     }
     this.#settle();
-    assert(this.#committed - before === ENTRIES, 'all that was proposed is committed');
+    assert(this.#committed - before === ENTRIES, 'all proposed entries are committed');
     return ENTRIES;
   }
 
-  /** Until nobody sends or syncs anything. */
+  /** Runs until no replica sends or syncs anything. */
   #settle(): void {
-    for (let quiet = false; !quiet; this.#now += ROUND_MS) {
-      quiet = true;
-      for (const node of NODES) if (this.#turn(node)) quiet = false;
+    for (let idle = false; !idle; this.#now += ROUND_MS) {
+      idle = true;
+      for (const node of NODES) if (this.#turn(node)) idle = false;
     }
   }
 

@@ -1,4 +1,5 @@
-// The shared log: groups of entries appended and synced one after the other, beside the same bytes written and synced bare.
+// The shared log: groups of entries are appended and synced one after the other, compared with a plain write and sync of as many
+// bytes.
 
 import { closeSync, fdatasync, openSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { ENTRY_KINDS, type LogEntry } from '../../kvnode/storage/storage.ts';
 import type { OpenParts, Part } from './part.ts';
 
 const GROUP = 64;
-/** An operation of a key of 24 bytes and a value of 100. */
+/** The size of an operation with a key of 24 bytes and a value of 100 bytes. */
 const PAYLOAD_BYTES = 160;
 const RECORD_BYTES = 192;
 const RAW_BYTES = 64 * 1024 * 1024;
@@ -34,7 +35,7 @@ export const logPart: OpenParts = async (directory) => {
     storage.logOf(META.range).append(entries);
     const { gathering: group } = storage;
     await new Promise<void>((resolve) => waiting.push({ group, resolve }));
-    // What is applied lets go of the log.
+    // The log can be deleted up to applied entries.
     for (const entry of entries) storage.apply(META.range, { epoch: 1, seq: entry.seq }, []);
     return GROUP;
   };

@@ -1,5 +1,5 @@
-// `npm run bench -- micro`: single parts of a node in this very process, each beside its raw limit, in rounds that take
-// turns. A part far from its limit is where work can be removed.
+// `npm run bench -- micro`: single parts of a node in this process, each compared with its raw limit in alternating rounds. A part
+// that is far from its limit can become faster.
 
 import { delay, realEnv } from '../../common/base/env.ts';
 import type { Calibrator } from '../machine.ts';
@@ -15,7 +15,7 @@ import { stateParts } from './state.ts';
 const QUICK = { rounds: 3, ms: 200 };
 const FULL = { rounds: 7, ms: 1_000 };
 
-/** Rejects as `stopped` does, after the part that was under way. */
+/** Rejects when `stopped` rejects, after the present part. */
 export async function runMicro(
   quick: boolean,
   directory: string,
@@ -27,8 +27,8 @@ export async function runMicro(
   for (const open of [logPart, stateParts, codecParts, channelParts, corePart]) {
     const { parts, close } = await open(directory);
     for (const part of parts) {
-      const before = calibrator.look();
-      report({ ...(await measurePart(part, rounds, ms)), calm: [before, calibrator.look()] });
+      const before = calibrator.measure();
+      report({ ...(await measurePart(part, rounds, ms)), calm: [before, calibrator.measure()] });
       await Promise.race([stopped, delay(realEnv, 0)]);
     }
     await close();
@@ -56,7 +56,7 @@ async function measurePart(
   return { rows, verdicts: [] };
 }
 
-/** Units done each second, in as many runs as fit into the time. */
+/** Units per second, over as many runs as fit into the time. */
 async function rateOf(side: Side, ms: number): Promise<number> {
   const begin = realEnv.now();
   let done = 0;

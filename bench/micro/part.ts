@@ -1,19 +1,19 @@
-// One part of a node beside its raw limit, as micro.ts runs them.
+// A part of a node and its raw limit, which micro.ts compares.
 
 export interface Side {
-  /** What it does, in a few words. */
+  /** A short description of what it does. */
   readonly how: string;
-  /** Does some work; gives how many units it was. */
+  /** Does some work and returns the number of units. */
   readonly run: () => number | Promise<number>;
 }
 
 export interface Part {
   /** `state, put` */
   readonly name: string;
-  /** What of the node is measured: `state`. */
+  /** The part of the node that is measured, for example `state`. */
   readonly subject: string;
   readonly variant: string;
-  /** Such as `entries/s`. */
+  /** For example `entries/s`. */
   readonly unit: string;
   readonly own: Side;
   readonly raw: Side;
@@ -24,5 +24,5 @@ export interface Parts {
   readonly close: () => Promise<void>;
 }
 
-/** Opens what its parts need; data goes below `directory`. */
+/** Opens what its parts need, with data below `directory`. */
 export type OpenParts = (directory: string) => Promise<Parts>;

@@ -1,4 +1,4 @@
-// The state of a range (overlay, cache of rows, LevelDB written behind) beside LevelDB alone.
+// The state of a range (overlay, row cache, write-behind to LevelDB), compared with LevelDB alone.
 
 import { join } from 'node:path';
 import { ClassicLevel } from 'classic-level';
@@ -42,7 +42,7 @@ export const stateParts: OpenParts = async (directory) => {
     const entries = Array.from({ length: BATCH }, () => ({
       ...{ epoch: 1, seq: ++seq, kind: ENTRY_KINDS.operation, payload: empty },
     }));
-    // The state is written no further than the log is synced.
+    // The state store gets only changes whose entries the log has synced.
     storage.logOf(META.range).append(entries);
     for (let at = first; at <= seq; at++) {
       storage.apply(META.range, { epoch: 1, seq: at }, [{ key: key(), value: anyValue() }]);

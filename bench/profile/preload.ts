@@ -1,6 +1,6 @@
-// Loaded into a process that may be profiled (profiler.ts sets NODE_OPTIONS), so that the product needs no part in it. Says
-// to the profiler which process it is, and records the main thread's CPU profile whenever the profiler asks. It keeps no
-// process alive, and costs nothing while nobody asks.
+// Is loaded into a process that may be profiled (profiler.ts sets NODE_OPTIONS), so that the product needs no code for that. It tells
+// the profiler which process it is, and records a CPU profile of the main thread on request. It does not keep the process alive, and
+// costs nothing without a request.
 
 import { writeFile } from 'node:fs/promises';
 import { Session } from 'node:inspector/promises';
@@ -8,7 +8,7 @@ import { connect } from 'node:net';
 import { createInterface } from 'node:readline';
 
 const { BENCH_PROFILER_SOCKET: path, BENCH_PROFILER_NAME: name } = process.env;
-/** It does no work of its own, but hands its environment on to its node. */
+/** A guardian does not work, but its node inherits its environment. */
 const isGuardian = process.argv[2] === 'kvnode';
 
 if (path !== undefined && !isGuardian) serve(path);
@@ -17,7 +17,7 @@ function serve(socketPath: string): void {
   const session = new Session();
   const socket = connect(socketPath);
   socket.unref();
-  // Without a profiler the process goes on as it would have.
+  // Without a profiler the process runs as usual.
   socket.on('error', () => {});
   socket.write(`${JSON.stringify({ pid: process.pid, name })}\n`);
   createInterface(socket).on('line', (line) => {

@@ -1,5 +1,5 @@
-// Takes CPU profiles of Node processes while something is measured, as .cpuprofile files: the inspector's own format.
-// The processes are started with `environment`; the code in them is preload.ts.
+// Takes CPU profiles of Node processes during a measurement, as .cpuprofile files, the inspector's own format. The processes must be
+// started with `environment`; preload.ts is the code in them.
 
 import { once } from 'node:events';
 import { mkdirSync } from 'node:fs';
@@ -7,19 +7,19 @@ import { createServer, type Server, type Socket } from 'node:net';
 import { join, resolve } from 'node:path';
 import { createInterface, type Interface } from 'node:readline';
 
-/** What opens the files, for people. */
+/** Tells people which programs open the files. */
 export const OPENED_BY =
   'CPU profiles open in Chrome DevTools (Performance, Load profile), VS Code and speedscope.app';
 
 const PRELOAD = new URL('./preload.js', import.meta.url).href;
 
 export class Profiler {
-  /** Has a folder for each profile; absolute. */
+  /** Absolute path of the folder with a folder for each profile. */
   readonly folder: string;
   readonly #socketPath: string;
   readonly #server: Server;
   readonly #processes = new Map<number, ProfiledProcess>();
-  /** Set while a profile is taken. */
+  /** Called for each process that starts while a profile is taken. */
   #joined: ((process: ProfiledProcess) => void) | null = null;
 
   private constructor(folder: string, socketPath: string) {
@@ -28,14 +28,14 @@ export class Profiler {
     this.#server = createServer((socket) => void this.#accept(socket));
   }
 
-  /** `socketPath`: of a local socket that it makes. */
+  /** @param socketPath path of the local socket that it creates */
   static async open(folder: string, socketPath: string): Promise<Profiler> {
     const profiler = new Profiler(folder, socketPath);
     await once(profiler.#server.listen(socketPath), 'listening');
     return profiler;
   }
 
-  /** For a process that may be profiled, or for its guardian; the files are named after `name`. */
+  /** The environment of a process that may be profiled, or of its guardian. The files are named after `name`. */
   environment(name: string): Readonly<Record<string, string>> {
     const options = [process.env.NODE_OPTIONS, `--import=${PRELOAD}`];
     return {
@@ -48,9 +48,9 @@ export class Profiler {
   }
 
   /**
-   * Runs `action` and profiles those of the processes that were started with `environment`, and each that starts meanwhile.
-   * Writes a file for each process into a folder of its own for the title; gives that folder. A process that ends before
-   * `action` does leaves no file.
+   * Runs `action` and profiles those of the processes that were started with `environment`, and each one that starts meanwhile.
+   * Writes a file for each process into a folder for this title, and returns that folder. A process that ends before `action` does
+   * leaves no file.
    */
   async profile(title: string, pids: readonly number[], action: () => Promise<unknown>): Promise<string> {
     const started: Promise<ProfiledProcess | null>[] = [];
@@ -101,7 +101,7 @@ class ProfiledProcess {
     this.#lines = lines;
   }
 
-  /** Whether it was done; false where the process has ended. Rejects with what the process says of a failure. */
+  /** Resolves to true when it is done, and to false if the process has ended. Rejects with the error of the process. */
   ask(line: string): Promise<boolean> {
     return new Promise((resolve, reject) => {
       const ended = (): void => resolve(false);

@@ -1,20 +1,20 @@
-// Runs in the page (page.ts), with uPlot: draws every plot of the report into its place.
+// Runs in the page (page.ts) and draws every plot of the report into its element, with uPlot.
 
 import type UPlot from 'uplot';
 
 export interface Plot {
   readonly title: string;
-  /** What the x axis shows, and its places. */
+  /** The label of the x axis, and the labels of its places. */
   readonly axis: string;
   readonly places: readonly string[];
-  /** By a logarithmic y axis; else it begins at 0. */
+  /** The y axis is logarithmic; otherwise it begins at 0. */
   readonly logarithmic: boolean;
   /** Null: no value at that place. */
   readonly lines: readonly { readonly label: string; readonly values: readonly (number | null)[] }[];
 }
 
 declare const uPlot: typeof UPlot;
-/** From the page: plots, and the elements with the ids `plot-0`, `plot-1`, ... for them. */
+/** The page defines the plots, and has the elements with the ids `plot-0`, `plot-1`, ... for them. */
 declare const PLOTS: readonly Plot[];
 declare const document: { getElementById(id: string): ConstructorParameters<typeof UPlot>[2] };
 

@@ -1,5 +1,5 @@
-// A report as one HTML file that needs nothing else: its lines, throughput by concurrency, and each comparison with its rounds,
-// its latencies and its figures. uPlot draws; it stands in the file with what it draws (draw.ts).
+// Makes a report as one HTML file that needs no other files: its text, throughput by concurrency, and each comparison with its rounds,
+// its latencies and its figures. The file contains uPlot and the code that draws with it (draw.ts).
 
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -26,7 +26,7 @@ export function pageOf(report: Report): string {
     rows: report.rows.filter((row) => titleOf(row) === title),
   }));
   const plots: Plot[] = [];
-  /** Places for plots, which the script at the end fills. */
+  /** Elements for plots, into which the script at the end draws. */
   const placesFor = (more: readonly Plot[]): string => {
     const places = more.map((plot) => `<div id="plot-${plots.push(plot) - 1}"></div>`);
     return `<div class="plots">${places.join('')}</div>`;
@@ -50,7 +50,7 @@ export function pageOf(report: Report): string {
   ].join('\n');
 }
 
-/** Rounds side by side, and latencies by percentile. */
+/** A plot of the rounds, and a plot of latencies by percentile. */
 function plotsOf(rows: readonly Row[]): readonly Plot[] {
   const label = ({ contender, client }: Row): string => `${contender} (${client})`;
   const rounds = Math.max(...rows.map(({ values }) => values.length));
@@ -65,13 +65,13 @@ function plotsOf(rows: readonly Row[]): readonly Plot[] {
     ...{ title: 'latency by percentile, ms', axis: 'percentile' },
     places: QUANTILES.map((share) => `p${share * 100}`),
     logarithmic: true,
-    // A logarithm has no place for 0.
+    // A logarithmic axis cannot show 0.
     lines: timed.map((row) => ({ label: label(row), values: row.quantiles.map((ms) => ms || null) })),
   };
   return timed.length === 0 ? [byRound] : [byRound, byPercentile];
 }
 
-/** Throughput by number of callers, for each work that was done with several. */
+/** Plots of throughput by number of callers, for each work that was measured with several numbers. */
 function concurrencyPlots(rows: readonly Row[]): readonly Plot[] {
   const points = rows.flatMap(({ work, variant, contender, unit, spread }) => {
     const callers = Number(/^(\d+) (?:callers|in flight)$/.exec(variant)?.[1]);
@@ -80,7 +80,7 @@ function concurrencyPlots(rows: readonly Row[]): readonly Plot[] {
   return [...new Set(points.map(({ work }) => work))].flatMap((work) => {
     const own = points.filter((point) => point.work === work);
     const places = [...new Set(own.map(({ callers }) => callers))].sort((a, b) => a - b);
-    // A peer with several clients counts with the best of them.
+    // The best client of a peer counts.
     const best = (contender: string, callers: number): number | null =>
       own
         .filter((point) => point.contender === contender && point.callers === callers)
@@ -106,7 +106,7 @@ function rowTable(rows: readonly Row[]): string {
   );
 }
 
-/** Columns by name; one that is empty in every row is left out. */
+/** An HTML table. Columns that are empty in every row are left out. */
 function tableOf(rows: readonly Readonly<Record<string, string>>[]): string {
   const names = Object.keys(rows[0] ?? {}).filter((name) => rows.some((row) => row[name] !== ''));
   const line = (tag: string, cells: readonly string[]): string =>
@@ -120,7 +120,7 @@ function tableOf(rows: readonly Readonly<Record<string, string>>[]): string {
   return `<table>${line('th', names)}${body.join('')}</table>`;
 }
 
-/** A file of uPlot's, as text that may stand in a page. */
+/** The text of a file of uPlot. */
 function packaged(name: string): string {
   return readFileSync(createRequire(import.meta.url).resolve(`uplot/dist/${name}`), 'utf8');
 }

@@ -1,4 +1,4 @@
-// What a run has measured: plain data, as it is written to JSON; the lines (table.ts) and the page (page.ts) are made of it.
+// The results of a run: plain data that are written to JSON, and from which the text (table.ts) and the page (page.ts) are made.
 
 import type { Verified } from '../load/ledger.ts';
 import type { Calibration, Machine } from '../machine.ts';
@@ -11,14 +11,14 @@ export interface Report {
   readonly machine: Machine;
   readonly rows: readonly Row[];
   readonly verdicts: readonly Verdict[];
-  /** How fast the machine was between the rounds. */
+  /** The speed of the machine between the rounds. */
   readonly calm: readonly Calibration[];
 }
 
-/** What one workload gives. */
+/** The results of one workload. */
 export type Outcome = Pick<Report, 'rows' | 'verdicts' | 'calm'>;
 
-/** One contender of a comparison. */
+/** The results of one contender of a comparison. */
 export interface Row {
   /** `PUT, 3 replicas` */
   readonly work: string;
@@ -28,21 +28,21 @@ export interface Row {
   readonly client: string;
   /** `ops/s`, `rows/s`, `MB/s`, `ms`, ... */
   readonly unit: string;
-  /** One value a round. */
+  /** One value for each round. */
   readonly values: readonly number[];
   readonly spread: Spread;
-  /** For each of QUANTILES the median over the rounds, ms; empty where latency was not taken. */
+  /** The median over the rounds for each of QUANTILES, ms; empty: latency was not measured. */
   readonly quantiles: readonly number[];
-  /** CPU cores busy with the load generator, and with the servers; null where not known. */
+  /** Number of CPU cores used by the load generator, and by the servers; null: unknown. */
   readonly clientCores: number | null;
   readonly serverCores: number | null;
   /** Resident memory of the servers after the last round. */
   readonly serverBytes: number | null;
-  /** How often each error code came. */
+  /** How often each error code occurred. */
   readonly errors: Readonly<Record<string, number>>;
   readonly verified: Verified | null;
   readonly note: string;
-  /** The folder with CPU profiles of one more slot; null where none was asked for, and for peers. */
+  /** The folder with CPU profiles of an additional slot; null: none was requested, or the contender is a peer. */
   readonly profile: string | null;
 }
 
@@ -56,7 +56,7 @@ export interface Verdict {
   readonly met: boolean;
 }
 
-/** A row with all that is not known left empty. */
+/** A row in which all unknown fields are empty. */
 export function rowOf(
   known: Pick<Row, 'work' | 'variant' | 'contender' | 'client' | 'unit' | 'values'> & Partial<Row>,
 ): Row {
@@ -76,8 +76,8 @@ export function verdictOn(
 }
 
 /**
- * Compares the first row, round by round, with the best of the rows whose contender's name begins with `peer`. The goal is met
- * where the ratio is `times` or more. Gives nothing where there is no such row.
+ * Compares the first row, round by round, with the best of the rows whose contender's name begins with `peer`. The goal is met if the
+ * ratio is `times` or more. Returns nothing if there is no such row.
  */
 export function atLeast(rows: readonly Row[], times: number, peer = ''): Verdict[] {
   const [own, ...others] = rows;
@@ -98,7 +98,7 @@ export function together(outcomes: readonly Outcome[]): Outcome {
   };
 }
 
-/** Acknowledged writes that were looked for again, and how many of them were not there. */
+/** The number of acknowledged writes that were read back, and how many of them were lost. */
 export function verifiedIn(rows: readonly Row[]): { readonly checked: number; readonly lost: number } {
   const sum = (of: (verified: Verified) => number): number =>
     rows.reduce((total, { verified }) => total + (verified === null ? 0 : of(verified)), 0);

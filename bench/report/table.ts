@@ -1,11 +1,11 @@
-// A report as lines for a terminal.
+// Makes a report as lines of text.
 
 import type { Calibration, Machine } from '../machine.ts';
 import { OPENED_BY } from '../profile/profiler.ts';
 import { latencyAt, type Spread, spreadOf } from '../stats/summary.ts';
 import { type Report, type Row, type Verdict, verifiedIn } from './results.ts';
 
-/** By title, each with its rows and then its verdicts. */
+/** The lines for each title: its rows, then its verdicts, then the folders of its profiles. */
 export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict[]): string[] {
   const lines = [
     ...rows.map((row) => {
@@ -15,7 +15,7 @@ export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict
         latency,
         cores && `cores: ${cores}`,
         errors,
-        verified && `looked for: ${verified}`,
+        verified && `read back: ${verified}`,
       ];
       const line = `${contender.padEnd(62)} ${[...cells, note].filter((cell) => cell !== '').join('; ')}`;
       return { title: titleOf(row), line };
@@ -36,7 +36,7 @@ export function titleOf({ work, variant }: Row | Verdict): string {
   return `${work}, ${variant}`;
 }
 
-/** What lines and page show of a row; empty where there is nothing to show. */
+/** The texts that the lines and the page show for a row; empty: there is nothing to show. */
 export function cellsOf(row: Row): Readonly<Record<string, string>> & Record<'contender', string> {
   const { contender, client, spread, unit, quantiles, clientCores, serverCores, verified } = row;
   const [p50, p99] = [latencyAt(quantiles, 0.5), latencyAt(quantiles, 0.99)];
@@ -64,14 +64,12 @@ export function machineLines(machine: Machine): string[] {
     `${cpu}, ${cores} cores for servers and load together, ${memoryGib} GiB, ${kernel}, data on ${filesystem}, Node ${node}`,
     ...Object.entries(peers).map(([name, version]) => `${name}: ${version}`),
     ...(isMemory
-      ? [
-          `WARNING: ${filesystem} is memory: syncs cost nothing there, and figures of writes are worth nothing`,
-        ]
+      ? [`WARNING: ${filesystem} is in memory: syncs cost nothing there, so results of writes mean nothing`]
       : []),
   ];
 }
 
-/** What stands at the end of a run. */
+/** The lines at the end of a run. */
 export function closingLines(report: Report): string[] {
   const { rows, verdicts, calm, minutes } = report;
   const { checked, lost } = verifiedIn(rows);
@@ -80,7 +78,7 @@ export function closingLines(report: Report): string[] {
     '',
     ...verdicts.map((verdict) => `${titleOf(verdict)}: ${verdictLine(verdict)}`),
     '',
-    `${met} of ${verdicts.length} goals met; ${checked} acknowledged writes looked for, ${lost} lost; ${minutes.toFixed(1)} min`,
+    `${met} of ${verdicts.length} goals met; ${checked} acknowledged writes read back, ${lost} lost; ${minutes.toFixed(1)} min`,
     calmLine(calm),
     ...(rows.some(({ profile }) => profile !== null) ? [OPENED_BY] : []),
   ];
@@ -109,7 +107,7 @@ export function spreadText({ median, min, max }: Spread, unit: string): string {
   return `${`${figure(median)} ${unit}`.trim()} [${figure(min)} .. ${figure(max)}]`;
 }
 
-/** Three digits that count, thousands in one piece. */
+/** Three significant digits; numbers from 100 on are rounded to integers. */
 export function figure(value: number): string {
   return value >= 100 ? String(Math.round(value)) : Number(value.toPrecision(3)).toString();
 }

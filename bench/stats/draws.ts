@@ -1,14 +1,14 @@
-// Random numbers of a load, from a seed: every contender of a run meets the same sequence of keys, and a run can be repeated.
-// The next key is drawn as YCSB draws it: uniform; zipfian with the popular keys scattered over the key space; latest, where
-// the newest are the popular ones. The zipfian draw is Gray et al., "Quickly generating billion-record synthetic
-// databases" (SIGMOD 1994), as in YCSB; its constant for n items is summed once.
+// Random numbers of a load, from a seed: every contender gets the same sequence of keys, and a run can be repeated. Keys are drawn
+// as in YCSB: uniform; zipfian, with the popular keys scattered over the key space; or latest, where the newest keys are popular. The
+// zipfian draw is the one of Gray et al., "Quickly generating billion-record synthetic databases" (SIGMOD 1994), as in YCSB. Its
+// constant for n items is summed up once.
 
 import { assert } from '../../common/base/assert.ts';
 
-/** Gives the next number in [0, 1). */
+/** Returns the next random number in [0, 1). */
 export type Random = () => number;
 
-/** Mulberry32: drawing costs the load next to nothing. `seed` is taken modulo 2^32. */
+/** Mulberry32, which costs almost nothing. `seed` is taken modulo 2^32. */
 export function seeded(seed: number): Random {
   let state = seed >>> 0;
   return () => {
@@ -52,7 +52,7 @@ export class Zipf {
   }
 }
 
-/** The place of a rank among `items` keys: popular ranks are far from one another. Always the same place (FNV-1a). */
+/** The place of a rank among `items` keys, by a hash (FNV-1a): always the same place, and popular ranks are far from each other. */
 export function scatter(rank: number, items: number): number {
   let hash = 0x811c9dc5;
   for (let shift = 0; shift < 32; shift += 8) hash = Math.imul(hash ^ ((rank >>> shift) & 0xff), 0x01000193);

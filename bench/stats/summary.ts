@@ -1,11 +1,11 @@
-// From measurements to figures: latencies to percentiles, rounds to a median with its spread, two contenders to a ratio.
+// Statistics: percentiles of latencies, median and spread of rounds, ratios of two contenders.
 
 import { createHistogram } from 'node:perf_hooks';
 
 /** The percentiles that reports show and plots draw. */
 export const QUANTILES = [0.5, 0.75, 0.9, 0.95, 0.99, 0.999, 0.9999] as const;
 
-/** Latencies of any number of operations, exact to a microsecond and three digits. */
+/** Latencies of any number of operations, with a resolution of 1 µs and three significant digits. */
 export class Latencies {
   readonly #micros = createHistogram({ lowest: 1, highest: 1e10, figures: 3 });
 
@@ -21,7 +21,7 @@ export class Latencies {
     this.#micros.record(Math.max(1, Math.round(ms * 1_000)));
   }
 
-  /** The latency that this share of all operations is at or below, ms; 0 where nothing was recorded. */
+  /** This share of all operations has at most the returned latency, ms; 0: nothing was recorded. */
   quantile(share: number): number {
     return this.#micros.percentile(share * 100) / 1_000;
   }
@@ -32,7 +32,7 @@ export class Latencies {
   }
 }
 
-/** The latency at one of QUANTILES in what `quantiles` gave, ms; null where no latencies were taken. */
+/** The latency at one of QUANTILES, from the result of `quantiles`, ms; null: no latencies were measured. */
 export function latencyAt(quantiles: readonly number[], share: (typeof QUANTILES)[number]): number | null {
   return quantiles[QUANTILES.indexOf(share)] ?? null;
 }
@@ -43,7 +43,7 @@ export interface Spread {
   readonly max: number;
 }
 
-/** The median of an even number is the mean of the middle two; all 0 where there are no values. */
+/** The median of an even number of values is the mean of the middle two. Without values all figures are 0. */
 export function spreadOf(values: readonly number[]): Spread {
   const sorted = [...values].sort((a, b) => a - b);
   const nth = (index: number): number => sorted[index] ?? 0;
@@ -56,7 +56,7 @@ export function spreadOf(values: readonly number[]): Spread {
 }
 
 /**
- * The ratios a[i] / b[i] of rounds that ran side by side: what slowed the machine for a while slowed both. Rounds in which b is
+ * The ratios a[i] / b[i] of rounds that ran after each other, so that a slow period of the machine affects both. Rounds in which b is
  * 0 do not count.
  */
 export function ratioOf(a: readonly number[], b: readonly number[]): Spread {

@@ -1,4 +1,4 @@
-// Every workload that the benchmark knows, in the order in which a whole run does them.
+// All workloads of the benchmark, in the order of a full run.
 
 import type { Outcome } from '../report/results.ts';
 import type { Rig } from '../rig.ts';
@@ -10,9 +10,9 @@ import { SIZES, values } from './values.ts';
 import { LETTERS, ycsb } from './ycsb.ts';
 
 export interface Workload {
-  /** For `--only`. */
+  /** The name for `--only`. */
   readonly name: string;
-  /** The shortest run that it is a part of; `large`: only where asked for by name. */
+  /** The shortest run that includes it; `large`: it runs only if `--only` names it. */
   readonly part: 'quick' | 'full' | 'large';
   readonly run: (rig: Rig) => Promise<Outcome>;
 }
@@ -54,7 +54,7 @@ function full(name: string, run: Workload['run']): Workload {
   return { name, part: 'full', run };
 }
 
-/** Those with one of these names, or of a group that is named (`put3`), in the order of WORKLOADS. Throws on other names. */
+/** The workloads with these names, or of these groups (`put3`), in the order of WORKLOADS. Throws on unknown names. */
 export function workloadsNamed(names: string): readonly Workload[] {
   const wanted = names.split(',').filter((name) => name !== '');
   const isNamed = (known: Workload, name: string): boolean => `${known.name}-`.startsWith(`${name}-`);

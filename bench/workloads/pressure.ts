@@ -1,5 +1,5 @@
-// Rangekeeper under a load that does not wait for it (open loop): the tail of its latencies at 70 % of the highest load, and
-// what becomes of throughput and memory at twice that.
+// Rangekeeper under a load that does not wait for answers (open loop): the tail of its latencies at 70 % of the highest load, and its
+// throughput and memory at twice the highest load.
 
 import { every, realEnv } from '../../common/base/env.ts';
 import { warmUp } from '../before-slot.ts';
@@ -13,11 +13,11 @@ import type { Rig } from '../rig.ts';
 import { latencyAt, type Spread, spreadOf } from '../stats/summary.ts';
 
 const CALLERS = 256;
-/** Callers that find the highest throughput where latency does not matter. */
+/** Number of callers that reach the highest throughput if latency does not matter. */
 const CALLERS_MAX = 4_096;
 const LOAD = 0.7;
 const TAIL_MAX = 3;
-/** More than may be under way below the bounds of an owner's queues. */
+/** More operations than the bounds of an owner's queues allow to be under way. */
 const SENDERS = 60_000;
 const OVERLOAD = 2;
 const OVERLOAD_MS = 5_000;
@@ -51,8 +51,8 @@ export async function tail(rig: Rig, kind: 'PUT' | 'GET'): Promise<Outcome> {
   return { ...outcome, rows, verdicts };
 }
 
-/** Where the load was more than the machine had left, both percentiles are those of a queue that only grows. */
-const NOT_SUSTAINED = 'the load was not sustained: the ratio says nothing';
+/** If the load was too high for the machine, both percentiles are those of a growing queue. */
+const NOT_SUSTAINED = 'the load was not sustained, so the ratio means nothing';
 
 function sustained({ errors }: { readonly errors: Readonly<Record<string, number>> }): boolean {
   return errors.NOT_SENT === undefined;
@@ -92,7 +92,7 @@ export async function overload(rig: Rig): Promise<Outcome> {
   return { ...outcome, rows, verdicts };
 }
 
-/** Operations a second with callers who wait for their answers. */
+/** Operations per second with callers that wait for their answers (closed loop). */
 async function highestRate(rig: Rig, contender: Contender, mix: Mix, callers: number): Promise<number> {
   const spec = slotOf(rig, { mix, callers });
   await warmUp(rig, contender, spec);

@@ -1,5 +1,5 @@
-// Writes of small values, all in-sync replicas synced before the answer: by callers of one program, by separate
-// connections, and one at a time beside the raw limit.
+// Writes of small values, which all in-sync replicas sync before the answer: by callers of one program, by separate connections, and
+// one at a time, compared with the raw limit.
 
 import { closeSync, fdatasync, openSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
@@ -47,7 +47,7 @@ export async function putConnections(rig: Rig, connections: number): Promise<Out
 
 const SLOWER_MAX = 1.5;
 
-/** The raw limit is taken right after. */
+/** One write at a time. The raw limit is measured right after it. */
 export async function putOne(rig: Rig): Promise<Outcome> {
   const { rows, calm } = await compare(rig, {
     ...{ work: 'PUT, 3 replicas', variant: 'one in flight', unit: 'ms (p50)' },
@@ -68,13 +68,13 @@ export async function putOne(rig: Rig): Promise<Outcome> {
 }
 
 const ENTRY_BYTES = 256;
-/** Written over and over: preallocated blocks, as a log's. */
+/** Size of the file, which is overwritten repeatedly, so that its blocks are preallocated like those of a log. */
 const FILE_BYTES = 1024 * 1024;
 
 /**
- * What one durable write cannot be faster than, ms, a value for each round: one fdatasync of a log's block, and a request to the
- * owner and one to a replica and back. The three are done one after the other, over and over, as one operation: each alone
- * in a loop of its own would find processes and caches warmer than a write does.
+ * The lower limit of the time of a durable write, ms, one value for each round: one fdatasync of a log's block, one request to the
+ * owner and one to a replica, each with its answer. The three are repeated together as one operation. If each ran in its own loop,
+ * processes and caches would be warmer than they are for a write.
  */
 async function rawTrips(rig: Rig): Promise<number[]> {
   const { port } = await echoServer(rig);
@@ -94,7 +94,7 @@ async function rawTrips(rig: Rig): Promise<number[]> {
   }
 }
 
-/** The median, ms; measured for the time `ms`. */
+/** Repeats the operation for `ms` and returns its median time, ms. */
 async function rawTrip(echo: EchoDriver, file: number, ms: number): Promise<number> {
   const key = keyOf(PREFIX, 0);
   const entry = Buffer.alloc(ENTRY_BYTES, 7);

@@ -1,5 +1,5 @@
-// Linearizable reads of small values: by callers of one program and by separate connections, beside Redis, etcd and the
-// raw limit of a request over WebSocket; and pages of rows in key order.
+// Linearizable reads of small values, by callers of one program and by separate connections, compared with Redis, etcd and the raw
+// limit of a request over WebSocket. And reads of pages of rows in key order.
 
 import { compare, IN_OPERATIONS, slotOf } from '../compare.ts';
 import { echo } from '../contenders/echo.ts';

@@ -1,4 +1,4 @@
-// What growth costs: more keys, more ranges, a restart with all of them, and a node whose disk is lost.
+// The cost of growth: more keys, more ranges, a restart with many keys, and a node whose disk is lost.
 
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -28,7 +28,7 @@ const KEYS_KEEP = 0.8;
 const NODE_MIB_MAX = 400;
 const RESTART_MS_MAX = 3_000;
 const RANGES_KEEP = 0.75;
-/** A namespace is made with at most 256. */
+/** A namespace can be created with at most 256 ranges. */
 const NAMESPACES = 4;
 const RANGES_EACH = 250;
 const RECOVERY_MB_WANTED = 50;
@@ -36,7 +36,7 @@ const FOREGROUND_KEEP = 0.7;
 const LOST = { prefix: 'lost', keys: 10_000, valueBytes: 100_000 };
 const REPLACE_AFTER_MS = 1_000;
 
-/** Two clusters in turns: one with few keys, one with many; then the larger one's memory and a restart. */
+/** Compares a cluster with few keys and one with many, then measures the memory and a restart of the larger one. */
 export async function scaleKeys(rig: Rig, many: number): Promise<Outcome> {
   await rig.stop();
   const small = await startCluster(rig, 'few keys', FEW_KEYS);
@@ -70,7 +70,7 @@ function withKeys(contender: Contender, keys: number): Contender {
   return { ...contender, run: (spec) => contender.run({ ...spec, keys }) };
 }
 
-/** Each node killed and started again in turn, until every range has all its replicas in-sync. */
+/** Kills and restarts each node in turn, and measures the time until all replicas of all ranges are in-sync. */
 async function restarts(rig: Rig, cluster: BenchCluster, keys: number): Promise<Outcome> {
   const client = await connect({ zk: cluster.zk });
   const restart = async (name: string): Promise<number> => {
@@ -95,7 +95,7 @@ async function restarts(rig: Rig, cluster: BenchCluster, keys: number): Promise<
   return figure(row, 'at most', RESTART_MS_MAX);
 }
 
-/** One cluster: with one range for the load, then with many more. The two do not take turns: idle ranges cost. */
+/** Measures one cluster with one range, then with many more. The rounds do not alternate, because idle ranges cost time. */
 export async function scaleRanges(rig: Rig): Promise<Outcome> {
   await rig.stop();
   const { keys } = rig.scale;
@@ -130,7 +130,7 @@ async function putAndGet(rig: Rig, contender: Contender): Promise<readonly Outco
   return outcomes;
 }
 
-/** A node is killed with all that it had; an empty one takes its place while writes go on. */
+/** A node is killed and loses its data. An empty one replaces it while writes continue. */
 export async function recovery(rig: Rig): Promise<Outcome> {
   await rig.stop();
   const options = { replaceAfterMs: REPLACE_AFTER_MS };
@@ -140,9 +140,9 @@ export async function recovery(rig: Rig): Promise<Outcome> {
   const spec = slotOf(rig, { mix: PUTS, callers: CALLERS, keys: FEW_KEYS });
   await warmUp(rig, contender, spec);
   const usual = spreadOf([perSecond(await contender.run(spec)), perSecond(await contender.run(spec))]).median;
-  const calm = [rig.calibrator.look()];
+  const calm = [rig.calibrator.measure()];
   const { rates, seconds } = await replaceLoaded(cluster, contender, spec);
-  calm.push(rig.calibrator.look());
+  calm.push(rig.calibrator.measure());
   const pids = [...cluster.nodePids, ...contender.clientPids()];
   const profile = await rig.profile('recovery of a node', pids, () =>
     replaceLoaded(cluster, contender, spec),
@@ -162,7 +162,7 @@ export async function recovery(rig: Rig): Promise<Outcome> {
   ]);
 }
 
-/** Gives the rates of slots done until the new node has all, and how long that took. */
+/** Replaces a node under load. Returns the rates of the slots until the new node is in-sync, and the time until then. */
 async function replaceLoaded(
   cluster: BenchCluster,
   contender: Contender,
@@ -186,7 +186,7 @@ async function replaceLoaded(
   return { rates, seconds };
 }
 
-/** A row of one figure, which is to be at least `bound` in the median, or never more than it. */
+/** A row with one goal: its median must be at least `bound`, or its maximum at most `bound`. */
 function figure(
   known: Pick<Row, 'work' | 'variant' | 'unit' | 'values'> & Partial<Row>,
   relation: 'at least' | 'at most',

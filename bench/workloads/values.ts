@@ -1,4 +1,4 @@
-// Larger values, in bytes a second: writes and reads beside every peer that takes values of that size.
+// Writes and reads of larger values, in bytes per second, compared with every peer that accepts values of that size.
 
 import { compare, slotOf } from '../compare.ts';
 import type { Contender } from '../contenders/contender.ts';
@@ -19,7 +19,7 @@ interface Size {
 }
 
 const MB = 1_000_000;
-/** ZooKeeper's own bound of a znode, less its name. */
+/** ZooKeeper's own maximum size of a znode, without its name. */
 const ZNODE_BYTES_MAX = 1_000_000;
 
 export const SIZES: readonly Size[] = [

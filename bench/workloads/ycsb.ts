@@ -1,5 +1,5 @@
-// The six mixes of YCSB (Cooper et al., SoCC 2010) on the smart client, with its draws of keys; values of 100 bytes in
-// place of ten fields of 100.
+// The six mixes of YCSB (Cooper et al., SoCC 2010) with its draws of keys, through the client library. A value has 100 bytes instead
+// of ten fields of 100 bytes.
 
 import { compare, IN_OPERATIONS, slotOf } from '../compare.ts';
 import { clusterName, rangekeeper } from '../contenders/rangekeeper.ts';
@@ -9,7 +9,7 @@ import type { Rig } from '../rig.ts';
 
 type Draws = Pick<SlotSpec, 'mix' | 'draw'>;
 
-/** By letter, what it is and how it draws. */
+/** The mixes by letter, each with a description. */
 export const LETTERS: Readonly<Record<string, readonly [text: string, draws: Draws]>> = {
   a: ['half reads, half updates', { mix: { read: 0.5, update: 0.5 }, draw: 'zipfian' }],
   b: ['95 % reads, 5 % updates', { mix: { read: 0.95, update: 0.05 }, draw: 'zipfian' }],

@@ -5,7 +5,7 @@ import type { Profiler as Inspector } from 'node:inspector';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { BenchCluster, untilWhole } from '../../bench/bench-cluster.ts';
+import { BenchCluster, untilAllInSync } from '../../bench/bench-cluster.ts';
 import { LoadProgram } from '../../bench/load/load-program.ts';
 import { Profiler } from '../../bench/profile/profiler.ts';
 import { type Client, connect } from '../../client/index.ts';
@@ -25,7 +25,7 @@ async function start(t: ExecutionContext): Promise<Setup> {
   t.teardown(() => cluster.stop());
   const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
   t.teardown(() => client.close());
-  await untilWhole(client, 1);
+  await untilAllInSync(client, 1);
   return { profiler, cluster, client };
 }
 
@@ -61,7 +61,7 @@ test.serial(
     const folder = await profiler.profile('restart', cluster.pids, async () => {
       cluster.signal('n1', 'SIGKILL');
       cluster.startNode('n1');
-      await untilWhole(client, 1);
+      await untilAllInSync(client, 1);
       await client.put('a', 'x');
     });
     t.deepEqual(readdirSync(folder), ['n1.cpuprofile']);

@@ -62,14 +62,14 @@ test('of several clients of a peer the best is what counts; an absent peer is no
   t.deepEqual(atLeast(rows, 1, 'etcd'), []);
 });
 
-test('the lines of a comparison hold each contender, its spread, its errors and what was looked for', (t) => {
+test('the lines of a comparison hold each contender, its spread, its errors and what was read back', (t) => {
   const [head, own, peer, verdict] = comparisonLines(ROWS, atLeast(ROWS, 4, 'Redis'));
   t.is(head, 'PUT, 64 callers');
   t.regex(
     own ?? '',
     /Rangekeeper \(c\) +300 ops\/s \[200 \.\. 400\]; p50 1 ms, p99 5 ms; cores: client 0\.50, servers 1\.25/,
   );
-  t.regex(own ?? '', /looked for: 10, 0 lost/);
+  t.regex(own ?? '', /read back: 10, 0 lost/);
   t.regex(peer ?? '', /DISCONNECTED 3/);
   t.regex(verdict ?? '', /missed at least 4 × Redis <1>/);
 });
@@ -83,7 +83,7 @@ test('rows of several comparisons stand under their own titles', (t) => {
 test('the end says how many goals were met and what was lost', (t) => {
   const rows = [row('Rangekeeper', [1], { verified: { checked: 7, lost: 2, unknown: 0 } })];
   const text = closingLines(report({ rows })).join('\n');
-  t.regex(text, /1 of 1 goals met; 7 acknowledged writes looked for, 2 lost; 1\.5 min/);
+  t.regex(text, /1 of 1 goals met; 7 acknowledged writes read back, 2 lost; 1\.5 min/);
   t.regex(text, /fdatasync of 4 KiB 0\.2/);
 });
 
@@ -91,7 +91,7 @@ test('data in memory is warned of', (t) => {
   t.notRegex(machineLines(MACHINE).join('\n'), /WARNING/);
   t.regex(
     machineLines({ ...MACHINE, filesystem: 'tmpfs', isMemory: true }).join('\n'),
-    /WARNING: tmpfs is memory/,
+    /WARNING: tmpfs is in memory/,
   );
 });
 

@@ -200,9 +200,9 @@ test('a task that is too large fails with a short reason, and later tasks are ex
     { length: 250 },
     (_, at) => `${'\\x00'.repeat(80)}${String(at).padStart(3, '0')}`,
   );
-  const wish = { kind: 'create-namespace', replicationFactor: 1, minInSync: null } as const;
-  await ask(zk, 'a', { ...wish, name: 'large', splitAt });
-  await ask(zk, 'b', { ...wish, name: 'small', splitAt: null });
+  const request = { kind: 'create-namespace', replicationFactor: 1, minInSync: null } as const;
+  await ask(zk, 'a', { ...request, name: 'large', splitAt });
+  await ask(zk, 'b', { ...request, name: 'small', splitAt: null });
   t.is((await untilTask(zk, 'b')).state, 'done');
   const { state, progress } = await untilTask(zk, 'a');
   t.is(state, 'failed');
@@ -222,9 +222,9 @@ test('a step that ZooKeeper always refuses ends its task, and blocks no other st
   await startFakeNode(t, connect, 'n-1');
   const zk = openZk(t, connect);
   await untilRanges(zk);
-  const wish = { kind: 'create-namespace', replicationFactor: 1, minInSync: null, splitAt: null } as const;
-  await ask(zk, 'a', { ...wish, name: 'poison' });
-  await ask(zk, 'b', { ...wish, name: 'other' });
+  const request = { kind: 'create-namespace', replicationFactor: 1, minInSync: null, splitAt: null } as const;
+  await ask(zk, 'a', { ...request, name: 'poison' });
+  await ask(zk, 'b', { ...request, name: 'other' });
   t.is((await untilTask(zk, 'b')).state, 'done');
   t.like(await untilTask(zk, 'a'), {
     state: 'failed',

@@ -65,9 +65,9 @@ test.serial(
     const session = await cluster.zkSession();
     const found = await session.get(paths.node(node.id));
     t.is(found === null ? null : decodeNode(node.id, found).mode, 'gone');
-    const told = (await cluster.events()).filter(({ kind }) => kind === 'node-gone');
+    const events = (await cluster.events()).filter(({ kind }) => kind === 'node-gone');
     t.deepEqual(
-      told.map(({ by, node: about }) => [by, about]),
+      events.map(({ by, node: about }) => [by, about]),
       [[another.id, node.id]],
     );
     await client.forgetNode(node.id);

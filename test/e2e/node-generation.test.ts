@@ -33,13 +33,13 @@ test.serial(
     await rm(cluster.dataOf(first), { recursive: true });
     await cp(copy, cluster.dataOf(first), { recursive: true });
     // It starts first: as the only live node it would be promoted.
-    const anew = await cluster.restartAsAnother(first);
-    t.not(anew.id, first.id);
-    const said = await anew.process.logged(SET_ASIDE);
-    t.regex(String(said.reason), /older copy: it is in generation \d+, and its node was in generation \d+/);
+    const replaced = await cluster.restartAsAnother(first);
+    t.not(replaced.id, first.id);
+    const line = await replaced.process.logged(SET_ASIDE);
+    t.regex(String(line.reason), /older copy: it is in generation \d+, and its node was in generation \d+/);
     await Promise.all(others.map((node) => cluster.restart(node)));
     for (const key of KEYS) t.not(await client.get(key), null, key);
-    const [aside] = await readdir(join(cluster.dataOf(anew), 'aside'));
+    const [aside] = await readdir(join(cluster.dataOf(replaced), 'aside'));
     t.true(aside?.endsWith(first.id));
   },
 );

@@ -119,9 +119,9 @@ for (const role of ['a follower', 'the owner'] as const) {
           inSync.includes(another.id) && !replicas.some((replica) => replica.node === node.id),
       ),
     );
-    const told = (await cluster.events()).filter(({ kind }) => kind === 'damage');
-    t.true(told.some((event) => event.range === descriptor.id && event.node === node.id));
-    t.true(told.some((event) => event.by === node.id && /sets its data aside/.test(event.text)));
+    const events = (await cluster.events()).filter(({ kind }) => kind === 'damage');
+    t.true(events.some((event) => event.range === descriptor.id && event.node === node.id));
+    t.true(events.some((event) => event.by === node.id && /sets its data aside/.test(event.text)));
 
     const again = await check(cluster);
     t.is(again.code, EXIT.ok, again.out);

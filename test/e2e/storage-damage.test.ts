@@ -145,11 +145,11 @@ test('each pair of files from an earlier point in time is harmless or found', as
           t.fail(`${pair.join(' and ')} of step ${earlier} in step ${step}: ${found}`);
         }
       }
-      const whole = await verdict(step, async (state) => {
+      const found = await verdict(step, async (state) => {
         await rm(state, { recursive: true });
         await cp(stateOf(earlier), state, { recursive: true });
       });
-      t.true(whole === 'damaged' || whole === 'right', `all of step ${earlier} in step ${step}: ${whole}`);
+      t.true(found === 'damaged' || found === 'right', `all of step ${earlier} in step ${step}: ${found}`);
     }
   }
   t.true((verdicts.get('damaged') ?? 0) > 10, [...verdicts].join(' '));

@@ -301,7 +301,7 @@ test('the feed begins with the complete state, and nodes are asked only while a 
   const { address } = await serveMemoryCluster(t, cluster);
   const socket = new WebSocket(`ws://${address}/feed`);
   const messages: FeedMessage[] = [];
-  const heard = (wanted: (message: FeedMessage) => boolean): Promise<void> =>
+  const received = (wanted: (message: FeedMessage) => boolean): Promise<void> =>
     new Promise((resolve) => {
       socket.on('message', (data: RawData) => {
         const message = JSON.parse(data.toString()) as FeedMessage;
@@ -310,7 +310,7 @@ test('the feed begins with the complete state, and nodes are asked only while a 
       });
     });
   t.is(asked, 0);
-  await heard((message) => message.kind === 'change' && message.change.nodes !== undefined);
+  await received((message) => message.kind === 'change' && message.change.nodes !== undefined);
   t.is(messages[0]?.kind, 'hello');
   t.true(asked >= 3);
   const closed = new Promise((resolve) => socket.on('close', resolve));

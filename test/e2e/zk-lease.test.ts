@@ -95,7 +95,7 @@ const STALL_MS = 2_500;
 interface Remote {
   readonly path: string;
   until(): number;
-  /** Stops the whole process for `ms`; resolves once its heartbeats are answered again. */
+  /** Stops the process for `ms`; resolves once its heartbeats are answered again. */
   stall(ms: number): Promise<void>;
 }
 

@@ -239,12 +239,12 @@ test('an expired session ends, and observers continue in the next one', async (t
   const { proxy, zk, session, other, connect, identity } = await behindProxy(t, 6_000);
   await session.create('/a', data, 'persistent');
   const versions: number[] = [];
-  let told: () => void = () => {};
+  let notify: () => void = () => {};
   const observer = zk.observeData('/a', (node) => {
     versions.push(node?.version ?? -1);
-    told();
+    notify();
   });
-  while (versions.at(-1) !== 0) await new Promise<void>((resolve) => (told = resolve));
+  while (versions.at(-1) !== 0) await new Promise<void>((resolve) => (notify = resolve));
   const reason = new Promise<string>((resolve) => session.onEnd(resolve));
   proxy.refusing = true;
   proxy.cut();
@@ -256,11 +256,11 @@ test('an expired session ends, and observers continue in the next one', async (t
   for (let version = 0; version < 5; version++) await other.set('/a', data, version);
   proxy.refusing = false;
   t.is(await reason, 'expired at the server');
-  while (versions.at(-1) !== 5) await new Promise<void>((resolve) => (told = resolve));
+  while (versions.at(-1) !== 5) await new Promise<void>((resolve) => (notify = resolve));
   t.deepEqual(versions, [0, 5]);
   const next = await zk.ready(WAIT_MS_MAX);
   await other.set('/a', data, 5);
-  while (versions.at(-1) !== 6) await new Promise<void>((resolve) => (told = resolve));
+  while (versions.at(-1) !== 6) await new Promise<void>((resolve) => (notify = resolve));
   t.not(next.id, session.id);
   observer.close();
 });
@@ -269,17 +269,17 @@ test('changes during a cut are seen after it, without a poll', async (t) => {
   const { proxy, zk, session, other } = await behindProxy(t);
   await session.create('/a', data, 'persistent');
   const versions: number[] = [];
-  let told: () => void = () => {};
+  let notify: () => void = () => {};
   const observer = zk.observeData('/a', (node) => {
     versions.push(node?.version ?? -1);
-    told();
+    notify();
   });
-  while (versions.at(-1) !== 0) await new Promise<void>((resolve) => (told = resolve));
+  while (versions.at(-1) !== 0) await new Promise<void>((resolve) => (notify = resolve));
   proxy.refusing = true;
   proxy.cut();
   for (let version = 0; version < 3; version++) await other.set('/a', data, version);
   proxy.refusing = false;
-  while (versions.at(-1) !== 3) await new Promise<void>((resolve) => (told = resolve));
+  while (versions.at(-1) !== 3) await new Promise<void>((resolve) => (notify = resolve));
   t.false(session.ended);
   observer.close();
 });
@@ -309,16 +309,16 @@ test('a thousand observed paths are all read again after a cut', async (t) => {
   const paths = Array.from({ length: 1_000 }, (_, index) => `/many/${index}`);
   await Promise.all(paths.map((path) => session.create(path, data, 'persistent')));
   const versions = new Map<string, number>();
-  let told: () => void = () => {};
+  let notify: () => void = () => {};
   for (const path of paths) {
     zk.observeData(path, (node) => {
       versions.set(path, node?.version ?? -1);
-      told();
+      notify();
     });
   }
   const allAt = async (version: number) => {
     while (paths.some((path) => versions.get(path) !== version)) {
-      await new Promise<void>((resolve) => (told = resolve));
+      await new Promise<void>((resolve) => (notify = resolve));
     }
   };
   await allAt(0);

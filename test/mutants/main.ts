@@ -48,7 +48,7 @@ export async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-/** Those with `only` in their names, from the first one on that has `from` in its name. */
+/** The mutants with `only` in their names, beginning with the first one that has `from` in its name. */
 function chosenMutants(only: string, from: string): readonly Mutant[] {
   const begin = MUTANTS.findIndex(({ name }) => name.includes(from));
   if (begin < 0) throw new Error(`no mutant is named ${from}`);
@@ -65,7 +65,7 @@ async function unbroken(tree: MutantTree, options: LayerOptions): Promise<boolea
   return sound;
 }
 
-/** Layer after layer until one finds it. */
+/** Runs one layer after the other until one of them finds the mutant. */
 async function hunt(tree: MutantTree, mutant: Mutant, options: LayerOptions): Promise<Row> {
   return tree.broken(mutant, async () => {
     let row: Row | null = null;

@@ -140,8 +140,8 @@ export function mayLose({ descriptors, nodes }: Cluster, lost: NodeProcess): boo
 }
 
 /**
- * Something that was synced is not on the disk any more when the machine comes back. Null where a range would be left without a
- * whole copy.
+ * Cuts the power and damages something on the disk that was synced. Does nothing if a range would then be left without a complete
+ * copy.
  * @param what counts how often there was something to damage
  */
 export function damage(what: string, damageDisk: (disk: MachineDisk) => boolean, detection: Damage): Strike {

@@ -74,7 +74,7 @@ export class FaultPlan {
   }
 
   /**
-   * Nodes that ended because of their disks, or by a stop, start again after a while. This goes on after heal(), for a node
+   * Nodes that ended because of their disks, or by a stop, start again after a while. This continues after heal(), for a node
    * that was still stopping then.
    */
   #restartEnded(): void {

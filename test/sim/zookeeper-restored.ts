@@ -2,7 +2,7 @@
 // of the ranges are raised above what their replicas have seen.
 //
 // Not every backup can be restored without a loss, see isSafe: if members of a restored in-sync set have left it since the
-// backup, nobody can know that, and the range may go on with the older data of those members.
+// backup, nobody can know that, and the range may continue with the older data of those members.
 
 import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';

@@ -28,8 +28,8 @@ export class Repl {
 
   constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
     this.child = spawn(command, args, { env: { ...process.env, ...environment } });
-    this.child.stdout?.on('data', (chunk) => this.#heard('out', chunk));
-    this.child.stderr?.on('data', (chunk) => this.#heard('err', chunk));
+    this.child.stdout?.on('data', (chunk) => this.#receive('out', chunk));
+    this.child.stderr?.on('data', (chunk) => this.#receive('err', chunk));
     this.ended = new Promise((resolve) => {
       this.child.once('close', (code) => resolve({ code, out: this.out, err: this.err }));
     });
@@ -53,7 +53,7 @@ export class Repl {
     }
   }
 
-  #heard(stream: 'out' | 'err', chunk: Buffer): void {
+  #receive(stream: 'out' | 'err', chunk: Buffer): void {
     this[stream] += chunk.toString();
     this.#wake();
   }

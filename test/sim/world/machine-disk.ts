@@ -31,7 +31,7 @@ export class DiskFault extends Error {
 const DIRECTORY = '/data';
 const PATHS: Paths = pathsOf(DIRECTORY);
 
-/** A whole disk at one moment, as a snapshot of its volume has it. */
+/** A copy of a disk at one moment, as a snapshot of its volume has it. */
 export interface DiskCopy {
   readonly disk: MemoryDisk;
   readonly state: StateImage;
@@ -164,7 +164,7 @@ export class MachineDisk {
 
   // ---- damage to what was synced: each gives false where there is too little to damage -----------------------------
 
-  /** Puts a row among those of the state store, as whole as the others: only other replicas know better. */
+  /** Puts a row with a valid checksum into the state store, so that only a comparison with other replicas shows it. */
   plantRow(namespaceId: NamespaceId, { key, value, revision }: Row): void {
     const stored = new Uint8Array(rowValueBytes(value));
     putRowValue(stored, revision, value);
@@ -252,12 +252,12 @@ export class MachineDisk {
     void this.#disk.syncDirectory(path.slice(0, path.lastIndexOf('/')));
   }
 
-  /** As node.json has it; 0: no generation was ever raised here. */
+  /** The logGroup in node.json; 0: no generation was ever raised here. */
   get #logGroup(): number {
     return readNodeFile(this.#disk, PATHS)?.logGroup ?? 0;
   }
 
-  /** 0: the segment was prepared, and nothing whole is in it. */
+  /** The number of the first group in a segment; 0: the segment is only prepared and has no complete group. */
   #firstGroup(path: string): number {
     const cursor = new RecordCursor(this.#disk.contentOf(path));
     const number = parseSegmentName(path.slice(path.lastIndexOf('/') + 1)) ?? 0;

@@ -80,10 +80,10 @@ const stories: Readonly<Record<string, (t: ExecutionContext, disk: Disk, at: str
     const file = await disk.create(`${at}/f`, 3);
     const scratch = toBytes('abc');
     file.write([scratch], 0);
-    const whole = toBytes('xyz');
-    await disk.replace(`${at}/g`, whole);
+    const content = toBytes('xyz');
+    await disk.replace(`${at}/g`, content);
     scratch.fill(0);
-    whole.fill(0);
+    content.fill(0);
     t.is(textOf(file.read(0, 3)), 'abc');
     t.is(textOf(disk.read(`${at}/g`)), 'xyz');
     file.close();

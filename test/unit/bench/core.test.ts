@@ -1,4 +1,4 @@
-// The replicas that the benchmark measures alone: they meet, and go on when their logs drop what is old.
+// The replicas of the benchmark of the replica core commit entries, also after their logs have dropped old ones.
 
 import test from 'ava';
 import { corePart } from '../../../bench/micro/core.ts';

@@ -1,5 +1,5 @@
-// The load generator over a driver in memory and virtual time: what it counts, what it believes acknowledged, and from when it
-// measures latency.
+// The load generator with a driver in memory and in virtual time: its counts, the acknowledged values that it remembers, and the
+// start of its latencies.
 
 import test from 'ava';
 import { untilIdle } from '../../../bench/before-slot.ts';
@@ -17,9 +17,9 @@ const MS = 1_000;
 
 class MemoryDriver implements Driver {
   readonly rows = new Map<string, string>();
-  /** At once under way, at most. */
+  /** The highest number of operations that were under way at the same time. */
   highest = 0;
-  /** Of the last write of each key: none may begin before it ends. */
+  /** The keys that are being written: no other write of them may begin. */
   readonly writing = new Set<string>();
   readonly #env: Env;
   readonly #serviceMs: () => number;
@@ -77,28 +77,28 @@ test('a closed loop keeps every caller busy, and no key has two writers', async 
   const { result, driver } = await run({ callers: 8, keys: 20 }, () => 10);
   t.is(driver.highest, 8);
   t.deepEqual(result.errors, {});
-  // 8 callers, 100 operations a second each.
+  // There are 8 callers with 100 operations per second each.
   t.true(Math.abs(result.done - 800) <= 16, `${result.done}`);
   t.true(Math.abs((result.quantiles[0] ?? 0) - 10) < 1.2);
 });
 
 test('an open loop measures from the time at which an operation was due', async (t) => {
-  // The server stands still for 300 of 1,000 ms: callers who wait would have noticed with few operations only.
+  // The server stops for 300 of 1,000 ms. In a closed loop only few operations would show that.
   const stall = (now: number): number => (now % 1_000 >= 500 && now % 1_000 < 800 ? 800 - (now % 1_000) : 1);
   const { result } = await run({ arrivals: 1_000, callers: 4, keys: 100 }, stall);
   t.true((result.quantiles[4] ?? 0) > 200, `p99 ${result.quantiles[4]}`);
   t.true((result.quantiles[2] ?? 0) > 100, `p90 ${result.quantiles[2]}`);
 });
 
-test('an open loop offers what was asked, however slow the answers are', async (t) => {
+test('an open loop keeps its rate, however slow the answers are', async (t) => {
   const { result, driver } = await run({ arrivals: 2_000, callers: 50, keys: 100, warmUpMs: 0 }, () => 100);
   t.is(driver.highest, 50);
-  // 50 at once, 100 ms each: 500 a second are answered, and the rest is reported.
+  // With 50 concurrent operations of 100 ms each, 500 per second are answered. The others are reported.
   t.true(result.done <= 550, `${result.done}`);
   t.true((result.errors.NOT_SENT ?? 0) > 1_200, JSON.stringify(result.errors));
 });
 
-test('the ledger finds what is lost and what is old', async (t) => {
+test('the ledger finds lost and outdated values', async (t) => {
   const { driver, ledger, spec } = await run({ callers: 4, keys: 40 }, () => 5);
   const numbers = new Map(valuePool(spec.valueBytes).map((value, number) => [value, number]));
   const read = async (key: number): Promise<number | null> =>
@@ -112,7 +112,7 @@ test('the ledger finds what is lost and what is old', async (t) => {
   t.is((await ledger.verify(10, read)).checked, 10);
 });
 
-test('a write without an answer is not held against anybody', async (t) => {
+test('a write without an answer does not count as lost', async (t) => {
   const ledger = new Ledger(3);
   ledger.acknowledged(0, 5);
   ledger.acknowledged(1, 6);
@@ -124,13 +124,13 @@ test('a write without an answer is not held against anybody', async (t) => {
 test('mixes are drawn in their shares; errors are counted by code', async (t) => {
   const mix = { read: 0.5, update: 0.25, scan: 0.25 };
   const { result } = await run({ mix, callers: 10, keys: 50, pageRows: 10 }, () => 1);
-  // Nothing was filled: what is read before it is written is not there.
+  // The keys were not loaded, so reads before the first write find nothing.
   t.deepEqual(Object.keys(result.errors), ['MISSING']);
   const pages = result.rows / 10;
   t.true(pages > result.done * 0.2 && pages < result.done * 0.4, `${pages} pages of ${result.done}`);
 });
 
-test('what refuses at once does not stop the clock', async (t) => {
+test('a server that refuses at once does not stop the clock', async (t) => {
   const env = new VirtualEnv();
   const driver: Driver = {
     put: () => Promise.reject(new Refused('OVERLOADED')),
@@ -145,7 +145,7 @@ test('what refuses at once does not stop the clock', async (t) => {
   t.true((result.errors.OVERLOADED ?? 0) > 0);
 });
 
-test('keys sort by their numbers and no two values are alike', (t) => {
+test('keys sort by their numbers, and all values are different', (t) => {
   const keys = [0, 9, 10, 99, 1_000_000].map((index) => keyOf('user', index));
   t.true(keys.every((key) => key.length === 24));
   t.deepEqual([...keys].sort(), keys);
@@ -156,7 +156,7 @@ test('keys sort by their numbers and no two values are alike', (t) => {
   }
 });
 
-test('an echo is read as it was written', (t) => {
+test('an echo is decoded as it was encoded', (t) => {
   const written = [
     { number: 0, content: '' },
     { number: 128, content: 'a' },

@@ -1,4 +1,4 @@
-// What processes cost, as the kernel tells it.
+// The CPU time of processes, as the kernel reports it.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,4 +1,4 @@
-// What a run says of itself, as lines and as a page: every row, every goal, every loss, and nothing from elsewhere.
+// The report of a run, as lines and as a page: it has every row, every goal and every loss, and the page loads nothing.
 
 import test from 'ava';
 import type { Plot } from '../../../bench/report/draw.ts';
@@ -56,7 +56,7 @@ test(goal, 2, true);
 test(goal, 3, true);
 test(goal, 3.01, false);
 
-test('of several clients of a peer the best is what counts; an absent peer is no goal', (t) => {
+test('the best of several clients of a peer counts; without the peer there is no goal', (t) => {
   const rows = [row('Rangekeeper', [300]), row('Redis', [100]), row('Redis', [200])];
   t.is(atLeast(rows, 1, 'Redis')[0]?.measured.median, 1.5);
   t.deepEqual(atLeast(rows, 1, 'etcd'), []);
@@ -74,7 +74,7 @@ test('the lines of a comparison hold each contender, its spread, its errors and 
   t.regex(verdict ?? '', /missed at least 4 × Redis <1>/);
 });
 
-test('rows of several comparisons stand under their own titles', (t) => {
+test('rows of several comparisons are listed under their own titles', (t) => {
   const rows = [row('a', [1]), row('b', [1], { work: 'GET' }), row('c', [1])];
   const titles = comparisonLines(rows, []).map((line) => line.slice(0, 3));
   t.deepEqual(titles, ['PUT', '  a', '  c', 'GET', '  b']);
@@ -87,7 +87,7 @@ test('the end says how many goals were met and what was lost', (t) => {
   t.regex(text, /fdatasync of 4 KiB 0\.2/);
 });
 
-test('data in memory is warned of', (t) => {
+test('a file system in memory gives a warning', (t) => {
   t.notRegex(machineLines(MACHINE).join('\n'), /WARNING/);
   t.regex(
     machineLines({ ...MACHINE, filesystem: 'tmpfs', isMemory: true }).join('\n'),
@@ -105,12 +105,12 @@ test(shown, 0.012_345, '0.0123');
 test(shown, 9.999, '10');
 test(shown, 123_456.7, '123457');
 
-/** What the page gives to its script. */
+/** The plots that the page gives to its script. */
 function plotsIn(page: string): readonly Plot[] {
   return JSON.parse(/<script>const PLOTS = (.*)<\/script>/.exec(page)?.[1] ?? 'null');
 }
 
-test('the page is whole, loads nothing, and lets no text become markup', (t) => {
+test('the page is complete, loads nothing, and escapes all texts', (t) => {
   const more = [
     row('Rangekeeper', [500], { variant: '256 callers' }),
     row('Redis <1>', [300], { variant: '256 callers' }),
@@ -149,7 +149,7 @@ test('the page plots throughput by callers, rounds and latencies', (t) => {
   ]);
   t.deepEqual(byRound?.places, ['1', '2', '3']);
   t.deepEqual(byRound?.lines[0], { label: 'Rangekeeper (c)', values: [200, 300, 400] });
-  // A logarithmic axis has no place for 0, and a row without latencies no line.
+  // A logarithmic axis cannot show 0, and a row without latencies has no line.
   t.deepEqual(byPercentile?.lines, [{ label: 'raw (c)', values: [null, 2, 3, 4, 5, 6, 7] }]);
 });
 
@@ -165,7 +165,7 @@ test('the lines and the page name the CPU profiles, and the end what opens them'
   t.notRegex(closingLines(report()).join(), /CPU profiles/);
 });
 
-test('workloads are chosen by name or group, in the order of a whole run', (t) => {
+test('workloads are chosen by name or group, in the order of a full run', (t) => {
   t.deepEqual(
     workloadsNamed('put3-256,get-64').map(({ name }) => name),
     ['put3-256', 'get-64'],

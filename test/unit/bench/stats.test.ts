@@ -1,4 +1,4 @@
-// The benchmark's arithmetic: a figure is worth no more than the code that makes it from rounds, buckets and draws.
+// The statistics of the benchmark: ratios of rounds, percentiles and random draws.
 
 import test from 'ava';
 import { isSteady } from '../../../bench/before-slot.ts';
@@ -98,21 +98,21 @@ test('zipfian draws have the frequencies of their law', (t) => {
     const found = counts.get(rank) ?? 0;
     t.true(Math.abs(found - wanted) < wanted * 0.05, `rank ${rank}: ${found}, should be ${wanted}`);
   }
-  // Beyond the first two the method is an approximation; half of all draws fall on the first few ranks all the same.
+  // After the first two ranks the method is an approximation, but half of all draws still fall on the first few ranks.
   let seen = 0;
   let ranks = 0;
   while (seen < draws / 2) seen += counts.get(ranks++) ?? 0;
   t.true(ranks > 15 && ranks < 45, `half of all draws on ${ranks} ranks`);
 });
 
-test('a zipfian draw that grows is the same as one made so large', (t) => {
+test('a zipfian draw that has grown equals one that began with that size', (t) => {
   const [grown, made] = [new Zipf(10), new Zipf(500)];
   grown.grow(500);
   const [one, same] = [seeded(9), seeded(9)];
   for (let i = 0; i < 1_000; i++) t.is(grown.next(one), made.next(same));
 });
 
-test('popular ranks are scattered over all keys, always alike', (t) => {
+test('popular ranks are scattered over all keys, always in the same way', (t) => {
   const places = Array.from({ length: 100 }, (_, rank) => scatter(rank, 1_000_000));
   t.deepEqual(
     places,

@@ -1,5 +1,5 @@
-// Tables and lists in docs/ that list what is elsewhere, row by row: nothing is missing there, and nothing is there that is
-// gone.
+// Tables and lists in docs/ that list things of the code or of other documents: none is missing, and none is listed that no longer
+// exists.
 
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -22,15 +22,15 @@ function rowsOf(document: string): readonly (readonly string[])[] {
 }
 
 test('client.md has a row for each error code, and says whether the write may have been applied', (t) => {
-  const told = rowsOf('client.md')
+  const listed = rowsOf('client.md')
     .filter(([code = '']) => /^`[A-Z_]+`$/.test(code))
     .map(([code, applied]) => [code, applied]);
   const real = Object.entries(ERROR_TABLE).map(([code, { applied }]) => [`\`${code}\``, applied]);
-  t.deepEqual(told.toSorted(), real.toSorted());
+  t.deepEqual(listed.toSorted(), real.toSorted());
 });
 
 test('zookeeper.md has a row for each znode', (t) => {
-  const told = rowsOf('zookeeper.md').flatMap(([path = '']) => (path.startsWith('`/') ? [path] : []));
+  const listed = rowsOf('zookeeper.md').flatMap(([path = '']) => (path.startsWith('`/') ? [path] : []));
   const real = [
     paths.cluster,
     `${paths.coordinatorPrefix('<session>')}<number>`,
@@ -45,7 +45,7 @@ test('zookeeper.md has a row for each znode', (t) => {
     `${paths.eventPrefix}<number>`,
     paths.rebuilding,
   ].map((path) => `\`${path}\``);
-  t.deepEqual(told, real);
+  t.deepEqual(listed, real);
   for (const folder of SKELETON)
     t.true(
       real.some((path) => path.startsWith(`\`${folder}/`)),

@@ -1,9 +1,9 @@
-// The scanner that the style rules stand on.
+// The scanner that the style rules use.
 
 import test from 'ava';
 import { lineAt, packageOf, scan, targetOf } from '../../support/source.ts';
 
-/** `#{` stands for the placeholder of a template, which the linter takes for a slip in a plain string. */
+/** `#{` is written in place of the placeholder of a template, which the linter reports in a plain string. */
 function templated(text: string): string {
   return text.replaceAll('#{', '$' + '{');
 }

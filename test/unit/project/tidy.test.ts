@@ -1,4 +1,4 @@
-// Style as a failing test: each rule of tidy-rules.ts holds for the whole project, and finds a sample that breaks it.
+// The style of the project as tests: each rule of tidy-rules.ts holds for all sources, and finds a sample that breaks it.
 
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -133,16 +133,16 @@ test(
 test('no file is too long', holds, rules.sizes, samples(['kvnode/a.ts', '\n'.repeat(451)]));
 
 test(
-  'no file is a drawer for everything',
+  'no file has a name that fits everything',
   holds,
   rules.names,
   samples(['kvnode/utils.ts', ''], ['common/util/a.ts', '']),
 );
 
-test('every file says why it exists', holds, rules.heads, samples(['kvnode/a.ts', `import 'b';`]));
+test('every file begins with a comment', holds, rules.heads, samples(['kvnode/a.ts', `import 'b';`]));
 
 test(
-  'nothing is talked past the compiler, the linter or the reader',
+  'no phrase disables the compiler or the linter, or postpones work',
   holds,
   rules.phrases,
   samples(
@@ -155,7 +155,7 @@ test(
   ),
 );
 
-/** Made up of parts, so that this file does not break its own rule. */
+/** Built from parts, so that this file does not break its own rule. */
 const MACHINE_PATHS = new RegExp(
   [`/(home|Users)/(?!linuxbrew\\b)\\w`, '/work' + '/', '(?<![\\w/])/root' + '/', 'C:\\\\Users'].join('|'),
 );
@@ -176,7 +176,7 @@ for (const rule of [citations.citedRules, citations.citedFiles, citations.citedS
   test(`citations lead somewhere: ${rule.name}`, (t) => t.deepEqual(rule(texts), []));
 }
 
-/** Number 99 of that kind: spelled nowhere, so that this file does not break its own rule. */
+/** Number 99 of a kind, which is never written in full, so that this file does not break its own rule. */
 const numbered = (kind: string): string => `${kind}99`;
 const read = (path: string, text: string): Text =>
   /\.(ts|js)$/.test(path) ? textOf(scan(path, text)) : plainText(path, text);

@@ -28,7 +28,7 @@ test('R4: a write is acknowledged when every in-sync member has it on disk, and 
   t.is(cluster.acknowledged.size, before + 1);
 });
 
-test('R5: a late member is removed; at the minimum the next one stays, writes are refused and reads go on', (t) => {
+test('R5: a late member is removed; at the minimum the next one stays, writes are refused and reads continue', (t) => {
   const cluster = started();
   cluster.crash('c');
   cluster.write('a');
@@ -107,7 +107,7 @@ test('R6: a replica that connects again is in-sync again without a tick', (t) =>
   t.deepEqual(cluster.descriptor.inSync, ['a', 'b', 'c']);
 });
 
-test('R3: a follower that has acknowledged nothing yet is probed at the end of the log, and is not sent the whole log', (t) => {
+test('R3: a follower that has acknowledged nothing yet is probed at the end of the log, and is not sent the complete log', (t) => {
   const cluster = started();
   for (let n = 0; n < 5; n++) cluster.write('a');
   exchange(cluster);
@@ -356,7 +356,7 @@ test('R8: an owner does not hand over to a member that is about to stop, even if
     cluster.handOver('a');
     exchange(cluster);
     if (unseen) {
-      t.is(cluster.descriptor.owner.node, 'a', 'the read of its session shows it, and a goes on serving');
+      t.is(cluster.descriptor.owner.node, 'a', 'the read of its session shows it, and a continues to serve');
       t.is(cluster.member('a').replica.readRefusal(1), null);
       cluster.standingsUnseen = false;
       cluster.readDescriptor('a');

@@ -1,4 +1,4 @@
-// R9: a node refuses every cluster but its own. It checks that in every session, because ZooKeeper may be lost and made anew meanwhile.
+// R9: a node refuses every cluster but its own. It checks that in every session, because ZooKeeper may have lost its data meanwhile.
 
 import test from 'ava';
 import { DEFAULT_SESSION } from '../../../../common/model/config.ts';

@@ -118,13 +118,13 @@ test('a dead session of the same directory is closed, not waited for', async (t)
 });
 
 test('a crash after any step loses nothing and repeats nothing', async (t) => {
-  const whole = await damaged();
-  const before = whole.bench.effects.length;
-  whole.bench.start(whole.directory);
-  // Not so long that the next generation is raised.
-  await whole.bench.pass(5_000);
-  t.is(record(whole).mode, 'gone');
-  const steps = whole.bench.effects.length - before;
+  const undisturbed = await damaged();
+  const before = undisturbed.bench.effects.length;
+  undisturbed.bench.start(undisturbed.directory);
+  // A time too short for the next generation to be raised.
+  await undisturbed.bench.pass(5_000);
+  t.is(record(undisturbed).mode, 'gone');
+  const steps = undisturbed.bench.effects.length - before;
   t.true(steps > 6, 'set aside, made, joined, raised, marked');
   for (let crashAfter = 1; crashAfter <= steps; crashAfter++) {
     const damagedNode = await damaged();

@@ -19,7 +19,7 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
   },
   {
     name: 'answer a scan that a snapshot has overtaken',
-    rule: 'R11: a page is of one moment',
+    rule: 'R11: a page shows the state of one moment',
     file: 'kvnode/storage/node-storage.ts',
     text: 'if (replica.timesVoid !== timesVoid)',
     replacement: 'void timesVoid;\n      if (replica.void)',

@@ -103,9 +103,13 @@ export class LoggedReplica {
     return seq;
   }
 
+  /**
+   * For a checkpoint. At a start it is written before the last group is logged again, which may hold all entries of the log
+   * (carried): they come after `base`, so it must not be above what is applied.
+   */
   body(): ReplicaBody {
-    const { inc, epochSeen, last, committed, stateRequired, namespace, span } = this;
-    const base = this.log.base;
+    const { inc, epochSeen, last, committed, stateRequired, namespace, span, applied } = this;
+    const base = applied.seq < this.log.base.seq ? applied : this.log.base;
     return { inc, epochSeen, base, last, committed, void: this.void, stateRequired, namespace, span };
   }
 

@@ -5,6 +5,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { toBytes } from '../../../../../common/base/bytes.ts';
 import { origin, type Position } from '../../../../../common/model/ids.ts';
+import { LoggedReplica } from '../../../../../kvnode/storage/log/logged-replicas.ts';
 import { RangeLogIndex } from '../../../../../kvnode/storage/log/range-log-index.ts';
 import type { Storage } from '../../../../../kvnode/storage/storage.ts';
 import {
@@ -315,6 +316,20 @@ test('a carry may begin below the base that a checkpoint has', (t) => {
   t.deepEqual(log.base, at(1, 5));
   t.is(log.lastSeq, 30);
   t.is(log.epochAt(20), 1);
+});
+
+test('a checkpoint names no base above what is applied, though all entries may be in the group that is logged again', (t) => {
+  const { namespaceId, start, end } = meta(1);
+  const body = {
+    ...{ inc: 1, epochSeen: 2, committed: 0, void: false, stateRequired: false, namespace: 'default' },
+    ...{ base: origin, last: at(2, 2), span: { namespaceId, start, end } },
+  };
+  const replica = new LoggedReplica(1, body);
+  t.deepEqual(replica.body(), body, 'the checkpoint that a start writes before it logs that group again');
+  replica.log.carry(carried(1, origin, 1, 7));
+  replica.log.carry(carried(2, at(1, 1), 1, 7));
+  t.deepEqual(replica.log.base, origin);
+  t.deepEqual(replica.recovered.applied, origin);
 });
 
 test('entries that a follower may need stay within the larger bound', async (t) => {

@@ -1,5 +1,5 @@
 // Decides which descriptors a client watches: those it has used in the last minute, up to a limit. Each watch costs memory in
-// ZooKeeper, and is sent again at every reconnect. So a client of a large cluster watches only the ranges that it uses, and
+// ZooKeeper, and a read after every reconnect. So a client of a large cluster watches only the ranges that it uses, and
 // learns of changes of the others from the errors of nodes.
 
 import { type Env, every, type Timer } from '../common/base/env.ts';

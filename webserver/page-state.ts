@@ -1,6 +1,6 @@
 // Computes the state of the feed from two sources: the state of the cluster in ZooKeeper (the view), and the status that each
 // node reports. It is pure: the same inputs give the same state. The previous state is an input only for `since`, that is, when
-// something was first index.
+// something was first seen.
 
 import { formatBytes } from '../common/base/bytes.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';

@@ -1,6 +1,6 @@
 // The state of the cluster in ZooKeeper. Every znode that the page shows is observed, and each change gives a new
 // `ClusterView`. Only the leader and the webserver watch all ranges. The number of paths that a webserver watches is bounded,
-// because after a reconnect all of them must fit in one packet.
+// because each costs a watch in ZooKeeper, and a read after each reconnect.
 
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
@@ -24,7 +24,7 @@ import { type ClusterView, emptyView, type ViewSource } from './cluster-view.ts'
 import type { CoordinatorRow } from './feed.ts';
 import { ZkEvents } from './zk-events.ts';
 
-/** The bound for the ranges of all namespaces together. A path takes about 100 bytes of a packet of at most 1 MB. */
+/** The bound for the ranges of all namespaces together. */
 const RANGES_MAX = 4_000;
 /** The bound for each of nodes, live znodes, coordinators and namespaces. */
 const OTHERS_MAX = 500;

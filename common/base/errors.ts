@@ -42,7 +42,7 @@ export const ERROR_TABLE = {
   CROSS_RANGE: { wire: 11, applied: 'no', retry: 'never' },
   /** The replica has not yet applied what this client has already seen. */
   BEHIND: { wire: 12, applied: 'no', retry: 'elsewhere' },
-  /** The deadline passed before the request left this process. */
+  /** The deadline passed: nothing was sent in time, or no answer to a read came in time. */
   DEADLINE: { wire: 13, applied: 'no', retry: 'never' },
   /**
    * The write may have been applied: it was sent, no answer came that says so, and it was repeated under its number (R13) until

@@ -11,7 +11,7 @@ export interface ReplicaRef {
   readonly inc: Inc;
 }
 
-/** R1: ownership never survives a session, a restart of the replica's life (inc), or a change of node. */
+/** R1: an ownership ends with the session, with the inc, or with a change of node. */
 export interface Owner extends ReplicaRef {
   readonly session: SessionId;
 }

@@ -9,8 +9,9 @@
 // Nobody can know that set. Therefore every node that ZooKeeper names has to report, which `force` waives.
 //
 // R1, R7: nobody may own the present epoch meanwhile. Its owner's session has ended, or its replica has seen an epoch at or
-// above it without owning it, or has made way for a later replica, and so never enters it. A range with a live owner of
-// which that is known begins again as well, though no replica is above it: the leader has promoted since, up to just there.
+// above it without owning it, or has made way for a later replica, and so never enters it. If the owner that the descriptor
+// names is live and can never enter, the range begins again as well, although no replica has seen a higher epoch. That happens
+// if the leader has promoted since the restore, up to an epoch that was seen before.
 
 import { type Descriptor, incOf, type Standing, withStanding } from './descriptor.ts';
 import type { Epoch, NodeId, RangeId, SessionId } from './ids.ts';
@@ -42,7 +43,7 @@ export type RaiseDecision =
     }
   | { readonly kind: 'refused'; readonly epochSeen: Epoch; readonly reason: string };
 
-/** What became of a range in conflict: a replica has seen a higher epoch than its descriptor's, or its owner never enters that. */
+/** What became of a range in conflict: a replica has seen a higher epoch, or the owner can never enter this one. */
 export interface RaisedRange {
   readonly namespace: string;
   readonly range: RangeId;

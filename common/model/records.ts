@@ -31,7 +31,7 @@ export interface CoordinatorEpochRecord {
 
 /**
  * What is wished for a node. `draining`: it keeps its replicas and owns nothing. `gone`: it leaves for good, so its replicas are
- * made anew elsewhere at once; an administrator says so, or the node that its disk has become (R12).
+ * made anew elsewhere at once; an administrator says so, or the new node on the same disk, whose data was set aside (R12).
  */
 export const NODE_MODES = ['active', 'draining', 'gone'] as const;
 export type NodeMode = (typeof NODE_MODES)[number];

@@ -44,7 +44,7 @@ export function statusOf(facts: ReplicaFacts): ReplicaStatus {
   };
 }
 
-/** With the command that helps: status, log, timeline and page show it as it is. */
+/** It names the command that helps, because people see this text as it is. */
 const RESTORED =
   'ZooKeeper was restored to an older state; raise-epochs in the REPL has the range begin again';
 

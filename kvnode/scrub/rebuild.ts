@@ -8,7 +8,7 @@
 //   that gets the lock finds this one no longer live;
 // - when every range of which it has a replica is owned by another live node. An owner holds everything that was acknowledged,
 //   and an owner never gives up its data: it hands over first. Without this node, minInSync live in-sync members must remain,
-//   so that the range stays writable, and the loss of one more disk loses nothing;
+//   so that the range stays writable;
 // - while its lease is valid, so that what it has read under the lock still holds.
 //
 // Until then the node is unhealthy: it hands over what it owns and takes nothing over (R8), as with an unhealthy disk.
@@ -89,7 +89,7 @@ export class Rebuild {
   }
 
   async #giveUpData(reason: string): Promise<string | null> {
-    const { self, hosts, storage, session: current, leaseValid, report } = this.#options;
+    const { self, hosts, storage, session: current, report } = this.#options;
     if ([...hosts()].some(({ isOwner }) => isOwner)) return 'this node owns ranges';
     const session = current();
     if (session === null) return 'there is no session';
@@ -99,11 +99,20 @@ export class Rebuild {
       await session.delete(paths.rebuilding, 0);
       return blocker;
     }
-    report(`sets its data aside and joins as a new node: ${reason}`);
     await session.barrier();
-    if (this.#closed || current() !== session || session.ended || !leaseValid()) return 'there is no lease';
+    if (!this.#holds(session)) return 'there is no lease';
+    report(`sets its data aside and joins as a new node: ${reason}`);
+    // The process ends next: the event is in ZooKeeper before.
+    await session.barrier();
+    if (!this.#holds(session)) return 'there is no lease';
     storage.reportDamage(reason);
     return null;
+  }
+
+  /** What was read in this session still holds. */
+  #holds(session: ZkSession): boolean {
+    const { session: current, leaseValid } = this.#options;
+    return !this.#closed && current() === session && !session.ended && leaseValid();
   }
 
   /** Why a replica on this node may be the last good one; null if none is. Descriptors are read before the live znodes (R7). */

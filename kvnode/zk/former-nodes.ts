@@ -1,5 +1,5 @@
 // A node whose data directory was set aside joins under a new id (R12). The record of its old id stays in ZooKeeper, and the leader
-// would wait for `replaceAfter` before it replaces the replicas of the old id. This node knows that the old id never comes back.
+// would wait for `replaceAfterMs` before it replaces the replicas of the old id. This node knows that the old id never comes back.
 // So it sets the mode of that record to `gone`, and the leader replaces the replicas at once.
 //
 // An id must not be marked as gone while its newest data may still exist elsewhere. So the record is left alone

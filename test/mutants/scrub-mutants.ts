@@ -56,8 +56,8 @@ export const SCRUB_MUTANTS: readonly Mutant[] = [
     name: 'give up data without a lease',
     rule: 'scrub: what was read under the lock must still be valid',
     file: 'kvnode/scrub/rebuild.ts',
-    text: 'session.ended || !leaseValid()',
-    replacement: 'session.ended',
+    text: '!session.ended && leaseValid()',
+    replacement: '!session.ended',
   },
   {
     name: 'count a report of another inc',

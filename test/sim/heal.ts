@@ -236,23 +236,29 @@ function lastSeqs(cluster: Cluster): ReadonlyMap<number, string> {
   return new Map([...statusesOf(cluster)].map(ofRange));
 }
 
-/** The rows of each replica that is not removed meanwhile; null, with a violation reported, if they cannot be read. */
+/**
+ * The rows of each replica that is not removed meanwhile, and whose process does not end; null, with a violation reported, if they
+ * cannot be read.
+ */
 async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | null> {
   const samples: ReplicaSample[] = [];
-  let underWay = 0;
+  const scans: { readonly process: Process; ended: boolean }[] = [];
   for (const [range, placed] of statusesOf(cluster)) {
     const bounds = cluster.descriptors.find(({ id }) => id === range) ?? wholeKeySpace;
     for (const { node } of placed) {
-      underWay++;
-      node.host.process.gate(async () => {
-        const sample = await sampleOf(node, range, bounds);
-        underWay--;
+      const { process } = node.host;
+      const scan = { process, ended: false };
+      scans.push(scan);
+      const take = (sample: ReplicaSample | null): void => {
+        scan.ended = true;
         if (sample !== null) samples.push(sample);
-      })();
+      };
+      process.gate(() => void sampleOf(node, range, bounds).then(take, (error) => process.crash(error)))();
     }
   }
-  const read = () => (underWay === 0 ? null : 'scans are under way');
-  return (await within(cluster, 10_000, 'the rows of all replicas are read', read)) ? samples : null;
+  const underWay = () =>
+    scans.some(({ process, ended }) => process.alive && !ended) ? 'scans are under way' : null;
+  return (await within(cluster, 10_000, 'the rows of all replicas are read', underWay)) ? samples : null;
 }
 
 /** Null: the replica was removed, because the leader has just moved it to another node. */

@@ -18,6 +18,13 @@ export const STORAGE_MUTANTS: readonly Mutant[] = [
     replacement: 'first >= synced',
   },
   {
+    name: 'take what a checkpoint has of the log for what is applied',
+    rule: 'recovery: what was never applied is applied after the start',
+    file: 'kvnode/storage/log/logged-replicas.ts',
+    text: 'applied.seq < this.log.base.seq ? applied : this.log.base',
+    replacement: 'this.log.base',
+  },
+  {
     name: 'answer a scan that a snapshot has overtaken',
     rule: 'R11: a page shows the state of one moment',
     file: 'kvnode/storage/node-storage.ts',

@@ -11,8 +11,8 @@ import type { Env } from '../common/base/env.ts';
 import type { Step } from './step.ts';
 
 /**
- * So many refusals of the same compare-and-set in a row set a step aside. Fewer may be chance: a change may take a moment to
- * show.
+ * A step is set aside after this many refusals of the same compare-and-set in a row. Fewer may be chance, because a change may
+ * take a moment to show.
  */
 const REFUSALS_MAX = 5;
 const PAUSES = { minMs: 1_000, maxMs: 60_000 };

@@ -161,8 +161,9 @@ function hasIdleOwner(nodes: KnownNodes, descriptor: Descriptor, reports: Report
 }
 
 /**
- * Of a node that reported: the replica that it has, where the descriptor names it or it was added after the descriptor's
- * time. Of one that did not: what the descriptor says; it catches up as a learner.
+ * The replicas with which the range begins again. A node that reported keeps the replica that it has, if the descriptor names
+ * that replica or it was added after the descriptor was written. A node that did not report keeps what the descriptor gives it,
+ * and catches up as a learner.
  */
 function replicasOf(descriptor: Descriptor, reports: Reports): Descriptor['replicas'] {
   const replicas = descriptor.replicas.filter(({ node }) => !reports.has(node));

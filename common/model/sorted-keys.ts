@@ -4,7 +4,7 @@
 
 import { type Bytes, compareBytes } from '../base/bytes.ts';
 
-/** So many bytes make an integer that a double holds exactly. */
+/** A double holds an integer of this many bytes exactly. */
 const HEAD_BYTES = 6;
 
 export class SortedKeys {

@@ -57,7 +57,7 @@ export class HealthReport {
     this.#pause = 0;
     if (this.#written !== null && equalBytes(this.#written, data)) return;
     this.#writing = true;
-    // A write without an answer may be there all the same, so that an older report is news again.
+    // A write without an answer may have been done. So even a report that was written before must be written again.
     this.#written = null;
     this.#pause = CHECKS_BETWEEN_WRITES;
     void this.#write(session, data).then((written) => {

@@ -8,8 +8,8 @@
 //   t = (bytes - sum of minima) / (sum of maxima - sum of minima)      between 0 and 1
 //   part = min + t * (max - min)
 //
-// So the parts add up to `bytes`. From the sum of the maxima on, every limit is its module's default, and V8 chooses its own
-// limits. A part is an upper bound. All users reach theirs at once only in the worst case.
+// The parts add up to `bytes`. If `bytes` is at least the sum of the maxima, every limit is its module's default, and V8 chooses
+// its own limits. A part is an upper bound. All users reach theirs at once only in the worst case.
 //
 // Not included, because nothing here could bound it: the answers remembered for clients (R13 needs the same bound on every node;
 // some 1.5 MiB for each range that many clients write to), and mapped pages of LevelDB's tables, which the kernel can take back.

@@ -12,7 +12,7 @@ interface Echo {
 
 export class Staleness {
   readonly #stampBase: number;
-  /** Of the echoes that are not yet covered by what is applied, only the oldest and the newest are kept. */
+  /** The oldest and the newest echo that what is applied does not cover yet. The echoes between them are not kept. */
   #oldest: Echo | null = null;
   #newest: Echo | null = null;
   #stamp: number | null = null;

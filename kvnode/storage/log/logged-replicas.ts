@@ -38,7 +38,7 @@ export class LoggedReplica {
   span: Span;
   epochSeen: number;
   void: boolean;
-  /** Times that it became void. Rows that were read before the last one are not of its state any more. */
+  /** How often it became void. Rows that were read before the last time are not part of its state any more. */
   timesVoid = 0;
   /** The state store must have an applied position of this replica. */
   stateRequired: boolean;

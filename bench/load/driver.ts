@@ -34,7 +34,7 @@ export interface RedisMode {
 export type Got = string | Uint8Array | { readonly value: Uint8Array };
 
 export function valueIn(got: Got): string | Uint8Array {
-  return typeof got === 'object' && 'value' in got ? got.value : got;
+  return typeof got === 'string' || got instanceof Uint8Array ? got : got.value;
 }
 
 export interface Driver {

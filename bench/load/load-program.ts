@@ -43,7 +43,7 @@ export class LoadProgram {
       child.once('message', (message) => {
         child.off('exit', ended);
         const reply = message as Reply;
-        if ('failure' in reply) reject(new Error(`load program, ${method}: ${reply.failure}`));
+        if (reply.kind === 'failed') reject(new Error(`load program, ${method}: ${reply.failure}`));
         else resolve(reply.value as Awaited<ReturnType<Program[M]>>);
       });
       const call: Call = { method, args };

@@ -28,7 +28,9 @@ export interface Call {
   readonly args: readonly unknown[];
 }
 
-export type Reply = { readonly value: unknown } | { readonly failure: string };
+export type Reply =
+  | { readonly kind: 'done'; readonly value: unknown }
+  | { readonly kind: 'failed'; readonly failure: string };
 
 export async function main(_argv: readonly string[], life: ProcessLife): Promise<number> {
   const program = new Program();
@@ -42,9 +44,9 @@ export async function main(_argv: readonly string[], life: ProcessLife): Promise
 async function answer(program: Program, { method, args }: Call): Promise<Reply> {
   const run: (...args: never[]) => Promise<unknown> = program[method];
   try {
-    return { value: await run.apply(program, args as never[]) };
+    return { kind: 'done', value: await run.apply(program, args as never[]) };
   } catch (error) {
-    return { failure: error instanceof Error ? String(error.stack) : String(error) };
+    return { kind: 'failed', failure: error instanceof Error ? String(error.stack) : String(error) };
   }
 }
 

@@ -1,7 +1,6 @@
 // Translates ZooKeeper's answers: error codes to our failures, 64-bit fields to numbers, and a refused multi to the operation that
 // was refused.
 
-import { assert } from '../base/assert.ts';
 import { toHex } from '../base/bytes.ts';
 import { ZkError, type ZkFailure, type ZkNode, type ZkOp, type ZkOpResult } from './store.ts';
 
@@ -75,13 +74,11 @@ export function multiResults(
   if (guilty !== undefined) {
     throw new ZkError(FAILURES.get(codes[opIndex] ?? 0) ?? 'protocol', guilty.path, { opIndex });
   }
-  assert(
-    results.every((result) => result.type !== ERROR_RESULT),
-    'a refused multi names the refused operation',
-  );
+  if (results.some((result) => result.type === ERROR_RESULT))
+    throw new RangeError('a refused multi that names no refused operation');
   return results.map(({ path, stat }) => {
-    if (path !== undefined) return { path: relative(path) };
-    return stat === undefined ? {} : { version: stat.version };
+    if (path !== undefined) return { kind: 'created', path: relative(path) };
+    return stat === undefined ? { kind: 'done' } : { kind: 'set', version: stat.version };
   });
 }
 
@@ -98,7 +95,7 @@ export function toNode(data: Buffer | undefined, stat: RawStat): ZkNode {
 /** Exact for up to two million changes of ZooKeeper's leader. */
 function toZxid(bytes: Buffer): number {
   const zxid = Number(bytes.readBigInt64BE());
-  assert(Number.isSafeInteger(zxid), 'a zxid is a safe integer');
+  if (!Number.isSafeInteger(zxid)) throw new RangeError('a zxid that is no safe integer');
   return zxid;
 }
 

@@ -86,7 +86,10 @@ export type ZkOp =
   | { readonly kind: 'check'; readonly path: string; readonly version: number };
 
 /** For each operation of a multi: the path that was created, with its sequence number, or the version after a set. */
-export type ZkOpResult = { readonly path: string } | { readonly version: number } | Record<string, never>;
+export type ZkOpResult =
+  | { readonly kind: 'created'; readonly path: string }
+  | { readonly kind: 'set'; readonly version: number }
+  | { readonly kind: 'done' };
 
 export type Unsubscribe = () => void;
 
@@ -139,6 +142,11 @@ export interface Zk {
   readonly session: ZkSession | null;
   /** Calls `listener` with the present session, if there is one, and with every later one. */
   onSession(listener: (session: ZkSession) => void): Unsubscribe;
+  /**
+   * Calls `listener` now and at every change with whether ZooKeeper answers this process. It counts as silent from a heartbeat that
+   * was not answered in time, which takes half of T at most, until there is a connection again.
+   */
+  onConnection(listener: (connected: boolean) => void): Unsubscribe;
   /** The present session, or the next one. Rejects with ZkError `timeout` after `timeoutMs`. */
   ready(timeoutMs: number): Promise<ZkSession>;
   /**

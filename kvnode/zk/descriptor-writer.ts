@@ -73,9 +73,7 @@ export class DescriptorWriter {
   #outcomeOf({ range, expected }: PendingWrite, outcome: PartOutcome): CasOutcome {
     if (outcome.kind === 'done') {
       const [result] = outcome.results;
-      return result !== undefined && 'version' in result && result.version === expected + 1
-        ? 'done'
-        : 'unknown';
+      return result?.kind === 'set' && result.version === expected + 1 ? 'done' : 'unknown';
     }
     const { kind, error } = outcome;
     this.#logger.debug({ range, failure: error.failure }, 'descriptor not written');

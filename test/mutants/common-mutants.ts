@@ -17,7 +17,7 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     file: 'common/zk/gathered.ts',
     text: 'const others = await commitHalves(session, parts.toSpliced(guilty, 1), fence);',
     replacement:
-      "const others = parts.toSpliced(guilty, 1).map((part): PartOutcome => ({ kind: 'done', results: part.map((op) => ('version' in op ? { version: op.version + 1 } : {})) }));",
+      "const others = parts.toSpliced(guilty, 1).map((part): PartOutcome => ({ kind: 'done', results: part.map((op) => (op.kind === 'set' ? { kind: 'set', version: op.version + 1 } : { kind: 'done' })) }));",
   },
   {
     name: 'send again after a refusal without the fence',

@@ -224,7 +224,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
 
   async create(path: string, data: Uint8Array, mode: CreateMode, timeoutMs: number): Promise<string> {
     const [result] = await this.#single({ kind: 'create', path, data, mode }, timeoutMs);
-    if (result === undefined || !('path' in result)) throw new ZkError('protocol', path);
+    if (result?.kind !== 'created') throw new ZkError('protocol', path);
     return result.path;
   }
 
@@ -240,7 +240,7 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
 
   async set(path: string, data: Uint8Array, version: number, timeoutMs: number): Promise<number> {
     const [result] = await this.#single({ kind: 'set', path, data, version }, timeoutMs);
-    if (result === undefined || !('version' in result)) throw new ZkError('protocol', path);
+    if (result?.kind !== 'set') throw new ZkError('protocol', path);
     return result.version;
   }
 
@@ -267,7 +267,9 @@ class TwinLink implements ServerLink, Breakable, ClientEnd {
     const reply = await this.#ask({ path, isWrite: true }, { kind: 'write', ops: absolute }, timeoutMs);
     if (reply.kind === 'refused') throw this.#refusal(reply, details(reply.opIndex));
     if (reply.kind !== 'written') throw new ZkError('protocol', path);
-    return reply.results.map((result) => ('path' in result ? { path: this.#relative(result.path) } : result));
+    return reply.results.map((result) =>
+      result.kind === 'created' ? { ...result, path: this.#relative(result.path) } : result,
+    );
   }
 
   #refusal({ failure, path }: Refused, details: { readonly opIndex?: number }): ZkError {

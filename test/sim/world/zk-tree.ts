@@ -33,6 +33,11 @@ export type Decision =
       readonly opIndex: number;
     };
 
+/** Of one operation of a multi. */
+type OpDecision =
+  | { readonly kind: 'allowed'; readonly change: Change | null; readonly result: ZkOpResult }
+  | { readonly kind: 'refused'; readonly failure: ZkFailure };
+
 const NO_DATA = new Uint8Array(0);
 
 function parentOf(path: string): string {
@@ -86,7 +91,7 @@ export class ZkTree {
     const results: ZkOpResult[] = [];
     for (const [opIndex, op] of ops.entries()) {
       const outcome = this.#decideOne(op, session, zxid);
-      if ('failure' in outcome) {
+      if (outcome.kind === 'refused') {
         this.#undo(undo);
         return { kind: 'refused', failure: outcome.failure, path: op.path, opIndex };
       }
@@ -116,39 +121,39 @@ export class ZkTree {
     }
   }
 
-  #decideOne(
-    op: ZkOp,
-    session: string,
-    zxid: number,
-  ): { readonly failure: ZkFailure } | { readonly change: Change | null; readonly result: ZkOpResult } {
+  #decideOne(op: ZkOp, session: string, zxid: number): OpDecision {
     const known = this.#entries.get(op.path);
     if (op.kind === 'create') return this.#decideCreate(op, session, zxid);
-    if (known === undefined) return { failure: 'no-node' };
+    if (known === undefined) return { kind: 'refused', failure: 'no-node' };
     const { node } = known;
-    if (op.version !== -1 && op.version !== node.version) return { failure: 'bad-version' };
+    if (op.version !== -1 && op.version !== node.version) return { kind: 'refused', failure: 'bad-version' };
     switch (op.kind) {
       case 'check':
-        return { change: null, result: {} };
+        return { kind: 'allowed', change: null, result: { kind: 'done' } };
       case 'delete':
-        if (known.children.size > 0) return { failure: 'not-empty' };
-        return { change: { path: op.path, node: null }, result: {} };
+        if (known.children.size > 0) return { kind: 'refused', failure: 'not-empty' };
+        return { kind: 'allowed', change: { path: op.path, node: null }, result: { kind: 'done' } };
       case 'set': {
         const version = node.version + 1;
         const next = { ...node, data: op.data.slice(), version, mzxid: zxid };
-        return { change: { path: op.path, node: next }, result: { version } };
+        return {
+          kind: 'allowed',
+          change: { path: op.path, node: next },
+          result: { kind: 'set', version },
+        };
       }
     }
   }
 
-  #decideCreate(op: ZkOp & { kind: 'create' }, session: string, zxid: number) {
+  #decideCreate(op: ZkOp & { kind: 'create' }, session: string, zxid: number): OpDecision {
     const parent = this.#entries.get(parentOf(op.path));
-    if (parent === undefined) return { failure: 'no-node' as const };
+    if (parent === undefined) return { kind: 'refused', failure: 'no-node' };
     const sequential = op.mode.endsWith('-sequential');
     const path = sequential ? op.path + String(parent.made).padStart(10, '0') : op.path;
-    if (this.#entries.has(path)) return { failure: 'node-exists' as const };
+    if (this.#entries.has(path)) return { kind: 'refused', failure: 'node-exists' };
     const ephemeralOwner = op.mode.startsWith('ephemeral') ? session : null;
     const node = { data: op.data.slice(), version: 0, mzxid: zxid, czxid: zxid, ephemeralOwner };
-    return { change: { path, node }, result: { path } };
+    return { kind: 'allowed', change: { path, node }, result: { kind: 'created', path } };
   }
 
   #applyOne({ path, node }: Change): void {

@@ -3,7 +3,14 @@
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
 import { commitParts, type Part } from '../../../common/zk/gathered.ts';
-import { type Zk, ZkError, type ZkFailure, type ZkOp, type ZkSession } from '../../../common/zk/store.ts';
+import {
+  type Zk,
+  ZkError,
+  type ZkFailure,
+  type ZkOp,
+  type ZkOpResult,
+  type ZkSession,
+} from '../../../common/zk/store.ts';
 
 /** A ZooKeeper with an empty root for one test. */
 export interface StoreWorld {
@@ -18,6 +25,11 @@ export interface StoreWorld {
 type Story = (t: ExecutionContext, world: StoreWorld) => Promise<void>;
 
 const data = toBytes('data');
+
+// Results of the operations of a multi.
+const DONE: ZkOpResult = { kind: 'done' };
+const created = (path: string): ZkOpResult => ({ kind: 'created', path });
+const setTo = (version: number): ZkOpResult => ({ kind: 'set', version });
 
 async function opened(world: StoreWorld): Promise<{ zk: Zk; session: ZkSession }> {
   const zk = world.open();
@@ -175,7 +187,7 @@ const stories: Readonly<Record<string, Story>> = {
       { kind: 'create', path: '/b/s-', data, mode: 'persistent-sequential' },
       { kind: 'delete', path: '/gone', version: 0 },
     ]);
-    t.deepEqual(results, [{}, { version: 1 }, { path: '/b' }, { path: '/b/s-0000000000' }, {}]);
+    t.deepEqual(results, [DONE, setTo(1), created('/b'), created('/b/s-0000000000'), DONE]);
     t.deepEqual(await session.multi([]), []);
   },
 
@@ -191,7 +203,7 @@ const stories: Readonly<Record<string, Story>> = {
       outcomes.flatMap((outcome, index) => (outcome.kind === 'done' ? [] : [[index, outcome.kind]])),
       [0, 41, 42, 99].map((index) => [index, 'refused']),
     );
-    t.deepEqual(outcomes[1], { kind: 'done', results: [{ version: 1 }] });
+    t.deepEqual(outcomes[1], { kind: 'done', results: [setTo(1)] });
     const read = await Promise.all(paths.map((path) => session.get(path)));
     t.deepEqual(
       read.map((node) => node?.version),
@@ -209,7 +221,7 @@ const stories: Readonly<Record<string, Story>> = {
       { kind: 'delete', path: '/a/b', version: 0 },
       { kind: 'check', path: '/a', version: 2 },
     ]);
-    t.deepEqual(results, [{ path: '/a' }, { path: '/a/b' }, { version: 1 }, { version: 2 }, {}, {}]);
+    t.deepEqual(results, [created('/a'), created('/a/b'), setTo(1), setTo(2), DONE, DONE]);
     t.deepEqual((await session.get('/a'))?.data, toBytes('2'));
     t.is(await session.get('/a/b'), null);
   },

@@ -2,7 +2,6 @@
 // earlier session is never deleted: a new znode has version 0 as well, so a deletion by version could hit that of the next session.
 // Instead, the earlier session is closed if it was this process's own, and otherwise its end is awaited.
 
-import { assert } from '../base/assert.ts';
 import { equalBytes } from '../base/bytes.ts';
 import { delay, type Env } from '../base/env.ts';
 import {
@@ -75,33 +74,6 @@ function untilReleased(zk: Zk, session: ZkSession, path: string, holder: ZkNode)
     });
     forget = session.onEnd(finish);
   });
-}
-
-/**
- * Makes an ephemeral sequential znode, `prefix` and a number, in this session, and only one. `prefix` must contain the session's id,
- * so that after a lost answer the znode is found. Resolves with its path. Errors as in {@link createOwnEphemeral}.
- */
-export async function createOwnSequential(
-  { session, env }: OwnDeps,
-  prefix: string,
-  data: Uint8Array,
-): Promise<string> {
-  assert(prefix.includes(session.id), 'the prefix contains the id of the session');
-  for (;;) {
-    const made = await attempt(createOrAdopt(session, prefix, data));
-    if (made.kind === 'done') return made.value;
-    await delay(env, RETRY_MS);
-  }
-}
-
-/** Behind the barrier, the list has the znode of an earlier attempt if that attempt has taken effect. */
-async function createOrAdopt(session: ZkSession, prefix: string, data: Uint8Array): Promise<string> {
-  const slash = prefix.lastIndexOf('/');
-  const parent = prefix.slice(0, slash);
-  await session.barrier();
-  const names = await session.children(parent === '' ? '/' : parent);
-  const own = names?.find((name) => name.startsWith(prefix.slice(slash + 1)));
-  return own === undefined ? session.create(prefix, data, 'ephemeral-sequential') : `${parent}/${own}`;
 }
 
 type Attempt<T> =

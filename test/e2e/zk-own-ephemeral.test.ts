@@ -1,10 +1,13 @@
 // Ephemeral znodes of a process, when its former session still has one, and when answers are lost.
 
 import test, { type ExecutionContext } from 'ava';
-import { toBytes } from '../../common/base/bytes.ts';
+import { emptyBytes, toBytes } from '../../common/base/bytes.ts';
 import { realEnv } from '../../common/base/env.ts';
-import { createOwnEphemeral, createOwnSequential } from '../../common/zk/own-ephemeral.ts';
+import { silentLogger } from '../../common/base/log.ts';
+import { createOwnEphemeral } from '../../common/zk/own-ephemeral.ts';
 import { type Zk, ZkError, type ZkSession } from '../../common/zk/store.ts';
+import { coordinatorEpochCodec, paths } from '../../common/zk/znodes.ts';
+import { campaign } from '../../coordinator/election.ts';
 import { WAIT_MS_MAX } from '../support/processes.ts';
 import { startProxy } from '../support/tcp-proxy.ts';
 import { openZk, startOwnZooKeeper, startZooKeeper, TEST_SESSION } from '../support/zookeeper.ts';
@@ -80,11 +83,12 @@ test('an own znode with older data is updated', async (t) => {
   t.deepEqual((await session.get('/live'))?.data, mine);
 });
 
-test('a sequential znode is created once, although the answer is lost', async (t) => {
+test('a coordinator stands in the queue once, although the answer to its creation is lost', async (t) => {
   const { proxy, other, otherZk, zk, session } = await lossy(t);
-  await other.create('/queue', mine, 'persistent');
-  await other.create('/queue/c-0000000000000001-', theirs, 'ephemeral-sequential');
-  const prefix = `/queue/c-${session.id}-`;
+  await other.create(paths.coordinators, emptyBytes, 'persistent');
+  const epoch = coordinatorEpochCodec.encode({ term: 0, leader: null });
+  await other.create(paths.coordinatorEpoch, epoch, 'persistent');
+  const prefix = paths.coordinatorPrefix(session.id);
   let lost = 0;
   // Only the answer to the creation contains the path.
   proxy.changeAnswer = (chunk) => {
@@ -92,14 +96,18 @@ test('a sequential znode is created once, although the answer is lost', async (t
     lost++;
     return chunk.subarray(0, 8);
   };
-  t.is(await createOwnSequential({ zk, session, env }, prefix, mine), `${prefix}0000000001`);
+  const record = { host: 'h', pid: 1, address: '127.0.0.1:1' };
+  const fence = await campaign(session, {
+    zk,
+    env,
+    logger: silentLogger,
+    record,
+    retryMs: 50,
+    standingBy: () => {},
+  });
   t.is(lost, 1);
-  t.is((await untilChildren(otherZk, '/queue', 2)).length, 2);
-  t.is(
-    await createOwnSequential({ zk, session, env }, prefix, mine),
-    `${prefix}0000000001`,
-    'it is not created again',
-  );
+  t.is(fence.term, 1);
+  t.is((await untilChildren(otherZk, paths.coordinators, 1)).length, 1);
 });
 
 test('a session of this process that still holds the path is closed, not waited for', async (t) => {

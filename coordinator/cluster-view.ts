@@ -82,7 +82,7 @@ export function isUsable(view: ClusterView, node: NodeId): boolean {
 export function isLeaving(view: ClusterView, node: NodeId): boolean {
   const live = view.live.get(node);
   return (
-    live === undefined || live.standing === 'stopping' || (view.health.get(node)?.unfit ?? null) !== null
+    live === undefined || live.standing === 'stopping' || (view.health.get(node)?.unhealthy ?? null) !== null
   );
 }
 

@@ -7,7 +7,7 @@ import type { RangeHost } from './range/range-host.ts';
 import type { Storage } from './storage/storage.ts';
 
 export interface StatusParts
-  extends Pick<NodeStatus, 'node' | 'version' | 'startedAt' | 'unreachable' | 'unfit'> {
+  extends Pick<NodeStatus, 'node' | 'version' | 'startedAt' | 'unreachable' | 'unhealthy'> {
   readonly env: Env;
   readonly session: ZkSession | null;
   readonly hosts: Iterable<RangeHost>;

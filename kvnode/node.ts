@@ -182,7 +182,7 @@ export class KvNode {
       changed: () => this.#liveChanged(),
       ownReport: (isLive) => ({
         stuck: stuckReplicas(this.#hosts.values(), isLive, this.#sender, env.now()),
-        unfit: this.unhealthyReason,
+        unhealthy: this.unhealthyReason,
         ...this.#neededIncs.report,
       }),
     });
@@ -228,7 +228,7 @@ export class KvNode {
     return nodeStatus({
       ...{ node: this.id, version: this.#options.version, startedAt: this.#startedAt },
       ...{ env: this.#env, session: this.#session, storage: this.#storage, hosts: this.#hosts.values() },
-      ...{ unreachable: this.#livePeers.unreachable, unfit: this.unhealthyReason },
+      ...{ unreachable: this.#livePeers.unreachable, unhealthy: this.unhealthyReason },
     });
   }
 

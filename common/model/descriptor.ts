@@ -40,11 +40,11 @@ export interface Descriptor extends KeyRange {
   readonly base: Position;
   /** The range that it was split from, and where; null: it was not made by a split. */
   readonly parent: { readonly range: RangeId; readonly at: Position } | null;
-  /** The leader's wish that the owner hand over to this in-sync member (R8); cleared by any change of owner. */
+  /** The leader requests that the owner hand over to this in-sync member (R8). Any change of owner ends the request. */
   readonly transferTo: NodeId | null;
   /**
-   * The leader's wish that this member leave the in-sync set, so that it can be removed (R9). The owner takes it out as
-   * in R5 (at least m remain) once every other replica is in-sync, and does not put it back while the wish stands.
+   * The leader requests that this member leave the in-sync set, so that it can be removed (R9). The owner takes it out as
+   * in R5 (at least m remain) once every other replica is in-sync, and does not put it back while the request stands.
    */
   readonly retire: NodeId | null;
 }
@@ -122,8 +122,8 @@ export function withOwner(descriptor: Descriptor, node: NodeId, session: Session
   });
 }
 
-/** What the replicas of a range are, by what their nodes tell of themselves. */
-export interface Standing {
+/** How a range begins again, by what the nodes reported of its replicas. */
+export interface Restart {
   /** Above every epoch that any replica has seen. */
   readonly epoch: Epoch;
   readonly replicas: readonly ReplicaRef[];
@@ -136,8 +136,8 @@ export interface Standing {
  * A descriptor that is older than its replicas (ZooKeeper was restored), brought above them. Not R7: the in-sync set of an older
  * descriptor proves nothing. minInSync falls to what there is, and the leader raises it again as others catch up.
  */
-export function withStanding(descriptor: Descriptor, standing: Standing, session: SessionId): Descriptor {
-  const { epoch, replicas, inSync, owner: node } = standing;
+export function withRestart(descriptor: Descriptor, restart: Restart, session: SessionId): Descriptor {
+  const { epoch, replicas, inSync, owner: node } = restart;
   assert(epoch > descriptor.epoch, 'epochs rise');
   const inc = replicas.find((replica) => replica.node === node)?.inc;
   assert(inc !== undefined, 'the owner is a replica');
@@ -193,7 +193,7 @@ export function withoutReplica(descriptor: Descriptor, node: NodeId): Descriptor
   });
 }
 
-/** The leader's wish that this replica make way, or its withdrawal. */
+/** Requests that this replica leave; null: withdraws the request. */
 export function withRetire(descriptor: Descriptor, node: NodeId | null): Descriptor {
   return changed(descriptor, { retire: node });
 }
@@ -209,7 +209,7 @@ export function withMinInSync(descriptor: Descriptor, minInSync: number): Descri
   return changed(descriptor, { minInSync });
 }
 
-/** The leader's wish for a hand-over, or its withdrawal. */
+/** Requests a hand-over to this node; null: withdraws the request. */
 export function withTransfer(descriptor: Descriptor, node: NodeId | null): Descriptor {
   assert(node === null || isInSync(descriptor, node), 'R8: hand-over goes to an in-sync member');
   return changed(descriptor, { transferTo: node });

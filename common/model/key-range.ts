@@ -1,6 +1,6 @@
 // Intervals of keys, `[start, end)`. An empty start is the first key. A null end means unbounded; an empty end never does.
 
-import { type Bytes, compareBytes, emptyBytes, formatBytes } from '../base/bytes.ts';
+import { type Bytes, compareBytes, emptyBytes, equalBytes, formatBytes } from '../base/bytes.ts';
 
 export interface KeyRange {
   readonly start: Bytes;
@@ -22,6 +22,10 @@ export function isBefore(key: Bytes, end: Bytes | null): boolean {
 export function compareEnds(a: Bytes | null, b: Bytes | null): number {
   if (a === null) return b === null ? 0 : 1;
   return b === null ? -1 : compareBytes(a, b);
+}
+
+export function sameBounds(a: KeyRange, b: KeyRange): boolean {
+  return equalBytes(a.start, b.start) && compareEnds(a.end, b.end) === 0;
 }
 
 export function isEmpty(range: KeyRange): boolean {

@@ -13,7 +13,7 @@
 // names is live and can never enter, the range begins again as well, although no replica has seen a higher epoch. That happens
 // if the leader has promoted since the restore, up to an epoch that was seen before.
 
-import { type Descriptor, incOf, type Standing, withStanding } from './descriptor.ts';
+import { type Descriptor, incOf, type Restart, withRestart } from './descriptor.ts';
 import type { Epoch, NodeId, RangeId, SessionId } from './ids.ts';
 import type { NodeReport, ReplicaReport } from './records.ts';
 
@@ -124,10 +124,10 @@ function decide(
   if (owner === undefined || session === null)
     return `${nodes.nameOf(inSync[0] ?? '')} holds most and is not live`;
   const epoch = Math.max(epochSeen, descriptor.epoch) + 1;
-  const standing: Standing = { epoch, replicas, inSync, owner };
+  const restart: Restart = { epoch, replicas, inSync, owner };
   const place = `${newest.lastEpoch}/${newest.lastSeq}`;
   const reason = `in epoch ${epoch} at ${nodes.nameOf(owner)}, whose log ends at ${place}`;
-  return { after: withStanding(descriptor, standing, session), owner, reason };
+  return { after: withRestart(descriptor, restart, session), owner, reason };
 }
 
 /** Nodes that have to report and have not. */

@@ -30,7 +30,7 @@ export interface CoordinatorEpochRecord {
 }
 
 /**
- * What is wished for a node. `draining`: it keeps its replicas and owns nothing. `gone`: it leaves for good, so its replicas are
+ * What a node is to be. `draining`: it keeps its replicas and owns nothing. `gone`: it leaves for good, so its replicas are
  * made anew elsewhere at once; an administrator says so, or the new node on the same disk, whose data was set aside (R12).
  */
 export const NODE_MODES = ['active', 'draining', 'gone'] as const;
@@ -92,7 +92,7 @@ export interface LiveRecord {
   readonly standing?: Standing;
 }
 
-/** `/generations/<id>`: the newest generation of the node's data directory that ZooKeeper was told of. */
+/** `/generations/<id>`: the newest generation of the node's data directory that ZooKeeper knows. */
 export interface GenerationRecord {
   readonly generation: number;
   /** Drawn by the process that raised it. */
@@ -107,14 +107,14 @@ export interface LiveNode extends Omit<LiveRecord, 'address'> {
   readonly address: string | null;
 }
 
-/** `/health/<id>`: what a node says of its surroundings, for the leader to plan by. Written on change, at most every few seconds. */
+/** `/health/<id>`: what a node reports of its surroundings, for the leader to plan by. Written on change, at most every few seconds. */
 export interface HealthRecord {
   /** Live nodes that it has had no connection to for a while. Sorted. */
   readonly unreachable: readonly NodeId[];
   /** Replicas outside the in-sync set of ranges that it owns, by their node, which have caught up with nothing for a while. */
   readonly stuck: Readonly<Record<NodeId, readonly RangeId[]>>;
-  /** Why the node is unhealthy, so that nothing should be owned or placed there; null if it is healthy. The name is that of the JSON field. */
-  readonly unfit: string | null;
+  /** Why the node is unhealthy, so that nothing should be owned or placed there; null if it is healthy. */
+  readonly unhealthy: string | null;
   /** Replicas that the node cannot have under the incs that descriptors give them. Absent: none. */
   readonly neededIncs?: readonly NeededInc[];
 }
@@ -133,7 +133,7 @@ export interface NeededInc {
 export interface NamespaceRecord {
   readonly name: string;
   readonly id: NamespaceId;
-  /** rf: the number of replicas wished for each range. */
+  /** rf: the desired number of replicas of each range. */
   readonly replicationFactor: number;
   readonly minInSync: number;
 }
@@ -141,7 +141,7 @@ export interface NamespaceRecord {
 export const TASK_STATES = ['pending', 'running', 'done', 'failed'] as const;
 export type TaskState = (typeof TASK_STATES)[number];
 
-/** A replica as its node told of it (status.ts), for the request `raise-epochs`. */
+/** A replica as its node reported it (status.ts), for the request `raise-epochs`. */
 export interface ReplicaReport {
   readonly range: RangeId;
   readonly inc: Inc;

@@ -63,7 +63,7 @@ export interface NodeStatus {
   /** Live nodes that it has no connection with. This and the next field are absent in the status of an earlier version. */
   readonly unreachable?: readonly NodeId[];
   /** Why the node is unhealthy and owns nothing; null if it is healthy. The name is that of the JSON field. */
-  readonly unfit?: string | null;
+  readonly unhealthy?: string | null;
   readonly logBytes: number;
   readonly memoryBytes: number;
 }
@@ -87,7 +87,7 @@ export function decodeStatus(json: Bytes): NodeStatus {
     logBytes: field.get('logBytes').amount(),
     memoryBytes: field.get('memoryBytes').amount(),
     unreachable: field.get('unreachable').orNull((list) => list.list(NODES_MAX, (node) => node.id())) ?? [],
-    unfit: field.get('unfit').orNull((reason) => reason.text(SENTENCE_MAX)),
+    unhealthy: field.get('unhealthy').orNull((reason) => reason.text(SENTENCE_MAX)),
   };
 }
 

@@ -130,7 +130,7 @@ const ACK = {
   lastSeq: integer(7),
   stamp: double(8),
   rejectedPrev: integer(9),
-  unfit: integer(10),
+  unhealthy: integer(10),
   contradiction: integer(11),
 } as const;
 
@@ -164,7 +164,7 @@ export const appendAck: BodyCodec<AppendAck> = {
       writer.integer(ACK.rejectedPrev, rejection.prevSeq);
     }
     writer.double(ACK.stamp, stamp);
-    writer.bool(ACK.unfit, unhealthy);
+    writer.bool(ACK.unhealthy, unhealthy);
     writer.integer(ACK.contradiction, contradiction ?? 0);
   },
 
@@ -191,7 +191,7 @@ export const appendAck: BodyCodec<AppendAck> = {
       else if (tag === ACK.lastSeq) lastSeq = reader.integer();
       else if (tag === ACK.stamp) stamp = reader.double();
       else if (tag === ACK.rejectedPrev) prevSeq = reader.integer();
-      else if (tag === ACK.unfit) unhealthy = reader.bool();
+      else if (tag === ACK.unhealthy) unhealthy = reader.bool();
       else if (tag === ACK.contradiction) contradiction = reader.integer();
       else reader.skipField(tag);
     }

@@ -101,7 +101,7 @@ export function readHealth(field: Field): HealthRecord {
     stuck: field
       .get('stuck')
       .byId(NODES_MAX, (ranges) => ranges.list(RANGES_MAX, (id) => id.integer(1, LIMITS.rangeIdMax))),
-    unfit: field.get('unfit').orNull((reason) => reason.text(SENTENCE_MAX)),
+    unhealthy: field.get('unhealthy').orNull((reason) => reason.text(SENTENCE_MAX)),
     ...optional(
       'neededIncs',
       field.get('neededIncs').orNull((needed) => needed.list(RANGES_MAX, readNeededInc)),

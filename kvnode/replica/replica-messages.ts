@@ -1,5 +1,5 @@
 // The interface of a replica. The node feeds it events (ReplicaEvent) and then calls take(), which returns what the node must
-// do (Ready): send messages to other replicas, apply entries, and carry out requests to ZooKeeper and to the snapshot
+// do (Ready): send messages to other replicas, apply entries, and send requests to ZooKeeper and to the snapshot
 // transfer (Intent). All of it is plain data. The node turns messages into frames.
 
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';

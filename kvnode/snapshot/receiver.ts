@@ -7,11 +7,11 @@
 // sends may reach the rows of other ranges, or end this process.
 
 import { AssertionError } from '../../common/base/assert.ts';
-import { type Bytes, compareBytes, emptyBytes, equalBytes } from '../../common/base/bytes.ts';
+import { type Bytes, compareBytes, emptyBytes } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import { comparePositions, type NodeId, type Position, type RangeId } from '../../common/model/ids.ts';
-import { compareEnds } from '../../common/model/key-range.ts';
+import { sameBounds } from '../../common/model/key-range.ts';
 import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../../common/wire/messages.ts';
 import { type DecodedSessions, decodeSessions } from '../range/dedupe/client-sessions.ts';
 import type { RangeHost } from '../range/range-host.ts';
@@ -160,8 +160,7 @@ export class SnapshotReceiver {
 
 /** Why the chunk does not fit the keys of the replica, which never change. Null if it fits. */
 function spanMismatch(host: RangeHost, { start, end }: SnapshotChunk): string | null {
-  const same = equalBytes(start, host.meta.start) && compareEnds(end, host.meta.end) === 0;
-  return same ? null : 'it has other keys than this replica';
+  return sameBounds({ start, end }, host.meta) ? null : 'it has other keys than this replica';
 }
 
 /**

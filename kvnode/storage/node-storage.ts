@@ -262,7 +262,6 @@ export class NodeStorage implements Storage {
       leafCacheHits: this.#state.leafCache.hits,
       leafCacheMisses: this.#state.leafCache.misses,
       syncs: this.#log.groups,
-      groups: this.#log.groups,
       entries: this.#log.entries,
     };
   }

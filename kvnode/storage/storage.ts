@@ -174,7 +174,6 @@ export interface StorageStats {
   readonly leafCacheHits: number;
   readonly leafCacheMisses: number;
   readonly syncs: number;
-  readonly groups: number;
   readonly entries: number;
 }
 

@@ -1,7 +1,7 @@
 // Registers the node in ZooKeeper: its persistent record, the generation of its data directory (generation.ts), what becomes of
 // the ids that the directory had before (former-nodes.ts), and in every session its live znode, on which the lease depends.
-// The node gets the session only when the record, the generation and the live znode are written, and is told at once when the
-// session ends. The live znode says whether the node stays, drains or is about to stop, so that others see it before they
+// The node gets the session only when the record, the generation and the live znode are written, and learns at once that the
+// session has ended. The live znode says whether the node stays, drains or is about to stop, so that others see it before they
 // hand anything over to it.
 
 import { equalBytes } from '../../common/base/bytes.ts';

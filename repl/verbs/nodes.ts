@@ -112,7 +112,7 @@ function statusRow(name: Row[number], report: NodeStatus, call: Call, views: rea
     ...conflictsOf(report),
     ...(report.orphans.length === 0 ? [] : [`orphans: ${report.orphans.join(' ')}`]),
     ...(others === '' ? [] : [`no connection with ${others}`]),
-    ...(report.unfit ? [report.unfit] : []),
+    ...(report.unhealthy ? [report.unhealthy] : []),
   ];
   return [
     name,

@@ -27,7 +27,7 @@ const STRANGER = 'n-0000000000000bad';
 const NODE = { id: STRANGER, name: 'x', zone: 'x', capacity: 1, mode: 'active' } as const;
 const LIVE = { name: 'x', address: '127.0.0.1:1', startedAt: 1, version: '1' };
 const EVENT = { at: 1, by: 'x', kind: 'x', text: 'x', range: 1, node: STRANGER, epoch: 1 };
-const HEALTH = { unreachable: [STRANGER], stuck: { [STRANGER]: [1] }, unfit: 'x' };
+const HEALTH = { unreachable: [STRANGER], stuck: { [STRANGER]: [1] }, unhealthy: 'x' };
 const COORDINATOR = { host: 'x', pid: 1, address: '127.0.0.1:1' };
 const REQUESTS: readonly TaskRecord['request'][] = [
   { kind: 'create-namespace', name: '-', replicationFactor: 3, minInSync: 2, splitAt: ['a', 'b'] },

@@ -129,7 +129,7 @@ export class SmallCluster {
     return {
       unreachable,
       stuck,
-      unfit: this.unhealthy.has(id) ? 'the disk is full' : null,
+      unhealthy: this.unhealthy.has(id) ? 'the disk is full' : null,
       ...(neededIncs === undefined ? {} : { neededIncs }),
     };
   }

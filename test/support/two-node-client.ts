@@ -73,6 +73,6 @@ export function statusWith(...replicas: readonly ReplicaStatus[]): NodeStatus {
       replicas,
       orphans: [9],
     },
-    ...{ unreachable: ['n-b'], unfit: 'the disk is full', logBytes: 10, memoryBytes: 20 },
+    ...{ unreachable: ['n-b'], unhealthy: 'the disk is full', logBytes: 10, memoryBytes: 20 },
   };
 }

@@ -131,7 +131,7 @@ const append = fc
 
 const appendAck = fc
   .record({
-    ...{ range, inc: counter, epoch: counter, ackedSeq: counter, stamp: real, unfit: flag },
+    ...{ range, inc: counter, epoch: counter, ackedSeq: counter, stamp: real, unhealthy: flag },
     ...{ contradiction: counter, rejected: flag, lastEpoch: counter, lastSeq: counter, behind: fc.nat(300) },
   })
   .map(({ behind, ...fields }) => {
@@ -243,11 +243,11 @@ export const MESSAGES: readonly RandomMessage[] = [
     ...{ kind: 'append', ...rest, prev: { epoch: prevEpoch, seq: prevSeq }, echo: echoed ? echo : null },
   })),
   message('appendAck', appendAck, (fields) => {
-    const { range, inc, epoch, ackedSeq, stamp, unfit, contradiction } = fields;
+    const { range, inc, epoch, ackedSeq, stamp, unhealthy, contradiction } = fields;
     const newest = { epoch: fields.lastEpoch, seq: fields.lastSeq };
     const rejection = fields.rejected ? { prevSeq: fields.rejectedPrev, newest } : null;
     return {
-      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq, rejection, stamp, unhealthy: unfit },
+      ...{ kind: 'append-ack', range, inc, epoch, ackedSeq, rejection, stamp, unhealthy: unhealthy },
       contradiction: contradiction === 0 ? null : contradiction,
     };
   }),

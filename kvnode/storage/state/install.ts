@@ -4,10 +4,9 @@
 // after the other.
 
 import { assert } from '../../../common/base/assert.ts';
-import { equalBytes } from '../../../common/base/bytes.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { origin, type Position, type RangeId } from '../../../common/model/ids.ts';
-import { compareEnds, type KeyRange } from '../../../common/model/key-range.ts';
+import { type KeyRange, sameBounds } from '../../../common/model/key-range.ts';
 import {
   encodeInstalled,
   encodeSpan,
@@ -58,7 +57,7 @@ export class InstallQueue {
       this.#checkCurrent(writer);
       await this.#clearSpan(replica.range, replica.span);
       this.#checkCurrent(writer);
-      if (!sameSpan(span, replica.span)) {
+      if (!sameBounds(span, replica.span)) {
         // The log may replace the old span only now that its rows are cleared.
         this.#makeVoid(replica, span);
         await this.#clearSpan(replica.range, span);
@@ -195,8 +194,4 @@ class InstallWriter implements SnapshotWriter {
   abandon(): void {
     this.#queue.abandon(this);
   }
-}
-
-function sameSpan(a: Span, b: Span): boolean {
-  return equalBytes(a.start, b.start) && compareEnds(a.end, b.end) === 0;
 }

@@ -24,7 +24,7 @@ const spread = (values: readonly number[]) => Math.max(...values) - Math.min(...
 type Happening =
   | { readonly kind: 'start' | 'stop' | 'drain' | 'activate' | 'leave'; readonly node: number }
   | { readonly kind: 'cut' | 'cut-one-way' | 'mend'; readonly node: number; readonly other: number }
-  | { readonly kind: 'isolate' | 'stick' | 'unfit' | 'stopping'; readonly node: number }
+  | { readonly kind: 'isolate' | 'stick' | 'unhealthy' | 'stopping'; readonly node: number }
   | { readonly kind: 'pass'; readonly ms: number }
   | { readonly kind: 'namespace'; readonly rf: number; readonly ranges: number };
 
@@ -45,7 +45,7 @@ const happening: fc.Arbitrary<Happening> = fc.oneof(
     other: fc.integer({ min: 1, max: 6 }),
   }),
   fc.record({
-    kind: fc.constantFrom('isolate' as const, 'stick' as const, 'unfit' as const, 'stopping' as const),
+    kind: fc.constantFrom('isolate' as const, 'stick' as const, 'unhealthy' as const, 'stopping' as const),
     node: fc.integer({ min: 1, max: 6 }),
   }),
   fc.record({ kind: fc.constant('pass' as const), ms: fc.constantFrom(0, 100, 15_000, 70_000) }),
@@ -81,7 +81,7 @@ function happen(cluster: SmallCluster, event: Happening, zones: number): void {
     case 'stick':
       cluster.stuck.add(`n${event.node}`);
       return;
-    case 'unfit':
+    case 'unhealthy':
       cluster.unhealthy.add(`n${event.node}`);
       return;
     case 'stopping':

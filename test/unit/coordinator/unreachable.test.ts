@@ -290,10 +290,10 @@ test('no more replicas are placed on a node where one does not catch up', (t) =>
 });
 
 test('a node that is about to stop, or unhealthy, gets no range and no replica', (t) => {
-  for (const trouble of ['stopping', 'unfit']) {
+  for (const trouble of ['stopping', 'unhealthy']) {
     const cluster = shortOfOne();
     cluster.time += config.balanceAfterMs;
-    if (trouble === 'unfit') cluster.unhealthy.add('n4');
+    if (trouble === 'unhealthy') cluster.unhealthy.add('n4');
     else cluster.setStanding('n4', 'stopping');
     t.deepEqual([...new Set(placed(plan(cluster.view(), config)))], ['n5'], trouble);
   }

@@ -85,7 +85,7 @@ const STATUS: NodeStatus = {
   logBytes: 1,
   memoryBytes: 1,
   unreachable: ['n2'],
-  unfit: 'its disk is full',
+  unhealthy: 'its disk is full',
 };
 
 const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[] = [
@@ -105,11 +105,11 @@ const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[]
       noted: { downSince: 5, unreachable: { by: ['n2'], since: 4, cutOff: true }, stuckIn: '00aa' },
     },
   ],
-  ['health', healthCodec, { unreachable: ['n2'], stuck: { n2: [1, 2] }, unfit: 'its disk is full' }],
+  ['health', healthCodec, { unreachable: ['n2'], stuck: { n2: [1, 2] }, unhealthy: 'its disk is full' }],
   [
     'health with incs',
     healthCodec,
-    { unreachable: [], stuck: {}, unfit: null, neededIncs: [{ range: 7, inc: 12 }] },
+    { unreachable: [], stuck: {}, unhealthy: null, neededIncs: [{ range: 7, inc: 12 }] },
   ],
   ['stopping', liveCodec, { name: 'n', address: 'a:1', startedAt: 12, version: '1.0', standing: 'stopping' }],
   ['live', liveCodec, { name: 'n 1', address: '[::1]:7400', startedAt: 12, version: '1.0' }],

@@ -63,7 +63,7 @@ test('a replica is stuck when neither it nor a snapshot for it has made progress
 class Scene {
   readonly env = new VirtualEnv();
   readonly written: string[] = [];
-  report: HealthRecord = { unreachable: [], stuck: {}, unfit: null };
+  report: HealthRecord = { unreachable: [], stuck: {}, unhealthy: null };
   node: ZkNode | null = null;
   fails = false;
   /** Writes are done, and fail all the same. */

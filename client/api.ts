@@ -20,7 +20,7 @@ export interface ConnectOptions {
   readonly deadlineMs?: number;
   /** How long `connect` waits for ZooKeeper and the cluster before it rejects with NO_CLUSTER. Default 10,000 ms. */
   readonly connectMs?: number;
-  /** ZooKeeper session timeout of this client. Default 10,000 ms. */
+  /** ZooKeeper session timeout of this client. That ZooKeeper is silent is noticed after half of it. Default 4,000 ms. */
   readonly sessionMs?: number;
   /** A fallback read asks a replica if the owner does not answer for this long. Default 50 ms. */
   readonly fallbackMs?: number;
@@ -141,7 +141,7 @@ export interface ClientEvents {
   ranges: () => void;
   /** A node joined, left, moved or changed its mode. */
   nodes: () => void;
-  /** The connection to ZooKeeper was lost (false) or is back (true). Reads and writes work without it while leases last. */
+  /** ZooKeeper does not answer this client (false), or does again (true). Reads and writes work without it while leases last. */
   zookeeper: (connected: boolean) => void;
 }
 

@@ -24,6 +24,8 @@ export interface CallContext {
   /** Calls that pause between two attempts. */
   readonly pausing: Set<Call>;
   readonly closed: boolean;
+  /** For how long ZooKeeper has been known not to answer this process, ms; null: it answers. */
+  zookeeperSilentMs(): number | null;
   /** Counts a call. Throws CLOSED. */
   begin(): void;
   /** A call has ended. @param answered whether the cluster answered it */
@@ -120,13 +122,42 @@ export abstract class Call {
   protected finalError(): Failure {
     const { lastError } = this;
     if (this.context.closed) return new Failure('CLOSED', 'the client is closed');
-    if (lastError === null) return new Failure('DEADLINE', 'the deadline passed before anything was sent');
+    if (lastError === null)
+      return (
+        this.#zookeeperFailure(null) ??
+        new Failure('DEADLINE', 'the deadline passed before anything was sent')
+      );
+    if (lastError.code === 'NOT_READY') return this.#zookeeperFailure(lastError) ?? lastError;
     return lastError.retry === 'backoff' ? lastError : this.unreached(lastError);
   }
 
   /** The part of `finalError` for a call that reached no node that could serve it. */
   protected unreached(last: Failure): Failure {
-    const range = this.route === undefined ? 'the key' : `range ${this.route.descriptor.id}`;
-    return new Failure('NO_OWNER', `no owner of ${range} was found in time; last: ${last.message}`);
+    const failure = this.#zookeeperFailure(last);
+    return (
+      failure ??
+      new Failure('NO_OWNER', `no owner of ${this.#range} was found in time; last: ${last.message}`)
+    );
+  }
+
+  /**
+   * While ZooKeeper does not answer, owners lose their leases and nobody learns of other owners. So it is the cause that no
+   * owner served the call, whatever the last attempt met. Null: it answers.
+   */
+  #zookeeperFailure(last: Failure | null): Failure | null {
+    const cause = this.zookeeperCause;
+    if (cause === null) return null;
+    const text = `no owner of ${this.#range} served in time, because ${cause}`;
+    return new Failure('NO_CLUSTER', last === null ? text : `${text}; last: ${last.message}`);
+  }
+
+  /** In words; null: ZooKeeper answers this process. */
+  protected get zookeeperCause(): string | null {
+    const ms = this.context.zookeeperSilentMs();
+    return ms === null ? null : `ZooKeeper has not answered for ${(ms / 1_000).toFixed(1)} s`;
+  }
+
+  get #range(): string {
+    return this.route === undefined ? 'the key' : `range ${this.route.descriptor.id}`;
   }
 }

@@ -332,6 +332,10 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
 
   // ---- for the calls ---------------------------------------------------------------------------------------------
 
+  zookeeperSilentMs(): number | null {
+    return this.#connection.zookeeperSilentMs();
+  }
+
   begin(): void {
     this.#checkOpen();
     this.#admission.begun();

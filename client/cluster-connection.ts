@@ -35,6 +35,8 @@ export class ClusterConnection {
   readonly health: NodeHealth;
   readonly nodes: NodeList;
   readonly #users = new Set<ConnectionUser>();
+  /** An instant of Env.now(); null: ZooKeeper answers. */
+  #silentSince: number | null = null;
 
   constructor({ zk, transport, env, log, channel }: ClientWorld, clusterId: string) {
     this.zk = zk;
@@ -56,10 +58,15 @@ export class ClusterConnection {
         if (live === null) this.peers.suspect(node, 'its ZooKeeper session has ended');
       },
     });
-    zk.onSession((session) => {
-      this.#notify((user) => user.zookeeperIs(true));
-      session.onEnd(() => this.#notify((user) => user.zookeeperIs(false)));
+    zk.onConnection((connected) => {
+      this.#silentSince = connected ? null : (this.#silentSince ?? env.now());
+      this.#notify((user) => user.zookeeperIs(connected));
     });
+  }
+
+  /** For how long ZooKeeper has been known not to answer this process, ms; null: it answers. */
+  zookeeperSilentMs(): number | null {
+    return this.#silentSince === null ? null : this.env.now() - this.#silentSince;
   }
 
   /** Notifies `user` of changes until `leave`. */

@@ -28,8 +28,11 @@ export type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/reco
 export type { FollowerStatus, NodeStatus, ReplicaStatus } from '../common/model/status.ts';
 export type * from './api.ts';
 
-/** The ZooKeeper session timeout of a client. A client has no ephemeral znodes, so it may be long. */
-const SESSION_MS = 10_000;
+/**
+ * The ZooKeeper session timeout of a client. A client has no ephemeral znodes, so it loses nothing with its session. A short one shows
+ * soon that ZooKeeper does not answer.
+ */
+const SESSION_MS = 4_000;
 
 /**
  * Connects to the cluster under `options.zk`. Resolves once ZooKeeper and the cluster have answered. The client holds one ZooKeeper

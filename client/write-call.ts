@@ -192,7 +192,8 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   }
 
   #unknown(last: Failure | null): Failure {
-    const why = last === null ? '' : `; last: ${last.message}`;
+    const cause = this.zookeeperCause;
+    const why = (cause === null ? '' : `; ${cause}`) + (last === null ? '' : `; last: ${last.message}`);
     return new Failure('OUTCOME_UNKNOWN', `the write was sent, and may have been applied${why}`);
   }
 

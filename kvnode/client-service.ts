@@ -178,8 +178,7 @@ function refusalOfRead(
   if (host.wiping) return host.refusal('NOT_OWNER', 'the replica is being removed');
   if (mode === 'linearizable') {
     const code = replica.readRefusal(epoch);
-    if (code === null) return null;
-    return host.refusal(code, `range ${host.meta.range} cannot be read here now`);
+    return code === null ? null : host.unavailable(code, 'cannot be read');
   }
   if (!replica.isVoid && appliedSeq >= minSeq) return null;
   return host.refusal('BEHIND', `the replica is at seq ${appliedSeq}, the client has seen ${minSeq}`);

@@ -22,7 +22,7 @@ export const ERROR_TABLE = {
   INVALID_ARGUMENT: { wire: 1, applied: 'no', retry: 'never' },
   /** No such namespace. */
   UNKNOWN_NAMESPACE: { wire: 2, applied: 'no', retry: 'never' },
-  /** The node does not own the range, or holds no replica of it. Carries the descriptor that the node knows. */
+  /** The node does not own the range, or holds no replica of it. Carries the descriptor if the node knows it. */
   NOT_OWNER: { wire: 3, applied: 'no', retry: 'refresh' },
   /** The request names an epoch other than the owner's. Carries the descriptor. */
   STALE_EPOCH: { wire: 4, applied: 'no', retry: 'refresh' },

@@ -38,6 +38,8 @@ export interface SessionDeps {
   readonly tickMs: () => number | null;
   /** A path that was read with a watch has changed. */
   readonly changed: (path: string) => void;
+  /** The session has lost its link. It may get another one, or end. */
+  readonly lost: () => void;
   /** The session has a link again. Changes may have been missed meanwhile. */
   readonly resumed: () => void;
 }
@@ -227,6 +229,7 @@ export class LiveSession implements ZkSession, WatchedReads {
     const leftMs = Math.max(0, this.#lastAckAt + this.timeoutMs - env.now());
     const giveUp = env.after(leftMs, () => this.end(`no heartbeat answered for ${this.timeoutMs} ms`));
     this.#phase = { kind: 'away', last: link, dial: leftMs > 0 ? this.#dial() : null, giveUp };
+    this.#deps.lost();
   }
 
   #dial(): Dial {

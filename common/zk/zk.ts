@@ -57,6 +57,8 @@ class ConnectedZk implements Zk {
   readonly #observers: Observers;
   readonly #deps: SessionDeps;
   readonly #listeners = new Set<(session: ZkSession) => void>();
+  readonly #connectionListeners = new Set<(connected: boolean) => void>();
+  #connected = false;
   readonly #former = new Map<SessionId, Identity>();
   readonly #identified: (identity: Identity) => void;
   readonly #admit: ((session: ZkSession) => Promise<void>) | null;
@@ -82,7 +84,11 @@ class ConnectedZk implements Zk {
       dialer: this.#dialer,
       tickMs: tickMs ?? (() => null),
       changed: (path) => this.#observers.kick(path),
-      resumed: () => this.#observers.kickAll(),
+      lost: () => this.#connectionChanged(),
+      resumed: () => {
+        this.#observers.kickAll();
+        this.#connectionChanged();
+      },
     };
     this.#open();
   }
@@ -95,6 +101,12 @@ class ConnectedZk implements Zk {
     this.#listeners.add(listener);
     if (this.#session !== null) this.#tell(listener, this.#session);
     return () => this.#listeners.delete(listener);
+  }
+
+  onConnection(listener: (connected: boolean) => void): Unsubscribe {
+    this.#connectionListeners.add(listener);
+    this.#reportConnection(listener);
+    return () => this.#connectionListeners.delete(listener);
   }
 
   ready(timeoutMs: number): Promise<ZkSession> {
@@ -132,6 +144,7 @@ class ConnectedZk implements Zk {
     this.#dial?.cancel();
     this.#observers.closeAll();
     this.#listeners.clear();
+    this.#connectionListeners.clear();
     await this.#newest?.close();
   }
 
@@ -163,17 +176,31 @@ class ConnectedZk implements Zk {
     this.#session = session;
     for (const listener of [...this.#listeners]) this.#tell(listener, session);
     this.#observers.kickAll();
+    this.#connectionChanged();
   }
 
   #ended(session: LiveSession, reason: string): void {
     this.#newest = null;
     this.#session = null;
     if (this.#closed) return;
+    this.#connectionChanged();
     this.#logger.warn({ session: session.id, reason }, 'ZooKeeper session ended');
     this.#former.set(session.id, session.identity);
     const oldest = this.#former.keys().next().value;
     if (this.#former.size > FORMER_MAX && oldest !== undefined) this.#former.delete(oldest);
     this.#open();
+  }
+
+  #connectionChanged(): void {
+    const connected = this.#session?.connected === true;
+    if (connected === this.#connected) return;
+    this.#connected = connected;
+    for (const listener of [...this.#connectionListeners]) this.#reportConnection(listener);
+  }
+
+  #reportConnection(listener: (connected: boolean) => void): void {
+    const connected = this.#connected;
+    callListener(this.#env, this.#logger, { connected }, () => listener(connected));
   }
 
   #tell(listener: (session: ZkSession) => void, session: ZkSession): void {

@@ -3,12 +3,12 @@
 // ZooKeeper or other nodes.
 
 import { assert } from '../../common/base/assert.ts';
-import { type Bytes, compareBytes } from '../../common/base/bytes.ts';
+import type { Bytes } from '../../common/base/bytes.ts';
 import { type ErrorCode, Failure, RangekeeperError } from '../../common/base/errors.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { Inc, Position, RangeId, Seq } from '../../common/model/ids.ts';
-import { contains, formatKeyRange } from '../../common/model/key-range.ts';
+import { contains, formatKeyRange, sameBounds } from '../../common/model/key-range.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
 import type { ErrorReply, Operation, WriteRequest } from '../../common/wire/messages.ts';
@@ -149,8 +149,7 @@ export class RangeHost implements TickTarget {
   checkDescriptor({ namespaceId, start, end }: Descriptor): void {
     const own = this.meta;
     this.#descriptorChecked = true;
-    const isSame =
-      namespaceId === own.namespaceId && compareBytes(start, own.start) === 0 && sameEnd(end, own.end);
+    const isSame = namespaceId === own.namespaceId && sameBounds({ start, end }, own);
     this.foreign = isSame
       ? null
       : `the descriptor belongs to another range, ${formatKeyRange({ start, end })} of namespace ${namespaceId}: this replica has ` +
@@ -177,10 +176,7 @@ export class RangeHost implements TickTarget {
     if (operation === null) return;
     const { epoch } = request;
     const seq = this.replica.propose(epoch, ENTRY_KINDS.operation, payload, now);
-    if (typeof seq === 'string') {
-      const text = `range ${this.meta.range} takes no writes on this node now`;
-      return client.reply(requestId, this.refusal(seq, text));
-    }
+    if (typeof seq === 'string') return client.reply(requestId, this.unavailable(seq, 'takes no writes'));
     const kept = isLarge ? null : operation;
     this.#waiting.push({ seq, epoch, operation: kept, bytes, client, requestId });
   }
@@ -214,6 +210,15 @@ export class RangeHost implements TickTarget {
     if (this.#storage.full) return "the owner's disk is full";
     if (this.#storage.saturated) return 'the state store is behind';
     return null;
+  }
+
+  /** The refusal of a write or a linearizable read that this replica cannot serve now. @param what in words */
+  unavailable(code: ErrorCode, what: string): ErrorReply {
+    const cause =
+      code === 'NOT_READY' && !this.replica.leaseValid()
+        ? ': it has no lease, because ZooKeeper does not answer it'
+        : '';
+    return this.refusal(code, `range ${this.meta.range} ${what} on this node now${cause}`);
   }
 
   /** An error reply. It has the newest descriptor known here, if that helps the client. */
@@ -354,10 +359,6 @@ export class RangeHost implements TickTarget {
     const error = new Failure('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
     client.reply(requestId, replyFromError(error));
   }
-}
-
-function sameEnd(a: Bytes | null, b: Bytes | null): boolean {
-  return a === null || b === null ? a === b : compareBytes(a, b) === 0;
 }
 
 function answerOf(outcome: OperationOutcome, { epoch, seq }: Position): WriteAnswer {

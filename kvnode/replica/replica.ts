@@ -74,7 +74,7 @@ export class Replica {
   readonly range: RangeId;
   readonly inc: Inc;
   readonly #options: ReplicaOptions;
-  readonly #leaseValid: () => boolean;
+  readonly leaseValid: () => boolean;
   readonly #state: LogState;
   readonly #staleness: Staleness;
   readonly #backoff = new HandOverBackoff();
@@ -95,7 +95,7 @@ export class Replica {
     this.range = recovered.range;
     this.inc = recovered.inc;
     this.#options = options;
-    this.#leaseValid = options.leaseValid;
+    this.leaseValid = options.leaseValid;
     this.#state = new LogState(recovered, options.log);
     this.#staleness = new Staleness(options.stampBase);
     this.#role = recovered.void ? { kind: 'void' } : FOLLOWER;
@@ -219,7 +219,7 @@ export class Replica {
     const ownership = this.#ownership;
     if (ownership === null) return 'NOT_OWNER';
     if (ownership.epoch !== epoch) return 'STALE_EPOCH';
-    if (!ownership.acceptsWrites || !this.#leaseValid()) return 'NOT_READY';
+    if (!ownership.acceptsWrites || !this.leaseValid()) return 'NOT_READY';
     if (ownership.readOnlySince !== null) return 'READ_ONLY';
     const { index, commitSeq } = this.#state;
     if (index.lastSeq - commitSeq >= this.#options.config.uncommittedEntriesMax) return 'OVERLOADED';
@@ -235,7 +235,7 @@ export class Replica {
     const ownership = this.#ownership;
     if (ownership === null) return 'NOT_OWNER';
     if (ownership.epoch !== epoch) return 'STALE_EPOCH';
-    if (!ownership.acceptsReads || this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid())
+    if (!ownership.acceptsReads || this.#appliedSeq < this.#state.commitSeq || !this.leaseValid())
       return 'NOT_READY';
     return null;
   }
@@ -296,7 +296,7 @@ export class Replica {
   /** What the node must do now. Everything that has to be logged is in the log already (LogState). */
   take(now: number): Ready {
     const ownership = this.#ownership;
-    const readsAllowed = this.#leaseValid() && ownership?.acceptsReads === true;
+    const readsAllowed = this.leaseValid() && ownership?.acceptsReads === true;
     if (readsAllowed) this.#echoOwnStamp(now);
     if (this.#pendingAck.isDue && ownership === null) this.#sendAck(now);
     const effects = ownership?.take(now, readsAllowed) ?? NO_EFFECTS;

@@ -4,8 +4,10 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { delay, realEnv } from '../../common/base/env.ts';
+import { RangekeeperError } from '../../common/base/errors.ts';
 import type { ManagedServer } from '../../common/zk/managed-server.ts';
 import { SHORT_DEADLINE_MS } from '../support/register.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { WatchedCluster } from '../support/watched-cluster.ts';
 import { freeze, memberThatIs, startEnsemble, startOwnZooKeeper } from '../support/zookeeper.ts';
 
@@ -92,3 +94,44 @@ test.serial('all ZooKeeper servers are down for ten session timeouts', async (t)
   t.true((await watched.descriptor()).epoch > descriptor.epoch);
   t.is(register.failuresOf('stale') + register.failuresOf('fallback'), 0, 'stale reads continued');
 });
+
+test.serial('ZooKeeper is frozen: every call that no owner serves names it as the cause', async (t) => {
+  const server = await startOwnZooKeeper(t);
+  const cluster = await TestCluster.start(t, { zk: connectTo([server]), sessionMs: SESSION_MS });
+  const client = await openClient(t, cluster);
+  await client.put('k', '0');
+  const silent = new Promise<void>((resolve) => {
+    client.on('zookeeper', (connected) => {
+      if (!connected) resolve();
+    });
+  });
+  await freeze(server);
+  await silent;
+  const options = { deadlineMs: 1_000 };
+  const calls = [
+    () => client.put('k', '1', options),
+    () => client.get('k', options),
+    () => client.scanPage(options),
+  ];
+  for (const call of calls) {
+    // Calls succeed while the lease lasts.
+    const error = await firstFailure(call);
+    t.deepEqual([error.code, error.applied], ['NO_CLUSTER', 'no']);
+    t.regex(error.message, /ZooKeeper has not answered for \d+\.\d s/);
+  }
+  t.true((await client.get('k', { ...options, read: 'stale' }))?.stale);
+  server.resume();
+  const { revision } = await client.put('k', '2', { deadlineMs: 30_000 });
+  t.is((await client.get('k'))?.revision, revision);
+});
+
+async function firstFailure(call: () => Promise<unknown>): Promise<RangekeeperError> {
+  for (;;) {
+    try {
+      await call();
+    } catch (error) {
+      if (error instanceof RangekeeperError) return error;
+      throw error;
+    }
+  }
+}

@@ -85,8 +85,8 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'accept the descriptor of another range',
     rule: 'R9: a replica is compared with its own descriptor only',
     file: 'kvnode/range/range-host.ts',
-    text: 'namespaceId === own.namespaceId && compareBytes(start, own.start) === 0',
-    replacement: 'namespaceId > 0 && compareBytes(start, own.start) === 0',
+    text: 'namespaceId === own.namespaceId && sameBounds(',
+    replacement: 'namespaceId > 0 && sameBounds(',
   },
   {
     name: 'wipe a replica because of an outdated descriptor',

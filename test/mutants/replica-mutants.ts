@@ -121,7 +121,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'ignore the lease',
     rule: 'R11: lease valid, checked after the read',
     file: 'kvnode/replica/replica.ts',
-    text: 'this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid())\n      return',
+    text: 'this.#appliedSeq < this.#state.commitSeq || !this.leaseValid())\n      return',
     replacement: 'this.#appliedSeq < this.#state.commitSeq)\n      return',
   },
   {

@@ -168,7 +168,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'new writes wait': [
       REPLICA,
       'if (!ownership.acceptsWrites',
-      '!ownership.acceptsWrites || !this.#leaseValid()',
+      '!ownership.acceptsWrites || !this.leaseValid()',
     ],
     'it waits until all writes in progress are committed': [
       OWNERSHIP,
@@ -225,7 +225,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a read is linearizable': [REPLICA, "return 'NOT_READY'; return null;"],
     'a read is refused without a lease, or before the committed entries are applied': [
       REPLICA,
-      'this.#appliedSeq < this.#state.commitSeq || !this.#leaseValid()',
+      'this.#appliedSeq < this.#state.commitSeq || !this.leaseValid()',
       "return 'NOT_READY'; return null;",
     ],
     'an owner echoes a stamp': [SENDING, 'this.#readsAllowed ? follower.stamp'],

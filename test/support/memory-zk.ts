@@ -12,13 +12,14 @@ interface MemoryObserver {
 export class MemoryZk implements Zk {
   /** The paths of all reads, for tests that count them. */
   readonly reads: string[] = [];
-  away = false;
   closed = false;
   /** Called with each znode that a client has created; null: a client must not write. */
   created: ((path: string, data: Uint8Array) => void) | null = null;
   private readonly env: Env;
   private readonly nodes = new Map<string, ZkNode>();
   private readonly observers = new Set<MemoryObserver>();
+  private readonly connectionListeners = new Set<(connected: boolean) => void>();
+  private isAway = false;
   private zxid = 0;
 
   constructor(env: Env) {
@@ -49,6 +50,16 @@ export class MemoryZk implements Zk {
     return [...this.observers].filter(({ path }) => path.startsWith(prefix)).length;
   }
 
+  /** During an outage no read succeeds, and no observer is notified. */
+  get away(): boolean {
+    return this.isAway;
+  }
+
+  set away(away: boolean) {
+    this.isAway = away;
+    for (const listener of this.connectionListeners) listener(!away);
+  }
+
   back(): void {
     this.away = false;
     this.notify();
@@ -65,6 +76,12 @@ export class MemoryZk implements Zk {
   onSession(listener: (session: ZkSession) => void): () => void {
     listener(this.session);
     return () => {};
+  }
+
+  onConnection(listener: (connected: boolean) => void): () => void {
+    this.connectionListeners.add(listener);
+    listener(!this.isAway);
+    return () => this.connectionListeners.delete(listener);
   }
 
   async ready(timeoutMs: number): Promise<ZkSession> {

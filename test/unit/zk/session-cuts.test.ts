@@ -89,3 +89,21 @@ test('a cut shorter than T costs no session', async (t) => {
     t.false(session.ended);
   }
 });
+
+test('that ZooKeeper is silent is reported within half of T, and its return once', async (t) => {
+  for (let seed = 1; seed <= 5; seed++) {
+    const { zk, pass, loseAnswers, mend } = await connected(4_000, seed);
+    const reports: boolean[] = [];
+    zk.onConnection((is) => reports.push(is));
+    await pass(1_000 + 100 * seed);
+    t.deepEqual(reports, [true]);
+    loseAnswers();
+    await pass(2_000);
+    t.deepEqual(reports, [true, false]);
+    await pass(8_000);
+    t.deepEqual(reports, [true, false], 'the end of the session is no other report');
+    mend();
+    await pass(10_000);
+    t.deepEqual(reports, [true, false, true]);
+  }
+});

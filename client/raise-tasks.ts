@@ -6,9 +6,7 @@ import { LIMITS } from '../common/model/config.ts';
 import type { RangeId } from '../common/model/ids.ts';
 import type { NodeReport, TaskRequest } from '../common/model/records.ts';
 
-/** Room for the leader's answer, and for the other fields of the task. */
-const ROOM_BYTES = 4 * 1024;
-const REQUEST_BYTES = LIMITS.taskBytesMax - ROOM_BYTES;
+const REQUEST_BYTES = LIMITS.taskBytesMax - LIMITS.taskAnswerBytesMax;
 
 export interface RaiseTask {
   readonly ranges: readonly RangeId[];

@@ -4,7 +4,10 @@ import { assert } from '../common/base/assert.ts';
 
 /** Settings of the planner. */
 export interface PlanConfig {
-  /** Replication factor of the namespace `default`, which the coordinator makes by itself. */
+  /**
+   * Replication factor of the namespace `default`, which the coordinator makes by itself, and of each one whose request names
+   * none.
+   */
   readonly replicationFactor: number;
   /** The first ranges are made once so many nodes are there; null: `replicationFactor`. */
   readonly initialNodes: number | null;

@@ -27,6 +27,8 @@ export const LIMITS = {
   idsLeftMin: 2 ** 20,
   /** Bytes of a task's znode. It is written again at each change of the task's state, so it must be small. */
   taskBytesMax: 64 * 1024,
+  /** Bytes of it that are left for the leader's answer and for small fields. */
+  taskAnswerBytesMax: 4 * 1024,
 } as const;
 
 /** How a node behaves in replication (docs/replication.md). */

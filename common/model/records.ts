@@ -166,9 +166,11 @@ export type TaskRequest =
   | {
       readonly kind: 'create-namespace';
       readonly name: string;
-      readonly replicationFactor: number;
+      /** Null: as many replicas as the leader gives to `default`. */
+      readonly replicationFactor: number | null;
+      /** Null: it follows from the replication factor (defaultMinInSync). */
       readonly minInSync: number | null;
-      /** Keys at which the first ranges meet, in text form (formatBytes); null: evenly over letters and digits. */
+      /** Keys at which the first ranges meet, in text form (formatBytes); null: evenly, one range for each node. */
       readonly splitAt: readonly string[] | null;
     }
   | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }

@@ -27,6 +27,7 @@ import {
   type TaskRecord,
   type TaskRequest,
 } from '../model/records.ts';
+import { namespaceNameFault } from '../model/requested-namespace.ts';
 
 /** The format of all znodes, which `/cluster` names. */
 export const FORMAT = 1;
@@ -183,7 +184,7 @@ function readRequest(field: Field): TaskRequest {
       return {
         kind,
         name: field.get('name').line(),
-        replicationFactor: field.get('replicationFactor').integer(),
+        replicationFactor: field.get('replicationFactor').orNull((number) => number.integer()),
         minInSync: field.get('minInSync').orNull((number) => number.integer()),
         splitAt: field
           .get('splitAt')
@@ -268,7 +269,7 @@ function readPosition(field: Field): Position {
 
 function readNamespaceName(field: Field): string {
   const name = field.text(LIMITS.namespaceNameMax);
-  if (!/^[A-Za-z0-9][A-Za-z0-9_.-]*$/.test(name)) throw field.bad('no name of a namespace');
+  if (namespaceNameFault(name) !== null) throw field.bad('no name of a namespace');
   return name;
 }
 

@@ -2,39 +2,19 @@
 // cluster's counters are written in one multi, so that nobody ever sees an incomplete namespace.
 
 import { assert } from '../../common/base/assert.ts';
-import { type Bytes, emptyBytes, toBytes } from '../../common/base/bytes.ts';
+import { type Bytes, emptyBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
 import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.ts';
+import { evenSplitKeys } from '../../common/model/split-keys.ts';
 import { type ClusterView, usableNodes } from '../cluster-view.ts';
 import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
 import { desiredMinInSync } from './membership.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 
-const LETTERS_AND_DIGITS = '0123456789abcdefghijklmnopqrstuvwxyz';
-
 export const DEFAULT_NAMESPACE = 'default';
-
-/** The `count - 1` keys, in order, that divide keys made of letters and digits into `count` even parts. */
-export function evenSplitKeys(count: number): readonly Bytes[] {
-  let digits = 1;
-  while (36 ** digits < count) digits++;
-  const positions = 36 ** digits;
-  const keys: Bytes[] = [];
-  for (let i = 1; i < count; i++) keys.push(toBytes(keyAt(Math.round((i * positions) / count), digits)));
-  return keys;
-}
-
-/** The number in base 36, without zeros at its end: `a` divides the keys where `a0` would. */
-function keyAt(position: number, digits: number): string {
-  let text = '';
-  for (let rest = position, i = 0; i < digits; i++, rest = Math.floor(rest / 36)) {
-    text = (LETTERS_AND_DIGITS[rest % 36] ?? '') + text;
-  }
-  return text.replace(/(?<=.)0+$/, '');
-}
 
 /** Whether ranges can be made: so many nodes are usable, or at least one is and `firstRangesAfterMs` is over. */
 export function hasEnoughNodes({ view, config }: PlanBuilder, desired: number): boolean {
@@ -46,7 +26,7 @@ export interface NewNamespace {
   readonly name: string;
   readonly replicationFactor: number;
   readonly minInSync: number;
-  /** Where the first ranges meet: in order, none empty. Null: evenly, one range for each node. */
+  /** Where the first ranges meet: in order, none empty or twice. Null: evenly, one range for each node. */
   readonly splitAt: readonly Bytes[] | null;
 }
 

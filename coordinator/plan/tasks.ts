@@ -3,11 +3,11 @@
 // asks for, so it is executed once.
 
 import { never } from '../../common/base/assert.ts';
-import { type Bytes, compareBytes, emptyBytes, parseBytes } from '../../common/base/bytes.ts';
-import { LIMITS } from '../../common/model/config.ts';
+import { type Bytes, parseBytes } from '../../common/base/bytes.ts';
 import { defaultMinInSync, incOf, isInSync, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
+import { inKeyOrder, namespaceFault } from '../../common/model/requested-namespace.ts';
 import { isUsable, nameOf, type TaskImage } from '../cluster-view.ts';
 import type { Step, TaskStep, TaskUpdate } from '../step.ts';
 import { createNamespace, hasEnoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
@@ -21,8 +21,6 @@ class Refusal extends Error {}
 
 /** Characters of the sentence that says why a task failed. */
 const FAULT_MAX = 300;
-/** A namespace's name is a znode's name, and is part of URLs and metrics. */
-const NAMESPACE_NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
 
 export function planTask(builder: PlanBuilder, task: TaskImage): void {
   try {
@@ -68,7 +66,7 @@ function update(task: TaskImage, state: TaskState, progress: string): TaskUpdate
 }
 
 function executeCreate(builder: PlanBuilder, task: TaskImage, request: Request<'create-namespace'>): void {
-  const requested = checkedNamespace(request);
+  const requested = checkedNamespace(request, builder.config.replicationFactor);
   if (isTaken(builder.view, requested.name)) throw new Refusal(`namespace ${requested.name} exists already`);
   if (builder.steps.some((step) => step.kind === 'create-namespace')) return;
   if (!hasEnoughNodes(builder, requested.replicationFactor)) return;
@@ -76,51 +74,31 @@ function executeCreate(builder: PlanBuilder, task: TaskImage, request: Request<'
   if (step !== null) builder.add({ ...step, task: update(task, 'done', step.reason) });
 }
 
-function checkedNamespace(request: Request<'create-namespace'>): NewNamespace {
-  const { name, replicationFactor: rf } = request;
-  if (typeof name !== 'string' || !NAMESPACE_NAME.test(name) || name.length > LIMITS.namespaceNameMax) {
-    throw new Refusal(
-      `a namespace's name has 1 to ${LIMITS.namespaceNameMax} characters of A-Z a-z 0-9 _ . - and begins with a letter or digit`,
-    );
-  }
-  if (!Number.isInteger(rf) || rf < 1 || rf > LIMITS.replicationFactorMax) {
-    throw new Refusal(`the replication factor is 1 to ${LIMITS.replicationFactorMax}`);
-  }
-  const minInSync = request.minInSync ?? defaultMinInSync(rf);
-  if (!Number.isInteger(minInSync) || minInSync < 1 || minInSync > rf) {
-    throw new Refusal(`minInSync is 1 to the replication factor, ${rf}`);
-  }
-  const splitAt = request.splitAt ?? null;
-  return {
-    name,
-    replicationFactor: rf,
-    minInSync,
-    splitAt: splitAt === null ? null : checkedSplitKeys(splitAt),
-  };
+/** @param otherwise the replication factor if the request names none */
+function checkedNamespace(request: Request<'create-namespace'>, otherwise: number): NewNamespace {
+  const { name } = request;
+  const replicationFactor = request.replicationFactor ?? otherwise;
+  const minInSync = request.minInSync ?? defaultMinInSync(replicationFactor);
+  const splitAt = checkedSplitKeys(request.splitAt ?? null);
+  const requested = { name, replicationFactor, minInSync, splitAt };
+  const fault = namespaceFault(requested);
+  if (fault !== null) throw new Refusal(fault);
+  return { ...requested, splitAt: splitAt === null ? null : inKeyOrder(splitAt) };
 }
 
-function checkedSplitKeys(texts: readonly string[]): readonly Bytes[] {
-  if (!Array.isArray(texts) || texts.length >= LIMITS.rangesPerNamespaceCreated) {
-    throw new Refusal(`a new namespace has at most ${LIMITS.rangesPerNamespaceCreated} ranges`);
-  }
-  const keys = texts.map(checkedSplitKey).sort(compareBytes);
-  const double = keys.findIndex((key, i) => compareBytes(key, keys[i + 1] ?? emptyBytes) === 0);
-  if (double >= 0) throw new Refusal('two split keys are the same');
-  return keys;
+function checkedSplitKeys(texts: readonly string[] | null): readonly Bytes[] | null {
+  if (texts === null) return null;
+  if (!Array.isArray(texts)) throw new Refusal('the split keys are no list');
+  return texts.map(checkedSplitKey);
 }
 
 function checkedSplitKey(text: unknown): Bytes {
   if (typeof text !== 'string') throw new Refusal('a split key is a text');
-  let key: Bytes;
   try {
-    key = parseBytes(text);
+    return parseBytes(text);
   } catch (error) {
     throw new Refusal(error instanceof RangeError ? error.message : String(error));
   }
-  if (key.length === 0 || key.length > LIMITS.keyBytesMax) {
-    throw new Refusal(`a split key has 1 to ${LIMITS.keyBytesMax} bytes`);
-  }
-  return key;
 }
 
 /** The task is pending until the request is in the descriptor, and running until the owner has handed over. */

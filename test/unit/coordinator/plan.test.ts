@@ -2,10 +2,8 @@
 
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
-import { formatBytes } from '../../../common/base/bytes.ts';
 import { isInSync, withInSync, withMove, withOwner, withTransfer } from '../../../common/model/descriptor.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
-import { evenSplitKeys } from '../../../coordinator/plan/first-ranges.ts';
 import { dueInMs, plan } from '../../../coordinator/plan.ts';
 import {
   changes,
@@ -21,23 +19,6 @@ import {
 } from '../../support/small-cluster.ts';
 
 const config = DEFAULT_PLAN;
-
-const splits = test.macro({
-  exec(t, count: number, keys: readonly string[]) {
-    t.deepEqual(evenSplitKeys(count).map(formatBytes), keys);
-  },
-  title: (_, count: number, keys: readonly string[]) => `${count} ranges meet at [${keys.join(' ')}]`,
-});
-test(splits, 1, []);
-test(splits, 2, ['i']);
-test(splits, 3, ['c', 'o']);
-test(splits, 6, ['6', 'c', 'i', 'o', 'u']);
-
-test('the keys of many first ranges are in order', (t) => {
-  const keys = evenSplitKeys(256).map(formatBytes);
-  t.deepEqual(keys, [...new Set(keys)].sort());
-  t.is(keys.length, 255);
-});
 
 test('three nodes: three ranges at once, in one step, one owned by each', (t) => {
   const cluster = started(3);

@@ -3,9 +3,22 @@
 import test from 'ava';
 import { present } from '../../../common/base/assert.ts';
 import { formatBytes } from '../../../common/base/bytes.ts';
+import { LIMITS } from '../../../common/model/config.ts';
+import { totalBytes } from '../../../common/zk/op-checks.ts';
+import { DATA_BYTES_MAX } from '../../../common/zk/server-link.ts';
+import { taskCodec } from '../../../common/zk/znodes.ts';
+import { commitSteps } from '../../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { plan } from '../../../coordinator/plan.ts';
-import { changes, createTask, IDLE_MS, ownersOf, settled } from '../../support/small-cluster.ts';
+import {
+  changes,
+  createTask,
+  IDLE_MS,
+  ownersOf,
+  SmallCluster,
+  settled,
+} from '../../support/small-cluster.ts';
+import { TreeSession } from '../../support/tree-session.ts';
 
 const config = DEFAULT_PLAN;
 
@@ -34,6 +47,11 @@ test(refused, createTask({ name: '../x' }), /name has 1 to 64/);
 test(refused, createTask({ name: 'default' }), /exists already/);
 test(refused, createTask({ replicationFactor: 0 }), /replication factor/);
 test(refused, createTask({ minInSync: 4 }), /minInSync/);
+test(
+  refused,
+  createTask({ replicationFactor: null, minInSync: 4 }),
+  /minInSync is 1 to the replication factor, 3/,
+);
 test(refused, createTask({ splitAt: ['m', 'm'] }), /same/);
 test(refused, createTask({ splitAt: [''] }), /1 to 4096 bytes/);
 test(refused, createTask({ splitAt: ['\\q'] }), /bad escape/);
@@ -109,6 +127,58 @@ test('a namespace is divided at the given keys', (t) => {
       ['m', null, 3],
     ],
   );
+});
+
+test('a namespace has as many replicas as `default` if the request names no number', (t) => {
+  const cluster = settled(3);
+  cluster.ask('t', createTask({ replicationFactor: null }));
+  cluster.settle({ ...config, replicationFactor: 2 }, IDLE_MS);
+  t.like(cluster.namespaces.get('logs')?.record, { replicationFactor: 2, minInSync: 1 });
+});
+
+test('a namespace may have more replicas than there are nodes: its ranges get the others as nodes join', (t) => {
+  const cluster = settled(3);
+  cluster.ask('t', createTask({ replicationFactor: 5, splitAt: [] }));
+  cluster.settle(config, IDLE_MS);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+  const range = () =>
+    present(
+      cluster.descriptors.find(({ namespace }) => namespace === 'logs'),
+      'the range',
+    );
+  t.like(range(), { minInSync: 2, inSync: { length: 3 } });
+  for (const node of ['n4', 'n5']) cluster.start(node);
+  cluster.settle(config, IDLE_MS);
+  t.like(range(), { minInSync: 3, inSync: { length: 5 } });
+});
+
+test('of two requests for the same name one is met, and the other one is refused', (t) => {
+  const cluster = settled(3);
+  for (const id of ['a', 'b']) cluster.ask(id, createTask({}));
+  cluster.settle(config, IDLE_MS);
+  t.deepEqual(
+    ['a', 'b'].map((id) => cluster.tasks.get(id)?.record.state),
+    ['done', 'failed'],
+  );
+  t.is(cluster.tasks.get('b')?.record.progress, 'namespace logs exists already');
+});
+
+test('the largest namespace that may be asked for fits into one multi', async (t) => {
+  const cluster = new SmallCluster();
+  for (let i = 1; i <= 9; i++) cluster.start(`n-${String(i).padStart(16, '0')}`);
+  cluster.settle(config, IDLE_MS);
+  // All split keys together take as much room in the task as they may.
+  const splitAt = Array.from({ length: 255 }, (_, i) => String(i).padStart(237, '0'));
+  const name = 'x'.repeat(LIMITS.namespaceNameMax);
+  cluster.ask('t', createTask({ name, replicationFactor: 9, minInSync: 9, splitAt }));
+  t.true(taskCodec.encode(present(cluster.tasks.get('t'), 'the task').record).length > 60_000);
+  const steps = plan(cluster.view(), config);
+  t.deepEqual(changes(steps), ['create-namespace']);
+  const zk = new TreeSession();
+  await commitSteps({ session: zk.session, version: 0, term: 1 }, steps, 0);
+  const [multi] = zk.multis;
+  const bytes = totalBytes(present(multi, 'a multi'));
+  t.true(bytes < DATA_BYTES_MAX, `${bytes} bytes`);
 });
 
 test('the task of a transfer is running, and then done', (t) => {

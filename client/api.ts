@@ -117,6 +117,31 @@ export interface ScanPage extends Freshness {
   readonly cursor: string | null;
 }
 
+export interface NamespaceOptions extends CallOptions {
+  /**
+   * Replicas of each range, 1 to 9. Default: as many as the coordinator gives to `default`, which is 3 unless it was told otherwise.
+   * May be more than there are nodes: the ranges get their other replicas as nodes join.
+   */
+  readonly replicas?: number;
+  /**
+   * How many replicas hold each acknowledged write, at least: 1 to `replicas`. Default: a majority of them; 1 of 2. While a range
+   * has fewer replicas than it should, this may be less, too.
+   */
+  readonly minInSync?: number;
+  /**
+   * How many ranges it begins with, 1 to 256, divided evenly by the first characters of keys that consist of 0-9 and a-z: 3 ranges
+   * meet at `c` and `o`. Default: one range for each node, divided in the same way. Excludes `splitAt`.
+   */
+  readonly ranges?: number;
+  /** The keys at which its first ranges meet, in any order, none twice: at most 255. None: it begins with one range. */
+  readonly splitAt?: readonly Key[];
+}
+
+/** A namespace and the number of its ranges. */
+export interface NamespaceView extends NamespaceRecord {
+  readonly ranges: number;
+}
+
 export interface RaiseOptions extends CallOptions {
   /** Go on without the nodes that do not answer: acknowledged writes that only they hold are then lost. Default false. */
   readonly force?: boolean;
@@ -226,15 +251,28 @@ export interface Client {
   /** The range that holds this key, as this client knows it; undefined: it knows none. Throws INVALID_ARGUMENT. */
   locate(key: Key): DescriptorImage | undefined;
 
-  /** Every namespace of the cluster. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
-  namespaces(): Promise<readonly NamespaceRecord[]>;
+  /** Every namespace of the cluster, in order of names. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
+  namespaces(): Promise<readonly NamespaceView[]>;
+
+  /**
+   * Asks the leader to make a namespace. A name has 1 to 64 characters of A-Z a-z 0-9 _ . - and begins with a letter or digit.
+   * Resolves once the namespace is there with all its ranges, each with an owner. `inNamespace` finds it from then on, from every
+   * client; the first calls to a range may wait a moment for its owner to begin. The split keys may be changed after the call.
+   *
+   * Rejects with INVALID_ARGUMENT if the name or an option cannot be, before anything is sent; with REFUSED and the reason if a
+   * namespace of that name exists, or it cannot be made; with NO_CLUSTER if ZooKeeper does not answer; and with OUTCOME_UNKNOWN if
+   * no coordinator has answered in time, or no node is there: it may still be made. It is safe to ask again: a name is made once,
+   * and of several requests the later ones are refused.
+   */
+  createNamespace(name: string, options?: NamespaceOptions): Promise<NamespaceView>;
 
   /**
    * A client of another namespace of this cluster, with the same options. It shares the connections and the ZooKeeper session, so
    * requests of both clients travel together. Closing it does not close this client; its calls under way still get their answers,
    * but are not retried. Closing the client that `connect` returned closes all clients that were made from it.
    *
-   * Rejects with UNKNOWN_NAMESPACE, and with NO_CLUSTER if ZooKeeper does not answer.
+   * Rejects with INVALID_ARGUMENT (a name that no namespace can have), with UNKNOWN_NAMESPACE, and with NO_CLUSTER if ZooKeeper does
+   * not answer.
    */
   inNamespace(namespace: string): Promise<Client>;
 

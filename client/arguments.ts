@@ -6,6 +6,7 @@ import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { KeyRange } from '../common/model/key-range.ts';
 import { READ_MODES, type ReadMode } from '../common/model/read-mode.ts';
+import { namespaceNameFault } from '../common/model/requested-namespace.ts';
 import type { Mutation } from '../common/wire/messages.ts';
 import type { BatchOp, CallOptions, Key, ScanOptions } from './api.ts';
 
@@ -13,7 +14,8 @@ export function invalid(message: string): never {
   throw new RangekeeperError('INVALID_ARGUMENT', message);
 }
 
-function bytesOf(value: Key, what: string): Bytes {
+/** `what` names the value in the error, such as `a key`. */
+export function bytesOf(value: Key, what: string): Bytes {
   if (typeof value === 'string' || value instanceof Uint8Array) return toBytes(value);
   return invalid(`${what} must be a string or bytes, not ${value === null ? 'null' : typeof value}`);
 }
@@ -32,6 +34,11 @@ export function valueBytes(value: Key): Bytes {
   if (bytes.length > LIMITS.valueBytesMax)
     invalid(`the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax} are allowed`);
   return bytes;
+}
+
+export function namespaceNameOf(name: string): string {
+  const fault = namespaceNameFault(name);
+  return fault === null ? name : invalid(fault);
 }
 
 /** Null if there is no condition. */

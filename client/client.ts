@@ -10,7 +10,6 @@ import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { isEmpty } from '../common/model/key-range.ts';
 import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../common/model/range-check.ts';
-import type { NamespaceRecord } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Peers } from '../common/net/peers.ts';
 import type { Mutation } from '../common/wire/messages.ts';
@@ -24,6 +23,8 @@ import type {
   Deleted,
   Found,
   Key,
+  NamespaceOptions,
+  NamespaceView,
   NodeView,
   RaiseOptions,
   ReadOptions,
@@ -40,12 +41,14 @@ import {
   keyBytes,
   limitOf,
   mutationsOf,
+  namespaceNameOf,
   readModeOf,
   revisionOf,
   valueBytes,
 } from './arguments.ts';
 import { Call, type CallContext } from './call.ts';
 import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
+import { createNamespace, requestedNamespace } from './create-namespace.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { Directory } from './directory.ts';
 import { GetTask } from './get-task.ts';
@@ -269,16 +272,23 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     return this.directory.locate(keyBytes(key), false);
   }
 
-  async namespaces(): Promise<readonly NamespaceRecord[]> {
+  async namespaces(): Promise<readonly NamespaceView[]> {
     this.#checkOpen();
     return readNamespaces(this.#connection.zk, this.#connection.log);
   }
 
   async inNamespace(namespace: string): Promise<Client> {
     this.#checkOpen();
-    const images = await readRanges(this.#connection.zk, this.#connection.log, namespace);
+    const { zk, log } = this.#connection;
+    const images = await readRanges(zk, log, namespaceNameOf(namespace));
     this.#checkOpen();
     return new RangekeeperClient(this.#connection, { ...this.#settings, namespace }, images, false);
+  }
+
+  async createNamespace(name: string, options: NamespaceOptions = {}): Promise<NamespaceView> {
+    this.#checkOpen();
+    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
+    return createNamespace(this.#connection, requestedNamespace(name, options), deadlineMs);
   }
 
   async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {

@@ -6,7 +6,7 @@ import { DEFAULT_SESSION } from '../common/model/config.ts';
 import { WsTransport } from '../common/net/ws-transport.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import type { Client, ConnectOptions } from './api.ts';
-import { positiveMs } from './arguments.ts';
+import { namespaceNameOf, positiveMs } from './arguments.ts';
 import { DEFAULT_SETTINGS, openClient } from './client.ts';
 
 export type { Bytes } from '../common/base/bytes.ts';
@@ -47,7 +47,7 @@ const SESSION_MS = 4_000;
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
   const settings = {
-    namespace: options.namespace ?? DEFAULT_SETTINGS.namespace,
+    namespace: namespaceNameOf(options.namespace ?? DEFAULT_SETTINGS.namespace),
     deadlineMs: positiveMs('deadlineMs', options.deadlineMs, DEFAULT_SETTINGS.deadlineMs),
     connectMs: positiveMs('connectMs', options.connectMs, DEFAULT_SETTINGS.connectMs),
     fallbackMs: positiveMs('fallbackMs', options.fallbackMs, DEFAULT_SETTINGS.fallbackMs),

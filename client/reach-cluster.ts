@@ -6,10 +6,10 @@ import { RangekeeperError } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
 import { BadDataError } from '../common/model/fields.ts';
-import type { NamespaceRecord } from '../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { clusterCodec, decodeImage, decodeNamespace, parseRangeName, paths } from '../common/zk/znodes.ts';
+import type { NamespaceView } from './api.ts';
 
 /** How many descriptors are read at once. */
 const READS_AT_ONCE = 64;
@@ -74,7 +74,7 @@ async function readDescriptors(
   log: Logger,
   namespace: string,
 ): Promise<readonly DescriptorImage[]> {
-  const names = await session.children(paths.ranges(namespace));
+  const names = await namesOfRanges(session, namespace);
   if (names === null) throw await noNamespace(session, namespace);
   const ids = names.map(parseRangeName).filter((id) => id !== null);
   const images: DescriptorImage[] = [];
@@ -88,6 +88,15 @@ async function readDescriptors(
     for (const image of await Promise.all(reads)) if (image !== null) images.push(image);
   }
   return images;
+}
+
+/** Null: there is no such namespace. Another client may just have made it, so that is asked behind a barrier. */
+async function namesOfRanges(session: ZkSession, namespace: string): Promise<readonly string[] | null> {
+  const path = paths.ranges(namespace);
+  const names = await session.children(path);
+  if (names !== null) return names;
+  await session.barrier();
+  return session.children(path);
 }
 
 async function noNamespace(session: ZkSession, namespace: string): Promise<RangekeeperError> {
@@ -104,20 +113,30 @@ async function noNamespace(session: ZkSession, namespace: string): Promise<Range
   );
 }
 
-/** Every namespace. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
-export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceRecord[]> {
+/** Every namespace whose record can be read. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
+export function readNamespaces(zk: Zk, log: Logger): Promise<readonly NamespaceView[]> {
   return withSession(zk, async (session) => {
     const names = (await session.children(paths.namespaces)) ?? [];
-    const decoder = new ZnodeDecoder(log);
-    const read = await Promise.all(
-      names.map(async (name) => {
-        const path = paths.namespace(name);
-        const node = await session.get(path);
-        return node === null ? null : decoder.decode(path, node, null, () => decodeNamespace(name, node));
-      }),
-    );
-    return read.filter((record) => record !== null);
+    const read = await Promise.all(names.map((name) => viewOfNamespace(session, log, name)));
+    return read.filter((view) => view !== null);
   });
+}
+
+/** One namespace, as it is now. Null: there is none of that name, or its record cannot be read. Rejects as {@link readNamespaces}. */
+export function readNamespace(zk: Zk, log: Logger, name: string): Promise<NamespaceView | null> {
+  return withSession(zk, async (session) => {
+    await session.barrier();
+    return viewOfNamespace(session, log, name);
+  });
+}
+
+async function viewOfNamespace(session: ZkSession, log: Logger, name: string): Promise<NamespaceView | null> {
+  const path = paths.namespace(name);
+  const [node, ranges] = await Promise.all([session.get(path), session.children(paths.ranges(name))]);
+  if (node === null) return null;
+  const record = new ZnodeDecoder(log).decode(path, node, null, () => decodeNamespace(name, node));
+  if (record === null) return null;
+  return { ...record, ranges: (ranges ?? []).filter((child) => parseRangeName(child) !== null).length };
 }
 
 /** Every descriptor of the namespace. Rejects with UNKNOWN_NAMESPACE, and with NO_CLUSTER if ZooKeeper does not answer. */

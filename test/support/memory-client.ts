@@ -11,6 +11,8 @@ import type {
   Freshness,
   Key,
   KeyRow,
+  NamespaceOptions,
+  NamespaceView,
   NodeView,
   Provenance,
   RaiseOptions,
@@ -22,6 +24,8 @@ import type {
   WriteOptions,
   Written,
 } from '../../client/api.ts';
+import { namespaceNameOf } from '../../client/arguments.ts';
+import { requestedNamespace } from '../../client/create-namespace.ts';
 import {
   type Bytes,
   compareBytes,
@@ -34,12 +38,11 @@ import {
 } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
-import type { DescriptorImage } from '../../common/model/descriptor.ts';
+import { type DescriptorImage, defaultMinInSync } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, type KeyRange } from '../../common/model/key-range.ts';
 import type { RaisedEpochs } from '../../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
-import type { NamespaceRecord } from '../../common/model/records.ts';
 import type { NodeStatus } from '../../common/model/status.ts';
 
 export type MemoryCall = {
@@ -49,7 +52,7 @@ export type MemoryCall = {
 };
 
 export class MemoryClient implements Client {
-  readonly namespace: string = 'default';
+  readonly namespace: string;
   /** In key order. */
   rows: KeyRow[] = [];
   revision = 0;
@@ -66,8 +69,16 @@ export class MemoryClient implements Client {
   /** What `raiseEpochs` returns, and the options of its calls. */
   raised: RaisedEpochs = { ranges: [], silent: [] };
   readonly raises: RaiseOptions[] = [];
-  namespaceRecords: NamespaceRecord[] = [{ name: 'default', id: 1, replicationFactor: 3, minInSync: 2 }];
+  namespaceViews: NamespaceView[] = [
+    { name: 'default', id: 1, replicationFactor: 3, minInSync: 2, ranges: 1 },
+  ];
+  /** The clients that `inNamespace` has made, by namespace: the last one of each. */
+  readonly others = new Map<string, MemoryClient>();
   readonly #listeners = new Map<keyof ClientEvents, Set<(connected: boolean) => void>>();
+
+  constructor(namespace = 'default') {
+    this.namespace = namespace;
+  }
 
   async put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
     const [k, v] = [checkKey(key), checkValue(value)];
@@ -155,16 +166,49 @@ export class MemoryClient implements Client {
     return this.images.find(({ descriptor }) => contains(descriptor, toBytes(key)));
   }
 
-  async namespaces(): Promise<readonly NamespaceRecord[]> {
+  async namespaces(): Promise<readonly NamespaceView[]> {
     await this.#enter({ method: 'namespaces', key: null });
-    return this.namespaceRecords;
+    return this.namespaceViews;
   }
 
-  /** Returns itself: all namespaces have the same rows. */
+  async createNamespace(name: string, options: NamespaceOptions = {}): Promise<NamespaceView> {
+    const { replicationFactor, minInSync, splitAt } = requestedNamespace(name, options);
+    await this.#enter({ method: 'createNamespace', key: null });
+    const { length } = this.namespaceViews;
+    if (this.namespaceViews.some((view) => view.name === name))
+      throw new RangekeeperError('REFUSED', `namespace ${name} exists already`);
+    const replicas = replicationFactor ?? 3;
+    const view = {
+      ...{
+        name,
+        id: length + 1,
+        replicationFactor: replicas,
+        minInSync: minInSync ?? defaultMinInSync(replicas),
+      },
+      ranges: (splitAt?.length ?? 0) + 1,
+    };
+    this.namespaceViews.push(view);
+    return view;
+  }
+
+  /** A client of the same cluster, with the rows that were written in that namespace. It is closed with this one. */
   async inNamespace(namespace: string): Promise<Client> {
+    namespaceNameOf(namespace);
     await this.#enter({ method: 'inNamespace', key: null });
-    if (this.namespaceRecords.some(({ name }) => name === namespace)) return this;
-    throw new RangekeeperError('UNKNOWN_NAMESPACE', `no namespace ${namespace}`);
+    if (!this.namespaceViews.some(({ name }) => name === namespace)) {
+      const names = this.namespaceViews.map(({ name }) => name).join(', ');
+      throw new RangekeeperError(
+        'UNKNOWN_NAMESPACE',
+        `no namespace ${JSON.stringify(namespace)}; there are: ${names}`,
+      );
+    }
+    const client = new MemoryClient(namespace);
+    const { rows, revision } = namespace === this.namespace ? this : (this.others.get(namespace) ?? client);
+    const { staleness, images, views, statuses, checks, namespaceViews } = this;
+    Object.assign(client, { rows, revision, staleness, images, views, statuses, checks, namespaceViews });
+    client.beforeCall = (call) => this.beforeCall(call);
+    this.others.set(namespace, client);
+    return client;
   }
 
   /** Forgets a node that is not live. */
@@ -210,6 +254,7 @@ export class MemoryClient implements Client {
 
   async close(): Promise<void> {
     this.closed = true;
+    for (const other of this.others.values()) await other.close();
   }
 
   async #enter(call: MemoryCall): Promise<void> {

@@ -6,8 +6,8 @@ import { type Bytes, parseBytes, utf8OrNull } from '../common/base/bytes.ts';
 import { UsageError } from './failures.ts';
 import type { Word } from './grammar.ts';
 
-/** `key` and `command` are bytes and text for which completion can offer values. */
-export type ValueKind = 'key' | 'bytes' | 'text' | 'command' | 'integer';
+/** `key`, `command` and `namespace` are bytes and texts for which completion can offer values. */
+export type ValueKind = 'key' | 'bytes' | 'text' | 'command' | 'namespace' | 'integer';
 
 export interface Parameter {
   /** As shown in the synopsis, in capitals. */
@@ -26,16 +26,21 @@ export interface Option {
     readonly name: string;
     readonly kind: ValueKind;
     readonly choices?: readonly string[];
+    /** It takes all words up to the next option, and may be given again. */
+    readonly many?: true;
   };
 }
 
 export interface Signature {
+  /** One word, or two with a blank between them (verb-names.ts). */
   readonly name: string;
   readonly parameters: readonly Parameter[];
   readonly options: readonly Option[];
 }
 
-type Value = Bytes | number | string | true;
+type SingleValue = Bytes | number | string;
+/** A list: of an option that takes many values. */
+type Value = SingleValue | readonly SingleValue[] | true;
 
 /** The arguments of one command, by the names in the signature. */
 export class Arguments {
@@ -67,6 +72,17 @@ export class Arguments {
     return value;
   }
 
+  /** The values of an option that takes many. */
+  bytesListOrNone(name: string): readonly Bytes[] | undefined {
+    const values = this.#values.get(name);
+    if (values === undefined) return undefined;
+    assert(Array.isArray(values), `argument ${name} is a list`);
+    return values.map((value) => {
+      assert(value instanceof Uint8Array, `argument ${name} is a list of bytes`);
+      return value;
+    });
+  }
+
   bytesOrNone(name: string): Bytes | undefined {
     return this.has(name) ? this.bytes(name) : undefined;
   }
@@ -89,7 +105,8 @@ export function synopsis({ name, parameters, options }: Signature): string {
 }
 
 export function optionSynopsis({ name, value }: Option): string {
-  return value === undefined ? `--${name}` : `--${name} ${value.choices?.join('|') ?? value.name}`;
+  if (value === undefined) return `--${name}`;
+  return `--${name} ${value.choices?.join('|') ?? value.name}${value.many === true ? '...' : ''}`;
 }
 
 /** @throws UsageError if the words do not fit the signature. */
@@ -99,39 +116,68 @@ export function bind(signature: Signature, words: readonly Word[]): Arguments {
   let optionsEnd = false;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] as Word;
-    if (optionsEnd || !word.plain || !word.text.startsWith('--')) positions.push(word);
+    if (optionsEnd || !isOption(word)) positions.push(word);
     else if (word.text === '--') optionsEnd = true;
-    else if (bindOption(signature, word, words[i + 1], values)) i++;
+    else i += bindOption(signature, word, words.slice(i + 1), values);
   }
   bindPositions(signature, positions, values);
   return new Arguments(values);
 }
 
-/** Whether the option took the next word as its value. */
+function isOption(word: Word): boolean {
+  return word.plain && word.text.startsWith('--');
+}
+
+/** How many of the words that follow the option are its values. */
 function bindOption(
   signature: Signature,
   word: Word,
-  next: Word | undefined,
+  following: readonly Word[],
   values: Map<string, Value>,
-): boolean {
+): number {
   const equals = word.text.indexOf('=');
   const name = word.text.slice(2, equals < 0 ? undefined : equals);
   const option = signature.options.find((candidate) => candidate.name === name);
   if (option === undefined) throw misuse(signature, `there is no option --${name}`);
-  if (values.has(name)) throw misuse(signature, `--${name} is given twice`);
+  const earlier = values.get(name);
+  if (earlier !== undefined && option.value?.many !== true)
+    throw misuse(signature, `--${name} is given twice`);
   if (option.value === undefined) {
     if (equals >= 0) throw misuse(signature, `--${name} takes no value`);
     values.set(name, true);
-    return false;
+    return 0;
   }
-  const form = equals < 0 ? next?.text : word.text.slice(equals + 1);
-  if (form === undefined) throw misuse(signature, `--${name} needs ${option.value.name}`);
-  const value = readValue(signature, `--${name}`, option.value.kind, form);
-  const { choices } = option.value;
-  if (choices !== undefined && !choices.includes(String(value)))
+  const { value } = option;
+  const taken = equals < 0 ? valuesAmong(following, value.many === true) : [];
+  const forms = equals < 0 ? taken.map(({ text }) => text) : [word.text.slice(equals + 1)];
+  const read = forms.map((form) => readOptionValue(signature, name, value, form));
+  const [first] = read;
+  if (first === undefined) throw misuse(signature, `--${name} needs ${value.name}`);
+  values.set(name, value.many === true ? [...listOf(earlier), ...read] : first);
+  return taken.length;
+}
+
+/** The words that an option takes as its values: the next one, or all up to the next option. */
+function valuesAmong(following: readonly Word[], many: boolean): readonly Word[] {
+  if (!many) return following.slice(0, 1);
+  const end = following.findIndex(isOption);
+  return following.slice(0, end < 0 ? undefined : end);
+}
+
+function listOf(value: Value | undefined): readonly SingleValue[] {
+  return Array.isArray(value) ? value : [];
+}
+
+function readOptionValue(
+  signature: Signature,
+  name: string,
+  { kind, choices }: NonNullable<Option['value']>,
+  form: string,
+): SingleValue {
+  const read = readValue(signature, `--${name}`, kind, form);
+  if (choices !== undefined && !choices.includes(String(read)))
     throw misuse(signature, `--${name} is one of ${choices.join(', ')}`);
-  values.set(name, value);
-  return equals < 0;
+  return read;
 }
 
 function bindPositions(signature: Signature, words: readonly Word[], values: Map<string, Value>): void {
@@ -145,7 +191,7 @@ function bindPositions(signature: Signature, words: readonly Word[], values: Map
   });
 }
 
-function readValue(signature: Signature, name: string, kind: ValueKind, form: string): Value {
+function readValue(signature: Signature, name: string, kind: ValueKind, form: string): SingleValue {
   let value: Bytes;
   try {
     value = parseBytes(form);
@@ -157,7 +203,8 @@ function readValue(signature: Signature, name: string, kind: ValueKind, form: st
     case 'bytes':
       return value;
     case 'text':
-    case 'command': {
+    case 'command':
+    case 'namespace': {
       const text = utf8OrNull(value);
       if (text === null || text === '') throw misuse(signature, `${name} must be text`);
       return text;

@@ -1,4 +1,4 @@
-// Completion by Tab: verbs, options, fixed values, and keys of the cluster. Keys are looked up by prefix, with a short
+// Completion by Tab: verbs, options, fixed values, namespaces, and keys of the cluster. Keys are looked up by prefix, with a short
 // deadline. If the cluster does not answer, Tab does nothing.
 
 import type { Client } from '../client/api.ts';
@@ -7,6 +7,7 @@ import { delay } from '../common/base/env.ts';
 import type { Option, ValueKind } from './arguments.ts';
 import { quoteWord, readCommands, type Word } from './grammar.ts';
 import type { Session, Verb } from './session.ts';
+import { findVerb, nextWords } from './verb-names.ts';
 
 const KEYS_MAX = 100;
 const WAIT_MS = 500;
@@ -37,45 +38,49 @@ function cursorOf(line: string): Cursor {
 }
 
 async function candidatesFor(session: Session, cursor: Cursor): Promise<string[]> {
-  const [first, ...rest] = cursor.before;
-  if (first === undefined) return startingWith(cursor.raw, verbNames(session));
-  const verb = session.verbs.find((each) => each.name === first.text || each.aliases?.includes(first.text));
-  if (verb === undefined) return [];
-  const option = optionBefore(verb, rest);
-  if (option?.value !== undefined)
+  const found = findVerb(session.verbs, cursor.before);
+  if (found === null) return commandsFor(session, cursor, cursor.before);
+  const { verb, rest } = found;
+  const { option, positions } = expected(verb, rest);
+  const typesOption = cursor.raw.startsWith('--') && option?.value?.many !== undefined;
+  if (option?.value !== undefined && !typesOption)
     return valuesFor(session, cursor, option.value.kind, option.value.choices ?? []);
   if (cursor.raw.startsWith('--')) return startingWith(cursor.raw, unusedOptions(verb, rest));
-  const parameter = verb.parameters[countPositions(verb, rest)];
+  const parameter = verb.parameters[positions];
+  // `help` takes the words of a verb's name.
+  if (parameter?.kind === 'command') return commandsFor(session, cursor, rest);
   if (parameter !== undefined) return valuesFor(session, cursor, parameter.kind, []);
   return cursor.raw === '' ? unusedOptions(verb, rest) : [];
 }
 
-function verbNames(session: Session): string[] {
-  return session.verbs.map((verb) => verb.name);
+/** The next word of a verb's name that begins with the words `before`. */
+function commandsFor(session: Session, cursor: Cursor, before: readonly Word[]): string[] {
+  const first = before.map(({ text }) => text);
+  return startingWith(cursor.raw, nextWords(session.verbs, first));
 }
 
 function startingWith(start: string, names: readonly string[]): string[] {
   return names.filter((name) => name.startsWith(start));
 }
 
-/** The option whose value comes after `words`, if any. */
-function optionBefore(verb: Verb, words: readonly Word[]): Option | undefined {
-  const last = words.at(-1);
-  return last?.plain === true ? verb.options.find(({ name }) => last.text === `--${name}`) : undefined;
+/** What may come after `words`: a value of this option, or else the parameter after so many. */
+function expected(
+  verb: Verb,
+  words: readonly Word[],
+): { readonly option: Option | undefined; readonly positions: number } {
+  let option: Option | undefined;
+  let positions = 0;
+  for (const { text, plain } of words) {
+    if (plain && text.startsWith('--')) option = verb.options.find(({ name }) => text === `--${name}`);
+    else if (option?.value === undefined) positions++;
+    else if (option.value.many !== true) option = undefined;
+  }
+  return { option, positions };
 }
 
 function unusedOptions(verb: Verb, words: readonly Word[]): string[] {
   const used = new Set(words.map((word) => word.text));
   return verb.options.map(({ name }) => `--${name}`).filter((name) => !used.has(name));
-}
-
-function countPositions(verb: Verb, words: readonly Word[]): number {
-  let positions = 0;
-  for (let i = 0; i < words.length; i++) {
-    if (words[i]?.text.startsWith('--') !== true) positions++;
-    else if (optionBefore(verb, words.slice(0, i + 1))?.value !== undefined) i++;
-  }
-  return positions;
 }
 
 async function valuesFor(
@@ -84,7 +89,7 @@ async function valuesFor(
   kind: ValueKind,
   choices: readonly string[],
 ): Promise<string[]> {
-  if (kind === 'command') return startingWith(cursor.raw, verbNames(session));
+  if (kind === 'namespace') return startingWith(cursor.raw, await askInTime(session, namesOfNamespaces));
   if (kind !== 'key') return startingWith(cursor.raw, choices);
   const keys = await keysBeginning(session, cursor.text);
   return keys.map((key) => (cursor.raw.startsWith('"') ? alwaysQuoted(key) : quoteWord(formatBytes(key))));
@@ -94,10 +99,21 @@ function alwaysQuoted(key: Bytes): string {
   return `"${formatBytes(key).replaceAll('"', '\\"')}"`;
 }
 
-async function keysBeginning(session: Session, text: string): Promise<readonly Bytes[]> {
+async function namesOfNamespaces(client: Client): Promise<readonly string[]> {
+  return (await client.namespaces()).map(({ name }) => name);
+}
+
+function keysBeginning(session: Session, text: string): Promise<readonly Bytes[]> {
+  return askInTime(session, async (client) => askKeys(client, parseBytes(text)));
+}
+
+/** What the cluster answers; nothing if it does not answer in time. */
+async function askInTime<T>(
+  session: Session,
+  ask: (client: Client) => Promise<readonly T[]>,
+): Promise<readonly T[]> {
   try {
-    const prefix = parseBytes(text);
-    const found = session.client().then((client) => askKeys(client, prefix));
+    const found = session.client().then(ask);
     found.catch(() => {});
     return await Promise.race([found, delay(session.env, WAIT_MS).then(() => [])]);
   } catch {

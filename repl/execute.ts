@@ -2,11 +2,12 @@
 // or the command line.
 
 import { type Arguments, bind } from './arguments.ts';
-import { Interrupted, UsageError } from './failures.ts';
+import { Interrupted } from './failures.ts';
 import { writeAnswer } from './format/format.ts';
 import type { Command } from './grammar.ts';
 import { interruptibleRows } from './interruption.ts';
 import type { Session, Verb } from './session.ts';
+import { findVerb, unknownVerb } from './verb-names.ts';
 
 export interface BoundCommand {
   readonly verb: Verb;
@@ -15,12 +16,13 @@ export interface BoundCommand {
 
 /** @throws UsageError before anything is sent. */
 export function bindCommand(verbs: readonly Verb[], { words }: Command): BoundCommand {
-  const [first, ...rest] = words;
-  const name = first?.text ?? '';
-  const verb = verbs.find((candidate) => candidate.name === name || candidate.aliases?.includes(name));
-  if (verb === undefined)
-    throw new UsageError(`there is no command ${name}: ${verbs.map((each) => each.name).join(' ')}`);
-  return { verb, args: bind(verb, rest) };
+  const found = findVerb(verbs, words);
+  if (found === null)
+    throw unknownVerb(
+      verbs,
+      words.map(({ text }) => text),
+    );
+  return { verb: found.verb, args: bind(found.verb, found.rest) };
 }
 
 /** Executes one command. Resolves with its exit code, or with null if it ends the session. Rejects if it failed. */

@@ -15,7 +15,6 @@ import type { Session } from './session.ts';
 export interface Terminal {
   readonly input: Readable;
   readonly output: Writable;
-  readonly namespace: string;
   /** Null: no history is kept. */
   readonly historyPath: string | null;
   /** Aborted when the process is asked to stop. */
@@ -89,7 +88,7 @@ class Prompt {
   }
 
   #prompt(): void {
-    this.#reader.setPrompt(this.#incomplete === '' ? `${this.#terminal.namespace}> ` : '... ');
+    this.#reader.setPrompt(this.#incomplete === '' ? `${this.#session.namespace}> ` : '... ');
     this.#reader.prompt();
   }
 

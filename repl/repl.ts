@@ -12,6 +12,7 @@ import { interruptible } from './interruption.ts';
 import { StreamScreen } from './screen.ts';
 import { runScript, type Step, stepsOfStream, stepsOfTexts } from './script.ts';
 import type { Session } from './session.ts';
+import { SessionClients } from './session-clients.ts';
 import { VERBS } from './verbs/verbs.ts';
 
 export interface ReplOptions {
@@ -40,7 +41,7 @@ const CLOSE_MS = 2_000;
 
 /** Resolves with the exit code. */
 export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<number> {
-  let connecting: Promise<Client> | null = null;
+  const clients = new SessionClients(options.namespace, () => world.connect());
   const session: Session = {
     env: world.env,
     screen: new StreamScreen(world.stdout, world.stderr),
@@ -48,10 +49,11 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
     verbs: VERBS,
     interactive: options.mode.kind === 'interactive',
     input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
-    client: () => {
-      connecting ??= world.connect();
-      return connecting;
+    get namespace() {
+      return clients.namespace;
     },
+    client: () => clients.current(),
+    use: (namespace, signal) => clients.use(namespace, signal),
   };
   try {
     return await runMode(session, options, world);
@@ -59,7 +61,7 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
     session.screen.say(describeError(error));
     return exitCodeOf(error);
   } finally {
-    await closeClient(connecting, world.env);
+    await closeClients(clients, world.env);
   }
 }
 
@@ -78,16 +80,13 @@ async function runMode(session: Session, options: ReplOptions, world: ReplWorld)
       const client = await interruptible(world.signal, session.client());
       const live = client.nodes().filter((view) => view.live !== null).length;
       session.screen.say(`connected: ${client.ranges().length} ranges, ${live} nodes live; try help`);
-      const { namespace } = options;
-      const terminal = { input: world.stdin, output: world.stderr, signal: world.signal, namespace };
+      const terminal = { input: world.stdin, output: world.stderr, signal: world.signal };
       return runInteractive(session, { ...terminal, historyPath: mode.historyPath });
     }
   }
 }
 
-/** Waits for the client to close, but not for long: the answers have been written. */
-async function closeClient(connecting: Promise<Client> | null, env: Env): Promise<void> {
-  if (connecting === null) return;
-  const closed = connecting.then((client) => client.close()).catch(() => {});
-  await Promise.race([closed, delay(env, CLOSE_MS)]);
+/** Waits for the clients to close, but not for long: the answers have been written. */
+async function closeClients(clients: SessionClients, env: Env): Promise<void> {
+  await Promise.race([clients.close().catch(() => {}), delay(env, CLOSE_MS)]);
 }

@@ -18,8 +18,15 @@ export interface Session {
   readonly interactive: boolean;
   /** Standard input, for `import -`; null if the commands come from it. */
   readonly input: Readable | null;
-  /** Connects at the first call only, so that `help` needs no cluster. */
+  /** The namespace that commands work in. */
+  readonly namespace: string;
+  /** The client of that namespace. Connects at the first call only, so that `help` needs no cluster. */
   client(): Promise<Client>;
+  /**
+   * Later commands work in another namespace. Resolves with its client. Rejects as `Client.inNamespace` does, and then, or once
+   * `signal` is aborted, everything stays as it is.
+   */
+  use(namespace: string, signal: AbortSignal): Promise<Client>;
 }
 
 export interface Call {

@@ -1,4 +1,4 @@
-// The verbs that show ranges and namespaces: ranges, where, namespaces.
+// The verbs that show ranges: ranges, where.
 
 import type { NodeView } from '../../client/api.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
@@ -20,7 +20,7 @@ import {
 } from '../answer.ts';
 import type { Verb } from '../session.ts';
 import { type Conflicts, reportedConflicts } from './conflicts.ts';
-import { ask, askWithFreshRanges, listOf, nameOf, namesOf } from './verb.ts';
+import { askWithFreshRanges, listOf, nameOf, namesOf } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },
@@ -133,24 +133,4 @@ function whereText(
   ].join('\n');
 }
 
-const namespaces: Verb = {
-  name: 'namespaces',
-  summary: 'the namespaces of the cluster',
-  parameters: [],
-  options: [],
-  run: (call) =>
-    ask(call, async (client): Promise<Answer> => {
-      const rows = (await client.namespaces()).map(
-        (record): Row => [
-          text(record.name),
-          number(record.id),
-          number(record.replicationFactor),
-          number(record.minInSync),
-        ],
-      );
-      const columns = ['name', 'id', 'replicationFactor', 'minInSync'].map((name) => ({ name }));
-      return { kind: 'rows', columns, rows: each(rows), headings: true };
-    }),
-};
-
-export const RANGE_VERBS: readonly Verb[] = [ranges, where, namespaces];
+export const RANGE_VERBS: readonly Verb[] = [ranges, where];

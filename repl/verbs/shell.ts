@@ -2,8 +2,8 @@
 
 import type { Answer } from '../answer.ts';
 import { optionSynopsis, synopsis } from '../arguments.ts';
-import { UsageError } from '../failures.ts';
 import type { Verb } from '../session.ts';
+import { findVerb, unknownVerb, verbsUnder } from '../verb-names.ts';
 
 const LANGUAGE = `help COMMAND shows its options. Commands end with a newline or ; and # begins a comment.
 A word is plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as
@@ -25,11 +25,14 @@ export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
   const help: Verb = {
     name: 'help',
     summary: 'this list, or the details of one command',
-    parameters: [{ name: 'COMMAND', kind: 'command', optional: true }],
+    parameters: [
+      { name: 'COMMAND', kind: 'command', optional: true },
+      { name: 'SUBCOMMAND', kind: 'command', optional: true },
+    ],
     options: [],
     async run({ args }): Promise<Answer> {
-      const name = args.textOrNone('COMMAND');
-      return { kind: 'text', text: name === undefined ? overview(verbs) : detail(verbs, name) };
+      const words = ['COMMAND', 'SUBCOMMAND'].flatMap((name) => args.textOrNone(name) ?? []);
+      return { kind: 'text', text: words.length === 0 ? overview(verbs) : details(verbs, words) };
     },
   };
   const verbs = [...others, help, exit];
@@ -43,11 +46,21 @@ function overview(verbs: readonly Verb[]): string {
   return [...lines, '', LANGUAGE].join('\n');
 }
 
-function detail(verbs: readonly Verb[], name: string): string {
-  const verb = verbs.find((each) => each.name === name || each.aliases?.includes(name));
-  if (verb === undefined) throw new UsageError(`there is no command ${name}`);
+/** Of the verb with this name, or of all verbs whose names begin with this word. */
+function details(verbs: readonly Verb[], words: readonly string[]): string {
+  const found = findVerb(
+    verbs,
+    words.map((text) => ({ text })),
+  );
+  if (found !== null && found.rest.length === 0) return detail(found.verb);
+  const group = verbsUnder(verbs, words);
+  if (group.length === 0) throw unknownVerb(verbs, words);
+  return group.map(detail).join('\n\n');
+}
+
+function detail(verb: Verb): string {
   const options = verb.options.map((option) => `  ${optionSynopsis(option)}\n      ${option.help}`);
   const aliases = verb.aliases === undefined ? [] : [`Also: ${verb.aliases.join(', ')}.`];
-  const details = verb.details === undefined ? [] : [verb.details];
-  return [synopsis(verb), `  ${verb.summary}`, ...options, ...details, ...aliases].join('\n');
+  const more = verb.details === undefined ? [] : [verb.details];
+  return [synopsis(verb), `  ${verb.summary}`, ...options, ...more, ...aliases].join('\n');
 }

@@ -3,6 +3,7 @@
 import type { Verb } from '../session.ts';
 import { CHECK_VERBS } from './check.ts';
 import { DATA_VERBS } from './data.ts';
+import { NAMESPACE_VERBS } from './namespaces.ts';
 import { NODE_VERBS } from './nodes.ts';
 import { RAISE_VERBS } from './raise-epochs.ts';
 import { RANGE_VERBS } from './ranges.ts';
@@ -15,6 +16,7 @@ export const VERBS: readonly Verb[] = withShellVerbs([
   ...SCAN_VERBS,
   ...TRANSFER_VERBS,
   ...RANGE_VERBS,
+  ...NAMESPACE_VERBS,
   ...NODE_VERBS,
   ...CHECK_VERBS,
   ...RAISE_VERBS,

@@ -126,11 +126,6 @@ test(answers, {
   out: 'name,id,zone,mode,live,address,owned,replicas,downSince,remark\r\nkv-1,n-a,z,active,true,127.0.0.1:5001,1,1,,\r\nkv-2,n-b,z,active,false,,0,1,,\r\n',
 });
 test(answers, {
-  run: 'namespaces',
-  output: 'ndjson',
-  out: '{"name":"default","id":1,"replicationFactor":3,"minInSync":2}\n',
-});
-test(answers, {
   run: 'status',
   output: 'csv',
   out: 'node,version,upSeconds,leaseMs,owned,replicas,readOnly,logBytes,memoryBytes,problem\r\nn-a,,,,,,,,,UNREACHABLE: node n-a does not answer\r\nn-b,,,,,,,,,not live\r\n',

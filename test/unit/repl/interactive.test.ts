@@ -168,6 +168,20 @@ test('Tab completes verbs and keys of the cluster in the line', async (t) => {
   await terminal.ends(t, 0, '1\n');
 });
 
+test('the prompt shows the namespace that is in use', async (t) => {
+  const terminal = new Terminal();
+  await terminal.sees('default> ');
+  await terminal.type('namespace create orders\n', 'use orders works in it');
+  await terminal.type('use nope\n', 'To make it: namespace create nope');
+  await terminal.type(`use or${TAB}`, 'ders ');
+  await terminal.type('\n', 'orders> ');
+  await terminal.type('put a 1\n', 'orders> ');
+  await terminal.type('use default\n', 'default> ');
+  terminal.typeOnly('get a\nexit\n');
+  const made = 'namespace orders is made: 1 range with 3 replicas each, at least 2 in-sync for writes\n';
+  await terminal.ends(t, 0, `${made}ok, revision 1\n`);
+});
+
 async function newPath(...names: string[]): Promise<string> {
   return join(await mkdtemp(join(tmpdir(), 'rk-repl-')), ...names);
 }
@@ -218,13 +232,16 @@ function session(client: MemoryClient): Session {
     verbs: VERBS,
     interactive: true,
     input: null,
+    namespace: client.namespace,
     client: async () => client,
+    use: async () => client,
   };
 }
 
 const completes = test.macro({
   async exec(t, line: string, candidates: string[], replaced: string) {
     const client = new MemoryClient();
+    await client.createNamespace('orders');
     for (const key of ['a b', 'user/ada', 'user/bob', 'x\xff', new Uint8Array([0xfe]), '--odd'])
       await client.put(key, '1');
     t.deepEqual(await complete(session(client), line), [candidates, replaced]);
@@ -252,6 +269,16 @@ test(completes, 'scan --prefix user/a', ['user/ada '], 'user/a');
 test(completes, 'scan --reverse --k', ['--keys '], '--k');
 test(completes, 'scan --keys --re', ['--reverse', '--read'], '--re');
 test(completes, 'help st', ['status '], 'st');
+test(completes, 'na', ['namespace '], 'na');
+test(completes, 'namespace ', ['create', 'list'], '');
+test(completes, 'put a 1; namespace c', ['create '], 'c');
+test(completes, 'help namespace l', ['list '], 'l');
+test(completes, 'help namespace list ', [], '');
+test(completes, 'use ', ['default', 'orders'], '');
+test(completes, 'use o', ['orders '], 'o');
+test(completes, 'namespace create o', [], 'o');
+test(completes, 'namespace create x --split-at a --r', ['--replicas', '--ranges'], '--r');
+test(completes, 'namespace create x --split-at a ', [], '');
 
 test('if there are too many keys to show, their common prefix is still right', async (t) => {
   const client = new MemoryClient();

@@ -3,9 +3,16 @@
 import test from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
 import { silentLogger } from '../../../common/base/log.ts';
-import { coordinatorCodec, namespaceCodec, paths, rangeName } from '../../../common/zk/znodes.ts';
+import {
+  coordinatorCodec,
+  descriptorCodec,
+  namespaceCodec,
+  paths,
+  rangeName,
+} from '../../../common/zk/znodes.ts';
 import { ZkWatch } from '../../../webserver/zk-watch.ts';
 import { MemoryZk } from '../../support/memory-zk.ts';
+import { plainRange } from '../../support/plain-ranges.ts';
 import { VirtualEnv } from '../../support/virtual-env.ts';
 
 const RUBBISH = toBytes('{"a":');
@@ -72,6 +79,25 @@ test('a coordinator whose znode cannot be decoded any more stays as it was known
   zk.put(path, RUBBISH, '00aa');
   await env.run(50);
   t.like(watch.view.coordinators[0], { host: 'first', leader: true });
+  await watch.close();
+});
+
+test('a namespace that is made later appears with its ranges', async (t) => {
+  const env = new VirtualEnv();
+  const zk = new MemoryZk(env);
+  const watch = new ZkWatch(zk, env, silentLogger);
+  await env.run(50);
+  t.deepEqual(watch.view.namespaces, []);
+  const record = { name: 'orders', id: 2, replicationFactor: 1, minInSync: 1 };
+  zk.put(paths.namespace('orders'), namespaceCodec.encode(record));
+  const range = { ...plainRange(7), namespace: 'orders' };
+  zk.put(paths.range('orders', range.id), descriptorCodec.encode(range));
+  await env.run(50);
+  t.deepEqual(watch.view.namespaces, [record]);
+  t.deepEqual(
+    watch.view.ranges.map(({ descriptor }) => descriptor.id),
+    [range.id],
+  );
   await watch.close();
 });
 

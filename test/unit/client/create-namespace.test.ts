@@ -2,7 +2,8 @@
 // scripted by the test; the real one is in the tests of the coordinator and in the e2e tests.
 
 import test from 'ava';
-import type { Client, NamespaceOptions } from '../../../client/api.ts';
+import type { NamespaceOptions } from '../../../client/api.ts';
+import { connect } from '../../../client/index.ts';
 import { emptyBytes } from '../../../common/base/bytes.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import type { TaskRecord } from '../../../common/model/records.ts';
@@ -158,28 +159,24 @@ test('without ZooKeeper, and with a client that is closed', async (t) => {
   t.regex(await failureOf(cluster, client.createNamespace('orders')), /^CLOSED/);
 });
 
-const badName = test.macro({
-  async exec(t, call: (client: Client) => Promise<unknown>) {
-    const { cluster, client } = await connected();
-    t.regex(await failureOf(cluster, call(client)), /^INVALID_ARGUMENT: a namespace's name/);
-  },
-  title: (title = '') => title,
+test('a name that no namespace can have is refused by inNamespace and by connect', async (t) => {
+  const { cluster, client } = await connected();
+  t.regex(await failureOf(cluster, client.inNamespace('../x')), /^INVALID_ARGUMENT: a namespace's name/);
+  await t.throwsAsync(connect({ zk: '127.0.0.1:1', namespace: 'a b' }), { message: /^a namespace's name/ });
 });
-test('inNamespace refuses a name that no namespace can have', badName, (client) =>
-  client.inNamespace('../x'),
-);
+
+test('what was made is read behind a barrier', async (t) => {
+  const { cluster, client } = await connected(() => ({ state: 'done', progress: 'it is made' }));
+  cluster.zk.session.barrier = async () => {
+    cluster.makeNamespace('orders', 2);
+  };
+  t.like(await cluster.env.until(client.createNamespace('orders')), { name: 'orders', id: 2 });
+});
+
 test('a namespace that another client has just made is found behind a barrier', async (t) => {
   const { cluster, client } = await connected();
-  const { session } = cluster.zk;
-  session.barrier = async () => {
-    obedient(
-      {
-        ...{ kind: 'create-namespace', name: 'orders', replicationFactor: 3 },
-        minInSync: 2,
-        splitAt: null,
-      } as const,
-      cluster,
-    );
+  cluster.zk.session.barrier = async () => {
+    cluster.makeNamespace('orders', 2);
   };
   t.is(await failureOf(cluster, client.inNamespace('orders')), 'done');
 });

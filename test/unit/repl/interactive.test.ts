@@ -12,7 +12,7 @@ import { runRepl } from '../../../repl/repl.ts';
 import type { Session } from '../../../repl/session.ts';
 import { VERBS } from '../../../repl/verbs/verbs.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
-import { gather } from '../../support/repl-run.ts';
+import { gather, turn } from '../../support/repl-run.ts';
 
 const CTRL_C = '\x03';
 const CTRL_D = '\x04';
@@ -180,6 +180,34 @@ test('the prompt shows the namespace that is in use', async (t) => {
   terminal.typeOnly('get a\nexit\n');
   const made = 'namespace orders is made: 1 range with 3 replicas each, at least 2 in-sync for writes\n';
   await terminal.ends(t, 0, `${made}ok, revision 1\n`);
+});
+
+test('`use` that is interrupted changes nothing, even if the answer comes later', async (t) => {
+  const terminal = new Terminal();
+  await terminal.client.createNamespace('orders');
+  let answer: () => void = () => {};
+  const asked = new Promise<void>((resolve) => {
+    terminal.client.beforeCall = ({ method }) => {
+      if (method !== 'inNamespace') return;
+      resolve();
+      return new Promise((later) => {
+        answer = later;
+      });
+    };
+  });
+  terminal.typeOnly('use orders\n');
+  await asked;
+  await terminal.type(CTRL_C, 'interrupted');
+  answer();
+  await turn();
+  await terminal.type('put a 1\n', 'default> ');
+  terminal.typeOnly('exit\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n');
+  t.is(terminal.client.rows.length, 1);
+  t.deepEqual(
+    [...terminal.client.others.values()].map(({ closed }) => closed),
+    [true],
+  );
 });
 
 async function newPath(...names: string[]): Promise<string> {

@@ -196,23 +196,6 @@ test('a session that starts in a namespace that does not exist says how to make 
   );
 });
 
-test('`use` that is interrupted changes nothing', async (t) => {
-  const client = withNodes(3);
-  await client.createNamespace('orders');
-  const stop = new AbortController();
-  let answer: () => void = () => {};
-  client.beforeCall = ({ method }) => {
-    if (method !== 'inNamespace') return;
-    stop.abort();
-    return new Promise((resolve) => {
-      answer = resolve;
-    });
-  };
-  const result = await runTexts(client, ['use orders'], { signal: stop.signal });
-  t.is(result.code, 130);
-  answer();
-});
-
 test('help shows a verb of two words, and all verbs that share the first one', async (t) => {
   const connect = async () => t.fail('help needs no cluster') as never;
   const help = async (command: string) => (await runTexts(new MemoryClient(), [command], { connect })).out;

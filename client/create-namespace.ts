@@ -33,7 +33,7 @@ function splitKeysOf({ ranges, splitAt }: NamespaceOptions): RequestedNamespace[
   if (splitAt === undefined) return ranges === undefined ? null : evenly(ranges);
   if (ranges !== undefined) invalid('ranges does not go together with splitAt');
   if (!Array.isArray(splitAt)) invalid('splitAt is a list of keys');
-  return splitAt.map((key) => bytesOf(key, 'a split key'));
+  return splitAt.map((key) => new Uint8Array(bytesOf(key, 'a split key')));
 }
 
 function evenly(ranges: number): RequestedNamespace['splitAt'] {

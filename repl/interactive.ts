@@ -88,7 +88,7 @@ class Prompt {
   }
 
   #prompt(): void {
-    this.#reader.setPrompt(this.#incomplete === '' ? `${this.#session.namespace}> ` : '... ');
+    this.#reader.setPrompt(this.#incomplete === '' ? `${this.#session.namespace()}> ` : '... ');
     this.#reader.prompt();
   }
 

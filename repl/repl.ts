@@ -49,9 +49,7 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
     verbs: VERBS,
     interactive: options.mode.kind === 'interactive',
     input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
-    get namespace() {
-      return clients.namespace;
-    },
+    namespace: () => clients.namespace,
     client: () => clients.current(),
     use: (namespace, signal) => clients.use(namespace, signal),
   };

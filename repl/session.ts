@@ -18,8 +18,8 @@ export interface Session {
   readonly interactive: boolean;
   /** Standard input, for `import -`; null if the commands come from it. */
   readonly input: Readable | null;
-  /** The namespace that commands work in. */
-  readonly namespace: string;
+  /** The namespace that commands work in now. */
+  namespace(): string;
   /** The client of that namespace. Connects at the first call only, so that `help` needs no cluster. */
   client(): Promise<Client>;
   /**

@@ -106,7 +106,7 @@ const list: Verb = {
   run: (call) =>
     ask(call, async (client): Promise<Answer> => {
       const rows = (await client.namespaces()).map(
-        (view): Row => [...rowOf(view), flag(view.name === call.session.namespace)],
+        (view): Row => [...rowOf(view), flag(view.name === call.session.namespace())],
       );
       return { kind: 'rows', columns: [...COLUMNS, { name: 'inUse' }], rows: each(rows), headings: true };
     }),

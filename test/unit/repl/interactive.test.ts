@@ -260,7 +260,7 @@ function session(client: MemoryClient): Session {
     verbs: VERBS,
     interactive: true,
     input: null,
-    namespace: client.namespace,
+    namespace: () => client.namespace,
     client: async () => client,
     use: async () => client,
   };

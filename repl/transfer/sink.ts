@@ -1,9 +1,13 @@
-// Where exported rows are written: text to stdout, text to a file, or files in a tree (tree-writer.ts). An incomplete file is named
-// `FILE.partial`. It gets its name when it is complete, so that nobody takes half an export for a complete one.
+// Where exported rows are written: text to stdout, text to a file or a pipe, or files in a tree (tree-writer.ts). A file gets its
+// name when it is complete, so that nobody takes half an export for a complete one.
 
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
-import type { Bytes } from '../../common/base/bytes.ts';
+import { type Bytes, toBytes } from '../../common/base/bytes.ts';
+import type { Env } from '../../common/base/env.ts';
 import type { Screen } from '../screen.ts';
+import { type ByteOutput, openDirect } from './direct-output.ts';
+import { namingFile } from './file-error.ts';
+import { Replacement } from './replacement.ts';
+import type { FileTarget } from './target.ts';
 
 /** Why a row cannot be written; null: it was written. */
 export type Refusal = string | null;
@@ -50,20 +54,24 @@ export class ScreenSink implements RowSink {
   async abandon(): Promise<void> {}
 }
 
-export class FileSink implements RowSink {
-  readonly #path: string;
+/** Opens the target for writing. @throws Interrupted if the signal comes while it waits for the reader of a pipe */
+export function openOutput(target: FileTarget, env: Env, signal: AbortSignal): Promise<ByteOutput> {
+  if (target.kind !== 'file') return openDirect(target, env, signal);
+  const { old } = target;
+  return Replacement.open({ env, path: Buffer.from(target.path), old, copies: true, syncs: true });
+}
+
+export class TextSink implements RowSink {
+  readonly #name: string;
   readonly #form: TextForm;
-  readonly #file: FileHandle;
+  readonly #output: ByteOutput;
   #buffered: string;
 
-  static async open(path: string, form: TextForm): Promise<FileSink> {
-    return new FileSink(path, form, await open(partial(path), 'w'));
-  }
-
-  private constructor(path: string, form: TextForm, file: FileHandle) {
-    this.#path = path;
+  /** @param name names the target in messages */
+  constructor(name: string, form: TextForm, output: ByteOutput) {
+    this.#name = name;
     this.#form = form;
-    this.#file = file;
+    this.#output = output;
     this.#buffered = form.headings;
   }
 
@@ -75,22 +83,16 @@ export class FileSink implements RowSink {
 
   async finish(): Promise<void> {
     await this.#flush();
-    await this.#file.close();
-    await rename(partial(this.#path), this.#path);
+    await namingFile(this.#name, () => this.#output.finish());
   }
 
-  async abandon(): Promise<void> {
-    await this.#file.close();
-    await rm(partial(this.#path), { force: true });
+  abandon(): Promise<void> {
+    return this.#output.abandon();
   }
 
   async #flush(): Promise<void> {
     const text = this.#buffered;
     this.#buffered = '';
-    await this.#file.writeFile(text);
+    await namingFile(this.#name, () => this.#output.write(toBytes(text)));
   }
-}
-
-function partial(path: string): string {
-  return `${path}.partial`;
 }

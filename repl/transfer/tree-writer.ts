@@ -1,30 +1,35 @@
 // Writes rows as files below a directory. Keys come from others and are not trusted: a key that names a place outside the
-// directory, or that is not the path of a file, is refused. No symbolic link is followed, so nothing outside the directory can
-// be written.
+// directory, or that is not the path of a file, is refused. No link leads outside: a symbolic link is refused, and a file that is
+// there is replaced, so that its hard links elsewhere keep what they have. The new file has the permissions of the old one.
 
 import { constants, type Stats } from 'node:fs';
-import { lstat, mkdir, open } from 'node:fs/promises';
+import { access, lstat, mkdir, open, rm } from 'node:fs/promises';
 import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
+import type { Env } from '../../common/base/env.ts';
 import { systemCode } from '../../common/base/system-error.ts';
+import { fileError, namingFile, shownPath } from './file-error.ts';
+import { Replacement } from './replacement.ts';
 import type { Refusal, RowSink } from './sink.ts';
 
 const SLASH = 0x2f;
 
 export class TreeWriter implements RowSink {
+  readonly #env: Env;
   readonly #root: Buffer;
   readonly #prefixLength: number;
   /** Paths that are known to be directories, in text form. */
   readonly #known = new Set<string>();
 
-  private constructor(root: string, prefixLength: number) {
+  private constructor(env: Env, root: string, prefixLength: number) {
+    this.#env = env;
     this.#root = Buffer.from(root);
     this.#prefixLength = prefixLength;
   }
 
   /** Makes the directory. The first `prefixLength` bytes of each key are left out of its path. */
-  static async open(root: string, prefixLength: number): Promise<TreeWriter> {
-    await mkdir(root, { recursive: true });
-    return new TreeWriter(root, prefixLength);
+  static async open(env: Env, root: string, prefixLength: number): Promise<TreeWriter> {
+    await namingFile(shownPath(root), () => mkdir(root, { recursive: true }));
+    return new TreeWriter(env, root, prefixLength);
   }
 
   async finish(): Promise<void> {}
@@ -33,10 +38,10 @@ export class TreeWriter implements RowSink {
 
   /** @throws Error if the file system fails for a reason that is not the key. */
   async write(key: Bytes, value: Bytes): Promise<Refusal> {
-    const path = key.subarray(this.#prefixLength);
-    const refusal = refusalOf(path);
+    const below = key.subarray(this.#prefixLength);
+    const refusal = refusalOf(below);
     if (refusal !== null) return refusal;
-    const parts = split(path);
+    const parts = split(below);
     const name = parts.pop() as Buffer;
     let directory = this.#root;
     try {
@@ -44,10 +49,10 @@ export class TreeWriter implements RowSink {
         directory = join(directory, part);
         if (!(await this.#enter(directory))) return 'a file or a link is where a directory must be';
       }
-      await writeFile(join(directory, name), value);
-      return null;
+      const path = join(directory, name);
+      return (await isWrittenAsNew(path, value)) ? null : await this.#replace(path, value);
     } catch (error) {
-      return refusalOfFileSystem(error);
+      return refusalOfFileSystem(error, join(this.#root, Buffer.from(below)));
     }
   }
 
@@ -63,6 +68,23 @@ export class TreeWriter implements RowSink {
     }
     this.#known.add(known);
     return true;
+  }
+
+  async #replace(path: Buffer, value: Bytes): Promise<Refusal> {
+    const old = await lstat(path);
+    if (old.isDirectory()) return 'a directory is where the file must be';
+    if (!old.isFile()) return 'a link or a device is where the file must be';
+    // A rename needs no permission for the file itself, so a file that may not be written would be replaced.
+    await access(path, constants.W_OK);
+    const file = await Replacement.open({ env: this.#env, path, old, copies: false, syncs: false });
+    try {
+      await file.write(value);
+      await file.finish();
+      return null;
+    } catch (error) {
+      await file.abandon();
+      throw error;
+    }
   }
 }
 
@@ -93,13 +115,21 @@ function join(directory: Buffer, name: Buffer): Buffer {
   return Buffer.concat([directory, Buffer.of(SLASH), name]);
 }
 
-async function writeFile(path: Buffer, value: Bytes): Promise<void> {
-  const { O_WRONLY, O_CREAT, O_TRUNC, O_NOFOLLOW, O_NONBLOCK } = constants;
-  const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_NONBLOCK, 0o666);
+/** False if something is there, also a link that leads nowhere: then nothing is written. */
+async function isWrittenAsNew(path: Buffer, value: Bytes): Promise<boolean> {
+  const file = await open(path, 'wx').catch((error: unknown) => {
+    if (systemCode(error) === 'EEXIST') return null;
+    throw error;
+  });
+  if (file === null) return false;
   try {
     await file.writeFile(value);
-  } finally {
     await file.close();
+    return true;
+  } catch (error) {
+    await file.close().catch(() => {});
+    await rm(path, { force: true });
+    throw error;
   }
 }
 
@@ -107,20 +137,14 @@ async function writeFile(path: Buffer, value: Bytes): Promise<void> {
  * The reason if only this path is wrong. Throws other errors (no space, no permission), because they would also meet the next
  * key.
  */
-function refusalOfFileSystem(error: unknown): Refusal {
+function refusalOfFileSystem(error: unknown, path: Buffer): Refusal {
   switch (systemCode(error)) {
-    case 'EISDIR':
-      return 'a directory is where the file must be';
-    case 'ELOOP':
-    case 'EMLINK':
-    case 'ENXIO':
-      return 'a link or a device is where the file must be';
     case 'ENAMETOOLONG':
       return 'too long for the file system';
     case 'EILSEQ':
     case 'EINVAL':
       return 'not a name for this file system';
     default:
-      throw error;
+      throw fileError(formatBytes(path), error);
   }
 }

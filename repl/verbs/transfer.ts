@@ -3,7 +3,7 @@
 import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Client } from '../../client/api.ts';
-import { emptyBytes, formatBytes } from '../../common/base/bytes.ts';
+import { type Bytes, emptyBytes, formatBytes } from '../../common/base/bytes.ts';
 import type { Answer } from '../answer.ts';
 import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
@@ -11,11 +11,13 @@ import { interruptibleRows } from '../interruption.ts';
 import type { Call, Session, Verb } from '../session.ts';
 import { CSV_HEADINGS, csvRow, readCsv } from '../transfer/csv.ts';
 import { type ExportOptions, exportRows } from '../transfer/exporter.ts';
+import { namingFile, shownPath } from '../transfer/file-error.ts';
 import { Importer } from '../transfer/importer.ts';
 import type { Item } from '../transfer/item.ts';
 import { ndjsonLine, readNdjson } from '../transfer/ndjson.ts';
-import { FileSink, type RowSink, ScreenSink, type TextForm } from '../transfer/sink.ts';
+import { openOutput, type RowSink, ScreenSink, type TextForm, TextSink } from '../transfer/sink.ts';
 import { Tally } from '../transfer/tally.ts';
+import { type FileTarget, fileTarget } from '../transfer/target.ts';
 import { readTree } from '../transfer/tree-reader.ts';
 import { TreeWriter } from '../transfer/tree-writer.ts';
 import { ask, Oldest, PREFIX_OPTION, READ_OPTION, readOptions, remarkStaleness } from './verb.ts';
@@ -24,6 +26,7 @@ const FORMATS = ['ndjson', 'csv'] as const;
 type FileFormat = (typeof FORMATS)[number];
 
 const RETRY_SECONDS_MAX = 120;
+const STDOUT = 1;
 
 const TREE_OPTION: Option = {
   name: 'tree',
@@ -72,11 +75,11 @@ in a tree are kept, not its mode, owner or times; executable files are counted a
 
 function readSource(session: Session, args: Arguments): AsyncIterable<Item> {
   if (!args.has('FILE') && !args.has('tree')) throw new UsageError('import: give FILE, - or --tree DIR');
-  const target = targetOf(args);
-  if (target.kind === 'tree') return readTree(target.directory, args.bytesOrNone('prefix') ?? emptyBytes);
+  const place = placeOf(args);
+  if (place.kind === 'tree') return readTree(place.directory, args.bytesOrNone('prefix') ?? emptyBytes);
   if (args.has('prefix')) throw new UsageError('import: --prefix goes with --tree only');
-  const input = target.file === '-' ? standardInput(session) : createReadStream(target.file);
-  return target.format === 'csv' ? readCsv(input) : readNdjson(input);
+  const input = place.kind === 'standard' ? standardInput(session) : createReadStream(place.file);
+  return place.format === 'csv' ? readCsv(input) : readNdjson(input);
 }
 
 function standardInput(session: Session): Readable {
@@ -91,7 +94,9 @@ const exportVerb: Verb = {
   details: `Without FILE, or with -, it writes to standard output. ${FORMS}
 A page of rows is a snapshot of its range; the export as a whole is not. With --tree, a key that is not the path of a file
 below DIR (absolute, .., empty parts) is refused and counted, and the exit code is then 1. Modes of files are not kept: files
-get the usual mode (0666 less the umask). FILE appears once it is complete.`,
+get the usual mode (0666 less the umask). FILE appears once it is complete; a file that is there keeps its content until
+then, and its permissions. A link stays, and the file to which it leads is written. A pipe, a device or a descriptor such as
+/dev/fd/3 is written to as the rows come.`,
   parameters: [FILE],
   options: [
     TREE_OPTION,
@@ -102,7 +107,7 @@ get the usual mode (0666 less the umask). FILE appears once it is complete.`,
   ],
   async run(call): Promise<Answer> {
     const { session, args } = call;
-    const target = targetOf(args);
+    const target = await targetOf(args);
     const client = await ask(call, async (connected) => connected);
     const tally = new Tally(session.env, session.screen, 'exported');
     const options: ExportOptions = {
@@ -112,10 +117,10 @@ get the usual mode (0666 less the umask). FILE appears once it is complete.`,
       read: readOptions(args),
       retryMsMax: retryMsMax(args),
     };
-    const sink = await openSink(session, target, options.prefix.length);
+    const sink = await openSink(call, target, options.prefix);
     await tally.during(() => exportTo(sink, client, options, call, tally));
     // Stdout holds the rows. The last line of progress has shown the counts.
-    return target.kind === 'file' && target.file === '-' ? { kind: 'written' } : tally.answer();
+    return target.kind === 'standard' ? { kind: 'written' } : tally.answer();
   },
 };
 
@@ -142,20 +147,38 @@ async function exportTo(
   remarkStaleness(call, oldest.freshness);
 }
 
-function openSink(session: Session, target: Target, prefixLength: number): Promise<RowSink> {
-  if (target.kind === 'tree') return TreeWriter.open(target.directory, prefixLength);
-  const form: TextForm =
-    target.format === 'csv' ? { headings: CSV_HEADINGS, row: csvRow } : { headings: '', row: ndjsonLine };
-  return target.file === '-'
-    ? new ScreenSink(session.screen, form).begin()
-    : FileSink.open(target.file, form);
+type Target =
+  | Extract<Place, { kind: 'tree' | 'standard' }>
+  | { readonly kind: 'output'; readonly name: string; readonly at: FileTarget; readonly format: FileFormat };
+
+/** Looks at what is there. @throws Error if nothing can be written there */
+async function targetOf(args: Arguments): Promise<Target> {
+  const place = placeOf(args);
+  if (place.kind !== 'file') return place;
+  const { file, format } = place;
+  const at = await fileTarget(file);
+  // `/dev/stdout` and the like: other output may be on its way there, so the rows take the same way.
+  if (at.kind === 'descriptor' && at.descriptor === STDOUT) return { kind: 'standard', format };
+  return { kind: 'output', name: shownPath(file), at, format };
 }
 
-type Target =
+async function openSink({ session, signal }: Call, target: Target, prefix: Bytes): Promise<RowSink> {
+  if (target.kind === 'tree') return TreeWriter.open(session.env, target.directory, prefix.length);
+  const form: TextForm =
+    target.format === 'csv' ? { headings: CSV_HEADINGS, row: csvRow } : { headings: '', row: ndjsonLine };
+  if (target.kind === 'standard') return new ScreenSink(session.screen, form).begin();
+  const output = await namingFile(target.name, () => openOutput(target.at, session.env, signal));
+  return new TextSink(target.name, form, output);
+}
+
+/** Where rows come from or go to, as the arguments say. */
+type Place =
   | { readonly kind: 'tree'; readonly directory: string }
+  | { readonly kind: 'standard'; readonly format: FileFormat }
   | { readonly kind: 'file'; readonly file: string; readonly format: FileFormat };
 
-function targetOf(args: Arguments): Target {
+/** @throws UsageError */
+function placeOf(args: Arguments): Place {
   const directory = args.textOrNone('tree');
   const named = args.textOrNone('FILE');
   if (directory !== undefined) {
@@ -164,8 +187,9 @@ function targetOf(args: Arguments): Target {
     return { kind: 'tree', directory };
   }
   const file = named ?? '-';
-  const format = FORMATS.find((each) => each === args.textOrNone('format'));
-  return { kind: 'file', file, format: format ?? (file.endsWith('.csv') ? 'csv' : 'ndjson') };
+  const given = FORMATS.find((each) => each === args.textOrNone('format'));
+  const format = given ?? (file.endsWith('.csv') ? 'csv' : 'ndjson');
+  return file === '-' ? { kind: 'standard', format } : { kind: 'file', file, format };
 }
 
 function retryMsMax(args: Arguments): number {

@@ -22,7 +22,9 @@ export function bindCommand(verbs: readonly Verb[], { words }: Command): BoundCo
       verbs,
       words.map(({ text }) => text),
     );
-  return { verb: found.verb, args: bind(found.verb, found.rest) };
+  const args = bind(found.verb, found.rest);
+  found.verb.check?.(args);
+  return { verb: found.verb, args };
 }
 
 /** Executes one command. Resolves with its exit code, or with null if it ends the session. Rejects if it failed. */

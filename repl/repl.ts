@@ -1,7 +1,6 @@
 // One run of the REPL: makes the session, runs the commands in the mode that was asked for, and closes the client. Everything
 // of the process (streams, signals, how to connect) is passed in, so that tests run the same code.
 
-import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import type { Client } from '../client/api.ts';
 import { delay, type Env } from '../common/base/env.ts';
@@ -10,7 +9,7 @@ import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';
 import { interruptible } from './interruption.ts';
 import { StreamScreen } from './screen.ts';
-import { runScript, type Step, stepsOfStream, stepsOfTexts } from './script.ts';
+import { runScript, type Step, stepsOfFile, stepsOfStream, stepsOfTexts } from './script.ts';
 import type { Session } from './session.ts';
 import { SessionClients } from './session-clients.ts';
 import { VERBS } from './verbs/verbs.ts';
@@ -71,7 +70,7 @@ async function runMode(session: Session, options: ReplOptions, world: ReplWorld)
     case 'texts':
       return run(stepsOfTexts(session, mode.texts));
     case 'file':
-      return run(stepsOfStream(createReadStream(mode.path), mode.path));
+      return run(stepsOfFile(session, mode.path));
     case 'input':
       return run(stepsOfStream(world.stdin, 'stdin'));
     case 'interactive': {

@@ -44,5 +44,7 @@ export interface Verb extends Signature {
   readonly summary: string;
   /** More lines, for `help VERB`. */
   readonly details?: string;
+  /** Checks what the signature cannot say, such as options that do not go together. @throws UsageError before anything is sent */
+  check?(args: Arguments): void;
   run(call: Call): Promise<Answer>;
 }

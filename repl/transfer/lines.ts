@@ -2,6 +2,7 @@
 // reported as such: node:readline would silently replace wrong bytes with U+FFFD, and an import would store that.
 
 import { utf8OrNull } from '../../common/base/bytes.ts';
+import { utf8Chunks } from './encoding.ts';
 
 export type LineProblem = 'not UTF-8' | 'line too long';
 
@@ -10,20 +11,32 @@ export type Line =
   | { readonly number: number; readonly text: string; readonly problem: null }
   | { readonly number: number; readonly problem: LineProblem };
 
-const NEWLINE = 0x0a;
+/** What ends a line: LF alone; or LF, CR LF or CR, also mixed, as a file has them that several programs have written. */
+export type LineEnds = 'lf' | 'any';
 
+const LF = 0x0a;
+const CR = 0x0d;
+
+/** @throws EncodingError if the text is UTF-16 or UTF-32 */
 export async function* readLines(
   chunks: AsyncIterable<Uint8Array>,
   lineBytesMax: number,
+  ends: LineEnds,
 ): AsyncIterableIterator<Line> {
   const line = new LineBuffer(lineBytesMax);
   let number = 0;
-  for await (const chunk of chunks) {
+  let afterCr = false;
+  for await (const chunk of utf8Chunks(chunks)) {
     let from = 0;
-    for (let end = chunk.indexOf(NEWLINE); end >= 0; end = chunk.indexOf(NEWLINE, from)) {
-      line.add(chunk.subarray(from, end));
+    for (let at = 0; at < chunk.length; at++) {
+      const byte = chunk[at];
+      const endsBefore = afterCr && byte === LF;
+      afterCr = byte === CR && ends === 'any';
+      if (endsBefore) from = at + 1;
+      if (endsBefore || !(byte === LF || afterCr)) continue;
+      line.add(chunk.subarray(from, at));
       yield line.take(++number);
-      from = end + 1;
+      from = at + 1;
     }
     line.add(chunk.subarray(from));
   }
@@ -56,7 +69,6 @@ class LineBuffer {
     if (bytes > this.#bytesMax) return { number, problem: 'line too long' };
     const text = utf8OrNull(Buffer.concat(parts));
     if (text === null) return { number, problem: 'not UTF-8' };
-    // A byte order mark at the start of a file is not part of its text.
-    return { number, text: number === 1 ? text.replace(/^\uFEFF/, '') : text, problem: null };
+    return { number, text, problem: null };
   }
 }

@@ -3,8 +3,9 @@
 //   {"key": "user/1", "value": "ada"}            both UTF-8
 //   {"key": "img/1", "value64": "iVBORw0KGgo="}  the value in base64; `key64` likewise
 //
-// Other fields and blank lines are ignored. A string that is not well-formed Unicode (half a surrogate pair) has no UTF-8 form,
-// so its line is refused rather than changed.
+// Other fields and blank lines are ignored. A line is refused rather than changed: if a string is not well-formed Unicode (half a
+// surrogate pair), which has no UTF-8 form; if a value is a number, which may have more digits than JSON.parse keeps; if a field
+// is there twice, of which JSON.parse keeps the last.
 
 import { type Bytes, toBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
@@ -15,12 +16,18 @@ import { type Line, readLines } from './lines.ts';
 /** Every byte of a key and a value may be written as \u00NN, and there may be other fields. */
 const LINE_BYTES_MAX = 6 * (LIMITS.keyBytesMax + LIMITS.valueBytesMax) + 64 * 1024;
 
+const FIELDS = ['key', 'key64', 'value', 'value64'];
+
 class Refusal extends Error {}
 
-export async function* readNdjson(chunks: AsyncIterable<Uint8Array>): AsyncIterableIterator<Item> {
-  for await (const line of readLines(chunks, LINE_BYTES_MAX)) {
+/** @param name names the input in messages. @throws EncodingError */
+export async function* readNdjson(
+  chunks: AsyncIterable<Uint8Array>,
+  name: string,
+): AsyncIterableIterator<Item> {
+  for await (const line of readLines(chunks, LINE_BYTES_MAX, 'any')) {
     if (line.problem === null && line.text.trim() === '') continue;
-    yield readLine(line);
+    yield readLine(line, `${name}:${line.number}`);
   }
 }
 
@@ -28,8 +35,7 @@ export function ndjsonLine(key: Bytes, value: Bytes): string {
   return `${JSON.stringify({ ...bytesField('key', key), ...bytesField('value', value) })}\n`;
 }
 
-function readLine(line: Line): Item {
-  const from = `line ${line.number}`;
+function readLine(line: Line, from: string): Item {
   if (line.problem !== null) return { kind: 'refused', reason: line.problem, from };
   try {
     const fields = readObject(line.text);
@@ -49,7 +55,41 @@ function readObject(text: string): Readonly<Record<string, unknown>> {
   }
   if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed))
     throw new Refusal('not a JSON object');
+  refuseRepeated(fieldNames(text));
   return parsed as Record<string, unknown>;
+}
+
+function refuseRepeated(names: readonly string[]): void {
+  const repeated = FIELDS.find((field) => names.indexOf(field) !== names.lastIndexOf(field));
+  if (repeated !== undefined) throw new Refusal(`${repeated} is there twice`);
+}
+
+/** The names of the object's fields in their order, each as often as it is there. @param text valid JSON of an object */
+function fieldNames(text: string): readonly string[] {
+  const names: string[] = [];
+  let depth = 0;
+  /** The last character that was neither blank nor part of a name or value. */
+  let mark = '';
+  for (let at = 0; at < text.length; at++) {
+    const character = text[at] ?? '';
+    if (character === '"') {
+      const end = stringEnd(text, at);
+      if (depth === 1 && mark !== ':') names.push(JSON.parse(text.slice(at, end + 1)));
+      at = end;
+    } else if ('{}[]:,'.includes(character)) {
+      mark = character;
+      if (character === '{' || character === '[') depth++;
+      if (character === '}' || character === ']') depth--;
+    }
+  }
+  return names;
+}
+
+/** The place of the quote that ends the string whose first quote is at `start`. */
+function stringEnd(text: string, start: number): number {
+  let at = start + 1;
+  while (text[at] !== '"') at += text[at] === '\\' ? 2 : 1;
+  return at;
 }
 
 function readField(fields: Readonly<Record<string, unknown>>, name: string): Bytes {

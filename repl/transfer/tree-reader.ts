@@ -7,6 +7,7 @@ import { type FileHandle, lstat, open, readdir, stat } from 'node:fs/promises';
 import { type Bytes, compareBytes, formatBytes } from '../../common/base/bytes.ts';
 import { systemCode } from '../../common/base/system-error.ts';
 import { LIMITS } from '../../common/model/config.ts';
+import { namingFile, shownPath } from './file-error.ts';
 import { type Item, rowItem, VALUE_TOO_LONG } from './item.ts';
 
 const SLASH = Buffer.from('/');
@@ -16,7 +17,8 @@ const SKIPPED_PERMISSION = 'permission to execute a file';
 
 /** @throws Error if `root` is not a directory or cannot be read. */
 export async function* readTree(root: string, prefix: Bytes): AsyncIterableIterator<Item> {
-  if (!(await stat(root)).isDirectory()) throw new Error(`${root} is not a directory`);
+  const about = await namingFile(shownPath(root), () => stat(root));
+  if (!about.isDirectory()) throw new Error(`${shownPath(root)} is not a directory`);
   yield* readDirectory(Buffer.from(root), Buffer.from(prefix));
 }
 

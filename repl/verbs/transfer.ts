@@ -1,6 +1,5 @@
 // The verbs that move many rows: import, export. This file only chooses the source or the sink; the work is done in transfer/.
 
-import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { Client } from '../../client/api.ts';
 import { type Bytes, emptyBytes, formatBytes } from '../../common/base/bytes.ts';
@@ -9,21 +8,18 @@ import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
 import { interruptibleRows } from '../interruption.ts';
 import type { Call, Session, Verb } from '../session.ts';
-import { CSV_HEADINGS, csvRow, readCsv } from '../transfer/csv.ts';
+import { CSV_HEADINGS, csvRow } from '../transfer/csv.ts';
 import { type ExportOptions, exportRows } from '../transfer/exporter.ts';
 import { namingFile, shownPath } from '../transfer/file-error.ts';
 import { Importer } from '../transfer/importer.ts';
-import type { Item } from '../transfer/item.ts';
-import { ndjsonLine, readNdjson } from '../transfer/ndjson.ts';
+import { ndjsonLine } from '../transfer/ndjson.ts';
 import { openOutput, type RowSink, ScreenSink, type TextForm, TextSink } from '../transfer/sink.ts';
+import { type FileFormat, FORMATS, fileSource, readItems, type Source } from '../transfer/source.ts';
 import { Tally } from '../transfer/tally.ts';
 import { type FileTarget, fileTarget } from '../transfer/target.ts';
 import { readTree } from '../transfer/tree-reader.ts';
 import { TreeWriter } from '../transfer/tree-writer.ts';
 import { ask, Oldest, PREFIX_OPTION, READ_OPTION, readOptions, remarkStaleness } from './verb.ts';
-
-const FORMATS = ['ndjson', 'csv'] as const;
-type FileFormat = (typeof FORMATS)[number];
 
 const RETRY_SECONDS_MAX = 120;
 const STDOUT = 1;
@@ -46,7 +42,7 @@ const RETRY_OPTION: Option = {
 const FILE = { name: 'FILE', kind: 'text', optional: true } as const;
 
 const FORMS = `NDJSON: a line is {"key": "…", "value": "…"}; bytes that are not UTF-8 are in base64, in "key64" and "value64".
-CSV: the headings are key,value, and key64,value64 for base64.`;
+CSV: the headings are key,value, and key64,value64 for base64. Both are UTF-8; lines may end in any way.`;
 
 const importVerb: Verb = {
   name: 'import',
@@ -62,24 +58,33 @@ in a tree are kept, not its mode, owner or times; executable files are counted a
     FORMAT_OPTION,
     RETRY_OPTION,
   ],
+  check(args): void {
+    if (!args.has('FILE') && !args.has('tree')) throw new UsageError('import: give FILE, - or --tree DIR');
+    if (placeOf(args).kind !== 'tree' && args.has('prefix'))
+      throw new UsageError('import: --prefix goes with --tree only');
+  },
   async run(call): Promise<Answer> {
     const { session, signal, args } = call;
-    const items = readSource(session, args);
+    const source = await sourceOf(session, args);
     const client = await ask(call, async (connected) => connected);
     const tally = new Tally(session.env, session.screen, 'imported');
     const importer = new Importer(client, { env: session.env, signal, retryMsMax: retryMsMax(args) }, tally);
-    await tally.during(() => importer.run(items));
+    await tally.during(() => importer.run(source.items));
     return tally.answer();
   },
 };
 
-function readSource(session: Session, args: Arguments): AsyncIterable<Item> {
-  if (!args.has('FILE') && !args.has('tree')) throw new UsageError('import: give FILE, - or --tree DIR');
+async function sourceOf(session: Session, args: Arguments): Promise<Source> {
   const place = placeOf(args);
-  if (place.kind === 'tree') return readTree(place.directory, args.bytesOrNone('prefix') ?? emptyBytes);
-  if (args.has('prefix')) throw new UsageError('import: --prefix goes with --tree only');
-  const input = place.kind === 'standard' ? standardInput(session) : createReadStream(place.file);
-  return place.format === 'csv' ? readCsv(input) : readNdjson(input);
+  const portion = () => null;
+  switch (place.kind) {
+    case 'tree':
+      return { items: readTree(place.directory, args.bytesOrNone('prefix') ?? emptyBytes), portion };
+    case 'standard':
+      return { items: readItems(standardInput(session), 'stdin', place.format), portion };
+    case 'file':
+      return fileSource(place.file, place.format);
+  }
 }
 
 function standardInput(session: Session): Readable {
@@ -105,6 +110,9 @@ then, and its permissions. A link stays, and the file to which it leads is writt
     READ_OPTION,
     RETRY_OPTION,
   ],
+  check(args): void {
+    placeOf(args);
+  },
   async run(call): Promise<Answer> {
     const { session, args } = call;
     const target = await targetOf(args);

@@ -1,4 +1,5 @@
 // What `export` does to what is at its target: files keep what they are, links stay, pipes, devices and descriptors are written to.
+// And what `import` does with a pipe.
 
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
@@ -248,6 +249,20 @@ test('if the reader of a pipe does not read, Ctrl-C ends the export; if it goes 
     if (how === 'gone') t.regex(err, /\/pipe: broken pipe \(EPIPE\)\n$/);
     reader.stdin.end();
   }
+});
+
+test('import reads a named pipe, and waits for its writer until Ctrl-C', async (t) => {
+  const path = join(await directory(), 'pipe');
+  spawnSync('mkfifo', [path]);
+  const running = start(0, ['pipe', 'pipe', 'pipe'], `import ${path}`, 'count');
+  await writeFile(path, ROW.repeat(5_000));
+  t.regex(await text(running.stream(1)), /^imported 5000 rows.*\n1\n$/s);
+  t.is(await running.ended, 0);
+
+  const lonely = start(0, ['pipe', 'pipe', 'pipe'], 'put a 1', `import ${path}`);
+  await once(lonely.stream(1), 'data');
+  lonely.child.kill('SIGINT');
+  t.is(await lonely.ended, 130);
 });
 
 test('a descriptor of a pipe or a socket is written to, twice in order', async (t) => {

@@ -1,6 +1,6 @@
 // Where commands come from, and when a run stops: -e, -f, piped input, signals, and a reader that closes stdout.
 
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
@@ -87,6 +87,76 @@ test('-f reads a file; a missing file is a failure', async (t) => {
   t.is(missing.code, 1);
   t.regex(missing.err, /ENOENT/);
 });
+
+const wrongFile = test.macro({
+  async exec(t, content: string | Uint8Array, says: readonly string[], keepGoing: boolean) {
+    const path = join(await mkdtemp(join(tmpdir(), 'rk-repl-')), 'commands');
+    await writeFile(path, content);
+    const client = new MemoryClient();
+    const result = await runTexts(client, [], { mode: { kind: 'file', path }, keepGoing });
+    t.deepEqual({ code: result.code, out: result.out, rows: client.rows }, { code: 64, out: '', rows: [] });
+    const lines = result.err.split('\n').filter((line) => line !== '' && !line.startsWith('usage:'));
+    t.deepEqual(lines, [...says.map((line) => `${path}:${line}`), 'no command was run']);
+  },
+  title: (title) => `-f, none runs: ${title}`,
+});
+
+test(
+  'each command of a wrong form',
+  wrongFile,
+  'put a 1\n\nput b\nget a; export --tree d x\n',
+  ['3: put: VALUE is missing', '4: --tree does not go with FILE or --format'],
+  false,
+);
+test('also with --keep-going', wrongFile, 'put a 1\nget\n', ['2: get: KEY is missing'], true);
+test('a quote that is not closed', wrongFile, 'put a 1\nput b "2\n', ['2: a quote is not closed'], false);
+test(
+  'import without its file',
+  wrongFile,
+  'put a 1\nimport\n',
+  ['2: import: give FILE, - or --tree DIR'],
+  false,
+);
+test(
+  'UTF-16',
+  wrongFile,
+  Buffer.from('\uFEFFput a 1\n', 'utf16le'),
+  ['1: UTF-16 or UTF-32 text: save the file as UTF-8'],
+  false,
+);
+
+const failing = test.macro({
+  async exec(t, first: string, says: string) {
+    const directory = await mkdtemp(join(tmpdir(), 'rk-repl-'));
+    const path = join(directory, 'commands');
+    await writeFile(path, `${first.replace('DIR', directory)}\nput b 2\n`);
+    for (const keepGoing of [true, false]) {
+      for (const mode of [{ kind: 'file', path }, INPUT] as const) {
+        const client = new MemoryClient();
+        // As with a real cluster, connecting takes a while.
+        const connect = async () => {
+          for (let i = 0; i < 20; i++) await turn();
+          return client;
+        };
+        const stdin = await readFile(path);
+        const result = await runTexts(client, [], { mode, stdin, keepGoing, connect });
+        t.is(result.code, 1);
+        t.is(client.rows.length, keepGoing ? 1 : 0);
+        const name = mode.kind === 'file' ? path : 'stdin';
+        t.true(result.err.includes(`${name}:1: ${says.replace('DIR', directory)}\n`), result.err);
+      }
+    }
+  },
+  title: (_, first) => `only its own command fails, and --keep-going goes on: ${first}`,
+});
+
+test(failing, 'import DIR/nosuch.csv', 'DIR/nosuch.csv: no such file or directory (ENOENT)');
+test(failing, 'import DIR', 'DIR is a directory: import --tree reads it');
+test(failing, 'import --tree DIR/nosuch', 'DIR/nosuch: no such file or directory (ENOENT)');
+test(failing, 'import "DIR/a\\x1b.csv"', 'DIR/a\\x1b.csv: no such file or directory (ENOENT)');
+test(failing, 'export DIR/no/x.csv', 'DIR/no/x.csv: no such file or directory (ENOENT)');
+test(failing, 'export DIR', 'DIR is a directory: export --tree writes a file for each key');
+test(failing, 'export --tree DIR/commands', 'DIR/commands: file already exists (EEXIST)');
 
 test('import - inside piped commands is refused: both would read the same input', async (t) => {
   const result = await runTexts(new MemoryClient(), [], { mode: INPUT, stdin: 'import -\n' });

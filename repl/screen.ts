@@ -12,23 +12,29 @@ export interface Screen {
   flush(): Promise<void>;
   /** Writes a line for people to stderr. */
   say(line: string): void;
+  /** Shows a line on stderr that the next one replaces. Does nothing if stderr is not a terminal. */
+  status(line: string): void;
   /** The width of the terminal that shows the answers, in columns; null: stdout is not a terminal. */
   readonly width: number | null;
 }
 
 const BUFFER_BYTES = 64 * 1024;
 
+/** Back to the first column, and erases from there to the end of the line. */
+const CLEAR_LINE = '\r\x1b[K';
+
 /** A stream that may be a terminal, such as process.stdout. */
 type Outlet = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
 export class StreamScreen implements Screen {
   readonly #out: Outlet;
-  readonly #err: Writable;
+  readonly #err: Outlet;
   #parts: Uint8Array[] = [];
   #bufferedBytes = 0;
   #failure: Error | null = null;
+  #hasStatus = false;
 
-  constructor(out: Outlet, err: Writable) {
+  constructor(out: Outlet, err: Outlet) {
     this.#out = out;
     this.#err = err;
     out.on('error', (error: NodeJS.ErrnoException) => {
@@ -60,6 +66,16 @@ export class StreamScreen implements Screen {
   }
 
   say(line: string): void {
-    if (!this.#err.destroyed) this.#err.write(`${line}\n`);
+    if (this.#err.destroyed) return;
+    this.#err.write(`${this.#hasStatus ? CLEAR_LINE : ''}${line}\n`);
+    this.#hasStatus = false;
+  }
+
+  status(line: string): void {
+    if (this.#err.isTTY !== true || this.#err.destroyed) return;
+    // 0 columns: the terminal does not know its width.
+    const columns = this.#err.columns || 80;
+    this.#err.write(`${CLEAR_LINE}${line.replaceAll(/\p{C}/gu, '?').slice(0, columns - 1)}`);
+    this.#hasStatus = true;
   }
 }

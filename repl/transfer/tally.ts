@@ -1,4 +1,4 @@
-// Counts what an import or an export has done. Reports progress about once a second, and the counts at the end.
+// Counts what an import or an export has done. Shows progress on a terminal, and the counts at the end.
 
 import { type Env, every } from '../../common/base/env.ts';
 import { EXIT } from '../../common/process/exit.ts';
@@ -7,7 +7,17 @@ import type { Screen } from '../screen.ts';
 
 /** How many refusals are reported one by one. The others are only counted. */
 const REPORTED_MAX = 20;
-const PROGRESS_MS = 1_000;
+const PROGRESS_MS = 250;
+
+export interface TallyOptions {
+  readonly env: Env;
+  readonly screen: Screen;
+  readonly verb: 'imported' | 'exported';
+  /** Which part of the input has been read, from 0 to 1; null, or no function: not known. */
+  readonly portion?: () => number | null;
+  /** Default true. Rows that go to a terminal show it themselves, and would mix with it. */
+  readonly showsProgress?: boolean;
+}
 
 export class Tally {
   rows = 0;
@@ -18,16 +28,19 @@ export class Tally {
   readonly #env: Env;
   readonly #screen: Screen;
   readonly #verb: string;
+  readonly #portion: () => number | null;
+  readonly #showsProgress: boolean;
   readonly #startedAt: number;
   #reported = 0;
   /** The error of the last retry; null once a row succeeds. */
   #trouble: string | null = null;
 
-  /** @param verb `imported` or `exported` */
-  constructor(env: Env, screen: Screen, verb: string) {
+  constructor({ env, screen, verb, portion, showsProgress }: TallyOptions) {
     this.#env = env;
     this.#screen = screen;
     this.#verb = verb;
+    this.#portion = portion ?? (() => null);
+    this.#showsProgress = showsProgress ?? true;
     this.#startedAt = env.now();
   }
 
@@ -58,21 +71,30 @@ export class Tally {
     bump(this.skipped, what);
   }
 
-  /** Runs `work`. Writes a line of progress about once a second, and one at the end, also if it fails. */
+  /** Runs `work`. Shows how far it is while it runs, and writes a line at the end, also if it fails. */
   async during<T>(work: () => Promise<T>): Promise<T> {
-    const ticking = every(this.#env, PROGRESS_MS, () => this.#screen.say(this.#progress()));
+    const ticking = every(this.#env, PROGRESS_MS, () => {
+      if (this.#showsProgress) this.#screen.status(this.#progress(this.#percent()));
+    });
     try {
       return await work();
     } finally {
       ticking.cancel();
-      this.#screen.say(this.#progress());
+      this.#screen.say(this.#progress([]));
     }
   }
 
-  #progress(): string {
+  /** Rows that were read may still be on their way, so it is never 100 while the import runs. */
+  #percent(): readonly string[] {
+    const portion = this.#portion();
+    return portion === null ? [] : [`${Math.min(99, Math.floor(portion * 100))} %`];
+  }
+
+  #progress(percent: readonly string[]): string {
     const seconds = this.#seconds();
     const rate = seconds === 0 ? 0 : Math.round(this.rows / seconds);
-    const parts = [`${this.#verb} ${grouped(this.rows)} rows`, size(this.bytes), `${grouped(rate)} rows/s`];
+    const rows = `${this.#verb} ${grouped(this.rows)} rows`;
+    const parts = [rows, ...percent, size(this.bytes), `${grouped(rate)} rows/s`];
     if (this.refusals > 0) parts.push(`${grouped(this.refusals)} refused`);
     if (this.retried > 0) parts.push(`${grouped(this.retried)} retries`);
     return parts.join(', ') + (this.#trouble === null ? '' : `; waiting: ${this.#trouble}`);

@@ -67,8 +67,9 @@ in a tree are kept, not its mode, owner or times; executable files are counted a
     const { session, signal, args } = call;
     const source = await sourceOf(session, args);
     const client = await ask(call, async (connected) => connected);
-    const tally = new Tally(session.env, session.screen, 'imported');
-    const importer = new Importer(client, { env: session.env, signal, retryMsMax: retryMsMax(args) }, tally);
+    const { env, screen } = session;
+    const tally = new Tally({ env, screen, verb: 'imported', portion: source.portion });
+    const importer = new Importer(client, { env, signal, retryMsMax: retryMsMax(args) }, tally);
     await tally.during(() => importer.run(source.items));
     return tally.answer();
   },
@@ -117,9 +118,11 @@ then, and its permissions. A link stays, and the file to which it leads is writt
     const { session, args } = call;
     const target = await targetOf(args);
     const client = await ask(call, async (connected) => connected);
-    const tally = new Tally(session.env, session.screen, 'exported');
+    const { env, screen } = session;
+    const showsProgress = target.kind !== 'standard' || screen.width === null;
+    const tally = new Tally({ env, screen, verb: 'exported', showsProgress });
     const options: ExportOptions = {
-      env: session.env,
+      env,
       signal: call.signal,
       prefix: args.bytesOrNone('prefix') ?? emptyBytes,
       read: readOptions(args),

@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream';
 import type { Client } from '../../client/api.ts';
-import { realEnv } from '../../common/base/env.ts';
+import { type Env, realEnv } from '../../common/base/env.ts';
 import { type ReplOptions, runRepl } from '../../repl/repl.ts';
 import type { MemoryClient } from './memory-client.ts';
 
@@ -19,7 +19,11 @@ export interface RunSettings extends Partial<Omit<ReplOptions, 'mode' | 'namespa
   readonly signal?: AbortSignal;
   /** Width of the terminal; absent: stdout is no terminal. */
   readonly columns?: number;
+  /** Width of the terminal that shows stderr; absent or undefined: it is no terminal. */
+  readonly errColumns?: number | undefined;
   readonly connect?: () => Promise<Client>;
+  /** Absent: the real one. */
+  readonly env?: Env;
 }
 
 export async function gather(stream: PassThrough): Promise<Buffer> {
@@ -38,6 +42,7 @@ export async function runTexts(
   const gathered = Promise.all([gather(stdout), gather(stderr)]);
   stdin.end(settings.stdin ?? '');
   if (settings.columns !== undefined) Object.assign(stdout, { isTTY: true, columns: settings.columns });
+  if (settings.errColumns !== undefined) Object.assign(stderr, { isTTY: true, columns: settings.errColumns });
   const code = await runRepl(
     {
       mode: settings.mode ?? { kind: 'texts', texts },
@@ -46,7 +51,7 @@ export async function runTexts(
       keepGoing: settings.keepGoing ?? false,
     },
     {
-      env: realEnv,
+      env: settings.env ?? realEnv,
       stdin,
       stdout,
       stderr,

@@ -16,9 +16,10 @@ function importer(put: MemoryClient['put'], retryMsMax = 60_000) {
     write: async () => {},
     flush: async () => {},
     say: (line: string) => said.push(line),
+    status: () => {},
     width: null,
   };
-  const tally = new Tally(realEnv, screen, 'imported');
+  const tally = new Tally({ env: realEnv, screen, verb: 'imported' });
   const stop = new AbortController();
   const options = { env: realEnv, signal: stop.signal, retryMsMax };
   return { tally, said, stop, importer: new Importer({ put }, options, tally) };

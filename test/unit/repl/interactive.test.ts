@@ -252,7 +252,13 @@ test('history: where it is kept, and that its size is bounded', async (t) => {
 });
 
 function session(client: MemoryClient): Session {
-  const screen = { write: async () => {}, flush: async () => {}, say: () => {}, width: null };
+  const screen = {
+    write: async () => {},
+    flush: async () => {},
+    say: () => {},
+    status: () => {},
+    width: null,
+  };
   return {
     env: realEnv,
     screen,

@@ -14,7 +14,8 @@ export interface BoundCommand {
 }
 
 /** @throws UsageError before anything is sent. */
-export function bindCommand(verbs: readonly Verb[], { words }: Command): BoundCommand {
+export function bindCommand(verbs: readonly Verb[], { words, fault }: Command): BoundCommand {
+  if (fault !== null) throw new UsageError(fault);
   const [first, ...rest] = words;
   const name = first?.text ?? '';
   const verb = verbs.find((candidate) => candidate.name === name || candidate.aliases?.includes(name));

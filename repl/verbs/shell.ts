@@ -6,9 +6,10 @@ import { UsageError } from '../failures.ts';
 import type { Verb } from '../session.ts';
 
 const LANGUAGE = `help COMMAND shows its options. Commands end with a newline or ; and # begins a comment.
-A word is plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as
-usual, but not inside '…'. Bytes that are not text are shown with \\xNN too; in JSON
-and CSV they are base64 in a field of their own ("value64" for "value").
+A word is plain, "quoted" or 'literal'; a JSON object or array is one word, kept as typed.
+\\xNN is a byte, \\\\ a backslash, \\n \\r \\t as usual, but not inside '…' and JSON. Bytes
+that are not text are shown with \\xNN too; in JSON and CSV they are base64 in a field of
+their own ("value64" for "value"). A quote inside a plain word is \\" or \\'.
 -- ends the options of a command; a quoted word is never an option.`;
 
 const exit: Verb = {

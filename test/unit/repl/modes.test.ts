@@ -68,7 +68,7 @@ test(
   Buffer.from([0x70, 0xff, 0x0a]),
   /^stdin:1: not UTF-8/,
 );
-test('a quote that is never closed', badInput, 'put a 1\nput b "2\n', /^stdin:2: a quote is not closed/);
+test('a quote that is never closed', badInput, 'put a 1\nput b "2\n', /^stdin:2: a quote or a bracket is not closed/);
 test(
   'a command without end is not kept in memory',
   badInput,

@@ -7,6 +7,7 @@ import { delay } from '../common/base/env.ts';
 import type { Option, ValueKind } from './arguments.ts';
 import { quoteWord, readCommands, type Word } from './grammar.ts';
 import type { Session, Verb } from './session.ts';
+import { verbNamed } from './verb-names.ts';
 
 const KEYS_MAX = 100;
 const WAIT_MS = 500;
@@ -19,27 +20,34 @@ interface Cursor {
   readonly text: string;
 }
 
-/** For readline: the candidates for the end of `line`, and the part of the line that they replace. */
-export async function complete(session: Session, line: string): Promise<[string[], string]> {
-  const cursor = cursorOf(line);
+/**
+ * For readline: the candidates for the end of `line`, and the part of the line that they replace.
+ * @param before the lines before it of the same input, each with its newline
+ */
+export async function complete(session: Session, line: string, before = ''): Promise<[string[], string]> {
+  const cursor = cursorOf(before + line);
+  // A word that began on an earlier line is the value of somebody who is writing it.
+  if (cursor === null || cursor.raw.length > line.length) return [[], line];
   const candidates = await candidatesFor(session, cursor);
   // A single candidate completes the word, so a blank follows.
   const ended = candidates.length === 1 ? candidates.map((candidate) => `${candidate} `) : candidates;
   return [ended, cursor.raw];
 }
 
-function cursorOf(line: string): Cursor {
-  const words = readCommands(line).commands.at(-1)?.words ?? [];
+/** Null: the command cannot be completed, because its form is wrong. */
+function cursorOf(text: string): Cursor | null {
+  const { words = [], fault = null } = readCommands(text).commands.at(-1) ?? {};
+  if (fault !== null) return null;
   const last = words.at(-1);
-  if (last === undefined || /[;\n]/.test(line.slice(last.to))) return { before: [], raw: '', text: '' };
-  if (last.to < line.length) return { before: words, raw: '', text: '' };
-  return { before: words.slice(0, -1), raw: line.slice(last.from), text: last.text };
+  if (last === undefined || /[;\n]/.test(text.slice(last.to))) return { before: [], raw: '', text: '' };
+  if (last.to < text.length) return { before: words, raw: '', text: '' };
+  return { before: words.slice(0, -1), raw: text.slice(last.from), text: last.text };
 }
 
 async function candidatesFor(session: Session, cursor: Cursor): Promise<string[]> {
   const [first, ...rest] = cursor.before;
-  if (first === undefined) return startingWith(cursor.raw, verbNames(session));
-  const verb = session.verbs.find((each) => each.name === first.text || each.aliases?.includes(first.text));
+  if (first === undefined) return startingWith(cursor.raw.toLowerCase(), verbNames(session));
+  const verb = verbNamed(session.verbs, first.text);
   if (verb === undefined) return [];
   const option = optionBefore(verb, rest);
   if (option?.value !== undefined)
@@ -84,7 +92,7 @@ async function valuesFor(
   kind: ValueKind,
   choices: readonly string[],
 ): Promise<string[]> {
-  if (kind === 'command') return startingWith(cursor.raw, verbNames(session));
+  if (kind === 'command') return startingWith(cursor.raw.toLowerCase(), verbNames(session));
   if (kind !== 'key') return startingWith(cursor.raw, choices);
   const keys = await keysBeginning(session, cursor.text);
   return keys.map((key) => (cursor.raw.startsWith('"') ? alwaysQuoted(key) : quoteWord(formatBytes(key))));

@@ -1,12 +1,15 @@
 // Executes one command: words → verb → answer → output. It does not depend on whether the commands come from a person, a file
 // or the command line.
 
+import type { Answer } from './answer.ts';
 import { type Arguments, bind } from './arguments.ts';
 import { Interrupted, UsageError } from './failures.ts';
 import { writeAnswer } from './format/format.ts';
 import type { Command } from './grammar.ts';
 import { interruptibleRows } from './interruption.ts';
+import { EnoughSeen, PagedScreen } from './pager.ts';
 import type { Session, Verb } from './session.ts';
+import { noSuchVerb, verbNamed } from './verb-names.ts';
 
 export interface BoundCommand {
   readonly verb: Verb;
@@ -18,9 +21,8 @@ export function bindCommand(verbs: readonly Verb[], { words, fault }: Command): 
   if (fault !== null) throw new UsageError(fault);
   const [first, ...rest] = words;
   const name = first?.text ?? '';
-  const verb = verbs.find((candidate) => candidate.name === name || candidate.aliases?.includes(name));
-  if (verb === undefined)
-    throw new UsageError(`there is no command ${name}: ${verbs.map((each) => each.name).join(' ')}`);
+  const verb = verbNamed(verbs, name);
+  if (verb === undefined) throw noSuchVerb(verbs, name);
   return { verb, args: bind(verb, rest) };
 }
 
@@ -34,9 +36,19 @@ export async function execute(
   const remarks: string[] = [];
   const answer = await verb.run({ session, args, signal, remark: (line) => remarks.push(line) });
   if (answer.kind === 'leave') return null;
-  const rows = answer.kind === 'rows' ? { ...answer, rows: interruptibleRows(signal, answer.rows) } : answer;
-  await writeAnswer(session.screen, session.format, rows);
+  await write(session, answer, signal);
   for (const line of remarks) session.screen.say(line);
   if (answer.kind === 'rows') return answer.exit?.() ?? 0;
   return answer.kind === 'record' ? (answer.exit ?? 0) : 0;
+}
+
+async function write(session: Session, answer: Answer, signal: AbortSignal): Promise<void> {
+  if (answer.kind !== 'rows') return writeAnswer(session.screen, session.format, answer);
+  const { screen, pager } = session;
+  const paged = answer.paged === true && pager !== null ? new PagedScreen(screen, pager, signal) : screen;
+  try {
+    await writeAnswer(paged, session.format, { ...answer, rows: interruptibleRows(signal, answer.rows) });
+  } catch (error) {
+    if (!(error instanceof EnoughSeen)) throw error;
+  }
 }

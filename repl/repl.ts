@@ -5,6 +5,7 @@ import { createReadStream } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 import type { Client } from '../client/api.ts';
 import { delay, type Env } from '../common/base/env.ts';
+import { EXIT } from '../common/process/exit.ts';
 import { describeError, exitCodeOf } from './failures.ts';
 import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';
@@ -41,12 +42,14 @@ const CLOSE_MS = 2_000;
 /** Resolves with the exit code. */
 export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<number> {
   let connecting: Promise<Client> | null = null;
+  const screen = new StreamScreen(world.stdout, world.stderr);
   const session: Session = {
     env: world.env,
-    screen: new StreamScreen(world.stdout, world.stderr),
+    screen,
     format: options.output,
     verbs: VERBS,
     interactive: options.mode.kind === 'interactive',
+    pager: null,
     input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
     client: () => {
       connecting ??= world.connect();
@@ -54,10 +57,12 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
     },
   };
   try {
-    return await runMode(session, options, world);
+    const code = await runMode(session, options, world);
+    // The process may be asked to stop because the reader is gone, before a write finds out.
+    return screen.isClosed ? EXIT.readerGone : code;
   } catch (error) {
-    session.screen.say(describeError(error));
-    return exitCodeOf(error);
+    screen.say(describeError(error));
+    return screen.isClosed ? EXIT.readerGone : exitCodeOf(error);
   } finally {
     await closeClient(connecting, world.env);
   }

@@ -47,7 +47,8 @@ export async function* stepsOfStream(
     for (const command of commands)
       yield { kind: 'command', from: `${name}:${first + command.line - 1}: `, command };
   }
-  if (text !== '') yield { kind: 'problem', from: `${name}:${first}: `, problem: 'a quote or a bracket is not closed' };
+  if (text !== '')
+    yield { kind: 'problem', from: `${name}:${first}: `, problem: 'a quote or a bracket is not closed' };
 }
 
 function problemOf(line: Line, before: string): string | null {

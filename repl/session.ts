@@ -7,6 +7,7 @@ import type { Env } from '../common/base/env.ts';
 import type { Answer } from './answer.ts';
 import type { Arguments, Signature } from './arguments.ts';
 import type { OutputFormat } from './format/format.ts';
+import type { Pager } from './pager.ts';
 import type { Screen } from './screen.ts';
 
 export interface Session {
@@ -16,6 +17,8 @@ export interface Session {
   readonly verbs: readonly Verb[];
   /** Whether a person types the commands. Then details that are not part of an answer go to stderr. */
   readonly interactive: boolean;
+  /** Stops long answers at each screenful; null: nobody reads them at a terminal. */
+  readonly pager: Pager | null;
   /** Standard input, for `import -`; null if the commands come from it. */
   readonly input: Readable | null;
   /** Connects at the first call only, so that `help` needs no cluster. */

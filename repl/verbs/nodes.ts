@@ -34,9 +34,16 @@ const nodesVerb: Verb = {
 };
 
 const NODE_COLUMNS: readonly Column[] = [
-  ...['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'].map((name) => ({ name })),
+  { name: 'name', narrow: { kind: 'shorten', least: 8 } },
+  { name: 'id', narrow: { kind: 'drop', order: 2 } },
+  { name: 'zone', narrow: { kind: 'drop', order: 1 } },
+  { name: 'mode', narrow: { kind: 'drop', order: 4 } },
+  { name: 'live' },
+  { name: 'address', narrow: { kind: 'shorten', least: 21 } },
+  { name: 'owned' },
+  { name: 'replicas', narrow: { kind: 'drop', order: 3 } },
   { name: 'downSince', hidden: true },
-  { name: 'remark' },
+  { name: 'remark', narrow: { kind: 'below' } },
 ];
 
 function viewsByName(client: Client): readonly NodeView[] {
@@ -78,16 +85,16 @@ const status: Verb = {
 };
 
 const CLUSTER_COLUMNS: readonly Column[] = [
-  { name: 'node' },
+  { name: 'node', narrow: { kind: 'shorten', least: 8 } },
   { name: 'version', hidden: true },
-  { name: 'upSeconds' },
+  { name: 'upSeconds', narrow: { kind: 'drop', order: 3 } },
   { name: 'leaseMs' },
   { name: 'owned' },
   { name: 'replicas' },
   { name: 'readOnly' },
-  { name: 'logBytes' },
-  { name: 'memoryBytes' },
-  { name: 'problem' },
+  { name: 'logBytes', narrow: { kind: 'drop', order: 1 } },
+  { name: 'memoryBytes', narrow: { kind: 'drop', order: 2 } },
+  { name: 'problem', narrow: { kind: 'below' } },
 ];
 
 async function clusterStatus(call: Call, client: Client): Promise<Answer> {
@@ -140,18 +147,18 @@ function conflictsOf({ replicas }: NodeStatus): readonly string[] {
 }
 
 const REPLICA_COLUMNS: readonly Column[] = [
-  'range',
-  'role',
-  'epochSeen',
-  'lastSeq',
-  'syncedSeq',
-  'commitSeq',
-  'appliedSeq',
-  'readOnlySince',
-  'staleMs',
-  'followers',
-  'conflict',
-].map((name) => ({ name }));
+  { name: 'range' },
+  { name: 'role' },
+  { name: 'epochSeen', narrow: { kind: 'drop', order: 3 } },
+  { name: 'lastSeq' },
+  { name: 'syncedSeq', narrow: { kind: 'drop', order: 2 } },
+  { name: 'commitSeq' },
+  { name: 'appliedSeq', narrow: { kind: 'drop', order: 1 } },
+  { name: 'readOnlySince', narrow: { kind: 'below' } },
+  { name: 'staleMs', narrow: { kind: 'drop', order: 4 } },
+  { name: 'followers', narrow: { kind: 'below' } },
+  { name: 'conflict', narrow: { kind: 'below' } },
+];
 
 async function replicaStatus(call: Call, client: Client, wanted: string): Promise<Answer> {
   const views = client.nodes();

@@ -1,9 +1,10 @@
-// The verbs that need no cluster: help, exit. `help` also explains the words of the language.
+// The verbs that need no cluster: help, version, exit. `help` also explains the words of the language.
 
+import { NAME_AND_VERSION } from '../../common/process/version.ts';
 import type { Answer } from '../answer.ts';
 import { optionSynopsis, synopsis } from '../arguments.ts';
-import { UsageError } from '../failures.ts';
 import type { Verb } from '../session.ts';
+import { noSuchVerb, verbNamed } from '../verb-names.ts';
 
 const LANGUAGE = `help COMMAND shows its options. Commands end with a newline or ; and # begins a comment.
 A word is plain, "quoted" or 'literal'; a JSON object or array is one word, kept as typed.
@@ -21,7 +22,15 @@ const exit: Verb = {
   run: async () => ({ kind: 'leave' }),
 };
 
-/** All verbs: the given ones, help and exit. */
+const version: Verb = {
+  name: 'version',
+  summary: 'the name and the version of this program',
+  parameters: [],
+  options: [],
+  run: async () => ({ kind: 'text', text: NAME_AND_VERSION }),
+};
+
+/** All verbs: the given ones, help, version and exit. */
 export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
   const help: Verb = {
     name: 'help',
@@ -33,7 +42,7 @@ export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
       return { kind: 'text', text: name === undefined ? overview(verbs) : detail(verbs, name) };
     },
   };
-  const verbs = [...others, help, exit];
+  const verbs = [...others, help, version, exit];
   return verbs;
 }
 
@@ -45,8 +54,8 @@ function overview(verbs: readonly Verb[]): string {
 }
 
 function detail(verbs: readonly Verb[], name: string): string {
-  const verb = verbs.find((each) => each.name === name || each.aliases?.includes(name));
-  if (verb === undefined) throw new UsageError(`there is no command ${name}`);
+  const verb = verbNamed(verbs, name);
+  if (verb === undefined) throw noSuchVerb(verbs, name);
   const options = verb.options.map((option) => `  ${optionSynopsis(option)}\n      ${option.help}`);
   const aliases = verb.aliases === undefined ? [] : [`Also: ${verb.aliases.join(', ')}.`];
   const details = verb.details === undefined ? [] : [verb.details];

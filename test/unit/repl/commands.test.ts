@@ -53,7 +53,6 @@ test(answers, { run: 'cas a 1 2', out: 'ok, revision 4\n' });
 test(answers, { run: 'cas n 0 2', out: 'ok, revision 4\n' });
 test(answers, { run: 'cas n 1 2', code: 4, err: /^CONFLICT: revision is 0/ });
 test(answers, { run: 'get a', out: '1\n' });
-test(answers, { run: 'get b\\x00', out: '\\xff\\x0a\n' });
 test(answers, { run: 'get "c,\\"d\\""', out: 'x y\n' });
 test(answers, {
   run: 'get a',
@@ -86,6 +85,11 @@ test(answers, { run: 'scan --keys', out: 'a\nb\\x00\nc,"d"\n' });
 test(answers, { run: 'scan --keys --reverse --limit 2', out: 'c,"d"\nb\\x00\n' });
 test(answers, { run: 'scan --keys --limit 0', out: '' });
 test(answers, { run: 'scan --keys --prefix b', out: 'b\\x00\n' });
+test(answers, { run: 'scan b --keys', out: 'b\\x00\n' });
+test(answers, { run: 'count c', out: '1\n' });
+test(answers, { run: 'scan b --prefix b', code: 64, err: /^give PREFIX or --prefix, not both\n$/ });
+test(answers, { run: 'scan b --end c', code: 64, err: /--prefix does not go with --start or --end/ });
+test(answers, { run: 'SCAN b --keys; Get a', out: 'b\\x00\n1\n' });
 test(answers, { run: 'scan --keys --start b --end c', out: 'b\\x00\n' });
 test(answers, {
   run: 'scan --keys --start b --read stale',
@@ -167,6 +171,22 @@ test(answers, { run: 'status kv-9', code: 64, err: /there is no node kv-9/ });
 test(answers, { run: 'status kv-1', code: 2, err: /UNREACHABLE/ });
 test(answers, { run: 'put "" 1', code: 1, err: /^INVALID_ARGUMENT: the key is empty\n$/ });
 test(answers, { run: 'frobnicate', code: 64, err: /^there is no command frobnicate: put get / });
+test(answers, { run: 'gte a', code: 64, err: /^there is no command gte, did you mean get\?\n$/ });
+test(answers, { run: 'set a 1', code: 64, err: /^there is no command set, did you mean put\?\n$/ });
+test(answers, { run: 'help sacn', code: 64, err: /^there is no command sacn, did you mean scan\?\n$/ });
+test(answers, {
+  run: 'scan --prefx a',
+  code: 64,
+  err: /^scan: there is no option --prefx, did you mean --prefix\?\n/,
+});
+test(answers, {
+  run: 'get a --PRETTY',
+  code: 64,
+  err: /there is no option --PRETTY, did you mean --pretty\?\n/,
+});
+test(answers, { run: "put n it's", code: 64, err: /^quotes go around a whole word, [^\n]+: it's\n$/ });
+test(answers, { run: 'put j {"name":"ada"}; get j', out: 'ok, revision 4\n{"name":"ada"}\n' });
+test(answers, { run: 'VERSION', out: 'rangekeeper 0.1.0\n' });
 test(answers, {
   run: 'put a',
   code: 64,
@@ -256,7 +276,7 @@ test('help lists every verb, and shows the details of one, without a cluster', a
   const all = await runTexts(new MemoryClient(), ['help'], { connect });
   t.regex(all.out, / {2}cas KEY REVISION VALUE +compare and set/);
   const one = await runTexts(new MemoryClient(), ['help scan'], { connect });
-  t.regex(one.out, /^scan \[--prefix P\]/);
+  t.regex(one.out, /^scan \[PREFIX\] \[--prefix P\]/);
   t.regex(one.out, /--read linearizable\|fallback\|stale/);
   const none = await runTexts(new MemoryClient(), ['help frob'], { connect });
   t.is(none.code, 64);

@@ -43,11 +43,9 @@ test(reads, 'put j {\n  "a": "\\n\\""\n}\nget j', [
   ['get', 'j'],
 ]);
 test(reads, 'put {} []', [['put', '{}', '[]']]);
-test(reads, 'get {user}/name [a [2024-01-01] {}x', [
-  ['get', '{user}/name', '[a', '[2024-01-01]', '{}x'],
-]);
+test(reads, 'get {user}/name [a [2024-01-01] {}x', [['get', '{user}/name', '[a', '[2024-01-01]', '{}x']]);
 test(reads, 'put j {\\"a\\":1}', [['put', 'j', '{"a":1}']]);
-test(reads, 'put it\\\'s 1', [['put', "it's", '1']]);
+test(reads, "put it\\'s 1", [['put', "it's", '1']]);
 test(reads, 'put "say \\"x\\"" \'it"s\'', [['put', 'say "x"', 'it"s']]);
 test(reads, 'put a\\ b\\;c 1', [['put', 'a b;c', '1']]);
 test(reads, 'put \\x00\\xff "\\x41\\n\\\\"', [['put', '\\x00\\xff', '\\x41\\n\\\\']]);
@@ -106,7 +104,10 @@ test('JSON that is pasted is read back byte for byte, in one line or several', (
     fc.property(fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), fc.array(fc.jsonValue())), (value) => {
       for (const json of [JSON.stringify(value), JSON.stringify(value, null, 2)]) {
         const [command] = readCommands(`put j ${json}; get j`).commands;
-        t.deepEqual(command?.words.map(({ text }) => utf8OrNull(parseBytes(text))), ['put', 'j', json]);
+        t.deepEqual(
+          command?.words.map(({ text }) => utf8OrNull(parseBytes(text))),
+          ['put', 'j', json],
+        );
       }
     }),
   );

@@ -12,7 +12,7 @@ import { runRepl } from '../../../repl/repl.ts';
 import type { Session } from '../../../repl/session.ts';
 import { VERBS } from '../../../repl/verbs/verbs.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
-import { gather } from '../../support/repl-run.ts';
+import { gather, silentScreen } from '../../support/repl-run.ts';
 
 const CTRL_C = '\x03';
 const CTRL_D = '\x04';
@@ -109,7 +109,7 @@ test('an open quote goes on in the next line', async (t) => {
   await terminal.type('put a "1\n', '... ');
   await terminal.type('2"\n', 'range 1');
   terminal.typeOnly('get a\nexit\n');
-  await terminal.ends(t, 0, 'ok, revision 1\n1\\x0a2\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n1\n2\n');
 });
 
 test('Ctrl-C discards the line, also with an open quote', async (t) => {
@@ -197,7 +197,7 @@ test('it is not an error if the history cannot be written', async (t) => {
 
 test('history: where it is kept, and that its size is bounded', async (t) => {
   t.is(historyPath({ XDG_STATE_HOME: '/s' }), '/s/rangekeeper/history');
-  t.regex(historyPath({}), /\/\.rangekeeper_history$/);
+  t.regex(historyPath({}) ?? '', /\/\.rangekeeper_history$/);
   const path = await newPath('history');
   await writeFile(path, Array.from({ length: 2_001 }, (_, i) => `get ${i}\n`).join(''));
   const lines = await loadHistory(path);
@@ -210,13 +210,13 @@ test('history: where it is kept, and that its size is bounded', async (t) => {
 });
 
 function session(client: MemoryClient): Session {
-  const screen = { write: async () => {}, flush: async () => {}, say: () => {}, width: null };
   return {
     env: realEnv,
-    screen,
+    screen: silentScreen,
     format: 'table',
     verbs: VERBS,
     interactive: true,
+    pager: null,
     input: null,
     client: async () => client,
   };
@@ -244,7 +244,12 @@ test(completes, 'get \\xfe', ['\\xfe '], '\\xfe');
 test(completes, 'get \\xf', [], '\\xf');
 test(completes, 'get "--', ['"--odd" '], '"--');
 test(completes, 'put user/ada ', [], '');
-test(completes, 'get x --', ['--read '], '--');
+test(completes, 'get x --re', ['--read '], '--re');
+test(completes, 'SC', ['scan '], 'SC');
+test(completes, 'HELP St', ['status '], 'St');
+test(completes, 'put j {"a": "us', [], '{"a": "us');
+test(completes, 'put j {"a": 1} --if', ['--if-revision '], '--if');
+test(completes, "put it's us", [], "put it's us");
 test(completes, 'get --read ', ['linearizable', 'fallback', 'stale'], '');
 test(completes, 'get --read f', ['fallback '], 'f');
 test(completes, 'get --read stale us', ['user/ada', 'user/bob'], 'us');

@@ -46,6 +46,11 @@ const MODES: Readonly<Record<CreateMode, number>> = {
   'ephemeral-sequential': zookeeper.CreateMode.EPHEMERAL_SEQUENTIAL,
 };
 
+const UNREACHABLE: ReadonlyMap<string, string> = new Map([
+  ['ECONNREFUSED', 'nothing listens there (ECONNREFUSED)'],
+  ['ENOTFOUND', 'there is no such host (ENOTFOUND)'],
+]);
+
 /** The code of a system error. The library is given it instead of an error code that it would throw on. */
 const MASK = -1;
 const KNOWN_CODES = new Set(Object.values(zookeeper.Exception).filter((code) => typeof code === 'number'));
@@ -59,6 +64,8 @@ export class Link implements ServerLink {
   readonly #watchers = new Map<string, () => void>();
   #state: State;
   #seenZxid: bigint;
+  /** The code of the connection's error, such as ECONNREFUSED; null: it had none. */
+  #errorCode: string | null = null;
 
   /** Dials at once. Calls `report` once, after the constructor has returned. */
   constructor(options: LinkOptions, report: (handshake: Handshake) => void) {
@@ -261,9 +268,22 @@ export class Link implements ServerLink {
     manager.onSocketConnected = () => this.#connected(sendHandshake);
     const parse = manager.onSocketData.bind(manager);
     manager.onSocketData = (chunk) => this.#received(chunk, parse);
-    manager.onSocketClosed = () => this.destroy('connection closed');
+    const stopTimer = manager.onSocketError.bind(manager);
+    manager.onSocketError = (error: NodeJS.ErrnoException) => {
+      this.#errorCode ??= error.code ?? null;
+      stopTimer(error);
+    };
+    manager.onSocketClosed = () => this.destroy(this.#whyClosed());
     client.on('state', (state) => this.#stateChanged(state));
     return client;
+  }
+
+  #whyClosed(): string {
+    if (this.#state.kind !== 'dialing') return 'connection closed';
+    if (this.#state.handshakeSent)
+      return 'it closes the connection, so it is no ZooKeeper, or one that serves nobody at the moment';
+    const code = this.#errorCode;
+    return code === null ? 'connection closed' : (UNREACHABLE.get(code) ?? `no connection (${code})`);
   }
 
   /** Sends the handshake, and the close request of a closing link in the same piece. */
@@ -275,7 +295,7 @@ export class Link implements ServerLink {
     sendHandshake();
     if (closing) socket?.write(CLOSE_REQUEST);
     socket?.uncork();
-    const reason = 'no handshake in time';
+    const reason = 'it accepts connections, but has not answered in time';
     this.#state.handshakeSent = true;
     this.#state.timer.cancel();
     this.#state.timer = env.after(handshakeMs, () =>
@@ -294,7 +314,9 @@ export class Link implements ServerLink {
         parse(packet);
       }
     } catch (error) {
-      this.destroy(`unreadable answer: ${error instanceof Error ? error.message : String(error)}`);
+      this.destroy(
+        `it is no ZooKeeper, or its answer is damaged: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 

@@ -11,8 +11,10 @@
 // to the word.
 //
 // Quotes stand around a whole word. A command with a quote inside a plain word, or with text right after a closing quote, is
-// refused, because it could only be stored without its quotes. It takes the rest of its line.
+// refused, because it could only be stored without its quotes. So is one with what looks like JSON and is not. It takes the rest of
+// its line.
 
+import { never } from '../common/base/assert.ts';
 import { jsonWordAt } from './json-word.ts';
 
 /** `text` is the word in the text form of common/base/bytes.ts: parseBytes must still decode its escapes. */
@@ -43,6 +45,7 @@ export interface Reading {
 }
 
 const NEAR_LENGTH_MAX = 40;
+const WHOLE_WORD = `quotes go around a whole word, as in "it's" or '{"a": 1}'`;
 const ESCAPES_OF_BYTES = new Set(['x', '\\', 'n', 'r', 't']);
 
 export function readCommands(text: string): Reading {
@@ -54,6 +57,8 @@ class Reader {
   #at = 0;
   #line = 1;
   #open: Opening | null = null;
+  /** What is wrong with the command that is being read. */
+  #fault: string | null = null;
 
   constructor(text: string) {
     this.#text = text;
@@ -82,24 +87,19 @@ class Reader {
   /** Reads one command and the separator after it. */
   #command(): Command {
     const words: Word[] = [];
-    let fault: string | null = null;
+    this.#fault = null;
     this.#skipBlanks();
     const line = this.#line;
     if (this.#peek() === '#') this.#skipLine();
-    while (this.#at < this.#text.length && !isSeparator(this.#peek())) {
-      const word = this.#word();
-      words.push(word);
-      if (!this.#isAtWordEnd()) {
-        fault = this.#misquoted(word.from);
-        this.#skipLine();
-      }
+    while (this.#fault === null && this.#at < this.#text.length && !isSeparator(this.#peek())) {
+      words.push(this.#word());
       this.#skipBlanks();
     }
+    if (this.#fault !== null) this.#skipLine();
     this.#next();
-    return { words, line, fault };
+    return { words, line, fault: this.#fault };
   }
 
-  /** Reads a word. If it does not end where a word may end, its quotes are misplaced. */
   #word(): Word {
     const from = this.#at;
     const plain = !isQuote(this.#peek());
@@ -107,24 +107,38 @@ class Reader {
     if (isQuote(this.#peek()) && (!plain || /^--[^=]+=$/.test(text))) {
       text += this.#next() === '"' ? this.#quoted() : this.#literal();
     }
-    return { text, plain, from, to: this.#at };
+    const word = { text, plain, from, to: this.#at };
+    if (!this.#isAtWordEnd())
+      this.#fault ??= `${WHOLE_WORD}, and would be lost inside one: ${this.#near(word)}`;
+    return word;
   }
 
   #isAtWordEnd(): boolean {
     return this.#at >= this.#text.length || isBlank(this.#peek()) || isSeparator(this.#peek());
   }
 
-  #misquoted(from: number): string {
-    const near = /^[^\s;]+/.exec(this.#text.slice(from, from + NEAR_LENGTH_MAX))?.[0] ?? '';
-    return `quotes go around a whole word, as in "it's" or '{"a": 1}', and would be lost inside one: ${near}`;
+  /** How the word begins, for a message. */
+  #near({ from }: Pick<Word, 'from'>): string {
+    return /^[^\s;]+/.exec(this.#text.slice(from, from + NEAR_LENGTH_MAX))?.[0] ?? '';
   }
 
   /** Reads the JSON that begins here; null: none does. */
   #json(): string | null {
     const found = jsonWordAt(this.#text, this.#at);
-    if (found.kind === 'none') return null;
-    if (found.kind === 'open') this.#open = this.#peek() === '{' ? '{' : '[';
-    return this.#exactly(found.kind === 'open' ? this.#text.length : found.end);
+    switch (found.kind) {
+      case 'none':
+        return null;
+      case 'open':
+        this.#open = this.#peek() === '{' ? '{' : '[';
+        return this.#exactly(this.#text.length);
+      case 'broken':
+        this.#fault = `this is no JSON, and ${WHOLE_WORD}: ${this.#near({ from: this.#at })}`;
+        return this.#exactly(found.end);
+      case 'complete':
+        return this.#exactly(found.end);
+      default:
+        return never(found);
+    }
   }
 
   #plain(): string {

@@ -1,9 +1,13 @@
 // Finds the JSON objects and arrays that are typed as words. Such a word is taken exactly as it is typed: its quotes, blanks and
-// newlines belong to the value. Keys such as `{user}/name` or `[a` are not JSON, and stay plain words.
+// newlines belong to the value. Keys such as `{user}/name`, `[a` or `[1]x` are not JSON, and stay plain words.
 
-/** `end` is exclusive. `open`: the text ends inside the object or array. `none`: none begins here. */
+/**
+ * `end` is exclusive. `open`: the text ends inside the object or array. `broken`: it looks like JSON and is not, and it is not a plain
+ * word either. `none`: none begins here.
+ */
 export type JsonWord =
   | { readonly kind: 'complete'; readonly end: number }
+  | { readonly kind: 'broken'; readonly end: number }
   | { readonly kind: 'open' }
   | { readonly kind: 'none' };
 
@@ -15,8 +19,10 @@ export function jsonWordAt(text: string, from: number): JsonWord {
   if (!BEGINNING.test(text)) return { kind: 'none' };
   const end = balancedEnd(text, from);
   if (end === null) return { kind: 'open' };
+  const json = text.slice(from, end);
   const isWholeWord = end === text.length || /[\s;]/.test(text.charAt(end));
-  return isWholeWord && isJson(text.slice(from, end)) ? { kind: 'complete', end } : { kind: 'none' };
+  if (isWholeWord && isJson(json)) return { kind: 'complete', end };
+  return /[\s;"']/.test(json) ? { kind: 'broken', end } : { kind: 'none' };
 }
 
 /** Where the bracket at `from` is closed (exclusive); null: nowhere. */

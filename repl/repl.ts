@@ -10,6 +10,7 @@ import { describeError, exitCodeOf } from './failures.ts';
 import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';
 import { interruptible } from './interruption.ts';
+import { Picture } from './picture.ts';
 import { StreamScreen } from './screen.ts';
 import { runScript, type Step, stepsOfStream, stepsOfTexts } from './script.ts';
 import type { Session } from './session.ts';
@@ -43,16 +44,18 @@ const CLOSE_MS = 2_000;
 export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<number> {
   let connecting: Promise<Client> | null = null;
   const screen = new StreamScreen(world.stdout, world.stderr);
+  const picture = new Picture(world.env.now());
   const session: Session = {
     env: world.env,
     screen,
     format: options.output,
     verbs: VERBS,
+    picture,
     interactive: options.mode.kind === 'interactive',
     pager: null,
     input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
     client: () => {
-      connecting ??= world.connect();
+      connecting ??= world.connect().finally(() => picture.confirm(world.env.now()));
       return connecting;
     },
   };

@@ -8,6 +8,7 @@ import type { Answer } from './answer.ts';
 import type { Arguments, Signature } from './arguments.ts';
 import type { OutputFormat } from './format/format.ts';
 import type { Pager } from './pager.ts';
+import type { Picture } from './picture.ts';
 import type { Screen } from './screen.ts';
 
 export interface Session {
@@ -15,6 +16,8 @@ export interface Session {
   readonly screen: Screen;
   readonly format: OutputFormat;
   readonly verbs: readonly Verb[];
+  /** When ZooKeeper last confirmed what the client knows of the cluster. */
+  readonly picture: Picture;
   /** Whether a person types the commands. Then details that are not part of an answer go to stderr. */
   readonly interactive: boolean;
   /** Stops long answers at each screenful; null: nobody reads them at a terminal. */

@@ -2,7 +2,7 @@
 
 import { PassThrough } from 'node:stream';
 import type { Client } from '../../client/api.ts';
-import { realEnv } from '../../common/base/env.ts';
+import { type Env, realEnv } from '../../common/base/env.ts';
 import { type ReplOptions, runRepl } from '../../repl/repl.ts';
 import type { Screen } from '../../repl/screen.ts';
 import type { MemoryClient } from './memory-client.ts';
@@ -21,6 +21,7 @@ export interface RunSettings extends Partial<Omit<ReplOptions, 'mode' | 'namespa
   /** Width of the terminal; absent: stdout is no terminal. */
   readonly columns?: number;
   readonly connect?: () => Promise<Client>;
+  readonly env?: Env;
 }
 
 export async function gather(stream: PassThrough): Promise<Buffer> {
@@ -53,7 +54,7 @@ export async function runTexts(
       keepGoing: settings.keepGoing ?? false,
     },
     {
-      env: realEnv,
+      env: settings.env ?? realEnv,
       stdin,
       stdout,
       stderr,

@@ -4,6 +4,7 @@ import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import type { ReplicaCheck } from '../../../common/model/range-check.ts';
+import type { NodeStatus } from '../../../common/model/status.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { runTexts } from '../../support/repl-run.ts';
 import {
@@ -13,6 +14,7 @@ import {
   SOUND,
   statusWith,
 } from '../../support/two-node-client.ts';
+import { VirtualEnv } from '../../support/virtual-env.ts';
 
 interface Case {
   readonly run: string;
@@ -196,13 +198,69 @@ test(answers, { run: 'put a "1', code: 64, err: /a " is not closed/ });
 test(answers, { run: 'import', code: 64, err: /give FILE, - or --tree DIR/ });
 test(answers, { run: 'exit; put a 9', out: '' });
 
+for (const { what, report, problem } of [
+  {
+    what: 'a lease of 0',
+    report: { ...healthy(), leaseMs: 0 },
+    problem: 'no lease, so it takes no writes and no linearizable reads',
+  },
+  { what: 'a read-only range', report: healthy(0), problem: '1 range is read-only' },
+  { what: 'three read-only ranges', report: healthy(0, 0, 0), problem: '3 ranges are read-only' },
+]) {
+  test(`status of a node with ${what} says PROBLEM`, async (t) => {
+    const client = cluster();
+    client.views = client.views.filter(({ live }) => live !== null);
+    client.statuses.set('n-a', report);
+    const { code, out, err } = await runTexts(client, ['status']);
+    t.is(code, 0);
+    t.true(out.endsWith(`  ${problem}\n`), out);
+    t.is(err, `PROBLEM: kv-1: ${problem}\n`);
+  });
+}
+
+test('status of a sound node says no PROBLEM', async (t) => {
+  const client = cluster();
+  client.views = client.views.filter(({ live }) => live !== null);
+  client.statuses.set('n-a', healthy());
+  const { out, err } = await runTexts(client, ['status']);
+  t.true(out.endsWith('  -\n'), out);
+  t.is(err, '');
+});
+
+/** A node that has nothing to complain of, except that these replicas have been read-only since then. */
+function healthy(...readOnlySince: readonly number[]): NodeStatus {
+  const replicas = readOnlySince.map((since) => ({ ...REPLICA, readOnlySince: since }));
+  return { ...statusWith(...replicas), orphans: [], unreachable: [], unfit: null };
+}
+
+test('the age of what is shown during an outage counts from the last answer of ZooKeeper', async (t) => {
+  const env = new VirtualEnv();
+  const client = cluster();
+  let refreshes = 0;
+  client.beforeCall = async ({ method }) => {
+    if (method !== 'refresh') return;
+    env.stall(14_000);
+    refreshes += 1;
+    if (refreshes > 1) throw new RangekeeperError('NO_CLUSTER', 'no answer within 3333 ms');
+  };
+  const { err } = await runTexts(client, ['nodes', 'nodes', 'ranges', 'where a', 'status'], {
+    env,
+    keepGoing: true,
+  });
+  const outages = err.split('\n').filter((line) => line.startsWith('as of'));
+  t.deepEqual(
+    outages,
+    ['14', '28', '42', '56'].map((seconds) => `as of ${seconds} s ago: ZooKeeper does not answer`),
+  );
+});
+
 test('status shows what a node reports, and its replicas one by one', async (t) => {
   const client = cluster();
   client.statuses.set('n-a', statusWith(REPLICA));
   const all = await runTexts(client, ['status'], { output: 'csv' });
   t.regex(
     all.out,
-    /\r\nn-a,0\.1\.0,\d+,1235,1,1,1,10,20,orphans: 9; no connection with kv-2; the disk is full\r\n/,
+    /\r\nn-a,0\.1\.0,\d+,1235,1,1,1,10,20,1 range is read-only; orphans: 9; no connection with kv-2; the disk is full\r\n/,
   );
   client.closed = false;
   const one = await runTexts(client, ['status kv-1'], { output: 'csv' });
@@ -336,5 +394,5 @@ test('ranges are read again; without ZooKeeper they are shown as last known', as
   };
   const away = await runTexts(client, ['ranges', 'nodes', 'where a']);
   t.is(away.code, 0);
-  t.is(away.err, 'as last known: no connection to ZooKeeper\n'.repeat(3));
+  t.is(away.err, 'as of 0 s ago: ZooKeeper does not answer\n'.repeat(3));
 });

@@ -43,7 +43,9 @@ test(reads, 'put j {\n  "a": "\\n\\""\n}\nget j', [
   ['get', 'j'],
 ]);
 test(reads, 'put {} []', [['put', '{}', '[]']]);
-test(reads, 'get {user}/name [a [2024-01-01] {}x', [['get', '{user}/name', '[a', '[2024-01-01]', '{}x']]);
+test(reads, 'get {user}/name [a [2024-01-01] [1]x {}x', [
+  ['get', '{user}/name', '[a', '[2024-01-01]', '[1]x', '{}x'],
+]);
 test(reads, 'put j {\\"a\\":1}', [['put', 'j', '{"a":1}']]);
 test(reads, "put it\\'s 1", [['put', "it's", '1']]);
 test(reads, 'put "say \\"x\\"" \'it"s\'', [['put', 'say "x"', 'it"s']]);
@@ -69,7 +71,10 @@ const faulty = test.macro({
       'the command with the fault takes the rest of its line',
     );
     const fault = commands[1]?.fault ?? '';
-    t.regex(fault, /^quotes go around a whole word, as in "it's" or '\{"a": 1\}', [^\n]+$/);
+    t.regex(
+      fault,
+      /^(this is no JSON, and )?quotes go around a whole word, as in "it's" or '\{"a": 1\}'[^\n]+$/,
+    );
     t.true(fault.endsWith(`: ${near}`), fault);
   },
   title: (_, text) => `refuses ${text}`,
@@ -79,6 +84,9 @@ test(faulty, "put a it's", "it's");
 test(faulty, 'put j {"name":"ada",}', '{"name":"ada",}');
 test(faulty, 'put j {name:"ada"}', '{name:"ada"}');
 test(faulty, 'put j [1]"x"', '[1]"x"');
+test(faulty, 'put j [1 2]', '[1');
+test(faulty, 'put j {"a":"tab\there"}', '{"a":"tab');
+test(faulty, 'put j {\n"a": tru\n}', '{');
 test(faulty, 'put a"b c" 1', 'a"b');
 test(faulty, 'put "a"b 1', '"a"b');
 test(faulty, "put 'a''b' 1", "'a''b'");

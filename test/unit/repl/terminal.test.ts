@@ -192,7 +192,7 @@ for (const command of ['ranges', 'nodes', 'status']) {
   test(`${command} has all columns where there is room`, async (t) => {
     const { out, err } = await runTexts(wideCluster(), [command], { columns: 160 });
     t.regex(out.split('\n')[0] ?? '', /(PROBLEM|REMARK)$/);
-    t.is(err, '');
+    t.notRegex(err, /no room/);
   });
 }
 

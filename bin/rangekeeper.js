@@ -1,7 +1,7 @@
 // The command `rangekeeper`. It runs the program in dist/ that its first argument names. In a clone that was never built, it builds
 // first.
 
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -29,7 +29,7 @@ const USAGE = [
   '',
   ...Object.entries(COMMANDS).map(([name, { summary }]) => `  ${name.padEnd(12)} ${summary}`),
   '',
-  'rangekeeper <command> --help lists the flags of a command.',
+  'rangekeeper <command> --help lists the flags of a command, rangekeeper --version shows the version.',
 ].join('\n');
 
 /** Runs `dist/<entry>` as this process. */
@@ -42,7 +42,12 @@ export async function runEntry(name, entry, argv) {
 /** Runs the command line. An error ends in one line and an exit code. */
 export async function runCommand([name, ...argv]) {
   if (name === '--help' || name === '-h' || name === 'help') {
-    process.stdout.write(`${USAGE}\n`);
+    show(USAGE);
+    return;
+  }
+  if (name === '--version' || name === '-V' || name === 'version') {
+    const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+    show(`${manifest.name} ${manifest.version}`);
     return;
   }
   const command = new Map(Object.entries({ ...COMMANDS, ...INNER_COMMANDS })).get(name);
@@ -54,6 +59,12 @@ export async function runCommand([name, ...argv]) {
   if (existsSync(join(root, 'dist', command.entry)) || (await buildClone())) {
     await runEntry(`rangekeeper ${name}`, command.entry, argv);
   }
+}
+
+/** Writes to stdout, which its reader may have closed. */
+function show(text) {
+  process.stdout.on('error', () => {});
+  process.stdout.write(`${text}\n`);
 }
 
 async function buildClone() {

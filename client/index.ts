@@ -3,8 +3,14 @@
 import { realEnv } from '../common/base/env.ts';
 import { silentLogger } from '../common/base/log.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
+import {
+  type ConnectString,
+  formatConnectString,
+  parseConnectString,
+} from '../common/model/connect-string.ts';
 import { WsTransport } from '../common/net/ws-transport.ts';
 import { connectZk } from '../common/zk/zk.ts';
+import { explained } from './absence.ts';
 import type { Client, ConnectOptions } from './api.ts';
 import { namespaceNameOf, positiveMs } from './arguments.ts';
 import { DEFAULT_SETTINGS, openClient } from './client.ts';
@@ -55,6 +61,15 @@ export async function connect(options: ConnectOptions): Promise<Client> {
   const log = options.logger ?? silentLogger;
   const sessionMs = positiveMs('sessionMs', options.sessionMs, SESSION_MS);
   const env = realEnv;
-  const zk = connectZk({ connect: options.zk, config: { ...DEFAULT_SESSION, sessionMs }, env, logger: log });
-  return openClient({ zk, transport: new WsTransport(env), env, log }, settings);
+  const target = parseConnectString(options.zk);
+  const open = (to: ConnectString) =>
+    connectZk({
+      connect: formatConnectString(to),
+      config: { ...DEFAULT_SESSION, sessionMs },
+      env,
+      logger: log,
+    });
+  const zk = open(target);
+  const opening = openClient({ zk, transport: new WsTransport(env), env, log }, settings);
+  return explained(opening, { target, zk, open });
 }

@@ -40,7 +40,18 @@ export interface Column {
   readonly bytes?: true;
   /** Left out of the table: it would take too much room, or is shown on stderr. */
   readonly hidden?: true;
+  /** How it gives way if the table is wider than the terminal. Absent: it does not. */
+  readonly narrow?: Narrow;
 }
+
+/**
+ * `below`: its cells get a line of their own below the row. `drop`: it is left out, the lowest `order` first. `shorten`: its cells are
+ * cut to no fewer than `least` columns of the terminal, and end in `…`.
+ */
+export type Narrow =
+  | { readonly kind: 'below' }
+  | { readonly kind: 'drop'; readonly order: number }
+  | { readonly kind: 'shorten'; readonly least: number };
 
 /** One cell for each column. */
 export type Row = readonly Cell[];
@@ -51,12 +62,16 @@ export type Answer =
   /** The session ends. */
   | { readonly kind: 'leave' }
   | { readonly kind: 'text'; readonly text: string }
+  /** These bytes in every format, and nothing else. */
+  | { readonly kind: 'exact'; readonly bytes: Bytes }
   /** `text` is its form in the table format. Row null: nothing was found. */
   | {
       readonly kind: 'record';
       readonly columns: readonly Column[];
       readonly row: Row | null;
       readonly text: string;
+      /** Its form in the table format in a pipe or a file, before a newline. Default: `text`. */
+      readonly piped?: Bytes;
       /** Default 0. */
       readonly exit?: ExitCode;
     }
@@ -66,6 +81,8 @@ export type Answer =
       readonly rows: AsyncIterable<Row>;
       /** Whether its table has headings. A plain list has none. */
       readonly headings: boolean;
+      /** At a prompt it stops at each screenful. */
+      readonly paged?: boolean;
       /** Called once the rows are written. Default 0. */
       readonly exit?: () => ExitCode;
     };

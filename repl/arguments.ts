@@ -3,6 +3,7 @@
 
 import { assert, never } from '../common/base/assert.ts';
 import { type Bytes, parseBytes, utf8OrNull } from '../common/base/bytes.ts';
+import { nearest } from '../common/process/nearest.ts';
 import { UsageError } from './failures.ts';
 import type { Word } from './grammar.ts';
 
@@ -138,7 +139,7 @@ function bindOption(
   const equals = word.text.indexOf('=');
   const name = word.text.slice(2, equals < 0 ? undefined : equals);
   const option = signature.options.find((candidate) => candidate.name === name);
-  if (option === undefined) throw misuse(signature, `there is no option --${name}`);
+  if (option === undefined) throw noOption(signature, name);
   const earlier = values.get(name);
   if (earlier !== undefined && option.value?.many !== true)
     throw misuse(signature, `--${name} is given twice`);
@@ -217,6 +218,17 @@ function readValue(signature: Signature, name: string, kind: ValueKind, form: st
     default:
       return never(kind);
   }
+}
+
+function noOption(signature: Signature, name: string): UsageError {
+  const meant = nearest(
+    name,
+    signature.options.map((option) => option.name),
+  );
+  return misuse(
+    signature,
+    `there is no option --${name}${meant === null ? '' : `, did you mean --${meant}?`}`,
+  );
 }
 
 function misuse(signature: Signature, complaint: string): UsageError {

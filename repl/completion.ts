@@ -20,21 +20,28 @@ interface Cursor {
   readonly text: string;
 }
 
-/** For readline: the candidates for the end of `line`, and the part of the line that they replace. */
-export async function complete(session: Session, line: string): Promise<[string[], string]> {
-  const cursor = cursorOf(line);
+/**
+ * For readline: the candidates for the end of `line`, and the part of the line that they replace.
+ * @param before the lines before it of the same input, each with its newline
+ */
+export async function complete(session: Session, line: string, before = ''): Promise<[string[], string]> {
+  const cursor = cursorOf(before + line);
+  // A word that began on an earlier line is the value of somebody who is writing it.
+  if (cursor === null || cursor.raw.length > line.length) return [[], line];
   const candidates = await candidatesFor(session, cursor);
   // A single candidate completes the word, so a blank follows.
   const ended = candidates.length === 1 ? candidates.map((candidate) => `${candidate} `) : candidates;
   return [ended, cursor.raw];
 }
 
-function cursorOf(line: string): Cursor {
-  const words = readCommands(line).commands.at(-1)?.words ?? [];
+/** Null: the command cannot be completed, because its form is wrong. */
+function cursorOf(text: string): Cursor | null {
+  const { words = [], fault = null } = readCommands(text).commands.at(-1) ?? {};
+  if (fault !== null) return null;
   const last = words.at(-1);
-  if (last === undefined || /[;\n]/.test(line.slice(last.to))) return { before: [], raw: '', text: '' };
-  if (last.to < line.length) return { before: words, raw: '', text: '' };
-  return { before: words.slice(0, -1), raw: line.slice(last.from), text: last.text };
+  if (last === undefined || /[;\n]/.test(text.slice(last.to))) return { before: [], raw: '', text: '' };
+  if (last.to < text.length) return { before: words, raw: '', text: '' };
+  return { before: words.slice(0, -1), raw: text.slice(last.from), text: last.text };
 }
 
 async function candidatesFor(session: Session, cursor: Cursor): Promise<string[]> {
@@ -56,7 +63,7 @@ async function candidatesFor(session: Session, cursor: Cursor): Promise<string[]
 /** The next word of a verb's name that begins with the words `before`. */
 function commandsFor(session: Session, cursor: Cursor, before: readonly Word[]): string[] {
   const first = before.map(({ text }) => text);
-  return startingWith(cursor.raw, nextWords(session.verbs, first));
+  return startingWith(cursor.raw.toLowerCase(), nextWords(session.verbs, first));
 }
 
 function startingWith(start: string, names: readonly string[]): string[] {

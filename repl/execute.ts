@@ -1,11 +1,13 @@
 // Executes one command: words → verb → answer → output. It does not depend on whether the commands come from a person, a file
 // or the command line.
 
+import type { Answer } from './answer.ts';
 import { type Arguments, bind } from './arguments.ts';
-import { Interrupted } from './failures.ts';
+import { Interrupted, UsageError } from './failures.ts';
 import { writeAnswer } from './format/format.ts';
 import type { Command } from './grammar.ts';
 import { interruptibleRows } from './interruption.ts';
+import { EnoughSeen, PagedScreen } from './pager.ts';
 import type { Session, Verb } from './session.ts';
 import { findVerb, unknownVerb } from './verb-names.ts';
 
@@ -15,7 +17,8 @@ export interface BoundCommand {
 }
 
 /** @throws UsageError before anything is sent. */
-export function bindCommand(verbs: readonly Verb[], { words }: Command): BoundCommand {
+export function bindCommand(verbs: readonly Verb[], { words, fault }: Command): BoundCommand {
+  if (fault !== null) throw new UsageError(fault);
   const found = findVerb(verbs, words);
   if (found === null)
     throw unknownVerb(
@@ -37,9 +40,19 @@ export async function execute(
   const remarks: string[] = [];
   const answer = await verb.run({ session, args, signal, remark: (line) => remarks.push(line) });
   if (answer.kind === 'leave') return null;
-  const rows = answer.kind === 'rows' ? { ...answer, rows: interruptibleRows(signal, answer.rows) } : answer;
-  await writeAnswer(session.screen, session.format, rows);
+  await write(session, answer, signal);
   for (const line of remarks) session.screen.say(line);
   if (answer.kind === 'rows') return answer.exit?.() ?? 0;
   return answer.kind === 'record' ? (answer.exit ?? 0) : 0;
+}
+
+async function write(session: Session, answer: Answer, signal: AbortSignal): Promise<void> {
+  if (answer.kind !== 'rows') return writeAnswer(session.screen, session.format, answer);
+  const { screen, pager } = session;
+  const paged = answer.paged === true && pager !== null ? new PagedScreen(screen, pager, signal) : screen;
+  try {
+    await writeAnswer(paged, session.format, { ...answer, rows: interruptibleRows(signal, answer.rows) });
+  } catch (error) {
+    if (!(error instanceof EnoughSeen)) throw error;
+  }
 }

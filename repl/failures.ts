@@ -3,6 +3,7 @@
 import { never } from '../common/base/assert.ts';
 import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import { EXIT, type ExitCode } from '../common/process/exit.ts';
+import { visibleLine } from '../common/process/visible.ts';
 
 /** The REPL does not know the command, or its arguments are wrong. Nothing was sent. */
 export class UsageError extends Error {
@@ -25,6 +26,7 @@ export class OutputClosed extends Error {
 export function exitCodeOf(error: unknown): ExitCode {
   if (error instanceof UsageError) return EXIT.usage;
   if (error instanceof Interrupted) return EXIT.interrupted;
+  if (error instanceof OutputClosed) return EXIT.readerGone;
   return error instanceof RangekeeperError ? exitCodeOfCode(error.code) : EXIT.failed;
 }
 
@@ -62,8 +64,9 @@ function exitCodeOfCode(code: ErrorCode): ExitCode {
   }
 }
 
-/** One line for stderr. */
+/** For stderr: one line, and the usage after a UsageError. */
 export function describeError(error: unknown): string {
-  if (!(error instanceof RangekeeperError)) return error instanceof Error ? error.message : String(error);
-  return `${error.code}: ${error.message}`;
+  if (error instanceof UsageError) return error.message;
+  if (error instanceof RangekeeperError) return visibleLine(`${error.code}: ${error.message}`);
+  return visibleLine(error instanceof Error ? error.message : String(error));
 }

@@ -1,26 +1,37 @@
-// The history: the lines of earlier sessions, in a file of the user's. If the file cannot be read or written, there is no
-// history; that is not an error.
+// The history: the inputs of earlier sessions, in a file of the user's. An input may have several lines; in the file, its further
+// lines begin with a tab. If the file cannot be read or written, there is no history; that is not an error.
 
-import { appendFile, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readFile, realpath, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
-export const HISTORY_LINES_MAX = 1_000;
+export const HISTORY_ENTRIES_MAX = 1_000;
+const MODE = 0o600;
+const CONTINUED = '\t';
 
-/** `$XDG_STATE_HOME/rangekeeper/history` if that variable is set, else `~/.rangekeeper_history`. */
-export function historyPath(environment: Readonly<Record<string, string | undefined>>): string {
+/**
+ * `$XDG_STATE_HOME/rangekeeper/history` if that variable is set, else `~/.rangekeeper_history`. Null: the user has no home directory.
+ */
+export function historyPath(
+  environment: Readonly<Record<string, string | undefined>>,
+  home: () => string = homedir,
+): string | null {
   const state = environment.XDG_STATE_HOME;
-  return state === undefined || state === ''
-    ? join(homedir(), '.rangekeeper_history')
-    : join(state, 'rangekeeper', 'history');
+  if (state !== undefined && state !== '') return join(state, 'rangekeeper', 'history');
+  try {
+    return join(home(), '.rangekeeper_history');
+  } catch {
+    // Without HOME, Node.js asks for the user's entry in the list of users, which a container may not have.
+    return null;
+  }
 }
 
-/** The lines, newest first as readline expects them. Shortens a file that has grown too long. */
+/** The entries, newest first as readline expects them. Shortens a file that has grown too long. */
 export async function loadHistory(path: string): Promise<string[]> {
   try {
-    const lines = (await readFile(path, 'utf8')).split('\n').filter((line) => line !== '');
-    const kept = lines.slice(-HISTORY_LINES_MAX);
-    if (lines.length > 2 * HISTORY_LINES_MAX) await replace(path, kept);
+    const entries = parseEntries(await readFile(path, 'utf8'));
+    const kept = entries.slice(-HISTORY_ENTRIES_MAX);
+    if (entries.length > 2 * HISTORY_ENTRIES_MAX) await replace(path, kept);
     return kept.reverse();
   } catch {
     return [];
@@ -28,20 +39,48 @@ export async function loadHistory(path: string): Promise<string[]> {
 }
 
 /**
- * Appends, so that sessions that run at the same time keep each other's lines. Only the user can read the file: values may be
+ * Appends, so that sessions that run at the same time keep each other's entries. Only the user can read the file: values may be
  * private.
  */
-export async function saveToHistory(path: string, line: string): Promise<void> {
+export async function saveToHistory(path: string, entry: string): Promise<void> {
   try {
     await mkdir(dirname(path), { recursive: true, mode: 0o700 });
-    await appendFile(path, `${line}\n`, { mode: 0o600 });
+    const file = await open(path, 'a', MODE);
+    try {
+      await makePrivate(file);
+      await file.appendFile(formatEntry(entry));
+    } finally {
+      await file.close();
+    }
   } catch {
     return;
   }
 }
 
-async function replace(path: string, lines: readonly string[]): Promise<void> {
-  const next = `${path}.${process.pid}`;
-  await writeFile(next, `${lines.join('\n')}\n`, { mode: 0o600 });
-  await rename(next, path);
+/** A device such as /dev/null is left as it is. */
+async function makePrivate(file: FileHandle): Promise<void> {
+  const stat = await file.stat();
+  if (stat.isFile() && (stat.mode & 0o777) !== MODE) await file.chmod(MODE);
+}
+
+async function replace(path: string, entries: readonly string[]): Promise<void> {
+  const target = await realpath(path);
+  const next = `${target}.${process.pid}`;
+  await writeFile(next, entries.map(formatEntry).join(''), { mode: MODE });
+  await rename(next, target);
+}
+
+function formatEntry(entry: string): string {
+  return `${entry.trimStart().replaceAll('\n', `\n${CONTINUED}`)}\n`;
+}
+
+function parseEntries(text: string): string[] {
+  const entries: string[] = [];
+  for (const line of text.split('\n')) {
+    const last = entries.at(-1);
+    if (line.startsWith(CONTINUED) && last !== undefined)
+      entries[entries.length - 1] = `${last}\n${line.slice(1)}`;
+    else if (line !== '') entries.push(line);
+  }
+  return entries;
 }

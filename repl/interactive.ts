@@ -5,15 +5,18 @@
 import { createInterface, type Interface } from 'node:readline/promises';
 import type { Readable, Writable } from 'node:stream';
 import { EXIT } from '../common/process/exit.ts';
+import type { MaybeTerminal } from '../common/process/terminal-text.ts';
+import { visibleLine } from '../common/process/visible.ts';
 import { complete } from './completion.ts';
 import { bindCommand, execute } from './execute.ts';
 import { describeError, OutputClosed } from './failures.ts';
 import { readCommands } from './grammar.ts';
-import { HISTORY_LINES_MAX, loadHistory, saveToHistory } from './history.ts';
+import { HISTORY_ENTRIES_MAX, loadHistory, saveToHistory } from './history.ts';
+import { KeyPager } from './pager.ts';
 import type { Session } from './session.ts';
 
 export interface Terminal {
-  readonly input: Readable;
+  readonly input: Readable & MaybeTerminal;
   readonly output: Writable;
   /** Null: no history is kept. */
   readonly historyPath: string | null;
@@ -22,18 +25,21 @@ export interface Terminal {
 }
 
 export async function runInteractive(session: Session, terminal: Terminal): Promise<number> {
+  if (terminal.historyPath === null)
+    session.screen.say('no home directory: the commands of this session are not kept for the next one');
   const history = terminal.historyPath === null ? [] : await loadHistory(terminal.historyPath);
   const reader = createInterface({
     input: terminal.input,
     output: terminal.output,
     terminal: true,
     history,
-    historySize: HISTORY_LINES_MAX,
+    historySize: HISTORY_ENTRIES_MAX,
     removeHistoryDuplicates: true,
-    completer: (line: string) => complete(session, line),
+    completer: (line: string) => prompt.complete(line),
   });
+  const prompt = new Prompt(session, terminal, reader);
   try {
-    return await new Prompt(session, terminal, reader).run();
+    return await prompt.run();
   } finally {
     reader.close();
   }
@@ -43,10 +49,12 @@ class Prompt {
   readonly #session: Session;
   readonly #terminal: Terminal;
   readonly #reader: Interface;
-  /** Lines that were typed and have not run yet. */
-  readonly #lines: string[] = [];
-  /** The lines so far of a command whose quote is still open. */
+  /** What was typed and has not run yet: each a line, or several if quotes or JSON go on. */
+  readonly #inputs: string[] = [];
+  /** The lines so far of an input that goes on in the next line. */
   #incomplete = '';
+  /** The history of the reader, newest first; null: nothing was typed yet. */
+  #history: string[] | null = null;
   #running: AbortController | null = null;
   #exit: number | null = null;
   #wake: () => void = () => {};
@@ -54,13 +62,14 @@ class Prompt {
   #warned = false;
 
   constructor(session: Session, terminal: Terminal, reader: Interface) {
-    this.#session = session;
     this.#terminal = terminal;
     this.#reader = reader;
-    reader.on('line', (line) => {
-      this.#warned = false;
-      this.#lines.push(line);
-      this.#wake();
+    const pager = new KeyPager(terminal.input, terminal.output, () => this.#interrupt());
+    const isSeen = terminal.input.isTTY === true && session.screen.width !== null;
+    this.#session = { ...session, pager: isSeen ? pager : null };
+    reader.on('line', (line) => this.#takeLine(line));
+    reader.on('history', (entries) => {
+      this.#history = entries;
     });
     reader.on('SIGINT', () => this.#interrupt());
     reader.on('close', () => this.#leave(EXIT.ok));
@@ -69,12 +78,16 @@ class Prompt {
     terminal.signal.addEventListener('abort', stop, { once: true });
   }
 
+  complete(line: string): Promise<[string[], string]> {
+    return complete(this.#session, line, this.#incomplete === '' ? '' : `${this.#incomplete}\n`);
+  }
+
   async run(): Promise<number> {
     this.#prompt();
     while (true) {
-      const line = this.#lines.shift();
-      if (line !== undefined) {
-        await this.#takeLine(line);
+      const input = this.#inputs.shift();
+      if (input !== undefined) {
+        await this.#runInput(input);
         if (this.#exit === null) this.#prompt();
       } else if (this.#exit !== null) return this.#exit;
       else await this.#nextEvent();
@@ -88,7 +101,8 @@ class Prompt {
   }
 
   #prompt(): void {
-    this.#reader.setPrompt(this.#incomplete === '' ? `${this.#session.namespace()}> ` : '... ');
+    const namespace = visibleLine(this.#session.namespace());
+    this.#reader.setPrompt(this.#incomplete === '' ? `${namespace}> ` : '... ');
     this.#reader.prompt();
   }
 
@@ -97,7 +111,7 @@ class Prompt {
     // So that later output on the terminal starts on a new line.
     if (this.#exit === null && this.#running === null) this.#terminal.output.write('\n');
     if (code === EXIT.interrupted) {
-      this.#lines.length = 0;
+      this.#inputs.length = 0;
       this.#running?.abort();
     }
     this.#exit ??= code;
@@ -106,7 +120,8 @@ class Prompt {
 
   #interrupt(): void {
     if (this.#running !== null) {
-      this.#lines.length = 0;
+      this.#inputs.length = 0;
+      this.#incomplete = '';
       this.#running.abort();
     } else if (this.#reader.line !== '' || this.#incomplete !== '') {
       this.#clearLine();
@@ -127,23 +142,39 @@ class Prompt {
     this.#prompt();
   }
 
-  async #takeLine(line: string): Promise<void> {
-    this.#incomplete = this.#incomplete === '' ? line : `${this.#incomplete}\n${line}`;
-    const { commands, open } = readCommands(this.#incomplete);
-    if (line.trim() !== '' && this.#terminal.historyPath !== null)
-      await saveToHistory(this.#terminal.historyPath, line);
-    if (open !== null) return;
-    this.#incomplete = '';
+  #takeLine(line: string): void {
+    this.#warned = false;
+    const earlier = this.#incomplete;
+    this.#incomplete = earlier === '' ? line : `${earlier}\n${line}`;
+    if (earlier !== '') this.#joinHistory(earlier, line);
+    if (readCommands(this.#incomplete).open === null) {
+      this.#inputs.push(this.#incomplete);
+      this.#incomplete = '';
+      this.#wake();
+    } else if (this.#running === null && this.#exit === null) this.#prompt();
+  }
+
+  /** An input of several lines is one entry of the history. The reader has added its last line as an entry of its own. */
+  #joinHistory(earlier: string, line: string): void {
+    const history = this.#history ?? [];
+    if (history[0] === line && line !== earlier) history.shift();
+    if (history[0] === earlier) history.shift();
+    history.unshift(this.#incomplete);
+  }
+
+  async #runInput(input: string): Promise<void> {
     const running = new AbortController();
     this.#running = running;
+    const { historyPath } = this.#terminal;
     try {
-      for (const command of commands) {
+      if (input.trim() !== '' && historyPath !== null) await saveToHistory(historyPath, input);
+      for (const command of readCommands(input).commands) {
         const code = await execute(this.#session, bindCommand(this.#session.verbs, command), running.signal);
         if (code === null) this.#exitNow();
         if (code !== 0) break;
       }
     } catch (error) {
-      if (error instanceof OutputClosed) this.#leave(EXIT.failed);
+      if (error instanceof OutputClosed) this.#leave(EXIT.readerGone);
       else this.#session.screen.say(describeError(error));
     } finally {
       this.#running = null;
@@ -152,7 +183,7 @@ class Prompt {
 
   /** Leaves without running the lines that were typed ahead. */
   #exitNow(): void {
-    this.#lines.length = 0;
+    this.#inputs.length = 0;
     this.#leave(EXIT.ok);
   }
 }

@@ -4,6 +4,7 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Client } from '../client/api.ts';
 import { delay, type Env } from '../common/base/env.ts';
+import { EXIT } from '../common/process/exit.ts';
 import { describeError, exitCodeOf } from './failures.ts';
 import type { OutputFormat } from './format/format.ts';
 import { runInteractive } from './interactive.ts';
@@ -13,6 +14,7 @@ import { runScript, type Step, stepsOfFile, stepsOfStream, stepsOfTexts } from '
 import type { Session } from './session.ts';
 import { SessionClients } from './session-clients.ts';
 import { VERBS } from './verbs/verbs.ts';
+import { ViewAge } from './view-age.ts';
 
 export interface ReplOptions {
   /** Where the commands come from. */
@@ -40,23 +42,31 @@ const CLOSE_MS = 2_000;
 
 /** Resolves with the exit code. */
 export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<number> {
-  const clients = new SessionClients(options.namespace, () => world.connect());
+  const screen = new StreamScreen(world.stdout, world.stderr);
+  const viewAge = new ViewAge(world.env.now());
+  const clients = new SessionClients(options.namespace, () =>
+    world.connect().finally(() => viewAge.confirm(world.env.now())),
+  );
   const session: Session = {
     env: world.env,
-    screen: new StreamScreen(world.stdout, world.stderr),
+    screen,
     format: options.output,
     verbs: VERBS,
+    viewAge,
     interactive: options.mode.kind === 'interactive',
+    pager: null,
     input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
     namespace: () => clients.namespace,
     client: () => clients.current(),
     use: (namespace, signal) => clients.use(namespace, signal),
   };
   try {
-    return await runMode(session, options, world);
+    const code = await runMode(session, options, world);
+    // The process may be asked to stop because the reader is gone, before a write finds out.
+    return screen.isClosed ? EXIT.readerGone : code;
   } catch (error) {
-    session.screen.say(describeError(error));
-    return exitCodeOf(error);
+    screen.say(describeError(error));
+    return screen.isClosed ? EXIT.readerGone : exitCodeOf(error);
   } finally {
     await closeClients(clients, world.env);
   }

@@ -98,7 +98,8 @@ async function* readSteps(chunks: AsyncIterable<Uint8Array>, name: string): Asyn
     for (const command of commands)
       yield { kind: 'command', from: `${name}:${first + command.line - 1}: `, command };
   }
-  if (text !== '') yield { kind: 'problem', from: `${name}:${first}: `, problem: 'a quote is not closed' };
+  if (text !== '')
+    yield { kind: 'problem', from: `${name}:${first}: `, problem: 'a quote or a bracket is not closed' };
 }
 
 function problemOf(line: Line, before: string): string | null {

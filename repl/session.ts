@@ -7,15 +7,21 @@ import type { Env } from '../common/base/env.ts';
 import type { Answer } from './answer.ts';
 import type { Arguments, Signature } from './arguments.ts';
 import type { OutputFormat } from './format/format.ts';
+import type { Pager } from './pager.ts';
 import type { Screen } from './screen.ts';
+import type { ViewAge } from './view-age.ts';
 
 export interface Session {
   readonly env: Env;
   readonly screen: Screen;
   readonly format: OutputFormat;
   readonly verbs: readonly Verb[];
+  /** When ZooKeeper last confirmed what the client knows of the cluster. */
+  readonly viewAge: ViewAge;
   /** Whether a person types the commands. Then details that are not part of an answer go to stderr. */
   readonly interactive: boolean;
+  /** Stops long answers at each screenful; null: nobody reads them at a terminal. */
+  readonly pager: Pager | null;
   /** Standard input, for `import -`; null if the commands come from it. */
   readonly input: Readable | null;
   /** The namespace that commands work in now. */

@@ -1,8 +1,19 @@
 // The names of verbs. A name is one word (`put`), or two words where several verbs share the first one (`namespace create`,
-// `namespace list`). No verb is called like the first word of another.
+// `namespace list`). No verb is called like the first word of another. Names may be typed in any case.
 
+import { nearest } from '../common/process/nearest.ts';
 import { UsageError } from './failures.ts';
 import type { Verb } from './session.ts';
+
+/** Names that other databases and shells have for what a verb does. */
+const ELSEWHERE: ReadonlyMap<string, string> = new Map([
+  ['set', 'put'],
+  ['rm', 'del'],
+  ['remove', 'del'],
+  ['ls', 'scan'],
+  ['list', 'scan'],
+  ['keys', 'scan'],
+]);
 
 /** The verb that the words begin with, and the words after its name; null: there is none. */
 export function findVerb<W extends { readonly text: string }>(
@@ -12,7 +23,8 @@ export function findVerb<W extends { readonly text: string }>(
   for (const verb of verbs) {
     for (const name of [verb.name, ...(verb.aliases ?? [])]) {
       const parts = name.split(' ');
-      if (parts.every((part, i) => part === words[i]?.text)) return { verb, rest: words.slice(parts.length) };
+      if (parts.every((part, i) => part === words[i]?.text.toLowerCase()))
+        return { verb, rest: words.slice(parts.length) };
     }
   }
   return null;
@@ -28,18 +40,24 @@ export function nextWords(verbs: readonly Verb[], first: readonly string[]): rea
 export function verbsUnder(verbs: readonly Verb[], first: readonly string[]): readonly Verb[] {
   return verbs.filter(({ name }) => {
     const parts = name.split(' ');
-    return parts.length > first.length && first.every((word, i) => word === parts[i]);
+    return parts.length > first.length && first.every((word, i) => word.toLowerCase() === parts[i]);
   });
 }
 
-/** Says which verbs there are instead. `words` begin with the name of no verb. */
+/** Says which verb was probably meant, or which there are. `words` begin with the name of no verb. */
 export function unknownVerb(verbs: readonly Verb[], words: readonly string[]): UsageError {
-  const [first = ''] = words;
+  const [first = '', second] = words;
   const group = nextWords(verbs, [first]);
-  if (group.length === 0)
-    return new UsageError(`there is no command ${first}: ${nextWords(verbs, []).join(' ')}`);
-  const given = words.slice(0, 2).join(' ');
-  return new UsageError(
-    `there is no command ${given}: ${group.map((next) => `${first} ${next}`).join(', ')}`,
-  );
+  if (group.length === 0) {
+    const names = nextWords(verbs, []);
+    const meant = ELSEWHERE.get(first.toLowerCase()) ?? nearest(first, names);
+    const hint = meant === null ? `: ${names.join(' ')}` : `, did you mean ${meant}?`;
+    return new UsageError(`there is no command ${first}${hint}`);
+  }
+  const meant = second === undefined ? null : nearest(second, group);
+  const hint =
+    meant === null
+      ? `: ${group.map((next) => `${first} ${next}`).join(', ')}`
+      : `, did you mean ${first} ${meant}?`;
+  return new UsageError(`there is no command ${words.slice(0, 2).join(' ')}${hint}`);
 }

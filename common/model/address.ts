@@ -13,7 +13,7 @@ export interface Address {
 
 /** The length of the longest DNS name. */
 const HOST_LENGTH_MAX = 253;
-const PORT_MAX = 65_535;
+export const PORT_MAX = 65_535;
 const NAME = /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?$/;
 
 /** Throws RangekeeperError INVALID_ARGUMENT with a message of one line. */

@@ -2,7 +2,7 @@
 // cluster. The flag --zk and the ZooKeeper client share this parser.
 
 import { RangekeeperError } from '../base/errors.ts';
-import { type Address, readAddress } from './address.ts';
+import { type Address, formatAddress, PORT_MAX, readAddress } from './address.ts';
 
 export interface ConnectString {
   readonly servers: readonly Address[];
@@ -12,19 +12,37 @@ export interface ConnectString {
 
 const DEFAULT_PORT = 2181;
 
-/** Throws RangekeeperError INVALID_ARGUMENT with the reason. IPv6 addresses are written in brackets. */
-export function parseConnectString(text: string): ConnectString {
+/** Throws RangekeeperError INVALID_ARGUMENT with the reason, in one line. IPv6 addresses are written in brackets. */
+export function parseConnectString(given: string): ConnectString {
+  const text = given.trim();
   const slash = text.indexOf('/');
   const hosts = slash === -1 ? text : text.slice(0, slash);
   const root = slash === -1 ? '' : text.slice(slash).replace(/\/$/, '');
+  if (root.includes(',')) refuse(text, `the root stands once, after the last server: ${oneRoot(text)}`);
   if (root !== '' && !isPath(root)) refuse(text, `${root} is not a path`);
-  const servers = hosts.split(',').map((part) => parseServer(text, part.trim()));
-  return { servers, root };
+  const parts = hosts.split(',').map((part) => part.trim());
+  return { servers: parts.map((part) => parseServer(text, part)), root };
+}
+
+/** The formatted form, as {@link parseConnectString} reads it. */
+export function formatConnectString({ servers, root }: ConnectString): string {
+  return servers.map(({ host, port }) => formatAddress(host, port)).join(',') + root;
+}
+
+/** For `a:1/r,b:2/r`: `a:1,b:2/r`. */
+function oneRoot(text: string): string {
+  const parts = text.split(',').map((part) => part.trim());
+  const root = parts.map((part) => /\/[^/].*$/.exec(part)?.[0]).find((each) => each !== undefined);
+  return parts.map((part) => part.replace(/\/.*$/, '')).join(',') + (root ?? '');
 }
 
 function parseServer(text: string, part: string): Address {
+  if (part === '') refuse(text, 'a server is missing beside a comma, or before the root');
   const server = readAddress(part, DEFAULT_PORT);
-  if (server === null || server.port === 0) refuse(text, `${JSON.stringify(part)} is not host:port`);
+  const port = Number(/:([0-9]+)$/.exec(part)?.[1] ?? DEFAULT_PORT);
+  if (!(port >= 1 && port <= PORT_MAX))
+    refuse(text, `the port of ${JSON.stringify(part)} is not from 1 to ${PORT_MAX}`);
+  if (server === null) refuse(text, `${JSON.stringify(part)} is not host:port`);
   return server;
 }
 

@@ -11,6 +11,8 @@ export const EXIT = {
   outcomeUnknown: 6,
   usage: 64,
   interrupted: 130,
+  /** Nobody reads the output any more: as a shell reports a program that SIGPIPE has ended. */
+  readerGone: 141,
 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];

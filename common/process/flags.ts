@@ -9,13 +9,16 @@
 //   const { zk, data, sessionMs } = readFlags(COMMAND, argv).values;   // string, string, number
 //
 // A flag without `fallback` must be given; `fallback: null` makes it optional (T | null). readFlags throws ProcessExit for --help
-// (code 0, stdout) and for a wrong command line (code 64, one line on stderr). A main must not catch it: runMain (main.ts) does.
+// and --version (code 0, stdout) and for a wrong command line (code 64, one line on stderr). A main must not catch it: runMain
+// (main.ts) does.
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseByteSize } from '../base/byte-size.ts';
 import { isEveryAddress, isReachable, parseAddress } from '../model/address.ts';
 import { parseConnectString } from '../model/connect-string.ts';
 import { EXIT, ProcessExit } from './exit.ts';
+import { nearest } from './nearest.ts';
+import { NAME_AND_VERSION } from './version.ts';
 
 export interface FlagBase {
   /** One line: what it does, with the unit. */
@@ -238,8 +241,9 @@ export function twinOf(key: string): string {
 
 type Environment = Readonly<Record<string, string | undefined>>;
 type RawValue = string | boolean | (string | boolean)[];
+type OptionTable = NonNullable<ParseArgsConfig['options']>;
 
-/** The values of a command line. Throws {@link ProcessExit} for --help and for a wrong command line. */
+/** The values of a command line. Throws {@link ProcessExit} for --help, for --version and for a wrong command line. */
 export function readFlags<C extends Command>(
   command: C,
   argv: readonly string[],
@@ -247,6 +251,7 @@ export function readFlags<C extends Command>(
 ): ParsedFlags<C> {
   const raw = parseRaw(command, argv);
   if (raw.values.help === true) throw new ProcessExit(EXIT.ok, helpText(command));
+  if (raw.values.version === true) throw new ProcessExit(EXIT.ok, NAME_AND_VERSION);
   const given = new Set<string>();
   const values: Record<string, unknown> = {};
   for (const [key, flag] of Object.entries(command.flags)) {
@@ -301,7 +306,10 @@ function parseRaw(
   command: Command,
   argv: readonly string[],
 ): { values: Record<string, RawValue | undefined>; positionals: readonly string[] } {
-  const options: NonNullable<ParseArgsConfig['options']> = { help: { type: 'boolean', short: 'h' } };
+  const options: OptionTable = {
+    help: { type: 'boolean', short: 'h' },
+    version: { type: 'boolean', short: 'V' },
+  };
   for (const [key, flag] of Object.entries(command.flags)) {
     options[flagName(key)] = {
       type: flag.kind === 'toggle' ? 'boolean' : 'string',
@@ -317,8 +325,20 @@ function parseRaw(
       allowPositionals: command.positionals !== undefined,
     });
   } catch (error) {
-    throw usage(command, firstSentence(error instanceof Error ? error.message : String(error)));
+    const fault = unknownFlag(options, argv) ?? (error instanceof Error ? error.message : String(error));
+    throw usage(command, firstSentence(fault));
   }
+}
+
+/** What is wrong with the first flag that does not exist; null: all of them exist. */
+function unknownFlag(options: OptionTable, argv: readonly string[]): string | null {
+  const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true });
+  for (const token of tokens) {
+    if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
+    const meant = nearest(token.name, Object.keys(options));
+    return `unknown option '${token.rawName}'${meant === null ? '' : `, did you mean --${meant}?`}`;
+  }
+  return null;
 }
 
 /** Messages of parseArgs have several lines. The first sentence says what is wrong. */
@@ -336,6 +356,7 @@ function usage(command: Command, message: string): ProcessExit {
 export function helpText(command: Command): string {
   const rows = Object.entries(command.flags).map(([key, flag]) => helpRow(key, flag));
   rows.push({ left: '-h, --help', right: 'show this text' });
+  rows.push({ left: '-V, --version', right: 'show the name and the version of this program' });
   const width = Math.min(36, Math.max(...rows.map((row) => row.left.length)));
   const lines = rows.map(({ left, right }) =>
     left.length > width ? `  ${left}\n  ${' '.repeat(width)}  ${right}` : `  ${left.padEnd(width)}  ${right}`,

@@ -2,12 +2,13 @@
 //
 //   const logger = createLogger({ name: 'kvnode', level: values.logLevel });
 //
-// Lines are JSON on stderr, because stdout is for results. They are written synchronously, so none is lost at an exit or in a
-// crash.
+// Lines are JSON on stderr, because stdout is for results. They hold no control characters, and are written synchronously, so none is
+// lost at an exit or in a crash.
 
 import { destination, type Logger as PinoLogger, pino, stdTimeFunctions } from 'pino';
 import type { Logger } from '../base/log.ts';
 import type { LogLevel } from './flags.ts';
+import { visible } from './visible.ts';
 
 export interface LoggerOptions {
   /** Which process: kvnode, coordinator, ... */
@@ -27,6 +28,8 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
   const stream = destination({ dest: STDERR, sync: true });
   // The reader of stderr may go away. That must not stop a node.
   stream.on('error', () => {});
+  // JSON may hold some control characters as they are.
+  const lines = { write: (line: string) => stream.write(visible(line)), flushSync: () => stream.flushSync() };
   const logger = pino(
     {
       level: options.level === 'silent' ? 'fatal' : options.level,
@@ -34,7 +37,7 @@ export function createLogger(options: LoggerOptions): ProcessLogger {
       timestamp: stdTimeFunctions.isoTime,
       formatters: { level: (label) => ({ level: label }) },
     },
-    stream,
+    lines,
   );
   return adapt(logger);
 }

@@ -27,6 +27,7 @@ import { inspect } from 'node:util';
 import { realEnv } from '../base/env.ts';
 import { EXIT, ProcessExit } from './exit.ts';
 import type { ProcessLogger } from './log.ts';
+import { visible } from './visible.ts';
 
 export type StopReason = 'SIGINT' | 'SIGTERM' | 'SIGHUP' | 'parent gone' | 'reader gone';
 
@@ -57,11 +58,18 @@ export async function runMain(name: string, main: Main, argv: readonly string[])
     await exitWith(await main(argv, life));
   } catch (error) {
     const code = error instanceof ProcessExit ? error.code : EXIT.failed;
-    if (code === EXIT.ok) process.stdout.write(`${messageOf(error)}\n`);
+    if (code === EXIT.ok) await writeHelp(messageOf(error));
     else reporter.end(error, code);
     await exitWith(code);
   }
   process.exit(EXIT.failed);
+}
+
+/** Writes what was asked for instead of a run: the help, or the version. */
+async function writeHelp(text: string): Promise<void> {
+  // Loaded here only, because a server has no use for it.
+  const { messageFor } = await import('./terminal-text.ts');
+  process.stdout.write(`${messageFor(process.stdout, text)}\n`);
 }
 
 /** Reports why the process ends. */
@@ -84,14 +92,14 @@ class ExitReporter {
   end(error: unknown, code: number): void {
     const isExpected = error instanceof ProcessExit;
     const text = isExpected ? error.message : `${this.#name}: ${messageOf(error)}`;
-    if (this.#logger === null) process.stderr.write(`${text}\n`);
+    if (this.#logger === null) process.stderr.write(`${visible(text)}\n`);
     else this.#logger.fatal(isExpected ? { code } : { code, stack: inspect(error) }, text);
   }
 
   /** An error that nobody caught. */
   uncaught(error: unknown): void {
     const stack = inspect(error);
-    if (this.#logger === null) process.stderr.write(`${this.#name}: ${stack}\n`);
+    if (this.#logger === null) process.stderr.write(`${visible(`${this.#name}: ${stack}`)}\n`);
     else this.#logger.fatal({ code: EXIT.failed, stack }, `${this.#name}: ${messageOf(error)}`);
   }
 }

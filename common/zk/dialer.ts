@@ -7,7 +7,7 @@ import { never } from '../base/assert.ts';
 import { backoffMs, jittered } from '../base/backoff.ts';
 import type { Env, Timer } from '../base/env.ts';
 import type { Logger } from '../base/log.ts';
-import type { Address } from '../model/address.ts';
+import { type Address, formatAddress } from '../model/address.ts';
 import type { ConnectString } from '../model/connect-string.ts';
 import type { Handshake, Identity, LinkOptions, OpenLink, ServerLink } from './server-link.ts';
 
@@ -33,6 +33,8 @@ export class Dialer {
   readonly #openLink: OpenLink;
   #next = 0;
   #seenZxid = 0n;
+  /** Why the last attempt failed, by server. */
+  readonly #troubles = new Map<string, string>();
 
   constructor(target: ConnectString, sessionMs: number, env: Env, logger: Logger, openLink: OpenLink) {
     this.#target = target;
@@ -59,6 +61,7 @@ export class Dialer {
         if (cancelled) return;
         switch (handshake.kind) {
           case 'up':
+            this.#troubles.clear();
             done({ kind: 'up', link: dialed });
             return;
           case 'expired':
@@ -66,6 +69,7 @@ export class Dialer {
             return;
           case 'failed':
             if (handshake.slow) slow++;
+            this.#troubles.set(formatAddress(dialed.server.host, dialed.server.port), handshake.reason);
             this.#logger.debug({ server: dialed.server, reason: handshake.reason }, 'no link to ZooKeeper');
             pause = this.#env.after(this.#pauseMs(++attempts), attempt);
             return;
@@ -83,6 +87,11 @@ export class Dialer {
         link?.destroy('cancelled');
       },
     };
+  }
+
+  /** What is wrong with each server that was tried since the last link, in words. Empty: nothing is known. */
+  get trouble(): string {
+    return [...this.#troubles].map(([server, reason]) => `${server}: ${reason}`).join('; ');
   }
 
   /** To be called when a link has ended, to learn the newest transaction seen over it. */

@@ -12,6 +12,7 @@ import type { Timer } from '../base/env.ts';
 import { type Address, formatAddress } from '../model/address.ts';
 import { type Asked, multiResults, NO_NODE, refusal, settleWith, toNode, unanswered } from './answers.ts';
 import { CLOSE_REQUEST, sendCloseRequest } from './close-request.ts';
+import { dialFailure, noteErrorCode } from './dial-failure.ts';
 import { PacketCutter } from './packet-cutter.ts';
 import type { Handshake, Identity, LinkListener, LinkOptions, ServerLink } from './server-link.ts';
 import {
@@ -261,7 +262,12 @@ export class Link implements ServerLink {
     manager.onSocketConnected = () => this.#connected(sendHandshake);
     const parse = manager.onSocketData.bind(manager);
     manager.onSocketData = (chunk) => this.#received(chunk, parse);
-    manager.onSocketClosed = () => this.destroy('connection closed');
+    const errorCode = noteErrorCode(manager);
+    manager.onSocketClosed = () => {
+      const state = this.#state;
+      const isDialing = state.kind === 'dialing';
+      this.destroy(isDialing ? dialFailure(state.handshakeSent, errorCode()) : 'connection closed');
+    };
     client.on('state', (state) => this.#stateChanged(state));
     return client;
   }
@@ -275,7 +281,7 @@ export class Link implements ServerLink {
     sendHandshake();
     if (closing) socket?.write(CLOSE_REQUEST);
     socket?.uncork();
-    const reason = 'no handshake in time';
+    const reason = 'it accepts connections, but has not answered in time';
     this.#state.handshakeSent = true;
     this.#state.timer.cancel();
     this.#state.timer = env.after(handshakeMs, () =>
@@ -294,7 +300,9 @@ export class Link implements ServerLink {
         parse(packet);
       }
     } catch (error) {
-      this.destroy(`unreadable answer: ${error instanceof Error ? error.message : String(error)}`);
+      this.destroy(
+        `it is no ZooKeeper, or its answer is damaged: ${error instanceof Error ? error.message : String(error)}`,
+      );
     }
   }
 

@@ -114,7 +114,9 @@ class ConnectedZk implements Zk {
     return new Promise((resolve, reject) => {
       const timer = this.#env.after(timeoutMs, () => {
         forget();
-        reject(new ZkError('timeout', '/', { message: `no ZooKeeper session within ${timeoutMs} ms` }));
+        const { trouble } = this.#dialer;
+        const why = trouble === '' ? '' : ` (${trouble})`;
+        reject(new ZkError('timeout', '/', { message: `no session within ${timeoutMs} ms${why}` }));
       });
       const forget = this.onSession((session) => {
         timer.cancel();

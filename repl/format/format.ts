@@ -1,8 +1,11 @@
 // Writes an answer in one of the four output formats. In `json` an answer is one document, in `ndjson` one line for each row.
 // JSON and CSV show a byte string that is not UTF-8 in base64, in a field of its own (`value` becomes `value64`), so that it
-// can be read back exactly. A table shows such bytes as `\xNN`.
+// can be read back exactly. A table shows such bytes as `\xNN`. `get` in a pipe writes the bytes
+// of the value as they are.
 
 import { never } from '../../common/base/assert.ts';
+import { wrapped } from '../../common/process/terminal-text.ts';
+import { visible } from '../../common/process/visible.ts';
 import type { Answer } from '../answer.ts';
 import type { Screen } from '../screen.ts';
 import { writeCsv } from './csv.ts';
@@ -18,7 +21,10 @@ export async function writeAnswer(screen: Screen, format: OutputFormat, answer: 
     case 'leave':
       break;
     case 'text':
-      await screen.write(`${answer.text}\n`);
+      await screen.write(`${forScreen(screen, answer.text)}\n`);
+      break;
+    case 'exact':
+      await screen.writeExactly(answer.bytes);
       break;
     case 'record':
       await writeRecord(screen, format, answer);
@@ -32,6 +38,11 @@ export async function writeAnswer(screen: Screen, format: OutputFormat, answer: 
   await screen.flush();
 }
 
+/** On a terminal, lines are broken between words. */
+function forScreen(screen: Screen, text: string): string {
+  return screen.width === null ? text : wrapped(text, screen.width);
+}
+
 async function writeRecord(
   screen: Screen,
   format: OutputFormat,
@@ -40,7 +51,7 @@ async function writeRecord(
   const { columns, row } = answer;
   switch (format) {
     case 'table':
-      return row === null ? undefined : screen.write(`${answer.text}\n`);
+      return row === null ? undefined : writeText(screen, answer);
     case 'json':
       return screen.write(row === null ? 'null\n' : `${recordJson(columns, row)}\n`);
     case 'ndjson':
@@ -50,6 +61,15 @@ async function writeRecord(
     default:
       return never(format);
   }
+}
+
+async function writeText(
+  screen: Screen,
+  { text, piped }: Extract<Answer, { kind: 'record' }>,
+): Promise<void> {
+  if (piped === undefined || screen.width !== null) return screen.write(`${visible(text)}\n`);
+  await screen.writeExactly(piped);
+  await screen.write('\n');
 }
 
 async function* rowsOf<T>(row: T | null): AsyncIterableIterator<T> {

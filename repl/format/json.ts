@@ -1,8 +1,9 @@
 // JSON and NDJSON. A byte string is a JSON string if it is UTF-8; otherwise it is base64, in a field whose name has the suffix
-// `64`. `import` reads both forms.
+// `64`. `import` reads both forms. Control characters that JSON would allow as they are, such as U+009B, are escaped, too.
 
 import { never } from '../../common/base/assert.ts';
 import { type Bytes, utf8OrNull } from '../../common/base/bytes.ts';
+import { visible } from '../../common/process/visible.ts';
 import type { Cell, Column, Row } from '../answer.ts';
 import type { Screen } from '../screen.ts';
 
@@ -37,7 +38,7 @@ export function recordJson(columns: readonly Column[], row: Row): string {
     if (cell.kind === 'bytes') Object.assign(fields, bytesField(name, cell.bytes));
     else fields[name] = cellJson(cell);
   });
-  return JSON.stringify(fields);
+  return visible(JSON.stringify(fields));
 }
 
 /** `{ name: text }`, or `{ name64: base64 }` if the bytes are not UTF-8. */

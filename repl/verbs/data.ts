@@ -1,10 +1,12 @@
 // The verbs for one key: put, get, del, cas.
 
 import type { Client, Provenance, WriteOptions } from '../../client/api.ts';
-import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
+import { type Bytes, formatBytes, toBytes, utf8OrNull } from '../../common/base/bytes.ts';
 import { EXIT } from '../../common/process/exit.ts';
 import { type Answer, bytes, type Column, flag, node, number, type Row } from '../answer.ts';
 import type { Arguments, Option, Parameter } from '../arguments.ts';
+import { UsageError } from '../failures.ts';
+import { indentedJson } from '../format/pretty-json.ts';
 import type { Call, Verb } from '../session.ts';
 import { ask, askToWrite, nameOf, READ_OPTION, readOptions, remarkDetail, remarkStaleness } from './verb.ts';
 
@@ -78,16 +80,27 @@ const GET_COLUMNS: readonly Column[] = [
 const get: Verb = {
   name: 'get',
   summary: 'read a value',
-  details: 'Ends with exit code 3 if the key is absent. With --output json it also shows the revision.',
+  details: [
+    'A terminal shows bytes that are not text as \\xNN; a pipe or a file gets the bytes of the value, and a newline. With --output json',
+    'the revision is shown, too. Ends with exit code 3 if the key is absent.',
+  ].join('\n'),
   parameters: [KEY],
-  options: [READ_OPTION],
+  options: [
+    { name: 'raw', help: 'exactly the bytes of the value, also on a terminal, without a newline' },
+    { name: 'pretty', help: 'a value that is JSON is indented' },
+    READ_OPTION,
+  ],
   async run(call): Promise<Answer> {
+    checkForm(call);
     const key = call.args.bytes('KEY');
     return ask(call, async (client) => {
       const found = await client.get(key, readOptions(call.args));
-      if (found === null) {
-        call.session.screen.say(`not found: ${formatBytes(key)}`);
-        return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
+      if (found === null) return absent(call, key);
+      if (call.args.has('raw')) {
+        // The prompt, or a remark, must not stand behind the value.
+        remarkDetail(call, '');
+        remarkStaleness(call, found);
+        return { kind: 'exact', bytes: found.value };
       }
       remarkDetail(call, `revision ${found.revision}, ${describeProvenance(client, found)}`);
       remarkStaleness(call, found);
@@ -99,10 +112,28 @@ const get: Verb = {
         number(found.staleMs),
         ...provenance(client, found),
       ];
-      return { kind: 'record', columns: GET_COLUMNS, row, text: formatBytes(found.value) };
+      return { kind: 'record', columns: GET_COLUMNS, row, ...shown(found.value, call.args.has('pretty')) };
     });
   },
 };
+
+function checkForm({ args, session }: Call): void {
+  if (!args.has('pretty')) return;
+  if (args.has('raw')) throw new UsageError('--raw does not go with --pretty');
+  if (session.format !== 'table')
+    throw new UsageError(`--pretty does not go with --output ${session.format}`);
+}
+
+function absent(call: Call, key: Bytes): Answer {
+  call.session.screen.say(`not found: ${formatBytes(key)}`);
+  return { kind: 'record', columns: GET_COLUMNS, row: null, text: '', exit: EXIT.notFound };
+}
+
+/** A value on a terminal and in a pipe. */
+function shown(value: Bytes, pretty: boolean): { readonly text: string; readonly piped: Bytes } {
+  const json = pretty ? indentedJson(utf8OrNull(value) ?? '') : null;
+  return json === null ? { text: formatBytes(value), piped: value } : { text: json, piped: toBytes(json) };
+}
 
 const del: Verb = {
   name: 'del',

@@ -34,9 +34,16 @@ const nodesVerb: Verb = {
 };
 
 const NODE_COLUMNS: readonly Column[] = [
-  ...['name', 'id', 'zone', 'mode', 'live', 'address', 'owned', 'replicas'].map((name) => ({ name })),
+  { name: 'name', narrow: { kind: 'shorten', least: 8 } },
+  { name: 'id', narrow: { kind: 'drop', order: 2 } },
+  { name: 'zone', narrow: { kind: 'drop', order: 1 } },
+  { name: 'mode', narrow: { kind: 'drop', order: 4 } },
+  { name: 'live' },
+  { name: 'address', narrow: { kind: 'shorten', least: 21 } },
+  { name: 'owned' },
+  { name: 'replicas', narrow: { kind: 'drop', order: 3 } },
   { name: 'downSince', hidden: true },
-  { name: 'remark' },
+  { name: 'remark', narrow: { kind: 'below' } },
 ];
 
 function viewsByName(client: Client): readonly NodeView[] {
@@ -72,59 +79,87 @@ const status: Verb = {
   options: [],
   async run(call): Promise<Answer> {
     const wanted = call.args.textOrNone('NODE');
-    const client = await ask(call, async (connected) => connected);
+    const client = await askWithFreshRanges(call, (connected) => connected);
     return wanted === undefined ? clusterStatus(call, client) : replicaStatus(call, client, wanted);
   },
 };
 
 const CLUSTER_COLUMNS: readonly Column[] = [
-  { name: 'node' },
+  { name: 'node', narrow: { kind: 'shorten', least: 8 } },
   { name: 'version', hidden: true },
-  { name: 'upSeconds' },
+  { name: 'upSeconds', narrow: { kind: 'drop', order: 3 } },
   { name: 'leaseMs' },
   { name: 'owned' },
   { name: 'replicas' },
   { name: 'readOnly' },
-  { name: 'logBytes' },
-  { name: 'memoryBytes' },
-  { name: 'problem' },
+  { name: 'logBytes', narrow: { kind: 'drop', order: 1 } },
+  { name: 'memoryBytes', narrow: { kind: 'drop', order: 2 } },
+  { name: 'problem', narrow: { kind: 'below' } },
 ];
 
 async function clusterStatus(call: Call, client: Client): Promise<Answer> {
-  const rows = viewsByName(client).map(async (view): Promise<Row> => {
-    const name = node(nameOf(view.id, client.nodes()));
-    const blank = CLUSTER_COLUMNS.slice(2).map(() => text(null));
-    if (view.live === null) return [name, ...blank, text('not live')];
-    try {
-      return statusRow(name, await ask(call, () => client.nodeStatus(view.id)), call, client.nodes());
-    } catch (error) {
-      if (!(error instanceof RangekeeperError)) throw error;
-      return [name, ...blank, text(describeError(error))];
-    }
-  });
-  return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(await Promise.all(rows)), headings: true };
+  const found = await Promise.all(viewsByName(client).map((view) => askHealth(call, client, view)));
+  const wrong = found.filter(({ problem }) => problem !== null);
+  if (wrong.length > 0 && call.session.format === 'table')
+    call.remark(`PROBLEM: ${wrong.map(({ name, problem }) => `${name}: ${problem}`).join('; ')}`);
+  return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(found.map(({ row }) => row)), headings: true };
 }
 
-function statusRow(name: Row[number], report: NodeStatus, call: Call, views: readonly NodeView[]): Row {
-  const count = (is: (replica: ReplicaStatus) => boolean) => number(report.replicas.filter(is).length);
+/** A node in the table, and what is wrong with it in words; null: nothing. */
+interface Health {
+  readonly name: string;
+  readonly row: Row;
+  readonly problem: string | null;
+}
+
+async function askHealth(call: Call, client: Client, view: NodeView): Promise<Health> {
+  const named = nameOf(view.id, client.nodes());
+  const silent = (problem: string): Health => {
+    const blank = CLUSTER_COLUMNS.slice(2).map(() => text(null));
+    return { name: named.name, row: [node(named), ...blank, text(problem)], problem };
+  };
+  if (view.live === null) return silent('not live');
+  try {
+    const report = await ask(call, () => client.nodeStatus(view.id));
+    const problem = problemOf(report, client.nodes());
+    return { name: named.name, row: statusRow(named, report, problem, call.session.env.wallNow()), problem };
+  } catch (error) {
+    if (!(error instanceof RangekeeperError)) throw error;
+    return silent(describeError(error));
+  }
+}
+
+function problemOf(report: NodeStatus, views: readonly NodeView[]): string | null {
   const others = listOf(report.unreachable ?? [], views);
+  const readOnly = report.replicas.filter(isReadOnly).length;
   const problems = [
+    ...(report.leaseMs > 0 ? [] : ['no lease, so it takes no writes and no linearizable reads']),
     ...conflictsOf(report),
+    ...(readOnly === 0 ? [] : [readOnly === 1 ? '1 range is read-only' : `${readOnly} ranges are read-only`]),
     ...(report.orphans.length === 0 ? [] : [`orphans: ${report.orphans.join(' ')}`]),
     ...(others === '' ? [] : [`no connection with ${others}`]),
     ...(report.unhealthy ? [report.unhealthy] : []),
   ];
+  return problems.length === 0 ? null : problems.join('; ');
+}
+
+function isReadOnly({ readOnlySince }: ReplicaStatus): boolean {
+  return readOnlySince !== null;
+}
+
+function statusRow(name: NodeName, report: NodeStatus, problem: string | null, now: number): Row {
+  const count = (is: (replica: ReplicaStatus) => boolean) => number(report.replicas.filter(is).length);
   return [
-    name,
+    node(name),
     text(report.version),
-    number(Math.max(0, Math.round((call.session.env.wallNow() - report.startedAt) / 1_000))),
+    number(Math.max(0, Math.round((now - report.startedAt) / 1_000))),
     number(Math.round(report.leaseMs)),
     count(({ role }) => role === 'owner' || role === 'starting'),
     number(report.replicas.length),
-    count(({ readOnlySince }) => readOnlySince !== null),
+    count(isReadOnly),
     number(report.logBytes),
     number(report.memoryBytes),
-    text(problems.length === 0 ? null : problems.join('; ')),
+    text(problem),
   ];
 }
 
@@ -140,18 +175,18 @@ function conflictsOf({ replicas }: NodeStatus): readonly string[] {
 }
 
 const REPLICA_COLUMNS: readonly Column[] = [
-  'range',
-  'role',
-  'epochSeen',
-  'lastSeq',
-  'syncedSeq',
-  'commitSeq',
-  'appliedSeq',
-  'readOnlySince',
-  'staleMs',
-  'followers',
-  'conflict',
-].map((name) => ({ name }));
+  { name: 'range' },
+  { name: 'role' },
+  { name: 'epochSeen', narrow: { kind: 'drop', order: 3 } },
+  { name: 'lastSeq' },
+  { name: 'syncedSeq', narrow: { kind: 'drop', order: 2 } },
+  { name: 'commitSeq' },
+  { name: 'appliedSeq', narrow: { kind: 'drop', order: 1 } },
+  { name: 'readOnlySince', narrow: { kind: 'below' } },
+  { name: 'staleMs', narrow: { kind: 'drop', order: 4 } },
+  { name: 'followers', narrow: { kind: 'below' } },
+  { name: 'conflict', narrow: { kind: 'below' } },
+];
 
 async function replicaStatus(call: Call, client: Client, wanted: string): Promise<Answer> {
   const views = client.nodes();

@@ -24,15 +24,15 @@ import { askWithFreshRanges, listOf, nameOf, namesOf } from './verb.ts';
 
 const RANGE_COLUMNS: readonly Column[] = [
   { name: 'range' },
-  { name: 'start', bytes: true },
-  { name: 'end', bytes: true },
-  { name: 'epoch' },
-  { name: 'owner' },
-  { name: 'ownerLive' },
-  { name: 'replicas' },
-  { name: 'inSync' },
-  { name: 'minInSync' },
-  { name: 'problem' },
+  { name: 'start', bytes: true, narrow: { kind: 'shorten', least: 8 } },
+  { name: 'end', bytes: true, narrow: { kind: 'shorten', least: 8 } },
+  { name: 'epoch', narrow: { kind: 'drop', order: 2 } },
+  { name: 'owner', narrow: { kind: 'shorten', least: 8 } },
+  { name: 'ownerLive', narrow: { kind: 'drop', order: 4 } },
+  { name: 'replicas', narrow: { kind: 'drop', order: 3 } },
+  { name: 'inSync', narrow: { kind: 'shorten', least: 20 } },
+  { name: 'minInSync', narrow: { kind: 'drop', order: 1 } },
+  { name: 'problem', narrow: { kind: 'below' } },
 ];
 
 function rangeRow(descriptor: Descriptor, views: readonly NodeView[], conflicts: Conflicts): Row {

@@ -2,7 +2,7 @@
 
 import type { Client, ScanOptions } from '../../client/api.ts';
 import { type Answer, bytes, type Column, flag, number, type Row } from '../answer.ts';
-import type { Arguments } from '../arguments.ts';
+import type { Arguments, Parameter } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
 import type { Call, Verb } from '../session.ts';
 import {
@@ -15,6 +15,8 @@ import {
   remarkDetail,
   remarkStaleness,
 } from './verb.ts';
+
+const PREFIX: Parameter = { name: 'PREFIX', kind: 'key', optional: true };
 
 const KEY_COLUMN: Column = { name: 'key', bytes: true };
 const COLUMNS: readonly Column[] = [
@@ -30,9 +32,10 @@ const scan: Verb = {
   name: 'scan',
   summary: 'list keys and values in order of the keys',
   details:
-    'Rows are shown as they are read. A page of rows is a snapshot of its range; the scan as a whole is not. With --keys the\n' +
-    'output is one key for each line, without headings.',
-  parameters: [],
+    'With PREFIX, only keys with this prefix. Rows are shown as they are read. A page of rows is a snapshot of its range; the scan as a\n' +
+    'whole is not. With --keys the output is one key for each line, without headings. At a prompt it stops at each screenful, unless\n' +
+    '--limit says how many rows to show.',
+  parameters: [PREFIX],
   options: [
     ...BOUND_OPTIONS,
     { name: 'limit', value: { name: 'N', kind: 'integer' }, help: 'show at most N rows' },
@@ -49,15 +52,15 @@ const scan: Verb = {
       columns: keysOnly ? KEYS_ONLY_COLUMNS : COLUMNS,
       rows: scanRows(call, client, options),
       headings: !keysOnly,
+      paged: options.limit === undefined,
     };
   },
 };
 
 function scanOptions(args: Arguments): ScanOptions {
-  checkBounds(args);
   const limit = args.integerOrNone('limit');
   return {
-    ...boundOptions(args),
+    ...bounds(args),
     ...readOptions(args),
     ...(limit === undefined ? {} : { limit }),
     reverse: args.has('reverse'),
@@ -65,9 +68,13 @@ function scanOptions(args: Arguments): ScanOptions {
   };
 }
 
-function checkBounds(args: Arguments): void {
-  if (args.has('prefix') && (args.has('start') || args.has('end')))
+/** @throws UsageError */
+function bounds(args: Arguments): Pick<ScanOptions, 'prefix' | 'start' | 'end'> {
+  const given = ['PREFIX', 'prefix'].filter((name) => args.has(name));
+  if (given.length === 2) throw new UsageError('give PREFIX or --prefix, not both');
+  if (given.length === 1 && (args.has('start') || args.has('end')))
     throw new UsageError('--prefix does not go with --start or --end');
+  return args.has('PREFIX') ? { prefix: args.bytes('PREFIX') } : boundOptions(args);
 }
 
 async function* scanRows(call: Call, client: Client, options: ScanOptions): AsyncIterableIterator<Row> {
@@ -87,12 +94,11 @@ async function* scanRows(call: Call, client: Client, options: ScanOptions): Asyn
 
 const count: Verb = {
   name: 'count',
-  summary: 'count keys',
-  parameters: [],
+  summary: 'count keys, all or those with a prefix',
+  parameters: [PREFIX],
   options: [...BOUND_OPTIONS, READ_OPTION],
   async run(call): Promise<Answer> {
-    checkBounds(call.args);
-    const options = { ...boundOptions(call.args), ...readOptions(call.args) };
+    const options = { ...bounds(call.args), ...readOptions(call.args) };
     const total = await ask(call, (client) => client.count(options));
     return { kind: 'record', columns: [{ name: 'count' }], row: [number(total)], text: String(total) };
   },

@@ -1,14 +1,16 @@
-// The verbs that need no cluster: help, exit. `help` also explains the words of the language.
+// The verbs that need no cluster: help, version, exit. `help` also explains the words of the language.
 
+import { NAME_AND_VERSION } from '../../common/process/version.ts';
 import type { Answer } from '../answer.ts';
 import { optionSynopsis, synopsis } from '../arguments.ts';
 import type { Verb } from '../session.ts';
 import { findVerb, unknownVerb, verbsUnder } from '../verb-names.ts';
 
 const LANGUAGE = `help COMMAND shows its options. Commands end with a newline or ; and # begins a comment.
-A word is plain, "quoted" or 'literal'. \\xNN is a byte, \\\\ a backslash, \\n \\r \\t as
-usual, but not inside '…'. Bytes that are not text are shown with \\xNN too; in JSON
-and CSV they are base64 in a field of their own ("value64" for "value").
+A word is plain, "quoted" or 'literal'; a JSON object or array is one word, kept as typed.
+\\xNN is a byte, \\\\ a backslash, \\n \\r \\t as usual, but not inside '…' and JSON. Bytes
+that are not text are shown with \\xNN too; in JSON and CSV they are base64 in a field of
+their own ("value64" for "value"). A quote inside a plain word is \\" or \\'.
 -- ends the options of a command; a quoted word is never an option.`;
 
 const exit: Verb = {
@@ -20,7 +22,15 @@ const exit: Verb = {
   run: async () => ({ kind: 'leave' }),
 };
 
-/** All verbs: the given ones, help and exit. */
+const version: Verb = {
+  name: 'version',
+  summary: 'the name and the version of this program',
+  parameters: [],
+  options: [],
+  run: async () => ({ kind: 'text', text: NAME_AND_VERSION }),
+};
+
+/** All verbs: the given ones, help, version and exit. */
 export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
   const help: Verb = {
     name: 'help',
@@ -35,7 +45,7 @@ export function withShellVerbs(others: readonly Verb[]): readonly Verb[] {
       return { kind: 'text', text: words.length === 0 ? overview(verbs) : details(verbs, words) };
     },
   };
-  const verbs = [...others, help, exit];
+  const verbs = [...others, help, version, exit];
   return verbs;
 }
 

@@ -49,17 +49,19 @@ export async function askLeader<T>(call: Call, question: (client: Client) => Pro
   return interruptible(call.signal, question(client), 'interrupted: the request may still be executed');
 }
 
-/** As {@link ask}, after reading the ranges again. If ZooKeeper does not answer, remarks that they are as last known. */
+/** As {@link ask}, after reading the ranges again. If ZooKeeper does not answer, remarks how old they are. */
 export async function askWithFreshRanges<T>(
   call: Call,
   question: (client: Client) => T | Promise<T>,
 ): Promise<T> {
+  const { env, viewAge } = call.session;
   return ask(call, async (client) => {
     try {
       await client.refresh();
+      viewAge.confirm(env.now());
     } catch (error) {
       if (!(error instanceof RangekeeperError && error.code === 'NO_CLUSTER')) throw error;
-      call.remark(`as last known: ${error.message}`);
+      call.remark(`${viewAge.age(env.now())}: ZooKeeper does not answer`);
     }
     return question(client);
   });

@@ -141,8 +141,9 @@ export class MemoryZk implements Zk {
 
   private list(path: string): readonly string[] | null {
     const names = new Set<string>();
+    const below = path === '/' ? path : `${path}/`;
     for (const other of this.nodes.keys()) {
-      if (other.startsWith(`${path}/`)) names.add(other.slice(path.length + 1).split('/', 1)[0] as string);
+      if (other.startsWith(below)) names.add(other.slice(below.length).split('/', 1)[0] as string);
     }
     return names.size === 0 && !this.nodes.has(path) ? null : [...names].sort();
   }

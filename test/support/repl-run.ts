@@ -4,6 +4,7 @@ import { PassThrough } from 'node:stream';
 import type { Client } from '../../client/api.ts';
 import { type Env, realEnv } from '../../common/base/env.ts';
 import { type ReplOptions, runRepl } from '../../repl/repl.ts';
+import type { Screen } from '../../repl/screen.ts';
 import type { MemoryClient } from './memory-client.ts';
 
 export interface ReplRun {
@@ -31,6 +32,12 @@ export async function gather(stream: PassThrough): Promise<Buffer> {
   for await (const chunk of stream) chunks.push(chunk);
   return Buffer.concat(chunks);
 }
+
+/** Shows nothing. */
+export const silentScreen: Screen = {
+  ...{ width: null, height: 24, say: () => {}, status: () => {} },
+  ...{ write: async () => {}, writeExactly: async () => {}, flush: async () => {} },
+};
 
 /** Runs each of `texts` as with `-e`, unless the settings name another mode. */
 export async function runTexts(

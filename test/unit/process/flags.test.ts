@@ -93,7 +93,10 @@ const refused = test.macro({
     `[${argv.join(' ')}] ${JSON.stringify(environment)} is refused`,
 });
 
-test(refused, ['--nods', '3'], NONE, "unknown option '--nods'");
+test(refused, ['--nods', '3'], NONE, "unknown option '--nods', did you mean --nodes?");
+test(refused, ['--data-dir=x', '--Zone', 'z'], NONE, "unknown option '--data-dir'");
+test(refused, ['--Zone', 'z'], NONE, "unknown option '--Zone', did you mean --zone?");
+test(refused, ['-x'], NONE, "unknown option '-x'");
 test(refused, ['--nodes'], NONE, "option '--nodes <value>' argument missing");
 test(refused, ['--nodes', '10'], NONE, '--nodes: 10 is not a number from 1 to 9');
 test(refused, ['--nodes', '2x'], NONE, '--nodes: 2x is not a number from 1 to 9');
@@ -153,6 +156,14 @@ test('`given` has the flags that were set, without the defaults', (t) => {
   const { given } = readFlags(COMMAND, ['--data', 'd'], { RANGEKEEPER_NODES: '3' });
   t.deepEqual([...given].sort(), ['data', 'nodes']);
 });
+
+for (const flag of ['--version', '-V']) {
+  test(`${flag} ends with code 0, the name and the version of the package, whatever is missing`, (t) => {
+    const error = t.throws(() => readFlags(COMMAND, [flag], NONE), { instanceOf: ProcessExit });
+    t.is(error.code, EXIT.ok);
+    t.regex(error.message, /^rangekeeper \d+\.\d+\.\d+$/);
+  });
+}
 
 test('--help ends with code 0 and names every flag, its default and its environment variable', (t) => {
   const error = t.throws(() => readFlags(COMMAND, ['--help'], NONE), { instanceOf: ProcessExit });

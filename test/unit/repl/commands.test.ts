@@ -4,6 +4,7 @@ import test from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import type { ReplicaCheck } from '../../../common/model/range-check.ts';
+import type { NodeStatus } from '../../../common/model/status.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { runTexts } from '../../support/repl-run.ts';
 import {
@@ -13,6 +14,7 @@ import {
   SOUND,
   statusWith,
 } from '../../support/two-node-client.ts';
+import { VirtualEnv } from '../../support/virtual-env.ts';
 
 interface Case {
   readonly run: string;
@@ -53,7 +55,6 @@ test(answers, { run: 'cas a 1 2', out: 'ok, revision 4\n' });
 test(answers, { run: 'cas n 0 2', out: 'ok, revision 4\n' });
 test(answers, { run: 'cas n 1 2', code: 4, err: /^CONFLICT: revision is 0/ });
 test(answers, { run: 'get a', out: '1\n' });
-test(answers, { run: 'get b\\x00', out: '\\xff\\x0a\n' });
 test(answers, { run: 'get "c,\\"d\\""', out: 'x y\n' });
 test(answers, {
   run: 'get a',
@@ -86,6 +87,11 @@ test(answers, { run: 'scan --keys', out: 'a\nb\\x00\nc,"d"\n' });
 test(answers, { run: 'scan --keys --reverse --limit 2', out: 'c,"d"\nb\\x00\n' });
 test(answers, { run: 'scan --keys --limit 0', out: '' });
 test(answers, { run: 'scan --keys --prefix b', out: 'b\\x00\n' });
+test(answers, { run: 'scan b --keys', out: 'b\\x00\n' });
+test(answers, { run: 'count c', out: '1\n' });
+test(answers, { run: 'scan b --prefix b', code: 64, err: /^give PREFIX or --prefix, not both\n$/ });
+test(answers, { run: 'scan b --end c', code: 64, err: /--prefix does not go with --start or --end/ });
+test(answers, { run: 'SCAN b --keys; Get a', out: 'b\\x00\n1\n' });
 test(answers, { run: 'scan --keys --start b --end c', out: 'b\\x00\n' });
 test(answers, {
   run: 'scan --keys --start b --read stale',
@@ -162,6 +168,22 @@ test(answers, { run: 'status kv-9', code: 64, err: /there is no node kv-9/ });
 test(answers, { run: 'status kv-1', code: 2, err: /UNREACHABLE/ });
 test(answers, { run: 'put "" 1', code: 1, err: /^INVALID_ARGUMENT: the key is empty\n$/ });
 test(answers, { run: 'frobnicate', code: 64, err: /^there is no command frobnicate: put get / });
+test(answers, { run: 'gte a', code: 64, err: /^there is no command gte, did you mean get\?\n$/ });
+test(answers, { run: 'set a 1', code: 64, err: /^there is no command set, did you mean put\?\n$/ });
+test(answers, { run: 'help sacn', code: 64, err: /^there is no command sacn, did you mean scan\?\n$/ });
+test(answers, {
+  run: 'scan --prefx a',
+  code: 64,
+  err: /^scan: there is no option --prefx, did you mean --prefix\?\n/,
+});
+test(answers, {
+  run: 'get a --PRETTY',
+  code: 64,
+  err: /there is no option --PRETTY, did you mean --pretty\?\n/,
+});
+test(answers, { run: "put n it's", code: 64, err: /^quotes go around a whole word, [^\n]+: it's\n$/ });
+test(answers, { run: 'put j {"name":"ada"}; get j', out: 'ok, revision 4\n{"name":"ada"}\n' });
+test(answers, { run: 'VERSION', out: 'rangekeeper 0.1.0\n' });
 test(answers, {
   run: 'put a',
   code: 64,
@@ -171,13 +193,69 @@ test(answers, { run: 'put a "1', code: 64, err: /a " is not closed/ });
 test(answers, { run: 'import', code: 64, err: /give FILE, - or --tree DIR/ });
 test(answers, { run: 'exit; put a 9', out: '' });
 
+for (const { what, report, problem } of [
+  {
+    what: 'a lease of 0',
+    report: { ...healthy(), leaseMs: 0 },
+    problem: 'no lease, so it takes no writes and no linearizable reads',
+  },
+  { what: 'a read-only range', report: healthy(0), problem: '1 range is read-only' },
+  { what: 'three read-only ranges', report: healthy(0, 0, 0), problem: '3 ranges are read-only' },
+]) {
+  test(`status of a node with ${what} says PROBLEM`, async (t) => {
+    const client = cluster();
+    client.views = client.views.filter(({ live }) => live !== null);
+    client.statuses.set('n-a', report);
+    const { code, out, err } = await runTexts(client, ['status']);
+    t.is(code, 0);
+    t.true(out.endsWith(`  ${problem}\n`), out);
+    t.is(err, `PROBLEM: kv-1: ${problem}\n`);
+  });
+}
+
+test('status of a sound node says no PROBLEM', async (t) => {
+  const client = cluster();
+  client.views = client.views.filter(({ live }) => live !== null);
+  client.statuses.set('n-a', healthy());
+  const { out, err } = await runTexts(client, ['status']);
+  t.true(out.endsWith('  -\n'), out);
+  t.is(err, '');
+});
+
+/** A node that has nothing to complain of, except that these replicas have been read-only since then. */
+function healthy(...readOnlySince: readonly number[]): NodeStatus {
+  const replicas = readOnlySince.map((since) => ({ ...REPLICA, readOnlySince: since }));
+  return { ...statusWith(...replicas), orphans: [], unreachable: [], unhealthy: null };
+}
+
+test('the age of what is shown during an outage counts from the last answer of ZooKeeper', async (t) => {
+  const env = new VirtualEnv();
+  const client = cluster();
+  let refreshes = 0;
+  client.beforeCall = async ({ method }) => {
+    if (method !== 'refresh') return;
+    env.stall(14_000);
+    refreshes += 1;
+    if (refreshes > 1) throw new RangekeeperError('NO_CLUSTER', 'no answer within 3333 ms');
+  };
+  const { err } = await runTexts(client, ['nodes', 'nodes', 'ranges', 'where a', 'status'], {
+    env,
+    keepGoing: true,
+  });
+  const outages = err.split('\n').filter((line) => line.startsWith('as of'));
+  t.deepEqual(
+    outages,
+    ['14', '28', '42', '56'].map((seconds) => `as of ${seconds} s ago: ZooKeeper does not answer`),
+  );
+});
+
 test('status shows what a node reports, and its replicas one by one', async (t) => {
   const client = cluster();
   client.statuses.set('n-a', statusWith(REPLICA));
   const all = await runTexts(client, ['status'], { output: 'csv' });
   t.regex(
     all.out,
-    /\r\nn-a,0\.1\.0,\d+,1235,1,1,1,10,20,orphans: 9; no connection with kv-2; the disk is full\r\n/,
+    /\r\nn-a,0\.1\.0,\d+,1235,1,1,1,10,20,1 range is read-only; orphans: 9; no connection with kv-2; the disk is full\r\n/,
   );
   client.closed = false;
   const one = await runTexts(client, ['status kv-1'], { output: 'csv' });
@@ -251,7 +329,7 @@ test('help lists every verb, and shows the details of one, without a cluster', a
   const all = await runTexts(new MemoryClient(), ['help'], { connect });
   t.regex(all.out, / {2}cas KEY REVISION VALUE +compare and set/);
   const one = await runTexts(new MemoryClient(), ['help scan'], { connect });
-  t.regex(one.out, /^scan \[--prefix P\]/);
+  t.regex(one.out, /^scan \[PREFIX\] \[--prefix P\]/);
   t.regex(one.out, /--read linearizable\|fallback\|stale/);
   const none = await runTexts(new MemoryClient(), ['help frob'], { connect });
   t.is(none.code, 64);
@@ -311,5 +389,5 @@ test('ranges are read again; without ZooKeeper they are shown as last known', as
   };
   const away = await runTexts(client, ['ranges', 'nodes', 'where a']);
   t.is(away.code, 0);
-  t.is(away.err, 'as last known: no connection to ZooKeeper\n'.repeat(3));
+  t.is(away.err, 'as of 0 s ago: ZooKeeper does not answer\n'.repeat(3));
 });

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { formatBytes, parseBytes, toHex } from '../../../common/base/bytes.ts';
+import { formatBytes, parseBytes, toHex, utf8OrNull } from '../../../common/base/bytes.ts';
 import { bind, type Signature } from '../../../repl/arguments.ts';
 import { quoteWord, readCommands } from '../../../repl/grammar.ts';
 import { VERBS } from '../../../repl/verbs/verbs.ts';
@@ -29,7 +29,25 @@ test(reads, 'put a 1; get a\nget b', [
 ]);
 test(reads, 'put "a b" \'c;d\'', [['put', 'a b', 'c;d']]);
 test(reads, 'put "" 1', [['put', '', '1']]);
-test(reads, 'put a"b c"\'d e\'f 1', [['put', 'ab cd ef', '1']]);
+test(reads, 'scan --prefix="a b" --end=\'c d\'', [['scan', '--prefix=a b', '--end=c d']]);
+test(reads, 'put j {"name":"ada"}', [['put', 'j', '{"name":"ada"}']]);
+test(reads, 'put j {"a": ["x; y", "it\'s"]} --if-revision 1', [
+  ['put', 'j', '{"a": ["x; y", "it\'s"]}', '--if-revision', '1'],
+]);
+test(reads, 'put j [1, "two"]; get j', [
+  ['put', 'j', '[1, "two"]'],
+  ['get', 'j'],
+]);
+test(reads, 'put j {\n  "a": "\\n\\""\n}\nget j', [
+  ['put', 'j', '{\n  "a": "\\\\n\\\\""\n}'],
+  ['get', 'j'],
+]);
+test(reads, 'put {} []', [['put', '{}', '[]']]);
+test(reads, 'get {user}/name [a [2024-01-01] [1]x {}x', [
+  ['get', '{user}/name', '[a', '[2024-01-01]', '[1]x', '{}x'],
+]);
+test(reads, 'put j {\\"a\\":1}', [['put', 'j', '{"a":1}']]);
+test(reads, "put it\\'s 1", [['put', "it's", '1']]);
 test(reads, 'put "say \\"x\\"" \'it"s\'', [['put', 'say "x"', 'it"s']]);
 test(reads, 'put a\\ b\\;c 1', [['put', 'a b;c', '1']]);
 test(reads, 'put \\x00\\xff "\\x41\\n\\\\"', [['put', '\\x00\\xff', '\\x41\\n\\\\']]);
@@ -43,7 +61,42 @@ test(reads, 'get a;# a comment\nget b', [
 test(reads, 'put #a 1#2', [['put', '#a', '1#2']]);
 test(reads, 'get größe 日本 😀', [['get', 'größe', '日本', '😀']]);
 
-test('an open quote needs more input', (t) => {
+const faulty = test.macro({
+  exec(t, text: string, near: string) {
+    const { commands, open } = readCommands(`get before; ${text}; get same-line\nget after`);
+    t.is(open, null);
+    t.deepEqual(
+      commands.map(({ fault }) => fault === null),
+      [true, false, true],
+      'the command with the fault takes the rest of its line',
+    );
+    const fault = commands[1]?.fault ?? '';
+    t.regex(
+      fault,
+      /^(this is no JSON, and )?quotes go around a whole word, as in "it's" or '\{"a": 1\}'[^\n]+$/,
+    );
+    t.true(fault.endsWith(`: ${near}`), fault);
+  },
+  title: (_, text) => `refuses ${text}`,
+});
+
+test(faulty, "put a it's", "it's");
+test(faulty, 'put j {"name":"ada",}', '{"name":"ada",}');
+test(faulty, 'put j {name:"ada"}', '{name:"ada"}');
+test(faulty, 'put j [1]"x"', '[1]"x"');
+test(faulty, 'put j [1 2]', '[1');
+test(faulty, 'put j {"a":"tab\there"}', '{"a":"tab');
+test(faulty, 'put j {\n"a": tru\n}', '{');
+test(faulty, 'put a"b c" 1', 'a"b');
+test(faulty, 'put "a"b 1', '"a"b');
+test(faulty, "put 'a''b' 1", "'a''b'");
+test(faulty, 'put --prefix="a"b 1', '--prefix="a"b');
+test(faulty, 'put a" 1', 'a"');
+
+test('an open quote or JSON needs more input', (t) => {
+  t.is(readCommands('put a {').open, '{');
+  t.is(readCommands('put a {"b": [1,\n').open, '{');
+  t.is(readCommands('put a ["b').open, '[');
   t.is(readCommands('put a "1 2').open, '"');
   t.is(readCommands("put a '1; get b\n").open, "'");
   t.is(readCommands('put a "1\\"').open, '"');
@@ -52,6 +105,20 @@ test('an open quote needs more input', (t) => {
 test('a command knows the line on which it starts', (t) => {
   const lines = readCommands('get a\n\nput b "1\n2"; get c\n# x\nget d').commands.map(({ line }) => line);
   t.deepEqual(lines, [1, 3, 4, 6]);
+});
+
+test('JSON that is pasted is read back byte for byte, in one line or several', (t) => {
+  fc.assert(
+    fc.property(fc.oneof(fc.dictionary(fc.string(), fc.jsonValue()), fc.array(fc.jsonValue())), (value) => {
+      for (const json of [JSON.stringify(value), JSON.stringify(value, null, 2)]) {
+        const [command] = readCommands(`put j ${json}; get j`).commands;
+        t.deepEqual(
+          command?.words.map(({ text }) => utf8OrNull(parseBytes(text))),
+          ['put', 'j', json],
+        );
+      }
+    }),
+  );
 });
 
 test('any key is read back byte for byte, if it is formatted and quoted as completion does', (t) => {

@@ -8,17 +8,11 @@ import { Importer } from '../../../repl/transfer/importer.ts';
 import { type Item, rowItem } from '../../../repl/transfer/item.ts';
 import { Tally } from '../../../repl/transfer/tally.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
-import { turn } from '../../support/repl-run.ts';
+import { silentScreen, turn } from '../../support/repl-run.ts';
 
 function importer(put: MemoryClient['put'], retryMsMax = 60_000) {
   const said: string[] = [];
-  const screen = {
-    write: async () => {},
-    flush: async () => {},
-    say: (line: string) => said.push(line),
-    status: () => {},
-    width: null,
-  };
+  const screen = { ...silentScreen, say: (line: string) => said.push(line) };
   const tally = new Tally({ env: realEnv, screen, verb: 'imported' });
   const stop = new AbortController();
   const options = { env: realEnv, signal: stop.signal, retryMsMax };

@@ -1,16 +1,13 @@
 // The prompt, over streams that behave like a terminal: history, Tab, Ctrl-C, Ctrl-D, lines typed ahead.
 
-import { access, mkdtemp, readFile, stat, writeFile } from 'node:fs/promises';
+import { access, chmod, lstat, mkdtemp, readFile, stat, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
-import { complete } from '../../../repl/completion.ts';
 import { historyPath, loadHistory, saveToHistory } from '../../../repl/history.ts';
 import { runRepl } from '../../../repl/repl.ts';
-import type { Session } from '../../../repl/session.ts';
-import { VERBS } from '../../../repl/verbs/verbs.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { gather, turn } from '../../support/repl-run.ts';
 
@@ -29,8 +26,13 @@ class Terminal {
   readonly #stdin = new PassThrough();
   readonly #waiting: { readonly text: string; readonly from: number; readonly seen: () => void }[] = [];
 
-  constructor(history: string | null = null) {
+  /** @param rows the height of the terminal; null: stdout is none */
+  constructor(history: string | null = null, rows: number | null = null) {
     const [stdout, stderr] = [new PassThrough(), new PassThrough()];
+    if (rows !== null) {
+      Object.assign(this.#stdin, { isTTY: true });
+      Object.assign(stdout, { isTTY: true, columns: 80, rows });
+    }
     stderr.on('data', (chunk) => {
       this.screen += String(chunk);
       for (const { text, from, seen } of this.#waiting) if (this.screen.includes(text, from)) seen();
@@ -109,7 +111,36 @@ test('an open quote goes on in the next line', async (t) => {
   await terminal.type('put a "1\n', '... ');
   await terminal.type('2"\n', 'range 1');
   terminal.typeOnly('get a\nexit\n');
-  await terminal.ends(t, 0, 'ok, revision 1\n1\\x0a2\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n1\n2\n');
+});
+
+test('JSON of several lines is one value, exactly as it was typed', async (t) => {
+  const terminal = new Terminal();
+  await terminal.type('put a {\n', '... ');
+  await terminal.type('  "b": "it\'s"\n', '... ');
+  await terminal.type('}\n', 'range 1');
+  terminal.typeOnly('get a\nexit\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n{\n  "b": "it\'s"\n}\n');
+});
+
+test('a quote inside a word is refused at once, and the next line is a command of its own', async (t) => {
+  const terminal = new Terminal();
+  await terminal.type("put a it's\n", 'quotes go around a whole word');
+  terminal.typeOnly('count\nexit\n');
+  await terminal.ends(t, 0, '0\n');
+});
+
+test('Tab inside a value of several lines completes nothing, and behind it the options', async (t) => {
+  const terminal = new Terminal();
+  await terminal.type('put a {\n', '... ');
+  await terminal.type('"ge', '"ge');
+  terminal.typeOnly(TAB);
+  await terminal.type('": 1\n', '... ');
+  await terminal.type('} --if', '--if');
+  await terminal.type(TAB, '-revision ');
+  await terminal.type('0\n', 'range 1');
+  terminal.typeOnly('get a\nexit\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n{\n"ge": 1\n}\n');
 });
 
 test('Ctrl-C discards the line, also with an open quote', async (t) => {
@@ -228,6 +259,111 @@ test('history is kept for the next session, and only the user can read it', asyn
   await second.ends(t, 0, 'ok, revision 1\n');
 });
 
+test('a command of several lines comes back whole, in the same session and in the next one', async (t) => {
+  const path = await newPath('history');
+  const command = 'put a "1\n\n  2"';
+  const first = new Terminal(path);
+  await first.type(`count\n${command}\n`, 'range 1');
+  await first.type(UP, '  2"');
+  await first.type('\n', 'range 1');
+  first.typeOnly('get a\nexit\n');
+  await first.ends(t, 0, '0\nok, revision 1\nok, revision 2\n1\n\n  2\n');
+  t.deepEqual(await loadHistory(path), ['exit', 'get a', command, command, 'count']);
+  const second = new Terminal(path);
+  await second.sees('default> ');
+  await second.type(`${UP}${UP}${UP}`, '  2"');
+  second.typeOnly('\nget a\nexit\n');
+  await second.ends(t, 0, 'ok, revision 1\n1\n\n  2\n');
+});
+
+test('an existing history that others can read becomes private; a device stays as it is', async (t) => {
+  const path = await newPath('history');
+  await writeFile(path, 'get old\n', { mode: 0o644 });
+  await chmod(path, 0o644);
+  await saveToHistory(path, 'get new');
+  t.is((await stat(path)).mode & 0o777, 0o600);
+  t.deepEqual(await loadHistory(path), ['get new', 'get old']);
+  const before = (await stat('/dev/null')).mode;
+  await saveToHistory('/dev/null', 'get new');
+  t.is((await stat('/dev/null')).mode, before);
+});
+
+test('a history that is a link stays one when it is shortened', async (t) => {
+  const path = await newPath('history');
+  const link = `${path}-link`;
+  await writeFile(path, Array.from({ length: 2_001 }, (_, i) => `get ${i}\n`).join(''));
+  await symlink(path, link);
+  t.is((await loadHistory(link)).length, 1_000);
+  t.true((await lstat(link)).isSymbolicLink());
+  t.is((await loadHistory(path)).length, 1_000);
+});
+
+test('without a home directory there is a prompt, no history, and one remark', async (t) => {
+  const nobody = () => {
+    throw new Error('ENOENT: no such file or directory, uv_os_homedir');
+  };
+  t.is(historyPath({}, nobody), null);
+  t.is(historyPath({ XDG_STATE_HOME: '/s' }, nobody), '/s/rangekeeper/history');
+  const terminal = new Terminal(historyPath({}, nobody));
+  terminal.typeOnly('put a 1\nexit\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n');
+  t.is(terminal.screen.split('no home directory').length, 2);
+});
+
+/** A terminal of 5 lines, and 10 rows k0 to k9. */
+async function smallTerminal(): Promise<Terminal> {
+  const terminal = new Terminal(null, 5);
+  for (let i = 0; i < 10; i++) await terminal.client.put(`k${i}`, `${i}`);
+  await terminal.sees('default> ');
+  return terminal;
+}
+
+const rows = (from: number, to: number) =>
+  Array.from({ length: to - from }, (_, i) => `k${from + i}\n`).join('');
+
+test('scan stops at each screenful: space and Enter go on', async (t) => {
+  const terminal = await smallTerminal();
+  await terminal.type('scan --keys\n', '-- more');
+  await terminal.type(' ', '-- more');
+  await terminal.type('\r', '10 rows');
+  await terminal.type('count\n', 'default> ');
+  terminal.typeOnly(CTRL_D);
+  await terminal.ends(t, 0, `${rows(0, 10)}10\n`);
+});
+
+test('q ends a scan, other keys do nothing, and none of them gets into the next command', async (t) => {
+  const terminal = await smallTerminal();
+  await terminal.type('scan --keys\n', '-- more');
+  await terminal.type('xq', 'default> ');
+  terminal.typeOnly('count\nexit\n');
+  await terminal.ends(t, 0, `${rows(0, 4)}10\n`);
+});
+
+test('Ctrl-C ends a scan that has stopped, and the commands behind it do not run', async (t) => {
+  const terminal = await smallTerminal();
+  await terminal.type('scan --keys; put never 1\n', '-- more');
+  await terminal.type(CTRL_C, 'default> ');
+  terminal.typeOnly('count\nexit\n');
+  await terminal.ends(t, 0, `${rows(0, 4)}10\n`);
+});
+
+test('a signal to stop ends a scan that has stopped', async (t) => {
+  const terminal = await smallTerminal();
+  await terminal.type('scan --keys\n', '-- more');
+  terminal.stop.abort();
+  await terminal.ends(t, 130, rows(0, 4));
+});
+
+test('a scan does not stop with --limit, if it fits the screen, or if stdout is no terminal', async (t) => {
+  const terminal = await smallTerminal();
+  terminal.typeOnly('scan --keys --limit 9\nscan k1 --keys\nexit\n');
+  await terminal.ends(t, 0, `${rows(0, 9)}k1\n`);
+  const piped = new Terminal();
+  for (let i = 0; i < 50; i++) await piped.client.put(`k${i}`, '');
+  piped.typeOnly('scan --keys\nexit\n');
+  t.is((await piped.answers).toString().split('\n').length, 51);
+});
+
 test('it is not an error if the history cannot be written', async (t) => {
   const file = await newPath('file');
   await writeFile(file, '');
@@ -239,7 +375,7 @@ test('it is not an error if the history cannot be written', async (t) => {
 
 test('history: where it is kept, and that its size is bounded', async (t) => {
   t.is(historyPath({ XDG_STATE_HOME: '/s' }), '/s/rangekeeper/history');
-  t.regex(historyPath({}), /\/\.rangekeeper_history$/);
+  t.regex(historyPath({}) ?? '', /\/\.rangekeeper_history$/);
   const path = await newPath('history');
   await writeFile(path, Array.from({ length: 2_001 }, (_, i) => `get ${i}\n`).join(''));
   const lines = await loadHistory(path);
@@ -249,82 +385,4 @@ test('history: where it is kept, and that its size is bounded', async (t) => {
   await saveToHistory(path, 'get last');
   t.is((await loadHistory(path))[0], 'get last');
   await t.throwsAsync(access(`${path}.${process.pid}`));
-});
-
-function session(client: MemoryClient): Session {
-  const screen = {
-    write: async () => {},
-    flush: async () => {},
-    say: () => {},
-    status: () => {},
-    width: null,
-  };
-  return {
-    env: realEnv,
-    screen,
-    format: 'table',
-    verbs: VERBS,
-    interactive: true,
-    input: null,
-    namespace: () => client.namespace,
-    client: async () => client,
-    use: async () => client,
-  };
-}
-
-const completes = test.macro({
-  async exec(t, line: string, candidates: string[], replaced: string) {
-    const client = new MemoryClient();
-    await client.createNamespace('orders');
-    for (const key of ['a b', 'user/ada', 'user/bob', 'x\xff', new Uint8Array([0xfe]), '--odd'])
-      await client.put(key, '1');
-    t.deepEqual(await complete(session(client), line), [candidates, replaced]);
-  },
-  title: (_, line) => `completes ${JSON.stringify(line)}`,
-});
-
-test(completes, 'sc', ['scan '], 'sc');
-test(completes, 'put a 1; co', ['count '], 'co');
-test(completes, 'frob x', [], 'x');
-test(completes, 'get us', ['user/ada', 'user/bob'], 'us');
-test(completes, 'get user/b', ['user/bob '], 'user/b');
-test(completes, 'get a', ['"a b" '], 'a');
-test(completes, 'get "us', ['"user/ada"', '"user/bob"'], '"us');
-test(completes, 'get "a ', ['"a b" '], '"a ');
-test(completes, 'get \\xfe', ['\\xfe '], '\\xfe');
-test(completes, 'get \\xf', [], '\\xf');
-test(completes, 'get "--', ['"--odd" '], '"--');
-test(completes, 'put user/ada ', [], '');
-test(completes, 'get x --', ['--read '], '--');
-test(completes, 'get --read ', ['linearizable', 'fallback', 'stale'], '');
-test(completes, 'get --read f', ['fallback '], 'f');
-test(completes, 'get --read stale us', ['user/ada', 'user/bob'], 'us');
-test(completes, 'scan --prefix user/a', ['user/ada '], 'user/a');
-test(completes, 'scan --reverse --k', ['--keys '], '--k');
-test(completes, 'scan --keys --re', ['--reverse', '--read'], '--re');
-test(completes, 'help st', ['status '], 'st');
-test(completes, 'na', ['namespace '], 'na');
-test(completes, 'namespace ', ['create', 'list'], '');
-test(completes, 'put a 1; namespace c', ['create '], 'c');
-test(completes, 'help namespace l', ['list '], 'l');
-test(completes, 'help namespace list ', [], '');
-test(completes, 'use ', ['default', 'orders'], '');
-test(completes, 'use o', ['orders '], 'o');
-test(completes, 'namespace create o', [], 'o');
-test(completes, 'namespace create x --split-at a --r', ['--replicas', '--ranges'], '--r');
-test(completes, 'namespace create x --split-at a ', [], '');
-
-test('if there are too many keys to show, their common prefix is still right', async (t) => {
-  const client = new MemoryClient();
-  for (let i = 0; i < 150; i++) await client.put(`user/a${i}`, '');
-  await client.put('user/z', '');
-  const [candidates] = await complete(session(client), 'get u');
-  t.is(candidates.length, 101);
-  t.is(candidates.at(-1), 'user/z');
-});
-
-test('a cluster that does not answer completes to nothing', async (t) => {
-  const client = new MemoryClient();
-  client.beforeCall = () => new Promise(() => {});
-  t.deepEqual(await complete(session(client), 'get u'), [[], 'u']);
 });

@@ -43,7 +43,7 @@ test('piped input: errors name the line, quotes may span lines, comments and CRL
   const stdin = '\uFEFF# start\r\nput a "1\n2"; put b 2\r\n\nget a\nget x\nput c 3\n';
   const result = await runTexts(client, [], { mode: INPUT, stdin });
   t.is(result.code, 3);
-  t.is(result.out, 'ok, revision 1\nok, revision 2\n1\\x0a2\n');
+  t.is(result.out, 'ok, revision 1\nok, revision 2\n1\n2\n');
   t.is(client.rows.length, 2);
 });
 
@@ -68,7 +68,12 @@ test(
   Buffer.from([0x70, 0xff, 0x0a]),
   /^stdin:1: not UTF-8/,
 );
-test('a quote that is never closed', badInput, 'put a 1\nput b "2\n', /^stdin:2: a quote is not closed/);
+test(
+  'a quote that is never closed',
+  badInput,
+  'put a 1\nput b "2\n',
+  /^stdin:2: a quote or a bracket is not closed/,
+);
 test(
   'a command without end is not kept in memory',
   badInput,
@@ -109,7 +114,13 @@ test(
   false,
 );
 test('also with --keep-going', wrongFile, 'put a 1\nget\n', ['2: get: KEY is missing'], true);
-test('a quote that is not closed', wrongFile, 'put a 1\nput b "2\n', ['2: a quote is not closed'], false);
+test(
+  'a quote that is not closed',
+  wrongFile,
+  'put a 1\nput b "2\n',
+  ['2: a quote or a bracket is not closed'],
+  false,
+);
 test(
   'import without its file',
   wrongFile,
@@ -225,7 +236,8 @@ test('a reader that closes stdout ends the run, even if commands are left', asyn
       connect: async () => client,
     },
   );
-  t.is(code, 1);
+  t.is(code, 141, 'as a shell reports a program that SIGPIPE has ended');
+  t.is(stderr.read(), null, 'nothing is said');
   t.is(client.rows.length, 1_000);
 });
 

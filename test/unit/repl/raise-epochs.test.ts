@@ -14,11 +14,14 @@ test('status shows one conflict of each node, preferably one that raise-epochs e
   client.statuses.set('n-a', statusWith(OTHER, REPLICA, BEHIND));
   const { out } = await runTexts(client, ['status'], { output: 'ndjson' });
   const { problem } = JSON.parse(out.split('\n')[0] ?? '');
-  t.regex(problem, /^range 4: see raise-epochs; and 1 more; orphans: 9/);
+  t.regex(problem, /^range 4: see raise-epochs; and 1 more; 3 ranges are read-only; orphans: 9/);
   client.closed = false;
   client.statuses.set('n-a', statusWith(OTHER));
   const other = await runTexts(client, ['status'], { output: 'ndjson' });
-  t.regex(JSON.parse(other.out.split('\n')[0] ?? '').problem, /^range 3: of another range; orphans/);
+  t.regex(
+    JSON.parse(other.out.split('\n')[0] ?? '').problem,
+    /^range 3: of another range; 1 range is read-only; orphans/,
+  );
 });
 
 test('ranges and where show the conflicts that replicas of a range report, whoever owns it', async (t) => {

@@ -2,11 +2,16 @@
 // sent
 // together with a handshake.
 
-import { createServer, type Socket } from 'node:net';
+import { createServer as createHttpServer } from 'node:http';
+import { createServer, type Server, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { realEnv } from '../../../common/base/env.ts';
+import { silentLogger } from '../../../common/base/log.ts';
+import { DEFAULT_SESSION } from '../../../common/model/config.ts';
 import { Link } from '../../../common/zk/link.ts';
 import type { Handshake, Identity, LinkOptions } from '../../../common/zk/server-link.ts';
+import { ZkError } from '../../../common/zk/store.ts';
+import { connectZk } from '../../../common/zk/zk.ts';
 
 const CLOSE_SESSION = -11;
 const IDENTITY: Identity = { id: '1000000000000001', password: new Uint8Array(16).fill(7) };
@@ -77,7 +82,11 @@ async function visit(t: ExecutionContext, options: Partial<LinkOptions>): Promis
 
 test('if the handshake for a new session is not answered in time, the session is closed, if there is one', async (t) => {
   const { handshake, received } = await visit(t, { handshakeMs: 50 });
-  t.deepEqual(await handshake, { kind: 'failed', reason: 'no handshake in time', slow: true });
+  t.deepEqual(await handshake, {
+    kind: 'failed',
+    reason: 'it accepts connections, but has not answered in time',
+    slow: true,
+  });
   t.deepEqual(typesOf(await received), [CLOSE_SESSION]);
 });
 
@@ -95,6 +104,46 @@ test('a session that is resumed to be closed is closed without waiting for an an
   t.deepEqual(typesOf(first), [CLOSE_SESSION], 'in one piece with the handshake');
   link.destroy('seen enough');
 });
+
+/** The address of a port on which this server listens; null: nothing does. */
+async function portOf(t: ExecutionContext, server: Server | null): Promise<number> {
+  const listener = server ?? createServer();
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve));
+  const address = listener.address();
+  if (address === null || typeof address === 'string') throw new Error('no address');
+  if (server === null) await new Promise((resolve) => listener.close(resolve));
+  else t.teardown(() => listener.close());
+  return address.port;
+}
+
+const explains = test.macro({
+  async exec(t, server: (() => Server) | null, trouble: RegExp) {
+    const port = await portOf(t, server === null ? null : server());
+    const config = { ...DEFAULT_SESSION, sessionMs: 3_000 };
+    const zk = connectZk({ connect: `127.0.0.1:${port}/x`, config, env: realEnv, logger: silentLogger });
+    const error = await t.throwsAsync(zk.ready(200), { instanceOf: ZkError });
+    await zk.close();
+    t.regex(
+      error?.message ?? '',
+      new RegExp(`^no session within 200 ms \\(127\\.0\\.0\\.1:${port}: ${trouble.source}`),
+    );
+  },
+  title: (title) => `without a session it is said what is there: ${title}`,
+});
+
+test('nothing', explains, null, /nothing listens there \(ECONNREFUSED\)\)$/);
+test(
+  'a server of HTTP',
+  explains,
+  () => createHttpServer(),
+  /it is no ZooKeeper, or its answer is damaged: packet of \d+ bytes\)$/,
+);
+test(
+  'a server that hangs up',
+  explains,
+  () => createServer((socket) => socket.once('data', () => socket.destroy())),
+  /it closes the connection, so it is no ZooKeeper, or one that serves nobody at the moment\)$/,
+);
 
 test('a parked link sends nothing more until it closes its session', async (t) => {
   const { link, handshake, server, received } = await visit(t, {});

@@ -17,7 +17,7 @@ import { FEED_PATH, refuseUpgrade } from './pages.ts';
 
 /** Enough for the largest value in base64 (4/3 of 1 MiB) and the rest of the body. */
 const BODY_BYTES_MAX = 1_500_000;
-/** Enough for a key of 4 KiB, which has 24 KiB if it is escaped as `\xNN` and again for the URL. */
+/** Enough for two bounds and a cursor of 4 KiB each. A bound has 12 KiB if every byte is percent-encoded. */
 const HEADER_BYTES_MAX = 48 * 1024;
 const CONNECTIONS_MAX = 1_000;
 /** How many API requests may be under way at once. Each may hold a body and a page of rows in memory. */
@@ -148,7 +148,10 @@ function addApi(app: FastifyInstance, options: ServerOptions): void {
     app.route<{ Params: { namespace?: string } }>({
       method,
       url: path,
-      handler: ({ params, query, body }) => handle({ namespace: params.namespace ?? '', query, body }),
+      handler: (request) => {
+        const { params, body } = request;
+        return handle({ namespace: params.namespace ?? '', query: queryOf(request), body });
+      },
     });
   }
 }
@@ -168,6 +171,12 @@ function sendFailure(reply: FastifyReply, { status, answer }: Failure): FastifyR
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+}
+
+/** The query as it was sent. Fastify's parser would decode bad percent-encoding to something else. */
+function queryOf(request: FastifyRequest): string {
+  const at = request.url.indexOf('?');
+  return at < 0 ? '' : request.url.slice(at + 1);
 }
 
 function stackOf(error: unknown): string {

@@ -1,12 +1,15 @@
-// How requests and answers travel: what a key in a URL means.
+// How requests and answers travel: what a key in a URL means, and which answers are compressed.
 
+import { readdirSync } from 'node:fs';
 import { request } from 'node:http';
+import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
+import { brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import test, { type ExecutionContext } from 'ava';
 import { formatBytes } from '../../common/base/bytes.ts';
 import { percentEncode } from '../../common/base/percent-encoding.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
-import { serveMemoryCluster } from '../support/web-page.ts';
+import { serveMemoryCluster, UI_FOLDER } from '../support/web-page.ts';
 
 const KEY = '/api/namespaces/default/key';
 const KEYS = '/api/namespaces/default/keys';
@@ -47,6 +50,8 @@ function send(address: string, path: string, { method = 'GET', headers = {}, bod
     },
   );
 }
+
+// ---- keys in URLs ------------------------------------------------------------------------------------------------
 
 const meansKey = test.macro<[string, string]>({
   title: (_, encoded, key) => `key=${encoded} is ${key} for every route and method`,
@@ -97,3 +102,62 @@ for (const path of [
       t.regex(message, /^(key|prefix|start|cursor)(: bad percent-encoding| is not UTF-8 text)[^\n]*$/);
       t.is(cluster.client.revision, 1);
     });
+
+// ---- compression -------------------------------------------------------------------------------------------------
+
+const BOTH = { 'accept-encoding': 'gzip, deflate, br' };
+
+/** The path of the page's largest file. */
+function script(): string {
+  const name = readdirSync(join(UI_FOLDER, 'assets')).find((file) => file.endsWith('.js'));
+  return `/assets/${name}`;
+}
+
+test("the page's files are compressed, and a cache can tell the forms apart", async (t) => {
+  const { address } = await serve(t);
+  const plain = await send(address, script());
+  t.is(plain.headers['content-encoding'], undefined);
+  t.regex(String(plain.headers.vary), /accept-encoding/);
+  const brotli = await send(address, script(), { headers: BOTH });
+  t.is(brotli.headers['content-encoding'], 'br');
+  t.regex(String(brotli.headers.vary), /accept-encoding/);
+  t.deepEqual(brotliDecompressSync(brotli.body), plain.body);
+  t.true(brotli.body.length * 2 < plain.body.length);
+  const gzip = await send(address, script(), { headers: { 'accept-encoding': 'gzip' } });
+  t.is(gzip.headers['content-encoding'], 'gzip');
+  t.deepEqual(gunzipSync(gzip.body), plain.body);
+  t.regex(String(brotli.headers.etag), /^W\//, 'a strong ETag would name one of the forms only');
+  const again = await send(address, script(), {
+    headers: { ...BOTH, 'if-none-match': String(brotli.headers.etag) },
+  });
+  t.is(again.status, 304);
+  t.is(again.body.length, 0);
+});
+
+test('long answers of the API are compressed if the client accepts it, short ones never', async (t) => {
+  const { cluster, address } = await serve(t);
+  await cluster.client.put('long', 'v'.repeat(1_000_000));
+  await cluster.client.put('short', 'v');
+  const long = await send(address, `${KEY}?key=long`, { headers: BOTH });
+  t.is(long.headers['content-encoding'], 'br');
+  t.is(long.headers.vary, 'accept-encoding');
+  t.true(long.body.length < 100_000);
+  const whole = await send(address, `${KEY}?key=long`);
+  t.is(whole.headers['content-encoding'], undefined);
+  t.is(whole.headers.vary, 'accept-encoding');
+  t.deepEqual(brotliDecompressSync(long.body), whole.body);
+  const short = await send(address, `${KEY}?key=short`, { headers: BOTH });
+  t.is(short.headers['content-encoding'], undefined);
+  t.like(JSON.parse(short.body.toString()), { key: 'short' });
+});
+
+test('the body of a request is not decompressed, because a small one could become very large', async (t) => {
+  const { cluster, address } = await serve(t);
+  const answer = await fetch(`http://${address}${KEY}?key=k`, {
+    method: 'PUT',
+    headers: { 'content-type': 'application/json', 'content-encoding': 'gzip' },
+    body: gzipSync(JSON.stringify({ value: '' })),
+  });
+  t.is(answer.status, 400);
+  t.is(cluster.client.rows.length, 0);
+});

@@ -86,6 +86,8 @@ export interface KeyRow {
   /** Empty in a scan with `keysOnly`. */
   readonly value: Bytes;
   readonly revision: Seq;
+  /** Length of the complete value in bytes, if `value` is only its beginning (`valueBytesMax`, `keysOnly`); else absent. */
+  readonly valueLength?: number;
 }
 
 export interface ScanRow extends KeyRow, Freshness {}
@@ -104,6 +106,11 @@ export interface ScanOptions extends ReadOptions {
   /** Rows from the last key to the first. */
   readonly reverse?: boolean;
   readonly keysOnly?: boolean;
+  /**
+   * Values are cut to this many bytes, at the node, and a page counts the cut values. A row whose value was cut has `valueLength`.
+   * Excludes `keysOnly`. Default: complete values.
+   */
+  readonly valueBytesMax?: number;
 }
 
 export interface ScanPageOptions extends ScanOptions {
@@ -234,7 +241,7 @@ export interface Client {
   scanPage(options?: ScanPageOptions): Promise<ScanPage>;
 
   /** The number of keys. The nodes count them, piece by piece. `deadlineMs` is for each piece. */
-  count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'>): Promise<number>;
+  count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'>): Promise<number>;
 
   /**
    * The namespace's ranges as this client knows them, in key order. Ranges that it does not use may be out of date: see

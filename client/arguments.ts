@@ -73,6 +73,15 @@ export function limitOf(limit: number | undefined): number | null {
   return limit;
 }
 
+/** Null if values are complete. */
+export function valueBytesMaxOf({ valueBytesMax, keysOnly }: ScanOptions): number | null {
+  if (valueBytesMax === undefined) return null;
+  if (!Number.isSafeInteger(valueBytesMax) || valueBytesMax < 0)
+    invalid(`valueBytesMax is 0 or a positive integer, not ${valueBytesMax}`);
+  if (keysOnly === true) invalid('valueBytesMax does not go together with keysOnly');
+  return Math.min(valueBytesMax, LIMITS.valueBytesMax);
+}
+
 /** The range of keys that a scan covers, which may be empty. */
 export function boundsOf({ prefix, start, end }: Pick<ScanOptions, 'prefix' | 'start' | 'end'>): KeyRange {
   if (prefix === undefined) {

@@ -45,6 +45,7 @@ import {
   readModeOf,
   revisionOf,
   valueBytes,
+  valueBytesMaxOf,
 } from './arguments.ts';
 import { Call, type CallContext } from './call.ts';
 import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
@@ -220,7 +221,9 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     };
   }
 
-  async count(options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'> = {}): Promise<number> {
+  async count(
+    options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'> = {},
+  ): Promise<number> {
     const plan = this.#planOf(options, true);
     const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
     const bounds = boundsOf(options);
@@ -244,6 +247,7 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
       reverse: options.reverse === true,
       keysOnly: options.keysOnly === true || countOnly,
       countOnly,
+      valueBytesMax: valueBytesMaxOf(options),
       mode: readModeOf(options.read),
       fallbackMs: this.#settings.fallbackMs,
     };

@@ -15,6 +15,8 @@ export interface ScanPlan {
   readonly reverse: boolean;
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
+  /** Values are cut to this many bytes; null: they are complete. */
+  readonly valueBytesMax: number | null;
   readonly mode: ReadMode;
   readonly fallbackMs: number;
 }
@@ -41,10 +43,11 @@ export function readPiece(
   keys: KeyRange,
   limits: Limits,
 ): Promise<Piece> {
-  const { reverse, keysOnly, countOnly, mode, fallbackMs } = plan;
+  const { reverse, keysOnly, countOnly, valueBytesMax, mode, fallbackMs } = plan;
   const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
   const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
-  const what = { start: keys.start, end: keys.end, limitRows, limitBytes, reverse, keysOnly, countOnly };
+  const how = { reverse, keysOnly, countOnly, valueBytesMax };
+  const what = { start: keys.start, end: keys.end, limitRows, limitBytes, ...how };
   return read(context, {
     mode,
     fallbackMs,
@@ -58,7 +61,7 @@ export function readPiece(
       if (reply.kind !== 'scan-reply')
         throw new RangekeeperError('MALFORMED', `node ${node} answered a scan with ${reply.kind}`);
       return {
-        rows: reply.rows.decode(),
+        rows: cutRows(reply.rows.decode(), valueBytesMax),
         count: reply.count,
         freshness,
         rest: restOf(keys, reverse, reply),
@@ -116,6 +119,15 @@ class PageAge {
     if (!this.#stale) return { stale: false, staleMs: 0 };
     return { stale: true, staleMs: this.#asOf === null ? null : now - this.#asOf };
   }
+}
+
+/** Cuts the values of a node that does not know of cuts, and answers complete ones. */
+function cutRows(rows: readonly KeyRow[], max: number | null): readonly KeyRow[] {
+  if (max === null) return rows;
+  return rows.map((row) => {
+    const { value } = row;
+    return value.length <= max ? row : { ...row, value: value.subarray(0, max), valueLength: value.length };
+  });
 }
 
 function restOf(keys: KeyRange, reverse: boolean, { bound }: ScanReply): KeyRange | null {

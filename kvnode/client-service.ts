@@ -126,7 +126,7 @@ export class ClientService {
         limitRows: Math.min(request.limitRows, LIMITS.pageRowsMax),
         limitBytes: Math.min(request.limitBytes, LIMITS.pageBytesMax),
         reverse: request.reverse,
-        keysOnly: request.keysOnly,
+        valueBytesMax: request.keysOnly ? 0 : request.valueBytesMax,
         countOnly: request.countOnly,
       });
       client.reply(requestId, this.#scanReply(host, request, page));

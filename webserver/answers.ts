@@ -1,5 +1,6 @@
-// The bodies of the HTTP API as types, for the server and the page. Keys are in the text form of formatBytes, which is exact
-// for any bytes. Values are base64. Revisions and seqs are safe integers.
+// The bodies of the HTTP API as types, for the server and the page. In a body, keys are in the text form of formatBytes, which is
+// exact for any bytes, and values are base64. Revisions and seqs are safe integers. In a URL, keys and bounds are percent-encoded
+// bytes (common/base/percent-encoding.ts): %FF is the byte 0xff, and \xff are four characters.
 //
 //   GET    /api/namespaces
 //   GET    /api/namespaces/:namespace/keys?prefix|start,end,limit,cursor,reverse,read,valueBytes   a page of a scan

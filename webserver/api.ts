@@ -26,7 +26,8 @@ const SCAN_PARAMETERS = ['prefix', 'start', 'end', 'limit', 'cursor', 'reverse',
 /** The parts of a request, not yet checked. */
 export interface ApiRequest {
   readonly namespace: string;
-  readonly query: unknown;
+  /** What follows the `?` of the URL, as it was sent. */
+  readonly query: string;
   readonly body: unknown;
 }
 
@@ -55,13 +56,12 @@ type ClientOf = ApiOptions['client'];
 async function scan({ namespace, query }: ApiRequest, client: ClientOf): Promise<PageAnswer> {
   const parameters = new Query(query, SCAN_PARAMETERS);
   const options = scanOptions(parameters);
-  const valueBytes = parameters.integer('valueBytes', 0, LIMITS.valueBytesMax) ?? LIMITS.valueBytesMax;
   const page = await (await client(namespace)).scanPage(options);
-  const rows = page.rows.map(({ key, value, revision }) => ({
+  const rows = page.rows.map(({ key, value, revision, valueLength }) => ({
     key: formatBytes(key),
     revision,
-    size: value.length,
-    value: base64(value.subarray(0, valueBytes)),
+    size: valueLength ?? value.length,
+    value: base64(value),
   }));
   return { rows, cursor: page.cursor, ...freshnessOf(page) };
 }
@@ -102,10 +102,12 @@ function scanOptions(query: Query): ScanPageOptions {
   const prefix = query.bytes('prefix');
   const start = query.bytes('start');
   const end = query.bytes('end');
+  const valueBytesMax = query.integer('valueBytes', 0, LIMITS.valueBytesMax);
   return {
     ...(prefix === undefined ? {} : { prefix }),
     ...(start === undefined ? {} : { start }),
     ...(end === undefined ? {} : { end }),
+    ...(valueBytesMax === undefined ? {} : { valueBytesMax }),
     limit: query.integer('limit', 1, LIMITS.pageRowsMax) ?? 100,
     cursor: query.text('cursor') ?? null,
     reverse: query.flag('reverse'),

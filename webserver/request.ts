@@ -1,8 +1,9 @@
-// Parses requests strictly. An unknown or repeated parameter, a bad escape, or a number out of bounds is INVALID_ARGUMENT with one
-// sentence. The client library checks the limits of keys and values.
+// Parses requests strictly. An unknown or repeated parameter, bad percent-encoding, or a number out of bounds is INVALID_ARGUMENT with
+// one sentence. The client library checks the limits of keys and values.
 
-import { type Bytes, parseBytes } from '../common/base/bytes.ts';
+import { type Bytes, utf8OrNull } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
+import { percentDecode } from '../common/base/percent-encoding.ts';
 import { LIMITS } from '../common/model/config.ts';
 import { READ_MODES, type ReadMode } from '../common/model/read-mode.ts';
 
@@ -10,34 +11,33 @@ function bad(message: string): RangekeeperError {
   return new RangekeeperError('INVALID_ARGUMENT', message);
 }
 
-/** The query of a request. */
+/** The query of a request. Every value is bytes, percent-encoded; as in every query, `+` is a space. */
 export class Query {
-  readonly #values: ReadonlyMap<string, string>;
+  readonly #values: ReadonlyMap<string, Bytes>;
 
-  /** @param names the allowed parameters */
-  constructor(query: unknown, names: readonly string[]) {
-    const values = new Map<string, string>();
-    for (const [name, value] of Object.entries(query ?? {})) {
+  /**
+   * @param query what follows the `?` of the URL, as it was sent
+   * @param names the allowed parameters
+   */
+  constructor(query: string, names: readonly string[]) {
+    const values = new Map<string, Bytes>();
+    for (const parameter of query.split('&').filter((part) => part !== '')) {
+      const [encoded = '', ...rest] = parameter.split('=');
+      const name = textOf('a name', decode('a name', encoded));
       if (!names.includes(name)) throw bad(`unknown parameter ${name} (there is ${names.join(', ')})`);
-      if (typeof value !== 'string') throw bad(`the parameter ${name} is given more than once`);
-      values.set(name, value);
+      if (values.has(name)) throw bad(`the parameter ${name} is given more than once`);
+      values.set(name, decode(name, rest.join('=')));
     }
     this.#values = values;
   }
 
   text(name: string): string | undefined {
-    return this.#values.get(name);
+    const bytes = this.#values.get(name);
+    return bytes === undefined ? undefined : textOf(name, bytes);
   }
 
-  /** The bytes of a parameter in the text form of formatBytes. */
   bytes(name: string): Bytes | undefined {
-    const text = this.#values.get(name);
-    if (text === undefined) return undefined;
-    try {
-      return parseBytes(text);
-    } catch (error) {
-      throw bad(`${name}: ${error instanceof Error ? error.message : String(error)}`);
-    }
+    return this.#values.get(name);
   }
 
   key(): Bytes {
@@ -47,7 +47,7 @@ export class Query {
   }
 
   integer(name: string, min: number, max: number): number | undefined {
-    const text = this.#values.get(name);
+    const text = this.text(name);
     if (text === undefined) return undefined;
     const number = /^[0-9]{1,15}$/.test(text) ? Number(text) : Number.NaN;
     if (!(number >= min && number <= max)) throw bad(`${name} is a whole number from ${min} to ${max}`);
@@ -55,17 +55,31 @@ export class Query {
   }
 
   flag(name: string): boolean {
-    const text = this.#values.get(name);
+    const text = this.text(name);
     if (text !== undefined && text !== '1' && text !== '0') throw bad(`${name} is 1 or 0`);
     return text === '1';
   }
 
   readMode(): ReadMode {
-    const text = this.#values.get('read') ?? 'linearizable';
+    const text = this.text('read') ?? 'linearizable';
     const mode = READ_MODES.find((candidate) => candidate === text);
     if (mode === undefined) throw bad(`read is one of ${READ_MODES.join(', ')}`);
     return mode;
   }
+}
+
+function decode(name: string, encoded: string): Bytes {
+  try {
+    return percentDecode(encoded.replaceAll('+', '%20'));
+  } catch (error) {
+    throw bad(`${name}: ${error instanceof Error ? error.message : String(error)}`);
+  }
+}
+
+function textOf(name: string, bytes: Bytes): string {
+  const text = utf8OrNull(bytes);
+  if (text === null) throw bad(`${name} is not UTF-8 text`);
+  return text;
 }
 
 /** The body of a write. @param names the allowed fields */

@@ -4,6 +4,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Duplex } from 'node:stream';
+import fastifyCompress from '@fastify/compress';
 import fastifyStatic from '@fastify/static';
 import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import type { Logger } from '../common/base/log.ts';
@@ -17,12 +18,16 @@ import { FEED_PATH, refuseUpgrade } from './pages.ts';
 
 /** Enough for the largest value in base64 (4/3 of 1 MiB) and the rest of the body. */
 const BODY_BYTES_MAX = 1_500_000;
-/** Enough for a key of 4 KiB, which has 24 KiB if it is escaped as `\xNN` and again for the URL. */
+/** Enough for two bounds and a cursor of 4 KiB each. A bound has 12 KiB if every byte is percent-encoded. */
 const HEADER_BYTES_MAX = 48 * 1024;
 const CONNECTIONS_MAX = 1_000;
 /** How many API requests may be under way at once. Each may hold a body and a page of rows in memory. */
 const REQUESTS_MAX = 64;
 const RECEIVE_MS_MAX = 30_000;
+/** Shorter answers are sent as they are: compressed, they would need as many packets. */
+const COMPRESSED_BYTES_MIN = 1_400;
+/** Longer answers are compressed outside the event loop, which also carries the feed. */
+const COMPRESSED_AT_ONCE_BYTES_MAX = 16 * 1024;
 
 const SECURITY_HEADERS = {
   'content-security-policy':
@@ -57,6 +62,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
   app.server.maxConnections = CONNECTIONS_MAX;
   app.removeContentTypeParser('text/plain');
   addGuard(app, options);
+  await addCompression(app);
   addErrors(app, options);
   addBounds(app);
   addHealth(app, options);
@@ -71,6 +77,7 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
       // File names in assets/ contain a hash of the contents.
       const isImmutable = path.includes('/assets/');
       response.setHeader('cache-control', isImmutable ? 'public, max-age=31536000, immutable' : 'no-cache');
+      response.setHeader('vary', 'accept-encoding');
     },
   });
   return app;
@@ -104,6 +111,19 @@ function addGuard(app: FastifyInstance, options: ServerOptions): void {
   });
 }
 
+/**
+ * Compresses the page's files and the answers of the API. The feed is a WebSocket, and text/event-stream is none of the compressed
+ * types, so no stream of events waits in a compressor. Bodies of requests are not decompressed: a small one could become very large.
+ */
+async function addCompression(app: FastifyInstance): Promise<void> {
+  await app.register(fastifyCompress, {
+    encodings: ['br', 'gzip'],
+    threshold: COMPRESSED_BYTES_MIN,
+    syncThreshold: COMPRESSED_AT_ONCE_BYTES_MAX,
+    globalDecompression: false,
+  });
+}
+
 function addErrors(app: FastifyInstance, { logger }: ServerOptions): void {
   app.setErrorHandler((error, request, reply) => {
     const { defect, ...rest } = failureOf(error);
@@ -127,7 +147,8 @@ function addBounds(app: FastifyInstance): void {
     if (counted.delete(request)) underWay--;
   });
   app.addHook('onSend', async (request, reply) => {
-    if (request.url.startsWith('/api/')) reply.header('cache-control', 'no-store');
+    if (request.url.startsWith('/api/'))
+      reply.headers({ 'cache-control': 'no-store', vary: 'accept-encoding' });
   });
 }
 
@@ -148,7 +169,10 @@ function addApi(app: FastifyInstance, options: ServerOptions): void {
     app.route<{ Params: { namespace?: string } }>({
       method,
       url: path,
-      handler: ({ params, query, body }) => handle({ namespace: params.namespace ?? '', query, body }),
+      handler: (request) => {
+        const { params, body } = request;
+        return handle({ namespace: params.namespace ?? '', query: queryOf(request), body });
+      },
     });
   }
 }
@@ -168,6 +192,12 @@ function sendFailure(reply: FastifyReply, { status, answer }: Failure): FastifyR
 
 function pathOf(request: FastifyRequest): string {
   return request.url.split('?', 1)[0]?.slice(0, 200) ?? '';
+}
+
+/** The query as it was sent. Fastify's parser would decode bad percent-encoding to something else. */
+function queryOf(request: FastifyRequest): string {
+  const at = request.url.indexOf('?');
+  return at < 0 ? '' : request.url.slice(at + 1);
 }
 
 function stackOf(error: unknown): string {

@@ -18,7 +18,7 @@ const PAGE = 100;
 const READS = 1_000;
 const PAGES = 20;
 const META = { range: 1, inc: 1, namespace: 'default', namespaceId: 1, start: new Uint8Array(0), end: null };
-const ALL = { limitBytes: 1024 * 1024, reverse: false, keysOnly: false, countOnly: false };
+const ALL = { limitBytes: 1024 * 1024, reverse: false, valueBytesMax: null, countOnly: false };
 
 export const stateParts: OpenParts = async (directory) => {
   const storage = await openStorage(join(directory, 'state'), { env: realEnv, logger: silentLogger });

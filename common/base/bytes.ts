@@ -103,14 +103,13 @@ export function utf8OrNull(bytes: Bytes): string | null {
 export function formatBytes(bytes: Bytes): string {
   let text = '';
   for (let i = 0; i < bytes.length; ) {
-    const length = sequenceLength(bytes, i);
-    const character = length === 0 ? null : utf8OrNull(bytes.subarray(i, i + length));
+    const character = characterAt(bytes, i);
     if (character === null || !isPrintable(character)) {
       text += `\\x${byteAt(bytes, i).toString(16).padStart(2, '0')}`;
       i++;
     } else {
       text += character === '\\' ? '\\\\' : character;
-      i += length;
+      i += sequenceLength(bytes, i);
     }
   }
   return text;
@@ -118,34 +117,44 @@ export function formatBytes(bytes: Bytes): string {
 
 /** Reads the text form: `\xNN`, `\\`, `\n`, `\t`, `\r`, anything else as UTF-8. Throws RangeError on a bad escape. */
 export function parseBytes(text: string): Bytes {
-  if (!text.includes('\\')) return encoder.encode(text);
-  const out: number[] = [];
-  for (let i = 0; i < text.length; ) {
-    const character = text[i] as string;
-    if (character !== '\\') {
-      const point = text.codePointAt(i) as number;
-      const complete = String.fromCodePoint(point);
-      out.push(...encoder.encode(complete));
-      i += complete.length;
-      continue;
-    }
-    const kind = text[i + 1];
-    const hex = text.slice(i + 2, i + 4);
-    if (kind === 'x' && /^[0-9a-fA-F]{2}$/.test(hex)) {
-      out.push(Number.parseInt(hex, 16));
-      i += 4;
-      continue;
-    }
-    const simple = kind === undefined ? undefined : SIMPLE_ESCAPES[kind];
-    if (simple === undefined)
-      throw new RangeError(`bad escape at ${i} in ${JSON.stringify(text)} (use \\xNN or \\\\)`);
-    out.push(simple);
-    i += 2;
+  // A UTF-16 unit has three bytes of UTF-8 at most.
+  const bytes = new Uint8Array(text.length * 3);
+  let length = 0;
+  let from = 0;
+  const addText = (end: number): void => {
+    if (end > from) length += encoder.encodeInto(text.slice(from, end), bytes.subarray(length)).written;
+  };
+  for (let at = text.indexOf('\\'); at >= 0; at = text.indexOf('\\', from)) {
+    addText(at);
+    const found = escapeAt(text, at);
+    bytes[length++] = found.byte;
+    from = at + found.length;
   }
-  return Uint8Array.from(out);
+  addText(text.length);
+  return bytes.slice(0, length);
+}
+
+/** The escape that begins at this backslash. */
+function escapeAt(text: string, at: number): { readonly byte: number; readonly length: number } {
+  const kind = text[at + 1] ?? '';
+  const hex = text.slice(at + 2, at + 4);
+  if (kind === 'x' && /^[0-9a-fA-F]{2}$/.test(hex)) return { byte: Number.parseInt(hex, 16), length: 4 };
+  const byte = SIMPLE_ESCAPES[kind];
+  if (byte === undefined)
+    throw new RangeError(`bad escape at ${at} in ${JSON.stringify(text)} (use \\xNN or \\\\)`);
+  return { byte, length: 2 };
 }
 
 const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': 0x5c, n: 0x0a, r: 0x0d, t: 0x09 };
+
+/** Null: no UTF-8 character begins here. */
+function characterAt(bytes: Bytes, at: number): string | null {
+  const length = sequenceLength(bytes, at);
+  if (length === 1) return String.fromCharCode(byteAt(bytes, at));
+  // Most of what is not UTF-8 is told here: an exception of the decoder would cost far more.
+  const last = length === 0 ? undefined : bytes[at + length - 1];
+  return last !== undefined && (last & 0xc0) === 0x80 ? utf8OrNull(bytes.subarray(at, at + length)) : null;
+}
 
 function sequenceLength(bytes: Bytes, at: number): number {
   const lead = byteAt(bytes, at);

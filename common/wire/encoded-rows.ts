@@ -2,6 +2,7 @@
 // form, and copies them into the answer. Only the client that asked for them makes an object of each row.
 //
 //   row := 0x0a length:varint  0x0a length:varint key  0x12 length:varint value  0x18 revision:varint
+//          [0x20 valueLength:varint]  if the value is cut
 //
 // This is how a row is encoded here. `decode` accepts everything that the schema allows for a Row.
 
@@ -15,40 +16,45 @@ export interface WireRow {
   readonly key: Bytes;
   readonly value: Bytes;
   readonly revision: Seq;
+  /** The length of the complete value, if `value` is only its beginning. */
+  readonly valueLength?: number;
 }
 
 /** The tag of ScanReply's field of rows. */
 export const ROWS = bytes(1);
-const ROW = { key: bytes(1), value: bytes(2), revision: integer(3) } as const;
+const ROW = { key: bytes(1), value: bytes(2), revision: integer(3), valueLength: integer(4) } as const;
 
 /** Fewer bytes than this are copied one by one, because a call of `set` would cost more. */
 const COPIED_BY_CALL_MIN = 48;
 
 export const row: MessageCodec<WireRow> = {
-  size({ key, value, revision }) {
-    return fieldsSize(key.length, value.length, revision);
+  size({ key, value, revision, valueLength = 0 }) {
+    return fieldsSize(key.length, value.length, revision, valueLength);
   },
 
-  put(writer, { key, value, revision }) {
+  put(writer, { key, value, revision, valueLength = 0 }) {
     writer.bytes(ROW.key, key);
     writer.bytes(ROW.value, value);
     writer.integer(ROW.revision, revision);
+    writer.integer(ROW.valueLength, valueLength);
   },
 
   read(reader) {
     let key = emptyBytes;
     let value = emptyBytes;
     let revision = 0;
+    let valueLength = 0;
     while (reader.hasMore) {
       const tag = reader.fieldTag();
       if (tag === ROW.key) key = reader.bytes();
       else if (tag === ROW.value) value = reader.bytes();
       else if (tag === ROW.revision) revision = reader.integer();
+      else if (tag === ROW.valueLength) valueLength = reader.u32();
       else reader.skipField(tag);
     }
     checkKey(key);
     checkValue(value);
-    return { key, value, revision };
+    return valueLength === 0 ? { key, value, revision } : { key, value, revision, valueLength };
   },
 };
 
@@ -102,16 +108,19 @@ function decodePart(part: Bytes, into: WireRow[]): void {
 
 // ---- encoding ----------------------------------------------------------------------------------------------------
 
-/** How many bytes an encoded row takes. */
-export function encodedRowSize(keyLength: number, valueLength: number, revision: Seq): number {
-  return bytesSize(fieldsSize(keyLength, valueLength, revision));
+/** How many bytes an encoded row takes. @param cutFrom the length of the complete value if the value is cut, else 0 */
+export function encodedRowSize(keyLength: number, valueLength: number, revision: Seq, cutFrom = 0): number {
+  return bytesSize(fieldsSize(keyLength, valueLength, revision, cutFrom));
 }
 
-function fieldsSize(keyLength: number, valueLength: number, revision: Seq): number {
-  return bytesSize(keyLength) + bytesSize(valueLength) + integerSize(revision);
+function fieldsSize(keyLength: number, valueLength: number, revision: Seq, cutFrom: number): number {
+  return bytesSize(keyLength) + bytesSize(valueLength) + integerSize(revision) + integerSize(cutFrom);
 }
 
-/** Encodes a row at `at`, and returns its end. The key and the value begin at these indexes of `key` and `value`. */
+/**
+ * Encodes a row at `at`, and returns its end. The key and the value begin at these indexes of `key` and `value`.
+ * @param cutFrom the length of the complete value if the value is cut, else 0
+ */
 export function encodeRow(
   into: Bytes,
   at: number,
@@ -120,13 +129,15 @@ export function encodeRow(
   value: Bytes,
   valueFrom: number,
   revision: Seq,
+  cutFrom = 0,
 ): number {
   const keyLength = key.length - keyFrom;
   const valueLength = value.length - valueFrom;
-  let end = putField(into, at, ROWS, fieldsSize(keyLength, valueLength, revision));
+  let end = putField(into, at, ROWS, fieldsSize(keyLength, valueLength, revision, cutFrom));
   end = copy(key, keyFrom, into, putField(into, end, ROW.key, keyLength));
   end = copy(value, valueFrom, into, putField(into, end, ROW.value, valueLength));
-  return revision === 0 ? end : putField(into, end, ROW.revision, revision);
+  if (revision !== 0) end = putField(into, end, ROW.revision, revision);
+  return cutFrom === 0 ? end : putField(into, end, ROW.valueLength, cutFrom);
 }
 
 function putField(into: Bytes, at: number, tag: number, value: number): number {
@@ -176,13 +187,19 @@ export class RowWalk {
   }
 
   get revision(): Seq {
-    this.#source.pos = this.valueAt + this.valueLength;
-    return this.#source.pos === this.end ? 0 : this.#field();
+    const at = this.valueAt + this.valueLength;
+    this.#source.pos = at;
+    return at < this.end && this.bytes[at] === ROW.revision ? this.#field() : 0;
   }
 
   /** A view. */
   get key(): Bytes {
     return this.bytes.subarray(this.keyAt, this.keyAt + this.keyLength);
+  }
+
+  /** A view of the first `length` bytes, or of the complete value. */
+  value(length = this.valueLength): Bytes {
+    return this.bytes.subarray(this.valueAt, this.valueAt + Math.min(length, this.valueLength));
   }
 
   /** Compares the present row's key with `key`, as compareBytes does. */

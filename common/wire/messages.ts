@@ -95,6 +95,8 @@ export interface ScanRequest {
   readonly reverse: boolean;
   readonly keysOnly: boolean;
   readonly countOnly: boolean;
+  /** Answer only so many bytes of each value; null: complete values. */
+  readonly valueBytesMax: number | null;
   readonly mode: WireReadMode;
   readonly minSeq: Seq;
 }

@@ -29,18 +29,24 @@ const SCAN = {
   countOnly: integer(10),
   mode: integer(11),
   minSeq: integer(12),
+  valueBytesMax: integer(13),
+  valuesCut: integer(14),
 } as const;
 
 export const scan: BodyCodec<ScanRequest> = {
   field: 9,
 
-  size({ range, epoch, start, end, limitRows, limitBytes, reverse, keysOnly, countOnly, mode, minSeq }) {
+  size(body) {
+    const { range, epoch, start, end, limitRows, limitBytes, reverse, keysOnly, countOnly, mode, minSeq } =
+      body;
+    const { valueBytesMax } = body;
     const bounds = bytesSize(start.length) + (end === null ? 0 : bytesSize(end.length) + boolSize(true));
     const limits = integerSize(limitRows) + integerSize(limitBytes);
     const flags = boolSize(reverse) + boolSize(keysOnly) + boolSize(countOnly);
     const numbers =
       integerSize(range) + integerSize(epoch) + integerSize(READ_MODE[mode]) + integerSize(minSeq);
-    return bounds + limits + flags + numbers;
+    const cut = valueBytesMax === null ? 0 : integerSize(valueBytesMax) + boolSize(true);
+    return bounds + limits + flags + numbers + cut;
   },
 
   put(writer, body) {
@@ -58,6 +64,10 @@ export const scan: BodyCodec<ScanRequest> = {
     writer.bool(SCAN.countOnly, body.countOnly);
     writer.integer(SCAN.mode, READ_MODE[body.mode]);
     writer.integer(SCAN.minSeq, body.minSeq);
+    if (body.valueBytesMax !== null) {
+      writer.integer(SCAN.valueBytesMax, body.valueBytesMax);
+      writer.bool(SCAN.valuesCut, true);
+    }
   },
 
   read(reader) {
@@ -73,6 +83,8 @@ export const scan: BodyCodec<ScanRequest> = {
     let countOnly = false;
     let mode: WireReadMode = 'linearizable';
     let minSeq = 0;
+    let valueBytesMax = 0;
+    let valuesCut = false;
     while (reader.hasMore) {
       const tag = reader.fieldTag();
       if (tag === SCAN.range) range = reader.integer();
@@ -87,10 +99,13 @@ export const scan: BodyCodec<ScanRequest> = {
       else if (tag === SCAN.countOnly) countOnly = reader.bool();
       else if (tag === SCAN.mode) mode = modeOf(reader.integer());
       else if (tag === SCAN.minSeq) minSeq = reader.integer();
+      else if (tag === SCAN.valueBytesMax) valueBytesMax = reader.u32();
+      else if (tag === SCAN.valuesCut) valuesCut = reader.bool();
       else reader.skipField(tag);
     }
     const keys = { start, end: bounded ? end : null };
-    const limits = { limitRows, limitBytes, reverse, keysOnly, countOnly };
+    const cut = { valueBytesMax: valuesCut ? valueBytesMax : null };
+    const limits = { limitRows, limitBytes, reverse, keysOnly, countOnly, ...cut };
     return { kind: 'scan', range, epoch, ...keys, ...limits, mode, minSeq };
   },
 };

@@ -96,7 +96,8 @@ export interface PageRequest {
   readonly limitRows: number;
   readonly limitBytes: number;
   readonly reverse: boolean;
-  readonly keysOnly: boolean;
+  /** Return only so many bytes of each value; null: complete values. */
+  readonly valueBytesMax: number | null;
   /** Return the number of rows and no rows. limitRows and limitBytes still bound the work. */
   readonly countOnly: boolean;
 }

@@ -36,7 +36,7 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
     { kind: 'get', ...read, key: Buffer.from('k') },
     {
       ...{ kind: 'scan', ...read, start, end, limitRows: 10, limitBytes: 1_000 },
-      ...{ reverse: false, keysOnly: false, countOnly: false },
+      ...{ reverse: false, keysOnly: false, countOnly: false, valueBytesMax: null },
     },
     { kind: 'status' },
     {

@@ -7,6 +7,7 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
 import { MemoryCluster } from '../support/memory-cluster.ts';
 import {
+  faultsOfAccess,
   type Locator,
   openPage,
   type Page,
@@ -284,4 +285,20 @@ test.serial('events name nodes, not their ids', async (t) => {
   cluster.change({ nodes: [...cluster.view.nodes, record] });
   cluster.event({ kind: 'promote', text: `dora (${id}) follows ${id}, not n-fedcba9876543210` });
   await says(t, page.locator('.events li').first(), 'dora follows dora, not n-fedcba9876543210');
+});
+
+test.serial('axe finds nothing, with details, a key and a long value in hex open', async (t) => {
+  const cluster = new MemoryCluster();
+  await cluster.client.put('long', new Uint8Array(100_000).fill(0xee));
+  await fill(cluster, 3);
+  const { page } = await show(t, cluster);
+  await segment(page, 1).click();
+  await page.getByRole('region', { name: 'Range 1' }).waitFor();
+  await page.locator('.keys .key').last().click();
+  await says(t, page.locator('.provenance'), 'revision');
+  t.deepEqual(await faultsOfAccess(page), []);
+  await page.locator('.keys .key').first().click();
+  await page.locator('.hex-row').first().waitFor();
+  await page.getByRole('button', { name: 'Delete…' }).click();
+  t.deepEqual(await faultsOfAccess(page), []);
 });

@@ -26,7 +26,7 @@ const ALL_ROWS = {
   limitRows: 10_000,
   limitBytes: 64 * 1024 * 1024,
   reverse: false,
-  keysOnly: false,
+  valueBytesMax: null,
   countOnly: false,
 };
 

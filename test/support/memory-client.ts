@@ -135,16 +135,19 @@ export class MemoryClient implements Client {
     const from = typeof options.cursor === 'string' ? fromHex(options.cursor) : null;
     const rest =
       from === null ? inside : inside.filter((row) => compareBytes(row.key, from) * (reverse ? -1 : 1) > 0);
-    const rows = rest.slice(0, limit);
+    const valueBytesMax = options.keysOnly === true ? 0 : options.valueBytesMax;
+    const rows = pageOf(rest.slice(0, limit), valueBytesMax ?? Number.POSITIVE_INFINITY);
     const last = rows.at(-1);
     return {
-      rows: options.keysOnly === true ? rows.map((row) => ({ ...row, value: emptyBytes })) : rows,
+      rows,
       cursor: last === undefined || rows.length === rest.length ? null : toHex(last.key),
       ...this.#freshness(options),
     };
   }
 
-  async count(options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly'> = {}): Promise<number> {
+  async count(
+    options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'> = {},
+  ): Promise<number> {
     const bounds = boundsOf(options);
     await this.#enter({ method: 'count', key: bounds.start });
     return this.rows.filter((row) => contains(bounds, row.key)).length;
@@ -333,6 +336,24 @@ function checkValue(value: Key): Bytes {
       `the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax}`,
     );
   return bytes;
+}
+
+/** The rows, with values cut to `max` bytes, that fit on a page: at least one. */
+function pageOf(rows: readonly KeyRow[], max: number): readonly KeyRow[] {
+  const page: KeyRow[] = [];
+  let bytes = 0;
+  for (const row of rows) {
+    const cut = cutRow(row, max);
+    bytes += cut.key.length + cut.value.length;
+    if (bytes > LIMITS.pageBytesMax && page.length > 0) return page;
+    page.push(cut);
+  }
+  return page;
+}
+
+function cutRow(row: KeyRow, max: number): KeyRow {
+  const { value } = row;
+  return value.length <= max ? row : { ...row, value: value.slice(0, max), valueLength: value.length };
 }
 
 function boundsOf(options: Pick<ScanOptions, 'prefix' | 'start' | 'end'>): KeyRange {

@@ -80,10 +80,10 @@ export const circles: Rule = (sources) => {
   return complaints;
 };
 
-/** The page shares these layers, so they may use nothing of Node. */
+/** The page uses these layers, so they may use nothing of Node. */
 export const pureLayers: Rule = (sources) =>
   sources
-    .filter(({ path }) => /^(common\/(base|model)|webserver\/ui\/src)\//.test(path))
+    .filter(({ path }) => /^(common\/(base|model)|webserver\/(editor|ui\/src))\//.test(path))
     .flatMap((source) => [
       ...source.imports
         .filter(({ specifier }) => specifier.startsWith('node:'))
@@ -121,11 +121,13 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   snappyjs: [{ where: /^kvnode\/storage\/state\/level\//, files: 1 }],
   fastify: [{ where: /^webserver\/[^/]+$/, files: 1 }],
   '@fastify/static': [{ where: /^webserver\/[^/]+$/, files: 1 }],
+  '@fastify/compress': [{ where: /^webserver\/[^/]+$/, files: 1 }],
   preact: [{ where: /^webserver\/ui\//, files: Number.POSITIVE_INFINITY }],
   vite: [{ where: /^webserver\/ui\/vite\.config\./, files: 1 }],
   ava: [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
   'fast-check': [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
   'playwright-core': [{ where: /^test\//, files: 1 }],
+  'axe-core': [{ where: /^test\//, files: 1 }],
 };
 
 export const packageImporters: Rule = (sources) => {

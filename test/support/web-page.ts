@@ -2,6 +2,7 @@
 
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import axe from 'axe-core';
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { realEnv } from '../../common/base/env.ts';
 import { silentLogger } from '../../common/base/log.ts';
@@ -13,7 +14,7 @@ import { WAIT_MS_MAX } from './processes.ts';
 export type { Locator, Page } from 'playwright-core';
 
 /** The page as `npm run build` makes it; this file is in dist/test/support. */
-const UI_FOLDER = join(import.meta.dirname, '../../webserver/ui');
+export const UI_FOLDER = join(import.meta.dirname, '../../webserver/ui');
 
 const FLAGS = [
   '--headless',
@@ -78,6 +79,16 @@ export async function openPage(t: ExecutionContext, address: string, width = 128
   });
   await page.goto(`http://${address}/`);
   return page;
+}
+
+/**
+ * What axe-core finds wrong on the page as it is now: rule and element, one a line. It also applies the experimental rule by which the
+ * name of a control contains its visible text.
+ */
+export async function faultsOfAccess(page: Page): Promise<readonly string[]> {
+  await page.evaluate(axe.source);
+  return page.evaluate(`axe.run({ rules: { 'label-content-name-mismatch': { enabled: true } } }).then(
+    ({ violations }) => violations.flatMap(({ id, nodes }) => nodes.map(({ html }) => id + ': ' + html)))`);
 }
 
 async function launch(): Promise<Browser> {

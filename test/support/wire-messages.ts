@@ -85,6 +85,12 @@ const endOf = ({ bounded, bound }: { readonly bounded: boolean; readonly bound: 
   bounded ? bound : null;
 
 const row = fc.record({ key, value, revision: counter });
+/** A row of a page may be cut. */
+const pageRow = fc.record({ key, value, revision: counter, valueLength: u32 });
+/** A value's bound means something only if values are cut. */
+const cut = fc
+  .record({ valuesCut: flag, valueBytesMax: u32 })
+  .map(({ valuesCut, valueBytesMax }) => ({ valuesCut, valueBytesMax: valuesCut ? valueBytesMax : 0 }));
 
 const get = fc.record({ range: counter, epoch: counter, key, mode, minSeq: counter });
 const getReply = fc
@@ -95,10 +101,11 @@ const scan = fc
   .tuple(
     fc.record({ ...scanNumbers, start: bytes(0, 40), reverse: flag, keysOnly: flag, countOnly: flag, mode }),
     bound,
+    cut,
   )
-  .map(([fields, { bounded, bound }]) => ({ ...fields, bounded, end: bound }));
+  .map(([fields, { bounded, bound }, values]) => ({ ...fields, bounded, end: bound, ...values }));
 const scanReply = fc
-  .tuple(fc.record({ rows: fc.array(row, { maxLength: 3 }), count: counter }), bound, standing)
+  .tuple(fc.record({ rows: fc.array(pageRow, { maxLength: 3 }), count: counter }), bound, standing)
   .map(([page, upTo, rest]) => ({ ...page, ...upTo, ...rest }));
 
 // ---- replication -------------------------------------------------------------------------------------------------
@@ -157,8 +164,8 @@ const snapshotChunk = fc
     end: fields.bounded ? Buffer.concat([fields.start, Buffer.alloc(41, 0xff)]) : empty,
     rows: rows
       .map(
-        ({ key, value, revision }): WireRow => ({
-          ...{ key: Buffer.concat([fields.start, key]), value },
+        ({ key, value, revision }): Required<WireRow> => ({
+          ...{ key: Buffer.concat([fields.start, key]), value, valueLength: 0 },
           revision: Math.min(revision, fields.lastSeq),
         }),
       )
@@ -230,8 +237,9 @@ export const MESSAGES: readonly RandomMessage[] = [
   message('getReply', getReply, ({ found, value, revision, ...rest }) => ({
     ...{ kind: 'get-reply', found, value, revision, ...standingOf(rest) },
   })),
-  message('scan', scan, ({ bounded, end, mode, ...rest }) => ({
+  message('scan', scan, ({ bounded, end, mode, valuesCut, valueBytesMax, ...rest }) => ({
     ...{ kind: 'scan', ...rest, end: endOf({ bounded, bound: end }), mode: MODES[mode] ?? 'stale' },
+    valueBytesMax: valuesCut ? valueBytesMax : null,
   })),
   message('scanReply', scanReply, ({ rows, count, bounded, bound, ...rest }) => ({
     ...{ kind: 'scan-reply', rows: EncodedRows.of(rows), count, bound: endOf({ bounded, bound }) },
@@ -251,8 +259,9 @@ export const MESSAGES: readonly RandomMessage[] = [
       contradiction: contradiction === 0 ? null : contradiction,
     };
   }),
-  message('snapshotChunk', snapshotChunk, ({ lastEpoch, lastSeq, bounded, end, ...rest }) => ({
+  message('snapshotChunk', snapshotChunk, ({ lastEpoch, lastSeq, bounded, end, rows, ...rest }) => ({
     ...{ kind: 'snapshot-chunk', ...rest, position: { epoch: lastEpoch, seq: lastSeq } },
+    rows: rows.map(({ key, value, revision }) => ({ key, value, revision })),
     end: endOf({ bounded, bound: end }),
   })),
   message('snapshotAck', snapshotAck, (fields) => ({ kind: 'snapshot-ack', ...fields })),

@@ -12,7 +12,7 @@ export type StoredPair = readonly [Bytes, Bytes | undefined];
 export interface RowBlock {
   readonly rows: Bytes;
   readonly count: number;
-  /** Bytes of keys and values. */
+  /** Bytes of keys and values, as they are in `rows`. */
   readonly bytes: number;
   /** Forward: the keys of all rows are below it. Null if that is not known. */
   readonly end: KeyText | null;
@@ -43,6 +43,44 @@ function encodedPairSize([key, stored]: StoredPair): number {
   const keyLength = key.length - ROW_PREFIX_BYTES;
   if (stored === undefined) return encodedRowSize(keyLength, 0, 0);
   return encodedRowSize(keyLength, stored.length - REVISION_BYTES, readRevision(stored));
+}
+
+/**
+ * The rows with at most `max` bytes of each value. A row that is cut has the length of the complete value. It is the same block if no
+ * value is longer.
+ */
+export function cutBlock(block: RowBlock, max: number): RowBlock {
+  const longest = longestValue(block.rows);
+  if (longest <= max) return block;
+  const { count, end } = block;
+  const walk = new RowWalk(block.rows);
+  const rows = Buffer.allocUnsafeSlow(cutSize(block.rows, max));
+  let at = 0;
+  let bytes = 0;
+  while (walk.next()) {
+    const value = walk.value(max);
+    const cutFrom = value.length < walk.valueLength ? walk.valueLength : 0;
+    at = encodeRow(rows, at, walk.key, 0, value, 0, walk.revision, cutFrom);
+    bytes += walk.keyLength + value.length;
+  }
+  return { rows, count, bytes, end };
+}
+
+function longestValue(rows: Bytes): number {
+  const walk = new RowWalk(rows);
+  let longest = 0;
+  while (walk.next()) longest = Math.max(longest, walk.valueLength);
+  return longest;
+}
+
+function cutSize(rows: Bytes, max: number): number {
+  const walk = new RowWalk(rows);
+  let size = 0;
+  while (walk.next()) {
+    const cut = Math.min(walk.valueLength, max);
+    size += encodedRowSize(walk.keyLength, cut, walk.revision, cut < walk.valueLength ? walk.valueLength : 0);
+  }
+  return size;
 }
 
 /** The rows with keys in [start, end). Null means no bound on that side. They share the buffer of the block. */

@@ -1,7 +1,7 @@
 // One page of a scan: rows of the state store, merged with the newer overlays. It has no side effects. applied-state.ts
 // calls it in the turn in which the rows of the store arrived, so the page is the state of one moment. A page consists
-// of slices of the blocks of the store. A block is taken as it is if no overlay has a key within it. So no row is copied
-// before the answer is sent.
+// of slices of the blocks of the store. A block is taken as it is if no overlay has a key within it. So no stored row is
+// copied here before the answer is sent.
 
 import { type Bytes, compareBytes, emptyBytes, keyAfter } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
@@ -89,12 +89,11 @@ class PageBuilder {
   }
 
   /**
-   * Adds all rows of the block. If they would fill the page, or cannot be taken as they are, it adds nothing and
-   * returns false.
+   * Adds all rows of the block. If they would fill the page, it adds nothing and returns false.
    */
   addBlock({ rows, count, bytes }: RowBlock): boolean {
-    const { limitRows, limitBytes, keysOnly, countOnly } = this.#request;
-    if (this.#count + count >= limitRows || this.#bytes + bytes >= limitBytes || keysOnly) return false;
+    const { limitRows, limitBytes, countOnly } = this.#request;
+    if (this.#count + count >= limitRows || this.#bytes + bytes >= limitBytes) return false;
     this.#count += count;
     this.#bytes += bytes;
     if (!countOnly) this.#extend(rows, 0, rows.length);
@@ -103,25 +102,25 @@ class PageBuilder {
 
   /** Adds the row that the walk is at. Returns whether there may be room for another one. */
   addStored(walk: RowWalk): boolean {
-    const { limitRows, keysOnly, countOnly } = this.#request;
-    const bytes = keysOnly ? walk.keyLength : walk.keyLength + walk.valueLength;
+    const { limitRows, countOnly } = this.#request;
+    const bytes = walk.keyLength + walk.valueLength;
     if (this.#isOver(bytes)) return this.#stopBefore(walk.key);
     this.#count++;
     this.#bytes += bytes;
-    if (keysOnly && !countOnly) this.#encode(walk.key, emptyBytes, walk.revision);
-    else if (!countOnly) this.#extend(walk.bytes, walk.at, walk.end);
+    if (!countOnly) this.#extend(walk.bytes, walk.at, walk.end);
     return this.#count < limitRows || this.#stopAfter(walk.key);
   }
 
   /** Adds a row of an overlay; a deletion adds nothing. Returns whether there may be room for another one. */
   addOverlaid({ key, value, revision }: OverlayRow): boolean {
     if (value === null) return true;
-    const { limitRows, keysOnly, countOnly } = this.#request;
-    const bytes = keysOnly || countOnly ? key.length : key.length + value.length;
+    const { limitRows, countOnly } = this.#request;
+    const shown = this.#cut(value);
+    const bytes = countOnly ? key.length : key.length + shown.length;
     if (this.#isOver(bytes)) return this.#stopBefore(key);
     this.#count++;
     this.#bytes += bytes;
-    if (!countOnly) this.#encode(key, keysOnly ? emptyBytes : value, revision);
+    if (!countOnly) this.#encode(key, shown, revision, shown.length < value.length ? value.length : 0);
     return this.#count < limitRows || this.#stopAfter(key);
   }
 
@@ -139,14 +138,19 @@ class PageBuilder {
     return false;
   }
 
-  #encode(key: Bytes, value: Bytes, revision: number): void {
-    const length = encodedRowSize(key.length, value.length, revision);
+  #cut(value: Bytes): Bytes {
+    const max = this.#request.valueBytesMax;
+    return max === null || value.length <= max ? value : value.subarray(0, max);
+  }
+
+  #encode(key: Bytes, value: Bytes, revision: number, cutFrom: number): void {
+    const length = encodedRowSize(key.length, value.length, revision, cutFrom);
     if (this.#sheetEnd + length > this.#sheet.length) {
       this.#sheet = Buffer.allocUnsafe(Math.max(length, SHEET_BYTES));
       this.#sheetEnd = 0;
     }
     const at = this.#sheetEnd;
-    this.#sheetEnd = encodeRow(this.#sheet, at, key, 0, value, 0, revision);
+    this.#sheetEnd = encodeRow(this.#sheet, at, key, 0, value, 0, revision, cutFrom);
     this.#extend(this.#sheet, at, this.#sheetEnd);
   }
 

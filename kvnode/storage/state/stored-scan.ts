@@ -9,7 +9,7 @@ import { LEAF_BYTES, type Leaf, type LeafCache } from '../cache/leaf-cache.ts';
 import { type KeyText, keyText } from '../rows/key-text.ts';
 import type { PageRequest } from '../storage.ts';
 import type { StateCursor, StateEngine } from './engine.ts';
-import { encodeBlock, type RowBlock, type StoredPair, sliceBlock } from './row-block.ts';
+import { cutBlock, encodeBlock, type RowBlock, type StoredPair, sliceBlock } from './row-block.ts';
 import { ROW_PREFIX_BYTES, rowBounds } from './stored-keys.ts';
 
 const CURSOR_ROWS_MIN = 4;
@@ -29,7 +29,7 @@ export interface StoredScanOptions {
 }
 
 export class StoredScan {
-  /** In the order of the scan. */
+  /** In the order of the scan. Values are cut as the request says, so that a page of long values holds little memory. */
   readonly blocks: RowBlock[] = [];
   /** The store has no more rows in the bounds. */
   ended = false;
@@ -103,7 +103,9 @@ export class StoredScan {
     return this.count >= rowsMin && (this.count >= limitRows || this.#bytes > limitBytes);
   }
 
-  #take(block: RowBlock): void {
+  #take(whole: RowBlock): void {
+    const { valueBytesMax } = this.#options.request;
+    const block = valueBytesMax === null ? whole : cutBlock(whole, valueBytesMax);
     this.blocks.push(block);
     this.count += block.count;
     this.#bytes += block.bytes;

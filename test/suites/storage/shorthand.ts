@@ -79,7 +79,7 @@ export const EVERYTHING: PageRequest = {
   limitRows: 100_000,
   limitBytes: 1 << 30,
   reverse: false,
-  keysOnly: false,
+  valueBytesMax: null,
   countOnly: false,
 };
 

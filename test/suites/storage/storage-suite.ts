@@ -234,7 +234,7 @@ const stories: Readonly<Record<string, Story>> = {
       bound: 'c\0',
     });
     t.deepEqual(await scan('', null, { countOnly: true }), { keys: '', count: 5, bound: null });
-    t.deepEqual(await scan('', null, { keysOnly: true, limitBytes: 3 }), {
+    t.deepEqual(await scan('', null, { valueBytesMax: 0, limitBytes: 3 }), {
       keys: 'abc',
       count: 3,
       bound: 'd',

@@ -84,6 +84,36 @@ test('rows carry value, revision and freshness; keysOnly leaves the values out',
   t.true(stale.stale && (stale.staleMs ?? 0) > 5);
 });
 
+test('values are cut, by the client if a node does not know of cuts, and the page counts what is left', async (t) => {
+  const cluster = new FakeCluster(['h']);
+  const client = await cluster.connect();
+  const long = 'v'.repeat(400_000);
+  for (const key of ['a', 'b', 'c', 'm']) await cluster.env.until(client.put(key, long));
+  await cluster.env.until(client.put('z', 'short'));
+  const { rows, cursor } = await cluster.env.until(client.scanPage({ valueBytesMax: 10 }));
+  t.deepEqual(
+    rows.map(({ value, valueLength }) => [Buffer.from(value).toString(), valueLength]),
+    [...Array.from({ length: 4 }, () => ['vvvvvvvvvv', 400_000]), ['short', undefined]],
+  );
+  t.is(cursor, null);
+  const asked = cluster.node('n-1').requests.filter((request) => request.kind === 'scan');
+  t.deepEqual(
+    asked.map(({ valueBytesMax }) => valueBytesMax),
+    [10],
+  );
+});
+
+for (const [options, message] of [
+  [{ valueBytesMax: -1 }, 'valueBytesMax is 0 or a positive integer, not -1'],
+  [{ valueBytesMax: 1.5 }, 'valueBytesMax is 0 or a positive integer, not 1.5'],
+  [{ valueBytesMax: 1, keysOnly: true }, 'valueBytesMax does not go together with keysOnly'],
+] as const) {
+  test(`a scan is refused: ${message}`, async (t) => {
+    const { cluster, client } = await withKeys([]);
+    await t.throwsAsync(cluster.env.until(client.scanPage(options)), { code: 'INVALID_ARGUMENT', message });
+  });
+}
+
 test('a fallback scan goes on at replicas when an owner dies', async (t) => {
   const { cluster, client } = await withKeys(['h', 'p']);
   cluster.kill('n-2');

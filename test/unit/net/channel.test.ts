@@ -41,7 +41,7 @@ const SCAN: RequestBody = {
     limitRows: 100,
     limitBytes: 100_000,
   },
-  ...{ reverse: false, keysOnly: false, countOnly: false, mode: 'stale', minSeq: 0 },
+  ...{ reverse: false, keysOnly: false, countOnly: false, valueBytesMax: null, mode: 'stale', minSeq: 0 },
 };
 const page = (bytes: number): ScanReply => ({
   ...{ kind: 'scan-reply', count: 1, bound: null, epoch: 1, stale: false, staleMs: null, appliedSeq: 1 },

@@ -62,6 +62,7 @@ const SAMPLES: readonly Body[] = [
     (end): Body => ({
       ...{ kind: 'scan', range: 1, epoch: 2, start: bytes('a'), end, limitRows: 10, limitBytes: 1000 },
       ...{ reverse: true, keysOnly: false, countOnly: true, mode: 'stale', minSeq: 1 },
+      valueBytesMax: end === null ? null : 96,
     }),
   ),
   ...[null, bytes('m')].map(

@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import fc from 'fast-check';
-import { compareBytes } from '../../../common/base/bytes.ts';
+import { compareBytes, toBytes } from '../../../common/base/bytes.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { LIMITS } from '../../../common/model/config.ts';
 import {
@@ -60,6 +60,18 @@ test('a row is encoded from the middle of its sources', (t) => {
   const bytes = Buffer.alloc(1 + encodedRowSize(3, 1, 5));
   t.is(encodeRow(bytes, 1, source, 4, Buffer.from('.v'), 1, 5), bytes.length);
   t.deepEqual(plain(walked(bytes.subarray(1))), [['6b6579', '76', 5]]);
+});
+
+test('a cut row has the length of its value, and a reader that does not know it still reads the row', (t) => {
+  const row = { key: toBytes('k'), value: toBytes('va'), revision: 0, valueLength: 500 };
+  for (const revision of [0, 7]) {
+    const bytes = encodeRows([{ ...row, revision }]);
+    t.deepEqual(new EncodedRows([bytes]).decode(), [{ ...row, revision }]);
+    t.deepEqual(plain(walked(bytes)), [['6b', '7661', revision]]);
+    const direct = Buffer.alloc(encodedRowSize(1, 2, revision, 500));
+    t.is(encodeRow(direct, 0, row.key, 0, row.value, 0, revision, 500), direct.length);
+    t.deepEqual(direct, Buffer.from(bytes));
+  }
 });
 
 test('keys compare as bytes do', (t) => {

@@ -16,16 +16,23 @@ import type { Store } from './store.ts';
 export function App({ store }: { store: Store }) {
   const { link, feed, clockOffset } = usePage(store);
   const now = useServerNow(clockOffset);
+  const isThere = feed !== null && feed.overview.clusterId !== null;
+  const wasThere = useRef(false);
+  wasThere.current ||= isThere;
   return (
     <>
       <Header link={link} feed={feed} now={now} clockOffset={clockOffset} />
       <main class={link.kind === 'lost' ? 'outdated' : ''}>
         {feed === null ? (
           <Notice title="Connecting…">The page is waiting for the webserver.</Notice>
-        ) : feed.overview.clusterId === null ? (
-          <NoCluster feed={feed} />
         ) : (
-          <Cluster feed={feed} now={now} />
+          !isThere && <NoCluster feed={feed} />
+        )}
+        {/* It stays while the cluster is out of sight: somebody may have typed into it. */}
+        {feed !== null && wasThere.current && (
+          <div class="cluster" hidden={!isThere}>
+            <Cluster feed={feed} now={now} />
+          </div>
         )}
       </main>
     </>

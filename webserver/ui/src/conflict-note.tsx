@@ -21,7 +21,7 @@ export function ConflictNote({ expected, revision, takeGuard, reload }: Conflict
       <div class="buttons">
         {revision !== 0 && (
           <button type="button" onClick={reload}>
-            Show revision {revision}
+            Discard my edit, show revision {revision}
           </button>
         )}
         <button type="button" onClick={() => takeGuard(revision)}>

@@ -1,7 +1,7 @@
 // The buttons Put and Delete, and the revision that these writes expect.
 
-import { useState } from 'preact/hooks';
-import { bytesOf, type Draft } from './draft.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { bytesOf, type Draft, isCut } from '../../editor/draft.ts';
 
 interface GuardedButtonsProps {
   readonly draft: Draft;
@@ -37,7 +37,11 @@ export function GuardedButtons({ draft, change, busy, erase }: GuardedButtonsPro
         <small class="muted">0: only if the key is absent</small>
       </div>
       <div class="buttons">
-        <button type="submit" class="primary" disabled={busy || draft.cut || bytesOf(draft) === null}>
+        <button
+          type="submit"
+          class="primary"
+          disabled={busy || isCut(draft) || bytesOf(draft.content) === null}
+        >
           {busy ? 'Writing…' : 'Put'}
         </button>
         {erase !== null && !confirming && (
@@ -46,24 +50,40 @@ export function GuardedButtons({ draft, change, busy, erase }: GuardedButtonsPro
           </button>
         )}
         {erase !== null && confirming && (
-          <span class="confirm">
-            Delete this key?{' '}
-            <button
-              type="button"
-              class="danger"
-              onClick={() => {
-                setConfirming(false);
-                erase();
-              }}
-            >
-              Delete
-            </button>{' '}
-            <button type="button" onClick={() => setConfirming(false)}>
-              Keep
-            </button>
-          </span>
+          <Confirmation
+            text={draft.dirty ? 'Delete this key and discard my edit?' : 'Delete this key?'}
+            keep={() => setConfirming(false)}
+            confirm={() => {
+              setConfirming(false);
+              erase();
+            }}
+          />
         )}
       </div>
     </>
+  );
+}
+
+function Confirmation({ text, keep, confirm }: { text: string; keep: () => void; confirm: () => void }) {
+  const keepButton = useRef<HTMLButtonElement>(null);
+  // The button that asked for this has vanished with the focus.
+  useEffect(() => keepButton.current?.focus(), []);
+  return (
+    <fieldset
+      class="confirm"
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape') return;
+        event.stopPropagation();
+        keep();
+      }}
+    >
+      <legend>{text}</legend>
+      <button type="button" class="danger" onClick={confirm}>
+        Delete
+      </button>{' '}
+      <button type="button" ref={keepButton} onClick={keep}>
+        Keep
+      </button>
+    </fieldset>
   );
 }

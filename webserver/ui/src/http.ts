@@ -1,5 +1,8 @@
-// Calls of the webserver's API. A failure is a value, not an exception, because the component that made the call shows it.
+// Calls of the webserver's API. A failure is a value, not an exception, because the component that made the call shows it. Keys are
+// in text form on the page, and percent-encoded bytes in a URL.
 
+import { type Bytes, parseBytes } from '../../../common/base/bytes.ts';
+import { percentEncode } from '../../../common/base/percent-encoding.ts';
 import type {
   DeleteBody,
   DeletedAnswer,
@@ -24,28 +27,47 @@ export interface ScanRequest {
   readonly limit: number;
 }
 
+/** How many bytes of each value the list needs. */
+const PREVIEW_BYTES = 96;
+
 export function scan(request: ScanRequest, cursor: string | null): Promise<Outcome<PageAnswer>> {
-  const query = new URLSearchParams({
-    limit: String(request.limit),
-    read: request.read,
-    valueBytes: '96',
-  });
-  if (request.text !== '') query.set(request.by, request.text);
-  if (request.reverse) query.set('reverse', '1');
-  if (cursor !== null) query.set('cursor', cursor);
-  return call('GET', `${folder(request.namespace)}/keys?${query}`);
+  return withBytes(request.text, (bound) =>
+    call('GET', `${folder(request.namespace)}/keys`, {
+      limit: String(request.limit),
+      read: request.read,
+      valueBytes: String(PREVIEW_BYTES),
+      ...(bound.length === 0 ? {} : { [request.by]: bound }),
+      ...(request.reverse ? { reverse: '1' } : {}),
+      ...(cursor === null ? {} : { cursor }),
+    }),
+  );
 }
 
 export function get(namespace: string, key: string, readMode: string): Promise<Outcome<FoundAnswer>> {
-  return call('GET', `${folder(namespace)}/key?${new URLSearchParams({ key, read: readMode })}`);
+  return withBytes(key, (bytes) => call('GET', `${folder(namespace)}/key`, { key: bytes, read: readMode }));
 }
 
 export function put(namespace: string, key: string, body: PutBody): Promise<Outcome<WrittenAnswer>> {
-  return call('PUT', `${folder(namespace)}/key?${new URLSearchParams({ key })}`, body);
+  return withBytes(key, (bytes) => call('PUT', `${folder(namespace)}/key`, { key: bytes }, body));
 }
 
 export function remove(namespace: string, key: string, body: DeleteBody): Promise<Outcome<DeletedAnswer>> {
-  return call('DELETE', `${folder(namespace)}/key?${new URLSearchParams({ key })}`, body);
+  return withBytes(key, (bytes) => call('DELETE', `${folder(namespace)}/key`, { key: bytes }, body));
+}
+
+/** Makes a call with the bytes of a typed text form. If it is none, the call fails at once, and nothing is sent. */
+async function withBytes<T>(text: string, make: (bytes: Bytes) => Promise<Outcome<T>>): Promise<Outcome<T>> {
+  let bytes: Bytes;
+  try {
+    bytes = parseBytes(text);
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    return {
+      kind: 'failed',
+      error: { code: 'INVALID_ARGUMENT', message, applied: 'no', retry: 'never' },
+    };
+  }
+  return make(bytes);
 }
 
 function folder(namespace: string): string {
@@ -54,11 +76,13 @@ function folder(namespace: string): string {
 
 async function call<T>(
   method: 'GET' | 'PUT' | 'DELETE',
-  url: string,
+  path: string,
+  query: Readonly<Record<string, string | Bytes>>,
   body?: PutBody | DeleteBody,
 ): Promise<Outcome<T>> {
+  const parameters = Object.entries(query).map(([name, value]) => `${name}=${percentEncode(value)}`);
   try {
-    const response = await fetch(url, {
+    const response = await fetch(`${path}?${parameters.join('&')}`, {
       method,
       cache: 'no-store',
       ...(body === undefined

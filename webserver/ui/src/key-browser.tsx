@@ -3,10 +3,12 @@
 
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { FeedState } from '../../feed.ts';
+import { type Editing, useEditing } from './editing.ts';
 import { formatCount } from './format.ts';
 import type { ScanRequest } from './http.ts';
 import { KeyEditor } from './key-editor.tsx';
 import { KeyList } from './key-list.tsx';
+import { LeaveQuestion } from './leave-question.tsx';
 import type { Names } from './names.ts';
 import { ScanForm } from './scan-form.tsx';
 
@@ -19,15 +21,11 @@ interface KeyBrowserProps {
   readonly asked: { readonly namespace: string; readonly start: string } | null;
 }
 
-/** What the editor shows: a key of the list, or a new key. */
-type Opened =
-  | { readonly kind: 'key'; readonly key: string }
-  | { readonly kind: 'new'; readonly serial: number };
-
 export function KeyBrowser({ feed, names, asked }: KeyBrowserProps) {
-  const [request, setRequest] = useScanRequest(feed.overview.namespace, asked);
   const editing = useEditing();
+  const [request, setRequest] = useScanRequest(feed.overview.namespace, asked, editing);
   const pulse = `${pulseOf(feed, request.namespace)} ${editing.writes}`;
+  const { opening, question } = editing;
   return (
     <section class="card" aria-labelledby="keys">
       <div class="card-head">
@@ -37,30 +35,27 @@ export function KeyBrowser({ feed, names, asked }: KeyBrowserProps) {
           New key
         </button>
       </div>
-      <ScanForm
-        request={request}
-        namespaces={feed.namespaces.map(({ name }) => name)}
-        change={(next) => {
-          if (next.namespace !== request.namespace) editing.openNew();
-          setRequest(next);
-        }}
-      />
+      <ScanForm request={request} namespaces={feed.namespaces.map(({ name }) => name)} change={setRequest} />
       <div class="browser">
         <KeyList
           key={JSON.stringify(request)}
           request={request}
           pulse={pulse}
-          openKey={editing.opened.kind === 'key' ? editing.opened.key : null}
+          openKey={opening.key}
           open={editing.openKey}
         />
         <EditorPane request={request} pulse={pulse} names={names} editing={editing} />
       </div>
+      {question !== null && <LeaveQuestion of={opening.draft.key} {...question} />}
     </section>
   );
 }
 
-/** What the list shows. It follows `asked`, and what the user sets in the form. */
-function useScanRequest(firstNamespace: string, asked: KeyBrowserProps['asked']) {
+/**
+ * What the list shows. It follows `asked`, and what the user sets in the form. The opened key is one of its namespace, so another
+ * namespace leaves it.
+ */
+function useScanRequest(firstNamespace: string, asked: KeyBrowserProps['asked'], editing: Editing) {
   const [request, setRequest] = useState<ScanRequest>({
     namespace: firstNamespace,
     by: 'prefix',
@@ -69,51 +64,23 @@ function useScanRequest(firstNamespace: string, asked: KeyBrowserProps['asked'])
     read: 'linearizable',
     limit: PAGE_ROWS,
   });
+  const change = (next: ScanRequest): void => {
+    if (next.namespace === request.namespace) return setRequest(next);
+    editing.leave(() => {
+      editing.replaceBy(null);
+      setRequest(next);
+    });
+  };
+  const latestChange = useRef(change);
+  latestChange.current = change;
+  const latestRequest = useRef(request);
+  latestRequest.current = request;
   useEffect(() => {
     if (asked === null) return;
     const { namespace, start } = asked;
-    setRequest((now) => ({ ...now, namespace, by: 'start', text: start, reverse: false }));
+    latestChange.current({ ...latestRequest.current, namespace, by: 'start', text: start, reverse: false });
   }, [asked]);
-  return [request, setRequest] as const;
-}
-
-interface Editing {
-  readonly opened: Opened;
-  /** How many writes this page has made. They show at once, without waiting for the feed. */
-  readonly writes: number;
-  /** The result of the last write; null: none is shown. */
-  readonly result: string | null;
-  readonly openNew: () => void;
-  readonly openKey: (key: string) => void;
-  readonly written: (key: string, revision: number) => void;
-  readonly deleted: (key: string, existed: boolean) => void;
-}
-
-function useEditing(): Editing {
-  const [opened, open] = useState<Opened>({ kind: 'new', serial: 0 });
-  const [writes, setWrites] = useState(0);
-  const [result, setResult] = useState<string | null>(null);
-  const openNew = (): void => {
-    open({ kind: 'new', serial: opened.kind === 'new' ? opened.serial + 1 : 0 });
-    setResult(null);
-  };
-  const openKey = (key: string): void => {
-    open({ kind: 'key', key });
-    setResult(null);
-  };
-  const wrote = (text: string): void => {
-    setResult(text);
-    setWrites((count) => count + 1);
-  };
-  const written = (key: string, revision: number): void => {
-    open({ kind: 'key', key });
-    wrote(`Written: ${key} is at revision ${revision}.`);
-  };
-  const deleted = (key: string, existed: boolean): void => {
-    openNew();
-    wrote(existed ? `Deleted ${key}.` : `${key} was not there.`);
-  };
-  return { opened, writes, result, openNew, openKey, written, deleted };
+  return [request, change] as const;
 }
 
 interface EditorPaneProps {
@@ -124,12 +91,12 @@ interface EditorPaneProps {
 }
 
 function EditorPane({ request, pulse, names, editing }: EditorPaneProps) {
-  const { opened, result } = editing;
+  const { opening, result } = editing;
   const pane = useRef<HTMLDivElement>(null);
   useEffect(() => {
     // On a narrow screen the editor is below the list, so pressing a key would seem to do nothing.
-    if (opened.kind === 'key') pane.current?.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
-  }, [opened]);
+    if (opening.key !== null) pane.current?.scrollIntoView({ behavior: 'smooth', block: 'nearest' });
+  }, [opening.serial, opening.key]);
   return (
     <div class="editor" ref={pane}>
       {result !== null && (
@@ -138,15 +105,12 @@ function EditorPane({ request, pulse, names, editing }: EditorPaneProps) {
         </p>
       )}
       <KeyEditor
-        key={`${request.namespace} ${opened.kind === 'key' ? `=${opened.key}` : `+${opened.serial}`}`}
+        key={opening.serial}
         namespace={request.namespace}
         read={request.read}
-        opened={opened.kind === 'key' ? opened.key : null}
         pulse={pulse}
         names={names}
-        show={editing.openKey}
-        written={editing.written}
-        deleted={editing.deleted}
+        editing={editing}
       />
     </div>
   );

@@ -1,51 +1,56 @@
 // The editor of one key. It shows the value as text or hex. A write or a delete expects the revision that was shown, so that nobody
 // overwrites a value that they have not seen.
 
-import { useEffect, useState } from 'preact/hooks';
-import type { ErrorAnswer, FoundAnswer } from '../../answers.ts';
+import { useEffect } from 'preact/hooks';
+import type { FoundAnswer } from '../../answers.ts';
+import { type Draft, deletedElsewhere, follow, isChanged, take, typedKey } from '../../editor/draft.ts';
 import { useAnswer } from './answer.ts';
-import { toBase64 } from './bytes-text.ts';
 import { ConflictNote } from './conflict-note.tsx';
-import { bytesOf, type Draft, deletedElsewhere, follow, newDraft, take } from './draft.ts';
+import type { DraftChange, Editing } from './editing.ts';
 import { FailureNote } from './failure-note.tsx';
 import { GuardedButtons } from './guarded-buttons.tsx';
-import { get, type Outcome, put, remove } from './http.ts';
+import { get, type Outcome } from './http.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';
 import { StaleMark } from './stale-mark.tsx';
 import { ValueField } from './value-field.tsx';
+import { useWrites, type Writing } from './writing.ts';
 
 interface KeyEditorProps {
   readonly namespace: string;
   readonly read: string;
-  /** Null: a new key. */
-  readonly opened: string | null;
   /** Changes when there may be new data to read. */
   readonly pulse: string;
   readonly names: Names;
-  /** Opens a key in place of the new one. */
-  readonly show: (key: string) => void;
-  readonly written: (key: string, revision: number) => void;
-  readonly deleted: (key: string, existed: boolean) => void;
+  readonly editing: Editing;
 }
 
 const NOTHING: Outcome<FoundAnswer> | null = null;
 
 export function KeyEditor(props: KeyEditorProps) {
-  const { read, opened } = props;
-  const { draft, setDraft, outcome } = useDraft(props);
-  const writing = useWrites(props, draft, setDraft);
-  if (opened !== null && outcome === null) return <p class="empty">Reading {opened}…</p>;
+  const { namespace, read, editing } = props;
+  const { draft, key: opened } = editing.opening;
+  const { setDraft, outcome } = useDraft(props);
+  const writing = useWrites({ namespace, read, editing, setDraft });
   const missing = outcome?.kind === 'failed' && outcome.error.code === 'NOT_FOUND';
+  if (opened !== null && outcome === null && draft.base === null)
+    return <p class="empty">Reading {opened}…</p>;
   return (
     <form
       onSubmit={(event) => {
         event.preventDefault();
         void writing.save();
       }}
+      onKeyDown={(event) => {
+        if (event.key !== 'Escape' || event.isComposing) return;
+        event.preventDefault();
+        cancel(editing, setDraft, outcome);
+      }}
     >
-      <h3>{opened === null ? 'New key' : 'Key'}</h3>
-      <KeyField draft={draft} change={setDraft} readOnly={opened !== null} />
+      <h3>
+        {opened === null ? 'New key' : 'Key'} {isChanged(draft) && <small>edited, not written yet</small>}
+      </h3>
+      <KeyField draft={draft} change={setDraft} readOnly={opened !== null || writing.busy} />
       <ValueField draft={draft} change={setDraft} />
       {opened !== null && draft.base !== null && <Provenance base={draft.base} names={props.names} />}
       {outcome?.kind === 'failed' && !missing && (
@@ -66,72 +71,38 @@ export function KeyEditor(props: KeyEditorProps) {
   );
 }
 
-type SetDraft = (next: Draft | ((now: Draft) => Draft)) => void;
-
-/** The draft of the opened key, which follows the key's value, and the outcome of the last read. */
-function useDraft({ namespace, read, opened, pulse }: KeyEditorProps) {
-  const [draft, setDraft] = useState<Draft>(newDraft(opened ?? ''));
-  const { value: outcome } = useAnswer(read, pulse, async () =>
-    opened === null ? NOTHING : get(namespace, opened, read),
+/** The draft of the opened key follows the key's value. Returns the outcome of the last read, too. */
+function useDraft({ namespace, read, pulse, editing }: KeyEditorProps) {
+  const { serial, key } = editing.opening;
+  const setDraft = (change: DraftChange): void => editing.setDraft(serial, change);
+  const { value: outcome } = useAnswer(JSON.stringify([read, key]), pulse, async () =>
+    key === null ? NOTHING : get(namespace, key, read),
   );
   useEffect(() => {
     if (outcome?.kind === 'ok') setDraft((now) => follow(now, outcome.answer));
     else if (outcome?.error.code === 'NOT_FOUND') setDraft(deletedElsewhere);
   }, [outcome]);
-  return { draft, setDraft, outcome };
+  return { setDraft, outcome };
 }
 
-interface Writing {
-  /** The last write or reload failed with this error; null: it did not fail. */
-  readonly failed: ErrorAnswer | null;
-  /** Whether a write is under way. It may wait for an owner until its deadline. */
-  readonly busy: boolean;
-  readonly save: () => Promise<void>;
-  readonly erase: () => Promise<void>;
-  readonly reload: () => Promise<void>;
-  /** Expects this revision at the next write. */
-  readonly expect: (revision: number) => void;
+/** Esc gives up what was typed, so that the key is shown as it is. If nothing was typed, it closes the key. */
+function cancel(
+  editing: Editing,
+  setDraft: (change: DraftChange) => void,
+  outcome: Outcome<FoundAnswer> | null,
+): void {
+  const { draft } = editing.opening;
+  if (!isChanged(draft) || outcome?.kind !== 'ok') editing.openNew();
+  else editing.leave(() => setDraft((now) => take(now, outcome.answer)));
 }
 
-function useWrites(props: KeyEditorProps, draft: Draft, setDraft: SetDraft): Writing {
-  const { namespace, read, opened } = props;
-  const [failed, setFailed] = useState<ErrorAnswer | null>(null);
-  const [busy, setBusy] = useState(false);
-  const guard = draft.guarded ? { ifRevision: draft.guard } : {};
-  const save = async (): Promise<void> => {
-    const bytes = bytesOf(draft);
-    if (bytes === null || busy) return;
-    setBusy(true);
-    const result = await put(namespace, draft.key, { value: toBase64(bytes), ...guard });
-    setBusy(false);
-    if (result.kind === 'failed') return setFailed(result.error);
-    setFailed(null);
-    setDraft((now) => ({ ...now, dirty: false }));
-    props.written(draft.key, result.answer.revision);
-  };
-  const erase = async (): Promise<void> => {
-    setBusy(true);
-    const result = await remove(namespace, draft.key, guard);
-    setBusy(false);
-    if (result.kind === 'failed') return setFailed(result.error);
-    props.deleted(draft.key, result.answer.existed);
-  };
-  const reload = async (): Promise<void> => {
-    if (opened === null) return props.show(draft.key);
-    const result = await get(namespace, draft.key, read);
-    if (result.kind === 'failed') return setFailed(result.error);
-    setFailed(null);
-    setDraft((now) => take(now, result.answer));
-  };
-  const expect = (revision: number): void => {
-    setFailed(null);
-    setDraft({ ...draft, guarded: true, guard: revision });
-  };
-  return { failed, busy, save, erase, reload, expect };
+interface KeyFieldProps {
+  readonly draft: Draft;
+  readonly change: (draft: Draft) => void;
+  readonly readOnly: boolean;
 }
 
-function KeyField(props: { draft: Draft; change: (draft: Draft) => void; readOnly: boolean }) {
-  const { draft, change, readOnly } = props;
+function KeyField({ draft, change, readOnly }: KeyFieldProps) {
   return (
     <label>
       Key
@@ -139,7 +110,7 @@ function KeyField(props: { draft: Draft; change: (draft: Draft) => void; readOnl
         value={draft.key}
         required
         readOnly={readOnly}
-        onInput={(event) => change({ ...draft, key: event.currentTarget.value })}
+        onInput={(event) => change(typedKey(draft, event.currentTarget.value))}
         placeholder="text; \xNN for a byte that is not text"
         spellcheck={false}
         autocomplete="off"

@@ -3,8 +3,8 @@
 
 import { useRef, useState } from 'preact/hooks';
 import type { PageAnswer, RowAnswer } from '../../answers.ts';
+import { fromBase64, preview } from '../../editor/bytes-text.ts';
 import { useAnswer } from './answer.ts';
-import { fromBase64, preview } from './bytes-text.ts';
 import { FailureNote } from './failure-note.tsx';
 import { formatSize } from './format.ts';
 import { type ScanRequest, scan } from './http.ts';

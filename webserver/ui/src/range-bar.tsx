@@ -89,7 +89,6 @@ function Segment({ range, names, weight, selected, tabStop, toggle }: SegmentPro
       class={`segment ${range.condition} ${names.colour(range.owner)}`}
       style={{ flexGrow: String(weight) }}
       aria-pressed={selected}
-      aria-label={describe(range, names)}
       title={describe(range, names)}
       tabIndex={tabStop ? 0 : -1}
       onClick={toggle}

@@ -1,50 +1,66 @@
-// A value as text or hex, to read and to edit.
+// A value as text, escaped text or hex, to read and to edit.
 
 import { useState } from 'preact/hooks';
-import type { Form } from './bytes-text.ts';
-import { bytesOf, type Draft, inForm, typed, uncut } from './draft.ts';
+import {
+  bytesOf,
+  type Content,
+  type Draft,
+  faultOf,
+  finishRow,
+  formOf,
+  inForm,
+  isCut,
+  typed,
+  typedRow,
+  uncut,
+  wholeBytes,
+} from '../../editor/draft.ts';
+import { FORMS, type Form } from '../../editor/value-text.ts';
 import { formatSize } from './format.ts';
+import { HexEditor } from './hex-editor.tsx';
 
-export function ValueField({ draft, change }: { draft: Draft; change: (draft: Draft) => void }) {
-  const [refused, setRefused] = useState<Form | null>(null);
-  const bytes = bytesOf(draft);
+interface ValueFieldProps {
+  readonly draft: Draft;
+  readonly change: (draft: Draft) => void;
+}
+
+export function ValueField({ draft, change }: ValueFieldProps) {
+  const [refusal, setRefusal] = useState<string | null>(null);
+  const fault = faultOf(draft.content);
+  const edited = (next: Draft): void => {
+    setRefusal(null);
+    change(next);
+  };
   const showAs = (form: Form): void => {
     const next = inForm(draft, form);
-    setRefused(next === null ? form : null);
-    if (next !== null) change(next);
+    setRefusal(typeof next === 'string' ? next : null);
+    if (typeof next !== 'string') change(next);
   };
   return (
     <div class="value-field">
       <div class="value-head">
-        <label for="value">Value</label>
-        <small>{bytes === null ? 'not hexadecimal' : sizeOf(draft, bytes.length)}</small>
-        <fieldset class="choice">
-          <legend>Shown as</legend>
-          <button type="button" aria-pressed={draft.form === 'text'} onClick={() => showAs('text')}>
-            text
-          </button>
-          <button type="button" aria-pressed={draft.form === 'hex'} onClick={() => showAs('hex')}>
-            hex
-          </button>
-        </fieldset>
+        {draft.content.kind === 'rows' ? <span>Value</span> : <label for="value">Value</label>}
+        <small>{fault ?? sizeOf(draft)}</small>
+        <FormChoice form={formOf(draft)} showAs={showAs} />
       </div>
-      <textarea
-        id="value"
-        rows={8}
-        value={draft.text}
-        readOnly={draft.cut}
-        aria-invalid={bytes === null}
-        onInput={(event) => {
-          setRefused(null);
-          change(typed(draft, event.currentTarget.value));
-        }}
-        spellcheck={false}
-        autocomplete="off"
-        autocapitalize="off"
-      />
-      {refused === 'text' && <p class="hint bad">These bytes are not UTF-8 text.</p>}
-      {refused === 'hex' && <p class="hint bad">This is not hexadecimal.</p>}
-      {draft.cut && (
+      {draft.content.kind === 'rows' ? (
+        <HexEditor
+          bytes={draft.content.bytes}
+          edit={draft.content.edit}
+          invalid={fault !== null}
+          change={(edit) => edited(typedRow(draft, edit))}
+          finish={() => change(finishRow(draft))}
+        />
+      ) : (
+        <TextArea
+          content={draft.content}
+          invalid={fault !== null}
+          type={(text) => edited(typed(draft, text))}
+        />
+      )}
+      {refusal !== null && <p class="hint bad">{refusal}</p>}
+      <LineEnds content={draft.content} />
+      {isCut(draft) && (
         <p class="hint">
           Only the beginning is shown.{' '}
           <button type="button" class="link" onClick={() => change(uncut(draft))}>
@@ -56,12 +72,50 @@ export function ValueField({ draft, change }: { draft: Draft; change: (draft: Dr
   );
 }
 
-function sizeOf({ cut, base }: Draft, shownBytes: number): string {
-  // Four characters of base64 are three bytes, less the padding.
-  const valueBytes = cut && base !== null ? (base.value.length / 4) * 3 - paddingOf(base.value) : shownBytes;
-  return cut ? `${formatSize(shownBytes)} of ${formatSize(valueBytes)}` : formatSize(valueBytes);
+function FormChoice({ form, showAs }: { form: Form; showAs: (form: Form) => void }) {
+  return (
+    <fieldset class="choice">
+      <legend>Shown as</legend>
+      {FORMS.map((each) => (
+        <button key={each} type="button" aria-pressed={form === each} onClick={() => showAs(each)}>
+          {each}
+        </button>
+      ))}
+    </fieldset>
+  );
 }
 
-function paddingOf(base64: string): number {
-  return base64.endsWith('==') ? 2 : base64.endsWith('=') ? 1 : 0;
+interface TextAreaProps {
+  readonly content: Content & { readonly kind: 'text' };
+  readonly invalid: boolean;
+  readonly type: (text: string) => void;
+}
+
+function TextArea({ content, invalid, type }: TextAreaProps) {
+  return (
+    <textarea
+      id="value"
+      rows={8}
+      value={content.text}
+      readOnly={content.cut}
+      aria-invalid={invalid}
+      onInput={(event) => type(event.currentTarget.value)}
+      spellcheck={false}
+      autocomplete="off"
+      autocapitalize="off"
+    />
+  );
+}
+
+/** Says which line ends a text has if they are not the usual ones. New lines get the same. */
+function LineEnds({ content }: { content: Content }) {
+  if (content.kind !== 'text' || content.form !== 'text' || content.lineEnd === '\n') return null;
+  return (
+    <p class="hint">Lines end with {content.lineEnd === '\r\n' ? 'CR LF' : 'CR'}, and are written so.</p>
+  );
+}
+
+function sizeOf(draft: Draft): string {
+  const size = formatSize(wholeBytes(draft)?.length ?? 0);
+  return isCut(draft) ? `${formatSize(bytesOf(draft.content)?.length ?? 0)} of ${size}` : size;
 }

@@ -120,10 +120,11 @@ function get(
 function scan(
   start: string,
   end: string | null,
-  change: { reverse?: boolean; limitRows?: number } = {},
+  change: { reverse?: boolean; limitRows?: number; keysOnly?: boolean; valueBytesMax?: number } = {},
 ): RequestBody {
   const limits = { limitRows: 10, limitBytes: 10_000 };
-  const how = { reverse: false, keysOnly: false, countOnly: false, mode: 'linearizable', minSeq: 0 } as const;
+  const what = { reverse: false, keysOnly: false, countOnly: false, valueBytesMax: null };
+  const how = { ...what, mode: 'linearizable', minSeq: 0 } as const;
   const bounds = { start: toBytes(start), end: end === null ? null : toBytes(end) };
   return { kind: 'scan', range: 1, epoch: EPOCH, ...bounds, ...limits, ...how, ...change };
 }
@@ -143,7 +144,11 @@ function summaryOf(reply: ReplyBody): string {
       const bound = reply.bound === null ? '∞' : formatBytes(reply.bound);
       return `${reply.rows
         .decode()
-        .map(({ key }) => formatBytes(key))
+        .map(({ key, value, valueLength }) =>
+          valueLength === undefined
+            ? formatBytes(key)
+            : `${formatBytes(key)}=${formatBytes(value)}…${valueLength}`,
+        )
         .join(' ')} | ${bound}`;
     }
     default:
@@ -227,6 +232,9 @@ test('a scan ends at its bound', answers, scan('b', 'e'), 'c d | e');
 test('a full page says how far it is complete', answers, scan('b', null, { limitRows: 2 }), 'c d | d\\x00');
 test('a reverse scan', answers, scan('b', 'y', { reverse: true, limitRows: 2 }), 'e d | d');
 test('a reverse scan from beyond the range', answers, scan('b', null, { reverse: true }), 'WRONG_RANGE');
+test('a scan of keys only', answers, scan('b', 'd', { keysOnly: true }), 'c=…1 | d');
+test('a scan that cuts values', answers, scan('b', 'e', { valueBytesMax: 0 }), 'c=…1 d=…1 | e');
+test('a scan with room for the values', answers, scan('b', 'e', { valueBytesMax: 1 }), 'c d | e');
 test('a scan that begins outside the range', answers, scan('a', 'c'), 'WRONG_RANGE');
 test('a scan of nothing', answers, scan('d', 'd'), 'INVALID_ARGUMENT');
 

@@ -156,7 +156,13 @@ test('an abandoned snapshot leaves the replica void, and its writer unusable', a
   await t.throwsAsync(late, { message: /abandoned/ });
   t.throws(() => storage.logOf(1).append(entries(1, 1, 1)), { message: /void/ });
   t.throws(() =>
-    storage.scan(1, LEFT, { limitRows: 1, limitBytes: 1, reverse: false, keysOnly: false, countOnly: false }),
+    storage.scan(1, LEFT, {
+      limitRows: 1,
+      limitBytes: 1,
+      reverse: false,
+      valueBytesMax: null,
+      countOnly: false,
+    }),
   );
   const second = await storage.beginSnapshot(1, LEFT, at(2, 10));
   await t.throwsAsync(first.finish([]), { message: /abandoned/ });

@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from './build.js';
-import { runCommand, runEntry } from './rangekeeper.js';
+import { build } from './build-dist.js';
+import { runCommand, runEntry } from './commands.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 

@@ -194,7 +194,7 @@ export const znodePaths: Rule = (sources) =>
 
 /** Files that are started by name and not imported. */
 const ENTRIES =
-  /^((kvnode(\/process\/guardian)?|coordinator|webserver|repl|bench(\/load)?|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|test\/mutants\/campaign\.ts|docker\/ready\.js|client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
+  /^((kvnode(\/process\/guardian)?|coordinator|webserver|repl|bench|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|bench\/load\/program\.ts|test\/mutants\/campaign\.ts|docker\/ready\.js|client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
 
 /** Each file is reached by imports. A product file that only tests reach counts as dead, too. */
 export const noDeadFile: Rule = (sources) => {

@@ -182,6 +182,24 @@ export const worldThroughEnv: Rule = (sources) =>
 
 const ZNODE =
   /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events|rebuilding)(\/|$)/;
+/** The browser's page has no other way, and tests may choose. */
+const MAY_FETCH = /^(test|webserver\/ui)\//;
+/** Each gives an agent of its own. */
+const ASKS_DIRECTLY = /^(common\/net\/direct\.ts|docker\/ready\.js)$/;
+
+/** With NODE_USE_ENV_PROXY other requests ask a proxy, also for 127.0.0.1. */
+export const noProxies: Rule = (sources) =>
+  sources
+    .filter(({ path }) => !MAY_FETCH.test(path) && !ASKS_DIRECTLY.test(path))
+    .flatMap((source) => [
+      ...matches(source, /(?<![.\w])fetch\(/g, () => 'fetch: use common/net/direct.ts, which asks no proxy'),
+      ...source.imports
+        .filter(
+          ({ specifier, clause }) => /^node:https?$/.test(specifier) && /\b(get|request)\b/.test(clause),
+        )
+        .map(({ specifier, line }) => `${source.path}:${line}: ${specifier}: use common/net/direct.ts`),
+    ]);
+
 
 export const znodePaths: Rule = (sources) =>
   sources

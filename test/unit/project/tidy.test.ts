@@ -102,6 +102,16 @@ test(
 );
 
 test(
+  'requests to processes of the cluster ask no proxy',
+  holds,
+  rules.noProxies,
+  samples(
+    ['bin/a.ts', `await fetch('http://127.0.0.1:1/readyz');`],
+    ['repl/b.ts', `import { get } from 'node:http';`],
+  ),
+);
+
+test(
   'paths of znodes are spelled in one file',
   holds,
   rules.znodePaths,

@@ -120,9 +120,11 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   fastify: [{ where: /^webserver\/[^/]+$/, files: 1 }],
   '@fastify/static': [{ where: /^webserver\/[^/]+$/, files: 1 }],
   preact: [{ where: /^webserver\/ui\//, files: Number.POSITIVE_INFINITY }],
+  rolldown: [{ where: /^bin\/pack\.js$/, files: 1 }],
   vite: [{ where: /^webserver\/ui\/vite\.config\./, files: 1 }],
   ava: [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
   'fast-check': [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
+  semver: [{ where: /^test\//, files: 1 }],
   'playwright-core': [{ where: /^test\//, files: 1 }],
 };
 
@@ -180,8 +182,6 @@ export const worldThroughEnv: Rule = (sources) =>
         ),
     ]);
 
-const ZNODE =
-  /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events|rebuilding)(\/|$)/;
 /** The browser's page has no other way, and tests may choose. */
 const MAY_FETCH = /^(test|webserver\/ui)\//;
 /** Each gives an agent of its own. */
@@ -200,6 +200,8 @@ export const noProxies: Rule = (sources) =>
         .map(({ specifier, line }) => `${source.path}:${line}: ${specifier}: use common/net/direct.ts`),
     ]);
 
+const ZNODE =
+  /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events|rebuilding)(\/|$)/;
 
 export const znodePaths: Rule = (sources) =>
   sources

@@ -12,6 +12,7 @@ import { type Finished, finished, runNode } from './run-node.ts';
 import { ROOT } from './source.ts';
 
 const RANGEKEEPER = join(ROOT, 'bin', 'rangekeeper.cjs');
+const DEV = [RANGEKEEPER, 'dev'];
 const POLL_MS = 20;
 
 /** Runs a command to its end. */
@@ -32,9 +33,15 @@ export class DevRun {
   readonly #data: string;
   #output = '';
 
-  constructor(t: ExecutionContext, data: string, ...flags: readonly string[]) {
+  /** @param where the data directory; with `program`, what is run instead of `rangekeeper dev` */
+  constructor(
+    t: ExecutionContext,
+    where: string | { readonly data: string; readonly program: readonly string[] },
+    ...flags: readonly string[]
+  ) {
+    const { data, program } = typeof where === 'string' ? { data: where, program: DEV } : where;
     const ports = ['--zk-port', '0', '--web-port', '0'];
-    const argv = [RANGEKEEPER, 'dev', '--data', data, ...ports, ...flags];
+    const argv = [...program, '--data', data, ...ports, ...flags];
     this.#data = data;
     this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe' });
     this.finished = finished(this.child);

@@ -37,12 +37,14 @@ export async function packAll(folder) {
 async function packClient(folder) {
   const target = emptyFolder(folder, 'rangekeeper');
   const [{ code, imports, exports: names }] = await bundle([join(dist, `${CLIENT}.js`)], 'cjs');
+  // `await using` has types of its own, which programs for es2022 do not load by themselves.
+  const types = `/// <reference lib="esnext.disposable" />\nexport * from './types/${CLIENT}.ts';\n`;
   writeFiles(target, {
     'lib/client.js': code,
     'index.js': `'use strict';\n\nvar refusal = require('./lib/node-version.cjs').refusal();\nif (refusal) throw new Error(refusal);\nmodule.exports = require('./lib/client.js');\n`,
     'index.mjs': `import client from './index.js';\n\nexport const { ${names.join(', ')} } = client;\n`,
-    'index.d.ts': `export * from './types/${CLIENT}.ts';\n`,
-    'index.d.mts': `export * from './types/${CLIENT}.ts';\n`,
+    'index.d.ts': types,
+    'index.d.mts': types,
   });
   cpSync(join(root, 'bin', 'node-version.cjs'), join(target, 'lib', 'node-version.cjs'));
   for (const file of declarations(join(dist, `${CLIENT}.d.ts`)))

@@ -103,7 +103,7 @@ test(
 
 /** Takes a port until the returned function is called. @param port 0: a free one */
 async function taken(t: ExecutionContext, port = 0): Promise<{ port: number; release: () => Promise<void> }> {
-  const server = createServer().listen(port, '127.0.0.1');
+  const server = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
   await once(server, 'listening');
   t.teardown(() => server.close());
   const address = server.address();

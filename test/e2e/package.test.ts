@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { satisfies } from 'semver';
+import { DevRun, temporaryFolder } from '../support/dev-run.ts';
 import { pretendedNode, REFUSAL } from '../support/old-node.ts';
 import { packageClosure } from '../support/package-closure.ts';
 import { install, type Manifest, pack } from '../support/packed.ts';
@@ -208,6 +209,17 @@ test('every process of the server starts, and its version is that of the package
   t.regex(stderr, REFUSAL);
 });
 
+test('the server runs a whole cluster, and the page is there', async (t) => {
+  const program = [join(folderOf(SERVER), 'bin', 'rangekeeper.cjs'), 'dev'];
+  // Newer Node.js would ask this proxy, where nobody answers, unless each request says that it wants none.
+  const environment = { NODE_USE_ENV_PROXY: '1', HTTP_PROXY: 'http://127.0.0.1:9' };
+  const dev = new DevRun(t, { data: temporaryFolder(t), program, environment }, '--nodes', '1');
+  const { web } = await dev.up();
+  t.regex(await (await fetch(web)).text(), /<title>/);
+  const { code, stderr } = await dev.stop();
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+});
+
 // ---- their types -----------------------------------------------------------------------------------------------------
 
 const TYPED = [
@@ -220,30 +232,24 @@ const TYPED = [
 ];
 
 const IMPORT = `import { type Client, connect, RangekeeperError } from 'rangekeeper';`;
+const REQUIRE = `import client = require('rangekeeper'); const { connect, RangekeeperError } = client;`;
+/** A program for a browser, too, that has no types of Node.js, and one that has nothing else. */
+const PLAIN = { types: [] };
+const NODE = { lib: ['es2022'], types: ['node'], typeRoots: [join(ROOT, 'node_modules', '@types')] };
 
-for (const [file, load, module] of [
-  ['typed.mts', IMPORT, 'node16'],
-  ['typed.cts', IMPORT, 'node16'],
-  [
-    'required.cts',
-    `import client = require('rangekeeper'); const { connect, RangekeeperError } = client;`,
-    'node16',
-  ],
-  ['bundled.ts', IMPORT, 'preserve'],
+for (const [file, load, module, world] of [
+  ['typed.mts', IMPORT, 'node16', PLAIN],
+  ['typed.cts', IMPORT, 'node16', PLAIN],
+  ['required.cts', REQUIRE, 'node16', NODE],
+  ['bundled.ts', IMPORT, 'preserve', PLAIN],
+  ['node.mts', IMPORT, 'nodenext', NODE],
 ] as const) {
   test(`TypeScript finds the types from ${file}`, async (t) => {
-    const lines =
-      file === 'required.cts' ? TYPED.map((line) => line.replace(': Client', ': client.Client')) : TYPED;
+    const lines = load === REQUIRE ? TYPED.map((line) => line.replace(': Client', ': client.Client')) : TYPED;
     written(file, load, ...lines);
-    // The project has no other types, those of Node.js not either, and all declarations are checked.
-    const compilerOptions = {
-      module,
-      target: 'es2022',
-      types: [],
-      strict: true,
-      noEmit: true,
-      skipLibCheck: false,
-    };
+    // All declarations are checked.
+    const strict = { target: 'es2022', strict: true, noEmit: true, skipLibCheck: false };
+    const compilerOptions = { ...strict, ...world, module };
     const project = written(`${file}.json`, JSON.stringify({ compilerOptions, files: [file] }));
     const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
     const { code, stdout } = await runNode([compiler, '-p', project]);

@@ -33,7 +33,7 @@ const README: readonly (readonly [firstLine: string, plan: Plan])[] = [
   ['put user/1 ada', { kind: 'repl' }],
   ['kill -9 <pid>', { kind: 'shell' }],
   ['# a replica answers, and says how far behind it may be:', { kind: 'repl' }],
-  ['npm run repl', { kind: 'shell', codes: { 'cas user/1 7 eve': 4, 'forget n7': 3 } }],
+  ['npm run repl', { kind: 'shell', codes: { 'cas user/1 7 eve': 4, 'forget n7': 64 } }],
   ['npm run pack', { kind: 'pack' }],
   ['npm install ../rangekeeper/dist/packages/rangekeeper-0.1.0.tgz', { kind: 'install' }],
   ['npm install ../rangekeeper/dist/packages/rangekeeper-0.1.0.tgz', { kind: 'install' }],
@@ -127,7 +127,10 @@ class Story {
 
   async #shell(line: string, codes: Readonly<Record<string, number>>): Promise<void> {
     const command = await this.#here(line);
-    const { code, err } = await this.#run('sh', ['-c', command]).ended;
+    const shell = this.#run('sh', ['-c', command]);
+    // The REPL would wait for what is typed.
+    shell.child.stdin?.end();
+    const { code, err } = await shell.ended;
     const expected = Object.entries(codes).find(([words]) => line.includes(words))?.[1] ?? 0;
     this.#t.is(code, expected, `${line}: ${err}`);
   }

@@ -26,6 +26,15 @@ export function temporaryFolder(t: ExecutionContext): string {
   return folder;
 }
 
+/** A run of something else than `rangekeeper dev` of the clone. */
+interface OtherRun {
+  /** The data directory. */
+  readonly data: string;
+  /** A JavaScript file and its first arguments. */
+  readonly program: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export class DevRun {
   readonly child: Child;
   /** Resolves when it has ended. */
@@ -33,17 +42,16 @@ export class DevRun {
   readonly #data: string;
   #output = '';
 
-  /** @param where the data directory; with `program`, what is run instead of `rangekeeper dev` */
-  constructor(
-    t: ExecutionContext,
-    where: string | { readonly data: string; readonly program: readonly string[] },
-    ...flags: readonly string[]
-  ) {
-    const { data, program } = typeof where === 'string' ? { data: where, program: DEV } : where;
+  constructor(t: ExecutionContext, where: string | OtherRun, ...flags: readonly string[]) {
+    const {
+      data,
+      program,
+      environment = {},
+    }: OtherRun = typeof where === 'string' ? { data: where, program: DEV } : where;
     const ports = ['--zk-port', '0', '--web-port', '0'];
     const argv = [...program, '--data', data, ...ports, ...flags];
     this.#data = data;
-    this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe' });
+    this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe', environment });
     this.finished = finished(this.child);
     this.child.process.stdout?.on('data', (chunk) => {
       this.#output += String(chunk);

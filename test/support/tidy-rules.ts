@@ -278,6 +278,7 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\btest(?:\.\w+)*\.(?:skip|only|todo|failing)\b/g, 'a test that does not run is a defect'],
   [/\bconsole\.\w+/g, 'log through a Logger, answer on process.stdout'],
   [/\benum \w+/g, 'use a union'],
+  [/\bargv\[1\]|\bimport\.meta\.main\b/g, 'a symbolic link deceives it: let a file of its own only run'],
 ];
 const COMMENTS: readonly (readonly [RegExp, string])[] = [
   [/@ts-(?:ignore|expect-error|nocheck)/, 'fix the type instead'],

@@ -160,6 +160,7 @@ test(
     ['test/unit/b.test.ts', 'test.skip(c)'],
     ['test/unit/c.test.ts', 'test.serial.only(c)'],
     ['kvnode/d.ts', 'console.log(1)'],
+    ['bin/e.js', 'if (process.argv[1] === here) run();'],
     ['kvnode/e.ts', ['//', 'TODO later'].join(' ')],
     ['kvnode/f.ts', `// ${'@ts'}-ignore`],
   ),

@@ -196,7 +196,7 @@ for (const [file, load] of [
   });
 }
 
-test('every process of the server starts, and its version is that of the package', async (t) => {
+test('every process of the server starts through a link, and refuses an old Node.js', async (t) => {
   const link = join(folders.server, 'rangekeeper');
   symlinkSync(join(folderOf(SERVER), 'bin', 'rangekeeper.cjs'), link);
   for (const command of ['repl', 'kvnode', 'coordinator', 'webserver', 'dev']) {

@@ -7,8 +7,8 @@ import { spawn } from 'node:child_process';
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from './build.js';
-import { runCommand, runEntry } from './rangekeeper.js';
+import { build } from './build-dist.js';
+import { runCommand, runEntry } from './commands.js';
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -21,6 +21,7 @@ const SCRIPTS = {
   sim,
   'test:docker': testDocker,
   mutants,
+  pack,
 };
 
 /** An error whose message is for people; a stack would not help. */
@@ -71,6 +72,14 @@ async function testDocker(argv) {
 async function mutants(argv) {
   await prepare();
   await runEntry('mutants', 'test/mutants/main.js', argv);
+}
+
+/** Makes the packages that are published. @param argv the folder for them */
+async function pack([folder]) {
+  await prepare();
+  const { packAll } = await import('./pack.js');
+  for (const archive of await packAll(folder ?? join(root, 'dist', 'packages')))
+    process.stdout.write(`${archive}\n`);
 }
 
 /** Runs all tests. @param argv passed to ava */

@@ -3,6 +3,7 @@
 
 import { join } from 'node:path';
 import { delay, realEnv } from '../../common/base/env.ts';
+import { askDirectly } from '../../common/net/direct.ts';
 import { freePorts } from '../../common/zk/server-port.ts';
 import { forEach } from '../load/driver.ts';
 import { keyOf, valuePool } from '../load/keys.ts';
@@ -15,6 +16,7 @@ import { getRequest, type H2loadRequest, putRequest, rangeRequest, runH2load } f
 
 const MEMBERS = 3;
 const START_MS = 20_000;
+const ANSWER_MS_MAX = 60_000;
 /** etcd's own maximum number of operations in a transaction. */
 const FILL_KEYS = 128;
 const FILL_BYTES = 1024 * 1024;
@@ -171,7 +173,7 @@ interface RangeAnswer {
 }
 
 async function ask<T>(address: string, path: string, body: object): Promise<T> {
-  const answer = await fetch(address + path, { method: 'POST', body: JSON.stringify(body) });
-  if (!answer.ok) throw new Error(`etcd answered ${answer.status} to ${path}: ${await answer.text()}`);
-  return (await answer.json()) as T;
+  const { status, text } = await askDirectly(address + path, ANSWER_MS_MAX, JSON.stringify(body));
+  if (status !== 200) throw new Error(`etcd answered ${status} to ${path}: ${text}`);
+  return JSON.parse(text) as T;
 }

@@ -1,11 +1,11 @@
-// Starts, calls and stops a load program (main.ts) for the benchmark.
+// Starts, calls and stops a load program (program.ts, main.ts) for the benchmark.
 
 import { fileURLToPath } from 'node:url';
 import { realEnv } from '../../common/base/env.ts';
 import { type Child, startChild } from '../../common/process/children.ts';
 import type { Call, Program, Reply } from './main.ts';
 
-const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
+const PROGRAM = fileURLToPath(new URL('./program.js', import.meta.url));
 
 /**
  * The same for every contender. Otherwise V8 marks the complete heap after each few megabytes of values that are read. Users with
@@ -19,7 +19,7 @@ export class LoadProgram {
   /** @param environment that of the profiler, if there is one */
   constructor(environment: Readonly<Record<string, string>> = {}) {
     this.#child = startChild(realEnv, {
-      argv: [PROGRAM, 'bench-load'],
+      argv: [PROGRAM],
       nodeOptions: NODE_OPTIONS,
       stdout: 'inherit',
       stderr: 'inherit',

@@ -6,12 +6,13 @@ import { fileURLToPath } from 'node:url';
 import type { Client } from '../../client/api.ts';
 import { connect } from '../../client/index.ts';
 import { delay, type Env } from '../../common/base/env.ts';
-import { EXIT, ProcessExit } from '../../common/process/exit.ts';
+import { askDirectly } from '../../common/net/direct.ts';
 import type { LogLevel } from '../../common/process/flags.ts';
 import { findServer } from '../../common/zk/find-server.ts';
 import { ManagedServer } from '../../common/zk/managed-server.ts';
-import { freePorts, isPortFree } from '../../common/zk/server-port.ts';
+import { freePorts } from '../../common/zk/server-port.ts';
 import type { DevDirectory } from './directory.ts';
+import { untilFree } from './free-port.ts';
 import { Member } from './member.ts';
 import { waitUntilWritable } from './writable.ts';
 
@@ -27,6 +28,7 @@ const WRITABLE_MS_MAX = 180_000;
 /** Longer than a guardian waits for its node to stop. */
 const STOP_MS_MAX = 10_000;
 const PAGE_POLL_MS = 50;
+const PAGE_ANSWER_MS_MAX = 1_000;
 
 const RANGEKEEPER = fileURLToPath(new URL('../../../bin/rangekeeper.cjs', import.meta.url));
 
@@ -67,13 +69,14 @@ export class DevCluster {
     this.web = `http://${HOST}:${options.webPort}`;
   }
 
-  /** Chooses a free port for port 0. Throws {@link ProcessExit} if a port is in use. */
+  /** Chooses a free port for port 0. Throws ProcessExit if a port stays in use. */
   static async prepare(options: DevOptions): Promise<DevCluster> {
-    const [first = 0, second = 0] = await freePorts(options.env, HOST, 2);
+    const { env, say } = options;
+    const [first = 0, second = 0] = await freePorts(env, HOST, 2);
     const zkPort = options.zkPort || first;
     const webPort = options.webPort || second;
-    await mustBeFree(zkPort, 'ZooKeeper', '--zk-port');
-    await mustBeFree(webPort, 'the web page', '--web-port');
+    await untilFree(env, { host: HOST, port: zkPort, what: 'ZooKeeper', flag: '--zk-port' }, say);
+    await untilFree(env, { host: HOST, port: webPort, what: 'the web page', flag: '--web-port' }, say);
     return new DevCluster({ ...options, zkPort, webPort });
   }
 
@@ -160,20 +163,34 @@ export class DevCluster {
   }
 
   async #watchZooKeeper(): Promise<void> {
-    const { env, restartMs, say } = this.#options;
+    const { restartMs, say } = this.#options;
     for (;;) {
       await this.#zookeeper.ended();
       if (this.#stopping) return;
       if (restartMs === null)
         return say('zookeeper ended; it stays down, and nothing is served once leases end');
       say(`zookeeper ended; it is started again in ${restartMs / 1000} s`);
-      await delay(env, restartMs);
-      if (this.#stopping) return;
-      await this.#zookeeper.stop();
-      await this.#zookeeper.start();
-      say(`zookeeper runs again, pid ${this.zookeeperPid}`);
-      this.#publish();
+      await this.#restartZooKeeper(restartMs);
     }
+  }
+
+  /** Tries until it runs. Its port may have been taken meanwhile, and the other processes wait for it. */
+  async #restartZooKeeper(pauseMs: number): Promise<void> {
+    const { env, say } = this.#options;
+    for (;;) {
+      await delay(env, pauseMs);
+      if (this.#stopping) return;
+      try {
+        await this.#zookeeper.stop();
+        await this.#zookeeper.start();
+        break;
+      } catch (error) {
+        if (this.#stopping) return;
+        say(`${error instanceof Error ? error.message : error}; it is tried again in ${pauseMs / 1000} s`);
+      }
+    }
+    say(`zookeeper runs again, pid ${this.zookeeperPid}`);
+    this.#publish();
   }
 
   #publish(): void {
@@ -192,16 +209,8 @@ export class DevCluster {
 
 async function isReady(url: string): Promise<boolean> {
   try {
-    return (await fetch(`${url}/readyz`)).ok;
+    return (await askDirectly(`${url}/readyz`, PAGE_ANSWER_MS_MAX)).status === 200;
   } catch {
     return false;
   }
-}
-
-async function mustBeFree(port: number, what: string, flag: string): Promise<void> {
-  if (await isPortFree(HOST, port)) return;
-  throw new ProcessExit(
-    EXIT.failed,
-    `rangekeeper dev: port ${port} on ${HOST}, wanted for ${what}, is in use; choose another with ${flag} (0: any free one)`,
-  );
 }

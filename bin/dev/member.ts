@@ -1,10 +1,13 @@
 // One process of the cluster that `rangekeeper dev` runs. It is started, watched, and restarted a while after it dies. People kill
 // owners here on purpose, to see what the others do; the pause is long enough to watch that.
 
-import { closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import type { Env, Timer } from '../../common/base/env.ts';
 import { type Child, type Ended, startChild } from '../../common/process/children.ts';
+
+/** What a guardian adds to the number of the signal that ended its node, for its own exit code. */
+const SIGNAL_CODE = 128;
 
 export interface MemberOptions {
   readonly env: Env;
@@ -98,35 +101,50 @@ export class Member {
       this.#fail(new Error(`${this.name} ${how} while starting: ${this.#lastMessage()}`));
       return;
     }
-    const { env, restartMs, say, changed } = this.#options;
+    this.#pause(`${this.name} (pid ${pid}) ${how}${isFault(ended) ? `: ${this.#lastMessage()}` : ''}`);
+    this.#options.changed();
+  }
+
+  /** It does not run. @param why for people */
+  #pause(why: string): void {
+    const { env, restartMs, say } = this.#options;
     if (restartMs === null) {
       this.#state = { kind: 'down' };
-      say(`${this.name} (pid ${pid}) ${how}; it stays down`);
+      say(`${why}; it stays down`);
     } else {
       this.#state = { kind: 'pausing', timer: env.after(restartMs, () => this.#again()) };
-      say(`${this.name} (pid ${pid}) ${how}; it is started again in ${restartMs / 1000} s`);
+      say(`${why}; it is started again in ${restartMs / 1000} s`);
     }
-    changed();
   }
 
   #again(): void {
     this.#restarted = true;
-    const state = this.#run();
-    this.#state = state;
-    if (state.pid !== null) this.#worker(state.child, state.pid);
+    try {
+      const state = this.#run();
+      this.#state = state;
+      if (state.pid !== null) this.#worker(state.child, state.pid);
+    } catch (error) {
+      this.#pause(`${this.name} cannot be started: ${error instanceof Error ? error.message : error}`);
+    }
   }
 
   /** The last line of its output, or its message if that is a line of the log. */
   #lastMessage(): string {
-    const line = readFileSync(this.logFile, 'utf8').trimEnd().split('\n').at(-1) ?? '';
+    const log = existsSync(this.logFile) ? readFileSync(this.logFile, 'utf8') : '';
+    const line = log.trimEnd().split('\n').at(-1) ?? '';
     const message = /"msg":"((?:[^"\\]|\\.)*)"/.exec(line)?.[1] ?? line;
     return message === '' ? `it wrote nothing, see ${this.logFile}` : message;
   }
 }
 
+/** It ended by itself, so its last message says why. */
+function isFault({ code }: Ended): boolean {
+  return code !== null && code !== 0 && code <= SIGNAL_CODE;
+}
+
 /** As in a shell, the exit code of a guardian shows which signal ended the process that it guards. */
 function howItEnded({ code, signal }: Ended): string {
   const signals = Object.entries(constants.signals);
-  const name = signal ?? signals.find(([, number]) => code === 128 + number)?.[0];
+  const name = signal ?? signals.find(([, number]) => code === SIGNAL_CODE + number)?.[0];
   return name === undefined ? `ended with code ${code}` : `was ended by ${name}`;
 }

@@ -11,7 +11,7 @@
 //     return EXIT.ok;
 //   }
 //
-// and does not call it: bin/rangekeeper.js calls runMain with it. A main that ends early for its own reasons throws, or waits for
+// and does not call it: bin/commands.js calls runMain with it. A main that ends early for its own reasons throws, or waits for
 // them together with life.stopRequested. ProcessExit ends the process with its code and message, any other error with its message
 // and code 1. A second signal ends the process at once. So does an error that nobody caught (a rejected promise, an exception in a
 // callback, a failed assertion), with its stack and code 1: a process with a broken invariant must not go on. A ProcessExit that

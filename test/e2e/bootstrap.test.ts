@@ -1,9 +1,10 @@
 // From a new clone to a running program: if something is missing, one line says what, and there is an exit code.
 
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { temporaryFolder } from '../support/dev-run.ts';
+import { pretendedNode, REFUSAL } from '../support/old-node.ts';
 import { runNode } from '../support/run-node.ts';
 import { ROOT } from '../support/source.ts';
 
@@ -18,14 +19,38 @@ function bareClone(t: ExecutionContext): string {
   return clone;
 }
 
-for (const version of ['18.19.0', '20.14.0']) {
-  test(`Node ${version} is refused as too old in one line`, async (t) => {
-    const pretend = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'${version}'})`;
-    const { code, stdout, stderr } = await runNode(['--import', pretend, BOOTSTRAP, 'start']);
+for (const [version, file, ...argv] of [
+  ['18.19.0', 'bootstrap.js', 'start'],
+  ['20.14.0', 'bootstrap.js', 'start'],
+  ['18.19.0', 'rangekeeper.cjs', 'repl', '--help'],
+  ['20.14.0', 'rangekeeper.js', 'repl', '--help'],
+] as const) {
+  test(`Node ${version} is refused as too old in one line by ${file}`, async (t) => {
+    const program = join(ROOT, 'bin', file);
+    const { code, stdout, stderr } = await runNode([...pretendedNode(version), program, ...argv]);
     t.deepEqual([code, stdout], [1, '']);
-    t.regex(stderr, /^Rangekeeper needs Node\.js 20\.15 or newer; this is [0-9.]+ \(.*\)\n$/);
+    t.regex(stderr, REFUSAL);
   });
 }
+
+for (const file of ['rangekeeper.js', 'rangekeeper.cjs', 'bootstrap.js']) {
+  test(`a symbolic link to ${file} does what the file does`, async (t) => {
+    const link = join(temporaryFolder(t), 'program');
+    symlinkSync(join(ROOT, 'bin', file), link);
+    const { code, stdout, stderr } = await runNode([link, 'repl', '--help']);
+    t.deepEqual([code, stderr], [0, '']);
+    t.true(stdout.includes('usage: rangekeeper repl [flags]'));
+  });
+}
+
+test('a build through a symbolic link builds', async (t) => {
+  const clone = bareClone(t);
+  const link = join(clone, 'make');
+  symlinkSync(join(clone, 'bin', 'build.js'), link);
+  const { code, stderr } = await runNode([link]);
+  t.is(code, 1);
+  t.is(stderr, 'typescript is not installed: `npm ci` installs it\n');
+});
 
 test('packages that cannot be installed end the start with the exit code of npm', async (t) => {
   const clone = bareClone(t);

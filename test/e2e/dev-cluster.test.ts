@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { DevDirectory } from '../../bin/dev/directory.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { DevRun, gone, isThere, rangekeeper, temporaryFolder } from '../support/dev-run.ts';
@@ -101,20 +101,66 @@ test(
   '0',
 );
 
+/** Takes a port until the returned function is called. @param port 0: a free one */
+async function taken(t: ExecutionContext, port = 0): Promise<{ port: number; release: () => Promise<void> }> {
+  const server = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
+  await once(server, 'listening');
+  t.teardown(() => server.close());
+  const address = server.address();
+  if (address === null || typeof address === 'string') throw new Error('it listens on a port');
+  return {
+    port: address.port,
+    release: async () => {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
 for (const flag of ['--zk-port', '--web-port']) {
   test(`a busy ${flag} is refused in one line`, async (t) => {
-    const server = createServer().listen(0, '127.0.0.1');
-    await once(server, 'listening');
-    t.teardown(() => server.close());
-    const address = server.address();
-    if (address === null || typeof address === 'string') throw new Error('it listens on a port');
-    const ports = { '--zk-port': '0', '--web-port': '0', [flag]: String(address.port) };
+    const { port } = await taken(t);
+    const ports = { '--zk-port': '0', '--web-port': '0', [flag]: String(port) };
     const result = await rangekeeper('dev', '--data', temporaryFolder(t), ...Object.entries(ports).flat());
     t.is(result.code, 1);
-    t.regex(result.stderr, /^rangekeeper dev: port [0-9]+ on 127\.0\.0\.1, wanted for .*, is in use; .*\n$/);
+    t.regex(
+      result.stderr,
+      /^rangekeeper dev: port [0-9]+ on 127\.0\.0\.1, wanted for .*, is in use.*; .*\n$/,
+    );
     t.true(result.stderr.includes(flag));
+    // Only Linux tells who it is.
+    if (process.platform === 'linux') t.true(result.stderr.includes(`(pid ${process.pid})`));
   });
 }
+
+test('a port that is taken for a moment is waited for, at the start and when a process is started again', async (t) => {
+  const zk = await taken(t);
+  const run = new DevRun(t, temporaryFolder(t), '--nodes', '1', '--zk-port', String(zk.port));
+  await run.says(
+    new RegExp(`port ${zk.port} on 127.0.0.1, wanted for ZooKeeper, is in use.*; waiting up to 5 s for it`),
+  );
+  await zk.release();
+  const { web } = await run.up();
+
+  const server = run.pidOf('zookeeper');
+  process.kill(server, 'SIGKILL');
+  await gone([server]);
+  const again = await taken(t, zk.port);
+  await run.says(/ZooKeeper cannot start: port [0-9]+ on 127\.0\.0\.1 is in use; it is tried again in 3 s/);
+  await again.release();
+  await run.says(/zookeeper runs again, pid [0-9]+/);
+
+  const page = run.pidOf('webserver');
+  process.kill(page, 'SIGKILL');
+  await gone([page]);
+  const webPort = await taken(t, Number(new URL(web).port));
+  await run.says(
+    /webserver \(pid [0-9]+\) ended with code 1: .*address already in use.*; it is started again in 3 s/,
+  );
+  await webPort.release();
+  const { code, stderr } = await run.stop();
+  t.deepEqual({ code, stderr }, { code: 0, stderr: '' });
+});
 
 test('a data directory that another dev uses is refused in one line', async (t) => {
   const data = temporaryFolder(t);

@@ -12,6 +12,7 @@ import { type Finished, finished, runNode } from './run-node.ts';
 import { ROOT } from './source.ts';
 
 const RANGEKEEPER = join(ROOT, 'bin', 'rangekeeper.cjs');
+const DEV = [RANGEKEEPER, 'dev'];
 const POLL_MS = 20;
 
 /** Runs a command to its end. */
@@ -25,6 +26,15 @@ export function temporaryFolder(t: ExecutionContext): string {
   return folder;
 }
 
+/** A run of something else than `rangekeeper dev` of the clone. */
+interface OtherRun {
+  /** The data directory. */
+  readonly data: string;
+  /** A JavaScript file and its first arguments. */
+  readonly program: readonly string[];
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
 export class DevRun {
   readonly child: Child;
   /** Resolves when it has ended. */
@@ -32,11 +42,16 @@ export class DevRun {
   readonly #data: string;
   #output = '';
 
-  constructor(t: ExecutionContext, data: string, ...flags: readonly string[]) {
+  constructor(t: ExecutionContext, where: string | OtherRun, ...flags: readonly string[]) {
+    const {
+      data,
+      program,
+      environment = {},
+    }: OtherRun = typeof where === 'string' ? { data: where, program: DEV } : where;
     const ports = ['--zk-port', '0', '--web-port', '0'];
-    const argv = [RANGEKEEPER, 'dev', '--data', data, ...ports, ...flags];
+    const argv = [...program, '--data', data, ...ports, ...flags];
     this.#data = data;
-    this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe' });
+    this.child = startChild(realEnv, { argv, stdout: 'pipe', stderr: 'pipe', environment });
     this.finished = finished(this.child);
     this.child.process.stdout?.on('data', (chunk) => {
       this.#output += String(chunk);

@@ -26,8 +26,13 @@ export class Repl {
   err = '';
   readonly #waiting = new Set<() => void>();
 
-  constructor(command: string, args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
-    this.child = spawn(command, args, { env: { ...process.env, ...environment } });
+  constructor(
+    command: string,
+    args: readonly string[],
+    environment: Readonly<Record<string, string>> = {},
+    cwd = '.',
+  ) {
+    this.child = spawn(command, args, { cwd, env: { ...process.env, ...environment } });
     this.child.stdout?.on('data', (chunk) => this.#receive('out', chunk));
     this.child.stderr?.on('data', (chunk) => this.#receive('err', chunk));
     this.ended = new Promise((resolve) => {

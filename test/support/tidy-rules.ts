@@ -123,9 +123,11 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   '@fastify/static': [{ where: /^webserver\/[^/]+$/, files: 1 }],
   '@fastify/compress': [{ where: /^webserver\/[^/]+$/, files: 1 }],
   preact: [{ where: /^webserver\/ui\//, files: Number.POSITIVE_INFINITY }],
+  rolldown: [{ where: /^bin\/pack\.js$/, files: 1 }],
   vite: [{ where: /^webserver\/ui\/vite\.config\./, files: 1 }],
   ava: [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
   'fast-check': [{ where: /^test\//, files: Number.POSITIVE_INFINITY }],
+  semver: [{ where: /^test\//, files: 1 }],
   'playwright-core': [{ where: /^test\//, files: 1 }],
   'axe-core': [{ where: /^test\//, files: 1 }],
 };
@@ -184,6 +186,24 @@ export const worldThroughEnv: Rule = (sources) =>
         ),
     ]);
 
+/** The browser's page has no other way, and tests may choose. */
+const MAY_FETCH = /^(test|webserver\/ui)\//;
+/** Each gives an agent of its own. */
+const ASKS_DIRECTLY = /^(common\/net\/direct\.ts|docker\/ready\.js)$/;
+
+/** With NODE_USE_ENV_PROXY other requests ask a proxy, also for 127.0.0.1. */
+export const noProxies: Rule = (sources) =>
+  sources
+    .filter(({ path }) => !MAY_FETCH.test(path) && !ASKS_DIRECTLY.test(path))
+    .flatMap((source) => [
+      ...matches(source, /(?<![.\w])fetch\(/g, () => 'fetch: use common/net/direct.ts, which asks no proxy'),
+      ...source.imports
+        .filter(
+          ({ specifier, clause }) => /^node:https?$/.test(specifier) && /\b(get|request)\b/.test(clause),
+        )
+        .map(({ specifier, line }) => `${source.path}:${line}: ${specifier}: use common/net/direct.ts`),
+    ]);
+
 const ZNODE =
   /^\/(cluster|coordinators|coordinator-epoch|nodes|live|namespaces|tasks|events|rebuilding)(\/|$)/;
 
@@ -198,7 +218,7 @@ export const znodePaths: Rule = (sources) =>
 
 /** Files that are started by name and not imported. */
 const ENTRIES =
-  /^((kvnode(\/process\/guardian)?|coordinator|webserver|repl|bench(\/load)?|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|test\/mutants\/campaign\.ts|docker\/ready\.js|client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
+  /^((kvnode(\/process\/guardian)?|coordinator|webserver|repl|bench|test\/(docker|sim|mutants))\/main\.ts|bin\/(dev\.ts|bootstrap\.js|build\.js|rangekeeper\.js)|bench\/load\/program\.ts|test\/mutants\/campaign\.ts|docker\/ready\.js|client\/index\.ts|webserver\/ui\/(vite\.config\.\w+|src\/main\.tsx)|test\/.*\.test\.ts)$/;
 
 /** Each file is reached by imports. A product file that only tests reach counts as dead, too. */
 export const noDeadFile: Rule = (sources) => {
@@ -262,6 +282,7 @@ const PHRASES: readonly (readonly [RegExp, string])[] = [
   [/\btest(?:\.\w+)*\.(?:skip|only|todo|failing)\b/g, 'a test that does not run is a defect'],
   [/\bconsole\.\w+/g, 'log through a Logger, answer on process.stdout'],
   [/\benum \w+/g, 'use a union'],
+  [/\bargv\[1\]|\bimport\.meta\.main\b/g, 'a symbolic link deceives it: let a file of its own only run'],
 ];
 const COMMENTS: readonly (readonly [RegExp, string])[] = [
   [/@ts-(?:ignore|expect-error|nocheck)/, 'fix the type instead'],

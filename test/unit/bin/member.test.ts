@@ -1,6 +1,6 @@
 // One process under `rangekeeper dev`: what is printed and done when it dies.
 
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
@@ -96,4 +96,25 @@ test('stop ends it for good: first SIGTERM, later SIGKILL', async (t) => {
   await stubborn.member.stop(50);
   t.is(stubborn.member.pid, null);
   t.is(stubborn.changes(), 0, 'nothing is started again');
+});
+
+test('a process that ends by itself later is reported with its last message', async (t) => {
+  const { member, nextLine } = watch(t, `console.error('no port'); process.exit(3)`, null);
+  member.markStarted();
+  t.regex(await nextLine(), /^n1 \(pid [0-9]+\) ended with code 3: no port; it stays down$/);
+});
+
+test('a process that cannot be started again is reported, and tried again', async (t) => {
+  const { member, nextLine } = watch(t, FOREVER, 10);
+  member.markStarted();
+  const { logFile, pid } = member;
+  if (pid === null) throw new Error('it runs');
+  rmSync(logFile);
+  mkdirSync(logFile);
+  process.kill(pid, 'SIGKILL');
+  t.regex(await nextLine(), /was ended by SIGKILL/);
+  t.regex(await nextLine(), /^n1 cannot be started: EISDIR.*; it is started again in 0\.01 s$/);
+  rmSync(logFile, { recursive: true });
+  while (!(await nextLine()).startsWith('n1 runs again'));
+  t.pass();
 });

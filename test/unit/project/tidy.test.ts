@@ -102,6 +102,16 @@ test(
 );
 
 test(
+  'requests to processes of the cluster ask no proxy',
+  holds,
+  rules.noProxies,
+  samples(
+    ['bin/a.ts', `await fetch('http://127.0.0.1:1/readyz');`],
+    ['repl/b.ts', `import { get } from 'node:http';`],
+  ),
+);
+
+test(
   'paths of znodes are spelled in one file',
   holds,
   rules.znodePaths,
@@ -150,6 +160,7 @@ test(
     ['test/unit/b.test.ts', 'test.skip(c)'],
     ['test/unit/c.test.ts', 'test.serial.only(c)'],
     ['kvnode/d.ts', 'console.log(1)'],
+    ['bin/e.js', 'if (process.argv[1] === here) run();'],
     ['kvnode/e.ts', ['//', 'TODO later'].join(' ')],
     ['kvnode/f.ts', `// ${'@ts'}-ignore`],
   ),
@@ -282,7 +293,8 @@ test('the lock file names no registry', (t) => {
 
 test('every dependency is imported or run', (t) => {
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
-  const run = ['typescript', '@biomejs/biome', 'vite'];
+  // light-my-request is only held back for Fastify (bin/pack.js).
+  const run = ['typescript', '@biomejs/biome', 'vite', 'light-my-request'];
   const used = new Set(sources.flatMap(({ imports }) => imports.map(({ specifier }) => specifier)));
   const isUsed = (name: string): boolean =>
     [...used].some((specifier) => specifier === name || specifier.startsWith(`${name}/`));

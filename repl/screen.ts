@@ -2,7 +2,6 @@
 // stdout, the next write throws OutputClosed, which ends the run.
 
 import type { Writable } from 'node:stream';
-import { toBytes } from '../common/base/bytes.ts';
 import { OutputClosed } from './failures.ts';
 
 export interface Screen {
@@ -43,7 +42,7 @@ export class StreamScreen implements Screen {
 
   async write(part: string | Uint8Array): Promise<void> {
     if (this.#failure !== null) throw this.#failure;
-    const bytes = toBytes(part);
+    const bytes = typeof part === 'string' ? Buffer.from(part) : part;
     this.#parts.push(bytes);
     this.#bufferedBytes += bytes.length;
     if (this.#bufferedBytes >= BUFFER_BYTES) await this.flush();

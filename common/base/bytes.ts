@@ -12,10 +12,23 @@ export const emptyBytes: Bytes = new Uint8Array(0);
 /** Most keys are short and ASCII. Up to this length, encoding them here costs less than TextEncoder. */
 const SHORT_LENGTH = 64;
 
-/** The UTF-8 bytes of a string. Bytes are returned as they are. */
+/**
+ * The UTF-8 bytes of a string. Bytes are returned as they are. Throws RangeError if the string is not well-formed Unicode, rather
+ * than change it.
+ */
 export function toBytes(value: string | Bytes): Bytes {
   if (typeof value !== 'string') return value;
-  return (value.length <= SHORT_LENGTH ? asciiBytes(value) : null) ?? encoder.encode(value);
+  return (value.length <= SHORT_LENGTH ? asciiBytes(value) : null) ?? encoder.encode(wellFormed(value));
+}
+
+/**
+ * The string itself. Throws RangeError if it has half of a surrogate pair: that has no UTF-8 form, and every encoder silently writes
+ * U+FFFD for it.
+ */
+export function wellFormed(text: string): string {
+  if (text.isWellFormed()) return text;
+  const at = text.search(/\p{Surrogate}/u);
+  throw new RangeError(`not well-formed Unicode: half of a surrogate pair at index ${at}`);
 }
 
 /** Null if not every character is ASCII. */
@@ -71,7 +84,9 @@ export function prefixEnd(prefix: Bytes): Bytes | null {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) return null;
-  const end = prefix.slice(0, length);
+  // Not `slice`: that of a Buffer is a view, and the caller's bytes would change.
+  const end = new Uint8Array(length);
+  end.set(prefix.subarray(0, length));
   end[length - 1] = byteAt(prefix, length - 1) + 1;
   return end;
 }
@@ -99,26 +114,38 @@ export function utf8OrNull(bytes: Bytes): string | null {
   }
 }
 
+const BACKSLASH = 0x5c;
+
 /** One-line text of a byte string; {@link parseBytes} reads it back exactly. */
 export function formatBytes(bytes: Bytes): string {
   let text = '';
   for (let i = 0; i < bytes.length; ) {
-    const length = sequenceLength(bytes, i);
+    const byte = byteAt(bytes, i);
+    if (byte >= 0x20 && byte < 0x7f) {
+      text += byte === BACKSLASH ? '\\\\' : String.fromCharCode(byte);
+      i++;
+      continue;
+    }
+    const length = sequenceLength(byte);
     const character = length === 0 ? null : utf8OrNull(bytes.subarray(i, i + length));
     if (character === null || !isPrintable(character)) {
-      text += `\\x${byteAt(bytes, i).toString(16).padStart(2, '0')}`;
+      text += `\\x${byte.toString(16).padStart(2, '0')}`;
       i++;
     } else {
-      text += character === '\\' ? '\\\\' : character;
+      text += character;
       i += length;
     }
   }
   return text;
 }
 
-/** Reads the text form: `\xNN`, `\\`, `\n`, `\t`, `\r`, anything else as UTF-8. Throws RangeError on a bad escape. */
+/**
+ * Reads the text form: `\xNN`, `\\`, `\n`, `\t`, `\r`, anything else as UTF-8. Throws RangeError on a bad escape, and if the text is
+ * not well-formed Unicode.
+ */
 export function parseBytes(text: string): Bytes {
-  if (!text.includes('\\')) return encoder.encode(text);
+  if (!text.includes('\\')) return toBytes(text);
+  wellFormed(text);
   const out: number[] = [];
   for (let i = 0; i < text.length; ) {
     const character = text[i] as string;
@@ -145,10 +172,10 @@ export function parseBytes(text: string): Bytes {
   return Uint8Array.from(out);
 }
 
-const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': 0x5c, n: 0x0a, r: 0x0d, t: 0x09 };
+const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': BACKSLASH, n: 0x0a, r: 0x0d, t: 0x09 };
 
-function sequenceLength(bytes: Bytes, at: number): number {
-  const lead = byteAt(bytes, at);
+/** How many bytes a character has that begins with this one; 0: none does. */
+function sequenceLength(lead: number): number {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead < 0xe0) return 2;
   if (lead >= 0xe0 && lead < 0xf0) return 3;

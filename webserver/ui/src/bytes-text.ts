@@ -1,6 +1,6 @@
 // Converts values between their forms: base64 in messages, bytes in memory, text or hex on the screen.
 
-import { type Bytes, fromHex, utf8OrNull } from '../../../common/base/bytes.ts';
+import { type Bytes, fromHex, toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
 
 export type Form = 'text' | 'hex';
 
@@ -27,9 +27,9 @@ export function show(bytes: Bytes, form: Form): string | null {
   return form === 'text' ? utf8OrNull(bytes) : hexLines(bytes);
 }
 
-/** The bytes of a text or hex form. Throws RangeError if the text is not hexadecimal. */
+/** The bytes of a text or hex form. Throws RangeError if the text is not hexadecimal, or has half of a surrogate pair. */
 export function read(text: string, form: Form): Bytes {
-  return form === 'text' ? new TextEncoder().encode(text) : fromHex(text.replace(/\s+/g, ''));
+  return form === 'text' ? toBytes(text) : fromHex(text.replace(/\s+/g, ''));
 }
 
 /** One line for a table: text with visible line breaks, or hex. @param cut whether `bytes` are only the start of the value */

@@ -87,7 +87,7 @@ export function inForm(draft: Draft, form: Form): Draft | null {
   return text === null ? null : { ...draft, form, text };
 }
 
-/** The bytes of what was typed; null: it is not hexadecimal. */
+/** The bytes of what was typed; null: it is not hexadecimal, or not well-formed Unicode. */
 export function bytesOf({ text, form }: Draft): Bytes | null {
   try {
     return read(text, form);

@@ -25,27 +25,27 @@ export interface ScanRequest {
 }
 
 export function scan(request: ScanRequest, cursor: string | null): Promise<Outcome<PageAnswer>> {
-  const query = new URLSearchParams({
+  const query = {
     limit: String(request.limit),
     read: request.read,
     valueBytes: '96',
-  });
-  if (request.text !== '') query.set(request.by, request.text);
-  if (request.reverse) query.set('reverse', '1');
-  if (cursor !== null) query.set('cursor', cursor);
-  return call('GET', `${folder(request.namespace)}/keys?${query}`);
+    ...(request.text === '' ? {} : { [request.by]: request.text }),
+    ...(request.reverse ? { reverse: '1' } : {}),
+    ...(cursor === null ? {} : { cursor }),
+  };
+  return call('GET', `${folder(request.namespace)}/keys`, query);
 }
 
 export function get(namespace: string, key: string, readMode: string): Promise<Outcome<FoundAnswer>> {
-  return call('GET', `${folder(namespace)}/key?${new URLSearchParams({ key, read: readMode })}`);
+  return call('GET', `${folder(namespace)}/key`, { key, read: readMode });
 }
 
 export function put(namespace: string, key: string, body: PutBody): Promise<Outcome<WrittenAnswer>> {
-  return call('PUT', `${folder(namespace)}/key?${new URLSearchParams({ key })}`, body);
+  return call('PUT', `${folder(namespace)}/key`, { key }, body);
 }
 
 export function remove(namespace: string, key: string, body: DeleteBody): Promise<Outcome<DeletedAnswer>> {
-  return call('DELETE', `${folder(namespace)}/key?${new URLSearchParams({ key })}`, body);
+  return call('DELETE', `${folder(namespace)}/key`, { key }, body);
 }
 
 function folder(namespace: string): string {
@@ -54,11 +54,14 @@ function folder(namespace: string): string {
 
 async function call<T>(
   method: 'GET' | 'PUT' | 'DELETE',
-  url: string,
+  path: string,
+  query: Readonly<Record<string, string>>,
   body?: PutBody | DeleteBody,
 ): Promise<Outcome<T>> {
+  // URLSearchParams would turn half of a surrogate pair into another character.
+  if (!Object.values(query).every((text) => text.isWellFormed())) return { kind: 'failed', error: NO_TEXT };
   try {
-    const response = await fetch(url, {
+    const response = await fetch(`${path}?${new URLSearchParams(query)}`, {
       method,
       cache: 'no-store',
       ...(body === undefined
@@ -73,6 +76,13 @@ async function call<T>(
     return { kind: 'failed', error: method === 'GET' ? UNREACHABLE : UNKNOWN };
   }
 }
+
+const NO_TEXT: ErrorAnswer = {
+  code: 'INVALID_ARGUMENT',
+  message: 'this is not well-formed Unicode: half of a surrogate pair is missing',
+  applied: 'no',
+  retry: 'never',
+};
 
 const UNREACHABLE: ErrorAnswer = {
   code: 'UNREACHABLE',

@@ -5,6 +5,9 @@ import type { Form } from './bytes-text.ts';
 import { bytesOf, type Draft, inForm, typed, uncut } from './draft.ts';
 import { formatSize } from './format.ts';
 
+/** What is said of a text that has no bytes in this form. */
+const NOT: Readonly<Record<Form, string>> = { text: 'not well-formed Unicode', hex: 'not hexadecimal' };
+
 export function ValueField({ draft, change }: { draft: Draft; change: (draft: Draft) => void }) {
   const [refused, setRefused] = useState<Form | null>(null);
   const bytes = bytesOf(draft);
@@ -17,7 +20,7 @@ export function ValueField({ draft, change }: { draft: Draft; change: (draft: Dr
     <div class="value-field">
       <div class="value-head">
         <label for="value">Value</label>
-        <small>{bytes === null ? 'not hexadecimal' : sizeOf(draft, bytes.length)}</small>
+        <small>{bytes === null ? NOT[draft.form] : sizeOf(draft, bytes.length)}</small>
         <fieldset class="choice">
           <legend>Shown as</legend>
           <button type="button" aria-pressed={draft.form === 'text'} onClick={() => showAs('text')}>

@@ -6,8 +6,9 @@ import { DEFAULT_SESSION } from '../common/model/config.ts';
 import { WsTransport } from '../common/net/ws-transport.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import type { Client, ConnectOptions } from './api.ts';
-import { namespaceNameOf, positiveMs } from './arguments.ts';
+import { connectStringOf, loggerOf, namespaceNameOf, positiveMs, signalOf } from './arguments.ts';
 import { DEFAULT_SETTINGS, openClient } from './client.ts';
+import { checkOptions, NO_OPTIONS } from './options.ts';
 
 export type { Bytes } from '../common/base/bytes.ts';
 export { formatBytes, parseBytes } from '../common/base/bytes.ts';
@@ -46,15 +47,23 @@ const SESSION_MS = 4_000;
  *     const found = await client.get('user/1', { read: 'fallback' })
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
+  checkOptions('connect', options ?? NO_OPTIONS);
+  const connectString = connectStringOf(options?.zk);
   const settings = {
     namespace: namespaceNameOf(options.namespace ?? DEFAULT_SETTINGS.namespace),
     deadlineMs: positiveMs('deadlineMs', options.deadlineMs, DEFAULT_SETTINGS.deadlineMs),
     connectMs: positiveMs('connectMs', options.connectMs, DEFAULT_SETTINGS.connectMs),
     fallbackMs: positiveMs('fallbackMs', options.fallbackMs, DEFAULT_SETTINGS.fallbackMs),
   };
-  const log = options.logger ?? silentLogger;
+  const signal = signalOf(options.signal);
+  const log = loggerOf(options.logger ?? silentLogger);
   const sessionMs = positiveMs('sessionMs', options.sessionMs, SESSION_MS);
   const env = realEnv;
-  const zk = connectZk({ connect: options.zk, config: { ...DEFAULT_SESSION, sessionMs }, env, logger: log });
-  return openClient({ zk, transport: new WsTransport(env), env, log }, settings);
+  const zk = connectZk({
+    connect: connectString,
+    config: { ...DEFAULT_SESSION, sessionMs },
+    env,
+    logger: log,
+  });
+  return openClient({ zk, transport: new WsTransport(env), env, log }, settings, signal);
 }

@@ -7,9 +7,10 @@ import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import { compareEnds, isEmpty, type KeyRange } from '../common/model/key-range.ts';
 import type { ScanReply, ScanRequest } from '../common/wire/messages.ts';
-import type { Freshness, KeyRow, ReadMode } from './api.ts';
+import type { Freshness, ReadMode } from './api.ts';
 import type { CallContext } from './call.ts';
 import { read } from './read.ts';
+import type { PlainRow } from './values.ts';
 
 export interface ScanPlan {
   readonly reverse: boolean;
@@ -17,6 +18,7 @@ export interface ScanPlan {
   readonly countOnly: boolean;
   readonly mode: ReadMode;
   readonly fallbackMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface Limits {
@@ -27,7 +29,7 @@ export interface Limits {
 }
 
 export interface Piece {
-  readonly rows: readonly KeyRow[];
+  readonly rows: readonly PlainRow[];
   readonly count: number;
   readonly freshness: Freshness;
   /** The keys that remain to be scanned; null: none. */
@@ -41,14 +43,14 @@ export function readPiece(
   keys: KeyRange,
   limits: Limits,
 ): Promise<Piece> {
-  const { reverse, keysOnly, countOnly, mode, fallbackMs } = plan;
+  const { reverse, keysOnly, countOnly, mode, fallbackMs, signal } = plan;
   const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
   const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
   const what = { start: keys.start, end: keys.end, limitRows, limitBytes, reverse, keysOnly, countOnly };
   return read(context, {
     mode,
     fallbackMs,
-    deadlineMs: limits.deadline - context.env.now(),
+    limits: { deadlineMs: limits.deadline - context.env.now(), signal },
     route: (directory, use) =>
       reverse ? directory.locateBelow(keys.end, use) : directory.locate(keys.start, use),
     body: ({ id: range, epoch }, mode, minSeq): ScanRequest => ({
@@ -78,7 +80,7 @@ export async function readPage(
   let rowsLeft = limits.rows;
   let bytesLeft = limits.bytes;
   const age = new PageAge();
-  const rows: KeyRow[] = [];
+  const rows: PlainRow[] = [];
   while (rest !== null && rowsLeft > 0 && bytesLeft > 0) {
     const askedAt = context.env.now();
     const piece: Piece = await readPiece(context, plan, rest, {

@@ -72,6 +72,8 @@ export const ERROR_TABLE = {
   CLIENT_FORGOTTEN: { wire: 21, applied: 'unknown', retry: 'never' },
   /** The leader refuses an administrator's request. The message says why. Nothing was changed. */
   REFUSED: { wire: 22, applied: 'no', retry: 'never' },
+  /** The call's AbortSignal ended it. Nothing was applied; a write that was sent ends with OUTCOME_UNKNOWN instead. */
+  ABORTED: { wire: 23, applied: 'no', retry: 'never' },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;

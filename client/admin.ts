@@ -2,10 +2,11 @@
 
 import { toHex } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure, RangekeeperError } from '../common/base/errors.ts';
 import type { TaskRecord, TaskRequest } from '../common/model/records.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { paths, taskCodec } from '../common/zk/znodes.ts';
+import { rejection } from './rejection.ts';
 
 const ID_BYTES = 16;
 
@@ -35,11 +36,11 @@ async function createTask(session: ZkSession, path: string, record: TaskRecord):
 }
 
 function waitForAnswer(zk: Zk, env: Env, path: string, deadlineMs: number): Promise<TaskRecord> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     const timer = env.after(deadlineMs, () => {
       observer.close();
       const text = 'no coordinator has answered in time; the task stays, and may still be executed';
-      reject(new RangekeeperError('OUTCOME_UNKNOWN', text));
+      resolve(rejection(new Failure('OUTCOME_UNKNOWN', text)));
     });
     const observer = zk.observeData(path, (node) => {
       const record = node === null ? null : taskCodec.decode(node.data);

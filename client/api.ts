@@ -1,3 +1,4 @@
+/// <reference lib="esnext.disposable" preserve="true" />
 // The types of the client library, which `import { connect } from 'rangekeeper'` gives. Keys and values may be passed as strings
 // (UTF-8) or bytes, and are returned as bytes. All times are in milliseconds.
 
@@ -26,11 +27,18 @@ export interface ConnectOptions {
   readonly fallbackMs?: number;
   /** Default: nothing is logged. */
   readonly logger?: Logger;
+  /** Ends the attempt to connect. Has no effect on the client. */
+  readonly signal?: AbortSignal;
 }
 
 export type { ReadMode };
 
-export interface CallOptions {
+export interface AbortOptions {
+  /** Ends the call: it rejects with ABORTED, or with OUTCOME_UNKNOWN if it is a write that was sent. `cause` is the signal's reason. */
+  readonly signal?: AbortSignal;
+}
+
+export interface CallOptions extends AbortOptions {
   /** Overrides ConnectOptions.deadlineMs. */
   readonly deadlineMs?: number;
 }
@@ -68,7 +76,15 @@ export interface Freshness {
   readonly staleMs: number | null;
 }
 
-export interface Found extends Provenance, Freshness {
+/** What a value says, if it is text. */
+export interface TextForms {
+  /** The value as UTF-8 text. Throws INVALID_ARGUMENT if it is not UTF-8. */
+  text(): string;
+  /** The value as JSON, which nothing checks to be a T. Throws INVALID_ARGUMENT if it is not JSON. */
+  json<T = unknown>(): T;
+}
+
+export interface Found extends Provenance, Freshness, TextForms {
   /**
    * May be a view into the memory in which it was received, which it keeps alive: up to 64 KiB, or twice its length. Copy values if
    * you keep many of them for long.
@@ -81,7 +97,7 @@ export interface Found extends Provenance, Freshness {
  * Rows of one page share memory. A single row keeps all of it alive: up to 64 KiB, or about as much as the page has. Copy rows that
  * you keep for long.
  */
-export interface KeyRow {
+export interface KeyRow extends TextForms {
   readonly key: Bytes;
   /** Empty in a scan with `keysOnly`. */
   readonly value: Bytes;
@@ -111,6 +127,13 @@ export interface ScanOptions extends ReadOptions {
    * Excludes `keysOnly`. Default: complete values.
    */
   readonly valueBytesMax?: number;
+}
+
+export type CountOptions = Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'>;
+
+/** The rows of a scan. Ends early by `return`, as `for await` does at `break`, or with `await using`. */
+export interface Scan extends AsyncIterableIterator<ScanRow>, AsyncDisposable {
+  return(): Promise<IteratorResult<ScanRow>>;
 }
 
 export interface ScanPageOptions extends ScanOptions {
@@ -156,10 +179,28 @@ export interface RaiseOptions extends CallOptions {
   readonly dryRun?: boolean;
 }
 
+export interface BatchPut {
+  readonly key: Key;
+  readonly value: Key;
+  readonly ifRevision?: number;
+}
+
+export interface BatchDelete {
+  readonly key: Key;
+  readonly ifRevision?: number;
+}
+
+/** The batch is applied only if the key has this revision; 0: only if it is absent. */
+export interface BatchCheck {
+  readonly key: Key;
+  readonly revision: number;
+}
+
+/** One of the three. */
 export type BatchOp =
-  | { readonly put: { readonly key: Key; readonly value: Key; readonly ifRevision?: number } }
-  | { readonly delete: { readonly key: Key; readonly ifRevision?: number } }
-  | { readonly check: { readonly key: Key; readonly revision: number } };
+  | { readonly put: BatchPut; readonly delete?: undefined; readonly check?: undefined }
+  | { readonly delete: BatchDelete; readonly put?: undefined; readonly check?: undefined }
+  | { readonly check: BatchCheck; readonly put?: undefined; readonly delete?: undefined };
 
 export interface NodeView {
   readonly id: NodeId;
@@ -181,12 +222,15 @@ export interface ClientEvents {
  * A client of one namespace of a cluster. Any number of operations may run at once. All requests to one node in one turn of the
  * event loop travel together, so start many at once (`Promise.all`) if speed matters.
  *
+ * Keys and values may be changed by the caller as soon as a method has returned: the call uses what they were.
+ *
  * Every method rejects with RangekeeperError. Its `code`, `applied` and `retry` say what is known and what to do
  * (common/base/errors.ts). The client retries by itself within the deadline: it follows ranges to their new owners, waits for an
  * owner, and repeats reads and writes. A write is applied at most once, no matter how often it was sent (R13). Any operation may
  * reject with:
  *
- * - `INVALID_ARGUMENT`: an empty key, a key over 4 KiB, a value over 1 MiB, bad options. At once; nothing was sent.
+ * - `INVALID_ARGUMENT`: an empty key, a key over 4 KiB, a value over 1 MiB, a string that is not well-formed Unicode, bad options, an
+ *   option that the method does not have. At once; nothing was sent.
  * - `NO_OWNER`: no owner of the range could be reached within the deadline. Nothing was applied.
  * - `READ_ONLY`, `NOT_READY`, `OVERLOADED`: this was the owner's answer until the deadline. Nothing was applied.
  * - `OVERLOADED` at once: at the present rate of answers, the calls under way would take more than a quarter of the deadline
@@ -196,15 +240,16 @@ export interface ClientEvents {
  *   it proves nothing. If that matters, always write with `ifRevision`: of all writes on one revision only one is applied, and a
  *   write in doubt cannot overwrite a later one.
  * - `DEADLINE`: no answer came in time. Nothing was applied.
+ * - `ABORTED`: the call's `signal` ended it. Nothing was applied.
  * - `CLOSED`: the client is closed.
  */
-export interface Client {
+export interface Client extends AsyncDisposable {
   readonly namespace: string;
 
   /**
    * Sets a key. Resolves once the write is durable on every in-sync replica and visible to reads.
    *
-   * Also rejects with CONFLICT if `ifRevision` does not hold. `details.revision` is then the key's revision.
+   * Also rejects with CONFLICT if `ifRevision` does not hold. `details.revision` is then the revision that the key had.
    */
   put(key: Key, value: Key, options?: WriteOptions): Promise<Written>;
 
@@ -224,15 +269,18 @@ export interface Client {
   /**
    * Applies puts, deletes and checks together and in order: all of them, or none. At most 1,024 operations and 4 MiB.
    *
-   * Also rejects with CROSS_RANGE if the keys are in several ranges, and with CONFLICT if a condition does not hold.
+   * Also rejects with CROSS_RANGE if the keys are in several ranges, and with CONFLICT if a condition does not hold: `details` has
+   * the `index` of the first such operation, its `key`, and the `revision` that the key had.
    */
   batch(ops: readonly BatchOp[], options?: CallOptions): Promise<Written>;
 
   /**
    * Rows in key order. Pages are read as the rows are consumed. Rows of one page that are in one range are from one snapshot; the
    * scan as a whole is not. No key is skipped or repeated if ranges split or move during the scan. `deadlineMs` is for each page.
+   *
+   * Throws INVALID_ARGUMENT.
    */
-  scan(options?: ScanOptions): AsyncIterableIterator<ScanRow>;
+  scan(options?: ScanOptions): Scan;
 
   /**
    * One page: at most `limit` rows (default 100, at most 10,000) and about 1 MiB. With the `cursor` of the page before, the scan
@@ -241,7 +289,7 @@ export interface Client {
   scanPage(options?: ScanPageOptions): Promise<ScanPage>;
 
   /** The number of keys. The nodes count them, piece by piece. `deadlineMs` is for each piece. */
-  count(options?: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'>): Promise<number>;
+  count(options?: CountOptions): Promise<number>;
 
   /**
    * The namespace's ranges as this client knows them, in key order. Ranges that it does not use may be out of date: see
@@ -250,7 +298,7 @@ export interface Client {
   ranges(): readonly DescriptorImage[];
 
   /** Reads all ranges from ZooKeeper again. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
-  refresh(): Promise<void>;
+  refresh(options?: AbortOptions): Promise<void>;
 
   /** Every node that is registered or live, in order of ids. */
   nodes(): readonly NodeView[];
@@ -259,7 +307,7 @@ export interface Client {
   locate(key: Key): DescriptorImage | undefined;
 
   /** Every namespace of the cluster, in order of names. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
-  namespaces(): Promise<readonly NamespaceView[]>;
+  namespaces(options?: AbortOptions): Promise<readonly NamespaceView[]>;
 
   /**
    * Asks the leader to make a namespace. A name has 1 to 64 characters of A-Z a-z 0-9 _ . - and begins with a letter or digit.
@@ -281,7 +329,7 @@ export interface Client {
    * Rejects with INVALID_ARGUMENT (a name that no namespace can have), with UNKNOWN_NAMESPACE, and with NO_CLUSTER if ZooKeeper does
    * not answer.
    */
-  inNamespace(namespace: string): Promise<Client>;
+  inNamespace(namespace: string, options?: AbortOptions): Promise<Client>;
 
   /** A node's status, from the node itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. */
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
@@ -317,7 +365,7 @@ export interface Client {
 
   /**
    * Closes every connection, the ZooKeeper session, and the clients made by `inNamespace`. Calls under way reject with CLOSED, or
-   * with OUTCOME_UNKNOWN if they are writes that were sent.
+   * with OUTCOME_UNKNOWN if they are writes that were sent. `await using client = await connect({ zk })` closes the client, too.
    */
   close(): Promise<void>;
 }

@@ -5,7 +5,9 @@ import { backoffMs, jittered } from '../common/base/backoff.ts';
 import type { Env, Timer } from '../common/base/env.ts';
 import { Failure } from '../common/base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
+import type { NodeId } from '../common/model/ids.ts';
 import type { Peers } from '../common/net/peers.ts';
+import { ABORTED, type Abortable, type Aborts, throwIfAborted } from './aborts.ts';
 import type { Directory } from './directory.ts';
 import type { NodeHealth } from './health.ts';
 import type { Seen } from './seen.ts';
@@ -21,6 +23,7 @@ export interface CallContext {
   readonly health: NodeHealth;
   readonly seen: Seen;
   readonly writers: Writers;
+  readonly aborts: Aborts;
   /** Calls that pause between two attempts. */
   readonly pausing: Set<Call>;
   readonly closed: boolean;
@@ -32,7 +35,13 @@ export interface CallContext {
   end(answered: boolean): void;
 }
 
-export abstract class Call {
+/** When a call ends without an answer. */
+export interface CallLimits {
+  readonly deadlineMs: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+export abstract class Call implements Abortable {
   protected readonly context: CallContext;
   /** Instants of Env.now(). */
   protected readonly startedAt: number;
@@ -42,10 +51,15 @@ export abstract class Call {
   protected lastError: Failure | null = null;
   #pauses = 0;
   #pauseTimer: Timer | null = null;
+  readonly #signal: AbortSignal | undefined;
+  #aborted = false;
 
-  constructor(context: CallContext, deadlineMs: number) {
+  constructor(context: CallContext, { deadlineMs, signal }: CallLimits) {
+    throwIfAborted(signal);
     context.begin();
     this.context = context;
+    this.#signal = signal;
+    if (signal !== undefined) context.aborts.add(signal, this);
     this.startedAt = context.env.now();
     this.deadline = this.startedAt + deadlineMs;
   }
@@ -53,8 +67,28 @@ export abstract class Call {
   /** The range that the call would use now. Does not count as use of the range. */
   protected abstract peek(): DescriptorImage | undefined;
   protected abstract attempt(now: number): void;
-  /** Ends the call with an error: time is up, the client is closing, or no retry helps. */
+  /** Ends the call with an error: time is up, it was aborted, the client is closing, or no retry helps. */
   protected abstract giveUp(error: Failure): void;
+  /** The call was aborted, and does not pause. As `abort` of Abortable. */
+  protected abstract stop(): NodeId | null;
+
+  /** To be called once, when the call ends. @param answered whether the cluster answered it */
+  protected ended(answered: boolean): void {
+    this.context.end(answered);
+    if (this.#signal !== undefined) this.context.aborts.delete(this.#signal, this);
+  }
+
+  abort(): NodeId | null {
+    this.#aborted = true;
+    if (!this.context.pausing.has(this)) return this.stop();
+    this.resume();
+    return null;
+  }
+
+  /** The reason why the call was aborted; undefined: it was not. */
+  protected get abortReason(): unknown {
+    return this.#aborted ? this.#signal?.reason : undefined;
+  }
 
   /** Some errors carry a seq of the range, which the client has seen thereby, as with an answer. */
   protected noteSeen({ details: { seq } }: Failure): void {
@@ -84,7 +118,7 @@ export abstract class Call {
   }
 
   protected get overdue(): boolean {
-    return this.context.closed || this.context.env.now() >= this.deadline;
+    return this.#aborted || this.context.closed || this.context.env.now() >= this.deadline;
   }
 
   /** Tries again: at once if the route has changed, though only the first few times; else after a pause. */
@@ -118,9 +152,10 @@ export abstract class Call {
     else this.attempt(this.context.env.now());
   }
 
-  /** The error of a call whose time is up, or whose client is closing, and that waits for no answer. */
+  /** The error of a call whose time is up, that was aborted, or whose client is closing, and that waits for no answer. */
   protected finalError(): Failure {
     const { lastError } = this;
+    if (this.#aborted) return new Failure('ABORTED', ABORTED, {}, this.abortReason);
     if (this.context.closed) return new Failure('CLOSED', 'the client is closed');
     if (lastError === null)
       return (

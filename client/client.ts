@@ -7,19 +7,22 @@ import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
-import { isEmpty } from '../common/model/key-range.ts';
+import { isEmpty, type KeyRange } from '../common/model/key-range.ts';
 import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../common/model/range-check.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Peers } from '../common/net/peers.ts';
 import type { Mutation } from '../common/wire/messages.ts';
+import { Aborts } from './aborts.ts';
 import { askLeader } from './admin.ts';
 import { Admission } from './admission.ts';
 import type {
+  AbortOptions,
   BatchOp,
   CallOptions,
   Client,
   ClientEvents,
+  CountOptions,
   Deleted,
   Found,
   Key,
@@ -28,6 +31,7 @@ import type {
   NodeView,
   RaiseOptions,
   ReadOptions,
+  Scan,
   ScanOptions,
   ScanPage,
   ScanPageOptions,
@@ -36,18 +40,21 @@ import type {
   Written,
 } from './api.ts';
 import {
-  boundsOf,
   deadlineMsOf,
+  flagOf,
   keyBytes,
   limitOf,
-  mutationsOf,
+  nameOf,
   namespaceNameOf,
+  ownKeyBytes,
   readModeOf,
   revisionOf,
+  signalOf,
   valueBytes,
-  valueBytesMaxOf,
 } from './arguments.ts';
-import { Call, type CallContext } from './call.ts';
+import { mutationsOf } from './batch.ts';
+import { Call, type CallContext, type CallLimits } from './call.ts';
+import { type CheckedScan, checkScan } from './checked-scan.ts';
 import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
 import { createNamespace, requestedNamespace } from './create-namespace.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
@@ -55,13 +62,17 @@ import { Directory } from './directory.ts';
 import { GetTask } from './get-task.ts';
 import type { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
+import { checkOptions, NO_OPTIONS } from './options.ts';
 import { raiseEpochs } from './raise-epochs.ts';
 import { checkRange } from './range-check.ts';
 import { reachCluster, readNamespaces, readRanges } from './reach-cluster.ts';
 import { read } from './read.ts';
-import { type Piece, readPage, readPiece, type ScanPlan } from './scanner.ts';
+import { RowIterator } from './row-iterator.ts';
+import { type Piece, readPage, readPiece } from './scanner.ts';
 import { Seen } from './seen.ts';
 import { askStatus } from './status.ts';
+import { untilAborted, within } from './until-aborted.ts';
+import { PageRow, ScannedRow } from './values.ts';
 import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts';
 import { Writers } from './writer.ts';
 
@@ -83,31 +94,27 @@ export const DEFAULT_SETTINGS: ClientSettings = {
   fallbackMs: 50,
 };
 
-/** A client, real or simulated. Rejects with NO_CLUSTER or UNKNOWN_NAMESPACE, and then closes the world's `zk`. */
-export async function openClient(world: ClientWorld, settings: ClientSettings): Promise<Client> {
-  const { zk, env } = world;
+/** A client, real or simulated. Rejects with NO_CLUSTER, UNKNOWN_NAMESPACE or ABORTED, and then closes the world's `zk`. */
+export async function openClient(
+  world: ClientWorld,
+  settings: ClientSettings,
+  signal?: AbortSignal,
+): Promise<Client> {
   try {
-    const { id, images } = await reachCluster(world, settings);
-    const connection = new ClusterConnection(world, id);
-    const client = new RangekeeperClient(connection, settings, images, true);
-    if (await within(env, settings.connectMs, connection.nodes.loaded())) return client;
-    await client.close();
-    throw new RangekeeperError('NO_CLUSTER', 'the list of nodes could not be read from ZooKeeper in time');
+    return await untilAborted(signal, () => open(world, settings, signal));
   } catch (error) {
-    await zk.close();
+    await world.zk.close();
     throw error;
   }
 }
 
-/** Whether `promise` resolves within `ms`. */
-function within(env: Env, ms: number, promise: Promise<void>): Promise<boolean> {
-  return new Promise((resolve) => {
-    const timer = env.after(ms, () => resolve(false));
-    void promise.then(() => {
-      timer.cancel();
-      resolve(true);
-    });
-  });
+async function open(world: ClientWorld, settings: ClientSettings, signal?: AbortSignal): Promise<Client> {
+  const { id, images } = await reachCluster(world, settings, signal);
+  const connection = new ClusterConnection(world, id);
+  const client = new RangekeeperClient(connection, settings, images, true);
+  if (await within(world.env, settings.connectMs, connection.nodes.loaded(), signal)) return client;
+  await client.close();
+  throw new RangekeeperError('NO_CLUSTER', 'the list of nodes could not be read from ZooKeeper in time');
 }
 
 class RangekeeperClient implements Client, CallContext, ConnectionUser {
@@ -118,10 +125,13 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   readonly health: NodeHealth;
   readonly seen = new Seen();
   readonly writers: Writers;
+  readonly aborts: Aborts;
   readonly pausing = new Set<Call>();
   closed = false;
   readonly #connection: ClusterConnection;
   readonly #settings: ClientSettings;
+  /** Those of a call without options. */
+  readonly #limits: CallLimits;
   /** It was made by `connect`, not by `inNamespace`, so closing it closes the connection. */
   readonly #isFirst: boolean;
   readonly #listeners: Listeners;
@@ -143,7 +153,9 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.#connection = connection;
     this.#settings = settings;
     this.#isFirst = isFirst;
+    this.#limits = { deadlineMs: settings.deadlineMs, signal: undefined };
     this.writers = new Writers(env);
+    this.aborts = new Aborts(peers);
     this.#listeners = new Listeners(env);
     const changed = () => this.#rangesChanged();
     const ownerChanged = (range: Descriptor, before: NodeId) => this.#ownerChanged(range, before);
@@ -153,80 +165,80 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
 
   // ---- writes ----------------------------------------------------------------------------------------------------
 
-  put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
-    return this.#admitted(options, (deadlineMs) => {
+  put(key: Key, value: Key, options: WriteOptions = NO_OPTIONS): Promise<Written> {
+    return this.#admitted('put', options, (limits) => {
       const ifRevision = revisionOf(options.ifRevision);
       const mutation = { kind: 'put', key: keyBytes(key), value: valueBytes(value), ifRevision } as const;
-      return this.#write([mutation], deadlineMs, written);
+      return this.#write([mutation], limits, written);
     });
   }
 
-  delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
-    return this.#admitted(options, (deadlineMs) => {
+  delete(key: Key, options: WriteOptions = NO_OPTIONS): Promise<Deleted> {
+    return this.#admitted('delete', options, (limits) => {
       const ifRevision = revisionOf(options.ifRevision);
-      return this.#write([{ kind: 'delete', key: keyBytes(key), ifRevision }], deadlineMs, deleted);
+      return this.#write([{ kind: 'delete', key: keyBytes(key), ifRevision }], limits, deleted);
     });
   }
 
-  batch(ops: readonly BatchOp[], options: CallOptions = {}): Promise<Written> {
-    return this.#admitted(options, (deadlineMs) => this.#write(mutationsOf(ops), deadlineMs, written));
+  batch(ops: readonly BatchOp[], options: CallOptions = NO_OPTIONS): Promise<Written> {
+    return this.#admitted('batch', options, (limits) => this.#write(mutationsOf(ops), limits, written));
   }
 
-  #write<T>(mutations: readonly Mutation[], deadlineMs: number, result: WriteResult<T>): Promise<T> {
-    return WriteCall.run(this, mutations, deadlineMs, result);
+  #write<T>(mutations: readonly Mutation[], limits: CallLimits, result: WriteResult<T>): Promise<T> {
+    return WriteCall.run(this, mutations, limits, result);
   }
 
   // ---- reads -----------------------------------------------------------------------------------------------------
 
-  get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
-    return this.#admitted(options, (deadlineMs) =>
-      read(this, new GetTask(keyBytes(key), readModeOf(options.read), deadlineMs, this.#settings.fallbackMs)),
+  get(key: Key, options: ReadOptions = NO_OPTIONS): Promise<Found | null> {
+    return this.#admitted('get', options, (limits) =>
+      read(this, new GetTask(ownKeyBytes(key), readModeOf(options.read), limits, this.#settings.fallbackMs)),
     );
   }
 
-  async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
-    let left = limitOf(options.limit) ?? Number.POSITIVE_INFINITY;
-    let cursor: string | null = null;
-    while (left > 0) {
-      const page: ScanPage = await this.scanPage({
-        ...options,
-        limit: Math.min(left, SCAN_PAGE_ROWS),
-        cursor,
-      });
-      const { stale, staleMs } = page;
-      for (const row of page.rows) yield { ...row, stale, staleMs };
-      if (page.cursor === null) return;
+  scan(options: ScanOptions = NO_OPTIONS): Scan {
+    checkOptions('scan', options);
+    const limit = limitOf(options.limit) ?? Number.POSITIVE_INFINITY;
+    return new RowIterator(this.#rows(this.#checkedScan(options, false), limit));
+  }
+
+  async *#rows(scan: CheckedScan, limit: number): AsyncGenerator<ScanRow, undefined> {
+    let left = limit;
+    let rest: KeyRange | null = scan.bounds;
+    while (rest !== null && left > 0) {
+      const page: Piece = await this.#page(scan, rest, Math.min(left, SCAN_PAGE_ROWS));
+      for (const row of page.rows) yield new ScannedRow(row, page.freshness);
       left -= page.rows.length;
-      cursor = page.cursor;
+      rest = page.rest;
     }
   }
 
-  async scanPage(options: ScanPageOptions = {}): Promise<ScanPage> {
-    const plan = this.#planOf(options, false);
-    const bounds = boundsOf(options);
+  async scanPage(options: ScanPageOptions = NO_OPTIONS): Promise<ScanPage> {
+    checkOptions('scanPage', options);
+    const scan = this.#checkedScan(options, false);
     const rows = Math.min(limitOf(options.limit) ?? PAGE_ROWS, LIMITS.pageRowsMax);
+    const { bounds, plan } = scan;
     const cursor = options.cursor ?? null;
     const at = cursor === null ? null : decodeCursor(cursor, bounds, plan.reverse);
     const keys = at === null ? bounds : plan.reverse ? { ...bounds, end: at } : { ...bounds, start: at };
-    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
-    const now = this.env.now();
-    if (!this.#admission.hasRoom(deadlineMs, now)) return refused();
-    const deadline = now + deadlineMs;
-    const page = await readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline });
+    const page = await this.#page(scan, keys, rows);
     const next = page.rest === null ? null : plan.reverse ? page.rest.end : page.rest.start;
     return {
-      rows: page.rows,
+      rows: page.rows.map((row) => new PageRow(row)),
       cursor: next === null ? null : encodeCursor(bounds, plan.reverse, next),
       ...page.freshness,
     };
   }
 
-  async count(
-    options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'> = {},
-  ): Promise<number> {
-    const plan = this.#planOf(options, true);
-    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
-    const bounds = boundsOf(options);
+  #page({ plan, deadlineMs }: CheckedScan, keys: KeyRange, rows: number): Promise<Piece> {
+    const now = this.env.now();
+    if (!this.#admission.hasRoom(deadlineMs, now)) return refused();
+    return readPage(this, plan, keys, { rows, bytes: LIMITS.pageBytesMax, deadline: now + deadlineMs });
+  }
+
+  async count(options: CountOptions = NO_OPTIONS): Promise<number> {
+    checkOptions('count', options);
+    const { plan, bounds, deadlineMs } = this.#checkedScan(options, true);
     let count = 0;
     let rest = isEmpty(bounds) ? null : bounds;
     while (rest !== null) {
@@ -242,15 +254,8 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     return count;
   }
 
-  #planOf(options: ScanOptions, countOnly: boolean): ScanPlan {
-    return {
-      reverse: options.reverse === true,
-      keysOnly: options.keysOnly === true || countOnly,
-      countOnly,
-      valueBytesMax: valueBytesMaxOf(options),
-      mode: readModeOf(options.read),
-      fallbackMs: this.#settings.fallbackMs,
-    };
+  #checkedScan(options: ScanOptions, countOnly: boolean): CheckedScan {
+    return checkScan(options, this.#limitsOf(options), this.#settings.fallbackMs, countOnly);
   }
 
   // ---- the cluster -----------------------------------------------------------------------------------------------
@@ -259,13 +264,11 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     return this.directory.images();
   }
 
-  async refresh(): Promise<void> {
-    this.#checkOpen();
+  async refresh(options: AbortOptions = NO_OPTIONS): Promise<void> {
+    const { zk, log } = this.#connection;
     const known = this.directory.images();
-    this.directory.replace(
-      known,
-      await readRanges(this.#connection.zk, this.#connection.log, this.namespace),
-    );
+    const images = await this.#asked('refresh', options, () => readRanges(zk, log, this.namespace));
+    this.directory.replace(known, images);
   }
 
   nodes(): readonly NodeView[] {
@@ -276,48 +279,64 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     return this.directory.locate(keyBytes(key), false);
   }
 
-  async namespaces(): Promise<readonly NamespaceView[]> {
-    this.#checkOpen();
-    return readNamespaces(this.#connection.zk, this.#connection.log);
-  }
-
-  async inNamespace(namespace: string): Promise<Client> {
-    this.#checkOpen();
+  async namespaces(options: AbortOptions = NO_OPTIONS): Promise<readonly NamespaceView[]> {
     const { zk, log } = this.#connection;
-    const images = await readRanges(zk, log, namespaceNameOf(namespace));
-    this.#checkOpen();
-    return new RangekeeperClient(this.#connection, { ...this.#settings, namespace }, images, false);
+    return this.#asked('namespaces', options, () => readNamespaces(zk, log));
   }
 
-  async createNamespace(name: string, options: NamespaceOptions = {}): Promise<NamespaceView> {
+  async inNamespace(namespace: string, options: AbortOptions = NO_OPTIONS): Promise<Client> {
+    const { zk, log } = this.#connection;
+    const name = namespaceNameOf(namespace);
+    const images = await this.#asked('inNamespace', options, () => readRanges(zk, log, name));
     this.#checkOpen();
-    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
-    return createNamespace(this.#connection, requestedNamespace(name, options), deadlineMs);
+    return new RangekeeperClient(this.#connection, { ...this.#settings, namespace: name }, images, false);
   }
 
-  async nodeStatus(node: NodeId, options: CallOptions = {}): Promise<NodeStatus> {
-    this.#checkOpen();
-    return askStatus(this.peers, node, this.env.now() + deadlineMsOf(options, this.#settings.deadlineMs));
+  async createNamespace(name: string, options: NamespaceOptions = NO_OPTIONS): Promise<NamespaceView> {
+    const create = ({ deadlineMs }: CallLimits) =>
+      createNamespace(this.#connection, requestedNamespace(name, options), deadlineMs);
+    return this.#asked('createNamespace', options, create, 'OUTCOME_UNKNOWN');
   }
 
-  async forgetNode(node: NodeId, options: CallOptions = {}): Promise<string> {
-    this.#checkOpen();
-    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
-    return askLeader(this.#connection.zk, this.env, { kind: 'forget-node', node }, deadlineMs);
+  async nodeStatus(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<NodeStatus> {
+    const id = nameOf('a node', node);
+    return this.#asked('nodeStatus', options, ({ deadlineMs }) =>
+      askStatus(this.peers, id, this.env.now() + deadlineMs),
+    );
   }
 
-  async raiseEpochs(options: RaiseOptions = {}): Promise<RaisedEpochs> {
-    this.#checkOpen();
-    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
+  async forgetNode(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<string> {
+    const request = { kind: 'forget-node', node: nameOf('a node', node) } as const;
+    const ask = ({ deadlineMs }: CallLimits) => askLeader(this.#connection.zk, this.env, request, deadlineMs);
+    return this.#asked('forgetNode', options, ask, 'OUTCOME_UNKNOWN');
+  }
+
+  async raiseEpochs(options: RaiseOptions = NO_OPTIONS): Promise<RaisedEpochs> {
     const { zk, log } = this.#connection;
     const context = { env: this.env, log, zk, peers: this.peers, nodes: this.nodes() };
-    const { force = false, dryRun = false } = options;
-    return raiseEpochs(context, { force, dryRun, deadlineMs });
+    const [force, dryRun] = [flagOf('force', options.force), flagOf('dryRun', options.dryRun)];
+    const raise = (limits: CallLimits) => raiseEpochs(context, { force, dryRun, ...limits });
+    return this.#asked('raiseEpochs', options, raise, dryRun ? 'ABORTED' : 'OUTCOME_UNKNOWN');
   }
 
-  async checkRange(range: RangeId, options: CallOptions = {}): Promise<RangeCheck> {
+  async checkRange(range: RangeId, options: CallOptions = NO_OPTIONS): Promise<RangeCheck> {
+    return this.#asked('checkRange', options, (limits) => checkRange(this, range, limits));
+  }
+
+  /**
+   * A call that is not one read or write. It checks the options, of which `begin` gets the limits.
+   * @param code how it ends if its signal aborts
+   */
+  async #asked<T>(
+    method: Parameters<typeof checkOptions>[0],
+    options: CallOptions,
+    begin: (limits: CallLimits) => Promise<T>,
+    code?: 'ABORTED' | 'OUTCOME_UNKNOWN',
+  ): Promise<T> {
     this.#checkOpen();
-    return checkRange(this, range, deadlineMsOf(options, this.#settings.deadlineMs));
+    checkOptions(method, options);
+    const limits = this.#limitsOf(options);
+    return untilAborted(limits.signal, () => begin(limits), code);
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
@@ -332,6 +351,10 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     const connectionClosed = this.#isFirst ? this.#connection.close() : null;
     for (const call of [...this.pausing]) call.resume();
     await connectionClosed;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
   // ---- for the connection ----------------------------------------------------------------------------------------
@@ -360,13 +383,24 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   /** Starts a call if it is accepted. An error that `begin` throws becomes a rejection. */
-  #admitted<T>(options: CallOptions, begin: (deadlineMs: number) => Promise<T>): Promise<T> {
+  #admitted<T>(
+    method: 'put' | 'delete' | 'batch' | 'get',
+    options: CallOptions,
+    begin: (limits: CallLimits) => Promise<T>,
+  ): Promise<T> {
     try {
-      const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
-      return this.#admission.hasRoom(deadlineMs, this.env.now()) ? begin(deadlineMs) : refused();
+      checkOptions(method, options);
+      const limits = this.#limitsOf(options);
+      return this.#admission.hasRoom(limits.deadlineMs, this.env.now()) ? begin(limits) : refused();
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #limitsOf(options: CallOptions): CallLimits {
+    if (options === NO_OPTIONS) return this.#limits;
+    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
+    return { deadlineMs, signal: signalOf(options.signal) };
   }
 
   #checkOpen(): void {

@@ -7,7 +7,7 @@ import { createHash } from 'node:crypto';
 import type { Bytes } from '../common/base/bytes.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { KeyRange } from '../common/model/key-range.ts';
-import { invalid } from './arguments.ts';
+import { invalid, shown } from './arguments.ts';
 
 const VERSION = 1;
 const DIGEST_BYTES = 8;
@@ -20,6 +20,7 @@ export function encodeCursor(bounds: KeyRange, reverse: boolean, at: Bytes): str
 
 /** The `at` of a cursor. Throws INVALID_ARGUMENT if the text is not a cursor, or is one of another scan. */
 export function decodeCursor(cursor: string, bounds: KeyRange, reverse: boolean): Bytes {
+  if (typeof cursor !== 'string') invalid(`a cursor is text, not ${shown(cursor)}`);
   const bytes = Buffer.from(cursor, 'base64url');
   if (bytes[0] !== VERSION || bytes.length < HEAD_BYTES || bytes.length > HEAD_BYTES + LIMITS.keyBytesMax + 1)
     invalid('not a cursor');

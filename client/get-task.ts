@@ -6,19 +6,22 @@ import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts'
 import type { NodeId } from '../common/model/ids.ts';
 import type { GetRequest, WireReadMode } from '../common/wire/messages.ts';
 import type { Found, Freshness, ReadMode } from './api.ts';
+import type { CallLimits } from './call.ts';
 import type { Directory } from './directory.ts';
 import type { ReadReply, ReadTask } from './read-call.ts';
+import { FoundValue } from './values.ts';
 
 export class GetTask implements ReadTask<Found | null> {
   readonly mode: ReadMode;
-  readonly deadlineMs: number;
+  readonly limits: CallLimits;
   readonly fallbackMs: number;
   readonly #key: Bytes;
 
-  constructor(key: Bytes, mode: ReadMode, deadlineMs: number, fallbackMs: number) {
+  /** @param key is kept */
+  constructor(key: Bytes, mode: ReadMode, limits: CallLimits, fallbackMs: number) {
     this.#key = key;
     this.mode = mode;
-    this.deadlineMs = deadlineMs;
+    this.limits = limits;
     this.fallbackMs = fallbackMs;
   }
 
@@ -34,8 +37,8 @@ export class GetTask implements ReadTask<Found | null> {
     if (reply.kind !== 'get-reply')
       throw new RangekeeperError('MALFORMED', `node ${node} answered a get with rows`);
     if (!reply.found) return null;
-    const { value, revision, epoch } = reply;
-    const { stale, staleMs } = freshness;
-    return { value: keepable(value), revision, stale, staleMs, range, epoch, node };
+    const { revision, epoch } = reply;
+    const value = keepable(reply.value);
+    return new FoundValue(this.#key, { value, revision }, { range, epoch, node }, freshness);
   }
 }

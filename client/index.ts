@@ -12,8 +12,9 @@ import { WsTransport } from '../common/net/ws-transport.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import { explained } from './absence.ts';
 import type { Client, ConnectOptions } from './api.ts';
-import { namespaceNameOf, positiveMs } from './arguments.ts';
+import { connectStringOf, loggerOf, namespaceNameOf, positiveMs, signalOf } from './arguments.ts';
 import { DEFAULT_SETTINGS, openClient } from './client.ts';
+import { checkOptions, NO_OPTIONS } from './options.ts';
 
 export type { Bytes } from '../common/base/bytes.ts';
 export { formatBytes, parseBytes } from '../common/base/bytes.ts';
@@ -52,16 +53,19 @@ const SESSION_MS = 4_000;
  *     const found = await client.get('user/1', { read: 'fallback' })
  */
 export async function connect(options: ConnectOptions): Promise<Client> {
+  checkOptions('connect', options ?? NO_OPTIONS);
+  const connectString = connectStringOf(options?.zk);
   const settings = {
     namespace: namespaceNameOf(options.namespace ?? DEFAULT_SETTINGS.namespace),
     deadlineMs: positiveMs('deadlineMs', options.deadlineMs, DEFAULT_SETTINGS.deadlineMs),
     connectMs: positiveMs('connectMs', options.connectMs, DEFAULT_SETTINGS.connectMs),
     fallbackMs: positiveMs('fallbackMs', options.fallbackMs, DEFAULT_SETTINGS.fallbackMs),
   };
-  const log = options.logger ?? silentLogger;
+  const signal = signalOf(options.signal);
+  const log = loggerOf(options.logger ?? silentLogger);
   const sessionMs = positiveMs('sessionMs', options.sessionMs, SESSION_MS);
   const env = realEnv;
-  const target = parseConnectString(options.zk);
+  const target = parseConnectString(connectString);
   const open = (to: ConnectString) =>
     connectZk({
       connect: formatConnectString(to),
@@ -70,6 +74,6 @@ export async function connect(options: ConnectOptions): Promise<Client> {
       logger: log,
     });
   const zk = open(target);
-  const opening = openClient({ zk, transport: new WsTransport(env), env, log }, settings);
+  const opening = openClient({ zk, transport: new WsTransport(env), env, log }, settings, signal);
   return explained(opening, { target, zk, open });
 }

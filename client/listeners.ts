@@ -2,6 +2,7 @@
 
 import type { Env } from '../common/base/env.ts';
 import type { ClientEvents } from './api.ts';
+import { invalid, shown } from './arguments.ts';
 
 export class Listeners {
   readonly #env: Env;
@@ -17,7 +18,11 @@ export class Listeners {
     this.#env = env;
   }
 
+  /** Throws INVALID_ARGUMENT. */
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
+    if (!Object.hasOwn(this.#sets, event))
+      invalid(`the events are ${Object.keys(this.#sets).join(', ')}, and not ${shown(event)}`);
+    if (typeof listener !== 'function') invalid(`a listener is a function, not ${shown(listener)}`);
     this.#sets[event].add(listener);
     return () => this.#sets[event].delete(listener);
   }

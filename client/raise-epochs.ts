@@ -21,8 +21,10 @@ import {
 import { type NodeStatus, reportOf, unreadRanges } from '../common/model/status.ts';
 import type { Peers } from '../common/net/peers.ts';
 import type { Zk } from '../common/zk/store.ts';
+import { throwIfAborted } from './aborts.ts';
 import { askLeader } from './admin.ts';
 import type { NodeView } from './api.ts';
+import type { CallLimits } from './call.ts';
 import { type RaiseTask, raiseTasks } from './raise-tasks.ts';
 import { readNamespaces, readRanges } from './reach-cluster.ts';
 import { askStatus } from './status.ts';
@@ -42,11 +44,13 @@ export interface RaiseSettings {
   readonly dryRun: boolean;
   /** How long the nodes may take to answer, and then the leader for each task. */
   readonly deadlineMs: number;
+  /** Once it has aborted, the leader is asked for nothing more. */
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Rejects with NO_CLUSTER if ZooKeeper does not answer. The leader may still do what it was asked for before. */
 export async function raiseEpochs(context: RaiseContext, settings: RaiseSettings): Promise<RaisedEpochs> {
-  const { force, dryRun, deadlineMs } = settings;
+  const { force, dryRun, deadlineMs, signal } = settings;
   const answers = await askNodes(context, deadlineMs);
   const statuses = [...answers.values()].filter((answer) => typeof answer !== 'string');
   const conflicts = decideAll(context.nodes, await servingRanges(context), statuses, force);
@@ -54,11 +58,10 @@ export async function raiseEpochs(context: RaiseContext, settings: RaiseSettings
   const begins = conflicts.filter(({ decision }) => decision.kind === 'begins');
   if (dryRun || begins.length === 0) return { ranges: conflicts.map(plannedOutcome), silent };
   const ranges = begins.map(({ descriptor }) => descriptor.id);
-  const leaderAnswers = await askForAll(
-    context,
-    raiseTasks(ranges, statuses.map(reportOf), force),
+  const leaderAnswers = await askForAll(context, raiseTasks(ranges, statuses.map(reportOf), force), {
     deadlineMs,
-  );
+    signal,
+  });
   const after = new Map((await servingRanges(context)).map((descriptor) => [descriptor.id, descriptor]));
   const outcomes = conflicts.map((conflict) => {
     const { id } = conflict.descriptor;
@@ -175,11 +178,12 @@ interface LeaderAnswer {
 async function askForAll(
   context: RaiseContext,
   tasks: readonly RaiseTask[],
-  deadlineMs: number,
+  { deadlineMs, signal }: CallLimits,
 ): Promise<ReadonlyMap<RangeId, LeaderAnswer>> {
   const answers = new Map<RangeId, LeaderAnswer>();
   let unanswered: string | null = null;
   for (const { ranges, request } of tasks) {
+    throwIfAborted(signal);
     const answer: LeaderAnswer =
       unanswered === null
         ? await askFor(context, request, deadlineMs)

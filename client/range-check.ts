@@ -4,13 +4,16 @@
 import { backoffMs } from '../common/base/backoff.ts';
 import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
 import { delay, type Env } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure, RangekeeperError } from '../common/base/errors.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';
 import { BadDataError } from '../common/model/fields.ts';
 import type { RangeId, Seq } from '../common/model/ids.ts';
 import { decodeRangeCheck, type RangeCheck } from '../common/model/range-check.ts';
 import type { Peers } from '../common/net/peers.ts';
+import { throwIfAborted } from './aborts.ts';
+import type { CallLimits } from './call.ts';
 import type { Directory } from './directory.ts';
+import { rejection } from './rejection.ts';
 
 const PAUSES = { minMs: 20, maxMs: 500 };
 
@@ -25,13 +28,14 @@ export interface CheckContext {
 export async function checkRange(
   context: CheckContext,
   range: RangeId,
-  deadlineMs: number,
+  { deadlineMs, signal }: CallLimits,
 ): Promise<RangeCheck> {
   const { env } = context;
   let deadline = env.now() + deadlineMs;
   let begun: { readonly at: Descriptor; readonly seq: Seq } | null = null;
   for (let pauses = 0; ; pauses++) {
     const pauseMs = backoffMs(PAUSES, pauses);
+    throwIfAborted(signal);
     if (context.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
     try {
       const at: Descriptor = begun?.at ?? descriptorOf(context, range);
@@ -67,12 +71,12 @@ async function ask(
   seq: Seq,
   deadline: number,
 ): Promise<RangeCheck> {
-  const json = await new Promise<Bytes>((resolve, reject) => {
+  const json = await new Promise<Bytes>((resolve) => {
     peers.request(owner.node, { kind: 'check', range, epoch, seq }, deadline, {
       replied: (body) => resolve(body.kind === 'check-reply' ? new Uint8Array(body.json) : emptyBytes),
       failed: (failure) => {
         const isUnknown = failure.code === 'OUTCOME_UNKNOWN';
-        reject(isUnknown ? unanswered(owner.node) : RangekeeperError.from(failure));
+        resolve(rejection(isUnknown ? unanswered(owner.node) : failure));
       },
     });
   });
@@ -88,6 +92,6 @@ async function ask(
 }
 
 /** A check changes nothing, so it may be retried even if its outcome is unknown. */
-function unanswered(node: string): RangekeeperError {
-  return new RangekeeperError('UNREACHABLE', `node ${node} did not answer`);
+function unanswered(node: string): Failure {
+  return new Failure('UNREACHABLE', `node ${node} did not answer`);
 }

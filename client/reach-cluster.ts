@@ -9,6 +9,7 @@ import { BadDataError } from '../common/model/fields.ts';
 import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
 import { clusterCodec, decodeImage, decodeNamespace, parseRangeName, paths } from '../common/zk/znodes.ts';
+import { throwIfAborted } from './aborts.ts';
 import type { NamespaceView } from './api.ts';
 
 /** How many descriptors are read at once. */
@@ -31,9 +32,11 @@ export interface ReachOptions {
 export async function reachCluster(
   { zk, env, log }: { readonly zk: Zk; readonly env: Env; readonly log: Logger },
   { namespace, connectMs }: ReachOptions,
+  signal?: AbortSignal,
 ): Promise<Cluster> {
   const end = env.now() + connectMs;
   for (;;) {
+    throwIfAborted(signal);
     const outcome = await tryToReach(zk, log, namespace, Math.max(1, Math.ceil(end - env.now())));
     if (!(outcome instanceof RangekeeperError)) return outcome;
     if (outcome.code !== 'NO_CLUSTER' || env.now() + LOOK_MS > end) throw outcome;

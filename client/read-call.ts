@@ -1,20 +1,21 @@
 // One read under way. Reads change nothing, so a read may be repeated whatever happened to the last attempt. The task says what is
 // read. The subclasses decide which nodes are asked, and how many at once (owner-read.ts, hedged-read.ts).
 
-import { Failure, RangekeeperError } from '../common/base/errors.ts';
+import { Failure } from '../common/base/errors.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { GetReply, ReplyBody, RequestBody, ScanReply, WireReadMode } from '../common/wire/messages.ts';
 import type { Freshness, ReadMode } from './api.ts';
-import { Call, type CallContext } from './call.ts';
+import { Call, type CallContext, type CallLimits } from './call.ts';
 import type { Directory } from './directory.ts';
+import { rejection } from './rejection.ts';
 
 export type ReadReply = GetReply | ScanReply;
 
 /** What is read, in which mode, and how the reply becomes the caller's answer. */
 export interface ReadTask<T> {
   readonly mode: ReadMode;
-  readonly deadlineMs: number;
+  readonly limits: CallLimits;
   readonly fallbackMs: number;
   /** The range to ask. @param use whether it is about to be asked, and so should be watched */
   route(directory: Directory, use: boolean): DescriptorImage | undefined;
@@ -27,17 +28,17 @@ const CURRENT: Freshness = { stale: false, staleMs: 0 };
 
 export abstract class ReadCall<T> extends Call {
   protected readonly task: ReadTask<T>;
-  readonly #resolve: (result: T) => void;
+  readonly #resolve: (result: T | Promise<never>) => void;
   readonly #reject: (error: unknown) => void;
   protected done = false;
 
   constructor(
     context: CallContext,
     task: ReadTask<T>,
-    resolve: (result: T) => void,
+    resolve: (result: T | Promise<never>) => void,
     reject: (error: unknown) => void,
   ) {
-    super(context, task.deadlineMs);
+    super(context, task.limits);
     this.task = task;
     this.#resolve = resolve;
     this.#reject = reject;
@@ -77,7 +78,13 @@ export abstract class ReadCall<T> extends Call {
   }
 
   protected giveUp(error: Failure): void {
-    if (this.finish(false)) this.#reject(RangekeeperError.from(error));
+    if (this.finish(false)) this.#resolve(rejection(error));
+  }
+
+  /** An answer that still comes is ignored. */
+  protected stop(): null {
+    this.giveUp(this.finalError());
+    return null;
   }
 
   protected override unreached(last: Failure): Failure {
@@ -90,7 +97,7 @@ export abstract class ReadCall<T> extends Call {
   protected finish(answered: boolean): boolean {
     if (this.done) return false;
     this.done = true;
-    this.context.end(answered);
+    this.ended(answered);
     return true;
   }
 }

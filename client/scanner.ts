@@ -7,9 +7,10 @@ import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import { compareEnds, isEmpty, type KeyRange } from '../common/model/key-range.ts';
 import type { ScanReply, ScanRequest } from '../common/wire/messages.ts';
-import type { Freshness, KeyRow, ReadMode } from './api.ts';
+import type { Freshness, ReadMode } from './api.ts';
 import type { CallContext } from './call.ts';
 import { read } from './read.ts';
+import type { PlainRow } from './values.ts';
 
 export interface ScanPlan {
   readonly reverse: boolean;
@@ -19,6 +20,7 @@ export interface ScanPlan {
   readonly valueBytesMax: number | null;
   readonly mode: ReadMode;
   readonly fallbackMs: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 export interface Limits {
@@ -29,7 +31,7 @@ export interface Limits {
 }
 
 export interface Piece {
-  readonly rows: readonly KeyRow[];
+  readonly rows: readonly PlainRow[];
   readonly count: number;
   readonly freshness: Freshness;
   /** The keys that remain to be scanned; null: none. */
@@ -43,7 +45,7 @@ export function readPiece(
   keys: KeyRange,
   limits: Limits,
 ): Promise<Piece> {
-  const { reverse, keysOnly, countOnly, valueBytesMax, mode, fallbackMs } = plan;
+  const { reverse, keysOnly, countOnly, valueBytesMax, mode, fallbackMs, signal } = plan;
   const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
   const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
   const how = { reverse, keysOnly, countOnly, valueBytesMax };
@@ -51,7 +53,7 @@ export function readPiece(
   return read(context, {
     mode,
     fallbackMs,
-    deadlineMs: limits.deadline - context.env.now(),
+    limits: { deadlineMs: limits.deadline - context.env.now(), signal },
     route: (directory, use) =>
       reverse ? directory.locateBelow(keys.end, use) : directory.locate(keys.start, use),
     body: ({ id: range, epoch }, mode, minSeq): ScanRequest => ({
@@ -81,7 +83,7 @@ export async function readPage(
   let rowsLeft = limits.rows;
   let bytesLeft = limits.bytes;
   const age = new PageAge();
-  const rows: KeyRow[] = [];
+  const rows: PlainRow[] = [];
   while (rest !== null && rowsLeft > 0 && bytesLeft > 0) {
     const askedAt = context.env.now();
     const piece: Piece = await readPiece(context, plan, rest, {
@@ -122,7 +124,7 @@ class PageAge {
 }
 
 /** Cuts the values of a node that does not know of cuts, and answers complete ones. */
-function cutRows(rows: readonly KeyRow[], max: number | null): readonly KeyRow[] {
+function cutRows(rows: readonly PlainRow[], max: number | null): readonly PlainRow[] {
   if (max === null) return rows;
   return rows.map((row) => {
     const { value } = row;

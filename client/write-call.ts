@@ -5,16 +5,18 @@
 
 import { assert } from '../common/base/assert.ts';
 import type { Bytes } from '../common/base/bytes.ts';
-import { Failure, RangekeeperError } from '../common/base/errors.ts';
+import { Failure } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
-import type { RangeId, Seq } from '../common/model/ids.ts';
+import type { NodeId, RangeId, Seq } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import type { Channel } from '../common/net/channel.ts';
 import type { PeerReplyHandler } from '../common/net/peers.ts';
 import type { Mutation, ReplyBody, WriteReply } from '../common/wire/messages.ts';
 import { decodeOperation } from '../common/wire/operation.ts';
-import { Call, type CallContext } from './call.ts';
+import { Call, type CallContext, type CallLimits } from './call.ts';
+import { conflictOf } from './conflict.ts';
+import { rejection } from './rejection.ts';
 import { canRepeatIn, type NumberedWrite } from './writer.ts';
 
 /** The range of a write for which no range is known yet. */
@@ -32,8 +34,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   /** At first they share bytes with the caller, who may change them once `run` has returned; `ownBytes` replaces them by then. */
   #mutations: readonly Mutation[];
   readonly #result: WriteResult<T>;
-  readonly #resolve: (result: T) => void;
-  readonly #reject: (error: RangekeeperError) => void;
+  readonly #resolve: (result: T | Promise<never>) => void;
   /** The numbered write that may be under way; null: no attempt can still take effect. */
   #write: NumberedWrite | null = null;
   /** An attempt with this number ended with an unknown outcome. */
@@ -44,28 +45,24 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   private constructor(
     context: CallContext,
     mutations: readonly Mutation[],
-    deadlineMs: number,
+    limits: CallLimits,
     result: WriteResult<T>,
-    resolve: (result: T) => void,
-    reject: (error: RangekeeperError) => void,
+    resolve: (result: T | Promise<never>) => void,
   ) {
-    super(context, deadlineMs);
+    super(context, limits);
     this.#mutations = mutations;
     this.#result = result;
     this.#resolve = resolve;
-    this.#reject = reject;
   }
 
   /** `mutations` is not empty. */
   static run<T>(
     context: CallContext,
     mutations: readonly Mutation[],
-    deadlineMs: number,
+    limits: CallLimits,
     result: WriteResult<T>,
   ): Promise<T> {
-    return new Promise((resolve, reject) =>
-      new WriteCall(context, mutations, deadlineMs, result, resolve, reject).attempt(),
-    );
+    return new Promise((resolve) => new WriteCall(context, mutations, limits, result, resolve).attempt());
   }
 
   replied(reply: Exclude<ReplyBody, { kind: 'error' }>, from: Channel): void {
@@ -78,18 +75,18 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     context.health.answered(from.peerNode, context.env.now() - this.#sentAt);
     context.seen.note(route.descriptor.id, reply.revision);
     this.#endNumber();
-    context.end(true);
+    this.ended(true);
     this.#resolve(this.#result({ reply, route }));
   }
 
   failed(error: Failure): void {
     this.noteSeen(error);
+    this.#ownBytes();
     if (error.code === 'CONFLICT') {
       // This was decided when the number was applied, by whichever attempt.
-      this.giveUp(error);
+      this.giveUp(conflictOf(error, this.#mutations));
       return;
     }
-    this.#ownBytes();
     if (error.code === 'CLIENT_FORGOTTEN') {
       this.#forgotten(error);
     } else if (error.code === 'OUTCOME_UNKNOWN') {
@@ -154,8 +151,13 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
 
   protected giveUp(error: Failure): void {
     this.#endNumber();
-    this.context.end(error.code === 'CONFLICT');
-    this.#reject(RangekeeperError.from(error));
+    this.ended(error.code === 'CONFLICT');
+    this.#resolve(rejection(error));
+  }
+
+  /** Where the attempt is. If it was not sent, it is taken back: nothing was applied. */
+  protected stop(): NodeId | null {
+    return this.route?.descriptor.owner.node ?? null;
   }
 
   protected override finalError(): Failure {
@@ -194,7 +196,8 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   #unknown(last: Failure | null): Failure {
     const cause = this.zookeeperCause;
     const why = (cause === null ? '' : `; ${cause}`) + (last === null ? '' : `; last: ${last.message}`);
-    return new Failure('OUTCOME_UNKNOWN', `the write was sent, and may have been applied${why}`);
+    const text = `the write was sent, and may have been applied${why}`;
+    return new Failure('OUTCOME_UNKNOWN', text, {}, this.abortReason);
   }
 
   #ownBytes(): void {

@@ -3,7 +3,7 @@
 
 import { assert, never } from '../common/base/assert.ts';
 import { type Bytes, parseBytes, utf8OrNull } from '../common/base/bytes.ts';
-import { nearest } from '../common/process/nearest.ts';
+import { nearestWord } from '../common/base/nearest-word.ts';
 import { UsageError } from './failures.ts';
 import type { Word } from './grammar.ts';
 
@@ -221,7 +221,7 @@ function readValue(signature: Signature, name: string, kind: ValueKind, form: st
 }
 
 function noOption(signature: Signature, name: string): UsageError {
-  const meant = nearest(
+  const meant = nearestWord(
     name,
     signature.options.map((option) => option.name),
   );

@@ -59,6 +59,8 @@ function exitCodeOfCode(code: ErrorCode): ExitCode {
     case 'CLOSED':
     case 'INTERNAL':
       return EXIT.failed;
+    case 'ABORTED':
+      return EXIT.interrupted;
     default:
       return never(code);
   }

@@ -1,7 +1,7 @@
 // The names of verbs. A name is one word (`put`), or two words where several verbs share the first one (`namespace create`,
 // `namespace list`). No verb is called like the first word of another. Names may be typed in any case.
 
-import { nearest } from '../common/process/nearest.ts';
+import { nearestWord } from '../common/base/nearest-word.ts';
 import { UsageError } from './failures.ts';
 import type { Verb } from './session.ts';
 
@@ -50,11 +50,11 @@ export function unknownVerb(verbs: readonly Verb[], words: readonly string[]): U
   const group = nextWords(verbs, [first]);
   if (group.length === 0) {
     const names = nextWords(verbs, []);
-    const meant = ELSEWHERE.get(first.toLowerCase()) ?? nearest(first, names);
+    const meant = ELSEWHERE.get(first.toLowerCase()) ?? nearestWord(first, names);
     const hint = meant === null ? `: ${names.join(' ')}` : `, did you mean ${meant}?`;
     return new UsageError(`there is no command ${first}${hint}`);
   }
-  const meant = second === undefined ? null : nearest(second, group);
+  const meant = second === undefined ? null : nearestWord(second, group);
   const hint =
     meant === null
       ? `: ${group.map((next) => `${first} ${next}`).join(', ')}`

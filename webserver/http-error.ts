@@ -27,6 +27,7 @@ const STATUS: Readonly<Record<ErrorCode, number>> = {
   INTERNAL: 500,
   CLIENT_FORGOTTEN: 504,
   REFUSED: 409,
+  ABORTED: 503,
 };
 
 /** The key is absent. This is an answer, not a failure of the store. */

@@ -12,10 +12,23 @@ export const emptyBytes: Bytes = new Uint8Array(0);
 /** Most keys are short and ASCII. Up to this length, encoding them here costs less than TextEncoder. */
 const SHORT_LENGTH = 64;
 
-/** The UTF-8 bytes of a string. Bytes are returned as they are. */
+/**
+ * The UTF-8 bytes of a string. Bytes are returned as they are. Throws RangeError if the string is not well-formed Unicode, rather
+ * than change it.
+ */
 export function toBytes(value: string | Bytes): Bytes {
   if (typeof value !== 'string') return value;
-  return (value.length <= SHORT_LENGTH ? asciiBytes(value) : null) ?? encoder.encode(value);
+  return (value.length <= SHORT_LENGTH ? asciiBytes(value) : null) ?? encoder.encode(wellFormed(value));
+}
+
+/**
+ * The string itself. Throws RangeError if it has half of a surrogate pair: that has no UTF-8 form, and every encoder silently writes
+ * U+FFFD for it.
+ */
+export function wellFormed(text: string): string {
+  if (text.isWellFormed()) return text;
+  const at = text.search(/\p{Surrogate}/u);
+  throw new RangeError(`not well-formed Unicode: half of a surrogate pair at index ${at}`);
 }
 
 /** Null if not every character is ASCII. */
@@ -71,7 +84,9 @@ export function prefixEnd(prefix: Bytes): Bytes | null {
   let length = prefix.length;
   while (length > 0 && prefix[length - 1] === 0xff) length--;
   if (length === 0) return null;
-  const end = prefix.slice(0, length);
+  // Not `slice`: that of a Buffer is a view, and the caller's bytes would change.
+  const end = new Uint8Array(length);
+  end.set(prefix.subarray(0, length));
   end[length - 1] = byteAt(prefix, length - 1) + 1;
   return end;
 }
@@ -99,24 +114,36 @@ export function utf8OrNull(bytes: Bytes): string | null {
   }
 }
 
+const BACKSLASH = 0x5c;
+
 /** One-line text of a byte string; {@link parseBytes} reads it back exactly. */
 export function formatBytes(bytes: Bytes): string {
   let text = '';
   for (let i = 0; i < bytes.length; ) {
+    const byte = byteAt(bytes, i);
+    if (byte >= 0x20 && byte < 0x7f) {
+      text += byte === BACKSLASH ? '\\\\' : String.fromCharCode(byte);
+      i++;
+      continue;
+    }
     const character = characterAt(bytes, i);
     if (character === null || !isPrintable(character)) {
-      text += `\\x${byteAt(bytes, i).toString(16).padStart(2, '0')}`;
+      text += `\\x${byte.toString(16).padStart(2, '0')}`;
       i++;
     } else {
-      text += character === '\\' ? '\\\\' : character;
-      i += sequenceLength(bytes, i);
+      text += character;
+      i += sequenceLength(byte);
     }
   }
   return text;
 }
 
-/** Reads the text form: `\xNN`, `\\`, `\n`, `\t`, `\r`, anything else as UTF-8. Throws RangeError on a bad escape. */
+/**
+ * Reads the text form: `\xNN`, `\\`, `\n`, `\t`, `\r`, anything else as UTF-8. Throws RangeError on a bad escape, and if the text is
+ * not well-formed Unicode.
+ */
 export function parseBytes(text: string): Bytes {
+  wellFormed(text);
   // A UTF-16 unit has three bytes of UTF-8 at most.
   const bytes = new Uint8Array(text.length * 3);
   let length = 0;
@@ -145,19 +172,19 @@ function escapeAt(text: string, at: number): { readonly byte: number; readonly l
   return { byte, length: 2 };
 }
 
-const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': 0x5c, n: 0x0a, r: 0x0d, t: 0x09 };
+const SIMPLE_ESCAPES: Readonly<Record<string, number>> = { '\\': BACKSLASH, n: 0x0a, r: 0x0d, t: 0x09 };
 
 /** Null: no UTF-8 character begins here. */
 function characterAt(bytes: Bytes, at: number): string | null {
-  const length = sequenceLength(bytes, at);
+  const length = sequenceLength(byteAt(bytes, at));
   if (length === 1) return String.fromCharCode(byteAt(bytes, at));
   // Most of what is not UTF-8 is told here: an exception of the decoder would cost far more.
   const last = length === 0 ? undefined : bytes[at + length - 1];
   return last !== undefined && (last & 0xc0) === 0x80 ? utf8OrNull(bytes.subarray(at, at + length)) : null;
 }
 
-function sequenceLength(bytes: Bytes, at: number): number {
-  const lead = byteAt(bytes, at);
+/** How many bytes a character has that begins with this one; 0: none does. */
+function sequenceLength(lead: number): number {
   if (lead < 0x80) return 1;
   if (lead >= 0xc2 && lead < 0xe0) return 2;
   if (lead >= 0xe0 && lead < 0xf0) return 3;

@@ -36,7 +36,10 @@ export const ERROR_TABLE = {
   NOT_READY: { wire: 8, applied: 'no', retry: 'backoff' },
   /** A queue is full. */
   OVERLOADED: { wire: 9, applied: 'no', retry: 'backoff' },
-  /** A condition (ifRevision, check) did not hold. Carries the key's revision, and the seq at which it had that revision. */
+  /**
+   * A condition (ifRevision, check) did not hold. Carries the revision that the key had when this was decided, and a seq of the range
+   * that is not before that decision. The answer to a repeated write is the first one (R13), so the key may have changed since.
+   */
   CONFLICT: { wire: 10, applied: 'no', retry: 'never' },
   /** A batch touches more than one range. */
   CROSS_RANGE: { wire: 11, applied: 'no', retry: 'never' },
@@ -69,16 +72,22 @@ export const ERROR_TABLE = {
   CLIENT_FORGOTTEN: { wire: 21, applied: 'unknown', retry: 'never' },
   /** The leader refuses an administrator's request. The message says why. Nothing was changed. */
   REFUSED: { wire: 22, applied: 'no', retry: 'never' },
+  /** The call's AbortSignal ended it. Nothing was applied; a write that was sent ends with OUTCOME_UNKNOWN instead. */
+  ABORTED: { wire: 23, applied: 'no', retry: 'never' },
 } as const satisfies Record<string, ErrorRow>;
 
 export type ErrorCode = keyof typeof ERROR_TABLE;
 
 export interface ErrorDetails {
-  /** CONFLICT: the key's revision at `seq`; 0 where it was absent. */
+  /** CONFLICT: the key's revision when this was decided; 0: it was absent. */
   readonly revision?: number;
+  /** CONFLICT: the place of the operation in the batch whose condition did not hold, from 0; 0 for `put` and `delete`. */
+  readonly index?: number;
+  /** CONFLICT: the key of that operation. Absent, as `index` is, where the range no longer knows which one it was. */
+  readonly key?: Uint8Array;
   /**
-   * CONFLICT, CLIENT_FORGOTTEN: the seq of the range at which this was decided. The client has thereby seen the range's state at
-   * that seq, so no later answer to it may be older.
+   * CONFLICT, CLIENT_FORGOTTEN: a seq of the range, at or after the one at which this was decided. The client has thereby seen the
+   * range's state at that seq, so no later answer to it may be older.
    */
   readonly seq?: number;
   /** NOT_OWNER, STALE_EPOCH, WRONG_RANGE: the newest descriptor that the answering node knows: its znode's bytes and version. */
@@ -93,11 +102,14 @@ export class Failure {
   readonly code: ErrorCode;
   readonly message: string;
   readonly details: ErrorDetails;
+  /** The reason of the AbortSignal that ended the call; undefined: none did. */
+  readonly cause?: unknown;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
     this.code = code;
     this.message = message;
     this.details = details;
+    this.cause = cause;
   }
 
   /** What is known of the write that ended so. */
@@ -116,14 +128,14 @@ export class RangekeeperError extends Error {
   readonly code: ErrorCode;
   readonly details: ErrorDetails;
 
-  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
-    super(message);
+  constructor(code: ErrorCode, message: string, details: ErrorDetails = {}, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
     this.code = code;
     this.details = details;
   }
 
-  static from({ code, message, details }: Failure): RangekeeperError {
-    return new RangekeeperError(code, message, details);
+  static from({ code, message, details, cause }: Failure): RangekeeperError {
+    return new RangekeeperError(code, message, details, cause);
   }
 
   /** What is known of the write that ended so. */

@@ -14,10 +14,10 @@
 
 import { type ParseArgsConfig, parseArgs } from 'node:util';
 import { parseByteSize } from '../base/byte-size.ts';
+import { nearestWord } from '../base/nearest-word.ts';
 import { isEveryAddress, isReachable, parseAddress } from '../model/address.ts';
 import { parseConnectString } from '../model/connect-string.ts';
 import { EXIT, ProcessExit } from './exit.ts';
-import { nearest } from './nearest.ts';
 import { NAME_AND_VERSION } from './version.ts';
 
 export interface FlagBase {
@@ -335,7 +335,7 @@ function unknownFlag(options: OptionTable, argv: readonly string[]): string | nu
   const { tokens } = parseArgs({ args: [...argv], options, strict: false, tokens: true });
   for (const token of tokens) {
     if (token.kind !== 'option' || Object.hasOwn(options, token.name)) continue;
-    const meant = nearest(token.name, Object.keys(options));
+    const meant = nearestWord(token.name, Object.keys(options));
     return `unknown option '${token.rawName}'${meant === null ? '' : `, did you mean --${meant}?`}`;
   }
   return null;

@@ -79,12 +79,13 @@ const ERROR = {
   descriptor: bytes(4),
   descriptorVersion: integer(5),
   seq: integer(6),
+  mutation: integer(7),
 } as const;
 
 export const error: BodyCodec<ErrorReply> = {
   field: 4,
 
-  size({ code, message, revision, seq, descriptor }) {
+  size({ code, message, revision, seq, index, descriptor }) {
     const known =
       descriptor === null ? 0 : bytesSize(descriptor.data.length) + integerSize(descriptor.version);
     return (
@@ -92,11 +93,12 @@ export const error: BodyCodec<ErrorReply> = {
       stringSize(message) +
       integerSize(revision) +
       integerSize(seq) +
+      integerSize(numberOf(index)) +
       known
     );
   },
 
-  put(writer, { code, message, revision, seq, descriptor }) {
+  put(writer, { code, message, revision, seq, index, descriptor }) {
     writer.integer(ERROR.code, ERROR_TABLE[code].wire);
     writer.string(ERROR.message, message);
     writer.integer(ERROR.revision, revision);
@@ -105,6 +107,7 @@ export const error: BodyCodec<ErrorReply> = {
       writer.integer(ERROR.descriptorVersion, descriptor.version);
     }
     writer.integer(ERROR.seq, seq);
+    writer.integer(ERROR.mutation, numberOf(index));
   },
 
   read(reader) {
@@ -114,6 +117,7 @@ export const error: BodyCodec<ErrorReply> = {
     let data = emptyBytes;
     let version = 0;
     let seq = 0;
+    let mutation = 0;
     while (reader.hasMore) {
       const tag = reader.fieldTag();
       if (tag === ERROR.code) code = reader.u32();
@@ -122,10 +126,17 @@ export const error: BodyCodec<ErrorReply> = {
       else if (tag === ERROR.descriptor) data = reader.bytes();
       else if (tag === ERROR.descriptorVersion) version = reader.u32();
       else if (tag === ERROR.seq) seq = reader.integer();
+      else if (tag === ERROR.mutation) mutation = reader.u32();
       else reader.skipField(tag);
     }
     check(message.length <= ERROR_TEXT_MAX, 'error text too long');
     const descriptor = data.length === 0 ? null : { data, version };
-    return { kind: 'error', code: errorCodeFromWire(code), message, revision, seq, descriptor };
+    const index = mutation === 0 ? null : mutation - 1;
+    return { kind: 'error', code: errorCodeFromWire(code), message, revision, seq, index, descriptor };
   },
 };
+
+/** The number of a mutation, from 1; 0: not known. */
+function numberOf(index: number | null): number {
+  return index === null ? 0 : index + 1;
+}

@@ -35,10 +35,12 @@ export interface ErrorReply {
   readonly kind: 'error';
   readonly code: ErrorCode;
   readonly message: string;
-  /** CONFLICT: the key's revision; else 0. */
+  /** CONFLICT: the key's revision when this was decided; else 0. */
   readonly revision: Seq;
-  /** CONFLICT, CLIENT_FORGOTTEN: the seq at which it was decided; else 0. */
+  /** CONFLICT, CLIENT_FORGOTTEN: a seq at or after the one at which it was decided; else 0. */
   readonly seq: Seq;
+  /** CONFLICT: the place of the mutation whose condition did not hold, from 0; null: not known. */
+  readonly index: number | null;
   /** The newest descriptor that the answering node knows: its znode's bytes and version. */
   readonly descriptor: { readonly data: Bytes; readonly version: number } | null;
 }

@@ -9,8 +9,10 @@ import type { Row, RowChange } from '../storage/storage.ts';
 export type OperationOutcome =
   /** `deleted`: the number of keys that existed and were deleted. */
   | { readonly kind: 'written'; readonly deleted: number }
-  /** `key`: the first key whose condition did not hold. `revision`: its revision; 0 if the key is absent. */
-  | { readonly kind: 'conflict'; readonly key: Bytes; readonly revision: Seq };
+  /**
+   * `index`: the place of the first mutation whose condition did not hold. `revision`: that of its key; 0 if the key is absent.
+   */
+  | { readonly kind: 'conflict'; readonly index: number; readonly revision: Seq };
 
 export interface AppliedOperation {
   readonly outcome: OperationOutcome;
@@ -30,10 +32,13 @@ export function applyOperation(
   operation: Operation,
 ): AppliedOperation {
   const { mutations } = operation;
+  let index = -1;
   for (const { key, ifRevision } of mutations) {
+    index++;
     if (ifRevision === null) continue;
     const revision = state.get(namespaceId, key)?.revision ?? 0;
-    if (revision !== ifRevision) return { outcome: { kind: 'conflict', key, revision }, changes: NO_CHANGES };
+    if (revision !== ifRevision)
+      return { outcome: { kind: 'conflict', index, revision }, changes: NO_CHANGES };
   }
   let deleted = 0;
   const changes: RowChange[] = [];

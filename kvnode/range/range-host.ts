@@ -356,12 +356,14 @@ export class RangeHost implements TickTarget {
     }
     // `seq` is this entry, even if the answer is a repeated one: the state at `seq` is no older than the one that
     // decided it.
-    const error = new Failure('CONFLICT', `the key is at revision ${revision}`, { revision, seq });
+    const { index } = answer;
+    const details = { revision, seq, ...(index === null ? {} : { index }) };
+    const error = new Failure('CONFLICT', `the key is at revision ${revision}`, details);
     client.reply(requestId, replyFromError(error));
   }
 }
 
 function answerOf(outcome: OperationOutcome, { epoch, seq }: Position): WriteAnswer {
-  if (outcome.kind === 'conflict') return { kind: 'conflict', revision: outcome.revision };
+  if (outcome.kind === 'conflict') return outcome;
   return { kind: 'written', epoch, revision: seq, deleted: outcome.deleted };
 }

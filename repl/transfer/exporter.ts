@@ -18,13 +18,16 @@ export interface ExportOptions {
   readonly retryMsMax: number;
 }
 
+/** The data of a row. */
+export type ExportedRow = Omit<ScanRow, 'text' | 'json'>;
+
 const PAGE_ROWS = 1_000;
 
 export async function* exportRows(
   client: Pick<Client, 'scanPage'>,
   options: ExportOptions,
   tally: Tally,
-): AsyncIterableIterator<ScanRow> {
+): AsyncIterableIterator<ExportedRow> {
   const end = prefixEnd(options.prefix);
   const onRetry = (error: RangekeeperError) => tally.retry(describeError(error));
   let cursor: string | null = null;
@@ -33,7 +36,8 @@ export async function* exportRows(
     const page: ScanPage = await withRetries({ ...options, onRetry }, () =>
       client.scanPage({ ...options.read, ...bounds, limit: PAGE_ROWS, cursor }),
     );
-    for (const row of page.rows) yield { ...row, stale: page.stale, staleMs: page.staleMs };
+    const { stale, staleMs } = page;
+    for (const { key, value, revision } of page.rows) yield { key, value, revision, stale, staleMs };
     if (page.cursor === null) return;
     cursor = page.cursor;
   }

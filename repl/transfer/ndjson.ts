@@ -102,7 +102,7 @@ function readField(fields: Readonly<Record<string, unknown>>, name: string): Byt
   }
   if (text === undefined) throw new Refusal(`no ${name}`);
   if (typeof text !== 'string') throw new Refusal(`${name} is not a string`);
-  if (/\p{Surrogate}/u.test(text)) throw new Refusal(`${name} is not well-formed Unicode`);
+  if (!text.isWellFormed()) throw new Refusal(`${name} is not well-formed Unicode`);
   return toBytes(text);
 }
 

@@ -31,7 +31,7 @@ function bodiesFor({ id: range, epoch, replicas, start, end }: Descriptor, node:
   const entry = { epoch, seq: 3, kind: 2, payload: OPERATION } as const;
   return [
     { kind: 'hello', protocol: PROTOCOL, clusterId: 'x', nodeId: 'x' },
-    { kind: 'error', code: 'CONFLICT', message: 'x', revision: 1, seq: 1, descriptor: null },
+    { kind: 'error', code: 'CONFLICT', message: 'x', revision: 1, seq: 1, index: null, descriptor: null },
     { kind: 'write', range, epoch, operation: OPERATION },
     { kind: 'get', ...read, key: Buffer.from('k') },
     {

@@ -15,8 +15,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'apply a write whose condition is not met',
     rule: 'R14: all conditions are met, or nothing changes',
     file: 'kvnode/range/apply.ts',
-    text: 'if (revision !== ifRevision) return',
-    replacement: 'if (revision < ifRevision) return',
+    text: 'if (revision !== ifRevision)',
+    replacement: 'if (revision < ifRevision)',
   },
   {
     name: 'send a snapshot without client sessions',
@@ -78,8 +78,8 @@ export const NODE_MUTANTS: readonly Mutant[] = [
     name: 'report a conflict without its position',
     rule: 'R14: every answer that shows a state has the position of that state',
     file: 'kvnode/range/range-host.ts',
-    text: '{ revision, seq });',
-    replacement: '{ revision });',
+    text: '{ revision, seq, ...',
+    replacement: '{ revision, ...',
   },
   {
     name: 'apply all waiting entries in one turn',

@@ -245,9 +245,9 @@ export class FakeCluster {
     }
     const answer = verdict === 'new' ? this.applyAll(state, decoded) : verdict;
     if (answer.kind === 'written') return { ...answer, kind: 'write-reply' };
-    const { revision } = answer;
-    const { seq } = state;
-    return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, { revision, seq }));
+    const { revision, index } = answer;
+    const details = { revision, seq: state.seq, ...(index === null ? {} : { index }) };
+    return replyFromError(new RangekeeperError('CONFLICT', `revision is ${revision}`, details));
   }
 
   private applyAll(state: RangeState, operation: Operation): WriteAnswer {
@@ -258,9 +258,9 @@ export class FakeCluster {
   }
 
   private decide({ descriptor }: RangeState, operation: Operation, seq: number): WriteAnswer {
-    for (const { key, ifRevision } of operation.mutations) {
+    for (const [index, { key, ifRevision }] of operation.mutations.entries()) {
       const revision = this.find(key)?.revision ?? 0;
-      if (ifRevision !== null && ifRevision !== revision) return { kind: 'conflict', revision };
+      if (ifRevision !== null && ifRevision !== revision) return { kind: 'conflict', revision, index };
     }
     this.applied.push(operation);
     let deleted = 0;

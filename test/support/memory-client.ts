@@ -3,20 +3,24 @@
 // through `staleness`.
 
 import type {
+  AbortOptions,
   BatchOp,
+  CallOptions,
   Client,
   ClientEvents,
+  CountOptions,
   Deleted,
   Found,
   Freshness,
   Key,
-  KeyRow,
   NamespaceOptions,
   NamespaceView,
   NodeView,
   Provenance,
   RaiseOptions,
+  ReadMode,
   ReadOptions,
+  Scan,
   ScanOptions,
   ScanPage,
   ScanPageOptions,
@@ -24,26 +28,32 @@ import type {
   WriteOptions,
   Written,
 } from '../../client/api.ts';
-import { namespaceNameOf } from '../../client/arguments.ts';
-import { requestedNamespace } from '../../client/create-namespace.ts';
 import {
-  type Bytes,
-  compareBytes,
-  emptyBytes,
-  equalBytes,
-  fromHex,
-  prefixEnd,
-  toBytes,
-  toHex,
-} from '../../common/base/bytes.ts';
+  boundsOf,
+  keyBytes,
+  limitOf,
+  namespaceNameOf,
+  ownKeyBytes,
+  readModeOf,
+} from '../../client/arguments.ts';
+import { mutationsOf } from '../../client/batch.ts';
+import { checkScan } from '../../client/checked-scan.ts';
+import { conflictText } from '../../client/conflict.ts';
+import { requestedNamespace } from '../../client/create-namespace.ts';
+import { checkOptions, NO_OPTIONS } from '../../client/options.ts';
+import { RowIterator } from '../../client/row-iterator.ts';
+import { untilAborted } from '../../client/until-aborted.ts';
+import { FoundValue, PageRow, type PlainRow, ScannedRow } from '../../client/values.ts';
+import { type Bytes, compareBytes, emptyBytes, equalBytes, fromHex, toHex } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { type DescriptorImage, defaultMinInSync } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
-import { contains, type KeyRange } from '../../common/model/key-range.ts';
+import { contains } from '../../common/model/key-range.ts';
 import type { RaisedEpochs } from '../../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { NodeStatus } from '../../common/model/status.ts';
+import { copyOf, type Mutation } from '../../common/wire/messages.ts';
 
 export type MemoryCall = {
   readonly method: keyof Client;
@@ -54,7 +64,7 @@ export type MemoryCall = {
 export class MemoryClient implements Client {
   readonly namespace: string;
   /** In key order. */
-  rows: KeyRow[] = [];
+  rows: PlainRow[] = [];
   revision = 0;
   closed = false;
   /** Runs before every call. If it throws, the call rejects with that error and applies nothing. */
@@ -80,76 +90,86 @@ export class MemoryClient implements Client {
     this.namespace = namespace;
   }
 
-  async put(key: Key, value: Key, options: WriteOptions = {}): Promise<Written> {
-    const [k, v] = [checkKey(key), checkValue(value)];
-    await this.#enter({ method: 'put', key: k, value: v });
-    this.#expectRevision(k, options.ifRevision);
-    return this.#write([{ put: { key: k, value: v } }]);
+  async put(key: Key, value: Key, options: WriteOptions = NO_OPTIONS): Promise<Written> {
+    checkOptions('put', options);
+    const mutations = ownMutations([{ put: { key, value, ...conditionOf(options) } }]);
+    for (const put of mutations)
+      if (put.kind === 'put') await this.#enter({ method: 'put', key: put.key, value: put.value }, options);
+    return this.#write(mutations);
   }
 
-  async get(key: Key, options: ReadOptions = {}): Promise<Found | null> {
-    const k = checkKey(key);
-    await this.#enter({ method: 'get', key: k });
+  async get(key: Key, options: ReadOptions = NO_OPTIONS): Promise<Found | null> {
+    checkOptions('get', options);
+    const k = ownKeyBytes(key);
+    const mode = readModeOf(options.read);
+    await this.#enter({ method: 'get', key: k }, options);
     const row = this.#find(k);
-    if (row === undefined) return null;
-    return { value: row.value, revision: row.revision, ...this.#freshness(options), ...this.#provenance(k) };
+    return row === undefined ? null : new FoundValue(k, row, this.#provenance(k), this.#freshness(mode));
   }
 
-  async delete(key: Key, options: WriteOptions = {}): Promise<Deleted> {
-    const k = checkKey(key);
-    await this.#enter({ method: 'delete', key: k });
-    this.#expectRevision(k, options.ifRevision);
+  async delete(key: Key, options: WriteOptions = NO_OPTIONS): Promise<Deleted> {
+    checkOptions('delete', options);
+    const mutations = ownMutations([{ delete: { key, ...conditionOf(options) } }]);
+    const k = mutations[0]?.key ?? emptyBytes;
+    await this.#enter({ method: 'delete', key: k }, options);
     const existed = this.#find(k) !== undefined;
-    return { ...this.#write([{ delete: { key: k } }]), existed };
+    return { ...this.#write(mutations), existed };
   }
 
-  async batch(ops: readonly BatchOp[]): Promise<Written> {
-    await this.#enter({ method: 'batch', key: null });
-    for (const op of ops) {
-      if ('put' in op) this.#expectRevision(checkKey(op.put.key), op.put.ifRevision);
-      else if ('delete' in op) this.#expectRevision(checkKey(op.delete.key), op.delete.ifRevision);
-      else this.#expectRevision(checkKey(op.check.key), op.check.revision);
-    }
-    return this.#write(ops);
+  async batch(ops: readonly BatchOp[], options: CallOptions = NO_OPTIONS): Promise<Written> {
+    checkOptions('batch', options);
+    const mutations = ownMutations(ops);
+    await this.#enter({ method: 'batch', key: null }, options);
+    return this.#write(mutations);
   }
 
-  async *scan(options: ScanOptions = {}): AsyncIterableIterator<ScanRow> {
-    let left = options.limit ?? Number.POSITIVE_INFINITY;
+  scan(options: ScanOptions = NO_OPTIONS): Scan {
+    checkOptions('scan', options);
+    const { plan, bounds } = checkScan(options, { deadlineMs: 0, signal: options.signal }, 0, false);
+    const { reverse, keysOnly, mode: read, signal } = plan;
+    const { start, end } = bounds;
+    const limit = limitOf(options.limit) ?? Number.POSITIVE_INFINITY;
+    const page = { start, ...(end === null ? {} : { end }), reverse, keysOnly, read };
+    return new RowIterator(this.#scanRows(signal === undefined ? page : { ...page, signal }, limit));
+  }
+
+  async *#scanRows(options: ScanPageOptions, limit: number): AsyncGenerator<ScanRow, undefined> {
+    let left = limit;
     let cursor: string | null = null;
     while (left > 0) {
       const page: ScanPage = await this.scanPage({ ...options, limit: Math.min(left, 100), cursor });
-      for (const row of page.rows) yield { ...row, stale: page.stale, staleMs: page.staleMs };
+      for (const row of page.rows) yield new ScannedRow(row, page);
       if (page.cursor === null) return;
       left -= page.rows.length;
       cursor = page.cursor;
     }
   }
 
-  async scanPage(options: ScanPageOptions = {}): Promise<ScanPage> {
-    const bounds = boundsOf(options);
-    await this.#enter({ method: 'scanPage', key: bounds.start });
-    const limit = options.limit ?? 100;
-    const reverse = options.reverse === true;
+  async scanPage(options: ScanPageOptions = NO_OPTIONS): Promise<ScanPage> {
+    checkOptions('scanPage', options);
+    const { plan, bounds } = checkScan(options, { deadlineMs: 0, signal: options.signal }, 0, false);
+    const { reverse, keysOnly, mode } = plan;
+    const limit = limitOf(options.limit) ?? 100;
+    const from = typeof options.cursor === 'string' ? fromHex(options.cursor) : null;
+    await this.#enter({ method: 'scanPage', key: bounds.start }, options);
     const inside = this.rows.filter((row) => contains(bounds, row.key));
     if (reverse) inside.reverse();
-    const from = typeof options.cursor === 'string' ? fromHex(options.cursor) : null;
     const rest =
       from === null ? inside : inside.filter((row) => compareBytes(row.key, from) * (reverse ? -1 : 1) > 0);
-    const valueBytesMax = options.keysOnly === true ? 0 : options.valueBytesMax;
-    const rows = pageOf(rest.slice(0, limit), valueBytesMax ?? Number.POSITIVE_INFINITY);
+    const valueBytesMax = keysOnly ? 0 : (plan.valueBytesMax ?? Number.POSITIVE_INFINITY);
+    const rows = pageOf(rest.slice(0, limit), valueBytesMax);
     const last = rows.at(-1);
     return {
-      rows,
+      rows: rows.map((row) => new PageRow(row)),
       cursor: last === undefined || rows.length === rest.length ? null : toHex(last.key),
-      ...this.#freshness(options),
+      ...this.#freshness(mode),
     };
   }
 
-  async count(
-    options: Omit<ScanOptions, 'limit' | 'reverse' | 'keysOnly' | 'valueBytesMax'> = {},
-  ): Promise<number> {
+  async count(options: CountOptions = NO_OPTIONS): Promise<number> {
+    checkOptions('count', options);
     const bounds = boundsOf(options);
-    await this.#enter({ method: 'count', key: bounds.start });
+    await this.#enter({ method: 'count', key: bounds.start }, options);
     return this.rows.filter((row) => contains(bounds, row.key)).length;
   }
 
@@ -157,8 +177,9 @@ export class MemoryClient implements Client {
     return this.images;
   }
 
-  async refresh(): Promise<void> {
-    await this.#enter({ method: 'refresh', key: null });
+  async refresh(options: AbortOptions = NO_OPTIONS): Promise<void> {
+    checkOptions('refresh', options);
+    await this.#enter({ method: 'refresh', key: null }, options);
   }
 
   nodes(): readonly NodeView[] {
@@ -166,17 +187,20 @@ export class MemoryClient implements Client {
   }
 
   locate(key: Key): DescriptorImage | undefined {
-    return this.images.find(({ descriptor }) => contains(descriptor, toBytes(key)));
+    const bytes = keyBytes(key);
+    return this.images.find(({ descriptor }) => contains(descriptor, bytes));
   }
 
-  async namespaces(): Promise<readonly NamespaceView[]> {
-    await this.#enter({ method: 'namespaces', key: null });
+  async namespaces(options: AbortOptions = NO_OPTIONS): Promise<readonly NamespaceView[]> {
+    checkOptions('namespaces', options);
+    await this.#enter({ method: 'namespaces', key: null }, options);
     return this.namespaceViews;
   }
 
-  async createNamespace(name: string, options: NamespaceOptions = {}): Promise<NamespaceView> {
+  async createNamespace(name: string, options: NamespaceOptions = NO_OPTIONS): Promise<NamespaceView> {
+    checkOptions('createNamespace', options);
     const { replicationFactor, minInSync, splitAt } = requestedNamespace(name, options);
-    await this.#enter({ method: 'createNamespace', key: null });
+    await this.#enter({ method: 'createNamespace', key: null }, options);
     const { length } = this.namespaceViews;
     if (this.namespaceViews.some((view) => view.name === name))
       throw new RangekeeperError('REFUSED', `namespace ${name} exists already`);
@@ -195,9 +219,10 @@ export class MemoryClient implements Client {
   }
 
   /** A client of the same cluster, with the rows that were written in that namespace. It is closed with this one. */
-  async inNamespace(namespace: string): Promise<Client> {
+  async inNamespace(namespace: string, options: AbortOptions = NO_OPTIONS): Promise<Client> {
+    checkOptions('inNamespace', options);
     namespaceNameOf(namespace);
-    await this.#enter({ method: 'inNamespace', key: null });
+    await this.#enter({ method: 'inNamespace', key: null }, options);
     if (!this.namespaceViews.some(({ name }) => name === namespace)) {
       const names = this.namespaceViews.map(({ name }) => name).join(', ');
       throw new RangekeeperError(
@@ -215,29 +240,33 @@ export class MemoryClient implements Client {
   }
 
   /** Forgets a node that is not live. */
-  async forgetNode(node: NodeId): Promise<string> {
-    await this.#enter({ method: 'forgetNode', key: null });
+  async forgetNode(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<string> {
+    checkOptions('forgetNode', options);
+    await this.#enter({ method: 'forgetNode', key: null }, options);
     const view = this.views.find(({ id }) => id === node);
     if (view?.live !== null) throw new RangekeeperError('REFUSED', `${node} is live`);
     this.views = this.views.filter(({ id }) => id !== node);
     return `${node} is forgotten`;
   }
 
-  async nodeStatus(node: NodeId): Promise<NodeStatus> {
-    await this.#enter({ method: 'nodeStatus', key: null });
+  async nodeStatus(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<NodeStatus> {
+    checkOptions('nodeStatus', options);
+    await this.#enter({ method: 'nodeStatus', key: null }, options);
     const status = this.statuses.get(node);
     if (status === undefined) throw new RangekeeperError('UNREACHABLE', `node ${node} does not answer`);
     return status;
   }
 
-  async raiseEpochs(options: RaiseOptions = {}): Promise<RaisedEpochs> {
-    await this.#enter({ method: 'raiseEpochs', key: null });
+  async raiseEpochs(options: RaiseOptions = NO_OPTIONS): Promise<RaisedEpochs> {
+    checkOptions('raiseEpochs', options);
+    await this.#enter({ method: 'raiseEpochs', key: null }, options);
     this.raises.push(options);
     return this.raised;
   }
 
-  async checkRange(range: RangeId): Promise<RangeCheck> {
-    await this.#enter({ method: 'checkRange', key: null });
+  async checkRange(range: RangeId, options: CallOptions = NO_OPTIONS): Promise<RangeCheck> {
+    checkOptions('checkRange', options);
+    await this.#enter({ method: 'checkRange', key: null }, options);
     const check = this.checks.get(range);
     if (check === undefined) throw new RangekeeperError('INVALID_ARGUMENT', `there is no range ${range}`);
     return check;
@@ -260,12 +289,17 @@ export class MemoryClient implements Client {
     for (const other of this.others.values()) await other.close();
   }
 
-  async #enter(call: MemoryCall): Promise<void> {
-    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
-    await this.beforeCall(call);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
   }
 
-  #find(key: Bytes): KeyRow | undefined {
+  /** Rejects if the client is closed, if `beforeCall` does, and as soon as the signal aborts. */
+  async #enter(call: MemoryCall, { signal }: AbortOptions): Promise<void> {
+    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+    await untilAborted(signal, async () => this.beforeCall(call));
+  }
+
+  #find(key: Bytes): PlainRow | undefined {
     const row = this.rows[this.#place(key)];
     return row !== undefined && equalBytes(row.key, key) ? row : undefined;
   }
@@ -276,39 +310,38 @@ export class MemoryClient implements Client {
     let high = this.rows.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if (compareBytes((this.rows[middle] as KeyRow).key, key) < 0) low = middle + 1;
+      if (compareBytes((this.rows[middle] as PlainRow).key, key) < 0) low = middle + 1;
       else high = middle;
     }
     return low;
   }
 
-  #expectRevision(key: Bytes, expected: number | undefined): void {
-    const revision = this.#find(key)?.revision ?? 0;
-    if (expected === undefined || expected === revision) return;
-    throw new RangekeeperError('CONFLICT', `revision is ${revision}, not ${expected}`, { revision });
-  }
-
-  #write(ops: readonly BatchOp[]): Written {
+  #write(mutations: readonly Mutation[]): Written {
+    for (const [index, { key, ifRevision }] of mutations.entries()) {
+      const revision = this.#find(key)?.revision ?? 0;
+      if (ifRevision === null || ifRevision === revision) continue;
+      const text = conflictText(key, revision, ifRevision);
+      throw new RangekeeperError('CONFLICT', text, { revision, index, key });
+    }
     this.revision += 1;
     const revision = this.revision;
     let touched = emptyBytes;
-    for (const op of ops) {
-      if ('check' in op) continue;
-      touched = checkKey('put' in op ? op.put.key : op.delete.key);
-      const rows = 'put' in op ? [{ key: touched, value: checkValue(op.put.value), revision }] : [];
+    for (const mutation of mutations) {
+      if (mutation.kind === 'check') continue;
+      touched = mutation.key;
+      const rows = mutation.kind === 'put' ? [{ key: touched, value: mutation.value, revision }] : [];
       this.rows.splice(this.#place(touched), this.#find(touched) === undefined ? 0 : 1, ...rows);
     }
     return { revision, ...this.#provenance(touched) };
   }
 
-  #freshness(options: ReadOptions): Freshness {
-    return options.read === undefined || options.read === 'linearizable'
-      ? { stale: false, staleMs: 0 }
-      : this.staleness;
+  #freshness(mode: ReadMode): Freshness {
+    return mode === 'linearizable' ? { stale: false, staleMs: 0 } : this.staleness;
   }
 
   #provenance(key: Bytes): Provenance {
-    const descriptor = this.locate(key)?.descriptor;
+    const image = this.images.find(({ descriptor }) => contains(descriptor, key));
+    const descriptor = image?.descriptor;
     return {
       range: descriptor?.id ?? 1,
       epoch: descriptor?.epoch ?? 1,
@@ -317,30 +350,19 @@ export class MemoryClient implements Client {
   }
 }
 
-function checkKey(key: Key): Bytes {
-  const bytes = toBytes(key);
-  if (bytes.length === 0) throw new RangekeeperError('INVALID_ARGUMENT', 'the key is empty');
-  if (bytes.length > LIMITS.keyBytesMax)
-    throw new RangekeeperError(
-      'INVALID_ARGUMENT',
-      `the key has ${bytes.length} bytes, at most ${LIMITS.keyBytesMax}`,
-    );
-  return bytes;
-}
-
-function checkValue(value: Key): Bytes {
-  const bytes = toBytes(value);
-  if (bytes.length > LIMITS.valueBytesMax)
-    throw new RangekeeperError(
-      'INVALID_ARGUMENT',
-      `the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax}`,
-    );
-  return bytes;
+/** Mutations that do not depend on the caller's bytes. */
+function ownMutations(ops: readonly BatchOp[]): readonly Mutation[] {
+  return mutationsOf(ops).map((mutation) => {
+    const key = copyOf(mutation.key);
+    return mutation.kind === 'put'
+      ? { ...mutation, key, value: copyOf(mutation.value) }
+      : { ...mutation, key };
+  });
 }
 
 /** The rows, with values cut to `max` bytes, that fit on a page: at least one. */
-function pageOf(rows: readonly KeyRow[], max: number): readonly KeyRow[] {
-  const page: KeyRow[] = [];
+function pageOf(rows: readonly PlainRow[], max: number): readonly PlainRow[] {
+  const page: PlainRow[] = [];
   let bytes = 0;
   for (const row of rows) {
     const cut = cutRow(row, max);
@@ -351,20 +373,11 @@ function pageOf(rows: readonly KeyRow[], max: number): readonly KeyRow[] {
   return page;
 }
 
-function cutRow(row: KeyRow, max: number): KeyRow {
+function cutRow(row: PlainRow, max: number): PlainRow {
   const { value } = row;
   return value.length <= max ? row : { ...row, value: value.slice(0, max), valueLength: value.length };
 }
 
-function boundsOf(options: Pick<ScanOptions, 'prefix' | 'start' | 'end'>): KeyRange {
-  if (options.prefix !== undefined) {
-    if (options.start !== undefined || options.end !== undefined)
-      throw new RangekeeperError('INVALID_ARGUMENT', 'prefix does not go with start or end');
-    const prefix = toBytes(options.prefix);
-    return { start: prefix, end: prefixEnd(prefix) };
-  }
-  return {
-    start: options.start === undefined ? emptyBytes : toBytes(options.start),
-    end: options.end === undefined ? null : toBytes(options.end),
-  };
+function conditionOf({ ifRevision }: WriteOptions): Pick<WriteOptions, 'ifRevision'> {
+  return ifRevision === undefined ? {} : { ifRevision };
 }

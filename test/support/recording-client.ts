@@ -128,11 +128,11 @@ export function checkHistory(
 }
 
 function mutationOf(op: BatchOp): HistoryMutation {
-  if ('put' in op) {
+  if (op.put !== undefined) {
     const { key, value, ifRevision = null } = op.put;
     return { kind: 'put', key: keyText(key), value: valueText(value), ifRevision };
   }
-  if ('delete' in op) {
+  if (op.delete !== undefined) {
     const { key, ifRevision = null } = op.delete;
     return { kind: 'delete', key: keyText(key), ifRevision };
   }

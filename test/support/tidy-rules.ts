@@ -109,7 +109,6 @@ const PACKAGES: Readonly<Record<string, readonly { where: RegExp; files: number 
   ioredis: [{ where: /^bench\//, files: 1 }],
   uplot: [{ where: /^bench\/report\//, files: 1 }],
   'csv-parse': [{ where: /^repl\//, files: 1 }],
-  leven: [{ where: /^common\/process\//, files: 1 }],
   'string-width': [{ where: /^common\/process\//, files: 1 }],
   pino: [{ where: /^common\/process\/log\.ts$/, files: 1 }],
   'classic-level': [

@@ -208,7 +208,7 @@ const error = fc
       name: fc.constantFrom(...(Object.keys(ERROR_TABLE) as ErrorCode[])),
       message: fc.string({ unit: 'grapheme' }),
     },
-    ...{ revision: counter, seq: counter, descriptor: bytes(0, 200), descriptorVersion: u32 },
+    ...{ revision: counter, seq: counter, mutation: u32, descriptor: bytes(0, 200), descriptorVersion: u32 },
   })
   .map((fields) => (fields.descriptor.length === 0 ? { ...fields, descriptorVersion: 0 } : fields));
 
@@ -218,11 +218,12 @@ export const MESSAGES: readonly RandomMessage[] = [
   {
     name: 'error',
     sample: error.map(({ name, ...rest }) => {
-      const { message, revision, seq, descriptor: data, descriptorVersion: version } = rest;
+      const { message, revision, seq, mutation, descriptor: data, descriptorVersion: version } = rest;
+      const index = mutation === 0 ? null : mutation - 1;
       const descriptor = data.length === 0 ? null : { data, version };
       return {
         fields: { code: ERROR_TABLE[name].wire, ...rest },
-        body: { kind: 'error', code: name, message, revision, seq, descriptor },
+        body: { kind: 'error', code: name, message, revision, seq, index, descriptor },
       };
     }),
   },

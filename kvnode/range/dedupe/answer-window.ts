@@ -13,9 +13,14 @@ export type WriteAnswer =
    * deleted.
    */
   | { readonly kind: 'written'; readonly epoch: Epoch; readonly revision: Seq; readonly deleted: number }
-  /** `revision`: of the key whose condition did not hold. */
-  | { readonly kind: 'conflict'; readonly revision: Seq };
+  /**
+   * `revision`: of the key whose condition did not hold. `index`: the place of its mutation in the write; null: not known. Only a
+   * replica that has applied the write in this life of its process knows it, because the record of a session does not have it:
+   * replicas of different versions compare these records.
+   */
+  | { readonly kind: 'conflict'; readonly revision: Seq; readonly index: number | null };
 
+/** Of a conflict: the number of the mutation, from 1; 0: not known. */
 const EPOCH = 0;
 const REVISION = 1;
 /** 0: no answer. 1: conflict. From 2 on: written, with (outcome - 2) keys deleted. */
@@ -58,7 +63,10 @@ export class AnswerWindow {
     const outcome = this.#slots[at + OUTCOME] as number;
     if (outcome === NONE) return null;
     const revision = this.#slots[at + REVISION] as number;
-    if (outcome === CONFLICT) return { kind: 'conflict', revision };
+    if (outcome === CONFLICT) {
+      const mutation = this.#slots[at + EPOCH] as number;
+      return { kind: 'conflict', revision, index: mutation === 0 ? null : mutation - 1 };
+    }
     return {
       kind: 'written',
       epoch: this.#slots[at + EPOCH] as number,
@@ -74,7 +82,7 @@ export class AnswerWindow {
     if (number >= this.#end) this.#end = number + 1;
     const at = (number & this.#mask) * WIDTH;
     const written = answer.kind === 'written';
-    this.#slots[at + EPOCH] = written ? answer.epoch : 0;
+    this.#slots[at + EPOCH] = written ? answer.epoch : answer.index === null ? 0 : answer.index + 1;
     this.#slots[at + REVISION] = answer.revision;
     this.#slots[at + OUTCOME] = written ? WRITTEN + answer.deleted : CONFLICT;
   }

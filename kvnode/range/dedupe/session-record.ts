@@ -73,6 +73,6 @@ function decodeAnswer(reader: Reader, lastSeq: Seq): WriteAnswer {
   const outcome = reader.integer();
   const revision = lastSeq - reader.integer();
   if (revision < 0) throw new RangeError('an answer is older than the range');
-  if (outcome === CONFLICT) return { kind: 'conflict', revision };
+  if (outcome === CONFLICT) return { kind: 'conflict', revision, index: null };
   return { kind: 'written', epoch: reader.integer(), revision, deleted: outcome - 1 };
 }

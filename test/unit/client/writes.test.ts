@@ -52,7 +52,7 @@ test('a delete says whether the key existed; a condition that does not hold is a
     instanceOf: RangekeeperError,
   });
   t.is(error?.code, 'CONFLICT');
-  t.deepEqual(error?.details, { revision: 4, seq: 5 });
+  t.like(error?.details, { revision: 4, seq: 5, index: 0 });
 });
 
 test('a batch is one operation in one range, or CROSS_RANGE', async (t) => {

@@ -49,11 +49,11 @@ test(answers, {
   run: 'put a v --if-revision 9',
   code: 4,
   out: '',
-  err: /^CONFLICT: revision is 1, not 9\n$/,
+  err: /^CONFLICT: the key a is at revision 1, not at revision 9\n$/,
 });
 test(answers, { run: 'cas a 1 2', out: 'ok, revision 4\n' });
 test(answers, { run: 'cas n 0 2', out: 'ok, revision 4\n' });
-test(answers, { run: 'cas n 1 2', code: 4, err: /^CONFLICT: revision is 0/ });
+test(answers, { run: 'cas n 1 2', code: 4, err: /^CONFLICT: the key n is absent, not at revision 1/ });
 test(answers, { run: 'get a', out: '1\n' });
 test(answers, { run: 'get "c,\\"d\\""', out: 'x y\n' });
 test(answers, {

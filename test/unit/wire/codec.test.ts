@@ -35,13 +35,14 @@ const sessions = [
 ];
 const row = { key: bytes('k'), value: bytes('v'), revision: 2 ** 53 - 1 };
 const standing = { epoch: 3, stale: true, staleMs: 1.5, appliedSeq: 2 ** 32 };
-const NOT_OWNER = { kind: 'error', code: 'NOT_OWNER', message: 'ask there', revision: 0, seq: 0 } as const;
+const NOWHERE = { revision: 0, seq: 0, index: null } as const;
+const NOT_OWNER = { kind: 'error', code: 'NOT_OWNER', message: 'ask there', ...NOWHERE } as const;
 
 /** One or more of each kind. */
 const SAMPLES: readonly Body[] = [
   { kind: 'hello', protocol: 1, clusterId: 'c0ffee', nodeId: '' },
   { kind: 'hello-reply', protocol: 1, clusterId: 'c0ffee', nodeId: 'n-1' },
-  { kind: 'error', code: 'CONFLICT', message: 'no', revision: 7, seq: 2 ** 40, descriptor: null },
+  { kind: 'error', code: 'CONFLICT', message: 'no', revision: 7, seq: 2 ** 40, index: 3, descriptor: null },
   { ...NOT_OWNER, descriptor: { data: bytes('{}'), version: 4 } },
   { kind: 'write', range: 1, epoch: 2, operation: bytes('op') },
   { kind: 'write-reply', revision: 9, epoch: 2, deleted: 1 },
@@ -188,9 +189,9 @@ test('an operation comes back as it was encoded', (t) => {
 
 test('an error crosses the wire with its details', (t) => {
   const descriptor = { data: bytes('{}'), version: 3 };
-  const conflict = new RangekeeperError('CONFLICT', 'revision is 0', { revision: 0, seq: 9 });
+  const conflict = new RangekeeperError('CONFLICT', 'revision is 0', { revision: 0, seq: 9, index: 2 });
   const moved = new RangekeeperError('NOT_OWNER', 'ask n-2', { descriptor });
-  t.deepEqual(failureFromReply(replyFromError(conflict)).details, { revision: 0, seq: 9 });
+  t.deepEqual(failureFromReply(replyFromError(conflict)).details, { revision: 0, seq: 9, index: 2 });
   t.deepEqual(plain(failureFromReply(replyFromError(moved)).details), plain({ descriptor }));
   t.is(failureFromReply(replyFromError(moved)).code, 'NOT_OWNER');
 });

@@ -35,7 +35,7 @@ const applies = test.macro({
     const applied = applyOperation(state, 1, operation);
     const summary =
       applied.outcome.kind === 'conflict'
-        ? `conflict: ${formatBytes(applied.outcome.key)} is at ${applied.outcome.revision}`
+        ? `conflict: mutation ${applied.outcome.index} is at ${applied.outcome.revision}`
         : `written, ${applied.outcome.deleted} deleted`;
     t.is(summary, outcome);
     const done = applied.changes.map(({ key, value }) => {
@@ -48,11 +48,11 @@ const applies = test.macro({
 
 test('a put without a condition', applies, [put('x', '1')], 'written, 0 deleted', 'x=1');
 test('a put at the right revision', applies, [put('a', '1', 3)], 'written, 0 deleted', 'a=1');
-test('a put at another revision', applies, [put('a', '1', 2)], 'conflict: a is at 3', '');
-test('a create of a key that exists', applies, [put('a', '1', 0)], 'conflict: a is at 3', '');
+test('a put at another revision', applies, [put('a', '1', 2)], 'conflict: mutation 0 is at 3', '');
+test('a create of a key that exists', applies, [put('a', '1', 0)], 'conflict: mutation 0 is at 3', '');
 test('a create of an absent key', applies, [put('x', '1', 0)], 'written, 0 deleted', 'x=1');
 test('a delete counts the keys that existed', applies, [del('a'), del('x')], 'written, 1 deleted', 'a= x=');
-test('a conditional delete of an absent key', applies, [del('x', 1)], 'conflict: x is at 0', '');
+test('a conditional delete of an absent key', applies, [del('x', 1)], 'conflict: mutation 0 is at 0', '');
 test(
   'a check that holds changes nothing',
   applies,
@@ -64,7 +64,7 @@ test(
   'a condition that does not hold stops all mutations',
   applies,
   [put('x', '1'), check('b', 4)],
-  'conflict: b is at 5',
+  'conflict: mutation 1 is at 5',
   '',
 );
 test(

@@ -273,3 +273,13 @@ test('writes are refused while too much waits in all ranges of the node, and lat
   const both = [put('b', 'x'.repeat(1_000)), put('b', 'x'.repeat(1_000))];
   t.deepEqual((await Promise.all(both)).map(summaryOf), ['written at 3', 'OVERLOADED']);
 });
+
+test('a conflict says which mutation failed, also if it is asked for again', async (t) => {
+  const { ask, put: putRow } = await stage();
+  await putRow('c', '1');
+  const conflicting = write([put('d', 0), put('c', 0)]);
+  const first = await ask(conflicting);
+  await putRow('c', '2');
+  const again = await ask(conflicting);
+  for (const reply of [first, again]) t.like(reply, { code: 'CONFLICT', revision: 2, index: 1 });
+});

@@ -40,7 +40,7 @@ function textOf(rows: readonly SessionRow[]): string[] {
 /** Client 1 wrote 3 (seq 10) and 5 (seq 12). Client 2 wrote 1 (seq 11), was evicted, and came back with 9. */
 function example(): ClientSessions {
   const sessions = new ClientSessions({ ...DEFAULT_REPLICATION, clientSessionsMax: 2 });
-  sessions.record(id(1, 3, 2, 0), 10, { kind: 'conflict', revision: 4 });
+  sessions.record(id(1, 3, 2, 0), 10, { kind: 'conflict', revision: 4, index: 2 });
   sessions.record(id(2, 1, 1, 0), 11, written(11));
   sessions.record(id(1, 5, 3, 10), 12, written(12));
   sessions.record(id(3, 1, 1, 0), 13, written(13));
@@ -58,7 +58,7 @@ const found = test.macro({
 });
 
 test('a write sent again', found, id(1, 5, 3, 10), written(12));
-test('a conflict sent again', found, id(1, 3, 2, 0), { kind: 'conflict', revision: 4 });
+test('a conflict sent again', found, id(1, 3, 2, 0), { kind: 'conflict', revision: 4, index: 2 });
 test('a number that was not used yet', found, id(1, 7, 7, 14), 'new');
 test('a number between others', found, id(1, 4, 3, 0), 'new');
 test('a number below doneBelow', found, id(1, 2, 2, 0), 'forgotten');
@@ -136,7 +136,8 @@ class Model {
     } else if (known === 'new') {
       this.seen.new++;
       if (before !== undefined) throw new Error(`${key} is applied twice`);
-      const answer: WriteAnswer = seq % 5 === 0 ? { kind: 'conflict', revision: seq - 1 } : written(seq);
+      const answer: WriteAnswer =
+        seq % 5 === 0 ? { kind: 'conflict', revision: seq - 1, index: null } : written(seq);
       this.sessions.record(write, seq, answer);
       this.answers.set(key, answer);
     } else {

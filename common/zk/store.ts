@@ -147,7 +147,7 @@ export interface Zk {
    * was not answered in time, which takes half of T at most, until there is a connection again.
    */
   onConnection(listener: (connected: boolean) => void): Unsubscribe;
-  /** The present session, or the next one. Rejects with ZkError `timeout` after `timeoutMs`. */
+  /** The present session, or the next one. Rejects with ZkError `timeout` after `timeoutMs`, and once this is closed. */
   ready(timeoutMs: number): Promise<ZkSession>;
   /**
    * Calls `listener` with the znode (null: absent) now and after every change that a read finds, until closed. It reads again at

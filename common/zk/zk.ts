@@ -59,6 +59,8 @@ class ConnectedZk implements Zk {
   readonly #listeners = new Set<(session: ZkSession) => void>();
   readonly #connectionListeners = new Set<(connected: boolean) => void>();
   #connected = false;
+  /** Each ends one call of `ready` that waits. */
+  readonly #waiting = new Set<(text: string) => void>();
   readonly #former = new Map<SessionId, Identity>();
   readonly #identified: (identity: Identity) => void;
   readonly #admit: ((session: ZkSession) => Promise<void>) | null;
@@ -112,15 +114,20 @@ class ConnectedZk implements Zk {
   ready(timeoutMs: number): Promise<ZkSession> {
     if (this.#session !== null) return Promise.resolve(this.#session);
     return new Promise((resolve, reject) => {
-      const timer = this.#env.after(timeoutMs, () => {
+      const giveUp = (text: string) => {
+        timer.cancel();
         forget();
-        reject(new ZkError('timeout', '/', { message: `no ZooKeeper session within ${timeoutMs} ms` }));
-      });
+        this.#waiting.delete(giveUp);
+        reject(new ZkError('timeout', '/', { message: text }));
+      };
+      const timer = this.#env.after(timeoutMs, () => giveUp(`no ZooKeeper session within ${timeoutMs} ms`));
       const forget = this.onSession((session) => {
         timer.cancel();
+        this.#waiting.delete(giveUp);
         this.#env.soon(forget);
         resolve(session);
       });
+      this.#waiting.add(giveUp);
     });
   }
 
@@ -142,6 +149,7 @@ class ConnectedZk implements Zk {
   async close(): Promise<void> {
     this.#closed = true;
     this.#dial?.cancel();
+    for (const giveUp of [...this.#waiting]) giveUp('closed before there was a ZooKeeper session');
     this.#observers.closeAll();
     this.#listeners.clear();
     this.#connectionListeners.clear();

@@ -12,6 +12,9 @@ const any = (value: unknown): never => value as never;
 
 type Call = (client: Client) => unknown;
 
+const NAME =
+  "a namespace's name has 1 to 64 characters of A-Z a-z 0-9 _ . - and begins with a letter or digit";
+
 const refused: readonly (readonly [string, Call, string])[] = [
   [
     'a misspelt condition',
@@ -199,7 +202,7 @@ const refusedByClusters: typeof refused = [
     'signal is an AbortSignal, not an object',
   ],
   ['a cursor that is a number', (client) => client.scanPage(any({ cursor: 5 })), 'a cursor is text, not 5'],
-  ['no namespace', (client) => client.inNamespace(any(undefined)), 'a namespace is a name, not undefined'],
+  ['no namespace', (client) => client.inNamespace(any(undefined)), NAME],
   [
     'no event',
     (client) =>
@@ -252,7 +255,7 @@ const connects: readonly (readonly [string, unknown, string])[] = [
     { zk: '127.0.0.1:1', nameSpace: 'x' },
     'connect has no option nameSpace; did you mean namespace?',
   ],
-  ['a namespace that is a number', { zk: '127.0.0.1:1', namespace: 5 }, 'a namespace is a name, not 5'],
+  ['a namespace that is a number', { zk: '127.0.0.1:1', namespace: 5 }, NAME],
   ['text', '127.0.0.1:1', 'the options of connect must be an object, not "127.0.0.1:1"'],
   [
     'a logger that is none',

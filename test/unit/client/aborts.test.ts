@@ -1,5 +1,6 @@
 // Calls that an AbortSignal ends: with which error, and what is left behind.
 
+import { spawnSync } from 'node:child_process';
 import { getEventListeners } from 'node:events';
 import test from 'ava';
 import type { Client } from '../../../client/api.ts';
@@ -184,4 +185,15 @@ test('connect ends at once', async (t) => {
   t.is(await ended, 'ABORTED no');
   t.is(listeners(signal), 0);
   t.is(await end(connect({ zk: '127.0.0.1:1/x', signal })), 'ABORTED no');
+});
+
+test('a program ends soon after its attempt to connect was aborted', (t) => {
+  const library = new URL('../../../client/index.js', import.meta.url);
+  const program = `import { connect } from '${library}';
+const attempt = connect({ zk: '127.0.0.1:1/x', connectMs: 600_000, signal: AbortSignal.timeout(50) });
+await attempt.catch((error) => console.log(error.code, error.cause.name));`;
+  const args = ['--input-type=module', '--eval', program];
+  const { stdout, status } = spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 60_000 });
+  t.is(stdout, 'ABORTED TimeoutError\n');
+  t.is(status, 0);
 });

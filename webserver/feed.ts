@@ -116,8 +116,8 @@ export interface EventRow extends EventRecord {
 
 export interface Overview {
   readonly zookeeper: boolean;
-  /** Since when `zookeeper` has its value, as this webserver saw it. */
-  readonly zookeeperSince: number;
+  /** Since when `zookeeper` has its value; null: as long as this webserver has looked. */
+  readonly zookeeperSince: number | null;
   /** While `zookeeper` is false: a node has renewed its lease since then, so ZooKeeper is silent only to this webserver. */
   readonly leasesRenewed: boolean;
   /** Null: there is no cluster under this root yet. */

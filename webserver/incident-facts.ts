@@ -38,16 +38,21 @@ const TEXTS: Readonly<Record<Trouble, string>> = {
   'no-owner': 'no owner until the coordinator has promoted an in-sync copy',
   'read-only': 'read-only, because an in-sync copy does not answer and no more copies may be left out',
   waiting: 'no writes and no linearizable reads: the new owner needs an in-sync copy that does not answer',
-  'no-lease': 'no writes and no linearizable reads; stale and fallback reads go on',
+  'no-lease': 'the owner has no valid lease; stale and fallback reads go on',
   starting: 'the owner has not started to serve yet',
   silent: 'the owner does not answer',
 };
+
+/** How long nodes may take to register again once ZooKeeper has come back, ms. */
+const RETURN_MS = 5_000;
 
 export class IncidentFacts {
   readonly feed: FeedState;
   readonly findings: readonly Finding[];
   /** Nodes that hold copies and do not answer. */
   readonly silent: readonly NodeRow[];
+  /** ZooKeeper has begun to answer a moment ago: nodes whose sessions ended in between are about to register again. */
+  readonly zookeeperReturns: boolean;
   /** Nodes that answer, and whose lapsed lease stops a range. */
   readonly lapsed: readonly NodeRow[];
   readonly #now: number;
@@ -63,9 +68,16 @@ export class IncidentFacts {
     this.#desired = desiredCopies(feed);
     this.#machines = new Machines(feed.nodes);
     this.findings = feed.ranges.flatMap((range) => this.#findingOf(range) ?? []);
-    this.silent = feed.nodes.filter((node) => node.held > 0 && !answers(node));
+    const { zookeeper, zookeeperSince } = feed.overview;
+    this.zookeeperReturns = zookeeper && zookeeperSince !== null && now - zookeeperSince < RETURN_MS;
+    this.silent = feed.nodes.filter((node) => node.held > 0 && !answers(node) && !this.#isReturning(node));
     const stopped = new Set(this.findings.filter(({ trouble }) => trouble === 'no-lease').map(ownerOf));
     this.lapsed = feed.nodes.filter((node) => answers(node) && stopped.has(node.id));
+  }
+
+  #isReturning({ alive, goneSince }: NodeRow): boolean {
+    const backAt = this.feed.overview.zookeeperSince ?? 0;
+    return this.zookeeperReturns && !alive && goneSince !== null && goneSince >= backAt;
   }
 
   #findingOf(range: RangeRow): Finding | null {

@@ -51,14 +51,17 @@ function zookeeper(facts: IncidentFacts): readonly Found[] {
   const { zookeeper, zookeeperSince: since, leasesRenewed } = overview;
   if (!zookeeper && leasesRenewed) return [webserverCutOff(since)];
   if (!zookeeper) return [leasesLapse('ZooKeeper does not answer', () => since)];
+  if (facts.zookeeperReturns) return [zookeeperIsBack(since)];
   const allLapsed =
     facts.lapsed.length > 1 && nodes.every(({ leaseMs }) => leaseMs === null || leaseMs === 0);
   return allLapsed ? [leasesLapse('No node can renew its lease in ZooKeeper', earliest)] : [];
 }
 
+const LEASE_TROUBLES: ReadonlySet<Trouble | null> = new Set(['no-lease', 'no-owner', 'starting']);
+
 function leasesLapse(title: string, since: (findings: readonly Finding[]) => number | null): Found {
   return {
-    explains: ({ trouble }) => trouble === 'no-lease' || trouble === 'no-owner' || trouble === 'starting',
+    explains: ({ trouble }) => LEASE_TROUBLES.has(trouble),
     incident: (findings) => ({
       cause: 'zookeeper',
       tone: 'bad',
@@ -68,7 +71,7 @@ function leasesLapse(title: string, since: (findings: readonly Finding[]) => num
         about(
           findings.some(({ trouble }) => trouble === 'no-lease')
             ? 'Leases have lapsed, so owners serve no writes and no linearizable reads.'
-            : 'Leases lapse in a moment; then owners stop serving writes and linearizable reads.',
+            : 'Leases lapse within seconds, and owners then stop serving writes and linearizable reads.',
         ),
         about('Until it answers, no owner is replaced and no copy joins or leaves an in-sync set.'),
         ...symptomsOf(findings),
@@ -77,7 +80,26 @@ function leasesLapse(title: string, since: (findings: readonly Finding[]) => num
   };
 }
 
-function webserverCutOff(since: number): Found {
+function zookeeperIsBack(since: number | null): Found {
+  return {
+    explains: ({ trouble }) => LEASE_TROUBLES.has(trouble),
+    incident(findings) {
+      if (findings.length === 0) return null;
+      return {
+        cause: 'zookeeper',
+        tone: 'bad',
+        title: 'ZooKeeper has just begun to answer',
+        since,
+        symptoms: [
+          about('Nodes register in new sessions, and owners begin in new epochs.'),
+          ...symptomsOf(findings),
+        ],
+      };
+    },
+  };
+}
+
+function webserverCutOff(since: number | null): Found {
   return {
     explains: () => false,
     incident: () => ({
@@ -93,8 +115,8 @@ function webserverCutOff(since: number): Found {
   };
 }
 
-function coordinator({ feed }: IncidentFacts): readonly Found[] {
-  if (hasLeader(feed) || !feed.overview.zookeeper) return [];
+function coordinator({ feed, zookeeperReturns }: IncidentFacts): readonly Found[] {
+  if (hasLeader(feed) || !feed.overview.zookeeper || zookeeperReturns) return [];
   return [
     {
       explains: ({ trouble }) => trouble === 'no-owner',

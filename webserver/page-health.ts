@@ -1,6 +1,7 @@
 // What the page says about health, from the rows of the feed: the health of the cluster (common/model/health.ts), the copies of a
 // range, and how a copy is drawn. The page computes all of it, so it costs nothing in the feed.
 
+import { counted } from '../common/base/words.ts';
 import { type Copies, type Health, healthOf, type RangeFacts } from '../common/model/health.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import { Machines } from '../common/model/machines.ts';
@@ -44,7 +45,9 @@ export function pageHealth(feed: FeedState): Health {
     machines,
     replacesOwners: zookeeperServesNodes(feed) && hasLeader(feed),
   });
-  return { ...health, sentences: [...health.sentences, ...restrictions(feed, machines)] };
+  const unwatched = feed.overview.rangesNotShown;
+  if (unwatched === 0) return health;
+  return { ...health, sentences: [...health.sentences, `${counted(unwatched, 'more range')} not watched`] };
 }
 
 /** An owner may not have noticed yet that too few copies are left: the next write shows it. */
@@ -68,12 +71,4 @@ export function zookeeperServesNodes({ overview }: FeedState): boolean {
 
 export function hasLeader({ coordinators }: FeedState): boolean {
   return coordinators.some(({ leader }) => leader);
-}
-
-/** What the sentences do not cover. */
-function restrictions({ overview }: FeedState, machines: Machines): readonly string[] {
-  return [
-    ...(overview.rangesNotShown > 0 ? [`${overview.rangesNotShown} more ranges are not watched`] : []),
-    ...(machines.nodesCountAsMachines ? ['each node here counts as a machine'] : []),
-  ];
 }

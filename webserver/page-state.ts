@@ -63,11 +63,10 @@ function serving(view: ClusterView): readonly Descriptor[] {
   return view.ranges.map(({ descriptor }) => descriptor).filter(({ state }) => state === 'serving');
 }
 
-function overview({ view, before, now, namespace, reports }: FeedInputs): Overview {
-  const same = before !== null && before.overview.zookeeper === view.zookeeper;
-  const zookeeperSince = view.zookeeperSince ?? (same ? before.overview.zookeeperSince : now);
+function overview({ view, namespace, reports }: FeedInputs): Overview {
+  const { zookeeperSince } = view;
   const isRenewed = (report: StatusReport): boolean =>
-    report.kind === 'reported' && (report.leaseRenewedAt ?? 0) >= zookeeperSince;
+    zookeeperSince !== null && report.kind === 'reported' && (report.leaseRenewedAt ?? 0) >= zookeeperSince;
   return {
     zookeeper: view.zookeeper,
     zookeeperSince,

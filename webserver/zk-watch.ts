@@ -56,8 +56,8 @@ export class ZkWatch implements ViewSource {
   readonly #events: ZkEvents;
   #cluster: ClusterRecord | null = null;
   #zookeeper = false;
-  /** Unix ms. */
-  #zookeeperSince: number;
+  #zookeeperSince: number | null = null;
+  #hasAnswered = false;
   #probing = false;
   #announcing: Timer | null = null;
 
@@ -66,7 +66,6 @@ export class ZkWatch implements ViewSource {
     this.#zk = zk;
     this.#env = env;
     this.#logger = logger;
-    this.#zookeeperSince = env.wallNow();
     this.#decoder = new ZnodeDecoder(logger);
     const cluster = zk.observeData(paths.cluster, (node) => {
       this.#readCluster(node);
@@ -172,7 +171,8 @@ export class ZkWatch implements ViewSource {
     try {
       const session = this.#zk.session;
       await session?.get(paths.cluster);
-      this.#answers(session !== null, askedAt);
+      if (session === null) this.#answers(false, askedAt);
+      else this.#answers(true, this.#env.wallNow());
     } catch {
       this.#answers(false, askedAt);
     } finally {
@@ -184,7 +184,8 @@ export class ZkWatch implements ViewSource {
   #answers(zookeeper: boolean, since: number): void {
     if (this.#zookeeper === zookeeper) return;
     this.#zookeeper = zookeeper;
-    this.#zookeeperSince = since;
+    this.#zookeeperSince = this.#hasAnswered ? since : null;
+    this.#hasAnswered = true;
     this.#changed();
   }
 

@@ -130,7 +130,8 @@ function survival({ ranges, machines, replacesOwners }: HealthFacts): string | n
   }
   const [worst] = [...losses.values()].sort((a, b) => b.length - a.length);
   if (worst !== undefined) return `${oneLoss(ranges)} ${effectOf(worst)}`;
-  return serving.length === ranges.length ? 'any one machine may fail' : null;
+  if (serving.length < ranges.length) return null;
+  return `any one machine may fail${machines.nodesCountAsMachines ? ' (each node here counts as one)' : ''}`;
 }
 
 function effectOf(harms: readonly Harm[]): string {

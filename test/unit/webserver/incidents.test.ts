@@ -38,7 +38,7 @@ async function begin(t: ExecutionContext): Promise<Story> {
 
 const NO_OWNER = 'no owner until the coordinator has promoted an in-sync copy';
 const SHORT = '2 of 3 copies; one more loss makes it read-only';
-const NO_LEASE = 'no writes and no linearizable reads; stale and fallback reads go on';
+const NO_LEASE = 'the owner has no valid lease; stale and fallback reads go on';
 const NOTHING_CHANGES = 'Until it answers, no owner is replaced and no copy joins or leaves an in-sync set.';
 
 test('a killed node is one incident with its ranges, until it is back', async (t) => {
@@ -92,7 +92,7 @@ test('ZooKeeper falls silent: it is named at once, and the leases that lapse are
   story.cluster.change({ zookeeper: false, zookeeperSince: since });
   const silent = await story.look(1_000);
   t.deepEqual(told(silent), [
-    `ZooKeeper does not answer | Leases lapse in a moment; then owners stop serving writes and linearizable reads. | ${NOTHING_CHANGES}`,
+    `ZooKeeper does not answer | Leases lapse within seconds, and owners then stop serving writes and linearizable reads. | ${NOTHING_CHANGES}`,
   ]);
   t.like(silent[0], { cause: 'zookeeper', tone: 'bad', since });
   for (const node of ['n-a', 'n-b', 'n-c']) story.cluster.leases.set(node, 'lapsed');
@@ -102,6 +102,23 @@ test('ZooKeeper falls silent: it is named at once, and the leases that lapse are
   t.deepEqual(told(await story.look(1_000)), lapsed);
   for (const node of ['n-a', 'n-b', 'n-c']) story.cluster.leases.set(node, 'ended');
   t.deepEqual(told(await story.look(9_000)), lapsed, 'the nodes have given up their sessions');
+});
+
+test('ZooKeeper comes back, and all nodes register again: that is one incident, and soon over', async (t) => {
+  const story = await begin(t);
+  story.cluster.change({ zookeeper: false });
+  await story.look(9_000);
+  const since = START + 9_500;
+  story.cluster.change({ zookeeper: true, zookeeperSince: since, coordinators: [] });
+  for (const node of ['n-a', 'n-b', 'n-c']) story.cluster.kill(node);
+  const [incident, ...more] = await story.look(1_000);
+  t.like(incident, { cause: 'zookeeper', title: 'ZooKeeper has just begun to answer', since });
+  t.deepEqual(more, []);
+  t.deepEqual(
+    (await story.look(5_000)).map(({ title }) => title),
+    ['No coordinator leads', 'anna, bert and cleo do not answer'],
+    'they did not come back',
+  );
 });
 
 test('ZooKeeper is silent to the webserver only: nothing stands still', async (t) => {

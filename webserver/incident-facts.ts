@@ -70,7 +70,9 @@ export class IncidentFacts {
     this.findings = feed.ranges.flatMap((range) => this.#findingOf(range) ?? []);
     const { zookeeper, zookeeperSince } = feed.overview;
     this.zookeeperReturns = zookeeper && zookeeperSince !== null && now - zookeeperSince < RETURN_MS;
-    this.silent = feed.nodes.filter((node) => node.held > 0 && !answers(node) && !this.#isReturning(node));
+    this.silent = feed.nodes.filter(
+      (node) => node.held > 0 && !answers(node) && !this.#isReturning(node) && !this.#isLateOnce(node),
+    );
     const stopped = new Set(this.findings.filter(({ trouble }) => trouble === 'no-lease').map(ownerOf));
     this.lapsed = feed.nodes.filter((node) => answers(node) && stopped.has(node.id));
   }
@@ -78,6 +80,10 @@ export class IncidentFacts {
   #isReturning({ alive, goneSince }: NodeRow): boolean {
     const backAt = this.feed.overview.zookeeperSince ?? 0;
     return this.zookeeperReturns && !alive && goneSince !== null && goneSince >= backAt;
+  }
+
+  #isLateOnce({ silentSince }: NodeRow): boolean {
+    return silentSince !== null && this.#now - silentSince < COUNTS_AFTER_MS.silent;
   }
 
   #findingOf(range: RangeRow): Finding | null {

@@ -53,7 +53,9 @@ export function pageHealth(feed: FeedState): Health {
 /** An owner may not have noticed yet that too few copies are left: the next write shows it. */
 function rangeFacts(range: RangeRow, copies: Copies): RangeFacts {
   const serves = range.condition === 'serving' && copies.nodes.length >= copies.minInSync;
-  return { ...copies, owner: range.owner, takesWrites: range.condition === 'unknown' ? null : serves };
+  const { nodes, desired, minInSync } = copies;
+  const takesWrites = range.condition === 'unknown' ? null : serves;
+  return { nodes, desired, minInSync, owner: range.owner, takesWrites };
 }
 
 /** The replication factor of each namespace. */

@@ -89,7 +89,7 @@ function writesSentence(ranges: readonly RangeFacts[]): string {
 
 function worstCopies(ranges: readonly RangeFacts[]): string {
   const missing = ({ nodes, desired }: Copies) => Math.max(0, desired - nodes.length);
-  const most = Math.max(...ranges.map(missing));
+  const most = ranges.reduce((highest, range) => Math.max(highest, missing(range)), 0);
   const worst = ranges.filter((range) => missing(range) === most);
   const counts = new Set(worst.map(copiesCount));
   const [count] = counts;
@@ -106,12 +106,14 @@ type Harm = 'unavailable' | 'read-only' | 'ownerless';
 
 /** A range takes writes while minInSync in-sync replicas live, and any of them can become the owner (R5, R7). */
 function harmTo({ nodes, minInSync }: Copies, machine: string, machines: Machines): Harm | null {
-  const left = nodes.filter((node) => machines.of(node) !== machine).length;
+  let left = 0;
+  for (const node of nodes) if (machines.of(node) !== machine) left++;
   return left === 0 ? 'unavailable' : left < minInSync ? 'read-only' : null;
 }
 
 function machinesOf({ nodes }: Copies, machines: Machines): readonly string[] {
-  return [...new Set(nodes.map((node) => machines.of(node)))];
+  const names = nodes.map((node) => machines.of(node));
+  return names.filter((name, index) => names.indexOf(name) === index);
 }
 
 /** Null if nothing more is lost by one loss, but a range takes no writes already: then nothing is promised. */

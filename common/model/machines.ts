@@ -11,24 +11,24 @@ export interface PlacedNode {
 }
 
 export class Machines {
-  readonly #hosts = new Map<NodeId, string>();
+  /** Whether several nodes run on this very machine and each counts as a machine of its own. */
+  readonly nodesCountAsMachines: boolean;
+  readonly #names = new Map<NodeId, string>();
 
   constructor(nodes: readonly PlacedNode[]) {
+    let local = 0;
     for (const { id, address } of nodes) {
       const host = address === null ? undefined : readAddress(address, null)?.host;
-      if (host !== undefined) this.#hosts.set(id, host);
+      if (host === undefined) continue;
+      if (isLoopback(host)) local++;
+      else this.#names.set(id, `host ${host}`);
     }
+    this.nodesCountAsMachines = local > 1;
   }
 
   /** A name that all nodes of one machine have in common. */
   of(node: NodeId): string {
-    const host = this.#hosts.get(node);
-    return host === undefined || isLoopback(host) ? `node ${node}` : `host ${host}`;
-  }
-
-  /** Whether several nodes run on this very machine and each counts as a machine of its own. */
-  get nodesCountAsMachines(): boolean {
-    return [...this.#hosts.values()].filter(isLoopback).length > 1;
+    return this.#names.get(node) ?? node;
   }
 }
 

@@ -191,6 +191,16 @@ test('ranges that no other cause explains are one incident for each condition', 
   );
 });
 
+test('one answer that fails means nothing: a node that has just registered may not be reached yet', async (t) => {
+  const story = await begin(t);
+  story.cluster.silent.add('n-b');
+  await story.look(1_000);
+  const since = story.feed?.nodes.find(({ id }) => id === 'n-b')?.silentSince ?? 0;
+  const seenAfter = (ms: number) => (story.feed === null ? [] : incidentsOf(story.feed, since + ms));
+  t.deepEqual(seenAfter(400), []);
+  t.is(seenAfter(600)[0]?.title, 'bert does not answer');
+});
+
 test('nobody is left to promote', async (t) => {
   const story = await begin(t);
   story.cluster.inSync(2, ['n-a', 'n-b']);

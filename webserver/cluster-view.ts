@@ -8,6 +8,8 @@ import type { CoordinatorRow, EventRow } from './feed.ts';
 export interface ClusterView {
   /** Whether ZooKeeper answers. While it does not, the other fields are as last known. */
   readonly zookeeper: boolean;
+  /** Since when `zookeeper` has its value, Unix ms; null: as long as this process has looked. */
+  readonly zookeeperSince: number | null;
   /** Null if there is no cluster under the root. */
   readonly cluster: ClusterRecord | null;
   readonly namespaces: readonly NamespaceRecord[];
@@ -22,6 +24,7 @@ export interface ClusterView {
 
 export const emptyView: ClusterView = {
   zookeeper: false,
+  zookeeperSince: null,
   cluster: null,
   namespaces: [],
   ranges: [],

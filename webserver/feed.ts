@@ -14,10 +14,20 @@ import type { ReplicaRole } from '../common/model/status.ts';
 
 /**
  * How a range serves at this moment. `serving`: reads and writes. `read-only`: no writes, because the in-sync set has its
- * minimum size and a member does not answer. `no-owner`: the owner's session has ended. `starting`: the owner's EpochStart is
- * not committed. `silent`: the owner is live but does not answer the webserver. `unknown`: the owner has not been asked yet.
+ * minimum size and a member does not answer. `waiting`: no writes and no linearizable reads for the same reason, because the owner
+ * is new and its EpochStart cannot commit. `no-lease`: the owner's lease has lapsed, so it serves neither. `no-owner`: the owner's
+ * session has ended. `starting`: the owner's EpochStart is not committed yet. `silent`: the owner is live but does not answer the
+ * webserver. `unknown`: the owner has not been asked yet.
  */
-export type Condition = 'serving' | 'read-only' | 'no-owner' | 'starting' | 'silent' | 'unknown';
+export type Condition =
+  | 'serving'
+  | 'read-only'
+  | 'waiting'
+  | 'no-lease'
+  | 'no-owner'
+  | 'starting'
+  | 'silent'
+  | 'unknown';
 
 export interface ReplicaRow {
   readonly node: NodeId;
@@ -65,8 +75,8 @@ export interface NodeRow {
   readonly mode: NodeMode;
   readonly alive: boolean;
   /**
-   * Since when the node is gone: as the leader noted, or when this webserver saw it. Null: the node is alive, or it is not
-   * known.
+   * Since when the node is gone: as the leader noted, or when this webserver saw that it had gone or did not answer. Null: the
+   * node is alive, or it is not known.
    */
   readonly goneSince: number | null;
   readonly standing: Standing;
@@ -106,8 +116,10 @@ export interface EventRow extends EventRecord {
 
 export interface Overview {
   readonly zookeeper: boolean;
-  /** Since when `zookeeper` has its value, as this webserver saw it. */
-  readonly zookeeperSince: number;
+  /** Since when `zookeeper` has its value; null: as long as this webserver has looked. */
+  readonly zookeeperSince: number | null;
+  /** While `zookeeper` is false: a node has renewed its lease since then, so ZooKeeper is silent only to this webserver. */
+  readonly leasesRenewed: boolean;
   /** Null: there is no cluster under this root yet. */
   readonly clusterId: string | null;
   /** How many ranges there are beyond those that one webserver watches. */

@@ -22,7 +22,12 @@ const STALE_STEP_MS = 200;
 
 /** The last status that a node reported, or since when (Unix ms) it does not answer. */
 export type StatusReport =
-  | { readonly kind: 'reported'; readonly status: NodeStatus }
+  | {
+      readonly kind: 'reported';
+      readonly status: NodeStatus;
+      /** The node has renewed its lease at this time or later, Unix ms; null: not known. */
+      readonly leaseRenewedAt: number | null;
+    }
   | { readonly kind: 'silent'; readonly since: number };
 
 export interface FeedInputs {
@@ -58,11 +63,14 @@ function serving(view: ClusterView): readonly Descriptor[] {
   return view.ranges.map(({ descriptor }) => descriptor).filter(({ state }) => state === 'serving');
 }
 
-function overview({ view, before, now, namespace }: FeedInputs): Overview {
-  const same = before !== null && before.overview.zookeeper === view.zookeeper;
+function overview({ view, namespace, reports }: FeedInputs): Overview {
+  const { zookeeperSince } = view;
+  const isRenewed = (report: StatusReport): boolean =>
+    zookeeperSince !== null && report.kind === 'reported' && (report.leaseRenewedAt ?? 0) >= zookeeperSince;
   return {
     zookeeper: view.zookeeper,
-    zookeeperSince: same ? before.overview.zookeeperSince : now,
+    zookeeperSince,
+    leasesRenewed: !view.zookeeper && [...reports.values()].some(isRenewed),
     clusterId: view.cluster?.clusterId ?? null,
     rangesNotShown: view.rangesNotShown,
     namespace,
@@ -144,9 +152,23 @@ function conditionOf(
   const report = index.report(named.node);
   if (report?.kind === 'silent') return { condition: 'silent', since: report.since };
   if (report === undefined) return { condition: 'unknown', since: null };
-  if (owner?.role !== 'owner') return { condition: 'starting', since: index.since(id, 'starting') };
-  if (owner.readOnlySince !== null) return { condition: 'read-only', since: owner.readOnlySince };
-  return { condition: 'serving', since: null };
+  const condition = reportedCondition(report.status, owner);
+  if (condition === 'serving') return { condition, since: null };
+  return { condition, since: readOnlySince(condition, owner) ?? index.since(id, condition) };
+}
+
+/** A node that has given up its session owns nothing any more, whatever ZooKeeper last said. */
+function reportedCondition(status: NodeStatus, owner: ReplicaStatus | undefined): Condition {
+  const hasLease = status.leaseMs > 0;
+  if (!hasLease && (status.session ?? null) === null) return 'no-lease';
+  if (owner?.role === 'starting' && owner.readOnlySince !== null) return 'waiting';
+  if (owner?.role !== 'owner') return 'starting';
+  if (!hasLease) return 'no-lease';
+  return owner.readOnlySince === null ? 'serving' : 'read-only';
+}
+
+function readOnlySince(condition: Condition, owner: ReplicaStatus | undefined): number | null {
+  return condition === 'read-only' || condition === 'waiting' ? (owner?.readOnlySince ?? null) : null;
 }
 
 function replicaRows(
@@ -181,7 +203,7 @@ function nodeRow(record: NodeRecord, inputs: FeedInputs, index: InputIndex): Nod
     capacity: record.capacity,
     mode: record.mode,
     alive: live !== undefined,
-    goneSince: live === undefined ? (record.noted?.downSince ?? goneSince(record.id, inputs)) : null,
+    goneSince: live === undefined ? goneSince(record, inputs) : null,
     standing: live?.standing ?? 'staying',
     unreachable: live === undefined ? null : (record.noted?.unreachable ?? null),
     stuck: live !== undefined && record.noted?.stuckIn === live.session,
@@ -201,10 +223,12 @@ function nodeRow(record: NodeRecord, inputs: FeedInputs, index: InputIndex): Nod
   };
 }
 
-function goneSince(node: NodeId, { before, now }: FeedInputs): number | null {
-  const row = before?.nodes.find(({ id }) => id === node);
-  if (row === undefined) return null;
-  return row.alive ? now : row.goneSince;
+/** The earlier of what the leader noted and what this webserver saw. */
+function goneSince({ id, noted }: NodeRecord, { before, now }: FeedInputs): number | null {
+  const row = before?.nodes.find((each) => each.id === id);
+  const seen = row?.alive ? (row.silentSince ?? now) : (row?.goneSince ?? null);
+  const downSince = noted?.downSince ?? null;
+  return seen === null || downSince === null ? (seen ?? downSince) : Math.min(seen, downSince);
 }
 
 /** Rounds up to coarse steps, so that an idle range rarely causes a message to the pages. */

@@ -29,7 +29,12 @@ const RANGES_MAX = 4_000;
 /** The bound for each of nodes, live znodes, coordinators and namespaces. */
 const OTHERS_MAX = 500;
 /** How often ZooKeeper is asked whether it answers. */
-const PROBE_MS = 1_000;
+const PROBE_MS = 500;
+/**
+ * ZooKeeper counts as silent once a read has waited for this long. The session would find a silent connection only seconds later, when
+ * the owners' leases have already lapsed.
+ */
+const LATE_MS = 700;
 
 type Coordinator = Omit<CoordinatorRow, 'leader'>;
 type Namespace = { readonly record: NamespaceRecord; readonly ranges: ZnodeChildren<DescriptorImage> };
@@ -51,6 +56,8 @@ export class ZkWatch implements ViewSource {
   readonly #events: ZkEvents;
   #cluster: ClusterRecord | null = null;
   #zookeeper = false;
+  #zookeeperSince: number | null = null;
+  #hasAnswered = false;
   #probing = false;
   #announcing: Timer | null = null;
 
@@ -159,18 +166,26 @@ export class ZkWatch implements ViewSource {
   async #probe(): Promise<void> {
     if (this.#probing) return;
     this.#probing = true;
+    const askedAt = this.#env.wallNow();
+    const late = this.#env.after(LATE_MS, () => this.#answers(false, askedAt));
     try {
-      this.#answered((await this.#zk.session?.get(paths.cluster)) !== undefined);
+      const session = this.#zk.session;
+      await session?.get(paths.cluster);
+      if (session === null) this.#answers(false, askedAt);
+      else this.#answers(true, this.#env.wallNow());
     } catch {
-      this.#answered(false);
+      this.#answers(false, askedAt);
     } finally {
+      late.cancel();
       this.#probing = false;
     }
   }
 
-  #answered(zookeeper: boolean): void {
+  #answers(zookeeper: boolean, since: number): void {
     if (this.#zookeeper === zookeeper) return;
     this.#zookeeper = zookeeper;
+    this.#zookeeperSince = this.#hasAnswered ? since : null;
+    this.#hasAnswered = true;
     this.#changed();
   }
 
@@ -187,6 +202,7 @@ export class ZkWatch implements ViewSource {
     const namespaces = this.#followNamespaces();
     return {
       zookeeper: this.#zookeeper,
+      zookeeperSince: this.#zookeeperSince,
       cluster: this.#cluster,
       namespaces: namespaces.map(({ record }) => record),
       ranges: namespaces.flatMap(({ ranges }) => [...ranges.contents.values()]),

@@ -58,28 +58,65 @@ test.serial('the page shows the key space, the nodes and the events', async (t) 
   t.is(await page.locator('.banner').count(), 0);
 });
 
+test.serial('the first line says how healthy the cluster is', async (t) => {
+  const { page, cluster } = await show(t);
+  const health = page.getByRole('status', { name: 'Health' });
+  await says(t, health, 'All writes OK · every range has 3 of 3 copies · any one machine may fail');
+  cluster.kill('n-b');
+  await says(t, health, '1 range of 4 takes no writes');
+  cluster.promote(2, 'n-c');
+  await says(
+    t,
+    health,
+    'All writes OK · every range has 2 of 3 copies · one more loss makes 4 ranges read-only',
+  );
+});
+
 test.serial('an owner dies and another is promoted: the page shows it without a reload', async (t) => {
   const { page, cluster } = await show(t);
   await says(t, segment(page, 2), 'bert');
   cluster.kill('n-b');
-  const banner = page.locator('.banner.no-owner');
-  await says(t, banner, 'Range 2');
+  const banner = page.locator('.banner');
+  await says(t, banner, 'bert does not answer');
+  await says(t, banner, 'Range 2: no owner');
   await says(t, banner.locator('.since'), /since \d\d:\d\d:\d\d · \d+ s/);
   await says(t, page.locator('[data-node="n-b"]'), 'down');
+  await page.locator('.segment .pip.gone').nth(3).waitFor();
+  t.is(await page.locator('.segment .pip.learner').count(), 0);
   cluster.promote(2, 'n-c');
-  await banner.waitFor({ state: 'detached' });
   await says(t, segment(page, 2), 'cleo');
-  await says(t, segment(page, 2), 'epoch 2');
+  await says(t, segment(page, 2), '2 of 3 copies');
+  await segment(page, 2).click();
+  const details = page.getByRole('region', { name: 'Range 2' });
+  await says(t, details, '2 of 3 copies; one more loss makes this read-only');
+  await says(t, details.getByRole('row', { name: /bert/ }), 'gone: node down');
   await says(t, page.locator('.events li').first(), 'cleo owns it now');
+  cluster.start('n-b');
+  await banner.waitFor({ state: 'detached' });
+  await says(t, segment(page, 2), 'epoch 2');
+});
+
+test.serial('a silent ZooKeeper has one banner, whatever it stops', async (t) => {
+  const { page, cluster } = await show(t);
+  await says(t, page.locator('.segment.serving').nth(3), 'anna');
+  cluster.change({ zookeeper: false });
+  for (const node of ['n-a', 'n-b', 'n-c']) cluster.leases.set(node, 'ended');
+  await page.locator('.segment.no-lease').nth(3).waitFor();
+  t.is(await page.locator('.banner').count(), 1);
+  await says(t, page.locator('.banner'), 'ZooKeeper does not answer');
+  await page.locator('.banner').getByRole('button', { name: '3', exact: true }).click();
+  await page.getByRole('region', { name: 'Range 3' }).waitFor();
+  cluster.leases.clear();
+  cluster.change({ zookeeper: true });
+  await page.locator('.banner').waitFor({ state: 'detached' });
 });
 
 test.serial('a read-only range has a banner until it takes writes again', async (t) => {
   const { page, cluster } = await show(t);
   await segment(page, 3).waitFor();
   cluster.readOnly.set(3, Date.UTC(2026, 0, 1));
-  const banner = page.locator('.banner.read-only');
-  await says(t, banner, 'Range 3');
-  await says(t, banner, 'is read-only');
+  const banner = page.locator('.banner.ranges');
+  await says(t, banner, 'Range 3 is read-only');
   await says(t, banner, 'd ');
   await says(t, segment(page, 3), 'read-only');
   cluster.readOnly.clear();
@@ -90,7 +127,7 @@ test.serial(
   'the details of a range show its replicas, their lag and how old their reads may be',
   async (t) => {
     const { page, cluster } = await show(t);
-    cluster.lags.set('1 n-c', 17);
+    cluster.lags.set('1 n-c', 17).set('4 n-b', 5);
     cluster.inSync(1, ['n-a', 'n-b']);
     await segment(page, 1).focus();
     await page.keyboard.press('ArrowRight');
@@ -101,7 +138,8 @@ test.serial(
     await says(t, cleo, 'learner');
     await says(t, cleo, '17');
     await says(t, cleo, 'stale by 200 ms at most');
-    await says(t, segment(page, 1), 'lag 17');
+    await says(t, segment(page, 1), '2 of 3 copies');
+    await says(t, segment(page, 4), 'lag 5');
     await details.getByRole('button', { name: 'Close details' }).click();
     await details.waitFor({ state: 'detached' });
   },
@@ -242,7 +280,7 @@ test.serial('the page works before there is a cluster', async (t) => {
   cluster.create();
   await says(t, segment(page, 4), 'anna');
   cluster.change({ zookeeper: false });
-  await says(t, page.locator('header'), 'No answer from ZooKeeper for');
+  await says(t, page.locator('.banner'), 'ZooKeeper does not answer');
 });
 
 test.serial('on a narrow screen nothing is wider than the screen', async (t) => {

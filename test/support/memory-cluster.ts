@@ -28,6 +28,10 @@ export class MemoryCluster implements ViewSource {
   readonly readOnly = new Map<RangeId, number>();
   /** Nodes that do not answer the webserver. */
   readonly silent = new Set<NodeId>();
+  /** Nodes whose lease has lapsed. `ended`: they have given their session up as well, so they own nothing. */
+  readonly leases = new Map<NodeId, 'lapsed' | 'ended'>();
+  /** Ranges whose owner has not committed its EpochStart. */
+  readonly starting = new Set<RangeId>();
   /** The number of entries that a follower has not acknowledged, by `range node`. */
   readonly lags = new Map<string, number>();
   readonly #listeners = new Set<() => void>();
@@ -85,8 +89,7 @@ export class MemoryCluster implements ViewSource {
   }
 
   promote(range: RangeId, node: NodeId): void {
-    const session = this.view.live.find(({ id }) => id === node)?.session ?? '';
-    this.#describe(range, (before) => withOwner(before, node, session));
+    this.#describe(range, (before) => withOwner(before, node, this.#sessionOf(node)));
     this.event({ kind: 'promoted', text: `${NAMES[node]} owns it now`, range, node });
   }
 
@@ -99,6 +102,10 @@ export class MemoryCluster implements ViewSource {
     this.change({
       events: [{ ...event, seq, at: BEFORE + seq * 1000, by: 'coordinator' }, ...this.view.events],
     });
+  }
+
+  #sessionOf(node: NodeId): string {
+    return this.view.live.find(({ id }) => id === node)?.session ?? '';
   }
 
   #describe(range: RangeId, how: (before: Descriptor) => Descriptor): void {
@@ -132,7 +139,8 @@ export class MemoryCluster implements ViewSource {
       node,
       version: '0.1.0',
       startedAt: BEFORE,
-      leaseMs: 1_800,
+      session: this.leases.get(node) === 'ended' ? null : this.#sessionOf(node),
+      leaseMs: this.leases.has(node) ? 0 : 1_800,
       replicas: held.map((image) => this.#replica(image, node)),
       orphans: [],
       logBytes: 64 * 1024 * 1024,
@@ -144,11 +152,17 @@ export class MemoryCluster implements ViewSource {
     const { id, owner, replicas, inSync, epoch } = descriptor;
     const lag = (of: NodeId): number => this.lags.get(`${id} ${of}`) ?? 0;
     const seq = this.client.revision + 1;
-    const owns = owner.node === node;
+    const owns = owner.node === node && this.leases.get(node) !== 'ended';
     return {
       range: id,
       inc: 1,
-      role: owns ? 'owner' : inSync.includes(node) ? 'follower' : 'learner',
+      role: owns
+        ? this.starting.has(id)
+          ? 'starting'
+          : 'owner'
+        : inSync.includes(node)
+          ? 'follower'
+          : 'learner',
       epochSeen: epoch,
       lastSeq: seq,
       syncedSeq: seq,

@@ -1,5 +1,6 @@
-// ZooKeeper for one client in a test: a tree in memory that the test writes, observers that are notified, and outages during which
-// no read succeeds and no observer is notified. It has no sequential znodes, conditions or leases.
+// ZooKeeper for one client in a test: a tree in memory that the test writes, observers that are notified, outages during which no
+// read succeeds and no observer is notified, and silences during which reads of the session wait. It has no sequential znodes,
+// conditions or leases.
 
 import type { Env } from '../../common/base/env.ts';
 import { type Observer, type Zk, ZkError, type ZkNode, type ZkSession } from '../../common/zk/store.ts';
@@ -12,6 +13,7 @@ interface MemoryObserver {
 export class MemoryZk implements Zk {
   /** The paths of all reads, for tests that count them. */
   readonly reads: string[] = [];
+  silent = false;
   closed = false;
   /** Called with each znode that a client has created; null: a client must not write. */
   created: ((path: string, data: Uint8Array) => void) | null = null;
@@ -20,6 +22,7 @@ export class MemoryZk implements Zk {
   private readonly observers = new Set<MemoryObserver>();
   private readonly connectionListeners = new Set<(connected: boolean) => void>();
   private isAway = false;
+  private readonly waiting: (() => void)[] = [];
   private zxid = 0;
 
   constructor(env: Env) {
@@ -63,6 +66,12 @@ export class MemoryZk implements Zk {
   back(): void {
     this.away = false;
     this.notify();
+  }
+
+  /** Ends a silence: the reads that waited are answered. */
+  speak(): void {
+    this.silent = false;
+    for (const answer of this.waiting.splice(0)) answer();
   }
 
   private notify(): void {
@@ -162,6 +171,7 @@ export class MemoryZk implements Zk {
     };
     const read = async <T>(path: string, value: () => T): Promise<T> => {
       this.reads.push(path);
+      if (this.silent) await new Promise<void>((resolve) => this.waiting.push(resolve));
       if (this.away) throw new ZkError('disconnected', path);
       return value();
     };

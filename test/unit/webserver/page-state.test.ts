@@ -11,7 +11,8 @@ async function reportsOf(cluster: MemoryCluster): Promise<Map<string, StatusRepo
   const reports = new Map<string, StatusReport>();
   for (const node of NODES) {
     try {
-      reports.set(node, { kind: 'reported', status: await cluster.client.nodeStatus(node) });
+      const status = await cluster.client.nodeStatus(node);
+      reports.set(node, { kind: 'reported', status, leaseRenewedAt: null });
     } catch {
       reports.set(node, { kind: 'silent', since: NOW - 5_000 });
     }
@@ -79,6 +80,30 @@ test('silent since the first request that its owner did not answer', conditionOf
   since: NOW - 5_000,
 });
 
+test('starting while its owner has not committed its EpochStart', conditionOf, {
+  change: (cluster) => cluster.starting.add(2),
+  condition: 'starting',
+  since: NOW,
+});
+test('waiting, not starting, if its new owner needs a member that does not answer', conditionOf, {
+  change: (cluster) => {
+    cluster.starting.add(2);
+    cluster.readOnly.set(2, NOW - 4_000);
+  },
+  condition: 'waiting',
+  since: NOW - 4_000,
+});
+test('without a lease if the lease of its owner has lapsed', conditionOf, {
+  change: (cluster) => cluster.leases.set('n-b', 'lapsed'),
+  condition: 'no-lease',
+  since: NOW,
+});
+test('without a lease, not starting, if its owner has given up its session', conditionOf, {
+  change: (cluster) => cluster.leases.set('n-b', 'ended'),
+  condition: 'no-lease',
+  since: NOW,
+});
+
 test('before any node is asked, conditions are unknown', (t) => {
   const { view } = new MemoryCluster();
   const state = feedState({ view, reports: new Map(), before: null, now: NOW, namespace: 'default' });
@@ -110,6 +135,35 @@ test('if a node was gone from the start, it is not known since when', async (t) 
   const cluster = new MemoryCluster();
   cluster.kill('n-b');
   t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, null);
+});
+
+test('a node that was silent before its session ended is gone since it was silent', async (t) => {
+  const cluster = new MemoryCluster();
+  cluster.silent.add('n-b');
+  const before = await draw(cluster);
+  cluster.kill('n-b');
+  const row = (await draw(cluster, before, NOW + 2_000)).nodes.find(({ id }) => id === 'n-b');
+  t.is(row?.goneSince, NOW - 5_000);
+});
+
+test('a lease renewed after ZooKeeper fell silent shows that it is silent to this webserver only', async (t) => {
+  const cluster = new MemoryCluster();
+  cluster.change({ zookeeper: false, zookeeperSince: NOW - 3_000 });
+  const renewedAt = async (at: number): Promise<boolean> => {
+    const status = await cluster.client.nodeStatus('n-a');
+    const reports = new Map([['n-a', { kind: 'reported', status, leaseRenewedAt: at } as const]]);
+    const { overview } = feedState({
+      view: cluster.view,
+      reports,
+      before: null,
+      now: NOW,
+      namespace: 'default',
+    });
+    t.is(overview.zookeeperSince, NOW - 3_000);
+    return overview.leasesRenewed;
+  };
+  t.false(await renewedAt(NOW - 3_001));
+  t.true(await renewedAt(NOW - 2_000));
 });
 
 test('lag is what the owner reports; staleness is what the replica reports, rounded up', async (t) => {

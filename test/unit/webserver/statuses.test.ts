@@ -1,6 +1,7 @@
 // When nodes are asked for their status, on a clock that the test moves.
 
 import test from 'ava';
+import { RangekeeperError } from '../../../common/base/errors.ts';
 import { silentLogger } from '../../../common/base/log.ts';
 import type { NodeStatus } from '../../../common/model/status.ts';
 import { Statuses } from '../../../webserver/statuses.ts';
@@ -30,12 +31,12 @@ function setUp() {
   return { env, world, statuses };
 }
 
-function status(node: string): NodeStatus {
+function status(node: string, leaseMs = 1): NodeStatus {
   return {
     node,
     version: '0.1.0',
     startedAt: 0,
-    leaseMs: 1,
+    leaseMs,
     replicas: [],
     orphans: [],
     logBytes: 0,
@@ -97,5 +98,37 @@ test('an answer after stop, or of a node that is gone, is dropped', async (t) =>
   statuses.stop();
   answers[1]?.(status('n-b'));
   await env.run(1);
+  t.is(statuses.reports.size, 0);
+});
+
+/** When a node renewed its lease, by the reports of a node whose lease ends at `until`. */
+async function renewedBy(until: (now: number) => number, ms: number): Promise<number | null> {
+  const { env, world, statuses } = setUp();
+  world.answer = async (node) => status(node, Math.max(0, until(env.now()) - env.now()));
+  statuses.start();
+  await env.run(ms);
+  const report = statuses.reports.get('n-a');
+  statuses.stop();
+  return report?.kind === 'reported' ? report.leaseRenewedAt : null;
+}
+
+test('a lease that ends later than before was renewed after the answer before', async (t) => {
+  const begin = new VirtualEnv().wallNow();
+  const renewed = await renewedBy((now) => now + 1_000, 10 * PERIOD_MS);
+  t.true(renewed !== null && renewed >= begin + 7 * PERIOD_MS);
+});
+
+test('a lease that only runs out was not renewed', async (t) => {
+  t.is(await renewedBy(() => 100 * PERIOD_MS, 10 * PERIOD_MS), null);
+  t.is(await renewedBy(() => 2 * PERIOD_MS, 10 * PERIOD_MS), null);
+});
+
+test('a node is not silent because the webserver has no client that could ask it', async (t) => {
+  const { env, world, statuses } = setUp();
+  world.answer = async () => {
+    throw new RangekeeperError('NO_CLUSTER', 'ZooKeeper did not answer');
+  };
+  statuses.start();
+  await env.run(3 * PERIOD_MS);
   t.is(statuses.reports.size, 0);
 });

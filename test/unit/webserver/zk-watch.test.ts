@@ -120,3 +120,40 @@ test('the bound on watched ranges is one for all namespaces together', async (t)
   t.is(watch.view.rangesNotShown, 500);
   await watch.close();
 });
+
+test('ZooKeeper counts as silent within 1.5 s, since the first read that it did not answer, until it answers', async (t) => {
+  const env = new VirtualEnv();
+  const zk = new MemoryZk(env);
+  const watch = new ZkWatch(zk, env, silentLogger);
+  await env.run(50);
+  t.true(watch.view.zookeeper);
+  const stopped = env.wallNow();
+  zk.silent = true;
+  await env.run(1_500);
+  t.false(watch.view.zookeeper);
+  const since = watch.view.zookeeperSince ?? 0;
+  t.true(since >= stopped && since < stopped + 700);
+  await env.run(5_000);
+  t.is(watch.view.zookeeperSince, since);
+  zk.speak();
+  await env.run(600);
+  t.true(watch.view.zookeeper);
+  await watch.close();
+});
+
+test('a read that takes a moment is no silence of ZooKeeper', async (t) => {
+  const env = new VirtualEnv();
+  const zk = new MemoryZk(env);
+  const watch = new ZkWatch(zk, env, silentLogger);
+  await env.run(50);
+  const seen: boolean[] = [];
+  watch.onChange(() => seen.push(watch.view.zookeeper));
+  for (let i = 0; i < 20; i++) {
+    zk.silent = true;
+    await env.run(600);
+    zk.speak();
+    await env.run(600);
+  }
+  t.false(seen.includes(false));
+  await watch.close();
+});

@@ -49,7 +49,7 @@ function Cluster({ feed, now }: { feed: FeedState; now: number }) {
   }, [asked]);
   return (
     <>
-      <Banners ranges={feed.ranges} names={names} now={now} select={select} />
+      <Banners feed={feed} now={now} select={select} />
       <KeySpace
         feed={feed}
         names={names}

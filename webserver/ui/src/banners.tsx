@@ -1,74 +1,70 @@
-// A banner for each range that does not take writes for now: the reason, and since when.
+// A banner for each incident: its cause, since when, and what it does to which ranges.
 
 import { formatDuration } from '../../../common/base/duration.ts';
 import type { RangeId } from '../../../common/model/ids.ts';
-import type { Condition, RangeRow } from '../../feed.ts';
-import { formatEnd, formatStart, formatTime } from './format.ts';
-import type { Names } from './names.ts';
+import type { FeedState } from '../../feed.ts';
+import type { Symptom } from '../../incident-facts.ts';
+import { type Incident, incidentsOf } from '../../incidents.ts';
+import { formatTime } from './format.ts';
 
-type Trouble = Exclude<Condition, 'serving' | 'unknown'>;
-
-/**
- * How long a condition must last before its banner shows, ms. A new owner needs a moment to start, and one late answer means
- * nothing.
- */
-const SHOWN_AFTER_MS: Readonly<Record<Trouble, number>> = {
-  'no-owner': 0,
-  'read-only': 0,
-  starting: 2_000,
-  silent: 500,
-};
+/** How many ranges of one symptom are named. */
+const RANGES_NAMED_MAX = 6;
 
 interface BannersProps {
-  readonly ranges: readonly RangeRow[];
-  readonly names: Names;
+  readonly feed: FeedState;
   readonly now: number;
   readonly select: (range: RangeId) => void;
 }
 
-export function Banners({ ranges, names, now, select }: BannersProps) {
-  const troubled = ranges.filter(
-    (range) => isTrouble(range.condition) && now - (range.since ?? now) >= SHOWN_AFTER_MS[range.condition],
-  );
+export function Banners({ feed, now, select }: BannersProps) {
   return (
-    <ul class="banners" aria-live="polite" aria-label="Ranges that do not take writes">
-      {troubled.map((range) => (
-        <li key={range.id} class={`banner ${range.condition}`}>
-          <button type="button" class="link" onClick={() => select(range.id)}>
-            Range {range.id}
-          </button>
-          <span class="bounds">
-            {range.namespace} · {formatStart(range.start)} … {formatEnd(range.end)}
-          </span>
-          <span class="what">{explain(range, names)}</span>
-          {range.since !== null && (
-            <span class="since" aria-live="off">
-              since {formatTime(range.since)} · {formatDuration(now - range.since)}
-            </span>
-          )}
-        </li>
+    <ul class="banners" aria-live="polite" aria-label="What is wrong">
+      {incidentsOf(feed, now).map((incident) => (
+        <Banner key={`${incident.cause} ${incident.title}`} incident={incident} now={now} select={select} />
       ))}
     </ul>
   );
 }
 
-function isTrouble(condition: Condition): condition is Trouble {
-  return condition !== 'serving' && condition !== 'unknown';
+function Banner(props: {
+  readonly incident: Incident;
+  readonly now: number;
+  readonly select: (range: RangeId) => void;
+}) {
+  const { incident, now, select } = props;
+  return (
+    <li class={`banner ${incident.tone} ${incident.cause}`}>
+      <strong>{incident.title}</strong>
+      {incident.since !== null && (
+        <span class="since" aria-live="off">
+          since {formatTime(incident.since)} · {formatDuration(now - incident.since)}
+        </span>
+      )}
+      <ul class="symptoms">
+        {incident.symptoms.map((symptom) => (
+          <SymptomLine key={symptom.text} symptom={symptom} select={select} />
+        ))}
+      </ul>
+    </li>
+  );
 }
 
-function explain(range: RangeRow, names: Names): string {
-  const owner = names.of(range.owner);
-  switch (range.condition) {
-    case 'read-only':
-      return 'is read-only: a member of its in-sync set does not answer, and the set has its minimum size';
-    case 'no-owner':
-      return `has no owner: ${owner} is gone, and the coordinator will promote an in-sync replica`;
-    case 'starting':
-      return `is starting: ${owner} does not serve epoch ${range.epoch} yet`;
-    case 'silent':
-      return `may be unreachable: its owner ${owner} does not answer the webserver`;
-    case 'serving':
-    case 'unknown':
-      return '';
-  }
+function SymptomLine({ symptom, select }: { symptom: Symptom; select: (range: RangeId) => void }) {
+  const { ranges, text } = symptom;
+  if (ranges.length === 0) return <li>{text}</li>;
+  const named = ranges.slice(0, RANGES_NAMED_MAX);
+  const more = ranges.length - named.length;
+  return (
+    <li>
+      {named.map((range, index) => (
+        <span key={range}>
+          {index > 0 && ', '}
+          <button type="button" class="link" onClick={() => select(range)}>
+            {index === 0 ? `Range ${range}` : range}
+          </button>
+        </span>
+      ))}
+      {more > 0 && ` and ${more} more`}: {text}
+    </li>
+  );
 }

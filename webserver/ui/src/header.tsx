@@ -1,8 +1,9 @@
-// The top line: the cluster, its leader, and whether the page is up to date.
+// The top lines: the cluster, its leader, whether the page is up to date, and the health of the cluster.
 
 import { formatDuration } from '../../../common/base/duration.ts';
 import type { FeedState } from '../../feed.ts';
 import { formatTime, plural } from './format.ts';
+import { HealthLine } from './health-line.tsx';
 import type { Link } from './store.ts';
 
 interface HeaderProps {
@@ -31,13 +32,11 @@ export function Header({ link, feed, now, clockOffset }: HeaderProps) {
         </p>
       )}
       <div class="states">
-        {feed !== null && !feed.overview.zookeeper && (
-          <span class="pill bad" title="Reads and writes go on while the owners' leases last.">
-            No answer from ZooKeeper for {formatDuration(now - feed.overview.zookeeperSince)}
-          </span>
-        )}
         <LinkState link={link} now={now - clockOffset} />
       </div>
+      {feed !== null && feed.overview.clusterId !== null && (
+        <HealthLine feed={feed} outdated={link.kind === 'lost'} />
+      )}
     </header>
   );
 }

@@ -64,6 +64,7 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
         <RangeBar
           label={`Ranges of ${namespace.name}`}
           ranges={ranges}
+          desired={namespace.replicationFactor}
           names={names}
           width={width}
           selected={selected}
@@ -73,6 +74,7 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
       {detailed !== undefined && (
         <RangeDetails
           range={detailed}
+          desired={namespace.replicationFactor}
           names={names}
           now={props.now}
           close={() => select(null)}
@@ -103,6 +105,12 @@ function Legend() {
       </li>
       <li>
         <span class="pip learner" aria-hidden="true" /> learner
+      </li>
+      <li>
+        <span class="pip silent" aria-hidden="true" /> no answer
+      </li>
+      <li>
+        <span class="pip gone" aria-hidden="true" /> gone
       </li>
     </ul>
   );

@@ -6,17 +6,17 @@ import type { NodeRow } from '../../feed.ts';
 const COLOURS = 8;
 
 export class Names {
-  readonly #rows = new Map<NodeId, { readonly row: NodeRow; readonly index: number }>();
+  readonly rows: ReadonlyMap<NodeId, NodeRow>;
+  readonly #places: ReadonlyMap<NodeId, number>;
 
   /** The place of a node in the feed, which orders nodes by name, decides its colour. */
   constructor(nodes: readonly NodeRow[]) {
-    nodes.forEach((row, index) => {
-      this.#rows.set(row.id, { row, index });
-    });
+    this.rows = new Map(nodes.map((row) => [row.id, row]));
+    this.#places = new Map(nodes.map(({ id }, place) => [id, place]));
   }
 
   of(node: NodeId): string {
-    return this.#rows.get(node)?.row.name ?? node;
+    return this.rows.get(node)?.name ?? node;
   }
 
   /** Replaces node ids in a sentence with names. `name (id)` becomes just the name. */
@@ -28,17 +28,17 @@ export class Names {
   }
 
   alive(node: NodeId): boolean {
-    return this.#rows.get(node)?.row.alive ?? false;
+    return this.rows.get(node)?.alive ?? false;
   }
 
   /** Whether the node is alive and other nodes have no connection with it. */
   unreachable(node: NodeId): boolean {
-    return (this.#rows.get(node)?.row.unreachable ?? null) !== null;
+    return (this.rows.get(node)?.unreachable ?? null) !== null;
   }
 
   /** The CSS class that sets the colour `--node`. */
   colour(node: NodeId): string {
-    const index = this.#rows.get(node)?.index;
-    return index === undefined ? 'node-none' : `node-${index % COLOURS}`;
+    const place = this.#places.get(node);
+    return place === undefined ? 'node-none' : `node-${place % COLOURS}`;
   }
 }

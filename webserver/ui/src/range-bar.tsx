@@ -1,8 +1,10 @@
 // The ranges of a namespace side by side, in key order. The Tab key stops once at the bar; arrows, Home and End move inside it.
 
 import { useRef } from 'preact/hooks';
+import { type Copies, copiesCount, isShort } from '../../../common/model/health.ts';
 import type { RangeId } from '../../../common/model/ids.ts';
-import type { RangeRow, ReplicaRow } from '../../feed.ts';
+import type { RangeRow } from '../../feed.ts';
+import { copiesOf, copyState } from '../../page-health.ts';
 import { formatCount, formatEnd, formatStart } from './format.ts';
 import type { Names } from './names.ts';
 
@@ -12,13 +14,15 @@ export type Width = 'equal' | 'entries';
 interface RangeBarProps {
   readonly label: string;
   readonly ranges: readonly RangeRow[];
+  /** How many copies each of them should have. */
+  readonly desired: number;
   readonly names: Names;
   readonly width: Width;
   readonly selected: RangeId | null;
   readonly select: (range: RangeId | null) => void;
 }
 
-export function RangeBar({ label, ranges, names, width, selected, select }: RangeBarProps) {
+export function RangeBar({ label, ranges, desired, names, width, selected, select }: RangeBarProps) {
   const bar = useRef<HTMLDivElement>(null);
   const stop = Math.max(
     0,
@@ -38,6 +42,7 @@ export function RangeBar({ label, ranges, names, width, selected, select }: Rang
         <Segment
           key={range.id}
           range={range}
+          copies={copiesOf(range, desired, names.rows)}
           names={names}
           weight={width === 'equal' ? 1 : weightOf(range, ranges)}
           selected={range.id === selected}
@@ -74,6 +79,7 @@ function weightOf(range: RangeRow, ranges: readonly RangeRow[]): number {
 
 interface SegmentProps {
   readonly range: RangeRow;
+  readonly copies: Copies;
   readonly names: Names;
   readonly weight: number;
   readonly selected: boolean;
@@ -81,15 +87,15 @@ interface SegmentProps {
   readonly toggle: () => void;
 }
 
-function Segment({ range, names, weight, selected, tabStop, toggle }: SegmentProps) {
-  const lag = worstLag(range);
+function Segment({ range, copies, names, weight, selected, tabStop, toggle }: SegmentProps) {
+  const description = describe(range, copies, names);
   return (
     <button
       type="button"
-      class={`segment ${range.condition} ${names.colour(range.owner)}`}
+      class={`segment ${range.condition} ${isShort(copies) ? 'short' : ''} ${names.colour(range.owner)}`}
       style={{ flexGrow: String(weight) }}
       aria-pressed={selected}
-      title={describe(range, names)}
+      title={description}
       tabIndex={tabStop ? 0 : -1}
       onClick={toggle}
       data-range={range.id}
@@ -100,51 +106,49 @@ function Segment({ range, names, weight, selected, tabStop, toggle }: SegmentPro
         {range.replicas.map((replica) => (
           <span
             key={replica.node}
-            class={`pip ${pipClass(range, replica)} ${names.colour(replica.node)} ${names.alive(replica.node) ? '' : 'gone'}`}
+            class={`pip ${copyState(range, replica, names.rows)} ${names.colour(replica.node)}`}
           />
         ))}
       </span>
-      <span class="note">
-        {note(range) ?? (lag > 0 ? `lag ${formatCount(lag)}` : `epoch ${range.epoch}`)}
-      </span>
+      <span class="note">{note(range, copies)}</span>
     </button>
   );
-}
-
-export function pipClass(range: RangeRow, replica: ReplicaRow): string {
-  if (replica.node === range.owner) return 'owner';
-  return replica.inSync ? 'in-sync' : 'learner';
 }
 
 function worstLag(range: RangeRow): number {
   return Math.max(0, ...range.replicas.map(({ lag }) => lag ?? 0));
 }
 
-function note(range: RangeRow): string | null {
+/** What matters most about the range, in a word or two. */
+function note(range: RangeRow, copies: Copies): string {
   switch (range.condition) {
     case 'read-only':
-      return 'read-only';
     case 'starting':
-      return 'starting';
+    case 'waiting':
+      return range.condition;
+    case 'no-lease':
+      return 'no lease';
     case 'silent':
       return 'no answer';
     case 'no-owner':
       return `epoch ${range.epoch}`;
     case 'serving':
-    case 'unknown':
-      return null;
+    case 'unknown': {
+      if (isShort(copies)) return copiesCount(copies);
+      const lag = worstLag(range);
+      return lag > 0 ? `lag ${formatCount(lag)}` : `epoch ${range.epoch}`;
+    }
   }
 }
 
-function describe(range: RangeRow, names: Names): string {
-  const inSync = range.replicas.filter((replica) => replica.inSync).length;
+function describe(range: RangeRow, copies: Copies, names: Names): string {
   return [
     `Range ${range.id}, from ${formatStart(range.start)} to ${formatEnd(range.end)}`,
     range.condition === 'no-owner'
       ? `no owner, last ${names.of(range.owner)}`
       : `owner ${names.of(range.owner)}`,
     `epoch ${range.epoch}`,
-    `${inSync} of ${range.replicas.length} in-sync`,
+    copiesCount(copies),
     `lag ${formatCount(worstLag(range))}`,
     range.condition,
   ].join(', ');

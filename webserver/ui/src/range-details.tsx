@@ -1,21 +1,25 @@
 // The details of one range.
 
 import { formatDuration } from '../../../common/base/duration.ts';
+import { copiesSentence, isShort } from '../../../common/model/health.ts';
+import { Machines } from '../../../common/model/machines.ts';
 import type { RangeRow, ReplicaRow } from '../../feed.ts';
+import { copiesOf, copyState } from '../../page-health.ts';
 import { formatCount, formatEnd, formatMs, formatStart, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';
-import { pipClass } from './range-bar.tsx';
 
 interface RangeDetailsProps {
   readonly range: RangeRow;
+  /** How many copies it should have. */
+  readonly desired: number;
   readonly names: Names;
   readonly now: number;
   readonly close: () => void;
   readonly browse: () => void;
 }
 
-export function RangeDetails({ range, names, now, close, browse }: RangeDetailsProps) {
+export function RangeDetails({ range, desired, names, now, close, browse }: RangeDetailsProps) {
   return (
     <section class="details" aria-label={`Range ${range.id}`}>
       <div class="card-head">
@@ -29,6 +33,7 @@ export function RangeDetails({ range, names, now, close, browse }: RangeDetailsP
           Close
         </button>
       </div>
+      <CopiesLine range={range} desired={desired} names={names} />
       <Facts range={range} names={names} />
       <div class="scroll-x">
         <Replicas range={range} names={names} />
@@ -40,6 +45,15 @@ export function RangeDetails({ range, names, now, close, browse }: RangeDetailsP
 interface RangeProps {
   readonly range: RangeRow;
   readonly names: Names;
+}
+
+function CopiesLine({ range, desired, names }: RangeProps & { readonly desired: number }) {
+  const copies = copiesOf(range, desired, names.rows);
+  return (
+    <p class={isShort(copies) ? 'copies warn' : 'copies'}>
+      {copiesSentence(copies, new Machines([...names.rows.values()]))}
+    </p>
+  );
 }
 
 function Facts({ range, names }: RangeProps) {
@@ -105,11 +119,14 @@ function ReplicaLine({ range, replica, names }: RangeProps & { readonly replica:
         <NodeName node={replica.node} names={names} />
       </th>
       <td>
-        {replica.role ?? (names.alive(replica.node) ? 'not known' : 'down')}
+        {roleText(range, replica, names)}
         {names.unreachable(replica.node) && <small class="warn"> others cannot reach it</small>}
       </td>
       <td>
-        <span class={`pip ${pipClass(range, replica)} ${names.colour(replica.node)}`} aria-hidden="true" />{' '}
+        <span
+          class={`pip ${copyState(range, replica, names.rows)} ${names.colour(replica.node)}`}
+          aria-hidden="true"
+        />{' '}
         {replica.inSync ? 'yes' : 'no'}
       </td>
       <td class="number">{replica.appliedSeq === null ? '?' : formatCount(replica.appliedSeq)}</td>
@@ -117,6 +134,14 @@ function ReplicaLine({ range, replica, names }: RangeProps & { readonly replica:
       <td>{freshness(range, replica)}</td>
     </tr>
   );
+}
+
+/** What the node reports as its role, or why it reports none. */
+function roleText(range: RangeRow, replica: ReplicaRow, names: Names): string {
+  const state = copyState(range, replica, names.rows);
+  if (state === 'gone') return 'gone: node down';
+  if (state === 'silent') return 'no answer';
+  return replica.role ?? 'not known';
 }
 
 function freshness(range: RangeRow, replica: ReplicaRow): string {

@@ -56,8 +56,8 @@ const COMMAND = {
     logLevel: logLevelFlag('silent'),
   },
   epilog: `Answers go to stdout, everything else to stderr. Exit codes: 0 ok, 1 failed, 2 cannot connect, 3 not found,
-4 conflict, 5 no owner or read-only, 6 outcome unknown, 64 usage, 130 interrupted. Without -e, -f or piped input it is
-interactive: \`help\` lists the commands.`,
+4 conflict, 5 no owner or read-only, 6 outcome unknown, 64 usage, 130 interrupted, 141 nobody reads the output. Without -e,
+-f or piped input it is interactive: \`help\` lists the commands.`,
 } as const satisfies Command;
 
 export async function main(argv: readonly string[], life: ProcessLife): Promise<number> {

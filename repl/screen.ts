@@ -6,7 +6,13 @@
 
 import type { Writable } from 'node:stream';
 import { type Bytes, toBytes } from '../common/base/bytes.ts';
-import { columnsOf, type MaybeTerminal, messageFor, rowsOf } from '../common/process/terminal-text.ts';
+import {
+  columnsOf,
+  fitting,
+  type MaybeTerminal,
+  messageFor,
+  rowsOf,
+} from '../common/process/terminal-text.ts';
 import { visible, visibleLine } from '../common/process/visible.ts';
 import { OutputClosed } from './failures.ts';
 
@@ -96,9 +102,9 @@ export class StreamScreen implements Screen {
   }
 
   status(line: string): void {
-    if (this.#err.isTTY !== true || this.isClosed || this.#err.destroyed) return;
-    const columns = (columnsOf(this.#err) ?? 80) - 1;
-    this.#err.write(`${CLEAR_LINE}${visibleLine(line).slice(0, columns)}`);
+    const columns = columnsOf(this.#err);
+    if (columns === null || this.isClosed || this.#err.destroyed) return;
+    this.#err.write(CLEAR_LINE + fitting(visibleLine(line), columns - 1));
     this.#hasStatus = true;
   }
 

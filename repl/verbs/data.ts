@@ -90,8 +90,13 @@ const get: Verb = {
     { name: 'pretty', help: 'a value that is JSON is indented' },
     READ_OPTION,
   ],
+  check(args): void {
+    if (args.has('raw') && args.has('pretty')) throw new UsageError('--raw does not go with --pretty');
+  },
   async run(call): Promise<Answer> {
-    checkForm(call);
+    const { format } = call.session;
+    if (call.args.has('pretty') && format !== 'table')
+      throw new UsageError(`--pretty does not go with --output ${format}`);
     const key = call.args.bytes('KEY');
     return ask(call, async (client) => {
       const found = await client.get(key, readOptions(call.args));
@@ -116,13 +121,6 @@ const get: Verb = {
     });
   },
 };
-
-function checkForm({ args, session }: Call): void {
-  if (!args.has('pretty')) return;
-  if (args.has('raw')) throw new UsageError('--raw does not go with --pretty');
-  if (session.format !== 'table')
-    throw new UsageError(`--pretty does not go with --output ${session.format}`);
-}
 
 function absent(call: Call, key: Bytes): Answer {
   call.session.screen.say(`not found: ${formatBytes(key)}`);

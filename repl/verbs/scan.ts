@@ -43,6 +43,9 @@ const scan: Verb = {
     { name: 'keys', help: 'keys only' },
     READ_OPTION,
   ],
+  check(args): void {
+    bounds(args);
+  },
   async run(call): Promise<Answer> {
     const options = scanOptions(call.args);
     const client = await ask(call, async (connected) => connected);
@@ -97,6 +100,9 @@ const count: Verb = {
   summary: 'count keys, all or those with a prefix',
   parameters: [PREFIX],
   options: [...BOUND_OPTIONS, READ_OPTION],
+  check(args): void {
+    bounds(args);
+  },
   async run(call): Promise<Answer> {
     const options = { ...bounds(call.args), ...readOptions(call.args) };
     const total = await ask(call, (client) => client.count(options));

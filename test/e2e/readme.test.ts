@@ -4,6 +4,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { VERBS } from '../../repl/verbs/verbs.ts';
 import { type CodeBlock, codeBlocks } from '../support/code-blocks.ts';
 import { DevRun, temporaryFolder } from '../support/dev-run.ts';
 import { install, pack } from '../support/packed.ts';
@@ -243,12 +244,13 @@ function flagsIn(text: string): string[] {
   return text.match(/(?<![\w-])--[a-z][a-z-]*/g) ?? [];
 }
 
-test('every flag in the text of README.md is one of a program', async (t) => {
+test('every flag in the text of README.md is one of a program or of a command', async (t) => {
   const programs = ['dev', 'repl', 'coordinator', 'kvnode', 'webserver'].map((name) =>
     helpOf(RANGEKEEPER, name),
   );
   const scripts = ['bench', 'sim'].map((name) => helpOf(BOOTSTRAP, name));
-  const helpTexts = await Promise.all([...programs, ...scripts]);
+  const verbs = VERBS.flatMap(({ options }) => options.map(({ name }) => `--${name} `));
+  const helpTexts = [...(await Promise.all([...programs, ...scripts])), ...verbs];
   const text = readFileSync(join(ROOT, 'README.md'), 'utf8').replaceAll(/```[\s\S]*?```/g, '');
   const unknown = flagsIn(text).filter(
     (flag) => !OTHERS.includes(flag) && !helpTexts.some((help) => help.includes(`${flag} `)),

@@ -14,6 +14,8 @@ export interface Finding {
   readonly range: RangeRow;
   /** Null: it serves, but lacks a copy. */
   readonly trouble: Trouble | null;
+  /** Whether it takes no writes. */
+  readonly isStopped: boolean;
   readonly text: string;
 }
 
@@ -90,10 +92,11 @@ export class IncidentFacts {
     const trouble = this.#troubleOf(range);
     const copies = copiesOf(range, this.#desired.get(range.namespace), this.#nodes);
     if (trouble === 'no-owner' && copies.nodes.length === 0)
-      return { range, trouble, text: 'no owner, and no in-sync copy that could take over' };
-    if (trouble !== null) return { range, trouble, text: TEXTS[trouble] };
+      return { range, trouble, isStopped: true, text: 'no owner, and no in-sync copy that could take over' };
+    if (trouble !== null) return { range, trouble, isStopped: true, text: TEXTS[trouble] };
     if (range.condition !== 'serving' || !isShort(copies)) return null;
-    return { range, trouble, text: copiesSentence(copies, this.#machines, 'it') };
+    const isStopped = copies.nodes.length < copies.minInSync;
+    return { range, trouble, isStopped, text: copiesSentence(copies, this.#machines, 'it') };
   }
 
   #troubleOf({ condition, since }: RangeRow): Trouble | null {

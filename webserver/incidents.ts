@@ -209,7 +209,7 @@ function about(text: string): Symptom {
 }
 
 function toneOf(findings: readonly Finding[]): Incident['tone'] {
-  return findings.some(({ trouble }) => trouble !== null) ? 'bad' : 'warn';
+  return findings.some(({ isStopped }) => isStopped) ? 'bad' : 'warn';
 }
 
 function earliest(findings: readonly { readonly range: RangeRow }[]): number | null {

@@ -86,6 +86,15 @@ test('two paused nodes are one incident, before and after their sessions end, an
   ]);
 });
 
+test('ranges with too few copies stand still, before their owners have noticed it', async (t) => {
+  const story = await begin(t);
+  for (const node of ['n-a', 'n-b']) story.cluster.kill(node);
+  for (const range of [1, 2, 4]) story.cluster.promote(range, 'n-c');
+  const [incident] = await story.look(100);
+  t.like(incident, { cause: 'silent-nodes', tone: 'bad' });
+  t.deepEqual(incident?.symptoms, [{ ranges: [1, 2, 3, 4], text: '1 of 3 copies; too few to take writes' }]);
+});
+
 test('ZooKeeper falls silent: it is named at once, and the leases that lapse are its symptoms', async (t) => {
   const story = await begin(t);
   const since = START + 200;

@@ -17,10 +17,8 @@ export class Seen {
     if (seq > (this.#seqs.get(range) ?? 0)) this.#seqs.set(range, seq);
   }
 
-  /** The seq that an answer for this range must reflect. The right half of a split starts with what was seen of its parent. */
-  of({ id, parent }: Descriptor): Seq {
-    const own = this.#seqs.get(id) ?? 0;
-    if (parent === null) return own;
-    return Math.max(own, Math.min(this.#seqs.get(parent.range) ?? 0, parent.at.seq));
+  /** The seq that an answer for this range must reflect. What was seen of ranges that it replaced is below its base (S3). */
+  of({ id, base }: Descriptor): Seq {
+    return Math.max(this.#seqs.get(id) ?? 0, base.seq);
   }
 }

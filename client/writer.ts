@@ -89,9 +89,9 @@ export class Writers {
 }
 
 /**
- * Whether a write that may have been applied can be repeated in this range: it must be the range that the write was numbered
- * for, or the right half of its split. The number means nothing to the right half if its base is from after the split.
+ * Whether a write that may have been applied can be repeated in this range: it must be the range that the write was numbered for, or
+ * one that came of it, since the children have its answers (S8).
  */
-export function canRepeatIn({ range, base }: NumberedWrite, { id, parent }: Descriptor): boolean {
-  return id === range || (parent !== null && parent.range === range && base <= parent.at.seq);
+export function canRepeatIn({ range }: NumberedWrite, { id, parents }: Descriptor): boolean {
+  return id === range || parents.some((parent) => parent.range === range);
 }

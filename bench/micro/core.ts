@@ -3,7 +3,7 @@
 
 import { assert, present } from '../../common/base/assert.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
-import type { Descriptor } from '../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import { type Epoch, origin, type Position, type Seq } from '../../common/model/ids.ts';
 import { Replica } from '../../kvnode/replica/replica.ts';
 import type { Outgoing } from '../../kvnode/replica/replica-messages.ts';
@@ -28,8 +28,8 @@ const DESCRIPTOR: Descriptor = {
   owner: { node: OWNER, inc: 1, session: SESSION },
   replicas: NODES.map((node, i) => ({ node, inc: i + 1 })),
   inSync: NODES,
-  ...{ minInSync: 2, state: 'serving', nextInc: 4, structSeq: 0, base: origin },
-  ...{ parent: null, transferTo: null, retire: null },
+  ...{ minInSync: 2, state: 'serving', nextInc: 4, ...FRESH_RANGE, base: origin },
+  ...{ transferTo: null, retire: null },
 };
 
 /** The newest entries of one replica. They count as synced with the next event `synced`. */

@@ -3,8 +3,9 @@
 // is written in one place. `descriptorFault` states what is true of every image (docs/replication.md).
 
 import { assert } from '../base/assert.ts';
-import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq, SessionId } from './ids.ts';
+import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, SessionId } from './ids.ts';
 import { isEmpty, type KeyRange } from './key-range.ts';
+import { type Parent, type Replacement, type ReshapeRequest, reshapeFault } from './replacement.ts';
 
 export interface ReplicaRef {
   readonly node: NodeId;
@@ -16,8 +17,11 @@ export interface Owner extends ReplicaRef {
   readonly session: SessionId;
 }
 
-/** `serving`; `dropped`: its namespace is going, replicas are wiped; `absorbed`: merged into its left neighbour. */
-export const RANGE_STATES = ['serving', 'dropped', 'absorbed'] as const;
+/**
+ * `serving`; `replaced`: it was split or merged, and its children hold its keys (S5); `dropped`: its namespace was dropped, and its
+ * replicas are wiped. A range that is not serving stays in ZooKeeper until no node holds a replica of it: each node takes itself out.
+ */
+export const RANGE_STATES = ['serving', 'replaced', 'dropped'] as const;
 export type RangeState = (typeof RANGE_STATES)[number];
 
 export interface Descriptor extends KeyRange {
@@ -34,12 +38,16 @@ export interface Descriptor extends KeyRange {
   readonly state: RangeState;
   /** The inc that the next added replica gets. */
   readonly nextInc: Inc;
-  /** For splits, which are not implemented: always 0. */
-  readonly structSeq: Seq;
-  /** The log begins after this position: the origin, or where a split made the range. */
+  /** The log begins after this position: the origin, or where its parents ended (S3). */
   readonly base: Position;
-  /** The range that it was split from, and where; null: it was not made by a split. */
-  readonly parent: { readonly range: RangeId; readonly at: Position } | null;
+  /** The ranges that it replaced, then those that these had replaced, the nearest first, up to LINEAGE_MAX. Empty: there are none. */
+  readonly parents: readonly Parent[];
+  /** S1: the leader requests that the owner replace the range. Null: no request. */
+  readonly reshape: ReshapeRequest | null;
+  /** S3: how the range was replaced. Null unless it is `replaced`. */
+  readonly replacement: Replacement | null;
+  /** What people decided about the range. */
+  readonly placement: Placement;
   /** The leader requests that the owner hand over to this in-sync member (R8). Any change of owner ends the request. */
   readonly transferTo: NodeId | null;
   /**
@@ -48,6 +56,28 @@ export interface Descriptor extends KeyRange {
    */
   readonly retire: NodeId | null;
 }
+
+/** What the leader must respect when it splits, merges and moves. Children of a split inherit it. */
+export interface Placement {
+  /** The leader neither moves, splits nor merges the range by itself. */
+  readonly pinned: boolean;
+  /** The bound at its start was made by hand: the leader does not merge the range with its left neighbour. */
+  readonly startByHand: boolean;
+  /** The owner should own nothing else. */
+  readonly isolated: boolean;
+  /** The node that should own it; null: any. */
+  readonly home: NodeId | null;
+}
+
+export const FREE_PLACEMENT: Placement = { pinned: false, startByHand: false, isolated: false, home: null };
+
+/** A range that replaced none, and of which nobody has decided anything. */
+export const FRESH_RANGE: Pick<Descriptor, 'parents' | 'reshape' | 'replacement' | 'placement'> = {
+  parents: [],
+  reshape: null,
+  replacement: null,
+  placement: FREE_PLACEMENT,
+};
 
 /** A descriptor as it was read: `version` is its znode's. Images never go back: the higher version is the newer. */
 export interface DescriptorImage {
@@ -80,15 +110,22 @@ export function isSameTerm(a: Descriptor, b: Descriptor): boolean {
  * that was read is refused for it; one that is about to be written is a broken invariant ({@link checkDescriptor}).
  */
 export function descriptorFault(descriptor: Descriptor): string | null {
-  const { owner, replicas, inSync, minInSync, epoch, retire, transferTo } = descriptor;
+  const { replicas, epoch, state, reshape, replacement } = descriptor;
   if (!(Number.isSafeInteger(descriptor.id) && descriptor.id > 0)) return 'range id is a positive integer';
   if (isEmpty(descriptor)) return 'range is not empty';
   if (!(Number.isSafeInteger(epoch) && epoch >= 1)) return 'epoch is at least 1';
+  if (epoch <= descriptor.base.epoch) return 'S3: a range begins in an epoch above those of its parents';
   if (new Set(replicas.map((replica) => replica.node)).size < replicas.length) return 'one replica a node';
   if (replicas.some((replica) => replica.inc >= descriptor.nextInc)) return 'incs are below nextInc';
-  if (descriptor.state === 'dropped') {
-    return replicas.length > 0 || inSync.length > 0 ? 'a dropped range has no replicas' : null;
-  }
+  if ((state === 'replaced') !== (replacement !== null)) return 'S3: a replaced range says by what';
+  if (state !== 'serving')
+    return reshape === null ? null : 'S5: nothing is requested of a range that has ended';
+  return replicationFault(descriptor) ?? (reshape === null ? null : reshapeFault(descriptor, reshape));
+}
+
+/** What is true of a range that serves. */
+function replicationFault(descriptor: Descriptor): string | null {
+  const { owner, inSync, minInSync, retire, transferTo } = descriptor;
   if (new Set(inSync).size < inSync.length) return 'in-sync members are distinct';
   if (retire !== null && incOf(descriptor, retire) === undefined) return 'what retires is a replica';
   if (transferTo !== null && incOf(descriptor, transferTo) === undefined)
@@ -213,4 +250,25 @@ export function withMinInSync(descriptor: Descriptor, minInSync: number): Descri
 export function withTransfer(descriptor: Descriptor, node: NodeId | null): Descriptor {
   assert(node === null || isInSync(descriptor, node), 'R8: hand-over goes to an in-sync member');
   return changed(descriptor, { transferTo: node });
+}
+
+/** S1: requests that the owner replace the range; null: withdraws the request. */
+export function withReshape(descriptor: Descriptor, reshape: ReshapeRequest | null): Descriptor {
+  return changed(descriptor, { reshape });
+}
+
+/** Other decisions of people about the range. */
+export function withPlacement(descriptor: Descriptor, placement: Partial<Placement>): Descriptor {
+  return changed(descriptor, { placement: { ...descriptor.placement, ...placement } });
+}
+
+/** The range's namespace is dropped. Each node wipes its replica, and takes itself out. */
+export function withDropped(descriptor: Descriptor): Descriptor {
+  return changed(descriptor, { state: 'dropped', inSync: [], transferTo: null, retire: null, reshape: null });
+}
+
+/** S5: a node no longer holds a replica of a range that has ended. */
+export function withoutHolder(descriptor: Descriptor, nodes: readonly NodeId[]): Descriptor {
+  assert(descriptor.state !== 'serving', 'S5: only a range that has ended loses replicas so');
+  return changed(descriptor, { replicas: descriptor.replicas.filter(({ node }) => !nodes.includes(node)) });
 }

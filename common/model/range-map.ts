@@ -18,7 +18,7 @@ interface Space {
 export class RangeMap {
   static readonly empty = new RangeMap([]);
 
-  /** In order of (namespace, start). Ranges in state `dropped` or `absorbed` are not in it. */
+  /** In order of (namespace, start). Only ranges that serve are in it. */
   readonly images: readonly DescriptorImage[];
   /** By namespace. Made at the first search. */
   #spaces: ReadonlyMap<string, Space> | null = null;

@@ -4,9 +4,16 @@
 
 import { isReachable, readAddress } from '../model/address.ts';
 import { LIMITS } from '../model/config.ts';
-import { type Descriptor, descriptorFault, RANGE_STATES, type ReplicaRef } from '../model/descriptor.ts';
+import {
+  type Descriptor,
+  descriptorFault,
+  FREE_PLACEMENT,
+  type Placement,
+  RANGE_STATES,
+  type ReplicaRef,
+} from '../model/descriptor.ts';
 import { BadDataError, type Field, UnknownFormatError } from '../model/fields.ts';
-import type { Position } from '../model/ids.ts';
+import type { Position, RangeId } from '../model/ids.ts';
 import {
   type ClusterRecord,
   type CoordinatorEpochRecord,
@@ -27,6 +34,13 @@ import {
   type TaskRecord,
   type TaskRequest,
 } from '../model/records.ts';
+import {
+  CHILDREN_MAX,
+  LINEAGE_MAX,
+  type Parent,
+  type Replacement,
+  type ReshapeRequest,
+} from '../model/replacement.ts';
 import { namespaceNameFault } from '../model/requested-namespace.ts';
 
 /** The format of all znodes, which `/cluster` names. */
@@ -221,12 +235,11 @@ export function readDescriptor(field: Field): Descriptor {
     minInSync: field.get('minInSync').integer(1),
     state: field.get('state').word(RANGE_STATES),
     nextInc: field.get('nextInc').integer(1),
-    structSeq: field.get('structSeq').integer(),
     base: readPosition(field.get('base')),
-    parent: field.get('parent').orNull((parent) => ({
-      range: parent.get('range').integer(1, LIMITS.rangeIdMax),
-      at: readPosition(parent.get('at')),
-    })),
+    parents: field.get('parents').orNull((parents) => parents.list(LINEAGE_MAX, readParent)) ?? [],
+    reshape: field.get('reshape').orNull(readReshape),
+    replacement: field.get('replacement').orNull(readReplacement),
+    placement: field.get('placement').orNull(readPlacement) ?? FREE_PLACEMENT,
     transferTo: field.get('transferTo').orNull((node) => node.id()),
     retire: field.get('retire').orNull((node) => node.id()),
   };
@@ -257,6 +270,47 @@ function readReplicaReport(field: Field): ReplicaReport {
     lastSeq: field.get('lastSeq').integer(),
     role: field.get('role').word(['owner', 'holds', 'void']),
   };
+}
+
+function readReshape(field: Field): ReshapeRequest {
+  return {
+    children: field.get('children').list(CHILDREN_MAX, readRangeId),
+    cuts: field.get('cuts').list(CHILDREN_MAX, (cut) => cut.bytes(LIMITS.keyBytesMax)),
+    partner: field.get('partner').orNull(readRangeId),
+    byHand: field.get('byHand').flag(),
+    reason: field.get('reason').text(SENTENCE_MAX),
+  };
+}
+
+function readReplacement(field: Field): Replacement {
+  return {
+    parents: field.get('parents').list(CHILDREN_MAX, (parent) => ({
+      ...readParent(parent),
+      replicas: parent.get('replicas').list(REPLICAS_MAX, readReplica),
+    })),
+    children: field.get('children').list(CHILDREN_MAX, (child) => ({
+      id: readRangeId(child.get('id')),
+      start: child.get('start').bytes(LIMITS.keyBytesMax),
+      end: child.get('end').orNull((end) => end.bytes(LIMITS.keyBytesMax)),
+    })),
+  };
+}
+
+function readParent(field: Field): Parent {
+  return { range: readRangeId(field.get('range')), final: readPosition(field.get('final')) };
+}
+
+function readPlacement(field: Field): Placement {
+  return {
+    pinned: field.get('pinned').flag(),
+    startByHand: field.get('startByHand').flag(),
+    isolated: field.get('isolated').flag(),
+    home: field.get('home').orNull((node) => node.id()),
+  };
+}
+
+function readRangeId(field: Field): RangeId {
+  return field.integer(1, LIMITS.rangeIdMax);
 }
 
 function readReplica(field: Field): ReplicaRef {

@@ -118,7 +118,13 @@ interface Codec<T> {
 const encoder = new TextEncoder();
 
 function encodeJson(value: unknown): Uint8Array {
-  return encoder.encode(JSON.stringify(value));
+  return encoder.encode(JSON.stringify(value, bytesAsText));
+}
+
+/** Asks the holder for the value, because a Buffer has become an object by now. */
+function bytesAsText(this: Readonly<Record<string, unknown>>, key: string, value: unknown): unknown {
+  const held = this[key];
+  return held instanceof Uint8Array ? formatBytes(held) : value;
 }
 
 function codec<T>(read: (field: Field) => T): Codec<T> {
@@ -165,20 +171,10 @@ export function decodeLive(id: NodeId, node: ZkNode): LiveNode | null {
   }
 }
 
-interface DescriptorJson extends Omit<Descriptor, 'start' | 'end'> {
-  readonly start: string;
-  readonly end: string | null;
-}
-
 export const descriptorCodec = {
   encode(descriptor: Descriptor): Uint8Array {
     checkDescriptor(descriptor);
-    const json: DescriptorJson = {
-      ...descriptor,
-      start: formatBytes(descriptor.start),
-      end: descriptor.end === null ? null : formatBytes(descriptor.end),
-    };
-    return encodeJson(json);
+    return encodeJson(descriptor);
   },
   /** Throws BadDataError if it is not a descriptor, or one that the rules forbid. */
   decode(data: Uint8Array): Descriptor {

@@ -4,7 +4,7 @@
 import { assert } from '../../common/base/assert.ts';
 import { type Bytes, emptyBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
-import type { Descriptor } from '../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
 import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.ts';
 import { evenSplitKeys } from '../../common/model/split-keys.ts';
@@ -138,9 +138,8 @@ function firstDescriptor(
     minInSync: desiredMinInSync(namespace, nodes.length),
     state: 'serving',
     nextInc: nodes.length + 1,
-    structSeq: 0,
     base: origin,
-    parent: null,
+    ...FRESH_RANGE,
     transferTo: null,
     retire: null,
   };

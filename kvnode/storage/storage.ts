@@ -7,6 +7,7 @@
 import type { Bytes } from '../../common/base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import type { KeyRange } from '../../common/model/key-range.ts';
+import type { Parent } from '../../common/model/replacement.ts';
 import type { EncodedRows } from '../../common/wire/encoded-rows.ts';
 import type { EntryKind } from '../../common/wire/messages.ts';
 import type { Lineage } from './lineage.ts';
@@ -48,6 +49,24 @@ export interface RecoveredReplica extends ReplicaMeta {
    * installed one.
    */
   readonly void: boolean;
+}
+
+/** S6: one step of a node. The parents have applied their logs through their final positions. */
+export interface ReplacementStep {
+  /** Replicas on this node, none of them void. */
+  readonly parents: readonly Parent[];
+  /** Those that this node is to hold, and has not held before. */
+  readonly children: readonly ReplicaMeta[];
+}
+
+/**
+ * A step whose children still rely on the logs of their parents, as a start finds it: rows that the parents had applied may be
+ * missing in the state store. Apply each parent's log through `final`, in any order, before a child is used.
+ */
+export interface UnsettledStep {
+  readonly parents: readonly (RecoveredReplica & { readonly final: Position })[];
+  /** Those of its children whose client sessions are still to be made from those of the parents (S8). */
+  readonly children: readonly RangeId[];
 }
 
 /** R9: no replica of `range` is made on this disk with an inc at or below this one. */
@@ -301,6 +320,22 @@ export interface StorageReplicas {
    * Makes an empty replica whose log starts after `base`: the origin, or the position at which a split made the range.
    */
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
+  /**
+   * S6: one record drops the parents, with tombstones, and makes the children: with an empty log after the base, and with the rows as
+   * they are. Attach the children's session tables in the same turn; their first `takeChanges` must return all rows. Throws
+   * AssertionError unless every parent is settled.
+   * @returns the children, in the order of `step.children`
+   */
+  replace(step: ReplacementStep): readonly RecoveredReplica[];
+  /** What a start finds. Empty once settle() has resolved. */
+  readonly unsettled: readonly UnsettledStep[];
+  /** Whether this replica still relies on the logs of its parents. */
+  isSettled(range: RangeId): boolean;
+  /**
+   * Writes the state of all unsettled children to the state store, and ends their parents. Snapshots and wipes wait for it. Resolves
+   * when all that is unsettled now is settled.
+   */
+  settle(): Promise<void>;
   /** The log of the replica that the range has on this node now. */
   logOf(range: RangeId): ReplicaLog;
   openSnapshot(range: RangeId): Promise<SnapshotReader>;

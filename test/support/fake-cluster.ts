@@ -7,7 +7,7 @@ import { type Bytes, compareBytes, emptyBytes, keyAfter, toBytes } from '../../c
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { silentLogger } from '../../common/base/log.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
-import type { Descriptor } from '../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains, isBefore } from '../../common/model/key-range.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
@@ -358,9 +358,8 @@ function blank(id: RangeId): Descriptor {
     minInSync: 2,
     state: 'serving',
     nextInc: 2,
-    structSeq: 0,
+    ...FRESH_RANGE,
     base: { epoch: 0, seq: 0 },
-    parent: null,
     transferTo: null,
     retire: null,
   };

@@ -6,6 +6,7 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 import {
   type Descriptor,
   type DescriptorImage,
+  FRESH_RANGE,
   withInSync,
   withOwner,
 } from '../../common/model/descriptor.ts';
@@ -204,9 +205,8 @@ function descriptor(index: number, live: readonly LiveNode[]): Descriptor {
     minInSync: 2,
     state: 'serving',
     nextInc: 2,
-    structSeq: 0,
+    ...FRESH_RANGE,
     base: { epoch: 0, seq: 0 },
-    parent: null,
     transferTo: null,
     retire: null,
   };

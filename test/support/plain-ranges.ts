@@ -1,7 +1,7 @@
 // Descriptors of adjacent ranges of one namespace, as they are right after their creation on three nodes.
 
 import { toBytes } from '../../common/base/bytes.ts';
-import type { Descriptor } from '../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 
 export const PLAIN_NODES = ['n-1', 'n-2', 'n-3'];
 
@@ -21,9 +21,8 @@ export function plainRange(id: number): Descriptor {
     minInSync: 2,
     state: 'serving',
     nextInc: 2,
-    structSeq: 0,
+    ...FRESH_RANGE,
     base: { epoch: 0, seq: 0 },
-    parent: null,
     transferTo: null,
     retire: null,
   };

@@ -7,6 +7,7 @@ import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import {
   type Descriptor,
   type DescriptorImage,
+  FRESH_RANGE,
   incOf,
   isInSync,
   withOwner,
@@ -102,9 +103,8 @@ export class ReplicaCluster {
       minInSync,
       state: 'serving',
       nextInc: 4,
-      structSeq: 0,
+      ...FRESH_RANGE,
       base: origin,
-      parent: null,
       transferTo: null,
       retire: null,
     };

@@ -1,7 +1,7 @@
 // A client in memory with two nodes and one range, for tests of the REPL's verbs that show nodes and ranges.
 
 import { realEnv } from '../../common/base/env.ts';
-import type { Descriptor } from '../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import { MemoryClient } from './memory-client.ts';
@@ -22,9 +22,8 @@ export const descriptor: Descriptor = {
   minInSync: 1,
   state: 'serving',
   nextInc: 3,
-  structSeq: 0,
+  ...FRESH_RANGE,
   base: { epoch: 0, seq: 0 },
-  parent: null,
   transferTo: null,
   retire: null,
 };

@@ -196,21 +196,26 @@ test('a repetition that gets CLIENT_FORGOTTEN ends as unknown, and is not applie
   t.is(cluster.applied.length, 2);
 });
 
-for (const [base, expected] of [
-  [0, 'ok'],
-  [1, 'OUTCOME_UNKNOWN'],
+for (const [what, parents, expected] of [
+  ['a child', [1], 'ok'],
+  ['a grandchild', [9, 1], 'ok'],
+  ['a range that did not come of it', [], 'OUTCOME_UNKNOWN'],
 ] as const) {
-  test(`a split at seq 0 while a write with base ${base} is in doubt: ${expected} from the right half`, async (t) => {
+  test(`S8: a write in doubt is repeated in ${what}: ${expected}`, async (t) => {
     const cluster = new FakeCluster();
     const client = await cluster.connect();
-    for (let n = 0; n < base; n++) await cluster.env.until(client.put('a', '1'));
+    await cluster.env.until(client.put('a', '1'));
     const owner = cluster.node('n-1');
     owner.behave = () => 'silent';
     const write = client.put('z', '1');
     await cluster.env.run(20);
-    const at = { epoch: 1, seq: 0 };
-    cluster.describe(1, { end: Buffer.from('m'), structSeq: 1 });
-    cluster.describe(2, { start: Buffer.from('m'), owner: cluster.ownerOf('n-3'), parent: { range: 1, at } });
+    const final = { epoch: 1, seq: 1 };
+    cluster.describe(1, { end: Buffer.from('m') });
+    cluster.describe(2, {
+      start: Buffer.from('m'),
+      owner: cluster.ownerOf('n-3'),
+      parents: parents.map((range) => ({ range, final })),
+    });
     await cluster.env.run(20);
     cluster.net.reset(owner.address);
     t.is(await codeOf(cluster, write), expected);

@@ -137,7 +137,7 @@ for (const reverse of [false, true]) {
     const expected = reverse ? KEYS.toReversed() : KEYS;
     const split = (page: number) => {
       if (page === 0) {
-        cluster.describe(1, { end: Buffer.from('i'), structSeq: 1 }, true);
+        cluster.describe(1, { end: Buffer.from('i') }, true);
         cluster.describe(2, { start: Buffer.from('i'), owner: cluster.ownerOf('n-2') });
         cluster.state(2).seq = cluster.state(1).seq;
       }

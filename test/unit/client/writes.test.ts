@@ -140,7 +140,7 @@ test('an older descriptor in a hint does not undo a newer one', async (t) => {
 test('a split between two writes: the right half is found through the old range', async (t) => {
   const cluster = new FakeCluster();
   const client = await cluster.connect();
-  cluster.describe(1, { end: Buffer.from('m'), structSeq: 1 });
+  cluster.describe(1, { end: Buffer.from('m') });
   cluster.describe(2, { start: Buffer.from('m'), owner: cluster.ownerOf('n-3') });
   t.is((await cluster.env.until(client.put('x', '1'))).range, 2);
   t.is((await cluster.env.until(client.put('a', '1'))).range, 1);

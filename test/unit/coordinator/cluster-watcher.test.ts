@@ -4,7 +4,7 @@ import test from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
 import { silentLogger } from '../../../common/base/log.ts';
 import { LIMITS } from '../../../common/model/config.ts';
-import type { Descriptor } from '../../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../../common/model/descriptor.ts';
 import { origin } from '../../../common/model/ids.ts';
 import {
   clusterCodec,
@@ -29,8 +29,8 @@ const DESCRIPTOR: Descriptor = {
   ...{ namespace: 'default', namespaceId: 1, id: 1, start: new Uint8Array(0), end: null, epoch: 1 },
   owner: { node: 'n1', inc: 1, session: 's1' },
   replicas: [{ node: 'n1', inc: 1 }],
-  ...{ inSync: ['n1'], minInSync: 1, state: 'serving', nextInc: 2, structSeq: 0, base: origin },
-  ...{ parent: null, transferTo: null, retire: null },
+  ...{ inSync: ['n1'], minInSync: 1, state: 'serving', nextInc: 2, ...FRESH_RANGE, base: origin },
+  ...{ transferTo: null, retire: null },
 };
 
 class World {

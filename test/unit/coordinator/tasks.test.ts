@@ -231,7 +231,7 @@ test('a replica in a range that does not serve any more keeps its node from bein
   const replicas = [{ node: 'n1', inc: 1 }];
   const other = {
     ...range,
-    descriptor: { ...range.descriptor, id: 99, state: 'absorbed' as const, replicas },
+    descriptor: { ...range.descriptor, id: 99, state: 'dropped' as const, replicas },
   };
   const steps = plan({ ...cluster.view(), otherRanges: [other] }, config);
   t.deepEqual(changes(steps), ['task']);

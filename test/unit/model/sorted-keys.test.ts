@@ -3,7 +3,7 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type Bytes, compareBytes, toBytes } from '../../../common/base/bytes.ts';
-import type { Descriptor } from '../../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../../common/model/descriptor.ts';
 import { RangeMap } from '../../../common/model/range-map.ts';
 import { SortedKeys } from '../../../common/model/sorted-keys.ts';
 
@@ -56,10 +56,9 @@ function image(id: number, namespace: string, start: string, end: string | null)
     ...{
       base: { epoch: 0, seq: 0 },
       state: 'serving',
-      parent: null,
       retire: null,
       transferTo: null,
-      structSeq: 0,
+      ...FRESH_RANGE,
     },
   };
   return { descriptor, version: 1 };

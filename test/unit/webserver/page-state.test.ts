@@ -189,7 +189,7 @@ test('ranges that no longer serve are not shown', async (t) => {
   cluster.change({
     ranges: cluster.view.ranges.map((image) => ({
       ...image,
-      descriptor: { ...image.descriptor, state: image.descriptor.id === 4 ? 'absorbed' : 'serving' },
+      descriptor: { ...image.descriptor, state: image.descriptor.id === 4 ? 'dropped' : 'serving' },
     })),
   });
   const state = await draw(cluster);

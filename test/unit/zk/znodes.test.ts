@@ -3,7 +3,7 @@
 // one kind of error.
 
 import test from 'ava';
-import { checkDescriptor, type Descriptor } from '../../../common/model/descriptor.ts';
+import { checkDescriptor, type Descriptor, FRESH_RANGE } from '../../../common/model/descriptor.ts';
 import { BadDataError } from '../../../common/model/fields.ts';
 import { origin } from '../../../common/model/ids.ts';
 import type { NodeStatus } from '../../../common/model/status.ts';
@@ -49,9 +49,9 @@ const DESCRIPTOR: Descriptor = {
   minInSync: 1,
   state: 'serving',
   nextInc: 3,
-  structSeq: 0,
+  ...FRESH_RANGE,
   base: origin,
-  parent: { range: 2, at: { epoch: 1, seq: 5 } },
+  parents: [{ range: 2, final: { epoch: 1, seq: 5 } }],
   transferTo: 'n2',
   retire: 'n1',
 };
@@ -194,9 +194,7 @@ test('names that are not sequential are not in the queue', (t) => {
 });
 
 test('the planner can handle every descriptor that can be decoded', (t) => {
-  for (const { what, data } of rubbishOf(
-    descriptorCodec.encode({ ...DESCRIPTOR, parent: null, retire: null }),
-  )) {
+  for (const { what, data } of rubbishOf(descriptorCodec.encode({ ...DESCRIPTOR, retire: null }))) {
     let descriptor: Descriptor;
     try {
       descriptor = descriptorCodec.decode(data);

@@ -5,7 +5,7 @@ import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
 import { silentLogger } from '../../../../common/base/log.ts';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
-import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
 import { origin } from '../../../../common/model/ids.ts';
 import type { EventRecord } from '../../../../common/model/records.ts';
 import { ConflictWatch } from '../../../../kvnode/health/conflict-watch.ts';
@@ -22,8 +22,8 @@ const META = { range: 1, inc: 4, namespace: 'default', namespaceId: 1, ...BOUNDS
 const DESCRIPTOR: Descriptor = {
   ...{ namespace: 'default', namespaceId: 1, id: 1, ...BOUNDS },
   ...{ epoch: 7, owner: { node: 'm', inc: 1, session: 's' }, replicas: [{ node: 'm', inc: 1 }] },
-  ...{ inSync: ['m'], minInSync: 1, state: 'serving', nextInc: 5, structSeq: 0, base: origin },
-  ...{ parent: null, transferTo: null, retire: null },
+  ...{ inSync: ['m'], minInSync: 1, state: 'serving', nextInc: 5, ...FRESH_RANGE, base: origin },
+  ...{ transferTo: null, retire: null },
 };
 
 /** Replica 4 of range 1, [b, y) of namespace 1, which has seen epoch 7. */

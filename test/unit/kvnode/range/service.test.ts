@@ -5,7 +5,7 @@ import test from 'ava';
 import { formatBytes, toBytes } from '../../../../common/base/bytes.ts';
 import { realEnv } from '../../../../common/base/env.ts';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
-import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
 import { origin } from '../../../../common/model/ids.ts';
 import type { Mutation, ReplyBody, RequestBody } from '../../../../common/wire/messages.ts';
 import { encodeOperation } from '../../../../common/wire/operation.ts';
@@ -31,8 +31,8 @@ const EMPTY = {
 const DESCRIPTOR: Descriptor = {
   ...{ namespace: 'default', namespaceId: 1, id: 1, ...BOUNDS },
   ...{ epoch: EPOCH, owner: { node: 'n', inc: 1, session: 's' }, replicas: [{ node: 'n', inc: 1 }] },
-  ...{ inSync: ['n'], minInSync: 1, state: 'serving', nextInc: 2, structSeq: 0, base: origin },
-  ...{ parent: null, transferTo: null, retire: null },
+  ...{ inSync: ['n'], minInSync: 1, state: 'serving', nextInc: 2, ...FRESH_RANGE, base: origin },
+  ...{ transferTo: null, retire: null },
 };
 
 interface Stage {

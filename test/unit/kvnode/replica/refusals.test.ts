@@ -2,7 +2,7 @@
 
 import test from 'ava';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
-import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
 import { origin } from '../../../../common/model/ids.ts';
 import { Replica } from '../../../../kvnode/replica/replica.ts';
 import { MemoryLog } from '../../../support/memory-log.ts';
@@ -16,8 +16,8 @@ const DESCRIPTOR: Descriptor = {
     { node: 'a', inc: 1 },
     { node: 'b', inc: 2 },
   ],
-  ...{ inSync: ['a', 'b'], minInSync: 1, state: 'serving', nextInc: 3, structSeq: 0, base: origin },
-  ...{ parent: null, transferTo: null, retire: null },
+  ...{ inSync: ['a', 'b'], minInSync: 1, state: 'serving', nextInc: 3, ...FRESH_RANGE, base: origin },
+  ...{ transferTo: null, retire: null },
 };
 
 function replicaOf(self: 'a' | 'b', log = new MemoryLog()): Replica {

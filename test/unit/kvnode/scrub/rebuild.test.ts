@@ -3,7 +3,7 @@
 
 import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
-import type { Descriptor } from '../../../../common/model/descriptor.ts';
+import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
 import { wholeKeySpace } from '../../../../common/model/key-range.ts';
 import type { ZkSession } from '../../../../common/zk/store.ts';
 import { connectZk } from '../../../../common/zk/zk.ts';
@@ -110,7 +110,7 @@ class TestCluster {
       owner: { node: owner.id, inc: 1, session: owner.session.id },
       replicas: members.map((node) => ({ node: node.id, inc: 1 })),
       inSync: members.map((node) => node.id).sort(),
-      ...{ state: 'serving', structSeq: 0, base: { epoch: 0, seq: 0 }, parent: null },
+      ...{ state: 'serving', ...FRESH_RANGE, base: { epoch: 0, seq: 0 } },
       ...{ transferTo: null, retire: null },
     };
     for (const node of members) node.hosted = [...new Set([...node.hosted, id])];

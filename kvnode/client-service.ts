@@ -2,9 +2,9 @@
 // was read, a linearizable read is checked against ownership and lease (R11).
 
 import { never } from '../common/base/assert.ts';
-import { emptyBytes } from '../common/base/bytes.ts';
+import { type Bytes, emptyBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
-import { type ErrorCode, Failure, RangekeeperError } from '../common/base/errors.ts';
+import { type ErrorCode, RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Epoch, RangeId, Seq } from '../common/model/ids.ts';
 import { compareEnds, contains, intersect, isEmpty } from '../common/model/key-range.ts';
@@ -22,6 +22,7 @@ import type {
   WireReadMode,
   WriteRequest,
 } from '../common/wire/messages.ts';
+import { firstKeyOf } from '../common/wire/operation.ts';
 import type { RangeHost } from './range/range-host.ts';
 import type { ReplyTarget } from './range/waiting-writes.ts';
 import { CorruptDataError } from './storage/data-errors.ts';
@@ -32,6 +33,8 @@ export interface ClientServiceOptions {
   readonly storage: Storage;
   /** The host of the range; undefined if there is none that may serve. */
   host(range: RangeId): RangeHost | undefined;
+  /** The answer to a request for a range without a host here. `key`: of the request, or where it begins; null: it has none. */
+  refusal(range: RangeId, key: Bytes | null): ErrorReply;
   /** A write is about to be proposed to this host, so its replica must be asked at the end of the turn. */
   touched(host: RangeHost): void;
   status(): NodeStatus;
@@ -60,8 +63,7 @@ export class ClientService {
     }
     const host = this.#options.host(request.range);
     if (host === undefined || host.wiping) {
-      const error = new Failure('NOT_OWNER', `range ${request.range} has no replica here`);
-      return client.reply(requestId, replyFromError(error));
+      return client.reply(requestId, this.#options.refusal(request.range, keyOf(request)));
     }
     switch (request.kind) {
       case 'write':
@@ -159,6 +161,20 @@ export class ClientService {
     const fresh = ownedEpoch !== null && replica.readRefusal(ownedEpoch) === null;
     const staleMs = fresh ? 0 : replica.staleMs(this.#options.env.now());
     return { epoch: replica.epochSeen, stale: !fresh, staleMs, appliedSeq };
+  }
+}
+
+/** A key of the range that the request is for. Null: it names none, or cannot be decoded. */
+function keyOf(request: Exclude<RequestBody, { kind: 'status' }>): Bytes | null {
+  switch (request.kind) {
+    case 'get':
+      return request.key;
+    case 'scan':
+      return request.reverse ? null : request.start;
+    case 'write':
+      return firstKeyOf(request.operation);
+    case 'check':
+      return null;
   }
 }
 

@@ -5,7 +5,6 @@ import { never } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import { checkReplication, type ReplicationConfig } from '../common/model/config.ts';
-import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Channel, ChannelHandlers } from '../common/net/channel.ts';
@@ -24,19 +23,20 @@ import { stuckReplicas } from './health/stuck-replicas.ts';
 import { IntentExecutor } from './intent-executor.ts';
 import { nodeStatus } from './node-status.ts';
 import { ackFrom } from './range/append-frames.ts';
-import { NeededIncs } from './range/needed-incs.ts';
-import { newReplica } from './range/new-replica.ts';
-import { RangeHost } from './range/range-host.ts';
-import { WaitingBytes } from './range/waiting-writes.ts';
-import { Replica } from './replica/replica.ts';
+import { EndedRanges } from './range/ended-ranges.ts';
+import type { RangeHost } from './range/range-host.ts';
+import { Replacer } from './range/replacer.ts';
+import { adoptRecovered } from './range/unsettled.ts';
 import type { ReplicaEvent } from './replica/replica-messages.ts';
+import { Replicas } from './replicas.ts';
 import { Scrub } from './scrub/scrub.ts';
 import { SnapshotReceiver } from './snapshot/receiver.ts';
 import { SnapshotSender } from './snapshot/sender.ts';
-import type { RecoveredReplica, Storage } from './storage/storage.ts';
+import type { Storage } from './storage/storage.ts';
 import { TickScheduler } from './tick-scheduler.ts';
 import { Turn } from './turn.ts';
 import { Assignments } from './zk/assignments.ts';
+import { DecisionWriter } from './zk/decision-writer.ts';
 import { EventWriter } from './zk/event-writer.ts';
 
 /** An orderly stop waits at most this long for the hand-overs, ms. */
@@ -64,10 +64,8 @@ export class KvNode {
   readonly scrub: Scrub;
   readonly #options: NodeOptions;
   readonly #env: Env;
-  readonly #logger: Logger;
   readonly #storage: Storage;
-  readonly #hosts = new Map<RangeId, RangeHost>();
-  readonly #waiting = new WaitingBytes();
+  readonly #replicas: Replicas;
   readonly #turn: Turn;
   readonly #peers: Peers;
   readonly #livePeers: LivePeers;
@@ -79,9 +77,7 @@ export class KvNode {
   readonly #disk: DiskWatch;
   readonly #ticks: TickScheduler;
   readonly #conflicts: ConflictWatch;
-  readonly #neededIncs = new NeededIncs();
   readonly #startedAt: number;
-  readonly #stampBase: number;
   // Handed to several parts.
   readonly #send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
   readonly #touched = (host: RangeHost): void => this.#turn.touch(host);
@@ -99,10 +95,8 @@ export class KvNode {
     this.#options = options;
     this.id = storage.nodeId;
     this.#env = env;
-    this.#logger = logger;
     this.#storage = storage;
     this.#startedAt = env.wallNow();
-    this.#stampBase = Math.floor(env.random() * 2 ** 50);
     this.turnEnd = new TurnEnd(env);
     this.#peers = this.#makePeers();
     this.#sender = new SnapshotSender({ env, logger, storage, config, send: this.#send });
@@ -110,7 +104,7 @@ export class KvNode {
     this.#events = new EventWriter(this.id, zk, env, logger);
     this.#conflicts = new ConflictWatch({
       ...{ env, logger, events: this.#events, self: this.id, nameOf: this.#nameOf },
-      replicas: () => this.#hosts.values(),
+      replicas: () => this.#replicas.hosts,
     });
     this.#turn = this.#makeTurn();
     this.#clients = this.#makeClientService();
@@ -118,7 +112,8 @@ export class KvNode {
     this.#disk = new DiskWatch({ env, logger, storage, config });
     storage.onSynced((group) => this.#turn.synced(group));
     this.#livePeers = this.#makeLivePeers();
-    for (const replica of storage.recovered) this.#adopt(replica);
+    this.#replicas = this.#makeReplicas();
+    adoptRecovered(this.#replicas, storage, config);
     this.#assignments = this.#makeAssignments();
     this.#ticks = new TickScheduler(env, config, () => this.#tick(false));
   }
@@ -154,11 +149,37 @@ export class KvNode {
     });
   }
 
+  #makeReplicas(): Replicas {
+    const { env, logger, zk, storage, config } = this.#options;
+    const parts = { self: this.id, env, logger, zk, storage, config };
+    const host = (range: RangeId) => this.#replicas.get(range);
+    const readAgain = (range: RangeId) => this.#assignments.hint(range);
+    const unwatch = (range: RangeId) => this.#assignments.unwatch(range);
+    return new Replicas({
+      ...parts,
+      ...{ turn: this.#turn, receiver: this.#receiver, conflicts: this.#conflicts, checks: this.scrub },
+      replacer: new Replacer({
+        ...{ ...parts, host, readAgain, touched: this.#touched },
+        writer: new DecisionWriter(logger, this.#events),
+        mayBegin: () => this.#leaseValid() && !this.#stopping && this.unhealthyReason === null,
+        session: () => this.#session,
+        decided: (images) => this.#replicas.decided(images),
+      }),
+      ended: new EndedRanges({ ...parts, host, readAgain, unwatch }),
+      assignments: () => this.#assignments,
+      standings: () => this.#livePeers.standings,
+      sessionId: () => this.#sessionId,
+      leaseValid: () => this.#leaseValid(),
+      isHealthy: () => this.unhealthyReason === null,
+    });
+  }
+
   #makeClientService(): ClientService {
     const { env, storage, scansMax } = this.#options;
     return new ClientService({
       ...{ env, storage, scansMax, touched: this.#touched },
-      host: (range) => this.#usable(range),
+      host: (range) => this.#replicas.usable(range),
+      refusal: (range, key) => this.#replicas.refusal(range, key),
       status: () => this.status(),
       check: (host, request) => this.scrub.check(host, request),
     });
@@ -169,7 +190,7 @@ export class KvNode {
     return new Scrub({
       ...{ env, logger, self: this.id, storage, config, events: this.#events },
       ...{ send: this.#send, touched: this.#touched, nameOf: this.#nameOf },
-      hosts: () => this.#hosts.values(),
+      hosts: () => this.#replicas.hosts,
       session: () => this.#session,
       leaseValid: () => this.#leaseValid(),
     });
@@ -181,9 +202,9 @@ export class KvNode {
       ...{ self: this.id, env, logger, zk, peers: this.#peers },
       changed: () => this.#liveChanged(),
       ownReport: (isLive) => ({
-        stuck: stuckReplicas(this.#hosts.values(), isLive, this.#sender, env.now()),
+        stuck: stuckReplicas(this.#replicas.hosts, isLive, this.#sender, env.now()),
         unhealthy: this.unhealthyReason,
-        ...this.#neededIncs.report,
+        ...this.#replicas.neededIncs,
       }),
     });
   }
@@ -192,8 +213,10 @@ export class KvNode {
     const { env, logger, zk, storage } = this.#options;
     const assignments = new Assignments({
       ...{ self: this.id, zk, env, logger },
-      image: (image) => this.#learn(image),
-      missing: (range) => this.#missing(range),
+      image: (image) => {
+        if (!this.#closed) this.#replicas.learn(image);
+      },
+      missing: (range) => this.#replicas.missing(range),
     });
     for (const { range, namespace } of storage.recovered) assignments.watch(range, namespace);
     return assignments;
@@ -212,11 +235,11 @@ export class KvNode {
 
   /** The session in which this node's live znode exists; null if there is none. R1: every ownership ends with its session. */
   useSession(session: ZkSession | null): void {
-    if (this.#session !== null && this.#session !== session) this.#stepAll({ kind: 'session-ended' });
+    if (this.#session !== null && this.#session !== session) this.#replicas.sessionEnded();
     this.#session = session;
     this.#livePeers.useSession(session);
     if (session === null) return;
-    for (const host of this.#hosts.values()) {
+    for (const host of this.#replicas.hosts) {
       const { image } = host.replica;
       if (image !== null && host.foreign === null)
         this.#step(host, { kind: 'image', image, session: session.id });
@@ -227,7 +250,7 @@ export class KvNode {
   status(): NodeStatus {
     return nodeStatus({
       ...{ node: this.id, version: this.#options.version, startedAt: this.#startedAt },
-      ...{ env: this.#env, session: this.#session, storage: this.#storage, hosts: this.#hosts.values() },
+      ...{ env: this.#env, session: this.#session, storage: this.#storage, hosts: this.#replicas.hosts },
       ...{ unreachable: this.#livePeers.unreachable, unhealthy: this.unhealthyReason },
     });
   }
@@ -238,7 +261,7 @@ export class KvNode {
   }
 
   ownedCounts(): OwnedCounts {
-    return countOwned(this.id, this.#hosts.values());
+    return countOwned(this.id, this.#replicas.hosts);
   }
 
   /** R8: hands over every owned range, within HAND_OVER_MS, then stops serving. The storage stays open. */
@@ -250,7 +273,7 @@ export class KvNode {
     this.#conflicts.close();
     this.scrub.close();
     this.#turn.close();
-    this.#stepAll({ kind: 'session-ended' });
+    this.#replicas.stepAll({ kind: 'session-ended' });
     this.#turn.run();
     this.#assignments.close();
     this.#livePeers.close();
@@ -261,29 +284,27 @@ export class KvNode {
 
   /** There is an owned range that somebody else could take over. */
   get #canHandOver(): boolean {
-    return [...this.#hosts.values()].some(({ replica }) => replica.hasSuccessor);
+    return [...this.#replicas.hosts].some(({ replica }) => replica.hasSuccessor);
   }
 
   #step(host: RangeHost, event: ReplicaEvent): void {
     this.#turn.step(host, event);
   }
 
-  #stepAll(event: ReplicaEvent): void {
-    for (const host of this.#hosts.values()) this.#step(host, event);
-  }
-
   /** Ticks the replicas that are due. An unhealthy or stopping node asks every owner to hand over. */
   #tick(allOwners: boolean): void {
     this.#disk.check();
     const leaves = this.unhealthyReason !== null || this.#stopping;
-    const { due, pausedMs } = this.#ticks.beginTick(this.#hosts.values(), allOwners || leaves);
+    const { due, pausedMs } = this.#ticks.beginTick(this.#replicas.hosts, allOwners || leaves);
     for (const host of due) {
       if (leaves) this.#step(host, { kind: 'hand-over' });
       this.#step(host, { kind: 'tick', heartbeatMs: this.#ticks.heartbeatMs, pausedMs });
     }
+    this.#replicas.review();
   }
 
   #turnEnded(): void {
+    this.#replicas.review();
     if (this.#handedOver !== null && !this.#canHandOver) this.#handedOver();
   }
 
@@ -296,7 +317,7 @@ export class KvNode {
     const timedOut = new Promise<void>((resolve) => {
       this.#env.after(HAND_OVER_MS, resolve);
     });
-    this.#stepAll({ kind: 'hand-over' });
+    this.#replicas.stepAll({ kind: 'hand-over' });
     await Promise.race([done, timedOut]);
     this.#handedOver = null;
   }
@@ -306,15 +327,15 @@ export class KvNode {
   /** Either direction counts: what is sent over one connection of a pair of nodes is answered over the other. */
   #opened({ peerNode }: Channel): void {
     if (peerNode === '') return;
-    for (const host of this.#hosts.values())
+    for (const host of this.#replicas.hosts)
       this.#turn.stepLazily(host, { kind: 'connected', node: peerNode });
   }
 
   #received(channel: Channel, body: OneWayBody): void {
     if (this.#closed) return;
     const from = channel.peerNode;
-    const host = this.#usable(body.range);
-    if (host === undefined && this.#hosts.has(body.range)) return;
+    const host = this.#replicas.usable(body.range);
+    if (host === undefined && this.#replicas.get(body.range) !== undefined) return;
     const toFollower = body.kind === 'append' || body.kind === 'snapshot-chunk';
     // R9: replicas are made only from the descriptor. But the sender knows a descriptor that this node has not read yet.
     if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.#assignments.hint(body.range);
@@ -337,11 +358,11 @@ export class KvNode {
   }
 
   #liveChanged(): void {
-    this.#stepAll({ kind: 'live', nodes: this.#livePeers.standings });
+    this.#replicas.stepAll({ kind: 'live', nodes: this.#livePeers.standings });
     this.#tick(true);
   }
 
-  // ---- replicas ----------------------------------------------------------------------------------------------------
+  // ---- its session -------------------------------------------------------------------------------------------------
 
   get #sessionId(): SessionId | null {
     return this.#session === null || this.#session.ended ? null : this.#session.id;
@@ -350,88 +371,5 @@ export class KvNode {
   /** R11, the lease [safety]: must be called at the moment of use. */
   #leaseValid(): boolean {
     return this.#session !== null && this.#env.now() < this.#session.leaseUntil();
-  }
-
-  #adopt(recovered: RecoveredReplica): RangeHost {
-    const { range } = recovered;
-    const storage = this.#storage;
-    const replica = new Replica({
-      self: this.id,
-      recovered,
-      log: storage.logOf(range),
-      config: this.#options.config,
-      leaseValid: () => this.#leaseValid(),
-      isHealthy: () => this.unhealthyReason === null,
-      stampBase: this.#stampBase,
-    });
-    const host = new RangeHost({
-      ...{ replica, meta: recovered, storage, appliedSeq: recovered.applied.seq },
-      ...{ config: this.#options.config, waitingOnNode: this.#waiting, checks: this.scrub },
-    });
-    this.#hosts.set(range, host);
-    this.#step(host, { kind: 'live', nodes: this.#livePeers.standings });
-    return host;
-  }
-
-  /** The host may serve and receive. Not before its descriptor was read, because that may turn out to be another range's. */
-  #usable(range: RangeId): RangeHost | undefined {
-    const host = this.#hosts.get(range);
-    return host?.isOwn ? host : undefined;
-  }
-
-  /** R9: a replica is wiped only for an image that is newer than its addition and does not list it, and made only from one that does. */
-  #learn(image: DescriptorImage): void {
-    if (this.#closed) return;
-    const { descriptor } = image;
-    const inc = incOf(descriptor, this.id);
-    const host = this.#hosts.get(descriptor.id);
-    this.#conflicts.notMade(descriptor.id, null);
-    if (host?.wiping) return;
-    if (host !== undefined) {
-      host.orphan = false;
-      host.checkDescriptor(descriptor);
-      this.#neededIncs.learn(descriptor.id, host.foreign === null ? inc : undefined, host.replica.inc);
-      if (host.foreign !== null) return this.#step(host, { kind: 'session-ended' });
-      if (host.isRemovedBy(descriptor, inc)) void this.#wipe(host);
-      else this.#step(host, { kind: 'image', image, session: this.#sessionId });
-      return;
-    }
-    this.#neededIncs.learn(descriptor.id, inc, (this.#storage.tombstones.get(descriptor.id)?.inc ?? 0) + 1);
-    if (inc !== undefined && descriptor.state === 'serving') this.#create(image, inc);
-  }
-
-  #create(image: DescriptorImage, inc: number): void {
-    const { id } = image.descriptor;
-    const made = newReplica(image.descriptor, inc, this.#storage);
-    if (typeof made === 'string') return this.#conflicts.notMade(id, made);
-    this.#storage.createReplica(made, made.base, made.epochSeen);
-    const host = this.#adopt(made);
-    host.checkDescriptor(image.descriptor);
-    this.#logger.info({ range: id, inc }, 'replica made');
-    this.#step(host, { kind: 'image', image, session: this.#sessionId });
-  }
-
-  /** R9: the descriptor no longer lists this replica, and never will again under this inc. */
-  async #wipe(host: RangeHost): Promise<void> {
-    const { range } = host.meta;
-    this.#step(host, { kind: 'session-ended' });
-    this.#turn.run();
-    host.wiping = true;
-    this.#turn.remove(host);
-    this.#receiver.abandon(range);
-    this.#logger.info({ range, inc: host.replica.inc }, 'replica removed: wiping it');
-    await this.#storage.wipe(range);
-    this.#hosts.delete(range);
-    this.#assignments.unwatch(range);
-    this.#assignments.hint(range);
-  }
-
-  /** R9: a missing znode is no image (ZooKeeper was reset, or the root is wrong). Nothing is wiped for it. */
-  #missing(range: RangeId): void {
-    const host = this.#hosts.get(range);
-    if (host === undefined || host.orphan) return;
-    host.orphan = true;
-    this.#logger.warn({ range }, 'the descriptor of a replica here is missing: kept as an orphan');
-    this.#step(host, { kind: 'session-ended' });
   }
 }

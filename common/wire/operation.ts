@@ -77,6 +77,16 @@ export function decodeOperation(bytes: Bytes): Operation {
   }
 }
 
+/** The key of the first mutation; null if the bytes are no operation. */
+export function firstKeyOf(bytes: Bytes): Bytes | null {
+  try {
+    return decodeOperation(bytes).mutations[0]?.key ?? null;
+  } catch (error) {
+    if (!(error instanceof RangekeeperError)) throw error;
+    return null;
+  }
+}
+
 /**
  * Throws an error if {@link decodeOperation} would refuse the operation, and makes no objects. It is for operations that are forwarded
  * between nodes: they are decoded when they are applied, which is too late to refuse them.

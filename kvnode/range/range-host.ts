@@ -2,7 +2,6 @@
 // and the snapshot that it installs. It applies committed entries in order and answers clients. It does not use
 // ZooKeeper or other nodes.
 
-import { assert } from '../../common/base/assert.ts';
 import type { Bytes } from '../../common/base/bytes.ts';
 import { type ErrorCode, Failure, RangekeeperError } from '../../common/base/errors.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
@@ -11,26 +10,19 @@ import type { Inc, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import { contains, formatKeyRange, sameBounds } from '../../common/model/key-range.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
-import type { ErrorReply, Operation, WriteRequest } from '../../common/wire/messages.ts';
+import type { ErrorReply, Operation } from '../../common/wire/messages.ts';
 import { decodeOperation } from '../../common/wire/operation.ts';
 import { descriptorCodec } from '../../common/zk/znodes.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Ready } from '../replica/replica-messages.ts';
-import {
-  ENTRY_KINDS,
-  type LogEntry,
-  type ReplicaLog,
-  type ReplicaMeta,
-  type Storage,
-} from '../storage/storage.ts';
+import { ENTRY_KINDS, type LogEntry, type ReplicaMeta, type Storage } from '../storage/storage.ts';
 import type { TickTarget } from '../tick-scheduler.ts';
-import { applyOperation, type OperationOutcome } from './apply.ts';
 import type { WriteAnswer } from './dedupe/answer-window.ts';
-import { ClientSessions, type DecodedSessions, type SessionLimits } from './dedupe/client-sessions.ts';
+import type { DecodedSessions, SessionLimits } from './dedupe/client-sessions.ts';
+import { HeldWrites, type WriteToRange } from './held-writes.ts';
+import { APPLY_BYTES, RangeState } from './range-state.ts';
 import { type ReplyTarget, type WaitingBytes, type WaitingWrite, WaitingWrites } from './waiting-writes.ts';
 
-/** Bytes of entries that are read from the log at once to be applied. */
-const APPLY_BYTES = 64 * 1024;
 /** The fixed cost of applying an entry, in bytes. The bytes of its payload are added. */
 const ENTRY_BYTES = 256;
 /** Copying an operation of this size costs more than decoding it twice. */
@@ -50,20 +42,18 @@ export interface RangeHostParts {
   readonly storage: Storage;
   /** The seq through which the state on the disk is applied. */
   readonly appliedSeq: Seq;
+  /** See RangeStateParts. */
+  readonly sessions?: DecodedSessions;
   readonly config: RangeHostConfig;
   /** The writes that wait in all ranges of the node. */
   readonly waitingOnNode: WaitingBytes;
   readonly checks: CheckListener;
 }
 
-/** A write request for the range of a host. `operation`: the encoded operation. */
-export type WriteToRange = Pick<WriteRequest, 'epoch' | 'operation'>;
-
 export class RangeHost implements TickTarget {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly #storage: Storage;
-  readonly #log: ReplicaLog;
   /** The bound of the bytes of writes of this range that wait for their commit. */
   readonly #waitingBytesMax: number;
   /** The bytes of the writes that wait in all ranges of this node, and their bound. */
@@ -71,8 +61,9 @@ export class RangeHost implements TickTarget {
   readonly #waitingOnNodeMax: number;
   readonly #checks: CheckListener;
   readonly #waiting: WaitingWrites;
-  readonly #sessions: ClientSessions;
-  #appliedSeq: Seq;
+  readonly #state: RangeState;
+  /** S2: the writes that came while the replica is sealed. */
+  readonly #held: HeldWrites;
   /** See TickScheduler. */
   nextTickAt = Number.POSITIVE_INFINITY;
   /** The replica is being wiped (R9): it serves and receives nothing any more. */
@@ -89,24 +80,25 @@ export class RangeHost implements TickTarget {
 
   constructor(parts: RangeHostParts) {
     const { replica, storage, config } = parts;
-    const { range, inc, namespace, namespaceId, start, end } = parts.meta;
     this.#checks = parts.checks;
     this.replica = replica;
-    // A new object: one that is put together with spreads has a hidden class of its own, which slows down its readers.
-    this.meta = { range, inc, namespace, namespaceId, start, end };
+    this.#state = new RangeState(parts);
+    this.meta = this.#state.meta;
     this.#storage = storage;
-    this.#log = storage.logOf(range);
-    this.#appliedSeq = parts.appliedSeq;
     this.#waitingBytesMax = config.uncommittedBytesMax;
     this.#waitingOnNode = parts.waitingOnNode;
     this.#waitingOnNodeMax = config.uncommittedNodeBytesMax;
     this.#waiting = new WaitingWrites(parts.waitingOnNode);
-    this.#sessions = new ClientSessions(config);
-    this.#sessions.load(storage.attachSessions(range, this.#sessions));
+    this.#held = new HeldWrites(parts.waitingOnNode);
   }
 
   get appliedSeq(): Seq {
-    return this.#appliedSeq;
+    return this.#state.appliedSeq;
+  }
+
+  /** What it has applied, for the step that replaces it. */
+  get state(): RangeState {
+    return this.#state;
   }
 
   get range(): RangeId {
@@ -122,9 +114,15 @@ export class RangeHost implements TickTarget {
    * inc that the descriptor has for this node. A descriptor whose epoch is below one that the replica has seen is
    * older, whatever its nextInc says: ZooKeeper was restored to an older state.
    */
-  isRemovedBy({ nextInc, epoch }: Descriptor, inc: Inc | undefined): boolean {
+  isRemovedBy({ nextInc, epoch, state }: Descriptor, inc: Inc | undefined): boolean {
     const { replica } = this;
-    return inc !== replica.inc && nextInc > replica.inc && epoch >= replica.epochSeen;
+    const isGone = inc !== replica.inc && nextInc > replica.inc;
+    return (isGone || state === 'dropped') && epoch >= replica.epochSeen;
+  }
+
+  /** S6: whether the descriptor says that the range was replaced. An older one (see above) says nothing. */
+  isReplacedBy({ state, epoch }: Descriptor): boolean {
+    return state === 'replaced' && epoch >= this.replica.epochSeen;
   }
 
   get isOwn(): boolean {
@@ -168,6 +166,7 @@ export class RangeHost implements TickTarget {
     const bytes = request.operation.length;
     const full = this.#whyFull(bytes);
     if (full !== null) return client.reply(requestId, this.refusal('OVERLOADED', full));
+    if (this.replica.isSealed) return this.#held.push({ request, client, requestId });
     // A write that waits outlives the message that it came in, and a view would keep all of that message in memory. A
     // large operation is read from the log again instead.
     const isLarge = bytes >= LARGE_BYTES;
@@ -204,7 +203,8 @@ export class RangeHost implements TickTarget {
    * write.
    */
   #whyFull(bytes: number): string | null {
-    if (this.#waiting.bytes + bytes > this.#waitingBytesMax) return 'too much waits to commit';
+    if (this.#waiting.bytes + this.#held.bytes + bytes > this.#waitingBytesMax)
+      return 'too much waits to commit';
     if (this.#waitingOnNode.all + bytes > this.#waitingOnNodeMax)
       return 'too much waits to commit in all ranges of the node';
     if (this.#storage.full) return "the owner's disk is full";
@@ -250,7 +250,19 @@ export class RangeHost implements TickTarget {
   /** Whether this follower has more to apply than it did in the last turn, and may apply it now. */
   get hasBacklog(): boolean {
     const { isVoid, commitSeq } = this.replica;
-    return !isVoid && this.#appliedSeq < commitSeq && !this.#storage.saturated;
+    return !isVoid && this.appliedSeq < commitSeq && !this.#storage.saturated;
+  }
+
+  /** S2: the seal is off, so the writes that came meanwhile are proposed. */
+  proposeHeld(now: number): void {
+    for (const { request, client, requestId } of this.#held.takeAll())
+      this.write(request, client, requestId, now);
+  }
+
+  /** S6: the range was replaced. Each client retries at once, in the range that `successor` gives. */
+  refuseHeld(successor: (operation: Bytes) => ErrorReply): void {
+    for (const { request, client, requestId } of this.#held.takeAll())
+      client.reply(requestId, successor(request.operation));
   }
 
   #failWaiting(): void {
@@ -262,8 +274,7 @@ export class RangeHost implements TickTarget {
 
   /** A snapshot was installed: takes over its position and client sessions. */
   installed(seq: Seq, sessions: DecodedSessions): void {
-    this.#appliedSeq = seq;
-    this.#sessions.replace(sessions);
+    this.#state.installed(seq, sessions);
   }
 
   /**
@@ -271,40 +282,31 @@ export class RangeHost implements TickTarget {
    * turn. An owner takes no new writes then.
    */
   #applyThrough(commitSeq: Seq, now: number, bytesMax: number): number {
-    const from = this.#appliedSeq;
+    const from = this.appliedSeq;
     let bytes = 0;
-    while (this.#appliedSeq < commitSeq && bytes < bytesMax) {
+    while (this.appliedSeq < commitSeq && bytes < bytesMax) {
       if (this.#storage.saturated && this.replica.ownedEpoch === null) break;
       if (!this.#applyWaiting()) bytes += this.#applyLogged(commitSeq, bytesMax - bytes);
     }
-    if (this.#appliedSeq > from) this.replica.step({ kind: 'applied', seq: this.#appliedSeq }, now);
+    if (this.appliedSeq > from) this.replica.step({ kind: 'applied', seq: this.appliedSeq }, now);
     return bytes;
   }
 
   /** Applies the next entry, if a client waits for it: then it is already decoded. */
   #applyWaiting(): boolean {
-    const seq = this.#appliedSeq + 1;
+    const seq = this.appliedSeq + 1;
     const epoch = this.replica.epochAt(seq);
     const waiting = epoch === undefined ? null : this.#waiting.take(epoch, seq);
     if (waiting === null) return false;
-    const operation = waiting.operation ?? this.#readOperation(seq);
-    this.#reply(waiting, this.#applyOperation(operation, waiting));
-    this.#appliedSeq = seq;
+    const operation = waiting.operation ?? this.#state.readOperation(seq);
+    this.#reply(waiting, this.#state.applyOperation(operation, waiting));
     return true;
-  }
-
-  #readOperation(seq: Seq): Operation {
-    const entry = this.#log.read(seq, 0)?.[0];
-    assert(entry?.seq === seq, 'what is not applied is in the log');
-    return decodeOperation(entry.payload);
   }
 
   /** Applies some of the next entries, at least one. Returns their cost in bytes. */
   #applyLogged(commitSeq: Seq, bytesMax: number): number {
-    const entries = this.#log.read(this.#appliedSeq + 1, APPLY_BYTES);
-    assert(entries !== null && entries.length > 0, 'what is not applied is in the log');
     let bytes = 0;
-    for (const entry of entries) {
+    for (const entry of this.#state.next(APPLY_BYTES)) {
       if (entry.seq > commitSeq || bytes >= bytesMax || this.#applyWaiting()) break;
       this.#apply(entry);
       bytes += ENTRY_BYTES + entry.payload.length;
@@ -313,32 +315,9 @@ export class RangeHost implements TickTarget {
   }
 
   #apply(entry: LogEntry): void {
-    assert(entry.seq === this.#appliedSeq + 1, 'entries are applied in order, each once');
-    const { epoch, seq } = entry;
-    const position = { epoch, seq };
-    if (entry.kind === ENTRY_KINDS.operation) this.#applyOperation(decodeOperation(entry.payload), position);
-    else this.#storage.apply(this.meta.range, position, []);
-    this.#appliedSeq = seq;
-    if (entry.kind === ENTRY_KINDS.check) this.#checks.checkApplied(this, position);
-  }
-
-  /**
-   * R13, R14: applies an operation and returns its answer. If the operation was applied before, the answer is that of
-   * the first time and nothing changes.
-   */
-  #applyOperation(operation: Operation, position: Position): WriteAnswer | 'forgotten' {
-    const { range, namespaceId } = this.meta;
-    const known = this.#sessions.lookUp(operation);
-    if (known !== 'new') {
-      this.#storage.apply(range, position, []);
-      return known;
-    }
-    const { outcome, changes } = applyOperation(this.#storage, namespaceId, operation);
-    const answer = answerOf(outcome, position);
-    // This comes before `apply`, which may cut a batch: it must have the session too.
-    this.#sessions.record(operation, position.seq, answer);
-    this.#storage.apply(range, position, changes);
-    return answer;
+    const { epoch, seq, kind } = entry;
+    this.#state.apply(entry);
+    if (kind === ENTRY_KINDS.check) this.#checks.checkApplied(this, { epoch, seq });
   }
 
   /** R14: a conflict too is reported only now, after the commit. */
@@ -361,9 +340,4 @@ export class RangeHost implements TickTarget {
     const error = new Failure('CONFLICT', `the key is at revision ${revision}`, details);
     client.reply(requestId, replyFromError(error));
   }
-}
-
-function answerOf(outcome: OperationOutcome, { epoch, seq }: Position): WriteAnswer {
-  if (outcome.kind === 'conflict') return outcome;
-  return { kind: 'written', epoch, revision: seq, deleted: outcome.deleted };
 }

@@ -1,7 +1,7 @@
 // Which member an owner should remove from the in-sync set. Pure functions; ownership.ts makes the change.
 
 import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeId, Seq } from '../../common/model/ids.ts';
 import type { FollowerProgress } from './progress.ts';
 import type { ProgressTracker } from './progress-tracker.ts';
 
@@ -33,4 +33,24 @@ export function retiringMember(descriptor: Descriptor, self: NodeId): NodeId | n
   const { retire, inSync, replicas, minInSync } = descriptor;
   if (retire === null || retire === self || !isInSync(descriptor, retire)) return null;
   return inSync.length < replicas.length || inSync.length <= minInSync ? null : retire;
+}
+
+export interface LaggingLearner {
+  readonly node: NodeId;
+  /** When it last made progress, an instant of Env.now(). */
+  readonly since: number;
+}
+
+/** R6: the replicas that cannot join the in-sync set, because they lack something up to `needed`. */
+export function laggingLearners(
+  descriptor: Descriptor,
+  followers: Iterable<FollowerProgress>,
+  needed: Seq,
+): readonly LaggingLearner[] {
+  const lagging: LaggingLearner[] = [];
+  for (const { node, acked, progressedAt } of followers) {
+    if (isInSync(descriptor, node) || descriptor.retire === node || acked >= needed) continue;
+    lagging.push({ node, since: progressedAt });
+  }
+  return lagging;
 }

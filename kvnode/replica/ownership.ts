@@ -7,15 +7,17 @@ import { emptyBytes } from '../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
+import type { Ending } from '../../common/model/replacement.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { AppendTimes } from './append-times.ts';
-import { committedSeq } from './commit.ts';
+import { committedSeq, maximalInSync } from './commit.ts';
 import { Contradictions } from './contradictions.ts';
 import { DescriptorChange } from './descriptor-change.ts';
 import { isDueAtOnce } from './due.ts';
 import type { HandOverBackoff } from './hand-over-backoff.ts';
-import { memberToRemove, retiringMember } from './in-sync-review.ts';
+import { type LaggingLearner, laggingLearners, memberToRemove, retiringMember } from './in-sync-review.ts';
 import type { LogState } from './log-state.ts';
+import { Phase } from './phase.ts';
 import type { FollowerProgress } from './progress.ts';
 import { ProgressTracker } from './progress-tracker.ts';
 import type {
@@ -28,9 +30,8 @@ import type {
   Purpose,
 } from './replica-messages.ts';
 import { Sending } from './sending.ts';
-import { bestTransferee, type HandOverPhase, mayTakeOver } from './transferee.ts';
+import { bestTransferee, mayTakeOver } from './transferee.ts';
 
-/** The heartbeat interval of a range without writes grows to this part of the time since its last commit. */
 const IDLE_SHARE = 1 / 4;
 
 export interface OwnershipOptions {
@@ -57,7 +58,7 @@ export class Ownership {
   #live: LiveStandings;
   /** R10: the one compare-and-set in flight. */
   #change: DescriptorChange | null = null;
-  #phase: HandOverPhase = { kind: 'serving' };
+  readonly #phase = new Phase();
   #committedAt: number;
   #heartbeatMs: number;
   #readOnlySince: number | null = null;
@@ -96,13 +97,9 @@ export class Ownership {
   }
 
   /** The learners that lack something and so cannot join the in-sync set (R6), and since when each has made no progress. */
-  *lagging(): Iterable<{ readonly node: NodeId; readonly since: number }> {
-    const { descriptor } = this.#image;
+  lagging(): readonly LaggingLearner[] {
     const needed = Math.max(this.#state.commitSeq, this.startSeq);
-    for (const { node, acked, progressedAt } of this.#followers) {
-      if (isInSync(descriptor, node) || descriptor.retire === node || acked >= needed) continue;
-      yield { node, since: progressedAt };
-    }
+    return laggingLearners(this.#image.descriptor, this.#followers, needed);
   }
 
   /** R5: since when writes are refused because a member is late and the in-sync set is at its minimum; null: they are not. */
@@ -120,14 +117,14 @@ export class Ownership {
     return this.#contradictions.conflict;
   }
 
-  /** R8: no hand-over is being prepared or has been issued. */
+  /** R8, S2: neither a hand-over nor a replacement is under way. */
   get acceptsWrites(): boolean {
-    return this.#phase.kind === 'serving' && this.conflict === null;
+    return this.#phase.isServing && this.conflict === null;
   }
 
   /** R2, R8, R11. The caller checks the lease. */
   get acceptsReads(): boolean {
-    return this.#phase.kind !== 'stopped' && this.conflict === null && this.started;
+    return !this.#phase.isStopped && this.conflict === null && this.started;
   }
 
   /** Another replica's node is live and not about to stop. It may take over now, or once it is in-sync. */
@@ -151,7 +148,7 @@ export class Ownership {
     this.#image = image;
     if (this.#change?.settledBy(image)) {
       this.#change = null;
-      if (this.#phase.kind === 'stopped') this.#phase = { kind: 'serving' };
+      if (this.#phase.isStopped) this.#phase.serve();
     }
     this.#followers.adopt(image.descriptor.replicas, now);
     this.#commit(now);
@@ -191,7 +188,12 @@ export class Ownership {
   receiveAck(from: NodeId, ack: AckMessage, now: number): boolean {
     const follower = this.#followers.get(from);
     if (ack.epoch > this.epoch) return true;
-    if (follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch) return false;
+    if (follower === undefined || ack.inc !== follower.inc) return false;
+    if (ack.epoch < this.epoch) {
+      // It has just made its replica (S6), so what was sent before is lost.
+      if (!follower.hasAnswered) this.#followers.connected(from);
+      return false;
+    }
     follower.received(ack, now);
     // An acknowledgement beyond the log is of entries that this owner has never sent.
     const { lastSeq } = this.#state.index;
@@ -231,7 +233,7 @@ export class Ownership {
 
   /** Whether take() would return something now. Time alone makes more due only at the next tick. */
   get hasReady(): boolean {
-    if (this.#intents.length > 0 || this.#change !== null || this.#phase.kind !== 'serving') return true;
+    if (this.#intents.length > 0 || this.#change !== null || !this.#phase.isServing) return true;
     for (const follower of this.#followers) {
       if (isDueAtOnce(follower, this.#state, this.#config)) return true;
     }
@@ -241,8 +243,8 @@ export class Ownership {
   /** What to send, and what the node must do. `readsAllowed`: linearizable reads are allowed at this instant (R11). */
   take(now: number, readsAllowed: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
     this.#appendTimes.dropThrough(this.#state.commitSeq);
-    const parts = { log: this.#state, config: this.#config, epoch: this.epoch, readsAllowed, now };
-    const sending = new Sending(parts);
+    const log = this.#state;
+    const sending = new Sending({ log, config: this.#config, epoch: this.epoch, readsAllowed, now });
     for (const follower of this.#followers) sending.sendTo(follower, this.#heartbeatMsOf(follower));
     for (const follower of sending.snapshots) this.#requestSnapshot(follower);
     this.#proceedHandOver(now);
@@ -256,6 +258,7 @@ export class Ownership {
   #heartbeatMsOf({ node, sentAt }: FollowerProgress): number {
     const { heartbeatMs, heartbeatMsMax } = this.#config;
     if (this.#change !== null || !isInSync(this.#image.descriptor, node)) return heartbeatMs;
+    // It grows to a part of the time since the last commit.
     const idleMs = sentAt - this.#committedAt;
     return Math.max(this.#heartbeatMs, Math.min(heartbeatMsMax, idleMs * IDLE_SHARE));
   }
@@ -271,10 +274,10 @@ export class Ownership {
 
   /** Nothing is under way, and every replica is in-sync and has the whole log. */
   get #isSettled(): boolean {
-    const { transferTo, retire } = this.#image.descriptor;
+    const { transferTo, retire, reshape } = this.#image.descriptor;
     if (this.#change !== null || !this.acceptsWrites || this.#readOnlySince !== null) return false;
-    if (transferTo !== null || retire !== null || this.#state.commitSeq < this.#state.index.lastSeq)
-      return false;
+    if (transferTo !== null || retire !== null || reshape !== null) return false;
+    if (this.#state.commitSeq < this.#state.index.lastSeq) return false;
     return this.#followers.haveAll((node) => this.#live.has(node) && isInSync(this.#image.descriptor, node));
   }
 
@@ -302,11 +305,8 @@ export class Ownership {
 
   // ---- commit ------------------------------------------------------------------------------------------------------
 
-  /** R4: the known set and a pending addition. A removal counts only once it is confirmed. */
   #maximalInSync(): readonly NodeId[] {
-    const { inSync } = this.#image.descriptor;
-    const pending = this.#change?.purpose;
-    return pending?.kind === 'expand' && !inSync.includes(pending.node) ? [...inSync, pending.node] : inSync;
+    return maximalInSync(this.#image.descriptor, this.#change?.purpose);
   }
 
   /** R4. */
@@ -344,9 +344,8 @@ export class Ownership {
   #reviewInSync(now: number): void {
     const { descriptor } = this.#image;
     const { lagMs } = this.#config;
-    const isLive = (node: NodeId): boolean => this.#live.has(node);
     const isLate = ({ acked }: FollowerProgress) => this.#appendTimes.oldestAgeMs(acked, now) > lagMs;
-    const candidate = memberToRemove(descriptor, this.#followers, isLive, isLate);
+    const candidate = memberToRemove(descriptor, this.#followers, (node) => this.#live.has(node), isLate);
     if (candidate === null) {
       this.#readOnlySince = null;
       const retiring = retiringMember(descriptor, this.#self);
@@ -360,24 +359,49 @@ export class Ownership {
   }
 
   #shrink(node: NodeId, why: string): void {
-    if (this.#change !== null || this.#phase.kind === 'stopped') return;
+    if (this.#change !== null || this.#phase.isStopped || this.#phase.isSealed) return;
     const { descriptor } = this.#image;
     const remaining = descriptor.inSync.filter((member) => member !== node);
     this.#issue({ kind: 'shrink', node }, withInSync(descriptor, remaining), why);
+  }
+
+  // ---- replacement ------------------------------------------------------------------------------------------------
+
+  /** S2. Returns false if the range cannot be sealed now. */
+  seal(): boolean {
+    if (!this.started || !this.acceptsWrites || this.#change !== null) return false;
+    this.#phase.seal();
+    return true;
+  }
+
+  unseal(): void {
+    if (this.#phase.isSealed) this.#phase.serve();
+  }
+
+  get isSealed(): boolean {
+    return this.#phase.isSealed;
+  }
+
+  /** S3: how the range ends, if it ends now; null: it is not sealed, or something in its log is not committed. */
+  get ending(): Ending | null {
+    const { commitSeq, index } = this.#state;
+    if (!this.isSealed || this.conflict !== null || commitSeq < index.lastSeq) return null;
+    return { descriptor: this.#image.descriptor, final: index.last };
   }
 
   // ---- hand-over ---------------------------------------------------------------------------------------------------
 
   /** R8: begins a hand-over to `to`, or to the best member if `to` is null. Does nothing if nobody can take over. */
   handOver(to: NodeId | null, now: number, isStuck = false): void {
-    const target = to ?? bestTransferee(this.#followers, this.#image.descriptor, this.#live);
-    if (target === null || this.#phase.kind !== 'serving') return;
-    if (!isInSync(this.#image.descriptor, target) || !mayTakeOver(this.#live, target)) return;
+    const { descriptor } = this.#image;
+    const target = to ?? bestTransferee(this.#followers, descriptor, this.#live);
+    if (target === null || !this.#phase.isServing) return;
+    if (!isInSync(descriptor, target) || !mayTakeOver(this.#live, target)) return;
     if (this.#followers.get(target)?.unhealthy) return;
-    this.#phase = { kind: 'draining', to: target, since: now, isStuck, askedSession: false };
+    this.#phase.drain(target, now, isStuck);
   }
 
-  /** R8: the leader requests a hand-over in the descriptor. */
+  /** R8. */
   #handOverIfRequested(now: number): void {
     const { transferTo } = this.#image.descriptor;
     if (transferTo !== null && transferTo !== this.#self) this.handOver(transferTo, now);
@@ -408,24 +432,19 @@ export class Ownership {
 
   /** R8: once no entry waits (or after lagMs), asks for the transferee's session. The answer stops this owner. */
   #proceedHandOver(now: number): void {
-    const phase = this.#phase;
-    if (phase.kind !== 'draining' || phase.askedSession || this.#change !== null) return;
-    const drained = this.#state.commitSeq === this.#state.index.lastSeq;
-    if (!drained && now - phase.since < this.#config.lagMs) return;
-    phase.askedSession = true;
-    this.#intents.push({ kind: 'read-session', node: phase.to });
+    if (this.#change !== null) return;
+    const isDrained = this.#state.commitSeq === this.#state.index.lastSeq;
+    const node = this.#phase.takeTransferee(now, isDrained, this.#config.lagMs);
+    if (node !== null) this.#intents.push({ kind: 'read-session', node });
   }
 
   /** R8: the transferee's live session, read after D; null if it has none or is about to stop. */
   sessionRead(node: NodeId, session: SessionId | null): void {
-    if (this.#phase.kind !== 'draining' || this.#phase.to !== node) return;
-    if (session === null || this.#change !== null || !isInSync(this.#image.descriptor, node)) {
-      this.#phase = { kind: 'serving' };
-      return;
-    }
-    const { isStuck } = this.#phase;
+    if (this.#phase.drainsTo !== node) return;
+    const isHindered = this.#change !== null || !isInSync(this.#image.descriptor, node);
+    if (session === null || isHindered) return this.#phase.serve();
+    const isStuck = this.#phase.stop();
     if (isStuck) this.#backoff.handedOver(this.#state.commitSeq);
-    this.#phase = { kind: 'stopped', to: node };
     const why = isStuck ? 'it commits nothing' : 'every write under way is done';
     this.#issue({ kind: 'hand-over', node }, withOwner(this.#image.descriptor, node, session), why);
   }

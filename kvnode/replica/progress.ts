@@ -31,6 +31,7 @@ export class FollowerProgress {
   #lastAckAt: number;
   #progressedAt: number;
   #unhealthy = false;
+  #hasAnswered = false;
   #sentCommit: Seq = 0;
   #sentAt = 0;
 
@@ -65,6 +66,11 @@ export class FollowerProgress {
   /** When `acked` last rose; before that, when the owner began to track this follower. */
   get progressedAt(): number {
     return this.#progressedAt;
+  }
+
+  /** An answer of it under the owner's epoch has come. */
+  get hasAnswered(): boolean {
+    return this.#hasAnswered;
   }
 
   /** What the follower last said about its node. Nothing is handed over to an unhealthy one (R8). */
@@ -168,6 +174,7 @@ export class FollowerProgress {
 
   received({ unhealthy, stamp }: Pick<AckMessage, 'unhealthy' | 'stamp'>, now: number): void {
     this.#lastAckAt = now;
+    this.#hasAnswered = true;
     this.#unhealthy = unhealthy;
     this.#stamp = Math.max(this.#stamp ?? 0, stamp);
   }

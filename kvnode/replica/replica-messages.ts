@@ -65,6 +65,10 @@ export type ReplicaEvent =
   /** The range's descriptor was read. `session` is this node's ZooKeeper session at that time. */
   | { readonly kind: 'image'; readonly image: DescriptorImage; readonly session: SessionId | null }
   | { readonly kind: 'session-ended' }
+  /** S6: the range was replaced, and the log holds `final`: through there everything is committed. */
+  | { readonly kind: 'ended'; readonly final: Position }
+  /** S6: this replica was just made; the owner of its range need not wait for anything. */
+  | { readonly kind: 'announce'; readonly to: NodeId }
   /** The set of live nodes changed. */
   | { readonly kind: 'live'; readonly nodes: LiveStandings }
   /** There is a new connection to this node. Messages that were sent on the previous one may be lost. */

@@ -37,13 +37,11 @@ import { LogState } from './log-state.ts';
 import { Ownership } from './ownership.ts';
 import { PendingAck } from './pending-ack.ts';
 import type {
-  AckMessage,
   AppendMessage,
   LiveStandings,
   Outgoing,
   OwnerEvent,
   Ready,
-  Rejection,
   ReplicaEvent,
 } from './replica-messages.ts';
 import { epochMismatch, statusOf } from './replica-status.ts';
@@ -84,7 +82,7 @@ export class Replica {
   /** The newest image names this replica as the owner in this session, and it does not own. */
   #isNamedOwner = false;
   #live: LiveStandings = new Map();
-  readonly #pendingAck = new PendingAck();
+  readonly #pendingAck: PendingAck;
   readonly #fence = new EpochFence();
   #outbox: Outgoing[] = [];
   #lost: Epoch | null = null;
@@ -98,13 +96,15 @@ export class Replica {
     this.leaseValid = options.leaseValid;
     this.#state = new LogState(recovered, options.log);
     this.#staleness = new Staleness(options.stampBase);
+    const parts = { inc: this.inc, state: this.#state, staleness: this.#staleness, fence: this.#fence };
+    this.#pendingAck = new PendingAck({ ...parts, isHealthy: options.isHealthy });
     this.#role = recovered.void ? { kind: 'void' } : FOLLOWER;
     this.#appliedSeq = recovered.void ? 0 : recovered.applied.seq;
   }
 
   /** The newest image known. */
   get image(): DescriptorImage | null {
-    return this.#ownership?.image ?? this.#image;
+    return this.ownership?.image ?? this.#image;
   }
 
   get epochSeen(): Epoch {
@@ -126,16 +126,31 @@ export class Replica {
 
   /** The epoch that this replica owns; null if it is not the owner. */
   get ownedEpoch(): Epoch | null {
-    return this.#ownership?.epoch ?? null;
+    return this.ownership?.epoch ?? null;
+  }
+
+  /** The owner's side, for a replacement (S2); null if this replica is not the owner. */
+  get ownership(): Ownership | null {
+    return this.#role.kind === 'owner' ? this.#role.ownership : null;
+  }
+
+  /** S2: new writes wait. */
+  get isSealed(): boolean {
+    return this.ownership?.isSealed ?? false;
+  }
+
+  /** S6: whether the log durably holds this position. */
+  holds(position: Position): boolean {
+    return this.#state.index.has(position) && this.#state.syncedSeq >= position.seq;
   }
 
   /** See Ownership.lagging; empty if this replica is not the owner. */
   get lagging(): ReturnType<Ownership['lagging']> {
-    return this.#ownership?.lagging() ?? [];
+    return this.ownership?.lagging() ?? [];
   }
 
   get hasSuccessor(): boolean {
-    return this.#ownership?.hasSuccessor ?? false;
+    return this.ownership?.hasSuccessor ?? false;
   }
 
   /** See epochMismatch. */
@@ -149,17 +164,22 @@ export class Replica {
 
   /** A tick finds nothing to do before this instant; 0: something is under way; infinity: there is nothing to wait for. */
   get idleUntil(): number {
-    if (this.#ownership !== null) return this.#ownership.idleUntil;
+    if (this.ownership !== null) return this.ownership.idleUntil;
     return this.#appliedSeq < this.#state.commitSeq ? 0 : Number.POSITIVE_INFINITY;
   }
 
   step(event: ReplicaEvent, now: number): void {
-    const ownership = this.#ownership;
+    const ownership = this.ownership;
     switch (event.kind) {
       case 'image':
         return this.#learn(event.image, event.session, now);
       case 'session-ended':
         return this.#stepDown();
+      case 'ended':
+        this.#stepDown();
+        return this.#state.commit(event.final.seq);
+      case 'announce':
+        return ownership === null ? this.#answer(event.to, now) : undefined;
       case 'live':
         this.#backoff.setLive(event.nodes, this.image?.descriptor);
         this.#live = event.nodes;
@@ -203,7 +223,7 @@ export class Replica {
 
   #synced(group: number, now: number): void {
     if (!this.#state.synced(group)) return;
-    this.#ownership?.synced(now);
+    this.ownership?.synced(now);
     this.#pendingAck.synced();
   }
 
@@ -216,7 +236,7 @@ export class Replica {
    * @returns the seq of the entry: it is committed once commitSeq reaches it, which may never happen
    */
   propose(epoch: Epoch, kind: EntryKind, payload: Uint8Array, now: number): Seq | ErrorCode {
-    const ownership = this.#ownership;
+    const ownership = this.ownership;
     if (ownership === null) return 'NOT_OWNER';
     if (ownership.epoch !== epoch) return 'STALE_EPOCH';
     if (!ownership.acceptsWrites || !this.leaseValid()) return 'NOT_READY';
@@ -232,7 +252,7 @@ export class Replica {
 
   /** R11: to be called after the state was read. Null: what was read is linearizable. */
   readRefusal(epoch: Epoch): ErrorCode | null {
-    const ownership = this.#ownership;
+    const ownership = this.ownership;
     if (ownership === null) return 'NOT_OWNER';
     if (ownership.epoch !== epoch) return 'STALE_EPOCH';
     if (!ownership.acceptsReads || this.#appliedSeq < this.#state.commitSeq || !this.leaseValid())
@@ -289,16 +309,17 @@ export class Replica {
     return (
       waits ||
       this.#state.commitSeq > this.#appliedSeq ||
-      (this.#ownership?.hasReady ?? this.#pendingAck.isDue)
+      (this.ownership?.hasReady ?? this.#pendingAck.isDue)
     );
   }
 
   /** What the node must do now. Everything that has to be logged is in the log already (LogState). */
   take(now: number): Ready {
-    const ownership = this.#ownership;
+    const ownership = this.ownership;
     const readsAllowed = this.leaseValid() && ownership?.acceptsReads === true;
     if (readsAllowed) this.#echoOwnStamp(now);
-    if (this.#pendingAck.isDue && ownership === null) this.#sendAck(now);
+    const ack = ownership === null ? this.#pendingAck.take(now) : null;
+    if (ack !== null) this.#outbox.push(ack);
     const effects = ownership?.take(now, readsAllowed) ?? NO_EFFECTS;
     const messages = this.#outbox.length === 0 ? effects.messages : [...this.#outbox, ...effects.messages];
     const lost = this.#lost;
@@ -320,15 +341,11 @@ export class Replica {
       descriptorEpoch: this.image?.descriptor.epoch ?? null,
       state: this.#state,
       appliedSeq: this.#appliedSeq,
-      ownership: this.#ownership,
+      ownership: this.ownership,
       staleMs: this.#staleness.staleMs(now),
       conflict: this.#fence.conflict?.text ?? this.mismatch,
       toUnixMs,
     });
-  }
-
-  get #ownership(): Ownership | null {
-    return this.#role.kind === 'owner' ? this.#role.ownership : null;
   }
 
   // ---- ownership ---------------------------------------------------------------------------------------------------
@@ -337,10 +354,12 @@ export class Replica {
     const known = this.image;
     if (known !== null && image.version < known.version) return;
     this.#image = image;
-    const ownership = this.#ownership;
+    const ownership = this.ownership;
     if (ownership !== null) {
       // An image of the same epoch with another owner comes from a ZooKeeper that has lost something.
-      if (isSameTerm(image.descriptor, ownership.image.descriptor)) return ownership.adopt(image, now);
+      const { state } = image.descriptor;
+      if (state === 'serving' && isSameTerm(image.descriptor, ownership.image.descriptor))
+        return ownership.adopt(image, now);
       this.#stepDown();
     }
     this.#isNamedOwner = this.#names(image, session);
@@ -369,7 +388,7 @@ export class Replica {
   /** R1: epochSeen stays as it is. Raising it would block this node's own promotion to the new epoch. */
   #stepDown(): void {
     this.#isNamedOwner = false;
-    const ownership = this.#ownership;
+    const ownership = this.ownership;
     if (ownership === null) return;
     if (this.#image === null || this.#image.version < ownership.image.version) this.#image = ownership.image;
     this.#lost = ownership.epoch;
@@ -390,7 +409,7 @@ export class Replica {
   #receiveAppend(from: NodeId, append: AppendMessage, now: number): void {
     if (append.inc !== this.inc) return;
     if (append.epoch < this.#state.epochSeen) {
-      if (this.#state.epochSeenDurable) this.#outbox.push({ to: from, message: this.#ack(null, now) });
+      if (this.#state.epochSeenDurable) this.#answer(from, now);
       return;
     }
     this.#enterEpoch(append.epoch);
@@ -410,7 +429,7 @@ export class Replica {
   }
 
   #admits(from: NodeId, epoch: Epoch, judge: (state: LogState) => ImpossibleClaim | null): boolean {
-    const owner = this.#ownership === null ? null : this.#options.self;
+    const owner = this.ownership === null ? null : this.#options.self;
     const { commitSeq } = this.#state;
     return this.#fence.admits({ from, epoch, owner, commitSeq }, () =>
       this.isVoid ? null : judge(this.#state),
@@ -420,30 +439,12 @@ export class Replica {
   /** The acknowledgement says why this replica is fenced. */
   #refuseFenced(to: NodeId, now: number): void {
     this.#pendingAck.setOwner(to);
-    if (this.#ownership === null) this.#pendingAck.makeDue();
-    else if (this.#state.epochSeenDurable) this.#outbox.push({ to, message: this.#ack(null, now) });
+    if (this.ownership === null) this.#pendingAck.makeDue();
+    else if (this.#state.epochSeenDurable) this.#answer(to, now);
   }
 
-  /** R3: nothing is acknowledged under an epoch that is not on disk. Once it is, the event `synced` makes this due again. */
-  #sendAck(now: number): void {
-    const { to, rejection } = this.#pendingAck;
-    if (to === null || !this.#state.epochSeenDurable) return;
-    const message = this.#ack(rejection, now);
-    this.#outbox.push({ to, message });
-    this.#pendingAck.sent(message.acked, now);
-  }
-
-  #ack(rejection: Rejection | null, now: number): AckMessage {
-    const fenced = this.#fence.conflict;
-    return {
-      kind: 'append-ack',
-      inc: this.inc,
-      epoch: this.#state.epochSeen,
-      acked: this.isVoid ? 0 : this.#state.ackedSeq,
-      rejection,
-      stamp: this.#staleness.stampAt(now),
-      unhealthy: !this.#options.isHealthy(),
-      contradiction: fenced?.seq ?? null,
-    };
+  /** An answer that nobody waits for: it says which epoch this replica has seen, and why it refuses. */
+  #answer(to: NodeId, now: number): void {
+    this.#outbox.push({ to, message: this.#pendingAck.message(null, now) });
   }
 }

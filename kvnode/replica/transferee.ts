@@ -1,25 +1,9 @@
-// R8: the phases of a hand-over, and which member it goes to.
+// R8: which member a hand-over goes to.
 
 import { type Descriptor, isInSync } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { FollowerProgress } from './progress.ts';
 import type { LiveStandings } from './replica-messages.ts';
-
-/**
- * `serving`: no hand-over. `draining`: new writes wait for the next owner, reads go on. `stopped`: no reads and no writes,
- * because the compare-and-set on D has been issued (R8).
- */
-export type HandOverPhase =
-  | { readonly kind: 'serving' }
-  | {
-      readonly kind: 'draining';
-      readonly to: NodeId;
-      readonly since: number;
-      /** R5: the reason is that nothing commits. */
-      readonly isStuck: boolean;
-      askedSession: boolean;
-    }
-  | { readonly kind: 'stopped'; readonly to: NodeId };
 
 /** The node is live and not about to stop. */
 export function mayTakeOver(live: LiveStandings, node: NodeId): boolean {

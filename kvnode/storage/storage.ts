@@ -316,10 +316,8 @@ export interface StorageReplicas {
    * beside it. Null if there is none.
    */
   overlapping(meta: ReplicaMeta): RangeId | null;
-  /**
-   * Makes an empty replica whose log starts after `base`: the origin, or the position at which a split made the range.
-   */
-  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void;
+  /** Makes an empty replica whose log starts after `base`. If it is void, it holds nothing until it has installed a snapshot. */
+  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch, isVoid?: boolean): void;
   /**
    * S6: one record drops the parents, with tombstones, and makes the children: with an empty log after the base, and with the rows as
    * they are. Attach the children's session tables in the same turn; their first `takeChanges` must return all rows. Throws

@@ -56,9 +56,9 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'acknowledge under an epochSeen that is not durable',
     rule: 'R3: stores epochSeen durably, then acknowledges',
-    file: 'kvnode/replica/replica.ts',
-    text: 'if (to === null || !this.#state.epochSeenDurable) return;',
-    replacement: 'if (to === null) return;',
+    file: 'kvnode/replica/pending-ack.ts',
+    text: 'if (!this.#isDue || this.#to === null || !this.#parts.state.epochSeenDurable) return null;',
+    replacement: 'if (!this.#isDue || this.#to === null) return null;',
   },
   {
     name: 'keep the verified position in a new epoch',
@@ -135,7 +135,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'serve reads while the hand-over is being written',
     rule: 'R8: the owner stops serving first',
     file: 'kvnode/replica/ownership.ts',
-    text: "return this.#phase.kind !== 'stopped' && this.conflict === null && this.started;",
+    text: 'return !this.#phase.isStopped && this.conflict === null && this.started;',
     replacement: 'return this.conflict === null && this.started;',
   },
   {

@@ -159,7 +159,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   R8: {
     'the node requests a hand-over': [REPLICA, "case 'hand-over': return"],
     'the leader requests a hand-over': [OWNERSHIP, 'this.handOver(transferTo, now);'],
-    'nobody can take over': [OWNERSHIP, "if (target === null || this.#phase.kind !== 'serving') return;"],
+    'nobody can take over': [OWNERSHIP, 'if (target === null || !this.#phase.isServing) return;'],
     'the transferee is not in-sync, not live, or about to stop': [
       OWNERSHIP,
       '!mayTakeOver(this.#live, target)) return;',
@@ -171,16 +171,16 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       '!ownership.acceptsWrites || !this.leaseValid()',
     ],
     'it waits until all writes in progress are committed': [
-      OWNERSHIP,
-      'now - phase.since < this.#config.lagMs) return;',
+      'kvnode/replica/phase',
+      'now - state.since < patienceMs) return null;',
     ],
-    'the transferee has no session': [OWNERSHIP, "this.#phase = { kind: 'serving' }; return; }"],
-    'reads end, and the descriptor is written': [OWNERSHIP, "this.#phase = { kind: 'stopped',"],
+    'the transferee has no session': [
+      OWNERSHIP,
+      'if (session === null || isHindered) return this.#phase.serve();',
+    ],
+    'reads end, and the descriptor is written': [OWNERSHIP, 'const isStuck = this.#phase.stop();'],
     'it took effect': [OWNERSHIP, "if (change.purpose.kind === 'hand-over') return true;"],
-    'it did not, and the owner serves again': [
-      OWNERSHIP,
-      "if (this.#phase.kind === 'stopped') this.#phase = { kind: 'serving' };",
-    ],
+    'it did not, and the owner serves again': [OWNERSHIP, 'if (this.#phase.isStopped) this.#phase.serve();'],
   },
   R9: {
     'a replica is created from the descriptor': [NODE, 'this.#storage.createReplica('],
@@ -194,7 +194,10 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a replica is wiped': [NODE, 'await this.#storage.wipe(range);'],
     'the owner forgets a replica': [TRACKER, 'this.#followers.delete(node);'],
-    'an acknowledgement of another inc does not count': [OWNERSHIP, 'ack.epoch < this.epoch) return false;'],
+    'an acknowledgement of another inc does not count': [
+      OWNERSHIP,
+      'ack.inc !== follower.inc) return false;',
+    ],
     'a replica gets an inc that its node can have': [MEMBERSHIP, "change: 'renumber-replica',"],
     'a replica is added': [MEMBERSHIP, "{ change: 'add-replica',"],
     'a retiring member is removed from the in-sync set': [OWNERSHIP, "'it is being retired')"],
@@ -215,7 +218,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'it is issued again': [CHANGE, "return [{ kind: 'read-image' }, write];"],
     'a second one waits': [
       OWNERSHIP,
-      "this.#phase.kind === 'stopped') return; const { descriptor } = this.#image;",
+      'this.#phase.isStopped || this.#phase.isSealed) return; const { descriptor } = this.#image;',
     ],
     "a leader's outcome is unknown": [COMMIT, "if (error.maybeApplied) return { kind: 'unknown',"],
     'a leader is overtaken': [COMMIT, "? { kind: 'refused', error }"],

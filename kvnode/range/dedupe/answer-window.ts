@@ -47,6 +47,15 @@ export class AnswerWindow {
     this.#end = doneBelow;
   }
 
+  /** An equal window that changes independently. */
+  copy(): AnswerWindow {
+    const copy = new AnswerWindow(this.#from);
+    copy.#slots = this.#slots.slice();
+    copy.#mask = this.#mask;
+    copy.#end = this.#end;
+    return copy;
+  }
+
   /** The window has no answers below this number. */
   get doneBelow(): number {
     return this.#from;

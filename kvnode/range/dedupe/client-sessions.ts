@@ -12,7 +12,7 @@
 // writes stay forgotten.
 
 import { assert } from '../../../common/base/assert.ts';
-import { type Bytes, emptyBytes, equalBytes } from '../../../common/base/bytes.ts';
+import { type Bytes, compareBytes, emptyBytes, equalBytes } from '../../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../../common/model/config.ts';
 import type { Seq } from '../../../common/model/ids.ts';
 import { copyOf, type Operation } from '../../../common/wire/messages.ts';
@@ -68,6 +68,8 @@ export class ClientSessions implements SessionTable {
   /** The session that was looked up last. It is often needed again. */
   #recent: ClientSession | null = null;
   #changed: ClientSession[] = [];
+  /** The row of the table itself must be written, although nobody was evicted. */
+  #tableChanged = false;
   /** Sessions that were evicted since the last `takeChanges`. */
   #evicted: ClientSession[] = [];
 
@@ -105,19 +107,24 @@ export class ClientSessions implements SessionTable {
       session.changed = true;
       this.#changed.push(session);
     }
+    this.#keepBounds();
+  }
+
+  #keepBounds(): void {
     const { clientSessionsMax, clientAnswersMax } = this.#bounds;
     while (this.#sessions.size > clientSessionsMax || this.#answers > clientAnswersMax) this.#evict();
   }
 
   takeChanges(): readonly SessionChange[] {
     const changes: SessionChange[] = [];
-    if (this.#evicted.length > 0) changes.push(this.#tableRow());
+    if (this.#tableChanged || this.#evicted.length > 0) changes.push(this.#tableRow());
     // A client that was evicted and came back also has a new row. That row comes later.
     for (const { clientId } of this.#evicted) changes.push({ clientId, record: null });
     for (const session of this.#changed) {
       if (session.changed) changes.push(rowOf(session));
       session.changed = false;
     }
+    this.#tableChanged = false;
     this.#evicted = [];
     this.#changed = [];
     return changes;
@@ -133,12 +140,33 @@ export class ClientSessions implements SessionTable {
     this.replace(decodeSessions(rows, Number.MAX_SAFE_INTEGER));
   }
 
+  /** The content of the table, as it is now. */
+  copy(): DecodedSessions {
+    const sessions = [...this.#sessions.values()];
+    return {
+      evictedThrough: this.#evictedThrough,
+      sessions: sessions.map((session) => ({ ...session, window: session.window.copy(), changed: false })),
+    };
+  }
+
+  /** Begins with what the parents of the range had (S8). All of it counts as changed. */
+  begin(content: DecodedSessions): void {
+    this.replace(content);
+    this.#tableChanged = true;
+    for (const session of content.sessions) {
+      session.changed = true;
+      this.#changed.push(session);
+    }
+    this.#keepBounds();
+  }
+
   /** Replaces the content of the table. */
   replace({ evictedThrough, sessions }: DecodedSessions): void {
     this.#sessions.clear();
     this.#evictedThrough = evictedThrough;
     this.#answers = 0;
     this.#recent = null;
+    this.#tableChanged = false;
     this.#changed = [];
     this.#evicted = [];
     for (const session of sessions) {
@@ -169,11 +197,14 @@ export class ClientSessions implements SessionTable {
     return session;
   }
 
-  /** Evicts one client. This is rare, so a search through all clients does no harm. */
+  /**
+   * Evicts one client. This is rare, so a search through all clients does no harm. After a merge several clients may have the same
+   * last seq: then their ids decide, so that all replicas evict the same one.
+   */
   #evict(): void {
     let oldest: ClientSession | null = null;
     for (const session of this.#sessions.values()) {
-      if (oldest === null || session.lastSeq < oldest.lastSeq) oldest = session;
+      if (oldest === null || isOlder(session, oldest)) oldest = session;
     }
     assert(oldest !== null, 'answers are of clients');
     this.#sessions.delete(oldest);
@@ -187,6 +218,10 @@ export class ClientSessions implements SessionTable {
   #tableRow(): SessionRow {
     return { clientId: emptyBytes, record: encodeTable(this.#evictedThrough) };
   }
+}
+
+function isOlder(a: ClientSession, b: ClientSession): boolean {
+  return a.lastSeq === b.lastSeq ? compareBytes(a.clientId, b.clientId) < 0 : a.lastSeq < b.lastSeq;
 }
 
 function rowOf(session: ClientSession): SessionRow {

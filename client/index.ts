@@ -21,8 +21,8 @@ export { formatBytes, parseBytes } from '../common/base/bytes.ts';
 export type { Applied, ErrorCode, ErrorDetails, Retry } from '../common/base/errors.ts';
 export { RangekeeperError } from '../common/base/errors.ts';
 export type { Logger } from '../common/base/log.ts';
-export type { Descriptor, DescriptorImage, Owner, ReplicaRef } from '../common/model/descriptor.ts';
-export type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
+export type { Descriptor, DescriptorImage, Owner, Placement } from '../common/model/descriptor.ts';
+export type { Epoch, NodeId, RangeId, ReplicaRef, Seq } from '../common/model/ids.ts';
 export type { KeyRange } from '../common/model/key-range.ts';
 export type { RaisedEpochs, RaisedRange } from '../common/model/raise-epochs.ts';
 export type {

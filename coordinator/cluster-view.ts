@@ -56,6 +56,8 @@ export interface ClusterView {
   readonly caughtUp: ReadonlySet<NodeId>;
   /** How long this leader has seen the range's present epoch, ms. */
   readonly ownedForMs: ReadonlyMap<RangeId, number>;
+  /** How long this leader has seen the present request to replace the range (S1), ms. Ranges without one are missing. */
+  readonly requestedForMs: ReadonlyMap<RangeId, number>;
   /** Steps that are not planned for a while, by the keys of set-aside.ts. */
   readonly setAside: ReadonlySet<string>;
   /**
@@ -141,4 +143,13 @@ export function capacityOf(view: ClusterView, node: NodeId): number {
 export function nameOf(view: ClusterView, node: NodeId): string {
   const name = view.nodes.get(node)?.record.name;
   return name === undefined || name === node ? node : `${name} (${node})`;
+}
+
+/** The ranges with a request (S1), each with a name of the request. */
+export function requestsOf(ranges: readonly DescriptorImage[]): ReadonlyMap<RangeId, string> {
+  const requests = new Map<RangeId, string>();
+  for (const { descriptor } of ranges) {
+    if (descriptor.reshape !== null) requests.set(descriptor.id, String(descriptor.reshape.children));
+  }
+  return requests;
 }

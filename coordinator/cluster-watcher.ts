@@ -30,7 +30,7 @@ import {
   rangeName,
   taskCodec,
 } from '../common/zk/znodes.ts';
-import type { ClusterView, TaskImage, Versioned } from './cluster-view.ts';
+import { type ClusterView, requestsOf, type TaskImage, type Versioned } from './cluster-view.ts';
 import { Durations } from './durations.ts';
 import { HealthDurations } from './health-durations.ts';
 
@@ -53,6 +53,7 @@ export class ClusterWatcher {
   readonly #ranges = new Map<string, ZnodeChildren<DescriptorImage>>();
   readonly #nodeStates: Durations<NodeId>;
   readonly #owners: Durations<RangeId>;
+  readonly #requests: Durations<RangeId>;
   readonly #reports: HealthDurations;
   readonly #someNode: Durations<string>;
   #clusterNode: ZkNode | null = null;
@@ -66,6 +67,7 @@ export class ClusterWatcher {
     this.#changed = changed;
     this.#nodeStates = new Durations(env);
     this.#owners = new Durations(env);
+    this.#requests = new Durations(env);
     this.#reports = new HealthDurations(env);
     this.#someNode = new Durations(env);
     this.#clusterDecoder = new ZnodeDecoder(logger);
@@ -111,6 +113,7 @@ export class ClusterWatcher {
       ownedForMs: this.#owners.update(
         new Map(ranges.map(({ descriptor }) => [descriptor.id, String(descriptor.epoch)])),
       ),
+      requestedForMs: this.#requests.update(requestsOf(ranges)),
       setAside,
       someNodeForMs: this.#someNode.update(new Map([[SOME_NODE, String(live.size > 0)]])).get(SOME_NODE) ?? 0,
     };
@@ -146,6 +149,11 @@ export class ClusterWatcher {
       versioned(clusterCodec.decode(node.data), node),
     );
     this.#changed();
+  }
+
+  /** Makes the observers read the namespace's list of ranges again. */
+  kickRanges(namespace: string): void {
+    this.#ranges.get(namespace)?.kick();
   }
 
   /** Makes the observers read the nodes' records again. */

@@ -3,6 +3,7 @@
 
 import { never } from '../common/base/assert.ts';
 import { emptyBytes } from '../common/base/bytes.ts';
+import type { Descriptor } from '../common/model/descriptor.ts';
 import { type EventRecord, NOTHING_NOTED, type NodeRecord } from '../common/model/records.ts';
 import { commitParts, gatheredCount, type Part, type PartOutcome } from '../common/zk/gathered.ts';
 import type { ZkError, ZkNode, ZkOp, ZkSession } from '../common/zk/store.ts';
@@ -16,7 +17,7 @@ import {
   taskCodec,
 } from '../common/zk/znodes.ts';
 import type { ClusterWatcher } from './cluster-watcher.ts';
-import type { NoteStep, Step } from './step.ts';
+import type { NoteStep, RangeStep, ReshapeStep, Step } from './step.ts';
 
 /** The version of `/coordinator-epoch` that this leader wrote. Every write of its term checks it. */
 export interface Fence {
@@ -83,13 +84,16 @@ function partOf(step: Step, at: number): Part {
 function opsOf(step: Step, at: number): readonly ZkOp[] {
   const task = taskOps(step);
   switch (step.kind) {
-    case 'range': {
-      const { namespace, id } = step.after;
-      const data = descriptorCodec.encode(step.after);
-      return [{ kind: 'set', path: paths.range(namespace, id), data, version: step.before.version }, ...task];
-    }
+    case 'range':
+      return [descriptorOp(step), ...task];
     case 'create-namespace':
       return [...namespaceOps(step), ...task];
+    case 'reshape':
+      return [clusterOp(step), ...step.ranges.map(descriptorOp), ...task];
+    case 'delete-range': {
+      const { namespace, id } = step.before.descriptor;
+      return [{ kind: 'delete', path: paths.range(namespace, id), version: step.before.version }];
+    }
     case 'set-node-mode': {
       const data = nodeCodec.encode(step.after);
       return [{ kind: 'set', path: paths.node(step.after.id), data, version: step.before.version }, ...task];
@@ -123,11 +127,20 @@ export function recordWithNote({ before, note }: NoteStep, at: number): NodeReco
   return { ...before.record, noted: { downSince, unreachable: { by, since, cutOff }, stuckIn } };
 }
 
+function descriptorOp({ before, after }: Pick<RangeStep, 'before' | 'after'>): ZkOp {
+  const data = descriptorCodec.encode(after);
+  return { kind: 'set', path: paths.range(after.namespace, after.id), data, version: before.version };
+}
+
+function clusterOp({ before, after }: Pick<ReshapeStep, 'before' | 'after'>): ZkOp {
+  return { kind: 'set', path: paths.cluster, data: clusterCodec.encode(after), version: before.version };
+}
+
 function namespaceOps(step: Extract<Step, { kind: 'create-namespace' }>): readonly ZkOp[] {
   const { namespace, ranges } = step;
   const make = (path: string, data: Uint8Array): ZkOp => ({ kind: 'create', path, data, mode: 'persistent' });
   return [
-    { kind: 'set', path: paths.cluster, data: clusterCodec.encode(step.after), version: step.before.version },
+    clusterOp(step),
     make(paths.namespace(namespace.name), namespaceCodec.encode(namespace)),
     make(paths.ranges(namespace.name), emptyBytes),
     ...ranges.map((range) => make(paths.range(namespace.name, range.id), descriptorCodec.encode(range))),
@@ -156,11 +169,19 @@ function eventOf(step: Step, at: number): EventRecord {
       return { ...event, kind: step.kind, node: step.before.record.id };
     case 'create-namespace':
       return { ...event, kind: step.kind };
+    case 'reshape':
+      return { ...event, kind: step.change, ...rangeOf(step.ranges[0]?.after) };
+    case 'delete-range':
+      return { ...event, kind: step.kind, ...rangeOf(step.before.descriptor) };
     case 'task':
       return { ...event, kind: `task-${step.task.after.state}` };
     default:
       return never(step);
   }
+}
+
+function rangeOf(descriptor: Descriptor | undefined): Pick<EventRecord, 'range' | 'epoch'> {
+  return descriptor === undefined ? {} : { range: descriptor.id, epoch: descriptor.epoch };
 }
 
 /** Reads again what the step writes, so that the next view has the result even if the observers are later. */
@@ -186,6 +207,16 @@ export async function rereadStep(session: ZkSession, step: Step, watcher: Cluste
       );
       break;
     }
+    case 'reshape':
+      readings.push(learn(session, paths.cluster, (node) => watcher.learnCluster(node)));
+      for (const { after } of step.ranges) {
+        const path = paths.range(after.namespace, after.id);
+        readings.push(learn(session, path, (node) => watcher.learnRange(after, node)));
+      }
+      break;
+    case 'delete-range':
+      watcher.kickRanges(step.before.descriptor.namespace);
+      break;
     case 'set-node-mode': {
       const { id } = step.after;
       readings.push(learn(session, paths.node(id), (node) => watcher.learnNode(id, node)));

@@ -11,7 +11,7 @@ import type { ClusterView } from './cluster-view.ts';
 import { ClusterWatcher } from './cluster-watcher.ts';
 import { batchesOf, commitSteps, type Fence, type Outcome, rereadStep } from './commit.ts';
 import type { LeaderConfig } from './config.ts';
-import { failedTask } from './plan/tasks.ts';
+import { failedTask } from './plan/task-update.ts';
 import { dueInMs, isPromotion, plan } from './plan.ts';
 import { rereadForPromotion } from './reread.ts';
 import { isEnded, isUnanswered } from './retry.ts';
@@ -199,7 +199,7 @@ export class Leader {
 
   #note(step: Step, outcome: Outcome): void {
     const { logger, committed } = this.#deps;
-    const change = step.kind === 'range' || step.kind === 'note-node' ? step.change : step.kind;
+    const change = 'change' in step ? step.change : step.kind;
     const what = { step: change, term: this.#fence.term };
     switch (outcome.kind) {
       case 'done':

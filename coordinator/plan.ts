@@ -5,11 +5,13 @@
 import { defaultMinInSync } from '../common/model/descriptor.ts';
 import type { ClusterView } from './cluster-view.ts';
 import type { PlanConfig } from './config.ts';
+import { planEnded } from './plan/ended-ranges.ts';
 import { planDefaultNamespace } from './plan/first-ranges.ts';
 import { planMembership } from './plan/membership.ts';
 import { planNotes } from './plan/notes.ts';
 import { PlanBuilder } from './plan/plan-builder.ts';
 import { planPromotion } from './plan/promote.ts';
+import { planWithdrawal } from './plan/reshape.ts';
 import { planOwnerSpread } from './plan/spread-owners.ts';
 import { planReplicaSpread } from './plan/spread-replicas.ts';
 import { planTask } from './plan/tasks.ts';
@@ -19,6 +21,8 @@ import type { RangeStep, Step } from './step.ts';
 export function plan(view: ClusterView, config: PlanConfig): readonly Step[] {
   const builder = new PlanBuilder(view, config);
   for (const image of view.ranges) planPromotion(builder, image);
+  for (const image of view.ranges) planWithdrawal(builder, image);
+  for (const image of view.otherRanges) planEnded(builder, image);
   for (const image of view.ranges) {
     if (!builder.isTouched(image.descriptor.id)) planMembership(builder, image);
   }

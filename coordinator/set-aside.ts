@@ -95,6 +95,10 @@ export function keyOf(step: Step): string {
       return `range ${step.after.id}`;
     case 'create-namespace':
       return namespaceKey(step.namespace.name);
+    case 'reshape':
+      return `range ${step.ranges[0]?.after.id}`;
+    case 'delete-range':
+      return `range ${step.before.descriptor.id}`;
     case 'set-node-mode':
       return `node ${step.after.id}`;
     case 'note-node':

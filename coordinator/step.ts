@@ -23,7 +23,9 @@ export type RangeChange =
   | 'renumber-replica'
   | 'raise-min-in-sync'
   | 'transfer'
-  | 'cancel-transfer';
+  | 'cancel-transfer'
+  | 'withdraw-request'
+  | 'take-out';
 
 /** A task's next state. It is written in the same multi as the change that the task asks for. */
 export interface TaskUpdate {
@@ -43,7 +45,7 @@ export interface RangeStep {
   readonly reason: string;
 }
 
-/** A new namespace with all its ranges. A plan has at most one, because each takes ids from the cluster's counters. */
+/** A new namespace with all its ranges. A plan has at most one that takes ids from the cluster's counters. */
 export interface NamespaceStep {
   readonly kind: 'create-namespace';
   readonly before: Versioned<ClusterRecord>;
@@ -51,6 +53,26 @@ export interface NamespaceStep {
   readonly namespace: NamespaceRecord;
   readonly ranges: readonly Descriptor[];
   readonly task: TaskUpdate | null;
+  readonly reason: string;
+}
+
+/** S1: requests that the owner of these ranges replace them. A plan has at most one, for the same reason. */
+export interface ReshapeStep {
+  readonly kind: 'reshape';
+  readonly change: 'request-split' | 'request-merge';
+  readonly before: Versioned<ClusterRecord>;
+  readonly after: ClusterRecord;
+  /** In key order: one, or two that are merged. */
+  readonly ranges: readonly { readonly before: DescriptorImage; readonly after: Descriptor }[];
+  readonly task: TaskUpdate | null;
+  readonly reason: string;
+}
+
+/** S5: nobody holds a replica of the range any more. */
+export interface DeleteRangeStep {
+  readonly kind: 'delete-range';
+  readonly before: DescriptorImage;
+  readonly task: null;
   readonly reason: string;
 }
 
@@ -102,4 +124,12 @@ export interface TaskStep {
   readonly reason: string;
 }
 
-export type Step = RangeStep | NamespaceStep | NodeModeStep | NoteStep | ForgetStep | TaskStep;
+export type Step =
+  | RangeStep
+  | NamespaceStep
+  | ReshapeStep
+  | DeleteRangeStep
+  | NodeModeStep
+  | NoteStep
+  | ForgetStep
+  | TaskStep;

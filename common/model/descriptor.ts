@@ -3,14 +3,9 @@
 // is written in one place. `descriptorFault` states what is true of every image (docs/replication.md).
 
 import { assert } from '../base/assert.ts';
-import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, SessionId } from './ids.ts';
+import type { Epoch, Inc, NamespaceId, NodeId, Position, RangeId, ReplicaRef, SessionId } from './ids.ts';
 import { isEmpty, type KeyRange } from './key-range.ts';
 import { type Parent, type Replacement, type ReshapeRequest, reshapeFault } from './replacement.ts';
-
-export interface ReplicaRef {
-  readonly node: NodeId;
-  readonly inc: Inc;
-}
 
 /** R1: an ownership ends with the session, with the inc, or with a change of node. */
 export interface Owner extends ReplicaRef {
@@ -187,6 +182,7 @@ export function withRestart(descriptor: Descriptor, restart: Restart, session: S
     nextInc: Math.max(descriptor.nextInc, ...replicas.map((replica) => replica.inc + 1)),
     transferTo: null,
     retire: null,
+    reshape: null,
   });
 }
 
@@ -255,16 +251,6 @@ export function withTransfer(descriptor: Descriptor, node: NodeId | null): Descr
 /** S1: requests that the owner replace the range; null: withdraws the request. */
 export function withReshape(descriptor: Descriptor, reshape: ReshapeRequest | null): Descriptor {
   return changed(descriptor, { reshape });
-}
-
-/** Other decisions of people about the range. */
-export function withPlacement(descriptor: Descriptor, placement: Partial<Placement>): Descriptor {
-  return changed(descriptor, { placement: { ...descriptor.placement, ...placement } });
-}
-
-/** The range's namespace is dropped. Each node wipes its replica, and takes itself out. */
-export function withDropped(descriptor: Descriptor): Descriptor {
-  return changed(descriptor, { state: 'dropped', inSync: [], transferTo: null, retire: null, reshape: null });
 }
 
 /** S5: a node no longer holds a replica of a range that has ended. */

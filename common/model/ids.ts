@@ -14,6 +14,12 @@ export type Seq = number;
 /** Incarnation of a replica: each replica that is added to a range gets a higher one, and none is used twice (R9). */
 export type Inc = number;
 
+/** A replica of a range. */
+export interface ReplicaRef {
+  readonly node: NodeId;
+  readonly inc: Inc;
+}
+
 /** A place in a range's log: the seq and the epoch of the entry there. `{epoch: 0, seq: 0}` is before the first entry. */
 export interface Position {
   readonly epoch: Epoch;

@@ -174,6 +174,10 @@ export type TaskRequest =
       readonly splitAt: readonly string[] | null;
     }
   | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }
+  /** Split a range at these keys, which are inside of it, in text form: one key, or two that isolate what is between them. */
+  | { readonly kind: 'split'; readonly namespace: string; readonly keys: readonly string[] }
+  /** Merge the range of the key, in text form, with its right neighbour. */
+  | { readonly kind: 'merge'; readonly namespace: string; readonly key: string }
   /**
    * ZooKeeper was restored to an older state: ranges in conflict (raise-epochs.ts) begin again above every epoch that was
    * reported. `force`: although not every node has reported.
@@ -192,6 +196,8 @@ export interface TaskRecord {
   readonly progress: string;
   /** Unix ms. */
   readonly createdAt: number;
+  /** The ids of the ranges that are being made for it. Absent: none are. */
+  readonly children?: readonly RangeId[];
 }
 
 /** `/events/e-...`: the timeline. */

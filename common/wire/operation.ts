@@ -2,6 +2,7 @@
 // forwarded unchanged, and decoded when the write is applied. Both sides check the limits.
 
 import { type Bytes, emptyBytes } from '../base/bytes.ts';
+import { RangekeeperError } from '../base/errors.ts';
 import { LIMITS } from '../model/config.ts';
 import { check, checkKeyLength, checkValueLength, malformed } from './checks.ts';
 import { CLIENT_ID_BYTES, type Mutation, type Operation } from './messages.ts';

@@ -10,10 +10,9 @@ import {
   FREE_PLACEMENT,
   type Placement,
   RANGE_STATES,
-  type ReplicaRef,
 } from '../model/descriptor.ts';
 import { BadDataError, type Field, UnknownFormatError } from '../model/fields.ts';
-import type { Position, RangeId } from '../model/ids.ts';
+import type { Position, RangeId, ReplicaRef } from '../model/ids.ts';
 import {
   type ClusterRecord,
   type CoordinatorEpochRecord,
@@ -185,6 +184,10 @@ export function readTask(field: Field): TaskRecord {
     state: field.get('state').word(TASK_STATES),
     progress: field.get('progress').text(SENTENCE_MAX),
     createdAt: field.get('createdAt').time(),
+    ...optional(
+      'children',
+      field.get('children').orNull((children) => children.list(CHILDREN_MAX, readRangeId)),
+    ),
   };
 }
 
@@ -192,7 +195,10 @@ export function readTask(field: Field): TaskRecord {
 function readRequest(field: Field): TaskRequest {
   const kind = field
     .get('kind')
-    .word(['create-namespace', 'transfer', 'set-node-mode', 'forget-node', 'raise-epochs']);
+    .word([
+      ...(['create-namespace', 'transfer', 'split', 'merge'] as const),
+      ...(['set-node-mode', 'forget-node', 'raise-epochs'] as const),
+    ]);
   switch (kind) {
     case 'create-namespace':
       return {
@@ -208,6 +214,14 @@ function readRequest(field: Field): TaskRequest {
       };
     case 'transfer':
       return { kind, range: field.get('range').integer(), to: field.get('to').id() };
+    case 'split': {
+      const keys = field.get('keys').list(CHILDREN_MAX, (key) => key.text(4 * LIMITS.keyBytesMax));
+      return { kind, namespace: field.get('namespace').line(), keys };
+    }
+    case 'merge': {
+      const key = field.get('key').text(4 * LIMITS.keyBytesMax);
+      return { kind, namespace: field.get('namespace').line(), key };
+    }
     case 'raise-epochs':
       return {
         kind,

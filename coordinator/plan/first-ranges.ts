@@ -6,11 +6,12 @@ import { type Bytes, emptyBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
-import type { ClusterRecord, NamespaceRecord } from '../../common/model/records.ts';
+import type { NamespaceRecord } from '../../common/model/records.ts';
 import { evenSplitKeys } from '../../common/model/split-keys.ts';
 import { type ClusterView, usableNodes } from '../cluster-view.ts';
 import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
+import { withFreeIds } from './free-ids.ts';
 import { desiredMinInSync } from './membership.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 
@@ -64,7 +65,8 @@ export function createNamespace(
   const splitKeys =
     requested.splitAt ?? evenSplitKeys(Math.min(nodes.length, LIMITS.rangesPerNamespaceCreated));
   assert(splitKeys.length < LIMITS.rangesPerNamespaceCreated, 'one multi has room for all the ranges');
-  if (view.cluster === null || view.setAside.has(namespaceKey(requested.name))) return null;
+  if (view.cluster === null || builder.takesIds || view.setAside.has(namespaceKey(requested.name)))
+    return null;
   const record = withFreeIds(view.cluster.record, view);
   const namespace: NamespaceRecord = {
     name: requested.name,
@@ -96,23 +98,6 @@ export function createNamespace(
       `namespace ${requested.name} is made with ${ranges.length} range${ranges.length === 1 ? '' : 's'} ` +
       `on ${nodes.length} node${nodes.length === 1 ? '' : 's'}`,
   };
-}
-
-/** The record with counters above every id in use, whatever `/cluster` holds, because ids are never used twice. */
-function withFreeIds(record: ClusterRecord, { namespaces, ranges }: ClusterView): ClusterRecord {
-  const namespaceIds = [...namespaces.values()].map((namespace) => namespace.record.id);
-  for (const { descriptor } of ranges) namespaceIds.push(descriptor.namespaceId);
-  const rangeIds = ranges.map(({ descriptor }) => descriptor.id);
-  return {
-    ...record,
-    nextNamespaceId: above(namespaceIds, record.nextNamespaceId, LIMITS.namespaceIdMax),
-    nextRangeId: above(rangeIds, record.nextRangeId, LIMITS.rangeIdMax),
-  };
-}
-
-/** `next`, or the number after the highest id. Ids close to the maximum were written by hand, and do not count. */
-function above(ids: readonly number[], next: number, max: number): number {
-  return ids.reduce((free, id) => (id < max - LIMITS.idsLeftMin ? Math.max(free, id + 1) : free), next);
 }
 
 function firstDescriptor(

@@ -66,7 +66,8 @@ export function planMembership(builder: PlanBuilder, image: DescriptorImage): vo
   const { view, config } = builder;
   const { descriptor } = image;
   const namespace = view.namespaces.get(descriptor.namespace)?.record;
-  if (namespace === undefined) return;
+  // One change at a time: a range that is to be replaced stays as it is.
+  if (namespace === undefined || descriptor.reshape !== null) return;
   const nodes = descriptor.replicas.map((replica) => replica.node);
   const lost = new Map<NodeId, string>();
   for (const node of nodes) {

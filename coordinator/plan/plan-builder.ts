@@ -48,7 +48,14 @@ export class PlanBuilder {
     this.steps.push(step);
   }
 
+  /** Whether a step so far takes ids from the cluster's counters. */
+  get takesIds(): boolean {
+    return this.steps.some(({ kind }) => kind === 'create-namespace' || kind === 'reshape');
+  }
+
   add(step: Exclude<Step, { kind: 'range' }>): void {
-    if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);
+    if (this.view.setAside.has(keyOf(step))) return;
+    if (step.kind === 'reshape') for (const { after } of step.ranges) this.#after.set(after.id, after);
+    this.steps.push(step);
   }
 }

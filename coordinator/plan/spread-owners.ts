@@ -7,6 +7,7 @@ import type { NodeId } from '../../common/model/ids.ts';
 import { isUsable, nameOf, ownerIsLive, usableNodes } from '../cluster-view.ts';
 import { intendedOwner } from './node-loads.ts';
 import type { PlanBuilder } from './plan-builder.ts';
+import { isAtRest } from './reshape.ts';
 
 interface HandOver {
   readonly image: DescriptorImage;
@@ -46,7 +47,7 @@ function movable(builder: PlanBuilder, targets: readonly NodeId[]): Map<NodeId, 
   for (const image of view.ranges) {
     const { descriptor } = image;
     const settled = (view.ownedForMs.get(descriptor.id) ?? 0) >= config.balanceAfterMs;
-    if (!settled || descriptor.transferTo !== null || builder.isTouched(descriptor.id)) continue;
+    if (!settled || !isAtRest(descriptor) || builder.isTouched(descriptor.id)) continue;
     const from = intendedOwner(descriptor);
     if (!isUsable(view, from) || !ownerIsLive(view, descriptor)) continue;
     const handOvers = byOwner.get(from) ?? [];

@@ -5,6 +5,7 @@ import { type Descriptor, type DescriptorImage, withMove } from '../../common/mo
 import type { NodeId } from '../../common/model/ids.ts';
 import { catchUpFails, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
 import type { PlanBuilder } from './plan-builder.ts';
+import { isAtRest } from './reshape.ts';
 
 interface Move {
   readonly image: DescriptorImage;
@@ -45,7 +46,7 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
   const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
   let best: Move | undefined;
   for (const image of builder.view.ranges) {
-    if (builder.isTouched(image.descriptor.id) || !isAtRest(builder, image.descriptor)) continue;
+    if (builder.isTouched(image.descriptor.id) || !isWhole(builder, image.descriptor)) continue;
     for (const move of movesOf(builder, image, room)) {
       if (best === undefined || isBetter(move, best)) best = move;
     }
@@ -54,13 +55,12 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
 }
 
 /** Whether the range has its desired number of replicas, all in-sync on usable nodes, and nothing is under way. */
-function isAtRest({ view }: PlanBuilder, descriptor: Descriptor): boolean {
+function isWhole({ view }: PlanBuilder, descriptor: Descriptor): boolean {
   const desired = view.namespaces.get(descriptor.namespace)?.record.replicationFactor;
   return (
     descriptor.replicas.length === desired &&
     descriptor.inSync.length === desired &&
-    descriptor.transferTo === null &&
-    descriptor.retire === null &&
+    isAtRest(descriptor) &&
     ownerIsLive(view, descriptor) &&
     descriptor.inSync.every((node) => isUsable(view, node))
   );

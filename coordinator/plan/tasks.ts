@@ -3,24 +3,20 @@
 // asks for, so it is executed once.
 
 import { never } from '../../common/base/assert.ts';
-import { type Bytes, parseBytes } from '../../common/base/bytes.ts';
+import type { Bytes } from '../../common/base/bytes.ts';
 import { defaultMinInSync, incOf, isInSync, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { NODE_MODES, type TaskRequest, type TaskState } from '../../common/model/records.ts';
+import { NODE_MODES, type TaskRequest } from '../../common/model/records.ts';
 import { inKeyOrder, namespaceFault } from '../../common/model/requested-namespace.ts';
 import { isUsable, nameOf, type TaskImage } from '../cluster-view.ts';
-import type { Step, TaskStep, TaskUpdate } from '../step.ts';
+import type { Step } from '../step.ts';
 import { createNamespace, hasEnoughNodes, isTaken, type NewNamespace } from './first-ranges.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { checkedReports, planRaise } from './raise-epochs.ts';
+import { executeMerge, executeSplit } from './reshape-tasks.ts';
+import { failedTask, keyIn, Refusal, update } from './task-update.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
-
-/** The request cannot be met. The message becomes the task's progress. */
-class Refusal extends Error {}
-
-/** Characters of the sentence that says why a task failed. */
-const FAULT_MAX = 300;
 
 export function planTask(builder: PlanBuilder, task: TaskImage): void {
   try {
@@ -31,12 +27,6 @@ export function planTask(builder: PlanBuilder, task: TaskImage): void {
   }
 }
 
-/** The step that ends a task as failed. A long reason is shortened. */
-export function failedTask(task: TaskImage, fault: string): TaskStep {
-  const reason = fault.length > FAULT_MAX ? `${fault.slice(0, FAULT_MAX)}...` : fault;
-  return { kind: 'task', task: update(task, 'failed', reason), reason };
-}
-
 function execute(builder: PlanBuilder, task: TaskImage): void {
   const { request, progress } = task.record;
   if (request === null) throw new Refusal(`the request cannot be read: ${progress}`);
@@ -45,6 +35,10 @@ function execute(builder: PlanBuilder, task: TaskImage): void {
       return executeCreate(builder, task, request);
     case 'transfer':
       return executeTransfer(builder, task, request);
+    case 'split':
+      return executeSplit(builder, task, request);
+    case 'merge':
+      return executeMerge(builder, task, request);
     case 'set-node-mode':
       return executeMode(builder, task, request);
     case 'forget-node':
@@ -61,14 +55,10 @@ function unknownKind(request: never): Refusal {
   return new Refusal(`this coordinator knows no such task: ${JSON.stringify(request)}`);
 }
 
-function update(task: TaskImage, state: TaskState, progress: string): TaskUpdate {
-  return { task, after: { ...task.record, state, progress } };
-}
-
 function executeCreate(builder: PlanBuilder, task: TaskImage, request: Request<'create-namespace'>): void {
   const requested = checkedNamespace(request, builder.config.replicationFactor);
   if (isTaken(builder.view, requested.name)) throw new Refusal(`namespace ${requested.name} exists already`);
-  if (builder.steps.some((step) => step.kind === 'create-namespace')) return;
+  if (builder.takesIds) return;
   if (!hasEnoughNodes(builder, requested.replicationFactor)) return;
   const step = createNamespace(builder, requested, null);
   if (step !== null) builder.add({ ...step, task: update(task, 'done', step.reason) });
@@ -89,16 +79,7 @@ function checkedNamespace(request: Request<'create-namespace'>, otherwise: numbe
 function checkedSplitKeys(texts: readonly string[] | null): readonly Bytes[] | null {
   if (texts === null) return null;
   if (!Array.isArray(texts)) throw new Refusal('the split keys are no list');
-  return texts.map(checkedSplitKey);
-}
-
-function checkedSplitKey(text: unknown): Bytes {
-  if (typeof text !== 'string') throw new Refusal('a split key is a text');
-  try {
-    return parseBytes(text);
-  } catch (error) {
-    throw new Refusal(error instanceof RangeError ? error.message : String(error));
-  }
+  return texts.map((text) => keyIn(text, 'a split key'));
 }
 
 /** The task is pending until the request is in the descriptor, and running until the owner has handed over. */
@@ -122,7 +103,7 @@ function executeTransfer(builder: PlanBuilder, task: TaskImage, request: Request
     );
   if (to === descriptor.retire)
     throw new Refusal(`the replica on ${nameOf(view, to)} is about to be removed`);
-  if (builder.isTouched(range) || descriptor.transferTo === to) return;
+  if (builder.isTouched(range) || descriptor.transferTo === to || descriptor.reshape !== null) return;
   if (task.record.state === 'running')
     throw new Refusal('the hand-over was cancelled: the range has changed meanwhile');
   const reason = `range ${range}: ${nameOf(view, to)} is to become the owner: an administrator asks for it`;
@@ -187,6 +168,10 @@ function concerns(step: Step, node: NodeId): boolean {
       return incOf(step.after, node) !== undefined;
     case 'create-namespace':
       return step.ranges.some((range) => incOf(range, node) !== undefined);
+    case 'reshape':
+      return step.ranges.some(({ after }) => incOf(after, node) !== undefined);
+    case 'delete-range':
+      return false;
     case 'set-node-mode':
     case 'note-node':
     case 'forget-node':

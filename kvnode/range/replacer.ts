@@ -6,12 +6,8 @@ import { present } from '../../common/base/assert.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
-import {
-  type Ending,
-  type ReshapeRequest,
-  replace,
-  replacementFault,
-} from '../../common/model/replacement.ts';
+import { type Ending, replace, replacementFault } from '../../common/model/replace-ranges.ts';
+import type { ReshapeRequest } from '../../common/model/replacement.ts';
 import type { ZkSession } from '../../common/zk/store.ts';
 import type { DecisionWriter } from '../zk/decision-writer.ts';
 import type { RangeHost } from './range-host.ts';

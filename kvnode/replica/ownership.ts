@@ -7,7 +7,7 @@ import { emptyBytes } from '../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
-import type { Ending } from '../../common/model/replacement.ts';
+import type { Ending } from '../../common/model/replace-ranges.ts';
 import { ENTRY_KINDS } from '../storage/storage.ts';
 import { AppendTimes } from './append-times.ts';
 import { committedSeq, maximalInSync } from './commit.ts';
@@ -401,7 +401,6 @@ export class Ownership {
     this.#phase.drain(target, now, isStuck);
   }
 
-  /** R8. */
   #handOverIfRequested(now: number): void {
     const { transferTo } = this.#image.descriptor;
     if (transferTo !== null && transferTo !== this.#self) this.handOver(transferTo, now);

@@ -1,7 +1,6 @@
 // The owner's view of its followers in one epoch: the progress of each other replica that the descriptor lists.
 
-import type { ReplicaRef } from '../../common/model/descriptor.ts';
-import type { NodeId, Seq } from '../../common/model/ids.ts';
+import type { NodeId, ReplicaRef, Seq } from '../../common/model/ids.ts';
 import type { LogState } from './log-state.ts';
 import { FollowerProgress } from './progress.ts';
 import type { Rejection } from './replica-messages.ts';

@@ -18,6 +18,7 @@ import type { Retention } from './log/retention.ts';
 import type { Segments } from './log/segments.ts';
 import type { SharedLog } from './log/shared-log.ts';
 import type { NodeFile } from './node-file.ts';
+import type { Settlement } from './settlement.ts';
 import type { AppliedState } from './state/applied-state.ts';
 import type { CheckedEngine } from './state/checked-engine.ts';
 import { InstallQueue } from './state/install.ts';
@@ -26,6 +27,7 @@ import { StateView } from './state/view.ts';
 import type {
   PageRequest,
   RecoveredReplica,
+  ReplacementStep,
   ReplicaLog,
   ReplicaMeta,
   ReplicaView,
@@ -39,6 +41,7 @@ import type {
   Storage,
   StorageStats,
   Tombstone,
+  UnsettledStep,
 } from './storage.ts';
 
 export interface NodeStorageParts {
@@ -53,6 +56,7 @@ export interface NodeStorageParts {
   readonly state: AppliedState;
   readonly engine: CheckedEngine;
   readonly damage: DamageReport;
+  readonly settlement: Settlement;
   /** The lock of the data directory. */
   readonly lock: DataDirectoryLock;
 }
@@ -152,7 +156,7 @@ export class NodeStorage implements Storage {
     return this.#replicas.overlapping({ namespaceId, start, end }, range);
   }
 
-  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch): void {
+  createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch, isVoid = false): void {
     const { namespaceId, start, end } = meta;
     const span = { namespaceId, start, end };
     const body: ReplicaBody = {
@@ -161,10 +165,11 @@ export class NodeStorage implements Storage {
       base,
       last: base,
       committed: base.seq,
-      void: false,
+      void: isVoid,
       stateRequired: false,
       namespace: meta.namespace,
       span,
+      leaving: null,
     };
     this.#replicas.assertNew(meta.range, body);
     this.#log.put(RECORD_TYPES.create, meta.range, base, encodeReplica(body));
@@ -172,7 +177,7 @@ export class NodeStorage implements Storage {
   }
 
   logOf(range: RangeId): ReplicaLog {
-    return new StoredReplicaLog(this.#log, this.#replicas.get(range));
+    return new StoredReplicaLog(this.#log, this.#withLeaving(range));
   }
 
   get waitingSince(): number | null {
@@ -190,17 +195,19 @@ export class NodeStorage implements Storage {
   }
 
   apply(range: RangeId, position: Position, changes: readonly RowChange[]): void {
-    const replica = this.#nonVoid(range);
+    const replica = this.#withLeaving(range);
+    assert(!replica.void, `the replica of range ${range} is void`);
     assert(position.seq === replica.applied.seq + 1, 'entries are applied in order, without gaps');
     assert(position.seq <= replica.log.lastSeq, 'what is applied is in the log');
     this.#state.apply(replica, position, changes);
   }
 
   attachSessions(range: RangeId, table: SessionTable): readonly SessionRow[] {
-    const replica = this.#replicas.get(range);
+    const replica = this.#withLeaving(range);
     const found = replica.recoveredSessions;
     replica.sessions = table;
     replica.recoveredSessions = [];
+    this.#parts.settlement.attached(replica);
     return found;
   }
 
@@ -222,7 +229,25 @@ export class NodeStorage implements Storage {
 
   // ---- replicas as a whole ---------------------------------------------------------------------------------------
 
+  replace(step: ReplacementStep): readonly RecoveredReplica[] {
+    return this.#parts.settlement.replace(step);
+  }
+
+  get unsettled(): readonly UnsettledStep[] {
+    return this.#parts.settlement.unsettled;
+  }
+
+  isSettled(range: RangeId): boolean {
+    return this.#parts.settlement.isSettled(range);
+  }
+
+  settle(): Promise<void> {
+    return this.#parts.settlement.settle();
+  }
+
+  /** Rows that parents applied last may not be in the state store yet. */
   async openSnapshot(range: RangeId): Promise<SnapshotReader> {
+    if (!this.isSettled(range)) await this.settle();
     const replica = this.#nonVoid(range);
     return new StoredSnapshot(this.#parts.engine, replica, replica.appliedSynced);
   }
@@ -288,6 +313,11 @@ export class NodeStorage implements Storage {
       await this.#parts.engine.close();
       await this.#parts.lock.release();
     }
+  }
+
+  /** A start applies the logs of leaving replicas to their ends. */
+  #withLeaving(range: RangeId): LoggedReplica {
+    return this.#replicas.leaving.get(range) ?? this.#replicas.get(range);
   }
 
   #nonVoid(range: RangeId): LoggedReplica {

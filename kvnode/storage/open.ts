@@ -18,6 +18,7 @@ import { Segments } from './log/segments.ts';
 import { SharedLog } from './log/shared-log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
 import { NodeStorage } from './node-storage.ts';
+import { Settlement } from './settlement.ts';
 import { AppliedState } from './state/applied-state.ts';
 import { type BatchesFound, CheckedEngine } from './state/checked-engine.ts';
 import type { OpenState, StateEngine } from './state/engine.ts';
@@ -136,7 +137,7 @@ async function continueLog(opening: OpenContext, log: SharedLog): Promise<Storag
   checkStateReach(replicas, batches);
   await log.flushed();
   for (const number of found.leftovers) await disk.remove(segmentPath(paths, number));
-  for (const replica of replicas.byRange.values()) await attachApplied(replica, engine);
+  for (const replica of replicas.all) await attachApplied(replica, engine);
 
   const retention = new Retention(log, segments, replicas, limits);
   const state = new AppliedState({
@@ -147,12 +148,13 @@ async function continueLog(opening: OpenContext, log: SharedLog): Promise<Storag
     onFlushed: () => retention.run(),
     onFailure: (error) => log.fail(error),
   });
-  await new InstallQueue({ log, replicas, state, engine }).resume();
+  const settlement = new Settlement({ log, replicas, state, engine });
+  await new InstallQueue({ log, replicas, state, engine, settlement }).resume();
   segments.waitForSpace();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
   const former = formerNodes(disk, paths, file.nodeId);
   const logged = { log, segments, replicas, retention };
-  return new NodeStorage({ file, former, saveFile, ...logged, state, engine, damage, lock });
+  return new NodeStorage({ file, former, saveFile, ...logged, state, engine, damage, settlement, lock });
 }
 
 async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile> {
@@ -296,5 +298,6 @@ async function attachApplied(replica: LoggedReplica, engine: StateEngine): Promi
   replica.applied = applied;
   replica.appliedSynced = applied;
   replica.committed = Math.max(replica.committed, applied.seq);
+  replica.hasState = stored !== null;
   if (stored !== null) replica.recoveredSessions = await readSessions(engine, replica.range);
 }

@@ -138,6 +138,7 @@ function emptyView(): ClusterView {
     tasks: [],
     sameForMs: new Map(),
     ownedForMs: new Map(),
+    requestedForMs: new Map(),
     unreadableNamespaces: new Set<string>(),
     setAside: new Set<string>(),
     someNodeForMs: 0,

@@ -20,7 +20,7 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
   {
     name: 'do not count a pending member',
     rule: 'R6: the acknowledgement of a pending member counts at once',
-    file: 'kvnode/replica/ownership.ts',
+    file: 'kvnode/replica/commit.ts',
     text: "return pending?.kind === 'expand' && !inSync.includes(pending.node) ? [...inSync, pending.node] : inSync;",
     replacement: "return pending?.kind === 'expand' ? inSync : inSync;",
   },
@@ -93,8 +93,8 @@ export const REPLICA_MUTANTS: readonly Mutant[] = [
     name: 'ignore the inc of an acknowledgement',
     rule: 'R9: an acknowledgement of an earlier replica does not count for the new one',
     file: 'kvnode/replica/ownership.ts',
-    text: 'follower === undefined || ack.inc !== follower.inc || ack.epoch < this.epoch',
-    replacement: 'follower === undefined || ack.epoch < this.epoch',
+    text: 'if (follower === undefined || ack.inc !== follower.inc) return false;',
+    replacement: 'if (follower === undefined) return false;',
   },
   {
     name: 'keep the progress of a replica whose inc has changed',

@@ -9,6 +9,9 @@ import { down, isOlder, mayLose, mode, ofNode, ofServer, pause, restart } from '
 import { NETWORK_FAULTS } from './network-faults.ts';
 import { restoreZooKeeper } from './zookeeper-restored.ts';
 
+/** No split is asked for if there are more ranges. */
+const SPLIT_RANGES_MAX = 12;
+
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
   { name: 'node-and-guardian-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'container')) },
@@ -250,6 +253,28 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       const to = rng.pick(inSync);
       admin.ask({ kind: 'transfer', range: id, to });
       return { text: `range ${id} to ${to}`, undo: NOTHING };
+    },
+  },
+  {
+    name: 'split-asked',
+    lastsMs: [1],
+    strike: ({ admin, keys, descriptors }, { rng }) => {
+      // So many ranges that the keys of a range are few, but not that each has its own.
+      if (descriptors.length > SPLIT_RANGES_MAX) return null;
+      const first = rng.pick(keys);
+      const second = rng.pick([null, null, `${first}\\x00`]);
+      const splitKeys = second === null ? [first] : [first, second];
+      admin.ask({ kind: 'split', namespace: 'default', keys: splitKeys });
+      return { text: `at ${splitKeys.join(' and ')}`, undo: NOTHING };
+    },
+  },
+  {
+    name: 'merge-asked',
+    lastsMs: [1],
+    strike: ({ admin, keys }, { rng }) => {
+      const key = rng.pick(keys);
+      admin.ask({ kind: 'merge', namespace: 'default', key });
+      return { text: `the range of ${key} and the next one`, undo: NOTHING };
     },
   },
   {

@@ -161,8 +161,11 @@ function isUnknown(descriptor: Descriptor | undefined, { inc }: ReplicaStatus, n
 function unequal(cluster: Cluster): string | null {
   if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as unreachable`;
   if (cluster.admin.busy) return "an administrator's task is under way";
+  const [ended] = cluster.ended;
+  if (ended !== undefined) return `range ${ended.id} has ended, and its descriptor is still there`;
   const statuses = statusesOf(cluster);
-  for (const { id, replicas, inSync } of cluster.descriptors) {
+  for (const { id, replicas, inSync, reshape } of cluster.descriptors) {
+    if (reshape !== null) return `range ${id} is still to be replaced`;
     if (inSync.length < Math.min(3, cluster.nodes.length) || inSync.length < replicas.length)
       return `range ${id} has in-sync ${inSync.length} of ${replicas.length}`;
     const placed = statuses.get(id) ?? [];

@@ -103,9 +103,18 @@ export class Cluster {
     return [...new Set([...this.#nodeIds, ...this.nodes.flatMap(({ nodeId }) => nodeId ?? [])])];
   }
 
-  /** The ranges as they are in ZooKeeper. */
+  /** The ranges that serve, as they are in ZooKeeper. */
   get descriptors(): readonly Descriptor[] {
-    return [...this.ranges.values()].map(({ descriptor }) => descriptor);
+    return [...this.ranges.values()]
+      .map(({ descriptor }) => descriptor)
+      .filter(({ state }) => state === 'serving');
+  }
+
+  /** S5: the ranges that have ended, and whose descriptors are still there. */
+  get ended(): readonly Descriptor[] {
+    return [...this.ranges.values()]
+      .map(({ descriptor }) => descriptor)
+      .filter(({ state }) => state !== 'serving');
   }
 
   /** Whether all replicas on the node are in-sync. */
@@ -192,8 +201,19 @@ export class Cluster {
     }
   }
 
-  #recordRange(before: Descriptor | null, { id, epoch, owner, inSync, replicas }: Descriptor): void {
+  #recordRange(before: Descriptor | null, after: Descriptor): void {
+    const { id, epoch, owner, inSync, replicas, state, parents } = after;
     const name = (node: string) => this.node(node)?.host.name ?? node;
+    if (state !== 'serving') {
+      const holders = replicas.map(({ node }) => name(node));
+      this.world.story.record('zk', `range ${id} is ${state}, held by ${holders}`);
+      if (before?.state === 'serving') this.world.story.count(`range ${state}`);
+      return;
+    }
+    if (before === null && parents.length > 0) {
+      this.world.story.record('zk', `range ${id} comes of ${parents.map(({ range }) => range)}`);
+      this.world.story.count('child made');
+    }
     const what = before === null ? 'is created' : before.epoch === epoch ? 'changes' : 'has a new owner';
     this.world.story.record(
       'zk',

@@ -2,6 +2,7 @@
 // nodes do what descriptors request: join the in-sync set, hand over, leave for another replica. Time is a number that tests advance.
 
 import { assert, never, present } from '../../common/base/assert.ts';
+import { compareBytes } from '../../common/base/bytes.ts';
 import {
   checkDescriptor,
   type Descriptor,
@@ -9,6 +10,7 @@ import {
   isInSync,
   withInSync,
   withOwner,
+  withoutHolder,
 } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type {
@@ -22,9 +24,16 @@ import type {
   Standing,
   TaskRequest,
 } from '../../common/model/records.ts';
-import type { ClusterView, TaskImage, Versioned } from '../../coordinator/cluster-view.ts';
+import { replace, replacementFault } from '../../common/model/replace-ranges.ts';
+import {
+  type ClusterView,
+  requestsOf,
+  type TaskImage,
+  type Versioned,
+} from '../../coordinator/cluster-view.ts';
 import { recordWithNote } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
+import { Durations } from '../../coordinator/durations.ts';
 import { HealthDurations } from '../../coordinator/health-durations.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
@@ -52,6 +61,7 @@ export class SmallCluster {
   readonly unhealthy = new Set<NodeId>();
   /** By node: the replicas that it reports to need a certain inc. */
   readonly neededIncs = new Map<NodeId, readonly NeededInc[]>();
+  readonly #requests = new Durations<RangeId>({ now: () => this.time });
   readonly #healthTimes = new HealthDurations({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();
   readonly #ownedSince = new Map<RangeId, number>();
@@ -153,6 +163,7 @@ export class SmallCluster {
   }
 
   view(): ClusterView {
+    const images = [...this.ranges.values()];
     return {
       cluster: this.cluster,
       nodes: new Map(this.nodes),
@@ -160,10 +171,11 @@ export class SmallCluster {
       namespaces: new Map(this.namespaces),
       unreadableNamespaces: this.unreadableNamespaces,
       setAside: this.setAside,
-      ranges: [...this.ranges.values()],
-      otherRanges: [],
+      ranges: images.filter(isServing),
+      otherRanges: images.filter((image) => !isServing(image)),
+      requestedForMs: this.#requests.update(requestsOf(images)),
       health: this.health,
-      ...this.#healthTimes.update(this.nodes, this.live, this.health, [...this.ranges.values()]),
+      ...this.#healthTimes.update(this.nodes, this.live, this.health, images.filter(isServing)),
       tasks: [...this.tasks.values()].filter(({ record }) => ['pending', 'running'].includes(record.state)),
       sameForMs: new Map([...this.#since].map(([id, since]) => [id, this.time - since])),
       ownedForMs: new Map([...this.#ownedSince].map(([id, since]) => [id, this.time - since])),
@@ -185,6 +197,14 @@ export class SmallCluster {
         this.cluster = { record: step.after, version: this.cluster.version + 1 };
         this.namespaces.set(step.namespace.name, { record: step.namespace, version: 0 });
         for (const descriptor of step.ranges) this.learn(descriptor);
+        break;
+      case 'reshape':
+        assert(this.cluster.version === step.before.version, 'a plan takes ids once');
+        this.cluster = { record: step.after, version: this.cluster.version + 1 };
+        for (const { after } of step.ranges) this.learn(after);
+        break;
+      case 'delete-range':
+        this.ranges.delete(step.before.descriptor.id);
         break;
       case 'set-node-mode':
         this.setMode(step.after.id, step.after.mode);
@@ -225,9 +245,39 @@ export class SmallCluster {
   /** Lets each owner do what its descriptor requests, as far as possible. */
   nodesAct(): void {
     for (const descriptor of this.descriptors) {
-      const after = this.#ownerActs(descriptor);
-      if (after !== descriptor) this.learn(after);
+      if (descriptor.state !== 'serving') this.#holdersAct(descriptor);
+      else if (!this.#isReplaced(descriptor)) {
+        const after = this.#ownerActs(descriptor);
+        if (after !== descriptor) this.learn(after);
+      }
     }
+  }
+
+  /** S5: nodes that are live have stepped, or wiped their replicas. */
+  #holdersAct(descriptor: Descriptor): void {
+    const done = nodesOf(descriptor).filter((node) => this.live.has(node));
+    if (done.length > 0) this.learn(withoutHolder(descriptor, done));
+  }
+
+  /** S2, S3: the owner replaces the range, if that is requested and it may. */
+  #isReplaced(descriptor: Descriptor): boolean {
+    const { reshape, owner } = descriptor;
+    const partner = reshape?.partner ?? null;
+    const other = partner === null ? undefined : this.ranges.get(partner)?.descriptor;
+    if (reshape === null || this.live.get(owner.node)?.session !== owner.session) return false;
+    if (partner !== null && other === undefined) return false;
+    const parents = [descriptor, ...(other === undefined ? [] : [other])].sort((a, b) =>
+      compareBytes(a.start, b.start),
+    );
+    const isOwner = parents.every((parent) => parent.owner.node === owner.node && parent.state === 'serving');
+    const endings = parents.map((parent) => ({
+      descriptor: parent,
+      final: { epoch: parent.epoch, seq: 10 },
+    }));
+    if (!isOwner || replacementFault(endings) !== null) return false;
+    const replaced = replace(endings, owner.node, owner.session);
+    for (const after of [...replaced.parents, ...replaced.children]) this.learn(after);
+    return true;
   }
 
   /** Makes one plan, executes it, lets the nodes act unless they are idle, and advances time by `ms`. Returns the steps. */
@@ -278,6 +328,10 @@ export class SmallCluster {
       inSync.length === descriptor.inSync.length && inSync.every((node) => isInSync(descriptor, node));
     return same ? descriptor : withInSync(descriptor, inSync);
   }
+}
+
+function isServing({ descriptor }: DescriptorImage): boolean {
+  return descriptor.state === 'serving';
 }
 
 /** A cluster of `count` nodes n1, n2, ... in `zones` zones that have just started. */

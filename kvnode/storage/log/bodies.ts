@@ -4,8 +4,11 @@
 //                 openingLength: the length of the first group; the segment counts only if all of it is valid
 //                 before: the number of the segment before it (0: none), whose records count up to beforeEnd
 //   checkpoint, create := inc:u64 epochSeen:u64 base:position last:position committed:u64 void:u8 stateRequired:u8
-//                 namespace:string span
+//                 namespace:string span leaving:u8 (final:position children:u32 range:u64*)?
 //                 stateRequired: the rows came by a snapshot, so without an applied position the state has lost them
+//                 leaving: it was replaced, and its children still rely on its log (docs/storage.md#replacement)
+//   replaced   := parents:u32 (range:u64 final:position)* children:u32 (range:u64 inc:u64 namespace:string span)*
+//                 the header has the base of the children
 //   void       := span
 //   installed  := stateBatch:u64
 //   tombstone  := inc:u64 epochSeen:u64 pending:u8 span? stateBatch:u64
@@ -20,10 +23,11 @@
 import { present } from '../../../common/base/assert.ts';
 import { type Bytes, toBytes, utf8OrNull } from '../../../common/base/bytes.ts';
 import { getU64le, putU64le, viewOf } from '../../../common/base/integers.ts';
-import type { Inc, NamespaceId, Position, Seq } from '../../../common/model/ids.ts';
+import type { Inc, NamespaceId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
+import type { Parent } from '../../../common/model/replacement.ts';
 
-export const LOG_FORMAT = 4;
+export const LOG_FORMAT = 5;
 
 /** A range of keys of one namespace. */
 export interface Span extends KeyRange {
@@ -39,6 +43,27 @@ export interface SegmentBody {
   readonly stateBatch: number;
 }
 
+/** S6: a replica that was replaced, while its children still rely on its log. */
+export interface Leaving {
+  /** The last position that counts. */
+  readonly final: Position;
+  /** Those that were made on this node. */
+  readonly children: readonly RangeId[];
+}
+
+/** A child of a replacement, on this node. */
+export interface ChildBody {
+  readonly range: RangeId;
+  readonly inc: Inc;
+  readonly namespace: string;
+  readonly span: Span;
+}
+
+export interface ReplacedBody {
+  readonly parents: readonly Parent[];
+  readonly children: readonly ChildBody[];
+}
+
 export interface ReplicaBody {
   readonly inc: Inc;
   readonly epochSeen: number;
@@ -51,6 +76,7 @@ export interface ReplicaBody {
   readonly stateRequired: boolean;
   readonly namespace: string;
   readonly span: Span;
+  readonly leaving: Leaving | null;
 }
 
 export interface TombstoneBody {
@@ -98,6 +124,12 @@ class BodyWriter {
   span(span: Span): this {
     this.u64(span.namespaceId).string(span.start);
     return span.end === null ? this.u8(0) : this.u8(1).string(span.end);
+  }
+
+  list<T>(items: readonly T[], write: (item: T) => void): this {
+    this.u32(items.length);
+    for (const item of items) write(item);
+    return this;
   }
 
   done(): Bytes {
@@ -156,6 +188,10 @@ class BodyReader {
     return { epoch: this.u64(), seq: this.u64() };
   }
 
+  list<T>(read: () => T): readonly T[] {
+    return Array.from({ length: this.u32() }, read);
+  }
+
   span(): Span {
     return { namespaceId: this.u64(), start: this.string(), end: this.u8() === 0 ? null : this.string() };
   }
@@ -185,7 +221,7 @@ export function decodeSegment(bytes: Bytes): SegmentBody {
 }
 
 export function encodeReplica(body: ReplicaBody): Bytes {
-  return new BodyWriter()
+  const writer = new BodyWriter()
     .u64(body.inc)
     .u64(body.epochSeen)
     .position(body.base)
@@ -194,7 +230,13 @@ export function encodeReplica(body: ReplicaBody): Bytes {
     .u8(body.void ? 1 : 0)
     .u8(body.stateRequired ? 1 : 0)
     .string(toBytes(body.namespace))
-    .span(body.span)
+    .span(body.span);
+  if (body.leaving === null) return writer.u8(0).done();
+  const { final, children } = body.leaving;
+  return writer
+    .u8(1)
+    .position(final)
+    .list(children, (child) => writer.u64(child))
     .done();
 }
 
@@ -210,6 +252,30 @@ export function decodeReplica(bytes: Bytes): ReplicaBody {
     stateRequired: reader.u8() === 1,
     namespace: reader.text(),
     span: reader.span(),
+    leaving:
+      reader.u8() === 0 ? null : { final: reader.position(), children: reader.list(() => reader.u64()) },
+  };
+}
+
+export function encodeReplaced({ parents, children }: ReplacedBody): Bytes {
+  const writer = new BodyWriter();
+  writer.list(parents, ({ range, final }) => writer.u64(range).position(final));
+  writer.list(children, ({ range, inc, namespace, span }) =>
+    writer.u64(range).u64(inc).string(toBytes(namespace)).span(span),
+  );
+  return writer.done();
+}
+
+export function decodeReplaced(bytes: Bytes): ReplacedBody {
+  const reader = new BodyReader(bytes);
+  return {
+    parents: reader.list(() => ({ range: reader.u64(), final: reader.position() })),
+    children: reader.list(() => ({
+      range: reader.u64(),
+      inc: reader.u64(),
+      namespace: reader.text(),
+      span: reader.span(),
+    })),
   };
 }
 

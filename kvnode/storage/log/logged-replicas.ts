@@ -12,16 +12,20 @@ import {
   type Seq,
 } from '../../../common/model/ids.ts';
 import { type KeyRange, overlaps } from '../../../common/model/key-range.ts';
+import { baseOf } from '../../../common/model/replacement.ts';
 import { CorruptDataError } from '../data-errors.ts';
 import type { RecoveredReplica, ReplicaMeta, SessionRow, SessionTable } from '../storage.ts';
 import {
   decodeInstalled,
+  decodeReplaced,
   decodeReplica,
   decodeSegment,
   decodeSpan,
   decodeTombstone,
   encodeReplica,
   encodeTombstone,
+  type Leaving,
+  type ReplacedBody,
   type ReplicaBody,
   type Span,
   type TombstoneBody,
@@ -42,6 +46,10 @@ export class LoggedReplica {
   timesVoid = 0;
   /** The state store must have an applied position of this replica. */
   stateRequired: boolean;
+  /** The state store has one, in a synced batch. */
+  hasState = false;
+  /** S6: it was replaced. Null: it was not. */
+  leaving: Leaving | null;
   /**
    * Entries through this seq are known to be committed: at least those that are applied. It falls only when a snapshot
    * is installed.
@@ -68,6 +76,7 @@ export class LoggedReplica {
     this.epochSeen = body.epochSeen;
     this.void = body.void;
     this.stateRequired = body.stateRequired;
+    this.leaving = body.leaving;
     this.committed = body.committed;
     this.log = new RangeLogIndex(body.last);
     // It is too low if segments before the checkpoint are deleted. Then the state store has the true position.
@@ -108,9 +117,20 @@ export class LoggedReplica {
    * (carried): they come after `base`, so it must not be above what is applied.
    */
   body(): ReplicaBody {
-    const { inc, epochSeen, last, committed, stateRequired, namespace, span, applied } = this;
+    const { inc, epochSeen, last, committed, stateRequired, namespace, span, applied, leaving } = this;
     const base = applied.seq < this.log.base.seq ? applied : this.log.base;
-    return { inc, epochSeen, base, last, committed, void: this.void, stateRequired, namespace, span };
+    return {
+      inc,
+      epochSeen,
+      base,
+      last,
+      committed,
+      void: this.void,
+      stateRequired,
+      namespace,
+      span,
+      leaving,
+    };
   }
 
   makeVoid(span: KeyRange): void {
@@ -137,6 +157,8 @@ export class LoggedReplica {
 
 export class LoggedReplicas {
   readonly byRange = new Map<RangeId, LoggedReplica>();
+  /** S6: replaced ones whose children still rely on their logs. */
+  readonly leaving = new Map<RangeId, LoggedReplica>();
   readonly tombstones = new Map<RangeId, TombstoneBody & { readonly range: RangeId }>();
   /** The log relies on this batch of the state store, and on the ones before it. Known from the replay at the start. */
   stateBatch = 0;
@@ -145,9 +167,44 @@ export class LoggedReplicas {
     return present(this.byRange.get(range), `a replica of range ${range}`);
   }
 
-  create(range: RangeId, body: ReplicaBody): void {
+  /** Those whose logs are needed. */
+  get all(): readonly LoggedReplica[] {
+    return [...this.byRange.values(), ...this.leaving.values()];
+  }
+
+  create(range: RangeId, body: ReplicaBody): LoggedReplica {
+    const replica = new LoggedReplica(range, body);
+    if (body.leaving !== null) return this.#leave(replica, body.leaving);
     this.assertNew(range, body);
-    this.byRange.set(range, new LoggedReplica(range, body));
+    this.byRange.set(range, replica);
+    return replica;
+  }
+
+  /** S6: the parents leave, and the children take their place. */
+  replace({ parents, children }: ReplacedBody): readonly LoggedReplica[] {
+    const base = baseOf(parents);
+    const ids = children.map(({ range }) => range);
+    for (const { range, final } of parents) this.#leave(this.get(range), { final, children: ids });
+    return children.map(({ range, inc, namespace, span }) => {
+      const log = { base, last: base, committed: base.seq, epochSeen: base.epoch };
+      const begin = { void: false, stateRequired: false, leaving: null };
+      return this.create(range, { ...log, ...begin, inc, namespace, span });
+    });
+  }
+
+  #leave(replica: LoggedReplica, leaving: Leaving): LoggedReplica {
+    const { range, inc, epochSeen } = replica;
+    replica.leaving = leaving;
+    this.byRange.delete(range);
+    this.leaving.set(range, replica);
+    this.tombstones.set(range, { range, inc, epochSeen, pending: null, stateBatch: 0 });
+    return replica;
+  }
+
+  /** Whether the replica relies on no log but its own. */
+  isSettled(range: RangeId): boolean {
+    for (const { leaving } of this.leaving.values()) if (leaving?.children.includes(range)) return false;
+    return !this.leaving.has(range);
   }
 
   assertNew(range: RangeId, body: ReplicaBody): void {
@@ -182,13 +239,22 @@ export class LoggedReplicas {
     const replica = this.byRange.get(range);
     if (replica !== undefined && replica.inc <= body.inc) this.byRange.delete(range);
     this.tombstones.set(range, { ...body, range });
+    const settled = this.leaving.get(range);
+    this.leaving.delete(range);
+    // From now on their rows are in the state store only.
+    for (const child of settled?.leaving?.children ?? []) {
+      const made = this.byRange.get(child);
+      if (made !== undefined) made.stateRequired = true;
+    }
   }
 
   checkpoint(into: GroupBuilder): void {
-    for (const replica of this.byRange.values()) {
+    for (const replica of this.all) {
       into.putCheckpoint(RECORD_TYPES.checkpoint, replica.range, encodeReplica(replica.body()));
     }
     for (const tombstone of this.tombstones.values()) {
+      // The checkpoint of a leaving replica stands for its tombstone. The record comes when it has left.
+      if (this.leaving.has(tombstone.range)) continue;
       into.putCheckpoint(RECORD_TYPES.tombstone, tombstone.range, encodeTombstone(tombstone));
     }
   }
@@ -219,6 +285,9 @@ export class LoggedReplicas {
       case RECORD_TYPES.truncate:
         this.#truncate(this.#existing(range), { epoch: cursor.epoch, seq: cursor.seq });
         break;
+      case RECORD_TYPES.replaced:
+        this.#replayReplaced(decodeReplaced(cursor.body));
+        break;
       case RECORD_TYPES.void:
         this.#existing(range).makeVoid(decodeSpan(cursor.body));
         break;
@@ -242,7 +311,7 @@ export class LoggedReplicas {
    * replayed.
    */
   #replayCheckpoint(range: RangeId, body: ReplicaBody): void {
-    const known = this.byRange.get(range);
+    const known = this.byRange.get(range) ?? this.leaving.get(range);
     if (known === undefined) {
       this.create(range, body);
       return;
@@ -251,10 +320,21 @@ export class LoggedReplicas {
       known.inc === body.inc &&
       known.epochSeen === body.epochSeen &&
       known.void === body.void &&
+      (known.leaving === null) === (body.leaving === null) &&
       comparePositions(known.last, body.last) === 0 &&
       equalBytes(known.span.start, body.span.start);
     if (!agrees)
       throw new CorruptDataError(`the log's checkpoint of range ${range} differs from its records`);
+  }
+
+  #replayReplaced(body: ReplacedBody): void {
+    for (const { range, final } of body.parents) {
+      if (!this.#existing(range).log.has(final))
+        throw new CorruptDataError(
+          `range ${range} was replaced at seq ${final.seq}, which its log does not hold`,
+        );
+    }
+    this.replace(body);
   }
 
   #requireState(batch: number): void {
@@ -282,7 +362,7 @@ export class LoggedReplicas {
   }
 
   #existing(range: RangeId): LoggedReplica {
-    const replica = this.byRange.get(range);
+    const replica = this.byRange.get(range) ?? this.leaving.get(range);
     if (replica === undefined)
       throw new CorruptDataError(`the log has records of range ${range}, but none that creates it`);
     return replica;

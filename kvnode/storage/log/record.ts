@@ -47,10 +47,12 @@ export const RECORD_TYPES = {
   /** A replica was wiped: its rows are to be cleared, or are cleared. */
   tombstone: 9,
   carried: 10,
+  /** S6: replicas end, and their children take their place. */
+  replaced: 11,
 } as const;
 export type RecordType = (typeof RECORD_TYPES)[keyof typeof RECORD_TYPES];
 
-const LAST_TYPE = RECORD_TYPES.carried;
+const LAST_TYPE = RECORD_TYPES.replaced;
 
 export const HEADER_BYTES = 48;
 export const ENTRIES_HEADER_BYTES = HEADER_BYTES + 28;

@@ -129,7 +129,7 @@ export class Retention {
       deleted = present(this.#segments.numbers[0], 'a segment to delete');
       this.#segments.deleteFirst();
     }
-    for (const { log } of this.#replicas.byRange.values()) log.compact(deleted);
+    for (const { log } of this.#replicas.all) log.compact(deleted);
   }
 
   /** Bytes of the log without the oldest segment. */
@@ -139,7 +139,7 @@ export class Retention {
 
   #firstNeeded(after: (replica: LoggedReplica) => Seq): number {
     let first = Number.POSITIVE_INFINITY;
-    for (const replica of this.#replicas.byRange.values()) {
+    for (const replica of this.#replicas.all) {
       first = Math.min(first, replica.log.segmentAfter(after(replica)));
     }
     return first;
@@ -151,9 +151,7 @@ export class Retention {
    * Carries the unapplied entries of ranges that need `segment`. False if the rest of the log is too small for that.
    */
   #carryFrom(segment: number): boolean {
-    const waiting = [...this.#replicas.byRange.values()].filter(
-      ({ log, appliedSynced }) => log.lastSeq > appliedSynced.seq,
-    );
+    const waiting = this.#replicas.all.filter(({ log, appliedSynced }) => log.lastSeq > appliedSynced.seq);
     const bytesOf = ({ log, appliedSynced }: LoggedReplica): number => log.bytesAfter(appliedSynced.seq);
     const needed = waiting.reduce((sum, replica) => sum + bytesOf(replica), 0);
     if (this.#segments.bytes < (1 + CARRY_FACTOR) * needed) return false;

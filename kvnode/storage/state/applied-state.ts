@@ -22,7 +22,7 @@ import type { StateBatch, StateEngine } from './engine.ts';
 import { isPresent, type NamespaceOverlay, Overlay, type OverlayRow } from './overlay.ts';
 import { type MergedPage, mergePage } from './scan-page.ts';
 import { addApplied, addSessions } from './snapshot.ts';
-import { REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './stored-keys.ts';
+import { appliedKey, REVISION_BYTES, readRevision, rowBounds, sessionBounds } from './stored-keys.ts';
 import { StoredScan } from './stored-scan.ts';
 import type { ViewParts } from './view.ts';
 
@@ -116,6 +116,12 @@ export class AppliedState {
     this.#schedule();
   }
 
+  /** S6: the replica was made with the rows that are there. Its position and its sessions are written with the next batch. */
+  begin(replica: LoggedReplica): void {
+    this.#active.appliedThrough.set(replica, replica.applied);
+    this.#schedule();
+  }
+
   // ---- write-behind -------------------------------------------------------------------------------------------------
 
   /** Resolves when all that is applied now is in the store, synced. */
@@ -172,7 +178,10 @@ export class AppliedState {
     await this.#fill(batch, overlay);
     await batch.write();
     this.#frozen = null;
-    for (const [replica, position] of overlay.appliedThrough) replica.appliedSynced = position;
+    for (const [replica, position] of overlay.appliedThrough) {
+      replica.appliedSynced = position;
+      replica.hasState = true;
+    }
     this.#options.onFlushed();
   }
 
@@ -245,6 +254,14 @@ export class AppliedState {
     await this.#clear(sessionBounds(range));
     await this.#clear(rowBounds(span.namespaceId, span));
     this.clearCaches();
+  }
+
+  /** Deletes position and sessions of a replica that was replaced. Its rows belong to others now. */
+  async forget(range: RangeId): Promise<void> {
+    await this.#clear(sessionBounds(range));
+    const batch = this.#engine.batch();
+    batch.delete(appliedKey(range));
+    await batch.write();
   }
 
   async #clear(bounds: { readonly start: Bytes; readonly end: Bytes }): Promise<void> {

@@ -17,17 +17,19 @@ import {
 import type { LoggedReplica, LoggedReplicas } from '../log/logged-replicas.ts';
 import { RECORD_TYPES } from '../log/record.ts';
 import type { SharedLog } from '../log/shared-log.ts';
+import type { Settlement } from '../settlement.ts';
 import type { Row, SessionRow, SnapshotWriter } from '../storage.ts';
 import type { AppliedState } from './applied-state.ts';
 import type { CheckedEngine } from './checked-engine.ts';
 import { addApplied, addRows, addSessions } from './snapshot.ts';
 import { appliedKey } from './stored-keys.ts';
 
-interface InstallParts {
+export interface InstallParts {
   readonly log: SharedLog;
   readonly replicas: LoggedReplicas;
   readonly state: AppliedState;
   readonly engine: CheckedEngine;
+  readonly settlement: Settlement;
 }
 
 export class InstallQueue {
@@ -35,6 +37,7 @@ export class InstallQueue {
   readonly #replicas: LoggedReplicas;
   readonly #state: AppliedState;
   readonly #engine: CheckedEngine;
+  readonly #settlement: Settlement;
   /** The writer of each range that may still add rows. */
   readonly #writers = new Map<RangeId, InstallWriter>();
   /** The last step of each range. */
@@ -45,9 +48,12 @@ export class InstallQueue {
     this.#replicas = parts.replicas;
     this.#state = parts.state;
     this.#engine = parts.engine;
+    this.#settlement = parts.settlement;
   }
 
-  begin(replica: LoggedReplica, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
+  async begin(replica: LoggedReplica, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
+    // Otherwise a start would apply the parents' logs to rows that are cleared here.
+    if (!this.#settlement.isSettled(replica.range)) await this.#settlement.settle();
     const span: Span = { namespaceId: replica.span.namespaceId, start: bounds.start, end: bounds.end };
     this.#replicas.assertFree(span, replica.range);
     const writer = new InstallWriter(this, replica, position);
@@ -115,8 +121,9 @@ export class InstallQueue {
     if (this.#writers.get(writer.replica.range) === writer) this.#writers.delete(writer.replica.range);
   }
 
-  wipe(replica: LoggedReplica): Promise<void> {
+  async wipe(replica: LoggedReplica): Promise<void> {
     const { range, inc, epochSeen, span } = replica;
+    if (!this.#settlement.isSettled(range)) await this.#settlement.settle();
     this.#writers.delete(range);
     this.#recordTombstone(range, { inc, epochSeen, pending: span, stateBatch: 0 });
     return this.#enqueue(range, () => this.#clearWiped(range));

@@ -37,6 +37,9 @@ export class RangeMapChecker {
         found.push(...(isRaise ? raise(before, after.descriptor) : wrong));
       }
     }
+    for (const [id, { descriptor }] of next) {
+      if (!this.#images.has(id)) found.push(...born(descriptor, this.#images));
+    }
     const descriptors = images.map(({ descriptor }) => descriptor);
     for (const descriptor of descriptors) found.push(...alone(descriptor));
     for (const [, ranges] of groupBy(descriptors, ({ namespace }) => namespace)) found.push(...cover(ranges));
@@ -49,7 +52,8 @@ export class RangeMapChecker {
 
 /** What is wrong with one descriptor by itself. */
 function alone({ id, state, owner, replicas, inSync, minInSync, nextInc }: Descriptor): string[] {
-  if (state === 'dropped') return [];
+  if (state !== 'serving')
+    return inSync.length > 0 ? [`range ${id} is ${state}, and has in-sync members`] : [];
   const found: string[] = [];
   const say = (text: string) => found.push(`range ${id}: ${text}`);
   if (minInSync < 1 || inSync.length < minInSync) say(`${inSync.length} in-sync, m is ${minInSync}`);
@@ -75,10 +79,16 @@ function raise(before: Descriptor, after: Descriptor): string[] {
 
 /** What is wrong with a change that one transaction made. */
 function change(before: Descriptor, after: Descriptor): string[] {
-  if (after.state === 'dropped') return [];
   const found: string[] = [];
   const say = (text: string) => found.push(`range ${before.id}: ${text}`);
-  const incIn = ({ replicas }: Descriptor, node: string) => replicas.find((r) => r.node === node)?.inc;
+  if (before.state !== 'serving' && after.state !== before.state)
+    say(`${before.state} became ${after.state}`);
+  if (after.state !== 'serving') {
+    if (after.epoch !== before.epoch) say('its epoch changed as it ended');
+    if (after.replicas.some(({ node, inc }) => incIn(before, node) !== inc))
+      say('a replica was added as it ended');
+    return found;
+  }
   const { owner, epoch } = after;
   if (epoch === before.epoch) {
     const same =
@@ -107,14 +117,41 @@ function change(before: Descriptor, after: Descriptor): string[] {
   return found;
 }
 
+function incIn({ replicas }: Descriptor, node: string): number | undefined {
+  return replicas.find((replica) => replica.node === node)?.inc;
+}
+
 function vanished({ id, state }: Descriptor): string[] {
   return state === 'serving' ? [`range ${id} is gone, and was serving`] : [];
+}
+
+/** S3: what is wrong with a range that was just made in the place of others, which `images` has. */
+function born(child: Descriptor, before: ReadonlyMap<RangeId, DescriptorImage>): string[] {
+  const parents = child.parents.flatMap(({ range }) => before.get(range)?.descriptor ?? []);
+  const direct = parents.filter(({ state }) => state === 'serving');
+  if (direct.length === 0) return [];
+  const found: string[] = [];
+  const say = (text: string) => found.push(`range ${child.id}: ${text}`);
+  const isCommon = (node: string) => direct.every(({ inSync }) => inSync.includes(node));
+  if (!child.inSync.every(isCommon)) say('a member was not in-sync in every parent');
+  if (child.inSync.length < Math.max(...direct.map(({ minInSync }) => minInSync)))
+    say('fewer than m are in-sync');
+  for (const { id, epoch, owner } of direct) {
+    if (child.epoch <= epoch) say(`its epoch is not above that of range ${id}`);
+    const isSame = owner.node === child.owner.node && owner.session === child.owner.session;
+    if (!isSame) say(`its owner is not that of range ${id}`);
+  }
+  for (const { range, final } of child.parents)
+    if (final.seq > child.base.seq) say(`it begins before the end of range ${range}`);
+  return found;
 }
 
 /** The ranges of a namespace cover all keys without holes or overlaps, unless it is being dropped. */
 function cover(ranges: readonly Descriptor[]): string[] {
   if (ranges.some(({ state }) => state === 'dropped')) return [];
-  const sorted = [...ranges].sort((a, b) => compareBytes(a.start, b.start));
+  const sorted = ranges
+    .filter(({ state }) => state === 'serving')
+    .sort((a, b) => compareBytes(a.start, b.start));
   const found: string[] = [];
   let end: Descriptor['end'] = new Uint8Array(0);
   for (const range of sorted) {

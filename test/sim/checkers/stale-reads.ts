@@ -4,7 +4,7 @@
 import type { Operation, Outcome, Text, Violation } from '../history.ts';
 import { describe, eachEffect } from './effects.ts';
 import { groupBy } from './grouping.ts';
-import { type CommitTimes, KeyWrites, writesByKey } from './writes.ts';
+import { type CommitTimes, type KeyWrite, KeyWrites, writesByKey } from './writes.ts';
 
 const CHECKER = 'stale reads';
 
@@ -25,7 +25,7 @@ export function checkStaleReads(
   operations: readonly Operation[],
   options: StaleReadOptions = {},
 ): readonly Violation[] {
-  const history = { writes: writesByKey(operations, options.commitTimes), rangeOf: rangesOf(operations) };
+  const history = { writes: writesByKey(operations, options.commitTimes) };
   const violations: Violation[] = [];
   for (const [, own] of groupBy(operations, ({ client }) => client)) {
     for (const { read, outcome, key, floor } of staleReadsOf(own, history)) {
@@ -43,13 +43,12 @@ export function checkStaleReads(
 
 interface Known {
   readonly writes: ReadonlyMap<Text, KeyWrites>;
-  readonly rangeOf: ReadonlyMap<Text, number>;
 }
 
 /** What a client knew from answers when it made the call. */
 interface Floor {
-  /** The highest revision of the key's range. */
-  readonly range: number;
+  /** By range: the highest revision. The ranges of a key change, and revisions of two of them say nothing of each other. */
+  readonly ranges: ReadonlyMap<number, number>;
   /** The highest revision of the key. */
   readonly key: number;
   /** All revisions of the key up to this one were known to be deleted. */
@@ -93,9 +92,7 @@ class ClientKnowledge {
   }
 
   floorOf(key: Text): Floor {
-    const range = this.#history.rangeOf.get(key);
-    const ofRange = range === undefined ? 0 : (this.#ranges.get(range) ?? 0);
-    return { range: ofRange, key: this.#keys.get(key) ?? 0, gone: this.#gone.get(key) ?? 0 };
+    return { ranges: this.#ranges, key: this.#keys.get(key) ?? 0, gone: this.#gone.get(key) ?? 0 };
   }
 
   begins({ id, action }: Operation): void {
@@ -110,8 +107,7 @@ class ClientKnowledge {
     const [first, ...others] = keys;
     if (first === undefined) return;
     const { revision } = outcome;
-    const range = this.#history.rangeOf.get(first);
-    if (range !== undefined) raise(this.#ranges, range, revision);
+    if (outcome.kind !== 'conflict' && outcome.range !== null) raise(this.#ranges, outcome.range, revision);
     if (outcome.kind === 'written') return this.#noteWritten(action, revision);
     // A conflict does not say which one of several keys it is about.
     if (others.length > 0) return;
@@ -143,18 +139,9 @@ function raise<K>(floors: Map<K, number>, of: K, to: number): void {
   if (to > (floors.get(of) ?? 0)) floors.set(of, to);
 }
 
-/** The range of each key. An answer for an absent key does not name it, but other answers for the key do. */
-function rangesOf(operations: readonly Operation[]): ReadonlyMap<Text, number> {
-  const ranges = new Map<Text, number>();
-  for (const { action, outcome } of operations) {
-    if ((outcome.kind !== 'read' && outcome.kind !== 'written') || outcome.range === null) continue;
-    for (const key of keysOf(action)) ranges.set(key, outcome.range);
-  }
-  return ranges;
-}
-
 function checkMonotonic(read: Operation, outcome: Read, writes: KeyWrites, floor: Floor): Violation | null {
-  const known = writes.newestThrough(floor.range)?.revision ?? 0;
+  const isKnown = ({ range, revision }: KeyWrite) => revision <= (floor.ranges.get(range) ?? 0);
+  const known = writes.acked.findLast(isKnown)?.revision ?? 0;
   const needed = Math.max(floor.key, known);
   if (reaches(read, outcome, writes, needed)) return null;
   const shown = writes.at(needed)?.operation;

@@ -47,12 +47,9 @@ export class KeyWrites {
       ?.newest;
   }
 
-  newestThrough(revision: number): KeyWrite | undefined {
-    return this.acked[firstWhere(this.acked.length, (i) => (this.acked[i]?.revision ?? 0) > revision) - 1];
-  }
-
   at(revision: number): KeyWrite | undefined {
-    const write = this.newestThrough(revision);
+    const write =
+      this.acked[firstWhere(this.acked.length, (i) => (this.acked[i]?.revision ?? 0) >= revision)];
     return write?.revision === revision ? write : undefined;
   }
 

@@ -337,7 +337,7 @@ const stories: Readonly<Record<string, Story>> = {
     t.throws(() => storage.createReplica(meta(2, 'l', null), origin, 0), { message: /overlaps range 1/ });
     storage.createReplica({ ...meta(3, 'l', null), namespaceId: 2 }, origin, 0);
     storage.createReplica(meta(4, 'm', null), origin, 0);
-    t.throws(() => storage.beginSnapshot(1, wholeKeySpace, at(1, 1)), { message: /overlaps range 4/ });
+    await t.throwsAsync(storage.beginSnapshot(1, wholeKeySpace, at(1, 1)), { message: /overlaps range 4/ });
   },
 };
 

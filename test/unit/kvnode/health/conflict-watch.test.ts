@@ -104,13 +104,24 @@ test('R9: a replica is not made at or below its tombstone, and the reason is giv
   const tombstones = new Map([[1, { range: 1, inc: 3, epochSeen: 6 }]]);
   const withTombstone = { tombstones, overlapping: () => null };
   const empty = { tombstones: new Map(), overlapping: () => null };
-  t.like(newReplica(DESCRIPTOR, 4, withTombstone), { range: 1, inc: 4, epochSeen: 6, lastSeq: 0 });
-  t.like(newReplica(DESCRIPTOR, 1, empty), { inc: 1, epochSeen: 0 });
-  for (const inc of [1, 3])
-    t.regex(String(newReplica(DESCRIPTOR, inc, withTombstone)), /replica 3 .* was here before/);
-  t.regex(String(newReplica({ ...DESCRIPTOR, base: { epoch: 1, seq: 9 } }, 4, empty)), /split/);
-  const beside = { ...empty, overlapping: () => 7 };
-  t.regex(String(newReplica(DESCRIPTOR, 1, beside)), /overlap those of range 7/);
+  const made = { range: 1, inc: 4, epochSeen: 6, lastSeq: 0, void: false };
+  t.like(newReplica(DESCRIPTOR, 4, withTombstone), { kind: 'made', replica: made });
+  t.like(newReplica(DESCRIPTOR, 1, empty), { replica: { inc: 1, epochSeen: 0 } });
+  for (const inc of [1, 3]) {
+    const refused = newReplica(DESCRIPTOR, inc, withTombstone);
+    t.regex(refused.kind === 'refused' ? refused.text : '', /replica 3 .* was here before/);
+  }
+});
+
+test('R9: the replica of a range that began with the data of its parents is void at first', (t) => {
+  const empty = { tombstones: new Map(), overlapping: () => null };
+  const child = { ...DESCRIPTOR, base: { epoch: 1, seq: 9 } };
+  t.like(newReplica(child, 4, empty), { replica: { void: true, base: origin, applied: origin } });
+});
+
+test('S7: a replica is not made while another one overlaps its keys', (t) => {
+  const beside = { tombstones: new Map(), overlapping: () => 7 };
+  t.like(newReplica(DESCRIPTOR, 1, beside), { kind: 'refused', overlaps: 7 });
 });
 
 test('a descriptor of an epoch that the replica has left behind, or cannot own, is a mismatch', (t) => {

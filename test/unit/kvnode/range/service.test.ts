@@ -4,9 +4,11 @@
 import test from 'ava';
 import { formatBytes, toBytes } from '../../../../common/base/bytes.ts';
 import { realEnv } from '../../../../common/base/env.ts';
+import { Failure } from '../../../../common/base/errors.ts';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
 import { origin } from '../../../../common/model/ids.ts';
+import { replyFromError } from '../../../../common/wire/error-reply.ts';
 import type { Mutation, ReplyBody, RequestBody } from '../../../../common/wire/messages.ts';
 import { encodeOperation } from '../../../../common/wire/operation.ts';
 import { ClientService } from '../../../../kvnode/client-service.ts';
@@ -76,6 +78,7 @@ async function stage(): Promise<Stage> {
       throw new Error('not used in this test');
     },
     check: () => 'NOT_READY',
+    refusal: (range) => replyFromError(new Failure('NOT_OWNER', `range ${range} has no replica here`)),
   });
   replica.step({ kind: 'image', image: { descriptor: DESCRIPTOR, version: 1 }, session: 's' }, realEnv.now());
   const ask = (request: RequestBody): Promise<ReplyBody> => {

@@ -322,7 +322,7 @@ test('a checkpoint names no base above what is applied, though all entries may b
   const { namespaceId, start, end } = meta(1);
   const body = {
     ...{ inc: 1, epochSeen: 2, committed: 0, void: false, stateRequired: false, namespace: 'default' },
-    ...{ base: origin, last: at(2, 2), span: { namespaceId, start, end } },
+    ...{ base: origin, last: at(2, 2), span: { namespaceId, start, end }, leaving: null },
   };
   const replica = new LoggedReplica(1, body);
   t.deepEqual(replica.body(), body, 'the checkpoint that a start writes before it logs that group again');

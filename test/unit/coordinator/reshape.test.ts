@@ -1,0 +1,179 @@
+// Splits and merges that administrators ask for, as far as the leader: requests, their withdrawal, and what becomes of ranges that have
+// ended. The nodes of these clusters do what S2 to S6 say at once.
+
+import test from 'ava';
+import { present } from '../../../common/base/assert.ts';
+import { formatBytes, toBytes } from '../../../common/base/bytes.ts';
+import { type Descriptor, FREE_PLACEMENT, withReshape } from '../../../common/model/descriptor.ts';
+import type { TaskRequest } from '../../../common/model/records.ts';
+import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
+import { plan } from '../../../coordinator/plan.ts';
+import { IDLE_MS, nodesOf, type SmallCluster, settled, started } from '../../support/small-cluster.ts';
+
+/** Where the serving ranges meet, in order. */
+function boundsOf(cluster: SmallCluster): string {
+  return serving(cluster)
+    .map(({ start }) => formatBytes(start))
+    .join(' ');
+}
+
+function serving(cluster: SmallCluster): readonly Descriptor[] {
+  return cluster.descriptors
+    .filter(({ state }) => state === 'serving')
+    .sort((a, b) => Buffer.compare(a.start, b.start));
+}
+
+/** A cluster with one range of three replicas, on four nodes. */
+function withOneRange(): SmallCluster {
+  const cluster = started(4);
+  const config = { ...DEFAULT_PLAN, initialNodes: 4 };
+  cluster.ask('create', {
+    ...{ kind: 'create-namespace', name: 'n', replicationFactor: 3, minInSync: 2, splitAt: [] },
+  });
+  cluster.settle(config, IDLE_MS);
+  return cluster;
+}
+
+function ask(cluster: SmallCluster, request: TaskRequest): { state: string; progress: string } {
+  cluster.ask('t', request);
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  return present(cluster.tasks.get('t'), 'the task').record;
+}
+
+test('a split: one request, the children take over, and the parent is deleted', (t) => {
+  const cluster = withOneRange();
+  const before = present(
+    serving(cluster).find(({ namespace }) => namespace === 'n'),
+    'a range',
+  );
+  const { state, progress } = ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] });
+  t.is(state, 'done', progress);
+  const children = serving(cluster).filter(({ namespace }) => namespace === 'n');
+  t.deepEqual(
+    children.map(({ start, end }) => [formatBytes(start), end === null ? null : formatBytes(end)]),
+    [
+      ['', 'm'],
+      ['m', null],
+    ],
+  );
+  t.false(cluster.ranges.has(before.id), 'S5');
+  for (const child of children) {
+    t.is(child.epoch, before.epoch + 1, 'S3');
+    t.deepEqual(child.parents, [{ range: before.id, final: { epoch: before.epoch, seq: 10 } }]);
+    t.deepEqual(child.base, { epoch: before.epoch, seq: 10 });
+    t.true(child.id > before.id);
+  }
+  t.deepEqual(children[1]?.placement, { ...FREE_PLACEMENT, startByHand: true });
+});
+
+test('a split at two keys isolates what is between them', (t) => {
+  const cluster = withOneRange();
+  t.is(ask(cluster, { kind: 'split', namespace: 'n', keys: ['hot\\x00', 'hot'] }).state, 'done');
+  t.true(boundsOf(cluster).includes('hot hot\\x00'));
+});
+
+test('a key that is a bound already is a split that is done', (t) => {
+  const cluster = withOneRange();
+  ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] });
+  const ids = serving(cluster).map(({ id }) => id);
+  cluster.tasks.clear();
+  t.is(ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] }).state, 'done');
+  t.deepEqual(
+    serving(cluster).map(({ id }) => id),
+    ids,
+  );
+});
+
+const refusals: readonly (readonly [string, TaskRequest, RegExp])[] = [
+  ['no such namespace', { kind: 'split', namespace: 'x', keys: ['m'] }, /no namespace x/],
+  ['no keys', { kind: 'split', namespace: 'n', keys: [] }, /one or two keys/],
+  ['a key twice', { kind: 'split', namespace: 'n', keys: ['m', 'm'] }, /one or two keys/],
+  ['the empty key', { kind: 'split', namespace: 'n', keys: [''] }, /one or two keys/],
+  ['no key in text form', { kind: 'split', namespace: 'n', keys: ['\\q'] }, /./],
+  ['a merge of the last range', { kind: 'merge', namespace: 'n', key: 'a' }, /no right neighbour/],
+];
+for (const [what, request, expected] of refusals) {
+  test(`refused: ${what}`, (t) => {
+    const { state, progress } = ask(withOneRange(), request);
+    t.is(state, 'failed');
+    t.regex(progress, expected);
+  });
+}
+
+test('keys in different ranges are refused', (t) => {
+  const cluster = withOneRange();
+  ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] });
+  cluster.tasks.clear();
+  const { state, progress } = ask(cluster, { kind: 'split', namespace: 'n', keys: ['a', 'z'] });
+  t.is(state, 'failed');
+  t.regex(progress, /in different ranges/);
+});
+
+test('a merge: first the same replicas, then the same owner, then one request in both', (t) => {
+  const cluster = settled(5);
+  const [left, right] = serving(cluster);
+  if (left === undefined || right === undefined) return t.fail('two ranges');
+  t.notDeepEqual(nodesOf(left), nodesOf(right), 'on other nodes at first');
+  const { state, progress } = ask(cluster, { kind: 'merge', namespace: 'default', key: '' });
+  t.is(state, 'done', progress);
+  const [merged] = serving(cluster);
+  t.deepEqual(
+    merged?.parents.map(({ range }) => range),
+    [left.id, right.id],
+  );
+  t.deepEqual(merged?.end, right.end);
+  t.deepEqual(nodesOf(present(merged, 'the merged range')), nodesOf(left));
+  t.false(cluster.ranges.has(left.id) || cluster.ranges.has(right.id), 'S5');
+});
+
+test('S1: a range with a request gets no other change, except another owner; a request that is not met is withdrawn', (t) => {
+  const cluster = withOneRange();
+  const range = present(
+    serving(cluster).find(({ namespace }) => namespace === 'n'),
+    'a range',
+  );
+  const request = { children: [90, 91], cuts: [toBytes('m')], partner: null, byHand: true, reason: 'a test' };
+  cluster.learn(withReshape(range, request));
+  cluster.setMode(present(range.replicas[0]?.node, 'a node'), 'gone');
+  const changes = () =>
+    plan(cluster.view(), DEFAULT_PLAN).filter((step) => step.kind === 'range' && step.after.id === range.id);
+  t.deepEqual(changes(), [], 'not even a replacement of the replica');
+  cluster.view();
+  cluster.time += 10_000;
+  t.deepEqual(
+    changes().map((step) => ('change' in step ? step.change : step.kind)),
+    ['withdraw-request'],
+  );
+});
+
+test('a merge of ranges whose owners differ by now is withdrawn', (t) => {
+  const cluster = settled(3);
+  const [left, right] = serving(cluster);
+  if (left === undefined || right === undefined) return t.fail('two ranges');
+  t.not(left.owner.node, right.owner.node);
+  const request = { children: [90], cuts: [], byHand: true, reason: 'a test' };
+  cluster.learn(withReshape(left, { ...request, partner: right.id }));
+  cluster.learn(withReshape(right, { ...request, partner: left.id }));
+  const changes = plan(cluster.view(), DEFAULT_PLAN).map((step) =>
+    'change' in step ? step.change : step.kind,
+  );
+  t.deepEqual(changes.slice(0, 2), ['withdraw-request', 'withdraw-request']);
+});
+
+test('S5: a node that is gone is taken out of a range that has ended; one that is only down keeps it there', (t) => {
+  const cluster = withOneRange();
+  const range = present(
+    serving(cluster).find(({ namespace }) => namespace === 'n'),
+    'a range',
+  );
+  const away = present(range.replicas.find(({ node }) => node !== range.owner.node)?.node, 'a follower');
+  cluster.stop(away);
+  t.is(ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] }).state, 'done');
+  t.deepEqual(
+    cluster.ranges.get(range.id)?.descriptor.replicas.map(({ node }) => node),
+    [away],
+  );
+  cluster.setMode(away, 'gone');
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  t.false(cluster.ranges.has(range.id));
+});

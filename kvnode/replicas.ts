@@ -57,6 +57,8 @@ export class Replicas {
   readonly #neededIncs = new NeededIncs();
   readonly #stepper: Stepper;
   readonly #stampBase: number;
+  /** S7: images of ranges whose replicas cannot be made before another one here has gone. */
+  readonly #blocked = new Map<RangeId, DescriptorImage>();
   /** By replaced range: its children. The oldest is forgotten first. */
   readonly #successors = new Map<RangeId, readonly RangeId[]>();
 
@@ -141,6 +143,7 @@ export class Replicas {
     const inc = incOf(descriptor, self);
     const host = this.#hosts.get(descriptor.id);
     conflicts.notMade(descriptor.id, null);
+    this.#blocked.delete(descriptor.id);
     if (host?.wiping) return;
     if (host === undefined) return this.#learnOfOther(image, inc);
     host.orphan = false;
@@ -168,6 +171,7 @@ export class Replicas {
     const { descriptor } = image;
     const made = newReplica(descriptor, inc, storage);
     if (made.kind === 'refused') {
+      if (made.overlaps !== null) this.#blocked.set(descriptor.id, image);
       const parent = descriptor.parents.find(({ range }) => range === made.overlaps)?.range;
       return parent === undefined ? conflicts.notMade(descriptor.id, made.text) : assignments().hint(parent);
     }
@@ -194,6 +198,11 @@ export class Replicas {
     this.#hosts.delete(range);
     assignments().unwatch(range);
     for (const id of [range, ...children]) assignments().hint(id);
+    this.#unblock();
+  }
+
+  #unblock(): void {
+    for (const image of [...this.#blocked.values()]) this.learn(image);
   }
 
   /** R9: a missing znode is no image (ZooKeeper was reset, or the root is wrong). Nothing is wiped for it. */
@@ -235,6 +244,7 @@ export class Replicas {
         this.step(host, { kind: 'announce', to: descriptor.owner.node });
       assignments().watch(recovered.range, recovered.namespace);
     }
+    this.#unblock();
     const made = children.map(({ recovered }) => recovered.range);
     logger.info({ parents: parents.map(({ range }) => range), children: made }, 'replicas replaced');
     env.soon(() => {

@@ -15,7 +15,7 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { reshapeFault } from '../../common/model/replacement.ts';
-import { catchUpFails, isUsable, nameOf, type TaskImage } from '../cluster-view.ts';
+import { catchUpFails, isLeaving, nameOf, type TaskImage } from '../cluster-view.ts';
 import type { RangeChange, TaskUpdate } from '../step.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { isAtRest, mergeFault, requestMerge, requestSplit } from './reshape.ts';
@@ -173,10 +173,11 @@ function nextChange(builder: PlanBuilder, left: Descriptor, right: Descriptor): 
   return { change: 'transfer', after: withTransfer(right, owner), node: owner, reason };
 }
 
-/** Whether the node can be given a replica of the range. */
+/** Whether the node can be given a replica of the range. One that is drained may: its replicas stay. */
 function mayTake({ view, config }: PlanBuilder, { owner }: Descriptor, node: NodeId): boolean {
   return (
-    isUsable(view, node) &&
+    !isLeaving(view, node) &&
+    view.nodes.get(node)?.record.mode !== 'gone' &&
     view.connectivity.areConnected(owner.node, node) &&
     !catchUpFails(view, node, config.replaceAfterMs)
   );

@@ -8,7 +8,8 @@ import {
   incOf,
   withoutHolder,
 } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { ClusterView } from '../cluster-view.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 
 export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
@@ -32,8 +33,15 @@ function isNotNeeded({ view }: PlanBuilder, { state, replacement }: Descriptor, 
   if (view.live.has(node)) return false;
   const record = view.nodes.get(node)?.record;
   if (state === 'dropped') return record === undefined || record.mode === 'gone';
-  const children = new Set(replacement?.children.map(({ id }) => id));
-  return [...view.ranges, ...view.otherRanges].every(
-    ({ descriptor }) => !children.has(descriptor.id) || incOf(descriptor, node) === undefined,
-  );
+  return (replacement?.children ?? []).every(({ id }) => isOutOf(view, id, node));
+}
+
+/** Whether the range certainly does not list the node. A range that was not read yet may. */
+function isOutOf(view: ClusterView, id: RangeId, node: NodeId): boolean {
+  const images = [...view.ranges, ...view.otherRanges];
+  const child = images.find(({ descriptor }) => descriptor.id === id);
+  if (child !== undefined) return incOf(child.descriptor, node) === undefined;
+  const isLater = ({ descriptor }: DescriptorImage) =>
+    view.rangeIds.has(descriptor.id) && descriptor.parents.some(({ range }) => range === id);
+  return !view.rangeIds.has(id) && images.some(isLater);
 }

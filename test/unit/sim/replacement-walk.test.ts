@@ -2,11 +2,12 @@
 // RANGEKEEPER_WALK_STRIDE, from another one each day; with 1 they take all.
 
 import test from 'ava';
+import { realEnv } from '../../../common/base/env.ts';
 import { VERBS, VICTIMS, walk } from '../../sim/replacement-walk.ts';
 
 const SEED = 7;
 const stride = Number(process.env.RANGEKEEPER_WALK_STRIDE ?? 40);
-const first = Math.floor(Date.now() / 86_400_000) % stride;
+const first = Math.floor(realEnv.wallNow() / 86_400_000) % stride;
 
 for (const verb of VERBS) {
   test(`${verb}: without a crash`, async (t) => {

@@ -39,6 +39,11 @@ export interface ClusterView {
   readonly ranges: readonly DescriptorImage[];
   /** Ranges in any other state. They may still name replicas. */
   readonly otherRanges: readonly DescriptorImage[];
+  /**
+   * The ids of all ranges, by the newest lists of their znodes. Each list is of one moment: a range that is not in it, although one that
+   * was made later is, has been deleted.
+   */
+  readonly rangeIds: ReadonlySet<RangeId>;
   /** Unfinished tasks, oldest first. */
   readonly tasks: readonly TaskImage[];
   /** How long the node has been live in its present session, or dead, ms. It counts from this leader's first view at most. */

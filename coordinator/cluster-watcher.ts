@@ -105,6 +105,7 @@ export class ClusterWatcher {
       namespaces,
       unreadableNamespaces: new Set(this.#namespaces.names.filter((name) => !namespaces.has(name))),
       ranges,
+      rangeIds: this.#rangeIds(),
       otherRanges: images.filter(({ descriptor }) => descriptor.state !== 'serving'),
       health,
       ...this.#reports.update(nodes, live, health, ranges),
@@ -203,6 +204,11 @@ export class ClusterWatcher {
       const decode = (child: string, node: ZkNode) => decodeImage(name, parseRangeName(child) ?? 0, node);
       this.#ranges.set(name, this.#watch(paths.ranges(name), decode));
     }
+  }
+
+  #rangeIds(): ReadonlySet<RangeId> {
+    const ids = [...this.#ranges.values()].flatMap(({ names }) => names.map(parseRangeName));
+    return new Set(ids.filter((id) => id !== null));
   }
 
   #images(): readonly DescriptorImage[] {

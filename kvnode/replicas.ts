@@ -165,15 +165,13 @@ export class Replicas {
     if (inc !== undefined) this.#create(image, inc);
   }
 
-  /** S7: if a parent of the range is here, its descriptor may say what became of it. */
   #create(image: DescriptorImage, inc: number): void {
-    const { storage, conflicts, logger, sessionId, assignments } = this.#parts;
+    const { storage, conflicts, logger, sessionId } = this.#parts;
     const { descriptor } = image;
     const made = newReplica(descriptor, inc, storage);
     if (made.kind === 'refused') {
-      if (made.overlaps !== null) this.#blocked.set(descriptor.id, image);
-      const parent = descriptor.parents.find(({ range }) => range === made.overlaps)?.range;
-      return parent === undefined ? conflicts.notMade(descriptor.id, made.text) : assignments().hint(parent);
+      conflicts.notMade(descriptor.id, made.text);
+      return made.overlaps === null ? undefined : this.#block(image, made.overlaps);
     }
     const { replica } = made;
     storage.createReplica(replica, replica.base, replica.epochSeen, replica.void);
@@ -181,6 +179,22 @@ export class Replicas {
     host.checkDescriptor(descriptor);
     logger.info({ range: descriptor.id, inc }, 'replica made');
     this.step(host, { kind: 'image', image, session: sessionId() });
+  }
+
+  /**
+   * S7: the replica waits until the one of the range `other` has gone. If that is of a parent, its descriptor says what becomes of
+   * it. If there is none any more, no node that it listed holds a replica (S5): the one here was removed before that (R9).
+   */
+  #block(image: DescriptorImage, other: RangeId): void {
+    const { conflicts, assignments } = this.#parts;
+    const { id, parents } = image.descriptor;
+    this.#blocked.set(id, image);
+    const parent = parents.find(({ range }) => range === other);
+    const host = this.#hosts.get(other);
+    if (parent === undefined || host === undefined) return;
+    conflicts.notMade(id, null);
+    if (host.orphan && host.replica.epochSeen <= parent.final.epoch) void this.#wipe(host, []);
+    else assignments().hint(other);
   }
 
   /** R9: the descriptor no longer lists this replica, and never will again under this inc. */

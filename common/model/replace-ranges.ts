@@ -119,5 +119,10 @@ function childOf(
 /** The parents, then their own parents and so on, the nearest first. */
 function lineageOf(descriptors: readonly Descriptor[], { parents }: Replacement): readonly Parent[] {
   const direct = parents.map(({ range, final }) => ({ range, final }));
-  return [...direct, ...descriptors.flatMap((descriptor) => descriptor.parents)].slice(0, LINEAGE_MAX);
+  const older = descriptors.flatMap((descriptor) => descriptor.parents);
+  // Two parents may have come of one range.
+  const byRange = new Map(
+    [...older.toReversed(), ...direct.toReversed()].map((parent) => [parent.range, parent]),
+  );
+  return [...byRange.values()].reverse().slice(0, LINEAGE_MAX);
 }

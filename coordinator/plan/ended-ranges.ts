@@ -1,7 +1,15 @@
 // S5: the descriptors of ranges that have ended. Each node takes itself out once it holds no replica any more. The leader deletes what
-// nobody holds, and takes out nodes that will never come back.
+// nobody holds. It takes out a node that is away, but only if no child counts on the data that the node still has: a node that comes
+// back and is not listed any more wipes its replica.
 
-import { type DescriptorImage, withoutHolder } from '../../common/model/descriptor.ts';
+import {
+  type Descriptor,
+  type DescriptorImage,
+  incOf,
+  withoutHolder,
+} from '../../common/model/descriptor.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { ClusterView } from '../cluster-view.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 
 export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
@@ -12,17 +20,28 @@ export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
     builder.add({ kind: 'delete-range', before: image, task: null, reason });
     return;
   }
-  const gone = replicas.map(({ node }) => node).filter((node) => isGone(builder, node));
-  if (gone.length === 0) return;
-  builder.change(image, withoutHolder(descriptor, gone), {
+  const away = replicas.map(({ node }) => node).filter((node) => isNotNeeded(builder, descriptor, node));
+  if (away.length === 0) return;
+  builder.change(image, withoutHolder(descriptor, away), {
     change: 'take-out',
-    node: gone[0] ?? null,
-    reason: `range ${id} was ${state}, and ${gone.join(', ')} will not come back`,
+    node: away[0] ?? null,
+    reason: `range ${id} was ${state}, and nobody needs what ${away.join(', ')} may still have of it`,
   });
 }
 
-/** R12: the node's id never returns. */
-function isGone({ view }: PlanBuilder, node: string): boolean {
+function isNotNeeded({ view }: PlanBuilder, { state, replacement }: Descriptor, node: NodeId): boolean {
+  if (view.live.has(node)) return false;
   const record = view.nodes.get(node)?.record;
-  return !view.live.has(node) && (record === undefined || record.mode === 'gone');
+  if (state === 'dropped') return record === undefined || record.mode === 'gone';
+  return (replacement?.children ?? []).every(({ id }) => isOutOf(view, id, node));
+}
+
+/** Whether the range certainly does not list the node. A range that was not read yet may. */
+function isOutOf(view: ClusterView, id: RangeId, node: NodeId): boolean {
+  const images = [...view.ranges, ...view.otherRanges];
+  const child = images.find(({ descriptor }) => descriptor.id === id);
+  if (child !== undefined) return incOf(child.descriptor, node) === undefined;
+  const isLater = ({ descriptor }: DescriptorImage) =>
+    view.rangeIds.has(descriptor.id) && descriptor.parents.some(({ range }) => range === id);
+  return !view.rangeIds.has(id) && images.some(isLater);
 }

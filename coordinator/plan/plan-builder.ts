@@ -16,6 +16,7 @@ export class PlanBuilder {
   readonly loads: NodeLoads;
   readonly steps: Step[] = [];
   readonly #after = new Map<RangeId, Descriptor>();
+  readonly #held = new Set<RangeId>();
 
   constructor(view: ClusterView, config: PlanConfig) {
     this.view = view;
@@ -27,6 +28,15 @@ export class PlanBuilder {
   /** Whether a step so far changes the range. */
   isTouched(id: RangeId): boolean {
     return this.#after.has(id);
+  }
+
+  /** Leaves the range to a task that has something in mind: it is not moved for balance. */
+  hold(id: RangeId): void {
+    this.#held.add(id);
+  }
+
+  isHeld(id: RangeId): boolean {
+    return this.#held.has(id);
   }
 
   /** The descriptor as the steps so far leave it. */

@@ -11,11 +11,11 @@ import {
   withRetire,
   withTransfer,
 } from '../../common/model/descriptor.ts';
-import type { RangeId } from '../../common/model/ids.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { reshapeFault } from '../../common/model/replacement.ts';
-import { nameOf, type TaskImage } from '../cluster-view.ts';
+import { catchUpFails, isLeaving, nameOf, type TaskImage } from '../cluster-view.ts';
 import type { RangeChange, TaskUpdate } from '../step.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { isAtRest, mergeFault, requestMerge, requestSplit } from './reshape.ts';
@@ -125,6 +125,7 @@ function approach(
   pair: readonly [DescriptorImage, DescriptorImage],
 ): void {
   const [left, right] = pair;
+  for (const { descriptor } of pair) builder.hold(descriptor.id);
   if (builder.isTouched(left.descriptor.id) || builder.isTouched(right.descriptor.id)) return;
   if (mergeFault(builder, left.descriptor, right.descriptor) === null) {
     const wanted = { byHand: true, reason: REASON };
@@ -149,13 +150,15 @@ interface Change {
 }
 
 /** What makes the right range more like the left one; null: a replica has to catch up first. */
-function nextChange({ view }: PlanBuilder, left: Descriptor, right: Descriptor): Change | null {
+function nextChange(builder: PlanBuilder, left: Descriptor, right: Descriptor): Change | null {
+  const { view } = builder;
   const nodes = left.replicas.map(({ node }) => node);
   const others = right.replicas.map(({ node }) => node);
   const missing = nodes.find((node) => !others.includes(node));
   const surplus = others.find((node) => !nodes.includes(node));
   const why = `it is to be merged with range ${left.id}`;
   if (missing !== undefined) {
+    if (!mayTake(builder, right, missing)) return null;
     const after = surplus === undefined ? withReplica(right, missing) : withMove(right, surplus, missing);
     const change = surplus === undefined ? 'add-replica' : 'move-replica';
     return { change, after, node: missing, reason: `${nameOf(view, missing)} gets a replica: ${why}` };
@@ -168,4 +171,14 @@ function nextChange({ view }: PlanBuilder, left: Descriptor, right: Descriptor):
   if (right.owner.node === owner || !isInSync(right, owner)) return null;
   const reason = `${nameOf(view, owner)} is to become the owner: ${why}`;
   return { change: 'transfer', after: withTransfer(right, owner), node: owner, reason };
+}
+
+/** Whether the node can be given a replica of the range. One that is drained may: its replicas stay. */
+function mayTake({ view, config }: PlanBuilder, { owner }: Descriptor, node: NodeId): boolean {
+  return (
+    !isLeaving(view, node) &&
+    view.nodes.get(node)?.record.mode !== 'gone' &&
+    view.connectivity.areConnected(owner.node, node) &&
+    !catchUpFails(view, node, config.replaceAfterMs)
+  );
 }

@@ -48,6 +48,7 @@ function movable(builder: PlanBuilder, targets: readonly NodeId[]): Map<NodeId, 
     const { descriptor } = image;
     const settled = (view.ownedForMs.get(descriptor.id) ?? 0) >= config.balanceAfterMs;
     if (!settled || !isAtRest(descriptor) || builder.isTouched(descriptor.id)) continue;
+    if (builder.isHeld(descriptor.id)) continue;
     const from = intendedOwner(descriptor);
     if (!isUsable(view, from) || !ownerIsLive(view, descriptor)) continue;
     const handOvers = byOwner.get(from) ?? [];

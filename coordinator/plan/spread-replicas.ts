@@ -46,7 +46,8 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
   const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
   let best: Move | undefined;
   for (const image of builder.view.ranges) {
-    if (builder.isTouched(image.descriptor.id) || !isWhole(builder, image.descriptor)) continue;
+    const { id } = image.descriptor;
+    if (builder.isTouched(id) || builder.isHeld(id) || !isWhole(builder, image.descriptor)) continue;
     for (const move of movesOf(builder, image, room)) {
       if (best === undefined || isBetter(move, best)) best = move;
     }

@@ -18,11 +18,12 @@ import type { Retention } from './log/retention.ts';
 import type { Segments } from './log/segments.ts';
 import type { SharedLog } from './log/shared-log.ts';
 import type { NodeFile } from './node-file.ts';
-import type { Settlement } from './settlement.ts';
+import { Settlement } from './settlement.ts';
 import type { AppliedState } from './state/applied-state.ts';
 import type { CheckedEngine } from './state/checked-engine.ts';
 import { InstallQueue } from './state/install.ts';
 import { measureSpan } from './state/measure.ts';
+import type { Removal } from './state/removal.ts';
 import { StoredSnapshot } from './state/snapshot.ts';
 import { StateView } from './state/view.ts';
 import type {
@@ -59,7 +60,7 @@ export interface NodeStorageParts {
   readonly state: AppliedState;
   readonly engine: CheckedEngine;
   readonly damage: DamageReport;
-  readonly settlement: Settlement;
+  readonly removal: Removal;
   /** The lock of the data directory. */
   readonly lock: DataDirectoryLock;
 }
@@ -70,6 +71,7 @@ export class NodeStorage implements Storage {
   readonly #log: SharedLog;
   readonly #replicas: LoggedReplicas;
   readonly #state: AppliedState;
+  readonly #settlement: Settlement;
   readonly #installs: InstallQueue;
   #file: NodeFile;
   /** The last write of node.json. Writes follow one another, and none comes after close(). */
@@ -83,7 +85,9 @@ export class NodeStorage implements Storage {
     this.#log = parts.log;
     this.#replicas = parts.replicas;
     this.#state = parts.state;
-    this.#installs = new InstallQueue(parts);
+    const settlement = new Settlement(parts);
+    this.#settlement = settlement;
+    this.#installs = new InstallQueue({ ...parts, settlement });
     this.recovered = [...parts.replicas.byRange.values()].map((replica) => replica.recovered);
     parts.log.onFailure(() => {
       this.#failed = true;
@@ -156,7 +160,7 @@ export class NodeStorage implements Storage {
   }
 
   overlapping({ range, namespaceId, start, end }: ReplicaMeta): RangeId | null {
-    return this.#replicas.overlapping({ namespaceId, start, end }, range);
+    return this.#replicas.overlapping({ namespaceId, start, end }, [range]);
   }
 
   createReplica(meta: ReplicaMeta, base: Position, epochSeen: Epoch, isVoid = false): void {
@@ -180,7 +184,7 @@ export class NodeStorage implements Storage {
   }
 
   logOf(range: RangeId): ReplicaLog {
-    return new StoredReplicaLog(this.#log, this.#withLeaving(range));
+    return new StoredReplicaLog(this.#log, this.#replicas.withLog(range));
   }
 
   get waitingSince(): number | null {
@@ -202,7 +206,7 @@ export class NodeStorage implements Storage {
   }
 
   apply(range: RangeId, position: Position, changes: readonly RowChange[]): void {
-    const replica = this.#withLeaving(range);
+    const replica = this.#replicas.withLog(range);
     assert(!replica.void, `the replica of range ${range} is void`);
     assert(position.seq === replica.applied.seq + 1, 'entries are applied in order, without gaps');
     assert(position.seq <= replica.log.lastSeq, 'what is applied is in the log');
@@ -210,11 +214,11 @@ export class NodeStorage implements Storage {
   }
 
   attachSessions(range: RangeId, table: SessionTable): readonly SessionRow[] {
-    const replica = this.#withLeaving(range);
+    const replica = this.#replicas.withLog(range);
     const found = replica.recoveredSessions;
     replica.sessions = table;
     replica.recoveredSessions = [];
-    this.#parts.settlement.attached(replica);
+    this.#settlement.attached(replica);
     return found;
   }
 
@@ -226,8 +230,7 @@ export class NodeStorage implements Storage {
     const replica = this.#nonVoid(range);
     const { timesVoid } = replica;
     return this.#state.scan(replica.span.namespaceId, bounds, request, (page) => {
-      if (this.#replicas.byRange.get(range) !== replica)
-        throw new RangekeeperError('NOT_OWNER', `the replica of range ${range} is not on this node any more`);
+      if (this.#replicas.byRange.get(range) !== replica) throw notHere(range);
       if (replica.timesVoid !== timesVoid)
         throw new RangekeeperError('BEHIND', `a snapshot has replaced the rows of range ${range} meanwhile`);
       return { ...page, applied: replica.applied.seq };
@@ -259,25 +262,28 @@ export class NodeStorage implements Storage {
   // ---- replicas as a whole ---------------------------------------------------------------------------------------
 
   replace(step: ReplacementStep): readonly RecoveredReplica[] {
-    return this.#parts.settlement.replace(step);
+    return this.#settlement.replace(step);
   }
 
   get unsettled(): readonly UnsettledStep[] {
-    return this.#parts.settlement.unsettled;
+    return this.#settlement.unsettled;
   }
 
   isSettled(range: RangeId): boolean {
-    return this.#parts.settlement.isSettled(range);
+    return this.#replicas.isSettled(range);
   }
 
   settle(): Promise<void> {
-    return this.#parts.settlement.settle();
+    return this.#settlement.settle();
   }
 
   /** Rows that parents applied last may not be in the state store yet. */
   async openSnapshot(range: RangeId): Promise<SnapshotReader> {
-    if (!this.isSettled(range)) await this.settle();
     const replica = this.#nonVoid(range);
+    if (!this.isSettled(range)) {
+      await this.settle();
+      if (this.#replicas.byRange.get(range) !== replica || replica.void) throw notHere(range);
+    }
     return new StoredSnapshot(this.#parts.engine, replica, replica.appliedSynced);
   }
 
@@ -331,6 +337,7 @@ export class NodeStorage implements Storage {
       // On a full disk this would never end. What is not synced was never acknowledged.
       if (!this.#failed && !this.full) {
         await this.#log.flushed();
+        await this.#settlement.idle;
         await this.#state.flush();
       }
     } finally {
@@ -344,14 +351,13 @@ export class NodeStorage implements Storage {
     }
   }
 
-  /** A start applies the logs of leaving replicas to their ends. */
-  #withLeaving(range: RangeId): LoggedReplica {
-    return this.#replicas.leaving.get(range) ?? this.#replicas.get(range);
-  }
-
   #nonVoid(range: RangeId): LoggedReplica {
     const replica = this.#replicas.get(range);
     assert(!replica.void, `the replica of range ${range} is void`);
     return replica;
   }
+}
+
+function notHere(range: RangeId): RangekeeperError {
+  return new RangekeeperError('NOT_OWNER', `the replica of range ${range} is not on this node any more`);
 }

@@ -18,12 +18,11 @@ import { Segments } from './log/segments.ts';
 import { SharedLog } from './log/shared-log.ts';
 import { type NodeFile, newNodeFile, readNodeFile, writeNodeFile } from './node-file.ts';
 import { NodeStorage } from './node-storage.ts';
-import { Settlement } from './settlement.ts';
 import { AppliedState } from './state/applied-state.ts';
 import { type BatchesFound, CheckedEngine } from './state/checked-engine.ts';
 import type { OpenState, StateEngine } from './state/engine.ts';
-import { InstallQueue } from './state/install.ts';
 import { openLevel } from './state/level-engine.ts';
+import { Removal } from './state/removal.ts';
 import { readApplied, readSessions } from './state/snapshot.ts';
 import type { LogEntry, Storage } from './storage.ts';
 
@@ -148,13 +147,13 @@ async function continueLog(opening: OpenContext, log: SharedLog): Promise<Storag
     onFlushed: () => retention.run(),
     onFailure: (error) => log.fail(error),
   });
-  const settlement = new Settlement({ log, replicas, state, engine });
-  await new InstallQueue({ log, replicas, state, engine, settlement }).resume();
+  const removal = new Removal({ log, replicas, state, engine });
+  await removal.resume();
   segments.waitForSpace();
   const saveFile = (changed: NodeFile) => writeNodeFile(disk, paths, changed);
   const former = formerNodes(disk, paths, file.nodeId);
   const logged = { log, segments, replicas, retention };
-  return new NodeStorage({ file, former, saveFile, ...logged, state, engine, damage, settlement, lock });
+  return new NodeStorage({ file, former, saveFile, ...logged, state, engine, damage, removal, lock });
 }
 
 async function ownNodeFile(paths: Paths, disk: Disk, env: Env): Promise<NodeFile> {
@@ -259,7 +258,7 @@ function relog(cursor: RecordCursor, replicas: LoggedReplicas, log: SharedLog): 
     log.append(cursor.range, replica.log, entriesOf(cursor), replica.committed);
   } else if (cursor.type === RECORD_TYPES.carried) {
     const prev = { epoch: cursor.prevEpoch, seq: cursor.prevSeq };
-    const replica = replicas.get(cursor.range);
+    const replica = replicas.withLog(cursor.range);
     const { committed } = replica;
     log.carry(cursor.range, replica.log, { prev, entries: entriesOf(cursor), committed });
   } else {
@@ -285,7 +284,7 @@ async function attachApplied(replica: LoggedReplica, engine: StateEngine): Promi
   const stored = readApplied(engine, replica);
   if (stored === null && replica.stateRequired) {
     throw new CorruptDataError(
-      `the state store has no applied position of range ${replica.range}, whose rows came by a snapshot`,
+      `the state store has no applied position of range ${replica.range}, whose rows are there only`,
     );
   }
   const applied = stored ?? replica.applied;

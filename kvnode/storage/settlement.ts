@@ -3,21 +3,23 @@
 // are kept until the state of the children is in the state store: then the replacement is settled, and the parents leave.
 
 import { assert, present } from '../../common/base/assert.ts';
-import { origin, type RangeId } from '../../common/model/ids.ts';
-import { baseOf } from '../../common/model/replacement.ts';
-import { encodeReplaced, encodeTombstone, type ReplacedBody } from './log/bodies.ts';
+import { emptyBytes } from '../../common/base/bytes.ts';
+import { comparePositions } from '../../common/model/ids.ts';
+import { overlaps } from '../../common/model/key-range.ts';
+import { baseOf, type Parent } from '../../common/model/replacement.ts';
+import { type ChildBody, encodeReplaced, type ReplacedBody } from './log/bodies.ts';
 import type { LoggedReplica, LoggedReplicas } from './log/logged-replicas.ts';
 import { RECORD_TYPES } from './log/record.ts';
 import type { SharedLog } from './log/shared-log.ts';
 import type { AppliedState } from './state/applied-state.ts';
-import type { CheckedEngine } from './state/checked-engine.ts';
+import type { Removal } from './state/removal.ts';
 import type { RecoveredReplica, ReplacementStep, UnsettledStep } from './storage.ts';
 
 export interface SettlementParts {
   readonly log: SharedLog;
   readonly replicas: LoggedReplicas;
   readonly state: AppliedState;
-  readonly engine: CheckedEngine;
+  readonly removal: Removal;
 }
 
 export class Settlement {
@@ -31,52 +33,63 @@ export class Settlement {
   /** See StorageReplicas.replace. */
   replace({ parents, children }: ReplacementStep): readonly RecoveredReplica[] {
     const { log, replicas } = this.#parts;
-    const [first] = parents;
-    assert(first !== undefined, 'S6: a parent is replaced');
-    for (const { range, final } of parents) {
-      const parent = replicas.get(range);
-      assert(replicas.isSettled(range), `S6: range ${range} is settled before it is replaced`);
-      assert(!parent.void && parent.applied.seq === final.seq, `S6: range ${range} has applied its log`);
-    }
     const body: ReplacedBody = {
       parents,
       children: children.map(({ range, inc, namespace, namespaceId, start, end }) => {
         return { range, inc, namespace, span: { namespaceId, start, end } };
       }),
     };
+    const first = present(parents[0], 'a parent');
+    for (const parent of parents) this.#assertEnds(parent);
+    for (const child of body.children) this.#assertTakesPlace(child, body);
     log.put(RECORD_TYPES.replaced, first.range, baseOf(parents), encodeReplaced(body));
-    const made = replicas.replace(body);
-    return made.map((child) => child.recovered);
+    return replicas.replace(body).map((child) => child.recovered);
+  }
+
+  #assertEnds({ range, final }: Parent): void {
+    const { replicas } = this.#parts;
+    const parent = replicas.get(range);
+    assert(replicas.isSettled(range), `S6: range ${range} is settled before it is replaced`);
+    assert(!parent.void, `S6: the replica of range ${range} is not void`);
+    assert(comparePositions(parent.applied, final) === 0, `S6: range ${range} has applied its log`);
+    assert(parent.committed === final.seq, `S6: nothing of range ${range} is committed after its end`);
+  }
+
+  /** S7: the child has keys of the parents only. */
+  #assertTakesPlace({ range, inc, span }: ChildBody, { parents, children }: ReplacedBody): void {
+    const { replicas } = this.#parts;
+    replicas.assertUnused(range, inc);
+    const replaced = parents.map((parent) => parent.range);
+    replicas.assertFree(span, range, replaced);
+    for (const other of children)
+      assert(other.range === range || !overlaps(other.span, span), 'children have no key in common');
   }
 
   /** See StorageReplicas.unsettled. */
   get unsettled(): readonly UnsettledStep[] {
     const steps = new Map<string, LoggedReplica[]>();
     for (const parent of this.#parts.replicas.leaving.values()) {
-      const children = String(present(parent.leaving, 'what it leaves to').children);
+      const children = String(leavingOf(parent).children);
       steps.set(children, [...(steps.get(children) ?? []), parent]);
     }
     return [...steps.values()].map((parents) => this.#unsettledStep(parents));
   }
 
   #unsettledStep(parents: readonly LoggedReplica[]): UnsettledStep {
-    const { byRange } = this.#parts.replicas;
-    const children = present(parents[0]?.leaving, 'what it leaves to').children;
+    const { replicas } = this.#parts;
+    const children = parents[0]?.leaving?.children ?? [];
     return {
-      parents: parents.map((parent) => {
-        return { ...parent.recovered, final: present(parent.leaving, 'what it leaves to').final };
+      parents: parents.map((parent) => ({ ...parent.recovered, final: leavingOf(parent).final })),
+      children: children.filter((child) => {
+        const made = replicas.byRange.get(child);
+        return made !== undefined && replicas.isBeginning(made);
       }),
-      children: children.filter((child) => byRange.get(child)?.hasState === false),
     };
   }
 
   /** The replica has its session table now. If it was just made from its parents, its state can be written. */
   attached(replica: LoggedReplica): void {
-    if (!replica.hasState && !this.isSettled(replica.range)) this.#parts.state.begin(replica);
-  }
-
-  isSettled(range: RangeId): boolean {
-    return this.#parts.replicas.isSettled(range);
+    if (this.#parts.replicas.isBeginning(replica)) this.#parts.state.begin(replica);
   }
 
   /** See StorageReplicas.settle. */
@@ -86,38 +99,43 @@ export class Settlement {
     return settled;
   }
 
+  /** Resolves when nothing is being settled. */
+  get idle(): Promise<void> {
+    return this.#settling;
+  }
+
+  /**
+   * A tombstone says first that the log relies on the state of the children, and then the positions and sessions of the parents are
+   * deleted. In the other order a start could find a parent without its position, and apply its log over newer rows.
+   */
   async #settleAll(): Promise<void> {
-    const { log, replicas, state, engine } = this.#parts;
+    const { log, replicas, state, removal } = this.#parts;
     const leaving = [...replicas.leaving.values()];
     if (leaving.length === 0) return;
     await log.flushed();
-    await state.flush();
+    await removal.guard(state.flush());
     for (const parent of leaving) this.#assertStored(parent);
-    for (const { range } of leaving) await this.#guard(state.forget(range));
-    for (const { range, inc, epochSeen } of leaving) {
-      const tombstone = { inc, epochSeen, pending: null, stateBatch: engine.newestBatch };
-      log.put(RECORD_TYPES.tombstone, range, origin, encodeTombstone(tombstone));
-      replicas.recordTombstone(range, tombstone);
-    }
+    for (const parent of leaving) removal.begin(parent, noKeysOf(parent));
+    for (const { range } of leaving) await removal.finish(range);
     await log.flushed();
   }
 
-  #assertStored({ range, appliedSynced, leaving }: LoggedReplica): void {
-    const { final, children } = present(leaving, 'what it leaves to');
+  #assertStored(parent: LoggedReplica): void {
+    const { final, children } = leavingOf(parent);
+    const { range, appliedSynced } = parent;
     assert(appliedSynced.seq === final.seq, `S6: all of range ${range} is in the state store`);
     for (const child of children) {
       const made = this.#parts.replicas.byRange.get(child);
       assert(made === undefined || made.hasState, `S6: range ${child} is in the state store`);
     }
   }
+}
 
-  /** If the store cannot write, the disk has failed (R12). */
-  async #guard(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#parts.log.fail(error instanceof Error ? error : new Error(String(error)));
-      throw error;
-    }
-  }
+function leavingOf({ leaving }: LoggedReplica): NonNullable<LoggedReplica['leaving']> {
+  return present(leaving, 'what it leaves to');
+}
+
+/** The rows of a parent belong to its children now. */
+function noKeysOf({ span: { namespaceId } }: LoggedReplica): LoggedReplica['span'] {
+  return { namespaceId, start: emptyBytes, end: emptyBytes };
 }

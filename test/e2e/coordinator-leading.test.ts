@@ -139,6 +139,7 @@ function emptyView(): ClusterView {
     sameForMs: new Map(),
     ownedForMs: new Map(),
     requestedForMs: new Map(),
+    rangeIds: new Set(),
     unreadableNamespaces: new Set<string>(),
     setAside: new Set<string>(),
     someNodeForMs: 0,

@@ -77,7 +77,7 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     name: 'plan an impossible step again at once',
     rule: 'one impossible step never blocks the others',
     file: 'coordinator/plan/plan-builder.ts',
-    text: 'if (!this.view.setAside.has(keyOf(step))) this.steps.push(step);',
-    replacement: 'this.steps.push(step);',
+    text: "add(step: Exclude<Step, { kind: 'range' }>): void {\n    if (this.view.setAside.has(keyOf(step))) return;",
+    replacement: "add(step: Exclude<Step, { kind: 'range' }>): void {",
   },
 ];

@@ -161,10 +161,7 @@ function isUnknown(descriptor: Descriptor | undefined, { inc }: ReplicaStatus, n
 function unequal(cluster: Cluster): string | null {
   if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as unreachable`;
   if (cluster.admin.busy) return "an administrator's task is under way";
-  // A node that is not expected back, and has not been marked as gone either, may hold a replica for ever.
-  const ended = cluster.ended.find(({ replicas }) =>
-    replicas.every(({ node }) => cluster.node(node) !== undefined),
-  );
+  const [ended] = cluster.ended;
   if (ended !== undefined) return `range ${ended.id} has ended, and its descriptor is still there`;
   const statuses = statusesOf(cluster);
   for (const { id, replicas, inSync, reshape } of cluster.descriptors) {

@@ -173,6 +173,7 @@ export class SmallCluster {
       setAside: this.setAside,
       ranges: images.filter(isServing),
       otherRanges: images.filter((image) => !isServing(image)),
+      rangeIds: new Set(this.ranges.keys()),
       requestedForMs: this.#requests.update(requestsOf(images)),
       health: this.health,
       ...this.#healthTimes.update(this.nodes, this.live, this.health, images.filter(isServing)),

@@ -5,14 +5,16 @@
 //                 before: the number of the segment before it (0: none), whose records count up to beforeEnd
 //   checkpoint, create := inc:u64 epochSeen:u64 base:position last:position committed:u64 void:u8 stateRequired:u8
 //                 namespace:string span leaving:u8 (final:position children:u32 range:u64*)?
-//                 stateRequired: the rows came by a snapshot, so without an applied position the state has lost them
+//                 stateRequired: the rows came by a snapshot, or from replicas that were replaced and have left. So without
+//                 an applied position the state has lost them
 //                 leaving: it was replaced, and its children still rely on its log (docs/storage.md#replacement)
 //   replaced   := parents:u32 (range:u64 final:position)* children:u32 (range:u64 inc:u64 namespace:string span)*
 //                 the header has the base of the children
 //   void       := span
 //   installed  := stateBatch:u64
 //   tombstone  := inc:u64 epochSeen:u64 pending:u8 span? stateBatch:u64
-//                 pending: the rows in the span are not cleared yet
+//                 pending: rows in the span, applied position and sessions are not cleared yet. Of a replica that was
+//                 replaced the span is empty, because its children have the rows
 //
 //   stateBatch: the number of the newest batch that the state store had written then (checked-engine.ts). A state store
 //   with an older newest batch has lost something that is not in the log: rows of a snapshot, or the clearing of rows.
@@ -72,7 +74,7 @@ export interface ReplicaBody {
   /** The replica knew that entries through this seq are committed. */
   readonly committed: Seq;
   readonly void: boolean;
-  /** A snapshot was installed, so the state store must have an applied position. */
+  /** Its rows are in the state store only, so that must have an applied position. */
   readonly stateRequired: boolean;
   readonly namespace: string;
   readonly span: Span;
@@ -82,7 +84,7 @@ export interface ReplicaBody {
 export interface TombstoneBody {
   readonly inc: Inc;
   readonly epochSeen: number;
-  /** The keys whose rows are still to be cleared. Null if none are. */
+  /** The rows that are still to be cleared, with position and sessions. Null: nothing is. */
   readonly pending: Span | null;
   readonly stateBatch: number;
 }

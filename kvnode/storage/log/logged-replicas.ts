@@ -188,7 +188,12 @@ export class LoggedReplicas {
   replace({ parents, children }: ReplacedBody): readonly LoggedReplica[] {
     const base = baseOf(parents);
     const ids = children.map(({ range }) => range);
-    for (const { range, final } of parents) this.#leave(this.get(range), { final, children: ids });
+    for (const { range, final } of parents) {
+      const parent = this.get(range);
+      // What an owner may have sent after the end was never committed.
+      if (parent.log.lastSeq > final.seq) parent.log.truncate(final);
+      this.#leave(parent, { final, children: ids });
+    }
     return children.map(({ range, inc, namespace, span }) => {
       const log = { base, last: base, committed: base.seq, epochSeen: base.epoch };
       const begin = { void: false, stateRequired: false, leaving: null };
@@ -199,35 +204,53 @@ export class LoggedReplicas {
   #leave(replica: LoggedReplica, leaving: Leaving): LoggedReplica {
     const { range, inc, epochSeen } = replica;
     replica.leaving = leaving;
+    replica.retainAfter = Number.MAX_SAFE_INTEGER;
     this.byRange.delete(range);
     this.leaving.set(range, replica);
     this.tombstones.set(range, { range, inc, epochSeen, pending: null, stateBatch: 0 });
     return replica;
   }
 
-  /** Whether the replica relies on no log but its own. */
+  /** Whether a replica relies on no log but its own. */
   isSettled(range: RangeId): boolean {
-    for (const { leaving } of this.leaving.values()) if (leaving?.children.includes(range)) return false;
-    return !this.leaving.has(range);
+    const replica = this.byRange.get(range);
+    return replica === undefined ? !this.leaving.has(range) : this.isSettledIn(replica.span);
   }
 
-  assertNew(range: RangeId, body: ReplicaBody): void {
+  /** Whether no leaving replica has keys in the span. */
+  isSettledIn(span: Span): boolean {
+    for (const replica of this.leaving.values()) if (shareKeys(replica.span, span)) return false;
+    return true;
+  }
+
+  /** Whether the replica was made in the place of one that is leaving, and its state is not in the state store yet. */
+  isBeginning({ range, hasState }: LoggedReplica): boolean {
+    if (hasState) return false;
+    for (const { leaving } of this.leaving.values()) if (leaving?.children.includes(range)) return true;
+    return false;
+  }
+
+  assertNew(range: RangeId, { inc, span }: ReplicaBody): void {
+    this.assertUnused(range, inc);
+    this.assertFree(span, range);
+  }
+
+  assertUnused(range: RangeId, inc: Inc): void {
     const tombstone = this.tombstones.get(range);
-    assert(tombstone === undefined || tombstone.inc < body.inc, 'R9: no inc at or below the tombstone');
+    assert(tombstone === undefined || tombstone.inc < inc, 'R9: no inc at or below the tombstone');
     assert(!this.byRange.has(range), `range ${range} has no replica here yet`);
-    this.assertFree(body.span, range);
   }
 
-  /** The key ranges of the replicas on one node never overlap. */
-  assertFree(span: Span, range: RangeId): void {
-    const other = this.overlapping(span, range);
+  /** S7: the key ranges of the replicas on one node never overlap. */
+  assertFree(span: Span, range: RangeId, replaced: readonly RangeId[] = []): void {
+    const other = this.overlapping(span, [range, ...replaced]);
     assert(other === null, `range ${range} overlaps range ${other}`);
   }
 
-  /** Another range than `range` with keys in the span: one with a replica, or one that is being wiped. */
-  overlapping(span: Span, range: RangeId): RangeId | null {
+  /** A range with keys in the span: another one with a replica, or one that is being wiped. */
+  overlapping(span: Span, except: readonly RangeId[]): RangeId | null {
     for (const other of this.byRange.values()) {
-      if (other.range !== range && shareKeys(other.span, span)) return other.range;
+      if (!except.includes(other.range) && shareKeys(other.span, span)) return other.range;
     }
     for (const { range: tombstone, pending } of this.tombstones.values()) {
       if (pending !== null && shareKeys(pending, span)) return tombstone;
@@ -244,9 +267,10 @@ export class LoggedReplicas {
     if (replica !== undefined && replica.inc <= body.inc) this.byRange.delete(range);
     this.tombstones.set(range, { ...body, range });
     const settled = this.leaving.get(range);
+    if (settled === undefined || settled.inc > body.inc) return;
     this.leaving.delete(range);
     // From now on their rows are in the state store only.
-    for (const child of settled?.leaving?.children ?? []) {
+    for (const child of settled.leaving?.children ?? []) {
       const made = this.byRange.get(child);
       if (made !== undefined) made.stateRequired = true;
     }
@@ -281,7 +305,7 @@ export class LoggedReplicas {
         addRow(this.continueLog(cursor).log, cursor, location);
         break;
       case RECORD_TYPES.carried:
-        carry(this.#existing(range).log, cursor, location);
+        carry(this.withLog(range).log, cursor, location);
         break;
       case RECORD_TYPES.epochSeen:
         this.#existing(range).epochSeen = cursor.epoch;
@@ -365,8 +389,13 @@ export class LoggedReplicas {
     return replica;
   }
 
+  /** The replica, which may be leaving. */
+  withLog(range: RangeId): LoggedReplica {
+    return this.leaving.get(range) ?? this.#existing(range);
+  }
+
   #existing(range: RangeId): LoggedReplica {
-    const replica = this.byRange.get(range) ?? this.leaving.get(range);
+    const replica = this.byRange.get(range);
     if (replica === undefined)
       throw new CorruptDataError(`the log has records of range ${range}, but none that creates it`);
     return replica;

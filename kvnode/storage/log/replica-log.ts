@@ -47,6 +47,7 @@ export class StoredReplicaLog implements ReplicaLog {
 
   setEpochSeen(epoch: Epoch): void {
     const replica = this.#replica;
+    assert(replica.leaving === null, `range ${replica.range} was replaced`);
     assert(epoch >= replica.epochSeen, 'epochSeen never falls');
     if (epoch === replica.epochSeen) return;
     this.#log.put(RECORD_TYPES.epochSeen, replica.range, { epoch, seq: 0 }, emptyBytes);
@@ -77,6 +78,7 @@ export class StoredReplicaLog implements ReplicaLog {
 
   get #nonVoid(): LoggedReplica {
     const replica = this.#replica;
+    assert(replica.leaving === null, `range ${replica.range} was replaced`);
     assert(!replica.void, `the replica of range ${replica.range} is void`);
     return replica;
   }

@@ -122,7 +122,8 @@ export class AppliedState {
   /** S6: the replica was made with the rows that are there. Its position and its sessions are written with the next batch. */
   begin(replica: LoggedReplica): void {
     this.#active.appliedThrough.set(replica, replica.applied);
-    this.#schedule();
+    // Not at once: the table of sessions is filled in this turn.
+    this.#timer ??= this.#options.env.after(this.#options.flushMs, () => this.#flushNow());
   }
 
   // ---- write-behind -------------------------------------------------------------------------------------------------
@@ -260,7 +261,7 @@ export class AppliedState {
     this.clearCaches();
   }
 
-  /** Deletes position and sessions of a replica that was replaced. Its rows belong to others now. */
+  /** Deletes position and sessions of a replica that has ended. */
   async forget(range: RangeId): Promise<void> {
     await this.#clear(sessionBounds(range));
     const batch = this.#engine.batch();

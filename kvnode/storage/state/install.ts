@@ -1,19 +1,13 @@
 // Installs the rows of a snapshot, or clears the rows of a replica that is wiped. Both take several steps and must
 // survive a crash between any two. First a durable record says that the replica is void, or that its rows are to be
 // cleared. Then the rows are cleared or written. A last record says that it is done. The steps of one range run one
-// after the other.
+// after the other. The first record is logged at once, unless a replacement in these keys has to be settled before.
 
 import { assert } from '../../../common/base/assert.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { origin, type Position, type RangeId } from '../../../common/model/ids.ts';
 import { type KeyRange, sameBounds } from '../../../common/model/key-range.ts';
-import {
-  encodeInstalled,
-  encodeSpan,
-  encodeTombstone,
-  type Span,
-  type TombstoneBody,
-} from '../log/bodies.ts';
+import { encodeInstalled, encodeSpan, type Span } from '../log/bodies.ts';
 import type { LoggedReplica, LoggedReplicas } from '../log/logged-replicas.ts';
 import { RECORD_TYPES } from '../log/record.ts';
 import type { SharedLog } from '../log/shared-log.ts';
@@ -21,8 +15,8 @@ import type { Settlement } from '../settlement.ts';
 import type { Row, SessionRow, SnapshotWriter } from '../storage.ts';
 import type { AppliedState } from './applied-state.ts';
 import type { CheckedEngine } from './checked-engine.ts';
+import type { Removal } from './removal.ts';
 import { addApplied, addRows, addSessions } from './snapshot.ts';
-import { appliedKey } from './stored-keys.ts';
 
 export interface InstallParts {
   readonly log: SharedLog;
@@ -30,6 +24,7 @@ export interface InstallParts {
   readonly state: AppliedState;
   readonly engine: CheckedEngine;
   readonly settlement: Settlement;
+  readonly removal: Removal;
 }
 
 export class InstallQueue {
@@ -38,6 +33,7 @@ export class InstallQueue {
   readonly #state: AppliedState;
   readonly #engine: CheckedEngine;
   readonly #settlement: Settlement;
+  readonly #removal: Removal;
   /** The writer of each range that may still add rows. */
   readonly #writers = new Map<RangeId, InstallWriter>();
   /** The last step of each range. */
@@ -49,24 +45,25 @@ export class InstallQueue {
     this.#state = parts.state;
     this.#engine = parts.engine;
     this.#settlement = parts.settlement;
+    this.#removal = parts.removal;
   }
 
   async begin(replica: LoggedReplica, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
-    // Otherwise a start would apply the parents' logs to rows that are cleared here.
-    if (!this.#settlement.isSettled(replica.range)) await this.#settlement.settle();
     const span: Span = { namespaceId: replica.span.namespaceId, start: bounds.start, end: bounds.end };
+    await this.#settle(replica, span);
+    if (!this.#isHere(replica)) throw abandoned(replica.range);
     this.#replicas.assertFree(span, replica.range);
     const writer = new InstallWriter(this, replica, position);
     this.#writers.set(replica.range, writer);
     if (!replica.void) this.#makeVoid(replica, replica.span);
     return this.#enqueue(replica.range, async () => {
       this.#checkCurrent(writer);
-      await this.#clearSpan(replica.range, replica.span);
+      await this.#removal.clear(replica.range, replica.span);
       this.#checkCurrent(writer);
       if (!sameBounds(span, replica.span)) {
         // The log may replace the old span only now that its rows are cleared.
         this.#makeVoid(replica, span);
-        await this.#clearSpan(replica.range, span);
+        await this.#removal.clear(replica.range, span);
       }
       return writer;
     });
@@ -75,13 +72,6 @@ export class InstallQueue {
   #makeVoid(replica: LoggedReplica, span: Span): void {
     this.#log.put(RECORD_TYPES.void, replica.range, origin, encodeSpan(span));
     replica.makeVoid(span);
-  }
-
-  /** Syncs what is logged, writes the overlay to the store, and then clears the span. */
-  async #clearSpan(range: RangeId, span: Span): Promise<void> {
-    await this.#log.flushed();
-    await this.#state.flush();
-    await this.#guard(this.#state.clear(range, span));
   }
 
   /**
@@ -94,7 +84,7 @@ export class InstallQueue {
       const batch = this.#engine.batch();
       addRows(batch, writer.replica.span, rows);
       this.#state.slowDownFlushes();
-      await this.#guard(batch.writeUnsynced());
+      await this.#removal.guard(batch.writeUnsynced());
     });
   }
 
@@ -102,11 +92,11 @@ export class InstallQueue {
     const { replica, position } = writer;
     return this.#enqueue(replica.range, async () => {
       this.#checkCurrent(writer);
-      await this.#guard(this.#engine.flush());
+      await this.#removal.guard(this.#engine.flush());
       const batch = this.#engine.batch();
       addSessions(batch, replica, sessions);
       addApplied(batch, replica, position);
-      await this.#guard(batch.write());
+      await this.#removal.guard(batch.write());
       this.#state.clearCaches();
       this.#checkCurrent(writer);
       this.#writers.delete(replica.range);
@@ -122,39 +112,26 @@ export class InstallQueue {
   }
 
   async wipe(replica: LoggedReplica): Promise<void> {
-    const { range, inc, epochSeen, span } = replica;
-    if (!this.#settlement.isSettled(range)) await this.#settlement.settle();
+    const { range } = replica;
+    await this.#settle(replica, replica.span);
+    assert(this.#isHere(replica), `range ${range} is wiped once`);
     this.#writers.delete(range);
-    this.#recordTombstone(range, { inc, epochSeen, pending: span, stateBatch: 0 });
-    return this.#enqueue(range, () => this.#clearWiped(range));
+    this.#removal.begin(replica, replica.span);
+    return this.#enqueue(range, () => this.#removal.finish(range));
   }
 
-  /** Resumes interrupted wipes. */
-  async resume(): Promise<void> {
-    for (const { range, pending } of [...this.#replicas.tombstones.values()]) {
-      if (pending !== null) await this.#enqueue(range, () => this.#clearWiped(range));
-    }
+  /** A start would apply the logs of leaving replicas to rows that were cleared, or that came by a snapshot. */
+  async #settle({ span: own }: LoggedReplica, span: Span): Promise<void> {
+    for (const keys of [own, span]) if (!this.#replicas.isSettledIn(keys)) await this.#settlement.settle();
   }
 
-  async #clearWiped(range: RangeId): Promise<void> {
-    const tombstone = this.#replicas.tombstones.get(range);
-    assert(tombstone !== undefined && tombstone.pending !== null, 'a tombstone with rows to clear');
-    await this.#clearSpan(range, tombstone.pending);
-    const batch = this.#engine.batch();
-    batch.delete(appliedKey(range));
-    await this.#guard(batch.write());
-    const { inc, epochSeen } = tombstone;
-    this.#recordTombstone(range, { inc, epochSeen, pending: null, stateBatch: this.#engine.newestBatch });
-  }
-
-  #recordTombstone(range: RangeId, body: TombstoneBody): void {
-    this.#log.put(RECORD_TYPES.tombstone, range, origin, encodeTombstone(body));
-    this.#replicas.recordTombstone(range, body);
+  #isHere(replica: LoggedReplica): boolean {
+    return this.#replicas.byRange.get(replica.range) === replica;
   }
 
   #checkCurrent(writer: InstallWriter): void {
     if (this.#writers.get(writer.replica.range) === writer) return;
-    throw new RangekeeperError('CLOSED', `the snapshot for range ${writer.replica.range} was abandoned`);
+    throw abandoned(writer.replica.range);
   }
 
   #enqueue<T>(range: RangeId, task: () => Promise<T>): Promise<T> {
@@ -167,16 +144,10 @@ export class InstallQueue {
     step.then(remove, remove);
     return step;
   }
+}
 
-  /** If the store cannot write, the disk has failed (R12). */
-  async #guard(work: Promise<void>): Promise<void> {
-    try {
-      await work;
-    } catch (error) {
-      this.#log.fail(error instanceof Error ? error : new Error(String(error)));
-      throw error;
-    }
-  }
+function abandoned(range: RangeId): RangekeeperError {
+  return new RangekeeperError('CLOSED', `the snapshot for range ${range} was abandoned`);
 }
 
 class InstallWriter implements SnapshotWriter {

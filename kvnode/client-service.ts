@@ -101,6 +101,7 @@ export class ClientService {
     const row = this.#options.storage.get(host.meta.namespaceId, request.key);
     const refusal = refusalOfRead(host, request, host.appliedSeq);
     if (refusal !== null) return client.reply(requestId, refusal);
+    host.load.countRead(request.key, request.key.length + (row?.value.length ?? 0));
     const guarantee = this.#guaranteeOf(host, request, host.appliedSeq);
     client.reply(requestId, {
       kind: 'get-reply',
@@ -147,6 +148,7 @@ export class ClientService {
     const refusal = refusalOfRead(host, request, page.applied);
     if (refusal !== null) return refusal;
     const { rows, count, bound } = page;
+    host.load.countRead(contains(host.meta, request.start) ? request.start : host.meta.start, rows.length);
     const guarantee = this.#guaranteeOf(host, request, page.applied);
     return { kind: 'scan-reply', rows, count, bound, ...guarantee };
   }

@@ -21,6 +21,7 @@ import { LivePeers } from './health/live-peers.ts';
 import { countOwned, type OwnedCounts } from './health/readiness.ts';
 import { stuckReplicas } from './health/stuck-replicas.ts';
 import { IntentExecutor } from './intent-executor.ts';
+import { NodeLoad } from './load/node-load.ts';
 import { nodeStatus } from './node-status.ts';
 import { ackFrom } from './range/append-frames.ts';
 import { EndedRanges } from './range/ended-ranges.ts';
@@ -38,6 +39,7 @@ import { Turn } from './turn.ts';
 import { Assignments } from './zk/assignments.ts';
 import { DecisionWriter } from './zk/decision-writer.ts';
 import { EventWriter } from './zk/event-writer.ts';
+import { type LoadReport, loadReport } from './zk/load-report.ts';
 
 /** An orderly stop waits at most this long for the hand-overs, ms. */
 const HAND_OVER_MS = 2_000;
@@ -55,6 +57,8 @@ export interface NodeOptions {
   readonly channel?: Partial<ChannelConfig>;
   /** Limit of concurrent scans of clients; default: that of ClientService. */
   readonly scansMax?: number;
+  /** The CPU time of the process so far, ms. Null: not known. */
+  readonly cpuMs: () => number | null;
 }
 
 export class KvNode {
@@ -77,6 +81,8 @@ export class KvNode {
   readonly #disk: DiskWatch;
   readonly #ticks: TickScheduler;
   readonly #conflicts: ConflictWatch;
+  readonly #load: NodeLoad;
+  readonly #loadReport: LoadReport;
   readonly #startedAt: number;
   // Handed to several parts.
   readonly #send = (to: NodeId, body: OneWayBody): boolean => this.#peers.send(to, body);
@@ -116,6 +122,9 @@ export class KvNode {
     adoptRecovered(this.#replicas, storage, config);
     this.#assignments = this.#makeAssignments();
     this.#ticks = new TickScheduler(env, config, () => this.#tick(false));
+    const hosts = () => this.#replicas.hosts;
+    this.#load = new NodeLoad({ env, logger, storage, hosts, cpuMs: options.cpuMs });
+    this.#loadReport = loadReport({ self: this.id, env, logger, record: () => this.#load.record() });
   }
 
   // ---- its parts ---------------------------------------------------------------------------------------------------
@@ -238,6 +247,7 @@ export class KvNode {
     if (this.#session !== null && this.#session !== session) this.#replicas.sessionEnded();
     this.#session = session;
     this.#livePeers.useSession(session);
+    this.#loadReport.useSession(session);
     if (session === null) return;
     for (const host of this.#replicas.hosts) {
       const { image } = host.replica;
@@ -271,6 +281,8 @@ export class KvNode {
     this.#closed = true;
     this.#ticks.close();
     this.#conflicts.close();
+    this.#load.close();
+    this.#loadReport.close();
     this.scrub.close();
     this.#turn.close();
     this.#replicas.stepAll({ kind: 'session-ended' });

@@ -119,13 +119,13 @@ export class Replicas {
 
   /** A replica that the storage has. */
   adopt(recovered: RecoveredReplica, sessions?: DecodedSessions): RangeHost {
-    const { self, storage, config, leaseValid, isHealthy, checks, standings } = this.#parts;
+    const { self, env, storage, config, leaseValid, isHealthy, checks, standings } = this.#parts;
     const { range } = recovered;
     const stampBase = this.#stampBase;
     const log = storage.logOf(range);
     const replica = new Replica({ self, recovered, log, config, leaseValid, isHealthy, stampBase });
     const host = new RangeHost({
-      ...{ replica, meta: recovered, storage, appliedSeq: recovered.applied.seq },
+      ...{ env, replica, meta: recovered, storage, appliedSeq: recovered.applied.seq },
       ...{ config, waitingOnNode: this.#waiting, checks },
       ...(sessions === undefined ? {} : { sessions }),
     });

@@ -11,6 +11,7 @@
 //                                   its disk's next id: mode `gone`
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
 //   /health/<id>                  the node (ephemeral)               leader
+//   /loads/<id>                   the node (ephemeral)               leader
 //   /generations/<id>             the node                           - (read by it before it registers)
 //   /namespaces/<name>            leader                             leader, webserver; nodes (list of names)
 //   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it, webserver;
@@ -24,6 +25,7 @@ import { checkDescriptor, type Descriptor, type DescriptorImage } from '../model
 import { BadDataError, Field } from '../model/fields.ts';
 import type { NodeId, RangeId } from '../model/ids.ts';
 import type { LiveNode, NamespaceRecord, NodeRecord } from '../model/records.ts';
+import { readLoad } from './load-reader.ts';
 import {
   readCluster,
   readCoordinator,
@@ -56,6 +58,9 @@ export const paths = {
    */
   healths: '/health',
   health: (id: NodeId) => `/health/${id}`,
+  /** Apart from the health reports, because these change all the time. */
+  loads: '/loads',
+  load: (id: NodeId) => `/loads/${id}`,
   generations: '/generations',
   generation: (id: NodeId) => `/generations/${id}`,
   namespaces: '/namespaces',
@@ -76,6 +81,7 @@ export const SKELETON: readonly string[] = [
   paths.nodes,
   paths.lives,
   paths.healths,
+  paths.loads,
   paths.generations,
   paths.namespaces,
   paths.tasks,
@@ -137,6 +143,7 @@ export const coordinatorEpochCodec = codec(readCoordinatorEpoch);
 export const nodeCodec = codec(readNode);
 export const liveCodec = codec(readLive);
 export const healthCodec = codec(readHealth);
+export const loadCodec = codec(readLoad);
 export const generationCodec = codec(readGeneration);
 export const namespaceCodec = codec(readNamespace);
 export const taskCodec = codec(readTask);

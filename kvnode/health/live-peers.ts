@@ -11,7 +11,7 @@ import { watchLiveNodes } from '../../common/zk/live-nodes.ts';
 import type { Zk, ZkSession } from '../../common/zk/store.ts';
 import type { ZnodeChildren } from '../../common/zk/znode-children.ts';
 import type { LiveStandings } from '../replica/replica-messages.ts';
-import { HealthReport } from './health-report.ts';
+import { type HealthReport, healthReport } from './health-report.ts';
 import { PeerWatch } from './peer-watch.ts';
 
 export interface LivePeersOptions {
@@ -49,7 +49,7 @@ export class LivePeers {
       this.#watch.check();
       return { unreachable: this.unreachable, ...ownReport((node) => this.#standings.has(node)) };
     };
-    this.#report = new HealthReport({ self, env, logger, check });
+    this.#report = healthReport({ self, env, logger, check });
   }
 
   /** The nodes that have a live znode, as last seen. */

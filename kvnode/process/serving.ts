@@ -68,8 +68,14 @@ function makeNode({ env, logger, zk, storage, clusterId, memory, scrubHours }: S
   return new KvNode({
     ...{ clusterId, version: VERSION, env, logger, zk, storage, config, scansMax },
     transport: new WsTransport(env),
+    cpuMs: processCpuMs,
     channel: { queuedBytesMax },
   });
+}
+
+function processCpuMs(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1_000;
 }
 
 function acceptConnections(

@@ -3,6 +3,7 @@
 // ZooKeeper or other nodes.
 
 import type { Bytes } from '../../common/base/bytes.ts';
+import type { Env } from '../../common/base/env.ts';
 import { type ErrorCode, Failure, RangekeeperError } from '../../common/base/errors.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
@@ -13,6 +14,7 @@ import { replyFromError } from '../../common/wire/error-reply.ts';
 import type { ErrorReply, Operation } from '../../common/wire/messages.ts';
 import { decodeOperation } from '../../common/wire/operation.ts';
 import { descriptorCodec } from '../../common/zk/znodes.ts';
+import { RangeLoad } from '../load/range-load.ts';
 import type { Replica } from '../replica/replica.ts';
 import type { Ready } from '../replica/replica-messages.ts';
 import { ENTRY_KINDS, type LogEntry, type ReplicaMeta, type Storage } from '../storage/storage.ts';
@@ -37,6 +39,7 @@ export interface CheckListener {
 }
 
 export interface RangeHostParts {
+  readonly env: Pick<Env, 'now' | 'random'>;
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
   readonly storage: Storage;
@@ -53,6 +56,8 @@ export interface RangeHostParts {
 export class RangeHost implements TickTarget {
   readonly replica: Replica;
   readonly meta: ReplicaMeta;
+  /** What clients ask of it. */
+  readonly load: RangeLoad;
   readonly #storage: Storage;
   /** The bound of the bytes of writes of this range that wait for their commit. */
   readonly #waitingBytesMax: number;
@@ -82,6 +87,7 @@ export class RangeHost implements TickTarget {
     const { replica, storage, config } = parts;
     this.#checks = parts.checks;
     this.replica = replica;
+    this.load = new RangeLoad(parts.env);
     this.#state = new RangeState(parts);
     this.meta = this.#state.meta;
     this.#storage = storage;
@@ -176,6 +182,7 @@ export class RangeHost implements TickTarget {
     const { epoch } = request;
     const seq = this.replica.propose(epoch, ENTRY_KINDS.operation, payload, now);
     if (typeof seq === 'string') return client.reply(requestId, this.unavailable(seq, 'takes no writes'));
+    this.load.countWrite(operation.mutations[0]?.key ?? this.meta.start, bytes);
     const kept = isLarge ? null : operation;
     this.#waiting.push({ seq, epoch, operation: kept, bytes, client, requestId });
   }

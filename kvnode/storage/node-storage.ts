@@ -22,10 +22,12 @@ import { Settlement } from './settlement.ts';
 import type { AppliedState } from './state/applied-state.ts';
 import type { CheckedEngine } from './state/checked-engine.ts';
 import { InstallQueue } from './state/install.ts';
+import { measureSpan } from './state/measure.ts';
 import type { Removal } from './state/removal.ts';
 import { StoredSnapshot } from './state/snapshot.ts';
 import { StateView } from './state/view.ts';
 import type {
+  MeasuredRange,
   PageRequest,
   RecoveredReplica,
   ReplacementStep,
@@ -41,6 +43,7 @@ import type {
   SnapshotWriter,
   Storage,
   StorageStats,
+  SyncTimes,
   Tombstone,
   UnsettledStep,
 } from './storage.ts';
@@ -188,6 +191,10 @@ export class NodeStorage implements Storage {
     return this.#log.waitingSince;
   }
 
+  get syncTimes(): SyncTimes | null {
+    return this.#log.syncTimes;
+  }
+
   get full(): boolean {
     return this.#parts.segments.full;
   }
@@ -228,6 +235,28 @@ export class NodeStorage implements Storage {
         throw new RangekeeperError('BEHIND', `a snapshot has replaced the rows of range ${range} meanwhile`);
       return { ...page, applied: replica.applied.seq };
     });
+  }
+
+  appliedBytes(range: RangeId): number {
+    return this.#replicas.byRange.get(range)?.appliedBytes ?? 0;
+  }
+
+  async measure(ranges: readonly RangeId[]): Promise<ReadonlyMap<RangeId, MeasuredRange>> {
+    const { engine } = this.#parts;
+    const measured = new Map<RangeId, MeasuredRange>();
+    let flushed: Promise<void> | null = null;
+    const flush = (): Promise<void> => {
+      flushed ??= engine.flush();
+      return flushed;
+    };
+    for (const range of ranges) {
+      const replica = this.#replicas.byRange.get(range);
+      if (replica === undefined || replica.void || this.#closing !== null) continue;
+      const { storedBytes, span } = replica;
+      const found = await measureSpan(engine, span.namespaceId, span, flush);
+      measured.set(range, { ...found, appliedBytes: storedBytes });
+    }
+    return measured;
   }
 
   // ---- replicas as a whole ---------------------------------------------------------------------------------------

@@ -177,6 +177,25 @@ export interface SnapshotWriter {
   abandon(): void;
 }
 
+/** The rows of a span in the state store. */
+export interface MeasuredSpan {
+  /** Of keys and values, about. */
+  readonly bytes: number;
+  /** The key that halves the bytes, about, above the first one of the span. Null: there are fewer than two rows, or nearly so. */
+  readonly middleKey: Bytes | null;
+}
+
+export interface MeasuredRange extends MeasuredSpan {
+  /** What was written to the state store when it was measured: {@link StorageState.appliedBytes} through then. */
+  readonly appliedBytes: number;
+}
+
+/** How long the log takes to be synced, in the last ten seconds, ms. */
+export interface SyncTimes {
+  readonly meanMs: number;
+  readonly p99Ms: number;
+}
+
 export interface StorageStats {
   readonly logBytes: number;
   /** Bytes of the log that were written again so that their old segments could be deleted (retention.ts). */
@@ -267,6 +286,8 @@ export interface StorageLog {
    * wait.
    */
   readonly waitingSince: number | null;
+  /** Null where nothing was synced lately. */
+  readonly syncTimes: SyncTimes | null;
   /** The disk has no space for more log: refuse new writes with OVERLOADED. The log retries until there is space. */
   readonly full: boolean;
   /**
@@ -298,6 +319,13 @@ export interface StorageState {
    * NOT_OWNER if the replica goes away meanwhile, with BEHIND if a snapshot replaces its rows.
    */
   scan(range: RangeId, bounds: KeyRange, request: PageRequest): Promise<ScanPage>;
+  /** The bytes of keys and values that were applied to the range since this process has its replica, also of rows written again. */
+  appliedBytes(range: RangeId): number;
+  /**
+   * Measures ranges without reading all of their rows. Those that have no replica here any more, or a void one, are left out. Rows that
+   * were applied and not yet written do not count.
+   */
+  measure(ranges: readonly RangeId[]): Promise<ReadonlyMap<RangeId, MeasuredRange>>;
   /** The state right after an entry, if it is called in the turn in which that entry was applied. */
   openView(range: RangeId): ReplicaView;
   /**

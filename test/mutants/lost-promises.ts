@@ -161,8 +161,8 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
   {
     name: 'assume that a health report without an answer was not written',
     rule: 'the outcome of a write without an answer is unknown',
-    file: 'kvnode/health/health-report.ts',
-    text: 'this.#written = null;\n    this.#pause = CHECKS',
-    replacement: 'this.#pause = CHECKS',
+    file: 'kvnode/zk/own-report.ts',
+    text: 'this.#written = null;\n    this.#checks = 0;',
+    replacement: 'this.#checks = 0;',
   },
 ];

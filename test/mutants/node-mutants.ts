@@ -63,9 +63,9 @@ export const NODE_MUTANTS: readonly Mutant[] = [
   {
     name: 'report at every check',
     rule: 'reports: a report is written at most every few seconds',
-    file: 'kvnode/health/health-report.ts',
-    text: 'this.#pause = CHECKS_BETWEEN_WRITES;',
-    replacement: 'this.#pause = 0;',
+    file: 'kvnode/zk/own-report.ts',
+    text: 'this.#checks = 0;',
+    replacement: 'this.#checks = checksBetweenWrites;',
   },
   {
     name: 'be ready without serving any owned range',

@@ -254,6 +254,7 @@ export class NodeProcess {
       transport: world.network.transportOf(process),
       config: settings.replication,
       channel: settings.channel,
+      cpuMs: () => null,
     });
     const address = `${this.host.name}:${world.rng.pick([7000, 7000 + world.rng.below(100)])}`;
     const listener = world.network.listen(process, address, (connection) =>

@@ -59,6 +59,10 @@ export class LoggedReplica {
   applied: Position;
   /** Entries through here are in a synced batch of the state store. */
   appliedSynced: Position;
+  /** Bytes of keys and values that were applied since this object was made; and those of them that a frozen overlay has, and the state store. */
+  appliedBytes = 0;
+  frozenBytes = 0;
+  storedBytes = 0;
   /** The client-session table, once one is attached. */
   sessions: SessionTable | null = null;
   /** The rows of the client-session table that the start found, until a table is attached. */

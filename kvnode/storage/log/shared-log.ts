@@ -7,9 +7,10 @@ import type { Bytes } from '../../../common/base/bytes.ts';
 import type { Env } from '../../../common/base/env.ts';
 import type { NodeId, Position, RangeId, Seq } from '../../../common/model/ids.ts';
 import { CorruptDataError } from '../data-errors.ts';
-import type { LogEntry } from '../storage.ts';
+import type { LogEntry, SyncTimes } from '../storage.ts';
 import { type CarriedEntries, GroupBuilder, type LogGroup, type LogStart } from './group-builder.ts';
 import type { IndexRow, RangeLogIndex } from './range-log-index.ts';
+import { RecentTimes } from './recent-times.ts';
 import { RecordCursor, type RecordType, readEntries } from './record.ts';
 import type { Segments } from './segments.ts';
 import { LogTail } from './tail.ts';
@@ -55,11 +56,13 @@ export class SharedLog {
   #scheduled = false;
   #failure: Error | null = null;
   #running: Promise<void> = Promise.resolve();
+  readonly #times: RecentTimes;
   #groups = 0;
   #entries = 0;
 
   constructor(options: LogOptions) {
     this.#env = options.env;
+    this.#times = new RecentTimes(options.env);
     this.#segments = options.segments;
     this.#onDamage = options.onDamage;
     this.#tail = new LogTail(options.tailBytesMax);
@@ -90,6 +93,11 @@ export class SharedLog {
   /** The time (Env.now(), ms) since which the disk has been writing a group. Null if it writes none. */
   get waitingSince(): number | null {
     return this.#waitingSince;
+  }
+
+  /** How long groups took to be written and synced lately. Null: none was. */
+  get syncTimes(): SyncTimes | null {
+    return this.#times.summary;
   }
 
   /** Number of groups that were synced. */
@@ -173,6 +181,7 @@ export class SharedLog {
     // Listeners run for the group before this one while the disk works.
     this.#notifySynced();
     await synced;
+    this.#times.add(this.#env.now() - this.#waitingSince);
     this.#waitingSince = null;
     this.#setSynced(group);
   }

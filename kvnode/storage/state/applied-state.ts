@@ -109,7 +109,10 @@ export class AppliedState {
   apply(replica: LoggedReplica, position: Position, changes: readonly RowChange[]): void {
     const overlay = this.#active;
     const rows = overlay.namespace(replica.span.namespaceId);
-    for (const { key, value } of changes) overlay.set(rows, { key, value, revision: position.seq });
+    for (const { key, value } of changes) {
+      overlay.set(rows, { key, value, revision: position.seq });
+      replica.appliedBytes += key.length + (value?.length ?? 0);
+    }
     overlay.appliedThrough.set(replica, position);
     replica.applied = position;
     replica.committed = Math.max(replica.committed, position.seq);
@@ -188,6 +191,7 @@ export class AppliedState {
     this.#frozen = null;
     for (const [replica, position] of overlay.appliedThrough) {
       replica.appliedSynced = position;
+      replica.storedBytes = replica.frozenBytes;
       replica.hasState = true;
     }
     this.#options.onFlushed();

@@ -127,6 +127,10 @@ export class CheckedEngine implements StateEngine {
     return this.#guard(this.#engine.flush());
   }
 
+  approximateBytes(start: Bytes, end: Bytes): Promise<number> {
+    return this.#guard(this.#engine.approximateBytes(start, end));
+  }
+
   verify(turn: (bytes: number) => Promise<void>): Promise<number> {
     return this.#guard(this.#engine.verify(turn));
   }

@@ -49,6 +49,11 @@ export interface StateEngine {
   /** Resolves when everything written is in synced tables. If it fails, every later write of a batch fails too. */
   flush(): Promise<void>;
   /**
+   * About how many bytes the tables have for keys in [start, end): packed, with old versions of rows. What is not in tables yet does
+   * not count.
+   */
+  approximateBytes(start: Bytes, end: Bytes): Promise<number>;
+  /**
    * Verifies the files on the disk while reads and writes go on. `turn` is awaited before each piece of `bytes` bytes
    * is read. Resolves with the bytes verified. Rejects with CorruptDataError.
    */

@@ -171,6 +171,10 @@ class LevelEngine implements StateEngine {
     return mapped(this.#level.compactRange(...BEYOND), writeError);
   }
 
+  approximateBytes(start: Bytes, end: Bytes): Promise<number> {
+    return mapped(this.#level.approximateSize(start, end), readError);
+  }
+
   verify(turn: (bytes: number) => Promise<void>): Promise<number> {
     return verifyTables(this.#path, turn);
   }

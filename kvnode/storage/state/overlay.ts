@@ -90,6 +90,7 @@ export class Overlay {
   /** From now on the overlay takes no changes. */
   freeze(): void {
     for (const replica of this.appliedThrough.keys()) {
+      replica.frozenBytes = replica.appliedBytes;
       if (replica.sessions !== null) this.sessions.set(replica, replica.sessions.takeChanges());
     }
   }

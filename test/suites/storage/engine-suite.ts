@@ -3,6 +3,7 @@
 import type { ExecutionContext, TestFn } from 'ava';
 import { toBytes } from '../../../common/base/bytes.ts';
 import type { CursorOptions, StateCursor, StateEngine } from '../../../kvnode/storage/state/engine.ts';
+import { seededRng } from '../../support/rng.ts';
 
 export interface EngineWorld {
   open(): Promise<StateEngine>;
@@ -23,6 +24,12 @@ async function fill(engine: StateEngine, texts: readonly string[]): Promise<void
   const batch = engine.batch();
   for (const text of texts) batch.put(toBytes(text), toBytes(`${text}!`));
   await batch.write();
+}
+
+/** Bytes that cannot be packed. */
+function rowOfNoise(seed: number, length: number): Uint8Array {
+  const rng = seededRng(seed);
+  return Uint8Array.from({ length }, () => rng.below(256));
 }
 
 async function rest(cursor: StateCursor, rows = 10): Promise<string[]> {
@@ -125,6 +132,21 @@ const stories: Readonly<Record<string, (t: ExecutionContext, world: EngineWorld)
     });
     t.true((await verified) > 0);
     t.true(announced > 0);
+    await engine.close();
+  },
+
+  'the bytes of a span are about those of its rows, once they are in tables': async (t, world) => {
+    const engine = await world.open();
+    const batch = engine.batch();
+    for (let row = 0; row < 4_000; row++)
+      batch.put(toBytes(String(row).padStart(4, '0')), rowOfNoise(row, 1_000));
+    await batch.write();
+    await engine.flush();
+    const close = (actual: number, expected: number) =>
+      t.true(Math.abs(actual - expected) < 0.05 * expected, `${actual} is about ${expected}`);
+    close(await engine.approximateBytes(toBytes('0'), toBytes('9')), 4_000_000);
+    close(await engine.approximateBytes(toBytes('1000'), toBytes('2000')), 1_000_000);
+    t.is(await engine.approximateBytes(toBytes('a'), toBytes('b')), 0);
     await engine.close();
   },
 

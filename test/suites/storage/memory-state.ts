@@ -53,6 +53,12 @@ export class StateImage {
     this.#log = [];
   }
 
+  bytesInTables(start: Bytes, end: Bytes): number {
+    const from = find(this.#tables, start).at;
+    const inside = this.#tables.slice(from, Math.max(from, find(this.#tables, end).at));
+    return inside.reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  }
+
   // ---- damage ----------------------------------------------------------------------------------------------------
 
   /** The number of batches that can be lost one by one. */
@@ -158,6 +164,10 @@ export async function openMemoryState(image: StateImage, path: string): Promise<
     flush: async () => {
       await image.beforeRead();
       image.flush();
+    },
+    approximateBytes: async (start, end) => {
+      await image.beforeRead();
+      return image.bytesInTables(start, end);
     },
     verify: async (turn) => {
       await image.beforeRead();

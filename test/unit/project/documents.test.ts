@@ -38,6 +38,7 @@ test('zookeeper.md has a row for each znode', (t) => {
     paths.node('<id>'),
     paths.live('<id>'),
     paths.health('<id>'),
+    paths.load('<id>'),
     paths.generation('<id>'),
     paths.namespace('<name>'),
     `${paths.ranges('<name>')}/<id>`,

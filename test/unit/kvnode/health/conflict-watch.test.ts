@@ -3,6 +3,7 @@
 
 import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
+import { realEnv } from '../../../../common/base/env.ts';
 import { silentLogger } from '../../../../common/base/log.ts';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
@@ -48,7 +49,7 @@ async function hostHere(): Promise<RangeHost> {
     stampBase: 0,
   });
   return new RangeHost({
-    ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION },
+    ...{ env: realEnv, replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION },
     ...{ waitingOnNode: new WaitingBytes(), checks: { checkApplied: () => {} } },
   });
 }

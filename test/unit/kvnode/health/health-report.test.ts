@@ -6,7 +6,7 @@ import { silentLogger } from '../../../../common/base/log.ts';
 import type { HealthRecord, LiveNode } from '../../../../common/model/records.ts';
 import { ZkError, type ZkNode, type ZkSession } from '../../../../common/zk/store.ts';
 import { healthCodec, paths } from '../../../../common/zk/znodes.ts';
-import { HealthReport } from '../../../../kvnode/health/health-report.ts';
+import { healthReport } from '../../../../kvnode/health/health-report.ts';
 import { CHECKS_UNTIL_UNREACHABLE, PeerWatch } from '../../../../kvnode/health/peer-watch.ts';
 import { stuckReplicas } from '../../../../kvnode/health/stuck-replicas.ts';
 import { MemoryZk } from '../../../support/memory-zk.ts';
@@ -81,7 +81,7 @@ class Scene {
       return 1;
     },
   };
-  readonly health = new HealthReport({
+  readonly health = healthReport({
     self: 'n-1',
     env: this.env,
     logger: silentLogger,

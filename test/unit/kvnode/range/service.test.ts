@@ -61,7 +61,8 @@ async function stage(): Promise<Stage> {
     stampBase: 0,
   });
   const host = new RangeHost({
-    ...{ replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION, waitingOnNode: waiting },
+    ...{ env: realEnv, replica, meta: META, storage, appliedSeq: 0, config: DEFAULT_REPLICATION },
+    waitingOnNode: waiting,
     checks: { checkApplied: () => {} },
   });
   const turn = () => host.applyReady(replica.take(realEnv.now()), realEnv.now(), Number.POSITIVE_INFINITY);

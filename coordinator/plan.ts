@@ -7,6 +7,10 @@ import type { ClusterView } from './cluster-view.ts';
 import type { PlanConfig } from './config.ts';
 import { planEnded } from './plan/ended-ranges.ts';
 import { planDefaultNamespace } from './plan/first-ranges.ts';
+import { planMerges } from './plan/load-decisions/merge-ranges.ts';
+import { planWeightMoves } from './plan/load-decisions/move-weights.ts';
+import { planSplits } from './plan/load-decisions/split-ranges.ts';
+import { planLoadSpread } from './plan/load-decisions/spread-load.ts';
 import { planMembership } from './plan/membership.ts';
 import { planNotes } from './plan/notes.ts';
 import { PlanBuilder } from './plan/plan-builder.ts';
@@ -28,10 +32,19 @@ export function plan(view: ClusterView, config: PlanConfig): readonly Step[] {
   }
   planDefaultNamespace(builder, defaultMinInSync(config.replicationFactor));
   for (const task of view.tasks) planTask(builder, task);
-  if (builder.steps.length === 0) planReplicaSpread(builder);
-  if (!builder.steps.some(isPromotion)) planOwnerSpread(builder);
+  if (!builder.steps.some(isPromotion)) planLoadDecisions(builder);
   planNotes(builder);
   return builder.steps;
+}
+
+/** What the leader does without being asked, the cheapest first: hand-overs cost a moment, splits and merges a little more, moves copy bytes. */
+function planLoadDecisions(builder: PlanBuilder): void {
+  planLoadSpread(builder);
+  planSplits(builder);
+  planMerges(builder);
+  if (builder.steps.length === 0) planWeightMoves(builder);
+  if (builder.steps.length === 0) planReplicaSpread(builder);
+  planOwnerSpread(builder);
 }
 
 /** Whether the step must be planned from live znodes that were read after the descriptor (R7, reread.ts). */

@@ -4,16 +4,19 @@
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { type ClusterView, capacityOf, zoneOf } from '../cluster-view.ts';
+import { type ClusterView, capacityOf, ownerCapacityOf, zoneOf } from '../cluster-view.ts';
+import type { RangeWeights } from './load-decisions/range-weights.ts';
 
 export class NodeLoads {
   readonly #view: ClusterView;
+  readonly #weights: RangeWeights;
   readonly #replicas = new Map<NodeId, number>();
   readonly #owners = new Map<NodeId, number>();
   readonly #learners = new Map<NodeId, number>();
 
-  constructor(view: ClusterView) {
+  constructor(view: ClusterView, weights: RangeWeights) {
     this.#view = view;
+    this.#weights = weights;
   }
 
   /** Adds the descriptor's load (`sign` 1) or takes it away (-1). */
@@ -22,7 +25,9 @@ export class NodeLoads {
       if (node !== descriptor.retire) add(this.#replicas, node, sign);
       if (!descriptor.inSync.includes(node)) add(this.#learners, node, sign);
     }
-    add(this.#owners, intendedOwner(descriptor), sign);
+    const owner = intendedOwner(descriptor);
+    add(this.#owners, owner, sign);
+    this.#weights.count(descriptor, owner, sign);
   }
 
   replicas(node: NodeId): number {
@@ -48,11 +53,11 @@ export class NodeLoads {
   }
 
   ownerCost(node: NodeId): number {
-    return (2 * this.owners(node) + 1) / capacityOf(this.#view, node);
+    return (2 * this.owners(node) + 1) / ownerCapacityOf(this.#view, node);
   }
 
   ownerRelief(node: NodeId): number {
-    return (2 * this.owners(node) - 1) / capacityOf(this.#view, node);
+    return (2 * this.owners(node) - 1) / ownerCapacityOf(this.#view, node);
   }
 
   /** How many of `others` are in the zone of `node`, and are lost together with it if the zone is. */
@@ -75,13 +80,15 @@ export class NodeLoads {
   }
 
   /**
-   * The best owner of a range whose other members are `others`: by connections with them, then by load. Undefined if there are no
-   * candidates.
+   * The best owner of a range whose other members are `others`: by connections with them, then by what clients ask of them, in tenths of
+   * the mean, then by numbers. Undefined if there are no candidates.
    */
   bestOwner(candidates: readonly NodeId[], others: readonly NodeId[] = []): NodeId | undefined {
     const { connectivity } = this.#view;
+    const { cpu } = this.#weights;
     return least(candidates, (node) => [
       connectivity.disconnectedAmong(node, others).length,
+      cpu.matter ? Math.round(cpu.level(node) * 10) : 0,
       this.ownerCost(node),
       this.replicaCost(node),
     ]);

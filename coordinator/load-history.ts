@@ -2,10 +2,11 @@
 // comes, what the former one reported is kept. A range that was just made from others has what was reported of them, parted by
 // their samples. A new leader knows nothing of the time before its term.
 
+import { present } from '../common/base/assert.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
-import { contains } from '../common/model/key-range.ts';
+import { contains, intersect, type KeyRange, sameBounds } from '../common/model/key-range.ts';
 import type { LoadRecord, RangeLoadRecord } from '../common/model/load.ts';
 import type { LoadView, NodeLoadView, RangeLoadView } from './load-view.ts';
 import { Strains } from './strains.ts';
@@ -27,6 +28,7 @@ export interface LoadReport {
 }
 
 interface RangeHistory {
+  readonly span: KeyRange;
   record: RangeLoadRecord;
   isEstimated: boolean;
   readonly knownSince: number;
@@ -40,8 +42,6 @@ interface RangeHistory {
 export class LoadHistory {
   readonly #env: Pick<Env, 'now'>;
   readonly #ranges = new Map<RangeId, RangeHistory>();
-  /** By range that is being made: what it is made from. */
-  readonly #origins = new Map<RangeId, readonly RangeId[]>();
   readonly #arrived = new Map<NodeId, { readonly version: number; readonly at: number }>();
   readonly #strains: Strains;
 
@@ -60,7 +60,6 @@ export class LoadHistory {
     const byNode = new Map([...reports].map(([node, { record }]) => [node, byRange(record)]));
     const views = new Map<RangeId, RangeLoadView>();
     for (const { descriptor } of ranges) {
-      this.#noteRequest(descriptor);
       const history = this.#learn(descriptor, byNode.get(descriptor.owner.node)?.get(descriptor.id), now);
       if (history !== null) views.set(descriptor.id, viewOf(history, now));
     }
@@ -68,17 +67,9 @@ export class LoadHistory {
     return { nodes: this.#nodes(reports, now), ranges: views };
   }
 
-  #noteRequest({ id, reshape }: Descriptor): void {
-    if (reshape === null) return;
-    const parents = reshape.partner === null ? [id] : [id, reshape.partner];
-    for (const child of reshape.children) this.#origins.set(child, parents);
-  }
-
   #forget(now: number): void {
     for (const [range, { lastServing }] of this.#ranges)
       if (lastServing + KEEP_ENDED_MS < now) this.#ranges.delete(range);
-    for (const [child, parents] of this.#origins)
-      if (!parents.some((parent) => this.#ranges.has(parent))) this.#origins.delete(child);
   }
 
   #nodes(reports: ReadonlyMap<NodeId, LoadReport>, now: number): ReadonlyMap<NodeId, NodeLoadView> {
@@ -98,11 +89,12 @@ export class LoadHistory {
   #learn(descriptor: Descriptor, reported: RangeLoadRecord | undefined, now: number): RangeHistory | null {
     let history = this.#ranges.get(descriptor.id);
     if (history === undefined) {
-      const made = reported === undefined ? this.#inherit(descriptor, now) : fresh(reported, now);
-      if (made === null) return null;
-      history = made;
+      const inherited = this.#inherit(descriptor, now);
+      if (inherited === null && reported === undefined) return null;
+      history = inherited ?? estimated(present(reported, 'a report'), descriptor, now, null);
       this.#ranges.set(descriptor.id, history);
-    } else if (reported !== undefined) {
+    }
+    if (reported !== undefined) {
       history.record = reported;
       history.isEstimated = false;
     }
@@ -113,25 +105,28 @@ export class LoadHistory {
     return history;
   }
 
-  /** What a range begins with that was made from others. */
+  /** What a range begins with that was made from others: from one that has its keys, or from two that were merged. */
   #inherit(descriptor: Descriptor, now: number): RangeHistory | null {
-    const origins = this.#origins.get(descriptor.id) ?? [];
-    const parents = origins.flatMap((range) => this.#ranges.get(range) ?? []);
-    const [first, second] = parents;
-    if (first === undefined || parents.length < origins.length) return null;
-    if (second !== undefined) return estimated(sumOf(first.record, second.record), now, null);
+    const { start, end } = descriptor;
+    const [first, second] = descriptor.parents.map(({ range }) => this.#ranges.get(range));
+    if (first === undefined) return null;
+    const isPart = sameBounds(intersect(first.span, descriptor), { start, end });
+    if (!isPart && second === undefined) return null;
+    if (!isPart && second !== undefined)
+      return estimated(sumOf(first.record, second.record), descriptor, now, null);
     const { record, splitsInVain } = first;
-    return estimated(partOf(record, descriptor), now, { cpu: record.cpu, splitsInVain });
+    return estimated(partOf(record, descriptor), descriptor, now, { cpu: record.cpu, splitsInVain });
   }
 }
 
-function fresh(record: RangeLoadRecord, now: number): RangeHistory {
-  return { ...estimated(record, now, null), isEstimated: false };
-}
-
-function estimated(record: RangeLoadRecord, now: number, parent: RangeHistory['parent']): RangeHistory {
+function estimated(
+  record: RangeLoadRecord,
+  { start, end }: KeyRange,
+  now: number,
+  parent: RangeHistory['parent'],
+): RangeHistory {
   return {
-    ...{ record, isEstimated: true, knownSince: now, coldSince: null },
+    ...{ span: { start, end }, record, isEstimated: true, knownSince: now, coldSince: null },
     ...{ splitsInVain: parent?.splitsInVain ?? 0, parent, lastServing: now },
   };
 }

@@ -28,6 +28,7 @@ import {
   usableNodes,
 } from '../cluster-view.ts';
 import type { RangeChange } from '../step.ts';
+import { moveTarget } from './node-loads.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 
 interface Change {
@@ -246,10 +247,14 @@ function transferAway({ builder, view, descriptor }: RangeContext): Change | nul
   if (transferTo !== null || !ownerIsLive(view, descriptor)) return null;
   const candidates = descriptor.inSync.filter((node) => isUsable(view, node) && node !== retire);
   const others = descriptor.inSync.filter((node) => node !== owner.node);
-  const transferee = builder.loads.bestOwner(
-    candidates.filter((node) => node !== owner.node),
-    others,
-  );
+  // A move of a range with load is to take the load along.
+  const target = builder.weights.isLoaded(descriptor.id) ? moveTarget(descriptor) : null;
+  const transferee =
+    candidates.find((node) => node === target) ??
+    builder.loads.bestOwner(
+      candidates.filter((node) => node !== owner.node),
+      others,
+    );
   if (transferee === undefined) return null;
   const cause = owner.node === retire ? 'is to give up its replica' : modeWords(view, owner.node);
   return {

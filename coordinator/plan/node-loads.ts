@@ -3,7 +3,7 @@
 // it costs. Each such move makes the sum of load²/capacity smaller, so balancing ends and never goes in circles.
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeId, ReplicaRef } from '../../common/model/ids.ts';
 import { type ClusterView, capacityOf, ownerCapacityOf, zoneOf } from '../cluster-view.ts';
 import type { RangeWeights } from './load-decisions/range-weights.ts';
 
@@ -26,14 +26,15 @@ export class NodeLoads {
       if (!descriptor.inSync.includes(node)) add(this.#learners, node, sign);
     }
     const owner = intendedOwner(descriptor);
-    add(this.#owners, owner, sign);
-    this.#weights.count(descriptor, owner, sign);
+    if (!this.#weights.isLoaded(descriptor.id)) add(this.#owners, owner, sign);
+    this.#weights.count(descriptor, moveTarget(descriptor) ?? owner, sign);
   }
 
   replicas(node: NodeId): number {
     return this.#replicas.get(node) ?? 0;
   }
 
+  /** Ranges that it owns; without those that are spread by their load. */
   owners(node: NodeId): number {
     return this.#owners.get(node) ?? 0;
   }
@@ -106,6 +107,16 @@ export class NodeLoads {
 /** Who owns the range once the hand-over under way, if any, is done. */
 export function intendedOwner(descriptor: Descriptor): NodeId {
   return descriptor.transferTo ?? descriptor.owner.node;
+}
+
+/** The node that gets the replica of the owner, and is to own the range then: the one that was added last. Null: the owner is not moved. */
+export function moveTarget({ owner, retire, transferTo, replicas }: Descriptor): NodeId | null {
+  if (retire !== owner.node || transferTo !== null) return null;
+  const others = replicas.filter(({ node }) => node !== retire);
+  return (
+    others.reduce<ReplicaRef | null>((last, each) => (each.inc > (last?.inc ?? 0) ? each : last), null)
+      ?.node ?? null
+  );
 }
 
 function add(counts: Map<NodeId, number>, node: NodeId, change: number): void {

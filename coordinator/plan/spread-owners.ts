@@ -27,9 +27,10 @@ export function planOwnerSpread(builder: PlanBuilder): void {
 }
 
 function transfer(builder: PlanBuilder, image: DescriptorImage, from: NodeId, to: NodeId): void {
-  const { view, loads } = builder;
+  const { view, loads, weights } = builder;
   const { id } = image.descriptor;
-  const counts = `they own ${loads.owners(from)} and ${loads.owners(to)} ranges`;
+  const what = weights.cpu.matter ? 'ranges with little load' : 'ranges';
+  const counts = `they own ${loads.owners(from)} and ${loads.owners(to)} ${what}`;
   builder.change(image, withTransfer(image.descriptor, to), {
     change: 'transfer',
     node: to,
@@ -42,7 +43,7 @@ function movable(builder: PlanBuilder, targets: readonly NodeId[]): Map<NodeId, 
   const { view, weights } = builder;
   const byOwner = new Map<NodeId, HandOver[]>();
   for (const image of view.ranges) {
-    if (!weights.cpu.isLight(weights.cpuOf(image.descriptor.id))) continue;
+    if (weights.isLoaded(image.descriptor.id)) continue;
     for (const { from, to } of handOversOf(builder, image, targets)) {
       const handOvers = byOwner.get(from) ?? [];
       handOvers.push({ image, from, to });

@@ -75,7 +75,7 @@ function* movesOf(
 ): Generator<Move> {
   const { id, owner, inSync: held } = image.descriptor;
   // These are spread by load and by bytes (load-decisions/move-weights.ts). For their numbers alone they stay.
-  const isLoaded = !weights.cpu.isLight(weights.cpuOf(id));
+  const isLoaded = weights.isLoaded(id);
   const isLarge = !weights.bytes.isLight(weights.bytesOf(id));
   for (const to of targets) {
     if (held.includes(to) || view.connectivity.disconnectedAmong(to, held).length > 0) continue;

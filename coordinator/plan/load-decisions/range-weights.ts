@@ -12,28 +12,32 @@ const FULL_BYTES = 64 * 1024 * 1024;
 /** A range with a smaller part of a node's mean is too light to be moved for its weight: it is moved to even out numbers. */
 const LIGHT_SHARE = 0.01;
 
+export interface WeightsParts {
+  /** Nodes that may carry something. */
+  readonly nodes: readonly NodeId[];
+  readonly capacity: (node: NodeId) => number;
+  /** Of all nodes together. */
+  readonly sum: number;
+  /** A mean that counts. */
+  readonly least: number;
+}
+
 export class Weights {
   readonly #weights = new Map<NodeId, number>();
   readonly #capacity: (node: NodeId) => number;
-  readonly #capacities: number;
   readonly #least: number;
-  #sum = 0;
+  /** What each node would have if it were spread evenly. */
+  readonly mean: number;
 
-  /** @param least a mean that counts */
-  constructor(nodes: readonly NodeId[], capacity: (node: NodeId) => number, least: number) {
+  constructor({ nodes, capacity, sum, least }: WeightsParts) {
+    const capacities = nodes.reduce((all, node) => all + capacity(node), 0);
     this.#capacity = capacity;
-    this.#capacities = nodes.reduce((sum, node) => sum + capacity(node), 0);
     this.#least = least;
+    this.mean = capacities === 0 ? 0 : sum / capacities;
   }
 
   add(node: NodeId, weight: number): void {
     this.#weights.set(node, (this.#weights.get(node) ?? 0) + weight);
-    this.#sum += weight;
-  }
-
-  /** What all nodes would have if it were spread evenly. */
-  get mean(): number {
-    return this.#capacities === 0 ? 0 : this.#sum / this.#capacities;
   }
 
   /** Whether the weights are large enough to be evened out. */
@@ -68,8 +72,18 @@ export class RangeWeights {
   constructor(view: ClusterView) {
     this.#view = view;
     const nodes = usableNodes(view);
-    this.cpu = new Weights(nodes, (node) => ownerCapacityOf(view, node), BUSY_CPU);
-    this.bytes = new Weights(nodes, (node) => capacityOf(view, node), FULL_BYTES);
+    const descriptors = view.ranges.map(({ descriptor }) => descriptor);
+    this.cpu = new Weights({
+      ...{ nodes, capacity: (node: NodeId) => ownerCapacityOf(view, node), least: BUSY_CPU },
+      sum: descriptors.reduce((sum, { id }) => sum + this.cpuOf(id), 0),
+    });
+    this.bytes = new Weights({
+      ...{ nodes, capacity: (node: NodeId) => capacityOf(view, node), least: FULL_BYTES },
+      sum: descriptors.reduce(
+        (sum, descriptor) => sum + this.bytesOf(descriptor.id) * staying(descriptor),
+        0,
+      ),
+    });
   }
 
   /** Adds the range's weights (`sign` 1) or takes them away (-1). @param owner who owns it once a hand-over under way is done */
@@ -81,6 +95,11 @@ export class RangeWeights {
     for (const { node } of replicas) if (node !== retire) this.bytes.add(node, sign * bytes);
   }
 
+  /** Whether clients ask so much of the range that its owner is chosen by that. Else by numbers. */
+  isLoaded(range: RangeId): boolean {
+    return !this.cpu.isLight(this.cpuOf(range));
+  }
+
   /** In cores; 0 if it is not known. */
   cpuOf(range: RangeId): number {
     return this.#view.loads.ranges.get(range)?.cpu ?? 0;
@@ -90,4 +109,9 @@ export class RangeWeights {
   bytesOf(range: RangeId): number {
     return this.#view.loads.ranges.get(range)?.bytes ?? 0;
   }
+}
+
+/** The number of its replicas, without one that is to retire. */
+function staying({ replicas, retire }: Descriptor): number {
+  return retire === null ? replicas.length : replicas.length - 1;
 }

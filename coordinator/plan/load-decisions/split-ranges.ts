@@ -18,8 +18,10 @@ import { splitBytesOf, unitOf } from './namespace-rules.ts';
 const HOT_CPU = 0.05;
 /** The part of a node's mean load that a range may have. */
 const SHARE_MAX = 0.5;
+/** A range with more is parted in three, because its children are not split again so soon. */
+const THIRDS_SHARE = 1.2;
 /** A node above this level, relative to the mean, has a range too many that is too hot. */
-const LEVEL_MAX = 1.15;
+const LEVEL_MAX = 1.4;
 /** Splits in vain double the wait before the next; up to so many times. */
 const DOUBLINGS_MAX = 8;
 
@@ -80,11 +82,13 @@ function wantedForLoad(builder: PlanBuilder, descriptor: Descriptor, load: Range
   if (share <= SHARE_MAX || weights.cpu.level(owner.node) <= LEVEL_MAX) return null;
   const afterMs = config.splitLoadAfterMs * 2 ** Math.min(splitsInVain, DOUBLINGS_MAX);
   if (parents.length > 0 && knownForMs < afterMs) return null;
-  const cut = loadCut(descriptor, samples, unitOf(builder, namespace));
+  const pieces = share > THIRDS_SHARE ? 3 : 2;
+  const cut = loadCut(descriptor, samples, { unitOf: unitOf(builder, namespace), pieces });
   if (cut === null) return null;
+  const shares = cut.shares.map(percent).join(' and ');
   const where =
-    cut.kind === 'halves'
-      ? `${percent(cut.share)} of its load is on the left`
-      : `${percent(cut.share)} of its load is on one key or unit, which is isolated`;
+    cut.kind === 'parts'
+      ? `the pieces get ${shares} of it`
+      : `one key or unit has ${shares} of it, and is isolated`;
   return { cuts: cut.cuts, reason: `it has ${percent(share)} of a node's mean load; ${where}` };
 }

@@ -35,8 +35,8 @@ function bestHandOver(builder: PlanBuilder, targets: readonly NodeId[]): Choice 
   const { view, weights } = builder;
   let best: Choice | undefined;
   for (const image of view.ranges) {
+    if (!weights.isLoaded(image.descriptor.id)) continue;
     const cpu = weights.cpuOf(image.descriptor.id);
-    if (weights.cpu.isLight(cpu)) continue;
     for (const { from, to } of handOversOf(builder, image, targets)) {
       const gain = weights.cpu.gain(from, to, cpu);
       if (weights.cpu.level(from) <= LEVEL_MAX || gain < GAIN_MIN) continue;

@@ -233,6 +233,19 @@ test('a dropped range does not come back with an old image, and its end is repor
   directory.close();
 });
 
+test('what a client has seen of a range counts again when ZooKeeper shows the range again', async (t) => {
+  const { cluster, env, client } = await connected();
+  await env.until(client.put('a', '1'));
+  cluster.zk.remove(paths.range('default', 1));
+  await env.run(5);
+  t.deepEqual(known(client), [], 'ZooKeeper was emptied');
+  cluster.describe(1, {});
+  await env.run(5);
+  for (const node of cluster.nodes.values()) node.appliedThrough = 0;
+  const read = client.get('a', { read: 'stale', deadlineMs: 1_000 });
+  t.is(await outcome(cluster, read), 'UNREACHABLE', 'no replica has the write yet');
+});
+
 test('a namespace whose znodes are gone counts as dropped', async (t) => {
   const { cluster, env, client } = await connected();
   cluster.zk.remove(paths.range('default', 1));

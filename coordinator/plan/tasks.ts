@@ -50,8 +50,7 @@ function execute(builder: PlanBuilder, task: TaskImage): void {
   }
 }
 
-/** The switch is complete for this version. A client of another version may send other kinds. */
-function unknownKind(request: never): Refusal {
+function unknownKind(request: TaskRequest): Refusal {
   return new Refusal(`this coordinator knows no such task: ${JSON.stringify(request)}`);
 }
 

@@ -3,7 +3,7 @@
 
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { TaskState } from '../common/model/records.ts';
-import type { AbortOptions, CallOptions, Key } from './api.ts';
+import type { AbortOptions, CallOptions, Key } from './call-options.ts';
 
 /** A task as it is now. */
 export interface Task {

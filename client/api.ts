@@ -12,6 +12,7 @@ import type { ReadMode } from '../common/model/read-mode.ts';
 import type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Administration } from './admin-api.ts';
+import type { AbortOptions, CallOptions, Key } from './call-options.ts';
 
 export interface ConnectOptions {
   /** ZooKeeper's connect string: `host:port,host:port/root`. */
@@ -32,17 +33,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-export type { ReadMode };
-
-export interface AbortOptions {
-  /** Ends the call: it rejects with ABORTED, or with OUTCOME_UNKNOWN if it is a write that was sent. `cause` is the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CallOptions extends AbortOptions {
-  /** Overrides ConnectOptions.deadlineMs. */
-  readonly deadlineMs?: number;
-}
+export type { AbortOptions, CallOptions, Key, ReadMode };
 
 export interface WriteOptions extends CallOptions {
   /** The write is applied only if the key has this revision (0: only if the key is absent). Otherwise it rejects with CONFLICT. */
@@ -108,8 +99,6 @@ export interface KeyRow extends TextForms {
 }
 
 export interface ScanRow extends KeyRow, Freshness {}
-
-export type Key = string | Bytes;
 
 export interface ScanOptions extends ReadOptions {
   /** All keys with this prefix. Excludes `start` and `end`. */

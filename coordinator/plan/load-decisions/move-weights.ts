@@ -76,6 +76,7 @@ function* movesOf(
     const others = inSync.filter((node) => node !== from);
     for (const to of targets) {
       if (inSync.includes(to) || view.connectivity.disconnectedAmong(to, inSync).length > 0) continue;
+      if (loads.machinePeers(to, others) > 0) continue;
       if (loads.zonePeers(to, others) > loads.zonePeers(from, others)) continue;
       const gain = weights.gain(from, to, weight) - paid;
       if (gain >= GAIN_MIN) yield { image, from, to, gain };

@@ -13,6 +13,9 @@ export class NodeLoads {
   readonly #replicas = new Map<NodeId, number>();
   readonly #owners = new Map<NodeId, number>();
   readonly #learners = new Map<NodeId, number>();
+  /** Ranges with a replica that is to retire, and their bytes. */
+  #moves = 0;
+  #moveBytes = 0;
 
   constructor(view: ClusterView, weights: RangeWeights) {
     this.#view = view;
@@ -25,9 +28,21 @@ export class NodeLoads {
       if (node !== descriptor.retire) add(this.#replicas, node, sign);
       if (!descriptor.inSync.includes(node)) add(this.#learners, node, sign);
     }
+    if (descriptor.retire !== null) {
+      this.#moves += sign;
+      this.#moveBytes += sign * this.#weights.bytesOf(descriptor.id);
+    }
     const owner = intendedOwner(descriptor);
     if (!this.#weights.isLoaded(descriptor.id)) add(this.#owners, owner, sign);
     this.#weights.count(descriptor, moveTarget(descriptor) ?? owner, sign);
+  }
+
+  get moves(): number {
+    return this.#moves;
+  }
+
+  get moveBytes(): number {
+    return this.#moveBytes;
   }
 
   replicas(node: NodeId): number {

@@ -24,11 +24,6 @@ export function freePlaces(
 }
 
 /** Whether another move of a replica may begin: there are not too many, nor too many bytes, under way in the cluster. */
-export function hasRoomToMove({ view, config, weights, steps }: PlanBuilder): boolean {
-  const planned = steps.flatMap((step) => (step.kind === 'range' ? [step.after] : []));
-  const ids = new Set(planned.map(({ id }) => id));
-  const others = view.ranges.map(({ descriptor }) => descriptor).filter(({ id }) => !ids.has(id));
-  const moving = [...planned, ...others].filter(({ retire }) => retire !== null);
-  const bytes = moving.reduce((sum, { id }) => sum + weights.bytesOf(id), 0);
-  return moving.length < config.movesAtOnce && bytes < config.moveBytesAtOnce;
+export function hasRoomToMove({ config, loads }: PlanBuilder): boolean {
+  return loads.moves < config.movesAtOnce && loads.moveBytes < config.moveBytesAtOnce;
 }

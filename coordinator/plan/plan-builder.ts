@@ -55,8 +55,9 @@ export class PlanBuilder {
   ): void {
     const step: RangeStep = { kind: 'range', before, after, task: null, ...why };
     if (this.view.setAside.has(keyOf(step))) return;
-    this.loads.count(before.descriptor, -1);
-    this.loads.count(after, 1);
+    // A range that has ended is no load, although nodes may still hold it.
+    if (before.descriptor.state === 'serving') this.loads.count(before.descriptor, -1);
+    if (after.state === 'serving') this.loads.count(after, 1);
     this.#after.set(after.id, after);
     this.steps.push(step);
   }

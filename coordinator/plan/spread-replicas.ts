@@ -4,6 +4,7 @@
 import { type Descriptor, type DescriptorImage, withMove } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { catchUpFails, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
+import { rangeKey } from '../set-aside.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { isAtRest } from './reshape.ts';
 
@@ -22,13 +23,12 @@ interface Move {
 
 export function planReplicaSpread(builder: PlanBuilder): void {
   const { view, config } = builder;
-  const underWay = view.ranges.filter(({ descriptor }) => descriptor.retire !== null).length;
   const targets = usableNodes(view).filter(
     (node) =>
       (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs &&
       !catchUpFails(view, node, config.replaceAfterMs),
   );
-  for (let moves = underWay; moves < config.movesAtOnce; moves++) {
+  while (builder.loads.moves < config.movesAtOnce) {
     const move = bestMove(builder, targets);
     if (move === undefined) return;
     const { image, from, to } = move;
@@ -51,8 +51,9 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
   const places = new Places(builder, room);
   let best: Move | undefined;
   for (const image of builder.view.ranges) {
-    const { id } = image.descriptor;
-    if (image.descriptor.placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
+    const { id, placement } = image.descriptor;
+    if (placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
+    if (builder.view.setAside.has(rangeKey(id))) continue;
     for (const from of promising(builder, image.descriptor, places, best)) {
       if (!isWhole(builder, image.descriptor)) break;
       const move = bestMoveFrom(builder, image, from, places);

@@ -34,8 +34,9 @@ interface Wanted {
 export function planSplits(builder: PlanBuilder): void {
   const underWay = builder.view.ranges.filter(({ descriptor }) => descriptor.reshape !== null).length;
   if (underWay >= builder.config.reshapesAtOnce || builder.takesIds) return;
+  const ranges = hottestFirst(builder);
   for (const wantedOf of [wantedForSize, wantedForLoad]) {
-    for (const image of hottestFirst(builder)) {
+    for (const image of ranges) {
       const load = builder.view.loads.ranges.get(image.descriptor.id);
       if (load === undefined || !maySplit(builder, image)) continue;
       const wanted = wantedOf(builder, image.descriptor, load);

@@ -27,10 +27,10 @@ type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
 
 const ASKED = 'an administrator asks for it';
 
-function rangeOf({ view }: PlanBuilder, range: RangeId): DescriptorImage {
-  const image = view.ranges.find(({ descriptor }) => descriptor.id === range);
+function rangeOf({ index }: PlanBuilder, range: RangeId): DescriptorImage {
+  const image = index.serving(range);
   if (image !== undefined) return image;
-  const ended = view.otherRanges.find(({ descriptor }) => descriptor.id === range)?.descriptor;
+  const ended = index.get(range)?.descriptor;
   const children = ended?.replacement?.children.map(({ id }) => id).join(' and ');
   throw new Refusal(
     children === undefined

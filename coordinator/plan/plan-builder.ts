@@ -10,12 +10,14 @@ import { keyOf } from '../set-aside.ts';
 import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
 import { RangeWeights } from './load-decisions/range-weights.ts';
 import { NodeLoads } from './node-loads.ts';
+import { RangeIndex } from './range-index.ts';
 
 export class PlanBuilder {
   readonly view: ClusterView;
   readonly config: PlanConfig;
   readonly loads: NodeLoads;
   readonly weights: RangeWeights;
+  readonly index: RangeIndex;
   readonly steps: Step[] = [];
   readonly #after = new Map<RangeId, Descriptor>();
   readonly #held = new Set<RangeId>();
@@ -24,6 +26,7 @@ export class PlanBuilder {
     this.view = view;
     this.config = config;
     this.weights = new RangeWeights(view);
+    this.index = new RangeIndex(view);
     this.loads = new NodeLoads(view, this.weights);
     for (const { descriptor } of view.ranges) this.loads.count(descriptor, 1);
   }

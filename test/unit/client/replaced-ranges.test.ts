@@ -233,12 +233,23 @@ test('a dropped range does not come back with an old image, and its end is repor
   directory.close();
 });
 
-test('a namespace whose znodes are gone counts as dropped', async (t) => {
+test('a namespace whose znodes are gone counts as dropped, until they are back; the client goes not back in time', async (t) => {
   const { cluster, env, client } = await connected();
+  for (let n = 0; n < 3; n++) await env.until(client.put('a', `${n}`));
   cluster.zk.remove(paths.range('default', 1));
   cluster.zk.remove(paths.ranges('default'));
   await env.run(5);
   t.is(await outcome(cluster, client.get('a')), 'UNKNOWN_NAMESPACE');
+  cluster.makeNamespace('default', 1);
+  cluster.describe(1, { end: Buffer.from('m') });
+  await env.run(5);
+  for (const each of cluster.nodes.values()) each.appliedThrough = 1;
+  t.is(
+    await outcome(cluster, client.get('a', { read: 'stale', deadlineMs: 200 })),
+    'UNREACHABLE',
+    'all are behind',
+  );
+  t.is(await outcome(cluster, client.put('z', '3', { deadlineMs: 100 })), 'NO_OWNER', 'it exists');
 });
 
 // ---- writes ------------------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ import type {
   TaskRecord,
 } from '../common/model/records.ts';
 import type { Connectivity } from './connectivity.ts';
+import type { LoadView } from './load-view.ts';
 
 /** A record with the version of its znode, for the compare-and-set that changes it. */
 export interface Versioned<T> {
@@ -63,6 +64,8 @@ export interface ClusterView {
   readonly ownedForMs: ReadonlyMap<RangeId, number>;
   /** How long this leader has seen the present request to replace the range (S1), ms. Ranges without one are missing. */
   readonly requestedForMs: ReadonlyMap<RangeId, number>;
+  /** What is asked of nodes and ranges, as far as nodes have reported it. */
+  readonly loads: LoadView;
   /** Steps that are not planned for a while, by the keys of set-aside.ts. */
   readonly setAside: ReadonlySet<string>;
   /**
@@ -142,6 +145,15 @@ const CAPACITY_MIN = 0.01;
 export function capacityOf(view: ClusterView, node: NodeId): number {
   const capacity = view.nodes.get(node)?.record.capacity ?? 1;
   return Number.isFinite(capacity) ? Math.max(capacity, CAPACITY_MIN) : 1;
+}
+
+/** A node that is slow or overloaded owns this part of its share. */
+const STRAINED_SHARE = 0.5;
+
+/** The node's relative share of what is owned. */
+export function ownerCapacityOf(view: ClusterView, node: NodeId): number {
+  const strain = view.loads.nodes.get(node)?.strain ?? null;
+  return capacityOf(view, node) * (strain === null ? 1 : STRAINED_SHARE);
 }
 
 /** The node's name with its id, for the sentences that people read. */

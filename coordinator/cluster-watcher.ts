@@ -25,6 +25,7 @@ import {
   decodeNamespace,
   decodeNode,
   healthCodec,
+  loadCodec,
   parseRangeName,
   paths,
   rangeName,
@@ -33,6 +34,7 @@ import {
 import { type ClusterView, requestsOf, type TaskImage, type Versioned } from './cluster-view.ts';
 import { Durations } from './durations.ts';
 import { HealthDurations } from './health-durations.ts';
+import { LoadHistory, type LoadReport } from './load-history.ts';
 
 const UNFINISHED: readonly string[] = ['pending', 'running'];
 /** The only key of the duration that concerns the whole cluster. */
@@ -47,6 +49,7 @@ export class ClusterWatcher {
   readonly #nodes: ZnodeChildren<Versioned<NodeRecord>>;
   readonly #live: ZnodeChildren<LiveNode>;
   readonly #health: ZnodeChildren<HealthRecord>;
+  readonly #loads: ZnodeChildren<LoadReport>;
   readonly #namespaces: ZnodeChildren<Versioned<NamespaceRecord>>;
   readonly #tasks: ZnodeChildren<TaskImage>;
   /** By namespace. */
@@ -55,6 +58,7 @@ export class ClusterWatcher {
   readonly #owners: Durations<RangeId>;
   readonly #requests: Durations<RangeId>;
   readonly #reports: HealthDurations;
+  readonly #loadHistory: LoadHistory;
   readonly #someNode: Durations<string>;
   #clusterNode: ZkNode | null = null;
   /** Null: its znode has never been readable. */
@@ -69,6 +73,7 @@ export class ClusterWatcher {
     this.#owners = new Durations(env);
     this.#requests = new Durations(env);
     this.#reports = new HealthDurations(env);
+    this.#loadHistory = new LoadHistory(env);
     this.#someNode = new Durations(env);
     this.#clusterDecoder = new ZnodeDecoder(logger);
     this.#cluster = zk.observeData(paths.cluster, (node) => {
@@ -80,6 +85,8 @@ export class ClusterWatcher {
     this.#health = this.#watch(paths.healths, (_, node) =>
       node.ephemeralOwner === null ? null : healthCodec.decode(node.data),
     );
+    // Loads change all the time, so a change requests no round: the next one finds it.
+    this.#loads = this.#watch(paths.loads, (_, node) => loadReportIn(node), noRound);
     this.#namespaces = this.#watch(paths.namespaces, (name, node) =>
       versioned(decodeNamespace(name, node), node),
     );
@@ -114,6 +121,7 @@ export class ClusterWatcher {
       ownedForMs: this.#owners.update(
         new Map(ranges.map(({ descriptor }) => [descriptor.id, String(descriptor.epoch)])),
       ),
+      loads: this.#loadHistory.update(reportsOf(live, this.#loads.contents), ranges),
       requestedForMs: this.#requests.update(requestsOf(ranges)),
       setAside,
       someNodeForMs: this.#someNode.update(new Map([[SOME_NODE, String(live.size > 0)]])).get(SOME_NODE) ?? 0,
@@ -157,6 +165,11 @@ export class ClusterWatcher {
     this.#ranges.get(namespace)?.kick();
   }
 
+  /** Makes the observers read the namespaces again. */
+  kickNamespaces(): void {
+    this.#namespaces.kick();
+  }
+
   /** Makes the observers read the nodes' records again. */
   kickNodes(): void {
     this.#nodes.kick();
@@ -169,22 +182,21 @@ export class ClusterWatcher {
 
   close(): void {
     this.#cluster.close();
-    for (const children of this.#all()) children.close();
+    for (const children of [...this.#all(), this.#loads]) children.close();
   }
 
+  /** All that a plan needs. It does without load reports. */
   #all(): readonly Pick<ZnodeChildren<unknown>, 'loaded' | 'close'>[] {
     const others = [this.#nodes, this.#live, this.#health, this.#namespaces, this.#tasks];
     return [...others, ...this.#ranges.values()];
   }
 
-  #watch<T>(path: string, decode: (name: string, node: ZkNode) => T | null): ZnodeChildren<T> {
-    return new ZnodeChildren({
-      zk: this.#zk,
-      logger: this.#logger,
-      path,
-      decode,
-      changed: this.#changed,
-    });
+  #watch<T>(
+    path: string,
+    decode: (name: string, node: ZkNode) => T | null,
+    changed = this.#changed,
+  ): ZnodeChildren<T> {
+    return new ZnodeChildren({ zk: this.#zk, logger: this.#logger, path, decode, changed });
   }
 
   #tasksIf(holds: (task: TaskImage) => boolean): TaskImage[] {
@@ -231,6 +243,22 @@ function taskIn({ data }: ZkNode): TaskRecord {
     if (!(error instanceof BadDataError)) throw error;
     return { request: null, state: 'pending', progress: error.message, createdAt: 0 };
   }
+}
+
+function noRound(): void {}
+
+/** Null: it was not written by a node. */
+function loadReportIn({ data, mzxid, ephemeralOwner }: ZkNode): LoadReport | null {
+  if (ephemeralOwner === null) return null;
+  return { record: loadCodec.decode(data), version: mzxid, session: ephemeralOwner };
+}
+
+/** Those that live nodes have written in their present sessions. */
+function reportsOf(
+  live: ReadonlyMap<NodeId, LiveNode>,
+  reports: ReadonlyMap<NodeId, LoadReport>,
+): ReadonlyMap<NodeId, LoadReport> {
+  return new Map([...reports].filter(([node, { session }]) => live.get(node)?.session === session));
 }
 
 function versioned<T>(record: T, node: ZkNode): Versioned<T> {

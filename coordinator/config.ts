@@ -31,6 +31,16 @@ export interface PlanConfig {
   readonly movesAtOnce: number;
   /** Hand-overs for balance that may be under way at once, in the whole cluster. */
   readonly transfersAtOnce: number;
+  /** Bytes of the replicas that are moved for balance at once, in the whole cluster; one may be larger. */
+  readonly moveBytesAtOnce: number;
+  /** Requests to split or merge ranges that the leader makes by itself and that may be under way at once. */
+  readonly reshapesAtOnce: number;
+  /** A range with more bytes of keys and values is split. */
+  readonly splitBytes: number;
+  /** A range that came of a split is not split for its load before it is so old (ms). */
+  readonly splitLoadAfterMs: number;
+  /** Two neighbours of which hardly anything was asked for so long (ms) are merged if they are small. */
+  readonly mergeAfterMs: number;
 }
 
 export const DEFAULT_PLAN: PlanConfig = {
@@ -43,6 +53,11 @@ export const DEFAULT_PLAN: PlanConfig = {
   learnersPerNode: 16,
   movesAtOnce: 8,
   transfersAtOnce: 8,
+  moveBytesAtOnce: 1024 * 1024 * 1024,
+  reshapesAtOnce: 4,
+  splitBytes: 256 * 1024 * 1024,
+  splitLoadAfterMs: 60_000,
+  mergeAfterMs: 600_000,
 };
 
 export function checkPlan(config: PlanConfig): void {
@@ -51,6 +66,12 @@ export function checkPlan(config: PlanConfig): void {
   assert(config.learnersPerNode >= 1, 'learnersPerNode is at least 1');
   assert(config.movesAtOnce >= 1, 'movesAtOnce is at least 1');
   assert(config.transfersAtOnce >= 1, 'transfersAtOnce is at least 1');
+  assert(config.reshapesAtOnce >= 1, 'reshapesAtOnce is at least 1');
+  assert(config.splitBytes >= 1 && config.moveBytesAtOnce >= 1, 'bounds of bytes are positive');
+  assert(
+    config.splitLoadAfterMs >= 0 && config.splitLoadAfterMs <= config.mergeAfterMs,
+    'splitLoadAfterMs <= mergeAfterMs: what was split for its load is not merged sooner',
+  );
   assert(config.firstRangesAfterMs >= 0 && config.balanceAfterMs >= 0, 'waits are not negative');
   assert(config.noteAfterMs >= 0, 'noteAfterMs is not negative');
   assert(config.replaceAfterMs >= 0, 'replaceAfterMs is not negative');

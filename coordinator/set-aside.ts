@@ -8,6 +8,7 @@
 
 import { backoffMs } from '../common/base/backoff.ts';
 import type { Env } from '../common/base/env.ts';
+import type { RangeId } from '../common/model/ids.ts';
 import type { Step } from './step.ts';
 
 /**
@@ -88,17 +89,24 @@ export function namespaceKey(name: string): string {
   return `namespace ${name}`;
 }
 
+export function rangeKey(id: RangeId): string {
+  return `range ${id}`;
+}
+
 /** The znode that the step is about. */
 export function keyOf(step: Step): string {
   switch (step.kind) {
     case 'range':
-      return `range ${step.after.id}`;
+      return rangeKey(step.after.id);
     case 'create-namespace':
       return namespaceKey(step.namespace.name);
     case 'reshape':
       return `range ${step.ranges[0]?.after.id}`;
     case 'delete-range':
-      return `range ${step.before.descriptor.id}`;
+      return rangeKey(step.before.descriptor.id);
+    case 'alter-namespace':
+    case 'delete-namespace':
+      return namespaceKey(step.before.record.name);
     case 'set-node-mode':
       return `node ${step.after.id}`;
     case 'note-node':

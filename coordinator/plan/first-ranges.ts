@@ -4,7 +4,7 @@
 import { assert } from '../../common/base/assert.ts';
 import { type Bytes, emptyBytes } from '../../common/base/bytes.ts';
 import { LIMITS } from '../../common/model/config.ts';
-import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
+import { type Descriptor, FREE_PLACEMENT, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import { evenSplitKeys } from '../../common/model/split-keys.ts';
@@ -29,6 +29,8 @@ export interface NewNamespace {
   readonly minInSync: number;
   /** Where the first ranges meet: in order, none empty or twice. Null: evenly, one range for each node. */
   readonly splitAt: readonly Bytes[] | null;
+  readonly splitBytes?: number | undefined;
+  readonly unit?: Bytes | undefined;
 }
 
 /** Makes the namespace `default` as soon as there are nodes for it. */
@@ -73,6 +75,8 @@ export function createNamespace(
     id: record.nextNamespaceId,
     replicationFactor: requested.replicationFactor,
     minInSync: requested.minInSync,
+    ...(requested.splitBytes === undefined ? {} : { splitBytes: requested.splitBytes }),
+    ...(requested.unit === undefined ? {} : { unit: requested.unit }),
   };
   const bounds = [emptyBytes, ...splitKeys, null];
   const ranges = bounds.slice(0, -1).map((start, i) => {
@@ -125,6 +129,8 @@ function firstDescriptor(
     nextInc: nodes.length + 1,
     base: origin,
     ...FRESH_RANGE,
+    // Where the first ranges meet was asked for, or follows from the number of nodes: they are not merged while they are idle.
+    placement: { ...FREE_PLACEMENT, startByHand: span.start.length > 0 },
     transferTo: null,
     retire: null,
   };

@@ -3,17 +3,20 @@
 // it costs. Each such move makes the sum of load²/capacity smaller, so balancing ends and never goes in circles.
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
-import { type ClusterView, capacityOf, zoneOf } from '../cluster-view.ts';
+import type { NodeId, ReplicaRef } from '../../common/model/ids.ts';
+import { type ClusterView, capacityOf, ownerCapacityOf, zoneOf } from '../cluster-view.ts';
+import type { RangeWeights } from './load-decisions/range-weights.ts';
 
 export class NodeLoads {
   readonly #view: ClusterView;
+  readonly #weights: RangeWeights;
   readonly #replicas = new Map<NodeId, number>();
   readonly #owners = new Map<NodeId, number>();
   readonly #learners = new Map<NodeId, number>();
 
-  constructor(view: ClusterView) {
+  constructor(view: ClusterView, weights: RangeWeights) {
     this.#view = view;
+    this.#weights = weights;
   }
 
   /** Adds the descriptor's load (`sign` 1) or takes it away (-1). */
@@ -22,13 +25,16 @@ export class NodeLoads {
       if (node !== descriptor.retire) add(this.#replicas, node, sign);
       if (!descriptor.inSync.includes(node)) add(this.#learners, node, sign);
     }
-    add(this.#owners, intendedOwner(descriptor), sign);
+    const owner = intendedOwner(descriptor);
+    if (!this.#weights.isLoaded(descriptor.id)) add(this.#owners, owner, sign);
+    this.#weights.count(descriptor, moveTarget(descriptor) ?? owner, sign);
   }
 
   replicas(node: NodeId): number {
     return this.#replicas.get(node) ?? 0;
   }
 
+  /** Ranges that it owns; without those that are spread by their load. */
   owners(node: NodeId): number {
     return this.#owners.get(node) ?? 0;
   }
@@ -48,11 +54,11 @@ export class NodeLoads {
   }
 
   ownerCost(node: NodeId): number {
-    return (2 * this.owners(node) + 1) / capacityOf(this.#view, node);
+    return (2 * this.owners(node) + 1) / ownerCapacityOf(this.#view, node);
   }
 
   ownerRelief(node: NodeId): number {
-    return (2 * this.owners(node) - 1) / capacityOf(this.#view, node);
+    return (2 * this.owners(node) - 1) / ownerCapacityOf(this.#view, node);
   }
 
   /** How many of `others` are in the zone of `node`, and are lost together with it if the zone is. */
@@ -75,13 +81,15 @@ export class NodeLoads {
   }
 
   /**
-   * The best owner of a range whose other members are `others`: by connections with them, then by load. Undefined if there are no
-   * candidates.
+   * The best owner of a range whose other members are `others`: by connections with them, then by what clients ask of them, in tenths of
+   * the mean, then by numbers. Undefined if there are no candidates.
    */
   bestOwner(candidates: readonly NodeId[], others: readonly NodeId[] = []): NodeId | undefined {
     const { connectivity } = this.#view;
+    const { cpu } = this.#weights;
     return least(candidates, (node) => [
       connectivity.disconnectedAmong(node, others).length,
+      cpu.matter ? Math.round(cpu.level(node) * 10) : 0,
       this.ownerCost(node),
       this.replicaCost(node),
     ]);
@@ -99,6 +107,16 @@ export class NodeLoads {
 /** Who owns the range once the hand-over under way, if any, is done. */
 export function intendedOwner(descriptor: Descriptor): NodeId {
   return descriptor.transferTo ?? descriptor.owner.node;
+}
+
+/** The node that gets the replica of the owner, and is to own the range then: the one that was added last. Null: the owner is not moved. */
+export function moveTarget({ owner, retire, transferTo, replicas }: Descriptor): NodeId | null {
+  if (retire !== owner.node || transferTo !== null) return null;
+  const others = replicas.filter(({ node }) => node !== retire);
+  return (
+    others.reduce<ReplicaRef | null>((last, each) => (each.inc > (last?.inc ?? 0) ? each : last), null)
+      ?.node ?? null
+  );
 }
 
 function add(counts: Map<NodeId, number>, node: NodeId, change: number): void {

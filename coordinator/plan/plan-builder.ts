@@ -8,12 +8,14 @@ import type { ClusterView } from '../cluster-view.ts';
 import type { PlanConfig } from '../config.ts';
 import { keyOf } from '../set-aside.ts';
 import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
+import { RangeWeights } from './load-decisions/range-weights.ts';
 import { NodeLoads } from './node-loads.ts';
 
 export class PlanBuilder {
   readonly view: ClusterView;
   readonly config: PlanConfig;
   readonly loads: NodeLoads;
+  readonly weights: RangeWeights;
   readonly steps: Step[] = [];
   readonly #after = new Map<RangeId, Descriptor>();
   readonly #held = new Set<RangeId>();
@@ -21,7 +23,8 @@ export class PlanBuilder {
   constructor(view: ClusterView, config: PlanConfig) {
     this.view = view;
     this.config = config;
-    this.loads = new NodeLoads(view);
+    this.weights = new RangeWeights(view);
+    this.loads = new NodeLoads(view, this.weights);
     for (const { descriptor } of view.ranges) this.loads.count(descriptor, 1);
   }
 

@@ -2,23 +2,16 @@
 // those are there. If the request is withdrawn before that, the task begins anew.
 
 import { type Bytes, compareBytes, equalBytes, formatBytes } from '../../common/base/bytes.ts';
-import {
-  type Descriptor,
-  type DescriptorImage,
-  isInSync,
-  withMove,
-  withReplica,
-  withRetire,
-  withTransfer,
-} from '../../common/model/descriptor.ts';
-import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { Descriptor, DescriptorImage } from '../../common/model/descriptor.ts';
+import type { RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { reshapeFault } from '../../common/model/replacement.ts';
-import { catchUpFails, isLeaving, nameOf, type TaskImage } from '../cluster-view.ts';
-import type { RangeChange, TaskUpdate } from '../step.ts';
+import type { TaskImage } from '../cluster-view.ts';
+import type { TaskUpdate } from '../step.ts';
+import { approachMerge } from './merge-steps.ts';
 import type { PlanBuilder } from './plan-builder.ts';
-import { isAtRest, mergeFault, requestMerge, requestSplit } from './reshape.ts';
+import { isAtRest, requestSplit } from './reshape.ts';
 import { keyIn, Refusal, update } from './task-update.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
@@ -111,74 +104,11 @@ export function executeMerge(builder: PlanBuilder, task: TaskImage, request: Req
     throw new Refusal(`range ${left.descriptor.id} is the last one: it has no right neighbour`);
   // The neighbour is being replaced.
   if (right === undefined || !equalBytes(right.descriptor.start, end)) return;
-  approach(builder, task, [left, right]);
+  const progress = `ranges ${left.descriptor.id} and ${right.descriptor.id} are being merged`;
+  const wanted = { byHand: true, reason: REASON };
+  approachMerge(builder, [left, right], wanted, (children) => running(task, children, progress));
 }
 
 function cameOf({ id, parents }: Descriptor, range: RangeId): boolean {
   return id === range || parents.some((parent) => parent.range === range);
-}
-
-/** Makes the next step towards a merge: first the same replicas, then the same owner, then the request. */
-function approach(
-  builder: PlanBuilder,
-  task: TaskImage,
-  pair: readonly [DescriptorImage, DescriptorImage],
-): void {
-  const [left, right] = pair;
-  for (const { descriptor } of pair) builder.hold(descriptor.id);
-  if (builder.isTouched(left.descriptor.id) || builder.isTouched(right.descriptor.id)) return;
-  if (mergeFault(builder, left.descriptor, right.descriptor) === null) {
-    const wanted = { byHand: true, reason: REASON };
-    const step = requestMerge(builder, pair, wanted, (children) =>
-      running(task, children, `ranges ${left.descriptor.id} and ${right.descriptor.id} are being merged`),
-    );
-    if (step !== null) builder.add(step);
-    return;
-  }
-  if (!isAtRest(left.descriptor) || !isAtRest(right.descriptor)) return;
-  const change = nextChange(builder, left.descriptor, right.descriptor);
-  if (change === null) return;
-  const { after, ...why } = change;
-  builder.change(right, after, { ...why, reason: `range ${right.descriptor.id}: ${why.reason}` });
-}
-
-interface Change {
-  readonly change: RangeChange;
-  readonly after: Descriptor;
-  readonly node: string;
-  readonly reason: string;
-}
-
-/** What makes the right range more like the left one; null: a replica has to catch up first. */
-function nextChange(builder: PlanBuilder, left: Descriptor, right: Descriptor): Change | null {
-  const { view } = builder;
-  const nodes = left.replicas.map(({ node }) => node);
-  const others = right.replicas.map(({ node }) => node);
-  const missing = nodes.find((node) => !others.includes(node));
-  const surplus = others.find((node) => !nodes.includes(node));
-  const why = `it is to be merged with range ${left.id}`;
-  if (missing !== undefined) {
-    if (!mayTake(builder, right, missing)) return null;
-    const after = surplus === undefined ? withReplica(right, missing) : withMove(right, surplus, missing);
-    const change = surplus === undefined ? 'add-replica' : 'move-replica';
-    return { change, after, node: missing, reason: `${nameOf(view, missing)} gets a replica: ${why}` };
-  }
-  if (surplus !== undefined) {
-    const reason = `the replica on ${nameOf(view, surplus)} is removed: ${why}`;
-    return { change: 'retire-replica', after: withRetire(right, surplus), node: surplus, reason };
-  }
-  const owner = left.owner.node;
-  if (right.owner.node === owner || !isInSync(right, owner)) return null;
-  const reason = `${nameOf(view, owner)} is to become the owner: ${why}`;
-  return { change: 'transfer', after: withTransfer(right, owner), node: owner, reason };
-}
-
-/** Whether the node can be given a replica of the range. One that is drained may: its replicas stay. */
-function mayTake({ view, config }: PlanBuilder, { owner }: Descriptor, node: NodeId): boolean {
-  return (
-    !isLeaving(view, node) &&
-    view.nodes.get(node)?.record.mode !== 'gone' &&
-    view.connectivity.areConnected(owner.node, node) &&
-    !catchUpFails(view, node, config.replaceAfterMs)
-  );
 }

@@ -1,13 +1,12 @@
-// Balances how many ranges each node owns, by hand-overs (R8). A range can only go to one of its in-sync members. So to relieve the
+// Balances how many ranges each node owns, by hand-overs (R8). Those with a load are left to load-decisions/spread-load.ts. A range can only go to one of its in-sync members. So to relieve the
 // busiest node it may take a chain of hand-overs, in which only the first node loses a range and only the last one gains one. When
 // no chain pays, ownership is as even as the replicas allow.
 
 import { type DescriptorImage, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { isUsable, nameOf, ownerIsLive, usableNodes } from '../cluster-view.ts';
-import { intendedOwner } from './node-loads.ts';
+import { nameOf } from '../cluster-view.ts';
+import { handOversOf, handOverTargets } from './load-decisions/movable.ts';
 import type { PlanBuilder } from './plan-builder.ts';
-import { isAtRest } from './reshape.ts';
 
 interface HandOver {
   readonly image: DescriptorImage;
@@ -18,9 +17,7 @@ interface HandOver {
 export function planOwnerSpread(builder: PlanBuilder): void {
   const { view, config } = builder;
   const underWay = view.ranges.filter((image) => builder.latest(image).transferTo !== null).length;
-  const targets = usableNodes(view).filter(
-    (node) => (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs,
-  );
+  const targets = handOverTargets(builder);
   for (let transfers = underWay; transfers < config.transfersAtOnce; ) {
     const chain = payingChain(builder, movable(builder, targets), targets);
     if (chain === undefined) return;
@@ -30,9 +27,10 @@ export function planOwnerSpread(builder: PlanBuilder): void {
 }
 
 function transfer(builder: PlanBuilder, image: DescriptorImage, from: NodeId, to: NodeId): void {
-  const { view, loads } = builder;
+  const { view, loads, weights } = builder;
   const { id } = image.descriptor;
-  const counts = `they own ${loads.owners(from)} and ${loads.owners(to)} ranges`;
+  const what = weights.cpu.matter ? 'ranges with little load' : 'ranges';
+  const counts = `they own ${loads.owners(from)} and ${loads.owners(to)} ${what}`;
   builder.change(image, withTransfer(image.descriptor, to), {
     change: 'transfer',
     node: to,
@@ -40,23 +38,16 @@ function transfer(builder: PlanBuilder, image: DescriptorImage, from: NodeId, to
   });
 }
 
-/** Every hand-over that may be requested now, by the node that would hand over. */
+/** Every hand-over that may be requested now, by the node that would hand over. Ranges that have a load are spread by it. */
 function movable(builder: PlanBuilder, targets: readonly NodeId[]): Map<NodeId, HandOver[]> {
-  const { view, config } = builder;
+  const { view, weights } = builder;
   const byOwner = new Map<NodeId, HandOver[]>();
   for (const image of view.ranges) {
-    const { descriptor } = image;
-    const settled = (view.ownedForMs.get(descriptor.id) ?? 0) >= config.balanceAfterMs;
-    if (!settled || !isAtRest(descriptor) || builder.isTouched(descriptor.id)) continue;
-    if (builder.isHeld(descriptor.id)) continue;
-    const from = intendedOwner(descriptor);
-    if (!isUsable(view, from) || !ownerIsLive(view, descriptor)) continue;
-    const handOvers = byOwner.get(from) ?? [];
-    byOwner.set(from, handOvers);
-    for (const to of descriptor.inSync) {
-      if (to === from || to === descriptor.retire || !targets.includes(to)) continue;
-      if (view.connectivity.disconnectedAmong(to, descriptor.inSync).length === 0)
-        handOvers.push({ image, from, to });
+    if (weights.isLoaded(image.descriptor.id)) continue;
+    for (const { from, to } of handOversOf(builder, image, targets)) {
+      const handOvers = byOwner.get(from) ?? [];
+      handOvers.push({ image, from, to });
+      byOwner.set(from, handOvers);
     }
   }
   return byOwner;

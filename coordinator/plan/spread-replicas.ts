@@ -47,7 +47,8 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
   let best: Move | undefined;
   for (const image of builder.view.ranges) {
     const { id } = image.descriptor;
-    if (builder.isTouched(id) || builder.isHeld(id) || !isWhole(builder, image.descriptor)) continue;
+    if (image.descriptor.placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
+    if (!isWhole(builder, image.descriptor)) continue;
     for (const move of movesOf(builder, image, room)) {
       if (best === undefined || isBetter(move, best)) best = move;
     }
@@ -56,7 +57,7 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
 }
 
 /** Whether the range has its desired number of replicas, all in-sync on usable nodes, and nothing is under way. */
-function isWhole({ view }: PlanBuilder, descriptor: Descriptor): boolean {
+export function isWhole({ view }: PlanBuilder, descriptor: Descriptor): boolean {
   const desired = view.namespaces.get(descriptor.namespace)?.record.replicationFactor;
   return (
     descriptor.replicas.length === desired &&
@@ -68,19 +69,24 @@ function isWhole({ view }: PlanBuilder, descriptor: Descriptor): boolean {
 }
 
 function* movesOf(
-  { loads, view }: PlanBuilder,
+  { loads, view, weights }: PlanBuilder,
   image: DescriptorImage,
   targets: readonly NodeId[],
 ): Generator<Move> {
-  const held = image.descriptor.inSync;
+  const { id, owner, inSync: held } = image.descriptor;
+  // These are spread by load and by bytes (load-decisions/move-weights.ts). For their numbers alone they stay.
+  const isLoaded = weights.isLoaded(id);
+  const isLarge = !weights.bytes.isLight(weights.bytesOf(id));
   for (const to of targets) {
     if (held.includes(to) || view.connectivity.disconnectedAmong(to, held).length > 0) continue;
     for (const from of held) {
       const others = held.filter((node) => node !== from);
       const zoneGain = loads.zonePeers(from, others) - loads.zonePeers(to, others);
       const loadGain = loads.replicaRelief(from) - loads.replicaCost(to);
-      if (zoneGain < 0 || (zoneGain === 0 && loadGain <= 0)) continue;
-      yield { image, from, to, zoneGain, loadGain, movesOwner: from === image.descriptor.owner.node };
+      const movesOwner = from === owner.node;
+      const gains = loadGain > 0 && !isLarge && !(isLoaded && movesOwner);
+      if (zoneGain < 0 || (zoneGain === 0 && !gains)) continue;
+      yield { image, from, to, zoneGain, loadGain, movesOwner };
     }
   }
 }

@@ -13,6 +13,7 @@ import type { ClusterView } from '../../coordinator/cluster-view.ts';
 import { commitSteps, type Fence, type Outcome } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN } from '../../coordinator/config.ts';
 import { Connectivity } from '../../coordinator/connectivity.ts';
+import { NO_LOADS } from '../../coordinator/load-view.ts';
 import { ensureCluster } from '../../coordinator/new-cluster.ts';
 import { isPromotion, plan } from '../../coordinator/plan.ts';
 import { rereadForPromotion } from '../../coordinator/reread.ts';
@@ -140,6 +141,7 @@ function emptyView(): ClusterView {
     ownedForMs: new Map(),
     requestedForMs: new Map(),
     rangeIds: new Set(),
+    loads: NO_LOADS,
     unreadableNamespaces: new Set<string>(),
     setAside: new Set<string>(),
     someNodeForMs: 0,

@@ -13,6 +13,7 @@ import {
   withoutHolder,
 } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
+import type { LoadRecord } from '../../common/model/load.ts';
 import type {
   ClusterRecord,
   HealthRecord,
@@ -35,6 +36,7 @@ import { recordWithNote } from '../../coordinator/commit.ts';
 import { DEFAULT_PLAN, type PlanConfig } from '../../coordinator/config.ts';
 import { Durations } from '../../coordinator/durations.ts';
 import { HealthDurations } from '../../coordinator/health-durations.ts';
+import { LoadHistory, type LoadReport } from '../../coordinator/load-history.ts';
 import { plan } from '../../coordinator/plan.ts';
 import type { RangeStep, Step } from '../../coordinator/step.ts';
 
@@ -61,6 +63,9 @@ export class SmallCluster {
   readonly unhealthy = new Set<NodeId>();
   /** By node: the replicas that it reports to need a certain inc. */
   readonly neededIncs = new Map<NodeId, readonly NeededInc[]>();
+  /** By node: its load report. */
+  readonly loadRecords = new Map<NodeId, LoadRecord>();
+  readonly #loadHistory = new LoadHistory({ now: () => this.time });
   readonly #requests = new Durations<RangeId>({ now: () => this.time });
   readonly #healthTimes = new HealthDurations({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();
@@ -175,6 +180,7 @@ export class SmallCluster {
       otherRanges: images.filter((image) => !isServing(image)),
       rangeIds: new Set(this.ranges.keys()),
       requestedForMs: this.#requests.update(requestsOf(images)),
+      loads: this.#loadHistory.update(this.#loadReports(), images.filter(isServing)),
       health: this.health,
       ...this.#healthTimes.update(this.nodes, this.live, this.health, images.filter(isServing)),
       tasks: [...this.tasks.values()].filter(({ record }) => ['pending', 'running'].includes(record.state)),
@@ -182,6 +188,16 @@ export class SmallCluster {
       ownedForMs: new Map([...this.#ownedSince].map(([id, since]) => [id, this.time - since])),
       someNodeForMs: this.live.size === 0 ? 0 : this.time - this.#someNodeSince,
     };
+  }
+
+  /** Of live nodes. A report is written again with each change, so the present time is its version. */
+  #loadReports(): ReadonlyMap<NodeId, LoadReport> {
+    return new Map(
+      [...this.loadRecords].flatMap(([node, record]): [NodeId, LoadReport][] => {
+        const session = this.live.get(node)?.session;
+        return session === undefined ? [] : [[node, { record, version: this.time, session }]];
+      }),
+    );
   }
 
   execute(step: Step): void {
@@ -206,6 +222,12 @@ export class SmallCluster {
         break;
       case 'delete-range':
         this.ranges.delete(step.before.descriptor.id);
+        break;
+      case 'alter-namespace':
+        this.namespaces.set(step.after.name, { record: step.after, version: step.before.version + 1 });
+        break;
+      case 'delete-namespace':
+        this.namespaces.delete(step.before.record.name);
         break;
       case 'set-node-mode':
         this.setMode(step.after.id, step.after.mode);

@@ -1,0 +1,97 @@
+// Moves replicas for the load of their ranges, and for their bytes. A move copies the bytes of the range, so it comes only where no hand-over
+// helps, it must gain more the more bytes it copies, and few bytes are under way at once. Zones are never worse after it.
+
+import { type DescriptorImage, withMove } from '../../../common/model/descriptor.ts';
+import type { NodeId } from '../../../common/model/ids.ts';
+import { catchUpFails, nameOf } from '../../cluster-view.ts';
+import { hasRoomToMove } from '../places.ts';
+import type { PlanBuilder } from '../plan-builder.ts';
+import { isWhole } from '../spread-replicas.ts';
+import { handOverTargets, isFree, percent } from './movable.ts';
+import type { Weights } from './range-weights.ts';
+
+/** A node above this level gives replicas away. Higher than where hand-overs begin. */
+const LEVEL_MAX = 1.2;
+const GAIN_MIN = 0.05;
+/** The gain that each gigabyte costs. */
+const GAIN_OF_GIGABYTE = 0.05;
+const GIGABYTE = 1_000_000_000;
+
+interface Move {
+  readonly image: DescriptorImage;
+  readonly from: NodeId;
+  readonly to: NodeId;
+  /** Without what the bytes cost. */
+  readonly gain: number;
+}
+
+/** What is evened out: the load of owners first, then the bytes of replicas. */
+const KINDS = ['load', 'bytes'] as const;
+type Kind = (typeof KINDS)[number];
+
+export function planWeightMoves(builder: PlanBuilder): void {
+  const { view, config } = builder;
+  const targets = handOverTargets(builder).filter((node) => !catchUpFails(view, node, config.replaceAfterMs));
+  for (const kind of KINDS) {
+    while (hasRoomToMove(builder)) {
+      const move = bestMove(builder, kind, targets);
+      if (move === undefined) break;
+      request(builder, kind, move);
+    }
+  }
+}
+
+function weightsOf({ weights }: PlanBuilder, kind: Kind): Weights {
+  return kind === 'load' ? weights.cpu : weights.bytes;
+}
+
+function bestMove(builder: PlanBuilder, kind: Kind, targets: readonly NodeId[]): Move | undefined {
+  const weights = weightsOf(builder, kind);
+  if (!weights.matter) return undefined;
+  const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
+  let best: Move | undefined;
+  for (const image of builder.view.ranges) {
+    const { id } = image.descriptor;
+    const weight = kind === 'load' ? builder.weights.cpuOf(id) : builder.weights.bytesOf(id);
+    if (weights.isLight(weight) || !isFree(builder, image) || !isWhole(builder, image.descriptor)) continue;
+    for (const move of movesOf(builder, { image, kind, weight }, room))
+      if (best === undefined || move.gain > best.gain) best = move;
+  }
+  return best;
+}
+
+function* movesOf(
+  builder: PlanBuilder,
+  { image, kind, weight }: { image: DescriptorImage; kind: Kind; weight: number },
+  targets: readonly NodeId[],
+): Generator<Move> {
+  const { loads, view } = builder;
+  const weights = weightsOf(builder, kind);
+  const { id, inSync, owner, placement } = image.descriptor;
+  const paid = (builder.weights.bytesOf(id) / GIGABYTE) * GAIN_OF_GIGABYTE;
+  for (const from of inSync) {
+    // The load moves with the owner. Bytes are moved from elsewhere, if possible, because the owner has clients.
+    if ((from === owner.node) !== (kind === 'load') || weights.level(from) <= LEVEL_MAX) continue;
+    if (from === placement.home) continue;
+    const others = inSync.filter((node) => node !== from);
+    for (const to of targets) {
+      if (inSync.includes(to) || view.connectivity.disconnectedAmong(to, inSync).length > 0) continue;
+      if (loads.zonePeers(to, others) > loads.zonePeers(from, others)) continue;
+      const gain = weights.gain(from, to, weight) - paid;
+      if (gain >= GAIN_MIN) yield { image, from, to, gain };
+    }
+  }
+}
+
+function request(builder: PlanBuilder, kind: Kind, { image, from, to }: Move): void {
+  const { view } = builder;
+  const weights = weightsOf(builder, kind);
+  const { descriptor } = image;
+  const what = kind === 'load' ? 'mean load' : 'mean bytes';
+  const why = `they have ${percent(weights.level(from))} and ${percent(weights.level(to))} of the ${what}`;
+  builder.change(image, withMove(descriptor, from, to), {
+    change: 'move-replica',
+    node: to,
+    reason: `range ${descriptor.id}: the replica on ${nameOf(view, from)} moves to ${nameOf(view, to)}: ${why}`,
+  });
+}

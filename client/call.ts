@@ -14,6 +14,8 @@ import type { Seen } from './seen.ts';
 import type { Writers } from './writer.ts';
 
 const PAUSES = { minMs: 10, maxMs: 250 };
+/** So many attempts of one call follow without a pause because its route has changed. Nodes that contradict each other end that. */
+const REDIRECTS_MAX = 16;
 
 /** What the calls of one client share. */
 export interface CallContext {
@@ -50,6 +52,7 @@ export abstract class Call implements Abortable {
   protected route: DescriptorImage | undefined;
   protected lastError: Failure | null = null;
   #pauses = 0;
+  #redirects = 0;
   #pauseTimer: Timer | null = null;
   readonly #signal: AbortSignal | undefined;
   #aborted = false;
@@ -69,6 +72,11 @@ export abstract class Call implements Abortable {
   protected abstract attempt(now: number): void;
   /** Ends the call with an error: time is up, it was aborted, the client is closing, or no retry helps. */
   protected abstract giveUp(error: Failure): void;
+  /** Ends the call with an error that says what the cluster is like, not what became of an earlier attempt. */
+  protected end(error: Failure): void {
+    this.giveUp(error);
+  }
+
   /** The call was aborted, and does not pause. As `abort` of Abortable. */
   protected abstract stop(): NodeId | null;
 
@@ -111,22 +119,34 @@ export abstract class Call implements Abortable {
     return now?.id !== then?.id || now?.epoch !== then?.epoch || now?.owner.node !== then?.owner.node;
   }
 
-  /** Whether the last attempt went to an earlier owner of this range. */
+  /** Whether the last attempt went to an earlier owner of the keys that this range holds now: of the range, or of one that it replaced. */
   wasSentBefore({ id, epoch }: Descriptor): boolean {
     const sent = this.route?.descriptor;
-    return sent?.id === id && sent.epoch < epoch;
+    return sent !== undefined && sent.epoch < epoch && this.peek()?.descriptor.id === id;
   }
 
   protected get overdue(): boolean {
     return this.#aborted || this.context.closed || this.context.env.now() >= this.deadline;
   }
 
+  /** No known range holds the key. Tries again when one is known, or gives up if the namespace was dropped. */
+  protected withoutRange(): void {
+    const { directory } = this.context;
+    if (directory.isDropped) {
+      this.end(new Failure('UNKNOWN_NAMESPACE', `namespace ${directory.namespace} was dropped`));
+      return;
+    }
+    this.lastError = new Failure('NO_OWNER', 'no range holds the key');
+    directory.refreshList();
+    this.retry();
+  }
+
   /** Tries again: at once if the route has changed, though only the first few times; else after a pause. */
   protected retry(): void {
     if (this.context.pausing.has(this)) return;
     if (this.overdue) this.giveUp(this.finalError());
-    else if (this.#pauses < 3 && this.routeChanged) {
-      this.#pauses++;
+    else if (this.#redirects < REDIRECTS_MAX && this.routeChanged) {
+      this.#redirects++;
       this.attempt(this.context.env.now());
     } else this.#pause();
   }

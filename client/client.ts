@@ -159,7 +159,8 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     this.#listeners = new Listeners(env);
     const changed = () => this.#rangesChanged();
     const ownerChanged = (range: Descriptor, before: NodeId) => this.#ownerChanged(range, before);
-    this.directory = new Directory({ zk, env, log, namespace, changed, ownerChanged }, images);
+    const ended = (range: RangeId) => this.#rangeEnded(range);
+    this.directory = new Directory({ zk, env, log, namespace, changed, ownerChanged, ended }, images);
     connection.join(this);
   }
 
@@ -410,6 +411,11 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   #rangesChanged(): void {
     for (const call of [...this.pausing]) call.routesChanged();
     this.#listeners.changed('ranges');
+  }
+
+  #rangeEnded(range: RangeId): void {
+    this.seen.forget(range);
+    this.writers.forget(range);
   }
 
   /**

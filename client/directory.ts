@@ -1,14 +1,17 @@
 // The directory: the ranges and their owners, as this client knows them. It reads all descriptors of the namespace once. Then
 // it watches the descriptors in use (range-watch.ts), and learns newer ones from the errors of nodes. An older image never
-// replaces a newer one. If ZooKeeper does not answer, the directory keeps what it has, and errors of nodes still update it:
-// reads and writes go on.
+// replaces a newer one, and a range never takes keys back from those that replaced it (range-map.ts). If ZooKeeper does not answer,
+// the directory keeps what it has, and errors of nodes still update it: reads and writes go on.
+//
+// What nodes say may be ahead of what ZooKeeper shows to this client. So a range that is missing there is forgotten only if ZooKeeper has
+// shown it before.
 
-import { type Bytes, compareBytes } from '../common/base/bytes.ts';
+import type { Bytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import { BadDataError } from '../common/model/fields.ts';
-import type { NodeId, RangeId } from '../common/model/ids.ts';
+import type { NamespaceId, NodeId, RangeId } from '../common/model/ids.ts';
 import { RangeMap } from '../common/model/range-map.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
 import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
@@ -17,6 +20,8 @@ import { RangeWatch } from './range-watch.ts';
 
 /** The least time between two reads of a descriptor, or of the list of ranges, that callers ask for. */
 const REFRESH_MS = 50;
+/** How many descriptors are read at once. */
+const READS_AT_ONCE = 64;
 
 export interface DirectoryOptions {
   readonly zk: Zk;
@@ -25,8 +30,10 @@ export interface DirectoryOptions {
   readonly namespace: string;
   /** Called after every change of the ranges. */
   readonly changed: () => void;
-  /** Called when a range has a new owner, with its descriptor and the node that owned it before. */
+  /** Called when keys have a new owner, with the descriptor of their range and the node that owned them before. */
   readonly ownerChanged: (descriptor: Descriptor, before: NodeId) => void;
+  /** Called when a range was replaced by others that are known, or was dropped. No call is sent to it any more. */
+  readonly ended: (range: RangeId) => void;
 }
 
 export class Directory {
@@ -37,7 +44,14 @@ export class Directory {
   readonly #decoder: ZnodeDecoder;
   readonly #changed: () => void;
   readonly #ownerChanged: DirectoryOptions['ownerChanged'];
-  #map = RangeMap.empty;
+  readonly #hasEnded: DirectoryOptions['ended'];
+  readonly #map = new RangeMap();
+  /** The ranges that ZooKeeper has shown, and still does as far as is known. */
+  #shown = new Set<RangeId>();
+  /** Ranges that have ended, and whose znodes are still there: they are not read again. */
+  readonly #ended = new Set<RangeId>();
+  /** The namespace that was dropped under this name; null: none. */
+  #dropped: NamespaceId | null = null;
   readonly #watch: RangeWatch;
   readonly #names: Observer;
   /** When a range was last read again at a caller's request. */
@@ -53,25 +67,30 @@ export class Directory {
     this.#decoder = new ZnodeDecoder(options.log);
     this.#changed = options.changed;
     this.#ownerChanged = options.ownerChanged;
-    this.#map = RangeMap.of(images);
+    this.#hasEnded = options.ended;
     this.#watch = new RangeWatch(this.#env, (range) =>
       this.#zk.observeData(paths.range(this.namespace, range), (node) => this.#observed(range, node)),
     );
+    this.#learnShown(images);
     this.#names = this.#zk.observeChildren(paths.ranges(this.namespace), (names) => {
-      if (names !== null) void this.#list(names);
+      if (names === null) this.#namespaceGone();
+      else void this.#list(names);
     });
+  }
+
+  /** The namespace was dropped, and no other one of its name is known. */
+  get isDropped(): boolean {
+    return this.#dropped !== null;
   }
 
   /** The range that holds `key`. @param use whether it is about to be used, and so should be watched */
   locate(key: Bytes, use: boolean): DescriptorImage | undefined {
-    return this.#noteUse(this.#map.find(this.namespace, key), use);
+    return this.#noteUse(this.#map.find(key), use);
   }
 
   /** The range that holds the last keys below `end`. */
   locateBelow(end: Bytes | null, use: boolean): DescriptorImage | undefined {
-    const below = ({ descriptor }: DescriptorImage) =>
-      end === null || compareBytes(descriptor.start, end) < 0;
-    return this.#noteUse(this.images().findLast(below), use);
+    return this.#noteUse(this.#map.findBelow(end), use);
   }
 
   #noteUse(image: DescriptorImage | undefined, use: boolean): DescriptorImage | undefined {
@@ -79,7 +98,7 @@ export class Directory {
     return image;
   }
 
-  /** In key order. */
+  /** In key order, without overlaps. */
   images(): readonly DescriptorImage[] {
     return this.#map.images;
   }
@@ -91,9 +110,9 @@ export class Directory {
   replace(known: readonly DescriptorImage[], images: readonly DescriptorImage[]): void {
     const present = new Set(images.map(({ descriptor }) => descriptor.id));
     for (const { descriptor } of known) {
-      if (!present.has(descriptor.id)) this.#forget(descriptor.id);
+      if (!present.has(descriptor.id)) this.#observed(descriptor.id, null);
     }
-    for (const image of images) this.#learn(image);
+    this.#learnShown(images);
   }
 
   /** Learns the descriptor that a node's error carries. Ignores one that cannot be decoded. */
@@ -114,6 +133,7 @@ export class Directory {
     const now = this.#env.now();
     if (now - (this.#refreshed.get(range) ?? Number.NEGATIVE_INFINITY) < REFRESH_MS) return;
     this.#refreshed.set(range, now);
+    this.#readChildren(this.#map.get(range)?.descriptor);
     if (!this.#watch.kick(range)) void this.#read(range);
   }
 
@@ -131,42 +151,85 @@ export class Directory {
   }
 
   #observed(range: RangeId, node: ZkNode | null): void {
-    if (node === null) return this.#forget(range);
+    if (node === null) {
+      if (this.#shown.delete(range)) this.#forget(range);
+      return;
+    }
+    this.#shown.add(range);
     const path = paths.range(this.namespace, range);
     const image = this.#decoder.decode(path, node, null, () => decodeImage(this.namespace, range, node));
     if (image !== null) this.#learn(image);
   }
 
+  /** Learns images that were read from ZooKeeper together. Those that serve come first, so that no child is read again. */
+  #learnShown(images: readonly DescriptorImage[]): void {
+    for (const { descriptor } of images) this.#shown.add(descriptor.id);
+    const serves = ({ descriptor }: DescriptorImage) => descriptor.state === 'serving';
+    for (const image of images) if (serves(image)) this.#learn(image);
+    for (const image of images) if (!serves(image)) this.#learn(image);
+  }
+
   #learn(image: DescriptorImage): void {
     const { descriptor } = image;
-    if (descriptor.namespace !== this.namespace) return;
-    const before = this.#map.get(descriptor.id)?.descriptor;
-    this.#setMap(this.#map.learn(image));
-    if (before === undefined || before.epoch >= descriptor.epoch) return;
-    if (before.owner.node !== descriptor.owner.node) this.#ownerChanged(descriptor, before.owner.node);
+    if (descriptor.namespace !== this.namespace || this.#ended.has(descriptor.id)) return;
+    if (descriptor.state === 'dropped') return this.#learnDropped(descriptor);
+    if (descriptor.namespaceId !== this.#dropped) this.#dropped = null;
+    const learned = this.#map.learn(image);
+    if (learned === null) return;
+    for (const range of learned.displaced) this.#end(range);
+    this.#changed();
+    this.#readChildren(descriptor);
+    const before = learned.overtaken.filter(({ epoch }) => epoch < descriptor.epoch);
+    for (const node of new Set(before.map(({ owner }) => owner.node)))
+      if (node !== descriptor.owner.node) this.#ownerChanged(descriptor, node);
   }
 
-  #forget(range: RangeId): void {
-    this.#watch.forget(range);
-    this.#refreshed.delete(range);
-    this.#decoder.forget(paths.range(this.namespace, range));
-    this.#setMap(this.#map.forget(range));
-  }
-
-  #setMap(map: RangeMap): void {
-    if (map === this.#map) return;
-    this.#map = map;
+  #learnDropped({ id, namespaceId }: Descriptor): void {
+    this.#map.forget(id);
+    this.#end(id);
+    this.#dropped = namespaceId;
     this.#changed();
   }
 
+  #namespaceGone(): void {
+    const known = this.#map.images[0]?.descriptor;
+    if (known !== undefined) this.#dropped = known.namespaceId;
+    for (const range of [...this.#shown]) this.#observed(range, null);
+  }
+
+  /** Reads the children of a range that was replaced, if they are not known. Until they are, calls ask the owner that it had. */
+  #readChildren(descriptor: Descriptor | undefined): void {
+    const children = descriptor?.replacement?.children ?? [];
+    void this.#readUnknown(children.map(({ id }) => id));
+  }
+
+  /** The range has no keys any more. */
+  #end(range: RangeId): void {
+    this.#ended.add(range);
+    this.#release(range);
+    this.#hasEnded(range);
+  }
+
+  /** The range's znode is gone. */
+  #forget(range: RangeId): void {
+    this.#release(range);
+    if (!this.#map.forget(range)) return;
+    this.#hasEnded(range);
+    this.#changed();
+  }
+
+  #release(range: RangeId): void {
+    this.#watch.forget(range);
+    this.#refreshed.delete(range);
+    this.#decoder.forget(paths.range(this.namespace, range));
+  }
+
   async #list(names: readonly string[]): Promise<void> {
-    const present = new Set(names.map(parseRangeName));
-    for (const { descriptor } of this.#map.images) {
-      if (!present.has(descriptor.id)) this.#forget(descriptor.id);
-    }
-    for (const id of present) {
-      if (id !== null && this.#map.get(id) === undefined) await this.#read(id);
-    }
+    const present = new Set(names.map(parseRangeName).filter((id) => id !== null));
+    for (const id of this.#shown) if (!present.has(id)) this.#forget(id);
+    for (const id of this.#ended) if (!present.has(id)) this.#ended.delete(id);
+    this.#shown = present;
+    await this.#readUnknown([...present]);
   }
 
   async #readList(): Promise<void> {
@@ -176,6 +239,16 @@ export class Directory {
     } catch (error) {
       this.#log.debug({ error: String(error) }, 'the list of ranges could not be read');
     }
+  }
+
+  /** Reads those of the ranges that are not known. */
+  async #readUnknown(ranges: readonly RangeId[]): Promise<void> {
+    const unknown = ranges.filter((id) => this.#map.get(id) === undefined && !this.#ended.has(id));
+    const left = unknown.values();
+    const readInTurn = async () => {
+      for (const id of left) await this.#read(id);
+    };
+    await Promise.all(Array.from({ length: Math.min(unknown.length, READS_AT_ONCE) }, readInTurn));
   }
 
   /** Reads one descriptor. If that fails, the next request for it tries again. */

@@ -57,9 +57,7 @@ export abstract class ReadCall<T> extends Call {
     const { directory } = this.context;
     this.route = this.task.route(directory, true);
     if (this.route !== undefined) return this.route;
-    this.lastError = new Failure('NO_OWNER', 'no range holds the key');
-    directory.refreshList();
-    this.retry();
+    this.withoutRange();
     return undefined;
   }
 

@@ -5,7 +5,7 @@
 import { type Bytes, compareBytes } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
-import { compareEnds, isEmpty, type KeyRange } from '../common/model/key-range.ts';
+import { compareEnds, intersect, isEmpty, type KeyRange } from '../common/model/key-range.ts';
 import type { ScanReply, ScanRequest } from '../common/wire/messages.ts';
 import type { Freshness, ReadMode } from './api.ts';
 import type { CallContext } from './call.ts';
@@ -49,15 +49,17 @@ export function readPiece(
   const limitRows = Math.min(limits.rows, LIMITS.pageRowsMax);
   const limitBytes = Math.min(limits.bytes, LIMITS.pageBytesMax);
   const how = { reverse, keysOnly, countOnly, valueBytesMax };
-  const what = { start: keys.start, end: keys.end, limitRows, limitBytes, ...how };
+  const what = { limitRows, limitBytes, ...how };
   return read(context, {
     mode,
     fallbackMs,
     limits: { deadlineMs: limits.deadline - context.env.now(), signal },
     route: (directory, use) =>
       reverse ? directory.locateBelow(keys.end, use) : directory.locate(keys.start, use),
-    body: ({ id: range, epoch }, mode, minSeq): ScanRequest => ({
-      ...{ kind: 'scan', range, epoch, ...what, mode, minSeq },
+    // Not beyond what is left to the range: a replica may know nothing of the ranges that hold the keys behind that now.
+    body: (descriptor, mode, minSeq): ScanRequest => ({
+      ...{ kind: 'scan', range: descriptor.id, epoch: descriptor.epoch, ...what, mode, minSeq },
+      ...intersect(keys, descriptor),
     }),
     result(reply, _descriptor, node, freshness) {
       if (reply.kind !== 'scan-reply')

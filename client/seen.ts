@@ -17,6 +17,11 @@ export class Seen {
     if (seq > (this.#seqs.get(range) ?? 0)) this.#seqs.set(range, seq);
   }
 
+  /** The range has ended. Those that replaced it begin above what was seen of it. */
+  forget(range: RangeId): void {
+    this.#seqs.delete(range);
+  }
+
   /** The seq that an answer for this range must reflect. What was seen of ranges that it replaced is below its base (S3). */
   of({ id, base }: Descriptor): Seq {
     return Math.max(this.#seqs.get(id) ?? 0, base.seq);

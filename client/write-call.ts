@@ -106,24 +106,17 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
 
   protected attempt(): void {
     const { context } = this;
-    const mutations = this.#mutations;
     const route = context.directory.locate(this.#firstKey, true);
     this.route = route;
     if (route === undefined) {
       if (this.#write === null && !this.#number(NO_RANGE, 0)) return;
       this.#ownBytes();
-      this.lastError = new Failure('NO_OWNER', 'no range holds the key');
-      context.directory.refreshList();
-      this.retry();
+      this.withoutRange();
       return;
     }
     const { descriptor } = route;
-    if (mutations.length > 1 && !mutations.every(({ key }) => contains(descriptor, key))) {
-      this.#end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
-      return;
-    }
     if (this.#inDoubt && this.#write !== null && !canRepeatIn(this.#write, descriptor)) {
-      this.#end(new Failure('NO_OWNER', `range ${this.#write.range} no longer exists`));
+      this.end(new Failure('NO_OWNER', `range ${this.#write.range} no longer exists`));
       return;
     }
     if (this.#inDoubt || this.#number(descriptor.id, context.seen.of(descriptor))) this.#send(descriptor);
@@ -172,14 +165,26 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
       return;
     }
     this.learnFrom(error);
-    if (error.retry === 'never') this.#end(error);
+    if (error.retry === 'never') this.end(error);
+    else if (error.code === 'WRONG_RANGE' && this.#isParted())
+      this.end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
     else this.retry();
+  }
+
+  /**
+   * Whether the range that refused the keys of a batch is still the one for the first key. The owner decides, not this client: a merge
+   * may have joined ranges that it knows as several.
+   */
+  #isParted(): boolean {
+    const now = this.peek()?.descriptor;
+    if (now === undefined || now.id !== this.route?.descriptor.id) return false;
+    return this.#mutations.length > 1 && !this.#mutations.every(({ key }) => contains(now, key));
   }
 
   /** A first attempt is repeated at once with the newer base. After an earlier attempt the outcome stays unknown. */
   #forgotten(error: Failure): void {
     if (this.#inDoubt || this.#write === null) {
-      this.#end(error);
+      this.end(error);
       return;
     }
     this.lastError = error;
@@ -189,7 +194,7 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   }
 
   /** Ends the call with this error, or with OUTCOME_UNKNOWN if an earlier attempt may have been applied. */
-  #end(error: Failure): void {
+  protected override end(error: Failure): void {
     this.giveUp(this.#inDoubt ? this.#unknown(error) : error);
   }
 

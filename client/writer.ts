@@ -86,6 +86,11 @@ export class Writers {
     }
     return writer.begin(mutations, range, base);
   }
+
+  /** The range has ended. Writes under way keep their numbers. */
+  forget(range: RangeId): void {
+    this.#writers.delete(range);
+  }
 }
 
 /**

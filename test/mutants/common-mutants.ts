@@ -86,8 +86,8 @@ export const COMMON_MUTANTS: readonly Mutant[] = [
     name: 'leave a write with an owner that was deposed',
     rule: 'R13: a write of unknown outcome is sent to the next owner',
     file: 'client/directory.ts',
-    text: 'if (before.owner.node !== descriptor.owner.node) this.#ownerChanged(',
-    replacement: 'if (before.owner.node === descriptor.owner.node) this.#ownerChanged(',
+    text: 'if (node !== descriptor.owner.node) this.#ownerChanged(',
+    replacement: 'if (node === descriptor.owner.node) this.#ownerChanged(',
   },
   {
     name: 'keep a session without answers',

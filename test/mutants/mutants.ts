@@ -6,12 +6,14 @@ import { COORDINATOR_MUTANTS } from './coordinator-mutants.ts';
 import { MUTANTS_OF_LOST_PROMISES } from './lost-promises.ts';
 import type { Mutant } from './mutant.ts';
 import { NODE_MUTANTS } from './node-mutants.ts';
+import { REPLACEMENT_MUTANTS } from './replacement-mutants.ts';
 import { REPLICA_MUTANTS } from './replica-mutants.ts';
 import { SCRUB_MUTANTS } from './scrub-mutants.ts';
 import { STORAGE_MUTANTS } from './storage-mutants.ts';
 
 export const MUTANTS: readonly Mutant[] = [
   ...REPLICA_MUTANTS,
+  ...REPLACEMENT_MUTANTS,
   ...STORAGE_MUTANTS,
   ...SCRUB_MUTANTS,
   ...NODE_MUTANTS,

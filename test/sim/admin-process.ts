@@ -112,7 +112,7 @@ export class AdminProcess {
 
   /** Resolves to the task when it is done or has failed. */
   #runTask(process: Process, zk: Zk, request: TaskRequest): Promise<TaskRecord> {
-    const path = paths.task(`sim-${++this.#count}`);
+    const path = paths.task(`${this.host.name}-${++this.#count}`);
     return this.#retry(process, zk, (session) => this.#finished(session, path, request));
   }
 

@@ -258,22 +258,22 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   {
     name: 'split-asked',
     lastsMs: [1],
-    strike: ({ admin, keys, descriptors }, { rng }) => {
+    strike: ({ operator, keys, descriptors }, { rng }) => {
       // So many ranges that the keys of a range are few, but not that each has its own.
       if (descriptors.length > SPLIT_RANGES_MAX) return null;
       const first = rng.pick(keys);
       const second = rng.pick([null, null, `${first}\\x00`]);
       const splitKeys = second === null ? [first] : [first, second];
-      admin.ask({ kind: 'split', namespace: 'default', keys: splitKeys });
+      operator.ask({ kind: 'split', namespace: 'default', keys: splitKeys });
       return { text: `at ${splitKeys.join(' and ')}`, undo: NOTHING };
     },
   },
   {
     name: 'merge-asked',
     lastsMs: [1],
-    strike: ({ admin, keys }, { rng }) => {
+    strike: ({ operator, keys }, { rng }) => {
       const key = rng.pick(keys);
-      admin.ask({ kind: 'merge', namespace: 'default', key });
+      operator.ask({ kind: 'merge', namespace: 'default', key });
       return { text: `the range of ${key} and the next one`, undo: NOTHING };
     },
   },

@@ -160,7 +160,7 @@ function isUnknown(descriptor: Descriptor | undefined, { inc }: ReplicaStatus, n
 /** Why the replicas are not yet complete and equal; null: they are. */
 function unequal(cluster: Cluster): string | null {
   if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as unreachable`;
-  if (cluster.admin.busy) return "an administrator's task is under way";
+  if (cluster.admin.busy || cluster.operator.busy) return "an administrator's task is under way";
   const [ended] = cluster.ended;
   if (ended !== undefined) return `range ${ended.id} has ended, and its descriptor is still there`;
   const statuses = statusesOf(cluster);

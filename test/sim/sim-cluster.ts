@@ -33,6 +33,8 @@ export class Cluster {
   readonly coordinators: readonly CoordinatorProcess[];
   readonly clients: readonly ClientProcess[];
   readonly admin: AdminProcess;
+  /** Asks for splits and merges, which may have to wait for what the other one asks for. */
+  readonly operator: AdminProcess;
   readonly keys: readonly string[];
   /** The descriptors as committed in ZooKeeper, by path. */
   readonly ranges = new Map<string, DescriptorImage>();
@@ -78,10 +80,12 @@ export class Cluster {
       (host, index) => new ClientProcess(deps, workload, host, index % 2 === 1),
     );
     this.admin = new AdminProcess(deps, world.makeHost('admin'));
+    this.operator = new AdminProcess(deps, world.makeHost('operator'));
   }
 
   start(): void {
-    for (const process of [...this.coordinators, ...this.nodes, ...this.clients, this.admin]) process.start();
+    for (const process of [...this.coordinators, ...this.nodes, ...this.clients]) process.start();
+    for (const process of [this.admin, this.operator]) process.start();
     const { idleRanges } = this.settings;
     if (idleRanges === 0) return;
     const splitAt = Array.from({ length: idleRanges - 1 }, (_, index) => String(index).padStart(4, '0'));

@@ -107,17 +107,17 @@ function modesOf(cluster: Cluster): ReadonlyMap<NodeId, NodeMode> {
   return modes;
 }
 
-function killAll({ nodes, coordinators, clients, admin }: Cluster): void {
+function killAll({ nodes, coordinators, clients, admin, operator }: Cluster): void {
   for (const node of nodes) {
     if (node.busy) node.kill('container');
     else node.guardian.host.process.kill('reset');
   }
-  for (const { host } of [...coordinators, ...clients, admin]) host.process.kill('reset');
+  for (const { host } of [...coordinators, ...clients, admin, operator]) host.process.kill('reset');
 }
 
 /** Starts all processes but the nodes: FaultPlan starts nodes that no fault keeps down. */
-function startAll({ world, coordinators, clients, admin }: Cluster): void {
-  for (const one of [...coordinators, ...clients, admin]) {
+function startAll({ world, coordinators, clients, admin, operator }: Cluster): void {
+  for (const one of [...coordinators, ...clients, admin, operator]) {
     world.clock.after(world.between(50, RESTART_MS), () => !one.host.process.alive && one.start());
   }
 }

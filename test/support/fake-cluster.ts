@@ -9,8 +9,9 @@ import { silentLogger } from '../../common/base/log.ts';
 import { DEFAULT_REPLICATION } from '../../common/model/config.ts';
 import { type Descriptor, FRESH_RANGE } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
-import { contains, isBefore } from '../../common/model/key-range.ts';
+import { contains, intersect, type KeyRange } from '../../common/model/key-range.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
+import { replace } from '../../common/model/replace-ranges.ts';
 import { Channel } from '../../common/net/channel.ts';
 import { EncodedRows, type WireRow } from '../../common/wire/encoded-rows.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
@@ -57,6 +58,10 @@ export class FakeNode {
   staleMs: number | null = 5;
   /** Stale reads show the state of each range at this seq; null: the newest state. */
   appliedThrough: number | null = null;
+  /** Ranges of which it has a void replica, so that it cannot answer stale reads. */
+  readonly voids = new Set<RangeId>();
+  /** It does not know of replacements yet: its replicas of parents answer stale reads. */
+  hasStepped = true;
 
   constructor(id: NodeId) {
     this.id = id;
@@ -72,6 +77,8 @@ interface RangeState {
   seq: number;
   /** The table of R13, so that writes are applied exactly once here, too. */
   readonly sessions: ClientSessions;
+  /** S8: the tables of the ranges that it replaced. */
+  readonly inherited?: readonly ClientSessions[];
 }
 
 export class FakeCluster {
@@ -84,6 +91,7 @@ export class FakeCluster {
   /** Operations applied, in order. */
   readonly applied: ReturnType<typeof decodeOperation>[] = [];
   private readonly ranges = new Map<RangeId, RangeState>();
+  private nextRange = 100;
   private readonly sessionBounds: SessionLimits;
 
   /** Starts nodes n-1 to n-3 with ranges divided at `splits`. Range i is owned by node n-i; after n-3 comes n-1 again. */
@@ -160,8 +168,12 @@ export class FakeCluster {
   /** Creates or changes a range. Watches of its znode fire unless `quietly` is set. */
   describe(id: RangeId, change: Partial<Descriptor>, quietly = false): Descriptor {
     const descriptor = { ...(this.ranges.get(id)?.descriptor ?? blank(id)), ...change };
-    const { seq = 0, sessions = new ClientSessions(this.sessionBounds) } = this.ranges.get(id) ?? {};
-    this.ranges.set(id, { seq, sessions, descriptor });
+    const {
+      seq = 0,
+      sessions = new ClientSessions(this.sessionBounds),
+      ...others
+    } = this.ranges.get(id) ?? {};
+    this.ranges.set(id, { ...others, seq, sessions, descriptor });
     this.zk.put(paths.range(descriptor.namespace, id), descriptorCodec.encode(descriptor), null, quietly);
     return descriptor;
   }
@@ -169,6 +181,38 @@ export class FakeCluster {
   /** Makes another node the owner, in the next epoch. */
   promote(id: RangeId, node: NodeId, quietly = false): void {
     this.describe(id, { owner: this.ownerOf(node), epoch: this.range(id).epoch + 1 }, quietly);
+  }
+
+  /**
+   * S3: splits one range at the keys, or merges two. The owner of the first parent owns the children.
+   * @param quietly whether no watch fires, as if ZooKeeper were slow
+   * @returns the ids of the children
+   */
+  replace(ids: readonly RangeId[], cuts: readonly string[] = [], quietly = false): readonly RangeId[] {
+    const children = Array.from({ length: cuts.length + 1 }, () => this.nextRange++);
+    const endings = ids.map((id, at) => {
+      const { descriptor, seq } = this.state(id);
+      const partner = ids[1 - at] ?? null;
+      const reshape = { children, cuts: cuts.map(toBytes), partner, byHand: false, reason: 'a test' };
+      return { descriptor: { ...descriptor, reshape }, final: { epoch: descriptor.epoch, seq } };
+    });
+    const { node, session } = this.range(ids[0] ?? 0).owner;
+    const inherited = ids.flatMap((id) => [this.state(id).sessions, ...(this.state(id).inherited ?? [])]);
+    const made = replace(endings, node, session);
+    for (const descriptor of made.children) {
+      const sessions = new ClientSessions(this.sessionBounds);
+      this.ranges.set(descriptor.id, { descriptor, seq: descriptor.base.seq, sessions, inherited });
+    }
+    for (const descriptor of [...made.children, ...made.parents])
+      this.describe(descriptor.id, descriptor, quietly);
+    return children;
+  }
+
+  /** The range that serves this key. */
+  holder(key: string): RangeId {
+    for (const { descriptor } of this.ranges.values())
+      if (descriptor.state === 'serving' && contains(descriptor, toBytes(key))) return descriptor.id;
+    throw new Error(`nobody holds ${key}`);
   }
 
   async connect(settings: Partial<ClientSettings> = {}): Promise<Client> {
@@ -207,6 +251,12 @@ export class FakeCluster {
     const stale = (body.kind === 'get' || body.kind === 'scan') && body.mode === 'stale';
     if (state === undefined)
       return replyFromError(new RangekeeperError('NOT_OWNER', `no range ${body.range} here`));
+    const child = this.childFor(state.descriptor, body);
+    if (child !== null && !(stale && !node.hasStepped)) {
+      const descriptor = this.hint(child);
+      return replyFromError(new RangekeeperError('NOT_OWNER', 'it was replaced', { descriptor }));
+    }
+    if (stale && node.voids.has(body.range)) return replyFromError(new RangekeeperError('BEHIND', 'void'));
     const { owner, epoch } = state.descriptor;
     const isBegun = body.kind === 'check' && body.seq > 0;
     if (!stale && !isBegun && (owner.node !== node.id || epoch !== body.epoch)) {
@@ -225,6 +275,18 @@ export class FakeCluster {
     }
   }
 
+  /** The child of a replaced range that holds what is asked for; null: the range was not replaced. */
+  private childFor({ replacement }: Descriptor, body: RequestBody): RangeId | null {
+    const children = replacement?.children ?? [];
+    const child = children.find((bounds) => {
+      if (body.kind === 'get') return contains(bounds, body.key);
+      if (body.kind === 'write') return contains(bounds, firstKey(body));
+      if (body.kind !== 'scan') return true;
+      return body.reverse ? endsIn(bounds, body.end) : contains(bounds, body.start);
+    });
+    return child?.id ?? children[0]?.id ?? null;
+  }
+
   /** A check is under way when it is begun, and ended at the first question for its result. */
   private check({ descriptor, seq }: RangeState, asked: CheckRequest): ReplyBody {
     const verdict = asked.seq === 0 ? null : ('sound' as const);
@@ -238,7 +300,7 @@ export class FakeCluster {
     const decoded = decodeOperation(Buffer.from(operation));
     const { descriptor } = state;
     if (!decoded.mutations.every(({ key }) => contains(descriptor, key))) return this.wrongRange(state);
-    const verdict = state.sessions.lookUp(decoded);
+    const verdict = lookUp(state, decoded);
     if (verdict === 'forgotten') {
       const seq = ++state.seq;
       return replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', 'forgotten', { seq }));
@@ -301,20 +363,13 @@ export class FakeCluster {
     if (!inside) return this.wrongRange(state);
     const standing = this.standing(node, state, request.mode, request.minSeq);
     if (standing === null) return replyFromError(new RangekeeperError('BEHIND', 'not there yet'));
-    const all = this.rows.filter(
-      ({ key }) => contains(descriptor, key) && compareBytes(key, start) >= 0 && isBefore(key, end),
-    );
+    const bounds = intersect({ start, end }, descriptor);
+    const all = this.rows.filter(({ key }) => contains(bounds, key));
     if (reverse) all.reverse();
     const rows = all.slice(0, limitRows);
     const last = rows.at(-1)?.key;
-    let bound: Bytes | null;
-    if (rows.length < all.length && last !== undefined) bound = reverse ? last : keyAfter(last);
-    else if (reverse) bound = descriptor.start.length === 0 ? null : descriptor.start;
-    else
-      bound =
-        descriptor.end !== null && (end === null || compareBytes(descriptor.end, end) < 0)
-          ? descriptor.end
-          : end;
+    const isCut = rows.length < all.length && last !== undefined;
+    const bound = reverse ? (isCut ? last : bounds.start) : isCut ? keyAfter(last) : bounds.end;
     return {
       kind: 'scan-reply',
       rows: EncodedRows.of(request.countOnly ? [] : rows),
@@ -336,7 +391,20 @@ export class FakeCluster {
   }
 }
 
-function endsIn(descriptor: Descriptor, end: Bytes | null): boolean {
+/** S8: what the range or one that it replaced has answered. */
+function lookUp({ sessions, inherited = [] }: RangeState, operation: Operation) {
+  for (const table of inherited) {
+    const verdict = table.lookUp(operation);
+    if (verdict !== 'new') return verdict;
+  }
+  return sessions.lookUp(operation);
+}
+
+function firstKey({ operation }: WriteRequest): Bytes {
+  return decodeOperation(Buffer.from(operation)).mutations[0]?.key ?? emptyBytes;
+}
+
+function endsIn(descriptor: KeyRange, end: Bytes | null): boolean {
   if (end === null) return descriptor.end === null;
   return (
     compareBytes(descriptor.start, end) < 0 &&

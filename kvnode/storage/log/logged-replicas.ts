@@ -142,12 +142,14 @@ export class LoggedReplica {
     this.void = true;
     this.timesVoid++;
     this.stateRequired = false;
+    this.hasState = false;
     this.#setBase(origin);
   }
 
   install(position: Position): void {
     this.void = false;
     this.stateRequired = true;
+    this.hasState = true;
     this.#setBase(position);
   }
 

@@ -129,7 +129,16 @@ export class AppliedState {
   // ---- write-behind -------------------------------------------------------------------------------------------------
 
   /** Resolves when all that is applied now is in the store, synced. */
-  async flush(): Promise<void> {
+  flush(): Promise<void> {
+    const flushed = this.#flush();
+    const checkNew = (): void => {
+      if (!this.#active.isEmpty) this.#schedule();
+    };
+    flushed.then(checkNew, () => {});
+    return flushed;
+  }
+
+  async #flush(): Promise<void> {
     while (this.#writing !== null) await this.#writing;
     if (this.#active.isEmpty) return;
     this.#writing = this.#writeActive();
@@ -166,9 +175,7 @@ export class AppliedState {
     this.#timer = null;
     // The end of the present write checks for new changes.
     if (this.#writing !== null) return;
-    this.flush().then(() => {
-      if (!this.#active.isEmpty) this.#schedule();
-    }, this.#options.onFailure);
+    this.flush().catch(this.#options.onFailure);
   }
 
   async #writeActive(): Promise<void> {

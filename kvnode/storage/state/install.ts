@@ -50,7 +50,7 @@ export class InstallQueue {
 
   async begin(replica: LoggedReplica, bounds: KeyRange, position: Position): Promise<SnapshotWriter> {
     const span: Span = { namespaceId: replica.span.namespaceId, start: bounds.start, end: bounds.end };
-    await this.#settle(replica, span);
+    if (this.#mustSettle(replica.span, span)) await this.#settlement.settle();
     if (!this.#isHere(replica)) throw abandoned(replica.range);
     this.#replicas.assertFree(span, replica.range);
     const writer = new InstallWriter(this, replica, position);
@@ -113,7 +113,7 @@ export class InstallQueue {
 
   async wipe(replica: LoggedReplica): Promise<void> {
     const { range } = replica;
-    await this.#settle(replica, replica.span);
+    if (this.#mustSettle(replica.span)) await this.#settlement.settle();
     assert(this.#isHere(replica), `range ${range} is wiped once`);
     this.#writers.delete(range);
     this.#removal.begin(replica, replica.span);
@@ -121,8 +121,8 @@ export class InstallQueue {
   }
 
   /** A start would apply the logs of leaving replicas to rows that were cleared, or that came by a snapshot. */
-  async #settle({ span: own }: LoggedReplica, span: Span): Promise<void> {
-    for (const keys of [own, span]) if (!this.#replicas.isSettledIn(keys)) await this.#settlement.settle();
+  #mustSettle(...spans: readonly Span[]): boolean {
+    return !spans.every((span) => this.#replicas.isSettledIn(span));
   }
 
   #isHere(replica: LoggedReplica): boolean {

@@ -45,19 +45,18 @@ test('a changed range, a new range and a removed range are reported', async (t) 
   cluster.promote(1, 'n-2');
   await cluster.env.run(5);
   t.deepEqual([notified, client.locate('a')?.descriptor.epoch], [1, 2]);
-  cluster.describe(1, { end: Buffer.from('m') });
-  cluster.describe(2, { start: Buffer.from('m') });
+  const [left = 0, right = 0] = cluster.replace([1], ['m']);
   await cluster.env.run(5);
   t.deepEqual(
     client.ranges().map(({ descriptor }) => descriptor.id),
-    [1, 2],
+    [left, right],
   );
-  cluster.zk.remove(paths.range('default', 2));
+  cluster.zk.remove(paths.range('default', right));
   await cluster.env.run(5);
   t.is(client.locate('z'), undefined);
   const before = notified;
   stop();
-  cluster.promote(1, 'n-3');
+  cluster.promote(left, 'n-3');
   await cluster.env.run(5);
   t.is(notified, before, 'no longer listening');
 });
@@ -145,7 +144,7 @@ test('a descriptor that cannot be decoded is logged once for each version, no ma
   const note = (fields: object) => reasons.push(fields);
   const log = { ...silentLogger, warn: note, error: note };
   const directory = new Directory(
-    { zk, env, log, namespace: 'default', changed: () => {}, ownerChanged: () => {} },
+    { zk, env, log, namespace: 'default', changed() {}, ownerChanged() {}, ended() {} },
     [],
   );
   for (let version = 1; version <= 2; version++) {

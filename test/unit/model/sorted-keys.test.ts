@@ -3,8 +3,6 @@
 import test from 'ava';
 import fc from 'fast-check';
 import { type Bytes, compareBytes, toBytes } from '../../../common/base/bytes.ts';
-import { type Descriptor, FRESH_RANGE } from '../../../common/model/descriptor.ts';
-import { RangeMap } from '../../../common/model/range-map.ts';
 import { SortedKeys } from '../../../common/model/sorted-keys.ts';
 
 /** Keys of few letters, with zeros, and with some long common parts, so that heads are often equal. */
@@ -40,42 +38,3 @@ const search = test.macro({
 
 test(search, '');
 test(search, 'user00000000');
-
-function image(id: number, namespace: string, start: string, end: string | null) {
-  const replica = { node: 'a', inc: 1 };
-  const descriptor: Descriptor = {
-    ...{ id, namespace, namespaceId: 1, start: toBytes(start), end: end === null ? null : toBytes(end) },
-    ...{
-      epoch: 1,
-      owner: { ...replica, session: 's' },
-      replicas: [replica],
-      inSync: ['a'],
-      nextInc: 2,
-      minInSync: 1,
-    },
-    ...{
-      base: { epoch: 0, seq: 0 },
-      state: 'serving',
-      retire: null,
-      transferTo: null,
-      ...FRESH_RANGE,
-    },
-  };
-  return { descriptor, version: 1 };
-}
-
-test('a map finds the range of a key in its namespace, and none in a gap', (t) => {
-  const map = RangeMap.of([
-    image(1, 'left', '', 'g'),
-    image(2, 'left', 'g', 'm'),
-    image(3, 'left', 'p', 't'),
-    image(4, 'right', 'g', null),
-  ]);
-  const found = (namespace: string, text: string) => map.find(namespace, toBytes(text))?.descriptor.id;
-  t.deepEqual(
-    ['a', 'g', 'lz', 'm', 'oz', 'p', 'sz', 't', 'z'].map((text) => found('left', text)),
-    [1, 2, 2, undefined, undefined, 3, 3, undefined, undefined],
-  );
-  t.deepEqual([found('right', 'a'), found('right', 'g'), found('right', 'z')], [undefined, 4, 4]);
-  t.is(found('neither', 'a'), undefined);
-});

@@ -3,16 +3,9 @@
 
 import test, { type ExecutionContext } from 'ava';
 import fc from 'fast-check';
-import { toBytes, utf8OrNull } from '../../../../../common/base/bytes.ts';
 import { realEnv } from '../../../../../common/base/env.ts';
 import { origin } from '../../../../../common/model/ids.ts';
 import { wholeKeySpace } from '../../../../../common/model/key-range.ts';
-import type {
-  SessionChange,
-  SessionRow,
-  SessionTable,
-  Storage,
-} from '../../../../../kvnode/storage/storage.ts';
 import {
   at,
   createWhole,
@@ -22,47 +15,12 @@ import {
   rowsText,
   synced,
 } from '../../../../suites/storage/shorthand.ts';
+import {
+  textRow as rowOf,
+  TextTable,
+  textOfSession as textOf,
+} from '../../../../suites/storage/text-table.ts';
 import { realWorld, TwinWorld, type World } from '../../../../suites/storage/world.ts';
-
-/** A table of texts. */
-class TextTable implements SessionTable {
-  readonly #rows = new Map<string, SessionRow>();
-  #changes: SessionChange[] = [];
-  readonly storage: Storage;
-
-  constructor(storage: Storage) {
-    this.storage = storage;
-  }
-
-  keep(range = 1): string[] {
-    return this.storage.attachSessions(range, this).map(textOf).sort();
-  }
-
-  /** Null: the client is evicted. */
-  set(client: string, record: string | null): void {
-    this.#changes.push({ clientId: toBytes(client), record: record === null ? null : toBytes(record) });
-    if (record === null) this.#rows.delete(client);
-    else this.#rows.set(client, rowOf(client, record));
-  }
-
-  rows(): readonly SessionRow[] {
-    return [...this.#rows.values()];
-  }
-
-  takeChanges(): readonly SessionChange[] {
-    const changes = this.#changes;
-    this.#changes = [];
-    return changes;
-  }
-}
-
-function textOf({ clientId, record }: SessionRow): string {
-  return `${utf8OrNull(clientId)}=${utf8OrNull(record)}`;
-}
-
-function rowOf(client: string, record: string): SessionRow {
-  return { clientId: toBytes(client), record: toBytes(record) };
-}
 
 type Story = (t: ExecutionContext, world: World) => Promise<void>;
 

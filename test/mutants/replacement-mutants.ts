@@ -1,0 +1,141 @@
+// Mutants of splits and merges: one for each rule without which the model finds a counterexample (docs/replication.md, S1 to S8).
+
+import type { Mutant } from './mutant.ts';
+
+export const REPLACEMENT_MUTANTS: readonly Mutant[] = [
+  {
+    name: 'take writes while sealed',
+    rule: 'S2: new writes wait',
+    file: 'kvnode/replica/phase.ts',
+    text: "return this.#state.kind === 'serving';",
+    replacement: "return this.#state.kind === 'serving' || this.#state.kind === 'sealed';",
+  },
+  {
+    name: 'end a range before everything is committed',
+    rule: 'S2: until everything in the log of each parent is committed',
+    file: 'kvnode/replica/ownership.ts',
+    text: 'if (!this.isSealed || this.conflict !== null || commitSeq < index.lastSeq) return null;',
+    replacement: 'if (!this.isSealed || this.conflict !== null || commitSeq < 0) return null;',
+  },
+  {
+    name: 'unseal although the multi may still be applied',
+    rule: 'S4: sealed until an image of any parent settles it',
+    file: 'kvnode/range/replacer.ts',
+    text: 'if (multi !== null) return this.#resend(attempt, multi);',
+    replacement:
+      'if (multi !== null) return multi.isUnderWay ? this.#resend(attempt, multi) : this.#giveUp(attempt);',
+  },
+  {
+    name: 'take every replica of the parents for in-sync',
+    rule: 'S3: the in-sync set is the intersection of the in-sync sets',
+    file: 'common/model/replace-ranges.ts',
+    text: 'inSync: [...commonInSync(parents)].sort(),',
+    replacement: 'inSync: holdersOfAll(replacement.parents).toSorted(),',
+  },
+  {
+    name: 'take what is in-sync in one parent for in-sync',
+    rule: 'S3: the in-sync set is the intersection of the in-sync sets',
+    file: 'common/model/replace-ranges.ts',
+    text: 'others.every((other) => isInSync(other, node))',
+    replacement: 'others.every((other) => isInSync(other, node) || other.id > 0)',
+  },
+  {
+    name: 'replace ranges with too few common members',
+    rule: 'S3: if the intersection is smaller than minInSync, nothing is sent',
+    file: 'common/model/replace-ranges.ts',
+    text: 'if (inSync.length < minInSync) return',
+    replacement: 'if (inSync.length < Math.min(1, minInSync)) return',
+  },
+  {
+    name: 'begin children in the epoch of their parent',
+    rule: 'S3: the epoch of the children is above those of the parents',
+    file: 'common/model/replace-ranges.ts',
+    text: 'epoch: Math.max(...parents.map(({ epoch }) => epoch)) + 1,',
+    replacement: 'epoch: Math.max(...parents.map(({ epoch }) => epoch)),',
+  },
+  {
+    name: 'begin a merged range at the end of the left one',
+    rule: 'S3: revisions go on rising',
+    file: 'common/model/replacement.ts',
+    text: 'seq: Math.max(...parents.map(({ final }) => final.seq)),',
+    replacement: 'seq: parents[0]?.final.seq ?? 0,',
+  },
+  {
+    name: 'step without the final position',
+    rule: 'S6: the replicas durably hold the final positions',
+    file: 'kvnode/replica/replica.ts',
+    text: 'return this.#state.index.has(position) && this.#state.syncedSeq >= position.seq;',
+    replacement: 'return this.#state.index.lastSeq >= 0 && position.seq >= 0;',
+  },
+  {
+    name: 'make only the first child',
+    rule: 'S6: all children are made',
+    file: 'kvnode/range/stepper.ts',
+    text: 'const children = replacement.children.filter(',
+    replacement: 'const children = replacement.children.slice(0, 1).filter(',
+  },
+  {
+    name: 'keep a replica of a replaced range that lags',
+    rule: 'S6: otherwise the node drops the parents that it has',
+    file: 'kvnode/range/stepper.ts',
+    text: 'for (const parent of here) wipe(parent.host, children);',
+    replacement: 'for (const parent of here) if (children.length === 0) wipe(parent.host, children);',
+  },
+  {
+    name: 'make a replica beside one that overlaps it',
+    rule: 'S7: the other one must go first',
+    file: 'kvnode/range/new-replica.ts',
+    text: 'if (overlaps !== null) {',
+    replacement: 'if (overlaps !== null && overlaps < 0) {',
+  },
+  {
+    name: 'replace a range whatever has become of it',
+    rule: 'S3: the multi checks the version of each parent',
+    file: 'kvnode/zk/decision-writer.ts',
+    text: 'data: descriptorCodec.encode(descriptor), version };',
+    replacement: 'data: descriptorCodec.encode(descriptor), version: Math.min(version, -1) };',
+  },
+  {
+    name: 'leave no tombstone of a replaced replica',
+    rule: 'S6: the parents are dropped with tombstones',
+    file: 'kvnode/storage/log/logged-replicas.ts',
+    text: 'this.tombstones.set(range, { range, inc, epochSeen, pending: null, stateBatch: 0 });',
+    replacement:
+      'if (inc < 0) this.tombstones.set(range, { range, inc, epochSeen, pending: null, stateBatch: 0 });',
+  },
+  {
+    name: 'begin children without client sessions',
+    rule: 'S8: each child of a split gets the table of the parent',
+    file: 'kvnode/range/stepper.ts',
+    text: 'const tables = () => mergedSessions(parents.map((parent) => parent.host.state.sessions.copy()));',
+    replacement: 'const tables = () => mergedSessions([{ evictedThrough: 0, sessions: [] }]);',
+  },
+  {
+    name: 'begin a merged range with the sessions of the left one',
+    rule: 'S8: the child of a merge gets the union',
+    file: 'kvnode/range/dedupe/merged-sessions.ts',
+    text: 'if (only !== undefined && others.length === 0) return only;',
+    replacement: 'if (only !== undefined && others.length >= 0) return only;',
+  },
+  {
+    name: 'take a node out although a child counts on it',
+    rule: 'S5: nobody takes a node out while a child lists it',
+    file: 'coordinator/plan/ended-ranges.ts',
+    text: 'if (child !== undefined) return incOf(child.descriptor, node) === undefined;',
+    replacement: 'if (child !== undefined) return incOf(child.descriptor, node) !== 0;',
+  },
+  {
+    name: 'take a node out although a child was not read',
+    rule: 'S5: a range that was not read yet may count on it',
+    file: 'coordinator/plan/ended-ranges.ts',
+    text: 'return !view.rangeIds.has(id) && images.some(isLater);',
+    replacement: 'return !view.rangeIds.has(id) || images.some(isLater) || images.length > 0;',
+  },
+  {
+    name: 'begin the replica of a child as an empty one',
+    rule: 'R9, S6: it is void at first',
+    file: 'kvnode/range/new-replica.ts',
+    text: 'void: base.seq > origin.seq,',
+    replacement: 'void: base.seq < origin.seq,',
+  },
+];

@@ -276,12 +276,16 @@ test('a command of several lines comes back whole, in the same session and in th
   await second.ends(t, 0, 'ok, revision 1\n1\n\n  2\n');
 });
 
-test('an existing history that others can read becomes private; a device stays as it is', async (t) => {
+test('an existing history that others can read becomes private, read or written; a device stays as it is', async (t) => {
   const path = await newPath('history');
   await writeFile(path, 'get old\n', { mode: 0o644 });
+  const mode = async () => (await stat(path)).mode & 0o777;
+  await chmod(path, 0o644);
+  t.deepEqual(await loadHistory(path), ['get old']);
+  t.is(await mode(), 0o600, 'when a session begins');
   await chmod(path, 0o644);
   await saveToHistory(path, 'get new');
-  t.is((await stat(path)).mode & 0o777, 0o600);
+  t.is(await mode(), 0o600, 'at each input');
   t.deepEqual(await loadHistory(path), ['get new', 'get old']);
   const before = (await stat('/dev/null')).mode;
   await saveToHistory('/dev/null', 'get new');

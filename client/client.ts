@@ -13,7 +13,7 @@ import type { RangeCheck } from '../common/model/range-check.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Peers } from '../common/net/peers.ts';
 import type { Mutation } from '../common/wire/messages.ts';
-import { Aborts } from './aborts.ts';
+import { Aborts, throwIfAborted } from './aborts.ts';
 import { askLeader } from './admin.ts';
 import { Admission } from './admission.ts';
 import type {
@@ -207,7 +207,10 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     let rest: KeyRange | null = scan.bounds;
     while (rest !== null && left > 0) {
       const page: Piece = await this.#page(scan, rest, Math.min(left, SCAN_PAGE_ROWS));
-      for (const row of page.rows) yield new ScannedRow(row, page.freshness);
+      for (const row of page.rows) {
+        throwIfAborted(scan.plan.signal);
+        yield new ScannedRow(row, page.freshness);
+      }
       left -= page.rows.length;
       rest = page.rest;
     }

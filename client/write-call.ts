@@ -16,6 +16,7 @@ import type { Mutation, ReplyBody, WriteReply } from '../common/wire/messages.ts
 import { decodeOperation } from '../common/wire/operation.ts';
 import { Call, type CallContext, type CallLimits } from './call.ts';
 import { conflictOf } from './conflict.ts';
+import { keyText } from './key-text.ts';
 import { rejection } from './rejection.ts';
 import { canRepeatIn, type NumberedWrite } from './writer.ts';
 
@@ -118,8 +119,11 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
       return;
     }
     const { descriptor } = route;
-    if (mutations.length > 1 && !mutations.every(({ key }) => contains(descriptor, key))) {
-      this.#end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
+    const outside = mutations.length > 1 && mutations.find(({ key }) => !contains(descriptor, key));
+    if (outside) {
+      const first = `${keyText(this.#firstKey)} is in range ${descriptor.id}`;
+      const words = `a batch is written in one range: ${first}, ${keyText(outside.key)} is not`;
+      this.#end(new Failure('CROSS_RANGE', words));
       return;
     }
     if (this.#inDoubt && this.#write !== null && !canRepeatIn(this.#write, descriptor)) {

@@ -106,6 +106,19 @@ test('lines typed ahead run in order; after a failure inside a line the rest of 
   await terminal.ends(t, 0, 'ok, revision 1\nok, revision 2\n');
 });
 
+test('a line typed ahead is shown again before its own answer', async (t) => {
+  const terminal = new Terminal();
+  terminal.typeOnly('get x\nput a "1\n2"\nget y\n');
+  await terminal.sees('not found: y');
+  const answers = terminal.screen.slice(terminal.screen.indexOf('not found: x'));
+  t.is(
+    answers,
+    'not found: x\ndefault> put a "1\n... 2"\nrange 1, epoch 1, n-1\ndefault> get y\nnot found: y\n',
+  );
+  terminal.typeOnly('exit\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n');
+});
+
 test('an open quote goes on in the next line', async (t) => {
   const terminal = new Terminal();
   await terminal.type('put a "1\n', '... ');

@@ -101,9 +101,17 @@ const CLUSTER_COLUMNS: readonly Column[] = [
 async function clusterStatus(call: Call, client: Client): Promise<Answer> {
   const found = await Promise.all(viewsByName(client).map((view) => askHealth(call, client, view)));
   const wrong = found.filter(({ problem }) => problem !== null);
-  if (wrong.length > 0 && call.session.format === 'table')
-    call.remark(`PROBLEM: ${wrong.map(({ name, problem }) => `${name}: ${problem}`).join('; ')}`);
+  if (wrong.length > 0 && call.session.format === 'table') call.remark(`PROBLEM: ${problemSentence(wrong)}`);
   return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(found.map(({ row }) => row)), headings: true };
+}
+
+/** Nodes with the same problem are named together. */
+function problemSentence(wrong: readonly Health[]): string {
+  const names = new Map<string, string[]>();
+  for (const { name, problem } of wrong) {
+    if (problem !== null) names.set(problem, [...(names.get(problem) ?? []), name]);
+  }
+  return [...names].map(([problem, nodes]) => `${nodes.join(', ')}: ${problem}`).join('; ');
 }
 
 /** A node in the table, and what is wrong with it in words; null: nothing. */

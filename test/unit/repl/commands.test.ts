@@ -213,6 +213,17 @@ for (const { what, report, problem } of [
   });
 }
 
+test('status names the nodes that have the same problem together', async (t) => {
+  const client = cluster();
+  const [view] = client.views.filter(({ live }) => live !== null);
+  if (view === undefined) return t.fail('a live node');
+  const record = view.record === null ? null : { ...view.record, name: 'kv-9' };
+  client.views = [view, { ...view, id: 'n-z', record }];
+  for (const id of ['n-a', 'n-z']) client.statuses.set(id, { ...healthy(), leaseMs: 0 });
+  const { err } = await runTexts(client, ['status']);
+  t.is(err, 'PROBLEM: kv-1, kv-9: no lease, so it takes no writes and no linearizable reads\n');
+});
+
 test('status of a sound node says no PROBLEM', async (t) => {
   const client = cluster();
   client.views = client.views.filter(({ live }) => live !== null);

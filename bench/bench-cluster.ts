@@ -11,11 +11,12 @@ import { delay, realEnv } from '../common/base/env.ts';
 import { silentLogger } from '../common/base/log.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { NodeId } from '../common/model/ids.ts';
-import type { TaskRecord } from '../common/model/records.ts';
+import type { TaskRecord, TaskRequest } from '../common/model/records.ts';
 import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
 import { ManagedServer } from '../common/zk/managed-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
+import type { Zk } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
 import { paths, taskCodec } from '../common/zk/znodes.ts';
 import type { Profiler } from './profile/profiler.ts';
@@ -25,6 +26,8 @@ const HOST = '127.0.0.1';
 const SESSION_MS = 2_000;
 const TICK_MS = 200;
 const POLL_MS = 50;
+/** How often the state of a task is read, ms. */
+const DONE_POLL_MS = 5;
 /** Maximum wait until replicas are in-sync, ms. */
 const IN_SYNC_MS_MAX = 240_000;
 
@@ -60,6 +63,8 @@ export class BenchCluster {
   readonly #coordinators: Child[] = [];
   readonly #nodes = new Map<string, NodeProcesses>();
   #watching: Promise<Client> | null = null;
+  #asking: Zk | null = null;
+  #asked = 0;
 
   private constructor(name: string, server: ManagedServer, directory: string, profiler: Profiler | null) {
     this.name = name;
@@ -126,17 +131,32 @@ export class BenchCluster {
 
   /** Creates a namespace with three replicas of each range. Resolves when it has all its ranges. */
   async makeNamespace(name: string, splitAt: readonly string[]): Promise<void> {
-    const zk = connectZk({ connect: this.zk, config: DEFAULT_SESSION, env: realEnv, logger: silentLogger });
-    const session = await zk.ready(10_000);
     const settings = { replicationFactor: 3, minInSync: null, splitAt };
-    const request = { kind: 'create-namespace', name, ...settings } as const;
+    await this.done({ kind: 'create-namespace', name, ...settings });
+  }
+
+  /** Asks the leader. Resolves when it is done. */
+  async done(request: TaskRequest): Promise<void> {
+    this.#asking ??= connectZk({
+      connect: this.zk,
+      config: DEFAULT_SESSION,
+      env: realEnv,
+      logger: silentLogger,
+    });
+    const session = await this.#asking.ready(10_000);
+    const path = paths.task(`bench-${this.#asked++}`);
     const task: TaskRecord = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() };
     // The coordinator creates the parent of the tasks.
     while ((await session.children(paths.tasks)) === null) await delay(realEnv, POLL_MS);
-    await session.create(paths.task(`bench-${name}`), taskCodec.encode(task), 'persistent');
-    while ((await session.children(paths.ranges(name)))?.length !== splitAt.length + 1)
-      await delay(realEnv, POLL_MS);
-    await zk.close();
+    await session.create(path, taskCodec.encode(task), 'persistent');
+    for (;;) {
+      const node = await session.get(path);
+      if (node === null) return;
+      const { state, progress } = taskCodec.decode(node.data);
+      if (state === 'done') return;
+      if (state === 'failed') throw new Error(`${request.kind}: ${progress}`);
+      await delay(realEnv, DONE_POLL_MS);
+    }
   }
 
   /** Sends a signal to the node itself, not to its guardian. */
@@ -158,6 +178,7 @@ export class BenchCluster {
 
   async stop(): Promise<void> {
     await (await this.#watching?.catch(() => null))?.close();
+    await this.#asking?.close();
     for (const name of this.#nodes.keys()) this.lose(name);
     for (const child of this.#coordinators) child.process.kill('SIGKILL');
     const children = [...this.#nodes.values()].map(({ guardian }) => guardian);

@@ -7,7 +7,7 @@ import { realEnv } from '../common/base/env.ts';
 import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
-import { isSound, runFailover } from './failover/failover.ts';
+import { isSound, runFailover, runReshape } from './failover/failover.ts';
 import { Calibrator, describeMachine, findPrograms, type Programs } from './machine.ts';
 import { runMicro } from './micro/micro.ts';
 import { Profiler } from './profile/profiler.ts';
@@ -23,6 +23,7 @@ const COMMAND = {
     'Without WHAT it compares Rangekeeper with etcd, ZooKeeper, Redis and the raw limits on this machine, all equally',
     'durable, in alternating rounds. WHAT may also be:',
     'failover: measures how long clients wait when a process dies;',
+    'reshape: the same when a range is split or merged;',
     'micro: compares single parts of a node with their raw limits.',
     'Peers that are not installed are left out. Data are stored below TMPDIR, which should be on a disk.',
   ].join('\n'),
@@ -44,7 +45,7 @@ const COMMAND = {
       fallback: null,
     }),
     runs: integer<number>({
-      help: 'number of runs of each failover scenario',
+      help: 'number of runs of each scenario of failover and reshape',
       min: 1,
       max: 1000,
       fallback: 20,
@@ -71,8 +72,13 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
       return micro(values, stopped);
     case 'failover':
       return failover(values, stopped);
+    case 'reshape':
+      return reshape(values, stopped);
     default:
-      throw new ProcessExit(EXIT.usage, 'rangekeeper bench: WHAT must be failover or micro, or be left out');
+      throw new ProcessExit(
+        EXIT.usage,
+        'rangekeeper bench: WHAT must be failover, reshape or micro, or be left out',
+      );
   }
 }
 
@@ -105,6 +111,12 @@ async function failover({ runs, json }: Values, stopped: Promise<never>): Promis
   const report = await runFailover(runs, say, stopped);
   if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   return isSound(report) ? EXIT.ok : EXIT.failed;
+}
+
+async function reshape({ runs, json }: Values, stopped: Promise<never>): Promise<number> {
+  const report = await runReshape(runs, say, stopped);
+  if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  return report.runs.every(({ lost, failed }) => lost === 0 && failed === 0) ? EXIT.ok : EXIT.failed;
 }
 
 /** Runs `run`, which reports one outcome after the other, with a folder for data below TMPDIR. Then writes the requested files. */

@@ -11,6 +11,8 @@ import type { RangeCheck } from '../common/model/range-check.ts';
 import type { ReadMode } from '../common/model/read-mode.ts';
 import type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
+import type { Administration } from './admin-api.ts';
+import type { AbortOptions, CallOptions, Key } from './call-options.ts';
 
 export interface ConnectOptions {
   /** ZooKeeper's connect string: `host:port,host:port/root`. */
@@ -31,17 +33,7 @@ export interface ConnectOptions {
   readonly signal?: AbortSignal;
 }
 
-export type { ReadMode };
-
-export interface AbortOptions {
-  /** Ends the call: it rejects with ABORTED, or with OUTCOME_UNKNOWN if it is a write that was sent. `cause` is the signal's reason. */
-  readonly signal?: AbortSignal;
-}
-
-export interface CallOptions extends AbortOptions {
-  /** Overrides ConnectOptions.deadlineMs. */
-  readonly deadlineMs?: number;
-}
+export type { AbortOptions, CallOptions, Key, ReadMode };
 
 export interface WriteOptions extends CallOptions {
   /** The write is applied only if the key has this revision (0: only if the key is absent). Otherwise it rejects with CONFLICT. */
@@ -108,8 +100,6 @@ export interface KeyRow extends TextForms {
 
 export interface ScanRow extends KeyRow, Freshness {}
 
-export type Key = string | Bytes;
-
 export interface ScanOptions extends ReadOptions {
   /** All keys with this prefix. Excludes `start` and `end`. */
   readonly prefix?: Key;
@@ -165,6 +155,13 @@ export interface NamespaceOptions extends CallOptions {
   readonly ranges?: number;
   /** The keys at which its first ranges meet, in any order, none twice: at most 255. None: it begins with one range. */
   readonly splitAt?: readonly Key[];
+  /** A range that has more bytes is split, 64 KiB to 1 TiB. Default: the coordinator's, 256 MiB unless it was told otherwise. */
+  readonly splitBytes?: number;
+  /**
+   * A delimiter of 1 to 64 bytes: no split parts keys that are equal through its first occurrence, so a batch of such keys is always in one
+   * range. Default: none.
+   */
+  readonly unit?: Key;
 }
 
 /** A namespace and the number of its ranges. */
@@ -239,11 +236,12 @@ export interface ClientEvents {
  *   late that the range had forgotten this client. It may have been applied, or may still be applied later: a read that does not show
  *   it proves nothing. If that matters, always write with `ifRevision`: of all writes on one revision only one is applied, and a
  *   write in doubt cannot overwrite a later one.
+ * - `UNKNOWN_NAMESPACE`: the namespace was dropped.
  * - `DEADLINE`: no answer came in time. Nothing was applied.
  * - `ABORTED`: the call's `signal` ended it. Nothing was applied.
  * - `CLOSED`: the client is closed.
  */
-export interface Client extends AsyncDisposable {
+export interface Client extends Administration, AsyncDisposable {
   readonly namespace: string;
 
   /**
@@ -292,8 +290,8 @@ export interface Client extends AsyncDisposable {
   count(options?: CountOptions): Promise<number>;
 
   /**
-   * The namespace's ranges as this client knows them, in key order. Ranges that it does not use may be out of date: see
-   * `refresh`.
+   * The namespace's ranges as this client knows them, in key order, without overlaps. Ranges that it does not use may be out of date: see
+   * `refresh`. A range that others have replaced is there as long as some of these are not known, with the bounds of what is left to it.
    */
   ranges(): readonly DescriptorImage[];
 
@@ -333,13 +331,6 @@ export interface Client extends AsyncDisposable {
 
   /** A node's status, from the node itself. Rejects with UNREACHABLE, DEADLINE, OVERLOADED or MALFORMED. */
   nodeStatus(node: NodeId, options?: CallOptions): Promise<NodeStatus>;
-
-  /**
-   * Asks the leader to remove the record of a node that is not live and holds no replica. Resolves with what was done, in
-   * words. Rejects with REFUSED and the reason, with NO_CLUSTER if ZooKeeper does not answer, and with OUTCOME_UNKNOWN if no
-   * coordinator has answered in time.
-   */
-  forgetNode(node: NodeId, options?: CallOptions): Promise<string>;
 
   /**
    * For use after ZooKeeper was restored to an older state. Asks every live node what its replicas have seen, then asks the

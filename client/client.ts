@@ -2,19 +2,14 @@
 // (cluster-connection.ts), and the calls under way (write-call.ts, read-call.ts, scanner.ts). ZooKeeper, transport and clock
 // are passed in, so that the simulator runs this code.
 
-import type { Env } from '../common/base/env.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { isEmpty, type KeyRange } from '../common/model/key-range.ts';
-import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
-import type { RangeCheck } from '../common/model/range-check.ts';
-import type { NodeStatus } from '../common/model/status.ts';
-import type { Peers } from '../common/net/peers.ts';
 import type { Mutation } from '../common/wire/messages.ts';
 import { Aborts } from './aborts.ts';
-import { askLeader } from './admin.ts';
+import { AdminClient } from './admin-client.ts';
 import { Admission } from './admission.ts';
 import type {
   AbortOptions,
@@ -26,10 +21,6 @@ import type {
   Deleted,
   Found,
   Key,
-  NamespaceOptions,
-  NamespaceView,
-  NodeView,
-  RaiseOptions,
   ReadOptions,
   Scan,
   ScanOptions,
@@ -40,37 +31,29 @@ import type {
   Written,
 } from './api.ts';
 import {
-  deadlineMsOf,
-  flagOf,
   keyBytes,
   limitOf,
-  nameOf,
   namespaceNameOf,
   ownKeyBytes,
   readModeOf,
   revisionOf,
-  signalOf,
   valueBytes,
 } from './arguments.ts';
 import { mutationsOf } from './batch.ts';
 import { Call, type CallContext, type CallLimits } from './call.ts';
 import { type CheckedScan, checkScan } from './checked-scan.ts';
 import { type ClientWorld, ClusterConnection, type ConnectionUser } from './cluster-connection.ts';
-import { createNamespace, requestedNamespace } from './create-namespace.ts';
 import { decodeCursor, encodeCursor } from './cursor.ts';
 import { Directory } from './directory.ts';
 import { GetTask } from './get-task.ts';
 import type { NodeHealth } from './health.ts';
 import { Listeners } from './listeners.ts';
 import { checkOptions, NO_OPTIONS } from './options.ts';
-import { raiseEpochs } from './raise-epochs.ts';
-import { checkRange } from './range-check.ts';
-import { reachCluster, readNamespaces, readRanges } from './reach-cluster.ts';
+import { reachCluster, readRanges } from './reach-cluster.ts';
 import { read } from './read.ts';
 import { RowIterator } from './row-iterator.ts';
 import { type Piece, readPage, readPiece } from './scanner.ts';
 import { Seen } from './seen.ts';
-import { askStatus } from './status.ts';
 import { untilAborted, within } from './until-aborted.ts';
 import { PageRow, ScannedRow } from './values.ts';
 import { WriteCall, type WriteOutcome, type WriteResult } from './write-call.ts';
@@ -117,21 +100,14 @@ async function open(world: ClientWorld, settings: ClientSettings, signal?: Abort
   throw new RangekeeperError('NO_CLUSTER', 'the list of nodes could not be read from ZooKeeper in time');
 }
 
-class RangekeeperClient implements Client, CallContext, ConnectionUser {
-  readonly namespace: string;
-  readonly env: Env;
+class RangekeeperClient extends AdminClient implements Client, CallContext, ConnectionUser {
   readonly directory: Directory;
-  readonly peers: Peers;
   readonly health: NodeHealth;
   readonly seen = new Seen();
   readonly writers: Writers;
   readonly aborts: Aborts;
   readonly pausing = new Set<Call>();
-  closed = false;
-  readonly #connection: ClusterConnection;
   readonly #settings: ClientSettings;
-  /** Those of a call without options. */
-  readonly #limits: CallLimits;
   /** It was made by `connect`, not by `inNamespace`, so closing it closes the connection. */
   readonly #isFirst: boolean;
   readonly #listeners: Listeners;
@@ -144,16 +120,12 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
     images: readonly DescriptorImage[],
     isFirst: boolean,
   ) {
+    const { namespace, deadlineMs } = settings;
+    super(connection, namespace, deadlineMs);
     const { zk, env, log, peers, health } = connection;
-    const { namespace } = settings;
-    this.namespace = namespace;
-    this.env = env;
-    this.peers = peers;
     this.health = health;
-    this.#connection = connection;
     this.#settings = settings;
     this.#isFirst = isFirst;
-    this.#limits = { deadlineMs: settings.deadlineMs, signal: undefined };
     this.writers = new Writers(env);
     this.aborts = new Aborts(peers);
     this.#listeners = new Listeners(env);
@@ -256,7 +228,7 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   #checkedScan(options: ScanOptions, countOnly: boolean): CheckedScan {
-    return checkScan(options, this.#limitsOf(options), this.#settings.fallbackMs, countOnly);
+    return checkScan(options, this.limitsOf(options), this.#settings.fallbackMs, countOnly);
   }
 
   // ---- the cluster -----------------------------------------------------------------------------------------------
@@ -266,78 +238,22 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   }
 
   async refresh(options: AbortOptions = NO_OPTIONS): Promise<void> {
-    const { zk, log } = this.#connection;
+    const { zk, log } = this.connection;
     const known = this.directory.images();
-    const images = await this.#asked('refresh', options, () => readRanges(zk, log, this.namespace));
+    const images = await this.asked('refresh', options, () => readRanges(zk, log, this.namespace));
     this.directory.replace(known, images);
-  }
-
-  nodes(): readonly NodeView[] {
-    return this.#connection.nodes.views();
   }
 
   locate(key: Key): DescriptorImage | undefined {
     return this.directory.locate(keyBytes(key), false);
   }
 
-  async namespaces(options: AbortOptions = NO_OPTIONS): Promise<readonly NamespaceView[]> {
-    const { zk, log } = this.#connection;
-    return this.#asked('namespaces', options, () => readNamespaces(zk, log));
-  }
-
   async inNamespace(namespace: string, options: AbortOptions = NO_OPTIONS): Promise<Client> {
-    const { zk, log } = this.#connection;
+    const { zk, log } = this.connection;
     const name = namespaceNameOf(namespace);
-    const images = await this.#asked('inNamespace', options, () => readRanges(zk, log, name));
-    this.#checkOpen();
-    return new RangekeeperClient(this.#connection, { ...this.#settings, namespace: name }, images, false);
-  }
-
-  async createNamespace(name: string, options: NamespaceOptions = NO_OPTIONS): Promise<NamespaceView> {
-    const create = ({ deadlineMs }: CallLimits) =>
-      createNamespace(this.#connection, requestedNamespace(name, options), deadlineMs);
-    return this.#asked('createNamespace', options, create, 'OUTCOME_UNKNOWN');
-  }
-
-  async nodeStatus(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<NodeStatus> {
-    const id = nameOf('a node', node);
-    return this.#asked('nodeStatus', options, ({ deadlineMs }) =>
-      askStatus(this.peers, id, this.env.now() + deadlineMs),
-    );
-  }
-
-  async forgetNode(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<string> {
-    const request = { kind: 'forget-node', node: nameOf('a node', node) } as const;
-    const ask = ({ deadlineMs }: CallLimits) => askLeader(this.#connection.zk, this.env, request, deadlineMs);
-    return this.#asked('forgetNode', options, ask, 'OUTCOME_UNKNOWN');
-  }
-
-  async raiseEpochs(options: RaiseOptions = NO_OPTIONS): Promise<RaisedEpochs> {
-    const { zk, log } = this.#connection;
-    const context = { env: this.env, log, zk, peers: this.peers, nodes: this.nodes() };
-    const [force, dryRun] = [flagOf('force', options.force), flagOf('dryRun', options.dryRun)];
-    const raise = (limits: CallLimits) => raiseEpochs(context, { force, dryRun, ...limits });
-    return this.#asked('raiseEpochs', options, raise, dryRun ? 'ABORTED' : 'OUTCOME_UNKNOWN');
-  }
-
-  async checkRange(range: RangeId, options: CallOptions = NO_OPTIONS): Promise<RangeCheck> {
-    return this.#asked('checkRange', options, (limits) => checkRange(this, range, limits));
-  }
-
-  /**
-   * A call that is not one read or write. It checks the options, of which `begin` gets the limits.
-   * @param code how it ends if its signal aborts
-   */
-  async #asked<T>(
-    method: Parameters<typeof checkOptions>[0],
-    options: CallOptions,
-    begin: (limits: CallLimits) => Promise<T>,
-    code?: 'ABORTED' | 'OUTCOME_UNKNOWN',
-  ): Promise<T> {
-    this.#checkOpen();
-    checkOptions(method, options);
-    const limits = this.#limitsOf(options);
-    return untilAborted(limits.signal, () => begin(limits), code);
+    const images = await this.asked('inNamespace', options, () => readRanges(zk, log, name));
+    this.checkOpen();
+    return new RangekeeperClient(this.connection, { ...this.#settings, namespace: name }, images, false);
   }
 
   on<E extends keyof ClientEvents>(event: E, listener: ClientEvents[E]): () => void {
@@ -347,9 +263,10 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   async close(): Promise<void> {
     if (this.closed) return;
     this.closed = true;
+    this.closing.abort();
     this.directory.close();
-    this.#connection.leave(this);
-    const connectionClosed = this.#isFirst ? this.#connection.close() : null;
+    this.connection.leave(this);
+    const connectionClosed = this.#isFirst ? this.connection.close() : null;
     for (const call of [...this.pausing]) call.resume();
     await connectionClosed;
   }
@@ -371,11 +288,11 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   // ---- for the calls ---------------------------------------------------------------------------------------------
 
   zookeeperSilentMs(): number | null {
-    return this.#connection.zookeeperSilentMs();
+    return this.connection.zookeeperSilentMs();
   }
 
   begin(): void {
-    this.#checkOpen();
+    this.checkOpen();
     this.#admission.begun();
   }
 
@@ -391,21 +308,11 @@ class RangekeeperClient implements Client, CallContext, ConnectionUser {
   ): Promise<T> {
     try {
       checkOptions(method, options);
-      const limits = this.#limitsOf(options);
+      const limits = this.limitsOf(options);
       return this.#admission.hasRoom(limits.deadlineMs, this.env.now()) ? begin(limits) : refused();
     } catch (error) {
       return Promise.reject(error);
     }
-  }
-
-  #limitsOf(options: CallOptions): CallLimits {
-    if (options === NO_OPTIONS) return this.#limits;
-    const deadlineMs = deadlineMsOf(options, this.#settings.deadlineMs);
-    return { deadlineMs, signal: signalOf(options.signal) };
-  }
-
-  #checkOpen(): void {
-    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
   }
 
   #rangesChanged(): void {

@@ -18,12 +18,14 @@ import { readNamespace } from './reach-cluster.ts';
 
 /** The request as the leader will get it. Throws INVALID_ARGUMENT. Copies the split keys. */
 export function requestedNamespace(name: string, options: NamespaceOptions): RequestedNamespace {
-  const { replicas, minInSync } = options;
+  const { replicas, minInSync, splitBytes, unit } = options;
   const requested = {
     name,
     replicationFactor: replicas ?? null,
     minInSync: minInSync ?? null,
     splitAt: splitKeysOf(options),
+    ...(splitBytes === undefined ? {} : { splitBytes }),
+    ...(unit === undefined ? {} : { unit: new Uint8Array(bytesOf(unit, 'a unit')) }),
   };
   const fault = namespaceFault(requested);
   return fault === null ? requested : invalid(fault);
@@ -47,12 +49,13 @@ export async function createNamespace(
   requested: RequestedNamespace,
   deadlineMs: number,
 ): Promise<NamespaceView> {
-  const { splitAt, ...rest } = requested;
+  const { name, replicationFactor, minInSync, splitAt, splitBytes, unit } = requested;
   const request = {
-    kind: 'create-namespace',
-    ...rest,
+    ...({ kind: 'create-namespace', name, replicationFactor, minInSync } as const),
     splitAt: splitAt === null ? null : splitAt.map(formatBytes),
-  } as const;
+    ...(splitBytes === undefined ? {} : { splitBytes }),
+    ...(unit === undefined ? {} : { unit: formatBytes(unit) }),
+  };
   const outcome = await askLeader(zk, env, request, deadlineMs);
   let fault = 'it is not there any more';
   try {

@@ -177,6 +177,9 @@ export class Directory {
     const learned = this.#map.learn(image);
     if (learned === null) return;
     for (const range of learned.displaced) this.#end(range);
+    // Their znodes may be gone before this client knew what replaced them.
+    for (const { range } of descriptor.parents)
+      if (this.#map.get(range) === undefined && !this.#ended.has(range)) this.#hasEnded(range);
     this.#changed();
     this.#readChildren(descriptor);
     const before = learned.overtaken.filter(({ epoch }) => epoch < descriptor.epoch);
@@ -210,12 +213,10 @@ export class Directory {
     this.#hasEnded(range);
   }
 
-  /** The range's znode is gone. */
+  /** The range's znode is gone. That does not say that the range has ended: ZooKeeper may have been emptied, and filled again later. */
   #forget(range: RangeId): void {
     this.#release(range);
-    if (!this.#map.forget(range)) return;
-    this.#hasEnded(range);
-    this.#changed();
+    if (this.#map.forget(range)) this.#changed();
   }
 
   #release(range: RangeId): void {

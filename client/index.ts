@@ -33,6 +33,7 @@ export type {
 } from '../common/model/range-check.ts';
 export type { LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 export type { FollowerStatus, NodeStatus, ReplicaStatus } from '../common/model/status.ts';
+export type * from './admin-api.ts';
 export type * from './api.ts';
 
 /**

@@ -2,6 +2,7 @@
 // its condition.
 
 import { nearestWord } from '../common/base/nearest-word.ts';
+import type { AlterOptions, TaskOptions } from './admin-api.ts';
 import type {
   AbortOptions,
   CallOptions,
@@ -32,8 +33,12 @@ const read = { ...call, read: true } as const;
 const bounds = { prefix: true, start: true, end: true } as const;
 const scan = { ...read, ...bounds, limit: true, reverse: true, keysOnly: true, valueBytesMax: true } as const;
 
+const sizes = { replicas: true, minInSync: true, splitBytes: true, unit: true } as const;
+const task = { ...call, dryRun: true, wait: true, onProgress: true } as const;
+
 const ABORT = namesOf<AbortOptions>({ signal: true });
 const CALL = namesOf<CallOptions>(call);
+const TASK = namesOf<TaskOptions>(task);
 const WRITE = namesOf<WriteOptions>({ ...call, ifRevision: true });
 
 const OPTIONS = {
@@ -52,10 +57,15 @@ const OPTIONS = {
   namespaces: ABORT,
   inNamespace: ABORT,
   createNamespace: namesOf<NamespaceOptions>({
-    ...{ ...call, replicas: true, minInSync: true, ranges: true, splitAt: true },
+    ...{ ...call, ...sizes, ranges: true, splitAt: true },
   }),
   nodeStatus: CALL,
-  forgetNode: CALL,
+  ...{ split: TASK, merge: TASK, move: TASK, transfer: TASK, isolate: TASK, pin: TASK, unpin: TASK },
+  ...{ drain: TASK, undrain: TASK, decommission: TASK, forgetNode: TASK, rebalance: TASK },
+  alterNamespace: namesOf<AlterOptions>({ ...task, ...sizes }),
+  dropNamespace: TASK,
+  tasks: ABORT,
+  cancelTask: TASK,
   raiseEpochs: namesOf<RaiseOptions>({ ...call, force: true, dryRun: true }),
   checkRange: CALL,
 } as const satisfies Partial<Record<keyof Client | 'connect', Names>>;

@@ -147,7 +147,8 @@ export function readRanges(zk: Zk, log: Logger, namespace: string): Promise<read
   return withSession(zk, (session) => readDescriptors(session, log, namespace));
 }
 
-async function withSession<T>(zk: Zk, read: (session: ZkSession) => Promise<T>): Promise<T> {
+/** What `read` reads. Rejects with NO_CLUSTER if ZooKeeper does not answer. */
+export async function withSession<T>(zk: Zk, read: (session: ZkSession) => Promise<T>): Promise<T> {
   const { session } = zk;
   if (session === null) throw new RangekeeperError('NO_CLUSTER', 'no connection to ZooKeeper');
   try {

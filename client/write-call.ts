@@ -172,13 +172,12 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
   }
 
   /**
-   * Whether the range that refused the keys of a batch is still the one for the first key. The owner decides, not this client: a merge
-   * may have joined ranges that it knows as several.
+   * Whether no known range holds all keys of the batch. That is asked only after an owner has refused some of them: a merge may have
+   * joined ranges that this client knows as several.
    */
   #isParted(): boolean {
     const now = this.peek()?.descriptor;
-    if (now === undefined || now.id !== this.route?.descriptor.id) return false;
-    return this.#mutations.length > 1 && !this.#mutations.every(({ key }) => contains(now, key));
+    return now !== undefined && !this.#mutations.every(({ key }) => contains(now, key));
   }
 
   /** A first attempt is repeated at once with the newer base. After an earlier attempt the outcome stays unknown. */

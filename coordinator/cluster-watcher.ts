@@ -165,6 +165,11 @@ export class ClusterWatcher {
     this.#ranges.get(namespace)?.kick();
   }
 
+  /** Makes the observers read the namespaces again. */
+  kickNamespaces(): void {
+    this.#namespaces.kick();
+  }
+
   /** Makes the observers read the nodes' records again. */
   kickNodes(): void {
     this.#nodes.kick();

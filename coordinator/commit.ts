@@ -94,6 +94,19 @@ function opsOf(step: Step, at: number): readonly ZkOp[] {
       const { namespace, id } = step.before.descriptor;
       return [{ kind: 'delete', path: paths.range(namespace, id), version: step.before.version }];
     }
+    case 'alter-namespace': {
+      const data = namespaceCodec.encode(step.after);
+      const path = paths.namespace(step.after.name);
+      return [{ kind: 'set', path, data, version: step.before.version }, ...task];
+    }
+    case 'delete-namespace': {
+      const { record, version } = step.before;
+      return [
+        { kind: 'delete', path: paths.ranges(record.name), version: -1 },
+        { kind: 'delete', path: paths.namespace(record.name), version },
+        ...task,
+      ];
+    }
     case 'set-node-mode': {
       const data = nodeCodec.encode(step.after);
       return [{ kind: 'set', path: paths.node(step.after.id), data, version: step.before.version }, ...task];
@@ -168,6 +181,8 @@ function eventOf(step: Step, at: number): EventRecord {
     case 'forget-node':
       return { ...event, kind: step.kind, node: step.before.record.id };
     case 'create-namespace':
+    case 'alter-namespace':
+    case 'delete-namespace':
       return { ...event, kind: step.kind };
     case 'reshape':
       return { ...event, kind: step.change, ...rangeOf(step.ranges[0]?.after) };
@@ -216,6 +231,14 @@ export async function rereadStep(session: ZkSession, step: Step, watcher: Cluste
       break;
     case 'delete-range':
       watcher.kickRanges(step.before.descriptor.namespace);
+      break;
+    case 'alter-namespace': {
+      const { name } = step.after;
+      readings.push(learn(session, paths.namespace(name), (node) => watcher.learnNamespace(name, node)));
+      break;
+    }
+    case 'delete-namespace':
+      watcher.kickNamespaces();
       break;
     case 'set-node-mode': {
       const { id } = step.after;

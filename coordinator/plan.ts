@@ -7,6 +7,7 @@ import type { ClusterView } from './cluster-view.ts';
 import type { PlanConfig } from './config.ts';
 import { planEnded } from './plan/ended-ranges.ts';
 import { planDefaultNamespace } from './plan/first-ranges.ts';
+import { planIsolation } from './plan/isolation.ts';
 import { planMerges } from './plan/load-decisions/merge-ranges.ts';
 import { planWeightMoves } from './plan/load-decisions/move-weights.ts';
 import { planSplits } from './plan/load-decisions/split-ranges.ts';
@@ -14,16 +15,19 @@ import { planLoadSpread } from './plan/load-decisions/spread-load.ts';
 import { planMembership } from './plan/membership.ts';
 import { planNotes } from './plan/notes.ts';
 import { PlanBuilder } from './plan/plan-builder.ts';
+import { planPreview } from './plan/preview.ts';
 import { planPromotion } from './plan/promote.ts';
 import { planWithdrawal } from './plan/reshape.ts';
 import { planOwnerSpread } from './plan/spread-owners.ts';
 import { planReplicaSpread } from './plan/spread-replicas.ts';
+import { endRebalance, isRebalancing } from './plan/task-control.ts';
 import { planTask } from './plan/tasks.ts';
 import type { RangeStep, Step } from './step.ts';
 
 /** The steps for this view, the most urgent first. The caller executes them, takes a new view and plans again. */
 export function plan(view: ClusterView, config: PlanConfig): readonly Step[] {
-  const builder = new PlanBuilder(view, config);
+  const balanceAfterMs = isRebalancing(view) ? 0 : config.balanceAfterMs;
+  const builder = new PlanBuilder(view, { ...config, balanceAfterMs });
   for (const image of view.ranges) planPromotion(builder, image);
   for (const image of view.ranges) planWithdrawal(builder, image);
   for (const image of view.otherRanges) planEnded(builder, image);
@@ -31,8 +35,13 @@ export function plan(view: ClusterView, config: PlanConfig): readonly Step[] {
     if (!builder.isTouched(image.descriptor.id)) planMembership(builder, image);
   }
   planDefaultNamespace(builder, defaultMinInSync(config.replicationFactor));
-  for (const task of view.tasks) planTask(builder, task);
+  for (const task of view.tasks) {
+    if (task.record.dryRun === true) planPreview(builder, task, plan);
+    else planTask(builder, task);
+  }
+  planIsolation(builder);
   if (!builder.steps.some(isPromotion)) planLoadDecisions(builder);
+  endRebalance(builder);
   planNotes(builder);
   return builder.steps;
 }

@@ -104,6 +104,9 @@ export function keyOf(step: Step): string {
       return `range ${step.ranges[0]?.after.id}`;
     case 'delete-range':
       return rangeKey(step.before.descriptor.id);
+    case 'alter-namespace':
+    case 'delete-namespace':
+      return namespaceKey(step.before.record.name);
     case 'set-node-mode':
       return `node ${step.after.id}`;
     case 'note-node':

@@ -25,7 +25,9 @@ export type RangeChange =
   | 'transfer'
   | 'cancel-transfer'
   | 'withdraw-request'
-  | 'take-out';
+  | 'take-out'
+  | 'place'
+  | 'drop-range';
 
 /** A task's next state. It is written in the same multi as the change that the task asks for. */
 export interface TaskUpdate {
@@ -73,6 +75,23 @@ export interface DeleteRangeStep {
   readonly kind: 'delete-range';
   readonly before: DescriptorImage;
   readonly task: null;
+  readonly reason: string;
+}
+
+/** A namespace gets other settings. */
+export interface AlterNamespaceStep {
+  readonly kind: 'alter-namespace';
+  readonly before: Versioned<NamespaceRecord>;
+  readonly after: NamespaceRecord;
+  readonly task: TaskUpdate;
+  readonly reason: string;
+}
+
+/** A namespace has no range any more. */
+export interface DeleteNamespaceStep {
+  readonly kind: 'delete-namespace';
+  readonly before: Versioned<NamespaceRecord>;
+  readonly task: TaskUpdate;
   readonly reason: string;
 }
 
@@ -129,6 +148,8 @@ export type Step =
   | NamespaceStep
   | ReshapeStep
   | DeleteRangeStep
+  | AlterNamespaceStep
+  | DeleteNamespaceStep
   | NodeModeStep
   | NoteStep
   | ForgetStep

@@ -7,8 +7,8 @@ import { nearestWord } from '../common/base/nearest-word.ts';
 import { UsageError } from './failures.ts';
 import type { Word } from './grammar.ts';
 
-/** `key`, `command` and `namespace` are bytes and texts for which completion can offer values. */
-export type ValueKind = 'key' | 'bytes' | 'text' | 'command' | 'namespace' | 'integer';
+/** `key`, `command`, `namespace` and `node` are bytes and texts for which completion can offer values. */
+export type ValueKind = 'key' | 'bytes' | 'text' | 'command' | 'namespace' | 'node' | 'integer';
 
 export interface Parameter {
   /** As shown in the synopsis, in capitals. */
@@ -16,6 +16,8 @@ export interface Parameter {
   readonly kind: ValueKind;
   /** Allowed only for the last parameters. */
   readonly optional?: true;
+  /** Allowed only for the last one: it takes all words that are left, at least one. */
+  readonly many?: true;
 }
 
 export interface Option {
@@ -73,7 +75,7 @@ export class Arguments {
     return value;
   }
 
-  /** The values of an option that takes many. */
+  /** The values of a parameter or an option that takes many. */
   bytesListOrNone(name: string): readonly Bytes[] | undefined {
     const values = this.#values.get(name);
     if (values === undefined) return undefined;
@@ -99,9 +101,10 @@ export class Arguments {
 
 /** Such as `put KEY VALUE [--if-revision N]`. */
 export function synopsis({ name, parameters, options }: Signature): string {
-  const positions = parameters.map((parameter) =>
-    parameter.optional === true ? `[${parameter.name}]` : parameter.name,
-  );
+  const positions = parameters.map((parameter) => {
+    const shown = parameter.many === true ? `${parameter.name}...` : parameter.name;
+    return parameter.optional === true ? `[${shown}]` : shown;
+  });
   return [name, ...positions, ...options.map((option) => `[${optionSynopsis(option)}]`)].join(' ');
 }
 
@@ -183,11 +186,17 @@ function readOptionValue(
 
 function bindPositions(signature: Signature, words: readonly Word[], values: Map<string, Value>): void {
   const { parameters } = signature;
-  if (words.length > parameters.length)
-    throw misuse(signature, `too many words, the first is ${(words[parameters.length] as Word).text}`);
-  parameters.forEach(({ name, kind, optional }, i) => {
+  const surplus = parameters.at(-1)?.many === true ? undefined : words[parameters.length];
+  if (surplus !== undefined) throw misuse(signature, `too many words, the first is ${surplus.text}`);
+  parameters.forEach(({ name, kind, optional, many }, i) => {
     const word = words[i];
-    if (word !== undefined) values.set(name, readValue(signature, name, kind, word.text));
+    const all = many === true ? words.slice(i) : [];
+    if (all.length > 0)
+      values.set(
+        name,
+        all.map(({ text }) => readValue(signature, name, kind, text)),
+      );
+    else if (word !== undefined) values.set(name, readValue(signature, name, kind, word.text));
     else if (optional !== true) throw misuse(signature, `${name} is missing`);
   });
 }
@@ -205,7 +214,8 @@ function readValue(signature: Signature, name: string, kind: ValueKind, form: st
       return value;
     case 'text':
     case 'command':
-    case 'namespace': {
+    case 'namespace':
+    case 'node': {
       const text = utf8OrNull(value);
       if (text === null || text === '') throw misuse(signature, `${name} must be text`);
       return text;

@@ -53,7 +53,8 @@ async function candidatesFor(session: Session, cursor: Cursor): Promise<string[]
   if (option?.value !== undefined && !typesOption)
     return valuesFor(session, cursor, option.value.kind, option.value.choices ?? []);
   if (cursor.raw.startsWith('--')) return startingWith(cursor.raw, unusedOptions(verb, rest));
-  const parameter = verb.parameters[positions];
+  const last = verb.parameters.at(-1);
+  const parameter = verb.parameters[positions] ?? (last?.many === true ? last : undefined);
   // `help` takes the words of a verb's name.
   if (parameter?.kind === 'command') return commandsFor(session, cursor, rest);
   if (parameter !== undefined) return valuesFor(session, cursor, parameter.kind, []);
@@ -97,6 +98,7 @@ async function valuesFor(
   choices: readonly string[],
 ): Promise<string[]> {
   if (kind === 'namespace') return startingWith(cursor.raw, await askInTime(session, namesOfNamespaces));
+  if (kind === 'node') return startingWith(cursor.raw, await askInTime(session, namesOfNodes));
   if (kind !== 'key') return startingWith(cursor.raw, choices);
   const keys = await keysBeginning(session, cursor.text);
   return keys.map((key) => (cursor.raw.startsWith('"') ? alwaysQuoted(key) : quoteWord(formatBytes(key))));
@@ -108,6 +110,10 @@ function alwaysQuoted(key: Bytes): string {
 
 async function namesOfNamespaces(client: Client): Promise<readonly string[]> {
   return (await client.namespaces()).map(({ name }) => name);
+}
+
+async function namesOfNodes(client: Client): Promise<readonly string[]> {
+  return [...new Set(client.nodes().map(({ id, record }) => record?.name ?? id))].sort();
 }
 
 function keysBeginning(session: Session, text: string): Promise<readonly Bytes[]> {

@@ -56,6 +56,8 @@ class Prompt {
   /** The history of the reader, newest first; null: nothing was typed yet. */
   #history: string[] | null = null;
   #running: AbortController | null = null;
+  /** Gets the next line, which answers a question of the running command; null: none was asked. */
+  #answer: ((line: string) => void) | null = null;
   #exit: number | null = null;
   #wake: () => void = () => {};
   /** Whether the last input was Ctrl-C on an empty line. */
@@ -66,7 +68,7 @@ class Prompt {
     this.#reader = reader;
     const pager = new KeyPager(terminal.input, terminal.output, () => this.#interrupt());
     const isSeen = terminal.input.isTTY === true && session.screen.width !== null;
-    this.#session = { ...session, pager: isSeen ? pager : null };
+    this.#session = { ...session, pager: isSeen ? pager : null, question: (text) => this.#question(text) };
     reader.on('line', (line) => this.#takeLine(line));
     reader.on('history', (entries) => {
       this.#history = entries;
@@ -142,7 +144,22 @@ class Prompt {
     this.#prompt();
   }
 
+  /** The next line that is typed. It is kept in no history. */
+  #question(text: string): Promise<string> {
+    this.#reader.setPrompt(visibleLine(text));
+    this.#reader.prompt();
+    return new Promise((resolve) => {
+      this.#answer = resolve;
+    });
+  }
+
   #takeLine(line: string): void {
+    const answer = this.#answer;
+    if (answer !== null) {
+      this.#answer = null;
+      if (this.#history?.[0] === line) this.#history.shift();
+      return answer(line);
+    }
     this.#warned = false;
     const earlier = this.#incomplete;
     this.#incomplete = earlier === '' ? line : `${earlier}\n${line}`;
@@ -178,6 +195,7 @@ class Prompt {
       else this.#session.screen.say(describeError(error));
     } finally {
       this.#running = null;
+      this.#answer = null;
     }
   }
 

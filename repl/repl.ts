@@ -55,6 +55,7 @@ export async function runRepl(options: ReplOptions, world: ReplWorld): Promise<n
     viewAge,
     interactive: options.mode.kind === 'interactive',
     pager: null,
+    question: null,
     input: options.mode.kind === 'texts' || options.mode.kind === 'file' ? world.stdin : null,
     namespace: () => clients.namespace,
     client: () => clients.current(),

@@ -22,6 +22,8 @@ export interface Session {
   readonly interactive: boolean;
   /** Stops long answers at each screenful; null: nobody reads them at a terminal. */
   readonly pager: Pager | null;
+  /** Asks the person at the prompt, and resolves with the line that is typed; null: nobody is there. */
+  readonly question: ((text: string) => Promise<string>) | null;
   /** Standard input, for `import -`; null if the commands come from it. */
   readonly input: Readable | null;
   /** The namespace that commands work in now. */

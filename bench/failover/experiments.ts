@@ -5,25 +5,12 @@ import type { Client } from '../../client/index.ts';
 import { present } from '../../common/base/assert.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import { type BenchCluster, nameOf, untilAllInSync } from '../bench-cluster.ts';
-import { spreadOf } from '../stats/summary.ts';
 import { Callers } from './callers.ts';
+import { type Experiment, NODES, spreadText, textOf } from './experiment.ts';
 
-export const NODES = 3;
 const SETTLE_MS = 2_000;
 const BEFORE_MS = 1_000;
 const AFTER_MS = 6_000;
-
-export interface Experiment<Run> {
-  readonly title: string;
-  /** The namespace of the load. If it is not `default`, it is created with ranges divided at `splitAt`. */
-  readonly namespace: string;
-  readonly splitAt: readonly string[];
-  /** Makes one run with each of its faults. Before and after each run every replica is in-sync. */
-  run(cluster: BenchCluster, client: Client, round: number): AsyncGenerator<Run>;
-  /** One line of text for a run. */
-  describe(run: Run): string;
-  summarize(runs: readonly Run[]): readonly string[];
-}
 
 /**
  * `crash`: SIGKILL of the node. `loss`: SIGKILL of its guardian, then of the node, so that its session lives until its timeout T.
@@ -180,13 +167,3 @@ export const manyRanges: Experiment<ManyRangesRun> = {
       ];
     }),
 };
-
-function textOf(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
-
-/** `median 80 ms, worst 95 ms` */
-function spreadText(values: readonly number[]): string {
-  const { median, max } = spreadOf(values);
-  return `median ${Math.round(median)} ms, worst ${Math.round(max)} ms`;
-}

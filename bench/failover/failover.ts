@@ -1,16 +1,11 @@
-// `npm run bench -- failover`: how long clients wait when a process dies.
+// `npm run bench -- failover`: how long clients wait when a process dies. `-- reshape`: when a range is split or merged.
 
 import { cpus, totalmem } from 'node:os';
 import { connect } from '../../client/index.ts';
 import { BenchCluster, untilAllInSync } from '../bench-cluster.ts';
-import {
-  type Experiment,
-  type ManyRangesRun,
-  manyRanges,
-  NODES,
-  type OneRangeRun,
-  oneRange,
-} from './experiments.ts';
+import { type Experiment, NODES } from './experiment.ts';
+import { type ManyRangesRun, manyRanges, type OneRangeRun, oneRange } from './experiments.ts';
+import { type ReshapeRun, reshape } from './reshape.ts';
 
 export interface FailoverReport {
   readonly machine: string;
@@ -24,8 +19,7 @@ export async function runFailover(
   say: (line: string) => void,
   stopped: Promise<never>,
 ): Promise<FailoverReport> {
-  const machine = `Node ${process.version}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
-  say(`failover: ${NODES} nodes, T = 2 s; ${machine}`);
+  const machine = describeRun('failover', say);
   const runs = await repeat(oneRange, rounds, say, stopped);
   return { machine, runs, many: await repeat(manyRanges, rounds, say, stopped) };
 }
@@ -35,6 +29,27 @@ export function isSound({ runs, many }: FailoverReport): boolean {
   return (
     [...runs, ...many].every(({ lost }) => lost === 0) && runs.every(({ failedReads }) => failedReads === 0)
   );
+}
+
+export interface ReshapeReport {
+  readonly machine: string;
+  readonly runs: readonly ReshapeRun[];
+}
+
+/** Rejects when `stopped` rejects, after everything is stopped and removed. */
+export async function runReshape(
+  rounds: number,
+  say: (line: string) => void,
+  stopped: Promise<never>,
+): Promise<ReshapeReport> {
+  const machine = describeRun('reshape', say);
+  return { machine, runs: await repeat(reshape, rounds, say, stopped) };
+}
+
+function describeRun(what: string, say: (line: string) => void): string {
+  const machine = `Node ${process.version}, ${cpus().length} cores, ${Math.round(totalmem() / 2 ** 30)} GiB`;
+  say(`${what}: ${NODES} nodes, T = 2 s; ${machine}`);
+  return machine;
 }
 
 /** Repeats an experiment on a cluster of its own. */

@@ -258,3 +258,14 @@ export function withoutHolder(descriptor: Descriptor, nodes: readonly NodeId[]):
   assert(descriptor.state !== 'serving', 'S5: only a range that has ended loses replicas so');
   return changed(descriptor, { replicas: descriptor.replicas.filter(({ node }) => !nodes.includes(node)) });
 }
+
+/** What people decide about the range. */
+export function withPlacement(descriptor: Descriptor, placement: Placement): Descriptor {
+  return changed(descriptor, { placement });
+}
+
+/** S5: the range's namespace is dropped. Whoever holds a replica wipes it. */
+export function withDropped(descriptor: Descriptor): Descriptor {
+  const ended = { state: 'dropped', inSync: [], transferTo: null, retire: null, reshape: null } as const;
+  return changed(descriptor, ended);
+}

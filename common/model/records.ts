@@ -1,5 +1,6 @@
 // What the znodes other than a range's descriptor hold. Encodings are in common/zk/znodes.ts.
 
+import type { Bytes } from '../base/bytes.ts';
 import type { Epoch, Inc, NamespaceId, NodeId, RangeId, Seq, SessionId } from './ids.ts';
 
 /** `/cluster` */
@@ -136,6 +137,10 @@ export interface NamespaceRecord {
   /** rf: the desired number of replicas of each range. */
   readonly replicationFactor: number;
   readonly minInSync: number;
+  /** A range that has more bytes is split. Absent: the leader's default. */
+  readonly splitBytes?: number;
+  /** A delimiter: no split parts keys that are equal through its first occurrence. Absent: there are no units. */
+  readonly unit?: Bytes;
 }
 
 export const TASK_STATES = ['pending', 'running', 'done', 'failed'] as const;
@@ -161,6 +166,20 @@ export interface NodeReport {
   readonly replicas: readonly ReplicaReport[];
 }
 
+export const TASK_KINDS = [
+  ...([
+    'create-namespace',
+    'alter-namespace',
+    'drop-namespace',
+    'split',
+    'merge',
+    'move',
+    'transfer',
+  ] as const),
+  ...(['isolate', 'isolate-key', 'pin', 'rebalance', 'cancel', 'raise-epochs', 'set-node-mode'] as const),
+  ...(['drain', 'undrain', 'decommission', 'forget-node'] as const),
+] as const satisfies readonly TaskRequest['kind'][];
+
 /** What an administrator may ask for. */
 export type TaskRequest =
   | {
@@ -172,12 +191,42 @@ export type TaskRequest =
       readonly minInSync: number | null;
       /** Keys at which the first ranges meet, in text form (formatBytes); null: evenly, one range for each node. */
       readonly splitAt: readonly string[] | null;
+      /** As in the namespace's record; the unit is in text form. */
+      readonly splitBytes?: number;
+      readonly unit?: string;
     }
+  /** Absent: as it is. */
+  | {
+      readonly kind: 'alter-namespace';
+      readonly name: string;
+      readonly replicationFactor?: number;
+      readonly minInSync?: number;
+      readonly splitBytes?: number;
+      readonly unit?: string;
+    }
+  | { readonly kind: 'drop-namespace'; readonly name: string }
   | { readonly kind: 'transfer'; readonly range: RangeId; readonly to: NodeId }
   /** Split a range at these keys, which are inside of it, in text form: one key, or two that isolate what is between them. */
   | { readonly kind: 'split'; readonly namespace: string; readonly keys: readonly string[] }
   /** Merge the range of the key, in text form, with its right neighbour. */
   | { readonly kind: 'merge'; readonly namespace: string; readonly key: string }
+  /** Move the replica on one node to another one. */
+  | { readonly kind: 'move'; readonly range: RangeId; readonly from: NodeId; readonly to: NodeId }
+  /** Give the range a node that owns nothing else. Null: the leader chooses it. */
+  | { readonly kind: 'isolate'; readonly range: RangeId; readonly node: NodeId | null }
+  /** Make a range of this key alone, in text form, and isolate it. */
+  | {
+      readonly kind: 'isolate-key';
+      readonly namespace: string;
+      readonly key: string;
+      readonly node: NodeId | null;
+    }
+  | { readonly kind: 'pin'; readonly range: RangeId; readonly pinned: boolean }
+  | { readonly kind: 'rebalance' }
+  /** `drain`: empty the node, and own nothing there. `decommission`: drain it, and take it out of the cluster. */
+  | { readonly kind: 'drain' | 'undrain' | 'decommission'; readonly node: NodeId }
+  /** Carry another task no further. What it has changed stays. */
+  | { readonly kind: 'cancel'; readonly task: string }
   /**
    * ZooKeeper was restored to an older state: ranges in conflict (raise-epochs.ts) begin again above every epoch that was
    * reported. `force`: although not every node has reported.
@@ -198,6 +247,10 @@ export interface TaskRecord {
   readonly createdAt: number;
   /** The ids of the ranges that are being made for it. Absent: none are. */
   readonly children?: readonly RangeId[];
+  /** Find out what would be done, and change nothing. Absent: false. */
+  readonly dryRun?: boolean;
+  /** What is to be done, in order, each with its reason. Absent: that is not decided yet. */
+  readonly steps?: readonly string[];
 }
 
 /** `/events/e-...`: the timeline. */

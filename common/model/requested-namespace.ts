@@ -12,7 +12,15 @@ export interface RequestedNamespace {
   readonly minInSync: number | null;
   /** Keys at which the first ranges meet, in any order. Null: the leader chooses them. */
   readonly splitAt: readonly Bytes[] | null;
+  /** A range that has more bytes is split. Absent: the leader's default. */
+  readonly splitBytes?: number | undefined;
+  /** A delimiter: no split parts keys that are equal through its first occurrence. Absent: there are no units. */
+  readonly unit?: Bytes | undefined;
 }
+
+const SPLIT_BYTES_MIN = 64 * 1024;
+const SPLIT_BYTES_MAX = 2 ** 40;
+const UNIT_BYTES_MAX = 64;
 
 /** A name is part of paths in ZooKeeper, of URLs and of metrics. */
 const NAME = /^[A-Za-z0-9][A-Za-z0-9_.-]*$/;
@@ -23,7 +31,18 @@ const encoder = new TextEncoder();
 
 /** What is wrong with the request, in words; null: nothing. Whether it can be met, only the leader knows. */
 export function namespaceFault(requested: RequestedNamespace): string | null {
-  return namespaceNameFault(requested.name) ?? replicasFault(requested) ?? splitKeysFault(requested.splitAt);
+  return namespaceNameFault(requested.name) ?? sizesFault(requested) ?? splitKeysFault(requested.splitAt);
+}
+
+/** What is wrong with what a namespace can be altered to; null: nothing. */
+export function sizesFault(requested: Omit<RequestedNamespace, 'name' | 'splitAt'>): string | null {
+  const { splitBytes, unit } = requested;
+  const isSize = Number.isInteger(splitBytes) && Number(splitBytes) >= SPLIT_BYTES_MIN;
+  if (splitBytes !== undefined && !(isSize && splitBytes <= SPLIT_BYTES_MAX))
+    return `splitBytes is ${SPLIT_BYTES_MIN} to ${SPLIT_BYTES_MAX}, not ${splitBytes}`;
+  if (unit !== undefined && !isWithin(unit.length, UNIT_BYTES_MAX))
+    return `a unit is a delimiter of 1 to ${UNIT_BYTES_MAX} bytes`;
+  return replicasFault(requested);
 }
 
 /** What is wrong with the name of a namespace; null: nothing. */
@@ -32,7 +51,10 @@ export function namespaceNameFault(name: unknown): string | null {
   return `a namespace's name has 1 to ${LIMITS.namespaceNameMax} characters of A-Z a-z 0-9 _ . - and begins with a letter or digit`;
 }
 
-function replicasFault({ replicationFactor, minInSync }: RequestedNamespace): string | null {
+function replicasFault({
+  replicationFactor,
+  minInSync,
+}: Pick<RequestedNamespace, 'replicationFactor' | 'minInSync'>): string | null {
   const max = LIMITS.replicationFactorMax;
   if (replicationFactor !== null && !isWithin(replicationFactor, max))
     return `the replication factor is 1 to ${max}, not ${replicationFactor}`;

@@ -12,7 +12,7 @@ import {
   RANGE_STATES,
 } from '../model/descriptor.ts';
 import { BadDataError, type Field, UnknownFormatError } from '../model/fields.ts';
-import type { Position, RangeId, ReplicaRef } from '../model/ids.ts';
+import type { NodeId, Position, RangeId, ReplicaRef } from '../model/ids.ts';
 import {
   type ClusterRecord,
   type CoordinatorEpochRecord,
@@ -29,6 +29,7 @@ import {
   type NodeReport,
   type ReplicaReport,
   STANDINGS,
+  TASK_KINDS,
   TASK_STATES,
   type TaskRecord,
   type TaskRequest,
@@ -54,6 +55,8 @@ const REPLICAS_MAX = 64;
 const NODES_MAX = 10_000;
 /** Ranges named in one record. */
 const RANGES_MAX = 100_000;
+/** Steps of a task that are shown. */
+const STEPS_MAX = 1_000;
 /** Characters of a sentence for people, such as an event or a task's progress. */
 const SENTENCE_MAX = 8_192;
 
@@ -154,6 +157,14 @@ export function readNamespace(field: Field): NamespaceRecord {
     id: field.get('id').integer(1, LIMITS.namespaceIdMax),
     replicationFactor,
     minInSync: field.get('minInSync').integer(1, replicationFactor),
+    ...optional(
+      'splitBytes',
+      field.get('splitBytes').orNull((bytes) => bytes.integer(1)),
+    ),
+    ...optional(
+      'unit',
+      field.get('unit').orNull((unit) => unit.bytes(LIMITS.keyBytesMax)),
+    ),
   };
 }
 
@@ -188,40 +199,54 @@ export function readTask(field: Field): TaskRecord {
       'children',
       field.get('children').orNull((children) => children.list(CHILDREN_MAX, readRangeId)),
     ),
+    ...optional(
+      'dryRun',
+      field.get('dryRun').orNull((dryRun) => dryRun.flag()),
+    ),
+    ...optional(
+      'steps',
+      field.get('steps').orNull((steps) => steps.list(STEPS_MAX, (step) => step.text(SENTENCE_MAX))),
+    ),
   };
 }
 
 /** Checks types and sizes only. Whether the request can be met, the planner decides (coordinator/plan/tasks.ts). */
 function readRequest(field: Field): TaskRequest {
-  const kind = field
-    .get('kind')
-    .word([
-      ...(['create-namespace', 'transfer', 'split', 'merge'] as const),
-      ...(['set-node-mode', 'forget-node', 'raise-epochs'] as const),
-    ]);
+  const kind = field.get('kind').word(TASK_KINDS);
   switch (kind) {
     case 'create-namespace':
+    case 'alter-namespace':
+    case 'drop-namespace':
+      return readNamespaceRequest(field, kind);
+    case 'split':
       return {
         kind,
-        name: field.get('name').line(),
-        replicationFactor: field.get('replicationFactor').orNull((number) => number.integer()),
-        minInSync: field.get('minInSync').orNull((number) => number.integer()),
-        splitAt: field
-          .get('splitAt')
-          .orNull((list) =>
-            list.list(LIMITS.rangesPerNamespaceCreated, (key) => key.text(4 * LIMITS.keyBytesMax)),
-          ),
+        namespace: field.get('namespace').line(),
+        keys: field.get('keys').list(CHILDREN_MAX, readKeyText),
       };
+    case 'merge':
+      return { kind, namespace: field.get('namespace').line(), key: readKeyText(field.get('key')) };
     case 'transfer':
       return { kind, range: field.get('range').integer(), to: field.get('to').id() };
-    case 'split': {
-      const keys = field.get('keys').list(CHILDREN_MAX, (key) => key.text(4 * LIMITS.keyBytesMax));
-      return { kind, namespace: field.get('namespace').line(), keys };
+    case 'move':
+      return {
+        kind,
+        range: field.get('range').integer(),
+        from: field.get('from').id(),
+        to: field.get('to').id(),
+      };
+    case 'isolate':
+      return { kind, range: field.get('range').integer(), node: readNodeOrNull(field) };
+    case 'isolate-key': {
+      const key = readKeyText(field.get('key'));
+      return { kind, namespace: field.get('namespace').line(), key, node: readNodeOrNull(field) };
     }
-    case 'merge': {
-      const key = field.get('key').text(4 * LIMITS.keyBytesMax);
-      return { kind, namespace: field.get('namespace').line(), key };
-    }
+    case 'pin':
+      return { kind, range: field.get('range').integer(), pinned: field.get('pinned').flag() };
+    case 'rebalance':
+      return { kind };
+    case 'cancel':
+      return { kind, task: field.get('task').id() };
     case 'raise-epochs':
       return {
         kind,
@@ -230,9 +255,47 @@ function readRequest(field: Field): TaskRequest {
       };
     case 'set-node-mode':
       return { kind, node: field.get('node').id(), mode: field.get('mode').word(NODE_MODES) };
+    case 'drain':
+    case 'undrain':
+    case 'decommission':
     case 'forget-node':
       return { kind, node: field.get('node').id() };
   }
+}
+
+function readNamespaceRequest(
+  field: Field,
+  kind: 'create-namespace' | 'alter-namespace' | 'drop-namespace',
+): TaskRequest {
+  const name = field.get('name').line();
+  if (kind === 'drop-namespace') return { kind, name };
+  const replicationFactor = field.get('replicationFactor').orNull((number) => number.integer());
+  const minInSync = field.get('minInSync').orNull((number) => number.integer());
+  const sizes = {
+    ...optional(
+      'splitBytes',
+      field.get('splitBytes').orNull((bytes) => bytes.integer()),
+    ),
+    ...optional('unit', field.get('unit').orNull(readKeyText)),
+  };
+  if (kind === 'alter-namespace')
+    return {
+      ...{ kind, name, ...sizes },
+      ...optional('replicationFactor', replicationFactor),
+      ...optional('minInSync', minInSync),
+    };
+  const splitAt = field
+    .get('splitAt')
+    .orNull((list) => list.list(LIMITS.rangesPerNamespaceCreated, readKeyText));
+  return { kind, name, replicationFactor, minInSync, splitAt, ...sizes };
+}
+
+function readKeyText(field: Field): string {
+  return field.text(4 * LIMITS.keyBytesMax);
+}
+
+function readNodeOrNull(field: Field): NodeId | null {
+  return field.get('node').orNull((node) => node.id());
 }
 
 export function readDescriptor(field: Field): Descriptor {

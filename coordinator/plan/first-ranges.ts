@@ -29,6 +29,8 @@ export interface NewNamespace {
   readonly minInSync: number;
   /** Where the first ranges meet: in order, none empty or twice. Null: evenly, one range for each node. */
   readonly splitAt: readonly Bytes[] | null;
+  readonly splitBytes?: number | undefined;
+  readonly unit?: Bytes | undefined;
 }
 
 /** Makes the namespace `default` as soon as there are nodes for it. */
@@ -73,6 +75,8 @@ export function createNamespace(
     id: record.nextNamespaceId,
     replicationFactor: requested.replicationFactor,
     minInSync: requested.minInSync,
+    ...(requested.splitBytes === undefined ? {} : { splitBytes: requested.splitBytes }),
+    ...(requested.unit === undefined ? {} : { unit: requested.unit }),
   };
   const bounds = [emptyBytes, ...splitKeys, null];
   const ranges = bounds.slice(0, -1).map((start, i) => {

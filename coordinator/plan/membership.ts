@@ -18,17 +18,16 @@ import type { NodeId } from '../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import {
   type ClusterView,
-  catchUpFails,
   isLeaving,
   isLost,
   isUsable,
   nameOf,
   ownerIsLive,
   replacementReason,
-  usableNodes,
 } from '../cluster-view.ts';
 import type { RangeChange } from '../step.ts';
 import { moveTarget } from './node-loads.ts';
+import { freePlaces } from './places.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 
 interface Change {
@@ -155,16 +154,8 @@ function renumberReplica({ view, descriptor }: RangeContext): Change | null {
 /** R9: the new replica gets an inc that no replica of the range has had before. */
 function addReplica({ builder, view, descriptor, namespace, staying, lost }: RangeContext): Change | null {
   if (staying.length >= namespace.replicationFactor) return null;
-  const held = descriptor.replicas.map((replica) => replica.node);
-  const { learnersPerNode, replaceAfterMs } = builder.config;
-  const free = usableNodes(view).filter(
-    (node) =>
-      !held.includes(node) &&
-      view.connectivity.areConnected(descriptor.owner.node, node) &&
-      !catchUpFails(view, node, replaceAfterMs),
-  );
-  const place = builder.loads.bestPlace(free, staying);
-  if (place === undefined || builder.loads.learners(place) >= learnersPerNode) return null;
+  const place = builder.loads.bestPlace(freePlaces(builder, descriptor), staying);
+  if (place === undefined || builder.loads.learners(place) >= builder.config.learnersPerNode) return null;
   const cause =
     lost.size === 0
       ? `${staying.length} of ${namespace.replicationFactor} replicas`

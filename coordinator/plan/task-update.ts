@@ -4,6 +4,7 @@ import { type Bytes, parseBytes } from '../../common/base/bytes.ts';
 import type { TaskState } from '../../common/model/records.ts';
 import type { TaskImage } from '../cluster-view.ts';
 import type { TaskStep, TaskUpdate } from '../step.ts';
+import type { PlanBuilder } from './plan-builder.ts';
 
 /** The request cannot be met. The message becomes the task's progress. */
 export class Refusal extends Error {}
@@ -19,6 +20,12 @@ export function failedTask(task: TaskImage, fault: string): TaskStep {
 
 export function update(task: TaskImage, state: TaskState, progress: string): TaskUpdate {
   return { task, after: { ...task.record, state, progress } };
+}
+
+/** The task is running. Its progress is written only if it says something new. */
+export function note(builder: PlanBuilder, task: TaskImage, progress: string): void {
+  if (task.record.state === 'running' && task.record.progress === progress) return;
+  builder.add({ kind: 'task', task: update(task, 'running', progress), reason: progress });
 }
 
 /** The key in a request. Throws Refusal. @param what it is, in words */

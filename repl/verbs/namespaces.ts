@@ -1,12 +1,13 @@
-// The verbs about namespaces: `namespace create`, `namespace list`, and `use`, which changes the namespace of the session.
+// The verbs about namespaces: `namespace create`, `list`, `alter` and `drop`, and `use`, which changes the namespace of the session.
 
 import type { Client, NamespaceOptions, NamespaceView } from '../../client/api.ts';
 import { LIMITS } from '../../common/model/config.ts';
 import { type Answer, type Column, each, flag, number, type Row, text } from '../answer.ts';
-import type { Arguments } from '../arguments.ts';
+import type { Arguments, Option } from '../arguments.ts';
 import { UsageError } from '../failures.ts';
 import { interruptible } from '../interruption.ts';
 import type { Call, Verb } from '../session.ts';
+import { TASK_DETAILS, TASK_OPTIONS, taskAnswer } from './tasks.ts';
 import { ask, askLeader, remarkDetail } from './verb.ts';
 
 const COLUMNS: readonly Column[] = [
@@ -21,6 +22,32 @@ function rowOf({ name, id, replicationFactor, minInSync, ranges }: NamespaceView
   return [text(name), number(id), number(replicationFactor), number(minInSync), number(ranges)];
 }
 
+const REPLICA_OPTIONS: readonly Option[] = [
+  {
+    name: 'replicas',
+    value: { name: 'N', kind: 'integer' },
+    help: `replicas of each range, 1 to ${LIMITS.replicationFactorMax}; default: as the namespace default was given, usually 3`,
+  },
+  {
+    name: 'min-in-sync',
+    value: { name: 'M', kind: 'integer' },
+    help: 'how many of them hold each acknowledged write, at least; default: a majority, 1 of 2',
+  },
+];
+
+const SPLIT_OPTIONS: readonly Option[] = [
+  {
+    name: 'split-bytes',
+    value: { name: 'B', kind: 'integer' },
+    help: 'a range that has more bytes is split; default: 256 MiB',
+  },
+  {
+    name: 'unit',
+    value: { name: 'DELIM', kind: 'bytes' },
+    help: 'keys that are equal up to this delimiter stay together in one range',
+  },
+];
+
 const create: Verb = {
   name: 'namespace create',
   summary: 'make a namespace',
@@ -32,16 +59,7 @@ const create: Verb = {
   ].join('\n'),
   parameters: [{ name: 'NAME', kind: 'text' }],
   options: [
-    {
-      name: 'replicas',
-      value: { name: 'N', kind: 'integer' },
-      help: `replicas of each range, 1 to ${LIMITS.replicationFactorMax}; default: as the namespace default was given, usually 3`,
-    },
-    {
-      name: 'min-in-sync',
-      value: { name: 'M', kind: 'integer' },
-      help: 'how many of them hold each acknowledged write, at least; default: a majority, 1 of 2',
-    },
+    ...REPLICA_OPTIONS,
     {
       name: 'ranges',
       value: { name: 'N', kind: 'integer' },
@@ -52,6 +70,7 @@ const create: Verb = {
       value: { name: 'KEY', kind: 'bytes', many: true },
       help: 'the keys at which its ranges meet, one after the other, as in --split-at g p',
     },
+    ...SPLIT_OPTIONS,
   ],
   async run(call): Promise<Answer> {
     const options = optionsOf(call.args);
@@ -65,18 +84,30 @@ const create: Verb = {
   },
 };
 
+type Alterations = Pick<NamespaceOptions, 'replicas' | 'minInSync' | 'splitBytes' | 'unit'>;
+
 function optionsOf(args: Arguments): NamespaceOptions {
   if (args.has('ranges') && args.has('split-at'))
     throw new UsageError('namespace create: --ranges does not go with --split-at');
-  const replicas = args.integerOrNone('replicas');
-  const minInSync = args.integerOrNone('min-in-sync');
   const ranges = args.integerOrNone('ranges');
   const splitAt = args.bytesListOrNone('split-at');
   return {
-    ...(replicas === undefined ? {} : { replicas }),
-    ...(minInSync === undefined ? {} : { minInSync }),
+    ...alterationsOf(args),
     ...(ranges === undefined ? {} : { ranges }),
     ...(splitAt === undefined ? {} : { splitAt }),
+  };
+}
+
+function alterationsOf(args: Arguments): Alterations {
+  const replicas = args.integerOrNone('replicas');
+  const minInSync = args.integerOrNone('min-in-sync');
+  const splitBytes = args.integerOrNone('split-bytes');
+  const unit = args.bytesOrNone('unit');
+  return {
+    ...(replicas === undefined ? {} : { replicas }),
+    ...(minInSync === undefined ? {} : { minInSync }),
+    ...(splitBytes === undefined ? {} : { splitBytes }),
+    ...(unit === undefined ? {} : { unit }),
   };
 }
 
@@ -95,6 +126,60 @@ function describe({ name, replicationFactor, minInSync, ranges }: NamespaceView)
 
 function plural(count: number, noun: string): string {
   return `${count} ${noun}${count === 1 ? '' : 's'}`;
+}
+
+const alter: Verb = {
+  name: 'namespace alter',
+  summary: 'change what a namespace was made with',
+  details: `What is not given stays as it is. minInSync never falls. ${TASK_DETAILS}`,
+  parameters: [{ name: 'NAME', kind: 'namespace' }],
+  options: [...REPLICA_OPTIONS, ...SPLIT_OPTIONS, ...TASK_OPTIONS].map(withoutDefault),
+  check(args): void {
+    if (Object.keys(alterationsOf(args)).length === 0)
+      throw new UsageError('namespace alter: give --replicas, --min-in-sync, --split-bytes or --unit');
+  },
+  run: (call) =>
+    taskAnswer(call, (client, options) =>
+      client.alterNamespace(call.args.text('NAME'), { ...alterationsOf(call.args), ...options }),
+    ),
+};
+
+function withoutDefault(option: Option): Option {
+  return { ...option, help: option.help.replace(/; default: .*/, '') };
+}
+
+const drop: Verb = {
+  name: 'namespace drop',
+  summary: 'remove a namespace and all its rows, for good',
+  details: `At a prompt it asks for the name once more; elsewhere --yes NAME is needed. Its space is given back in the background. ${TASK_DETAILS}`,
+  parameters: [{ name: 'NAME', kind: 'namespace' }],
+  options: [
+    { name: 'yes', value: { name: 'NAME', kind: 'text' }, help: 'the name once more: nothing is asked' },
+    ...TASK_OPTIONS,
+  ],
+  check(args): void {
+    const again = args.textOrNone('yes');
+    if (again !== undefined && again !== args.text('NAME'))
+      throw new UsageError(`namespace drop: --yes ${again} is not the name ${args.text('NAME')}`);
+  },
+  async run(call): Promise<Answer> {
+    const name = call.args.text('NAME');
+    if (!call.args.has('dry-run') && !call.args.has('yes')) await confirmName(call, name);
+    return taskAnswer(call, (client, options) => client.dropNamespace(name, options));
+  },
+};
+
+/** @throws UsageError if the name was not typed again */
+async function confirmName({ session, signal }: Call, name: string): Promise<void> {
+  if (session.question === null)
+    throw new UsageError(
+      `namespace drop: all rows of ${name} would be lost; --yes ${name} says that this is meant`,
+    );
+  const typed = await interruptible(
+    signal,
+    session.question(`All rows of ${name} will be lost. Its name once more: `),
+  );
+  if (typed.trim() !== name) throw new UsageError('namespace drop: that is another name; nothing was done');
 }
 
 const list: Verb = {
@@ -125,4 +210,4 @@ const use: Verb = {
   },
 };
 
-export const NAMESPACE_VERBS: readonly Verb[] = [create, list, use];
+export const NAMESPACE_VERBS: readonly Verb[] = [create, list, alter, drop, use];

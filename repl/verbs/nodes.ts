@@ -18,7 +18,8 @@ import {
 } from '../answer.ts';
 import { describeError } from '../failures.ts';
 import type { Call, Verb } from '../session.ts';
-import { ask, askLeader, askWithFreshRanges, factsOf, listOf, nameOf, nodeNamed } from './verb.ts';
+import { runTask, stepsOf, TASK_OPTIONS } from './tasks.ts';
+import { ask, askWithFreshRanges, factsOf, listOf, nameOf, nodeNamed } from './verb.ts';
 
 const nodesVerb: Verb = {
   name: 'nodes',
@@ -75,7 +76,7 @@ const status: Verb = {
   name: 'status',
   summary: 'the status of each node, as the node reports it',
   details: 'With NODE (a name or an id, as `nodes` shows it), it shows the replicas of that node.',
-  parameters: [{ name: 'NODE', kind: 'text', optional: true }],
+  parameters: [{ name: 'NODE', kind: 'node', optional: true }],
   options: [],
   async run(call): Promise<Answer> {
     const wanted = call.args.textOrNone('NODE');
@@ -221,20 +222,20 @@ const forget: Verb = {
   summary: 'remove the record of a node that is gone for good',
   details:
     'NODE is a name or an id, as `nodes` shows it. The request is refused if the node is live or still holds a replica of a range.',
-  parameters: [{ name: 'NODE', kind: 'text' }],
-  options: [],
-  run: (call) =>
-    askLeader(call, async (client): Promise<Answer> => {
-      const views = client.nodes();
-      const { id } = nodeNamed(call.args.text('NODE'), views);
-      const outcome = await client.forgetNode(id);
-      return {
-        kind: 'record',
-        columns: [{ name: 'node' }, { name: 'outcome' }],
-        row: [node(nameOf(id, views)), text(outcome)],
-        text: outcome,
-      };
-    }),
+  parameters: [{ name: 'NODE', kind: 'node' }],
+  options: TASK_OPTIONS,
+  async run(call): Promise<Answer> {
+    const views = (await ask(call, async (client) => client)).nodes();
+    const { id } = nodeNamed(call.args.text('NODE'), views);
+    const task = await runTask(call, (client, options) => client.forgetNode(id, options));
+    if (call.args.has('dry-run')) return stepsOf(call, task);
+    return {
+      kind: 'record',
+      columns: [{ name: 'node' }, { name: 'outcome' }],
+      row: [node(nameOf(id, views)), text(task.progress)],
+      text: task.progress,
+    };
+  },
 };
 
 export const NODE_VERBS: readonly Verb[] = [nodesVerb, status, forget];

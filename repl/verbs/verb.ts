@@ -49,6 +49,12 @@ export async function askLeader<T>(call: Call, question: (client: Client) => Pro
   return interruptible(call.signal, question(client), 'interrupted: the request may still be executed');
 }
 
+/** As {@link ask}, for a task of the leader, which goes on after Ctrl-C. */
+export async function askForTask<T>(call: Call, question: (client: Client) => Promise<T>): Promise<T> {
+  const client = await interruptible(call.signal, call.session.client());
+  return interruptible(call.signal, question(client), 'interrupted: the task goes on');
+}
+
 /** As {@link ask}, after reading the ranges again. If ZooKeeper does not answer, remarks how old they are. */
 export async function askWithFreshRanges<T>(
   call: Call,

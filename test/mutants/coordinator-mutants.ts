@@ -13,8 +13,8 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'place a replica where its owner cannot reach it',
     rule: 'placement: the owner can reach a new replica',
-    file: 'coordinator/plan/membership.ts',
-    text: '      view.connectivity.areConnected(descriptor.owner.node, node) &&\n',
+    file: 'coordinator/plan/places.ts',
+    text: '      view.connectivity.areConnected(owner.node, node) &&\n',
     replacement: '',
   },
   {
@@ -62,14 +62,14 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
   {
     name: 'forget a node that holds a replica',
     rule: 'forget: only a node that no descriptor names',
-    file: 'coordinator/plan/tasks.ts',
+    file: 'coordinator/plan/node-tasks.ts',
     text: '[...view.ranges, ...view.otherRanges].filter',
     replacement: '[...view.otherRanges].filter',
   },
   {
     name: 'forget a live node',
     rule: 'forget: only a node that is gone',
-    file: 'coordinator/plan/tasks.ts',
+    file: 'coordinator/plan/node-tasks.ts',
     text: 'if (view.live.has(node)) throw new Refusal(',
     replacement: 'if (view.ranges.length > 9_999) throw new Refusal(',
   },

@@ -1,4 +1,4 @@
-// The branches of rules R1 to R14, and the bounds of queues, that a campaign must reach. Each is identified by a place in the
+// The branches of rules R1 to R14 and S1 to S8, and the bounds of queues, that a campaign must reach. Each is identified by a place in the
 // product, and rule-counters.ts reads from V8 how often that place ran. A place is a piece of code that occurs exactly once in its
 // compiled file and ends inside the branch; spaces are ignored. With a second piece, `but`, the branch was taken as often as the
 // first piece ran and the second, which follows it, did not.
@@ -22,6 +22,7 @@ const FOLLOWER = 'kvnode/replica/follower';
 const CHANGE = 'kvnode/replica/descriptor-change';
 const TRACKER = 'kvnode/replica/progress-tracker';
 const DUE = 'kvnode/replica/due';
+const PENDING_ACK = 'kvnode/replica/pending-ack';
 const SENDING = 'kvnode/replica/sending';
 const STALENESS = 'kvnode/replica/staleness';
 const NODE = 'kvnode/node';
@@ -36,6 +37,12 @@ const CHECKS = 'kvnode/scrub/range-checks';
 const REBUILD = 'kvnode/scrub/rebuild';
 const CHANNEL = 'common/net/channel';
 const WRITE_CALL = 'client/write-call';
+const REPLACER = 'kvnode/range/replacer';
+const SESSIONS_MERGED = 'kvnode/range/dedupe/merged-sessions';
+const REPLICAS = 'kvnode/replicas';
+const STEPPER = 'kvnode/range/stepper';
+const ENDED = 'kvnode/range/ended-ranges';
+const RESHAPE = 'coordinator/plan/reshape';
 const MEMBERSHIP = 'coordinator/plan/membership';
 const PROMOTE = 'coordinator/plan/promote';
 const COMMIT = 'coordinator/commit';
@@ -75,8 +82,8 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an Append of an epoch that is over is refused': [REPLICA, 'if (append.epoch < this.#state.epochSeen) {'],
     'epochSeen rises': [REPLICA, 'this.#state.raiseEpochSeen(epoch);'],
     'an acknowledgement waits until epochSeen is durable': [
-      REPLICA,
-      '!this.#state.epochSeenDurable) return;',
+      PENDING_ACK,
+      '|| !this.#parts.state.epochSeenDurable',
     ],
     'prev is not in the log': [FOLLOWER, 'return { prevSeq: prev.seq,'],
     'an Append that ends before the log begins is ignored': [FOLLOWER, 'end < index.base.seq) return null;'],
@@ -107,7 +114,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   R4: {
     'an acknowledgement commits': [OWNERSHIP, 'this.#state.commit(seq);'],
     'an acknowledgement commits nothing yet': [OWNERSHIP, 'if (seq <= this.#state.commitSeq) return;'],
-    'a pending member counts': [OWNERSHIP, '? [...inSync, pending.node]'],
+    'a pending member counts': ['kvnode/replica/commit', '? [...inSync, pending.node]'],
     'writes in progress at the end of an ownership have an unknown outcome': [HOST, 'was in progress`;'],
   },
   R5: {
@@ -183,7 +190,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'it did not, and the owner serves again': [OWNERSHIP, 'if (this.#phase.isStopped) this.#phase.serve();'],
   },
   R9: {
-    'a replica is created from the descriptor': [NODE, 'this.#storage.createReplica('],
+    'a replica is created from the descriptor': [REPLICAS, 'storage.createReplica('],
     'a replica is not created again at or below its tombstone': [
       'kvnode/range/new-replica',
       'inc <= tombstone.inc) {',
@@ -192,7 +199,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       NODE,
       'if (toFollower && (host === undefined || host.replica.inc < body.inc)) this.',
     ],
-    'a replica is wiped': [NODE, 'await this.#storage.wipe(range);'],
+    'a replica is wiped': [REPLICAS, 'await storage.wipe(range);'],
     'the owner forgets a replica': [TRACKER, 'this.#followers.delete(node);'],
     'an acknowledgement of another inc does not count': [
       OWNERSHIP,
@@ -290,7 +297,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     ],
     'a retry with a forgotten number ends': [
       WRITE_CALL,
-      'if (this.#inDoubt || this.#write === null) { this.#end(error);',
+      'if (this.#inDoubt || this.#write === null) { this.end(error);',
     ],
     'a snapshot carries the sessions': [SENDER, '? await reader.sessions()'],
   },
@@ -302,7 +309,48 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
       "return { outcome: { kind: 'conflict',",
     ],
     'a conflict is reported after commit': [HOST, "new Failure('CONFLICT',"],
-    'a repeated write changes nothing': [HOST, "if (known !== 'new') {"],
+    'a repeated write changes nothing': ['kvnode/range/range-state', "if (known !== 'new') {"],
+  },
+  S1: {
+    'a split is requested': [RESHAPE, "change: 'request-split',"],
+    'a merge is requested': [RESHAPE, "change: 'request-merge',"],
+    'a request is withdrawn': [RESHAPE, "change: 'withdraw-request',"],
+    'a merge waits until its ranges have the same owner': [RESHAPE, "return 'they have different owners';"],
+  },
+  S2: {
+    'ranges are sealed': [REPLACER, 'this.#attempts.add({ request,'],
+    'writes that waited are proposed': [REPLACER, 'host.proposeHeld(env.now()); touched(host);'],
+    'ranges are unsealed, and tried again later': [REPLACER, 'this.#failures.set(range,'],
+  },
+  S3: { 'the owner sends the multi': [REPLACER, 'void this.#send(attempt, attempt.multi);'] },
+  S4: {
+    'the multi took effect': [REPLACER, 'decided([...parents,'],
+    'an outcome is unknown, and the parents are read': [REPLACER, 'readAgain(range); return; }'],
+    'an image says that the multi took effect': [
+      REPLACER,
+      "if (state === 'replaced') this.#attempts.delete(attempt);",
+    ],
+    'the multi is sent again': [
+      REPLACER,
+      '- multi.sentAt < RESEND_MS) return; void this.#send(attempt, multi);',
+    ],
+  },
+  S5: {
+    'the owner of the children deletes the parents': [ENDED, 'this.#replaced.delete(replaced); void'],
+    'a node takes itself out': [ENDED, 'withoutHolder(descriptor, [self])'],
+    'the leader deletes what nobody holds': ['coordinator/plan/ended-ranges', "kind: 'delete-range',"],
+    'the leader takes nodes out': ['coordinator/plan/ended-ranges', "change: 'take-out',"],
+  },
+  S6: {
+    'a node steps': [STEPPER, 'this.#step(here, replacement, images);'],
+    'a log that is not whole is wiped': [STEPPER, 'wipe(parent.host, children); return true;'],
+    'a step waits until the log is synced and applied': [STEPPER, 'this.#isComplete(parent))) return false;'],
+    'a start completes a step': ['kvnode/range/unsettled', 'for (const child of step.children) begun.set('],
+  },
+  S7: { 'a replica waits for the one in its way': [REPLICAS, 'this.#blocked.set('] },
+  S8: {
+    'the child of a split gets the sessions': [SESSIONS_MERGED, 'others.length === 0) return only;'],
+    'sessions of two parents are joined': [SESSIONS_MERGED, 'merged.add(mergedSession('],
   },
   Sessions: {
     'a session without answered heartbeats is given up': [

@@ -364,7 +364,8 @@ export class FakeCluster {
     const standing = this.standing(node, state, request.mode, request.minSeq);
     if (standing === null) return replyFromError(new RangekeeperError('BEHIND', 'not there yet'));
     const bounds = intersect({ start, end }, descriptor);
-    const all = this.rows.filter(({ key }) => contains(bounds, key));
+    const isShown = ({ key, revision }: WireRow) => contains(bounds, key) && revision <= standing.appliedSeq;
+    const all = this.rows.filter(isShown);
     if (reverse) all.reverse();
     const rows = all.slice(0, limitRows);
     const last = rows.at(-1)?.key;

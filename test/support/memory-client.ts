@@ -2,6 +2,7 @@
 // contract of client/api.ts (limits, revisions, conditions, cursors). A test adds faults through `beforeCall` and stale answers
 // through `staleness`.
 
+import type { Task, TaskOptions } from '../../client/admin-api.ts';
 import type {
   AbortOptions,
   BatchOp,
@@ -54,6 +55,7 @@ import type { RaisedEpochs } from '../../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../../common/model/range-check.ts';
 import type { NodeStatus } from '../../common/model/status.ts';
 import { copyOf, type Mutation } from '../../common/wire/messages.ts';
+import { MemoryAdmin } from './memory-admin.ts';
 
 export type MemoryCall = {
   readonly method: keyof Client;
@@ -61,7 +63,7 @@ export type MemoryCall = {
   readonly value?: Bytes;
 };
 
-export class MemoryClient implements Client {
+export class MemoryClient extends MemoryAdmin implements Client {
   readonly namespace: string;
   /** In key order. */
   rows: PlainRow[] = [];
@@ -87,6 +89,7 @@ export class MemoryClient implements Client {
   readonly #listeners = new Map<keyof ClientEvents, Set<(connected: boolean) => void>>();
 
   constructor(namespace = 'default') {
+    super();
     this.namespace = namespace;
   }
 
@@ -94,7 +97,7 @@ export class MemoryClient implements Client {
     checkOptions('put', options);
     const mutations = ownMutations([{ put: { key, value, ...conditionOf(options) } }]);
     for (const put of mutations)
-      if (put.kind === 'put') await this.#enter({ method: 'put', key: put.key, value: put.value }, options);
+      if (put.kind === 'put') await this.enter({ method: 'put', key: put.key, value: put.value }, options);
     return this.#write(mutations);
   }
 
@@ -102,7 +105,7 @@ export class MemoryClient implements Client {
     checkOptions('get', options);
     const k = ownKeyBytes(key);
     const mode = readModeOf(options.read);
-    await this.#enter({ method: 'get', key: k }, options);
+    await this.enter({ method: 'get', key: k }, options);
     const row = this.#find(k);
     return row === undefined ? null : new FoundValue(k, row, this.#provenance(k), this.#freshness(mode));
   }
@@ -111,7 +114,7 @@ export class MemoryClient implements Client {
     checkOptions('delete', options);
     const mutations = ownMutations([{ delete: { key, ...conditionOf(options) } }]);
     const k = mutations[0]?.key ?? emptyBytes;
-    await this.#enter({ method: 'delete', key: k }, options);
+    await this.enter({ method: 'delete', key: k }, options);
     const existed = this.#find(k) !== undefined;
     return { ...this.#write(mutations), existed };
   }
@@ -119,7 +122,7 @@ export class MemoryClient implements Client {
   async batch(ops: readonly BatchOp[], options: CallOptions = NO_OPTIONS): Promise<Written> {
     checkOptions('batch', options);
     const mutations = ownMutations(ops);
-    await this.#enter({ method: 'batch', key: null }, options);
+    await this.enter({ method: 'batch', key: null }, options);
     return this.#write(mutations);
   }
 
@@ -151,7 +154,7 @@ export class MemoryClient implements Client {
     const { reverse, keysOnly, mode } = plan;
     const limit = limitOf(options.limit) ?? 100;
     const from = typeof options.cursor === 'string' ? fromHex(options.cursor) : null;
-    await this.#enter({ method: 'scanPage', key: bounds.start }, options);
+    await this.enter({ method: 'scanPage', key: bounds.start }, options);
     const inside = this.rows.filter((row) => contains(bounds, row.key));
     if (reverse) inside.reverse();
     const rest =
@@ -169,7 +172,7 @@ export class MemoryClient implements Client {
   async count(options: CountOptions = NO_OPTIONS): Promise<number> {
     checkOptions('count', options);
     const bounds = boundsOf(options);
-    await this.#enter({ method: 'count', key: bounds.start }, options);
+    await this.enter({ method: 'count', key: bounds.start }, options);
     return this.rows.filter((row) => contains(bounds, row.key)).length;
   }
 
@@ -179,7 +182,7 @@ export class MemoryClient implements Client {
 
   async refresh(options: AbortOptions = NO_OPTIONS): Promise<void> {
     checkOptions('refresh', options);
-    await this.#enter({ method: 'refresh', key: null }, options);
+    await this.enter({ method: 'refresh', key: null }, options);
   }
 
   nodes(): readonly NodeView[] {
@@ -193,14 +196,14 @@ export class MemoryClient implements Client {
 
   async namespaces(options: AbortOptions = NO_OPTIONS): Promise<readonly NamespaceView[]> {
     checkOptions('namespaces', options);
-    await this.#enter({ method: 'namespaces', key: null }, options);
+    await this.enter({ method: 'namespaces', key: null }, options);
     return this.namespaceViews;
   }
 
   async createNamespace(name: string, options: NamespaceOptions = NO_OPTIONS): Promise<NamespaceView> {
     checkOptions('createNamespace', options);
     const { replicationFactor, minInSync, splitAt } = requestedNamespace(name, options);
-    await this.#enter({ method: 'createNamespace', key: null }, options);
+    await this.enter({ method: 'createNamespace', key: null }, options);
     const { length } = this.namespaceViews;
     if (this.namespaceViews.some((view) => view.name === name))
       throw new RangekeeperError('REFUSED', `namespace ${name} exists already`);
@@ -222,7 +225,7 @@ export class MemoryClient implements Client {
   async inNamespace(namespace: string, options: AbortOptions = NO_OPTIONS): Promise<Client> {
     checkOptions('inNamespace', options);
     namespaceNameOf(namespace);
-    await this.#enter({ method: 'inNamespace', key: null }, options);
+    await this.enter({ method: 'inNamespace', key: null }, options);
     if (!this.namespaceViews.some(({ name }) => name === namespace)) {
       const names = this.namespaceViews.map(({ name }) => name).join(', ');
       throw new RangekeeperError(
@@ -240,18 +243,17 @@ export class MemoryClient implements Client {
   }
 
   /** Forgets a node that is not live. */
-  async forgetNode(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<string> {
-    checkOptions('forgetNode', options);
-    await this.#enter({ method: 'forgetNode', key: null }, options);
+  override async forgetNode(node: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
+    const task = await super.forgetNode(node, options);
     const view = this.views.find(({ id }) => id === node);
     if (view?.live !== null) throw new RangekeeperError('REFUSED', `${node} is live`);
-    this.views = this.views.filter(({ id }) => id !== node);
-    return `${node} is forgotten`;
+    if (options.dryRun !== true) this.views = this.views.filter(({ id }) => id !== node);
+    return { ...task, progress: `${node} is forgotten` };
   }
 
   async nodeStatus(node: NodeId, options: CallOptions = NO_OPTIONS): Promise<NodeStatus> {
     checkOptions('nodeStatus', options);
-    await this.#enter({ method: 'nodeStatus', key: null }, options);
+    await this.enter({ method: 'nodeStatus', key: null }, options);
     const status = this.statuses.get(node);
     if (status === undefined) throw new RangekeeperError('UNREACHABLE', `node ${node} does not answer`);
     return status;
@@ -259,14 +261,14 @@ export class MemoryClient implements Client {
 
   async raiseEpochs(options: RaiseOptions = NO_OPTIONS): Promise<RaisedEpochs> {
     checkOptions('raiseEpochs', options);
-    await this.#enter({ method: 'raiseEpochs', key: null }, options);
+    await this.enter({ method: 'raiseEpochs', key: null }, options);
     this.raises.push(options);
     return this.raised;
   }
 
   async checkRange(range: RangeId, options: CallOptions = NO_OPTIONS): Promise<RangeCheck> {
     checkOptions('checkRange', options);
-    await this.#enter({ method: 'checkRange', key: null }, options);
+    await this.enter({ method: 'checkRange', key: null }, options);
     const check = this.checks.get(range);
     if (check === undefined) throw new RangekeeperError('INVALID_ARGUMENT', `there is no range ${range}`);
     return check;
@@ -294,7 +296,7 @@ export class MemoryClient implements Client {
   }
 
   /** Rejects if the client is closed, if `beforeCall` does, and as soon as the signal aborts. */
-  async #enter(call: MemoryCall, { signal }: AbortOptions): Promise<void> {
+  protected override async enter(call: MemoryCall, { signal }: AbortOptions): Promise<void> {
     if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
     await untilAborted(signal, async () => this.beforeCall(call));
   }

@@ -13,6 +13,8 @@ interface MemoryObserver {
 export class MemoryZk implements Zk {
   /** The paths of all reads, for tests that count them. */
   readonly reads: string[] = [];
+  /** Znodes that the client's server does not show yet, because it is behind. */
+  readonly unseen = new Set<string>();
   silent = false;
   closed = false;
   /** Called with each znode that a client has created; null: a client must not write. */
@@ -104,7 +106,7 @@ export class MemoryZk implements Zk {
   observeData(path: string, listener: (node: ZkNode | null) => void): Observer {
     return this.observe(
       path,
-      () => this.nodes.get(path) ?? null,
+      () => this.shown(path),
       (node) => node?.mzxid ?? 0,
       listener,
     );
@@ -148,11 +150,16 @@ export class MemoryZk implements Zk {
     return { kick, close: () => this.observers.delete(observer) };
   }
 
+  private shown(path: string): ZkNode | null {
+    return this.unseen.has(path) ? null : (this.nodes.get(path) ?? null);
+  }
+
   private list(path: string): readonly string[] | null {
     const names = new Set<string>();
     const below = path === '/' ? path : `${path}/`;
     for (const other of this.nodes.keys()) {
-      if (other.startsWith(below)) names.add(other.slice(below.length).split('/', 1)[0] as string);
+      if (other.startsWith(below) && !this.unseen.has(other))
+        names.add(other.slice(below.length).split('/', 1)[0] as string);
     }
     return names.size === 0 && !this.nodes.has(path) ? null : [...names].sort();
   }
@@ -182,7 +189,7 @@ export class MemoryZk implements Zk {
       onEnd: () => () => {},
       leaseUntil: () => Number.NEGATIVE_INFINITY,
       startLease: () => {},
-      get: (path) => read(path, () => this.nodes.get(path) ?? null),
+      get: (path) => read(path, () => this.shown(path)),
       children: (path) => read(path, () => this.list(path)),
       createRoot: refuse,
       create,

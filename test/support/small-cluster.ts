@@ -223,6 +223,12 @@ export class SmallCluster {
       case 'delete-range':
         this.ranges.delete(step.before.descriptor.id);
         break;
+      case 'alter-namespace':
+        this.namespaces.set(step.after.name, { record: step.after, version: step.before.version + 1 });
+        break;
+      case 'delete-namespace':
+        this.namespaces.delete(step.before.record.name);
+        break;
       case 'set-node-mode':
         this.setMode(step.after.id, step.after.mode);
         break;

@@ -241,12 +241,20 @@ export class TestCluster {
   /** Requests a namespace and waits until it has all its ranges. */
   async makeNamespace(name: string): Promise<void> {
     const settings = { replicationFactor: 3, minInSync: null, splitAt: null };
-    const task = await this.#ask({ kind: 'create-namespace', name, ...settings });
+    await this.done({ kind: 'create-namespace', name, ...settings });
+  }
+
+  /** Asks the leader, and resolves when it is done. */
+  async done(request: TaskRequest): Promise<void> {
+    const task = await this.#ask(request);
     const end = realEnv.now() + WAIT_MS_MAX;
     for (;;) {
       const record = await this.#withRetries((session) => session.get(paths.task(task)));
-      if (record === null || taskCodec.decode(record.data).state === 'done') return;
-      if (realEnv.now() > end) throw new Error(`no namespace ${name} within ${WAIT_MS_MAX} ms`);
+      const { state, progress } =
+        record === null ? { state: 'done', progress: '' } : taskCodec.decode(record.data);
+      if (state === 'done') return;
+      if (state === 'failed' || realEnv.now() > end)
+        throw new Error(`${request.kind} is ${state} after ${WAIT_MS_MAX} ms at most: ${progress}`);
       await delay(realEnv, POLL_MS);
     }
   }

@@ -4,6 +4,7 @@ import { type Descriptor, type DescriptorImage, isInSync } from '../../../common
 import type { NodeId } from '../../../common/model/ids.ts';
 import { type ClusterView, isUsable, ownerIsLive, usableNodes } from '../../cluster-view.ts';
 import { rangeKey } from '../../set-aside.ts';
+import { homesOf } from '../isolation.ts';
 import { intendedOwner } from '../node-loads.ts';
 import type { PlanBuilder } from '../plan-builder.ts';
 import { isAtRest } from '../reshape.ts';
@@ -18,9 +19,12 @@ export function isFree(builder: PlanBuilder, { descriptor }: DescriptorImage): b
   return settled && isAtRest(descriptor) && ownerIsLive(view, descriptor);
 }
 
-/** Nodes that have been there for long enough to own more. */
+/** Nodes that have been there for long enough to own more, and are not left to isolated ranges. */
 export function handOverTargets({ view, config }: PlanBuilder): readonly NodeId[] {
-  return usableNodes(view).filter((node) => (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs);
+  const homes = homesOf(view);
+  return usableNodes(view).filter(
+    (node) => (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs && !homes.has(node),
+  );
 }
 
 /** The hand-overs of the range that may be requested now. */
@@ -39,9 +43,9 @@ export function handOversOf(
     .map((to) => ({ from, to }));
 }
 
-/** An isolated range goes only where it is wanted, and nothing else goes there; else the node must reach the others. */
+/** A range that has a node of its own goes there only, by isolation.ts; else the node must reach the others. */
 function mayOwn(view: ClusterView, { placement, inSync }: Descriptor, to: NodeId): boolean {
-  if (placement.isolated || placement.home !== null) return placement.home === to;
+  if (placement.home !== null) return false;
   return view.connectivity.disconnectedAmong(to, inSync).length === 0;
 }
 

@@ -4,6 +4,7 @@
 import { type DescriptorImage, withMove } from '../../../common/model/descriptor.ts';
 import type { NodeId } from '../../../common/model/ids.ts';
 import { catchUpFails, nameOf } from '../../cluster-view.ts';
+import { hasRoomToMove } from '../places.ts';
 import type { PlanBuilder } from '../plan-builder.ts';
 import { isWhole } from '../spread-replicas.ts';
 import { handOverTargets, isFree, percent } from './movable.ts';
@@ -32,21 +33,12 @@ export function planWeightMoves(builder: PlanBuilder): void {
   const { view, config } = builder;
   const targets = handOverTargets(builder).filter((node) => !catchUpFails(view, node, config.replaceAfterMs));
   for (const kind of KINDS) {
-    while (hasRoom(builder)) {
+    while (hasRoomToMove(builder)) {
       const move = bestMove(builder, kind, targets);
       if (move === undefined) break;
       request(builder, kind, move);
     }
   }
-}
-
-function hasRoom({ view, config, weights, steps }: PlanBuilder): boolean {
-  const planned = steps.flatMap((step) => (step.kind === 'range' ? [step.after] : []));
-  const ids = new Set(planned.map(({ id }) => id));
-  const others = view.ranges.map(({ descriptor }) => descriptor).filter(({ id }) => !ids.has(id));
-  const moving = [...planned, ...others].filter(({ retire }) => retire !== null);
-  const bytes = moving.reduce((sum, { id }) => sum + weights.bytesOf(id), 0);
-  return moving.length < config.movesAtOnce && bytes < config.moveBytesAtOnce;
 }
 
 function weightsOf({ weights }: PlanBuilder, kind: Kind): Weights {

@@ -107,12 +107,18 @@ class ClientKnowledge {
     const [first, ...others] = keys;
     if (first === undefined) return;
     const { revision } = outcome;
-    if (outcome.kind !== 'conflict' && outcome.range !== null) raise(this.#ranges, outcome.range, revision);
+    const range = outcome.kind === 'conflict' ? this.#rangeOfConflict(first, revision) : outcome.range;
+    if (range !== null) raise(this.#ranges, range, revision);
     if (outcome.kind === 'written') return this.#noteWritten(action, revision);
     // A conflict does not say which one of several keys it is about.
     if (others.length > 0) return;
     if (revision === 0) this.#noteGone(first, operation);
     else raise(this.#keys, first, revision);
+  }
+
+  /** A conflict does not say which range answered, but it names the write that it met. */
+  #rangeOfConflict(key: Text, revision: number): number | null {
+    return this.#history.writes.get(key)?.at(revision)?.range ?? null;
   }
 
   #noteWritten(action: Operation['action'], revision: number): void {

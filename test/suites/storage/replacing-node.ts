@@ -197,3 +197,11 @@ export function eventsIn(described: Described, events: readonly Event[]): number
   }
   throw new Error(`no such state was ever there: ${described.logs}`);
 }
+
+/** Writes of two clients to these keys, in this order. The value of each tells its number. */
+export function writes(range: number, keys: string, from = 0): Event[] {
+  return [...keys].map((key, i) => ({
+    ...{ kind: 'write', range, key, value: `${from + i}` },
+    client: i % 2 === 0 ? 'ada' : 'bob',
+  }));
+}

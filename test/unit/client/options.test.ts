@@ -89,7 +89,7 @@ const refused: readonly (readonly [string, Call, string])[] = [
   [
     'options of forgetNode',
     (client) => client.forgetNode('n-1', any({ force: true })),
-    'forgetNode has no option force; there are deadlineMs, signal',
+    'forgetNode has no option force; there are deadlineMs, signal, dryRun, wait, onProgress',
   ],
   [
     'options of raiseEpochs',

@@ -135,8 +135,11 @@ async function putInDoubt(
     isLost = true;
     return 'mute';
   };
-  const write = client.put(at, value);
-  await cluster.env.run(5);
+  let isAnswered = false;
+  const write = client.put(at, value).finally(() => {
+    isAnswered = true;
+  });
+  while (!isLost && !isAnswered) await cluster.env.run(1);
   for (const each of during) apply(cluster, each);
   cluster.net.reset(owner.address);
   return cluster.env.until(write);

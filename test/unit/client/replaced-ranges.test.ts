@@ -2,7 +2,9 @@
 
 import test from 'ava';
 import type { BatchOp, Client } from '../../../client/api.ts';
+import { Directory } from '../../../client/directory.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
+import { silentLogger } from '../../../common/base/log.ts';
 import { replyFromError } from '../../../common/wire/error-reply.ts';
 import { descriptorCodec, paths } from '../../../common/zk/znodes.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
@@ -52,14 +54,13 @@ test('a write follows a chain of splits and merges without a pause, while ZooKee
   const { cluster, env, client } = await connected(['m']);
   await env.until(Promise.all([client.put('a', '1'), client.put('z', '1')]));
   cluster.zk.away = true;
-  const [merged = 0] = cluster.replace([1, 2], [], true);
-  const [, right = 0] = cluster.replace([merged], ['c'], true);
-  const [, last = 0] = cluster.replace([right], ['p'], true);
+  let [last = 0] = cluster.replace([1, 2], [], true);
+  for (const cut of ['b', 'd', 'f', 'h', 'k', 'm']) last = cluster.replace([last], [cut], true)[1] ?? 0;
   const before = env.now();
   t.is((await env.until(client.put('z', '2'))).range, last);
   t.true(env.now() - before < 10, `${env.now() - before} ms`);
   t.is((await env.until(client.put('a', '2'))).range, cluster.holder('a'), 'whose siblings nobody has named');
-  t.is((await env.until(client.put('n', '2'))).range, cluster.holder('n'));
+  t.is((await env.until(client.put('e', '2'))).range, cluster.holder('e'));
 });
 
 test('a call that has paused before is redirected without a pause', async (t) => {
@@ -124,14 +125,38 @@ test('an old image of a replaced range takes no keys back', async (t) => {
   t.false(known(client).includes(1));
 });
 
+test('the children are read at once, together, although the list of ranges is late', async (t) => {
+  const cluster = new FakeCluster();
+  const { env, zk } = cluster;
+  const observeChildren = zk.observeChildren.bind(zk);
+  zk.observeChildren = (path, listener) =>
+    path === paths.ranges('default') ? { kick() {}, close() {} } : observeChildren(path, listener);
+  const client = await cluster.connect();
+  await env.until(client.put('a', '1'));
+  const { get } = zk.session;
+  const reading = { now: 0, most: 0 };
+  zk.session.get = async (path) => {
+    reading.most = Math.max(reading.most, ++reading.now);
+    await new Promise<void>((resolve) => env.after(1, resolve));
+    reading.now--;
+    return get(path);
+  };
+  const children = cluster.replace([1], ['g', 'p']);
+  await env.run(2);
+  t.deepEqual([known(client), reading.most], [children, 3]);
+});
+
 test('a child that a node has named stays, although ZooKeeper does not show it yet', async (t) => {
   const { cluster, env, client } = await connected();
   await env.until(client.put('a', '1'));
-  const names = await cluster.zk.session.children(paths.ranges('default'));
-  const children = cluster.zk.session.children.bind(cluster.zk.session);
   const [left = 0, right = 0] = cluster.replace([1], ['m'], true);
-  cluster.zk.session.children = async (path) => (path === paths.ranges('default') ? names : children(path));
+  for (const id of [left, right]) cluster.zk.unseen.add(paths.range('default', id));
+  const owner = cluster.node('n-1');
   await env.until(Promise.all([client.put('a', '2'), client.put('z', '2')]));
+  let strays = 4;
+  owner.behave = () =>
+    strays-- > 0 ? replyFromError(new RangekeeperError('NOT_OWNER', 'starting')) : 'default';
+  await env.until(Promise.all([client.put('a', '3'), client.put('z', '3')]));
   cluster.zk.put(paths.range('default', 50), descriptorCodec.encode({ ...cluster.range(1), id: 50 }));
   await env.run(100);
   t.deepEqual(known(client), [left, right]);
@@ -162,6 +187,63 @@ test('a dropped namespace: calls end at once with UNKNOWN_NAMESPACE, and go on i
   cluster.describe(7, { namespaceId: 2 });
   await env.run(5);
   t.is((await env.until(client.put('a', '3'))).range, 7);
+  cluster.describe(7, { end: Buffer.from('m') });
+  await env.run(5);
+  t.is(await outcome(cluster, client.put('z', '3', { deadlineMs: 100 })), 'NO_OWNER', 'it exists');
+});
+
+test('children that could not be read are read when their parent is in doubt', async (t) => {
+  const cluster = new FakeCluster();
+  const { env, zk } = cluster;
+  zk.observeChildren = () => ({ kick() {}, close() {} });
+  const listeners = { changed() {}, ownerChanged() {}, ended() {} };
+  const directory = new Directory({ zk, env, log: silentLogger, namespace: 'default', ...listeners }, []);
+  const children = cluster.replace([1], ['m'], true);
+  zk.away = true;
+  directory.learnHint(cluster.hint(1));
+  await env.run(5);
+  zk.away = false;
+  directory.refresh(1);
+  await env.run(5);
+  t.deepEqual(
+    directory.images().map(({ descriptor }) => descriptor.id),
+    children,
+  );
+  directory.close();
+});
+
+test('a dropped range does not come back with an old image, and its end is reported', async (t) => {
+  const cluster = new FakeCluster(['m']);
+  const { env, zk } = cluster;
+  const ended: number[] = [];
+  const listeners = { changed() {}, ownerChanged() {}, ended: (range: number) => ended.push(range) };
+  const directory = new Directory({ zk, env, log: silentLogger, namespace: 'default', ...listeners }, []);
+  await env.run(5);
+  const old = { ...cluster.hint(1), version: 0 };
+  const children = cluster.replace([2], ['p']);
+  cluster.describe(1, { state: 'dropped', inSync: [] });
+  directory.refresh(1);
+  await env.run(5);
+  directory.learnHint(old);
+  t.deepEqual(
+    directory.images().map(({ descriptor }) => descriptor.id),
+    children,
+  );
+  t.deepEqual(ended.sort(), [1, 2]);
+  directory.close();
+});
+
+test('what a client has seen of a range counts again when ZooKeeper shows the range again', async (t) => {
+  const { cluster, env, client } = await connected();
+  await env.until(client.put('a', '1'));
+  cluster.zk.remove(paths.range('default', 1));
+  await env.run(5);
+  t.deepEqual(known(client), [], 'ZooKeeper was emptied');
+  cluster.describe(1, {});
+  await env.run(5);
+  for (const node of cluster.nodes.values()) node.appliedThrough = 0;
+  const read = client.get('a', { read: 'stale', deadlineMs: 1_000 });
+  t.is(await outcome(cluster, read), 'UNREACHABLE', 'no replica has the write yet');
 });
 
 test('a namespace whose znodes are gone counts as dropped', async (t) => {
@@ -238,10 +320,10 @@ for (const [what, replacement] of [
     for (let n = 0; n < 5; n++) await env.until(client.put('a', `${n}`));
     replacement(cluster);
     await env.run(5);
-    for (const id of ['n-1', 'n-2']) cluster.node(id).appliedThrough = 4;
-    for (let n = 0; n < 10; n++) {
+    for (const fresh of cluster.nodes.values()) {
+      for (const each of cluster.nodes.values()) each.appliedThrough = each === fresh ? null : 4;
       const found = await env.until(client.get('a', { read: 'stale' }));
-      t.deepEqual([found?.text(), found?.node], ['4', 'n-3']);
+      t.deepEqual([found?.text(), found?.node], ['4', fresh.id]);
     }
   });
 }
@@ -266,7 +348,7 @@ test('a replica of the parent that has not stepped answers nothing that the clie
   const { node } = cluster.range(1).owner;
   cluster.replace([1], ['m'], true);
   cluster.zk.away = true;
-  for (const id of ['n-2', 'n-3']) cluster.node(id).hasStepped = false;
+  for (const each of cluster.nodes.values()) each.hasStepped = false;
   t.is(node, 'n-1');
   await env.until(client.put('z', 'new'));
   for (const reverse of [false, true]) {

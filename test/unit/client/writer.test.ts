@@ -31,6 +31,16 @@ test('a number that was never given does not end', (t) => {
   t.throws(() => writer.end(number + 1), { instanceOf: AssertionError });
 });
 
+test('a range that has ended leaves no identity behind; writes under way keep theirs', (t) => {
+  const writers = new Writers(realEnv);
+  const identity = (operation: Uint8Array) =>
+    Buffer.from(decodeOperation(operation).clientId).toString('hex');
+  const first = begin(writers);
+  writers.forget(1);
+  t.not(identity(begin(writers).operation), identity(first.operation));
+  t.notThrows(() => first.writer.end(first.number));
+});
+
 test('a write carries the lowest number under way', (t) => {
   const writers = new Writers(realEnv);
   const [first, second, third] = [begin(writers), begin(writers), begin(writers)];

@@ -115,16 +115,16 @@ test(answers, { run: 'count', out: '3\n' });
 test(answers, { run: 'count --prefix c', output: 'json', out: '{"count":1}\n' });
 test(answers, {
   run: 'ranges',
-  out: 'RANGE  START  END  EPOCH  OWNER  OWNER LIVE  REPLICAS   IN SYNC  MIN IN SYNC  PROBLEM\n    4  ""     -        7  kv-1   yes         kv-1 kv-2  kv-1               1  kv-2 is gone\n',
+  out: 'RANGE  START  END  STATE   EPOCH  OWNER  OWNER LIVE  REPLICAS   IN SYNC  MIN IN SYNC  PARENTS  PROBLEM\n    4  ""     -    normal      7  kv-1   yes         kv-1 kv-2  kv-1               1  -        kv-2 is gone\n',
 });
 test(answers, {
   run: 'ranges',
   output: 'ndjson',
-  out: '{"range":4,"start":"","end":null,"epoch":7,"owner":{"id":"n-a","name":"kv-1"},"ownerLive":true,"replicas":[{"id":"n-a","name":"kv-1"},{"id":"n-b","name":"kv-2"}],"inSync":[{"id":"n-a","name":"kv-1"}],"minInSync":1,"problem":"kv-2 is gone"}\n',
+  out: '{"range":4,"start":"","end":null,"state":"normal","epoch":7,"owner":{"id":"n-a","name":"kv-1"},"ownerLive":true,"replicas":[{"id":"n-a","name":"kv-1"},{"id":"n-b","name":"kv-2"}],"inSync":[{"id":"n-a","name":"kv-1"}],"minInSync":1,"parents":null,"problem":"kv-2 is gone"}\n',
 });
 test(answers, {
   run: 'where a',
-  out: 'range     4 [, ∞) of default\nowner     kv-1 (127.0.0.1:5001)\nepoch     7\nreplicas  kv-1 kv-2\nin-sync   kv-1 (at least 1 for writes)\nproblem   kv-2 is gone\n',
+  out: 'range     4 [, ∞) of default\nstate     normal\nowner     kv-1 (127.0.0.1:5001)\nepoch     7\nreplicas  kv-1 kv-2\nin-sync   kv-1 (at least 1 for writes)\nproblem   kv-2 is gone\n',
 });
 test(answers, {
   run: 'nodes',

@@ -8,6 +8,7 @@ import { VERBS } from '../../../repl/verbs/verbs.ts';
 import { ViewAge } from '../../../repl/view-age.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { silentScreen } from '../../support/repl-run.ts';
+import { twoNodes } from '../../support/two-node-client.ts';
 
 function session(client: MemoryClient): Session {
   return {
@@ -17,6 +18,7 @@ function session(client: MemoryClient): Session {
     verbs: VERBS,
     interactive: true,
     pager: null,
+    question: null,
     viewAge: new ViewAge(realEnv.now()),
     input: null,
     namespace: () => client.namespace,
@@ -27,7 +29,7 @@ function session(client: MemoryClient): Session {
 
 const completes = test.macro({
   async exec(t, line: string, candidates: string[], replaced: string) {
-    const client = new MemoryClient();
+    const client = twoNodes();
     await client.createNamespace('orders');
     for (const key of ['a b', 'user/ada', 'user/bob', 'x\xff', new Uint8Array([0xfe]), '--odd'])
       await client.put(key, '1');
@@ -62,7 +64,11 @@ test(completes, 'scan --reverse --k', ['--keys '], '--k');
 test(completes, 'scan --keys --re', ['--reverse', '--read'], '--re');
 test(completes, 'help st', ['status '], 'st');
 test(completes, 'na', ['namespace '], 'na');
-test(completes, 'namespace ', ['create', 'list'], '');
+test(completes, 'namespace ', ['create', 'list', 'alter', 'drop'], '');
+test(completes, 'drain k', ['kv-1', 'kv-2'], 'k');
+test(completes, 'move 4 kv-1 kv-2', ['kv-2 '], 'kv-2');
+test(completes, 'split a', ['"a b" '], 'a');
+test(completes, 'split x us', ['user/ada', 'user/bob'], 'us');
 test(completes, 'put a 1; namespace c', ['create '], 'c');
 test(completes, 'help namespace l', ['list '], 'l');
 test(completes, 'help namespace list ', [], '');

@@ -386,3 +386,30 @@ test('history: where it is kept, and that its size is bounded', async (t) => {
   t.is((await loadHistory(path))[0], 'get last');
   await t.throwsAsync(access(`${path}.${process.pid}`));
 });
+
+for (const [typed, asked] of [
+  ['orders', [['dropNamespace', 'orders']]],
+  ['order', []],
+] as const) {
+  test(`a namespace is dropped once its name is typed again: ${typed}`, async (t) => {
+    const terminal = new Terminal();
+    await terminal.sees('default> ');
+    await terminal.type('namespace drop orders\r', 'Its name once more');
+    await terminal.type(`${typed}\r`, 'default> ');
+    t.deepEqual(terminal.client.asked, asked);
+    await terminal.type('get a\r', 'not found: a');
+    terminal.typeOnly(CTRL_D);
+    t.is(await terminal.code, 0);
+  });
+}
+
+test('Ctrl-C at the question whether to drop a namespace ends the command, and the next line is a command', async (t) => {
+  const terminal = new Terminal();
+  await terminal.sees('default> ');
+  await terminal.type('namespace drop orders\r', 'Its name once more');
+  await terminal.type(CTRL_C, 'default> ');
+  await terminal.type('get a\r', 'not found: a');
+  t.deepEqual(terminal.client.asked, []);
+  terminal.typeOnly(CTRL_D);
+  t.is(await terminal.code, 0);
+});

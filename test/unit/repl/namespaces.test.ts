@@ -103,12 +103,12 @@ test(answers, {
 test(answers, {
   run: 'namespace create',
   code: 64,
-  err: /^namespace create: NAME is missing\nusage: namespace create NAME \[--replicas N\] \[--min-in-sync M\] \[--ranges N\] \[--split-at KEY\.\.\.\]\n$/,
+  err: /^namespace create: NAME is missing\nusage: namespace create NAME \[--replicas N\] \[--min-in-sync M\] \[--ranges N\] \[--split-at KEY\.\.\.\] \[--split-bytes B\] \[--unit DELIM\]\n$/,
 });
 test(answers, {
   run: 'namespace frob',
   code: 64,
-  err: /^there is no command namespace frob: namespace create, namespace list\n$/,
+  err: /^there is no command namespace frob: namespace create, namespace list, namespace alter, namespace drop\n$/,
 });
 test(answers, { run: 'namespace', code: 64, err: /^there is no command namespace: namespace create, / });
 
@@ -210,6 +210,9 @@ test('help shows a verb of two words, and all verbs that share the first one', a
   const wrong = await runTexts(new MemoryClient(), ['help namespace frob'], { connect });
   t.deepEqual(
     [wrong.code, wrong.err],
-    [64, 'there is no command namespace frob: namespace create, namespace list\n'],
+    [
+      64,
+      'there is no command namespace frob: namespace create, namespace list, namespace alter, namespace drop\n',
+    ],
   );
 });

@@ -181,10 +181,13 @@ for (const command of ['ranges', 'nodes', 'status']) {
     const { out, err } = await runTexts(wideCluster(), [command], { columns: 60 });
     for (const line of out.split('\n')) t.true(textWidth(line) <= 60, line);
     if (command === 'ranges') {
-      t.regex(out, /^RANGE +START +END +OWNER/);
+      t.regex(out, /^RANGE +START +END +STATE +OWNER/);
       t.regex(out, /custo\S*… /);
       t.regex(out, /\n {6}problem: kv-3 is gone\n/);
-      t.is(err, 'no room for: min in sync, epoch, replicas (--output json shows them)\n');
+      t.is(
+        err,
+        'no room for: parents, min in sync, epoch, replicas, owner live (--output json shows them)\n',
+      );
     }
     if (command === 'status') t.regex(out, /\n {6}problem: not live\n/);
   });

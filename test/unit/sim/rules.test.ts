@@ -14,7 +14,13 @@ test('every rule has branches', (t) => {
   const rules = new Set(BRANCHES.map(({ name }) => name.split(' ')[0]));
   t.deepEqual(
     [...rules],
-    [...Array.from({ length: 14 }, (_, index) => `R${index + 1}`), 'Sessions', 'Scrub', 'Bounds'],
+    [
+      ...Array.from({ length: 14 }, (_, index) => `R${index + 1}`),
+      ...Array.from({ length: 8 }, (_, index) => `S${index + 1}`),
+      'Sessions',
+      'Scrub',
+      'Bounds',
+    ],
   );
   t.is(new Set(BRANCHES.map(({ name }) => name)).size, BRANCHES.length);
 });

@@ -1,5 +1,5 @@
-// Conflicts that replicas report: states that the rules exclude, because a disk or ZooKeeper went back to an older state. Only
-// the nodes know of them, so the nodes are asked.
+// What the replicas of ranges report, which only the nodes know: conflicts, and that a range takes no writes. Conflicts are states that
+// the rules exclude, because a disk or ZooKeeper went back to an older state.
 
 import type { Client } from '../../client/api.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
@@ -7,31 +7,38 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import { listOf } from './verb.ts';
 
-/** For each range: what is wrong, and on which nodes, in words. */
-export type Conflicts = ReadonlyMap<RangeId, string>;
+export interface ReplicaReports {
+  /** For each range: what is wrong, and on which nodes, in words. */
+  readonly conflicts: ReadonlyMap<RangeId, string>;
+  /** Ranges whose owners take no writes. */
+  readonly readOnly: ReadonlySet<RangeId>;
+}
 
 /** How long a node may take to answer. It is short, so that nobody waits long for a node that hangs; `status` shows such nodes. */
 const ANSWER_MS = 1_000;
 
-/** The conflicts on the live nodes that answer in time. */
-export async function reportedConflicts(client: Client): Promise<Conflicts> {
+/** What the live nodes report that answer in time. */
+export async function replicaReports(client: Client): Promise<ReplicaReports> {
   const views = client.nodes();
   const live = views.filter((view) => view.live !== null).map(({ id }) => id);
   const texts = new Map<RangeId, string>();
   const nodes = new Map<RangeId, readonly NodeId[]>();
+  const readOnly = new Set<RangeId>();
   const statuses = await Promise.all(
     live.map(async (id) => ({ id, replicas: await replicasOn(client, id) })),
   );
   for (const { id, replicas } of statuses) {
-    for (const { range, conflict } of replicas) {
+    for (const { range, conflict, readOnlySince } of replicas) {
+      if (readOnlySince !== null) readOnly.add(range);
       if (conflict === null) continue;
       texts.set(range, texts.get(range) ?? conflict);
       nodes.set(range, [...(nodes.get(range) ?? []), id]);
     }
   }
-  return new Map(
-    [...texts].map(([range, text]) => [range, `${listOf(nodes.get(range) ?? [], views)}: ${text}`]),
+  const conflicts = [...texts].map(
+    ([range, text]) => [range, `${listOf(nodes.get(range) ?? [], views)}: ${text}`] as const,
   );
+  return { conflicts: new Map(conflicts), readOnly };
 }
 
 async function replicasOn(client: Client, node: NodeId): Promise<readonly ReplicaStatus[]> {

@@ -1,19 +1,16 @@
 // Where a range is cut: by sampled keys, inside the range, and never inside a unit.
 
 import test from 'ava';
-import { formatBytes, prefixEnd, toBytes } from '../../../common/base/bytes.ts';
+import { formatBytes, toBytes } from '../../../common/base/bytes.ts';
 import type { KeyRange } from '../../../common/model/key-range.ts';
 import { LOAD_LIMITS } from '../../../common/model/load.ts';
 import { boundNear, EACH_KEY, loadCut, type UnitOf } from '../../../coordinator/plan/load-decisions/cuts.ts';
+import { throughFirst } from '../../../coordinator/plan/load-decisions/namespace-rules.ts';
 
 const RANGE: KeyRange = { start: toBytes('b'), end: toBytes('y') };
 
 /** Keys with one prefix up to the first `/` stay together. */
-const byFolder: UnitOf = (key) => {
-  const at = key.indexOf(0x2f);
-  const start = at < 0 ? key : key.subarray(0, at + 1);
-  return { start, end: prefixEnd(start) };
-};
+const byFolder = throughFirst(toBytes('/'));
 
 /** `x*3 y`: the key x three times, and y. */
 function samplesOf(text: string): readonly Uint8Array[] {
@@ -98,4 +95,14 @@ test('the bound near a key is inside the range, or there is none', (t) => {
   t.is(near({ start: toBytes('b'), end: toBytes('b\x00') }, 'b'), null);
   t.is(near(RANGE, 'm/1', byFolder), 'm/');
   t.is(near({ start: toBytes('m/1'), end: null }, 'm/2', byFolder), 'm0', 'its unit begins before the range');
+});
+
+test('a unit goes through the first delimiter, however long that is; a key without one is a unit of its own', (t) => {
+  const unitOf = throughFirst(toBytes('::'));
+  const bounds = (key: string) => {
+    const { start, end } = unitOf(toBytes(key));
+    return [formatBytes(start), end === null ? null : formatBytes(end)];
+  };
+  t.deepEqual(bounds('a::b::c'), ['a::', 'a:;']);
+  t.deepEqual(bounds('a:b'), ['a:b', 'a:b\\x00']);
 });

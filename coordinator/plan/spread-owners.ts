@@ -17,9 +17,11 @@ interface HandOver {
 export function planOwnerSpread(builder: PlanBuilder): void {
   const { view, config } = builder;
   const underWay = view.ranges.filter((image) => builder.latest(image).transferTo !== null).length;
+  if (underWay >= config.transfersAtOnce) return;
   const targets = handOverTargets(builder);
+  const handOvers = movable(builder, targets);
   for (let transfers = underWay; transfers < config.transfersAtOnce; ) {
-    const chain = payingChain(builder, movable(builder, targets), targets);
+    const chain = payingChain(builder, usable(builder, handOvers), targets);
     if (chain === undefined) return;
     for (const { image, from, to } of chain) transfer(builder, image, from, to);
     transfers += chain.length;
@@ -38,19 +40,35 @@ function transfer(builder: PlanBuilder, image: DescriptorImage, from: NodeId, to
   });
 }
 
-/** Every hand-over that may be requested now, by the node that would hand over. Ranges that have a load are spread by it. */
-function movable(builder: PlanBuilder, targets: readonly NodeId[]): Map<NodeId, HandOver[]> {
+/** Hand-overs by the node that would hand over, then by the one that would take over. */
+type HandOvers = ReadonlyMap<NodeId, ReadonlyMap<NodeId, readonly HandOver[]>>;
+
+/** Every hand-over that may be requested now. Ranges that have a load are spread by it. */
+function movable(builder: PlanBuilder, targets: readonly NodeId[]): HandOvers {
   const { view, weights } = builder;
-  const byOwner = new Map<NodeId, HandOver[]>();
+  const all = new Map<NodeId, Map<NodeId, HandOver[]>>();
   for (const image of view.ranges) {
     if (weights.isLoaded(image.descriptor.id)) continue;
     for (const { from, to } of handOversOf(builder, image, targets)) {
-      const handOvers = byOwner.get(from) ?? [];
+      const byTarget = all.get(from) ?? new Map<NodeId, HandOver[]>();
+      all.set(from, byTarget);
+      const handOvers = byTarget.get(to) ?? [];
+      byTarget.set(to, handOvers);
       handOvers.push({ image, from, to });
-      byOwner.set(from, handOvers);
     }
   }
-  return byOwner;
+  return all;
+}
+
+/** For each node, one hand-over to each node possible: of a range that no step changes so far. */
+function usable(builder: PlanBuilder, handOvers: HandOvers): ReadonlyMap<NodeId, readonly HandOver[]> {
+  const isUntouched = ({ image }: HandOver) => !builder.isTouched(image.descriptor.id);
+  return new Map(
+    [...handOvers].map(([from, byTarget]): [NodeId, readonly HandOver[]] => [
+      from,
+      [...byTarget.values()].map((some) => some.find(isUntouched)).filter((first) => first !== undefined),
+    ]),
+  );
 }
 
 /** A chain from the busiest node possible to the least loaded node that it leads to, if that makes the load more even. */
@@ -63,7 +81,9 @@ function payingChain(
   const busiestFirst = [...byOwner.keys()].sort(
     (a, b) => loads.ownerRelief(b) - loads.ownerRelief(a) || (a < b ? -1 : 1),
   );
+  const leastCost = Math.min(...targets.map((node) => loads.ownerCost(node)));
   for (const from of busiestFirst) {
+    if (loads.ownerRelief(from) <= leastCost) return undefined;
     const reached = shortestChains(from, byOwner);
     const to = loads.bestOwner(targets.filter((node) => reached.has(node)));
     if (to !== undefined && loads.ownerCost(to) < loads.ownerRelief(from)) return chainTo(reached, from, to);

@@ -44,16 +44,33 @@ export function planReplicaSpread(builder: PlanBuilder): void {
 
 function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | undefined {
   const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
+  const places = new Places(builder, room);
   let best: Move | undefined;
   for (const image of builder.view.ranges) {
     const { id } = image.descriptor;
     if (image.descriptor.placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
-    if (!isWhole(builder, image.descriptor)) continue;
-    for (const move of movesOf(builder, image, room)) {
-      if (best === undefined || isBetter(move, best)) best = move;
+    for (const from of promising(builder, image.descriptor, places, best)) {
+      if (!isWhole(builder, image.descriptor)) break;
+      const move = bestMoveFrom(builder, image, from, places);
+      if (move !== undefined && (best === undefined || isBetter(move, best))) best = move;
     }
   }
   return best;
+}
+
+/** The nodes whose replica might be moved with more gain than the best move so far has. With many ranges that is hardly ever one. */
+function promising(
+  { loads }: PlanBuilder,
+  { inSync, owner }: Descriptor,
+  { leastCost }: Places,
+  best: Move | undefined,
+): readonly NodeId[] {
+  return inSync.filter((from) => {
+    const zoneGain = loads.zonePeers(from, inSync);
+    const loadGain = loads.replicaRelief(from) - leastCost;
+    if (zoneGain === 0 && loadGain <= 0) return false;
+    return best === undefined || isBetter({ zoneGain, loadGain, movesOwner: from === owner.node }, best);
+  });
 }
 
 /** Whether the range has its desired number of replicas, all in-sync on usable nodes, and nothing is under way. */
@@ -68,30 +85,63 @@ export function isWhole({ view }: PlanBuilder, descriptor: Descriptor): boolean 
   );
 }
 
-function* movesOf(
-  { loads, view, weights }: PlanBuilder,
+function bestMoveFrom(
+  builder: PlanBuilder,
   image: DescriptorImage,
-  targets: readonly NodeId[],
-): Generator<Move> {
+  from: NodeId,
+  places: Places,
+): Move | undefined {
+  const { loads, view, weights } = builder;
   const { id, owner, inSync: held } = image.descriptor;
+  const others = held.filter((node) => node !== from);
+  const movesOwner = from === owner.node;
   // These are spread by load and by bytes (load-decisions/move-weights.ts). For their numbers alone they stay.
-  const isLoaded = weights.isLoaded(id);
   const isLarge = !weights.bytes.isLight(weights.bytesOf(id));
-  for (const to of targets) {
-    if (held.includes(to) || view.connectivity.disconnectedAmong(to, held).length > 0) continue;
-    for (const from of held) {
-      const others = held.filter((node) => node !== from);
-      const zoneGain = loads.zonePeers(from, others) - loads.zonePeers(to, others);
-      const loadGain = loads.replicaRelief(from) - loads.replicaCost(to);
-      const movesOwner = from === owner.node;
-      const gains = loadGain > 0 && !isLarge && !(isLoaded && movesOwner);
-      if (zoneGain < 0 || (zoneGain === 0 && !gains)) continue;
-      yield { image, from, to, zoneGain, loadGain, movesOwner };
+  const isForNumbers = !isLarge && !(weights.isLoaded(id) && movesOwner);
+  const isFree = (to: NodeId) =>
+    !held.includes(to) && view.connectivity.disconnectedAmong(to, held).length === 0;
+  let best: Move | undefined;
+  for (const to of places.bestOfEachZone(isFree)) {
+    const zoneGain = loads.zonePeers(from, others) - loads.zonePeers(to, others);
+    const loadGain = loads.replicaRelief(from) - loads.replicaCost(to);
+    if (zoneGain < 0 || (zoneGain === 0 && !(loadGain > 0 && isForNumbers))) continue;
+    const move = { image, from, to, zoneGain, loadGain, movesOwner };
+    if (best === undefined || isBetter(move, best)) best = move;
+  }
+  return best;
+}
+
+/** Where replicas may go: by zone, and in each the least loaded node first. */
+class Places {
+  readonly #zones: readonly (readonly NodeId[])[];
+  /** The cost of a replica where it is least; infinite if there is no place. */
+  readonly leastCost: number;
+
+  constructor({ view, loads }: PlanBuilder, nodes: readonly NodeId[]) {
+    const byCost = [...nodes].sort((a, b) => loads.replicaCost(a) - loads.replicaCost(b) || (a < b ? -1 : 1));
+    const zones = new Map<string, NodeId[]>();
+    for (const node of byCost) {
+      const zone = zoneOf(view, node);
+      const known = zones.get(zone);
+      if (known === undefined) zones.set(zone, [node]);
+      else known.push(node);
+    }
+    this.#zones = [...zones.values()];
+    const [first] = byCost;
+    this.leastCost = first === undefined ? Number.POSITIVE_INFINITY : loads.replicaCost(first);
+  }
+
+  *bestOfEachZone(isFree: (node: NodeId) => boolean): Generator<NodeId> {
+    for (const zone of this.#zones) {
+      const node = zone.find(isFree);
+      if (node !== undefined) yield node;
     }
   }
 }
 
-function isBetter(a: Move, b: Move): boolean {
+type Gain = Pick<Move, 'zoneGain' | 'loadGain' | 'movesOwner'>;
+
+function isBetter(a: Gain, b: Gain): boolean {
   if (a.zoneGain !== b.zoneGain) return a.zoneGain > b.zoneGain;
   if (a.loadGain !== b.loadGain) return a.loadGain > b.loadGain;
   return !a.movesOwner && b.movesOwner;

@@ -21,8 +21,8 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     name: 'move a replica where other members cannot reach it',
     rule: 'placement: the other members can reach a moved replica',
     file: 'coordinator/plan/spread-replicas.ts',
-    text: ' || view.connectivity.disconnectedAmong(to, held).length > 0) continue;',
-    replacement: ') continue;',
+    text: '!held.includes(to) && view.connectivity.disconnectedAmong(to, held).length === 0;',
+    replacement: '!held.includes(to);',
   },
   {
     name: 'create a range on nodes that cannot reach each other',

@@ -1,6 +1,6 @@
 // Which ranges the leader may move, split or merge by itself now, and where it may hand them over to.
 
-import { type Descriptor, type DescriptorImage, isInSync } from '../../../common/model/descriptor.ts';
+import type { Descriptor, DescriptorImage } from '../../../common/model/descriptor.ts';
 import type { NodeId } from '../../../common/model/ids.ts';
 import { type ClusterView, isUsable, ownerIsLive, usableNodes } from '../../cluster-view.ts';
 import { rangeKey } from '../../set-aside.ts';
@@ -37,8 +37,8 @@ export function handOversOf(
   const { descriptor } = image;
   const from = intendedOwner(descriptor);
   if (!isFree(builder, image) || !isUsable(view, from)) return [];
-  return targets
-    .filter((to) => to !== from && isInSync(descriptor, to) && to !== descriptor.retire)
+  return descriptor.inSync
+    .filter((to) => to !== from && to !== descriptor.retire && targets.includes(to))
     .filter((to) => mayOwn(view, descriptor, to))
     .map((to) => ({ from, to }));
 }

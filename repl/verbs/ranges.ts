@@ -56,7 +56,7 @@ function problemsOf(descriptor: Descriptor, views: readonly NodeView[], conflict
   const unreachable = replicaIds(descriptor).flatMap((id) => {
     const view = views.find((one) => one.id === id);
     const { name } = nameOf(id, views);
-    if (view === undefined || view.live === null) return [`${name} is gone`];
+    if (view === undefined || view.live === null) return [`${name} is down`];
     const others = view.record?.noted?.unreachable?.by ?? [];
     const replicas = others.filter((other) => incOf(descriptor, other) !== undefined);
     if (replicas.length === 0) return [];
@@ -125,7 +125,7 @@ function whereText(
   const life = ownerIsLive(descriptor, views) ? '' : ', its session has ended';
   return [
     `range     ${descriptor.id} ${formatKeyRange(descriptor)} of ${descriptor.namespace}`,
-    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'not live'}${life})`,
+    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'down'}${life})`,
     `epoch     ${descriptor.epoch}`,
     `replicas  ${names(replicaIds(descriptor))}`,
     `in-sync   ${names(descriptor.inSync)} (at least ${descriptor.minInSync} for writes)`,

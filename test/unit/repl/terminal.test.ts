@@ -183,10 +183,10 @@ for (const command of ['ranges', 'nodes', 'status']) {
     if (command === 'ranges') {
       t.regex(out, /^RANGE +START +END +OWNER/);
       t.regex(out, /custo\S*… /);
-      t.regex(out, /\n {6}problem: kv-3 is gone\n/);
+      t.regex(out, /\n {6}problem: kv-3 is down\n/);
       t.is(err, 'no room for: min in sync, epoch, replicas (--output json shows them)\n');
     }
-    if (command === 'status') t.regex(out, /\n {6}problem: not live\n/);
+    if (command === 'status') t.regex(out, /\n {6}problem: down\n/);
   });
 
   test(`${command} has all columns where there is room`, async (t) => {

@@ -181,10 +181,15 @@ function readOptionValue(
   return read;
 }
 
+function tooMany(first: string, allowed: number): string {
+  const words = `too many words, the first is ${first}`;
+  return allowed === 0 ? words : `${words} (quotes keep blanks in a word: "one two")`;
+}
+
 function bindPositions(signature: Signature, words: readonly Word[], values: Map<string, Value>): void {
   const { parameters } = signature;
   if (words.length > parameters.length)
-    throw misuse(signature, `too many words, the first is ${(words[parameters.length] as Word).text}`);
+    throw misuse(signature, tooMany((words[parameters.length] as Word).text, parameters.length));
   parameters.forEach(({ name, kind, optional }, i) => {
     const word = words[i];
     if (word !== undefined) values.set(name, readValue(signature, name, kind, word.text));

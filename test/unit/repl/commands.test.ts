@@ -151,7 +151,7 @@ test(answers, {
 });
 test(answers, { run: 'check 5', code: 64, err: /there is no range 5/ });
 test(answers, { run: 'check a', code: 64, err: /RANGE is a number/ });
-test(answers, { run: 'raise-epochs 4', code: 64, err: /too many words/ });
+test(answers, { run: 'raise-epochs 4', code: 64, err: /too many words, the first is 4\n/ });
 
 for (const verdict of ['damaged', 'undecided', 'alone'] as const) {
   test(`check where the range is ${verdict}`, async (t) => {

@@ -27,10 +27,11 @@ export class BuildError extends Error {
   isForPeople = true;
 }
 
-/** Resolves to false if there was nothing to do. */
-export async function build() {
+/** Resolves to false if there was nothing to do. @param begins called if there is something to do, which takes some seconds */
+export async function build(begins = () => {}) {
   const stamp = stampOf(SOURCES);
   if (existsSync(stampFile) && readFileSync(stampFile, 'utf8') === stamp) return false;
+  begins();
   rmSync(stampFile, { force: true });
   mkdirSync(dist, { recursive: true });
   removeOrphans(dist);

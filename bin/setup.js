@@ -109,7 +109,7 @@ async function checks() {
 /** Installs packages and builds, if necessary. */
 async function prepare() {
   if (!packagesAreInstalled()) await installPackages();
-  if (await build()) say('built');
+  if (await build(() => say('building dist/ (some seconds)'))) say('built');
 }
 
 /** Compares what npm has installed with the lock file. Times of files say little after a checkout. */

@@ -8,7 +8,7 @@ import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts'
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { isEmpty, type KeyRange } from '../common/model/key-range.ts';
 import type { Mutation } from '../common/wire/messages.ts';
-import { Aborts } from './aborts.ts';
+import { Aborts, throwIfAborted } from './aborts.ts';
 import { AdminClient } from './admin-client.ts';
 import { Admission } from './admission.ts';
 import type {
@@ -180,7 +180,10 @@ class RangekeeperClient extends AdminClient implements Client, CallContext, Conn
     let rest: KeyRange | null = scan.bounds;
     while (rest !== null && left > 0) {
       const page: Piece = await this.#page(scan, rest, Math.min(left, SCAN_PAGE_ROWS));
-      for (const row of page.rows) yield new ScannedRow(row, page.freshness);
+      for (const row of page.rows) {
+        throwIfAborted(scan.plan.signal);
+        yield new ScannedRow(row, page.freshness);
+      }
       left -= page.rows.length;
       rest = page.rest;
     }

@@ -11,7 +11,7 @@ import type { Env } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Descriptor, DescriptorImage } from '../common/model/descriptor.ts';
 import { BadDataError } from '../common/model/fields.ts';
-import type { NamespaceId, NodeId, RangeId } from '../common/model/ids.ts';
+import type { NodeId, RangeId } from '../common/model/ids.ts';
 import { RangeMap } from '../common/model/range-map.ts';
 import type { Observer, Zk, ZkNode } from '../common/zk/store.ts';
 import { ZnodeDecoder } from '../common/zk/znode-decoder.ts';
@@ -50,8 +50,7 @@ export class Directory {
   #shown = new Set<RangeId>();
   /** Ranges that have ended, and whose znodes are still there: they are not read again. */
   readonly #ended = new Set<RangeId>();
-  /** The namespace that was dropped under this name; null: none. */
-  #dropped: NamespaceId | null = null;
+  #dropped = false;
   readonly #watch: RangeWatch;
   readonly #names: Observer;
   /** When a range was last read again at a caller's request. */
@@ -78,9 +77,9 @@ export class Directory {
     });
   }
 
-  /** The namespace was dropped, and no other one of its name is known. */
+  /** The namespace was dropped, and nothing was learned since of another one of its name. */
   get isDropped(): boolean {
-    return this.#dropped !== null;
+    return this.#dropped;
   }
 
   /** The range that holds `key`. @param use whether it is about to be used, and so should be watched */
@@ -173,9 +172,9 @@ export class Directory {
     const { descriptor } = image;
     if (descriptor.namespace !== this.namespace || this.#ended.has(descriptor.id)) return;
     if (descriptor.state === 'dropped') return this.#learnDropped(descriptor);
-    if (descriptor.namespaceId !== this.#dropped) this.#dropped = null;
     const learned = this.#map.learn(image);
     if (learned === null) return;
+    this.#dropped = false;
     for (const range of learned.displaced) this.#end(range);
     // Their znodes may be gone before this client knew what replaced them.
     for (const { range } of descriptor.parents)
@@ -187,16 +186,15 @@ export class Directory {
       if (node !== descriptor.owner.node) this.#ownerChanged(descriptor, node);
   }
 
-  #learnDropped({ id, namespaceId }: Descriptor): void {
+  #learnDropped({ id }: Descriptor): void {
     this.#map.forget(id);
     this.#end(id);
-    this.#dropped = namespaceId;
+    this.#dropped = true;
     this.#changed();
   }
 
   #namespaceGone(): void {
-    const known = this.#map.images[0]?.descriptor;
-    if (known !== undefined) this.#dropped = known.namespaceId;
+    if (this.#map.images.length > 0) this.#dropped = true;
     for (const range of [...this.#shown]) this.#observed(range, null);
   }
 

@@ -16,6 +16,7 @@ import type { Mutation, ReplyBody, WriteReply } from '../common/wire/messages.ts
 import { decodeOperation } from '../common/wire/operation.ts';
 import { Call, type CallContext, type CallLimits } from './call.ts';
 import { conflictOf } from './conflict.ts';
+import { keyText } from './key-text.ts';
 import { rejection } from './rejection.ts';
 import { canRepeatIn, type NumberedWrite } from './writer.ts';
 
@@ -166,18 +167,21 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
     }
     this.learnFrom(error);
     if (error.retry === 'never') this.end(error);
-    else if (error.code === 'WRONG_RANGE' && this.#isParted())
-      this.end(new Failure('CROSS_RANGE', 'the keys of the batch are in several ranges'));
-    else this.retry();
+    else if (error.code !== 'WRONG_RANGE' || !this.#endIfParted()) this.retry();
   }
 
   /**
-   * Whether no known range holds all keys of the batch. That is asked only after an owner has refused some of them: a merge may have
-   * joined ranges that this client knows as several.
+   * Ends the call if no known range holds all keys of the batch, and returns whether it has. That is asked only after an owner has refused
+   * some of them: a merge may have joined ranges that this client knows as several.
    */
-  #isParted(): boolean {
+  #endIfParted(): boolean {
     const now = this.peek()?.descriptor;
-    return now !== undefined && !this.#mutations.every(({ key }) => contains(now, key));
+    const outside = now === undefined ? undefined : this.#mutations.find(({ key }) => !contains(now, key));
+    if (now === undefined || outside === undefined) return false;
+    const first = `${keyText(this.#firstKey)} is in range ${now.id}`;
+    const words = `a batch is written in one range: ${first}, ${keyText(outside.key)} is not`;
+    this.end(new Failure('CROSS_RANGE', words));
+    return true;
   }
 
   /** A first attempt is repeated at once with the newer base. After an earlier attempt the outcome stays unknown. */

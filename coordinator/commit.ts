@@ -102,7 +102,8 @@ function opsOf(step: Step, at: number): readonly ZkOp[] {
     case 'delete-namespace': {
       const { record, version } = step.before;
       return [
-        { kind: 'delete', path: paths.ranges(record.name), version: -1 },
+        // It was never changed since it was created.
+        { kind: 'delete', path: paths.ranges(record.name), version: 0 },
         { kind: 'delete', path: paths.namespace(record.name), version },
         ...task,
       ];

@@ -184,10 +184,15 @@ function readOptionValue(
   return read;
 }
 
+function tooMany(first: string, allowed: number): string {
+  const words = `too many words, the first is ${first}`;
+  return allowed === 0 ? words : `${words} (quotes keep blanks in a word: "one two")`;
+}
+
 function bindPositions(signature: Signature, words: readonly Word[], values: Map<string, Value>): void {
   const { parameters } = signature;
   const surplus = parameters.at(-1)?.many === true ? undefined : words[parameters.length];
-  if (surplus !== undefined) throw misuse(signature, `too many words, the first is ${surplus.text}`);
+  if (surplus !== undefined) throw misuse(signature, tooMany(surplus.text, parameters.length));
   parameters.forEach(({ name, kind, optional, many }, i) => {
     const word = words[i];
     const all = many === true ? words.slice(i) : [];

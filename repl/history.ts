@@ -1,7 +1,7 @@
 // The history: the inputs of earlier sessions, in a file of the user's. An input may have several lines; in the file, its further
 // lines begin with a tab. If the file cannot be read or written, there is no history; that is not an error.
 
-import { type FileHandle, mkdir, open, readFile, realpath, rename, writeFile } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, realpath, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 
@@ -26,10 +26,10 @@ export function historyPath(
   }
 }
 
-/** The entries, newest first as readline expects them. Shortens a file that has grown too long. */
+/** The entries, newest first as readline expects them. Makes the file private, and shortens one that has grown too long. */
 export async function loadHistory(path: string): Promise<string[]> {
   try {
-    const entries = parseEntries(await readFile(path, 'utf8'));
+    const entries = parseEntries(await readPrivately(path));
     const kept = entries.slice(-HISTORY_ENTRIES_MAX);
     if (entries.length > 2 * HISTORY_ENTRIES_MAX) await replace(path, kept);
     return kept.reverse();
@@ -54,6 +54,16 @@ export async function saveToHistory(path: string, entry: string): Promise<void> 
     }
   } catch {
     return;
+  }
+}
+
+async function readPrivately(path: string): Promise<string> {
+  const file = await open(path, 'r');
+  try {
+    await makePrivate(file);
+    return await file.readFile('utf8');
+  } finally {
+    await file.close();
   }
 }
 

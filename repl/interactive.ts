@@ -45,6 +45,9 @@ export async function runInteractive(session: Session, terminal: Terminal): Prom
   }
 }
 
+/** The prompt of a line that goes on with the one before. */
+const MORE = '... ';
+
 class Prompt {
   readonly #session: Session;
   readonly #terminal: Terminal;
@@ -90,7 +93,7 @@ class Prompt {
       const input = this.#inputs.shift();
       if (input !== undefined) {
         await this.#runInput(input);
-        if (this.#exit === null) this.#prompt();
+        if (this.#exit === null) this.#promptOrEcho();
       } else if (this.#exit !== null) return this.#exit;
       else await this.#nextEvent();
     }
@@ -103,9 +106,20 @@ class Prompt {
   }
 
   #prompt(): void {
-    const namespace = visibleLine(this.#session.namespace());
-    this.#reader.setPrompt(this.#incomplete === '' ? `${namespace}> ` : '... ');
+    this.#reader.setPrompt(this.#incomplete === '' ? this.#promptText() : MORE);
     this.#reader.prompt();
+  }
+
+  #promptText(): string {
+    return `${visibleLine(this.#session.namespace())}> `;
+  }
+
+  /** A line that was typed ahead was drawn above the answers before it. It is shown again where its own answer follows. */
+  #promptOrEcho(): void {
+    const [next] = this.#inputs;
+    if (next === undefined) return this.#prompt();
+    const lines = next.split('\n').map(visibleLine);
+    this.#terminal.output.write(`${this.#promptText()}${lines.join(`\n${MORE}`)}\n`);
   }
 
   /** Ends the session: for `exit`, for Ctrl-D (lines typed before still run), or for a signal (they do not). */

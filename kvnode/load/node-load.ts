@@ -12,6 +12,8 @@ import type { RangeLoad } from './range-load.ts';
 import { RangeSizes } from './range-sizes.ts';
 
 const FOLD_MS = 1_000;
+/** Rates that were counted for less say too little, ms. */
+const COUNTED_MS_MIN = 2_500;
 /** Sizes are measured in every so many-th of them. */
 const FOLDS_PER_MEASUREMENT = 5;
 /** The node's CPU share is a mean in which the newest second has this weight. */
@@ -37,6 +39,8 @@ export class NodeLoad {
   readonly #options: NodeLoadOptions;
   readonly #sizes: RangeSizes;
   readonly #timer: Timer;
+  /** The ranges that the node owned at the last fold. */
+  #owned: ReadonlySet<RangeId> = new Set();
   #folds = 0;
   #foldedAt: number;
   #cpuMs: number | null;
@@ -56,23 +60,30 @@ export class NodeLoad {
 
   record(): LoadRecord {
     const { storage } = this.#options;
-    const ranges = this.#owned().map(({ range, load }) => ({
+    const counted = [...this.#options.hosts()].filter(
+      ({ range, isOwner, load }) => isOwner && this.#owned.has(range) && load.forMs >= COUNTED_MS_MIN,
+    );
+    const ranges = counted.map(({ range, load }) => ({
       ...{ range, rates: load.rates, samples: load.samples },
       ...{ bytes: this.#sizes.bytesOf(range), middleKey: this.#sizes.middleKeyOf(range) },
     }));
     return loadRecord({ cpu: this.#cpu, syncTimes: storage.syncTimes, ranges });
   }
 
-  #owned(): readonly LoadedHost[] {
-    return [...this.#options.hosts()].filter(({ isOwner }) => isOwner);
-  }
-
   #fold(): void {
     const now = this.#options.env.now();
-    for (const { load } of this.#options.hosts()) load.fold(now);
+    const owned = new Set<RangeId>();
+    for (const { range, isOwner, load } of this.#options.hosts()) {
+      if (isOwner) owned.add(range);
+      if (isOwner && !this.#owned.has(range)) load.restart();
+      else load.fold(now);
+    }
+    this.#owned = owned;
     this.#foldCpu(now);
-    if (++this.#folds % FOLDS_PER_MEASUREMENT !== 0) return;
-    const owned = new Set(this.#owned().map(({ range }) => range));
+    if (++this.#folds % FOLDS_PER_MEASUREMENT === 0) this.#measure(owned, now);
+  }
+
+  #measure(owned: ReadonlySet<RangeId>, now: number): void {
     this.#sizes.measure(owned, now).catch((error: unknown) => {
       // The storage has reported damage, and the process stops. Any other failure is tried again.
       if (!(error instanceof CorruptDataError))

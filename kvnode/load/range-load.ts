@@ -24,15 +24,35 @@ export class RangeLoad {
   #bytesIn = 0;
   #bytesOut = 0;
   #toPass = 0;
-  readonly #samples: KeySamples;
+  #samples: KeySamples;
+  readonly #env: Pick<Env, 'now' | 'random'>;
+  #begunAt: number;
   #foldedAt: number;
   /** Decayed sums; the true means are these divided by the weight, which is less than one in the first seconds. */
   #sums: LoadRates = NO_RATES;
   #weight = 0;
 
   constructor(env: Pick<Env, 'now' | 'random'>) {
+    this.#env = env;
     this.#samples = new KeySamples(env);
-    this.#foldedAt = env.now();
+    this.#begunAt = env.now();
+    this.#foldedAt = this.#begunAt;
+  }
+
+  /** Begins anew. A follower that becomes the owner would else report rates that rise for ten seconds. */
+  restart(): void {
+    this.#begunAt = this.#env.now();
+    this.#foldedAt = this.#begunAt;
+    this.#sums = NO_RATES;
+    this.#weight = 0;
+    this.#clear();
+    this.#toPass = 0;
+    this.#samples = new KeySamples(this.#env);
+  }
+
+  /** How long the rates were counted when they were last folded, ms. */
+  get forMs(): number {
+    return this.#foldedAt - this.#begunAt;
   }
 
   countRead(key: Bytes, bytesOut: number): void {
@@ -63,6 +83,10 @@ export class RangeLoad {
     };
     this.#weight = this.#weight * keep + (1 - keep);
     this.#samples.fold(((this.#reads + this.#writes) * 1_000) / ms);
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#reads = 0;
     this.#writes = 0;
     this.#bytesIn = 0;

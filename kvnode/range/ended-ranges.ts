@@ -10,7 +10,7 @@ import { type Zk, ZkError, type ZkOp } from '../../common/zk/store.ts';
 import { descriptorCodec, paths } from '../../common/zk/znodes.ts';
 import type { RangeHost } from './range-host.ts';
 
-/** A node takes itself out of the descriptor of a range after this time, ms. The owner of the children is usually done by then. */
+/** A node takes itself out of the descriptor of a replaced range after this time, ms. The owner of the children is usually done by then. */
 const TAKE_OUT_MS = 5_000;
 const RETRY_MS = 1_000;
 
@@ -61,7 +61,9 @@ export class EndedRanges {
       this.#listed.delete(id);
       return unwatch(id);
     }
-    const at = this.#listed.get(id)?.at ?? env.now() + TAKE_OUT_MS;
+    // Of a dropped range there is no owner that deletes it.
+    const patienceMs = image.descriptor.state === 'dropped' ? 0 : TAKE_OUT_MS;
+    const at = this.#listed.get(id)?.at ?? env.now() + patienceMs;
     this.#listed.set(id, { image, at });
   }
 

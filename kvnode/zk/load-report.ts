@@ -9,11 +9,10 @@ import { loadCodec, paths } from '../../common/zk/znodes.ts';
 import { isBusy, isNewLoad } from '../load/load-record.ts';
 import { OwnReport } from './own-report.ts';
 
-const CHECK_MS = 1_000;
-/** Reports are at least 5 s apart, whatever the jitter of the checks. */
-const CHECKS_BETWEEN_WRITES = 5;
+/** With the jitter of the checks, reports are more than 5 s apart. To make one for 1,000 ranges takes some ms. */
+const CHECK_MS = 5_600;
 /** A busy node reports at least this often, in checks. */
-const CHECKS_WHILE_BUSY = 15;
+const CHECKS_WHILE_BUSY = 3;
 
 export interface LoadReportOptions {
   readonly self: NodeId;
@@ -27,7 +26,7 @@ export type LoadReport = OwnReport<LoadRecord>;
 export function loadReport({ self, env, logger, record }: LoadReportOptions): LoadReport {
   return new OwnReport({
     ...{ path: paths.load(self), what: 'load', env, logger },
-    ...{ checkMs: CHECK_MS, checksBetweenWrites: CHECKS_BETWEEN_WRITES },
+    ...{ checkMs: CHECK_MS, checksBetweenWrites: 0 },
     check: record,
     encode: (report) => loadCodec.encode(report),
     isNews: (written, report, checks) =>

@@ -94,7 +94,8 @@ function linesOf(record: readonly ArrayLike<unknown>[]): number {
 
 function readHeadings(record: readonly Bytes[], from: string): Places {
   const names = record.map((field) => utf8OrNull(field)?.trim() ?? '');
-  const found = names.map((name) => formatBytes(toBytes(name))).join(', ');
+  const named = names.map((name) => formatBytes(toBytes(name))).join(', ');
+  const found = /[;\t]/.test(names.join()) ? `${named} (a comma must stand between columns)` : named;
   for (const name of ['key', 'value']) {
     if (!names.includes(name) && !names.includes(`${name}64`))
       throw new Error(`${from}: the first line names no column ${name} (nor ${name}64), but: ${found}`);

@@ -11,6 +11,7 @@ import { EncodingError } from './encoding.ts';
 import { fileError, namingFile, shownPath } from './file-error.ts';
 import type { Item } from './item.ts';
 import { readNdjson } from './ndjson.ts';
+import { refuseOwn } from './own-descriptor.ts';
 
 export const FORMATS = ['ndjson', 'csv'] as const;
 export type FileFormat = (typeof FORMATS)[number];
@@ -29,6 +30,7 @@ export async function fileSource(path: string, format: FileFormat): Promise<Sour
   const name = shownPath(path);
   const about = await namingFile(name, () => stat(path));
   if (about.isDirectory()) throw new Error(`${name} is a directory: import --tree reads it`);
+  await refuseOwn(name, about);
   let input: Readable | null = null;
   async function* items(): AsyncIterableIterator<Item> {
     input = await namingFile(name, () => openInput(path, about));

@@ -7,6 +7,7 @@ import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { systemCode } from '../../common/base/system-error.ts';
 import { namingFile, shownPath } from './file-error.ts';
+import { notPassedOn, refuseOwn } from './own-descriptor.ts';
 
 export type FileTarget =
   /** A regular file, or null: nothing is there yet. `path` is where symbolic links lead. */
@@ -30,8 +31,7 @@ export async function fileTarget(path: string): Promise<FileTarget> {
     for (let links = 0; links <= LINKS_MAX; links++) {
       const directory = await realpath(dirname(at));
       const descriptor = await descriptorAt(directory, basename(at));
-      if (descriptor !== null)
-        return { kind: 'descriptor', descriptor, about: await statDescriptor(descriptor) };
+      if (descriptor !== null) return openTarget(descriptor, shown);
       at = join(directory, basename(at));
       const about = await lstatOrNull(at);
       if (about === null) return { kind: 'file', path: at, old: null };
@@ -40,6 +40,14 @@ export async function fileTarget(path: string): Promise<FileTarget> {
     }
     throw new Error(`${shown}: too many symbolic links`);
   });
+}
+
+async function openTarget(descriptor: number, shown: string): Promise<FileTarget> {
+  const about = await statDescriptor(descriptor).catch((error) => {
+    throw systemCode(error) === 'EBADF' ? notPassedOn(shown) : error;
+  });
+  await refuseOwn(shown, about);
+  return { kind: 'descriptor', descriptor, about };
 }
 
 async function existingTarget(path: string, about: Stats, shown: string): Promise<FileTarget> {

@@ -15,7 +15,7 @@ const COLUMNS: readonly Column[] = ['range', 'node', 'seq', 'rows', 'checksum', 
 
 const check: Verb = {
   name: 'check',
-  summary: 'compares the replicas of each range: rows and checksums at one seq',
+  summary: 'compare the replicas of each range: rows and checksums at one seq',
   details: [
     'With RANGE (a number, as `ranges` shows it), it checks only that range. It reads every row of every replica, and slows down',
     'while the cluster is busy. A replica that differs from a majority is `damaged`: its node sets its data aside and is rebuilt.',

@@ -55,8 +55,8 @@ function viewsByName(client: Client): readonly NodeView[] {
 function nodeRow(view: NodeView, client: Client, now: number): Row {
   const { id, record, live } = view;
   const downSince = live === null ? (record?.noted?.downSince ?? null) : null;
-  const gone = downSince === null ? [] : [`gone for ${formatDuration(now - downSince)}`];
-  const remarks = [...gone, ...nodeRemarks(factsOf(view), client.nodes().map(factsOf), now)];
+  const down = downSince === null ? [] : [`down for ${formatDuration(now - downSince)}`];
+  const remarks = [...down, ...nodeRemarks(factsOf(view), client.nodes().map(factsOf), now)];
   const descriptors = client.ranges().map((image) => image.descriptor);
   return [
     text(record?.name ?? id),
@@ -101,9 +101,17 @@ const CLUSTER_COLUMNS: readonly Column[] = [
 async function clusterStatus(call: Call, client: Client): Promise<Answer> {
   const found = await Promise.all(viewsByName(client).map((view) => askHealth(call, client, view)));
   const wrong = found.filter(({ problem }) => problem !== null);
-  if (wrong.length > 0 && call.session.format === 'table')
-    call.remark(`PROBLEM: ${wrong.map(({ name, problem }) => `${name}: ${problem}`).join('; ')}`);
+  if (wrong.length > 0 && call.session.format === 'table') call.remark(`PROBLEM: ${problemSentence(wrong)}`);
   return { kind: 'rows', columns: CLUSTER_COLUMNS, rows: each(found.map(({ row }) => row)), headings: true };
+}
+
+/** Nodes with the same problem are named together. */
+function problemSentence(wrong: readonly Health[]): string {
+  const names = new Map<string, string[]>();
+  for (const { name, problem } of wrong) {
+    if (problem !== null) names.set(problem, [...(names.get(problem) ?? []), name]);
+  }
+  return [...names].map(([problem, nodes]) => `${nodes.join(', ')}: ${problem}`).join('; ');
 }
 
 /** A node in the table, and what is wrong with it in words; null: nothing. */
@@ -119,7 +127,7 @@ async function askHealth(call: Call, client: Client, view: NodeView): Promise<He
     const blank = CLUSTER_COLUMNS.slice(2).map(() => text(null));
     return { name: named.name, row: [node(named), ...blank, text(problem)], problem };
   };
-  if (view.live === null) return silent('not live');
+  if (view.live === null) return silent('down');
   try {
     const report = await ask(call, () => client.nodeStatus(view.id));
     const problem = problemOf(report, client.nodes());
@@ -134,7 +142,7 @@ function problemOf(report: NodeStatus, views: readonly NodeView[]): string | nul
   const others = listOf(report.unreachable ?? [], views);
   const readOnly = report.replicas.filter(isReadOnly).length;
   const problems = [
-    ...(report.leaseMs > 0 ? [] : ['no lease, so it takes no writes and no linearizable reads']),
+    ...(report.leaseMs > 0 ? [] : ['no lease, so no writes and no linearizable reads']),
     ...conflictsOf(report),
     ...(readOnly === 0 ? [] : [readOnly === 1 ? '1 range is read-only' : `${readOnly} ranges are read-only`]),
     ...(report.orphans.length === 0 ? [] : [`orphans: ${report.orphans.join(' ')}`]),

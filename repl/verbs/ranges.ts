@@ -79,7 +79,7 @@ function problemsOf(
   const unreachable = replicaIds(descriptor).flatMap((id) => {
     const view = views.find((one) => one.id === id);
     const { name } = nameOf(id, views);
-    if (view === undefined || view.live === null) return [`${name} is gone`];
+    if (view === undefined || view.live === null) return [`${name} is down`];
     const others = view.record?.noted?.unreachable?.by ?? [];
     const replicas = others.filter((other) => incOf(descriptor, other) !== undefined);
     if (replicas.length === 0) return [];
@@ -155,7 +155,7 @@ function whereText(
   return [
     `range     ${descriptor.id} ${formatKeyRange(descriptor)} of ${descriptor.namespace}`,
     `state     ${stateOf(descriptor, views, reports)}`,
-    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'not live'}${life})`,
+    `owner     ${nameOf(descriptor.owner.node, views).name} (${address ?? 'down'}${life})`,
     `epoch     ${descriptor.epoch}`,
     `replicas  ${names(replicaIds(descriptor))}`,
     `in-sync   ${names(descriptor.inSync)} (at least ${descriptor.minInSync} for writes)`,

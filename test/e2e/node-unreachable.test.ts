@@ -179,7 +179,7 @@ test.serial(
     const rows: { id: string; remark: string | null }[] = JSON.parse(await repl(cluster, 'nodes'));
     t.regex(
       rows.find(({ id }) => id === twin.id)?.remark ?? '',
-      new RegExp(`^gone for .* s; same name as ${wiped.id}$`),
+      new RegExp(`^down for .* s; same name as ${wiped.id}$`),
     );
     t.regex(await repl(cluster, 'forget n3'), /64 several nodes are called n3/);
     t.regex(await repl(cluster, `forget ${twin.id}`), /is forgotten/);

@@ -9,7 +9,7 @@ import { satisfies } from 'semver';
 import { DevRun, temporaryFolder } from '../support/dev-run.ts';
 import { pretendedNode, REFUSAL } from '../support/old-node.ts';
 import { packageClosure } from '../support/package-closure.ts';
-import { install, type Manifest, pack } from '../support/packed.ts';
+import { install, type Manifest, pack, runNpm } from '../support/packed.ts';
 import { runNode } from '../support/run-node.ts';
 import { packageOf, ROOT, scan } from '../support/source.ts';
 
@@ -134,10 +134,12 @@ test('the oldest Node.js that we support suffices for everything that is install
   t.is(JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).overrides, undefined);
 });
 
-test('the project itself cannot be published by mistake', (t) => {
-  const { private: isPrivate, scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+test('the project itself cannot be published by mistake', async (t) => {
+  const { private: isPrivate } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   t.true(isPrivate);
-  t.regex(scripts.prepack, /exit 1$/);
+  const { code, stderr } = await runNpm(['pack', '--dry-run']);
+  t.is(code, 1);
+  t.regex(stderr, /`npm run pack` makes the packages/);
 });
 
 // ---- programs that use them ------------------------------------------------------------------------------------------

@@ -38,7 +38,7 @@ const README: readonly (readonly [firstLine: string, plan: Plan])[] = [
   ['npm run pack', { kind: 'pack' }],
   ['npm install ../rangekeeper/dist/packages/rangekeeper-0.1.0.tgz', { kind: 'install' }],
   ['npm install ../rangekeeper/dist/packages/rangekeeper-0.1.0.tgz', { kind: 'install' }],
-  [`import { connect } from 'rangekeeper';`, { kind: 'program' }],
+  [`import { connect, formatBytes } from 'rangekeeper';`, { kind: 'program' }],
   ['docker compose -f docker/compose.yaml up', { kind: 'checked', why: 'npm run test:docker runs it' }],
   ['docker compose -f docker/compose.yaml exec', { kind: 'checked', why: 'npm run test:docker runs it' }],
   ['npx rangekeeper repl --zk 127.0.0.1:22181', { kind: 'checked', why: 'npm run test:docker runs it' }],

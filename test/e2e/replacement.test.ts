@@ -1,49 +1,9 @@
 // Ranges that are split and merged under load, with a real ZooKeeper and real nodes: no call fails, and nothing is lost.
 
 import test from 'ava';
-import type { Client } from '../../client/index.ts';
 import { formatBytes } from '../../common/base/bytes.ts';
+import { load, rowsOf } from '../support/load.ts';
 import { openClient, TestCluster } from '../support/test-cluster.ts';
-
-/** Callers that write and read keys of the whole key space until stop(). The first error of any call rejects stop(). */
-function load(
-  client: Client,
-  callers: number,
-): { acknowledged(puts: number): Promise<void>; stop(): Promise<ReadonlyMap<string, number>> } {
-  const acknowledged = new Map<string, number>();
-  const waiting: { readonly puts: number; readonly wake: () => void }[] = [];
-  let puts = 0;
-  let stopped = false;
-  const call = async (caller: number): Promise<void> => {
-    for (let n = 0; !stopped; n++) {
-      const key = `${'abcdefghijklmnopqrstuvwxyz'[n % 26]}/${caller}`;
-      await client.put(key, String(n));
-      acknowledged.set(key, n);
-      puts++;
-      for (const waiter of waiting) if (waiter.puts === puts) waiter.wake();
-      const read = await client.get(key, { read: n % 2 === 0 ? 'linearizable' : 'stale' });
-      if (Number(read?.text() ?? -1) < n) throw new Error(`${key} is ${read?.text()} after ${n}`);
-    }
-  };
-  const all = Promise.all(Array.from({ length: callers }, (_, caller) => call(caller)));
-  all.catch(() => {
-    stopped = true;
-  });
-  return {
-    acknowledged: (wanted) => new Promise((wake) => void waiting.push({ puts: wanted, wake })),
-    async stop() {
-      stopped = true;
-      await all;
-      return acknowledged;
-    },
-  };
-}
-
-async function rowsOf(client: Client): Promise<ReadonlyMap<string, number>> {
-  const rows = new Map<string, number>();
-  for await (const row of client.scan()) rows.set(new TextDecoder().decode(row.key), Number(row.text()));
-  return rows;
-}
 
 async function boundsOf(cluster: TestCluster): Promise<readonly string[]> {
   const images = await cluster.descriptors();

@@ -117,7 +117,8 @@ test.serial('a draft is there again when the cluster was out of sight', async (t
   const { page, cluster } = await edited(t);
   const there = cluster.view;
   cluster.change({ cluster: null, zookeeper: false });
-  await page.getByText('ZooKeeper does not answer').waitFor();
+  // The heading only: a banner says the same, and is hidden together with the cluster.
+  await page.getByRole('heading', { name: 'ZooKeeper does not answer' }).waitFor();
   await value(page).waitFor({ state: 'hidden' });
   cluster.change(there);
   await value(page).waitFor();

@@ -89,7 +89,7 @@ test.serial('an owner dies and another is promoted: the page shows it without a 
   await segment(page, 2).click();
   const details = page.getByRole('region', { name: 'Range 2' });
   await says(t, details, '2 of 3 copies; one more loss makes this read-only');
-  await says(t, details.getByRole('row', { name: /bert/ }), 'gone: node down');
+  await says(t, details.getByRole('row', { name: /bert/ }), 'node down');
   await says(t, page.locator('.events li').first(), 'cleo owns it now');
   cluster.start('n-b');
   await banner.waitFor({ state: 'detached' });

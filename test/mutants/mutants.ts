@@ -3,6 +3,7 @@
 
 import { COMMON_MUTANTS } from './common-mutants.ts';
 import { COORDINATOR_MUTANTS } from './coordinator-mutants.ts';
+import { LOAD_MUTANTS } from './load-mutants.ts';
 import { MUTANTS_OF_LOST_PROMISES } from './lost-promises.ts';
 import type { Mutant } from './mutant.ts';
 import { NODE_MUTANTS } from './node-mutants.ts';
@@ -18,6 +19,7 @@ export const MUTANTS: readonly Mutant[] = [
   ...SCRUB_MUTANTS,
   ...NODE_MUTANTS,
   ...COORDINATOR_MUTANTS,
+  ...LOAD_MUTANTS,
   ...COMMON_MUTANTS,
   ...MUTANTS_OF_LOST_PROMISES,
 ];

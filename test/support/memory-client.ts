@@ -2,6 +2,7 @@
 // contract of client/api.ts (limits, revisions, conditions, cursors). A test adds faults through `beforeCall` and stale answers
 // through `staleness`.
 
+import { throwIfAborted } from '../../client/aborts.ts';
 import type { Task, TaskOptions } from '../../client/admin-api.ts';
 import type {
   AbortOptions,
@@ -141,7 +142,10 @@ export class MemoryClient extends MemoryAdmin implements Client {
     let cursor: string | null = null;
     while (left > 0) {
       const page: ScanPage = await this.scanPage({ ...options, limit: Math.min(left, 100), cursor });
-      for (const row of page.rows) yield new ScannedRow(row, page);
+      for (const row of page.rows) {
+        throwIfAborted(options.signal);
+        yield new ScannedRow(row, page);
+      }
       if (page.cursor === null) return;
       left -= page.rows.length;
       cursor = page.cursor;

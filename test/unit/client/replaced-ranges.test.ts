@@ -246,12 +246,16 @@ test('what a client has seen of a range counts again when ZooKeeper shows the ra
   t.is(await outcome(cluster, read), 'UNREACHABLE', 'no replica has the write yet');
 });
 
-test('a namespace whose znodes are gone counts as dropped', async (t) => {
+test('a namespace whose znodes are gone counts as dropped, until they are back', async (t) => {
   const { cluster, env, client } = await connected();
   cluster.zk.remove(paths.range('default', 1));
   cluster.zk.remove(paths.ranges('default'));
   await env.run(5);
   t.is(await outcome(cluster, client.get('a')), 'UNKNOWN_NAMESPACE');
+  cluster.makeNamespace('default', 1);
+  cluster.describe(1, { end: Buffer.from('m') });
+  await env.run(5);
+  t.is(await outcome(cluster, client.put('z', '3', { deadlineMs: 100 })), 'NO_OWNER', 'it exists');
 });
 
 // ---- writes ------------------------------------------------------------------------------------------------------

@@ -73,6 +73,8 @@ test('a batch is one operation in one range, or CROSS_RANGE', async (t) => {
   );
   const across = client.batch([{ put: { key: 'b', value: '' } }, { put: { key: 'x', value: '' } }]);
   t.is(await outcome(cluster, across), 'CROSS_RANGE');
+  const error = await t.throwsAsync(across);
+  t.is(error?.message, 'a batch is written in one range: b is in range 1, x is not');
 });
 
 test('R13: one identity, rising numbers, and doneBelow follows what is under way', async (t) => {

@@ -10,6 +10,7 @@ import {
   clusterCodec,
   descriptorCodec,
   liveCodec,
+  loadCodec,
   namespaceCodec,
   nodeCodec,
   paths,
@@ -99,6 +100,29 @@ test('a znode that has never been readable hides nothing else: ranges have owner
     view.ranges.map(({ descriptor }) => descriptor.id),
     [1],
   );
+});
+
+test('load reports count while their nodes live in the session that wrote them; none is needed for a view', async (t) => {
+  const world = new World();
+  t.is((await world.view()).loads.nodes.size, 0, 'there is no folder for them');
+  const range = { range: 1, reads: 5, writes: 0, bytesIn: 0, bytesOut: 0, cpu: 0.1, bytes: 7 };
+  const record = { cpu: 0.5, syncP99Ms: 3, syncMeanMs: 1, ranges: [range] };
+  world.zk.put(paths.loads, new Uint8Array(0));
+  const put = (session: string | null) => world.zk.put(paths.load('n1'), loadCodec.encode(record), session);
+  put('s1');
+  const { nodes, ranges } = (await world.view()).loads;
+  t.deepEqual(nodes.get('n1')?.record, record);
+  t.is(ranges.get(1)?.bytes, 7);
+  put('s0');
+  t.is((await world.view()).loads.nodes.size, 0, 'of a former session');
+  put(null);
+  t.is((await world.view()).loads.nodes.size, 0, 'a node did not write this');
+  put('s1');
+  t.is((await world.view()).loads.nodes.size, 1);
+  world.spoil(paths.load('n1'), 's1');
+  t.is((await world.view()).loads.nodes.size, 1, 'the last one that could be read');
+  world.zk.remove(paths.live('n1'));
+  t.is((await world.view()).loads.nodes.size, 0);
 });
 
 test('a node with an ephemeral live znode is live, whatever the znode holds', async (t) => {

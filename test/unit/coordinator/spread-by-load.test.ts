@@ -202,3 +202,18 @@ test('a pinned range is neither split, moved nor handed over', (t) => {
   t.deepEqual([after.state, after.owner, after.replicas], ['serving', range.owner, range.replicas]);
   t.true(model.keysIn(after).length > 0);
 });
+
+test('a namespace has its own bytes at which ranges are split, and its units stay whole', (t) => {
+  const model = withRanges(3, 12);
+  const known = present(model.cluster.namespaces.get('logs'), 'the namespace');
+  const record = { ...known.record, splitBytes: 300 * KB, unit: toBytes('/') };
+  model.cluster.namespaces.set('logs', { ...known, record });
+  const load = { reads: 0, writes: 0, bytes: 10 * KB };
+  const keys = ['e1/', 'e2/', 'e3/'].flatMap((unit) => evenKeys(unit, 25, load));
+  model.run(config, 2 * MINUTE, () => keys);
+  const bounds = model.serving
+    .filter(({ namespace }) => namespace === 'logs')
+    .map(({ start }) => formatBytes(start));
+  const inside = bounds.filter((bound) => bound.startsWith('e'));
+  t.deepEqual(inside, ['e', 'e2/', 'e3/']);
+});

@@ -115,16 +115,16 @@ test(answers, { run: 'count', out: '3\n' });
 test(answers, { run: 'count --prefix c', output: 'json', out: '{"count":1}\n' });
 test(answers, {
   run: 'ranges',
-  out: 'RANGE  START  END  STATE   EPOCH  OWNER  OWNER LIVE  REPLICAS   IN SYNC  MIN IN SYNC  PARENTS  PROBLEM\n    4  ""     -    normal      7  kv-1   yes         kv-1 kv-2  kv-1               1  -        kv-2 is gone\n',
+  out: 'RANGE  START  END  STATE   EPOCH  OWNER  OWNER LIVE  REPLICAS   IN SYNC  MIN IN SYNC  PARENTS  PROBLEM\n    4  ""     -    normal      7  kv-1   yes         kv-1 kv-2  kv-1               1  -        kv-2 is down\n',
 });
 test(answers, {
   run: 'ranges',
   output: 'ndjson',
-  out: '{"range":4,"start":"","end":null,"state":"normal","epoch":7,"owner":{"id":"n-a","name":"kv-1"},"ownerLive":true,"replicas":[{"id":"n-a","name":"kv-1"},{"id":"n-b","name":"kv-2"}],"inSync":[{"id":"n-a","name":"kv-1"}],"minInSync":1,"parents":null,"problem":"kv-2 is gone"}\n',
+  out: '{"range":4,"start":"","end":null,"state":"normal","epoch":7,"owner":{"id":"n-a","name":"kv-1"},"ownerLive":true,"replicas":[{"id":"n-a","name":"kv-1"},{"id":"n-b","name":"kv-2"}],"inSync":[{"id":"n-a","name":"kv-1"}],"minInSync":1,"parents":null,"problem":"kv-2 is down"}\n',
 });
 test(answers, {
   run: 'where a',
-  out: 'range     4 [, ∞) of default\nstate     normal\nowner     kv-1 (127.0.0.1:5001)\nepoch     7\nreplicas  kv-1 kv-2\nin-sync   kv-1 (at least 1 for writes)\nproblem   kv-2 is gone\n',
+  out: 'range     4 [, ∞) of default\nstate     normal\nowner     kv-1 (127.0.0.1:5001)\nepoch     7\nreplicas  kv-1 kv-2\nin-sync   kv-1 (at least 1 for writes)\nproblem   kv-2 is down\n',
 });
 test(answers, {
   run: 'nodes',
@@ -134,7 +134,7 @@ test(answers, {
 test(answers, {
   run: 'status',
   output: 'csv',
-  out: 'node,version,upSeconds,leaseMs,owned,replicas,readOnly,logBytes,memoryBytes,problem\r\nn-a,,,,,,,,,UNREACHABLE: node n-a does not answer\r\nn-b,,,,,,,,,not live\r\n',
+  out: 'node,version,upSeconds,leaseMs,owned,replicas,readOnly,logBytes,memoryBytes,problem\r\nn-a,,,,,,,,,UNREACHABLE: node n-a does not answer\r\nn-b,,,,,,,,,down\r\n',
 });
 test(answers, { run: 'forget kv-9', code: 64, err: /there is no node kv-9/ });
 test(answers, { run: 'forget kv-1', code: 1, err: /^REFUSED: n-a is live\n$/ });
@@ -151,7 +151,7 @@ test(answers, {
 });
 test(answers, { run: 'check 5', code: 64, err: /there is no range 5/ });
 test(answers, { run: 'check a', code: 64, err: /RANGE is a number/ });
-test(answers, { run: 'raise-epochs 4', code: 64, err: /too many words/ });
+test(answers, { run: 'raise-epochs 4', code: 64, err: /too many words, the first is 4\n/ });
 
 for (const verdict of ['damaged', 'undecided', 'alone'] as const) {
   test(`check where the range is ${verdict}`, async (t) => {
@@ -197,7 +197,7 @@ for (const { what, report, problem } of [
   {
     what: 'a lease of 0',
     report: { ...healthy(), leaseMs: 0 },
-    problem: 'no lease, so it takes no writes and no linearizable reads',
+    problem: 'no lease, so no writes and no linearizable reads',
   },
   { what: 'a read-only range', report: healthy(0), problem: '1 range is read-only' },
   { what: 'three read-only ranges', report: healthy(0, 0, 0), problem: '3 ranges are read-only' },
@@ -212,6 +212,17 @@ for (const { what, report, problem } of [
     t.is(err, `PROBLEM: kv-1: ${problem}\n`);
   });
 }
+
+test('status names the nodes that have the same problem together', async (t) => {
+  const client = cluster();
+  const [view] = client.views.filter(({ live }) => live !== null);
+  if (view === undefined) return t.fail('a live node');
+  const record = view.record === null ? null : { ...view.record, name: 'kv-9' };
+  client.views = [view, { ...view, id: 'n-z', record }];
+  for (const id of ['n-a', 'n-z']) client.statuses.set(id, { ...healthy(), leaseMs: 0 });
+  const { err } = await runTexts(client, ['status']);
+  t.is(err, 'PROBLEM: kv-1, kv-9: no lease, so no writes and no linearizable reads\n');
+});
 
 test('status of a sound node says no PROBLEM', async (t) => {
   const client = cluster();
@@ -294,7 +305,7 @@ test('nodes helps to distinguish nodes of the same name, and says what is wrong 
   t.is(a?.remark, 'same name as n-c, n-d');
   t.regex(c?.remark ?? '', /^stopping; no connection with kv-1 for 1 min 5 s, so it gets no replicas/);
   t.regex(c?.remark ?? '', /replicas on it do not catch up.*; same name as n-a, n-d$/);
-  t.regex(d?.remark ?? '', /^gone for 1 min 5 s; same name as n-a, n-c$/);
+  t.regex(d?.remark ?? '', /^down for 1 min 5 s; same name as n-a, n-c$/);
   t.is(typeof d?.downSince, 'string');
 });
 

@@ -302,9 +302,19 @@ test('/dev/stdout is standard output, and a descriptor that is not open is one e
   t.deepEqual([lines.length, lines[0], lines.at(-1)], [2_003, 'ok, revision 2001', '1']);
 
   const closed = start(1, ['pipe', 'pipe', 'pipe'], 'export /dev/fd/999');
-  t.is(await text(closed.stream(2)), '/dev/fd/999: bad file descriptor (EBADF)\n');
+  t.regex(await text(closed.stream(2)), /^\/dev\/fd\/999: .* did not pass this descriptor on .*\n$/);
   t.is(await closed.ended, 1);
 });
+
+for (const verb of ['export', 'import'])
+  test(`${verb} leaves the descriptors alone that Node.js has opened for itself`, async (t) => {
+    const refusals = [3, 4, 5, 6, 7, 8].map(async (descriptor) => {
+      const running = start(1, ['pipe', 'pipe', 'pipe'], `${verb} /dev/fd/${descriptor}`);
+      t.regex(await text(running.stream(2)), /: .* did not pass this descriptor on \(npx .*\)\n$/);
+      t.is(await running.ended, 1);
+    });
+    await Promise.all(refusals);
+  });
 
 test('export --tree replaces a file: it keeps its mode, and its hard links elsewhere keep their content', async (t) => {
   const [to, outside] = [await directory(), await directory()];

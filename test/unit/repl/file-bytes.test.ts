@@ -97,7 +97,7 @@ badCsv(
 badCsv(
   'semicolons',
   'key;value\na;1\n',
-  'FILE:1: the first line names no column key (nor key64), but: key;value',
+  'FILE:1: the first line names no column key (nor key64), but: key;value (a comma must stand between columns)',
 );
 badCsv('no headings', 'a,1\nb,2\n', 'FILE:1: the first line names no column key (nor key64), but: a, 1');
 badCsv(

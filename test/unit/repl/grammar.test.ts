@@ -190,7 +190,7 @@ const refuses = test.macro({
 });
 
 test(refuses, '', /KEY is missing/);
-test(refuses, 'k 1 2', /too many words, the first is 2/);
+test(refuses, 'k 1 2', /too many words, the first is 2 \(quotes keep blanks in a word: "one two"\)/);
 test(refuses, 'k x', /N is a whole number, not x/);
 test(refuses, 'k 1.5', /N is a whole number/);
 test(refuses, 'k 99999999999999999999', /N is a whole number/);

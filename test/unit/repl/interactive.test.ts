@@ -106,6 +106,19 @@ test('lines typed ahead run in order; after a failure inside a line the rest of 
   await terminal.ends(t, 0, 'ok, revision 1\nok, revision 2\n');
 });
 
+test('a line typed ahead is shown again before its own answer', async (t) => {
+  const terminal = new Terminal();
+  terminal.typeOnly('get x\nput a "1\n2"\nget y\n');
+  await terminal.sees('not found: y');
+  const answers = terminal.screen.slice(terminal.screen.indexOf('not found: x'));
+  t.is(
+    answers,
+    'not found: x\ndefault> put a "1\n... 2"\nrange 1, epoch 1, n-1\ndefault> get y\nnot found: y\n',
+  );
+  terminal.typeOnly('exit\n');
+  await terminal.ends(t, 0, 'ok, revision 1\n');
+});
+
 test('an open quote goes on in the next line', async (t) => {
   const terminal = new Terminal();
   await terminal.type('put a "1\n', '... ');
@@ -276,12 +289,16 @@ test('a command of several lines comes back whole, in the same session and in th
   await second.ends(t, 0, 'ok, revision 1\n1\n\n  2\n');
 });
 
-test('an existing history that others can read becomes private; a device stays as it is', async (t) => {
+test('an existing history that others can read becomes private, read or written; a device stays as it is', async (t) => {
   const path = await newPath('history');
   await writeFile(path, 'get old\n', { mode: 0o644 });
+  const mode = async () => (await stat(path)).mode & 0o777;
+  await chmod(path, 0o644);
+  t.deepEqual(await loadHistory(path), ['get old']);
+  t.is(await mode(), 0o600, 'when a session begins');
   await chmod(path, 0o644);
   await saveToHistory(path, 'get new');
-  t.is((await stat(path)).mode & 0o777, 0o600);
+  t.is(await mode(), 0o600, 'at each input');
   t.deepEqual(await loadHistory(path), ['get new', 'get old']);
   const before = (await stat('/dev/null')).mode;
   await saveToHistory('/dev/null', 'get new');

@@ -48,7 +48,7 @@ test('input whose size is not known has no percentage, nor has an export', async
   const stdin = '{"key":"a","value":"1"}\n'.repeat(5);
   t.regex(
     shown((await runFor('import -', { stdin }, 1)).err)[1] ?? '',
-    /^imported \d rows, \d KiB, [\d,]+ rows\/s$/,
+    /^imported (\d) rows, \1 B, [\d,]+ rows\/s$/,
   );
   t.regex(shown((await runFor('export')).err)[1] ?? '', /^exported 2,000 rows, 2 KiB, [\d,]+ rows\/s$/);
 });

@@ -183,13 +183,13 @@ for (const command of ['ranges', 'nodes', 'status']) {
     if (command === 'ranges') {
       t.regex(out, /^RANGE +START +END +STATE +OWNER/);
       t.regex(out, /custo\S*… /);
-      t.regex(out, /\n {6}problem: kv-3 is gone\n/);
+      t.regex(out, /\n {6}problem: kv-3 is down\n/);
       t.is(
         err,
         'no room for: parents, min in sync, epoch, replicas, owner live (--output json shows them)\n',
       );
     }
-    if (command === 'status') t.regex(out, /\n {6}problem: not live\n/);
+    if (command === 'status') t.regex(out, /\n {6}problem: down\n/);
   });
 
   test(`${command} has all columns where there is room`, async (t) => {

@@ -110,7 +110,7 @@ function Legend() {
         <span class="pip silent" aria-hidden="true" /> no answer
       </li>
       <li>
-        <span class="pip gone" aria-hidden="true" /> gone
+        <span class="pip gone" aria-hidden="true" /> down
       </li>
     </ul>
   );

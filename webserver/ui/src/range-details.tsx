@@ -139,7 +139,7 @@ function ReplicaLine({ range, replica, names }: RangeProps & { readonly replica:
 /** What the node reports as its role, or why it reports none. */
 function roleText(range: RangeRow, replica: ReplicaRow, names: Names): string {
   const state = copyState(range, replica, names.rows);
-  if (state === 'gone') return 'gone: node down';
+  if (state === 'gone') return 'node down';
   if (state === 'silent') return 'no answer';
   return replica.role ?? 'not known';
 }

@@ -41,6 +41,7 @@ interface Stage {
   ask(request: RequestBody): Promise<ReplyBody>;
   put(key: string, value: string, ifRevision?: number | null): Promise<ReplyBody>;
   leased: boolean;
+  readonly host: RangeHost;
   /** The bytes that wait in all ranges of the node. */
   readonly waiting: WaitingBytes;
 }
@@ -89,7 +90,7 @@ async function stage(): Promise<Stage> {
     return ask(write([{ kind: 'put', key: toBytes(key), value: toBytes(value), ifRevision }]));
   };
   while ((await ask(get('b'))).kind === 'error') await new Promise<void>((resolve) => realEnv.soon(resolve));
-  return Object.assign(stage, { ask, put });
+  return Object.assign(stage, { ask, put, host });
 }
 
 /** Each write has a number of its own: it is no repetition of the last one (R13). */
@@ -286,4 +287,24 @@ test('a conflict says which mutation failed, also if it is asked for again', asy
   await putRow('c', '2');
   const again = await ask(conflicting);
   for (const reply of [first, again]) t.like(reply, { code: 'CONFLICT', revision: 2, index: 1 });
+});
+
+test('what clients ask is counted once it is served; what is refused is not', async (t) => {
+  const { ask, put, host } = await stage();
+  host.load.restart();
+  const begun = realEnv.now();
+  await put('c', 'value');
+  await put('z', 'outside');
+  await ask(get('c'));
+  await ask(get('z'));
+  await ask(scan('b', null));
+  await ask(scan('b', null, { limitRows: 0 }));
+  await ask(write([{ kind: 'put', key: toBytes('c'), value: toBytes('v'), ifRevision: null }], EPOCH - 1));
+  host.load.fold(begun + 1_000);
+  const { reads, writes, bytesIn, bytesOut } = host.load.rates;
+  const seconds = host.load.forMs / 1_000;
+  t.is(Math.round(reads * seconds), 2);
+  t.is(Math.round(writes * seconds), 1);
+  t.true(bytesIn > 0 && bytesOut > 0);
+  t.deepEqual(host.load.samples.map(formatBytes), ['c', 'c', 'b']);
 });

@@ -22,6 +22,7 @@ import { planOwnerSpread } from './plan/spread-owners.ts';
 import { planReplicaSpread } from './plan/spread-replicas.ts';
 import { endRebalance, isRebalancing } from './plan/task-control.ts';
 import { planTask } from './plan/tasks.ts';
+import { taskKey } from './set-aside.ts';
 import type { RangeStep, Step } from './step.ts';
 
 /** The steps for this view, the most urgent first. The caller executes them, takes a new view and plans again. */
@@ -35,10 +36,12 @@ export function plan(view: ClusterView, config: PlanConfig): readonly Step[] {
     if (!builder.isTouched(image.descriptor.id)) planMembership(builder, image);
   }
   planDefaultNamespace(builder, defaultMinInSync(config.replicationFactor));
-  for (const task of view.tasks) {
-    if (task.record.dryRun === true) planPreview(builder, task, plan);
-    else planTask(builder, task);
-  }
+  for (const task of view.tasks) if (task.record.dryRun !== true) planTask(builder, task);
+  // They take long, so one at a time.
+  const preview = view.tasks.find(
+    ({ id, record }) => record.dryRun === true && !view.setAside.has(taskKey(id)),
+  );
+  if (preview !== undefined) planPreview(builder, preview, plan);
   planIsolation(builder);
   if (!builder.steps.some(isPromotion)) planLoadDecisions(builder);
   endRebalance(builder);

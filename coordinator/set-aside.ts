@@ -93,6 +93,10 @@ export function rangeKey(id: RangeId): string {
   return `range ${id}`;
 }
 
+export function taskKey(id: string): string {
+  return `task ${id}`;
+}
+
 /** The znode that the step is about. */
 export function keyOf(step: Step): string {
   switch (step.kind) {
@@ -114,7 +118,7 @@ export function keyOf(step: Step): string {
     case 'forget-node':
       return `node ${step.before.record.id}`;
     case 'task':
-      return `task ${step.task.task.id}`;
+      return taskKey(step.task.task.id);
   }
 }
 

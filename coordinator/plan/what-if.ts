@@ -102,12 +102,20 @@ class NextView {
     this.#ranges.set(descriptor.id, { descriptor, version });
   }
 
+  /** Until no node has anything left to do. */
   nodesAct(): void {
-    for (const { descriptor } of [...this.#ranges.values()]) {
-      if (descriptor.state !== 'serving') this.#wipe(descriptor);
-      else if (ownerIsLive(this.#view, descriptor) && !this.#isReplaced(descriptor))
-        this.#ownerActs(descriptor);
-    }
+    for (const id of [...this.#ranges.keys()])
+      for (let before = this.#ranges.get(id); before !== undefined; ) {
+        this.#act(before.descriptor);
+        const after = this.#ranges.get(id);
+        before = after === before ? undefined : after;
+      }
+  }
+
+  #act(descriptor: Descriptor): void {
+    if (descriptor.state !== 'serving') this.#wipe(descriptor);
+    else if (ownerIsLive(this.#view, descriptor) && !this.#isReplaced(descriptor))
+      this.#ownerActs(descriptor);
   }
 
   #wipe(descriptor: Descriptor): void {

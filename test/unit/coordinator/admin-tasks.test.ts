@@ -6,7 +6,7 @@ import { formatBytes } from '../../../common/base/bytes.ts';
 import { type Descriptor, incOf, withOwner } from '../../../common/model/descriptor.ts';
 import type { TaskRecord, TaskRequest } from '../../../common/model/records.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
-import { IDLE_MS, nodesOf, type SmallCluster, settled } from '../../support/small-cluster.ts';
+import { createTask, IDLE_MS, nodesOf, SmallCluster, settled } from '../../support/small-cluster.ts';
 
 function ask(cluster: SmallCluster, request: TaskRequest, id = 't'): TaskRecord {
   cluster.ask(id, request);
@@ -260,6 +260,39 @@ for (const [request, expected] of dryRuns) {
     t.deepEqual([...cluster.ranges.values()], before);
   });
 }
+
+test('a dry run on many ranges ends before the task would, and says so', (t) => {
+  const cluster = new SmallCluster();
+  cluster.start('n1');
+  const alone = { ...DEFAULT_PLAN, replicationFactor: 1, movesAtOnce: 1 };
+  const splitAt = Array.from({ length: 250 }, (_, at) => `k${at}`);
+  for (const name of ['a', 'b']) cluster.ask(name, createTask({ name, replicationFactor: 1, splitAt }));
+  cluster.settle(alone, IDLE_MS);
+  cluster.start('n2');
+  cluster.ask('t', { kind: 'rebalance' });
+  const task = present(cluster.tasks.get('t'), 'the task');
+  cluster.tasks.set('t', { ...task, record: { ...task.record, dryRun: true } });
+  cluster.round(alone, 0);
+  const { state, steps = [] } = present(cluster.tasks.get('t'), 'the task').record;
+  t.is(state, 'done');
+  t.true(steps.includes('then more, which a dry run does not look for'));
+  t.true(steps.some((step) => /^after: n2 owns [1-9]/.test(step)));
+});
+
+test('dry runs take turns, so that the leader is not busy with them for long', (t) => {
+  const cluster = settled(3);
+  for (const id of ['t', 'u', 'v']) {
+    cluster.ask(id, { kind: 'rebalance' });
+    const task = present(cluster.tasks.get(id), id);
+    cluster.tasks.set(id, { ...task, record: { ...task.record, dryRun: true } });
+  }
+  cluster.setAside.add('task t');
+  const states = () => ['t', 'u', 'v'].map((id) => cluster.tasks.get(id)?.record.state);
+  cluster.round(DEFAULT_PLAN, 0);
+  t.deepEqual(states(), ['pending', 'done', 'pending'], 'not the one whose znode cannot be written now');
+  cluster.round(DEFAULT_PLAN, 0);
+  t.deepEqual(states(), ['pending', 'done', 'done']);
+});
 
 test('a dry run of what is refused is refused', (t) => {
   const cluster = settled(3);

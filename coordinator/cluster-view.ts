@@ -139,6 +139,12 @@ export function zoneOf(view: ClusterView, node: NodeId): string {
   return view.nodes.get(node)?.record.zone ?? '';
 }
 
+/** The nodes of one machine fail together. A node that names none shares it with no other. */
+export function areOnOneMachine(view: ClusterView, a: NodeId, b: NodeId): boolean {
+  const machine = view.nodes.get(a)?.record.machine;
+  return a === b || (machine !== undefined && machine === view.nodes.get(b)?.record.machine);
+}
+
 const CAPACITY_MIN = 0.01;
 
 /** The node's relative share of the load. It is positive, whatever the node's record says. */

@@ -32,6 +32,7 @@ export class Machines {
   }
 }
 
-function isLoopback(host: string): boolean {
+/** Whether only its own machine can reach it. */
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.');
 }

@@ -44,6 +44,8 @@ export interface NodeRecord {
   readonly name: string;
   /** Failure domain: replicas of one range are spread over zones. */
   readonly zone: string;
+  /** What fails as one: two replicas of a range are never placed on one machine. Absent: the node shares its machine with no other. */
+  readonly machine?: string;
   /** Relative share of ranges that the node should hold; 1 is usual. */
   readonly capacity: number;
   readonly mode: NodeMode;

@@ -94,6 +94,10 @@ export function readNode(field: Field): NodeRecord {
     id: field.get('id').id(),
     name: field.get('name').line(),
     zone: field.get('zone').line(),
+    ...optional(
+      'machine',
+      field.get('machine').orNull((machine) => machine.line()),
+    ),
     capacity,
     mode: field.get('mode').word(NODE_MODES),
     ...optional('noted', field.get('noted').orNull(readNote)),

@@ -11,6 +11,7 @@ import {
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { ClusterView } from '../cluster-view.ts';
 import type { PlanBuilder } from './plan-builder.ts';
+import type { RangeIndex } from './range-index.ts';
 
 export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
   const { descriptor } = image;
@@ -29,19 +30,24 @@ export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
   });
 }
 
-function isNotNeeded({ view }: PlanBuilder, { state, replacement }: Descriptor, node: NodeId): boolean {
+function isNotNeeded(
+  { view, index }: PlanBuilder,
+  { state, replacement }: Descriptor,
+  node: NodeId,
+): boolean {
   if (view.live.has(node)) return false;
   const record = view.nodes.get(node)?.record;
   if (state === 'dropped') return record === undefined || record.mode === 'gone';
-  return (replacement?.children ?? []).every(({ id }) => isOutOf(view, id, node));
+  return (replacement?.children ?? []).every(({ id }) => isOutOf(view, index, { id, node }));
 }
 
 /** Whether the range certainly does not list the node. A range that was not read yet may. */
-function isOutOf(view: ClusterView, id: RangeId, node: NodeId): boolean {
-  const images = [...view.ranges, ...view.otherRanges];
-  const child = images.find(({ descriptor }) => descriptor.id === id);
+function isOutOf(
+  view: ClusterView,
+  index: RangeIndex,
+  { id, node }: { readonly id: RangeId; readonly node: NodeId },
+): boolean {
+  const child = index.get(id);
   if (child !== undefined) return incOf(child.descriptor, node) === undefined;
-  const isLater = ({ descriptor }: DescriptorImage) =>
-    view.rangeIds.has(descriptor.id) && descriptor.parents.some(({ range }) => range === id);
-  return !view.rangeIds.has(id) && images.some(isLater);
+  return !view.rangeIds.has(id) && index.isParent(id);
 }

@@ -8,7 +8,7 @@ import { type Descriptor, FREE_PLACEMENT, FRESH_RANGE } from '../../common/model
 import { type NodeId, origin, type RangeId } from '../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../common/model/records.ts';
 import { evenSplitKeys } from '../../common/model/split-keys.ts';
-import { type ClusterView, usableNodes } from '../cluster-view.ts';
+import { areOnOneMachine, type ClusterView, usableNodes } from '../cluster-view.ts';
 import { namespaceKey } from '../set-aside.ts';
 import type { NamespaceStep, TaskUpdate } from '../step.ts';
 import { withFreeIds } from './free-ids.ts';
@@ -17,9 +17,10 @@ import type { PlanBuilder } from './plan-builder.ts';
 
 export const DEFAULT_NAMESPACE = 'default';
 
-/** Whether ranges can be made: so many nodes are usable, or at least one is and `firstRangesAfterMs` is over. */
+/** Whether ranges can be made: nodes on so many machines are usable, or at least one is and `firstRangesAfterMs` is over. */
 export function hasEnoughNodes({ view, config }: PlanBuilder, desired: number): boolean {
-  const nodes = usableNodes(view).length;
+  const machines = new Set(usableNodes(view).map((node) => view.nodes.get(node)?.record.machine ?? { node }));
+  const nodes = machines.size;
   return nodes >= desired || (nodes >= 1 && view.someNodeForMs >= config.firstRangesAfterMs);
 }
 
@@ -137,7 +138,7 @@ function firstDescriptor(
 }
 
 /**
- * Chooses `count` nodes for the replicas of one range, or fewer if there are not so many that are all connected with each other. A
+ * Chooses `count` nodes for the replicas of one range, or fewer if there are not so many that are all connected with each other and on different machines. A
  * member that is not connected would keep the range from starting.
  */
 function chooseNodes({ view, loads }: PlanBuilder, count: number): readonly NodeId[] {
@@ -146,7 +147,9 @@ function chooseNodes({ view, loads }: PlanBuilder, count: number): readonly Node
     const place = loads.bestPlace(free, chosen);
     if (place === undefined) break;
     chosen.push(place);
-    free = free.filter((node) => node !== place && view.connectivity.areConnected(node, place));
+    free = free.filter(
+      (node) => !areOnOneMachine(view, node, place) && view.connectivity.areConnected(node, place),
+    );
   }
   return chosen;
 }

@@ -9,7 +9,7 @@ import {
   withTransfer,
 } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
-import { type ClusterView, isUsable, nameOf, ownerIsLive } from '../cluster-view.ts';
+import { areOnOneMachine, type ClusterView, isUsable, nameOf, ownerIsLive } from '../cluster-view.ts';
 import { freePlaces, hasRoomToMove } from './places.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { isAtRest } from './reshape.ts';
@@ -44,12 +44,12 @@ function bringHome(builder: PlanBuilder, image: DescriptorImage, home: NodeId): 
   if (owner.node === home || !isUsable(view, home)) return;
   if (isInSync(descriptor, home)) return transfer(builder, image, home, 'an administrator wants it there');
   if (incOf(descriptor, home) !== undefined) return;
-  if (!freePlaces(builder, descriptor).includes(home) || !hasRoomToMove(builder)) return;
-  const from = builder.loads.bestToRemove(
-    inSync.filter((node) => node !== owner.node),
-    inSync,
-  );
+  const others = inSync.filter((node) => node !== owner.node);
+  const beside = inSync.filter((node) => areOnOneMachine(view, node, home));
+  const from = builder.loads.bestToRemove(beside.length > 0 ? beside : others, inSync);
   if (from === undefined && inSync.length > 1) return;
+  const staying = inSync.filter((node) => node !== (from ?? owner.node));
+  if (!freePlaces(builder, descriptor, staying).includes(home) || !hasRoomToMove(builder)) return;
   const reason = `range ${id}: ${nameOf(view, home)} gets a replica: an administrator wants the range there`;
   const after = withMove(descriptor, from ?? owner.node, home);
   builder.change(image, after, { change: 'move-replica', node: home, reason });

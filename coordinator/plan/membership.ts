@@ -154,7 +154,7 @@ function renumberReplica({ view, descriptor }: RangeContext): Change | null {
 /** R9: the new replica gets an inc that no replica of the range has had before. */
 function addReplica({ builder, view, descriptor, namespace, staying, lost }: RangeContext): Change | null {
   if (staying.length >= namespace.replicationFactor) return null;
-  const place = builder.loads.bestPlace(freePlaces(builder, descriptor), staying);
+  const place = builder.loads.bestPlace(freePlaces(builder, descriptor, staying), staying);
   if (place === undefined || builder.loads.learners(place) >= builder.config.learnersPerNode) return null;
   const cause =
     lost.size === 0

@@ -12,7 +12,7 @@ import {
 } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { ReshapeRequest } from '../../common/model/replacement.ts';
-import { catchUpFails, isLeaving, nameOf } from '../cluster-view.ts';
+import { areOnOneMachine, type ClusterView, catchUpFails, isLeaving, nameOf } from '../cluster-view.ts';
 import type { RangeChange, TaskUpdate } from '../step.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { isAtRest, mergeFault, requestMerge } from './reshape.ts';
@@ -52,7 +52,7 @@ function nextChange(builder: PlanBuilder, left: Descriptor, right: Descriptor): 
   const nodes = left.replicas.map(({ node }) => node);
   const others = right.replicas.map(({ node }) => node);
   const missing = nodes.find((node) => !others.includes(node));
-  const surplus = others.find((node) => !nodes.includes(node));
+  const surplus = surplusOf(view, { nodes, others, missing });
   const why = `it is to be merged with range ${left.id}`;
   if (missing !== undefined) {
     if (!mayTake(builder, right, missing)) return null;
@@ -68,6 +68,20 @@ function nextChange(builder: PlanBuilder, left: Descriptor, right: Descriptor): 
   if (right.owner.node === owner || !isInSync(right, owner)) return null;
   const reason = `${nameOf(view, owner)} is to become the owner: ${why}`;
   return { change: 'transfer', after: withTransfer(right, owner), node: owner, reason };
+}
+
+/** A node that only the right range has a replica on; on the machine of the one that it lacks, if possible. */
+function surplusOf(
+  view: ClusterView,
+  {
+    nodes,
+    others,
+    missing,
+  }: { nodes: readonly string[]; others: readonly string[]; missing: string | undefined },
+): string | undefined {
+  const surplus = others.filter((node) => !nodes.includes(node));
+  const beside = surplus.find((node) => missing !== undefined && areOnOneMachine(view, node, missing));
+  return beside ?? surplus[0];
 }
 
 /** Whether the node can be given a replica of the range. One that is drained may: its replicas stay. */

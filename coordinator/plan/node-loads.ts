@@ -4,7 +4,7 @@
 
 import type { Descriptor } from '../../common/model/descriptor.ts';
 import type { NodeId, ReplicaRef } from '../../common/model/ids.ts';
-import { type ClusterView, capacityOf, ownerCapacityOf, zoneOf } from '../cluster-view.ts';
+import { areOnOneMachine, type ClusterView, capacityOf, ownerCapacityOf, zoneOf } from '../cluster-view.ts';
 import type { RangeWeights } from './load-decisions/range-weights.ts';
 
 export class NodeLoads {
@@ -13,6 +13,9 @@ export class NodeLoads {
   readonly #replicas = new Map<NodeId, number>();
   readonly #owners = new Map<NodeId, number>();
   readonly #learners = new Map<NodeId, number>();
+  /** Ranges with a replica that is to retire, and their bytes. */
+  #moves = 0;
+  #moveBytes = 0;
 
   constructor(view: ClusterView, weights: RangeWeights) {
     this.#view = view;
@@ -25,9 +28,21 @@ export class NodeLoads {
       if (node !== descriptor.retire) add(this.#replicas, node, sign);
       if (!descriptor.inSync.includes(node)) add(this.#learners, node, sign);
     }
+    if (descriptor.retire !== null) {
+      this.#moves += sign;
+      this.#moveBytes += sign * this.#weights.bytesOf(descriptor.id);
+    }
     const owner = intendedOwner(descriptor);
     if (!this.#weights.isLoaded(descriptor.id)) add(this.#owners, owner, sign);
     this.#weights.count(descriptor, moveTarget(descriptor) ?? owner, sign);
+  }
+
+  get moves(): number {
+    return this.#moves;
+  }
+
+  get moveBytes(): number {
+    return this.#moveBytes;
   }
 
   replicas(node: NodeId): number {
@@ -64,7 +79,16 @@ export class NodeLoads {
   /** How many of `others` are in the zone of `node`, and are lost together with it if the zone is. */
   zonePeers(node: NodeId, others: readonly NodeId[]): number {
     const zone = zoneOf(this.#view, node);
-    return others.filter((other) => other !== node && zoneOf(this.#view, other) === zone).length;
+    let peers = 0;
+    for (const other of others) if (other !== node && zoneOf(this.#view, other) === zone) peers++;
+    return peers;
+  }
+
+  /** How many of `others` are on the machine of `node`. */
+  machinePeers(node: NodeId, others: readonly NodeId[]): number {
+    let peers = 0;
+    for (const other of others) if (other !== node && areOnOneMachine(this.#view, node, other)) peers++;
+    return peers;
   }
 
   /**
@@ -96,11 +120,15 @@ export class NodeLoads {
   }
 
   /**
-   * The candidate whose replica the range can best do without: by zones, then by load.
+   * The candidate whose replica the range can best do without: by machines, then by zones, then by load.
    * @param replicas all replicas of the range
    */
   bestToRemove(candidates: readonly NodeId[], replicas: readonly NodeId[]): NodeId | undefined {
-    return least(candidates, (node) => [-this.zonePeers(node, replicas), -this.replicaRelief(node)]);
+    return least(candidates, (node) => [
+      -this.machinePeers(node, replicas),
+      -this.zonePeers(node, replicas),
+      -this.replicaRelief(node),
+    ]);
   }
 }
 

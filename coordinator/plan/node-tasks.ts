@@ -100,7 +100,7 @@ function moveAway(builder: PlanBuilder, image: DescriptorImage, node: NodeId, na
   const { id, inSync, replicas } = descriptor;
   if (builder.isTouched(id) || builder.isHeld(id) || !isAtRest(descriptor)) return true;
   const others = replicas.map((replica) => replica.node).filter((other) => other !== node);
-  const to = loads.bestPlace(freePlaces(builder, descriptor), others);
+  const to = loads.bestPlace(freePlaces(builder, descriptor, others), others);
   if (to === undefined) return false;
   builder.hold(id);
   // A replica that is not in-sync is moved once it is, or is no more.

@@ -15,7 +15,7 @@ import {
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
-import { isUsable, nameOf, type TaskImage, usableNodes } from '../cluster-view.ts';
+import { areOnOneMachine, isUsable, nameOf, type TaskImage, usableNodes } from '../cluster-view.ts';
 import { homesOf } from './isolation.ts';
 import { freePlaces, hasRoomToMove } from './places.ts';
 import type { PlanBuilder } from './plan-builder.ts';
@@ -27,10 +27,10 @@ type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
 
 const ASKED = 'an administrator asks for it';
 
-function rangeOf({ view }: PlanBuilder, range: RangeId): DescriptorImage {
-  const image = view.ranges.find(({ descriptor }) => descriptor.id === range);
+function rangeOf({ index }: PlanBuilder, range: RangeId): DescriptorImage {
+  const image = index.serving(range);
   if (image !== undefined) return image;
-  const ended = view.otherRanges.find(({ descriptor }) => descriptor.id === range)?.descriptor;
+  const ended = index.get(range)?.descriptor;
   const children = ended?.replacement?.children.map(({ id }) => id).join(' and ');
   throw new Refusal(
     children === undefined
@@ -90,7 +90,7 @@ export function executeMove(builder: PlanBuilder, task: TaskImage, request: Requ
     if (descriptor.retire === from && incOf(descriptor, to) !== undefined) return;
     throw new Refusal('the move was cancelled: the range has changed meanwhile');
   }
-  const fault = moveFault(builder, descriptor, to);
+  const fault = moveFault(builder, descriptor, request);
   if (fault !== null) throw new Refusal(fault);
   if (!isAtRest(descriptor) || !isInSync(descriptor, from) || !hasRoomToMove(builder)) return;
   const reason = `range ${range}: the replica on ${nameOf(view, from)} moves to ${nameOf(view, to)}: ${ASKED}`;
@@ -100,14 +100,22 @@ export function executeMove(builder: PlanBuilder, task: TaskImage, request: Requ
   });
 }
 
-function moveFault(builder: PlanBuilder, descriptor: Descriptor, to: NodeId): string | null {
+function moveFault(
+  builder: PlanBuilder,
+  descriptor: Descriptor,
+  { from, to }: Request<'move'>,
+): string | null {
   const { view } = builder;
   if (!view.nodes.has(to)) return `there is no node ${String(to)}`;
   const name = nameOf(view, to);
   if (incOf(descriptor, to) !== undefined) return `${name} has a replica of range ${descriptor.id} already`;
   if (!isUsable(view, to))
     return `${name} cannot get a replica: it is not live, drains, stops, is unhealthy or is cut off`;
-  return freePlaces(builder, descriptor).includes(to)
+  const others = descriptor.replicas.map(({ node }) => node).filter((node) => node !== from);
+  const beside = others.find((node) => areOnOneMachine(view, node, to));
+  if (beside !== undefined)
+    return `${name} is on one machine with ${nameOf(view, beside)}, which has a replica of range ${descriptor.id}`;
+  return freePlaces(builder, descriptor, others).includes(to)
     ? null
     : `${name} cannot get a replica: the owner cannot reach it, or replicas there do not catch up`;
 }

@@ -10,12 +10,14 @@ import { keyOf } from '../set-aside.ts';
 import type { RangeChange, RangeStep, Step, TaskUpdate } from '../step.ts';
 import { RangeWeights } from './load-decisions/range-weights.ts';
 import { NodeLoads } from './node-loads.ts';
+import { RangeIndex } from './range-index.ts';
 
 export class PlanBuilder {
   readonly view: ClusterView;
   readonly config: PlanConfig;
   readonly loads: NodeLoads;
   readonly weights: RangeWeights;
+  readonly index: RangeIndex;
   readonly steps: Step[] = [];
   readonly #after = new Map<RangeId, Descriptor>();
   readonly #held = new Set<RangeId>();
@@ -24,6 +26,7 @@ export class PlanBuilder {
     this.view = view;
     this.config = config;
     this.weights = new RangeWeights(view);
+    this.index = new RangeIndex(view);
     this.loads = new NodeLoads(view, this.weights);
     for (const { descriptor } of view.ranges) this.loads.count(descriptor, 1);
   }
@@ -55,8 +58,9 @@ export class PlanBuilder {
   ): void {
     const step: RangeStep = { kind: 'range', before, after, task: null, ...why };
     if (this.view.setAside.has(keyOf(step))) return;
-    this.loads.count(before.descriptor, -1);
-    this.loads.count(after, 1);
+    // A range that has ended is no load, although nodes may still hold it.
+    if (before.descriptor.state === 'serving') this.loads.count(before.descriptor, -1);
+    if (after.state === 'serving') this.loads.count(after, 1);
     this.#after.set(after.id, after);
     this.steps.push(step);
   }

@@ -37,11 +37,15 @@ export function planWithdrawal(builder: PlanBuilder, image: DescriptorImage): vo
   builder.change(image, withReshape(descriptor, null), { change: 'withdraw-request', node: null, reason });
 }
 
-function whyWithdrawn({ view }: PlanBuilder, descriptor: Descriptor, request: ReshapeRequest): string | null {
+function whyWithdrawn(
+  { view, index }: PlanBuilder,
+  descriptor: Descriptor,
+  request: ReshapeRequest,
+): string | null {
   if ((view.requestedForMs.get(descriptor.id) ?? 0) >= WITHDRAW_MS)
     return `it was not met for ${WITHDRAW_MS} ms`;
   if (request.partner === null) return null;
-  const partner = view.ranges.find((image) => image.descriptor.id === request.partner)?.descriptor;
+  const partner = index.serving(request.partner)?.descriptor;
   const isSameRequest = partner?.reshape?.children[0] === request.children[0];
   if (partner === undefined || !isSameRequest) return 'its neighbour has another request, or none';
   const { owner } = descriptor;

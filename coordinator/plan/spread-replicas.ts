@@ -1,9 +1,10 @@
-// Balances replicas over the nodes: first over zones, then by load. A move adds a replica on its target; the one on its source
+// Balances replicas over the nodes: first over machines, then over zones, then by load. A move adds a replica on its target; the one on its source
 // retires once the new one is in-sync. Only ranges in which nothing else is under way are moved, so repairs come first.
 
 import { type Descriptor, type DescriptorImage, withMove } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { catchUpFails, isUsable, nameOf, ownerIsLive, usableNodes, zoneOf } from '../cluster-view.ts';
+import { rangeKey } from '../set-aside.ts';
 import type { PlanBuilder } from './plan-builder.ts';
 import { isAtRest } from './reshape.ts';
 
@@ -11,6 +12,8 @@ interface Move {
   readonly image: DescriptorImage;
   readonly from: NodeId;
   readonly to: NodeId;
+  /** How many replicas shared the moved one's machine. On the target none does. */
+  readonly machineGain: number;
   /** How many replicas fewer share the moved one's zone; positive is better. */
   readonly zoneGain: number;
   readonly loadGain: number;
@@ -20,26 +23,27 @@ interface Move {
 
 export function planReplicaSpread(builder: PlanBuilder): void {
   const { view, config } = builder;
-  const underWay = view.ranges.filter(({ descriptor }) => descriptor.retire !== null).length;
   const targets = usableNodes(view).filter(
     (node) =>
       (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs &&
       !catchUpFails(view, node, config.replaceAfterMs),
   );
-  for (let moves = underWay; moves < config.movesAtOnce; moves++) {
+  while (builder.loads.moves < config.movesAtOnce) {
     const move = bestMove(builder, targets);
     if (move === undefined) return;
     const { image, from, to } = move;
-    const why =
-      move.zoneGain > 0
-        ? `others of the range are in zone ${zoneOf(view, from)} as well`
-        : `they hold ${builder.loads.replicas(from)} and ${builder.loads.replicas(to)} replicas`;
     builder.change(image, withMove(image.descriptor, from, to), {
       change: 'move-replica',
       node: to,
-      reason: `range ${image.descriptor.id}: the replica on ${nameOf(view, from)} moves to ${nameOf(view, to)}: ${why}`,
+      reason: `range ${image.descriptor.id}: the replica on ${nameOf(view, from)} moves to ${nameOf(view, to)}: ${whyMoved(builder, move)}`,
     });
   }
+}
+
+function whyMoved({ view, loads }: PlanBuilder, { from, to, machineGain, zoneGain }: Move): string {
+  if (machineGain > 0) return 'others of the range are on its machine as well';
+  if (zoneGain > 0) return `others of the range are in zone ${zoneOf(view, from)} as well`;
+  return `they hold ${loads.replicas(from)} and ${loads.replicas(to)} replicas`;
 }
 
 function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | undefined {
@@ -47,8 +51,9 @@ function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | unde
   const places = new Places(builder, room);
   let best: Move | undefined;
   for (const image of builder.view.ranges) {
-    const { id } = image.descriptor;
-    if (image.descriptor.placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
+    const { id, placement } = image.descriptor;
+    if (placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
+    if (builder.view.setAside.has(rangeKey(id))) continue;
     for (const from of promising(builder, image.descriptor, places, best)) {
       if (!isWhole(builder, image.descriptor)) break;
       const move = bestMoveFrom(builder, image, from, places);
@@ -66,10 +71,14 @@ function promising(
   best: Move | undefined,
 ): readonly NodeId[] {
   return inSync.filter((from) => {
+    const machineGain = loads.machinePeers(from, inSync);
     const zoneGain = loads.zonePeers(from, inSync);
     const loadGain = loads.replicaRelief(from) - leastCost;
-    if (zoneGain === 0 && loadGain <= 0) return false;
-    return best === undefined || isBetter({ zoneGain, loadGain, movesOwner: from === owner.node }, best);
+    if (machineGain === 0 && zoneGain === 0 && loadGain <= 0) return false;
+    return (
+      best === undefined ||
+      isBetter({ machineGain, zoneGain, loadGain, movesOwner: from === owner.node }, best)
+    );
   });
 }
 
@@ -99,13 +108,17 @@ function bestMoveFrom(
   const isLarge = !weights.bytes.isLight(weights.bytesOf(id));
   const isForNumbers = !isLarge && !(weights.isLoaded(id) && movesOwner);
   const isFree = (to: NodeId) =>
-    !held.includes(to) && view.connectivity.disconnectedAmong(to, held).length === 0;
+    !held.includes(to) &&
+    view.connectivity.disconnectedAmong(to, held).length === 0 &&
+    loads.machinePeers(to, others) === 0;
+  const machineGain = loads.machinePeers(from, others);
   let best: Move | undefined;
   for (const to of places.bestOfEachZone(isFree)) {
     const zoneGain = loads.zonePeers(from, others) - loads.zonePeers(to, others);
     const loadGain = loads.replicaRelief(from) - loads.replicaCost(to);
-    if (zoneGain < 0 || (zoneGain === 0 && !(loadGain > 0 && isForNumbers))) continue;
-    const move = { image, from, to, zoneGain, loadGain, movesOwner };
+    const pays = zoneGain > 0 || (zoneGain === 0 && loadGain > 0 && isForNumbers);
+    if (machineGain === 0 && !pays) continue;
+    const move = { image, from, to, machineGain, zoneGain, loadGain, movesOwner };
     if (best === undefined || isBetter(move, best)) best = move;
   }
   return best;
@@ -139,9 +152,10 @@ class Places {
   }
 }
 
-type Gain = Pick<Move, 'zoneGain' | 'loadGain' | 'movesOwner'>;
+type Gain = Pick<Move, 'machineGain' | 'zoneGain' | 'loadGain' | 'movesOwner'>;
 
 function isBetter(a: Gain, b: Gain): boolean {
+  if (a.machineGain !== b.machineGain) return a.machineGain > b.machineGain;
   if (a.zoneGain !== b.zoneGain) return a.zoneGain > b.zoneGain;
   if (a.loadGain !== b.loadGain) return a.loadGain > b.loadGain;
   return !a.movesOwner && b.movesOwner;

@@ -43,6 +43,10 @@ export const COMMAND = {
       help: 'failure domain: replicas of a range are spread over zones',
       fallback: 'default',
     }),
+    machine: text<string | null>({
+      help: 'what fails as one: two replicas of a range are never on one machine; default: the host name',
+      fallback: null,
+    }),
     capacity: integer<number>({ help: 'relative share of ranges to hold', min: 1, max: 1000, fallback: 1 }),
     memory: byteSize<number | null>({
       help: "memory for node and guardian: 512MB, 1GiB; default: the container's limit, or half of the machine's memory",

@@ -13,6 +13,7 @@ import { KvNode } from '../node.ts';
 import { addConnectionMetrics, addNodeMetrics } from '../node-metrics.ts';
 import type { Storage } from '../storage/storage.ts';
 import { Registration } from '../zk/registration.ts';
+import { machineName } from './machine.ts';
 import type { NodeMemory } from './memory.ts';
 import type { Stage } from './stage.ts';
 
@@ -25,6 +26,8 @@ export interface ServingOptions {
   readonly clusterId: string;
   readonly name: string;
   readonly zone: string;
+  /** Null: it follows from the host. */
+  readonly machine: string | null;
   readonly capacity: number;
   readonly listener: WsListener;
   /** Limits the connections that the listener accepts. */
@@ -98,9 +101,13 @@ function acceptConnections(
 function register(node: KvNode, options: ServingOptions): Registration {
   const { env, logger, zk, storage, name, zone, capacity, advertise, listener, stage } = options;
   const address = advertise ?? listener.address;
+  const machine = machineName(options.machine, address);
   const registration: Registration = new Registration({
     ...{ zk, env, logger, storage },
-    record: { id: node.id, name, zone, capacity, mode: 'active' },
+    record: {
+      ...{ id: node.id, name, zone, capacity, mode: 'active' },
+      ...(machine === undefined ? {} : { machine }),
+    },
     live: { name, address, startedAt: env.wallNow(), version: VERSION },
     registered: (session) => {
       if (session === null) stage.enter('not registered in ZooKeeper');

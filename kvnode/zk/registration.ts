@@ -144,7 +144,7 @@ export class Registration {
     return liveCodec.encode({ ...this.#options.live, standing: this.#standing });
   }
 
-  /** The node decides name, zone and capacity. The cluster decides the mode and the leader's notes, which are kept. */
+  /** The node decides name, zone, machine and capacity. The cluster decides the mode and the leader's notes, which are kept. */
   async #writeRecord(session: ZkSession): Promise<void> {
     const { record } = this.#options;
     const path = paths.node(record.id);

@@ -39,6 +39,7 @@ async function startHere(t: ExecutionContext, cluster: TestCluster, world: TwinW
     clusterId: id,
     name: 'here',
     zone: 'here',
+    machine: null,
     capacity: 1,
     advertise: null,
     scrubHours: 0,

@@ -128,8 +128,8 @@ export const REPLACEMENT_MUTANTS: readonly Mutant[] = [
     name: 'take a node out although a child was not read',
     rule: 'S5: a range that was not read yet may count on it',
     file: 'coordinator/plan/ended-ranges.ts',
-    text: 'return !view.rangeIds.has(id) && images.some(isLater);',
-    replacement: 'return !view.rangeIds.has(id) || images.some(isLater) || images.length > 0;',
+    text: 'return !view.rangeIds.has(id) && index.isParent(id);',
+    replacement: 'return !view.rangeIds.has(id) || index.isParent(id) || view.rangeIds.size > 0;',
   },
   {
     name: 'begin the replica of a child as an empty one',

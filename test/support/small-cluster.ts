@@ -74,12 +74,13 @@ export class SmallCluster {
   #sessions = 0;
 
   /** Starts or restarts a node, in a new session. */
-  start(id: NodeId, options: { zone?: string; capacity?: number } = {}): void {
+  start(id: NodeId, options: { zone?: string; machine?: string; capacity?: number } = {}): void {
     if (this.live.size === 0) this.#someNodeSince = this.time;
     const record: NodeRecord = {
       id,
       name: id,
       zone: options.zone ?? '',
+      ...(options.machine === undefined ? {} : { machine: options.machine }),
       capacity: options.capacity ?? 1,
       mode: 'active',
     };

@@ -25,24 +25,25 @@ export function planMerges(builder: PlanBuilder): void {
 /** Pairs that are to be merged; no range is in two of them. The same view gives the same pairs, so an approach goes on until it is done. */
 function pairs(builder: PlanBuilder): readonly Pair[] {
   const found: Pair[] = [];
-  const sorted = [...builder.view.ranges].sort(
-    (a, b) =>
-      a.descriptor.namespaceId - b.descriptor.namespaceId ||
-      compareBytes(a.descriptor.start, b.descriptor.start),
-  );
+  const sorted = builder.view.ranges
+    .filter(({ descriptor }) => isSmallAndCold(builder, descriptor))
+    .sort(
+      (a, b) =>
+        a.descriptor.namespaceId - b.descriptor.namespaceId ||
+        compareBytes(a.descriptor.start, b.descriptor.start),
+    );
   for (let at = 0; at + 1 < sorted.length; at++) {
     const [left, right] = [sorted[at], sorted[at + 1]];
-    if (left === undefined || right === undefined || !areToMerge(builder, [left, right])) continue;
+    if (left === undefined || right === undefined || !areNeighbours([left, right])) continue;
     found.push([left, right]);
     at++;
   }
   return found;
 }
 
-function areToMerge(builder: PlanBuilder, [{ descriptor: left }, { descriptor: right }]: Pair): boolean {
+function areNeighbours([{ descriptor: left }, { descriptor: right }]: Pair): boolean {
   if (left.namespaceId !== right.namespaceId || left.end === null) return false;
-  if (!equalBytes(left.end, right.start) || right.placement.startByHand) return false;
-  return [left, right].every((descriptor) => isSmallAndCold(builder, descriptor));
+  return equalBytes(left.end, right.start) && !right.placement.startByHand;
 }
 
 function isSmallAndCold(builder: PlanBuilder, { id, namespace, placement, reshape }: Descriptor): boolean {

@@ -53,8 +53,11 @@ function bestMove(builder: PlanBuilder, kind: Kind, targets: readonly NodeId[]):
   for (const image of builder.view.ranges) {
     const { id } = image.descriptor;
     const weight = kind === 'load' ? builder.weights.cpuOf(id) : builder.weights.bytesOf(id);
-    if (weights.isLight(weight) || !isFree(builder, image) || !isWhole(builder, image.descriptor)) continue;
-    for (const move of movesOf(builder, { image, kind, weight }, room))
+    if (weights.isLight(weight) || !image.descriptor.inSync.some((node) => weights.level(node) > LEVEL_MAX))
+      continue;
+    if (!isFree(builder, image) || !isWhole(builder, image.descriptor)) continue;
+    const gainMin = best?.gain ?? GAIN_MIN;
+    for (const move of movesOf(builder, { image, kind, weight, gainMin }, room))
       if (best === undefined || move.gain > best.gain) best = move;
   }
   return best;
@@ -62,7 +65,7 @@ function bestMove(builder: PlanBuilder, kind: Kind, targets: readonly NodeId[]):
 
 function* movesOf(
   builder: PlanBuilder,
-  { image, kind, weight }: { image: DescriptorImage; kind: Kind; weight: number },
+  { image, kind, weight, gainMin }: { image: DescriptorImage; kind: Kind; weight: number; gainMin: number },
   targets: readonly NodeId[],
 ): Generator<Move> {
   const { loads, view } = builder;
@@ -75,10 +78,12 @@ function* movesOf(
     if (from === placement.home) continue;
     const others = inSync.filter((node) => node !== from);
     for (const to of targets) {
-      if (inSync.includes(to) || view.connectivity.disconnectedAmong(to, inSync).length > 0) continue;
-      if (loads.zonePeers(to, others) > loads.zonePeers(from, others)) continue;
       const gain = weights.gain(from, to, weight) - paid;
-      if (gain >= GAIN_MIN) yield { image, from, to, gain };
+      if (gain < gainMin) continue;
+      if (inSync.includes(to) || view.connectivity.disconnectedAmong(to, inSync).length > 0) continue;
+      if (loads.machinePeers(to, others) > 0) continue;
+      if (loads.zonePeers(to, others) > loads.zonePeers(from, others)) continue;
+      yield { image, from, to, gain };
     }
   }
 }

@@ -34,8 +34,9 @@ interface Wanted {
 export function planSplits(builder: PlanBuilder): void {
   const underWay = builder.view.ranges.filter(({ descriptor }) => descriptor.reshape !== null).length;
   if (underWay >= builder.config.reshapesAtOnce || builder.takesIds) return;
+  const ranges = hottestFirst(builder);
   for (const wantedOf of [wantedForSize, wantedForLoad]) {
-    for (const image of hottestFirst(builder)) {
+    for (const image of ranges) {
       const load = builder.view.loads.ranges.get(image.descriptor.id);
       if (load === undefined || !maySplit(builder, image)) continue;
       const wanted = wantedOf(builder, image.descriptor, load);
@@ -45,11 +46,11 @@ export function planSplits(builder: PlanBuilder): void {
 }
 
 function hottestFirst({ view, weights }: PlanBuilder): readonly DescriptorImage[] {
-  const reported = view.ranges.filter(({ descriptor }) => view.loads.ranges.has(descriptor.id));
-  return reported.sort(
-    (a, b) =>
-      weights.cpuOf(b.descriptor.id) - weights.cpuOf(a.descriptor.id) || a.descriptor.id - b.descriptor.id,
-  );
+  const reported = view.ranges
+    .filter(({ descriptor }) => view.loads.ranges.has(descriptor.id))
+    .map((image) => ({ image, cpu: weights.cpuOf(image.descriptor.id) }));
+  reported.sort((a, b) => b.cpu - a.cpu || a.image.descriptor.id - b.image.descriptor.id);
+  return reported.map(({ image }) => image);
 }
 
 function maySplit(builder: PlanBuilder, image: DescriptorImage): boolean {

@@ -5,6 +5,7 @@
 import { type DescriptorImage, withTransfer } from '../../../common/model/descriptor.ts';
 import type { NodeId } from '../../../common/model/ids.ts';
 import { nameOf } from '../../cluster-view.ts';
+import { intendedOwner } from '../node-loads.ts';
 import type { PlanBuilder } from '../plan-builder.ts';
 import { handOversOf, handOverTargets, percent } from './movable.ts';
 
@@ -36,10 +37,11 @@ function bestHandOver(builder: PlanBuilder, targets: readonly NodeId[]): Choice 
   let best: Choice | undefined;
   for (const image of view.ranges) {
     if (!weights.isLoaded(image.descriptor.id)) continue;
+    if (weights.cpu.level(intendedOwner(image.descriptor)) <= LEVEL_MAX) continue;
     const cpu = weights.cpuOf(image.descriptor.id);
     for (const { from, to } of handOversOf(builder, image, targets)) {
       const gain = weights.cpu.gain(from, to, cpu);
-      if (weights.cpu.level(from) <= LEVEL_MAX || gain < GAIN_MIN) continue;
+      if (gain < GAIN_MIN) continue;
       if (best === undefined || gain > best.gain) best = { image, from, to, gain };
     }
   }

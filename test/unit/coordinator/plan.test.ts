@@ -250,3 +250,15 @@ test('a node of double capacity holds about twice as much', (t) => {
   const [first, ...others] = counts(ofTask.flatMap(nodesOf), ['n1', 'n2', 'n3', 'n4']);
   t.true(others.every((count) => present(first, 'n1') > count));
 });
+
+test('a range that is set aside does not keep others from being moved to a new node', (t) => {
+  const cluster = settled(3);
+  cluster.start('n4');
+  cluster.time += IDLE_MS;
+  const first = present(rangeSteps(plan(cluster.view(), config))[0], 'a move');
+  t.is(first.change, 'move-replica');
+  cluster.setAside.add(`range ${first.after.id}`);
+  const [next] = rangeSteps(plan(cluster.view(), config));
+  t.is(next?.change, 'move-replica');
+  t.not(next?.after.id, first.after.id);
+});

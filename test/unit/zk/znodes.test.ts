@@ -101,7 +101,7 @@ const CODECS: readonly (readonly [name: string, codec: Codec, record: object])[]
     'node with a note',
     nodeCodec,
     {
-      ...{ id: 'n1', name: 'n 1', zone: '', capacity: 1, mode: 'draining' },
+      ...{ id: 'n1', name: 'n 1', zone: '', machine: 'host 1', capacity: 1, mode: 'draining' },
       noted: { downSince: 5, unreachable: { by: ['n2'], since: 4, cutOff: true }, stuckIn: '00aa' },
     },
   ],

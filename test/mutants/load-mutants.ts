@@ -14,8 +14,8 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
     name: 'hand over for any gain in load',
     rule: RULES.rest,
     file: 'coordinator/plan/load-decisions/spread-load.ts',
-    text: 'weights.cpu.level(from) <= LEVEL_MAX',
-    replacement: 'weights.cpu.level(from) <= 1',
+    text: 'weights.cpu.level(intendedOwner(image.descriptor)) <= LEVEL_MAX',
+    replacement: 'weights.cpu.level(intendedOwner(image.descriptor)) <= 1',
   },
   {
     name: 'split for load although hand-overs may help',
@@ -56,7 +56,7 @@ export const LOAD_MUTANTS: readonly Mutant[] = [
     name: 'merge over a bound that was made by hand',
     rule: RULES.merge,
     file: 'coordinator/plan/load-decisions/merge-ranges.ts',
-    text: ' || right.placement.startByHand',
+    text: ' && !right.placement.startByHand',
     replacement: '',
   },
   {

@@ -138,8 +138,8 @@ function firstDescriptor(
 }
 
 /**
- * Chooses `count` nodes for the replicas of one range, or fewer if there are not so many that are all connected with each other and on different machines. A
- * member that is not connected would keep the range from starting.
+ * Chooses `count` nodes for the replicas of one range, or fewer if there are not so many that are on different machines and all connected
+ * with each other. A member that is not connected would keep the range from starting.
  */
 function chooseNodes({ view, loads }: PlanBuilder, count: number): readonly NodeId[] {
   const chosen: NodeId[] = [];

@@ -1,5 +1,5 @@
 // What requests cost their owner, so that ranges can be compared: by a model, since to measure each of them would cost more than it tells.
-// The numbers are those of the benchmark's profile of a busy owner; only their proportions matter to the leader.
+// The numbers are estimates. Only their proportions matter to the leader.
 
 import type { LoadRates } from './range-load.ts';
 

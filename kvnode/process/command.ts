@@ -38,7 +38,7 @@ export const COMMAND = {
       help: 'the address that others connect to, if it is not --listen',
       fallback: null,
     }),
-    name: text<string | null>({ help: 'for people; default: the host name', fallback: null }),
+    name: text<string | null>({ help: 'for people; default: the host of its address', fallback: null }),
     zone: text<string>({
       help: 'failure domain: replicas of a range are spread over zones',
       fallback: 'default',

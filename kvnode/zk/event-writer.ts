@@ -1,12 +1,12 @@
-// Writes events of this node into the timeline, which people read. They are written after the changes that they describe, many in one
-// multi. Losing some does no harm.
+// Writes events of this node into the timeline, which people read. Most are written after the changes that they describe, many in one
+// multi, and losing some does no harm. One that describes a multi of this node may be part of it.
 
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { EventRecord } from '../../common/model/records.ts';
 import { gatheredCount, type Part } from '../../common/zk/gathered.ts';
-import type { Zk } from '../../common/zk/store.ts';
+import type { Zk, ZkOp } from '../../common/zk/store.ts';
 import { eventCodec, paths } from '../../common/zk/znodes.ts';
 
 /** At most this many events wait while ZooKeeper is slow; further ones are dropped. The leader keeps only some hundreds. */
@@ -30,12 +30,17 @@ export class EventWriter {
   /** The event is written soon, in the order of reports. */
   report(event: Omit<EventRecord, 'at' | 'by'>): void {
     if (this.#waiting.length >= WAITING_MAX) return;
-    const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };
-    const data = eventCodec.encode(record);
-    this.#waiting.push([{ kind: 'create', path: paths.eventPrefix, data, mode: 'persistent-sequential' }]);
+    this.#waiting.push([this.operation(event)]);
     if (this.#writing) return;
     this.#writing = true;
     this.#env.soon(() => void this.#writeAll());
+  }
+
+  /** The operation that writes the event, for a multi of the caller's. */
+  operation(event: Omit<EventRecord, 'at' | 'by'>): ZkOp {
+    const record: EventRecord = { at: this.#env.wallNow(), by: this.#self, ...event };
+    const data = eventCodec.encode(record);
+    return { kind: 'create', path: paths.eventPrefix, data, mode: 'persistent-sequential' };
   }
 
   async #writeAll(): Promise<void> {

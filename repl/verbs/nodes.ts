@@ -23,7 +23,9 @@ import { ask, askWithFreshRanges, factsOf, listOf, nameOf, nodeNamed } from './v
 
 const nodesVerb: Verb = {
   name: 'nodes',
-  summary: 'the nodes: whether they are live, their addresses, what they own',
+  summary: 'the nodes: live or not, addresses, what they own of the namespace in use',
+  details:
+    'OWNED and REPLICAS count ranges of the namespace in use; `status` counts those of all namespaces.',
   parameters: [],
   options: [],
   run: (call) =>
@@ -74,7 +76,7 @@ function nodeRow(view: NodeView, client: Client, now: number): Row {
 
 const status: Verb = {
   name: 'status',
-  summary: 'the status of each node, as the node reports it',
+  summary: 'the status of each node, as the node reports it, with the ranges of all namespaces',
   details: 'With NODE (a name or an id, as `nodes` shows it), it shows the replicas of that node.',
   parameters: [{ name: 'NODE', kind: 'node', optional: true }],
   options: [],

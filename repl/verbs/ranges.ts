@@ -100,7 +100,7 @@ function ownerIsLive({ owner }: Descriptor, views: readonly NodeView[]): boolean
 
 const ranges: Verb = {
   name: 'ranges',
-  summary: 'the ranges: bounds, state, owner, replicas, in-sync set',
+  summary: 'the ranges of the namespace in use: bounds, state, owner, replicas, in-sync set',
   details: [
     'STATE is normal, splitting, merging, replaced (what came of it is not known yet), dropped, moving, read-only or no owner. PARENTS are the',
     'ranges that it came of by splits and merges, the nearest first.',

@@ -1,6 +1,7 @@
 // A split or a merge, and one crash at a chosen step of it. A step is any event of the world between the request and the moment when
 // all is settled again, so no message, sync or answer of ZooKeeper is left out. Afterwards the cluster heals, and all checkers judge.
 
+import { paths } from '../../common/zk/znodes.ts';
 import { checkDurability } from './checkers/durability.ts';
 import { checkLinearizability } from './checkers/linearizability.ts';
 import { checkStaleReads } from './checkers/stale-reads.ts';
@@ -23,6 +24,8 @@ export interface Walk {
 export interface WalkResult {
   /** Events between the request and its end. */
   readonly steps: number;
+  /** Writes of ZooKeeper that concern ranges. */
+  readonly writes: number;
   readonly violations: readonly string[];
   story(lines: number): string;
 }
@@ -42,6 +45,12 @@ export async function walk({ seed, verb, crash }: Walk): Promise<WalkResult> {
     cluster.descriptors.length > 0 && cluster.descriptors.every(({ inSync }) => inSync.length === 3);
   await until(cluster, isWhole);
   await until(cluster, () => cluster.history.operations.length >= 60);
+  let writes = 0;
+  const { onCommit } = cluster.ensemble;
+  cluster.ensemble.onCommit = (changes, tree) => {
+    if (changes.some(({ path }) => path.startsWith(paths.namespaces))) writes++;
+    onCommit(changes, tree);
+  };
   ask(cluster, verb);
   await until(cluster, () => cluster.descriptors.some(({ reshape }) => reshape !== null));
   const begun = world.clock.events;
@@ -52,8 +61,9 @@ export async function walk({ seed, verb, crash }: Walk): Promise<WalkResult> {
   }
   await until(cluster, isOver);
   const steps = world.clock.events - begun;
+  const counted = writes;
   await heal(cluster);
-  return { steps, violations: world.violations, story: (lines) => world.story.text(lines) };
+  return { steps, writes: counted, violations: world.violations, story: (lines) => world.story.text(lines) };
 }
 
 function ask({ operator, keys }: Cluster, verb: Walk['verb']): void {

@@ -339,6 +339,8 @@ test('help lists every verb, and shows the details of one, without a cluster', a
   const connect = async () => t.fail('help needs no cluster') as never;
   const all = await runTexts(new MemoryClient(), ['help'], { connect });
   t.regex(all.out, / {2}cas KEY REVISION VALUE +compare and set/);
+  const nodes = await runTexts(new MemoryClient(), ['help nodes'], { connect });
+  t.regex(nodes.out, /count ranges of the namespace in use; `status` counts those of all namespaces/);
   const one = await runTexts(new MemoryClient(), ['help scan'], { connect });
   t.regex(one.out, /^scan \[PREFIX\] \[--prefix P\]/);
   t.regex(one.out, /--read linearizable\|fallback\|stale/);

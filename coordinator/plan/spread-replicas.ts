@@ -28,8 +28,10 @@ export function planReplicaSpread(builder: PlanBuilder): void {
       (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs &&
       !catchUpFails(view, node, config.replaceAfterMs),
   );
+  if (builder.loads.moves >= config.movesAtOnce) return;
+  const replicas = movable(builder);
   while (builder.loads.moves < config.movesAtOnce) {
-    const move = bestMove(builder, targets);
+    const move = bestMove(builder, replicas, targets);
     if (move === undefined) return;
     const { image, from, to } = move;
     builder.change(image, withMove(image.descriptor, from, to), {
@@ -46,40 +48,53 @@ function whyMoved({ view, loads }: PlanBuilder, { from, to, machineGain, zoneGai
   return `they hold ${loads.replicas(from)} and ${loads.replicas(to)} replicas`;
 }
 
-function bestMove(builder: PlanBuilder, targets: readonly NodeId[]): Move | undefined {
+/** A replica that may be moved, and what a move gains at most, without the load. */
+type Movable = Pick<Move, 'image' | 'from' | 'machineGain' | 'zoneGain' | 'movesOwner'>;
+
+function movable(builder: PlanBuilder): readonly Movable[] {
+  const { view, loads } = builder;
+  const replicas: Movable[] = [];
+  for (const image of view.ranges) {
+    const { id, placement, inSync, owner } = image.descriptor;
+    if (placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
+    if (view.setAside.has(rangeKey(id))) continue;
+    for (const from of inSync) {
+      const machineGain = loads.machinePeers(from, inSync);
+      const zoneGain = loads.zonePeers(from, inSync);
+      replicas.push({ image, from, machineGain, zoneGain, movesOwner: from === owner.node });
+    }
+  }
+  return replicas;
+}
+
+function bestMove(
+  builder: PlanBuilder,
+  replicas: readonly Movable[],
+  targets: readonly NodeId[],
+): Move | undefined {
   const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
   const places = new Places(builder, room);
   let best: Move | undefined;
-  for (const image of builder.view.ranges) {
-    const { id, placement } = image.descriptor;
-    if (placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
-    if (builder.view.setAside.has(rangeKey(id))) continue;
-    for (const from of promising(builder, image.descriptor, places, best)) {
-      if (!isWhole(builder, image.descriptor)) break;
-      const move = bestMoveFrom(builder, image, from, places);
-      if (move !== undefined && (best === undefined || isBetter(move, best))) best = move;
-    }
+  for (const replica of replicas) {
+    const { image, from } = replica;
+    if (!isPromising(builder, replica, places, best) || builder.isTouched(image.descriptor.id)) continue;
+    if (!isWhole(builder, image.descriptor)) continue;
+    const move = bestMoveFrom(builder, image, from, places);
+    if (move !== undefined && (best === undefined || isBetter(move, best))) best = move;
   }
   return best;
 }
 
-/** The nodes whose replica might be moved with more gain than the best move so far has. With many ranges that is hardly ever one. */
-function promising(
+/** Whether a move might gain more than the best one so far. With many replicas that is hardly ever so. */
+function isPromising(
   { loads }: PlanBuilder,
-  { inSync, owner }: Descriptor,
+  { from, machineGain, zoneGain, movesOwner }: Movable,
   { leastCost }: Places,
   best: Move | undefined,
-): readonly NodeId[] {
-  return inSync.filter((from) => {
-    const machineGain = loads.machinePeers(from, inSync);
-    const zoneGain = loads.zonePeers(from, inSync);
-    const loadGain = loads.replicaRelief(from) - leastCost;
-    if (machineGain === 0 && zoneGain === 0 && loadGain <= 0) return false;
-    return (
-      best === undefined ||
-      isBetter({ machineGain, zoneGain, loadGain, movesOwner: from === owner.node }, best)
-    );
-  });
+): boolean {
+  const loadGain = loads.replicaRelief(from) - leastCost;
+  if (machineGain === 0 && zoneGain === 0 && loadGain <= 0) return false;
+  return best === undefined || isBetter({ machineGain, zoneGain, loadGain, movesOwner }, best);
 }
 
 /** Whether the range has its desired number of replicas, all in-sync on usable nodes, and nothing is under way. */

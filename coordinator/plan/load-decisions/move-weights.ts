@@ -3,7 +3,7 @@
 
 import { type DescriptorImage, withMove } from '../../../common/model/descriptor.ts';
 import type { NodeId } from '../../../common/model/ids.ts';
-import { catchUpFails, nameOf } from '../../cluster-view.ts';
+import { catchUpFails, nameOf, usableNodes } from '../../cluster-view.ts';
 import { hasRoomToMove } from '../places.ts';
 import type { PlanBuilder } from '../plan-builder.ts';
 import { isWhole } from '../spread-replicas.ts';
@@ -33,8 +33,10 @@ export function planWeightMoves(builder: PlanBuilder): void {
   const { view, config } = builder;
   const targets = handOverTargets(builder).filter((node) => !catchUpFails(view, node, config.replaceAfterMs));
   for (const kind of KINDS) {
+    if (!hasRoomToMove(builder) || !weightsOf(builder, kind).matter) continue;
+    const heavy = view.ranges.filter((image) => !isLight(builder, kind, image));
     while (hasRoomToMove(builder)) {
-      const move = bestMove(builder, kind, targets);
+      const move = bestMove(builder, { kind, heavy }, targets);
       if (move === undefined) break;
       request(builder, kind, move);
     }
@@ -45,16 +47,27 @@ function weightsOf({ weights }: PlanBuilder, kind: Kind): Weights {
   return kind === 'load' ? weights.cpu : weights.bytes;
 }
 
-function bestMove(builder: PlanBuilder, kind: Kind, targets: readonly NodeId[]): Move | undefined {
+function weightOf({ weights }: PlanBuilder, kind: Kind, { descriptor: { id } }: DescriptorImage): number {
+  return kind === 'load' ? weights.cpuOf(id) : weights.bytesOf(id);
+}
+
+function isLight(builder: PlanBuilder, kind: Kind, image: DescriptorImage): boolean {
+  return weightsOf(builder, kind).isLight(weightOf(builder, kind, image));
+}
+
+function bestMove(
+  builder: PlanBuilder,
+  { kind, heavy }: { kind: Kind; heavy: readonly DescriptorImage[] },
+  targets: readonly NodeId[],
+): Move | undefined {
   const weights = weightsOf(builder, kind);
-  if (!weights.matter) return undefined;
   const room = targets.filter((node) => builder.loads.learners(node) < builder.config.learnersPerNode);
   let best: Move | undefined;
-  for (const image of builder.view.ranges) {
-    const { id } = image.descriptor;
-    const weight = kind === 'load' ? builder.weights.cpuOf(id) : builder.weights.bytesOf(id);
-    if (weights.isLight(weight) || !image.descriptor.inSync.some((node) => weights.level(node) > LEVEL_MAX))
-      continue;
+  const busy = new Set(usableNodes(builder.view).filter((node) => weights.level(node) > LEVEL_MAX));
+  if (busy.size === 0) return undefined;
+  for (const image of heavy) {
+    const weight = weightOf(builder, kind, image);
+    if (!image.descriptor.inSync.some((node) => busy.has(node))) continue;
     if (!isFree(builder, image) || !isWhole(builder, image.descriptor)) continue;
     const gainMin = best?.gain ?? GAIN_MIN;
     for (const move of movesOf(builder, { image, kind, weight, gainMin }, room))
@@ -75,7 +88,8 @@ function* movesOf(
   for (const from of inSync) {
     // The load moves with the owner. Bytes are moved from elsewhere, if possible, because the owner has clients.
     if ((from === owner.node) !== (kind === 'load') || weights.level(from) <= LEVEL_MAX) continue;
-    if (from === placement.home) continue;
+    const gainMax = weights.level(from) - weights.level(from, -weight) - paid;
+    if (from === placement.home || gainMax < gainMin) continue;
     const others = inSync.filter((node) => node !== from);
     for (const to of targets) {
       const gain = weights.gain(from, to, weight) - paid;

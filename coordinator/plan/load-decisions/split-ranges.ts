@@ -38,9 +38,8 @@ export function planSplits(builder: PlanBuilder): void {
   for (const wantedOf of [wantedForSize, wantedForLoad]) {
     for (const image of ranges) {
       const load = builder.view.loads.ranges.get(image.descriptor.id);
-      if (load === undefined || !maySplit(builder, image)) continue;
-      const wanted = wantedOf(builder, image.descriptor, load);
-      if (wanted !== null) return request(builder, image, wanted);
+      const wanted = load === undefined ? null : wantedOf(builder, image.descriptor, load);
+      if (wanted !== null && maySplit(builder, image)) return request(builder, image, wanted);
     }
   }
 }

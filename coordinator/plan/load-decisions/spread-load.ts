@@ -25,18 +25,22 @@ export function planLoadSpread(builder: PlanBuilder): void {
   if (!weights.cpu.matter) return;
   const underWay = view.ranges.filter((image) => builder.latest(image).transferTo !== null).length;
   const targets = handOverTargets(builder);
+  const loaded = view.ranges.filter(({ descriptor }) => weights.isLoaded(descriptor.id));
   for (let transfers = underWay; transfers < config.transfersAtOnce; transfers++) {
-    const best = bestHandOver(builder, targets);
+    const best = bestHandOver(builder, loaded, targets);
     if (best === undefined) return;
     transfer(builder, best);
   }
 }
 
-function bestHandOver(builder: PlanBuilder, targets: readonly NodeId[]): Choice | undefined {
-  const { view, weights } = builder;
+function bestHandOver(
+  builder: PlanBuilder,
+  loaded: readonly DescriptorImage[],
+  targets: readonly NodeId[],
+): Choice | undefined {
+  const { weights } = builder;
   let best: Choice | undefined;
-  for (const image of view.ranges) {
-    if (!weights.isLoaded(image.descriptor.id)) continue;
+  for (const image of loaded) {
     if (weights.cpu.level(intendedOwner(image.descriptor)) <= LEVEL_MAX) continue;
     const cpu = weights.cpuOf(image.descriptor.id);
     for (const { from, to } of handOversOf(builder, image, targets)) {

@@ -43,7 +43,7 @@ export function apiRoutes({ namespaces, client }: ApiOptions): readonly Route[] 
   const keys = '/api/namespaces/:namespace/keys';
   const key = '/api/namespaces/:namespace/key';
   return [
-    { method: 'GET', path: '/api/namespaces', handle: namespaces },
+    { method: 'GET', path: '/api/namespaces', handle: (request) => list(request, namespaces) },
     { method: 'GET', path: keys, handle: (request) => scan(request, client) },
     { method: 'GET', path: key, handle: (request) => get(request, client) },
     { method: 'PUT', path: key, handle: (request) => put(request, client) },
@@ -52,6 +52,11 @@ export function apiRoutes({ namespaces, client }: ApiOptions): readonly Route[] 
 }
 
 type ClientOf = ApiOptions['client'];
+
+async function list({ query }: ApiRequest, namespaces: ApiOptions['namespaces']): Promise<object> {
+  new Query(query, []);
+  return namespaces();
+}
 
 async function scan({ namespace, query }: ApiRequest, client: ClientOf): Promise<PageAnswer> {
   const parameters = new Query(query, SCAN_PARAMETERS);

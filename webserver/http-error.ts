@@ -66,6 +66,7 @@ export function failureOf(error: unknown): Failure & { readonly defect: boolean 
   }
   if (error instanceof NoSuchKey) return { ...notFound(error.message), defect: false };
   const status = httpStatus(error);
+  if (status === 403) return { ...forbidden('this path is not allowed'), defect: false };
   // Fastify's own errors (bad JSON, wrong content type, too large) are about the request, and may be shown.
   if (status >= 400 && status < 500)
     return { ...failure('INVALID_ARGUMENT', messageOf(error), status), defect: false };

@@ -9,6 +9,7 @@ import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { Counters } from './counters.ts';
 import { FEED_BEAT_MS, type FeedChange, type FeedMessage, type FeedState } from './feed.ts';
+import { refuseUpgrade } from './raw-answer.ts';
 
 export const FEED_PATH = '/feed';
 
@@ -114,14 +115,4 @@ export class Pages {
     this.#options.logger.info({ why, queuedBytes: page.socket.bufferedAmount }, 'a page is disconnected');
     page.socket.terminate();
   }
-}
-
-/** Answers an upgrade request with an HTTP error. */
-export function refuseUpgrade(socket: Duplex, status: 403 | 404 | 503, message: string): void {
-  const reasons = { 403: 'Forbidden', 404: 'Not Found', 503: 'Service Unavailable' } as const;
-  socket.on('error', () => {});
-  socket.end(
-    `HTTP/1.1 ${status} ${reasons[status]}\r\nConnection: close\r\nContent-Type: text/plain; charset=utf-8\r\n` +
-      `Content-Length: ${Buffer.byteLength(message)}\r\n\r\n${message}`,
-  );
 }

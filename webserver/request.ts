@@ -24,7 +24,7 @@ export class Query {
     for (const parameter of query.split('&').filter((part) => part !== '')) {
       const [encoded = '', ...rest] = parameter.split('=');
       const name = textOf('a name', decode('a name', encoded));
-      if (!names.includes(name)) throw bad(`unknown parameter ${name} (there is ${names.join(', ')})`);
+      if (!names.includes(name)) throw bad(`unknown parameter ${name} (${thereIs(names)})`);
       if (values.has(name)) throw bad(`the parameter ${name} is given more than once`);
       values.set(name, decode(name, rest.join('=')));
     }
@@ -68,6 +68,10 @@ export class Query {
   }
 }
 
+function thereIs(names: readonly string[]): string {
+  return names.length === 0 ? 'there is none' : `there is ${names.join(', ')}`;
+}
+
 function decode(name: string, encoded: string): Bytes {
   try {
     return percentDecode(encoded.replaceAll('+', '%20'));
@@ -92,9 +96,9 @@ export function readBody(body: unknown, names: readonly string[]): Readonly<Reco
 }
 
 export function readValue(value: unknown): Bytes {
-  if (typeof value !== 'string' || value.length % 4 !== 0 || !/^[A-Za-z0-9+/]*={0,2}$/.test(value))
-    throw bad('value is base64 text');
-  const bytes = Buffer.from(value, 'base64');
+  const bytes = typeof value === 'string' ? Buffer.from(value, 'base64') : null;
+  // Node decodes any text to something. Bytes have one base64 form, so this also refuses bits that would be lost.
+  if (bytes === null || bytes.toString('base64') !== value) throw bad('value is base64 text');
   if (bytes.length > LIMITS.valueBytesMax)
     throw bad(`the value has ${bytes.length} bytes, at most ${LIMITS.valueBytesMax}`);
   return bytes;

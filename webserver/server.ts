@@ -14,7 +14,9 @@ import { type ApiOptions, apiRoutes } from './api.ts';
 import type { Counters } from './counters.ts';
 import type { Guard } from './guard.ts';
 import { type Failure, failure, failureOf, forbidden, notFound } from './http-error.ts';
-import { FEED_PATH, refuseUpgrade } from './pages.ts';
+import { FEED_PATH } from './pages.ts';
+import { refuseBroken, refuseUpgrade, SECURITY_HEADERS } from './raw-answer.ts';
+import { RequestsUnderWay } from './requests-under-way.ts';
 
 /** Enough for the largest value in base64 (4/3 of 1 MiB) and the rest of the body. */
 const BODY_BYTES_MAX = 1_500_000;
@@ -28,16 +30,6 @@ const RECEIVE_MS_MAX = 30_000;
 const COMPRESSED_BYTES_MIN = 1_400;
 /** Longer answers are compressed outside the event loop, which also carries the feed. */
 const COMPRESSED_AT_ONCE_BYTES_MAX = 16 * 1024;
-
-const SECURITY_HEADERS = {
-  'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; " +
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-  'cross-origin-opener-policy': 'same-origin',
-  'cross-origin-resource-policy': 'same-origin',
-  'referrer-policy': 'no-referrer',
-  'x-content-type-options': 'nosniff',
-} as const;
 
 export interface ServerOptions extends ApiOptions {
   /** Folder of the built page. */
@@ -58,15 +50,17 @@ export async function buildServer(options: ServerOptions): Promise<FastifyInstan
     forceCloseConnections: true,
     http: { maxHeaderSize: HEADER_BYTES_MAX },
     frameworkErrors: (error, _request, reply) => sendFailure(reply, failureOf(error)),
+    clientErrorHandler: refuseBroken,
   });
   app.server.maxConnections = CONNECTIONS_MAX;
   app.removeContentTypeParser('text/plain');
   addGuard(app, options);
   await addCompression(app);
   addErrors(app, options);
-  addBounds(app);
+  const underWay = new RequestsUnderWay(REQUESTS_MAX);
+  addBounds(app, underWay);
   addHealth(app, options);
-  addApi(app, options);
+  addApi(app, options, underWay);
   addUpgrade(app, options);
   await app.register(fastifyStatic, {
     root: options.uiFolder,
@@ -133,18 +127,10 @@ function addErrors(app: FastifyInstance, { logger }: ServerOptions): void {
   app.setNotFoundHandler((request, reply) => sendFailure(reply, notFound(`no ${pathOf(request)} here`)));
 }
 
-function addBounds(app: FastifyInstance): void {
-  let underWay = 0;
-  const counted = new WeakSet<FastifyRequest>();
+function addBounds(app: FastifyInstance, underWay: RequestsUnderWay): void {
   app.addHook('onRequest', async (request, reply) => {
-    if (!request.url.startsWith('/api/')) return;
-    if (underWay >= REQUESTS_MAX)
+    if (request.url.startsWith('/api/') && !underWay.begin(reply.raw))
       return sendFailure(reply, failure('OVERLOADED', 'too many requests at once'));
-    underWay++;
-    counted.add(request);
-  });
-  app.addHook('onResponse', async (request) => {
-    if (counted.delete(request)) underWay--;
   });
   app.addHook('onSend', async (request, reply) => {
     if (request.url.startsWith('/api/'))
@@ -164,14 +150,15 @@ function addHealth(app: FastifyInstance, { unready, metrics }: ServerOptions): v
   app.get('/metrics', (_request, reply) => reply.type('text/plain; version=0.0.4').send(metrics.text()));
 }
 
-function addApi(app: FastifyInstance, options: ServerOptions): void {
+function addApi(app: FastifyInstance, options: ServerOptions, underWay: RequestsUnderWay): void {
   for (const { method, path, handle } of apiRoutes(options)) {
     app.route<{ Params: { namespace?: string } }>({
       method,
       url: path,
-      handler: (request) => {
+      handler: (request, reply) => {
         const { params, body } = request;
-        return handle({ namespace: params.namespace ?? '', query: queryOf(request), body });
+        const parts = { namespace: params.namespace ?? '', query: queryOf(request), body };
+        return underWay.during(reply.raw, () => handle(parts));
       },
     });
   }

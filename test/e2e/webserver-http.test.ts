@@ -159,6 +159,10 @@ test('an empty key', refused, { path: `${KEY}?key=`, says: /empty/ });
 test('bad percent-encoding', refused, { path: `${KEY}?key=%zz`, says: /bad percent-encoding/ });
 test('two keys', refused, { path: `${KEY}?key=a&key=b`, says: /more than once/ });
 test('an unknown parameter', refused, { path: `${KEYS}?perfix=a`, says: /unknown parameter perfix/ });
+test('a parameter where there are none', refused, {
+  path: '/api/namespaces?limit=1',
+  says: /unknown parameter limit \(there is none\)/,
+});
 test('a limit of zero', refused, { path: `${KEYS}?limit=0`, says: /limit is a whole number/ });
 test('a limit that is none', refused, { path: `${KEYS}?limit=1e3`, says: /limit is a whole number/ });
 test('an unknown read mode', refused, { path: `${KEYS}?read=dirty`, says: /read is one of/ });
@@ -186,6 +190,11 @@ test('a body that is too long', refused, {
 test('a value that is not base64', refused, {
   path: `${KEY}?key=k`,
   init: write('PUT', { value: 'caf\u00e9' }),
+  says: /base64/,
+});
+test('base64 with bits that no byte has', refused, {
+  path: `${KEY}?key=k`,
+  init: write('PUT', { value: 'YR==' }),
   says: /base64/,
 });
 test('a value that is a number', refused, {

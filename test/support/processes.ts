@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { delay, realEnv } from '../../common/base/env.ts';
+import { systemCode } from '../../common/base/system-error.ts';
 import { isWorker } from '../../common/process/children.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../../bin/rangekeeper.js', import.meta.url));
@@ -131,9 +132,14 @@ export class TestProcess {
     return `last: ${[...this.#seen.slice(-3).map(({ msg }) => msg), ...this.#otherOutput.slice(-3)].join(' | ')}`;
   }
 
-  /** Sends a signal to the process that does the work. */
+  /** Sends a signal to the process that does the work. It may have ended a moment ago. */
   signal(signal: NodeJS.Signals): void {
-    if (!this.#gone) process.kill(this.pid, signal);
+    if (this.#gone) return;
+    try {
+      process.kill(this.pid, signal);
+    } catch (error) {
+      if (systemCode(error) !== 'ESRCH') throw error;
+    }
   }
 
   /** Sends SIGSTOP to the process that does the work; resolves when it has stopped. */

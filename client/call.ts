@@ -151,9 +151,15 @@ export abstract class Call implements Abortable {
     } else this.#pause();
   }
 
+  /**
+   * The next attempt gets at least as long for its answer as this pause takes. With less time it would often not be answered, and it would be
+   * chance whether the call ends with its cause or with an unknown outcome.
+   */
   #pause(): void {
     const { env, pausing } = this.context;
-    const ms = Math.min(jittered(backoffMs(PAUSES, this.#pauses++), env), this.deadline - env.now());
+    const leftMs = this.deadline - env.now();
+    const pauseMs = jittered(backoffMs(PAUSES, this.#pauses++), env);
+    const ms = 2 * pauseMs > leftMs ? leftMs : pauseMs;
     this.#pauseTimer = env.after(ms, () => this.resume());
     pausing.add(this);
   }

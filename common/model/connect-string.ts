@@ -19,7 +19,7 @@ export function parseConnectString(given: string): ConnectString {
   const hosts = slash === -1 ? text : text.slice(0, slash);
   const root = slash === -1 ? '' : text.slice(slash).replace(/\/$/, '');
   if (root.includes(',')) refuse(text, `the root stands once, after the last server: ${oneRoot(text)}`);
-  if (root !== '' && !isPath(root)) refuse(text, `${root} is not a path`);
+  if (root !== '' && !isPath(root)) refuse(text, `${JSON.stringify(root)} is not a path`);
   const parts = hosts.split(',').map((part) => part.trim());
   return { servers: parts.map((part) => parseServer(text, part)), root };
 }
@@ -46,12 +46,13 @@ function parseServer(text: string, part: string): Address {
   return server;
 }
 
+/** What ZooKeeper refuses in a path: control characters, private use, and whatever UTF-16 writes as a pair or as half of one. */
+const REFUSED = /[\p{Cc}\u{d800}-\u{f8ff}\u{fff0}-\u{10ffff}]/u;
+
 /** ZooKeeper's rule: names between single slashes, none of them empty, `.` or `..`. */
 function isPath(path: string): boolean {
-  return path
-    .slice(1)
-    .split('/')
-    .every((name) => name !== '' && name !== '.' && name !== '..' && !name.includes('\0'));
+  const names = path.slice(1).split('/');
+  return !REFUSED.test(path) && names.every((name) => name !== '' && name !== '.' && name !== '..');
 }
 
 function refuse(text: string, reason: string): never {

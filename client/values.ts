@@ -1,18 +1,24 @@
 // What reads return: data with two helpers for values that are text.
 
-import { type Bytes, utf8OrNull } from '../common/base/bytes.ts';
+import { type Bytes, utf8OrNull, withoutCutCharacter } from '../common/base/bytes.ts';
 import { RangekeeperError } from '../common/base/errors.ts';
 import type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
 import type { Found, Freshness, KeyRow, Provenance, ScanRow } from './api.ts';
 import { keyText } from './key-text.ts';
 
-function textOf(key: Bytes, value: Bytes): string {
-  const text = utf8OrNull(value);
+/** @param length that of the complete value; undefined: `value` is complete */
+function textOf(key: Bytes, value: Bytes, length?: number): string {
+  const text = utf8OrNull(length === undefined ? value : withoutCutCharacter(value));
   if (text !== null) return text;
   throw new RangekeeperError('INVALID_ARGUMENT', `the value of ${keyText(key)} is not UTF-8 text`, { key });
 }
 
-function jsonOf<T>(key: Bytes, value: Bytes): T {
+/** The beginning of JSON may be JSON: a number has fewer digits then. */
+function jsonOf<T>(key: Bytes, value: Bytes, length?: number): T {
+  if (length !== undefined) {
+    const cut = `the value of ${keyText(key)} is cut to ${value.length} of ${length} bytes`;
+    throw new RangekeeperError('INVALID_ARGUMENT', cut, { key });
+  }
   const text = textOf(key, value);
   try {
     return JSON.parse(text) as T;
@@ -79,11 +85,11 @@ export class PageRow implements KeyRow {
   }
 
   text(): string {
-    return textOf(this.key, this.value);
+    return textOf(this.key, this.value, this.valueLength);
   }
 
   json<T = unknown>(): T {
-    return jsonOf(this.key, this.value);
+    return jsonOf(this.key, this.value, this.valueLength);
   }
 }
 
@@ -106,11 +112,11 @@ export class ScannedRow implements ScanRow {
   }
 
   text(): string {
-    return textOf(this.key, this.value);
+    return textOf(this.key, this.value, this.valueLength);
   }
 
   json<T = unknown>(): T {
-    return jsonOf(this.key, this.value);
+    return jsonOf(this.key, this.value, this.valueLength);
   }
 }
 

@@ -114,6 +114,18 @@ export function utf8OrNull(bytes: Bytes): string | null {
   }
 }
 
+/** The bytes without a character at their end that was cut in two. */
+export function withoutCutCharacter(bytes: Bytes): Bytes {
+  const end = bytes.length;
+  for (let at = end - 1; at >= 0 && at > end - CHARACTER_BYTES_MAX; at--) {
+    const byte = byteAt(bytes, at);
+    if (isContinuation(byte)) continue;
+    return sequenceLength(byte) > end - at ? bytes.subarray(0, at) : bytes;
+  }
+  return bytes;
+}
+
+const CHARACTER_BYTES_MAX = 4;
 const BACKSLASH = 0x5c;
 
 /** One-line text of a byte string; {@link parseBytes} reads it back exactly. */
@@ -180,7 +192,12 @@ function characterAt(bytes: Bytes, at: number): string | null {
   if (length === 1) return String.fromCharCode(byteAt(bytes, at));
   // Most of what is not UTF-8 is told here: an exception of the decoder would cost far more.
   const last = length === 0 ? undefined : bytes[at + length - 1];
-  return last !== undefined && (last & 0xc0) === 0x80 ? utf8OrNull(bytes.subarray(at, at + length)) : null;
+  return last !== undefined && isContinuation(last) ? utf8OrNull(bytes.subarray(at, at + length)) : null;
+}
+
+/** Whether the byte is one after the first of a character. */
+function isContinuation(byte: number): boolean {
+  return (byte & 0xc0) === 0x80;
 }
 
 /** How many bytes a character has that begins with this one; 0: none does. */

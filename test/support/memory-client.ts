@@ -130,10 +130,11 @@ export class MemoryClient extends MemoryAdmin implements Client {
   scan(options: ScanOptions = NO_OPTIONS): Scan {
     checkOptions('scan', options);
     const { plan, bounds } = checkScan(options, { deadlineMs: 0, signal: options.signal }, 0, false);
-    const { reverse, keysOnly, mode: read, signal } = plan;
+    const { reverse, keysOnly, valueBytesMax, mode: read, signal } = plan;
     const { start, end } = bounds;
     const limit = limitOf(options.limit) ?? Number.POSITIVE_INFINITY;
-    const page = { start, ...(end === null ? {} : { end }), reverse, keysOnly, read };
+    const cut = valueBytesMax === null ? {} : { valueBytesMax };
+    const page = { start, ...(end === null ? {} : { end }), reverse, keysOnly, ...cut, read };
     return new RowIterator(this.#scanRows(signal === undefined ? page : { ...page, signal }, limit));
   }
 

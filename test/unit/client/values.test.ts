@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { inspect } from 'node:util';
 import test from 'ava';
-import type { Client, TextForms } from '../../../client/api.ts';
+import type { Client, KeyRow, TextForms } from '../../../client/api.ts';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { FakeCluster } from '../../support/fake-cluster.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
@@ -62,6 +62,45 @@ for (const [where, open] of Object.entries(clients)) {
       t.is(refusal(() => value.text()).message, 'the value of user/1 is not UTF-8 text');
       t.is(refusal(() => value.json()).message, 'the value of user/1 is not UTF-8 text');
     }
+  });
+
+  test(`${where}: a value that is cut is text up to its last whole character, and no JSON`, async (t) => {
+    const [client, settled] = await open();
+    await settled(client.put('n', '123456'));
+    await settled(client.put('u', 'a\u00e9\u{1f600}b'));
+    const cut = async (valueBytesMax: number) => {
+      const rows: KeyRow[] = [];
+      const collect = async () => {
+        for await (const row of client.scan({ valueBytesMax })) rows.push(row);
+      };
+      await settled(collect());
+      return [...(await settled(client.scanPage({ valueBytesMax }))).rows, ...rows];
+    };
+    const texts = [
+      '',
+      'a',
+      'a',
+      'a\u00e9',
+      'a\u00e9',
+      'a\u00e9',
+      'a\u00e9',
+      'a\u00e9\u{1f600}',
+      'a\u00e9\u{1f600}b',
+    ];
+    for (const [bytes, text] of texts.entries()) {
+      const [number, letters, ...scanned] = await cut(bytes);
+      t.is(scanned.length, 2);
+      t.deepEqual([number?.text(), letters?.text()], ['123456'.slice(0, bytes), text]);
+      t.deepEqual(
+        scanned.map((row) => row.text()),
+        ['123456'.slice(0, bytes), text],
+      );
+      if (bytes >= 6) t.is(number?.json(), 123456);
+      else t.is(refusal(() => number?.json()).message, `the value of n is cut to ${bytes} of 6 bytes`);
+    }
+    await settled(client.put('u', Uint8Array.of(0x61, 0x80, 0x80, 0x80, 0x80, 0x62)));
+    for (const row of (await cut(5)).filter(({ key }) => key[0] === 'u'.charCodeAt(0)))
+      t.is(refusal(() => row.text()).message, 'the value of u is not UTF-8 text');
   });
 
   test(`${where}: answers look like plain objects`, async (t) => {

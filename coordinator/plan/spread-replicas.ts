@@ -28,7 +28,7 @@ export function planReplicaSpread(builder: PlanBuilder): void {
       (view.sameForMs.get(node) ?? 0) >= config.balanceAfterMs &&
       !catchUpFails(view, node, config.replaceAfterMs),
   );
-  if (builder.loads.moves >= config.movesAtOnce) return;
+  if (builder.loads.moves >= config.movesAtOnce || targets.length === 0) return;
   const replicas = movable(builder);
   while (builder.loads.moves < config.movesAtOnce) {
     const move = bestMove(builder, replicas, targets);
@@ -59,6 +59,7 @@ function movable(builder: PlanBuilder): readonly Movable[] {
     if (placement.pinned || builder.isTouched(id) || builder.isHeld(id)) continue;
     if (view.setAside.has(rangeKey(id))) continue;
     for (const from of inSync) {
+      if (from === placement.home) continue;
       const machineGain = loads.machinePeers(from, inSync);
       const zoneGain = loads.zonePeers(from, inSync);
       replicas.push({ image, from, machineGain, zoneGain, movesOwner: from === owner.node });

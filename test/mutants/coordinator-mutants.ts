@@ -32,6 +32,13 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     replacement: '!areOnOneMachine(view, node, place)',
   },
   {
+    name: 'balance the replica of an isolated range away from its node',
+    rule: 'placement: a range that has a node of its own stays there',
+    file: 'coordinator/plan/spread-replicas.ts',
+    text: '      if (from === placement.home) continue;\n',
+    replacement: '',
+  },
+  {
     name: 'create a range with two replicas on one machine',
     rule: 'placement: no two replicas of a range are on one machine',
     file: 'coordinator/plan/first-ranges.ts',
@@ -44,6 +51,13 @@ export const COORDINATOR_MUTANTS: readonly Mutant[] = [
     file: 'coordinator/plan/places.ts',
     text: '      loads.machinePeers(node, others) === 0 &&\n',
     replacement: '',
+  },
+  {
+    name: 'merge by moves beside a replica on the same machine',
+    rule: 'placement: no two replicas of a range are on one machine',
+    file: 'coordinator/plan/merge-steps.ts',
+    text: 'return beside ?? surplus[0];',
+    replacement: 'return surplus.find((node) => node !== beside) ?? surplus[0];',
   },
   {
     name: 'balance replicas onto one machine',

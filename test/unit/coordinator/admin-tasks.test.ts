@@ -302,3 +302,22 @@ test('a dry run of what is refused is refused', (t) => {
   cluster.settle(DEFAULT_PLAN, IDLE_MS);
   t.is(cluster.tasks.get('t')?.record.state, 'failed');
 });
+
+test('ranges keep the replicas on their own node, although others have fewer', (t) => {
+  const cluster = settled(4);
+  const ids = serving(cluster)
+    .slice(0, 2)
+    .map(({ id }) => id);
+  for (const range of ids)
+    t.is(ask(cluster, { kind: 'isolate', range, node: 'n4' }, `t${range}`).state, 'done');
+  for (let at = 5; at <= 12; at++) cluster.start(`n${at}`, { zone: 'z0' });
+  const steps = cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  t.true(steps.some((step) => step.kind === 'range' && step.change === 'move-replica'));
+  for (const id of ids) {
+    t.is(cluster.ranges.get(id)?.descriptor.owner.node, 'n4');
+    const leaves = steps.some(
+      (step) => step.kind === 'range' && step.after.id === id && step.after.retire === 'n4',
+    );
+    t.false(leaves, `range ${id}`);
+  }
+});

@@ -2,6 +2,7 @@
 
 import test, { type ExecutionContext } from 'ava';
 import { present } from '../../../common/base/assert.ts';
+import { formatBytes } from '../../../common/base/bytes.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { changes, IDLE_MS, nodesOf, rangeSteps, SmallCluster } from '../../support/small-cluster.ts';
 
@@ -109,4 +110,20 @@ test('a range that gets a home: the replica on the same machine makes way for it
     for (const machines of machinesOf(cluster)) t.regex(machines, /^abcc?$/);
   }
   t.is(cluster.ranges.get(range.id)?.descriptor.owner.node, 'c2');
+});
+
+test('two ranges that are to be merged: a replica makes way for one on its own machine', (t) => {
+  const cluster = settledOn('a1', 'b1', 'c1');
+  for (const node of ['a2', 'b2', 'c2']) cluster.start(node, { machine: node.slice(0, 1) });
+  cluster.settle(config, IDLE_MS);
+  const [left] = cluster.descriptors;
+  const key = formatBytes(present(left, 'a range').start);
+  cluster.ask('t', { kind: 'merge', namespace: 'default', key });
+  for (let rounds = 0; rounds < 40; rounds++) {
+    for (const step of rangeSteps(cluster.round(config, 1_000))) {
+      if (step.change !== 'move-replica') continue;
+      t.is(step.after.retire?.slice(0, 1), step.node?.slice(0, 1), step.reason);
+    }
+  }
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
 });

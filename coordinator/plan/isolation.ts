@@ -6,6 +6,7 @@ import {
   incOf,
   isInSync,
   withMove,
+  withPlacement,
   withTransfer,
 } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
@@ -31,10 +32,25 @@ export function planIsolation(builder: PlanBuilder): void {
   for (const image of builder.view.ranges) {
     const { id, placement } = image.descriptor;
     if (builder.isTouched(id) || builder.isHeld(id) || !isAtRest(image.descriptor)) continue;
+    if (placement.home !== null && hasLeft(builder.view, placement.home)) {
+      loseHome(builder, image, placement.home);
+      continue;
+    }
     if (!ownerIsLive(builder.view, image.descriptor)) continue;
     if (placement.home !== null) bringHome(builder, image, placement.home);
     else if (homes.has(image.descriptor.owner.node)) leave(builder, image, homes);
   }
+}
+
+function hasLeft({ nodes }: ClusterView, node: NodeId): boolean {
+  return (nodes.get(node)?.record.mode ?? 'gone') === 'gone';
+}
+
+function loseHome(builder: PlanBuilder, image: DescriptorImage, home: NodeId): void {
+  const { id, placement } = image.descriptor;
+  const reason = `range ${id} is not isolated any more: ${nameOf(builder.view, home)}, its node, has left the cluster`;
+  const after = withPlacement(image.descriptor, { ...placement, isolated: false, home: null });
+  builder.change(image, after, { change: 'place', node: home, reason });
 }
 
 function bringHome(builder: PlanBuilder, image: DescriptorImage, home: NodeId): void {

@@ -61,6 +61,8 @@ function nextChange(builder: PlanBuilder, left: Descriptor, right: Descriptor): 
     return { change, after, node: missing, reason: `${nameOf(view, missing)} gets a replica: ${why}` };
   }
   if (surplus !== undefined) {
+    // The left range lacks a replica: it gets one first, if there is a place. The right one must not have too few for its sake.
+    if (others.length <= (view.namespaces.get(right.namespace)?.record.replicationFactor ?? 0)) return null;
     const reason = `the replica on ${nameOf(view, surplus)} is removed: ${why}`;
     return { change: 'retire-replica', after: withRetire(right, surplus), node: surplus, reason };
   }

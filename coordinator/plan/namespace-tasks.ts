@@ -1,10 +1,10 @@
 // Tasks that make, alter and drop namespaces.
 
 import type { Bytes } from '../../common/base/bytes.ts';
-import { defaultMinInSync, withDropped } from '../../common/model/descriptor.ts';
+import { type DescriptorImage, defaultMinInSync, withDropped } from '../../common/model/descriptor.ts';
 import type { NamespaceRecord, TaskRequest } from '../../common/model/records.ts';
 import { inKeyOrder, namespaceFault, sizesFault } from '../../common/model/requested-namespace.ts';
-import type { TaskImage, Versioned } from '../cluster-view.ts';
+import { type ClusterView, nameOf, type TaskImage, type Versioned } from '../cluster-view.ts';
 import {
   createNamespace,
   DEFAULT_NAMESPACE,
@@ -106,8 +106,18 @@ export function executeDrop(builder: PlanBuilder, task: TaskImage, request: Requ
     builder.change(image, withDropped(image.descriptor), { change: 'drop-range', node: null, reason });
   }
   if (serving.length > 0) return note(builder, task, `the ranges of namespace ${name} are dropped`);
-  const left = view.otherRanges.filter(isOurs).length;
-  if (left > 0) return note(builder, task, `nodes wipe their replicas of namespace ${name}`);
+  const left = view.otherRanges.filter(isOurs);
+  if (left.length > 0)
+    return note(builder, task, `nodes wipe their replicas of namespace ${name}${waitsFor(view, left)}`);
   const reason = `namespace ${name} is dropped, and its space is given back`;
   builder.add({ kind: 'delete-namespace', before, task: update(task, 'done', reason), reason });
+}
+
+/** Nodes that are not there to wipe what they hold, in words. */
+function waitsFor(view: ClusterView, ended: readonly DescriptorImage[]): string {
+  const holders = new Set(ended.flatMap(({ descriptor }) => descriptor.replicas.map(({ node }) => node)));
+  const away = [...holders].filter((node) => !view.live.has(node)).sort();
+  if (away.length === 0) return '';
+  const names = away.map((node) => nameOf(view, node)).join(', ');
+  return `; ${names} ${away.length === 1 ? 'is' : 'are'} down: decommission what does not come back`;
 }

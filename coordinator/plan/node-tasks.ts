@@ -42,7 +42,7 @@ export function executeDrain(
   const { left, placeless } = moveReplicas(builder, request.node, name);
   if (left > 0) {
     const waits = placeless === 0 ? '' : `; ${placeless} of them have no place on another node: add a node`;
-    return note(builder, task, `${name} drains: ${roughly(left)} are left${waits}`);
+    return note(builder, task, `${name} drains: it still has ${roughly(left)}${waits}`);
   }
   if (request.kind === 'decommission')
     return setMode(builder, task, before, 'gone', `${name} is out of the cluster`);
@@ -85,7 +85,10 @@ function moveReplicas(
   name: string,
 ): { readonly left: number; readonly placeless: number } {
   const { view } = builder;
-  const held = replicasOn(view, node);
+  // A node that is down wipes nothing. What it still holds of ranges that have ended does not keep it: the leader takes it out then.
+  const held = view.live.has(node)
+    ? replicasOn(view, node)
+    : view.ranges.filter(({ descriptor }) => incOf(descriptor, node) !== undefined);
   let placeless = 0;
   for (const image of view.ranges) {
     if (incOf(image.descriptor, node) !== undefined && !moveAway(builder, image, node, name)) placeless++;

@@ -11,8 +11,8 @@ import type { TaskImage } from '../cluster-view.ts';
 import type { TaskUpdate } from '../step.ts';
 import { approachMerge } from './merge-steps.ts';
 import type { PlanBuilder } from './plan-builder.ts';
-import { isAtRest, requestSplit } from './reshape.ts';
-import { keyIn, Refusal, update } from './task-update.ts';
+import { isAtRest, mergeFault, requestSplit } from './reshape.ts';
+import { keyIn, note, Refusal, update } from './task-update.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
 
@@ -104,9 +104,13 @@ export function executeMerge(builder: PlanBuilder, task: TaskImage, request: Req
     throw new Refusal(`range ${left.descriptor.id} is the last one: it has no right neighbour`);
   // The neighbour is being replaced.
   if (right === undefined || !equalBytes(right.descriptor.start, end)) return;
-  const progress = `ranges ${left.descriptor.id} and ${right.descriptor.id} are being merged`;
+  const ids = `ranges ${left.descriptor.id} and ${right.descriptor.id}`;
   const wanted = { byHand: true, reason: REASON };
-  approachMerge(builder, [left, right], wanted, (children) => running(task, children, progress));
+  approachMerge(builder, [left, right], wanted, (children) =>
+    running(task, children, `${ids} are being merged`),
+  );
+  const waitsFor = mergeFault(builder, left.descriptor, right.descriptor);
+  if (waitsFor !== null) note(builder, task, `${ids} are to be merged, but ${waitsFor}`);
 }
 
 function cameOf({ id, parents }: Descriptor, range: RangeId): boolean {

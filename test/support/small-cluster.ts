@@ -268,7 +268,9 @@ export class SmallCluster {
 
   /** Lets each owner do what its descriptor requests, as far as possible. */
   nodesAct(): void {
-    for (const descriptor of this.descriptors) {
+    for (const id of [...this.ranges.keys()]) {
+      // A merge before may have ended it.
+      const { descriptor } = present(this.ranges.get(id), 'a range that only the leader deletes');
       if (descriptor.state !== 'serving') this.#holdersAct(descriptor);
       else if (!this.#isReplaced(descriptor)) {
         const after = this.#ownerActs(descriptor);

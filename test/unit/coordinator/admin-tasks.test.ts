@@ -321,3 +321,35 @@ test('ranges keep the replicas on their own node, although others have fewer', (
     t.false(leaves, `range ${id}`);
   }
 });
+
+test('an isolated range whose node leaves the cluster for good is a range like all others again', (t) => {
+  const cluster = settled(4);
+  const { id } = first(cluster);
+  ask(cluster, { kind: 'isolate', range: id, node: 'n4' });
+  t.is(ask(cluster, { kind: 'decommission', node: 'n4' }, 'd').state, 'done');
+  const after = present(cluster.ranges.get(id), 'the range').descriptor;
+  t.deepEqual([after.placement.isolated, after.placement.home], [false, null]);
+});
+
+test('a merge that waits says for what', (t) => {
+  const cluster = settled(3);
+  cluster.stop('n3');
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  const { state, progress } = ask(cluster, { kind: 'merge', namespace: 'default', key: '' });
+  t.is(state, 'running');
+  t.regex(progress, /^ranges 1 and 2 are to be merged, but not all of their replicas are in-sync$/);
+  cluster.start('n3');
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+});
+
+test('a namespace that is dropped waits for a node that is down, and names it', (t) => {
+  const cluster = settled(4);
+  ask(cluster, createTask({ replicationFactor: 4 }), 'c');
+  cluster.stop('n4');
+  const { state, progress } = ask(cluster, { kind: 'drop-namespace', name: 'logs' });
+  t.is(state, 'running');
+  t.regex(progress, /; n4 is down: decommission what does not come back$/);
+  t.is(ask(cluster, { kind: 'decommission', node: 'n4' }, 'd').state, 'done');
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+});

@@ -3,6 +3,7 @@
 import test, { type ExecutionContext } from 'ava';
 import { present } from '../../../common/base/assert.ts';
 import { formatBytes } from '../../../common/base/bytes.ts';
+import { withInSync, withReplica } from '../../../common/model/descriptor.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
 import { changes, IDLE_MS, nodesOf, rangeSteps, SmallCluster } from '../../support/small-cluster.ts';
 
@@ -125,5 +126,20 @@ test('two ranges that are to be merged: a replica makes way for one on its own m
       t.is(step.after.retire?.slice(0, 1), step.node?.slice(0, 1), step.reason);
     }
   }
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+});
+
+test('of two ranges that are to be merged the left one has no place for all replicas: the merge waits for a machine', (t) => {
+  const cluster = settledOn('a1', 'a2', 'b1');
+  const right = present(cluster.descriptors[1], 'a second range');
+  const [more] = ['a1', 'a2'].filter((node) => !nodesOf(right).includes(node));
+  const grown = withReplica(right, present(more, 'a node without a replica'));
+  cluster.learn(withInSync(grown, nodesOf(grown)));
+  cluster.ask('t', { kind: 'merge', namespace: 'default', key: '' });
+  cluster.settle(config, IDLE_MS);
+  t.regex(present(cluster.tasks.get('t'), 't').record.progress, /replicas are on different nodes/);
+  t.is(cluster.ranges.get(right.id)?.descriptor.replicas.length, 3, 'the right one keeps its replicas');
+  cluster.start('c1', { machine: 'c' });
+  cluster.settle(config, IDLE_MS);
   t.is(cluster.tasks.get('t')?.record.state, 'done');
 });

@@ -77,8 +77,24 @@ function leave(builder: PlanBuilder, image: DescriptorImage, homes: ReadonlySet<
   if (placement.pinned) return;
   const others = inSync.filter((node) => !homes.has(node) && node !== retire && isUsable(view, node));
   const to = builder.loads.bestOwner(others, others);
-  if (to === undefined) return;
+  if (to === undefined) return makeWay(builder, image, homes);
   transfer(builder, image, to, `${nameOf(view, owner.node)} is left to an isolated range`);
+}
+
+/** All its replicas are on nodes that are to own isolated ranges only: one goes elsewhere, so that it can get another owner. */
+function makeWay(builder: PlanBuilder, image: DescriptorImage, homes: ReadonlySet<NodeId>): void {
+  const { view, loads } = builder;
+  const { descriptor } = image;
+  const { id, owner, inSync, replicas } = descriptor;
+  if (inSync.length < replicas.length || !hasRoomToMove(builder)) return;
+  const followers = inSync.filter((node) => node !== owner.node);
+  const from = loads.bestToRemove(followers, inSync) ?? owner.node;
+  const staying = inSync.filter((node) => node !== from);
+  const free = freePlaces(builder, descriptor, staying).filter((node) => !homes.has(node));
+  const to = loads.bestPlace(free, staying);
+  if (to === undefined || loads.learners(to) >= builder.config.learnersPerNode) return;
+  const reason = `range ${id}: ${nameOf(view, to)} gets a replica: ${nameOf(view, owner.node)} is left to an isolated range`;
+  builder.change(image, withMove(descriptor, from, to), { change: 'move-replica', node: to, reason });
 }
 
 function transfer(builder: PlanBuilder, image: DescriptorImage, to: NodeId, why: string): void {

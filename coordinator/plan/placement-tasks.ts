@@ -182,9 +182,19 @@ function isolate(builder: PlanBuilder, task: TaskImage, image: DescriptorImage, 
     (other) => isOwnedBy(other, home) && other.descriptor.placement.home !== home,
   );
   if (descriptor.owner.node !== home || others.length > 0)
-    return note(builder, task, `range ${id} is on its way to ${name}, and others leave that node`);
+    return note(builder, task, `range ${id} ${isolationState(builder, home, others)}`);
   const outcome = `${name} owns range ${id}, and nothing else`;
   builder.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
+}
+
+/** What the isolation waits for, in words. */
+function isolationState({ view }: PlanBuilder, home: NodeId, others: readonly DescriptorImage[]): string {
+  const name = nameOf(view, home);
+  if (!isUsable(view, home)) return `is to have ${name} for itself, but that node cannot own a range now`;
+  const pinned = others.map(({ descriptor }) => descriptor).find(({ placement }) => placement.pinned);
+  return pinned === undefined
+    ? `is on its way to ${name}, and others leave that node`
+    : `is to have ${name} for itself, but range ${pinned.id} is pinned there: unpin it`;
 }
 
 function isOwnedBy({ descriptor }: DescriptorImage, node: NodeId): boolean {

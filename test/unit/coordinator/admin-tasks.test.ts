@@ -353,3 +353,39 @@ test('a namespace that is dropped waits for a node that is down, and names it', 
   t.is(ask(cluster, { kind: 'decommission', node: 'n4' }, 'd').state, 'done');
   t.is(cluster.tasks.get('t')?.record.state, 'done');
 });
+
+test('a range whose replicas are all on nodes of isolated ranges gets one elsewhere, and leaves', (t) => {
+  const cluster = settled(3);
+  for (const [at, range] of [1, 2].entries())
+    ask(cluster, { kind: 'isolate', range, node: `n${at + 1}` }, `t${range}`);
+  cluster.start('n4');
+  cluster.start('n5');
+  cluster.setMode('n3', 'draining');
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  const owned = serving(cluster).filter(({ owner }) => ['n1', 'n2'].includes(owner.node));
+  t.deepEqual(owned.map(({ id }) => id).sort(), [1, 2]);
+  for (const id of ['t1', 't2']) t.is(cluster.tasks.get(id)?.record.state, 'done');
+});
+
+test('an isolation says why it waits: the node drains, or another range is pinned there', (t) => {
+  const cluster = settled(3);
+  const { id, owner } = first(cluster);
+  const home = present(
+    [...cluster.live.keys()].find((node) => node !== owner.node),
+    'another node',
+  );
+  const pinned = present(
+    serving(cluster).find((descriptor) => descriptor.owner.node === home),
+    'a range there',
+  );
+  cluster.ask('p', { kind: 'pin', range: pinned.id, pinned: true });
+  const waits = ask(cluster, { kind: 'isolate', range: id, node: home });
+  t.is(waits.state, 'running');
+  t.is(
+    waits.progress,
+    `range ${id} is to have ${home} for itself, but range ${pinned.id} is pinned there: unpin it`,
+  );
+  cluster.setMode(home, 'draining');
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  t.regex(cluster.tasks.get('t')?.record.progress ?? '', /that node cannot own a range now$/);
+});

@@ -87,15 +87,22 @@ export function planMembership(builder: PlanBuilder, image: DescriptorImage): vo
   }
 }
 
-/** Keeps a replica that was to retire if another one is lost meanwhile. That is cheaper than to fill a new one. */
+/**
+ * Keeps a replica that was to retire if another one is lost meanwhile: that is cheaper than to fill a new one. The owner's is kept, too, if
+ * all others are on nodes that must own nothing by now. It could hand over to none of them, and would wait for ever.
+ */
 function keepRetiring({ view, descriptor, namespace, staying, lost }: RangeContext): Change | null {
-  const { retire } = descriptor;
-  if (retire === null || lost.has(retire) || staying.length >= namespace.replicationFactor) return null;
+  const { retire, owner, replicas } = descriptor;
+  if (retire === null || lost.has(retire)) return null;
+  const isStuck =
+    retire === owner.node && !replicas.some(({ node }) => node !== retire && isUsable(view, node));
+  if (staying.length >= namespace.replicationFactor && !isStuck) return null;
+  const why = isStuck ? 'no other node can own the range' : `there would be only ${staying.length} others`;
   return {
     change: 'keep-replica',
     after: withRetire(descriptor, null),
     node: retire,
-    reason: `${nameOf(view, retire)} keeps its replica: there would be only ${staying.length} others`,
+    reason: `${nameOf(view, retire)} keeps its replica: ${why}`,
   };
 }
 

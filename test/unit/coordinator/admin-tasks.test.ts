@@ -389,3 +389,21 @@ test('an isolation says why it waits: the node drains, or another range is pinne
   cluster.settle(DEFAULT_PLAN, IDLE_MS);
   t.regex(cluster.tasks.get('t')?.record.progress ?? '', /that node cannot own a range now$/);
 });
+
+test('a node is drained while the only replica of a range moves to it: the range stays where it was', (t) => {
+  const cluster = settled(3);
+  ask(cluster, createTask({ replicationFactor: 1, splitAt: [] }), 'c');
+  const range = present(
+    serving(cluster).find(({ namespace }) => namespace === 'logs'),
+    'the range',
+  );
+  const from = range.owner.node;
+  const to = outsider(cluster, range);
+  cluster.ask('m', { kind: 'move', range: range.id, from, to });
+  cluster.round(DEFAULT_PLAN, 0);
+  cluster.setMode(to, 'draining');
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  const after = present(cluster.ranges.get(range.id), 'the range').descriptor;
+  t.deepEqual([nodesOf(after), after.retire], [[from], null]);
+  t.is(cluster.tasks.get('m')?.record.state, 'failed');
+});

@@ -16,6 +16,7 @@ import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import { contains } from '../../common/model/key-range.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
 import { areOnOneMachine, isUsable, nameOf, type TaskImage, usableNodes } from '../cluster-view.ts';
+import type { TaskUpdate } from '../step.ts';
 import { homesOf } from './isolation.ts';
 import { freePlaces, hasRoomToMove } from './places.ts';
 import type { PlanBuilder } from './plan-builder.ts';
@@ -170,12 +171,13 @@ function isolate(builder: PlanBuilder, task: TaskImage, image: DescriptorImage, 
   if (home === null || !view.nodes.has(home)) throw new Refusal(`there is no node ${String(home)}`);
   const name = nameOf(view, home);
   if (!isPlaced) {
+    if (hasPlaced(task)) throw new Refusal(`range ${id} was given another place meanwhile`);
     if (!isUsable(view, home)) throw new Refusal(`${name} cannot own a range now`);
     if (builder.isTouched(id) || descriptor.reshape !== null) return;
     const reason = `range ${id} gets ${name} for itself: ${ASKED}`;
     return builder.change(image, withPlacement(descriptor, { ...placement, isolated: true, home }), {
       ...{ change: 'place', node: home, reason },
-      task: update(task, 'running', reason),
+      task: placed(task, reason),
     });
   }
   const others = view.ranges.filter(
@@ -185,6 +187,17 @@ function isolate(builder: PlanBuilder, task: TaskImage, image: DescriptorImage, 
     return note(builder, task, `range ${id} ${isolationState(builder, home, others)}`);
   const outcome = `${name} owns range ${id}, and nothing else`;
   builder.add({ kind: 'task', task: update(task, 'done', outcome), reason: outcome });
+}
+
+/** Without the ranges that were made for it: it has its range. */
+function placed(task: TaskImage, progress: string): TaskUpdate {
+  const { children: _, ...record } = update(task, 'running', progress).after;
+  return { task, after: record };
+}
+
+/** Whether the task has given its range a place already. Two tasks for one range would take it from each other for ever. */
+function hasPlaced({ record }: TaskImage): boolean {
+  return record.state === 'running' && record.children === undefined;
 }
 
 /** What the isolation waits for, in words. */

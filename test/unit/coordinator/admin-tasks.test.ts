@@ -407,3 +407,27 @@ test('a node is drained while the only replica of a range moves to it: the range
   t.deepEqual([nodesOf(after), after.retire], [[from], null]);
   t.is(cluster.tasks.get('m')?.record.state, 'failed');
 });
+
+for (const kind of ['isolate', 'isolate-key'] as const) {
+  test(`${kind}: a later task gives the range another node, and the first one, which still waited, ends`, (t) => {
+    const cluster = settled(3);
+    const [range, ...others] = serving(cluster);
+    const { id } = present(range, 'a range');
+    const inTheWay = present(others[0], 'another range');
+    const home = inTheWay.owner.node;
+    const later = present(
+      [...cluster.live.keys()].find((node) => node !== home),
+      'another node',
+    );
+    cluster.ask('p', { kind: 'pin', range: inTheWay.id, pinned: true });
+    const request = (node: string): TaskRequest =>
+      kind === 'isolate'
+        ? { kind, range: id, node }
+        : { kind, namespace: 'default', key: formatBytes(Buffer.from('!')), node };
+    t.is(ask(cluster, request(home)).state, 'running');
+    t.is(ask(cluster, request(later), 'u').state, 'done');
+    const { state, progress } = present(cluster.tasks.get('t'), 'the first task').record;
+    t.is(state, 'failed');
+    t.regex(progress, /was given another place meanwhile$/);
+  });
+}

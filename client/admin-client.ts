@@ -2,13 +2,14 @@
 
 import { formatBytes } from '../common/base/bytes.ts';
 import type { Env } from '../common/base/env.ts';
-import { RangekeeperError } from '../common/base/errors.ts';
+import { Failure, RangekeeperError } from '../common/base/errors.ts';
 import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { RaisedEpochs } from '../common/model/raise-epochs.ts';
 import type { RangeCheck } from '../common/model/range-check.ts';
 import type { TaskRequest } from '../common/model/records.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { Peers } from '../common/net/peers.ts';
+import { throwIfAborted } from './aborts.ts';
 import { runTask } from './admin.ts';
 import type { Administration, AlterOptions, ListedTask, Task, TaskOptions } from './admin-api.ts';
 import { alteration, rangeIdOf, resolvedNode, splitKeysOf, taskIdOf, waitOf } from './admin-arguments.ts';
@@ -32,7 +33,9 @@ import { checkRange } from './range-check.ts';
 import { readNamespaces, withSession } from './reach-cluster.ts';
 import { askStatus } from './status.ts';
 import { readTasks } from './task-list.ts';
-import { untilAborted } from './until-aborted.ts';
+import { endingOf, untilEnded } from './until-aborted.ts';
+
+const CLOSED = 'the client is closed';
 
 type Method = Parameters<typeof checkOptions>[0];
 
@@ -142,9 +145,9 @@ export abstract class AdminClient implements Administration {
     const context = { zk, env: this.env, closing: this.closing.signal };
     // The signal ends only the wait, so `asked` does not get it.
     const { signal, ...others } = options;
-    return this.asked(method, others, ({ deadlineMs }) =>
-      runTask(context, request, { ...waitOf(options), deadlineMs, signal: signalOf(signal) }),
-    );
+    const run = ({ deadlineMs }: CallLimits) =>
+      runTask(context, request, { ...waitOf(options), deadlineMs, signal: signalOf(signal) });
+    return this.asked(method, others, run, 'OUTCOME_UNKNOWN');
   }
 
   #node(node: NodeId): NodeId {
@@ -163,8 +166,8 @@ export abstract class AdminClient implements Administration {
   }
 
   async createNamespace(name: string, options: NamespaceOptions = NO_OPTIONS): Promise<NamespaceView> {
-    const create = ({ deadlineMs }: CallLimits) =>
-      createNamespace(this.connection, requestedNamespace(name, options), deadlineMs);
+    const create = (limits: CallLimits) =>
+      createNamespace(this.connection, requestedNamespace(name, options), limits);
     return this.asked('createNamespace', options, create, 'OUTCOME_UNKNOWN');
   }
 
@@ -184,25 +187,34 @@ export abstract class AdminClient implements Administration {
   }
 
   async checkRange(range: RangeId, options: CallOptions = NO_OPTIONS): Promise<RangeCheck> {
-    return this.asked('checkRange', options, (limits) => checkRange(this, range, limits));
+    const id = rangeIdOf(range);
+    return this.asked('checkRange', options, (limits) => checkRange(this, id, limits));
   }
 
   // ---- for the client --------------------------------------------------------------------------------------------
 
   /**
-   * A call that is not one read or write. It checks the options, of which `begin` gets the limits.
+   * A call that is not one read or write. It checks the options, of which `begin` gets the limits. Their signal aborts when the call's
+   * own does, and when the connection closes.
    * @param code how it ends if its signal aborts
    */
   protected async asked<T>(
     method: Method,
     options: CallOptions,
     begin: (limits: CallLimits) => Promise<T>,
-    code?: 'ABORTED' | 'OUTCOME_UNKNOWN',
+    code: 'ABORTED' | 'OUTCOME_UNKNOWN' = 'ABORTED',
   ): Promise<T> {
     this.checkOpen();
     checkOptions(method, options);
-    const limits = this.limitsOf(options);
-    return untilAborted(limits.signal, () => begin(limits), code);
+    const { deadlineMs, signal } = this.limitsOf(options);
+    throwIfAborted(signal);
+    const closed = () =>
+      code === 'ABORTED' ? new Failure('CLOSED', CLOSED) : new Failure(code, `${CLOSED}; the task goes on`);
+    const endings = [
+      { signal: this.connection.closing, failure: closed },
+      ...(signal === undefined ? [] : [endingOf(signal, code)]),
+    ];
+    return untilEnded(endings, (ended) => begin({ deadlineMs, signal: ended }));
   }
 
   protected limitsOf(options: CallOptions): CallLimits {
@@ -212,6 +224,6 @@ export abstract class AdminClient implements Administration {
   }
 
   protected checkOpen(): void {
-    if (this.closed) throw new RangekeeperError('CLOSED', 'the client is closed');
+    if (this.closed) throw new RangekeeperError('CLOSED', CLOSED);
   }
 }

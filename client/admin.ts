@@ -8,6 +8,7 @@ import { type Zk, ZkError, type ZkSession } from '../common/zk/store.ts';
 import { paths, taskCodec } from '../common/zk/znodes.ts';
 import { ABORTED, throwIfAborted } from './aborts.ts';
 import type { Task } from './admin-api.ts';
+import type { CallLimits } from './call.ts';
 import { rejection } from './rejection.ts';
 
 const ID_BYTES = 16;
@@ -32,8 +33,8 @@ export interface TaskWait {
  * Resolves with the outcome, in words. Rejects with REFUSED and the reason, with NO_CLUSTER if ZooKeeper does not answer, and with
  * OUTCOME_UNKNOWN after `deadlineMs`: the task stays in ZooKeeper, and may still be executed.
  */
-export async function askLeader(zk: Zk, env: Env, request: TaskRequest, deadlineMs: number): Promise<string> {
-  const wait = { dryRun: false, deadlineMs, signal: undefined, onProgress: undefined };
+export async function askLeader(zk: Zk, env: Env, request: TaskRequest, limits: CallLimits): Promise<string> {
+  const wait = { dryRun: false, ...limits, onProgress: undefined };
   return (await runTask({ zk, env }, request, { ...wait, until: 'answered' })).progress;
 }
 
@@ -101,5 +102,8 @@ function follow(
       if (record.state !== 'running' || until === 'begun') end(record);
       else if (until === 'ended') timer.cancel();
     });
+    // They may have aborted while the task was written.
+    if (closing?.aborted === true) close();
+    else if (signal?.aborted === true) abort();
   });
 }

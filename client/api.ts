@@ -70,9 +70,12 @@ export interface Freshness {
 
 /** What a value says, if it is text. */
 export interface TextForms {
-  /** The value as UTF-8 text. Throws INVALID_ARGUMENT if it is not UTF-8. */
+  /**
+   * The value as UTF-8 text. Throws INVALID_ARGUMENT if it is not UTF-8. A character at the end of a value that is cut in two
+   * (`valueBytesMax`) is left out.
+   */
   text(): string;
-  /** The value as JSON, which nothing checks to be a T. Throws INVALID_ARGUMENT if it is not JSON. */
+  /** The value as JSON, which nothing checks to be a T. Throws INVALID_ARGUMENT if it is not JSON, or if the value is cut. */
   json<T = unknown>(): T;
 }
 
@@ -314,7 +317,7 @@ export interface Client extends Administration, AsyncDisposable {
    *
    * Rejects with INVALID_ARGUMENT if the name or an option cannot be, before anything is sent; with REFUSED and the reason if a
    * namespace of that name exists, or it cannot be made; with NO_CLUSTER if ZooKeeper does not answer; and with OUTCOME_UNKNOWN if
-   * no coordinator has answered in time, or no node is there: it may still be made. It is safe to ask again: a name is made once,
+   * no coordinator has answered in time, no node is there, or the client is closed: it may still be made. It is safe to ask again: a name is made once,
    * and of several requests the later ones are refused.
    */
   createNamespace(name: string, options?: NamespaceOptions): Promise<NamespaceView>;

@@ -116,7 +116,7 @@ export function limitOf(limit: number | undefined): number | null {
 export function valueBytesMaxOf({ valueBytesMax, keysOnly }: ScanOptions): number | null {
   if (valueBytesMax === undefined) return null;
   if (!Number.isSafeInteger(valueBytesMax) || valueBytesMax < 0)
-    invalid(`valueBytesMax is 0 or a positive integer, not ${valueBytesMax}`);
+    invalid(`valueBytesMax is 0 or a positive integer, not ${shown(valueBytesMax)}`);
   if (keysOnly === true) invalid('valueBytesMax does not go together with keysOnly');
   return Math.min(valueBytesMax, LIMITS.valueBytesMax);
 }
@@ -135,8 +135,15 @@ export function signalOf(signal: AbortSignal | undefined): AbortSignal | undefin
 
 /** @param what the argument in words, such as `a namespace` */
 export function nameOf(what: string, name: string): string {
-  if (typeof name !== 'string' || name === '') invalid(`${what} is a name, not ${shown(name)}`);
+  if (typeof name !== 'string' || name === '' || !name.isWellFormed())
+    invalid(`${what} is a name, not ${shown(name)}`);
   return name;
+}
+
+/** @param name the option's */
+export function numberOf(name: string, value: number | undefined): number | null {
+  if (value !== undefined && typeof value !== 'number') invalid(`${name} is a number, not ${shown(value)}`);
+  return value ?? null;
 }
 
 export function connectStringOf(zk: string | undefined): string {

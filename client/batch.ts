@@ -18,7 +18,8 @@ export function mutationsOf(ops: readonly BatchOp[]): readonly Mutation[] {
   if (ops.length === 0) invalid('the batch is empty');
   if (ops.length > LIMITS.batchOpsMax)
     invalid(`the batch has ${ops.length} operations, at most ${LIMITS.batchOpsMax} are allowed`);
-  return ops.map(mutationOf);
+  // Not `map`: it skips the holes of an array, and leaves them.
+  return Array.from(ops, mutationOf);
 }
 
 function mutationOf(op: BatchOp, index: number): Mutation {

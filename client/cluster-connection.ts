@@ -35,6 +35,7 @@ export class ClusterConnection {
   readonly health: NodeHealth;
   readonly nodes: NodeList;
   readonly #users = new Set<ConnectionUser>();
+  readonly #closing = new AbortController();
   /** An instant of Env.now(); null: ZooKeeper answers. */
   #silentSince: number | null = null;
 
@@ -69,6 +70,11 @@ export class ClusterConnection {
     return this.#silentSince === null ? null : this.env.now() - this.#silentSince;
   }
 
+  /** Aborts when the connection closes. */
+  get closing(): AbortSignal {
+    return this.#closing.signal;
+  }
+
   /** Notifies `user` of changes until `leave`. */
   join(user: ConnectionUser): void {
     this.#users.add(user);
@@ -80,6 +86,7 @@ export class ClusterConnection {
 
   /** Also closes all users. */
   async close(): Promise<void> {
+    this.#closing.abort();
     const closing = [...this.#users].map((user) => user.close());
     this.nodes.close();
     this.peers.close();

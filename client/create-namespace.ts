@@ -13,16 +13,17 @@ import { evenSplitKeys } from '../common/model/split-keys.ts';
 import type { Zk } from '../common/zk/store.ts';
 import { askLeader } from './admin.ts';
 import type { NamespaceOptions, NamespaceView } from './api.ts';
-import { bytesOf, invalid } from './arguments.ts';
+import { bytesOf, invalid, numberOf } from './arguments.ts';
+import type { CallLimits } from './call.ts';
 import { readNamespace } from './reach-cluster.ts';
 
 /** The request as the leader will get it. Throws INVALID_ARGUMENT. Copies the split keys. */
 export function requestedNamespace(name: string, options: NamespaceOptions): RequestedNamespace {
-  const { replicas, minInSync, splitBytes, unit } = options;
+  const { splitBytes, unit } = options;
   const requested = {
     name,
-    replicationFactor: replicas ?? null,
-    minInSync: minInSync ?? null,
+    replicationFactor: numberOf('replicas', options.replicas),
+    minInSync: numberOf('minInSync', options.minInSync),
     splitAt: splitKeysOf(options),
     ...(splitBytes === undefined ? {} : { splitBytes }),
     ...(unit === undefined ? {} : { unit: new Uint8Array(bytesOf(unit, 'a unit')) }),
@@ -35,10 +36,12 @@ function splitKeysOf({ ranges, splitAt }: NamespaceOptions): RequestedNamespace[
   if (splitAt === undefined) return ranges === undefined ? null : evenly(ranges);
   if (ranges !== undefined) invalid('ranges does not go together with splitAt');
   if (!Array.isArray(splitAt)) invalid('splitAt is a list of keys');
-  return splitAt.map((key) => new Uint8Array(bytesOf(key, 'a split key')));
+  // Not `map`: it skips the holes of an array, and leaves them.
+  return Array.from(splitAt, (key) => new Uint8Array(bytesOf(key, 'a split key')));
 }
 
 function evenly(ranges: number): RequestedNamespace['splitAt'] {
+  numberOf('ranges', ranges);
   const fault = rangeCountFault(ranges);
   return fault === null ? evenSplitKeys(ranges) : invalid(fault);
 }
@@ -47,7 +50,7 @@ function evenly(ranges: number): RequestedNamespace['splitAt'] {
 export async function createNamespace(
   { zk, env, log }: { readonly zk: Zk; readonly env: Env; readonly log: Logger },
   requested: RequestedNamespace,
-  deadlineMs: number,
+  limits: CallLimits,
 ): Promise<NamespaceView> {
   const { name, replicationFactor, minInSync, splitAt, splitBytes, unit } = requested;
   const request = {
@@ -56,7 +59,7 @@ export async function createNamespace(
     ...(splitBytes === undefined ? {} : { splitBytes }),
     ...(unit === undefined ? {} : { unit: formatBytes(unit) }),
   };
-  const outcome = await askLeader(zk, env, request, deadlineMs);
+  const outcome = await askLeader(zk, env, request, limits);
   let fault = 'it is not there any more';
   try {
     const made = await readNamespace(zk, log, requested.name);

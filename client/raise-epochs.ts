@@ -178,15 +178,15 @@ interface LeaderAnswer {
 async function askForAll(
   context: RaiseContext,
   tasks: readonly RaiseTask[],
-  { deadlineMs, signal }: CallLimits,
+  limits: CallLimits,
 ): Promise<ReadonlyMap<RangeId, LeaderAnswer>> {
   const answers = new Map<RangeId, LeaderAnswer>();
   let unanswered: string | null = null;
   for (const { ranges, request } of tasks) {
-    throwIfAborted(signal);
+    throwIfAborted(limits.signal);
     const answer: LeaderAnswer =
       unanswered === null
-        ? await askFor(context, request, deadlineMs)
+        ? await askFor(context, request, limits)
         : { outcome: 'refused', text: `not asked for: ${unanswered}` };
     for (const range of ranges) answers.set(range, answer);
     if (answer.outcome === 'unknown') unanswered ??= answer.text;
@@ -197,10 +197,10 @@ async function askForAll(
 async function askFor(
   { zk, env }: RaiseContext,
   request: RaiseTask['request'],
-  deadlineMs: number,
+  limits: CallLimits,
 ): Promise<LeaderAnswer> {
   try {
-    return { outcome: 'refused', text: await askLeader(zk, env, request, deadlineMs) };
+    return { outcome: 'refused', text: await askLeader(zk, env, request, limits) };
   } catch (error) {
     if (!(error instanceof RangekeeperError)) throw error;
     return { outcome: error.applied === 'unknown' ? 'unknown' : 'refused', text: error.message };

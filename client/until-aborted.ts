@@ -5,26 +5,48 @@ import { Failure } from '../common/base/errors.ts';
 import { ABORTED, throwIfAborted } from './aborts.ts';
 import { rejection } from './rejection.ts';
 
+/** What may end a call before its work is done. */
+export interface Ending {
+  readonly signal: AbortSignal;
+  /** How the call ends then. */
+  failure(): Failure;
+}
+
 /**
  * The result of `work`. Rejects as soon as the signal aborts; `work` may still be under way then, and its outcome is ignored.
- * @param code OUTCOME_UNKNOWN if `work` may have had an effect, or may still have one
  */
-export async function untilAborted<T>(
-  signal: AbortSignal | undefined,
-  work: () => Promise<T>,
-  code: 'ABORTED' | 'OUTCOME_UNKNOWN' = 'ABORTED',
-): Promise<T> {
+export async function untilAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (signal === undefined) return work();
   throwIfAborted(signal);
-  let stop = () => {};
-  const aborted = new Promise<never>((resolve) => {
-    stop = () => resolve(rejection(new Failure(code, ABORTED, {}, signal.reason)));
+  return untilEnded([endingOf(signal, 'ABORTED')], work);
+}
+
+/** @param code OUTCOME_UNKNOWN if the work may have had an effect, or may still have one */
+export function endingOf(signal: AbortSignal, code: 'ABORTED' | 'OUTCOME_UNKNOWN'): Ending {
+  return { signal, failure: () => new Failure(code, ABORTED, {}, signal.reason) };
+}
+
+/** As {@link untilAborted}, with several endings. `work` gets a signal that aborts with the first of them, and should stop waiting. */
+export async function untilEnded<T>(
+  endings: readonly Ending[],
+  work: (ended: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const ended = new AbortController();
+  const listeners: (() => void)[] = [];
+  const early = new Promise<never>((resolve) => {
+    for (const { signal, failure } of endings) {
+      const stop = () => {
+        resolve(rejection(failure()));
+        ended.abort(signal.reason);
+      };
+      signal.addEventListener('abort', stop);
+      listeners.push(() => signal.removeEventListener('abort', stop));
+    }
   });
-  signal.addEventListener('abort', stop);
   try {
-    return await Promise.race([work(), aborted]);
+    return await Promise.race([work(ended.signal), early]);
   } finally {
-    signal.removeEventListener('abort', stop);
+    for (const stopListening of listeners) stopListening();
   }
 }
 

@@ -104,9 +104,24 @@ test(refuses, '', {}, /^INVALID_ARGUMENT: a namespace's name has 1 to 64 charact
 test(refuses, '../x', {}, /^INVALID_ARGUMENT: a namespace's name/);
 test(refuses, 7, {}, /^INVALID_ARGUMENT: a namespace's name/);
 test(refuses, 'orders', { replicas: 0 }, /^INVALID_ARGUMENT: the replication factor is 1 to 9, not 0/);
-test(refuses, 'orders', { replicas: '3' }, /^INVALID_ARGUMENT: the replication factor/);
+test(refuses, 'orders', { replicas: '3' }, /^INVALID_ARGUMENT: replicas is a number, not "3"/);
 test(refuses, 'orders', { replicas: 2, minInSync: 3 }, /^INVALID_ARGUMENT: minInSync is 1 to .*, 2, not 3/);
 test(refuses, 'orders', { ranges: 0 }, /^INVALID_ARGUMENT: a new namespace has 1 to 256 ranges, not 0/);
+test(refuses, 'orders', { replicas: null }, /^INVALID_ARGUMENT: replicas is a number, not null/);
+test(refuses, 'orders', { replicas: Symbol('x') }, /^INVALID_ARGUMENT: replicas is a number, not a symbol/);
+test(refuses, 'orders', { minInSync: [2] }, /^INVALID_ARGUMENT: minInSync is a number, not an array/);
+test(
+  refuses,
+  'orders',
+  { ranges: Object.create(null) },
+  /^INVALID_ARGUMENT: ranges is a number, not an object/,
+);
+test(
+  refuses,
+  'orders',
+  { splitAt: new Array(2) },
+  /^INVALID_ARGUMENT: a split key must be a string or bytes/,
+);
 test(refuses, 'orders', { ranges: 257 }, /^INVALID_ARGUMENT: .* not 257/);
 test(
   refuses,
@@ -157,6 +172,36 @@ test('without ZooKeeper, and with a client that is closed', async (t) => {
   t.regex(await failureOf(cluster, client.createNamespace('orders')), /^NO_CLUSTER/);
   await client.close();
   t.regex(await failureOf(cluster, client.createNamespace('orders')), /^CLOSED/);
+});
+
+test('closing the client ends a call that waits for the leader, and nothing keeps on waiting', async (t) => {
+  const { cluster, client } = await connected(() => null);
+  const calls = [client.createNamespace('orders'), client.forgetNode('n-a')];
+  const failures = Promise.all(calls.map((call) => failureOf(cluster, call)));
+  await cluster.env.until(client.namespaces());
+  const before = cluster.env.now();
+  await client.close();
+  t.deepEqual(await failures, [
+    'OUTCOME_UNKNOWN: the client is closed; the task goes on',
+    'OUTCOME_UNKNOWN: the client is closed; the task goes on',
+  ]);
+  t.true(cluster.env.now() - before < 100, 'long before the deadline');
+});
+
+test('closing the client ends other calls with CLOSED', async (t) => {
+  const { client, cluster } = await connected();
+  const calls = [
+    client.namespaces(),
+    client.refresh(),
+    client.inNamespace('default'),
+    client.nodeStatus('n-a'),
+  ];
+  const failures = Promise.all(calls.map((call) => failureOf(cluster, call)));
+  await client.close();
+  t.deepEqual(
+    await failures,
+    calls.map(() => 'CLOSED: the client is closed'),
+  );
 });
 
 test('a name that no namespace can have is refused by inNamespace and by connect', async (t) => {

@@ -158,6 +158,11 @@ const refused: readonly (readonly [string, Call, string])[] = [
     'put in operation 0 of the batch must be an object, not "a"',
   ],
   [
+    'an array with nothing in it',
+    (client) => client.batch(new Array(1)),
+    'operation 0 of the batch must be an object, not undefined',
+  ],
+  [
     'half of a surrogate pair in a key',
     (client) => client.get('a\ud83d'),
     'a key is not well-formed Unicode: half of a surrogate pair at index 1',
@@ -200,6 +205,26 @@ const refusedByClusters: typeof refused = [
     'a signal that is none',
     (client) => client.get('a', any({ signal: {} })),
     'signal is an AbortSignal, not an object',
+  ],
+  [
+    'half of a surrogate pair as a node',
+    (client) => client.nodeStatus('\ud83d'),
+    'a node is a name, not "\\ud83d"',
+  ],
+  [
+    'half of a surrogate pair as a node to forget',
+    (client) => client.forgetNode('n-\ud83d'),
+    'a node is a name, not "n-\\ud83d"',
+  ],
+  [
+    'a symbol as a range',
+    (client) => client.checkRange(any(Symbol('x'))),
+    'a range is a positive integer, not a symbol',
+  ],
+  [
+    'a symbol as a length of values',
+    (client) => client.scan(any({ valueBytesMax: Symbol('x') })),
+    'valueBytesMax is 0 or a positive integer, not a symbol',
   ],
   ['a cursor that is a number', (client) => client.scanPage(any({ cursor: 5 })), 'a cursor is text, not 5'],
   ['no namespace', (client) => client.inNamespace(any(undefined)), BAD_NAME],
@@ -257,6 +282,11 @@ const connects: readonly (readonly [string, unknown, string])[] = [
   ],
   ['a namespace that is a number', { zk: '127.0.0.1:1', namespace: 5 }, BAD_NAME],
   ['text', '127.0.0.1:1', 'the options of connect must be an object, not "127.0.0.1:1"'],
+  [
+    'half of a surrogate pair in the root',
+    { zk: '127.0.0.1:1/\ud83d' },
+    'ZooKeeper connect string "127.0.0.1:1/\\ud83d": "/\\ud83d" is not a path (expected host:port,host:port/root)',
+  ],
   [
     'a logger that is none',
     { zk: '127.0.0.1:1', logger: () => {} },

@@ -157,6 +157,8 @@ test('a cursor is valid for its own scan only', async (t) => {
     });
     t.is(error?.code, 'INVALID_ARGUMENT');
   }
+  for (const changed of [`${cursor}!`, `${cursor}=`, ` ${cursor}`, `${cursor}\ud83d`])
+    await t.throwsAsync(client.scanPage({ start: 'b', cursor: changed }), { message: 'not a cursor' });
   const next = await cluster.env.until(client.scanPage({ start: 'b', limit: 1, cursor }));
   t.deepEqual(
     next.rows.map(({ key }) => Buffer.from(key).toString()),

@@ -181,7 +181,9 @@ class Reader {
   #escape(): string {
     const mark = this.#peek();
     if (ESCAPES_OF_BYTES.has(mark)) return `\\${this.#next()}`;
-    if (isQuote(mark) || mark === ';' || mark === '#' || isBlank(mark)) return this.#next();
+    // A carriage return belongs to the end of a line, and no line end can be escaped.
+    if (mark !== '\r' && (isQuote(mark) || mark === ';' || mark === '#' || isBlank(mark)))
+      return this.#next();
     return '\\';
   }
 

@@ -13,8 +13,9 @@ import {
   messageFor,
   rowsOf,
 } from '../common/process/terminal-text.ts';
-import { visible, visibleLine } from '../common/process/visible.ts';
+import { encodable, visible, visibleLine } from '../common/process/visible.ts';
 import { OutputClosed } from './failures.ts';
+import { inWords } from './transfer/file-error.ts';
 
 export interface Screen {
   /** Writes a part of an answer. Parts are buffered; waits only if the reader is slow. */
@@ -70,7 +71,7 @@ export class StreamScreen implements Screen {
   }
 
   write(part: string): Promise<void> {
-    return this.writeExactly(toBytes(this.width === null ? part : visible(part)));
+    return this.writeExactly(toBytes(this.width === null ? encodable(part) : visible(part)));
   }
 
   async writeExactly(part: Bytes): Promise<void> {
@@ -109,6 +110,7 @@ export class StreamScreen implements Screen {
   }
 
   #fail(error: NodeJS.ErrnoException): void {
-    this.#failure ??= error.code === 'EPIPE' ? new OutputClosed('nobody reads the output') : error;
+    this.#failure ??=
+      error.code === 'EPIPE' ? new OutputClosed('nobody reads the output') : inWords('stdout', error);
   }
 }

@@ -16,6 +16,14 @@ export function visibleLine(text: string): string {
   return text.replace(UNSAFE, escaped);
 }
 
+/** Half of a surrogate pair. */
+const HALF = /\p{Cs}/gu;
+
+/** Writes each half of a surrogate pair as `\uXXXX`, so that the text has a UTF-8 form. */
+export function encodable(text: string): string {
+  return text.isWellFormed() ? text : text.replace(HALF, escaped);
+}
+
 function escaped(character: string): string {
   return Array.from(
     { length: character.length },

@@ -12,6 +12,11 @@ export function shownPath(path: string): string {
 
 /** The error with `shown` in front. An error that is not of the system stays as it is. @param shown a path in its shown form */
 export function fileError(shown: string, error: unknown): unknown {
+  return error instanceof Error ? inWords(shown, error) : error;
+}
+
+/** As {@link fileError}. */
+export function inWords(shown: string, error: Error): Error {
   const code = systemCode(error);
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return error;
   const words = [...getSystemErrorMap().values()].find(([name]) => name === code)?.[1];

@@ -51,6 +51,10 @@ test(reads, "put it\\'s 1", [['put', "it's", '1']]);
 test(reads, 'put "say \\"x\\"" \'it"s\'', [['put', 'say "x"', 'it"s']]);
 test(reads, 'put a\\ b\\;c 1', [['put', 'a b;c', '1']]);
 test(reads, 'put \\x00\\xff "\\x41\\n\\\\"', [['put', '\\x00\\xff', '\\x41\\n\\\\']]);
+test(reads, 'put a b\\\r\nget a', [
+  ['put', 'a', 'b\\'],
+  ['get', 'a'],
+]);
 test(reads, "put a '\\x41'", [['put', 'a', '\\\\x41']]);
 test(reads, 'put a "two\nlines"', [['put', 'a', 'two\nlines']]);
 test(reads, '# all of this; is a comment\nget a', [['get', 'a']]);

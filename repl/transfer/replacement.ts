@@ -2,10 +2,11 @@
 // so that two exports, or a file of somebody else's, do not meet. The new file gets the permissions and the owner of the old one.
 //
 // A new file cannot have the hard links of the old one, nor always its owner. Then the contents are copied into the old file. That is
-// not one step, but by then they are complete, and if copying fails they are kept under the temporary name.
+// not one step, but by then they are complete, and if copying fails they are kept under the temporary name. A full disk does not make
+// it fail: what is longer than the old contents is written first, behind them, and taken away again if there is no room.
 
 import { constants, createReadStream, rmSync, type Stats } from 'node:fs';
-import { type FileHandle, open, rename, rm } from 'node:fs/promises';
+import { type FileHandle, open, rename, rm, stat } from 'node:fs/promises';
 import { type Bytes, formatBytes, toHex } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import { systemCode } from '../../common/base/system-error.ts';
@@ -117,15 +118,83 @@ export class Replacement implements ByteOutput {
 
   async #copy(): Promise<void> {
     const { path } = this.#options;
+    const copy = await OldFile.open(this.#temporary, path);
     try {
-      await copyInto(this.#temporary, path);
+      await copy.makeRoom();
+    } catch (error) {
+      await copy.close();
+      await rm(this.#temporary, { force: true });
+      throw error;
+    }
+    try {
+      await copy.overwrite();
     } catch (error) {
       const code = systemCode(error) ?? String(error);
       throw new Error(
         `${formatBytes(path)} is incomplete (${code}); the complete export is ${formatBytes(this.#temporary)}`,
       );
+    } finally {
+      await copy.close();
     }
     await rm(this.#temporary, { force: true });
+  }
+}
+
+/** An old file into which new contents are copied. */
+class OldFile {
+  readonly #from: Buffer;
+  readonly #file: FileHandle;
+  readonly #oldBytes: number;
+  readonly #newBytes: number;
+
+  private constructor(from: Buffer, file: FileHandle, oldBytes: number, newBytes: number) {
+    this.#from = from;
+    this.#file = file;
+    this.#oldBytes = oldBytes;
+    this.#newBytes = newBytes;
+  }
+
+  static async open(from: Buffer, to: Buffer): Promise<OldFile> {
+    const { size: newBytes } = await stat(from);
+    const file = await open(to, constants.O_WRONLY);
+    const { size: oldBytes } = await file.stat();
+    return new OldFile(from, file, oldBytes, newBytes);
+  }
+
+  /** Writes what does not fit into the room of the old contents. If it fails, the file has its old contents. */
+  async makeRoom(): Promise<void> {
+    if (this.#newBytes <= this.#oldBytes) return;
+    try {
+      await this.#write(this.#oldBytes, this.#newBytes);
+      await this.#file.sync();
+    } catch (error) {
+      await this.#file.truncate(this.#oldBytes);
+      throw error;
+    }
+  }
+
+  async overwrite(): Promise<void> {
+    await this.#write(0, Math.min(this.#oldBytes, this.#newBytes));
+    await this.#file.truncate(this.#newBytes);
+    await this.#file.sync();
+  }
+
+  async close(): Promise<void> {
+    await this.#file.close().catch(() => {});
+  }
+
+  /** Writes the new contents from byte `start` on, up to `end` (exclusive), to the same place. */
+  async #write(start: number, end: number): Promise<void> {
+    if (start === end) return;
+    let at = start;
+    for await (const chunk of createReadStream(this.#from, { start, end: end - 1 })) {
+      const bytes: Buffer = chunk;
+      for (let from = 0; from < bytes.length; ) {
+        const { bytesWritten } = await this.#file.write(bytes, from, bytes.length - from, at);
+        from += bytesWritten;
+        at += bytesWritten;
+      }
+    }
   }
 }
 
@@ -138,16 +207,6 @@ function temporaryPath({ env, path }: ReplacementOptions): Buffer {
 /** With the slash at its end. */
 function directoryOf(path: Buffer): Buffer {
   return path.subarray(0, path.lastIndexOf('/') + 1);
-}
-
-async function copyInto(from: Buffer, to: Buffer): Promise<void> {
-  const file = await open(to, constants.O_WRONLY | constants.O_TRUNC);
-  try {
-    for await (const chunk of createReadStream(from)) await file.writeFile(chunk);
-    await file.sync();
-  } finally {
-    await file.close();
-  }
 }
 
 /** So that the new name survives a power cut. Some file systems cannot; the file itself is complete in any case. */

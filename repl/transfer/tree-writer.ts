@@ -3,7 +3,8 @@
 // there is replaced, so that its hard links elsewhere keep what they have. The new file has the permissions of the old one.
 
 import { constants, type Stats } from 'node:fs';
-import { access, lstat, mkdir, open, rm } from 'node:fs/promises';
+import { access, lstat, mkdir, open, rm, stat } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { type Bytes, formatBytes } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import { systemCode } from '../../common/base/system-error.ts';
@@ -28,7 +29,7 @@ export class TreeWriter implements RowSink {
 
   /** Makes the directory. The first `prefixLength` bytes of each key are left out of its path. */
   static async open(env: Env, root: string, prefixLength: number): Promise<TreeWriter> {
-    await namingFile(shownPath(root), () => mkdir(root, { recursive: true }));
+    await namingFile(shownPath(root), () => makeDirectory(root));
     return new TreeWriter(env, root, prefixLength);
   }
 
@@ -85,6 +86,28 @@ export class TreeWriter implements RowSink {
       await file.abandon();
       throw error;
     }
+  }
+}
+
+/** Not mkdir's own `recursive`: Node then takes many errors for others, and never ends below /proc. */
+async function makeDirectory(path: string): Promise<void> {
+  const code = await codeOfMkdir(path);
+  if (code === null) return;
+  if (code === 'ENOENT') {
+    await makeDirectory(dirname(path));
+    await mkdir(path);
+  } else if (!(await stat(path)).isDirectory()) throw new Error(`${shownPath(path)} is not a directory`);
+}
+
+/** Null: it was made. Throws errors other than these two. */
+async function codeOfMkdir(path: string): Promise<'ENOENT' | 'EEXIST' | null> {
+  try {
+    await mkdir(path);
+    return null;
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT' || code === 'EEXIST') return code;
+    throw error;
   }
 }
 

@@ -27,6 +27,7 @@ import test, { type ExecutionContext } from 'ava';
 import { RangekeeperError } from '../../../common/base/errors.ts';
 import { MemoryClient } from '../../support/memory-client.ts';
 import { runTexts } from '../../support/repl-run.ts';
+import { SmallDisk } from '../../support/small-disk.ts';
 
 const MEMORY_REPL = fileURLToPath(new URL('../../support/memory-repl.js', import.meta.url));
 const ROOT = process.getuid?.() === 0;
@@ -160,6 +161,48 @@ test('all hard links of a file show the export', async (t) => {
   t.is(await readFile(join(path, 'y'), 'utf8'), ROW);
   t.is((await stat(join(path, 'x'))).ino, (await stat(join(path, 'y'))).ino);
   t.deepEqual((await readdir(path)).sort(), ['x', 'y']);
+});
+
+test('all hard links show the export, however long the old file is', async (t) => {
+  for (const length of [0, 10, ROW.length - 1, ROW.length, ROW.length + 1]) {
+    const path = await directory();
+    await writeFile(join(path, 'x'), '#'.repeat(length));
+    await link(join(path, 'x'), join(path, 'y'));
+    await exportRow(t, join(path, 'x'));
+    t.is(await readFile(join(path, 'y'), 'utf8'), ROW);
+  }
+});
+
+test('a full disk takes nothing from a file with hard links', async (t) => {
+  const disk = SmallDisk.mount(t, await directory(), 1);
+  if (disk === null) return t.pass('this process may not mount a file system');
+  const file = join(disk.path, 'x');
+  await writeFile(file, 'old');
+  await link(file, join(disk.path, 'y'));
+  const client = await clientWith(3);
+  for (const key of ['a', 'b', 'c']) await client.put(key, 'v'.repeat(200_000));
+  const { code, err } = await runTexts(client, [`export ${file}`]);
+  t.is(code, 1);
+  t.regex(err, /\/x: no space left on device \(ENOSPC\)\n$/);
+  t.is(await readFile(file, 'utf8'), 'old');
+  t.deepEqual((await readdir(disk.path)).sort(), ['x', 'y']);
+});
+
+test('the reason why export --tree cannot make its directory is the right one', async (t) => {
+  const path = await directory();
+  await writeFile(join(path, 'file'), '');
+  const cases: readonly (readonly [string, RegExp])[] = [
+    [join(path, 'file'), /\/file is not a directory\n$/],
+    [join(path, 'file', 'x'), /not a directory \(ENOTDIR\)\n$/],
+    ['/proc/rangekeeper/tree', /no such file or directory \(ENOENT\)\n$/],
+  ];
+  for (const [target, says] of cases) {
+    const { code, err } = await runTexts(await clientWith(1), [`export --tree ${target}`]);
+    t.is(code, 1);
+    t.regex(err, says);
+  }
+  await runTexts(await clientWith(1), [`export --tree ${join(path, 'a/b/c')}`]);
+  t.is(await readFile(join(path, 'a/b/c/k000000'), 'utf8'), 'v');
 });
 
 const refused = test.macro({

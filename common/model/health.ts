@@ -116,9 +116,14 @@ function machinesOf({ nodes }: Copies, machines: Machines): readonly string[] {
   return names.filter((name, index) => names.indexOf(name) === index);
 }
 
-/** Null if nothing more is lost by one loss, but a range takes no writes already: then nothing is promised. */
+/**
+ * Null if nothing more is lost by one loss, but a range takes no writes already, or has too few copies to take any: then nothing is
+ * promised.
+ */
 function survival({ ranges, machines, replacesOwners }: HealthFacts): string | null {
-  const serving = ranges.filter(({ takesWrites }) => takesWrites !== false);
+  const serving = ranges.filter(
+    ({ takesWrites, nodes, minInSync }) => takesWrites !== false && nodes.length >= minInSync,
+  );
   const losses = new Map<string, Harm[]>();
   for (const range of serving) {
     for (const machine of machinesOf(range, machines)) {

@@ -106,6 +106,10 @@ test('owners that were not asked yet: no promise', says, {
   ranges: [range(['n1', 'n2', 'n3'], { takesWrites: null }), ALL],
   is: ['unknown', '1 range not asked yet · every range has 3 of 3 copies · any one machine may fail'],
 });
+test('too few copies, before the owner was asked: no promise', says, {
+  ranges: [range([], { takesWrites: null }), ALL],
+  is: ['unknown', '1 range not asked yet · 1 range has only 0 of 3 copies'],
+});
 test('no range', says, { ranges: [], is: ['unknown', 'No range yet'] });
 
 const copies = test.macro<[nodes: readonly string[], desired: number, minInSync: number, sentence: string]>({

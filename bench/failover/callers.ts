@@ -1,4 +1,4 @@
-// The callers of one run, the writes that were acknowledged to them, and the longest time of each caller between two successes.
+// The callers of one run, the writes that were acknowledged to them, and how long each caller waited for a success at most.
 
 import type { Client } from '../../client/index.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
@@ -7,7 +7,9 @@ import { RangekeeperError } from '../../common/base/errors.ts';
 const VALUE_BYTES = 100;
 
 export interface Waits {
+  /** From a caller's success, or from its next call after a pause, until its next success. */
   longestMs: number;
+  successes: number;
 }
 
 export class Callers {
@@ -47,9 +49,9 @@ export class Callers {
     });
   }
 
-  /** Starts a caller that reads an existing key from its owner, or otherwise from a replica. */
-  read(key: string): Waits {
-    return this.#call(0, async () => {
+  /** Starts a caller that reads an existing key from its owner, or otherwise from a replica, with a pause after each read. */
+  read(key: string, pauseMs = 0): Waits {
+    return this.#call(pauseMs, async () => {
       try {
         if ((await this.#client.get(key, { read: 'fallback' })) !== null) return true;
       } catch (error) {
@@ -77,16 +79,20 @@ export class Callers {
   }
 
   #call(pauseMs: number, operation: (number: number) => Promise<boolean>): Waits {
-    const waits = { longestMs: 0 };
+    const waits = { longestMs: 0, successes: 0 };
     const run = async (): Promise<void> => {
       let last = realEnv.now();
       for (let number = 0; !this.#stopped; number++) {
-        if (await operation(number)) {
+        const succeeded = await operation(number);
+        if (succeeded) {
           const now = realEnv.now();
           waits.longestMs = Math.max(waits.longestMs, now - last);
+          waits.successes++;
           last = now;
         }
-        if (pauseMs > 0) await delay(realEnv, pauseMs);
+        if (pauseMs === 0) continue;
+        await delay(realEnv, pauseMs);
+        if (succeeded) last = realEnv.now();
       }
     };
     this.#running.push(run());

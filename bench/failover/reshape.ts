@@ -1,9 +1,12 @@
 // What clients see while the range that they use is split and merged again. The same without either shows how long a caller waits on
-// this machine anyway.
+// this machine anyway. Callers without a pause keep the machine busy, so each step of a replacement waits for its turn, as every call
+// does; with pauses it is a cluster with time to spare.
 
+import type { Client } from '../../client/index.ts';
 import { present } from '../../common/base/assert.ts';
 import { delay, realEnv } from '../../common/base/env.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
+import type { BenchCluster } from '../bench-cluster.ts';
 import { Callers } from './callers.ts';
 import { type Experiment, spreadText, textOf } from './experiment.ts';
 
@@ -15,12 +18,20 @@ const AFTER_MS = 300;
 const NOTHING_MS = 100;
 
 const KINDS = ['nothing', 'split', 'merge'] as const;
+/** The pause of each caller after each call, ms. */
+const LOADS = [
+  { name: 'without a pause', pauseMs: 0 },
+  { name: 'with pauses', pauseMs: 4 },
+] as const;
 
 export interface ReshapeRun {
   readonly kind: (typeof KINDS)[number];
-  /** The longest time of one caller between two successes, ms. */
-  readonly writeGapMs: number;
-  readonly readGapMs: number;
+  readonly load: (typeof LOADS)[number];
+  /** Successful writes a second. */
+  readonly writesPerSecond: number;
+  /** The longest time of one caller until it succeeded, ms. */
+  readonly writeMs: number;
+  readonly readMs: number;
   /** From the request until the leader says that it is done, ms. */
   readonly tookMs: number;
   readonly failed: number;
@@ -41,42 +52,67 @@ export const reshape: Experiment<ReshapeRun> = {
       split: { kind: 'split', namespace: 'default', keys: [middle] },
       merge: { kind: 'merge', namespace: 'default', key: prefix },
     };
-    for (const kind of KINDS) {
-      const callers = new Callers(client);
-      await client.put(`${prefix}read`, '0');
-      const writes = Array.from({ length: WRITERS }, (_, i) =>
-        callers.write((n) => `${prefix}${i}/${kind}/${n % 1000}`),
-      );
-      const reads = Array.from({ length: READERS }, () => callers.read(`${prefix}read`));
-      await delay(realEnv, BEFORE_MS);
-      const begin = realEnv.now();
-      const request = requests[kind];
-      await (request === null ? delay(realEnv, NOTHING_MS) : cluster.done(request));
-      const tookMs = realEnv.now() - begin;
-      await delay(realEnv, AFTER_MS);
-      await callers.stop();
-      const [writeGapMs = 0, readGapMs = 0] = [writes, reads].map((all) =>
-        Math.max(...all.map(({ longestMs }) => longestMs)),
-      );
-      const failed = callers.failedWrites + callers.failedReads;
-      yield { kind, writeGapMs, readGapMs, tookMs, failed, lost: await callers.countLost(prefix) };
+    for (const load of LOADS) {
+      for (const kind of KINDS)
+        yield await observed(cluster, client, { kind, load, request: requests[kind], prefix });
     }
   },
-  describe({ kind, writeGapMs, readGapMs, tookMs, failed, lost }) {
-    const gaps = `write gap ${writeGapMs.toFixed(1)} ms, read gap ${readGapMs.toFixed(1)} ms`;
-    return `${kind}: ${gaps}, done after ${Math.round(tookMs)} ms, ${failed} calls failed, ${lost} lost`;
+  describe({ kind, load, writeMs, readMs, tookMs, failed, lost }) {
+    const longest = `longest write ${writeMs.toFixed(1)} ms, longest read ${readMs.toFixed(1)} ms`;
+    return `${kind}, callers ${load.name}: ${longest}, done after ${Math.round(tookMs)} ms, ${failed} calls failed, ${lost} lost`;
   },
-  summarize: (all) =>
-    KINDS.flatMap((kind) => {
-      const runs = all.filter((run) => run.kind === kind);
-      const sum = (of: (run: ReshapeRun) => number): number =>
-        runs.reduce((total, run) => total + of(run), 0);
-      return [
-        `${kind}, ${runs.length} runs:`,
-        `  writes: ${spreadText(runs.map(({ writeGapMs }) => writeGapMs))}`,
-        `  fallback reads: ${spreadText(runs.map(({ readGapMs }) => readGapMs))}`,
-        `  done: ${spreadText(runs.map(({ tookMs }) => tookMs))}`,
-        `  ${sum((run) => run.lost)} acknowledged writes lost, ${sum((run) => run.failed)} calls failed`,
-      ];
-    }),
+  summarize: (all) => LOADS.flatMap((load) => KINDS.flatMap((kind) => summaryOf(kind, load, all))),
 };
+
+interface Scene {
+  readonly kind: ReshapeRun['kind'];
+  readonly load: ReshapeRun['load'];
+  readonly request: TaskRequest | null;
+  readonly prefix: string;
+}
+
+async function observed(
+  cluster: BenchCluster,
+  client: Client,
+  { kind, load, request, prefix }: Scene,
+): Promise<ReshapeRun> {
+  const callers = new Callers(client);
+  await client.put(`${prefix}read`, '0');
+  const start = realEnv.now();
+  const writes = Array.from({ length: WRITERS }, (_, i) =>
+    callers.write((n) => `${prefix}${i}/${kind}/${n % 1000}`, load.pauseMs),
+  );
+  const reads = Array.from({ length: READERS }, () => callers.read(`${prefix}read`, load.pauseMs));
+  await delay(realEnv, BEFORE_MS);
+  const begin = realEnv.now();
+  await (request === null ? delay(realEnv, NOTHING_MS) : cluster.done(request));
+  const tookMs = realEnv.now() - begin;
+  await delay(realEnv, AFTER_MS);
+  await callers.stop();
+  const seconds = (realEnv.now() - start) / 1_000;
+  return {
+    ...{ kind, load, tookMs },
+    writesPerSecond: writes.reduce((sum, { successes }) => sum + successes, 0) / seconds,
+    writeMs: Math.max(...writes.map(({ longestMs }) => longestMs)),
+    readMs: Math.max(...reads.map(({ longestMs }) => longestMs)),
+    failed: callers.failedWrites + callers.failedReads,
+    lost: await callers.countLost(prefix),
+  };
+}
+
+function summaryOf(
+  kind: ReshapeRun['kind'],
+  load: ReshapeRun['load'],
+  all: readonly ReshapeRun[],
+): readonly string[] {
+  const runs = all.filter((run) => run.kind === kind && run.load === load);
+  const sum = (of: (run: ReshapeRun) => number): number => runs.reduce((total, run) => total + of(run), 0);
+  const writesPerSecond = Math.round(sum((run) => run.writesPerSecond) / runs.length);
+  return [
+    `${kind}, callers ${load.name}, ${runs.length} runs, ${writesPerSecond} writes/s:`,
+    `  longest write: ${spreadText(runs.map(({ writeMs }) => writeMs))}`,
+    `  longest fallback read: ${spreadText(runs.map(({ readMs }) => readMs))}`,
+    `  done: ${spreadText(runs.map(({ tookMs }) => tookMs))}`,
+    `  ${sum((run) => run.lost)} acknowledged writes lost, ${sum((run) => run.failed)} calls failed`,
+  ];
+}

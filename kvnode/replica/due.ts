@@ -5,7 +5,7 @@ import type { Position, Seq } from '../../common/model/ids.ts';
 import type { LogState } from './log-state.ts';
 import type { FollowerProgress } from './progress.ts';
 
-/** `probe` and `heartbeat` are Appends without entries: a probe follows `probeAt`, a heartbeat follows all that was sent. */
+/** A probe is an Append after `probeAt`, with EpochStart or without entries. A heartbeat has no entries, and follows all that was sent. */
 export type Due = 'nothing' | 'probe' | 'entries' | 'heartbeat' | 'snapshot';
 
 type DueConfig = Pick<ReplicationConfig, 'resendMs' | 'lagMs' | 'heartbeatMs' | 'inflightBytesMax'>;

@@ -3,12 +3,10 @@
 // do. Instants are of Env.now(), ms.
 
 import { assert } from '../../common/base/assert.ts';
-import { emptyBytes } from '../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import { type DescriptorImage, isInSync, withInSync, withOwner } from '../../common/model/descriptor.ts';
 import type { Epoch, NodeId, Seq, SessionId } from '../../common/model/ids.ts';
 import type { Ending } from '../../common/model/replace-ranges.ts';
-import { ENTRY_KINDS } from '../storage/storage.ts';
 import { AppendTimes } from './append-times.ts';
 import { committedSeq, maximalInSync } from './commit.ts';
 import { Contradictions } from './contradictions.ts';
@@ -29,7 +27,7 @@ import type {
   Outgoing,
   Purpose,
 } from './replica-messages.ts';
-import { Sending } from './sending.ts';
+import { epochStart, Sending } from './sending.ts';
 import { bestTransferee, mayTakeOver } from './transferee.ts';
 
 const IDLE_SHARE = 1 / 4;
@@ -72,7 +70,7 @@ export class Ownership {
     this.epoch = epoch;
     this.#self = self;
     this.#state = state;
-    this.#followers = new ProgressTracker(self, state);
+    this.#followers = new ProgressTracker(self, state, state.index.last);
     this.#config = config;
     this.#backoff = backoff;
     this.#image = image;
@@ -81,7 +79,7 @@ export class Ownership {
     this.#heartbeatMs = config.heartbeatMs;
     this.startSeq = state.index.lastSeq + 1;
     state.raiseEpochSeen(epoch);
-    state.append([{ epoch, seq: this.startSeq, kind: ENTRY_KINDS.epochStart, payload: emptyBytes }]);
+    state.append([epochStart({ epoch, seq: this.startSeq })]);
     this.#appendTimes.appended(this.startSeq, now);
     this.#followers.adopt(replicas, now);
   }
@@ -243,8 +241,8 @@ export class Ownership {
   /** What to send, and what the node must do. `readsAllowed`: linearizable reads are allowed at this instant (R11). */
   take(now: number, readsAllowed: boolean): { messages: readonly Outgoing[]; intents: readonly Intent[] } {
     this.#appendTimes.dropThrough(this.#state.commitSeq);
-    const log = this.#state;
-    const sending = new Sending({ log, config: this.#config, epoch: this.epoch, readsAllowed, now });
+    const start = { epoch: this.epoch, seq: this.startSeq };
+    const sending = new Sending({ log: this.#state, config: this.#config, start, readsAllowed, now });
     for (const follower of this.#followers) sending.sendTo(follower, this.#heartbeatMsOf(follower));
     for (const follower of sending.snapshots) this.#requestSnapshot(follower);
     this.#proceedHandOver(now);

@@ -1,6 +1,6 @@
 // The owner's view of its followers in one epoch: the progress of each other replica that the descriptor lists.
 
-import type { NodeId, ReplicaRef, Seq } from '../../common/model/ids.ts';
+import type { NodeId, Position, ReplicaRef, Seq } from '../../common/model/ids.ts';
 import type { LogState } from './log-state.ts';
 import { FollowerProgress } from './progress.ts';
 import type { Rejection } from './replica-messages.ts';
@@ -8,11 +8,14 @@ import type { Rejection } from './replica-messages.ts';
 export class ProgressTracker implements Iterable<FollowerProgress> {
   readonly #self: NodeId;
   readonly #log: LogState;
+  readonly #begin: Position;
   readonly #followers = new Map<NodeId, FollowerProgress>();
 
-  constructor(self: NodeId, log: LogState) {
+  /** @param begin the end of the log before this epoch */
+  constructor(self: NodeId, log: LogState, begin: Position) {
     this.#self = self;
     this.#log = log;
+    this.#begin = begin;
   }
 
   [Symbol.iterator](): IterableIterator<FollowerProgress> {
@@ -27,7 +30,7 @@ export class ProgressTracker implements Iterable<FollowerProgress> {
   adopt(replicas: readonly ReplicaRef[], now: number): void {
     for (const { node, inc } of replicas) {
       if (node === this.#self || this.#followers.get(node)?.inc === inc) continue;
-      this.#followers.set(node, new FollowerProgress(node, inc, this.#log.index.last, now));
+      this.#followers.set(node, new FollowerProgress(node, inc, this.#firstProbe, now));
     }
     for (const node of this.#followers.keys()) {
       if (!replicas.some((replica) => replica.node === node)) this.#followers.delete(node);
@@ -43,7 +46,13 @@ export class ProgressTracker implements Iterable<FollowerProgress> {
     if (follower === undefined || follower.state === 'snapshot') return;
     const { acked } = follower;
     const epoch = acked === 0 ? undefined : this.#log.index.epochAt(acked);
-    follower.becomeProbe(epoch === undefined ? this.#log.index.last : { epoch, seq: acked });
+    follower.becomeProbe(epoch === undefined ? this.#firstProbe : { epoch, seq: acked });
+  }
+
+  /** Most followers have all of the log before this epoch, and nothing of the epoch. */
+  get #firstProbe(): Position {
+    const { index } = this.#log;
+    return index.has(this.#begin) ? this.#begin : index.last;
   }
 
   /**

@@ -2,9 +2,10 @@
 // turn, so that entries which are due to several followers are read from the log once.
 
 import { assert } from '../../common/base/assert.ts';
+import { emptyBytes } from '../../common/base/bytes.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
-import type { Epoch, Position, Seq } from '../../common/model/ids.ts';
-import type { LogEntry } from '../storage/storage.ts';
+import type { Position, Seq } from '../../common/model/ids.ts';
+import { ENTRY_KINDS, type LogEntry } from '../storage/storage.ts';
 import { dueTo, positionAt } from './due.ts';
 import type { LogState } from './log-state.ts';
 import type { FollowerProgress } from './progress.ts';
@@ -12,10 +13,15 @@ import type { Outgoing } from './replica-messages.ts';
 
 const NO_ENTRIES: readonly LogEntry[] = [];
 
+export function epochStart({ epoch, seq }: Position): LogEntry {
+  return { epoch, seq, kind: ENTRY_KINDS.epochStart, payload: emptyBytes };
+}
+
 export interface SendingParts {
   readonly log: LogState;
   readonly config: ReplicationConfig;
-  readonly epoch: Epoch;
+  /** The epoch's EpochStart. */
+  readonly start: Position;
   /** R11: the owner may serve linearizable reads. Only then does it echo stamps. */
   readonly readsAllowed: boolean;
   /** An instant of Env.now(), ms. */
@@ -25,7 +31,7 @@ export interface SendingParts {
 export class Sending {
   readonly #log: LogState;
   readonly #config: ReplicationConfig;
-  readonly #epoch: Epoch;
+  readonly #start: Position;
   readonly #readsAllowed: boolean;
   readonly #now: number;
   readonly #messages: Outgoing[] = [];
@@ -33,10 +39,10 @@ export class Sending {
   #readFrom: Seq = 0;
   #read: readonly LogEntry[] | null = null;
 
-  constructor({ log, config, epoch, readsAllowed, now }: SendingParts) {
+  constructor({ log, config, start, readsAllowed, now }: SendingParts) {
     this.#log = log;
     this.#config = config;
-    this.#epoch = epoch;
+    this.#start = start;
     this.#readsAllowed = readsAllowed;
     this.#now = now;
   }
@@ -60,7 +66,7 @@ export class Sending {
           return;
         case 'probe':
           follower.probed(this.#now);
-          return this.#append(follower, follower.probeAt, NO_ENTRIES);
+          return this.#append(follower, follower.probeAt, this.#probeEntries(follower));
         case 'heartbeat':
           return this.#append(follower, this.#prevOf(follower), NO_ENTRIES);
         case 'entries':
@@ -70,6 +76,14 @@ export class Sending {
           return this.#transfer(follower);
       }
     }
+  }
+
+  /**
+   * A probe at the end of the log before this epoch has EpochStart with it. Most followers have that log, and so a round trip and a sync
+   * less are needed until EpochStart is committed.
+   */
+  #probeEntries({ probeAt }: FollowerProgress): readonly LogEntry[] {
+    return probeAt.seq === this.#start.seq - 1 ? [epochStart(this.#start)] : NO_ENTRIES;
   }
 
   /** Returns false if the log has just dropped the entries. */
@@ -94,7 +108,7 @@ export class Sending {
     const echo = this.#readsAllowed ? follower.stamp : null;
     const { commitSeq } = this.#log;
     follower.sentAppend(commitSeq, this.#now);
-    const epoch = this.#epoch;
+    const { epoch } = this.#start;
     const message = { kind: 'append', inc, epoch, prev, entries, commitSeq, echo } as const;
     this.#messages.push({ to: node, message });
   }

@@ -74,7 +74,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an ownership ends': [REPLICA, 'this.#lost = ownership.epoch;'],
   },
   R2: {
-    'EpochStart is appended': [OWNERSHIP, 'kind: ENTRY_KINDS.epochStart,'],
+    'EpochStart is appended': [OWNERSHIP, 'state.append([epochStart('],
     'a read waits for EpochStart': [REPLICA, 'if (!ownership.acceptsReads', '|| this.#appliedSeq < '],
   },
   R3: {
@@ -89,6 +89,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'an Append that ends before the log begins is ignored': [FOLLOWER, 'end < index.base.seq) return null;'],
     'entries that are in the log are skipped': [FOLLOWER, 'present++;'],
     'the log is truncated where epochs differ': [FOLLOWER, 'state.truncate(entry.seq - 1);'],
+    'a probe has EpochStart with it': [SENDING, '? [epochStart(this.#start)]'],
     'the owner probes further back': [TRACKER, 'follower.becomeProbe(meeting);'],
     'the logs meet nowhere': [TRACKER, 'meeting.seq === rejection.prevSeq) { follower.becomeSnapshot();'],
     'a rejection of an older probe is ignored': [TRACKER, 'probeAt.seq !== rejection.prevSeq) return false;'],

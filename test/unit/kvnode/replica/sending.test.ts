@@ -22,7 +22,13 @@ function ownerWith(entries: Seq, heartbeatMs = config.heartbeatMs) {
   const follower = new FollowerProgress('b', 1, origin, 0);
   follower.becomeStream();
   const due = (now: number) => {
-    const sending = new Sending({ log: state, config, epoch: 1, readsAllowed: false, now });
+    const sending = new Sending({
+      log: state,
+      config,
+      start: { epoch: 1, seq: 1 },
+      readsAllowed: false,
+      now,
+    });
     sending.sendTo(follower, heartbeatMs);
     const messages = sending.messages.flatMap(({ message }) => (message.kind === 'append' ? [message] : []));
     return { messages, needsSnapshot: sending.snapshots.length > 0 };

@@ -170,6 +170,7 @@ export class KvNode {
       replacer: new Replacer({
         ...{ ...parts, host, readAgain, touched: this.#touched },
         writer: new DecisionWriter(logger, this.#events),
+        isSettled: (range) => this.#replicas.isSettled(range),
         mayBegin: () => this.#leaseValid() && !this.#stopping && this.unhealthyReason === null,
         session: () => this.#session,
         decided: (images) => this.#replicas.decided(images),
@@ -287,6 +288,7 @@ export class KvNode {
     this.#turn.close();
     this.#replicas.stepAll({ kind: 'session-ended' });
     this.#turn.run();
+    this.#replicas.close();
     this.#assignments.close();
     this.#livePeers.close();
     this.#peers.close();

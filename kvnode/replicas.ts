@@ -19,6 +19,7 @@ import { NeededIncs } from './range/needed-incs.ts';
 import { newReplica } from './range/new-replica.ts';
 import { type CheckListener, RangeHost } from './range/range-host.ts';
 import type { Replacer } from './range/replacer.ts';
+import { Settling } from './range/settling.ts';
 import { type Images, type MadeChild, Stepper } from './range/stepper.ts';
 import { WaitingBytes } from './range/waiting-writes.ts';
 import { Replica } from './replica/replica.ts';
@@ -55,6 +56,7 @@ export class Replicas {
   readonly #hosts = new Map<RangeId, RangeHost>();
   readonly #waiting = new WaitingBytes();
   readonly #neededIncs = new NeededIncs();
+  readonly #settling: Settling;
   readonly #stepper: Stepper;
   readonly #stampBase: number;
   /** S7: images of ranges whose replicas cannot be made before another one here has gone. */
@@ -66,8 +68,10 @@ export class Replicas {
     this.#parts = parts;
     const { self, env, storage, turn } = parts;
     this.#stampBase = Math.floor(env.random() * 2 ** 50);
+    this.#settling = new Settling({ env, storage, settled: () => env.soon(() => this.review()) });
     this.#stepper = new Stepper({
       ...{ self, storage },
+      isSettled: (range) => this.isSettled(range),
       host: (range) => this.#hosts.get(range),
       step: (host, event) => turn.step(host, event),
       touched: (host) => turn.touch(host),
@@ -102,6 +106,15 @@ export class Replicas {
 
   stepAll(event: ReplicaEvent): void {
     for (const host of this.#hosts.values()) this.step(host, event);
+  }
+
+  /** See Settling.has. */
+  isSettled(range: RangeId): boolean {
+    return this.#settling.has(range);
+  }
+
+  close(): void {
+    this.#settling.close();
   }
 
   /** R1: every ownership ends with its session. */
@@ -151,6 +164,8 @@ export class Replicas {
     this.#neededIncs.learn(descriptor.id, host.foreign === null ? inc : undefined, host.replica.inc);
     if (host.foreign !== null) return this.step(host, { kind: 'session-ended' });
     this.#parts.replacer.learned(image);
+    // So that the step does not have to wait for it.
+    if (descriptor.reshape !== null) this.isSettled(descriptor.id);
     if (host.isRemovedBy(descriptor, inc)) void this.#wipe(host, []);
     else if (host.isReplacedBy(descriptor)) this.#stepper.begin(image);
     else this.step(host, { kind: 'image', image, session: sessionId() });
@@ -241,7 +256,7 @@ export class Replicas {
   }
 
   #stepped(parents: readonly RangeHost[], children: readonly MadeChild[], images: Images): void {
-    const { turn, receiver, logger, env, assignments, storage, ended } = this.#parts;
+    const { turn, receiver, logger, env, assignments, ended } = this.#parts;
     const { descriptor } = images[0];
     for (const host of parents) {
       host.wiping = true;
@@ -265,9 +280,7 @@ export class Replicas {
       for (const host of parents)
         host.refuseHeld((operation) => this.refusal(host.range, firstKeyOf(operation)));
     });
-    storage.settle().catch(() => {
-      // The log has reported the failure, and the process stops.
-    });
+    this.#settling.later();
   }
 
   #remember(range: RangeId, { replacement }: DescriptorImage['descriptor']): void {

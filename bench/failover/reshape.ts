@@ -12,6 +12,8 @@ import { type Experiment, spreadText, textOf } from './experiment.ts';
 
 const WRITERS = 8;
 const READERS = 4;
+/** By then every node has settled the last replacement. */
+const APART_MS = 2_000;
 const BEFORE_MS = 300;
 const AFTER_MS = 300;
 /** About as long as a split takes until its task is done. */
@@ -78,6 +80,7 @@ async function observed(
 ): Promise<ReshapeRun> {
   const callers = new Callers(client);
   await client.put(`${prefix}read`, '0');
+  await delay(realEnv, APART_MS);
   const start = realEnv.now();
   const writes = Array.from({ length: WRITERS }, (_, i) =>
     callers.write((n) => `${prefix}${i}/${kind}/${n % 1000}`, load.pauseMs),

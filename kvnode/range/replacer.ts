@@ -24,6 +24,8 @@ export interface ReplacerParts {
   readonly env: Env;
   readonly writer: DecisionWriter;
   host(range: RangeId): RangeHost | undefined;
+  /** See Settling.has. Once it is settled, review() is called. */
+  isSettled(range: RangeId): boolean;
   /** The node may begin a replacement: it is healthy, has a lease and does not stop. */
   mayBegin(): boolean;
   session(): ZkSession | null;
@@ -100,6 +102,7 @@ export class Replacer {
     const parents = this.#parentsOf(range);
     const request = parents?.[0]?.replica.ownership?.image.descriptor.reshape ?? null;
     if (parents === null || request === null) return;
+    if (!parents.every((parent) => this.#parts.isSettled(parent.range))) return;
     if (parents.every(({ replica }) => replica.ownership?.seal() === true))
       this.#attempts.add({ request, parents, since: env.now(), multi: null });
     else for (const { replica } of parents) replica.ownership?.unseal();

@@ -21,6 +21,8 @@ export interface StepperParts {
   wipe(host: RangeHost, children: readonly RangeId[]): void;
   /** The storage has made these children in the place of `parents`, whose replicas are gone. `images`: those that were read. */
   stepped(parents: readonly RangeHost[], children: readonly MadeChild[], images: Images): void;
+  /** See Settling.has. Once it is settled, review() is called. */
+  isSettled(range: RangeId): boolean;
   /** Something may have changed for a step that waits. */
   again(): void;
 }
@@ -97,13 +99,10 @@ export class Stepper {
 
   /** Whether the parent has applied everything, and may be replaced now. */
   #isComplete({ host, range, final }: HeldParent): boolean {
-    const { storage, step, touched, again } = this.#parts;
+    const { isSettled, step, touched } = this.#parts;
     if (!host.replica.holds(final)) return false;
     if (host.replica.commitSeq < final.seq || host.isOwner) step(host, { kind: 'ended', final });
-    if (!storage.isSettled(range)) {
-      storage.settle().then(again, () => {});
-      return false;
-    }
+    if (!isSettled(range)) return false;
     if (host.appliedSeq < final.seq) touched(host);
     return host.appliedSeq === final.seq;
   }

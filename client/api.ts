@@ -169,6 +169,7 @@ export interface NamespaceOptions extends CallOptions {
 
 /** A namespace and the number of its ranges. */
 export interface NamespaceView extends NamespaceRecord {
+  /** Those that were split or merged count until no node holds them any more: a second or two. */
   readonly ranges: number;
 }
 

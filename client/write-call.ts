@@ -160,6 +160,8 @@ export class WriteCall<T> extends Call implements PeerReplyHandler {
 
   /** This attempt had no effect. */
   #refused(error: Failure): void {
+    // Nor had any other, and none ever will: the owner has looked.
+    if (error.code === 'WRONG_RANGE') this.#inDoubt = false;
     if (!this.#inDoubt) this.#endNumber();
     if (error.code === 'DEADLINE') {
       this.giveUp(this.finalError());

@@ -7,7 +7,7 @@ import type { Env } from '../../common/base/env.ts';
 import { type ErrorCode, Failure, RangekeeperError } from '../../common/base/errors.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Descriptor } from '../../common/model/descriptor.ts';
-import type { Inc, Position, RangeId, Seq } from '../../common/model/ids.ts';
+import type { Epoch, Inc, Position, RangeId, Seq } from '../../common/model/ids.ts';
 import { contains, formatKeyRange, sameBounds } from '../../common/model/key-range.ts';
 import type { ReplicaStatus } from '../../common/model/status.ts';
 import { replyFromError } from '../../common/wire/error-reply.ts';
@@ -177,9 +177,11 @@ export class RangeHost implements TickTarget {
     // large operation is read from the log again instead.
     const isLarge = bytes >= LARGE_BYTES;
     const payload = isLarge ? request.operation : Buffer.from(request.operation);
+    const { epoch } = request;
     const operation = this.#decodeOrRefuse(payload, client, requestId);
     if (operation === null) return;
-    const { epoch } = request;
+    if (!operation.mutations.every(({ key }) => contains(this.meta, key)))
+      return this.#answerOutside(operation, epoch, client, requestId);
     const seq = this.replica.propose(epoch, ENTRY_KINDS.operation, payload, now);
     if (typeof seq === 'string') return client.reply(requestId, this.unavailable(seq, 'takes no writes'));
     this.load.countWrite(operation.mutations[0]?.key ?? this.meta.start, bytes);
@@ -187,22 +189,27 @@ export class RangeHost implements TickTarget {
     this.#waiting.push({ seq, epoch, operation: kept, bytes, client, requestId });
   }
 
-  /**
-   * Decodes the operation of a client. Null if it is malformed, or has a key outside the range: then the client has its
-   * error.
-   */
+  /** Decodes the operation of a client. Null if it is malformed: then the client has its error. */
   #decodeOrRefuse(payload: Bytes, client: ReplyTarget, requestId: number): Operation | null {
-    let operation: Operation;
     try {
-      operation = decodeOperation(payload);
+      return decodeOperation(payload);
     } catch (error) {
       const fault = error instanceof RangekeeperError ? error.message : String(error);
       client.reply(requestId, this.refusal('INVALID_ARGUMENT', fault));
       return null;
     }
-    if (operation.mutations.every(({ key }) => contains(this.meta, key))) return operation;
+  }
+
+  /**
+   * A split may have parted the keys of a batch after an earlier attempt was applied. Then the answer is in the table of the parent, which
+   * this range has (S8). Otherwise no attempt was applied, and none ever will be: the parent has ended, and no child takes it.
+   */
+  #answerOutside(operation: Operation, epoch: Epoch, client: ReplyTarget, requestId: number): void {
+    const refusal = this.replica.readRefusal(epoch);
+    if (refusal !== null) return client.reply(requestId, this.unavailable(refusal, 'takes no writes'));
+    const known = this.#state.sessions.lookUp(operation);
+    if (known !== 'new') return this.#reply({ client, requestId, seq: this.appliedSeq }, known);
     client.reply(requestId, this.refusal('WRONG_RANGE', 'a key of the write is outside the range'));
-    return null;
   }
 
   /**
@@ -328,7 +335,10 @@ export class RangeHost implements TickTarget {
   }
 
   /** R14: a conflict too is reported only now, after the commit. */
-  #reply({ client, requestId, seq }: WaitingWrite, answer: WriteAnswer | 'forgotten'): void {
+  #reply(
+    { client, requestId, seq }: Pick<WaitingWrite, 'client' | 'requestId' | 'seq'>,
+    answer: WriteAnswer | 'forgotten',
+  ): void {
     if (answer === 'forgotten') {
       const text = `range ${this.meta.range} has forgotten this client`;
       client.reply(requestId, replyFromError(new Failure('CLIENT_FORGOTTEN', text, { seq })));
@@ -340,8 +350,8 @@ export class RangeHost implements TickTarget {
       client.reply(requestId, { kind: 'write-reply', revision, epoch, deleted });
       return;
     }
-    // `seq` is this entry, even if the answer is a repeated one: the state at `seq` is no older than the one that
-    // decided it.
+    // `seq` is this entry, or what is applied, even if the answer is a repeated one: the state at `seq` is no older
+    // than the one that decided it.
     const { index } = answer;
     const details = { revision, seq, ...(index === null ? {} : { index }) };
     const error = new Failure('CONFLICT', `the key is at revision ${revision}`, details);

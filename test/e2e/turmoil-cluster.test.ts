@@ -45,6 +45,7 @@ test.serial('the answers of clients keep every promise while ranges and nodes co
     ...{ cluster, client: admin, rng: seededRng(seed) },
     cuts: LETTERS.flatMap((letter) => [letter, `${letter}~`]),
   });
+  t.teardown(() => turmoil.stop());
   const end = realEnv.now() + TURMOIL_MS;
   let count = 0;
   for (let round = 1; realEnv.now() < end && !turmoil.isOver; round++) {
@@ -59,7 +60,8 @@ test.serial('the answers of clients keep every promise while ranges and nodes co
     for (const worker of workers) await worker.done;
     const rows = (await finalRows(admin)).filter(({ key }) => keys.all.includes(key));
     t.deepEqual(checkHistory(history.operations, rows), []);
-    t.deepEqual(unexplained(history.operations), []);
+    const failures = workers.flatMap((worker) => worker.failures);
+    t.deepEqual(unexplained(history.operations), [], failures.join('\n'));
     count += history.operations.length;
   }
   await turmoil.stop();

@@ -351,6 +351,7 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
   S7: { 'a replica waits for the one in its way': [REPLICAS, 'this.#blocked.set('] },
   S8: {
     'the child of a split gets the sessions': [SESSIONS_MERGED, 'others.length === 0) return only;'],
+    'a batch that a split has parted gets its answer': [HOST, "if (known !== 'new') return this.#reply({"],
     'sessions of two parents are joined': [SESSIONS_MERGED, 'merged.add(mergedSession('],
   },
   Sessions: {

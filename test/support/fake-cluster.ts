@@ -299,8 +299,9 @@ export class FakeCluster {
   private write(state: RangeState, { operation }: WriteRequest): ReplyBody {
     const decoded = decodeOperation(Buffer.from(operation));
     const { descriptor } = state;
-    if (!decoded.mutations.every(({ key }) => contains(descriptor, key))) return this.wrongRange(state);
     const verdict = lookUp(state, decoded);
+    const isOutside = !decoded.mutations.every(({ key }) => contains(descriptor, key));
+    if (isOutside && verdict === 'new') return this.wrongRange(state);
     if (verdict === 'forgotten') {
       const seq = ++state.seq;
       return replyFromError(new RangekeeperError('CLIENT_FORGOTTEN', 'forgotten', { seq }));

@@ -18,6 +18,8 @@ export class HistoryWorker {
   readonly #rng: Rng;
   readonly #pauseMs: number;
   readonly #known = new Map<string, number>();
+  /** Messages of all failures but conflicts. */
+  readonly failures: string[] = [];
   #numbers = 0;
   #stopped = false;
   /** Resolves when it has stopped. */
@@ -43,6 +45,7 @@ export class HistoryWorker {
       } catch (error) {
         // The history has them: conflicts, and failures because of what the test does to the cluster.
         if (!(error instanceof RangekeeperError)) throw error;
+        if (error.code !== 'CONFLICT') this.failures.push(`${error.code}: ${error.message}`);
       }
       await delay(realEnv, this.#pauseMs);
     }

@@ -96,10 +96,13 @@ async function stage(): Promise<Stage> {
 /** Each write has a number of its own: it is no repetition of the last one (R13). */
 let writes = 0;
 
-function write(mutations: readonly Mutation[], epoch = EPOCH, range = 1): RequestBody {
+function write(
+  mutations: readonly Mutation[],
+  { epoch = EPOCH, range = 1, number = ++writes } = {},
+): RequestBody {
   const operation = encodeOperation({
     clientId: new Uint8Array(16),
-    number: ++writes,
+    number,
     doneBelow: 1,
     base: 0,
     mutations,
@@ -205,7 +208,15 @@ test(
 );
 test('a write', answers, write([put('x')]), 'written at 5');
 test('a write outside the range', answers, write([put('c'), put('z')]), 'WRONG_RANGE');
-test('a write in another epoch', answers, write([put('c')], 4), 'STALE_EPOCH');
+test('a write outside the range in another epoch', answers, write([put('z')], { epoch: 4 }), 'STALE_EPOCH');
+test('S8: a batch with a key outside the range gets the answer that the range knows under its number', async (t) => {
+  const { ask } = await stage();
+  const number = ++writes;
+  t.is(summaryOf(await ask(write([put('c'), put('d')], { number }))), 'written at 2');
+  t.is(summaryOf(await ask(write([put('c'), put('z')], { number }))), 'written at 2');
+  t.is(summaryOf(await ask(write([put('c'), put('z')]))), 'WRONG_RANGE');
+});
+test('a write in another epoch', answers, write([put('c')], { epoch: 4 }), 'STALE_EPOCH');
 test(
   'a write with a malformed operation',
   answers,
@@ -299,7 +310,9 @@ test('what clients ask is counted once it is served; what is refused is not', as
   await ask(get('z'));
   await ask(scan('b', null));
   await ask(scan('b', null, { limitRows: 0 }));
-  await ask(write([{ kind: 'put', key: toBytes('c'), value: toBytes('v'), ifRevision: null }], EPOCH - 1));
+  await ask(
+    write([{ kind: 'put', key: toBytes('c'), value: toBytes('v'), ifRevision: null }], { epoch: EPOCH - 1 }),
+  );
   host.load.fold(begun + 1_000);
   const { reads, writes, bytesIn, bytesOut } = host.load.rates;
   const seconds = host.load.forMs / 1_000;

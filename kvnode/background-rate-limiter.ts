@@ -1,10 +1,10 @@
-// Limits the rate of background work: sending snapshots, and reading rows to verify them. Background work at full speed keeps a
+// Limits the rate of background work: sending and receiving snapshots, and reading rows to verify them. Background work at full speed keeps a
 // small machine so busy that clients' writes wait for a core at every step. So while clients are served, background work
 // is done one piece at a time at a fixed rate. It never gets less than that rate, so it ends even on a busy node. While no
 // client is served, it is not limited.
 
 import { delay, type Env } from '../common/base/env.ts';
-import type { StorageStats } from './storage/storage.ts';
+import type { Row, StorageStats } from './storage/storage.ts';
 
 /** Without client work for this time, background work is not limited, ms. */
 const IDLE_MS = 1_000;
@@ -53,4 +53,8 @@ export class BackgroundRateLimiter {
 export function clientWork(stats: StorageStats): number {
   const { entries, rowCacheHits, rowCacheMisses, leafCacheHits, leafCacheMisses } = stats;
   return entries + rowCacheHits + rowCacheMisses + leafCacheHits + leafCacheMisses;
+}
+
+export function bytesOf(rows: readonly Row[]): number {
+  return rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }

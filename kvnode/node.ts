@@ -106,7 +106,10 @@ export class KvNode {
     this.turnEnd = new TurnEnd(env);
     this.#peers = this.#makePeers();
     this.#sender = new SnapshotSender({ env, logger, storage, config, send: this.#send });
-    this.#receiver = new SnapshotReceiver({ env, logger, storage, send: this.#send, touched: this.#touched });
+    this.#receiver = new SnapshotReceiver({
+      ...{ env, logger, storage, config },
+      ...{ send: this.#send, touched: this.#touched },
+    });
     this.#events = new EventWriter(this.id, zk, env, logger);
     this.#conflicts = new ConflictWatch({
       ...{ env, logger, events: this.#events, self: this.id, nameOf: this.#nameOf },

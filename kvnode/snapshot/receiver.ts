@@ -1,6 +1,7 @@
 // Receives snapshots and installs them. The chunks of a snapshot are installed in order. Each is acknowledged when its
 // rows are with the state store, the last one when everything is durable. As many chunks wait as the sender has in
-// flight. A repeated chunk is acknowledged again. A new snapshot starts over. A snapshot of an owner whose epoch is
+// flight. All transfers to this node share one rate limit, so that several senders together are no faster than one: chunks
+// that exceed it are acknowledged later. A repeated chunk is acknowledged again. A new snapshot starts over. A snapshot of an owner whose epoch is
 // over is refused (R3). The replica is void from the first chunk until the last one is installed.
 //
 // A snapshot that contradicts itself, or has other keys than the replica, is refused too. Nothing that another node
@@ -10,9 +11,11 @@ import { AssertionError } from '../../common/base/assert.ts';
 import { type Bytes, compareBytes, emptyBytes } from '../../common/base/bytes.ts';
 import type { Env } from '../../common/base/env.ts';
 import type { Logger } from '../../common/base/log.ts';
+import type { ReplicationConfig } from '../../common/model/config.ts';
 import { comparePositions, type NodeId, type Position, type RangeId } from '../../common/model/ids.ts';
 import { sameBounds } from '../../common/model/key-range.ts';
 import { copyOf, type OneWayBody, type SnapshotAck, type SnapshotChunk } from '../../common/wire/messages.ts';
+import { BackgroundRateLimiter, bytesOf, clientWork } from '../background-rate-limiter.ts';
 import { type DecodedSessions, decodeSessions } from '../range/dedupe/client-sessions.ts';
 import type { RangeHost } from '../range/range-host.ts';
 import type { SnapshotWriter, Storage } from '../storage/storage.ts';
@@ -40,6 +43,7 @@ export interface SnapshotReceiverOptions {
   readonly env: Env;
   readonly logger: Logger;
   readonly storage: Storage;
+  readonly config: Pick<ReplicationConfig, 'snapshotBytesPerSecond'>;
   send(to: NodeId, body: OneWayBody): boolean;
   /** Called when the replica may have something to send. */
   touched(host: RangeHost): void;
@@ -50,9 +54,16 @@ const REFUSED: Partial<SnapshotAck> = { refused: true };
 export class SnapshotReceiver {
   readonly #options: SnapshotReceiverOptions;
   readonly #incoming = new Map<RangeId, IncomingSnapshot>();
+  readonly #pace: BackgroundRateLimiter;
 
   constructor(options: SnapshotReceiverOptions) {
     this.#options = options;
+    const { env, storage, config } = options;
+    this.#pace = new BackgroundRateLimiter({
+      env,
+      bytesPerSecond: config.snapshotBytesPerSecond,
+      clientWork: () => clientWork(storage.stats),
+    });
   }
 
   receive(host: RangeHost, from: NodeId, chunk: SnapshotChunk): void {
@@ -119,6 +130,9 @@ export class SnapshotReceiver {
       const bounds = { start: chunk.start, end: chunk.end };
       incoming.writer ??= await this.#options.storage.beginSnapshot(range, bounds, position);
       if (this.#incoming.get(range) !== incoming) return incoming.writer.abandon();
+      await this.#pace.acquire(bytesOf(rows));
+      // Whoever has dropped it meanwhile has abandoned the writer.
+      if (this.#incoming.get(range) !== incoming) return;
       await incoming.writer.add(rows);
       if (sessions !== null) await incoming.writer.finish(clientSessions);
       incoming.nextIndex = chunk.index + 1;

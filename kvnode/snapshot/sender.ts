@@ -2,7 +2,7 @@
 // chunks. A few chunks are in flight at a time: so reading, sending and writing overlap, and a slow receiver still
 // slows the sender down. The last chunk also has the client sessions of the same moment, which are bounded. The number
 // of transfers to one node at a time is bounded, since a node that lost everything needs all of its ranges at once. All
-// transfers from this node share one rate limit (background-rate-limiter.ts). An error ends the transfer; the owner
+// transfers from this node share one rate limit (background-rate-limiter.ts), as all to one node do (receiver.ts). An error ends the transfer; the owner
 // starts another one.
 
 import { present } from '../../common/base/assert.ts';
@@ -11,8 +11,8 @@ import type { Logger } from '../../common/base/log.ts';
 import type { ReplicationConfig } from '../../common/model/config.ts';
 import type { Epoch, Inc, NodeId, RangeId } from '../../common/model/ids.ts';
 import type { OneWayBody, SnapshotAck, SnapshotChunk } from '../../common/wire/messages.ts';
-import { BackgroundRateLimiter, clientWork } from '../background-rate-limiter.ts';
-import type { Row, SnapshotReader, Storage } from '../storage/storage.ts';
+import { BackgroundRateLimiter, bytesOf, clientWork } from '../background-rate-limiter.ts';
+import type { SnapshotReader, Storage } from '../storage/storage.ts';
 import { rowsChecksum, sessionsChecksum } from './checksum.ts';
 
 /** Chunks of one transfer that are sent and not acknowledged. */
@@ -210,10 +210,6 @@ interface SlotQueue {
   running: number;
   /** Waiting transfers, in order. */
   readonly waiting: (() => void)[];
-}
-
-function bytesOf(rows: readonly Row[]): number {
-  return rows.reduce((sum, { key, value }) => sum + key.length + value.length, 0);
 }
 
 function keyOf(range: RangeId, node: NodeId): string {

@@ -7,10 +7,8 @@ import { DISK_DAMAGE } from './disk-damage.ts';
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
 import { down, isOlder, mayLose, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
+import { TASK_FAULTS } from './task-faults.ts';
 import { restoreZooKeeper } from './zookeeper-restored.ts';
-
-/** No split is asked for if there are more ranges. */
-const SPLIT_RANGES_MAX = 12;
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
@@ -256,28 +254,6 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   {
-    name: 'split-asked',
-    lastsMs: [1],
-    strike: ({ operator, keys, descriptors }, { rng }) => {
-      // So many ranges that the keys of a range are few, but not that each has its own.
-      if (descriptors.length > SPLIT_RANGES_MAX) return null;
-      const first = rng.pick(keys);
-      const second = rng.pick([null, null, `${first}\\x00`]);
-      const splitKeys = second === null ? [first] : [first, second];
-      operator.ask({ kind: 'split', namespace: 'default', keys: splitKeys });
-      return { text: `at ${splitKeys.join(' and ')}`, undo: NOTHING };
-    },
-  },
-  {
-    name: 'merge-asked',
-    lastsMs: [1],
-    strike: ({ operator, keys }, { rng }) => {
-      const key = rng.pick(keys);
-      operator.ask({ kind: 'merge', namespace: 'default', key });
-      return { text: `the range of ${key} and the next one`, undo: NOTHING };
-    },
-  },
-  {
     name: 'two-leaders',
     lastsMs: [1],
     strike: ({ admin, coordinators }) => {
@@ -298,6 +274,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   { name: 'drain-asked', lastsMs: LONG, strike: mode('draining') },
   { name: 'leave-asked', lastsMs: LONG, strike: mode('gone') },
+  ...TASK_FAULTS,
   ...DISK_DAMAGE,
   {
     // Puts a row with a valid checksum on one replica. No other replica has it.
@@ -309,7 +286,9 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       if (ensemble.isEmptied || nodes.some(({ hasPlanted }) => hasPlanted) || !mayLose(cluster, node))
         return null;
       const key = rng.pick(keys);
-      const range = descriptors.find((descriptor) => contains(descriptor, toBytes(key)));
+      const range = descriptors.find(
+        (descriptor) => descriptor.namespace === 'default' && contains(descriptor, toBytes(key)),
+      );
       if (range === undefined || range.inSync.length < 3 || !range.inSync.includes(node.nodeId ?? ''))
         return null;
       const fault = down(node, 'process');

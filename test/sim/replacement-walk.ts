@@ -2,11 +2,8 @@
 // all is settled again, so no message, sync or answer of ZooKeeper is left out. Afterwards the cluster heals, and all checkers judge.
 
 import { paths } from '../../common/zk/znodes.ts';
-import { checkDurability } from './checkers/durability.ts';
-import { checkLinearizability } from './checkers/linearizability.ts';
-import { checkStaleReads } from './checkers/stale-reads.ts';
-import { checkVersions } from './checkers/versions.ts';
 import { checkHealed } from './heal.ts';
+import { judge } from './judge.ts';
 import { drawSettings } from './settings.ts';
 import { Cluster } from './sim-cluster.ts';
 import { World } from './world/world.ts';
@@ -38,7 +35,7 @@ export async function walk({ seed, verb, crash }: Walk): Promise<WalkResult> {
   const cluster = new Cluster(world, {
     ...drawSettings(world),
     ...{ nodes: 3, coordinators: 2, clients: 2, callsPerClient: 2, keys: 12, idleRanges: 0 },
-    ...{ replaceAfterMs: 15_000, balanceAfterMs: 60_000 },
+    ...{ replaceAfterMs: 15_000, balanceAfterMs: 60_000, decisions: {}, hotShare: 0 },
   });
   cluster.start();
   const isWhole = () =>
@@ -98,17 +95,10 @@ function strike(cluster: Cluster, who: (typeof VICTIMS)[number]): void {
 }
 
 async function heal(cluster: Cluster): Promise<void> {
-  const { world, history } = cluster;
+  const { world } = cluster;
   cluster.working = false;
   const rows = world.violations.length > 0 ? null : await checkHealed(cluster);
-  const { operations } = history;
-  const found = [
-    ...checkVersions(operations),
-    ...checkLinearizability(operations),
-    ...checkStaleReads(operations, { clockDrift: 3 * world.clockDrift, slackMs: 1 }),
-    ...(rows === null ? [] : checkDurability(operations, rows)),
-  ];
-  for (const { checker, text } of found) world.violation(checker, text);
+  judge(cluster, rows);
 }
 
 async function until({ world }: Cluster, holds: () => boolean): Promise<void> {

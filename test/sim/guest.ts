@@ -1,7 +1,8 @@
 // A namespace besides `default` that is made, written to by a client of its own, and dropped while that client still uses it. When it
 // is dropped nothing of it may be left: no answer to its client, no replica, no row. Each one has the same name as the one before it.
 
-import type { NamespaceId, RangeId } from '../../common/model/ids.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
+import type { NamespaceId, NodeId, RangeId } from '../../common/model/ids.ts';
 import { namespaceCodec, paths } from '../../common/zk/znodes.ts';
 import { ClientProcess } from './client-process.ts';
 import { History } from './history.ts';
@@ -18,8 +19,8 @@ export class Guest {
   readonly keys = KEYS;
   readonly history = new History();
   readonly client: ClientProcess;
-  /** All ranges that it ever had. */
-  readonly ranges = new Set<RangeId>();
+  /** The ranges that have ended, and the nodes that held a replica then, and must wipe it (S5). */
+  readonly holders = new Map<RangeId, readonly NodeId[]>();
   readonly #world: NodeDeps['world'];
   #id: NamespaceId | null = null;
   #goneAt: number | null = null;
@@ -54,6 +55,15 @@ export class Guest {
   drop() {
     this.isUnwanted = true;
     return { kind: 'drop-namespace', name: NAME } as const;
+  }
+
+  /** A descriptor has changed. */
+  learn({ namespace, id, state, replicas }: Descriptor): void {
+    if (namespace !== NAME || state === 'serving' || this.holders.has(id)) return;
+    this.holders.set(
+      id,
+      replicas.map(({ node }) => node),
+    );
   }
 
   /** To be called for every transaction of ZooKeeper until it is gone. */

@@ -214,7 +214,7 @@ export class Cluster {
       const image = descriptorCodec.image(node);
       this.#recordRange(this.ranges.get(path)?.descriptor ?? null, image.descriptor);
       this.ranges.set(path, image);
-      if (image.descriptor.namespace === this.guest?.name) this.guest.ranges.add(image.descriptor.id);
+      this.guest?.learn(image.descriptor);
     }
     if (!any) return;
     this.#rangeMap.observe(`${this.world.clock.now} ms`, [...this.ranges.values()], this.admin.isRaising);

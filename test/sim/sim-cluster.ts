@@ -51,6 +51,8 @@ export class Cluster {
   readonly #rangeMap = new RangeMapChecker();
   /** The number of rows that a fault has put on one replica only. */
   plantedRows = 0;
+  /** Called when a range was replaced (S3). */
+  readonly onReplaced = new Set<(descriptor: Descriptor) => void>();
   /** What leaders have done, in order. */
   readonly leaderSteps: LeaderStep[] = [];
   /** How often ZooKeeper was restored from a backup. */
@@ -246,6 +248,8 @@ export class Cluster {
       const holders = replicas.map(({ node }) => name(node));
       this.world.story.record('zk', `range ${id} is ${state}, held by ${holders}`);
       if (before?.state === 'serving') this.world.story.count(`range ${state}`);
+      if (before?.state === 'serving' && state === 'replaced')
+        for (const listener of [...this.onReplaced]) listener(after);
       return;
     }
     if (before === null && parents.length > 0) {

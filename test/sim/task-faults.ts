@@ -1,9 +1,10 @@
 // What administrators ask of the leader while faults strike. A task is not undone, but what it leaves behind may be: a place that a
 // range was given, a node that drains, a namespace. tasks-end.ts checks that each task ends.
 
+import { incOf } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import type { TaskRequest } from '../../common/model/records.ts';
-import { type FaultKind, LONG, NOTHING } from './fault-kind.ts';
+import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
 import { ofNode, type Strike } from './fault-targets.ts';
 import type { Cluster } from './sim-cluster.ts';
 import { openTasks } from './tasks-end.ts';
@@ -63,6 +64,18 @@ function drained(kind: 'drain' | 'decommission'): Strike {
   });
 }
 
+/** Mostly one that can be done. */
+function someMove(cluster: Cluster, dice: Dice): TaskRequest | null {
+  const range = anyRange(cluster, dice);
+  const from = dice.rng.pick(range?.replicas ?? [])?.node;
+  if (range === undefined || from === undefined) return null;
+  const free = cluster.nodes.flatMap(({ nodeId }) =>
+    nodeId === null || incOf(range, nodeId) !== undefined ? [] : [nodeId],
+  );
+  const to = dice.chance(0.8) ? dice.rng.pick(free) : anyNode(cluster, dice);
+  return to === undefined ? null : { kind: 'move', range: range.id, from, to };
+}
+
 /** Of the ranges that serve, also of those that clients do not use. */
 function anyRange({ descriptors }: Cluster, { rng }: Dice) {
   return rng.pick(descriptors);
@@ -79,23 +92,13 @@ export const TASK_FAULTS: readonly FaultKind[] = [
   asked('merge-asked', ({ keys }, { rng }) => {
     return { kind: 'merge', namespace: 'default', key: rng.pick(keys) };
   }),
-  asked('move-asked', (cluster, dice) => {
-    const range = anyRange(cluster, dice);
-    const from = dice.rng.pick(range?.replicas ?? [])?.node;
-    const to = anyNode(cluster, dice);
-    if (range === undefined || from === undefined || to === undefined) return null;
-    return { kind: 'move', range: range.id, from, to };
-  }),
+  asked('move-asked', someMove),
   asked('transfer-to-any-asked', (cluster, dice) => {
     const range = anyRange(cluster, dice);
     const to = anyNode(cluster, dice);
     return range === undefined || to === undefined ? null : { kind: 'transfer', range: range.id, to };
   }),
   asked('rebalance-asked', () => ({ kind: 'rebalance' })),
-  asked('cancel-asked', ({ ensemble }, { rng }) => {
-    const task = rng.pick(openTasks(ensemble))?.id;
-    return task === undefined ? null : { kind: 'cancel', task };
-  }),
   asked('alter-asked', (cluster, { rng }) => {
     const { guest, nodes } = cluster;
     const name = guest?.goneAt === null ? guest.name : 'default';
@@ -129,6 +132,22 @@ export const TASK_FAULTS: readonly FaultKind[] = [
     const end = () => cluster.operator.ask({ kind: 'pin', range: range.id, pinned: false });
     return { task: { kind: 'pin', range: range.id, pinned: true }, end };
   }),
+  {
+    // Something that takes long is asked for, and then one of the tasks that are under way is cancelled.
+    name: 'cancel-asked',
+    lastsMs: SHORT,
+    strike: (cluster, dice) => {
+      const { operator, ensemble, keys } = cluster;
+      const merge = { kind: 'merge', namespace: 'default', key: dice.rng.pick(keys) } as const;
+      const task = dice.rng.pick([merge, someMove(cluster, dice)]) ?? merge;
+      operator.ask(task);
+      const cancel = () => {
+        const open = dice.rng.pick(openTasks(ensemble));
+        if (open !== undefined) operator.ask({ kind: 'cancel', task: open.id });
+      };
+      return { text: `after ${textOf(task)}`, undo: cancel };
+    },
+  },
   { name: 'drain-task-asked', lastsMs: LONG, strike: drained('drain') },
   { name: 'decommission-asked', lastsMs: LONG, strike: drained('decommission') },
   {

@@ -193,9 +193,11 @@ export class Directory {
     this.#changed();
   }
 
+  /** Its ranges may have vanished before, one by one. */
   #namespaceGone(): void {
-    if (this.#map.images.length > 0) this.#dropped = true;
+    this.#dropped = true;
     for (const range of [...this.#shown]) this.#observed(range, null);
+    this.#changed();
   }
 
   /** Reads the children of a range that was replaced, if they are not known. Until they are, calls ask the owner that it had. */
@@ -234,7 +236,8 @@ export class Directory {
   async #readList(): Promise<void> {
     try {
       const names = await this.#zk.session?.children(paths.ranges(this.namespace));
-      if (names !== undefined && names !== null) await this.#list(names);
+      if (names === null) this.#namespaceGone();
+      else if (names !== undefined) await this.#list(names);
     } catch (error) {
       this.#log.debug({ error: String(error) }, 'the list of ranges could not be read');
     }

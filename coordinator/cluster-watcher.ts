@@ -40,6 +40,14 @@ const UNFINISHED: readonly string[] = ['pending', 'running'];
 /** The only key of the duration that concerns the whole cluster. */
 const SOME_NODE = 'some node';
 
+export interface WatcherDeps {
+  readonly zk: Zk;
+  readonly env: Env;
+  readonly logger: Logger;
+  /** Below this part of one core a range is cold. */
+  readonly coldCpu: number;
+}
+
 export class ClusterWatcher {
   readonly #zk: Zk;
   readonly #logger: Logger;
@@ -65,7 +73,7 @@ export class ClusterWatcher {
   #clusterRecord: Versioned<ClusterRecord> | null = null;
 
   /** @param changed called after every change, also during the first read */
-  constructor(zk: Zk, env: Env, logger: Logger, changed: () => void) {
+  constructor({ zk, env, logger, coldCpu }: WatcherDeps, changed: () => void) {
     this.#zk = zk;
     this.#logger = logger;
     this.#changed = changed;
@@ -73,7 +81,7 @@ export class ClusterWatcher {
     this.#owners = new Durations(env);
     this.#requests = new Durations(env);
     this.#reports = new HealthDurations(env);
-    this.#loadHistory = new LoadHistory(env);
+    this.#loadHistory = new LoadHistory(env, coldCpu);
     this.#someNode = new Durations(env);
     this.#clusterDecoder = new ZnodeDecoder(logger);
     this.#cluster = zk.observeData(paths.cluster, (node) => {

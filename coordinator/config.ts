@@ -41,6 +41,12 @@ export interface PlanConfig {
   readonly splitLoadAfterMs: number;
   /** Two neighbours of which hardly anything was asked for so long (ms) are merged if they are small. */
   readonly mergeAfterMs: number;
+  /** In cores: below this mean load of the nodes nothing is moved or split for load. */
+  readonly busyCpu: number;
+  /** In cores: a range with less load is not split for it. */
+  readonly hotCpu: number;
+  /** In cores: hardly anything is asked of a range with less load. */
+  readonly coldCpu: number;
 }
 
 export const DEFAULT_PLAN: PlanConfig = {
@@ -58,6 +64,9 @@ export const DEFAULT_PLAN: PlanConfig = {
   splitBytes: 256 * 1024 * 1024,
   splitLoadAfterMs: 60_000,
   mergeAfterMs: 600_000,
+  busyCpu: 0.02,
+  hotCpu: 0.05,
+  coldCpu: 0.01,
 };
 
 export function checkPlan(config: PlanConfig): void {
@@ -72,6 +81,11 @@ export function checkPlan(config: PlanConfig): void {
     config.splitLoadAfterMs >= 0 && config.splitLoadAfterMs <= config.mergeAfterMs,
     'splitLoadAfterMs <= mergeAfterMs: what was split for its load is not merged sooner',
   );
+  assert(
+    config.coldCpu > 0 && config.coldCpu < config.hotCpu,
+    'coldCpu < hotCpu: a split for load is not undone by a merge',
+  );
+  assert(config.busyCpu >= 0, 'busyCpu is not negative');
   assert(config.firstRangesAfterMs >= 0 && config.balanceAfterMs >= 0, 'waits are not negative');
   assert(config.noteAfterMs >= 0, 'noteAfterMs is not negative');
   assert(config.replaceAfterMs >= 0, 'replaceAfterMs is not negative');

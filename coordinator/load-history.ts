@@ -11,8 +11,6 @@ import type { LoadRecord, RangeLoadRecord } from '../common/model/load.ts';
 import type { LoadView, NodeLoadView, RangeLoadView } from './load-view.ts';
 import { Strains } from './strains.ts';
 
-/** Below this part of one core a range is cold. */
-export const COLD_CPU = 0.01;
 /** A child that has this part of its parent's load was split off in vain. It is judged once it was known for so long, ms. */
 const VAIN_SHARE = 0.85;
 const JUDGED_AFTER_MS = 20_000;
@@ -41,12 +39,15 @@ interface RangeHistory {
 
 export class LoadHistory {
   readonly #env: Pick<Env, 'now'>;
+  readonly #coldCpu: number;
   readonly #ranges = new Map<RangeId, RangeHistory>();
   readonly #arrived = new Map<NodeId, { readonly version: number; readonly at: number }>();
   readonly #strains: Strains;
 
-  constructor(env: Pick<Env, 'now'>) {
+  /** @param coldCpu below this part of one core a range is cold */
+  constructor(env: Pick<Env, 'now'>, coldCpu: number) {
     this.#env = env;
+    this.#coldCpu = coldCpu;
     this.#strains = new Strains(env);
   }
 
@@ -99,10 +100,19 @@ export class LoadHistory {
       history.isEstimated = false;
     }
     history.lastServing = now;
-    judge(history, now);
-    if (history.record.cpu >= COLD_CPU || history.isEstimated) history.coldSince = null;
+    this.#judge(history, now);
+    if (history.record.cpu >= this.#coldCpu || history.isEstimated) history.coldSince = null;
     else history.coldSince ??= now;
     return history;
+  }
+
+  /** Whether the split that made the range was in vain. */
+  #judge(history: RangeHistory, now: number): void {
+    const { parent, isEstimated, knownSince, record } = history;
+    if (parent === null || isEstimated || now - knownSince < JUDGED_AFTER_MS) return;
+    const inVain = parent.cpu >= this.#coldCpu && record.cpu >= VAIN_SHARE * parent.cpu;
+    history.splitsInVain = inVain ? parent.splitsInVain + 1 : 0;
+    history.parent = null;
   }
 
   /** What a range begins with that was made from others: from one that has its keys, or from two that were merged. */
@@ -157,15 +167,6 @@ function partOf(record: RangeLoadRecord, child: Descriptor): RangeLoadRecord {
     cpu: record.cpu * share,
     bytes: null,
   };
-}
-
-/** Whether the split that made the range was in vain. */
-function judge(history: RangeHistory, now: number): void {
-  const { parent, isEstimated, knownSince, record } = history;
-  if (parent === null || isEstimated || now - knownSince < JUDGED_AFTER_MS) return;
-  const inVain = parent.cpu >= COLD_CPU && record.cpu >= VAIN_SHARE * parent.cpu;
-  history.splitsInVain = inVain ? parent.splitsInVain + 1 : 0;
-  history.parent = null;
 }
 
 function viewOf(history: RangeHistory, now: number): RangeLoadView {

@@ -53,7 +53,8 @@ export class Leader {
   constructor(fence: Fence, deps: LeaderDeps) {
     this.#fence = fence;
     this.#deps = deps;
-    this.#watcher = new ClusterWatcher(deps.zk, deps.env, deps.logger, () => this.#requestRound());
+    const { coldCpu } = deps.config;
+    this.#watcher = new ClusterWatcher({ ...deps, coldCpu }, () => this.#requestRound());
     this.#setAside = new SetAside(deps.env);
   }
 

@@ -17,6 +17,7 @@ export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
   const { descriptor } = image;
   const { id, state, replicas } = descriptor;
   if (replicas.length === 0) {
+    if (outlivesParents(builder, descriptor)) return;
     const reason = `range ${id} was ${state}, and nobody holds a replica of it any more: its descriptor is deleted`;
     builder.add({ kind: 'delete-range', before: image, task: null, reason });
     return;
@@ -28,6 +29,14 @@ export function planEnded(builder: PlanBuilder, image: DescriptorImage): void {
     node: away[0] ?? null,
     reason: `range ${id} was ${state}, and nobody needs what ${away.join(', ')} may still have of it`,
   });
+}
+
+/**
+ * Whether this range was dropped, and must stay until the ranges are gone in whose place it was made. Only this descriptor says that
+ * nobody counts on what nodes hold of the earlier one.
+ */
+function outlivesParents({ index }: PlanBuilder, { state, parents }: Descriptor): boolean {
+  return state === 'dropped' && parents.some(({ range }) => index.get(range) !== undefined);
 }
 
 function isNotNeeded(

@@ -25,7 +25,7 @@ export class PlanBuilder {
   constructor(view: ClusterView, config: PlanConfig) {
     this.view = view;
     this.config = config;
-    this.weights = new RangeWeights(view);
+    this.weights = new RangeWeights(view, config.busyCpu);
     this.index = new RangeIndex(view);
     this.loads = new NodeLoads(view, this.weights);
     for (const { descriptor } of view.ranges) this.loads.count(descriptor, 1);

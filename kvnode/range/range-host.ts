@@ -118,12 +118,13 @@ export class RangeHost implements TickTarget {
   /**
    * R9: whether the descriptor is newer than the one that added this replica, and does not have it any more. `inc`: the
    * inc that the descriptor has for this node. A descriptor whose epoch is below one that the replica has seen is
-   * older, whatever its nextInc says: ZooKeeper was restored to an older state.
+   * older, whatever its nextInc says: ZooKeeper was restored to an older state. But a range that was dropped never serves again,
+   * in whatever epoch that was.
    */
   isRemovedBy({ nextInc, epoch, state }: Descriptor, inc: Inc | undefined): boolean {
     const { replica } = this;
     const isGone = inc !== replica.inc && nextInc > replica.inc;
-    return (isGone || state === 'dropped') && epoch >= replica.epochSeen;
+    return state === 'dropped' || (isGone && epoch >= replica.epochSeen);
   }
 
   /** S6: whether the descriptor says that the range was replaced. An older one (see above) says nothing. */

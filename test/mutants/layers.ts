@@ -33,6 +33,20 @@ const UNIT_TESTS: readonly (readonly [prefix: string, tests: readonly string[]])
   ['kvnode/scrub/', ['kvnode/scrub']],
   ['kvnode/storage/', ['kvnode/storage', 'kvnode/zk/generation']],
   [
+    'kvnode/range/',
+    [
+      ...[
+        'kvnode/catch-up',
+        'kvnode/health',
+        'kvnode/process',
+        'kvnode/range',
+        'kvnode/snapshot',
+        'kvnode/zk',
+      ],
+      'sim/split-in-doubt',
+    ],
+  ],
+  [
     'kvnode/',
     ['kvnode/catch-up', 'kvnode/health', 'kvnode/process', 'kvnode/range', 'kvnode/snapshot', 'kvnode/zk'],
   ],

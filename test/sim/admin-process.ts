@@ -1,5 +1,4 @@
-// An administrator. It sends requests to the leader as tasks in ZooKeeper, one after the other, and waits until each is done or
-// has failed.
+// An administrator. It sends requests to the leader as tasks in ZooKeeper, and waits until each is done or has failed.
 
 import type { NodeReport, TaskRecord, TaskRequest } from '../../common/model/records.ts';
 import { leaderAmong } from '../../common/zk/election-queue.ts';
@@ -29,13 +28,17 @@ const READY_MS = 5_000;
 export class AdminProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
+  /** Those that have not ended, in order. */
   readonly #requests: AdminRequest[] = [];
+  /** How many are under way at once. */
+  readonly #atOnce: number;
   #count = 0;
   #wake: () => void = () => {};
 
-  constructor(deps: Omit<NodeDeps, 'applied'>, host: Host) {
+  constructor(deps: Omit<NodeDeps, 'applied'>, host: Host, atOnce: number) {
     this.#deps = deps;
     this.host = host;
+    this.#atOnce = atOnce;
   }
 
   start(): void {
@@ -71,16 +74,22 @@ export class AdminProcess {
       logger: this.host.logger,
       openLink: linksOf(ensemble, process),
     });
-    for (;;) {
-      const [request] = this.#requests;
-      if (request === undefined) {
-        await new Promise<void>((resolve) => {
-          this.#wake = resolve;
-        });
-        continue;
-      }
+    const underWay = new Set<AdminRequest>();
+    const execute = async (request: AdminRequest): Promise<void> => {
       await this.#execute(process, zk, request);
-      this.#requests.shift();
+      underWay.delete(request);
+      this.#requests.splice(this.#requests.indexOf(request), 1);
+      this.#wake();
+    };
+    for (;;) {
+      for (const request of this.#requests) {
+        if (underWay.size >= this.#atOnce || underWay.has(request)) continue;
+        underWay.add(request);
+        void execute(request).catch((error) => process.crash(error));
+      }
+      await new Promise<void>((resolve) => {
+        this.#wake = resolve;
+      });
     }
   }
 

@@ -26,6 +26,9 @@ export type Request =
 type Answer = (outcome: Outcome, at: number) => void;
 
 export interface Workload {
+  readonly namespace: string;
+  /** Begins every value, so that values of different namespaces differ. */
+  readonly tag: string;
   readonly history: History;
   readonly keys: readonly string[];
   /** False: clients begin no new operation. */
@@ -110,7 +113,11 @@ export class ClientProcess {
       const transport = world.network.transportOf(process);
       try {
         const { channel } = settings;
-        const client = await openClient({ zk, transport, env, log: logger, channel }, DEFAULT_SETTINGS);
+        const { namespace } = this.#workload;
+        const client = await openClient(
+          { zk, transport, env, log: logger, channel },
+          { ...DEFAULT_SETTINGS, namespace },
+        );
         return this.#sharesConnections ? await sharingConnections(client) : client;
       } catch (error) {
         if (!(error instanceof RangekeeperError)) throw error;
@@ -237,7 +244,7 @@ export class ClientProcess {
   #next(): Request {
     const { rng } = this.#deps.world;
     const { keys } = this.#workload;
-    const key = rng.pick(keys);
+    const key = this.#deps.settings.hotShare > rng.below(100) / 100 ? (keys[0] as string) : rng.pick(keys);
     const dice = rng.below(100);
     if (dice < 40) return this.#putsOf([key], null);
     if (dice < 50) return this.#putsOf([key], rng.pick([0, this.#revisions.get(key) ?? 0]));
@@ -257,8 +264,8 @@ export class ClientProcess {
   /** A value that no other operation of the history writes. */
   #value(): string {
     const { rng } = this.#deps.world;
-    const id = this.#workload.history.operations.length;
-    return `${id}${'.'.repeat(rng.below(8) === 0 ? rng.below(1_500) : rng.below(80))}`;
+    const { tag, history } = this.#workload;
+    return `${tag}${history.operations.length}${'.'.repeat(rng.below(8) === 0 ? rng.below(1_500) : rng.below(80))}`;
   }
 
   /** Writes the last of the keys on the condition that each other key is at the revision that this client knows, or absent. */

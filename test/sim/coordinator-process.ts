@@ -10,13 +10,22 @@ import { linksOf } from './world/zk-link.ts';
 /** Reasons for replacing a replica although its node is live. */
 const IS_ON_LIVE_NODE = /has had no connection with its owner|has made no progress in catching up/;
 
+/** What a leader has done, and when, ms of the world's clock. */
+export interface LeaderStep {
+  readonly at: number;
+  readonly reason: string;
+}
+
 export class CoordinatorProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
+  readonly #steps: LeaderStep[];
   #coordinator: Coordinator | null = null;
 
-  constructor(deps: Omit<NodeDeps, 'applied'>, host: Host) {
+  /** @param steps takes what it does as the leader */
+  constructor(deps: Omit<NodeDeps, 'applied'>, host: Host, steps: LeaderStep[]) {
     this.#deps = deps;
+    this.#steps = steps;
     this.host = host;
   }
 
@@ -52,11 +61,13 @@ export class CoordinatorProcess {
           initialNodes: settings.nodes,
           replaceAfterMs: settings.replaceAfterMs,
           balanceAfterMs: settings.balanceAfterMs,
+          ...settings.decisions,
         },
         tickMs: settings.tickMs,
         roleChanged: (role) => world.story.record(this.host.name, `is ${role}`),
         committed: (step) => {
           world.story.count(`step-${step.kind}`);
+          this.#steps.push({ at: world.clock.now, reason: step.reason });
           if (step.kind === 'range' && step.change === 'raise-epoch') world.story.count('epoch-raised');
           if (step.kind === 'range' && step.change === 'add-replica' && IS_ON_LIVE_NODE.test(step.reason))
             world.story.count('replaced on a live node');

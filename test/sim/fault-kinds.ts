@@ -2,15 +2,27 @@
 // strike now, or if it would break what the cluster assumes (R12: an acknowledged write survives m - 1 lost disks, no more).
 
 import { toBytes } from '../../common/base/bytes.ts';
+import type { Descriptor } from '../../common/model/descriptor.ts';
 import { contains } from '../../common/model/key-range.ts';
 import { DISK_DAMAGE } from './disk-damage.ts';
 import { type FaultKind, LONG, NOTHING, SHORT } from './fault-kind.ts';
-import { down, isOlder, mayLose, mode, ofNode, ofServer, pause, restart } from './fault-targets.ts';
+import {
+  down,
+  type Fault,
+  isOlder,
+  mayLose,
+  mode,
+  ofNode,
+  ofServer,
+  pause,
+  restart,
+} from './fault-targets.ts';
 import { NETWORK_FAULTS } from './network-faults.ts';
+import { TASK_FAULTS } from './task-faults.ts';
 import { restoreZooKeeper } from './zookeeper-restored.ts';
 
-/** No split is asked for if there are more ranges. */
-const SPLIT_RANGES_MAX = 12;
+/** A node has stepped this long after the decision, ms. */
+const STEP_MS = 12;
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'node-killed', lastsMs: LONG, strike: ofNode((node) => down(node, 'process')) },
@@ -50,6 +62,38 @@ export const FAULT_KINDS: readonly FaultKind[] = [
         text: 'all',
         undo: () => {
           for (const { undo } of faults) undo();
+        },
+      };
+    },
+  },
+  {
+    // A split is asked for, and a node dies about when it takes the children into the place of their parent (S6).
+    name: 'node-killed-at-replacement',
+    lastsMs: LONG,
+    strike: (cluster, dice) => {
+      const { world, nodes, operator, keys, onReplaced } = cluster;
+      const ms = dice.between(0, STEP_MS);
+      const kind = dice.rng.pick(['process', 'power'] as const);
+      let fault: Fault | null = null;
+      const listener = ({ replicas }: Descriptor): void => {
+        onReplaced.delete(listener);
+        const victim = dice.rng.pick(
+          nodes.filter(({ nodeId }) => replicas.some(({ node }) => node === nodeId)),
+        );
+        world.clock.after(ms, () => {
+          if (victim !== undefined && victim.node !== null && !isOver) fault = down(victim, kind);
+        });
+      };
+      let isOver = false;
+      onReplaced.add(listener);
+      const key = dice.rng.pick(keys);
+      operator.ask({ kind: 'split', namespace: 'default', keys: [key] });
+      return {
+        text: `the next one, perhaps at ${key}`,
+        undo: () => {
+          isOver = true;
+          onReplaced.delete(listener);
+          fault?.undo();
         },
       };
     },
@@ -176,6 +220,22 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   {
+    // The leader's disk is slow. A client whose connection breaks meanwhile finds no trace of its write, and it takes effect later.
+    name: 'zk-commits-late',
+    lastsMs: LONG,
+    strike: ({ ensemble }) => {
+      ensemble.commitMs = 150;
+      for (const server of ensemble.servers) server.answerLoss = 0.1;
+      return {
+        text: 'and answers are lost',
+        undo: () => {
+          ensemble.commitMs = 0;
+          for (const server of ensemble.servers) server.answerLoss = 0;
+        },
+      };
+    },
+  },
+  {
     name: 'zk-watches-lost',
     lastsMs: LONG,
     strike: ({ ensemble }) => {
@@ -256,28 +316,6 @@ export const FAULT_KINDS: readonly FaultKind[] = [
     },
   },
   {
-    name: 'split-asked',
-    lastsMs: [1],
-    strike: ({ operator, keys, descriptors }, { rng }) => {
-      // So many ranges that the keys of a range are few, but not that each has its own.
-      if (descriptors.length > SPLIT_RANGES_MAX) return null;
-      const first = rng.pick(keys);
-      const second = rng.pick([null, null, `${first}\\x00`]);
-      const splitKeys = second === null ? [first] : [first, second];
-      operator.ask({ kind: 'split', namespace: 'default', keys: splitKeys });
-      return { text: `at ${splitKeys.join(' and ')}`, undo: NOTHING };
-    },
-  },
-  {
-    name: 'merge-asked',
-    lastsMs: [1],
-    strike: ({ operator, keys }, { rng }) => {
-      const key = rng.pick(keys);
-      operator.ask({ kind: 'merge', namespace: 'default', key });
-      return { text: `the range of ${key} and the next one`, undo: NOTHING };
-    },
-  },
-  {
     name: 'two-leaders',
     lastsMs: [1],
     strike: ({ admin, coordinators }) => {
@@ -298,6 +336,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   },
   { name: 'drain-asked', lastsMs: LONG, strike: mode('draining') },
   { name: 'leave-asked', lastsMs: LONG, strike: mode('gone') },
+  ...TASK_FAULTS,
   ...DISK_DAMAGE,
   {
     // Puts a row with a valid checksum on one replica. No other replica has it.
@@ -309,7 +348,9 @@ export const FAULT_KINDS: readonly FaultKind[] = [
       if (ensemble.isEmptied || nodes.some(({ hasPlanted }) => hasPlanted) || !mayLose(cluster, node))
         return null;
       const key = rng.pick(keys);
-      const range = descriptors.find((descriptor) => contains(descriptor, toBytes(key)));
+      const range = descriptors.find(
+        (descriptor) => descriptor.namespace === 'default' && contains(descriptor, toBytes(key)),
+      );
       if (range === undefined || range.inSync.length < 3 || !range.inSync.includes(node.nodeId ?? ''))
         return null;
       const fault = down(node, 'process');

@@ -12,6 +12,8 @@ import { checkReplicasAgree, checkReplicasSettled, type ReplicaSample } from './
 import type { Action, Outcome } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';
+import { comesToRest, Housekeeping, leavesNothing, tasksUnderWay } from './tasks-end.ts';
+import { STEP_MS, within } from './within.ts';
 import type { Process } from './world/host.ts';
 import { NOTICED_MS } from './zookeeper-restored.ts';
 
@@ -19,7 +21,6 @@ import { NOTICED_MS } from './zookeeper-restored.ts';
 const WRITABLE_MS = 20_000;
 const EQUAL_MS = 60_000;
 const REBUILT_MS = 120_000;
-const STEP_MS = 100;
 /** Maximum number of comparisons; ranges stop moving between nodes after fewer. */
 const COMPARISONS_MAX = 20;
 const ALL_ROWS = {
@@ -29,31 +30,6 @@ const ALL_ROWS = {
   valueBytesMax: null,
   countOnly: false,
 };
-
-/**
- * Waits until `holds` returns null, which says that `what` is true. Returns false, and reports a violation, if that takes longer
- * than `ms`.
- * @param holds null, or why it is not true yet
- */
-async function within(
-  cluster: Cluster,
-  ms: number,
-  what: string,
-  holds: () => string | null,
-): Promise<boolean> {
-  const { world } = cluster;
-  const end = world.clock.now + ms;
-  let why: string | null = 'not checked';
-  while (world.violations.length === 0) {
-    why = holds();
-    if (why === null) return true;
-    if (world.clock.now >= end) break;
-    const next = world.clock.now + STEP_MS;
-    await world.clock.run(() => world.clock.now >= next);
-  }
-  if (world.violations.length === 0) world.violation('liveness', `${what} within ${ms} ms: ${why}`);
-  return false;
-}
 
 /** Returns the rows that a client read at the end; null if a violation was found before. */
 export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[] | null> {
@@ -65,6 +41,8 @@ export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[]
   if (!(await within(cluster, 20_000, 'all operations of running clients end', underWay))) return null;
   if (!(await becomesEqual(cluster))) return null;
   cluster.world.story.record('END', 'all replicas are in-sync', true);
+  if (!(await comesToRest(cluster)) || !(await leavesNothing(cluster))) return null;
+  cluster.world.story.record('END', 'the leader is at rest', true);
   if (!(await plantedRowsAreRemoved(cluster))) return null;
   await compareRows(cluster);
   return readAll(cluster);
@@ -160,7 +138,8 @@ function isUnknown(descriptor: Descriptor | undefined, { inc }: ReplicaStatus, n
 /** Why the replicas are not yet complete and equal; null: they are. */
 function unequal(cluster: Cluster): string | null {
   if (cluster.noted.size > 0) return `${[...cluster.noted].join(' ')} is noted as unreachable`;
-  if (cluster.admin.busy || cluster.operator.busy) return "an administrator's task is under way";
+  const tasks = tasksUnderWay(cluster);
+  if (tasks !== null) return tasks;
   const [ended] = cluster.ended;
   if (ended !== undefined) return `range ${ended.id} has ended, and its descriptor is still there`;
   const statuses = statusesOf(cluster);
@@ -182,7 +161,13 @@ function becomesEqual(cluster: Cluster): Promise<boolean> {
   const wasStuck = [...cluster.stuck].some((id) => cluster.hasNothingBehind(id));
   if (wasStuck) cluster.world.story.count('recovery waits for a node that was stuck');
   const bound = EQUAL_MS + (wasStuck ? 10 * cluster.settings.replaceAfterMs : 0);
-  return within(cluster, bound, 'all replicas are in-sync and equal', () => unequal(cluster));
+  const housekeeping = new Housekeeping(cluster);
+  return within(
+    cluster,
+    bound,
+    'all tasks end, and all replicas are in-sync and equal',
+    () => housekeeping.review() ?? unequal(cluster),
+  );
 }
 
 /** Waits until a scrub has found the row that only one replica has, and that replica has been rebuilt. */
@@ -248,7 +233,9 @@ async function sampleRows(cluster: Cluster): Promise<readonly ReplicaSample[] | 
   const scans: { readonly process: Process; ended: boolean }[] = [];
   for (const [range, placed] of statusesOf(cluster)) {
     const bounds = cluster.descriptors.find(({ id }) => id === range) ?? wholeKeySpace;
-    for (const { node } of placed) {
+    for (const { node, status } of placed) {
+      // The leader has just added it.
+      if (status.role === 'void') continue;
       const { process } = node.host;
       const scan = { process, ended: false };
       scans.push(scan);

@@ -1,12 +1,9 @@
 // Runs one seed, from an empty world to the results of the checkers.
 
-import { checkDurability } from './checkers/durability.ts';
 import { describe } from './checkers/effects.ts';
-import { checkLinearizability } from './checkers/linearizability.ts';
-import { checkStaleReads } from './checkers/stale-reads.ts';
-import { checkVersions } from './checkers/versions.ts';
 import { FaultPlan } from './faults.ts';
 import { checkHealed } from './heal.ts';
+import { judge } from './judge.ts';
 import type { RuleCounters } from './rule-counters.ts';
 import { drawSettings, type RunOptions } from './settings.ts';
 import { Cluster } from './sim-cluster.ts';
@@ -95,12 +92,5 @@ async function play(cluster: Cluster, faults: FaultPlan, options: RunOptions): P
   cluster.working = false;
   const rows = broken() ? null : await checkHealed(cluster);
   for (const node of cluster.nodes) node.countChecks();
-  const { operations } = history;
-  const found = [
-    ...checkVersions(operations),
-    ...checkLinearizability(operations),
-    ...checkStaleReads(operations, { clockDrift: 3 * world.clockDrift, slackMs: 1 }),
-    ...(rows === null ? [] : checkDurability(operations, rows)),
-  ];
-  for (const { checker, text } of found) world.violation(checker, text);
+  judge(cluster, rows);
 }

@@ -2,6 +2,7 @@
 
 import { DEFAULT_REPLICATION, DEFAULT_SESSION, type ReplicationConfig } from '../../common/model/config.ts';
 import type { ChannelConfig } from '../../common/net/channel-config.ts';
+import type { PlanConfig } from '../../coordinator/config.ts';
 import type { StorageLimits } from '../../kvnode/storage/limits.ts';
 import { SMALL_LIMITS } from '../suites/storage/world.ts';
 import type { World } from './world/world.ts';
@@ -27,6 +28,10 @@ export interface Settings {
   readonly tickMs: number;
   readonly replaceAfterMs: number;
   readonly balanceAfterMs: number;
+  /** By what the leader splits and merges ranges; what is missing is as usual, and too much for a run. */
+  readonly decisions: Partial<PlanConfig>;
+  /** The part of all calls that is for one key. */
+  readonly hotShare: number;
   readonly limits: Partial<StorageLimits>;
   readonly replication: ReplicationConfig;
   readonly channel: Partial<ChannelConfig>;
@@ -47,11 +52,22 @@ export function drawSettings(world: World): Settings {
     tickMs: TICK_MS,
     replaceAfterMs: world.rng.pick([3_000, 6_000, 15_000]),
     balanceAfterMs: world.rng.pick([1_000, 4_000, 60_000]),
+    decisions: drawDecisions(world),
+    hotShare: world.rng.pick([0, 0, 0.3]),
     limits: drawLimits(world),
     replication: drawReplication(world),
     channel: drawChannel(world),
     faultEveryMs: world.rng.pick([400, 800, 1_600]),
     idleRanges: world.rng.pick([0, 0, 0, 20]),
+  };
+}
+
+/** The bounds are so small that a run's few rows and calls reach them. */
+function drawDecisions({ rng }: World): Partial<PlanConfig> {
+  return {
+    ...rng.pick([{}, { splitBytes: 200 }, { splitBytes: 600 }, { splitBytes: 1_500 }]),
+    ...rng.pick([{}, { splitLoadAfterMs: 2_000, mergeAfterMs: 4_000 }]),
+    ...rng.pick([{}, { busyCpu: 0.000_1, hotCpu: 0.000_3, coldCpu: 0.000_1 }]),
   };
 }
 

@@ -10,9 +10,10 @@ import { AdminProcess } from './admin-process.ts';
 import { AppliedLog } from './applied-log.ts';
 import { RangeMapChecker } from './checkers/range-map.ts';
 import { ClientProcess } from './client-process.ts';
-import { CoordinatorProcess } from './coordinator-process.ts';
+import { CoordinatorProcess, type LeaderStep } from './coordinator-process.ts';
+import { Guest } from './guest.ts';
 import { History } from './history.ts';
-import { NodeProcess } from './node-process.ts';
+import { type NodeDeps, NodeProcess } from './node-process.ts';
 import type { Settings } from './settings.ts';
 import type { Host } from './world/host.ts';
 import type { World } from './world/world.ts';
@@ -31,13 +32,17 @@ export class Cluster {
   readonly applied: AppliedLog;
   readonly nodes: readonly NodeProcess[];
   readonly coordinators: readonly CoordinatorProcess[];
-  readonly clients: readonly ClientProcess[];
+  /** Also those of guests. */
+  readonly clients: ClientProcess[];
+  /** Namespaces that are made and dropped, the newest one last. */
+  readonly guests: Guest[] = [];
   readonly admin: AdminProcess;
-  /** Asks for splits and merges, which may have to wait for what the other one asks for. */
+  /** Asks for many things at once, some of which wait for others. */
   readonly operator: AdminProcess;
   readonly keys: readonly string[];
   /** The descriptors as committed in ZooKeeper, by path. */
   readonly ranges = new Map<string, DescriptorImage>();
+  readonly #deps: Omit<NodeDeps, 'applied'>;
   readonly #nodeIds = new Set<string>();
   /** Live nodes that the leader has noted in ZooKeeper as unreachable. */
   readonly noted = new Set<string>();
@@ -46,6 +51,10 @@ export class Cluster {
   readonly #rangeMap = new RangeMapChecker();
   /** The number of rows that a fault has put on one replica only. */
   plantedRows = 0;
+  /** Called when a range was replaced (S3). */
+  readonly onReplaced = new Set<(descriptor: Descriptor) => void>();
+  /** What leaders have done, in order. */
+  readonly leaderSteps: LeaderStep[] = [];
   /** How often ZooKeeper was restored from a backup. */
   timesRestored = 0;
   /** The number of events that report a replica that is ahead of ZooKeeper. */
@@ -61,6 +70,7 @@ export class Cluster {
     this.ensemble.onCommit = (changes) => {
       this.#watchRanges(changes);
       this.#watchNodes(changes);
+      this.guest?.watch(changes);
       this.#checkEvents(changes);
     };
     this.ensemble.onRestored = (tree) => this.#readAgain(tree);
@@ -69,18 +79,20 @@ export class Cluster {
       return `${letter}/${String(index).padStart(3, '0')}`;
     });
     const deps = { world, settings, ensemble: this.ensemble };
+    this.#deps = deps;
     this.nodes = hosts(world, 'node', settings.nodes).map(
       (host) => new NodeProcess({ ...deps, applied: this.applied }, host),
     );
     this.coordinators = hosts(world, 'coord', settings.coordinators).map(
-      (host) => new CoordinatorProcess(deps, host),
+      (host) => new CoordinatorProcess(deps, host, this.leaderSteps),
     );
-    const workload = { history: this.history, keys: this.keys, isActive: () => this.working };
+    const { history, keys } = this;
+    const workload = { namespace: 'default', tag: '', history, keys, isActive: () => this.working };
     this.clients = hosts(world, 'client', settings.clients).map(
       (host, index) => new ClientProcess(deps, workload, host, index % 2 === 1),
     );
-    this.admin = new AdminProcess(deps, world.makeHost('admin'));
-    this.operator = new AdminProcess(deps, world.makeHost('operator'));
+    this.admin = new AdminProcess(deps, world.makeHost('admin'), 1);
+    this.operator = new AdminProcess(deps, world.makeHost('operator'), Number.POSITIVE_INFINITY);
   }
 
   start(): void {
@@ -100,6 +112,29 @@ export class Cluster {
 
   node(id: string): NodeProcess | undefined {
     return this.nodes.find(({ nodeId }) => nodeId === id);
+  }
+
+  /** The newest one. */
+  get guest(): Guest | undefined {
+    return this.guests.at(-1);
+  }
+
+  /** Starts the client of a new guest. Null: ZooKeeper may still have something of the one before. */
+  addGuest(): Guest | null {
+    if (this.ensemble.isEmptied || this.ensemble.tree.get(paths.namespace('guest')) !== null) return null;
+    const former = this.guest;
+    if (former !== undefined) {
+      const { process } = former.client.host;
+      // A fault that strikes its client would start it again.
+      if (former.goneAt === null || !process.alive || process.paused) return null;
+      process.kill('reset');
+      this.clients.splice(this.clients.indexOf(former.client), 1);
+    }
+    const guest = new Guest(this.#deps, this.guests.length + 1, () => this.working);
+    this.guests.push(guest);
+    this.clients.push(guest.client);
+    guest.client.start();
+    return guest;
   }
 
   /** The ids of all nodes that ever existed. */
@@ -181,6 +216,7 @@ export class Cluster {
       const image = descriptorCodec.image(node);
       this.#recordRange(this.ranges.get(path)?.descriptor ?? null, image.descriptor);
       this.ranges.set(path, image);
+      this.guest?.learn(image.descriptor);
     }
     if (!any) return;
     this.#rangeMap.observe(`${this.world.clock.now} ms`, [...this.ranges.values()], this.admin.isRaising);
@@ -212,6 +248,8 @@ export class Cluster {
       const holders = replicas.map(({ node }) => name(node));
       this.world.story.record('zk', `range ${id} is ${state}, held by ${holders}`);
       if (before?.state === 'serving') this.world.story.count(`range ${state}`);
+      if (before?.state === 'serving' && state === 'replaced')
+        for (const listener of [...this.onReplaced]) listener(after);
       return;
     }
     if (before === null && parents.length > 0) {

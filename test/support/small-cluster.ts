@@ -65,7 +65,7 @@ export class SmallCluster {
   readonly neededIncs = new Map<NodeId, readonly NeededInc[]>();
   /** By node: its load report. */
   readonly loadRecords = new Map<NodeId, LoadRecord>();
-  readonly #loadHistory = new LoadHistory({ now: () => this.time });
+  readonly #loadHistory = new LoadHistory({ now: () => this.time }, DEFAULT_PLAN.coldCpu);
   readonly #requests = new Durations<RangeId>({ now: () => this.time });
   readonly #healthTimes = new HealthDurations({ now: () => this.time });
   readonly #since = new Map<NodeId, number>();

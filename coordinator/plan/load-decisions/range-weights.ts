@@ -5,8 +5,6 @@ import type { Descriptor } from '../../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../../common/model/ids.ts';
 import { type ClusterView, capacityOf, ownerCapacityOf, usableNodes } from '../../cluster-view.ts';
 
-/** Below this mean, in cores, the load is too little to move anything for it. */
-const BUSY_CPU = 0.02;
 /** Below this mean the number of replicas counts, not their bytes. */
 const FULL_BYTES = 64 * 1024 * 1024;
 /** A range with a smaller part of a node's mean is too light to be moved for its weight: it is moved to even out numbers. */
@@ -69,12 +67,13 @@ export class RangeWeights {
   /** Bytes, by replica. */
   readonly bytes: Weights;
 
-  constructor(view: ClusterView) {
+  /** @param busyCpu a mean load, in cores, for which something is moved */
+  constructor(view: ClusterView, busyCpu: number) {
     this.#view = view;
     const nodes = usableNodes(view);
     const descriptors = view.ranges.map(({ descriptor }) => descriptor);
     this.cpu = new Weights({
-      ...{ nodes, capacity: (node: NodeId) => ownerCapacityOf(view, node), least: BUSY_CPU },
+      ...{ nodes, capacity: (node: NodeId) => ownerCapacityOf(view, node), least: busyCpu },
       sum: descriptors.reduce((sum, { id }) => sum + this.cpuOf(id), 0),
     });
     this.bytes = new Weights({

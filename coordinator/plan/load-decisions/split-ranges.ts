@@ -14,8 +14,6 @@ import { boundNear, loadCut } from './cuts.ts';
 import { isFree, percent } from './movable.ts';
 import { splitBytesOf, unitOf } from './namespace-rules.ts';
 
-/** In cores: a range with less load is not split for it. Five times what is cold, so that a split is not undone by a merge. */
-const HOT_CPU = 0.05;
 /** The part of a node's mean load that a range may have. */
 const SHARE_MAX = 0.5;
 /** A range with more is parted in three, because its children are not split again so soon. */
@@ -77,7 +75,7 @@ function wantedForLoad(builder: PlanBuilder, descriptor: Descriptor, load: Range
   const { weights, config } = builder;
   const { owner, parents, namespace } = descriptor;
   const { cpu, isEstimated, samples, knownForMs, splitsInVain } = load;
-  if (isEstimated || samples === undefined || cpu < HOT_CPU || !weights.cpu.matter) return null;
+  if (isEstimated || samples === undefined || cpu < config.hotCpu || !weights.cpu.matter) return null;
   const share = cpu / weights.cpu.mean;
   if (share <= SHARE_MAX || weights.cpu.level(owner.node) <= LEVEL_MAX) return null;
   const afterMs = config.splitLoadAfterMs * 2 ** Math.min(splitsInVain, DOUBLINGS_MAX);

@@ -4,7 +4,7 @@
 
 import { compareBytes, equalBytes, formatBytes } from '../../../common/base/bytes.ts';
 import type { Descriptor, DescriptorImage } from '../../../common/model/descriptor.ts';
-import type { RangeId } from '../../../common/model/ids.ts';
+import type { NamespaceId, RangeId } from '../../../common/model/ids.ts';
 import { formatKeyRange } from '../../../common/model/key-range.ts';
 import type { Violation } from '../history.ts';
 import { groupBy } from './grouping.ts';
@@ -14,10 +14,13 @@ const CHECKER = 'range map';
 export class RangeMapChecker {
   readonly violations: Violation[] = [];
   #images = new Map<RangeId, DescriptorImage>();
+  /** Namespaces that are being dropped, or were. */
+  readonly #dropped = new Set<NamespaceId>();
 
   /** To be called when ZooKeeper was restored to an older state: changes since the last observation mean nothing. */
   restored(): void {
     this.#images = new Map();
+    this.#dropped.clear();
   }
 
   /**
@@ -42,7 +45,9 @@ export class RangeMapChecker {
     }
     const descriptors = images.map(({ descriptor }) => descriptor);
     for (const descriptor of descriptors) found.push(...alone(descriptor));
-    for (const [, ranges] of groupBy(descriptors, ({ namespace }) => namespace)) found.push(...cover(ranges));
+    for (const { state, namespaceId } of descriptors) if (state === 'dropped') this.#dropped.add(namespaceId);
+    for (const [id, ranges] of groupBy(descriptors, ({ namespaceId }) => namespaceId))
+      if (!this.#dropped.has(id)) found.push(...cover(ranges));
     this.#images = next;
     for (const text of found) {
       this.violations.push({ checker: CHECKER, text: `${when}: ${text}`, operations: [] });
@@ -146,9 +151,8 @@ function born(child: Descriptor, before: ReadonlyMap<RangeId, DescriptorImage>):
   return found;
 }
 
-/** The ranges of a namespace cover all keys without holes or overlaps, unless it is being dropped. */
+/** The ranges of a namespace cover all keys without holes or overlaps. */
 function cover(ranges: readonly Descriptor[]): string[] {
-  if (ranges.some(({ state }) => state === 'dropped')) return [];
   const sorted = ranges
     .filter(({ state }) => state === 'serving')
     .sort((a, b) => compareBytes(a.start, b.start));

@@ -1,7 +1,7 @@
 // A node's disk, built on the twins of the storage suite, which lose any part of what was not synced in a power cut. This adds
 // time and faults: syncs take a while, stall or fail, and space runs out.
 
-import type { Bytes } from '../../../common/base/bytes.ts';
+import { type Bytes, compareBytes } from '../../../common/base/bytes.ts';
 import type { NamespaceId } from '../../../common/model/ids.ts';
 import type { Disk, DiskFile } from '../../../kvnode/storage/disk.ts';
 import { type Paths, parseSegmentName, pathsOf } from '../../../kvnode/storage/files.ts';
@@ -160,6 +160,12 @@ export class MachineDisk {
     this.#disk = disk;
     this.#state = state;
     this.#disk.hold();
+  }
+
+  /** Whether the state store has anything from `start` on, before `end`. */
+  hasWithin(start: Bytes, end: Bytes): boolean {
+    const { pairs } = this.#state;
+    return pairs.some(([key]) => compareBytes(key, start) >= 0 && compareBytes(key, end) < 0);
   }
 
   // ---- damage to what was synced: each gives false where there is too little to damage -----------------------------

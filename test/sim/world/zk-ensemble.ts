@@ -48,6 +48,10 @@ export class ZkEnsemble {
   /** Called when the ensemble was restored from an older copy. */
   onRestored: (tree: ZkTree) => void = () => {};
   leader: ZkServer;
+  /** A write that has reached the leader is committed up to this much later, ms, and after all that reached it before. */
+  commitMs = 0;
+  #lastCommitAt = 0;
+  #elections = 0;
   #zxid = 0;
   #nextSession = 1;
   /** There is no leader before this time of the world, ms. */
@@ -130,6 +134,17 @@ export class ZkEnsemble {
     return transaction.zxid;
   }
 
+  /** Runs what commits a write that has reached the leader. It never does if another leader is elected before. */
+  inOrder(commit: () => void): void {
+    const { clock } = this.world;
+    const elections = this.#elections;
+    const waits = this.commitMs > 0 || this.#lastCommitAt > clock.now;
+    if (!waits) return commit();
+    const at = Math.max(this.#lastCommitAt, clock.now + this.world.between(0, this.commitMs));
+    this.#lastCommitAt = at;
+    clock.after(at - clock.now, () => elections === this.#elections && this.hasLeader && commit());
+  }
+
   // ---- sessions --------------------------------------------------------------------------------------------------
 
   touch(session: ServerSession): void {
@@ -176,6 +191,7 @@ export class ZkEnsemble {
     const able = this.servers.filter(({ state }) => state === 'up');
     this.leader = this.world.rng.pick(able.length > 0 ? able : this.servers);
     this.#electedAt = this.world.clock.now + ms;
+    this.#elections++;
     for (const server of this.servers) if (server.state === 'up') server.dropClients('no leader');
     this.world.clock.after(ms, () => {
       // The new leader's clock differs from the old one's.

@@ -206,13 +206,16 @@ export class ZkServer {
       if (lost === 'request') return this.#lose(connection, lost);
       if (!this.#ensemble.reachesLeader(this)) return;
       if (connection.session.owner !== connection) return this.drop(connection, 'the session has moved');
-      const committed = this.#commit(connection, request);
-      if (lost === 'answer') return this.#lose(connection, lost);
-      this.#whenApplied(committed.zxid, () => {
-        connection.writing = false;
-        this.#reply(connection, id, replyOf(committed, request));
-        this.#serve(connection);
+      this.#ensemble.inOrder(() => {
+        const committed = this.#commit(connection, request);
+        if (!connection.open || lost === 'answer') return;
+        this.#whenApplied(committed.zxid, () => {
+          connection.writing = false;
+          this.#reply(connection, id, replyOf(committed, request));
+          this.#serve(connection);
+        });
       });
+      if (lost === 'answer') this.#lose(connection, lost);
     });
   }
 

@@ -256,6 +256,7 @@ const stories: Readonly<Record<string, Story>> = {
     const other = world.open();
     const mortal = await other.ready(world.waitMsMax);
     await mortal.create('/live', data, 'ephemeral');
+    await session.barrier();
     t.is((await session.get('/live'))?.ephemeralOwner, mortal.id);
     await other.close();
     await session.barrier();

@@ -258,6 +258,31 @@ test('a namespace whose znodes are gone counts as dropped, until they are back',
   t.is(await outcome(cluster, client.put('z', '3', { deadlineMs: 100 })), 'NO_OWNER', 'it exists');
 });
 
+test('a namespace counts as dropped although its ranges vanished before its list did', async (t) => {
+  const { cluster, env, client } = await connected();
+  await env.until(client.put('a', '1'));
+  cluster.zk.remove(paths.range('default', 1));
+  await env.run(5);
+  t.deepEqual(known(client), []);
+  cluster.zk.remove(paths.ranges('default'));
+  await env.run(5);
+  t.is(await outcome(cluster, client.get('a')), 'UNKNOWN_NAMESPACE');
+});
+
+test('a caller whose key is in no range finds that the namespace is gone, although no watch says so', async (t) => {
+  const cluster = new FakeCluster();
+  const { env, zk } = cluster;
+  zk.observeChildren = () => ({ kick() {}, close() {} });
+  const listeners = { changed() {}, ownerChanged() {}, ended() {} };
+  const directory = new Directory({ zk, env, log: silentLogger, namespace: 'default', ...listeners }, []);
+  cluster.zk.remove(paths.range('default', 1));
+  cluster.zk.remove(paths.ranges('default'));
+  directory.refreshList();
+  await env.run(5);
+  t.true(directory.isDropped);
+  directory.close();
+});
+
 // ---- writes ------------------------------------------------------------------------------------------------------
 
 for (const [what, replacement] of [

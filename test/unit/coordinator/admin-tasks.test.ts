@@ -6,6 +6,7 @@ import { formatBytes } from '../../../common/base/bytes.ts';
 import { type Descriptor, incOf, withOwner } from '../../../common/model/descriptor.ts';
 import type { TaskRecord, TaskRequest } from '../../../common/model/records.ts';
 import { DEFAULT_PLAN } from '../../../coordinator/config.ts';
+import { rangeKey } from '../../../coordinator/set-aside.ts';
 import { createTask, IDLE_MS, nodesOf, SmallCluster, settled } from '../../support/small-cluster.ts';
 
 function ask(cluster: SmallCluster, request: TaskRequest, id = 't'): TaskRecord {
@@ -352,6 +353,20 @@ test('a namespace that is dropped waits for a node that is down, and names it', 
   t.regex(progress, /; n4 is down: decommission what does not come back$/);
   t.is(ask(cluster, { kind: 'decommission', node: 'n4' }, 'd').state, 'done');
   t.is(cluster.tasks.get('t')?.record.state, 'done');
+});
+
+test('a namespace is dropped although a node that has left holds ranges that were split before, and they are taken out last', (t) => {
+  const cluster = settled(4);
+  ask(cluster, { ...CREATE, replicationFactor: 4, splitAt: [] }, 'c');
+  const parent = cluster.descriptors.find(({ namespace }) => namespace === 'n')?.id ?? 0;
+  cluster.stop('n4');
+  t.is(ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] }, 's').state, 'done');
+  t.is(ask(cluster, { kind: 'drop-namespace', name: 'n' }).state, 'running');
+  cluster.setAside.add(rangeKey(parent));
+  t.is(ask(cluster, { kind: 'decommission', node: 'n4' }, 'd').state, 'done');
+  cluster.setAside.clear();
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  t.is(cluster.tasks.get('t')?.record.state, 'done', cluster.tasks.get('t')?.record.progress);
 });
 
 test('a range whose replicas are all on nodes of isolated ranges gets one elsewhere, and leaves', (t) => {

@@ -57,7 +57,7 @@ class World {
     this.zk.put(paths.namespace('default'), namespaceCodec.encode(namespace));
     this.zk.put(paths.range('default', 1), descriptorCodec.encode(DESCRIPTOR));
     const logger = { ...silentLogger, error: (fields: object) => this.errors.push(fields) };
-    this.watcher = new ClusterWatcher(this.zk, this.env, logger, () => {});
+    this.watcher = new ClusterWatcher({ zk: this.zk, env: this.env, logger, coldCpu: 0.01 }, () => {});
   }
 
   async view(): Promise<ClusterView> {

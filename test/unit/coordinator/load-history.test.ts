@@ -35,7 +35,7 @@ function load(range: RangeId, cpu: number, change: Partial<RangeLoadRecord> = {}
 
 class Scene {
   now = 0;
-  readonly #history = new LoadHistory({ now: () => this.now });
+  readonly #history = new LoadHistory({ now: () => this.now }, 0.01);
   readonly #reports = new Map<NodeId, LoadReport>();
   ranges: readonly Descriptor[] = [];
 

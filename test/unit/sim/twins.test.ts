@@ -38,6 +38,7 @@ for (const seed of SEEDS) {
     const hosts = ['zk-1', 'zk-2', 'zk-3'].map((name) => world.makeHost(name));
     const ensemble = new ZkEnsemble(world, hosts);
     for (const server of ensemble.servers) server.lagMs = world.rng.pick([2, 50]);
+    ensemble.commitMs = world.rng.pick([0, 30]);
     let clients = 0;
     return {
       open: () => {

@@ -92,6 +92,8 @@ const REMOVALS: readonly [
   ['that lists the replica', {}, 4, false],
   ['from before the replica was added', { nextInc: 4 }, undefined, false],
   ['of an epoch that is over, although its incs were given again', { epoch: 6 }, undefined, false],
+  ['that was dropped', { state: 'dropped', inSync: [] }, 4, true],
+  ['that was dropped in an epoch that is over', { state: 'dropped', inSync: [], epoch: 6 }, 4, true],
 ];
 
 for (const [what, change, inc, removed] of REMOVALS) {

@@ -1,7 +1,8 @@
-// Checkers 5, 6 and 7: replicas, range maps and recoveries that they must accept and ones that they must refuse.
+// Checkers 5 to 8: replicas, range maps, recoveries and dropped namespaces that they must accept and ones that they must refuse.
 
 import test from 'ava';
 import { type Descriptor, FRESH_RANGE } from '../../../../common/model/descriptor.ts';
+import { checkGone } from '../../../sim/checkers/gone.ts';
 import { checkLiveness, type Heal } from '../../../sim/checkers/liveness.ts';
 import { RangeMapChecker } from '../../../sim/checkers/range-map.ts';
 import {
@@ -267,4 +268,27 @@ test(
   'liveness',
   after(history(put('a', [1_100, 1_200], 'x', 'v', 3), put('a', [1_600, 1_700], 'x', 'w', 'failed'))),
   /failed although all was healed/,
+);
+
+// ---- dropped namespaces ----------------------------------------------------------------------------------------------
+
+const gone = (at: number | null) => () =>
+  checkGone(
+    history(
+      put('a', [900, 1_200], 'x', 'v0', 3),
+      put('a', [1_201, 1_300], 'x', 'v1', 'failed'),
+      put('a', [1_301, 1_400], 'x', 'v2', 'unknown'),
+      get('a', [1_501, 1_502], 'x', null, 0),
+    ),
+    at,
+  );
+
+test('accepts answers from before a namespace was gone, and errors', finds, 'gone', gone(1_501), null);
+test('accepts answers of a namespace that is there', finds, 'gone', gone(null), null);
+test(
+  'refuses an answer of a namespace that was dropped, also that a key is absent',
+  finds,
+  'dropped namespace',
+  gone(1_000),
+  /answered after the namespace was gone:\n {2}#3 a \[1501.0, 1502.0\] linearizable read of x/,
 );

@@ -6,8 +6,8 @@ import type { Env } from '../common/base/env.ts';
 import { type ErrorCode, Failure } from '../common/base/errors.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { ReplicationConfig } from '../common/model/config.ts';
-import { type DescriptorImage, incOf } from '../common/model/descriptor.ts';
-import type { NodeId, RangeId, SessionId } from '../common/model/ids.ts';
+import { type Descriptor, type DescriptorImage, incOf } from '../common/model/descriptor.ts';
+import type { Epoch, NodeId, RangeId, SessionId } from '../common/model/ids.ts';
 import { contains } from '../common/model/key-range.ts';
 import { replyFromError } from '../common/wire/error-reply.ts';
 import type { ErrorReply } from '../common/wire/messages.ts';
@@ -61,6 +61,8 @@ export class Replicas {
   readonly #stampBase: number;
   /** S7: images of ranges whose replicas cannot be made before another one here has gone. */
   readonly #blocked = new Map<RangeId, DescriptorImage>();
+  /** Ranges with a replica here that were replaced, as descriptors of what came of them say, and the epoch of the last entry. */
+  readonly #endedIn = new Map<RangeId, Epoch>();
   /** By replaced range: its children. The oldest is forgotten first. */
   readonly #successors = new Map<RangeId, readonly RangeId[]>();
 
@@ -157,6 +159,7 @@ export class Replicas {
     const host = this.#hosts.get(descriptor.id);
     conflicts.notMade(descriptor.id, null);
     this.#blocked.delete(descriptor.id);
+    this.#learnLineage(descriptor);
     if (host?.wiping) return;
     if (host === undefined) return this.#learnOfOther(image, inc);
     host.orphan = false;
@@ -196,20 +199,31 @@ export class Replicas {
     this.step(host, { kind: 'image', image, session: sessionId() });
   }
 
-  /**
-   * S7: the replica waits until the one of the range `other` has gone. If that is of a parent, its descriptor says what becomes of
-   * it. If there is none any more, no node that it listed holds a replica (S5): the one here was removed before that (R9).
-   */
+  /** S7: the replica waits until the one of the range `other` has gone. If that has ended, its descriptor says what becomes of it. */
   #block(image: DescriptorImage, other: RangeId): void {
     const { conflicts, assignments } = this.#parts;
-    const { id, parents } = image.descriptor;
-    this.#blocked.set(id, image);
-    const parent = parents.find(({ range }) => range === other);
-    const host = this.#hosts.get(other);
-    if (parent === undefined || host === undefined) return;
-    conflicts.notMade(id, null);
-    if (host.orphan && host.replica.epochSeen <= parent.final.epoch) void this.#wipe(host, []);
-    else assignments().hint(other);
+    this.#blocked.set(image.descriptor.id, image);
+    if (!this.#endedIn.has(other)) return;
+    conflicts.notMade(image.descriptor.id, null);
+    assignments().hint(other);
+  }
+
+  #learnLineage({ parents }: Descriptor): void {
+    for (const { range, final } of parents) {
+      const host = this.#hosts.get(range);
+      if (host === undefined) continue;
+      this.#endedIn.set(range, final.epoch);
+      this.#wipeIfEnded(host);
+    }
+  }
+
+  /**
+   * The descriptor of a range that has ended goes once no node that it listed holds a replica (S5). So one that is still here was removed
+   * before that (R9), while this node was away.
+   */
+  #wipeIfEnded(host: RangeHost): void {
+    const endedIn = this.#endedIn.get(host.range);
+    if (host.orphan && endedIn !== undefined && host.replica.epochSeen <= endedIn) void this.#wipe(host, []);
   }
 
   /** R9: the descriptor no longer lists this replica, and never will again under this inc. */
@@ -225,6 +239,7 @@ export class Replicas {
     logger.info({ range, inc: host.replica.inc }, 'replica removed: wiping it');
     await storage.wipe(range);
     this.#hosts.delete(range);
+    this.#endedIn.delete(range);
     assignments().unwatch(range);
     for (const id of [range, ...children]) assignments().hint(id);
     this.#unblock();
@@ -242,6 +257,7 @@ export class Replicas {
     host.orphan = true;
     this.#parts.logger.warn({ range }, 'the descriptor of a replica here is missing: kept as an orphan');
     this.step(host, { kind: 'session-ended' });
+    this.#wipeIfEnded(host);
   }
 
   // ---- replacement -------------------------------------------------------------------------------------------------
@@ -263,6 +279,7 @@ export class Replicas {
       turn.remove(host);
       receiver.abandon(host.range);
       this.#hosts.delete(host.range);
+      this.#endedIn.delete(host.range);
       this.#remember(host.range, descriptor);
     }
     for (const image of images) ended.learned(image);

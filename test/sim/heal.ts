@@ -12,7 +12,7 @@ import { checkReplicasAgree, checkReplicasSettled, type ReplicaSample } from './
 import type { Action, Outcome } from './history.ts';
 import type { NodeProcess } from './node-process.ts';
 import type { Cluster } from './sim-cluster.ts';
-import { comesToRest, Housekeeping, leavesNothing, tasksUnderWay } from './tasks-end.ts';
+import { comesToRest, Housekeeping, leavesNoOrphans, leavesNothing, tasksUnderWay } from './tasks-end.ts';
 import { STEP_MS, within } from './within.ts';
 import type { Process } from './world/host.ts';
 import { NOTICED_MS } from './zookeeper-restored.ts';
@@ -42,6 +42,7 @@ export async function checkHealed(cluster: Cluster): Promise<readonly FinalRow[]
   if (!(await becomesEqual(cluster))) return null;
   cluster.world.story.record('END', 'all replicas are in-sync', true);
   if (!(await comesToRest(cluster)) || !(await leavesNothing(cluster))) return null;
+  if (!(await leavesNoOrphans(cluster))) return null;
   cluster.world.story.record('END', 'the leader is at rest', true);
   if (!(await plantedRowsAreRemoved(cluster))) return null;
   await compareRows(cluster);

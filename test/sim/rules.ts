@@ -348,7 +348,13 @@ const RULES: Readonly<Record<string, Readonly<Record<string, Row>>>> = {
     'a step waits until the log is synced and applied': [STEPPER, 'this.#isComplete(parent))) return false;'],
     'a start completes a step': ['kvnode/range/unsettled', 'for (const child of step.children) begun.set('],
   },
-  S7: { 'a replica waits for the one in its way': [REPLICAS, 'this.#blocked.set('] },
+  S7: {
+    'a replica waits for the one in its way': [REPLICAS, 'this.#blocked.set('],
+    'an orphan of a range that has ended is wiped': [
+      REPLICAS,
+      'host.replica.epochSeen <= endedIn) void this.#wipe(host, []);',
+    ],
+  },
   S8: {
     'the child of a split gets the sessions': [SESSIONS_MERGED, 'others.length === 0) return only;'],
     'a batch that a split has parted gets its answer': [HOST, "if (known !== 'new') return this.#reply({"],

@@ -145,6 +145,26 @@ export async function leavesNothing(cluster: Cluster): Promise<boolean> {
   return true;
 }
 
+/**
+ * Waits until no node keeps a replica of a range that was replaced, if a descriptor still says that. Nodes read all descriptors every 30 s.
+ * A replica that has seen a later epoch is from a history that a restored ZooKeeper has lost.
+ */
+export function leavesNoOrphans(cluster: Cluster): Promise<boolean> {
+  return within(cluster, 40_000, 'replicas of ranges that have ended are gone', () => {
+    const endedIn = new Map(
+      cluster.descriptors.flatMap(({ parents }) => parents.map(({ range, final }) => [range, final.epoch])),
+    );
+    for (const { host, node } of cluster.nodes) {
+      const { orphans = [], replicas = [] } = node?.status() ?? {};
+      const left = replicas.find(
+        ({ range, epochSeen }) => orphans.includes(range) && (endedIn.get(range) ?? 0) >= epochSeen,
+      );
+      if (left !== undefined) return `${host.name} has a replica of range ${left.range}`;
+    }
+    return null;
+  });
+}
+
 async function isUnknown(cluster: Cluster, { client, keys }: Cluster['guests'][number]): Promise<boolean> {
   let code: string | null = null;
   const key = keys[0] as string;

@@ -2,6 +2,7 @@
 
 import test from 'ava';
 import { toBytes } from '../../../../common/base/bytes.ts';
+import { realEnv } from '../../../../common/base/env.ts';
 import { silentLogger } from '../../../../common/base/log.ts';
 import { DEFAULT_REPLICATION } from '../../../../common/model/config.ts';
 import { origin } from '../../../../common/model/ids.ts';
@@ -70,7 +71,7 @@ async function receiving(count: number, serves: boolean) {
   const acknowledgedAfter = async (ms: number): Promise<number> => {
     for (let passed = 0; passed < ms; passed += 50) {
       await env.run(50);
-      for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+      for (let turn = 0; turn < 20; turn++) await new Promise<void>((resolve) => realEnv.soon(resolve));
     }
     return acks.length;
   };

@@ -53,7 +53,7 @@ export function drawSettings(world: World): Settings {
     replaceAfterMs: world.rng.pick([3_000, 6_000, 15_000]),
     balanceAfterMs: world.rng.pick([1_000, 4_000, 60_000]),
     decisions: drawDecisions(world),
-    hotShare: world.rng.pick([0, 0, 0.3]),
+    hotShare: world.rng.pick([0, 0, 0.45]),
     limits: drawLimits(world),
     replication: drawReplication(world),
     channel: drawChannel(world),

@@ -92,8 +92,8 @@ export const MUTANTS_OF_LOST_PROMISES: readonly Mutant[] = [
     name: 'wipe a replica because of an outdated descriptor',
     rule: 'R9: a replica is wiped only for an image that is newer than its addition',
     file: 'kvnode/range/range-host.ts',
-    text: "return (isGone || state === 'dropped') && epoch >= replica.epochSeen;",
-    replacement: "return (isGone || state === 'dropped') && epoch >= 0;",
+    text: "return state === 'dropped' || (isGone && epoch >= replica.epochSeen);",
+    replacement: "return state === 'dropped' || (isGone && epoch >= 0);",
   },
   {
     name: 'begin again with an older log',

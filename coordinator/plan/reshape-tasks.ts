@@ -11,7 +11,7 @@ import type { TaskImage } from '../cluster-view.ts';
 import type { TaskUpdate } from '../step.ts';
 import { approachMerge } from './merge-steps.ts';
 import type { PlanBuilder } from './plan-builder.ts';
-import { isAtRest, mergeFault, requestSplit } from './reshape.ts';
+import { canCommit, isAtRest, mergeFault, requestSplit, TOO_FEW_LIVE } from './reshape.ts';
 import { keyIn, note, Refusal, update } from './task-update.ts';
 
 type Request<K extends TaskRequest['kind']> = Extract<TaskRequest, { kind: K }>;
@@ -38,6 +38,8 @@ export function executeSplit(builder: PlanBuilder, task: TaskImage, request: Req
   }
   const { descriptor } = image;
   if (builder.isTouched(descriptor.id) || !isAtRest(descriptor)) return;
+  if (!canCommit(view, descriptor))
+    return note(builder, task, `range ${descriptor.id} is to be split, but ${TOO_FEW_LIVE}`);
   const step = requestSplit(builder, image, { cuts: open, byHand: true, reason: REASON }, (children) =>
     running(task, children, `range ${descriptor.id} is being split`),
   );

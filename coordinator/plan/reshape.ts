@@ -11,7 +11,7 @@ import {
 } from '../../common/model/descriptor.ts';
 import type { RangeId } from '../../common/model/ids.ts';
 import type { ReshapeRequest } from '../../common/model/replacement.ts';
-import { ownerIsLive } from '../cluster-view.ts';
+import { type ClusterView, ownerIsLive } from '../cluster-view.ts';
 import type { ReshapeStep, TaskUpdate } from '../step.ts';
 import { withFreeIds } from './free-ids.ts';
 import type { PlanBuilder } from './plan-builder.ts';
@@ -19,12 +19,23 @@ import type { PlanBuilder } from './plan-builder.ts';
 /** A request is withdrawn if it has not been met for so long, ms. */
 const WITHDRAW_MS = 10_000;
 
+/** What is said of a range that cannot commit. */
+export const TOO_FEW_LIVE = 'too few of its in-sync replicas are live';
+
 /** What is requested, apart from the ids. */
 type Wanted = Pick<ReshapeRequest, 'cuts' | 'byHand' | 'reason'>;
 
 /** Whether the range may be given a request now: nothing else is under way in it. */
 export function isAtRest({ reshape, transferTo, retire }: Descriptor): boolean {
   return reshape === null && transferTo === null && retire === null;
+}
+
+/**
+ * Whether the owner can commit all that the range's log holds, as it must before the range is replaced (S2). If it cannot, the range takes no
+ * writes either, and needs another replica first.
+ */
+export function canCommit({ live }: ClusterView, { inSync, minInSync }: Descriptor): boolean {
+  return inSync.filter((node) => live.has(node)).length >= minInSync;
 }
 
 /** Withdraws the range's request if it has to be. */
@@ -44,6 +55,7 @@ function whyWithdrawn(
 ): string | null {
   if ((view.requestedForMs.get(descriptor.id) ?? 0) >= WITHDRAW_MS)
     return `it was not met for ${WITHDRAW_MS} ms`;
+  if (!canCommit(view, descriptor)) return TOO_FEW_LIVE;
   if (request.partner === null) return null;
   const partner = index.serving(request.partner)?.descriptor;
   const isSameRequest = partner?.reshape?.children[0] === request.children[0];
@@ -105,6 +117,7 @@ export function mergeFault({ view }: PlanBuilder, left: Descriptor, right: Descr
   if (!isSame) return 'their replicas are on different nodes';
   if (!nodes.every((node) => isInSync(left, node) && isInSync(right, node)))
     return 'not all of their replicas are in-sync';
+  if (!canCommit(view, left) || !canCommit(view, right)) return 'too few of their in-sync replicas are live';
   if (left.owner.node !== right.owner.node) return 'they have different owners';
   return ownerIsLive(view, left) && ownerIsLive(view, right) ? null : 'their owner is not live';
 }

@@ -59,9 +59,9 @@ function recordOf(
   };
 }
 
-/** Three digits: more would only make the report longer. What decays is zero at some time. */
+/** Three digits: more would only make the report longer. What decays is zero at some time; a millionth of a core is nothing. */
 function rounded(value: number): number {
-  return value < 1e-3 ? 0 : Number(value.toPrecision(3));
+  return value < 1e-6 ? 0 : Number(value.toPrecision(3));
 }
 
 /** A change is news if it is more than this part of the former value, and more than the least that counts. */

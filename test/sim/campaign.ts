@@ -1,5 +1,6 @@
 // The sum of all seeds of a campaign: how often each thing has happened, and what has never happened.
 
+import { DECISIONS } from './coordinator-process.ts';
 import { DAMAGED } from './disk-damage.ts';
 import { FAULT_KINDS } from './fault-kinds.ts';
 import { BRANCHES, GUARDS } from './rules.ts';
@@ -9,6 +10,7 @@ import type { ReportOptions, SeedReport } from './seed-report.ts';
 const FAULTS = [
   ...FAULT_KINDS.map(({ name }) => `fault ${name}`),
   ...DAMAGED,
+  ...DECISIONS.map(([counter]) => counter),
   'fault clocks-drift',
   'guardian closed',
   'guardian unreachable',

@@ -16,6 +16,14 @@ export interface LeaderStep {
   readonly reason: string;
 }
 
+/** What the leader decides by itself, by its reasons. A campaign must reach each of them. */
+export const DECISIONS: readonly (readonly [counter: string, reason: RegExp])[] = [
+  ['split for size', /bytes, and \d+ are allowed/],
+  ['split for load', /the pieces get/],
+  ['isolated for load', /and is isolated$/],
+  ['merged because small and cold', /both are small/],
+];
+
 export class CoordinatorProcess {
   readonly host: Host;
   readonly #deps: Omit<NodeDeps, 'applied'>;
@@ -68,6 +76,8 @@ export class CoordinatorProcess {
         committed: (step) => {
           world.story.count(`step-${step.kind}`);
           this.#steps.push({ at: world.clock.now, reason: step.reason });
+          const [decision] = DECISIONS.filter(([, reason]) => reason.test(step.reason));
+          if (step.kind === 'reshape' && decision !== undefined) world.story.count(decision[0]);
           if (step.kind === 'range' && step.change === 'raise-epoch') world.story.count('epoch-raised');
           if (step.kind === 'range' && step.change === 'add-replica' && IS_ON_LIVE_NODE.test(step.reason))
             world.story.count('replaced on a live node');

@@ -23,6 +23,8 @@ const EQUAL_MS = 60_000;
 const REBUILT_MS = 120_000;
 /** Maximum number of comparisons; ranges stop moving between nodes after fewer. */
 const COMPARISONS_MAX = 20;
+/** Makes rows so large that ranges are split for it. */
+const PADDING = '.'.repeat(60);
 const ALL_ROWS = {
   limitRows: 10_000,
   limitBytes: 64 * 1024 * 1024,
@@ -79,7 +81,7 @@ async function becomesWritable(cluster: Cluster): Promise<boolean> {
   const done = new Set<string>();
   const asked = new Set<string>();
   const ask = (key: string): void => {
-    const value = `${cluster.history.operations.length} healed`;
+    const value = `${cluster.history.operations.length} healed ${PADDING}`;
     const request: Action = { kind: 'write', mutations: [{ kind: 'put', key, value, ifRevision: null }] };
     const answer = cluster.anyClient.ask(request);
     if (answer === null) return;

@@ -53,7 +53,7 @@ export function drawSettings(world: World): Settings {
     replaceAfterMs: world.rng.pick([3_000, 6_000, 15_000]),
     balanceAfterMs: world.rng.pick([1_000, 4_000, 60_000]),
     decisions: drawDecisions(world),
-    hotShare: world.rng.pick([0, 0, 0.3]),
+    hotShare: world.rng.pick([0, 0, 0.45]),
     limits: drawLimits(world),
     replication: drawReplication(world),
     channel: drawChannel(world),
@@ -62,8 +62,9 @@ export function drawSettings(world: World): Settings {
   };
 }
 
-/** The bounds are so small that a run's few rows and calls reach them. */
+/** In half of the runs the bounds are so small that a run's few rows and calls reach them. */
 function drawDecisions({ rng }: World): Partial<PlanConfig> {
+  if (rng.pick([true, false])) return {};
   return {
     ...rng.pick([{}, { splitBytes: 200 }, { splitBytes: 600 }, { splitBytes: 1_500 }]),
     ...rng.pick([{}, { splitLoadAfterMs: 2_000, mergeAfterMs: 4_000 }]),

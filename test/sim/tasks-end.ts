@@ -14,8 +14,12 @@ import type { ZkEnsemble } from './world/zk-ensemble.ts';
 const AGAIN_MS = 3_000;
 /** The leader must come to rest within this time, ms: ranges are merged in rounds, one after the other. */
 const REST_MS = 180_000;
-/** A leader that has changed nothing for so long, ms, is at rest; what its decisions wait for comes on top. */
-const QUIET_MS = 6_000;
+/** A leader that changes nothing for so long, ms, is at rest; what its decisions wait for comes on top. */
+const QUIET_MS = 3_000;
+/** Nodes measure their ranges every five seconds, and report that every five seconds. */
+const REPORTED_MS = 10_000;
+/** What is evened out after a longer time is not waited for, ms. */
+const BALANCE_MS_MAX = 10_000;
 const STEPS_SHOWN = 8;
 
 export interface OpenTask extends TaskRecord {
@@ -103,14 +107,16 @@ export class Housekeeping {
 /** Waits until the leader changes nothing any more: a plan that makes work for the next one would go on for ever. */
 export async function comesToRest(cluster: Cluster): Promise<boolean> {
   const { world, settings, leaderSteps } = cluster;
-  const { mergeAfterMs = 0 } = settings.decisions;
-  const waitMs = mergeAfterMs + (settings.balanceAfterMs > QUIET_MS ? 0 : settings.balanceAfterMs);
+  const { balanceAfterMs, decisions, session } = settings;
+  const { mergeAfterMs = 0 } = decisions;
+  const decidesMs = Object.keys(decisions).length === 0 ? 0 : REPORTED_MS + mergeAfterMs;
+  const waitMs = session.pollMs + decidesMs + (balanceAfterMs > BALANCE_MS_MAX ? 0 : balanceAfterMs);
   const begun = world.clock.now;
   const isAtRest = await within(cluster, REST_MS, 'the leader comes to rest', () => {
     const underWay = tasksUnderWay(cluster);
     if (underWay !== null) return underWay;
-    const last = leaderSteps.at(-1);
-    if (last === undefined || last.at + QUIET_MS + waitMs <= world.clock.now) return null;
+    const last = Math.max(begun, leaderSteps.at(-1)?.at ?? 0);
+    if (last + QUIET_MS + waitMs <= world.clock.now) return null;
     const texts = leaderSteps.slice(-STEPS_SHOWN).map(({ at, reason }) => `${Math.round(at)} ${reason}`);
     return `it goes on:\n  ${texts.join('\n  ')}`;
   });

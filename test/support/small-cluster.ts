@@ -301,7 +301,8 @@ export class SmallCluster {
       descriptor: parent,
       final: { epoch: parent.epoch, seq: 10 },
     }));
-    if (!isOwner || replacementFault(endings) !== null) return false;
+    const commits = parents.every(({ inSync }) => inSync.every((node) => this.live.has(node)));
+    if (!isOwner || !commits || replacementFault(endings) !== null) return false;
     const replaced = replace(endings, owner.node, owner.session);
     for (const after of [...replaced.parents, ...replaced.children]) this.learn(after);
     return true;

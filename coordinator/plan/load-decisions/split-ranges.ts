@@ -9,7 +9,7 @@ import { contains } from '../../../common/model/key-range.ts';
 import { isUsable } from '../../cluster-view.ts';
 import type { RangeLoadView } from '../../load-view.ts';
 import type { PlanBuilder } from '../plan-builder.ts';
-import { requestSplit } from '../reshape.ts';
+import { canCommit, requestSplit } from '../reshape.ts';
 import { boundNear, loadCut } from './cuts.ts';
 import { isFree, percent } from './movable.ts';
 import { splitBytesOf, unitOf } from './namespace-rules.ts';
@@ -51,7 +51,9 @@ function hottestFirst({ view, weights }: PlanBuilder): readonly DescriptorImage[
 }
 
 function maySplit(builder: PlanBuilder, image: DescriptorImage): boolean {
-  return isFree(builder, image) && isUsable(builder.view, image.descriptor.owner.node);
+  const { view } = builder;
+  const { descriptor } = image;
+  return isFree(builder, image) && isUsable(view, descriptor.owner.node) && canCommit(view, descriptor);
 }
 
 function request(builder: PlanBuilder, image: DescriptorImage, { cuts, reason }: Wanted): void {

@@ -34,6 +34,13 @@ function withOneRange(): SmallCluster {
   return cluster;
 }
 
+function rangeOf(cluster: SmallCluster): Descriptor {
+  return present(
+    serving(cluster).find(({ namespace }) => namespace === 'n'),
+    'a range',
+  );
+}
+
 function ask(cluster: SmallCluster, request: TaskRequest): { state: string; progress: string } {
   cluster.ask('t', request);
   cluster.settle(DEFAULT_PLAN, IDLE_MS);
@@ -42,10 +49,7 @@ function ask(cluster: SmallCluster, request: TaskRequest): { state: string; prog
 
 test('a split: one request, the children take over, and the parent is deleted', (t) => {
   const cluster = withOneRange();
-  const before = present(
-    serving(cluster).find(({ namespace }) => namespace === 'n'),
-    'a range',
-  );
+  const before = rangeOf(cluster);
   const { state, progress } = ask(cluster, { kind: 'split', namespace: 'n', keys: ['m'] });
   t.is(state, 'done', progress);
   const children = serving(cluster).filter(({ namespace }) => namespace === 'n');
@@ -144,6 +148,35 @@ test('S1: a range with a request gets no other change, except another owner; a r
     changes().map((step) => ('change' in step ? step.change : step.kind)),
     ['withdraw-request'],
   );
+});
+
+test('a range that cannot commit is not asked to split, so that it gets another replica first', (t) => {
+  const cluster = withOneRange();
+  const { owner, inSync } = rangeOf(cluster);
+  for (const node of inSync.filter((member) => member !== owner.node)) cluster.stop(node);
+  cluster.ask('t', { kind: 'split', namespace: 'n', keys: ['m'] });
+  const steps = cluster.settle(DEFAULT_PLAN, 20_000);
+  t.deepEqual(
+    steps.filter(({ kind }) => kind === 'reshape'),
+    [],
+  );
+  t.regex(
+    cluster.tasks.get('t')?.record.progress ?? '',
+    /^range \d+ is to be split, but too few of its in-sync replicas are live$/,
+  );
+  cluster.settle(DEFAULT_PLAN, IDLE_MS);
+  t.is(cluster.tasks.get('t')?.record.state, 'done');
+});
+
+test('a request to a range that cannot commit any more is withdrawn at once', (t) => {
+  const cluster = withOneRange();
+  const { id, owner, inSync } = rangeOf(cluster);
+  cluster.ask('t', { kind: 'split', namespace: 'n', keys: ['m'] });
+  cluster.round(DEFAULT_PLAN, 100, 'idle');
+  t.not(cluster.ranges.get(id)?.descriptor.reshape, null);
+  for (const node of inSync.filter((member) => member !== owner.node)) cluster.stop(node);
+  cluster.round(DEFAULT_PLAN, 100, 'idle');
+  t.is(cluster.ranges.get(id)?.descriptor.reshape, null);
 });
 
 test('a merge of ranges whose owners differ by now is withdrawn', (t) => {

@@ -60,14 +60,22 @@ export class BenchCluster {
   readonly directory: string;
   readonly #server: ManagedServer;
   readonly #profiler: Profiler | null;
-  readonly #coordinators: Child[] = [];
+  readonly #coordinatorFlags: readonly string[];
+  #coordinators: readonly Child[] = [];
   readonly #nodes = new Map<string, NodeProcesses>();
   #watching: Promise<Client> | null = null;
   #asking: Zk | null = null;
   #asked = 0;
 
-  private constructor(name: string, server: ManagedServer, directory: string, profiler: Profiler | null) {
+  private constructor(
+    name: string,
+    server: ManagedServer,
+    directory: string,
+    coordinatorFlags: readonly string[],
+    profiler: Profiler | null,
+  ) {
     this.name = name;
+    this.#coordinatorFlags = coordinatorFlags;
     this.zk = `${server.address}/bench`;
     this.directory = directory;
     this.#server = server;
@@ -84,12 +92,11 @@ export class BenchCluster {
       port: present((await freePorts(realEnv, HOST, 1))[0], 'a free port'),
     });
     await server.start();
-    const cluster = new BenchCluster(name, server, directory, profiler);
     const flags = ['--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
     flags.push('--replication-factor', String(replicationFactor));
     if (replaceAfterMs !== undefined) flags.push('--replace-after-ms', String(replaceAfterMs));
-    for (const coordinator of ['c1', 'c2'])
-      cluster.#coordinators.push(cluster.#spawn('coordinator', coordinator, flags));
+    const cluster = new BenchCluster(name, server, directory, flags, profiler);
+    cluster.#startCoordinators();
     for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
     return cluster;
   }
@@ -162,6 +169,23 @@ export class BenchCluster {
   /** Sends a signal to the node itself, not to its guardian. */
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(present(this.#node(name).pid, `the process of ${name}`), signal);
+  }
+
+  /** Kills all processes but ZooKeeper, and starts them again. */
+  async restartAll(): Promise<void> {
+    const names = [...this.#nodes.keys()];
+    const ended = [...this.#coordinators, ...names.map((name) => this.#node(name).guardian)].map(
+      (child) => child.ended,
+    );
+    for (const name of names) this.lose(name);
+    for (const { process } of this.#coordinators) process.kill('SIGKILL');
+    await Promise.all(ended);
+    this.#startCoordinators();
+    for (const name of names) this.startNode(name);
+  }
+
+  #startCoordinators(): void {
+    this.#coordinators = ['c1', 'c2'].map((name) => this.#spawn('coordinator', name, this.#coordinatorFlags));
   }
 
   /** Kills the guardian and then the node, so that nobody is left to close the node's session. */

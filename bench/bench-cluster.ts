@@ -16,9 +16,9 @@ import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
 import { ManagedServer } from '../common/zk/managed-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
-import type { Zk } from '../common/zk/store.ts';
+import type { Zk, ZkSession } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
-import { paths, taskCodec } from '../common/zk/znodes.ts';
+import { loadCodec, paths, taskCodec } from '../common/zk/znodes.ts';
 import type { Profiler } from './profile/profiler.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
@@ -32,6 +32,12 @@ const DONE_POLL_MS = 5;
 const IN_SYNC_MS_MAX = 240_000;
 
 export interface ClusterOptions {
+  /** Nodes at the start; default: as many as replicas. */
+  readonly nodes?: number;
+  /** In-sync replicas that every range must have before it is filled; default: as many as it shall have. */
+  readonly replicas?: number;
+  /** A node is given its share when it has been live for this time, ms. */
+  readonly balanceAfterMs?: number;
   /** Number of replicas of each range of the namespace `default`; default: 3. */
   readonly replicationFactor?: number;
   /** A node is replaced when it has been dead for this time, ms. */
@@ -84,7 +90,7 @@ export class BenchCluster {
 
   /** Starts nodes named n1, n2, ...; untilAllInSync() waits until the cluster serves. */
   static async start(name: string, nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
-    const { replicationFactor = 3, replaceAfterMs, profiler = null } = options;
+    const { replicationFactor = 3, replaceAfterMs, balanceAfterMs, profiler = null } = options;
     const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
     const server = new ManagedServer({
       ...{ program: findServer(process.env), env: realEnv, directory: join(directory, 'zookeeper') },
@@ -95,6 +101,7 @@ export class BenchCluster {
     const flags = ['--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
     flags.push('--replication-factor', String(replicationFactor));
     if (replaceAfterMs !== undefined) flags.push('--replace-after-ms', String(replaceAfterMs));
+    if (balanceAfterMs !== undefined) flags.push('--balance-after-ms', String(balanceAfterMs));
     const cluster = new BenchCluster(name, server, directory, flags, profiler);
     cluster.#startCoordinators();
     for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
@@ -142,15 +149,30 @@ export class BenchCluster {
     await this.done({ kind: 'create-namespace', name, ...settings });
   }
 
-  /** Asks the leader. Resolves when it is done. */
-  async done(request: TaskRequest): Promise<void> {
+  /** The load of each node: requests a second to the ranges that it owns, as it has reported last. */
+  async loads(): Promise<readonly number[]> {
+    const session = await this.#session();
+    const nodes = (await session.children(paths.loads)) ?? [];
+    const reports = await Promise.all(nodes.map((node) => session.get(paths.load(node))));
+    return reports.flatMap((report) => {
+      if (report === null) return [];
+      return loadCodec.decode(report.data).ranges.reduce((sum, { reads, writes }) => sum + reads + writes, 0);
+    });
+  }
+
+  #session(): Promise<ZkSession> {
     this.#asking ??= connectZk({
       connect: this.zk,
       config: DEFAULT_SESSION,
       env: realEnv,
       logger: silentLogger,
     });
-    const session = await this.#asking.ready(10_000);
+    return this.#asking.ready(10_000);
+  }
+
+  /** Asks the leader. Resolves when it is done. */
+  async done(request: TaskRequest): Promise<void> {
+    const session = await this.#session();
     const path = paths.task(`bench-${this.#asked++}`);
     const task: TaskRecord = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() };
     // The coordinator creates the parent of the tasks.

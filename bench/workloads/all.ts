@@ -2,6 +2,7 @@
 
 import type { Outcome } from '../report/results.ts';
 import type { Rig } from '../rig.ts';
+import { changes, growth, hotRange, inserts } from './living.ts';
 import { overload, tail } from './pressure.ts';
 import { put2, put3, putConnections, putOne } from './put.ts';
 import { get, getConnections, scan } from './read.ts';
@@ -43,6 +44,10 @@ export const WORKLOADS: readonly Workload[] = [
   full('scale-keys', (rig) => scaleKeys(rig, 1_000_000)),
   full('scale-ranges', scaleRanges),
   full('recovery', recovery),
+  full('changes', changes),
+  full('growth', growth),
+  full('inserts', inserts),
+  full('hot-range', hotRange),
   { name: 'large', part: 'large', run: (rig) => scaleKeys(rig, 10_000_000) },
 ];
 

@@ -12,13 +12,14 @@ import { silentLogger } from '../common/base/log.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { TaskRecord, TaskRequest } from '../common/model/records.ts';
+import { askDirectly } from '../common/net/direct.ts';
 import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
 import { ManagedServer } from '../common/zk/managed-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
-import type { Zk, ZkSession } from '../common/zk/store.ts';
+import type { Zk, ZkNode, ZkSession } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
-import { loadCodec, paths, taskCodec } from '../common/zk/znodes.ts';
+import { liveCodec, loadCodec, paths, taskCodec } from '../common/zk/znodes.ts';
 import type { Profiler } from './profile/profiler.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
@@ -26,6 +27,7 @@ const HOST = '127.0.0.1';
 const SESSION_MS = 2_000;
 const TICK_MS = 200;
 const POLL_MS = 50;
+const ANSWER_MS_MAX = 10_000;
 /** How often the state of a task is read, ms. */
 const DONE_POLL_MS = 5;
 /** Maximum wait until replicas are in-sync, ms. */
@@ -160,6 +162,20 @@ export class BenchCluster {
     });
   }
 
+  /** Resolves when every node has written to its state store what it has applied. */
+  async writtenBehind(): Promise<void> {
+    const session = await this.#session();
+    const nodes = (await session.children(paths.lives)) ?? [];
+    const addresses = await Promise.all(
+      nodes.map(async (node) => addressIn(await session.get(paths.live(node)))),
+    );
+    for (;;) {
+      const left = await Promise.all(addresses.map(overlayBytes));
+      if (left.every((bytes) => bytes === 0)) return;
+      await delay(realEnv, POLL_MS);
+    }
+  }
+
   #session(): Promise<ZkSession> {
     this.#asking ??= connectZk({
       connect: this.zk,
@@ -252,6 +268,17 @@ export class BenchCluster {
       closeSync(log);
     }
   }
+}
+
+function addressIn(live: ZkNode | null): string | null {
+  return live === null ? null : liveCodec.decode(live.data).address;
+}
+
+/** What a node has not written to its state store yet, bytes. */
+async function overlayBytes(address: string | null): Promise<number> {
+  if (address === null) return 0;
+  const { text } = await askDirectly(`http://${address}/metrics`, ANSWER_MS_MAX);
+  return Number(/^rangekeeper_node_overlay_bytes (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
 /** Resolves when every range has `replicas` in-sync replicas and an owner that answers. */

@@ -56,6 +56,7 @@ export function rangekeeperOn(rig: Rig, cluster: BenchCluster, load: ClusterLoad
     client: `its client, ${connections === 1 ? 'one object' : connectionsText(connections)}`,
     serverPids: () => cluster.pids,
     inSync: () => cluster.inSync(),
+    settled: () => cluster.writtenBehind(),
     canBeProfiled: true,
   });
 }

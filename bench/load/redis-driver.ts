@@ -29,7 +29,7 @@ export async function openRedis({
   return {
     put: (caller, key, value) =>
       gathered ? of(caller).writeGathered(key, value) : of(caller).write([{ key, value }]),
-    get: (caller, key) => of(caller).client.get(key),
+    get: (caller, key) => of(caller).client.getBuffer(key),
     async fill(keys, values) {
       const { client } = of(0);
       for (let from = 0; from < keys.length; from += FILL_KEYS)

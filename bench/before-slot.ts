@@ -1,4 +1,4 @@
-// What happens before a slot is measured, with the same rules for every contender.
+// What happens before and after a slot is measured, with the same rules for every contender.
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Contender } from './contenders/contender.ts';
@@ -53,4 +53,30 @@ export async function untilIdle(env: Env, cpuSeconds: () => number | null, maxMs
     if (before === null || after === null) return;
     if (after - before <= (IDLE_CORES * (env.now() - since)) / 1_000) return;
   }
+}
+
+/** What servers put off is done after so long at the latest, ms; what is not done then is charged to nobody. */
+const LEFT_MS_MAX = 60_000;
+const IDLE_SAMPLE_MS = 1_000;
+
+/**
+ * The CPU seconds that servers need after the last answer of a slot for what they have put off, beyond what they use while idle. It is
+ * the contender's, although no caller waits for it: in a load that goes on it takes the processors from the next operations. Null: the
+ * kernel does not report it.
+ * @param settled see Contender
+ */
+export async function leftOver(
+  env: Env,
+  cpuSeconds: () => number | null,
+  settled: () => Promise<void>,
+): Promise<number | null> {
+  const [begin, before] = [env.now(), cpuSeconds()];
+  await settled();
+  await untilIdle(env, cpuSeconds, LEFT_MS_MAX);
+  const [at, used] = [env.now(), cpuSeconds()];
+  await delay(env, IDLE_SAMPLE_MS);
+  const idle = cpuSeconds();
+  if (before === null || used === null || idle === null) return null;
+  const idleCores = (idle - used) / IDLE_SAMPLE_MS;
+  return Math.max(0, used - before - idleCores * (at - begin));
 }

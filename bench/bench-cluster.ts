@@ -12,13 +12,14 @@ import { silentLogger } from '../common/base/log.ts';
 import { DEFAULT_SESSION } from '../common/model/config.ts';
 import type { NodeId } from '../common/model/ids.ts';
 import type { TaskRecord, TaskRequest } from '../common/model/records.ts';
+import { askDirectly } from '../common/net/direct.ts';
 import { type Child, startChild } from '../common/process/children.ts';
 import { findServer } from '../common/zk/find-server.ts';
 import { ManagedServer } from '../common/zk/managed-server.ts';
 import { freePorts } from '../common/zk/server-port.ts';
-import type { Zk } from '../common/zk/store.ts';
+import type { Zk, ZkNode, ZkSession } from '../common/zk/store.ts';
 import { connectZk } from '../common/zk/zk.ts';
-import { paths, taskCodec } from '../common/zk/znodes.ts';
+import { liveCodec, loadCodec, paths, taskCodec } from '../common/zk/znodes.ts';
 import type { Profiler } from './profile/profiler.ts';
 
 const PROGRAM = fileURLToPath(new URL('../../bin/rangekeeper.js', import.meta.url));
@@ -26,12 +27,19 @@ const HOST = '127.0.0.1';
 const SESSION_MS = 2_000;
 const TICK_MS = 200;
 const POLL_MS = 50;
+const ANSWER_MS_MAX = 10_000;
 /** How often the state of a task is read, ms. */
 const DONE_POLL_MS = 5;
 /** Maximum wait until replicas are in-sync, ms. */
 const IN_SYNC_MS_MAX = 240_000;
 
 export interface ClusterOptions {
+  /** Nodes at the start; default: as many as replicas. */
+  readonly nodes?: number;
+  /** In-sync replicas that every range must have before it is filled; default: as many as it shall have. */
+  readonly replicas?: number;
+  /** A node is given its share when it has been live for this time, ms. */
+  readonly balanceAfterMs?: number;
   /** Number of replicas of each range of the namespace `default`; default: 3. */
   readonly replicationFactor?: number;
   /** A node is replaced when it has been dead for this time, ms. */
@@ -60,14 +68,22 @@ export class BenchCluster {
   readonly directory: string;
   readonly #server: ManagedServer;
   readonly #profiler: Profiler | null;
-  readonly #coordinators: Child[] = [];
+  readonly #coordinatorFlags: readonly string[];
+  #coordinators: readonly Child[] = [];
   readonly #nodes = new Map<string, NodeProcesses>();
   #watching: Promise<Client> | null = null;
   #asking: Zk | null = null;
   #asked = 0;
 
-  private constructor(name: string, server: ManagedServer, directory: string, profiler: Profiler | null) {
+  private constructor(
+    name: string,
+    server: ManagedServer,
+    directory: string,
+    coordinatorFlags: readonly string[],
+    profiler: Profiler | null,
+  ) {
     this.name = name;
+    this.#coordinatorFlags = coordinatorFlags;
     this.zk = `${server.address}/bench`;
     this.directory = directory;
     this.#server = server;
@@ -76,7 +92,7 @@ export class BenchCluster {
 
   /** Starts nodes named n1, n2, ...; untilAllInSync() waits until the cluster serves. */
   static async start(name: string, nodes: number, options: ClusterOptions = {}): Promise<BenchCluster> {
-    const { replicationFactor = 3, replaceAfterMs, profiler = null } = options;
+    const { replicationFactor = 3, replaceAfterMs, balanceAfterMs, profiler = null } = options;
     const directory = mkdtempSync(join(tmpdir(), 'rangekeeper-bench-'));
     const server = new ManagedServer({
       ...{ program: findServer(process.env), env: realEnv, directory: join(directory, 'zookeeper') },
@@ -84,12 +100,12 @@ export class BenchCluster {
       port: present((await freePorts(realEnv, HOST, 1))[0], 'a free port'),
     });
     await server.start();
-    const cluster = new BenchCluster(name, server, directory, profiler);
     const flags = ['--initial-nodes', String(nodes), '--tick-ms', String(TICK_MS)];
     flags.push('--replication-factor', String(replicationFactor));
     if (replaceAfterMs !== undefined) flags.push('--replace-after-ms', String(replaceAfterMs));
-    for (const coordinator of ['c1', 'c2'])
-      cluster.#coordinators.push(cluster.#spawn('coordinator', coordinator, flags));
+    if (balanceAfterMs !== undefined) flags.push('--balance-after-ms', String(balanceAfterMs));
+    const cluster = new BenchCluster(name, server, directory, flags, profiler);
+    cluster.#startCoordinators();
     for (let i = 1; i <= nodes; i++) cluster.startNode(`n${i}`);
     return cluster;
   }
@@ -135,15 +151,44 @@ export class BenchCluster {
     await this.done({ kind: 'create-namespace', name, ...settings });
   }
 
-  /** Asks the leader. Resolves when it is done. */
-  async done(request: TaskRequest): Promise<void> {
+  /** The load of each node: requests a second to the ranges that it owns, as it has reported last. */
+  async loads(): Promise<readonly number[]> {
+    const session = await this.#session();
+    const nodes = (await session.children(paths.loads)) ?? [];
+    const reports = await Promise.all(nodes.map((node) => session.get(paths.load(node))));
+    return reports.flatMap((report) => {
+      if (report === null) return [];
+      return loadCodec.decode(report.data).ranges.reduce((sum, { reads, writes }) => sum + reads + writes, 0);
+    });
+  }
+
+  /** Resolves when every node has written to its state store what it has applied. */
+  async writtenBehind(): Promise<void> {
+    const session = await this.#session();
+    const nodes = (await session.children(paths.lives)) ?? [];
+    const addresses = await Promise.all(
+      nodes.map(async (node) => addressIn(await session.get(paths.live(node)))),
+    );
+    for (;;) {
+      const left = await Promise.all(addresses.map(overlayBytes));
+      if (left.every((bytes) => bytes === 0)) return;
+      await delay(realEnv, POLL_MS);
+    }
+  }
+
+  #session(): Promise<ZkSession> {
     this.#asking ??= connectZk({
       connect: this.zk,
       config: DEFAULT_SESSION,
       env: realEnv,
       logger: silentLogger,
     });
-    const session = await this.#asking.ready(10_000);
+    return this.#asking.ready(10_000);
+  }
+
+  /** Asks the leader. Resolves when it is done. */
+  async done(request: TaskRequest): Promise<void> {
+    const session = await this.#session();
     const path = paths.task(`bench-${this.#asked++}`);
     const task: TaskRecord = { request, state: 'pending', progress: '', createdAt: realEnv.wallNow() };
     // The coordinator creates the parent of the tasks.
@@ -162,6 +207,23 @@ export class BenchCluster {
   /** Sends a signal to the node itself, not to its guardian. */
   signal(name: string, signal: NodeJS.Signals): void {
     process.kill(present(this.#node(name).pid, `the process of ${name}`), signal);
+  }
+
+  /** Kills all processes but ZooKeeper, and starts them again. */
+  async restartAll(): Promise<void> {
+    const names = [...this.#nodes.keys()];
+    const ended = [...this.#coordinators, ...names.map((name) => this.#node(name).guardian)].map(
+      (child) => child.ended,
+    );
+    for (const name of names) this.lose(name);
+    for (const { process } of this.#coordinators) process.kill('SIGKILL');
+    await Promise.all(ended);
+    this.#startCoordinators();
+    for (const name of names) this.startNode(name);
+  }
+
+  #startCoordinators(): void {
+    this.#coordinators = ['c1', 'c2'].map((name) => this.#spawn('coordinator', name, this.#coordinatorFlags));
   }
 
   /** Kills the guardian and then the node, so that nobody is left to close the node's session. */
@@ -206,6 +268,17 @@ export class BenchCluster {
       closeSync(log);
     }
   }
+}
+
+function addressIn(live: ZkNode | null): string | null {
+  return live === null ? null : liveCodec.decode(live.data).address;
+}
+
+/** What a node has not written to its state store yet, bytes. */
+async function overlayBytes(address: string | null): Promise<number> {
+  if (address === null) return 0;
+  const { text } = await askDirectly(`http://${address}/metrics`, ANSWER_MS_MAX);
+  return Number(/^rangekeeper_node_overlay_bytes (\d+)$/m.exec(text)?.[1] ?? 0);
 }
 
 /** Resolves when every range has `replicas` in-sync replicas and an owner that answers. */

@@ -2,12 +2,12 @@
 // speed of the machine. At the end acknowledged writes are read back.
 
 import { realEnv } from '../common/base/env.ts';
-import { untilIdle, warmUp } from './before-slot.ts';
+import { leftOver, untilIdle, warmUp } from './before-slot.ts';
 import type { Contender } from './contenders/contender.ts';
 import type { Verified } from './load/ledger.ts';
-import { SLOT, type SlotResult, type SlotSpec } from './load/slot.ts';
-import { cpuSecondsOf, cpuSecondsOfEnded, residentBytesOf } from './processes.ts';
-import { type Outcome, type Row, rowOf, type Verdict } from './report/results.ts';
+import { type Mix, SLOT, type SlotResult, type SlotSpec } from './load/slot.ts';
+import { cpuSecondsOf, cpuSecondsOfEnded, memoryOf } from './processes.ts';
+import { type CpuPerOperation, type Outcome, type Row, rowOf, type Verdict } from './report/results.ts';
 import type { Rig } from './rig.ts';
 import { spreadOf } from './stats/summary.ts';
 
@@ -23,6 +23,8 @@ export interface Comparison {
   readonly contenders: readonly (Contender | null)[];
   readonly spec: SlotSpec;
   readonly unit: string;
+  /** Default: those of the scale. */
+  readonly rounds?: number;
   /** The value of a round. */
   readonly value: (result: SlotResult) => number;
   readonly goals: (rows: readonly Row[]) => readonly Verdict[];
@@ -40,7 +42,9 @@ export function perSecond({ done, seconds }: SlotResult): number {
 }
 
 interface Round {
+  /** With the time that is charged for what the servers did after the last answer. */
   readonly result: SlotResult;
+  readonly cpu: CpuPerOperation | null;
   readonly clientCores: number | null;
   readonly serverCores: number | null;
   /** Whether a range had too few in-sync replicas, or its owner or its replicas changed. */
@@ -56,7 +60,7 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Outcome
     rounds.set(contender, []);
   }
   const calm = [rig.calibrator.measure()];
-  for (let round = 0; round < rig.scale.rounds; round++) {
+  for (let round = 0; round < (comparison.rounds ?? rig.scale.rounds); round++) {
     // All contenders run in each round, so that none of them alone runs while the machine is idle.
     for (const contender of contenders) {
       await untilOthersIdle(rig, contenders, contender);
@@ -69,10 +73,10 @@ export async function compare(rig: Rig, comparison: Comparison): Promise<Outcome
   for (const contender of contenders) {
     if (rig.profiler !== null) await untilOthersIdle(rig, contenders, contender);
     const profile = await profileOf(rig, comparison, contender);
-    const serverBytes = residentBytesOf(contender.serverPids());
+    const serverMemory = memoryOf(contender.serverPids());
     const verified = await contender.verify(rig.scale.verified);
     rows.push(
-      rowOfRounds(comparison, contender, rounds.get(contender) ?? [], { serverBytes, verified, profile }),
+      rowOfRounds(comparison, contender, rounds.get(contender) ?? [], { serverMemory, verified, profile }),
     );
   }
   return { rows, verdicts: comparison.goals(rows), calm };
@@ -93,15 +97,45 @@ async function measure(contender: Contender, spec: SlotSpec): Promise<Round> {
   const seconds = (realEnv.now() - begin) / 1_000;
   const after = costs(contender);
   const inSyncAfter = await contender.inSync?.();
-  const cores = (now: number | null, then: number | null): number | null =>
-    now === null || then === null ? null : (now - then) / seconds;
+  const left = writes(spec.mix) ? await leftOverOf(contender) : 0;
+  const [client, servers] = [used(after.client, before.client), used(after.server, before.server)];
+  const isKnown = client !== null && servers !== null && left !== null;
   return {
-    result,
-    clientCores: cores(after.client, before.client),
-    serverCores: cores(after.server, before.server),
+    result: isKnown && spec.arrivals === null ? charged(result, client + servers, left) : result,
+    cpu: isKnown ? cpuOf(result, seconds, { client, servers, after: left }) : null,
+    clientCores: client === null ? null : client / seconds,
+    serverCores: servers === null ? null : servers / seconds,
     disturbed:
       inSyncAfter !== undefined && (inSyncAfter.short > 0 || inSyncAfter.changes !== inSync?.changes),
   };
+}
+
+function writes({ update = 0, insert = 0, modify = 0 }: Mix): boolean {
+  return update + insert + modify > 0;
+}
+
+function leftOverOf(contender: Contender): Promise<number | null> {
+  const settled = async (): Promise<void> => contender.settled?.();
+  return leftOver(realEnv, () => cpuSecondsOf(contender.serverPids()), settled);
+}
+
+function used(now: number | null, then: number | null): number | null {
+  return now === null || then === null ? null : now - then;
+}
+
+/**
+ * The slot takes longer by the time that the machine would need for the left over work at the rate at which it worked. So a rate is the one
+ * that a load can go on with, if processors are what it lacks.
+ */
+function charged(result: SlotResult, cpuSeconds: number, left: number): SlotResult {
+  return cpuSeconds === 0 ? result : { ...result, seconds: result.seconds * (1 + left / cpuSeconds) };
+}
+
+/** The CPU time was taken over the warm-up, too, so operations are those of the whole time at the measured rate. */
+function cpuOf({ done, seconds }: SlotResult, all: number, cpu: CpuPerOperation): CpuPerOperation {
+  const operations = Math.max(1, (done * all) / seconds);
+  const micros = (of: number): number => (of * 1e6) / operations;
+  return { client: micros(cpu.client), servers: micros(cpu.servers), after: micros(cpu.after) };
 }
 
 /** CPU seconds so far. A client without lasting processes counts as an ended child of this process. */
@@ -128,7 +162,7 @@ function rowOfRounds(
   { work, variant, unit, value }: Comparison,
   { name: contender, client }: Contender,
   rounds: readonly Round[],
-  after: { serverBytes: number | null; verified: Verified; profile: string | null },
+  after: { serverMemory: Row['serverMemory']; verified: Verified; profile: string | null },
 ): Row {
   const results = rounds.map(({ result }) => result);
   const median = (values: readonly (number | null)[]): number | null =>
@@ -144,9 +178,21 @@ function rowOfRounds(
     quantiles: (results[0]?.quantiles ?? []).map(
       (_, at) => spreadOf(results.map(({ quantiles }) => quantiles[at] ?? 0)).median,
     ),
+    cpu: medianCpu(rounds.map(({ cpu }) => cpu)),
     clientCores: median(rounds.map(({ clientCores }) => clientCores)),
     serverCores: median(rounds.map(({ serverCores }) => serverCores)),
     note:
       disturbed === 0 ? '' : `in-sync replicas missing or changed in ${disturbed} of ${rounds.length} rounds`,
   });
+}
+
+function medianCpu(rounds: readonly (CpuPerOperation | null)[]): CpuPerOperation | null {
+  const known = rounds.filter((cpu) => cpu !== null);
+  if (known.length < rounds.length) return null;
+  const median = (of: (cpu: CpuPerOperation) => number): number => spreadOf(known.map(of)).median;
+  return {
+    client: median(({ client }) => client),
+    servers: median(({ servers }) => servers),
+    after: median(({ after }) => after),
+  };
 }

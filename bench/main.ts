@@ -8,6 +8,7 @@ import { EXIT, ProcessExit } from '../common/process/exit.ts';
 import { type Command, integer, type ParsedFlags, readFlags, text, toggle } from '../common/process/flags.ts';
 import type { ProcessLife } from '../common/process/main.ts';
 import { isSound, runFailover, runReshape } from './failover/failover.ts';
+import { runManyRanges } from './failover/many-ranges.ts';
 import { Calibrator, describeMachine, findPrograms, type Programs } from './machine.ts';
 import { runMicro } from './micro/micro.ts';
 import { Profiler } from './profile/profiler.ts';
@@ -24,6 +25,7 @@ const COMMAND = {
     'durable, in alternating rounds. WHAT may also be:',
     'failover: measures how long clients wait when a process dies;',
     'reshape: the same when a range is split or merged;',
+    'many-ranges: cold start, failover and drain of five nodes with a thousand ranges;',
     'micro: compares single parts of a node with their raw limits.',
     'Peers that are not installed are left out. Data are stored below TMPDIR, which should be on a disk.',
   ].join('\n'),
@@ -45,7 +47,7 @@ const COMMAND = {
       fallback: null,
     }),
     runs: integer<number>({
-      help: 'number of runs of each scenario of failover and reshape',
+      help: 'number of runs of each scenario of failover, reshape and many-ranges',
       min: 1,
       max: 1000,
       fallback: 20,
@@ -74,10 +76,12 @@ export async function main(argv: readonly string[], life: ProcessLife): Promise<
       return failover(values, stopped);
     case 'reshape':
       return reshape(values, stopped);
+    case 'many-ranges':
+      return manyRanges(values, stopped);
     default:
       throw new ProcessExit(
         EXIT.usage,
-        'rangekeeper bench: WHAT must be failover, reshape or micro, or be left out',
+        'rangekeeper bench: WHAT must be failover, reshape, many-ranges or micro, or be left out',
       );
   }
 }
@@ -117,6 +121,12 @@ async function reshape({ runs, json }: Values, stopped: Promise<never>): Promise
   const report = await runReshape(runs, say, stopped);
   if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
   return report.runs.every(({ lost, failed }) => lost === 0 && failed === 0) ? EXIT.ok : EXIT.failed;
+}
+
+async function manyRanges({ runs, json }: Values, stopped: Promise<never>): Promise<number> {
+  const report = await runManyRanges(runs, say, stopped);
+  if (json !== null) writeFileSync(json, `${JSON.stringify(report, null, 2)}\n`);
+  return report.wrongRows === 0 ? EXIT.ok : EXIT.failed;
 }
 
 /** Runs `run`, which reports one outcome after the other, with a folder for data below TMPDIR. Then writes the requested files. */

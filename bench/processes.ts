@@ -65,14 +65,26 @@ export function cpuSecondsOfEnded(): number | null {
   return secondsIn('/proc/self/stat', [FIELD.childUser, FIELD.childSystem]);
 }
 
-/** Resident memory of these processes together, bytes. */
-export function residentBytesOf(pids: readonly number[]): number | null {
-  return sum(
-    pids.map((pid) => {
-      const kib = /^VmRSS:\s+(\d+) kB/m.exec(readProc(`/proc/${pid}/status`) ?? '')?.[1];
-      return kib === undefined ? null : Number(kib) * 1024;
-    }),
+/** Memory of these processes together, bytes. */
+export interface Memory {
+  readonly resident: number;
+  /** Without mapped files, which the kernel can drop at any time. */
+  readonly anonymous: number;
+}
+
+/** Null: the kernel does not report it. */
+export function memoryOf(pids: readonly number[]): Memory | null {
+  const [resident, anonymous] = (['VmRSS', 'RssAnon'] as const).map((field) =>
+    sum(pids.map((pid) => kibIn(pid, field))),
   );
+  return resident == null || anonymous == null
+    ? null
+    : { resident: resident * 1024, anonymous: anonymous * 1024 };
+}
+
+function kibIn(pid: number, field: string): number | null {
+  const kib = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readProc(`/proc/${pid}/status`) ?? '')?.[1];
+  return kib === undefined ? null : Number(kib);
 }
 
 /** Running children that its main thread started. */

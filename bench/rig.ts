@@ -14,6 +14,8 @@ export interface Scale {
   readonly rounds: number;
   readonly warmUpMs: number;
   readonly ms: number;
+  /** Length of a sustained load, ms. */
+  readonly sustainedMs: number;
   /** Number of keys that are loaded under PREFIX. */
   readonly keys: number;
   /** The same for ZooKeeper, which keeps every znode on its heap. */
@@ -23,12 +25,12 @@ export interface Scale {
 }
 
 export const QUICK: Scale = {
-  ...{ name: 'quick', rounds: 3, warmUpMs: 150, ms: 400 },
+  ...{ name: 'quick', rounds: 3, warmUpMs: 150, ms: 400, sustainedMs: 5_000 },
   ...{ keys: 20_000, zookeeperKeys: 5_000, verified: 2_000 },
 };
 
 export const FULL: Scale = {
-  ...{ name: 'full', rounds: 5, warmUpMs: 300, ms: 1_500 },
+  ...{ name: 'full', rounds: 5, warmUpMs: 300, ms: 1_500, sustainedMs: 60_000 },
   ...{ keys: 1_000_000, zookeeperKeys: 100_000, verified: 20_000 },
 };
 

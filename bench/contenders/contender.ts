@@ -16,6 +16,8 @@ export interface Contender {
   run(spec: SlotSpec): Promise<SlotResult>;
   /** Rangekeeper only: a smaller in-sync set makes writes cheaper, which a report must mention. */
   inSync?(): Promise<InSync>;
+  /** Resolves when the servers have done what they had put off. Absent: it is done once they are idle. */
+  settled?(): Promise<void>;
   /** Whether its processes are ours. */
   readonly canBeProfiled: boolean;
   /** Sets the keys from 0 to `keys` - 1 under the prefix. */

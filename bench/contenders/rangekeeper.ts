@@ -34,13 +34,14 @@ export function startCluster(
 ): Promise<BenchCluster> {
   return rig.start(name, async () => {
     const { profiler } = rig;
-    const cluster = await BenchCluster.start(name, replicas, {
+    const { nodes = replicas, replicas: inSync = replicas } = options;
+    const cluster = await BenchCluster.start(name, nodes, {
       replicationFactor: replicas,
       profiler,
       ...options,
     });
     const client = await connect({ zk: cluster.zk, connectMs: 30_000 });
-    await untilAllInSync(client, replicas);
+    await untilAllInSync(client, inSync);
     await client.close();
     await (await rangekeeperOn(rig, cluster)).fill(PREFIX, keys, VALUE_BYTES);
     return cluster;
@@ -55,6 +56,7 @@ export function rangekeeperOn(rig: Rig, cluster: BenchCluster, load: ClusterLoad
     client: `its client, ${connections === 1 ? 'one object' : connectionsText(connections)}`,
     serverPids: () => cluster.pids,
     inSync: () => cluster.inSync(),
+    settled: () => cluster.writtenBehind(),
     canBeProfiled: true,
   });
 }

@@ -13,6 +13,12 @@ export function keyOf(prefix: string, index: number): string {
   return prefix + String(index).padStart(DIGITS, '0');
 }
 
+/** The key that is inserted as the one with this index. @param scattered in any order, instead of behind those before it */
+export function insertedKey(prefix: string, index: number, scattered: boolean): string {
+  // An odd factor gives each index another key.
+  return keyOf(prefix, scattered ? Math.imul(index, 0x9e3779b1) >>> 0 : index);
+}
+
 const pools = new Map<number, readonly string[]>();
 
 /** Different values of `bytes` bytes each, of ASCII that does not compress below three quarters. */

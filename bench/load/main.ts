@@ -8,7 +8,7 @@ import { EXIT } from '../../common/process/exit.ts';
 import type { ProcessLife } from '../../common/process/main.ts';
 import { type Driver, type DriverSpec, valueIn } from './driver.ts';
 import { openEcho, serveEcho } from './echo.ts';
-import { keyOf, valuePool } from './keys.ts';
+import { insertedKey, keyOf, valuePool } from './keys.ts';
 import { Ledger, type Verified } from './ledger.ts';
 import { runSlot } from './loops.ts';
 import { Operations } from './operations.ts';
@@ -95,7 +95,7 @@ export class Program {
     for (const { ledger, spec } of ledgers) {
       const numbers = new Map(valuePool(spec.valueBytes).map((value, number) => [value, number]));
       const { checked, lost, unknown } = await ledger.verify(max, async (key) => {
-        const got = await this.#opened().get(key, keyOf(spec.prefix, key));
+        const got = await this.#opened().get(key, insertedKey(spec.prefix, key, spec.scattered));
         return got === null ? null : (numbers.get(textOf(valueIn(got))) ?? null);
       });
       sum.checked += checked;

@@ -4,7 +4,7 @@
 import { RangekeeperError } from '../../common/base/errors.ts';
 import { type Random, scatter, seeded, Zipf } from '../stats/draws.ts';
 import { type Driver, type Got, Refused, valueIn } from './driver.ts';
-import { keyOf, valuePool } from './keys.ts';
+import { insertedKey, keyOf, valuePool } from './keys.ts';
 import type { Ledger } from './ledger.ts';
 import type { Mix, SlotSpec } from './slot.ts';
 
@@ -88,7 +88,8 @@ export class Operations {
   async #write(caller: number, key: number): Promise<void> {
     const value = Math.floor(this.#random() * this.#values.length);
     try {
-      await this.#driver.put(caller, keyOf(this.#spec.prefix, key), this.#values[value] ?? '');
+      const { prefix, scattered } = this.#spec;
+      await this.#driver.put(caller, insertedKey(prefix, key, scattered), this.#values[value] ?? '');
     } catch (error) {
       if (!wasNotApplied(error)) this.#ledger.unknown(key);
       throw error;

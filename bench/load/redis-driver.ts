@@ -18,18 +18,21 @@ export async function openRedis({
   gathered,
   pipelined,
 }: Extract<DriverSpec, { kind: 'redis' }>): Promise<Driver> {
-  const all = await openAll(connections, async () => {
+  const open = async (): Promise<Connection> => {
     const client = new Redis({ ...OPTIONS, port, enableAutoPipelining: pipelined });
     // Operations under way fail, too, and are counted.
     client.on('error', () => {});
     await client.connect();
     return new Connection(client);
-  });
+  };
+  const all = await openAll(connections, open);
   const of = (caller: number): Connection => connectionOf(all, caller);
+  // A read would wait behind a WAIT.
+  const readers = gathered ? await openAll(connections, open) : all;
   return {
     put: (caller, key, value) =>
       gathered ? of(caller).writeGathered(key, value) : of(caller).write([{ key, value }]),
-    get: (caller, key) => of(caller).client.get(key),
+    get: (caller, key) => connectionOf(readers, caller).client.getBuffer(key),
     async fill(keys, values) {
       const { client } = of(0);
       for (let from = 0; from < keys.length; from += FILL_KEYS)

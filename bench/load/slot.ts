@@ -21,6 +21,8 @@ export interface SlotSpec {
   /** Number of rows of a page; with `pageUpTo` a page has any number of rows up to it, as in YCSB E. */
   readonly pageRows: number;
   readonly pageUpTo: boolean;
+  /** See insertedKey. */
+  readonly scattered: boolean;
   readonly seed: number;
 }
 
@@ -52,5 +54,6 @@ export const SLOT: SlotSpec = {
   valueBytes: 100,
   pageRows: 100,
   pageUpTo: false,
+  scattered: false,
   seed: 1,
 };

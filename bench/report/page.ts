@@ -100,10 +100,17 @@ function rowTable(rows: readonly Row[]): string {
   return tableOf(
     rows.map((row) => ({
       ...cellsOf(row),
-      'server MiB': row.serverBytes === null ? '' : String(Math.round(row.serverBytes / MIB)),
+      'server MiB, resident (without files)':
+        row.serverMemory === null
+          ? ''
+          : `${mib(row.serverMemory.resident)} (${mib(row.serverMemory.anonymous)})`,
       'CPU profiles': row.profile ?? '',
     })),
   );
+}
+
+function mib(bytes: number): number {
+  return Math.round(bytes / MIB);
 }
 
 /** An HTML table. Columns that are empty in every row are left out. */

@@ -2,6 +2,7 @@
 
 import type { Verified } from '../load/ledger.ts';
 import type { Calibration, Machine } from '../machine.ts';
+import type { Memory } from '../processes.ts';
 import { ratioOf, type Spread, spreadOf } from '../stats/summary.ts';
 
 export interface Report {
@@ -36,14 +37,25 @@ export interface Row {
   /** Number of CPU cores used by the load generator, and by the servers; null: unknown. */
   readonly clientCores: number | null;
   readonly serverCores: number | null;
-  /** Resident memory of the servers after the last round. */
-  readonly serverBytes: number | null;
+  /** Of the servers, after the last round. */
+  readonly serverMemory: Memory | null;
+  /** CPU time of one operation, µs; null: unknown. */
+  readonly cpu: CpuPerOperation | null;
   /** How often each error code occurred. */
   readonly errors: Readonly<Record<string, number>>;
   readonly verified: Verified | null;
   readonly note: string;
   /** The folder with CPU profiles of an additional slot; null: none was requested, or the contender is a peer. */
   readonly profile: string | null;
+}
+
+/** CPU time by who uses it and when, µs for each operation. */
+export interface CpuPerOperation {
+  readonly client: number;
+  /** While operations were under way. */
+  readonly servers: number;
+  /** After the last answer: what the servers had put off. */
+  readonly after: number;
 }
 
 /** Whether a goal was met. */
@@ -62,7 +74,8 @@ export function rowOf(
 ): Row {
   return {
     spread: spreadOf(known.values),
-    ...{ quantiles: [], clientCores: null, serverCores: null, serverBytes: null, errors: {} },
+    ...{ quantiles: [], clientCores: null, serverCores: null, serverMemory: null },
+    ...{ cpu: null, errors: {} },
     ...{ verified: null, note: '', profile: null },
     ...known,
   };

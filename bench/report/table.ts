@@ -3,17 +3,18 @@
 import type { Calibration, Machine } from '../machine.ts';
 import { OPENED_BY } from '../profile/profiler.ts';
 import { latencyAt, type Spread, spreadOf } from '../stats/summary.ts';
-import { type Report, type Row, type Verdict, verifiedIn } from './results.ts';
+import { type CpuPerOperation, type Report, type Row, type Verdict, verifiedIn } from './results.ts';
 
 /** The lines for each title: its rows, then its verdicts, then the folders of its profiles. */
 export function comparisonLines(rows: readonly Row[], verdicts: readonly Verdict[]): string[] {
   const lines = [
     ...rows.map((row) => {
-      const { contender, measured, latency, cores, errors, verified, note } = cellsOf(row);
+      const { contender, measured, latency, cores, cpu, errors, verified, note } = cellsOf(row);
       const cells = [
         measured,
         latency,
         cores && `cores: ${cores}`,
+        cpu && `CPU: ${cpu}`,
         errors,
         verified && `read back: ${verified}`,
       ];
@@ -45,6 +46,7 @@ export function cellsOf(row: Row): Readonly<Record<string, string>> & Record<'co
     contender: `${contender} (${client})`,
     measured: spreadText(spread, unit),
     latency: p50 === null || p99 === null ? '' : `p50 ${figure(p50)} ms, p99 ${figure(p99)} ms`,
+    cpu: cpuText(row.cpu),
     cores: hasCores ? `client ${clientCores.toFixed(2)}, servers ${serverCores.toFixed(2)}` : '',
     errors: Object.entries(row.errors)
       .map(([code, count]) => `${code} ${count}`)
@@ -54,15 +56,23 @@ export function cellsOf(row: Row): Readonly<Record<string, string>> & Record<'co
   };
 }
 
+function cpuText(cpu: CpuPerOperation | null): string {
+  if (cpu === null) return '';
+  const { client, servers, after } = cpu;
+  const share = servers + after === 0 ? 0 : (100 * after) / (servers + after);
+  return `client ${figure(client)}, servers ${figure(servers + after)} µs, ${Math.round(share)} % of it after the answers`;
+}
+
 export function verdictLine({ goal, measured, unit, met }: Verdict): string {
   return `${met ? 'met   ' : 'missed'} ${goal}: ${spreadText(measured, unit)}`;
 }
 
 export function machineLines(machine: Machine): string[] {
   const { cpu, cores, memoryGib, kernel, filesystem, isMemory, node, peers } = machine;
+  const versions = [`Node ${node}`, ...Object.entries(peers).map(([name, version]) => `${name}: ${version}`)];
+  const described = `${cpu}, ${cores} cores for servers and load together, ${memoryGib} GiB, ${kernel}, data on ${filesystem}`;
   return [
-    `${cpu}, ${cores} cores for servers and load together, ${memoryGib} GiB, ${kernel}, data on ${filesystem}, Node ${node}`,
-    ...Object.entries(peers).map(([name, version]) => `${name}: ${version}`),
+    `${described}; ${versions.join('; ')}`,
     ...(isMemory
       ? [`WARNING: ${filesystem} is in memory: syncs cost nothing there, so results of writes mean nothing`]
       : []),

@@ -2,8 +2,9 @@
 
 import type { Outcome } from '../report/results.ts';
 import type { Rig } from '../rig.ts';
+import { changes, growth, hotRange, inserts } from './living.ts';
 import { overload, tail } from './pressure.ts';
-import { put2, put3, putConnections, putOne } from './put.ts';
+import { put2, put3, putConnections, putOne, putSustained, spread } from './put.ts';
 import { get, getConnections, scan } from './read.ts';
 import { recovery, scaleKeys, scaleRanges } from './scale.ts';
 import { SIZES, values } from './values.ts';
@@ -30,6 +31,11 @@ export const WORKLOADS: readonly Workload[] = [
   quick('put2-64', (rig) => put2(rig, 64, 2)),
   quick('put2-256', (rig) => put2(rig, 256, 2)),
   quick('put-connections', (rig) => putConnections(rig, 64)),
+  full('sustained-3-64', (rig) => putSustained(rig, 3, 64, 4)),
+  full('sustained-3-256', (rig) => putSustained(rig, 3, 256, 4)),
+  full('sustained-2-64', (rig) => putSustained(rig, 2, 64, 1.2)),
+  full('spread-put', (rig) => spread(rig, 'PUT', 64)),
+  full('spread-get', (rig) => spread(rig, 'GET', 64)),
   ...SIZES.map((size) =>
     full(`values-${size.text.replace(' ', '').toLowerCase()}`, (rig) => values(rig, size)),
   ),
@@ -43,6 +49,10 @@ export const WORKLOADS: readonly Workload[] = [
   full('scale-keys', (rig) => scaleKeys(rig, 1_000_000)),
   full('scale-ranges', scaleRanges),
   full('recovery', recovery),
+  full('changes', changes),
+  full('growth', growth),
+  full('inserts', inserts),
+  full('hot-range', hotRange),
   { name: 'large', part: 'large', run: (rig) => scaleKeys(rig, 10_000_000) },
 ];
 

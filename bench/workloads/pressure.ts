@@ -7,7 +7,7 @@ import { compare, IN_OPERATIONS, perSecond, slotOf } from '../compare.ts';
 import type { Contender } from '../contenders/contender.ts';
 import { clusterName, rangekeeper, startCluster } from '../contenders/rangekeeper.ts';
 import { GETS, type Mix, PUTS } from '../load/slot.ts';
-import { residentBytesOf } from '../processes.ts';
+import { memoryOf } from '../processes.ts';
 import { type Outcome, verdictOn } from '../report/results.ts';
 import type { Rig } from '../rig.ts';
 import { latencyAt, type Spread, spreadOf } from '../stats/summary.ts';
@@ -62,7 +62,7 @@ export async function overload(rig: Rig): Promise<Outcome> {
   const contender = await rangekeeper(rig, 3, { deadlineMs: DEADLINE_MS });
   await rig.keepOnly(clusterName(3));
   const { nodePids } = await startCluster(rig, clusterName(3), rig.scale.keys);
-  const memoryNow = (): number => residentBytesOf(nodePids) ?? 0;
+  const memoryNow = (): number => memoryOf(nodePids)?.resident ?? 0;
   const highest = await highestRate(rig, contender, PUTS, CALLERS_MAX);
   const before = memoryNow();
   const arrivals = Math.round(highest * OVERLOAD);

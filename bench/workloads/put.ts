@@ -4,18 +4,19 @@
 import { closeSync, fdatasync, openSync, write, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import { connect } from '../../client/index.ts';
 import { realEnv } from '../../common/base/env.ts';
 import { compare, IN_OPERATIONS, slotOf } from '../compare.ts';
 import { echoServer } from '../contenders/echo.ts';
 import { etcd } from '../contenders/etcd.ts';
-import { rangekeeper } from '../contenders/rangekeeper.ts';
+import { clusterName, rangekeeper, rangekeeperOn, startCluster } from '../contenders/rangekeeper.ts';
 import { bestRedisWriter, redis } from '../contenders/redis.ts';
 import { zookeeper } from '../contenders/zookeeper.ts';
 import { type EchoDriver, openEcho } from '../load/echo.ts';
 import { keyOf } from '../load/keys.ts';
-import { PUTS } from '../load/slot.ts';
+import { GETS, PUTS } from '../load/slot.ts';
 import { atLeast, type Outcome, rowOf, verdictOn } from '../report/results.ts';
-import { PREFIX, type Rig } from '../rig.ts';
+import { PREFIX, type Rig, VALUE_BYTES } from '../rig.ts';
 import { latencyAt, spreadOf } from '../stats/summary.ts';
 
 export async function put3(rig: Rig, callers: number): Promise<Outcome> {
@@ -24,6 +25,54 @@ export async function put3(rig: Rig, callers: number): Promise<Outcome> {
     contenders: [await rangekeeper(rig, 3), await etcd(rig), await zookeeper(rig)],
     spec: slotOf(rig, { mix: PUTS, callers }),
     goals: (rows) => atLeast(rows, 3, 'etcd'),
+  });
+}
+
+const SUSTAINED_ROUNDS = 2;
+
+/** Long enough for what servers put off, such as merges, to come into it. */
+export async function putSustained(
+  rig: Rig,
+  replicas: 2 | 3,
+  callers: number,
+  times: number,
+): Promise<Outcome> {
+  const spec = slotOf(rig, { mix: PUTS, callers, ms: rig.scale.sustainedMs });
+  const peers = replicas === 3 ? [await etcd(rig), await zookeeper(rig)] : [await bestRedisWriter(rig, spec)];
+  return compare(rig, {
+    ...{ work: `PUT, ${replicas} replicas, sustained`, ...IN_OPERATIONS, spec, rounds: SUSTAINED_ROUNDS },
+    variant: `${callers} callers, slots of ${rig.scale.sustainedMs / 1_000} s`,
+    contenders: [await rangekeeper(rig, replicas), ...peers],
+    goals: (rows) => atLeast(rows, times, replicas === 3 ? 'etcd' : 'Redis'),
+  });
+}
+
+const OWNERS = 3;
+
+/** The same callers over three ranges, each with an owner of its own, against one range. */
+export async function spread(rig: Rig, kind: 'PUT' | 'GET', callers: number): Promise<Outcome> {
+  const { keys } = rig.scale;
+  const cluster = await startCluster(rig, clusterName(3), keys);
+  const namespaces = ['spread'];
+  const client = await connect({ zk: cluster.zk });
+  if (!(await client.namespaces()).some(({ name }) => name === 'spread')) {
+    const splitAt = [1, 2].map((third) => keyOf(PREFIX, Math.floor((third * keys) / OWNERS)));
+    await client.createNamespace('spread', { splitAt });
+    await (await rangekeeperOn(rig, cluster, { namespaces })).fill(PREFIX, keys, VALUE_BYTES);
+  }
+  await client.close();
+  return compare(rig, {
+    ...{
+      work: `${kind} over ${OWNERS} ranges with ${OWNERS} owners`,
+      variant: `${callers} callers`,
+      ...IN_OPERATIONS,
+    },
+    contenders: [
+      await rangekeeperOn(rig, cluster, { name: `Rangekeeper, ${OWNERS} ranges`, namespaces }),
+      await rangekeeperOn(rig, cluster, { name: 'Rangekeeper, 1 range' }),
+    ],
+    spec: slotOf(rig, { mix: kind === 'PUT' ? PUTS : GETS, callers }),
+    goals: () => [],
   });
 }
 

@@ -11,7 +11,7 @@ import type { Contender } from '../contenders/contender.ts';
 import { rangekeeperOn, startCluster } from '../contenders/rangekeeper.ts';
 import { keyOf } from '../load/keys.ts';
 import { GETS, PUTS, type SlotSpec } from '../load/slot.ts';
-import { residentBytesOf } from '../processes.ts';
+import { memoryOf } from '../processes.ts';
 import { atLeast, type Outcome, type Row, rowOf, together, verdictOn } from '../report/results.ts';
 import { PREFIX, type Rig, VALUE_BYTES } from '../rig.ts';
 import { type Spread, spreadOf } from '../stats/summary.ts';
@@ -54,10 +54,10 @@ export async function scaleKeys(rig: Rig, many: number): Promise<Outcome> {
     };
     outcomes.push(await compare(rig, comparison));
   }
-  const memory = large.nodePids.map((pid) => (residentBytesOf([pid]) ?? 0) / MIB);
+  const memory = large.nodePids.map((pid) => (memoryOf([pid])?.anonymous ?? 0) / MIB);
   outcomes.push(
     figure(
-      { work: 'memory of a node', variant: `${many} keys`, unit: 'MiB', values: memory },
+      { work: 'memory of a node without mapped files', variant: `${many} keys`, unit: 'MiB', values: memory },
       'at most',
       NODE_MIB_MAX,
     ),

@@ -1,8 +1,10 @@
-// The six mixes of YCSB (Cooper et al., SoCC 2010) with its draws of keys, through the client library. A value has 100 bytes instead
-// of ten fields of 100 bytes.
+// The six mixes of YCSB (Cooper et al., SoCC 2010) with its draws of keys, through client libraries. A value has 100 bytes instead
+// of ten fields of 100 bytes. Peers without ordered keys have no E.
 
 import { compare, IN_OPERATIONS, slotOf } from '../compare.ts';
 import { clusterName, rangekeeper } from '../contenders/rangekeeper.ts';
+import { redis } from '../contenders/redis.ts';
+import { zookeeper } from '../contenders/zookeeper.ts';
 import type { SlotSpec } from '../load/slot.ts';
 import type { Outcome } from '../report/results.ts';
 import type { Rig } from '../rig.ts';
@@ -20,10 +22,17 @@ export const LETTERS: Readonly<Record<string, readonly [text: string, draws: Dra
 };
 
 const CALLERS = 64;
+const REDIS_CONNECTIONS = 2;
 
 export async function ycsb(rig: Rig, letter: string, text: string, draws: Draws): Promise<Outcome> {
-  const contenders = [await rangekeeper(rig, 3)];
-  await rig.keepOnly(clusterName(3));
+  const hasPeers = draws.mix.scan === undefined;
+  const contenders = [
+    await rangekeeper(rig, 3),
+    hasPeers ? await redis(rig, { connections: REDIS_CONNECTIONS, gathered: true }) : null,
+    // Our client of it writes znodes that are there.
+    hasPeers && draws.mix.insert === undefined ? await zookeeper(rig) : null,
+  ];
+  if (!hasPeers) await rig.keepOnly(clusterName(3));
   return compare(rig, {
     ...{ work: `YCSB ${letter.toUpperCase()}`, variant: `${text}, ${CALLERS} callers`, ...IN_OPERATIONS },
     contenders,

@@ -10,7 +10,9 @@ import { workloadsNamed } from '../../../bench/workloads/all.ts';
 function row(contender: string, values: readonly number[], change: Partial<Row> = {}): Row {
   return rowOf({
     ...{ work: 'PUT', variant: '64 callers', contender, client: 'c', unit: 'ops/s', values },
-    ...{ quantiles: [1, 2, 3, 4, 5, 6, 7], clientCores: 0.5, serverCores: 1.25, serverBytes: 2 ** 20 },
+    ...{ quantiles: [1, 2, 3, 4, 5, 6, 7], clientCores: 0.5, serverCores: 1.25 },
+    serverMemory: { resident: 2 ** 20, anonymous: 2 ** 19 },
+    cpu: { client: 5, servers: 30, after: 10 },
     verified: { checked: 10, lost: 0, unknown: 0 },
     ...change,
   });

@@ -118,7 +118,7 @@ function Steps({ task: { steps, progress }, names }: { readonly task: TaskAnswer
   return (
     <>
       {steps.length === 0 ? (
-        <p>No step is needed.</p>
+        <p>{progress === '' ? 'No step is needed.' : names.inText(progress)}</p>
       ) : (
         <>
           <p class="muted">Nothing has been changed yet. It would do this:</p>
@@ -134,7 +134,7 @@ function Steps({ task: { steps, progress }, names }: { readonly task: TaskAnswer
           )}
         </>
       )}
-      {progress !== '' && <p>{names.inText(progress)}</p>}
+      {steps.length > 0 && progress !== '' && <p>{names.inText(progress)}</p>}
     </>
   );
 }

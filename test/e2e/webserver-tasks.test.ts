@@ -77,6 +77,7 @@ test(refuses, { kind: 'explode' }, /kind is one of/);
 test(refuses, { kind: 'toString' }, /kind is one of/);
 test(refuses, { kind: 'split', key: 'm' }, /unknown field key \(there is kind, dryRun, keys\)/);
 test(refuses, { kind: 'split', keys: 'm' }, /keys is a list of texts/);
+test(refuses, { kind: 'split', keys: [7] }, /keys is a list of texts/);
 test(refuses, { kind: 'split', keys: [] }, /a split takes 1 to 2 keys, not 0/);
 test(refuses, { kind: 'split', keys: [''] }, /the key is empty/);
 test(refuses, { kind: 'split', keys: ['\\xq'] }, /a key: /);

@@ -147,8 +147,8 @@ export interface NamespaceOptions extends CallOptions {
    */
   readonly replicas?: number;
   /**
-   * How many replicas hold each acknowledged write, at least: 1 to `replicas`. Default: a majority of them; 1 of 2. While a range
-   * has fewer replicas than it should, this may be less, too.
+   * How many replicas hold each acknowledged write, at least: 1 to `replicas`. Default: a majority of them; 1 of 2: writes go on while
+   * one of the two nodes is down, and are then on one disk only. While a range has fewer replicas than it should, this may be less, too.
    */
   readonly minInSync?: number;
   /**

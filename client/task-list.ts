@@ -24,6 +24,10 @@ async function readTask(session: ZkSession, decoder: ZnodeDecoder, id: string): 
   const record = decoder.decode(path, node, null, () => taskCodec.decode(node.data));
   if (record === null) return null;
   const { request, createdAt, dryRun } = record;
-  const text = request === null ? 'a request that cannot be read' : requestText(request);
-  return { ...taskOf(id, record), request: text, createdAt: new Date(createdAt), dryRun: dryRun === true };
+  return {
+    ...taskOf(id, record),
+    request: requestText(request),
+    createdAt: new Date(createdAt),
+    dryRun: dryRun === true,
+  };
 }

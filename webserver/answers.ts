@@ -7,9 +7,14 @@
 //   GET    /api/namespaces/:namespace/key?key=..&read=..
 //   PUT    /api/namespaces/:namespace/key?key=..      { value, ifRevision? }   content-type: application/json
 //   DELETE /api/namespaces/:namespace/key?key=..      { ifRevision? }          content-type: application/json
+//   POST   /api/namespaces/:namespace/tasks           TaskBody                 content-type: application/json
+//
+// A task is asked of the leader (client/admin-api.ts). A dry run is answered with the steps that the leader would take; any other task as
+// soon as the leader has begun it, and the feed tells how it goes on. What the leader refuses is REFUSED, with its reason.
 
 import type { Applied, ErrorCode, Retry } from '../common/base/errors.ts';
 import type { Epoch, NodeId, RangeId, Seq } from '../common/model/ids.ts';
+import type { TaskState } from '../common/model/records.ts';
 
 /** The range, its epoch, and the node that answered. */
 export interface Provenance {
@@ -53,6 +58,30 @@ export interface PutBody {
 
 export interface DeleteBody {
   readonly ifRevision?: number;
+}
+
+/** Ranges of keys are those of the namespace in the path. Nodes are given by their ids or names. */
+export type TaskRequestBody =
+  | { readonly kind: 'split'; readonly keys: readonly string[] }
+  | { readonly kind: 'merge'; readonly key: string }
+  | { readonly kind: 'move'; readonly range: RangeId; readonly from: NodeId; readonly to: NodeId }
+  | { readonly kind: 'transfer'; readonly range: RangeId; readonly node: NodeId }
+  /** Without a node the leader chooses one. */
+  | { readonly kind: 'isolate'; readonly range: RangeId; readonly node?: NodeId }
+  | { readonly kind: 'isolate-key'; readonly key: string; readonly node?: NodeId }
+  | { readonly kind: 'pin' | 'unpin'; readonly range: RangeId }
+  | { readonly kind: 'drain' | 'undrain'; readonly node: NodeId }
+  | { readonly kind: 'rebalance' }
+  | { readonly kind: 'cancel'; readonly task: string };
+
+export type TaskBody = TaskRequestBody & { readonly dryRun?: boolean };
+
+export interface TaskAnswer {
+  readonly id: string;
+  readonly state: TaskState;
+  readonly progress: string;
+  /** In order, each with its reason. */
+  readonly steps: readonly string[];
 }
 
 export interface WrittenAnswer extends Provenance {

@@ -2,6 +2,7 @@
 
 import type { Client, ScanPageOptions } from '../client/api.ts';
 import { type Bytes, formatBytes } from '../common/base/bytes.ts';
+import type { Env } from '../common/base/env.ts';
 import { LIMITS } from '../common/model/config.ts';
 import type { NamespaceRecord } from '../common/model/records.ts';
 import type {
@@ -14,8 +15,10 @@ import type {
 } from './answers.ts';
 import { NoSuchKey } from './http-error.ts';
 import { Query, readBody, readRevision, readValue } from './request.ts';
+import { askForTask } from './task-api.ts';
 
 export interface ApiOptions {
+  readonly env: Env;
   readonly namespaces: () => Promise<readonly NamespaceRecord[]>;
   /** Rejects with UNKNOWN_NAMESPACE, NO_CLUSTER. */
   readonly client: (namespace: string) => Promise<Client>;
@@ -32,14 +35,14 @@ export interface ApiRequest {
 }
 
 export interface Route {
-  readonly method: 'GET' | 'PUT' | 'DELETE';
+  readonly method: 'GET' | 'PUT' | 'DELETE' | 'POST';
   readonly path: string;
   /** Resolves with the body of the answer. Rejects with RangekeeperError or {@link NoSuchKey}. */
   readonly handle: (request: ApiRequest) => Promise<object>;
 }
 
 /** The routes of the API. Parameters in a path are `:name`. */
-export function apiRoutes({ namespaces, client }: ApiOptions): readonly Route[] {
+export function apiRoutes({ env, namespaces, client }: ApiOptions): readonly Route[] {
   const keys = '/api/namespaces/:namespace/keys';
   const key = '/api/namespaces/:namespace/key';
   return [
@@ -48,6 +51,14 @@ export function apiRoutes({ namespaces, client }: ApiOptions): readonly Route[] 
     { method: 'GET', path: key, handle: (request) => get(request, client) },
     { method: 'PUT', path: key, handle: (request) => put(request, client) },
     { method: 'DELETE', path: key, handle: (request) => remove(request, client) },
+    {
+      method: 'POST',
+      path: '/api/namespaces/:namespace/tasks',
+      handle: ({ namespace, query, body }) => {
+        new Query(query, []);
+        return askForTask(env, body, () => client(namespace));
+      },
+    },
   ];
 }
 

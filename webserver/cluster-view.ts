@@ -2,8 +2,11 @@
 // zk-watch.ts; tests have one in memory.
 
 import type { DescriptorImage } from '../common/model/descriptor.ts';
+import type { NodeId } from '../common/model/ids.ts';
+import type { LoadRecord } from '../common/model/load.ts';
 import type { ClusterRecord, LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import type { CoordinatorRow, EventRow } from './feed.ts';
+import type { TaskImage } from './page-tasks.ts';
 
 export interface ClusterView {
   /** Whether ZooKeeper answers. While it does not, the other fields are as last known. */
@@ -20,6 +23,10 @@ export interface ClusterView {
   readonly coordinators: readonly CoordinatorRow[];
   /** Newest first, at most EVENTS_SHOWN. */
   readonly events: readonly EventRow[];
+  readonly tasks: readonly TaskImage[];
+  readonly tasksNotRead: number;
+  /** What nodes report of their load. */
+  readonly loads: ReadonlyMap<NodeId, LoadRecord>;
 }
 
 export const emptyView: ClusterView = {
@@ -33,6 +40,9 @@ export const emptyView: ClusterView = {
   live: [],
   coordinators: [],
   events: [],
+  tasks: [],
+  tasksNotRead: 0,
+  loads: new Map(),
 };
 
 export interface ViewSource {

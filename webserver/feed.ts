@@ -8,6 +8,7 @@ import type {
   NamespaceRecord,
   NodeMode,
   Standing,
+  TaskState,
   Unreachable,
 } from '../common/model/records.ts';
 import type { ReplicaRole } from '../common/model/status.ts';
@@ -28,6 +29,9 @@ export type Condition =
   | 'starting'
   | 'silent'
   | 'unknown';
+
+/** What is being done to a range. `replaced`: it has ended, and what came of it is not known yet. */
+export type RangeChange = 'splitting' | 'merging' | 'replaced' | 'moving';
 
 export interface ReplicaRow {
   readonly node: NodeId;
@@ -54,11 +58,21 @@ export interface RangeRow {
   readonly transferTo: NodeId | null;
   /** The leader asks that this member leave the in-sync set, so that it can be removed; null: none. */
   readonly retire: NodeId | null;
+  /** Null: nothing is. */
+  readonly change: RangeChange | null;
+  /** Why it is split or merged, as a clause; null: it is not. */
+  readonly why: string | null;
+  /** The leader neither moves, splits nor merges it by itself. */
+  readonly pinned: boolean;
+  /** Its owner should own nothing else. */
+  readonly isolated: boolean;
+  /** The ranges that it came of by splits and merges, the nearest first. */
+  readonly parents: readonly RangeId[];
   readonly replicas: readonly ReplicaRow[];
   readonly condition: Condition;
   /**
    * Since when the range has this condition; null for `serving` and `unknown`. Some conditions count from when the webserver
-   * saw them.
+   * saw them. For a range that is `replaced`: since when it is.
    */
   readonly since: number | null;
   /** The owner's commit point; null: not known. */
@@ -90,6 +104,15 @@ export interface NodeRow {
   /** How many ranges it owns, and of how many it holds a replica. */
   readonly owned: number;
   readonly held: number;
+  /** Whether it is to be emptied, and holds nothing any more, not even of a range that has ended. */
+  readonly safeToSwitchOff: boolean;
+  /**
+   * Its part of what all ranges take from their owners, 0 to 1; null: nobody has reported, or hardly anything is asked of the
+   * cluster.
+   */
+  readonly loadShare: number | null;
+  /** Of the keys and values of its replicas, about; null: not known yet. */
+  readonly bytes: number | null;
   /** Since when the node, although live, does not answer the webserver; null: it answers. */
   readonly silentSince: number | null;
   /** This and the next fields are from the node itself. Null while it does not answer. */
@@ -114,6 +137,25 @@ export interface EventRow extends EventRecord {
   readonly seq: number;
 }
 
+/** What a range's owner reports of its load, every few seconds. Rates are a second. */
+export interface LoadRow {
+  readonly range: RangeId;
+  readonly reads: number;
+  readonly writes: number;
+  /** Of keys and values, about; null: not known yet. */
+  readonly bytes: number | null;
+}
+
+export interface TaskRow {
+  readonly id: string;
+  /** What was asked for, in the words of the REPL's verbs. It names nodes by their ids. */
+  readonly request: string;
+  readonly state: TaskState;
+  readonly progress: string;
+  readonly createdAt: number;
+  readonly dryRun: boolean;
+}
+
 export interface Overview {
   readonly zookeeper: boolean;
   /** Since when `zookeeper` has its value; null: as long as this webserver has looked. */
@@ -124,6 +166,8 @@ export interface Overview {
   readonly clusterId: string | null;
   /** How many ranges there are beyond those that one webserver watches. */
   readonly rangesNotShown: number;
+  /** How many tasks there are beyond those in the feed. */
+  readonly tasksNotShown: number;
   /** The namespace that the page opens with. */
   readonly namespace: string;
 }
@@ -132,10 +176,13 @@ export interface FeedState {
   readonly overview: Overview;
   readonly namespaces: readonly NamespaceRecord[];
   readonly ranges: readonly RangeRow[];
+  readonly loads: readonly LoadRow[];
   readonly nodes: readonly NodeRow[];
   readonly coordinators: readonly CoordinatorRow[];
   /** Newest first, at most EVENTS_SHOWN. */
   readonly events: readonly EventRow[];
+  /** Those under way first, then those that wait, then those that have ended. At most TASKS_SHOWN. */
+  readonly tasks: readonly TaskRow[];
 }
 
 export const EVENTS_SHOWN = 200;
@@ -153,12 +200,14 @@ interface Table<R> {
 const TABLES: { readonly [T in TableName]: Table<Row<T>> } = {
   namespaces: { key: (row) => row.name, compare: (a, b) => compareText(a.name, b.name) },
   ranges: { key: (row) => row.id, compare: (a, b) => a.id - b.id },
+  loads: { key: (row) => row.range, compare: (a, b) => a.range - b.range },
   nodes: {
     key: (row) => row.id,
     compare: (a, b) => compareText(a.name, b.name) || compareText(a.id, b.id),
   },
   coordinators: { key: (row) => row.name, compare: (a, b) => compareText(a.name, b.name) },
   events: { key: (row) => row.seq, compare: (a, b) => b.seq - a.seq },
+  tasks: { key: (row) => row.id, compare: compareTasks },
 };
 
 export interface TableChange<R> {
@@ -191,9 +240,11 @@ export function diff(before: FeedState, after: FeedState): FeedChange | null {
     ...(same(before.overview, after.overview) ? {} : { overview: after.overview }),
     ...tableChange('namespaces', before, after),
     ...tableChange('ranges', before, after),
+    ...tableChange('loads', before, after),
     ...tableChange('nodes', before, after),
     ...tableChange('coordinators', before, after),
     ...tableChange('events', before, after),
+    ...tableChange('tasks', before, after),
   };
   return Object.keys(change).length === 0 ? null : change;
 }
@@ -203,9 +254,11 @@ export function apply(state: FeedState, change: FeedChange): FeedState {
     overview: change.overview ?? state.overview,
     namespaces: changed(TABLES.namespaces, state.namespaces, change.namespaces),
     ranges: changed(TABLES.ranges, state.ranges, change.ranges),
+    loads: changed(TABLES.loads, state.loads, change.loads),
     nodes: changed(TABLES.nodes, state.nodes, change.nodes),
     coordinators: changed(TABLES.coordinators, state.coordinators, change.coordinators),
     events: changed(TABLES.events, state.events, change.events),
+    tasks: changed(TABLES.tasks, state.tasks, change.tasks),
   };
 }
 
@@ -243,6 +296,18 @@ function changed<R>(table: Table<R>, rows: readonly R[], change: TableChange<R> 
   for (const key of change.drop) next.delete(key);
   for (const row of change.set) next.set(table.key(row), row);
   return [...next.values()].sort((a, b) => table.compare(a, b));
+}
+
+export function hasEnded({ state }: TaskRow): boolean {
+  return state === 'done' || state === 'failed';
+}
+
+function compareTasks(a: TaskRow, b: TaskRow): number {
+  return turnOf(a) - turnOf(b) || b.createdAt - a.createdAt || compareText(a.id, b.id);
+}
+
+function turnOf(task: TaskRow): number {
+  return hasEnded(task) ? 2 : task.state === 'pending' ? 1 : 0;
 }
 
 /** Compares rows by their JSON. This works because rows of one kind are plain data, made by one function. */

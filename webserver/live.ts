@@ -3,15 +3,18 @@
 
 import type { Env, Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
-import type { NodeId } from '../common/model/ids.ts';
+import type { NodeId, RangeId } from '../common/model/ids.ts';
 import type { NodeStatus } from '../common/model/status.ts';
 import type { ViewSource } from './cluster-view.ts';
-import { diff, type FeedChange, type FeedState } from './feed.ts';
+import { diff, type FeedChange, type FeedState, type RangeRow } from './feed.ts';
 import { feedState } from './page-state.ts';
 import { Statuses } from './statuses.ts';
 
 /** Changes within this time become one message, ms. */
 const BATCH_MS = 40;
+/** While a range has just ended or is starting, nodes are asked so often (ms), and for so long. */
+const SOON_MS = 100;
+const SOON_FOR_MS = 2_000;
 
 export interface LiveOptions {
   readonly env: Env;
@@ -31,7 +34,9 @@ export class Live {
   readonly #options: LiveOptions;
   readonly #statuses: Statuses;
   readonly #unsubscribe: () => void;
+  #rangesSeen: ReadonlySet<RangeId> = new Set();
   #pendingUpdate: Timer | null = null;
+  #askingSoon: Timer | null = null;
 
   constructor(options: LiveOptions) {
     const { env, logger, source, ask, statusMs } = options;
@@ -46,8 +51,8 @@ export class Live {
     });
     this.#state = this.#computeState(null);
     this.#unsubscribe = source.onChange(() => {
-      // A new node is asked at once. The others are asked again, unless a request to them is under way.
-      if (source.view.live.some(({ id }) => !this.#statuses.reports.has(id))) this.#statuses.askAll();
+      // A new node is asked at once, and about new ranges their owners. A node that is being asked is not asked again.
+      if (this.#hasNewNode() || this.#hasNewRange()) this.#statuses.askAll();
       this.#changed();
     });
   }
@@ -67,6 +72,17 @@ export class Live {
     this.#unsubscribe();
     this.#statuses.stop();
     this.#pendingUpdate?.cancel();
+    this.#askingSoon?.cancel();
+  }
+
+  #hasNewNode(): boolean {
+    return this.#options.source.view.live.some(({ id }) => !this.#statuses.reports.has(id));
+  }
+
+  #hasNewRange(): boolean {
+    const seen = this.#rangesSeen;
+    this.#rangesSeen = new Set(this.#options.source.view.ranges.map(({ descriptor }) => descriptor.id));
+    return [...this.#rangesSeen].some((id) => !seen.has(id));
   }
 
   #changed(): void {
@@ -75,7 +91,20 @@ export class Live {
       const next = this.#computeState(this.#state);
       const change = diff(this.#state, next);
       this.#state = next;
+      this.#askSoon();
       if (change !== null) this.#options.publish(change);
+    });
+  }
+
+  #askSoon(): void {
+    const { env } = this.#options;
+    const now = env.wallNow();
+    const isOnItsWay = ({ change, condition, since }: RangeRow) =>
+      (change === 'replaced' || condition === 'starting') && since !== null && now - since < SOON_FOR_MS;
+    if (!this.#state.ranges.some(isOnItsWay)) return;
+    this.#askingSoon ??= env.after(SOON_MS, () => {
+      this.#askingSoon = null;
+      this.#statuses.askAll();
     });
   }
 

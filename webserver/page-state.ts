@@ -5,6 +5,7 @@
 import { formatBytes } from '../common/base/bytes.ts';
 import type { Descriptor } from '../common/model/descriptor.ts';
 import type { NodeId } from '../common/model/ids.ts';
+import { conditionOf as rangeConditionOf } from '../common/model/range-condition.ts';
 import type { LiveNode, NodeRecord } from '../common/model/records.ts';
 import type { FollowerStatus, NodeStatus, ReplicaStatus } from '../common/model/status.ts';
 import type { ClusterView } from './cluster-view.ts';
@@ -14,9 +15,13 @@ import {
   inOrder,
   type NodeRow,
   type Overview,
+  type RangeChange,
   type RangeRow,
   type ReplicaRow,
 } from './feed.ts';
+import { PageLoad } from './page-load.ts';
+import { type ShownTasks, shownTasks } from './page-tasks.ts';
+import { type ShownRanges, shownRanges } from './shown-ranges.ts';
 
 const STALE_STEP_MS = 200;
 
@@ -43,27 +48,24 @@ export interface FeedInputs {
 export function feedState(inputs: FeedInputs): FeedState {
   const { view } = inputs;
   const index = new InputIndex(inputs);
+  const { serving, ended } = index.shown;
+  const tasks = shownTasks(view.tasks);
   return {
-    overview: overview(inputs),
+    overview: overview(inputs, tasks),
     namespaces: inOrder('namespaces', view.namespaces),
-    ranges: inOrder(
-      'ranges',
-      serving(view).map((descriptor) => rangeRow(descriptor, index)),
-    ),
+    ranges: inOrder('ranges', [...serving.map((descriptor) => rangeRow(descriptor, index)), ...ended]),
+    loads: inOrder('loads', index.load.rows),
     nodes: inOrder(
       'nodes',
       view.nodes.map((record) => nodeRow(record, inputs, index)),
     ),
     coordinators: inOrder('coordinators', view.coordinators),
     events: view.events,
+    tasks: tasks.rows,
   };
 }
 
-function serving(view: ClusterView): readonly Descriptor[] {
-  return view.ranges.map(({ descriptor }) => descriptor).filter(({ state }) => state === 'serving');
-}
-
-function overview({ view, namespace, reports }: FeedInputs): Overview {
+function overview({ view, namespace, reports }: FeedInputs, { more }: ShownTasks): Overview {
   const { zookeeperSince } = view;
   const isRenewed = (report: StatusReport): boolean =>
     zookeeperSince !== null && report.kind === 'reported' && (report.leaseRenewedAt ?? 0) >= zookeeperSince;
@@ -73,6 +75,7 @@ function overview({ view, namespace, reports }: FeedInputs): Overview {
     leasesRenewed: !view.zookeeper && [...reports.values()].some(isRenewed),
     clusterId: view.cluster?.clusterId ?? null,
     rangesNotShown: view.rangesNotShown,
+    tasksNotShown: more + view.tasksNotRead,
     namespace,
   };
 }
@@ -80,9 +83,13 @@ function overview({ view, namespace, reports }: FeedInputs): Overview {
 /** The inputs, indexed by id. */
 class InputIndex {
   readonly live: ReadonlyMap<NodeId, LiveNode>;
+  readonly shown: ShownRanges;
   /** How many ranges each node owns, and of how many it holds a replica. */
   readonly owned = new Map<NodeId, number>();
   readonly held = new Map<NodeId, number>();
+  readonly load: PageLoad;
+  /** Nodes with a replica of any range, also of one that has ended. Null: not all ranges are known. */
+  readonly holders: ReadonlySet<NodeId> | null;
   readonly #reports: ReadonlyMap<NodeId, StatusReport>;
   readonly #replicas = new Map<string, ReplicaStatus>();
   readonly #before: ReadonlyMap<number, RangeRow>;
@@ -93,14 +100,24 @@ class InputIndex {
     this.#reports = reports;
     this.#before = new Map(before?.ranges.map((row) => [row.id, row]));
     this.#now = now;
-    for (const { owner, replicas } of serving(view)) {
-      this.owned.set(owner.node, (this.owned.get(owner.node) ?? 0) + 1);
-      for (const { node } of replicas) this.held.set(node, (this.held.get(node) ?? 0) + 1);
-    }
     for (const [node, report] of reports) {
       if (report.kind !== 'reported' || !this.live.has(node)) continue;
       for (const replica of report.status.replicas) this.#replicas.set(`${node} ${replica.range}`, replica);
     }
+    this.shown = shownRanges(view, {
+      rows: this.#before,
+      isReported: ({ id, owner }) => this.replica(owner.node, id)?.role === 'owner',
+      now,
+    });
+    this.load = new PageLoad(view, this.shown.serving);
+    this.holders = view.rangesNotShown > 0 ? null : holdersOf(view);
+    for (const { owner, replicas } of this.shown.serving) this.#count(owner.node, replicas);
+    for (const { owner, replicas } of this.shown.ended) this.#count(owner, replicas);
+  }
+
+  #count(owner: NodeId, replicas: readonly { readonly node: NodeId }[]): void {
+    this.owned.set(owner, (this.owned.get(owner) ?? 0) + 1);
+    for (const { node } of replicas) this.held.set(node, (this.held.get(node) ?? 0) + 1);
   }
 
   /** Undefined: the node has no live session, or was not asked yet. */
@@ -119,6 +136,10 @@ class InputIndex {
   }
 }
 
+function holdersOf({ ranges }: ClusterView): ReadonlySet<NodeId> {
+  return new Set(ranges.flatMap(({ descriptor }) => descriptor.replicas.map(({ node }) => node)));
+}
+
 function rangeRow(descriptor: Descriptor, index: InputIndex): RangeRow {
   const owner = index.replica(descriptor.owner.node, descriptor.id);
   const { condition, since } = conditionOf(descriptor, owner, index);
@@ -133,6 +154,11 @@ function rangeRow(descriptor: Descriptor, index: InputIndex): RangeRow {
     minInSync: descriptor.minInSync,
     transferTo: descriptor.transferTo,
     retire: descriptor.retire,
+    change: changeOf(descriptor),
+    why: descriptor.reshape?.reason ?? null,
+    pinned: descriptor.placement.pinned,
+    isolated: descriptor.placement.isolated,
+    parents: descriptor.parents.map(({ range }) => range),
     replicas: replicaRows(descriptor, owner, index),
     condition,
     since,
@@ -140,6 +166,14 @@ function rangeRow(descriptor: Descriptor, index: InputIndex): RangeRow {
     entries: commitSeq === null ? null : Math.max(0, commitSeq - descriptor.base.seq),
   };
 }
+
+/** What would be worse, its {@link Condition} says. */
+function changeOf(descriptor: Descriptor): RangeChange | null {
+  const condition = rangeConditionOf(descriptor, { hasLiveOwner: true, isReadOnly: false });
+  return CHANGES.find((change) => change === condition) ?? null;
+}
+
+const CHANGES: readonly RangeChange[] = ['splitting', 'merging', 'moving'];
 
 function conditionOf(
   descriptor: Descriptor,
@@ -196,6 +230,7 @@ function nodeRow(record: NodeRecord, inputs: FeedInputs, index: InputIndex): Nod
   const live = index.live.get(record.id);
   const report = index.report(record.id);
   const status = report?.kind === 'reported' ? report.status : null;
+  const load = index.load.node(record.id);
   return {
     id: record.id,
     name: record.name,
@@ -212,6 +247,9 @@ function nodeRow(record: NodeRecord, inputs: FeedInputs, index: InputIndex): Nod
     version: live?.version ?? null,
     owned: index.owned.get(record.id) ?? 0,
     held: index.held.get(record.id) ?? 0,
+    safeToSwitchOff: record.mode !== 'active' && index.holders?.has(record.id) === false,
+    loadShare: load.share,
+    bytes: load.bytes,
     silentSince: report?.kind === 'silent' ? report.since : null,
     leaseMs: wholeMs(status?.leaseMs ?? null),
     logBytes: status?.logBytes ?? null,

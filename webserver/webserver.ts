@@ -69,6 +69,7 @@ export async function startWebserver(options: WebserverOptions): Promise<Webserv
   addGauges(metrics, () => pages.count);
   const stopFollowing = resetOnOtherCluster(source, clients);
   const app = await buildServer({
+    env,
     uiFolder: options.uiFolder,
     guard: new Guard([host, ...options.allowHosts]),
     logger,

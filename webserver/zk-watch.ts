@@ -5,6 +5,7 @@
 import { type Env, every, type Timer } from '../common/base/env.ts';
 import type { Logger } from '../common/base/log.ts';
 import type { DescriptorImage } from '../common/model/descriptor.ts';
+import type { LoadRecord } from '../common/model/load.ts';
 import type { ClusterRecord, LiveNode, NamespaceRecord, NodeRecord } from '../common/model/records.ts';
 import { leaderAmong, standsInQueue } from '../common/zk/election-queue.ts';
 import { watchLiveNodes } from '../common/zk/live-nodes.ts';
@@ -17,17 +18,22 @@ import {
   decodeImage,
   decodeNamespace,
   decodeNode,
+  loadCodec,
   parseRangeName,
   paths,
+  taskCodec,
 } from '../common/zk/znodes.ts';
 import { type ClusterView, emptyView, type ViewSource } from './cluster-view.ts';
 import type { CoordinatorRow } from './feed.ts';
+import type { TaskImage } from './page-tasks.ts';
 import { ZkEvents } from './zk-events.ts';
 
 /** The bound for the ranges of all namespaces together. */
 const RANGES_MAX = 4_000;
 /** The bound for each of nodes, live znodes, coordinators and namespaces. */
 const OTHERS_MAX = 500;
+/** The leader keeps about a hundred tasks that have ended. Names say nothing of age, so what is left out may be any. */
+const TASKS_MAX = 2_000;
 /** How often ZooKeeper is asked whether it answers. */
 const PROBE_MS = 500;
 /**
@@ -54,6 +60,8 @@ export class ZkWatch implements ViewSource {
   /** For znodes that no ZnodeChildren decodes, and for coordinators, which count even if they cannot be decoded. */
   readonly #decoder: ZnodeDecoder;
   readonly #events: ZkEvents;
+  readonly #tasks: ZnodeChildren<TaskImage>;
+  readonly #loads: ZnodeChildren<LoadRecord>;
   #cluster: ClusterRecord | null = null;
   #zookeeper = false;
   #zookeeperSince: number | null = null;
@@ -80,6 +88,9 @@ export class ZkWatch implements ViewSource {
       (name, node) => this.#coordinatorIn(name, node),
       othersMax,
     );
+    const decodeTask = (id: string, { data }: ZkNode): TaskImage => ({ id, record: taskCodec.decode(data) });
+    this.#tasks = this.#watch(paths.tasks, decodeTask, () => TASKS_MAX);
+    this.#loads = this.#watch(paths.loads, (_, { data }) => loadCodec.decode(data), othersMax);
     this.#events = new ZkEvents(zk, env, logger, () => this.#changed());
     const probe = every(env, PROBE_MS, () => void this.#probe());
     const sessions = zk.onSession(() => void this.#probe());
@@ -100,8 +111,8 @@ export class ZkWatch implements ViewSource {
     this.#announcing?.cancel();
     for (const close of this.#closers) close();
     for (const ranges of this.#ranges.values()) ranges.close();
-    for (const watched of [this.#namespaces, this.#nodes, this.#live, this.#coordinators, this.#events])
-      watched.close();
+    for (const watched of [this.#namespaces, this.#nodes, this.#live, this.#coordinators]) watched.close();
+    for (const watched of [this.#events, this.#tasks, this.#loads]) watched.close();
     await this.#zk.close();
   }
 
@@ -211,6 +222,9 @@ export class ZkWatch implements ViewSource {
       live: [...this.#live.contents.values()],
       coordinators: withLeader(this.#coordinators.contents),
       events: this.#events.rows,
+      tasks: [...this.#tasks.contents.values()],
+      tasksNotRead: this.#tasks.unwatched,
+      loads: this.#loads.contents,
     };
   }
 }

@@ -3,7 +3,9 @@
 import { never } from '../base/assert.ts';
 import type { TaskRequest } from './records.ts';
 
-export function requestText(request: TaskRequest): string {
+/** @param request null: what was asked could not be read */
+export function requestText(request: TaskRequest | null): string {
+  if (request === null) return 'a request that cannot be read';
   switch (request.kind) {
     case 'create-namespace':
       return `namespace create ${request.name}`;

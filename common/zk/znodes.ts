@@ -11,12 +11,12 @@
 //                                   its disk's next id: mode `gone`
 //   /live/<id>                    the node (ephemeral)               leader, clients, nodes, webserver
 //   /health/<id>                  the node (ephemeral)               leader
-//   /loads/<id>                   the node (ephemeral)               leader
+//   /loads/<id>                   the node (ephemeral)               leader, webserver
 //   /generations/<id>             the node                           - (read by it before it registers)
 //   /namespaces/<name>            leader                             leader, webserver; nodes (list of names)
 //   /namespaces/<name>/ranges/<id>  leader; owner: inSync, hand-over   leader, its replicas, clients that use it, webserver;
 //                                                                    nodes and clients (list of names)
-//   /tasks/<uuid>                 client, then leader                leader, the client
+//   /tasks/<uuid>                 client, then leader                leader, the client, webserver
 //   /events/e-...                 leader, owners (sequential)        webserver
 //   /rebuilding                   a node that gives up its data (ephemeral)   -
 

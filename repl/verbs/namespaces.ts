@@ -55,7 +55,8 @@ const create: Verb = {
     'NAME has letters, digits and _ . - and begins with a letter or digit. The command ends once all ranges have an owner. With more',
     'replicas than nodes the ranges get the others as nodes join. By default there is one range for each node. Those and the',
     'ranges of --ranges are divided by the first characters of keys that consist of 0-9 and a-z: 3 ranges meet at c and o. For other',
-    'keys give --split-at. If it ends with 6, it may be asked again: a namespace is made once, and then refused as existing.',
+    'keys give --split-at. With 2 replicas --min-in-sync is 1 by default: writes go on while one of the two nodes is down, and are then on',
+    'one disk only; with --min-in-sync 2 they wait for it. If it ends with 6, it may be asked again: a namespace is made once, and then refused as existing.',
   ].join('\n'),
   parameters: [{ name: 'NAME', kind: 'text' }],
   options: [

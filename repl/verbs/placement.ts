@@ -123,6 +123,6 @@ export const PLACEMENT_VERBS: readonly Verb[] = [
   nodeVerb('decommission', 'drain a node, and take it out of the cluster'),
   isolate,
   pinVerb('pin', 'keep a range as it is: the coordinator neither moves, splits nor merges it by itself'),
-  pinVerb('unpin', 'let the coordinator move, split and merge a range again'),
+  pinVerb('unpin', 'let the coordinator move, split and merge a range again; that ends its isolation, too'),
   rebalance,
 ];

@@ -1,10 +1,13 @@
 // Every code block of README.md and of the READMEs of the packages does what its reader expects: those that can run here are run as
 // they stand, in their order, on one cluster. Of the others each command, flag, script and service must exist.
 
+import { on } from 'node:events';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
+import { WebSocket } from 'ws';
 import { VERBS } from '../../repl/verbs/verbs.ts';
+import { apply, type FeedMessage, type FeedState } from '../../webserver/feed.ts';
 import { type CodeBlock, codeBlocks } from '../support/code-blocks.ts';
 import { DevRun, temporaryFolder } from '../support/dev-run.ts';
 import { install, pack } from '../support/packed.ts';
@@ -18,8 +21,8 @@ type Plan =
   | { readonly kind: 'start' }
   /** Each line is run by a shell in the clone. `codes`: lines that end with another code than 0, by a word in them. */
   | { readonly kind: 'shell'; readonly codes?: Readonly<Record<string, number>> }
-  /** The lines are typed in `npm run repl`. */
-  | { readonly kind: 'repl' }
+  /** The lines are typed in `npm run repl`. `tells`: what the page tells afterwards. */
+  | { readonly kind: 'repl'; readonly tells?: RegExp }
   | { readonly kind: 'pack' }
   | { readonly kind: 'install' }
   /** A program of a project that has installed the client. It is run twice, as a reader would. */
@@ -34,6 +37,11 @@ const README: readonly (readonly [firstLine: string, plan: Plan])[] = [
   ['put user/1 ada', { kind: 'repl' }],
   ['kill -9 <pid>', { kind: 'shell' }],
   ['# a replica answers, and says how far behind it may be:', { kind: 'repl' }],
+  [
+    'namespace create files',
+    { kind: 'repl', tells: /range \d+ was split at .*: it has \d+ bytes, and 200000 are allowed/ },
+  ],
+  ['use files', { kind: 'repl' }],
   ['npm run repl', { kind: 'shell', codes: { 'cas user/1 7 eve': 4, 'forget n7': 64 } }],
   ['npm run pack', { kind: 'pack' }],
   ['npm install ../rangekeeper/dist/packages/rangekeeper-0.1.0.tgz', { kind: 'install' }],
@@ -97,7 +105,9 @@ class Story {
         for (const line of block.lines) await this.#shell(line, plan.codes ?? {});
         return;
       case 'repl':
-        return this.#repl(block.lines);
+        await this.#repl(block.lines);
+        if (plan.tells !== undefined) await this.#pageTells(plan.tells);
+        return;
       case 'pack':
         install(this.#project, (await pack(temporaryFolder(this.#t))).slice(0, 1));
         return;
@@ -141,6 +151,20 @@ class Story {
     repl.child.stdin?.end(`${lines.join('\n')}\n`);
     const { code, err } = await repl.ended;
     this.#t.is(code, 0, `${lines.join('; ')}: ${err}`);
+  }
+
+  /** Returns once an event on the page has such a text. */
+  async #pageTells(text: RegExp): Promise<void> {
+    const { web } = await this.#dev.up();
+    const socket = new WebSocket(`${web.replace('http', 'ws')}/feed`);
+    this.#t.teardown(() => socket.terminate());
+    let state: FeedState | null = null;
+    for await (const [data] of on(socket, 'message')) {
+      const message = JSON.parse(String(data)) as FeedMessage;
+      if (message.kind === 'hello') state = message.state;
+      if (message.kind === 'change' && state !== null) state = apply(state, message.change);
+      if (state?.events.some((event) => text.test(event.text))) return socket.close();
+    }
   }
 
   /** A command in the clone. The REPL finds the cluster of this test by the variable. */

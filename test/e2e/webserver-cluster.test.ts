@@ -1,8 +1,10 @@
 // The page with a real cluster. The webserver starts before the cluster exists. The page then shows the cluster, writes to it, and
-// shows when an owner is killed and replaced.
+// shows when an owner is killed and replaced. And what the page asks the leader for is done.
 
 import test from 'ava';
-import { TestCluster } from '../support/test-cluster.ts';
+import { present } from '../../common/base/assert.ts';
+import { load, rowsOf } from '../support/load.ts';
+import { openClient, TestCluster } from '../support/test-cluster.ts';
 import { openPage } from '../support/web-page.ts';
 import { startWebserver } from '../support/webserver-process.ts';
 import { startZooKeeper } from '../support/zookeeper.ts';
@@ -38,4 +40,54 @@ test('the page shows a new cluster, and an owner that is killed and replaced', a
   await page.locator('.keys tr', { hasText: 'two' }).waitFor();
 
   t.is(await process.end('SIGTERM'), 0);
+});
+
+test('a range is split and merged, and a node drained, from the page while calls go on', async (t) => {
+  const { connect } = await startZooKeeper(t);
+  const cluster = await TestCluster.start(t, { zk: connect, nodes: 4 });
+  await cluster.allInSync();
+  const client = await openClient(t, cluster);
+  const running = load(client, 4);
+  await running.acknowledged(50);
+  const { address } = await startWebserver(t, connect);
+  const page = await openPage(t, address);
+  await page.locator('.segment.serving').nth(2).waitFor();
+
+  const ask = async (opens: string, form: RegExp, key: string | null, verb: string) => {
+    await page.getByRole('button', { name: opens, exact: true }).click();
+    const asked = page.getByRole('form', { name: form });
+    if (key !== null) {
+      await asked.getByLabel('At the key').fill(key);
+      await asked.getByRole('button', { name: 'Show steps' }).click();
+    }
+    await asked.locator('.steps li').first().waitFor();
+    await asked.getByRole('button', { name: verb, exact: true }).click();
+    await asked.getByText(/^Done/).waitFor();
+    const text = await asked.innerText();
+    await asked.getByRole('button', { name: 'Close' }).click();
+    return text;
+  };
+  const range = present(client.locate('k5')?.descriptor, 'the range of a key');
+  const bounds = () => page.locator('.segment .start').allTextContents();
+  const before = await bounds();
+  await page.locator(`[data-range="${range.id}"]`).click();
+  await ask('Split…', /^Split/, 'k5', 'Split');
+  await page.locator('.segment .start', { hasText: /^k5$/ }).waitFor();
+  t.is((await bounds()).length, before.length + 1);
+  // The details went to the left child, which has the right one as its neighbour.
+  await ask('Merge…', /^Merge/, null, 'Merge');
+  await page.locator('.segment .start', { hasText: /^k5$/ }).waitFor({ state: 'detached' });
+  t.deepEqual(await bounds(), before);
+
+  const drained = present(cluster.nodes[0], 'a node');
+  t.regex(await ask(`Drain… ${drained.name}`, /^Move everything off/, null, 'Drain'), /safe to switch off/);
+  await page.locator(`[data-node="${drained.id}"]`, { hasText: 'draining, safe to switch off' }).waitFor();
+  await page.locator('.tasks li', { hasText: `drain ${drained.name}` }).waitFor();
+
+  const acknowledged = await running.stop();
+  const rows = await rowsOf(client);
+  t.deepEqual(
+    [...acknowledged].filter(([key, n]) => (rows.get(key) ?? -1) < n),
+    [],
+  );
 });

@@ -3,7 +3,7 @@
 import type { Administration, AlterOptions, ListedTask, Task, TaskOptions } from '../../client/admin-api.ts';
 import { alteration, rangeIdOf, splitKeysOf, taskIdOf, waitOf } from '../../client/admin-arguments.ts';
 import type { AbortOptions, Client, Key } from '../../client/api.ts';
-import { keyBytes, namespaceNameOf } from '../../client/arguments.ts';
+import { keyBytes, nameOf, namespaceNameOf } from '../../client/arguments.ts';
 import { checkOptions, NO_OPTIONS } from '../../client/options.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
@@ -34,32 +34,32 @@ export abstract class MemoryAdmin implements Administration {
   }
 
   async move(range: RangeId, from: NodeId, to: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
-    return this.#ask('move', [rangeIdOf(range), from, to], options);
+    return this.#ask('move', [rangeIdOf(range), nodeOf(from), nodeOf(to)], options);
   }
 
   async transfer(range: RangeId, node: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
-    return this.#ask('transfer', [rangeIdOf(range), node], options);
+    return this.#ask('transfer', [rangeIdOf(range), nodeOf(node)], options);
   }
 
   async drain(node: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
-    return this.#ask('drain', [node], options);
+    return this.#ask('drain', [nodeOf(node)], options);
   }
 
   async undrain(node: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
-    return this.#ask('undrain', [node], options);
+    return this.#ask('undrain', [nodeOf(node)], options);
   }
 
   async decommission(node: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
-    return this.#ask('decommission', [node], options);
+    return this.#ask('decommission', [nodeOf(node)], options);
   }
 
   async forgetNode(node: NodeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
-    return this.#ask('forgetNode', [node], options);
+    return this.#ask('forgetNode', [nodeOf(node)], options);
   }
 
   async isolate(what: Key | RangeId, node: NodeId | null = null, options: TaskOptions = NO_OPTIONS) {
     const shown = typeof what === 'number' ? what : Buffer.from(keyBytes(what)).toString();
-    return this.#ask('isolate', [shown, node], options);
+    return this.#ask('isolate', [shown, node === null ? null : nodeOf(node)], options);
   }
 
   async pin(range: RangeId, options: TaskOptions = NO_OPTIONS): Promise<Task> {
@@ -107,4 +107,8 @@ export abstract class MemoryAdmin implements Administration {
     if (task.state === 'failed') throw new RangekeeperError('REFUSED', task.progress);
     return task;
   }
+}
+
+function nodeOf(node: NodeId): NodeId {
+  return nameOf('a node', node);
 }

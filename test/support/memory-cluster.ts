@@ -1,6 +1,7 @@
 // A cluster in memory for the webserver's tests: three nodes, four ranges, and a client in memory. A test changes it as a real
 // cluster would change, and checks what the page shows.
 
+import { present } from '../../common/base/assert.ts';
 import { emptyBytes, toBytes } from '../../common/base/bytes.ts';
 import { RangekeeperError } from '../../common/base/errors.ts';
 import {
@@ -9,9 +10,11 @@ import {
   FRESH_RANGE,
   withInSync,
   withOwner,
+  withReshape,
 } from '../../common/model/descriptor.ts';
 import type { NodeId, RangeId } from '../../common/model/ids.ts';
-import type { EventRecord, LiveNode } from '../../common/model/records.ts';
+import type { EventRecord, LiveNode, TaskRecord } from '../../common/model/records.ts';
+import { replace } from '../../common/model/replace-ranges.ts';
 import type { NodeStatus, ReplicaStatus } from '../../common/model/status.ts';
 import { type ClusterView, emptyView, type ViewSource } from '../../webserver/cluster-view.ts';
 import { MemoryClient } from './memory-client.ts';
@@ -90,12 +93,54 @@ export class MemoryCluster implements ViewSource {
   }
 
   promote(range: RangeId, node: NodeId): void {
-    this.#describe(range, (before) => withOwner(before, node, this.#sessionOf(node)));
+    this.describe(range, (before) => withOwner(before, node, this.#sessionOf(node)));
     this.event({ kind: 'promoted', text: `${NAMES[node]} owns it now`, range, node });
   }
 
+  /** The cluster has so many ranges. */
+  spread(count: number): void {
+    const live = this.view.live;
+    const starts = Array.from({ length: count }, (_, at) => (at === 0 ? '' : String(at).padStart(6, '0')));
+    const images = starts.map((_, at) => ({ descriptor: descriptor(at, live, starts), version: 1 }));
+    this.client.images = images;
+    this.change({ ranges: images });
+  }
+
+  /** The range is split at the key, and the children have the next free ids. */
+  split(range: RangeId, key: string): readonly RangeId[] {
+    const image = present(
+      this.view.ranges.find(({ descriptor }) => descriptor.id === range),
+      'the range',
+    );
+    const highest = Math.max(...this.view.ranges.map(({ descriptor }) => descriptor.id));
+    const ids = [highest + 1, highest + 2];
+    const request = {
+      children: ids,
+      cuts: [toBytes(key)],
+      partner: null,
+      byHand: true,
+      reason: 'for a test',
+    };
+    const { epoch, owner } = image.descriptor;
+    const final = { epoch, seq: this.client.revision + 1 };
+    const ending = { descriptor: withReshape(image.descriptor, request), final };
+    const { children } = replace([ending], owner.node, owner.session);
+    const others = this.view.ranges.filter((other) => other !== image);
+    this.client.images = [...others, ...children.map((child) => ({ descriptor: child, version: 0 }))];
+    this.change({ ranges: this.client.images });
+    this.event({ kind: 'split', text: `range ${range} was split at ${key}: for a test`, range });
+    return ids;
+  }
+
+  /** Shows a task. */
+  task(id: string, record: Pick<TaskRecord, 'request'> & Partial<TaskRecord>): void {
+    const task = { state: 'pending', progress: '', createdAt: BEFORE, ...record } as const;
+    const others = this.view.tasks.filter((other) => other.id !== id);
+    this.change({ tasks: [...others, { id, record: task }] });
+  }
+
   inSync(range: RangeId, nodes: readonly NodeId[]): void {
-    this.#describe(range, (before) => withInSync(before, nodes));
+    this.describe(range, (before) => withInSync(before, nodes));
   }
 
   event(event: Pick<EventRecord, 'kind' | 'text' | 'range' | 'node'>): void {
@@ -109,7 +154,8 @@ export class MemoryCluster implements ViewSource {
     return this.view.live.find(({ id }) => id === node)?.session ?? '';
   }
 
-  #describe(range: RangeId, how: (before: Descriptor) => Descriptor): void {
+  /** Changes the descriptor of a range. */
+  describe(range: RangeId, how: (before: Descriptor) => Descriptor): void {
     const ranges = this.view.ranges.map((image) =>
       image.descriptor.id === range
         ? { descriptor: how(image.descriptor), version: image.version + 1 }
@@ -188,10 +234,10 @@ export class MemoryCluster implements ViewSource {
   }
 }
 
-function descriptor(index: number, live: readonly LiveNode[]): Descriptor {
+function descriptor(index: number, live: readonly LiveNode[], starts = STARTS): Descriptor {
   const owner = live[index % live.length];
-  const start = STARTS[index] ?? '';
-  const end = STARTS[index + 1];
+  const start = starts[index] ?? '';
+  const end = starts[index + 1];
   return {
     namespace: 'default',
     namespaceId: 1,

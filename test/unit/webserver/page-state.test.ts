@@ -221,3 +221,32 @@ test('a node that was gone from the start is gone since the time that the leader
   });
   t.is((await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.goneSince, NOW - 70_000);
 });
+
+test('a node is safe to switch off once it drains and holds nothing, not even of a range that has ended', async (t) => {
+  const cluster = new MemoryCluster();
+  const isSafe = async () => (await draw(cluster)).nodes.find(({ id }) => id === 'n-b')?.safeToSwitchOff;
+  const hold = (held: (range: number) => boolean) =>
+    cluster.change({
+      ranges: cluster.view.ranges.map(({ descriptor, version }) => ({
+        version,
+        descriptor: {
+          ...descriptor,
+          state: descriptor.id === 4 ? 'dropped' : 'serving',
+          replicas: descriptor.replicas.filter(({ node }) => node !== 'n-b' || held(descriptor.id)),
+        },
+      })),
+    });
+  const drain = cluster.view.nodes.map((record) =>
+    record.id === 'n-b' ? { ...record, mode: 'draining' as const } : record,
+  );
+  cluster.change({ nodes: drain });
+  t.false(await isSafe());
+  hold((range) => range === 4);
+  t.false(await isSafe());
+  hold(() => false);
+  t.true(await isSafe());
+  cluster.change({ rangesNotShown: 1 });
+  t.false(await isSafe());
+  cluster.change({ rangesNotShown: 0, nodes: new MemoryCluster().view.nodes });
+  t.false(await isSafe());
+});

@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import type { RangeId } from '../../../common/model/ids.ts';
 import type { FeedState } from '../../feed.ts';
+import { successorOf } from '../../range-signs.ts';
 import { Banners } from './banners.tsx';
 import { Events } from './events.tsx';
 import { Header } from './header.tsx';
@@ -11,7 +12,9 @@ import { KeyBrowser } from './key-browser.tsx';
 import { KeySpace } from './key-space.tsx';
 import { Names } from './names.ts';
 import { Nodes } from './nodes.tsx';
+import type { RequestContext } from './request-form.tsx';
 import type { Store } from './store.ts';
+import { Tasks } from './tasks.tsx';
 
 export function App({ store }: { store: Store }) {
   const { link, feed, clockOffset } = usePage(store);
@@ -40,10 +43,15 @@ export function App({ store }: { store: Store }) {
 }
 
 function Cluster({ feed, now }: { feed: FeedState; now: number }) {
-  const [selected, select] = useState<RangeId | null>(null);
+  const [chosen, select] = useState<RangeId | null>(null);
+  const selected = followed(feed, chosen);
   const [asked, ask] = useState<{ namespace: string; start: string } | null>(null);
   const keys = useRef<HTMLDivElement>(null);
   const names = new Names(feed.nodes);
+  const context: RequestContext = { namespace: someNamespace(feed), names, tasks: feed.tasks };
+  useEffect(() => {
+    if (selected !== chosen) select(selected);
+  }, [selected]);
   useEffect(() => {
     if (asked !== null) keys.current?.scrollIntoView({ behavior: 'smooth' });
   }, [asked]);
@@ -59,7 +67,10 @@ function Cluster({ feed, now }: { feed: FeedState; now: number }) {
         browse={(namespace, start) => ask({ namespace, start })}
       />
       <div class="columns">
-        <Nodes nodes={feed.nodes} names={names} now={now} />
+        <div class="stack">
+          <Nodes nodes={feed.nodes} context={context} now={now} />
+          <Tasks context={context} notShown={feed.overview.tasksNotShown} />
+        </div>
         <Events events={feed.events} names={names} select={select} />
       </div>
       <div ref={keys}>
@@ -67,6 +78,18 @@ function Cluster({ feed, now }: { feed: FeedState; now: number }) {
       </div>
     </>
   );
+}
+
+/** The chosen range, or what came of it if it was split or merged. */
+function followed({ ranges }: FeedState, chosen: RangeId | null): RangeId | null {
+  if (chosen === null || ranges.some(({ id }) => id === chosen)) return chosen;
+  return successorOf(ranges, chosen)?.id ?? chosen;
+}
+
+/** For requests that are about no namespace: the path of each names one. */
+function someNamespace({ namespaces, overview }: FeedState): string {
+  const names = namespaces.map(({ name }) => name);
+  return names.includes(overview.namespace) ? overview.namespace : (names[0] ?? overview.namespace);
 }
 
 function NoCluster({ feed }: { feed: FeedState }) {

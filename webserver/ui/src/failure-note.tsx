@@ -7,7 +7,7 @@ const OWNER_AWAY: readonly AnswerCode[] = ['NO_OWNER', 'NOT_READY', 'UNREACHABLE
 
 interface FailureNoteProps {
   readonly error: ErrorAnswer;
-  readonly asked: 'linearizable read' | 'other read' | 'write';
+  readonly asked: 'linearizable read' | 'other read' | 'write' | 'task';
 }
 
 export function FailureNote({ error, asked }: FailureNoteProps) {
@@ -16,6 +16,7 @@ export function FailureNote({ error, asked }: FailureNoteProps) {
       <strong>{error.code}</strong> {error.message}
       <p class="muted">
         {asked === 'write' && `${outcome(error)} `}
+        {asked === 'task' && error.applied === 'unknown' && 'It may still be done: Tasks shows it then. '}
         {cure(error)}
         {asked === 'linearizable read' &&
           OWNER_AWAY.includes(error.code) &&

@@ -10,6 +10,8 @@ import type {
   FoundAnswer,
   PageAnswer,
   PutBody,
+  TaskAnswer,
+  TaskBody,
   WrittenAnswer,
 } from '../../answers.ts';
 
@@ -55,6 +57,10 @@ export function remove(namespace: string, key: string, body: DeleteBody): Promis
   return withBytes(key, (bytes) => call('DELETE', `${folder(namespace)}/key`, { key: bytes }, body));
 }
 
+export function askForTask(namespace: string, body: TaskBody): Promise<Outcome<TaskAnswer>> {
+  return call('POST', `${folder(namespace)}/tasks`, {}, body);
+}
+
 /** Makes a call with the bytes of a typed text form. If it is none, the call fails at once, and nothing is sent. */
 async function withBytes<T>(text: string, make: (bytes: Bytes) => Promise<Outcome<T>>): Promise<Outcome<T>> {
   let bytes: Bytes;
@@ -75,20 +81,23 @@ function folder(namespace: string): string {
 }
 
 async function call<T>(
-  method: 'GET' | 'PUT' | 'DELETE',
+  method: 'GET' | 'PUT' | 'DELETE' | 'POST',
   path: string,
   query: Readonly<Record<string, string | Bytes>>,
-  body?: PutBody | DeleteBody,
+  body?: PutBody | DeleteBody | TaskBody,
 ): Promise<Outcome<T>> {
   const parameters = Object.entries(query).map(([name, value]) => `${name}=${percentEncode(value)}`);
   try {
-    const response = await fetch(`${path}?${parameters.join('&')}`, {
-      method,
-      cache: 'no-store',
-      ...(body === undefined
-        ? {}
-        : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    });
+    const response = await fetch(
+      [path, ...(parameters.length === 0 ? [] : [parameters.join('&')])].join('?'),
+      {
+        method,
+        cache: 'no-store',
+        ...(body === undefined
+          ? {}
+          : { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+      },
+    );
     const answer: unknown = await response.json();
     return response.ok
       ? { kind: 'ok', answer: answer as T }
@@ -107,7 +116,7 @@ const UNREACHABLE: ErrorAnswer = {
 
 const UNKNOWN: ErrorAnswer = {
   code: 'OUTCOME_UNKNOWN',
-  message: 'the webserver did not answer; the write may have been applied',
+  message: 'the webserver did not answer',
   applied: 'unknown',
   retry: 'never',
 };

@@ -5,10 +5,12 @@ import { compareBytes, parseBytes } from '../../../common/base/bytes.ts';
 import type { RangeId } from '../../../common/model/ids.ts';
 import type { NamespaceRecord } from '../../../common/model/records.ts';
 import type { FeedState, RangeRow } from '../../feed.ts';
+import { RANGE_SIGNS } from '../../range-signs.ts';
 import { plural } from './format.ts';
 import type { Names } from './names.ts';
 import { RangeBar, type Width } from './range-bar.tsx';
 import { RangeDetails } from './range-details.tsx';
+import type { RequestContext } from './request-form.tsx';
 
 interface KeySpaceProps {
   readonly feed: FeedState;
@@ -48,6 +50,7 @@ export function KeySpace(props: KeySpaceProps) {
 function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: Width }) {
   const { feed, names, namespace, width, selected, select } = props;
   const ranges = rangesOf(feed, namespace.name);
+  const context: RequestContext = { namespace: namespace.name, names, tasks: feed.tasks };
   const detailed = ranges.find((range) => range.id === selected);
   return (
     <div class="namespace">
@@ -75,7 +78,8 @@ function Namespace(props: KeySpaceProps & { namespace: NamespaceRecord; width: W
         <RangeDetails
           range={detailed}
           desired={namespace.replicationFactor}
-          names={names}
+          load={feed.loads.find(({ range }) => range === detailed.id)}
+          context={context}
           now={props.now}
           close={() => select(null)}
           browse={() => props.browse(namespace.name, detailed.start)}
@@ -96,7 +100,7 @@ function rangesOf(feed: FeedState, namespace: string): readonly RangeRow[] {
 
 function Legend() {
   return (
-    <ul class="legend" aria-label="Marks of replicas">
+    <ul class="legend" aria-label="Marks of replicas, and signs of ranges">
       <li>
         <span class="pip owner" aria-hidden="true" /> owner
       </li>
@@ -112,6 +116,14 @@ function Legend() {
       <li>
         <span class="pip gone" aria-hidden="true" /> down
       </li>
+      {RANGE_SIGNS.map(({ sign, word }) => (
+        <li key={word}>
+          <span class="sign" aria-hidden="true">
+            {sign}
+          </span>{' '}
+          {word}
+        </li>
+      ))}
     </ul>
   );
 }

@@ -3,28 +3,34 @@
 import { formatDuration } from '../../../common/base/duration.ts';
 import { copiesSentence, isShort } from '../../../common/model/health.ts';
 import { Machines } from '../../../common/model/machines.ts';
-import type { RangeRow, ReplicaRow } from '../../feed.ts';
+import type { LoadRow, RangeRow, ReplicaRow } from '../../feed.ts';
 import { copiesOf, copyState } from '../../page-health.ts';
-import { formatCount, formatEnd, formatMs, formatStart, formatTime } from './format.ts';
+import { placementSigns, stateSigns } from '../../range-signs.ts';
+import { formatCount, formatEnd, formatMs, formatSize, formatStart, formatTime } from './format.ts';
 import type { Names } from './names.ts';
 import { NodeName } from './node-name.tsx';
+import { RangeActions } from './range-actions.tsx';
+import type { RequestContext } from './request-form.tsx';
 
 interface RangeDetailsProps {
   readonly range: RangeRow;
   /** How many copies it should have. */
   readonly desired: number;
-  readonly names: Names;
+  /** Undefined: its owner has not reported it. */
+  readonly load: LoadRow | undefined;
+  readonly context: RequestContext;
   readonly now: number;
   readonly close: () => void;
   readonly browse: () => void;
 }
 
-export function RangeDetails({ range, desired, names, now, close, browse }: RangeDetailsProps) {
+export function RangeDetails({ range, desired, load, context, now, close, browse }: RangeDetailsProps) {
+  const { names } = context;
   return (
     <section class="details" aria-label={`Range ${range.id}`}>
       <div class="card-head">
         <h4>
-          Range {range.id} <ConditionPill range={range} now={now} />
+          Range {range.id} <ConditionPill range={range} now={now} /> <Signs range={range} />
         </h4>
         <button type="button" onClick={browse}>
           Browse keys
@@ -34,7 +40,13 @@ export function RangeDetails({ range, desired, names, now, close, browse }: Rang
         </button>
       </div>
       <CopiesLine range={range} desired={desired} names={names} />
-      <Facts range={range} names={names} />
+      {range.why !== null && (
+        <p class="why">
+          {range.change === 'merging' ? 'To be merged' : 'To be split'}: {names.inText(range.why)}
+        </p>
+      )}
+      <Facts range={range} load={load} names={names} />
+      <RangeActions range={range} context={context} />
       <div class="scroll-x">
         <Replicas range={range} names={names} />
       </div>
@@ -56,7 +68,7 @@ function CopiesLine({ range, desired, names }: RangeProps & { readonly desired: 
   );
 }
 
-function Facts({ range, names }: RangeProps) {
+function Facts({ range, load, names }: RangeProps & { readonly load: LoadRow | undefined }) {
   return (
     <dl class="facts-grid">
       <Fact term="From">
@@ -72,6 +84,10 @@ function Facts({ range, names }: RangeProps) {
       <Fact term="Committed up to">{range.commitSeq === null ? '?' : formatCount(range.commitSeq)}</Fact>
       <Fact term="Log entries">{range.entries === null ? '?' : formatCount(range.entries)}</Fact>
       <Fact term="Min in-sync">{range.minInSync}</Fact>
+      <Fact term="Bytes">{typeof load?.bytes === 'number' ? formatSize(load.bytes) : '?'}</Fact>
+      <Fact term="Reads a second">{load === undefined ? '?' : formatCount(load.reads)}</Fact>
+      <Fact term="Writes a second">{load === undefined ? '?' : formatCount(load.writes)}</Fact>
+      {range.parents.length > 0 && <Fact term="Came of">{parentsText(range)}</Fact>}
       {range.transferTo !== null && (
         <Fact term="Handing over to">
           <NodeName node={range.transferTo} names={names} />
@@ -118,20 +134,24 @@ function ReplicaLine({ range, replica, names }: RangeProps & { readonly replica:
       <th scope="row">
         <NodeName node={replica.node} names={names} />
       </th>
-      <td>
+      <td data-label="Role">
         {roleText(range, replica, names)}
         {names.unreachable(replica.node) && <small class="warn"> others cannot reach it</small>}
       </td>
-      <td>
+      <td data-label="In-sync">
         <span
           class={`pip ${copyState(range, replica, names.rows)} ${names.colour(replica.node)}`}
           aria-hidden="true"
         />{' '}
         {replica.inSync ? 'yes' : 'no'}
       </td>
-      <td class="number">{replica.appliedSeq === null ? '?' : formatCount(replica.appliedSeq)}</td>
-      <td class="number">{replica.lag === null ? '?' : formatCount(replica.lag)}</td>
-      <td>{freshness(range, replica)}</td>
+      <td data-label="Applied" class="number">
+        {replica.appliedSeq === null ? '?' : formatCount(replica.appliedSeq)}
+      </td>
+      <td data-label="Lag" class="number">
+        {replica.lag === null ? '?' : formatCount(replica.lag)}
+      </td>
+      <td data-label="Reads from it">{freshness(range, replica)}</td>
     </tr>
   );
 }
@@ -150,10 +170,31 @@ function freshness(range: RangeRow, replica: ReplicaRow): string {
   return replica.staleMs === null ? 'stale, age not known' : `stale by ${formatMs(replica.staleMs)} at most`;
 }
 
+/** The nearest first. Those before them are not told. */
+function parentsText({ parents }: RangeRow): string {
+  const named = parents.slice(0, PARENTS_SHOWN).join(', ');
+  return parents.length > PARENTS_SHOWN ? `${named}, …` : named;
+}
+
+const PARENTS_SHOWN = 4;
+
+function Signs({ range }: { range: RangeRow }) {
+  const changes = stateSigns({ ...range, condition: 'serving' });
+  return (
+    <>
+      {[...changes, ...placementSigns(range)].map(({ sign, word }) => (
+        <span key={word} class="pill sign">
+          <span aria-hidden="true">{sign}</span> {word}
+        </span>
+      ))}
+    </>
+  );
+}
+
 function ConditionPill({ range, now }: { range: RangeRow; now: number }) {
   const tone = range.condition === 'serving' ? 'good' : range.condition === 'unknown' ? '' : 'bad';
   const since =
-    range.since === null
+    range.since === null || range.change === 'replaced'
       ? ''
       : ` since ${formatTime(range.since)} · ${formatDuration(Math.max(0, now - range.since))}`;
   return (

@@ -29,6 +29,11 @@ export interface PlanConfig {
   readonly learnersPerNode: number;
   /** Moves of replicas for balance that may be under way at once, in the whole cluster. */
   readonly movesAtOnce: number;
+  /**
+   * A node that drains sheds replicas as long as fewer moves than this are under way: somebody waits for it, and of many ranges most
+   * are small, so that the trips through ZooKeeper take longer than the copies.
+   */
+  readonly drainMovesAtOnce: number;
   /** Hand-overs for balance that may be under way at once, in the whole cluster. */
   readonly transfersAtOnce: number;
   /** Bytes of the replicas that are moved for balance at once, in the whole cluster; one may be larger. */
@@ -58,6 +63,7 @@ export const DEFAULT_PLAN: PlanConfig = {
   balanceAfterMs: 10_000,
   learnersPerNode: 16,
   movesAtOnce: 8,
+  drainMovesAtOnce: 64,
   transfersAtOnce: 8,
   moveBytesAtOnce: 1024 * 1024 * 1024,
   reshapesAtOnce: 4,
@@ -74,6 +80,10 @@ export function checkPlan(config: PlanConfig): void {
   assert(config.initialNodes === null || config.initialNodes >= 1, 'initialNodes is at least 1');
   assert(config.learnersPerNode >= 1, 'learnersPerNode is at least 1');
   assert(config.movesAtOnce >= 1, 'movesAtOnce is at least 1');
+  assert(
+    config.movesAtOnce <= config.drainMovesAtOnce,
+    'movesAtOnce <= drainMovesAtOnce: a drain does not wait for balance',
+  );
   assert(config.transfersAtOnce >= 1, 'transfersAtOnce is at least 1');
   assert(config.reshapesAtOnce >= 1, 'reshapesAtOnce is at least 1');
   assert(config.splitBytes >= 1 && config.moveBytesAtOnce >= 1, 'bounds of bytes are positive');

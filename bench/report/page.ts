@@ -50,13 +50,14 @@ export function pageOf(report: Report): string {
   ].join('\n');
 }
 
-/** A plot of the rounds, and a plot of latencies by percentile. */
+/** A plot of the rounds or seconds, and a plot of latencies by percentile. */
 function plotsOf(rows: readonly Row[]): readonly Plot[] {
   const label = ({ contender, client }: Row): string => `${contender} (${client})`;
+  const each = rows[0]?.each ?? 'round';
   const rounds = Math.max(...rows.map(({ values }) => values.length));
   const timed = rows.filter(({ quantiles }) => quantiles.length > 0);
   const byRound: Plot = {
-    ...{ title: `${rows[0]?.unit} by round`, axis: 'round' },
+    ...{ title: `${rows[0]?.unit} by ${each}`, axis: each },
     places: Array.from({ length: rounds }, (_, round) => String(round + 1)),
     logarithmic: false,
     lines: rows.map((row) => ({ label: label(row), values: row.values })),

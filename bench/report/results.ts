@@ -29,7 +29,8 @@ export interface Row {
   readonly client: string;
   /** `ops/s`, `rows/s`, `MB/s`, `ms`, ... */
   readonly unit: string;
-  /** One value for each round. */
+  /** What each value is of: rounds of a comparison, or the seconds of a run. */
+  readonly each: 'round' | 'second';
   readonly values: readonly number[];
   readonly spread: Spread;
   /** The median over the rounds for each of QUANTILES, ms; empty: latency was not measured. */
@@ -74,6 +75,7 @@ export function rowOf(
 ): Row {
   return {
     spread: spreadOf(known.values),
+    each: 'round',
     ...{ quantiles: [], clientCores: null, serverCores: null, serverMemory: null },
     ...{ cpu: null, errors: {} },
     ...{ verified: null, note: '', profile: null },

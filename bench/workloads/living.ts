@@ -55,7 +55,7 @@ async function rowOfSeconds(
 ): Promise<Row> {
   const verified = await contender.verify(rig.scale.verified);
   const values = results.map(perSecond);
-  return rowOf({ unit: 'ops/s', values, errors: errorsIn(results), verified, ...described });
+  return rowOf({ unit: 'ops/s', each: 'second', values, errors: errorsIn(results), verified, ...described });
 }
 
 function noFailures(row: Row): ReturnType<typeof verdictOn> {
@@ -66,7 +66,7 @@ function noFailures(row: Row): ReturnType<typeof verdictOn> {
 
 // ---- changes -------------------------------------------------------------------------------------------------------
 
-/** A minute of YCSB A with ranges at rest, then one in which they are split, merged, moved and handed over. */
+/** A minute of YCSB A with ranges at rest, and one in which they are split, merged, moved and handed over, by turns. */
 export async function changes(rig: Rig): Promise<Outcome> {
   await rig.stop();
   const { keys } = rig.scale;
@@ -75,44 +75,61 @@ export async function changes(rig: Rig): Promise<Outcome> {
   const client = await connect({ zk: cluster.zk });
   const [text, draws] = present(LETTERS.a, 'YCSB A');
   const spec = slotOf(rig, { ...draws, callers: CALLERS });
-  const passed = (count: number): boolean => count >= rig.scale.sustainedMs / SECOND_MS;
+  const passed = (count: number): boolean => count * rig.scale.rounds >= rig.scale.sustainedMs / SECOND_MS;
   await seconds(contender, spec, (count) => count >= 5);
   const described = {
     ...{ work: 'YCSB A', variant: `${text}, ${CALLERS} callers, by the second`, client: contender.client },
   };
-  const atRest = await rowOfSeconds(rig, contender, await seconds(contender, spec, passed), {
+  const [rest, change]: [SlotResult[], SlotResult[]] = [[], []];
+  const changer = new Changer(client, keys);
+  const calm = [rig.calibrator.measure()];
+  // They alternate, so that a slow period of the machine affects both.
+  for (let round = 0; round < rig.scale.rounds; round++) {
+    rest.push(...(await seconds(contender, spec, passed)));
+    changer.start();
+    change.push(...(await seconds(contender, spec, passed)));
+    await changer.stop();
+    calm.push(rig.calibrator.measure());
+  }
+  const changed = await rowOfSeconds(rig, contender, change, {
+    ...{ ...described, contender: 'Rangekeeper, ranges change', note: changer.summary },
+  });
+  const atRest = await rowOfSeconds(rig, contender, rest, {
     ...described,
     contender: 'Rangekeeper, ranges at rest',
   });
-  const changer = new Changer(client, keys);
-  const results = await seconds(contender, spec, passed);
-  const note = await changer.stop();
-  const changed = await rowOfSeconds(rig, contender, results, {
-    ...{ ...described, contender: 'Rangekeeper, ranges change', note },
-  });
   await client.close();
-  return { rows: [changed, atRest], verdicts: [noFailures(changed)], calm: [rig.calibrator.measure()] };
+  return { rows: [changed, atRest], verdicts: [noFailures(changed)], calm };
 }
 
-/** Asks for one change of ranges after the other. */
+/** Asks for one change of ranges after the other, between `start` and `stop`. */
 class Changer {
   readonly #client: Client;
   readonly #keys: number;
   readonly #random = seeded(7);
   readonly #done = new Map<string, number>();
-  readonly #running: Promise<void>;
-  #stopped = false;
+  #running: Promise<void> = Promise.resolve();
+  #stopped = true;
 
   constructor(client: Client, keys: number) {
     this.#client = client;
     this.#keys = keys;
+  }
+
+  start(): void {
+    this.#stopped = false;
     this.#running = this.#run();
+    // `stop` reports it.
+    this.#running.catch(() => {});
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
   }
 
   /** What was done, in words. */
-  async stop(): Promise<string> {
-    this.#stopped = true;
-    await this.#running;
+  get summary(): string {
     return [...this.#done].map(([what, count]) => `${count} ${what}`).join(', ');
   }
 
@@ -310,7 +327,8 @@ export async function hotRange(rig: Rig): Promise<Outcome> {
   const last = seen.findLastIndex((spread) => spread > SPREAD_MAX) + 1;
   const row = await rowOfSeconds(rig, all, results, {
     ...{ work: 'a hot range', variant: `one of ${HOT_RANGES} has ${HOT_TIMES} times the load of the others` },
-    ...{ contender: `Rangekeeper, ${NODES} nodes`, client: all.client, unit: 's', values: [last] },
+    ...{ contender: `Rangekeeper, ${NODES} nodes`, client: all.client },
+    ...{ unit: 's', each: 'round', values: [last] },
     errors: errorsIn([...results, ...more]),
     note: `highest load of a node over the mean, by the second: ${seen.map((one) => one.toFixed(1)).join(' ')}`,
   });

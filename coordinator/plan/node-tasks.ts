@@ -107,8 +107,9 @@ function moveAway(builder: PlanBuilder, image: DescriptorImage, node: NodeId, na
   if (to === undefined) return false;
   builder.hold(id);
   // A replica that is not in-sync is moved once it is, or is no more.
-  if (!inSync.includes(node) || loads.learners(to) >= config.learnersPerNode || !hasRoomToMove(builder))
-    return true;
+  const hasRoom =
+    loads.learners(to) < config.learnersPerNode && hasRoomToMove(builder, config.drainMovesAtOnce);
+  if (!inSync.includes(node) || !hasRoom) return true;
   const reason = `range ${id}: the replica on ${name}, which drains, moves to ${nameOf(view, to)}`;
   builder.change(image, withMove(descriptor, node, to), { change: 'move-replica', node: to, reason });
   return true;

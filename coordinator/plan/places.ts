@@ -23,7 +23,10 @@ export function freePlaces(
   );
 }
 
-/** Whether another move of a replica may begin: there are not too many, nor too many bytes, under way in the cluster. */
-export function hasRoomToMove({ config, loads }: PlanBuilder): boolean {
-  return loads.moves < config.movesAtOnce && loads.moveBytes < config.moveBytesAtOnce;
+/**
+ * Whether another move of a replica may begin: there are not too many, nor too many bytes, under way in the cluster.
+ * @param atOnce how many are too many
+ */
+export function hasRoomToMove({ config, loads }: PlanBuilder, atOnce = config.movesAtOnce): boolean {
+  return loads.moves < atOnce && loads.moveBytes < config.moveBytesAtOnce;
 }

@@ -155,6 +155,13 @@ test('the page plots throughput by callers, rounds and latencies', (t) => {
   t.deepEqual(byPercentile?.lines, [{ label: 'raw (c)', values: [null, 2, 3, 4, 5, 6, 7] }]);
 });
 
+test('the page plots throughput over time by second', (t) => {
+  const rows = [row('with changes', [3, 1, 2], { each: 'second', quantiles: [] })];
+  const [plot] = plotsIn(pageOf(report({ rows })));
+  t.is(plot?.title, 'ops/s by second');
+  t.deepEqual(plot?.places, ['1', '2', '3']);
+});
+
 test('the lines and the page name the CPU profiles, and the end what opens them', (t) => {
   const profile = 'r-profiles/put';
   const rows = [row('Rangekeeper', [1], { profile }), row('Redis', [1])];

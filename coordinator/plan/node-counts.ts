@@ -1,5 +1,6 @@
 // How much each node has, in words, to compare the cluster before and after.
 
+import { counted } from '../../common/base/words.ts';
 import type { NodeId } from '../../common/model/ids.ts';
 import { type ClusterView, nameOf } from '../cluster-view.ts';
 
@@ -17,6 +18,6 @@ export function ownersAndReplicas(view: ClusterView): readonly string[] {
   }
   return [...counts].map(
     ([node, { owned, replicas }]) =>
-      `${nameOf(view, node)} owns ${owned} ranges and has ${replicas} replicas`,
+      `${nameOf(view, node)} owns ${counted(owned, 'range')} and has ${counted(replicas, 'replica')}`,
   );
 }

@@ -1,5 +1,6 @@
 // Dry runs: what a task would do, found by planning it again and again on a cluster in which everything succeeds at once (what-if.ts).
 
+import { counted } from '../../common/base/words.ts';
 import type { ClusterView, TaskImage } from '../cluster-view.ts';
 import type { PlanConfig } from '../config.ts';
 import type { Step } from '../step.ts';
@@ -56,7 +57,8 @@ export function planPreview(builder: PlanBuilder, task: TaskImage, plan: Plan): 
       .map((line) => `before: ${line}`),
     ...counts.map((line) => `after: ${line}`),
   ];
-  const reason = reasons.length === 0 ? 'nothing would be done' : `${reasons.length} steps would be taken`;
+  const reason =
+    reasons.length === 0 ? 'nothing would be done' : `${counted(reasons.length, 'step')} would be taken`;
   const done = update(task, 'done', reason);
   builder.add({
     kind: 'task',

@@ -25,7 +25,7 @@ export interface Surroundings {
 type Reader = Pick<ZkSession, 'get' | 'children'>;
 
 const LOOK_MS = 2_000;
-/** So many children of a znode are looked at. */
+/** The maximum number of children of a znode that are looked at. */
 const CHILDREN_MAX = 200;
 const NAMED_MAX = 5;
 

@@ -318,8 +318,8 @@ export interface Client extends Administration, AsyncDisposable {
    *
    * Rejects with INVALID_ARGUMENT if the name or an option cannot be, before anything is sent; with REFUSED and the reason if a
    * namespace of that name exists, or it cannot be made; with NO_CLUSTER if ZooKeeper does not answer; and with OUTCOME_UNKNOWN if
-   * no coordinator has answered in time, no node is there, or the client is closed: it may still be made. It is safe to ask again: a name is made once,
-   * and of several requests the later ones are refused.
+   * no coordinator has answered in time, no node is there, or the client is closed: it may still be made. It is safe to ask again: a
+   * name is made once, and of several requests the later ones are refused.
    */
   createNamespace(name: string, options?: NamespaceOptions): Promise<NamespaceView>;
 

@@ -14,7 +14,7 @@ import type { Seen } from './seen.ts';
 import type { Writers } from './writer.ts';
 
 const PAUSES = { minMs: 10, maxMs: 250 };
-/** So many attempts of one call follow without a pause because its route has changed. Nodes that contradict each other end that. */
+/** The maximum number of attempts of one call that follow without a pause because its route has changed: nodes may contradict each other. */
 const REDIRECTS_MAX = 16;
 
 /** What the calls of one client share. */

@@ -9,7 +9,7 @@ import type { ScanPlan } from './scanner.ts';
 export interface CheckedScan {
   readonly plan: ScanPlan;
   readonly bounds: KeyRange;
-  /** Of each page or piece. */
+  /** The time that each page or piece may take, ms. */
   readonly deadlineMs: number;
 }
 

@@ -1,7 +1,7 @@
-// Limits the rate of background work: sending and receiving snapshots, and reading rows to verify them. Background work at full speed keeps a
-// small machine so busy that clients' writes wait for a core at every step. So while clients are served, background work
-// is done one piece at a time at a fixed rate. It never gets less than that rate, so it ends even on a busy node. While no
-// client is served, it is not limited.
+// Limits the rate of background work: sending and receiving snapshots, and reading rows to verify them. Background work
+// at full speed keeps a small machine so busy that clients' writes wait for a core at every step. So while clients are
+// served, background work is done one piece at a time at a fixed rate. It never gets less than that rate, so it ends even
+// on a busy node. While no client is served, it is not limited.
 
 import { delay, type Env } from '../common/base/env.ts';
 import type { Row, StorageStats } from './storage/storage.ts';

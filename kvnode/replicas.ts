@@ -110,9 +110,9 @@ export class Replicas {
     for (const host of this.#hosts.values()) this.step(host, event);
   }
 
-  /** See Settling.has. */
+  /** See Settling.ensure. */
   isSettled(range: RangeId): boolean {
-    return this.#settling.has(range);
+    return this.#settling.ensure(range);
   }
 
   close(): void {

@@ -38,7 +38,7 @@ export interface Row {
   /** Number of CPU cores used by the load generator, and by the servers; null: unknown. */
   readonly clientCores: number | null;
   readonly serverCores: number | null;
-  /** Of the servers, after the last round. */
+  /** What the servers hold in memory after the last round; null: unknown. */
   readonly serverMemory: Memory | null;
   /** CPU time of one operation, µs; null: unknown. */
   readonly cpu: CpuPerOperation | null;

@@ -176,6 +176,7 @@ class Changer {
 // ---- growth --------------------------------------------------------------------------------------------------------
 
 const GROWN_MS = 10_000;
+const SHARED_MS_MAX = 180_000;
 const GROWN_RANGES = 10;
 
 /** One node, then three, then five, while YCSB A runs. */
@@ -199,14 +200,17 @@ export async function growth(rig: Rig): Promise<Outcome> {
   for (const nodes of [1, 3, 5]) {
     for (let at = rows.length === 0 ? 2 : nodes - 1; at <= nodes; at++) cluster.startNode(`n${at}`);
     const begin = realEnv.now();
-    let sharedMs: number | null = null;
-    const shared = untilShared(client, nodes).then(() => {
-      sharedMs = realEnv.now() - begin;
+    let endedAt: number | null = null;
+    const shared = untilShared(client, nodes).finally(() => {
+      endedAt = realEnv.now();
     });
-    const end = (): boolean => sharedMs !== null && realEnv.now() - begin > sharedMs + GROWN_MS;
+    const end = (): boolean => endedAt !== null && realEnv.now() > endedAt + GROWN_MS;
     const results = await seconds(contender, spec, end);
-    await shared;
-    const note = `each node has its share after ${((sharedMs ?? 0) / SECOND_MS).toFixed(1)} s`;
+    const isShared = await shared;
+    const passed = `${(((endedAt ?? begin) - begin) / SECOND_MS).toFixed(1)} s`;
+    const note = isShared
+      ? `each node has its share after ${passed}`
+      : `a node still owns nothing after ${passed}`;
     const described = {
       work: 'growth',
       variant,
@@ -220,16 +224,19 @@ export async function growth(rig: Rig): Promise<Outcome> {
   return { rows, verdicts: rows.map(noFailures), calm: [rig.calibrator.measure()] };
 }
 
-/** Resolves when every range has as many replicas as it can, and each node owns one at least, if there are as many ranges. */
-async function untilShared(client: Client, nodes: number): Promise<void> {
+/**
+ * Resolves to true when every range has as many replicas as it can, and each node owns one at least, if there are as many ranges. False: that
+ * took too long.
+ */
+async function untilShared(client: Client, nodes: number): Promise<boolean> {
   await untilInSync(client, (inSync) => inSync === Math.min(3, nodes));
   const wanted = Math.min(nodes, client.ranges().length);
-  for (;;) {
-    const owners = new Set(client.ranges().map(({ descriptor }) => descriptor.owner.node));
-    if (owners.size >= wanted) return;
-    await delay(realEnv, SECOND_MS / 4);
+  for (const end = realEnv.now() + SHARED_MS_MAX; realEnv.now() < end; await delay(realEnv, SECOND_MS / 4)) {
     await client.refresh();
+    const owners = new Set(client.ranges().map(({ descriptor }) => descriptor.owner.node));
+    if (owners.size >= wanted) return true;
   }
+  return false;
 }
 
 // ---- inserts -------------------------------------------------------------------------------------------------------
@@ -296,7 +303,7 @@ const HOT_KEYS = 1_000;
 const HOT_PREFIX = 'hot';
 const SPREAD_MAX = 1.5;
 const SPREAD_SECONDS_MAX = 60;
-/** Of what the cluster can do, so that nodes don't count as strained. */
+/** The part of the highest throughput that all callers ask for together: with more, nodes would count as strained. */
 const HOT_LOAD = 0.4;
 
 /** One of twelve ranges is asked ten times as often as each of the others. */

@@ -1,6 +1,6 @@
-// Balances how many ranges each node owns, by hand-overs (R8). Those with a load are left to load-decisions/spread-load.ts. A range can only go to one of its in-sync members. So to relieve the
-// busiest node it may take a chain of hand-overs, in which only the first node loses a range and only the last one gains one. When
-// no chain pays, ownership is as even as the replicas allow.
+// Balances how many ranges each node owns, by hand-overs (R8). Ranges with a load are left to load-decisions/spread-load.ts. A range can
+// only go to one of its in-sync members. So to relieve the busiest node it may take a chain of hand-overs, in which only the first node
+// loses a range and only the last one gains one. When no chain pays, ownership is as even as the replicas allow.
 
 import { type DescriptorImage, withTransfer } from '../../common/model/descriptor.ts';
 import type { NodeId } from '../../common/model/ids.ts';

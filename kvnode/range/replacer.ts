@@ -24,7 +24,7 @@ export interface ReplacerParts {
   readonly env: Env;
   readonly writer: DecisionWriter;
   host(range: RangeId): RangeHost | undefined;
-  /** See Settling.has. Once it is settled, review() is called. */
+  /** See Settling.ensure. Once it is settled, review() is called. */
   isSettled(range: RangeId): boolean;
   /** The node may begin a replacement: it is healthy, has a lease and does not stop. */
   mayBegin(): boolean;

@@ -36,7 +36,7 @@ export class Settling {
   }
 
   /** Whether the range is settled. If it is not, that is done now, and `settled` is called then. */
-  has(range: RangeId): boolean {
+  ensure(range: RangeId): boolean {
     if (this.#parts.storage.isSettled(range)) return true;
     this.#settle();
     return false;

@@ -21,7 +21,7 @@ export interface StepperParts {
   wipe(host: RangeHost, children: readonly RangeId[]): void;
   /** The storage has made these children in the place of `parents`, whose replicas are gone. `images`: those that were read. */
   stepped(parents: readonly RangeHost[], children: readonly MadeChild[], images: Images): void;
-  /** See Settling.has. Once it is settled, review() is called. */
+  /** See Settling.ensure. Once it is settled, review() is called. */
   isSettled(range: RangeId): boolean;
   /** Something may have changed for a step that waits. */
   again(): void;

@@ -138,4 +138,11 @@ export const REPLACEMENT_MUTANTS: readonly Mutant[] = [
     text: 'void: base.seq > origin.seq,',
     replacement: 'void: base.seq < origin.seq,',
   },
+  {
+    name: 'keep an orphan of a range that has ended',
+    rule: 'R9: a replica goes once a descriptor says that its range has ended',
+    file: 'kvnode/replicas.ts',
+    text: 'if (host.orphan && endedIn !== undefined',
+    replacement: 'if (host.orphan && endedIn === 0',
+  },
 ];

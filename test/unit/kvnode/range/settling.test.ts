@@ -42,13 +42,13 @@ test('after a step it waits until the children serve, and settles once for sever
 test('a range that is about to be replaced does not wait, and is not settled twice at once', async (t) => {
   const { env, seen, settling, finish } = settlingWorld();
   settling.later();
-  t.false(settling.has(1));
-  t.false(settling.has(1));
+  t.false(settling.ensure(1));
+  t.false(settling.ensure(1));
   t.deepEqual(seen, { begun: 1, settled: 0 });
   finish();
   await env.run(0);
   t.deepEqual(seen, { begun: 1, settled: 1 });
-  t.true(settling.has(1));
+  t.true(settling.ensure(1));
 });
 
 test('a node that is closed settles nothing any more', async (t) => {

@@ -12,7 +12,7 @@ import type { NodeId } from '../common/model/ids.ts';
 import type { Channel } from '../common/net/channel.ts';
 import type { PeerReplyHandler } from '../common/net/peers.ts';
 import type { ReplyBody, WireReadMode } from '../common/wire/messages.ts';
-import { isFinal, notARead, ReadCall, type ReadReply, readReply } from './read-call.ts';
+import { isFinal, isUnanswered, notARead, ReadCall, type ReadReply, readReply } from './read-call.ts';
 
 const NOBODY: readonly NodeId[] = [];
 
@@ -34,7 +34,7 @@ export class HedgedRead<T> extends ReadCall<T> {
   }
 
   protected override unreached(last: Failure): Failure {
-    if (last.code === 'OUTCOME_UNKNOWN' || last.code === 'DEADLINE') return super.unreached(last);
+    if (isUnanswered(last)) return this.unanswered(last);
     return new Failure('UNREACHABLE', `no replica answered in time; last: ${last.message}`);
   }
 

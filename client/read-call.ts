@@ -85,10 +85,13 @@ export abstract class ReadCall<T> extends Call {
     return null;
   }
 
+  /** A read whose last attempt nobody answered is not in doubt. So if ZooKeeper is silent, that is the cause, as for other attempts. */
   protected override unreached(last: Failure): Failure {
-    if (last.code === 'OUTCOME_UNKNOWN' || last.code === 'DEADLINE')
-      return new Failure('DEADLINE', `no answer in time; last: ${last.message}`);
-    return super.unreached(last);
+    return isUnanswered(last) && this.zookeeperCause === null ? this.unanswered(last) : super.unreached(last);
+  }
+
+  protected unanswered(last: Failure): Failure {
+    return new Failure('DEADLINE', `no answer in time; last: ${last.message}`);
   }
 
   /** Ends the call. False if it had ended before. @param answered whether it has an answer */
@@ -116,6 +119,10 @@ export function notARead(node: NodeId, body: ReplyBody): Failure {
 }
 
 /** Whether another node, or another attempt, would give the same error. */
-export function isFinal({ retry, code }: Failure): boolean {
-  return retry === 'never' && code !== 'OUTCOME_UNKNOWN' && code !== 'DEADLINE' && code !== 'NO_OWNER';
+export function isFinal(error: Failure): boolean {
+  return error.retry === 'never' && !isUnanswered(error) && error.code !== 'NO_OWNER';
+}
+
+export function isUnanswered({ code }: Failure): boolean {
+  return code === 'OUTCOME_UNKNOWN' || code === 'DEADLINE';
 }

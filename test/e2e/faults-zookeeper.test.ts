@@ -107,7 +107,7 @@ test.serial('ZooKeeper is frozen: every call that no owner serves names it as th
   });
   await freeze(server);
   await silent;
-  // So long that a busy machine answers some attempts: one that is not answered is DEADLINE, whatever else is the matter.
+  // So long that a busy machine answers the last attempt of a write: one that is not answered stays in doubt.
   const options = { deadlineMs: 2_000 };
   const put = () => client.put('k', '1', options);
   // Calls succeed while the lease lasts. What is under way when it ends may have been applied, so its error may be another one.

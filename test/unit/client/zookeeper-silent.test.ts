@@ -65,6 +65,18 @@ for (const [name, call] of CALLS) {
   });
 }
 
+for (const [name, call] of CALLS.slice(3)) {
+  test(`${name}: nobody answers the last attempt: ZooKeeper is the cause all the same`, async (t) => {
+    let left = 3;
+    const { cluster, client } = await withoutZookeeper((request) =>
+      left-- > 0 ? refuse('NOT_READY')(request) : 'silent',
+    );
+    const error = await failureOf(cluster, call(client));
+    t.deepEqual([error.code, error.applied], ['NO_CLUSTER', 'no']);
+    t.regex(error.message, SILENT);
+  });
+}
+
 test('a write in doubt stays in doubt, and its error names ZooKeeper', async (t) => {
   const { cluster, client } = await withoutZookeeper(() => 'mute');
   const error = await failureOf(cluster, client.put('a', '1', { deadlineMs: 500 }));

@@ -5,9 +5,9 @@
 // backup, nobody can know that, and the range may continue with the older data of those members.
 
 import { type DescriptorImage, incOf, isInSync } from '../../common/model/descriptor.ts';
-import type { NodeId } from '../../common/model/ids.ts';
+import type { NodeId, RangeId } from '../../common/model/ids.ts';
 import type { NodeMode } from '../../common/model/records.ts';
-import { nodeCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
+import { clusterCodec, nodeCodec, paths, taskCodec } from '../../common/zk/znodes.ts';
 import type { Cluster } from './sim-cluster.ts';
 import type { ZkCopy } from './world/zk-ensemble.ts';
 
@@ -55,11 +55,12 @@ export function restoreZooKeeper(cluster: Cluster, backup: Backup, waits: boolea
  * second time could log different entries under the same epoch and seq.
  *
  * The backup must contain no open task: it would be executed again, whatever was requested since. And no node may run on an older
- * copy of its directory that was not detected yet: only ZooKeeper knows a generation above the copy's own.
+ * copy of its directory that was not detected yet: only ZooKeeper knows a generation above the copy's own. Nor may a range have been made
+ * since, even if it is gone again: another one would get its id, and the checkers take both for one.
  */
 function isSafe(cluster: Cluster, { zk, ranges }: Backup): boolean {
   if (cluster.nodes.some(({ rolledBack }) => rolledBack !== null)) return false;
-  if (hasOpenTasks(zk)) return false;
+  if (hasOpenTasks(zk) || nextRangeId(zk.tree) !== nextRangeId(cluster.ensemble.tree)) return false;
   if (ranges.size === 0 || ranges.size !== cluster.ranges.size) return false;
   return [...ranges].every(([path, { descriptor: old }]) => {
     const present = cluster.ranges.get(path)?.descriptor;
@@ -91,6 +92,11 @@ function hasOpenTasks({ tree }: ZkCopy): boolean {
     const { state } = taskCodec.decode(node.data);
     return state === 'pending' || state === 'running';
   });
+}
+
+function nextRangeId(tree: ZkCopy['tree']): RangeId | null {
+  const znode = tree.get(paths.cluster);
+  return znode === null ? null : clusterCodec.decode(znode.data).nextRangeId;
 }
 
 function modeOf({ ensemble }: Cluster, node: NodeId): NodeMode | null {
